@@ -1,0 +1,27 @@
+//! Remote Desktop on the wire: bytes to meaning and back.
+//!
+//! What this crate is for: every PDU that a connection shows before logon (TPKT, X.224, the security negotiation, the
+//! outside of TLS, CredSSP's `TSRequest`, NTLM), certificates, and the sans-I/O machine that drives one connection.
+//!
+//! What it may not do: I/O, read a clock, use chance, or panic on input. The time is handed in, random bytes are handed
+//! in, and TLS arrives as events ([`machine::Event::TlsUp`]), because rustls and OpenSSL need a clock and chance.
+//!
+//! Where to start reading: [`machine::Conversation`] (what one connection does), then [`transcript::Transcript`] (what it
+//! leaves behind).
+
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+#![cfg_attr(test, allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used))]
+
+pub mod bytes;
+pub mod certificate;
+pub mod credssp;
+pub mod der;
+pub mod foreign;
+pub mod hex;
+pub mod machine;
+pub mod ntlm;
+pub mod tls;
+pub mod transcript;
+pub mod x224;
+
+pub use bytes::DecodeError;

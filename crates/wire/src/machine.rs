@@ -1,0 +1,680 @@
+//! One connection to one address, as a machine without I/O: events and the time go in, actions come out.
+//!
+//! The states are named for what they wait for. The driver (`collect`) owns sockets, TLS stacks and the clock; it hands
+//! in what happened with the time since the start of the connection, and does what it is told. Whatever the peer does,
+//! the machine ends: every state has a deadline, every buffer a bound.
+
+use std::time::Duration;
+
+use crate::credssp::{self, TsRequest};
+use crate::foreign::ForeignService;
+use crate::ntlm::{self, Challenge};
+use crate::tls::flight::{self, FlightProgress, ServerFlight};
+use crate::tls::{Alert, ClientHello, TlsOffer, TlsStack, TlsVersion};
+use crate::x224::{self, ConnectionRequest, Framing, ServerAnswer};
+
+/// Bytes of a foreign answer that are kept as evidence.
+const KEPT: usize = 64;
+
+/// What one connection is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConversationPlan {
+    /// The Connection Request; `None` starts with TLS at once.
+    pub request: Option<ConnectionRequest>,
+    /// How long the request is held back, to see whether the peer closes or speaks first.
+    pub hold: Duration,
+    /// The handshake to begin if the server selects a protocol that has one; `None` stops after the answer.
+    pub tls: Option<TlsOffer>,
+    /// The `TSRequest` version to introduce ourselves with, if the server selects CredSSP; `None` stops after TLS.
+    pub credssp: Option<u32>,
+    /// The chance in our own ClientHello.
+    pub random: [u8; 32],
+    /// How long each stage may take.
+    pub limits: Limits,
+}
+
+/// How long each stage may take at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// From the SYN to the answer.
+    pub tcp: Duration,
+    /// From the Connection Request to the whole answer.
+    pub x224: Duration,
+    /// From the ClientHello to the finished handshake (or the whole flight).
+    pub tls: Duration,
+    /// From our `TSRequest` to the whole answer.
+    pub credssp: Duration,
+}
+
+/// How a peer ended a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum End {
+    /// In order, with FIN.
+    Fin,
+    /// With RST.
+    Rst,
+}
+
+impl End {
+    /// `closed` or `reset`, for sentences.
+    pub const fn verb(self) -> &'static str {
+        match self {
+            Self::Fin => "closed",
+            Self::Rst => "reset",
+        }
+    }
+}
+
+/// Why a TCP connection did not come about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConnectFailure {
+    /// RST to our SYN.
+    Refused,
+    /// No answer to any SYN until the operating system gave up by itself.
+    TimedOut,
+    /// No route to the network: this computer's own routing table, or an ICMP message.
+    NetworkUnreachable,
+    /// ICMP host unreachable or prohibited, or no neighbour answered.
+    HostUnreachable,
+    /// Anything else, in the operating system's words: our side.
+    Other(String),
+}
+
+/// Why a TLS stack gave up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TlsFailure {
+    /// The peer sent an alert.
+    Alert(Alert),
+    /// The peer ended the connection.
+    Closed(End),
+    /// The stack says that the peer broke the protocol.
+    Peer(String),
+    /// The stack could not go on for a reason of its own.
+    Own(String),
+}
+
+/// What happened, as the driver saw it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The TCP connection is established.
+    Connected,
+    /// It could not be established.
+    ConnectFailed(ConnectFailure),
+    /// Bytes from the peer: raw before TLS is up, plaintext afterwards.
+    Bytes(Vec<u8>),
+    /// The handshake that we asked for is finished.
+    TlsUp {
+        /// The version agreed on.
+        version: TlsVersion,
+        /// The suite agreed on.
+        suite: u16,
+        /// The peer's certificates as DER, leaf first.
+        chain: Vec<Vec<u8>>,
+    },
+    /// It failed.
+    TlsFailed(TlsFailure),
+    /// The peer ended the connection.
+    Closed(End),
+    /// The deadline of the present state has passed.
+    Time,
+}
+
+/// What the driver has to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Write these bytes, in a segment of their own: raw before TLS is up, through the tunnel afterwards.
+    Send(Vec<u8>),
+    /// Begin a handshake with this offer.
+    UpgradeTls(TlsOffer),
+    /// Close the connection; the machine has ended.
+    Close,
+}
+
+/// An answer and when it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timed<T> {
+    /// The answer.
+    pub value: T,
+    /// How long it took from the beginning of its stage.
+    pub took: Duration,
+    /// When it came, since the start of the connection.
+    pub at: Duration,
+}
+
+/// The answer of the TCP stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TcpAnswer {
+    /// Established.
+    Accepted,
+    /// Not established.
+    Failed(ConnectFailure),
+    /// Every SYN vanished within the stage's time.
+    Silent,
+}
+
+/// The answer to a Connection Request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum X224Answer {
+    /// A well-formed answer.
+    Server(ServerAnswer),
+    /// Another service, named.
+    Foreign {
+        /// Its name.
+        service: ForeignService,
+        /// The first bytes that it sent.
+        bytes: Vec<u8>,
+    },
+    /// Bytes that are no TPKT and no service that we know.
+    NotTpkt(Vec<u8>),
+    /// A TPKT whose contents cannot be.
+    Malformed {
+        /// The first bytes of it.
+        bytes: Vec<u8>,
+        /// What is wrong with it.
+        error: String,
+    },
+    /// The connection ended without an answer.
+    Closed(End),
+    /// The connection ended while we held the request back.
+    ClosedBeforeRequest(End),
+    /// The connection was still open when the held request went out; nothing else was asked.
+    HeldOpen,
+    /// Nothing, or not enough for a whole answer, within the stage's time.
+    Silent,
+}
+
+/// The answer to a ClientHello.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TlsAnswer {
+    /// The handshake was finished.
+    Established {
+        /// The version agreed on.
+        version: TlsVersion,
+        /// The suite agreed on.
+        suite: u16,
+        /// The peer's certificates as DER, leaf first.
+        chain: Vec<Vec<u8>>,
+    },
+    /// The server accepted; the handshake was not finished.
+    Flight(ServerFlight),
+    /// The server refused with an alert.
+    Alert(Alert),
+    /// The connection ended.
+    Closed {
+        /// How.
+        end: End,
+        /// Bytes that had been received since the ClientHello.
+        bytes: usize,
+    },
+    /// No whole answer within the stage's time.
+    Silent {
+        /// Bytes that had been received since the ClientHello.
+        bytes: usize,
+    },
+    /// Bytes that are no TLS record.
+    NotTls(Vec<u8>),
+    /// The peer broke the protocol, in the words of the reader.
+    Malformed(String),
+    /// We failed, not the peer.
+    OwnFailure(String),
+}
+
+/// The answer to our first `TSRequest`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CredsspAnswer {
+    /// The server introduced itself.
+    Challenge {
+        /// Its `TSRequest` version.
+        version: u32,
+        /// What the NTLM CHALLENGE tells.
+        challenge: Challenge,
+    },
+    /// A `TSRequest` without NTLM CHALLENGE: refused with an NTSTATUS, or with another mechanism.
+    Refused {
+        /// Its `TSRequest` version.
+        version: u32,
+        /// `errorCode`, if it gave one.
+        status: Option<u32>,
+    },
+    /// Bytes that are no `TSRequest`.
+    Malformed(String),
+    /// The connection ended.
+    Closed(End),
+    /// No whole answer within the stage's time.
+    Silent,
+}
+
+/// What a connection found out, stage by stage. A stage that was not reached is `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// TCP.
+    pub tcp: Option<Timed<TcpAnswer>>,
+    /// X.224 and the security negotiation.
+    pub x224: Option<Timed<X224Answer>>,
+    /// TLS.
+    pub tls: Option<Timed<TlsAnswer>>,
+    /// CredSSP.
+    pub credssp: Option<Timed<CredsspAnswer>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    ExpectConnection,
+    ExpectHoldToEnd,
+    ExpectConfirm,
+    ExpectFlight,
+    ExpectTunnel,
+    ExpectChallenge,
+    Ended,
+}
+
+/// The machine.
+#[derive(Debug)]
+pub struct Conversation {
+    plan: ConversationPlan,
+    state: State,
+    stage_began: Duration,
+    received: Vec<u8>,
+    selected_credssp: bool,
+    outcome: Outcome,
+}
+
+impl Conversation {
+    /// Waits for the connection that the driver opens.
+    pub fn new(plan: ConversationPlan) -> Self {
+        Self {
+            plan,
+            state: State::ExpectConnection,
+            stage_began: Duration::ZERO,
+            received: Vec::new(),
+            selected_credssp: false,
+            outcome: Outcome::default(),
+        }
+    }
+
+    /// True when nothing more will happen.
+    pub fn ended(&self) -> bool {
+        self.state == State::Ended
+    }
+
+    /// When the driver must hand in [`Event::Time`], since the start of the connection; `None` when ended.
+    pub fn deadline(&self) -> Option<Duration> {
+        let limits = self.plan.limits;
+        let limit = match self.state {
+            State::ExpectConnection => limits.tcp,
+            State::ExpectHoldToEnd => self.plan.hold,
+            State::ExpectConfirm => limits.x224,
+            State::ExpectFlight | State::ExpectTunnel => limits.tls,
+            State::ExpectChallenge => limits.credssp,
+            State::Ended => return None,
+        };
+        Some(self.stage_began.saturating_add(limit))
+    }
+
+    /// What has been found out so far.
+    pub fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
+
+    /// Hands in what happened at `now`, the time since the start of the connection.
+    pub fn handle(&mut self, now: Duration, event: Event) -> Vec<Action> {
+        match self.state {
+            State::ExpectConnection => self.on_connection(now, event),
+            State::ExpectHoldToEnd => self.on_hold(now, event),
+            State::ExpectConfirm => self.on_confirm(now, event),
+            State::ExpectFlight => self.on_flight(now, event),
+            State::ExpectTunnel => self.on_tunnel(now, event),
+            State::ExpectChallenge => self.on_challenge(now, event),
+            State::Ended => Vec::new(),
+        }
+    }
+
+    fn on_connection(&mut self, now: Duration, event: Event) -> Vec<Action> {
+        let answer = match event {
+            Event::Connected => TcpAnswer::Accepted,
+            Event::ConnectFailed(failure) => TcpAnswer::Failed(failure),
+            Event::Time => TcpAnswer::Silent,
+            _ => return Vec::new(),
+        };
+        let accepted = answer == TcpAnswer::Accepted;
+        self.outcome.tcp = Some(self.timed(now, answer));
+        self.stage_began = now;
+        if !accepted {
+            return self.end();
+        }
+        match (&self.plan.request, self.plan.tls) {
+            (Some(_), _) if !self.plan.hold.is_zero() => {
+                self.state = State::ExpectHoldToEnd;
+                Vec::new()
+            }
+            (Some(_), _) => self.send_request(now),
+            (None, Some(offer)) => self.begin_tls(now, offer),
+            (None, None) => self.end(),
+        }
+    }
+
+    fn on_hold(&mut self, now: Duration, event: Event) -> Vec<Action> {
+        match event {
+            Event::Closed(end) => self.end_x224(now, X224Answer::ClosedBeforeRequest(end)),
+            Event::Bytes(bytes) => {
+                self.received = bytes;
+                let answer = self.foreign_answer();
+                self.end_x224(now, answer)
+            }
+            Event::Time => self.end_x224(now, X224Answer::HeldOpen),
+            _ => Vec::new(),
+        }
+    }
+
+    fn send_request(&mut self, now: Duration) -> Vec<Action> {
+        self.stage_began = now;
+        self.state = State::ExpectConfirm;
+        let request = self.plan.request.as_ref().map(ConnectionRequest::encode);
+        request.into_iter().map(Action::Send).collect()
+    }
+
+    fn on_confirm(&mut self, now: Duration, event: Event) -> Vec<Action> {
+        match event {
+            Event::Bytes(bytes) => self.received.extend(bytes),
+            // a short greeting (telnet, a clipped banner) followed by a close is still an answer
+            Event::Closed(_) if !self.received.is_empty() => {
+                let answer = self.foreign_answer();
+                return self.end_x224(now, answer);
+            }
+            Event::Closed(end) => return self.end_x224(now, X224Answer::Closed(end)),
+            Event::Time => return self.end_x224(now, X224Answer::Silent),
+            _ => return Vec::new(),
+        }
+        match x224::framing(&self.received) {
+            Framing::Incomplete => Vec::new(),
+            Framing::NotTpkt => {
+                let answer = self.foreign_answer();
+                self.end_x224(now, answer)
+            }
+            Framing::Complete(length) => {
+                let frame: Vec<u8> = self.received.drain(..length).collect();
+                match ServerAnswer::decode(&frame) {
+                    Ok(answer) => self.on_server_answer(now, answer),
+                    Err(error) => {
+                        let answer = X224Answer::Malformed { bytes: kept(&frame), error: error.to_string() };
+                        self.end_x224(now, answer)
+                    }
+                }
+            }
+        }
+    }
+
+    fn on_server_answer(&mut self, now: Duration, answer: ServerAnswer) -> Vec<Action> {
+        let offer = match (&answer, self.plan.tls) {
+            (ServerAnswer::Selected { protocol, .. }, Some(offer)) if protocol.tls() => {
+                self.selected_credssp = protocol.credssp();
+                Some(offer)
+            }
+            _ => None,
+        };
+        self.outcome.x224 = Some(self.timed(now, X224Answer::Server(answer)));
+        match offer {
+            Some(offer) => self.begin_tls(now, offer),
+            None => self.end(),
+        }
+    }
+
+    fn foreign_answer(&self) -> X224Answer {
+        let bytes = kept(&self.received);
+        match ForeignService::recognise(&self.received) {
+            Some(service) => X224Answer::Foreign { service, bytes },
+            None => X224Answer::NotTpkt(bytes),
+        }
+    }
+
+    fn begin_tls(&mut self, now: Duration, offer: TlsOffer) -> Vec<Action> {
+        self.stage_began = now;
+        if offer.stack == TlsStack::Own {
+            self.state = State::ExpectFlight;
+            let hello = ClientHello::of(offer, self.plan.random);
+            return hello.encode(offer.segments).into_iter().map(Action::Send).collect();
+        }
+        self.state = State::ExpectTunnel;
+        vec![Action::UpgradeTls(offer)]
+    }
+
+    fn on_flight(&mut self, now: Duration, event: Event) -> Vec<Action> {
+        match event {
+            Event::Bytes(bytes) => {
+                let room = flight::FLIGHT_LIMIT.saturating_sub(self.received.len());
+                self.received.extend(bytes.into_iter().take(room));
+            }
+            Event::Closed(end) => return self.end_tls(now, TlsAnswer::Closed { end, bytes: self.received.len() }),
+            Event::Time => return self.end_tls(now, TlsAnswer::Silent { bytes: self.received.len() }),
+            _ => return Vec::new(),
+        }
+        let full = self.received.len() >= flight::FLIGHT_LIMIT;
+        let answer = match flight::read(&self.received) {
+            FlightProgress::Incomplete if full => TlsAnswer::Malformed("more bytes than any handshake has".to_owned()),
+            FlightProgress::Incomplete => return Vec::new(),
+            FlightProgress::Complete(flight) => TlsAnswer::Flight(flight),
+            FlightProgress::Alert(alert) => TlsAnswer::Alert(alert),
+            FlightProgress::NotTls => TlsAnswer::NotTls(kept(&self.received)),
+            FlightProgress::Malformed(error) => TlsAnswer::Malformed(error.to_string()),
+        };
+        self.end_tls(now, answer)
+    }
+
+    fn on_tunnel(&mut self, now: Duration, event: Event) -> Vec<Action> {
+        let answer = match event {
+            Event::TlsUp { version, suite, chain } => TlsAnswer::Established { version, suite, chain },
+            Event::TlsFailed(TlsFailure::Alert(alert)) => TlsAnswer::Alert(alert),
+            Event::TlsFailed(TlsFailure::Closed(end)) => TlsAnswer::Closed { end, bytes: 0 },
+            Event::TlsFailed(TlsFailure::Peer(words)) => TlsAnswer::Malformed(words),
+            Event::TlsFailed(TlsFailure::Own(words)) => TlsAnswer::OwnFailure(words),
+            Event::Closed(end) => TlsAnswer::Closed { end, bytes: 0 },
+            Event::Time => TlsAnswer::Silent { bytes: 0 },
+            _ => return Vec::new(),
+        };
+        let up = matches!(answer, TlsAnswer::Established { .. });
+        match self.plan.credssp {
+            Some(version) if up && self.selected_credssp => {
+                self.outcome.tls = Some(self.timed(now, answer));
+                self.stage_began = now;
+                self.received.clear();
+                self.state = State::ExpectChallenge;
+                let request = TsRequest { version, tokens: vec![ntlm::negotiate()], error: None };
+                vec![Action::Send(request.encode())]
+            }
+            _ => self.end_tls(now, answer),
+        }
+    }
+
+    fn on_challenge(&mut self, now: Duration, event: Event) -> Vec<Action> {
+        let answer = match event {
+            Event::Bytes(bytes) => {
+                self.received.extend(bytes.into_iter().take(credssp::LIMIT));
+                match credssp::framing(&self.received) {
+                    credssp::Framing::Incomplete if self.received.len() <= credssp::LIMIT => return Vec::new(),
+                    credssp::Framing::Incomplete => {
+                        CredsspAnswer::Malformed("more bytes than a TSRequest has".to_owned())
+                    }
+                    credssp::Framing::NotTsRequest => CredsspAnswer::Malformed("the answer is no TSRequest".to_owned()),
+                    credssp::Framing::Complete(length) => challenge(self.received.get(..length).unwrap_or_default()),
+                }
+            }
+            Event::Closed(end) | Event::TlsFailed(TlsFailure::Closed(end)) => CredsspAnswer::Closed(end),
+            Event::TlsFailed(TlsFailure::Alert(_)) => CredsspAnswer::Closed(End::Fin),
+            Event::TlsFailed(TlsFailure::Peer(words) | TlsFailure::Own(words)) => CredsspAnswer::Malformed(words),
+            Event::Time => CredsspAnswer::Silent,
+            _ => return Vec::new(),
+        };
+        self.outcome.credssp = Some(self.timed(now, answer));
+        self.end()
+    }
+
+    fn end_x224(&mut self, now: Duration, answer: X224Answer) -> Vec<Action> {
+        self.outcome.x224 = Some(self.timed(now, answer));
+        self.end()
+    }
+
+    fn end_tls(&mut self, now: Duration, answer: TlsAnswer) -> Vec<Action> {
+        self.outcome.tls = Some(self.timed(now, answer));
+        self.end()
+    }
+
+    fn end(&mut self) -> Vec<Action> {
+        self.state = State::Ended;
+        self.received = Vec::new();
+        vec![Action::Close]
+    }
+
+    fn timed<T>(&self, now: Duration, value: T) -> Timed<T> {
+        Timed { value, took: now.saturating_sub(self.stage_began), at: now }
+    }
+}
+
+fn kept(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().copied().take(KEPT).collect()
+}
+
+fn challenge(bytes: &[u8]) -> CredsspAnswer {
+    let request = match TsRequest::decode(bytes) {
+        Ok(request) => request,
+        Err(error) => return CredsspAnswer::Malformed(error.to_string()),
+    };
+    let version = request.version;
+    match (request.tokens.first().map(|token| Challenge::find(token)), request.error) {
+        (Some(Ok(challenge)), None) => CredsspAnswer::Challenge { version, challenge },
+        (_, status) => CredsspAnswer::Refused { version, status },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tls::Segments;
+    use crate::x224::{NegotiationFailure, SecurityProtocols};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn plan() -> ConversationPlan {
+        ConversationPlan {
+            request: Some(ConnectionRequest { cookie: None, protocols: Some(SecurityProtocols(0x0B)) }),
+            hold: Duration::ZERO,
+            tls: Some(TlsOffer::MODERN),
+            credssp: Some(6),
+            random: [1; 32],
+            limits: Limits { tcp: SECOND, x224: SECOND, tls: SECOND, credssp: SECOND },
+        }
+    }
+
+    /// Hands in events a tenth of a second apart and returns the outcome and all actions.
+    fn drive(plan: ConversationPlan, events: Vec<Event>) -> (Outcome, Vec<Action>) {
+        let mut machine = Conversation::new(plan);
+        let mut actions = Vec::new();
+        for (tick, event) in (1..).zip(events) {
+            actions.extend(machine.handle(Duration::from_millis(100 * tick), event));
+        }
+        assert_eq!(machine.ended(), machine.deadline().is_none());
+        (machine.outcome().clone(), actions)
+    }
+
+    fn selected(protocol: SecurityProtocols) -> Event {
+        Event::Bytes(ServerAnswer::Selected { protocol, flags: 0x1F }.encode())
+    }
+
+    fn tls_up() -> Event {
+        Event::TlsUp { version: TlsVersion::Tls13, suite: 0x1302, chain: vec![vec![1]] }
+    }
+
+    #[test]
+    fn a_host_with_nla_is_followed_to_its_challenge() {
+        let answer = TsRequest { version: 6, tokens: vec![Challenge::default().encode([0; 8])], error: None };
+        let events =
+            vec![Event::Connected, selected(SecurityProtocols::HYBRID_EX), tls_up(), Event::Bytes(answer.encode())];
+        let (outcome, actions) = drive(plan(), events);
+        assert!(matches!(actions[..], [Action::Send(_), Action::UpgradeTls(_), Action::Send(_), Action::Close]));
+        let credssp = outcome.credssp.unwrap();
+        assert_eq!(credssp.value, CredsspAnswer::Challenge { version: 6, challenge: Challenge::default() });
+        assert_eq!((credssp.at, credssp.took), (Duration::from_millis(400), Duration::from_millis(100)));
+    }
+
+    #[test]
+    fn a_host_without_credssp_is_left_after_tls() {
+        let (outcome, actions) = drive(plan(), vec![Event::Connected, selected(SecurityProtocols::SSL), tls_up()]);
+        assert_eq!(actions.last(), Some(&Action::Close));
+        assert!(outcome.tls.is_some() && outcome.credssp.is_none());
+    }
+
+    #[test]
+    fn a_failure_ends_the_connection() {
+        let failure = ServerAnswer::Failure(NegotiationFailure::HYBRID_REQUIRED_BY_SERVER);
+        let (outcome, actions) = drive(plan(), vec![Event::Connected, Event::Bytes(failure.encode())]);
+        assert_eq!(outcome.x224.unwrap().value, X224Answer::Server(failure));
+        assert_eq!(actions.len(), 2);
+    }
+
+    #[test]
+    fn every_state_ends_by_its_deadline() {
+        let up_to = [Event::Connected, selected(SecurityProtocols::HYBRID), tls_up()];
+        for count in 0..=up_to.len() {
+            let mut events = up_to[..count].to_vec();
+            events.push(Event::Time);
+            let (_, actions) = drive(plan(), events);
+            assert_eq!(actions.last(), Some(&Action::Close), "after {count} events");
+        }
+    }
+
+    #[test]
+    fn a_confirm_may_arrive_byte_by_byte() {
+        let bytes = ServerAnswer::Selected { protocol: SecurityProtocols::SSL, flags: 0 }.encode();
+        let mut events = vec![Event::Connected];
+        events.extend(bytes.into_iter().map(|byte| Event::Bytes(vec![byte])));
+        let (outcome, actions) = drive(plan(), events);
+        assert_eq!(actions.last(), Some(&Action::UpgradeTls(TlsOffer::MODERN)));
+        assert!(matches!(outcome.x224.unwrap().value, X224Answer::Server(_)));
+    }
+
+    #[test]
+    fn banners_and_closes_are_answers() {
+        let cases = [
+            (vec![Event::Bytes(b"SSH-2.0-x".to_vec())], "Foreign"),
+            (vec![Event::Bytes(vec![7; 9])], "NotTpkt"),
+            (vec![Event::Bytes(vec![3]), Event::Closed(End::Fin)], "NotTpkt"),
+            (vec![Event::Closed(End::Rst)], "Closed(Rst)"),
+            (vec![Event::Bytes(vec![3, 0, 0, 8, 1, 2, 3, 4])], "Malformed"),
+        ];
+        for (events, expected) in cases {
+            let (outcome, _) = drive(plan(), [vec![Event::Connected], events].concat());
+            let found = format!("{:?}", outcome.x224.unwrap().value);
+            assert!(found.starts_with(expected), "{found} is not {expected}");
+        }
+    }
+
+    #[test]
+    fn a_held_request_tells_who_closed_first() {
+        let held = ConversationPlan { hold: Duration::from_millis(250), ..plan() };
+        let (outcome, _) = drive(held.clone(), vec![Event::Connected, Event::Closed(End::Fin)]);
+        assert_eq!(outcome.x224.unwrap().value, X224Answer::ClosedBeforeRequest(End::Fin));
+        let (outcome, actions) = drive(held, vec![Event::Connected, Event::Time]);
+        assert_eq!(outcome.x224.unwrap().value, X224Answer::HeldOpen);
+        assert_eq!(actions, [Action::Close]);
+    }
+
+    #[test]
+    fn our_own_hello_is_sent_in_its_segments() {
+        let split = ConversationPlan { tls: Some(TlsOffer::SPLIT_12), ..plan() };
+        let (outcome, actions) =
+            drive(split, vec![Event::Connected, selected(SecurityProtocols::SSL), Event::Closed(End::Rst)]);
+        assert_eq!(actions.len(), 1 + 4 + 1);
+        assert_eq!(outcome.tls.unwrap().value, TlsAnswer::Closed { end: End::Rst, bytes: 0 });
+        assert_eq!(TlsOffer::SPLIT_12.segments, Segments::FirstByteAlone);
+    }
+
+    #[test]
+    fn a_flood_is_cut() {
+        let own = ConversationPlan { tls: Some(TlsOffer::PLAIN_12), ..plan() };
+        let mut events = vec![Event::Connected, selected(SecurityProtocols::SSL)];
+        // one endless handshake message, below the limit that its header may announce
+        events.push(Event::Bytes(vec![22, 3, 3, 0x40, 0, 99, 1, 0xFF, 0xFF]));
+        events.extend(std::iter::repeat_n(Event::Bytes([&[0; 0x3FFC][..], &[22, 3, 3, 0x3F, 0xFC]].concat()), 40));
+        let (outcome, _) = drive(own, events);
+        assert!(matches!(outcome.tls.unwrap().value, TlsAnswer::Malformed(_)));
+    }
+}

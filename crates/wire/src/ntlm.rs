@@ -1,0 +1,267 @@
+//! NTLM's first two messages: the NEGOTIATE that a probe sends and the CHALLENGE in which a host introduces itself.
+//!
+//! Source: [MS-NLMP] 2.2.1.1, 2.2.1.2, 2.2.2.1 (AV_PAIR), 2.2.2.10 (VERSION).
+
+use time::OffsetDateTime;
+
+use crate::bytes::{DecodeError, Reader};
+
+const SIGNATURE: &[u8; 8] = b"NTLMSSP\0";
+/// The most AV pairs that we read. Windows sends seven.
+const AV_PAIR_LIMIT: usize = 32;
+/// The most characters that we keep of a name. A DNS name has at most 255.
+const NAME_LIMIT: usize = 256;
+
+/// `NEGOTIATE_UNICODE | OEM | REQUEST_TARGET | SIGN | NTLM | ALWAYS_SIGN | EXTENDED_SESSIONSECURITY | VERSION | 128 |
+/// KEY_EXCH | 56`, without names: it says nothing about this computer or its user.
+const NEGOTIATE_FLAGS: u32 = 0xE208_8217;
+
+/// The 40 bytes of a NEGOTIATE message without domain and workstation.
+pub fn negotiate() -> Vec<u8> {
+    let mut message = Vec::with_capacity(40);
+    message.extend_from_slice(SIGNATURE);
+    message.extend_from_slice(&1_u32.to_le_bytes());
+    message.extend_from_slice(&NEGOTIATE_FLAGS.to_le_bytes());
+    message.extend_from_slice(&[0; 16]);
+    // version 10.0.19041, NTLMSSP revision 15: what Windows clients of today say
+    message.extend_from_slice(&[10, 0, 0x61, 0x4A, 0, 0, 0, 15]);
+    message
+}
+
+/// `VERSION` of [MS-NLMP] 2.2.2.10.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WindowsVersion {
+    /// Major version, 10 for everything since Windows 10.
+    pub major: u8,
+    /// Minor version.
+    pub minor: u8,
+    /// Build number, such as 20348 for Windows Server 2022.
+    pub build: u16,
+}
+
+/// What a CHALLENGE tells. Nothing here is a secret; the server challenge itself is not kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Challenge {
+    /// `TargetName`: the domain of a member, the computer otherwise.
+    pub target: Option<String>,
+    /// `MsvAvNbComputerName`.
+    pub netbios_computer: Option<String>,
+    /// `MsvAvNbDomainName`.
+    pub netbios_domain: Option<String>,
+    /// `MsvAvDnsComputerName`.
+    pub dns_computer: Option<String>,
+    /// `MsvAvDnsDomainName`.
+    pub dns_domain: Option<String>,
+    /// `MsvAvDnsTreeName`.
+    pub dns_tree: Option<String>,
+    /// `MsvAvTimestamp`: the host's clock, as 100 ns since 1601-01-01 UTC (FILETIME).
+    pub timestamp: Option<u64>,
+    /// `Version`; absent or all zero on some servers that are not Windows.
+    pub version: Option<WindowsVersion>,
+}
+
+/// Seconds from 1601-01-01 to 1970-01-01.
+const FILETIME_EPOCH: i64 = 11_644_473_600;
+
+/// A FILETIME (100 ns since 1601-01-01 UTC) as a date, or `None` outside the years that a date can have.
+pub fn filetime(ticks: u64) -> Option<OffsetDateTime> {
+    let nanoseconds =
+        i128::from(ticks).checked_mul(100)?.checked_sub(i128::from(FILETIME_EPOCH).checked_mul(1_000_000_000)?)?;
+    OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).ok()
+}
+
+/// A date as FILETIME, or `None` before 1601.
+pub fn to_filetime(date: OffsetDateTime) -> Option<u64> {
+    let since = date.unix_timestamp_nanos().checked_add(i128::from(FILETIME_EPOCH).checked_mul(1_000_000_000)?)?;
+    u64::try_from(since.checked_div(100)?).ok()
+}
+
+impl Challenge {
+    /// Finds the CHALLENGE in a token, which may be raw NTLM or wrapped in SPNEGO, and reads it.
+    pub fn find(token: &[u8]) -> Result<Self, DecodeError> {
+        let start = token.windows(SIGNATURE.len()).position(|window| window == SIGNATURE).unwrap_or(0);
+        Self::decode(token.get(start..).unwrap_or_default())
+    }
+
+    /// Reads a CHALLENGE message.
+    pub fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(message);
+        let signature = reader.take(8, "NTLM signature")?;
+        if signature != SIGNATURE {
+            return Err(DecodeError::Invalid {
+                what: "NTLM signature",
+                at: 0,
+                value: signature.first().copied().unwrap_or(0).into(),
+            });
+        }
+        let kind = reader.u32_le("NTLM message type")?;
+        if kind != 2 {
+            return Err(reader.invalid("NTLM message type", kind));
+        }
+        let target = field(message, &mut reader, "TargetName")?;
+        let flags = reader.u32_le("NegotiateFlags")?;
+        reader.take(16, "ServerChallenge and Reserved")?;
+        let pairs = field(message, &mut reader, "TargetInfo")?;
+        let mut challenge = Self { target: text(target), ..Self::default() };
+        if flags & 0x0200_0000 != 0
+            && let Ok(version) = reader.take(8, "Version")
+            && let [major, minor, low, high, ..] = *version
+            && (major, minor, low, high) != (0, 0, 0, 0)
+        {
+            challenge.version = Some(WindowsVersion { major, minor, build: u16::from_le_bytes([low, high]) });
+        }
+        challenge.read_pairs(pairs)?;
+        Ok(challenge)
+    }
+
+    fn read_pairs(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
+        let mut reader = Reader::new(bytes);
+        for _ in 0..AV_PAIR_LIMIT {
+            if reader.is_empty() {
+                return Ok(());
+            }
+            let id = reader.u16_le("AvId")?;
+            let size = reader.u16_le("AvLen")?;
+            let value = reader.take(size.into(), "AV_PAIR value")?;
+            match id {
+                0 => return Ok(()),
+                1 => self.netbios_computer = text(value),
+                2 => self.netbios_domain = text(value),
+                3 => self.dns_computer = text(value),
+                4 => self.dns_domain = text(value),
+                5 => self.dns_tree = text(value),
+                7 => self.timestamp = Some(Reader::new(value).u64_le("MsvAvTimestamp")?),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The message as a server sends it (lab, tests).
+    pub fn encode(&self, server_challenge: [u8; 8]) -> Vec<u8> {
+        let target = utf16(self.target.as_deref().unwrap_or_default());
+        let mut pairs = Vec::new();
+        let names =
+            [&self.netbios_domain, &self.netbios_computer, &self.dns_domain, &self.dns_computer, &self.dns_tree];
+        for (id, name) in [2_u16, 1, 4, 3, 5].into_iter().zip(names) {
+            if let Some(name) = name {
+                pair(&mut pairs, id, &utf16(name));
+            }
+        }
+        if let Some(timestamp) = self.timestamp {
+            pair(&mut pairs, 7, &timestamp.to_le_bytes());
+        }
+        pair(&mut pairs, 0, &[]);
+        let mut message = Vec::new();
+        message.extend_from_slice(SIGNATURE);
+        message.extend_from_slice(&2_u32.to_le_bytes());
+        fields(&mut message, target.len(), 56);
+        message.extend_from_slice(&0xE28A_8215_u32.to_le_bytes());
+        message.extend_from_slice(&server_challenge);
+        message.extend_from_slice(&[0; 8]);
+        fields(&mut message, pairs.len(), target.len().saturating_add(56));
+        let version = self.version.unwrap_or(WindowsVersion { major: 0, minor: 0, build: 0 });
+        message.extend_from_slice(&[version.major, version.minor]);
+        message.extend_from_slice(&version.build.to_le_bytes());
+        message.extend_from_slice(&[0, 0, 0, 15]);
+        message.extend(target);
+        message.extend(pairs);
+        message
+    }
+}
+
+fn field<'a>(message: &'a [u8], reader: &mut Reader<'_>, what: &'static str) -> Result<&'a [u8], DecodeError> {
+    let size = usize::from(reader.u16_le(what)?);
+    reader.u16_le(what)?;
+    let start = usize::try_from(reader.u32_le(what)?).unwrap_or(usize::MAX);
+    if size == 0 {
+        return Ok(&[]);
+    }
+    let left = message.len().saturating_sub(start);
+    message.get(start..start.saturating_add(size)).ok_or(DecodeError::Truncated { what, at: start, needed: size, left })
+}
+
+fn text(value: &[u8]) -> Option<String> {
+    let units = value.chunks_exact(2).take(NAME_LIMIT).map(|pair| match *pair {
+        [low, high] => u16::from_le_bytes([low, high]),
+        _ => 0,
+    });
+    let name: String = char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
+    (!name.is_empty()).then_some(name)
+}
+
+fn utf16(name: &str) -> Vec<u8> {
+    name.encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
+
+fn pair(pairs: &mut Vec<u8>, id: u16, value: &[u8]) {
+    pairs.extend_from_slice(&id.to_le_bytes());
+    pairs.extend_from_slice(&u16::try_from(value.len()).unwrap_or(u16::MAX).to_le_bytes());
+    pairs.extend_from_slice(value);
+}
+
+fn fields(message: &mut Vec<u8>, size: usize, start: usize) {
+    let size = u16::try_from(size).unwrap_or(u16::MAX).to_le_bytes();
+    message.extend_from_slice(&size);
+    message.extend_from_slice(&size);
+    message.extend_from_slice(&u32::try_from(start).unwrap_or(u32::MAX).to_le_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_negotiate_message_has_40_bytes_and_no_names() {
+        assert_eq!(negotiate().len(), 40);
+        assert_eq!(negotiate()[16..32], [0; 16]);
+    }
+
+    #[test]
+    fn filetime_meets_the_unix_epoch() {
+        assert_eq!(filetime(116_444_736_000_000_000), Some(OffsetDateTime::UNIX_EPOCH));
+        assert_eq!(to_filetime(OffsetDateTime::UNIX_EPOCH), Some(116_444_736_000_000_000));
+        assert_eq!(filetime(u64::MAX), None);
+    }
+
+    #[test]
+    fn an_anonymous_challenge_is_read() {
+        let challenge = Challenge::default();
+        assert_eq!(Challenge::decode(&challenge.encode([1; 8])), Ok(challenge));
+    }
+
+    #[test]
+    fn endless_pairs_end() {
+        let challenge = Challenge { netbios_computer: Some("A".into()), ..Challenge::default() };
+        let mut message = challenge.encode([0; 8]);
+        let start = message.len() - 4;
+        message.truncate(start);
+        for _ in 0..1000 {
+            message.extend_from_slice(&[9, 0, 0, 0]);
+        }
+        let size = u16::try_from(message.len() - 56).unwrap().to_le_bytes();
+        message[40..42].copy_from_slice(&size);
+        assert_eq!(Challenge::decode(&message).unwrap().netbios_computer.as_deref(), Some("A"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn decoding_never_panics(bytes: Vec<u8>) {
+            let _ = Challenge::decode(&bytes);
+            let _ = Challenge::find(&bytes);
+        }
+
+        #[test]
+        fn challenges_survive_the_round_trip(
+            names in proptest::array::uniform6(proptest::option::of("[A-Za-z0-9.-]{1,40}")),
+            timestamp: Option<u64>,
+            build in 1_u16..,
+        ) {
+            let [target, netbios_computer, netbios_domain, dns_computer, dns_domain, dns_tree] = names;
+            let version = Some(WindowsVersion { major: 10, minor: 0, build });
+            let challenge =
+                Challenge { target, netbios_computer, netbios_domain, dns_computer, dns_domain, dns_tree, timestamp, version };
+            proptest::prop_assert_eq!(Challenge::find(&challenge.encode([7; 8])), Ok(challenge));
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! The server's answer to a ClientHello, read without finishing the handshake.
+
+use crate::bytes::{DecodeError, Reader};
+use crate::tls::{Alert, TlsVersion};
+
+/// The most bytes of a flight that we read. A chain of four RSA-4096 certificates has about 8 KiB.
+pub const FLIGHT_LIMIT: usize = 256 * 1024;
+/// The most bytes of one handshake message that we believe in.
+pub const MESSAGE_LIMIT: usize = 128 * 1024;
+/// The most certificates of a chain that we keep.
+pub const CHAIN_LIMIT: usize = 16;
+/// RFC 5246 section 6.2.3: 2^14 bytes and 2048 of expansion.
+const RECORD_LIMIT: usize = 16_384 + 2048;
+
+const ALERT: u8 = 21;
+const HANDSHAKE: u8 = 22;
+const CHANGE_CIPHER_SPEC: u8 = 20;
+const APPLICATION_DATA: u8 = 23;
+const SERVER_HELLO: u8 = 2;
+const CERTIFICATE: u8 = 11;
+const CERTIFICATE_REQUEST: u8 = 13;
+const SERVER_HELLO_DONE: u8 = 14;
+const EXTENSION_VERSIONS: u16 = 43;
+
+/// RFC 8446 section 4.1.3: the random that marks a HelloRetryRequest.
+const RETRY_RANDOM: [u8; 32] = [
+    0xCF, 0x21, 0xAD, 0x74, 0xE5, 0x9A, 0x61, 0x11, 0xBE, 0x1D, 0x8C, 0x02, 0x1E, 0x65, 0xB8, 0x91, 0xC2, 0xA2, 0x11,
+    0x16, 0x7A, 0xBB, 0x8C, 0x5E, 0x07, 0x9E, 0x09, 0xE2, 0xC8, 0xA8, 0x33, 0x9C,
+];
+
+/// What a server showed of itself without a finished handshake.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServerFlight {
+    /// The version that it chose; `None` for a number that is no TLS version (SSL 3.0).
+    pub version: Option<TlsVersion>,
+    /// The suite that it chose.
+    pub suite: u16,
+    /// Its certificates in the order sent, at most [`CHAIN_LIMIT`]. Empty in TLS 1.3, which encrypts them.
+    pub chain: Vec<Vec<u8>>,
+    /// True if it asks for a client certificate (TLS 1.2 and older).
+    pub wants_client_certificate: bool,
+    /// True for a HelloRetryRequest: it accepts the version and wants another key share.
+    pub retry: bool,
+}
+
+/// How far a flight has been read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FlightProgress {
+    /// More bytes are needed.
+    Incomplete,
+    /// The flight is complete as far as it can be read.
+    Complete(ServerFlight),
+    /// The server refused.
+    Alert(Alert),
+    /// The first byte is not that of a TLS record.
+    NotTls,
+    /// TLS records with contents that cannot be.
+    Malformed(DecodeError),
+}
+
+/// Reads a flight from its beginning. Called with all bytes so far; they are bounded by [`FLIGHT_LIMIT`].
+pub fn read(bytes: &[u8]) -> FlightProgress {
+    match Reading::default().run(bytes) {
+        Ok(progress) => progress,
+        Err(_) if bytes.first().is_some_and(|byte| !(CHANGE_CIPHER_SPEC..=APPLICATION_DATA).contains(byte)) => {
+            FlightProgress::NotTls
+        }
+        Err(error) => FlightProgress::Malformed(error),
+    }
+}
+
+#[derive(Default)]
+struct Reading {
+    handshake: Vec<u8>,
+    flight: ServerFlight,
+    hello_seen: bool,
+}
+
+impl Reading {
+    fn run(mut self, bytes: &[u8]) -> Result<FlightProgress, DecodeError> {
+        let mut reader = Reader::new(bytes);
+        loop {
+            let Some((kind, fragment)) = record(&mut reader)? else { return Ok(FlightProgress::Incomplete) };
+            match kind {
+                ALERT => {
+                    let mut alert = Reader::new(fragment);
+                    let alert = Alert { level: alert.u8("alert level")?, description: alert.u8("alert description")? };
+                    // a warning may precede the answer (unrecognized_name); it refuses nothing
+                    if alert.level != 1 || alert.description == 0 {
+                        return Ok(FlightProgress::Alert(alert));
+                    }
+                }
+                HANDSHAKE => {
+                    self.handshake.extend_from_slice(fragment);
+                    if self.messages()? {
+                        return Ok(FlightProgress::Complete(self.flight));
+                    }
+                }
+                // TLS 1.3 goes on encrypted behind its ServerHello
+                CHANGE_CIPHER_SPEC | APPLICATION_DATA if self.hello_seen => {
+                    return Ok(FlightProgress::Complete(self.flight));
+                }
+                _ => return Err(DecodeError::Invalid { what: "record type", at: 0, value: kind.into() }),
+            }
+        }
+    }
+
+    /// Reads the whole messages that have arrived; true when the flight is complete.
+    fn messages(&mut self) -> Result<bool, DecodeError> {
+        let handshake = std::mem::take(&mut self.handshake);
+        let mut reader = Reader::new(&handshake);
+        while let Some((kind, body)) = message(&mut reader)? {
+            match kind {
+                SERVER_HELLO => {
+                    self.server_hello(body)?;
+                    if self.flight.version == Some(TlsVersion::Tls13) {
+                        return Ok(true);
+                    }
+                }
+                CERTIFICATE => self.flight.chain = chain(body)?,
+                CERTIFICATE_REQUEST => self.flight.wants_client_certificate = true,
+                SERVER_HELLO_DONE => return Ok(self.hello_seen),
+                _ => {}
+            }
+        }
+        self.handshake = reader.rest().to_vec();
+        Ok(false)
+    }
+
+    fn server_hello(&mut self, body: &[u8]) -> Result<(), DecodeError> {
+        let mut reader = Reader::new(body);
+        let mut version = reader.u16_be("server_version")?;
+        self.flight.retry = reader.take(32, "random")? == RETRY_RANDOM;
+        let session = reader.u8("session_id")?;
+        reader.take(session.into(), "session_id")?;
+        self.flight.suite = reader.u16_be("cipher_suite")?;
+        reader.u8("compression_method")?;
+        if !reader.is_empty() {
+            let size = reader.u16_be("extensions")?;
+            let mut extensions = Reader::new(reader.take(size.into(), "extensions")?);
+            while !extensions.is_empty() {
+                let kind = extensions.u16_be("extension type")?;
+                let size = extensions.u16_be("extension length")?;
+                let mut value = Reader::new(extensions.take(size.into(), "extension")?);
+                if kind == EXTENSION_VERSIONS {
+                    version = value.u16_be("selected_version")?;
+                }
+            }
+        }
+        self.flight.version = TlsVersion::from_code(version);
+        self.hello_seen = true;
+        Ok(())
+    }
+}
+
+/// The next whole record, or `None` if more bytes are needed.
+fn record<'a>(reader: &mut Reader<'a>) -> Result<Option<(u8, &'a [u8])>, DecodeError> {
+    let mut ahead = reader.clone();
+    let Ok(kind) = ahead.u8("record type") else { return Ok(None) };
+    if !(CHANGE_CIPHER_SPEC..=APPLICATION_DATA).contains(&kind) {
+        return Err(reader.invalid("record type", kind));
+    }
+    let Ok(major) = ahead.u8("record version") else { return Ok(None) };
+    if major != 3 {
+        return Err(ahead.invalid("record version", major));
+    }
+    let (Ok(_), Ok(size)) = (ahead.u8("record version"), ahead.u16_be("record length")) else { return Ok(None) };
+    if usize::from(size) > RECORD_LIMIT {
+        return Err(DecodeError::TooLarge { what: "record", size: size.into(), limit: RECORD_LIMIT });
+    }
+    let Ok(fragment) = ahead.take(size.into(), "record") else { return Ok(None) };
+    *reader = ahead;
+    Ok(Some((kind, fragment)))
+}
+
+/// The next whole handshake message, or `None` if more bytes are needed.
+fn message<'a>(reader: &mut Reader<'a>) -> Result<Option<(u8, &'a [u8])>, DecodeError> {
+    let mut ahead = reader.clone();
+    let (Ok(kind), Ok(size)) = (ahead.u8("message type"), ahead.u24_be("message length")) else { return Ok(None) };
+    if size > MESSAGE_LIMIT {
+        return Err(DecodeError::TooLarge { what: "handshake message", size, limit: MESSAGE_LIMIT });
+    }
+    let Ok(body) = ahead.take(size, "message") else { return Ok(None) };
+    *reader = ahead;
+    Ok(Some((kind, body)))
+}
+
+fn chain(body: &[u8]) -> Result<Vec<Vec<u8>>, DecodeError> {
+    let mut reader = Reader::new(body);
+    let size = reader.u24_be("certificate_list")?;
+    let mut list = Reader::new(reader.take(size, "certificate_list")?);
+    let mut chain = Vec::new();
+    while !list.is_empty() && chain.len() < CHAIN_LIMIT {
+        let size = list.u24_be("certificate")?;
+        chain.push(list.take(size, "certificate")?.to_vec());
+    }
+    Ok(chain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn handshake(kind: u8, body: &[u8]) -> Vec<u8> {
+        let size = u32::try_from(body.len()).unwrap().to_be_bytes();
+        [&[kind], &size[1..], body].concat()
+    }
+
+    fn record_of(kind: u8, fragment: &[u8]) -> Vec<u8> {
+        let size = u16::try_from(fragment.len()).unwrap().to_be_bytes();
+        [&[kind, 3, 3], &size[..], fragment].concat()
+    }
+
+    fn hello_12() -> Vec<u8> {
+        let body = [&[3, 3], &[9; 32][..], &[0], &[0xC0, 0x30], &[0]].concat();
+        handshake(SERVER_HELLO, &body)
+    }
+
+    fn flight_12() -> Vec<u8> {
+        let certificate = [0, 0, 6, 0, 0, 3, 1, 2, 3];
+        let messages = [hello_12(), handshake(CERTIFICATE, &certificate), handshake(SERVER_HELLO_DONE, &[])].concat();
+        record_of(HANDSHAKE, &messages)
+    }
+
+    #[test]
+    fn a_flight_of_12_shows_version_suite_and_certificate() {
+        let FlightProgress::Complete(flight) = read(&flight_12()) else { panic!("complete") };
+        assert_eq!(
+            (flight.version, flight.suite, flight.chain),
+            (Some(TlsVersion::Tls12), 0xC030, vec![vec![1, 2, 3]])
+        );
+    }
+
+    #[test]
+    fn messages_may_be_cut_anywhere() {
+        let messages = flight_12().split_off(5);
+        let records: Vec<u8> = messages.iter().flat_map(|byte| record_of(HANDSHAKE, &[*byte])).collect();
+        assert_eq!(read(&records), read(&flight_12()));
+        for end in 0..flight_12().len() {
+            assert_eq!(read(&flight_12()[..end]), FlightProgress::Incomplete);
+        }
+    }
+
+    #[test]
+    fn a_hello_of_13_is_enough() {
+        let extension = [0, 6, 0, 43, 0, 2, 3, 4];
+        let body = [&[3, 3], &[9; 32][..], &[0], &[0x13, 2], &[0], &extension].concat();
+        let FlightProgress::Complete(flight) = read(&record_of(HANDSHAKE, &handshake(SERVER_HELLO, &body))) else {
+            panic!("complete")
+        };
+        assert_eq!((flight.version, flight.suite), (Some(TlsVersion::Tls13), 0x1302));
+    }
+
+    #[test]
+    fn refusals_and_foreign_bytes_are_told_apart() {
+        let alert = Alert { level: 2, description: 70 };
+        assert_eq!(read(&record_of(ALERT, &[2, 70])), FlightProgress::Alert(alert));
+        assert_eq!(read(b"HTTP/1.1 400"), FlightProgress::NotTls);
+        assert!(matches!(read(&record_of(APPLICATION_DATA, &[1])), FlightProgress::Malformed(_)));
+        let warned = [record_of(ALERT, &[1, 112]), flight_12()].concat();
+        assert_eq!(read(&warned), read(&flight_12()));
+    }
+
+    #[test]
+    fn a_giant_message_is_refused_at_its_header() {
+        let giant = record_of(HANDSHAKE, &[CERTIFICATE, 0xFF, 0xFF, 0xFF]);
+        assert!(matches!(read(&giant), FlightProgress::Malformed(DecodeError::TooLarge { .. })));
+    }
+
+    #[test]
+    fn a_hundred_certificates_are_cut() {
+        let one = [0, 0, 1, 7];
+        let list = [&[0, 1, 0x90][..], &one.repeat(100)].concat();
+        assert_eq!(chain(&list).unwrap().len(), CHAIN_LIMIT);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn reading_never_panics(bytes: Vec<u8>) {
+            let _ = read(&bytes);
+        }
+
+        #[test]
+        fn damaged_flights_never_panic(at in 0_usize..70, value: u8) {
+            let mut bytes = flight_12();
+            if let Some(byte) = bytes.get_mut(at) { *byte = value; }
+            let _ = read(&bytes);
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! The ClientHello that we write ourselves: any versions, suites, groups, cut and padding.
+
+use crate::bytes::{DecodeError, Reader};
+use crate::tls::{Segments, TlsOffer, TlsVersion};
+
+/// Every suite that a Windows host since Server 2003 may choose, newest first: TLS 1.3, ECDHE and DHE with GCM and CBC,
+/// RSA key exchange, 3DES and RC4 last. Offering them all asks "is there anything in common?".
+pub const WIDE_SUITES: &[u16] = &[
+    0x1302, 0x1301, 0x1303, 0xC02C, 0xC02B, 0xC030, 0xC02F, 0xCCA9, 0xCCA8, 0x009F, 0x009E, 0xC024, 0xC023, 0xC028,
+    0xC027, 0xC00A, 0xC009, 0xC014, 0xC013, 0x0039, 0x0033, 0x009D, 0x009C, 0x003D, 0x003C, 0x0035, 0x002F, 0x000A,
+    0x0005, 0x0004,
+];
+
+/// x25519, secp256r1, secp384r1, secp521r1: what Windows knows.
+pub const WIDE_GROUPS: &[u16] = &[0x001D, 0x0017, 0x0018, 0x0019];
+
+/// RSA (PKCS#1 and PSS), ECDSA and, for old hosts, SHA-1.
+pub const WIDE_SIGNATURES: &[u16] =
+    &[0x0804, 0x0401, 0x0403, 0x0805, 0x0501, 0x0503, 0x0806, 0x0601, 0x0603, 0x0201, 0x0203];
+
+const EXTENSION_GROUPS: u16 = 10;
+const EXTENSION_POINT_FORMATS: u16 = 11;
+const EXTENSION_SIGNATURES: u16 = 13;
+const EXTENSION_PADDING: u16 = 21;
+const EXTENSION_MASTER_SECRET: u16 = 23;
+const EXTENSION_VERSIONS: u16 = 43;
+const EXTENSION_KEY_SHARE: u16 = 51;
+
+/// A ClientHello (RFC 8446 section 4.1.2, RFC 5246 section 7.4.1.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientHello {
+    /// The oldest version offered.
+    pub min: TlsVersion,
+    /// The newest version offered.
+    pub max: TlsVersion,
+    /// `cipher_suites`, in order of preference.
+    pub suites: Vec<u16>,
+    /// `supported_groups`.
+    pub groups: Vec<u16>,
+    /// `signature_algorithms`; sent from TLS 1.2 on.
+    pub signatures: Vec<u16>,
+    /// `random`: chance comes in from outside. It doubles as x25519 key share where TLS 1.3 is offered.
+    pub random: [u8; 32],
+    /// Length in bytes that the handshake message is padded to (RFC 7685); 0 for none.
+    pub pad_to: usize,
+}
+
+impl ClientHello {
+    /// The hello of an offer, with everything that a Windows host may want.
+    pub fn of(offer: TlsOffer, random: [u8; 32]) -> Self {
+        let suites = WIDE_SUITES.iter().copied().filter(|suite| offer.max == TlsVersion::Tls13 || *suite >> 8 != 0x13);
+        let suites = suites.filter(|suite| offer.max >= TlsVersion::Tls12 || !only_from_12(*suite));
+        Self {
+            min: offer.min,
+            max: offer.max,
+            suites: suites.collect(),
+            groups: WIDE_GROUPS.to_vec(),
+            signatures: WIDE_SIGNATURES.to_vec(),
+            random,
+            pad_to: 0,
+        }
+    }
+
+    /// The TLS records of this hello, cut into the writes that `segments` asks for.
+    pub fn encode(&self, segments: Segments) -> Vec<Vec<u8>> {
+        let record = self.record();
+        match segments {
+            Segments::Whole => vec![record],
+            Segments::FirstByteAlone => {
+                let (first, rest) = record.split_at(1.min(record.len()));
+                let third = rest.len().div_ceil(3).max(1);
+                std::iter::once(first.to_vec()).chain(rest.chunks(third).map(<[u8]>::to_vec)).collect()
+            }
+        }
+    }
+
+    fn record(&self) -> Vec<u8> {
+        let mut message = self.message(0);
+        if self.pad_to > message.len() {
+            // four bytes for the header of the padding extension itself
+            message = self.message(self.pad_to.saturating_sub(message.len()).saturating_sub(4));
+        }
+        // the record's version is at most 1.0 in a first flight: old servers insist on it (RFC 8446 appendix D.2)
+        let mut record = vec![22, 3, 1];
+        record.extend(prefix16(&message));
+        record
+    }
+
+    fn message(&self, padding: usize) -> Vec<u8> {
+        let legacy = self.max.min(TlsVersion::Tls12).code();
+        let mut body = legacy.to_be_bytes().to_vec();
+        body.extend_from_slice(&self.random);
+        body.push(0);
+        body.extend(prefix16(&codes(&self.suites)));
+        body.extend_from_slice(&[1, 0]);
+        body.extend(prefix16(&self.extensions(padding)));
+        let mut message = vec![1];
+        message.extend(prefix24(&body));
+        message
+    }
+
+    fn extensions(&self, padding: usize) -> Vec<u8> {
+        let mut all = Vec::new();
+        extension(&mut all, EXTENSION_GROUPS, &prefix16(&codes(&self.groups)));
+        extension(&mut all, EXTENSION_POINT_FORMATS, &[1, 0]);
+        extension(&mut all, EXTENSION_MASTER_SECRET, &[]);
+        if self.max >= TlsVersion::Tls12 {
+            extension(&mut all, EXTENSION_SIGNATURES, &prefix16(&codes(&self.signatures)));
+        }
+        if self.max == TlsVersion::Tls13 {
+            let offered: Vec<u16> =
+                TlsVersion::ALL.into_iter().rev().filter(|v| *v >= self.min).map(TlsVersion::code).collect();
+            let versions = codes(&offered);
+            let mut list = vec![u8::try_from(versions.len()).unwrap_or(u8::MAX)];
+            list.extend(versions);
+            extension(&mut all, EXTENSION_VERSIONS, &list);
+            let mut share = 0x001D_u16.to_be_bytes().to_vec();
+            share.extend(prefix16(&self.random));
+            extension(&mut all, EXTENSION_KEY_SHARE, &prefix16(&share));
+        }
+        if padding > 0 {
+            extension(&mut all, EXTENSION_PADDING, &vec![0; padding]);
+        }
+        all
+    }
+
+    /// Reads the handshake message of a ClientHello (lab, captures): the body behind type and length.
+    pub fn decode(body: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(body);
+        let legacy = reader.u16_be("client_version")?;
+        let random = reader.take(32, "random")?.try_into().expect("take returned 32 bytes");
+        let session = reader.u8("session_id")?;
+        reader.take(session.into(), "session_id")?;
+        let suites = code_list(&mut reader, "cipher_suites")?;
+        let compression = reader.u8("compression_methods")?;
+        reader.take(compression.into(), "compression_methods")?;
+        let max = TlsVersion::from_code(legacy).ok_or_else(|| reader.invalid("client_version", legacy))?;
+        let mut hello =
+            Self { min: TlsVersion::Tls10, max, suites, groups: Vec::new(), signatures: Vec::new(), random, pad_to: 0 };
+        if reader.is_empty() {
+            return Ok(hello);
+        }
+        let size = reader.u16_be("extensions")?;
+        let mut extensions = Reader::new(reader.take(size.into(), "extensions")?);
+        while !extensions.is_empty() {
+            let kind = extensions.u16_be("extension type")?;
+            let size = extensions.u16_be("extension length")?;
+            let mut value = Reader::new(extensions.take(size.into(), "extension")?);
+            match kind {
+                EXTENSION_GROUPS => hello.groups = code_list(&mut value, "supported_groups")?,
+                EXTENSION_SIGNATURES => hello.signatures = code_list(&mut value, "signature_algorithms")?,
+                EXTENSION_VERSIONS => hello.read_versions(&mut value)?,
+                _ => {}
+            }
+        }
+        Ok(hello)
+    }
+
+    fn read_versions(&mut self, value: &mut Reader<'_>) -> Result<(), DecodeError> {
+        let size = value.u8("supported_versions")?;
+        let list = value.take(size.into(), "supported_versions")?;
+        let versions =
+            list.chunks_exact(2).filter_map(|pair| Some(u16::from_be_bytes([*pair.first()?, *pair.get(1)?])));
+        let known: Vec<_> = versions.filter_map(TlsVersion::from_code).collect();
+        if let (Some(min), Some(max)) = (known.iter().min(), known.iter().max()) {
+            (self.min, self.max) = (*min, *max);
+        }
+        Ok(())
+    }
+}
+
+/// Suites with GCM, ChaCha20 or SHA-256/384 exist from TLS 1.2 on only (RFC 5246 appendix A.5, RFC 5288).
+fn only_from_12(suite: u16) -> bool {
+    matches!(suite, 0xC02B..=0xC030 | 0xCCA8..=0xCCA9 | 0x009C..=0x009F | 0xC023..=0xC028 | 0x003C..=0x003D | 0x1300..=0x13FF)
+}
+
+fn codes(list: &[u16]) -> Vec<u8> {
+    list.iter().flat_map(|code| code.to_be_bytes()).collect()
+}
+
+fn code_list(reader: &mut Reader<'_>, what: &'static str) -> Result<Vec<u16>, DecodeError> {
+    let size = reader.u16_be(what)?;
+    let mut list = Reader::new(reader.take(size.into(), what)?);
+    let mut codes = Vec::new();
+    while !list.is_empty() {
+        codes.push(list.u16_be(what)?);
+    }
+    Ok(codes)
+}
+
+fn prefix16(bytes: &[u8]) -> Vec<u8> {
+    let size = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
+    size.to_be_bytes().into_iter().chain(bytes.iter().copied().take(size.into())).collect()
+}
+
+fn prefix24(bytes: &[u8]) -> Vec<u8> {
+    let [_, high, middle, low] = u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes();
+    [high, middle, low].into_iter().chain(bytes.iter().copied()).collect()
+}
+
+fn extension(all: &mut Vec<u8>, kind: u16, value: &[u8]) {
+    all.extend_from_slice(&kind.to_be_bytes());
+    all.extend(prefix16(value));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(records: &[Vec<u8>]) -> Vec<u8> {
+        records.concat()[9..].to_vec()
+    }
+
+    #[test]
+    fn every_offer_survives_the_round_trip() {
+        for offer in [TlsOffer::PLAIN_12, TlsOffer::SPLIT_12, TlsOffer::OLD, TlsOffer::MODERN] {
+            let hello = ClientHello::of(offer, [7; 32]);
+            let read = ClientHello::decode(&body(&hello.encode(offer.segments))).unwrap();
+            assert_eq!((read.max, &read.suites, &read.groups), (hello.max, &hello.suites, &hello.groups));
+        }
+    }
+
+    #[test]
+    fn a_split_hello_starts_with_one_byte_and_loses_none() {
+        let hello = ClientHello::of(TlsOffer::PLAIN_12, [7; 32]);
+        let split = hello.encode(Segments::FirstByteAlone);
+        assert_eq!((split.len(), split[0].len()), (4, 1));
+        assert_eq!(split.concat(), hello.encode(Segments::Whole).concat());
+    }
+
+    #[test]
+    fn padding_reaches_the_length_asked_for() {
+        let hello = ClientHello { pad_to: 1500, ..ClientHello::of(TlsOffer::PLAIN_12, [7; 32]) };
+        assert_eq!(hello.encode(Segments::Whole)[0].len(), 1500 + 5);
+    }
+
+    #[test]
+    fn an_old_hello_offers_no_suite_of_12() {
+        let hello = ClientHello::of(TlsOffer::OLD, [7; 32]);
+        assert!(hello.suites.iter().all(|suite| !only_from_12(*suite)));
+        assert!(hello.suites.contains(&0x002F), "TLS_RSA_WITH_AES_128_CBC_SHA, which every old Windows speaks");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn decoding_never_panics(bytes: Vec<u8>) {
+            let _ = ClientHello::decode(&bytes);
+        }
+    }
+}

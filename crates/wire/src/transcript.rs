@@ -1,0 +1,123 @@
+//! What a probe saw, as text that people read, send and keep: debug log, bug report and fixture in one.
+//!
+//! A transcript holds both layers of each connection (raw below, plaintext above, the TLS facts as events), so that it
+//! replays into the same outcome without a socket. The format is lines of words; `#` starts a comment. Nothing behind
+//! an NTLM CHALLENGE exists in a probe, so no secret can be in one.
+
+mod redaction;
+mod text;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+pub use text::ParseError;
+
+use crate::machine::{Action, Conversation, ConversationPlan, Event, Outcome};
+
+/// A whole probe of one target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transcript {
+    /// When the probe began, by this computer's clock, UTC.
+    pub at: OffsetDateTime,
+    /// The program that wrote it, with its version.
+    pub tool: String,
+    /// The host as it was typed.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// How the name was resolved; `None` for an address.
+    pub name: Option<NameLookup>,
+    /// The connections in the order of their beginning.
+    pub conversations: Vec<Record>,
+}
+
+/// A name and what it resolved to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NameLookup {
+    /// How long the resolver took.
+    pub took: Duration,
+    /// What it said.
+    pub answer: NameAnswer,
+}
+
+/// What the resolver said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NameAnswer {
+    /// Addresses, in its order.
+    Addresses(Vec<SocketAddr>),
+    /// The name does not exist, or has no address (EAI_NONAME, EAI_NODATA, WSAHOST_NOT_FOUND, WSANO_DATA).
+    NotFound {
+        /// getaddrinfo's own code.
+        code: i32,
+    },
+    /// The resolver could not answer now (EAI_AGAIN, WSATRY_AGAIN).
+    TryAgain {
+        /// getaddrinfo's own code.
+        code: i32,
+    },
+    /// Any other failure.
+    Failed {
+        /// getaddrinfo's own code.
+        code: i32,
+    },
+    /// No answer within the stage's time.
+    Silent,
+}
+
+/// One connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The address that was tried.
+    pub address: SocketAddr,
+    /// When it began, since the beginning of the transcript.
+    pub start: Duration,
+    /// What it was for.
+    pub plan: ConversationPlan,
+    /// What happened, with the time since its own beginning.
+    pub entries: Vec<(Duration, Entry)>,
+}
+
+/// A line of a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entry {
+    /// The machine was told this.
+    Event(Event),
+    /// The machine had this sent.
+    Sent(Vec<u8>),
+    /// The TLS stack sent these raw bytes.
+    TunnelSent(Vec<u8>),
+    /// The TLS stack was given these raw bytes.
+    TunnelReceived(Vec<u8>),
+}
+
+impl Record {
+    /// What the machine makes of the recorded events: the same code that ran when they happened.
+    pub fn outcome(&self) -> Outcome {
+        self.replay().0
+    }
+
+    /// Replays the events and compares what the machine sends with what was sent.
+    pub fn replays_faithfully(&self) -> bool {
+        let sent = self.entries.iter().filter_map(|(_, entry)| match entry {
+            Entry::Sent(bytes) => Some(bytes),
+            _ => None,
+        });
+        self.replay().1.iter().eq(sent)
+    }
+
+    fn replay(&self) -> (Outcome, Vec<Vec<u8>>) {
+        let mut machine = Conversation::new(self.plan.clone());
+        let mut sent = Vec::new();
+        for (now, entry) in &self.entries {
+            let Entry::Event(event) = entry else { continue };
+            let actions = machine.handle(*now, event.clone());
+            sent.extend(actions.into_iter().filter_map(|action| match action {
+                Action::Send(bytes) => Some(bytes),
+                Action::UpgradeTls(_) | Action::Close => None,
+            }));
+        }
+        (machine.outcome().clone(), sent)
+    }
+}

@@ -1,0 +1,419 @@
+//! The text form of a transcript.
+//!
+//! ```text
+//! rdpdoctor transcript 1
+//! at 2026-11-21T09:00:00Z
+//! tool rdpdoctor/0.1.0
+//! target host.example 3389
+//! name 0.001200 addresses 192.0.2.7:3389
+//! connection 192.0.2.7:3389 0.001300 request=SSL+HYBRID tls=rustls,1.2,1.3,whole credssp=6 …
+//!   0.000400 connected
+//!   0.000410 > 030000130ee00000000000010008000b000000
+//!   0.000900 < 030000130ed000001234000200080002000000
+//! ```
+//!
+//! Times are seconds with six digits: since the beginning of the transcript for a connection, since the beginning of
+//! the connection for its lines. `>` and `<` are raw bytes before `tls-up` and plaintext after it; `tls>` and `tls<` are
+//! the raw bytes of the TLS stack.
+
+use std::fmt::{self, Write};
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use thiserror::Error;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::{Entry, NameAnswer, NameLookup, Record, Transcript};
+use crate::hex;
+use crate::machine::{ConnectFailure, ConversationPlan, End, Event, Limits, TlsFailure};
+use crate::tls::{Alert, Segments, TlsOffer, TlsStack, TlsVersion};
+use crate::x224::{ConnectionRequest, SecurityProtocols, ServerAnswer};
+
+/// The most bytes of a transcript that we read.
+const LIMIT: usize = 64 * 1024 * 1024;
+const FIRST_LINE: &str = "rdpdoctor transcript 1";
+
+/// Why text is no transcript.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ParseError {
+    /// The first line is not that of a transcript.
+    #[error("read transcript: the first line is not {FIRST_LINE:?}")]
+    NotATranscript,
+    /// More than 64 MiB.
+    #[error("read transcript: more than {LIMIT} bytes")]
+    TooLarge,
+    /// A line that cannot be understood.
+    #[error("read transcript, line {line}: {what} is not valid")]
+    Line {
+        /// Its number, from 1.
+        line: usize,
+        /// The part of it that is wrong.
+        what: &'static str,
+    },
+    /// A line that has to be there is missing.
+    #[error("read transcript: the line {0:?} is missing")]
+    Missing(&'static str),
+}
+
+impl fmt::Display for Transcript {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(out, "{FIRST_LINE}")?;
+        writeln!(out, "at {}", self.at.format(&Rfc3339).map_err(|_| fmt::Error)?)?;
+        writeln!(out, "tool {}", self.tool)?;
+        writeln!(out, "target {} {}", self.host, self.port)?;
+        if let Some(name) = &self.name {
+            writeln!(out, "name {} {}", seconds(name.took), NameText(&name.answer))?;
+        }
+        for record in &self.conversations {
+            writeln!(out, "connection {} {} {}", record.address, seconds(record.start), PlanText(&record.plan))?;
+            for (at, entry) in &record.entries {
+                write!(out, "  {} ", seconds(*at))?;
+                write_entry(out, entry)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{}.{:06}", time.as_secs(), time.subsec_micros())
+}
+
+struct NameText<'a>(&'a NameAnswer);
+
+impl fmt::Display for NameText<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            NameAnswer::Addresses(addresses) => {
+                out.write_str("addresses")?;
+                addresses.iter().try_for_each(|address| write!(out, " {address}"))
+            }
+            NameAnswer::NotFound { code } => write!(out, "not-found {code}"),
+            NameAnswer::TryAgain { code } => write!(out, "try-again {code}"),
+            NameAnswer::Failed { code } => write!(out, "failed {code}"),
+            NameAnswer::Silent => out.write_str("silent"),
+        }
+    }
+}
+
+struct PlanText<'a>(&'a ConversationPlan);
+
+impl fmt::Display for PlanText<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plan = self.0;
+        if let Some(request) = &plan.request {
+            match request.protocols {
+                Some(protocols) => write!(out, "request={protocols} ")?,
+                None => out.write_str("request=none ")?,
+            }
+            if let Some(cookie) = &request.cookie {
+                write!(out, "cookie={} ", hex::encode(cookie.as_bytes()))?;
+            }
+        }
+        if !plan.hold.is_zero() {
+            write!(out, "hold={} ", seconds(plan.hold))?;
+        }
+        if let Some(offer) = plan.tls {
+            let cut = if offer.segments == Segments::Whole { "whole" } else { "split" };
+            write!(out, "tls={},{},{},{cut} ", offer.stack.name(), offer.min.number(), offer.max.number())?;
+        }
+        if let Some(version) = plan.credssp {
+            write!(out, "credssp={version} ")?;
+        }
+        let Limits { tcp, x224, tls, credssp } = plan.limits;
+        write!(out, "limits={},{},{},{} ", seconds(tcp), seconds(x224), seconds(tls), seconds(credssp))?;
+        write!(out, "random={}", hex::encode(&plan.random))
+    }
+}
+
+fn write_entry(out: &mut fmt::Formatter<'_>, entry: &Entry) -> fmt::Result {
+    match entry {
+        Entry::Sent(bytes) => writeln!(out, "> {}{}", hex::encode(bytes), Comment(bytes)),
+        Entry::TunnelSent(bytes) => writeln!(out, "tls> {}", hex::encode(bytes)),
+        Entry::TunnelReceived(bytes) => writeln!(out, "tls< {}", hex::encode(bytes)),
+        Entry::Event(Event::Bytes(bytes)) => writeln!(out, "< {}{}", hex::encode(bytes), Comment(bytes)),
+        Entry::Event(Event::Connected) => writeln!(out, "connected"),
+        Entry::Event(Event::ConnectFailed(failure)) => match failure {
+            ConnectFailure::Refused => writeln!(out, "connect-failed refused"),
+            ConnectFailure::TimedOut => writeln!(out, "connect-failed timed-out"),
+            ConnectFailure::NetworkUnreachable => writeln!(out, "connect-failed network-unreachable"),
+            ConnectFailure::HostUnreachable => writeln!(out, "connect-failed host-unreachable"),
+            ConnectFailure::Other(words) => writeln!(out, "connect-failed other {}", hex::encode(words.as_bytes())),
+        },
+        Entry::Event(Event::TlsUp { version, suite, chain }) => {
+            write!(out, "tls-up {} {suite:04x}", version.number())?;
+            chain.iter().try_for_each(|certificate| write!(out, " {}", hex::encode(certificate)))?;
+            out.write_char('\n')
+        }
+        Entry::Event(Event::TlsFailed(failure)) => match failure {
+            TlsFailure::Alert(alert) => {
+                writeln!(out, "tls-failed alert {} {} # {alert}", alert.level, alert.description)
+            }
+            TlsFailure::Closed(end) => writeln!(out, "tls-failed closed {}", end_name(*end)),
+            TlsFailure::Peer(words) => {
+                writeln!(out, "tls-failed peer {}{}", hex::encode(words.as_bytes()), Words(words))
+            }
+            TlsFailure::Own(words) => writeln!(out, "tls-failed own {}{}", hex::encode(words.as_bytes()), Words(words)),
+        },
+        Entry::Event(Event::Closed(end)) => writeln!(out, "closed {}", end_name(*end)),
+        Entry::Event(Event::Time) => writeln!(out, "time"),
+    }
+}
+
+fn end_name(end: End) -> &'static str {
+    match end {
+        End::Fin => "fin",
+        End::Rst => "rst",
+    }
+}
+
+/// What bytes mean, behind a `#`, where they are X.224.
+struct Comment<'a>(&'a [u8]);
+
+impl fmt::Display for Comment<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Ok(ConnectionRequest { protocols: Some(protocols), .. }) = ConnectionRequest::decode(self.0) {
+            return write!(out, " # Connection Request {protocols}");
+        }
+        match ServerAnswer::decode(self.0) {
+            Ok(ServerAnswer::Selected { protocol, .. }) => write!(out, " # Connection Confirm, selected {protocol}"),
+            Ok(ServerAnswer::Failure(code)) => write!(out, " # Connection Confirm, failure {code}"),
+            Ok(ServerAnswer::NoNegotiation) => write!(out, " # Connection Confirm without negotiation"),
+            Ok(ServerAnswer::DisconnectProviderUltimatum) => write!(out, " # MCS Disconnect Provider Ultimatum"),
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+/// Words of a TLS stack as a comment: printable ASCII only.
+struct Words<'a>(&'a str);
+
+impl fmt::Display for Words<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(" # ")?;
+        self.0.chars().filter(|c| c.is_ascii() && !c.is_ascii_control()).try_for_each(|c| out.write_char(c))
+    }
+}
+
+impl FromStr for Transcript {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        if text.len() > LIMIT {
+            return Err(ParseError::TooLarge);
+        }
+        let mut lines = text.lines();
+        if lines.next().map(str::trim_end) != Some(FIRST_LINE) {
+            return Err(ParseError::NotATranscript);
+        }
+        let mut reading = Reading::default();
+        for (line, text) in (2..).zip(lines) {
+            let words = text.split('#').next().unwrap_or_default();
+            reading.line(words).map_err(|what| ParseError::Line { line, what })?;
+        }
+        Ok(Self {
+            at: reading.at.ok_or(ParseError::Missing("at"))?,
+            tool: reading.tool.ok_or(ParseError::Missing("tool"))?,
+            host: reading.host.ok_or(ParseError::Missing("target"))?,
+            port: reading.port.ok_or(ParseError::Missing("target"))?,
+            name: reading.name,
+            conversations: reading.conversations,
+        })
+    }
+}
+
+#[derive(Default)]
+struct Reading {
+    at: Option<OffsetDateTime>,
+    tool: Option<String>,
+    host: Option<String>,
+    port: Option<u16>,
+    name: Option<NameLookup>,
+    conversations: Vec<Record>,
+}
+
+/// Words of one line; each method takes the next and says what is wrong if it cannot be understood.
+struct Line<'a>(std::str::SplitWhitespace<'a>);
+
+impl<'a> Line<'a> {
+    fn next(&mut self, what: &'static str) -> Result<&'a str, &'static str> {
+        self.0.next().ok_or(what)
+    }
+
+    fn parse<T: FromStr>(&mut self, what: &'static str) -> Result<T, &'static str> {
+        self.next(what)?.parse().map_err(|_| what)
+    }
+
+    fn seconds(&mut self, what: &'static str) -> Result<Duration, &'static str> {
+        read_seconds(self.next(what)?).ok_or(what)
+    }
+
+    fn bytes(&mut self, what: &'static str) -> Result<Vec<u8>, &'static str> {
+        self.0.next().map_or(Ok(Vec::new()), |word| hex::decode(word).ok_or(what))
+    }
+
+    fn text(&mut self, what: &'static str) -> Result<String, &'static str> {
+        String::from_utf8(self.bytes(what)?).map_err(|_| what)
+    }
+}
+
+fn read_seconds(word: &str) -> Option<Duration> {
+    let (whole, micros) = word.split_once('.')?;
+    let micros: u32 = (micros.len() == 6).then(|| micros.parse().ok())??;
+    Duration::from_secs(whole.parse().ok()?).checked_add(Duration::from_micros(micros.into()))
+}
+
+impl Reading {
+    fn line(&mut self, text: &str) -> Result<(), &'static str> {
+        let inside = text.starts_with(' ');
+        let mut words = Line(text.split_whitespace());
+        if inside {
+            return match words.0.next() {
+                None => Ok(()),
+                Some(at) => self.entry(read_seconds(at).ok_or("time")?, &mut words),
+            };
+        }
+        match words.0.next() {
+            None => {}
+            Some("at") => self.at = Some(OffsetDateTime::parse(words.next("at")?, &Rfc3339).map_err(|_| "at")?),
+            Some("tool") => self.tool = Some(words.next("tool")?.to_owned()),
+            Some("target") => {
+                self.host = Some(words.next("target")?.to_owned());
+                self.port = Some(words.parse("target port")?);
+            }
+            Some("name") => self.name = Some(read_name(&mut words)?),
+            Some("connection") => {
+                let address = words.parse("address")?;
+                let start = words.seconds("start")?;
+                let plan = read_plan(words.0)?;
+                self.conversations.push(Record { address, start, plan, entries: Vec::new() });
+            }
+            Some(_) => return Err("first word"),
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, at: Duration, words: &mut Line<'_>) -> Result<(), &'static str> {
+        let entry = match words.next("entry")? {
+            ">" => Entry::Sent(words.bytes("bytes")?),
+            "<" => Entry::Event(Event::Bytes(words.bytes("bytes")?)),
+            "tls>" => Entry::TunnelSent(words.bytes("bytes")?),
+            "tls<" => Entry::TunnelReceived(words.bytes("bytes")?),
+            "connected" => Entry::Event(Event::Connected),
+            "connect-failed" => Entry::Event(Event::ConnectFailed(read_connect_failure(words)?)),
+            "tls-up" => Entry::Event(read_tls_up(words)?),
+            "tls-failed" => Entry::Event(Event::TlsFailed(read_tls_failure(words)?)),
+            "closed" => Entry::Event(Event::Closed(read_end(words)?)),
+            "time" => Entry::Event(Event::Time),
+            _ => return Err("entry"),
+        };
+        let record = self.conversations.last_mut().ok_or("entry before any connection")?;
+        record.entries.push((at, entry));
+        Ok(())
+    }
+}
+
+fn read_name(words: &mut Line<'_>) -> Result<NameLookup, &'static str> {
+    let took = words.seconds("time")?;
+    let answer = match words.next("name answer")? {
+        "addresses" => {
+            let addresses: Result<Vec<SocketAddr>, _> = words.0.by_ref().map(str::parse).collect();
+            NameAnswer::Addresses(addresses.map_err(|_| "address")?)
+        }
+        "not-found" => NameAnswer::NotFound { code: words.parse("code")? },
+        "try-again" => NameAnswer::TryAgain { code: words.parse("code")? },
+        "failed" => NameAnswer::Failed { code: words.parse("code")? },
+        "silent" => NameAnswer::Silent,
+        _ => return Err("name answer"),
+    };
+    Ok(NameLookup { took, answer })
+}
+
+fn read_plan(words: std::str::SplitWhitespace<'_>) -> Result<ConversationPlan, &'static str> {
+    let mut plan = ConversationPlan {
+        request: None,
+        hold: Duration::ZERO,
+        tls: None,
+        credssp: None,
+        random: [0; 32],
+        limits: Limits { tcp: Duration::ZERO, x224: Duration::ZERO, tls: Duration::ZERO, credssp: Duration::ZERO },
+    };
+    for word in words {
+        let (key, value) = word.split_once('=').ok_or("plan")?;
+        match key {
+            "request" => {
+                let protocols =
+                    (value != "none").then(|| SecurityProtocols::parse(value).ok_or("request")).transpose()?;
+                plan.request = Some(ConnectionRequest { cookie: None, protocols });
+            }
+            "cookie" => {
+                let cookie = hex::decode(value).and_then(|bytes| String::from_utf8(bytes).ok()).ok_or("cookie")?;
+                plan.request.as_mut().ok_or("cookie")?.cookie = Some(cookie);
+            }
+            "hold" => plan.hold = read_seconds(value).ok_or("hold")?,
+            "tls" => plan.tls = Some(read_offer(value).ok_or("tls")?),
+            "credssp" => plan.credssp = Some(value.parse().map_err(|_| "credssp")?),
+            "limits" => plan.limits = read_limits(value).ok_or("limits")?,
+            "random" => plan.random = hex::decode(value).and_then(|b| b.try_into().ok()).ok_or("random")?,
+            _ => return Err("plan"),
+        }
+    }
+    Ok(plan)
+}
+
+fn read_offer(value: &str) -> Option<TlsOffer> {
+    let mut parts = value.split(',');
+    let name = parts.next()?;
+    let stack = TlsStack::ALL.into_iter().find(|stack| stack.name() == name)?;
+    let min = TlsVersion::parse(parts.next()?)?;
+    let max = TlsVersion::parse(parts.next()?)?;
+    let segments = match parts.next()? {
+        "whole" => Segments::Whole,
+        "split" => Segments::FirstByteAlone,
+        _ => return None,
+    };
+    Some(TlsOffer { stack, min, max, segments })
+}
+
+fn read_limits(value: &str) -> Option<Limits> {
+    let mut parts = value.split(',').map(read_seconds);
+    Some(Limits { tcp: parts.next()??, x224: parts.next()??, tls: parts.next()??, credssp: parts.next()?? })
+}
+
+fn read_connect_failure(words: &mut Line<'_>) -> Result<ConnectFailure, &'static str> {
+    Ok(match words.next("connect-failed")? {
+        "refused" => ConnectFailure::Refused,
+        "timed-out" => ConnectFailure::TimedOut,
+        "network-unreachable" => ConnectFailure::NetworkUnreachable,
+        "host-unreachable" => ConnectFailure::HostUnreachable,
+        "other" => ConnectFailure::Other(words.text("connect-failed")?),
+        _ => return Err("connect-failed"),
+    })
+}
+
+fn read_tls_up(words: &mut Line<'_>) -> Result<Event, &'static str> {
+    let version = TlsVersion::parse(words.next("version")?).ok_or("version")?;
+    let suite = u16::from_str_radix(words.next("suite")?, 16).map_err(|_| "suite")?;
+    let chain: Option<Vec<_>> = words.0.by_ref().map(hex::decode).collect();
+    Ok(Event::TlsUp { version, suite, chain: chain.ok_or("certificate")? })
+}
+
+fn read_tls_failure(words: &mut Line<'_>) -> Result<TlsFailure, &'static str> {
+    Ok(match words.next("tls-failed")? {
+        "alert" => TlsFailure::Alert(Alert { level: words.parse("level")?, description: words.parse("description")? }),
+        "closed" => TlsFailure::Closed(read_end(words)?),
+        "peer" => TlsFailure::Peer(words.text("tls-failed")?),
+        "own" => TlsFailure::Own(words.text("tls-failed")?),
+        _ => return Err("tls-failed"),
+    })
+}
+
+fn read_end(words: &mut Line<'_>) -> Result<End, &'static str> {
+    match words.next("end")? {
+        "fin" => Ok(End::Fin),
+        "rst" => Ok(End::Rst),
+        _ => Err("end"),
+    }
+}
