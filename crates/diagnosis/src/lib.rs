@@ -1,1 +1,38 @@
-//! diagnosis
+//! Evidence in, diagnosis out.
+//!
+//! What this crate is for: [`Evidence`] and where it comes from ([`observe`]), the [`causes`] with their proofs, the
+//! [`fixes`], client [`profile`]s, the [`planner`] that picks the next question, and the report.
+//!
+//! What it may not do: I/O, read a clock, know which platform it runs on. Time and everything seen come in as arguments.
+//!
+//! Where to start reading: [`cause::Cause`] and one file of [`causes`], then [`diagnose::diagnose`].
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod case;
+pub mod cause;
+pub mod causes;
+pub mod diagnose;
+pub mod evidence;
+pub mod fact;
+pub mod fixes;
+pub mod need;
+pub mod next;
+pub mod observe;
+pub mod planner;
+pub mod printable;
+pub mod profile;
+pub mod report;
+pub mod symptom;
+pub mod target;
+
+pub use case::{Capabilities, Case, Context};
+pub use cause::{Because, Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
+pub use diagnose::diagnose;
+pub use evidence::{Evidence, Observation, Role, Source, Subject, SubjectId};
+pub use fact::Fact;
+pub use need::{Asked, Need};
+pub use profile::ClientProfile;
+pub use report::Diagnosis;
+pub use symptom::Symptom;
+pub use target::{Host, Target};

@@ -1,0 +1,213 @@
+//! What a proof looks at: the evidence about one subject, and for whom and when it is judged.
+
+use time::OffsetDateTime;
+use wire::machine::{TcpAnswer, X224Answer};
+use wire::tls::{TlsOffer, TlsStack, TlsVersion};
+use wire::x224::{SecurityProtocols, ServerAnswer};
+
+use crate::cause::Because;
+use crate::evidence::{Evidence, Role, Subject, SubjectId};
+use crate::fact::{Fact, Handshake, Introduction};
+use crate::profile::ClientProfile;
+use crate::symptom::Symptom;
+use crate::target::Target;
+
+/// What this build can ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capabilities {
+    /// OpenSSL is there: tunnels to old hosts, and a third opinion.
+    pub openssl: bool,
+}
+
+/// For whom and when evidence is judged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Context {
+    /// What was named; `None` for evidence without a target.
+    pub target: Option<Target>,
+    /// The client that has to get through.
+    pub profile: ClientProfile,
+    /// Where the profile comes from: `default` or `option`.
+    pub profile_source: &'static str,
+    /// The time of the attempt, by this computer's clock, UTC.
+    pub at: OffsetDateTime,
+    /// The code that the client showed.
+    pub symptom: Option<Symptom>,
+    /// What can be asked.
+    pub capabilities: Capabilities,
+}
+
+/// A value and the observation that it comes from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Seen<T> {
+    /// The value.
+    pub value: T,
+    /// The observation's number.
+    pub id: usize,
+}
+
+impl<T> Seen<T> {
+    /// A reason that cites this observation.
+    pub fn because(&self, text: impl Into<String>) -> Because {
+        Because { text: text.into(), observation: self.id }
+    }
+}
+
+/// One subject under judgement.
+#[derive(Debug, Clone, Copy)]
+pub struct Case<'a> {
+    /// All evidence.
+    pub evidence: &'a Evidence,
+    /// The subject.
+    pub subject: SubjectId,
+    /// For whom and when.
+    pub context: &'a Context,
+}
+
+/// The protocols that a probe asks for: what a current client asks for.
+pub const EVERYTHING: SecurityProtocols =
+    SecurityProtocols::SSL.with(SecurityProtocols::HYBRID).with(SecurityProtocols::HYBRID_EX);
+
+impl<'a> Case<'a> {
+    /// The subject itself.
+    pub fn who(&self) -> &'a Subject {
+        &self.evidence.subjects[self.subject]
+    }
+
+    /// Every fact about the subject that `pick` takes.
+    pub fn seen<T: 'a>(self, pick: impl Fn(&'a Fact) -> Option<T> + 'a) -> impl Iterator<Item = Seen<T>> + 'a {
+        let subject = self.subject;
+        let about = self.evidence.observations.iter().filter(move |observation| observation.subject == subject);
+        about.filter_map(move |observation| pick(&observation.fact).map(|value| Seen { value, id: observation.id }))
+    }
+
+    /// The newest fact about the subject that `pick` takes.
+    pub fn last<T: 'a>(self, pick: impl Fn(&'a Fact) -> Option<T> + 'a) -> Option<Seen<T>> {
+        self.seen(pick).last()
+    }
+
+    /// How its TCP connections went.
+    pub fn tcp(self) -> impl Iterator<Item = Seen<&'a TcpAnswer>> + 'a {
+        self.seen(|fact| if let Fact::TcpAnswer(answer) = fact { Some(answer) } else { None })
+    }
+
+    /// True if it accepted any TCP connection.
+    pub fn tcp_accepted(self) -> bool {
+        self.tcp().any(|seen| *seen.value == TcpAnswer::Accepted)
+    }
+
+    /// What it said to Connection Requests: what was requested, and the answer.
+    pub fn x224(self) -> impl Iterator<Item = Seen<(Option<SecurityProtocols>, &'a X224Answer)>> + 'a {
+        self.seen(|fact| match fact {
+            Fact::X224Answer { requested, answer } => Some((*requested, answer)),
+            _ => None,
+        })
+    }
+
+    /// What it said to a request for exactly these protocols: the last well-formed answer, or the last one of any kind.
+    pub fn x224_to(self, protocols: SecurityProtocols) -> Option<Seen<&'a X224Answer>> {
+        let answers = || {
+            let to = self
+                .x224()
+                .filter(move |seen| seen.value.0 == Some(protocols) && *seen.value.1 != X224Answer::HeldOpen);
+            to.map(|seen| Seen { value: seen.value.1, id: seen.id })
+        };
+        answers().filter(|seen| matches!(seen.value, X224Answer::Server(_))).last().or_else(|| answers().last())
+    }
+
+    /// The protocol that it selected when everything was offered.
+    pub fn selected(self) -> Option<Seen<SecurityProtocols>> {
+        let answer = self.x224_to(EVERYTHING)?;
+        match answer.value {
+            X224Answer::Server(ServerAnswer::Selected { protocol, .. }) => {
+                Some(Seen { value: *protocol, id: answer.id })
+            }
+            _ => None,
+        }
+    }
+
+    /// How handshakes behind X.224 went.
+    pub fn tls(self) -> impl Iterator<Item = Seen<(TlsOffer, &'a Handshake)>> + 'a {
+        self.seen(|fact| match fact {
+            Fact::TlsAnswer { offer, direct: false, answer } => Some((*offer, answer)),
+            _ => None,
+        })
+    }
+
+    /// How the handshake with exactly this offer went.
+    pub fn tls_with(self, offer: TlsOffer) -> Option<Seen<&'a Handshake>> {
+        self.tls().filter(|seen| seen.value.0 == offer).last().map(|seen| Seen { value: seen.value.1, id: seen.id })
+    }
+
+    /// The first handshake that the host went along with.
+    pub fn tls_accepted(self) -> Option<Seen<TlsVersion>> {
+        self.tls().find_map(|seen| match seen.value.1 {
+            Handshake::Accepted { version: Some(version), .. } => Some(Seen { value: *version, id: seen.id }),
+            _ => None,
+        })
+    }
+
+    /// The observation that shows that the host does not speak `version`: a refusal of a hello that offered it with
+    /// every usual suite, or an older choice where it was offered.
+    pub fn tls_refused(self, version: TlsVersion) -> Option<Seen<&'a Handshake>> {
+        let refusal = |offer: TlsOffer, answer: &Handshake| match answer {
+            // rustls lacks suites that old hosts need; its refusal says nothing about 1.2
+            Handshake::Alert(_) | Handshake::Closed { .. } => {
+                offer.offers(version) && (offer.stack != TlsStack::Rustls || version == TlsVersion::Tls13)
+            }
+            Handshake::Accepted { version: Some(chosen), .. } => *chosen < version && version <= offer.max,
+            _ => false,
+        };
+        let found = self.tls().find(|seen| refusal(seen.value.0, seen.value.1));
+        found.map(|seen| Seen { value: seen.value.1, id: seen.id })
+    }
+
+    /// How it answered our `TSRequest`.
+    pub fn credssp(self) -> Option<Seen<&'a Introduction>> {
+        self.last(|fact| if let Fact::CredsspAnswer(answer) = fact { Some(answer) } else { None })
+    }
+
+    /// Its certificate's `notBefore`.
+    pub fn not_before(self) -> Option<Seen<OffsetDateTime>> {
+        self.last(|fact| if let Fact::CertificateNotBefore(date) = fact { Some(*date) } else { None })
+    }
+
+    /// Its certificate's `notAfter`.
+    pub fn not_after(self) -> Option<Seen<OffsetDateTime>> {
+        self.last(|fact| if let Fact::CertificateNotAfter(date) = fact { Some(*date) } else { None })
+    }
+
+    /// Its clock minus ours, in milliseconds.
+    pub fn clock_offset(self) -> Option<Seen<i64>> {
+        self.last(|fact| if let Fact::ClockOffset(offset) = fact { Some(*offset) } else { None })
+    }
+
+    /// The time by its own clock.
+    pub fn host_time(self) -> Option<Seen<OffsetDateTime>> {
+        let offset = self.clock_offset()?;
+        let time = self.context.at.checked_add(time::Duration::milliseconds(offset.value))?;
+        Some(Seen { value: time, id: offset.id })
+    }
+
+    /// True if a name was typed, not an address.
+    pub fn name_typed(self) -> bool {
+        self.context.target.as_ref().is_some_and(|target| target.name().is_some())
+    }
+
+    /// True if another address of the same name lets clients in at least as far as X.224.
+    pub fn another_address_answers(self) -> bool {
+        let others = self.evidence.hosts().filter(|id| *id != self.subject);
+        let mut cases = others.map(|subject| Case { subject, ..self });
+        cases.any(|case| case.x224().any(|seen| matches!(seen.value.1, X224Answer::Server(_))))
+    }
+
+    /// `server:3389`, `192.0.2.7:3389` or the resolver's question, for sentences.
+    pub fn label(self) -> String {
+        let who = self.who();
+        match (who.role, who.address, &who.name) {
+            (Role::Resolver, _, Some(name)) => name.clone(),
+            (_, Some(address), _) => address.to_string(),
+            (_, None, Some(name)) => name.clone(),
+            (_, None, None) => "the host".to_owned(),
+        }
+    }
+}

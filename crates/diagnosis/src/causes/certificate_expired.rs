@@ -1,0 +1,140 @@
+//! `certificate-expired`: `notAfter` has passed.
+
+use time::OffsetDateTime;
+
+use crate::case::Case;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::evidence::Role;
+use crate::fact::rfc3339;
+use crate::need::Need;
+use crate::symptom::Symptom;
+use wire::tls::TlsOffer;
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "certificate-expired",
+    title: "the host's certificate has expired",
+    stage: Stage::Certificate,
+    severity: Severity::Degrading,
+    role: Role::Host,
+    codes: &[Symptom::CERTIFICATE_EXPIRED],
+    proofs: &[
+        // any handshake that shows a certificate will do; the newest is looked at
+        Proof {
+            shows: Shows::Presence(Confidence::Proven),
+            needs: &[Need::Handshake(TlsOffer::MODERN)],
+            holds: expired,
+        },
+        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: valid },
+    ],
+    explains: &[],
+    page: Page {
+        what_happens: "mstsc warns about the certificate, or refuses with 0x1B07 where identity is required. Expiry alone does \
+                       not close the connection: it is not by itself a 0x904.",
+        why: "Windows renews its self-signed certificate by itself, so an expired one means that renewal has failed: rights on \
+              the key file in MachineKeys, a damaged key container, or the service SessionEnv not running. A certificate from \
+              a CA expires when nobody renewed or rebound it. A wrong clock makes a good certificate look expired.",
+        confirm: "On the host: the certificate in the store 'Remote Desktop', and events 1057 and 1058, which say why it could \
+                  not be replaced.",
+        command: "Get-ChildItem 'Cert:\\LocalMachine\\Remote Desktop' | Select-Object Subject,Thumbprint,NotAfter; \
+                  Get-WinEvent -MaxEvents 10 -FilterHashtable @{LogName='System'; Id=1056,1057,1058} | \
+                  Format-List TimeCreated,Id,Message",
+        how_to_fix: "Find out why renewal failed (1058: mostly the key file's rights) and repair that first; then remove the \
+                     self-signed certificate and restart SessionEnv and TermService. Windows makes a new one. A certificate \
+                     from a CA is renewed there and bound again.",
+        references: &["RFC 5280 section 4.1.2.5", "Microsoft: Remote Desktop listener certificate configurations"],
+    },
+    fixes: &["renew-rdp-certificate", "repair-machine-keys-access"],
+};
+
+/// Why `date` has passed by a clock, in words.
+fn past(date: OffsetDateTime, clock: OffsetDateTime) -> String {
+    let days = (clock - date).whole_days();
+    if days >= 1 { format!("{days} days ago") } else { "today".to_owned() }
+}
+
+fn expired(case: Case<'_>) -> Option<Ground> {
+    let until = case.not_after()?;
+    let ours = case.context.at > until.value;
+    let theirs = case.host_time().map(|time| (time, time.value > until.value));
+    let text = |words| format!("the certificate was valid until {}: {words}", rfc3339(until.value));
+    match (ours, theirs) {
+        (true, Some((time, true))) => {
+            let both = time.because("it has expired by the host's clock as well");
+            Some(Ground::on(vec![until.because(text(past(until.value, case.context.at))), both]))
+        }
+        (true, None) => {
+            let words =
+                format!("{}, by this computer's clock (the host's was not seen)", past(until.value, case.context.at));
+            Some(Ground::on(vec![until.because(text(words))]).confidence(Confidence::Likely))
+        }
+        (true, Some((time, false))) => {
+            let words = format!("{} by this computer's clock", past(until.value, case.context.at));
+            let other = time.because(format!("by the host's clock ({}) it is still valid", rfc3339(time.value)));
+            Some(Ground::on(vec![until.because(text(words)), other]).confidence(Confidence::Likely))
+        }
+        (false, Some((time, true))) => {
+            let other = time.because(format!("it has expired by the host's clock only ({})", rfc3339(time.value)));
+            Some(
+                Ground::on(vec![until.because(text("still valid by this computer's clock".to_owned())), other])
+                    .severity(Severity::Advisory)
+                    .confidence(Confidence::Possible),
+            )
+        }
+        (false, _) => None,
+    }
+}
+
+fn valid(case: Case<'_>) -> Option<Ground> {
+    let until = case.not_after()?;
+    let ours = case.context.at <= until.value;
+    let theirs = case.host_time().is_none_or(|time| time.value <= until.value);
+    (ours && theirs).then(|| Ground::on(vec![until.because(format!("it is valid until {}", rfc3339(until.value)))]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::fact::Fact;
+    use wire::tls::TlsVersion;
+
+    const DAY: i64 = 86_400_000;
+
+    fn with_certificate(until: i64) -> Sketch {
+        host("192.0.2.7").nla().tls_up(TlsVersion::Tls13).certificate(until - 183, until)
+    }
+
+    #[test]
+    fn present_by_both_clocks() {
+        let sketch = with_certificate(-12).with(Fact::ClockOffset(0));
+        sketch.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Proven));
+    }
+
+    #[test]
+    fn likely_by_our_clock_alone() {
+        with_certificate(-12).check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
+    }
+
+    #[test]
+    fn likely_where_the_clocks_disagree() {
+        let sketch = with_certificate(-12).with(Fact::ClockOffset(-400 * DAY));
+        sketch.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
+    }
+
+    #[test]
+    fn expired_by_the_hosts_clock_alone_is_advisory() {
+        let sketch = with_certificate(12).with(Fact::ClockOffset(400 * DAY));
+        sketch.check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Possible));
+    }
+
+    #[test]
+    fn near_miss_one_day_is_left() {
+        with_certificate(1).with(Fact::ClockOffset(0)).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn unseen() {
+        host("192.0.2.7").nla().check(&CAUSE, Expect::Unknown);
+    }
+}

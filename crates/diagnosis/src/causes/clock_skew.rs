@@ -1,0 +1,152 @@
+//! `clock-skew`: the clocks of this computer and the host differ.
+
+use crate::case::Case;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::evidence::Role;
+use crate::fact::{Fact, rfc3339};
+use crate::need::Need;
+use crate::symptom::Symptom;
+
+/// Kerberos' usual tolerance: five minutes, in milliseconds (Windows' default "Maximum tolerance for computer clock
+/// synchronization").
+const TOLERANCE: i64 = 5 * 60 * 1000;
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "clock-skew",
+    title: "the clocks of this computer and the host differ by more than five minutes",
+    stage: Stage::Credssp,
+    severity: Severity::Degrading,
+    role: Role::Host,
+    codes: &[Symptom::CLOCK_SKEW, Symptom::CERTIFICATE_EXPIRED],
+    proofs: &[
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Introduction], holds: differ },
+        Proof { shows: Shows::Absence, needs: &[Need::Introduction], holds: agree },
+    ],
+    explains: &[Explains { cause: "certificate-expired", when: validity_differs }],
+    page: Page {
+        what_happens: "Kerberos refuses tickets when the clocks differ by more than five minutes: mstsc shows 0x1D07 or an \
+                       authentication error. A certificate can look expired or not yet valid on one side only (0x1B07).",
+        why: "A virtual machine that was restored or resumed, a host without a time source, a wrong time zone entered as a \
+              wrong time, or a domain controller that is itself wrong. The fault can be on either side.",
+        confirm: "Compare both machines with a third clock, such as the domain controller. This tool does not say which of two \
+                  clocks is wrong.",
+        command: "w32tm /query /status; w32tm /stripchart /computer:DOMAIN-CONTROLLER /samples:3 /dataonly; Get-Date",
+        how_to_fix: "Have the machine that is wrong synchronise with its domain or time server. Do not raise the Kerberos \
+                     tolerance.",
+        references: &["[MS-NLMP] 2.2.2.1 (MsvAvTimestamp)", "RFC 4120 section 1.3", "[MS-KILE]"],
+    },
+    fixes: &["correct-clock"],
+};
+
+fn differ(case: Case<'_>) -> Option<Ground> {
+    let offset = case.clock_offset()?;
+    let matters = validity_differs(case);
+    if offset.value.abs() <= TOLERANCE && !matters {
+        return None;
+    }
+    let side = if offset.value < 0 { "behind" } else { "ahead of" };
+    let host_time = case.host_time().map(|time| rfc3339(time.value)).unwrap_or_default();
+    let text = format!("the host's clock is {} {side} this computer's (it says {host_time})", span(offset.value));
+    let mut because = vec![offset.because(text)];
+    if matters && let Some(until) = case.not_after() {
+        because.push(until.because("its certificate is valid by one of the two clocks and not by the other"));
+    }
+    let member = domain_member(case);
+    if member && case.name_typed() {
+        because
+            .push(offset.because("it is a domain member and was asked for by name: Kerberos needs clocks that agree"));
+    }
+    let ground = Ground::on(because);
+    Some(if matters || member && case.name_typed() { ground } else { ground.severity(Severity::Advisory) })
+}
+
+fn agree(case: Case<'_>) -> Option<Ground> {
+    let offset = case.clock_offset()?;
+    let close = offset.value.abs() <= TOLERANCE && !validity_differs(case);
+    close.then(|| Ground::on(vec![offset.because(format!("the clocks differ by {}", span(offset.value)))]))
+}
+
+/// True if the certificate is valid by one clock and not by the other.
+fn validity_differs(case: Case<'_>) -> bool {
+    let (Some(from), Some(until), Some(theirs)) = (case.not_before(), case.not_after(), case.host_time()) else {
+        return false;
+    };
+    let valid = |time| from.value <= time && time <= until.value;
+    valid(case.context.at) != valid(theirs.value)
+}
+
+/// A domain's name differs from the computer's in the CHALLENGE of a member, and is the same on a workgroup machine.
+fn domain_member(case: Case<'_>) -> bool {
+    let computer = case.last(|fact| if let Fact::NtlmComputer(name) = fact { Some(name) } else { None });
+    let domain = case.last(|fact| if let Fact::NtlmDomain(name) = fact { Some(name) } else { None });
+    matches!((computer, domain), (Some(computer), Some(domain)) if !computer.value.eq_ignore_ascii_case(domain.value))
+}
+
+/// A span in the largest unit that tells something.
+fn span(milliseconds: i64) -> String {
+    let seconds = milliseconds.unsigned_abs() / 1000;
+    match seconds {
+        0..120 => format!("{seconds} seconds"),
+        120..7_200 => format!("{} minutes", seconds / 60),
+        7_200..172_800 => format!("{} hours", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::fact::Introduction;
+    use wire::tls::TlsVersion;
+
+    const MINUTE: i64 = 60_000;
+
+    fn skewed(target: &str, domain: &str, offset: i64) -> Sketch {
+        host(target)
+            .nla()
+            .tls_up(TlsVersion::Tls13)
+            .certificate(-10, 173)
+            .with(Fact::CredsspAnswer(Introduction::Challenge(6)))
+            .with(Fact::NtlmComputer("SERVER01".to_owned()))
+            .with(Fact::NtlmDomain(domain.to_owned()))
+            .with(Fact::ClockOffset(offset))
+    }
+
+    #[test]
+    fn present_for_a_member_asked_by_name() {
+        let sketch = skewed("server01.corp.example", "CORP", 120 * MINUTE);
+        sketch.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Proven));
+    }
+
+    #[test]
+    fn present_where_the_certificate_depends_on_the_clock() {
+        let sketch = skewed("192.0.2.7", "SERVER01", -400 * 24 * 60 * MINUTE);
+        sketch.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Proven));
+    }
+
+    #[test]
+    fn advisory_for_an_address_or_a_workgroup() {
+        for sketch in [skewed("192.0.2.7", "CORP", 120 * MINUTE), skewed("server01", "SERVER01", -120 * MINUTE)] {
+            sketch.check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Proven));
+        }
+    }
+
+    #[test]
+    fn near_miss_two_minutes() {
+        skewed("server01.corp.example", "CORP", 2 * MINUTE).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn unseen() {
+        host("server01.corp.example").nla().check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn spans_read_naturally() {
+        assert_eq!(span(-90_000), "90 seconds");
+        assert_eq!(span(7_200_000), "2 hours");
+        assert_eq!(span(400 * 86_400_000), "400 days");
+    }
+}

@@ -1,0 +1,136 @@
+//! `closed-on-negotiation`: the connection ends as soon as it is used.
+
+use wire::machine::X224Answer;
+use wire::x224::SecurityProtocols;
+
+use crate::case::{Case, EVERYTHING};
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::evidence::Role;
+use crate::fact::{Fact, Handshake};
+use crate::need::{Asked, Need};
+use crate::symptom::Symptom;
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "closed-on-negotiation",
+    title: "the connection is closed as soon as the client speaks, whatever it asks for",
+    stage: Stage::X224,
+    severity: Severity::Blocking,
+    role: Role::Host,
+    codes: &[Symptom::SOCKET_CLOSED],
+    proofs: &[
+        Proof {
+            shows: Shows::Presence(Confidence::Proven),
+            needs: &[
+                Need::Negotiation(Asked::Everything),
+                Need::HeldRequest,
+                Need::Negotiation(Asked::TlsOnly),
+                Need::Negotiation(Asked::StandardOnly),
+                Need::DirectTls,
+            ],
+            holds: always_closed,
+        },
+        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: answered },
+    ],
+    explains: &[],
+    page: Page {
+        what_happens: "TCP connects, the first Remote Desktop packet is sent, and the other side closes without a word. The \
+                       client shows 0x904, mostly with 0x7.",
+        why: "Something that accepts connections but does not serve Remote Desktop: a proxy, bastion, tunnel or load balancer \
+              whose own target is gone, a protection product that drops this source, or a listener whose service died. The \
+              request was held back once: the connection stays open as long as we say nothing, so it is the request that is \
+              answered with a close.",
+        confirm: "On the host: does the attempt arrive? Event 131 in RdpCoreTS says so. If it does not, something on the way \
+                  accepted and closed the connection.",
+        command: "Get-WinEvent -MaxEvents 20 -FilterHashtable \
+                  @{LogName='Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational'; Id=131} | \
+                  Format-List TimeCreated,Message; Get-Service TermService",
+        how_to_fix: "If the attempt never arrives: look at the proxy, tunnel, forward or protection product that accepts on \
+                     its behalf. If it arrives: restart Remote Desktop Services from the console, and read the System log of \
+                     that moment.",
+        references: &["[MS-RDPBCGR] 2.2.1.1, 2.2.1.2"],
+    },
+    fixes: &["restart-services", "try-another-client"],
+};
+
+fn always_closed(case: Case<'_>) -> Option<Ground> {
+    let held = case.x224().find(|seen| *seen.value.1 == X224Answer::HeldOpen)?;
+    let closed = |protocols| {
+        let seen = case.x224_to(protocols)?;
+        matches!(seen.value, X224Answer::Closed(_)).then_some(seen)
+    };
+    let all = [closed(EVERYTHING)?, closed(SecurityProtocols::SSL)?, closed(SecurityProtocols::RDP)?];
+    let tls = |fact: &Fact| {
+        matches!(fact, Fact::TlsAnswer { direct: true, answer: Handshake::Accepted { .. }, .. }).then_some(())
+    };
+    if case.seen(tls).next().is_some() {
+        return None;
+    }
+    let mut because =
+        vec![held.because(format!("{} keeps the connection open as long as nothing is sent", case.label()))];
+    for (seen, asked) in all.iter().zip(["TLS and CredSSP", "TLS alone", "Standard RDP Security"]) {
+        let X224Answer::Closed(end) = seen.value else { continue };
+        because.push(seen.because(format!("a request for {asked} is {} without an answer", end.verb())));
+    }
+    Some(Ground::on(because))
+}
+
+fn answered(case: Case<'_>) -> Option<Ground> {
+    let answer = |answer: &X224Answer| {
+        !matches!(
+            answer,
+            X224Answer::Closed(_) | X224Answer::ClosedBeforeRequest(_) | X224Answer::HeldOpen | X224Answer::Silent
+        )
+    };
+    let seen = case.x224().find(|seen| answer(seen.value.1))?;
+    Some(Ground::on(vec![seen.because(format!("{} answered the request", case.label()))]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, Sketch, host};
+    use wire::machine::End;
+    use wire::tls::TlsOffer;
+
+    const CLOSED: X224Answer = X224Answer::Closed(End::Fin);
+
+    fn closed(held: X224Answer, direct: Handshake) -> Sketch {
+        host("192.0.2.7")
+            .accepted()
+            .x224(EVERYTHING, CLOSED)
+            .x224(EVERYTHING, held)
+            .x224(SecurityProtocols::SSL, CLOSED)
+            .x224(SecurityProtocols::RDP, CLOSED)
+            .with(Fact::TlsAnswer { offer: TlsOffer::PLAIN_12, direct: true, answer: direct })
+    }
+
+    #[test]
+    fn present() {
+        let sketch = closed(X224Answer::HeldOpen, Handshake::Closed { end: End::Fin, bytes: 0 });
+        sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+    }
+
+    #[test]
+    fn near_miss_it_closes_before_the_request() {
+        let sketch = closed(X224Answer::ClosedBeforeRequest(End::Fin), Handshake::Closed { end: End::Fin, bytes: 0 });
+        sketch.check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn near_miss_it_speaks_tls_instead() {
+        let accepted = Handshake::Accepted { version: None, suite: 5, finished: false };
+        closed(X224Answer::HeldOpen, accepted).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn near_miss_one_request_was_answered() {
+        let sketch = closed(X224Answer::HeldOpen, Handshake::Closed { end: End::Fin, bytes: 0 });
+        sketch.selects(EVERYTHING, SecurityProtocols::SSL).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn unseen() {
+        host("192.0.2.7").accepted().x224(EVERYTHING, CLOSED).check(&CAUSE, Expect::Unknown);
+    }
+}

@@ -1,0 +1,67 @@
+//! The causes: one file each, one explicit list.
+//!
+//! A new cause is a new file and two lines here (`cargo xtask new cause NAME` writes both), and a scenario in the lab.
+
+use crate::cause::Cause;
+
+// causes: modules
+mod certificate_expired;
+mod clock_skew;
+mod closed_on_negotiation;
+mod credssp_unpatched;
+mod host_unreachable;
+mod name_not_found;
+mod nla_required;
+mod not_an_rdp_service;
+mod port_closed;
+mod port_filtered;
+mod private_key_unusable;
+mod standard_security_only;
+mod tls_version_mismatch;
+
+#[cfg(test)]
+pub(crate) mod sketch;
+
+/// Every cause, in the order of the way of a connection.
+pub const ALL: &[&Cause] = &[
+    // causes: list
+    &name_not_found::CAUSE,
+    &host_unreachable::CAUSE,
+    &port_filtered::CAUSE,
+    &port_closed::CAUSE,
+    &not_an_rdp_service::CAUSE,
+    &closed_on_negotiation::CAUSE,
+    &nla_required::CAUSE,
+    &standard_security_only::CAUSE,
+    &private_key_unusable::CAUSE,
+    &tls_version_mismatch::CAUSE,
+    &certificate_expired::CAUSE,
+    &clock_skew::CAUSE,
+    &credssp_unpatched::CAUSE,
+];
+
+/// The cause of this id.
+pub fn find(id: &str) -> Option<&'static Cause> {
+    ALL.iter().find(|cause| cause.id == id).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cause_is_complete() {
+        for cause in ALL {
+            assert!(std::ptr::eq(find(cause.id).unwrap(), *cause), "{}: the id is taken twice", cause.id);
+            assert!(cause.proofs.iter().all(|proof| !proof.needs.is_empty()), "{}: a proof needs nothing", cause.id);
+            assert!(cause.proofs.iter().any(|p| p.shows == crate::Shows::Absence), "{}: cannot be ruled out", cause.id);
+            assert!(!cause.page.references.is_empty() && !cause.page.command.is_empty(), "{}: page", cause.id);
+            for fix in cause.fixes {
+                assert!(crate::fixes::find(fix).is_some(), "{}: no fix {fix}", cause.id);
+            }
+            for link in cause.explains {
+                assert!(find(link.cause).is_some(), "{}: explains the unknown {}", cause.id, link.cause);
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! `name-not-found`: the name does not resolve.
+
+use wire::transcript::NameAnswer;
+
+use crate::case::{Case, Seen};
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::evidence::Role;
+use crate::fact::Fact;
+use crate::need::Need;
+use crate::symptom::Symptom;
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "name-not-found",
+    title: "the name does not exist, or has no address",
+    stage: Stage::Name,
+    severity: Severity::Blocking,
+    role: Role::Resolver,
+    codes: &[Symptom::DNS_LOOKUP_FAILED, 0x208, 0x508, 0x604],
+    proofs: &[
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Name], holds: not_found },
+        Proof { shows: Shows::Absence, needs: &[Need::Name], holds: found },
+    ],
+    explains: &[],
+    page: Page {
+        what_happens: "The client shows 0x104 or says that it cannot find the computer. No packet reaches the host.",
+        why: "A typing error, a short name without the DNS suffix that completes it (another network, no VPN), a record \
+              that was never made or was removed, or a client that asks a DNS server which does not know the internal zone.",
+        confirm: "The resolver's own code says that there is no such name; a resolver that is silent says something else. \
+                  Ask the same from the client, with the full name.",
+        command: "Resolve-DnsName HOST; Get-DnsClientServerAddress; Get-DnsClientGlobalSetting | Select-Object SuffixSearchList",
+        how_to_fix: "Use the full name (host.domain). If that works, the client's suffix list or VPN lacks the domain. If the \
+                     record is missing, have it registered (on the host: Register-DnsClient). An entry in the hosts file \
+                     only hides the fault from one computer.",
+        references: &[
+            "RFC 1035",
+            "RFC 3493 section 6.1 (getaddrinfo)",
+            "Microsoft Learn: OnDisconnected, discReason 260",
+        ],
+    },
+    fixes: &["flush-dns"],
+};
+
+fn answer(case: Case<'_>) -> Option<Seen<&NameAnswer>> {
+    case.last(|fact| if let Fact::NameAnswer(answer) = fact { Some(answer) } else { None })
+}
+
+fn not_found(case: Case<'_>) -> Option<Ground> {
+    let seen = answer(case)?;
+    let NameAnswer::NotFound { code } = seen.value else { return None };
+    let text =
+        format!("the resolver says that {} does not exist or has no address (getaddrinfo code {code})", case.label());
+    Some(Ground::on(vec![seen.because(text)]))
+}
+
+fn found(case: Case<'_>) -> Option<Ground> {
+    let seen = answer(case)?;
+    let NameAnswer::Addresses(list) = seen.value else { return None };
+    Some(Ground::on(vec![seen.because(format!("{} has {} address(es)", case.label(), list.len()))]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, resolver};
+
+    #[test]
+    fn present() {
+        let sketch = resolver("server.corp.example").with(Fact::NameAnswer(NameAnswer::NotFound { code: -2 }));
+        sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+    }
+
+    #[test]
+    fn near_miss_the_resolver_could_not_answer() {
+        let sketch = resolver("server.corp.example").with(Fact::NameAnswer(NameAnswer::TryAgain { code: -3 }));
+        sketch.check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn absent_with_an_address() {
+        let addresses = NameAnswer::Addresses(vec!["192.0.2.7:3389".parse().unwrap()]);
+        resolver("server.corp.example").with(Fact::NameAnswer(addresses)).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn unseen() {
+        resolver("server.corp.example").check(&CAUSE, Expect::Unknown);
+    }
+}

@@ -1,0 +1,87 @@
+//! `port-closed`: the host is up and nothing listens.
+
+use wire::machine::{ConnectFailure, TcpAnswer};
+
+use crate::case::Case;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::evidence::Role;
+use crate::need::{Need, tcp_only};
+use crate::symptom::Symptom;
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "port-closed",
+    title: "nothing listens on the port",
+    stage: Stage::Tcp,
+    severity: Severity::Blocking,
+    role: Role::Host,
+    codes: &[Symptom::SOCKET_CONNECT_FAILED],
+    proofs: &[
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Tcp], holds: refused },
+        Proof { shows: Shows::Absence, needs: &[Need::Tcp], holds: not_refused },
+    ],
+    explains: &[],
+    page: Page {
+        what_happens: "The client shows 0x204 at once. The address answered with a reset, so something is there and up.",
+        why: "The Remote Desktop service is stopped or its listener is disabled, it listens on another port or only on \
+              another network adapter, or the address belongs to another machine. A firewall can also be set to refuse \
+              instead of dropping.",
+        confirm: "On the host: does anything listen, on which port and address, and is the service running?",
+        command: "Get-Service TermService; Get-NetTCPConnection -State Listen | Where-Object LocalPort -eq 3389; \
+                  Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' \
+                  PortNumber,fEnableWinStation,LanAdapter",
+        how_to_fix: "Start the service or enable the listener. If it listens on another port, name that port in the client \
+                     (HOST:PORT) or set it back. If this is not the machine you meant, correct DNS or the port forward.",
+        references: &["RFC 9293 section 3.5.2", "Microsoft Learn: OnDisconnected, discReason 516"],
+    },
+    fixes: &["enable-remote-desktop", "start-services", "set-listener-port"],
+};
+
+fn is_refused(answer: &TcpAnswer) -> bool {
+    *answer == TcpAnswer::Failed(ConnectFailure::Refused)
+}
+
+fn refused(case: Case<'_>) -> Option<Ground> {
+    if !tcp_only(case, is_refused) {
+        return None;
+    }
+    let seen = case.tcp().next()?;
+    let text = format!("{} refused the connection: the machine is up, and nothing listens there", case.label());
+    let ground = Ground::on(vec![seen.because(text)]);
+    Some(if case.another_address_answers() { ground.severity(Severity::Degrading) } else { ground })
+}
+
+fn not_refused(case: Case<'_>) -> Option<Ground> {
+    let seen = case.tcp().find(|seen| !is_refused(seen.value))?;
+    Some(Ground::on(vec![seen.because(format!("{} did not refuse", case.label()))]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, host};
+    use crate::fact::Fact;
+
+    const REFUSED: Fact = Fact::TcpAnswer(TcpAnswer::Failed(ConnectFailure::Refused));
+
+    #[test]
+    fn present() {
+        host("192.0.2.7").with(REFUSED).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+    }
+
+    #[test]
+    fn one_closed_address_of_two_is_degrading() {
+        let sketch = host("192.0.2.7").with(REFUSED).beside_a_working_address();
+        sketch.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Proven));
+    }
+
+    #[test]
+    fn near_miss_only_our_second_try_was_refused() {
+        host("192.0.2.7").accepted().with(REFUSED).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn unseen() {
+        host("192.0.2.7").check(&CAUSE, Expect::Unknown);
+    }
+}

@@ -1,0 +1,162 @@
+//! `private-key-unusable`: the host cannot use the key of its certificate.
+
+use wire::tls::TlsOffer;
+
+use crate::case::Case;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::evidence::Role;
+use crate::fact::Handshake;
+use crate::need::{Need, speechless};
+use crate::symptom::Symptom;
+
+/// The hellos that must all meet the same silence. They differ in code, versions, suites and in how they are cut.
+const HELLOS: [TlsOffer; 4] = [TlsOffer::MODERN, TlsOffer::PLAIN_12, TlsOffer::SPLIT_12, TlsOffer::OLD];
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "private-key-unusable",
+    title: "the host breaks off every TLS handshake, as one does that cannot use its certificate's private key",
+    stage: Stage::Tls,
+    severity: Severity::Blocking,
+    role: Role::Host,
+    codes: &[Symptom::SOCKET_CLOSED],
+    proofs: &[
+        // without OpenSSL two stacks of ours have spoken: one step less sure
+        Proof {
+            shows: Shows::Presence(Confidence::Possible),
+            needs: &[
+                Need::Handshake(TlsOffer::MODERN),
+                Need::Handshake(TlsOffer::PLAIN_12),
+                Need::Handshake(TlsOffer::SPLIT_12),
+                Need::Handshake(TlsOffer::OLD),
+            ],
+            holds: every_hello_broken_off,
+        },
+        Proof {
+            shows: Shows::Presence(Confidence::Likely),
+            needs: &[
+                Need::Handshake(TlsOffer::MODERN),
+                Need::Handshake(TlsOffer::PLAIN_12),
+                Need::Handshake(TlsOffer::SPLIT_12),
+                Need::Handshake(TlsOffer::OLD),
+                Need::Handshake(TlsOffer::TOLERANT),
+            ],
+            holds: third_stack_agrees,
+        },
+        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: key_used },
+        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::PLAIN_12)], holds: key_used },
+        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::OLD)], holds: key_used },
+    ],
+    explains: &[],
+    page: Page {
+        what_happens: "The negotiation succeeds and the host selects TLS or CredSSP; then it closes or resets the connection \
+                       on the ClientHello, without a TLS record, or sends alert 80. mstsc shows 0x904, extended 0x7.",
+        why: "NETWORK SERVICE or SYSTEM lost its rights on the key file f686aace6942fb7f7ceb231212eef4a4_<MachineGuid> in \
+              MachineKeys, the file is gone or belongs to another MachineGuid (a clone), or a bound certificate came without \
+              a key that TermService may read. An expired self-signed certificate is often the visible sign: the same fault \
+              keeps Windows from renewing it. From outside, a filter on the way that swallows every ClientHello looks the same.",
+        confirm: "Schannel 36870 on the host proves it: the key of the server credential could not be used. Remote Connection \
+                  Manager 1057 or 1058 say that a certificate could not be made or replaced. If neither is logged for the \
+                  attempt and RdpCoreTS has no 131 for it, something on the way breaks the handshake off.",
+        command: "Get-WinEvent -MaxEvents 20 -FilterHashtable @{LogName='System'; Id=36870,36871,36874,1055,1057,1058} | \
+                  Format-List TimeCreated,ProviderName,Id,Message; \
+                  icacls \"$env:ProgramData\\Microsoft\\Crypto\\RSA\\MachineKeys\\f686aace*\"",
+        how_to_fix: "Repair the rights of the one key file (SYSTEM full, NETWORK SERVICE read). If the key itself is lost, move \
+                     that one file to a backup, remove the self-signed certificate and restart SessionEnv and TermService: \
+                     Windows makes both anew. Never rename the MachineKeys folder: it holds the keys of every other service.",
+        references: &[
+            "[MS-RDPBCGR] 5.4.5 (Enhanced RDP Security)",
+            "Microsoft: An internal error occurs when connecting to a remote machine (MachineKeys permissions)",
+            "Microsoft: Schannel event 36870",
+        ],
+    },
+    fixes: &["repair-machine-keys-access", "replace-rdp-key-container", "renew-rdp-certificate"],
+};
+
+fn every_hello_broken_off(case: Case<'_>) -> Option<Ground> {
+    broken_off(case, &HELLOS)
+}
+
+fn third_stack_agrees(case: Case<'_>) -> Option<Ground> {
+    broken_off(case, &[&HELLOS[..], &[TlsOffer::TOLERANT]].concat())
+}
+
+fn broken_off(case: Case<'_>, hellos: &[TlsOffer]) -> Option<Ground> {
+    // one handshake that went through, in whatever way, shows a key that works
+    if case.tls().any(|seen| !speechless(seen.value.1)) {
+        return None;
+    }
+    let selected = case.selected()?;
+    let mut because = vec![selected.because(format!("{} selected {}", case.label(), selected.value))];
+    for offer in hellos {
+        let seen = case.tls_with(*offer)?;
+        let answer = match seen.value {
+            Handshake::Alert(alert) => format!("refused with {alert}"),
+            Handshake::Closed { end, .. } => format!("{} without a TLS record", end.verb()),
+            _ => return None,
+        };
+        because.push(seen.because(format!("a ClientHello ({offer}) was {answer}")));
+    }
+    Some(Ground::on(because))
+}
+
+fn key_used(case: Case<'_>) -> Option<Ground> {
+    let seen = case.tls_accepted()?;
+    Some(Ground::on(vec![seen.because(format!("{} answered a ClientHello with {}", case.label(), seen.value))]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, Sketch, host};
+    use wire::machine::End;
+    use wire::tls::{Alert, TlsVersion};
+
+    const RESET: Handshake = Handshake::Closed { end: End::Rst, bytes: 0 };
+
+    fn all(answer: &Handshake) -> Sketch {
+        HELLOS.iter().fold(host("192.0.2.7").nla(), |sketch, offer| sketch.tls(*offer, answer.clone()))
+    }
+
+    #[test]
+    fn present() {
+        let sketch = all(&RESET).tls(TlsOffer::TOLERANT, RESET);
+        sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    #[test]
+    fn without_the_third_stack_it_is_only_possible() {
+        all(&RESET).without_openssl().check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Possible));
+    }
+
+    #[test]
+    fn alert_80_everywhere_is_the_same() {
+        let alert = Handshake::Alert(Alert { level: 2, description: 80 });
+        let sketch = all(&alert).tls(TlsOffer::TOLERANT, alert);
+        sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    #[test]
+    fn near_miss_one_hello_of_four_passes() {
+        let old = Handshake::Accepted { version: Some(TlsVersion::Tls10), suite: 0x2F, finished: false };
+        all(&RESET).tls(TlsOffer::OLD, old).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn near_miss_one_refusal_names_the_version() {
+        let version = Handshake::Alert(Alert { level: 2, description: 70 });
+        all(&RESET).tls(TlsOffer::TOLERANT, version).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn near_miss_bytes_came_before_the_close() {
+        all(&RESET)
+            .tls(TlsOffer::TOLERANT, Handshake::Closed { end: End::Rst, bytes: 9 })
+            .check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn unseen() {
+        host("192.0.2.7").nla().tls(TlsOffer::MODERN, RESET).check(&CAUSE, Expect::Unknown);
+    }
+}

@@ -1,0 +1,137 @@
+//! Evidence sketched in a few words, for the tests of causes.
+
+use time::OffsetDateTime;
+use time::macros::datetime;
+use wire::machine::{TcpAnswer, X224Answer};
+use wire::tls::{TlsOffer, TlsVersion};
+use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
+
+use crate::case::{Capabilities, Case, Context, EVERYTHING};
+use crate::cause::{Cause, Confidence, Judgement, Severity};
+use crate::evidence::{Evidence, Role, Source, Subject};
+use crate::fact::{Fact, Handshake};
+use crate::profile::ClientProfile;
+use crate::target::Target;
+
+/// When every sketched probe runs.
+pub(crate) const NOW: OffsetDateTime = datetime!(2026-11-21 09:00 UTC);
+
+/// What a test expects of a cause.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Expect {
+    Present(Severity, Confidence),
+    Absent,
+    Unknown,
+}
+
+/// Evidence about one subject, and for whom it is judged.
+pub(crate) struct Sketch {
+    evidence: Evidence,
+    context: Context,
+}
+
+/// A host at 192.0.2.7:3389, asked for by `target`.
+pub(crate) fn host(target: &str) -> Sketch {
+    sketch(target, Subject { role: Role::Host, name: None, address: Some("192.0.2.7:3389".parse().unwrap()) })
+}
+
+/// The resolver that is asked for `target`.
+pub(crate) fn resolver(target: &str) -> Sketch {
+    sketch(target, Subject { role: Role::Resolver, name: Some(target.to_owned()), address: None })
+}
+
+fn sketch(target: &str, subject: Subject) -> Sketch {
+    let context = Context {
+        target: Some(Target::parse(target).unwrap()),
+        profile: ClientProfile::find("mstsc-11").unwrap(),
+        profile_source: "default",
+        at: NOW,
+        symptom: None,
+        capabilities: Capabilities { openssl: true },
+    };
+    Sketch { evidence: Evidence { subjects: vec![subject], ..Evidence::default() }, context }
+}
+
+impl Sketch {
+    pub(crate) fn with(mut self, fact: Fact) -> Self {
+        self.evidence.observe(0, Source::Probe(1), NOW, None, fact);
+        self
+    }
+
+    /// Another address of the same name, which answered X.224.
+    pub(crate) fn beside_a_working_address(mut self) -> Self {
+        let address = Some("192.0.2.8:3389".parse().unwrap());
+        let other = self.evidence.subject(Subject { role: Role::Host, name: None, address });
+        let answer = X224Answer::Server(ServerAnswer::Selected { protocol: SecurityProtocols::HYBRID, flags: 0 });
+        let fact = Fact::X224Answer { requested: Some(EVERYTHING), answer };
+        self.evidence.observe(other, Source::Probe(2), NOW, None, fact);
+        self
+    }
+
+    pub(crate) fn accepted(self) -> Self {
+        self.with(Fact::TcpAnswer(TcpAnswer::Accepted))
+    }
+
+    pub(crate) fn x224(self, requested: SecurityProtocols, answer: X224Answer) -> Self {
+        self.with(Fact::X224Answer { requested: Some(requested), answer })
+    }
+
+    pub(crate) fn selects(self, requested: SecurityProtocols, protocol: SecurityProtocols) -> Self {
+        self.x224(requested, X224Answer::Server(ServerAnswer::Selected { protocol, flags: 0 }))
+    }
+
+    pub(crate) fn fails(self, requested: SecurityProtocols, code: NegotiationFailure) -> Self {
+        self.x224(requested, X224Answer::Server(ServerAnswer::Failure(code)))
+    }
+
+    /// Accepted, and NLA chosen.
+    pub(crate) fn nla(self) -> Self {
+        self.accepted().selects(EVERYTHING, SecurityProtocols::HYBRID_EX)
+    }
+
+    pub(crate) fn tls(self, offer: TlsOffer, answer: Handshake) -> Self {
+        self.with(Fact::TlsAnswer { offer, direct: false, answer })
+    }
+
+    pub(crate) fn tls_up(self, version: TlsVersion) -> Self {
+        self.tls(TlsOffer::MODERN, Handshake::Accepted { version: Some(version), suite: 0x1302, finished: true })
+    }
+
+    /// A certificate valid from and until so many days from now.
+    pub(crate) fn certificate(self, from: i64, until: i64) -> Self {
+        self.with(Fact::CertificateNotBefore(NOW + time::Duration::days(from)))
+            .with(Fact::CertificateNotAfter(NOW + time::Duration::days(until)))
+    }
+
+    pub(crate) fn profile(mut self, id: &str) -> Self {
+        self.context.profile = ClientProfile::find(id).unwrap();
+        self
+    }
+
+    pub(crate) fn profile_with(mut self, change: impl FnOnce(&mut ClientProfile)) -> Self {
+        change(&mut self.context.profile);
+        self
+    }
+
+    pub(crate) fn without_openssl(mut self) -> Self {
+        self.context.capabilities.openssl = false;
+        self
+    }
+
+    pub(crate) fn judge(&self, cause: &Cause) -> Judgement {
+        cause.judge(Case { evidence: &self.evidence, subject: 0, context: &self.context })
+    }
+
+    #[track_caller]
+    pub(crate) fn check(&self, cause: &Cause, expect: Expect) {
+        let found = match self.judge(cause) {
+            Judgement::Present { severity, confidence, because } => {
+                assert!(!because.is_empty(), "a finding without a reason");
+                Expect::Present(severity, confidence)
+            }
+            Judgement::Absent(_) => Expect::Absent,
+            Judgement::Unknown(_) => Expect::Unknown,
+        };
+        assert_eq!(found, expect);
+    }
+}

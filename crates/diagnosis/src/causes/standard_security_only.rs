@@ -1,0 +1,125 @@
+//! `standard-security-only`: the host only has Standard RDP Security.
+
+use wire::machine::X224Answer;
+use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
+
+use crate::case::{Case, EVERYTHING};
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::evidence::Role;
+use crate::need::{Asked, Need};
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "standard-security-only",
+    title: "the host only offers Standard RDP Security, without TLS",
+    stage: Stage::X224,
+    severity: Severity::Degrading,
+    role: Role::Host,
+    codes: &[],
+    proofs: &[
+        Proof {
+            shows: Shows::Presence(Confidence::Proven),
+            needs: &[Need::Negotiation(Asked::Everything), Need::Negotiation(Asked::TlsOnly)],
+            holds: never_tls,
+        },
+        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: takes_tls },
+        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::TlsOnly)], holds: takes_tls_alone },
+    ],
+    explains: &[],
+    page: Page {
+        what_happens: "The host refuses TLS and CredSSP (failure 2), or selects protocol 0 although more was offered. mstsc is \
+                       believed to go on with a warning; bastions, gateways and most other clients stop here, and the code a \
+                       person then sees is the bastion's close: 0x904/0x7.",
+        why: "SecurityLayer is 0 on the listener or by policy, mostly a leftover of a recipe from the web against connection \
+              errors, or a server that never had a certificate (xrdp with security_layer=rdp).",
+        confirm: "On the host: SecurityLayer 0 means this. 1 (negotiate) or 2 (TLS) are right; policy beats the listener's value.",
+        command: "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' \
+                  SecurityLayer,UserAuthentication,MinEncryptionLevel; Get-ItemProperty \
+                  'HKLM:\\SOFTWARE\\Policies\\Microsoft\\Windows NT\\Terminal Services' SecurityLayer -ErrorAction SilentlyContinue",
+        how_to_fix: "Require TLS again (SecurityLayer 2) and NLA. Standard RDP Security does not prove the host's identity; \
+                     do not lower clients to it.",
+        references: &["[MS-RDPBCGR] 2.2.1.2.2 (SSL_NOT_ALLOWED_BY_SERVER), 5.3 (Standard RDP Security)"],
+    },
+    fixes: &["require-tls", "require-nla"],
+};
+
+fn without_tls(answer: &X224Answer) -> Option<&'static str> {
+    match answer {
+        X224Answer::Server(ServerAnswer::Failure(NegotiationFailure::SSL_NOT_ALLOWED_BY_SERVER)) => {
+            Some("failure 2 (SSL_NOT_ALLOWED_BY_SERVER)")
+        }
+        X224Answer::Server(ServerAnswer::Selected { protocol: SecurityProtocols::RDP, .. }) => {
+            Some("Standard RDP Security")
+        }
+        _ => None,
+    }
+}
+
+fn never_tls(case: Case<'_>) -> Option<Ground> {
+    let asked = [(EVERYTHING, "TLS and CredSSP"), (SecurityProtocols::SSL, "TLS alone")];
+    let mut because = Vec::new();
+    for (protocols, words) in asked {
+        let seen = case.x224_to(protocols)?;
+        because.push(seen.because(format!(
+            "asked for {words}, {} answered {}",
+            case.label(),
+            without_tls(seen.value)?
+        )));
+    }
+    let ground = Ground::on(because);
+    Some(if case.context.profile.standard_security { ground } else { ground.severity(Severity::Blocking) })
+}
+
+fn takes_tls(case: Case<'_>) -> Option<Ground> {
+    let seen = case.selected()?;
+    seen.value.tls().then(|| Ground::on(vec![seen.because(format!("{} selected {}", case.label(), seen.value))]))
+}
+
+fn takes_tls_alone(case: Case<'_>) -> Option<Ground> {
+    let seen = case.x224_to(SecurityProtocols::SSL)?;
+    let X224Answer::Server(ServerAnswer::Selected { protocol, .. }) = seen.value else { return None };
+    protocol.tls().then(|| Ground::on(vec![seen.because(format!("{} selected {protocol}", case.label()))]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, host};
+
+    const NOT_ALLOWED: NegotiationFailure = NegotiationFailure::SSL_NOT_ALLOWED_BY_SERVER;
+
+    #[test]
+    fn present_by_failure() {
+        let sketch =
+            host("192.0.2.7").accepted().fails(EVERYTHING, NOT_ALLOWED).fails(SecurityProtocols::SSL, NOT_ALLOWED);
+        sketch.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Proven));
+    }
+
+    #[test]
+    fn present_by_selection_and_blocking_for_a_client_that_will_not() {
+        let sketch = host("192.0.2.7")
+            .accepted()
+            .selects(EVERYTHING, SecurityProtocols::RDP)
+            .selects(SecurityProtocols::SSL, SecurityProtocols::RDP)
+            .profile("freerdp3");
+        sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+    }
+
+    #[test]
+    fn near_miss_tls_alone_is_taken() {
+        let sketch = host("192.0.2.7").accepted().fails(EVERYTHING, NOT_ALLOWED);
+        sketch.selects(SecurityProtocols::SSL, SecurityProtocols::SSL).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn near_miss_another_failure() {
+        let missing = NegotiationFailure::SSL_CERT_NOT_ON_SERVER;
+        let sketch = host("192.0.2.7").accepted().fails(EVERYTHING, missing).fails(SecurityProtocols::SSL, missing);
+        sketch.check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn unseen() {
+        host("192.0.2.7").accepted().fails(EVERYTHING, NOT_ALLOWED).check(&CAUSE, Expect::Unknown);
+    }
+}

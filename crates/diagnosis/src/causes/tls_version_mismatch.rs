@@ -1,0 +1,158 @@
+//! `tls-version-mismatch`: host and client have no TLS version in common.
+
+use wire::tls::{Alert, TlsOffer};
+
+use crate::case::Case;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::evidence::Role;
+use crate::fact::Handshake;
+use crate::need::Need;
+use crate::symptom::Symptom;
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "tls-version-mismatch",
+    title: "host and client have no TLS version in common",
+    stage: Stage::Tls,
+    severity: Severity::Blocking,
+    role: Role::Host,
+    codes: &[Symptom::SOCKET_CLOSED],
+    proofs: &[
+        Proof {
+            shows: Shows::Presence(Confidence::Proven),
+            needs: &[Need::Handshake(TlsOffer::MODERN), Need::ClientVersions],
+            holds: no_common_version,
+        },
+        Proof {
+            shows: Shows::Presence(Confidence::Proven),
+            needs: &[Need::Handshake(TlsOffer::PLAIN_12), Need::Handshake(TlsOffer::OLD)],
+            holds: no_common_version,
+        },
+        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: common_version },
+        Proof { shows: Shows::Absence, needs: &[Need::ClientVersions], holds: common_version },
+    ],
+    explains: &[],
+    page: Page {
+        what_happens: "The negotiation succeeds, then the handshake is refused: alert 70 or 40, alert 80, or a plain close. \
+                       mstsc shows 0x904.",
+        why: "The host only speaks TLS 1.0 or 1.1 (Windows 7 or Server 2008 R2 without KB3080079, TLS 1.2 switched off in \
+              SCHANNEL), or the client is older than what the host still allows.",
+        confirm: "On the host: SCHANNEL\\Protocols says which versions are switched off; an absent key is the default of that \
+                  Windows. Schannel 36871 or 36874 is logged for each attempt.",
+        command: "Get-ChildItem 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL\\Protocols' -Recurse \
+                  -ErrorAction SilentlyContinue | Get-ItemProperty | Select-Object PSPath,Enabled,DisabledByDefault",
+        how_to_fix: "Switch TLS 1.2 on where it is missing and restart that machine; on Windows 7 and Server 2008 R2 install \
+                     KB3080079 first. Do not switch TLS 1.0 on at the newer side.",
+        references: &["RFC 8446 appendix D", "RFC 8996 (TLS 1.0 and 1.1 are deprecated)", "Microsoft KB3080079"],
+    },
+    fixes: &["enable-tls12"],
+};
+
+fn no_common_version(case: Case<'_>) -> Option<Ground> {
+    let profile = &case.context.profile;
+    let accepted = case.tls_accepted()?;
+    if common_version(case).is_some() {
+        return None;
+    }
+    let mut because = vec![accepted.because(format!("{} speaks {}", case.label(), accepted.value))];
+    let mut named = false;
+    for version in profile.versions() {
+        let seen = case.tls_refused(version)?;
+        let answer = match seen.value {
+            Handshake::Accepted { version: Some(chosen), .. } => format!("answered with {chosen}"),
+            Handshake::Alert(alert) => format!("refused with {alert}"),
+            Handshake::Closed { end, .. } => format!("{} without an answer", end.verb()),
+            _ => return None,
+        };
+        named |= matches!(seen.value, Handshake::Alert(Alert { description: Alert::PROTOCOL_VERSION, .. }))
+            || matches!(seen.value, Handshake::Accepted { .. });
+        because
+            .push(seen.because(format!("a ClientHello with {version}, which {} speaks, was {answer}", profile.name)));
+    }
+    because.push(accepted.because(format!("{} speaks {}", profile.name, profile.versions_text())));
+    let ground = Ground::on(because);
+    // a plain close, or an alert that names something else, could have another reason
+    Some(if named { ground } else { ground.confidence(Confidence::Likely) })
+}
+
+fn common_version(case: Case<'_>) -> Option<Ground> {
+    let seen = case.tls().find(|seen| match seen.value.1 {
+        Handshake::Accepted { version: Some(version), .. } => case.context.profile.speaks(*version),
+        _ => false,
+    })?;
+    Some(Ground::on(vec![seen.because(format!(
+        "{} takes a version that {} speaks",
+        case.label(),
+        case.context.profile.name
+    ))]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, Sketch, host};
+    use wire::machine::End;
+    use wire::tls::{Segments, TlsStack, TlsVersion};
+
+    const OWN_10: TlsOffer =
+        TlsOffer { stack: TlsStack::Own, min: TlsVersion::Tls10, max: TlsVersion::Tls10, segments: Segments::Whole };
+
+    fn alert(description: u8) -> Handshake {
+        Handshake::Alert(Alert { level: 2, description })
+    }
+
+    fn accepted(version: TlsVersion) -> Handshake {
+        Handshake::Accepted { version: Some(version), suite: 0x2F, finished: false }
+    }
+
+    fn old_host(refusal: &Handshake) -> Sketch {
+        let sketch =
+            host("192.0.2.7").nla().tls(TlsOffer::MODERN, refusal.clone()).tls(TlsOffer::PLAIN_12, refusal.clone());
+        sketch.tls(TlsOffer::OLD, accepted(TlsVersion::Tls10))
+    }
+
+    #[test]
+    fn present() {
+        old_host(&alert(70)).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+    }
+
+    #[test]
+    fn a_close_is_only_likely() {
+        let closed = Handshake::Closed { end: End::Fin, bytes: 0 };
+        old_host(&closed).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    #[test]
+    fn present_where_the_host_answers_12_with_10() {
+        let sketch = host("192.0.2.7").nla().tls(TlsOffer::MODERN, alert(70));
+        let sketch = sketch.tls(TlsOffer::PLAIN_12, accepted(TlsVersion::Tls10));
+        sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+    }
+
+    #[test]
+    fn present_for_an_old_client() {
+        let sketch = host("192.0.2.7").nla().tls_up(TlsVersion::Tls13).profile("mstsc-7").tls(OWN_10, alert(70));
+        sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+    }
+
+    #[test]
+    fn near_miss_the_client_speaks_10_too() {
+        old_host(&alert(70)).profile("mstsc-10").check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn near_miss_every_version_refused() {
+        let sketch = host("192.0.2.7").nla().tls(TlsOffer::MODERN, alert(40)).tls(TlsOffer::PLAIN_12, alert(40));
+        sketch.tls(TlsOffer::OLD, alert(40)).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn healthy() {
+        host("192.0.2.7").nla().tls_up(TlsVersion::Tls13).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn unseen() {
+        host("192.0.2.7").nla().tls(TlsOffer::MODERN, alert(70)).check(&CAUSE, Expect::Unknown);
+    }
+}

@@ -1,0 +1,120 @@
+//! What has been seen, of whom, when and by what.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use crate::fact::Fact;
+
+/// The number of a [`Subject`] within its evidence.
+pub type SubjectId = usize;
+
+/// The part that a machine plays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// The machine that is to be controlled.
+    Host,
+    /// The machine that wants to connect.
+    Client,
+    /// An RD Gateway.
+    Gateway,
+    /// What turns names into addresses.
+    Resolver,
+    /// What lies between.
+    Path,
+}
+
+/// A machine, or an address of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// Its part.
+    pub role: Role,
+    /// The name by which it was asked for.
+    pub name: Option<String>,
+    /// Its address.
+    pub address: Option<SocketAddr>,
+}
+
+/// Where a fact comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The resolver of this computer.
+    Resolver,
+    /// The connection with this number, from 1.
+    Probe(usize),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Resolver => out.write_str("resolver"),
+            Self::Probe(number) => write!(out, "probe/{number}"),
+        }
+    }
+}
+
+/// A fact with its subject, source and time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observation {
+    /// Its number within the evidence, from 1.
+    pub id: usize,
+    /// Of whom.
+    pub subject: SubjectId,
+    /// From where.
+    pub source: Source,
+    /// When, UTC.
+    pub at: OffsetDateTime,
+    /// How long the question took, where that means something.
+    pub took: Option<Duration>,
+    /// What.
+    pub fact: Fact,
+}
+
+/// Everything that has been seen.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Evidence {
+    /// Whom it is about.
+    pub subjects: Vec<Subject>,
+    /// What was seen, in the order of time.
+    pub observations: Vec<Observation>,
+    /// TCP connections that were made or tried.
+    pub connections: usize,
+}
+
+impl Evidence {
+    /// The subject's number; it is added if it is new.
+    pub fn subject(&mut self, subject: Subject) -> SubjectId {
+        self.subjects.iter().position(|known| *known == subject).unwrap_or_else(|| {
+            self.subjects.push(subject);
+            self.subjects.len() - 1
+        })
+    }
+
+    /// Adds what was seen.
+    pub fn observe(
+        &mut self,
+        subject: SubjectId,
+        source: Source,
+        at: OffsetDateTime,
+        took: Option<Duration>,
+        fact: Fact,
+    ) {
+        let id = self.observations.len() + 1;
+        self.observations.push(Observation { id, subject, source, at, took, fact });
+    }
+
+    /// The same for a fact that does not change from one look to the next: said once, as long as it stays the same.
+    pub fn observe_once(&mut self, subject: SubjectId, source: Source, at: OffsetDateTime, fact: Fact) {
+        if !self.observations.iter().any(|known| known.subject == subject && known.fact == fact) {
+            self.observe(subject, source, at, None, fact);
+        }
+    }
+
+    /// The numbers of all hosts.
+    pub fn hosts(&self) -> impl Iterator<Item = SubjectId> {
+        (0..self.subjects.len()).filter(|id| self.subjects[*id].role == Role::Host)
+    }
+}

@@ -1,0 +1,291 @@
+//! The vocabulary of evidence: what can be known about a machine, whoever looked.
+
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use wire::foreign::ForeignService;
+use wire::hex;
+use wire::machine::{ConnectFailure, End, TcpAnswer, X224Answer};
+use wire::ntlm::WindowsVersion;
+use wire::tls::{Alert, TlsOffer, TlsVersion};
+use wire::transcript::NameAnswer;
+use wire::x224::{SecurityProtocols, ServerAnswer};
+
+/// One fact. Its name ([`Fact::name`]) and value are part of the published report.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fact {
+    /// What the name resolved to.
+    NameAnswer(NameAnswer),
+    /// How the SYN was answered.
+    TcpAnswer(TcpAnswer),
+    /// How a Connection Request was answered.
+    X224Answer {
+        /// `requestedProtocols`; `None` for a request without negotiation data.
+        requested: Option<SecurityProtocols>,
+        /// The answer.
+        answer: X224Answer,
+    },
+    /// How a ClientHello was answered.
+    TlsAnswer {
+        /// What we offered.
+        offer: TlsOffer,
+        /// True without X.224 before it.
+        direct: bool,
+        /// The answer.
+        answer: Handshake,
+    },
+    /// Certificates sent, counted.
+    CertificateCount(usize),
+    /// The leaf's subject.
+    CertificateSubject(String),
+    /// The leaf's issuer.
+    CertificateIssuer(String),
+    /// The leaf's `subjectAltName`, or its common name where it has none.
+    CertificateNames(Vec<String>),
+    /// The leaf's `notBefore`.
+    CertificateNotBefore(OffsetDateTime),
+    /// The leaf's `notAfter`.
+    CertificateNotAfter(OffsetDateTime),
+    /// The leaf's public key: algorithm and bits.
+    CertificateKey(String, usize),
+    /// The leaf's signature algorithm, as object identifier.
+    CertificateSignature(String),
+    /// The leaf's extended key usages, as object identifiers.
+    CertificateUsages(Vec<String>),
+    /// The leaf's SHA-1 thumbprint, as Windows shows it.
+    CertificateSha1(String),
+    /// The leaf's SHA-256 thumbprint.
+    CertificateSha256(String),
+    /// Subject and issuer are the same.
+    CertificateSelfIssued(bool),
+    /// What was sent as a certificate could not be read.
+    CertificateUnreadable,
+    /// How our first `TSRequest` was answered.
+    CredsspAnswer(Introduction),
+    /// `MsvAvNbComputerName`.
+    NtlmComputer(String),
+    /// `MsvAvNbDomainName`.
+    NtlmDomain(String),
+    /// `MsvAvDnsComputerName`.
+    NtlmDnsComputer(String),
+    /// `MsvAvDnsDomainName`.
+    NtlmDnsDomain(String),
+    /// The operating system's version.
+    NtlmVersion(WindowsVersion),
+    /// The host's clock minus ours, in milliseconds.
+    ClockOffset(i64),
+}
+
+/// The answer to a ClientHello, without the certificates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Handshake {
+    /// The server went along.
+    Accepted {
+        /// The version that it chose; `None` if that is older than TLS 1.0.
+        version: Option<TlsVersion>,
+        /// The suite that it chose.
+        suite: u16,
+        /// The handshake was finished: the server proved that it can use its private key.
+        finished: bool,
+    },
+    /// It refused with an alert.
+    Alert(Alert),
+    /// It ended the connection.
+    Closed {
+        /// How.
+        end: End,
+        /// After so many bytes.
+        bytes: usize,
+    },
+    /// It said nothing, or not enough.
+    Silent {
+        /// Bytes that came.
+        bytes: usize,
+    },
+    /// It sent something else than TLS.
+    NotTls(Vec<u8>),
+    /// It broke the protocol.
+    Malformed(String),
+    /// We failed.
+    OwnFailure(String),
+}
+
+/// The answer to our first `TSRequest`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Introduction {
+    /// With an NTLM CHALLENGE and this `TSRequest` version.
+    Challenge(u32),
+    /// Without one: refused, or another mechanism.
+    Refused {
+        /// Its `TSRequest` version.
+        version: u32,
+        /// Its NTSTATUS.
+        status: Option<u32>,
+    },
+    /// No `TSRequest`.
+    Malformed(String),
+    /// It ended the connection.
+    Closed(End),
+    /// It said nothing, or not enough.
+    Silent,
+}
+
+impl Fact {
+    /// The name in the report.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::NameAnswer(_) => "name.answer",
+            Self::TcpAnswer(_) => "tcp.answer",
+            Self::X224Answer { .. } => "x224.answer",
+            Self::TlsAnswer { .. } => "tls.answer",
+            Self::CertificateCount(_) => "certificate.count",
+            Self::CertificateSubject(_) => "certificate.subject",
+            Self::CertificateIssuer(_) => "certificate.issuer",
+            Self::CertificateNames(_) => "certificate.names",
+            Self::CertificateNotBefore(_) => "certificate.not_before",
+            Self::CertificateNotAfter(_) => "certificate.not_after",
+            Self::CertificateKey(..) => "certificate.key",
+            Self::CertificateSignature(_) => "certificate.signature_algorithm",
+            Self::CertificateUsages(_) => "certificate.extended_key_usages",
+            Self::CertificateSha1(_) => "certificate.sha1",
+            Self::CertificateSha256(_) => "certificate.sha256",
+            Self::CertificateSelfIssued(_) => "certificate.self_issued",
+            Self::CertificateUnreadable => "certificate.unreadable",
+            Self::CredsspAnswer(_) => "credssp.answer",
+            Self::NtlmComputer(_) => "ntlm.computer",
+            Self::NtlmDomain(_) => "ntlm.domain",
+            Self::NtlmDnsComputer(_) => "ntlm.dns_computer",
+            Self::NtlmDnsDomain(_) => "ntlm.dns_domain",
+            Self::NtlmVersion(_) => "ntlm.version",
+            Self::ClockOffset(_) => "clock.offset_seconds",
+        }
+    }
+
+    /// The value in the report.
+    pub fn value(&self) -> Value {
+        match self {
+            Self::NameAnswer(answer) => name_value(answer),
+            Self::TcpAnswer(answer) => Value::from(tcp_words(answer)),
+            Self::X224Answer { requested, answer } => {
+                json!({"requested": requested.map(|p| p.to_string()), "answer": x224_value(answer)})
+            }
+            Self::TlsAnswer { offer, direct, answer } => {
+                json!({"offer": offer.to_string(), "direct": direct, "answer": handshake_value(answer)})
+            }
+            Self::CertificateCount(count) => (*count).into(),
+            Self::CertificateSubject(text)
+            | Self::CertificateIssuer(text)
+            | Self::CertificateSignature(text)
+            | Self::CertificateSha1(text)
+            | Self::CertificateSha256(text)
+            | Self::NtlmComputer(text)
+            | Self::NtlmDomain(text)
+            | Self::NtlmDnsComputer(text)
+            | Self::NtlmDnsDomain(text) => text.as_str().into(),
+            Self::CertificateNames(list) | Self::CertificateUsages(list) => json!(list),
+            Self::CertificateNotBefore(date) | Self::CertificateNotAfter(date) => rfc3339(*date).into(),
+            Self::CertificateKey(algorithm, bits) => json!({"algorithm": algorithm, "bits": bits}),
+            Self::CertificateSelfIssued(yes) => (*yes).into(),
+            Self::CertificateUnreadable => true.into(),
+            Self::CredsspAnswer(answer) => introduction_value(answer),
+            Self::NtlmVersion(version) => version_text(*version).into(),
+            Self::ClockOffset(milliseconds) => json!(seconds_of(*milliseconds)),
+        }
+    }
+}
+
+fn seconds_of(milliseconds: i64) -> Value {
+    // three decimals, exact: no float arithmetic on evidence
+    let sign = if milliseconds < 0 { "-" } else { "" };
+    let size = milliseconds.unsigned_abs();
+    let text = format!("{sign}{}.{:03}", size / 1000, size % 1000);
+    serde_json::from_str(&text).unwrap_or(Value::Null)
+}
+
+/// A date as RFC 3339 text.
+pub fn rfc3339(date: OffsetDateTime) -> String {
+    date.format(&Rfc3339).unwrap_or_else(|_| date.to_string())
+}
+
+/// `10.0.20348`.
+pub fn version_text(version: WindowsVersion) -> String {
+    format!("{}.{}.{}", version.major, version.minor, version.build)
+}
+
+fn name_value(answer: &NameAnswer) -> Value {
+    match answer {
+        NameAnswer::Addresses(list) => {
+            json!({"addresses": list.iter().map(|a| a.ip().to_string()).collect::<Vec<_>>()})
+        }
+        NameAnswer::NotFound { code } => json!({"not_found": code}),
+        NameAnswer::TryAgain { code } => json!({"try_again": code}),
+        NameAnswer::Failed { code } => json!({"failed": code}),
+        NameAnswer::Silent => "silent".into(),
+    }
+}
+
+/// The TCP answer as one word.
+pub fn tcp_words(answer: &TcpAnswer) -> &'static str {
+    match answer {
+        TcpAnswer::Accepted => "accepted",
+        TcpAnswer::Silent | TcpAnswer::Failed(ConnectFailure::TimedOut) => "silent",
+        TcpAnswer::Failed(ConnectFailure::Refused) => "refused",
+        TcpAnswer::Failed(ConnectFailure::NetworkUnreachable) => "network-unreachable",
+        TcpAnswer::Failed(ConnectFailure::HostUnreachable) => "host-unreachable",
+        TcpAnswer::Failed(ConnectFailure::Other(_)) => "own-failure",
+    }
+}
+
+fn end_word(end: End) -> &'static str {
+    match end {
+        End::Fin => "fin",
+        End::Rst => "rst",
+    }
+}
+
+fn x224_value(answer: &X224Answer) -> Value {
+    match answer {
+        X224Answer::Server(ServerAnswer::Selected { protocol, flags }) => {
+            json!({"selected": protocol.to_string(), "flags": flags})
+        }
+        X224Answer::Server(ServerAnswer::Failure(code)) => json!({"failure": code.0, "name": code.name()}),
+        X224Answer::Server(ServerAnswer::NoNegotiation) => "no-negotiation".into(),
+        X224Answer::Server(ServerAnswer::DisconnectProviderUltimatum) => "mcs-disconnect-provider-ultimatum".into(),
+        X224Answer::Foreign { service, bytes } => foreign_value(*service, bytes),
+        X224Answer::NotTpkt(bytes) => json!({"not_tpkt": hex::encode(bytes)}),
+        X224Answer::Malformed { bytes, error } => json!({"malformed": hex::encode(bytes), "error": error}),
+        X224Answer::Closed(end) => json!({"closed": end_word(*end)}),
+        X224Answer::ClosedBeforeRequest(end) => json!({"closed_before_request": end_word(*end)}),
+        X224Answer::HeldOpen => "held-open".into(),
+        X224Answer::Silent => "silent".into(),
+    }
+}
+
+fn foreign_value(service: ForeignService, bytes: &[u8]) -> Value {
+    json!({"foreign": service.name(), "bytes": hex::encode(bytes)})
+}
+
+fn handshake_value(answer: &Handshake) -> Value {
+    match answer {
+        Handshake::Accepted { version, suite, finished } => json!({
+            "version": version.map(TlsVersion::number), "suite": format!("{suite:#06x}"), "finished": finished}),
+        Handshake::Alert(alert) => json!({"alert": alert.description, "name": alert.name()}),
+        Handshake::Closed { end, bytes } => json!({"closed": end_word(*end), "after_bytes": bytes}),
+        Handshake::Silent { bytes } => json!({"silent_after_bytes": bytes}),
+        Handshake::NotTls(bytes) => json!({"not_tls": hex::encode(bytes)}),
+        Handshake::Malformed(words) => json!({"malformed": words}),
+        Handshake::OwnFailure(words) => json!({"own_failure": words}),
+    }
+}
+
+fn introduction_value(answer: &Introduction) -> Value {
+    match answer {
+        Introduction::Challenge(version) => json!({"version": version, "challenge": true}),
+        Introduction::Refused { version, status } => {
+            json!({"version": version, "challenge": false, "status": status.map(|s| format!("{s:#010x}"))})
+        }
+        Introduction::Malformed(words) => json!({"malformed": words}),
+        Introduction::Closed(end) => json!({"closed": end_word(*end)}),
+        Introduction::Silent => "silent".into(),
+    }
+}

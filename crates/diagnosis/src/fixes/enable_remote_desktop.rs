@@ -1,0 +1,19 @@
+//! `enable-remote-desktop`.
+
+use super::{Fix, Safety};
+
+/// The declaration.
+pub const FIX: Fix = Fix {
+    id: "enable-remote-desktop",
+    title: "Switch Remote Desktop on",
+    safety: Safety::Disruptive,
+    reason: "It opens the host to logons of the users allowed; who and from where is left as it is.",
+    place: "on the host's console",
+    steps: &[
+        "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server' fDenyTSConnections",
+        "Set-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server' fDenyTSConnections 0",
+        "Set-NetFirewallRule -Name RemoteDesktop-UserMode-In-TCP -Enabled True -RemoteAddress ADMIN-SUBNET",
+    ],
+    verify: "the port answers in X.224",
+    undo: "fDenyTSConnections back to 1, and the rule as it was",
+};

@@ -1,0 +1,134 @@
+//! The fixes: one file each, one explicit list.
+//!
+//! A fix says what it changes, how safe that is and why, how a probe verifies it and how it is undone. Nothing here is
+//! carried out: these are steps for a person.
+
+// fixes: modules
+mod allow_encryption_oracle;
+mod allow_nla_off;
+mod correct_clock;
+mod enable_remote_desktop;
+mod enable_tls12;
+mod flush_dns;
+mod install_update;
+mod open_firewall_for_rdp;
+mod renew_rdp_certificate;
+mod repair_machine_keys_access;
+mod repair_rdp_file;
+mod replace_rdp_key_container;
+mod require_nla;
+mod require_tls;
+mod restart_services;
+mod set_listener_port;
+mod start_services;
+mod try_another_client;
+mod wake_host;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// How safe a fix is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Safety {
+    /// Meaning kept, reversible.
+    Safe,
+    /// Reversible; cuts sessions or restarts.
+    Disruptive,
+    /// Lowers security: only for a short time, as the last way.
+    Weakening,
+    /// Exact steps for a person.
+    Manual,
+}
+
+impl Safety {
+    /// The word in reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Safe => "safe",
+            Self::Disruptive => "disruptive",
+            Self::Weakening => "weakening",
+            Self::Manual => "manual",
+        }
+    }
+}
+
+/// Something that helps.
+#[derive(Debug)]
+pub struct Fix {
+    /// Its public name, never reused.
+    pub id: &'static str,
+    /// What it does, as an imperative.
+    pub title: &'static str,
+    /// How safe it is.
+    pub safety: Safety,
+    /// Why it is that safe.
+    pub reason: &'static str,
+    /// Where the steps are done.
+    pub place: &'static str,
+    /// PowerShell commands or instructions, in order. Words in capitals are to be replaced.
+    pub steps: &'static [&'static str],
+    /// What a probe sees when it has worked.
+    pub verify: &'static str,
+    /// How to go back.
+    pub undo: &'static str,
+}
+
+/// Every fix, by name.
+pub const ALL: &[&Fix] = &[
+    // fixes: list
+    &allow_encryption_oracle::FIX,
+    &allow_nla_off::FIX,
+    &correct_clock::FIX,
+    &enable_remote_desktop::FIX,
+    &enable_tls12::FIX,
+    &flush_dns::FIX,
+    &install_update::FIX,
+    &open_firewall_for_rdp::FIX,
+    &renew_rdp_certificate::FIX,
+    &repair_machine_keys_access::FIX,
+    &repair_rdp_file::FIX,
+    &replace_rdp_key_container::FIX,
+    &require_nla::FIX,
+    &require_tls::FIX,
+    &restart_services::FIX,
+    &set_listener_port::FIX,
+    &start_services::FIX,
+    &try_another_client::FIX,
+    &wake_host::FIX,
+];
+
+/// The fix of this id.
+pub fn find(id: &str) -> Option<&'static Fix> {
+    ALL.iter().find(|fix| fix.id == id).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fix_is_complete_and_used() {
+        for fix in ALL {
+            assert!(std::ptr::eq(find(fix.id).unwrap(), *fix), "{}: the id is taken twice", fix.id);
+            assert!(!fix.steps.is_empty() && !fix.undo.is_empty() && !fix.verify.is_empty(), "{}", fix.id);
+            assert!(
+                crate::causes::ALL.iter().any(|cause| cause.fixes.contains(&fix.id)),
+                "{}: no cause names it",
+                fix.id
+            );
+        }
+    }
+
+    #[test]
+    fn nothing_weakens_before_something_else_was_tried() {
+        for cause in crate::causes::ALL {
+            let first = cause.fixes.first().and_then(|id| find(id));
+            assert!(
+                first.is_none_or(|fix| fix.safety != Safety::Weakening),
+                "{} begins with a weakening fix",
+                cause.id
+            );
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! `renew-rdp-certificate`.
+
+use super::{Fix, Safety};
+
+/// The declaration.
+pub const FIX: Fix = Fix {
+    id: "renew-rdp-certificate",
+    title: "Have Windows make a new self-signed certificate for Remote Desktop",
+    safety: Safety::Disruptive,
+    reason: "Only the self-signed certificate in the store 'Remote Desktop' is removed; sessions are cut while the services restart. Clients that remembered the old one ask once.",
+    place: "on the host's console, elevated",
+    steps: &[
+        "Get-ChildItem 'Cert:\\LocalMachine\\Remote Desktop' | Format-List Subject,Issuer,Thumbprint,NotAfter",
+        "Export-Certificate -Cert (Get-ChildItem 'Cert:\\LocalMachine\\Remote Desktop' | Select-Object -First 1) -FilePath C:\\rdp-certificate.cer",
+        "Get-ChildItem 'Cert:\\LocalMachine\\Remote Desktop' | Where-Object { $_.Subject -eq $_.Issuer } | Remove-Item",
+        "Restart-Service SessionEnv -Force; Restart-Service TermService -Force; Start-Service UmRdpService",
+        "Get-WinEvent -MaxEvents 3 -FilterHashtable @{LogName='System'; Id=1056,1057,1058}",
+    ],
+    verify: "the handshake shows a certificate with a new thumbprint that is valid now",
+    undo: "the removed certificate is of no use without its key; Windows makes another by itself",
+};

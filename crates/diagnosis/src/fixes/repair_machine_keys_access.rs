@@ -1,0 +1,20 @@
+//! `repair-machine-keys-access`.
+
+use super::{Fix, Safety};
+
+/// The declaration.
+pub const FIX: Fix = Fix {
+    id: "repair-machine-keys-access",
+    title: "Give the one key file of Remote Desktop its rights back",
+    safety: Safety::Safe,
+    reason: "Only the file f686aace…, with the narrow rights that Microsoft documents; the other keys in the folder are not touched.",
+    place: "on the host's console, elevated",
+    steps: &[
+        "icacls \"$env:ProgramData\\Microsoft\\Crypto\\RSA\\MachineKeys\\f686aace*\" /save \"$env:TEMP\\rdp-key-acl.txt\"",
+        "$key = Get-Item \"$env:ProgramData\\Microsoft\\Crypto\\RSA\\MachineKeys\\f686aace6942fb7f7ceb231212eef4a4_*\"",
+        "icacls $key.FullName /grant '*S-1-5-18:(F)' '*S-1-5-20:(R)'",
+        "Restart-Service SessionEnv -Force; Restart-Service TermService -Force; Start-Service UmRdpService",
+    ],
+    verify: "the TLS handshake is finished",
+    undo: "icacls \"$env:ProgramData\\Microsoft\\Crypto\\RSA\\MachineKeys\" /restore \"$env:TEMP\\rdp-key-acl.txt\"",
+};

@@ -1,0 +1,18 @@
+//! `repair-rdp-file`.
+
+use super::{Fix, Safety};
+
+/// The declaration.
+pub const FIX: Fix = Fix {
+    id: "repair-rdp-file",
+    title: "Correct the .rdp file",
+    safety: Safety::Safe,
+    reason: "One setting of one file goes back to its default; a copy is kept. A signature on the file becomes void.",
+    place: "on the client",
+    steps: &[
+        "Copy-Item FILE.rdp FILE.rdp.bak",
+        "(Get-Content FILE.rdp) -replace '^enablecredsspsupport:i:0','enablecredsspsupport:i:1' | Set-Content FILE.rdp -Encoding Unicode",
+    ],
+    verify: "the client offers Network Level Authentication",
+    undo: "Move-Item FILE.rdp.bak FILE.rdp -Force",
+};

@@ -1,0 +1,19 @@
+//! `require-tls`.
+
+use super::{Fix, Safety};
+
+/// The declaration.
+pub const FIX: Fix = Fix {
+    id: "require-tls",
+    title: "Require TLS",
+    safety: Safety::Disruptive,
+    reason: "Clients without TLS no longer get in; it raises security.",
+    place: "on the host's console",
+    steps: &[
+        "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' SecurityLayer",
+        "Set-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' SecurityLayer 2",
+        "Remove the policy value SecurityLayer in Group Policy, if it is what says 0.",
+    ],
+    verify: "a request for TLS is selected and the handshake is finished",
+    undo: "SecurityLayer back to its former value",
+};

@@ -1,0 +1,236 @@
+//! The questions that proofs rest on: when they are answered, when they may be asked, what they cost, how they are put.
+
+use wire::machine::{TcpAnswer, X224Answer};
+use wire::tls::{Alert, Segments, TlsOffer, TlsStack, TlsVersion};
+use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
+
+use crate::case::{Case, EVERYTHING};
+use crate::fact::{Fact, Handshake};
+
+/// Which protocols a Connection Request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Asked {
+    /// TLS and CredSSP in both forms, as current clients do.
+    Everything,
+    /// What the client profile asks for.
+    AsClient,
+    /// TLS alone.
+    TlsOnly,
+    /// Standard RDP Security alone.
+    StandardOnly,
+}
+
+impl Asked {
+    /// `requestedProtocols`.
+    pub fn protocols(self, case: Case<'_>) -> SecurityProtocols {
+        match self {
+            Self::Everything => EVERYTHING,
+            Self::AsClient => case.context.profile.protocols,
+            Self::TlsOnly => SecurityProtocols::SSL,
+            Self::StandardOnly => SecurityProtocols::RDP,
+        }
+    }
+}
+
+/// A question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Need {
+    /// What does the name resolve to?
+    Name,
+    /// Does the port accept a connection?
+    Tcp,
+    /// Does it stay open if we say nothing for a quarter of a second?
+    HeldRequest,
+    /// What does it say to these protocols?
+    Negotiation(Asked),
+    /// Does it speak TLS without X.224?
+    DirectTls,
+    /// What does it say to this ClientHello?
+    Handshake(TlsOffer),
+    /// What does it say to the TLS versions of the client profile?
+    ClientVersions,
+    /// How does it introduce itself through CredSSP?
+    Introduction,
+    /// What do its own logs say? A probe cannot ask that.
+    HostLog,
+}
+
+/// A question as a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Question {
+    /// What it answers, at least.
+    pub need: Need,
+    /// `requestedProtocols`; `None` starts with TLS.
+    pub request: Option<SecurityProtocols>,
+    /// The request is held back.
+    pub hold: bool,
+    /// The handshake to begin.
+    pub tls: Option<TlsOffer>,
+    /// Introduce ourselves through CredSSP.
+    pub credssp: bool,
+}
+
+impl Need {
+    /// True if the evidence answers it.
+    pub fn answered(self, case: Case<'_>) -> bool {
+        match self {
+            Self::Name => case.seen(|fact| matches!(fact, Fact::NameAnswer(_)).then_some(())).next().is_some(),
+            Self::Tcp => case.tcp().next().is_some(),
+            Self::HeldRequest => case.x224().any(|seen| {
+                matches!(
+                    seen.value.1,
+                    X224Answer::HeldOpen | X224Answer::ClosedBeforeRequest(_) | X224Answer::Foreign { .. }
+                )
+            }),
+            Self::Negotiation(asked) => case.x224_to(asked.protocols(case)).is_some(),
+            Self::DirectTls => {
+                case.seen(|f| matches!(f, Fact::TlsAnswer { direct: true, .. }).then_some(())).next().is_some()
+            }
+            Self::Handshake(offer) => case.tls_with(offer).is_some(),
+            Self::ClientVersions => client_versions_known(case),
+            Self::Introduction => case.credssp().is_some(),
+            Self::HostLog => false,
+        }
+    }
+
+    /// True if asking makes sense now: what it builds on has been seen, and this build can do it.
+    pub fn askable(self, case: Case<'_>) -> bool {
+        if case.tcp().next().is_none() {
+            return !matches!(self, Self::Name | Self::HostLog);
+        }
+        if !case.tcp_accepted() {
+            return false;
+        }
+        let everything = case.x224_to(EVERYTHING).map(|seen| seen.value);
+        let closed = matches!(everything, Some(X224Answer::Closed(_)));
+        match self {
+            Self::Name | Self::Tcp | Self::HostLog => false,
+            Self::HeldRequest => closed,
+            Self::Negotiation(Asked::Everything) => everything.is_none(),
+            Self::Negotiation(Asked::AsClient) => case.selected().is_some_and(|seen| !client_takes(case, seen.value)),
+            Self::Negotiation(Asked::TlsOnly | Asked::StandardOnly) => closed || everything.is_some_and(without_tls),
+            Self::DirectTls => closed && Self::Negotiation(Asked::StandardOnly).answered(case),
+            Self::Handshake(offer) => handshake_askable(case, offer),
+            Self::ClientVersions => case.tls_accepted().is_some(),
+            Self::Introduction => {
+                case.selected().is_some_and(|seen| seen.value.credssp())
+                    && case.tls_accepted().is_some()
+                    && (tls_finished(case, TlsOffer::MODERN) || case.context.capabilities.openssl)
+            }
+        }
+    }
+
+    /// The question as a connection. The first one to an address always asks everything that one connection can.
+    pub fn question(self, case: Case<'_>) -> Option<Question> {
+        let all =
+            Question { need: self, request: Some(EVERYTHING), hold: false, tls: Some(TlsOffer::MODERN), credssp: true };
+        let bare = Question { tls: None, credssp: false, ..all };
+        if case.tcp().next().is_none() {
+            return Some(all);
+        }
+        Some(match self {
+            Self::Name | Self::HostLog => return None,
+            Self::Tcp | Self::Negotiation(Asked::Everything) => all,
+            Self::HeldRequest => Question { hold: true, ..bare },
+            Self::Negotiation(asked) => Question { request: Some(asked.protocols(case)), ..bare },
+            Self::DirectTls => Question { request: None, tls: Some(TlsOffer::PLAIN_12), ..bare },
+            Self::Handshake(offer) => Question { tls: Some(offer), credssp: offer.stack != TlsStack::Own, ..all },
+            Self::ClientVersions => Question { tls: Some(client_offer(case)), ..bare },
+            Self::Introduction if tls_finished(case, TlsOffer::MODERN) => all,
+            Self::Introduction => Question { tls: Some(TlsOffer::TOLERANT), ..all },
+        })
+    }
+
+    /// The question in words, for "what was not seen".
+    pub fn words(self) -> String {
+        match self {
+            Self::Name => "what the name resolves to".to_owned(),
+            Self::Tcp => "whether the port accepts a connection".to_owned(),
+            Self::HeldRequest => "whether the connection stays open while we say nothing".to_owned(),
+            Self::Negotiation(Asked::Everything) => "the answer to a Connection Request".to_owned(),
+            Self::Negotiation(Asked::AsClient) => "the answer to what this client requests".to_owned(),
+            Self::Negotiation(Asked::TlsOnly) => "the answer to a request for TLS alone".to_owned(),
+            Self::Negotiation(Asked::StandardOnly) => "the answer to a request for Standard RDP Security".to_owned(),
+            Self::DirectTls => "whether the port speaks TLS without X.224".to_owned(),
+            Self::Handshake(offer) => format!("the answer to a ClientHello ({offer})"),
+            Self::ClientVersions => "the answer to the TLS versions of this client".to_owned(),
+            Self::Introduction => "the host's introduction through CredSSP".to_owned(),
+            Self::HostLog => "the host's own event logs".to_owned(),
+        }
+    }
+}
+
+/// Everything was refused, or answered with Standard RDP Security.
+fn without_tls(answer: &X224Answer) -> bool {
+    match answer {
+        X224Answer::Server(ServerAnswer::Failure(code)) => *code == NegotiationFailure::SSL_NOT_ALLOWED_BY_SERVER,
+        X224Answer::Server(ServerAnswer::Selected { protocol, .. }) => !protocol.tls(),
+        _ => false,
+    }
+}
+
+/// True if the client of the profile would be given this protocol, or the plain form of it.
+fn client_takes(case: Case<'_>, selected: SecurityProtocols) -> bool {
+    let offered = case.context.profile.protocols;
+    let plain = if selected == SecurityProtocols::HYBRID_EX { SecurityProtocols::HYBRID } else { selected };
+    offered.contains(selected) || offered.contains(plain)
+}
+
+fn tls_finished(case: Case<'_>, offer: TlsOffer) -> bool {
+    case.tls_with(offer).is_some_and(|seen| matches!(seen.value, Handshake::Accepted { finished: true, .. }))
+}
+
+/// A refusal that another hello may tell more about. Silence is none: asking again would only cost time.
+fn refused(answer: &Handshake) -> bool {
+    !matches!(answer, Handshake::Accepted { .. } | Handshake::Silent { .. })
+}
+
+/// What a private key that cannot be used looks like from outside.
+pub fn speechless(answer: &Handshake) -> bool {
+    match answer {
+        Handshake::Closed { bytes, .. } => *bytes == 0,
+        Handshake::Alert(alert) => alert.description == Alert::INTERNAL_ERROR,
+        _ => false,
+    }
+}
+
+fn handshake_askable(case: Case<'_>, offer: TlsOffer) -> bool {
+    let answer = |offer| case.tls_with(offer).map(|seen| seen.value);
+    if !case.selected().is_some_and(|seen| seen.value.tls()) {
+        return false;
+    }
+    let Some(modern) = answer(TlsOffer::MODERN) else { return offer == TlsOffer::MODERN };
+    if !refused(modern) {
+        return false;
+    }
+    let plain = answer(TlsOffer::PLAIN_12);
+    match offer {
+        TlsOffer::PLAIN_12 => true,
+        TlsOffer::OLD => plain.is_some_and(refused),
+        TlsOffer::SPLIT_12 => speechless(modern) && plain.is_some_and(speechless),
+        TlsOffer::TOLERANT => case.context.capabilities.openssl && plain.is_some(),
+        _ => false,
+    }
+}
+
+/// Our own hello with exactly the client's versions.
+fn client_offer(case: Case<'_>) -> TlsOffer {
+    let profile = &case.context.profile;
+    TlsOffer { stack: TlsStack::Own, min: profile.tls_min, max: profile.tls_max, segments: Segments::Whole }
+}
+
+/// True if the host took one of the client's versions, or is known to refuse every one of them.
+fn client_versions_known(case: Case<'_>) -> bool {
+    let profile = &case.context.profile;
+    let taken = case.tls().any(|seen| match seen.value.1 {
+        Handshake::Accepted { version: Some(version), .. } => profile.speaks(*version),
+        _ => false,
+    });
+    taken || profile.versions().all(|version: TlsVersion| case.tls_refused(version).is_some())
+}
+
+/// True if no TCP connection to the subject ever came about, and why is what `pick` takes.
+pub fn tcp_only(case: Case<'_>, pick: impl Fn(&TcpAnswer) -> bool) -> bool {
+    let mut answers = case.tcp().peekable();
+    answers.peek().is_some() && answers.all(|seen| pick(seen.value))
+}

@@ -1,0 +1,102 @@
+//! The next measurement: what to run, where, and what its result decides.
+
+use crate::case::{Case, Context};
+use crate::cause::Confidence;
+use crate::causes;
+use crate::evidence::Evidence;
+use crate::planner::decided_on_host;
+use crate::report::{Finding, Ladder, Next, Outcome, Verdict};
+use crate::symptom::Symptom;
+
+/// How many measurements a report names at most.
+const MOST: usize = 4;
+
+/// The measurements that would tell more, best first. None for a healthy host, or for a fault that is proven.
+pub fn measurements(
+    evidence: &Evidence,
+    context: &Context,
+    verdict: Verdict,
+    findings: &[Finding],
+    ladder: &Ladder,
+) -> Vec<Next> {
+    let mut next = Vec::new();
+    let settled = findings.first().is_some_and(|first| first.confidence == Confidence::Proven);
+    let unexplained =
+        context.symptom.is_some() && !findings.iter().any(|finding| finding.explains_symptom == Some(true));
+    if verdict == Verdict::Healthy || settled && !unexplained {
+        return next;
+    }
+    next.extend(on_host(evidence, context, findings));
+    if verdict == Verdict::Undetermined && ladder.stages.iter().any(|stage| stage.outcome == Outcome::Failed) {
+        next.push(longer(context));
+    }
+    if unexplained {
+        next.extend(context.symptom.into_iter().flat_map(|symptom| by_code(context, symptom)));
+    }
+    next.truncate(MOST);
+    next
+}
+
+/// Findings that are not proven are proven on the host.
+fn on_host(evidence: &Evidence, context: &Context, findings: &[Finding]) -> Vec<Next> {
+    let open = findings.iter().filter(|finding| finding.confidence > Confidence::Proven);
+    let open = open.filter_map(|finding| Some((finding, causes::find(&finding.cause)?)));
+    let open =
+        open.filter(|(finding, cause)| decided_on_host(cause, Case { evidence, subject: finding.subject, context }));
+    open.map(|(_, cause)| Next {
+        command: format!("on the host, in PowerShell: {}", cause.page.command),
+        splits: vec![cause.id.to_owned(), "something on the way".to_owned()],
+        why: cause.page.confirm.to_owned(),
+    })
+    .collect()
+}
+
+fn target(context: &Context) -> String {
+    context.target.as_ref().map(ToString::to_string).unwrap_or_default()
+}
+
+fn longer(context: &Context) -> Next {
+    Next {
+        command: format!("rdpdoctor diagnose {} --timeout 60s --transcript probe.txt", target(context)),
+        splits: vec!["slow".to_owned(), "silent".to_owned()],
+        why: "a stage did not end as it should: with more time a slow host answers and a silent one does not, and the \
+              transcript keeps every byte of it"
+            .to_owned(),
+    }
+}
+
+/// Where the probe explains nothing: the same question from the client's side and the host's record of the attempt.
+fn by_code(context: &Context, symptom: Symptom) -> Vec<Next> {
+    let from_client = Next {
+        command: format!(
+            "on the computer that shows {symptom}: rdpdoctor diagnose {} --code {:#x}",
+            target(context),
+            symptom.code
+        ),
+        splits: vec!["path".to_owned(), "client".to_owned(), "host".to_owned()],
+        why: "the same probe from there tells whether the fault lies on the way between, which this probe did not take"
+            .to_owned(),
+    };
+    let host_log = Next {
+        command: "on the host, right after a failed attempt, in PowerShell: Get-WinEvent -FilterHashtable \
+                  @{LogName='System','Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational'; \
+                  StartTime=(Get-Date).AddMinutes(-5)} | Where-Object Id -in 131,139,140,226,36870,36871,36874,36887,36888,1057,1058 | \
+                  Format-List TimeCreated,Id,Message"
+            .to_owned(),
+        splits: vec!["path".to_owned(), "tls".to_owned(), "credssp".to_owned()],
+        why: "no event 131 for the attempt: it never reached this host; 36870 to 36888: TLS failed; 140: the logon failed"
+            .to_owned(),
+    };
+    let client_log = Next {
+        command: "on the client, in PowerShell: Get-WinEvent -MaxEvents 30 -LogName \
+                  Microsoft-Windows-TerminalServices-RDPClient/Operational | Format-List TimeCreated,Id,Message"
+            .to_owned(),
+        splits: vec!["tcp".to_owned(), "tls".to_owned(), "logon".to_owned()],
+        why: "event 226 names the state in which the client's connection broke, 1026 the disconnect reason in decimal"
+            .to_owned(),
+    };
+    match symptom.code {
+        Symptom::SOCKET_CONNECT_FAILED | Symptom::DNS_LOOKUP_FAILED => vec![from_client],
+        _ => vec![from_client, host_log, client_log],
+    }
+}

@@ -1,0 +1,167 @@
+//! From a transcript to evidence: the one way by which a probe, live or replayed, becomes facts.
+
+use time::OffsetDateTime;
+use wire::certificate::Certificate;
+use wire::machine::{CredsspAnswer, Outcome, TlsAnswer};
+use wire::ntlm::{self, Challenge};
+use wire::transcript::{NameAnswer, Record, Transcript};
+
+use crate::evidence::{Evidence, Role, Source, Subject, SubjectId};
+use crate::fact::{Fact, Handshake, Introduction};
+use crate::printable::printable;
+
+/// The evidence in a transcript.
+pub fn observe(transcript: &Transcript) -> Evidence {
+    let mut evidence = Evidence::default();
+    let name = transcript.name.as_ref();
+    if let Some(lookup) = name {
+        let resolver =
+            evidence.subject(Subject { role: Role::Resolver, name: Some(transcript.host.clone()), address: None });
+        let at = transcript.at + lookup.took;
+        let answer = Fact::NameAnswer(lookup.answer.clone());
+        evidence.observe(resolver, Source::Resolver, at, Some(lookup.took), answer);
+        if let NameAnswer::Addresses(addresses) = &lookup.answer {
+            for address in addresses {
+                evidence.subject(host(transcript, *address));
+            }
+        }
+    }
+    for (number, record) in (1..).zip(&transcript.conversations) {
+        let subject = evidence.subject(host(transcript, record.address));
+        evidence.connections += 1;
+        Seen { evidence: &mut evidence, subject, source: Source::Probe(number), began: transcript.at + record.start }
+            .outcome(record, record.outcome());
+    }
+    evidence
+}
+
+fn host(transcript: &Transcript, address: std::net::SocketAddr) -> Subject {
+    let name = transcript.name.is_some().then(|| transcript.host.clone());
+    Subject { role: Role::Host, name, address: Some(address) }
+}
+
+/// One connection being turned into facts.
+struct Seen<'a> {
+    evidence: &'a mut Evidence,
+    subject: SubjectId,
+    source: Source,
+    began: OffsetDateTime,
+}
+
+impl Seen<'_> {
+    fn outcome(&mut self, record: &Record, outcome: Outcome) {
+        if let Some(tcp) = outcome.tcp {
+            self.evidence.observe(
+                self.subject,
+                self.source,
+                self.began + tcp.at,
+                Some(tcp.took),
+                Fact::TcpAnswer(tcp.value),
+            );
+        }
+        if let (Some(x224), Some(request)) = (outcome.x224, &record.plan.request) {
+            let fact = Fact::X224Answer { requested: request.protocols, answer: x224.value };
+            self.evidence.observe(self.subject, self.source, self.began + x224.at, Some(x224.took), fact);
+        }
+        if let (Some(tls), Some(offer)) = (outcome.tls, record.plan.tls) {
+            let at = self.began + tls.at;
+            let (answer, chain) = handshake(tls.value);
+            let fact = Fact::TlsAnswer { offer, direct: record.plan.request.is_none(), answer };
+            self.evidence.observe(self.subject, self.source, at, Some(tls.took), fact);
+            self.certificates(at, &chain);
+        }
+        if let Some(credssp) = outcome.credssp {
+            let at = self.began + credssp.at;
+            let (answer, challenge) = introduction(credssp.value);
+            self.evidence.observe(self.subject, self.source, at, Some(credssp.took), Fact::CredsspAnswer(answer));
+            if let Some(challenge) = challenge {
+                self.challenge(at, &challenge, at - credssp.took / 2);
+            }
+        }
+    }
+
+    fn once(&mut self, at: OffsetDateTime, fact: Fact) {
+        self.evidence.observe_once(self.subject, self.source, at, fact);
+    }
+
+    fn certificates(&mut self, at: OffsetDateTime, chain: &[Vec<u8>]) {
+        let Some(leaf) = chain.first() else { return };
+        self.once(at, Fact::CertificateCount(chain.len()));
+        let Some(leaf) = Certificate::read(leaf) else { return self.once(at, Fact::CertificateUnreadable) };
+        let names = if leaf.names.is_empty() { leaf.common_name.iter().cloned().collect() } else { leaf.names };
+        for fact in [
+            Fact::CertificateSubject(printable(&leaf.subject)),
+            Fact::CertificateIssuer(printable(&leaf.issuer)),
+            Fact::CertificateNames(names.iter().map(|name| printable(name)).collect()),
+            Fact::CertificateNotBefore(leaf.not_before),
+            Fact::CertificateNotAfter(leaf.not_after),
+            Fact::CertificateKey(leaf.key_algorithm, leaf.key_bits),
+            Fact::CertificateSignature(leaf.signature_algorithm),
+            Fact::CertificateUsages(leaf.usages),
+            Fact::CertificateSha1(leaf.sha1),
+            Fact::CertificateSha256(leaf.sha256),
+            Fact::CertificateSelfIssued(leaf.self_issued),
+        ] {
+            self.once(at, fact);
+        }
+    }
+
+    /// `asked` is our clock half way between question and answer, which is when the host most likely read its own.
+    fn challenge(&mut self, at: OffsetDateTime, challenge: &Challenge, asked: OffsetDateTime) {
+        let names: [(&Option<String>, fn(String) -> Fact); 4] = [
+            (&challenge.netbios_computer, Fact::NtlmComputer),
+            (&challenge.netbios_domain, Fact::NtlmDomain),
+            (&challenge.dns_computer, Fact::NtlmDnsComputer),
+            (&challenge.dns_domain, Fact::NtlmDnsDomain),
+        ];
+        for (name, fact) in names {
+            if let Some(name) = name {
+                self.once(at, fact(printable(name)));
+            }
+        }
+        if let Some(version) = challenge.version {
+            self.once(at, Fact::NtlmVersion(version));
+        }
+        if let Some(clock) = challenge.timestamp.and_then(ntlm::filetime) {
+            let offset = (clock - asked).whole_milliseconds();
+            self.evidence.observe(
+                self.subject,
+                self.source,
+                at,
+                None,
+                Fact::ClockOffset(i64::try_from(offset).unwrap_or(i64::MAX)),
+            );
+        }
+    }
+}
+
+fn handshake(answer: TlsAnswer) -> (Handshake, Vec<Vec<u8>>) {
+    let answer = match answer {
+        TlsAnswer::Established { version, suite, chain } => {
+            return (Handshake::Accepted { version: Some(version), suite, finished: true }, chain);
+        }
+        TlsAnswer::Flight(flight) => {
+            return (
+                Handshake::Accepted { version: flight.version, suite: flight.suite, finished: false },
+                flight.chain,
+            );
+        }
+        TlsAnswer::Alert(alert) => Handshake::Alert(alert),
+        TlsAnswer::Closed { end, bytes } => Handshake::Closed { end, bytes },
+        TlsAnswer::Silent { bytes } => Handshake::Silent { bytes },
+        TlsAnswer::NotTls(bytes) => Handshake::NotTls(bytes),
+        TlsAnswer::Malformed(words) => Handshake::Malformed(printable(&words)),
+        TlsAnswer::OwnFailure(words) => Handshake::OwnFailure(printable(&words)),
+    };
+    (answer, Vec::new())
+}
+
+fn introduction(answer: CredsspAnswer) -> (Introduction, Option<Challenge>) {
+    match answer {
+        CredsspAnswer::Challenge { version, challenge } => (Introduction::Challenge(version), Some(challenge)),
+        CredsspAnswer::Refused { version, status } => (Introduction::Refused { version, status }, None),
+        CredsspAnswer::Malformed(words) => (Introduction::Malformed(printable(&words)), None),
+        CredsspAnswer::Closed(end) => (Introduction::Closed(end), None),
+        CredsspAnswer::Silent => (Introduction::Silent, None),
+    }
+}

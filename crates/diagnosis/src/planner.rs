@@ -1,0 +1,60 @@
+//! Picks the next question: the cheapest one whose answer can still change the verdict.
+
+use crate::case::{Case, Context};
+use crate::cause::{Cause, Confidence, Judgement, Proof, Shows};
+use crate::evidence::{Evidence, SubjectId};
+use crate::need::{Need, Question};
+
+/// How often a question is put at most. A second try is for servers that serve one client at a time.
+const TRIES: usize = 2;
+
+/// What has been asked so far.
+#[derive(Debug, Default)]
+pub struct Planner {
+    asked: Vec<(SubjectId, Need)>,
+}
+
+impl Planner {
+    /// The next question to this subject, or `None` if no answer can change its verdict any more.
+    pub fn next(&mut self, evidence: &Evidence, context: &Context, subject: SubjectId) -> Option<Question> {
+        let need = open_needs(Case { evidence, subject, context }).find(|need| self.tries(subject, *need) < TRIES)?;
+        self.asked.push((subject, need));
+        need.question(Case { evidence, subject, context })
+    }
+
+    fn tries(&self, subject: SubjectId, need: Need) -> usize {
+        self.asked.iter().filter(|known| **known == (subject, need)).count()
+    }
+}
+
+/// Every question that may be asked now and can change a judgement, in the order of the causes and their proofs: the
+/// cheap ones stand first in a proof, and each costs one connection.
+fn open_needs(case: Case<'_>) -> impl Iterator<Item = Need> {
+    let role = case.who().role;
+    let causes = crate::causes::ALL.iter().filter(move |cause| cause.role == role);
+    let proofs = causes.flat_map(move |cause| {
+        let judgement = cause.judge(case);
+        cause.proofs.iter().filter(move |proof| can_change(&judgement, proof))
+    });
+    let needs = proofs.flat_map(|proof| proof.needs.iter().copied());
+    needs.filter(move |need| !need.answered(case) && need.askable(case))
+}
+
+/// True if the proof, once complete, would say something new.
+fn can_change(judgement: &Judgement, proof: &Proof) -> bool {
+    match (judgement, proof.shows) {
+        (Judgement::Unknown(_), _) => true,
+        (Judgement::Present { confidence, .. }, Shows::Presence(surer)) => surer < *confidence,
+        (Judgement::Present { confidence, .. }, Shows::Absence) => *confidence > Confidence::Proven,
+        (Judgement::Absent(_), _) => false,
+    }
+}
+
+/// The measurements on the host that would decide a cause that a probe cannot.
+pub fn decided_on_host(cause: &Cause, case: Case<'_>) -> bool {
+    match cause.judge(case) {
+        Judgement::Unknown(_) => true,
+        Judgement::Present { confidence, .. } => confidence > Confidence::Proven,
+        Judgement::Absent(_) => false,
+    }
+}

@@ -1,0 +1,297 @@
+//! The report in words, for a terminal.
+//!
+//! First the ladder with the broken rung, then each finding: what was seen, what follows, what to do, how safe that is;
+//! then what was not seen, and the next measurement. Every text of a foreign machine was made printable before.
+
+use std::fmt::Write;
+
+use super::{Diagnosis, Finding, Outcome, StageResult, Verdict};
+use crate::cause::{Confidence, Severity, Stage};
+use crate::symptom::Symptom;
+use crate::{causes, fixes};
+
+/// What the words look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// ANSI colours.
+    pub colour: bool,
+    /// Columns; at least 40.
+    pub width: usize,
+}
+
+const RED: &str = "\x1b[31m";
+const GREEN: &str = "\x1b[32m";
+const YELLOW: &str = "\x1b[33m";
+const BOLD: &str = "\x1b[1m";
+const RESET: &str = "\x1b[0m";
+
+/// The whole report.
+pub fn render(diagnosis: &Diagnosis, style: Style) -> String {
+    let mut page = Page { text: String::new(), style };
+    page.head(diagnosis);
+    page.ladder(diagnosis);
+    page.verdict(diagnosis);
+    for finding in &diagnosis.findings {
+        page.finding(diagnosis, finding);
+    }
+    page.not_seen(diagnosis);
+    page.next(diagnosis);
+    page.foot(diagnosis);
+    page.text
+}
+
+struct Page {
+    text: String,
+    style: Style,
+}
+
+impl Page {
+    fn line(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.text.push('\n');
+    }
+
+    fn blank(&mut self) {
+        self.text.push('\n');
+    }
+
+    fn paint(&self, colour: &str, text: &str) -> String {
+        if self.style.colour { format!("{colour}{text}{RESET}") } else { text.to_owned() }
+    }
+
+    /// A paragraph, wrapped, its first line behind `first`, the others behind as many spaces.
+    fn wrapped(&mut self, first: &str, text: &str) {
+        let indent = first.chars().count();
+        let room = self.style.width.max(40).saturating_sub(indent);
+        for (number, line) in wrap(text, room).into_iter().enumerate() {
+            let lead = if number == 0 { first.to_owned() } else { " ".repeat(indent) };
+            self.line(&format!("{lead}{line}"));
+        }
+    }
+
+    fn head(&mut self, diagnosis: &Diagnosis) {
+        let target =
+            diagnosis.target.as_ref().map_or("the evidence".to_owned(), |t| format!("{} port {}", t.host, t.port));
+        let title = format!("{target}, for {}", client_name(diagnosis));
+        let title = self.paint(BOLD, &title);
+        self.line(&title);
+        self.blank();
+    }
+
+    fn ladder(&mut self, diagnosis: &Diagnosis) {
+        let hosts = diagnosis.subjects.iter().filter(|s| s.address.is_some()).count();
+        let mut subject = None;
+        for stage in &diagnosis.stages {
+            if hosts > 1 && stage.stage == Stage::Tcp && subject != Some(stage.subject) {
+                let address = diagnosis.subjects.get(stage.subject).and_then(|s| s.address.clone()).unwrap_or_default();
+                self.line(&format!("  {address}"));
+            }
+            subject = Some(stage.subject);
+            self.rung(stage);
+        }
+        self.blank();
+    }
+
+    fn rung(&mut self, stage: &StageResult) {
+        let (mark, colour) = match stage.outcome {
+            Outcome::Passed => ("ok  ", GREEN),
+            Outcome::Degraded => ("warn", YELLOW),
+            Outcome::Failed => ("FAIL", RED),
+            Outcome::Skipped => ("-   ", ""),
+        };
+        let mark = if colour.is_empty() { mark.to_owned() } else { self.paint(colour, mark) };
+        let took = stage.seconds.map_or(String::new(), |seconds| format!("{:.1} ms", seconds * 1000.0));
+        // the mark may hold colours, so it does not take part in the wrapping
+        let start = self.text.len();
+        self.wrapped(&format!("  #### {:<11} {took:>10}  ", stage.stage.word()), &stage.text);
+        let line = self.text.split_off(start).replacen("####", &mark, 1);
+        self.text.push_str(&line);
+    }
+
+    fn verdict(&mut self, diagnosis: &Diagnosis) {
+        let reached = diagnosis.reached.map_or("", reached_words);
+        let (colour, words) = match diagnosis.verdict {
+            Verdict::Healthy => (GREEN, format!("Healthy {reached}.")),
+            Verdict::Faulty => (RED, faulty_words(diagnosis)),
+            Verdict::Undetermined if diagnosis.interrupted => {
+                (YELLOW, "Interrupted: this is what was seen until then.".to_owned())
+            }
+            Verdict::Undetermined => (YELLOW, undetermined_words(diagnosis, reached)),
+        };
+        for line in wrap(&words, self.style.width.max(40)) {
+            let line = self.paint(colour, &line);
+            self.line(&line);
+        }
+    }
+
+    fn finding(&mut self, diagnosis: &Diagnosis, finding: &Finding) {
+        self.blank();
+        let colour = match finding.severity {
+            Severity::Blocking => RED,
+            Severity::Degrading => YELLOW,
+            Severity::Advisory => "",
+        };
+        let rank = format!("{}, {}", severity_word(finding.severity), confidence_word(finding.confidence));
+        let title = if colour.is_empty() { finding.cause.clone() } else { self.paint(colour, &finding.cause) };
+        self.line(&format!("{title} ({rank})"));
+        self.wrapped("  ", &capital(&finding.title));
+        for because in &finding.because {
+            self.wrapped("  seen: ", &because.text);
+        }
+        if let (Some(explains), Some(symptom)) = (finding.explains_symptom, symptom(diagnosis)) {
+            let verb = if explains { "This produces" } else { "This does not by itself produce" };
+            self.wrapped("  ", &format!("{verb} {symptom}."));
+        }
+        if !finding.root_of.is_empty() {
+            self.wrapped("  ", &format!("It brings about: {}.", finding.root_of.join(", ")));
+        }
+        let Some(cause) = causes::find(&finding.cause) else { return };
+        self.wrapped("  why:  ", cause.page.why);
+        self.wrapped("  do:   ", cause.page.how_to_fix);
+        self.command("prove it on the machine concerned (PowerShell, only reads):", cause.page.command);
+        if let Some(fix) = finding.fixes.first().and_then(|id| fixes::find(id)) {
+            let lead =
+                format!("{} ({}: {}) {}:", fix.title, fix.safety.word(), fix.reason.trim_end_matches('.'), fix.place);
+            self.wrapped("  fix:  ", &lead);
+            for step in fix.steps {
+                self.line(&format!("          {step}"));
+            }
+            self.wrapped("        then: ", fix.verify);
+        }
+    }
+
+    /// A command stands on one line whatever the width: it is there to be copied.
+    fn command(&mut self, lead: &str, command: &str) {
+        self.wrapped("  ", lead);
+        self.line(&format!("          {command}"));
+    }
+
+    fn not_seen(&mut self, diagnosis: &Diagnosis) {
+        if diagnosis.verdict == Verdict::Undetermined && !diagnosis.ruled_out.is_empty() {
+            self.blank();
+            self.wrapped("Ruled out: ", &format!("{}.", diagnosis.ruled_out.join(", ")));
+        }
+        if diagnosis.verdict != Verdict::Healthy && !diagnosis.unknown.is_empty() {
+            let list: Vec<_> = diagnosis.unknown.iter().map(|open| open.cause.as_str()).collect();
+            self.blank();
+            self.wrapped("Not seen: ", &format!("{}.", list.join(", ")));
+        }
+    }
+
+    fn next(&mut self, diagnosis: &Diagnosis) {
+        for (number, next) in (1..).zip(&diagnosis.next) {
+            self.blank();
+            let lead = if number == 1 { "Next: ".to_owned() } else { "Then: ".to_owned() };
+            self.wrapped(&lead, &format!("{}.", capital(&next.why)));
+            self.line(&format!("      {}", next.command));
+        }
+    }
+
+    fn foot(&mut self, diagnosis: &Diagnosis) {
+        self.blank();
+        let count = diagnosis.connections;
+        let plural = if count == 1 { "" } else { "s" };
+        self.line(&format!("{count} connection{plural}, {:.1} s. No logon was attempted.", diagnosis.seconds));
+    }
+}
+
+fn client_name(diagnosis: &Diagnosis) -> String {
+    crate::ClientProfile::find(&diagnosis.client.profile)
+        .map_or(diagnosis.client.profile.clone(), |profile| profile.name)
+}
+
+fn symptom(diagnosis: &Diagnosis) -> Option<Symptom> {
+    diagnosis.symptom.map(|s| Symptom { code: s.code, extended: s.extended })
+}
+
+fn reached_words(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Name => "as far as the name",
+        Stage::Tcp => "as far as TCP",
+        Stage::X224 => "as far as the security negotiation",
+        Stage::Tls => "as far as TLS",
+        Stage::Certificate => "as far as the certificate: the host asks for credentials inside the session",
+        Stage::Credssp => "as far as the logon prompt",
+    }
+}
+
+fn faulty_words(diagnosis: &Diagnosis) -> String {
+    let counted: Vec<_> = diagnosis.findings.iter().filter(|f| f.severity < Severity::Advisory).collect();
+    let mut words = match counted.as_slice() {
+        [one] if one.severity == Severity::Blocking => format!("The connection fails because {}.", one.title),
+        [one] => format!("Something is wrong: {}.", one.title),
+        [first, rest @ ..] => format!("{} faults; first: {}.", rest.len() + 1, first.title),
+        [] => String::new(),
+    };
+    let explained = diagnosis.findings.iter().any(|finding| finding.explains_symptom == Some(true));
+    if let (Some(symptom), false) = (symptom(diagnosis), explained) {
+        write!(words, " {symptom} stays unexplained by it.").expect("writing to a String cannot fail");
+    }
+    words
+}
+
+fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
+    let failed = diagnosis.stages.iter().any(|stage| stage.outcome == Outcome::Failed);
+    match (symptom(diagnosis), failed) {
+        (Some(symptom), false) => {
+            let meaning = symptom.meaning().map_or(String::new(), |meaning| format!(" ({meaning})"));
+            format!("Could not tell: from here the host is sound {reached}, which does not explain {symptom}{meaning}.")
+        }
+        (Some(symptom), true) => {
+            format!("Could not tell what causes {symptom}: a stage failed in a way that no known cause explains.")
+        }
+        (None, _) => "Could not tell: a stage failed in a way that no known cause explains.".to_owned(),
+    }
+}
+
+fn severity_word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Blocking => "blocking",
+        Severity::Degrading => "degrading",
+        Severity::Advisory => "advisory",
+    }
+}
+
+fn confidence_word(confidence: Confidence) -> &'static str {
+    match confidence {
+        Confidence::Proven => "proven",
+        Confidence::Likely => "likely",
+        Confidence::Possible => "possible",
+    }
+}
+
+/// A sentence of its own: capital letter first.
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
+}
+
+/// Breaks at spaces; a word longer than the room stands on a line of its own.
+fn wrap(text: &str, room: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let last = lines.last_mut().expect("there is always a line");
+        let used = last.chars().count();
+        if used > 0 && used + 1 + word.chars().count() > room {
+            lines.push(word.to_owned());
+        } else {
+            if used > 0 {
+                last.push(' ');
+            }
+            last.push_str(word);
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paragraphs_break_at_spaces() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("a-very-long-word b", 4), ["a-very-long-word", "b"]);
+        assert_eq!(wrap("", 4), [""]);
+    }
+}

@@ -1,0 +1,240 @@
+//! The way of a connection, rung by rung.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use wire::machine::{TcpAnswer, X224Answer};
+use wire::tls::TlsOffer;
+use wire::transcript::NameAnswer;
+use wire::x224::ServerAnswer;
+
+use super::Finding;
+use crate::case::{Case, Context, EVERYTHING};
+use crate::cause::{Severity, Stage};
+use crate::evidence::{Evidence, Observation, Role, SubjectId};
+use crate::fact::{Fact, Handshake, Introduction, tcp_words, version_text};
+
+/// How a stage went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// Done, nothing wrong with it.
+    Passed,
+    /// Not done.
+    Failed,
+    /// Done, with something wrong.
+    Degraded,
+    /// Not tried: an earlier stage failed, or the host does not have it.
+    Skipped,
+}
+
+/// One rung.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct StageResult {
+    /// Which.
+    pub stage: Stage,
+    /// Whose.
+    pub subject: SubjectId,
+    /// How it went.
+    pub outcome: Outcome,
+    /// How long it took; null where nothing was asked.
+    pub seconds: Option<f64>,
+    /// What was seen, in a few words.
+    pub text: String,
+}
+
+/// All rungs of all subjects.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ladder {
+    /// In the order of subjects and stages.
+    pub stages: Vec<StageResult>,
+}
+
+/// A rung before findings are laid over it: how it went, how long it took, what was seen.
+type Rung = (Outcome, Option<Duration>, String);
+
+impl Ladder {
+    /// Reads the rungs off the evidence; a finding that does not block degrades its rung.
+    pub fn of(evidence: &Evidence, context: &Context, findings: &[Finding]) -> Self {
+        let mut stages = Vec::new();
+        for subject in 0..evidence.subjects.len() {
+            let case = Case { evidence, subject, context };
+            let rungs: &[Stage] = match evidence.subjects[subject].role {
+                Role::Resolver => &[Stage::Name],
+                Role::Host => &[Stage::Tcp, Stage::X224, Stage::Tls, Stage::Certificate, Stage::Credssp],
+                _ => &[],
+            };
+            for stage in rungs {
+                let (outcome, took, text) = rung(case, *stage);
+                let outcome = overlay(outcome, *stage, subject, findings);
+                stages.push(StageResult {
+                    stage: *stage,
+                    subject,
+                    outcome,
+                    seconds: took.map(|t| t.as_secs_f64()),
+                    text,
+                });
+            }
+        }
+        Self { stages }
+    }
+
+    /// The last stage that was passed, on the address that got furthest.
+    pub fn reached(&self) -> Option<Stage> {
+        let passed = self.stages.iter().filter(|s| matches!(s.outcome, Outcome::Passed | Outcome::Degraded));
+        passed.map(|stage| stage.stage).max()
+    }
+}
+
+fn overlay(outcome: Outcome, stage: Stage, subject: SubjectId, findings: &[Finding]) -> Outcome {
+    let here = |severity| {
+        let mut here = findings.iter().filter(|f| f.stage == stage && f.subject == subject);
+        here.any(|finding| finding.severity == severity)
+    };
+    match outcome {
+        Outcome::Passed | Outcome::Degraded if here(Severity::Blocking) => Outcome::Failed,
+        Outcome::Passed if here(Severity::Degrading) => Outcome::Degraded,
+        outcome => outcome,
+    }
+}
+
+fn rung(case: Case<'_>, stage: Stage) -> Rung {
+    let found = match stage {
+        Stage::Name => name(case),
+        Stage::Tcp => tcp(case),
+        Stage::X224 => x224(case),
+        Stage::Tls => tls(case),
+        Stage::Certificate => certificate(case),
+        Stage::Credssp => credssp(case),
+    };
+    found.unwrap_or_else(|| (Outcome::Skipped, None, "not reached".to_owned()))
+}
+
+/// The observation with this number.
+fn observation(case: Case<'_>, id: usize) -> &Observation {
+    &case.evidence.observations[id - 1]
+}
+
+fn took(case: Case<'_>, id: usize) -> Option<Duration> {
+    observation(case, id).took
+}
+
+fn name(case: Case<'_>) -> Option<Rung> {
+    let seen = case.last(|fact| if let Fact::NameAnswer(answer) = fact { Some(answer) } else { None })?;
+    let (outcome, text) = match seen.value {
+        NameAnswer::Addresses(list) => {
+            let list: Vec<_> = list.iter().map(|address| address.ip().to_string()).collect();
+            (Outcome::Passed, list.join(", "))
+        }
+        NameAnswer::NotFound { code } => (Outcome::Failed, format!("no such name, or no address for it (code {code})")),
+        NameAnswer::TryAgain { code } => (Outcome::Failed, format!("the resolver could not answer (code {code})")),
+        NameAnswer::Failed { code } => (Outcome::Failed, format!("the resolver failed (code {code})")),
+        NameAnswer::Silent => (Outcome::Failed, "no answer from the resolver".to_owned()),
+    };
+    Some((outcome, took(case, seen.id), text))
+}
+
+fn tcp(case: Case<'_>) -> Option<Rung> {
+    let accepted = case.tcp().find(|seen| *seen.value == TcpAnswer::Accepted);
+    let seen = accepted.or_else(|| case.tcp().next())?;
+    let outcome = if *seen.value == TcpAnswer::Accepted { Outcome::Passed } else { Outcome::Failed };
+    Some((outcome, took(case, seen.id), tcp_words(seen.value).to_owned()))
+}
+
+fn x224(case: Case<'_>) -> Option<Rung> {
+    let seen = case.x224_to(EVERYTHING)?;
+    let (outcome, text) = match seen.value {
+        X224Answer::Server(ServerAnswer::Selected { protocol, .. }) => {
+            (Outcome::Passed, format!("selected {protocol}"))
+        }
+        X224Answer::Server(ServerAnswer::Failure(code)) => (Outcome::Failed, format!("failure {code}")),
+        X224Answer::Server(ServerAnswer::NoNegotiation) => {
+            (Outcome::Passed, "confirmed without negotiation".to_owned())
+        }
+        X224Answer::Server(ServerAnswer::DisconnectProviderUltimatum) => {
+            (Outcome::Failed, "MCS Disconnect Provider Ultimatum instead of a confirm".to_owned())
+        }
+        X224Answer::Foreign { service, .. } => (Outcome::Failed, format!("{} answered", service.name())),
+        X224Answer::NotTpkt(_) => (Outcome::Failed, "bytes that are no TPKT".to_owned()),
+        X224Answer::Malformed { error, .. } => (Outcome::Failed, error.clone()),
+        X224Answer::Closed(end) => (Outcome::Failed, format!("{} without an answer", end.verb())),
+        X224Answer::ClosedBeforeRequest(end) => (Outcome::Failed, format!("{} before the request", end.verb())),
+        X224Answer::HeldOpen => return None,
+        X224Answer::Silent => (Outcome::Failed, "no answer in time".to_owned()),
+    };
+    Some((outcome, took(case, seen.id), text))
+}
+
+fn tls(case: Case<'_>) -> Option<Rung> {
+    let Some(first) = case.tls().next() else {
+        let selected = case.selected()?;
+        return (!selected.value.tls()).then(|| (Outcome::Skipped, None, "the host did not choose TLS".to_owned()));
+    };
+    let finished = case.tls().find(|seen| matches!(seen.value.1, Handshake::Accepted { finished: true, .. }));
+    let accepted = case.tls().find(|seen| matches!(seen.value.1, Handshake::Accepted { .. }));
+    let best = finished.or(accepted).unwrap_or(first);
+    let (outcome, text) = match best.value.1 {
+        Handshake::Accepted { version, suite, finished } => {
+            let version = version.map_or("older than TLS 1.0".to_owned(), |version| version.to_string());
+            let note = if *finished { "" } else { ", handshake not finished" };
+            (Outcome::Passed, format!("{version}, suite {suite:#06x}{note}"))
+        }
+        Handshake::Alert(alert) => (Outcome::Failed, alert.to_string()),
+        Handshake::Closed { end, bytes: 0 } => (Outcome::Failed, format!("{} without an answer", end.verb())),
+        Handshake::Closed { end, bytes } => (Outcome::Failed, format!("{} after {bytes} bytes", end.verb())),
+        Handshake::Silent { bytes } => (Outcome::Failed, format!("no whole answer in time ({bytes} bytes)")),
+        Handshake::NotTls(_) => (Outcome::Failed, "bytes that are no TLS record".to_owned()),
+        Handshake::Malformed(words) => (Outcome::Failed, words.clone()),
+        Handshake::OwnFailure(words) => (Outcome::Failed, format!("our own failure: {words}")),
+    };
+    Some((outcome, took(case, best.id), text))
+}
+
+fn certificate(case: Case<'_>) -> Option<Rung> {
+    let unreadable = case.last(|fact| matches!(fact, Fact::CertificateUnreadable).then_some(()));
+    if unreadable.is_some() {
+        return Some((Outcome::Failed, None, "what was sent as a certificate could not be read".to_owned()));
+    }
+    let until = case.not_after()?;
+    let subject =
+        case.last(|fact| if let Fact::CertificateSubject(subject) = fact { Some(subject.clone()) } else { None });
+    let subject = subject.map(|seen| seen.value).unwrap_or_default();
+    let self_issued = case.last(|fact| if let Fact::CertificateSelfIssued(yes) = fact { Some(*yes) } else { None });
+    let kind = if self_issued.is_some_and(|seen| seen.value) { ", self-signed" } else { "" };
+    Some((Outcome::Passed, None, format!("{subject}{kind}, valid until {}", until.value.date())))
+}
+
+fn credssp(case: Case<'_>) -> Option<Rung> {
+    let Some(seen) = case.credssp() else {
+        let selected = case.selected()?;
+        let done = case.tls_with(TlsOffer::MODERN).is_some_and(|seen| matches!(seen.value, Handshake::Accepted { .. }));
+        let text = "the host did not choose CredSSP".to_owned();
+        return (done && !selected.value.credssp()).then_some((Outcome::Skipped, None, text));
+    };
+    let (outcome, text) = match seen.value {
+        Introduction::Challenge(version) => {
+            (Outcome::Passed, format!("TSRequest version {version}{}", introduced(case)))
+        }
+        // without NTLM the host cannot introduce itself to a probe; Kerberos may still work
+        Introduction::Refused { status: Some(status), .. } => {
+            (Outcome::Passed, format!("NTLM refused ({status:#010x})"))
+        }
+        Introduction::Refused { status: None, .. } => (Outcome::Passed, "answered without NTLM".to_owned()),
+        Introduction::Malformed(words) => (Outcome::Failed, words.clone()),
+        Introduction::Closed(end) => (Outcome::Failed, format!("{} without an answer", end.verb())),
+        Introduction::Silent => (Outcome::Failed, "no answer in time".to_owned()),
+    };
+    Some((outcome, took(case, seen.id), text))
+}
+
+fn introduced(case: Case<'_>) -> String {
+    let name = case.last(|fact| match fact {
+        Fact::NtlmDnsComputer(name) | Fact::NtlmComputer(name) => Some(name.clone()),
+        _ => None,
+    });
+    let version = case.last(|fact| if let Fact::NtlmVersion(version) = fact { Some(*version) } else { None });
+    let name = name.map(|seen| format!(", it calls itself {}", seen.value)).unwrap_or_default();
+    let version = version.map(|seen| format!(", version {}", version_text(seen.value))).unwrap_or_default();
+    name + &version
+}

@@ -1,0 +1,251 @@
+//! The report: the published JSON (`rdpdoctor/1`) and the words for a terminal.
+
+pub mod human;
+mod ladder;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+pub use ladder::{Ladder, Outcome, StageResult};
+
+use crate::case::Context;
+use crate::cause::{Because, Confidence, Severity, Stage};
+use crate::diagnose::Run;
+use crate::evidence::{Evidence, Role, SubjectId};
+use crate::fact::rfc3339;
+
+/// The name and version of the report's schema.
+pub const SCHEMA: &str = "rdpdoctor/1";
+
+/// The whole report.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Diagnosis {
+    /// `rdpdoctor/1`; fields are only ever added within a version.
+    pub schema: String,
+    /// The version of the program.
+    pub tool: String,
+    /// The time of the attempt, RFC 3339, UTC.
+    pub at: String,
+    /// How long it took.
+    pub seconds: f64,
+    /// TCP connections made or tried.
+    pub connections: usize,
+    /// The run was stopped before it was done.
+    pub interrupted: bool,
+    /// What was asked about.
+    pub target: Option<ReportTarget>,
+    /// The machines and addresses that the report speaks of.
+    pub subjects: Vec<ReportSubject>,
+    /// The client that has to get through.
+    pub client: ReportClient,
+    /// The code that the client showed.
+    pub symptom: Option<ReportSymptom>,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The last stage that passed.
+    pub reached: Option<Stage>,
+    /// What is wrong, the most likely root first.
+    pub findings: Vec<Finding>,
+    /// Causes that are still compatible with what was seen, and what would decide them.
+    pub unknown: Vec<UnknownCause>,
+    /// Causes that are shown to be absent.
+    pub ruled_out: Vec<String>,
+    /// The way of the connection, per subject.
+    pub stages: Vec<StageResult>,
+    /// Everything that was seen.
+    pub observations: Vec<ReportObservation>,
+    /// The next measurements, best first.
+    pub next: Vec<Next>,
+}
+
+/// Faulty, healthy, or neither shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Every stage up to `reached` passed, nothing wrong was found, and no code was given.
+    Healthy,
+    /// At least one blocking or degrading finding.
+    Faulty,
+    /// Neither.
+    Undetermined,
+}
+
+/// What was asked about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ReportTarget {
+    /// Name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+}
+
+/// A machine or address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ReportSubject {
+    /// Its number.
+    pub id: SubjectId,
+    /// Its part.
+    pub role: Role,
+    /// The name by which it was asked for.
+    pub name: Option<String>,
+    /// Its address.
+    pub address: Option<String>,
+    /// Its port.
+    pub port: Option<u16>,
+}
+
+/// The client that has to get through.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ReportClient {
+    /// The id of its profile.
+    pub profile: String,
+    /// Where the profile comes from: `default` or `option`.
+    pub source: String,
+}
+
+/// The code that the client showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ReportSymptom {
+    /// Error code.
+    pub code: u32,
+    /// Extended error code.
+    pub extended: Option<u32>,
+}
+
+/// A cause that is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Finding {
+    /// Its public name.
+    pub cause: String,
+    /// Whose.
+    pub subject: SubjectId,
+    /// What it does.
+    pub severity: Severity,
+    /// How sure.
+    pub confidence: Confidence,
+    /// Where it lies.
+    pub stage: Stage,
+    /// Completes "the connection fails because …".
+    pub title: String,
+    /// Why we say so.
+    pub because: Vec<Because>,
+    /// True or false where the client's code is known to come or not to come from this; null otherwise.
+    pub explains_symptom: Option<bool>,
+    /// Other findings that it brings about.
+    pub root_of: Vec<String>,
+    /// Fixes, best first.
+    pub fixes: Vec<String>,
+}
+
+/// A cause that is neither shown nor ruled out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct UnknownCause {
+    /// Its public name.
+    pub cause: String,
+    /// What was not seen.
+    pub needs: Vec<String>,
+}
+
+/// A fact as it was seen.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct ReportObservation {
+    /// Its number.
+    pub id: usize,
+    /// Its name.
+    pub fact: String,
+    /// Of whom.
+    pub subject: SubjectId,
+    /// From where: `resolver`, or `probe/` and the number of the connection.
+    pub source: String,
+    /// When, RFC 3339, UTC.
+    pub at: String,
+    /// What.
+    pub value: serde_json::Value,
+}
+
+/// A measurement that would tell more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Next {
+    /// The command, and where to run it.
+    #[serde(rename = "do")]
+    pub command: String,
+    /// What its result decides between.
+    pub splits: Vec<String>,
+    /// Why.
+    pub why: String,
+}
+
+/// What `diagnose` has decided.
+pub(crate) struct Judged {
+    pub(crate) verdict: Verdict,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) unknown: Vec<UnknownCause>,
+    pub(crate) absent: Vec<String>,
+    pub(crate) ladder: Ladder,
+    pub(crate) next: Vec<Next>,
+}
+
+pub(crate) fn assemble(evidence: &Evidence, context: &Context, run: Run, judged: Judged) -> Diagnosis {
+    let Judged { verdict, findings, unknown, absent, ladder, next } = judged;
+    Diagnosis {
+        schema: SCHEMA.to_owned(),
+        tool: env!("CARGO_PKG_VERSION").to_owned(),
+        at: rfc3339(context.at),
+        seconds: run.seconds,
+        connections: evidence.connections,
+        interrupted: run.interrupted,
+        target: context.target.as_ref().map(|t| ReportTarget { host: t.host.to_string(), port: t.port }),
+        subjects: subjects(evidence),
+        client: ReportClient { profile: context.profile.id.clone(), source: context.profile_source.to_owned() },
+        symptom: context.symptom.map(|s| ReportSymptom { code: s.code, extended: s.extended }),
+        verdict,
+        reached: ladder.reached(),
+        findings,
+        unknown,
+        ruled_out: absent,
+        stages: ladder.stages,
+        observations: observations(evidence),
+        next,
+    }
+}
+
+fn subjects(evidence: &Evidence) -> Vec<ReportSubject> {
+    let numbered = evidence.subjects.iter().enumerate();
+    numbered
+        .map(|(id, subject)| ReportSubject {
+            id,
+            role: subject.role,
+            name: subject.name.clone(),
+            address: subject.address.map(|address| address.ip().to_string()),
+            port: subject.address.map(|address| address.port()),
+        })
+        .collect()
+}
+
+fn observations(evidence: &Evidence) -> Vec<ReportObservation> {
+    let seen = evidence.observations.iter();
+    seen.map(|observation| ReportObservation {
+        id: observation.id,
+        fact: observation.fact.name().to_owned(),
+        subject: observation.subject,
+        source: observation.source.to_string(),
+        at: rfc3339(observation.at),
+        value: observation.fact.value(),
+    })
+    .collect()
+}
+
+impl Diagnosis {
+    /// The report as JSON text.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("a report has only string keys")
+    }
+
+    /// The published JSON Schema of the report.
+    pub fn json_schema() -> String {
+        let schema = schemars::schema_for!(Self);
+        let mut text = serde_json::to_string_pretty(&schema).expect("a schema has only string keys");
+        text.push('\n');
+        text
+    }
+}
