@@ -1,1 +1,7 @@
-fn main() {}
+//! The `rdpdoctor` binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rdpdoctor_cli::main()
+}

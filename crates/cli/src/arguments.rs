@@ -1,0 +1,135 @@
+//! What can be typed: one declaration for parsing and help.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use diagnosis::Target;
+
+/// Finds out why a Remote Desktop connection fails, and proves it.
+///
+/// Diagnosing changes nothing on any machine and never tries to log on.
+#[derive(Debug, Parser)]
+#[command(name = "rdpdoctor", version, max_term_width = 100)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Find out why connections to a host fail
+    Diagnose(DiagnoseOptions),
+    /// Diagnose a faulty host that runs on this computer; needs nothing else
+    Demo(DemoOptions),
+    /// Run faulty hosts on this computer, to try tools on; without names, list them
+    Lab(LabOptions),
+    /// Print the JSON Schema of `--format json`
+    #[command(hide = true)]
+    Schema,
+}
+
+/// The options of `diagnose`.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit status: 0 healthy, 1 a fault was found, 2 could not tell, 3 wrong use or our own failure.\n\n\
+    Examples:\n  rdpdoctor diagnose server.corp.example\n  rdpdoctor diagnose 192.0.2.7:3390 --code 0x904 --extended 0x7\n  \
+    rdpdoctor diagnose [2001:db8::7] --client freerdp3 --format json")]
+pub struct DiagnoseOptions {
+    /// HOST or HOST:PORT; a name, an IPv4 address, or an IPv6 address with or without brackets (port 3389 if none)
+    #[arg(required_unless_present = "replay", value_parser = parse_target)]
+    pub target: Option<Target>,
+    /// The error code that the client shows, such as 0x904
+    #[arg(long, value_name = "CODE", value_parser = parse_code, allow_hyphen_values = true)]
+    pub code: Option<u32>,
+    /// The extended error code that the client shows, such as 0x7
+    #[arg(long, value_name = "CODE", value_parser = parse_code, requires = "code", allow_hyphen_values = true)]
+    pub extended: Option<u32>,
+    /// The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML)
+    #[arg(long, value_name = "PROFILE|FILE", default_value = diagnosis::profile::DEFAULT)]
+    pub client: String,
+    /// Time for the first look; questions that a finding needs may take as long again
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_time)]
+    pub timeout: Duration,
+    /// How to print the report
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
+    /// Write everything that was sent and received to a file, as text
+    #[arg(long, value_name = "FILE")]
+    pub transcript: Option<PathBuf>,
+    /// Take names and addresses out of that file
+    #[arg(long, requires = "transcript")]
+    pub redact: bool,
+    /// Diagnose a transcript again, without any connection
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["target", "transcript"])]
+    pub replay: Option<PathBuf>,
+}
+
+/// The options of `demo`.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit status: 0 if the fault was found, 2 if not, 3 if the demonstration could not run.")]
+pub struct DemoOptions {
+    /// The scenario to show; `rdpdoctor lab` lists them
+    #[arg(default_value = crate::demo::DEFAULT)]
+    pub scenario: String,
+}
+
+/// The options of `lab`.
+#[derive(Debug, Args)]
+pub struct LabOptions {
+    /// Scenarios to run until Ctrl-C
+    pub scenarios: Vec<String>,
+}
+
+/// How a report is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Words for a terminal.
+    Human,
+    /// The published JSON, schema rdpdoctor/1.
+    Json,
+}
+
+fn parse_target(text: &str) -> Result<Target, String> {
+    Target::parse(text).map_err(|error| error.to_string())
+}
+
+fn parse_code(text: &str) -> Result<u32, String> {
+    diagnosis::symptom::parse_code(text).map_err(|error| error.to_string())
+}
+
+/// Reads `10s`, `500ms` or `2m`; from 100 ms to 10 minutes.
+fn parse_time(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: u64 = digits.parse().map_err(|_| "write a time such as 10s, 500ms or 2m".to_owned())?;
+    let time = match &text[digits.len()..] {
+        "ms" => Some(Duration::from_millis(number)),
+        "s" | "" => Some(Duration::from_secs(number)),
+        "m" => number.checked_mul(60).map(Duration::from_secs),
+        _ => return Err("the unit is one of ms, s, m".to_owned()),
+    };
+    let allowed = Duration::from_millis(100)..=Duration::from_secs(600);
+    time.filter(|time| allowed.contains(time)).ok_or_else(|| "not between 100ms and 10m".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_declaration_is_sound() {
+        use clap::CommandFactory;
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn times_have_units_and_limits() {
+        assert_eq!(parse_time("10s"), Ok(Duration::from_secs(10)));
+        assert_eq!(parse_time("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(parse_time("2m"), Ok(Duration::from_secs(120)));
+        for wrong in ["", "s", "10h", "0s", "99ms", "11m", "-1s", "1.5s", "99999999999999999999m"] {
+            assert!(parse_time(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! `rdpdoctor demo`: a faulty host on this computer, diagnosed.
+
+use anyhow::anyhow;
+use diagnosis::observe::observe;
+use diagnosis::report::human;
+use lab::Scenario;
+
+use crate::arguments::DemoOptions;
+use crate::{HEALTHY, UNDETERMINED, diagnose, scenario, terminal};
+
+/// What is shown if nothing else is asked for: the likeliest reason for 0x904/0x7.
+pub const DEFAULT: &str = "demo";
+
+/// Runs the command and returns the exit status.
+pub fn run(options: &DemoOptions) -> anyhow::Result<u8> {
+    let scenario = Scenario::find(&options.scenario)
+        .ok_or_else(|| anyhow!("there is no scenario {:?}; `rdpdoctor lab` lists them", options.scenario))?;
+    let mut staged = scenario::stage(&scenario)?;
+    staged.probe.progress = terminal::progress();
+    terminal::print(&format!("Scenario {}: {}.\n\n", scenario.name, scenario.title))?;
+    let (transcript, run) = diagnose::drive(&staged.probe)?;
+    terminal::clear_progress();
+    let report = diagnosis::diagnose(&observe(&transcript), &staged.probe.context, run);
+    terminal::print(&human::render(&report, terminal::style()))?;
+    let found = report.findings.first().map(|finding| finding.cause.as_str());
+    let expected = scenario.expect.findings.first().map(String::as_str);
+    let words = match expected {
+        Some(cause) if found == expected => format!("\nThe scenario's fault is {cause}: found.\n"),
+        Some(cause) => format!("\nThe scenario's fault is {cause}: NOT found.\n"),
+        None => "\nThe scenario has no fault that a probe can name.\n".to_owned(),
+    };
+    terminal::print(&words)?;
+    Ok(if found == expected { HEALTHY } else { UNDETERMINED })
+}

@@ -1,0 +1,126 @@
+//! `rdpdoctor diagnose`.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, anyhow};
+use collect::probe::{self, Probe};
+use diagnosis::diagnose::Run;
+use diagnosis::observe::observe;
+use diagnosis::report::{Diagnosis, Verdict, human};
+use diagnosis::{ClientProfile, Context, Symptom, Target};
+use time::OffsetDateTime;
+use wire::transcript::Transcript;
+
+use crate::arguments::{DiagnoseOptions, Format};
+use crate::{FAULTY, HEALTHY, UNDETERMINED, terminal};
+
+/// The most bytes of a profile that are read.
+const PROFILE_LIMIT: u64 = 64 * 1024;
+/// The most bytes of a transcript that are read.
+const TRANSCRIPT_LIMIT: u64 = 64 * 1024 * 1024;
+
+/// Runs the command and returns the exit status.
+pub fn run(options: &DiagnoseOptions) -> anyhow::Result<u8> {
+    let (profile, profile_source) = profile(&options.client)?;
+    let symptom = options.code.map(|code| Symptom { code, extended: options.extended });
+    let at = truncated(OffsetDateTime::now_utc());
+    let context = |target, at| Context {
+        target: Some(target),
+        profile: profile.clone(),
+        profile_source,
+        at,
+        symptom,
+        capabilities: probe::capabilities(),
+    };
+    let diagnosis = match (&options.replay, &options.target) {
+        (Some(file), _) => {
+            let transcript = read_transcript(file)?;
+            let target = Target::parse(&host_and_port(&transcript)).map_err(|error| anyhow!("read transcript: target: {error}"))?;
+            diagnosis::diagnose(&observe(&transcript), &context(target, transcript.at), Run::default())
+        }
+        (None, Some(target)) => live(options, target, context(target.clone(), at))?,
+        (None, None) => return Err(anyhow!("a target or --replay is needed")),
+    };
+    let text = match options.format {
+        Format::Human => human::render(&diagnosis, terminal::style()),
+        Format::Json => diagnosis.to_json() + "\n",
+    };
+    terminal::print(&text)?;
+    Ok(status(diagnosis.verdict))
+}
+
+/// The exit status of a verdict.
+pub fn status(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Healthy => HEALTHY,
+        Verdict::Faulty => FAULTY,
+        Verdict::Undetermined => UNDETERMINED,
+    }
+}
+
+/// Whole microseconds, so that a transcript read back is the one that was written.
+pub fn truncated(time: OffsetDateTime) -> OffsetDateTime {
+    time.replace_microsecond(time.microsecond()).unwrap_or(time)
+}
+
+fn live(options: &DiagnoseOptions, target: &Target, context: Context) -> anyhow::Result<Diagnosis> {
+    let mut probe = Probe::new(context, target.clone());
+    probe.budget.timeout = options.timeout;
+    probe.progress = terminal::progress();
+    let (transcript, run) = drive(&probe)?;
+    terminal::clear_progress();
+    if let Some(file) = &options.transcript {
+        let kept = if options.redact { transcript.redacted() } else { transcript.clone() };
+        std::fs::write(file, kept.to_string()).with_context(|| format!("write transcript {}", file.display()))?;
+    }
+    Ok(diagnosis::diagnose(&observe(&transcript), &probe.context, run))
+}
+
+/// Runs a probe to its end or to Ctrl-C, whichever comes first; what was seen until then is returned.
+pub fn drive(probe: &Probe) -> anyhow::Result<(Transcript, Run)> {
+    let began = Instant::now();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
+    let interrupted = runtime.block_on(async {
+        tokio::select! {
+            _ = probe.run() => false,
+            _ = tokio::signal::ctrl_c() => true,
+        }
+    });
+    // a resolver that still waits for an answer must not keep the report waiting
+    runtime.shutdown_background();
+    Ok((probe.seen(), Run { seconds: rounded(began.elapsed()), interrupted }))
+}
+
+/// Seconds with three decimals.
+fn rounded(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1000.0).round() / 1000.0
+}
+
+/// A profile by name, or from a file if there is one of that name.
+fn profile(client: &str) -> anyhow::Result<(ClientProfile, &'static str)> {
+    let path = Path::new(client);
+    if path.extension().is_some() || path.is_file() {
+        let text = read_bounded(path, PROFILE_LIMIT).with_context(|| format!("read client profile {client}"))?;
+        return Ok((ClientProfile::parse(&text)?, "option"));
+    }
+    let source = if client == diagnosis::profile::DEFAULT { "default" } else { "option" };
+    Ok((ClientProfile::find(client)?, source))
+}
+
+fn read_transcript(file: &Path) -> anyhow::Result<Transcript> {
+    let text = read_bounded(file, TRANSCRIPT_LIMIT).with_context(|| format!("read transcript {}", file.display()))?;
+    text.parse().with_context(|| file.display().to_string())
+}
+
+fn read_bounded(path: &Path, limit: u64) -> anyhow::Result<String> {
+    use std::io::Read;
+    let mut text = String::new();
+    let read = std::fs::File::open(path)?.take(limit + 1).read_to_string(&mut text)?;
+    if read as u64 > limit { Err(anyhow!("more than {limit} bytes")) } else { Ok(text) }
+}
+
+fn host_and_port(transcript: &Transcript) -> String {
+    let host = &transcript.host;
+    if host.contains(':') { format!("[{host}]:{}", transcript.port) } else { format!("{host}:{}", transcript.port) }
+}

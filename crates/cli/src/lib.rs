@@ -1,0 +1,59 @@
+//! The face of rdpdoctor: arguments, printing, exit codes.
+//!
+//! What this crate is for: turning what a person types into calls of `collect` and `diagnosis`, and their results into
+//! text and an exit status.
+//!
+//! What it may not do: decide anything about a host. Whoever looks for logic looks in `diagnosis`.
+//!
+//! Where to start reading: [`arguments::Arguments`], then [`diagnose`].
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod arguments;
+pub mod demo;
+pub mod diagnose;
+pub mod lab_command;
+pub mod scenario;
+pub mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use crate::arguments::{Arguments, Command};
+
+/// Done as asked; healthy.
+pub const HEALTHY: u8 = 0;
+/// A fault was found.
+pub const FAULTY: u8 = 1;
+/// Could not tell.
+pub const UNDETERMINED: u8 = 2;
+/// Wrong use, or our own failure.
+pub const FAILED: u8 = 3;
+
+/// Runs the program on the arguments of the process.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // clap's own 2 means "could not tell" here
+            let shown = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            let printed = error.print().is_ok();
+            return ExitCode::from(if shown && printed { HEALTHY } else { FAILED });
+        }
+    };
+    let result = match arguments.command {
+        Command::Diagnose(options) => diagnose::run(&options),
+        Command::Demo(options) => demo::run(&options),
+        Command::Lab(options) => lab_command::run(&options),
+        Command::Schema => terminal::print(&diagnosis::Diagnosis::json_schema()).map(|()| HEALTHY),
+    };
+    match result {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => {
+            terminal::complain(&format!("error: {error:#}"));
+            ExitCode::from(FAILED)
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! A lab scenario, diagnosed: what `demo` shows and what the tests judge.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow};
+use collect::probe::{self, Probe};
+use collect::resolve::Resolver;
+use diagnosis::{ClientProfile, Context, Symptom, Target};
+use lab::{Lab, Scenario};
+use time::OffsetDateTime;
+use wire::transcript::NameAnswer;
+
+/// A scenario whose hosts run, ready to be diagnosed.
+pub struct Staged {
+    /// The hosts; they stop when this is dropped.
+    pub lab: Lab,
+    /// The probe that looks at them.
+    pub probe: Probe,
+}
+
+/// Answers the scenario's name as the scenario says.
+struct Scripted(NameAnswer);
+
+impl Resolver for Scripted {
+    fn resolve(&self, _: &Target) -> NameAnswer {
+        self.0.clone()
+    }
+}
+
+/// Starts the hosts of a scenario and sets up the probe that it asks for.
+pub fn stage(scenario: &Scenario) -> anyhow::Result<Staged> {
+    let lab = Lab::start(scenario).with_context(|| format!("start the scenario {}", scenario.name))?;
+    let addresses = lab.addresses();
+    let first = addresses.first().ok_or_else(|| anyhow!("the scenario has no host"))?;
+    let asked = scenario.ask.host.as_ref().map_or(first.to_string(), |host| format!("{host}:{}", lab.port));
+    let target = Target::parse(&asked).map_err(|error| anyhow!("the scenario's host {asked:?}: {error}"))?;
+    let mut probe = Probe::new(context(scenario, target.clone())?, target);
+    probe.resolver = Arc::new(Scripted(answer(scenario, addresses)));
+    Ok(Staged { lab, probe })
+}
+
+fn context(scenario: &Scenario, target: Target) -> anyhow::Result<Context> {
+    let ask = &scenario.ask;
+    let profile = match (&ask.profile_text, &ask.profile) {
+        (Some(text), _) => ClientProfile::parse(text)?,
+        (None, Some(name)) => ClientProfile::find(name)?,
+        (None, None) => ClientProfile::find(diagnosis::profile::DEFAULT)?,
+    };
+    Ok(Context {
+        target: Some(target),
+        profile,
+        profile_source: "option",
+        at: crate::diagnose::truncated(OffsetDateTime::now_utc()),
+        symptom: ask.code.map(|code| Symptom { code, extended: ask.extended }),
+        capabilities: probe::capabilities(),
+    })
+}
+
+fn answer(scenario: &Scenario, addresses: Vec<std::net::SocketAddr>) -> NameAnswer {
+    match scenario.resolver.answer {
+        None => NameAnswer::Addresses(addresses),
+        // the numbers of glibc
+        Some(lab::NameAnswer::NotFound) => NameAnswer::NotFound { code: -2 },
+        Some(lab::NameAnswer::TryAgain) => NameAnswer::TryAgain { code: -3 },
+        Some(lab::NameAnswer::Failed) => NameAnswer::Failed { code: -4 },
+    }
+}

@@ -1,0 +1,246 @@
+//! The live probe: asks what the planner wants to know, one connection at a time per address, within a budget.
+//!
+//! Administrators get banned by their own tools, and some servers serve one client at a time. So connections to one
+//! address follow each other with a pause, the pause doubles after an unexpected reset, and the planner stops as soon as
+//! no answer can change the verdict.
+
+mod connection;
+#[cfg(feature = "legacy-tls")]
+mod openssl;
+mod tls;
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use diagnosis::case::{Capabilities, Context};
+use diagnosis::evidence::Evidence;
+use diagnosis::need::Question;
+use diagnosis::observe::observe;
+use diagnosis::planner::Planner;
+use diagnosis::target::{Host, Target};
+use time::OffsetDateTime;
+use tokio::time::{Instant, timeout_at};
+use wire::machine::{ConversationPlan, Limits};
+use wire::transcript::{NameAnswer, NameLookup, Record, Transcript};
+use wire::x224::ConnectionRequest;
+
+use crate::resolve::{Resolver, SystemResolver};
+
+/// How much a run may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// Time for the first look at every address; questions that a finding needs may take the same again.
+    pub timeout: Duration,
+    /// TCP connections in the whole run.
+    pub connections: usize,
+    /// Pause between two connections to one address.
+    pub pause: Duration,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { timeout: Duration::from_secs(10), connections: 16, pause: Duration::from_millis(20) }
+    }
+}
+
+/// How long a request is held back to see who ends the connection.
+const HOLD: Duration = Duration::from_millis(250);
+/// The `TSRequest` version that we introduce ourselves with: the current one.
+const TSREQUEST_VERSION: u32 = 6;
+/// The pause before a question is put a second time: longer than a server takes that serves one client at a time.
+const RETRY_PAUSE: Duration = Duration::from_millis(300);
+
+/// What a probe is told while it runs: one line for people.
+pub type Progress = dyn Fn(&str) + Send + Sync;
+
+/// What to probe and how.
+#[derive(Clone)]
+pub struct Probe {
+    /// The host and port.
+    pub target: Target,
+    /// For whom it is judged; the planner asks only what matters to that client.
+    pub context: Context,
+    /// How much it may take.
+    pub budget: Budget,
+    /// Who resolves the name.
+    pub resolver: Arc<dyn Resolver>,
+    /// Who is told what is going on.
+    pub progress: Arc<Progress>,
+    /// The transcript as it grows; readable at any time, so that an interrupted run can say what it knows.
+    pub transcript: Arc<Mutex<Transcript>>,
+}
+
+/// What this build can ask.
+pub fn capabilities() -> Capabilities {
+    Capabilities { openssl: cfg!(feature = "legacy-tls") }
+}
+
+impl Probe {
+    /// A probe of `target` with the usual budget and the system's resolver.
+    pub fn new(context: Context, target: Target) -> Self {
+        let transcript = Transcript {
+            at: context.at,
+            tool: concat!("rdpdoctor/", env!("CARGO_PKG_VERSION")).to_owned(),
+            host: target.host.to_string(),
+            port: target.port,
+            name: None,
+            conversations: Vec::new(),
+        };
+        Self {
+            target,
+            context,
+            budget: Budget::default(),
+            resolver: Arc::new(SystemResolver),
+            progress: Arc::new(|_| {}),
+            transcript: Arc::new(Mutex::new(transcript)),
+        }
+    }
+
+    /// What has been seen so far.
+    pub fn seen(&self) -> Transcript {
+        self.transcript.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Asks until no answer can change the verdict, or the budget is spent.
+    pub async fn run(&self) -> Transcript {
+        let began = Instant::now();
+        let addresses = self.resolve(began).await;
+        let spent = Arc::new(AtomicUsize::new(0));
+        // one task an address: addresses wait for each other no more than the client would
+        let mut tasks = Vec::new();
+        for address in addresses {
+            let one = Address { probe: self.clone(), address, began, spent: Arc::clone(&spent) };
+            tasks.push(tokio::spawn(async move { one.ask_all().await }));
+        }
+        for task in tasks {
+            // a task that panicked has left its records behind; the others go on
+            let _ = task.await;
+        }
+        self.seen()
+    }
+
+    async fn resolve(&self, began: Instant) -> Vec<SocketAddr> {
+        let (target, resolver) = (self.target.clone(), Arc::clone(&self.resolver));
+        if matches!(target.host, Host::Name(_)) {
+            (self.progress)(&format!("resolving {}", target.host));
+        }
+        let lookup = tokio::task::spawn_blocking(move || resolver.resolve(&target));
+        let limit = began + share(self.budget.timeout, 3);
+        let answer = match timeout_at(limit, lookup).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) | Err(_) => NameAnswer::Silent,
+        };
+        let addresses = if let NameAnswer::Addresses(list) = &answer { list.clone() } else { Vec::new() };
+        if !matches!(self.target.host, Host::Address(_)) {
+            let took = micros(began.elapsed());
+            self.change(|transcript| transcript.name = Some(NameLookup { took, answer }));
+        }
+        addresses
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Transcript)) {
+        change(&mut self.transcript.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// Whole microseconds: what a transcript keeps.
+fn micros(time: Duration) -> Duration {
+    Duration::from_micros(u64::try_from(time.as_micros()).unwrap_or(u64::MAX))
+}
+
+/// So many tenths of a time-out.
+fn share(timeout: Duration, tenths: u32) -> Duration {
+    timeout * tenths / 10
+}
+
+/// One address under questioning.
+struct Address {
+    probe: Probe,
+    address: SocketAddr,
+    began: Instant,
+    spent: Arc<AtomicUsize>,
+}
+
+impl Address {
+    async fn ask_all(&self) {
+        let mut planner = Planner::default();
+        let mut pause = self.probe.budget.pause;
+        let mut last = None;
+        loop {
+            let evidence = self.evidence();
+            let Some(subject) = evidence.subjects.iter().position(|s| s.address == Some(self.address)) else { return };
+            let Some(question) = planner.next(&evidence, &self.probe.context, subject) else { return };
+            let retry = last == Some(question);
+            if last.is_some() {
+                tokio::time::sleep(if retry { pause.max(RETRY_PAUSE) } else { pause }).await;
+            }
+            let Some(left) = self.time_left(last.is_some()) else { return };
+            if self.spent.fetch_add(1, Ordering::Relaxed) >= self.probe.budget.connections {
+                return;
+            }
+            if self.ask(question, left).await {
+                pause *= 2;
+            }
+            last = Some(question);
+        }
+    }
+
+    /// The evidence about this address alone, with the address as subject even before anything was seen of it.
+    fn evidence(&self) -> Evidence {
+        let mut transcript = self.probe.seen();
+        transcript.conversations.retain(|record| record.address == self.address);
+        let mut evidence = observe(&transcript);
+        let name = transcript.name.is_some().then(|| transcript.host.clone());
+        evidence.subject(diagnosis::Subject { role: diagnosis::Role::Host, name, address: Some(self.address) });
+        evidence
+    }
+
+    /// The first look has the time-out; what a finding needs may take as long again.
+    fn time_left(&self, further: bool) -> Option<Duration> {
+        let timeout = self.probe.budget.timeout;
+        let whole = if further { timeout * 2 } else { timeout };
+        whole.checked_sub(self.began.elapsed()).filter(|left| *left > Duration::from_millis(1))
+    }
+
+    /// Opens one connection and keeps its record; true if the peer reset it unexpectedly.
+    async fn ask(&self, question: Question, left: Duration) -> bool {
+        (self.probe.progress)(&format!("asking {}: {}", self.address, question.need.words()));
+        let started = self.began.elapsed();
+        let plan = plan(question, self.probe.budget.timeout.min(left));
+        let entries = connection::converse(self.address, &plan, left).await;
+        let record = Record { address: self.address, start: micros(started), plan, entries };
+        let reset = record.entries.iter().any(|(_, entry)| connection::is_reset(entry));
+        self.probe.change(|transcript| transcript.conversations.push(record));
+        reset
+    }
+}
+
+/// The connection that asks a question. The stages share the time-out; what one does not use is left to the others by
+/// the deadline of the whole connection.
+fn plan(question: Question, timeout: Duration) -> ConversationPlan {
+    let limits =
+        Limits { tcp: share(timeout, 4), x224: share(timeout, 3), tls: share(timeout, 4), credssp: share(timeout, 3) };
+    let micro = |limit: Duration| micros(limit).max(Duration::from_micros(1));
+    let Limits { tcp, x224, tls, credssp } = limits;
+    ConversationPlan {
+        request: question.request.map(|protocols| ConnectionRequest { cookie: None, protocols: Some(protocols) }),
+        hold: if question.hold { HOLD } else { Duration::ZERO },
+        tls: question.tls,
+        credssp: question.credssp.then_some(TSREQUEST_VERSION),
+        random: chance(),
+        limits: Limits { tcp: micro(tcp), x224: micro(x224), tls: micro(tls), credssp: micro(credssp) },
+    }
+}
+
+/// Random bytes for a ClientHello. They protect nothing: no handshake of our own is ever finished.
+fn chance() -> [u8; 32] {
+    use ring::rand::SecureRandom;
+    let mut bytes = [0; 32];
+    if ring::rand::SystemRandom::new().fill(&mut bytes).is_err() {
+        let now = OffsetDateTime::now_utc().unix_timestamp_nanos().to_le_bytes();
+        bytes[..now.len()].copy_from_slice(&now);
+    }
+    bytes
+}

@@ -1,0 +1,69 @@
+//! Names to addresses, with the resolver's own code.
+
+use std::net::SocketAddr;
+
+use diagnosis::target::{Host, Target};
+use dns_lookup::{AddrInfoHints, LookupErrorKind, SockType, getaddrinfo};
+use wire::transcript::NameAnswer;
+
+/// The most addresses of one name that are looked at.
+pub const ADDRESS_LIMIT: usize = 8;
+
+/// What turns the host that a person named into addresses. Tests hand in their own.
+pub trait Resolver: Send + Sync + 'static {
+    /// Resolves; may block.
+    fn resolve(&self, target: &Target) -> NameAnswer;
+}
+
+/// The operating system's resolver: hosts file, DNS and whatever else it is set up to ask.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemResolver;
+
+impl Resolver for SystemResolver {
+    fn resolve(&self, target: &Target) -> NameAnswer {
+        if let Host::Address(address) = target.host {
+            return NameAnswer::Addresses(vec![SocketAddr::new(address, target.port)]);
+        }
+        let hints = AddrInfoHints { socktype: SockType::Stream.into(), ..AddrInfoHints::default() };
+        let service = target.port.to_string();
+        match getaddrinfo(Some(&target.host.to_string()), Some(&service), Some(hints)) {
+            Ok(found) => {
+                let mut addresses = Vec::new();
+                for address in found.filter_map(Result::ok).map(|info| info.sockaddr) {
+                    if !addresses.contains(&address) && addresses.len() < ADDRESS_LIMIT {
+                        addresses.push(address);
+                    }
+                }
+                NameAnswer::Addresses(addresses)
+            }
+            Err(error) => {
+                let code = error.error_num();
+                match error.kind() {
+                    LookupErrorKind::NoName | LookupErrorKind::NoData => NameAnswer::NotFound { code },
+                    LookupErrorKind::Again => NameAnswer::TryAgain { code },
+                    _ => NameAnswer::Failed { code },
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_need_no_lookup() {
+        let target = Target::parse("192.0.2.7:3390").unwrap();
+        let expected = NameAnswer::Addresses(vec!["192.0.2.7:3390".parse().unwrap()]);
+        assert_eq!(SystemResolver.resolve(&target), expected);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_zone_becomes_a_scope() {
+        let target = Target::parse("fe80::1%lo").unwrap();
+        let NameAnswer::Addresses(addresses) = SystemResolver.resolve(&target) else { panic!("addresses") };
+        assert!(matches!(addresses[..], [SocketAddr::V6(v6)] if v6.scope_id() == 1), "{addresses:?}");
+    }
+}
