@@ -1,0 +1,145 @@
+//! Certificates of every shape, made when a host starts.
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, SigningKey,
+};
+use time::{Duration, OffsetDateTime};
+
+use crate::error::LabError;
+use crate::host::{Certificate, Key};
+
+/// Public by design: it protects nothing (keys/README.md).
+const RSA_2048: &str = include_str!("../keys/rsa-2048.pem");
+#[cfg(feature = "legacy-tls")]
+const RSA_1024: &str = include_str!("../keys/rsa-1024.pem");
+const ISSUER: &str = "Corp Example Issuing CA";
+const SECONDS_A_DAY: f64 = 86_400.0;
+
+/// What a host shows and signs with.
+#[derive(Debug, Clone)]
+pub(crate) struct Identity {
+    /// Its certificates as DER, leaf first.
+    pub(crate) chain: Vec<Vec<u8>>,
+    /// Its key: PKCS#8 as PEM.
+    pub(crate) key: String,
+}
+
+impl Identity {
+    /// Makes the certificate that the scenario describes, with its validity relative to `now`.
+    pub(crate) fn new(certificate: &Certificate, now: OffsetDateTime) -> Result<Self, LabError> {
+        let failed = |source| LabError::Certificate { subject: certificate.subject.clone(), source };
+        match certificate.key {
+            Key::Rsa2048 => {
+                let pair = KeyPair::from_pem(RSA_2048).map_err(failed)?;
+                Ok(Self { chain: chain(certificate, now, &pair).map_err(failed)?, key: RSA_2048.to_owned() })
+            }
+            Key::Ec256 => {
+                let pair = KeyPair::generate().map_err(failed)?;
+                Ok(Self { chain: chain(certificate, now, &pair).map_err(failed)?, key: pair.serialize_pem() })
+            }
+            #[cfg(feature = "legacy-tls")]
+            Key::Rsa1024 => {
+                let pair = crate::legacy::RsaKey::from_pem(RSA_1024)?;
+                Ok(Self { chain: chain(certificate, now, &pair).map_err(failed)?, key: RSA_1024.to_owned() })
+            }
+            #[cfg(not(feature = "legacy-tls"))]
+            Key::Rsa1024 => Err(LabError::NeedsLegacyTls),
+        }
+    }
+}
+
+fn chain(certificate: &Certificate, now: OffsetDateTime, key: &impl SigningKey) -> Result<Vec<Vec<u8>>, rcgen::Error> {
+    let params = leaf(certificate, now)?;
+    let mut chain = if certificate.issued_by_ca {
+        let ca_key = KeyPair::generate()?;
+        let ca = authority(now)?;
+        let root = ca.self_signed(&ca_key)?;
+        let issued = params.signed_by(key, &Issuer::new(ca, ca_key))?;
+        vec![issued.der().to_vec(), root.der().to_vec()]
+    } else {
+        vec![params.self_signed(key)?.der().to_vec()]
+    };
+    let copies = vec![chain[0].clone(); certificate.extra];
+    chain.extend(copies);
+    Ok(chain)
+}
+
+/// The shape of the certificate that Windows makes for Remote Desktop: issuer = subject = one common name, no alternative
+/// name, key and data encipherment, server authentication.
+fn leaf(certificate: &Certificate, now: OffsetDateTime) -> Result<CertificateParams, rcgen::Error> {
+    let names = if certificate.issued_by_ca { vec![certificate.subject.clone()] } else { Vec::new() };
+    let mut params = CertificateParams::new(names)?;
+    params.distinguished_name = common_name(&certificate.subject);
+    params.not_before = now + days(certificate.not_before_days);
+    params.not_after = now + days(certificate.not_after_days);
+    params.key_usages = vec![KeyUsagePurpose::KeyEncipherment, KeyUsagePurpose::DataEncipherment];
+    if certificate.issued_by_ca {
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
+    }
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    Ok(params)
+}
+
+fn authority(now: OffsetDateTime) -> Result<CertificateParams, rcgen::Error> {
+    let mut params = CertificateParams::new(Vec::new())?;
+    params.distinguished_name = common_name(ISSUER);
+    params.not_before = now - days(1000.0);
+    params.not_after = now + days(1000.0);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    Ok(params)
+}
+
+fn common_name(name: &str) -> DistinguishedName {
+    let mut distinguished = DistinguishedName::new();
+    distinguished.push(DnType::CommonName, name);
+    distinguished
+}
+
+fn days(count: f64) -> Duration {
+    Duration::saturating_seconds_f64(count * SECONDS_A_DAY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(certificate: &Certificate) -> Vec<wire::certificate::Certificate> {
+        let identity = Identity::new(certificate, OffsetDateTime::UNIX_EPOCH + days(10_000.0)).unwrap();
+        identity.chain.iter().map(|der| wire::certificate::Certificate::read(der).unwrap()).collect()
+    }
+
+    #[test]
+    fn the_default_is_the_one_that_windows_makes() {
+        let [leaf] = &made(&Certificate::default())[..] else { panic!("one certificate") };
+        assert_eq!((leaf.common_name.as_deref(), leaf.key_bits), (Some("SERVER01"), 2048));
+        assert!(leaf.self_issued && leaf.names.is_empty());
+        assert_eq!(leaf.usages, [wire::certificate::EKU_SERVER_AUTHENTICATION]);
+        assert_eq!(leaf.not_after - leaf.not_before, Duration::days(180));
+    }
+
+    #[test]
+    fn a_ca_issues_leaves_with_names() {
+        let subject = "server01.corp.example".to_owned();
+        let asked = Certificate { subject, issued_by_ca: true, key: Key::Ec256, ..Certificate::default() };
+        let [leaf, root] = &made(&asked)[..] else { panic!("two certificates") };
+        assert_eq!((&leaf.issuer, &leaf.names[..]), (&root.subject, &["server01.corp.example".to_owned()][..]));
+        assert!(root.self_issued && !leaf.self_issued && leaf.key_algorithm == "ec");
+    }
+
+    #[test]
+    fn copies_follow_the_leaf_and_hours_are_fractions_of_days() {
+        let asked = Certificate { extra: 3, not_after_days: 1.0 / 24.0, ..Certificate::default() };
+        let all = made(&asked);
+        assert_eq!(all.len(), 4);
+        assert_eq!(all[0].not_after, OffsetDateTime::UNIX_EPOCH + days(10_000.0) + Duration::HOUR);
+    }
+
+    #[cfg(feature = "legacy-tls")]
+    #[test]
+    fn a_key_of_1024_bits_signs() {
+        let asked = Certificate { key: Key::Rsa1024, ..Certificate::default() };
+        assert_eq!(made(&asked)[0].key_bits, 1024);
+    }
+}

@@ -1,0 +1,110 @@
+//! How a host introduces itself behind TLS: [MS-CSSP] 2.2.1, [MS-NLMP] 2.2.1.2.
+
+use std::io::{self, Read, Write};
+
+use time::{Duration, OffsetDateTime};
+use wire::credssp::{self, Framing, TsRequest};
+use wire::der;
+use wire::ntlm::{self, Challenge, WindowsVersion};
+
+use crate::connection::Ending;
+use crate::host::{Credssp, CredsspFault};
+use crate::transport;
+
+/// What a real host would draw anew each time; nobody here computes with it.
+const SERVER_CHALLENGE: [u8; 8] = *b"lab only";
+/// 1.3.6.1.4.1.311.2.2.10: NTLMSSP.
+const NTLMSSP: &[u8] = &[0x2B, 6, 1, 4, 1, 0x82, 0x37, 2, 2, 10];
+const OBJECT_IDENTIFIER: u8 = 6;
+const ENUMERATED: u8 = 10;
+
+/// Answers the client's first `TSRequest` and waits until the client closes.
+pub(crate) fn serve(host: &Credssp, tunnel: &mut (impl Read + Write + ?Sized)) -> io::Result<Ending> {
+    read_request(tunnel)?;
+    let answer = match host.fault {
+        Some(CredsspFault::Close) => return Ok(Ending::Close),
+        Some(CredsspFault::Reset) => return Ok(Ending::Reset),
+        Some(CredsspFault::Silent) => Vec::new(),
+        Some(CredsspFault::Garbage) => vec![0xA5; 300],
+        Some(CredsspFault::Refuse(status)) => refusal(host, status),
+        None => introduction(host, OffsetDateTime::now_utc()),
+    };
+    tunnel.write_all(&answer)?;
+    tunnel.flush()?;
+    transport::discard(tunnel)?;
+    Ok(Ending::Close)
+}
+
+fn read_request(tunnel: &mut (impl Read + ?Sized)) -> io::Result<TsRequest> {
+    let mut received = Vec::new();
+    let mut piece = [0; 4096];
+    loop {
+        match credssp::framing(&received) {
+            Framing::Complete(size) => return TsRequest::decode(&received[..size]).map_err(io::Error::other),
+            Framing::Incomplete if received.len() <= credssp::LIMIT => {}
+            _ => return Err(io::Error::other("the client sent no TSRequest")),
+        }
+        match tunnel.read(&mut piece)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            count => received.extend_from_slice(&piece[..count]),
+        }
+    }
+}
+
+fn refusal(host: &Credssp, status: u32) -> Vec<u8> {
+    TsRequest { version: host.version, tokens: Vec::new(), error: Some(status) }.encode()
+}
+
+fn introduction(host: &Credssp, now: OffsetDateTime) -> Vec<u8> {
+    let challenge = challenge(host, now).encode(SERVER_CHALLENGE);
+    let token = if host.spnego { spnego(&challenge) } else { challenge };
+    TsRequest { version: host.version, tokens: vec![token], error: None }.encode()
+}
+
+fn challenge(host: &Credssp, now: OffsetDateTime) -> Challenge {
+    let clock = now.checked_add(Duration::seconds(host.clock_offset_seconds)).unwrap_or(now);
+    let member = host.netbios_domain != host.netbios_computer;
+    Challenge {
+        target: Some(host.netbios_domain.clone()),
+        netbios_computer: Some(host.netbios_computer.clone()),
+        netbios_domain: Some(host.netbios_domain.clone()),
+        dns_computer: Some(host.dns_computer.clone()),
+        dns_domain: Some(host.dns_domain.clone()),
+        dns_tree: member.then(|| host.dns_domain.clone()),
+        timestamp: ntlm::to_filetime(clock),
+        version: Some(WindowsVersion { major: 10, minor: 0, build: host.build }),
+    }
+}
+
+/// `NegTokenResp` (RFC 4178 section 4.2.2): accept-incomplete, NTLMSSP, the token.
+fn spnego(token: &[u8]) -> Vec<u8> {
+    let fields = [
+        der::encode(der::context(0), &der::encode(ENUMERATED, &[1])),
+        der::encode(der::context(1), &der::encode(OBJECT_IDENTIFIER, NTLMSSP)),
+        der::encode(der::context(2), &der::encode(der::OCTET_STRING, token)),
+    ];
+    der::encode(der::context(1), &der::encode(der::SEQUENCE, &fields.concat()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_challenge_is_found_raw_and_wrapped() {
+        let now = OffsetDateTime::UNIX_EPOCH;
+        for spnego in [false, true] {
+            let host = Credssp { spnego, clock_offset_seconds: 7200, ..Credssp::default() };
+            let answer = TsRequest::decode(&introduction(&host, now)).unwrap();
+            let found = Challenge::find(&answer.tokens[0]).unwrap();
+            assert_eq!((answer.version, found.netbios_computer.as_deref()), (6, Some("SERVER01")));
+            assert_eq!(found.timestamp.and_then(ntlm::filetime), Some(now + Duration::hours(2)));
+        }
+    }
+
+    #[test]
+    fn a_refusal_carries_its_status() {
+        let answer = TsRequest::decode(&refusal(&Credssp::default(), 0xC000_0022)).unwrap();
+        assert_eq!(answer.error, Some(0xC000_0022));
+    }
+}

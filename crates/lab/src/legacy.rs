@@ -1,0 +1,109 @@
+//! TLS as old hosts speak it, through OpenSSL at security level 0 (feature `legacy-tls`).
+
+use std::io;
+
+use openssl::error::ErrorStack;
+use openssl::hash::MessageDigest;
+use openssl::pkey::{PKey, Private};
+use openssl::sign::Signer;
+use openssl::ssl::{Ssl, SslContext, SslContextBuilder, SslMethod, SslVersion};
+use openssl::x509::X509;
+use rcgen::{PKCS_RSA_SHA256, PublicKeyData, SignatureAlgorithm, SigningKey};
+use wire::tls::TlsVersion;
+
+use crate::certificate::Identity;
+use crate::error::LabError;
+use crate::host::Tls;
+use crate::tls::Tunnel;
+use crate::transport::Transport;
+
+/// Makes tunnels of any version.
+pub(crate) struct Acceptor(SslContext);
+
+impl Acceptor {
+    /// Sets up TLS.
+    pub(crate) fn new(tls: &Tls, identity: &Identity) -> Result<Self, LabError> {
+        context(tls, identity).map(Self).map_err(|error| failed(&error))
+    }
+
+    /// Does the handshake.
+    pub(crate) fn accept<'a>(&self, transport: &'a mut Transport) -> io::Result<Box<dyn Tunnel + 'a>> {
+        let ssl = Ssl::new(&self.0).map_err(io::Error::other)?;
+        match ssl.accept(transport) {
+            Ok(tunnel) => Ok(Box::new(tunnel)),
+            Err(error) => Err(io::Error::other(error.to_string())),
+        }
+    }
+}
+
+fn context(tls: &Tls, identity: &Identity) -> Result<SslContext, ErrorStack> {
+    let mut builder = SslContextBuilder::new(SslMethod::tls_server())?;
+    // RFC 2246 signs with MD5 and SHA-1, which every level above 0 refuses
+    builder.set_security_level(0);
+    builder.set_cipher_list("ALL:@SECLEVEL=0")?;
+    builder.set_min_proto_version(Some(version(tls.min)))?;
+    builder.set_max_proto_version(Some(version(tls.max)))?;
+    builder.set_private_key(&*key(&identity.key)?)?;
+    for (place, der) in identity.chain.iter().enumerate() {
+        let certificate = X509::from_der(der)?;
+        if place == 0 {
+            builder.set_certificate(&certificate)?;
+        } else {
+            builder.add_extra_chain_cert(certificate)?;
+        }
+    }
+    Ok(builder.build())
+}
+
+fn version(version: TlsVersion) -> SslVersion {
+    match version {
+        TlsVersion::Tls10 => SslVersion::TLS1,
+        TlsVersion::Tls11 => SslVersion::TLS1_1,
+        TlsVersion::Tls12 => SslVersion::TLS1_2,
+        TlsVersion::Tls13 => SslVersion::TLS1_3,
+    }
+}
+
+fn key(pem: &str) -> Result<PKey<Private>, ErrorStack> {
+    PKey::private_key_from_pem(pem.as_bytes())
+}
+
+fn failed(error: &ErrorStack) -> LabError {
+    LabError::Tls(error.to_string())
+}
+
+/// A key that is too short for ring.
+pub(crate) struct RsaKey {
+    private: PKey<Private>,
+    /// `RSAPublicKey` of RFC 8017.
+    public: Vec<u8>,
+}
+
+impl RsaKey {
+    /// Reads a key.
+    pub(crate) fn from_pem(pem: &str) -> Result<Self, LabError> {
+        let read = || {
+            let private = key(pem)?;
+            let public = private.rsa()?.public_key_to_der_pkcs1()?;
+            Ok(Self { private, public })
+        };
+        read().map_err(|error| failed(&error))
+    }
+}
+
+impl PublicKeyData for RsaKey {
+    fn der_bytes(&self) -> &[u8] {
+        &self.public
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        &PKCS_RSA_SHA256
+    }
+}
+
+impl SigningKey for RsaKey {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+        let sign = || Signer::new(MessageDigest::sha256(), &self.private)?.sign_oneshot_to_vec(message);
+        sign().map_err(|_: ErrorStack| rcgen::Error::RemoteKeyError)
+    }
+}

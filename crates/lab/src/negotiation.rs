@@ -1,0 +1,136 @@
+//! The host's side of the security negotiation, as a pure function: [MS-RDPBCGR] 2.2.1.2, 5.4.2.2.
+
+use wire::x224::{ConnectionRequest, NegotiationFailure, SecurityProtocols, ServerAnswer};
+
+use crate::host::{Negotiation, NegotiationFault, Protocol};
+
+/// `flags` of RDP_NEG_RSP as Windows Server 2022 sends them: extended client data, graphics pipeline, Restricted Admin,
+/// Remote Credential Guard.
+const FLAGS: u8 = 0x1F;
+/// From best to worst.
+const PREFERENCE: [Protocol; 3] = [Protocol::HybridEx, Protocol::Hybrid, Protocol::Ssl];
+
+/// What a host does with a Connection Request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Reply {
+    /// Answers it.
+    Answer(ServerAnswer),
+    /// Answers with these bytes, which mean nothing.
+    Malformed(Vec<u8>),
+    /// FIN.
+    Close,
+    /// RST.
+    Reset,
+    /// Says nothing.
+    Silent,
+}
+
+/// Decides what a host replies.
+pub(crate) fn reply(host: &Negotiation, request: &ConnectionRequest) -> Reply {
+    match host.fault {
+        Some(NegotiationFault::Close) => Reply::Close,
+        Some(NegotiationFault::Reset) => Reply::Reset,
+        Some(NegotiationFault::Silent) => Reply::Silent,
+        Some(NegotiationFault::Malformed) => Reply::Malformed(malformed()),
+        Some(NegotiationFault::DisconnectProviderUltimatum) => Reply::Answer(ServerAnswer::DisconnectProviderUltimatum),
+        Some(NegotiationFault::NoNegotiation) => Reply::Answer(ServerAnswer::NoNegotiation),
+        Some(NegotiationFault::SelectRdp) | None => Reply::Answer(answer(host, request)),
+    }
+}
+
+fn answer(host: &Negotiation, request: &ConnectionRequest) -> ServerAnswer {
+    let offered = request.protocols.unwrap_or(SecurityProtocols::RDP);
+    if host.limit_protocols.is_some_and(|limit| offered.0 > limit) {
+        return ServerAnswer::DisconnectProviderUltimatum;
+    }
+    if let Some(code) = host.failure {
+        return ServerAnswer::Failure(NegotiationFailure(code));
+    }
+    let takes = |protocol: &Protocol| accepts(host, *protocol) && offered.contains(protocol.on_the_wire());
+    if let Some(protocol) = PREFERENCE.into_iter().find(takes) {
+        return ServerAnswer::Selected { protocol: protocol.on_the_wire(), flags: FLAGS };
+    }
+    let standard = offered == SecurityProtocols::RDP && accepts(host, Protocol::Rdp);
+    match request.protocols {
+        None if standard => ServerAnswer::NoNegotiation,
+        _ if standard || host.fault == Some(NegotiationFault::SelectRdp) => {
+            ServerAnswer::Selected { protocol: SecurityProtocols::RDP, flags: 0 }
+        }
+        _ => ServerAnswer::Failure(refusal(host)),
+    }
+}
+
+fn accepts(host: &Negotiation, protocol: Protocol) -> bool {
+    let credssp = protocol.on_the_wire().credssp();
+    host.accepts.contains(&protocol) && (credssp || !host.nla_required)
+}
+
+/// The failure that says what the host would have taken.
+fn refusal(host: &Negotiation) -> NegotiationFailure {
+    if accepts(host, Protocol::Rdp) {
+        NegotiationFailure::SSL_NOT_ALLOWED_BY_SERVER
+    } else if accepts(host, Protocol::Ssl) {
+        NegotiationFailure::SSL_REQUIRED_BY_SERVER
+    } else {
+        NegotiationFailure::HYBRID_REQUIRED_BY_SERVER
+    }
+}
+
+fn malformed() -> Vec<u8> {
+    let mut frame = ServerAnswer::Selected { protocol: SecurityProtocols::SSL, flags: FLAGS }.encode();
+    // TPKT header (4), the fixed part of the TPDU (7): the type of the negotiation data
+    frame[11] = 0x7F;
+    frame
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(accepts: &[Protocol]) -> Negotiation {
+        Negotiation { accepts: accepts.to_vec(), ..Negotiation::default() }
+    }
+
+    /// The numbers that the host selects, or its failures as negative numbers, for each offer.
+    fn replies(host: &Negotiation, offers: &[u32]) -> Vec<i64> {
+        let reply = |offer: &u32| {
+            let request = ConnectionRequest { cookie: None, protocols: Some(SecurityProtocols(*offer)) };
+            match reply(host, &request) {
+                Reply::Answer(ServerAnswer::Selected { protocol, .. }) => i64::from(protocol.0),
+                Reply::Answer(ServerAnswer::Failure(failure)) => -i64::from(failure.0),
+                other => panic!("{other:?}"),
+            }
+        };
+        offers.iter().map(reply).collect()
+    }
+
+    #[test]
+    fn the_best_protocol_is_picked_and_refusals_are_those_of_windows() {
+        use Protocol::{Hybrid, HybridEx, Rdp, Ssl};
+        let nla = Negotiation { nla_required: true, ..host(&[Ssl, Hybrid, HybridEx]) };
+        let xrdp = Negotiation { fault: Some(NegotiationFault::SelectRdp), ..host(&[Rdp, Ssl]) };
+        for (host, expected) in [
+            (host(&[Ssl, Hybrid, HybridEx]), [-1, 1, 2, 2, 8, 8]),
+            (nla, [-5, -5, 2, 2, 8, 8]),
+            (host(&[Ssl]), [-1, 1, -1, 1, -1, 1]),
+            (host(&[Rdp]), [0, -2, -2, -2, -2, -2]),
+            (host(&[Rdp, Ssl]), [0, 1, -2, 1, -2, 1]),
+            (xrdp, [0, 1, 0, 1, 0, 1]),
+            (Negotiation { failure: Some(3), ..host(&[Ssl]) }, [-3; 6]),
+        ] {
+            assert_eq!(replies(&host, &[0, 1, 2, 3, 8, 11]), expected, "{host:?}");
+        }
+    }
+
+    #[test]
+    fn xrdp_hangs_up_on_protocols_that_it_does_not_know() {
+        let xrdp = Negotiation { limit_protocols: Some(0x0B), ..host(&[Protocol::Ssl]) };
+        let request = ConnectionRequest { cookie: None, protocols: Some(SecurityProtocols(0x0F)) };
+        assert_eq!(reply(&xrdp, &request), Reply::Answer(ServerAnswer::DisconnectProviderUltimatum));
+    }
+
+    #[test]
+    fn a_malformed_confirm_is_one() {
+        assert!(ServerAnswer::decode(&malformed()).is_err());
+    }
+}
