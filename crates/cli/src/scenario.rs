@@ -60,8 +60,8 @@ fn answer(scenario: &Scenario, addresses: Vec<std::net::SocketAddr>) -> NameAnsw
     match scenario.resolver.answer {
         None => NameAnswer::Addresses(addresses),
         // the numbers of glibc
-        Some(lab::NameAnswer::NotFound) => NameAnswer::NotFound { code: -2 },
-        Some(lab::NameAnswer::TryAgain) => NameAnswer::TryAgain { code: -3 },
-        Some(lab::NameAnswer::Failed) => NameAnswer::Failed { code: -4 },
+        Some(lab::scenario::NameAnswer::NotFound) => NameAnswer::NotFound { code: -2 },
+        Some(lab::scenario::NameAnswer::TryAgain) => NameAnswer::TryAgain { code: -3 },
+        Some(lab::scenario::NameAnswer::Failed) => NameAnswer::Failed { code: -4 },
     }
 }

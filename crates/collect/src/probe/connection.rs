@@ -41,6 +41,8 @@ pub async fn converse(address: SocketAddr, plan: &ConversationPlan, left: Durati
     let deadline = driver.deadline();
     match timeout_at(deadline, TcpStream::connect(address)).await {
         Err(_) => drop(driver.tell(Event::Time)),
+        // a refused SYN is ECONNREFUSED; this one was accepted, and reset before we could look
+        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionReset => driver.reset_at_once(),
         Ok(Err(error)) => drop(driver.tell(Event::ConnectFailed(connect_failure(&error)))),
         Ok(Ok(stream)) => {
             // every write is a segment of its own; an error here would only make segments merge
@@ -57,8 +59,6 @@ fn connect_failure(error: &io::Error) -> ConnectFailure {
         io::ErrorKind::TimedOut => ConnectFailure::TimedOut,
         io::ErrorKind::NetworkUnreachable => ConnectFailure::NetworkUnreachable,
         io::ErrorKind::HostUnreachable => ConnectFailure::HostUnreachable,
-        // a peer that resets between SYN and ACK refuses
-        io::ErrorKind::ConnectionReset => ConnectFailure::Refused,
         _ => ConnectFailure::Other(error.to_string()),
     }
 }
@@ -90,6 +90,14 @@ impl Driver {
         let now = self.now();
         self.entries.push((now, Entry::Event(event.clone())));
         self.machine.handle(now, event)
+    }
+
+    fn reset_at_once(&mut self) {
+        let actions = self.tell(Event::Connected);
+        let lost = actions.into_iter().filter_map(|action| if let Action::Send(bytes) = action { Some(bytes) } else { None });
+        let now = self.now();
+        self.entries.extend(lost.map(|bytes| (now, Entry::Sent(bytes))));
+        self.tell(Event::Closed(End::Rst));
     }
 
     async fn run(&mut self, mut stream: TcpStream) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 use wire::machine::{TcpAnswer, X224Answer};
-use wire::tls::TlsOffer;
+use wire::tls::{Segments, TlsOffer};
 use wire::transcript::NameAnswer;
 use wire::x224::ServerAnswer;
 
@@ -172,7 +172,9 @@ fn tls(case: Case<'_>) -> Option<Rung> {
         return (!selected.value.tls()).then(|| (Outcome::Skipped, None, "the host did not choose TLS".to_owned()));
     };
     let finished = case.tls().find(|seen| matches!(seen.value.1, Handshake::Accepted { finished: true, .. }));
-    let accepted = case.tls().find(|seen| matches!(seen.value.1, Handshake::Accepted { .. }));
+    // a hello that passes only when it is cut does not show that a client's would
+    let whole = |offer: TlsOffer| offer.segments == Segments::Whole;
+    let accepted = case.tls().find(|seen| whole(seen.value.0) && matches!(seen.value.1, Handshake::Accepted { .. }));
     let best = finished.or(accepted).unwrap_or(first);
     let (outcome, text) = match best.value.1 {
         Handshake::Accepted { version, suite, finished } => {

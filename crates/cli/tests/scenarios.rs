@@ -1,0 +1,125 @@
+//! Every scenario of the lab, diagnosed over real sockets: the declared causes, the root first, and nothing else.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use diagnosis::cause::Severity;
+use diagnosis::diagnose::Run;
+use diagnosis::observe::observe;
+use diagnosis::report::Verdict;
+use diagnosis::{Diagnosis, causes};
+use lab::Scenario;
+use lab::scenario::ExpectedVerdict;
+use rdpdoctor_cli::scenario::{Staged, stage};
+use wire::transcript::Transcript;
+
+/// Time-out of the probes: short, because filtered ports take a share of it; ample for everything else on loopback.
+const TIMEOUT: Duration = Duration::from_secs(4);
+
+struct Told {
+    staged: Staged,
+    transcript: Transcript,
+    diagnosis: Diagnosis,
+}
+
+fn diagnose(scenario: &Scenario) -> Told {
+    let mut staged = stage(scenario).unwrap();
+    staged.probe.budget.timeout = TIMEOUT;
+    let (transcript, run) = rdpdoctor_cli::diagnose::drive(&staged.probe).unwrap();
+    let diagnosis = diagnosis::diagnose(&observe(&transcript), &staged.probe.context, run);
+    Told { staged, transcript, diagnosis }
+}
+
+/// Scenarios that this build can play.
+fn playable() -> impl Iterator<Item = Scenario> {
+    Scenario::all().into_iter().filter(|scenario| cfg!(feature = "legacy-tls") || !scenario.needs_legacy_tls())
+}
+
+fn counted(diagnosis: &Diagnosis) -> Vec<&str> {
+    let counted = diagnosis.findings.iter().filter(|finding| finding.severity < Severity::Advisory);
+    counted.map(|finding| finding.cause.as_str()).collect()
+}
+
+fn verdict(expected: ExpectedVerdict) -> Verdict {
+    match expected {
+        ExpectedVerdict::Healthy => Verdict::Healthy,
+        ExpectedVerdict::Faulty => Verdict::Faulty,
+        ExpectedVerdict::Undetermined => Verdict::Undetermined,
+    }
+}
+
+/// What is wrong with a diagnosis, or `None`.
+fn objection(scenario: &Scenario, diagnosis: &Diagnosis) -> Option<String> {
+    let (mut found, mut wanted) = (counted(diagnosis), scenario.expect.findings.iter().map(String::as_str).collect::<Vec<_>>());
+    if !scenario.expect.also.is_empty() {
+        // across addresses of one name the order means nothing
+        wanted.extend(scenario.expect.also.iter().map(String::as_str));
+        wanted.sort_unstable();
+        found.sort_unstable();
+    }
+    let expected = verdict(scenario.expect.verdict);
+    if found != wanted {
+        return Some(format!("found {found:?}, expected {wanted:?}"));
+    }
+    (diagnosis.verdict != expected).then(|| format!("the verdict is {:?}, expected {expected:?}", diagnosis.verdict))
+}
+
+#[test]
+fn every_scenario_gets_its_declared_root_first() {
+    let mut objections = BTreeMap::new();
+    let mut played = 0;
+    for scenario in playable() {
+        let told = diagnose(&scenario);
+        played += 1;
+        if let Some(words) = objection(&scenario, &told.diagnosis) {
+            let stages: Vec<_> =
+                told.diagnosis.stages.iter().map(|s| format!("{}: {:?} {}", s.stage.word(), s.outcome, s.text)).collect();
+            objections.insert(scenario.name.clone(), format!("{words}\n      {}", stages.join("\n      ")));
+        }
+        if let Some(words) = laws(&scenario, &told) {
+            objections.insert(format!("{} (laws)", scenario.name), words);
+        }
+    }
+    let list: Vec<_> = objections.iter().map(|(name, words)| format!("  {name}: {words}")).collect();
+    assert!(objections.is_empty(), "{} of {played} scenarios:\n{}", objections.len(), list.join("\n"));
+    assert!(played > 60, "only {played} scenarios were played");
+}
+
+/// What holds for every probe, whatever the host does.
+fn laws(scenario: &Scenario, told: &Told) -> Option<String> {
+    let Told { staged, transcript, diagnosis } = told;
+    if let Some(record) = transcript.conversations.iter().find(|record| !record.replays_faithfully()) {
+        return Some(format!("the connection to {} does not replay faithfully", record.address));
+    }
+    let again: Transcript = transcript.to_string().parse().unwrap();
+    let run = Run { seconds: diagnosis.seconds, interrupted: diagnosis.interrupted };
+    if diagnosis::diagnose(&observe(&again), &staged.probe.context, run) != *diagnosis {
+        return Some("the transcript does not replay to the same diagnosis".to_owned());
+    }
+    let redacted = diagnosis::diagnose(&observe(&transcript.redacted()), &staged.probe.context, run);
+    if counted(&redacted) != counted(diagnosis) {
+        return Some(format!("redacted, it replays to {:?}", counted(&redacted)));
+    }
+    let healthy = scenario.expect.verdict == ExpectedVerdict::Healthy;
+    let limit = if healthy { 4 } else { 16 };
+    if diagnosis.connections > limit {
+        return Some(format!("{} connections, at most {limit} are allowed", diagnosis.connections));
+    }
+    // a report about a fault that is not proven says what to measure next
+    let sure = diagnosis.findings.first().is_some_and(|finding| finding.confidence == diagnosis::Confidence::Proven);
+    (diagnosis.verdict == Verdict::Undetermined && diagnosis.next.is_empty() && !sure)
+        .then(|| "undetermined, and no next measurement".to_owned())
+}
+
+#[test]
+fn every_cause_has_a_scenario_and_a_near_miss() {
+    let scenarios = Scenario::all();
+    for cause in causes::ALL {
+        let found = scenarios.iter().any(|scenario| scenario.expect.findings.first().is_some_and(|first| first == cause.id));
+        assert!(found, "{}: no scenario expects it first", cause.id);
+        let near = scenarios.iter().any(|scenario| scenario.expect.near_miss_of.as_deref() == Some(cause.id));
+        assert!(near, "{}: no near miss", cause.id);
+    }
+    let healthy = scenarios.iter().filter(|scenario| scenario.name.starts_with("healthy-")).count();
+    assert!(healthy >= 10, "only {healthy} healthy hosts");
+}
