@@ -3,7 +3,7 @@
 use super::{Complaint, File};
 
 /// A comment may speak for so many dependencies below it.
-const PER_COMMENT: usize = 2;
+const PER_COMMENT: usize = 3;
 
 /// The dependencies of one Cargo.toml that nothing speaks for. One that points to the workspace has its reason there;
 /// one of our own crates needs none.
@@ -82,7 +82,7 @@ mod tests {
     fn a_dependency_without_one_is_found() {
         assert_eq!(lines("[dependencies]\na = \"1\"\n"), 1);
         assert_eq!(lines("[dev-dependencies]\n# why\na = \"1\"\n\nb = \"1\"\n"), 1);
-        assert_eq!(lines("[target.'cfg(unix)'.dependencies]\n# why\na = \"1\"\nb = \"1\"\nc = \"1\"\n"), 1);
+        assert_eq!(lines("[target.'cfg(unix)'.dependencies]\n# why\na = \"1\"\nb = \"1\"\nc = \"1\"\nd = \"1\"\n"), 1);
         assert_eq!(lines("[dependencies.a]\nversion = \"1\"\n"), 1);
     }
 
