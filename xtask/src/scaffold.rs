@@ -1,4 +1,4 @@
-//! `cargo xtask new`: begins a cause or a fix from a template, at its sorted place in the list.
+//! `cargo xtask new`: begins a cause or a fix from a template, and enters it into the list.
 
 use std::fs;
 use std::path::Path;
@@ -87,7 +87,8 @@ fn check_name(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Puts `entry` into the lines below `marker` (up to a blank line or the list's end), sorted and indented like it.
+/// Puts `entry` into the lines below `marker` (up to a blank line or the list's end), indented like it: to its sorted
+/// place, or to the end of a list that has an order of its own.
 fn insert(text: &str, marker: &str, entry: &str, path: &str) -> Result<String> {
     let mut lines: Vec<&str> = text.lines().collect();
     let at = lines.iter().position(|line| line.trim() == marker);
@@ -99,7 +100,8 @@ fn insert(text: &str, marker: &str, entry: &str, path: &str) -> Result<String> {
     if block.iter().any(|line| line.trim() == entry) {
         bail!("{path} has `{entry}` already");
     }
-    let place = block.iter().position(|line| line.trim() > entry).unwrap_or(block.len());
+    let behind = block.iter().position(|line| line.trim() > entry).filter(|_| block.is_sorted());
+    let place = behind.unwrap_or(block.len());
     let line = format!("{indent}{entry}");
     lines.insert(at + 1 + place, &line);
     Ok(lines.join("\n") + "\n")
@@ -161,6 +163,12 @@ pub const CAUSES: &[&Cause] = &[
         for bad in ["", "Port", "port_closed", "-port", "port-", "a--b", "1st", "../x", "a b"] {
             assert!(check_name(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_list_with_its_own_order_grows_at_its_end() {
+        let text = "[\n  // x\n  &c,\n  &a,\n]\n";
+        assert_eq!(insert(text, "// x", "&b,", "mod.rs").unwrap(), "[\n  // x\n  &c,\n  &a,\n  &b,\n]\n");
     }
 
     #[test]
