@@ -49,7 +49,7 @@ pub fn run() -> Result<bool> {
     } else {
         report.skip("generated files", "the build failed, and a generator is part of it");
     }
-    report.step("tests", || cargo(&root, &["test", "--workspace"], features));
+    report.step("tests", || cargo(&root, &["test", "--workspace", "--no-fail-fast"], features));
     Ok(report.close())
 }
 
