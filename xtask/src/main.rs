@@ -1,1 +1,76 @@
-fn main() {}
+//! The project's own tasks. Start with [`test`], the whole judgement; each other module is one task or a part of one.
+
+mod generate;
+mod licences;
+mod packages;
+mod policy;
+mod scaffold;
+mod shell;
+mod spdx;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+const USAGE: &str = "\
+usage: cargo xtask TASK
+
+  test             everything that a change must pass; the seconds of each step
+  licences         licences and bans of all dependencies (the list: xtask/licences.txt)
+  tidy             the house rules that can be counted
+  gen [--check]    write the generated files, or only compare them
+  new cause NAME   begin a cause: its file, its place in the list, its scenario
+  new fix NAME     begin a fix: its file and its place in the list
+
+test obeys CARGO_BUILD_JOBS; with RDPDOCTOR_TEST_FULL=1 nothing may be skipped";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match dispatch(&words) {
+        Some(Ok(true)) => ExitCode::SUCCESS,
+        Some(Ok(false)) => ExitCode::from(1),
+        Some(Err(error)) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(1)
+        }
+        None => {
+            eprintln!("{USAGE}");
+            ExitCode::from(3)
+        }
+    }
+}
+
+/// Runs the task, true if nothing is wrong; `None` if there is no such task.
+fn dispatch(words: &[&str]) -> Option<Result<bool>> {
+    Some(match words {
+        ["test"] => test::run(),
+        ["licences"] => shell::in_root(licences::run),
+        ["tidy"] => shell::in_root(tidy::run),
+        ["gen"] => shell::in_root(generate::write),
+        ["gen", "--check"] => shell::in_root(generate::check),
+        ["new", kind, name] => {
+            let kind = scaffold::Kind::named(kind)?;
+            shell::in_root(|root| scaffold::add(root, kind, name))
+        }
+        ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            Ok(true)
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrong_use_is_no_task() {
+        for words in [&[][..], &["tests"], &["gen", "--force"], &["new", "cause"], &["new", "stage", "x"]] {
+            assert!(dispatch(words).is_none(), "{words:?}");
+        }
+    }
+}

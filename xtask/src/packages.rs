@@ -1,0 +1,80 @@
+//! The system packages that the tests need: what is missing is installed, or named with its reason.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::shell;
+
+/// A package of Debian 12.
+pub struct Package {
+    pub name: &'static str,
+    /// The program that shows that it is there.
+    program: &'static str,
+    why: &'static str,
+    /// True if the feature legacy-tls cannot be compiled without it.
+    pub compiles: bool,
+}
+
+const fn package(name: &'static str, program: &'static str, why: &'static str) -> Package {
+    Package { name, program, why, compiles: false }
+}
+
+const PACKAGES: [Package; 10] = [
+    Package { compiles: true, ..package("pkg-config", "pkg-config", "finds OpenSSL for the feature legacy-tls") },
+    Package { compiles: true, ..package("libssl-dev", "", "OpenSSL for the feature legacy-tls") },
+    package("openssl", "openssl", "makes certificates for real hosts"),
+    package("git", "git", "lists the files that are judged"),
+    package("xrdp", "xrdp", "a real host without NLA"),
+    package("freerdp2-shadow-x11", "freerdp-shadow-cli", "a real host with NLA"),
+    package("winpr-utils", "winpr-hash", "makes the password file of the host with NLA"),
+    package("xvfb", "Xvfb", "the screen that the host with NLA shows"),
+    package("nftables", "nft", "filters packets in a network of the test's own"),
+    package("iproute2", "ip", "makes networks of the test's own"),
+];
+
+impl Package {
+    fn is_there(&self) -> bool {
+        if self.program.is_empty() { has_openssl() } else { shell::has_program(self.program) }
+    }
+}
+
+fn has_openssl() -> bool {
+    let asked = Command::new("pkg-config").args(["--exists", "openssl"]).status();
+    asked.is_ok_and(|status| status.success())
+}
+
+/// What is not there.
+pub fn missing() -> Vec<&'static Package> {
+    PACKAGES.iter().filter(|package| !package.is_there()).collect()
+}
+
+/// One line a package.
+pub fn reasons(missing: &[&Package]) -> String {
+    missing.iter().map(|package| format!("  {:22}{}\n", package.name, package.why)).collect()
+}
+
+/// True if this person may install packages, and there is a way.
+pub fn can_install() -> bool {
+    let user = Command::new("id").arg("-u").output();
+    shell::has_program("apt-get") && user.is_ok_and(|output| output.stdout == b"0\n")
+}
+
+/// Installs them from Debian.
+pub fn install(missing: &[&Package]) -> Result<()> {
+    apt(&["update"])?;
+    let names = missing.iter().map(|package| package.name);
+    let arguments: Vec<&str> = ["install", "-y", "--no-install-recommends"].into_iter().chain(names).collect();
+    apt(&arguments)?;
+    let still: Vec<_> = missing.iter().copied().filter(|package| !package.is_there()).collect();
+    if !still.is_empty() {
+        bail!("still missing after apt-get install:\n{}", reasons(&still));
+    }
+    Ok(())
+}
+
+fn apt(arguments: &[&str]) -> Result<()> {
+    let mut command = Command::new("apt-get");
+    command.arg("-qq").args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+    shell::stream(command)
+}

@@ -1,0 +1,70 @@
+//! Every cause has a faulty host in the lab that shows it.
+
+use super::{Complaint, File};
+
+const CAUSES: &str = "crates/diagnosis/src/causes/";
+const SCENARIOS: &str = "crates/lab/scenarios/";
+/// What a cause's file has, and other files in the folder do not.
+const DECLARATION: &str = "const CAUSE: Cause";
+
+/// Causes that no scenario expects; a note if there is nothing to compare yet.
+pub fn without_scenario(files: &[File]) -> (Vec<Complaint>, Option<String>) {
+    let inside = |folder: &str, end: &str| -> Vec<(String, &str)> {
+        let names = files.iter().filter_map(|file| {
+            let name = file.path.strip_prefix(folder)?.strip_suffix(end)?;
+            (!name.contains('/')).then(|| (name.replace('_', "-"), file.text.as_str()))
+        });
+        names.collect()
+    };
+    let (mut causes, scenarios) = (inside(CAUSES, ".rs"), inside(SCENARIOS, ".toml"));
+    causes.retain(|(_, text)| text.contains(DECLARATION));
+    if causes.is_empty() || scenarios.is_empty() {
+        return (Vec::new(), Some(format!("note: no causes or no scenarios yet ({CAUSES}, {SCENARIOS})")));
+    }
+    let unseen = causes.iter().filter(|(cause, _)| !scenarios.iter().any(|(_, text)| expects(text, cause)));
+    (unseen.map(|(cause, _)| format!("cause {cause}: no scenario in {SCENARIOS} expects it")).collect(), None)
+}
+
+/// True if the cause stands in the scenario's `findings = […]`.
+fn expects(scenario: &str, cause: &str) -> bool {
+    let from = scenario.lines().position(|line| line.split('=').next().unwrap_or_default().trim() == "findings");
+    let Some(from) = from else { return false };
+    let list: String = scenario.lines().skip(from).collect();
+    list.split(']').next().is_some_and(|list| list.contains(&format!("\"{cause}\"")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complaints(scenario: &str) -> Vec<Complaint> {
+        let file = |path: String, text: &str| File { path, text: text.to_owned() };
+        let files = [
+            file(format!("{CAUSES}mod.rs"), ""),
+            file(format!("{CAUSES}sketch.rs"), ""),
+            file(format!("{CAUSES}port_closed.rs"), DECLARATION),
+            file(format!("{SCENARIOS}x.toml"), scenario),
+        ];
+        without_scenario(&files).0
+    }
+
+    #[test]
+    fn a_cause_needs_a_scenario_that_expects_it() {
+        assert!(complaints("[expect]\nfindings = [\"port-closed\"]\n").is_empty());
+        assert!(complaints("findings = [\n  \"other\",\n  \"port-closed\",\n]\n").is_empty());
+        for not in [
+            "",
+            "# findings = [\"port-closed\"]\n",
+            "findings = []\nnear_miss_of = \"port-closed\"\n",
+            "findings = [\"port-closed-too\"]\n",
+        ] {
+            assert_eq!(complaints(not).len(), 1, "{not}");
+        }
+    }
+
+    #[test]
+    fn nothing_to_compare_is_a_note() {
+        let (complaints, note) = without_scenario(&[]);
+        assert!(complaints.is_empty() && note.is_some());
+    }
+}
