@@ -33,9 +33,11 @@ pub enum Command {
 
 /// The options of `diagnose`.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit status: 0 healthy, 1 a fault was found, 2 could not tell, 3 wrong use or our own failure.\n\n\
+#[command(
+    after_help = "Exit status: 0 healthy, 1 a fault was found, 2 could not tell, 3 wrong use or our own failure.\n\n\
     Examples:\n  rdpdoctor diagnose server.corp.example\n  rdpdoctor diagnose 192.0.2.7:3390 --code 0x904 --extended 0x7\n  \
-    rdpdoctor diagnose [2001:db8::7] --client freerdp3 --format json")]
+    rdpdoctor diagnose [2001:db8::7] --client freerdp3 --format json"
+)]
 pub struct DiagnoseOptions {
     /// HOST or HOST:PORT; a name, an IPv4 address, or an IPv6 address with or without brackets (port 3389 if none)
     #[arg(required_unless_present = "replay", value_parser = parse_target)]

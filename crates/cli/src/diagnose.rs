@@ -36,7 +36,8 @@ pub fn run(options: &DiagnoseOptions) -> anyhow::Result<u8> {
     let diagnosis = match (&options.replay, &options.target) {
         (Some(file), _) => {
             let transcript = read_transcript(file)?;
-            let target = Target::parse(&host_and_port(&transcript)).map_err(|error| anyhow!("read transcript: target: {error}"))?;
+            let target = Target::parse(&host_and_port(&transcript))
+                .map_err(|error| anyhow!("read transcript: target: {error}"))?;
             diagnosis::diagnose(&observe(&transcript), &context(target, transcript.at), Run::default())
         }
         (None, Some(target)) => live(options, target, context(target.clone(), at))?,

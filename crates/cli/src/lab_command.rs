@@ -13,7 +13,8 @@ pub fn run(options: &LabOptions) -> anyhow::Result<u8> {
     }
     let mut running = Vec::new();
     for name in &options.scenarios {
-        let scenario = Scenario::find(name).ok_or_else(|| anyhow!("there is no scenario {name:?}; `rdpdoctor lab` lists them"))?;
+        let scenario =
+            Scenario::find(name).ok_or_else(|| anyhow!("there is no scenario {name:?}; `rdpdoctor lab` lists them"))?;
         let lab = Lab::start(&scenario).with_context(|| format!("start the scenario {name}"))?;
         terminal::print(&described(&scenario, &lab))?;
         running.push(lab);
@@ -26,7 +27,11 @@ pub fn run(options: &LabOptions) -> anyhow::Result<u8> {
 
 fn list() -> anyhow::Result<u8> {
     let lines = Scenario::all().into_iter().map(|scenario| {
-        let legacy = if scenario.needs_legacy_tls() && !cfg!(feature = "legacy-tls") { " (not in this build: needs OpenSSL)" } else { "" };
+        let legacy = if scenario.needs_legacy_tls() && !cfg!(feature = "legacy-tls") {
+            " (not in this build: needs OpenSSL)"
+        } else {
+            ""
+        };
         format!("{:<60} {}{legacy}\n", scenario.name, scenario.title)
     });
     terminal::print(&lines.collect::<String>())?;

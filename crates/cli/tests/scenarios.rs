@@ -50,7 +50,8 @@ fn verdict(expected: ExpectedVerdict) -> Verdict {
 
 /// What is wrong with a diagnosis, or `None`.
 fn objection(scenario: &Scenario, diagnosis: &Diagnosis) -> Option<String> {
-    let (mut found, mut wanted) = (counted(diagnosis), scenario.expect.findings.iter().map(String::as_str).collect::<Vec<_>>());
+    let (mut found, mut wanted) =
+        (counted(diagnosis), scenario.expect.findings.iter().map(String::as_str).collect::<Vec<_>>());
     if !scenario.expect.also.is_empty() {
         // across addresses of one name the order means nothing
         wanted.extend(scenario.expect.also.iter().map(String::as_str));
@@ -72,8 +73,12 @@ fn every_scenario_gets_its_declared_root_first() {
         let told = diagnose(&scenario);
         played += 1;
         if let Some(words) = objection(&scenario, &told.diagnosis) {
-            let stages: Vec<_> =
-                told.diagnosis.stages.iter().map(|s| format!("{}: {:?} {}", s.stage.word(), s.outcome, s.text)).collect();
+            let stages: Vec<_> = told
+                .diagnosis
+                .stages
+                .iter()
+                .map(|s| format!("{}: {:?} {}", s.stage.word(), s.outcome, s.text))
+                .collect();
             objections.insert(scenario.name.clone(), format!("{words}\n      {}", stages.join("\n      ")));
         }
         if let Some(words) = laws(&scenario, &told) {
@@ -115,7 +120,8 @@ fn laws(scenario: &Scenario, told: &Told) -> Option<String> {
 fn every_cause_has_a_scenario_and_a_near_miss() {
     let scenarios = Scenario::all();
     for cause in causes::ALL {
-        let found = scenarios.iter().any(|scenario| scenario.expect.findings.first().is_some_and(|first| first == cause.id));
+        let found =
+            scenarios.iter().any(|scenario| scenario.expect.findings.first().is_some_and(|first| first == cause.id));
         assert!(found, "{}: no scenario expects it first", cause.id);
         let near = scenarios.iter().any(|scenario| scenario.expect.near_miss_of.as_deref() == Some(cause.id));
         assert!(near, "{}: no near miss", cause.id);

@@ -94,7 +94,8 @@ impl Driver {
 
     fn reset_at_once(&mut self) {
         let actions = self.tell(Event::Connected);
-        let lost = actions.into_iter().filter_map(|action| if let Action::Send(bytes) = action { Some(bytes) } else { None });
+        let lost =
+            actions.into_iter().filter_map(|action| if let Action::Send(bytes) = action { Some(bytes) } else { None });
         let now = self.now();
         self.entries.extend(lost.map(|bytes| (now, Entry::Sent(bytes))));
         self.tell(Event::Closed(End::Rst));

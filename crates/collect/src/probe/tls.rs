@@ -42,14 +42,12 @@ struct Rustls {
 
 impl Rustls {
     fn open(offer: TlsOffer) -> Result<Self, String> {
-        let versions: Vec<&'static rustls::SupportedProtocolVersion> = [
-            (TlsVersion::Tls12, &rustls::version::TLS12),
-            (TlsVersion::Tls13, &rustls::version::TLS13),
-        ]
-        .into_iter()
-        .filter(|(version, _)| offer.offers(*version))
-        .map(|(_, version)| version)
-        .collect();
+        let versions: Vec<&'static rustls::SupportedProtocolVersion> =
+            [(TlsVersion::Tls12, &rustls::version::TLS12), (TlsVersion::Tls13, &rustls::version::TLS13)]
+                .into_iter()
+                .filter(|(version, _)| offer.offers(*version))
+                .map(|(_, version)| version)
+                .collect();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let schemes = provider.signature_verification_algorithms.supported_schemes();
         let mut config = ClientConfig::builder_with_provider(provider)

@@ -52,7 +52,12 @@ mod tests {
     #[test]
     fn every_cause_is_complete() {
         for cause in ALL {
-            assert_eq!(ALL.iter().filter(|other| other.id == cause.id).count(), 1, "{}: the id is taken twice", cause.id);
+            assert_eq!(
+                ALL.iter().filter(|other| other.id == cause.id).count(),
+                1,
+                "{}: the id is taken twice",
+                cause.id
+            );
             assert!(cause.proofs.iter().all(|proof| !proof.needs.is_empty()), "{}: a proof needs nothing", cause.id);
             assert!(cause.proofs.iter().any(|p| p.shows == crate::Shows::Absence), "{}: cannot be ruled out", cause.id);
             assert!(!cause.page.references.is_empty() && !cause.page.command.is_empty(), "{}: page", cause.id);

@@ -1,0 +1,132 @@
+//! The machine, driven by hand.
+
+use super::*;
+use crate::tls::Segments;
+use crate::x224::{NegotiationFailure, SecurityProtocols};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn plan() -> ConversationPlan {
+    ConversationPlan {
+        request: Some(ConnectionRequest { cookie: None, protocols: Some(SecurityProtocols(0x0B)) }),
+        hold: Duration::ZERO,
+        tls: Some(TlsOffer::MODERN),
+        credssp: Some(6),
+        random: [1; 32],
+        limits: Limits { tcp: SECOND, x224: SECOND, tls: SECOND, credssp: SECOND },
+    }
+}
+
+/// Hands in events a tenth of a second apart and returns the outcome and all actions.
+fn drive(plan: ConversationPlan, events: Vec<Event>) -> (Outcome, Vec<Action>) {
+    let mut machine = Conversation::new(plan);
+    let mut actions = Vec::new();
+    for (tick, event) in (1..).zip(events) {
+        actions.extend(machine.handle(Duration::from_millis(100 * tick), event));
+    }
+    assert_eq!(machine.ended(), machine.deadline().is_none());
+    (machine.outcome().clone(), actions)
+}
+
+fn selected(protocol: SecurityProtocols) -> Event {
+    Event::Bytes(ServerAnswer::Selected { protocol, flags: 0x1F }.encode())
+}
+
+fn tls_up() -> Event {
+    Event::TlsUp { version: TlsVersion::Tls13, suite: 0x1302, chain: vec![vec![1]] }
+}
+
+#[test]
+fn a_host_with_nla_is_followed_to_its_challenge() {
+    let answer = TsRequest { version: 6, tokens: vec![Challenge::default().encode([0; 8])], error: None };
+    let events =
+        vec![Event::Connected, selected(SecurityProtocols::HYBRID_EX), tls_up(), Event::Bytes(answer.encode())];
+    let (outcome, actions) = drive(plan(), events);
+    assert!(matches!(actions[..], [Action::Send(_), Action::UpgradeTls(_), Action::Send(_), Action::Close]));
+    let credssp = outcome.credssp.unwrap();
+    assert_eq!(credssp.value, CredsspAnswer::Challenge { version: 6, challenge: Challenge::default() });
+    assert_eq!((credssp.at, credssp.took), (Duration::from_millis(400), Duration::from_millis(100)));
+}
+
+#[test]
+fn a_host_without_credssp_is_left_after_tls() {
+    let (outcome, actions) = drive(plan(), vec![Event::Connected, selected(SecurityProtocols::SSL), tls_up()]);
+    assert_eq!(actions.last(), Some(&Action::Close));
+    assert!(outcome.tls.is_some() && outcome.credssp.is_none());
+}
+
+#[test]
+fn a_failure_ends_the_connection() {
+    let failure = ServerAnswer::Failure(NegotiationFailure::HYBRID_REQUIRED_BY_SERVER);
+    let (outcome, actions) = drive(plan(), vec![Event::Connected, Event::Bytes(failure.encode())]);
+    assert_eq!(outcome.x224.unwrap().value, X224Answer::Server(failure));
+    assert_eq!(actions.len(), 2);
+}
+
+#[test]
+fn every_state_ends_by_its_deadline() {
+    let up_to = [Event::Connected, selected(SecurityProtocols::HYBRID), tls_up()];
+    for count in 0..=up_to.len() {
+        let mut events = up_to[..count].to_vec();
+        events.push(Event::Time);
+        let (_, actions) = drive(plan(), events);
+        assert_eq!(actions.last(), Some(&Action::Close), "after {count} events");
+    }
+}
+
+#[test]
+fn a_confirm_may_arrive_byte_by_byte() {
+    let bytes = ServerAnswer::Selected { protocol: SecurityProtocols::SSL, flags: 0 }.encode();
+    let mut events = vec![Event::Connected];
+    events.extend(bytes.into_iter().map(|byte| Event::Bytes(vec![byte])));
+    let (outcome, actions) = drive(plan(), events);
+    assert_eq!(actions.last(), Some(&Action::UpgradeTls(TlsOffer::MODERN)));
+    assert!(matches!(outcome.x224.unwrap().value, X224Answer::Server(_)));
+}
+
+#[test]
+fn banners_and_closes_are_answers() {
+    let cases = [
+        (vec![Event::Bytes(b"SSH-2.0-x".to_vec())], "Foreign"),
+        (vec![Event::Bytes(vec![7; 9])], "NotTpkt"),
+        (vec![Event::Bytes(vec![3]), Event::Closed(End::Fin)], "NotTpkt"),
+        (vec![Event::Closed(End::Rst)], "Closed(Rst)"),
+        (vec![Event::Bytes(vec![3, 0, 0, 8, 1, 2, 3, 4])], "Malformed"),
+    ];
+    for (events, expected) in cases {
+        let (outcome, _) = drive(plan(), [vec![Event::Connected], events].concat());
+        let found = format!("{:?}", outcome.x224.unwrap().value);
+        assert!(found.starts_with(expected), "{found} is not {expected}");
+    }
+}
+
+#[test]
+fn a_held_request_tells_who_closed_first() {
+    let held = ConversationPlan { hold: Duration::from_millis(250), ..plan() };
+    let (outcome, _) = drive(held.clone(), vec![Event::Connected, Event::Closed(End::Fin)]);
+    assert_eq!(outcome.x224.unwrap().value, X224Answer::ClosedBeforeRequest(End::Fin));
+    let (outcome, actions) = drive(held, vec![Event::Connected, Event::Time]);
+    assert_eq!(outcome.x224.unwrap().value, X224Answer::HeldOpen);
+    assert_eq!(actions, [Action::Close]);
+}
+
+#[test]
+fn our_own_hello_is_sent_in_its_segments() {
+    let split = ConversationPlan { tls: Some(TlsOffer::SPLIT_12), ..plan() };
+    let (outcome, actions) =
+        drive(split, vec![Event::Connected, selected(SecurityProtocols::SSL), Event::Closed(End::Rst)]);
+    assert_eq!(actions.len(), 1 + 4 + 1);
+    assert_eq!(outcome.tls.unwrap().value, TlsAnswer::Closed { end: End::Rst, bytes: 0 });
+    assert_eq!(TlsOffer::SPLIT_12.segments, Segments::FirstByteAlone);
+}
+
+#[test]
+fn a_flood_is_cut() {
+    let own = ConversationPlan { tls: Some(TlsOffer::PLAIN_12), ..plan() };
+    let mut events = vec![Event::Connected, selected(SecurityProtocols::SSL)];
+    // one endless handshake message, below the limit that its header may announce
+    events.push(Event::Bytes(vec![22, 3, 3, 0x40, 0, 99, 1, 0xFF, 0xFF]));
+    events.extend(std::iter::repeat_n(Event::Bytes([&[0; 0x3FFC][..], &[22, 3, 3, 0x3F, 0xFC]].concat()), 40));
+    let (outcome, _) = drive(own, events);
+    assert!(matches!(outcome.tls.unwrap().value, TlsAnswer::Malformed(_)));
+}
