@@ -39,13 +39,10 @@ fn list() -> anyhow::Result<u8> {
 }
 
 fn described(scenario: &Scenario, lab: &Lab) -> String {
-    let mut text = format!("{}: {}\n", scenario.name, scenario.title);
     let client = scenario.ask.profile.as_ref().map(|profile| format!(" --client {profile}")).unwrap_or_default();
-    for address in lab.addresses() {
-        text.push_str(&format!("  rdpdoctor diagnose {address}{client}\n"));
-    }
-    if let Some(host) = &scenario.ask.host {
-        text.push_str(&format!("  (the scenario is about the name {host}; an address stands in for it here)\n"));
-    }
-    text
+    let commands = lab.addresses().into_iter().map(|address| format!("  rdpdoctor diagnose {address}{client}\n"));
+    let name = scenario.ask.host.as_ref();
+    let note =
+        name.map(|host| format!("  (the scenario is about the name {host}; an address stands in for it here)\n"));
+    format!("{}: {}\n{}{}", scenario.name, scenario.title, commands.collect::<String>(), note.unwrap_or_default())
 }

@@ -1,5 +1,7 @@
 //! Every scenario of the lab, diagnosed over real sockets: the declared causes, the root first, and nothing else.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -204,9 +204,8 @@ impl<'a> Case<'a> {
     pub fn label(self) -> String {
         let who = self.who();
         match (who.role, who.address, &who.name) {
-            (Role::Resolver, _, Some(name)) => name.clone(),
+            (Role::Resolver, _, Some(name)) | (_, None, Some(name)) => name.clone(),
             (_, Some(address), _) => address.to_string(),
-            (_, None, Some(name)) => name.clone(),
             (_, None, None) => "the host".to_owned(),
         }
     }

@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use crate::case::{Case, Context};
 use crate::cause::{Because, Cause, Confidence, Judgement, Severity, Stage};
 use crate::evidence::{Evidence, Role, SubjectId};
+use crate::need::Need;
 use crate::report::{self, Diagnosis, Finding, Ladder, Outcome, UnknownCause, Verdict};
 
 /// What the caller measured about its own run.
@@ -42,7 +43,7 @@ pub fn diagnose_with(causes: &[&'static Cause], evidence: &Evidence, context: &C
                 }
                 Judgement::Absent(_) => absent.push(cause.id.to_owned()),
                 Judgement::Unknown(needs) => {
-                    let needs = needs.into_iter().map(|need| need.words()).collect();
+                    let needs = needs.into_iter().map(Need::words).collect();
                     unknown.push(UnknownCause { cause: cause.id.to_owned(), needs });
                 }
             }

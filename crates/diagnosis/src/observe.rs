@@ -108,7 +108,8 @@ impl Seen<'_> {
 
     /// `asked` is our clock half way between question and answer, which is when the host most likely read its own.
     fn challenge(&mut self, at: OffsetDateTime, challenge: &Challenge, asked: OffsetDateTime) {
-        let names: [(&Option<String>, fn(String) -> Fact); 4] = [
+        type Named = fn(String) -> Fact;
+        let names: [(&Option<String>, Named); 4] = [
             (&challenge.netbios_computer, Fact::NtlmComputer),
             (&challenge.netbios_domain, Fact::NtlmDomain),
             (&challenge.dns_computer, Fact::NtlmDnsComputer),

@@ -51,8 +51,8 @@ fn can_change(judgement: &Judgement, proof: &Proof) -> bool {
 }
 
 /// The measurements on the host that would decide a cause that a probe cannot.
-pub fn decided_on_host(cause: &Cause, case: Case<'_>) -> bool {
-    match cause.judge(case) {
+pub fn decided_on_host(candidate: &Cause, case: Case<'_>) -> bool {
+    match candidate.judge(case) {
         Judgement::Unknown(_) => true,
         Judgement::Present { confidence, .. } => confidence > Confidence::Proven,
         Judgement::Absent(_) => false,

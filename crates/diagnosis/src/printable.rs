@@ -1,5 +1,7 @@
 //! Makes text from untrusted machines safe to print.
 
+use std::fmt::Write;
+
 /// Replaces control characters, terminal escapes and marks that reorder or hide text by their code in braces.
 ///
 /// Names in certificates and CHALLENGEs are chosen by the machine under diagnosis; they must not be able to paint the
@@ -7,7 +9,7 @@
 pub fn printable(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut safe, c| {
         if hidden(c) {
-            safe.push_str(&format!("{{U+{:04X}}}", u32::from(c)));
+            write!(safe, "{{U+{:04X}}}", u32::from(c)).expect("writing to a String cannot fail");
         } else {
             safe.push(c);
         }

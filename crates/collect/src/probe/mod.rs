@@ -111,7 +111,7 @@ impl Probe {
         // one task an address: addresses wait for each other no more than the client would
         let mut tasks = Vec::new();
         for address in addresses {
-            let one = Address { probe: self.clone(), address, began, spent: Arc::clone(&spent) };
+            let one = Asking { probe: self.clone(), address, began, spent: Arc::clone(&spent) };
             tasks.push(tokio::spawn(async move { one.ask_all().await }));
         }
         for task in tasks {
@@ -156,14 +156,14 @@ fn share(timeout: Duration, tenths: u32) -> Duration {
 }
 
 /// One address under questioning.
-struct Address {
+struct Asking {
     probe: Probe,
     address: SocketAddr,
     began: Instant,
     spent: Arc<AtomicUsize>,
 }
 
-impl Address {
+impl Asking {
     async fn ask_all(&self) {
         let mut planner = Planner::default();
         let mut pause = self.probe.budget.pause;

@@ -123,6 +123,7 @@ impl Sketch {
     }
 
     #[track_caller]
+    #[allow(clippy::needless_pass_by_value)] // reads better at a hundred calls
     pub(crate) fn check(&self, cause: &Cause, expect: Expect) {
         let found = match self.judge(cause) {
             Judgement::Present { severity, confidence, because } => {

@@ -134,7 +134,10 @@ impl Page {
         let rank = format!("{}, {}", severity_word(finding.severity), confidence_word(finding.confidence));
         let title = if colour.is_empty() { finding.cause.clone() } else { self.paint(colour, &finding.cause) };
         self.line(&format!("{title} ({rank})"));
-        self.wrapped("  ", &capital(&finding.title));
+        // the verdict has said the first one already
+        if diagnosis.findings.first() != Some(finding) {
+            self.wrapped("  ", &format!("{}.", capital(&finding.title)));
+        }
         for because in &finding.because {
             self.wrapped("  seen: ", &because.text);
         }
@@ -182,7 +185,7 @@ impl Page {
         for (number, next) in (1..).zip(&diagnosis.next) {
             self.blank();
             let lead = if number == 1 { "Next: ".to_owned() } else { "Then: ".to_owned() };
-            self.wrapped(&lead, &format!("{}.", capital(&next.why)));
+            self.wrapped(&lead, &format!("{}.", capital(next.why.trim_end_matches('.'))));
             self.line(&format!("      {}", next.command));
         }
     }
@@ -218,7 +221,7 @@ fn reached_words(stage: Stage) -> &'static str {
 fn faulty_words(diagnosis: &Diagnosis) -> String {
     let counted: Vec<_> = diagnosis.findings.iter().filter(|f| f.severity < Severity::Advisory).collect();
     let mut words = match counted.as_slice() {
-        [one] if one.severity == Severity::Blocking => format!("The connection fails because {}.", one.title),
+        [one] if one.severity == Severity::Blocking => format!("{} because {}.", fails(one.confidence), one.title),
         [one] => format!("Something is wrong: {}.", one.title),
         [first, rest @ ..] => format!("{} faults; first: {}.", rest.len() + 1, first.title),
         [] => String::new(),
@@ -228,6 +231,14 @@ fn faulty_words(diagnosis: &Diagnosis) -> String {
         write!(words, " {symptom} stays unexplained by it.").expect("writing to a String cannot fail");
     }
     words
+}
+
+fn fails(confidence: Confidence) -> &'static str {
+    match confidence {
+        Confidence::Proven => "The connection fails",
+        Confidence::Likely => "The connection most likely fails",
+        Confidence::Possible => "The connection possibly fails",
+    }
 }
 
 fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
