@@ -1,6 +1,7 @@
 //! Every crash that fuzzing ever found (`crashes/TARGET/`) and every seed (`fuzz/seeds/TARGET/`), as plain tests.
 
 #![allow(clippy::disallowed_methods, reason = "crash files are files")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
 use std::path::{Path, PathBuf};
 

@@ -13,7 +13,8 @@ use std::net::IpAddr;
 use names::Names;
 
 use super::{Entry, NameAnswer, Record, Transcript};
-use crate::machine::{ConnectFailure, Event, TlsFailure};
+use crate::machine::{ConnectFailure, Conversation, Event, TlsFailure};
+use crate::tls::TlsStack;
 
 impl Transcript {
     /// The transcript without names and addresses of the machines in it.
@@ -34,7 +35,9 @@ impl Transcript {
         if let Some(name) = &mut redacted.name
             && let NameAnswer::Addresses(list) = &mut name.answer
         {
-            list.iter_mut().for_each(|address| *address = names.socket(*address));
+            for address in list {
+                *address = names.socket(*address);
+            }
         }
         redacted.conversations = self.conversations.iter().map(|record| record.renamed(names)).collect();
         redacted
@@ -68,17 +71,18 @@ impl Record {
     }
 
     fn rename_entries(&mut self, names: &mut Names) {
-        let up = self.entries.iter().position(|(_, entry)| matches!(entry, Entry::Event(Event::TlsUp { .. })));
-        let up = up.unwrap_or(self.entries.len());
-        let (raw, inside) = self.entries.split_at_mut(up);
+        let readings = self.readings();
         let expects_confirm = self.plan.request.is_some();
-        rewrite(raw, |stream| layers::raw(stream, expects_confirm, names));
-        rewrite(inside, |stream| layers::credssp(stream, names));
+        self.rewrite(&readings, Reading::Raw, |stream| layers::raw(stream, expects_confirm, names));
+        self.rewrite(&readings, Reading::Inside, |stream| layers::credssp(stream, names));
+        self.rewrite(&readings, Reading::Unread, |stream| vec![0; stream.len()]);
         for (_, entry) in &mut self.entries {
             match entry {
                 Entry::TunnelSent(bytes) | Entry::TunnelReceived(bytes) => bytes.fill(0),
                 Entry::Event(Event::TlsUp { chain, .. }) => {
-                    chain.iter_mut().for_each(|der| *der = layers::certificate(der, names));
+                    for der in chain {
+                        *der = layers::certificate(der, names);
+                    }
                 }
                 Entry::Event(
                     Event::TlsFailed(TlsFailure::Peer(words) | TlsFailure::Own(words))
@@ -101,18 +105,52 @@ impl Record {
             };
         }
     }
+
+    /// As what the machine takes each entry, by its own word: what came too early or too late is read by nobody.
+    fn readings(&self) -> Vec<Reading> {
+        let mut machine = Conversation::new(self.plan.clone());
+        let own = self.plan.tls.is_some_and(|offer| offer.stack == TlsStack::Own);
+        let mut readings = Vec::with_capacity(self.entries.len());
+        for (now, entry) in &self.entries {
+            let outcome = machine.outcome();
+            readings.push(match outcome.tls {
+                _ if machine.ended() || outcome.tcp.is_none() => Reading::Unread,
+                Some(_) => Reading::Inside,
+                None if outcome.x224.is_none() && self.plan.request.is_some() => Reading::Raw,
+                None if own => Reading::Raw,
+                None => Reading::Unread,
+            });
+            if let Entry::Event(event) = entry {
+                machine.handle(*now, event.clone());
+            }
+        }
+        readings
+    }
+
+    /// Rewrites what was received as one stream, because a name may be cut anywhere, and cuts it again in the same places.
+    fn rewrite(&mut self, readings: &[Reading], wanted: Reading, mut change: impl FnMut(&[u8]) -> Vec<u8>) {
+        let received = self.entries.iter_mut().zip(readings).filter(|(_, reading)| **reading == wanted);
+        let mut parts: Vec<&mut Vec<u8>> = received
+            .filter_map(|((_, entry), _)| match entry {
+                Entry::Event(Event::Bytes(bytes)) => Some(bytes),
+                _ => None,
+            })
+            .collect();
+        let stream: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
+        let mut changed = change(&stream).into_iter();
+        for byte in parts.iter_mut().flat_map(|part| part.iter_mut()) {
+            *byte = changed.next().unwrap_or(0);
+        }
+    }
 }
 
-/// Rewrites what was received as one stream, because a name may be cut anywhere, and cuts it again in the same places.
-fn rewrite(entries: &mut [(std::time::Duration, Entry)], mut change: impl FnMut(&[u8]) -> Vec<u8>) {
-    let received = entries.iter_mut().filter_map(|(_, entry)| match entry {
-        Entry::Event(Event::Bytes(bytes)) => Some(bytes),
-        _ => None,
-    });
-    let parts: Vec<&mut Vec<u8>> = received.collect();
-    let stream: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
-    let mut changed = change(&stream).into_iter();
-    for part in parts {
-        part.iter_mut().for_each(|byte| *byte = changed.next().unwrap_or(0));
-    }
+/// As what a machine takes bytes that it is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// What precedes TLS, or the outside of it.
+    Raw,
+    /// What comes through the tunnel.
+    Inside,
+    /// Nothing.
+    Unread,
 }

@@ -94,7 +94,7 @@ pub(super) fn raw(stream: &[u8], expects_confirm: bool, names: &mut Names) -> Ve
 
 /// Keeps what names the service and masks the rest.
 fn greeting(bytes: &[u8]) -> Vec<u8> {
-    let word = bytes.iter().position(|byte| byte.is_ascii_whitespace()).unwrap_or(bytes.len());
+    let word = bytes.iter().position(u8::is_ascii_whitespace).unwrap_or(bytes.len());
     let kept = match ForeignService::recognise(bytes) {
         Some(ForeignService::Ssh) => word,
         Some(ForeignService::Vnc | ForeignService::Http) => 12,
@@ -337,9 +337,8 @@ fn rename_extension<'a>(extension: &'a [u8], copy: &mut Copy<'a>, names: &mut Na
     let id = parts.first().map_or(&[][..], |(_, id)| id);
     for (tag, part) in parts {
         match (tag, id) {
-            (OID | 1, _) => copy.keep(part),
-            // subjectKeyIdentifier, keyUsage, basicConstraints, extKeyUsage
-            (_, [0x55, 0x1D, 14 | 15 | 19 | 37]) => copy.keep(part),
+            // identifier and `critical`; subjectKeyIdentifier, keyUsage, basicConstraints, extKeyUsage
+            (OID | 1, _) | (_, [0x55, 0x1D, 14 | 15 | 19 | 37]) => copy.keep(part),
             // subjectAltName, issuerAltName
             (_, [0x55, 0x1D, 17 | 18]) => alternatives(part, copy, names),
             _ => {}

@@ -173,7 +173,9 @@ mod tests {
 
     fn renamed(names: &[&str]) -> Vec<String> {
         let mut all = Names::default();
-        names.iter().for_each(|name| drop(all.text(name)));
+        for name in names {
+            let _ = all.text(name);
+        }
         all.settle();
         names.iter().map(|name| all.text(name)).collect()
     }
