@@ -12,7 +12,8 @@ pub fn encode(bytes: &[u8]) -> String {
 /// The bytes of hexadecimal text, or `None` if it is not that.
 pub fn decode(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();
-    if !digits.len().is_multiple_of(2) || !digits.is_ascii() {
+    // from_str_radix would take a sign for a digit
+    if !digits.len().is_multiple_of(2) || !digits.iter().all(u8::is_ascii_hexdigit) {
         return None;
     }
     digits.chunks_exact(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
@@ -34,5 +35,6 @@ mod tests {
         assert_eq!(decode("abc"), None);
         assert_eq!(decode("zz"), None);
         assert_eq!(decode("é"), None);
+        assert_eq!(decode("+f"), None);
     }
 }

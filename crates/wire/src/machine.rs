@@ -464,9 +464,9 @@ impl Conversation {
         let answer = match event {
             Event::TlsUp { version, suite, chain } => TlsAnswer::Established { version, suite, chain },
             Event::TlsFailed(TlsFailure::Alert(alert)) => TlsAnswer::Alert(alert),
+            Event::TlsFailed(TlsFailure::Closed(end)) | Event::Closed(end) => TlsAnswer::Closed { end, bytes: 0 },
             Event::TlsFailed(TlsFailure::Peer(words)) => TlsAnswer::Malformed(words),
             Event::TlsFailed(TlsFailure::Own(words)) => TlsAnswer::OwnFailure(words),
-            Event::TlsFailed(TlsFailure::Closed(end)) | Event::Closed(end) => TlsAnswer::Closed { end, bytes: 0 },
             Event::Time => TlsAnswer::Silent { bytes: 0 },
             _ => return Vec::new(),
         };

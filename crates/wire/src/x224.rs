@@ -203,7 +203,11 @@ impl ConnectionRequest {
     }
 }
 
+/// The cookie or routing token. A negotiation request is none, even where its number happens to hold CR LF.
 fn routing_line(bytes: &[u8]) -> Option<&[u8]> {
+    if bytes.first() == Some(&TYPE_NEGOTIATION_REQUEST) {
+        return None;
+    }
     let end = bytes.windows(2).position(|pair| pair == b"\r\n")?;
     bytes.get(..end)
 }

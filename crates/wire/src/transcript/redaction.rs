@@ -1,181 +1,156 @@
 //! Takes names and addresses out of a transcript and leaves everything that a diagnosis needs.
 //!
-//! Every label of every name (the target, the NTLM CHALLENGE, certificates) is replaced by one of the same length,
-//! everywhere and in both encodings, so that lengths inside DER and NTLM stay right, equal names stay equal, and the
-//! redacted transcript replays to the same findings. Addresses become ones that are reserved for documentation.
+//! Redaction knows the structure of what it changes and removes by default: a byte survives because its field is known
+//! to name nobody, never because no name was found in it. So framing cannot break, a name that nobody has thought of
+//! cannot stay, and the redacted transcript replays to the same findings. Labels of names become pseudonyms of the same
+//! length (equal names stay equal), addresses become ones that are reserved for documentation.
 
-use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+mod layers;
+mod names;
+
+use std::net::IpAddr;
+
+use names::Names;
 
 use super::{Entry, NameAnswer, Record, Transcript};
-use crate::certificate::Certificate;
-use crate::machine::{CredsspAnswer, Event, TlsAnswer};
-
-/// Labels that say nothing about anybody.
-const PUBLIC: &[&str] = &[
-    "com",
-    "net",
-    "org",
-    "local",
-    "localhost",
-    "lan",
-    "internal",
-    "example",
-    "invalid",
-    "test",
-    "corp",
-    "workgroup",
-    "cn",
-];
+use crate::machine::{ConnectFailure, Conversation, Event, TlsFailure};
+use crate::tls::TlsStack;
 
 impl Transcript {
     /// The transcript without names and addresses of the machines in it.
+    ///
+    /// What the TLS stack sent and received raw becomes zeros: replaying does not need it.
     #[must_use]
     pub fn redacted(&self) -> Self {
-        let labels = Labels::of(self);
-        let addresses = Addresses::of(self);
+        // twice: no pseudonym may be a name that is only met later, and free text is searched for all names
+        let mut names = Names::default();
+        self.renamed(&mut names);
+        names.settle();
+        self.renamed(&mut names)
+    }
+
+    fn renamed(&self, names: &mut Names) -> Self {
         let mut redacted = self.clone();
-        redacted.host = match self.host.parse::<IpAddr>() {
-            Ok(address) => addresses.replace(address).to_string(),
-            Err(_) => labels.text(&self.host),
-        };
+        redacted.host = host(&self.host, names);
         if let Some(name) = &mut redacted.name
             && let NameAnswer::Addresses(list) = &mut name.answer
         {
-            list.iter_mut().for_each(|address| *address = addresses.socket(*address));
+            for address in list {
+                *address = names.socket(*address);
+            }
         }
-        for record in &mut redacted.conversations {
-            record.address = addresses.socket(record.address);
-            record.entries.iter_mut().for_each(|(_, entry)| labels.entry(entry));
-        }
+        redacted.conversations = self.conversations.iter().map(|record| record.renamed(names)).collect();
         redacted
     }
 }
 
-/// Labels and what each becomes, longest first so that no label eats a part of a longer one.
-struct Labels(Vec<(String, String)>);
+/// A host as it was typed: an address, with or without brackets and zone, or a name.
+fn host(typed: &str, names: &mut Names) -> String {
+    let bare = typed.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(typed);
+    let (address, zone) = bare.split_once('%').map_or((bare, None), |(address, zone)| (address, Some(zone)));
+    match address.parse::<IpAddr>() {
+        // the zone is the name of one of our interfaces, of use to nobody else
+        Ok(address) => typed.replace(bare, &names.address(address).to_string()),
+        Err(_) if zone.is_some() && address.contains(':') => "redacted".to_owned(),
+        Err(_) => names.text(typed),
+    }
+}
 
-impl Labels {
-    fn of(transcript: &Transcript) -> Self {
-        let mut found = BTreeMap::new();
-        let mut add = |name: &str| {
-            for label in name.split(|c: char| !c.is_alphanumeric() && c != '-' && c != '_') {
-                let known = PUBLIC.contains(&label.to_ascii_lowercase().as_str());
-                if label.len() > 1 && label.is_ascii() && !known && !label.bytes().all(|byte| byte.is_ascii_digit()) {
-                    let number = found.len();
-                    found.entry(label.to_ascii_lowercase()).or_insert(number);
-                }
-            }
-        };
-        if transcript.host.parse::<IpAddr>().is_err() {
-            add(&transcript.host);
+impl Record {
+    fn renamed(&self, names: &mut Names) -> Self {
+        let mut redacted = self.clone();
+        redacted.address = names.socket(self.address);
+        if let Some(cookie) = redacted.plan.request.as_mut().and_then(|request| request.cookie.as_mut()) {
+            // as the request spells it, so that plan and bytes stay the same name
+            let sent: String = cookie.chars().filter(char::is_ascii_graphic).take(64).collect();
+            *cookie = names.text(&sent);
         }
-        for record in &transcript.conversations {
-            names(record).iter().for_each(|name| add(name));
-        }
-        let mut labels: Vec<_> =
-            found.into_iter().map(|(label, number)| (pseudonym(number, label.len()), label)).collect();
-        labels.sort_by_key(|(_, label)| std::cmp::Reverse(label.len()));
-        Self(labels.into_iter().map(|(pseudonym, label)| (label, pseudonym)).collect())
+        redacted.rename_entries(names);
+        redacted.say_again(self);
+        redacted
     }
 
-    fn text(&self, text: &str) -> String {
-        let mut bytes = text.as_bytes().to_vec();
-        self.replace(&mut bytes);
-        String::from_utf8(bytes).unwrap_or_default()
-    }
-
-    fn entry(&self, entry: &mut Entry) {
-        match entry {
-            Entry::Sent(bytes) | Entry::TunnelSent(bytes) | Entry::TunnelReceived(bytes) => self.replace(bytes),
-            Entry::Event(Event::Bytes(bytes)) => self.replace(bytes),
-            Entry::Event(Event::TlsUp { chain, .. }) => chain.iter_mut().for_each(|der| self.replace(der)),
-            Entry::Event(_) => {}
-        }
-    }
-
-    /// Replaces every label, in ASCII and in UTF-16LE, without regard to case.
-    fn replace(&self, bytes: &mut [u8]) {
-        for (label, pseudonym) in &self.0 {
-            for width in [1, 2] {
-                let wanted = widen(label, width);
-                let mut at = 0_usize;
-                while let Some(window) = bytes.get_mut(at..at.saturating_add(wanted.len())) {
-                    if window.eq_ignore_ascii_case(&wanted) {
-                        window.copy_from_slice(&widen(pseudonym, width));
+    fn rename_entries(&mut self, names: &mut Names) {
+        let readings = self.readings();
+        let expects_confirm = self.plan.request.is_some();
+        self.rewrite(&readings, Reading::Raw, |stream| layers::raw(stream, expects_confirm, names));
+        self.rewrite(&readings, Reading::Inside, |stream| layers::credssp(stream, names));
+        self.rewrite(&readings, Reading::Unread, |stream| vec![0; stream.len()]);
+        for (_, entry) in &mut self.entries {
+            match entry {
+                Entry::TunnelSent(bytes) | Entry::TunnelReceived(bytes) => bytes.fill(0),
+                Entry::Event(Event::TlsUp { chain, .. }) => {
+                    for der in chain {
+                        *der = layers::certificate(der, names);
                     }
-                    at = at.saturating_add(1);
                 }
+                Entry::Event(
+                    Event::TlsFailed(TlsFailure::Peer(words) | TlsFailure::Own(words))
+                    | Event::ConnectFailed(ConnectFailure::Other(words)),
+                ) => *words = names.prose(words),
+                Entry::Sent(_) | Entry::Event(_) => {}
             }
         }
     }
-}
 
-fn widen(label: &str, width: usize) -> Vec<u8> {
-    label.bytes().flat_map(|byte| [byte, 0].into_iter().take(width)).collect()
-}
-
-/// `x` and the number, filled up to `length` with `x`; short labels keep what fits of it.
-fn pseudonym(number: usize, length: usize) -> String {
-    let digits = format!("{number}");
-    let tail: String = digits.chars().rev().take(length).collect();
-    let fill = length.saturating_sub(tail.len());
-    "x".repeat(fill) + &tail.chars().rev().collect::<String>()
-}
-
-/// Every name that the machines of a connection told.
-fn names(record: &Record) -> Vec<String> {
-    let outcome = record.outcome();
-    let chain = match outcome.tls.map(|tls| tls.value) {
-        Some(TlsAnswer::Established { chain, .. }) => chain,
-        Some(TlsAnswer::Flight(flight)) => flight.chain,
-        _ => Vec::new(),
-    };
-    let certificates = chain.iter().filter_map(|der| Certificate::read(der));
-    let mut names: Vec<String> =
-        certificates.flat_map(|c| [c.names, values(&c.subject), values(&c.issuer)].concat()).collect();
-    if let Some(CredsspAnswer::Challenge { challenge: c, .. }) = outcome.credssp.map(|credssp| credssp.value) {
-        let told = [c.target, c.netbios_computer, c.netbios_domain, c.dns_computer, c.dns_domain, c.dns_tree];
-        names.extend(told.into_iter().flatten());
+    /// Has the machine say again what it said in the original; anything else that was sent is masked.
+    fn say_again(&mut self, original: &Self) {
+        let (before, after) = (original.replay().1, self.replay().1);
+        let mut said = before.iter().zip(after);
+        for (_, entry) in &mut self.entries {
+            let Entry::Sent(bytes) = entry else { continue };
+            *bytes = match said.next() {
+                Some((before, after)) if before == bytes => after,
+                _ => layers::masked(bytes),
+            };
+        }
     }
-    names
-}
 
-/// The values of a distinguished name, without the names of its attributes.
-fn values(distinguished: &str) -> Vec<String> {
-    distinguished.split(',').filter_map(|part| part.split_once('=').map(|(_, value)| value.to_owned())).collect()
-}
-
-struct Addresses(Vec<IpAddr>);
-
-impl Addresses {
-    fn of(transcript: &Transcript) -> Self {
-        let mut all = Vec::new();
-        let named = match transcript.name.as_ref().map(|name| &name.answer) {
-            Some(NameAnswer::Addresses(list)) => list.iter().map(SocketAddr::ip).collect(),
-            _ => Vec::new(),
-        };
-        let tried = transcript.conversations.iter().map(|record| record.address.ip());
-        for address in named.into_iter().chain(tried) {
-            if !all.contains(&address) {
-                all.push(address);
+    /// As what the machine takes each entry, by its own word: what came too early or too late is read by nobody.
+    fn readings(&self) -> Vec<Reading> {
+        let mut machine = Conversation::new(self.plan.clone());
+        let own = self.plan.tls.is_some_and(|offer| offer.stack == TlsStack::Own);
+        let mut readings = Vec::with_capacity(self.entries.len());
+        for (now, entry) in &self.entries {
+            let outcome = machine.outcome();
+            readings.push(match outcome.tls {
+                _ if machine.ended() || outcome.tcp.is_none() => Reading::Unread,
+                Some(_) => Reading::Inside,
+                None if outcome.x224.is_none() && self.plan.request.is_some() => Reading::Raw,
+                None if own => Reading::Raw,
+                None => Reading::Unread,
+            });
+            if let Entry::Event(event) = entry {
+                machine.handle(*now, event.clone());
             }
         }
-        Self(all)
+        readings
     }
 
-    /// The address of documentation that stands for this one; loopback stays.
-    fn replace(&self, address: IpAddr) -> IpAddr {
-        let number = self.0.iter().position(|known| *known == address).unwrap_or(self.0.len());
-        let last = u8::try_from(number.saturating_add(1)).unwrap_or(u8::MAX);
-        match address {
-            _ if address.is_loopback() => address,
-            IpAddr::V4(_) => Ipv4Addr::new(192, 0, 2, last).into(),
-            IpAddr::V6(_) => Ipv6Addr::new(0x2001, 0xDB8, 0, 0, 0, 0, 0, last.into()).into(),
+    /// Rewrites what was received as one stream, because a name may be cut anywhere, and cuts it again in the same places.
+    fn rewrite(&mut self, readings: &[Reading], wanted: Reading, mut change: impl FnMut(&[u8]) -> Vec<u8>) {
+        let received = self.entries.iter_mut().zip(readings).filter(|(_, reading)| **reading == wanted);
+        let mut parts: Vec<&mut Vec<u8>> = received
+            .filter_map(|((_, entry), _)| match entry {
+                Entry::Event(Event::Bytes(bytes)) => Some(bytes),
+                _ => None,
+            })
+            .collect();
+        let stream: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
+        let mut changed = change(&stream).into_iter();
+        for byte in parts.iter_mut().flat_map(|part| part.iter_mut()) {
+            *byte = changed.next().unwrap_or(0);
         }
     }
+}
 
-    fn socket(&self, address: SocketAddr) -> SocketAddr {
-        SocketAddr::new(self.replace(address.ip()), address.port())
-    }
+/// As what a machine takes bytes that it is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// What precedes TLS, or the outside of it.
+    Raw,
+    /// What comes through the tunnel.
+    Inside,
+    /// Nothing.
+    Unread,
 }

@@ -14,7 +14,8 @@
 //!
 //! Times are seconds with six digits: since the beginning of the transcript for a connection, since the beginning of
 //! the connection for its lines. `>` and `<` are raw bytes before `tls-up` and plaintext after it; `tls>` and `tls<` are
-//! the raw bytes of the TLS stack.
+//! the raw bytes of the TLS stack. In a host and a tool, spaces, `#`, `%` and control characters are written as `%` and two
+//! hexadecimal digits for each byte of UTF-8, and `%` alone is an empty word; `-` is a certificate without bytes.
 
 use std::fmt::{self, Write};
 use std::net::SocketAddr;
@@ -61,8 +62,8 @@ impl fmt::Display for Transcript {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(out, "{FIRST_LINE}")?;
         writeln!(out, "at {}", self.at.format(&Rfc3339).map_err(|_| fmt::Error)?)?;
-        writeln!(out, "tool {}", self.tool)?;
-        writeln!(out, "target {} {}", self.host, self.port)?;
+        writeln!(out, "tool {}", Word(&self.tool))?;
+        writeln!(out, "target {} {}", Word(&self.host), self.port)?;
         if let Some(name) = &self.name {
             writeln!(out, "name {} {}", seconds(name.took), NameText(&name.answer))?;
         }
@@ -75,6 +76,39 @@ impl fmt::Display for Transcript {
         }
         Ok(())
     }
+}
+
+/// Text as one word of a line.
+struct Word<'a>(&'a str);
+
+impl fmt::Display for Word<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return out.write_char('%');
+        }
+        for c in self.0.chars() {
+            if c.is_whitespace() || c.is_control() || matches!(c, '#' | '%') {
+                c.encode_utf8(&mut [0; 4]).bytes().try_for_each(|byte| write!(out, "%{byte:02x}"))?;
+            } else {
+                out.write_char(c)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read_word(word: &str) -> Option<String> {
+    if word == "%" {
+        return Some(String::new());
+    }
+    let mut parts = word.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2)?;
+        bytes.extend(hex::decode(digits)?);
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    String::from_utf8(bytes).ok()
 }
 
 fn seconds(time: Duration) -> String {
@@ -144,7 +178,10 @@ fn write_entry(out: &mut fmt::Formatter<'_>, entry: &Entry) -> fmt::Result {
         },
         Entry::Event(Event::TlsUp { version, suite, chain }) => {
             write!(out, "tls-up {} {suite:04x}", version.number())?;
-            chain.iter().try_for_each(|certificate| write!(out, " {}", hex::encode(certificate)))?;
+            for certificate in chain {
+                out.write_char(' ')?;
+                if certificate.is_empty() { out.write_char('-')? } else { out.write_str(&hex::encode(certificate))? }
+            }
             out.write_char('\n')
         }
         Entry::Event(Event::TlsFailed(failure)) => match failure {
@@ -254,6 +291,15 @@ impl<'a> Line<'a> {
         self.0.next().map_or(Ok(Vec::new()), |word| hex::decode(word).ok_or(what))
     }
 
+    fn word(&mut self, what: &'static str) -> Result<String, &'static str> {
+        read_word(self.next(what)?).ok_or(what)
+    }
+
+    /// Nothing may follow what was read: a gap inside hexadecimal text would cut it short.
+    fn end(&mut self) -> Result<(), &'static str> {
+        self.0.next().map_or(Ok(()), |_| Err("end of the line"))
+    }
+
     fn text(&mut self, what: &'static str) -> Result<String, &'static str> {
         String::from_utf8(self.bytes(what)?).map_err(|_| what)
     }
@@ -261,7 +307,8 @@ impl<'a> Line<'a> {
 
 fn read_seconds(word: &str) -> Option<Duration> {
     let (whole, micros) = word.split_once('.')?;
-    let micros: u32 = (micros.len() == 6).then(|| micros.parse().ok())??;
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let micros: u32 = (micros.len() == 6 && digits(micros) && digits(whole)).then(|| micros.parse().ok())??;
     Duration::from_secs(whole.parse().ok()?).checked_add(Duration::from_micros(micros.into()))
 }
 
@@ -278,21 +325,21 @@ impl Reading {
         match words.0.next() {
             None => {}
             Some("at") => self.at = Some(OffsetDateTime::parse(words.next("at")?, &Rfc3339).map_err(|_| "at")?),
-            Some("tool") => self.tool = Some(words.next("tool")?.to_owned()),
+            Some("tool") => self.tool = Some(words.word("tool")?),
             Some("target") => {
-                self.host = Some(words.next("target")?.to_owned());
+                self.host = Some(words.word("target")?);
                 self.port = Some(words.parse("target port")?);
             }
             Some("name") => self.name = Some(read_name(&mut words)?),
             Some("connection") => {
                 let address = words.parse("address")?;
                 let start = words.seconds("start")?;
-                let plan = read_plan(words.0)?;
+                let plan = read_plan(&mut words)?;
                 self.conversations.push(Record { address, start, plan, entries: Vec::new() });
             }
             Some(_) => return Err("first word"),
         }
-        Ok(())
+        words.end()
     }
 
     fn entry(&mut self, at: Duration, words: &mut Line<'_>) -> Result<(), &'static str> {
@@ -309,6 +356,7 @@ impl Reading {
             "time" => Entry::Event(Event::Time),
             _ => return Err("entry"),
         };
+        words.end()?;
         let record = self.conversations.last_mut().ok_or("entry before any connection")?;
         record.entries.push((at, entry));
         Ok(())
@@ -331,7 +379,7 @@ fn read_name(words: &mut Line<'_>) -> Result<NameLookup, &'static str> {
     Ok(NameLookup { took, answer })
 }
 
-fn read_plan(words: std::str::SplitWhitespace<'_>) -> Result<ConversationPlan, &'static str> {
+fn read_plan(words: &mut Line<'_>) -> Result<ConversationPlan, &'static str> {
     let mut plan = ConversationPlan {
         request: None,
         hold: Duration::ZERO,
@@ -340,7 +388,7 @@ fn read_plan(words: std::str::SplitWhitespace<'_>) -> Result<ConversationPlan, &
         random: [0; 32],
         limits: Limits { tcp: Duration::ZERO, x224: Duration::ZERO, tls: Duration::ZERO, credssp: Duration::ZERO },
     };
-    for word in words {
+    for word in words.0.by_ref() {
         let (key, value) = word.split_once('=').ok_or("plan")?;
         match key {
             "request" => {
@@ -395,9 +443,14 @@ fn read_connect_failure(words: &mut Line<'_>) -> Result<ConnectFailure, &'static
 
 fn read_tls_up(words: &mut Line<'_>) -> Result<Event, &'static str> {
     let version = TlsVersion::parse(words.next("version")?).ok_or("version")?;
-    let suite = u16::from_str_radix(words.next("suite")?, 16).map_err(|_| "suite")?;
-    let chain: Option<Vec<_>> = words.0.by_ref().map(hex::decode).collect();
+    let suite = read_suite(words.next("suite")?).ok_or("suite")?;
+    let chain: Option<Vec<_>> =
+        words.0.by_ref().map(|word| if word == "-" { Some(Vec::new()) } else { hex::decode(word) }).collect();
     Ok(Event::TlsUp { version, suite, chain: chain.ok_or("certificate")? })
+}
+
+fn read_suite(word: &str) -> Option<u16> {
+    hex::decode(word).and_then(|bytes| bytes.try_into().ok()).map(u16::from_be_bytes)
 }
 
 fn read_tls_failure(words: &mut Line<'_>) -> Result<TlsFailure, &'static str> {

@@ -1,0 +1,294 @@
+//! What each fuzz target does with its bytes: decode, then check what must hold of everything that was decoded.
+//!
+//! `crates/wire/tests/crashes.rs` includes this file, so that every crash file and every seed is a plain test.
+
+use std::time::Duration;
+
+use wire::certificate::Certificate;
+use wire::credssp::{self, TsRequest};
+use wire::foreign::ForeignService;
+use wire::machine::{Action, ConnectFailure, Conversation, ConversationPlan, End, Event, Limits, TlsFailure};
+use wire::ntlm::{self, Challenge};
+use wire::tls::{Alert, ClientHello, Segments, TlsOffer, TlsStack, TlsVersion, flight};
+use wire::transcript::{Record, Transcript};
+use wire::x224::{self, ConnectionRequest, SecurityProtocols, ServerAnswer};
+
+/// A target's name and its function.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+pub const TARGETS: &[Target] = &[
+    ("x224_answer", x224_answer),
+    ("connection_request", connection_request),
+    ("tls_flight", tls_flight),
+    ("client_hello", client_hello),
+    ("ts_request", ts_request),
+    ("ntlm_challenge", ntlm_challenge),
+    ("certificate", certificate),
+    ("transcript", transcript),
+    ("conversation", conversation),
+];
+
+/// Framing, [`ServerAnswer`] and [`ForeignService`]: the first bytes from a server.
+pub fn x224_answer(bytes: &[u8]) {
+    if let x224::Framing::Complete(length) = x224::framing(bytes) {
+        assert!((7..=x224::ANSWER_LIMIT.min(bytes.len())).contains(&length));
+    }
+    if let Ok(answer) = ServerAnswer::decode(bytes) {
+        assert_eq!(ServerAnswer::decode(&answer.encode()), Ok(answer));
+    }
+    let _ = ForeignService::recognise(bytes).map(ForeignService::name);
+}
+
+/// [`ConnectionRequest`]: what a client says first.
+pub fn connection_request(bytes: &[u8]) {
+    let Ok(request) = ConnectionRequest::decode(bytes) else { return };
+    let again = ConnectionRequest::decode(&request.encode()).expect("what we write, we read");
+    assert_eq!(again.protocols, request.protocols);
+    if let Some(protocols) = request.protocols {
+        assert_eq!(SecurityProtocols::parse(&protocols.to_string()), Some(protocols));
+    }
+}
+
+/// [`flight::read`]: a server's answer to a ClientHello. More bytes never turn a verdict round.
+pub fn tls_flight(bytes: &[u8]) {
+    let whole = flight::read(bytes);
+    let half = flight::read(bytes.get(..bytes.len() / 2).unwrap_or_default());
+    assert!(half == flight::FlightProgress::Incomplete || half == whole, "{half:?} became {whole:?}");
+    if let flight::FlightProgress::Complete(flight) = whole {
+        assert!(flight.chain.len() <= flight::CHAIN_LIMIT);
+        flight.chain.iter().for_each(|der| certificate(der));
+    }
+}
+
+/// [`ClientHello`]: the body of the handshake message.
+pub fn client_hello(bytes: &[u8]) {
+    let Ok(hello) = ClientHello::decode(bytes) else { return };
+    let written = hello.encode(Segments::Whole).concat();
+    assert_eq!(hello.encode(Segments::FirstByteAlone).concat(), written);
+}
+
+/// [`TsRequest`] and its framing, and the CHALLENGE in it.
+pub fn ts_request(bytes: &[u8]) {
+    if let credssp::Framing::Complete(length) = credssp::framing(bytes) {
+        assert!(length <= bytes.len());
+    }
+    let Ok(request) = TsRequest::decode(bytes) else { return };
+    assert_eq!(TsRequest::decode(&request.encode()).as_ref(), Ok(&request));
+    request.tokens.iter().for_each(|token| ntlm_challenge(token));
+}
+
+/// [`Challenge`], raw or wrapped.
+pub fn ntlm_challenge(bytes: &[u8]) {
+    let _ = Challenge::decode(bytes);
+    let Ok(challenge) = Challenge::find(bytes) else { return };
+    let _ = challenge.timestamp.and_then(ntlm::filetime).and_then(ntlm::to_filetime);
+    let again = Challenge::decode(&challenge.encode([0; 8])).expect("what we write, we read");
+    assert_eq!((&again.netbios_computer, again.timestamp), (&challenge.netbios_computer, challenge.timestamp));
+}
+
+/// [`Certificate`].
+pub fn certificate(bytes: &[u8]) {
+    let Some(certificate) = Certificate::read(bytes) else { return };
+    assert!(certificate.names.len() <= 100 && certificate.sha256.len() == 64);
+}
+
+/// [`Transcript`]: parse, write, replay, redact.
+pub fn transcript(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let Ok(transcript) = text.parse::<Transcript>() else { return };
+    assert_eq!(transcript.to_string().parse().as_ref(), Ok(&transcript));
+    let redacted = transcript.redacted();
+    assert_eq!(redacted.to_string().parse().as_ref(), Ok(&redacted));
+    for (before, after) in transcript.conversations.iter().zip(&redacted.conversations) {
+        assert!(!before.replays_faithfully() || after.replays_faithfully(), "redaction broke a replay");
+        assert_eq!(stages(before), stages(after), "redaction changed how far a connection came");
+    }
+    let _ = redacted.redacted();
+}
+
+fn stages(record: &Record) -> [bool; 4] {
+    let outcome = record.outcome();
+    [outcome.tcp.is_some(), outcome.x224.is_some(), outcome.tls.is_some(), outcome.credssp.is_some()]
+}
+
+/// [`Conversation`] with events made of bytes: it ends when its deadline has passed, and holds a bounded number of bytes.
+pub fn conversation(bytes: &[u8]) {
+    let mut input = Input(bytes);
+    let plan = input.plan();
+    let mut machine = Conversation::new(plan);
+    let mut now = Duration::ZERO;
+    let mut sent = 0_usize;
+    while let Some(event) = input.event() {
+        now = now.saturating_add(Duration::from_millis(input.byte().into()));
+        let closing = machine.ended() || event == Event::Time;
+        let actions = machine.handle(now, event);
+        assert!(!closing || machine.ended(), "alive after its deadline");
+        sent = actions.iter().map(weight).fold(sent, usize::saturating_add);
+        assert!(sent <= 64 * 1024, "{sent} bytes sent");
+        assert_eq!(machine.ended(), machine.deadline().is_none());
+    }
+    assert!(format!("{machine:?}").len() <= 8 * 1024 * 1024, "a machine without bound");
+    machine.handle(machine.deadline().unwrap_or(now), Event::Time);
+    assert!(machine.ended(), "alive after its deadline");
+}
+
+fn weight(action: &Action) -> usize {
+    match action {
+        Action::Send(bytes) => bytes.len(),
+        Action::UpgradeTls(_) | Action::Close => 1,
+    }
+}
+
+/// Bytes as choices; zeros when they are used up.
+struct Input<'a>(&'a [u8]);
+
+impl Input<'_> {
+    fn byte(&mut self) -> u8 {
+        let Some((first, rest)) = self.0.split_first() else { return 0 };
+        self.0 = rest;
+        *first
+    }
+
+    fn bytes(&mut self) -> Vec<u8> {
+        let size = usize::from(u16::from_be_bytes([self.byte(), self.byte()])).min(self.0.len());
+        let (taken, rest) = self.0.split_at(size);
+        self.0 = rest;
+        taken.to_vec()
+    }
+
+    /// The first byte chooses the plan; 0 is that of a normal probe.
+    fn plan(&mut self) -> ConversationPlan {
+        let choice = self.byte();
+        let second = Duration::from_secs(1);
+        let has = |bit: u8| choice & (1 << bit) != 0;
+        let offers = [TlsOffer::MODERN, TlsOffer::PLAIN_12, TlsOffer::SPLIT_12, TlsOffer::OLD];
+        ConversationPlan {
+            request: (!has(0)).then_some(ConnectionRequest { cookie: None, protocols: Some(SecurityProtocols(0x0B)) }),
+            hold: if has(1) { second } else { Duration::ZERO },
+            tls: (!has(2)).then_some(offers[usize::from(choice >> 6)]),
+            credssp: (!has(3)).then_some(6),
+            random: [7; 32],
+            limits: Limits { tcp: second, x224: second, tls: second, credssp: second },
+        }
+    }
+
+    fn event(&mut self) -> Option<Event> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let end = |byte: u8| if byte & 1 == 0 { End::Fin } else { End::Rst };
+        Some(match self.byte() % 10 {
+            0 => Event::Connected,
+            1 => Event::ConnectFailed(ConnectFailure::Refused),
+            // many events of one size, to fill the buffers of a machine
+            2 => Event::Bytes(self.bytes().repeat(64)),
+            3 | 4 => Event::Bytes(self.bytes()),
+            5 => Event::TlsUp { version: TlsVersion::Tls13, suite: 0x1302, chain: vec![self.bytes()] },
+            6 => Event::TlsFailed(TlsFailure::Alert(Alert { level: 2, description: self.byte() })),
+            7 => Event::TlsFailed(TlsFailure::Closed(end(self.byte()))),
+            8 => Event::Closed(end(self.byte())),
+            _ => Event::Time,
+        })
+    }
+}
+
+/// The seeds that a transcript yields: a target and its bytes.
+pub fn seeds(text: &str) -> Vec<(&'static str, Vec<u8>)> {
+    let mut seeds = vec![("transcript", text.as_bytes().to_vec())];
+    if let Ok(transcript) = text.parse::<Transcript>() {
+        seeds.push(("transcript", transcript.redacted().to_string().into_bytes()));
+        transcript.conversations.iter().for_each(|record| record_seeds(record, &mut seeds));
+    }
+    seeds
+}
+
+fn record_seeds(record: &Record, seeds: &mut Vec<(&'static str, Vec<u8>)>) {
+    use wire::transcript::Entry;
+    let mut script = vec![script_plan(&record.plan)];
+    let mut received = Vec::new();
+    let mut up = false;
+    for (_, entry) in &record.entries {
+        match entry {
+            Entry::Sent(bytes) if ConnectionRequest::decode(bytes).is_ok() => {
+                seeds.push(("connection_request", bytes.clone()))
+            }
+            Entry::Sent(bytes) if bytes.first() == Some(&0x30) => seeds.push(("ts_request", bytes.clone())),
+            Entry::Event(event) => {
+                script_event(event, &mut script);
+                match event {
+                    Event::Bytes(bytes) => received.extend_from_slice(bytes),
+                    Event::TlsUp { chain, .. } => {
+                        up = true;
+                        server_seeds(&std::mem::take(&mut received), seeds);
+                        seeds.extend(chain.iter().map(|der| ("certificate", der.clone())));
+                    }
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+    }
+    if up {
+        credssp_seeds(&received, seeds)
+    } else {
+        server_seeds(&received, seeds)
+    }
+    if let Some(offer) = record.plan.tls.filter(|offer| offer.stack == TlsStack::Own) {
+        let hello = ClientHello::of(offer, record.plan.random).encode(Segments::Whole).concat();
+        seeds.push(("client_hello", hello.get(9..).unwrap_or_default().to_vec()));
+    }
+    seeds.push(("conversation", script));
+}
+
+fn server_seeds(received: &[u8], seeds: &mut Vec<(&'static str, Vec<u8>)>) {
+    let length = match x224::framing(received) {
+        x224::Framing::Complete(length) => length,
+        _ => received.len(),
+    };
+    let (answer, behind) = received.split_at(length);
+    seeds.push(("x224_answer", answer.to_vec()));
+    if let flight::FlightProgress::Complete(flight) = flight::read(behind) {
+        seeds.extend(flight.chain.into_iter().map(|der| ("certificate", der)));
+    }
+    if !behind.is_empty() {
+        seeds.push(("tls_flight", behind.to_vec()));
+    }
+}
+
+fn credssp_seeds(received: &[u8], seeds: &mut Vec<(&'static str, Vec<u8>)>) {
+    seeds.push(("ts_request", received.to_vec()));
+    if let Ok(request) = TsRequest::decode(received) {
+        seeds.extend(request.tokens.into_iter().map(|token| ("ntlm_challenge", token)));
+    }
+}
+
+/// The reverse of [`Input::plan`].
+fn script_plan(plan: &ConversationPlan) -> u8 {
+    let bit = |set: bool, bit: u8| u8::from(set) << bit;
+    let offer = match plan.tls {
+        Some(offer) if offer == TlsOffer::PLAIN_12 => 1,
+        Some(offer) if offer == TlsOffer::SPLIT_12 => 2,
+        Some(offer) if offer == TlsOffer::OLD => 3,
+        _ => 0,
+    };
+    bit(plan.request.is_none(), 0) | bit(!plan.hold.is_zero(), 1) | bit(plan.tls.is_none(), 2) | offer << 6
+}
+
+/// The reverse of [`Input::event`], with the byte for its time.
+fn script_event(event: &Event, script: &mut Vec<u8>) {
+    let sized = |kind: u8, bytes: &[u8]| [&[kind][..], &(bytes.len() as u16).to_be_bytes(), bytes].concat();
+    let end = |end: &End| u8::from(*end == End::Rst);
+    script.extend(match event {
+        Event::Connected => vec![0],
+        Event::ConnectFailed(_) => vec![1],
+        Event::Bytes(bytes) => sized(3, bytes),
+        Event::TlsUp { chain, .. } => sized(5, chain.first().map_or(&[], Vec::as_slice)),
+        Event::TlsFailed(TlsFailure::Alert(alert)) => vec![6, alert.description],
+        Event::TlsFailed(TlsFailure::Closed(how)) => vec![7, end(how)],
+        Event::TlsFailed(_) => vec![6, 80],
+        Event::Closed(how) => vec![8, end(how)],
+        Event::Time => vec![9],
+    });
+    script.push(1);
+}
