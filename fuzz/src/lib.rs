@@ -186,7 +186,7 @@ impl Input<'_> {
             3 | 4 => Event::Bytes(self.bytes()),
             5 => Event::TlsUp { version: TlsVersion::Tls13, suite: 0x1302, chain: vec![self.bytes()] },
             6 => Event::TlsFailed(TlsFailure::Alert(Alert { level: 2, description: self.byte() })),
-            7 => Event::TlsFailed(TlsFailure::Closed(end(self.byte()))),
+            7 => Event::TlsFailed(TlsFailure::Closed { end: end(self.byte()), bytes: 0 }),
             8 => Event::Closed(end(self.byte())),
             _ => Event::Time,
         })
@@ -285,7 +285,7 @@ fn script_event(event: &Event, script: &mut Vec<u8>) {
         Event::Bytes(bytes) => sized(3, bytes),
         Event::TlsUp { chain, .. } => sized(5, chain.first().map_or(&[], Vec::as_slice)),
         Event::TlsFailed(TlsFailure::Alert(alert)) => vec![6, alert.description],
-        Event::TlsFailed(TlsFailure::Closed(how)) => vec![7, end(how)],
+        Event::TlsFailed(TlsFailure::Closed { end: how, .. }) => vec![7, end(how)],
         Event::TlsFailed(_) => vec![6, 80],
         Event::Closed(how) => vec![8, end(how)],
         Event::Time => vec![9],

@@ -4,12 +4,16 @@
 //! in what happened with the time since the start of the connection, and does what it is told. Whatever the peer does,
 //! the machine ends: every state has a deadline, every buffer a bound.
 
+mod outcome;
+
 use std::time::Duration;
+
+pub use outcome::{CredsspAnswer, Outcome, TcpAnswer, Timed, TlsAnswer, X224Answer};
 
 use crate::credssp::{self, TsRequest};
 use crate::foreign::ForeignService;
 use crate::ntlm::{self, Challenge};
-use crate::tls::flight::{self, FlightProgress, ServerFlight};
+use crate::tls::flight::{self, FlightProgress};
 use crate::tls::{Alert, ClientHello, TlsOffer, TlsStack, TlsVersion};
 use crate::x224::{self, ConnectionRequest, Framing, ServerAnswer};
 
@@ -86,7 +90,12 @@ pub enum TlsFailure {
     /// The peer sent an alert.
     Alert(Alert),
     /// The peer ended the connection.
-    Closed(End),
+    Closed {
+        /// How.
+        end: End,
+        /// Raw bytes that had been received since the stack's first flight.
+        bytes: usize,
+    },
     /// The stack says that the peer broke the protocol.
     Peer(String),
     /// The stack could not go on for a reason of its own.
@@ -128,133 +137,6 @@ pub enum Action {
     UpgradeTls(TlsOffer),
     /// Close the connection; the machine has ended.
     Close,
-}
-
-/// An answer and when it came.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Timed<T> {
-    /// The answer.
-    pub value: T,
-    /// How long it took from the beginning of its stage.
-    pub took: Duration,
-    /// When it came, since the start of the connection.
-    pub at: Duration,
-}
-
-/// The answer of the TCP stage.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TcpAnswer {
-    /// Established.
-    Accepted,
-    /// Not established.
-    Failed(ConnectFailure),
-    /// Every SYN vanished within the stage's time.
-    Silent,
-}
-
-/// The answer to a Connection Request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum X224Answer {
-    /// A well-formed answer.
-    Server(ServerAnswer),
-    /// Another service, named.
-    Foreign {
-        /// Its name.
-        service: ForeignService,
-        /// The first bytes that it sent.
-        bytes: Vec<u8>,
-    },
-    /// Bytes that are no TPKT and no service that we know.
-    NotTpkt(Vec<u8>),
-    /// A TPKT whose contents cannot be.
-    Malformed {
-        /// The first bytes of it.
-        bytes: Vec<u8>,
-        /// What is wrong with it.
-        error: String,
-    },
-    /// The connection ended without an answer.
-    Closed(End),
-    /// The connection ended while we held the request back.
-    ClosedBeforeRequest(End),
-    /// The connection was still open when the held request went out; nothing else was asked.
-    HeldOpen,
-    /// Nothing, or not enough for a whole answer, within the stage's time.
-    Silent,
-}
-
-/// The answer to a ClientHello.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TlsAnswer {
-    /// The handshake was finished.
-    Established {
-        /// The version agreed on.
-        version: TlsVersion,
-        /// The suite agreed on.
-        suite: u16,
-        /// The peer's certificates as DER, leaf first.
-        chain: Vec<Vec<u8>>,
-    },
-    /// The server accepted; the handshake was not finished.
-    Flight(ServerFlight),
-    /// The server refused with an alert.
-    Alert(Alert),
-    /// The connection ended.
-    Closed {
-        /// How.
-        end: End,
-        /// Bytes that had been received since the ClientHello.
-        bytes: usize,
-    },
-    /// No whole answer within the stage's time.
-    Silent {
-        /// Bytes that had been received since the ClientHello.
-        bytes: usize,
-    },
-    /// Bytes that are no TLS record.
-    NotTls(Vec<u8>),
-    /// The peer broke the protocol, in the words of the reader.
-    Malformed(String),
-    /// We failed, not the peer.
-    OwnFailure(String),
-}
-
-/// The answer to our first `TSRequest`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CredsspAnswer {
-    /// The server introduced itself.
-    Challenge {
-        /// Its `TSRequest` version.
-        version: u32,
-        /// What the NTLM CHALLENGE tells.
-        challenge: Challenge,
-    },
-    /// A `TSRequest` without NTLM CHALLENGE: refused with an NTSTATUS, or with another mechanism.
-    Refused {
-        /// Its `TSRequest` version.
-        version: u32,
-        /// `errorCode`, if it gave one.
-        status: Option<u32>,
-    },
-    /// Bytes that are no `TSRequest`.
-    Malformed(String),
-    /// The connection ended.
-    Closed(End),
-    /// No whole answer within the stage's time.
-    Silent,
-}
-
-/// What a connection found out, stage by stage. A stage that was not reached is `None`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outcome {
-    /// TCP.
-    pub tcp: Option<Timed<TcpAnswer>>,
-    /// X.224 and the security negotiation.
-    pub x224: Option<Timed<X224Answer>>,
-    /// TLS.
-    pub tls: Option<Timed<TlsAnswer>>,
-    /// CredSSP.
-    pub credssp: Option<Timed<CredsspAnswer>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -464,7 +346,8 @@ impl Conversation {
         let answer = match event {
             Event::TlsUp { version, suite, chain } => TlsAnswer::Established { version, suite, chain },
             Event::TlsFailed(TlsFailure::Alert(alert)) => TlsAnswer::Alert(alert),
-            Event::TlsFailed(TlsFailure::Closed(end)) | Event::Closed(end) => TlsAnswer::Closed { end, bytes: 0 },
+            Event::TlsFailed(TlsFailure::Closed { end, bytes }) => TlsAnswer::Closed { end, bytes },
+            Event::Closed(end) => TlsAnswer::Closed { end, bytes: 0 },
             Event::TlsFailed(TlsFailure::Peer(words)) => TlsAnswer::Malformed(words),
             Event::TlsFailed(TlsFailure::Own(words)) => TlsAnswer::OwnFailure(words),
             Event::Time => TlsAnswer::Silent { bytes: 0 },
@@ -497,7 +380,7 @@ impl Conversation {
                     credssp::Framing::Complete(length) => challenge(self.received.get(..length).unwrap_or_default()),
                 }
             }
-            Event::Closed(end) | Event::TlsFailed(TlsFailure::Closed(end)) => CredsspAnswer::Closed(end),
+            Event::Closed(end) | Event::TlsFailed(TlsFailure::Closed { end, .. }) => CredsspAnswer::Closed(end),
             Event::TlsFailed(TlsFailure::Alert(_)) => CredsspAnswer::Closed(End::Fin),
             Event::TlsFailed(TlsFailure::Peer(words) | TlsFailure::Own(words)) => CredsspAnswer::Malformed(words),
             Event::Time => CredsspAnswer::Silent,

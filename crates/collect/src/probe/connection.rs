@@ -23,7 +23,7 @@ const TUNNEL_LIMIT: usize = 512 * 1024;
 
 /// True if the peer reset the connection in this entry.
 pub fn is_reset(entry: &Entry) -> bool {
-    matches!(entry, Entry::Event(Event::Closed(End::Rst) | Event::TlsFailed(TlsFailure::Closed(End::Rst))))
+    matches!(entry, Entry::Event(Event::Closed(End::Rst) | Event::TlsFailed(TlsFailure::Closed { end: End::Rst, .. })))
 }
 
 /// Opens a connection, does what the machine says until it ends or `left` is over, and returns all that happened.
@@ -71,7 +71,7 @@ struct Driver {
     tunnel: Option<Box<dyn Tunnel>>,
     /// Raw bytes of the TLS stack that the transcript has.
     kept: usize,
-    /// Raw bytes of the TLS stack in all.
+    /// Raw bytes that the TLS stack was given.
     raw: usize,
 }
 
@@ -90,6 +90,14 @@ impl Driver {
         let now = self.now();
         self.entries.push((now, Entry::Event(event.clone())));
         self.machine.handle(now, event)
+    }
+
+    /// The peer ended the connection; inside a handshake of a TLS stack the bytes that it sent in it matter.
+    fn closed(&self, end: End) -> Event {
+        match &self.tunnel {
+            Some(tunnel) if tunnel.up().is_none() => Event::TlsFailed(TlsFailure::Closed { end, bytes: self.raw }),
+            _ => Event::Closed(end),
+        }
     }
 
     fn reset_at_once(&mut self) {
@@ -113,10 +121,10 @@ impl Driver {
             }
             let event = match timeout_at(self.deadline(), stream.read(&mut buffer)).await {
                 Err(_) => Some(Event::Time),
-                Ok(Ok(0)) => Some(Event::Closed(End::Fin)),
+                Ok(Ok(0)) => Some(self.closed(End::Fin)),
                 Ok(Ok(count)) if self.tunnel.is_some() => self.through_tunnel(&mut stream, &buffer[..count]).await,
                 Ok(Ok(count)) => Some(Event::Bytes(buffer[..count].to_vec())),
-                Ok(Err(_)) => Some(Event::Closed(End::Rst)),
+                Ok(Err(_)) => Some(self.closed(End::Rst)),
             };
             actions = event.map_or_else(Vec::new, |event| self.tell(event));
         }
@@ -157,7 +165,7 @@ impl Driver {
     async fn write(&mut self, stream: &mut TcpStream, raw: &[u8]) -> Option<Event> {
         match timeout_at(self.deadline(), stream.write_all(raw)).await {
             Ok(Ok(())) => None,
-            Ok(Err(_)) => Some(Event::Closed(End::Rst)),
+            Ok(Err(_)) => Some(self.closed(End::Rst)),
             Err(_) => Some(Event::Time),
         }
     }
@@ -181,7 +189,6 @@ impl Driver {
     }
 
     fn keep(&mut self, raw: &[u8], entry: fn(Vec<u8>) -> Entry) {
-        self.raw += raw.len();
         let room = TUNNEL_KEPT.saturating_sub(self.kept).min(raw.len());
         if room > 0 {
             self.kept += room;
@@ -191,6 +198,7 @@ impl Driver {
 
     /// Hands raw bytes to the TLS stack and says what came of it.
     async fn through_tunnel(&mut self, stream: &mut TcpStream, raw: &[u8]) -> Option<Event> {
+        self.raw += raw.len();
         self.keep(raw, Entry::TunnelReceived);
         let tunnel = self.tunnel.as_mut()?;
         let was_up = tunnel.up().is_some();

@@ -175,7 +175,9 @@ fn tls(case: Case<'_>) -> Option<Rung> {
     // a hello that passes only when it is cut does not show that a client's would
     let whole = |offer: TlsOffer| offer.segments == Segments::Whole;
     let accepted = case.tls().find(|seen| whole(seen.value.0) && matches!(seen.value.1, Handshake::Accepted { .. }));
-    let best = finished.or(accepted).unwrap_or(first);
+    // what one of our stacks calls a broken protocol, a client may refuse as well, whatever a more tolerant one says
+    let broken = case.tls().find(|seen| matches!(seen.value.1, Handshake::Malformed(_) | Handshake::NotTls(_)));
+    let best = broken.or(finished).or(accepted).unwrap_or(first);
     let (outcome, text) = match best.value.1 {
         Handshake::Accepted { version, suite, finished } => {
             let version = version.map_or("older than TLS 1.0".to_owned(), |version| version.to_string());

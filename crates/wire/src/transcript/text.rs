@@ -188,7 +188,7 @@ fn write_entry(out: &mut fmt::Formatter<'_>, entry: &Entry) -> fmt::Result {
             TlsFailure::Alert(alert) => {
                 writeln!(out, "tls-failed alert {} {} # {alert}", alert.level, alert.description)
             }
-            TlsFailure::Closed(end) => writeln!(out, "tls-failed closed {}", end_name(*end)),
+            TlsFailure::Closed { end, bytes } => writeln!(out, "tls-failed closed {} {bytes}", end_name(*end)),
             TlsFailure::Peer(words) => {
                 writeln!(out, "tls-failed peer {}{}", hex::encode(words.as_bytes()), Words(words))
             }
@@ -456,7 +456,7 @@ fn read_suite(word: &str) -> Option<u16> {
 fn read_tls_failure(words: &mut Line<'_>) -> Result<TlsFailure, &'static str> {
     Ok(match words.next("tls-failed")? {
         "alert" => TlsFailure::Alert(Alert { level: words.parse("level")?, description: words.parse("description")? }),
-        "closed" => TlsFailure::Closed(read_end(words)?),
+        "closed" => TlsFailure::Closed { end: read_end(words)?, bytes: words.parse("bytes")? },
         "peer" => TlsFailure::Peer(words.text("tls-failed")?),
         "own" => TlsFailure::Own(words.text("tls-failed")?),
         _ => return Err("tls-failed"),

@@ -1,0 +1,241 @@
+//! The fixtures, built by hand.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use time::macros::datetime;
+use wire::certificate::Certificate;
+use wire::credssp::TsRequest;
+use wire::foreign::ForeignService;
+use wire::machine::{
+    Action, ConnectFailure, Conversation, ConversationPlan, CredsspAnswer, End, Event, Limits, Outcome, TlsAnswer,
+    TlsFailure, X224Answer,
+};
+use wire::ntlm::{Challenge, WindowsVersion, to_filetime};
+use wire::tls::{Alert, TlsOffer, TlsVersion};
+use wire::transcript::{Entry, NameAnswer, NameLookup, Record, Transcript};
+use wire::x224::{ConnectionRequest, SecurityProtocols, ServerAnswer};
+
+pub(crate) const AT: OffsetDateTime = datetime!(2026-11-21 09:00:00 UTC);
+pub(crate) const HOST: &str = "SERVER01.corp.example";
+/// Made once with `openssl req -x509 -newkey rsa:2048 -days 180 -subj /CN=SERVER01.corp.example`, with `SERVER01` and
+/// 10.20.30.40 among its alternative names.
+pub(crate) const CERTIFICATE: &[u8] = include_bytes!("../certificates/server01.der");
+
+pub(crate) fn plan() -> ConversationPlan {
+    let second = Duration::from_secs(1);
+    ConversationPlan {
+        request: Some(ConnectionRequest { cookie: None, protocols: Some(SecurityProtocols(0x0B)) }),
+        hold: Duration::ZERO,
+        tls: Some(TlsOffer::MODERN),
+        credssp: Some(6),
+        random: std::array::from_fn(|at| u8::try_from(at).unwrap()),
+        limits: Limits { tcp: 2 * second, x224: 3 * second, tls: 3 * second, credssp: 2 * second },
+    }
+}
+
+/// Runs the machine over `events`, half a millisecond apart, and keeps what it sends.
+pub(crate) fn record(plan: ConversationPlan, events: Vec<Entry>) -> Record {
+    let mut machine = Conversation::new(plan.clone());
+    let mut entries = Vec::new();
+    for (tick, entry) in (1..).zip(events) {
+        let now = Duration::from_micros(500 * tick);
+        let actions = match &entry {
+            Entry::Event(event) => machine.handle(now, event.clone()),
+            _ => Vec::new(),
+        };
+        entries.push((now, entry));
+        for action in actions {
+            if let Action::Send(bytes) = action {
+                entries.push((now, Entry::Sent(bytes)));
+            }
+        }
+    }
+    Record { address: "10.20.30.40:3389".parse().unwrap(), start: Duration::from_micros(1300), plan, entries }
+}
+
+pub(crate) fn transcript(record: Record) -> Transcript {
+    let answer = NameAnswer::Addresses(vec![record.address]);
+    Transcript {
+        at: AT,
+        tool: "rdpdoctor/0.1.0".to_owned(),
+        host: HOST.to_owned(),
+        port: 3389,
+        name: Some(NameLookup { took: Duration::from_micros(1200), answer }),
+        conversations: vec![record],
+    }
+}
+
+pub(crate) fn bytes(bytes: impl Into<Vec<u8>>) -> Entry {
+    Entry::Event(Event::Bytes(bytes.into()))
+}
+
+pub(crate) fn selected(protocol: SecurityProtocols) -> Entry {
+    bytes(ServerAnswer::Selected { protocol, flags: 0x1F }.encode())
+}
+
+pub(crate) fn connected() -> Entry {
+    Entry::Event(Event::Connected)
+}
+
+pub(crate) fn challenge() -> Challenge {
+    Challenge {
+        target: Some("CONTOSO".to_owned()),
+        netbios_computer: Some("SERVER01".to_owned()),
+        netbios_domain: Some("CONTOSO".to_owned()),
+        dns_computer: Some("server01.corp.example".to_owned()),
+        dns_domain: Some("corp.example".to_owned()),
+        dns_tree: Some("contoso.example".to_owned()),
+        timestamp: to_filetime(AT),
+        version: Some(WindowsVersion { major: 10, minor: 0, build: 20348 }),
+    }
+}
+
+pub(crate) fn nla(challenge: &Challenge, certificate: &[u8]) -> Transcript {
+    let answer = TsRequest { version: 6, tokens: vec![challenge.encode([0xC4; 8])], error: None }.encode();
+    let (first, second) = answer.split_at(answer.len() / 2);
+    let hello = [&[22, 3, 1, 0, 30, 1, 0, 0, 26][..], b"xserver_name SERVER01.corp"].concat();
+    let up = Event::TlsUp { version: TlsVersion::Tls13, suite: 0x1302, chain: vec![certificate.to_vec()] };
+    transcript(record(
+        ConversationPlan {
+            request: Some(ConnectionRequest { cookie: Some("CONTOSO".to_owned()), ..plan().request.unwrap() }),
+            ..plan()
+        },
+        vec![
+            connected(),
+            selected(SecurityProtocols::HYBRID_EX),
+            Entry::TunnelSent(hello),
+            Entry::TunnelReceived([&[22, 3, 3, 0, 8][..], b"SERVER01"].concat()),
+            Entry::Event(up),
+            bytes(first),
+            bytes(second),
+        ],
+    ))
+}
+
+pub(crate) fn handshake(kind: u8, body: &[u8]) -> Vec<u8> {
+    [&[kind], &u32::try_from(body.len()).unwrap().to_be_bytes()[1..], body].concat()
+}
+
+/// A flight of TLS 1.2 whose records cut the messages anywhere.
+pub(crate) fn flight() -> Vec<u8> {
+    let hello = [&[3, 3], &[9; 32][..], &[0], &[0xC0, 0x30], &[0]].concat();
+    let one = [&u32::try_from(CERTIFICATE.len()).unwrap().to_be_bytes()[1..], CERTIFICATE].concat();
+    let list = [&u32::try_from(one.len()).unwrap().to_be_bytes()[1..], &one].concat();
+    let request = handshake(13, b"\x01\x40\x00\x08CN=CONTOSO CA");
+    let messages = [handshake(2, &hello), handshake(11, &list), request, handshake(14, &[])].concat();
+    let record = |part: &[u8]| [&[22, 3, 3][..], &u16::try_from(part.len()).unwrap().to_be_bytes(), part].concat();
+    messages.chunks(333).flat_map(record).collect()
+}
+
+pub(crate) fn own(events: Vec<Entry>) -> Transcript {
+    let plan = ConversationPlan { tls: Some(TlsOffer::SPLIT_12), ..plan() };
+    transcript(record(plan, [vec![connected(), selected(SecurityProtocols::SSL)], events].concat()))
+}
+
+pub(crate) fn fixtures() -> Vec<(&'static str, Transcript)> {
+    let flight = flight();
+    let (first, second) = flight.split_at(500);
+    let closed = |end| Entry::Event(Event::Closed(end));
+    let answered = |greeting: &[u8]| transcript(record(plan(), vec![connected(), bytes(greeting), closed(End::Fin)]));
+    vec![
+        ("nla-host", nla(&challenge(), CERTIFICATE)),
+        ("ssh-banner", answered(b"SSH-2.0-OpenSSH_9.2p1 SERVER01\r\n")),
+        ("smtp-banner", answered(b"220 server01.corp.example ESMTP Postfix at 10.20.30.40\r\n")),
+        ("nla-required", answered(&[3, 0, 0, 0x13, 0x0E, 0xD0, 0, 0, 0, 0, 0, 3, 0, 8, 0, 5, 0, 0, 0])),
+        ("reset-after-hello", own(vec![closed(End::Rst)])),
+        ("own-flight", own(vec![bytes(first), bytes(second)])),
+        ("own-flight-cut", own(vec![bytes(first), Entry::Event(Event::Time)])),
+        ("protocol-version", own(vec![bytes([21, 3, 1, 0, 2, 2, 70])])),
+        ("every-form", every_form()),
+        (
+            "name-not-found",
+            Transcript {
+                name: Some(NameLookup { took: Duration::from_millis(7), answer: NameAnswer::NotFound { code: -2 } }),
+                conversations: Vec::new(),
+                ..own(Vec::new())
+            },
+        ),
+    ]
+}
+
+/// The forms of a line that no other fixture has.
+pub(crate) fn every_form() -> Transcript {
+    let words = || "no route to \"server01.corp.example\" at 10.20.30.40, says CONTOSO\\admin".to_owned();
+    let failed = |failure| vec![Entry::Event(Event::ConnectFailed(failure))];
+    let alert = TlsFailure::Alert(Alert { level: 2, description: 70 });
+    let tunnel = |failure| vec![connected(), selected(SecurityProtocols::SSL), Entry::Event(Event::TlsFailed(failure))];
+    let answered = |bytes: Vec<u8>| vec![connected(), Entry::Event(Event::Bytes(bytes))];
+    let mut conversations: Vec<Record> = [
+        failed(ConnectFailure::Refused),
+        failed(ConnectFailure::TimedOut),
+        failed(ConnectFailure::NetworkUnreachable),
+        failed(ConnectFailure::HostUnreachable),
+        failed(ConnectFailure::Other(words())),
+        tunnel(alert),
+        tunnel(TlsFailure::Closed { end: End::Rst, bytes: 7 }),
+        tunnel(TlsFailure::Peer(words())),
+        tunnel(TlsFailure::Own(words())),
+        answered(ServerAnswer::NoNegotiation.encode()),
+        answered(ServerAnswer::DisconnectProviderUltimatum.encode()),
+        answered(b"RFB 003.008\n".to_vec()),
+        answered(b"HTTP/1.1 400 Bad Request\r\nServer: server01\r\n".to_vec()),
+        answered(b"\xFF\xFD\x18SERVER01 login: ".to_vec()),
+        answered(vec![0x15, 3, 1, 0, 2, 2, 70]),
+    ]
+    .into_iter()
+    .map(|events| record(plan(), events))
+    .collect();
+    let held = ConversationPlan { hold: Duration::from_millis(250), ..plan() };
+    conversations.push(record(held, vec![connected(), Entry::Event(Event::Time)]));
+    let bare = ConversationPlan { request: Some(ConnectionRequest { cookie: None, protocols: None }), ..plan() };
+    conversations.push(record(bare, vec![connected()]));
+    let direct = ConversationPlan { request: None, tls: Some(TlsOffer::OLD), ..plan() };
+    let mut direct = record(direct, [connected()].into_iter().chain([bytes(flight())]).collect());
+    direct.address = "[2001:db8:1::7]:3389".parse().unwrap();
+    conversations.push(direct);
+    let answer = NameAnswer::TryAgain { code: -3 };
+    let name = Some(NameLookup { took: Duration::from_secs(5), answer });
+    Transcript { name, conversations, ..transcript(record(plan(), Vec::new())) }
+}
+
+pub(crate) fn path(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/transcripts/{name}.txt"))
+}
+
+#[test]
+fn fixtures_are_what_the_code_builds_and_replay() {
+    for (name, transcript) in fixtures() {
+        if std::env::var_os("WRITE_FIXTURES").is_some() {
+            std::fs::write(path(name), transcript.to_string()).unwrap();
+        }
+        let text = std::fs::read_to_string(path(name)).unwrap();
+        assert_eq!(text.parse(), Ok(transcript.clone()), "{name}");
+        assert_eq!(text, transcript.to_string(), "{name}");
+        assert!(transcript.conversations.iter().all(Record::replays_faithfully), "{name}");
+    }
+}
+
+pub(crate) fn outcome(name: &str) -> Outcome {
+    let (_, transcript) = fixtures().into_iter().find(|(known, _)| *known == name).unwrap();
+    transcript.conversations[0].outcome()
+}
+
+#[test]
+fn fixtures_have_their_outcomes() {
+    let host = outcome("nla-host");
+    let Some(TlsAnswer::Established { version: TlsVersion::Tls13, chain, .. }) = host.tls.map(|t| t.value) else {
+        panic!("established")
+    };
+    assert_eq!(Certificate::read(&chain[0]).unwrap().common_name.as_deref(), Some(HOST));
+    assert_eq!(host.credssp.unwrap().value, CredsspAnswer::Challenge { version: 6, challenge: challenge() });
+    let Some(X224Answer::Foreign { service, .. }) = outcome("ssh-banner").x224.map(|x| x.value) else {
+        panic!("foreign")
+    };
+    assert_eq!(service, ForeignService::Ssh);
+    let reset = outcome("reset-after-hello").tls.unwrap();
+    assert_eq!(reset.value, TlsAnswer::Closed { end: End::Rst, bytes: 0 });
+    let Some(TlsAnswer::Flight(flight)) = outcome("own-flight").tls.map(|t| t.value) else { panic!("flight") };
+    assert_eq!(flight.chain, [CERTIFICATE]);
+}

@@ -1,0 +1,196 @@
+//! Text and back.
+
+use crate::fixtures::{bytes, connected, fixtures, plan, record, transcript};
+use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::time::Duration;
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use time::OffsetDateTime;
+use wire::machine::{ConnectFailure, ConversationPlan, End, Event, Limits, TlsFailure};
+use wire::tls::{Alert, Segments, TlsOffer, TlsStack, TlsVersion};
+use wire::transcript::{Entry, NameAnswer, NameLookup, ParseError, Record, Transcript};
+use wire::x224::{ConnectionRequest, SecurityProtocols, ServerAnswer};
+
+pub(crate) fn micros() -> impl Strategy<Value = Duration> {
+    prop_oneof![any::<u64>().prop_map(Duration::from_micros), (0..=u64::MAX).prop_map(Duration::from_secs)]
+}
+
+pub(crate) fn words() -> impl Strategy<Value = String> {
+    prop_oneof![any::<String>(), "[a-z0-9.-]{0,20}", "\\PC{0,9}#%\n\\PC{0,9}"]
+}
+
+pub(crate) fn address() -> impl Strategy<Value = SocketAddr> {
+    // flow information is not kept: no resolver fills it in
+    let v6 = any::<SocketAddrV6>().prop_map(|a| SocketAddrV6::new(*a.ip(), a.port(), 0, a.scope_id()).into());
+    prop_oneof![any::<SocketAddrV4>().prop_map(SocketAddr::V4), v6]
+}
+
+pub(crate) fn some_bytes() -> impl Strategy<Value = Vec<u8>> {
+    let answers = prop_oneof![
+        (any::<u32>(), any::<u8>())
+            .prop_map(|(p, flags)| ServerAnswer::Selected { protocol: SecurityProtocols(p), flags }),
+        Just(ServerAnswer::NoNegotiation),
+        Just(ServerAnswer::DisconnectProviderUltimatum),
+    ];
+    prop_oneof![vec(any::<u8>(), 0..60), answers.prop_map(|answer| answer.encode())]
+}
+
+pub(crate) fn end() -> impl Strategy<Value = End> {
+    prop_oneof![Just(End::Fin), Just(End::Rst)]
+}
+
+pub(crate) fn version() -> impl Strategy<Value = TlsVersion> {
+    proptest::sample::select(&TlsVersion::ALL[..])
+}
+
+pub(crate) fn connect_failure() -> impl Strategy<Value = ConnectFailure> {
+    prop_oneof![
+        Just(ConnectFailure::Refused),
+        Just(ConnectFailure::TimedOut),
+        Just(ConnectFailure::NetworkUnreachable),
+        Just(ConnectFailure::HostUnreachable),
+        words().prop_map(ConnectFailure::Other),
+    ]
+}
+
+pub(crate) fn tls_failure() -> impl Strategy<Value = TlsFailure> {
+    prop_oneof![
+        (any::<u8>(), any::<u8>()).prop_map(|(level, description)| TlsFailure::Alert(Alert { level, description })),
+        (end(), 0_usize..100_000).prop_map(|(end, bytes)| TlsFailure::Closed { end, bytes }),
+        words().prop_map(TlsFailure::Peer),
+        words().prop_map(TlsFailure::Own),
+    ]
+}
+
+pub(crate) fn entry() -> impl Strategy<Value = Entry> {
+    prop_oneof![
+        Just(Entry::Event(Event::Connected)),
+        Just(Entry::Event(Event::Time)),
+        some_bytes().prop_map(Entry::Sent),
+        some_bytes().prop_map(Entry::TunnelSent),
+        some_bytes().prop_map(Entry::TunnelReceived),
+        some_bytes().prop_map(bytes),
+        end().prop_map(|end| Entry::Event(Event::Closed(end))),
+        connect_failure().prop_map(|failure| Entry::Event(Event::ConnectFailed(failure))),
+        tls_failure().prop_map(|failure| Entry::Event(Event::TlsFailed(failure))),
+        (version(), any::<u16>(), vec(some_bytes(), 0..3))
+            .prop_map(|(version, suite, chain)| Entry::Event(Event::TlsUp { version, suite, chain })),
+    ]
+}
+
+pub(crate) fn any_plan() -> impl Strategy<Value = ConversationPlan> {
+    let request = (option::of(words()), option::of(any::<u32>().prop_map(SecurityProtocols)))
+        .prop_map(|(cookie, protocols)| ConnectionRequest { cookie, protocols });
+    let segments = prop_oneof![Just(Segments::Whole), Just(Segments::FirstByteAlone)];
+    let offer = (proptest::sample::select(&TlsStack::ALL[..]), version(), version(), segments)
+        .prop_map(|(stack, min, max, segments)| TlsOffer { stack, min, max, segments });
+    let limits = (micros(), micros(), micros(), micros()).prop_map(|(tcp, x224, tls, credssp)| Limits {
+        tcp,
+        x224,
+        tls,
+        credssp,
+    });
+    (option::of(request), micros(), option::of(offer), option::of(any::<u32>()), any::<[u8; 32]>(), limits).prop_map(
+        |(request, hold, tls, credssp, random, limits)| ConversationPlan {
+            request,
+            hold,
+            tls,
+            credssp,
+            random,
+            limits,
+        },
+    )
+}
+
+pub(crate) fn any_record() -> impl Strategy<Value = Record> {
+    (address(), micros(), any_plan(), vec((micros(), entry()), 0..12))
+        .prop_map(|(address, start, plan, entries)| Record { address, start, plan, entries })
+}
+
+pub(crate) fn any_name() -> impl Strategy<Value = NameLookup> {
+    let answer = prop_oneof![
+        vec(address(), 0..4).prop_map(NameAnswer::Addresses),
+        any::<i32>().prop_map(|code| NameAnswer::NotFound { code }),
+        any::<i32>().prop_map(|code| NameAnswer::TryAgain { code }),
+        any::<i32>().prop_map(|code| NameAnswer::Failed { code }),
+        Just(NameAnswer::Silent),
+    ];
+    (micros(), answer).prop_map(|(took, answer)| NameLookup { took, answer })
+}
+
+pub(crate) fn any_transcript() -> impl Strategy<Value = Transcript> {
+    // the years that RFC 3339 can write
+    let at = (-62_167_219_200_i64..253_402_300_799, 0_u32..1_000_000_000)
+        .prop_map(|(s, n)| OffsetDateTime::from_unix_timestamp(s).unwrap().replace_nanosecond(n).unwrap());
+    (at, words(), words(), any::<u16>(), option::of(any_name()), vec(any_record(), 0..3)).prop_map(
+        |(at, tool, host, port, name, conversations)| Transcript { at, tool, host, port, name, conversations },
+    )
+}
+
+proptest! {
+    #[test]
+    fn transcripts_survive_their_text(transcript in any_transcript()) {
+        prop_assert_eq!(transcript.to_string().parse(), Ok(transcript));
+    }
+
+    #[test]
+    fn times_are_cut_to_microseconds(nanoseconds: u64) {
+        let time = Duration::from_nanos(nanoseconds);
+        let record = |at| Record { entries: vec![(at, connected())], ..record(plan(), Vec::new()) };
+        let read: Transcript = transcript(record(time)).to_string().parse().unwrap();
+        prop_assert_eq!(&read.conversations[0].entries[0].0, &Duration::from_micros(nanoseconds / 1000));
+    }
+
+    #[test]
+    fn parsing_never_panics(text: String) {
+        let _ = text.parse::<Transcript>();
+        let _ = format!("rdpdoctor transcript 1\n{text}").parse::<Transcript>();
+    }
+
+    #[test]
+    fn damaged_text_is_refused_by_line_or_read(which in 0..10_usize, at: prop::sample::Index, with in "\\PC|\n| |") {
+        let text = fixtures()[which].1.to_string();
+        let at = at.index(text.len());
+        let damaged = format!("{}{with}{}", &text[..at], &text[at + 1..]);
+        match damaged.parse::<Transcript>() {
+            Ok(read) => {
+                prop_assert_eq!(read.to_string().parse(), Ok(read.clone()));
+                let _ = read.redacted();
+            }
+            Err(ParseError::Line { line, .. }) => {
+                let before = text[..at].matches('\n').count() + 1;
+                prop_assert!((before..=before + 1).contains(&line), "line {} for a fault in {}", line, before);
+            }
+            Err(ParseError::NotATranscript) => prop_assert!(at < 23),
+            Err(ParseError::Missing(_)) => {}
+            Err(ParseError::TooLarge) => prop_assert!(false),
+        }
+    }
+
+    #[test]
+    fn redaction_keeps_faithful_records_faithful(transcript in any_transcript()) {
+        let redacted = transcript.redacted();
+        prop_assert_eq!(redacted.to_string().parse(), Ok(redacted.clone()));
+        for (before, after) in transcript.conversations.iter().zip(&redacted.conversations) {
+            prop_assert!(!before.replays_faithfully() || after.replays_faithfully());
+        }
+    }
+}
+
+#[test]
+fn errors_name_the_line_and_the_fault() {
+    let text = fixtures()[0].1.to_string();
+    for (from, to, error) in [
+        ("connected", "conected", "read transcript, line 7: entry is not valid"),
+        ("0.000500 connected", "0.5 connected", "read transcript, line 7: time is not valid"),
+        (" 3389\n", " 70000\n", "read transcript, line 4: target port is not valid"),
+        ("connected", "connected twice", "read transcript, line 7: end of the line is not valid"),
+        ("at 2026", "at then 2026", "read transcript, line 2: at is not valid"),
+        ("tool rdpdoctor/0.1.0\n", "", "read transcript: the line \"tool\" is missing"),
+    ] {
+        let damaged = text.replacen(from, to, 1);
+        assert_eq!(damaged.parse::<Transcript>().unwrap_err().to_string(), error);
+    }
+}
