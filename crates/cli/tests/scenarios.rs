@@ -131,3 +131,31 @@ fn every_cause_has_a_scenario_and_a_near_miss() {
     let healthy = scenarios.iter().filter(|scenario| scenario.name.starts_with("healthy-")).count();
     assert!(healthy >= 10, "only {healthy} healthy hosts");
 }
+
+/// Switching one detector off makes exactly the scenarios fail that expect it. Set RDPDOCTOR_TABLE to print the table.
+#[test]
+fn every_detector_is_needed_by_its_scenarios_alone() {
+    let told: Vec<_> = playable().map(|scenario| (diagnose(&scenario), scenario)).collect();
+    let mut table = String::new();
+    for off in causes::ALL {
+        let others: Vec<_> = causes::ALL.iter().copied().filter(|cause| cause.id != off.id).collect();
+        let (mut failed, mut expected) = (Vec::new(), Vec::new());
+        for (told, scenario) in &told {
+            let evidence = observe(&told.transcript);
+            let context = &told.staged.probe.context;
+            let diagnosis = diagnosis::diagnose::diagnose_with(&others, &evidence, context, Run::default());
+            if objection(scenario, &diagnosis).is_some() {
+                failed.push(scenario.name.as_str());
+            }
+            if scenario.expect.findings.iter().chain(&scenario.expect.also).any(|cause| cause == off.id) {
+                expected.push(scenario.name.as_str());
+            }
+        }
+        table += &["without ", off.id, " fail: ", &failed.join(", "), "\n"].concat();
+        assert_eq!(failed, expected, "without {}", off.id);
+        assert!(!failed.is_empty(), "{}: no scenario needs it", off.id);
+    }
+    if std::env::var_os("RDPDOCTOR_TABLE").is_some() {
+        rdpdoctor_cli::terminal::complain(&table);
+    }
+}

@@ -65,34 +65,40 @@ fn longer(context: &Context) -> Next {
     }
 }
 
+fn options(symptom: Symptom) -> String {
+    let extended = symptom.extended.map(|extended| format!(" --extended {extended:#x}")).unwrap_or_default();
+    format!("--code {:#x}{extended}", symptom.code)
+}
+
 /// Where the probe explains nothing: the same question from the client's side and the host's record of the attempt.
 fn by_code(context: &Context, symptom: Symptom) -> Vec<Next> {
+    let (target, options) = (target(context), options(symptom));
     let from_client = Next {
-        command: format!(
-            "on the computer that shows {symptom}: rdpdoctor diagnose {} --code {:#x}",
-            target(context),
-            symptom.code
-        ),
+        command: format!("on the computer that shows {symptom}: rdpdoctor diagnose {target} {options}"),
         splits: vec!["path".to_owned(), "client".to_owned(), "host".to_owned()],
-        why: "the same probe from there tells whether the fault lies on the way between, which this probe did not take"
+        why: "run on the computer that shows the code, the same probe tells whether the fault lies on the way from there, \
+              which this probe did not take"
             .to_owned(),
     };
     let host_log = Next {
-        command: "on the host, right after a failed attempt, in PowerShell: Get-WinEvent -FilterHashtable \
+        command: "on the host, in PowerShell: Get-WinEvent -FilterHashtable \
                   @{LogName='System','Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational'; \
-                  StartTime=(Get-Date).AddMinutes(-5)} | Where-Object Id -in 131,139,140,226,36870,36871,36874,36887,36888,1057,1058 | \
-                  Format-List TimeCreated,Id,Message"
+                  StartTime=(Get-Date).AddMinutes(-5)} | Where-Object Id -in \
+                  131,139,140,226,36870,36871,36874,36887,36888,1057,1058 | Format-List TimeCreated,Id,Message"
             .to_owned(),
         splits: vec!["path".to_owned(), "tls".to_owned(), "credssp".to_owned()],
-        why: "no event 131 for the attempt: it never reached this host; 36870 to 36888: TLS failed; 140: the logon failed"
-            .to_owned(),
+        why:
+            "the host's record, read right after a failed attempt: no event 131 means that it never reached this host, \
+              36870 to 36888 that TLS failed, 140 that the logon failed"
+                .to_owned(),
     };
     let client_log = Next {
         command: "on the client, in PowerShell: Get-WinEvent -MaxEvents 30 -LogName \
                   Microsoft-Windows-TerminalServices-RDPClient/Operational | Format-List TimeCreated,Id,Message"
             .to_owned(),
         splits: vec!["tcp".to_owned(), "tls".to_owned(), "logon".to_owned()],
-        why: "event 226 names the state in which the client's connection broke, 1026 the disconnect reason in decimal"
+        why: "the client's record: event 226 names the state in which its connection broke, 1026 the disconnect reason in \
+              decimal"
             .to_owned(),
     };
     match symptom.code {

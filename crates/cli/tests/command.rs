@@ -1,0 +1,221 @@
+//! The program as people use it: exit statuses, words for wrong input, files, pipes.
+
+#![allow(clippy::unwrap_used)]
+
+use std::io::Read;
+use std::process::{Command, Output, Stdio};
+
+use lab::{Lab, Scenario};
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_rdpdoctor")).args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+/// Runs the program; checks its exit status and that its output (or its complaint, for status 3) holds some words.
+#[track_caller]
+fn cli(arguments: &[&str], status: i32, words: &str) -> String {
+    let output = run(arguments);
+    let (text, complaint) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert_eq!(output.status.code(), Some(status), "{arguments:?}\n{text}\n{complaint}");
+    let told = if status == 3 { &complaint } else { &text };
+    // paragraphs may break anywhere
+    let flowing = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    let found = told.contains(words) || flowing.contains(words);
+    assert!(found, "{arguments:?} does not say {words:?}:\n{text}\n{complaint}");
+    text
+}
+
+fn lab(scenario: &str) -> (Lab, String) {
+    let lab = Lab::start(&Scenario::find(scenario).unwrap()).unwrap();
+    let address = lab.addresses()[0].to_string();
+    (lab, address)
+}
+
+/// A file in a folder of its own that goes away with it.
+struct Scratch(std::path::PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("rdpdoctor-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.0.join(name).display().to_string()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn a_healthy_host_is_0() {
+    let (_lab, address) = lab("healthy-server-2022");
+    let text = cli(&["diagnose", &address], 0, "Healthy as far as the logon prompt.");
+    assert!(text.contains("1 connection,") && text.contains("No logon was attempted."), "{text}");
+}
+
+#[test]
+fn a_fault_is_1_and_says_what_to_do() {
+    let (_lab, address) = lab("certificate-expired");
+    let text = cli(&["diagnose", &address], 1, "certificate-expired (degrading, proven)");
+    for words in ["seen:", "why:", "do:", "fix:", "Get-ChildItem"] {
+        assert!(text.contains(words), "{words} is missing:\n{text}");
+    }
+}
+
+#[test]
+fn a_code_that_a_healthy_host_does_not_explain_is_2() {
+    let (_lab, address) = lab("healthy-server-2022");
+    let text = cli(&["diagnose", &address, "--code", "0x904", "--extended", "0x7"], 2, "does not explain 0x904/0x7");
+    assert!(text.contains("Ruled out:") && text.contains("private-key-unusable") && text.contains("Next:"), "{text}");
+    cli(&["diagnose", &address, "--code", "2308", "--extended", "7"], 2, "0x904/0x7");
+}
+
+#[test]
+fn json_is_the_published_form() {
+    let (_lab, address) = lab("certificate-expired");
+    let text = cli(&["diagnose", &address, "--format", "json"], 1, "\"schema\": \"rdpdoctor/1\"");
+    let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(report["verdict"], "faulty");
+    assert_eq!(report["findings"][0]["cause"], "certificate-expired");
+    let cited = report["findings"][0]["because"][0]["observation"].as_u64().unwrap();
+    let observations = report["observations"].as_array().unwrap();
+    let observation = observations.iter().find(|observation| observation["id"] == cited).unwrap();
+    assert_eq!(observation["fact"], "certificate.not_after");
+}
+
+#[test]
+fn wrong_use_is_3_in_words() {
+    for (target, words) in [
+        ("http://server", "URL"),
+        ("my server", "white space"),
+        ("server:0", "port"),
+        ("server:65536", "port"),
+        ("", "empty"),
+        ("[::1", "brackets"),
+    ] {
+        cli(&["diagnose", target], 3, words);
+    }
+    cli(&["diagnose", &"a".repeat(64)], 3, "63");
+    cli(&["diagnose"], 3, "TARGET");
+    cli(&["diagnose", "server", "--code", "zebra"], 3, "zebra");
+    cli(&["diagnose", "server", "--extended", "7"], 3, "--code");
+    cli(&["diagnose", "server", "--timeout", "0s"], 3, "100ms");
+    cli(&["diagnose", "server", "--client", "mstsc-12"], 3, "mstsc-11");
+    cli(&["diagnose", "server", "--client", "no-such-file.toml"], 3, "no-such-file.toml");
+    cli(&["diagnose", "--replay", "no-such-transcript.txt"], 3, "no-such-transcript.txt");
+    cli(&["demo", "no-such-scenario"], 3, "no-such-scenario");
+    cli(&["lab", "no-such-scenario"], 3, "no-such-scenario");
+    cli(&["cure"], 3, "cure");
+    cli(&["--help"], 0, "Remote Desktop");
+    cli(&["--version"], 0, "rdpdoctor 0.");
+}
+
+#[test]
+fn the_demonstration_finds_its_fault() {
+    let text = cli(&["demo"], 0, "The scenario's fault is private-key-unusable: found.");
+    for rung in ["ok   tcp", "ok   x224", "FAIL tls"] {
+        assert!(text.contains(rung), "{text}");
+    }
+}
+
+#[test]
+fn the_lab_lists_what_it_can_play() {
+    let text = cli(&["lab"], 0, "private-key-unusable");
+    assert_eq!(text.lines().count(), Scenario::all().len());
+}
+
+#[test]
+fn a_transcript_replays_to_the_same_report() {
+    let scratch = Scratch::new("transcript");
+    let file = scratch.file("probe.txt");
+    let (lab, address) = lab("certificate-expired");
+    let live = cli(&["diagnose", &address, "--format", "json", "--transcript", &file], 1, "certificate-expired");
+    drop(lab);
+    let replayed = cli(&["diagnose", "--replay", &file, "--format", "json"], 1, "certificate-expired");
+    let parts = |text: &str| {
+        let mut report: serde_json::Value = serde_json::from_str(text).unwrap();
+        report.as_object_mut().unwrap().remove("seconds");
+        report
+    };
+    assert_eq!(parts(&live), parts(&replayed));
+}
+
+#[test]
+fn a_redacted_transcript_names_nobody_and_still_tells_the_fault() {
+    let scratch = Scratch::new("redacted");
+    let file = scratch.file("probe.txt");
+    let (_lab, address) = lab("certificate-expired");
+    cli(&["diagnose", &address, "--transcript", &file, "--redact"], 1, "certificate-expired");
+    let text = std::fs::read_to_string(&file).unwrap().to_lowercase();
+    for name in ["SERVER01", "server01"] {
+        let wide: Vec<u8> = name.bytes().flat_map(|byte| [byte, 0]).collect();
+        for spelling in [wire::hex::encode(name.as_bytes()), wire::hex::encode(&wide), name.to_lowercase()] {
+            assert!(!text.contains(&spelling), "{name} is still in the transcript");
+        }
+    }
+    cli(&["diagnose", "--replay", &file], 1, "certificate-expired");
+}
+
+#[test]
+fn a_client_profile_may_be_a_file() {
+    let scratch = Scratch::new("profile");
+    let file = scratch.file("client.toml");
+    let shipped = include_str!("../../diagnosis/profiles/mstsc-7.toml");
+    let text = shipped.replace("[\"SSL\", \"HYBRID\"]", "[\"SSL\"]").replace("max = \"1.0\"", "max = \"1.2\"");
+    assert_ne!(text, shipped);
+    std::fs::write(&file, text).unwrap();
+    let (_lab, address) = lab("nla-required");
+    cli(&["diagnose", &address, "--client", &file], 1, "nla-required (blocking, proven)");
+    for shipped in ["mstsc-7", "mstsc-11"] {
+        let text = String::from_utf8(run(&["diagnose", &address, "--client", shipped]).stdout).unwrap();
+        assert!(!text.contains("nla-required"), "{shipped}:\n{text}");
+    }
+}
+
+#[test]
+fn a_pipe_that_closes_is_no_error() {
+    let (_lab, address) = lab("certificate-expired");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_rdpdoctor"))
+        .args(["diagnose", &address])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let mut complaint = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut complaint).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert_eq!(complaint, "");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_prints_what_is_known() {
+    let (lab, address) = lab("hostile-silent-negotiation");
+    let child = Command::new(env!("CARGO_BIN_EXE_rdpdoctor"))
+        .args(["diagnose", &address, "--timeout", "60s", "--format", "json"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // the host counts the connection as soon as the probe waits for its answer
+    while lab.connections(0) == 0 {
+        std::thread::yield_now();
+    }
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    let output = child.wait_with_output().unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &report["interrupted"]), (Some(2), &serde_json::Value::Bool(true)));
+}
+
+#[test]
+fn no_colour_without_a_terminal() {
+    let (_lab, address) = lab("healthy-server-2022");
+    assert!(!cli(&["diagnose", &address], 0, "Healthy").contains('\u{1b}'));
+}
