@@ -31,6 +31,7 @@ pub const CAUSE: Cause = Cause {
             holds: always_closed,
         },
         Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: answered },
+        Proof { shows: Shows::Absence, needs: &[Need::HeldRequest], holds: closed_unasked },
     ],
     explains: &[],
     page: Page {
@@ -75,6 +76,11 @@ fn always_closed(case: Case<'_>) -> Option<Ground> {
     Some(Ground::on(because))
 }
 
+fn closed_unasked(case: Case<'_>) -> Option<Ground> {
+    let seen = case.x224().find(|seen| matches!(seen.value.1, X224Answer::ClosedBeforeRequest(_)))?;
+    Some(Ground::on(vec![seen.because(format!("{} closes the connection before anything is asked", case.label()))]))
+}
+
 fn answered(case: Case<'_>) -> Option<Ground> {
     let answer = |answer: &X224Answer| {
         !matches!(
@@ -114,7 +120,7 @@ mod tests {
     #[test]
     fn near_miss_it_closes_before_the_request() {
         let sketch = closed(X224Answer::ClosedBeforeRequest(End::Fin), Handshake::Closed { end: End::Fin, bytes: 0 });
-        sketch.check(&CAUSE, Expect::Unknown);
+        sketch.check(&CAUSE, Expect::Absent);
     }
 
     #[test]
