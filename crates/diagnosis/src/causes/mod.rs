@@ -9,6 +9,7 @@ mod certificate_expired;
 mod clock_skew;
 mod closed_on_negotiation;
 mod credssp_unpatched;
+mod dropped_after_accept;
 mod host_unreachable;
 mod name_not_found;
 mod nla_required;
@@ -29,6 +30,7 @@ pub const ALL: &[&Cause] = &[
     &host_unreachable::CAUSE,
     &port_filtered::CAUSE,
     &port_closed::CAUSE,
+    &dropped_after_accept::CAUSE,
     &not_an_rdp_service::CAUSE,
     &closed_on_negotiation::CAUSE,
     &nla_required::CAUSE,

@@ -1,0 +1,105 @@
+//! `dropped-after-accept`: the connection is accepted and ended before anything was said.
+
+use wire::machine::X224Answer;
+
+use crate::case::{Case, EVERYTHING};
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::evidence::Role;
+use crate::need::{Asked, Need};
+use crate::symptom::Symptom;
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "dropped-after-accept",
+    title: "the connection is accepted and ended at once, before the client has said anything",
+    stage: Stage::Tcp,
+    severity: Severity::Blocking,
+    role: Role::Host,
+    codes: &[Symptom::SOCKET_CLOSED],
+    proofs: &[
+        Proof {
+            shows: Shows::Presence(Confidence::Proven),
+            needs: &[Need::Negotiation(Asked::Everything), Need::HeldRequest],
+            holds: ended_unasked,
+        },
+        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: answered },
+        Proof { shows: Shows::Absence, needs: &[Need::HeldRequest], holds: stays_open },
+    ],
+    explains: &[],
+    page: Page {
+        what_happens: "TCP connects and is closed or reset within a quarter of a second, without a byte from either side. The \
+                       client shows 0x904, mostly with 0x7.",
+        why: "Something accepts connections only to look at who calls: a protection product or fail2ban-like tool that has \
+              banned this source, a load balancer or tunnel without a living target, a gateway that allows other sources \
+              only, or a Remote Desktop service that is shutting down or out of resources.",
+        confirm: "On the host: does the attempt arrive (event 131 in RdpCoreTS, 261 in Remote Connection Manager)? Event 1006 \
+                  says that too many connections are being set up. The same probe from another address tells whether this \
+                  source alone is refused.",
+        command: "Get-WinEvent -MaxEvents 20 -FilterHashtable \
+                  @{LogName='Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational',\
+                  'Microsoft-Windows-TerminalServices-RemoteConnectionManager/Operational'; Id=131,261,1006} | \
+                  Format-List TimeCreated,Id,Message",
+        how_to_fix: "If the attempt never arrives, look at the balancer, tunnel or protection product in front; lift the ban of \
+                     this source if it is one. If it arrives, restart Remote Desktop Services from the console.",
+        references: &["RFC 9293 section 3.6", "[MS-RDPBCGR] 1.3.1.1"],
+    },
+    fixes: &["try-another-client", "restart-services"],
+};
+
+/// Once with a request that went unanswered, and once while we were still silent: two connections, the same end.
+fn ended_unasked(case: Case<'_>) -> Option<Ground> {
+    let asked = case.x224_to(EVERYTHING)?;
+    if !matches!(asked.value, X224Answer::Closed(_) | X224Answer::ClosedBeforeRequest(_)) {
+        return None;
+    }
+    let seen = case.x224().find(|seen| matches!(seen.value.1, X224Answer::ClosedBeforeRequest(_)))?;
+    let X224Answer::ClosedBeforeRequest(end) = seen.value.1 else { return None };
+    let text = format!("{} accepted a connection and {} it while we had not said anything", case.label(), end.verb());
+    let ground = Ground::on(vec![seen.because(text)]);
+    Some(if case.another_address_answers() { ground.severity(Severity::Degrading) } else { ground })
+}
+
+fn answered(case: Case<'_>) -> Option<Ground> {
+    let answer = |answer: &X224Answer| !matches!(answer, X224Answer::Closed(_) | X224Answer::ClosedBeforeRequest(_));
+    let seen = case.x224().find(|seen| answer(seen.value.1) && *seen.value.1 != X224Answer::Silent)?;
+    Some(Ground::on(vec![seen.because(format!("{} did not end the connection by itself", case.label()))]))
+}
+
+fn stays_open(case: Case<'_>) -> Option<Ground> {
+    let seen = case.x224().find(|seen| *seen.value.1 == X224Answer::HeldOpen)?;
+    Some(Ground::on(vec![seen.because(format!("{} keeps the connection open while nothing is said", case.label()))]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, Sketch, host};
+    use wire::machine::End;
+    use wire::x224::SecurityProtocols;
+
+    fn closed() -> Sketch {
+        host("192.0.2.7").accepted().x224(EVERYTHING, X224Answer::Closed(End::Fin))
+    }
+
+    #[test]
+    fn present() {
+        let sketch = closed().x224(EVERYTHING, X224Answer::ClosedBeforeRequest(End::Rst));
+        sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+    }
+
+    #[test]
+    fn near_miss_it_stays_open_until_the_request() {
+        closed().x224(EVERYTHING, X224Answer::HeldOpen).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn near_miss_an_answered_request_before_it() {
+        let sketch = host("192.0.2.7").accepted().selects(EVERYTHING, SecurityProtocols::SSL);
+        sketch.x224(EVERYTHING, X224Answer::ClosedBeforeRequest(End::Rst)).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn unseen() {
+        closed().check(&CAUSE, Expect::Unknown);
+    }
+}
