@@ -51,6 +51,9 @@ pub struct DiagnoseOptions {
     /// The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML)
     #[arg(long, value_name = "PROFILE|FILE", default_value = diagnosis::profile::DEFAULT)]
     pub client: String,
+    /// The client refuses a host whose certificate it does not trust, as with authentication level 1
+    #[arg(long)]
+    pub require_trust: bool,
     /// Time for the first look; questions that a finding needs may take as long again
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_time)]
     pub timeout: Duration,

@@ -32,6 +32,7 @@ pub fn run(options: &DiagnoseOptions) -> anyhow::Result<u8> {
         at,
         symptom,
         capabilities: probe::capabilities(),
+        require_trust: options.require_trust,
     };
     let diagnosis = match (&options.replay, &options.target) {
         (Some(file), _) => {

@@ -53,6 +53,7 @@ fn context(scenario: &Scenario, target: Target) -> anyhow::Result<Context> {
         at: crate::diagnose::truncated(OffsetDateTime::now_utc()),
         symptom: ask.code.map(|code| Symptom { code, extended: ask.extended }),
         capabilities: probe::capabilities(),
+        require_trust: ask.require_trust,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 use wire::machine::{TcpAnswer, X224Answer};
-use wire::tls::{TlsOffer, TlsStack, TlsVersion};
+use wire::tls::{Suites, TlsOffer, TlsStack, TlsVersion};
 use wire::x224::{SecurityProtocols, ServerAnswer};
 
 use crate::cause::Because;
@@ -34,6 +34,8 @@ pub struct Context {
     pub symptom: Option<Symptom>,
     /// What can be asked.
     pub capabilities: Capabilities,
+    /// The client refuses a host whose certificate it does not trust.
+    pub require_trust: bool,
 }
 
 /// A value and the observation that it comes from.
@@ -152,7 +154,9 @@ impl<'a> Case<'a> {
         let refusal = |offer: TlsOffer, answer: &Handshake| match answer {
             // rustls lacks suites that old hosts need; its refusal says nothing about 1.2
             Handshake::Alert(_) | Handshake::Closed { .. } => {
-                offer.offers(version) && (offer.stack != TlsStack::Rustls || version == TlsVersion::Tls13)
+                offer.offers(version)
+                    && offer.suites == Suites::ALL
+                    && (offer.stack != TlsStack::Rustls || version == TlsVersion::Tls13)
             }
             Handshake::Accepted { version: Some(chosen), .. } => *chosen < version && version <= offer.max,
             _ => false,
@@ -174,6 +178,37 @@ impl<'a> Case<'a> {
     /// Its certificate's `notAfter`.
     pub fn not_after(self) -> Option<Seen<OffsetDateTime>> {
         self.last(|fact| if let Fact::CertificateNotAfter(date) = fact { Some(*date) } else { None })
+    }
+
+    /// Its certificate's subject.
+    pub fn certificate_subject(self) -> Option<Seen<&'a str>> {
+        self.last(|fact| if let Fact::CertificateSubject(name) = fact { Some(name.as_str()) } else { None })
+    }
+
+    /// Its certificate's issuer.
+    pub fn certificate_issuer(self) -> Option<Seen<&'a str>> {
+        self.last(|fact| if let Fact::CertificateIssuer(name) = fact { Some(name.as_str()) } else { None })
+    }
+
+    /// The names that its certificate is for.
+    pub fn certificate_names(self) -> Option<Seen<&'a [String]>> {
+        self.last(|fact| if let Fact::CertificateNames(names) = fact { Some(names.as_slice()) } else { None })
+    }
+
+    /// True if its certificate's issuer is its subject; `None` where no certificate was seen.
+    pub fn self_issued(self) -> Option<Seen<bool>> {
+        self.last(|fact| if let Fact::CertificateSelfIssued(yes) = fact { Some(*yes) } else { None })
+    }
+
+    /// The handshakes in a version that the client speaks: version and suite.
+    pub fn tls_with_client_version(self) -> impl Iterator<Item = Seen<(TlsVersion, u16)>> {
+        let profile = &self.context.profile;
+        self.tls().filter_map(|seen| match seen.value.1 {
+            Handshake::Accepted { version: Some(version), suite, .. } if profile.speaks(*version) => {
+                Some(Seen { value: (*version, *suite), id: seen.id })
+            }
+            _ => None,
+        })
     }
 
     /// Its clock minus ours, in milliseconds.

@@ -42,6 +42,8 @@ pub enum Fact {
     CertificateIssuer(String),
     /// The leaf's `subjectAltName`, or its common name where it has none.
     CertificateNames(Vec<String>),
+    /// The leaf has a `subjectAltName`.
+    CertificateAlternatives(bool),
     /// The leaf's `notBefore`.
     CertificateNotBefore(OffsetDateTime),
     /// The leaf's `notAfter`.
@@ -52,6 +54,8 @@ pub enum Fact {
     CertificateSignature(String),
     /// The leaf's extended key usages, as object identifiers.
     CertificateUsages(Vec<String>),
+    /// The leaf's key usages, in the words of RFC 5280; not observed where the extension is absent.
+    CertificateKeyUsages(Vec<String>),
     /// The leaf's SHA-1 thumbprint, as Windows shows it.
     CertificateSha1(String),
     /// The leaf's SHA-256 thumbprint.
@@ -142,11 +146,13 @@ impl Fact {
             Self::CertificateSubject(_) => "certificate.subject",
             Self::CertificateIssuer(_) => "certificate.issuer",
             Self::CertificateNames(_) => "certificate.names",
+            Self::CertificateAlternatives(_) => "certificate.has_alternative_names",
             Self::CertificateNotBefore(_) => "certificate.not_before",
             Self::CertificateNotAfter(_) => "certificate.not_after",
             Self::CertificateKey(..) => "certificate.key",
             Self::CertificateSignature(_) => "certificate.signature_algorithm",
             Self::CertificateUsages(_) => "certificate.extended_key_usages",
+            Self::CertificateKeyUsages(_) => "certificate.key_usages",
             Self::CertificateSha1(_) => "certificate.sha1",
             Self::CertificateSha256(_) => "certificate.sha256",
             Self::CertificateSelfIssued(_) => "certificate.self_issued",
@@ -182,10 +188,12 @@ impl Fact {
             | Self::NtlmDomain(text)
             | Self::NtlmDnsComputer(text)
             | Self::NtlmDnsDomain(text) => text.as_str().into(),
-            Self::CertificateNames(list) | Self::CertificateUsages(list) => json!(list),
+            Self::CertificateNames(list) | Self::CertificateUsages(list) | Self::CertificateKeyUsages(list) => {
+                json!(list)
+            }
             Self::CertificateNotBefore(date) | Self::CertificateNotAfter(date) => rfc3339(*date).into(),
             Self::CertificateKey(algorithm, bits) => json!({"algorithm": algorithm, "bits": bits}),
-            Self::CertificateSelfIssued(yes) => (*yes).into(),
+            Self::CertificateSelfIssued(yes) | Self::CertificateAlternatives(yes) => (*yes).into(),
             Self::CertificateUnreadable => true.into(),
             Self::CredsspAnswer(answer) => introduction_value(answer),
             Self::NtlmVersion(version) => version_text(*version).into(),

@@ -1,7 +1,7 @@
 //! The questions that proofs rest on: when they are answered, when they may be asked, what they cost, how they are put.
 
 use wire::machine::{TcpAnswer, X224Answer};
-use wire::tls::{Alert, Segments, TlsOffer, TlsStack, TlsVersion};
+use wire::tls::{Alert, Segments, Suites, TlsOffer, TlsStack, TlsVersion};
 use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
 
 use crate::case::{Case, EVERYTHING};
@@ -49,10 +49,16 @@ pub enum Need {
     Handshake(TlsOffer),
     /// What does it say to the TLS versions of the client profile?
     ClientVersions,
+    /// What does it say to the TLS suites of the client profile?
+    ClientSuites,
     /// How does it introduce itself through CredSSP?
     Introduction,
     /// What do its own logs say? A probe cannot ask that.
     HostLog,
+    /// Which certificate does it say is its own? A probe cannot ask that.
+    HostCertificate,
+    /// Whom does the client trust? A probe cannot ask that.
+    TrustStore,
 }
 
 /// A question as a connection.
@@ -89,14 +95,15 @@ impl Need {
             Self::Handshake(offer) => case.tls_with(offer).is_some(),
             Self::ClientVersions => client_versions_known(case),
             Self::Introduction => case.credssp().is_some(),
-            Self::HostLog => false,
+            Self::ClientSuites => client_suites_known(case),
+            Self::HostLog | Self::HostCertificate | Self::TrustStore => false,
         }
     }
 
     /// True if asking makes sense now: what it builds on has been seen, and this build can do it.
     pub fn askable(self, case: Case<'_>) -> bool {
         if case.tcp().next().is_none() {
-            return !matches!(self, Self::Name | Self::HostLog);
+            return !matches!(self, Self::Name | Self::HostLog | Self::HostCertificate | Self::TrustStore);
         }
         if !case.tcp_accepted() {
             return false;
@@ -104,7 +111,7 @@ impl Need {
         let everything = case.x224_to(EVERYTHING).map(|seen| seen.value);
         let closed = matches!(everything, Some(X224Answer::Closed(_)));
         match self {
-            Self::Name | Self::Tcp | Self::HostLog => false,
+            Self::Name | Self::Tcp | Self::HostLog | Self::HostCertificate | Self::TrustStore => false,
             Self::HeldRequest => closed,
             Self::Negotiation(Asked::Everything) => everything.is_none(),
             Self::Negotiation(Asked::AsClient) => case.selected().is_some_and(|seen| !client_takes(case, seen.value)),
@@ -112,6 +119,7 @@ impl Need {
             Self::DirectTls => closed && Self::Negotiation(Asked::StandardOnly).answered(case),
             Self::Handshake(offer) => handshake_askable(case, offer),
             Self::ClientVersions => case.tls_accepted().is_some(),
+            Self::ClientSuites => case.tls_with_client_version().next().is_some(),
             Self::Introduction => {
                 case.selected().is_some_and(|seen| seen.value.credssp())
                     && case.tls_accepted().is_some()
@@ -129,13 +137,14 @@ impl Need {
             return Some(all);
         }
         Some(match self {
-            Self::Name | Self::HostLog => return None,
+            Self::Name | Self::HostLog | Self::HostCertificate | Self::TrustStore => return None,
             Self::Tcp | Self::Negotiation(Asked::Everything) => all,
             Self::HeldRequest => Question { hold: true, ..bare },
             Self::Negotiation(asked) => Question { request: Some(asked.protocols(case)), ..bare },
             Self::DirectTls => Question { request: None, tls: Some(TlsOffer::PLAIN_12), ..bare },
             Self::Handshake(offer) => Question { tls: Some(offer), credssp: offer.stack != TlsStack::Own, ..all },
-            Self::ClientVersions => Question { tls: Some(client_offer(case)), ..bare },
+            Self::ClientVersions => Question { tls: Some(client_offer(case, Suites::ALL)), ..bare },
+            Self::ClientSuites => Question { tls: Some(client_offer(case, case.context.profile.suites)), ..bare },
             Self::Introduction if tls_finished(case, TlsOffer::MODERN) => all,
             Self::Introduction => Question { tls: Some(TlsOffer::TOLERANT), ..all },
         })
@@ -155,7 +164,10 @@ impl Need {
             Self::Handshake(offer) => format!("the answer to a ClientHello ({offer})"),
             Self::ClientVersions => "the answer to the TLS versions of this client".to_owned(),
             Self::Introduction => "the host's introduction through CredSSP".to_owned(),
+            Self::ClientSuites => "the answer to the TLS suites of this client".to_owned(),
             Self::HostLog => "the host's own event logs".to_owned(),
+            Self::HostCertificate => "the certificate that the host itself holds".to_owned(),
+            Self::TrustStore => "whom the client trusts".to_owned(),
         }
     }
 }
@@ -180,7 +192,7 @@ fn tls_finished(case: Case<'_>, offer: TlsOffer) -> bool {
     case.tls_with(offer).is_some_and(|seen| matches!(seen.value, Handshake::Accepted { finished: true, .. }))
 }
 
-/// A refusal that another hello may tell more about. Silence is none: asking again would only cost time.
+/// A refusal that another hello may tell more about.
 fn refused(answer: &Handshake) -> bool {
     !matches!(answer, Handshake::Accepted { .. } | Handshake::Silent { .. })
 }
@@ -200,6 +212,12 @@ fn handshake_askable(case: Case<'_>, offer: TlsOffer) -> bool {
         return false;
     }
     let Some(modern) = answer(TlsOffer::MODERN) else { return offer == TlsOffer::MODERN };
+    if matches!(modern, Handshake::Silent { .. }) {
+        // one further hello tells a deaf host from a deaf path; a third only where the second was heard
+        let cut = answer(TlsOffer::SPLIT_12);
+        let heard = || cut.is_some_and(|cut| !matches!(cut, Handshake::Silent { .. }));
+        return offer == TlsOffer::SPLIT_12 || offer == TlsOffer::PLAIN_12 && heard();
+    }
     if !refused(modern) {
         return false;
     }
@@ -214,9 +232,16 @@ fn handshake_askable(case: Case<'_>, offer: TlsOffer) -> bool {
 }
 
 /// Our own hello with exactly the client's versions.
-fn client_offer(case: Case<'_>) -> TlsOffer {
+pub fn client_offer(case: Case<'_>, suites: Suites) -> TlsOffer {
     let profile = &case.context.profile;
-    TlsOffer { stack: TlsStack::Own, min: profile.tls_min, max: profile.tls_max, segments: Segments::Whole }
+    TlsOffer { stack: TlsStack::Own, min: profile.tls_min, max: profile.tls_max, segments: Segments::Whole, suites }
+}
+
+/// True if the host took one of the client's suites, or was offered them all.
+fn client_suites_known(case: Case<'_>) -> bool {
+    let profile = &case.context.profile;
+    case.tls_with_client_version().any(|seen| profile.offers(seen.value.1))
+        || case.tls_with(client_offer(case, profile.suites)).is_some()
 }
 
 /// True if the host took one of the client's versions, or is known to refuse every one of them.

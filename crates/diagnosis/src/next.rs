@@ -1,9 +1,10 @@
 //! The next measurement: what to run, where, and what its result decides.
 
 use crate::case::{Case, Context};
-use crate::cause::Confidence;
+use crate::cause::{Cause, Confidence, Judgement, Severity};
 use crate::causes;
 use crate::evidence::Evidence;
+use crate::need::Need;
 use crate::planner::decided_on_host;
 use crate::report::{Finding, Ladder, Next, Outcome, Verdict};
 use crate::symptom::Symptom;
@@ -20,7 +21,8 @@ pub fn measurements(
     ladder: &Ladder,
 ) -> Vec<Next> {
     let mut next = Vec::new();
-    let settled = findings.first().is_some_and(|first| first.confidence == Confidence::Proven);
+    let counted = || findings.iter().filter(|finding| finding.severity < Severity::Advisory);
+    let settled = counted().next().is_some_and(|first| first.confidence == Confidence::Proven);
     let unexplained =
         context.symptom.is_some() && !findings.iter().any(|finding| finding.explains_symptom == Some(true));
     if verdict == Verdict::Healthy || settled && !unexplained {
@@ -39,16 +41,26 @@ pub fn measurements(
 
 /// Findings that are not proven are proven on the host.
 fn on_host(evidence: &Evidence, context: &Context, findings: &[Finding]) -> Vec<Next> {
-    let open = findings.iter().filter(|finding| finding.confidence > Confidence::Proven);
+    let open = findings.iter().filter(|f| f.severity < Severity::Advisory && f.confidence > Confidence::Proven);
     let open = open.filter_map(|finding| Some((finding, causes::find(&finding.cause)?)));
     let open =
         open.filter(|(finding, cause)| decided_on_host(cause, Case { evidence, subject: finding.subject, context }));
-    open.map(|(_, cause)| Next {
+    open.map(|(finding, cause)| Next {
         command: format!("on the host, in PowerShell: {}", cause.page.command),
-        splits: vec![cause.id.to_owned(), "something on the way".to_owned()],
+        splits: splits(cause, Case { evidence, subject: finding.subject, context }),
         why: cause.page.confirm.to_owned(),
     })
     .collect()
+}
+
+/// The cause and those of its stage that nothing but the host's own record can tell from it.
+fn splits(cause: &Cause, case: Case<'_>) -> Vec<String> {
+    let near = causes::ALL.iter().filter(|other| other.stage == cause.stage && other.role == cause.role);
+    let open = |other: &&&Cause| matches!(other.judge(case), Judgement::Unknown(needs) if needs == [Need::HostLog]);
+    let rivals: Vec<_> =
+        near.filter(|other| other.id != cause.id).filter(open).map(|other| other.id.to_owned()).collect();
+    let rivals = if rivals.is_empty() { vec!["something on the way".to_owned()] } else { rivals };
+    std::iter::once(cause.id.to_owned()).chain(rivals).collect()
 }
 
 fn target(context: &Context) -> String {

@@ -93,6 +93,7 @@ impl Seen<'_> {
             Fact::CertificateSubject(printable(&leaf.subject)),
             Fact::CertificateIssuer(printable(&leaf.issuer)),
             Fact::CertificateNames(names.iter().map(|name| printable(name)).collect()),
+            Fact::CertificateAlternatives(leaf.alternatives),
             Fact::CertificateNotBefore(leaf.not_before),
             Fact::CertificateNotAfter(leaf.not_after),
             Fact::CertificateKey(leaf.key_algorithm, leaf.key_bits),
@@ -103,6 +104,9 @@ impl Seen<'_> {
             Fact::CertificateSelfIssued(leaf.self_issued),
         ] {
             self.once(at, fact);
+        }
+        if let Some(usages) = leaf.key_usages {
+            self.once(at, Fact::CertificateKeyUsages(usages));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use thiserror::Error;
-use wire::tls::TlsVersion;
+use wire::tls::{Suites, TlsVersion, suite};
 use wire::x224::SecurityProtocols;
 
 /// The default client.
@@ -35,6 +35,10 @@ pub struct ClientProfile {
     pub tls_min: TlsVersion,
     /// The newest TLS version that it speaks.
     pub tls_max: TlsVersion,
+    /// The suites that it offers; all of them where that is not known.
+    pub suites: Suites,
+    /// The shortest RSA key, in bits, that it accepts in a certificate; 0 where that is not known.
+    pub least_rsa_bits: usize,
     /// What it does with a server that lacks the update for CVE-2018-0886.
     pub encryption_oracle: EncryptionOracle,
 }
@@ -95,6 +99,9 @@ struct Written {
 struct WrittenTls {
     min: String,
     max: String,
+    suites: Option<Vec<String>>,
+    #[serde(default)]
+    least_rsa_bits: usize,
 }
 
 impl TryFrom<Written> for ClientProfile {
@@ -112,6 +119,14 @@ impl TryFrom<Written> for ClientProfile {
         if tls_min > tls_max {
             return Err("tls.min is newer than tls.max".to_owned());
         }
+        let suite = |name: &String| suite::code(name).ok_or_else(|| format!("the suite {name:?} is not known"));
+        let suites = match &written.tls.suites {
+            None => Suites::ALL,
+            Some(names) => {
+                let codes = names.iter().map(suite).collect::<Result<Vec<_>, _>>()?;
+                Suites::of(codes).expect("every suite with a name is known")
+            }
+        };
         Ok(Self {
             id: written.id,
             name: crate::printable::printable(&written.name),
@@ -120,6 +135,8 @@ impl TryFrom<Written> for ClientProfile {
             standard_security: written.standard_security,
             tls_min,
             tls_max,
+            suites,
+            least_rsa_bits: written.tls.least_rsa_bits,
             encryption_oracle: written.encryption_oracle,
         })
     }
@@ -149,6 +166,11 @@ impl ClientProfile {
         (self.tls_min..=self.tls_max).contains(&version)
     }
 
+    /// True if it offers this suite, as far as that is known.
+    pub fn offers(&self, suite: u16) -> bool {
+        self.suites == Suites::ALL || self.suites.contains(suite)
+    }
+
     /// The versions that it speaks.
     pub fn versions(&self) -> impl Iterator<Item = TlsVersion> {
         let (min, max) = (self.tls_min, self.tls_max);
@@ -176,6 +198,7 @@ mod tests {
         assert_eq!(shipped.len(), SHIPPED.len());
         for profile in &shipped {
             assert!(!profile.sources.is_empty(), "{} has no source", profile.id);
+            assert_ne!(profile.suites, Suites::ALL, "{} offers everything", profile.id);
             assert_eq!(ClientProfile::find(&profile.id).as_ref(), Ok(profile));
         }
         assert!(ClientProfile::find(DEFAULT).is_ok());
@@ -188,5 +211,7 @@ mod tests {
         assert!(ClientProfile::parse("id = 1").is_err());
         let newer = SHIPPED[0].replace("min = \"1.2\"", "min = \"1.4\"");
         assert!(ClientProfile::parse(&newer).unwrap_err().to_string().contains("1.4"));
+        let unknown = SHIPPED[0].replace("TLS_AES_256_GCM_SHA384", "TLS_NULL");
+        assert!(ClientProfile::parse(&unknown).unwrap_err().to_string().contains("TLS_NULL"));
     }
 }

@@ -37,6 +37,10 @@ impl Symptom {
     pub const SOCKET_CONNECT_FAILED: u32 = 0x204;
     /// The name did not resolve.
     pub const DNS_LOOKUP_FAILED: u32 = 0x104;
+    /// The whole set-up took too long.
+    pub const CONNECTION_TIMED_OUT: u32 = 0x108;
+    /// An answer within the protocol took too long.
+    pub const TIMEOUT_OCCURRED: u32 = 0x704;
     /// `SSL_ERR_CERT_EXPIRED`.
     pub const CERTIFICATE_EXPIRED: u32 = 0x1B07;
     /// The server requires NLA and the client cannot.

@@ -13,7 +13,6 @@ use crate::host::{Certificate, Key};
 const RSA_2048: &str = include_str!("../keys/rsa-2048.pem");
 #[cfg(feature = "legacy-tls")]
 const RSA_1024: &str = include_str!("../keys/rsa-1024.pem");
-const ISSUER: &str = "Corp Example Issuing CA";
 const SECONDS_A_DAY: f64 = 86_400.0;
 
 /// What a host shows and signs with.
@@ -53,7 +52,7 @@ fn chain(certificate: &Certificate, now: OffsetDateTime, key: &impl SigningKey) 
     let params = leaf(certificate, now)?;
     let mut chain = if certificate.issued_by_ca {
         let ca_key = KeyPair::generate()?;
-        let ca = authority(now)?;
+        let ca = authority(certificate, now)?;
         let root = ca.self_signed(&ca_key)?;
         let issued = params.signed_by(key, &Issuer::new(ca, ca_key))?;
         vec![issued.der().to_vec(), root.der().to_vec()]
@@ -77,18 +76,23 @@ fn leaf(certificate: &Certificate, now: OffsetDateTime) -> Result<CertificatePar
     if certificate.issued_by_ca {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
     }
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.extended_key_usages = certificate.usages.iter().map(|id| ExtendedKeyUsagePurpose::Other(arcs(id))).collect();
     Ok(params)
 }
 
-fn authority(now: OffsetDateTime) -> Result<CertificateParams, rcgen::Error> {
+fn authority(certificate: &Certificate, now: OffsetDateTime) -> Result<CertificateParams, rcgen::Error> {
     let mut params = CertificateParams::new(Vec::new())?;
-    params.distinguished_name = common_name(ISSUER);
+    params.distinguished_name = common_name(&certificate.issuer);
     params.not_before = now - days(1000.0);
     params.not_after = now + days(1000.0);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     Ok(params)
+}
+
+/// The numbers of a dotted object identifier.
+fn arcs(dotted: &str) -> Vec<u64> {
+    dotted.split('.').filter_map(|arc| arc.parse().ok()).collect()
 }
 
 fn common_name(name: &str) -> DistinguishedName {

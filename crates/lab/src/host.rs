@@ -160,6 +160,8 @@ pub struct Tls {
     /// The newest version that it speaks.
     #[serde(deserialize_with = "tls_version")]
     pub max: TlsVersion,
+    /// The suites that it takes, by their registered names; empty for all that its TLS stack has.
+    pub suites: Vec<String>,
     /// What it answers to any ClientHello instead.
     pub fault: Option<TlsFault>,
     /// A middlebox is on the path: a ClientHello whose first segment holds the whole record is reset, split ones pass.
@@ -182,6 +184,9 @@ pub enum TlsFault {
     /// Alert `handshake_failure`.
     #[serde(rename = "alert-40")]
     Alert40,
+    /// Alert `access_denied`.
+    #[serde(rename = "alert-49")]
+    Alert49,
     /// One handshake message of 16 MiB.
     Flood,
     /// Bytes that are no TLS record.
@@ -200,6 +205,10 @@ pub struct Certificate {
     pub not_after_days: f64,
     /// Issued by a CA, with the subject as alternative name; otherwise of the shape that Windows makes by itself.
     pub issued_by_ca: bool,
+    /// The common name of that CA.
+    pub issuer: String,
+    /// Extended key usages, as object identifiers.
+    pub usages: Vec<String>,
     /// Its key.
     pub key: Key,
     /// How many further copies of it are sent.
@@ -288,9 +297,11 @@ impl Host {
         self.tcp == TcpMode::Accept && self.banner.is_none()
     }
 
-    /// True if it takes the feature `legacy-tls`.
+    /// True if it takes the feature `legacy-tls`: old versions, short keys, old suites.
     pub fn needs_legacy_tls(&self) -> bool {
-        self.tls.min < TlsVersion::Tls12 || self.certificate.key == Key::Rsa1024
+        self.tls.min < TlsVersion::Tls12
+            || self.certificate.key == Key::Rsa1024
+            || self.tls.suites.iter().any(|suite| !crate::tls::has_suite(suite))
     }
 }
 
@@ -327,7 +338,13 @@ impl Default for Negotiation {
 
 impl Default for Tls {
     fn default() -> Self {
-        Self { min: TlsVersion::Tls12, max: TlsVersion::Tls13, fault: None, blocks_whole_hello: false }
+        Self {
+            min: TlsVersion::Tls12,
+            max: TlsVersion::Tls13,
+            suites: Vec::new(),
+            fault: None,
+            blocks_whole_hello: false,
+        }
     }
 }
 
@@ -338,6 +355,8 @@ impl Default for Certificate {
             not_before_days: -30.0,
             not_after_days: 150.0,
             issued_by_ca: false,
+            issuer: "Corp Example Issuing CA".to_owned(),
+            usages: vec![wire::certificate::EKU_SERVER_AUTHENTICATION.to_owned()],
             key: Key::Rsa2048,
             extra: 0,
         }

@@ -40,7 +40,9 @@ fn context(tls: &Tls, identity: &Identity) -> Result<SslContext, ErrorStack> {
     let mut builder = SslContextBuilder::new(SslMethod::tls_server())?;
     // RFC 2246 signs with MD5 and SHA-1, which every level above 0 refuses
     builder.set_security_level(0);
-    builder.set_cipher_list("ALL:@SECLEVEL=0")?;
+    let named: Vec<&str> = tls.suites.iter().map(|suite| openssl::ssl::cipher_name(suite)).collect();
+    let suites = if named.is_empty() { "ALL".to_owned() } else { named.join(":") };
+    builder.set_cipher_list(&format!("{suites}:@SECLEVEL=0"))?;
     builder.set_min_proto_version(Some(version(tls.min)))?;
     builder.set_max_proto_version(Some(version(tls.max)))?;
     builder.set_private_key(&*key(&identity.key)?)?;

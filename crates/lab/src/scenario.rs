@@ -68,6 +68,8 @@ pub struct Ask {
     pub profile: Option<String>,
     /// A client profile, as TOML.
     pub profile_text: Option<String>,
+    /// The client refuses a host that it does not trust.
+    pub require_trust: bool,
     /// The error code that the user reports.
     pub code: Option<u32>,
     /// Its extended error code.
@@ -133,6 +135,10 @@ impl Scenario {
         }
         if self.hosts.iter().any(|host| host.tls.min > host.tls.max) {
             return Some("a host's oldest TLS version is newer than its newest");
+        }
+        let known = |suite: &String| wire::tls::suite::code(suite).is_some();
+        if !self.hosts.iter().flat_map(|host| &host.tls.suites).all(known) {
+            return Some("a suite has no registered name");
         }
         if self.ask.profile.is_some() && self.ask.profile_text.is_some() {
             return Some("both a profile's name and its text are given");
@@ -209,6 +215,7 @@ mod tests {
             ("[[host]]\nadress = '127.0.0.2'", "unknown field"),
             ("[[host]]\n[host.tls]\nmin = '1.3'\nmax = '1.2'", "newer than its newest"),
             ("[[host]]\n[host.tls]\nmin = '0.9'", "TLS version"),
+            ("[[host]]\n[host.tls]\nsuites = ['NULL']", "no registered name"),
             ("[ask]\nprofile = 'a'\nprofile_text = 'b'", "both a profile's name"),
             ("[[host]]\n[host.credssp]\nfault = 'refuse:X'", "refuse:"),
         ] {

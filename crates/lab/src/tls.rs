@@ -7,7 +7,7 @@ use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::version::{TLS12, TLS13};
-use rustls::{ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion};
+use rustls::{ServerConfig, ServerConnection, StreamOwned, SupportedCipherSuite, SupportedProtocolVersion};
 use wire::tls::{Alert, TlsVersion};
 
 use crate::certificate::Identity;
@@ -49,7 +49,11 @@ impl Acceptor {
         let failed = |error: rustls::Error| LabError::Tls(error.to_string());
         let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).map_err(|e| LabError::Tls(e.to_string()))?;
         let chain = identity.chain.iter().cloned().map(CertificateDer::from).collect();
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let mut provider = ring::default_provider();
+        if !host.tls.suites.is_empty() {
+            provider.cipher_suites.retain(|suite| host.tls.suites.iter().any(|name| named(*suite, name)));
+        }
+        let config = ServerConfig::builder_with_provider(Arc::new(provider))
             .with_protocol_versions(&versions(host))
             .map_err(failed)?
             .with_no_client_auth()
@@ -72,6 +76,15 @@ impl Acceptor {
             Self::OpenSsl(acceptor) => acceptor.accept(transport),
         }
     }
+}
+
+/// True if rustls has the suite of this registered name.
+pub(crate) fn has_suite(name: &str) -> bool {
+    ring::ALL_CIPHER_SUITES.iter().any(|suite| named(*suite, name))
+}
+
+fn named(suite: SupportedCipherSuite, name: &str) -> bool {
+    wire::tls::suite::code(name) == Some(suite.suite().into())
 }
 
 fn versions(host: &Host) -> Vec<&'static SupportedProtocolVersion> {

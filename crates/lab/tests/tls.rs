@@ -251,6 +251,7 @@ fn tls_faults_meet_whole_and_split_hellos_alike() {
         ("reset", Err(ErrorKind::ConnectionReset)),
         ("alert-80", alert(80)),
         ("alert-40", alert(40)),
+        ("alert-49", alert(49)),
         ("garbage", Ok(FlightProgress::NotTls)),
     ] {
         let lab = start(&format!("[host.tls]\nfault = '{fault}'"));

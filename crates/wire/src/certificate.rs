@@ -35,6 +35,8 @@ pub struct Certificate {
     pub common_name: Option<String>,
     /// `subjectAltName`: DNS names and addresses.
     pub names: Vec<String>,
+    /// It has the extension `subjectAltName`.
+    pub alternatives: bool,
     /// `notBefore`, UTC.
     pub not_before: OffsetDateTime,
     /// `notAfter`, UTC.
@@ -47,6 +49,8 @@ pub struct Certificate {
     pub signature_algorithm: String,
     /// Extended key usages, dotted; empty where the extension is absent.
     pub usages: Vec<String>,
+    /// Key usages in the words of RFC 5280 section 4.2.1.3; `None` where the extension is absent.
+    pub key_usages: Option<Vec<String>>,
     /// SHA-1 thumbprint, hexadecimal, as Windows shows it.
     pub sha1: String,
     /// SHA-256 thumbprint, hexadecimal.
@@ -68,12 +72,14 @@ impl Certificate {
             issuer: bounded(&parsed.issuer().to_string()),
             common_name: parsed.subject().iter_common_name().next().and_then(|name| name.as_str().ok()).map(bounded),
             names: names(&parsed),
+            alternatives: alternatives(&parsed).next().is_some(),
             not_before: parsed.validity().not_before.to_datetime(),
             not_after: parsed.validity().not_after.to_datetime(),
             key_algorithm,
             key_bits,
             signature_algorithm: parsed.signature_algorithm.algorithm.to_id_string(),
             usages: usages(&parsed),
+            key_usages: key_usages(&parsed),
             sha1: hex::encode(&Sha1::digest(der)),
             sha256: hex::encode(&Sha256::digest(der)),
             self_issued: parsed.subject().as_raw() == parsed.issuer().as_raw(),
@@ -93,12 +99,15 @@ fn key(parsed: &X509Certificate<'_>) -> (String, usize) {
     }
 }
 
-fn names(parsed: &X509Certificate<'_>) -> Vec<String> {
-    let alternatives = parsed.extensions().iter().filter_map(|extension| match extension.parsed_extension() {
+fn alternatives<'a>(parsed: &'a X509Certificate<'_>) -> impl Iterator<Item = &'a Vec<GeneralName<'a>>> {
+    parsed.extensions().iter().filter_map(|extension| match extension.parsed_extension() {
         ParsedExtension::SubjectAlternativeName(names) => Some(&names.general_names),
         _ => None,
-    });
-    alternatives.flatten().filter_map(name).take(NAMES_LIMIT).collect()
+    })
+}
+
+fn names(parsed: &X509Certificate<'_>) -> Vec<String> {
+    alternatives(parsed).flatten().filter_map(name).take(NAMES_LIMIT).collect()
 }
 
 fn name(name: &GeneralName<'_>) -> Option<String> {
@@ -127,6 +136,22 @@ fn usages(parsed: &X509Certificate<'_>) -> Vec<String> {
     ];
     let named = known.into_iter().filter(|(present, _)| *present).map(|(_, id)| id.to_owned());
     named.chain(usage.other.iter().take(NAMES_LIMIT).map(x509_parser::oid_registry::Oid::to_id_string)).collect()
+}
+
+fn key_usages(parsed: &X509Certificate<'_>) -> Option<Vec<String>> {
+    let usage = parsed.key_usage().ok()??.value;
+    let known = [
+        (usage.digital_signature(), "digitalSignature"),
+        (usage.non_repudiation(), "nonRepudiation"),
+        (usage.key_encipherment(), "keyEncipherment"),
+        (usage.data_encipherment(), "dataEncipherment"),
+        (usage.key_agreement(), "keyAgreement"),
+        (usage.key_cert_sign(), "keyCertSign"),
+        (usage.crl_sign(), "cRLSign"),
+        (usage.encipher_only(), "encipherOnly"),
+        (usage.decipher_only(), "decipherOnly"),
+    ];
+    Some(known.into_iter().filter(|(present, _)| *present).map(|(_, name)| name.to_owned()).collect())
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ pub mod credssp;
 pub mod der;
 pub mod foreign;
 pub mod hex;
+pub mod inspection;
 pub mod machine;
 pub mod ntlm;
 pub mod tls;

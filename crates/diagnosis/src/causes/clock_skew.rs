@@ -23,7 +23,10 @@ pub const CAUSE: Cause = Cause {
         Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Introduction], holds: differ },
         Proof { shows: Shows::Absence, needs: &[Need::Introduction], holds: agree },
     ],
-    explains: &[Explains { cause: "certificate-expired", when: validity_differs }],
+    explains: &[
+        Explains { cause: "certificate-expired", when: validity_differs },
+        Explains { cause: "certificate-not-yet-valid", when: validity_differs },
+    ],
     page: Page {
         what_happens: "Kerberos refuses tickets when the clocks differ by more than five minutes: mstsc shows 0x1D07 or an \
                        authentication error. A certificate can look expired or not yet valid on one side only (0x1B07).",
@@ -49,8 +52,8 @@ fn differ(case: Case<'_>) -> Option<Ground> {
     let host_time = case.host_time().map(|time| rfc3339(time.value)).unwrap_or_default();
     let text = format!("the host's clock is {} {side} this computer's (it says {host_time})", span(offset.value));
     let mut because = vec![offset.because(text)];
-    if matters && let Some(until) = case.not_after() {
-        because.push(until.because("its certificate is valid by one of the two clocks and not by the other"));
+    if matters && let Some(dates) = case.not_after() {
+        because.push(dates.because("its certificate is valid by one of the two clocks and not by the other"));
     }
     let member = domain_member(case);
     if member && case.name_typed() {

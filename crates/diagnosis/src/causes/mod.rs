@@ -6,11 +6,17 @@ use crate::cause::Cause;
 
 // causes: modules
 mod certificate_expired;
+mod certificate_name_mismatch;
+mod certificate_not_yet_valid;
+mod certificate_untrusted;
+mod certificate_weak;
+mod certificate_wrong_usage;
 mod clock_skew;
 mod closed_on_negotiation;
 mod credssp_unpatched;
 mod dropped_after_accept;
 mod host_unreachable;
+mod machine_renamed;
 mod name_not_found;
 mod nla_required;
 mod not_an_rdp_service;
@@ -18,6 +24,11 @@ mod port_closed;
 mod port_filtered;
 mod private_key_unusable;
 mod standard_security_only;
+mod tls_blocked_on_path;
+mod tls_cipher_mismatch;
+mod tls_intercepted;
+mod tls_refused;
+mod tls_stalled;
 mod tls_version_mismatch;
 
 #[cfg(test)]
@@ -36,8 +47,19 @@ pub const ALL: &[&Cause] = &[
     &nla_required::CAUSE,
     &standard_security_only::CAUSE,
     &private_key_unusable::CAUSE,
+    &tls_blocked_on_path::CAUSE,
     &tls_version_mismatch::CAUSE,
+    &tls_cipher_mismatch::CAUSE,
+    &tls_stalled::CAUSE,
+    &tls_intercepted::CAUSE,
+    &tls_refused::CAUSE,
     &certificate_expired::CAUSE,
+    &certificate_not_yet_valid::CAUSE,
+    &certificate_name_mismatch::CAUSE,
+    &certificate_wrong_usage::CAUSE,
+    &certificate_weak::CAUSE,
+    &certificate_untrusted::CAUSE,
+    &machine_renamed::CAUSE,
     &clock_skew::CAUSE,
     &credssp_unpatched::CAUSE,
 ];

@@ -48,6 +48,7 @@ fn sketch(target: &str, subject: Subject) -> Sketch {
         at: NOW,
         symptom: None,
         capabilities: Capabilities { openssl: true },
+        require_trust: false,
     };
     Sketch { evidence: Evidence { subjects: vec![subject], ..Evidence::default() }, context }
 }
@@ -116,6 +117,43 @@ impl Sketch {
     pub(crate) fn without_openssl(mut self) -> Self {
         self.context.capabilities.openssl = false;
         self
+    }
+
+    pub(crate) fn require_trust(mut self) -> Self {
+        self.context.require_trust = true;
+        self
+    }
+
+    /// The shape of the certificate that Windows makes for itself, of this name, ten days old.
+    pub(crate) fn windows_made(self, name: &str) -> Sketch {
+        let named = format!("CN={name}");
+        self.certificate(-10, 173)
+            .with(Fact::CertificateSubject(named.clone()))
+            .with(Fact::CertificateIssuer(named))
+            .with(Fact::CertificateNames(vec![name.to_owned()]))
+            .with(Fact::CertificateAlternatives(false))
+            .with(Fact::CertificateKey("rsa".to_owned(), 2048))
+            .with(Fact::CertificateSignature("1.2.840.113549.1.1.11".to_owned()))
+            .with(Fact::CertificateUsages(vec!["1.3.6.1.5.5.7.3.1".to_owned()]))
+            .with(Fact::CertificateSelfIssued(true))
+    }
+
+    /// A certificate of a year from the organisation's own authority, for these names.
+    pub(crate) fn ca_issued(self, names: &[&str]) -> Sketch {
+        self.certificate(-10, 355)
+            .with(Fact::CertificateSubject(format!("CN={}", names[0])))
+            .with(Fact::CertificateIssuer("CN=Corp Example Issuing CA".to_owned()))
+            .with(Fact::CertificateNames(names.iter().map(|name| (*name).to_owned()).collect()))
+            .with(Fact::CertificateAlternatives(true))
+            .with(Fact::CertificateKey("rsa".to_owned(), 2048))
+            .with(Fact::CertificateSignature("1.2.840.113549.1.1.11".to_owned()))
+            .with(Fact::CertificateUsages(vec!["1.3.6.1.5.5.7.3.1".to_owned()]))
+            .with(Fact::CertificateSelfIssued(false))
+    }
+
+    /// The diagnosis of all causes.
+    pub(crate) fn diagnose(&self) -> crate::report::Diagnosis {
+        crate::diagnose::diagnose(&self.evidence, &self.context, crate::diagnose::Run::default())
     }
 
     pub(crate) fn judge(&self, cause: &Cause) -> Judgement {

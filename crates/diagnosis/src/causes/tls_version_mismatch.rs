@@ -92,10 +92,9 @@ mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host};
     use wire::machine::End;
-    use wire::tls::{Segments, TlsStack, TlsVersion};
+    use wire::tls::TlsVersion;
 
-    const OWN_10: TlsOffer =
-        TlsOffer { stack: TlsStack::Own, min: TlsVersion::Tls10, max: TlsVersion::Tls10, segments: Segments::Whole };
+    const OWN_10: TlsOffer = TlsOffer { min: TlsVersion::Tls10, max: TlsVersion::Tls10, ..TlsOffer::OLD };
 
     fn alert(description: u8) -> Handshake {
         Handshake::Alert(Alert { level: 2, description })

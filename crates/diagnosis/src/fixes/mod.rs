@@ -6,9 +6,11 @@
 // fixes: modules
 mod allow_encryption_oracle;
 mod allow_nla_off;
+mod bind_certificate;
 mod correct_clock;
 mod enable_remote_desktop;
 mod enable_tls12;
+mod exempt_from_inspection;
 mod flush_dns;
 mod install_update;
 mod open_firewall_for_rdp;
@@ -18,6 +20,7 @@ mod repair_rdp_file;
 mod replace_rdp_key_container;
 mod require_nla;
 mod require_tls;
+mod reset_cipher_order;
 mod restart_services;
 mod set_listener_port;
 mod start_services;
@@ -79,9 +82,11 @@ pub const ALL: &[&Fix] = &[
     // fixes: list
     &allow_encryption_oracle::FIX,
     &allow_nla_off::FIX,
+    &bind_certificate::FIX,
     &correct_clock::FIX,
     &enable_remote_desktop::FIX,
     &enable_tls12::FIX,
+    &exempt_from_inspection::FIX,
     &flush_dns::FIX,
     &install_update::FIX,
     &open_firewall_for_rdp::FIX,
@@ -91,6 +96,7 @@ pub const ALL: &[&Fix] = &[
     &replace_rdp_key_container::FIX,
     &require_nla::FIX,
     &require_tls::FIX,
+    &reset_cipher_order::FIX,
     &restart_services::FIX,
     &set_listener_port::FIX,
     &start_services::FIX,

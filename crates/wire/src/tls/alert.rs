@@ -53,6 +53,8 @@ impl Alert {
     pub const HANDSHAKE_FAILURE: u8 = 40;
     /// `protocol_version`: none of the versions offered.
     pub const PROTOCOL_VERSION: u8 = 70;
+    /// `insufficient_security`: the server wants safer suites than those offered.
+    pub const INSUFFICIENT_SECURITY: u8 = 71;
     /// `internal_error`: something on the peer's side, such as a private key that it cannot use.
     pub const INTERNAL_ERROR: u8 = 80;
 

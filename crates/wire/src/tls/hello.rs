@@ -3,14 +3,6 @@
 use crate::bytes::{DecodeError, Reader};
 use crate::tls::{Segments, TlsOffer, TlsVersion};
 
-/// Every suite that a Windows host since Server 2003 may choose, newest first: TLS 1.3, ECDHE and DHE with GCM and CBC,
-/// RSA key exchange, 3DES and RC4 last. Offering them all asks "is there anything in common?".
-pub const WIDE_SUITES: &[u16] = &[
-    0x1302, 0x1301, 0x1303, 0xC02C, 0xC02B, 0xC030, 0xC02F, 0xCCA9, 0xCCA8, 0x009F, 0x009E, 0xC024, 0xC023, 0xC028,
-    0xC027, 0xC00A, 0xC009, 0xC014, 0xC013, 0x0039, 0x0033, 0x009D, 0x009C, 0x003D, 0x003C, 0x0035, 0x002F, 0x000A,
-    0x0005, 0x0004,
-];
-
 /// x25519, secp256r1, secp384r1, secp521r1: what Windows knows.
 pub const WIDE_GROUPS: &[u16] = &[0x001D, 0x0017, 0x0018, 0x0019];
 
@@ -46,9 +38,9 @@ pub struct ClientHello {
 }
 
 impl ClientHello {
-    /// The hello of an offer, with everything that a Windows host may want.
+    /// The hello of an offer, with every group and signature that a Windows host may want.
     pub fn of(offer: TlsOffer, random: [u8; 32]) -> Self {
-        let suites = WIDE_SUITES.iter().copied().filter(|suite| offer.max == TlsVersion::Tls13 || *suite >> 8 != 0x13);
+        let suites = offer.suites.codes().filter(|suite| offer.max == TlsVersion::Tls13 || *suite >> 8 != 0x13);
         let suites = suites.filter(|suite| offer.max >= TlsVersion::Tls12 || !only_from_12(*suite));
         Self {
             min: offer.min,
@@ -206,6 +198,7 @@ fn extension(all: &mut Vec<u8>, kind: u16, value: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tls::Suites;
 
     fn body(records: &[Vec<u8>]) -> Vec<u8> {
         records.concat()[9..].to_vec()
@@ -239,6 +232,13 @@ mod tests {
         let hello = ClientHello::of(TlsOffer::OLD, [7; 32]);
         assert!(hello.suites.iter().all(|suite| !only_from_12(*suite)));
         assert!(hello.suites.contains(&0x002F), "TLS_RSA_WITH_AES_128_CBC_SHA, which every old Windows speaks");
+    }
+
+    #[test]
+    fn an_offer_of_few_suites_says_no_other() {
+        let suites = Suites::of([0x1301, 0xC02F, 0x0035]).unwrap();
+        let hello = ClientHello::of(TlsOffer { suites, ..TlsOffer::PLAIN_12 }, [7; 32]);
+        assert_eq!(hello.suites, [0xC02F, 0x0035], "and none of TLS 1.3 in a hello of 1.2");
     }
 
     proptest::proptest! {

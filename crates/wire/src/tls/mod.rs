@@ -6,12 +6,14 @@
 pub mod alert;
 pub mod flight;
 pub mod hello;
+pub mod suite;
 
 use std::fmt;
 
 pub use alert::Alert;
 pub use flight::{FlightProgress, ServerFlight};
 pub use hello::ClientHello;
+pub use suite::Suites;
 
 /// A protocol version, ordered from old to new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -112,22 +114,39 @@ pub struct TlsOffer {
     pub max: TlsVersion,
     /// How the hello is cut.
     pub segments: Segments,
+    /// The suites that our own hello offers, as far as its versions have them; the other stacks offer theirs.
+    pub suites: Suites,
 }
 
 impl TlsOffer {
     /// The tunnel of a normal probe: rustls with TLS 1.2 and 1.3.
-    pub const MODERN: Self =
-        Self { stack: TlsStack::Rustls, min: TlsVersion::Tls12, max: TlsVersion::Tls13, segments: Segments::Whole };
+    pub const MODERN: Self = Self {
+        stack: TlsStack::Rustls,
+        min: TlsVersion::Tls12,
+        max: TlsVersion::Tls13,
+        segments: Segments::Whole,
+        suites: Suites::ALL,
+    };
     /// Our own hello for TLS 1.2, with every suite that Windows ever spoke there.
-    pub const PLAIN_12: Self =
-        Self { stack: TlsStack::Own, min: TlsVersion::Tls12, max: TlsVersion::Tls12, segments: Segments::Whole };
+    pub const PLAIN_12: Self = Self {
+        stack: TlsStack::Own,
+        min: TlsVersion::Tls12,
+        max: TlsVersion::Tls12,
+        segments: Segments::Whole,
+        suites: Suites::ALL,
+    };
     /// The same, cut so that its first byte travels alone.
     pub const SPLIT_12: Self = Self { segments: Segments::FirstByteAlone, ..Self::PLAIN_12 };
     /// Our own hello for TLS 1.0 and 1.1.
     pub const OLD: Self = Self { max: TlsVersion::Tls11, min: TlsVersion::Tls10, ..Self::PLAIN_12 };
     /// A tunnel for hosts that rustls cannot talk to.
-    pub const TOLERANT: Self =
-        Self { stack: TlsStack::OpenSsl, min: TlsVersion::Tls10, max: TlsVersion::Tls13, segments: Segments::Whole };
+    pub const TOLERANT: Self = Self {
+        stack: TlsStack::OpenSsl,
+        min: TlsVersion::Tls10,
+        max: TlsVersion::Tls13,
+        segments: Segments::Whole,
+        suites: Suites::ALL,
+    };
 
     /// True if `version` is among those offered.
     pub fn offers(self, version: TlsVersion) -> bool {
@@ -138,6 +157,9 @@ impl TlsOffer {
 impl fmt::Display for TlsOffer {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{} {}-{}", self.stack.name(), self.min.number(), self.max.number())?;
-        if self.segments == Segments::FirstByteAlone { out.write_str(" split") } else { Ok(()) }
+        if self.segments == Segments::FirstByteAlone {
+            out.write_str(" split")?;
+        }
+        if self.suites == Suites::ALL { Ok(()) } else { write!(out, " with {} suites", self.suites.codes().count()) }
     }
 }

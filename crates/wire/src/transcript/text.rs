@@ -29,7 +29,7 @@ use time::format_description::well_known::Rfc3339;
 use super::{Entry, NameAnswer, NameLookup, Record, Transcript};
 use crate::hex;
 use crate::machine::{ConnectFailure, ConversationPlan, End, Event, Limits, TlsFailure};
-use crate::tls::{Alert, Segments, TlsOffer, TlsStack, TlsVersion};
+use crate::tls::{Alert, Segments, Suites, TlsOffer, TlsStack, TlsVersion};
 use crate::x224::{ConnectionRequest, SecurityProtocols, ServerAnswer};
 
 /// The most bytes of a transcript that we read.
@@ -151,7 +151,12 @@ impl fmt::Display for PlanText<'_> {
         }
         if let Some(offer) = plan.tls {
             let cut = if offer.segments == Segments::Whole { "whole" } else { "split" };
-            write!(out, "tls={},{},{},{cut} ", offer.stack.name(), offer.min.number(), offer.max.number())?;
+            write!(out, "tls={},{},{},{cut}", offer.stack.name(), offer.min.number(), offer.max.number())?;
+            if offer.suites != Suites::ALL {
+                let codes: Vec<_> = offer.suites.codes().map(|code| format!("{code:04x}")).collect();
+                write!(out, ",{}", codes.join("+"))?;
+            }
+            out.write_str(" ")?;
         }
         if let Some(version) = plan.credssp {
             write!(out, "credssp={version} ")?;
@@ -422,7 +427,15 @@ fn read_offer(value: &str) -> Option<TlsOffer> {
         "split" => Segments::FirstByteAlone,
         _ => return None,
     };
-    Some(TlsOffer { stack, min, max, segments })
+    let suites = match parts.next() {
+        None => Suites::ALL,
+        Some("") => Suites::of([])?,
+        Some(list) => {
+            let codes: Option<Vec<_>> = list.split('+').map(|code| u16::from_str_radix(code, 16).ok()).collect();
+            Suites::of(codes?)?
+        }
+    };
+    Some(TlsOffer { stack, min, max, segments, suites })
 }
 
 fn read_limits(value: &str) -> Option<Limits> {

@@ -9,7 +9,7 @@ use proptest::option;
 use proptest::prelude::*;
 use time::OffsetDateTime;
 use wire::machine::{ConnectFailure, ConversationPlan, End, Event, Limits, TlsFailure};
-use wire::tls::{Alert, Segments, TlsOffer, TlsStack, TlsVersion};
+use wire::tls::{Alert, Segments, Suites, TlsOffer, TlsStack, TlsVersion};
 use wire::transcript::{Entry, NameAnswer, NameLookup, ParseError, Record, Transcript};
 use wire::x224::{ConnectionRequest, SecurityProtocols, ServerAnswer};
 
@@ -84,8 +84,11 @@ pub(crate) fn any_plan() -> impl Strategy<Value = ConversationPlan> {
     let request = (option::of(words()), option::of(any::<u32>().prop_map(SecurityProtocols)))
         .prop_map(|(cookie, protocols)| ConnectionRequest { cookie, protocols });
     let segments = prop_oneof![Just(Segments::Whole), Just(Segments::FirstByteAlone)];
-    let offer = (proptest::sample::select(&TlsStack::ALL[..]), version(), version(), segments)
-        .prop_map(|(stack, min, max, segments)| TlsOffer { stack, min, max, segments });
+    let codes: Vec<u16> = wire::tls::suite::KNOWN.iter().map(|(code, _)| *code).collect();
+    let suites = proptest::sample::subsequence(codes, 0..=wire::tls::suite::KNOWN.len())
+        .prop_map(|codes| Suites::of(codes).unwrap());
+    let offer = (proptest::sample::select(&TlsStack::ALL[..]), version(), version(), segments, suites)
+        .prop_map(|(stack, min, max, segments, suites)| TlsOffer { stack, min, max, segments, suites });
     let limits = (micros(), micros(), micros(), micros()).prop_map(|(tcp, x224, tls, credssp)| Limits {
         tcp,
         x224,

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use crate::inspection;
+
 /// Labels that say nothing about anybody.
 const PUBLIC: &[&str] =
     &["com", "net", "org", "local", "localhost", "lan", "internal", "example", "invalid", "test", "corp", "workgroup"];
@@ -58,7 +60,7 @@ impl Names {
 
     fn label(&mut self, label: &str) -> String {
         let key = label.to_lowercase();
-        if PUBLIC.contains(&key.as_str()) {
+        if PUBLIC.contains(&key.as_str()) || inspection::is_word(&key) {
             return label.to_owned();
         }
         if let Some(number) = self.numbers.get(&key) {

@@ -1,0 +1,152 @@
+//! `certificate-name-mismatch`: the certificate is not for the name that was typed.
+
+use std::net::IpAddr;
+
+use wire::tls::TlsOffer;
+
+use crate::case::Case;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::evidence::Role;
+use crate::need::Need;
+use crate::target::Host;
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "certificate-name-mismatch",
+    title: "the host's certificate is not for the name that was asked for",
+    stage: Stage::Certificate,
+    severity: Severity::Advisory,
+    role: Role::Host,
+    codes: &[],
+    proofs: &[
+        Proof {
+            shows: Shows::Presence(Confidence::Proven),
+            needs: &[Need::Handshake(TlsOffer::MODERN)],
+            holds: no_name_fits,
+        },
+        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: a_name_fits },
+    ],
+    explains: &[],
+    page: Page {
+        what_happens: "mstsc warns that the name in the certificate is another, or refuses where identity is required. With the \
+                       certificate that Windows makes by itself, which nobody vouches for, the name changes little; with one from \
+                       a CA it takes away what that one was bought for.",
+        why: "The host is reached by an alias, an address, the name of a farm or of the other side of a NAT; or the certificate was \
+              issued for another machine or for a name that is no longer used. It can also be another machine.",
+        confirm: "Compare the names in the certificate with the name that people type. An address must stand among the alternative \
+                  names as an address.",
+        command: "Get-ChildItem 'Cert:\\LocalMachine\\Remote Desktop','Cert:\\LocalMachine\\My' | \
+                  Select-Object Subject,DnsNameList,Thumbprint; \
+                  (Get-CimInstance -Namespace root/cimv2/TerminalServices -ClassName Win32_TSGeneralSetting).SSLCertificateSHA1Hash",
+        how_to_fix: "Connect by a name that is in the certificate, or have one issued with every name in use as subjectAltName and \
+                     bind it to the listener.",
+        references: &["RFC 6125 section 6.4 (RFC 9525)", "RFC 5280 section 4.2.1.6"],
+    },
+    fixes: &["bind-certificate"],
+};
+
+/// The comparison of RFC 6125: without case, a star for exactly one whole label, the leftmost, and not above a domain.
+fn covers(pattern: &str, name: &str) -> bool {
+    let clean = |text: &str| text.strip_suffix('.').unwrap_or(text).to_lowercase();
+    let (pattern, name) = (clean(pattern), clean(name));
+    match pattern.strip_prefix("*.") {
+        None => pattern == name,
+        Some(domain) => {
+            let rest = name.split_once('.').filter(|(label, _)| !label.is_empty()).map(|(_, rest)| rest);
+            domain.contains('.') && rest == Some(domain)
+        }
+    }
+}
+
+fn address_among(names: &[String], address: IpAddr) -> bool {
+    names.iter().any(|name| name.parse() == Ok(address))
+}
+
+fn fits(case: Case<'_>, names: &[String]) -> Option<bool> {
+    Some(match &case.context.target.as_ref()?.host {
+        Host::Name(name) => names.iter().any(|pattern| covers(pattern, name)),
+        Host::Address(address) => address_among(names, *address),
+        Host::Zoned(address, _) => address_among(names, (*address).into()),
+    })
+}
+
+fn no_name_fits(case: Case<'_>) -> Option<Ground> {
+    let names = case.certificate_names()?;
+    if fits(case, names.value)? {
+        return None;
+    }
+    let typed = &case.context.target.as_ref()?.host;
+    let list = if names.value.is_empty() { "no name".to_owned() } else { names.value.join(", ") };
+    let mut because = vec![names.because(format!("{typed} was asked for, the certificate is for {list}"))];
+    let vouched = case.self_issued().filter(|seen| !seen.value);
+    if let (Some(seen), true) = (vouched, case.name_typed()) {
+        because.push(seen.because("it was issued by an authority, so the client goes by its names"));
+        return Some(Ground::on(because).severity(Severity::Degrading));
+    }
+    Some(Ground::on(because))
+}
+
+fn a_name_fits(case: Case<'_>) -> Option<Ground> {
+    let names = case.certificate_names()?;
+    let typed = &case.context.target.as_ref()?.host;
+    fits(case, names.value)?.then(|| Ground::on(vec![names.because(format!("the certificate is for {typed}"))]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, Sketch, host};
+    use wire::tls::TlsVersion;
+
+    fn asked(target: &str) -> Sketch {
+        host(target).nla().tls_up(TlsVersion::Tls13)
+    }
+
+    #[test]
+    fn present() {
+        let sketch = asked("server01.corp.example").ca_issued(&["server02.corp.example"]);
+        sketch.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Proven));
+    }
+
+    #[test]
+    fn an_address_and_a_self_signed_certificate_are_advisory() {
+        for sketch in [
+            asked("192.0.2.7").ca_issued(&["server01.corp.example"]),
+            asked("alias.corp.example").windows_made("SERVER01"),
+        ] {
+            sketch.check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Proven));
+        }
+    }
+
+    #[test]
+    fn near_miss_another_case_a_wildcard_an_address() {
+        for (target, name) in [
+            ("Server01.Corp.Example", "SERVER01.corp.example"),
+            ("server01.corp.example.", "*.corp.example"),
+            ("192.0.2.7", "192.0.2.7"),
+            ("2001:db8::7", "2001:db8:0::7"),
+        ] {
+            asked(target).ca_issued(&["other.corp.example", name]).check(&CAUSE, Expect::Absent);
+        }
+    }
+
+    #[test]
+    fn a_star_is_one_whole_label_below_a_domain() {
+        for (pattern, name) in [
+            ("*.corp.example", "a.b.corp.example"),
+            ("*.corp.example", "corp.example"),
+            ("*.corp.example", ".corp.example"),
+            ("*.example", "server01.example"),
+            ("s*.corp.example", "server01.corp.example"),
+            ("server.*.example", "server.corp.example"),
+            ("*", "server01"),
+        ] {
+            assert!(!covers(pattern, name), "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn unseen() {
+        host("server01.corp.example").nla().check(&CAUSE, Expect::Unknown);
+    }
+}

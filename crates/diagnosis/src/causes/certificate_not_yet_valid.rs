@@ -1,0 +1,121 @@
+//! `certificate-not-yet-valid`: `notBefore` has not come.
+
+use wire::tls::TlsOffer;
+
+use crate::case::Case;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::evidence::Role;
+use crate::fact::rfc3339;
+use crate::need::Need;
+use crate::symptom::Symptom;
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "certificate-not-yet-valid",
+    title: "the host's certificate is not valid yet",
+    stage: Stage::Certificate,
+    severity: Severity::Degrading,
+    role: Role::Host,
+    codes: &[Symptom::CERTIFICATE_EXPIRED],
+    proofs: &[
+        // any handshake that shows a certificate will do; the newest is looked at
+        Proof {
+            shows: Shows::Presence(Confidence::Proven),
+            needs: &[Need::Handshake(TlsOffer::MODERN)],
+            holds: too_early,
+        },
+        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: begun },
+    ],
+    explains: &[],
+    page: Page {
+        what_happens: "mstsc warns about the certificate, or refuses with 0x1B07 where identity is required. This alone does not \
+                       close the connection: it is not by itself a 0x904.",
+        why: "The certificate was made while the clock of the host, or of the authority that issued it, was ahead; or this \
+              computer's clock is behind. A virtual machine that was restored to an old state, or made from an image, is the \
+              usual place.",
+        confirm: "Compare the certificate's NotBefore with a clock that is known to be right, on both machines.",
+        command: "Get-ChildItem 'Cert:\\LocalMachine\\Remote Desktop' | Select-Object Subject,Thumbprint,NotBefore,NotAfter; \
+                  Get-Date; w32tm /query /status",
+        how_to_fix: "Set the clock that is wrong right first. If both are right now, remove the self-signed certificate and restart \
+                     SessionEnv and TermService, so that Windows makes one by the right clock; have a certificate from a CA \
+                     issued again.",
+        references: &["RFC 5280 section 4.1.2.5"],
+    },
+    fixes: &["correct-clock", "renew-rdp-certificate"],
+};
+
+fn too_early(case: Case<'_>) -> Option<Ground> {
+    let from = case.not_before()?;
+    let ours = case.context.at < from.value;
+    let theirs = case.host_time().map(|time| (time, time.value < from.value));
+    let text = |words: &str| format!("the certificate is valid from {}: {words}", rfc3339(from.value));
+    let on = |words, other| Ground::on(std::iter::once(from.because(text(words))).chain(other).collect());
+    match (ours, theirs) {
+        (true, Some((time, true))) => {
+            Some(on("that has not come", Some(time.because("nor has it by the host's clock"))))
+        }
+        (true, None) => {
+            let ground = on("that has not come by this computer's clock (the host's was not seen)", None);
+            Some(ground.confidence(Confidence::Likely))
+        }
+        (true, Some((time, false))) => {
+            let other = time.because(format!("by the host's clock ({}) it is valid", rfc3339(time.value)));
+            Some(on("that has not come by this computer's clock", Some(other)).confidence(Confidence::Likely))
+        }
+        (false, Some((time, true))) => {
+            let other = time.because(format!("by the host's clock ({}) it is not valid yet", rfc3339(time.value)));
+            let ground = on("valid by this computer's clock", Some(other));
+            Some(ground.severity(Severity::Advisory).confidence(Confidence::Possible))
+        }
+        (false, _) => None,
+    }
+}
+
+fn begun(case: Case<'_>) -> Option<Ground> {
+    let from = case.not_before()?;
+    let ours = case.context.at >= from.value;
+    let theirs = case.host_time().is_none_or(|time| time.value >= from.value);
+    (ours && theirs).then(|| Ground::on(vec![from.because(format!("it is valid since {}", rfc3339(from.value)))]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::fact::Fact;
+    use wire::tls::TlsVersion;
+
+    const DAY: i64 = 86_400_000;
+
+    fn from(day: i64) -> Sketch {
+        host("192.0.2.7").nla().tls_up(TlsVersion::Tls13).certificate(day, day + 183)
+    }
+
+    #[test]
+    fn present_by_both_clocks() {
+        from(2).with(Fact::ClockOffset(0)).check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Proven));
+    }
+
+    #[test]
+    fn likely_by_our_clock_alone() {
+        from(2).check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
+        let ahead = from(2).with(Fact::ClockOffset(3 * DAY));
+        ahead.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
+    }
+
+    #[test]
+    fn by_the_hosts_clock_alone_it_is_advisory() {
+        let sketch = from(-2).with(Fact::ClockOffset(-3 * DAY));
+        sketch.check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Possible));
+    }
+
+    #[test]
+    fn near_miss_since_yesterday() {
+        from(-1).with(Fact::ClockOffset(0)).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn unseen() {
+        host("192.0.2.7").nla().check(&CAUSE, Expect::Unknown);
+    }
+}

@@ -1,0 +1,87 @@
+//! `certificate-untrusted`: nobody vouches for the certificate.
+
+use wire::tls::TlsOffer;
+
+use crate::case::Case;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::evidence::Role;
+use crate::need::Need;
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "certificate-untrusted",
+    title: "no authority vouches for the host's certificate",
+    stage: Stage::Certificate,
+    severity: Severity::Advisory,
+    role: Role::Host,
+    codes: &[],
+    proofs: &[
+        Proof {
+            shows: Shows::Presence(Confidence::Proven),
+            needs: &[Need::Handshake(TlsOffer::MODERN)],
+            holds: signs_itself,
+        },
+        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN), Need::TrustStore], holds: never },
+    ],
+    explains: &[],
+    page: Page {
+        what_happens: "mstsc warns that the certificate is not from a trusted authority and goes on when told to. A client that is \
+                       set to refuse (authentication level 1, a gateway) ends the connection.",
+        why: "Windows signs the certificate of Remote Desktop itself unless it is given one. That is its normal state, and where \
+              Kerberos has shown who the host is, no warning appears.",
+        confirm: "On the client: is the host's authority among the trusted roots? A probe sees who has signed, not whom that client \
+                  trusts: for a certificate from an authority this stays open here. A self-signed one could have been installed \
+                  as trusted on a single client.",
+        command: "Get-ChildItem Cert:\\LocalMachine\\Root,Cert:\\CurrentUser\\Root | Select-Object Subject,Thumbprint,NotAfter; \
+                  Get-ItemProperty 'HKLM:\\SOFTWARE\\Policies\\Microsoft\\Windows NT\\Terminal Services' -Name AuthenticationLevel \
+                  -ErrorAction SilentlyContinue",
+        how_to_fix: "Where clients must refuse what they cannot verify, give the host a certificate from an authority that they \
+                     trust. Do not lower the client's authentication level.",
+        references: &["RFC 5280 section 6", "Microsoft: Remote Desktop listener certificate configurations"],
+    },
+    fixes: &["bind-certificate"],
+};
+
+fn signs_itself(case: Case<'_>) -> Option<Ground> {
+    let seen = case.self_issued().filter(|seen| seen.value)?;
+    let because = vec![seen.because("the certificate is its own issuer, so no authority vouches for it")];
+    let ground = Ground::on(because);
+    Some(if case.context.require_trust { ground.severity(Severity::Degrading) } else { ground })
+}
+
+/// Whom a client trusts is read by a later part.
+fn never(_: Case<'_>) -> Option<Ground> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, Sketch, host};
+    use wire::tls::TlsVersion;
+
+    fn up() -> Sketch {
+        host("server01.corp.example").nla().tls_up(TlsVersion::Tls13)
+    }
+
+    #[test]
+    fn present() {
+        let sketch = up().windows_made("SERVER01").require_trust();
+        sketch.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Proven));
+    }
+
+    #[test]
+    fn advisory_where_trust_is_not_required() {
+        up().windows_made("SERVER01").check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Proven));
+    }
+
+    #[test]
+    fn near_miss_an_authority_that_the_client_may_trust() {
+        up().ca_issued(&["server01.corp.example"]).require_trust().check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn unseen() {
+        host("192.0.2.7").nla().require_trust().check(&CAUSE, Expect::Unknown);
+    }
+}

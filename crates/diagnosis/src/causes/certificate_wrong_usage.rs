@@ -1,0 +1,132 @@
+//! `certificate-wrong-usage`: the certificate is not meant for this.
+
+use wire::certificate::{EKU_REMOTE_DESKTOP, EKU_SERVER_AUTHENTICATION};
+use wire::tls::TlsOffer;
+
+use crate::case::{Case, Seen};
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::evidence::Role;
+use crate::fact::Fact;
+use crate::need::Need;
+
+/// `anyExtendedKeyUsage`.
+const EKU_ANY: &str = "2.5.29.37.0";
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "certificate-wrong-usage",
+    title: "the host's certificate is not meant for servers",
+    stage: Stage::Certificate,
+    severity: Severity::Degrading,
+    role: Role::Host,
+    codes: &[],
+    proofs: &[
+        Proof {
+            shows: Shows::Presence(Confidence::Proven),
+            needs: &[Need::Handshake(TlsOffer::MODERN)],
+            holds: forbidden,
+        },
+        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: allowed },
+    ],
+    explains: &[],
+    page: Page {
+        what_happens: "Strict clients refuse the certificate, mstsc warns; Windows itself may take it back and show its own instead \
+                       after the next restart of the service.",
+        why: "A certificate for client authentication, code signing or a CA was bound to the listener, or the template lacks Server \
+              Authentication (1.3.6.1.5.5.7.3.1) and Remote Desktop Authentication (1.3.6.1.4.1.311.54.1.2).",
+        confirm: "On the host: the enhanced and plain key usages of the certificate that is bound. Remote Connection Manager 1054 \
+                  or 1059 says that a configured certificate has the wrong usage.",
+        command: "Get-ChildItem 'Cert:\\LocalMachine\\Remote Desktop','Cert:\\LocalMachine\\My' | \
+                  Select-Object Subject,Thumbprint,EnhancedKeyUsageList,@{n='KeyUsages';e={($_.Extensions | \
+                  Where-Object {$_.KeyUsages}).KeyUsages}}",
+        how_to_fix: "Bind a certificate with Server Authentication (or Remote Desktop Authentication), digital signature and key \
+                     encipherment; or remove the binding, and Windows makes one of its own.",
+        references: &[
+            "RFC 5280 sections 4.2.1.3 and 4.2.1.12",
+            "[MS-RDPBCGR] 5.4.5",
+            "Microsoft: Remote Desktop listener certificates",
+        ],
+    },
+    fixes: &["bind-certificate", "renew-rdp-certificate"],
+};
+
+fn usages(case: Case<'_>) -> Option<Seen<&[String]>> {
+    case.last(|fact| if let Fact::CertificateUsages(list) = fact { Some(list.as_slice()) } else { None })
+}
+
+fn key_usages(case: Case<'_>) -> Option<Seen<&[String]>> {
+    case.last(|fact| if let Fact::CertificateKeyUsages(list) = fact { Some(list.as_slice()) } else { None })
+}
+
+/// An absent extension allows everything.
+fn server(usages: &[String]) -> bool {
+    usages.is_empty()
+        || usages.iter().any(|u| [EKU_ANY, EKU_SERVER_AUTHENTICATION, EKU_REMOTE_DESKTOP].contains(&u.as_str()))
+}
+
+/// One way of a TLS handshake is enough: Windows' own certificates allow encipherment alone and work with every suite.
+fn handshake(usages: &[String]) -> bool {
+    usages.iter().any(|usage| ["digitalSignature", "keyEncipherment", "keyAgreement"].contains(&usage.as_str()))
+}
+
+fn forbidden(case: Case<'_>) -> Option<Ground> {
+    let mut because = Vec::new();
+    if let Some(seen) = usages(case).filter(|seen| !server(seen.value)) {
+        let list = seen.value.join(", ");
+        because.push(
+            seen.because(format!("its extended key usages are {list}: neither for servers nor for Remote Desktop")),
+        );
+    }
+    if let Some(seen) = key_usages(case).filter(|seen| !handshake(seen.value)) {
+        let list = if seen.value.is_empty() { "none".to_owned() } else { seen.value.join(", ") };
+        because.push(seen.because(format!("its key usages are {list}: no TLS handshake is among them")));
+    }
+    (!because.is_empty()).then(|| Ground::on(because))
+}
+
+fn allowed(case: Case<'_>) -> Option<Ground> {
+    let seen = usages(case)?;
+    (forbidden(case).is_none()).then(|| Ground::on(vec![seen.because("its usages allow a TLS server")]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, Sketch, host};
+    use wire::tls::TlsVersion;
+
+    fn with_usages(list: &[&str]) -> Sketch {
+        let sketch = host("192.0.2.7").nla().tls_up(TlsVersion::Tls13).ca_issued(&["server01.corp.example"]);
+        sketch.with(Fact::CertificateUsages(list.iter().map(|usage| (*usage).to_owned()).collect()))
+    }
+
+    fn with_key_usages(list: &[&str]) -> Sketch {
+        let list = list.iter().map(|usage| (*usage).to_owned()).collect();
+        with_usages(&[EKU_SERVER_AUTHENTICATION]).with(Fact::CertificateKeyUsages(list))
+    }
+
+    #[test]
+    fn present() {
+        let sketch = with_usages(&["1.3.6.1.5.5.7.3.2"]);
+        sketch.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Proven));
+        let signs = with_key_usages(&["keyCertSign", "cRLSign"]);
+        signs.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Proven));
+    }
+
+    #[test]
+    fn near_miss_remote_desktop_any_or_no_extension() {
+        for list in [&[EKU_REMOTE_DESKTOP][..], &[EKU_ANY], &["1.3.6.1.5.5.7.3.2", EKU_SERVER_AUTHENTICATION], &[]] {
+            with_usages(list).check(&CAUSE, Expect::Absent);
+        }
+    }
+
+    #[test]
+    fn near_miss_what_windows_makes() {
+        with_key_usages(&["keyEncipherment", "dataEncipherment"]).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn unseen() {
+        host("192.0.2.7").nla().check(&CAUSE, Expect::Unknown);
+    }
+}

@@ -1,0 +1,161 @@
+//! `machine-renamed`: the host's own certificate bears another name than the host.
+
+use time::Duration;
+use wire::tls::TlsOffer;
+
+use crate::case::{Case, Seen};
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::evidence::Role;
+use crate::fact::Fact;
+use crate::need::Need;
+use crate::symptom::Symptom;
+
+/// How long the certificates are valid that Windows makes for Remote Desktop: six months.
+const SIX_MONTHS: Duration = Duration::days(183);
+/// What months of other lengths make of it.
+const TOLERANCE: Duration = Duration::days(3);
+/// The most characters of a NetBIOS name ([MS-NBTE] 2.2.1).
+const NETBIOS: usize = 15;
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "machine-renamed",
+    title: "the certificate that the host made for itself bears another name than the host has now",
+    stage: Stage::Certificate,
+    severity: Severity::Degrading,
+    role: Role::Host,
+    codes: &[Symptom::SOCKET_CLOSED],
+    proofs: &[
+        Proof {
+            shows: Shows::Presence(Confidence::Proven),
+            needs: &[Need::Handshake(TlsOffer::MODERN), Need::Introduction],
+            holds: names_differ,
+        },
+        Proof {
+            shows: Shows::Absence,
+            needs: &[Need::Handshake(TlsOffer::MODERN), Need::Introduction],
+            holds: names_agree,
+        },
+        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: not_made_by_windows },
+    ],
+    explains: &[Explains { cause: "certificate-name-mismatch", when: always }],
+    page: Page {
+        what_happens: "The host introduces itself with one name and shows a self-signed certificate with another. Connections still \
+                       work, until the certificate has to be renewed and cannot be: reports of 0x904, extended 0x7, after a \
+                       computer was renamed had this.",
+        why: "The computer was renamed, or made from an image of another, and Windows has not replaced the certificate: mostly \
+              because the rights on the key file in MachineKeys do not let it, or the key belongs to another MachineGuid (a clone).",
+        confirm: "On the host: the subject of the certificate in the store 'Remote Desktop' against the computer's name, and events \
+                  1057 and 1058, which say why a new one could not be made.",
+        command: "$env:COMPUTERNAME; Get-ChildItem 'Cert:\\LocalMachine\\Remote Desktop' | Select-Object Subject,Thumbprint,NotBefore; \
+                  Get-WinEvent -MaxEvents 10 -FilterHashtable @{LogName='System'; Id=1056,1057,1058} | Format-List TimeCreated,Id,Message; \
+                  icacls \"$env:ProgramData\\Microsoft\\Crypto\\RSA\\MachineKeys\\f686aace*\"",
+        how_to_fix: "Repair the rights of the key file if 1057 or 1058 complain, then remove the old self-signed certificate and \
+                     restart SessionEnv and TermService: Windows makes one with the present name.",
+        references: &[
+            "[MS-NLMP] 2.2.2.1 (MsvAvDnsComputerName)",
+            "Microsoft: Remote Desktop listener certificate configurations",
+        ],
+    },
+    fixes: &["renew-rdp-certificate", "repair-machine-keys-access", "replace-rdp-key-container"],
+};
+
+/// The name in a certificate of the shape that Windows makes by itself: issuer and subject are one and the same common
+/// name, no alternative name, valid for six months.
+fn own_name(case: Case<'_>) -> Option<Seen<&str>> {
+    let (subject, issuer) = (case.certificate_subject()?, case.certificate_issuer()?);
+    let names = case.certificate_names()?;
+    let alternatives = case.last(|f| if let Fact::CertificateAlternatives(yes) = f { Some(*yes) } else { None })?;
+    let valid = case.not_after()?.value - case.not_before()?.value;
+    let [name] = names.value else { return None };
+    let shape = subject.value == issuer.value && subject.value.strip_prefix("CN=") == Some(name) && !alternatives.value;
+    let six_months = (valid - SIX_MONTHS).abs() <= TOLERANCE;
+    (shape && six_months).then_some(Seen { value: name.as_str(), id: subject.id })
+}
+
+/// The first label, as NetBIOS keeps it.
+fn short(name: &str) -> String {
+    name.split('.').next().unwrap_or_default().chars().take(NETBIOS).collect::<String>().to_uppercase()
+}
+
+/// What the host calls itself, in one form or both.
+fn called(case: Case<'_>) -> Vec<Seen<&str>> {
+    let dns = case.last(|fact| if let Fact::NtlmDnsComputer(name) = fact { Some(name.as_str()) } else { None });
+    let netbios = case.last(|fact| if let Fact::NtlmComputer(name) = fact { Some(name.as_str()) } else { None });
+    dns.into_iter().chain(netbios).filter(|seen| !seen.value.is_empty()).collect()
+}
+
+fn names_differ(case: Case<'_>) -> Option<Ground> {
+    let (own, called) = (own_name(case)?, called(case));
+    let first = called.first()?;
+    if called.iter().any(|name| short(name.value) == short(own.value)) {
+        return None;
+    }
+    let certificate = own.because(format!("the host's own certificate is for {}", own.value));
+    Some(Ground::on(vec![certificate, first.because(format!("the host calls itself {}", first.value))]))
+}
+
+fn names_agree(case: Case<'_>) -> Option<Ground> {
+    let (own, called) = (own_name(case)?, called(case));
+    let same = called.iter().find(|name| short(name.value) == short(own.value))?;
+    Some(Ground::on(vec![same.because(format!("the host calls itself {}, and so does its certificate", same.value))]))
+}
+
+fn not_made_by_windows(case: Case<'_>) -> Option<Ground> {
+    let subject = case.certificate_subject()?;
+    let other = own_name(case).is_none();
+    other.then(|| Ground::on(vec![subject.because("the certificate is not of the kind that Windows makes by itself")]))
+}
+
+fn always(_: Case<'_>) -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::fact::Introduction;
+    use wire::tls::TlsVersion;
+
+    fn named(certificate: &str) -> Sketch {
+        host("192.0.2.7").nla().tls_up(TlsVersion::Tls13).windows_made(certificate)
+    }
+
+    fn introduced(sketch: Sketch, netbios: &str, dns: &str) -> Sketch {
+        let sketch = sketch.with(Fact::CredsspAnswer(Introduction::Challenge(6)));
+        sketch.with(Fact::NtlmComputer(netbios.to_owned())).with(Fact::NtlmDnsComputer(dns.to_owned()))
+    }
+
+    #[test]
+    fn present() {
+        let sketch = introduced(named("DESKTOP-OLD"), "SERVER01", "server01.corp.example");
+        sketch.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Proven));
+    }
+
+    #[test]
+    fn near_miss_the_same_name_in_another_form() {
+        for name in ["server01", "SERVER01.corp.example", "SERVER01.old-domain.example"] {
+            introduced(named(name), "SERVER01", "server01.corp.example").check(&CAUSE, Expect::Absent);
+        }
+        let long = introduced(named("terminal-server-07"), "TERMINAL-SERVER", "terminal-server-07.corp.example");
+        long.check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn near_miss_somebody_else_made_the_certificate() {
+        let year = introduced(named("DESKTOP-OLD").certificate(-10, 355), "SERVER01", "server01.corp.example");
+        year.check(&CAUSE, Expect::Absent);
+        let with_names = named("DESKTOP-OLD").with(Fact::CertificateAlternatives(true));
+        introduced(with_names, "SERVER01", "server01.corp.example").check(&CAUSE, Expect::Absent);
+        let issued = host("192.0.2.7").nla().tls_up(TlsVersion::Tls13).ca_issued(&["farm.corp.example"]);
+        introduced(issued, "SERVER01", "server01.corp.example").check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn unseen_without_an_introduction() {
+        named("DESKTOP-OLD").check(&CAUSE, Expect::Unknown);
+        let refused = Fact::CredsspAnswer(Introduction::Refused { version: 6, status: Some(0xC000_0022) });
+        named("DESKTOP-OLD").with(refused).check(&CAUSE, Expect::Unknown);
+    }
+}

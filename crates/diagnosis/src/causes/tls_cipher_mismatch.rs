@@ -1,0 +1,145 @@
+//! `tls-cipher-mismatch`: the TLS versions of host and client meet, their suites do not.
+
+use wire::tls::{Alert, TlsOffer, suite};
+
+use crate::case::Case;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::evidence::Role;
+use crate::fact::Handshake;
+use crate::need::{Need, client_offer};
+use crate::symptom::Symptom;
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "tls-cipher-mismatch",
+    title: "host and client have a TLS version in common, but no cipher suite",
+    stage: Stage::Tls,
+    severity: Severity::Blocking,
+    role: Role::Host,
+    codes: &[Symptom::SOCKET_CLOSED],
+    proofs: &[
+        Proof {
+            shows: Shows::Presence(Confidence::Proven),
+            needs: &[Need::Handshake(TlsOffer::MODERN), Need::ClientSuites],
+            holds: no_common_suite,
+        },
+        Proof { shows: Shows::Absence, needs: &[Need::ClientSuites], holds: common_suite },
+    ],
+    explains: &[],
+    page: Page {
+        what_happens: "The negotiation succeeds, then the handshake is refused with alert 40 or a plain close, although both sides \
+                       speak the same TLS version. mstsc shows 0x904.",
+        why: "A policy for the order of cipher suites, a hardening script or FIPS mode has left the host (or the client) with \
+              suites that the other side does not have. A host whose certificate has an elliptic-curve key cannot use suites \
+              for RSA, and the reverse.",
+        confirm: "On the host: the policy value Functions below SSL\\00010002 and the list of enabled suites. Schannel 36874 says \
+                  that an attempt had no suite in common. On the client the same command shows what it offers.",
+        command: "Get-ItemProperty 'HKLM:\\SOFTWARE\\Policies\\Microsoft\\Cryptography\\Configuration\\SSL\\00010002' -Name Functions \
+                  -ErrorAction SilentlyContinue; Get-TlsCipherSuite | Select-Object Name,CipherSuite; \
+                  Get-WinEvent -MaxEvents 10 -FilterHashtable @{LogName='System'; Id=36874}",
+        how_to_fix: "Take the policy back, or add to it a suite that the client has, such as \
+                     TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, and restart the machine.",
+        references: &[
+            "RFC 5246 section 7.4.1.2",
+            "Microsoft: TLS Cipher Suites in Windows 11",
+            "Microsoft: Manage Transport Layer Security (SSL Cipher Suite Order)",
+        ],
+    },
+    fixes: &["reset-cipher-order"],
+};
+
+/// A wide hello is taken with a suite that the client lacks, and one with the client's suites is not.
+fn no_common_suite(case: Case<'_>) -> Option<Ground> {
+    let profile = &case.context.profile;
+    if common_suite(case).is_some() {
+        return None;
+    }
+    let wide = case.tls_with_client_version().next()?;
+    let (version, chosen) = wide.value;
+    let refused = case.tls_with(client_offer(case, profile.suites))?;
+    let (answer, confidence) = match refused.value {
+        Handshake::Alert(alert) if names_the_suites(*alert) => (format!("refused with {alert}"), Confidence::Proven),
+        // a host that closes gives no reason
+        Handshake::Closed { end, bytes: 0 } => (format!("{} without an answer", end.verb()), Confidence::Likely),
+        _ => return None,
+    };
+    let ours = format!("offered every suite, {} takes {} in {version}", case.label(), suite::words(chosen));
+    let theirs = format!("{} does not offer that one, and a ClientHello with its suites was {answer}", profile.name);
+    Some(Ground::on(vec![wide.because(ours), refused.because(theirs)]).confidence(confidence))
+}
+
+fn names_the_suites(alert: Alert) -> bool {
+    matches!(alert.description, Alert::HANDSHAKE_FAILURE | Alert::INSUFFICIENT_SECURITY)
+}
+
+fn common_suite(case: Case<'_>) -> Option<Ground> {
+    let seen = case.tls_with_client_version().find(|seen| case.context.profile.offers(seen.value.1))?;
+    let text =
+        format!("{} takes {}, which {} offers", case.label(), suite::words(seen.value.1), case.context.profile.name);
+    Some(Ground::on(vec![seen.because(text)]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::profile::ClientProfile;
+    use wire::machine::End;
+    use wire::tls::{Segments, TlsStack, TlsVersion};
+
+    const CHACHA: u16 = 0xCCA8;
+
+    fn accepted(version: TlsVersion, suite: u16) -> Handshake {
+        Handshake::Accepted { version: Some(version), suite, finished: true }
+    }
+
+    fn as_client(answer: Handshake) -> Sketch {
+        let profile = ClientProfile::find("mstsc-11").unwrap();
+        let (min, max, suites) = (profile.tls_min, profile.tls_max, profile.suites);
+        let offer = TlsOffer { stack: TlsStack::Own, min, max, segments: Segments::Whole, suites };
+        let sketch = host("192.0.2.7").nla().tls(TlsOffer::MODERN, accepted(TlsVersion::Tls12, CHACHA));
+        sketch.tls(offer, answer)
+    }
+
+    fn alert(description: u8) -> Handshake {
+        Handshake::Alert(Alert { level: 2, description })
+    }
+
+    #[test]
+    fn present() {
+        as_client(alert(40)).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+    }
+
+    #[test]
+    fn a_close_is_only_likely() {
+        let closed = Handshake::Closed { end: End::Rst, bytes: 0 };
+        as_client(closed).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    #[test]
+    fn near_miss_the_host_only_prefers_the_other() {
+        as_client(accepted(TlsVersion::Tls12, 0xC030)).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn near_miss_another_alert() {
+        as_client(alert(80)).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn near_miss_the_client_has_that_suite() {
+        as_client(alert(40)).profile("freerdp3").check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn near_miss_no_version_in_common() {
+        let old = accepted(TlsVersion::Tls10, 0x0005);
+        let sketch = host("192.0.2.7").nla().tls(TlsOffer::MODERN, alert(70)).tls(TlsOffer::OLD, old);
+        sketch.check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn unseen() {
+        host("192.0.2.7").nla().tls(TlsOffer::MODERN, alert(40)).check(&CAUSE, Expect::Unknown);
+    }
+}

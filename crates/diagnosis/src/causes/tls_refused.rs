@@ -1,0 +1,167 @@
+//! `tls-refused`: the host refuses every handshake with an alert that nothing else explains.
+
+use wire::tls::{Alert, TlsOffer};
+
+use crate::case::Case;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::evidence::Role;
+use crate::fact::Handshake;
+use crate::need::Need;
+use crate::symptom::Symptom;
+
+/// The hellos that must all be refused: every version, and every suite that Windows knows.
+const HELLOS: [TlsOffer; 3] = [TlsOffer::MODERN, TlsOffer::PLAIN_12, TlsOffer::OLD];
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "tls-refused",
+    title: "the host refuses every TLS handshake with an alert",
+    stage: Stage::Tls,
+    severity: Severity::Blocking,
+    role: Role::Host,
+    codes: &[Symptom::SOCKET_CLOSED],
+    proofs: &[
+        // without OpenSSL two stacks of ours have spoken: one step less sure
+        Proof {
+            shows: Shows::Presence(Confidence::Likely),
+            needs: &[
+                Need::Handshake(TlsOffer::MODERN),
+                Need::Handshake(TlsOffer::PLAIN_12),
+                Need::Handshake(TlsOffer::OLD),
+            ],
+            holds: all_refused,
+        },
+        Proof {
+            shows: Shows::Presence(Confidence::Proven),
+            needs: &[
+                Need::Handshake(TlsOffer::MODERN),
+                Need::Handshake(TlsOffer::PLAIN_12),
+                Need::Handshake(TlsOffer::OLD),
+                Need::Handshake(TlsOffer::TOLERANT),
+            ],
+            holds: third_stack_agrees,
+        },
+        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: accepted },
+        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::PLAIN_12)], holds: accepted },
+        Proof {
+            shows: Shows::Absence,
+            needs: &[
+                Need::Handshake(TlsOffer::MODERN),
+                Need::Handshake(TlsOffer::PLAIN_12),
+                Need::Handshake(TlsOffer::OLD),
+            ],
+            holds: no_alert,
+        },
+    ],
+    explains: &[],
+    page: Page {
+        what_happens: "The negotiation succeeds; then every ClientHello, of whatever version and with whatever suites, is refused \
+                       with a fatal alert. mstsc shows 0x904.",
+        why: "The alert's name is the host's own word: 40 (handshake_failure) where no suite fits its certificate or none is left \
+              by policy, 49 (access_denied) or 90 from a product that answers in the host's place, 112 and 120 from a proxy that \
+              wants a server name or a protocol name first.",
+        confirm: "On the host: Schannel 36888 names the alert that it sent and its internal state, 36874 that no suite was in \
+                  common. If neither is logged for the attempt, something in front of the host answers.",
+        command: "Get-WinEvent -MaxEvents 20 -FilterHashtable @{LogName='System'; Id=36870,36871,36874,36886,36888} | \
+                  Format-List TimeCreated,Id,Message",
+        how_to_fix: "Follow what the host's Schannel says for the alert: mostly a policy for cipher suites to be taken back, or a \
+                     certificate that fits no suite to be replaced. If the host logged nothing, look at the proxy or balancer in \
+                     front of it.",
+        references: &["RFC 8446 section 6", "Microsoft: Schannel events 36874 and 36888"],
+    },
+    fixes: &["reset-cipher-order", "renew-rdp-certificate"],
+};
+
+fn all_refused(case: Case<'_>) -> Option<Ground> {
+    refused(case, &HELLOS)
+}
+
+fn third_stack_agrees(case: Case<'_>) -> Option<Ground> {
+    refused(case, &[&HELLOS[..], &[TlsOffer::TOLERANT]].concat())
+}
+
+/// An alert that is not the one of a private key that cannot be used, and not the polite end of a connection.
+fn telling(answer: &Handshake) -> Option<Alert> {
+    match answer {
+        Handshake::Alert(alert) if !matches!(alert.description, 0 | Alert::INTERNAL_ERROR) => Some(*alert),
+        _ => None,
+    }
+}
+
+/// Every hello is refused, and the ones of TLS 1.2 and 1.3 with an alert that tells something.
+fn refused(case: Case<'_>, hellos: &[TlsOffer]) -> Option<Ground> {
+    if case.tls().any(|seen| matches!(seen.value.1, Handshake::Accepted { .. })) {
+        return None;
+    }
+    let mut because = Vec::new();
+    for offer in hellos {
+        let seen = case.tls_with(*offer)?;
+        let answer = match (telling(seen.value), seen.value) {
+            (Some(alert), _) => format!("refused with {alert}"),
+            // old versions may be met in another way; nobody needs them
+            (None, Handshake::Alert(alert)) if *offer == TlsOffer::OLD => format!("refused with {alert}"),
+            (None, Handshake::Closed { end, .. }) if *offer == TlsOffer::OLD => end.verb().to_owned(),
+            _ => return None,
+        };
+        because.push(seen.because(format!("a ClientHello ({offer}) was {answer}")));
+    }
+    Some(Ground::on(because))
+}
+
+fn accepted(case: Case<'_>) -> Option<Ground> {
+    let seen = case.tls_accepted()?;
+    Some(Ground::on(vec![seen.because(format!("{} answered a ClientHello with {}", case.label(), seen.value))]))
+}
+
+fn no_alert(case: Case<'_>) -> Option<Ground> {
+    if case.tls().any(|seen| telling(seen.value.1).is_some()) {
+        return None;
+    }
+    let seen = case.tls_with(TlsOffer::MODERN)?;
+    Some(Ground::on(vec![seen.because("no ClientHello was refused with an alert that tells anything".to_owned())]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, Sketch, host};
+    use wire::tls::TlsVersion;
+
+    fn alert(description: u8) -> Handshake {
+        Handshake::Alert(Alert { level: 2, description })
+    }
+
+    fn all(answer: &Handshake) -> Sketch {
+        HELLOS.iter().fold(host("192.0.2.7").nla(), |sketch, offer| sketch.tls(*offer, answer.clone()))
+    }
+
+    #[test]
+    fn present() {
+        for description in [40, 49, 112] {
+            let sketch = all(&alert(description)).tls(TlsOffer::TOLERANT, alert(description));
+            sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+        }
+    }
+
+    #[test]
+    fn without_the_third_stack_it_is_only_likely() {
+        let sketch = all(&alert(40)).without_openssl();
+        sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    #[test]
+    fn near_miss_alert_80_is_the_private_key() {
+        all(&alert(80)).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn near_miss_one_hello_is_accepted() {
+        let old = Handshake::Accepted { version: Some(TlsVersion::Tls10), suite: 0x2F, finished: false };
+        all(&alert(70)).tls(TlsOffer::OLD, old).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn unseen() {
+        host("192.0.2.7").nla().tls(TlsOffer::MODERN, alert(40)).check(&CAUSE, Expect::Unknown);
+    }
+}

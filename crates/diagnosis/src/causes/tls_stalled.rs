@@ -1,0 +1,115 @@
+//! `tls-stalled`: the ClientHello is never answered.
+
+use wire::tls::TlsOffer;
+
+use crate::case::Case;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::evidence::Role;
+use crate::fact::Handshake;
+use crate::need::Need;
+use crate::symptom::Symptom;
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "tls-stalled",
+    title: "the host goes silent when the client begins TLS",
+    stage: Stage::Tls,
+    severity: Severity::Blocking,
+    role: Role::Host,
+    codes: &[Symptom::CONNECTION_TIMED_OUT, Symptom::TIMEOUT_OCCURRED],
+    proofs: &[
+        // a large answer that is lost on the way looks the same, so never proven from here
+        Proof {
+            shows: Shows::Presence(Confidence::Likely),
+            needs: &[Need::Handshake(TlsOffer::MODERN), Need::Handshake(TlsOffer::SPLIT_12)],
+            holds: silent_twice,
+        },
+        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: answered },
+        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::SPLIT_12)], holds: answered },
+    ],
+    explains: &[],
+    page: Page {
+        what_happens: "The negotiation succeeds; the ClientHello is never answered, neither with TLS nor with a close. The client \
+                       waits and shows a time-out, or 0x904 when somebody else gives up first.",
+        why: "A service that hangs (a key in a hardware module or smart card that does not answer, no memory, a stuck thread), or \
+              something on the way that swallows packets. A path that drops large packets looks the same: the small answers of \
+              the negotiation pass, the certificate, which fills whole packets, does not (a path MTU black hole, often in a VPN).",
+        confirm: "On the host: does the attempt arrive (RdpCoreTS 131), and does its Schannel log anything? A capture on both ends \
+                  shows whether the host answers. From the client, ping -f with falling sizes tells the largest packet that passes.",
+        command: "Get-WinEvent -MaxEvents 20 -FilterHashtable \
+                  @{LogName='System','Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational'; \
+                  Id=131,36870,36871,36874,36887,36888} | Format-List TimeCreated,Id,Message; \
+                  Get-NetIPInterface | Select-Object InterfaceAlias,AddressFamily,NlMtu",
+        how_to_fix: "If the host never answers, restart Remote Desktop Services from the console and look at what holds the \
+                     certificate's key. If its answer is lost, lower the MTU of the tunnel on the way, or let ICMP \
+                     \"fragmentation needed\" and \"packet too big\" pass.",
+        references: &["RFC 8446 section 4.1.2", "RFC 2923 section 2.1 (black holes)", "RFC 8899"],
+    },
+    fixes: &["restart-services", "try-another-client"],
+};
+
+fn silent_twice(case: Case<'_>) -> Option<Ground> {
+    // a whole ClientHello that was answered after all shows a host that is slow, not silent
+    if answered(case).is_some() {
+        return None;
+    }
+    let mut because = Vec::new();
+    let mut most = 0;
+    for offer in [TlsOffer::MODERN, TlsOffer::SPLIT_12] {
+        let seen = case.tls_with(offer)?;
+        let Handshake::Silent { bytes } = seen.value else { return None };
+        most = most.max(*bytes);
+        because.push(seen.because(format!("a ClientHello ({offer}) was not answered in time ({bytes} bytes came)")));
+    }
+    let ground = Ground::on(because);
+    // an answer that begins and does not end is rather lost than never given
+    Some(if most == 0 { ground } else { ground.confidence(Confidence::Possible) })
+}
+
+fn answered(case: Case<'_>) -> Option<Ground> {
+    let seen = case.tls().find(|seen| !matches!(seen.value.1, Handshake::Silent { .. } | Handshake::OwnFailure(_)))?;
+    Some(Ground::on(vec![seen.because(format!("{} did not stay silent on a ClientHello", case.label()))]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, Sketch, host};
+    use wire::machine::End;
+    use wire::tls::TlsVersion;
+
+    const SILENT: Handshake = Handshake::Silent { bytes: 0 };
+
+    fn silent_once() -> Sketch {
+        host("192.0.2.7").nla().tls(TlsOffer::MODERN, SILENT)
+    }
+
+    #[test]
+    fn present() {
+        let sketch = silent_once().tls(TlsOffer::SPLIT_12, SILENT);
+        sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    #[test]
+    fn an_answer_that_does_not_end_is_only_possible() {
+        let sketch = silent_once().tls(TlsOffer::SPLIT_12, Handshake::Silent { bytes: 1460 });
+        sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Possible));
+    }
+
+    #[test]
+    fn near_miss_the_second_one_is_closed() {
+        silent_once()
+            .tls(TlsOffer::SPLIT_12, Handshake::Closed { end: End::Rst, bytes: 0 })
+            .check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn near_miss_the_host_answers() {
+        host("192.0.2.7").nla().tls_up(TlsVersion::Tls12).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn unseen() {
+        silent_once().check(&CAUSE, Expect::Unknown);
+    }
+}
