@@ -103,6 +103,7 @@ pub(crate) fn fail(fault: TlsFault, transport: &mut Transport) -> io::Result<End
         TlsFault::Silent => transport.hold()?,
         TlsFault::Alert80 => alert(transport, Alert::INTERNAL_ERROR)?,
         TlsFault::Alert40 => alert(transport, Alert::HANDSHAKE_FAILURE)?,
+        TlsFault::Alert49 => alert(transport, 49)?,
         TlsFault::Flood => flood(transport)?,
         TlsFault::Garbage => transport.write_all(&[0xA5; 512])?,
     }
