@@ -26,9 +26,12 @@ pub enum Command {
     Demo(DemoOptions),
     /// Run faulty hosts on this computer, to try tools on; without names, list them
     Lab(LabOptions),
-    /// Print the JSON Schema of `--format json`
+    /// Print files that are made from the code, as a JSON object of paths and texts
     #[command(hide = true)]
-    Schema,
+    Generate {
+        /// Which files.
+        files: Generated,
+    },
 }
 
 /// The options of `diagnose`.
@@ -91,6 +94,15 @@ pub enum Format {
     Human,
     /// The published JSON, schema rdpdoctor/1.
     Json,
+}
+
+/// Files that are made from the code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Generated {
+    /// The reference pages of the book.
+    Book,
+    /// The JSON Schema of the report.
+    Schema,
 }
 
 fn parse_target(text: &str) -> Result<Target, String> {

@@ -12,6 +12,7 @@
 pub mod arguments;
 pub mod demo;
 pub mod diagnose;
+pub mod generate;
 pub mod lab_command;
 pub mod scenario;
 pub mod terminal;
@@ -47,7 +48,7 @@ pub fn main() -> ExitCode {
         Command::Diagnose(options) => diagnose::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Lab(options) => lab_command::run(&options),
-        Command::Schema => terminal::print(&diagnosis::Diagnosis::json_schema()).map(|()| HEALTHY),
+        Command::Generate { files } => generate::run(files),
     };
     match result {
         Ok(status) => ExitCode::from(status),

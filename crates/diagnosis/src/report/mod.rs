@@ -1,5 +1,6 @@
-//! The report: the published JSON (`rdpdoctor/1`) and the words for a terminal.
+//! The report: the published JSON (`rdpdoctor/1`), the words for a terminal, and the reference pages of the book.
 
+pub mod book;
 pub mod human;
 mod ladder;
 
