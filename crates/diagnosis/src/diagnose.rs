@@ -123,17 +123,7 @@ fn explains_symptom(cause: &Cause, context: &Context) -> Option<bool> {
 
 fn verdict(findings: &[Finding], ladder: &Ladder, context: &Context, run: Run) -> Verdict {
     let faulty = findings.iter().any(|finding| finding.severity < Severity::Advisory);
-    // an advisory finding says why this rung does not matter: a client goes on to another address
-    let excused = |stage: &report::StageResult| {
-        let mut here = findings.iter().filter(|f| f.subject == stage.subject && f.stage == stage.stage);
-        stage.stage == Stage::Tcp && here.any(|finding| finding.severity == Severity::Advisory)
-    };
-    let broken = |stage: &report::StageResult| match stage.outcome {
-        Outcome::Failed => !excused(stage),
-        Outcome::Degraded => true,
-        Outcome::Passed | Outcome::Skipped => false,
-    };
-    let sound = ladder.reached().is_some() && !ladder.stages.iter().any(broken);
+    let sound = !ladder.stages.iter().any(|stage| matches!(stage.outcome, Outcome::Failed | Outcome::Degraded));
     if faulty {
         Verdict::Faulty
     } else if sound && context.symptom.is_none() && !run.interrupted && ladder.reached() >= Some(Stage::X224) {

@@ -27,7 +27,9 @@ pub fn measurements(
         return next;
     }
     next.extend(on_host(evidence, context, findings));
-    if verdict == Verdict::Undetermined && ladder.stages.iter().any(|stage| stage.outcome == Outcome::Failed) {
+    if verdict == Verdict::Undetermined
+        && ladder.stages.iter().any(|stage| matches!(stage.outcome, Outcome::Failed | Outcome::Degraded))
+    {
         next.push(longer(context));
     }
     if unexplained {
