@@ -85,8 +85,9 @@ fn by_code(context: &Context, symptom: Symptom) -> Vec<Next> {
     let host_log = Next {
         command: "on the host, in PowerShell: Get-WinEvent -FilterHashtable \
                   @{LogName='System','Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational'; \
-                  StartTime=(Get-Date).AddMinutes(-5)} | Where-Object Id -in \
-                  131,139,140,226,36870,36871,36874,36887,36888,1057,1058 | Format-List TimeCreated,Id,Message"
+                  StartTime=(Get-Date).AddMinutes(-5)} | Where-Object { $_.ProviderName -match \
+                  'Schannel|TerminalServices|RdpCoreTS' -and \
+                  $_.Id -in 131,139,140,226,36870,36871,36874,36887,36888,1057,1058 } | Format-List TimeCreated,Id,Message"
             .to_owned(),
         splits: vec!["path".to_owned(), "tls".to_owned(), "credssp".to_owned()],
         why:
