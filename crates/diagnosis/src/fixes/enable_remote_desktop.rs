@@ -7,7 +7,7 @@ pub const FIX: Fix = Fix {
     id: "enable-remote-desktop",
     title: "Switch Remote Desktop on",
     safety: Safety::Disruptive,
-    reason: "It opens the host to logons of the users allowed; who and from where is left as it is.",
+    reason: "It opens the host to logons of the users allowed, from the addresses given; who may log on is left as it is.",
     place: "on the host's console",
     steps: &[
         "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server' fDenyTSConnections",

@@ -7,7 +7,7 @@ pub const FIX: Fix = Fix {
     id: "repair-machine-keys-access",
     title: "Give the one key file of Remote Desktop its rights back",
     safety: Safety::Safe,
-    reason: "Only the file f686aace…, with the narrow rights that Microsoft documents; the other keys in the folder are not touched.",
+    reason: "Only the file f686aace…_<MachineGuid>, with the narrow rights that Microsoft documents; the other keys in the folder are not touched. Only the last step cuts sessions: it restarts the services.",
     place: "on the host's console, elevated",
     steps: &[
         "$id = (Get-ItemProperty 'HKLM:\\SOFTWARE\\Microsoft\\Cryptography').MachineGuid",

@@ -324,7 +324,11 @@ impl Reading {
         }
         match words.0.next() {
             None => {}
-            Some("at") => self.at = Some(OffsetDateTime::parse(words.next("at")?, &Rfc3339).map_err(|_| "at")?),
+            Some("at") => {
+                let at = OffsetDateTime::parse(words.next("at")?, &Rfc3339).map_err(|_| "at")?;
+                // UTC, as every transcript of ours; at the ends of the calendar another zone has no such moment
+                self.at = Some(at.checked_to_offset(time::UtcOffset::UTC).ok_or("at")?);
+            }
             Some("tool") => self.tool = Some(words.word("tool")?),
             Some("target") => {
                 self.host = Some(words.word("target")?);
