@@ -27,8 +27,8 @@ pub const CAUSE: Cause = Cause {
             needs: &[
                 Need::Handshake(TlsOffer::MODERN),
                 Need::Handshake(TlsOffer::PLAIN_12),
-                Need::Handshake(TlsOffer::SPLIT_12),
                 Need::Handshake(TlsOffer::OLD),
+                Need::Handshake(TlsOffer::SPLIT_12),
             ],
             holds: every_hello_broken_off,
         },
@@ -37,8 +37,8 @@ pub const CAUSE: Cause = Cause {
             needs: &[
                 Need::Handshake(TlsOffer::MODERN),
                 Need::Handshake(TlsOffer::PLAIN_12),
-                Need::Handshake(TlsOffer::SPLIT_12),
                 Need::Handshake(TlsOffer::OLD),
+                Need::Handshake(TlsOffer::SPLIT_12),
                 Need::Handshake(TlsOffer::TOLERANT),
             ],
             holds: third_stack_agrees,

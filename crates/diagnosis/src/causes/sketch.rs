@@ -125,6 +125,10 @@ impl Sketch {
         self
     }
 
+    pub(crate) fn with_case<T>(&self, look: impl FnOnce(Case<'_>) -> T) -> T {
+        look(Case { evidence: &self.evidence, subject: 0, context: &self.context })
+    }
+
     pub(crate) fn judge(&self, cause: &Cause) -> Judgement {
         cause.judge(Case { evidence: &self.evidence, subject: 0, context: &self.context })
     }
