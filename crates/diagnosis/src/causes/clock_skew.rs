@@ -14,7 +14,7 @@ const TOLERANCE: i64 = 5 * 60 * 1000;
 /// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "clock-skew",
-    title: "the clocks of this computer and the host differ by more than five minutes",
+    title: "the clocks of this computer and the host differ by more than they may",
     stage: Stage::Credssp,
     severity: Severity::Degrading,
     role: Role::Host,
@@ -80,7 +80,7 @@ fn validity_differs(case: Case<'_>) -> bool {
 fn domain_member(case: Case<'_>) -> bool {
     let computer = case.last(|fact| if let Fact::NtlmComputer(name) = fact { Some(name) } else { None });
     let domain = case.last(|fact| if let Fact::NtlmDomain(name) = fact { Some(name) } else { None });
-    matches!((computer, domain), (Some(computer), Some(domain)) if !computer.value.eq_ignore_ascii_case(domain.value))
+    matches!((computer, domain), (Some(computer), Some(domain)) if !domain.value.is_empty() && !computer.value.eq_ignore_ascii_case(domain.value))
 }
 
 /// A span in the largest unit that tells something.
@@ -131,6 +131,12 @@ mod tests {
         for sketch in [skewed("192.0.2.7", "CORP", 120 * MINUTE), skewed("server01", "SERVER01", -120 * MINUTE)] {
             sketch.check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Proven));
         }
+    }
+
+    #[test]
+    fn a_host_that_names_no_domain_is_no_member() {
+        let sketch = skewed("server01", "", 120 * MINUTE);
+        sketch.check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Proven));
     }
 
     #[test]

@@ -130,3 +130,10 @@ fn a_flood_is_cut() {
     let (outcome, _) = drive(own, events);
     assert!(matches!(outcome.tls.unwrap().value, TlsAnswer::Malformed(_)));
 }
+
+#[test]
+fn an_answer_that_breaks_off_is_no_foreign_service() {
+    let (outcome, _) =
+        drive(plan(), vec![Event::Connected, Event::Bytes(vec![3, 0, 0, 19, 14]), Event::Closed(End::Rst)]);
+    assert!(matches!(outcome.x224.unwrap().value, X224Answer::Malformed { .. }));
+}
