@@ -11,6 +11,10 @@ use crate::symptom::Symptom;
 /// synchronization").
 const TOLERANCE: i64 = 5 * 60 * 1000;
 
+/// Below this the clocks agree, in milliseconds: some hosts tell whole seconds only, and a certificate may be as young
+/// as that.
+const AGREEMENT: i64 = 60 * 1000;
+
 /// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "clock-skew",
@@ -72,6 +76,9 @@ fn validity_differs(case: Case<'_>) -> bool {
     let (Some(from), Some(until), Some(theirs)) = (case.not_before(), case.not_after(), case.host_time()) else {
         return false;
     };
+    if case.clock_offset().is_none_or(|offset| offset.value.abs() < AGREEMENT) {
+        return false;
+    }
     let valid = |time| from.value <= time && time <= until.value;
     valid(case.context.at) != valid(theirs.value)
 }
@@ -142,6 +149,13 @@ mod tests {
     #[test]
     fn near_miss_two_minutes() {
         skewed("server01.corp.example", "CORP", 2 * MINUTE).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn near_miss_a_certificate_as_young_as_the_clock_is_coarse() {
+        let sketch = host("192.0.2.7").nla().tls_up(TlsVersion::Tls13).certificate(0, 365);
+        let sketch = sketch.with(Fact::CredsspAnswer(Introduction::Challenge(6))).with(Fact::ClockOffset(-900));
+        sketch.check(&CAUSE, Expect::Absent);
     }
 
     #[test]
