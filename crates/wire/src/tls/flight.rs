@@ -77,8 +77,10 @@ pub fn wanted(bytes: &[u8]) -> usize {
     let mut reader = Reader::new(bytes);
     while let Ok(Some(_)) = record(&mut reader) {}
     match reader.rest() {
-        [_, _, _, high, low, ..] => reader.at() + 5 + usize::from(u16::from_be_bytes([*high, *low])),
-        _ => bytes.len() + 1,
+        [_, _, _, high, low, ..] => {
+            reader.at().saturating_add(5).saturating_add(u16::from_be_bytes([*high, *low]).into())
+        }
+        _ => bytes.len().saturating_add(1),
     }
 }
 
@@ -138,8 +140,8 @@ impl Reading {
             }
         }
         // a message that is still cut off is kept, not copied once more with each of its records
-        let cut = reader.rest().len();
-        self.handshake = if cut == handshake.len() { handshake } else { handshake[handshake.len() - cut..].to_vec() };
+        let cut = reader.rest();
+        self.handshake = if cut.len() == handshake.len() { handshake } else { cut.to_vec() };
         Ok(false)
     }
 
