@@ -12,6 +12,7 @@ mod credssp_unpatched;
 mod dropped_after_accept;
 mod host_unreachable;
 mod name_not_found;
+mod name_server_unreachable;
 mod nla_required;
 mod not_an_rdp_service;
 mod port_closed;
@@ -27,6 +28,7 @@ pub(crate) mod sketch;
 pub const ALL: &[&Cause] = &[
     // causes: list
     &name_not_found::CAUSE,
+    &name_server_unreachable::CAUSE,
     &host_unreachable::CAUSE,
     &port_filtered::CAUSE,
     &port_closed::CAUSE,
