@@ -12,6 +12,7 @@ mod credssp_unpatched;
 mod dropped_after_accept;
 mod host_unreachable;
 mod name_not_found;
+mod name_points_elsewhere;
 mod name_server_unreachable;
 mod nla_required;
 mod not_an_rdp_service;
@@ -29,6 +30,7 @@ pub const ALL: &[&Cause] = &[
     // causes: list
     &name_not_found::CAUSE,
     &name_server_unreachable::CAUSE,
+    &name_points_elsewhere::CAUSE,
     &host_unreachable::CAUSE,
     &port_filtered::CAUSE,
     &port_closed::CAUSE,
