@@ -11,6 +11,8 @@ mod closed_on_negotiation;
 mod credssp_unpatched;
 mod dropped_after_accept;
 mod host_unreachable;
+mod listener_overloaded;
+mod listener_silent;
 mod name_not_found;
 mod name_points_elsewhere;
 mod name_server_unreachable;
@@ -35,6 +37,8 @@ pub const ALL: &[&Cause] = &[
     &port_filtered::CAUSE,
     &port_closed::CAUSE,
     &dropped_after_accept::CAUSE,
+    &listener_silent::CAUSE,
+    &listener_overloaded::CAUSE,
     &not_an_rdp_service::CAUSE,
     &closed_on_negotiation::CAUSE,
     &nla_required::CAUSE,

@@ -12,6 +12,7 @@ mod enable_tls12;
 mod flush_dns;
 mod install_update;
 mod open_firewall_for_rdp;
+mod raise_outstanding_connections;
 mod renew_rdp_certificate;
 mod repair_machine_keys_access;
 mod repair_rdp_file;
@@ -85,6 +86,7 @@ pub const ALL: &[&Fix] = &[
     &flush_dns::FIX,
     &install_update::FIX,
     &open_firewall_for_rdp::FIX,
+    &raise_outstanding_connections::FIX,
     &renew_rdp_certificate::FIX,
     &repair_machine_keys_access::FIX,
     &repair_rdp_file::FIX,
