@@ -22,6 +22,7 @@ mod port_closed;
 mod port_filtered;
 mod private_key_unusable;
 mod standard_security_only;
+mod tls_required;
 mod tls_version_mismatch;
 
 #[cfg(test)]
@@ -42,6 +43,7 @@ pub const ALL: &[&Cause] = &[
     &not_an_rdp_service::CAUSE,
     &closed_on_negotiation::CAUSE,
     &nla_required::CAUSE,
+    &tls_required::CAUSE,
     &standard_security_only::CAUSE,
     &private_key_unusable::CAUSE,
     &tls_version_mismatch::CAUSE,
