@@ -6,6 +6,8 @@ use crate::cause::Cause;
 
 // causes: modules
 mod certificate_expired;
+mod certificate_missing;
+mod client_certificate_required;
 mod clock_skew;
 mod closed_on_negotiation;
 mod credssp_unpatched;
@@ -45,6 +47,8 @@ pub const ALL: &[&Cause] = &[
     &nla_required::CAUSE,
     &tls_required::CAUSE,
     &standard_security_only::CAUSE,
+    &certificate_missing::CAUSE,
+    &client_certificate_required::CAUSE,
     &private_key_unusable::CAUSE,
     &tls_version_mismatch::CAUSE,
     &certificate_expired::CAUSE,
