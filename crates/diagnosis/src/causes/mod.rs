@@ -18,6 +18,7 @@ mod listener_silent;
 mod name_not_found;
 mod name_points_elsewhere;
 mod name_server_unreachable;
+mod negotiation_disabled;
 mod nla_required;
 mod not_an_rdp_service;
 mod port_closed;
@@ -49,6 +50,7 @@ pub const ALL: &[&Cause] = &[
     &standard_security_only::CAUSE,
     &certificate_missing::CAUSE,
     &client_certificate_required::CAUSE,
+    &negotiation_disabled::CAUSE,
     &private_key_unusable::CAUSE,
     &tls_version_mismatch::CAUSE,
     &certificate_expired::CAUSE,
