@@ -5,6 +5,7 @@
 use crate::cause::Cause;
 
 // causes: modules
+mod broken_negotiation;
 mod certificate_expired;
 mod certificate_missing;
 mod client_certificate_required;
@@ -12,6 +13,7 @@ mod clock_skew;
 mod closed_on_negotiation;
 mod credssp_unpatched;
 mod dropped_after_accept;
+mod entra_authentication_required;
 mod host_unreachable;
 mod listener_overloaded;
 mod listener_silent;
@@ -51,6 +53,8 @@ pub const ALL: &[&Cause] = &[
     &certificate_missing::CAUSE,
     &client_certificate_required::CAUSE,
     &negotiation_disabled::CAUSE,
+    &entra_authentication_required::CAUSE,
+    &broken_negotiation::CAUSE,
     &private_key_unusable::CAUSE,
     &tls_version_mismatch::CAUSE,
     &certificate_expired::CAUSE,
