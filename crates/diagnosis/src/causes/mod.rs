@@ -11,6 +11,7 @@ mod certificate_missing;
 mod client_certificate_required;
 mod clock_skew;
 mod closed_on_negotiation;
+mod credssp_broken;
 mod credssp_unpatched;
 mod dropped_after_accept;
 mod entra_authentication_required;
@@ -23,6 +24,7 @@ mod name_server_unreachable;
 mod negotiation_disabled;
 mod nla_required;
 mod not_an_rdp_service;
+mod ntlm_blocked;
 mod port_closed;
 mod port_filtered;
 mod private_key_unusable;
@@ -60,6 +62,8 @@ pub const ALL: &[&Cause] = &[
     &certificate_expired::CAUSE,
     &clock_skew::CAUSE,
     &credssp_unpatched::CAUSE,
+    &credssp_broken::CAUSE,
+    &ntlm_blocked::CAUSE,
 ];
 
 /// The cause of this id.
