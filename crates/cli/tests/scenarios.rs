@@ -42,6 +42,11 @@ fn counted(diagnosis: &Diagnosis) -> Vec<&str> {
     counted.map(|finding| finding.cause.as_str()).collect()
 }
 
+fn advisory(diagnosis: &Diagnosis) -> Vec<&str> {
+    let advisory = diagnosis.findings.iter().filter(|finding| finding.severity == Severity::Advisory);
+    advisory.map(|finding| finding.cause.as_str()).collect()
+}
+
 fn verdict(expected: ExpectedVerdict) -> Verdict {
     match expected {
         ExpectedVerdict::Healthy => Verdict::Healthy,
@@ -63,6 +68,10 @@ fn objection(scenario: &Scenario, diagnosis: &Diagnosis) -> Option<String> {
     let expected = verdict(scenario.expect.verdict);
     if found != wanted {
         return Some(format!("found {found:?}, expected {wanted:?}"));
+    }
+    let hints = advisory(diagnosis);
+    if let Some(wanted) = scenario.expect.advisory.as_ref().filter(|wanted| **wanted != hints) {
+        return Some(format!("advises {hints:?}, expected {wanted:?}"));
     }
     (diagnosis.verdict != expected).then(|| format!("the verdict is {:?}, expected {expected:?}", diagnosis.verdict))
 }
@@ -122,8 +131,11 @@ fn laws(scenario: &Scenario, told: &Told) -> Option<String> {
 fn every_cause_has_a_scenario_and_a_near_miss() {
     let scenarios = Scenario::all();
     for cause in causes::ALL {
-        let found =
-            scenarios.iter().any(|scenario| scenario.expect.findings.first().is_some_and(|first| first == cause.id));
+        let first = |scenario: &Scenario| {
+            let expect = &scenario.expect;
+            expect.findings.iter().chain(expect.advisory.iter().flatten()).next() == Some(&cause.id.to_owned())
+        };
+        let found = scenarios.iter().any(first);
         assert!(found, "{}: no scenario expects it first", cause.id);
         let near = scenarios.iter().any(|scenario| scenario.expect.near_miss_of.as_deref() == Some(cause.id));
         assert!(near, "{}: no near miss", cause.id);
@@ -147,7 +159,9 @@ fn every_detector_is_needed_by_its_scenarios_alone() {
             if objection(scenario, &diagnosis).is_some() {
                 failed.push(scenario.name.as_str());
             }
-            if scenario.expect.findings.iter().chain(&scenario.expect.also).any(|cause| cause == off.id) {
+            let expect = &scenario.expect;
+            let mut causes = expect.findings.iter().chain(&expect.also).chain(expect.advisory.iter().flatten());
+            if causes.any(|cause| cause == off.id) {
                 expected.push(scenario.name.as_str());
             }
         }

@@ -257,6 +257,7 @@ fn x224_value(answer: &X224Answer) -> Value {
         X224Answer::Closed(end) => json!({"closed": end_word(*end)}),
         X224Answer::ClosedBeforeRequest(end) => json!({"closed_before_request": end_word(*end)}),
         X224Answer::HeldOpen => "held-open".into(),
+        X224Answer::Incomplete(bytes) => json!({"incomplete": hex::encode(bytes)}),
         X224Answer::Silent => "silent".into(),
     }
 }

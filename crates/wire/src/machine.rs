@@ -271,6 +271,10 @@ impl Conversation {
                 return self.end_x224(now, answer);
             }
             Event::Closed(end) => return self.end_x224(now, X224Answer::Closed(end)),
+            Event::Time if !self.received.is_empty() => {
+                let answer = X224Answer::Incomplete(kept(&self.received));
+                return self.end_x224(now, answer);
+            }
             Event::Time => return self.end_x224(now, X224Answer::Silent),
             _ => return Vec::new(),
         }

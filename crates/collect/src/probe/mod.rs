@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use diagnosis::case::{Capabilities, Context};
 use diagnosis::evidence::Evidence;
-use diagnosis::need::Question;
+use diagnosis::need::{Need, Question};
 use diagnosis::observe::observe;
 use diagnosis::planner::Planner;
 use diagnosis::target::{Host, Target};
@@ -172,7 +172,7 @@ impl Asking {
             let evidence = self.evidence();
             let Some(subject) = evidence.subjects.iter().position(|s| s.address == Some(self.address)) else { return };
             let Some(question) = planner.next(&evidence, &self.probe.context, subject) else { return };
-            let retry = last == Some(question);
+            let retry = last == Some(question) || question.need.asks_again();
             if last.is_some() {
                 let wait = if retry { pause.max(RETRY_PAUSE) } else { pause };
                 // the pause doubles with every reset: it must not outlast what is left
@@ -225,8 +225,9 @@ impl Asking {
 /// The connection that asks a question. The stages share the time-out; what one does not use is left to the others by
 /// the deadline of the whole connection.
 fn plan(question: Question, timeout: Duration) -> ConversationPlan {
-    let limits =
-        Limits { tcp: share(timeout, 4), x224: share(timeout, 3), tls: share(timeout, 4), credssp: share(timeout, 3) };
+    // after silence the second try waits longer: a slow host answers then, a deaf one does not
+    let x224 = share(timeout, if question.need == Need::SecondTry { 8 } else { 3 });
+    let limits = Limits { tcp: share(timeout, 4), x224, tls: share(timeout, 4), credssp: share(timeout, 3) };
     let micro = |limit: Duration| micros(limit).max(Duration::from_micros(1));
     let Limits { tcp, x224, tls, credssp } = limits;
     ConversationPlan {

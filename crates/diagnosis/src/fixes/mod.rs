@@ -12,6 +12,8 @@ mod enable_tls12;
 mod flush_dns;
 mod install_update;
 mod open_firewall_for_rdp;
+mod raise_outstanding_connections;
+mod register_spn;
 mod renew_rdp_certificate;
 mod repair_machine_keys_access;
 mod repair_rdp_file;
@@ -85,6 +87,8 @@ pub const ALL: &[&Fix] = &[
     &flush_dns::FIX,
     &install_update::FIX,
     &open_firewall_for_rdp::FIX,
+    &raise_outstanding_connections::FIX,
+    &register_spn::FIX,
     &renew_rdp_certificate::FIX,
     &repair_machine_keys_access::FIX,
     &repair_rdp_file::FIX,

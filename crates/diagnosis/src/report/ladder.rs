@@ -176,6 +176,7 @@ fn x224(case: Case<'_>) -> Option<Rung> {
         X224Answer::Closed(end) => (Outcome::Failed, format!("{} without an answer", end.verb())),
         X224Answer::ClosedBeforeRequest(end) => (Outcome::Failed, format!("{} before the request", end.verb())),
         X224Answer::HeldOpen => return None,
+        X224Answer::Incomplete(bytes) => (Outcome::Failed, format!("no whole answer in time ({} bytes)", bytes.len())),
         X224Answer::Silent => (Outcome::Failed, "no answer in time".to_owned()),
     };
     Some((outcome, took(case, seen.id), text))

@@ -58,7 +58,9 @@ pub enum X224Answer {
     ClosedBeforeRequest(End),
     /// The connection was still open when the held request went out; nothing else was asked.
     HeldOpen,
-    /// Nothing, or not enough for a whole answer, within the stage's time.
+    /// The beginning of a TPKT, and no more of it within the stage's time.
+    Incomplete(Vec<u8>),
+    /// Nothing within the stage's time.
     Silent,
 }
 

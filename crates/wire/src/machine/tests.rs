@@ -92,6 +92,8 @@ fn banners_and_closes_are_answers() {
         (vec![Event::Bytes(vec![3]), Event::Closed(End::Fin)], "NotTpkt"),
         (vec![Event::Closed(End::Rst)], "Closed(Rst)"),
         (vec![Event::Bytes(vec![3, 0, 0, 8, 1, 2, 3, 4])], "Malformed"),
+        (vec![Event::Bytes(vec![3, 0]), Event::Time], "Incomplete([3, 0])"),
+        (vec![Event::Time], "Silent"),
     ];
     for (events, expected) in cases {
         let (outcome, _) = drive(plan(), [vec![Event::Connected], events].concat());
