@@ -26,8 +26,8 @@ fn names_that_do_not_resolve() {
     gone.expect(1, "faulty", &["name-not-found"]);
     gone.keep("name-not-found");
     // EAI_AGAIN: the name may well exist
-    ask(BROKEN).expect(2, "undetermined", &[]);
-    ask(SILENT).expect(2, "undetermined", &[]);
+    ask(BROKEN).expect(1, "faulty", &["name-server-unreachable"]);
+    ask(SILENT).expect(1, "faulty", &["name-server-unreachable"]);
 }
 
 #[test]

@@ -36,7 +36,9 @@ pub const CAUSE: Cause = Cause {
         command: "Get-ChildItem 'Cert:\\LocalMachine\\Remote Desktop' | Select-Object Subject,Thumbprint,NotAfter,HasPrivateKey; \
                   Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' \
                   SSLCertificateSHA1Hash -ErrorAction SilentlyContinue; Get-WinEvent -MaxEvents 10 -FilterHashtable \
-                  @{LogName='System'; Id=1051,1055,1056,1057,1058} | Format-List TimeCreated,Id,Message",
+                  @{LogName='System'; \
+                  ProviderName='Microsoft-Windows-TerminalServices-RemoteConnectionManager'; \
+                  Id=1051,1055,1056,1057,1058} | Format-List TimeCreated,Id,Message",
         how_to_fix: "Start SessionEnv, then TermService: Windows makes a certificate. If it does not, repair the rights of \
                      MachineKeys, or move the one damaged key container away. A binding to a certificate that is gone is \
                      removed, or renewed with the new thumbprint.",

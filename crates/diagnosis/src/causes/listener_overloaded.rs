@@ -34,8 +34,7 @@ pub const CAUSE: Cause = Cause {
               unanswered, so it was not our own pace.",
         confirm: "Event 1006 of Remote Connection Manager proves it. Many attempts from strangers (RdpCoreTS 131 and 140) say \
                   who causes it.",
-        command: "Get-WinEvent -MaxEvents 20 -FilterHashtable @{LogName='System',\
-                  'Microsoft-Windows-TerminalServices-RemoteConnectionManager/Operational'; Id=1006} | \
+        command: "Get-WinEvent -MaxEvents 20 -FilterHashtable @{ProviderName='Microsoft-Windows-TerminalServices-RemoteConnectionManager'; Id=1006} | \
                   Format-List TimeCreated,Message; (Get-NetTCPConnection -LocalPort 3389 | Group-Object RemoteAddress | \
                   Sort-Object Count -Descending | Select-Object -First 10 Count,Name)",
         how_to_fix: "Let only the addresses that need it reach the port (firewall, VPN or gateway): that ends a flood. If no \

@@ -72,7 +72,7 @@ impl Page {
     fn head(&mut self, diagnosis: &Diagnosis) {
         let target =
             diagnosis.target.as_ref().map_or("the evidence".to_owned(), |t| format!("{} port {}", t.host, t.port));
-        let title = format!("{target}, for {}", client_name(diagnosis));
+        let title = format!("{target}, for {}", diagnosis.client.name);
         let title = self.paint(BOLD, &title);
         self.line(&title);
         self.blank();
@@ -196,11 +196,6 @@ impl Page {
         let plural = if count == 1 { "" } else { "s" };
         self.line(&format!("{count} connection{plural}, {:.1} s. No logon was attempted.", diagnosis.seconds));
     }
-}
-
-fn client_name(diagnosis: &Diagnosis) -> String {
-    crate::ClientProfile::find(&diagnosis.client.profile)
-        .map_or(diagnosis.client.profile.clone(), |profile| profile.name)
 }
 
 fn symptom(diagnosis: &Diagnosis) -> Option<Symptom> {

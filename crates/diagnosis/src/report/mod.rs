@@ -100,6 +100,8 @@ pub struct ReportSubject {
 pub struct ReportClient {
     /// The id of its profile.
     pub profile: String,
+    /// What reports call it.
+    pub name: String,
     /// Where the profile comes from: `default` or `option`.
     pub source: String,
 }
@@ -197,7 +199,11 @@ pub(crate) fn assemble(evidence: &Evidence, context: &Context, run: Run, judged:
         interrupted: run.interrupted,
         target: context.target.as_ref().map(|t| ReportTarget { host: t.host.to_string(), port: t.port }),
         subjects: subjects(evidence),
-        client: ReportClient { profile: context.profile.id.clone(), source: context.profile_source.to_owned() },
+        client: ReportClient {
+            profile: context.profile.id.clone(),
+            name: context.profile.name.clone(),
+            source: context.profile_source.to_owned(),
+        },
         symptom: context.symptom.map(|s| ReportSymptom { code: s.code, extended: s.extended }),
         verdict,
         reached: ladder.reached(),
