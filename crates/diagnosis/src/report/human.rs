@@ -5,10 +5,15 @@
 
 use std::fmt::Write;
 
+use super::format::Format;
 use super::{Diagnosis, Finding, Outcome, StageResult, Verdict};
 use crate::cause::{Confidence, Severity, Stage};
 use crate::symptom::Symptom;
 use crate::{causes, fixes};
+
+/// Its line in the list.
+pub(super) const FORMAT: Format =
+    Format { id: "human", about: "words for a terminal", render, status: None, failure: None };
 
 /// What the words look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,14 @@
-//! The report: the published JSON (`rdpdoctor/1`) and the words for a terminal.
+//! The report: the published JSON (`rdpdoctor/1`), the words for a terminal, and the other [`format`]s.
 
+pub mod format;
 pub mod human;
+mod json;
+mod jsonl;
+mod junit;
 mod ladder;
+mod nagios;
+#[cfg(test)]
+mod sample;
 
 use schemars::JsonSchema;
 use serde::Serialize;
