@@ -13,14 +13,25 @@ struct Generator {
     text: fn(&Path) -> Result<String>,
 }
 
-const GENERATORS: [Generator; 2] = [
+const GENERATORS: [Generator; 8] = [
     Generator { path: "deny.toml", text: |root| Ok(Policy::read(root)?.deny_toml()) },
     Generator { path: "docs/schema/rdpdoctor-1.schema.json", text: schema },
+    Generator { path: "docs/man/rdpdoctor.1", text: |root| printed(root, &["man"]) },
+    Generator { path: "docs/completions/rdpdoctor.bash", text: |root| printed(root, &["completions", "bash"]) },
+    Generator { path: "docs/completions/_rdpdoctor", text: |root| printed(root, &["completions", "zsh"]) },
+    Generator { path: "docs/completions/rdpdoctor.fish", text: |root| printed(root, &["completions", "fish"]) },
+    Generator { path: "docs/completions/_rdpdoctor.ps1", text: |root| printed(root, &["completions", "powershell"]) },
+    Generator { path: "docs/completions/rdpdoctor.elv", text: |root| printed(root, &["completions", "elvish"]) },
 ];
+
+/// What `rdpdoctor` prints, run as people get it.
+fn printed(root: &Path, arguments: &[&str]) -> Result<String> {
+    shell::capture(shell::cargo(root, &[&["run", "--quiet", "-p", "rdpdoctor", "--"], arguments].concat()))
+}
 
 /// The published schema, from the types that the report is made of.
 fn schema(root: &Path) -> Result<String> {
-    let text = shell::capture(shell::cargo(root, &["run", "--quiet", "-p", "rdpdoctor", "--", "schema"]))?;
+    let text = printed(root, &["schema"])?;
     let value: serde_json::Value = serde_json::from_str(&text).context("`rdpdoctor schema` printed no JSON")?;
     Ok(serde_json::to_string_pretty(&value)? + "\n")
 }

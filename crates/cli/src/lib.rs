@@ -13,6 +13,7 @@ pub mod arguments;
 pub mod demo;
 pub mod diagnose;
 pub mod lab_command;
+pub mod manual;
 pub mod scenario;
 pub mod terminal;
 
@@ -47,6 +48,8 @@ pub fn main() -> ExitCode {
         Command::Diagnose(options) => diagnose::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Lab(options) => lab_command::run(&options),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man => manual::man(),
         Command::Schema => terminal::print(&diagnosis::Diagnosis::json_schema()).map(|()| HEALTHY),
     };
     match result {
