@@ -34,6 +34,7 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand --code 'The error code that the client shows, such as 0x904'
             cand --extended 'The extended error code that the client shows, such as 0x7'
             cand --client 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML)'
+            cand --control 'A host that is known to work (HOST or HOST:PORT): asked the same, to tell a fault of the host from one of this computer'
             cand --timeout 'Time for the first look; questions that a finding needs may take as long again'
             cand --format 'How to print the report'
             cand --transcript 'Write everything that was sent and received to a file, as text'

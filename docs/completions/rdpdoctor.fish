@@ -36,6 +36,7 @@ complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "help" -d 'Print
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l code -d 'The error code that the client shows, such as 0x904' -r
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l extended -d 'The extended error code that the client shows, such as 0x7' -r
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l client -d 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML)' -r
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l control -d 'A host that is known to work (HOST or HOST:PORT): asked the same, to tell a fault of the host from one of this computer' -r
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l timeout -d 'Time for the first look; questions that a finding needs may take as long again' -r
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l format -d 'How to print the report' -r -f -a "human\t'words for a terminal'
 json\t'the published JSON, schema rdpdoctor/1'

@@ -62,6 +62,9 @@ pub struct DiagnoseOptions {
     /// The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML)
     #[arg(long, value_name = "PROFILE|FILE", default_value = diagnosis::profile::DEFAULT)]
     pub client: String,
+    /// A host that is known to work (HOST or HOST:PORT): asked the same, to tell a fault of the host from one of this computer
+    #[arg(long, value_name = "HOST", value_parser = parse_target)]
+    pub control: Option<Target>,
     /// Time for the first look; questions that a finding needs may take as long again
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_time)]
     pub timeout: Duration,
@@ -75,7 +78,7 @@ pub struct DiagnoseOptions {
     #[arg(long, requires = "transcript")]
     pub redact: bool,
     /// Diagnose a transcript again, without any connection
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["target", "transcript"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["target", "transcript", "control"])]
     pub replay: Option<PathBuf>,
 }
 

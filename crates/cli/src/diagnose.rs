@@ -83,7 +83,22 @@ fn live(options: &DiagnoseOptions, target: &Target, context: Context) -> anyhow:
         let kept = if options.redact { transcript.redacted() } else { transcript.clone() };
         std::fs::write(file, kept.to_string()).with_context(|| format!("write transcript {}", file.display()))?;
     }
-    Ok(diagnosis::diagnose(&observe(&transcript), &probe.context, run))
+    let Some(control) = options.control.as_ref().filter(|_| !run.interrupted) else {
+        return Ok(diagnosis::diagnose(&observe(&transcript), &probe.context, run));
+    };
+    let now = truncated(OffsetDateTime::now_utc());
+    let mut beside =
+        Probe::new(Context { target: Some(control.clone()), at: now, ..probe.context.clone() }, control.clone());
+    beside.budget = probe.budget;
+    beside.progress = terminal::progress();
+    let (there, control_run) = drive(&beside)?;
+    terminal::clear_progress();
+    if control_run.interrupted {
+        let run = Run { interrupted: true, ..run };
+        return Ok(diagnosis::diagnose(&observe(&transcript), &probe.context, run));
+    }
+    let there = (&observe(&there), &beside.context);
+    Ok(diagnosis::control::diagnose_beside(&observe(&transcript), &probe.context, run, there))
 }
 
 /// Runs a probe to its end or to Ctrl-C, whichever comes first; what was seen until then is returned.

@@ -36,6 +36,7 @@ pub fn render(diagnosis: &Diagnosis, style: Style) -> String {
     page.head(diagnosis);
     page.ladder(diagnosis);
     page.verdict(diagnosis);
+    page.control(diagnosis);
     for finding in &diagnosis.findings {
         page.finding(diagnosis, finding);
     }
@@ -127,6 +128,19 @@ impl Page {
             let line = self.paint(colour, &line);
             self.line(&line);
         }
+    }
+
+    fn control(&mut self, diagnosis: &Diagnosis) {
+        let Some(control) = &diagnosis.control else { return };
+        let reached = control.reached.map_or("", reached_words);
+        let verdict = match control.verdict {
+            Verdict::Healthy => format!("healthy {reached}"),
+            Verdict::Faulty => "faulty".to_owned(),
+            Verdict::Undetermined => "undetermined".to_owned(),
+        };
+        let text = format!("{} port {} ({verdict}): {}.", control.target.host, control.target.port, control.meaning);
+        self.blank();
+        self.wrapped("Control: ", &text);
     }
 
     fn finding(&mut self, diagnosis: &Diagnosis, finding: &Finding) {

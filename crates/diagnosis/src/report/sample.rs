@@ -54,5 +54,6 @@ pub(super) fn diagnosis(words: &str) -> Diagnosis {
             value: "2026-11-08T10:00:00Z".into(),
         }],
         next: Vec::new(),
+        control: None,
     }
 }
