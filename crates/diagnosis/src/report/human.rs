@@ -8,6 +8,7 @@ use std::fmt::Write;
 use super::format::Format;
 use super::{Diagnosis, Finding, Outcome, StageResult, Verdict};
 use crate::cause::{Confidence, Severity, Stage};
+use crate::fact::Fact;
 use crate::symptom::Symptom;
 use crate::{causes, fixes};
 
@@ -261,6 +262,12 @@ fn fails(confidence: Confidence) -> &'static str {
 }
 
 fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
+    if diagnosis.observations.iter().any(|seen| seen.fact == Fact::RehearsalFailed.name()) {
+        return "Could not tell: what this program says failed with a host of its own making as well, so the fault is its own \
+                or this computer's, and nothing that the host answered is held against it. Please report it, with a \
+                transcript (--transcript)."
+            .to_owned();
+    }
     let failed = diagnosis.stages.iter().any(|stage| stage.outcome == Outcome::Failed);
     match (symptom(diagnosis), failed) {
         (Some(symptom), false) => {

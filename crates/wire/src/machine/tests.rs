@@ -130,3 +130,13 @@ fn a_flood_is_cut() {
     let (outcome, _) = drive(own, events);
     assert!(matches!(outcome.tls.unwrap().value, TlsAnswer::Malformed(_)));
 }
+
+#[test]
+fn a_failed_rehearsal_takes_back_what_was_heard() {
+    let heard = vec![Event::Connected, Event::Closed(End::Fin)];
+    let (outcome, _) = drive(plan(), [heard, vec![Event::RehearsalFailed]].concat());
+    assert_eq!(outcome.tcp.unwrap().value, TcpAnswer::Accepted);
+    assert_eq!((outcome.x224, outcome.rehearsal_failed), (None, Some(Duration::from_millis(300))));
+    let (outcome, actions) = drive(plan(), vec![Event::Connected, Event::RehearsalFailed]);
+    assert_eq!((actions.last(), outcome.rehearsal_failed.is_some()), (Some(&Action::Close), true));
+}
