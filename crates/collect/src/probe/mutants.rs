@@ -3,6 +3,8 @@
 //!
 //! What is spoiled is spoiled between record and socket, the worst place: the transcript says that all is well.
 
+#![allow(clippy::needless_pass_by_value)] // every change has one signature
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

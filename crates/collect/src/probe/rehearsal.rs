@@ -152,8 +152,9 @@ async fn shake_hands_and_talk(stream: &mut DuplexStream, tls: &mut ServerConnect
             heard.resize(start + ready, 0);
             tls.reader().read_exact(&mut heard[start..])?;
         }
-        let so_far = INTRODUCTION.starts_with(&heard) && (credssp || heard.is_empty()) && !introduced;
-        if !so_far && !(introduced && heard == INTRODUCTION) {
+        // after the answer nothing more may come
+        let so_far = if introduced { heard == INTRODUCTION } else { INTRODUCTION.starts_with(&heard) };
+        if !so_far || !(credssp || heard.is_empty()) {
             return Err(io::ErrorKind::InvalidData.into());
         }
         if heard == INTRODUCTION && !introduced {

@@ -18,8 +18,11 @@ pub struct Format {
     /// The exit status, where its readers have a convention of their own.
     pub status: Option<fn(&Diagnosis) -> u8>,
     /// What is printed, and the exit status, if there is no report; `None` where a complaint on standard error will do.
-    pub failure: Option<fn(&str) -> (String, u8)>,
+    pub failure: Option<Failure>,
 }
+
+/// From the words of an error to what is printed, and the exit status.
+pub type Failure = fn(&str) -> (String, u8);
 
 /// Every format, the usual one first.
 pub const ALL: &[Format] = &[human::FORMAT, json::FORMAT, jsonl::FORMAT, junit::FORMAT, nagios::FORMAT];

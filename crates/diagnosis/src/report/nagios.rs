@@ -75,11 +75,8 @@ fn one_line(text: &str) -> String {
 }
 
 fn performance(diagnosis: &Diagnosis) -> String {
-    let mut data = format!("time={:.3}s;;;0 connections={};;;0", diagnosis.seconds, diagnosis.connections);
-    if let Some(days) = certificate_days(diagnosis) {
-        data += &format!(" certificate_days={days}");
-    }
-    data
+    let days = certificate_days(diagnosis).map(|days| format!(" certificate_days={days}")).unwrap_or_default();
+    format!("time={:.3}s;;;0 connections={};;;0{days}", diagnosis.seconds, diagnosis.connections)
 }
 
 /// Whole days until the first certificate expires, by this computer's clock; below zero once it has.

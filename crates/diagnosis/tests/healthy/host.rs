@@ -19,6 +19,7 @@ const COMPUTERS: &[&str] =
 const DOMAINS: &[&str] = &["CORP", "EXAMPLE", "ИМЯ", "AD"];
 
 /// Everything that differs from host to host.
+#[allow(clippy::struct_excessive_bools)] // each is a fact of its own
 pub struct Host {
     pub computer: String,
     pub domain: String,
