@@ -7,6 +7,7 @@ mod packages;
 mod policy;
 mod scaffold;
 mod shell;
+mod soak;
 mod spdx;
 mod test;
 mod tidy;
@@ -25,6 +26,7 @@ usage: cargo xtask TASK
   new cause NAME   begin a cause: its file, its place in the list, its scenario
   new fix NAME     begin a fix: its file and its place in the list
   bench one        the time to a verdict beside sslscan, sslyze and nmap, on xrdp and FreeRDP shadow
+  soak healthy     10,000 generated healthy hosts, none of which may be blamed; the tests make 500
 
 test obeys CARGO_BUILD_JOBS; with RDPDOCTOR_TEST_FULL=1 nothing may be skipped";
 
@@ -58,6 +60,10 @@ fn dispatch(words: &[&str]) -> Option<Result<bool>> {
             let kind = scaffold::Kind::named(kind)?;
             shell::in_root(|root| scaffold::add(root, kind, name))
         }
+        ["soak", name] => {
+            let soak = soak::Soak::named(name)?;
+            shell::in_root(|root| soak.run(root))
+        }
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             Ok(true)
@@ -72,7 +78,15 @@ mod tests {
 
     #[test]
     fn wrong_use_is_no_task() {
-        for words in [&[][..], &["tests"], &["gen", "--force"], &["new", "cause"], &["new", "stage", "x"]] {
+        for words in [
+            &[][..],
+            &["tests"],
+            &["gen", "--force"],
+            &["new", "cause"],
+            &["new", "stage", "x"],
+            &["soak"],
+            &["soak", "x"],
+        ] {
             assert!(dispatch(words).is_none(), "{words:?}");
         }
     }

@@ -14,6 +14,7 @@ pub mod demo;
 pub mod diagnose;
 pub mod generate;
 pub mod lab_command;
+pub mod manual;
 pub mod scenario;
 pub mod terminal;
 
@@ -49,6 +50,8 @@ pub fn main() -> ExitCode {
         Command::Demo(options) => demo::run(&options),
         Command::Lab(options) => lab_command::run(&options),
         Command::Generate { files } => generate::run(files),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man => manual::man(),
     };
     match result {
         Ok(status) => ExitCode::from(status),

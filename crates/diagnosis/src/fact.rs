@@ -74,6 +74,8 @@ pub enum Fact {
     NtlmVersion(WindowsVersion),
     /// The host's clock minus ours, in milliseconds.
     ClockOffset(i64),
+    /// What we said to it failed with a host of our own making: nothing that it answered is held against it.
+    RehearsalFailed,
 }
 
 /// The answer to a ClientHello, without the certificates.
@@ -158,6 +160,7 @@ impl Fact {
             Self::NtlmDnsDomain(_) => "ntlm.dns_domain",
             Self::NtlmVersion(_) => "ntlm.version",
             Self::ClockOffset(_) => "clock.offset_seconds",
+            Self::RehearsalFailed => "probe.rehearsal_failed",
         }
     }
 
@@ -186,7 +189,7 @@ impl Fact {
             Self::CertificateNotBefore(date) | Self::CertificateNotAfter(date) => rfc3339(*date).into(),
             Self::CertificateKey(algorithm, bits) => json!({"algorithm": algorithm, "bits": bits}),
             Self::CertificateSelfIssued(yes) => (*yes).into(),
-            Self::CertificateUnreadable => true.into(),
+            Self::CertificateUnreadable | Self::RehearsalFailed => true.into(),
             Self::CredsspAnswer(answer) => introduction_value(answer),
             Self::NtlmVersion(version) => version_text(*version).into(),
             Self::ClockOffset(milliseconds) => json!(seconds_of(*milliseconds)),

@@ -69,6 +69,9 @@ impl Seen<'_> {
                 Fact::TcpAnswer(tcp.value),
             );
         }
+        if let Some(at) = outcome.rehearsal_failed {
+            self.evidence.observe(self.subject, self.source, self.began + at, None, Fact::RehearsalFailed);
+        }
         if let (Some(x224), Some(request)) = (outcome.x224, &record.plan.request) {
             let fact = Fact::X224Answer { requested: request.protocols, answer: x224.value };
             self.evidence.observe(self.subject, self.source, later(self.began, x224.at), Some(x224.took), fact);

@@ -126,6 +126,8 @@ pub enum Event {
     Closed(End),
     /// The deadline of the present state has passed.
     Time,
+    /// The same exchange failed with a host of our own making: whatever the peer said to it, the fault is ours.
+    RehearsalFailed,
 }
 
 /// What the driver has to do.
@@ -203,6 +205,12 @@ impl Conversation {
 
     /// Hands in what happened at `now`, the time since the start of the connection.
     pub fn handle(&mut self, now: Duration, event: Event) -> Vec<Action> {
+        if event == Event::RehearsalFailed {
+            // only that the peer accepted the connection does not depend on what we said
+            let tcp = self.outcome.tcp.take();
+            self.outcome = Outcome { tcp, rehearsal_failed: Some(now), ..Outcome::default() };
+            return if self.ended() { Vec::new() } else { self.end() };
+        }
         match self.state {
             State::ExpectConnection => self.on_connection(now, event),
             State::ExpectHoldToEnd => self.on_hold(now, event),

@@ -7,7 +7,12 @@
 mod connection;
 #[cfg(feature = "legacy-tls")]
 mod openssl;
+mod outlet;
+mod rehearsal;
 mod tls;
+
+#[cfg(test)]
+mod mutants;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,6 +20,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use diagnosis::case::{Capabilities, Context};
+use diagnosis::cause::Severity;
+use diagnosis::diagnose::Run;
 use diagnosis::evidence::Evidence;
 use diagnosis::need::{Need, Question};
 use diagnosis::observe::observe;
@@ -22,11 +29,12 @@ use diagnosis::planner::Planner;
 use diagnosis::target::{Host, Target};
 use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
-use wire::machine::{ConversationPlan, Limits};
-use wire::transcript::{NameAnswer, NameLookup, Record, Transcript};
+use wire::machine::{ConversationPlan, Event, Limits, TcpAnswer};
+use wire::transcript::{Entry, NameAnswer, NameLookup, Record, Transcript};
 use wire::x224::ConnectionRequest;
 
 use crate::resolve::{Resolver, SystemResolver};
+use outlet::{Direct, Outlet};
 
 /// How much a run may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +78,8 @@ pub struct Probe {
     pub progress: Arc<Progress>,
     /// The transcript as it grows; readable at any time, so that an interrupted run can say what it knows.
     pub transcript: Arc<Mutex<Transcript>>,
+    /// What stands between the machines and the sockets.
+    outlet: Arc<dyn Outlet>,
 }
 
 /// What this build can ask.
@@ -95,6 +105,7 @@ impl Probe {
             resolver: Arc::new(SystemResolver),
             progress: Arc::new(|_| {}),
             transcript: Arc::new(Mutex::new(transcript)),
+            outlet: Arc::new(Direct),
         }
     }
 
@@ -112,7 +123,10 @@ impl Probe {
         let mut tasks = Vec::new();
         for address in addresses {
             let one = Asking { probe: self.clone(), address, began, spent: Arc::clone(&spent) };
-            tasks.push(tokio::spawn(async move { one.ask_all().await }));
+            tasks.push(tokio::spawn(async move {
+                one.ask_all().await;
+                one.rehearse().await;
+            }));
         }
         for task in tasks {
             // a task that panicked has left its records behind; the others go on
@@ -192,6 +206,36 @@ impl Asking {
         }
     }
 
+    /// Before a host is blamed: does what we said to it work with a host of our own making? If it does not, the answers to
+    /// it are not held against the host. No connection is made for this.
+    async fn rehearse(&self) {
+        let diagnosis = diagnosis::diagnose(&self.evidence(), &self.probe.context, Run::default());
+        if !diagnosis.findings.iter().any(|finding| finding.severity < Severity::Advisory) {
+            return;
+        }
+        let mut said: Vec<ConversationPlan> = Vec::new();
+        for record in self.probe.seen().conversations {
+            let accepted = record.outcome().tcp.is_some_and(|tcp| tcp.value == TcpAnswer::Accepted);
+            if accepted && record.address == self.address && !said.iter().any(|plan| same_words(plan, &record.plan)) {
+                said.push(record.plan);
+            }
+        }
+        for plan in said {
+            if !rehearsal::passes(&plan, &*self.probe.outlet).await {
+                self.probe.change(|transcript| self.take_back(transcript, &plan));
+            }
+        }
+    }
+
+    /// Notes in every record of this address that said the same that it failed in rehearsal.
+    fn take_back(&self, transcript: &mut Transcript, plan: &ConversationPlan) {
+        let same = |record: &&mut Record| record.address == self.address && same_words(&record.plan, plan);
+        for record in transcript.conversations.iter_mut().filter(same) {
+            let at = record.entries.last().map_or(Duration::ZERO, |(at, _)| *at);
+            record.entries.push((at, Entry::Event(Event::RehearsalFailed)));
+        }
+    }
+
     /// The evidence about this address alone, with the address as subject even before anything was seen of it.
     fn evidence(&self) -> Evidence {
         let mut transcript = self.probe.seen();
@@ -214,12 +258,17 @@ impl Asking {
         (self.probe.progress)(&format!("asking {}: {}", self.address, question.need.words()));
         let started = self.began.elapsed();
         let plan = plan(question, self.probe.budget.timeout.min(left));
-        let entries = connection::converse(self.address, &plan, left).await;
+        let entries = connection::converse(self.address, &plan, left, &*self.probe.outlet).await;
         let record = Record { address: self.address, start: micros(started), plan, entries };
         let reset = record.entries.iter().any(|(_, entry)| connection::is_reset(entry));
         self.probe.change(|transcript| transcript.conversations.push(record));
         reset
     }
+}
+
+/// True if the two say the same to a host.
+fn same_words(one: &ConversationPlan, other: &ConversationPlan) -> bool {
+    (&one.request, one.hold, one.tls, one.credssp) == (&other.request, other.hold, other.tls, other.credssp)
 }
 
 /// The connection that asks a question. The stages share the time-out; what one does not use is left to the others by

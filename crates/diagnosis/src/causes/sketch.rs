@@ -129,6 +129,14 @@ impl Sketch {
         look(Case { evidence: &self.evidence, subject: 0, context: &self.context })
     }
 
+    pub(crate) fn evidence(&self) -> &Evidence {
+        &self.evidence
+    }
+
+    pub(crate) fn context(&self) -> &Context {
+        &self.context
+    }
+
     pub(crate) fn judge(&self, cause: &Cause) -> Judgement {
         cause.judge(Case { evidence: &self.evidence, subject: 0, context: &self.context })
     }

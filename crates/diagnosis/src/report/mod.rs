@@ -1,8 +1,16 @@
-//! The report: the published JSON (`rdpdoctor/1`), the words for a terminal, and the reference pages of the book.
+//! The report: the published JSON (`rdpdoctor/1`), the words for a terminal, the other [`format`]s, and the reference pages
+//! of the book.
 
 pub mod book;
+pub mod format;
 pub mod human;
+mod json;
+mod jsonl;
+mod junit;
 mod ladder;
+mod nagios;
+#[cfg(test)]
+mod sample;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -57,6 +65,8 @@ pub struct Diagnosis {
     pub observations: Vec<ReportObservation>,
     /// The next measurements, best first.
     pub next: Vec<Next>,
+    /// The same probe against a host that is known to work, if one was named.
+    pub control: Option<Control>,
 }
 
 /// Faulty, healthy, or neither shown.
@@ -178,6 +188,23 @@ pub struct Next {
     pub why: String,
 }
 
+/// The same probe against a host that is known to work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Control {
+    /// Which host.
+    pub target: ReportTarget,
+    /// Its verdict.
+    pub verdict: Verdict,
+    /// The last stage that it passed.
+    pub reached: Option<Stage>,
+    /// It fails at a stage at which the target fails, in the same way.
+    pub same_failure: bool,
+    /// TCP connections made to it or tried; they are not among those of the report.
+    pub connections: usize,
+    /// What that tells, in words.
+    pub meaning: String,
+}
+
 /// What `diagnose` has decided.
 pub(crate) struct Judged {
     pub(crate) verdict: Verdict,
@@ -213,6 +240,7 @@ pub(crate) fn assemble(evidence: &Evidence, context: &Context, run: Run, judged:
         stages: ladder.stages,
         observations: observations(evidence),
         next,
+        control: None,
     }
 }
 

@@ -136,4 +136,6 @@ pub struct Outcome {
     pub tls: Option<Timed<TlsAnswer>>,
     /// CredSSP.
     pub credssp: Option<Timed<CredsspAnswer>>,
+    /// When it was found that we, and not the peer, are at fault; then there is no other answer than that of TCP.
+    pub rehearsal_failed: Option<Duration>,
 }

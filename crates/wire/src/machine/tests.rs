@@ -139,3 +139,13 @@ fn an_answer_that_breaks_off_is_no_foreign_service() {
         drive(plan(), vec![Event::Connected, Event::Bytes(vec![3, 0, 0, 19, 14]), Event::Closed(End::Rst)]);
     assert!(matches!(outcome.x224.unwrap().value, X224Answer::Malformed { .. }));
 }
+
+#[test]
+fn a_failed_rehearsal_takes_back_what_was_heard() {
+    let heard = vec![Event::Connected, Event::Closed(End::Fin)];
+    let (outcome, _) = drive(plan(), [heard, vec![Event::RehearsalFailed]].concat());
+    assert_eq!(outcome.tcp.unwrap().value, TcpAnswer::Accepted);
+    assert_eq!((outcome.x224, outcome.rehearsal_failed), (None, Some(Duration::from_millis(300))));
+    let (outcome, actions) = drive(plan(), vec![Event::Connected, Event::RehearsalFailed]);
+    assert_eq!((actions.last(), outcome.rehearsal_failed.is_some()), (Some(&Action::Close), true));
+}

@@ -198,6 +198,7 @@ fn write_entry(out: &mut fmt::Formatter<'_>, entry: &Entry) -> fmt::Result {
         },
         Entry::Event(Event::Closed(end)) => writeln!(out, "closed {}", end_name(*end)),
         Entry::Event(Event::Time) => writeln!(out, "time"),
+        Entry::Event(Event::RehearsalFailed) => writeln!(out, "rehearsal-failed"),
     }
 }
 
@@ -361,6 +362,7 @@ impl Reading {
             "tls-failed" => Entry::Event(Event::TlsFailed(read_tls_failure(words)?)),
             "closed" => Entry::Event(Event::Closed(read_end(words)?)),
             "time" => Entry::Event(Event::Time),
+            "rehearsal-failed" => Entry::Event(Event::RehearsalFailed),
             _ => return Err("entry"),
         };
         words.end()?;
