@@ -30,9 +30,8 @@ pub const CAUSE: Cause = Cause {
               than Windows implements it badly.",
         confirm: "On the host: events of LsaSrv and of RdpCoreTS at the moment of the attempt. If RdpCoreTS has no event 131, \
                   something on the way ended the TLS connection. Compare the certificate with the host's own.",
-        command: "Get-WinEvent -MaxEvents 20 -FilterHashtable @{LogName='System'; \
-                  ProviderName='LsaSrv','Microsoft-Windows-Kerberos','NETLOGON'} -ErrorAction SilentlyContinue | Format-List \
-                  TimeCreated,ProviderName,Id,Message; Get-WinEvent -MaxEvents 20 -FilterHashtable \
+        command: "Get-WinEvent -LogName System -MaxEvents 500 | Where-Object ProviderName -match 'LsaSrv|Kerberos|NETLOGON' | \
+                  Format-List TimeCreated,ProviderName,Id,Message; Get-WinEvent -MaxEvents 20 -FilterHashtable \
                   @{LogName='Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational'; Id=131,139,140,226} | \
                   Format-List TimeCreated,Id,Message",
         how_to_fix: "Go around the proxy or bastion if there is one. On the host, restart Remote Desktop Services; if it stays, \

@@ -1,8 +1,10 @@
 //! `listener-overloaded`: of several spaced tries some are answered and some are not.
 
+use std::time::Duration;
+
 use wire::machine::X224Answer;
 
-use crate::case::Case;
+use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::evidence::Role;
 use crate::need::{Asked, Need, SPACED_TRIES, unanswered};
@@ -24,6 +26,7 @@ pub const CAUSE: Cause = Cause {
             holds: now_and_then,
         },
         Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: answered_at_once },
+        Proof { shows: Shows::Absence, needs: &[Need::SecondTry], holds: slow },
     ],
     explains: &[],
     page: Page {
@@ -45,12 +48,29 @@ pub const CAUSE: Cause = Cause {
     fixes: &["open-firewall-for-rdp", "restart-services", "raise-outstanding-connections"],
 };
 
+/// How long a try took.
+fn took(case: Case<'_>, seen: Seen<&X224Answer>) -> Duration {
+    case.evidence.observations[seen.id - 1].took.unwrap_or_default()
+}
+
+/// The answer that took longest.
+fn slowest(case: Case<'_>) -> Option<Seen<&X224Answer>> {
+    let answered = case.tries().filter(|seen| matches!(seen.value, X224Answer::Server(_)));
+    answered.max_by_key(|seen| took(case, *seen))
+}
+
+/// Ended, or silent for longer than any answer took: what is merely slow is not lost.
+fn lost(case: Case<'_>, seen: Seen<&X224Answer>) -> bool {
+    let patient = || slowest(case).is_none_or(|slowest| took(case, seen) >= took(case, slowest));
+    unanswered(seen.value) && (*seen.value != X224Answer::Silent || patient())
+}
+
 /// The first try counts most: none of ours came before it.
 fn now_and_then(case: Case<'_>) -> Option<Ground> {
-    let first = case.tries().next().filter(|seen| unanswered(seen.value))?;
+    let first = case.tries().next().filter(|seen| lost(case, *seen))?;
     let answered = case.tries().find(|seen| matches!(seen.value, X224Answer::Server(_)))?;
     let total = case.tries().count();
-    let lost = case.tries().filter(|seen| unanswered(seen.value)).count();
+    let lost = case.tries().filter(|seen| lost(case, *seen)).count();
     let words = match first.value {
         X224Answer::Closed(end) => end.verb(),
         _ => "left without an answer",
@@ -65,6 +85,16 @@ fn now_and_then(case: Case<'_>) -> Option<Ground> {
     // once in several is little: the host may just have been starting
     let often = total >= SPACED_TRIES && lost >= 2;
     Some(Ground::on(because).confidence(if often { Confidence::Likely } else { Confidence::Possible }))
+}
+
+fn slow(case: Case<'_>) -> Option<Ground> {
+    let slowest = slowest(case)?;
+    let first = case.tries().next()?;
+    let text = || {
+        let seconds = took(case, slowest).as_secs_f64();
+        format!("{} is slow: it answered after {seconds:.1} s, and the first try waited less", case.label())
+    };
+    (unanswered(first.value) && !lost(case, first)).then(|| Ground::on(vec![slowest.because(text())]))
 }
 
 fn answered_at_once(case: Case<'_>) -> Option<Ground> {
@@ -107,6 +137,17 @@ mod tests {
     #[test]
     fn near_miss_resets_after_a_good_first_try_are_our_own_pace() {
         tries(&[None, Some(CLOSED), Some(CLOSED), None]).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn near_miss_a_host_that_is_always_slow() {
+        let (short, long) = (Duration::from_secs(3), Duration::from_secs(5));
+        let slow =
+            tries(&[Some(X224Answer::Silent)]).took(short).selects(EVERYTHING, SecurityProtocols::HYBRID).took(long);
+        slow.check(&CAUSE, Expect::Absent);
+        let quick =
+            tries(&[Some(X224Answer::Silent)]).took(long).selects(EVERYTHING, SecurityProtocols::HYBRID).took(short);
+        quick.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Possible));
     }
 
     #[test]

@@ -30,9 +30,9 @@ pub const CAUSE: Cause = Cause {
         what_happens: "The host answers the first NTLM message with a refusal, before any account is named. Domain accounts that \
                        connect by the host's name do not notice: they use Kerberos. Who types an address, or has a local \
                        account, gets an authentication error (function not supported, 0xC07).",
-        why: "Incoming NTLM is denied by policy (Restrict NTLM), or the account is a member of Protected Users. That is good \
-              practice in a domain. An address has no service principal, so Kerberos cannot be used with it unless both sides \
-              were set up for that (TryIPSPN and a principal for the address).",
+        why: "Incoming NTLM is denied by policy (Restrict NTLM), which is good practice in a domain. An address has no service \
+              principal, so Kerberos cannot be used with it unless both sides were set up for that (TryIPSPN and a principal \
+              for the address).",
         confirm: "On the host: RestrictReceivingNTLMTraffic 2 denies NTLM. On the client: does it get a ticket for the host's \
                   name?",
         command: "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\MSV1_0' RestrictReceivingNTLMTraffic \

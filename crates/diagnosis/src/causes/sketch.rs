@@ -75,6 +75,12 @@ impl Sketch {
         self
     }
 
+    /// How long the last answer took.
+    pub(crate) fn took(mut self, time: std::time::Duration) -> Self {
+        self.evidence.observations.last_mut().unwrap().took = Some(time);
+        self
+    }
+
     pub(crate) fn accepted(self) -> Self {
         self.with(Fact::TcpAnswer(TcpAnswer::Accepted))
     }
