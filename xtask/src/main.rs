@@ -1,5 +1,6 @@
-//! The project's own tasks. Start with [`test`], the whole judgement; each other module is one task or a part of one.
+//! The project's own tasks. Start with `test.rs`, the whole judgement; each other module is one task or a part of one.
 
+mod bench;
 mod generate;
 mod licences;
 mod packages;
@@ -25,6 +26,7 @@ usage: cargo xtask TASK
   new cause NAME   begin a cause: its file, its place in the list, its scenario
   new fix NAME     begin a fix: its file and its place in the list
   soak healthy     10,000 generated healthy hosts, none of which may be blamed; the tests make 500
+  bench one        the time to a verdict beside sslscan, sslyze and nmap, on xrdp and FreeRDP shadow
 
 test obeys CARGO_BUILD_JOBS; with RDPDOCTOR_TEST_FULL=1 nothing may be skipped";
 
@@ -53,6 +55,7 @@ fn dispatch(words: &[&str]) -> Option<Result<bool>> {
         ["tidy"] => shell::in_root(tidy::run),
         ["gen"] => shell::in_root(generate::write),
         ["gen", "--check"] => shell::in_root(generate::check),
+        ["bench", "one"] => shell::in_root(bench::one),
         ["new", kind, name] => {
             let kind = scaffold::Kind::named(kind)?;
             shell::in_root(|root| scaffold::add(root, kind, name))

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use diagnosis::Target;
 use diagnosis::report::format::{self, Format};
@@ -36,9 +36,12 @@ pub enum Command {
     },
     /// Print the man page
     Man,
-    /// Print the JSON Schema of `--format json`
+    /// Print files that are made from the code, as a JSON object of paths and texts
     #[command(hide = true)]
-    Schema,
+    Generate {
+        /// Which files.
+        files: Generated,
+    },
 }
 
 /// The options of `diagnose`.
@@ -102,6 +105,19 @@ pub struct LabOptions {
 fn format() -> impl TypedValueParser<Value = &'static Format> {
     let listed = format::ALL.iter().map(|format| PossibleValue::new(format.id).help(format.about));
     PossibleValuesParser::new(listed).map(|id| format::find(&id).expect("only listed values get this far"))
+}
+
+/// Files that are made from the code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Generated {
+    /// The reference pages of the book.
+    Book,
+    /// The JSON Schema of the report.
+    Schema,
+    /// The man page.
+    Man,
+    /// The completions of every shell.
+    Completions,
 }
 
 fn parse_target(text: &str) -> Result<Target, String> {

@@ -12,6 +12,7 @@
 pub mod arguments;
 pub mod demo;
 pub mod diagnose;
+pub mod generate;
 pub mod lab_command;
 pub mod manual;
 pub mod scenario;
@@ -50,7 +51,7 @@ pub fn main() -> ExitCode {
         Command::Lab(options) => lab_command::run(&options),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man => manual::man(),
-        Command::Schema => terminal::print(&diagnosis::Diagnosis::json_schema()).map(|()| HEALTHY),
+        Command::Generate { files } => generate::run(files),
     };
     match result {
         Ok(status) => ExitCode::from(status),

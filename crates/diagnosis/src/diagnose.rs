@@ -124,7 +124,7 @@ fn explains_symptom(cause: &Cause, context: &Context) -> Option<bool> {
 
 fn verdict(findings: &[Finding], ladder: &Ladder, context: &Context, run: Run) -> Verdict {
     let faulty = findings.iter().any(|finding| finding.severity < Severity::Advisory);
-    let sound = ladder.reached().is_some() && !ladder.stages.iter().any(|stage| stage.outcome == Outcome::Failed);
+    let sound = !ladder.stages.iter().any(|stage| matches!(stage.outcome, Outcome::Failed | Outcome::Degraded));
     if faulty {
         Verdict::Faulty
     } else if sound && context.symptom.is_none() && !run.interrupted && ladder.reached() >= Some(Stage::X224) {

@@ -188,7 +188,12 @@ impl Asking {
             let Some(question) = planner.next(&evidence, &self.probe.context, subject) else { return };
             let retry = last == Some(question);
             if last.is_some() {
-                tokio::time::sleep(if retry { pause.max(RETRY_PAUSE) } else { pause }).await;
+                let wait = if retry { pause.max(RETRY_PAUSE) } else { pause };
+                // the pause doubles with every reset: it must not outlast what is left
+                if self.time_left(true).is_none_or(|left| left <= wait) {
+                    return;
+                }
+                tokio::time::sleep(wait).await;
             }
             let Some(left) = self.time_left(last.is_some()) else { return };
             if self.spent.fetch_add(1, Ordering::Relaxed) >= self.probe.budget.connections {

@@ -68,6 +68,13 @@ impl Sketch {
         self
     }
 
+    /// The same, with how long the question took.
+    pub(crate) fn with_took(mut self, fact: Fact, milliseconds: u64) -> Self {
+        let took = std::time::Duration::from_millis(milliseconds);
+        self.evidence.observe(0, Source::Probe(1), NOW, Some(took), fact);
+        self
+    }
+
     pub(crate) fn accepted(self) -> Self {
         self.with(Fact::TcpAnswer(TcpAnswer::Accepted))
     }
@@ -124,6 +131,10 @@ impl Sketch {
 
     pub(crate) fn context(&self) -> &Context {
         &self.context
+    }
+
+    pub(crate) fn with_case<T>(&self, look: impl FnOnce(Case<'_>) -> T) -> T {
+        look(Case { evidence: &self.evidence, subject: 0, context: &self.context })
     }
 
     pub(crate) fn judge(&self, cause: &Cause) -> Judgement {

@@ -131,4 +131,26 @@ mod tests {
             );
         }
     }
+
+    /// Numbers of events are not unique: in the System log 1055 and 1058 are mostly those of Group Policy.
+    #[test]
+    fn the_system_log_is_asked_by_provider() {
+        let commands = crate::causes::ALL.iter().map(|cause| cause.page.command);
+        for text in ALL.iter().flat_map(|fix| fix.steps.iter().copied()).chain(commands) {
+            assert!(!text.contains("LogName='System'") || text.contains("ProviderName"), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_changed_was_shown_before() {
+        for fix in ALL {
+            let before = |step: usize, what: &str| fix.steps[..step].iter().any(|text| text.contains(what));
+            for (number, text) in fix.steps.iter().enumerate() {
+                let address = text.contains("-RemoteAddress");
+                assert!(!address || before(number, "Get-NetFirewallAddressFilter"), "{}: {text}", fix.id);
+                // on a registry key that exists, -Force throws its values away
+                assert!(!text.contains("New-Item $k -Force") || text.contains("Test-Path"), "{}: {text}", fix.id);
+            }
+        }
+    }
 }

@@ -281,7 +281,7 @@ fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
     }
 }
 
-fn severity_word(severity: Severity) -> &'static str {
+pub(super) fn severity_word(severity: Severity) -> &'static str {
     match severity {
         Severity::Blocking => "blocking",
         Severity::Degrading => "degrading",
@@ -289,7 +289,7 @@ fn severity_word(severity: Severity) -> &'static str {
     }
 }
 
-fn confidence_word(confidence: Confidence) -> &'static str {
+pub(super) fn confidence_word(confidence: Confidence) -> &'static str {
     match confidence {
         Confidence::Proven => "proven",
         Confidence::Likely => "likely",
@@ -298,7 +298,7 @@ fn confidence_word(confidence: Confidence) -> &'static str {
 }
 
 /// A sentence of its own: capital letter first.
-fn capital(text: &str) -> String {
+pub(super) fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
 }

@@ -1,5 +1,7 @@
-//! The report: the published JSON (`rdpdoctor/1`), the words for a terminal, and the other [`format`]s.
+//! The report: the published JSON (`rdpdoctor/1`), the words for a terminal, the other [`format`]s, and the reference pages
+//! of the book.
 
+pub mod book;
 pub mod format;
 pub mod human;
 mod json;

@@ -140,3 +140,10 @@ fn a_failed_rehearsal_takes_back_what_was_heard() {
     let (outcome, actions) = drive(plan(), vec![Event::Connected, Event::RehearsalFailed]);
     assert_eq!((actions.last(), outcome.rehearsal_failed.is_some()), (Some(&Action::Close), true));
 }
+
+#[test]
+fn an_answer_that_breaks_off_is_no_foreign_service() {
+    let (outcome, _) =
+        drive(plan(), vec![Event::Connected, Event::Bytes(vec![3, 0, 0, 19, 14]), Event::Closed(End::Rst)]);
+    assert!(matches!(outcome.x224.unwrap().value, X224Answer::Malformed { .. }));
+}
