@@ -25,6 +25,9 @@ _rdpdoctor() {
             rdpdoctor,diagnose)
                 cmd="rdpdoctor__subcmd__diagnose"
                 ;;
+            rdpdoctor,generate)
+                cmd="rdpdoctor__subcmd__generate"
+                ;;
             rdpdoctor,help)
                 cmd="rdpdoctor__subcmd__help"
                 ;;
@@ -33,9 +36,6 @@ _rdpdoctor() {
                 ;;
             rdpdoctor,man)
                 cmd="rdpdoctor__subcmd__man"
-                ;;
-            rdpdoctor,schema)
-                cmd="rdpdoctor__subcmd__schema"
                 ;;
             rdpdoctor__subcmd__help,completions)
                 cmd="rdpdoctor__subcmd__help__subcmd__completions"
@@ -46,6 +46,9 @@ _rdpdoctor() {
             rdpdoctor__subcmd__help,diagnose)
                 cmd="rdpdoctor__subcmd__help__subcmd__diagnose"
                 ;;
+            rdpdoctor__subcmd__help,generate)
+                cmd="rdpdoctor__subcmd__help__subcmd__generate"
+                ;;
             rdpdoctor__subcmd__help,help)
                 cmd="rdpdoctor__subcmd__help__subcmd__help"
                 ;;
@@ -55,9 +58,6 @@ _rdpdoctor() {
             rdpdoctor__subcmd__help,man)
                 cmd="rdpdoctor__subcmd__help__subcmd__man"
                 ;;
-            rdpdoctor__subcmd__help,schema)
-                cmd="rdpdoctor__subcmd__help__subcmd__schema"
-                ;;
             *)
                 ;;
         esac
@@ -65,7 +65,7 @@ _rdpdoctor() {
 
     case "${cmd}" in
         rdpdoctor)
-            opts="-h -V --help --version diagnose demo lab completions man schema help"
+            opts="-h -V --help --version diagnose demo lab completions man generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -152,8 +152,22 @@ _rdpdoctor() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        rdpdoctor__subcmd__generate)
+            opts="-h --help book schema man completions"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         rdpdoctor__subcmd__help)
-            opts="diagnose demo lab completions man schema help"
+            opts="diagnose demo lab completions man generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -195,6 +209,20 @@ _rdpdoctor() {
             return 0
             ;;
         rdpdoctor__subcmd__help__subcmd__diagnose)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rdpdoctor__subcmd__help__subcmd__generate)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -250,20 +278,6 @@ _rdpdoctor() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        rdpdoctor__subcmd__help__subcmd__schema)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
         rdpdoctor__subcmd__lab)
             opts="-h --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -279,20 +293,6 @@ _rdpdoctor() {
             return 0
             ;;
         rdpdoctor__subcmd__man)
-            opts="-h --help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        rdpdoctor__subcmd__schema)
             opts="-h --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

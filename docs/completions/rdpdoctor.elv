@@ -27,7 +27,7 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand lab 'Run faulty hosts on this computer, to try tools on; without names, list them'
             cand completions 'Print the completions for a shell, to be put where that shell looks for them'
             cand man 'Print the man page'
-            cand schema 'Print the JSON Schema of `--format json`'
+            cand generate 'Print files that are made from the code, as a JSON object of paths and texts'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'rdpdoctor;diagnose'= {
@@ -59,9 +59,9 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
-        &'rdpdoctor;schema'= {
-            cand -h 'Print help'
-            cand --help 'Print help'
+        &'rdpdoctor;generate'= {
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
         }
         &'rdpdoctor;help'= {
             cand diagnose 'Find out why connections to a host fail'
@@ -69,7 +69,7 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand lab 'Run faulty hosts on this computer, to try tools on; without names, list them'
             cand completions 'Print the completions for a shell, to be put where that shell looks for them'
             cand man 'Print the man page'
-            cand schema 'Print the JSON Schema of `--format json`'
+            cand generate 'Print files that are made from the code, as a JSON object of paths and texts'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'rdpdoctor;help;diagnose'= {
@@ -82,7 +82,7 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
         }
         &'rdpdoctor;help;man'= {
         }
-        &'rdpdoctor;help;schema'= {
+        &'rdpdoctor;help;generate'= {
         }
         &'rdpdoctor;help;help'= {
         }

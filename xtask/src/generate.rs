@@ -26,37 +26,16 @@ const GENERATORS: [Generator; 5] = [
         owned: &[],
         texts: |root| Ok(Texts::from([("deny.toml".into(), Policy::read(root)?.deny_toml())])),
     },
-    Generator { folder: "docs/schema", owned: &[""], texts: |root| made(root, "schema") },
-    Generator { folder: "docs/book", owned: &["causes", "fixes"], texts: |root| made(root, "book") },
-    Generator {
-        folder: "docs/man",
-        owned: &[""],
-        texts: |root| Ok(Texts::from([("rdpdoctor.1".into(), printed(root, &["man"])?)])),
-    },
-    Generator { folder: "docs/completions", owned: &[""], texts: completions },
+    Generator { folder: "docs/schema", owned: &[""], texts: |root| printed(root, "schema") },
+    Generator { folder: "docs/man", owned: &[""], texts: |root| printed(root, "man") },
+    Generator { folder: "docs/completions", owned: &[""], texts: |root| printed(root, "completions") },
+    Generator { folder: "docs/book", owned: &["causes", "fixes"], texts: |root| printed(root, "book") },
 ];
 
-/// What `rdpdoctor` prints, run as people get it.
-fn printed(root: &Path, arguments: &[&str]) -> Result<String> {
-    shell::capture(shell::cargo(root, &[&["run", "--quiet", "-p", "rdpdoctor", "--"], arguments].concat()))
-}
-
 /// What the program makes of its own declarations.
-fn made(root: &Path, files: &str) -> Result<Texts> {
-    let text = printed(root, &["generate", files])?;
+fn printed(root: &Path, files: &str) -> Result<Texts> {
+    let text = shell::capture(shell::cargo(root, &["run", "--quiet", "-p", "rdpdoctor", "--", "generate", files]))?;
     serde_json::from_str(&text).with_context(|| format!("read what `rdpdoctor generate {files}` printed"))
-}
-
-fn completions(root: &Path) -> Result<Texts> {
-    let shells = [
-        ("bash", "rdpdoctor.bash"),
-        ("zsh", "_rdpdoctor"),
-        ("fish", "rdpdoctor.fish"),
-        ("powershell", "_rdpdoctor.ps1"),
-        ("elvish", "rdpdoctor.elv"),
-    ];
-    let texts = shells.into_iter().map(|(shell, file)| Ok((file.into(), printed(root, &["completions", shell])?)));
-    texts.collect()
 }
 
 /// A generated file that is not as it should be.

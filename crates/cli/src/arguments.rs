@@ -114,6 +114,10 @@ pub enum Generated {
     Book,
     /// The JSON Schema of the report.
     Schema,
+    /// The man page.
+    Man,
+    /// The completions of every shell.
+    Completions,
 }
 
 fn parse_target(text: &str) -> Result<Target, String> {

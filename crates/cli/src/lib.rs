@@ -49,9 +49,9 @@ pub fn main() -> ExitCode {
         Command::Diagnose(options) => diagnose::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Lab(options) => lab_command::run(&options),
-        Command::Generate { files } => generate::run(files),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man => manual::man(),
+        Command::Generate { files } => generate::run(files),
     };
     match result {
         Ok(status) => ExitCode::from(status),

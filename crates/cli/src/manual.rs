@@ -1,5 +1,7 @@
 //! `rdpdoctor man` and `rdpdoctor completions`: what packagers install, from the declaration in [`crate::arguments`].
 
+use std::collections::BTreeMap;
+
 use anyhow::Context as _;
 use clap::{Command, CommandFactory};
 use clap_complete::Shell;
@@ -10,29 +12,48 @@ use crate::{HEALTHY, terminal};
 
 const NAME: &str = "rdpdoctor";
 
+/// The shells, and what their users call a file of completions.
+const FILES: [(Shell, &str); 5] = [
+    (Shell::Bash, "rdpdoctor.bash"),
+    (Shell::Zsh, "_rdpdoctor"),
+    (Shell::Fish, "rdpdoctor.fish"),
+    (Shell::PowerShell, "_rdpdoctor.ps1"),
+    (Shell::Elvish, "rdpdoctor.elv"),
+];
+
 /// Prints the completions for a shell.
 pub fn completions(shell: Shell) -> anyhow::Result<u8> {
-    let mut text = Vec::new();
-    clap_complete::generate(shell, &mut Arguments::command(), NAME, &mut text);
-    print(text)
-}
-
-/// Prints the man page: the program, then a section for each command.
-pub fn man() -> anyhow::Result<u8> {
-    let mut command = Arguments::command().disable_help_subcommand(true);
-    command.build();
-    let mut text = Vec::new();
-    page(&command, &mut text).context("write the man page")?;
-    print(text)
-}
-
-fn print(text: Vec<u8>) -> anyhow::Result<u8> {
-    let text = String::from_utf8(text).context("a page in UTF-8")?;
-    terminal::print(&text)?;
+    terminal::print(&completion(shell)?)?;
     Ok(HEALTHY)
 }
 
-fn page(command: &Command, out: &mut Vec<u8>) -> std::io::Result<()> {
+/// Prints the man page.
+pub fn man() -> anyhow::Result<u8> {
+    terminal::print(&page()?)?;
+    Ok(HEALTHY)
+}
+
+/// The completions for every shell, by the names of their files.
+pub fn completion_files() -> anyhow::Result<BTreeMap<String, String>> {
+    FILES.into_iter().map(|(shell, name)| Ok((name.to_owned(), completion(shell)?))).collect()
+}
+
+fn completion(shell: Shell) -> anyhow::Result<String> {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), NAME, &mut text);
+    String::from_utf8(text).context("completions in UTF-8")
+}
+
+/// The man page: the program, then a section for each command.
+pub fn page() -> anyhow::Result<String> {
+    let mut command = Arguments::command().disable_help_subcommand(true);
+    command.build();
+    let mut text = Vec::new();
+    sections(&command, &mut text).context("write the man page")?;
+    Ok(tidied(&String::from_utf8(text).context("a man page in UTF-8")?))
+}
+
+fn sections(command: &Command, out: &mut Vec<u8>) -> std::io::Result<()> {
     let main = Man::new(command.clone());
     main.render_title(out)?;
     main.render_name_section(out)?;
@@ -41,9 +62,7 @@ fn page(command: &Command, out: &mut Vec<u8>) -> std::io::Result<()> {
     for command in command.get_subcommands().filter(|command| !command.is_hide_set()) {
         section(command, out)?;
     }
-    main.render_version_section(out)?;
-    *out = tidied(&String::from_utf8_lossy(out)).into_bytes();
-    Ok(())
+    main.render_version_section(out)
 }
 
 /// A command as a section of the page: what is a section of a page of its own becomes a subsection.

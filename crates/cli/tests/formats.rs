@@ -25,7 +25,7 @@ fn nagios_prints_one_line_and_ends_as_plug_ins_do() {
         ("healthy-server-2022", 0, "RDP OK - "),
         ("certificate-expired", 1, "RDP WARNING - "),
         ("port-closed", 2, "RDP CRITICAL - "),
-        ("hostile-silent-negotiation", 3, "RDP UNKNOWN - "),
+        ("hostile-garbage-tls", 3, "RDP UNKNOWN - "),
     ] {
         let (code, text) = diagnose(scenario, "nagios");
         assert_eq!((code, text.lines().count()), (Some(status), 1), "{scenario}: {text}");
@@ -75,7 +75,7 @@ fn junit_is_read_by_a_parser_of_others() {
         ("healthy-server-2022", 0, "5 0 0 0"),
         ("port-closed", 1, "6 2 0 4"),
         ("not-an-rdp-service-http", 1, "6 2 0 3"),
-        ("hostile-silent-negotiation", 2, "6 1 1 3"),
+        ("hostile-garbage-tls", 2, "6 1 1 2"),
     ] {
         let (code, xml) = diagnose(scenario, "junit");
         assert_eq!(code, Some(status), "{xml}");

@@ -131,16 +131,16 @@ impl Sketch {
         self
     }
 
-    pub(crate) fn with_case<T>(&self, look: impl FnOnce(Case<'_>) -> T) -> T {
-        look(Case { evidence: &self.evidence, subject: 0, context: &self.context })
-    }
-
     pub(crate) fn evidence(&self) -> &Evidence {
         &self.evidence
     }
 
     pub(crate) fn context(&self) -> &Context {
         &self.context
+    }
+
+    pub(crate) fn with_case<T>(&self, look: impl FnOnce(Case<'_>) -> T) -> T {
+        look(Case { evidence: &self.evidence, subject: 0, context: &self.context })
     }
 
     pub(crate) fn judge(&self, cause: &Cause) -> Judgement {

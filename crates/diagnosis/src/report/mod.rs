@@ -1,4 +1,4 @@
-//! The report: the published JSON (`rdpdoctor/1`), the words for a terminal, the other [`format`]s, and the reference pages
+//! The report: the published JSON (`rdpdoctor/1`), the words for a terminal, the other [`mod@format`]s, and the reference pages
 //! of the book.
 
 pub mod book;

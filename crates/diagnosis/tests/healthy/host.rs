@@ -94,7 +94,7 @@ impl Host {
             domain,
             workgroup,
             dns_name,
-            typed,
+            typed: typed.clone(),
             build,
             chain,
             tls_min,
@@ -104,7 +104,8 @@ impl Host {
             flags: u8::try_from(chance.between(0, 31)).unwrap(),
             ts_version: chance.pick(&[5, 6]),
             spnego: chance.one_in(2),
-            kerberos_only: chance.one_in(6),
+            // Kerberos knows names: a host without NTLM that is asked for by its address is no healthy pair
+            kerberos_only: chance.one_in(6) && typed.parse::<std::net::IpAddr>().is_err(),
             clock_offset: Duration::milliseconds(i64::try_from(chance.between(0, 480_000)).unwrap() - 240_000),
             latency: chance.between(0, 300),
             one_client: chance.one_in(5),

@@ -134,13 +134,6 @@ fn a_flood_is_cut() {
 }
 
 #[test]
-fn an_answer_that_breaks_off_is_no_foreign_service() {
-    let (outcome, _) =
-        drive(plan(), vec![Event::Connected, Event::Bytes(vec![3, 0, 0, 19, 14]), Event::Closed(End::Rst)]);
-    assert!(matches!(outcome.x224.unwrap().value, X224Answer::Malformed { .. }));
-}
-
-#[test]
 fn a_failed_rehearsal_takes_back_what_was_heard() {
     let heard = vec![Event::Connected, Event::Closed(End::Fin)];
     let (outcome, _) = drive(plan(), [heard, vec![Event::RehearsalFailed]].concat());
@@ -148,4 +141,11 @@ fn a_failed_rehearsal_takes_back_what_was_heard() {
     assert_eq!((outcome.x224, outcome.rehearsal_failed), (None, Some(Duration::from_millis(300))));
     let (outcome, actions) = drive(plan(), vec![Event::Connected, Event::RehearsalFailed]);
     assert_eq!((actions.last(), outcome.rehearsal_failed.is_some()), (Some(&Action::Close), true));
+}
+
+#[test]
+fn an_answer_that_breaks_off_is_no_foreign_service() {
+    let (outcome, _) =
+        drive(plan(), vec![Event::Connected, Event::Bytes(vec![3, 0, 0, 19, 14]), Event::Closed(End::Rst)]);
+    assert!(matches!(outcome.x224.unwrap().value, X224Answer::Malformed { .. }));
 }
