@@ -288,7 +288,7 @@ fn script_event(event: &Event, script: &mut Vec<u8>) {
         Event::TlsFailed(TlsFailure::Closed { end: how, .. }) => vec![7, end(how)],
         Event::TlsFailed(_) => vec![6, 80],
         Event::Closed(how) => vec![8, end(how)],
-        Event::Time => vec![9],
+        Event::Time | Event::RehearsalFailed => vec![9],
     });
     script.push(1);
 }

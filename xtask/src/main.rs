@@ -1,11 +1,13 @@
-//! The project's own tasks. Start with [`test`], the whole judgement; each other module is one task or a part of one.
+//! The project's own tasks. Start with `test.rs`, the whole judgement; each other module is one task or a part of one.
 
+mod bench;
 mod generate;
 mod licences;
 mod packages;
 mod policy;
 mod scaffold;
 mod shell;
+mod soak;
 mod spdx;
 mod test;
 mod tidy;
@@ -23,6 +25,8 @@ usage: cargo xtask TASK
   gen [--check]    write the generated files, or only compare them
   new cause NAME   begin a cause: its file, its place in the list, its scenario
   new fix NAME     begin a fix: its file and its place in the list
+  soak healthy     10,000 generated healthy hosts, none of which may be blamed; the tests make 500
+  bench one        the time to a verdict beside sslscan, sslyze and nmap, on xrdp and FreeRDP shadow
 
 test obeys CARGO_BUILD_JOBS; with RDPDOCTOR_TEST_FULL=1 nothing may be skipped";
 
@@ -51,9 +55,14 @@ fn dispatch(words: &[&str]) -> Option<Result<bool>> {
         ["tidy"] => shell::in_root(tidy::run),
         ["gen"] => shell::in_root(generate::write),
         ["gen", "--check"] => shell::in_root(generate::check),
+        ["bench", "one"] => shell::in_root(bench::one),
         ["new", kind, name] => {
             let kind = scaffold::Kind::named(kind)?;
             shell::in_root(|root| scaffold::add(root, kind, name))
+        }
+        ["soak", name] => {
+            let soak = soak::Soak::named(name)?;
+            shell::in_root(|root| soak.run(root))
         }
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
@@ -69,7 +78,15 @@ mod tests {
 
     #[test]
     fn wrong_use_is_no_task() {
-        for words in [&[][..], &["tests"], &["gen", "--force"], &["new", "cause"], &["new", "stage", "x"]] {
+        for words in [
+            &[][..],
+            &["tests"],
+            &["gen", "--force"],
+            &["new", "cause"],
+            &["new", "stage", "x"],
+            &["soak"],
+            &["soak", "x"],
+        ] {
             assert!(dispatch(words).is_none(), "{words:?}");
         }
     }

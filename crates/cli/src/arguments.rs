@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use diagnosis::Target;
+use diagnosis::report::format::{self, Format};
 
 /// Finds out why a Remote Desktop connection fails, and proves it.
 ///
@@ -26,15 +29,26 @@ pub enum Command {
     Demo(DemoOptions),
     /// Run faulty hosts on this computer, to try tools on; without names, list them
     Lab(LabOptions),
-    /// Print the JSON Schema of `--format json`
+    /// Print the completions for a shell, to be put where that shell looks for them
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the man page
+    Man,
+    /// Print files that are made from the code, as a JSON object of paths and texts
     #[command(hide = true)]
-    Schema,
+    Generate {
+        /// Which files.
+        files: Generated,
+    },
 }
 
 /// The options of `diagnose`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit status: 0 healthy, 1 a fault was found, 2 could not tell, 3 wrong use or our own failure.\n\n\
+    after_help = "Exit status: 0 healthy, 1 a fault was found, 2 could not tell, 3 wrong use or our own failure.\n\
+    With --format nagios: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.\n\n\
     Examples:\n  rdpdoctor diagnose server.corp.example\n  rdpdoctor diagnose 192.0.2.7:3390 --code 0x904 --extended 0x7\n  \
     rdpdoctor diagnose [2001:db8::7] --client freerdp3 --format json"
 )]
@@ -54,12 +68,15 @@ pub struct DiagnoseOptions {
     /// The client refuses a host whose certificate it does not trust, as with authentication level 1
     #[arg(long)]
     pub require_trust: bool,
+    /// A host that is known to work (HOST or HOST:PORT): asked the same, to tell a fault of the host from one of this computer
+    #[arg(long, value_name = "HOST", value_parser = parse_target)]
+    pub control: Option<Target>,
     /// Time for the first look; questions that a finding needs may take as long again
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_time)]
     pub timeout: Duration,
     /// How to print the report
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    pub format: Format,
+    #[arg(long, value_parser = format(), default_value = format::ALL[0].id)]
+    pub format: &'static Format,
     /// Write everything that was sent and received to a file, as text
     #[arg(long, value_name = "FILE")]
     pub transcript: Option<PathBuf>,
@@ -67,7 +84,7 @@ pub struct DiagnoseOptions {
     #[arg(long, requires = "transcript")]
     pub redact: bool,
     /// Diagnose a transcript again, without any connection
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["target", "transcript"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["target", "transcript", "control"])]
     pub replay: Option<PathBuf>,
 }
 
@@ -87,13 +104,23 @@ pub struct LabOptions {
     pub scenarios: Vec<String>,
 }
 
-/// How a report is printed.
+/// The formats of the report, as they are listed there.
+fn format() -> impl TypedValueParser<Value = &'static Format> {
+    let listed = format::ALL.iter().map(|format| PossibleValue::new(format.id).help(format.about));
+    PossibleValuesParser::new(listed).map(|id| format::find(&id).expect("only listed values get this far"))
+}
+
+/// Files that are made from the code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// Words for a terminal.
-    Human,
-    /// The published JSON, schema rdpdoctor/1.
-    Json,
+pub enum Generated {
+    /// The reference pages of the book.
+    Book,
+    /// The JSON Schema of the report.
+    Schema,
+    /// The man page.
+    Man,
+    /// The completions of every shell.
+    Completions,
 }
 
 fn parse_target(text: &str) -> Result<Target, String> {

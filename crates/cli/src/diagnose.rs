@@ -7,12 +7,12 @@ use anyhow::{Context as _, anyhow};
 use collect::probe::{self, Probe};
 use diagnosis::diagnose::Run;
 use diagnosis::observe::observe;
-use diagnosis::report::{Diagnosis, Verdict, human};
+use diagnosis::report::{Diagnosis, Verdict};
 use diagnosis::{ClientProfile, Context, Symptom, Target};
 use time::OffsetDateTime;
 use wire::transcript::Transcript;
 
-use crate::arguments::{DiagnoseOptions, Format};
+use crate::arguments::DiagnoseOptions;
 use crate::{FAULTY, HEALTHY, UNDETERMINED, terminal};
 
 /// The most bytes of a profile that are read.
@@ -22,6 +22,20 @@ const TRANSCRIPT_LIMIT: u64 = 64 * 1024 * 1024;
 
 /// Runs the command and returns the exit status.
 pub fn run(options: &DiagnoseOptions) -> anyhow::Result<u8> {
+    let error = match diagnosed(options) {
+        Ok(diagnosis) => {
+            terminal::print(&(options.format.render)(&diagnosis, terminal::style()))?;
+            return Ok(options.format.status.map_or_else(|| status(diagnosis.verdict), |status| status(&diagnosis)));
+        }
+        Err(error) => error,
+    };
+    let Some(failure) = options.format.failure else { return Err(error) };
+    let (text, status) = failure(&format!("{error:#}"));
+    terminal::print(&text)?;
+    Ok(status)
+}
+
+fn diagnosed(options: &DiagnoseOptions) -> anyhow::Result<Diagnosis> {
     let (profile, profile_source) = profile(&options.client)?;
     let symptom = options.code.map(|code| Symptom { code, extended: options.extended });
     let at = truncated(OffsetDateTime::now_utc());
@@ -34,22 +48,16 @@ pub fn run(options: &DiagnoseOptions) -> anyhow::Result<u8> {
         capabilities: probe::capabilities(),
         require_trust: options.require_trust,
     };
-    let diagnosis = match (&options.replay, &options.target) {
+    match (&options.replay, &options.target) {
         (Some(file), _) => {
             let transcript = read_transcript(file)?;
             let target = Target::parse(&host_and_port(&transcript))
                 .map_err(|error| anyhow!("read transcript: target: {error}"))?;
-            diagnosis::diagnose(&observe(&transcript), &context(target, transcript.at), Run::default())
+            Ok(diagnosis::diagnose(&observe(&transcript), &context(target, transcript.at), Run::default()))
         }
-        (None, Some(target)) => live(options, target, context(target.clone(), at))?,
-        (None, None) => return Err(anyhow!("a target or --replay is needed")),
-    };
-    let text = match options.format {
-        Format::Human => human::render(&diagnosis, terminal::style()),
-        Format::Json => diagnosis.to_json() + "\n",
-    };
-    terminal::print(&text)?;
-    Ok(status(diagnosis.verdict))
+        (None, Some(target)) => live(options, target, context(target.clone(), at)),
+        (None, None) => Err(anyhow!("a target or --replay is needed")),
+    }
 }
 
 /// The exit status of a verdict.
@@ -76,7 +84,22 @@ fn live(options: &DiagnoseOptions, target: &Target, context: Context) -> anyhow:
         let kept = if options.redact { transcript.redacted() } else { transcript.clone() };
         std::fs::write(file, kept.to_string()).with_context(|| format!("write transcript {}", file.display()))?;
     }
-    Ok(diagnosis::diagnose(&observe(&transcript), &probe.context, run))
+    let Some(control) = options.control.as_ref().filter(|_| !run.interrupted) else {
+        return Ok(diagnosis::diagnose(&observe(&transcript), &probe.context, run));
+    };
+    let now = truncated(OffsetDateTime::now_utc());
+    let mut beside =
+        Probe::new(Context { target: Some(control.clone()), at: now, ..probe.context.clone() }, control.clone());
+    beside.budget = probe.budget;
+    beside.progress = terminal::progress();
+    let (there, control_run) = drive(&beside)?;
+    terminal::clear_progress();
+    if control_run.interrupted {
+        let run = Run { interrupted: true, ..run };
+        return Ok(diagnosis::diagnose(&observe(&transcript), &probe.context, run));
+    }
+    let there = (&observe(&there), &beside.context);
+    Ok(diagnosis::control::diagnose_beside(&observe(&transcript), &probe.context, run, there))
 }
 
 /// Runs a probe to its end or to Ctrl-C, whichever comes first; what was seen until then is returned.

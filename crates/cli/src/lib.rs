@@ -12,7 +12,9 @@
 pub mod arguments;
 pub mod demo;
 pub mod diagnose;
+pub mod generate;
 pub mod lab_command;
+pub mod manual;
 pub mod scenario;
 pub mod terminal;
 
@@ -47,7 +49,9 @@ pub fn main() -> ExitCode {
         Command::Diagnose(options) => diagnose::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Lab(options) => lab_command::run(&options),
-        Command::Schema => terminal::print(&diagnosis::Diagnosis::json_schema()).map(|()| HEALTHY),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man => manual::man(),
+        Command::Generate { files } => generate::run(files),
     };
     match result {
         Ok(status) => ExitCode::from(status),

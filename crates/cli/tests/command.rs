@@ -147,6 +147,18 @@ fn a_transcript_replays_to_the_same_report() {
 }
 
 #[test]
+fn what_failed_in_rehearsal_is_not_held_against_the_host() {
+    let scratch = Scratch::new("rehearsal");
+    let file = scratch.file("probe.txt");
+    let (_lab, address) = lab("closed-on-negotiation");
+    run(&["diagnose", &address, "--transcript", &file]);
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(!text.contains("rehearsal-failed"), "{text}");
+    std::fs::write(&file, text + "  9.000000 rehearsal-failed\n").unwrap();
+    cli(&["diagnose", "--replay", &file], 2, "so the fault is its own or this computer's");
+}
+
+#[test]
 fn a_redacted_transcript_names_nobody_and_still_tells_the_fault() {
     let scratch = Scratch::new("redacted");
     let file = scratch.file("probe.txt");

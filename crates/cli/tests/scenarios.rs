@@ -42,6 +42,18 @@ fn counted(diagnosis: &Diagnosis) -> Vec<&str> {
     counted.map(|finding| finding.cause.as_str()).collect()
 }
 
+/// What is wrong with the advisory findings: one that is missing, or the very one that a near miss is about.
+fn advice(scenario: &Scenario, diagnosis: &Diagnosis) -> Option<String> {
+    let advised = |id: &str| diagnosis.findings.iter().any(|f| f.severity == Severity::Advisory && f.cause == id);
+    let wanted = &scenario.expect.advisory;
+    if let Some(missing) = wanted.iter().find(|id| !advised(id)) {
+        return Some(format!("does not advise {missing}"));
+    }
+    let near = causes::find(scenario.expect.near_miss_of.as_deref()?)?;
+    let missed = near.severity == Severity::Advisory && advised(near.id) && !wanted.iter().any(|id| id == near.id);
+    missed.then(|| format!("advises {}, which it is a near miss of", near.id))
+}
+
 fn verdict(expected: ExpectedVerdict) -> Verdict {
     match expected {
         ExpectedVerdict::Healthy => Verdict::Healthy,
@@ -63,6 +75,9 @@ fn objection(scenario: &Scenario, diagnosis: &Diagnosis) -> Option<String> {
     let expected = verdict(scenario.expect.verdict);
     if found != wanted {
         return Some(format!("found {found:?}, expected {wanted:?}"));
+    }
+    if let Some(words) = advice(scenario, diagnosis) {
+        return Some(words);
     }
     (diagnosis.verdict != expected).then(|| format!("the verdict is {:?}, expected {expected:?}", diagnosis.verdict))
 }
@@ -122,8 +137,11 @@ fn laws(scenario: &Scenario, told: &Told) -> Option<String> {
 fn every_cause_has_a_scenario_and_a_near_miss() {
     let scenarios = Scenario::all();
     for cause in causes::ALL {
-        let found =
-            scenarios.iter().any(|scenario| scenario.expect.findings.first().is_some_and(|first| first == cause.id));
+        let first = |scenario: &Scenario| {
+            let expect = &scenario.expect;
+            expect.findings.iter().chain(&expect.advisory).next() == Some(&cause.id.to_owned())
+        };
+        let found = scenarios.iter().any(first);
         assert!(found, "{}: no scenario expects it first", cause.id);
         let near = scenarios.iter().any(|scenario| scenario.expect.near_miss_of.as_deref() == Some(cause.id));
         assert!(near, "{}: no near miss", cause.id);
@@ -147,7 +165,9 @@ fn every_detector_is_needed_by_its_scenarios_alone() {
             if objection(scenario, &diagnosis).is_some() {
                 failed.push(scenario.name.as_str());
             }
-            if scenario.expect.findings.iter().chain(&scenario.expect.also).any(|cause| cause == off.id) {
+            let expect = &scenario.expect;
+            let mut causes = expect.findings.iter().chain(&expect.also).chain(&expect.advisory);
+            if causes.any(|cause| cause == off.id) {
                 expected.push(scenario.name.as_str());
             }
         }

@@ -4,7 +4,7 @@
 //!
 //! What it may not do: change anything on any machine, or try to log on.
 //!
-//! Where to start reading: [`probe::probe`], the loop that asks the planner and opens connections; then
+//! Where to start reading: [`probe::Probe::run`], the loop that asks the planner and opens connections; then
 //! `probe/connection.rs`, which drives one `wire` machine.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]

@@ -116,6 +116,13 @@ impl<'a> Case<'a> {
         answers().filter(|seen| matches!(seen.value, X224Answer::Server(_))).last().or_else(|| answers().last())
     }
 
+    /// Every try to ask for everything at once, in order; a request that was held back is none.
+    pub fn tries(self) -> impl Iterator<Item = Seen<&'a X224Answer>> + 'a {
+        let held = |answer: &X224Answer| matches!(answer, X224Answer::HeldOpen | X224Answer::ClosedBeforeRequest(_));
+        let tries = self.x224().filter(move |seen| seen.value.0 == Some(EVERYTHING) && !held(seen.value.1));
+        tries.map(|seen| Seen { value: seen.value.1, id: seen.id })
+    }
+
     /// The protocol that it selected when everything was offered.
     pub fn selected(self) -> Option<Seen<SecurityProtocols>> {
         let answer = self.x224_to(EVERYTHING)?;
@@ -167,7 +174,12 @@ impl<'a> Case<'a> {
 
     /// How it answered our `TSRequest`.
     pub fn credssp(self) -> Option<Seen<&'a Introduction>> {
-        self.last(|fact| if let Fact::CredsspAnswer(answer) = fact { Some(answer) } else { None })
+        self.introductions().last()
+    }
+
+    /// How it answered each of our `TSRequest`s, in order.
+    pub fn introductions(self) -> impl Iterator<Item = Seen<&'a Introduction>> + 'a {
+        self.seen(|fact| if let Fact::CredsspAnswer(answer) = fact { Some(answer) } else { None })
     }
 
     /// Its certificate's `notBefore`.

@@ -33,6 +33,7 @@ pub fn diagnose(evidence: &Evidence, context: &Context, run: Run) -> Diagnosis {
 
 /// The same with another list of causes (the mutation table switches single detectors off).
 pub fn diagnose_with(causes: &[&'static Cause], evidence: &Evidence, context: &Context, run: Run) -> Diagnosis {
+    let evidence = &*evidence.in_order();
     let (mut present, mut unknown, mut absent) = (Vec::new(), Vec::<UnknownCause>::new(), Vec::<String>::new());
     for cause in causes {
         for subject in subjects(evidence, cause.role) {
@@ -123,7 +124,7 @@ fn explains_symptom(cause: &Cause, context: &Context) -> Option<bool> {
 
 fn verdict(findings: &[Finding], ladder: &Ladder, context: &Context, run: Run) -> Verdict {
     let faulty = findings.iter().any(|finding| finding.severity < Severity::Advisory);
-    let sound = ladder.reached().is_some() && !ladder.stages.iter().any(|stage| stage.outcome == Outcome::Failed);
+    let sound = !ladder.stages.iter().any(|stage| matches!(stage.outcome, Outcome::Failed | Outcome::Degraded));
     if faulty {
         Verdict::Faulty
     } else if sound && context.symptom.is_none() && !run.interrupted && ladder.reached() >= Some(Stage::X224) {

@@ -1,5 +1,6 @@
 //! What has been seen, of whom, when and by what.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -111,6 +112,20 @@ impl Evidence {
         if !self.observations.iter().any(|known| known.subject == subject && known.fact == fact) {
             self.observe(subject, source, at, None, fact);
         }
+    }
+
+    /// The same with the observations in the order of time and numbered in it. Who wrote them down first does not matter;
+    /// which is the newest does.
+    pub fn in_order(&self) -> Cow<'_, Self> {
+        if self.observations.is_sorted_by_key(|observation| observation.at) {
+            return Cow::Borrowed(self);
+        }
+        let mut ordered = self.clone();
+        ordered.observations.sort_by_key(|observation| observation.at);
+        for (id, observation) in (1..).zip(&mut ordered.observations) {
+            observation.id = id;
+        }
+        Cow::Owned(ordered)
     }
 
     /// The numbers of all hosts.

@@ -78,6 +78,8 @@ pub enum Fact {
     NtlmVersion(WindowsVersion),
     /// The host's clock minus ours, in milliseconds.
     ClockOffset(i64),
+    /// What we said to it failed with a host of our own making: nothing that it answered is held against it.
+    RehearsalFailed,
 }
 
 /// The answer to a ClientHello, without the certificates.
@@ -164,6 +166,7 @@ impl Fact {
             Self::NtlmDnsDomain(_) => "ntlm.dns_domain",
             Self::NtlmVersion(_) => "ntlm.version",
             Self::ClockOffset(_) => "clock.offset_seconds",
+            Self::RehearsalFailed => "probe.rehearsal_failed",
         }
     }
 
@@ -194,7 +197,7 @@ impl Fact {
             Self::CertificateNotBefore(date) | Self::CertificateNotAfter(date) => rfc3339(*date).into(),
             Self::CertificateKey(algorithm, bits) => json!({"algorithm": algorithm, "bits": bits}),
             Self::CertificateSelfIssued(yes) | Self::CertificateAlternatives(yes) => (*yes).into(),
-            Self::CertificateUnreadable => true.into(),
+            Self::CertificateUnreadable | Self::RehearsalFailed => true.into(),
             Self::CredsspAnswer(answer) => introduction_value(answer),
             Self::NtlmVersion(version) => version_text(*version).into(),
             Self::ClockOffset(milliseconds) => json!(seconds_of(*milliseconds)),
@@ -265,6 +268,7 @@ fn x224_value(answer: &X224Answer) -> Value {
         X224Answer::Closed(end) => json!({"closed": end_word(*end)}),
         X224Answer::ClosedBeforeRequest(end) => json!({"closed_before_request": end_word(*end)}),
         X224Answer::HeldOpen => "held-open".into(),
+        X224Answer::Incomplete(bytes) => json!({"incomplete": hex::encode(bytes)}),
         X224Answer::Silent => "silent".into(),
     }
 }

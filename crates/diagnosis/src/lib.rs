@@ -12,6 +12,7 @@
 pub mod case;
 pub mod cause;
 pub mod causes;
+pub mod control;
 pub mod diagnose;
 pub mod evidence;
 pub mod fact;

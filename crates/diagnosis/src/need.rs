@@ -5,13 +5,15 @@ use wire::tls::{Alert, Segments, Suites, TlsOffer, TlsStack, TlsVersion};
 use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
 
 use crate::case::{Case, EVERYTHING};
-use crate::fact::{Fact, Handshake};
+use crate::fact::{Fact, Handshake, Introduction};
 
 /// Which protocols a Connection Request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Asked {
     /// TLS and CredSSP in both forms, as current clients do.
     Everything,
+    /// The same, and Microsoft Entra authentication (RDSAAD). xrdp hangs up on it, so it is never the first question.
+    WithEntra,
     /// What the client profile asks for.
     AsClient,
     /// TLS alone.
@@ -25,6 +27,7 @@ impl Asked {
     pub fn protocols(self, case: Case<'_>) -> SecurityProtocols {
         match self {
             Self::Everything => EVERYTHING,
+            Self::WithEntra => EVERYTHING.with(SecurityProtocols::RDSAAD),
             Self::AsClient => case.context.profile.protocols,
             Self::TlsOnly => SecurityProtocols::SSL,
             Self::StandardOnly => SecurityProtocols::RDP,
@@ -43,6 +46,10 @@ pub enum Need {
     HeldRequest,
     /// What does it say to these protocols?
     Negotiation(Asked),
+    /// What does it say to everything the second time, after a pause?
+    SecondTry,
+    /// What does it say to everything on further tries, with pauses between them?
+    FurtherTries,
     /// Does it speak TLS without X.224?
     DirectTls,
     /// What does it say to this ClientHello?
@@ -53,6 +60,8 @@ pub enum Need {
     ClientSuites,
     /// How does it introduce itself through CredSSP?
     Introduction,
+    /// How does it introduce itself the second time, after a pause?
+    SecondIntroduction,
     /// What do its own logs say? A probe cannot ask that.
     HostLog,
     /// Which certificate does it say is its own? A probe cannot ask that.
@@ -60,6 +69,9 @@ pub enum Need {
     /// Whom does the client trust? A probe cannot ask that.
     TrustStore,
 }
+
+/// How many tries tell a host that answers now and then from one that failed once.
+pub const SPACED_TRIES: usize = 4;
 
 /// A question as a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,14 +100,21 @@ impl Need {
                     X224Answer::HeldOpen | X224Answer::ClosedBeforeRequest(_) | X224Answer::Foreign { .. }
                 )
             }),
-            Self::Negotiation(asked) => case.x224_to(asked.protocols(case)).is_some(),
+            Self::Negotiation(asked) => {
+                // no answer to a further question, from a host that answered before, may be due to our own pace
+                let paced = |answer| asked != Asked::Everything && unanswered(answer) && answers(case);
+                case.x224_to(asked.protocols(case)).is_some_and(|seen| !paced(seen.value))
+            }
             Self::DirectTls => {
                 case.seen(|f| matches!(f, Fact::TlsAnswer { direct: true, .. }).then_some(())).next().is_some()
             }
             Self::Handshake(offer) => case.tls_with(offer).is_some(),
             Self::ClientVersions => client_versions_known(case),
+            Self::SecondTry => case.tries().count() >= 2,
+            Self::FurtherTries => case.tries().count() >= SPACED_TRIES,
             Self::Introduction => case.credssp().is_some(),
             Self::ClientSuites => client_suites_known(case),
+            Self::SecondIntroduction => case.introductions().count() >= 2,
             Self::HostLog | Self::HostCertificate | Self::TrustStore => false,
         }
     }
@@ -116,6 +135,9 @@ impl Need {
             Self::Negotiation(Asked::Everything) => everything.is_none(),
             Self::Negotiation(Asked::AsClient) => case.selected().is_some_and(|seen| !client_takes(case, seen.value)),
             Self::Negotiation(Asked::TlsOnly | Asked::StandardOnly) => closed || everything.is_some_and(without_tls),
+            Self::Negotiation(Asked::WithEntra) => everything.is_some_and(contradicts),
+            Self::SecondTry => case.tries().count() == 1 && worth_another_try(case),
+            Self::FurtherTries => case.tries().next().is_some_and(|seen| unanswered(seen.value)) && answers(case),
             Self::DirectTls => closed && Self::Negotiation(Asked::StandardOnly).answered(case),
             Self::Handshake(offer) => handshake_askable(case, offer),
             Self::ClientVersions => case.tls_accepted().is_some(),
@@ -125,6 +147,7 @@ impl Need {
                     && case.tls_accepted().is_some()
                     && (tls_finished(case, TlsOffer::MODERN) || case.context.capabilities.openssl)
             }
+            Self::SecondIntroduction => case.credssp().is_some_and(|seen| broken_off(seen.value)),
         }
     }
 
@@ -138,16 +161,22 @@ impl Need {
         }
         Some(match self {
             Self::Name | Self::HostLog | Self::HostCertificate | Self::TrustStore => return None,
-            Self::Tcp | Self::Negotiation(Asked::Everything) => all,
+            Self::Tcp | Self::Negotiation(Asked::Everything) | Self::SecondTry => all,
+            Self::FurtherTries => bare,
             Self::HeldRequest => Question { hold: true, ..bare },
             Self::Negotiation(asked) => Question { request: Some(asked.protocols(case)), ..bare },
             Self::DirectTls => Question { request: None, tls: Some(TlsOffer::PLAIN_12), ..bare },
             Self::Handshake(offer) => Question { tls: Some(offer), credssp: offer.stack != TlsStack::Own, ..all },
             Self::ClientVersions => Question { tls: Some(client_offer(case, Suites::ALL)), ..bare },
             Self::ClientSuites => Question { tls: Some(client_offer(case, case.context.profile.suites)), ..bare },
-            Self::Introduction if tls_finished(case, TlsOffer::MODERN) => all,
-            Self::Introduction => Question { tls: Some(TlsOffer::TOLERANT), ..all },
+            Self::Introduction | Self::SecondIntroduction if tls_finished(case, TlsOffer::MODERN) => all,
+            Self::Introduction | Self::SecondIntroduction => Question { tls: Some(TlsOffer::TOLERANT), ..all },
         })
+    }
+
+    /// True if it asks again what has been asked, which says something only after a pause.
+    pub fn asks_again(self) -> bool {
+        matches!(self, Self::SecondTry | Self::FurtherTries | Self::SecondIntroduction)
     }
 
     /// The question in words, for "what was not seen".
@@ -160,16 +189,57 @@ impl Need {
             Self::Negotiation(Asked::AsClient) => "the answer to what this client requests".to_owned(),
             Self::Negotiation(Asked::TlsOnly) => "the answer to a request for TLS alone".to_owned(),
             Self::Negotiation(Asked::StandardOnly) => "the answer to a request for Standard RDP Security".to_owned(),
+            Self::Negotiation(Asked::WithEntra) => {
+                "the answer to a request with Microsoft Entra authentication".to_owned()
+            }
+            Self::SecondTry => "the answer to a second Connection Request, after a pause".to_owned(),
+            Self::FurtherTries => "the answers to further Connection Requests, with pauses between them".to_owned(),
             Self::DirectTls => "whether the port speaks TLS without X.224".to_owned(),
             Self::Handshake(offer) => format!("the answer to a ClientHello ({offer})"),
             Self::ClientVersions => "the answer to the TLS versions of this client".to_owned(),
             Self::Introduction => "the host's introduction through CredSSP".to_owned(),
             Self::ClientSuites => "the answer to the TLS suites of this client".to_owned(),
+            Self::SecondIntroduction => "the host's second introduction through CredSSP, after a pause".to_owned(),
             Self::HostLog => "the host's own event logs".to_owned(),
             Self::HostCertificate => "the certificate that the host itself holds".to_owned(),
             Self::TrustStore => "whom the client trusts".to_owned(),
         }
     }
+}
+
+/// True if the request was not answered at all.
+pub fn unanswered(answer: &X224Answer) -> bool {
+    matches!(answer, X224Answer::Silent | X224Answer::Closed(_))
+}
+
+/// True if a try to ask for everything was answered.
+fn answers(case: Case<'_>) -> bool {
+    case.tries().any(|seen| matches!(seen.value, X224Answer::Server(_)))
+}
+
+/// After silence; after a close only where something else was answered, for the other causes ask enough of their own.
+fn worth_another_try(case: Case<'_>) -> bool {
+    case.tries().any(|seen| match seen.value {
+        X224Answer::Silent => true,
+        X224Answer::Closed(_) => case.x224().any(|seen| matches!(seen.value.1, X224Answer::Server(_))),
+        _ => false,
+    })
+}
+
+/// A refusal that cannot be, of TLS and CredSSP in every form: no such protocol was missing, and it names no other reason.
+pub fn contradicts(answer: &X224Answer) -> bool {
+    let X224Answer::Server(ServerAnswer::Failure(code)) = answer else { return false };
+    !matches!(
+        *code,
+        NegotiationFailure::SSL_NOT_ALLOWED_BY_SERVER
+            | NegotiationFailure::SSL_CERT_NOT_ON_SERVER
+            | NegotiationFailure::SSL_WITH_USER_AUTH_REQUIRED_BY_SERVER
+    )
+}
+
+/// An introduction that broke off or made no sense. Silence is none: asking again would only cost time.
+pub fn broken_off(answer: &Introduction) -> bool {
+    matches!(answer, Introduction::Malformed(_) | Introduction::Closed(_))
 }
 
 /// Everything was refused, or answered with Standard RDP Security.

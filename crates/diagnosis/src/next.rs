@@ -29,7 +29,9 @@ pub fn measurements(
         return next;
     }
     next.extend(on_host(evidence, context, findings));
-    if verdict == Verdict::Undetermined && ladder.stages.iter().any(|stage| stage.outcome == Outcome::Failed) {
+    if verdict == Verdict::Undetermined
+        && ladder.stages.iter().any(|stage| matches!(stage.outcome, Outcome::Failed | Outcome::Degraded))
+    {
         next.push(longer(context));
     }
     if unexplained {
@@ -95,8 +97,9 @@ fn by_code(context: &Context, symptom: Symptom) -> Vec<Next> {
     let host_log = Next {
         command: "on the host, in PowerShell: Get-WinEvent -FilterHashtable \
                   @{LogName='System','Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational'; \
-                  StartTime=(Get-Date).AddMinutes(-5)} | Where-Object Id -in \
-                  131,139,140,226,36870,36871,36874,36887,36888,1057,1058 | Format-List TimeCreated,Id,Message"
+                  StartTime=(Get-Date).AddMinutes(-5)} | Where-Object { $_.ProviderName -match \
+                  'Schannel|TerminalServices|RdpCoreTS' -and \
+                  $_.Id -in 131,139,140,226,36870,36871,36874,36887,36888,1057,1058 } | Format-List TimeCreated,Id,Message"
             .to_owned(),
         splits: vec!["path".to_owned(), "tls".to_owned(), "credssp".to_owned()],
         why:

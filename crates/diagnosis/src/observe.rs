@@ -10,14 +10,19 @@ use crate::evidence::{Evidence, Role, Source, Subject, SubjectId};
 use crate::fact::{Fact, Handshake, Introduction};
 use crate::printable::printable;
 
+/// A transcript may say any times; what lies behind the end of the calendar is its last moment.
+fn later(at: OffsetDateTime, passed: std::time::Duration) -> OffsetDateTime {
+    at.saturating_add(time::Duration::try_from(passed).unwrap_or(time::Duration::MAX))
+}
+
 /// The evidence in a transcript.
 pub fn observe(transcript: &Transcript) -> Evidence {
     let mut evidence = Evidence::default();
     let name = transcript.name.as_ref();
     if let Some(lookup) = name {
         let resolver =
-            evidence.subject(Subject { role: Role::Resolver, name: Some(transcript.host.clone()), address: None });
-        let at = transcript.at + lookup.took;
+            evidence.subject(Subject { role: Role::Resolver, name: Some(printable(&transcript.host)), address: None });
+        let at = later(transcript.at, lookup.took);
         let answer = Fact::NameAnswer(lookup.answer.clone());
         evidence.observe(resolver, Source::Resolver, at, Some(lookup.took), answer);
         if let NameAnswer::Addresses(addresses) = &lookup.answer {
@@ -29,14 +34,19 @@ pub fn observe(transcript: &Transcript) -> Evidence {
     for (number, record) in (1..).zip(&transcript.conversations) {
         let subject = evidence.subject(host(transcript, record.address));
         evidence.connections += 1;
-        Seen { evidence: &mut evidence, subject, source: Source::Probe(number), began: transcript.at + record.start }
-            .outcome(record, record.outcome());
+        Seen {
+            evidence: &mut evidence,
+            subject,
+            source: Source::Probe(number),
+            began: later(transcript.at, record.start),
+        }
+        .outcome(record, record.outcome());
     }
     evidence
 }
 
 fn host(transcript: &Transcript, address: std::net::SocketAddr) -> Subject {
-    let name = transcript.name.is_some().then(|| transcript.host.clone());
+    let name = transcript.name.is_some().then(|| printable(&transcript.host));
     Subject { role: Role::Host, name, address: Some(address) }
 }
 
@@ -54,28 +64,32 @@ impl Seen<'_> {
             self.evidence.observe(
                 self.subject,
                 self.source,
-                self.began + tcp.at,
+                later(self.began, tcp.at),
                 Some(tcp.took),
                 Fact::TcpAnswer(tcp.value),
             );
         }
+        if let Some(at) = outcome.rehearsal_failed {
+            self.evidence.observe(self.subject, self.source, self.began + at, None, Fact::RehearsalFailed);
+        }
         if let (Some(x224), Some(request)) = (outcome.x224, &record.plan.request) {
             let fact = Fact::X224Answer { requested: request.protocols, answer: x224.value };
-            self.evidence.observe(self.subject, self.source, self.began + x224.at, Some(x224.took), fact);
+            self.evidence.observe(self.subject, self.source, later(self.began, x224.at), Some(x224.took), fact);
         }
         if let (Some(tls), Some(offer)) = (outcome.tls, record.plan.tls) {
-            let at = self.began + tls.at;
+            let at = later(self.began, tls.at);
             let (answer, chain) = handshake(tls.value);
             let fact = Fact::TlsAnswer { offer, direct: record.plan.request.is_none(), answer };
             self.evidence.observe(self.subject, self.source, at, Some(tls.took), fact);
             self.certificates(at, &chain);
         }
         if let Some(credssp) = outcome.credssp {
-            let at = self.began + credssp.at;
+            let at = later(self.began, credssp.at);
             let (answer, challenge) = introduction(credssp.value);
             self.evidence.observe(self.subject, self.source, at, Some(credssp.took), Fact::CredsspAnswer(answer));
             if let Some(challenge) = challenge {
-                self.challenge(at, &challenge, at - credssp.took / 2);
+                let answering = time::Duration::try_from(credssp.took / 2).unwrap_or(time::Duration::MAX);
+                self.challenge(at, &challenge, at.saturating_sub(answering));
             }
         }
     }
@@ -168,5 +182,25 @@ fn introduction(answer: CredsspAnswer) -> (Introduction, Option<Challenge>) {
         CredsspAnswer::Malformed(words) => (Introduction::Malformed(printable(&words)), None),
         CredsspAnswer::Closed(end) => (Introduction::Closed(end), None),
         CredsspAnswer::Silent => (Introduction::Silent, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn absurd_times_are_no_panic() {
+        for at in ["9999-12-31T23:59:59Z", "0000-01-01T00:00:00Z", "9999-12-31T23:59:59+00:01"] {
+            for time in ["18446744073709551614.000000", "0.000000", "999999999999.999999"] {
+                let text = format!(
+                    "rdpdoctor transcript 1\nat {at}\ntool x\ntarget server 3389\nname {time} addresses 192.0.2.7:3389\n\
+                     connection 192.0.2.7:3389 {time} request=SSL limits={time},{time},{time},{time}\n  {time} connected\n  \
+                     {time} closed fin\n"
+                );
+                let transcript: Transcript = text.parse().unwrap();
+                assert!(observe(&transcript).observations.len() > 2);
+            }
+        }
     }
 }

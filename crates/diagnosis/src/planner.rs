@@ -58,3 +58,22 @@ pub fn decided_on_host(candidate: &Cause, case: Case<'_>) -> bool {
         Judgement::Absent(_) => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::host;
+    use crate::fact::Handshake;
+    use wire::machine::End;
+    use wire::tls::TlsOffer;
+
+    /// A host of old that resets what it does not know is healthy for an old client, and a healthy host is not asked
+    /// more than four times: whether TLS 1.0 works comes before how a hello is cut.
+    #[test]
+    fn an_old_version_is_tried_before_a_cut_hello() {
+        let reset = Handshake::Closed { end: End::Rst, bytes: 0 };
+        let sketch = host("192.0.2.7").nla().profile("mstsc-10").tls(TlsOffer::MODERN, reset.clone());
+        let sketch = sketch.tls(TlsOffer::PLAIN_12, reset);
+        assert_eq!(sketch.with_case(|case| open_needs(case).next()), Some(Need::Handshake(TlsOffer::OLD)));
+    }
+}

@@ -128,7 +128,7 @@ impl TryFrom<Written> for ClientProfile {
             }
         };
         Ok(Self {
-            id: written.id,
+            id: crate::printable::printable(&written.id),
             name: crate::printable::printable(&written.name),
             sources: written.sources,
             protocols,
@@ -145,7 +145,9 @@ impl TryFrom<Written> for ClientProfile {
 impl ClientProfile {
     /// Reads a profile from TOML.
     pub fn parse(text: &str) -> Result<Self, ProfileError> {
-        toml::from_str(text).map_err(|error| ProfileError::Invalid(error.to_string().trim().replace('\n', " ")))
+        toml::from_str(text).map_err(|error| {
+            ProfileError::Invalid(crate::printable::printable(&error.to_string().trim().replace('\n', " ")))
+        })
     }
 
     /// The profiles that come with the program.
@@ -209,6 +211,8 @@ mod tests {
         let error = ClientProfile::find("mstsc-12").unwrap_err().to_string();
         assert!(error.contains("mstsc-11") && error.contains("mstsc-12"), "{error}");
         assert!(ClientProfile::parse("id = 1").is_err());
+        let painted = ClientProfile::parse("id = \u{1b}[31m").unwrap_err().to_string();
+        assert!(!painted.contains('\u{1b}'), "{painted:?}");
         let newer = SHIPPED[0].replace("min = \"1.2\"", "min = \"1.4\"");
         assert!(ClientProfile::parse(&newer).unwrap_err().to_string().contains("1.4"));
         let unknown = SHIPPED[0].replace("TLS_AES_256_GCM_SHA384", "TLS_NULL");

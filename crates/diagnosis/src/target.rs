@@ -69,7 +69,7 @@ pub enum TargetError {
     #[error("it looks like an IPv4 address and is none")]
     Address,
     /// A zone on an address that has none, or an empty zone.
-    #[error("the zone behind % is only for link-local IPv6 addresses and must not be empty")]
+    #[error("the zone behind % is only for link-local IPv6 addresses and must be the name of an interface")]
     Zone,
     /// A part between dots that is empty or above 63 characters, or more than 253 in all.
     #[error("a part of the name is empty or has more than 63 characters, or the whole more than 253")]
@@ -138,7 +138,9 @@ fn parse_v6(text: &str) -> Result<Option<Host>, TargetError> {
     match (address.parse::<Ipv6Addr>(), zone) {
         (Ok(address), None) => Ok(Some(Host::Address(address.into()))),
         (Ok(address), Some(zone)) if !zone.is_empty() && address.is_unicast_link_local() => {
-            Ok(Some(Host::Zoned(address, zone.to_owned())))
+            // the name of an interface: shown in reports, so nothing may hide in it
+            let plain = crate::printable::printable(zone) == zone;
+            if plain { Ok(Some(Host::Zoned(address, zone.to_owned()))) } else { Err(TargetError::Zone) }
         }
         (_, Some(_)) => Err(TargetError::Zone),
         (Err(_), None) => Ok(None),
@@ -219,6 +221,7 @@ mod tests {
             ("256.1.1.1", "IPv4"),
             ("fe80::1%", "zone"),
             ("2001:db8::1%eth0", "zone"),
+            ("fe80::1%\u{1b}]0;x\u{7}", "zone"),
             ("a..b", "empty"),
             (&"a".repeat(64), "63"),
             ("ser*ver", "'*'"),

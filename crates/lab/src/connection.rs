@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 
 use wire::x224::{self, ConnectionRequest, Framing, ServerAnswer};
 
-use crate::host::{Host, TcpMode};
+use crate::host::{Host, Neglect, TcpMode};
 use crate::negotiation::{self, Reply};
 use crate::tls::Acceptor;
 use crate::transport::Transport;
@@ -28,6 +28,15 @@ pub(crate) fn serve(host: &Host, acceptor: Option<&Acceptor>, transport: &mut Tr
         (_, Some(banner)) => banner::serve(banner, transport).map(|()| Ending::Close),
         (_, None) => negotiate(host, acceptor, transport),
     }
+}
+
+/// Leaves one client unserved.
+pub(crate) fn neglect(how: Neglect, transport: &mut Transport) -> io::Result<Ending> {
+    match how {
+        Neglect::Silent => transport.hold()?,
+        Neglect::Close => drop(read_request(transport)?),
+    }
+    Ok(Ending::Close)
 }
 
 fn negotiate(host: &Host, acceptor: Option<&Acceptor>, transport: &mut Transport) -> io::Result<Ending> {

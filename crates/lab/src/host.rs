@@ -29,6 +29,10 @@ pub struct Host {
     pub one_client_at_a_time: bool,
     /// Connections beyond this many are reset.
     pub ban_after: Option<usize>,
+    /// The connections, counted from 1, that it accepts and then neglects, as an overloaded host does.
+    pub neglects: Vec<usize>,
+    /// What becomes of those.
+    pub neglect: Neglect,
     /// How it negotiates the security protocol.
     pub negotiation: Negotiation,
     /// How it speaks TLS.
@@ -61,6 +65,17 @@ pub enum TcpMode {
     Silent,
 }
 
+/// What an overloaded host does with a connection that it does not get round to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Neglect {
+    /// Says nothing.
+    #[default]
+    Silent,
+    /// FIN on the request.
+    Close,
+}
+
 /// A service that is not Remote Desktop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -89,7 +104,7 @@ pub enum Banner {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Negotiation {
-    /// The protocols that it accepts. It picks the first of HYBRID_EX, HYBRID, SSL, RDP that the client offers.
+    /// The protocols that it accepts. It picks the first of RDSAAD, HYBRID_EX, HYBRID, SSL, RDP that the client offers.
     pub accepts: Vec<Protocol>,
     /// Anything without CredSSP is answered with failure 5.
     pub nla_required: bool,
@@ -116,6 +131,9 @@ pub enum Protocol {
     /// CredSSP with the Early User Authorization Result.
     #[serde(rename = "HYBRID_EX")]
     HybridEx,
+    /// Microsoft Entra authentication.
+    #[serde(rename = "RDSAAD")]
+    Rdsaad,
 }
 
 impl Protocol {
@@ -126,6 +144,7 @@ impl Protocol {
             Self::Ssl => SecurityProtocols::SSL,
             Self::Hybrid => SecurityProtocols::HYBRID,
             Self::HybridEx => SecurityProtocols::HYBRID_EX,
+            Self::Rdsaad => SecurityProtocols::RDSAAD,
         }
     }
 }
@@ -146,6 +165,8 @@ pub enum NegotiationFault {
     DisconnectProviderUltimatum,
     /// A confirm without negotiation data.
     NoNegotiation,
+    /// RDSTLS is selected, which nobody offers.
+    SelectRdstls,
     /// Where a Windows host would answer with a failure, Standard RDP Security is selected without a word, as xrdp does.
     SelectRdp,
 }
@@ -316,6 +337,8 @@ impl Default for Host {
             byte_delay_ms: 0,
             one_client_at_a_time: false,
             ban_after: None,
+            neglects: Vec::new(),
+            neglect: Neglect::Silent,
             negotiation: Negotiation::default(),
             tls: Tls::default(),
             certificate: Certificate::default(),

@@ -186,16 +186,16 @@ impl Service {
         }
         let service = self.clone();
         let thread = thread::Builder::new().name(format!("lab connection {number}"));
-        if thread.spawn(move || service.run(stream)).is_err() {
+        if thread.spawn(move || service.run(stream, number)).is_err() {
             self.release();
         }
     }
 
-    fn run(&self, stream: TcpStream) {
+    fn run(&self, stream: TcpStream, number: usize) {
         match self.stop.enter(&stream) {
             Ok(Some(id)) => {
                 // a clone of the socket exists until `leave`: closing before would close nothing
-                let transport = self.serve(stream);
+                let transport = self.serve(stream, number);
                 self.stop.leave(id);
                 drop(transport);
             }
@@ -204,10 +204,15 @@ impl Service {
         self.release();
     }
 
-    fn serve(&self, stream: TcpStream) -> io::Result<Transport> {
+    fn serve(&self, stream: TcpStream, number: usize) -> io::Result<Transport> {
         let mut transport = Transport::new(stream, &self.host, self.stop.clone())?;
+        let served = if self.host.neglects.contains(&number) {
+            connection::neglect(self.host.neglect, &mut transport)
+        } else {
+            connection::serve(&self.host, self.acceptor.as_ref(), &mut transport)
+        };
         // an error is the client's doing: it has gone, or does not speak our language
-        match connection::serve(&self.host, self.acceptor.as_ref(), &mut transport).unwrap_or(Ending::Close) {
+        match served.unwrap_or(Ending::Close) {
             Ending::Close => transport.finish(),
             Ending::Reset => transport.prepare_reset()?,
         }

@@ -8,7 +8,7 @@ use crate::host::{Negotiation, NegotiationFault, Protocol};
 /// Remote Credential Guard.
 const FLAGS: u8 = 0x1F;
 /// From best to worst.
-const PREFERENCE: [Protocol; 3] = [Protocol::HybridEx, Protocol::Hybrid, Protocol::Ssl];
+const PREFERENCE: [Protocol; 4] = [Protocol::Rdsaad, Protocol::HybridEx, Protocol::Hybrid, Protocol::Ssl];
 
 /// What a host does with a Connection Request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,9 @@ pub(crate) fn reply(host: &Negotiation, request: &ConnectionRequest) -> Reply {
         Some(NegotiationFault::Malformed) => Reply::Malformed(malformed()),
         Some(NegotiationFault::DisconnectProviderUltimatum) => Reply::Answer(ServerAnswer::DisconnectProviderUltimatum),
         Some(NegotiationFault::NoNegotiation) => Reply::Answer(ServerAnswer::NoNegotiation),
+        Some(NegotiationFault::SelectRdstls) => {
+            Reply::Answer(ServerAnswer::Selected { protocol: SecurityProtocols::RDSTLS, flags: FLAGS })
+        }
         Some(NegotiationFault::SelectRdp) | None => Reply::Answer(answer(host, request)),
     }
 }
@@ -62,7 +65,8 @@ fn answer(host: &Negotiation, request: &ConnectionRequest) -> ServerAnswer {
 
 fn accepts(host: &Negotiation, protocol: Protocol) -> bool {
     let credssp = protocol.on_the_wire().credssp();
-    host.accepts.contains(&protocol) && (credssp || !host.nla_required)
+    let proves_the_user = credssp || protocol == Protocol::Rdsaad;
+    host.accepts.contains(&protocol) && (proves_the_user || !host.nla_required)
 }
 
 /// The failure that says what the host would have taken.
@@ -106,7 +110,7 @@ mod tests {
 
     #[test]
     fn the_best_protocol_is_picked_and_refusals_are_those_of_windows() {
-        use Protocol::{Hybrid, HybridEx, Rdp, Ssl};
+        use Protocol::{Hybrid, HybridEx, Rdp, Rdsaad, Ssl};
         let nla = Negotiation { nla_required: true, ..host(&[Ssl, Hybrid, HybridEx]) };
         let xrdp = Negotiation { fault: Some(NegotiationFault::SelectRdp), ..host(&[Rdp, Ssl]) };
         for (host, expected) in [
@@ -117,9 +121,17 @@ mod tests {
             (host(&[Rdp, Ssl]), [0, 1, -2, 1, -2, 1]),
             (xrdp, [0, 1, 0, 1, 0, 1]),
             (Negotiation { failure: Some(3), ..host(&[Ssl]) }, [-3; 6]),
+            (host(&[Rdsaad]), [-5; 6]),
+            (Negotiation { fault: Some(NegotiationFault::SelectRdstls), ..host(&[Ssl]) }, [4; 6]),
         ] {
             assert_eq!(replies(&host, &[0, 1, 2, 3, 8, 11]), expected, "{host:?}");
         }
+    }
+
+    #[test]
+    fn entra_authentication_is_preferred_where_it_is_offered() {
+        let nla = Negotiation { nla_required: true, ..host(&[Protocol::HybridEx, Protocol::Rdsaad]) };
+        assert_eq!(replies(&nla, &[0x0B, 0x1B, 0x10]), [8, 16, 16]);
     }
 
     #[test]

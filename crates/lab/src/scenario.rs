@@ -41,6 +41,9 @@ pub struct Expect {
     /// The causes on further addresses, where the order across subjects does not matter.
     #[serde(default)]
     pub also: Vec<String>,
+    /// Advisory causes that have to be among those found; others do not matter.
+    #[serde(default)]
+    pub advisory: Vec<String>,
     /// The cause from which this scenario differs in one fact.
     #[serde(default)]
     pub near_miss_of: Option<String>,

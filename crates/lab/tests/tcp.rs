@@ -218,6 +218,21 @@ fn a_ban_begins_after_its_number() {
 }
 
 #[test]
+fn neglected_connections_are_those_that_are_named() {
+    let failure = "[host.negotiation]\nfailure = 3";
+    let lab = start(&format!("[[host]]\nneglects = [1]\n{failure}"));
+    let mut first = connect(&lab);
+    request(&mut first, 3);
+    assert!(silent(&mut first));
+    let lab = start(&format!("[[host]]\nneglects = [1]\nneglect = 'close'\n{failure}"));
+    for answered in [0, 19] {
+        let mut stream = connect(&lab);
+        request(&mut stream, 3);
+        assert_eq!(rest(&mut stream).0.len(), answered);
+    }
+}
+
+#[test]
 fn several_hosts_share_a_port() {
     let lab = start("[[host]]\n[[host]]\naddress = '127.0.0.2'\ntcp = 'refuse'\n[[host]]\ntcp = 'unreachable'");
     let addresses = lab.addresses();

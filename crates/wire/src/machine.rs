@@ -126,6 +126,8 @@ pub enum Event {
     Closed(End),
     /// The deadline of the present state has passed.
     Time,
+    /// The same exchange failed with a host of our own making: whatever the peer said to it, the fault is ours.
+    RehearsalFailed,
 }
 
 /// What the driver has to do.
@@ -157,6 +159,8 @@ pub struct Conversation {
     state: State,
     stage_began: Duration,
     received: Vec<u8>,
+    /// Bytes of the flight that are needed before it is looked at again.
+    wanted: usize,
     selected_credssp: bool,
     outcome: Outcome,
 }
@@ -169,6 +173,7 @@ impl Conversation {
             state: State::ExpectConnection,
             stage_began: Duration::ZERO,
             received: Vec::new(),
+            wanted: 0,
             selected_credssp: false,
             outcome: Outcome::default(),
         }
@@ -200,6 +205,12 @@ impl Conversation {
 
     /// Hands in what happened at `now`, the time since the start of the connection.
     pub fn handle(&mut self, now: Duration, event: Event) -> Vec<Action> {
+        if event == Event::RehearsalFailed {
+            // only that the peer accepted the connection does not depend on what we said
+            let tcp = self.outcome.tcp.take();
+            self.outcome = Outcome { tcp, rehearsal_failed: Some(now), ..Outcome::default() };
+            return if self.ended() { Vec::new() } else { self.end() };
+        }
         match self.state {
             State::ExpectConnection => self.on_connection(now, event),
             State::ExpectHoldToEnd => self.on_hold(now, event),
@@ -259,11 +270,19 @@ impl Conversation {
         match event {
             Event::Bytes(bytes) => self.received.extend(bytes),
             // a short greeting (telnet, a clipped banner) followed by a close is still an answer
+            Event::Closed(end) if self.received.len() >= 4 && x224::framing(&self.received) == Framing::Incomplete => {
+                let error = format!("{} inside the answer", end.verb());
+                return self.end_x224(now, X224Answer::Malformed { bytes: kept(&self.received), error });
+            }
             Event::Closed(_) if !self.received.is_empty() => {
                 let answer = self.foreign_answer();
                 return self.end_x224(now, answer);
             }
             Event::Closed(end) => return self.end_x224(now, X224Answer::Closed(end)),
+            Event::Time if !self.received.is_empty() => {
+                let answer = X224Answer::Incomplete(kept(&self.received));
+                return self.end_x224(now, answer);
+            }
             Event::Time => return self.end_x224(now, X224Answer::Silent),
             _ => return Vec::new(),
         }
@@ -325,6 +344,9 @@ impl Conversation {
             Event::Bytes(bytes) => {
                 let room = flight::FLIGHT_LIMIT.saturating_sub(self.received.len());
                 self.received.extend(bytes.into_iter().take(room));
+                if self.received.len() < self.wanted {
+                    return Vec::new();
+                }
             }
             Event::Closed(end) => return self.end_tls(now, TlsAnswer::Closed { end, bytes: self.received.len() }),
             Event::Time => return self.end_tls(now, TlsAnswer::Silent { bytes: self.received.len() }),
@@ -333,7 +355,11 @@ impl Conversation {
         let full = self.received.len() >= flight::FLIGHT_LIMIT;
         let answer = match flight::read(&self.received) {
             FlightProgress::Incomplete if full => TlsAnswer::Malformed("more bytes than any handshake has".to_owned()),
-            FlightProgress::Incomplete => return Vec::new(),
+            FlightProgress::Incomplete => {
+                // never beyond what is kept, so that a record that does not fit is noticed
+                self.wanted = flight::wanted(&self.received).min(flight::FLIGHT_LIMIT);
+                return Vec::new();
+            }
             FlightProgress::Complete(flight) => TlsAnswer::Flight(flight),
             FlightProgress::Alert(alert) => TlsAnswer::Alert(alert),
             FlightProgress::NotTls => TlsAnswer::NotTls(kept(&self.received)),

@@ -25,9 +25,13 @@ pub fn without_scenario(files: &[File]) -> (Vec<Complaint>, Option<String>) {
     (unseen.map(|(cause, _)| format!("cause {cause}: no scenario in {SCENARIOS} expects it")).collect(), None)
 }
 
-/// True if the cause stands in the scenario's `findings = […]`.
+/// True if the cause stands in the scenario's `findings = […]`, or in `advisory = […]`.
 fn expects(scenario: &str, cause: &str) -> bool {
-    let from = scenario.lines().position(|line| line.split('=').next().unwrap_or_default().trim() == "findings");
+    ["findings", "advisory"].iter().any(|list| stands_in(list, scenario, cause))
+}
+
+fn stands_in(list: &str, scenario: &str, cause: &str) -> bool {
+    let from = scenario.lines().position(|line| line.split('=').next().unwrap_or_default().trim() == list);
     let Some(from) = from else { return false };
     let list: String = scenario.lines().skip(from).collect();
     list.split(']').next().is_some_and(|list| list.contains(&format!("\"{cause}\"")))
@@ -52,6 +56,7 @@ mod tests {
     fn a_cause_needs_a_scenario_that_expects_it() {
         assert!(complaints("[expect]\nfindings = [\"port-closed\"]\n").is_empty());
         assert!(complaints("findings = [\n  \"other\",\n  \"port-closed\",\n]\n").is_empty());
+        assert!(complaints("findings = []\nadvisory = [\"port-closed\"]\n").is_empty());
         for not in [
             "",
             "# findings = [\"port-closed\"]\n",

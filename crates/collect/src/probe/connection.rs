@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 use wire::machine::{Action, ConnectFailure, Conversation, ConversationPlan, End, Event, TlsFailure};
@@ -12,6 +12,7 @@ use wire::tls::TlsOffer;
 use wire::transcript::Entry;
 
 use super::micros;
+use super::outlet::{Layer, Outlet, Step};
 use super::tls::{self, Tunnel};
 
 /// Bytes that are read at a time.
@@ -27,17 +28,13 @@ pub fn is_reset(entry: &Entry) -> bool {
 }
 
 /// Opens a connection, does what the machine says until it ends or `left` is over, and returns all that happened.
-pub async fn converse(address: SocketAddr, plan: &ConversationPlan, left: Duration) -> Vec<(Duration, Entry)> {
-    let began = Instant::now();
-    let mut driver = Driver {
-        machine: Conversation::new(plan.clone()),
-        entries: Vec::new(),
-        began,
-        end: began + left,
-        tunnel: None,
-        kept: 0,
-        raw: 0,
-    };
+pub async fn converse(
+    address: SocketAddr,
+    plan: &ConversationPlan,
+    left: Duration,
+    outlet: &dyn Outlet,
+) -> Vec<(Duration, Entry)> {
+    let mut driver = Driver::new(plan, left, outlet);
     let deadline = driver.deadline();
     match timeout_at(deadline, TcpStream::connect(address)).await {
         Err(_) => drop(driver.tell(Event::Time)),
@@ -53,6 +50,18 @@ pub async fn converse(address: SocketAddr, plan: &ConversationPlan, left: Durati
     driver.entries
 }
 
+/// The same over a connection that is there already.
+pub async fn converse_over(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    plan: &ConversationPlan,
+    left: Duration,
+    outlet: &dyn Outlet,
+) -> Vec<(Duration, Entry)> {
+    let mut driver = Driver::new(plan, left, outlet);
+    driver.run(stream).await;
+    driver.entries
+}
+
 fn connect_failure(error: &io::Error) -> ConnectFailure {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => ConnectFailure::Refused,
@@ -63,7 +72,8 @@ fn connect_failure(error: &io::Error) -> ConnectFailure {
     }
 }
 
-struct Driver {
+struct Driver<'a> {
+    outlet: &'a dyn Outlet,
     machine: Conversation,
     entries: Vec<(Duration, Entry)>,
     began: Instant,
@@ -75,7 +85,13 @@ struct Driver {
     raw: usize,
 }
 
-impl Driver {
+impl<'a> Driver<'a> {
+    fn new(plan: &ConversationPlan, left: Duration, outlet: &'a dyn Outlet) -> Self {
+        let began = Instant::now();
+        let machine = Conversation::new(plan.clone());
+        Self { outlet, machine, entries: Vec::new(), began, end: began + left, tunnel: None, kept: 0, raw: 0 }
+    }
+
     fn now(&self) -> Duration {
         micros(self.began.elapsed())
     }
@@ -109,8 +125,11 @@ impl Driver {
         self.tell(Event::Closed(End::Rst));
     }
 
-    async fn run(&mut self, mut stream: TcpStream) {
+    async fn run(&mut self, mut stream: impl AsyncRead + AsyncWrite + Unpin) {
         let mut actions = self.tell(Event::Connected);
+        if let Some(event) = self.write(&mut stream, Layer::Connected, Vec::new()).await {
+            actions.extend(self.tell(event));
+        }
         let mut buffer = vec![0; CHUNK];
         loop {
             while !actions.is_empty() {
@@ -130,7 +149,7 @@ impl Driver {
         }
     }
 
-    async fn act(&mut self, stream: &mut TcpStream, actions: Vec<Action>) -> Vec<Action> {
+    async fn act(&mut self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin), actions: Vec<Action>) -> Vec<Action> {
         let mut further = Vec::new();
         for action in actions {
             let event = match action {
@@ -150,27 +169,65 @@ impl Driver {
     }
 
     /// Sends what the machine wants sent; an event if the connection is gone.
-    async fn send(&mut self, stream: &mut TcpStream, bytes: Vec<u8>) -> Option<Event> {
-        let raw = match &mut self.tunnel {
-            None => bytes.clone(),
-            Some(tunnel) => match tunnel.write(&bytes) {
-                Ok(()) => tunnel.take_output(),
-                Err(words) => return Some(Event::TlsFailed(TlsFailure::Own(words))),
-            },
-        };
-        self.entries.push((self.now(), Entry::Sent(bytes)));
-        self.write(stream, &raw).await
+    async fn send(&mut self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin), bytes: Vec<u8>) -> Option<Event> {
+        self.entries.push((self.now(), Entry::Sent(bytes.clone())));
+        if self.tunnel.is_none() {
+            return self.write(stream, Layer::Bare, bytes).await;
+        }
+        for step in self.outlet.pass(Layer::Plain, bytes) {
+            let lost = match (step, &mut self.tunnel) {
+                (Step::Write(bytes), Some(tunnel)) => match tunnel.write(&bytes) {
+                    Ok(()) => {
+                        let raw = tunnel.take_output();
+                        self.write(stream, Layer::Tunnel, raw).await
+                    }
+                    Err(words) => Some(Event::TlsFailed(TlsFailure::Own(words))),
+                },
+                (step, _) => self.take_step(stream, step).await,
+            };
+            if lost.is_some() {
+                return lost;
+            }
+        }
+        None
     }
 
-    async fn write(&mut self, stream: &mut TcpStream, raw: &[u8]) -> Option<Event> {
-        match timeout_at(self.deadline(), stream.write_all(raw)).await {
-            Ok(Ok(())) => None,
-            Ok(Err(_)) => Some(self.closed(End::Rst)),
-            Err(_) => Some(Event::Time),
+    async fn write(
+        &mut self,
+        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+        layer: Layer,
+        raw: Vec<u8>,
+    ) -> Option<Event> {
+        for step in self.outlet.pass(layer, raw) {
+            let lost = self.take_step(stream, step).await;
+            if lost.is_some() {
+                return lost;
+            }
+        }
+        None
+    }
+
+    async fn take_step(&mut self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin), step: Step) -> Option<Event> {
+        match step {
+            Step::Write(raw) => match timeout_at(self.deadline(), stream.write_all(&raw)).await {
+                Ok(Ok(())) => None,
+                Ok(Err(_)) => Some(self.closed(End::Rst)),
+                Err(_) => Some(Event::Time),
+            },
+            #[cfg(test)]
+            Step::Wait(time) => {
+                tokio::time::sleep(time).await;
+                None
+            }
+            #[cfg(test)]
+            Step::Close => {
+                let _ = stream.shutdown().await;
+                None
+            }
         }
     }
 
-    async fn upgrade(&mut self, stream: &mut TcpStream, offer: TlsOffer) -> Option<Event> {
+    async fn upgrade(&mut self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin), offer: TlsOffer) -> Option<Event> {
         match tls::open(offer) {
             Ok(tunnel) => self.tunnel = Some(tunnel),
             Err(words) => return Some(Event::TlsFailed(TlsFailure::Own(words))),
@@ -179,13 +236,13 @@ impl Driver {
     }
 
     /// Sends what the TLS stack wants sent.
-    async fn flush(&mut self, stream: &mut TcpStream) -> Option<Event> {
+    async fn flush(&mut self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> Option<Event> {
         let raw = self.tunnel.as_mut().map(|tunnel| tunnel.take_output()).unwrap_or_default();
         if raw.is_empty() {
             return None;
         }
         self.keep(&raw, Entry::TunnelSent);
-        self.write(stream, &raw).await
+        self.write(stream, Layer::Tunnel, raw).await
     }
 
     fn keep(&mut self, raw: &[u8], entry: fn(Vec<u8>) -> Entry) {
@@ -197,7 +254,11 @@ impl Driver {
     }
 
     /// Hands raw bytes to the TLS stack and says what came of it.
-    async fn through_tunnel(&mut self, stream: &mut TcpStream, raw: &[u8]) -> Option<Event> {
+    async fn through_tunnel(
+        &mut self,
+        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+        raw: &[u8],
+    ) -> Option<Event> {
         self.raw += raw.len();
         self.keep(raw, Entry::TunnelReceived);
         let tunnel = self.tunnel.as_mut()?;

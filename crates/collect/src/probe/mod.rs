@@ -7,7 +7,12 @@
 mod connection;
 #[cfg(feature = "legacy-tls")]
 mod openssl;
+mod outlet;
+mod rehearsal;
 mod tls;
+
+#[cfg(test)]
+mod mutants;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,18 +20,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use diagnosis::case::{Capabilities, Context};
+use diagnosis::cause::Severity;
+use diagnosis::diagnose::Run;
 use diagnosis::evidence::Evidence;
-use diagnosis::need::Question;
+use diagnosis::need::{Need, Question};
 use diagnosis::observe::observe;
 use diagnosis::planner::Planner;
 use diagnosis::target::{Host, Target};
 use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
-use wire::machine::{ConversationPlan, Limits};
-use wire::transcript::{NameAnswer, NameLookup, Record, Transcript};
+use wire::machine::{ConversationPlan, Event, Limits, TcpAnswer};
+use wire::transcript::{Entry, NameAnswer, NameLookup, Record, Transcript};
 use wire::x224::ConnectionRequest;
 
 use crate::resolve::{Resolver, SystemResolver};
+use outlet::{Direct, Outlet};
 
 /// How much a run may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +78,8 @@ pub struct Probe {
     pub progress: Arc<Progress>,
     /// The transcript as it grows; readable at any time, so that an interrupted run can say what it knows.
     pub transcript: Arc<Mutex<Transcript>>,
+    /// What stands between the machines and the sockets.
+    outlet: Arc<dyn Outlet>,
 }
 
 /// What this build can ask.
@@ -95,6 +105,7 @@ impl Probe {
             resolver: Arc::new(SystemResolver),
             progress: Arc::new(|_| {}),
             transcript: Arc::new(Mutex::new(transcript)),
+            outlet: Arc::new(Direct),
         }
     }
 
@@ -112,7 +123,10 @@ impl Probe {
         let mut tasks = Vec::new();
         for address in addresses {
             let one = Asking { probe: self.clone(), address, began, spent: Arc::clone(&spent) };
-            tasks.push(tokio::spawn(async move { one.ask_all().await }));
+            tasks.push(tokio::spawn(async move {
+                one.ask_all().await;
+                one.rehearse().await;
+            }));
         }
         for task in tasks {
             // a task that panicked has left its records behind; the others go on
@@ -172,9 +186,14 @@ impl Asking {
             let evidence = self.evidence();
             let Some(subject) = evidence.subjects.iter().position(|s| s.address == Some(self.address)) else { return };
             let Some(question) = planner.next(&evidence, &self.probe.context, subject) else { return };
-            let retry = last == Some(question);
+            let retry = last == Some(question) || question.need.asks_again();
             if last.is_some() {
-                tokio::time::sleep(if retry { pause.max(RETRY_PAUSE) } else { pause }).await;
+                let wait = if retry { pause.max(RETRY_PAUSE) } else { pause };
+                // the pause doubles with every reset: it must not outlast what is left
+                if self.time_left(true).is_none_or(|left| left <= wait) {
+                    return;
+                }
+                tokio::time::sleep(wait).await;
             }
             let Some(left) = self.time_left(last.is_some()) else { return };
             if self.spent.fetch_add(1, Ordering::Relaxed) >= self.probe.budget.connections {
@@ -184,6 +203,36 @@ impl Asking {
                 pause *= 2;
             }
             last = Some(question);
+        }
+    }
+
+    /// Before a host is blamed: does what we said to it work with a host of our own making? If it does not, the answers to
+    /// it are not held against the host. No connection is made for this.
+    async fn rehearse(&self) {
+        let diagnosis = diagnosis::diagnose(&self.evidence(), &self.probe.context, Run::default());
+        if !diagnosis.findings.iter().any(|finding| finding.severity < Severity::Advisory) {
+            return;
+        }
+        let mut said: Vec<ConversationPlan> = Vec::new();
+        for record in self.probe.seen().conversations {
+            let accepted = record.outcome().tcp.is_some_and(|tcp| tcp.value == TcpAnswer::Accepted);
+            if accepted && record.address == self.address && !said.iter().any(|plan| same_words(plan, &record.plan)) {
+                said.push(record.plan);
+            }
+        }
+        for plan in said {
+            if !rehearsal::passes(&plan, &*self.probe.outlet).await {
+                self.probe.change(|transcript| self.take_back(transcript, &plan));
+            }
+        }
+    }
+
+    /// Notes in every record of this address that said the same that it failed in rehearsal.
+    fn take_back(&self, transcript: &mut Transcript, plan: &ConversationPlan) {
+        let same = |record: &&mut Record| record.address == self.address && same_words(&record.plan, plan);
+        for record in transcript.conversations.iter_mut().filter(same) {
+            let at = record.entries.last().map_or(Duration::ZERO, |(at, _)| *at);
+            record.entries.push((at, Entry::Event(Event::RehearsalFailed)));
         }
     }
 
@@ -209,7 +258,7 @@ impl Asking {
         (self.probe.progress)(&format!("asking {}: {}", self.address, question.need.words()));
         let started = self.began.elapsed();
         let plan = plan(question, self.probe.budget.timeout.min(left));
-        let entries = connection::converse(self.address, &plan, left).await;
+        let entries = connection::converse(self.address, &plan, left, &*self.probe.outlet).await;
         let record = Record { address: self.address, start: micros(started), plan, entries };
         let reset = record.entries.iter().any(|(_, entry)| connection::is_reset(entry));
         self.probe.change(|transcript| transcript.conversations.push(record));
@@ -217,11 +266,17 @@ impl Asking {
     }
 }
 
+/// True if the two say the same to a host.
+fn same_words(one: &ConversationPlan, other: &ConversationPlan) -> bool {
+    (&one.request, one.hold, one.tls, one.credssp) == (&other.request, other.hold, other.tls, other.credssp)
+}
+
 /// The connection that asks a question. The stages share the time-out; what one does not use is left to the others by
 /// the deadline of the whole connection.
 fn plan(question: Question, timeout: Duration) -> ConversationPlan {
-    let limits =
-        Limits { tcp: share(timeout, 4), x224: share(timeout, 3), tls: share(timeout, 4), credssp: share(timeout, 3) };
+    // after silence the second try waits longer: a slow host answers then, a deaf one does not
+    let x224 = share(timeout, if question.need == Need::SecondTry { 8 } else { 3 });
+    let limits = Limits { tcp: share(timeout, 4), x224, tls: share(timeout, 4), credssp: share(timeout, 3) };
     let micro = |limit: Duration| micros(limit).max(Duration::from_micros(1));
     let Limits { tcp, x224, tls, credssp } = limits;
     ConversationPlan {

@@ -37,14 +37,16 @@ pub const CAUSE: Cause = Cause {
         confirm: "On the host: the certificate in the store 'Remote Desktop', and events 1057 and 1058, which say why it could \
                   not be replaced.",
         command: "Get-ChildItem 'Cert:\\LocalMachine\\Remote Desktop' | Select-Object Subject,Thumbprint,NotAfter; \
-                  Get-WinEvent -MaxEvents 10 -FilterHashtable @{LogName='System'; Id=1056,1057,1058} | \
+                  Get-WinEvent -MaxEvents 10 -FilterHashtable @{LogName='System'; \
+                  ProviderName='Microsoft-Windows-TerminalServices-RemoteConnectionManager'; Id=1056,1057,1058} | \
                   Format-List TimeCreated,Id,Message",
         how_to_fix: "Find out why renewal failed (1058: mostly the key file's rights) and repair that first; then remove the \
                      self-signed certificate and restart SessionEnv and TermService. Windows makes a new one. A certificate \
                      from a CA is renewed there and bound again.",
         references: &["RFC 5280 section 4.1.2.5", "Microsoft: Remote Desktop listener certificate configurations"],
     },
-    fixes: &["renew-rdp-certificate", "repair-machine-keys-access"],
+    // the order matters: without a usable key a removed certificate is not replaced, and an expired one still served
+    fixes: &["repair-machine-keys-access", "renew-rdp-certificate"],
 };
 
 /// Why `date` has passed by a clock, in words.

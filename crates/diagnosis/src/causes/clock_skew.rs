@@ -11,10 +11,14 @@ use crate::symptom::Symptom;
 /// synchronization").
 const TOLERANCE: i64 = 5 * 60 * 1000;
 
+/// Below this the clocks agree, in milliseconds: some hosts tell whole seconds only, and a certificate may be as young
+/// as that.
+const AGREEMENT: i64 = 60 * 1000;
+
 /// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "clock-skew",
-    title: "the clocks of this computer and the host differ by more than five minutes",
+    title: "the clocks of this computer and the host differ by more than they may",
     stage: Stage::Credssp,
     severity: Severity::Degrading,
     role: Role::Host,
@@ -75,6 +79,9 @@ fn validity_differs(case: Case<'_>) -> bool {
     let (Some(from), Some(until), Some(theirs)) = (case.not_before(), case.not_after(), case.host_time()) else {
         return false;
     };
+    if case.clock_offset().is_none_or(|offset| offset.value.abs() < AGREEMENT) {
+        return false;
+    }
     let valid = |time| from.value <= time && time <= until.value;
     valid(case.context.at) != valid(theirs.value)
 }
@@ -83,7 +90,7 @@ fn validity_differs(case: Case<'_>) -> bool {
 fn domain_member(case: Case<'_>) -> bool {
     let computer = case.last(|fact| if let Fact::NtlmComputer(name) = fact { Some(name) } else { None });
     let domain = case.last(|fact| if let Fact::NtlmDomain(name) = fact { Some(name) } else { None });
-    matches!((computer, domain), (Some(computer), Some(domain)) if !computer.value.eq_ignore_ascii_case(domain.value))
+    matches!((computer, domain), (Some(computer), Some(domain)) if !domain.value.is_empty() && !computer.value.eq_ignore_ascii_case(domain.value))
 }
 
 /// A span in the largest unit that tells something.
@@ -137,8 +144,21 @@ mod tests {
     }
 
     #[test]
+    fn a_host_that_names_no_domain_is_no_member() {
+        let sketch = skewed("server01", "", 120 * MINUTE);
+        sketch.check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Proven));
+    }
+
+    #[test]
     fn near_miss_two_minutes() {
         skewed("server01.corp.example", "CORP", 2 * MINUTE).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn near_miss_a_certificate_as_young_as_the_clock_is_coarse() {
+        let sketch = host("192.0.2.7").nla().tls_up(TlsVersion::Tls13).certificate(0, 365);
+        let sketch = sketch.with(Fact::CredsspAnswer(Introduction::Challenge(6))).with(Fact::ClockOffset(-900));
+        sketch.check(&CAUSE, Expect::Absent);
     }
 
     #[test]

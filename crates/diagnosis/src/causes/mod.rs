@@ -5,21 +5,32 @@
 use crate::cause::Cause;
 
 // causes: modules
+mod broken_negotiation;
 mod certificate_expired;
+mod certificate_missing;
 mod certificate_name_mismatch;
 mod certificate_not_yet_valid;
 mod certificate_untrusted;
 mod certificate_weak;
 mod certificate_wrong_usage;
+mod client_certificate_required;
 mod clock_skew;
 mod closed_on_negotiation;
+mod credssp_broken;
 mod credssp_unpatched;
 mod dropped_after_accept;
+mod entra_authentication_required;
 mod host_unreachable;
+mod listener_overloaded;
+mod listener_silent;
 mod machine_renamed;
 mod name_not_found;
+mod name_points_elsewhere;
+mod name_server_unreachable;
+mod negotiation_disabled;
 mod nla_required;
 mod not_an_rdp_service;
+mod ntlm_blocked;
 mod port_closed;
 mod port_filtered;
 mod private_key_unusable;
@@ -28,6 +39,7 @@ mod tls_blocked_on_path;
 mod tls_cipher_mismatch;
 mod tls_intercepted;
 mod tls_refused;
+mod tls_required;
 mod tls_stalled;
 mod tls_version_mismatch;
 
@@ -38,14 +50,24 @@ pub(crate) mod sketch;
 pub const ALL: &[&Cause] = &[
     // causes: list
     &name_not_found::CAUSE,
+    &name_server_unreachable::CAUSE,
+    &name_points_elsewhere::CAUSE,
     &host_unreachable::CAUSE,
     &port_filtered::CAUSE,
     &port_closed::CAUSE,
     &dropped_after_accept::CAUSE,
+    &listener_silent::CAUSE,
+    &listener_overloaded::CAUSE,
     &not_an_rdp_service::CAUSE,
     &closed_on_negotiation::CAUSE,
     &nla_required::CAUSE,
+    &tls_required::CAUSE,
     &standard_security_only::CAUSE,
+    &certificate_missing::CAUSE,
+    &client_certificate_required::CAUSE,
+    &negotiation_disabled::CAUSE,
+    &entra_authentication_required::CAUSE,
+    &broken_negotiation::CAUSE,
     &private_key_unusable::CAUSE,
     &tls_blocked_on_path::CAUSE,
     &tls_version_mismatch::CAUSE,
@@ -62,6 +84,8 @@ pub const ALL: &[&Cause] = &[
     &machine_renamed::CAUSE,
     &clock_skew::CAUSE,
     &credssp_unpatched::CAUSE,
+    &credssp_broken::CAUSE,
+    &ntlm_blocked::CAUSE,
 ];
 
 /// The cause of this id.

@@ -1,5 +1,7 @@
 //! `port-filtered`: every SYN vanishes.
 
+use std::time::Duration;
+
 use wire::machine::{ConnectFailure, TcpAnswer};
 
 use crate::case::Case;
@@ -7,6 +9,11 @@ use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stag
 use crate::evidence::Role;
 use crate::need::{Need, tcp_only};
 use crate::symptom::Symptom;
+
+/// Silence for so long has outlived three SYNs.
+const SURE: Duration = Duration::from_secs(3);
+/// Silence for so long has outlived two.
+const ONE_LOSS: Duration = Duration::from_secs(1);
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -50,7 +57,17 @@ fn silent(case: Case<'_>) -> Option<Ground> {
     let seen = case.tcp().next()?;
     let took = case.evidence.observations[seen.id - 1].took.unwrap_or_default();
     let text = format!("{} answered no connection attempt for {:.1} s", case.label(), took.as_secs_f64());
-    let ground = Ground::on(vec![seen.because(text)]);
+    // a lost SYN is sent again after one second, and the next after two more (RFC 6298); until then silence may be a
+    // slow path or a single loss. What the operating system itself gave up on has had its time.
+    let patient = *seen.value != TcpAnswer::Silent || took >= SURE;
+    let sure = if patient {
+        Confidence::Proven
+    } else if took >= ONE_LOSS {
+        Confidence::Likely
+    } else {
+        Confidence::Possible
+    };
+    let ground = Ground::on(vec![seen.because(text)]).confidence(sure);
     Some(if case.another_address_answers() { ground.severity(Severity::Degrading) } else { ground })
 }
 
@@ -67,13 +84,21 @@ mod tests {
 
     #[test]
     fn present() {
-        let sketch = host("192.0.2.7").with(Fact::TcpAnswer(TcpAnswer::Silent));
+        let sketch = host("192.0.2.7").with_took(Fact::TcpAnswer(TcpAnswer::Silent), 4000);
         sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
     }
 
     #[test]
+    fn a_short_silence_may_be_a_slow_path() {
+        for (milliseconds, sure) in [(40, Confidence::Possible), (1600, Confidence::Likely)] {
+            let sketch = host("192.0.2.7").with_took(Fact::TcpAnswer(TcpAnswer::Silent), milliseconds);
+            sketch.check(&CAUSE, Expect::Present(Severity::Blocking, sure));
+        }
+    }
+
+    #[test]
     fn one_dead_address_of_two_is_degrading() {
-        let sketch = host("192.0.2.7").with(Fact::TcpAnswer(TcpAnswer::Silent)).beside_a_working_address();
+        let sketch = host("192.0.2.7").with_took(Fact::TcpAnswer(TcpAnswer::Silent), 4000).beside_a_working_address();
         sketch.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Proven));
     }
 

@@ -27,8 +27,8 @@ pub const CAUSE: Cause = Cause {
             needs: &[
                 Need::Handshake(TlsOffer::MODERN),
                 Need::Handshake(TlsOffer::PLAIN_12),
-                Need::Handshake(TlsOffer::SPLIT_12),
                 Need::Handshake(TlsOffer::OLD),
+                Need::Handshake(TlsOffer::SPLIT_12),
             ],
             holds: every_hello_broken_off,
         },
@@ -37,8 +37,8 @@ pub const CAUSE: Cause = Cause {
             needs: &[
                 Need::Handshake(TlsOffer::MODERN),
                 Need::Handshake(TlsOffer::PLAIN_12),
-                Need::Handshake(TlsOffer::SPLIT_12),
                 Need::Handshake(TlsOffer::OLD),
+                Need::Handshake(TlsOffer::SPLIT_12),
                 Need::Handshake(TlsOffer::TOLERANT),
             ],
             holds: third_stack_agrees,
@@ -59,9 +59,9 @@ pub const CAUSE: Cause = Cause {
         confirm: "Schannel 36870 on the host proves it: the key of the server credential could not be used. Remote Connection \
                   Manager 1057 or 1058 say that a certificate could not be made or replaced. If neither is logged for the \
                   attempt and RdpCoreTS has no 131 for it, something on the way breaks the handshake off.",
-        command: "Get-WinEvent -MaxEvents 20 -FilterHashtable \
-                  @{LogName='System','Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational'; \
-                  Id=131,36870,36871,36874,1055,1057,1058} | \
+        command: "Get-WinEvent -MaxEvents 20 -FilterHashtable @{LogName='System'; \
+                  ProviderName='Schannel','Microsoft-Windows-TerminalServices-RemoteConnectionManager'; \
+                  Id=36870,36871,36874,1055,1057,1058} | \
                   Format-List TimeCreated,ProviderName,Id,Message; \
                   icacls \"$env:ProgramData\\Microsoft\\Crypto\\RSA\\MachineKeys\\f686aace*\"",
         how_to_fix: "Repair the rights of the one key file (SYSTEM full, NETWORK SERVICE read). If the key itself is lost, move \

@@ -69,6 +69,19 @@ impl Sketch {
         self
     }
 
+    /// The same, with how long the question took.
+    pub(crate) fn with_took(mut self, fact: Fact, milliseconds: u64) -> Self {
+        let took = std::time::Duration::from_millis(milliseconds);
+        self.evidence.observe(0, Source::Probe(1), NOW, Some(took), fact);
+        self
+    }
+
+    /// How long the last answer took.
+    pub(crate) fn took(mut self, time: std::time::Duration) -> Self {
+        self.evidence.observations.last_mut().unwrap().took = Some(time);
+        self
+    }
+
     pub(crate) fn accepted(self) -> Self {
         self.with(Fact::TcpAnswer(TcpAnswer::Accepted))
     }
@@ -154,6 +167,18 @@ impl Sketch {
     /// The diagnosis of all causes.
     pub(crate) fn diagnose(&self) -> crate::report::Diagnosis {
         crate::diagnose::diagnose(&self.evidence, &self.context, crate::diagnose::Run::default())
+    }
+
+    pub(crate) fn evidence(&self) -> &Evidence {
+        &self.evidence
+    }
+
+    pub(crate) fn context(&self) -> &Context {
+        &self.context
+    }
+
+    pub(crate) fn with_case<T>(&self, look: impl FnOnce(Case<'_>) -> T) -> T {
+        look(Case { evidence: &self.evidence, subject: 0, context: &self.context })
     }
 
     pub(crate) fn judge(&self, cause: &Cause) -> Judgement {

@@ -12,7 +12,7 @@ pub const FIX: Fix = Fix {
     steps: &[
         "$k='HKLM:\\SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL\\Protocols\\TLS 1.2\\Server'",
         "Get-ItemProperty $k -ErrorAction SilentlyContinue",
-        "New-Item $k -Force | Out-Null; Set-ItemProperty $k Enabled 1 -Type DWord; Set-ItemProperty $k DisabledByDefault 0 -Type DWord",
+        "if (-not (Test-Path $k)) { New-Item $k -Force | Out-Null }; Set-ItemProperty $k Enabled 1 -Type DWord; Set-ItemProperty $k DisabledByDefault 0 -Type DWord",
         "On Windows 7 and Server 2008 R2 install KB3080079 first. Restart the machine.",
     ],
     verify: "a ClientHello with TLS 1.2 is accepted",

@@ -14,6 +14,8 @@ mod exempt_from_inspection;
 mod flush_dns;
 mod install_update;
 mod open_firewall_for_rdp;
+mod raise_outstanding_connections;
+mod register_spn;
 mod renew_rdp_certificate;
 mod repair_machine_keys_access;
 mod repair_rdp_file;
@@ -90,6 +92,8 @@ pub const ALL: &[&Fix] = &[
     &flush_dns::FIX,
     &install_update::FIX,
     &open_firewall_for_rdp::FIX,
+    &raise_outstanding_connections::FIX,
+    &register_spn::FIX,
     &renew_rdp_certificate::FIX,
     &repair_machine_keys_access::FIX,
     &repair_rdp_file::FIX,
@@ -135,6 +139,28 @@ mod tests {
                 "{} begins with a weakening fix",
                 cause.id
             );
+        }
+    }
+
+    /// Numbers of events are not unique: in the System log 1055 and 1058 are mostly those of Group Policy.
+    #[test]
+    fn the_system_log_is_asked_by_provider() {
+        let commands = crate::causes::ALL.iter().map(|cause| cause.page.command);
+        for text in ALL.iter().flat_map(|fix| fix.steps.iter().copied()).chain(commands) {
+            assert!(!text.contains("LogName='System'") || text.contains("ProviderName"), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_changed_was_shown_before() {
+        for fix in ALL {
+            let before = |step: usize, what: &str| fix.steps[..step].iter().any(|text| text.contains(what));
+            for (number, text) in fix.steps.iter().enumerate() {
+                let address = text.contains("-RemoteAddress");
+                assert!(!address || before(number, "Get-NetFirewallAddressFilter"), "{}: {text}", fix.id);
+                // on a registry key that exists, -Force throws its values away
+                assert!(!text.contains("New-Item $k -Force") || text.contains("Test-Path"), "{}: {text}", fix.id);
+            }
         }
     }
 }

@@ -12,7 +12,8 @@ pub const FIX: Fix = Fix {
     steps: &[
         "Copy-Item FILE.rdp FILE.rdp.bak",
         "(Get-Content FILE.rdp) -replace '^enablecredsspsupport:i:0','enablecredsspsupport:i:1' | Set-Content FILE.rdp -Encoding Unicode",
+        "For a host that takes Microsoft Entra authentication only: add the line enablerdsaadauth:i:1 instead.",
     ],
-    verify: "the client offers Network Level Authentication",
+    verify: "the client offers what the host asks for",
     undo: "Move-Item FILE.rdp.bak FILE.rdp -Force",
 };

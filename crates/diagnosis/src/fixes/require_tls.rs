@@ -12,6 +12,7 @@ pub const FIX: Fix = Fix {
     steps: &[
         "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' SecurityLayer",
         "Set-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' SecurityLayer 2",
+        "If fAllowSecProtocolNegotiation is there and 0, set it to 1 at the same place.",
         "Remove the policy value SecurityLayer in Group Policy, if it is what says 0.",
     ],
     verify: "a request for TLS is selected and the handshake is finished",

@@ -5,10 +5,16 @@
 
 use std::fmt::Write;
 
+use super::format::Format;
 use super::{Diagnosis, Finding, Outcome, StageResult, Verdict};
 use crate::cause::{Confidence, Severity, Stage};
+use crate::fact::Fact;
 use crate::symptom::Symptom;
 use crate::{causes, fixes};
+
+/// Its line in the list.
+pub(super) const FORMAT: Format =
+    Format { id: "human", about: "words for a terminal", render, status: None, failure: None };
 
 /// What the words look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +37,7 @@ pub fn render(diagnosis: &Diagnosis, style: Style) -> String {
     page.head(diagnosis);
     page.ladder(diagnosis);
     page.verdict(diagnosis);
+    page.control(diagnosis);
     for finding in &diagnosis.findings {
         page.finding(diagnosis, finding);
     }
@@ -72,7 +79,7 @@ impl Page {
     fn head(&mut self, diagnosis: &Diagnosis) {
         let target =
             diagnosis.target.as_ref().map_or("the evidence".to_owned(), |t| format!("{} port {}", t.host, t.port));
-        let title = format!("{target}, for {}", client_name(diagnosis));
+        let title = format!("{target}, for {}", diagnosis.client.name);
         let title = self.paint(BOLD, &title);
         self.line(&title);
         self.blank();
@@ -122,6 +129,19 @@ impl Page {
             let line = self.paint(colour, &line);
             self.line(&line);
         }
+    }
+
+    fn control(&mut self, diagnosis: &Diagnosis) {
+        let Some(control) = &diagnosis.control else { return };
+        let reached = control.reached.map_or("", reached_words);
+        let verdict = match control.verdict {
+            Verdict::Healthy => format!("healthy {reached}"),
+            Verdict::Faulty => "faulty".to_owned(),
+            Verdict::Undetermined => "undetermined".to_owned(),
+        };
+        let text = format!("{} port {} ({verdict}): {}.", control.target.host, control.target.port, control.meaning);
+        self.blank();
+        self.wrapped("Control: ", &text);
     }
 
     fn finding(&mut self, diagnosis: &Diagnosis, finding: &Finding) {
@@ -198,11 +218,6 @@ impl Page {
     }
 }
 
-fn client_name(diagnosis: &Diagnosis) -> String {
-    crate::ClientProfile::find(&diagnosis.client.profile)
-        .map_or(diagnosis.client.profile.clone(), |profile| profile.name)
-}
-
 fn symptom(diagnosis: &Diagnosis) -> Option<Symptom> {
     diagnosis.symptom.map(|s| Symptom { code: s.code, extended: s.extended })
 }
@@ -242,6 +257,12 @@ fn fails(confidence: Confidence) -> &'static str {
 }
 
 fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
+    if diagnosis.observations.iter().any(|seen| seen.fact == Fact::RehearsalFailed.name()) {
+        return "Could not tell: what this program says failed with a host of its own making as well, so the fault is its own \
+                or this computer's, and nothing that the host answered is held against it. Please report it, with a \
+                transcript (--transcript)."
+            .to_owned();
+    }
     let failed = diagnosis.stages.iter().any(|stage| stage.outcome == Outcome::Failed);
     match (symptom(diagnosis), failed) {
         (Some(symptom), false) => {
@@ -255,7 +276,7 @@ fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
     }
 }
 
-fn severity_word(severity: Severity) -> &'static str {
+pub(super) fn severity_word(severity: Severity) -> &'static str {
     match severity {
         Severity::Blocking => "blocking",
         Severity::Degrading => "degrading",
@@ -263,7 +284,7 @@ fn severity_word(severity: Severity) -> &'static str {
     }
 }
 
-fn confidence_word(confidence: Confidence) -> &'static str {
+pub(super) fn confidence_word(confidence: Confidence) -> &'static str {
     match confidence {
         Confidence::Proven => "proven",
         Confidence::Likely => "likely",
@@ -272,7 +293,7 @@ fn confidence_word(confidence: Confidence) -> &'static str {
 }
 
 /// A sentence of its own: capital letter first.
-fn capital(text: &str) -> String {
+pub(super) fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
 }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use wire::machine::{TcpAnswer, X224Answer};
+use wire::machine::{ConnectFailure, TcpAnswer, X224Answer};
 use wire::tls::{Segments, TlsOffer};
 use wire::transcript::NameAnswer;
-use wire::x224::ServerAnswer;
+use wire::x224::{SecurityProtocols, ServerAnswer};
 
 use super::Finding;
 use crate::case::{Case, Context, EVERYTHING};
@@ -138,19 +138,34 @@ fn name(case: Case<'_>) -> Option<Rung> {
 fn tcp(case: Case<'_>) -> Option<Rung> {
     let accepted = case.tcp().find(|seen| *seen.value == TcpAnswer::Accepted);
     let seen = accepted.or_else(|| case.tcp().next())?;
-    let outcome = if *seen.value == TcpAnswer::Accepted { Outcome::Passed } else { Outcome::Failed };
+    let outcome = match seen.value {
+        TcpAnswer::Accepted => Outcome::Passed,
+        // a computer without IPv6 goes on to the IPv4 address, and so does a client
+        TcpAnswer::Failed(ConnectFailure::NetworkUnreachable) if case.another_address_answers() => Outcome::Skipped,
+        _ => Outcome::Failed,
+    };
     Some((outcome, took(case, seen.id), tcp_words(seen.value).to_owned()))
 }
 
 fn x224(case: Case<'_>) -> Option<Rung> {
     let seen = case.x224_to(EVERYTHING)?;
+    if let Some(rung) = client_refused(case) {
+        return Some(rung);
+    }
     let (outcome, text) = match seen.value {
+        X224Answer::Server(ServerAnswer::Selected { protocol, .. }) if !offered(*protocol) => {
+            (Outcome::Failed, format!("selected {protocol}, which was not offered"))
+        }
+        // without a finding that says more, this is not what a sound host does
+        X224Answer::Server(ServerAnswer::Selected { protocol: SecurityProtocols::RDP, .. }) => {
+            (Outcome::Degraded, "selected Standard RDP Security although more was offered".to_owned())
+        }
         X224Answer::Server(ServerAnswer::Selected { protocol, .. }) => {
             (Outcome::Passed, format!("selected {protocol}"))
         }
         X224Answer::Server(ServerAnswer::Failure(code)) => (Outcome::Failed, format!("failure {code}")),
         X224Answer::Server(ServerAnswer::NoNegotiation) => {
-            (Outcome::Passed, "confirmed without negotiation".to_owned())
+            (Outcome::Degraded, "confirmed without negotiation".to_owned())
         }
         X224Answer::Server(ServerAnswer::DisconnectProviderUltimatum) => {
             (Outcome::Failed, "MCS Disconnect Provider Ultimatum instead of a confirm".to_owned())
@@ -161,9 +176,43 @@ fn x224(case: Case<'_>) -> Option<Rung> {
         X224Answer::Closed(end) => (Outcome::Failed, format!("{} without an answer", end.verb())),
         X224Answer::ClosedBeforeRequest(end) => (Outcome::Failed, format!("{} before the request", end.verb())),
         X224Answer::HeldOpen => return None,
+        X224Answer::Incomplete(bytes) => (Outcome::Failed, format!("no whole answer in time ({} bytes)", bytes.len())),
         X224Answer::Silent => (Outcome::Failed, "no answer in time".to_owned()),
     };
     Some((outcome, took(case, seen.id), text))
+}
+
+/// One protocol of those that a probe offers.
+fn offered(protocol: SecurityProtocols) -> bool {
+    protocol.0.count_ones() <= 1 && EVERYTHING.contains(protocol)
+}
+
+/// What the host says to the client's own request decides, where that differs from the probe's.
+fn client_refused(case: Case<'_>) -> Option<Rung> {
+    let client = &case.context.profile;
+    let selected = case.selected()?;
+    let plain = if selected.value == SecurityProtocols::HYBRID_EX { SecurityProtocols::HYBRID } else { selected.value };
+    if client.protocols.contains(selected.value) || client.protocols.contains(plain) {
+        return None;
+    }
+    let words = format!("selected {}, which {} does not offer", selected.value, client.name);
+    let Some(seen) = case.x224_to(client.protocols) else {
+        return Some((
+            Outcome::Degraded,
+            took(case, selected.id),
+            format!("{words}; its own request was not answered"),
+        ));
+    };
+    let answer = match seen.value {
+        X224Answer::Server(ServerAnswer::Selected { protocol, .. }) if client.protocols.contains(*protocol) => {
+            return None;
+        }
+        X224Answer::Server(ServerAnswer::Failure(code)) => format!("answered failure {code}"),
+        X224Answer::Closed(end) => format!("{} without an answer", end.verb()),
+        X224Answer::Silent => "not answered in time".to_owned(),
+        _ => "answered in another way".to_owned(),
+    };
+    Some((Outcome::Failed, took(case, seen.id), format!("{words}; its own request was {answer}")))
 }
 
 fn tls(case: Case<'_>) -> Option<Rung> {
@@ -182,7 +231,13 @@ fn tls(case: Case<'_>) -> Option<Rung> {
         Handshake::Accepted { version, suite, finished } => {
             let version = version.map_or("older than TLS 1.0".to_owned(), |version| version.to_string());
             let note = if *finished { "" } else { ", handshake not finished" };
-            (Outcome::Passed, format!("{version}, suite {suite:#06x}{note}"))
+            let text = format!("{version}, suite {suite:#06x}{note}");
+            if client_speaks(case) {
+                (Outcome::Passed, text)
+            } else {
+                let client = &case.context.profile;
+                (Outcome::Degraded, format!("{text}; not seen with {} of {}", client.versions_text(), client.name))
+            }
         }
         Handshake::Alert(alert) => (Outcome::Failed, alert.to_string()),
         Handshake::Closed { end, bytes: 0 } => (Outcome::Failed, format!("{} without an answer", end.verb())),
@@ -193,6 +248,14 @@ fn tls(case: Case<'_>) -> Option<Rung> {
         Handshake::OwnFailure(words) => (Outcome::Failed, format!("our own failure: {words}")),
     };
     Some((outcome, took(case, best.id), text))
+}
+
+/// True if the host took a version that the client speaks.
+fn client_speaks(case: Case<'_>) -> bool {
+    case.tls().any(|seen| match seen.value.1 {
+        Handshake::Accepted { version: Some(version), .. } => case.context.profile.speaks(*version),
+        _ => false,
+    })
 }
 
 fn certificate(case: Case<'_>) -> Option<Rung> {

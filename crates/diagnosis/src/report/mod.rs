@@ -1,7 +1,16 @@
-//! The report: the published JSON (`rdpdoctor/1`) and the words for a terminal.
+//! The report: the published JSON (`rdpdoctor/1`), the words for a terminal, the other [`mod@format`]s, and the reference pages
+//! of the book.
 
+pub mod book;
+pub mod format;
 pub mod human;
+mod json;
+mod jsonl;
+mod junit;
 mod ladder;
+mod nagios;
+#[cfg(test)]
+mod sample;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -56,6 +65,8 @@ pub struct Diagnosis {
     pub observations: Vec<ReportObservation>,
     /// The next measurements, best first.
     pub next: Vec<Next>,
+    /// The same probe against a host that is known to work, if one was named.
+    pub control: Option<Control>,
 }
 
 /// Faulty, healthy, or neither shown.
@@ -99,6 +110,8 @@ pub struct ReportSubject {
 pub struct ReportClient {
     /// The id of its profile.
     pub profile: String,
+    /// What reports call it.
+    pub name: String,
     /// Where the profile comes from: `default` or `option`.
     pub source: String,
 }
@@ -175,6 +188,23 @@ pub struct Next {
     pub why: String,
 }
 
+/// The same probe against a host that is known to work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Control {
+    /// Which host.
+    pub target: ReportTarget,
+    /// Its verdict.
+    pub verdict: Verdict,
+    /// The last stage that it passed.
+    pub reached: Option<Stage>,
+    /// It fails at a stage at which the target fails, in the same way.
+    pub same_failure: bool,
+    /// TCP connections made to it or tried; they are not among those of the report.
+    pub connections: usize,
+    /// What that tells, in words.
+    pub meaning: String,
+}
+
 /// What `diagnose` has decided.
 pub(crate) struct Judged {
     pub(crate) verdict: Verdict,
@@ -196,7 +226,11 @@ pub(crate) fn assemble(evidence: &Evidence, context: &Context, run: Run, judged:
         interrupted: run.interrupted,
         target: context.target.as_ref().map(|t| ReportTarget { host: t.host.to_string(), port: t.port }),
         subjects: subjects(evidence),
-        client: ReportClient { profile: context.profile.id.clone(), source: context.profile_source.to_owned() },
+        client: ReportClient {
+            profile: context.profile.id.clone(),
+            name: context.profile.name.clone(),
+            source: context.profile_source.to_owned(),
+        },
         symptom: context.symptom.map(|s| ReportSymptom { code: s.code, extended: s.extended }),
         verdict,
         reached: ladder.reached(),
@@ -206,6 +240,7 @@ pub(crate) fn assemble(evidence: &Evidence, context: &Context, run: Run, judged:
         stages: ladder.stages,
         observations: observations(evidence),
         next,
+        control: None,
     }
 }
 

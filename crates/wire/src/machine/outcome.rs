@@ -58,7 +58,9 @@ pub enum X224Answer {
     ClosedBeforeRequest(End),
     /// The connection was still open when the held request went out; nothing else was asked.
     HeldOpen,
-    /// Nothing, or not enough for a whole answer, within the stage's time.
+    /// The beginning of a TPKT, and no more of it within the stage's time.
+    Incomplete(Vec<u8>),
+    /// Nothing within the stage's time.
     Silent,
 }
 
@@ -134,4 +136,6 @@ pub struct Outcome {
     pub tls: Option<Timed<TlsAnswer>>,
     /// CredSSP.
     pub credssp: Option<Timed<CredsspAnswer>>,
+    /// When it was found that we, and not the peer, are at fault; then there is no other answer than that of TCP.
+    pub rehearsal_failed: Option<Duration>,
 }

@@ -92,6 +92,8 @@ fn banners_and_closes_are_answers() {
         (vec![Event::Bytes(vec![3]), Event::Closed(End::Fin)], "NotTpkt"),
         (vec![Event::Closed(End::Rst)], "Closed(Rst)"),
         (vec![Event::Bytes(vec![3, 0, 0, 8, 1, 2, 3, 4])], "Malformed"),
+        (vec![Event::Bytes(vec![3, 0]), Event::Time], "Incomplete([3, 0])"),
+        (vec![Event::Time], "Silent"),
     ];
     for (events, expected) in cases {
         let (outcome, _) = drive(plan(), [vec![Event::Connected], events].concat());
@@ -129,4 +131,21 @@ fn a_flood_is_cut() {
     events.extend(std::iter::repeat_n(Event::Bytes([&[0; 0x3FFC][..], &[22, 3, 3, 0x3F, 0xFC]].concat()), 40));
     let (outcome, _) = drive(own, events);
     assert!(matches!(outcome.tls.unwrap().value, TlsAnswer::Malformed(_)));
+}
+
+#[test]
+fn a_failed_rehearsal_takes_back_what_was_heard() {
+    let heard = vec![Event::Connected, Event::Closed(End::Fin)];
+    let (outcome, _) = drive(plan(), [heard, vec![Event::RehearsalFailed]].concat());
+    assert_eq!(outcome.tcp.unwrap().value, TcpAnswer::Accepted);
+    assert_eq!((outcome.x224, outcome.rehearsal_failed), (None, Some(Duration::from_millis(300))));
+    let (outcome, actions) = drive(plan(), vec![Event::Connected, Event::RehearsalFailed]);
+    assert_eq!((actions.last(), outcome.rehearsal_failed.is_some()), (Some(&Action::Close), true));
+}
+
+#[test]
+fn an_answer_that_breaks_off_is_no_foreign_service() {
+    let (outcome, _) =
+        drive(plan(), vec![Event::Connected, Event::Bytes(vec![3, 0, 0, 19, 14]), Event::Closed(End::Rst)]);
+    assert!(matches!(outcome.x224.unwrap().value, X224Answer::Malformed { .. }));
 }

@@ -12,6 +12,9 @@ pub const CHAIN_LIMIT: usize = 16;
 /// RFC 5246 section 6.2.3: 2^14 bytes and 2048 of expansion.
 const RECORD_LIMIT: usize = 16_384 + 2048;
 
+/// The most records of a flight: real ones have a handful, and each is read again whenever another one arrives.
+const RECORDS_LIMIT: usize = 1024;
+
 const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
 const CHANGE_CIPHER_SPEC: u8 = 20;
@@ -69,6 +72,18 @@ pub fn read(bytes: &[u8]) -> FlightProgress {
     }
 }
 
+/// How many bytes a flight must have before [`read`] can say more of it than it says of `bytes`.
+pub fn wanted(bytes: &[u8]) -> usize {
+    let mut reader = Reader::new(bytes);
+    while let Ok(Some(_)) = record(&mut reader) {}
+    match reader.rest() {
+        [_, _, _, high, low, ..] => {
+            reader.at().saturating_add(5).saturating_add(u16::from_be_bytes([*high, *low]).into())
+        }
+        _ => bytes.len().saturating_add(1),
+    }
+}
+
 #[derive(Default)]
 struct Reading {
     handshake: Vec<u8>,
@@ -79,7 +94,7 @@ struct Reading {
 impl Reading {
     fn run(mut self, bytes: &[u8]) -> Result<FlightProgress, DecodeError> {
         let mut reader = Reader::new(bytes);
-        loop {
+        for _ in 0..RECORDS_LIMIT {
             let Some((kind, fragment)) = record(&mut reader)? else { return Ok(FlightProgress::Incomplete) };
             match kind {
                 ALERT => {
@@ -103,6 +118,7 @@ impl Reading {
                 _ => return Err(DecodeError::Invalid { what: "record type", at: 0, value: kind.into() }),
             }
         }
+        Err(DecodeError::TooLarge { what: "number of records", size: RECORDS_LIMIT, limit: RECORDS_LIMIT })
     }
 
     /// Reads the whole messages that have arrived; true when the flight is complete.
@@ -123,7 +139,9 @@ impl Reading {
                 _ => {}
             }
         }
-        self.handshake = reader.rest().to_vec();
+        // a message that is still cut off is kept, not copied once more with each of its records
+        let cut = reader.rest();
+        self.handshake = if cut.len() == handshake.len() { handshake } else { cut.to_vec() };
         Ok(false)
     }
 
@@ -239,6 +257,19 @@ mod tests {
         for end in 0..flight_12().len() {
             assert_eq!(read(&flight_12()[..end]), FlightProgress::Incomplete);
         }
+    }
+
+    #[test]
+    fn a_record_is_read_when_it_is_whole() {
+        let flight = flight_12();
+        assert_eq!((wanted(&[]), wanted(&flight[..4]), wanted(&flight[..5])), (1, 5, flight.len()));
+        assert_eq!(wanted(&flight[..flight.len() - 1]), flight.len());
+    }
+
+    #[test]
+    fn a_flight_of_endless_tiny_records_is_refused() {
+        let drip = record_of(HANDSHAKE, &[CERTIFICATE]).repeat(RECORDS_LIMIT);
+        assert!(matches!(read(&drip), FlightProgress::Malformed(_)));
     }
 
     #[test]

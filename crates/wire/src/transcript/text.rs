@@ -34,6 +34,8 @@ use crate::x224::{ConnectionRequest, SecurityProtocols, ServerAnswer};
 
 /// The most bytes of a transcript that we read.
 const LIMIT: usize = 64 * 1024 * 1024;
+/// The most connections, and the most addresses of a name, that we read: a probe makes sixteen.
+const MANY: usize = 256;
 const FIRST_LINE: &str = "rdpdoctor transcript 1";
 
 /// Why text is no transcript.
@@ -201,6 +203,7 @@ fn write_entry(out: &mut fmt::Formatter<'_>, entry: &Entry) -> fmt::Result {
         },
         Entry::Event(Event::Closed(end)) => writeln!(out, "closed {}", end_name(*end)),
         Entry::Event(Event::Time) => writeln!(out, "time"),
+        Entry::Event(Event::RehearsalFailed) => writeln!(out, "rehearsal-failed"),
     }
 }
 
@@ -329,13 +332,18 @@ impl Reading {
         }
         match words.0.next() {
             None => {}
-            Some("at") => self.at = Some(OffsetDateTime::parse(words.next("at")?, &Rfc3339).map_err(|_| "at")?),
+            Some("at") => {
+                let at = OffsetDateTime::parse(words.next("at")?, &Rfc3339).map_err(|_| "at")?;
+                // UTC, as every transcript of ours; at the ends of the calendar another zone has no such moment
+                self.at = Some(at.checked_to_offset(time::UtcOffset::UTC).ok_or("at")?);
+            }
             Some("tool") => self.tool = Some(words.word("tool")?),
             Some("target") => {
                 self.host = Some(words.word("target")?);
                 self.port = Some(words.parse("target port")?);
             }
             Some("name") => self.name = Some(read_name(&mut words)?),
+            Some("connection") if self.conversations.len() >= MANY => return Err("number of connections"),
             Some("connection") => {
                 let address = words.parse("address")?;
                 let start = words.seconds("start")?;
@@ -359,6 +367,7 @@ impl Reading {
             "tls-failed" => Entry::Event(Event::TlsFailed(read_tls_failure(words)?)),
             "closed" => Entry::Event(Event::Closed(read_end(words)?)),
             "time" => Entry::Event(Event::Time),
+            "rehearsal-failed" => Entry::Event(Event::RehearsalFailed),
             _ => return Err("entry"),
         };
         words.end()?;
@@ -372,7 +381,7 @@ fn read_name(words: &mut Line<'_>) -> Result<NameLookup, &'static str> {
     let took = words.seconds("time")?;
     let answer = match words.next("name answer")? {
         "addresses" => {
-            let addresses: Result<Vec<SocketAddr>, _> = words.0.by_ref().map(str::parse).collect();
+            let addresses: Result<Vec<SocketAddr>, _> = words.0.by_ref().take(MANY).map(str::parse).collect();
             NameAnswer::Addresses(addresses.map_err(|_| "address")?)
         }
         "not-found" => NameAnswer::NotFound { code: words.parse("code")? },

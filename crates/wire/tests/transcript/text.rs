@@ -68,6 +68,7 @@ pub(crate) fn entry() -> impl Strategy<Value = Entry> {
     prop_oneof![
         Just(Entry::Event(Event::Connected)),
         Just(Entry::Event(Event::Time)),
+        Just(Entry::Event(Event::RehearsalFailed)),
         some_bytes().prop_map(Entry::Sent),
         some_bytes().prop_map(Entry::TunnelSent),
         some_bytes().prop_map(Entry::TunnelReceived),

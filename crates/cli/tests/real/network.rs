@@ -1,0 +1,70 @@
+//! Faults of a network, made by a kernel.
+
+use crate::support::ask::{Told, ask_from};
+use crate::support::certificate;
+use crate::support::folder::Folder;
+use crate::support::network::{self, HOST, NOBODY, Network};
+use crate::support::xrdp::{self, Xrdp};
+use crate::support::{programs, root};
+
+/// A namespace for the client, xrdp in another, and a question with this rule between them.
+fn through(rule: Option<&str>, target: &str) -> Option<Told> {
+    if !programs(&[network::PROGRAMS, xrdp::PROGRAMS].concat()) || !root() {
+        return None;
+    }
+    let (folder, network) = (Folder::new(), Network::new());
+    let _xrdp = Xrdp::inside(&network.host.name, HOST, &folder, &certificate::healthy(&folder));
+    if let Some(rule) = rule {
+        network.filter(rule);
+    }
+    Some(ask_from(Some(&network.client.name), &folder, target, &[]))
+}
+
+#[test]
+fn a_cable_without_faults() {
+    let Some(told) = through(None, HOST) else { return };
+    told.expect(0, "healthy", &[]);
+}
+
+#[test]
+fn a_filter_that_drops() {
+    let Some(told) = through(Some("tcp dport 3389 drop"), HOST) else { return };
+    told.expect(1, "faulty", &["port-filtered"]);
+    told.keep("port-filtered");
+}
+
+#[test]
+fn a_filter_that_refuses() {
+    let Some(told) = through(Some("tcp dport 3389 reject with tcp reset"), HOST) else { return };
+    told.expect(1, "faulty", &["port-closed"]);
+}
+
+#[test]
+fn a_filter_that_says_unreachable() {
+    let Some(told) = through(Some("tcp dport 3389 reject with icmp type host-unreachable"), HOST) else { return };
+    told.expect(1, "faulty", &["host-unreachable"]);
+}
+
+#[test]
+fn an_address_that_nobody_has() {
+    let Some(told) = through(None, NOBODY) else { return };
+    // the neighbour table gives up after three seconds, within the time of the stage
+    told.expect(1, "faulty", &["host-unreachable"]);
+}
+
+#[test]
+fn an_address_without_a_route() {
+    let Some(told) = through(None, "10.77.0.1") else { return };
+    told.expect(1, "faulty", &["host-unreachable"]);
+}
+
+/// A filter that resets every segment that begins like a ClientHello. A hello whose first byte travels alone passes,
+/// so the host's key is not to blame.
+#[test]
+fn a_filter_of_client_hellos_does_not_blame_the_key() {
+    let rule = "tcp dport 3389 @ih,0,16 0x1603 reject with tcp reset";
+    let Some(told) = through(Some(rule), HOST) else { return };
+    assert_ne!(told.verdict(), "healthy");
+    assert!(!told.causes().contains(&"private-key-unusable"), "{:?}", told.causes());
+    told.keep("client-hellos-reset");
+}

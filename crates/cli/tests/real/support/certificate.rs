@@ -1,0 +1,43 @@
+//! Self-signed certificates of the shape that Windows makes, by the `openssl` program.
+
+use std::path::PathBuf;
+
+use super::folder::Folder;
+use super::{command, run};
+
+/// What every certificate is made out to: no machine's real name.
+pub const NAME: &str = "SERVER01";
+
+const AUTHORITY: &str = "[ca]\ndefault_ca = itself\n[itself]\ndatabase = index.txt\nnew_certs_dir = .\nrand_serial = yes\n\
+                         default_md = sha256\npolicy = any\n[any]\ncommonName = supplied\n";
+
+/// A certificate and its key, as PEM.
+pub struct Identity {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+/// Valid from now on.
+pub fn healthy(folder: &Folder) -> Identity {
+    let made = Identity { certificate: folder.file("healthy.crt"), key: folder.file("server.key") };
+    let mut openssl = command(None, "openssl");
+    openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "365", "-subj"]).arg(format!("/CN={NAME}"));
+    run(openssl.arg("-keyout").arg(&made.key).arg("-out").arg(&made.certificate));
+    made
+}
+
+/// Valid until a day in 2024. `req` and `x509` of OpenSSL 3.0 refuse dates in the past; `ca` does not.
+pub fn expired(folder: &Folder) -> Identity {
+    let made = Identity { certificate: folder.file("expired.crt"), ..healthy(folder) };
+    let request = folder.file("request.csr");
+    let mut openssl = command(None, "openssl");
+    openssl.args(["req", "-new", "-subj"]).arg(format!("/CN={NAME}"));
+    run(openssl.arg("-key").arg(&made.key).arg("-out").arg(&request));
+    folder.write("authority.cnf", AUTHORITY);
+    folder.write("index.txt", "");
+    let mut openssl = command(None, "openssl");
+    openssl.current_dir(folder.path()).args(["ca", "-batch", "-notext", "-selfsign", "-config", "authority.cnf"]);
+    openssl.args(["-startdate", "20240101000000Z", "-enddate", "20240601000000Z", "-keyfile"]).arg(&made.key);
+    run(openssl.arg("-in").arg(&request).arg("-out").arg(&made.certificate));
+    made
+}

@@ -1,0 +1,86 @@
+//! A name server that knows three names and keeps silent about a fourth: RFC 1035, as little as a resolver needs.
+
+use std::env;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::Path;
+
+use super::network::{HOST, HOST_TOO, Network};
+use super::server::{Process, wait_for};
+use super::{command, run};
+
+/// Both addresses of the host.
+pub const TWO: &str = "two.lab.test";
+/// NXDOMAIN.
+pub const GONE: &str = "gone.lab.test";
+/// SERVFAIL.
+pub const BROKEN: &str = "broken.lab.test";
+/// No answer at all.
+pub const SILENT: &str = "silent.lab.test";
+
+const ROLE: &str = "RDPDOCTOR_TEST_NAME_SERVER";
+const A: u16 = 1;
+const NO_ERROR: u8 = 0;
+const SERVER_FAILURE: u8 = 2;
+const NAME_ERROR: u8 = 3;
+
+/// Starts it on the host of a network: this test program once more, in the role of a name server.
+pub fn start(network: &Network, log: &Path) -> Process {
+    let program = env::current_exe().unwrap();
+    let mut server = command(Some(&network.host.name), program.to_str().unwrap());
+    server.args(["--exact", "names::name_server", "--nocapture"]).env(ROLE, HOST);
+    let mut process = Process::start(&mut server, log);
+    // 53 in hexadecimal, as the kernel lists it
+    let listens = || run(command(Some(&network.host.name), "cat").arg("/proc/net/udp")).contains(":0035 ");
+    assert!(wait_for(|| listens() || !process.runs()) && process.runs(), "the name server did not start");
+    process
+}
+
+/// Plays the role if this process was started for it.
+pub fn serve() {
+    let Ok(address) = env::var(ROLE) else { return };
+    let address: Ipv4Addr = address.parse().unwrap();
+    let socket = UdpSocket::bind((address, 53)).unwrap();
+    let mut buffer = [0; 512];
+    while let Ok((count, from)) = socket.recv_from(&mut buffer) {
+        answer(&socket, from, &buffer[..count]);
+    }
+}
+
+fn answer(socket: &UdpSocket, from: SocketAddr, query: &[u8]) {
+    let Some((name, kind, end)) = question(query) else { return };
+    let (code, addresses): (_, &[&str]) = match (name.as_str(), kind) {
+        (TWO, A) => (NO_ERROR, &[HOST, HOST_TOO]),
+        (TWO, _) => (NO_ERROR, &[]),
+        (SILENT, _) => return,
+        (BROKEN, _) => (SERVER_FAILURE, &[]),
+        _ => (NAME_ERROR, &[]),
+    };
+    // header: the query's id; answer, recursion desired and available; one question
+    let mut reply = vec![query[0], query[1], 0x81, 0x80 | code, 0, 1, 0, u8::try_from(addresses.len()).unwrap()];
+    reply.extend([0; 4]);
+    reply.extend(&query[12..end]);
+    for address in addresses {
+        // the question's name; A, IN; one minute; four bytes
+        reply.extend([0xC0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4]);
+        reply.extend(address.parse::<Ipv4Addr>().unwrap().octets());
+    }
+    // a client that has gone needs no answer
+    let _ = socket.send_to(&reply, from);
+}
+
+/// The name asked for, the type, and where the question ends.
+fn question(query: &[u8]) -> Option<(String, u16, usize)> {
+    let (mut at, mut labels) = (12, Vec::new());
+    loop {
+        let length = usize::from(*query.get(at)?);
+        at += 1;
+        if length == 0 {
+            break;
+        }
+        labels.push(String::from_utf8_lossy(query.get(at..at + length)?).to_lowercase());
+        at += length;
+    }
+    let kind = query.get(at..at + 2)?;
+    query.get(at + 4 - 1)?;
+    Some((labels.join("."), u16::from_be_bytes([kind[0], kind[1]]), at + 4))
+}

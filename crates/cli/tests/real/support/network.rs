@@ -1,0 +1,92 @@
+//! A network of two: client and host in namespaces of their own, with a cable between them and a filter at the host.
+
+use std::path::PathBuf;
+use std::{fs, process};
+
+use super::folder::number;
+use super::{command, run};
+
+/// The host's first address.
+pub const HOST: &str = "10.98.7.2";
+/// The host's second address.
+pub const HOST_TOO: &str = "10.98.7.3";
+/// An address on the cable that nobody has.
+pub const NOBODY: &str = "10.98.7.9";
+const CLIENT: &str = "10.98.7.1";
+/// The programs that a network needs.
+pub const PROGRAMS: &[&str] = &["ip", "nft"];
+/// The C library asks once, for one second.
+const RESOLVER: &str = "nameserver 10.98.7.2\noptions timeout:1 attempts:1\n";
+const ORDER: &str = "hosts: files dns\n";
+
+/// A namespace; removed on drop, with all that is in it.
+pub struct Namespace {
+    pub name: String,
+}
+
+impl Namespace {
+    pub fn new(part: &str) -> Self {
+        let name = format!("rdpdoctor-{}-{}-{part}", process::id(), number());
+        ip(&["netns", "add", &name]);
+        Self { name }
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        let _ = command(None, "ip").args(["netns", "del", &self.name]).status();
+    }
+}
+
+/// The two of them.
+pub struct Network {
+    pub client: Namespace,
+    pub host: Namespace,
+    settings: PathBuf,
+}
+
+impl Network {
+    pub fn new() -> Self {
+        let (client, host) = (Namespace::new("client"), Namespace::new("host"));
+        let settings = PathBuf::from("/etc/netns").join(&client.name);
+        let network = Self { client, host, settings };
+        network.connect();
+        // `ip netns exec` lays these over the machine's own
+        fs::create_dir_all(&network.settings).unwrap();
+        fs::write(network.settings.join("resolv.conf"), RESOLVER).unwrap();
+        fs::write(network.settings.join("nsswitch.conf"), ORDER).unwrap();
+        network
+    }
+
+    fn connect(&self) {
+        let (client, host) = (self.client.name.as_str(), self.host.name.as_str());
+        ip(&["link", "add", "cable", "netns", client, "type", "veth", "peer", "name", "cable", "netns", host]);
+        for (namespace, address) in [(client, CLIENT), (host, HOST), (host, HOST_TOO)] {
+            ip(&["-n", namespace, "address", "add", &format!("{address}/24"), "dev", "cable"]);
+        }
+        for namespace in [client, host] {
+            ip(&["-n", namespace, "link", "set", "lo", "up"]);
+            ip(&["-n", namespace, "link", "set", "cable", "up"]);
+        }
+    }
+
+    /// Lets the host's kernel treat what comes in by this rule, and by no other.
+    pub fn filter(&self, rule: &str) {
+        let table =
+            "add table inet f; flush table inet f; add chain inet f into { type filter hook input priority 0; }";
+        let words = format!("{table}; add rule inet f into {rule}");
+        run(command(Some(&self.host.name), "nft").arg(words));
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.settings);
+        // only if no other test's settings are in it
+        let _ = fs::remove_dir("/etc/netns");
+    }
+}
+
+fn ip(arguments: &[&str]) {
+    run(command(None, "ip").args(arguments));
+}

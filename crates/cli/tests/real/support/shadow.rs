@@ -1,0 +1,61 @@
+//! FreeRDP's shadow server (package `freerdp2-shadow-x11`) on a screen without a monitor: a real host with NLA.
+
+use std::fs;
+
+use super::certificate::Identity;
+use super::folder::Folder;
+use super::server::{Process, on_free_port, wait_for};
+use super::{command, run};
+
+/// The programs that this host needs.
+pub const PROGRAMS: &[&str] = &["freerdp-shadow-cli", "winpr-hash", "Xvfb", "sh", "openssl"];
+
+/// A running shadow server with its screen; both stop on drop.
+pub struct Shadow {
+    _process: Process,
+    _screen: Process,
+    pub target: String,
+}
+
+impl Shadow {
+    /// With NLA and one user.
+    pub fn with_nla(folder: &Folder, identity: &Identity) -> Self {
+        let user = run(command(None, "winpr-hash").args(["-u", "somebody", "-p", "something", "-f", "sam"]));
+        let file = folder.write("users.sam", &user);
+        Self::start(folder, identity, &["/sec:nla", &format!("/sam-file:{}", file.display())])
+    }
+
+    pub fn start(folder: &Folder, identity: &Identity, options: &[&str]) -> Self {
+        keep_identity(folder, identity);
+        let (screen, display) = screen(folder);
+        let (process, port) = on_free_port(&folder.file("shadow.out"), |port| {
+            let mut shadow = command(None, "freerdp-shadow-cli");
+            shadow.env("HOME", folder.path()).env("DISPLAY", &display).arg(format!("/port:{port}"));
+            shadow.arg("/bind-address:127.0.0.1").args(options);
+            shadow
+        });
+        Self { _process: process, _screen: screen, target: format!("127.0.0.1:{port}") }
+    }
+}
+
+/// Where both parts of FreeRDP look for certificates.
+fn keep_identity(folder: &Folder, identity: &Identity) {
+    for part in ["server", "shadow"] {
+        let own = folder.file(&format!(".config/freerdp/{part}"));
+        fs::create_dir_all(&own).unwrap();
+        fs::copy(&identity.certificate, own.join(format!("{part}.crt"))).unwrap();
+        fs::copy(&identity.key, own.join(format!("{part}.key"))).unwrap();
+    }
+}
+
+/// A screen of its own; without `-noreset` it would vanish with its first client.
+fn screen(folder: &Folder) -> (Process, String) {
+    let file = folder.file("display");
+    let words = "exec Xvfb -displayfd 5 -noreset -nolisten tcp -screen 0 640x480x24 5>\"$0\"";
+    let mut shell = command(None, "sh");
+    let mut process = Process::start(shell.args(["-c", words]).arg(&file), &folder.file("screen.out"));
+    let number = || fs::read_to_string(&file).unwrap_or_default();
+    // the number is whole when its line is
+    assert!(wait_for(|| number().ends_with('\n') || !process.runs()) && process.runs(), "Xvfb did not start");
+    (process, format!(":{}", number().trim()))
+}

@@ -1,0 +1,125 @@
+//! xrdp: a host without NLA, with every kind of TLS.
+
+use crate::support::ask::{Told, ask};
+use crate::support::certificate::{self, Identity};
+use crate::support::folder::Folder;
+use crate::support::programs;
+use crate::support::xrdp::{PROGRAMS, Setup, Xrdp};
+
+/// What a healthy host may be bothered with.
+const CONNECTIONS: usize = 4;
+/// What OpenSSL needs to speak TLS 1.0 at all.
+const ANY_CIPHER: Option<&str> = Some("ALL:@SECLEVEL=0");
+
+/// A running xrdp and its folder.
+struct Host {
+    xrdp: Xrdp,
+    folder: Folder,
+}
+
+impl Host {
+    fn start(identity: fn(&Folder) -> Identity, setup: &Setup<'_>) -> Self {
+        let folder = Folder::new();
+        Self { xrdp: Xrdp::start(&folder, &identity(&folder), setup), folder }
+    }
+
+    /// Asks, and compares the connections that it counted with those that the report admits.
+    fn ask(&self, options: &[&str]) -> Told {
+        let before = self.xrdp.connections();
+        let told = ask(&self.folder, &self.xrdp.target, options);
+        let counted = self.xrdp.connections() - before;
+        eprintln!("  xrdp counted {counted} connections");
+        assert_eq!(counted as u64, told.connections(), "the report and xrdp's log disagree");
+        assert!(told.verdict() != "healthy" || counted <= CONNECTIONS, "{counted} connections to a healthy host");
+        told
+    }
+}
+
+#[test]
+fn healthy_with_either_security_layer() {
+    if !programs(PROGRAMS) {
+        return;
+    }
+    for layer in ["negotiate", "tls"] {
+        let host = Host::start(certificate::healthy, &Setup { layer, ..Setup::default() });
+        let told = host.ask(&[]);
+        told.expect(0, "healthy", &[]);
+        assert!(told.words().contains("Healthy as far as the certificate"), "{}", told.words());
+        told.keep(&format!("xrdp-{layer}"));
+    }
+}
+
+#[test]
+fn a_code_that_it_does_not_explain_stays_open() {
+    if !programs(PROGRAMS) {
+        return;
+    }
+    let host = Host::start(certificate::healthy, &Setup::default());
+    let told = host.ask(&["--code", "0x904", "--extended", "0x7"]);
+    told.expect(2, "undetermined", &[]);
+    let words = told.words();
+    for expected in ["does not explain 0x904/0x7", "Ruled out:", "private-key-unusable", "Next:", "--code 0x904"] {
+        assert!(words.contains(expected), "{expected:?} is missing: {words}");
+    }
+}
+
+#[test]
+fn an_expired_certificate() {
+    if !programs(PROGRAMS) {
+        return;
+    }
+    let told = Host::start(certificate::expired, &Setup::default()).ask(&[]);
+    told.expect(1, "faulty", &["certificate-expired"]);
+    assert_eq!(told.fact("certificate.not_after").unwrap(), "2024-06-01T00:00:00Z");
+    told.keep("xrdp-expired");
+}
+
+#[test]
+fn standard_security_alone() {
+    if !programs(PROGRAMS) {
+        return;
+    }
+    let host = Host::start(certificate::healthy, &Setup { layer: "rdp", ..Setup::default() });
+    let told = host.ask(&[]);
+    told.expect(1, "faulty", &["standard-security-only"]);
+    assert_eq!(told.report["findings"][0]["severity"], "degrading");
+    told.keep("xrdp-rdp");
+    let stricter = host.ask(&["--client", "freerdp3"]);
+    assert_eq!(stricter.report["findings"][0]["severity"], "blocking");
+}
+
+#[test]
+fn tls_12_alone_is_healthy() {
+    if !programs(PROGRAMS) {
+        return;
+    }
+    let told = Host::start(certificate::healthy, &Setup { protocols: "TLSv1.2", ..Setup::default() }).ask(&[]);
+    told.expect(0, "healthy", &[]);
+}
+
+#[test]
+fn tls_10_alone() {
+    if !programs(PROGRAMS) {
+        return;
+    }
+    let setup = Setup { protocols: "TLSv1, TLSv1.1", ciphers: ANY_CIPHER, ..Setup::default() };
+    let host = Host::start(certificate::healthy, &setup);
+    let told = host.ask(&[]);
+    told.expect(1, "faulty", &["tls-version-mismatch"]);
+    told.keep("xrdp-tls-10");
+    let older = host.ask(&["--client", "mstsc-10"]);
+    assert!(!older.causes().contains(&"tls-version-mismatch"), "{:?}", older.causes());
+}
+
+/// OpenSSL at its usual security level cannot serve what it is told to: alert 80 to everything, as a host with a key
+/// that it cannot use. From outside the two are the same; the report must not be sure.
+#[test]
+fn alert_80_to_everything_is_never_proven() {
+    if !programs(PROGRAMS) {
+        return;
+    }
+    let told = Host::start(certificate::healthy, &Setup { protocols: "TLSv1, TLSv1.1", ..Setup::default() }).ask(&[]);
+    assert_ne!(told.verdict(), "healthy");
+    let findings = told.report["findings"].as_array().unwrap();
+    assert!(findings.iter().all(|finding| finding["confidence"] != "proven"), "{findings:?}");
+}

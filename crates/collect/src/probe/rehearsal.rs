@@ -1,0 +1,235 @@
+//! The rehearsal: before a host is blamed, what we said to it is said to a healthy host inside this process, by the same
+//! code. If that host cannot follow either, the fault is ours.
+//!
+//! The host here is as strict as a host can be: it knows our words from the specifications, byte by byte, and not from the
+//! code that writes them; TLS is judged by rustls as a server. It answers as a current Windows does.
+
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use rustls::{ServerConfig, ServerConnection};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::time::timeout;
+use wire::credssp::TsRequest;
+use wire::machine::{ConversationPlan, CredsspAnswer, Limits, Outcome, TlsAnswer, X224Answer};
+use wire::ntlm::Challenge;
+use wire::tls::{Alert, ClientHello, Segments, TlsStack, TlsVersion};
+use wire::transcript::Record;
+use wire::x224::{SecurityProtocols, ServerAnswer};
+
+use super::connection;
+use super::outlet::Outlet;
+
+/// Public by design (keys/README.md).
+const CERTIFICATE: &[u8] = include_bytes!("../../keys/rehearsal.certificate.der");
+const KEY: &[u8] = include_bytes!("../../keys/rehearsal.key.der");
+/// The most that a stage may take. There is no network in between.
+const LIMIT: Duration = Duration::from_secs(2);
+/// How long a request is held back here: nobody answers before.
+const HOLD: Duration = Duration::from_millis(20);
+/// How long the host listens for more than was agreed.
+const AFTERWARDS: Duration = Duration::from_millis(3);
+/// Room in the pipe, more than any message here has.
+const ROOM: usize = 64 * 1024;
+
+/// TPKT (T.123), X.224 Connection Request, RDP_NEG_REQ ([MS-RDPBCGR] 2.2.1.1); requestedProtocols follows.
+const REQUEST: [u8; 15] = [3, 0, 0, 19, 14, 0xE0, 0, 0, 0, 0, 0, 1, 0, 8, 0];
+/// TSRequest ([MS-CSSP] 2.2.1), version 6, with an NTLM NEGOTIATE ([MS-NLMP] 2.2.1.1) of 40 bytes without names.
+const INTRODUCTION: &[u8] = &[
+    0x30, 0x37, 0xA0, 0x03, 0x02, 0x01, 0x06, 0xA1, 0x30, 0x30, 0x2E, 0x30, 0x2C, 0xA0, 0x2A, 0x04, 0x28, b'N', b'T',
+    b'L', b'M', b'S', b'S', b'P', 0, 1, 0, 0, 0, 0x17, 0x82, 0x08, 0xE2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 10, 0, 0x61, 0x4A, 0, 0, 0, 15,
+];
+
+/// True if the words of this plan work with a healthy host.
+pub async fn passes(plan: &ConversationPlan, outlet: &dyn Outlet) -> bool {
+    let Limits { tcp, x224, tls, credssp } = plan.limits;
+    let limits = Limits { tcp, x224: x224.min(LIMIT), tls: tls.min(LIMIT), credssp: credssp.min(LIMIT) };
+    let plan = ConversationPlan { limits, hold: plan.hold.min(HOLD), ..plan.clone() };
+    let (ours, theirs) = tokio::io::duplex(ROOM);
+    let us = connection::converse_over(ours, &plan, LIMIT * 3, outlet);
+    // the host's own failure to follow shows in what we hear
+    let (entries, _) = tokio::join!(us, serve(theirs, &plan));
+    let nowhere = ([127, 0, 0, 1], 0).into();
+    let outcome = Record { address: nowhere, start: Duration::ZERO, plan: plan.clone(), entries }.outcome();
+    as_expected(&plan, &outcome)
+}
+
+/// What a current Windows picks.
+fn pick(offered: SecurityProtocols) -> SecurityProtocols {
+    let best = [SecurityProtocols::HYBRID_EX, SecurityProtocols::HYBRID, SecurityProtocols::SSL];
+    best.into_iter().find(|protocol| offered.contains(*protocol)).unwrap_or(SecurityProtocols::RDP)
+}
+
+fn as_expected(plan: &ConversationPlan, outcome: &Outcome) -> bool {
+    let x224 = outcome.x224.as_ref().map(|seen| &seen.value);
+    let Some(request) = &plan.request else { return tls_as_expected(plan, outcome) };
+    if !plan.hold.is_zero() {
+        return x224 == Some(&X224Answer::HeldOpen);
+    }
+    let picked = pick(request.protocols.unwrap_or(SecurityProtocols::RDP));
+    let Some(X224Answer::Server(ServerAnswer::Selected { protocol, .. })) = x224 else { return false };
+    if *protocol != picked || !picked.tls() || plan.tls.is_none() {
+        return *protocol == picked;
+    }
+    let credssp = outcome.credssp.as_ref().map(|seen| &seen.value);
+    let introduced = plan.credssp.is_some() && picked.credssp() && plan.tls.is_some_and(|o| o.stack != TlsStack::Own);
+    tls_as_expected(plan, outcome) && (!introduced || matches!(credssp, Some(CredsspAnswer::Challenge { .. })))
+}
+
+fn tls_as_expected(plan: &ConversationPlan, outcome: &Outcome) -> bool {
+    let tls = outcome.tls.as_ref().map(|seen| &seen.value);
+    // rustls speaks 1.2 and 1.3; an older hello it refuses, as a current host does
+    let old = plan.tls.is_some_and(|offer| offer.max < TlsVersion::Tls12);
+    match tls {
+        Some(TlsAnswer::Established { .. } | TlsAnswer::Flight(_)) => !old,
+        // which of the two is a matter of what a host looks at first
+        Some(TlsAnswer::Alert(alert)) => {
+            old && [Alert::PROTOCOL_VERSION, Alert::HANDSHAKE_FAILURE].contains(&alert.description)
+        }
+        _ => false,
+    }
+}
+
+/// Exactly these bytes and not one more; an error ends the connection.
+async fn expect(stream: &mut DuplexStream, words: &[u8]) -> io::Result<()> {
+    let mut heard = vec![0; words.len()];
+    stream.read_exact(&mut heard).await?;
+    let more = timeout(AFTERWARDS, stream.read(&mut [0])).await.is_ok();
+    if heard != words || more { Err(io::ErrorKind::InvalidData.into()) } else { Ok(()) }
+}
+
+/// Serves one client as a healthy host.
+async fn serve(mut stream: DuplexStream, plan: &ConversationPlan) -> io::Result<()> {
+    let mut credssp = false;
+    if let Some(request) = &plan.request {
+        if !plan.hold.is_zero() {
+            // nothing may come until the client goes
+            return stream.read_exact(&mut [0]).await.map(|_| ());
+        }
+        let protocols = request.protocols.unwrap_or(SecurityProtocols::RDP);
+        expect(&mut stream, &[&REQUEST[..], &protocols.0.to_le_bytes()].concat()).await?;
+        let protocol = pick(protocols);
+        credssp = protocol.credssp();
+        stream.write_all(&ServerAnswer::Selected { protocol, flags: 0x1F }.encode()).await?;
+        if !protocol.tls() || plan.tls.is_none() {
+            return stream.read_exact(&mut [0]).await.map(|_| ());
+        }
+    }
+    let config = config().map_err(io::Error::other)?;
+    let mut tls = ServerConnection::new(config).map_err(io::Error::other)?;
+    if let Some(offer) = plan.tls.filter(|offer| offer.stack == TlsStack::Own) {
+        // that it is what we meant to say; whether that is a hello, rustls says
+        let hello = ClientHello::of(offer, plan.random).encode(Segments::Whole).concat();
+        expect(&mut stream, &hello).await?;
+        tls.read_tls(&mut hello.as_slice())?;
+        let taken = tls.process_new_packets();
+        flush(&mut tls, &mut stream).await?;
+        taken.map_err(io::Error::other)?;
+    }
+    shake_hands_and_talk(&mut stream, &mut tls, credssp).await
+}
+
+/// Until the client goes: finishes the handshake, and introduces itself in answer to exactly [`INTRODUCTION`].
+async fn shake_hands_and_talk(stream: &mut DuplexStream, tls: &mut ServerConnection, credssp: bool) -> io::Result<()> {
+    let mut buffer = vec![0; 16 * 1024];
+    let mut heard = Vec::new();
+    let mut introduced = false;
+    loop {
+        let count = stream.read(&mut buffer).await?;
+        if count == 0 {
+            return Ok(());
+        }
+        let mut raw = &buffer[..count];
+        while !raw.is_empty() {
+            tls.read_tls(&mut raw)?;
+            let state = tls.process_new_packets();
+            flush(tls, stream).await?;
+            let ready = state.map_err(io::Error::other)?.plaintext_bytes_to_read();
+            let start = heard.len();
+            heard.resize(start + ready, 0);
+            tls.reader().read_exact(&mut heard[start..])?;
+        }
+        // after the answer nothing more may come
+        let so_far = if introduced { heard == INTRODUCTION } else { INTRODUCTION.starts_with(&heard) };
+        if !so_far || !(credssp || heard.is_empty()) {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        if heard == INTRODUCTION && !introduced {
+            introduced = true;
+            let more = timeout(AFTERWARDS, stream.read(&mut [0])).await.is_ok();
+            if more {
+                return Err(io::ErrorKind::InvalidData.into());
+            }
+            let token = Challenge::default().encode(*b"rehearse");
+            tls.writer().write_all(&TsRequest { version: 6, tokens: vec![token], error: None }.encode())?;
+            flush(tls, stream).await?;
+        }
+    }
+}
+
+async fn flush(tls: &mut ServerConnection, stream: &mut DuplexStream) -> io::Result<()> {
+    let mut raw = Vec::new();
+    while tls.wants_write() {
+        tls.write_tls(&mut raw)?;
+    }
+    stream.write_all(&raw).await
+}
+
+fn config() -> Result<Arc<ServerConfig>, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(vec![CertificateDer::from(CERTIFICATE)], PrivatePkcs8KeyDer::from(KEY).into())
+        .map(Arc::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use wire::tls::TlsOffer;
+    use wire::x224::ConnectionRequest;
+
+    use super::*;
+    use crate::probe::outlet::Direct;
+
+    fn plan(protocols: Option<u32>, tls: Option<TlsOffer>, credssp: Option<u32>) -> ConversationPlan {
+        let second = Duration::from_secs(1);
+        let protocols = protocols.map(|bits| Some(SecurityProtocols(bits)));
+        ConversationPlan {
+            request: protocols.map(|protocols| ConnectionRequest { cookie: None, protocols }),
+            hold: Duration::ZERO,
+            tls,
+            credssp,
+            random: [9; 32],
+            limits: Limits { tcp: second, x224: second, tls: second, credssp: second },
+        }
+    }
+
+    #[test]
+    fn what_we_say_passes() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let mut plans = vec![plan(None, Some(TlsOffer::PLAIN_12), None)];
+        plans.push(ConversationPlan { hold: Duration::from_millis(250), ..plan(Some(0x0B), None, None) });
+        let offers = [TlsOffer::MODERN, TlsOffer::PLAIN_12, TlsOffer::SPLIT_12, TlsOffer::OLD];
+        let to_13 = TlsOffer { max: TlsVersion::Tls13, ..TlsOffer::PLAIN_12 };
+        let mut offers: Vec<_> = offers.into_iter().chain([to_13]).map(Some).chain([None]).collect();
+        if cfg!(feature = "legacy-tls") {
+            offers.push(Some(TlsOffer::TOLERANT));
+        }
+        for protocols in [0, 1, 2, 3, 8, 0x0B] {
+            plans.extend(offers.iter().map(|offer| plan(Some(protocols), *offer, Some(6))));
+        }
+        for plan in plans {
+            assert!(runtime.block_on(passes(&plan, &Direct)), "{plan:?}");
+        }
+    }
+
+    #[test]
+    fn another_version_than_the_specified_one_does_not() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        assert!(!runtime.block_on(passes(&plan(Some(0x0B), Some(TlsOffer::MODERN), Some(5)), &Direct)));
+    }
+}

@@ -1,0 +1,181 @@
+//! `broken-negotiation`: the answer to the request cannot be.
+
+use wire::hex;
+use wire::machine::X224Answer;
+use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
+
+use crate::case::{Case, EVERYTHING};
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::evidence::Role;
+use crate::need::{Asked, Need, contradicts};
+use crate::symptom::Symptom;
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "broken-negotiation",
+    title: "the host answers the request for security protocols in a way that cannot be",
+    stage: Stage::X224,
+    severity: Severity::Blocking,
+    role: Role::Host,
+    codes: &[Symptom::SOCKET_CLOSED, 0x1104],
+    proofs: &[
+        Proof {
+            shows: Shows::Presence(Confidence::Proven),
+            needs: &[Need::Negotiation(Asked::Everything)],
+            holds: makes_no_sense,
+        },
+        Proof {
+            shows: Shows::Presence(Confidence::Proven),
+            needs: &[Need::Negotiation(Asked::Everything), Need::Negotiation(Asked::WithEntra)],
+            holds: refuses_what_it_asks_for,
+        },
+        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: makes_sense },
+        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::WithEntra)], holds: wants_entra },
+    ],
+    explains: &[],
+    page: Page {
+        what_happens: "The request offers TLS and CredSSP, and the answer does not fit it: bytes that are no confirm, a protocol \
+                       that was not offered, a refusal that asks for what was offered, or the end of a session that has not \
+                       begun. The client shows 0x904 or a protocol error (0x1104).",
+        why: "Mostly a proxy, balancer or protection product that answers in the host's name, an implementation of the protocol \
+              other than Windows, or a listener that a third-party patch (termsrv.dll) has broken.",
+        confirm: "Does the attempt reach the host (event 131 in RdpCoreTS), and is its Terminal Services library Microsoft's?",
+        command: "(Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Services\\TermService\\Parameters').ServiceDll; \
+                  Get-AuthenticodeSignature \"$env:SystemRoot\\System32\\termsrv.dll\" | Select-Object Status,SignerCertificate; \
+                  Get-WinEvent -MaxEvents 5 -FilterHashtable \
+                  @{LogName='Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational'; Id=131} | Format-List \
+                  TimeCreated,Message",
+        how_to_fix: "If the attempt never arrives, look at what answers in between. If it does, undo the patch or update the \
+                     server that speaks for Remote Desktop there.",
+        references: &["[MS-RDPBCGR] 2.2.1.1.1, 2.2.1.2", "ITU-T T.125 section 11.15 (Disconnect Provider Ultimatum)"],
+    },
+    fixes: &["try-another-client", "restart-services"],
+};
+
+fn makes_no_sense(case: Case<'_>) -> Option<Ground> {
+    let seen = case.x224_to(EVERYTHING)?;
+    let words = match seen.value {
+        X224Answer::Malformed { bytes, error } => {
+            let start: Vec<u8> = bytes.iter().copied().take(24).collect();
+            format!("with bytes that are no confirm ({error}): {}", hex::encode(&start))
+        }
+        X224Answer::Server(ServerAnswer::Selected { protocol, .. }) if !offered(*protocol) => {
+            format!("with {protocol}, which was not offered")
+        }
+        X224Answer::Server(ServerAnswer::DisconnectProviderUltimatum) => {
+            "with an MCS Disconnect Provider Ultimatum, the end of a session that has not begun".to_owned()
+        }
+        _ => return None,
+    };
+    Some(Ground::on(vec![seen.because(format!("asked for {EVERYTHING}, {} answered {words}", case.label()))]))
+}
+
+/// One of the protocols in our request, or Standard RDP Security, which xrdp and old hosts select silently.
+fn offered(protocol: SecurityProtocols) -> bool {
+    EVERYTHING.contains(protocol) && protocol.0.count_ones() <= 1
+}
+
+fn refusal(answer: &X224Answer) -> Option<NegotiationFailure> {
+    match answer {
+        X224Answer::Server(ServerAnswer::Failure(code)) if contradicts(answer) => Some(*code),
+        _ => None,
+    }
+}
+
+/// Entra authentication is the one thing that the first request left out; it did not help.
+fn refuses_what_it_asks_for(case: Case<'_>) -> Option<Ground> {
+    let seen = case.x224_to(EVERYTHING)?;
+    let code = refusal(seen.value)?;
+    let with = case.x224_to(Asked::WithEntra.protocols(case))?;
+    if matches!(with.value, X224Answer::Server(ServerAnswer::Selected { .. })) {
+        return None;
+    }
+    let text = format!(
+        "asked for {EVERYTHING}, {} answered failure {code}, which that request leaves no room for",
+        case.label()
+    );
+    Some(Ground::on(vec![seen.because(text), with.because("with RDSAAD in the request it selected nothing either")]))
+}
+
+fn makes_sense(case: Case<'_>) -> Option<Ground> {
+    let seen = case.x224_to(EVERYTHING)?;
+    let sound = match seen.value {
+        X224Answer::Server(ServerAnswer::Selected { protocol, .. }) => offered(*protocol),
+        X224Answer::Server(ServerAnswer::Failure(_)) => !contradicts(seen.value),
+        X224Answer::Server(ServerAnswer::NoNegotiation) => true,
+        _ => false,
+    };
+    sound.then(|| Ground::on(vec![seen.because(format!("{} answered as the specification says", case.label()))]))
+}
+
+fn wants_entra(case: Case<'_>) -> Option<Ground> {
+    let seen = case.x224_to(Asked::WithEntra.protocols(case))?;
+    let X224Answer::Server(ServerAnswer::Selected { protocol, .. }) = seen.value else { return None };
+    let entra = *protocol == SecurityProtocols::RDSAAD;
+    entra.then(|| Ground::on(vec![seen.because(format!("{} wants Microsoft Entra authentication", case.label()))]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, Sketch, host};
+
+    const WITH: SecurityProtocols = EVERYTHING.with(SecurityProtocols::RDSAAD);
+    const PRESENT: Expect = Expect::Present(Severity::Blocking, Confidence::Proven);
+
+    fn asked() -> Sketch {
+        host("192.0.2.7").accepted()
+    }
+
+    #[test]
+    fn present_by_an_answer_that_makes_no_sense() {
+        let malformed = X224Answer::Malformed { bytes: vec![3, 0, 0, 19], error: "negotiation type 0x7f".to_owned() };
+        let ultimatum = X224Answer::Server(ServerAnswer::DisconnectProviderUltimatum);
+        for answer in [malformed, ultimatum] {
+            asked().x224(EVERYTHING, answer).check(&CAUSE, PRESENT);
+        }
+        for protocol in [SecurityProtocols::RDSTLS, SecurityProtocols(0x40), SecurityProtocols(3)] {
+            asked().selects(EVERYTHING, protocol).check(&CAUSE, PRESENT);
+        }
+    }
+
+    #[test]
+    fn present_by_a_refusal_that_contradicts_the_offer() {
+        for code in [1, 4, 5, 77].map(NegotiationFailure) {
+            asked().fails(EVERYTHING, code).fails(WITH, code).check(&CAUSE, PRESENT);
+        }
+    }
+
+    #[test]
+    fn near_miss_it_wants_entra() {
+        let sketch = asked().fails(EVERYTHING, NegotiationFailure(5)).selects(WITH, SecurityProtocols::RDSAAD);
+        sketch.check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn near_miss_a_silent_downgrade() {
+        for protocol in [SecurityProtocols::RDP, SecurityProtocols::SSL, SecurityProtocols::HYBRID_EX] {
+            asked().selects(EVERYTHING, protocol).check(&CAUSE, Expect::Absent);
+        }
+    }
+
+    #[test]
+    fn near_miss_a_refusal_with_a_reason() {
+        for code in [2, 3, 6].map(NegotiationFailure) {
+            asked().fails(EVERYTHING, code).check(&CAUSE, Expect::Absent);
+        }
+    }
+
+    #[test]
+    fn near_miss_the_ultimatum_to_a_request_that_only_a_probe_makes() {
+        let ultimatum = X224Answer::Server(ServerAnswer::DisconnectProviderUltimatum);
+        let sketch = asked().selects(EVERYTHING, SecurityProtocols::SSL).x224(WITH, ultimatum);
+        sketch.check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn unseen() {
+        asked().check(&CAUSE, Expect::Unknown);
+        asked().fails(EVERYTHING, NegotiationFailure(5)).check(&CAUSE, Expect::Unknown);
+    }
+}

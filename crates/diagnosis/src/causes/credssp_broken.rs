@@ -1,0 +1,133 @@
+//! `credssp-broken`: TLS is fine, and CredSSP is answered with garbage or broken off.
+
+use crate::case::{Case, Seen};
+use crate::cause::{Because, Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::evidence::Role;
+use crate::fact::Introduction;
+use crate::need::{Need, broken_off};
+use crate::symptom::Symptom;
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "credssp-broken",
+    title: "TLS works, and the host breaks CredSSP off or answers it with nonsense",
+    stage: Stage::Credssp,
+    severity: Severity::Blocking,
+    role: Role::Host,
+    codes: &[Symptom::SOCKET_CLOSED],
+    proofs: &[
+        Proof { shows: Shows::Presence(Confidence::Possible), needs: &[Need::Introduction], holds: broken },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::SecondIntroduction], holds: broken_twice },
+        Proof { shows: Shows::Absence, needs: &[Need::Introduction], holds: answered },
+    ],
+    explains: &[],
+    page: Page {
+        what_happens: "The TLS handshake is finished, the client introduces itself (CredSSP), and the host closes the connection \
+                       or sends bytes that are no answer. mstsc shows 0x904 or an authentication error before or right after \
+                       the password.",
+        why: "The security subsystem of the host cannot serve the logon (LSASS under pressure, a credential or protection \
+              product that hooks into it), a proxy or bastion ends TLS itself and knows nothing of CredSSP, or a server other \
+              than Windows implements it badly.",
+        confirm: "On the host: events of LsaSrv and of RdpCoreTS at the moment of the attempt. If RdpCoreTS has no event 131, \
+                  something on the way ended the TLS connection. Compare the certificate with the host's own.",
+        command: "Get-WinEvent -LogName System -MaxEvents 500 | Where-Object ProviderName -match 'LsaSrv|Kerberos|NETLOGON' | \
+                  Format-List TimeCreated,ProviderName,Id,Message; Get-WinEvent -MaxEvents 20 -FilterHashtable \
+                  @{LogName='Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational'; Id=131,139,140,226} | \
+                  Format-List TimeCreated,Id,Message",
+        how_to_fix: "Go around the proxy or bastion if there is one. On the host, restart Remote Desktop Services; if it stays, \
+                     look at products that hook into the logon, and restart the computer.",
+        references: &["[MS-CSSP] 2.2.1, 3.1.5", "[MS-RDPBCGR] 5.4.5.2"],
+    },
+    fixes: &["restart-services", "try-another-client"],
+};
+
+fn told(case: Case<'_>, seen: Seen<&Introduction>) -> Option<Because> {
+    let label = case.label();
+    match seen.value {
+        Introduction::Malformed(words) => {
+            Some(seen.because(format!("{label} answered the first TSRequest with nonsense: {words}")))
+        }
+        Introduction::Closed(end) => Some(
+            seen.because(format!("{label} {} the connection on the first TSRequest, without an answer", end.verb())),
+        ),
+        _ => None,
+    }
+}
+
+/// Everything that it ever said to an introduction.
+fn broken(case: Case<'_>) -> Option<Ground> {
+    let because: Option<Vec<_>> = case.introductions().map(|seen| told(case, seen)).collect();
+    let because = because.filter(|because| !because.is_empty())?;
+    let ground = Ground::on(because);
+    // a client without CredSSP never comes here
+    let needed = case.context.profile.protocols.credssp();
+    Some(if needed { ground } else { ground.severity(Severity::Advisory) })
+}
+
+fn broken_twice(case: Case<'_>) -> Option<Ground> {
+    let ground = broken(case)?;
+    // a close may be the host's way to refuse NTLM
+    let closed = case.introductions().any(|seen| matches!(seen.value, Introduction::Closed(_)));
+    Some(if closed { ground.confidence(Confidence::Likely) } else { ground })
+}
+
+fn answered(case: Case<'_>) -> Option<Ground> {
+    let seen = case.introductions().find(|seen| !broken_off(seen.value) && *seen.value != Introduction::Silent)?;
+    Some(Ground::on(vec![seen.because(format!("{} answered our introduction", case.label()))]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::fact::Fact;
+    use wire::machine::End;
+    use wire::tls::TlsVersion;
+    use wire::x224::SecurityProtocols;
+
+    const CLOSED: Introduction = Introduction::Closed(End::Fin);
+
+    fn introduced(answers: &[Introduction]) -> Sketch {
+        let up = host("192.0.2.7").nla().tls_up(TlsVersion::Tls13);
+        answers.iter().fold(up, |sketch, answer| sketch.with(Fact::CredsspAnswer(answer.clone())))
+    }
+
+    fn garbage() -> Introduction {
+        Introduction::Malformed("the answer is no TSRequest".to_owned())
+    }
+
+    #[test]
+    fn present() {
+        let twice = introduced(&[garbage(), garbage()]);
+        twice.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+        introduced(&[CLOSED, CLOSED]).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    #[test]
+    fn once_is_only_possible() {
+        introduced(&[CLOSED]).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Possible));
+    }
+
+    #[test]
+    fn a_client_without_credssp_is_not_concerned() {
+        let twice = introduced(&[garbage(), garbage()]).profile_with(|p| p.protocols = SecurityProtocols::SSL);
+        twice.check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Proven));
+    }
+
+    #[test]
+    fn near_miss_the_second_try_is_answered() {
+        introduced(&[CLOSED, Introduction::Challenge(6)]).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn near_miss_a_refusal_is_an_answer() {
+        let refused = Introduction::Refused { version: 6, status: Some(0xC000_0022) };
+        introduced(&[refused]).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn unseen() {
+        introduced(&[]).check(&CAUSE, Expect::Unknown);
+        introduced(&[Introduction::Silent]).check(&CAUSE, Expect::Unknown);
+    }
+}

@@ -1,0 +1,163 @@
+//! `listener-overloaded`: of several spaced tries some are answered and some are not.
+
+use std::time::Duration;
+
+use wire::machine::X224Answer;
+
+use crate::case::{Case, Seen};
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::evidence::Role;
+use crate::need::{Asked, Need, SPACED_TRIES, unanswered};
+use crate::symptom::Symptom;
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "listener-overloaded",
+    title: "the host answers some connections and leaves others unanswered",
+    stage: Stage::Tcp,
+    severity: Severity::Degrading,
+    role: Role::Host,
+    codes: &[Symptom::SOCKET_CLOSED, 0x108, 0x704],
+    proofs: &[
+        Proof { shows: Shows::Presence(Confidence::Possible), needs: &[Need::SecondTry], holds: now_and_then },
+        Proof {
+            shows: Shows::Presence(Confidence::Likely),
+            needs: &[Need::SecondTry, Need::FurtherTries],
+            holds: now_and_then,
+        },
+        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: answered_at_once },
+        Proof { shows: Shows::Absence, needs: &[Need::SecondTry], holds: slow },
+    ],
+    explains: &[],
+    page: Page {
+        what_happens: "Sometimes the client connects, sometimes it waits or shows 0x904: a second attempt often works.",
+        why: "More connections are being set up than the host takes. Mostly the port is open to the internet and passwords are \
+              being guessed; then Windows limits connections before logon (event 1006). Otherwise the host is short of \
+              processor time or memory, or one of several machines behind a balancer is broken. The first try went \
+              unanswered, so it was not our own pace.",
+        confirm: "Event 1006 of Remote Connection Manager proves it. Many attempts from strangers (RdpCoreTS 131 and 140) say \
+                  who causes it.",
+        command: "Get-WinEvent -MaxEvents 20 -FilterHashtable @{ProviderName='Microsoft-Windows-TerminalServices-RemoteConnectionManager'; Id=1006} | \
+                  Format-List TimeCreated,Message; (Get-NetTCPConnection -LocalPort 3389 | Group-Object RemoteAddress | \
+                  Sort-Object Count -Descending | Select-Object -First 10 Count,Name)",
+        how_to_fix: "Let only the addresses that need it reach the port (firewall, VPN or gateway): that ends a flood. If no \
+                     flood is there, free the host's processor or memory, and test each machine behind a balancer. Raise the \
+                     limit only where many people really log on at the same moment.",
+        references: &["[MS-RDPBCGR] 1.3.1.1", "Microsoft: MaxOutstandingConnections (Terminal Server registry)"],
+    },
+    fixes: &["open-firewall-for-rdp", "restart-services", "raise-outstanding-connections"],
+};
+
+/// How long a try took.
+fn took(case: Case<'_>, seen: Seen<&X224Answer>) -> Duration {
+    case.evidence.observations[seen.id - 1].took.unwrap_or_default()
+}
+
+/// The answer that took longest.
+fn slowest(case: Case<'_>) -> Option<Seen<&X224Answer>> {
+    let answered = case.tries().filter(|seen| matches!(seen.value, X224Answer::Server(_)));
+    answered.max_by_key(|seen| took(case, *seen))
+}
+
+/// Ended, or silent for longer than any answer took: what is merely slow is not lost.
+fn lost(case: Case<'_>, seen: Seen<&X224Answer>) -> bool {
+    let patient = || slowest(case).is_none_or(|slowest| took(case, seen) >= took(case, slowest));
+    unanswered(seen.value) && (*seen.value != X224Answer::Silent || patient())
+}
+
+/// The first try counts most: none of ours came before it.
+fn now_and_then(case: Case<'_>) -> Option<Ground> {
+    let first = case.tries().next().filter(|seen| lost(case, *seen))?;
+    let answered = case.tries().find(|seen| matches!(seen.value, X224Answer::Server(_)))?;
+    let total = case.tries().count();
+    let lost = case.tries().filter(|seen| lost(case, *seen)).count();
+    let words = match first.value {
+        X224Answer::Closed(end) => end.verb(),
+        _ => "left without an answer",
+    };
+    let because = vec![
+        first.because(format!(
+            "the first request to {} was {words}, before anything else was asked of it",
+            case.label()
+        )),
+        answered.because(format!("of {total} tries with pauses between them {lost} went unanswered, this one did not")),
+    ];
+    // once in several is little: the host may just have been starting
+    let often = total >= SPACED_TRIES && lost >= 2;
+    Some(Ground::on(because).confidence(if often { Confidence::Likely } else { Confidence::Possible }))
+}
+
+fn slow(case: Case<'_>) -> Option<Ground> {
+    let slowest = slowest(case)?;
+    let first = case.tries().next()?;
+    let text = || {
+        let seconds = took(case, slowest).as_secs_f64();
+        format!("{} is slow: it answered after {seconds:.1} s, and the first try waited less", case.label())
+    };
+    (unanswered(first.value) && !lost(case, first)).then(|| Ground::on(vec![slowest.because(text())]))
+}
+
+fn answered_at_once(case: Case<'_>) -> Option<Ground> {
+    let first = case.tries().next().filter(|seen| !unanswered(seen.value))?;
+    Some(Ground::on(vec![first.because(format!("{} answered the first request", case.label()))]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::EVERYTHING;
+    use crate::causes::sketch::{Expect, Sketch, host};
+    use wire::machine::End;
+    use wire::x224::SecurityProtocols;
+
+    const CLOSED: X224Answer = X224Answer::Closed(End::Rst);
+
+    fn tries(answers: &[Option<X224Answer>]) -> Sketch {
+        answers.iter().fold(host("192.0.2.7").accepted(), |sketch, answer| match answer {
+            Some(lost) => sketch.x224(EVERYTHING, lost.clone()),
+            None => sketch.selects(EVERYTHING, SecurityProtocols::HYBRID_EX),
+        })
+    }
+
+    #[test]
+    fn present() {
+        for lost in [X224Answer::Silent, CLOSED] {
+            let sketch = tries(&[Some(lost.clone()), None, Some(lost), None]);
+            sketch.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
+        }
+    }
+
+    #[test]
+    fn once_is_only_possible() {
+        let once = [Some(X224Answer::Silent), None, None, None];
+        tries(&once).check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Possible));
+        tries(&once[..2]).check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Possible));
+    }
+
+    #[test]
+    fn near_miss_resets_after_a_good_first_try_are_our_own_pace() {
+        tries(&[None, Some(CLOSED), Some(CLOSED), None]).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn near_miss_a_host_that_is_always_slow() {
+        let (short, long) = (Duration::from_secs(3), Duration::from_secs(5));
+        let slow =
+            tries(&[Some(X224Answer::Silent)]).took(short).selects(EVERYTHING, SecurityProtocols::HYBRID).took(long);
+        slow.check(&CAUSE, Expect::Absent);
+        let quick =
+            tries(&[Some(X224Answer::Silent)]).took(long).selects(EVERYTHING, SecurityProtocols::HYBRID).took(short);
+        quick.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Possible));
+    }
+
+    #[test]
+    fn near_miss_never_answered() {
+        tries(&[Some(X224Answer::Silent), Some(X224Answer::Silent)]).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn unseen() {
+        tries(&[Some(X224Answer::Silent)]).check(&CAUSE, Expect::Unknown);
+        host("192.0.2.7").accepted().check(&CAUSE, Expect::Unknown);
+    }
+}

@@ -1,0 +1,119 @@
+//! `listener-silent`: the connection is accepted and the request never answered.
+
+use wire::machine::X224Answer;
+
+use crate::case::{Case, Seen};
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::evidence::Role;
+use crate::need::{Asked, Need};
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "listener-silent",
+    title: "the connection is accepted, and the request is never answered",
+    stage: Stage::Tcp,
+    severity: Severity::Blocking,
+    role: Role::Host,
+    codes: &[0x108, 0x704],
+    proofs: &[
+        Proof {
+            shows: Shows::Presence(Confidence::Possible),
+            needs: &[Need::Negotiation(Asked::Everything)],
+            holds: silent,
+        },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::SecondTry], holds: silent },
+        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: answered },
+    ],
+    explains: &[],
+    page: Page {
+        what_happens: "TCP connects at once, then nothing: the client waits until it gives up with a time-out (0x108 or 0x704), \
+                       or somebody on the way ends the idle connection and it shows 0x904.",
+        why: "The operating system accepts connections for a program that does not take them: Remote Desktop Services hangs, or \
+              so many connections are being set up that new ones wait. Or something else accepts for the host: a proxy, \
+              balancer or tunnel that does not get through, or a trap that holds attackers up.",
+        confirm: "On the host: is the service running and does the attempt arrive (event 131 in RdpCoreTS, 261 in Remote \
+                  Connection Manager)? Event 1006 says that too many connections are being set up.",
+        command: "Get-Service TermService; (Get-NetTCPConnection -LocalPort 3389 | Group-Object State | Format-Table Name,Count \
+                  | Out-String); Get-WinEvent -MaxEvents 20 -FilterHashtable \
+                  @{LogName='Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational',\
+                  'Microsoft-Windows-TerminalServices-RemoteConnectionManager/Operational'; Id=131,261,1006} | \
+                  Format-List TimeCreated,Id,Message",
+        how_to_fix: "If the attempt never arrives, look at the proxy, balancer or tunnel that accepts on the host's behalf. If \
+                     it does not get further, restart Remote Desktop Services from the console; if the state list is full of \
+                     strangers, let only known addresses in at the firewall first.",
+        references: &["[MS-RDPBCGR] 1.3.1.1, 2.2.1.2", "RFC 9293 section 3.9.1"],
+    },
+    fixes: &["restart-services", "try-another-client"],
+};
+
+/// How long a try waited, in words.
+fn waited(case: Case<'_>, seen: Seen<&X224Answer>) -> String {
+    let took = case.evidence.observations[seen.id - 1].took.unwrap_or_default();
+    format!("{:.1} s", took.as_secs_f64())
+}
+
+fn silent(case: Case<'_>) -> Option<Ground> {
+    if !case.tries().all(|seen| *seen.value == X224Answer::Silent) {
+        return None;
+    }
+    let label = case.label();
+    let because: Vec<_> = case
+        .tries()
+        .zip(["", " again, after a pause,"])
+        .map(|(seen, again)| {
+            let text = format!("{label} accepted the connection and{again} said nothing to the request for ");
+            seen.because(text + &waited(case, seen))
+        })
+        .collect();
+    let ground = (!because.is_empty()).then(|| Ground::on(because))?;
+    Some(if case.another_address_answers() { ground.severity(Severity::Degrading) } else { ground })
+}
+
+fn answered(case: Case<'_>) -> Option<Ground> {
+    let silent = |answer: &X224Answer| matches!(answer, X224Answer::Silent | X224Answer::HeldOpen);
+    let seen = case.x224().find(|seen| !silent(seen.value.1))?;
+    Some(Ground::on(vec![seen.because(format!("{} was not silent", case.label()))]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::EVERYTHING;
+    use crate::causes::sketch::{Expect, Sketch, host};
+    use wire::machine::End;
+    use wire::x224::SecurityProtocols;
+
+    fn silent_once() -> Sketch {
+        host("192.0.2.7").accepted().x224(EVERYTHING, X224Answer::Silent)
+    }
+
+    #[test]
+    fn one_silent_try_is_possible_and_a_second_likely() {
+        silent_once().check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Possible));
+        let twice = silent_once().x224(EVERYTHING, X224Answer::Silent);
+        twice.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    #[test]
+    fn one_silent_address_of_two_is_degrading() {
+        let twice = silent_once().x224(EVERYTHING, X224Answer::Silent).beside_a_working_address();
+        twice.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
+    }
+
+    #[test]
+    fn near_miss_the_second_try_is_answered() {
+        silent_once().selects(EVERYTHING, SecurityProtocols::HYBRID).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn near_miss_a_close_or_half_an_answer() {
+        for answer in [X224Answer::Closed(End::Fin), X224Answer::Incomplete(vec![3, 0])] {
+            silent_once().x224(EVERYTHING, answer).check(&CAUSE, Expect::Absent);
+        }
+    }
+
+    #[test]
+    fn unseen() {
+        host("192.0.2.7").accepted().check(&CAUSE, Expect::Unknown);
+    }
+}

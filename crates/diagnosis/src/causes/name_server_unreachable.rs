@@ -1,0 +1,110 @@
+//! `name-server-unreachable`: no name server gave an answer for the name.
+
+use wire::transcript::NameAnswer;
+
+use crate::case::{Case, Seen};
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::evidence::Role;
+use crate::fact::Fact;
+use crate::need::Need;
+use crate::symptom::Symptom;
+
+/// `EAI_FAIL` as glibc and musl, as macOS, and as Windows (`WSANO_RECOVERY`) number it. Other failures are the
+/// resolver's own.
+const SERVER_FAILED: [i32; 3] = [-4, 4, 11003];
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "name-server-unreachable",
+    title: "no name server gives an answer for the name",
+    stage: Stage::Name,
+    severity: Severity::Blocking,
+    role: Role::Resolver,
+    codes: &[Symptom::DNS_LOOKUP_FAILED, 0x208, 0x508, 0x604],
+    proofs: &[
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Name], holds: not_answered },
+        Proof { shows: Shows::Absence, needs: &[Need::Name], holds: answered },
+    ],
+    explains: &[],
+    page: Page {
+        what_happens: "The client shows 0x104 or says that it cannot find the computer, mostly after some seconds. No packet \
+                       reaches the host, and whether the name exists is not known.",
+        why: "The name servers that this computer is set up to ask cannot be reached, or answer that they failed (SERVFAIL, \
+              REFUSED): no network or VPN, a firewall in front of port 53, a name server that is down, or one whose \
+              forwarder or delegation for this domain is broken.",
+        confirm: "Ask each configured name server by its own address. If all are silent, it is the network of this computer; if \
+                  other names resolve and this one does not, it is the zone or its forwarder.",
+        command: "Get-DnsClientServerAddress; (Get-DnsClientServerAddress).ServerAddresses | Sort-Object -Unique | \
+                  ForEach-Object { Resolve-DnsName HOST -Server $_ -DnsOnly }",
+        how_to_fix: "Bring the network or VPN up, or correct the name servers of the adapter. Until the name server answers, \
+                     the address works instead of the name where NTLM is allowed; it proves that only the name is missing. An \
+                     entry in the hosts file hides the fault from one computer and outlives it.",
+        references: &["RFC 1035 section 4.1.1 (RCODE)", "RFC 3493 section 6.1 (EAI_AGAIN, EAI_FAIL)"],
+    },
+    fixes: &["try-another-client", "flush-dns"],
+};
+
+fn answer(case: Case<'_>) -> Option<Seen<&NameAnswer>> {
+    case.last(|fact| if let Fact::NameAnswer(answer) = fact { Some(answer) } else { None })
+}
+
+fn not_answered(case: Case<'_>) -> Option<Ground> {
+    let seen = answer(case)?;
+    let name = case.label();
+    let (text, confidence) = match seen.value {
+        NameAnswer::TryAgain { code } => {
+            (format!("no name server answered for {name} (getaddrinfo code {code}, EAI_AGAIN)"), Confidence::Proven)
+        }
+        NameAnswer::Failed { code } if SERVER_FAILED.contains(code) => {
+            (format!("the name server failed on {name} (getaddrinfo code {code}, EAI_FAIL)"), Confidence::Proven)
+        }
+        // a slower answer may still come
+        NameAnswer::Silent => (format!("the resolver did not answer for {name} in time"), Confidence::Likely),
+        _ => return None,
+    };
+    Some(Ground::on(vec![seen.because(text)]).confidence(confidence))
+}
+
+fn answered(case: Case<'_>) -> Option<Ground> {
+    let seen = answer(case)?;
+    let said = matches!(seen.value, NameAnswer::Addresses(_) | NameAnswer::NotFound { .. });
+    said.then(|| Ground::on(vec![seen.because(format!("a name server answered for {}", case.label()))]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, resolver};
+
+    #[track_caller]
+    fn check(answer: NameAnswer, expect: Expect) {
+        resolver("server.corp.example").with(Fact::NameAnswer(answer)).check(&CAUSE, expect);
+    }
+
+    #[test]
+    fn present() {
+        for answer in [NameAnswer::TryAgain { code: -3 }, NameAnswer::Failed { code: -4 }] {
+            check(answer, Expect::Present(Severity::Blocking, Confidence::Proven));
+        }
+    }
+
+    #[test]
+    fn likely_where_we_stopped_waiting() {
+        check(NameAnswer::Silent, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    #[test]
+    fn near_miss_the_name_does_not_exist() {
+        check(NameAnswer::NotFound { code: -2 }, Expect::Absent);
+    }
+
+    #[test]
+    fn near_miss_our_own_resolver_failed() {
+        check(NameAnswer::Failed { code: -11 }, Expect::Unknown);
+    }
+
+    #[test]
+    fn unseen() {
+        resolver("server.corp.example").check(&CAUSE, Expect::Unknown);
+    }
+}

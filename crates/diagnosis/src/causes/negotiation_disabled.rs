@@ -1,0 +1,87 @@
+//! `negotiation-disabled`: the host confirms without a word about security protocols.
+
+use wire::machine::X224Answer;
+use wire::x224::ServerAnswer;
+
+use crate::case::{Case, EVERYTHING};
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::evidence::Role;
+use crate::need::{Asked, Need};
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "negotiation-disabled",
+    title: "the host does not negotiate security: it confirms without negotiation data",
+    stage: Stage::X224,
+    severity: Severity::Degrading,
+    role: Role::Host,
+    codes: &[],
+    proofs: &[
+        Proof {
+            shows: Shows::Presence(Confidence::Proven),
+            needs: &[Need::Negotiation(Asked::Everything)],
+            holds: without_data,
+        },
+        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: negotiates },
+    ],
+    explains: &[],
+    page: Page {
+        what_happens: "The Connection Confirm has 11 bytes and no negotiation data: the host leaves the client with Standard RDP \
+                       Security. That is not the same as selecting it (protocol 0). Clients that insist on TLS or CredSSP stop \
+                       here; what goes on is not protected against a host in the middle.",
+        why: "fAllowSecProtocolNegotiation is 0 on the listener, or what answers is older than the negotiation (before Windows \
+              Vista) or a simple implementation of the protocol.",
+        confirm: "On the host: fAllowSecProtocolNegotiation absent or 1 is right, 0 means this.",
+        command: "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' \
+                  fAllowSecProtocolNegotiation,SecurityLayer,UserAuthentication -ErrorAction SilentlyContinue",
+        how_to_fix: "Set fAllowSecProtocolNegotiation to 1 and require TLS and NLA. A host too old for that belongs behind a \
+                     gateway.",
+        references: &[
+            "[MS-RDPBCGR] 2.2.1.2 (rdpNegData is optional), 5.4.2",
+            "Microsoft: internal error when connecting (fAllowSecProtocolNegotiation)",
+        ],
+    },
+    fixes: &["require-tls", "require-nla"],
+};
+
+fn without_data(case: Case<'_>) -> Option<Ground> {
+    let seen = case.x224_to(EVERYTHING)?;
+    if *seen.value != X224Answer::Server(ServerAnswer::NoNegotiation) {
+        return None;
+    }
+    let profile = &case.context.profile;
+    let text = format!("asked for TLS and CredSSP, {} confirmed without negotiation data", case.label());
+    let then = if profile.standard_security { "goes on without TLS, with a warning" } else { "stops there" };
+    Some(Ground::on(vec![seen.because(text), seen.because(format!("{} {then}", profile.name))]))
+}
+
+fn negotiates(case: Case<'_>) -> Option<Ground> {
+    let seen = case.x224_to(EVERYTHING)?;
+    let X224Answer::Server(answer) = seen.value else { return None };
+    let negotiates = matches!(answer, ServerAnswer::Selected { .. } | ServerAnswer::Failure(_));
+    negotiates.then(|| Ground::on(vec![seen.because(format!("{} answered with negotiation data", case.label()))]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, host};
+    use wire::x224::SecurityProtocols;
+
+    #[test]
+    fn present() {
+        let sketch = host("192.0.2.7").accepted().x224(EVERYTHING, X224Answer::Server(ServerAnswer::NoNegotiation));
+        sketch.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Proven));
+    }
+
+    #[test]
+    fn near_miss_standard_security_is_selected() {
+        host("192.0.2.7").accepted().selects(EVERYTHING, SecurityProtocols::RDP).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn unseen() {
+        host("192.0.2.7").accepted().check(&CAUSE, Expect::Unknown);
+        host("192.0.2.7").accepted().x224(EVERYTHING, X224Answer::Silent).check(&CAUSE, Expect::Unknown);
+    }
+}

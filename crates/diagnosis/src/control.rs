@@ -1,0 +1,158 @@
+//! A control: the same probe against a host that is known to work. What fails there in the same way is less likely the
+//! fault of the host that was asked about.
+
+use crate::case::Context;
+use crate::cause::{Confidence, Severity, Stage};
+use crate::diagnose::{Run, diagnose};
+use crate::evidence::Evidence;
+use crate::report::{Control, Diagnosis, Next, Outcome, ReportTarget, Verdict};
+
+/// A stage that went wrong, and in which way: by its causes, or in the words of what was seen where none is known.
+#[derive(Debug, PartialEq, Eq)]
+struct Trouble {
+    stage: Stage,
+    causes: Vec<String>,
+    text: String,
+}
+
+/// The diagnosis of the evidence beside that of a control. Pure, as [`diagnose`] is.
+pub fn diagnose_beside(evidence: &Evidence, context: &Context, run: Run, control: (&Evidence, &Context)) -> Diagnosis {
+    // the client's code is about the host that was asked about
+    let other = Context { symptom: None, ..control.1.clone() };
+    let other = diagnose(control.0, &other, Run::default());
+    weigh(diagnose(evidence, context, run), &other)
+}
+
+/// Says what the control tells. A failure that it shares makes every finding that it shares one step less sure.
+fn weigh(mut diagnosis: Diagnosis, control: &Diagnosis) -> Diagnosis {
+    let there = troubles(control);
+    let shared: Vec<Trouble> = troubles(&diagnosis).into_iter().filter(|here| there.contains(here)).collect();
+    for finding in &mut diagnosis.findings {
+        if shared.iter().any(|trouble| trouble.stage == finding.stage && trouble.causes.contains(&finding.cause)) {
+            finding.confidence = match finding.confidence {
+                Confidence::Proven => Confidence::Likely,
+                Confidence::Likely | Confidence::Possible => Confidence::Possible,
+            };
+        }
+    }
+    let same_failure = !shared.is_empty();
+    let target = control.target.clone().unwrap_or(ReportTarget { host: String::new(), port: 0 });
+    if same_failure {
+        diagnosis.next.insert(0, elsewhere(&diagnosis));
+    }
+    diagnosis.control = Some(Control {
+        meaning: meaning(&diagnosis, control, same_failure).to_owned(),
+        target,
+        verdict: control.verdict,
+        reached: control.reached,
+        same_failure,
+        connections: control.connections,
+    });
+    diagnosis
+}
+
+/// What went wrong, stage by stage. Advisory findings are no trouble.
+fn troubles(diagnosis: &Diagnosis) -> Vec<Trouble> {
+    let wrong = diagnosis.stages.iter().filter(|stage| matches!(stage.outcome, Outcome::Failed | Outcome::Degraded));
+    wrong
+        .map(|stage| {
+            let here = diagnosis.findings.iter().filter(|found| found.stage == stage.stage);
+            let here = here.filter(|found| found.subject == stage.subject && found.severity < Severity::Advisory);
+            let mut causes: Vec<String> = here.map(|found| found.cause.clone()).collect();
+            causes.sort_unstable();
+            // with a cause, the values may differ from host to host
+            let text = if causes.is_empty() { stage.text.clone() } else { String::new() };
+            Trouble { stage: stage.stage, causes, text }
+        })
+        .collect()
+}
+
+fn meaning(diagnosis: &Diagnosis, control: &Diagnosis, same_failure: bool) -> &'static str {
+    let troubled = !troubles(diagnosis).is_empty();
+    match (same_failure, control.verdict, troubled) {
+        (true, ..) => {
+            "it fails at the same stage in the same way: the fault may lie with this computer or its network, not with \
+             the host"
+        }
+        (false, Verdict::Healthy, true) => {
+            "it is healthy from here: the fault does not lie with this computer or its network as a whole"
+        }
+        (false, Verdict::Healthy, false) => "it is healthy as well",
+        (false, ..) => "it is not healthy either, in another way: it tells nothing about this fault",
+    }
+}
+
+fn elsewhere(diagnosis: &Diagnosis) -> Next {
+    let target = diagnosis.target.as_ref().map_or(String::new(), |target| {
+        let host = if target.host.contains(':') { format!("[{}]", target.host) } else { target.host.clone() };
+        format!("{host}:{}", target.port)
+    });
+    Next {
+        command: format!("on another computer, in another network: rdpdoctor diagnose {target}"),
+        splits: vec!["this computer or its network".to_owned(), "host".to_owned()],
+        why: "the control fails in the same way from here: a probe from elsewhere tells whether it is this computer"
+            .to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wire::machine::{ConnectFailure, TcpAnswer, X224Answer};
+    use wire::x224::SecurityProtocols;
+
+    use super::*;
+    use crate::case::EVERYTHING;
+    use crate::causes::sketch::{Sketch, host};
+    use crate::fact::Fact;
+
+    fn beside(here: &Sketch, there: &Sketch) -> Diagnosis {
+        diagnose_beside(here.evidence(), here.context(), Run::default(), (there.evidence(), there.context()))
+    }
+
+    fn refused(name: &str) -> Sketch {
+        host(name).with(Fact::TcpAnswer(TcpAnswer::Failed(ConnectFailure::Refused)))
+    }
+
+    fn healthy(name: &str) -> Sketch {
+        host(name).accepted().selects(EVERYTHING, SecurityProtocols::SSL)
+    }
+
+    #[test]
+    fn a_shared_failure_is_one_step_less_sure() {
+        let report = beside(&refused("server"), &refused("control"));
+        let control = report.control.as_ref().unwrap();
+        assert!(control.same_failure && control.meaning.contains("this computer or its network"), "{control:?}");
+        assert_eq!((control.target.host.as_str(), control.verdict), ("control", Verdict::Faulty));
+        assert_eq!(report.findings[0].confidence, Confidence::Likely);
+        assert_eq!(report.verdict, Verdict::Faulty);
+        assert!(report.next[0].command.contains("another computer"));
+    }
+
+    #[test]
+    fn a_healthy_control_leaves_the_findings_as_they_are() {
+        let report = beside(&refused("server"), &healthy("control"));
+        let control = report.control.as_ref().unwrap();
+        assert_eq!((control.same_failure, control.verdict), (false, Verdict::Healthy));
+        assert_eq!(control.reached, Some(Stage::X224));
+        assert_eq!(report.findings[0].confidence, Confidence::Proven);
+    }
+
+    #[test]
+    fn another_failure_of_the_control_tells_nothing() {
+        let silent = host("control").with(Fact::TcpAnswer(TcpAnswer::Silent));
+        let report = beside(&refused("server"), &silent);
+        assert!(!report.control.as_ref().unwrap().same_failure);
+        assert_eq!(report.findings[0].confidence, Confidence::Proven);
+    }
+
+    #[test]
+    fn a_failure_without_a_cause_is_compared_by_what_was_seen() {
+        let silent = |name| host(name).accepted().x224(EVERYTHING, X224Answer::Silent);
+        let malformed = || {
+            let answer = X224Answer::Malformed { bytes: vec![3], error: "no TPDU".to_owned() };
+            host("control").accepted().x224(EVERYTHING, answer)
+        };
+        assert!(beside(&silent("server"), &silent("control")).control.unwrap().same_failure);
+        assert!(!beside(&silent("server"), &malformed()).control.unwrap().same_failure);
+    }
+}

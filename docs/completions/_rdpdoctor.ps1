@@ -1,0 +1,111 @@
+
+using namespace System.Management.Automation
+using namespace System.Management.Automation.Language
+
+Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
+    param($wordToComplete, $commandAst, $cursorPosition)
+
+    $commandElements = $commandAst.CommandElements
+    $command = @(
+        'rdpdoctor'
+        for ($i = 1; $i -lt $commandElements.Count; $i++) {
+            $element = $commandElements[$i]
+            if ($element -isnot [StringConstantExpressionAst] -or
+                $element.StringConstantType -ne [StringConstantType]::BareWord -or
+                $element.Value.StartsWith('-') -or
+                $element.Value -eq $wordToComplete) {
+                break
+        }
+        $element.Value
+    }) -join ';'
+
+    $completions = @(switch ($command) {
+        'rdpdoctor' {
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('diagnose', 'diagnose', [CompletionResultType]::ParameterValue, 'Find out why connections to a host fail')
+            [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Diagnose a faulty host that runs on this computer; needs nothing else')
+            [CompletionResult]::new('lab', 'lab', [CompletionResultType]::ParameterValue, 'Run faulty hosts on this computer, to try tools on; without names, list them')
+            [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions for a shell, to be put where that shell looks for them')
+            [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print the man page')
+            [CompletionResult]::new('generate', 'generate', [CompletionResultType]::ParameterValue, 'Print files that are made from the code, as a JSON object of paths and texts')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'rdpdoctor;diagnose' {
+            [CompletionResult]::new('--code', '--code', [CompletionResultType]::ParameterName, 'The error code that the client shows, such as 0x904')
+            [CompletionResult]::new('--extended', '--extended', [CompletionResultType]::ParameterName, 'The extended error code that the client shows, such as 0x7')
+            [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML)')
+            [CompletionResult]::new('--control', '--control', [CompletionResultType]::ParameterName, 'A host that is known to work (HOST or HOST:PORT): asked the same, to tell a fault of the host from one of this computer')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Time for the first look; questions that a finding needs may take as long again')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print the report')
+            [CompletionResult]::new('--transcript', '--transcript', [CompletionResultType]::ParameterName, 'Write everything that was sent and received to a file, as text')
+            [CompletionResult]::new('--replay', '--replay', [CompletionResultType]::ParameterName, 'Diagnose a transcript again, without any connection')
+            [CompletionResult]::new('--redact', '--redact', [CompletionResultType]::ParameterName, 'Take names and addresses out of that file')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'rdpdoctor;demo' {
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'rdpdoctor;lab' {
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'rdpdoctor;completions' {
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'rdpdoctor;man' {
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'rdpdoctor;generate' {
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'rdpdoctor;help' {
+            [CompletionResult]::new('diagnose', 'diagnose', [CompletionResultType]::ParameterValue, 'Find out why connections to a host fail')
+            [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Diagnose a faulty host that runs on this computer; needs nothing else')
+            [CompletionResult]::new('lab', 'lab', [CompletionResultType]::ParameterValue, 'Run faulty hosts on this computer, to try tools on; without names, list them')
+            [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions for a shell, to be put where that shell looks for them')
+            [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print the man page')
+            [CompletionResult]::new('generate', 'generate', [CompletionResultType]::ParameterValue, 'Print files that are made from the code, as a JSON object of paths and texts')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'rdpdoctor;help;diagnose' {
+            break
+        }
+        'rdpdoctor;help;demo' {
+            break
+        }
+        'rdpdoctor;help;lab' {
+            break
+        }
+        'rdpdoctor;help;completions' {
+            break
+        }
+        'rdpdoctor;help;man' {
+            break
+        }
+        'rdpdoctor;help;generate' {
+            break
+        }
+        'rdpdoctor;help;help' {
+            break
+        }
+    })
+
+    $completions.Where{ $_.CompletionText -like "$wordToComplete*" } |
+        Sort-Object -Property ListItemText
+}

@@ -1,0 +1,91 @@
+
+use builtin;
+use str;
+
+set edit:completion:arg-completer[rdpdoctor] = {|@words|
+    fn spaces {|n|
+        builtin:repeat $n ' ' | str:join ''
+    }
+    fn cand {|text desc|
+        edit:complex-candidate $text &display=$text' '(spaces (- 14 (wcswidth $text)))$desc
+    }
+    var command = 'rdpdoctor'
+    for word $words[1..-1] {
+        if (str:has-prefix $word '-') {
+            break
+        }
+        set command = $command';'$word
+    }
+    var completions = [
+        &'rdpdoctor'= {
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+            cand diagnose 'Find out why connections to a host fail'
+            cand demo 'Diagnose a faulty host that runs on this computer; needs nothing else'
+            cand lab 'Run faulty hosts on this computer, to try tools on; without names, list them'
+            cand completions 'Print the completions for a shell, to be put where that shell looks for them'
+            cand man 'Print the man page'
+            cand generate 'Print files that are made from the code, as a JSON object of paths and texts'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'rdpdoctor;diagnose'= {
+            cand --code 'The error code that the client shows, such as 0x904'
+            cand --extended 'The extended error code that the client shows, such as 0x7'
+            cand --client 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML)'
+            cand --control 'A host that is known to work (HOST or HOST:PORT): asked the same, to tell a fault of the host from one of this computer'
+            cand --timeout 'Time for the first look; questions that a finding needs may take as long again'
+            cand --format 'How to print the report'
+            cand --transcript 'Write everything that was sent and received to a file, as text'
+            cand --replay 'Diagnose a transcript again, without any connection'
+            cand --redact 'Take names and addresses out of that file'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'rdpdoctor;demo'= {
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'rdpdoctor;lab'= {
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'rdpdoctor;completions'= {
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'rdpdoctor;man'= {
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'rdpdoctor;generate'= {
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'rdpdoctor;help'= {
+            cand diagnose 'Find out why connections to a host fail'
+            cand demo 'Diagnose a faulty host that runs on this computer; needs nothing else'
+            cand lab 'Run faulty hosts on this computer, to try tools on; without names, list them'
+            cand completions 'Print the completions for a shell, to be put where that shell looks for them'
+            cand man 'Print the man page'
+            cand generate 'Print files that are made from the code, as a JSON object of paths and texts'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'rdpdoctor;help;diagnose'= {
+        }
+        &'rdpdoctor;help;demo'= {
+        }
+        &'rdpdoctor;help;lab'= {
+        }
+        &'rdpdoctor;help;completions'= {
+        }
+        &'rdpdoctor;help;man'= {
+        }
+        &'rdpdoctor;help;generate'= {
+        }
+        &'rdpdoctor;help;help'= {
+        }
+    ]
+    $completions[$command]
+}
