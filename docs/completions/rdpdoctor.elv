@@ -39,6 +39,7 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand --format 'How to print the report'
             cand --transcript 'Write everything that was sent and received to a file, as text'
             cand --replay 'Diagnose a transcript again, without any connection'
+            cand --require-trust 'The client refuses a host whose certificate it does not trust, as with authentication level 1'
             cand --redact 'Take names and addresses out of that file'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'

@@ -9,7 +9,7 @@ use diagnosis::cause::Severity;
 use diagnosis::diagnose::Run;
 use diagnosis::observe::observe;
 use diagnosis::report::Verdict;
-use diagnosis::{Diagnosis, causes};
+use diagnosis::{Context, Diagnosis, Target, causes};
 use lab::Scenario;
 use lab::scenario::ExpectedVerdict;
 use rdpdoctor_cli::scenario::{Staged, stage};
@@ -118,7 +118,12 @@ fn laws(scenario: &Scenario, told: &Told) -> Option<String> {
     if diagnosis::diagnose(&observe(&again), &staged.probe.context, run) != *diagnosis {
         return Some("the transcript does not replay to the same diagnosis".to_owned());
     }
-    let redacted = diagnosis::diagnose(&observe(&transcript.redacted()), &staged.probe.context, run);
+    // as a replay does it: the target is the one in the transcript, redacted like the names that it is compared with
+    let nameless = transcript.redacted();
+    let host = if nameless.host.contains(':') { format!("[{}]", nameless.host) } else { nameless.host.clone() };
+    let target = Target::parse(&format!("{host}:{}", nameless.port)).ok();
+    let context = Context { target, ..staged.probe.context.clone() };
+    let redacted = diagnosis::diagnose(&observe(&nameless), &context, run);
     if counted(&redacted) != counted(diagnosis) {
         return Some(format!("redacted, it replays to {:?}", counted(&redacted)));
     }

@@ -56,13 +56,13 @@ fn on_host(evidence: &Evidence, context: &Context, findings: &[Finding]) -> Vec<
 }
 
 /// The cause and those of its stage that nothing but the host's own record can tell from it.
-fn splits(cause: &Cause, case: Case<'_>) -> Vec<String> {
-    let near = causes::ALL.iter().filter(|other| other.stage == cause.stage && other.role == cause.role);
+fn splits(found: &Cause, case: Case<'_>) -> Vec<String> {
+    let near = causes::ALL.iter().filter(|other| other.stage == found.stage && other.role == found.role);
     let open = |other: &&&Cause| matches!(other.judge(case), Judgement::Unknown(needs) if needs == [Need::HostLog]);
     let rivals: Vec<_> =
-        near.filter(|other| other.id != cause.id).filter(open).map(|other| other.id.to_owned()).collect();
+        near.filter(|other| other.id != found.id).filter(open).map(|other| other.id.to_owned()).collect();
     let rivals = if rivals.is_empty() { vec!["something on the way".to_owned()] } else { rivals };
-    std::iter::once(cause.id.to_owned()).chain(rivals).collect()
+    std::iter::once(found.id.to_owned()).chain(rivals).collect()
 }
 
 fn target(context: &Context) -> String {

@@ -14,7 +14,7 @@ use wire::transcript::{Record, Transcript};
 
 /// File, verdict, causes that count, the last stage that passed.
 const TABLE: &[(&str, Verdict, &[&str], Option<Stage>)] = &[
-    ("client-hellos-reset", Verdict::Undetermined, &[], Some(Stage::Certificate)),
+    ("client-hellos-reset", Verdict::Faulty, &["tls-blocked-on-path"], Some(Stage::Certificate)),
     ("name-not-found", Verdict::Faulty, &["name-not-found"], None),
     ("port-filtered", Verdict::Faulty, &["port-filtered"], None),
     ("shadow-nla", Verdict::Healthy, &[], Some(Stage::Credssp)),

@@ -79,11 +79,20 @@ fn no_name_fits(case: Case<'_>) -> Option<Ground> {
     let list = if names.value.is_empty() { "no name".to_owned() } else { names.value.join(", ") };
     let mut because = vec![names.because(format!("{typed} was asked for, the certificate is for {list}"))];
     let vouched = case.self_issued().filter(|seen| !seen.value);
-    if let (Some(seen), true) = (vouched, case.name_typed()) {
+    if let (Some(seen), true, false) = (vouched, case.name_typed(), short_form(case, names.value)) {
         because.push(seen.because("it was issued by an authority, so the client goes by its names"));
         return Some(Ground::on(because).severity(Severity::Degrading));
     }
     Some(Ground::on(because))
+}
+
+/// The typed name is the short form of one that the certificate has. Inside a domain that is everyday use: Kerberos
+/// proves the host there, and the client does not ask the certificate.
+fn short_form(case: Case<'_>, names: &[String]) -> bool {
+    let typed = case.context.target.as_ref().and_then(|target| target.name());
+    let first = |name: &str| name.split('.').next().unwrap_or_default().to_ascii_lowercase();
+    typed
+        .is_some_and(|typed| !typed.contains('.') && names.iter().any(|name| first(name) == typed.to_ascii_lowercase()))
 }
 
 fn a_name_fits(case: Case<'_>) -> Option<Ground> {
@@ -113,6 +122,7 @@ mod tests {
         for sketch in [
             asked("192.0.2.7").ca_issued(&["server01.corp.example"]),
             asked("alias.corp.example").windows_made("SERVER01"),
+            asked("server01").ca_issued(&["server01.corp.example"]),
         ] {
             sketch.check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Proven));
         }

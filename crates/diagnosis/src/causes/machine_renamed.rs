@@ -48,7 +48,7 @@ pub const CAUSE: Cause = Cause {
         confirm: "On the host: the subject of the certificate in the store 'Remote Desktop' against the computer's name, and events \
                   1057 and 1058, which say why a new one could not be made.",
         command: "$env:COMPUTERNAME; Get-ChildItem 'Cert:\\LocalMachine\\Remote Desktop' | Select-Object Subject,Thumbprint,NotBefore; \
-                  Get-WinEvent -MaxEvents 10 -FilterHashtable @{LogName='System'; Id=1056,1057,1058} | Format-List TimeCreated,Id,Message; \
+                  Get-WinEvent -MaxEvents 10 -FilterHashtable @{ProviderName='Microsoft-Windows-TerminalServices-RemoteConnectionManager'; Id=1056,1057,1058} | Format-List TimeCreated,Id,Message; \
                   icacls \"$env:ProgramData\\Microsoft\\Crypto\\RSA\\MachineKeys\\f686aace*\"",
         how_to_fix: "Repair the rights of the key file if 1057 or 1058 complain, then remove the old self-signed certificate and \
                      restart SessionEnv and TermService: Windows makes one with the present name.",

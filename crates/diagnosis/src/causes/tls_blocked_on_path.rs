@@ -44,7 +44,7 @@ pub const CAUSE: Cause = Cause {
                   with RdpCoreTS 131 and no Schannel event the ClientHello never arrived, so something on the way took it. A \
                   capture on the host shows the same.",
         command: "Get-WinEvent -MaxEvents 40 -FilterHashtable \
-                  @{LogName='System','Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational'; \
+                  @{ProviderName='Schannel','Microsoft-Windows-RemoteDesktopServices-RdpCoreTS'; \
                   Id=131,226,36870,36871,36874,36888} | Format-List TimeCreated,ProviderName,Id,Message",
         how_to_fix: "Find the device that does it (try from another network, then from the host's own subnet) and have it let this \
                      host and port pass uninspected. Do not work around it in the client.",

@@ -36,7 +36,7 @@ pub const CAUSE: Cause = Cause {
                   that an attempt had no suite in common. On the client the same command shows what it offers.",
         command: "Get-ItemProperty 'HKLM:\\SOFTWARE\\Policies\\Microsoft\\Cryptography\\Configuration\\SSL\\00010002' -Name Functions \
                   -ErrorAction SilentlyContinue; Get-TlsCipherSuite | Select-Object Name,CipherSuite; \
-                  Get-WinEvent -MaxEvents 10 -FilterHashtable @{LogName='System'; Id=36874}",
+                  Get-WinEvent -MaxEvents 10 -FilterHashtable @{LogName='System'; ProviderName='Schannel'; Id=36874}",
         how_to_fix: "Take the policy back, or add to it a suite that the client has, such as \
                      TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, and restart the machine.",
         references: &[

@@ -62,7 +62,7 @@ pub const CAUSE: Cause = Cause {
               wants a server name or a protocol name first.",
         confirm: "On the host: Schannel 36888 names the alert that it sent and its internal state, 36874 that no suite was in \
                   common. If neither is logged for the attempt, something in front of the host answers.",
-        command: "Get-WinEvent -MaxEvents 20 -FilterHashtable @{LogName='System'; Id=36870,36871,36874,36886,36888} | \
+        command: "Get-WinEvent -MaxEvents 20 -FilterHashtable @{ProviderName='Schannel'; Id=36870,36871,36874,36886,36888} | \
                   Format-List TimeCreated,Id,Message",
         how_to_fix: "Follow what the host's Schannel says for the alert: mostly a policy for cipher suites to be taken back, or a \
                      certificate that fits no suite to be replaced. If the host logged nothing, look at the proxy or balancer in \

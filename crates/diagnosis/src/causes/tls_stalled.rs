@@ -37,7 +37,7 @@ pub const CAUSE: Cause = Cause {
         confirm: "On the host: does the attempt arrive (RdpCoreTS 131), and does its Schannel log anything? A capture on both ends \
                   shows whether the host answers. From the client, ping -f with falling sizes tells the largest packet that passes.",
         command: "Get-WinEvent -MaxEvents 20 -FilterHashtable \
-                  @{LogName='System','Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational'; \
+                  @{ProviderName='Schannel','Microsoft-Windows-RemoteDesktopServices-RdpCoreTS'; \
                   Id=131,36870,36871,36874,36887,36888} | Format-List TimeCreated,Id,Message; \
                   Get-NetIPInterface | Select-Object InterfaceAlias,AddressFamily,NlMtu",
         how_to_fix: "If the host never answers, restart Remote Desktop Services from the console and look at what holds the \

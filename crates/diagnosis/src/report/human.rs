@@ -38,9 +38,12 @@ pub fn render(diagnosis: &Diagnosis, style: Style) -> String {
     page.ladder(diagnosis);
     page.verdict(diagnosis);
     page.control(diagnosis);
-    for finding in &diagnosis.findings {
+    let (advice, faults): (Vec<&Finding>, Vec<&Finding>) =
+        diagnosis.findings.iter().partition(|finding| finding.severity == Severity::Advisory);
+    for finding in faults {
         page.finding(diagnosis, finding);
     }
+    page.advice(&advice);
     page.not_seen(diagnosis);
     page.next(diagnosis);
     page.foot(diagnosis);
@@ -146,13 +149,9 @@ impl Page {
 
     fn finding(&mut self, diagnosis: &Diagnosis, finding: &Finding) {
         self.blank();
-        let colour = match finding.severity {
-            Severity::Blocking => RED,
-            Severity::Degrading => YELLOW,
-            Severity::Advisory => "",
-        };
+        let colour = if finding.severity == Severity::Blocking { RED } else { YELLOW };
         let rank = format!("{}, {}", severity_word(finding.severity), confidence_word(finding.confidence));
-        let title = if colour.is_empty() { finding.cause.clone() } else { self.paint(colour, &finding.cause) };
+        let title = self.paint(colour, &finding.cause);
         self.line(&format!("{title} ({rank})"));
         // the verdict has said the first one already
         if diagnosis.findings.first() != Some(finding) {
@@ -180,6 +179,19 @@ impl Page {
                 self.line(&format!("          {step}"));
             }
             self.wrapped("        then: ", fix.verify);
+        }
+    }
+
+    /// What changes no verdict takes a line or two; its page says the rest.
+    fn advice(&mut self, findings: &[&Finding]) {
+        if findings.is_empty() {
+            return;
+        }
+        self.blank();
+        self.line("Worth knowing, no fault by itself:");
+        for finding in findings {
+            let seen = finding.because.first().map_or(finding.title.as_str(), |because| because.text.as_str());
+            self.wrapped(&format!("  {}: ", finding.cause), seen);
         }
     }
 

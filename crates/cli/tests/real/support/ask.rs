@@ -79,10 +79,11 @@ impl Told {
         self.report["connections"].as_u64().unwrap()
     }
 
-    /// All causes that are found, in their order.
+    /// The causes that count, in their order: those that change the verdict.
     pub fn causes(&self) -> Vec<&str> {
         let findings = self.report["findings"].as_array().unwrap();
-        findings.iter().map(|finding| finding["cause"].as_str().unwrap()).collect()
+        let counted = findings.iter().filter(|finding| finding["severity"] != "advisory");
+        counted.map(|finding| finding["cause"].as_str().unwrap()).collect()
     }
 
     /// The value of the first observation of this name.
