@@ -39,7 +39,10 @@ impl Resolver for SystemResolver {
             Err(error) => {
                 let code = error.error_num();
                 match error.kind() {
-                    LookupErrorKind::NoName | LookupErrorKind::NoData => NameAnswer::NotFound { code },
+                    // a zone that this computer does not have says nothing about a name
+                    LookupErrorKind::NoName | LookupErrorKind::NoData if !matches!(target.host, Host::Zoned(..)) => {
+                        NameAnswer::NotFound { code }
+                    }
                     LookupErrorKind::Again => NameAnswer::TryAgain { code },
                     _ => NameAnswer::Failed { code },
                 }

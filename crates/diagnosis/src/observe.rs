@@ -141,7 +141,7 @@ impl Seen<'_> {
         if let Some(version) = challenge.version {
             self.once(at, Fact::NtlmVersion(version));
         }
-        if let Some(clock) = challenge.timestamp.and_then(ntlm::filetime) {
+        if let Some(clock) = challenge.timestamp.filter(|ticks| *ticks != 0).and_then(ntlm::filetime) {
             let offset = (clock - asked).whole_milliseconds();
             self.evidence.observe(
                 self.subject,

@@ -138,8 +138,11 @@ impl<'a> Driver<'a> {
             if self.machine.ended() {
                 return;
             }
+            // a peer that always has something to say would never let a time-out have its turn
+            let late = Instant::now() >= self.deadline();
             let event = match timeout_at(self.deadline(), stream.read(&mut buffer)).await {
                 Err(_) => Some(Event::Time),
+                Ok(_) if late => Some(Event::Time),
                 Ok(Ok(0)) => Some(self.closed(End::Fin)),
                 Ok(Ok(count)) if self.tunnel.is_some() => self.through_tunnel(&mut stream, &buffer[..count]).await,
                 Ok(Ok(count)) => Some(Event::Bytes(buffer[..count].to_vec())),

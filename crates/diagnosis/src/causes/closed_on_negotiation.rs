@@ -51,7 +51,7 @@ pub const CAUSE: Cause = Cause {
                      that moment.",
         references: &["[MS-RDPBCGR] 2.2.1.1, 2.2.1.2"],
     },
-    fixes: &["restart-services", "try-another-client"],
+    fixes: &["try-another-client", "restart-services"],
 };
 
 fn always_closed(case: Case<'_>) -> Option<Ground> {

@@ -45,7 +45,7 @@ pub const CAUSE: Cause = Cause {
                      move that program and restart Remote Desktop Services.",
         references: &["[MS-RDPBCGR] 1.3.1.1", "ITU-T T.123 section 8 (TPKT)"],
     },
-    fixes: &["set-listener-port", "flush-dns"],
+    fixes: &["flush-dns", "set-listener-port"],
 };
 
 fn named_service(case: Case<'_>) -> Option<Ground> {

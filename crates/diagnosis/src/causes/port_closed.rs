@@ -46,7 +46,8 @@ fn refused(case: Case<'_>) -> Option<Ground> {
         return None;
     }
     let seen = case.tcp().next()?;
-    let text = format!("{} refused the connection: the machine is up, and nothing listens there", case.label());
+    let text =
+        format!("{} refused the connection: nothing listens there, or a firewall refuses on its behalf", case.label());
     let ground = Ground::on(vec![seen.because(text)]);
     Some(if case.another_address_answers() { ground.severity(Severity::Degrading) } else { ground })
 }

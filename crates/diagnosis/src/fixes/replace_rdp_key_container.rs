@@ -15,5 +15,6 @@ pub const FIX: Fix = Fix {
         "Then renew-rdp-certificate.",
     ],
     verify: "the TLS handshake is finished with a new certificate",
-    undo: "stop the services, move the file back, start the services",
+    undo: "stop the services, move the file back, start the services; the certificate that renewal removed does not come back, \
+           Windows makes another for the old key",
 };

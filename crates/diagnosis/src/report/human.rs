@@ -240,7 +240,7 @@ fn reached_words(stage: Stage) -> &'static str {
         Stage::Tcp => "as far as TCP",
         Stage::X224 => "as far as the security negotiation",
         Stage::Tls => "as far as TLS",
-        Stage::Certificate => "as far as the certificate: the host asks for credentials inside the session",
+        Stage::Certificate => "as far as the certificate; what comes after it was not seen",
         Stage::Credssp => "as far as the logon prompt",
     }
 }
