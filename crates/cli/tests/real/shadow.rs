@@ -41,6 +41,7 @@ fn nla_is_required_of_a_client_without_it() {
     let profile = folder.write("client.toml", WITHOUT_CREDSSP);
     let told = ask(&folder, &shadow.target, &["--client", &profile.display().to_string()]);
     told.expect(1, "faulty", &["nla-required"]);
+    assert_eq!(told.report["findings"][0]["confidence"], "proven");
     for shipped in ["mstsc-7", "mstsc-11"] {
         let told = ask(&folder, &shadow.target, &["--client", shipped]);
         assert!(!told.causes().contains(&"nla-required"), "{shipped}: {:?}", told.causes());

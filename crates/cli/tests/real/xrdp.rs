@@ -111,10 +111,10 @@ fn tls_10_alone() {
     assert!(!older.causes().contains(&"tls-version-mismatch"), "{:?}", older.causes());
 }
 
-/// OpenSSL at its usual security level cannot serve what it is told to: alert 80 to everything, as a host with a key
-/// that it cannot use. From outside the two are the same; the report must not be sure.
+/// OpenSSL at its usual security level cannot serve what it is told to: alert 70 to the hello of a current client, alert 80
+/// to every other one. That is nearly what a host does that cannot use its key, so the report must not be sure of either.
 #[test]
-fn alert_80_to_everything_is_never_proven() {
+fn a_host_that_can_speak_none_of_its_versions_is_never_proven_anything() {
     if !programs(PROGRAMS) {
         return;
     }

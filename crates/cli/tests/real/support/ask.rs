@@ -47,6 +47,15 @@ pub fn replayed(inside: Option<&str>, file: &Path, options: &[&str]) -> Told {
     told(&output, file)
 }
 
+/// Diagnoses `target`, which must be healthy, and returns the transcript as `--redact` leaves it.
+pub fn redacted(folder: &Folder, target: &str) -> PathBuf {
+    let file = folder.file(&format!("redacted-{}.txt", number()));
+    let mut live = command(None, PROGRAM);
+    let output = live.args(["diagnose", target, "--redact", "--transcript"]).arg(&file).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+    file
+}
+
 fn replay(inside: Option<&str>, file: &Path, options: &[&str]) -> std::process::Command {
     let mut again = command(inside, PROGRAM);
     again.args(["diagnose", "--replay"]).arg(file).args(options).env("COLUMNS", "100").env("NO_COLOR", "1");

@@ -77,6 +77,13 @@ impl Network {
         let words = format!("{table}; add rule inet f into {rule}");
         run(command(Some(&self.host.name), "nft").arg(words));
     }
+
+    /// Loses what the host sends in large packets.
+    pub fn lose_large_answers(&self) {
+        let chain = "add table inet g; add chain inet g out { type filter hook output priority 0; }";
+        let words = format!("{chain}; add rule inet g out tcp sport 3389 meta length > 576 drop");
+        run(command(Some(&self.host.name), "nft").arg(words));
+    }
 }
 
 impl Drop for Network {
