@@ -109,6 +109,8 @@ fn tls_10_alone() {
     told.keep("xrdp-tls-10");
     let older = host.ask(&["--client", "mstsc-10"]);
     assert!(!older.causes().contains(&"tls-version-mismatch"), "{:?}", older.causes());
+    let last = older.rungs().pop().unwrap();
+    assert_eq!(last, "credssp skipped: the host did not choose CredSSP", "it was reached, and is not there");
 }
 
 /// OpenSSL at its usual security level cannot serve what it is told to: alert 70 to the hello of a current client, alert 80
