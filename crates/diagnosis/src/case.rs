@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 use wire::machine::{TcpAnswer, X224Answer};
-use wire::tls::{Suites, TlsOffer, TlsStack, TlsVersion};
+use wire::tls::{TlsOffer, TlsStack, TlsVersion};
 use wire::x224::{SecurityProtocols, ServerAnswer};
 
 use crate::cause::Because;
@@ -36,6 +36,8 @@ pub struct Context {
     pub capabilities: Capabilities,
     /// The client refuses a host whose certificate it does not trust.
     pub require_trust: bool,
+    /// Ask also what no verdict needs: all versions, suites, groups, signature algorithms and protocols.
+    pub thorough: bool,
 }
 
 /// A value and the observation that it comes from.
@@ -162,7 +164,7 @@ impl<'a> Case<'a> {
             // rustls lacks suites that old hosts need; its refusal says nothing about 1.2
             Handshake::Alert(_) | Handshake::Closed { .. } => {
                 offer.offers(version)
-                    && offer.suites == Suites::ALL
+                    && offer.wide()
                     && (offer.stack != TlsStack::Rustls || version == TlsVersion::Tls13)
             }
             Handshake::Accepted { version: Some(chosen), .. } => *chosen < version && version <= offer.max,

@@ -53,7 +53,8 @@ pub async fn passes(plan: &ConversationPlan, outlet: &dyn Outlet) -> bool {
     // the host's own failure to follow shows in what we hear
     let (entries, _) = tokio::join!(us, serve(theirs, &plan));
     let nowhere = ([127, 0, 0, 1], 0).into();
-    let outcome = Record { address: nowhere, start: Duration::ZERO, plan: plan.clone(), entries }.outcome();
+    let outcome =
+        Record { address: nowhere, start: Duration::ZERO, survey: false, plan: plan.clone(), entries }.outcome();
     as_expected(&plan, &outcome)
 }
 

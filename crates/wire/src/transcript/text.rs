@@ -12,7 +12,8 @@
 //!   0.000900 < 030000130ed000001234000200080002000000
 //! ```
 //!
-//! Times are seconds with six digits: since the beginning of the transcript for a connection, since the beginning of
+//! A connection with `survey` was made for the sake of completeness (`--thorough`). Behind the cut of a hello stand, where they are not
+//! the usual ones, its suites, and its groups and signature algorithms. Times are seconds with six digits: since the beginning of the transcript for a connection, since the beginning of
 //! the connection for its lines. `>` and `<` are raw bytes before `tls-up` and plaintext after it; `tls>` and `tls<` are
 //! the raw bytes of the TLS stack. In a host and a tool, spaces, `#`, `%` and control characters are written as `%` and two
 //! hexadecimal digits for each byte of UTF-8, and `%` alone is an empty word; `-` is a certificate without bytes.
@@ -29,12 +30,13 @@ use time::format_description::well_known::Rfc3339;
 use super::{Entry, NameAnswer, NameLookup, Record, Transcript};
 use crate::hex;
 use crate::machine::{ConnectFailure, ConversationPlan, End, Event, Limits, TlsFailure};
-use crate::tls::{Alert, Segments, Suites, TlsOffer, TlsStack, TlsVersion};
+use crate::tls::registry::{Codes, Registry};
+use crate::tls::{Alert, Groups, Segments, Signatures, Suites, TlsOffer, TlsStack, TlsVersion};
 use crate::x224::{ConnectionRequest, SecurityProtocols, ServerAnswer};
 
 /// The most bytes of a transcript that we read.
 const LIMIT: usize = 64 * 1024 * 1024;
-/// The most connections, and the most addresses of a name, that we read: a probe makes sixteen.
+/// The most connections, and the most addresses of a name, that we read: a probe makes sixteen, a thorough one 200.
 const MANY: usize = 256;
 const FIRST_LINE: &str = "rdpdoctor transcript 1";
 
@@ -70,7 +72,14 @@ impl fmt::Display for Transcript {
             writeln!(out, "name {} {}", seconds(name.took), NameText(&name.answer))?;
         }
         for record in &self.conversations {
-            writeln!(out, "connection {} {} {}", record.address, seconds(record.start), PlanText(&record.plan))?;
+            let survey = if record.survey { "survey " } else { "" };
+            writeln!(
+                out,
+                "connection {} {} {survey}{}",
+                record.address,
+                seconds(record.start),
+                PlanText(&record.plan)
+            )?;
             for (at, entry) in &record.entries {
                 write!(out, "  {} ", seconds(*at))?;
                 write_entry(out, entry)?;
@@ -154,9 +163,12 @@ impl fmt::Display for PlanText<'_> {
         if let Some(offer) = plan.tls {
             let cut = if offer.segments == Segments::Whole { "whole" } else { "split" };
             write!(out, "tls={},{},{},{cut}", offer.stack.name(), offer.min.number(), offer.max.number())?;
-            if offer.suites != Suites::ALL {
-                let codes: Vec<_> = offer.suites.codes().map(|code| format!("{code:04x}")).collect();
-                write!(out, ",{}", codes.join("+"))?;
+            let exchange = (offer.groups, offer.signatures) != (Groups::USUAL, Signatures::USUAL);
+            if exchange || offer.suites != Suites::ALL {
+                write!(out, ",{}", list(offer.suites))?;
+            }
+            if exchange {
+                write!(out, ",{},{}", list(offer.groups), list(offer.signatures))?;
             }
             out.write_str(" ")?;
         }
@@ -167,6 +179,11 @@ impl fmt::Display for PlanText<'_> {
         write!(out, "limits={},{},{},{} ", seconds(tcp), seconds(x224), seconds(tls), seconds(credssp))?;
         write!(out, "random={}", hex::encode(&plan.random))
     }
+}
+
+fn list<R: Registry>(codes: Codes<R>) -> String {
+    let codes: Vec<_> = codes.codes().map(|code| format!("{code:04x}")).collect();
+    codes.join("+")
 }
 
 fn write_entry(out: &mut fmt::Formatter<'_>, entry: &Entry) -> fmt::Result {
@@ -347,8 +364,12 @@ impl Reading {
             Some("connection") => {
                 let address = words.parse("address")?;
                 let start = words.seconds("start")?;
+                let survey = words.0.clone().next() == Some("survey");
+                if survey {
+                    words.0.next();
+                }
                 let plan = read_plan(&mut words)?;
-                self.conversations.push(Record { address, start, plan, entries: Vec::new() });
+                self.conversations.push(Record { address, start, survey, plan, entries: Vec::new() });
             }
             Some(_) => return Err("first word"),
         }
@@ -436,15 +457,18 @@ fn read_offer(value: &str) -> Option<TlsOffer> {
         "split" => Segments::FirstByteAlone,
         _ => return None,
     };
-    let suites = match parts.next() {
-        None => Suites::ALL,
-        Some("") => Suites::of([])?,
-        Some(list) => {
-            let codes: Option<Vec<_>> = list.split('+').map(|code| u16::from_str_radix(code, 16).ok()).collect();
-            Suites::of(codes?)?
-        }
-    };
-    Some(TlsOffer { stack, min, max, segments, suites })
+    let suites = parts.next().map_or(Some(Suites::ALL), read_list)?;
+    let groups = parts.next().map_or(Some(Groups::USUAL), read_list)?;
+    let signatures = parts.next().map_or(Some(Signatures::USUAL), read_list)?;
+    parts.next().is_none().then_some(TlsOffer { stack, min, max, segments, suites, groups, signatures })
+}
+
+fn read_list<R: Registry>(text: &str) -> Option<Codes<R>> {
+    if text.is_empty() {
+        return Some(Codes::NONE);
+    }
+    let codes: Option<Vec<_>> = text.split('+').map(|code| u16::from_str_radix(code, 16).ok()).collect();
+    Codes::of(codes?)
 }
 
 fn read_limits(value: &str) -> Option<Limits> {
