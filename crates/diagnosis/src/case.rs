@@ -214,17 +214,6 @@ impl<'a> Case<'a> {
         self.last(|fact| if let Fact::CertificateSelfIssued(yes) = fact { Some(*yes) } else { None })
     }
 
-    /// The handshakes in a version that the client speaks: version and suite.
-    pub fn tls_with_client_version(self) -> impl Iterator<Item = Seen<(TlsVersion, u16)>> {
-        let profile = &self.context.profile;
-        self.tls().filter_map(|seen| match seen.value.1 {
-            Handshake::Accepted { version: Some(version), suite, .. } if profile.speaks(*version) => {
-                Some(Seen { value: (*version, *suite), id: seen.id })
-            }
-            _ => None,
-        })
-    }
-
     /// Its clock minus ours, in milliseconds.
     pub fn clock_offset(self) -> Option<Seen<i64>> {
         self.last(|fact| if let Fact::ClockOffset(offset) = fact { Some(*offset) } else { None })

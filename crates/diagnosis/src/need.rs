@@ -1,7 +1,7 @@
 //! The questions that proofs rest on: when they are answered, when they may be asked, what they cost, how they are put.
 
 use wire::machine::{TcpAnswer, X224Answer};
-use wire::tls::{Alert, Signatures, TlsOffer, TlsStack, TlsVersion};
+use wire::tls::{Alert, Segments, Signatures, TlsOffer, TlsStack, TlsVersion};
 use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
 
 use crate::case::{Case, EVERYTHING, Seen};
@@ -146,7 +146,7 @@ impl Need {
             Self::DirectTls => closed && Self::Negotiation(Asked::StandardOnly).answered(case),
             Self::Handshake(offer) => handshake_askable(case, offer),
             Self::ClientVersions => case.tls_accepted().is_some(),
-            Self::ClientSuites => case.tls_with_client_version().next().is_some(),
+            Self::ClientSuites => taken_whole(case).is_some(),
             Self::Introduction => {
                 case.selected().is_some_and(|seen| seen.value.credssp())
                     && case.tls_accepted().is_some()
@@ -336,6 +336,19 @@ pub fn taken_as_client(case: Case<'_>) -> Option<Seen<(TlsVersion, u16)>> {
         (offer, Handshake::Accepted { version: Some(version), suite, .. })
             if profile.speaks(*version)
                 && (offer == own || like_rustls && offer.stack == TlsStack::Rustls && profile.offers(*suite)) =>
+        {
+            Some(Seen { value: (*version, *suite), id: seen.id })
+        }
+        _ => None,
+    })
+}
+
+/// A handshake in a version of the client's, with a hello in one piece, as clients send it: version and suite. What only
+/// passes in pieces says something about the path, not about what is offered.
+pub fn taken_whole(case: Case<'_>) -> Option<Seen<(TlsVersion, u16)>> {
+    case.tls().find_map(|seen| match seen.value {
+        (offer, Handshake::Accepted { version: Some(version), suite, .. })
+            if offer.segments == Segments::Whole && case.context.profile.speaks(*version) =>
         {
             Some(Seen { value: (*version, *suite), id: seen.id })
         }

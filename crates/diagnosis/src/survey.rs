@@ -136,8 +136,8 @@ fn wide(version: TlsVersion) -> TlsOffer {
     }
 }
 
-/// The next hello of this version. An offer that was refused is not made again, and one that was taken has changed the
-/// next one; so this ends.
+/// The next hello of this version. An offer is never made twice, and one that was taken has changed the next one; so
+/// this ends.
 fn next_offer(case: Case<'_>, version: TlsVersion) -> Option<TlsOffer> {
     let first = wide(version);
     let answers: Vec<_> =
@@ -148,11 +148,18 @@ fn next_offer(case: Case<'_>, version: TlsVersion) -> Option<TlsOffer> {
         [.., Handshake::Accepted { version: Some(chosen), .. }] if *chosen == version => {}
         _ => return None,
     }
-    let asked: Vec<_> = hellos(case, version).map(|asked| asked.offer).collect();
     if hellos(case, version).any(|asked| matches!(asked.answer, Handshake::Silent { .. })) {
         return None;
     }
-    candidates(case, version).into_iter().find(|offer| !asked.contains(offer))
+    candidates(case, version).into_iter().find(|offer| hellos(case, version).all(|asked| may_differ(*offer, asked)))
+}
+
+/// False if the answer to `offer` is known from one before: it was made, or one that has all of it was refused.
+fn may_differ(offer: TlsOffer, asked: Asked<'_>) -> bool {
+    let part = offer.suites.without(asked.offer.suites).is_empty()
+        && offer.groups.without(asked.offer.groups).is_empty()
+        && offer.signatures.without(asked.offer.signatures).is_empty();
+    offer != asked.offer && !(part && !matches!(asked.answer, Handshake::Accepted { .. }))
 }
 
 /// The offers that may show more, best first.

@@ -6,7 +6,7 @@ use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::evidence::Role;
 use crate::fact::Handshake;
-use crate::need::{Need, client_offer, taken_as_client};
+use crate::need::{Need, client_offer, taken_as_client, taken_whole};
 use crate::symptom::Symptom;
 
 /// The declaration.
@@ -54,7 +54,7 @@ fn nothing_common(case: Case<'_>) -> Option<Ground> {
     if taken_as_client(case).is_some() {
         return None;
     }
-    let wide = case.tls_with_client_version().next()?;
+    let wide = taken_whole(case)?;
     let (version, chosen) = wide.value;
     let refused = case.tls_with(client_offer(case))?;
     let (answer, confidence) = match refused.value {
@@ -144,6 +144,15 @@ mod tests {
         let wide = Handshake::Accepted { version: Some(TlsVersion::Tls12), suite: 0xC030, finished: false };
         let sketch = host("192.0.2.7").nla().tls(TlsOffer::MODERN, alert(40)).tls(TlsOffer::PLAIN_12, wide);
         sketch.check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn near_miss_only_a_cut_hello_passes() {
+        let reset = || Handshake::Closed { end: End::Rst, bytes: 0 };
+        let cut = accepted(TlsVersion::Tls12, 0xC030);
+        let sketch = host("192.0.2.7").nla().tls(TlsOffer::MODERN, reset()).tls(TlsOffer::SPLIT_12, cut);
+        let offer = sketch.with_case(client_offer);
+        sketch.tls(offer, reset()).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]
