@@ -159,7 +159,8 @@ fn may_differ(offer: TlsOffer, asked: Asked<'_>) -> bool {
     let part = offer.suites.without(asked.offer.suites).is_empty()
         && offer.groups.without(asked.offer.groups).is_empty()
         && offer.signatures.without(asked.offer.signatures).is_empty();
-    offer != asked.offer && !(part && !matches!(asked.answer, Handshake::Accepted { .. }))
+    let taken = matches!(asked.answer, Handshake::Accepted { .. });
+    offer != asked.offer && (taken || !part)
 }
 
 /// The offers that may show more, best first.
