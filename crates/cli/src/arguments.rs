@@ -70,7 +70,7 @@ pub struct DiagnoseOptions {
     pub require_trust: bool,
     /// Ask also what no verdict needs: every TLS version, suite, group, signature algorithm and set of protocols; makes
     /// dozens of connections
-    #[arg(long, conflicts_with = "replay")]
+    #[arg(long)]
     pub thorough: bool,
     /// A host that is known to work (HOST or HOST:PORT): asked the same, to tell a fault of the host from one of this computer
     #[arg(long, value_name = "HOST", value_parser = parse_target)]
