@@ -26,6 +26,7 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('diagnose', 'diagnose', [CompletionResultType]::ParameterValue, 'Find out why connections to a host fail')
+            [CompletionResult]::new('inspect', 'inspect', [CompletionResultType]::ParameterValue, 'Find out from files (a recorded state, a transcript) why connections fail, without making one')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Diagnose a faulty host that runs on this computer; needs nothing else')
             [CompletionResult]::new('lab', 'lab', [CompletionResultType]::ParameterValue, 'Run faulty hosts on this computer, to try tools on; without names, list them')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions for a shell, to be put where that shell looks for them')
@@ -38,6 +39,7 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
             [CompletionResult]::new('--code', '--code', [CompletionResultType]::ParameterName, 'The error code that the client shows, such as 0x904')
             [CompletionResult]::new('--extended', '--extended', [CompletionResultType]::ParameterName, 'The extended error code that the client shows, such as 0x7')
             [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML)')
+            [CompletionResult]::new('--with', '--with', [CompletionResultType]::ParameterName, 'Files and folders from the host or the client (as for `inspect`), to be judged together with what the probe sees')
             [CompletionResult]::new('--control', '--control', [CompletionResultType]::ParameterName, 'A host that is known to work (HOST or HOST:PORT): asked the same, to tell a fault of the host from one of this computer')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Time for the first look; questions that a finding needs may take as long again')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print the report')
@@ -46,6 +48,17 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
             [CompletionResult]::new('--require-trust', '--require-trust', [CompletionResultType]::ParameterName, 'The client refuses a host whose certificate it does not trust, as with authentication level 1')
             [CompletionResult]::new('--thorough', '--thorough', [CompletionResultType]::ParameterName, 'Ask also what no verdict needs: every TLS version, suite, group, signature algorithm and set of protocols; makes dozens of connections')
             [CompletionResult]::new('--redact', '--redact', [CompletionResultType]::ParameterName, 'Take names and addresses out of that file')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'rdpdoctor;inspect' {
+            [CompletionResult]::new('--at', '--at', [CompletionResultType]::ParameterName, 'The time of the failed attempt (RFC 3339, such as 2026-11-21T09:00:00Z); the newest time in the files if none')
+            [CompletionResult]::new('--code', '--code', [CompletionResultType]::ParameterName, 'The error code that the client shows, such as 0x904')
+            [CompletionResult]::new('--extended', '--extended', [CompletionResultType]::ParameterName, 'The extended error code that the client shows, such as 0x7')
+            [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML)')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print the report')
+            [CompletionResult]::new('--require-trust', '--require-trust', [CompletionResultType]::ParameterName, 'The client refuses a host whose certificate it does not trust, as with authentication level 1')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -77,6 +90,7 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
         }
         'rdpdoctor;help' {
             [CompletionResult]::new('diagnose', 'diagnose', [CompletionResultType]::ParameterValue, 'Find out why connections to a host fail')
+            [CompletionResult]::new('inspect', 'inspect', [CompletionResultType]::ParameterValue, 'Find out from files (a recorded state, a transcript) why connections fail, without making one')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Diagnose a faulty host that runs on this computer; needs nothing else')
             [CompletionResult]::new('lab', 'lab', [CompletionResultType]::ParameterValue, 'Run faulty hosts on this computer, to try tools on; without names, list them')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions for a shell, to be put where that shell looks for them')
@@ -86,6 +100,9 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
             break
         }
         'rdpdoctor;help;diagnose' {
+            break
+        }
+        'rdpdoctor;help;inspect' {
             break
         }
         'rdpdoctor;help;demo' {

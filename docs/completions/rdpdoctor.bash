@@ -31,6 +31,9 @@ _rdpdoctor() {
             rdpdoctor,help)
                 cmd="rdpdoctor__subcmd__help"
                 ;;
+            rdpdoctor,inspect)
+                cmd="rdpdoctor__subcmd__inspect"
+                ;;
             rdpdoctor,lab)
                 cmd="rdpdoctor__subcmd__lab"
                 ;;
@@ -52,6 +55,9 @@ _rdpdoctor() {
             rdpdoctor__subcmd__help,help)
                 cmd="rdpdoctor__subcmd__help__subcmd__help"
                 ;;
+            rdpdoctor__subcmd__help,inspect)
+                cmd="rdpdoctor__subcmd__help__subcmd__inspect"
+                ;;
             rdpdoctor__subcmd__help,lab)
                 cmd="rdpdoctor__subcmd__help__subcmd__lab"
                 ;;
@@ -65,7 +71,7 @@ _rdpdoctor() {
 
     case "${cmd}" in
         rdpdoctor)
-            opts="-h -V --help --version diagnose demo lab completions man generate help"
+            opts="-h -V --help --version diagnose inspect demo lab completions man generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -107,7 +113,7 @@ _rdpdoctor() {
             return 0
             ;;
         rdpdoctor__subcmd__diagnose)
-            opts="-h --code --extended --client --require-trust --thorough --control --timeout --format --transcript --redact --replay --help"
+            opts="-h --code --extended --client --require-trust --thorough --with --control --timeout --format --transcript --redact --replay --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -122,6 +128,10 @@ _rdpdoctor() {
                     return 0
                     ;;
                 --client)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --with)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -167,7 +177,7 @@ _rdpdoctor() {
             return 0
             ;;
         rdpdoctor__subcmd__help)
-            opts="diagnose demo lab completions man generate help"
+            opts="diagnose inspect demo lab completions man generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -250,6 +260,20 @@ _rdpdoctor() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        rdpdoctor__subcmd__help__subcmd__inspect)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         rdpdoctor__subcmd__help__subcmd__lab)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -271,6 +295,40 @@ _rdpdoctor() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rdpdoctor__subcmd__inspect)
+            opts="-h --at --code --extended --client --require-trust --format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --at)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --code)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --extended)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --client)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "human json jsonl junit nagios" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

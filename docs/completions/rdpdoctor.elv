@@ -23,6 +23,7 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
             cand diagnose 'Find out why connections to a host fail'
+            cand inspect 'Find out from files (a recorded state, a transcript) why connections fail, without making one'
             cand demo 'Diagnose a faulty host that runs on this computer; needs nothing else'
             cand lab 'Run faulty hosts on this computer, to try tools on; without names, list them'
             cand completions 'Print the completions for a shell, to be put where that shell looks for them'
@@ -34,6 +35,7 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand --code 'The error code that the client shows, such as 0x904'
             cand --extended 'The extended error code that the client shows, such as 0x7'
             cand --client 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML)'
+            cand --with 'Files and folders from the host or the client (as for `inspect`), to be judged together with what the probe sees'
             cand --control 'A host that is known to work (HOST or HOST:PORT): asked the same, to tell a fault of the host from one of this computer'
             cand --timeout 'Time for the first look; questions that a finding needs may take as long again'
             cand --format 'How to print the report'
@@ -42,6 +44,16 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand --require-trust 'The client refuses a host whose certificate it does not trust, as with authentication level 1'
             cand --thorough 'Ask also what no verdict needs: every TLS version, suite, group, signature algorithm and set of protocols; makes dozens of connections'
             cand --redact 'Take names and addresses out of that file'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'rdpdoctor;inspect'= {
+            cand --at 'The time of the failed attempt (RFC 3339, such as 2026-11-21T09:00:00Z); the newest time in the files if none'
+            cand --code 'The error code that the client shows, such as 0x904'
+            cand --extended 'The extended error code that the client shows, such as 0x7'
+            cand --client 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML)'
+            cand --format 'How to print the report'
+            cand --require-trust 'The client refuses a host whose certificate it does not trust, as with authentication level 1'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -67,6 +79,7 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
         }
         &'rdpdoctor;help'= {
             cand diagnose 'Find out why connections to a host fail'
+            cand inspect 'Find out from files (a recorded state, a transcript) why connections fail, without making one'
             cand demo 'Diagnose a faulty host that runs on this computer; needs nothing else'
             cand lab 'Run faulty hosts on this computer, to try tools on; without names, list them'
             cand completions 'Print the completions for a shell, to be put where that shell looks for them'
@@ -75,6 +88,8 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'rdpdoctor;help;diagnose'= {
+        }
+        &'rdpdoctor;help;inspect'= {
         }
         &'rdpdoctor;help;demo'= {
         }

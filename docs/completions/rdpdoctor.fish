@@ -27,6 +27,7 @@ end
 complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -s V -l version -d 'Print version'
 complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "diagnose" -d 'Find out why connections to a host fail'
+complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "inspect" -d 'Find out from files (a recorded state, a transcript) why connections fail, without making one'
 complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "demo" -d 'Diagnose a faulty host that runs on this computer; needs nothing else'
 complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "lab" -d 'Run faulty hosts on this computer, to try tools on; without names, list them'
 complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "completions" -d 'Print the completions for a shell, to be put where that shell looks for them'
@@ -36,6 +37,7 @@ complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "help" -d 'Print
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l code -d 'The error code that the client shows, such as 0x904' -r
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l extended -d 'The extended error code that the client shows, such as 0x7' -r
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l client -d 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML)' -r
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l with -d 'Files and folders from the host or the client (as for `inspect`), to be judged together with what the probe sees' -r -F
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l control -d 'A host that is known to work (HOST or HOST:PORT): asked the same, to tell a fault of the host from one of this computer' -r
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l timeout -d 'Time for the first look; questions that a finding needs may take as long again' -r
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l format -d 'How to print the report' -r -f -a "human\t'words for a terminal'
@@ -49,15 +51,27 @@ complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l require
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l thorough -d 'Ask also what no verdict needs: every TLS version, suite, group, signature algorithm and set of protocols; makes dozens of connections'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l redact -d 'Take names and addresses out of that file'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l at -d 'The time of the failed attempt (RFC 3339, such as 2026-11-21T09:00:00Z); the newest time in the files if none' -r
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l code -d 'The error code that the client shows, such as 0x904' -r
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l extended -d 'The extended error code that the client shows, such as 0x7' -r
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l client -d 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML)' -r
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l format -d 'How to print the report' -r -f -a "human\t'words for a terminal'
+json\t'the published JSON, schema rdpdoctor/1'
+jsonl\t'the same JSON on one line: for logs, one line is one whole report'
+junit\t'JUnit XML for build servers: a test suite per target, a test case per stage and per finding'
+nagios\t'one line with performance data for monitoring; exit status 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN'"
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l require-trust -d 'The client refuses a host whose certificate it does not trust, as with authentication level 1'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand demo" -s h -l help -d 'Print help'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand lab" -s h -l help -d 'Print help'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand man" -s h -l help -d 'Print help'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand generate" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose demo lab completions man generate help" -f -a "diagnose" -d 'Find out why connections to a host fail'
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose demo lab completions man generate help" -f -a "demo" -d 'Diagnose a faulty host that runs on this computer; needs nothing else'
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose demo lab completions man generate help" -f -a "lab" -d 'Run faulty hosts on this computer, to try tools on; without names, list them'
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose demo lab completions man generate help" -f -a "completions" -d 'Print the completions for a shell, to be put where that shell looks for them'
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose demo lab completions man generate help" -f -a "man" -d 'Print the man page'
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose demo lab completions man generate help" -f -a "generate" -d 'Print files that are made from the code, as a JSON object of paths and texts'
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose demo lab completions man generate help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect demo lab completions man generate help" -f -a "diagnose" -d 'Find out why connections to a host fail'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect demo lab completions man generate help" -f -a "inspect" -d 'Find out from files (a recorded state, a transcript) why connections fail, without making one'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect demo lab completions man generate help" -f -a "demo" -d 'Diagnose a faulty host that runs on this computer; needs nothing else'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect demo lab completions man generate help" -f -a "lab" -d 'Run faulty hosts on this computer, to try tools on; without names, list them'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect demo lab completions man generate help" -f -a "completions" -d 'Print the completions for a shell, to be put where that shell looks for them'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect demo lab completions man generate help" -f -a "man" -d 'Print the man page'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect demo lab completions man generate help" -f -a "generate" -d 'Print files that are made from the code, as a JSON object of paths and texts'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect demo lab completions man generate help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

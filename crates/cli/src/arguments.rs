@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use diagnosis::Target;
 use diagnosis::report::format::{self, Format};
+use time::OffsetDateTime;
 
 /// Finds out why a Remote Desktop connection fails, and proves it.
 ///
@@ -25,6 +26,8 @@ pub struct Arguments {
 pub enum Command {
     /// Find out why connections to a host fail
     Diagnose(DiagnoseOptions),
+    /// Find out from files (a recorded state, a transcript) why connections fail, without making one
+    Inspect(InspectOptions),
     /// Diagnose a faulty host that runs on this computer; needs nothing else
     Demo(DemoOptions),
     /// Run faulty hosts on this computer, to try tools on; without names, list them
@@ -72,6 +75,9 @@ pub struct DiagnoseOptions {
     /// dozens of connections
     #[arg(long)]
     pub thorough: bool,
+    /// Files and folders from the host or the client (as for `inspect`), to be judged together with what the probe sees
+    #[arg(long, value_name = "PATH", num_args = 1.., conflicts_with = "replay")]
+    pub with: Vec<PathBuf>,
     /// A host that is known to work (HOST or HOST:PORT): asked the same, to tell a fault of the host from one of this computer
     #[arg(long, value_name = "HOST", value_parser = parse_target)]
     pub control: Option<Target>,
@@ -90,6 +96,36 @@ pub struct DiagnoseOptions {
     /// Diagnose a transcript again, without any connection
     #[arg(long, value_name = "FILE", conflicts_with_all = ["target", "transcript", "control"])]
     pub replay: Option<PathBuf>,
+}
+
+/// The options of `inspect`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit status: 0 healthy, 1 a fault was found, 2 could not tell, 3 wrong use or our own failure.\n\n\
+    Examples:\n  rdpdoctor inspect state.json\n  rdpdoctor inspect evidence-folder --format json"
+)]
+pub struct InspectOptions {
+    /// Files and folders; their kinds are recognised by what is in them
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// The time of the failed attempt (RFC 3339, such as 2026-11-21T09:00:00Z); the newest time in the files if none
+    #[arg(long, value_name = "TIME", value_parser = parse_moment)]
+    pub at: Option<OffsetDateTime>,
+    /// The error code that the client shows, such as 0x904
+    #[arg(long, value_name = "CODE", value_parser = parse_code, allow_hyphen_values = true)]
+    pub code: Option<u32>,
+    /// The extended error code that the client shows, such as 0x7
+    #[arg(long, value_name = "CODE", value_parser = parse_code, requires = "code", allow_hyphen_values = true)]
+    pub extended: Option<u32>,
+    /// The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML)
+    #[arg(long, value_name = "PROFILE|FILE", default_value = diagnosis::profile::DEFAULT)]
+    pub client: String,
+    /// The client refuses a host whose certificate it does not trust, as with authentication level 1
+    #[arg(long)]
+    pub require_trust: bool,
+    /// How to print the report
+    #[arg(long, value_parser = format(), default_value = format::ALL[0].id)]
+    pub format: &'static Format,
 }
 
 /// The options of `demo`.
@@ -133,6 +169,10 @@ fn parse_target(text: &str) -> Result<Target, String> {
 
 fn parse_code(text: &str) -> Result<u32, String> {
     diagnosis::symptom::parse_code(text).map_err(|error| error.to_string())
+}
+
+fn parse_moment(text: &str) -> Result<OffsetDateTime, String> {
+    diagnosis::state::moment(text).ok_or_else(|| "write a time such as 2026-11-21T09:00:00Z".to_owned())
 }
 
 /// Reads `10s`, `500ms` or `2m`; from 100 ms to 10 minutes.

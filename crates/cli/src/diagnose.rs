@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow};
 use collect::probe::{self, Probe};
 use diagnosis::diagnose::Run;
+use diagnosis::evidence::Evidence;
 use diagnosis::observe::observe;
 use diagnosis::report::{Diagnosis, Verdict};
 use diagnosis::{ClientProfile, Context, Symptom, Target};
@@ -86,7 +87,7 @@ fn live(options: &DiagnoseOptions, target: &Target, context: Context) -> anyhow:
         std::fs::write(file, kept.to_string()).with_context(|| format!("write transcript {}", file.display()))?;
     }
     let Some(control) = options.control.as_ref().filter(|_| !run.interrupted) else {
-        return Ok(diagnosis::diagnose(&observe(&transcript), &probe.context, run));
+        return Ok(diagnosis::diagnose(&evidence(&transcript, options, &probe.context), &probe.context, run));
     };
     let now = truncated(OffsetDateTime::now_utc());
     let mut beside =
@@ -97,10 +98,20 @@ fn live(options: &DiagnoseOptions, target: &Target, context: Context) -> anyhow:
     terminal::clear_progress();
     if control_run.interrupted {
         let run = Run { interrupted: true, ..run };
-        return Ok(diagnosis::diagnose(&observe(&transcript), &probe.context, run));
+        return Ok(diagnosis::diagnose(&evidence(&transcript, options, &probe.context), &probe.context, run));
     }
     let there = (&observe(&there), &beside.context);
-    Ok(diagnosis::control::diagnose_beside(&observe(&transcript), &probe.context, run, there))
+    let here = evidence(&transcript, options, &probe.context);
+    Ok(diagnosis::control::diagnose_beside(&here, &probe.context, run, there))
+}
+
+/// What the probe saw, together with what was recorded of the machines.
+fn evidence(transcript: &Transcript, options: &DiagnoseOptions, context: &Context) -> Evidence {
+    let mut evidence = observe(transcript);
+    if !options.with.is_empty() {
+        collect::evidence::gather(&options.with).observe(&mut evidence, context.at);
+    }
+    evidence
 }
 
 /// Runs a probe to its end or to Ctrl-C, whichever comes first; what was seen until then is returned.
@@ -124,7 +135,7 @@ fn rounded(time: Duration) -> f64 {
 }
 
 /// A profile by name, or from a file if there is one of that name.
-fn profile(client: &str) -> anyhow::Result<(ClientProfile, &'static str)> {
+pub fn profile(client: &str) -> anyhow::Result<(ClientProfile, &'static str)> {
     let path = Path::new(client);
     if path.extension().is_some() || path.is_file() {
         let text = read_bounded(path, PROFILE_LIMIT).with_context(|| format!("read client profile {client}"))?;
@@ -146,7 +157,8 @@ fn read_bounded(path: &Path, limit: u64) -> anyhow::Result<String> {
     if read as u64 > limit { Err(anyhow!("more than {limit} bytes")) } else { Ok(text) }
 }
 
-fn host_and_port(transcript: &Transcript) -> String {
+/// The target as it is typed.
+pub fn host_and_port(transcript: &Transcript) -> String {
     let host = &transcript.host;
     if host.contains(':') { format!("[{host}]:{}", transcript.port) } else { format!("{host}:{}", transcript.port) }
 }

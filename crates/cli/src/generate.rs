@@ -14,7 +14,10 @@ pub fn run(files: Generated) -> anyhow::Result<u8> {
         Generated::Book => book::pages(),
         Generated::Man => BTreeMap::from([("rdpdoctor.1".to_owned(), manual::page()?)]),
         Generated::Completions => manual::completion_files()?,
-        Generated::Schema => BTreeMap::from([("rdpdoctor-1.schema.json".to_owned(), Diagnosis::json_schema())]),
+        Generated::Schema => BTreeMap::from([
+            ("rdpdoctor-1.schema.json".to_owned(), Diagnosis::json_schema()),
+            ("rdpdoctor-state-1.schema.json".to_owned(), diagnosis::state::json_schema()),
+        ]),
     };
     terminal::print(&(serde_json::to_string(&texts)? + "\n"))?;
     Ok(HEALTHY)

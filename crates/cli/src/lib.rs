@@ -13,6 +13,7 @@ pub mod arguments;
 pub mod demo;
 pub mod diagnose;
 pub mod generate;
+pub mod inspect;
 pub mod lab_command;
 pub mod manual;
 pub mod scenario;
@@ -47,6 +48,7 @@ pub fn main() -> ExitCode {
     };
     let result = match arguments.command {
         Command::Diagnose(options) => diagnose::run(&options),
+        Command::Inspect(options) => inspect::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Lab(options) => lab_command::run(&options),
         Command::Completions { shell } => manual::completions(shell),

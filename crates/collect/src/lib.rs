@@ -1,4 +1,4 @@
-//! Reads the world: today the live [`probe`].
+//! Reads the world: the live [`probe`], and [`evidence`] files.
 //!
 //! What this crate is for: everything that needs a socket, a clock, chance or a TLS stack in order to see.
 //!
@@ -9,5 +9,6 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod evidence;
 pub mod probe;
 pub mod resolve;

@@ -9,6 +9,7 @@ use crate::cause::Because;
 use crate::evidence::{Evidence, Role, Subject, SubjectId};
 use crate::fact::{Fact, Handshake, Introduction};
 use crate::profile::ClientProfile;
+use crate::state::{LogEvent, LogSpan, RegistryData, RegistryKey, Service, moment};
 use crate::symptom::Symptom;
 use crate::target::Target;
 
@@ -226,6 +227,82 @@ impl<'a> Case<'a> {
         Some(Seen { value: time, id: offset.id })
     }
 
+    /// The same case about the machine itself, of which something was recorded: its settings, its logs.
+    pub fn machine(self) -> Option<Self> {
+        let role = self.who().role;
+        let own = |id: &SubjectId| {
+            let who = &self.evidence.subjects[*id];
+            who.role == role && who.address.is_none()
+        };
+        (0..self.evidence.subjects.len()).find(own).map(|subject| Self { subject, ..self })
+    }
+
+    /// A registry key of the machine: `None` if it was not looked up.
+    pub fn key(self, path: &str) -> Option<Seen<&'a RegistryKey>> {
+        let path = path.to_owned();
+        self.machine()?.last(move |fact| match fact {
+            Fact::RegistryKey(key) if key.path.eq_ignore_ascii_case(&path) => Some(key),
+            _ => None,
+        })
+    }
+
+    /// A registry value of the machine: `None` if its key was not looked up, `Some(None)` if it is not there. Names of keys
+    /// and values do not depend on case.
+    pub fn value(self, path: &str, name: &str) -> Option<Seen<Option<&'a RegistryData>>> {
+        let key = self.key(path)?;
+        let found = key.value.values.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        Some(Seen { value: found.map(|(_, data)| data), id: key.id })
+    }
+
+    /// The same for a number.
+    pub fn number(self, path: &str, name: &str) -> Option<Seen<Option<u32>>> {
+        let value = self.value(path, name)?;
+        let number =
+            value.value.and_then(|data| if let RegistryData::Dword(number) = data { Some(*number) } else { None });
+        Some(Seen { value: number, id: value.id })
+    }
+
+    /// A service of the machine that was looked up.
+    pub fn service(self, name: &str) -> Option<Seen<&'a Service>> {
+        let name = name.to_owned();
+        self.machine()?.last(move |fact| match fact {
+            Fact::Service(service) if service.name.eq_ignore_ascii_case(&name) => Some(service),
+            _ => None,
+        })
+    }
+
+    /// The entries of the machine's logs from this provider with one of these ids, old to new. Providers are compared by
+    /// the end of their name, without case: `Schannel` is also `Microsoft-Windows-Schannel`.
+    pub fn events(self, provider: &'a str, ids: &'a [u32]) -> impl Iterator<Item = Seen<&'a LogEvent>> + 'a {
+        let machine = self.machine().into_iter();
+        machine.flat_map(move |machine| {
+            machine.seen(move |fact| match fact {
+                Fact::LogEvent(event) if ids.contains(&event.id) && ends_with(&event.provider, provider) => Some(event),
+                _ => None,
+            })
+        })
+    }
+
+    /// The logs of the machine that tell of this moment.
+    pub fn logs_of(self, at: OffsetDateTime) -> impl Iterator<Item = Seen<&'a LogSpan>> + 'a {
+        let covers = move |log: &LogSpan| match (moment(&log.from), moment(&log.until)) {
+            (Some(from), Some(until)) => (from..=until).contains(&at),
+            _ => false,
+        };
+        let machine = self.machine().into_iter();
+        machine.flat_map(move |machine| {
+            machine.seen(move |fact| match fact {
+                Fact::LogSpan(log) if covers(log) => Some(log),
+                _ => None,
+            })
+        })
+    }
+
+    /// When something was observed.
+    pub fn time_of(self, id: usize) -> OffsetDateTime {
+        self.evidence.observations[id - 1].at
+    }
+
     /// True if a name was typed, not an address.
     pub fn name_typed(self) -> bool {
         self.context.target.as_ref().is_some_and(|target| target.name().is_some())
@@ -247,4 +324,9 @@ impl<'a> Case<'a> {
             (_, None, None) => "the host".to_owned(),
         }
     }
+}
+
+fn ends_with(name: &str, end: &str) -> bool {
+    let start = name.len().checked_sub(end.len());
+    start.is_some_and(|start| name.get(start..).is_some_and(|tail| tail.eq_ignore_ascii_case(end)))
 }

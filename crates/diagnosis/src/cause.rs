@@ -23,11 +23,16 @@ pub enum Stage {
     Certificate,
     /// CredSSP up to the point where credentials would be needed.
     Credssp,
+    /// What the host's own settings and records show.
+    Host,
+    /// What the client's own settings and records show.
+    Client,
 }
 
 impl Stage {
     /// All of them, in order.
-    pub const ALL: [Self; 6] = [Self::Name, Self::Tcp, Self::X224, Self::Tls, Self::Certificate, Self::Credssp];
+    pub const ALL: [Self; 8] =
+        [Self::Name, Self::Tcp, Self::X224, Self::Tls, Self::Certificate, Self::Credssp, Self::Host, Self::Client];
 
     /// The word on the ladder.
     pub fn word(self) -> &'static str {
@@ -38,6 +43,8 @@ impl Stage {
             Self::Tls => "tls",
             Self::Certificate => "certificate",
             Self::Credssp => "credssp",
+            Self::Host => "host",
+            Self::Client => "client",
         }
     }
 }

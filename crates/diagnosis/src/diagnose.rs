@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use crate::case::{Case, Context};
 use crate::cause::{Because, Cause, Confidence, Judgement, Severity, Stage};
-use crate::evidence::{Evidence, Role, SubjectId};
+use crate::evidence::{Evidence, SubjectId};
 use crate::need::Need;
 use crate::report::{self, Diagnosis, Finding, Ladder, Outcome, UnknownCause, Verdict};
 
@@ -36,7 +36,7 @@ pub fn diagnose_with(causes: &[&'static Cause], evidence: &Evidence, context: &C
     let evidence = &*evidence.in_order();
     let (mut present, mut unknown, mut absent) = (Vec::new(), Vec::<UnknownCause>::new(), Vec::<String>::new());
     for cause in causes {
-        for subject in subjects(evidence, cause.role) {
+        for subject in subjects(evidence, cause) {
             let case = Case { evidence, subject, context };
             match cause.judge(case) {
                 Judgement::Present { severity, confidence, because } => {
@@ -61,8 +61,14 @@ pub fn diagnose_with(causes: &[&'static Cause], evidence: &Evidence, context: &C
     report::assemble(evidence, context, run, report::Judged { verdict, findings, unknown, absent, ladder, next })
 }
 
-fn subjects(evidence: &Evidence, role: Role) -> impl Iterator<Item = SubjectId> {
-    (0..evidence.subjects.len()).filter(move |id| evidence.subjects[*id].role == role)
+/// Whom a cause is judged for. What lies in a machine's settings is its own; what lies on the way is judged at each
+/// address, and of a machine without any only if there is none, for a proof at an address sees its machine as well.
+fn subjects(evidence: &Evidence, cause: &Cause) -> Vec<SubjectId> {
+    let of = |id: &SubjectId| evidence.subjects[*id].role == cause.role;
+    let (addresses, machines): (Vec<_>, Vec<_>) =
+        (0..evidence.subjects.len()).filter(of).partition(|id| evidence.subjects[*id].address.is_some());
+    let inside = matches!(cause.stage, Stage::Host | Stage::Client);
+    if inside || addresses.is_empty() { machines } else { addresses }
 }
 
 /// Sorts by: what explains stands above what it explains; then what it does, whether it fits the client's code, how sure
@@ -104,8 +110,10 @@ fn finding(found: &Present<'_>, present: &[Present<'_>], explains_symptom: Optio
 
 /// True if `root` brings `symptom` about.
 fn roots(root: &Present<'_>, symptom: &Present<'_>) -> bool {
-    root.case.subject == symptom.case.subject
-        && root.cause.explains.iter().any(|link| link.cause == symptom.cause.id && (link.when)(root.case))
+    // what lies in a machine shows at each of its addresses
+    let inside = root.case.machine().is_some_and(|machine| machine.subject == root.case.subject);
+    let same = root.case.subject == symptom.case.subject || inside && root.cause.role == symptom.cause.role;
+    same && root.cause.explains.iter().any(|link| link.cause == symptom.cause.id && (link.when)(root.case))
 }
 
 /// How many findings stand behind this one. The bound ends cycles, which a test forbids among the declared links.

@@ -46,6 +46,8 @@ pub enum Source {
     Resolver,
     /// The connection with this number, from 1.
     Probe(usize),
+    /// The file or folder with this number, from 1, in the order in which they were named.
+    File(usize),
 }
 
 impl fmt::Display for Source {
@@ -53,6 +55,7 @@ impl fmt::Display for Source {
         match self {
             Self::Resolver => out.write_str("resolver"),
             Self::Probe(number) => write!(out, "probe/{number}"),
+            Self::File(number) => write!(out, "file/{number}"),
         }
     }
 }
@@ -83,6 +86,8 @@ pub struct Evidence {
     pub observations: Vec<Observation>,
     /// TCP connections that were made or tried.
     pub connections: usize,
+    /// The files that were read: the first is `file/1`.
+    pub files: Vec<String>,
 }
 
 impl Evidence {

@@ -11,6 +11,9 @@ use wire::tls::{Alert, TlsOffer, TlsVersion};
 use wire::transcript::NameAnswer;
 use wire::x224::{SecurityProtocols, ServerAnswer};
 
+use crate::printable::printable;
+use crate::state::{FileVersion, KeyFile, LogEvent, LogSpan, RegistryKey, Service, StoredCertificate, Unread, Volume};
+
 /// One fact. Its name ([`Fact::name`]) and value are part of the published report.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fact {
@@ -94,6 +97,24 @@ pub enum Fact {
     NtlmVersion(WindowsVersion),
     /// The host's clock minus ours, in milliseconds.
     ClockOffset(i64),
+    /// A registry key that was looked up.
+    RegistryKey(RegistryKey),
+    /// A service that was looked up.
+    Service(Service),
+    /// A certificate in one of its stores.
+    StoredCertificate(StoredCertificate),
+    /// A file with one of its private keys.
+    KeyFile(KeyFile),
+    /// The stretch of time of which one of its logs tells.
+    LogSpan(LogSpan),
+    /// An entry of one of its logs.
+    LogEvent(LogEvent),
+    /// A file whose version matters.
+    FileVersion(FileVersion),
+    /// One of its volumes.
+    Volume(Volume),
+    /// Something of it that could not be read.
+    Unread(Unread),
     /// What we said to it failed with a host of our own making: nothing that it answered is held against it.
     RehearsalFailed,
 }
@@ -195,6 +216,15 @@ impl Fact {
             Self::NtlmDnsDomain(_) => "ntlm.dns_domain",
             Self::NtlmVersion(_) => "ntlm.version",
             Self::ClockOffset(_) => "clock.offset_seconds",
+            Self::RegistryKey(_) => "registry.key",
+            Self::Service(_) => "service",
+            Self::StoredCertificate(_) => "store.certificate",
+            Self::KeyFile(_) => "key.file",
+            Self::LogSpan(_) => "log.span",
+            Self::LogEvent(_) => "log.event",
+            Self::FileVersion(_) => "file.version",
+            Self::Volume(_) => "volume",
+            Self::Unread(_) => "unread",
             Self::RehearsalFailed => "probe.rehearsal_failed",
         }
     }
@@ -237,10 +267,32 @@ impl Fact {
             Self::CertificateSelfIssued(yes) | Self::CertificateAlternatives(yes) => (*yes).into(),
             Self::CertificateUnreadable | Self::RehearsalFailed => true.into(),
             Self::CredsspAnswer(answer) => introduction_value(answer),
+            Self::RegistryKey(key) => recorded(key),
+            Self::Service(service) => recorded(service),
+            Self::StoredCertificate(certificate) => recorded(certificate),
+            Self::KeyFile(file) => recorded(file),
+            Self::LogSpan(log) => recorded(log),
+            Self::LogEvent(event) => recorded(event),
+            Self::FileVersion(file) => recorded(file),
+            Self::Volume(volume) => recorded(volume),
+            Self::Unread(unread) => recorded(unread),
             Self::NtlmVersion(version) => version_text(*version).into(),
             Self::ClockOffset(milliseconds) => json!(seconds_of(*milliseconds)),
         }
     }
+}
+
+/// What was recorded of a machine, as it was recorded, but printable.
+fn recorded(what: &impl serde::Serialize) -> Value {
+    fn clean(value: Value) -> Value {
+        match value {
+            Value::String(text) => printable(&text).into(),
+            Value::Array(list) => list.into_iter().map(clean).collect(),
+            Value::Object(map) => map.into_iter().map(|(name, value)| (printable(&name), clean(value))).collect(),
+            other => other,
+        }
+    }
+    serde_json::to_value(what).map_or(Value::Null, clean)
 }
 
 fn seconds_of(milliseconds: i64) -> Value {

@@ -64,7 +64,11 @@ pub enum Need {
     SecondIntroduction,
     /// What does it take of all that can be offered? No proof needs it; [`crate::survey`] puts the questions.
     Survey,
-    /// What do its own logs say? A probe cannot ask that.
+    /// What does this registry key of the machine hold? A probe cannot ask that.
+    Key(&'static str),
+    /// How is this service of the machine set up? A probe cannot ask that.
+    Service(&'static str),
+    /// What do its own logs say of the time of the attempt? A probe cannot ask that.
     HostLog,
     /// Which certificate does it say is its own? A probe cannot ask that.
     HostCertificate,
@@ -117,17 +121,28 @@ impl Need {
             Self::Introduction => case.credssp().is_some(),
             Self::ClientSuites => client_suites_known(case),
             Self::SecondIntroduction => case.introductions().count() >= 2,
-            Self::Survey | Self::HostLog | Self::HostCertificate | Self::TrustStore => false,
+            Self::Key(path) => case.key(path).is_some(),
+            Self::Service(name) => case.service(name).is_some(),
+            Self::HostLog => case.logs_of(case.context.at).next().is_some(),
+            Self::Survey | Self::HostCertificate | Self::TrustStore => false,
         }
+    }
+
+    /// True if the answer stands in the machine's own settings and records, or comes otherwise from beside the wire.
+    fn offline(self) -> bool {
+        matches!(
+            self,
+            Self::Key(_) | Self::Service(_) | Self::HostLog | Self::HostCertificate | Self::TrustStore | Self::Survey
+        )
     }
 
     /// True if asking makes sense now: what it builds on has been seen, and this build can do it.
     pub fn askable(self, case: Case<'_>) -> bool {
+        if self.offline() {
+            return false;
+        }
         if case.tcp().next().is_none() {
-            return !matches!(
-                self,
-                Self::Name | Self::Survey | Self::HostLog | Self::HostCertificate | Self::TrustStore
-            );
+            return self != Self::Name;
         }
         if !case.tcp_accepted() {
             return false;
@@ -135,7 +150,9 @@ impl Need {
         let everything = case.x224_to(EVERYTHING).map(|seen| seen.value);
         let closed = matches!(everything, Some(X224Answer::Closed(_)));
         match self {
-            Self::Name | Self::Tcp | Self::Survey | Self::HostLog | Self::HostCertificate | Self::TrustStore => false,
+            Self::Name | Self::Tcp => false,
+            Self::Survey | Self::Key(_) | Self::Service(_) => false,
+            Self::HostLog | Self::HostCertificate | Self::TrustStore => false,
             Self::HeldRequest => closed,
             Self::Negotiation(Asked::Everything) => everything.is_none(),
             Self::Negotiation(Asked::AsClient) => case.selected().is_some_and(|seen| !client_takes(case, seen.value)),
@@ -165,7 +182,8 @@ impl Need {
             return Some(all);
         }
         Some(match self {
-            Self::Name | Self::Survey | Self::HostLog | Self::HostCertificate | Self::TrustStore => return None,
+            Self::Name | Self::Survey | Self::Key(_) | Self::Service(_) => return None,
+            Self::HostLog | Self::HostCertificate | Self::TrustStore => return None,
             Self::Tcp | Self::Negotiation(Asked::Everything) | Self::SecondTry => all,
             Self::FurtherTries => bare,
             Self::HeldRequest => Question { hold: true, ..bare },
@@ -209,7 +227,9 @@ impl Need {
             Self::ClientSuites => "the answer to the TLS suites of this client".to_owned(),
             Self::SecondIntroduction => "the host's second introduction through CredSSP, after a pause".to_owned(),
             Self::Survey => "what it takes of all that can be offered".to_owned(),
-            Self::HostLog => "the host's own event logs".to_owned(),
+            Self::Key(path) => format!("the registry key {path}"),
+            Self::Service(name) => format!("the service {name}"),
+            Self::HostLog => "the host's own event logs of the time of the attempt".to_owned(),
             Self::HostCertificate => "the certificate that the host itself holds".to_owned(),
             Self::TrustStore => "whom the client trusts".to_owned(),
         }

@@ -18,6 +18,12 @@ fn later(at: OffsetDateTime, passed: std::time::Duration) -> OffsetDateTime {
 /// The evidence in a transcript.
 pub fn observe(transcript: &Transcript) -> Evidence {
     let mut evidence = Evidence::default();
+    observe_into(transcript, &mut evidence);
+    evidence
+}
+
+/// Adds the evidence in a transcript to other evidence.
+pub fn observe_into(transcript: &Transcript, evidence: &mut Evidence) {
     let name = transcript.name.as_ref();
     if let Some(lookup) = name {
         let resolver =
@@ -31,18 +37,17 @@ pub fn observe(transcript: &Transcript) -> Evidence {
             }
         }
     }
-    for (number, record) in (1..).zip(&transcript.conversations) {
+    for (number, record) in (evidence.connections + 1..).zip(&transcript.conversations) {
         let subject = evidence.subject(host(transcript, record.address));
         evidence.connections += 1;
         Seen {
-            evidence: &mut evidence,
+            evidence: &mut *evidence,
             subject,
             source: Source::Probe(number),
             began: later(transcript.at, record.start),
         }
         .outcome(record, record.outcome());
     }
-    evidence
 }
 
 fn host(transcript: &Transcript, address: std::net::SocketAddr) -> Subject {

@@ -34,6 +34,7 @@ mod ntlm_blocked;
 mod port_closed;
 mod port_filtered;
 mod private_key_unusable;
+mod remote_desktop_disabled;
 mod standard_security_only;
 mod tls_blocked_on_path;
 mod tls_cipher_mismatch;
@@ -86,6 +87,7 @@ pub const ALL: &[&Cause] = &[
     &credssp_unpatched::CAUSE,
     &credssp_broken::CAUSE,
     &ntlm_blocked::CAUSE,
+    &remote_desktop_disabled::CAUSE,
 ];
 
 /// The cause of this id.

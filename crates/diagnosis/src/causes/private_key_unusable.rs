@@ -43,6 +43,7 @@ pub const CAUSE: Cause = Cause {
             ],
             holds: third_stack_agrees,
         },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::HostLog], holds: logged },
         Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: key_used },
         Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::PLAIN_12)], holds: key_used },
         Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::SPLIT_12)], holds: key_used },
@@ -84,6 +85,23 @@ fn third_stack_agrees(case: Case<'_>) -> Option<Ground> {
     broken_off(case, &[&HELLOS[..], &[TlsOffer::TOLERANT]].concat())
 }
 
+/// So far from the attempt an entry of the log may lie, in minutes: clocks differ, and nobody exports a log at once.
+const NEAR: i64 = 10;
+
+/// Schannel says, about the time of the attempt, that it could not use the key; and no handshake says otherwise.
+fn logged(case: Case<'_>) -> Option<Ground> {
+    if key_used(case).is_some() {
+        return None;
+    }
+    let near = |id| (case.time_of(id) - case.context.at).abs() <= time::Duration::minutes(NEAR);
+    let seen = case.events("Schannel", &[36870]).filter(|seen| near(seen.id)).last()?;
+    let text = format!(
+        "Schannel 36870 in the host's System log at {}: the key of the server credential could not be used",
+        seen.value.at
+    );
+    Some(Ground::on(vec![seen.because(text)]))
+}
+
 fn broken_off(case: Case<'_>, hellos: &[TlsOffer]) -> Option<Ground> {
     // one handshake that went through, in whatever way, shows a key that works
     if case.tls().any(|seen| !speechless(seen.value.1)) {
@@ -117,7 +135,7 @@ fn key_used(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::causes::sketch::{Expect, Sketch, host, machine};
     use wire::machine::End;
     use wire::tls::{Alert, TlsVersion};
 
@@ -125,6 +143,30 @@ mod tests {
 
     fn all(answer: &Handshake) -> Sketch {
         HELLOS.iter().fold(host("192.0.2.7").nla(), |sketch, offer| sketch.tls(*offer, answer.clone()))
+    }
+
+    #[test]
+    fn proven_by_the_log_of_the_host() {
+        let proven = Expect::Present(Severity::Blocking, Confidence::Proven);
+        machine().event("Schannel", 36870, 2).check(&CAUSE, proven);
+        let proven = Expect::Present(Severity::Blocking, Confidence::Proven);
+        host("192.0.2.7").nla().event("Microsoft-Windows-Schannel", 36870, 2).check(&CAUSE, proven);
+    }
+
+    #[test]
+    fn near_miss_an_old_entry() {
+        machine().event("Schannel", 36870, 200).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn near_miss_the_number_of_another_provider() {
+        machine().event("Another", 36870, 2).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn near_miss_the_key_was_used_all_the_same() {
+        let up = host("192.0.2.7").nla().tls_up(TlsVersion::Tls13);
+        up.event("Schannel", 36870, 2).check(&CAUSE, Expect::Absent);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Evidence sketched in a few words, for the tests of causes.
 
+use std::collections::BTreeMap;
+
 use time::OffsetDateTime;
 use time::macros::datetime;
 use wire::machine::{TcpAnswer, X224Answer};
@@ -9,8 +11,9 @@ use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
 use crate::case::{Capabilities, Case, Context, EVERYTHING};
 use crate::cause::{Cause, Confidence, Judgement, Severity};
 use crate::evidence::{Evidence, Role, Source, Subject};
-use crate::fact::{Fact, Handshake};
+use crate::fact::{Fact, Handshake, rfc3339};
 use crate::profile::ClientProfile;
+use crate::state::{LogEvent, LogSpan, RegistryData, RegistryKey};
 use crate::target::Target;
 
 /// When every sketched probe runs.
@@ -38,6 +41,11 @@ pub(crate) fn host(target: &str) -> Sketch {
 /// The resolver that is asked for `target`.
 pub(crate) fn resolver(target: &str) -> Sketch {
     sketch(target, Subject { role: Role::Resolver, name: Some(target.to_owned()), address: None })
+}
+
+/// A host of which something was recorded, without any probe.
+pub(crate) fn machine() -> Sketch {
+    sketch("192.0.2.7", Subject { role: Role::Host, name: Some("SERVER01".to_owned()), address: None })
 }
 
 fn sketch(target: &str, subject: Subject) -> Sketch {
@@ -81,6 +89,56 @@ impl Sketch {
     pub(crate) fn took(mut self, time: std::time::Duration) -> Self {
         self.evidence.observations.last_mut().unwrap().took = Some(time);
         self
+    }
+
+    /// The same with a record of the machine itself beside what was seen at its address.
+    pub(crate) fn recorded(mut self, fact: Fact) -> Self {
+        let machine = Subject { role: Role::Host, name: Some("SERVER01".to_owned()), address: None };
+        let subject = self.evidence.subject(machine);
+        self.evidence.observe(subject, Source::File(1), NOW, None, fact);
+        self
+    }
+
+    /// A registry key with one value more than before.
+    pub(crate) fn value(self, path: &str, name: &str, data: RegistryData) -> Self {
+        let known = |fact: &Fact| if let Fact::RegistryKey(key) = fact { Some(key.clone()) } else { None };
+        let keys = self.evidence.observations.iter().filter_map(|seen| known(&seen.fact));
+        let key = keys.filter(|key| key.path == path).last();
+        let mut key = key.unwrap_or(RegistryKey { path: path.to_owned(), exists: true, values: BTreeMap::new() });
+        key.values.insert(name.to_owned(), data);
+        self.recorded(Fact::RegistryKey(key))
+    }
+
+    pub(crate) fn dword(self, path: &str, name: &str, number: u32) -> Self {
+        self.value(path, name, RegistryData::Dword(number))
+    }
+
+    /// A registry key that was looked up and is not there.
+    pub(crate) fn absent(self, path: &str) -> Self {
+        self.recorded(Fact::RegistryKey(RegistryKey { path: path.to_owned(), exists: false, values: BTreeMap::new() }))
+    }
+
+    /// An entry in the System log so many minutes before the attempt, and the log itself, which tells of the last day.
+    pub(crate) fn event(self, provider: &str, id: u32, minutes: i64) -> Self {
+        let span = LogSpan {
+            channel: "System".to_owned(),
+            from: rfc3339(NOW - time::Duration::days(1)),
+            until: rfc3339(NOW + time::Duration::minutes(5)),
+            records: 1000,
+            damaged: false,
+        };
+        let event = LogEvent {
+            at: rfc3339(NOW - time::Duration::minutes(minutes)),
+            channel: "System".to_owned(),
+            provider: provider.to_owned(),
+            id,
+            record: 1,
+            activity: None,
+            data: BTreeMap::new(),
+        };
+        let mut told = self.recorded(Fact::LogSpan(span)).recorded(Fact::LogEvent(event));
+        told.evidence.observations.last_mut().unwrap().at = NOW - time::Duration::minutes(minutes);
+        told
     }
 
     pub(crate) fn accepted(self) -> Self {

@@ -219,6 +219,11 @@ impl Page {
             self.blank();
             self.wrapped("Ruled out: ", &format!("{}.", diagnosis.ruled_out.join(", ")));
         }
+        if diagnosis.connections == 0 && diagnosis.subjects.iter().any(|subject| subject.address.is_none()) {
+            self.blank();
+            let text = "the connection itself: no probe was made, and the files hold none.";
+            return self.wrapped("Not seen: ", text);
+        }
         if diagnosis.verdict != Verdict::Healthy && !diagnosis.unknown.is_empty() {
             let list: Vec<_> = diagnosis.unknown.iter().map(|open| open.cause.as_str()).collect();
             self.blank();
@@ -238,6 +243,13 @@ impl Page {
     fn foot(&mut self, diagnosis: &Diagnosis) {
         self.blank();
         let count = diagnosis.connections;
+        for (number, file) in (1..).zip(&diagnosis.files) {
+            self.line(&format!("file/{number}: {file}"));
+        }
+        for unread in diagnosis.observations.iter().filter(|seen| seen.fact == "unread") {
+            let text = |name: &str| unread.value[name].as_str().unwrap_or_default().to_owned();
+            self.wrapped("not read: ", &format!("{}: {}", text("what"), text("why")));
+        }
         let plural = if count == 1 { "" } else { "s" };
         self.line(&format!("{count} connection{plural}, {:.1} s. No logon was attempted.", diagnosis.seconds));
     }
@@ -255,6 +267,8 @@ fn reached_words(stage: Stage) -> &'static str {
         Stage::Tls => "as far as TLS",
         Stage::Certificate => "as far as the certificate; what comes after it was not seen",
         Stage::Credssp => "as far as the logon prompt",
+        // reached is of the way of a connection, and these are beside it
+        Stage::Host | Stage::Client => "by its settings and records",
     }
 }
 

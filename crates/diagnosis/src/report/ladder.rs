@@ -60,8 +60,11 @@ impl Ladder {
         let mut stages = Vec::new();
         for subject in 0..evidence.subjects.len() {
             let case = Case { evidence, subject, context };
-            let rungs: &[Stage] = match evidence.subjects[subject].role {
+            let who = &evidence.subjects[subject];
+            let rungs: &[Stage] = match who.role {
                 Role::Resolver => &[Stage::Name],
+                Role::Host if who.address.is_none() => &[Stage::Host],
+                Role::Client => &[Stage::Client],
                 Role::Host => &[Stage::Tcp, Stage::X224, Stage::Tls, Stage::Certificate, Stage::Credssp],
                 _ => &[],
             };
@@ -80,9 +83,10 @@ impl Ladder {
         Self { stages }
     }
 
-    /// The last stage that was passed, on the address that got furthest.
+    /// The last stage that was passed, on the address that got furthest; what a machine's own records say is none.
     pub fn reached(&self) -> Option<Stage> {
         let passed = self.stages.iter().filter(|s| matches!(s.outcome, Outcome::Passed | Outcome::Degraded));
+        let passed = passed.filter(|stage| stage.stage <= Stage::Credssp);
         passed.map(|stage| stage.stage).max()
     }
 }
@@ -107,6 +111,7 @@ fn rung(case: Case<'_>, stage: Stage) -> Rung {
         Stage::Tls => tls(case),
         Stage::Certificate => certificate(case),
         Stage::Credssp => credssp(case),
+        Stage::Host | Stage::Client => recorded(case),
     };
     found.unwrap_or_else(|| (Outcome::Skipped, None, "not reached".to_owned()))
 }
@@ -118,6 +123,22 @@ fn observation(case: Case<'_>, id: usize) -> &Observation {
 
 fn took(case: Case<'_>, id: usize) -> Option<Duration> {
     observation(case, id).took
+}
+
+/// What was read of a machine.
+fn recorded(case: Case<'_>) -> Option<Rung> {
+    let count = |pick: fn(&Fact) -> bool| case.seen(move |fact| pick(fact).then_some(())).count();
+    let logs = case.seen(|fact| if let Fact::LogSpan(log) = fact { Some(log.records) } else { None });
+    let entries: u64 = logs.map(|seen| seen.value).fold(0, u64::saturating_add);
+    let parts = [
+        (count(|fact| matches!(fact, Fact::RegistryKey(_))), "registry keys"),
+        (count(|fact| matches!(fact, Fact::Service(_))), "services"),
+        (count(|fact| matches!(fact, Fact::StoredCertificate(_))), "certificates"),
+        (count(|fact| matches!(fact, Fact::KeyFile(_))), "key files"),
+        (usize::try_from(entries).unwrap_or(usize::MAX), "log entries"),
+    ];
+    let said: Vec<_> = parts.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    (!said.is_empty()).then(|| (Outcome::Passed, None, format!("read: {}", said.join(", "))))
 }
 
 fn name(case: Case<'_>) -> Option<Rung> {

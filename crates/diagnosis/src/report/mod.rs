@@ -24,6 +24,7 @@ use crate::cause::{Because, Confidence, Severity, Stage};
 use crate::diagnose::Run;
 use crate::evidence::{Evidence, Role, SubjectId};
 use crate::fact::rfc3339;
+use crate::printable::printable;
 
 /// The name and version of the report's schema.
 pub const SCHEMA: &str = "rdpdoctor/1";
@@ -65,6 +66,8 @@ pub struct Diagnosis {
     pub stages: Vec<StageResult>,
     /// Everything that was seen.
     pub observations: Vec<ReportObservation>,
+    /// The files that were read: the first is the source `file/1`.
+    pub files: Vec<String>,
     /// The next measurements, best first.
     pub next: Vec<Next>,
     /// The same probe against a host that is known to work, if one was named.
@@ -243,6 +246,7 @@ pub(crate) fn assemble(evidence: &Evidence, context: &Context, run: Run, judged:
         ruled_out: absent,
         stages: ladder.stages,
         observations: observations(evidence),
+        files: evidence.files.iter().map(|name| printable(name)).collect(),
         next,
         control: None,
         surveys: surveys(evidence, context),

@@ -1,0 +1,42 @@
+//! `rdpdoctor inspect`: a diagnosis from evidence files, without a connection.
+
+use collect::evidence::{Gathered, Piece, gather};
+use collect::probe;
+use diagnosis::diagnose::Run;
+use diagnosis::evidence::Evidence;
+use diagnosis::{Context, Symptom, Target};
+use time::OffsetDateTime;
+
+use crate::arguments::InspectOptions;
+use crate::diagnose::{profile, status, truncated};
+use crate::terminal;
+
+/// Runs the command and returns the exit status.
+pub fn run(options: &InspectOptions) -> anyhow::Result<u8> {
+    let now = truncated(OffsetDateTime::now_utc());
+    let (profile, profile_source) = profile(&options.client)?;
+    let gathered = gather(&options.paths);
+    let mut evidence = Evidence::default();
+    gathered.observe(&mut evidence, now);
+    let context = Context {
+        target: target(&gathered),
+        profile,
+        profile_source,
+        at: options.at.or_else(|| gathered.newest()).unwrap_or(now),
+        symptom: options.code.map(|code| Symptom { code, extended: options.extended }),
+        capabilities: probe::capabilities(),
+        require_trust: options.require_trust,
+        thorough: false,
+    };
+    let diagnosis = diagnosis::diagnose(&evidence, &context, Run::default());
+    terminal::print(&(options.format.render)(&diagnosis, terminal::style()))?;
+    Ok(options.format.status.map_or_else(|| status(diagnosis.verdict), |status| status(&diagnosis)))
+}
+
+/// What a transcript among the files was about.
+fn target(gathered: &Gathered) -> Option<Target> {
+    gathered.pieces.iter().find_map(|(_, _, piece)| match piece {
+        Piece::Transcript(transcript) => Target::parse(&crate::diagnose::host_and_port(transcript)).ok(),
+        Piece::State(_) => None,
+    })
+}

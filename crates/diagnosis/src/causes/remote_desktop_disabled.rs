@@ -1,0 +1,98 @@
+//! `remote-desktop-disabled`: the host is set to let nobody in.
+
+use crate::case::Case;
+use crate::cause::{Because, Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::evidence::Role;
+use crate::need::Need;
+use crate::state::{POLICY, TERMINAL_SERVER};
+use crate::symptom::Symptom;
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "remote-desktop-disabled",
+    title: "Remote Desktop is switched off on the host",
+    stage: Stage::Host,
+    severity: Severity::Blocking,
+    role: Role::Host,
+    codes: &[Symptom::SOCKET_CONNECT_FAILED],
+    proofs: &[
+        Proof {
+            shows: Shows::Presence(Confidence::Proven),
+            needs: &[Need::Key(TERMINAL_SERVER)],
+            holds: |case| says(case, 1),
+        },
+        Proof {
+            shows: Shows::Absence,
+            needs: &[Need::Key(TERMINAL_SERVER), Need::Key(POLICY)],
+            holds: |case| says(case, 0),
+        },
+    ],
+    explains: &[Explains { cause: "port-filtered", when: |_| true }, Explains { cause: "port-closed", when: |_| true }],
+    page: Page {
+        what_happens: "Nothing listens on the port, and the firewall's own rules for Remote Desktop are off with it: the client's \
+                       connection attempts are refused or vanish, and mstsc shows 0x204.",
+        why: "Remote Desktop is off on every Windows until somebody switches it on, and a group policy can switch it off again. \
+              Policy wins: where it says off, the setting in System has no effect.",
+        confirm: "On the host, the value fDenyTSConnections: 1 is off, 0 is on. Below Policies it comes from a group policy.",
+        command: "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server', \
+                  'HKLM:\\SOFTWARE\\Policies\\Microsoft\\Windows NT\\Terminal Services' -Name fDenyTSConnections \
+                  -ErrorAction SilentlyContinue | Select-Object PSPath,fDenyTSConnections",
+        how_to_fix: "Switch Remote Desktop on, with Network Level Authentication; where a group policy says off, change that policy: \
+                     anything set on the host itself is undone at its next refresh.",
+        references: &[
+            "Microsoft: General Remote Desktop connection troubleshooting (fDenyTSConnections)",
+            "Microsoft: Allow users to connect remotely by using Remote Desktop Services (group policy)",
+        ],
+    },
+    fixes: &["enable-remote-desktop"],
+};
+
+/// The value that counts is that of the policy, if it has one.
+fn says(case: Case<'_>, value: u32) -> Option<Ground> {
+    const NAME: &str = "fDenyTSConnections";
+    let policy = case.number(POLICY, NAME).filter(|seen| seen.value.is_some());
+    let whose = if policy.is_some() { "the group policy" } else { "the host's own setting" };
+    let seen = policy.or_else(|| case.number(TERMINAL_SERVER, NAME))?;
+    let because = Because { text: format!("{whose} says {NAME} = {value}"), observation: seen.id };
+    (seen.value == Some(value)).then(|| Ground::on(vec![because]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, machine};
+
+    #[test]
+    fn present() {
+        let off = machine().dword(TERMINAL_SERVER, "fDenyTSConnections", 1);
+        off.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+    }
+
+    #[test]
+    fn the_policy_wins() {
+        let off = machine().dword(TERMINAL_SERVER, "fDenyTSConnections", 0).dword(POLICY, "fDenyTSConnections", 1);
+        off.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+    }
+
+    #[test]
+    fn near_miss_the_policy_switches_it_on() {
+        let on = machine().dword(TERMINAL_SERVER, "fDenyTSConnections", 1).dword(POLICY, "fDenyTSConnections", 0);
+        on.check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn near_miss_on_without_a_policy() {
+        machine().dword(TERMINAL_SERVER, "fDenyTSConnections", 0).absent(POLICY).check(&CAUSE, Expect::Absent);
+    }
+
+    /// The setting says on, and nobody has looked whether a policy says otherwise.
+    #[test]
+    fn unseen_the_policy() {
+        machine().dword(TERMINAL_SERVER, "fDenyTSConnections", 0).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn unseen() {
+        machine().check(&CAUSE, Expect::Unknown);
+    }
+}

@@ -1,0 +1,359 @@
+//! The state of a machine as it was recorded, offline or live (`rdpdoctor-state/1`).
+//!
+//! Everything that reads a machine (a hive, an event log, a mounted disk, a script's output, the live system) writes this
+//! one form, and [`State::observe`] alone turns it into evidence. What was looked for and is not there stands in it as
+//! such; what is not mentioned was not read, and nothing is concluded from it.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::evidence::{Evidence, Role, Source, Subject, SubjectId};
+use crate::fact::Fact;
+use crate::printable::printable;
+
+/// The name and version of the form.
+pub const SCHEMA: &str = "rdpdoctor-state/1";
+
+/// `Control\Terminal Server`: the host's own settings.
+pub const TERMINAL_SERVER: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server";
+/// The listener.
+pub const LISTENER: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\WinStations\RDP-Tcp";
+/// Group policy for both, which wins over them.
+pub const POLICY: &str = r"HKLM\SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services";
+/// The protocols of Schannel; below it `TLS 1.2\Server` and so on.
+pub const SCHANNEL: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols";
+/// Settings of the local security authority.
+pub const LSA: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Lsa";
+/// The policy for cipher suites.
+pub const CIPHER_POLICY: &str = r"HKLM\SOFTWARE\Policies\Microsoft\Cryptography\Configuration\SSL\00010002";
+/// CredSSP's settings on a client and on a host.
+pub const CREDSSP: &str = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System\CredSSP\Parameters";
+/// Which Windows it is.
+pub const WINDOWS: &str = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion";
+/// The machine's name.
+pub const COMPUTER_NAME: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\ComputerName\ComputerName";
+/// The number that makes the names of key files the machine's own.
+pub const CRYPTOGRAPHY: &str = r"HKLM\SOFTWARE\Microsoft\Cryptography";
+/// The firewall's rules, one value each.
+pub const FIREWALL_RULES: &str =
+    r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\FirewallRules";
+
+/// Every registry key that a reader looks up: what is listed here and stands in no state was not read.
+pub const KEYS: &[&str] = &[
+    TERMINAL_SERVER,
+    LISTENER,
+    r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\WinStations",
+    r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\RCM\Licensing Core",
+    POLICY,
+    r"HKLM\SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services\Client",
+    r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL",
+    r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.0\Server",
+    r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.1\Server",
+    r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2\Server",
+    r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.3\Server",
+    r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.0\Client",
+    r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.1\Client",
+    r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2\Client",
+    r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.3\Client",
+    LSA,
+    r"HKLM\SYSTEM\CurrentControlSet\Control\Lsa\FIPSAlgorithmPolicy",
+    CIPHER_POLICY,
+    CREDSSP,
+    WINDOWS,
+    COMPUTER_NAME,
+    r"HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters",
+    CRYPTOGRAPHY,
+    r"HKLM\SYSTEM\CurrentControlSet\Services\TermService\Parameters",
+    r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\DomainProfile",
+    r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\StandardProfile",
+    r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\PublicProfile",
+    FIREWALL_RULES,
+];
+
+/// The services without which there is no Remote Desktop.
+pub const SERVICES: &[&str] =
+    &["TermService", "SessionEnv", "UmRdpService", "CertPropSvc", "KeyIso", "CryptSvc", "RpcSs"];
+
+/// The part that the machine plays.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Part {
+    /// The machine that is to be controlled.
+    #[default]
+    Host,
+    /// The machine that wants to connect.
+    Client,
+}
+
+/// The state of a machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct State {
+    /// `rdpdoctor-state/1`; fields are only ever added within a version.
+    pub schema: String,
+    /// The part that the machine plays.
+    pub part: Part,
+    /// When it was read, RFC 3339, UTC; null where that is not known.
+    pub taken_at: Option<String>,
+    /// Its name.
+    pub computer: Option<String>,
+    /// Registry keys that were looked up.
+    pub registry: Vec<RegistryKey>,
+    /// Services that were looked up.
+    pub services: Vec<Service>,
+    /// Certificates in the machine's stores.
+    pub certificates: Vec<StoredCertificate>,
+    /// Private key files.
+    pub key_files: Vec<KeyFile>,
+    /// Stretches of time of which event logs tell.
+    pub logs: Vec<LogSpan>,
+    /// Entries of event logs that mean something for Remote Desktop.
+    pub events: Vec<LogEvent>,
+    /// Files whose version matters.
+    pub files: Vec<FileVersion>,
+    /// Volumes.
+    pub volumes: Vec<Volume>,
+    /// What was to be read and could not be, and why.
+    pub unread: Vec<Unread>,
+}
+
+/// A registry key that was looked up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RegistryKey {
+    /// Its path from the root, `CurrentControlSet` for the control set in use.
+    pub path: String,
+    /// It is there.
+    pub exists: bool,
+    /// All its values, by name.
+    #[serde(default)]
+    pub values: BTreeMap<String, RegistryData>,
+}
+
+/// A registry value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RegistryData {
+    /// `REG_DWORD`.
+    Dword(u32),
+    /// `REG_QWORD`.
+    Qword(u64),
+    /// `REG_SZ`, `REG_EXPAND_SZ`.
+    Text(String),
+    /// `REG_MULTI_SZ`.
+    Texts(Vec<String>),
+    /// Anything else, hexadecimal.
+    Binary(String),
+}
+
+/// A service that was looked up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Service {
+    /// Its name, not its title.
+    pub name: String,
+    /// It is installed.
+    pub exists: bool,
+    /// `Start`: 2 automatic, 3 manual, 4 disabled.
+    pub start: Option<u32>,
+    /// It runs; null where only its settings were read.
+    pub running: Option<bool>,
+    /// `ImagePath`.
+    #[serde(default)]
+    pub image: Option<String>,
+    /// `ObjectName`: the account that it runs as.
+    #[serde(default)]
+    pub account: Option<String>,
+}
+
+/// A certificate in a store of the machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StoredCertificate {
+    /// `Remote Desktop` or `My`.
+    pub store: String,
+    /// SHA-1 thumbprint, hexadecimal, lower case.
+    pub sha1: String,
+    /// Its subject.
+    pub subject: String,
+    /// Its issuer.
+    pub issuer: String,
+    /// `notBefore`, RFC 3339, UTC.
+    pub not_before: String,
+    /// `notAfter`, RFC 3339, UTC.
+    pub not_after: String,
+    /// A private key belongs to it; null where that is not known.
+    pub has_key: Option<bool>,
+    /// The key's container.
+    #[serde(default)]
+    pub container: Option<String>,
+    /// The key's provider.
+    #[serde(default)]
+    pub provider: Option<String>,
+    /// `AT_KEYEXCHANGE` 1, `AT_SIGNATURE` 2, 0 for CNG.
+    #[serde(default)]
+    pub key_spec: Option<u32>,
+    /// Extended key usages, as object identifiers.
+    #[serde(default)]
+    pub usages: Vec<String>,
+}
+
+/// A file with a private key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct KeyFile {
+    /// Its name.
+    pub name: String,
+    /// Its folder: `MachineKeys` or `Keys`.
+    pub folder: String,
+    /// Bytes.
+    pub size: Option<u64>,
+    /// Its security descriptor in SDDL; null where that was not read.
+    pub security: Option<String>,
+}
+
+/// The stretch of time of which a log tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LogSpan {
+    /// The channel.
+    pub channel: String,
+    /// The oldest entry, RFC 3339, UTC.
+    pub from: String,
+    /// The newest entry, RFC 3339, UTC; where the log was exported, when that was.
+    pub until: String,
+    /// Entries read.
+    pub records: u64,
+    /// Parts of it could not be read.
+    #[serde(default)]
+    pub damaged: bool,
+}
+
+/// An entry of an event log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LogEvent {
+    /// When, RFC 3339, UTC.
+    pub at: String,
+    /// The channel.
+    pub channel: String,
+    /// The provider's name.
+    pub provider: String,
+    /// The event's id.
+    pub id: u32,
+    /// Its number in the log.
+    #[serde(default)]
+    pub record: u64,
+    /// What joins the entries of one connection.
+    #[serde(default)]
+    pub activity: Option<String>,
+    /// Its data, by name or, where there are no names, by `0`, `1` …
+    #[serde(default)]
+    pub data: BTreeMap<String, String>,
+}
+
+/// A file and its version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FileVersion {
+    /// Its name, such as `termsrv.dll`.
+    pub name: String,
+    /// `10.0.20348.1`; null where the file has none, or is missing.
+    pub version: Option<String>,
+    /// It is there.
+    pub exists: bool,
+}
+
+/// A volume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Volume {
+    /// Its letter or mount point.
+    pub name: String,
+    /// Bytes free.
+    pub free: u64,
+    /// Bytes in all.
+    pub size: u64,
+}
+
+/// What could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Unread {
+    /// What.
+    pub what: String,
+    /// Why, in words.
+    pub why: String,
+}
+
+/// Why text is no state.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StateError {
+    /// Not JSON of this form.
+    #[error("read state: {0}")]
+    Invalid(String),
+    /// Another form, or another version of it.
+    #[error("read state: the schema is {0:?}, not {SCHEMA:?}")]
+    Schema(String),
+}
+
+impl State {
+    /// Reads JSON.
+    pub fn parse(text: &str) -> Result<Self, StateError> {
+        let state: Self =
+            serde_json::from_str(text).map_err(|error| StateError::Invalid(printable(&error.to_string())))?;
+        if state.schema == SCHEMA { Ok(state) } else { Err(StateError::Schema(printable(&state.schema))) }
+    }
+
+    /// Takes in what another reader found out about the same machine.
+    pub fn merge(&mut self, other: Self) {
+        self.taken_at = [self.taken_at.take(), other.taken_at].into_iter().flatten().max();
+        self.computer = self.computer.take().or(other.computer);
+        self.registry.extend(other.registry);
+        self.services.extend(other.services);
+        self.certificates.extend(other.certificates);
+        self.key_files.extend(other.key_files);
+        self.logs.extend(other.logs);
+        self.events.extend(other.events);
+        self.files.extend(other.files);
+        self.volumes.extend(other.volumes);
+        self.unread.extend(other.unread);
+    }
+
+    /// The newest moment that it tells of: the attempt, where nothing else is one.
+    pub fn newest(&self) -> Option<OffsetDateTime> {
+        let logs = self.logs.iter().map(|log| log.until.as_str());
+        let events = self.events.iter().map(|event| event.at.as_str());
+        self.taken_at.as_deref().into_iter().chain(logs).chain(events).filter_map(moment).max()
+    }
+
+    /// Adds all of it to the evidence, about a machine of its own. `at` is when it was read, for what says no time.
+    pub fn observe(&self, evidence: &mut Evidence, source: Source, at: OffsetDateTime) -> SubjectId {
+        let role = match self.part {
+            Part::Host => Role::Host,
+            Part::Client => Role::Client,
+        };
+        let name = self.computer.as_deref().map(printable);
+        let subject = evidence.subject(Subject { role, name, address: None });
+        let read = self.taken_at.as_deref().and_then(moment).unwrap_or(at);
+        let mut add = |at, fact| evidence.observe(subject, source, at, None, fact);
+        self.registry.iter().for_each(|key| add(read, Fact::RegistryKey(key.clone())));
+        self.services.iter().for_each(|service| add(read, Fact::Service(service.clone())));
+        self.certificates.iter().for_each(|certificate| add(read, Fact::StoredCertificate(certificate.clone())));
+        self.key_files.iter().for_each(|file| add(read, Fact::KeyFile(file.clone())));
+        self.files.iter().for_each(|file| add(read, Fact::FileVersion(file.clone())));
+        self.volumes.iter().for_each(|volume| add(read, Fact::Volume(volume.clone())));
+        self.unread.iter().for_each(|unread| add(read, Fact::Unread(unread.clone())));
+        self.logs.iter().for_each(|log| add(moment(&log.until).unwrap_or(read), Fact::LogSpan(log.clone())));
+        self.events.iter().for_each(|event| add(moment(&event.at).unwrap_or(read), Fact::LogEvent(event.clone())));
+        subject
+    }
+}
+
+/// RFC 3339 text as a moment.
+pub fn moment(text: &str) -> Option<OffsetDateTime> {
+    OffsetDateTime::parse(text, &Rfc3339).ok()?.checked_to_offset(time::UtcOffset::UTC)
+}
+
+/// The published JSON Schema of a state.
+pub fn json_schema() -> String {
+    let schema = schemars::schema_for!(State);
+    let mut text = serde_json::to_string_pretty(&schema).expect("a schema has only string keys");
+    text.push('\n');
+    text
+}
