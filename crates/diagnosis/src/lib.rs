@@ -1,7 +1,7 @@
 //! Evidence in, diagnosis out.
 //!
 //! What this crate is for: [`Evidence`] and where it comes from ([`observe`]), the [`causes`] with their proofs, the
-//! [`fixes`], client [`profile`]s, the [`planner`] that picks the next question, and the report.
+//! [`fixes`], the [`claims`] that circulate, client [`profile`]s, the [`planner`] that picks the next question, and the report.
 //!
 //! What it may not do: I/O, read a clock, know which platform it runs on. Time and everything seen come in as arguments.
 //!
@@ -12,6 +12,7 @@
 pub mod case;
 pub mod cause;
 pub mod causes;
+pub mod claims;
 pub mod control;
 pub mod diagnose;
 pub mod evidence;

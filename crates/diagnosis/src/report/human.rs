@@ -10,7 +10,7 @@ use super::{Diagnosis, Finding, Outcome, StageResult, Verdict};
 use crate::cause::{Confidence, Severity, Stage};
 use crate::fact::Fact;
 use crate::symptom::Symptom;
-use crate::{causes, fixes};
+use crate::{causes, claims, fixes};
 
 /// Its line in the list.
 pub(super) const FORMAT: Format =
@@ -170,6 +170,7 @@ impl Page {
         let Some(cause) = causes::find(&finding.cause) else { return };
         self.wrapped("  why:  ", cause.page.why);
         self.wrapped("  do:   ", cause.page.how_to_fix);
+        self.beware(cause.id);
         self.command("prove it on the machine concerned (PowerShell, only reads):", cause.page.command);
         if let Some(fix) = finding.fixes.first().and_then(|id| fixes::find(id)) {
             let lead =
@@ -179,6 +180,14 @@ impl Page {
                 self.line(&format!("          {step}"));
             }
             self.wrapped("        then: ", fix.verify);
+        }
+    }
+
+    /// The advice that does most harm where this cause is blamed: of several the first, the page has them all.
+    fn beware(&mut self, cause: &str) {
+        let first = claims::about_cause(cause).find_map(|claim| Some((claim.beware.as_ref()?, &claim.id)));
+        if let Some((text, id)) = first {
+            self.wrapped("  beware: ", &format!("{text} (rdpdoctor explain {id})"));
         }
     }
 
