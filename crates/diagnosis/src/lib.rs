@@ -1,7 +1,7 @@
 //! Evidence in, diagnosis out.
 //!
 //! What this crate is for: [`Evidence`] and where it comes from ([`observe`]), the [`causes`] with their proofs, the
-//! [`fixes`], the [`claims`] that circulate, client [`profile`]s, the [`planner`] that picks the next question, and the report.
+//! [`fixes`], the [`claims`] that circulate, the [`search`] over all of them, client [`profile`]s, the [`planner`] that picks the next question, and the report.
 //!
 //! What it may not do: I/O, read a clock, know which platform it runs on. Time and everything seen come in as arguments.
 //!
@@ -18,6 +18,7 @@ pub mod diagnose;
 pub mod evidence;
 pub mod fact;
 pub mod fixes;
+pub mod guides;
 pub mod need;
 pub mod next;
 pub mod observe;
@@ -25,6 +26,7 @@ pub mod planner;
 pub mod printable;
 pub mod profile;
 pub mod report;
+pub mod search;
 pub mod symptom;
 pub mod target;
 

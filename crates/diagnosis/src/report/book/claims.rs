@@ -68,19 +68,23 @@ fn page(claim: &Claim) -> String {
 
 fn right_fixes(claim: &Claim) -> String {
     let fixes = claim.fixes.iter().filter_map(|id| fixes::find(id));
-    fixes
-        .map(|fix| format!("- [{0}](../fixes/{0}.md) ({1}): {2}\n", fix.id, fix.safety.word(), with_code(fix.title)))
-        .collect()
+    joined(
+        fixes.map(|fix| format!("[{0}](../fixes/{0}.md) ({1}): {2}", fix.id, fix.safety.word(), with_code(fix.title))),
+    )
 }
 
 fn refused_fix(claim: &Claim) -> String {
     let fix = claim.refused.as_deref().and_then(fixes::find);
-    fix.map(|fix| format!("- [{0}](../fixes/{0}.md): {1}\n", fix.id, with_code(fix.title))).unwrap_or_default()
+    joined(fix.iter().map(|fix| format!("[{0}](../fixes/{0}.md): {1}", fix.id, with_code(fix.title))))
 }
 
 fn about_causes(claim: &Claim) -> String {
     let causes = claim.causes.iter().filter_map(|id| causes::find(id));
-    causes.map(|cause| format!("- [{0}](../causes/{0}.md): {1}\n", cause.id, with_code(cause.title))).collect()
+    joined(causes.map(|cause| format!("[{0}](../causes/{0}.md): {1}", cause.id, with_code(cause.title))))
+}
+
+fn joined(items: impl Iterator<Item = String>) -> String {
+    items.fold(String::new(), |text, item| text + "- " + &item + "\n")
 }
 
 fn codes(claim: &Claim) -> String {
@@ -93,7 +97,6 @@ fn codes(claim: &Claim) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::NEVER_RUN;
-    use super::*;
 
     #[test]
     fn a_claim_has_its_page_and_pages_name_their_claims() {
