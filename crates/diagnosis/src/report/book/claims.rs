@@ -38,7 +38,8 @@ fn index() -> String {
     };
     format!(
         "{GENERATED}# Claims\n\nWhat circulates about 0x904 and its relatives, judged. *Dangerous* is said of a claim where the harm is \
-         what matters; others, whatever is true of them, can do harm as well.\n\n\
+         what matters; others, whatever is true of them, can do harm as well.\n\nOne by its name, or by its words:\n\n    \
+         rdpdoctor explain c15\n    rdpdoctor explain \"rename MachineKeys\"\n\n\
          | | it is said | verdict | does harm |\n|---|---|---|---|\n{}",
         claims::all().iter().map(row).collect::<String>()
     )
