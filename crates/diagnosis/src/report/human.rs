@@ -347,4 +347,12 @@ mod tests {
         assert_eq!(wrap("a-very-long-word b", 4), ["a-very-long-word", "b"]);
         assert_eq!(wrap("", 4), [""]);
     }
+
+    #[test]
+    fn a_finding_warns_of_the_most_harmful_advice_on_one_line() {
+        let diagnosis = super::super::sample::diagnosis("words");
+        let text = render(&diagnosis, Style { colour: false, width: 80 });
+        let warnings: Vec<_> = text.lines().filter(|line| line.starts_with("  beware: ")).collect();
+        assert_eq!(warnings, ["  beware: do not rename the MachineKeys folder (rdpdoctor explain c15)"]);
+    }
 }
