@@ -1,6 +1,6 @@
 //! What the book tells people to type is what the program takes, and its guides are those that a search finds.
 
-#![allow(clippy::print_stdout)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

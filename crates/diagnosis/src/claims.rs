@@ -41,9 +41,9 @@ impl Verdict {
     /// As a sentence.
     pub fn words(self) -> &'static str {
         match self {
-            Self::True => "it is true",
-            Self::Partly => "something in it is true",
-            Self::False => "it is false",
+            Self::True => "it holds",
+            Self::Partly => "something in it holds",
+            Self::False => "it does not hold",
             Self::Dangerous => "following it does harm",
             Self::Unproven => "nothing was found that shows it",
         }

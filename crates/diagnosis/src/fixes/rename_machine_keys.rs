@@ -11,5 +11,5 @@ pub const FIX: Fix = Fix {
     place: "nowhere",
     steps: &[],
     verify: "nothing that this would bring about",
-    undo: "name the folder MachineKeys again, with the rights that it had, before anything else; keep what was made in its place in a folder of its own until every service has been seen to work",
+    undo: "before anything else move the new folder aside and name the old one MachineKeys again, with the rights that it had; restart the services that use a key, and keep the new folder until each of them has been seen to work",
 };
