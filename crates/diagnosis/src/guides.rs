@@ -51,6 +51,6 @@ pub const ALL: &[Guide] = &[
         id: "after-an-update",
         title: "After an update",
         about: "it worked until Windows, the client or a product on the way was updated",
-        keywords: "after windows update, rdp stopped working after update, update broke remote desktop, after kb",
+        keywords: "after windows update, rdp stopped working after update, update broke remote desktop, after kb, rdp wrapper, patched termsrv.dll",
     },
 ];

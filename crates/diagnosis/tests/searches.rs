@@ -48,6 +48,17 @@ fn what_people_type_leads_to_the_right_entry_first() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+#[test]
+fn the_order_of_documents_does_not_matter() {
+    let searches: Searches = toml::from_str(include_str!("searches.toml")).unwrap();
+    let mut documents: Vec<_> = search::documents().collect();
+    documents.reverse();
+    let (index, reversed) = (search::book(), search::Index::new(documents));
+    for search in &searches.search {
+        assert_eq!(index.find(&search.query, 9), reversed.find(&search.query, 9), "{}", search.query);
+    }
+}
+
 /// A fix that is refused must not come before the claim that says why.
 #[test]
 fn who_asks_for_harm_finds_the_warning() {
