@@ -132,6 +132,16 @@ pub fn about_fix(id: &str) -> impl Iterator<Item = &'static Claim> {
     all().iter().filter(move |claim| claim.names_fix(id))
 }
 
+/// The claims about a code of the client.
+pub fn about_code(code: u32) -> impl Iterator<Item = &'static Claim> {
+    all().iter().filter(move |claim| claim.codes.contains(&code))
+}
+
+/// The claims about an event of Windows.
+pub fn about_event(number: u32) -> impl Iterator<Item = &'static Claim> {
+    all().iter().filter(move |claim| claim.events.contains(&number))
+}
+
 /// The claims that ask for a refused fix.
 pub fn asking_for(refused: &str) -> impl Iterator<Item = &'static Claim> {
     all().iter().filter(move |claim| claim.refused.as_deref() == Some(refused))
@@ -182,6 +192,13 @@ mod tests {
                 assert!(fix.is_some_and(|fix| fix.safety == Safety::Refused), "{}: refused {id}", claim.id);
             }
         }
+    }
+
+    #[test]
+    fn codes_and_events_lead_to_their_claims() {
+        assert!(about_code(0x1B07).map(|claim| &claim.id).eq(["c11"]));
+        assert!(about_event(1050).map(|claim| &claim.id).eq(["c21"]));
+        assert!(about_code(0x904).count() > 20 && about_code(0).next().is_none());
     }
 
     #[test]

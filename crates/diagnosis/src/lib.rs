@@ -1,7 +1,8 @@
 //! Evidence in, diagnosis out.
 //!
 //! What this crate is for: [`Evidence`] and where it comes from ([`observe`]), the [`causes`] with their proofs, the
-//! [`fixes`], the [`claims`] that circulate, the [`search`] over all of them, client [`profile`]s, the [`planner`] that picks the next question, and the report.
+//! [`fixes`], client [`profile`]s, the [`planner`] that picks the next question, and the report; the [`claims`] that circulate,
+//! judged, and the [`search`] over all that is known.
 //!
 //! What it may not do: I/O, read a clock, know which platform it runs on. Time and everything seen come in as arguments.
 //!

@@ -2,7 +2,7 @@
 //!
 //! The weight of a hit is that of BM25F: rare words count for more than frequent ones, a word in a title or a keyword for more
 //! than one in the text, and long texts are not favoured. On top of that a keyword phrase that is in the query as a whole
-//! counts once more. Words are compared by their stems ([`words`]); a word that no document has stands for those that are
+//! counts once more. Words are compared by their stems (`search/words.rs`); a word that no document has stands for those that are
 //! one or two typing errors away.
 
 mod documents;
