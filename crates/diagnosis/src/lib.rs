@@ -1,7 +1,8 @@
 //! Evidence in, diagnosis out.
 //!
 //! What this crate is for: [`Evidence`] and where it comes from ([`observe`]), the [`causes`] with their proofs, the
-//! [`fixes`], client [`profile`]s, the [`planner`] that picks the next question, and the report.
+//! [`fixes`], client [`profile`]s, the [`planner`] that picks the next question, and the report; the [`claims`] that circulate,
+//! judged, and the [`search`] over all that is known.
 //!
 //! What it may not do: I/O, read a clock, know which platform it runs on. Time and everything seen come in as arguments.
 //!
@@ -12,11 +13,13 @@
 pub mod case;
 pub mod cause;
 pub mod causes;
+pub mod claims;
 pub mod control;
 pub mod diagnose;
 pub mod evidence;
 pub mod fact;
 pub mod fixes;
+pub mod guides;
 pub mod need;
 pub mod next;
 pub mod observe;
@@ -24,6 +27,7 @@ pub mod planner;
 pub mod printable;
 pub mod profile;
 pub mod report;
+pub mod search;
 pub mod state;
 pub mod survey;
 pub mod symptom;

@@ -150,9 +150,14 @@ impl Need {
         let everything = case.x224_to(EVERYTHING).map(|seen| seen.value);
         let closed = matches!(everything, Some(X224Answer::Closed(_)));
         match self {
-            Self::Name | Self::Tcp => false,
-            Self::Survey | Self::Key(_) | Self::Service(_) => false,
-            Self::HostLog | Self::HostCertificate | Self::TrustStore => false,
+            Self::Name
+            | Self::Tcp
+            | Self::Survey
+            | Self::Key(_)
+            | Self::Service(_)
+            | Self::HostLog
+            | Self::HostCertificate
+            | Self::TrustStore => false,
             Self::HeldRequest => closed,
             Self::Negotiation(Asked::Everything) => everything.is_none(),
             Self::Negotiation(Asked::AsClient) => case.selected().is_some_and(|seen| !client_takes(case, seen.value)),
@@ -182,8 +187,13 @@ impl Need {
             return Some(all);
         }
         Some(match self {
-            Self::Name | Self::Survey | Self::Key(_) | Self::Service(_) => return None,
-            Self::HostLog | Self::HostCertificate | Self::TrustStore => return None,
+            Self::Name
+            | Self::Survey
+            | Self::Key(_)
+            | Self::Service(_)
+            | Self::HostLog
+            | Self::HostCertificate
+            | Self::TrustStore => return None,
             Self::Tcp | Self::Negotiation(Asked::Everything) | Self::SecondTry => all,
             Self::FurtherTries => bare,
             Self::HeldRequest => Question { hold: true, ..bare },

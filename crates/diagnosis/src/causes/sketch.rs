@@ -102,8 +102,8 @@ impl Sketch {
     /// A registry key with one value more than before.
     pub(crate) fn value(self, path: &str, name: &str, data: RegistryData) -> Self {
         let known = |fact: &Fact| if let Fact::RegistryKey(key) = fact { Some(key.clone()) } else { None };
-        let keys = self.evidence.observations.iter().filter_map(|seen| known(&seen.fact));
-        let key = keys.filter(|key| key.path == path).last();
+        let mut keys = self.evidence.observations.iter().rev().filter_map(|seen| known(&seen.fact));
+        let key = keys.find(|key| key.path == path);
         let mut key = key.unwrap_or(RegistryKey { path: path.to_owned(), exists: true, values: BTreeMap::new() });
         key.values.insert(name.to_owned(), data);
         self.recorded(Fact::RegistryKey(key))
