@@ -59,8 +59,8 @@ fn chain(certificate: &Certificate, now: OffsetDateTime, key: &impl SigningKey) 
     } else {
         vec![params.self_signed(key)?.der().to_vec()]
     };
-    let copies = vec![chain[0].clone(); certificate.extra];
-    chain.extend(copies);
+    let further = certificate.extra_bytes.map_or_else(|| chain[0].clone(), |size| vec![0x30; size]);
+    chain.extend(vec![further; certificate.extra]);
     Ok(chain)
 }
 
@@ -69,7 +69,7 @@ fn chain(certificate: &Certificate, now: OffsetDateTime, key: &impl SigningKey) 
 fn leaf(certificate: &Certificate, now: OffsetDateTime) -> Result<CertificateParams, rcgen::Error> {
     let names = if certificate.issued_by_ca { vec![certificate.subject.clone()] } else { Vec::new() };
     let mut params = CertificateParams::new(names)?;
-    params.distinguished_name = common_name(&certificate.subject);
+    params.distinguished_name = common_name(&(certificate.subject.clone() + &"A".repeat(certificate.padding)));
     params.not_before = now + days(certificate.not_before_days);
     params.not_after = now + days(certificate.not_after_days);
     params.key_usages = vec![KeyUsagePurpose::KeyEncipherment, KeyUsagePurpose::DataEncipherment];
