@@ -301,10 +301,11 @@ fn handshake_askable(case: Case<'_>, offer: TlsOffer) -> bool {
     }
 }
 
-/// Our own hello with exactly the client's versions.
+/// Our own hello with exactly the client's versions, cut where nothing else comes through.
 pub fn client_offer(case: Case<'_>, suites: Suites) -> TlsOffer {
     let profile = &case.context.profile;
-    TlsOffer { stack: TlsStack::Own, min: profile.tls_min, max: profile.tls_max, segments: Segments::Whole, suites }
+    let segments = if case.only_cut_hellos_pass() { Segments::FirstByteAlone } else { Segments::Whole };
+    TlsOffer { stack: TlsStack::Own, min: profile.tls_min, max: profile.tls_max, segments, suites }
 }
 
 /// True if the host took one of the client's suites, or was offered them all.

@@ -132,6 +132,17 @@ mod tests {
     }
 
     #[test]
+    fn near_miss_only_cut_hellos_get_through() {
+        let profile = ClientProfile::find("mstsc-11").unwrap();
+        let (min, max, suites) = (profile.tls_min, profile.tls_max, profile.suites);
+        let whole = TlsOffer { stack: TlsStack::Own, min, max, segments: Segments::Whole, suites };
+        let reset = || Handshake::Closed { end: End::Rst, bytes: 0 };
+        let sketch = host("192.0.2.7").nla().tls(TlsOffer::MODERN, reset()).tls(TlsOffer::PLAIN_12, reset());
+        let sketch = sketch.tls(TlsOffer::SPLIT_12, accepted(TlsVersion::Tls12, CHACHA)).tls(whole, reset());
+        sketch.check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
     fn near_miss_no_version_in_common() {
         let old = accepted(TlsVersion::Tls10, 0x0005);
         let sketch = host("192.0.2.7").nla().tls(TlsOffer::MODERN, alert(70)).tls(TlsOffer::OLD, old);
