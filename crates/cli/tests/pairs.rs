@@ -124,7 +124,9 @@ fn scenario(written: &Written, name: &str, all: &[&Fields]) -> Scenario {
         toml::from_str("title = 't'\nask.host = 'server01.corp.example'\n[expect]\nverdict = 'healthy'\nfindings = []")
             .unwrap();
     let mut merged = Fields::new();
-    all.iter().for_each(|fields| merged.extend((*fields).clone()));
+    for fields in all {
+        merged.extend((*fields).clone());
+    }
     for (path, value) in merged {
         let (path, value) = match (path.as_str(), value.as_str()) {
             ("client", Some(client)) => ("ask.profile_text".to_owned(), written.client[client].clone().into()),

@@ -232,6 +232,8 @@ pub struct Certificate {
     pub usages: Vec<String>,
     /// Its key.
     pub key: Key,
+    /// What it is signed with, where that is not SHA-256; takes the feature `legacy-tls`.
+    pub signature: Option<OldSignature>,
     /// So many letters behind the common name.
     pub padding: usize,
     /// How many further copies of it are sent.
@@ -253,6 +255,16 @@ pub enum Key {
     /// A new key on the curve P-256.
     #[serde(rename = "ec-256")]
     Ec256,
+}
+
+/// A signature that nobody makes any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OldSignature {
+    /// RSA with MD5.
+    Md5,
+    /// RSA with SHA-1.
+    Sha1,
 }
 
 /// How a host introduces itself behind TLS.
@@ -310,6 +322,7 @@ impl Host {
     pub fn needs_legacy_tls(&self) -> bool {
         self.tls.min < TlsVersion::Tls12
             || self.certificate.key == Key::Rsa1024
+            || self.certificate.signature.is_some()
             || self.tls.suites.iter().any(|suite| !crate::tls::has_suite(suite))
     }
 }
@@ -369,6 +382,7 @@ impl Default for Certificate {
             issuer: "Corp Example Issuing CA".to_owned(),
             usages: vec![wire::certificate::EKU_SERVER_AUTHENTICATION.to_owned()],
             key: Key::Rsa2048,
+            signature: None,
             padding: 0,
             extra: 0,
             extra_bytes: None,

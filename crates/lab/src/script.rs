@@ -76,7 +76,7 @@ struct Recipe<'a> {
     rest: &'a str,
 }
 
-impl<'a> Recipe<'a> {
+impl Recipe<'_> {
     /// One item, not yet repeated.
     fn step(&mut self) -> Result<(usize, Vec<u8>), String> {
         self.rest = self.rest.trim_start();
@@ -170,7 +170,7 @@ fn prefixed(kind: &str, inside: &[u8]) -> Result<Vec<u8>, String> {
         "u16" => (&size[..2], size[2..].to_vec()),
         "l16" => (&size[..2], vec![size[3], size[2]]),
         "u24" => (&size[..1], size[1..].to_vec()),
-        "challenge" => (&[], challenge(&size)),
+        "challenge" => (&[], challenge(size)),
         "tls" => return Ok(inside.chunks(RECORD).flat_map(record).collect()),
         _ => return Err(format!("{kind:?} takes no brackets")),
     };
@@ -186,7 +186,7 @@ fn record(fragment: &[u8]) -> Vec<u8> {
 }
 
 /// The 56 bytes before the AV pairs ([MS-NLMP] 2.2.1.2); a length that does not fit is written as the longest.
-fn challenge(size: &[u8; 4]) -> Vec<u8> {
+fn challenge(size: [u8; 4]) -> Vec<u8> {
     let [low, high] = if size[..2] == [0, 0] { [size[3], size[2]] } else { [0xFF; 2] };
     let mut message = b"NTLMSSP\0\x02\0\0\0\0\0\0\0\x38\0\0\0\x15\x82\x8A\xE2lab only\0\0\0\0\0\0\0\0".to_vec();
     message.extend([low, high, low, high, 0x38, 0, 0, 0, 10, 0, 0x7C, 0x4F, 0, 0, 0, 15]);

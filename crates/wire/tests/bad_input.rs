@@ -88,7 +88,7 @@ fn a_flight_whose_lengths_lie_is_never_taken_for_the_true_one() {
     let mut taken = Vec::new();
     for (what, lie, bytes) in truth.lies() {
         // a host that goes on for ever, so that nothing is merely cut off
-        let endless = [&bytes[..], &[0; flight::FLIGHT_LIMIT]].concat();
+        let endless = [&bytes[..], &vec![0; flight::FLIGHT_LIMIT]].concat();
         for bytes in [&bytes, &endless] {
             // a record that is too long has the whole truth in it, and HelloRequests behind
             let harmless = |flight: &ServerFlight| what == "record" && *flight == right;
