@@ -107,7 +107,7 @@ _rdpdoctor() {
             return 0
             ;;
         rdpdoctor__subcmd__diagnose)
-            opts="-h --code --extended --client --require-trust --control --timeout --format --transcript --redact --replay --help"
+            opts="-h --code --extended --client --require-trust --thorough --control --timeout --format --transcript --redact --replay --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -35,6 +35,13 @@ const TOOLS: &[Tool] = &[
         name: "rdpdoctor",
         command: |p, port| words(&[&p.rdpdoctor.display().to_string(), "diagnose", &at(port), "--format", "json"]),
     },
+    Tool {
+        name: "--thorough",
+        command: |p, port| {
+            let program = p.rdpdoctor.display().to_string();
+            words(&[&program, "diagnose", &at(port), "--thorough", "--format", "json"])
+        },
+    },
     Tool { name: "sslscan", command: |_, port| words(&["sslscan", "--rdp", "--no-colour", &at(port)]) },
     Tool {
         name: "sslyze",
@@ -57,6 +64,10 @@ const FACTS: &[(&str, &[&str])] = &[
     ("certificate's end", &["certificate.not_after", "Not valid after", "Not After"]),
     ("TLS version agreed", &["\"version\": \"1.", "Accepted  TLS", "TLSv1.3   enabled", "TLS 1.3 Cipher Suites"]),
     ("security protocols", &["x224.answer", "CredSSP", "RDSTLS"]),
+    ("every suite of TLS 1.2", &["\"prime_bits\"", "Preferred TLSv1.2", "TLS 1.2 Cipher Suites"]),
+    ("every group", &["\"groups\": [\n            \"", "Server Key Exchange Group"]),
+    ("signature algorithms", &["\"signatures\": [\n            \"", "Server Signature Algorithm"]),
+    ("every set of protocols", &["\"negotiation\": ["]),
     ("NTLM names and build", &["ntlm.computer", "NetBIOS_Computer_Name", "Product_Version"]),
     ("clock difference", &["clock.offset_seconds"]),
 ];
@@ -116,13 +127,24 @@ fn compare(programs: &Programs, server: &Server) -> Result<()> {
             said[number] = output;
         }
     }
-    let ours = median(&mut times[0]);
-    println!("{:<12} {:>10} {:>10} {:>10} {:>8}", "tool", "min", "median", "max", "ratio");
+    let (verdict, survey) = (median(&mut times[0]), median(&mut times[1]));
+    println!(
+        "{:<12} {:>10} {:>10} {:>10} {:>11} {:>13}",
+        "tool", "min", "median", "max", "to verdict", "to --thorough"
+    );
     for (tool, times) in TOOLS.iter().zip(&mut times) {
         let median = median(times);
         let (min, max) = (times[0], times[times.len() - 1]);
-        let ratio = median.as_secs_f64() / ours.as_secs_f64();
-        println!("{:<12} {:>7.0} ms {:>7.0} ms {:>7.0} ms {ratio:>7.1}x", tool.name, ms(min), ms(median), ms(max));
+        let ratio = |ours: Duration| median.as_secs_f64() / ours.as_secs_f64();
+        println!(
+            "{:<12} {:>7.0} ms {:>7.0} ms {:>7.0} ms {:>10.1}x {:>12.1}x",
+            tool.name,
+            ms(min),
+            ms(median),
+            ms(max),
+            ratio(verdict),
+            ratio(survey)
+        );
     }
     println!("\n{:<24} {}", "fact", TOOLS.iter().map(|tool| format!("{:<11}", tool.name)).collect::<String>());
     for (fact, signs) in FACTS {

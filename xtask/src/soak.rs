@@ -3,42 +3,77 @@
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::shell;
 
 /// One of them.
 pub struct Soak {
     name: &'static str,
-    /// What is counted, and the variable that says how many.
-    variable: &'static str,
-    count: &'static str,
-    /// The arguments of `cargo test`.
-    test: &'static [&'static str],
+    run: fn(&Path) -> Result<bool>,
 }
 
-const ALL: [Soak; 1] = [Soak {
-    name: "healthy",
-    variable: "RDPDOCTOR_HEALTHY_HOSTS",
-    count: "10000",
-    test: &["-p", "diagnosis", "--test", "healthy", "--", "--nocapture"],
-}];
+const ALL: [Soak; 2] = [Soak { name: "healthy", run: healthy }, Soak { name: "fuzz", run: fuzz }];
+
+/// Hosts that are made up and must not be blamed.
+const HEALTHY_HOSTS: &str = "10000";
+/// Executions of each fuzz target.
+const EXECUTIONS: &str = "10000000";
+/// Bytes of an input at most: some records of a flight, a transcript with a connection or two.
+const INPUT_BYTES: &str = "4096";
 
 impl Soak {
     pub fn named(name: &str) -> Option<&'static Self> {
         ALL.iter().find(|soak| soak.name == name)
     }
 
-    /// Runs it and prints the seconds, without those for building it.
+    /// Runs it and prints what was counted and the seconds.
     pub fn run(&self, root: &Path) -> Result<bool> {
-        let building: Vec<&str> =
-            self.test.iter().copied().take_while(|word| *word != "--").chain(["--no-run"]).collect();
-        shell::stream(shell::cargo(root, &[&["test", "--quiet"], &building[..]].concat()))?;
-        let mut command = shell::cargo(root, &[&["test", "--quiet"], self.test].concat());
-        command.env(self.variable, self.count);
-        let began = Instant::now();
-        let result = shell::stream(command);
-        println!("{} {}: {:.1} s", self.count, self.name, began.elapsed().as_secs_f64());
-        result.map(|()| true)
+        (self.run)(root)
     }
+}
+
+fn healthy(root: &Path) -> Result<bool> {
+    let test = ["test", "--quiet", "-p", "diagnosis", "--test", "healthy"];
+    shell::stream(shell::cargo(root, &[&test[..], &["--no-run"]].concat()))?;
+    let mut command = shell::cargo(root, &[&test[..], &["--", "--nocapture"]].concat());
+    command.env("RDPDOCTOR_HEALTHY_HOSTS", HEALTHY_HOSTS);
+    let began = Instant::now();
+    shell::stream(command)?;
+    println!("{HEALTHY_HOSTS} healthy hosts: {:.1} s", began.elapsed().as_secs_f64());
+    Ok(true)
+}
+
+/// Every target in turn; a crash leaves its input in `fuzz/artifacts` and ends the run.
+fn fuzz(root: &Path) -> Result<bool> {
+    let folder = root.join("fuzz");
+    let cargo = |arguments: &[&str]| {
+        let mut command = shell::cargo(&folder, arguments);
+        // the engine's instrumentation is unstable; the code that it instruments is not
+        command.env("RUSTC_BOOTSTRAP", "1");
+        command
+    };
+    shell::stream(cargo(&["fuzz", "build", "-s", "none"])).context("cargo install cargo-fuzz --locked")?;
+    for target in targets(&folder)? {
+        let corpus = folder.join("corpus").join(&target);
+        std::fs::create_dir_all(&corpus).with_context(|| format!("make {}", corpus.display()))?;
+        let (corpus, seeds) = (format!("corpus/{target}"), format!("seeds/{target}"));
+        let (runs, size) = (format!("-runs={EXECUTIONS}"), format!("-max_len={INPUT_BYTES}"));
+        let began = Instant::now();
+        let options = ["--", &runs, &size, "-print_final_stats=1", "-verbosity=0"];
+        shell::stream(cargo(&[&["fuzz", "run", "-s", "none", &target, &corpus, &seeds], &options[..]].concat()))?;
+        println!("{EXECUTIONS} executions of {target}: {:.0} s, no crash", began.elapsed().as_secs_f64());
+    }
+    Ok(true)
+}
+
+/// The targets, as the folder of their programs lists them.
+fn targets(folder: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder.join("fuzz_targets")).context("list fuzz_targets")? {
+        let path = entry?.path();
+        names.extend(path.file_stem().map(|name| name.to_string_lossy().into_owned()));
+    }
+    names.sort();
+    Ok(names)
 }

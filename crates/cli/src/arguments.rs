@@ -68,6 +68,10 @@ pub struct DiagnoseOptions {
     /// The client refuses a host whose certificate it does not trust, as with authentication level 1
     #[arg(long)]
     pub require_trust: bool,
+    /// Ask also what no verdict needs: every TLS version, suite, group, signature algorithm and set of protocols; makes
+    /// dozens of connections
+    #[arg(long)]
+    pub thorough: bool,
     /// A host that is known to work (HOST or HOST:PORT): asked the same, to tell a fault of the host from one of this computer
     #[arg(long, value_name = "HOST", value_parser = parse_target)]
     pub control: Option<Target>,

@@ -47,6 +47,7 @@ fn diagnosed(options: &DiagnoseOptions) -> anyhow::Result<Diagnosis> {
         symptom,
         capabilities: probe::capabilities(),
         require_trust: options.require_trust,
+        thorough: options.thorough,
     };
     match (&options.replay, &options.target) {
         (Some(file), _) => {

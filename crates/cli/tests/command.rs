@@ -231,3 +231,36 @@ fn no_colour_without_a_terminal() {
     let (_lab, address) = lab("healthy-server-2022");
     assert!(!cli(&["diagnose", &address], 0, "Healthy").contains('\u{1b}'));
 }
+
+#[test]
+fn a_thorough_look_tells_all_that_a_host_takes() {
+    let (_lab, address) = lab("healthy-server-2022");
+    let text = cli(&["diagnose", &address, "--thorough", "--format", "json"], 0, "\"surveys\"");
+    let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let survey = &report["surveys"][0];
+    assert_eq!(survey["complete"], true, "{survey:#}");
+    assert_eq!(survey["negotiation"].as_array().unwrap().len(), 32);
+    let tls = |version: &str| {
+        let all = survey["tls"].as_array().unwrap();
+        all.iter().find(|known| known["version"] == version).unwrap().clone()
+    };
+    assert_eq!(tls("1.3")["suites"].as_array().unwrap().len(), 3);
+    assert_eq!(tls("1.2")["groups"], serde_json::json!(["x25519", "secp256r1", "secp384r1"]));
+    assert_eq!(tls("1.2")["signatures"].as_array().unwrap().len(), 6, "{:#}", tls("1.2"));
+    assert_eq!((&tls("1.1")["accepted"], &tls("1.0")["accepted"]), (&false.into(), &false.into()));
+    let words = cli(&["diagnose", &address, "--thorough"], 0, "Healthy as far as the logon prompt.");
+    assert!(words.contains("TLS_AES_256_GCM_SHA384") && words.contains("Remote Credential Guard"), "{words}");
+    let plain = cli(&["diagnose", &address, "--format", "json"], 0, "\"surveys\": []");
+    assert!(plain.contains("\"connections\": 1"), "{plain}");
+}
+
+#[test]
+fn a_survey_replays_from_its_transcript() {
+    let (_lab, address) = lab("healthy-server-2022");
+    let scratch = Scratch::new("survey");
+    let file = scratch.file("transcript");
+    let live = cli(&["diagnose", &address, "--thorough", "--format", "json", "--transcript", &file], 0, "surveys");
+    let again = cli(&["diagnose", "--replay", &file, "--format", "json"], 0, "surveys");
+    let surveys = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap()["surveys"].clone();
+    assert_eq!(surveys(&again), surveys(&live));
+}

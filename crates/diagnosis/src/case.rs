@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 use wire::machine::{TcpAnswer, X224Answer};
-use wire::tls::{Segments, Suites, TlsOffer, TlsStack, TlsVersion};
+use wire::tls::{Segments, TlsOffer, TlsStack, TlsVersion};
 use wire::x224::{SecurityProtocols, ServerAnswer};
 
 use crate::cause::Because;
@@ -36,6 +36,8 @@ pub struct Context {
     pub capabilities: Capabilities,
     /// The client refuses a host whose certificate it does not trust.
     pub require_trust: bool,
+    /// Ask also what no verdict needs: all versions, suites, groups, signature algorithms and protocols.
+    pub thorough: bool,
 }
 
 /// A value and the observation that it comes from.
@@ -159,12 +161,12 @@ impl<'a> Case<'a> {
     /// every usual suite, or an older choice where it was offered.
     pub fn tls_refused(self, version: TlsVersion) -> Option<Seen<&'a Handshake>> {
         let refusal = |offer: TlsOffer, answer: &Handshake| match answer {
-            // whoever ends whole hellos alone need not be the host
-            Handshake::Closed { .. } if offer.segments == Segments::Whole && self.only_cut_hellos_pass() => false,
+            // whoever ends whole hellos need not be the host
+            Handshake::Closed { .. } if self.only_cut_hellos_pass() => false,
             // rustls lacks suites that old hosts need; its refusal says nothing about 1.2
             Handshake::Alert(_) | Handshake::Closed { .. } => {
                 offer.offers(version)
-                    && offer.suites == Suites::ALL
+                    && offer.wide()
                     && (offer.stack != TlsStack::Rustls || version == TlsVersion::Tls13)
             }
             Handshake::Accepted { version: Some(chosen), .. } => *chosen < version && version <= offer.max,
@@ -221,17 +223,6 @@ impl<'a> Case<'a> {
     /// True if its certificate's issuer is its subject; `None` where no certificate was seen.
     pub fn self_issued(self) -> Option<Seen<bool>> {
         self.last(|fact| if let Fact::CertificateSelfIssued(yes) = fact { Some(*yes) } else { None })
-    }
-
-    /// The handshakes in a version that the client speaks: version and suite.
-    pub fn tls_with_client_version(self) -> impl Iterator<Item = Seen<(TlsVersion, u16)>> {
-        let profile = &self.context.profile;
-        self.tls().filter_map(|seen| match seen.value.1 {
-            Handshake::Accepted { version: Some(version), suite, .. } if profile.speaks(*version) => {
-                Some(Seen { value: (*version, *suite), id: seen.id })
-            }
-            _ => None,
-        })
     }
 
     /// Its clock minus ours, in milliseconds.

@@ -34,6 +34,22 @@ pub enum Fact {
         /// The answer.
         answer: Handshake,
     },
+    /// How a Connection Request of the survey was answered.
+    SurveyedNegotiation {
+        /// `requestedProtocols`.
+        requested: SecurityProtocols,
+        /// The answer.
+        answer: X224Answer,
+    },
+    /// How a ClientHello of the survey was answered.
+    SurveyedHandshake {
+        /// What we offered.
+        offer: TlsOffer,
+        /// The answer.
+        answer: Handshake,
+        /// What else the answer shows.
+        exchange: KeyExchange,
+    },
     /// Certificates sent, counted.
     CertificateCount(usize),
     /// The leaf's subject.
@@ -116,6 +132,17 @@ pub enum Handshake {
     OwnFailure(String),
 }
 
+/// How a server comes to a key with us, as far as it can be seen without finishing the handshake.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KeyExchange {
+    /// The group, by its registered number.
+    pub group: Option<u16>,
+    /// The signature algorithm, by its registered number.
+    pub signature: Option<u16>,
+    /// The size of the prime in bits, in suites with DHE.
+    pub prime_bits: Option<usize>,
+}
+
 /// The answer to our first `TSRequest`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Introduction {
@@ -144,6 +171,8 @@ impl Fact {
             Self::TcpAnswer(_) => "tcp.answer",
             Self::X224Answer { .. } => "x224.answer",
             Self::TlsAnswer { .. } => "tls.answer",
+            Self::SurveyedNegotiation { .. } => "survey.negotiation",
+            Self::SurveyedHandshake { .. } => "survey.handshake",
             Self::CertificateCount(_) => "certificate.count",
             Self::CertificateSubject(_) => "certificate.subject",
             Self::CertificateIssuer(_) => "certificate.issuer",
@@ -181,6 +210,15 @@ impl Fact {
             Self::TlsAnswer { offer, direct, answer } => {
                 json!({"offer": offer.to_string(), "direct": direct, "answer": handshake_value(answer)})
             }
+            Self::SurveyedNegotiation { requested, answer } => {
+                json!({"requested": requested.to_string(), "answer": x224_value(answer)})
+            }
+            Self::SurveyedHandshake { offer, answer, exchange } => json!({
+                "offer": offer.to_string(), "answer": handshake_value(answer),
+                "group": exchange.group.map(|group| format!("{group:#06x}")),
+                "signature": exchange.signature.map(|signature| format!("{signature:#06x}")),
+                "prime_bits": exchange.prime_bits,
+            }),
             Self::CertificateCount(count) => (*count).into(),
             Self::CertificateSubject(text)
             | Self::CertificateIssuer(text)
@@ -254,7 +292,8 @@ fn end_word(end: End) -> &'static str {
     }
 }
 
-fn x224_value(answer: &X224Answer) -> Value {
+/// The answer to a Connection Request in the report.
+pub(crate) fn x224_value(answer: &X224Answer) -> Value {
     match answer {
         X224Answer::Server(ServerAnswer::Selected { protocol, flags }) => {
             json!({"selected": protocol.to_string(), "flags": flags})

@@ -24,6 +24,7 @@ pub mod planner;
 pub mod printable;
 pub mod profile;
 pub mod report;
+pub mod survey;
 pub mod symptom;
 pub mod target;
 

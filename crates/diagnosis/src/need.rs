@@ -1,10 +1,10 @@
 //! The questions that proofs rest on: when they are answered, when they may be asked, what they cost, how they are put.
 
 use wire::machine::{TcpAnswer, X224Answer};
-use wire::tls::{Alert, Segments, Suites, TlsOffer, TlsStack, TlsVersion};
+use wire::tls::{Alert, Signatures, TlsOffer, TlsStack, TlsVersion};
 use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
 
-use crate::case::{Case, EVERYTHING};
+use crate::case::{Case, EVERYTHING, Seen};
 use crate::fact::{Fact, Handshake, Introduction};
 
 /// Which protocols a Connection Request asks for.
@@ -62,6 +62,8 @@ pub enum Need {
     Introduction,
     /// How does it introduce itself the second time, after a pause?
     SecondIntroduction,
+    /// What does it take of all that can be offered? No proof needs it; [`crate::survey`] puts the questions.
+    Survey,
     /// What do its own logs say? A probe cannot ask that.
     HostLog,
     /// Which certificate does it say is its own? A probe cannot ask that.
@@ -115,14 +117,17 @@ impl Need {
             Self::Introduction => case.credssp().is_some(),
             Self::ClientSuites => client_suites_known(case),
             Self::SecondIntroduction => case.introductions().count() >= 2,
-            Self::HostLog | Self::HostCertificate | Self::TrustStore => false,
+            Self::Survey | Self::HostLog | Self::HostCertificate | Self::TrustStore => false,
         }
     }
 
     /// True if asking makes sense now: what it builds on has been seen, and this build can do it.
     pub fn askable(self, case: Case<'_>) -> bool {
         if case.tcp().next().is_none() {
-            return !matches!(self, Self::Name | Self::HostLog | Self::HostCertificate | Self::TrustStore);
+            return !matches!(
+                self,
+                Self::Name | Self::Survey | Self::HostLog | Self::HostCertificate | Self::TrustStore
+            );
         }
         if !case.tcp_accepted() {
             return false;
@@ -130,7 +135,7 @@ impl Need {
         let everything = case.x224_to(EVERYTHING).map(|seen| seen.value);
         let closed = matches!(everything, Some(X224Answer::Closed(_)));
         match self {
-            Self::Name | Self::Tcp | Self::HostLog | Self::HostCertificate | Self::TrustStore => false,
+            Self::Name | Self::Tcp | Self::Survey | Self::HostLog | Self::HostCertificate | Self::TrustStore => false,
             Self::HeldRequest => closed,
             Self::Negotiation(Asked::Everything) => everything.is_none(),
             Self::Negotiation(Asked::AsClient) => case.selected().is_some_and(|seen| !client_takes(case, seen.value)),
@@ -141,7 +146,7 @@ impl Need {
             Self::DirectTls => closed && Self::Negotiation(Asked::StandardOnly).answered(case),
             Self::Handshake(offer) => handshake_askable(case, offer),
             Self::ClientVersions => case.tls_accepted().is_some(),
-            Self::ClientSuites => case.tls_with_client_version().next().is_some(),
+            Self::ClientSuites => taken_alike(case).is_some(),
             Self::Introduction => {
                 case.selected().is_some_and(|seen| seen.value.credssp())
                     && case.tls_accepted().is_some()
@@ -160,15 +165,18 @@ impl Need {
             return Some(all);
         }
         Some(match self {
-            Self::Name | Self::HostLog | Self::HostCertificate | Self::TrustStore => return None,
+            Self::Name | Self::Survey | Self::HostLog | Self::HostCertificate | Self::TrustStore => return None,
             Self::Tcp | Self::Negotiation(Asked::Everything) | Self::SecondTry => all,
             Self::FurtherTries => bare,
             Self::HeldRequest => Question { hold: true, ..bare },
             Self::Negotiation(asked) => Question { request: Some(asked.protocols(case)), ..bare },
             Self::DirectTls => Question { request: None, tls: Some(TlsOffer::PLAIN_12), ..bare },
             Self::Handshake(offer) => Question { tls: Some(offer), credssp: offer.stack != TlsStack::Own, ..all },
-            Self::ClientVersions => Question { tls: Some(client_offer(case, Suites::ALL)), ..bare },
-            Self::ClientSuites => Question { tls: Some(client_offer(case, case.context.profile.suites)), ..bare },
+            // what the client itself would say answers both at once, if it is taken
+            Self::ClientVersions if case.tls_with(client_offer(case)).is_some() => {
+                Question { tls: Some(client_versions(case)), ..bare }
+            }
+            Self::ClientVersions | Self::ClientSuites => Question { tls: Some(client_offer(case)), ..bare },
             Self::Introduction | Self::SecondIntroduction if tls_finished(case, TlsOffer::MODERN) => all,
             Self::Introduction | Self::SecondIntroduction => Question { tls: Some(TlsOffer::TOLERANT), ..all },
         })
@@ -200,6 +208,7 @@ impl Need {
             Self::Introduction => "the host's introduction through CredSSP".to_owned(),
             Self::ClientSuites => "the answer to the TLS suites of this client".to_owned(),
             Self::SecondIntroduction => "the host's second introduction through CredSSP, after a pause".to_owned(),
+            Self::Survey => "what it takes of all that can be offered".to_owned(),
             Self::HostLog => "the host's own event logs".to_owned(),
             Self::HostCertificate => "the certificate that the host itself holds".to_owned(),
             Self::TrustStore => "whom the client trusts".to_owned(),
@@ -301,18 +310,56 @@ fn handshake_askable(case: Case<'_>, offer: TlsOffer) -> bool {
     }
 }
 
-/// Our own hello with exactly the client's versions, cut where nothing else comes through.
-pub fn client_offer(case: Case<'_>, suites: Suites) -> TlsOffer {
+/// Our own hello with exactly the client's versions, and all that a usual hello has; cut where nothing else comes through.
+fn client_versions(case: Case<'_>) -> TlsOffer {
+    let usual = if case.only_cut_hellos_pass() { TlsOffer::SPLIT_12 } else { TlsOffer::PLAIN_12 };
+    TlsOffer { min: case.context.profile.tls_min, max: case.context.profile.tls_max, ..usual }
+}
+
+/// Our own hello with exactly the client's versions, suites, groups and signature algorithms.
+pub fn client_offer(case: Case<'_>) -> TlsOffer {
     let profile = &case.context.profile;
-    let segments = if case.only_cut_hellos_pass() { Segments::FirstByteAlone } else { Segments::Whole };
-    TlsOffer { stack: TlsStack::Own, min: profile.tls_min, max: profile.tls_max, segments, suites }
+    let (suites, groups, signatures) = (profile.suites, profile.groups, profile.signatures);
+    TlsOffer { suites, groups, signatures, ..client_versions(case) }
+}
+
+/// x25519, secp256r1 and secp384r1: the groups of rustls with ring.
+const RUSTLS_GROUPS: [u16; 3] = [0x001D, 0x0017, 0x0018];
+
+/// A handshake that shows that host and client have all in common: one with the client's own hello or, if the client has
+/// what rustls chooses from, one with rustls and a suite of the client's.
+pub fn taken_as_client(case: Case<'_>) -> Option<Seen<(TlsVersion, u16)>> {
+    let profile = &case.context.profile;
+    let own = client_offer(case);
+    let like_rustls =
+        profile.signatures == Signatures::USUAL && RUSTLS_GROUPS.iter().all(|g| profile.groups.contains(*g));
+    case.tls().find_map(|seen| match seen.value {
+        (offer, Handshake::Accepted { version: Some(version), suite, .. })
+            if profile.speaks(*version)
+                && (offer == own || like_rustls && offer.stack == TlsStack::Rustls && profile.offers(*suite)) =>
+        {
+            Some(Seen { value: (*version, *suite), id: seen.id })
+        }
+        _ => None,
+    })
+}
+
+/// A handshake in a version of the client's, with a hello that is cut as ours for the client is: version and suite. Where
+/// only one of two comes through, that says something about the path, not about what is offered.
+pub fn taken_alike(case: Case<'_>) -> Option<Seen<(TlsVersion, u16)>> {
+    case.tls().find_map(|seen| match seen.value {
+        (offer, Handshake::Accepted { version: Some(version), suite, .. })
+            if offer.segments == client_versions(case).segments && case.context.profile.speaks(*version) =>
+        {
+            Some(Seen { value: (*version, *suite), id: seen.id })
+        }
+        _ => None,
+    })
 }
 
 /// True if the host took one of the client's suites, or was offered them all.
 fn client_suites_known(case: Case<'_>) -> bool {
-    let profile = &case.context.profile;
-    case.tls_with_client_version().any(|seen| profile.offers(seen.value.1))
-        || case.tls_with(client_offer(case, profile.suites)).is_some()
+    taken_as_client(case).is_some() || case.tls_with(client_offer(case)).is_some()
 }
 
 /// True if the host took one of the client's versions, or is known to refuse every one of them.

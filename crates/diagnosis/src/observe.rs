@@ -7,7 +7,7 @@ use wire::ntlm::{self, Challenge};
 use wire::transcript::{NameAnswer, Record, Transcript};
 
 use crate::evidence::{Evidence, Role, Source, Subject, SubjectId};
-use crate::fact::{Fact, Handshake, Introduction};
+use crate::fact::{Fact, Handshake, Introduction, KeyExchange};
 use crate::printable::printable;
 
 /// A transcript may say any times; what lies behind the end of the calendar is its last moment.
@@ -60,6 +60,9 @@ struct Seen<'a> {
 
 impl Seen<'_> {
     fn outcome(&mut self, record: &Record, outcome: Outcome) {
+        if record.survey {
+            return self.survey(record, outcome);
+        }
         if let Some(tcp) = outcome.tcp {
             self.evidence.observe(
                 self.subject,
@@ -91,6 +94,26 @@ impl Seen<'_> {
                 let answering = time::Duration::try_from(credssp.took / 2).unwrap_or(time::Duration::MAX);
                 self.challenge(at, &challenge, at.saturating_sub(answering));
             }
+        }
+    }
+
+    /// What was asked for the sake of completeness becomes facts of its own: our own further tries are held against
+    /// nobody.
+    fn survey(&mut self, record: &Record, outcome: Outcome) {
+        let requested = record.plan.request.as_ref().and_then(|request| request.protocols);
+        if let (Some(x224), Some(requested)) = (outcome.x224, requested) {
+            let fact = Fact::SurveyedNegotiation { requested, answer: x224.value };
+            self.evidence.observe(self.subject, self.source, later(self.began, x224.at), Some(x224.took), fact);
+        }
+        if let (Some(tls), Some(offer)) = (outcome.tls, record.plan.tls) {
+            let exchange = match &tls.value {
+                TlsAnswer::Flight(flight) => {
+                    KeyExchange { group: flight.group, signature: flight.signature, prime_bits: flight.prime_bits }
+                }
+                _ => KeyExchange::default(),
+            };
+            let fact = Fact::SurveyedHandshake { offer, answer: handshake(tls.value).0, exchange };
+            self.evidence.observe(self.subject, self.source, later(self.began, tls.at), Some(tls.took), fact);
         }
     }
 

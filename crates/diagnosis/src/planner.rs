@@ -4,6 +4,7 @@ use crate::case::{Case, Context};
 use crate::cause::{Cause, Confidence, Judgement, Proof, Shows};
 use crate::evidence::{Evidence, SubjectId};
 use crate::need::{Need, Question};
+use crate::survey;
 
 /// How often a question is put at most. A second try is for servers that serve one client at a time.
 const TRIES: usize = 2;
@@ -12,14 +13,28 @@ const TRIES: usize = 2;
 #[derive(Debug, Default)]
 pub struct Planner {
     asked: Vec<(SubjectId, Need)>,
+    surveyed: Vec<(SubjectId, Question)>,
 }
 
 impl Planner {
-    /// The next question to this subject, or `None` if no answer can change its verdict any more.
+    /// The next question to this subject, or `None` if no answer can change its verdict any more and nothing is left to
+    /// survey.
     pub fn next(&mut self, evidence: &Evidence, context: &Context, subject: SubjectId) -> Option<Question> {
-        let need = open_needs(Case { evidence, subject, context }).find(|need| self.tries(subject, *need) < TRIES)?;
+        let case = Case { evidence, subject, context };
+        let Some(need) = open_needs(case).find(|need| self.tries(subject, *need) < TRIES) else {
+            return if context.thorough { self.survey(case) } else { None };
+        };
         self.asked.push((subject, need));
-        need.question(Case { evidence, subject, context })
+        need.question(case)
+    }
+
+    /// The next question of the survey. One that comes back unanswered twice ends it: the host has had enough of us.
+    fn survey(&mut self, case: Case<'_>) -> Option<Question> {
+        let question = survey::next(case)?;
+        let asked = (case.subject, question);
+        let tries = self.surveyed.iter().filter(|known| **known == asked).count();
+        self.surveyed.push(asked);
+        (tries < TRIES).then_some(question)
     }
 
     fn tries(&self, subject: SubjectId, need: Need) -> usize {

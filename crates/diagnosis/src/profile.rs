@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 use thiserror::Error;
-use wire::tls::{Suites, TlsVersion, suite};
+use wire::tls::registry::{self, Codes, Registry};
+use wire::tls::{Groups, Signatures, Suites, TlsVersion};
 use wire::x224::SecurityProtocols;
 
 /// The default client.
@@ -37,6 +38,10 @@ pub struct ClientProfile {
     pub tls_max: TlsVersion,
     /// The suites that it offers; all of them where that is not known.
     pub suites: Suites,
+    /// The groups that it offers; those of a usual hello where that is not known.
+    pub groups: Groups,
+    /// The signature algorithms that it offers; those of a usual hello where that is not known.
+    pub signatures: Signatures,
     /// The shortest RSA key, in bits, that it accepts in a certificate; 0 where that is not known.
     pub least_rsa_bits: usize,
     /// What it does with a server that lacks the update for CVE-2018-0886.
@@ -100,6 +105,8 @@ struct WrittenTls {
     min: String,
     max: String,
     suites: Option<Vec<String>>,
+    groups: Option<Vec<String>>,
+    signatures: Option<Vec<String>>,
     #[serde(default)]
     least_rsa_bits: usize,
 }
@@ -119,14 +126,9 @@ impl TryFrom<Written> for ClientProfile {
         if tls_min > tls_max {
             return Err("tls.min is newer than tls.max".to_owned());
         }
-        let suite = |name: &String| suite::code(name).ok_or_else(|| format!("the suite {name:?} is not known"));
-        let suites = match &written.tls.suites {
-            None => Suites::ALL,
-            Some(names) => {
-                let codes = names.iter().map(suite).collect::<Result<Vec<_>, _>>()?;
-                Suites::of(codes).expect("every suite with a name is known")
-            }
-        };
+        let suites = codes(written.tls.suites.as_deref(), "suite")?;
+        let groups = codes(written.tls.groups.as_deref(), "group")?;
+        let signatures = codes(written.tls.signatures.as_deref(), "signature algorithm")?;
         Ok(Self {
             id: crate::printable::printable(&written.id),
             name: crate::printable::printable(&written.name),
@@ -136,10 +138,21 @@ impl TryFrom<Written> for ClientProfile {
             tls_min,
             tls_max,
             suites,
+            groups,
+            signatures,
             least_rsa_bits: written.tls.least_rsa_bits,
             encryption_oracle: written.encryption_oracle,
         })
     }
+}
+
+/// The numbers of registered names, or those of a usual hello if none are given.
+fn codes<R: Registry>(names: Option<&[String]>, what: &str) -> Result<Codes<R>, String> {
+    let Some(names) = names else { return Ok(Codes::USUAL) };
+    names.iter().try_fold(Codes::NONE, |all, name| {
+        let code = registry::code::<R>(name).ok_or_else(|| format!("the {what} {name:?} is not known"))?;
+        Ok(all.with(code))
+    })
 }
 
 impl ClientProfile {
@@ -217,5 +230,7 @@ mod tests {
         assert!(ClientProfile::parse(&newer).unwrap_err().to_string().contains("1.4"));
         let unknown = SHIPPED[0].replace("TLS_AES_256_GCM_SHA384", "TLS_NULL");
         assert!(ClientProfile::parse(&unknown).unwrap_err().to_string().contains("TLS_NULL"));
+        let unknown = SHIPPED[0].replace("secp384r1", "secp999r1");
+        assert!(ClientProfile::parse(&unknown).unwrap_err().to_string().contains("group \"secp999r1\""));
     }
 }

@@ -185,6 +185,9 @@ pub struct Tls {
     pub max: TlsVersion,
     /// The suites that it takes, by their registered names; empty for all that its TLS stack has.
     pub suites: Vec<String>,
+    /// The groups that it takes, by their registered names; empty for all that its TLS stack has. Takes the feature
+    /// `legacy-tls`.
+    pub groups: Vec<String>,
     /// What it answers to any ClientHello instead.
     pub fault: Option<TlsFault>,
     /// A middlebox is on the path: a ClientHello whose first segment holds the whole record is reset, split ones pass.
@@ -323,6 +326,7 @@ impl Host {
         self.tls.min < TlsVersion::Tls12
             || self.certificate.key == Key::Rsa1024
             || self.certificate.signature.is_some()
+            || !self.tls.groups.is_empty()
             || self.tls.suites.iter().any(|suite| !crate::tls::has_suite(suite))
     }
 }
@@ -366,6 +370,7 @@ impl Default for Tls {
             min: TlsVersion::Tls12,
             max: TlsVersion::Tls13,
             suites: Vec::new(),
+            groups: Vec::new(),
             fault: None,
             blocks_whole_hello: false,
         }

@@ -48,6 +48,9 @@ fn context(tls: &Tls, identity: &Identity) -> Result<SslContext, ErrorStack> {
     let named: Vec<&str> = tls.suites.iter().map(|suite| openssl::ssl::cipher_name(suite)).collect();
     let suites = if named.is_empty() { "ALL".to_owned() } else { named.join(":") };
     builder.set_cipher_list(&format!("{suites}:@SECLEVEL=0"))?;
+    if !tls.groups.is_empty() {
+        builder.set_groups_list(&tls.groups.join(":"))?;
+    }
     builder.set_min_proto_version(Some(version(tls.min)))?;
     builder.set_max_proto_version(Some(version(tls.max)))?;
     builder.set_private_key(&*key(&identity.key)?)?;

@@ -73,6 +73,8 @@ pub struct Ask {
     pub profile_text: Option<String>,
     /// The client refuses a host that it does not trust.
     pub require_trust: bool,
+    /// Survey the host as well.
+    pub thorough: bool,
     /// The error code that the user reports.
     pub code: Option<u32>,
     /// Its extended error code.

@@ -73,6 +73,8 @@ pub struct Record {
     pub address: SocketAddr,
     /// When it began, since the beginning of the transcript.
     pub start: Duration,
+    /// It was made for the sake of completeness: no cause is judged by it.
+    pub survey: bool,
     /// What it was for.
     pub plan: ConversationPlan,
     /// What happened, with the time since its own beginning.

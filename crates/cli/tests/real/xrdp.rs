@@ -125,3 +125,34 @@ fn a_host_that_can_speak_none_of_its_versions_is_never_proven_anything() {
     let findings = told.report["findings"].as_array().unwrap();
     assert!(findings.iter().all(|finding| finding["confidence"] != "proven"), "{findings:?}");
 }
+
+/// All the suites that OpenSSL was told to take, and no other; the verdict is that of a plain look.
+#[test]
+fn a_thorough_look_finds_what_it_was_told_to_take() {
+    if !programs(PROGRAMS) {
+        return;
+    }
+    let ciphers = Some("ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-SHA256:AES128-SHA");
+    let host = Host::start(certificate::healthy, &Setup { protocols: "TLSv1.2", ciphers, ..Setup::default() });
+    let told = ask(&host.folder, &host.xrdp.target, &["--thorough"]);
+    told.expect(0, "healthy", &[]);
+    let survey = &told.report["surveys"][0];
+    assert_eq!(survey["complete"], true, "{survey:#}");
+    let protocols = &survey["protocols"];
+    assert_eq!((&protocols["tls"], &protocols["credssp"]), (&true.into(), &false.into()));
+    let versions = survey["tls"].as_array().unwrap();
+    let of = |version: &str| versions.iter().find(|known| known["version"] == version).unwrap();
+    for refused in ["1.3", "1.1", "1.0"] {
+        assert_eq!(of(refused)["accepted"], false, "{refused}");
+    }
+    let mut suites: Vec<_> = of("1.2")["suites"].as_array().unwrap().iter().map(|s| s.as_str().unwrap()).collect();
+    suites.sort_unstable();
+    let expected = [
+        "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256",
+        "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+        "TLS_RSA_WITH_AES_128_CBC_SHA",
+    ];
+    assert_eq!(suites, expected);
+    let groups = of("1.2")["groups"].as_array().unwrap();
+    assert!(["x25519", "secp256r1", "secp384r1"].iter().all(|group| groups.contains(&(*group).into())), "{groups:?}");
+}

@@ -57,6 +57,14 @@ impl Default for Budget {
 const HOLD: Duration = Duration::from_millis(250);
 /// The `TSRequest` version that we introduce ourselves with: the current one.
 const TSREQUEST_VERSION: u32 = 6;
+/// The pause between two connections of a survey, which makes dozens; it doubles with every reset.
+const SURVEY_PAUSE: Duration = Duration::from_millis(2);
+/// The longest that it becomes.
+const SURVEY_PAUSE_MOST: Duration = Duration::from_millis(200);
+/// The connections of a survey, beside those of the diagnosis.
+const SURVEY_CONNECTIONS: usize = 184;
+/// A survey may take so many times the time-out.
+const SURVEY_TIME: u32 = 6;
 /// The pause before a question is put a second time: longer than a server takes that serves one client at a time.
 const RETRY_PAUSE: Duration = Duration::from_millis(300);
 
@@ -181,26 +189,37 @@ impl Asking {
     async fn ask_all(&self) {
         let mut planner = Planner::default();
         let mut pause = self.probe.budget.pause;
+        let mut survey_pause = SURVEY_PAUSE;
         let mut last = None;
         loop {
             let evidence = self.evidence();
             let Some(subject) = evidence.subjects.iter().position(|s| s.address == Some(self.address)) else { return };
             let Some(question) = planner.next(&evidence, &self.probe.context, subject) else { return };
             let retry = last == Some(question) || question.need.asks_again();
+            let times = match question.need {
+                Need::Survey => SURVEY_TIME,
+                _ if last.is_some() => 2,
+                _ => 1,
+            };
             if last.is_some() {
-                let wait = if retry { pause.max(RETRY_PAUSE) } else { pause };
+                let wait = match question.need {
+                    Need::Survey => survey_pause,
+                    _ if retry => pause.max(RETRY_PAUSE),
+                    _ => pause,
+                };
                 // the pause doubles with every reset: it must not outlast what is left
-                if self.time_left(true).is_none_or(|left| left <= wait) {
+                if self.time_left(times).is_none_or(|left| left <= wait) {
                     return;
                 }
                 tokio::time::sleep(wait).await;
             }
-            let Some(left) = self.time_left(last.is_some()) else { return };
-            if self.spent.fetch_add(1, Ordering::Relaxed) >= self.probe.budget.connections {
+            let Some(left) = self.time_left(times) else { return };
+            if self.spent.fetch_add(1, Ordering::Relaxed) >= self.connections(question) {
                 return;
             }
             if self.ask(question, left).await {
                 pause *= 2;
+                survey_pause = (survey_pause * 2).min(SURVEY_PAUSE_MOST);
             }
             last = Some(question);
         }
@@ -216,7 +235,11 @@ impl Asking {
         let mut said: Vec<ConversationPlan> = Vec::new();
         for record in self.probe.seen().conversations {
             let accepted = record.outcome().tcp.is_some_and(|tcp| tcp.value == TcpAnswer::Accepted);
-            if accepted && record.address == self.address && !said.iter().any(|plan| same_words(plan, &record.plan)) {
+            if accepted
+                && !record.survey
+                && record.address == self.address
+                && !said.iter().any(|plan| same_words(plan, &record.plan))
+            {
                 said.push(record.plan);
             }
         }
@@ -246,10 +269,15 @@ impl Asking {
         evidence
     }
 
+    /// How many connections the run may have made before this question.
+    fn connections(&self, question: Question) -> usize {
+        let further = if question.need == Need::Survey { SURVEY_CONNECTIONS } else { 0 };
+        self.probe.budget.connections + further
+    }
+
     /// The first look has the time-out; what a finding needs may take as long again.
-    fn time_left(&self, further: bool) -> Option<Duration> {
-        let timeout = self.probe.budget.timeout;
-        let whole = if further { timeout * 2 } else { timeout };
+    fn time_left(&self, times: u32) -> Option<Duration> {
+        let whole = self.probe.budget.timeout * times;
         whole.checked_sub(self.began.elapsed()).filter(|left| *left > Duration::from_millis(1))
     }
 
@@ -259,7 +287,8 @@ impl Asking {
         let started = self.began.elapsed();
         let plan = plan(question, self.probe.budget.timeout.min(left));
         let entries = connection::converse(self.address, &plan, left, &*self.probe.outlet).await;
-        let record = Record { address: self.address, start: micros(started), plan, entries };
+        let survey = question.need == Need::Survey;
+        let record = Record { address: self.address, start: micros(started), survey, plan, entries };
         let reset = record.entries.iter().any(|(_, entry)| connection::is_reset(entry));
         self.probe.change(|transcript| transcript.conversations.push(record));
         reset

@@ -55,7 +55,8 @@ pub async fn passes(plan: &ConversationPlan, outlet: &dyn Outlet) -> bool {
     // the host's own failure to follow shows in what we hear
     let (entries, _) = tokio::join!(us, serve(theirs, &plan));
     let nowhere = ([127, 0, 0, 1], 0).into();
-    let outcome = Record { address: nowhere, start: Duration::ZERO, plan: plan.clone(), entries }.outcome();
+    let outcome =
+        Record { address: nowhere, start: Duration::ZERO, survey: false, plan: plan.clone(), entries }.outcome();
     as_expected(&plan, &outcome)
 }
 
@@ -241,7 +242,8 @@ mod tests {
             // the last is what a policy may leave of a client
             for suites in [Suites::ALL, client.suites, Suites::of([0xC030, 0x002F]).unwrap()] {
                 let (min, max) = (client.tls_min, client.tls_max);
-                let offer = TlsOffer { stack: TlsStack::Own, min, max, segments: Segments::Whole, suites };
+                let (groups, signatures) = (client.groups, client.signatures);
+                let offer = TlsOffer { min, max, suites, groups, signatures, ..TlsOffer::PLAIN_12 };
                 let plan = plan(Some(0x0B), Some(offer), None);
                 assert!(runtime.block_on(passes(&plan, &Direct)), "{}: {offer}", client.id);
             }

@@ -49,6 +49,7 @@ fn sketch(target: &str, subject: Subject) -> Sketch {
         symptom: None,
         capabilities: Capabilities { openssl: true },
         require_trust: false,
+        thorough: false,
     };
     Sketch { evidence: Evidence { subjects: vec![subject], ..Evidence::default() }, context }
 }

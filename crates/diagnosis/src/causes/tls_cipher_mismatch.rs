@@ -1,4 +1,4 @@
-//! `tls-cipher-mismatch`: the TLS versions of host and client meet, their suites do not.
+//! `tls-cipher-mismatch`: the TLS versions of host and client meet; their suites, groups or signature algorithms do not.
 
 use wire::tls::{Alert, TlsOffer, suite};
 
@@ -6,13 +6,13 @@ use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::evidence::Role;
 use crate::fact::Handshake;
-use crate::need::{Need, client_offer};
+use crate::need::{Need, client_offer, taken_alike, taken_as_client};
 use crate::symptom::Symptom;
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "tls-cipher-mismatch",
-    title: "host and client have a TLS version in common, but no cipher suite",
+    title: "host and client have a TLS version in common, but no cipher suite, group or signature algorithm",
     stage: Stage::Tls,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -21,9 +21,9 @@ pub const CAUSE: Cause = Cause {
         Proof {
             shows: Shows::Presence(Confidence::Proven),
             needs: &[Need::Handshake(TlsOffer::MODERN), Need::ClientSuites],
-            holds: no_common_suite,
+            holds: nothing_common,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::ClientSuites], holds: common_suite },
+        Proof { shows: Shows::Absence, needs: &[Need::ClientSuites], holds: all_common },
     ],
     explains: &[],
     page: Page {
@@ -48,23 +48,33 @@ pub const CAUSE: Cause = Cause {
     fixes: &["reset-cipher-order"],
 };
 
-/// A wide hello is taken with a suite that the client lacks, and one with the client's suites is not.
-fn no_common_suite(case: Case<'_>) -> Option<Ground> {
+/// A wide hello is taken, and one with what the client has is not.
+fn nothing_common(case: Case<'_>) -> Option<Ground> {
     let profile = &case.context.profile;
-    if common_suite(case).is_some() {
+    if taken_as_client(case).is_some() {
         return None;
     }
-    let wide = case.tls_with_client_version().next()?;
+    let wide = taken_alike(case)?;
     let (version, chosen) = wide.value;
-    let refused = case.tls_with(client_offer(case, profile.suites))?;
+    let refused = case.tls_with(client_offer(case))?;
     let (answer, confidence) = match refused.value {
         Handshake::Alert(alert) if names_the_suites(*alert) => (format!("refused with {alert}"), Confidence::Proven),
-        // a host that closes gives no reason
-        Handshake::Closed { end, bytes: 0 } => (format!("{} without an answer", end.verb()), Confidence::Likely),
+        // a host that closes gives no reason, and where whole hellos are ended it need not be the host
+        Handshake::Closed { end, bytes: 0 } if !case.only_cut_hellos_pass() => {
+            (format!("{} without an answer", end.verb()), Confidence::Likely)
+        }
         _ => return None,
     };
     let ours = format!("offered every suite, {} takes {} in {version}", case.label(), suite::words(chosen));
-    let theirs = format!("{} does not offer that one, and a ClientHello with its suites was {answer}", profile.name);
+    let lacks = if profile.offers(chosen) {
+        "offers that one, so what is not in common is the group or the signature algorithm"
+    } else {
+        "does not offer that one"
+    };
+    let theirs = format!(
+        "{} {lacks}: a ClientHello with its suites, groups and signature algorithms was {answer}",
+        profile.name
+    );
     Some(Ground::on(vec![wide.because(ours), refused.because(theirs)]).confidence(confidence))
 }
 
@@ -72,8 +82,8 @@ fn names_the_suites(alert: Alert) -> bool {
     matches!(alert.description, Alert::HANDSHAKE_FAILURE | Alert::INSUFFICIENT_SECURITY)
 }
 
-fn common_suite(case: Case<'_>) -> Option<Ground> {
-    let seen = case.tls_with_client_version().find(|seen| case.context.profile.offers(seen.value.1))?;
+fn all_common(case: Case<'_>) -> Option<Ground> {
+    let seen = taken_as_client(case)?;
     let text =
         format!("{} takes {}, which {} offers", case.label(), suite::words(seen.value.1), case.context.profile.name);
     Some(Ground::on(vec![seen.because(text)]))
@@ -85,7 +95,7 @@ mod tests {
     use crate::causes::sketch::{Expect, Sketch, host};
     use crate::profile::ClientProfile;
     use wire::machine::End;
-    use wire::tls::{Segments, TlsStack, TlsVersion};
+    use wire::tls::TlsVersion;
 
     const CHACHA: u16 = 0xCCA8;
 
@@ -95,8 +105,9 @@ mod tests {
 
     fn as_client(answer: Handshake) -> Sketch {
         let profile = ClientProfile::find("mstsc-11").unwrap();
-        let (min, max, suites) = (profile.tls_min, profile.tls_max, profile.suites);
-        let offer = TlsOffer { stack: TlsStack::Own, min, max, segments: Segments::Whole, suites };
+        let (min, max) = (profile.tls_min, profile.tls_max);
+        let (suites, groups, signatures) = (profile.suites, profile.groups, profile.signatures);
+        let offer = TlsOffer { min, max, suites, groups, signatures, ..TlsOffer::PLAIN_12 };
         let sketch = host("192.0.2.7").nla().tls(TlsOffer::MODERN, accepted(TlsVersion::Tls12, CHACHA));
         sketch.tls(offer, answer)
     }
@@ -121,6 +132,31 @@ mod tests {
         as_client(accepted(TlsVersion::Tls12, 0xC030)).check(&CAUSE, Expect::Absent);
     }
 
+    /// The suite is common, the curve is not: the host has P-521 alone.
+    #[test]
+    fn a_group_that_the_client_lacks() {
+        let wide = Handshake::Accepted { version: Some(TlsVersion::Tls12), suite: 0xC030, finished: false };
+        let sketch = host("192.0.2.7").nla().tls(TlsOffer::MODERN, alert(40)).tls(TlsOffer::PLAIN_12, wide);
+        let offer = sketch.with_case(client_offer);
+        sketch.tls(offer, alert(40)).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+    }
+
+    #[test]
+    fn near_miss_our_own_hello_alone_says_nothing_of_the_group() {
+        let wide = Handshake::Accepted { version: Some(TlsVersion::Tls12), suite: 0xC030, finished: false };
+        let sketch = host("192.0.2.7").nla().tls(TlsOffer::MODERN, alert(40)).tls(TlsOffer::PLAIN_12, wide);
+        sketch.check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn near_miss_only_a_cut_hello_passes() {
+        let reset = || Handshake::Closed { end: End::Rst, bytes: 0 };
+        let cut = accepted(TlsVersion::Tls12, 0xC030);
+        let sketch = host("192.0.2.7").nla().tls(TlsOffer::MODERN, reset()).tls(TlsOffer::SPLIT_12, cut);
+        let offer = sketch.with_case(client_offer);
+        sketch.tls(offer, reset()).check(&CAUSE, Expect::Unknown);
+    }
+
     #[test]
     fn near_miss_another_alert() {
         as_client(alert(80)).check(&CAUSE, Expect::Unknown);
@@ -129,17 +165,6 @@ mod tests {
     #[test]
     fn near_miss_the_client_has_that_suite() {
         as_client(alert(40)).profile("freerdp3").check(&CAUSE, Expect::Absent);
-    }
-
-    #[test]
-    fn near_miss_only_cut_hellos_get_through() {
-        let profile = ClientProfile::find("mstsc-11").unwrap();
-        let (min, max, suites) = (profile.tls_min, profile.tls_max, profile.suites);
-        let whole = TlsOffer { stack: TlsStack::Own, min, max, segments: Segments::Whole, suites };
-        let reset = || Handshake::Closed { end: End::Rst, bytes: 0 };
-        let sketch = host("192.0.2.7").nla().tls(TlsOffer::MODERN, reset()).tls(TlsOffer::PLAIN_12, reset());
-        let sketch = sketch.tls(TlsOffer::SPLIT_12, accepted(TlsVersion::Tls12, CHACHA)).tls(whole, reset());
-        sketch.check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

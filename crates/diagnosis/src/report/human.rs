@@ -44,6 +44,7 @@ pub fn render(diagnosis: &Diagnosis, style: Style) -> String {
         page.finding(diagnosis, finding);
     }
     page.advice(&advice);
+    page.surveys(diagnosis);
     page.not_seen(diagnosis);
     page.next(diagnosis);
     page.foot(diagnosis);
@@ -192,6 +193,18 @@ impl Page {
         for finding in findings {
             let seen = finding.because.first().map_or(finding.title.as_str(), |because| because.text.as_str());
             self.wrapped(&format!("  {}: ", finding.cause), seen);
+        }
+    }
+
+    fn surveys(&mut self, diagnosis: &Diagnosis) {
+        for survey in &diagnosis.surveys {
+            let address = diagnosis.subjects.get(survey.subject).and_then(|s| s.address.clone()).unwrap_or_default();
+            self.blank();
+            let state = if survey.complete { "" } else { ", not complete: the host or the time gave out" };
+            self.line(&format!("All that {address} takes{state}:"));
+            for (label, text) in survey.lines() {
+                self.wrapped(&format!("  {label:<21}  "), &text);
+            }
         }
     }
 

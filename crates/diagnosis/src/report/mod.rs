@@ -11,13 +11,15 @@ mod ladder;
 mod nagios;
 #[cfg(test)]
 mod sample;
+mod survey;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use ladder::{Ladder, Outcome, StageResult};
+pub use survey::{Survey, SurveyedFlags, SurveyedNegotiation, SurveyedProtocols, SurveyedVersion};
 
-use crate::case::Context;
+use crate::case::{Case, Context};
 use crate::cause::{Because, Confidence, Severity, Stage};
 use crate::diagnose::Run;
 use crate::evidence::{Evidence, Role, SubjectId};
@@ -67,6 +69,8 @@ pub struct Diagnosis {
     pub next: Vec<Next>,
     /// The same probe against a host that is known to work, if one was named.
     pub control: Option<Control>,
+    /// All that the hosts take, if that was asked for (`--thorough`).
+    pub surveys: Vec<Survey>,
 }
 
 /// Faulty, healthy, or neither shown.
@@ -241,7 +245,12 @@ pub(crate) fn assemble(evidence: &Evidence, context: &Context, run: Run, judged:
         observations: observations(evidence),
         next,
         control: None,
+        surveys: surveys(evidence, context),
     }
+}
+
+fn surveys(evidence: &Evidence, context: &Context) -> Vec<Survey> {
+    evidence.hosts().filter_map(|subject| Survey::of(Case { evidence, subject, context })).collect()
 }
 
 fn subjects(evidence: &Evidence) -> Vec<ReportSubject> {

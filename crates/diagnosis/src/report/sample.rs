@@ -59,5 +59,6 @@ pub(super) fn diagnosis(words: &str) -> Diagnosis {
         }],
         next: Vec::new(),
         control: None,
+        surveys: Vec::new(),
     }
 }

@@ -29,6 +29,7 @@ pub fn ask(host: &Host) -> (Transcript, Context) {
         profile: ClientProfile::find(host.profile).unwrap(),
         profile_source: "option",
         require_trust: false,
+        thorough: false,
         at: NOW,
         symptom: None,
         capabilities: Capabilities { openssl: true },
@@ -106,7 +107,7 @@ fn converse(host: &Host, address: SocketAddr, plan: ConversationPlan, start: Dur
             }
         }
     }
-    Record { address, start, plan, entries }
+    Record { address, start, survey: false, plan, entries }
 }
 
 /// The host's side of a connection.

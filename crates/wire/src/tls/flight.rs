@@ -1,6 +1,7 @@
 //! The server's answer to a ClientHello, read without finishing the handshake.
 
 use crate::bytes::{DecodeError, Reader};
+use crate::tls::suite::{self, KeyExchange};
 use crate::tls::{Alert, TlsVersion};
 
 /// The most bytes of a flight that we read. A chain of four RSA-4096 certificates has about 8 KiB.
@@ -28,6 +29,9 @@ const SERVER_HELLO_DONE: u8 = 14;
 const CERTIFICATE_STATUS: u8 = 22;
 const SUPPLEMENTAL_DATA: u8 = 23;
 const EXTENSION_VERSIONS: u16 = 43;
+const EXTENSION_KEY_SHARE: u16 = 51;
+/// RFC 8422 section 5.4: the curve is named by its number.
+const NAMED_CURVE: u8 = 3;
 
 /// RFC 8446 section 4.1.3: the random that marks a HelloRetryRequest.
 const RETRY_RANDOM: [u8; 32] = [
@@ -48,6 +52,12 @@ pub struct ServerFlight {
     pub wants_client_certificate: bool,
     /// True for a HelloRetryRequest: it accepts the version and wants another key share.
     pub retry: bool,
+    /// The group that it chose or, in a HelloRetryRequest, wants; `None` where the suite has none.
+    pub group: Option<u16>,
+    /// The signature algorithm of its key exchange (TLS 1.2; 1.3 encrypts it, older versions have none).
+    pub signature: Option<u16>,
+    /// The size of its prime in bits, in suites with DHE.
+    pub prime_bits: Option<usize>,
 }
 
 /// How far a flight has been read.
@@ -141,9 +151,11 @@ impl Reading {
                 }
                 _ if !self.hello_seen => return Err(unexpected(kind)),
                 CERTIFICATE => self.flight.chain = chain(body)?,
+                // what cannot be read of it is not known; the flight is no worse for it
+                SERVER_KEY_EXCHANGE => drop(self.key_exchange(body)),
                 CERTIFICATE_REQUEST => self.flight.wants_client_certificate = true,
                 SERVER_HELLO_DONE => return Ok(true),
-                SERVER_KEY_EXCHANGE | CERTIFICATE_STATUS | SUPPLEMENTAL_DATA => {}
+                CERTIFICATE_STATUS | SUPPLEMENTAL_DATA => {}
                 // a second ServerHello, and what nobody asked for, such as a compressed certificate
                 _ => return Err(unexpected(kind)),
             }
@@ -172,8 +184,10 @@ impl Reading {
                 let kind = extensions.u16_be("extension type")?;
                 let size = extensions.u16_be("extension length")?;
                 let mut value = Reader::new(extensions.take(size.into(), "extension")?);
-                if kind == EXTENSION_VERSIONS {
-                    version = value.u16_be("selected_version")?;
+                match kind {
+                    EXTENSION_VERSIONS => version = value.u16_be("selected_version")?,
+                    EXTENSION_KEY_SHARE => self.flight.group = value.u16_be("key_share").ok(),
+                    _ => {}
                 }
             }
         }
@@ -190,6 +204,43 @@ fn unexpected(kind: u8) -> DecodeError {
 /// Nothing may stand behind the last field of a message.
 fn end(reader: &Reader<'_>) -> Result<(), DecodeError> {
     reader.rest().first().map_or(Ok(()), |byte| Err(reader.invalid("end of the message", *byte)))
+}
+
+impl Reading {
+    /// ServerKeyExchange (RFC 5246 section 7.4.3, RFC 8422 section 5.4).
+    fn key_exchange(&mut self, body: &[u8]) -> Result<(), DecodeError> {
+        let mut reader = Reader::new(body);
+        match suite::key_exchange(self.flight.suite) {
+            KeyExchange::Ecdhe => {
+                let kind = reader.u8("curve_type")?;
+                if kind != NAMED_CURVE {
+                    return Err(reader.invalid("curve_type", kind));
+                }
+                self.flight.group = Some(reader.u16_be("namedcurve")?);
+                let size = reader.u8("public")?;
+                reader.take(size.into(), "public")?;
+            }
+            KeyExchange::Dhe => {
+                let prime = vector(&mut reader, "dh_p")?;
+                let leading = prime.iter().take_while(|byte| **byte == 0).count();
+                let head = prime.get(leading).map_or(0, |byte| byte.leading_zeros());
+                let bits = prime.len().saturating_sub(leading).saturating_mul(8);
+                self.flight.prime_bits = Some(bits.saturating_sub(usize::try_from(head).unwrap_or(0)));
+                vector(&mut reader, "dh_g")?;
+                vector(&mut reader, "dh_Ys")?;
+            }
+            KeyExchange::Rsa | KeyExchange::Other => return Ok(()),
+        }
+        if self.flight.version == Some(TlsVersion::Tls12) {
+            self.flight.signature = Some(reader.u16_be("signature algorithm")?);
+        }
+        Ok(())
+    }
+}
+
+fn vector<'a>(reader: &mut Reader<'a>, what: &'static str) -> Result<&'a [u8], DecodeError> {
+    let size = reader.u16_be(what)?;
+    reader.take(size.into(), what)
 }
 
 /// The next whole record, or `None` if more bytes are needed.
@@ -269,6 +320,43 @@ mod tests {
             (flight.version, flight.suite, flight.chain),
             (Some(TlsVersion::Tls12), 0xC030, vec![vec![1, 2, 3]])
         );
+    }
+
+    fn flight_with(suite: [u8; 2], exchange: &[u8]) -> ServerFlight {
+        let hello = handshake(SERVER_HELLO, &[&[3, 3], &[9; 32][..], &[0], &suite, &[0]].concat());
+        let exchange = handshake(SERVER_KEY_EXCHANGE, exchange);
+        let messages = [hello, exchange, handshake(SERVER_HELLO_DONE, &[])].concat();
+        let FlightProgress::Complete(flight) = read(&record_of(HANDSHAKE, &messages)) else { panic!("complete") };
+        flight
+    }
+
+    #[test]
+    fn a_key_exchange_shows_group_and_signature() {
+        let curve = [&[3, 0, 0x18, 2, 7, 7][..], &[8, 4, 0, 1, 0]].concat();
+        let flight = flight_with([0xC0, 0x30], &curve);
+        assert_eq!((flight.group, flight.signature, flight.prime_bits), (Some(0x18), Some(0x0804), None));
+        let prime = [&[0, 3, 0, 0x7F, 1][..], &[0, 1, 2], &[0, 1, 9], &[4, 1, 0, 0]].concat();
+        let flight = flight_with([0x00, 0x9F], &prime);
+        assert_eq!((flight.group, flight.signature, flight.prime_bits), (None, Some(0x0401), Some(15)));
+    }
+
+    #[test]
+    fn a_key_exchange_that_cannot_be_read_spoils_nothing() {
+        for exchange in [&[][..], &[3, 0], &[1, 0, 0x17], &[3, 0, 0x17, 200, 1], &[3, 0, 0x17, 0, 8]] {
+            let flight = flight_with([0xC0, 0x30], exchange);
+            assert_eq!((flight.suite, flight.signature), (0xC030, None), "{exchange:?}");
+        }
+        assert_eq!(flight_with([0x00, 0x2F], &[3, 0, 0x17, 0]).group, None, "RSA has no such message");
+    }
+
+    #[test]
+    fn a_retry_names_the_group_that_is_wanted() {
+        let extensions = [0, 12, 0, 43, 0, 2, 3, 4, 0, 51, 0, 2, 0, 0x17];
+        let body = [&[3, 3], &RETRY_RANDOM[..], &[0], &[0x13, 2], &[0], &extensions].concat();
+        let FlightProgress::Complete(flight) = read(&record_of(HANDSHAKE, &handshake(SERVER_HELLO, &body))) else {
+            panic!("complete")
+        };
+        assert_eq!((flight.retry, flight.group), (true, Some(0x17)));
     }
 
     #[test]

@@ -1,14 +1,7 @@
 //! The ClientHello that we write ourselves: any versions, suites, groups, cut and padding.
 
 use crate::bytes::{DecodeError, Reader};
-use crate::tls::{Segments, TlsOffer, TlsVersion};
-
-/// x25519, secp256r1, secp384r1, secp521r1: what Windows knows.
-pub const WIDE_GROUPS: &[u16] = &[0x001D, 0x0017, 0x0018, 0x0019];
-
-/// RSA (PKCS#1 and PSS), ECDSA and, for old hosts, SHA-1.
-pub const WIDE_SIGNATURES: &[u16] =
-    &[0x0804, 0x0401, 0x0403, 0x0805, 0x0501, 0x0503, 0x0806, 0x0601, 0x0603, 0x0201, 0x0203];
+use crate::tls::{Segments, TlsOffer, TlsVersion, group, suite};
 
 const EXTENSION_GROUPS: u16 = 10;
 const EXTENSION_POINT_FORMATS: u16 = 11;
@@ -31,23 +24,23 @@ pub struct ClientHello {
     pub groups: Vec<u16>,
     /// `signature_algorithms`; sent from TLS 1.2 on.
     pub signatures: Vec<u16>,
-    /// `random`: chance comes in from outside. It doubles as x25519 key share where TLS 1.3 is offered.
+    /// `random`: chance comes in from outside. It doubles as key share where TLS 1.3 and x25519 are offered; without
+    /// x25519 there is no share, and the server names the group that it wants (RFC 8446 section 4.2.8).
     pub random: [u8; 32],
     /// Length in bytes that the handshake message is padded to (RFC 7685); 0 for none.
     pub pad_to: usize,
 }
 
 impl ClientHello {
-    /// The hello of an offer, with every group and signature that a Windows host may want.
+    /// The hello of an offer.
     pub fn of(offer: TlsOffer, random: [u8; 32]) -> Self {
-        let suites = offer.suites.codes().filter(|suite| offer.max == TlsVersion::Tls13 || *suite >> 8 != 0x13);
-        let suites = suites.filter(|suite| offer.max >= TlsVersion::Tls12 || !only_from_12(*suite));
+        let suites = offer.suites.codes().filter(|suite| suite::first_version(*suite) <= offer.max);
         Self {
             min: offer.min,
             max: offer.max,
             suites: suites.collect(),
-            groups: WIDE_GROUPS.to_vec(),
-            signatures: WIDE_SIGNATURES.to_vec(),
+            groups: offer.groups.codes().collect(),
+            signatures: offer.signatures.codes().collect(),
             random,
             pad_to: 0,
         }
@@ -106,8 +99,11 @@ impl ClientHello {
             let mut list = vec![u8::try_from(versions.len()).unwrap_or(u8::MAX)];
             list.extend(versions);
             extension(&mut all, EXTENSION_VERSIONS, &list);
-            let mut share = 0x001D_u16.to_be_bytes().to_vec();
-            share.extend(prefix16(&self.random));
+            let mut share = Vec::new();
+            if self.groups.contains(&group::X25519) {
+                share.extend(group::X25519.to_be_bytes());
+                share.extend(prefix16(&self.random));
+            }
             extension(&mut all, EXTENSION_KEY_SHARE, &prefix16(&share));
         }
         if padding > 0 {
@@ -159,11 +155,6 @@ impl ClientHello {
         }
         Ok(())
     }
-}
-
-/// Suites with GCM, ChaCha20 or SHA-256/384 exist from TLS 1.2 on only (RFC 5246 appendix A.5, RFC 5288).
-fn only_from_12(suite: u16) -> bool {
-    matches!(suite, 0xC02B..=0xC030 | 0xCCA8..=0xCCA9 | 0x009C..=0x009F | 0xC023..=0xC028 | 0x003C..=0x003D | 0x1300..=0x13FF)
 }
 
 fn codes(list: &[u16]) -> Vec<u8> {
@@ -230,7 +221,7 @@ mod tests {
     #[test]
     fn an_old_hello_offers_no_suite_of_12() {
         let hello = ClientHello::of(TlsOffer::OLD, [7; 32]);
-        assert!(hello.suites.iter().all(|suite| !only_from_12(*suite)));
+        assert!(hello.suites.iter().all(|suite| suite::first_version(*suite) == TlsVersion::Tls10));
         assert!(hello.suites.contains(&0x002F), "TLS_RSA_WITH_AES_128_CBC_SHA, which every old Windows speaks");
     }
 

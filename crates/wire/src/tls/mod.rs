@@ -5,14 +5,19 @@
 
 pub mod alert;
 pub mod flight;
+pub mod group;
 pub mod hello;
+pub mod registry;
+pub mod signature;
 pub mod suite;
 
 use std::fmt;
 
 pub use alert::Alert;
 pub use flight::{FlightProgress, ServerFlight};
+pub use group::Groups;
 pub use hello::ClientHello;
+pub use signature::Signatures;
 pub use suite::Suites;
 
 /// A protocol version, ordered from old to new.
@@ -116,6 +121,10 @@ pub struct TlsOffer {
     pub segments: Segments,
     /// The suites that our own hello offers, as far as its versions have them; the other stacks offer theirs.
     pub suites: Suites,
+    /// The groups that our own hello offers.
+    pub groups: Groups,
+    /// The signature algorithms that our own hello offers, from TLS 1.2 on.
+    pub signatures: Signatures,
 }
 
 impl TlsOffer {
@@ -126,6 +135,8 @@ impl TlsOffer {
         max: TlsVersion::Tls13,
         segments: Segments::Whole,
         suites: Suites::ALL,
+        groups: Groups::USUAL,
+        signatures: Signatures::USUAL,
     };
     /// Our own hello for TLS 1.2, with every suite that Windows ever spoke there.
     pub const PLAIN_12: Self = Self {
@@ -134,6 +145,8 @@ impl TlsOffer {
         max: TlsVersion::Tls12,
         segments: Segments::Whole,
         suites: Suites::ALL,
+        groups: Groups::USUAL,
+        signatures: Signatures::USUAL,
     };
     /// The same, cut so that its first byte travels alone.
     pub const SPLIT_12: Self = Self { segments: Segments::FirstByteAlone, ..Self::PLAIN_12 };
@@ -146,11 +159,18 @@ impl TlsOffer {
         max: TlsVersion::Tls13,
         segments: Segments::Whole,
         suites: Suites::ALL,
+        groups: Groups::USUAL,
+        signatures: Signatures::USUAL,
     };
 
     /// True if `version` is among those offered.
     pub fn offers(self, version: TlsVersion) -> bool {
         (self.min..=self.max).contains(&version)
+    }
+
+    /// True if it offers all that a usual hello offers, so that a refusal is one of the versions.
+    pub fn wide(self) -> bool {
+        (self.suites, self.groups, self.signatures) == (Suites::ALL, Groups::USUAL, Signatures::USUAL)
     }
 }
 
@@ -160,6 +180,6 @@ impl fmt::Display for TlsOffer {
         if self.segments == Segments::FirstByteAlone {
             out.write_str(" split")?;
         }
-        if self.suites == Suites::ALL { Ok(()) } else { write!(out, " with {} suites", self.suites.codes().count()) }
+        if self.wide() { Ok(()) } else { write!(out, " with {} suites", self.suites.codes().count()) }
     }
 }

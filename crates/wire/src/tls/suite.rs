@@ -1,5 +1,8 @@
 //! Cipher suites by number and name (IANA, TLS Cipher Suites registry).
 
+use super::TlsVersion;
+use super::registry::{self, Codes, Registry};
+
 /// Every suite that a Windows host since Server 2003 may choose, newest first: TLS 1.3, ECDHE and DHE with GCM and CBC,
 /// RSA key exchange, 3DES and RC4 last. Offering them all asks "is there anything in common?".
 pub const KNOWN: [(u16, &str); 30] = [
@@ -35,43 +38,69 @@ pub const KNOWN: [(u16, &str); 30] = [
     (0x0004, "TLS_RSA_WITH_RC4_128_MD5"),
 ];
 
-/// Some of the suites in [`KNOWN`].
+/// The registry of suites.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Suites(u32);
+pub enum Registered {}
 
-impl Suites {
-    /// All of them.
-    pub const ALL: Self = Self(0x3FFF_FFFF);
+impl Registry for Registered {
+    const KNOWN: &'static [(u16, &'static str)] = &KNOWN;
+    const USUAL: usize = KNOWN.len();
+}
 
-    /// These suites; `None` if one is not in [`KNOWN`].
-    pub fn of(codes: impl IntoIterator<Item = u16>) -> Option<Self> {
-        codes.into_iter().try_fold(Self(0), |set, code| Some(Self(set.0 | bit(code)?)))
-    }
+/// Some of the suites in [`KNOWN`].
+pub type Suites = Codes<Registered>;
 
-    /// True if the suite is among them.
-    pub fn contains(self, code: u16) -> bool {
-        bit(code).is_some_and(|bit| self.0 & bit != 0)
-    }
+/// How a suite comes to a key, up to TLS 1.2 (RFC 5246 section 7.4.3, RFC 8422).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyExchange {
+    /// Over an elliptic curve, signed.
+    Ecdhe,
+    /// Over a prime field, signed.
+    Dhe,
+    /// The client encrypts it to the certificate's key.
+    Rsa,
+    /// The suite does not say (TLS 1.3, and suites that we do not know).
+    Other,
+}
 
-    /// Their numbers, in the order of [`KNOWN`].
-    pub fn codes(self) -> impl Iterator<Item = u16> {
-        KNOWN.into_iter().map(|(code, _)| code).filter(move |code| self.contains(*code))
+/// How this suite comes to a key.
+pub fn key_exchange(code: u16) -> KeyExchange {
+    let name = name(code).unwrap_or_default();
+    if name.starts_with("TLS_ECDHE_") {
+        KeyExchange::Ecdhe
+    } else if name.starts_with("TLS_DHE_") {
+        KeyExchange::Dhe
+    } else if name.starts_with("TLS_RSA_") {
+        KeyExchange::Rsa
+    } else {
+        KeyExchange::Other
     }
 }
 
-fn bit(code: u16) -> Option<u32> {
-    let place = KNOWN.iter().position(|(known, _)| *known == code)?;
-    1_u32.checked_shl(u32::try_from(place).ok()?)
+/// The version from which on the suite exists: those with GCM, ChaCha20 or SHA-256/384 came with TLS 1.2 (RFC 5246
+/// appendix A.5, RFC 5288), those that name no key exchange with TLS 1.3.
+pub fn first_version(code: u16) -> TlsVersion {
+    match code {
+        0x1300..=0x13FF => TlsVersion::Tls13,
+        0xC02B..=0xC030 | 0xCCA8..=0xCCA9 | 0x009C..=0x009F | 0xC023..=0xC028 | 0x003C..=0x003D => TlsVersion::Tls12,
+        _ => TlsVersion::Tls10,
+    }
+}
+
+/// True if the suite can be chosen in this version.
+pub fn exists_in(code: u16, version: TlsVersion) -> bool {
+    let first = first_version(code);
+    first <= version && (first == TlsVersion::Tls13) == (version == TlsVersion::Tls13)
 }
 
 /// The suite's registered name.
 pub fn name(code: u16) -> Option<&'static str> {
-    KNOWN.iter().find(|(known, _)| *known == code).map(|(_, name)| *name)
+    registry::name::<Registered>(code)
 }
 
 /// The suite of a registered name.
 pub fn code(name: &str) -> Option<u16> {
-    KNOWN.iter().find(|(_, known)| *known == name).map(|(code, _)| *code)
+    registry::code::<Registered>(name)
 }
 
 /// `TLS_AES_256_GCM_SHA384 (0x1302)`, or the number alone.
@@ -84,19 +113,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_set_holds_what_it_was_made_of() {
-        assert_eq!(Suites::of(KNOWN.map(|(code, _)| code)), Some(Suites::ALL));
-        let some = Suites::of([0x002F, 0xC030]).unwrap();
-        assert_eq!(some.codes().collect::<Vec<_>>(), [0xC030, 0x002F]);
-        assert!(some.contains(0x002F) && !some.contains(0x0005) && !some.contains(0xFFFF));
-        assert_eq!(Suites::of([0xFFFF]), None);
+    fn a_suite_says_how_it_comes_to_a_key() {
+        assert_eq!(key_exchange(0xC030), KeyExchange::Ecdhe);
+        assert_eq!(key_exchange(0x009F), KeyExchange::Dhe);
+        assert_eq!(key_exchange(0x002F), KeyExchange::Rsa);
+        assert_eq!((key_exchange(0x1302), key_exchange(0xFFFE)), (KeyExchange::Other, KeyExchange::Other));
     }
 
     #[test]
-    fn names_and_numbers_belong_together() {
-        for (number, text) in KNOWN {
-            assert_eq!((code(text), name(number)), (Some(number), Some(text)));
-        }
+    fn an_unknown_suite_is_its_number() {
         assert_eq!(
             (words(0x1302).as_str(), words(0xC0AF).as_str()),
             ("TLS_AES_256_GCM_SHA384 (0x1302)", "suite 0xc0af")

@@ -12,29 +12,33 @@
 //!   0.000900 < 030000130ed000001234000200080002000000
 //! ```
 //!
-//! Times are seconds with six digits: since the beginning of the transcript for a connection, since the beginning of
+//! A connection with `survey` was made for the sake of completeness (`--thorough`). Behind the cut of a hello stand, where they are not
+//! the usual ones, its suites, and its groups and signature algorithms. Times are seconds with six digits: since the beginning of the transcript for a connection, since the beginning of
 //! the connection for its lines. `>` and `<` are raw bytes before `tls-up` and plaintext after it; `tls>` and `tls<` are
 //! the raw bytes of the TLS stack. In a host and a tool, spaces, `#`, `%` and control characters are written as `%` and two
 //! hexadecimal digits for each byte of UTF-8, and `%` alone is an empty word; `-` is a certificate without bytes.
+
+mod plan;
 
 use std::fmt::{self, Write};
 use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
+use plan::{PlanText, read_plan};
 use thiserror::Error;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::{Entry, NameAnswer, NameLookup, Record, Transcript};
 use crate::hex;
-use crate::machine::{ConnectFailure, ConversationPlan, End, Event, Limits, TlsFailure};
-use crate::tls::{Alert, Segments, Suites, TlsOffer, TlsStack, TlsVersion};
-use crate::x224::{ConnectionRequest, SecurityProtocols, ServerAnswer};
+use crate::machine::{ConnectFailure, End, Event, TlsFailure};
+use crate::tls::{Alert, TlsVersion};
+use crate::x224::{ConnectionRequest, ServerAnswer};
 
 /// The most bytes of a transcript that we read.
 const LIMIT: usize = 64 * 1024 * 1024;
-/// The most connections, and the most addresses of a name, that we read: a probe makes sixteen.
+/// The most connections, and the most addresses of a name, that we read: a probe makes sixteen, a thorough one 200.
 const MANY: usize = 256;
 const FIRST_LINE: &str = "rdpdoctor transcript 1";
 
@@ -70,7 +74,14 @@ impl fmt::Display for Transcript {
             writeln!(out, "name {} {}", seconds(name.took), NameText(&name.answer))?;
         }
         for record in &self.conversations {
-            writeln!(out, "connection {} {} {}", record.address, seconds(record.start), PlanText(&record.plan))?;
+            let survey = if record.survey { "survey " } else { "" };
+            writeln!(
+                out,
+                "connection {} {} {survey}{}",
+                record.address,
+                seconds(record.start),
+                PlanText(&record.plan)
+            )?;
             for (at, entry) in &record.entries {
                 write!(out, "  {} ", seconds(*at))?;
                 write_entry(out, entry)?;
@@ -131,41 +142,6 @@ impl fmt::Display for NameText<'_> {
             NameAnswer::Failed { code } => write!(out, "failed {code}"),
             NameAnswer::Silent => out.write_str("silent"),
         }
-    }
-}
-
-struct PlanText<'a>(&'a ConversationPlan);
-
-impl fmt::Display for PlanText<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plan = self.0;
-        if let Some(request) = &plan.request {
-            match request.protocols {
-                Some(protocols) => write!(out, "request={protocols} ")?,
-                None => out.write_str("request=none ")?,
-            }
-            if let Some(cookie) = &request.cookie {
-                write!(out, "cookie={} ", hex::encode(cookie.as_bytes()))?;
-            }
-        }
-        if !plan.hold.is_zero() {
-            write!(out, "hold={} ", seconds(plan.hold))?;
-        }
-        if let Some(offer) = plan.tls {
-            let cut = if offer.segments == Segments::Whole { "whole" } else { "split" };
-            write!(out, "tls={},{},{},{cut}", offer.stack.name(), offer.min.number(), offer.max.number())?;
-            if offer.suites != Suites::ALL {
-                let codes: Vec<_> = offer.suites.codes().map(|code| format!("{code:04x}")).collect();
-                write!(out, ",{}", codes.join("+"))?;
-            }
-            out.write_str(" ")?;
-        }
-        if let Some(version) = plan.credssp {
-            write!(out, "credssp={version} ")?;
-        }
-        let Limits { tcp, x224, tls, credssp } = plan.limits;
-        write!(out, "limits={},{},{},{} ", seconds(tcp), seconds(x224), seconds(tls), seconds(credssp))?;
-        write!(out, "random={}", hex::encode(&plan.random))
     }
 }
 
@@ -347,8 +323,12 @@ impl Reading {
             Some("connection") => {
                 let address = words.parse("address")?;
                 let start = words.seconds("start")?;
+                let survey = words.0.clone().next() == Some("survey");
+                if survey {
+                    words.0.next();
+                }
                 let plan = read_plan(&mut words)?;
-                self.conversations.push(Record { address, start, plan, entries: Vec::new() });
+                self.conversations.push(Record { address, start, survey, plan, entries: Vec::new() });
             }
             Some(_) => return Err("first word"),
         }
@@ -391,65 +371,6 @@ fn read_name(words: &mut Line<'_>) -> Result<NameLookup, &'static str> {
         _ => return Err("name answer"),
     };
     Ok(NameLookup { took, answer })
-}
-
-fn read_plan(words: &mut Line<'_>) -> Result<ConversationPlan, &'static str> {
-    let mut plan = ConversationPlan {
-        request: None,
-        hold: Duration::ZERO,
-        tls: None,
-        credssp: None,
-        random: [0; 32],
-        limits: Limits { tcp: Duration::ZERO, x224: Duration::ZERO, tls: Duration::ZERO, credssp: Duration::ZERO },
-    };
-    for word in words.0.by_ref() {
-        let (key, value) = word.split_once('=').ok_or("plan")?;
-        match key {
-            "request" => {
-                let protocols =
-                    (value != "none").then(|| SecurityProtocols::parse(value).ok_or("request")).transpose()?;
-                plan.request = Some(ConnectionRequest { cookie: None, protocols });
-            }
-            "cookie" => {
-                let cookie = hex::decode(value).and_then(|bytes| String::from_utf8(bytes).ok()).ok_or("cookie")?;
-                plan.request.as_mut().ok_or("cookie")?.cookie = Some(cookie);
-            }
-            "hold" => plan.hold = read_seconds(value).ok_or("hold")?,
-            "tls" => plan.tls = Some(read_offer(value).ok_or("tls")?),
-            "credssp" => plan.credssp = Some(value.parse().map_err(|_| "credssp")?),
-            "limits" => plan.limits = read_limits(value).ok_or("limits")?,
-            "random" => plan.random = hex::decode(value).and_then(|b| b.try_into().ok()).ok_or("random")?,
-            _ => return Err("plan"),
-        }
-    }
-    Ok(plan)
-}
-
-fn read_offer(value: &str) -> Option<TlsOffer> {
-    let mut parts = value.split(',');
-    let name = parts.next()?;
-    let stack = TlsStack::ALL.into_iter().find(|stack| stack.name() == name)?;
-    let min = TlsVersion::parse(parts.next()?)?;
-    let max = TlsVersion::parse(parts.next()?)?;
-    let segments = match parts.next()? {
-        "whole" => Segments::Whole,
-        "split" => Segments::FirstByteAlone,
-        _ => return None,
-    };
-    let suites = match parts.next() {
-        None => Suites::ALL,
-        Some("") => Suites::of([])?,
-        Some(list) => {
-            let codes: Option<Vec<_>> = list.split('+').map(|code| u16::from_str_radix(code, 16).ok()).collect();
-            Suites::of(codes?)?
-        }
-    };
-    Some(TlsOffer { stack, min, max, segments, suites })
-}
-
-fn read_limits(value: &str) -> Option<Limits> {
-    let mut parts = value.split(',').map(read_seconds);
-    Some(Limits { tcp: parts.next()??, x224: parts.next()??, tls: parts.next()??, credssp: parts.next()?? })
 }
 
 fn read_connect_failure(words: &mut Line<'_>) -> Result<ConnectFailure, &'static str> {

@@ -52,7 +52,13 @@ pub(crate) fn record(plan: ConversationPlan, events: Vec<Entry>) -> Record {
             }
         }
     }
-    Record { address: "10.20.30.40:3389".parse().unwrap(), start: Duration::from_micros(1300), plan, entries }
+    Record {
+        address: "10.20.30.40:3389".parse().unwrap(),
+        start: Duration::from_micros(1300),
+        survey: false,
+        plan,
+        entries,
+    }
 }
 
 pub(crate) fn transcript(record: Record) -> Transcript {

@@ -9,7 +9,8 @@ use proptest::option;
 use proptest::prelude::*;
 use time::OffsetDateTime;
 use wire::machine::{ConnectFailure, ConversationPlan, End, Event, Limits, TlsFailure};
-use wire::tls::{Alert, Segments, Suites, TlsOffer, TlsStack, TlsVersion};
+use wire::tls::registry::{Codes, Registry};
+use wire::tls::{Alert, Groups, Segments, Signatures, Suites, TlsOffer, TlsStack, TlsVersion};
 use wire::transcript::{Entry, NameAnswer, NameLookup, ParseError, Record, Transcript};
 use wire::x224::{ConnectionRequest, SecurityProtocols, ServerAnswer};
 
@@ -81,15 +82,31 @@ pub(crate) fn entry() -> impl Strategy<Value = Entry> {
     ]
 }
 
+/// Some of a registry, or what a usual hello offers of it.
+fn some<R: Registry + std::fmt::Debug>(all: Codes<R>) -> impl Strategy<Value = Codes<R>> {
+    let codes: Vec<u16> = all.codes().collect();
+    let count = codes.len();
+    let few = proptest::sample::subsequence(codes, 0..=count).prop_map(|codes| Codes::of(codes).unwrap());
+    prop_oneof![Just(Codes::USUAL), few]
+}
+
 pub(crate) fn any_plan() -> impl Strategy<Value = ConversationPlan> {
     let request = (option::of(words()), option::of(any::<u32>().prop_map(SecurityProtocols)))
         .prop_map(|(cookie, protocols)| ConnectionRequest { cookie, protocols });
     let segments = prop_oneof![Just(Segments::Whole), Just(Segments::FirstByteAlone)];
-    let codes: Vec<u16> = wire::tls::suite::KNOWN.iter().map(|(code, _)| *code).collect();
-    let suites = proptest::sample::subsequence(codes, 0..=wire::tls::suite::KNOWN.len())
-        .prop_map(|codes| Suites::of(codes).unwrap());
-    let offer = (proptest::sample::select(&TlsStack::ALL[..]), version(), version(), segments, suites)
-        .prop_map(|(stack, min, max, segments, suites)| TlsOffer { stack, min, max, segments, suites });
+    let stack = proptest::sample::select(&TlsStack::ALL[..]);
+    let lists = (some(Suites::ALL), some(Groups::ALL), some(Signatures::ALL));
+    let offer = (stack, version(), version(), segments, lists).prop_map(
+        |(stack, min, max, segments, (suites, groups, signatures))| TlsOffer {
+            stack,
+            min,
+            max,
+            segments,
+            suites,
+            groups,
+            signatures,
+        },
+    );
     let limits = (micros(), micros(), micros(), micros()).prop_map(|(tcp, x224, tls, credssp)| Limits {
         tcp,
         x224,
@@ -109,8 +126,8 @@ pub(crate) fn any_plan() -> impl Strategy<Value = ConversationPlan> {
 }
 
 pub(crate) fn any_record() -> impl Strategy<Value = Record> {
-    (address(), micros(), any_plan(), vec((micros(), entry()), 0..12))
-        .prop_map(|(address, start, plan, entries)| Record { address, start, plan, entries })
+    (address(), micros(), any::<bool>(), any_plan(), vec((micros(), entry()), 0..12))
+        .prop_map(|(address, start, survey, plan, entries)| Record { address, start, survey, plan, entries })
 }
 
 pub(crate) fn any_name() -> impl Strategy<Value = NameLookup> {
