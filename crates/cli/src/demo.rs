@@ -1,6 +1,7 @@
 //! `rdpdoctor demo`: a faulty host on this computer, diagnosed.
 
 use anyhow::anyhow;
+use diagnosis::cause::Severity;
 use diagnosis::observe::observe;
 use diagnosis::report::human;
 use lab::Scenario;
@@ -22,7 +23,8 @@ pub fn run(options: &DemoOptions) -> anyhow::Result<u8> {
     terminal::clear_progress();
     let report = diagnosis::diagnose(&observe(&transcript), &staged.probe.context, run);
     terminal::print(&human::render(&report, terminal::style()))?;
-    let found = report.findings.first().map(|finding| finding.cause.as_str());
+    let found = report.findings.iter().find(|finding| finding.severity < Severity::Advisory);
+    let found = found.map(|finding| finding.cause.as_str());
     let expected = scenario.expect.findings.first().map(String::as_str);
     let words = match expected {
         Some(cause) if found == expected => format!("\nThe scenario's fault is {cause}: found.\n"),

@@ -97,6 +97,48 @@ fn every_format_that_is_listed_can_be_asked_for() {
     assert_eq!(run(&["diagnose", "server", "--format", "yaml"]).status.code(), Some(3));
 }
 
+/// Characters that would move the cursor, set colours, break lines or turn text round.
+fn dangerous(c: char) -> bool {
+    (c.is_control() && c != '\n')
+        || matches!(
+            c,
+            '\u{AD}' | '\u{61C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}'
+                | '\u{E0000}'..='\u{E0FFF}'
+        )
+}
+
+#[test]
+fn what_a_host_calls_itself_never_paints_the_terminal() {
+    let file = std::env::temp_dir().join(format!("rdpdoctor-names-{}.txt", std::process::id()));
+    let path = file.to_str().unwrap();
+    let mut shown = 0;
+    for scenario in ["hostile-names-in-certificate", "hostile-names-in-challenge", "hostile-challenge-names-of-64-kib"]
+    {
+        let lab = Lab::start(&Scenario::find(scenario).unwrap()).unwrap();
+        let target = format!("localhost:{}", lab.port);
+        for redact in [&[][..], &["--redact"]] {
+            let live = run(&[&["diagnose", &target, "--timeout", "2s", "--transcript", path], redact].concat());
+            let transcript = std::fs::read_to_string(&file).unwrap();
+            let written = Output { stdout: transcript.into(), ..live.clone() };
+            let mut texts = vec![("live", live), ("transcript", written)];
+            for format in diagnosis::report::format::ALL {
+                texts.push((format.id, run(&["diagnose", "--replay", path, "--format", format.id])));
+            }
+            for (format, output) in texts {
+                for bytes in [output.stdout, output.stderr] {
+                    let text = String::from_utf8(bytes).unwrap();
+                    let found: Vec<_> = text.chars().filter(|c| dangerous(*c)).collect();
+                    assert!(found.is_empty(), "{scenario} {redact:?} {format}: {found:x?}\n{text}");
+                    shown += usize::from(text.contains("{U+001B}"));
+                }
+            }
+        }
+    }
+    std::fs::remove_file(&file).unwrap();
+    // names that are not shown at all would prove nothing
+    assert!(shown >= 9, "only {shown} outputs show a name");
+}
+
 #[test]
 fn completions_and_the_man_page_know_every_option() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {

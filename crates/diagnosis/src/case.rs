@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 use wire::machine::{TcpAnswer, X224Answer};
-use wire::tls::{TlsOffer, TlsStack, TlsVersion};
+use wire::tls::{Segments, TlsOffer, TlsStack, TlsVersion};
 use wire::x224::{SecurityProtocols, ServerAnswer};
 
 use crate::cause::Because;
@@ -162,6 +162,8 @@ impl<'a> Case<'a> {
     /// every usual suite, or an older choice where it was offered.
     pub fn tls_refused(self, version: TlsVersion) -> Option<Seen<&'a Handshake>> {
         let refusal = |offer: TlsOffer, answer: &Handshake| match answer {
+            // whoever ends whole hellos need not be the host
+            Handshake::Closed { .. } if self.only_cut_hellos_pass() => false,
             // rustls lacks suites that old hosts need; its refusal says nothing about 1.2
             Handshake::Alert(_) | Handshake::Closed { .. } => {
                 offer.offers(version)
@@ -173,6 +175,15 @@ impl<'a> Case<'a> {
         };
         let found = self.tls().find(|seen| refusal(seen.value.0, seen.value.1));
         found.map(|seen| Seen { value: seen.value.1, id: seen.id })
+    }
+
+    /// True if it answered a ClientHello that was cut into pieces, and none in one piece.
+    pub fn only_cut_hellos_pass(self) -> bool {
+        let answered = |segments| {
+            let tls = |answer: &Handshake| matches!(answer, Handshake::Accepted { .. } | Handshake::Alert(_));
+            self.tls().any(move |seen| seen.value.0.segments == segments && tls(seen.value.1))
+        };
+        answered(Segments::FirstByteAlone) && !answered(Segments::Whole)
     }
 
     /// How it answered our `TSRequest`.

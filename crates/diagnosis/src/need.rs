@@ -1,7 +1,7 @@
 //! The questions that proofs rest on: when they are answered, when they may be asked, what they cost, how they are put.
 
 use wire::machine::{TcpAnswer, X224Answer};
-use wire::tls::{Alert, Segments, Signatures, TlsOffer, TlsStack, TlsVersion};
+use wire::tls::{Alert, Signatures, TlsOffer, TlsStack, TlsVersion};
 use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
 
 use crate::case::{Case, EVERYTHING, Seen};
@@ -168,7 +168,7 @@ impl Need {
             Self::DirectTls => closed && Self::Negotiation(Asked::StandardOnly).answered(case),
             Self::Handshake(offer) => handshake_askable(case, offer),
             Self::ClientVersions => case.tls_accepted().is_some(),
-            Self::ClientSuites => taken_whole(case).is_some(),
+            Self::ClientSuites => taken_alike(case).is_some(),
             Self::Introduction => {
                 case.selected().is_some_and(|seen| seen.value.credssp())
                     && case.tls_accepted().is_some()
@@ -340,9 +340,10 @@ fn handshake_askable(case: Case<'_>, offer: TlsOffer) -> bool {
     }
 }
 
-/// Our own hello with exactly the client's versions, and all that a usual hello has.
+/// Our own hello with exactly the client's versions, and all that a usual hello has; cut where nothing else comes through.
 fn client_versions(case: Case<'_>) -> TlsOffer {
-    TlsOffer { min: case.context.profile.tls_min, max: case.context.profile.tls_max, ..TlsOffer::PLAIN_12 }
+    let usual = if case.only_cut_hellos_pass() { TlsOffer::SPLIT_12 } else { TlsOffer::PLAIN_12 };
+    TlsOffer { min: case.context.profile.tls_min, max: case.context.profile.tls_max, ..usual }
 }
 
 /// Our own hello with exactly the client's versions, suites, groups and signature algorithms.
@@ -373,12 +374,12 @@ pub fn taken_as_client(case: Case<'_>) -> Option<Seen<(TlsVersion, u16)>> {
     })
 }
 
-/// A handshake in a version of the client's, with a hello in one piece, as clients send it: version and suite. What only
-/// passes in pieces says something about the path, not about what is offered.
-pub fn taken_whole(case: Case<'_>) -> Option<Seen<(TlsVersion, u16)>> {
+/// A handshake in a version of the client's, with a hello that is cut as ours for the client is: version and suite. Where
+/// only one of two comes through, that says something about the path, not about what is offered.
+pub fn taken_alike(case: Case<'_>) -> Option<Seen<(TlsVersion, u16)>> {
     case.tls().find_map(|seen| match seen.value {
         (offer, Handshake::Accepted { version: Some(version), suite, .. })
-            if offer.segments == Segments::Whole && case.context.profile.speaks(*version) =>
+            if offer.segments == client_versions(case).segments && case.context.profile.speaks(*version) =>
         {
             Some(Seen { value: (*version, *suite), id: seen.id })
         }

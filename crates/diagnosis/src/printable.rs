@@ -17,12 +17,15 @@ pub fn printable(text: &str) -> String {
     })
 }
 
+/// Controls, line breaks, and what Unicode calls default ignorable: all that has no shape of its own.
 fn hidden(c: char) -> bool {
     c.is_control()
         || matches!(
             c,
-            '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
-                | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}'
+            '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}' | '\u{180B}'..='\u{180F}'
+                | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{3164}'
+                | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}' | '\u{1BCA0}'..='\u{1BCA3}'
+                | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}'
         )
 }
 
@@ -34,6 +37,7 @@ mod tests {
     fn escapes_and_reordering_marks_are_shown_not_obeyed() {
         assert_eq!(printable("SRV\u{1b}[31m"), "SRV{U+001B}[31m");
         assert_eq!(printable("a\u{202E}b\r\n"), "a{U+202E}b{U+000D}{U+000A}");
+        assert_eq!(printable("a\u{FE0F}\u{E0100}\u{3164}"), "a{U+FE0F}{U+E0100}{U+3164}");
         assert_eq!(printable("Büro-Server"), "Büro-Server");
     }
 }

@@ -28,6 +28,13 @@ impl Identity {
     /// Makes the certificate that the scenario describes, with its validity relative to `now`.
     pub(crate) fn new(certificate: &Certificate, now: OffsetDateTime) -> Result<Self, LabError> {
         let failed = |source| LabError::Certificate { subject: certificate.subject.clone(), source };
+        #[cfg(feature = "legacy-tls")]
+        if let Some(signature) = certificate.signature {
+            let pair = crate::legacy::RsaKey::from_pem(RSA_2048)?;
+            let mut chain = chain(certificate, now, &pair).map_err(failed)?;
+            chain[0] = pair.sign_again(&chain[0], signature)?;
+            return Ok(Self { chain, key: RSA_2048.to_owned() });
+        }
         match certificate.key {
             Key::Rsa2048 => {
                 let pair = KeyPair::from_pem(RSA_2048).map_err(failed)?;
@@ -50,7 +57,12 @@ impl Identity {
 
 fn chain(certificate: &Certificate, now: OffsetDateTime, key: &impl SigningKey) -> Result<Vec<Vec<u8>>, rcgen::Error> {
     let params = leaf(certificate, now)?;
-    let mut chain = if certificate.issued_by_ca {
+    let mut chain = if certificate.issued_by_ca && certificate.signature.is_some() {
+        // the authority then has the same key, which is RSA
+        let ca = authority(certificate, now)?;
+        let root = ca.self_signed(key)?;
+        vec![params.signed_by(key, &Issuer::new(ca, key))?.der().to_vec(), root.der().to_vec()]
+    } else if certificate.issued_by_ca {
         let ca_key = KeyPair::generate()?;
         let ca = authority(certificate, now)?;
         let root = ca.self_signed(&ca_key)?;
@@ -59,8 +71,8 @@ fn chain(certificate: &Certificate, now: OffsetDateTime, key: &impl SigningKey) 
     } else {
         vec![params.self_signed(key)?.der().to_vec()]
     };
-    let copies = vec![chain[0].clone(); certificate.extra];
-    chain.extend(copies);
+    let further = certificate.extra_bytes.map_or_else(|| chain[0].clone(), |size| vec![0x30; size]);
+    chain.extend(vec![further; certificate.extra]);
     Ok(chain)
 }
 
@@ -69,7 +81,7 @@ fn chain(certificate: &Certificate, now: OffsetDateTime, key: &impl SigningKey) 
 fn leaf(certificate: &Certificate, now: OffsetDateTime) -> Result<CertificateParams, rcgen::Error> {
     let names = if certificate.issued_by_ca { vec![certificate.subject.clone()] } else { Vec::new() };
     let mut params = CertificateParams::new(names)?;
-    params.distinguished_name = common_name(&certificate.subject);
+    params.distinguished_name = common_name(&(certificate.subject.clone() + &"A".repeat(certificate.padding)));
     params.not_before = now + days(certificate.not_before_days);
     params.not_after = now + days(certificate.not_after_days);
     params.key_usages = vec![KeyUsagePurpose::KeyEncipherment, KeyUsagePurpose::DataEncipherment];
@@ -138,6 +150,20 @@ mod tests {
         let all = made(&asked);
         assert_eq!(all.len(), 4);
         assert_eq!(all[0].not_after, OffsetDateTime::UNIX_EPOCH + days(10_000.0) + Duration::HOUR);
+    }
+
+    #[cfg(feature = "legacy-tls")]
+    #[test]
+    fn old_signatures_verify() {
+        use crate::host::OldSignature::{Md5, Sha1};
+        for (signature, id) in [(Md5, "1.2.840.113549.1.1.4"), (Sha1, "1.2.840.113549.1.1.5")] {
+            let asked = Certificate { signature: Some(signature), issued_by_ca: true, ..Certificate::default() };
+            let made = &made(&asked)[0];
+            assert_eq!((made.signature_algorithm.as_str(), made.self_issued), (id, false));
+            let chain = Identity::new(&asked, OffsetDateTime::UNIX_EPOCH + days(10_000.0)).unwrap().chain;
+            let [leaf, root] = [0, 1].map(|place| openssl::x509::X509::from_der(&chain[place]).unwrap());
+            assert!(leaf.verify(&*root.public_key().unwrap()).unwrap());
+        }
     }
 
     #[cfg(feature = "legacy-tls")]

@@ -76,7 +76,7 @@ fn secure(host: &Host, acceptor: &Acceptor, with_credssp: bool, transport: &mut 
     if host.tls.blocks_whole_hello && !middlebox::passes(transport)? {
         return Ok(Ending::Reset);
     }
-    if let Some(fault) = host.tls.fault {
+    if let Some(fault) = &host.tls.fault {
         return tls::fail(fault, transport);
     }
     let mut tunnel = acceptor.accept(transport)?;

@@ -21,12 +21,16 @@ const ENUMERATED: u8 = 10;
 /// Answers the client's first `TSRequest` and waits until the client closes.
 pub(crate) fn serve(host: &Credssp, tunnel: &mut (impl Read + Write + ?Sized)) -> io::Result<Ending> {
     read_request(tunnel)?;
-    let answer = match host.fault {
+    let answer = match &host.fault {
         Some(CredsspFault::Close) => return Ok(Ending::Close),
         Some(CredsspFault::Reset) => return Ok(Ending::Reset),
         Some(CredsspFault::Silent) => Vec::new(),
-        Some(CredsspFault::Garbage) => vec![0xA5; 300],
-        Some(CredsspFault::Refuse(status)) => refusal(host, status),
+        Some(CredsspFault::Refuse(status)) => refusal(host, *status),
+        Some(CredsspFault::Play(script)) => {
+            // a client that has seen enough closes before the end
+            script.play(tunnel)?;
+            Vec::new()
+        }
         None => introduction(host, OffsetDateTime::now_utc()),
     };
     tunnel.write_all(&answer)?;

@@ -7,6 +7,8 @@ use serde::{Deserialize, Deserializer, de};
 use wire::tls::TlsVersion;
 use wire::x224::SecurityProtocols;
 
+use crate::script::Script;
+
 /// A host.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -193,7 +195,7 @@ pub struct Tls {
 }
 
 /// What goes wrong when TLS begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TlsFault {
     /// FIN on the ClientHello.
@@ -211,10 +213,8 @@ pub enum TlsFault {
     /// Alert `access_denied`.
     #[serde(rename = "alert-49")]
     Alert49,
-    /// One handshake message of 16 MiB.
-    Flood,
-    /// Bytes that are no TLS record.
-    Garbage,
+    /// These bytes, then FIN.
+    Play(Script),
 }
 
 /// The certificate that a host shows.
@@ -235,8 +235,14 @@ pub struct Certificate {
     pub usages: Vec<String>,
     /// Its key.
     pub key: Key,
+    /// What it is signed with, where that is not SHA-256; takes the feature `legacy-tls`.
+    pub signature: Option<OldSignature>,
+    /// So many letters behind the common name.
+    pub padding: usize,
     /// How many further copies of it are sent.
     pub extra: usize,
+    /// So many bytes that are no certificate instead of each copy.
+    pub extra_bytes: Option<usize>,
 }
 
 /// The key of a certificate.
@@ -252,6 +258,16 @@ pub enum Key {
     /// A new key on the curve P-256.
     #[serde(rename = "ec-256")]
     Ec256,
+}
+
+/// A signature that nobody makes any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OldSignature {
+    /// RSA with MD5.
+    Md5,
+    /// RSA with SHA-1.
+    Sha1,
 }
 
 /// How a host introduces itself behind TLS.
@@ -279,8 +295,8 @@ pub struct Credssp {
 }
 
 /// What goes wrong in CredSSP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum CredsspFault {
     /// FIN on the first `TSRequest`.
     Close,
@@ -288,26 +304,10 @@ pub enum CredsspFault {
     Reset,
     /// No answer.
     Silent,
-    /// Bytes that are no `TSRequest`.
-    Garbage,
-    /// A `TSRequest` with this NTSTATUS, written `refuse:C0000022`.
+    /// A `TSRequest` with this NTSTATUS.
     Refuse(u32),
-}
-
-impl TryFrom<String> for CredsspFault {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        match text.as_str() {
-            "close" => return Ok(Self::Close),
-            "reset" => return Ok(Self::Reset),
-            "silent" => return Ok(Self::Silent),
-            "garbage" => return Ok(Self::Garbage),
-            _ => {}
-        }
-        let status = text.strip_prefix("refuse:").and_then(|digits| u32::from_str_radix(digits, 16).ok());
-        status.map(Self::Refuse).ok_or("expected close, reset, silent, garbage or refuse:C0000022".to_owned())
-    }
+    /// These bytes through the tunnel.
+    Play(Script),
 }
 
 fn tls_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TlsVersion, D::Error> {
@@ -325,6 +325,7 @@ impl Host {
     pub fn needs_legacy_tls(&self) -> bool {
         self.tls.min < TlsVersion::Tls12
             || self.certificate.key == Key::Rsa1024
+            || self.certificate.signature.is_some()
             || !self.tls.groups.is_empty()
             || self.tls.suites.iter().any(|suite| !crate::tls::has_suite(suite))
     }
@@ -386,7 +387,10 @@ impl Default for Certificate {
             issuer: "Corp Example Issuing CA".to_owned(),
             usages: vec![wire::certificate::EKU_SERVER_AUTHENTICATION.to_owned()],
             key: Key::Rsa2048,
+            signature: None,
+            padding: 0,
             extra: 0,
+            extra_bytes: None,
         }
     }
 }

@@ -9,13 +9,18 @@ use openssl::sign::Signer;
 use openssl::ssl::{Ssl, SslContext, SslContextBuilder, SslMethod, SslVersion};
 use openssl::x509::X509;
 use rcgen::{PKCS_RSA_SHA256, PublicKeyData, SignatureAlgorithm, SigningKey};
+use wire::bytes::Reader;
+use wire::der;
 use wire::tls::TlsVersion;
 
 use crate::certificate::Identity;
 use crate::error::LabError;
-use crate::host::Tls;
+use crate::host::{OldSignature, Tls};
 use crate::tls::Tunnel;
 use crate::transport::Transport;
+
+/// 1.2.840.113549.1.1.11, as DER without tag and length.
+const SHA256_WITH_RSA: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 1, 11];
 
 /// Makes tunnels of any version.
 pub(crate) struct Acceptor(SslContext);
@@ -93,6 +98,32 @@ impl RsaKey {
             Ok(Self { private, public })
         };
         read().map_err(|error| failed(&error))
+    }
+}
+
+impl RsaKey {
+    /// The same certificate with an old signature. `md5WithRSAEncryption` and its kin (RFC 8017 appendix C) differ from
+    /// `sha256WithRSAEncryption` in the last byte, and all signatures of one key are equally long.
+    pub(crate) fn sign_again(&self, der: &[u8], signature: OldSignature) -> Result<Vec<u8>, LabError> {
+        let (digest, last) = match signature {
+            OldSignature::Md5 => (MessageDigest::md5(), 4),
+            OldSignature::Sha1 => (MessageDigest::sha1(), 5),
+        };
+        let odd = || LabError::Tls("a certificate of ours has not the shape that we gave it".to_owned());
+        let mut changed = der.to_vec();
+        let places = der.windows(SHA256_WITH_RSA.len()).enumerate().filter(|(_, window)| *window == SHA256_WITH_RSA);
+        for (place, _) in places {
+            changed[place + SHA256_WITH_RSA.len() - 1] = last;
+        }
+        let mut whole = der::expect(&mut Reader::new(&changed), der::SEQUENCE, "Certificate").map_err(|_| odd())?;
+        let start = whole.rest();
+        der::expect(&mut whole, der::SEQUENCE, "TBSCertificate").map_err(|_| odd())?;
+        let signed = &start[..start.len() - whole.rest().len()];
+        let sign = || Signer::new(digest, &self.private)?.sign_oneshot_to_vec(signed);
+        let new = sign().map_err(|error| failed(&error))?;
+        let at = changed.len().checked_sub(new.len()).ok_or_else(odd)?;
+        changed.splice(at.., new);
+        Ok(changed)
     }
 }
 

@@ -24,6 +24,7 @@ mod listener;
 mod middlebox;
 mod negotiation;
 pub mod scenario;
+pub mod script;
 mod stop;
 mod tls;
 mod transport;

@@ -222,7 +222,7 @@ mod tests {
             ("[[host]]\n[host.tls]\nmin = '0.9'", "TLS version"),
             ("[[host]]\n[host.tls]\nsuites = ['NULL']", "no registered name"),
             ("[ask]\nprofile = 'a'\nprofile_text = 'b'", "both a profile's name"),
-            ("[[host]]\n[host.credssp]\nfault = 'refuse:X'", "refuse:"),
+            ("[[host]]\n[host.credssp]\nfault = { play = 'xyz' }", "no bytes"),
         ] {
             let error = Scenario::parse("a", &format!("{expect}{text}")).unwrap_err().to_string();
             assert!(error.contains(words), "{error}");

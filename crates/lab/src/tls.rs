@@ -18,10 +18,6 @@ use crate::transport::Transport;
 
 /// RFC 8446 section 5.1: type, version, length.
 const RECORD_HEADER: usize = 5;
-/// 2^14 bytes of plaintext.
-const RECORD: usize = 16_384;
-/// The longest that a handshake message can say it is.
-const MESSAGE: usize = 0x00FF_FFFF;
 
 /// The plaintext of an established connection.
 pub(crate) trait Tunnel: Read + Write {}
@@ -94,7 +90,7 @@ fn versions(host: &Host) -> Vec<&'static SupportedProtocolVersion> {
 }
 
 /// Reads the ClientHello, however it is cut, and does what the fault says.
-pub(crate) fn fail(fault: TlsFault, transport: &mut Transport) -> io::Result<Ending> {
+pub(crate) fn fail(fault: &TlsFault, transport: &mut Transport) -> io::Result<Ending> {
     let header = transport.take(RECORD_HEADER)?;
     transport.take(usize::from(u16::from_be_bytes([header[3], header[4]])))?;
     match fault {
@@ -104,24 +100,16 @@ pub(crate) fn fail(fault: TlsFault, transport: &mut Transport) -> io::Result<End
         TlsFault::Alert80 => alert(transport, Alert::INTERNAL_ERROR)?,
         TlsFault::Alert40 => alert(transport, Alert::HANDSHAKE_FAILURE)?,
         TlsFault::Alert49 => alert(transport, 49)?,
-        TlsFault::Flood => flood(transport)?,
-        TlsFault::Garbage => transport.write_all(&[0xA5; 512])?,
+        TlsFault::Play(script) => {
+            script.play(transport)?;
+            if script.hold {
+                transport.hold()?;
+            }
+        }
     }
     Ok(Ending::Close)
 }
 
 fn alert(transport: &mut Transport, description: u8) -> io::Result<()> {
     transport.write_all(&[21, 3, 3, 0, 2, 2, description])
-}
-
-/// A ServerHello of 16 MiB, in records as large as they may be.
-fn flood(transport: &mut Transport) -> io::Result<()> {
-    let mut record = vec![22, 3, 3, 0x40, 0, 2, 0xFF, 0xFF, 0xFF, 3, 3];
-    record.resize(RECORD_HEADER + RECORD, 0);
-    transport.write_all(&record)?;
-    record[RECORD_HEADER..].fill(0);
-    for _ in 0..MESSAGE / RECORD {
-        transport.write_all(&record)?;
-    }
-    Ok(())
 }

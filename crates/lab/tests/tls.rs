@@ -227,7 +227,7 @@ fn a_host_in_small_pieces_or_in_no_hurry_introduces_itself_too() {
 
 #[test]
 fn credssp_faults_are_what_they_are_called() {
-    let refused = introduction(&start("[host.credssp]\nfault = 'refuse:C0000022'"));
+    let refused = introduction(&start("[host.credssp]\nfault = { refuse = 0xC0000022 }"));
     assert_eq!((refused.error, refused.tokens.len()), (Some(0xC000_0022), 0));
     for (fault, expected) in [("close", ErrorKind::UnexpectedEof), ("reset", ErrorKind::ConnectionReset)] {
         let lab = start(&format!("[host.credssp]\nfault = '{fault}'"));
@@ -235,7 +235,7 @@ fn credssp_faults_are_what_they_are_called() {
         tunnel.write_all(&TsRequest { version: 6, tokens: vec![], error: None }.encode()).unwrap();
         assert_eq!(tunnel.read(&mut [0]).unwrap_err().kind(), expected, "{fault}");
     }
-    let lab = start("[host.credssp]\nfault = 'garbage'");
+    let lab = start("[host.credssp]\nfault = { play = '300*(A5)' }");
     let mut tunnel = tunnel(&lab, 2);
     tunnel.write_all(&TsRequest { version: 6, tokens: vec![], error: None }.encode()).unwrap();
     let mut first = [0];
@@ -247,14 +247,14 @@ fn credssp_faults_are_what_they_are_called() {
 fn tls_faults_meet_whole_and_split_hellos_alike() {
     let alert = |description| Ok(FlightProgress::Alert(Alert { level: 2, description }));
     for (fault, expected) in [
-        ("close", Err(ErrorKind::UnexpectedEof)),
-        ("reset", Err(ErrorKind::ConnectionReset)),
-        ("alert-80", alert(80)),
-        ("alert-40", alert(40)),
-        ("alert-49", alert(49)),
-        ("garbage", Ok(FlightProgress::NotTls)),
+        ("'close'", Err(ErrorKind::UnexpectedEof)),
+        ("'reset'", Err(ErrorKind::ConnectionReset)),
+        ("'alert-80'", alert(80)),
+        ("'alert-40'", alert(40)),
+        ("'alert-49'", alert(49)),
+        ("{ play = '512*(A5)' }", Ok(FlightProgress::NotTls)),
     ] {
-        let lab = start(&format!("[host.tls]\nfault = '{fault}'"));
+        let lab = start(&format!("[host.tls]\nfault = {fault}"));
         for segments in [Segments::Whole, Segments::FirstByteAlone] {
             assert_eq!(flight(&lab, TlsOffer { segments, ..TlsOffer::PLAIN_12 }), expected, "{fault} {segments:?}");
         }
@@ -263,7 +263,8 @@ fn tls_faults_meet_whole_and_split_hellos_alike() {
 
 #[test]
 fn a_flood_is_one_message_of_16_mib() {
-    let lab = start("[host.tls]\nfault = 'flood'");
+    let lab =
+        start("[host.tls]\nfault = { play = '16 0303 4000 02 FFFFFF 16380*(00) 1023*( 16 0303 4000 16384*(00) )' }");
     assert!(matches!(flight(&lab, TlsOffer::PLAIN_12), Ok(FlightProgress::Malformed(_))));
     let (mut stream, _) = negotiated(&lab, 1);
     stream.write_all(&ClientHello::of(TlsOffer::PLAIN_12, [7; 32]).encode(Segments::Whole)[0]).unwrap();

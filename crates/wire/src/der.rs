@@ -14,10 +14,9 @@ pub const fn context(number: u8) -> u8 {
     0xA0 | number
 }
 
-/// One tag, length and value.
-pub fn encode(tag: u8, value: &[u8]) -> Vec<u8> {
+/// A tag and a length.
+pub fn header(tag: u8, length: usize) -> Vec<u8> {
     let mut out = vec![tag];
-    let length = value.len();
     if let Ok(short) = u8::try_from(length)
         && short < 0x80
     {
@@ -28,6 +27,12 @@ pub fn encode(tag: u8, value: &[u8]) -> Vec<u8> {
         out.push(0x80 | u8::try_from(significant.len()).expect("a length has at most 8 bytes"));
         out.extend(significant);
     }
+    out
+}
+
+/// One tag, length and value.
+pub fn encode(tag: u8, value: &[u8]) -> Vec<u8> {
+    let mut out = header(tag, value.len());
     out.extend_from_slice(value);
     out
 }

@@ -14,7 +14,7 @@ use crate::credssp::{self, TsRequest};
 use crate::foreign::ForeignService;
 use crate::ntlm::{self, Challenge};
 use crate::tls::flight::{self, FlightProgress};
-use crate::tls::{Alert, ClientHello, TlsOffer, TlsStack, TlsVersion};
+use crate::tls::{Alert, ClientHello, ServerFlight, TlsOffer, TlsStack, TlsVersion};
 use crate::x224::{self, ConnectionRequest, Framing, ServerAnswer};
 
 /// Bytes of a foreign answer that are kept as evidence.
@@ -360,12 +360,25 @@ impl Conversation {
                 self.wanted = flight::wanted(&self.received).min(flight::FLIGHT_LIMIT);
                 return Vec::new();
             }
-            FlightProgress::Complete(flight) => TlsAnswer::Flight(flight),
+            FlightProgress::Complete(flight) => match self.not_offered(&flight) {
+                Some(words) => TlsAnswer::Malformed(words),
+                None => TlsAnswer::Flight(flight),
+            },
             FlightProgress::Alert(alert) => TlsAnswer::Alert(alert),
             FlightProgress::NotTls => TlsAnswer::NotTls(kept(&self.received)),
             FlightProgress::Malformed(error) => TlsAnswer::Malformed(error.to_string()),
         };
         self.end_tls(now, answer)
+    }
+
+    /// What the server chose although our hello did not offer it. An older version is a refusal in the words of TLS 1.0.
+    fn not_offered(&self, flight: &ServerFlight) -> Option<String> {
+        let offer = self.plan.tls?;
+        if let Some(version) = flight.version.filter(|version| *version > offer.max) {
+            return Some(format!("the server chose {version}, which was not offered"));
+        }
+        let offered = ClientHello::of(offer, self.plan.random).suites.contains(&flight.suite);
+        (!offered).then(|| format!("the server chose the suite {:#06x}, which was not offered", flight.suite))
     }
 
     fn on_tunnel(&mut self, now: Duration, event: Event) -> Vec<Action> {
@@ -449,6 +462,10 @@ fn challenge(bytes: &[u8]) -> CredsspAnswer {
     let version = request.version;
     match (request.tokens.first().map(|token| Challenge::find(token)), request.error) {
         (Some(Ok(challenge)), None) => CredsspAnswer::Challenge { version, challenge },
+        // NTLM it is, and no CHALLENGE: nonsense rather than another mechanism
+        (Some(Err(error)), None) if request.tokens.first().is_some_and(|token| ntlm::begins(token).is_some()) => {
+            CredsspAnswer::Malformed(error.to_string())
+        }
         (_, status) => CredsspAnswer::Refused { version, status },
     }
 }

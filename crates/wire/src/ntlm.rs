@@ -76,11 +76,15 @@ pub fn to_filetime(date: OffsetDateTime) -> Option<u64> {
     u64::try_from(since.checked_div(100)?).ok()
 }
 
+/// Where an NTLM message begins in a token.
+pub fn begins(token: &[u8]) -> Option<usize> {
+    token.windows(SIGNATURE.len()).position(|window| window == SIGNATURE)
+}
+
 impl Challenge {
     /// Finds the CHALLENGE in a token, which may be raw NTLM or wrapped in SPNEGO, and reads it.
     pub fn find(token: &[u8]) -> Result<Self, DecodeError> {
-        let start = token.windows(SIGNATURE.len()).position(|window| window == SIGNATURE).unwrap_or(0);
-        Self::decode(token.get(start..).unwrap_or_default())
+        Self::decode(token.get(begins(token).unwrap_or(0)..).unwrap_or_default())
     }
 
     /// Reads a CHALLENGE message.

@@ -143,7 +143,10 @@ impl Tunnel for OpenSsl {
             newer => TlsVersion::parse(newer.trim_start_matches("TLSv"))?,
         };
         let suite = ssl.current_cipher().map_or(0, |cipher| u16::from_be_bytes(cipher.protocol_id()));
-        let chain = ssl.peer_cert_chain().map(|chain| chain.iter().filter_map(|c| c.to_der().ok()).collect());
+        let chain = ssl.peer_cert_chain().map(|chain| {
+            let kept = chain.iter().take(wire::tls::flight::CHAIN_LIMIT);
+            kept.filter_map(|certificate| certificate.to_der().ok()).collect()
+        });
         Some(Event::TlsUp { version, suite, chain: chain.unwrap_or_default() })
     }
 }

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use wire::credssp::TsRequest;
 use wire::machine::{ConversationPlan, CredsspAnswer, Limits, Outcome, TlsAnswer, X224Answer};
 use wire::ntlm::Challenge;
-use wire::tls::{Alert, ClientHello, Segments, TlsStack, TlsVersion};
+use wire::tls::{Alert, ClientHello, Segments, TlsOffer, TlsStack, TlsVersion};
 use wire::transcript::Record;
 use wire::x224::{SecurityProtocols, ServerAnswer};
 
@@ -27,6 +27,8 @@ const CERTIFICATE: &[u8] = include_bytes!("../../keys/rehearsal.certificate.der"
 const KEY: &[u8] = include_bytes!("../../keys/rehearsal.key.der");
 /// The most that a stage may take. There is no network in between.
 const LIMIT: Duration = Duration::from_secs(2);
+/// The suites that the host here can take: those of TLS 1.3, and ECDHE with ECDSA.
+const TAKEN: [u16; 6] = [0x1301, 0x1302, 0x1303, 0xC02B, 0xC02C, 0xCCA9];
 /// How long a request is held back here: nobody answers before.
 const HOLD: Duration = Duration::from_millis(20);
 /// How long the host listens for more than was agreed.
@@ -82,16 +84,21 @@ fn as_expected(plan: &ConversationPlan, outcome: &Outcome) -> bool {
 
 fn tls_as_expected(plan: &ConversationPlan, outcome: &Outcome) -> bool {
     let tls = outcome.tls.as_ref().map(|seen| &seen.value);
-    // rustls speaks 1.2 and 1.3; an older hello it refuses, as a current host does
-    let old = plan.tls.is_some_and(|offer| offer.max < TlsVersion::Tls12);
+    let refused = plan.tls.is_some_and(refuses);
     match tls {
-        Some(TlsAnswer::Established { .. } | TlsAnswer::Flight(_)) => !old,
+        Some(TlsAnswer::Established { .. } | TlsAnswer::Flight(_)) => !refused,
         // which of the two is a matter of what a host looks at first
         Some(TlsAnswer::Alert(alert)) => {
-            old && [Alert::PROTOCOL_VERSION, Alert::HANDSHAKE_FAILURE].contains(&alert.description)
+            refused && [Alert::PROTOCOL_VERSION, Alert::HANDSHAKE_FAILURE].contains(&alert.description)
         }
         _ => false,
     }
+}
+
+/// rustls speaks 1.2 and 1.3, and the key here is an elliptic curve's; another hello it refuses, as a current host does.
+fn refuses(offer: TlsOffer) -> bool {
+    let taken = || ClientHello::of(offer, [0; 32]).suites.iter().any(|suite| TAKEN.contains(suite));
+    offer.max < TlsVersion::Tls12 || offer.stack == TlsStack::Own && !taken()
 }
 
 /// Exactly these bytes and not one more; an error ends the connection.
@@ -190,7 +197,7 @@ fn config() -> Result<Arc<ServerConfig>, rustls::Error> {
 
 #[cfg(test)]
 mod tests {
-    use wire::tls::TlsOffer;
+    use wire::tls::Suites;
     use wire::x224::ConnectionRequest;
 
     use super::*;
@@ -225,6 +232,21 @@ mod tests {
         }
         for plan in plans {
             assert!(runtime.block_on(passes(&plan, &Direct)), "{plan:?}");
+        }
+    }
+
+    #[test]
+    fn what_we_say_for_a_client_passes() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        for client in diagnosis::ClientProfile::shipped() {
+            // the last is what a policy may leave of a client
+            for suites in [Suites::ALL, client.suites, Suites::of([0xC030, 0x002F]).unwrap()] {
+                let (min, max) = (client.tls_min, client.tls_max);
+                let (groups, signatures) = (client.groups, client.signatures);
+                let offer = TlsOffer { min, max, suites, groups, signatures, ..TlsOffer::PLAIN_12 };
+                let plan = plan(Some(0x0B), Some(offer), None);
+                assert!(runtime.block_on(passes(&plan, &Direct)), "{}: {offer}", client.id);
+            }
         }
     }
 

@@ -85,14 +85,17 @@ mod tests {
 
     #[test]
     fn present() {
-        for version in 2..=4 {
+        // there never were versions 0 and 1; a client compares the number
+        for version in 0..=4 {
             introduced(version).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
         }
     }
 
     #[test]
-    fn near_miss_version_5() {
-        introduced(5).check(&CAUSE, Expect::Absent);
+    fn near_miss_version_5_and_whatever_comes_after_it() {
+        for version in [5, 6, 7, 255, u32::MAX] {
+            introduced(version).check(&CAUSE, Expect::Absent);
+        }
     }
 
     #[test]

@@ -78,11 +78,16 @@ fn short(name: &str) -> String {
     name.split('.').next().unwrap_or_default().chars().take(NETBIOS).collect::<String>().to_uppercase()
 }
 
+/// What can be the name of a computer; a host may say anything.
+fn possible(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))
+}
+
 /// What the host calls itself, in one form or both.
 fn called(case: Case<'_>) -> Vec<Seen<&str>> {
     let dns = case.last(|fact| if let Fact::NtlmDnsComputer(name) = fact { Some(name.as_str()) } else { None });
     let netbios = case.last(|fact| if let Fact::NtlmComputer(name) = fact { Some(name.as_str()) } else { None });
-    dns.into_iter().chain(netbios).filter(|seen| !seen.value.is_empty()).collect()
+    dns.into_iter().chain(netbios).filter(|seen| possible(seen.value)).collect()
 }
 
 fn names_differ(case: Case<'_>) -> Option<Ground> {
@@ -150,6 +155,11 @@ mod tests {
         introduced(with_names, "SERVER01", "server01.corp.example").check(&CAUSE, Expect::Absent);
         let issued = host("192.0.2.7").nla().tls_up(TlsVersion::Tls13).ca_issued(&["farm.corp.example"]);
         introduced(issued, "SERVER01", "server01.corp.example").check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn what_cannot_be_a_name_is_none() {
+        introduced(named("DESKTOP-OLD"), "{U+001B}[2J", "\u{FFFD}").check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::evidence::Role;
 use crate::fact::Handshake;
-use crate::need::{Need, client_offer, taken_as_client, taken_whole};
+use crate::need::{Need, client_offer, taken_alike, taken_as_client};
 use crate::symptom::Symptom;
 
 /// The declaration.
@@ -54,13 +54,15 @@ fn nothing_common(case: Case<'_>) -> Option<Ground> {
     if taken_as_client(case).is_some() {
         return None;
     }
-    let wide = taken_whole(case)?;
+    let wide = taken_alike(case)?;
     let (version, chosen) = wide.value;
     let refused = case.tls_with(client_offer(case))?;
     let (answer, confidence) = match refused.value {
         Handshake::Alert(alert) if names_the_suites(*alert) => (format!("refused with {alert}"), Confidence::Proven),
-        // a host that closes gives no reason
-        Handshake::Closed { end, bytes: 0 } => (format!("{} without an answer", end.verb()), Confidence::Likely),
+        // a host that closes gives no reason, and where whole hellos are ended it need not be the host
+        Handshake::Closed { end, bytes: 0 } if !case.only_cut_hellos_pass() => {
+            (format!("{} without an answer", end.verb()), Confidence::Likely)
+        }
         _ => return None,
     };
     let ours = format!("offered every suite, {} takes {} in {version}", case.label(), suite::words(chosen));

@@ -146,6 +146,16 @@ mod tests {
     }
 
     #[test]
+    fn near_miss_only_cut_hellos_get_through() {
+        let reset = || Handshake::Closed { end: End::Rst, bytes: 0 };
+        let sketch = host("192.0.2.7").nla().tls(TlsOffer::MODERN, reset()).tls(TlsOffer::PLAIN_12, reset());
+        let sketch = sketch.tls(TlsOffer::SPLIT_12, accepted(TlsVersion::Tls12)).profile_with(|profile| {
+            (profile.tls_min, profile.tls_max) = (TlsVersion::Tls13, TlsVersion::Tls13);
+        });
+        sketch.check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
     fn healthy() {
         host("192.0.2.7").nla().tls_up(TlsVersion::Tls13).check(&CAUSE, Expect::Absent);
     }

@@ -20,11 +20,14 @@ const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
 const CHANGE_CIPHER_SPEC: u8 = 20;
 const APPLICATION_DATA: u8 = 23;
+const HELLO_REQUEST: u8 = 0;
 const SERVER_HELLO: u8 = 2;
 const CERTIFICATE: u8 = 11;
 const SERVER_KEY_EXCHANGE: u8 = 12;
 const CERTIFICATE_REQUEST: u8 = 13;
 const SERVER_HELLO_DONE: u8 = 14;
+const CERTIFICATE_STATUS: u8 = 22;
+const SUPPLEMENTAL_DATA: u8 = 23;
 const EXTENSION_VERSIONS: u16 = 43;
 const EXTENSION_KEY_SHARE: u16 = 51;
 /// RFC 8422 section 5.4: the curve is named by its number.
@@ -138,18 +141,23 @@ impl Reading {
         let mut reader = Reader::new(&handshake);
         while let Some((kind, body)) = message(&mut reader)? {
             match kind {
-                SERVER_HELLO => {
+                // RFC 5246 section 7.4.1.1: a client that is negotiating passes it over
+                HELLO_REQUEST => {}
+                SERVER_HELLO if !self.hello_seen => {
                     self.server_hello(body)?;
                     if self.flight.version == Some(TlsVersion::Tls13) {
                         return Ok(true);
                     }
                 }
+                _ if !self.hello_seen => return Err(unexpected(kind)),
                 CERTIFICATE => self.flight.chain = chain(body)?,
                 // what cannot be read of it is not known; the flight is no worse for it
                 SERVER_KEY_EXCHANGE => drop(self.key_exchange(body)),
                 CERTIFICATE_REQUEST => self.flight.wants_client_certificate = true,
-                SERVER_HELLO_DONE => return Ok(self.hello_seen),
-                _ => {}
+                SERVER_HELLO_DONE => return Ok(true),
+                CERTIFICATE_STATUS | SUPPLEMENTAL_DATA => {}
+                // a second ServerHello, and what nobody asked for, such as a compressed certificate
+                _ => return Err(unexpected(kind)),
             }
         }
         // a message that is still cut off is kept, not copied once more with each of its records
@@ -165,7 +173,10 @@ impl Reading {
         let session = reader.u8("session_id")?;
         reader.take(session.into(), "session_id")?;
         self.flight.suite = reader.u16_be("cipher_suite")?;
-        reader.u8("compression_method")?;
+        let compression = reader.u8("compression_method")?;
+        if compression != 0 {
+            return Err(reader.invalid("compression_method", compression));
+        }
         if !reader.is_empty() {
             let size = reader.u16_be("extensions")?;
             let mut extensions = Reader::new(reader.take(size.into(), "extensions")?);
@@ -182,8 +193,17 @@ impl Reading {
         }
         self.flight.version = TlsVersion::from_code(version);
         self.hello_seen = true;
-        Ok(())
+        end(&reader)
     }
+}
+
+fn unexpected(kind: u8) -> DecodeError {
+    DecodeError::Invalid { what: "order of the handshake messages", at: 0, value: kind.into() }
+}
+
+/// Nothing may stand behind the last field of a message.
+fn end(reader: &Reader<'_>) -> Result<(), DecodeError> {
+    reader.rest().first().map_or(Ok(()), |byte| Err(reader.invalid("end of the message", *byte)))
 }
 
 impl Reading {
@@ -259,6 +279,7 @@ fn chain(body: &[u8]) -> Result<Vec<Vec<u8>>, DecodeError> {
     let mut reader = Reader::new(body);
     let size = reader.u24_be("certificate_list")?;
     let mut list = Reader::new(reader.take(size, "certificate_list")?);
+    end(&reader)?;
     let mut chain = Vec::new();
     while !list.is_empty() && chain.len() < CHAIN_LIMIT {
         let size = list.u24_be("certificate")?;

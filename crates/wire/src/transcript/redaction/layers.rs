@@ -9,7 +9,7 @@ use crate::credssp::{self, TsRequest};
 use crate::foreign::ForeignService;
 use crate::ntlm::Challenge;
 use crate::x224;
-use crate::{certificate, der};
+use crate::{certificate, der, ntlm};
 
 /// TPKT, X.224 and negotiation: nothing in the first 19 bytes of an answer can name anybody.
 const CONFIRM: usize = 19;
@@ -226,20 +226,25 @@ fn tokens<'a>(value: &'a [u8], copy: &mut Copy<'a>, names: &mut Names) {
         for (_, entry) in copy.open(list) {
             for (_, token) in copy.open(entry) {
                 for (_, message) in copy.open(token) {
-                    copy.put(message, &ntlm(message, names));
+                    copy.put(message, &nego_token(message, names));
                 }
             }
         }
     }
 }
 
-/// A CHALLENGE with other names; zeros if it is none. The wrapper of SPNEGO, the server's random bytes and whatever
+/// A CHALLENGE with other names; nothing but the signature if it is a broken one, zeros if it is none. The wrapper of SPNEGO, the server's random bytes and whatever
 /// stands between the fields go.
-fn ntlm(token: &[u8], names: &mut Names) -> Vec<u8> {
-    let start = token.windows(8).position(|window| window == b"NTLMSSP\0").unwrap_or(token.len());
+fn nego_token(token: &[u8], names: &mut Names) -> Vec<u8> {
+    let start = ntlm::begins(token).unwrap_or(token.len());
     let (wrapper, message) = token.split_at(start);
     let challenge = challenge(message, names).filter(|new| Challenge::decode(new).is_ok());
-    [vec![0; wrapper.len()], challenge.unwrap_or_else(|| vec![0; message.len()])].concat()
+    [vec![0; wrapper.len()], challenge.unwrap_or_else(|| broken_challenge(message))].concat()
+}
+
+/// A message of a type that does not exist.
+fn broken_challenge(message: &[u8]) -> Vec<u8> {
+    message.iter().enumerate().map(|(at, byte)| if at < 8 { *byte } else { 0xFF }).collect()
 }
 
 fn challenge(message: &[u8], names: &mut Names) -> Option<Vec<u8>> {
