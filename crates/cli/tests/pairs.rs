@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use diagnosis::cause::Severity;
+use diagnosis::cause::{Severity, Stage};
 use diagnosis::diagnose::Run;
 use diagnosis::evidence::{Evidence, Role};
 use diagnosis::fact::{Fact, Handshake, Introduction};
@@ -283,9 +283,11 @@ fn objection([root, second]: &[String; 2], diagnosis: &Diagnosis) -> Option<Stri
 #[test]
 fn every_two_causes_are_found_together_or_exclude_one_another() {
     let written = written();
-    let ids: BTreeSet<_> = causes::ALL.iter().map(|cause| cause.id.to_owned()).collect();
+    // what lies inside a machine is no fault of a connection that could hide another one
+    let wire = || causes::ALL.iter().filter(|cause| !matches!(cause.stage, Stage::Host | Stage::Client));
+    let ids: BTreeSet<_> = wire().map(|cause| cause.id.to_owned()).collect();
     assert_eq!(written.part.keys().cloned().collect::<BTreeSet<_>>(), ids);
-    assert!(causes::ALL.iter().all(|cause| matches!(cause.role, Role::Host | Role::Resolver)));
+    assert!(wire().all(|cause| matches!(cause.role, Role::Host | Role::Resolver)));
     let mut objections = Vec::new();
     let table = table(&written, &mut objections);
     assert_eq!(table.len(), ids.len() * (ids.len() - 1) / 2);
