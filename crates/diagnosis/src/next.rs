@@ -58,7 +58,8 @@ fn on_host(evidence: &Evidence, context: &Context, findings: &[Finding]) -> Vec<
 /// The cause and those of its stage that nothing but the host's own record can tell from it.
 fn splits(found: &Cause, case: Case<'_>) -> Vec<String> {
     let near = causes::ALL.iter().filter(|other| other.stage == found.stage && other.role == found.role);
-    let open = |other: &&&Cause| matches!(other.judge(case), Judgement::Unknown(needs) if needs == [Need::HostLog]);
+    let left = |needs: &[Need]| needs.contains(&Need::HostLog) && !needs.iter().any(|need| need.askable(case));
+    let open = |other: &&&Cause| matches!(other.judge(case), Judgement::Unknown(needs) if left(&needs));
     let rivals: Vec<_> =
         near.filter(|other| other.id != found.id).filter(open).map(|other| other.id.to_owned()).collect();
     let rivals = if rivals.is_empty() { vec!["something on the way".to_owned()] } else { rivals };
