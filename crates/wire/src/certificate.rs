@@ -93,10 +93,16 @@ fn bounded(text: &str) -> String {
 
 fn key(parsed: &X509Certificate<'_>) -> (String, usize) {
     match parsed.public_key().parsed() {
-        Ok(PublicKey::RSA(key)) => ("rsa".to_owned(), key.key_size()),
+        Ok(PublicKey::RSA(key)) => ("rsa".to_owned(), rsa_bits(key.modulus)),
         Ok(PublicKey::EC(point)) => ("ec".to_owned(), point.key_size()),
         _ => (parsed.public_key().algorithm.algorithm.to_id_string(), 0),
     }
+}
+
+/// The bits of a modulus in whole bytes, as everybody names key sizes: one of 2047 bits is a key of 2048.
+fn rsa_bits(modulus: &[u8]) -> usize {
+    let zeros = modulus.iter().take_while(|byte| **byte == 0).count();
+    modulus.len().saturating_sub(zeros).saturating_mul(8)
 }
 
 fn alternatives<'a>(parsed: &'a X509Certificate<'_>) -> impl Iterator<Item = &'a Vec<GeneralName<'a>>> {
@@ -163,6 +169,13 @@ mod tests {
         fn reading_never_panics(bytes: Vec<u8>) {
             let _ = Certificate::read(&bytes);
         }
+    }
+
+    #[test]
+    fn the_size_of_a_key_does_not_depend_on_its_first_bit() {
+        assert_eq!(rsa_bits(&[&[0][..], &[0x80; 256]].concat()), 2048);
+        assert_eq!(rsa_bits(&[0x7F; 256]), 2048);
+        assert_eq!(rsa_bits(&[&[0][..], &[0xFF; 128]].concat()), 1024);
     }
 
     #[test]

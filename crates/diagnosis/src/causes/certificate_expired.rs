@@ -52,7 +52,11 @@ pub const CAUSE: Cause = Cause {
 /// Why `date` has passed by a clock, in words.
 fn past(date: OffsetDateTime, clock: OffsetDateTime) -> String {
     let days = (clock - date).whole_days();
-    if days >= 1 { format!("{days} days ago") } else { "today".to_owned() }
+    match days {
+        1 => "1 day ago".to_owned(),
+        2.. => format!("{days} days ago"),
+        _ => "less than a day ago".to_owned(),
+    }
 }
 
 fn expired(case: Case<'_>) -> Option<Ground> {

@@ -9,6 +9,9 @@ use crate::fact::Fact;
 use crate::need::Need;
 use crate::symptom::Symptom;
 
+/// `WSAHOST_NOT_FOUND` of Windows and `EAI_NONAME` of macOS, which say the same where no name server was reached at all.
+const ALSO_OFFLINE: [i32; 2] = [11001, 8];
+
 /// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "name-not-found",
@@ -50,6 +53,10 @@ fn not_found(case: Case<'_>) -> Option<Ground> {
     let NameAnswer::NotFound { code } = seen.value else { return None };
     let text =
         format!("the resolver says that {} does not exist or has no address (getaddrinfo code {code})", case.label());
+    if ALSO_OFFLINE.contains(code) {
+        let doubt = "this system's resolver says the same where it reached no name server";
+        return Some(Ground::on(vec![seen.because(text), seen.because(doubt)]).confidence(Confidence::Likely));
+    }
     Some(Ground::on(vec![seen.because(text)]))
 }
 
@@ -68,6 +75,14 @@ mod tests {
     fn present() {
         let sketch = resolver("server.corp.example").with(Fact::NameAnswer(NameAnswer::NotFound { code: -2 }));
         sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+    }
+
+    #[test]
+    fn a_code_that_an_offline_computer_gives_as_well_is_only_likely() {
+        for code in ALSO_OFFLINE {
+            let sketch = resolver("server.corp.example").with(Fact::NameAnswer(NameAnswer::NotFound { code }));
+            sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        }
     }
 
     #[test]
