@@ -59,7 +59,9 @@ mod tests {
         ] {
             assert_eq!(product(other), None, "{other}");
         }
-        for one in ["CN=avast! Web/Mail Shield Root", "CN=IWSS.TREND", "CN=FortiGateCA", "O=Sophos, CN=Sophos SSL CA_X1"] {
+        for one in
+            ["CN=avast! Web/Mail Shield Root", "CN=IWSS.TREND", "CN=FortiGateCA", "O=Sophos, CN=Sophos SSL CA_X1"]
+        {
             assert!(product(one).is_some(), "{one}");
         }
         assert!(is_word("zscaler") && is_word("coat") && !is_word("") && !is_word("server01"));

@@ -284,7 +284,8 @@ fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
         (Some(symptom), true) => {
             format!("Could not tell what causes {symptom}: a stage failed in a way that no known cause explains.")
         }
-        (None, _) => "Could not tell: a stage failed in a way that no known cause explains.".to_owned(),
+        (None, true) => "Could not tell: a stage failed in a way that no known cause explains.".to_owned(),
+        (None, false) => "Could not tell: too little was seen of the host.".to_owned(),
     }
 }
 

@@ -14,6 +14,7 @@ use crate::case::{Case, Context, EVERYTHING};
 use crate::cause::{Severity, Stage};
 use crate::evidence::{Evidence, Observation, Role, SubjectId};
 use crate::fact::{Fact, Handshake, Introduction, tcp_words, version_text};
+use crate::printable::printable;
 
 /// How a stage went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -80,10 +81,15 @@ impl Ladder {
         Self { stages }
     }
 
-    /// The last stage that was passed, on the address that got furthest.
+    /// The last stage that was passed, on the address that got furthest. What another kind of hello showed behind a stage
+    /// that failed, such as a certificate, does not take a client there.
     pub fn reached(&self) -> Option<Stage> {
+        let failed = |s: &StageResult| {
+            let before = self.stages.iter().filter(|other| other.subject == s.subject && other.stage < s.stage);
+            before.into_iter().any(|other| other.outcome == Outcome::Failed)
+        };
         let passed = self.stages.iter().filter(|s| matches!(s.outcome, Outcome::Passed | Outcome::Degraded));
-        passed.map(|stage| stage.stage).max()
+        passed.filter(|stage| !failed(stage)).map(|stage| stage.stage).max()
     }
 }
 
@@ -142,6 +148,10 @@ fn tcp(case: Case<'_>) -> Option<Rung> {
         TcpAnswer::Accepted => Outcome::Passed,
         // a computer without IPv6 goes on to the IPv4 address, and so does a client
         TcpAnswer::Failed(ConnectFailure::NetworkUnreachable) if case.another_address_answers() => Outcome::Skipped,
+        // this computer's own refusal (no rights, no such address family) says nothing about the host
+        TcpAnswer::Failed(ConnectFailure::Other(error)) => {
+            return Some((Outcome::Skipped, None, format!("this computer could not try: {}", printable(error))));
+        }
         _ => Outcome::Failed,
     };
     Some((outcome, took(case, seen.id), tcp_words(seen.value).to_owned()))
