@@ -49,9 +49,9 @@ pub const CAUSE: Cause = Cause {
         why: "A firewall, intrusion prevention system, provider or protection product on either machine recognises TLS on this port \
               and does not allow it. One that looks at single segments misses a ClientHello that is cut; one that puts segments \
               together stops that one too, and then looks from outside like a host that cannot use its private key.",
-        confirm: "The host's own record of a failed attempt splits the two: with Schannel 36870 the host could not use its key; \
-                  with RdpCoreTS 131 and no Schannel event the ClientHello never arrived, so something on the way took it. A \
-                  capture on the host shows the same.",
+        confirm: "The host's own record of a failed attempt splits the two: with Schannel 36870 the host could not use its key, \
+                  with 36871 or 36874 its TLS settings refuse. With RdpCoreTS 131 and no Schannel event the ClientHello most \
+                  likely never arrived, so something on the way took it. A capture on the host proves it.",
         command: "Get-WinEvent -MaxEvents 40 -FilterHashtable \
                   @{ProviderName='Schannel','Microsoft-Windows-RemoteDesktopServices-RdpCoreTS'; \
                   Id=131,226,36870,36871,36874,36888} | Format-List TimeCreated,ProviderName,Id,Message",

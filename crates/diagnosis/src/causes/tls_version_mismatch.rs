@@ -50,9 +50,11 @@ pub const CAUSE: Cause = Cause {
         confirm: "On the host: SCHANNEL\\Protocols says which versions are switched off; an absent key is the default of that \
                   Windows. Schannel 36871 or 36874 is logged for each attempt.",
         command: "Get-ChildItem 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL\\Protocols' -Recurse \
-                  -ErrorAction SilentlyContinue | Get-ItemProperty | Select-Object PSPath,Enabled,DisabledByDefault",
+                  -ErrorAction SilentlyContinue | Get-ItemProperty | Format-Table @{n='Version';e={Split-Path $_.PSParentPath \
+                  -Leaf}},@{n='Side';e={$_.PSChildName}},Enabled,DisabledByDefault",
         how_to_fix: "Switch TLS 1.2 on where it is missing and restart that machine; on Windows 7 and Server 2008 R2 install \
-                     KB3080079 first. Do not switch TLS 1.0 on at the newer side.",
+                     KB3080079 first. Do not switch TLS 1.0 on at the newer side. If the command shows nothing that is switched off, \
+                     TLS 1.2 is on: look at the policy for cipher suites, or at a device on the way that refuses newer hellos.",
         references: &["RFC 8446 appendix D", "RFC 8996 (TLS 1.0 and 1.1 are deprecated)", "Microsoft KB3080079"],
     },
     fixes: &["enable-tls12"],

@@ -170,7 +170,10 @@ impl Page {
         let Some(cause) = causes::find(&finding.cause) else { return };
         self.wrapped("  why:  ", cause.page.why);
         self.wrapped("  do:   ", cause.page.how_to_fix);
-        self.command("prove it on the machine concerned (PowerShell, only reads):", cause.page.command);
+        self.command(
+            "prove it on the machine concerned (PowerShell as administrator, only reads):",
+            cause.page.command,
+        );
         if let Some(fix) = finding.fixes.first().and_then(|id| fixes::find(id)) {
             let lead =
                 format!("{} ({}: {}) {}:", fix.title, fix.safety.word(), fix.reason.trim_end_matches('.'), fix.place);

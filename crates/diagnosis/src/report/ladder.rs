@@ -52,6 +52,9 @@ pub struct Ladder {
     pub stages: Vec<StageResult>,
 }
 
+/// How a rung begins that this computer itself kept the probe from.
+pub(crate) const NOT_TRIED: &str = "this computer could not try";
+
 /// A rung before findings are laid over it: how it went, how long it took, what was seen.
 type Rung = (Outcome, Option<Duration>, String);
 
@@ -150,7 +153,7 @@ fn tcp(case: Case<'_>) -> Option<Rung> {
         TcpAnswer::Failed(ConnectFailure::NetworkUnreachable) if case.another_address_answers() => Outcome::Skipped,
         // this computer's own refusal (no rights, no such address family) says nothing about the host
         TcpAnswer::Failed(ConnectFailure::Other(error)) => {
-            return Some((Outcome::Skipped, None, format!("this computer could not try: {}", printable(error))));
+            return Some((Outcome::Skipped, None, format!("{NOT_TRIED}: {}", printable(error))));
         }
         _ => Outcome::Failed,
     };

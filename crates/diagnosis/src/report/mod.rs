@@ -15,6 +15,7 @@ mod sample;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub(crate) use ladder::NOT_TRIED;
 pub use ladder::{Ladder, Outcome, StageResult};
 
 use crate::case::Context;
