@@ -60,6 +60,8 @@ pub enum Need {
     ClientVersions,
     /// What does it say to the TLS suites of the client profile?
     ClientSuites,
+    /// The same after a pause, where it ended the connection without a word.
+    ClientSuitesAgain,
     /// How does it introduce itself through CredSSP?
     Introduction,
     /// How does it introduce itself the second time, after a pause?
@@ -117,6 +119,10 @@ impl Need {
             Self::FurtherTries => case.tries().count() >= SPACED_TRIES,
             Self::Introduction => case.credssp().is_some(),
             Self::ClientSuites => client_suites_known(case),
+            Self::ClientSuitesAgain => {
+                let offer = client_offer(case, case.context.profile.suites);
+                case.tls().filter(|seen| seen.value.0 == offer).count() >= 2
+            }
             Self::SecondIntroduction => case.introductions().count() >= 2,
             Self::HostLog | Self::HostCertificate | Self::TrustStore => false,
         }
@@ -150,6 +156,10 @@ impl Need {
             }
             Self::ClientVersions => case.tls_accepted().is_some(),
             Self::ClientSuites => case.tls_with_client_version().next().is_some(),
+            Self::ClientSuitesAgain => {
+                let answer = case.tls_with(client_offer(case, case.context.profile.suites));
+                matches!(answer.map(|seen| seen.value), Some(Handshake::Closed { .. }))
+            }
             Self::Introduction => {
                 case.selected().is_some_and(|seen| seen.value.credssp())
                     && case.tls_accepted().is_some()
@@ -178,7 +188,9 @@ impl Need {
                 Question { tls: Some(offer), credssp: offer.stack != TlsStack::Own, ..all }
             }
             Self::ClientVersions => Question { tls: Some(client_offer(case, Suites::ALL)), ..bare },
-            Self::ClientSuites => Question { tls: Some(client_offer(case, case.context.profile.suites)), ..bare },
+            Self::ClientSuites | Self::ClientSuitesAgain => {
+                Question { tls: Some(client_offer(case, case.context.profile.suites)), ..bare }
+            }
             Self::Introduction | Self::SecondIntroduction if tls_finished(case, TlsOffer::MODERN) => all,
             Self::Introduction | Self::SecondIntroduction => Question { tls: Some(TlsOffer::TOLERANT), ..all },
         })
@@ -186,7 +198,14 @@ impl Need {
 
     /// True if it asks again what has been asked, which says something only after a pause.
     pub fn asks_again(self) -> bool {
-        matches!(self, Self::SecondTry | Self::FurtherTries | Self::SecondIntroduction | Self::HandshakeAgain(_))
+        matches!(
+            self,
+            Self::SecondTry
+                | Self::FurtherTries
+                | Self::SecondIntroduction
+                | Self::HandshakeAgain(_)
+                | Self::ClientSuitesAgain
+        )
     }
 
     /// The question in words, for "what was not seen".
@@ -210,6 +229,7 @@ impl Need {
             Self::ClientVersions => "the answer to the TLS versions of this client".to_owned(),
             Self::Introduction => "the host's introduction through CredSSP".to_owned(),
             Self::ClientSuites => "the answer to the TLS suites of this client".to_owned(),
+            Self::ClientSuitesAgain => "the answer to the TLS suites of this client, after a pause".to_owned(),
             Self::SecondIntroduction => "the host's second introduction through CredSSP, after a pause".to_owned(),
             Self::HostLog => "the host's own event logs".to_owned(),
             Self::HostCertificate => "the certificate that the host itself holds".to_owned(),

@@ -133,8 +133,8 @@ impl Seen<'_> {
             (&challenge.dns_computer, Fact::NtlmDnsComputer),
             (&challenge.dns_domain, Fact::NtlmDnsDomain),
         ];
-        let named = names.into_iter().filter_map(|(name, fact)| Some(fact(printable(name.as_ref()?))));
-        let facts = named.chain(challenge.version.map(Fact::NtlmVersion)).collect();
+        let told = names.into_iter().filter_map(|(name, fact)| Some(fact(printable(name.as_ref()?))));
+        let facts = told.chain(challenge.version.map(Fact::NtlmVersion)).collect();
         self.together(at, facts);
         if let Some(clock) = challenge.timestamp.filter(|ticks| *ticks != 0).and_then(ntlm::filetime) {
             let offset = (clock - asked).whole_milliseconds();

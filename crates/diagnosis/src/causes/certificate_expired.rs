@@ -46,7 +46,7 @@ pub const CAUSE: Cause = Cause {
         references: &["RFC 5280 section 4.1.2.5", "Microsoft: Remote Desktop listener certificate configurations"],
     },
     // the order matters: without a usable key a removed certificate is not replaced, and an expired one still served
-    fixes: &["repair-machine-keys-access", "renew-rdp-certificate"],
+    fixes: &["repair-machine-keys-access", "renew-rdp-certificate", "bind-certificate"],
 };
 
 /// Why `date` has passed by a clock, in words.
