@@ -178,6 +178,19 @@ mod tests {
         assert_eq!(rsa_bits(&[&[0][..], &[0xFF; 128]].concat()), 1024);
     }
 
+    /// `UTCTime` reaches from 1950 to 2049, `GeneralizedTime` to the end of 9999, which means "for ever" (RFC 5280
+    /// section 4.1.2.5).
+    #[test]
+    fn dates_are_read_at_their_ends() {
+        let read = |der: &[u8]| Certificate::read(der).unwrap();
+        let old = read(include_bytes!("../tests/certificates/from-1950-until-2049.der"));
+        assert_eq!((old.not_before.year(), old.not_after.year()), (1950, 2049));
+        let endless = read(include_bytes!("../tests/certificates/until-9999-negative-serial.der"));
+        assert_eq!((endless.not_before.year(), endless.not_after.year()), (2050, 9999));
+        let nameless = read(include_bytes!("../tests/certificates/no-common-name.der"));
+        assert_eq!((nameless.common_name, nameless.names), (None, vec!["a.example".to_owned()]));
+    }
+
     #[test]
     fn garbage_is_no_certificate() {
         assert_eq!(Certificate::read(&[]), None);

@@ -10,7 +10,7 @@ use crate::need::Need;
 use crate::symptom::Symptom;
 
 /// `WSAHOST_NOT_FOUND` of Windows and `EAI_NONAME` of macOS, which say the same where no name server was reached at all.
-const ALSO_OFFLINE: [i32; 2] = [11001, 8];
+pub(super) const ALSO_OFFLINE: [i32; 2] = [11001, 8];
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -30,7 +30,8 @@ pub const CAUSE: Cause = Cause {
         why: "A typing error, a short name without the DNS suffix that completes it (another network, no VPN), a record \
               that was never made or was removed, or a client that asks a DNS server which does not know the internal zone.",
         confirm: "The resolver's own code says that there is no such name; a resolver that is silent says something else. \
-                  Ask the same from the client, with the full name.",
+                  Windows and macOS say the same without a network, so try another name too. Ask the same from the client, with \
+                  the full name.",
         command: "Resolve-DnsName HOST; Get-DnsClientServerAddress; Get-DnsClientGlobalSetting | Select-Object SuffixSearchList",
         how_to_fix: "Use the full name (host.domain). If that works, the client's suffix list or VPN lacks the domain. If the \
                      record is missing, have it registered (on the host: Register-DnsClient). An entry in the hosts file \
