@@ -31,8 +31,20 @@ pub fn complain(text: &str) {
 /// The style of standard output.
 pub fn style() -> Style {
     let colour = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
-    let width = terminal_size::terminal_size().map_or(USUAL_WIDTH, |(width, _)| usize::from(width.0));
-    Style { colour, width: width.min(WIDEST) }
+    Style { colour, width: columns().unwrap_or(USUAL_WIDTH).min(WIDEST) }
+}
+
+/// Columns of the terminal; a size without rows, as pseudo terminals that nobody set up have, is none, and then the
+/// environment is asked.
+fn columns() -> Option<usize> {
+    let told = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+    told.or_else(|| std::env::var("COLUMNS").ok()?.parse().ok()).filter(|columns| *columns > 0)
+}
+
+/// What fits on one line: a line that wraps cannot be written over. The last column stays free, for some terminals wrap
+/// there already.
+fn one_line(text: &str, columns: usize) -> String {
+    text.chars().take(columns.saturating_sub(1)).collect()
 }
 
 /// One line on standard error that is written over, if that is a terminal.
@@ -41,7 +53,7 @@ pub fn progress() -> Arc<dyn Fn(&str) + Send + Sync> {
         return Arc::new(|_| {});
     }
     Arc::new(|text| {
-        let short: String = text.chars().take(USUAL_WIDTH).collect();
+        let short = one_line(text, columns().unwrap_or(USUAL_WIDTH));
         let _ = write!(io::stderr(), "\r\x1b[K{short}");
     })
 }
@@ -50,5 +62,17 @@ pub fn progress() -> Arc<dyn Fn(&str) + Send + Sync> {
 pub fn clear_progress() {
     if io::stderr().is_terminal() {
         let _ = write!(io::stderr(), "\r\x1b[K");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_stays_on_one_line() {
+        assert_eq!(one_line("asking 192.0.2.7:3389: the answer to a Connection Request", 44).len(), 43);
+        assert_eq!(one_line("asking", 44), "asking");
+        assert_eq!(one_line("asking", 0), "");
     }
 }

@@ -128,7 +128,9 @@ fn laws(scenario: &Scenario, told: &Told) -> Option<String> {
         return Some(format!("redacted, it replays to {:?}", counted(&redacted)));
     }
     let healthy = scenario.expect.verdict == ExpectedVerdict::Healthy;
-    let limit = if healthy { 4 } else { 16 };
+    // one that ended connections without a word is asked the same again before it may pass for healthy
+    let spoke = scenario.hosts.iter().all(|host| host.neglects.is_empty());
+    let limit = if healthy && spoke { 4 } else { 16 };
     if diagnosis.connections > limit {
         return Some(format!("{} connections, at most {limit} are allowed", diagnosis.connections));
     }

@@ -5,7 +5,7 @@ use crate::case::Context;
 use crate::cause::{Confidence, Severity, Stage};
 use crate::diagnose::{Run, diagnose};
 use crate::evidence::Evidence;
-use crate::report::{Control, Diagnosis, Next, Outcome, ReportTarget, Verdict};
+use crate::report::{Control, Diagnosis, NOT_TRIED, Next, Outcome, ReportTarget, Verdict};
 
 /// A stage that went wrong, and in which way: by its causes, or in the words of what was seen where none is known.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,7 +53,9 @@ fn weigh(mut diagnosis: Diagnosis, control: &Diagnosis) -> Diagnosis {
 
 /// What went wrong, stage by stage. Advisory findings are no trouble.
 fn troubles(diagnosis: &Diagnosis) -> Vec<Trouble> {
-    let wrong = diagnosis.stages.iter().filter(|stage| matches!(stage.outcome, Outcome::Failed | Outcome::Degraded));
+    let wrong = diagnosis.stages.iter().filter(|stage| {
+        matches!(stage.outcome, Outcome::Failed | Outcome::Degraded) || stage.text.starts_with(NOT_TRIED)
+    });
     wrong
         .map(|stage| {
             let here = diagnosis.findings.iter().filter(|found| found.stage == stage.stage);
@@ -126,6 +128,15 @@ mod tests {
         assert_eq!(report.findings[0].confidence, Confidence::Likely);
         assert_eq!(report.verdict, Verdict::Faulty);
         assert!(report.next[0].command.contains("another computer"));
+    }
+
+    #[test]
+    fn what_this_computer_refuses_for_both_is_a_shared_failure() {
+        let own = |name| {
+            let error = ConnectFailure::Other("Permission denied (os error 13)".to_owned());
+            host(name).with(Fact::TcpAnswer(TcpAnswer::Failed(error)))
+        };
+        assert!(beside(&own("server"), &own("control")).control.unwrap().same_failure);
     }
 
     #[test]

@@ -104,8 +104,19 @@ fn finding(found: &Present<'_>, present: &[Present<'_>], explains_symptom: Optio
         because: found.because.clone(),
         explains_symptom,
         root_of: present.iter().filter(|other| roots(found, other)).map(|other| other.cause.id.to_owned()).collect(),
-        fixes: found.cause.fixes.iter().map(|id| (*id).to_owned()).collect(),
+        fixes: fixes(found),
     }
+}
+
+/// What mends only the certificate that Windows makes for itself, and its key.
+const OF_WINDOWS_OWN: [&str; 3] = ["repair-machine-keys-access", "renew-rdp-certificate", "replace-rdp-key-container"];
+
+/// The cause's fixes. A certificate from an authority is renewed there and bound again: what mends Windows' own comes last.
+fn fixes(found: &Present<'_>) -> Vec<String> {
+    let issued = found.cause.stage == Stage::Certificate && found.case.self_issued().is_some_and(|seen| !seen.value);
+    let mut list: Vec<&str> = found.cause.fixes.to_vec();
+    list.sort_by_key(|id| issued && OF_WINDOWS_OWN.contains(id));
+    list.into_iter().map(str::to_owned).collect()
 }
 
 /// True if `root` brings `symptom` about.
@@ -144,7 +155,27 @@ fn verdict(findings: &[Finding], ladder: &Ladder, context: &Context, run: Run) -
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::causes;
+    use crate::causes::sketch::host;
+    use wire::tls::TlsVersion;
+
+    /// Rights on the key file of Windows' own certificate do not renew one from an authority, and cut every session.
+    #[test]
+    fn a_certificate_from_an_authority_is_bound_anew() {
+        let up = || host("192.0.2.7").nla().tls_up(TlsVersion::Tls13);
+        for (sketch, first) in [
+            (up().windows_made("SERVER01"), "repair-machine-keys-access"),
+            (up().ca_issued(&["server01.corp.example"]), "bind-certificate"),
+        ] {
+            let report = sketch.certificate(-200, -1).diagnose();
+            assert_eq!(
+                (report.findings[0].cause.as_str(), report.findings[0].fixes[0].as_str()),
+                ("certificate-expired", first)
+            );
+            assert!(OF_WINDOWS_OWN.iter().all(|id| crate::fixes::find(id).is_some()));
+        }
+    }
 
     #[test]
     fn no_cause_explains_itself_through_others() {

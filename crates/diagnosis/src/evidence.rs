@@ -112,9 +112,18 @@ impl Evidence {
         self.observations.push(Observation { id, subject, source, at, took, fact });
     }
 
-    /// The same for a fact that does not change from one look to the next: said once, as long as it stays the same.
-    pub fn observe_once(&mut self, subject: SubjectId, source: Source, at: OffsetDateTime, fact: Fact) {
-        if !self.observations.iter().any(|known| known.subject == subject && known.fact == fact) {
+    /// The same for facts that belong together, such as those of one certificate: said once, as long as all of them stay
+    /// the same. Machines behind one address take turns, so what has changed is said as a whole: the newest facts
+    /// then describe one certificate, not a mixture of several.
+    pub fn observe_together(&mut self, subject: SubjectId, source: Source, at: OffsetDateTime, facts: Vec<Fact>) {
+        let newest = |fact: &Fact| {
+            let mut about = self.observations.iter().rev().filter(|known| known.subject == subject);
+            about.find(|known| known.fact.name() == fact.name())
+        };
+        if facts.iter().all(|fact| newest(fact).is_some_and(|known| known.fact == *fact)) {
+            return;
+        }
+        for fact in facts {
             self.observe(subject, source, at, None, fact);
         }
     }
@@ -136,5 +145,30 @@ impl Evidence {
     /// The numbers of all hosts.
     pub fn hosts(&self) -> impl Iterator<Item = SubjectId> {
         (0..self.subjects.len()).filter(|id| self.subjects[*id].role == Role::Host)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    const AT: OffsetDateTime = datetime!(2026-11-21 09:00 UTC);
+
+    fn certificate(subject: &str, self_issued: bool) -> Vec<Fact> {
+        vec![Fact::CertificateSubject(subject.to_owned()), Fact::CertificateSelfIssued(self_issued)]
+    }
+
+    /// Three machines behind one address: what two of them have in common is not taken from the one in between.
+    #[test]
+    fn the_newest_certificate_is_whole() {
+        let mut evidence = Evidence::default();
+        let host = evidence.subject(Subject { role: Role::Host, name: None, address: None });
+        for (number, (name, own)) in [("A", false), ("A", false), ("B", true), ("C", false)].into_iter().enumerate() {
+            evidence.observe_together(host, Source::Probe(number + 1), AT, certificate(name, own));
+        }
+        let newest: Vec<_> = evidence.observations.iter().rev().take(2).rev().map(|seen| seen.fact.clone()).collect();
+        assert_eq!(newest, certificate("C", false));
+        assert_eq!(evidence.observations.len(), 6, "what stays the same is said once");
     }
 }

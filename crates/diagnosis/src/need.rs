@@ -54,10 +54,14 @@ pub enum Need {
     DirectTls,
     /// What does it say to this ClientHello?
     Handshake(TlsOffer),
+    /// What does it say to this ClientHello, which it ended the connection on, when asked again after a pause?
+    HandshakeAgain(TlsOffer),
     /// What does it say to the TLS versions of the client profile?
     ClientVersions,
     /// What does it say to the TLS suites of the client profile?
     ClientSuites,
+    /// The same after a pause, where it ended the connection without a word.
+    ClientSuitesAgain,
     /// How does it introduce itself through CredSSP?
     Introduction,
     /// How does it introduce itself the second time, after a pause?
@@ -115,11 +119,16 @@ impl Need {
                 case.seen(|f| matches!(f, Fact::TlsAnswer { direct: true, .. }).then_some(())).next().is_some()
             }
             Self::Handshake(offer) => case.tls_with(offer).is_some(),
+            Self::HandshakeAgain(offer) => case.tls().filter(|seen| seen.value.0 == offer).count() >= 2,
             Self::ClientVersions => client_versions_known(case),
             Self::SecondTry => case.tries().count() >= 2,
             Self::FurtherTries => case.tries().count() >= SPACED_TRIES,
             Self::Introduction => case.credssp().is_some(),
             Self::ClientSuites => client_suites_known(case),
+            Self::ClientSuitesAgain => {
+                let offer = client_offer(case);
+                case.tls().filter(|seen| seen.value.0 == offer).count() >= 2
+            }
             Self::SecondIntroduction => case.introductions().count() >= 2,
             Self::Key(path) => case.key(path).is_some(),
             Self::Service(name) => case.service(name).is_some(),
@@ -167,8 +176,17 @@ impl Need {
             Self::FurtherTries => case.tries().next().is_some_and(|seen| unanswered(seen.value)) && answers(case),
             Self::DirectTls => closed && Self::Negotiation(Asked::StandardOnly).answered(case),
             Self::Handshake(offer) => handshake_askable(case, offer),
+            Self::HandshakeAgain(offer) => {
+                // without a word: it may have been the moment. Only where another hello went through does it matter
+                let wordless = matches!(case.tls_with(offer).map(|seen| seen.value), Some(Handshake::Closed { .. }));
+                wordless && case.tls().any(|seen| matches!(seen.value.1, Handshake::Accepted { .. }))
+            }
             Self::ClientVersions => case.tls_accepted().is_some(),
             Self::ClientSuites => taken_alike(case).is_some(),
+            Self::ClientSuitesAgain => {
+                let answer = case.tls_with(client_offer(case));
+                matches!(answer.map(|seen| seen.value), Some(Handshake::Closed { .. }))
+            }
             Self::Introduction => {
                 case.selected().is_some_and(|seen| seen.value.credssp())
                     && case.tls_accepted().is_some()
@@ -199,12 +217,16 @@ impl Need {
             Self::HeldRequest => Question { hold: true, ..bare },
             Self::Negotiation(asked) => Question { request: Some(asked.protocols(case)), ..bare },
             Self::DirectTls => Question { request: None, tls: Some(TlsOffer::PLAIN_12), ..bare },
-            Self::Handshake(offer) => Question { tls: Some(offer), credssp: offer.stack != TlsStack::Own, ..all },
+            Self::Handshake(offer) | Self::HandshakeAgain(offer) => {
+                Question { tls: Some(offer), credssp: offer.stack != TlsStack::Own, ..all }
+            }
             // what the client itself would say answers both at once, if it is taken
             Self::ClientVersions if case.tls_with(client_offer(case)).is_some() => {
                 Question { tls: Some(client_versions(case)), ..bare }
             }
-            Self::ClientVersions | Self::ClientSuites => Question { tls: Some(client_offer(case)), ..bare },
+            Self::ClientVersions | Self::ClientSuites | Self::ClientSuitesAgain => {
+                Question { tls: Some(client_offer(case)), ..bare }
+            }
             Self::Introduction | Self::SecondIntroduction if tls_finished(case, TlsOffer::MODERN) => all,
             Self::Introduction | Self::SecondIntroduction => Question { tls: Some(TlsOffer::TOLERANT), ..all },
         })
@@ -212,7 +234,14 @@ impl Need {
 
     /// True if it asks again what has been asked, which says something only after a pause.
     pub fn asks_again(self) -> bool {
-        matches!(self, Self::SecondTry | Self::FurtherTries | Self::SecondIntroduction)
+        matches!(
+            self,
+            Self::SecondTry
+                | Self::FurtherTries
+                | Self::SecondIntroduction
+                | Self::HandshakeAgain(_)
+                | Self::ClientSuitesAgain
+        )
     }
 
     /// The question in words, for "what was not seen".
@@ -232,9 +261,11 @@ impl Need {
             Self::FurtherTries => "the answers to further Connection Requests, with pauses between them".to_owned(),
             Self::DirectTls => "whether the port speaks TLS without X.224".to_owned(),
             Self::Handshake(offer) => format!("the answer to a ClientHello ({offer})"),
+            Self::HandshakeAgain(offer) => format!("the answer to the same ClientHello ({offer}), after a pause"),
             Self::ClientVersions => "the answer to the TLS versions of this client".to_owned(),
             Self::Introduction => "the host's introduction through CredSSP".to_owned(),
             Self::ClientSuites => "the answer to the TLS suites of this client".to_owned(),
+            Self::ClientSuitesAgain => "the answer to the TLS suites of this client, after a pause".to_owned(),
             Self::SecondIntroduction => "the host's second introduction through CredSSP, after a pause".to_owned(),
             Self::Survey => "what it takes of all that can be offered".to_owned(),
             Self::Key(path) => format!("the registry key {path}"),

@@ -1,9 +1,12 @@
 //! The next measurement: what to run, where, and what its result decides.
 
+use wire::machine::{ConnectFailure, TcpAnswer};
+
 use crate::case::{Case, Context};
-use crate::cause::{Cause, Confidence, Judgement, Severity};
+use crate::cause::{Cause, Confidence, Judgement, Severity, Stage};
 use crate::causes;
 use crate::evidence::Evidence;
+use crate::fact::{Fact, Handshake};
 use crate::need::Need;
 use crate::planner::decided_on_host;
 use crate::report::{Finding, Ladder, Next, Outcome, Verdict};
@@ -29,13 +32,13 @@ pub fn measurements(
         return next;
     }
     next.extend(on_host(evidence, context, findings));
-    if verdict == Verdict::Undetermined
-        && ladder.stages.iter().any(|stage| matches!(stage.outcome, Outcome::Failed | Outcome::Degraded))
-    {
-        next.push(longer(context));
+    if verdict == Verdict::Undetermined {
+        next.extend(by_failed_stage(evidence, context, ladder));
     }
     if unexplained {
-        next.extend(context.symptom.into_iter().flat_map(|symptom| by_code(context, symptom)));
+        let more = context.symptom.into_iter().flat_map(|symptom| by_code(context, symptom));
+        let more: Vec<_> = more.filter(|one| !next.contains(one)).collect();
+        next.extend(more);
     }
     next.truncate(MOST);
     next
@@ -58,7 +61,8 @@ fn on_host(evidence: &Evidence, context: &Context, findings: &[Finding]) -> Vec<
 /// The cause and those of its stage that nothing but the host's own record can tell from it.
 fn splits(found: &Cause, case: Case<'_>) -> Vec<String> {
     let near = causes::ALL.iter().filter(|other| other.stage == found.stage && other.role == found.role);
-    let open = |other: &&&Cause| matches!(other.judge(case), Judgement::Unknown(needs) if needs == [Need::HostLog]);
+    let left = |needs: &[Need]| needs.contains(&Need::HostLog) && !needs.iter().any(|need| need.askable(case));
+    let open = |other: &&&Cause| matches!(other.judge(case), Judgement::Unknown(needs) if left(&needs));
     let rivals: Vec<_> =
         near.filter(|other| other.id != found.id).filter(open).map(|other| other.id.to_owned()).collect();
     let rivals = if rivals.is_empty() { vec!["something on the way".to_owned()] } else { rivals };
@@ -67,6 +71,39 @@ fn splits(found: &Cause, case: Case<'_>) -> Vec<String> {
 
 fn target(context: &Context) -> String {
     context.target.as_ref().map(ToString::to_string).unwrap_or_default()
+}
+
+/// Where no cause is known: more time helps against silence only; an answer that makes no sense is explained, if at all,
+/// by the host's own record.
+fn by_failed_stage(evidence: &Evidence, context: &Context, ladder: &Ladder) -> Vec<Next> {
+    let mut wrong = ladder.stages.iter().filter(|stage| matches!(stage.outcome, Outcome::Failed | Outcome::Degraded));
+    let Some(first) = wrong.next() else {
+        let own = |fact: &Fact| matches!(fact, Fact::TcpAnswer(TcpAnswer::Failed(ConnectFailure::Other(_))));
+        return evidence
+            .observations
+            .iter()
+            .find(|seen| own(&seen.fact))
+            .map(|_| elsewhere(context))
+            .into_iter()
+            .collect();
+    };
+    let spoke = |fact: &Fact| match fact {
+        Fact::TlsAnswer { answer, direct: false, .. } => !matches!(answer, Handshake::Silent { .. }),
+        _ => false,
+    };
+    let answered = evidence.observations.iter().any(|seen| seen.subject == first.subject && spoke(&seen.fact));
+    if first.stage == Stage::Tls && answered { vec![host_log()] } else { vec![longer(context)] }
+}
+
+fn elsewhere(context: &Context) -> Next {
+    Next {
+        command: format!("on another computer: rdpdoctor diagnose {}", target(context)),
+        splits: vec!["this computer".to_owned(), "host".to_owned()],
+        why:
+            "this computer's own system refused to make the connection, so nothing was learned about the host: a local \
+              firewall, sandbox or missing address family"
+                .to_owned(),
+    }
 }
 
 fn longer(context: &Context) -> Next {
@@ -94,19 +131,6 @@ fn by_code(context: &Context, symptom: Symptom) -> Vec<Next> {
               which this probe did not take"
             .to_owned(),
     };
-    let host_log = Next {
-        command: "on the host, in PowerShell: Get-WinEvent -FilterHashtable \
-                  @{LogName='System','Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational'; \
-                  StartTime=(Get-Date).AddMinutes(-5)} | Where-Object { $_.ProviderName -match \
-                  'Schannel|TerminalServices|RdpCoreTS' -and \
-                  $_.Id -in 131,139,140,226,36870,36871,36874,36887,36888,1057,1058 } | Format-List TimeCreated,Id,Message"
-            .to_owned(),
-        splits: vec!["path".to_owned(), "tls".to_owned(), "credssp".to_owned()],
-        why:
-            "the host's record, read right after a failed attempt: no event 131 means that it never reached this host, \
-              36870 to 36888 that TLS failed, 140 that the logon failed"
-                .to_owned(),
-    };
     let client_log = Next {
         command: "on the client, in PowerShell: Get-WinEvent -MaxEvents 30 -LogName \
                   Microsoft-Windows-TerminalServices-RDPClient/Operational | Format-List TimeCreated,Id,Message"
@@ -118,6 +142,71 @@ fn by_code(context: &Context, symptom: Symptom) -> Vec<Next> {
     };
     match symptom.code {
         Symptom::SOCKET_CONNECT_FAILED | Symptom::DNS_LOOKUP_FAILED => vec![from_client],
-        _ => vec![from_client, host_log, client_log],
+        _ => vec![from_client, host_log(), client_log],
+    }
+}
+
+fn host_log() -> Next {
+    Next {
+        command: "on the host, in PowerShell: Get-WinEvent -FilterHashtable \
+                  @{LogName='System','Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational'; \
+                  StartTime=(Get-Date).AddMinutes(-5)} | Where-Object { $_.ProviderName -match \
+                  'Schannel|TerminalServices|RdpCoreTS' -and \
+                  $_.Id -in 131,139,140,226,36870,36871,36874,36887,36888,1057,1058 } | Format-List TimeCreated,Id,Message"
+            .to_owned(),
+        splits: vec!["path".to_owned(), "tls".to_owned(), "credssp".to_owned()],
+        why:
+            "the host's record, read right after a failed attempt: no event 131 means that it never reached this host, \
+              36870 to 36888 that TLS failed, 140 that the logon failed"
+                .to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::EVERYTHING;
+    use crate::causes::sketch::{Sketch, host};
+    use wire::machine::X224Answer;
+    use wire::tls::{Alert, TlsOffer};
+
+    fn alert(sketch: Sketch, offer: TlsOffer, description: u8) -> Sketch {
+        sketch.tls(offer, Handshake::Alert(Alert { level: 2, description }))
+    }
+
+    /// More time does not change what a host has said.
+    #[test]
+    fn a_refusal_that_no_cause_explains_is_looked_up_on_the_host() {
+        let sketch = alert(alert(host("192.0.2.7").nla(), TlsOffer::MODERN, 70), TlsOffer::PLAIN_12, 80);
+        let report = alert(sketch, TlsOffer::OLD, 80).diagnose();
+        assert_eq!(report.verdict, Verdict::Undetermined);
+        assert!(report.next[0].command.contains("36871") && report.next.len() == 1, "{:?}", report.next);
+    }
+
+    #[test]
+    fn half_an_answer_is_asked_for_with_more_time() {
+        let report = host("192.0.2.7").accepted().x224(EVERYTHING, X224Answer::Incomplete(vec![3])).diagnose();
+        assert_eq!(report.verdict, Verdict::Undetermined);
+        assert!(report.next[0].command.contains("--timeout 60s"), "{:?}", report.next);
+    }
+
+    /// EACCES, EADDRNOTAVAIL, EAFNOSUPPORT: this computer, not the host.
+    #[test]
+    fn what_this_computer_refuses_is_no_failure_of_the_host() {
+        let refused = TcpAnswer::Failed(ConnectFailure::Other("Permission denied (os error 13)".to_owned()));
+        let report = host("192.0.2.7").with(Fact::TcpAnswer(refused)).diagnose();
+        assert_eq!(report.verdict, Verdict::Undetermined);
+        assert!(report.stages.iter().all(|stage| stage.outcome == Outcome::Skipped));
+        assert!(report.next[0].command.starts_with("on another computer"), "{:?}", report.next);
+    }
+
+    /// The certificate came in answer to a hello that no client sends.
+    #[test]
+    fn nothing_is_reached_behind_a_stage_that_failed() {
+        let reset = Handshake::Closed { end: wire::machine::End::Rst, bytes: 0 };
+        let up = Handshake::Accepted { version: Some(wire::tls::TlsVersion::Tls12), suite: 0xC030, finished: false };
+        let whole = host("192.0.2.7").nla().tls(TlsOffer::MODERN, reset.clone()).tls(TlsOffer::PLAIN_12, reset);
+        let report = whole.tls(TlsOffer::SPLIT_12, up).windows_made("SERVER01").diagnose();
+        assert_eq!(report.reached, Some(Stage::X224));
     }
 }

@@ -122,16 +122,19 @@ impl Seen<'_> {
         }
     }
 
-    fn once(&mut self, at: OffsetDateTime, fact: Fact) {
-        self.evidence.observe_once(self.subject, self.source, at, fact);
+    fn together(&mut self, at: OffsetDateTime, facts: Vec<Fact>) {
+        self.evidence.observe_together(self.subject, self.source, at, facts);
     }
 
     fn certificates(&mut self, at: OffsetDateTime, chain: &[Vec<u8>]) {
         let Some(leaf) = chain.first() else { return };
-        self.once(at, Fact::CertificateCount(chain.len()));
-        let Some(leaf) = Certificate::read(leaf) else { return self.once(at, Fact::CertificateUnreadable) };
+        let count = Fact::CertificateCount(chain.len());
+        let Some(leaf) = Certificate::read(leaf) else {
+            return self.together(at, vec![count, Fact::CertificateUnreadable]);
+        };
         let names = if leaf.names.is_empty() { leaf.common_name.iter().cloned().collect() } else { leaf.names };
-        for fact in [
+        let mut facts = vec![
+            count,
             Fact::CertificateSubject(printable(&leaf.subject)),
             Fact::CertificateIssuer(printable(&leaf.issuer)),
             Fact::CertificateNames(names.iter().map(|name| printable(name)).collect()),
@@ -144,12 +147,9 @@ impl Seen<'_> {
             Fact::CertificateSha1(leaf.sha1),
             Fact::CertificateSha256(leaf.sha256),
             Fact::CertificateSelfIssued(leaf.self_issued),
-        ] {
-            self.once(at, fact);
-        }
-        if let Some(usages) = leaf.key_usages {
-            self.once(at, Fact::CertificateKeyUsages(usages));
-        }
+        ];
+        facts.extend(leaf.key_usages.map(Fact::CertificateKeyUsages));
+        self.together(at, facts);
     }
 
     /// `asked` is our clock half way between question and answer, which is when the host most likely read its own.
@@ -161,14 +161,9 @@ impl Seen<'_> {
             (&challenge.dns_computer, Fact::NtlmDnsComputer),
             (&challenge.dns_domain, Fact::NtlmDnsDomain),
         ];
-        for (name, fact) in names {
-            if let Some(name) = name {
-                self.once(at, fact(printable(name)));
-            }
-        }
-        if let Some(version) = challenge.version {
-            self.once(at, Fact::NtlmVersion(version));
-        }
+        let told = names.into_iter().filter_map(|(name, fact)| Some(fact(printable(name.as_ref()?))));
+        let facts = told.chain(challenge.version.map(Fact::NtlmVersion)).collect();
+        self.together(at, facts);
         if let Some(clock) = challenge.timestamp.filter(|ticks| *ticks != 0).and_then(ntlm::filetime) {
             let offset = (clock - asked).whole_milliseconds();
             self.evidence.observe(

@@ -14,7 +14,7 @@ use wire::transcript::{Record, Transcript};
 
 /// File, verdict, causes that count, the last stage that passed.
 const TABLE: &[(&str, Verdict, &[&str], Option<Stage>)] = &[
-    ("client-hellos-reset", Verdict::Faulty, &["tls-blocked-on-path"], Some(Stage::Certificate)),
+    ("client-hellos-reset", Verdict::Faulty, &["tls-blocked-on-path"], Some(Stage::X224)),
     ("name-not-found", Verdict::Faulty, &["name-not-found"], None),
     ("port-filtered", Verdict::Faulty, &["port-filtered"], None),
     ("shadow-nla", Verdict::Healthy, &[], Some(Stage::Credssp)),
@@ -24,7 +24,7 @@ const TABLE: &[(&str, Verdict, &[&str], Option<Stage>)] = &[
     ("xrdp-negotiate", Verdict::Healthy, &[], Some(Stage::Certificate)),
     ("xrdp-rdp", Verdict::Faulty, &["standard-security-only"], Some(Stage::X224)),
     ("xrdp-tls", Verdict::Healthy, &[], Some(Stage::Certificate)),
-    ("xrdp-tls-10", Verdict::Faulty, &["tls-version-mismatch"], Some(Stage::Certificate)),
+    ("xrdp-tls-10", Verdict::Faulty, &["tls-version-mismatch"], Some(Stage::X224)),
 ];
 
 fn folder() -> std::path::PathBuf {

@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 
 use wire::x224::{self, ConnectionRequest, Framing, ServerAnswer};
 
-use crate::host::{Host, Neglect, TcpMode};
+use crate::host::{Host, Neglect, TcpMode, TlsFault};
 use crate::negotiation::{self, Reply};
 use crate::tls::Acceptor;
 use crate::transport::Transport;
@@ -31,10 +31,17 @@ pub(crate) fn serve(host: &Host, acceptor: Option<&Acceptor>, transport: &mut Tr
 }
 
 /// Leaves one client unserved.
-pub(crate) fn neglect(how: Neglect, transport: &mut Transport) -> io::Result<Ending> {
-    match how {
+pub(crate) fn neglect(host: &Host, transport: &mut Transport) -> io::Result<Ending> {
+    match host.neglect {
         Neglect::Silent => transport.hold()?,
         Neglect::Close => drop(read_request(transport)?),
+        Neglect::ResetHello => {
+            let request = read_request(transport)?;
+            if let Reply::Answer(answer) = negotiation::reply(&host.negotiation, &request) {
+                transport.write_all(&answer.encode())?;
+                return tls::fail(&TlsFault::Reset, transport);
+            }
+        }
     }
     Ok(Ending::Close)
 }

@@ -76,6 +76,8 @@ pub enum Neglect {
     Silent,
     /// FIN on the request.
     Close,
+    /// Negotiates, then RST on the ClientHello, as a service that is only just starting.
+    ResetHello,
 }
 
 /// A service that is not Remote Desktop.

@@ -207,7 +207,7 @@ impl Service {
     fn serve(&self, stream: TcpStream, number: usize) -> io::Result<Transport> {
         let mut transport = Transport::new(stream, &self.host, self.stop.clone())?;
         let served = if self.host.neglects.contains(&number) {
-            connection::neglect(self.host.neglect, &mut transport)
+            connection::neglect(&self.host, &mut transport)
         } else {
             connection::serve(&self.host, self.acceptor.as_ref(), &mut transport)
         };

@@ -93,10 +93,16 @@ fn bounded(text: &str) -> String {
 
 fn key(parsed: &X509Certificate<'_>) -> (String, usize) {
     match parsed.public_key().parsed() {
-        Ok(PublicKey::RSA(key)) => ("rsa".to_owned(), key.key_size()),
+        Ok(PublicKey::RSA(key)) => ("rsa".to_owned(), rsa_bits(key.modulus)),
         Ok(PublicKey::EC(point)) => ("ec".to_owned(), point.key_size()),
         _ => (parsed.public_key().algorithm.algorithm.to_id_string(), 0),
     }
+}
+
+/// The bits of a modulus in whole bytes, as everybody names key sizes: one of 2047 bits is a key of 2048.
+fn rsa_bits(modulus: &[u8]) -> usize {
+    let zeros = modulus.iter().take_while(|byte| **byte == 0).count();
+    modulus.len().saturating_sub(zeros).saturating_mul(8)
 }
 
 fn alternatives<'a>(parsed: &'a X509Certificate<'_>) -> impl Iterator<Item = &'a Vec<GeneralName<'a>>> {
@@ -163,6 +169,26 @@ mod tests {
         fn reading_never_panics(bytes: Vec<u8>) {
             let _ = Certificate::read(&bytes);
         }
+    }
+
+    #[test]
+    fn the_size_of_a_key_does_not_depend_on_its_first_bit() {
+        assert_eq!(rsa_bits(&[&[0][..], &[0x80; 256]].concat()), 2048);
+        assert_eq!(rsa_bits(&[0x7F; 256]), 2048);
+        assert_eq!(rsa_bits(&[&[0][..], &[0xFF; 128]].concat()), 1024);
+    }
+
+    /// `UTCTime` reaches from 1950 to 2049, `GeneralizedTime` to the end of 9999, which means "for ever" (RFC 5280
+    /// section 4.1.2.5).
+    #[test]
+    fn dates_are_read_at_their_ends() {
+        let read = |der: &[u8]| Certificate::read(der).unwrap();
+        let old = read(include_bytes!("../tests/certificates/from-1950-until-2049.der"));
+        assert_eq!((old.not_before.year(), old.not_after.year()), (1950, 2049));
+        let endless = read(include_bytes!("../tests/certificates/until-9999-negative-serial.der"));
+        assert_eq!((endless.not_before.year(), endless.not_after.year()), (2050, 9999));
+        let nameless = read(include_bytes!("../tests/certificates/no-common-name.der"));
+        assert_eq!((nameless.common_name, nameless.names), (None, vec!["a.example".to_owned()]));
     }
 
     #[test]

@@ -46,13 +46,17 @@ pub const CAUSE: Cause = Cause {
         references: &["RFC 5280 section 4.1.2.5", "Microsoft: Remote Desktop listener certificate configurations"],
     },
     // the order matters: without a usable key a removed certificate is not replaced, and an expired one still served
-    fixes: &["repair-machine-keys-access", "renew-rdp-certificate"],
+    fixes: &["repair-machine-keys-access", "renew-rdp-certificate", "bind-certificate"],
 };
 
 /// Why `date` has passed by a clock, in words.
 fn past(date: OffsetDateTime, clock: OffsetDateTime) -> String {
     let days = (clock - date).whole_days();
-    if days >= 1 { format!("{days} days ago") } else { "today".to_owned() }
+    match days {
+        1 => "1 day ago".to_owned(),
+        2.. => format!("{days} days ago"),
+        _ => "less than a day ago".to_owned(),
+    }
 }
 
 fn expired(case: Case<'_>) -> Option<Ground> {

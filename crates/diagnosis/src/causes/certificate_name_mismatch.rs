@@ -79,11 +79,17 @@ fn no_name_fits(case: Case<'_>) -> Option<Ground> {
     let list = if names.value.is_empty() { "no name".to_owned() } else { names.value.join(", ") };
     let mut because = vec![names.because(format!("{typed} was asked for, the certificate is for {list}"))];
     let vouched = case.self_issued().filter(|seen| !seen.value);
-    if let (Some(seen), true, false) = (vouched, case.name_typed(), short_form(case, names.value)) {
+    if let (Some(seen), true, false) = (vouched, name_of_its_own(case), short_form(case, names.value)) {
         because.push(seen.because("it was issued by an authority, so the client goes by its names"));
         return Some(Ground::on(because).severity(Severity::Degrading));
     }
     Some(Ground::on(because))
+}
+
+/// A name was typed, and not that of this computer, from where a tunnel may lead anywhere.
+fn name_of_its_own(case: Case<'_>) -> bool {
+    let typed = case.context.target.as_ref().and_then(|target| target.name());
+    typed.is_some_and(|typed| !typed.trim_end_matches('.').eq_ignore_ascii_case("localhost"))
 }
 
 /// The typed name is the short form of one that the certificate has. Inside a domain that is everyday use: Kerberos
@@ -123,6 +129,7 @@ mod tests {
             asked("192.0.2.7").ca_issued(&["server01.corp.example"]),
             asked("alias.corp.example").windows_made("SERVER01"),
             asked("server01").ca_issued(&["server01.corp.example"]),
+            asked("localhost").ca_issued(&["server01.corp.example"]),
         ] {
             sketch.check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Proven));
         }

@@ -41,7 +41,7 @@ pub const CAUSE: Cause = Cause {
                      issued again.",
         references: &["RFC 5280 section 4.1.2.5"],
     },
-    fixes: &["correct-clock", "renew-rdp-certificate"],
+    fixes: &["correct-clock", "renew-rdp-certificate", "bind-certificate"],
 };
 
 fn too_early(case: Case<'_>) -> Option<Ground> {

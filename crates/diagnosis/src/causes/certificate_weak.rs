@@ -19,7 +19,7 @@ const SHA1: [&str; 3] = ["1.2.840.113549.1.1.5", "1.3.14.3.2.29", "1.2.840.10045
 /// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "certificate-weak",
-    title: "the host's certificate has a key or a signature that clients no longer accept",
+    title: "the host's certificate has a key or a signature that is too weak",
     stage: Stage::Certificate,
     severity: Severity::Degrading,
     role: Role::Host,

@@ -54,8 +54,13 @@ fn usages(case: Case<'_>) -> Option<Seen<&[String]>> {
     case.last(|fact| if let Fact::CertificateUsages(list) = fact { Some(list.as_slice()) } else { None })
 }
 
+/// Of the newest certificate: an older one of another machine behind the address may have had the extension.
 fn key_usages(case: Case<'_>) -> Option<Seen<&[String]>> {
-    case.last(|fact| if let Fact::CertificateKeyUsages(list) = fact { Some(list.as_slice()) } else { None })
+    let source = |id: usize| case.evidence.observations[id - 1].source;
+    let newest = source(usages(case)?.id);
+    let seen =
+        case.last(|fact| if let Fact::CertificateKeyUsages(list) = fact { Some(list.as_slice()) } else { None })?;
+    (source(seen.id) == newest).then_some(seen)
 }
 
 /// An absent extension allows everything.

@@ -38,7 +38,7 @@ pub const CAUSE: Cause = Cause {
               wrong time, or a domain controller that is itself wrong. The fault can be on either side.",
         confirm: "Compare both machines with a third clock, such as the domain controller. This tool does not say which of two \
                   clocks is wrong.",
-        command: "w32tm /query /status; w32tm /stripchart /computer:DOMAIN-CONTROLLER /samples:3 /dataonly; Get-Date",
+        command: "(Get-Date).ToUniversalTime(); w32tm /query /status; w32tm /stripchart /computer:DOMAIN-CONTROLLER /samples:3 /dataonly",
         how_to_fix: "Have the machine that is wrong synchronise with its domain or time server. Do not raise the Kerberos \
                      tolerance.",
         references: &["[MS-NLMP] 2.2.2.1 (MsvAvTimestamp)", "RFC 4120 section 1.3", "[MS-KILE]"],

@@ -27,7 +27,8 @@ pub const CAUSE: Cause = Cause {
                        the password.",
         why: "The security subsystem of the host cannot serve the logon (LSASS under pressure, a credential or protection \
               product that hooks into it), a proxy or bastion ends TLS itself and knows nothing of CredSSP, or a server other \
-              than Windows implements it badly.",
+              than Windows implements it badly. A host that takes no NTLM may close as well: this program only offers NTLM, and \
+              domain accounts that connect by the host's name then still get in by Kerberos.",
         confirm: "On the host: events of LsaSrv and of RdpCoreTS at the moment of the attempt. If RdpCoreTS has no event 131, \
                   something on the way ended the TLS connection. Compare the certificate with the host's own.",
         command: "Get-WinEvent -LogName System -MaxEvents 500 | Where-Object ProviderName -match 'LsaSrv|Kerberos|NETLOGON' | \
@@ -66,9 +67,13 @@ fn broken(case: Case<'_>) -> Option<Ground> {
 
 fn broken_twice(case: Case<'_>) -> Option<Ground> {
     let ground = broken(case)?;
-    // a close may be the host's way to refuse NTLM
+    // a close may be the host's way to refuse NTLM: with a name the client then comes by Kerberos and never notices
     let closed = case.introductions().any(|seen| matches!(seen.value, Introduction::Closed(_)));
-    Some(if closed { ground.confidence(Confidence::Likely) } else { ground })
+    Some(match (closed, case.name_typed()) {
+        (false, _) => ground,
+        (true, false) => ground.confidence(Confidence::Likely),
+        (true, true) => ground.confidence(Confidence::Possible),
+    })
 }
 
 fn answered(case: Case<'_>) -> Option<Ground> {
@@ -101,6 +106,14 @@ mod tests {
         let twice = introduced(&[garbage(), garbage()]);
         twice.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
         introduced(&[CLOSED, CLOSED]).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    /// Kerberos only is healthy, and a host may refuse NTLM by closing.
+    #[test]
+    fn a_close_is_only_possible_where_kerberos_may_get_in() {
+        let up = host("server01.corp.example").nla().tls_up(TlsVersion::Tls13);
+        let twice = up.with(Fact::CredsspAnswer(CLOSED)).with(Fact::CredsspAnswer(CLOSED));
+        twice.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Possible));
     }
 
     #[test]

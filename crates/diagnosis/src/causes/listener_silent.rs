@@ -1,11 +1,16 @@
 //! `listener-silent`: the connection is accepted and the request never answered.
 
+use std::time::Duration;
+
 use wire::machine::X224Answer;
 
 use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::evidence::Role;
 use crate::need::{Asked, Need};
+
+/// A host under load, or at the end of a long path with a packet lost, answers a request within this time.
+const PATIENCE: Duration = Duration::from_millis(1500);
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -66,6 +71,9 @@ fn silent(case: Case<'_>) -> Option<Ground> {
         })
         .collect();
     let ground = (!because.is_empty()).then(|| Ground::on(because))?;
+    let waits = case.tries().map(|seen| case.evidence.observations[seen.id - 1].took.unwrap_or_default());
+    let patient = waits.min().is_some_and(|least| least >= PATIENCE);
+    let ground = if patient { ground } else { ground.confidence(Confidence::Possible) };
     Some(if case.another_address_answers() { ground.severity(Severity::Degrading) } else { ground })
 }
 
@@ -90,13 +98,21 @@ mod tests {
     #[test]
     fn one_silent_try_is_possible_and_a_second_likely() {
         silent_once().check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Possible));
-        let twice = silent_once().x224(EVERYTHING, X224Answer::Silent);
+        let twice = silent_once().took(PATIENCE).x224(EVERYTHING, X224Answer::Silent).took(PATIENCE);
         twice.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
     }
 
     #[test]
+    fn two_short_waits_may_have_met_a_slow_path() {
+        let short = Duration::from_millis(300);
+        let twice = silent_once().took(short).x224(EVERYTHING, X224Answer::Silent).took(short);
+        twice.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Possible));
+    }
+
+    #[test]
     fn one_silent_address_of_two_is_degrading() {
-        let twice = silent_once().x224(EVERYTHING, X224Answer::Silent).beside_a_working_address();
+        let twice = silent_once().took(PATIENCE).x224(EVERYTHING, X224Answer::Silent).took(PATIENCE);
+        let twice = twice.beside_a_working_address();
         twice.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
     }
 

@@ -9,6 +9,9 @@ use crate::fact::Fact;
 use crate::need::Need;
 use crate::symptom::Symptom;
 
+/// `WSAHOST_NOT_FOUND` of Windows and `EAI_NONAME` of macOS, which say the same where no name server was reached at all.
+pub(super) const ALSO_OFFLINE: [i32; 2] = [11001, 8];
+
 /// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "name-not-found",
@@ -27,7 +30,8 @@ pub const CAUSE: Cause = Cause {
         why: "A typing error, a short name without the DNS suffix that completes it (another network, no VPN), a record \
               that was never made or was removed, or a client that asks a DNS server which does not know the internal zone.",
         confirm: "The resolver's own code says that there is no such name; a resolver that is silent says something else. \
-                  Ask the same from the client, with the full name.",
+                  Windows and macOS say the same without a network, so try another name too. Ask the same from the client, with \
+                  the full name.",
         command: "Resolve-DnsName HOST; Get-DnsClientServerAddress; Get-DnsClientGlobalSetting | Select-Object SuffixSearchList",
         how_to_fix: "Use the full name (host.domain). If that works, the client's suffix list or VPN lacks the domain. If the \
                      record is missing, have it registered (on the host: Register-DnsClient). An entry in the hosts file \
@@ -50,6 +54,10 @@ fn not_found(case: Case<'_>) -> Option<Ground> {
     let NameAnswer::NotFound { code } = seen.value else { return None };
     let text =
         format!("the resolver says that {} does not exist or has no address (getaddrinfo code {code})", case.label());
+    if ALSO_OFFLINE.contains(code) {
+        let doubt = "this system's resolver says the same where it reached no name server";
+        return Some(Ground::on(vec![seen.because(text), seen.because(doubt)]).confidence(Confidence::Likely));
+    }
     Some(Ground::on(vec![seen.because(text)]))
 }
 
@@ -68,6 +76,14 @@ mod tests {
     fn present() {
         let sketch = resolver("server.corp.example").with(Fact::NameAnswer(NameAnswer::NotFound { code: -2 }));
         sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+    }
+
+    #[test]
+    fn a_code_that_an_offline_computer_gives_as_well_is_only_likely() {
+        for code in ALSO_OFFLINE {
+            let sketch = resolver("server.corp.example").with(Fact::NameAnswer(NameAnswer::NotFound { code }));
+            sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use wire::transcript::NameAnswer;
 
+use super::name_not_found::ALSO_OFFLINE;
 use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::evidence::Role;
@@ -67,7 +68,11 @@ fn not_answered(case: Case<'_>) -> Option<Ground> {
 
 fn answered(case: Case<'_>) -> Option<Ground> {
     let seen = answer(case)?;
-    let said = matches!(seen.value, NameAnswer::Addresses(_) | NameAnswer::NotFound { .. });
+    let said = match seen.value {
+        NameAnswer::Addresses(_) => true,
+        NameAnswer::NotFound { code } => !ALSO_OFFLINE.contains(code),
+        _ => false,
+    };
     said.then(|| Ground::on(vec![seen.because(format!("a name server answered for {}", case.label()))]))
 }
 
@@ -96,6 +101,11 @@ mod tests {
     #[test]
     fn near_miss_the_name_does_not_exist() {
         check(NameAnswer::NotFound { code: -2 }, Expect::Absent);
+    }
+
+    #[test]
+    fn no_such_name_from_a_system_that_says_so_offline_rules_nothing_out() {
+        check(NameAnswer::NotFound { code: 11001 }, Expect::Unknown);
     }
 
     #[test]

@@ -52,7 +52,8 @@ fn without_data(case: Case<'_>) -> Option<Ground> {
     let profile = &case.context.profile;
     let text = format!("asked for TLS and CredSSP, {} confirmed without negotiation data", case.label());
     let then = if profile.standard_security { "goes on without TLS, with a warning" } else { "stops there" };
-    Some(Ground::on(vec![seen.because(text), seen.because(format!("{} {then}", profile.name))]))
+    let ground = Ground::on(vec![seen.because(text), seen.because(format!("{} {then}", profile.name))]);
+    Some(if profile.standard_security { ground } else { ground.severity(Severity::Blocking) })
 }
 
 fn negotiates(case: Case<'_>) -> Option<Ground> {
@@ -72,6 +73,13 @@ mod tests {
     fn present() {
         let sketch = host("192.0.2.7").accepted().x224(EVERYTHING, X224Answer::Server(ServerAnswer::NoNegotiation));
         sketch.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Proven));
+    }
+
+    #[test]
+    fn it_blocks_a_client_that_insists_on_tls() {
+        let sketch = host("192.0.2.7").accepted().x224(EVERYTHING, X224Answer::Server(ServerAnswer::NoNegotiation));
+        let sketch = sketch.profile_with(|profile| profile.standard_security = false);
+        sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
     }
 
     #[test]

@@ -56,10 +56,12 @@ pub const CAUSE: Cause = Cause {
         why: "NETWORK SERVICE or SYSTEM lost its rights on the key file f686aace6942fb7f7ceb231212eef4a4_<MachineGuid> in \
               MachineKeys, the file is gone or belongs to another MachineGuid (a clone), or a bound certificate came without \
               a key that TermService may read. An expired self-signed certificate is often the visible sign: the same fault \
-              keeps Windows from renewing it. From outside, a filter on the way that swallows every ClientHello looks the same.",
+              keeps Windows from renewing it. From outside, a filter on the way that swallows every ClientHello looks the same, \
+              and so does a host on which every TLS version or every cipher suite is switched off.",
         confirm: "Schannel 36870 on the host proves it: the key of the server credential could not be used. Remote Connection \
-                  Manager 1057 or 1058 say that a certificate could not be made or replaced. If neither is logged for the \
-                  attempt and RdpCoreTS has no 131 for it, something on the way breaks the handshake off.",
+                  Manager 1057 or 1058 say that a certificate could not be made or replaced. Schannel 36871 or 36874 instead: \
+                  the key is not the fault, but the settings for TLS versions or cipher suites. If none of these is logged at \
+                  the time of the attempt, something on the way breaks the handshake off.",
         command: "Get-WinEvent -MaxEvents 20 -FilterHashtable @{LogName='System'; \
                   ProviderName='Schannel','Microsoft-Windows-TerminalServices-RemoteConnectionManager'; \
                   Id=36870,36871,36874,1055,1057,1058} | \

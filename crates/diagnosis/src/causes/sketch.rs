@@ -191,6 +191,12 @@ impl Sketch {
         self
     }
 
+    /// The client showed this code.
+    pub(crate) fn code(mut self, code: u32) -> Self {
+        self.context.symptom = Some(crate::symptom::Symptom { code, extended: None });
+        self
+    }
+
     pub(crate) fn require_trust(mut self) -> Self {
         self.context.require_trust = true;
         self

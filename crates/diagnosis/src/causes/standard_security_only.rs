@@ -36,7 +36,8 @@ pub const CAUSE: Cause = Cause {
         command: "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' \
                   SecurityLayer,UserAuthentication,MinEncryptionLevel; Get-ItemProperty \
                   'HKLM:\\SOFTWARE\\Policies\\Microsoft\\Windows NT\\Terminal Services' SecurityLayer -ErrorAction SilentlyContinue",
-        how_to_fix: "Require TLS again (SecurityLayer 2) and NLA. Standard RDP Security does not prove the host's identity; \
+        how_to_fix: "Require TLS again (SecurityLayer 2) and NLA, from the console: the setting is often there because TLS did \
+                     not work, and if its key or certificate is still broken, nobody gets in until that is repaired. Standard RDP Security does not prove the host's identity; \
                      do not lower clients to it.",
         references: &["[MS-RDPBCGR] 2.2.1.2.2 (SSL_NOT_ALLOWED_BY_SERVER), 5.3 (Standard RDP Security)"],
     },

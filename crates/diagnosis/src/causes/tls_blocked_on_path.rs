@@ -1,6 +1,6 @@
 //! `tls-blocked-on-path`: something on the way breaks off the handshake.
 
-use wire::tls::{Segments, TlsOffer};
+use wire::tls::{Segments, TlsOffer, TlsVersion};
 
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
@@ -27,6 +27,15 @@ pub const CAUSE: Cause = Cause {
             ],
             holds: only_the_cut_one_passed,
         },
+        Proof {
+            shows: Shows::Presence(Confidence::Likely),
+            needs: &[
+                Need::Handshake(TlsOffer::MODERN),
+                Need::Handshake(TlsOffer::SPLIT_12),
+                Need::HandshakeAgain(TlsOffer::PLAIN_12),
+            ],
+            holds: only_the_cut_one_passed,
+        },
         // a box that puts segments together stops them all: then only the host knows whether they arrived
         Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::HostLog], holds: never },
         Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: answered },
@@ -40,9 +49,9 @@ pub const CAUSE: Cause = Cause {
         why: "A firewall, intrusion prevention system, provider or protection product on either machine recognises TLS on this port \
               and does not allow it. One that looks at single segments misses a ClientHello that is cut; one that puts segments \
               together stops that one too, and then looks from outside like a host that cannot use its private key.",
-        confirm: "The host's own record of a failed attempt splits the two: with Schannel 36870 the host could not use its key; \
-                  with RdpCoreTS 131 and no Schannel event the ClientHello never arrived, so something on the way took it. A \
-                  capture on the host shows the same.",
+        confirm: "The host's own record of a failed attempt splits the two: with Schannel 36870 the host could not use its key, \
+                  with 36871 or 36874 its TLS settings refuse. With RdpCoreTS 131 and no Schannel event the ClientHello most \
+                  likely never arrived, so something on the way took it. A capture on the host proves it.",
         command: "Get-WinEvent -MaxEvents 40 -FilterHashtable \
                   @{ProviderName='Schannel','Microsoft-Windows-RemoteDesktopServices-RdpCoreTS'; \
                   Id=131,226,36870,36871,36874,36888} | Format-List TimeCreated,ProviderName,Id,Message",
@@ -65,15 +74,24 @@ fn dead(answer: &Handshake) -> Option<&'static str> {
 fn only_the_cut_one_passed(case: Case<'_>) -> Option<Ground> {
     let cut = case.tls_with(TlsOffer::SPLIT_12)?;
     let Handshake::Accepted { version: Some(version), .. } = cut.value else { return None };
+    // whoever asked: one that passed in one piece shows that the way is open
+    let in_one_piece = |offer: TlsOffer| offer.segments == Segments::Whole && offer.max >= TlsVersion::Tls12;
+    if case.tls().any(|seen| in_one_piece(seen.value.0) && through(seen.value.1)) {
+        return None;
+    }
     let mut because = Vec::new();
+    let mut newest = 0;
     for offer in [TlsOffer::MODERN, TlsOffer::PLAIN_12] {
         let whole = case.tls_with(offer)?;
+        newest = newest.max(whole.id);
         because.push(whole.because(format!("a ClientHello in one piece ({offer}) was {}", dead(whole.value)?)));
     }
     because.push(
         cut.because(format!("the same one cut into pieces ({}) was answered with {version}", TlsOffer::SPLIT_12)),
     );
-    Some(Ground::on(because))
+    // where the cut one came last, the host may only have been starting when the others came
+    let ground = Ground::on(because);
+    Some(if newest > cut.id { ground } else { ground.confidence(Confidence::Possible) })
 }
 
 /// What the host's log says is read by a later part.
@@ -81,10 +99,13 @@ fn never(_: Case<'_>) -> Option<Ground> {
     None
 }
 
-/// An answer in TLS to a ClientHello in one piece, whatever it says: the hello got through.
+/// An answer in TLS, whatever it says: the hello got there.
+fn through(answer: &Handshake) -> bool {
+    matches!(answer, Handshake::Accepted { .. } | Handshake::Alert(_))
+}
+
 fn answered(case: Case<'_>) -> Option<Ground> {
-    let tls = |answer: &Handshake| matches!(answer, Handshake::Accepted { .. } | Handshake::Alert(_));
-    let seen = case.tls().find(|seen| seen.value.0.segments == Segments::Whole && tls(seen.value.1))?;
+    let seen = case.tls().find(|seen| seen.value.0.segments == Segments::Whole && through(seen.value.1))?;
     Some(Ground::on(vec![seen.because(format!("{} answered a ClientHello in one piece", case.label()))]))
 }
 
@@ -93,7 +114,7 @@ mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host};
     use wire::machine::End;
-    use wire::tls::{Alert, TlsVersion};
+    use wire::tls::Alert;
 
     const RESET: Handshake = Handshake::Closed { end: End::Rst, bytes: 0 };
     const SILENT: Handshake = Handshake::Silent { bytes: 0 };
@@ -108,8 +129,17 @@ mod tests {
     #[test]
     fn present() {
         for whole in [RESET, SILENT] {
-            asked(&whole, UP).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+            let again = asked(&whole, UP).tls(TlsOffer::PLAIN_12, whole);
+            again.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
         }
+    }
+
+    /// A host that was starting, or under load, when the first hellos came: the cut one only came later.
+    #[test]
+    fn near_miss_one_in_one_piece_passes_after_it() {
+        asked(&RESET, UP).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Possible));
+        asked(&RESET, UP).tls(TlsOffer::PLAIN_12, UP).check(&CAUSE, Expect::Absent);
+        asked(&RESET, UP).tls(TlsOffer::TOLERANT, UP).check(&CAUSE, Expect::Absent);
     }
 
     #[test]

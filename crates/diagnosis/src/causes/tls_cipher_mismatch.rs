@@ -23,6 +23,12 @@ pub const CAUSE: Cause = Cause {
             needs: &[Need::Handshake(TlsOffer::MODERN), Need::ClientSuites],
             holds: nothing_common,
         },
+        // a host that only closes gives no reason: the moment may have been one, so it is asked again
+        Proof {
+            shows: Shows::Presence(Confidence::Likely),
+            needs: &[Need::Handshake(TlsOffer::MODERN), Need::ClientSuitesAgain],
+            holds: nothing_common,
+        },
         Proof { shows: Shows::Absence, needs: &[Need::ClientSuites], holds: all_common },
     ],
     explains: &[],
@@ -61,7 +67,9 @@ fn nothing_common(case: Case<'_>) -> Option<Ground> {
         Handshake::Alert(alert) if names_the_suites(*alert) => (format!("refused with {alert}"), Confidence::Proven),
         // a host that closes gives no reason, and where whole hellos are ended it need not be the host
         Handshake::Closed { end, bytes: 0 } if !case.only_cut_hellos_pass() => {
-            (format!("{} without an answer", end.verb()), Confidence::Likely)
+            let again = Need::ClientSuitesAgain.answered(case);
+            let sure = if again { Confidence::Likely } else { Confidence::Possible };
+            (format!("{} without an answer", end.verb()), sure)
         }
         _ => return None,
     };
@@ -122,9 +130,22 @@ mod tests {
     }
 
     #[test]
-    fn a_close_is_only_likely() {
+    fn a_close_is_only_possible_and_likely_when_it_comes_again() {
         let closed = Handshake::Closed { end: End::Rst, bytes: 0 };
-        as_client(closed).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        let once = as_client(closed.clone());
+        once.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Possible));
+        assert!(once.with_case(|case| Need::ClientSuitesAgain.askable(case)));
+        let offer = once.with_case(|case| client_offer(case, case.context.profile.suites));
+        let again = once.tls(offer, closed);
+        again.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    /// A healthy host that prefers another suite, and ended one connection of many.
+    #[test]
+    fn near_miss_the_same_hello_is_taken_the_second_time() {
+        let sketch = as_client(Handshake::Closed { end: End::Rst, bytes: 0 });
+        let offer = sketch.with_case(|case| client_offer(case, case.context.profile.suites));
+        sketch.tls(offer, accepted(TlsVersion::Tls12, 0xC030)).check(&CAUSE, Expect::Absent);
     }
 
     #[test]

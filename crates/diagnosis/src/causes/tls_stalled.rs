@@ -1,5 +1,7 @@
 //! `tls-stalled`: the ClientHello is never answered.
 
+use std::time::Duration;
+
 use wire::tls::TlsOffer;
 
 use crate::case::Case;
@@ -8,6 +10,9 @@ use crate::evidence::Role;
 use crate::fact::Handshake;
 use crate::need::Need;
 use crate::symptom::Symptom;
+
+/// A host under load, or at the end of a long path with a packet lost, answers a ClientHello within this time.
+const PATIENCE: Duration = Duration::from_millis(1500);
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -54,16 +59,22 @@ fn silent_twice(case: Case<'_>) -> Option<Ground> {
         return None;
     }
     let mut because = Vec::new();
-    let mut most = 0;
+    let (mut most, mut least) = (0, Duration::MAX);
     for offer in [TlsOffer::MODERN, TlsOffer::SPLIT_12] {
         let seen = case.tls_with(offer)?;
         let Handshake::Silent { bytes } = seen.value else { return None };
         most = most.max(*bytes);
-        because.push(seen.because(format!("a ClientHello ({offer}) was not answered in time ({bytes} bytes came)")));
+        let waited = case.evidence.observations[seen.id - 1].took.unwrap_or_default();
+        least = least.min(waited);
+        let waited = waited.as_secs_f64();
+        because.push(
+            seen.because(format!("a ClientHello ({offer}) was not answered in {waited:.1} s ({bytes} bytes came)")),
+        );
     }
     let ground = Ground::on(because);
-    // an answer that begins and does not end is rather lost than never given
-    Some(if most == 0 { ground } else { ground.confidence(Confidence::Possible) })
+    // an answer that begins and does not end is rather lost than never given; and who waited little met a slow path
+    let sure = most == 0 && least >= PATIENCE;
+    Some(if sure { ground } else { ground.confidence(Confidence::Possible) })
 }
 
 fn answered(case: Case<'_>) -> Option<Ground> {
@@ -86,8 +97,15 @@ mod tests {
 
     #[test]
     fn present() {
-        let sketch = silent_once().tls(TlsOffer::SPLIT_12, SILENT);
+        let sketch = silent_once().took(PATIENCE).tls(TlsOffer::SPLIT_12, SILENT).took(PATIENCE);
         sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    #[test]
+    fn a_short_wait_may_have_met_a_slow_path() {
+        let short = Duration::from_millis(300);
+        let sketch = silent_once().took(PATIENCE).tls(TlsOffer::SPLIT_12, SILENT).took(short);
+        sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Possible));
     }
 
     #[test]

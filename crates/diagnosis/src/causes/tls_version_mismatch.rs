@@ -28,6 +28,16 @@ pub const CAUSE: Cause = Cause {
             needs: &[Need::Handshake(TlsOffer::PLAIN_12), Need::Handshake(TlsOffer::OLD)],
             holds: no_common_version,
         },
+        // a host that only closes gives no reason: the moment may have been one, so it is asked again
+        Proof {
+            shows: Shows::Presence(Confidence::Likely),
+            needs: &[
+                Need::Handshake(TlsOffer::PLAIN_12),
+                Need::Handshake(TlsOffer::OLD),
+                Need::HandshakeAgain(TlsOffer::PLAIN_12),
+            ],
+            holds: no_common_version,
+        },
         Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: common_version },
         Proof { shows: Shows::Absence, needs: &[Need::ClientVersions], holds: common_version },
     ],
@@ -40,9 +50,11 @@ pub const CAUSE: Cause = Cause {
         confirm: "On the host: SCHANNEL\\Protocols says which versions are switched off; an absent key is the default of that \
                   Windows. Schannel 36871 or 36874 is logged for each attempt.",
         command: "Get-ChildItem 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL\\Protocols' -Recurse \
-                  -ErrorAction SilentlyContinue | Get-ItemProperty | Select-Object PSPath,Enabled,DisabledByDefault",
+                  -ErrorAction SilentlyContinue | Get-ItemProperty | Format-Table @{n='Version';e={Split-Path $_.PSParentPath \
+                  -Leaf}},@{n='Side';e={$_.PSChildName}},Enabled,DisabledByDefault",
         how_to_fix: "Switch TLS 1.2 on where it is missing and restart that machine; on Windows 7 and Server 2008 R2 install \
-                     KB3080079 first. Do not switch TLS 1.0 on at the newer side.",
+                     KB3080079 first. Do not switch TLS 1.0 on at the newer side. If the command shows nothing that is switched off, \
+                     TLS 1.2 is on: look at the policy for cipher suites, or at a device on the way that refuses newer hellos.",
         references: &["RFC 8446 appendix D", "RFC 8996 (TLS 1.0 and 1.1 are deprecated)", "Microsoft KB3080079"],
     },
     fixes: &["enable-tls12"],
@@ -55,7 +67,7 @@ fn no_common_version(case: Case<'_>) -> Option<Ground> {
         return None;
     }
     let mut because = vec![accepted.because(format!("{} speaks {}", case.label(), accepted.value))];
-    let mut named = false;
+    let (mut named, mut wordless) = (false, false);
     for version in profile.versions() {
         let seen = case.tls_refused(version)?;
         let answer = match seen.value {
@@ -64,6 +76,7 @@ fn no_common_version(case: Case<'_>) -> Option<Ground> {
             Handshake::Closed { end, .. } => format!("{} without an answer", end.verb()),
             _ => return None,
         };
+        wordless |= matches!(seen.value, Handshake::Closed { .. });
         named |= matches!(seen.value, Handshake::Alert(Alert { description: Alert::PROTOCOL_VERSION, .. }))
             || matches!(seen.value, Handshake::Accepted { .. });
         because
@@ -72,7 +85,12 @@ fn no_common_version(case: Case<'_>) -> Option<Ground> {
     because.push(accepted.because(format!("{} speaks {}", profile.name, profile.versions_text())));
     let ground = Ground::on(because);
     // a plain close, or an alert that names something else, could have another reason
-    Some(if named { ground } else { ground.confidence(Confidence::Likely) })
+    let again = Need::HandshakeAgain(TlsOffer::PLAIN_12).answered(case);
+    Some(match (named, wordless && !again) {
+        (true, _) => ground,
+        (false, false) => ground.confidence(Confidence::Likely),
+        (false, true) => ground.confidence(Confidence::Possible),
+    })
 }
 
 fn common_version(case: Case<'_>) -> Option<Ground> {
@@ -116,9 +134,20 @@ mod tests {
     }
 
     #[test]
-    fn a_close_is_only_likely() {
+    fn a_close_is_only_possible_and_likely_when_it_comes_again() {
         let closed = Handshake::Closed { end: End::Fin, bytes: 0 };
-        old_host(&closed).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        old_host(&closed).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Possible));
+        let again = old_host(&closed).tls(TlsOffer::PLAIN_12, closed);
+        again.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    /// A healthy host that was starting, or under load, when the first hellos came.
+    #[test]
+    fn near_miss_the_same_hello_is_taken_the_second_time() {
+        let reset = Handshake::Closed { end: End::Rst, bytes: 0 };
+        let sketch = old_host(&reset);
+        sketch.with_case(|case| assert!(Need::HandshakeAgain(TlsOffer::PLAIN_12).askable(case)));
+        sketch.tls(TlsOffer::PLAIN_12, accepted(TlsVersion::Tls12)).check(&CAUSE, Expect::Absent);
     }
 
     #[test]

@@ -11,11 +11,13 @@ pub const FIX: Fix = Fix {
     place: "on the host, elevated, with a way in besides Remote Desktop",
     steps: &[
         "Have a certificate issued with Server Authentication, RSA 2048 or longer, and every name that people type; put it with its key into Cert:\\LocalMachine\\My.",
-        "In certlm.msc: All Tasks, Manage Private Keys, give NETWORK SERVICE Read.",
+        "In certlm.msc: All Tasks, Manage Private Keys, give NETWORK SERVICE (S-1-5-20) Read.",
         "$l=Get-CimInstance -Namespace root/cimv2/TerminalServices -ClassName Win32_TSGeneralSetting -Filter \"TerminalName='RDP-Tcp'\"",
         "$l.SSLCertificateSHA1Hash | Set-Content \"$env:ProgramData\\rdp-certificate-before.txt\"",
         "Set-CimInstance -InputObject $l -Property @{SSLCertificateSHA1Hash='THUMBPRINT'}",
     ],
     verify: "the handshake shows the new certificate, for the name that is typed",
-    undo: "the same Set-CimInstance with the thumbprint in rdp-certificate-before.txt",
+    undo: "the same Set-CimInstance with the thumbprint in rdp-certificate-before.txt; if that was the self-signed one: \
+           Remove-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' \
+           SSLCertificateSHA1Hash, then restart-services",
 };

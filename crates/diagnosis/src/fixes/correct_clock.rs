@@ -7,9 +7,14 @@ pub const FIX: Fix = Fix {
     id: "correct-clock",
     title: "Have the wrong clock synchronise",
     safety: Safety::Safe,
-    reason: "Time moves to what the domain or time server says. It cannot be taken back, and need not be.",
+    reason: "Time moves to what the domain or time server says; databases and schedulers on the machine notice a jump of hours. It cannot be taken back, and need not be.",
     place: "on the machine whose clock is wrong, elevated",
-    steps: &["w32tm /query /status", "w32tm /resync /rediscover"],
+    steps: &[
+        "w32tm /query /status   # 0x80070426: the time service does not run: Start-Service W32Time",
+        "w32tm /query /source   # 'Local CMOS Clock' or 'Free-running System Clock': it asks nobody, see below",
+        "w32tm /resync /rediscover",
+        "A domain member takes its time from the domain: w32tm /config /syncfromflags:domhier /update. A virtual machine can be set back by its host: look there as well.",
+    ],
     verify: "the clocks differ by less than five minutes",
     undo: "nothing to undo",
 };

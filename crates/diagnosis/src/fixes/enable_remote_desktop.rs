@@ -8,7 +8,7 @@ pub const FIX: Fix = Fix {
     title: "Switch Remote Desktop on",
     safety: Safety::Disruptive,
     reason: "It opens the host to logons of the users allowed, from the addresses given; who may log on is left as it is.",
-    place: "on the host's console",
+    place: "on the host's console, elevated",
     steps: &[
         "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server' fDenyTSConnections",
         "Get-ItemProperty 'HKLM:\\SOFTWARE\\Policies\\Microsoft\\Windows NT\\Terminal Services' fDenyTSConnections -ErrorAction SilentlyContinue",

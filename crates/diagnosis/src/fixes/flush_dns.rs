@@ -8,7 +8,7 @@ pub const FIX: Fix = Fix {
     title: "Forget cached answers of the resolver",
     safety: Safety::Safe,
     reason: "Only the cache is emptied; the next lookup fills it again.",
-    place: "on the client",
+    place: "on the client, elevated",
     steps: &["Clear-DnsClientCache", "Resolve-DnsName HOST"],
     verify: "the name resolves to the address that you expect",
     undo: "nothing to undo: the cache fills again by itself",

@@ -176,6 +176,17 @@ mod tests {
         }
     }
 
+    /// What writes below HKLM, to services, the firewall or key files fails without, and half done is worse than not begun.
+    #[test]
+    fn a_fix_that_needs_an_administrator_says_so() {
+        let writes =
+            ["Set-ItemProperty", "New-ItemProperty", "Remove-ItemProperty", "-Service ", "Set-NetFirewallRule"];
+        for fix in ALL {
+            let needed = fix.steps.iter().any(|text| writes.iter().any(|write| text.contains(write)));
+            assert!(!needed || fix.place.contains("elevated"), "{}", fix.id);
+        }
+    }
+
     #[test]
     fn what_is_changed_was_shown_before() {
         for fix in ALL {

@@ -8,7 +8,7 @@ pub const FIX: Fix = Fix {
     title: "Let Remote Desktop through the host's firewall, from named addresses only",
     safety: Safety::Safe,
     reason: "One named rule is switched on and limited to the addresses given; nothing else opens. Name every address that has to get in: the rule loses those that it had.",
-    place: "on the host's console",
+    place: "on the host's console, elevated",
     steps: &[
         "Get-NetFirewallRule -Name RemoteDesktop-UserMode-In-TCP | Select-Object Enabled,Profile",
         "Get-NetFirewallRule -Name RemoteDesktop-UserMode-In-TCP | Get-NetFirewallAddressFilter | Select-Object RemoteAddress",

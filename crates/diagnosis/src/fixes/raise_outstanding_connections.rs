@@ -8,7 +8,7 @@ pub const FIX: Fix = Fix {
     title: "Raise the limit of connections before logon",
     safety: Safety::Weakening,
     reason: "The limit is what protects the host from floods; it is raised only where many people log on at one moment.",
-    place: "on the host's console",
+    place: "on the host's console, elevated",
     steps: &[
         "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server' MaxOutstandingConnections -ErrorAction SilentlyContinue",
         "Stop the flood first: if event 1006 goes on while strangers' addresses are shut out, and only then, go on.",

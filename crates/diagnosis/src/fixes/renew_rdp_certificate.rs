@@ -14,7 +14,7 @@ pub const FIX: Fix = Fix {
         "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' SSLCertificateSHA1Hash -ErrorAction SilentlyContinue",
         "If that names a certificate of your own, stop here: renew that one at its CA and bind it again.",
         "Get-ChildItem 'Cert:\\LocalMachine\\Remote Desktop' | Format-List Subject,Issuer,Thumbprint,NotAfter",
-        "Export-Certificate -Cert (Get-ChildItem 'Cert:\\LocalMachine\\Remote Desktop' | Select-Object -First 1) -FilePath C:\\rdp-certificate.cer",
+        "Get-ChildItem 'Cert:\\LocalMachine\\Remote Desktop' | ForEach-Object { Export-Certificate -Cert $_ -FilePath \"$env:ProgramData\\rdp-$($_.Thumbprint).cer\" }",
         "Get-ChildItem 'Cert:\\LocalMachine\\Remote Desktop' | Where-Object { $_.Subject -eq $_.Issuer } | Remove-Item",
         "Restart-Service SessionEnv -Force; Restart-Service TermService -Force; Start-Service UmRdpService",
         "Get-WinEvent -MaxEvents 3 -FilterHashtable @{LogName='System'; ProviderName='Microsoft-Windows-TerminalServices-RemoteConnectionManager'; Id=1056,1057,1058}",

@@ -13,10 +13,10 @@ pub const FIX: Fix = Fix {
         "$id = (Get-ItemProperty 'HKLM:\\SOFTWARE\\Microsoft\\Cryptography').MachineGuid",
         "$key = \"$env:ProgramData\\Microsoft\\Crypto\\RSA\\MachineKeys\\f686aace6942fb7f7ceb231212eef4a4_$id\"",
         "Test-Path $key   # False: the key is gone, see replace-rdp-key-container",
-        "icacls $key /save \"$env:TEMP\\rdp-key-acl.txt\"",
-        "icacls $key /grant '*S-1-5-18:(F)' '*S-1-5-20:(R)'   # access denied: takeown /f $key /a first",
+        "icacls $key /save \"$env:TEMP\\rdp-key-acl.txt\"   # access denied: takeown /f $key /a, then this again",
+        "icacls $key /grant '*S-1-5-18:(F)' '*S-1-5-20:(R)'   # SYSTEM full, NETWORK SERVICE read",
         "Restart-Service SessionEnv -Force; Restart-Service TermService -Force; Start-Service UmRdpService",
     ],
     verify: "the TLS handshake is finished",
-    undo: "icacls \"$env:ProgramData\\Microsoft\\Crypto\\RSA\\MachineKeys\" /restore \"$env:TEMP\\rdp-key-acl.txt\"",
+    undo: "the saved rights come back (the owner, if takeown was needed, does not): icacls \"$env:ProgramData\\Microsoft\\Crypto\\RSA\\MachineKeys\" /restore \"$env:TEMP\\rdp-key-acl.txt\"",
 };

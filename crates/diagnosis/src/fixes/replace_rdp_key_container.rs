@@ -11,8 +11,9 @@ pub const FIX: Fix = Fix {
     place: "on the host's console, elevated",
     steps: &[
         "Stop-Service UmRdpService,TermService,SessionEnv -Force",
-        "New-Item -ItemType Directory C:\\rdp-key-backup; Move-Item \"$env:ProgramData\\Microsoft\\Crypto\\RSA\\MachineKeys\\f686aace6942fb7f7ceb231212eef4a4_*\" C:\\rdp-key-backup",
-        "Then renew-rdp-certificate.",
+        "New-Item -ItemType Directory C:\\rdp-key-backup; icacls C:\\rdp-key-backup /inheritance:r /grant '*S-1-5-32-544:(OI)(CI)F' '*S-1-5-18:(OI)(CI)F'",
+        "Move-Item \"$env:ProgramData\\Microsoft\\Crypto\\RSA\\MachineKeys\\f686aace6942fb7f7ceb231212eef4a4_*\" C:\\rdp-key-backup   # access denied: takeown /f FILE /a, icacls FILE /grant '*S-1-5-32-544:F', then this again",
+        "Then renew-rdp-certificate, which starts the services again: until then nobody gets in.",
     ],
     verify: "the TLS handshake is finished with a new certificate",
     undo: "stop the services, move the file back, start the services; the certificate that renewal removed does not come back, \

@@ -7,8 +7,8 @@ pub const FIX: Fix = Fix {
     id: "require-tls",
     title: "Require TLS",
     safety: Safety::Disruptive,
-    reason: "Clients without TLS no longer get in; it raises security.",
-    place: "on the host's console",
+    reason: "Clients without TLS no longer get in; it raises security. If the host's key or certificate is broken, nobody gets in any more: keep the console.",
+    place: "on the host's console, elevated",
     steps: &[
         "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' SecurityLayer",
         "Set-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' SecurityLayer 2",

@@ -8,7 +8,7 @@ pub const FIX: Fix = Fix {
     title: "Restart Remote Desktop Services",
     safety: Safety::Disruptive,
     reason: "Every Remote Desktop session of the host is cut, including your own.",
-    place: "on the host's console, not through Remote Desktop",
+    place: "on the host's console, elevated, not through Remote Desktop",
     steps: &[
         "Get-Service TermService,UmRdpService,SessionEnv",
         "Restart-Service SessionEnv -Force; Restart-Service TermService -Force; Start-Service UmRdpService",

@@ -172,7 +172,10 @@ impl Page {
         self.wrapped("  why:  ", cause.page.why);
         self.wrapped("  do:   ", cause.page.how_to_fix);
         self.beware(cause.id);
-        self.command("prove it on the machine concerned (PowerShell, only reads):", cause.page.command);
+        self.command(
+            "prove it on the machine concerned (PowerShell as administrator, only reads):",
+            cause.page.command,
+        );
         if let Some(fix) = finding.fixes.first().and_then(|id| fixes::find(id)) {
             let lead =
                 format!("{} ({}: {}) {}:", fix.title, fix.safety.word(), fix.reason.trim_end_matches('.'), fix.place);
@@ -320,7 +323,8 @@ fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
         (Some(symptom), true) => {
             format!("Could not tell what causes {symptom}: a stage failed in a way that no known cause explains.")
         }
-        (None, _) => "Could not tell: a stage failed in a way that no known cause explains.".to_owned(),
+        (None, true) => "Could not tell: a stage failed in a way that no known cause explains.".to_owned(),
+        (None, false) => "Could not tell: too little was seen of the host.".to_owned(),
     }
 }
 

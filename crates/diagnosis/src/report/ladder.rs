@@ -14,6 +14,7 @@ use crate::case::{Case, Context, EVERYTHING};
 use crate::cause::{Severity, Stage};
 use crate::evidence::{Evidence, Observation, Role, SubjectId};
 use crate::fact::{Fact, Handshake, Introduction, tcp_words, version_text};
+use crate::printable::printable;
 
 /// How a stage went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -51,6 +52,9 @@ pub struct Ladder {
     pub stages: Vec<StageResult>,
 }
 
+/// How a rung begins that this computer itself kept the probe from.
+pub(crate) const NOT_TRIED: &str = "this computer could not try";
+
 /// A rung before findings are laid over it: how it went, how long it took, what was seen.
 type Rung = (Outcome, Option<Duration>, String);
 
@@ -83,10 +87,15 @@ impl Ladder {
         Self { stages }
     }
 
-    /// The last stage that was passed, on the address that got furthest; what a machine's own records say is none.
+    /// The last stage that was passed, on the address that got furthest; what a machine's own records say is none. What
+    /// another kind of hello showed behind a stage that failed, such as a certificate, does not take a client there.
     pub fn reached(&self) -> Option<Stage> {
+        let failed = |s: &StageResult| {
+            let before = self.stages.iter().filter(|other| other.subject == s.subject && other.stage < s.stage);
+            before.into_iter().any(|other| other.outcome == Outcome::Failed)
+        };
         let passed = self.stages.iter().filter(|s| matches!(s.outcome, Outcome::Passed | Outcome::Degraded));
-        let passed = passed.filter(|stage| stage.stage <= Stage::Credssp);
+        let passed = passed.filter(|stage| stage.stage <= Stage::Credssp && !failed(stage));
         passed.map(|stage| stage.stage).max()
     }
 }
@@ -163,6 +172,10 @@ fn tcp(case: Case<'_>) -> Option<Rung> {
         TcpAnswer::Accepted => Outcome::Passed,
         // a computer without IPv6 goes on to the IPv4 address, and so does a client
         TcpAnswer::Failed(ConnectFailure::NetworkUnreachable) if case.another_address_answers() => Outcome::Skipped,
+        // this computer's own refusal (no rights, no such address family) says nothing about the host
+        TcpAnswer::Failed(ConnectFailure::Other(error)) => {
+            return Some((Outcome::Skipped, None, format!("{NOT_TRIED}: {}", printable(error))));
+        }
         _ => Outcome::Failed,
     };
     Some((outcome, took(case, seen.id), tcp_words(seen.value).to_owned()))

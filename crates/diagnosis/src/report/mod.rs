@@ -16,6 +16,7 @@ mod survey;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub(crate) use ladder::NOT_TRIED;
 pub use ladder::{Ladder, Outcome, StageResult};
 pub use survey::{Survey, SurveyedFlags, SurveyedNegotiation, SurveyedProtocols, SurveyedVersion};
 
