@@ -23,6 +23,7 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
             cand diagnose 'Find out why connections to a host fail'
+            cand explain 'Explain a code, a pasted message, an event, a cause or a fix; asks no machine'
             cand demo 'Diagnose a faulty host that runs on this computer; needs nothing else'
             cand lab 'Run faulty hosts on this computer, to try tools on; without names, list them'
             cand completions 'Print the completions for a shell, to be put where that shell looks for them'
@@ -41,6 +42,11 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand --replay 'Diagnose a transcript again, without any connection'
             cand --require-trust 'The client refuses a host whose certificate it does not trust, as with authentication level 1'
             cand --redact 'Take names and addresses out of that file'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'rdpdoctor;explain'= {
+            cand --format 'How to print the answer'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -66,6 +72,7 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
         }
         &'rdpdoctor;help'= {
             cand diagnose 'Find out why connections to a host fail'
+            cand explain 'Explain a code, a pasted message, an event, a cause or a fix; asks no machine'
             cand demo 'Diagnose a faulty host that runs on this computer; needs nothing else'
             cand lab 'Run faulty hosts on this computer, to try tools on; without names, list them'
             cand completions 'Print the completions for a shell, to be put where that shell looks for them'
@@ -74,6 +81,8 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'rdpdoctor;help;diagnose'= {
+        }
+        &'rdpdoctor;help;explain'= {
         }
         &'rdpdoctor;help;demo'= {
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use diagnosis::Diagnosis;
+use diagnosis::explain::Answer;
 use diagnosis::report::book;
 
 use crate::arguments::Generated;
@@ -14,7 +15,10 @@ pub fn run(files: Generated) -> anyhow::Result<u8> {
         Generated::Book => book::pages(),
         Generated::Man => BTreeMap::from([("rdpdoctor.1".to_owned(), manual::page()?)]),
         Generated::Completions => manual::completion_files()?,
-        Generated::Schema => BTreeMap::from([("rdpdoctor-1.schema.json".to_owned(), Diagnosis::json_schema())]),
+        Generated::Schema => BTreeMap::from([
+            ("rdpdoctor-1.schema.json".to_owned(), Diagnosis::json_schema()),
+            ("rdpdoctor-explain-1.schema.json".to_owned(), Answer::json_schema()),
+        ]),
     };
     terminal::print(&(serde_json::to_string(&texts)? + "\n"))?;
     Ok(HEALTHY)

@@ -1,7 +1,8 @@
 //! Evidence in, diagnosis out.
 //!
 //! What this crate is for: [`Evidence`] and where it comes from ([`observe`]), the [`causes`] with their proofs, the
-//! [`fixes`], client [`profile`]s, the [`planner`] that picks the next question, and the report.
+//! [`fixes`], client [`profile`]s, the [`planner`] that picks the next question, and the report; the tables of [`codes`], and
+//! the answers about them ([`explain`]).
 //!
 //! What it may not do: I/O, read a clock, know which platform it runs on. Time and everything seen come in as arguments.
 //!
@@ -12,9 +13,11 @@
 pub mod case;
 pub mod cause;
 pub mod causes;
+pub mod codes;
 pub mod control;
 pub mod diagnose;
 pub mod evidence;
+pub mod explain;
 pub mod fact;
 pub mod fixes;
 pub mod need;

@@ -1,0 +1,367 @@
+//! What a code, an event, a cause or a fix is: from what somebody typed or pasted to an [`Answer`], and the answer in words.
+//!
+//! `read.rs` finds numbers and words, `event.rs` reads events as XML, `find.rs` decides what is meant, `named.rs` knows
+//! what has a name of its own, `human.rs` sets the answer for a terminal. Nothing is asked of any machine.
+
+mod event;
+mod find;
+pub mod human;
+mod named;
+mod read;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::cause::Stage;
+use crate::causes;
+use crate::codes::{Entry, Reading, Side, Step, Sureness};
+use crate::printable::printable;
+
+/// The name and version of the answer's schema.
+pub const SCHEMA: &str = "rdpdoctor-explain/1";
+/// The most bytes that are read.
+pub const LIMIT: usize = 64 * 1024;
+/// How much of what was asked an answer repeats, in characters.
+const REPEATED: usize = 200;
+
+/// Why a question cannot be answered.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum QuestionError {
+    /// There is nothing in it.
+    #[error("read the question: it is empty; name a code, an event, a cause or a fix, such as 0x904")]
+    Empty,
+    /// It is too long.
+    #[error("read the question: more than {LIMIT} bytes")]
+    TooLong,
+}
+
+/// The whole answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Answer {
+    /// `rdpdoctor-explain/1`; fields are only ever added within a version.
+    pub schema: String,
+    /// The version of the program.
+    pub tool: String,
+    /// What was asked, made safe to print, the first 200 characters.
+    pub asked: String,
+    /// Something of it is known.
+    pub known: bool,
+    /// What was found in it, in its order.
+    pub topics: Vec<Topic>,
+}
+
+/// Something that was found in the question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Topic {
+    /// As it was written, made safe to print.
+    pub text: String,
+    /// What it can be, the likeliest first; empty where it is not known.
+    pub entries: Vec<Explained>,
+    /// The ids of what the numbers of a pair are by themselves.
+    pub parts: Vec<String>,
+    /// What has to be known about the pair.
+    pub remark: Option<String>,
+    /// Known codes near to a number that is not known; they explain nothing.
+    pub nearest: Vec<Neighbour>,
+}
+
+/// A code, an event, a cause or a fix.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Explained {
+    /// `code`, `pair`, `event`, `cause` or `fix`; more may come.
+    pub kind: String,
+    /// Its public name, which can be asked for.
+    pub id: String,
+    /// What kind of code it is, or what a cause or fix is called.
+    pub title: String,
+    /// The number; a negative one as it stands in 32 bits.
+    pub number: Option<u32>,
+    /// The second number of a pair.
+    pub extended: Option<u32>,
+    /// The name in its specification or documentation.
+    pub name: Option<String>,
+    /// How the number had to be read, where it is not the code's own.
+    pub read_as: Option<String>,
+    /// What it says, as a clause.
+    pub meaning: String,
+    /// What else has to be known, in sentences.
+    pub note: Option<String>,
+    /// Where people meet it.
+    pub shown: Option<String>,
+    /// The clients that show it, where it is not mstsc.
+    pub client: Option<String>,
+    /// The step of a connection: a stage of the report, or `logon`, `licence`, `session`, `gateway`, `client` or `host`.
+    pub stage: Option<String>,
+    /// It is met where nothing is wrong.
+    pub normal: bool,
+    /// Of an event: where it stands.
+    pub event: Option<EventPlace>,
+    /// What it does not mean.
+    pub not: Vec<String>,
+    /// Causes that it leads to, the likeliest first.
+    pub causes: Vec<Neighbour>,
+    /// Fixes that help.
+    pub fixes: Vec<String>,
+    /// Claims that speak of it.
+    pub claims: Vec<String>,
+    /// Codes with which it is confused, and the codes that a cause produces.
+    pub confused: Vec<Neighbour>,
+    /// Commands and steps, each on a line of its own.
+    pub steps: Vec<String>,
+    /// The next measurements, best first.
+    pub next: Vec<Measurement>,
+    /// Where the facts come from, in words; "from memory, not checked" and "inferred" among them.
+    pub sources: Vec<String>,
+    /// How sure the facts are.
+    pub confidence: Option<Sureness>,
+    /// Nobody has checked part of it, or it is little more than hearsay.
+    pub weak: bool,
+}
+
+/// Where an event stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct EventPlace {
+    /// Whose log.
+    pub side: Side,
+    /// The log.
+    pub log: String,
+    /// The provider.
+    pub provider: String,
+}
+
+/// Something else, and what it has to do with this.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Neighbour {
+    /// Its public name.
+    pub id: String,
+    /// What it is.
+    pub meaning: String,
+    /// What it has to do with this; empty for a number that is only near.
+    pub why: String,
+}
+
+/// A measurement that would tell more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Measurement {
+    /// The command; HOST and CODE are to be replaced.
+    #[serde(rename = "do")]
+    pub command: String,
+    /// Why.
+    pub why: String,
+}
+
+/// Answers a question: numbers, names, pasted text, an event as XML, an id.
+pub fn explain(question: &str) -> Result<Answer, QuestionError> {
+    if question.len() > LIMIT {
+        return Err(QuestionError::TooLong);
+    }
+    if !question.chars().any(char::is_alphanumeric) {
+        return Err(QuestionError::Empty);
+    }
+    let asked: String = question.trim().chars().take(REPEATED).collect();
+    let mut topics = named::by_id(question);
+    topics.extend(find::subjects(question).iter().map(topic));
+    if topics.iter().all(|topic| topic.entries.is_empty()) {
+        topics.extend(named::by_words(question));
+    }
+    Ok(Answer {
+        schema: SCHEMA.to_owned(),
+        tool: env!("CARGO_PKG_VERSION").to_owned(),
+        asked: printable(&asked),
+        known: topics.iter().any(|topic| !topic.entries.is_empty()),
+        topics,
+    })
+}
+
+impl Answer {
+    /// The answer as JSON text.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("an answer has only string keys")
+    }
+
+    /// The published JSON Schema of the answer.
+    pub fn json_schema() -> String {
+        let schema = schemars::schema_for!(Self);
+        let mut text = serde_json::to_string_pretty(&schema).expect("a schema has only string keys");
+        text.push('\n');
+        text
+    }
+}
+
+fn topic(subject: &find::Subject) -> Topic {
+    let near = |entry: &Entry| Neighbour { id: entry.id(), meaning: entry.code.meaning.clone(), why: String::new() };
+    Topic {
+        text: printable(&subject.text),
+        entries: subject.readings.iter().map(explained).collect(),
+        parts: subject.parts.iter().map(|entry| entry.id()).collect(),
+        remark: subject.remark.map(str::to_owned),
+        nearest: subject.nearest.iter().map(near).collect(),
+    }
+}
+
+fn explained(reading: &Reading) -> Explained {
+    let entry = reading.entry;
+    let code = entry.code;
+    let kind = match (entry.family.events, code.extended) {
+        (true, _) => "event",
+        (_, Some(_)) => "pair",
+        _ => "code",
+    };
+    let place = code.side.zip(code.log.clone()).zip(code.provider.clone());
+    Explained {
+        kind: kind.to_owned(),
+        id: entry.id(),
+        title: entry.family.singular.clone(),
+        number: Some(code.number),
+        extended: code.extended,
+        name: code.name.clone(),
+        read_as: reading.read_as.clone(),
+        meaning: code.meaning.clone(),
+        note: code.note.clone(),
+        shown: Some(entry.family.shown.clone()),
+        client: code.client.clone(),
+        stage: Some(code.step.word().to_owned()),
+        normal: code.normal,
+        event: place.map(|((side, log), provider)| EventPlace { side, log, provider }),
+        not: code.not.clone(),
+        causes: led_to(entry),
+        fixes: code.fixes.clone(),
+        claims: code.claims.clone(),
+        confused: confused(entry),
+        steps: Vec::new(),
+        next: next(entry),
+        sources: code.sources.iter().map(|mark| mark.words().to_owned()).collect(),
+        confidence: Some(code.confidence),
+        weak: entry.weak(),
+    }
+}
+
+fn led_to(entry: Entry) -> Vec<Neighbour> {
+    let title = |id: &str| causes::find(id).map_or("", |cause| cause.title);
+    let links = entry.causes().iter();
+    links
+        .map(|link| Neighbour { id: link.to.clone(), meaning: title(&link.to).to_owned(), why: link.why.clone() })
+        .collect()
+}
+
+fn confused(entry: Entry) -> Vec<Neighbour> {
+    let meaning = |id: &str| crate::codes::by_id(id).map_or("", |other| other.code.meaning.as_str());
+    let links = entry.code.confused.iter();
+    links
+        .map(|link| Neighbour { id: link.to.clone(), meaning: meaning(&link.to).to_owned(), why: link.why.clone() })
+        .collect()
+}
+
+/// What to run or to look at next; nothing where nothing is wrong.
+fn next(entry: Entry) -> Vec<Measurement> {
+    let code = entry.code;
+    let mut next = Vec::new();
+    if let (Some(log), Some(provider)) = (&code.log, &code.provider) {
+        let filter = format!("@{{LogName='{log}'; ProviderName='{provider}'; Id={}}}", code.number);
+        next.push(Measurement {
+            command: format!("Get-WinEvent -MaxEvents 20 -FilterHashtable {filter}"),
+            why: format!(
+                "Shows these events on the {} (PowerShell, only reads).",
+                code.side.map_or("machine", Side::word)
+            ),
+        });
+    }
+    if code.normal || entry.family.events && code.causes.is_empty() {
+        return next;
+    }
+    let number = entry.family.form.write(code.number);
+    let options = match code.extended {
+        Some(extended) => format!(" --code {number} --extended 0x{extended:X}"),
+        None if entry.family.symptom => format!(" --code {number}"),
+        None if entry.family.id == "extended" => format!(" --code CODE --extended {number}"),
+        None => String::new(),
+    };
+    let usual = || why_diagnose(code.step).to_owned();
+    let why = code.check.clone().unwrap_or_else(usual);
+    next.push(Measurement { command: format!("rdpdoctor diagnose HOST{options}"), why });
+    next
+}
+
+fn why_diagnose(step: Step) -> &'static str {
+    match (step.stage(), step) {
+        (Some(Stage::Name), _) => "Asks the same resolver and shows what it says.",
+        (Some(_), _) => "Shows which step of the connection breaks, and what is ruled out.",
+        (None, Step::Gateway) => "Looks at the host without the gateway, from where that is possible.",
+        (None, Step::Client) => "Shows whether the host is sound as far as the logon prompt.",
+        (None, _) => "Shows whether all before the logon is sound; what comes after it is not tried.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn every_code_explains_itself() {
+        for entry in crate::codes::all() {
+            let answer = explain(&entry.id()).unwrap();
+            let first = &answer.topics[0].entries[0];
+            assert_eq!((first.id.clone(), answer.topics.len()), (entry.id(), 1));
+            assert!(first.normal || !first.next.is_empty(), "{}: no next measurement", entry.id());
+            for next in &first.next {
+                let typed = next.command.contains("--code").then(|| next.command.split(' ').collect::<Vec<_>>());
+                let at =
+                    |typed: &[&str]| typed.iter().position(|word| *word == "--code").map(|at| typed[at + 1].to_owned());
+                let code = typed.as_deref().and_then(at).filter(|code| code != "CODE");
+                assert!(code.is_none_or(|code| crate::symptom::parse_code(&code).is_ok()), "{}", next.command);
+            }
+        }
+    }
+
+    #[test]
+    fn causes_and_fixes_are_explained_by_their_ids() {
+        for id in causes::ALL.iter().map(|cause| cause.id).chain(crate::fixes::ALL.iter().map(|fix| fix.id)) {
+            let answer = explain(id).unwrap();
+            assert_eq!((answer.known, answer.topics[0].entries[0].id.as_str()), (true, id));
+        }
+    }
+
+    #[test]
+    fn an_unknown_number_is_not_explained() {
+        let answer = explain("0xDEADBEEF").unwrap();
+        assert!(!answer.known && answer.topics[0].entries.is_empty() && !answer.topics[0].nearest.is_empty());
+        assert!(!explain("no such thing").unwrap().known);
+    }
+
+    #[test]
+    fn a_question_has_to_be_one_and_has_a_limit() {
+        assert_eq!(explain(" \n\u{202e}-"), Err(QuestionError::Empty));
+        assert_eq!(explain(&"7".repeat(LIMIT + 1)), Err(QuestionError::TooLong));
+        assert!(explain(&"7 ".repeat(LIMIT / 2)).is_ok_and(|answer| answer.topics.len() == 1));
+    }
+
+    #[test]
+    fn weak_facts_say_so_in_the_answer() {
+        let explained = &explain("disconnect/0x507").unwrap().topics[0].entries[0];
+        assert!(explained.weak && explained.sources == ["from memory, not checked"]);
+        let pair = &explain("0x904 0x7").unwrap().topics[0].entries[0];
+        assert!(pair.weak && pair.sources.iter().any(|source| source == "inferred"));
+    }
+
+    proptest! {
+        /// Whatever is pasted: an answer, and nothing in it that paints a terminal.
+        #[test]
+        fn anything_can_be_asked(text in "(?s).{0,80}") {
+            if let Ok(answer) = explain(&text) {
+                let style = crate::report::human::Style { colour: false, width: 60 };
+                let words = human::render(&answer, style);
+                let hidden = |letter: char| letter != '\n' && printable(&letter.to_string()) != letter.to_string();
+                prop_assert!(!words.chars().any(hidden), "{words:?}");
+            }
+        }
+
+        #[test]
+        fn any_event_can_be_pasted(id in "[0-9]{0,6}", data in "(?s)[^<]{0,20}", provider in "[A-Za-z'\"-]{0,20}") {
+            let xml = format!("<Event x><Provider Name='{provider}'/><EventID>{id}</EventID><Data>{data}</Data><Binary>{data}</Binary>");
+            prop_assert!(explain(&xml).is_ok());
+        }
+    }
+}
