@@ -19,7 +19,7 @@ pub fn render(answer: &Answer, style: Style) -> String {
         render_topic(&mut paper, topic);
     }
     if answer.topics.is_empty() {
-        paper.wrapped("", &format!("Nothing is known about {:?}.", answer.asked).replace("\\\"", "\""));
+        paper.wrapped("", &format!("Nothing is known about \"{}\".", answer.asked));
         paper.wrapped(
             "",
             "Ask for a code (0x904, 2308/7), a name (STATUS_LOGON_FAILURE), an event (event 1026), a cause or a fix.",
@@ -77,21 +77,22 @@ fn full(paper: &mut Paper, topic: &Topic, entry: &Explained) {
     if let (Some(shown), Some(stage)) = (&entry.shown, &entry.stage) {
         paper.wrapped("  shown:  ", &format!("{shown}; stage: {stage}"));
     }
-    causes(paper, &entry.causes);
+    match entry.kind.as_str() {
+        "fix" => paper.wrapped("  against: ", &ids(entry.causes.iter().map(|cause| &cause.id))),
+        "cause" if !entry.causes.is_empty() => {
+            paper.wrapped("  leads to: ", &ids(entry.causes.iter().map(|cause| &cause.id)))
+        }
+        _ => causes(paper, &entry.causes),
+    }
     if !entry.fixes.is_empty() {
         paper.wrapped("  fixes:  ", &entry.fixes.join(", "));
     }
     if !entry.claims.is_empty() {
         paper.wrapped("  claims: ", &entry.claims.join(", "));
     }
-    // what "is not" has said already needs no second line
-    let said = |near: &&Neighbour| {
-        !entry.not.iter().any(|not| near.id.rsplit('/').next().is_some_and(|number| not.contains(number)))
-    };
-    let near: Vec<String> =
-        entry.confused.iter().filter(said).map(|near| format!("{} ({})", near.id, near.why)).collect();
-    if !near.is_empty() {
-        paper.wrapped("  see:    ", &near.join("; "));
+    confused(paper, entry);
+    if !entry.steps.is_empty() {
+        paper.line("  steps, one a line; words in capitals are to be replaced:");
     }
     for step in &entry.steps {
         paper.line(&format!("          {step}"));
@@ -103,7 +104,25 @@ fn full(paper: &mut Paper, topic: &Topic, entry: &Explained) {
     source(paper, entry);
 }
 
+fn confused(paper: &mut Paper, entry: &Explained) {
+    if entry.kind == "cause" && !entry.confused.is_empty() {
+        return paper.wrapped("  codes:  ", &ids(entry.confused.iter().map(|near| &near.id)));
+    }
+    // what "is not" has said already needs no second line
+    let said = |near: &&Neighbour| {
+        !entry.not.iter().any(|not| near.id.rsplit('/').next().is_some_and(|number| not.contains(number)))
+    };
+    let near: Vec<String> =
+        entry.confused.iter().filter(said).map(|near| format!("{} ({})", near.id, near.why)).collect();
+    if !near.is_empty() {
+        paper.wrapped("  see:    ", &near.join("; "));
+    }
+}
+
 fn decimal(number: u32, asked: &str) -> String {
+    if number < 10 {
+        return String::new();
+    }
     let text = if number > 0x8000_0000 { number.cast_signed().to_string() } else { number.to_string() };
     if text == asked { String::new() } else { format!(", decimal {text}") }
 }

@@ -22,6 +22,8 @@ use crate::printable::printable;
 pub const SCHEMA: &str = "rdpdoctor-explain/1";
 /// The most bytes that are read.
 pub const LIMIT: usize = 64 * 1024;
+/// The command that measures.
+const DIAGNOSE: &str = "rdpdoctor diagnose HOST";
 /// How much of what was asked an answer repeats, in characters.
 const REPEATED: usize = 200;
 
@@ -190,13 +192,25 @@ impl Answer {
 }
 
 fn topic(subject: &find::Subject) -> Topic {
+    let mut entries: Vec<Explained> = subject.readings.iter().map(explained).collect();
+    if let [code, extended] = subject.parts.as_slice() {
+        let [code, extended] = [code, extended].map(|entry| entry.code.number);
+        entries.iter_mut().for_each(|entry| name_both(entry, code, extended));
+    }
     let near = |entry: &Entry| Neighbour { id: entry.id(), meaning: entry.code.meaning.clone(), why: String::new() };
     Topic {
         text: printable(&subject.text),
-        entries: subject.readings.iter().map(explained).collect(),
+        entries,
         parts: subject.parts.iter().map(|entry| entry.id()).collect(),
         remark: subject.remark.map(str::to_owned),
         nearest: subject.nearest.iter().map(near).collect(),
+    }
+}
+
+/// In the commands, both numbers of the message.
+fn name_both(entry: &mut Explained, code: u32, extended: u32) {
+    for next in entry.next.iter_mut().filter(|next| next.command.starts_with(DIAGNOSE)) {
+        next.command = format!("{DIAGNOSE} --code 0x{code:X} --extended 0x{extended:X}");
     }
 }
 
@@ -219,7 +233,11 @@ fn explained(reading: &Reading) -> Explained {
         read_as: reading.read_as.clone(),
         meaning: code.meaning.clone(),
         note: code.note.clone(),
-        shown: Some(entry.family.shown.clone()),
+        shown: Some(if code.client.is_some() {
+            "the message of that client".to_owned()
+        } else {
+            entry.family.shown.clone()
+        }),
         client: code.client.clone(),
         stage: Some(code.step.word().to_owned()),
         normal: code.normal,
@@ -279,7 +297,7 @@ fn next(entry: Entry) -> Vec<Measurement> {
     };
     let usual = || why_diagnose(code.step).to_owned();
     let why = code.check.clone().unwrap_or_else(usual);
-    next.push(Measurement { command: format!("rdpdoctor diagnose HOST{options}"), why });
+    next.push(Measurement { command: format!("{DIAGNOSE}{options}"), why });
     next
 }
 
@@ -336,6 +354,46 @@ mod tests {
         assert_eq!(explain(" \n\u{202e}-"), Err(QuestionError::Empty));
         assert_eq!(explain(&"7".repeat(LIMIT + 1)), Err(QuestionError::TooLong));
         assert!(explain(&"7 ".repeat(LIMIT / 2)).is_ok_and(|answer| answer.topics.len() == 1));
+    }
+
+    #[test]
+    fn the_next_command_names_both_numbers() {
+        let command = |text: &str| explain(text).unwrap().topics[0].entries[0].next[0].command.clone();
+        assert_eq!(command("904/7"), "rdpdoctor diagnose HOST --code 0x904 --extended 0x7");
+        assert_eq!(command("0x3 0x9"), "rdpdoctor diagnose HOST --code 0x3 --extended 0x9");
+        assert_eq!(command("ext 9"), "rdpdoctor diagnose HOST --code CODE --extended 0x9");
+        assert_eq!(command("0x204"), "rdpdoctor diagnose HOST --code 0x204");
+    }
+
+    fn words(question: &str) -> String {
+        human::render(&explain(question).unwrap(), crate::report::human::Style { colour: false, width: 100 })
+    }
+
+    #[test]
+    fn the_pair_is_told_in_25_lines() {
+        let text = words("0x904 0x7");
+        assert!(text.lines().count() <= 25 && text.lines().all(|line| line.chars().count() <= 100), "{text}");
+        let flowing = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for said in [
+            "2308",
+            "closed the TCP connection",
+            "the 7 is not a proven verdict of the server",
+            "is not: by itself an expired certificate",
+            "port: that gives 0x204",
+            "rdpdoctor diagnose HOST --code 0x904 --extended 0x7",
+            "inferred",
+        ] {
+            assert!(flowing.contains(said), "{said} is missing:\n{text}");
+        }
+        insta::assert_snapshot!("pair", text);
+    }
+
+    #[test]
+    fn answers_read_as_they_should() {
+        let asked = ["7", "1026", "-1073741715", "0xDEADBEEF", "0x507", "port-closed", "wake-host", "no such thing"];
+        let text: Vec<String> =
+            asked.iter().map(|question| format!("> explain {question}\n{}", words(question))).collect();
+        insta::assert_snapshot!("answers", text.join("\n"));
     }
 
     #[test]
