@@ -1,42 +1,19 @@
-//! From what was read to the codes that are meant: context, pairs, ambiguity, neighbours.
+//! From what was read to the codes that are meant: names, pairs, ambiguity, neighbours.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use super::context::{Context, candidates, extended, labelled};
 use super::event::{Event, events};
 use super::read::{Number, Read, read};
-use crate::codes::{self, Entry, Family, Reading, readings};
+use crate::codes::{self, Entry, Reading, readings};
 
 /// How many numbers and names of one text are explained.
 const MOST: usize = 8;
-/// Up to this many words beside a number, they are taken to say what is meant.
-const FEW_WORDS: usize = 3;
-/// From this many words on, a text is prose, in which digits can be anything.
-const PROSE: usize = 7;
-
-/// Beginnings of "extended", as the dialog of mstsc says it.
-const EXTENDED: [&str; 18] = [
-    "extend",
-    "erweitert",
-    "étend",
-    "etend",
-    "estend",
-    "amplia",
-    "estes",
-    "rozszerz",
-    "расширен",
-    "扩展",
-    "擴充",
-    "延伸",
-    "拡張",
-    "확장",
-    "uitgebreid",
-    "utökad",
-    "rozšířen",
-    "genişletil",
-];
-/// Parts of words before a number that is a code.
-const LABELS: [&str; 16] = [
-    "code", "reason", "error", "alert", "status", "value", "fehler", "grund", "erreur", "raison", "errore", "codice",
-    "código", "codigo", "motivo", "错误",
-];
+/// The names of the specifications, in lower case.
+static NAMES: LazyLock<Vec<(String, Entry)>> = LazyLock::new(|| {
+    codes::all().filter_map(|entry| Some((entry.code.name.as_ref()?.to_ascii_lowercase(), entry))).collect()
+});
 
 /// Something in the text, and what it can be.
 #[derive(Debug, Default)]
@@ -49,7 +26,9 @@ pub(super) struct Subject {
     pub(super) parts: Vec<Entry>,
     /// What has to be known about the pair.
     pub(super) remark: Option<&'static str>,
-    /// Known codes near to a number that is not known.
+    /// A number that is not known.
+    unknown: Option<u32>,
+    /// Known codes near to it.
     pub(super) nearest: Vec<Entry>,
 }
 
@@ -58,22 +37,23 @@ pub(super) fn subjects(text: &str) -> Vec<Subject> {
     let found = events(text);
     let mut subjects: Vec<Subject> = if found.is_empty() {
         let read = read(text);
-        let named = read.words.iter().filter_map(|word| named(word));
+        let mut words = HashSet::new();
+        let named = read.words.iter().filter(|word| words.insert(word.as_str())).filter_map(|word| named(word));
         named.chain(numbered(&read)).collect()
     } else {
         found.iter().flat_map(of_event).collect()
     };
-    let mut seen = Vec::new();
-    subjects.retain(|subject| {
-        let new = !seen.contains(&subject.text);
-        seen.push(subject.text.clone());
-        new
-    });
+    let mut seen = HashSet::new();
+    subjects.retain(|subject| seen.insert(subject.text.clone()));
     // what is not known says nothing beside what is, unless it was marked as a number in hexadecimal
     if subjects.iter().any(|subject| !subject.readings.is_empty()) {
         subjects.retain(|subject| !subject.readings.is_empty() || subject.text.starts_with("0x"));
     }
+    subjects.retain(|subject| !subject.readings.is_empty() || subject.unknown.is_some());
     subjects.truncate(MOST);
+    for subject in &mut subjects {
+        subject.nearest = subject.unknown.map(nearest).unwrap_or_default();
+    }
     subjects
 }
 
@@ -86,15 +66,16 @@ fn named(word: &str) -> Option<Subject> {
     }
     let wanted = word.to_ascii_lowercase();
     let matches = |test: &dyn Fn(&str) -> bool| -> Vec<Reading> {
-        let hit = |entry: &Entry| entry.code.name.as_ref().is_some_and(|name| test(&name.to_ascii_lowercase()));
-        codes::all().filter(hit).map(plain).collect()
+        NAMES.iter().filter(|(name, _)| test(name)).map(|(_, entry)| plain(*entry)).collect()
     };
     let mut found = matches(&|name| name == wanted);
     if found.is_empty() && wanted.len() >= 8 {
-        let tail = format!("_{wanted}");
-        let bare =
-            |name: &str| name.trim_start_matches("disconnectreason").trim_start_matches("exdiscreason") == wanted;
-        found = matches(&|name| wanted.contains('_') && name.ends_with(&tail) || bare(name));
+        // without ERRINFO_, STATUS_ and the like, disconnectReason, exDiscReason
+        let start = |name: &str| name.strip_suffix(wanted.as_str()).map(str::len);
+        found = matches(&|name| {
+            start(name)
+                .is_some_and(|at| name[..at].ends_with('_') && wanted.contains('_') || name[..at].ends_with("reason"))
+        });
     }
     (!found.is_empty()).then(|| subject(found))
 }
@@ -120,63 +101,6 @@ fn numbered(read: &Read) -> Vec<Subject> {
     subjects
 }
 
-/// What the words beside the numbers say.
-struct Context {
-    /// Families that are named, by a word of their own.
-    families: Vec<&'static Family>,
-    /// It is about an event.
-    event: bool,
-    /// So few words that they are all meant.
-    few: bool,
-}
-
-impl Context {
-    fn of(read: &Read) -> Self {
-        let words: Vec<&str> = read.lower.split(|c: char| !c.is_alphanumeric() && !"_-".contains(c)).collect();
-        // providers are joined to other words by hyphens and slashes
-        let named = |family: &&Family| {
-            let parts = family.words.iter();
-            parts.clone().any(|word| words.contains(&word.as_str()))
-                || family.events && parts.clone().any(|word| word.len() > 3 && read.lower.contains(word.as_str()))
-        };
-        let mut families: Vec<_> = codes::families().iter().filter(named).collect();
-        let provider = families.iter().any(|family| family.events);
-        let event = provider || words.iter().any(|word| matches!(*word, "event" | "eventid" | "event-id" | "ereignis"));
-        if event && !provider {
-            families.extend(codes::families().iter().filter(|family| family.events));
-        }
-        Self { families, event, few: read.words.len() <= FEW_WORDS }
-    }
-
-    fn names(&self, family: &Family) -> bool {
-        self.families.iter().any(|named| named.id == family.id)
-    }
-}
-
-/// The numbers that can be codes: in prose those that are marked as such.
-fn candidates<'a>(read: &'a Read, context: &Context) -> Vec<&'a Number> {
-    let all: Vec<&Number> = read.numbers.iter().collect();
-    if read.words.len() < PROSE || context.event {
-        return all;
-    }
-    let marked = |number: &&Number| {
-        let beside = !number.before.chars().any(char::is_alphanumeric) || extended(number);
-        number.hex || labelled(number) || beside
-    };
-    let marked: Vec<&Number> = all.iter().copied().filter(marked).collect();
-    if marked.is_empty() { all } else { marked }
-}
-
-fn extended(number: &Number) -> bool {
-    EXTENDED.iter().any(|word| number.before.contains(word))
-        || number.before.split_whitespace().next_back() == Some("ext")
-}
-
-fn labelled(number: &Number) -> bool {
-    let mut words = number.before.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
-    words.next_back().is_some_and(|word| LABELS.iter().any(|label| word.contains(label)))
-}
-
 /// What a number is as an error code of a client, also if its `0x` was left out.
 fn as_code(number: &Number) -> Option<Entry> {
     let values = std::iter::once(number.value).chain(number.as_hex);
@@ -196,7 +120,7 @@ fn pair<'a>(numbers: &[&'a Number], context: &Context) -> Option<(&'a Number, &'
         _ => None,
     });
     let bare = || match numbers {
-        &[first, second] if context.families.is_empty() => Some((first, second)),
+        &[first, second] if context.families.is_empty() || first.value > 0xFF => Some((first, second)),
         _ => None,
     };
     // 0x0/0x0 stands under messages whose text holds the real code
@@ -247,8 +171,9 @@ fn single(number: &Number, context: &Context) -> Subject {
         found.retain(|reading| !outside(reading));
     }
     found.sort_by_key(|reading| (outside(reading), reading.entry.weak(), reading.entry.code.client.is_some()));
-    let nearest = if found.is_empty() { nearest(number.value) } else { Vec::new() };
-    Subject { text: number.text.clone(), readings: found, nearest, ..Subject::default() }
+    // what can be a word is one, unless it is known
+    let unknown = (found.is_empty() && number.plain).then_some(number.value);
+    Subject { text: number.text.clone(), readings: found, unknown, ..Subject::default() }
 }
 
 /// The short number of a gateway, as some write it.
@@ -268,7 +193,8 @@ fn of_log(numbers: &[&Number], context: &Context) -> Option<Vec<Subject>> {
     let readings = events(numbers[at]);
     let carried: Vec<&str> = readings.iter().filter_map(|reading| reading.entry.code.carries.as_deref()).collect();
     let mut subjects = vec![Subject { text: numbers[at].text.clone(), readings, ..Subject::default() }];
-    let later = numbers[at + 1..].iter().filter(|number| number.hex || labelled(number));
+    let beside = |number: &Number| context.few && !number.before.chars().any(char::is_alphanumeric);
+    let later = numbers[at + 1..].iter().filter(|number| number.hex || labelled(number) || beside(number));
     subjects.extend(later.filter_map(|number| carried_by(number, &carried)));
     Some(subjects)
 }
@@ -314,7 +240,7 @@ fn nearest(number: u32) -> Vec<Entry> {
         let differ = one.bytes().zip(other.bytes()).filter(|(a, b)| a != b).count();
         !(one.len() == other.len() && one.len() > 2 && differ == 1)
     };
-    known.sort_by_key(|entry| (slip(entry), entry.code.number.abs_diff(number)));
+    known.sort_by_cached_key(|entry| (slip(entry), entry.code.number.abs_diff(number)));
     known.truncate(if known.first().is_some_and(slip) { 1 } else { 3 });
     known
 }
@@ -445,6 +371,37 @@ mod tests {
         assert_eq!(best(line), ["event-client/1026", "disconnect/0x904"]);
         assert_eq!(best("<EventID>1026</EventID>"), ["event-client/1026"]);
         assert_eq!(best("Event 1026, reason 2308"), ["event-client/1026", "disconnect/0x904"]);
+    }
+
+    #[test]
+    fn digits_beside_words_are_no_codes_by_themselves() {
+        for text in [
+            "windows 11 hostname bug",
+            "server 2016 to windows 11",
+            "port 3389 closed",
+            "tls 1.2 off",
+            "b2b e1000 adapter",
+        ] {
+            assert_eq!(found(text), Vec::<Vec<String>>::new(), "{text}");
+        }
+        assert_eq!(best("0x904 0x7 windows 11"), ["pair/0x904/0x7"]);
+        assert_eq!(best("0x904 0x7 gateway"), ["pair/0x904/0x7"]);
+        assert_eq!(best("what is error 2308"), ["disconnect/0x904"]);
+        assert_eq!(best("rdp error code 516 what to do"), ["disconnect/0x204"]);
+        assert_eq!(best("id 36887 alert 40"), ["event-schannel/36887", "tls-alert/40"]);
+        assert_eq!(best("schannel 36887 40"), ["event-schannel/36887", "tls-alert/40"]);
+        assert_eq!(best("tls alert 70"), ["tls-alert/70"]);
+    }
+
+    #[test]
+    fn long_texts_are_read_in_one_go() {
+        let numbers = (0..12_000).map(|number| number.to_string()).collect::<Vec<_>>().join(" ");
+        let words = (0..9_000).map(|number| format!("w{number}x")).collect::<Vec<_>>().join(" ");
+        for text in
+            [numbers, words, "a:".repeat(32_000), "7/".repeat(32_000), "<event ".repeat(9_000), "<data>7".repeat(9_000)]
+        {
+            assert!(subjects(&text).len() <= MOST);
+        }
     }
 
     #[test]

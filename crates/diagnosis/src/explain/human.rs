@@ -78,10 +78,8 @@ fn full(paper: &mut Paper, topic: &Topic, entry: &Explained) {
         paper.wrapped("  shown:  ", &format!("{shown}; stage: {stage}"));
     }
     match entry.kind.as_str() {
-        "fix" => paper.wrapped("  against: ", &ids(entry.causes.iter().map(|cause| &cause.id))),
-        "cause" if !entry.causes.is_empty() => {
-            paper.wrapped("  leads to: ", &ids(entry.causes.iter().map(|cause| &cause.id)))
-        }
+        "fix" => named(paper, "  against: ", &entry.causes),
+        "cause" => named(paper, "  leads to: ", &entry.causes),
         _ => causes(paper, &entry.causes),
     }
     if !entry.fixes.is_empty() {
@@ -105,8 +103,8 @@ fn full(paper: &mut Paper, topic: &Topic, entry: &Explained) {
 }
 
 fn confused(paper: &mut Paper, entry: &Explained) {
-    if entry.kind == "cause" && !entry.confused.is_empty() {
-        return paper.wrapped("  codes:  ", &ids(entry.confused.iter().map(|near| &near.id)));
+    if entry.kind == "cause" {
+        return named(paper, "  codes:  ", &entry.confused);
     }
     // what "is not" has said already needs no second line
     let said = |near: &&Neighbour| {
@@ -134,6 +132,13 @@ fn causes(paper: &mut Paper, causes: &[Neighbour]) {
     }
     if causes.len() > REASONED {
         paper.wrapped("          ", &format!("also: {}", ids(causes[REASONED..].iter().map(|cause| &cause.id))));
+    }
+}
+
+/// Where the lead says what they have to do with this.
+fn named(paper: &mut Paper, lead: &str, neighbours: &[Neighbour]) {
+    if !neighbours.is_empty() {
+        paper.wrapped(lead, &ids(neighbours.iter().map(|near| &near.id)));
     }
 }
 

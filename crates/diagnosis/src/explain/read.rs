@@ -3,6 +3,11 @@
 //! Numbers are found in any language: everything that is not ASCII parts them, digits of other scripts are read. Dates,
 //! times, addresses, versions and GUIDs hold no codes and are left out.
 
+/// How much of the text before a number is kept, in characters.
+const BEFORE: usize = 120;
+/// The most bytes in which numbers are joined to something else.
+const LONGEST: usize = 80;
+
 /// A number and how it stood in the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Number {
@@ -14,7 +19,9 @@ pub(super) struct Number {
     pub(super) as_hex: Option<u32>,
     /// It was written in hexadecimal.
     pub(super) hex: bool,
-    /// The text since the number before, in lower case.
+    /// Nobody can take it for a word: it has `0x` in front, or digits only.
+    pub(super) plain: bool,
+    /// The text since the number before, in lower case, as far as it is kept.
     pub(super) before: String,
 }
 
@@ -35,7 +42,7 @@ pub(super) fn read(text: &str) -> Read {
     let mut read = Read { lower: plain.to_lowercase(), ..Read::default() };
     let mut last = 0;
     for (start, chunk) in chunks(&plain) {
-        let before = plain[last..start].to_lowercase();
+        let before = end_of(&plain[last..start]);
         let numbers = numbers(chunk, &before);
         if numbers.is_empty() {
             read.words.push(chunk.to_owned());
@@ -45,6 +52,12 @@ pub(super) fn read(text: &str) -> Read {
         }
     }
     read
+}
+
+/// The last characters, in lower case.
+fn end_of(text: &str) -> String {
+    let end: Vec<char> = text.chars().rev().take(BEFORE).collect();
+    end.into_iter().rev().collect::<String>().to_lowercase()
 }
 
 /// ASCII for what stands for it in other scripts; `None` for what cannot be seen.
@@ -95,6 +108,9 @@ fn chunks(text: &str) -> impl Iterator<Item = (usize, &str)> {
 
 fn numbers(chunk: &str, before: &str) -> Vec<Number> {
     let labelled = |text: &str, before: &str| number(text, before).into_iter().collect::<Vec<_>>();
+    if chunk.len() > LONGEST {
+        return Vec::new();
+    }
     let whole = labelled(chunk, before);
     if !whole.is_empty() {
         return whole;
@@ -122,7 +138,14 @@ fn numbers(chunk: &str, before: &str) -> Vec<Number> {
 }
 
 fn number(text: &str, before: &str) -> Option<Number> {
-    let made = |value, as_hex, hex| Number { text: text.to_owned(), value, as_hex, hex, before: before.to_owned() };
+    let made = |value, as_hex, hex| Number {
+        text: text.to_owned(),
+        value,
+        as_hex,
+        hex,
+        plain: !hex || text.starts_with("0x") || text.starts_with("0X"),
+        before: before.to_owned(),
+    };
     if text.len() > 20 {
         return None;
     }
