@@ -114,8 +114,6 @@ pub struct Code {
     pub causes: Vec<Link>,
     /// Fixes that help where no cause names them.
     pub fixes: Vec<String>,
-    /// Claims that speak of it.
-    pub claims: Vec<String>,
     /// Codes with which it is confused, by their ids, with the difference.
     pub confused: Vec<Link>,
 }

@@ -52,8 +52,6 @@ struct Row {
     #[serde(default)]
     fixes: Vec<String>,
     #[serde(default)]
-    claims: Vec<String>,
-    #[serde(default)]
     confused: Vec<Link>,
 }
 
@@ -101,7 +99,6 @@ fn code(row: Row, table: &Table) -> Result<Code, String> {
         check: row.check,
         causes: row.causes,
         fixes: row.fixes,
-        claims: row.claims,
         confused: row.confused,
     })
 }

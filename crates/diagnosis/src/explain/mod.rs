@@ -118,7 +118,7 @@ fn explained(reading: &Reading) -> Explained {
         not: code.not.clone(),
         causes: led_to(entry),
         fixes: code.fixes.clone(),
-        claims: code.claims.clone(),
+        claims: named::claims_about(entry),
         confused: confused(entry),
         steps: Vec::new(),
         next: next(entry),

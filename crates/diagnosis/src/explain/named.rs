@@ -1,8 +1,9 @@
-//! What has a name of its own: causes and fixes by their ids. What else is found by words joins here.
+//! What has a name of its own: causes and fixes by their ids. Everything beside codes joins here, in three places: kinds
+//! of things that have an id (`by_exact_id`), claims about a code (`claims_about`), the search by words (`by_words`).
 
 use super::{Explained, Measurement, Neighbour, Topic};
 use crate::cause::Cause;
-use crate::codes;
+use crate::codes::{self, Entry};
 use crate::fixes::Fix;
 use crate::{causes, fixes};
 
@@ -21,8 +22,13 @@ pub(super) fn by_id(question: &str) -> Vec<Topic> {
     topics
 }
 
-/// Claims and the search by words join here: this is asked where nothing in the question was an id, a name or a known number.
-/// It returns one topic, with the best hit first, or none.
+/// The ids of the claims that speak of a code.
+pub(super) fn claims_about(_entry: Entry) -> Vec<String> {
+    Vec::new()
+}
+
+/// The search by words: asked where nothing in the question was an id, a name or a known number. One topic, with the best hit
+/// first, or none.
 pub(super) fn by_words(_question: &str) -> Option<Topic> {
     None
 }
