@@ -1,5 +1,6 @@
 //! The house rules that can be counted, over every file that git knows or would add.
 
+mod book;
 mod causes;
 mod manifests;
 mod markdown;
@@ -35,6 +36,7 @@ pub fn run(root: &Path) -> Result<bool> {
 
     let mut complaints: Vec<Complaint> = files.iter().flat_map(judge).collect();
     complaints.extend(markdown::broken_links(&files, &paths));
+    complaints.extend(book::unmarked(&files));
     let (missing, note) = causes::without_scenario(&files);
     complaints.extend(missing);
     for line in complaints.iter().chain(&note) {

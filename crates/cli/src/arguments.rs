@@ -25,7 +25,7 @@ pub struct Arguments {
 pub enum Command {
     /// Find out why connections to a host fail
     Diagnose(DiagnoseOptions),
-    /// Explain a code, a pasted message, an event, a cause or a fix; asks no machine
+    /// Explain a code, a pasted message, an event, a cause, a fix or a claim, or find them by words; asks no machine
     Explain(ExplainOptions),
     /// Diagnose a faulty host that runs on this computer; needs nothing else
     Demo(DemoOptions),
@@ -94,9 +94,9 @@ pub struct DiagnoseOptions {
 #[derive(Debug, Args)]
 #[command(after_help = "Exit status: 0 known, 2 not known, 3 wrong use or our own failure.\n\n\
     Examples:\n  rdpdoctor explain 0x904 0x7\n  rdpdoctor explain -1073741715\n  rdpdoctor explain event 1026\n  \
-    rdpdoctor explain STATUS_LOGON_FAILURE\n  rdpdoctor explain private-key-unusable\n  rdpdoctor explain - < message.txt")]
+    rdpdoctor explain STATUS_LOGON_FAILURE\n  rdpdoctor explain private-key-unusable\n  rdpdoctor explain rename MachineKeys\n  rdpdoctor explain - < message.txt")]
 pub struct ExplainOptions {
-    /// Codes in any form, names, the text of a message, the XML of an event, the id of a cause or a fix; `-` reads standard input
+    /// Codes in any form, names, the text of a message, the XML of an event, the id of a cause, a fix or a claim, or words to search for; `-` reads standard input
     #[arg(required = true, value_name = "WORDS", allow_negative_numbers = true)]
     pub words: Vec<String>,
     /// How to print the answer

@@ -1,8 +1,8 @@
 //! Evidence in, diagnosis out.
 //!
 //! What this crate is for: [`Evidence`] and where it comes from ([`observe`]), the [`causes`] with their proofs, the
-//! [`fixes`], client [`profile`]s, the [`planner`] that picks the next question, and the report; the tables of [`codes`], and
-//! the answers about them ([`explain`]).
+//! [`fixes`], client [`profile`]s, the [`planner`] that picks the next question, and the report; the tables of [`codes`], the
+//! [`claims`] that circulate, judged, the [`search`] over all that is known, and the answers about it ([`explain`]).
 //!
 //! What it may not do: I/O, read a clock, know which platform it runs on. Time and everything seen come in as arguments.
 //!
@@ -13,6 +13,7 @@
 pub mod case;
 pub mod cause;
 pub mod causes;
+pub mod claims;
 pub mod codes;
 pub mod control;
 pub mod diagnose;
@@ -20,6 +21,7 @@ pub mod evidence;
 pub mod explain;
 pub mod fact;
 pub mod fixes;
+pub mod guides;
 pub mod need;
 pub mod next;
 pub mod observe;
@@ -27,6 +29,7 @@ pub mod planner;
 pub mod printable;
 pub mod profile;
 pub mod report;
+pub mod search;
 pub mod symptom;
 pub mod target;
 

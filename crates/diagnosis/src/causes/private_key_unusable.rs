@@ -66,7 +66,7 @@ pub const CAUSE: Cause = Cause {
                   icacls \"$env:ProgramData\\Microsoft\\Crypto\\RSA\\MachineKeys\\f686aace*\"",
         how_to_fix: "Repair the rights of the one key file (SYSTEM full, NETWORK SERVICE read). If the key itself is lost, move \
                      that one file to a backup, remove the self-signed certificate and restart SessionEnv and TermService: \
-                     Windows makes both anew. Never rename the MachineKeys folder: it holds the keys of every other service.",
+                     Windows makes both anew. Never rename the MachineKeys folder: it holds keys of other services.",
         references: &[
             "[MS-RDPBCGR] 5.4.5 (Enhanced RDP Security)",
             "Microsoft: An internal error occurs when connecting to a remote machine (MachineKeys permissions)",

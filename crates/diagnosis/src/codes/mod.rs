@@ -86,6 +86,8 @@ pub struct Code {
     pub name: Option<String>,
     /// What it says, as a clause.
     pub meaning: String,
+    /// Phrases as people type them: what a message says, in few words.
+    pub keywords: Vec<String>,
     /// What else has to be known, in sentences.
     pub note: Option<String>,
     /// The clients that show it, where it is not mstsc.

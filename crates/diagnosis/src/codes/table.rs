@@ -33,6 +33,8 @@ struct Row {
     extended: Option<u32>,
     name: Option<String>,
     meaning: String,
+    #[serde(default)]
+    keywords: Vec<String>,
     note: Option<String>,
     client: Option<String>,
     step: Option<Step>,
@@ -85,6 +87,7 @@ fn code(row: Row, table: &Table) -> Result<Code, String> {
         extended: row.extended,
         name,
         meaning: row.meaning,
+        keywords: row.keywords,
         note: row.note,
         client: row.client,
         step: row.step.unwrap_or(table.step),

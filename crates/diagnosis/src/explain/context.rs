@@ -11,8 +11,6 @@ const MANY: usize = 16;
 const FEW_WORDS: usize = 3;
 /// From this many words on, one or two digits are no code by themselves: "windows 11".
 const SOME_WORDS: usize = 2;
-/// From this many words on, a text is prose, in which digits can be anything.
-const PROSE: usize = 7;
 
 /// Beginnings of "extended", as the dialog of mstsc says it.
 const EXTENDED: [&str; 18] = [
@@ -90,9 +88,13 @@ pub(super) fn candidates<'a>(read: &'a Read, context: &Context) -> Vec<&'a Numbe
         let beside = !number.before.chars().any(char::is_alphanumeric) && read.numbers.len() > 1;
         number.hex || number.text.starts_with('-') || labelled(number) || extended(number) || beside
     };
-    let named = !context.families.is_empty() && read.words.len() < PROSE;
+    let named = !context.families.is_empty() && context.few;
     let alone = (read.words.len() < SOME_WORDS || named) && !all.iter().any(|number| number.hex);
-    let kept: Vec<&Number> = all.iter().copied().filter(|number| alone || marked(number)).collect();
+    // SecurityLayer=0 is a setting
+    let setting =
+        |number: &Number| number.value == 0 && !number.hex && !read.words.is_empty() && read.numbers.len() == 1;
+    let kept = all.iter().copied().filter(|number| marked(number) || alone && !setting(number));
+    let kept: Vec<&Number> = kept.collect();
     if !kept.is_empty() {
         return kept;
     }

@@ -6,7 +6,7 @@ use crate::report::human::{Paper, Style, capital};
 
 /// How many causes are given with their reasons; the others by name.
 const REASONED: usize = 3;
-/// How many short entries follow a full one.
+/// How many short entries follow a full one, and how many claims are named.
 const SHORT: usize = 8;
 
 /// The whole answer.
@@ -22,7 +22,7 @@ pub fn render(answer: &Answer, style: Style) -> String {
         paper.wrapped("", &format!("Nothing is known about \"{}\".", answer.asked));
         paper.wrapped(
             "",
-            "Ask for a code (0x904, 2308/7), a name (STATUS_LOGON_FAILURE), an event (event 1026), a cause or a fix.",
+            "Ask for a code (0x904, 2308/7), a name (STATUS_LOGON_FAILURE), an event (event 1026), a cause, a fix or a claim, or say in words what happens.",
         );
     }
     paper.text()
@@ -30,7 +30,9 @@ pub fn render(answer: &Answer, style: Style) -> String {
 
 fn render_topic(paper: &mut Paper, topic: &Topic) {
     let Some((first, others)) = topic.entries.split_first() else { return unknown(paper, topic) };
-    if !others.is_empty() && topic.parts.is_empty() {
+    if topic.by_words {
+        paper.line(if others.is_empty() { "Found by words:" } else { "Found by words, the best first:" });
+    } else if !others.is_empty() && topic.parts.is_empty() {
         paper.wrapped("", &format!("{} can be {} things; the likeliest first.", topic.text, topic.entries.len()));
     }
     full(paper, topic, first);
@@ -80,13 +82,16 @@ fn full(paper: &mut Paper, topic: &Topic, entry: &Explained) {
     match entry.kind.as_str() {
         "fix" => named(paper, "  against: ", &entry.causes),
         "cause" => named(paper, "  leads to: ", &entry.causes),
+        "claim" => named(paper, "  causes: ", &entry.causes),
         _ => causes(paper, &entry.causes),
     }
     if !entry.fixes.is_empty() {
         paper.wrapped("  fixes:  ", &entry.fixes.join(", "));
     }
     if !entry.claims.is_empty() {
-        paper.wrapped("  claims: ", &entry.claims.join(", "));
+        let more = entry.claims.len().saturating_sub(SHORT);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        paper.wrapped("  claims: ", &format!("{}{more}", ids(entry.claims.iter().take(SHORT))));
     }
     confused(paper, entry);
     if !entry.steps.is_empty() {

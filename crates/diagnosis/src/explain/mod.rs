@@ -32,7 +32,9 @@ const REPEATED: usize = 200;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum QuestionError {
     /// There is nothing in it.
-    #[error("read the question: it is empty; name a code, an event, a cause or a fix, such as 0x904")]
+    #[error(
+        "read the question: it is empty; name a code, an event, a cause, a fix or a claim, or say in words what happens"
+    )]
     Empty,
     /// It is too long.
     #[error("read the question: more than {LIMIT} bytes")]
@@ -51,7 +53,13 @@ pub fn explain(question: &str) -> Result<Answer, QuestionError> {
     let mut topics = named::by_id(question);
     topics.extend(find::subjects(question).iter().map(topic));
     if topics.iter().all(|topic| topic.entries.is_empty()) {
-        topics.extend(named::by_words(question));
+        if let Some(found) = named::by_words(question) {
+            // "ports 443 3391" is no question about codes
+            topics.retain(|topic| topic.text.starts_with("0x"));
+            topics.insert(0, found);
+        }
+    } else {
+        topics.extend(named::claimed(question));
     }
     Ok(Answer {
         schema: SCHEMA.to_owned(),
@@ -73,6 +81,7 @@ fn topic(subject: &find::Subject) -> Topic {
     let near = |entry: &Entry| Neighbour { id: entry.id(), meaning: entry.code.meaning.clone(), why: String::new() };
     Topic {
         text: printable(&subject.text),
+        by_words: false,
         entries,
         parts: subject.parts.iter().map(|entry| entry.id()).collect(),
         remark: subject.remark.map(str::to_owned),

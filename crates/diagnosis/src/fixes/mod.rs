@@ -8,14 +8,21 @@ mod allow_encryption_oracle;
 mod allow_nla_off;
 mod bind_certificate;
 mod correct_clock;
+mod delete_licensing_grace;
+mod delete_personal_certificates;
+mod disable_antivirus;
 mod enable_remote_desktop;
 mod enable_tls12;
 mod exempt_from_inspection;
 mod flush_dns;
+mod ignore_server_identity;
 mod install_update;
 mod open_firewall_for_rdp;
 mod raise_outstanding_connections;
 mod register_spn;
+mod reinstall_rdp_from_winsxs;
+mod remove_shell_extensions;
+mod rename_machine_keys;
 mod renew_rdp_certificate;
 mod repair_machine_keys_access;
 mod repair_rdp_file;
@@ -44,6 +51,8 @@ pub enum Safety {
     Weakening,
     /// Exact steps for a person.
     Manual,
+    /// Does harm or mends nothing: without steps, and never offered. It is here to say why, and what to do instead.
+    Refused,
 }
 
 impl Safety {
@@ -54,6 +63,7 @@ impl Safety {
             Self::Disruptive => "disruptive",
             Self::Weakening => "weakening",
             Self::Manual => "manual",
+            Self::Refused => "refused",
         }
     }
 }
@@ -86,14 +96,21 @@ pub const ALL: &[&Fix] = &[
     &allow_nla_off::FIX,
     &bind_certificate::FIX,
     &correct_clock::FIX,
+    &delete_licensing_grace::FIX,
+    &delete_personal_certificates::FIX,
+    &disable_antivirus::FIX,
     &enable_remote_desktop::FIX,
     &enable_tls12::FIX,
     &exempt_from_inspection::FIX,
     &flush_dns::FIX,
+    &ignore_server_identity::FIX,
     &install_update::FIX,
     &open_firewall_for_rdp::FIX,
     &raise_outstanding_connections::FIX,
     &register_spn::FIX,
+    &reinstall_rdp_from_winsxs::FIX,
+    &remove_shell_extensions::FIX,
+    &rename_machine_keys::FIX,
     &renew_rdp_certificate::FIX,
     &repair_machine_keys_access::FIX,
     &repair_rdp_file::FIX,
@@ -121,12 +138,20 @@ mod tests {
     fn every_fix_is_complete_and_used() {
         for fix in ALL {
             assert_eq!(ALL.iter().filter(|other| other.id == fix.id).count(), 1, "{}: the id is taken twice", fix.id);
-            assert!(!fix.steps.is_empty() && !fix.undo.is_empty() && !fix.verify.is_empty(), "{}", fix.id);
-            assert!(
-                crate::causes::ALL.iter().any(|cause| cause.fixes.contains(&fix.id)),
-                "{}: no cause names it",
-                fix.id
-            );
+            assert!(!fix.undo.is_empty() && !fix.verify.is_empty() && !fix.reason.is_empty(), "{}", fix.id);
+            let (refused, named) = (fix.safety == Safety::Refused, crate::causes::ALL.iter());
+            let named = named.filter(|cause| cause.fixes.contains(&fix.id)).count();
+            assert_eq!(named == 0, refused, "{}: named by {named} causes", fix.id);
+            assert_eq!(fix.steps.is_empty(), refused, "{}: steps", fix.id);
+        }
+    }
+
+    #[test]
+    fn a_refused_fix_has_a_claim_that_says_what_to_do_instead() {
+        for fix in ALL.iter().filter(|fix| fix.safety == Safety::Refused) {
+            let asked: Vec<_> = crate::claims::asking_for(fix.id).collect();
+            assert!(!asked.is_empty(), "{}: nobody asks for it", fix.id);
+            assert!(asked.iter().all(|claim| claim.instead.is_some()), "{}: and instead?", fix.id);
         }
     }
 

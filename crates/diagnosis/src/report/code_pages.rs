@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::book::{GENERATED, prose};
+use super::book::{GENERATED, NEVER_RUN, prose, with_code};
 use super::human::capital;
 use crate::codes::{self, Code, Entry, Family, Form, Mark, Sureness};
 
@@ -61,6 +61,10 @@ fn page(family: &'static Family) -> String {
         if detailed(entry) {
             text.push_str(&details(entry));
         }
+    }
+    let checks = family.codes.iter().filter_map(|code| code.check.as_ref());
+    if checks.into_iter().any(|check| check.contains('`')) {
+        write!(text, "\n{NEVER_RUN}").expect("writing to a String cannot fail");
     }
     text
 }
@@ -121,7 +125,7 @@ fn details(entry: Entry) -> String {
     let code = entry.code;
     let mut text = format!("\n## {}\n\n{}.", heading(entry), capital(&prose(&code.meaning)));
     for more in [&code.note, &code.check].into_iter().flatten() {
-        write!(text, " {}", prose(more)).expect("writing to a String cannot fail");
+        write!(text, " {}", with_code(more)).expect("writing to a String cannot fail");
     }
     text.push('\n');
     if let (Some(log), Some(provider)) = (&code.log, &code.provider) {

@@ -10,7 +10,7 @@ use super::{Diagnosis, Finding, Outcome, StageResult, Verdict};
 use crate::cause::{Confidence, Severity, Stage};
 use crate::fact::Fact;
 use crate::symptom::Symptom;
-use crate::{causes, fixes};
+use crate::{causes, claims, fixes};
 
 /// Its line in the list.
 pub(super) const FORMAT: Format =
@@ -188,6 +188,7 @@ impl Paper {
         let Some(cause) = causes::find(&finding.cause) else { return };
         self.wrapped("  why:  ", cause.page.why);
         self.wrapped("  do:   ", cause.page.how_to_fix);
+        self.beware(cause.id);
         self.command("prove it on the machine concerned (PowerShell, only reads):", cause.page.command);
         if let Some(fix) = finding.fixes.first().and_then(|id| fixes::find(id)) {
             let lead =
@@ -197,6 +198,14 @@ impl Paper {
                 self.line(&format!("          {step}"));
             }
             self.wrapped("        then: ", fix.verify);
+        }
+    }
+
+    /// The advice that does most harm where this cause is blamed: of several the first, the page has them all.
+    fn beware(&mut self, cause: &str) {
+        let first = claims::about_cause(cause).find_map(|claim| Some((claim.beware.as_ref()?, &claim.id)));
+        if let Some((text, id)) = first {
+            self.wrapped("  beware: ", &format!("{text} (rdpdoctor explain {id})"));
         }
     }
 
@@ -355,5 +364,13 @@ mod tests {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("a-very-long-word b", 4), ["a-very-long-word", "b"]);
         assert_eq!(wrap("", 4), [""]);
+    }
+
+    #[test]
+    fn a_finding_warns_of_the_most_harmful_advice_on_one_line() {
+        let diagnosis = super::super::sample::diagnosis("words");
+        let text = render(&diagnosis, Style { colour: false, width: 80 });
+        let warnings: Vec<_> = text.lines().filter(|line| line.starts_with("  beware: ")).collect();
+        assert_eq!(warnings, ["  beware: do not rename the MachineKeys folder (rdpdoctor explain c15)"]);
     }
 }
