@@ -25,6 +25,9 @@ _rdpdoctor() {
             rdpdoctor,diagnose)
                 cmd="rdpdoctor__subcmd__diagnose"
                 ;;
+            rdpdoctor,explain)
+                cmd="rdpdoctor__subcmd__explain"
+                ;;
             rdpdoctor,generate)
                 cmd="rdpdoctor__subcmd__generate"
                 ;;
@@ -49,6 +52,9 @@ _rdpdoctor() {
             rdpdoctor__subcmd__help,diagnose)
                 cmd="rdpdoctor__subcmd__help__subcmd__diagnose"
                 ;;
+            rdpdoctor__subcmd__help,explain)
+                cmd="rdpdoctor__subcmd__help__subcmd__explain"
+                ;;
             rdpdoctor__subcmd__help,generate)
                 cmd="rdpdoctor__subcmd__help__subcmd__generate"
                 ;;
@@ -71,7 +77,7 @@ _rdpdoctor() {
 
     case "${cmd}" in
         rdpdoctor)
-            opts="-h -V --help --version diagnose inspect demo lab completions man generate help"
+            opts="-h -V --help --version diagnose inspect explain demo lab completions man generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -162,6 +168,24 @@ _rdpdoctor() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        rdpdoctor__subcmd__explain)
+            opts="-h --format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         rdpdoctor__subcmd__generate)
             opts="-h --help book schema man completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -177,7 +201,7 @@ _rdpdoctor() {
             return 0
             ;;
         rdpdoctor__subcmd__help)
-            opts="diagnose inspect demo lab completions man generate help"
+            opts="diagnose inspect explain demo lab completions man generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -219,6 +243,20 @@ _rdpdoctor() {
             return 0
             ;;
         rdpdoctor__subcmd__help__subcmd__diagnose)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rdpdoctor__subcmd__help__subcmd__explain)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -24,6 +24,7 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand --version 'Print version'
             cand diagnose 'Find out why connections to a host fail'
             cand inspect 'Find out from files (a recorded state, a transcript) why connections fail, without making one'
+            cand explain 'Explain a code, a pasted message, an event, a cause, a fix or a claim, or find them by words; asks no machine'
             cand demo 'Diagnose a faulty host that runs on this computer; needs nothing else'
             cand lab 'Run faulty hosts on this computer, to try tools on; without names, list them'
             cand completions 'Print the completions for a shell, to be put where that shell looks for them'
@@ -57,6 +58,11 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
+        &'rdpdoctor;explain'= {
+            cand --format 'How to print the answer'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
         &'rdpdoctor;demo'= {
             cand -h 'Print help'
             cand --help 'Print help'
@@ -80,6 +86,7 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
         &'rdpdoctor;help'= {
             cand diagnose 'Find out why connections to a host fail'
             cand inspect 'Find out from files (a recorded state, a transcript) why connections fail, without making one'
+            cand explain 'Explain a code, a pasted message, an event, a cause, a fix or a claim, or find them by words; asks no machine'
             cand demo 'Diagnose a faulty host that runs on this computer; needs nothing else'
             cand lab 'Run faulty hosts on this computer, to try tools on; without names, list them'
             cand completions 'Print the completions for a shell, to be put where that shell looks for them'
@@ -90,6 +97,8 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
         &'rdpdoctor;help;diagnose'= {
         }
         &'rdpdoctor;help;inspect'= {
+        }
+        &'rdpdoctor;help;explain'= {
         }
         &'rdpdoctor;help;demo'= {
         }

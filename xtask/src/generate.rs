@@ -29,7 +29,11 @@ const GENERATORS: [Generator; 5] = [
     Generator { folder: "docs/schema", owned: &[""], texts: |root| printed(root, "schema") },
     Generator { folder: "docs/man", owned: &[""], texts: |root| printed(root, "man") },
     Generator { folder: "docs/completions", owned: &[""], texts: |root| printed(root, "completions") },
-    Generator { folder: "docs/book", owned: &["causes", "claims", "fixes"], texts: |root| printed(root, "book") },
+    Generator {
+        folder: "docs/book",
+        owned: &["causes", "claims", "codes", "fixes"],
+        texts: |root| printed(root, "book"),
+    },
 ];
 
 /// What the program makes of its own declarations.

@@ -28,6 +28,8 @@ pub enum Command {
     Diagnose(DiagnoseOptions),
     /// Find out from files (a recorded state, a transcript) why connections fail, without making one
     Inspect(InspectOptions),
+    /// Explain a code, a pasted message, an event, a cause, a fix or a claim, or find them by words; asks no machine
+    Explain(ExplainOptions),
     /// Diagnose a faulty host that runs on this computer; needs nothing else
     Demo(DemoOptions),
     /// Run faulty hosts on this computer, to try tools on; without names, list them
@@ -128,6 +130,29 @@ pub struct InspectOptions {
     pub format: &'static Format,
 }
 
+/// The options of `explain`.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit status: 0 known, 2 not known, 3 wrong use or our own failure.\n\n\
+    Examples:\n  rdpdoctor explain 0x904 0x7\n  rdpdoctor explain -1073741715\n  rdpdoctor explain event 1026\n  \
+    rdpdoctor explain STATUS_LOGON_FAILURE\n  rdpdoctor explain private-key-unusable\n  rdpdoctor explain rename MachineKeys\n  rdpdoctor explain - < message.txt")]
+pub struct ExplainOptions {
+    /// Codes in any form, names, the text of a message, the XML of an event, the id of a cause, a fix or a claim, or words to search for; `-` reads standard input
+    #[arg(required = true, value_name = "WORDS", allow_negative_numbers = true)]
+    pub words: Vec<String>,
+    /// How to print the answer
+    #[arg(long, value_enum, default_value_t = ExplainFormat::Human)]
+    pub format: ExplainFormat,
+}
+
+/// How an answer of `explain` is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExplainFormat {
+    /// words for a terminal
+    Human,
+    /// the published JSON, schema rdpdoctor-explain/1
+    Json,
+}
+
 /// The options of `demo`.
 #[derive(Debug, Args)]
 #[command(after_help = "Exit status: 0 if the fault was found, 2 if not, 3 if the demonstration could not run.")]
@@ -155,7 +180,7 @@ fn format() -> impl TypedValueParser<Value = &'static Format> {
 pub enum Generated {
     /// The reference pages of the book.
     Book,
-    /// The JSON Schema of the report.
+    /// The JSON Schemas of the report and of what `explain` answers.
     Schema,
     /// The man page.
     Man,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use diagnosis::Diagnosis;
+use diagnosis::explain::Answer;
 use diagnosis::report::book;
 
 use crate::arguments::Generated;
@@ -17,6 +18,7 @@ pub fn run(files: Generated) -> anyhow::Result<u8> {
         Generated::Schema => BTreeMap::from([
             ("rdpdoctor-1.schema.json".to_owned(), Diagnosis::json_schema()),
             ("rdpdoctor-state-1.schema.json".to_owned(), diagnosis::state::json_schema()),
+            ("rdpdoctor-explain-1.schema.json".to_owned(), Answer::json_schema()),
         ]),
     };
     terminal::print(&(serde_json::to_string(&texts)? + "\n"))?;

@@ -12,6 +12,7 @@
 pub mod arguments;
 pub mod demo;
 pub mod diagnose;
+pub mod explain;
 pub mod generate;
 pub mod inspect;
 pub mod lab_command;
@@ -49,6 +50,7 @@ pub fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Diagnose(options) => diagnose::run(&options),
         Command::Inspect(options) => inspect::run(&options),
+        Command::Explain(options) => explain::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Lab(options) => lab_command::run(&options),
         Command::Completions { shell } => manual::completions(shell),

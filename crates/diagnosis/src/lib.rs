@@ -1,8 +1,8 @@
 //! Evidence in, diagnosis out.
 //!
 //! What this crate is for: [`Evidence`] and where it comes from ([`observe`]), the [`causes`] with their proofs, the
-//! [`fixes`], client [`profile`]s, the [`planner`] that picks the next question, and the report; the [`claims`] that circulate,
-//! judged, and the [`search`] over all that is known.
+//! [`fixes`], client [`profile`]s, the [`planner`] that picks the next question, and the report; the tables of [`codes`], the
+//! [`claims`] that circulate, judged, the [`search`] over all that is known, and the answers about it ([`explain`]).
 //!
 //! What it may not do: I/O, read a clock, know which platform it runs on. Time and everything seen come in as arguments.
 //!
@@ -14,9 +14,11 @@ pub mod case;
 pub mod cause;
 pub mod causes;
 pub mod claims;
+pub mod codes;
 pub mod control;
 pub mod diagnose;
 pub mod evidence;
+pub mod explain;
 pub mod fact;
 pub mod fixes;
 pub mod guides;

@@ -4,6 +4,8 @@ use std::fmt;
 
 use thiserror::Error;
 
+use crate::codes::{self, Sureness};
+
 /// What the client showed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Symptom {
@@ -48,19 +50,10 @@ impl Symptom {
     /// The clocks of client and host differ.
     pub const CLOCK_SKEW: u32 = 0x1D07;
 
-    /// What the code says, where that is documented.
+    /// What the code says, where that is known for sure enough: see [`codes`].
     pub fn meaning(self) -> Option<&'static str> {
-        Some(match self.code {
-            0x904 => "the other side closed the TCP connection while it was being set up",
-            0x204 => "the TCP connection could not be established",
-            0x104 | 0x208 | 0x508 | 0x604 => "the name could not be resolved",
-            0x108 | 0x704 => "a time-out",
-            0x1B07 => "a certificate is expired or not valid",
-            0xB09 => "the server requires Network Level Authentication and the client does not offer it",
-            0x1D07 => "the clocks of client and server differ",
-            0x807 => "the user name or password is wrong",
-            _ => return None,
-        })
+        let entry = codes::shown_by_client(self.code)?;
+        (entry.code.confidence < Sureness::Low).then_some(entry.code.meaning.as_str())
     }
 }
 
@@ -83,6 +76,14 @@ mod tests {
         for wrong in ["", "0x", "904h", "0x-1", "0x1FFFFFFFFF", "9999999999", "zebra"] {
             assert!(parse_code(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_meaning_is_that_of_the_tables_unless_it_is_hearsay() {
+        let meaning = |code| Symptom { code, extended: None }.meaning();
+        assert_eq!(meaning(0x904), Some("the other side closed the TCP connection while it was being set up"));
+        assert!(meaning(0x300_0019).is_some_and(|words| words.contains("gateway")));
+        assert_eq!((meaning(0x507), meaning(0xDEAD_BEEF)), (None, None));
     }
 
     #[test]

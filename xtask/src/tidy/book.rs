@@ -9,8 +9,9 @@ const MARK: &str = "> **Not run on Windows by us.**";
 const LANGUAGES: [&str; 6] = ["powershell", "pwsh", "ps1", "cmd", "bat", "batch"];
 
 /// Programs of Windows, as they begin a command.
-const PROGRAMS: [&str; 26] = [
+const PROGRAMS: [&str; 27] = [
     "certutil",
+    "change",
     "cmdkey",
     "curl.exe",
     "DISM",

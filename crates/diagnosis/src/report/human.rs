@@ -33,7 +33,7 @@ const RESET: &str = "\x1b[0m";
 
 /// The whole report.
 pub fn render(diagnosis: &Diagnosis, style: Style) -> String {
-    let mut page = Page { text: String::new(), style };
+    let mut page = Paper::new(style);
     page.head(diagnosis);
     page.ladder(diagnosis);
     page.verdict(diagnosis);
@@ -51,19 +51,37 @@ pub fn render(diagnosis: &Diagnosis, style: Style) -> String {
     page.text
 }
 
-struct Page {
+/// A text that grows, within its width.
+pub(crate) struct Paper {
     text: String,
     style: Style,
 }
 
-impl Page {
-    fn line(&mut self, text: &str) {
+impl Paper {
+    /// An empty one.
+    pub(crate) fn new(style: Style) -> Self {
+        Self { text: String::new(), style }
+    }
+
+    /// What was written.
+    pub(crate) fn text(self) -> String {
+        self.text
+    }
+
+    /// One line, whatever its length.
+    pub(crate) fn line(&mut self, text: &str) {
         self.text.push_str(text);
         self.text.push('\n');
     }
 
-    fn blank(&mut self) {
+    /// An empty line.
+    pub(crate) fn blank(&mut self) {
         self.text.push('\n');
+    }
+
+    /// Text that stands out.
+    pub(crate) fn bold(&self, text: &str) -> String {
+        self.paint(BOLD, text)
     }
 
     fn paint(&self, colour: &str, text: &str) -> String {
@@ -71,7 +89,7 @@ impl Page {
     }
 
     /// A paragraph, wrapped, its first line behind `first`, the others behind as many spaces.
-    fn wrapped(&mut self, first: &str, text: &str) {
+    pub(crate) fn wrapped(&mut self, first: &str, text: &str) {
         let indent = first.chars().count();
         let room = self.style.width.max(40).saturating_sub(indent);
         for (number, line) in wrap(text, room).into_iter().enumerate() {
@@ -345,7 +363,7 @@ pub(super) fn confidence_word(confidence: Confidence) -> &'static str {
 }
 
 /// A sentence of its own: capital letter first.
-pub(super) fn capital(text: &str) -> String {
+pub(crate) fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
 }

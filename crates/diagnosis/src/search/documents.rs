@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::{Document, Index};
 use crate::cause::Cause;
 use crate::claims::{self, Claim};
+use crate::codes::{self, Entry};
 use crate::fixes::{Fix, Safety};
 use crate::guides::{self, Guide};
 use crate::{causes, fixes};
@@ -33,7 +34,9 @@ pub fn book() -> Index {
 pub fn documents() -> impl Iterator<Item = Document> {
     let causes = causes::ALL.iter().map(|cause| of_cause(cause));
     let fixes = fixes::ALL.iter().map(|fix| of_fix(fix));
-    causes.chain(fixes).chain(claims::all().iter().map(of_claim)).chain(guides::ALL.iter().map(of_guide))
+    let book = causes.chain(fixes).chain(claims::all().iter().map(of_claim)).chain(guides::ALL.iter().map(of_guide));
+    // a code without words of its own is found by its number or name
+    book.chain(codes::all().filter(|entry| !entry.code.keywords.is_empty()).map(of_code))
 }
 
 fn phrases(keywords: &BTreeMap<String, Vec<String>>, id: &str) -> String {
@@ -77,6 +80,16 @@ fn of_claim(claim: &Claim) -> Document {
         title: claim.claim.clone(),
         text: parts.into_iter().flatten().collect::<Vec<_>>().join(" "),
         keywords: claim.keywords.join(", "),
+    }
+}
+
+fn of_code(entry: Entry) -> Document {
+    Document {
+        kind: "code",
+        id: entry.id(),
+        title: entry.code.meaning.clone(),
+        text: entry.code.note.clone().unwrap_or_default(),
+        keywords: entry.code.keywords.join(", "),
     }
 }
 
