@@ -135,7 +135,7 @@ mod tests {
         let once = as_client(closed.clone());
         once.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Possible));
         assert!(once.with_case(|case| Need::ClientSuitesAgain.askable(case)));
-        let offer = once.with_case(|case| client_offer(case, case.context.profile.suites));
+        let offer = once.with_case(client_offer);
         let again = once.tls(offer, closed);
         again.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
     }
@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn near_miss_the_same_hello_is_taken_the_second_time() {
         let sketch = as_client(Handshake::Closed { end: End::Rst, bytes: 0 });
-        let offer = sketch.with_case(|case| client_offer(case, case.context.profile.suites));
+        let offer = sketch.with_case(client_offer);
         sketch.tls(offer, accepted(TlsVersion::Tls12, 0xC030)).check(&CAUSE, Expect::Absent);
     }
 
