@@ -74,7 +74,7 @@ pub struct DiagnoseOptions {
     #[arg(long)]
     pub require_trust: bool,
     /// Ask also what no verdict needs: every TLS version, suite, group, signature algorithm and set of protocols; makes
-    /// dozens of connections
+    /// dozens of connections, and may take six times the time-out
     #[arg(long)]
     pub thorough: bool,
     /// Files and folders from the host or the client (as for `inspect`), to be judged together with what the probe sees

@@ -336,7 +336,7 @@ impl Entry {
     }
 }
 
-/// Every family, in the order of [`FILES`].
+/// Every family, in the order of its files.
 pub fn families() -> &'static [Family] {
     &FAMILIES
 }

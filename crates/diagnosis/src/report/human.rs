@@ -255,9 +255,8 @@ impl Paper {
             return self.wrapped("Not seen: ", text);
         }
         if diagnosis.verdict != Verdict::Healthy && !diagnosis.unknown.is_empty() {
-            let list: Vec<_> = diagnosis.unknown.iter().map(|open| open.cause.as_str()).collect();
             self.blank();
-            self.wrapped("Not seen: ", &format!("{}.", list.join(", ")));
+            self.wrapped("Not seen: ", &unseen(diagnosis));
         }
     }
 
@@ -283,6 +282,20 @@ impl Paper {
         let plural = if count == 1 { "" } else { "s" };
         self.line(&format!("{count} connection{plural}, {:.1} s. No logon was attempted.", diagnosis.seconds));
     }
+}
+
+/// The causes that are still open. Those behind the rung that broke are only counted: nobody gets there before it is mended.
+fn unseen(diagnosis: &Diagnosis) -> String {
+    let failed = diagnosis.stages.iter().filter(|stage| stage.outcome == Outcome::Failed).map(|stage| stage.stage);
+    // the last, for one of several addresses may have got further
+    let broken = failed.max();
+    let behind = |id: &str| broken.is_some_and(|broken| causes::find(id).is_some_and(|cause| cause.stage > broken));
+    let (later, here): (Vec<&str>, Vec<&str>) =
+        diagnosis.unknown.iter().map(|open| open.cause.as_str()).partition(|id| behind(id));
+    let (here, plural) = (here.join(", "), if later.len() == 1 { "" } else { "s" });
+    let Some(stage) = broken.filter(|_| !later.is_empty()) else { return format!("{here}.") };
+    let rest = format!("what lies behind {} ({} cause{plural}).", stage.word(), later.len());
+    if here.is_empty() { rest } else { format!("{here}; and {rest}") }
 }
 
 fn symptom(diagnosis: &Diagnosis) -> Option<Symptom> {
