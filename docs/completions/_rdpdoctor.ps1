@@ -47,7 +47,7 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
             [CompletionResult]::new('--transcript', '--transcript', [CompletionResultType]::ParameterName, 'Write everything that was sent and received to a file, as text')
             [CompletionResult]::new('--replay', '--replay', [CompletionResultType]::ParameterName, 'Diagnose a transcript again, without any connection')
             [CompletionResult]::new('--require-trust', '--require-trust', [CompletionResultType]::ParameterName, 'The client refuses a host whose certificate it does not trust, as with authentication level 1')
-            [CompletionResult]::new('--thorough', '--thorough', [CompletionResultType]::ParameterName, 'Ask also what no verdict needs: every TLS version, suite, group, signature algorithm and set of protocols; makes dozens of connections')
+            [CompletionResult]::new('--thorough', '--thorough', [CompletionResultType]::ParameterName, 'Ask also what no verdict needs: every TLS version, suite, group, signature algorithm and set of protocols; makes dozens of connections, and may take six times the time-out')
             [CompletionResult]::new('--redact', '--redact', [CompletionResultType]::ParameterName, 'Take names and addresses out of that file')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')

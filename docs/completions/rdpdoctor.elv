@@ -43,7 +43,7 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand --transcript 'Write everything that was sent and received to a file, as text'
             cand --replay 'Diagnose a transcript again, without any connection'
             cand --require-trust 'The client refuses a host whose certificate it does not trust, as with authentication level 1'
-            cand --thorough 'Ask also what no verdict needs: every TLS version, suite, group, signature algorithm and set of protocols; makes dozens of connections'
+            cand --thorough 'Ask also what no verdict needs: every TLS version, suite, group, signature algorithm and set of protocols; makes dozens of connections, and may take six times the time-out'
             cand --redact 'Take names and addresses out of that file'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'

@@ -49,7 +49,7 @@ nagios\t'one line with performance data for monitoring; exit status 0 OK, 1 WARN
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l transcript -d 'Write everything that was sent and received to a file, as text' -r -F
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l replay -d 'Diagnose a transcript again, without any connection' -r -F
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l require-trust -d 'The client refuses a host whose certificate it does not trust, as with authentication level 1'
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l thorough -d 'Ask also what no verdict needs: every TLS version, suite, group, signature algorithm and set of protocols; makes dozens of connections'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l thorough -d 'Ask also what no verdict needs: every TLS version, suite, group, signature algorithm and set of protocols; makes dozens of connections, and may take six times the time-out'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l redact -d 'Take names and addresses out of that file'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l at -d 'The time of the failed attempt (RFC 3339, such as 2026-11-21T09:00:00Z); the newest time in the files if none' -r

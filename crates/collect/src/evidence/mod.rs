@@ -1,6 +1,6 @@
 //! Evidence files: what a machine, a capture or a probe left behind, recognised by content, read without changing it.
 //!
-//! Each kind has a reader of its own in the list [`READERS`]. A reader turns one file into a [`Piece`]; everything
+//! Each kind has a reader of its own in the list `READERS`. A reader turns one file into a [`Piece`]; everything
 //! that says what a piece means is in `diagnosis`. Every read is bounded; what cannot be read is named, with the reason.
 
 mod state;
