@@ -23,6 +23,9 @@ pub fn measurements(
     let mut next = Vec::new();
     let counted = || findings.iter().filter(|finding| finding.severity < Severity::Advisory);
     let settled = counted().next().is_some_and(|first| first.confidence == Confidence::Proven);
+    if verdict == Verdict::Undetermined && (Case { evidence, subject: 0, context }).behind_gateway() {
+        return vec![behind_gateway(context)];
+    }
     let unexplained =
         context.symptom.is_some() && !findings.iter().any(|finding| finding.explains_symptom == Some(true));
     if verdict == Verdict::Healthy || settled && !unexplained {
@@ -75,6 +78,16 @@ fn longer(context: &Context) -> Next {
         splits: vec!["slow".to_owned(), "silent".to_owned()],
         why: "a stage did not end as it should: with more time a slow host answers and a silent one does not, and the \
               transcript keeps every byte of it"
+            .to_owned(),
+    }
+}
+
+fn behind_gateway(context: &Context) -> Next {
+    Next {
+        command: format!("on the gateway, or a computer beside it: rdpdoctor diagnose {}", target(context)),
+        splits: vec!["gateway".to_owned(), "host".to_owned()],
+        why: "the gateway connects to the host in the client's stead: asked from there, a sound host leaves the way to the \
+              gateway and the gateway itself"
             .to_owned(),
     }
 }

@@ -4,12 +4,14 @@
 //! what is no setting, so that a file can be written back as it was. Which of two lines of one name a client obeys is not
 //! documented; both are kept, and readers of one value take the first.
 
+mod notices;
 mod record;
 mod settings;
 mod signature;
 
+pub use notices::notices;
 pub use record::{RdpFileRecord, RdpSetting, RdpSignature, Signer};
-pub use settings::{GatewayUse, KNOWN, Known, RdpSettings};
+pub use settings::{Gateway, GatewayUse, KNOWN, Known, RdpSettings};
 
 use thiserror::Error;
 

@@ -99,6 +99,15 @@ pub enum GatewayUse {
     IfDirectFails,
 }
 
+/// The gateway that a file sends the client through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gateway {
+    /// Its name; `None` if the file leaves it to the administrator's settings.
+    pub host: Option<String>,
+    /// When the client goes through it.
+    pub usage: GatewayUse,
+}
+
 /// The settings of a file, as they are obeyed as far as that is known: the first line of a name counts.
 #[derive(Debug, Clone, Copy)]
 pub struct RdpSettings<'a>(pub &'a RdpFileRecord);
@@ -150,13 +159,14 @@ impl<'a> RdpSettings<'a> {
         self.number("authentication level") == Some(1)
     }
 
-    /// When the client goes through a gateway; `None` if the file does not say so.
-    pub fn gateway(self) -> Option<GatewayUse> {
-        match self.number("gatewayusagemethod") {
-            Some(1) => Some(GatewayUse::Always),
-            Some(2) => Some(GatewayUse::IfDirectFails),
-            _ => None,
-        }
+    /// The gateway that the client goes through; `None` if the file asks for none.
+    pub fn gateway(self) -> Option<Gateway> {
+        let usage = match self.number("gatewayusagemethod") {
+            Some(1) => GatewayUse::Always,
+            Some(2) => GatewayUse::IfDirectFails,
+            _ => return None,
+        };
+        Some(Gateway { host: self.text("gatewayhostname").map(crate::printable::printable), usage })
     }
 
     /// The client that this profile describes, with what the file tells it.

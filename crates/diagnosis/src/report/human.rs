@@ -44,6 +44,7 @@ pub fn render(diagnosis: &Diagnosis, style: Style) -> String {
         page.finding(diagnosis, finding);
     }
     page.advice(&advice);
+    page.notices(diagnosis);
     page.surveys(diagnosis);
     page.not_seen(diagnosis);
     page.next(diagnosis);
@@ -205,6 +206,13 @@ impl Page {
         }
     }
 
+    fn notices(&mut self, diagnosis: &Diagnosis) {
+        for notice in &diagnosis.notices {
+            self.blank();
+            self.wrapped("Note: ", &notice.text);
+        }
+    }
+
     fn surveys(&mut self, diagnosis: &Diagnosis) {
         for survey in &diagnosis.surveys {
             let address = diagnosis.subjects.get(survey.subject).and_then(|s| s.address.clone()).unwrap_or_default();
@@ -310,6 +318,13 @@ fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
                 or this computer's, and nothing that the host answered is held against it. Please report it, with a \
                 transcript (--transcript)."
             .to_owned();
+    }
+    if let Some(gateway) = &diagnosis.gateway {
+        let which = gateway.host.as_ref().map(|host| format!(" {host}")).unwrap_or_default();
+        return format!(
+            "Could not tell: the .rdp file sends the client through the gateway{which}, a way that this program cannot go \
+             yet. What stands above is a direct test; it says nothing about the host as the client meets it."
+        );
     }
     let failed = diagnosis.stages.iter().any(|stage| stage.outcome == Outcome::Failed);
     match (symptom(diagnosis), failed) {
