@@ -131,6 +131,13 @@ fn what_was_seen_beside_a_gateway_is_never_held_against_the_host() {
     // the direct way works, so the client takes it
     cli(&["diagnose", "--rdp", &file(2).path()], 1, "certificate-expired (degrading, proven)");
     cli(&["diagnose", "--rdp", &file(4).path()], 1, "certificate-expired (degrading, proven)");
+    // a fault of the file itself counts, and the gateway is named all the same
+    let wrong = std::fs::read(always.path()).unwrap();
+    let line: Vec<u8> = "negotiate security layer:i:0\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let faulty = File::new("gateway-faulty", "");
+    std::fs::write(faulty.path(), [wrong, line].concat()).unwrap();
+    let text = cli(&["diagnose", "--rdp", &faulty.path()], 1, "through the gateway gateway.corp.example");
+    assert!(text.contains("on the client, in PowerShell:") && !text.contains("certificate-expired ("), "{text}");
     let (_other, healthy) = lab("healthy-server-2022");
     cli(&["diagnose", &healthy, "--rdp", &always.path()], 2, "through the gateway");
     let (_closed, port) = lab("port-closed");

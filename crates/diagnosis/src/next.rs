@@ -3,7 +3,7 @@
 use crate::case::{Case, Context};
 use crate::cause::{Cause, Confidence, Judgement, Severity};
 use crate::causes;
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, Role};
 use crate::need::Need;
 use crate::planner::decided_on_host;
 use crate::report::{Finding, Ladder, Next, Outcome, Verdict};
@@ -51,11 +51,16 @@ fn on_host(evidence: &Evidence, context: &Context, findings: &[Finding]) -> Vec<
     let open =
         open.filter(|(finding, cause)| decided_on_host(cause, Case { evidence, subject: finding.subject, context }));
     open.map(|(finding, cause)| Next {
-        command: format!("on the host, in PowerShell: {}", cause.page.command),
+        command: format!("on the {}, in PowerShell: {}", place(cause), cause.page.command),
         splits: splits(cause, Case { evidence, subject: finding.subject, context }),
         why: cause.page.confirm.to_owned(),
     })
     .collect()
+}
+
+/// The machine whose own record decides.
+fn place(cause: &Cause) -> &'static str {
+    if cause.role == Role::Client { "client" } else { "host" }
 }
 
 /// The cause and those of its stage that nothing but the host's own record can tell from it.
