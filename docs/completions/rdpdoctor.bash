@@ -119,7 +119,7 @@ _rdpdoctor() {
             return 0
             ;;
         rdpdoctor__subcmd__diagnose)
-            opts="-h --code --extended --client --require-trust --thorough --with --control --timeout --format --transcript --redact --replay --help"
+            opts="-h --code --extended --client --rdp --require-trust --thorough --with --control --timeout --format --transcript --redact --replay --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -134,6 +134,10 @@ _rdpdoctor() {
                     return 0
                     ;;
                 --client)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rdp)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -23,7 +23,7 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
             cand diagnose 'Find out why connections to a host fail'
-            cand inspect 'Find out from files (a recorded state, a transcript) why connections fail, without making one'
+            cand inspect 'Find out from files (a recorded state, a transcript, an .rdp file) why connections fail, without making one'
             cand explain 'Explain a code, a pasted message, an event, a cause, a fix or a claim, or find them by words; asks no machine'
             cand demo 'Diagnose a faulty host that runs on this computer; needs nothing else'
             cand lab 'Run faulty hosts on this computer, to try tools on; without names, list them'
@@ -36,6 +36,7 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand --code 'The error code that the client shows, such as 0x904'
             cand --extended 'The extended error code that the client shows, such as 0x7'
             cand --client 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML)'
+            cand --rdp 'An .rdp file: the target (unless one is named), what the client offers, whom it has to trust, and its gateway'
             cand --with 'Files and folders from the host or the client (as for `inspect`), to be judged together with what the probe sees'
             cand --control 'A host that is known to work (HOST or HOST:PORT): asked the same, to tell a fault of the host from one of this computer'
             cand --timeout 'Time for the first look; questions that a finding needs may take as long again'
@@ -85,7 +86,7 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
         }
         &'rdpdoctor;help'= {
             cand diagnose 'Find out why connections to a host fail'
-            cand inspect 'Find out from files (a recorded state, a transcript) why connections fail, without making one'
+            cand inspect 'Find out from files (a recorded state, a transcript, an .rdp file) why connections fail, without making one'
             cand explain 'Explain a code, a pasted message, an event, a cause, a fix or a claim, or find them by words; asks no machine'
             cand demo 'Diagnose a faulty host that runs on this computer; needs nothing else'
             cand lab 'Run faulty hosts on this computer, to try tools on; without names, list them'

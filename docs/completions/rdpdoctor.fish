@@ -27,7 +27,7 @@ end
 complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -s V -l version -d 'Print version'
 complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "diagnose" -d 'Find out why connections to a host fail'
-complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "inspect" -d 'Find out from files (a recorded state, a transcript) why connections fail, without making one'
+complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "inspect" -d 'Find out from files (a recorded state, a transcript, an .rdp file) why connections fail, without making one'
 complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "explain" -d 'Explain a code, a pasted message, an event, a cause, a fix or a claim, or find them by words; asks no machine'
 complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "demo" -d 'Diagnose a faulty host that runs on this computer; needs nothing else'
 complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "lab" -d 'Run faulty hosts on this computer, to try tools on; without names, list them'
@@ -38,6 +38,7 @@ complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "help" -d 'Print
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l code -d 'The error code that the client shows, such as 0x904' -r
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l extended -d 'The extended error code that the client shows, such as 0x7' -r
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l client -d 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML)' -r
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l rdp -d 'An .rdp file: the target (unless one is named), what the client offers, whom it has to trust, and its gateway' -r -F
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l with -d 'Files and folders from the host or the client (as for `inspect`), to be judged together with what the probe sees' -r -F
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l control -d 'A host that is known to work (HOST or HOST:PORT): asked the same, to tell a fault of the host from one of this computer' -r
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l timeout -d 'Time for the first look; questions that a finding needs may take as long again' -r
@@ -72,7 +73,7 @@ complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand completions" -s h -l
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand man" -s h -l help -d 'Print help'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand generate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect explain demo lab completions man generate help" -f -a "diagnose" -d 'Find out why connections to a host fail'
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect explain demo lab completions man generate help" -f -a "inspect" -d 'Find out from files (a recorded state, a transcript) why connections fail, without making one'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect explain demo lab completions man generate help" -f -a "inspect" -d 'Find out from files (a recorded state, a transcript, an .rdp file) why connections fail, without making one'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect explain demo lab completions man generate help" -f -a "explain" -d 'Explain a code, a pasted message, an event, a cause, a fix or a claim, or find them by words; asks no machine'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect explain demo lab completions man generate help" -f -a "demo" -d 'Diagnose a faulty host that runs on this computer; needs nothing else'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect explain demo lab completions man generate help" -f -a "lab" -d 'Run faulty hosts on this computer, to try tools on; without names, list them'

@@ -23,7 +23,7 @@ const fn package(name: &'static str, program: &'static str, why: &'static str) -
 const PACKAGES: [Package; 11] = [
     Package { compiles: true, ..package("pkg-config", "pkg-config", "finds OpenSSL for the feature legacy-tls") },
     Package { compiles: true, ..package("libssl-dev", "", "OpenSSL for the feature legacy-tls") },
-    package("openssl", "openssl", "makes certificates for real hosts"),
+    package("openssl", "openssl", "makes certificates for real hosts, signs .rdp files"),
     package("git", "git", "lists the files that are judged"),
     package("xrdp", "xrdp", "a real host without NLA"),
     package("freerdp2-shadow-x11", "freerdp-shadow-cli", "a real host with NLA"),

@@ -26,7 +26,7 @@ pub struct Arguments {
 pub enum Command {
     /// Find out why connections to a host fail
     Diagnose(DiagnoseOptions),
-    /// Find out from files (a recorded state, a transcript) why connections fail, without making one
+    /// Find out from files (a recorded state, a transcript, an .rdp file) why connections fail, without making one
     Inspect(InspectOptions),
     /// Explain a code, a pasted message, an event, a cause, a fix or a claim, or find them by words; asks no machine
     Explain(ExplainOptions),
@@ -55,11 +55,11 @@ pub enum Command {
     after_help = "Exit status: 0 healthy, 1 a fault was found, 2 could not tell, 3 wrong use or our own failure.\n\
     With --format nagios: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.\n\n\
     Examples:\n  rdpdoctor diagnose server.corp.example\n  rdpdoctor diagnose 192.0.2.7:3390 --code 0x904 --extended 0x7\n  \
-    rdpdoctor diagnose [2001:db8::7] --client freerdp3 --format json"
+    rdpdoctor diagnose [2001:db8::7] --client freerdp3 --format json\n  rdpdoctor diagnose --rdp server.rdp"
 )]
 pub struct DiagnoseOptions {
     /// HOST or HOST:PORT; a name, an IPv4 address, or an IPv6 address with or without brackets (port 3389 if none)
-    #[arg(required_unless_present = "replay", value_parser = parse_target)]
+    #[arg(required_unless_present_any = ["replay", "rdp"], value_parser = parse_target)]
     pub target: Option<Target>,
     /// The error code that the client shows, such as 0x904
     #[arg(long, value_name = "CODE", value_parser = parse_code, allow_hyphen_values = true)]
@@ -70,6 +70,9 @@ pub struct DiagnoseOptions {
     /// The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML)
     #[arg(long, value_name = "PROFILE|FILE", default_value = diagnosis::profile::DEFAULT)]
     pub client: String,
+    /// An .rdp file: the target (unless one is named), what the client offers, whom it has to trust, and its gateway
+    #[arg(long, value_name = "FILE")]
+    pub rdp: Option<PathBuf>,
     /// The client refuses a host whose certificate it does not trust, as with authentication level 1
     #[arg(long)]
     pub require_trust: bool,
@@ -104,7 +107,7 @@ pub struct DiagnoseOptions {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit status: 0 healthy, 1 a fault was found, 2 could not tell, 3 wrong use or our own failure.\n\n\
-    Examples:\n  rdpdoctor inspect state.json\n  rdpdoctor inspect evidence-folder --format json"
+    Examples:\n  rdpdoctor inspect state.json\n  rdpdoctor inspect server.rdp\n  rdpdoctor inspect evidence-folder --format json"
 )]
 pub struct InspectOptions {
     /// Files and folders; their kinds are recognised by what is in them

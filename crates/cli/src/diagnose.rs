@@ -1,6 +1,6 @@
 //! `rdpdoctor diagnose`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
@@ -8,6 +8,7 @@ use collect::probe::{self, Probe};
 use diagnosis::diagnose::Run;
 use diagnosis::evidence::Evidence;
 use diagnosis::observe::observe;
+use diagnosis::rdp_file::{RdpFileRecord, RdpSettings};
 use diagnosis::report::{Diagnosis, Verdict};
 use diagnosis::{ClientProfile, Context, Symptom, Target};
 use time::OffsetDateTime;
@@ -37,29 +38,54 @@ pub fn run(options: &DiagnoseOptions) -> anyhow::Result<u8> {
 }
 
 fn diagnosed(options: &DiagnoseOptions) -> anyhow::Result<Diagnosis> {
-    let (profile, profile_source) = profile(&options.client)?;
+    let (mut profile, mut profile_source) = profile(&options.client)?;
+    let file = options.rdp.as_deref().map(read_rdp_file).transpose()?;
+    let settings = file.as_ref().map(RdpSettings);
+    if let Some(settings) = settings {
+        (profile, profile_source) = (settings.applied_to(profile), "rdp-file");
+    }
     let symptom = options.code.map(|code| Symptom { code, extended: options.extended });
     let at = truncated(OffsetDateTime::now_utc());
     let context = |target, at| Context {
-        target: Some(target),
+        target,
         profile: profile.clone(),
         profile_source,
         at,
         symptom,
         capabilities: probe::capabilities(),
-        require_trust: options.require_trust,
+        require_trust: options.require_trust || settings.is_some_and(RdpSettings::requires_trust),
+        gateway: settings.and_then(RdpSettings::gateway),
         thorough: options.thorough,
     };
-    match (&options.replay, &options.target) {
-        (Some(file), _) => {
-            let transcript = read_transcript(file)?;
-            let target = Target::parse(&host_and_port(&transcript))
-                .map_err(|error| anyhow!("read transcript: target: {error}"))?;
-            Ok(diagnosis::diagnose(&observe(&transcript), &context(target, transcript.at), Run::default()))
-        }
-        (None, Some(target)) => live(options, target, context(target.clone(), at)),
-        (None, None) => Err(anyhow!("a target or --replay is needed")),
+    if let Some(file) = &options.replay {
+        let transcript = read_transcript(file)?;
+        let target =
+            Target::parse(&host_and_port(&transcript)).map_err(|error| anyhow!("read transcript: target: {error}"))?;
+        let context = context(Some(target), transcript.at);
+        let evidence = evidence(observe(&transcript), options, &context);
+        return Ok(diagnosis::diagnose(&evidence, &context, Run::default()));
     }
+    match options.target.clone().map(Ok).or_else(|| settings?.target()) {
+        Some(Ok(target)) => live(options, &target, context(Some(target.clone()), at)),
+        // the address itself is the fault: there is nobody to ask
+        Some(Err(_)) => {
+            let context = context(None, at);
+            let evidence = evidence(Evidence::default(), options, &context);
+            Ok(diagnosis::diagnose(&evidence, &context, Run::default()))
+        }
+        None => Err(no_target(options.rdp.as_deref())),
+    }
+}
+
+fn no_target(rdp: Option<&Path>) -> anyhow::Error {
+    match rdp {
+        Some(file) => anyhow!("{} names no address (full address): name the target as well", file.display()),
+        None => anyhow!("a target, --rdp or --replay is needed"),
+    }
+}
+
+fn read_rdp_file(file: &Path) -> anyhow::Result<RdpFileRecord> {
+    collect::evidence::rdp_file(file).with_context(|| format!("read .rdp file {}", file.display()))
 }
 
 /// The exit status of a verdict.
@@ -87,7 +113,7 @@ fn live(options: &DiagnoseOptions, target: &Target, context: Context) -> anyhow:
         std::fs::write(file, kept.to_string()).with_context(|| format!("write transcript {}", file.display()))?;
     }
     let Some(control) = options.control.as_ref().filter(|_| !run.interrupted) else {
-        return Ok(diagnosis::diagnose(&evidence(&transcript, options, &probe.context), &probe.context, run));
+        return Ok(diagnosis::diagnose(&evidence(observe(&transcript), options, &probe.context), &probe.context, run));
     };
     let now = truncated(OffsetDateTime::now_utc());
     let mut beside =
@@ -98,18 +124,19 @@ fn live(options: &DiagnoseOptions, target: &Target, context: Context) -> anyhow:
     terminal::clear_progress();
     if control_run.interrupted {
         let run = Run { interrupted: true, ..run };
-        return Ok(diagnosis::diagnose(&evidence(&transcript, options, &probe.context), &probe.context, run));
+        return Ok(diagnosis::diagnose(&evidence(observe(&transcript), options, &probe.context), &probe.context, run));
     }
     let there = (&observe(&there), &beside.context);
-    let here = evidence(&transcript, options, &probe.context);
+    let here = evidence(observe(&transcript), options, &probe.context);
     Ok(diagnosis::control::diagnose_beside(&here, &probe.context, run, there))
 }
 
 /// What the probe saw, together with what was recorded of the machines.
-fn evidence(transcript: &Transcript, options: &DiagnoseOptions, context: &Context) -> Evidence {
-    let mut evidence = observe(transcript);
-    if !options.with.is_empty() {
-        collect::evidence::gather(&options.with).observe(&mut evidence, context.at);
+fn evidence(seen: Evidence, options: &DiagnoseOptions, context: &Context) -> Evidence {
+    let mut evidence = seen;
+    let files: Vec<PathBuf> = options.rdp.iter().chain(&options.with).cloned().collect();
+    if !files.is_empty() {
+        collect::evidence::gather(&files).observe(&mut evidence, context.at);
     }
     evidence
 }

@@ -26,6 +26,7 @@ pub fn run(options: &InspectOptions) -> anyhow::Result<u8> {
         symptom: options.code.map(|code| Symptom { code, extended: options.extended }),
         capabilities: probe::capabilities(),
         require_trust: options.require_trust,
+        gateway: None,
         thorough: false,
     };
     let diagnosis = diagnosis::diagnose(&evidence, &context, Run::default());

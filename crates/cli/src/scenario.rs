@@ -54,6 +54,7 @@ fn context(scenario: &Scenario, target: Target) -> anyhow::Result<Context> {
         symptom: ask.code.map(|code| Symptom { code, extended: ask.extended }),
         capabilities: probe::capabilities(),
         require_trust: ask.require_trust,
+        gateway: None,
         thorough: ask.thorough,
     })
 }

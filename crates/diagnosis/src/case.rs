@@ -9,6 +9,7 @@ use crate::cause::Because;
 use crate::evidence::{Evidence, Role, Subject, SubjectId};
 use crate::fact::{Fact, Handshake, Introduction};
 use crate::profile::ClientProfile;
+use crate::rdp_file::{Gateway, GatewayUse, RdpFileRecord};
 use crate::state::{LogEvent, LogSpan, RegistryData, RegistryKey, Service, moment};
 use crate::symptom::Symptom;
 use crate::target::Target;
@@ -27,7 +28,7 @@ pub struct Context {
     pub target: Option<Target>,
     /// The client that has to get through.
     pub profile: ClientProfile,
-    /// Where the profile comes from: `default` or `option`.
+    /// Where the profile comes from: `default`, `option`, or `rdp-file` for one that an `.rdp` file changes.
     pub profile_source: &'static str,
     /// The time of the attempt, by this computer's clock, UTC.
     pub at: OffsetDateTime,
@@ -37,6 +38,8 @@ pub struct Context {
     pub capabilities: Capabilities,
     /// The client refuses a host whose certificate it does not trust.
     pub require_trust: bool,
+    /// The gateway that the client goes through, where its `.rdp` file says so: what is seen without it is a test alone.
+    pub gateway: Option<Gateway>,
     /// Ask also what no verdict needs: all versions, suites, groups, signature algorithms and protocols.
     pub thorough: bool,
 }
@@ -282,6 +285,12 @@ impl<'a> Case<'a> {
         })
     }
 
+    /// The machine's `.rdp` files.
+    pub fn rdp_files(self) -> impl Iterator<Item = Seen<&'a RdpFileRecord>> + 'a {
+        let machine = self.machine().into_iter();
+        machine.flat_map(|machine| machine.seen(|fact| if let Fact::RdpFile(file) = fact { Some(file) } else { None }))
+    }
+
     /// The entries of the machine's logs from this provider with one of these ids, old to new. Providers are compared by
     /// the end of their name, without case: `Schannel` is also `Microsoft-Windows-Schannel`.
     pub fn events(self, provider: &'a str, ids: &'a [u32]) -> impl Iterator<Item = Seen<&'a LogEvent>> + 'a {
@@ -307,6 +316,16 @@ impl<'a> Case<'a> {
                 _ => None,
             })
         })
+    }
+
+    /// True if the client goes through a gateway here, so that a direct connection says nothing about its own.
+    pub fn behind_gateway(self) -> bool {
+        let accepted = || self.evidence.hosts().any(|subject| Case { subject, ..self }.tcp_accepted());
+        match self.context.gateway.as_ref().map(|gateway| gateway.usage) {
+            Some(GatewayUse::Always) => true,
+            Some(GatewayUse::IfDirectFails) => !accepted(),
+            None => false,
+        }
     }
 
     /// When something was observed.

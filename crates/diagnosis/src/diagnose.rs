@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use crate::case::{Case, Context};
 use crate::cause::{Because, Cause, Confidence, Judgement, Severity, Stage};
-use crate::evidence::{Evidence, SubjectId};
+use crate::evidence::{Evidence, Role, SubjectId};
 use crate::need::Need;
 use crate::report::{self, Diagnosis, Finding, Ladder, Outcome, UnknownCause, Verdict};
 
@@ -38,6 +38,10 @@ pub fn diagnose_with(causes: &[&'static Cause], evidence: &Evidence, context: &C
     for cause in causes {
         for subject in subjects(evidence, cause) {
             let case = Case { evidence, subject, context };
+            if !lies_inside(cause) && case.behind_gateway() {
+                unknown.push(UnknownCause { cause: cause.id.to_owned(), needs: vec![THROUGH_GATEWAY.to_owned()] });
+                continue;
+            }
             match cause.judge(case) {
                 Judgement::Present { severity, confidence, because } => {
                     present.push(Present { cause, case, severity, confidence, because });
@@ -56,9 +60,18 @@ pub fn diagnose_with(causes: &[&'static Cause], evidence: &Evidence, context: &C
     absent.retain(|id| !present.iter().any(|p| p.cause.id == *id) && !unknown.iter().any(|open| open.cause == *id));
     let findings = rank(&present, context);
     let ladder = Ladder::of(evidence, context, &findings);
-    let verdict = verdict(&findings, &ladder, context, run);
+    let behind_gateway = Case { evidence, subject: 0, context }.behind_gateway();
+    let verdict = verdict(&findings, &ladder, context, run.interrupted || behind_gateway);
     let next = crate::next::measurements(evidence, context, verdict, &findings, &ladder);
     report::assemble(evidence, context, run, report::Judged { verdict, findings, unknown, absent, ladder, next })
+}
+
+/// What would decide about the way of a client that goes through a gateway.
+const THROUGH_GATEWAY: &str = "the same questions, put through the gateway";
+
+/// True if the cause lies in a machine's own settings and records, whatever the way to it.
+fn lies_inside(cause: &Cause) -> bool {
+    matches!(cause.stage, Stage::Host | Stage::Client)
 }
 
 /// Whom a cause is judged for. What lies in a machine's settings is its own; what lies on the way is judged at each
@@ -67,8 +80,7 @@ fn subjects(evidence: &Evidence, cause: &Cause) -> Vec<SubjectId> {
     let of = |id: &SubjectId| evidence.subjects[*id].role == cause.role;
     let (addresses, machines): (Vec<_>, Vec<_>) =
         (0..evidence.subjects.len()).filter(of).partition(|id| evidence.subjects[*id].address.is_some());
-    let inside = matches!(cause.stage, Stage::Host | Stage::Client);
-    if inside || addresses.is_empty() { machines } else { addresses }
+    if lies_inside(cause) || addresses.is_empty() { machines } else { addresses }
 }
 
 /// Sorts by: what explains stands above what it explains; then what it does, whether it fits the client's code, how sure
@@ -123,7 +135,9 @@ fn fixes(found: &Present<'_>) -> Vec<String> {
 fn roots(root: &Present<'_>, symptom: &Present<'_>) -> bool {
     // what lies in a machine shows at each of its addresses
     let inside = root.case.machine().is_some_and(|machine| machine.subject == root.case.subject);
-    let same = root.case.subject == symptom.case.subject || inside && root.cause.role == symptom.cause.role;
+    // and what a client tells itself shows at every host
+    let reaches = root.cause.role == symptom.cause.role || root.cause.role == Role::Client;
+    let same = root.case.subject == symptom.case.subject || inside && reaches;
     same && root.cause.explains.iter().any(|link| link.cause == symptom.cause.id && (link.when)(root.case))
 }
 
@@ -141,12 +155,13 @@ fn explains_symptom(cause: &Cause, context: &Context) -> Option<bool> {
     (!cause.codes.is_empty()).then(|| cause.codes.contains(&symptom.code))
 }
 
-fn verdict(findings: &[Finding], ladder: &Ladder, context: &Context, run: Run) -> Verdict {
+/// `cut`: what was seen is not the whole way.
+fn verdict(findings: &[Finding], ladder: &Ladder, context: &Context, cut: bool) -> Verdict {
     let faulty = findings.iter().any(|finding| finding.severity < Severity::Advisory);
     let sound = !ladder.stages.iter().any(|stage| matches!(stage.outcome, Outcome::Failed | Outcome::Degraded));
     if faulty {
         Verdict::Faulty
-    } else if sound && context.symptom.is_none() && !run.interrupted && ladder.reached() >= Some(Stage::X224) {
+    } else if sound && context.symptom.is_none() && !cut && ladder.reached() >= Some(Stage::X224) {
         Verdict::Healthy
     } else {
         Verdict::Undetermined
@@ -158,6 +173,8 @@ mod tests {
     use super::*;
     use crate::causes;
     use crate::causes::sketch::host;
+    use crate::rdp_file::GatewayUse;
+    use crate::report::Diagnosis;
     use wire::tls::TlsVersion;
 
     /// Rights on the key file of Windows' own certificate do not renew one from an authority, and cut every session.
@@ -175,6 +192,26 @@ mod tests {
             );
             assert!(OF_WINDOWS_OWN.iter().all(|id| crate::fixes::find(id).is_some()));
         }
+    }
+
+    fn told(diagnosis: &Diagnosis) -> (Verdict, Vec<&str>) {
+        (diagnosis.verdict, diagnosis.findings.iter().map(|finding| finding.cause.as_str()).collect())
+    }
+
+    #[test]
+    fn what_is_seen_beside_a_gateway_is_never_a_finding_about_the_host() {
+        let expired = || host("192.0.2.7").nla().tls_up(TlsVersion::Tls13).certificate(-100, -1);
+        assert_eq!(told(&expired().diagnose()).0, Verdict::Faulty);
+        let always = expired().gateway(GatewayUse::Always).diagnose();
+        assert_eq!(told(&always), (Verdict::Undetermined, vec![]));
+        assert!(always.unknown.iter().any(|open| open.cause == "certificate-expired"));
+        assert_eq!(always.gateway.unwrap().host.as_deref(), Some("gateway.corp.example"));
+        let direct = expired().gateway(GatewayUse::IfDirectFails).diagnose();
+        assert_eq!((told(&direct).0, &direct.gateway), (Verdict::Faulty, &None));
+        let fails = host("192.0.2.7").gateway(GatewayUse::IfDirectFails).diagnose();
+        assert_eq!(told(&fails), (Verdict::Undetermined, vec![]));
+        let healthy = host("192.0.2.7").nla().gateway(GatewayUse::Always).diagnose();
+        assert_eq!(told(&healthy).0, Verdict::Undetermined);
     }
 
     #[test]

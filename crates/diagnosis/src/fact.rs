@@ -12,6 +12,7 @@ use wire::transcript::NameAnswer;
 use wire::x224::{SecurityProtocols, ServerAnswer};
 
 use crate::printable::printable;
+use crate::rdp_file::RdpFileRecord;
 use crate::state::{FileVersion, KeyFile, LogEvent, LogSpan, RegistryKey, Service, StoredCertificate, Unread, Volume};
 
 /// One fact. Its name ([`Fact::name`]) and value are part of the published report.
@@ -113,6 +114,8 @@ pub enum Fact {
     FileVersion(FileVersion),
     /// One of its volumes.
     Volume(Volume),
+    /// One of its `.rdp` files.
+    RdpFile(RdpFileRecord),
     /// Something of it that could not be read.
     Unread(Unread),
     /// What we said to it failed with a host of our own making: nothing that it answered is held against it.
@@ -224,6 +227,7 @@ impl Fact {
             Self::LogEvent(_) => "log.event",
             Self::FileVersion(_) => "file.version",
             Self::Volume(_) => "volume",
+            Self::RdpFile(_) => "rdp.file",
             Self::Unread(_) => "unread",
             Self::RehearsalFailed => "probe.rehearsal_failed",
         }
@@ -275,6 +279,7 @@ impl Fact {
             Self::LogEvent(event) => recorded(event),
             Self::FileVersion(file) => recorded(file),
             Self::Volume(volume) => recorded(volume),
+            Self::RdpFile(file) => recorded(file),
             Self::Unread(unread) => recorded(unread),
             Self::NtlmVersion(version) => version_text(*version).into(),
             Self::ClockOffset(milliseconds) => json!(seconds_of(*milliseconds)),

@@ -28,6 +28,7 @@ pub mod observe;
 pub mod planner;
 pub mod printable;
 pub mod profile;
+pub mod rdp_file;
 pub mod report;
 pub mod search;
 pub mod state;

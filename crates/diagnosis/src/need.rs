@@ -76,6 +76,8 @@ pub enum Need {
     HostLog,
     /// Which certificate does it say is its own? A probe cannot ask that.
     HostCertificate,
+    /// What does an `.rdp` file of the client say? A probe cannot ask that.
+    RdpFile,
     /// Whom does the client trust? A probe cannot ask that.
     TrustStore,
 }
@@ -133,6 +135,7 @@ impl Need {
             Self::Key(path) => case.key(path).is_some(),
             Self::Service(name) => case.service(name).is_some(),
             Self::HostLog => case.logs_of(case.context.at).next().is_some(),
+            Self::RdpFile => case.rdp_files().next().is_some(),
             Self::Survey | Self::HostCertificate | Self::TrustStore => false,
         }
     }
@@ -141,7 +144,13 @@ impl Need {
     fn offline(self) -> bool {
         matches!(
             self,
-            Self::Key(_) | Self::Service(_) | Self::HostLog | Self::HostCertificate | Self::TrustStore | Self::Survey
+            Self::Key(_)
+                | Self::Service(_)
+                | Self::HostLog
+                | Self::HostCertificate
+                | Self::RdpFile
+                | Self::TrustStore
+                | Self::Survey
         )
     }
 
@@ -166,6 +175,7 @@ impl Need {
             | Self::Service(_)
             | Self::HostLog
             | Self::HostCertificate
+            | Self::RdpFile
             | Self::TrustStore => false,
             Self::HeldRequest => closed,
             Self::Negotiation(Asked::Everything) => everything.is_none(),
@@ -211,6 +221,7 @@ impl Need {
             | Self::Service(_)
             | Self::HostLog
             | Self::HostCertificate
+            | Self::RdpFile
             | Self::TrustStore => return None,
             Self::Tcp | Self::Negotiation(Asked::Everything) | Self::SecondTry => all,
             Self::FurtherTries => bare,
@@ -272,6 +283,7 @@ impl Need {
             Self::Service(name) => format!("the service {name}"),
             Self::HostLog => "the host's own event logs of the time of the attempt".to_owned(),
             Self::HostCertificate => "the certificate that the host itself holds".to_owned(),
+            Self::RdpFile => "an .rdp file of the client".to_owned(),
             Self::TrustStore => "whom the client trusts".to_owned(),
         }
     }

@@ -5,7 +5,7 @@ use wire::machine::{ConnectFailure, TcpAnswer};
 use crate::case::{Case, Context};
 use crate::cause::{Cause, Confidence, Judgement, Severity, Stage};
 use crate::causes;
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, Role};
 use crate::fact::{Fact, Handshake};
 use crate::need::Need;
 use crate::planner::decided_on_host;
@@ -26,6 +26,9 @@ pub fn measurements(
     let mut next = Vec::new();
     let counted = || findings.iter().filter(|finding| finding.severity < Severity::Advisory);
     let settled = counted().next().is_some_and(|first| first.confidence == Confidence::Proven);
+    if verdict == Verdict::Undetermined && (Case { evidence, subject: 0, context }).behind_gateway() {
+        return vec![behind_gateway(context)];
+    }
     let unexplained =
         context.symptom.is_some() && !findings.iter().any(|finding| finding.explains_symptom == Some(true));
     if verdict == Verdict::Healthy || settled && !unexplained {
@@ -51,11 +54,16 @@ fn on_host(evidence: &Evidence, context: &Context, findings: &[Finding]) -> Vec<
     let open =
         open.filter(|(finding, cause)| decided_on_host(cause, Case { evidence, subject: finding.subject, context }));
     open.map(|(finding, cause)| Next {
-        command: format!("on the host, in PowerShell: {}", cause.page.command),
+        command: format!("on the {}, in PowerShell: {}", place(cause), cause.page.command),
         splits: splits(cause, Case { evidence, subject: finding.subject, context }),
         why: cause.page.confirm.to_owned(),
     })
     .collect()
+}
+
+/// The machine whose own record decides.
+fn place(cause: &Cause) -> &'static str {
+    if cause.role == Role::Client { "client" } else { "host" }
 }
 
 /// The cause and those of its stage that nothing but the host's own record can tell from it.
@@ -112,6 +120,16 @@ fn longer(context: &Context) -> Next {
         splits: vec!["slow".to_owned(), "silent".to_owned()],
         why: "a stage did not end as it should: with more time a slow host answers and a silent one does not, and the \
               transcript keeps every byte of it"
+            .to_owned(),
+    }
+}
+
+fn behind_gateway(context: &Context) -> Next {
+    Next {
+        command: format!("on the gateway, or a computer beside it: rdpdoctor diagnose {}", target(context)),
+        splits: vec!["gateway".to_owned(), "host".to_owned()],
+        why: "the gateway connects to the host in the client's stead: asked from there, a sound host leaves the way to the \
+              gateway and the gateway itself"
             .to_owned(),
     }
 }

@@ -14,6 +14,7 @@ use time::format_description::well_known::Rfc3339;
 use crate::evidence::{Evidence, Role, Source, Subject, SubjectId};
 use crate::fact::Fact;
 use crate::printable::printable;
+use crate::rdp_file::RdpFileRecord;
 
 /// The name and version of the form.
 pub const SCHEMA: &str = "rdpdoctor-state/1";
@@ -117,6 +118,8 @@ pub struct State {
     pub files: Vec<FileVersion>,
     /// Volumes.
     pub volumes: Vec<Volume>,
+    /// `.rdp` files.
+    pub rdp_files: Vec<RdpFileRecord>,
     /// What was to be read and could not be, and why.
     pub unread: Vec<Unread>,
 }
@@ -312,6 +315,7 @@ impl State {
         self.events.extend(other.events);
         self.files.extend(other.files);
         self.volumes.extend(other.volumes);
+        self.rdp_files.extend(other.rdp_files);
         self.unread.extend(other.unread);
     }
 
@@ -338,6 +342,7 @@ impl State {
         self.key_files.iter().for_each(|file| add(read, Fact::KeyFile(file.clone())));
         self.files.iter().for_each(|file| add(read, Fact::FileVersion(file.clone())));
         self.volumes.iter().for_each(|volume| add(read, Fact::Volume(volume.clone())));
+        self.rdp_files.iter().for_each(|file| add(read, Fact::RdpFile(file.clone())));
         self.unread.iter().for_each(|unread| add(read, Fact::Unread(unread.clone())));
         self.logs.iter().for_each(|log| add(moment(&log.until).unwrap_or(read), Fact::LogSpan(log.clone())));
         self.events.iter().for_each(|event| add(moment(&event.at).unwrap_or(read), Fact::LogEvent(event.clone())));

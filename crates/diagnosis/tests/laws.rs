@@ -126,6 +126,7 @@ fn context(profile: &str) -> Context {
         profile: ClientProfile::find(profile).unwrap(),
         profile_source: "default",
         require_trust: false,
+        gateway: None,
         thorough: false,
         at: NOW,
         symptom: None,

@@ -38,6 +38,7 @@ fn judged(transcript: &Transcript) -> Diagnosis {
         profile: ClientProfile::find(diagnosis::profile::DEFAULT).unwrap(),
         profile_source: "default",
         require_trust: false,
+        gateway: None,
         thorough: false,
         at: transcript.at,
         symptom: None,

@@ -1,4 +1,4 @@
-//! The little of DER (X.690) that `TSRequest` needs: definite lengths, single-byte tags.
+//! The little of DER (X.690) that `TSRequest` and CMS need: definite lengths, single-byte tags.
 
 use crate::bytes::{DecodeError, Reader};
 
@@ -8,6 +8,11 @@ pub const SEQUENCE: u8 = 0x30;
 pub const INTEGER: u8 = 0x02;
 /// `OCTET STRING`.
 pub const OCTET_STRING: u8 = 0x04;
+
+/// `OBJECT IDENTIFIER`.
+pub const OBJECT_IDENTIFIER: u8 = 0x06;
+/// `SET`.
+pub const SET: u8 = 0x31;
 
 /// The constructed context-specific tag `[number]`.
 pub const fn context(number: u8) -> u8 {
@@ -59,6 +64,21 @@ pub fn expect<'a>(reader: &mut Reader<'a>, tag: u8, what: &'static str) -> Resul
     }
     let size = length(reader, what, usize::MAX)?;
     reader.take(size, what).map(Reader::new)
+}
+
+/// Reads the next element whatever it is: its tag, its value, and the whole of it.
+pub fn element<'a>(reader: &mut Reader<'a>, what: &'static str) -> Result<(u8, Reader<'a>, &'a [u8]), DecodeError> {
+    let before = reader.rest();
+    let tag = reader.u8(what)?;
+    let size = length(reader, what, usize::MAX)?;
+    let value = reader.take(size, what)?;
+    let whole = before.len().saturating_sub(reader.rest().len());
+    Ok((tag, Reader::new(value), before.get(..whole).unwrap_or_default()))
+}
+
+/// True if the next element has this tag.
+pub fn next_is(reader: &Reader<'_>, tag: u8) -> bool {
+    reader.rest().first() == Some(&tag)
 }
 
 /// Reads a signed `INTEGER` of at most 8 bytes.

@@ -21,6 +21,7 @@ pub mod hex;
 pub mod inspection;
 pub mod machine;
 pub mod ntlm;
+pub mod signed_data;
 pub mod tls;
 pub mod transcript;
 pub mod x224;

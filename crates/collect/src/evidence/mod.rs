@@ -3,6 +3,7 @@
 //! Each kind has a reader of its own in the list `READERS`. A reader turns one file into a [`Piece`]; everything
 //! that says what a piece means is in `diagnosis`. Every read is bounded; what cannot be read is named, with the reason.
 
+mod rdp_file;
 mod state;
 mod transcript;
 
@@ -15,6 +16,8 @@ use diagnosis::observe::observe_into;
 use diagnosis::state::{Part, State, Unread};
 use time::OffsetDateTime;
 use wire::transcript::Transcript;
+
+pub use rdp_file::rdp_file;
 
 /// The bytes by which a kind is recognised.
 const HEAD: u64 = 4096;
@@ -34,7 +37,7 @@ pub(crate) struct Reader {
 }
 
 /// Every kind, the most telling first.
-const READERS: &[Reader] = &[state::READER, transcript::READER];
+const READERS: &[Reader] = &[state::READER, transcript::READER, rdp_file::READER];
 
 /// What one file says.
 #[derive(Debug)]
@@ -178,6 +181,13 @@ fn head(path: &Path) -> io::Result<Vec<u8>> {
 
 fn unknown(head: &[u8]) -> String {
     if head.is_empty() { "an empty file".to_owned() } else { "of no kind that this program knows".to_owned() }
+}
+
+/// The bytes of a file of at most `limit`.
+fn bytes(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
+    let mut bytes = Vec::new();
+    let read = File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+    if read as u64 > limit { Err(ReadError::Contents(format!("more than {limit} bytes"))) } else { Ok(bytes) }
 }
 
 /// The text of a file of at most `limit` bytes.

@@ -323,6 +323,7 @@ fn diagnose(outlet: Arc<dyn Outlet>, target: &Target) -> (Diagnosis, Diagnosis) 
         profile: ClientProfile::find(diagnosis::profile::DEFAULT).unwrap(),
         profile_source: "default",
         require_trust: false,
+        gateway: None,
         thorough: false,
         at: OffsetDateTime::now_utc(),
         symptom: None,

@@ -34,6 +34,8 @@ mod ntlm_blocked;
 mod port_closed;
 mod port_filtered;
 mod private_key_unusable;
+mod rdp_file_misconfigured;
+mod rdp_file_signature_broken;
 mod remote_desktop_disabled;
 mod standard_security_only;
 mod tls_blocked_on_path;
@@ -88,6 +90,8 @@ pub const ALL: &[&Cause] = &[
     &credssp_broken::CAUSE,
     &ntlm_blocked::CAUSE,
     &remote_desktop_disabled::CAUSE,
+    &rdp_file_misconfigured::CAUSE,
+    &rdp_file_signature_broken::CAUSE,
 ];
 
 /// The cause of this id.

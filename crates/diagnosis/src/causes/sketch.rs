@@ -13,6 +13,7 @@ use crate::cause::{Cause, Confidence, Judgement, Severity};
 use crate::evidence::{Evidence, Role, Source, Subject};
 use crate::fact::{Fact, Handshake, rfc3339};
 use crate::profile::ClientProfile;
+use crate::rdp_file::{Gateway, GatewayUse, RdpFile, RdpFileRecord, RdpSignature};
 use crate::state::{LogEvent, LogSpan, RegistryData, RegistryKey};
 use crate::target::Target;
 
@@ -48,6 +49,11 @@ pub(crate) fn machine() -> Sketch {
     sketch("192.0.2.7", Subject { role: Role::Host, name: Some("SERVER01".to_owned()), address: None })
 }
 
+/// A client of which something was recorded.
+pub(crate) fn client() -> Sketch {
+    sketch("192.0.2.7", Subject { role: Role::Client, name: None, address: None })
+}
+
 fn sketch(target: &str, subject: Subject) -> Sketch {
     let context = Context {
         target: Some(Target::parse(target).unwrap()),
@@ -57,6 +63,7 @@ fn sketch(target: &str, subject: Subject) -> Sketch {
         symptom: None,
         capabilities: Capabilities { openssl: true },
         require_trust: false,
+        gateway: None,
         thorough: false,
     };
     Sketch { evidence: Evidence { subjects: vec![subject], ..Evidence::default() }, context }
@@ -96,6 +103,32 @@ impl Sketch {
         let machine = Subject { role: Role::Host, name: Some("SERVER01".to_owned()), address: None };
         let subject = self.evidence.subject(machine);
         self.evidence.observe(subject, Source::File(1), NOW, None, fact);
+        self
+    }
+
+    /// An `.rdp` file of the client, with a signature as it was judged.
+    pub(crate) fn rdp_file(mut self, text: &str, signature: RdpSignature) -> Self {
+        let file = RdpFile::parse(text.as_bytes()).unwrap();
+        let record = RdpFileRecord { signature, ..RdpFileRecord::of("server.rdp", &file) };
+        let subject = self.evidence.subject(Subject { role: Role::Client, name: None, address: None });
+        self.evidence.observe(subject, Source::File(1), NOW, None, Fact::RdpFile(record));
+        self
+    }
+
+    /// The same beside a host.
+    pub(crate) fn recorded_of_client(self, text: &str) -> Self {
+        self.rdp_file(text, RdpSignature::Unsigned)
+    }
+
+    /// What a cause is for the client beside a host.
+    #[track_caller]
+    pub(crate) fn check_client(&self, cause: &Cause, expect: Expect) {
+        let client = self.evidence.subjects.iter().position(|subject| subject.role == Role::Client).unwrap();
+        self.check_subject(client, cause, expect);
+    }
+
+    pub(crate) fn gateway(mut self, usage: GatewayUse) -> Self {
+        self.context.gateway = Some(Gateway { host: Some("gateway.corp.example".to_owned()), usage });
         self
     }
 
@@ -246,14 +279,15 @@ impl Sketch {
         look(Case { evidence: &self.evidence, subject: 0, context: &self.context })
     }
 
-    pub(crate) fn judge(&self, cause: &Cause) -> Judgement {
-        cause.judge(Case { evidence: &self.evidence, subject: 0, context: &self.context })
+    #[track_caller]
+    pub(crate) fn check(&self, cause: &Cause, expect: Expect) {
+        self.check_subject(0, cause, expect);
     }
 
     #[track_caller]
     #[allow(clippy::needless_pass_by_value)] // reads better at a hundred calls
-    pub(crate) fn check(&self, cause: &Cause, expect: Expect) {
-        let found = match self.judge(cause) {
+    fn check_subject(&self, subject: usize, cause: &Cause, expect: Expect) {
+        let found = match cause.judge(Case { evidence: &self.evidence, subject, context: &self.context }) {
             Judgement::Present { severity, confidence, because } => {
                 assert!(!because.is_empty(), "a finding without a reason");
                 Expect::Present(severity, confidence)

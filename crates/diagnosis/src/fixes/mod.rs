@@ -32,6 +32,7 @@ mod require_tls;
 mod reset_cipher_order;
 mod restart_services;
 mod set_listener_port;
+mod sign_rdp_file;
 mod start_services;
 mod try_another_client;
 mod wake_host;
@@ -120,6 +121,7 @@ pub const ALL: &[&Fix] = &[
     &reset_cipher_order::FIX,
     &restart_services::FIX,
     &set_listener_port::FIX,
+    &sign_rdp_file::FIX,
     &start_services::FIX,
     &try_another_client::FIX,
     &wake_host::FIX,

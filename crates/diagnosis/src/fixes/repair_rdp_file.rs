@@ -12,6 +12,7 @@ pub const FIX: Fix = Fix {
     steps: &[
         "Copy-Item FILE.rdp FILE.rdp.bak",
         "(Get-Content FILE.rdp) -replace '^enablecredsspsupport:i:0','enablecredsspsupport:i:1' | Set-Content FILE.rdp -Encoding Unicode",
+        "For another setting: write the line as the finding says, or make the file anew in mstsc (Show Options, Save As).",
         "For a host that takes Microsoft Entra authentication only: add the line enablerdsaadauth:i:1 instead.",
     ],
     verify: "the client offers what the host asks for",

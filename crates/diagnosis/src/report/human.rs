@@ -6,7 +6,7 @@
 use std::fmt::Write;
 
 use super::format::Format;
-use super::{Diagnosis, Finding, Outcome, StageResult, Verdict};
+use super::{Diagnosis, Finding, Outcome, ReportGateway, StageResult, Verdict};
 use crate::cause::{Confidence, Severity, Stage};
 use crate::fact::Fact;
 use crate::symptom::Symptom;
@@ -44,6 +44,7 @@ pub fn render(diagnosis: &Diagnosis, style: Style) -> String {
         page.finding(diagnosis, finding);
     }
     page.advice(&advice);
+    page.notices(diagnosis);
     page.surveys(diagnosis);
     page.not_seen(diagnosis);
     page.next(diagnosis);
@@ -226,6 +227,18 @@ impl Paper {
         }
     }
 
+    fn notices(&mut self, diagnosis: &Diagnosis) {
+        // where nothing was found, the verdict has said it
+        if let Some(gateway) = diagnosis.gateway.as_ref().filter(|_| diagnosis.verdict == Verdict::Faulty) {
+            self.blank();
+            self.wrapped("Note: ", &gateway_words(gateway));
+        }
+        for notice in &diagnosis.notices {
+            self.blank();
+            self.wrapped("Note: ", &notice.text);
+        }
+    }
+
     fn surveys(&mut self, diagnosis: &Diagnosis) {
         for survey in &diagnosis.surveys {
             let address = diagnosis.subjects.get(survey.subject).and_then(|s| s.address.clone()).unwrap_or_default();
@@ -338,12 +351,23 @@ fn fails(confidence: Confidence) -> &'static str {
     }
 }
 
+fn gateway_words(gateway: &ReportGateway) -> String {
+    let which = gateway.host.as_ref().map(|host| format!(" {host}")).unwrap_or_default();
+    format!(
+        "the .rdp file sends the client through the gateway{which}, a way that this program cannot go yet. What stands above \
+         is a direct test; it says nothing about the host as the client meets it."
+    )
+}
+
 fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
     if diagnosis.observations.iter().any(|seen| seen.fact == Fact::RehearsalFailed.name()) {
         return "Could not tell: what this program says failed with a host of its own making as well, so the fault is its own \
                 or this computer's, and nothing that the host answered is held against it. Please report it, with a \
                 transcript (--transcript)."
             .to_owned();
+    }
+    if let Some(gateway) = &diagnosis.gateway {
+        return format!("Could not tell: {}", gateway_words(gateway));
     }
     let failed = diagnosis.stages.iter().any(|stage| stage.outcome == Outcome::Failed);
     match (symptom(diagnosis), failed) {

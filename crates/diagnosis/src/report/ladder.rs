@@ -144,6 +144,7 @@ fn recorded(case: Case<'_>) -> Option<Rung> {
         (count(|fact| matches!(fact, Fact::Service(_))), "services"),
         (count(|fact| matches!(fact, Fact::StoredCertificate(_))), "certificates"),
         (count(|fact| matches!(fact, Fact::KeyFile(_))), "key files"),
+        (count(|fact| matches!(fact, Fact::RdpFile(_))), ".rdp files"),
         (usize::try_from(entries).unwrap_or(usize::MAX), "log entries"),
     ];
     let said: Vec<_> = parts.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();

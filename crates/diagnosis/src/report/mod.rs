@@ -66,6 +66,10 @@ pub struct Diagnosis {
     pub ruled_out: Vec<String>,
     /// The way of the connection, per subject.
     pub stages: Vec<StageResult>,
+    /// The gateway that the client goes through here: what was seen is a direct test, and says nothing against the host.
+    pub gateway: Option<ReportGateway>,
+    /// What the client will say of its `.rdp` files; changes no verdict.
+    pub notices: Vec<Because>,
     /// Everything that was seen.
     pub observations: Vec<ReportObservation>,
     /// The files that were read: the first is the source `file/1`.
@@ -121,8 +125,15 @@ pub struct ReportClient {
     pub profile: String,
     /// What reports call it.
     pub name: String,
-    /// Where the profile comes from: `default` or `option`.
+    /// Where the profile comes from: `default`, `option`, or `rdp-file` for one that an `.rdp` file changes.
     pub source: String,
+}
+
+/// A gateway.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ReportGateway {
+    /// Its name, where the file names it.
+    pub host: Option<String>,
 }
 
 /// The code that the client showed.
@@ -247,12 +258,19 @@ pub(crate) fn assemble(evidence: &Evidence, context: &Context, run: Run, judged:
         unknown,
         ruled_out: absent,
         stages: ladder.stages,
+        gateway: gateway(evidence, context),
+        notices: crate::rdp_file::notices(evidence),
         observations: observations(evidence),
         files: evidence.files.iter().map(|name| printable(name)).collect(),
         next,
         control: None,
         surveys: surveys(evidence, context),
     }
+}
+
+fn gateway(evidence: &Evidence, context: &Context) -> Option<ReportGateway> {
+    let gateway = context.gateway.as_ref().filter(|_| Case { evidence, subject: 0, context }.behind_gateway());
+    gateway.map(|gateway| ReportGateway { host: gateway.host.clone() })
 }
 
 fn surveys(evidence: &Evidence, context: &Context) -> Vec<Survey> {

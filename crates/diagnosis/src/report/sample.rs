@@ -59,6 +59,8 @@ pub(super) fn diagnosis(words: &str) -> Diagnosis {
         }],
         next: Vec::new(),
         control: None,
+        gateway: None,
+        notices: Vec::new(),
         surveys: Vec::new(),
         files: Vec::new(),
     }

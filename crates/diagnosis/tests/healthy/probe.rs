@@ -29,6 +29,7 @@ pub fn ask(host: &Host) -> (Transcript, Context) {
         profile: ClientProfile::find(host.profile).unwrap(),
         profile_source: "option",
         require_trust: false,
+        gateway: None,
         thorough: false,
         at: NOW,
         symptom: None,

@@ -1,0 +1,175 @@
+//! `.rdp` files as people use them: `diagnose --rdp`, `--with`, `inspect`.
+
+#![allow(clippy::unwrap_used)]
+
+use std::process::{Command, Stdio};
+
+use lab::{Lab, Scenario};
+use serde_json::Value;
+
+/// Runs the program; checks its exit status and that it holds some words.
+#[track_caller]
+fn cli(arguments: &[&str], status: i32, words: &str) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_rdpdoctor")).args(arguments).stdin(Stdio::null()).output().unwrap();
+    let (text, complaint) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert_eq!(output.status.code(), Some(status), "{arguments:?}\n{text}\n{complaint}");
+    let told = if status == 3 { &complaint } else { &text };
+    let flowing = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flowing.contains(words), "{arguments:?} does not say {words:?}:\n{text}\n{complaint}");
+    text
+}
+
+fn lab(scenario: &str) -> (Lab, String) {
+    let lab = Lab::start(&Scenario::find(scenario).unwrap()).unwrap();
+    let address = lab.addresses()[0].to_string();
+    (lab, address)
+}
+
+/// A file that goes away with it.
+struct File(std::path::PathBuf);
+
+impl File {
+    /// UTF-16LE with a byte order mark, as mstsc writes.
+    fn new(name: &str, text: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("rdpdoctor-{}-rdp-{name}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let wide = format!("\u{feff}{}", text.replace('\n', "\r\n"));
+        let bytes: Vec<u8> = wide.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        std::fs::write(folder.join("server.rdp"), bytes).unwrap();
+        Self(folder)
+    }
+
+    fn path(&self) -> String {
+        self.0.join("server.rdp").display().to_string()
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn report(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn a_file_names_target_and_port() {
+    let (_lab, address) = lab("healthy-server-2022");
+    let file = File::new("target", &format!("screen mode id:i:2\nfull address:s:{address}\nusername:s:planted\n"));
+    let text = cli(&["diagnose", "--rdp", &file.path()], 0, "Healthy as far as the logon prompt.");
+    assert!(text.contains("1 connection,") && text.contains("Caution: Unknown"), "{text}");
+    let json = cli(&["diagnose", "--rdp", &file.path(), "--format", "json"], 0, "");
+    assert_eq!(report(&json)["client"]["source"], "rdp-file");
+    assert!(!json.contains("planted"), "{json}");
+}
+
+#[test]
+fn server_port_fills_in_and_a_named_target_comes_first() {
+    let (_lab, address) = lab("healthy-server-2022");
+    let (host, port) = address.rsplit_once(':').unwrap();
+    let file = File::new("port", &format!("full address:s:{host}\nserver port:i:{port}\n"));
+    cli(&["diagnose", "--rdp", &file.path()], 0, "Healthy");
+    let elsewhere = File::new("elsewhere", "full address:s:no-such-host.invalid\n");
+    cli(&["diagnose", &address, "--rdp", &elsewhere.path()], 0, "Healthy");
+}
+
+#[test]
+fn a_file_without_credssp_explains_why_the_host_refuses() {
+    let (_lab, address) = lab("nla-required");
+    let file = File::new("nla", &format!("full address:s:{address}\nenablecredsspsupport:i:0\n"));
+    let text = cli(&["diagnose", "--rdp", &file.path(), "--format", "json"], 1, "nla-required");
+    let report = report(&text);
+    assert_eq!(report["findings"][0]["cause"], "rdp-file-misconfigured", "{text}");
+    assert_eq!(report["findings"][0]["root_of"][0], "nla-required");
+    // the same file, and a host that does without; the same host, and a file that offers it
+    let on = File::new("nla-on", &format!("full address:s:{address}\nenablecredsspsupport:i:1\n"));
+    let text = cli(&["diagnose", "--rdp", &on.path()], 0, "Healthy");
+    assert!(!text.contains("nla-required"), "{text}");
+    let (_other, optional) = lab("nla-required-near-miss-optional");
+    let text = cli(&["diagnose", &optional, "--rdp", &file.path(), "--format", "json"], 0, "healthy");
+    assert!(self::report(&text)["findings"].as_array().unwrap().iter().all(|f| f["severity"] == "advisory"), "{text}");
+}
+
+#[test]
+fn authentication_level_1_requires_trust() {
+    let (_lab, address) = lab("healthy-server-2022");
+    let severity = |level: u8| {
+        let file = File::new(
+            &format!("level-{level}"),
+            &format!("full address:s:{address}\nauthentication level:i:{level}\n"),
+        );
+        let output = Command::new(env!("CARGO_BIN_EXE_rdpdoctor"))
+            .args(["diagnose", "--rdp", &file.path(), "--format", "json"])
+            .output()
+            .unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let findings = report["findings"].as_array().unwrap().clone();
+        findings.iter().find(|f| f["cause"] == "certificate-untrusted").map(|f| f["severity"].clone())
+    };
+    assert_eq!(severity(1), Some("degrading".into()));
+    assert_eq!(severity(2), Some("advisory".into()));
+}
+
+#[test]
+fn what_was_seen_beside_a_gateway_is_never_held_against_the_host() {
+    let (_lab, address) = lab("certificate-expired");
+    let file = |usage: u8| {
+        let text = format!(
+            "full address:s:{address}\ngatewayusagemethod:i:{usage}\ngatewayprofileusagemethod:i:1\n\
+             gatewayhostname:s:gateway.corp.example\n"
+        );
+        File::new(&format!("gateway-{usage}"), &text)
+    };
+    let always = file(1);
+    let text = cli(&["diagnose", "--rdp", &always.path()], 2, "through the gateway gateway.corp.example");
+    assert!(
+        text.contains("direct test") && !text.contains("certificate-expired (") && text.contains("ok   tcp"),
+        "{text}"
+    );
+    // the direct way works, so the client takes it
+    cli(&["diagnose", "--rdp", &file(2).path()], 1, "certificate-expired (degrading, proven)");
+    cli(&["diagnose", "--rdp", &file(4).path()], 1, "certificate-expired (degrading, proven)");
+    // a fault of the file itself counts, and the gateway is named all the same
+    let wrong = std::fs::read(always.path()).unwrap();
+    let line: Vec<u8> = "negotiate security layer:i:0\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let faulty = File::new("gateway-faulty", "");
+    std::fs::write(faulty.path(), [wrong, line].concat()).unwrap();
+    let text = cli(&["diagnose", "--rdp", &faulty.path()], 1, "through the gateway gateway.corp.example");
+    assert!(text.contains("on the client, in PowerShell:") && !text.contains("certificate-expired ("), "{text}");
+    let (_other, healthy) = lab("healthy-server-2022");
+    cli(&["diagnose", &healthy, "--rdp", &always.path()], 2, "through the gateway");
+    let (_closed, port) = lab("port-closed");
+    cli(&["diagnose", &port, "--rdp", &file(2).path()], 2, "through the gateway");
+}
+
+#[test]
+fn a_wrong_address_is_the_finding() {
+    let file = File::new("address", "full address:s:server:99999\n");
+    for arguments in [&["diagnose", "--rdp"] as &[&str], &["inspect"]] {
+        let path = file.path();
+        let arguments = [arguments, &[path.as_str()]].concat();
+        let text = cli(&arguments, 1, "rdp-file-misconfigured (blocking, likely)");
+        assert!(text.contains("99999") && text.contains("0 connections"), "{text}");
+    }
+}
+
+#[test]
+fn wrong_use_is_3_in_words() {
+    let bare = File::new("bare", "screen mode id:i:2\n");
+    cli(&["diagnose", "--rdp", &bare.path()], 3, "names no address");
+    cli(&["diagnose", "--rdp", "no-such-file.rdp"], 3, "read .rdp file no-such-file.rdp");
+    std::fs::write(bare.0.join("server.rdp"), "a note").unwrap();
+    cli(&["diagnose", "server", "--rdp", &bare.path()], 3, "no line is a setting");
+}
+
+#[test]
+fn a_file_is_evidence_like_any_other() {
+    let file = File::new("with", "full address:s:other.example\nnegotiate security layer:i:0\n");
+    cli(&["inspect", &file.path()], 1, "negotiate security layer is 0");
+    let (_lab, address) = lab("healthy-server-2022");
+    cli(&["diagnose", &address, "--with", &file.path()], 1, "rdp-file-misconfigured (degrading, likely)");
+    let sound = File::new("sound", "full address:s:other.example\nenablecredsspsupport:i:0\n");
+    cli(&["diagnose", &address, "--with", &sound.path()], 0, "Healthy");
+}

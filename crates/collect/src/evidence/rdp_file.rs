@@ -1,0 +1,24 @@
+//! `.rdp` files.
+
+use std::path::Path;
+
+use diagnosis::rdp_file::{BYTES_LIMIT, RdpFile, RdpFileRecord};
+use diagnosis::state::{Part, SCHEMA, State};
+
+use super::{Piece, ReadError, Reader, bytes};
+
+pub(super) const READER: Reader = Reader { kind: ".rdp file", recognises: RdpFile::recognises, read };
+
+fn read(path: &Path) -> Result<Piece, ReadError> {
+    let rdp_files = vec![rdp_file(path)?];
+    let state = State { schema: SCHEMA.to_owned(), part: Part::Client, rdp_files, ..State::default() };
+    Ok(Piece::State(Box::new(state)))
+}
+
+/// Reads an `.rdp` file that was named as one.
+pub fn rdp_file(path: &Path) -> Result<RdpFileRecord, ReadError> {
+    let file = RdpFile::parse(&bytes(path, BYTES_LIMIT as u64)?);
+    let file = file.map_err(|error| ReadError::Contents(error.to_string()))?;
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    Ok(RdpFileRecord::of(&name, &file))
+}

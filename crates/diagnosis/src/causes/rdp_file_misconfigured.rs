@@ -1,0 +1,280 @@
+//! `rdp-file-misconfigured`: a setting of an `.rdp` file keeps the client from connecting.
+
+use wire::machine::X224Answer;
+use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
+
+use crate::case::{Case, Seen};
+use crate::cause::{Because, Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::evidence::Role;
+use crate::need::Need;
+use crate::rdp_file::{GatewayUse, KNOWN, RdpFileRecord, RdpSettings};
+use crate::state::{LISTENER, POLICY};
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "rdp-file-misconfigured",
+    title: "a setting of the .rdp file is wrong",
+    stage: Stage::Client,
+    severity: Severity::Blocking,
+    role: Role::Client,
+    codes: &[],
+    proofs: &[
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::RdpFile], holds: wrong },
+        Proof { shows: Shows::Absence, needs: &[Need::RdpFile], holds: right },
+    ],
+    explains: &[Explains { cause: "nla-required", when: refuses_nla }],
+    page: Page {
+        what_happens: "The same host works with a new connection and not with this file. What the client shows depends on the \
+                       setting: a name that is not found, a gateway that cannot be reached, or a host that requires Network \
+                       Level Authentication.",
+        why: "Files are handed on for years and outlive what they were made for. Few settings can keep a client out: the \
+              address and port, the gateway, enablecredsspsupport, negotiate security layer. Switching CredSSP off is a fault \
+              only with a host that requires Network Level Authentication. Authentication level 1 is no fault: it refuses \
+              hosts that the client does not trust, as it should.",
+        confirm: "Compare the lines below with a file that works. Which of two lines of one name counts is not documented.",
+        command: "Select-String -Path FILE.rdp -Pattern '^(full address|alternate full address|server port|gateway|\
+                  enablecredsspsupport|negotiate security layer|authentication level)' | Select-Object LineNumber,Line",
+        how_to_fix: "Correct the setting that is named, or make the file anew in mstsc. A signed file has to be signed again.",
+        references: &[
+            "Microsoft: Supported RDP properties with Remote Desktop Services",
+            "[MS-RDPBCGR] 5.4.2 (negotiation-based and direct approach)",
+        ],
+    },
+    fixes: &["repair-rdp-file"],
+};
+
+/// A setting that is wrong, what it does, and how sure that is.
+type Wrong = (Severity, Confidence, Because);
+
+fn wrong(case: Case<'_>) -> Option<Ground> {
+    let mut found: Vec<Wrong> = case.rdp_files().flat_map(|seen| all(case, seen)).collect();
+    found.sort_by_key(|(severity, confidence, _)| (*severity, *confidence));
+    let (severity, confidence, _) = found.first()?;
+    let (severity, confidence) = (*severity, *confidence);
+    let because = found.into_iter().map(|(_, _, because)| because).collect();
+    Some(Ground::on(because).severity(severity).confidence(confidence))
+}
+
+fn right(case: Case<'_>) -> Option<Ground> {
+    let sound = |seen: Seen<&RdpFileRecord>| {
+        let open = RdpSettings(seen.value).without_credssp() && !nla_is_optional(case);
+        (!open)
+            .then(|| seen.because(format!("{}: address, gateway and security settings are in order", seen.value.name)))
+    };
+    let sound: Vec<_> = case.rdp_files().map(sound).collect::<Option<_>>()?;
+    wrong(case).is_none().then(|| Ground::on(sound))
+}
+
+fn all(case: Case<'_>, seen: Seen<&RdpFileRecord>) -> Vec<Wrong> {
+    let settings = RdpSettings(seen.value);
+    let by_itself = [address(settings), gateway(settings), negotiation(settings)].into_iter().flatten();
+    let told = by_itself.chain(values(settings)).chain(contradictions(seen.value));
+    let mut found: Vec<Wrong> = told
+        .map(|(severity, confidence, text)| {
+            (severity, confidence, seen.because(format!("{}: {text}", seen.value.name)))
+        })
+        .collect();
+    found.extend(nla(case, seen));
+    found
+}
+
+type Told = (Severity, Confidence, String);
+
+fn address(settings: RdpSettings<'_>) -> Option<Told> {
+    let (name, written) = settings.address()?;
+    let error = settings.target()?.err()?;
+    let text = format!("{name} is {written:?}, where HOST or HOST:PORT should stand: {error}");
+    Some((Severity::Blocking, Confidence::Likely, text))
+}
+
+/// A gateway is asked for, by settings of its own, and none is named.
+fn gateway(settings: RdpSettings<'_>) -> Option<Told> {
+    let severity = match settings.gateway()?.usage {
+        GatewayUse::Always => Severity::Blocking,
+        GatewayUse::IfDirectFails => Severity::Degrading,
+    };
+    let own = settings.number("gatewayprofileusagemethod") == Some(1);
+    let text =
+        "gatewayusagemethod asks for a gateway and gatewayhostname names none: name one, or set gatewayusagemethod:i:0";
+    (own && settings.text("gatewayhostname").is_none()).then(|| (severity, Confidence::Likely, text.to_owned()))
+}
+
+fn negotiation(settings: RdpSettings<'_>) -> Option<Told> {
+    let text = "negotiate security layer is 0: the client starts with TLS, which most hosts do not expect; 1 is right";
+    settings.without_negotiation().then(|| (Severity::Degrading, Confidence::Likely, text.to_owned()))
+}
+
+/// Numbers that are no choice of their setting, and numbers and texts where the other should stand.
+fn values(settings: RdpSettings<'_>) -> impl Iterator<Item = Told> {
+    const CHOICES: &[(&str, i64)] = &[
+        ("authentication level", 3),
+        ("enablecredsspsupport", 1),
+        ("negotiate security layer", 1),
+        ("gatewayusagemethod", 4),
+        ("gatewayprofileusagemethod", 1),
+    ];
+    let number = move |name, most| {
+        let number = settings.number(name).filter(|number| !(0..=most).contains(number))?;
+        Some(format!("{name} is {number}, which is none of 0 to {most}"))
+    };
+    let numbers = CHOICES.iter().filter_map(move |(name, most)| number(*name, *most));
+    let kind = |setting: &crate::rdp_file::RdpSetting| {
+        let known = KNOWN.iter().find(|known| known.decides && known.name.eq_ignore_ascii_case(&setting.name))?;
+        (known.kind != setting.kind)
+            .then(|| format!("{} is of the type {}, where {} is right", known.name, setting.kind, known.kind))
+    };
+    let kinds = settings.0.settings.iter().filter_map(kind);
+    numbers.chain(kinds).map(|text| (Severity::Advisory, Confidence::Possible, text))
+}
+
+fn contradictions(record: &RdpFileRecord) -> impl Iterator<Item = Told> {
+    let twice = KNOWN.iter().filter(|known| known.decides && record.contradicts_itself(known.name));
+    twice.map(|known| {
+        let text =
+            format!("{} stands there more than once, with different values: which counts is not known", known.name);
+        (Severity::Advisory, Confidence::Possible, text)
+    })
+}
+
+/// CredSSP is switched off, and the host requires it.
+fn nla(case: Case<'_>, seen: Seen<&RdpFileRecord>) -> Option<Wrong> {
+    if !RdpSettings(seen.value).without_credssp() || !concerns(case, seen.value) {
+        return None;
+    }
+    let (confidence, _, words) = hosts(case).find_map(requires_nla)?;
+    let text = format!("{}: enablecredsspsupport is 0, and {words}; 1 is right", seen.value.name);
+    Some((Severity::Blocking, confidence, seen.because(text)))
+}
+
+fn refuses_nla(case: Case<'_>) -> bool {
+    case.rdp_files().any(|seen| nla(case, seen).is_some())
+}
+
+/// The file is of the host that is asked about, as far as that is known.
+fn concerns(case: Case<'_>, record: &RdpFileRecord) -> bool {
+    let target = RdpSettings(record).target().and_then(Result::ok);
+    case.context.profile_source == "rdp-file" || case.context.target.is_none() || target == case.context.target
+}
+
+fn hosts(case: Case<'_>) -> impl Iterator<Item = Case<'_>> {
+    case.evidence.hosts().map(move |subject| Case { subject, ..case })
+}
+
+fn requires_nla(host: Case<'_>) -> Option<(Confidence, usize, String)> {
+    let answer = X224Answer::Server(ServerAnswer::Failure(NegotiationFailure::HYBRID_REQUIRED_BY_SERVER));
+    if let Some(seen) = host.x224_to(SecurityProtocols::SSL).filter(|seen| *seen.value == answer) {
+        return Some((Confidence::Proven, seen.id, format!("{} answers failure 5 without it", host.label())));
+    }
+    let seen = user_authentication(host).filter(|seen| seen.value == 1)?;
+    Some((Confidence::Likely, seen.id, "the host's UserAuthentication is 1".to_owned()))
+}
+
+/// The host's own setting, or the policy, which wins.
+fn user_authentication(host: Case<'_>) -> Option<Seen<u32>> {
+    let of = |path| {
+        let seen = host.number(path, "UserAuthentication")?;
+        Some(Seen { value: seen.value?, id: seen.id })
+    };
+    of(POLICY).or_else(|| of(LISTENER))
+}
+
+fn nla_is_optional(case: Case<'_>) -> bool {
+    let selected = |answer: &X224Answer| matches!(answer, X224Answer::Server(ServerAnswer::Selected { .. }));
+    hosts(case).any(|host| {
+        host.x224_to(SecurityProtocols::SSL).is_some_and(|seen| selected(seen.value))
+            || user_authentication(host).is_some_and(|seen| seen.value == 0)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, Sketch, client, host};
+    use crate::rdp_file::RdpSignature;
+
+    fn file(text: &str) -> Sketch {
+        client().rdp_file(text, RdpSignature::Unsigned)
+    }
+
+    #[track_caller]
+    fn found(text: &str, severity: Severity, confidence: Confidence) {
+        file(text).check(&CAUSE, Expect::Present(severity, confidence));
+    }
+
+    #[test]
+    fn present() {
+        found("full address:s:server:99999", Severity::Blocking, Confidence::Likely);
+        found("full address:s:my server", Severity::Blocking, Confidence::Likely);
+        found("full address:s:server\nserver port:i:0", Severity::Blocking, Confidence::Likely);
+        let gateway = "gatewayusagemethod:i:1\ngatewayprofileusagemethod:i:1\ngatewayhostname:s:";
+        found(gateway, Severity::Blocking, Confidence::Likely);
+        found(
+            &gateway.replace("method:i:1\ngatewayp", "method:i:2\ngatewayp"),
+            Severity::Degrading,
+            Confidence::Likely,
+        );
+        found("negotiate security layer:i:0", Severity::Degrading, Confidence::Likely);
+    }
+
+    #[test]
+    fn what_may_be_wrong_is_only_said() {
+        for text in [
+            "gatewayusagemethod:i:7",
+            "authentication level:i:9",
+            "enablecredsspsupport:s:0",
+            "full address:s:one\nfull address:s:two",
+        ] {
+            found(text, Severity::Advisory, Confidence::Possible);
+        }
+    }
+
+    #[test]
+    fn credssp_off_is_a_fault_with_a_host_that_requires_it() {
+        let off =
+            || host("192.0.2.7").accepted().recorded_of_client("full address:s:192.0.2.7\nenablecredsspsupport:i:0");
+        let asked = off().fails(SecurityProtocols::SSL, NegotiationFailure::HYBRID_REQUIRED_BY_SERVER);
+        asked.check_client(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+        let registry = off().dword(LISTENER, "UserAuthentication", 1);
+        registry.check_client(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        let explained = asked.profile_with(|profile| profile.protocols = SecurityProtocols::SSL).diagnose();
+        assert_eq!(explained.findings[0].cause, CAUSE.id);
+        assert_eq!(explained.findings[0].root_of, ["nla-required"]);
+    }
+
+    #[test]
+    fn near_miss_credssp_off_with_a_host_that_does_without() {
+        let off =
+            || host("192.0.2.7").accepted().recorded_of_client("full address:s:192.0.2.7\nenablecredsspsupport:i:0");
+        off().selects(SecurityProtocols::SSL, SecurityProtocols::SSL).check_client(&CAUSE, Expect::Absent);
+        let policy = off().dword(LISTENER, "UserAuthentication", 1).dword(POLICY, "UserAuthentication", 0);
+        policy.check_client(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn near_miss_the_file_is_of_another_host() {
+        let other = host("192.0.2.7").accepted().recorded_of_client("full address:s:other\nenablecredsspsupport:i:0");
+        let other = other.fails(SecurityProtocols::SSL, NegotiationFailure::HYBRID_REQUIRED_BY_SERVER);
+        other.check_client(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn near_miss_a_file_that_is_in_order() {
+        for text in [
+            "full address:s:server:3390\nauthentication level:i:1",
+            "full address:s:server\nfull address:s:server",
+            "gatewayusagemethod:i:1\ngatewayprofileusagemethod:i:1\ngatewayhostname:s:gateway",
+            "gatewayusagemethod:i:1\ngatewayprofileusagemethod:i:0\ngatewayhostname:s:",
+            "gatewayusagemethod:i:4\ngatewayprofileusagemethod:i:0\ngatewayhostname:s:",
+            "screen mode id:i:2",
+        ] {
+            file(text).check(&CAUSE, Expect::Absent);
+        }
+    }
+
+    #[test]
+    fn unseen() {
+        client().check(&CAUSE, Expect::Unknown);
+        // nobody has asked a host
+        file("enablecredsspsupport:i:0").check(&CAUSE, Expect::Unknown);
+    }
+}

@@ -1,0 +1,126 @@
+//! `rdp-file-signature-broken`: the signature of an `.rdp` file does not cover its settings.
+
+use crate::case::{Case, Seen};
+use crate::cause::{Because, Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::evidence::Role;
+use crate::need::Need;
+use crate::rdp_file::{RdpFileRecord, RdpSignature};
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "rdp-file-signature-broken",
+    title: "the signature of the .rdp file does not cover its settings",
+    stage: Stage::Client,
+    severity: Severity::Degrading,
+    role: Role::Client,
+    codes: &[],
+    proofs: &[
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::RdpFile], holds: broken },
+        Proof { shows: Shows::Absence, needs: &[Need::RdpFile], holds: sound },
+    ],
+    explains: &[],
+    page: Page {
+        what_happens: "mstsc treats the file as one of an unknown publisher, or refuses it where a policy allows signed files \
+                       only: \"Caution: Unknown remote connection\" instead of the publisher's name.",
+        why: "Somebody changed, added or removed a setting after the file was signed: by hand, by a script, or by saving it in \
+              mstsc. A second line of a signed setting is as bad: which of the two a client obeys is not documented. The form \
+              of the signature is not published either; what is checked here is inferred from programs whose signatures mstsc \
+              accepts. Whether the signer is trusted is not checked.",
+        confirm: "Sign a copy of the file again: where the client then names the publisher, the old signature was the fault.",
+        command: "Select-String -Path FILE.rdp -Pattern '^(signscope|signature|full address|alternate full address|server port|\
+                  gateway)' | Select-Object LineNumber,Line",
+        how_to_fix: "Fetch the file anew from where it was published, or correct it and sign it again. Do not edit a signed file \
+                     without signing it again.",
+        references: &[
+            "Microsoft: rdpsign",
+            "Microsoft: Supported RDP properties with Remote Desktop Services",
+            "RFC 5652 (Cryptographic Message Syntax)",
+        ],
+    },
+    fixes: &["sign-rdp-file"],
+};
+
+fn broken(case: Case<'_>) -> Option<Ground> {
+    let (confidence, because) = case.rdp_files().find_map(fault)?;
+    Some(Ground::on(vec![because]).confidence(confidence))
+}
+
+/// What is wrong with the signature of a file.
+fn fault(seen: Seen<&RdpFileRecord>) -> Option<(Confidence, Because)> {
+    let name = &seen.value.name;
+    let (confidence, text) = match &seen.value.signature {
+        RdpSignature::Broken { missing } if missing.is_empty() => {
+            (Confidence::Likely, format!("{name}: the signed settings are not those that were signed"))
+        }
+        RdpSignature::Broken { missing } => {
+            (Confidence::Proven, format!("{name}: {} was signed and is not there any more", missing.join(", ")))
+        }
+        RdpSignature::Valid(signer) if !signer.contradicted.is_empty() => {
+            let which = signer.contradicted.join(", ");
+            (Confidence::Likely, format!("{name}: a further line, which is not signed, contradicts {which}"))
+        }
+        _ => return None,
+    };
+    Some((confidence, seen.because(text)))
+}
+
+fn sound(case: Case<'_>) -> Option<Ground> {
+    let known = |seen: Seen<&RdpFileRecord>| {
+        let words = match &seen.value.signature {
+            RdpSignature::Unsigned => "is not signed".to_owned(),
+            RdpSignature::Valid(signer) => format!("has a valid signature of {}", signer.subject),
+            RdpSignature::Broken { .. } | RdpSignature::Unverifiable { .. } => return None,
+        };
+        Some(seen.because(format!("{} {words}", seen.value.name)))
+    };
+    case.rdp_files().map(known).collect::<Option<Vec<_>>>().map(Ground::on)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, Sketch, client};
+    use crate::rdp_file::Signer;
+
+    fn signed(signature: RdpSignature) -> Sketch {
+        client().rdp_file("full address:s:server", signature)
+    }
+
+    fn valid(contradicted: &[&str]) -> RdpSignature {
+        RdpSignature::Valid(Signer {
+            subject: "CN=Corp Publisher".to_owned(),
+            issuer: "CN=Corp Publisher".to_owned(),
+            not_before: "2026-01-01T00:00:00Z".to_owned(),
+            not_after: "2027-01-01T00:00:00Z".to_owned(),
+            scope: vec!["full address".to_owned()],
+            outside: Vec::new(),
+            contradicted: contradicted.iter().map(|name| (*name).to_owned()).collect(),
+        })
+    }
+
+    #[test]
+    fn present() {
+        let likely = Expect::Present(Severity::Degrading, Confidence::Likely);
+        signed(RdpSignature::Broken { missing: vec![] }).check(&CAUSE, likely);
+        let missing = vec!["server port".to_owned()];
+        signed(RdpSignature::Broken { missing })
+            .check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Proven));
+    }
+
+    #[test]
+    fn a_second_line_contradicts_a_signed_one() {
+        signed(valid(&["full address"])).check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
+    }
+
+    #[test]
+    fn near_miss_signed_or_not_signed_at_all() {
+        signed(valid(&[])).check(&CAUSE, Expect::Absent);
+        signed(RdpSignature::Unsigned).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn unseen() {
+        client().check(&CAUSE, Expect::Unknown);
+        signed(RdpSignature::Unverifiable { why: "RSA-PSS".to_owned() }).check(&CAUSE, Expect::Unknown);
+    }
+}

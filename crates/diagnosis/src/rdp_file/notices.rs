@@ -1,0 +1,59 @@
+//! What a current client will say of a file.
+
+use super::record::{RdpFileRecord, RdpSignature};
+use crate::cause::Because;
+use crate::evidence::Evidence;
+use crate::fact::Fact;
+
+/// What mstsc with the updates of April 14, 2026 (CVE-2026-26151) says of each file.
+///
+/// Widely reported, and not tried on a machine: the words say so.
+pub fn notices(evidence: &Evidence) -> Vec<Because> {
+    let files = evidence.observations.iter().filter_map(|seen| match &seen.fact {
+        Fact::RdpFile(file) => Some(Because { text: notice(file), observation: seen.id }),
+        _ => None,
+    });
+    files.collect()
+}
+
+fn notice(file: &RdpFileRecord) -> String {
+    const ALL: &str = "leaves every redirection off until the person allows it";
+    const SINCE: &str = "as is reported of mstsc since the updates of April 2026 (CVE-2026-26151)";
+    let unknown = "mstsc says \"Caution: Unknown remote connection\"";
+    let said = match &file.signature {
+        RdpSignature::Unsigned => format!("is not signed: {unknown}"),
+        RdpSignature::Valid(signer) => format!(
+            "is signed by {} (certificate until {}): mstsc names this publisher and asks whether to trust it; where the \
+             client does not trust the certificate, which cannot be seen from here, it says \"Caution: Unknown remote connection\"",
+            signer.subject,
+            signer.not_after.get(..10).unwrap_or(&signer.not_after),
+        ),
+        RdpSignature::Broken { .. } => format!("has a signature that does not fit: {unknown}"),
+        RdpSignature::Unverifiable { why } => {
+            format!("has a signature that could not be verified here ({why}): mstsc names the publisher or warns")
+        }
+    };
+    let outside = match &file.signature {
+        RdpSignature::Valid(signer) if !signer.outside.is_empty() => {
+            format!(" Not signed, and so open to anybody's change: {}.", signer.outside.join(", "))
+        }
+        _ => String::new(),
+    };
+    format!("{} {said}, and {ALL}, {SINCE}.{outside}", file.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::client;
+
+    #[test]
+    fn every_file_has_a_notice() {
+        let with = |signature| client().rdp_file("full address:s:server", signature);
+        let text = |signature| notices(with(signature).evidence())[0].text.clone();
+        assert!(text(RdpSignature::Unsigned).contains("Unknown remote connection"));
+        assert!(text(RdpSignature::Broken { missing: vec![] }).contains("does not fit"));
+        assert!(text(RdpSignature::Unverifiable { why: "no Base64".to_owned() }).contains("(no Base64)"));
+        assert!(notices(client().evidence()).is_empty());
+    }
+}

@@ -1,0 +1,126 @@
+//! What is kept of a file: the settings without what is private, and what its signature is worth.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::settings::known;
+use super::{RdpFile, signature};
+use crate::printable::printable;
+
+/// An `.rdp` file as it was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RdpFileRecord {
+    /// Its name, without folders.
+    pub name: String,
+    /// Its settings, in order.
+    pub settings: Vec<RdpSetting>,
+    /// What its signature is worth.
+    pub signature: RdpSignature,
+}
+
+/// A setting of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RdpSetting {
+    /// Its name.
+    pub name: String,
+    /// `i`, `s` or `b`.
+    pub kind: char,
+    /// Its value; null where it is private or may be: user names, tokens, passwords, texts that we do not know.
+    pub value: Option<String>,
+}
+
+/// What the signature of a file is worth. Whether its signer is trusted is not decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "state", rename_all = "lowercase")]
+pub enum RdpSignature {
+    /// It has none.
+    Unsigned,
+    /// The signed settings are those that were signed.
+    Valid(Signer),
+    /// They are not.
+    Broken {
+        /// Settings that were signed and are not in the file any more.
+        missing: Vec<String>,
+    },
+    /// That cannot be told.
+    Unverifiable {
+        /// Why, in words.
+        why: String,
+    },
+}
+
+/// Who signed a file, and what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Signer {
+    /// The certificate's subject.
+    pub subject: String,
+    /// Its issuer.
+    pub issuer: String,
+    /// Its `notBefore`, RFC 3339, UTC.
+    pub not_before: String,
+    /// Its `notAfter`, RFC 3339, UTC.
+    pub not_after: String,
+    /// The settings that are signed.
+    pub scope: Vec<String>,
+    /// Settings of the file that decide about the connection and are not signed.
+    pub outside: Vec<String>,
+    /// Signed settings that a further line of the file contradicts: which of the two counts is not known.
+    pub contradicted: Vec<String>,
+}
+
+impl RdpFileRecord {
+    /// What is kept of a file of this name.
+    pub fn of(name: &str, file: &RdpFile) -> Self {
+        let settings = file.settings().map(|(name, kind, value)| RdpSetting {
+            name: printable(name.trim()),
+            kind,
+            value: shown(name, kind, value).map(printable),
+        });
+        Self { name: printable(name), settings: settings.collect(), signature: signature::verify(file) }
+    }
+
+    /// True if it has lines of this name that say different things.
+    pub fn contradicts_itself(&self, name: &str) -> bool {
+        let lines = || self.settings.iter().filter(|setting| super::same_name(&setting.name, name));
+        lines()
+            .next()
+            .is_some_and(|first| lines().any(|other| (other.kind, &other.value) != (first.kind, &first.value)))
+    }
+}
+
+/// The value, if it may be kept.
+fn shown<'a>(name: &str, kind: char, value: &'a str) -> Option<&'a str> {
+    let number = || value.trim().parse::<i64>().is_ok();
+    match (kind, known(name)) {
+        (_, Some(known)) if known.shown && known.kind == 's' && kind == 's' => Some(value),
+        (_, Some(known)) if !known.shown => None,
+        ('i', _) if number() => Some(value),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_private_is_kept() {
+        let text = "username:s:secret\ndomain:s:secret\npassword 51:b:secret\ngatewayaccesstoken:s:secret\n\
+                    loadbalanceinfo:s:secret\npcb:s:secret\nodd:s:secret\nodd:i:secret\npassword 51:i:1234\n\
+                    enablecredsspsupport:i:secret\nremoteapplicationprogram:s:secret\nfull address:b:secret\n\
+                    USERNAME :s:secret\nfull address:s:server\nserver port:i:3390\n";
+        let record = RdpFileRecord::of("x.rdp", &RdpFile::parse(text.as_bytes()).unwrap());
+        let told = format!("{record:?}{}", serde_json::to_string(&record).unwrap());
+        assert!(!told.contains("secret") && !told.contains("1234"), "{told}");
+        assert!(told.contains("\"server\"") && told.contains("3390"), "{told}");
+        assert_eq!(record.settings.len(), 15);
+    }
+
+    #[test]
+    fn a_line_that_says_the_same_is_no_contradiction() {
+        let record = |text: &str| RdpFileRecord::of("x.rdp", &RdpFile::parse(text.as_bytes()).unwrap());
+        assert!(!record("server port:i:1\nServer Port:i:1").contradicts_itself("server port"));
+        assert!(record("server port:i:1\nServer Port:i:2").contradicts_itself("server port"));
+        assert!(!record("a:i:1").contradicts_itself("server port"));
+    }
+}
