@@ -22,6 +22,8 @@ pub const CAUSE: Cause = Cause {
             needs: &[Need::Negotiation(Asked::Everything), Need::HeldRequest],
             holds: ended_unasked,
         },
+        // a client that was watched connects as it likes: that it would have spoken is not seen
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::HeldRequest], holds: ended_on_a_client },
         Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: answered },
         Proof { shows: Shows::Absence, needs: &[Need::HeldRequest], holds: stays_open },
     ],
@@ -57,6 +59,18 @@ fn ended_unasked(case: Case<'_>) -> Option<Ground> {
     let text = format!("{} accepted a connection and {} it while we had not said anything", case.label(), end.verb());
     let ground = Ground::on(vec![seen.because(text)]);
     Some(if case.another_address_answers() { ground.severity(Severity::Degrading) } else { ground })
+}
+
+/// Every connection of a client that was watched ended so.
+fn ended_on_a_client(case: Case<'_>) -> Option<Ground> {
+    if case.x224().any(|seen| !matches!(seen.value.1, X224Answer::ClosedBeforeRequest(_))) {
+        return None;
+    }
+    let seen = case.x224().find(|seen| case.watched(seen.id))?;
+    let X224Answer::ClosedBeforeRequest(end) = seen.value.1 else { return None };
+    let text =
+        format!("{} accepted a client's connection and {} it before it had said anything", case.label(), end.verb());
+    Some(Ground::on(vec![seen.because(text)]))
 }
 
 fn answered(case: Case<'_>) -> Option<Ground> {

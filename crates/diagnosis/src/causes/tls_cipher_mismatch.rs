@@ -6,7 +6,7 @@ use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::evidence::Role;
 use crate::fact::Handshake;
-use crate::need::{Need, client_offer, taken_alike, taken_as_client};
+use crate::need::{Need, as_offered, client_offer, taken_alike, taken_as_client};
 use crate::symptom::Symptom;
 
 /// The declaration.
@@ -23,6 +23,7 @@ pub const CAUSE: Cause = Cause {
             needs: &[Need::Handshake(TlsOffer::MODERN), Need::ClientSuites],
             holds: nothing_common,
         },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::ClientSuites], holds: refused_for_suites },
         Proof { shows: Shows::Absence, needs: &[Need::ClientSuites], holds: all_common },
     ],
     explains: &[],
@@ -76,6 +77,23 @@ fn nothing_common(case: Case<'_>) -> Option<Ground> {
         profile.name
     );
     Some(Ground::on(vec![wide.because(ours), refused.because(theirs)]).confidence(confidence))
+}
+
+/// The client itself was watched: its hello was refused with an alert about what it offers. No other hello was seen, so a
+/// host that refuses everybody is not excluded.
+fn refused_for_suites(case: Case<'_>) -> Option<Ground> {
+    if case.tls_accepted().is_some() {
+        return None;
+    }
+    let seen = case.tls_watched().filter(|seen| as_offered(case, seen.value.0)).last()?;
+    let Handshake::Alert(alert) = seen.value.1 else { return None };
+    let confidence = match alert.description {
+        Alert::INSUFFICIENT_SECURITY => Confidence::Likely,
+        Alert::HANDSHAKE_FAILURE => Confidence::Possible,
+        _ => return None,
+    };
+    let text = format!("{} refused the ClientHello of {} with {alert}", case.label(), case.context.profile.name);
+    Some(Ground::on(vec![seen.because(text)]).confidence(confidence))
 }
 
 fn names_the_suites(alert: Alert) -> bool {

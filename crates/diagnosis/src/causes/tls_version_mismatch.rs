@@ -2,7 +2,7 @@
 
 use wire::tls::{Alert, TlsOffer};
 
-use crate::case::Case;
+use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::evidence::Role;
 use crate::fact::Handshake;
@@ -27,6 +27,11 @@ pub const CAUSE: Cause = Cause {
             shows: Shows::Presence(Confidence::Proven),
             needs: &[Need::Handshake(TlsOffer::PLAIN_12), Need::Handshake(TlsOffer::OLD)],
             holds: no_common_version,
+        },
+        Proof {
+            shows: Shows::Presence(Confidence::Proven),
+            needs: &[Need::ClientVersions],
+            holds: refused_for_version,
         },
         Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: common_version },
         Proof { shows: Shows::Absence, needs: &[Need::ClientVersions], holds: common_version },
@@ -73,6 +78,26 @@ fn no_common_version(case: Case<'_>) -> Option<Ground> {
     let ground = Ground::on(because);
     // a plain close, or an alert that names something else, could have another reason
     Some(if named { ground } else { ground.confidence(Confidence::Likely) })
+}
+
+/// The client itself was watched: every version of its own was refused for being none of the host's.
+fn refused_for_version(case: Case<'_>) -> Option<Ground> {
+    let profile = &case.context.profile;
+    let by_alert = |seen: &Seen<(TlsOffer, &Handshake)>| {
+        matches!(seen.value.1, Handshake::Alert(Alert { description: Alert::PROTOCOL_VERSION, .. }))
+    };
+    let seen = case.tls_watched().filter(by_alert).last()?;
+    let all = profile.versions().all(|version| seen.value.0.offers(version));
+    if !all || common_version(case).is_some() {
+        return None;
+    }
+    let text = format!(
+        "{} offered {}, {} refused with alert 70 (protocol_version)",
+        profile.name,
+        profile.versions_text(),
+        case.label()
+    );
+    Some(Ground::on(vec![seen.because(text)]))
 }
 
 fn common_version(case: Case<'_>) -> Option<Ground> {

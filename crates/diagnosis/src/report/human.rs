@@ -228,7 +228,8 @@ impl Page {
             self.blank();
             self.wrapped("Ruled out: ", &format!("{}.", diagnosis.ruled_out.join(", ")));
         }
-        if diagnosis.connections == 0 && diagnosis.subjects.iter().any(|subject| subject.address.is_none()) {
+        let addresses = diagnosis.subjects.iter().filter(|subject| subject.address.is_some()).count();
+        if diagnosis.connections == 0 && addresses == 0 && !diagnosis.subjects.is_empty() {
             self.blank();
             let text = "the connection itself: no probe was made, and the files hold none.";
             return self.wrapped("Not seen: ", text);
@@ -254,6 +255,9 @@ impl Page {
         let count = diagnosis.connections;
         for (number, file) in (1..).zip(&diagnosis.files) {
             self.line(&format!("file/{number}: {file}"));
+        }
+        for line in super::captured::lines(diagnosis) {
+            self.wrapped("seen: ", &line);
         }
         for unread in diagnosis.observations.iter().filter(|seen| seen.fact == "unread") {
             let text = |name: &str| unread.value[name].as_str().unwrap_or_default().to_owned();
@@ -320,7 +324,8 @@ fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
         (Some(symptom), true) => {
             format!("Could not tell what causes {symptom}: a stage failed in a way that no known cause explains.")
         }
-        (None, _) => "Could not tell: a stage failed in a way that no known cause explains.".to_owned(),
+        (None, false) => "Could not tell: what was seen shows neither a fault nor a sound connection.".to_owned(),
+        (None, true) => "Could not tell: a stage failed in a way that no known cause explains.".to_owned(),
     }
 }
 

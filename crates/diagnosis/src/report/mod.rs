@@ -2,6 +2,7 @@
 //! of the book.
 
 pub mod book;
+mod captured;
 pub mod format;
 pub mod human;
 mod json;
