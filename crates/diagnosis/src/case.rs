@@ -127,6 +127,11 @@ impl<'a> Case<'a> {
         matches!(self.evidence.observations[id - 1].source, Source::File(_))
     }
 
+    /// Whose clock says when this was observed.
+    pub fn clock(self, id: usize) -> &'static str {
+        if self.watched(id) { "the clock of the capture" } else { "this computer's clock" }
+    }
+
     /// True if a request was for `protocols`. A watched client that asks for TLS and CredSSP asks for everything, whichever
     /// forms of it its age knows.
     fn asks(self, seen: &Seen<(Option<SecurityProtocols>, &X224Answer)>, protocols: SecurityProtocols) -> bool {

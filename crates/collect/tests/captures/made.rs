@@ -34,7 +34,12 @@ fn certificate() -> Vec<u8> {
 
 /// A healthy connection, as far as a capture shows one.
 fn sound(sequence: u32) -> Talk {
-    Talk::new(50_001, sequence).opened().asks(0x0B).selects(8).handshake(&certificate()).closed()
+    sound_open(sequence).closed()
+}
+
+/// The same, and the capture ends before it does.
+fn sound_open(sequence: u32) -> Talk {
+    Talk::new(50_001, sequence).opened().asks(0x0B).selects(8).handshake(&certificate())
 }
 
 #[test]
@@ -174,6 +179,16 @@ fn a_capture_that_begins_late_says_so() {
     let watched = &read(frames).seen.connections[0];
     assert!(watched.midway && watched.exchange.handshake.is_some());
     assert!(read(&sound(7_000).frames[6..]).notes[0].contains("begin with no Connection Request"));
+}
+
+#[test]
+fn a_long_session_is_not_kept_and_misses_nothing() {
+    let long = sound_open(7_000).says(HOST, &vec![0x17; 1_200_000], 1400).closed();
+    let capture = read(&long.frames);
+    let watched = &capture.seen.connections[0];
+    assert_eq!(said(watched), said(&read(&sound(7_000).frames).seen.connections[0]));
+    assert_eq!((watched.gaps, watched.midway, watched.received > 1_200_000), (false, false, true));
+    check(&capture, Verdict::Healthy, &[]);
 }
 
 #[test]

@@ -88,8 +88,9 @@ fn stays_open(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::fact::Fact;
     use wire::machine::End;
-    use wire::x224::SecurityProtocols;
+    use wire::x224::{SecurityProtocols, ServerAnswer};
 
     fn closed() -> Sketch {
         host("192.0.2.7").accepted().x224(EVERYTHING, X224Answer::Closed(End::Fin))
@@ -115,5 +116,15 @@ mod tests {
     #[test]
     fn unseen() {
         closed().check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn present_for_a_watched_client() {
+        let ended = Fact::X224Answer { requested: None, answer: X224Answer::ClosedBeforeRequest(End::Rst) };
+        let sketch = host("192.0.2.7").accepted().watched(ended.clone());
+        sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        let answered = X224Answer::Server(ServerAnswer::NoNegotiation);
+        let sketch = host("192.0.2.7").accepted().watched(ended).watched_x224(EVERYTHING, answered);
+        sketch.check(&CAUSE, Expect::Absent);
     }
 }

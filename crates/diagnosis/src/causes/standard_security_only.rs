@@ -138,4 +138,18 @@ mod tests {
     fn unseen() {
         host("192.0.2.7").accepted().fails(EVERYTHING, NOT_ALLOWED).check(&CAUSE, Expect::Unknown);
     }
+
+    #[test]
+    fn present_for_a_watched_client() {
+        let selected = |protocol| X224Answer::Server(ServerAnswer::Selected { protocol, flags: 0 });
+        let both = SecurityProtocols::SSL.with(SecurityProtocols::HYBRID);
+        let sketch = host("192.0.2.7").accepted().watched_x224(both, selected(SecurityProtocols::RDP));
+        sketch.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
+        // a client that asks for nothing else is given what it asked for
+        let sketch =
+            host("192.0.2.7").accepted().watched_x224(SecurityProtocols::RDP, selected(SecurityProtocols::RDP));
+        sketch.check(&CAUSE, Expect::Unknown);
+        let sketch = host("192.0.2.7").accepted().watched_x224(both, selected(SecurityProtocols::HYBRID));
+        sketch.check(&CAUSE, Expect::Absent);
+    }
 }

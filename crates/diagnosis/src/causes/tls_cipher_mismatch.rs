@@ -196,4 +196,16 @@ mod tests {
     fn unseen() {
         host("192.0.2.7").nla().tls(TlsOffer::MODERN, alert(40)).check(&CAUSE, Expect::Unknown);
     }
+
+    #[test]
+    fn present_for_a_watched_client() {
+        let watched = |description| {
+            let alert = Handshake::Alert(Alert { level: 2, description });
+            host("192.0.2.7").watched_tls(TlsVersion::Tls12, TlsVersion::Tls13, alert)
+        };
+        watched(71).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        watched(40).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Possible));
+        watched(80).check(&CAUSE, Expect::Unknown);
+        watched(40).profile("mstsc-11").check(&CAUSE, Expect::Unknown);
+    }
 }

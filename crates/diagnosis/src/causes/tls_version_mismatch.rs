@@ -189,4 +189,19 @@ mod tests {
     fn unseen() {
         host("192.0.2.7").nla().tls(TlsOffer::MODERN, alert(70)).check(&CAUSE, Expect::Unknown);
     }
+
+    #[test]
+    fn present_for_a_watched_client() {
+        let old = |answer| host("192.0.2.7").watched_tls(TlsVersion::Tls10, TlsVersion::Tls11, answer);
+        old(alert(70)).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+        // an alert that names no version proves none
+        old(alert(40)).check(&CAUSE, Expect::Unknown);
+        old(accepted(TlsVersion::Tls11)).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn near_miss_a_watched_client_that_is_not_the_one_in_question() {
+        let sketch = host("192.0.2.7").watched_tls(TlsVersion::Tls10, TlsVersion::Tls11, alert(70));
+        sketch.profile("mstsc-11").check(&CAUSE, Expect::Unknown);
+    }
 }

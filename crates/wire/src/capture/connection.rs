@@ -264,7 +264,7 @@ impl Connection {
                 (false, true) => Some(Side::Host),
                 _ => None,
             },
-            gaps: kept && (self.up.broken_off() || self.down.broken_off()) && self.up.length() > 0,
+            gaps: kept && (self.up.gaps() || self.down.gaps()) && self.up.length() > 0,
             altered: self.up.altered() || self.down.altered(),
             sent: self.up.length(),
             received: self.down.length(),

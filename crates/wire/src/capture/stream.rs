@@ -29,6 +29,8 @@ pub struct Stream {
     altered: bool,
     /// Nothing more is kept.
     shut: bool,
+    /// Bytes were missing when it was shut.
+    lost: bool,
 }
 
 impl Stream {
@@ -48,7 +50,9 @@ impl Stream {
         let size = payload.len().saturating_add(missing) as u64;
         self.length = self.length.max(place.saturating_add(size));
         let Ok(place) = usize::try_from(place) else { return };
-        if self.shut || payload.is_empty() || place >= KEPT {
+        // a keep-alive repeats the last byte with any value (RFC 9293 section 3.8.4)
+        let keep_alive = payload.len() == 1 && place.saturating_add(1) == self.bytes.len();
+        if self.shut || payload.is_empty() || keep_alive || place >= KEPT {
             return;
         }
         let room = KEPT.saturating_sub(place);
@@ -133,6 +137,11 @@ impl Stream {
         self.length > self.bytes.len() as u64
     }
 
+    /// True if bytes are missing among those that were wanted.
+    pub fn gaps(&self) -> bool {
+        if self.shut { self.lost } else { self.bytes.len() < KEPT && self.broken_off() }
+    }
+
     /// True if a byte came twice with another value; the first one counts.
     pub fn altered(&self) -> bool {
         self.altered
@@ -151,6 +160,7 @@ impl Stream {
 
     /// Forgets the bytes and keeps no more; length and times stay.
     pub fn shut(&mut self) {
+        self.lost = self.gaps();
         self.shut = true;
         self.bytes = Vec::new();
         self.ahead = BTreeMap::new();
@@ -187,8 +197,14 @@ mod tests {
 
     #[test]
     fn the_first_value_of_a_byte_counts() {
-        let stream = stream(&[(102, b"cd"), (100, b"abXXe"), (100, b"Y")]);
+        let stream = stream(&[(102, b"cd"), (100, b"abXXe"), (100, b"YZ")]);
         assert_eq!((stream.bytes(), stream.altered()), (&b"abcde"[..], true));
+    }
+
+    #[test]
+    fn a_keep_alive_changes_nothing() {
+        let stream = stream(&[(100, b"ab"), (101, &[0])]);
+        assert_eq!((stream.bytes(), stream.altered()), (&b"ab"[..], false));
     }
 
     #[test]
