@@ -120,7 +120,7 @@ pub struct ReportClient {
     pub profile: String,
     /// What reports call it.
     pub name: String,
-    /// Where the profile comes from: `default` or `option`.
+    /// Where the profile comes from: `default`, `option`, or `evidence` (the client in a capture).
     pub source: String,
 }
 
