@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use wire::capture::{Link, Seen, Table, packet};
 use wire::certificate::Certificate;
 use wire::credssp::{self, TsRequest};
 use wire::foreign::ForeignService;
@@ -27,6 +28,7 @@ pub const TARGETS: &[Target] = &[
     ("certificate", certificate),
     ("transcript", transcript),
     ("conversation", conversation),
+    ("capture", capture),
 ];
 
 /// Framing, [`ServerAnswer`] and [`ForeignService`]: the first bytes from a server.
@@ -133,6 +135,29 @@ pub fn conversation(bytes: &[u8]) {
     assert!(machine.ended(), "alive after its deadline");
 }
 
+/// [`packet::read`] and [`Table`] with packets made of bytes: a mirror port that shows each twice changes nothing.
+pub fn capture(bytes: &[u8]) {
+    let once = captured(bytes, 1);
+    assert!(once.connections.windows(2).all(|pair| pair[0].began <= pair[1].began));
+    assert_eq!(once, captured(bytes, 2));
+}
+
+/// The first byte chooses the link; then, for each packet, the milliseconds since the one before, its size and itself.
+fn captured(bytes: &[u8], times: usize) -> Seen {
+    let links = [Link::Raw, Link::Ethernet, Link::Cooked1, Link::Cooked2, Link::Loopback];
+    let mut input = Input(bytes);
+    let link = links[usize::from(input.byte()) % links.len()];
+    let mut table = Table::default();
+    let mut now = Duration::ZERO;
+    while !input.0.is_empty() {
+        now += Duration::from_millis(u64::from(input.byte()) * 16);
+        let bytes = input.bytes();
+        let Ok(Some(packet)) = packet::read(link, &bytes) else { continue };
+        (0..times).for_each(|_| table.take(now, &packet));
+    }
+    table.finish()
+}
+
 fn weight(action: &Action) -> usize {
     match action {
         Action::Send(bytes) => bytes.len(),
@@ -199,8 +224,50 @@ pub fn seeds(text: &str) -> Vec<(&'static str, Vec<u8>)> {
     if let Ok(transcript) = text.parse::<Transcript>() {
         seeds.push(("transcript", transcript.redacted().to_string().into_bytes()));
         transcript.conversations.iter().for_each(|record| record_seeds(record, &mut seeds));
+        let captures = transcript.conversations.iter().map(capture_seed).filter(|bytes| bytes.len() > 200);
+        seeds.extend(captures.map(|bytes| ("capture", bytes)));
     }
     seeds
+}
+
+/// The same connection as somebody on the way would have captured it: the reverse of [`captured`].
+fn capture_seed(record: &Record) -> Vec<u8> {
+    use wire::transcript::Entry;
+    let mut seed = vec![0];
+    let mut numbers = [1_u32, 1];
+    let mut add = |side: usize, flags: u8, payload: &[u8]| {
+        for payload in payload.chunks(1400).chain(payload.is_empty().then_some(payload)) {
+            let packet = raw_packet(side, numbers, flags, payload);
+            seed.push(1);
+            seed.extend((packet.len() as u16).to_be_bytes());
+            seed.extend(packet);
+            numbers[side] += payload.len() as u32 + u32::from(flags & 3 != 0);
+        }
+    };
+    for (_, entry) in &record.entries {
+        match entry {
+            Entry::Event(Event::Connected) => [(0, 2), (1, 18), (0, 16)].into_iter().for_each(|(s, f)| add(s, f, &[])),
+            Entry::Event(Event::ConnectFailed(_)) => [(0, 2), (1, 20)].into_iter().for_each(|(s, f)| add(s, f, &[])),
+            Entry::Event(Event::Closed(end)) => add(1, if *end == End::Rst { 4 } else { 17 }, &[]),
+            Entry::Event(Event::Bytes(bytes)) | Entry::TunnelReceived(bytes) => add(1, 16, bytes),
+            Entry::Sent(bytes) | Entry::TunnelSent(bytes) => add(0, 16, bytes),
+            Entry::Event(_) => {}
+        }
+    }
+    seed
+}
+
+/// IPv4 and TCP between a client and port 3389.
+fn raw_packet(side: usize, numbers: [u32; 2], flags: u8, payload: &[u8]) -> Vec<u8> {
+    let addresses = [[192, 0, 2, 1], [192, 0, 2, 7]];
+    let ports = [50_000_u16, 3389];
+    let mut packet = [&[0x45, 0][..], &(payload.len() as u16 + 40).to_be_bytes(), &[0, 0, 0, 0, 64, 6, 0, 0]].concat();
+    packet.extend([addresses[side], addresses[1 - side]].concat());
+    packet.extend([ports[side], ports[1 - side]].map(u16::to_be_bytes).concat());
+    packet.extend([numbers[side], numbers[1 - side]].map(u32::to_be_bytes).concat());
+    packet.extend([0x50, flags, 1, 0, 0, 0, 0, 0]);
+    packet.extend(payload);
+    packet
 }
 
 fn record_seeds(record: &Record, seeds: &mut Vec<(&'static str, Vec<u8>)>) {

@@ -14,10 +14,13 @@ use crate::terminal;
 /// Runs the command and returns the exit status.
 pub fn run(options: &InspectOptions) -> anyhow::Result<u8> {
     let now = truncated(OffsetDateTime::now_utc());
-    let (profile, profile_source) = profile(&options.client)?;
+    let (mut profile, mut profile_source) = profile(&options.client)?;
     let gathered = gather(&options.paths);
     let mut evidence = Evidence::default();
     gathered.observe(&mut evidence, now);
+    if let (Some((_, watched)), "default") = (evidence.clients.first(), profile_source) {
+        (profile, profile_source) = (watched.clone(), "evidence");
+    }
     let context = Context {
         target: target(&gathered),
         profile,
@@ -38,6 +41,6 @@ pub fn run(options: &InspectOptions) -> anyhow::Result<u8> {
 fn target(gathered: &Gathered) -> Option<Target> {
     gathered.pieces.iter().find_map(|(_, _, piece)| match piece {
         Piece::Transcript(transcript) => Target::parse(&crate::diagnose::host_and_port(transcript)).ok(),
-        Piece::State(_) => None,
+        Piece::State(_) | Piece::Capture(_) => None,
     })
 }

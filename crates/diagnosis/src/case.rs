@@ -1,12 +1,14 @@
 //! What a proof looks at: the evidence about one subject, and for whom and when it is judged.
 
+use std::borrow::Cow;
+
 use time::OffsetDateTime;
 use wire::machine::{TcpAnswer, X224Answer};
-use wire::tls::{Segments, TlsOffer, TlsStack, TlsVersion};
+use wire::tls::{Alert, Segments, TlsOffer, TlsStack, TlsVersion};
 use wire::x224::{SecurityProtocols, ServerAnswer};
 
 use crate::cause::Because;
-use crate::evidence::{Evidence, Role, Subject, SubjectId};
+use crate::evidence::{Evidence, Role, Source, Subject, SubjectId};
 use crate::fact::{Fact, Handshake, Introduction};
 use crate::profile::ClientProfile;
 use crate::rdp_file::{Gateway, GatewayUse, RdpFileRecord};
@@ -28,7 +30,8 @@ pub struct Context {
     pub target: Option<Target>,
     /// The client that has to get through.
     pub profile: ClientProfile,
-    /// Where the profile comes from: `default`, `option`, or `rdp-file` for one that an `.rdp` file changes.
+    /// Where the profile comes from: `default`, `option`, `rdp-file` for one that an `.rdp` file changes, or `evidence` for
+    /// the clients that were watched in a capture.
     pub profile_source: &'static str,
     /// The time of the attempt, by this computer's clock, UTC.
     pub at: OffsetDateTime,
@@ -42,6 +45,18 @@ pub struct Context {
     pub gateway: Option<Gateway>,
     /// Ask also what no verdict needs: all versions, suites, groups, signature algorithms and protocols.
     pub thorough: bool,
+}
+
+impl Context {
+    /// The same for each subject: where the evidence is to say who the client is, each host is judged for its own.
+    pub fn of_subjects<'a>(&'a self, evidence: &Evidence) -> Vec<Cow<'a, Self>> {
+        let own = |subject| {
+            let watched = evidence.clients.iter().find(|(host, _)| *host == subject);
+            let profile = watched.filter(|_| self.profile_source == "evidence").map(|(_, client)| client.clone());
+            profile.map_or(Cow::Borrowed(self), |profile| Cow::Owned(Self { profile, ..self.clone() }))
+        };
+        (0..evidence.subjects.len()).map(own).collect()
+    }
 }
 
 /// A value and the observation that it comes from.
@@ -111,12 +126,29 @@ impl<'a> Case<'a> {
         })
     }
 
+    /// True if it was watched in a capture or stands in another file: nobody of us asked.
+    pub fn watched(self, id: usize) -> bool {
+        matches!(self.evidence.observations[id - 1].source, Source::File(_))
+    }
+
+    /// Whose clock says when this was observed.
+    pub fn clock(self, id: usize) -> &'static str {
+        if self.watched(id) { "the clock of the capture" } else { "this computer's clock" }
+    }
+
+    /// True if a request was for `protocols`. A watched client that asks for TLS and CredSSP asks for everything, whichever
+    /// forms of it its age knows.
+    fn asks(self, seen: &Seen<(Option<SecurityProtocols>, &X224Answer)>, protocols: SecurityProtocols) -> bool {
+        const BOTH: SecurityProtocols = SecurityProtocols::SSL.with(SecurityProtocols::HYBRID);
+        let Some(requested) = seen.value.0 else { return false };
+        requested == protocols || protocols == EVERYTHING && requested.contains(BOTH) && self.watched(seen.id)
+    }
+
     /// What it said to a request for exactly these protocols: the last well-formed answer, or the last one of any kind.
     pub fn x224_to(self, protocols: SecurityProtocols) -> Option<Seen<&'a X224Answer>> {
         let answers = || {
-            let to = self
-                .x224()
-                .filter(move |seen| seen.value.0 == Some(protocols) && *seen.value.1 != X224Answer::HeldOpen);
+            let to =
+                self.x224().filter(move |seen| self.asks(seen, protocols) && *seen.value.1 != X224Answer::HeldOpen);
             to.map(|seen| Seen { value: seen.value.1, id: seen.id })
         };
         answers().filter(|seen| matches!(seen.value, X224Answer::Server(_))).last().or_else(|| answers().last())
@@ -125,7 +157,7 @@ impl<'a> Case<'a> {
     /// Every try to ask for everything at once, in order; a request that was held back is none.
     pub fn tries(self) -> impl Iterator<Item = Seen<&'a X224Answer>> + 'a {
         let held = |answer: &X224Answer| matches!(answer, X224Answer::HeldOpen | X224Answer::ClosedBeforeRequest(_));
-        let tries = self.x224().filter(move |seen| seen.value.0 == Some(EVERYTHING) && !held(seen.value.1));
+        let tries = self.x224().filter(move |seen| self.asks(seen, EVERYTHING) && !held(seen.value.1));
         tries.map(|seen| Seen { value: seen.value.1, id: seen.id })
     }
 
@@ -153,6 +185,11 @@ impl<'a> Case<'a> {
         self.tls().filter(|seen| seen.value.0 == offer).last().map(|seen| Seen { value: seen.value.1, id: seen.id })
     }
 
+    /// How the handshakes of clients that were watched went.
+    pub fn tls_watched(self) -> impl Iterator<Item = Seen<(TlsOffer, &'a Handshake)>> + 'a {
+        self.tls().filter(|seen| seen.value.0.stack == TlsStack::Watched)
+    }
+
     /// The first handshake that the host went along with.
     pub fn tls_accepted(self) -> Option<Seen<TlsVersion>> {
         self.tls().find_map(|seen| match seen.value.1 {
@@ -167,6 +204,10 @@ impl<'a> Case<'a> {
         let refusal = |offer: TlsOffer, answer: &Handshake| match answer {
             // whoever ends whole hellos need not be the host
             Handshake::Closed { .. } if self.only_cut_hellos_pass() => false,
+            // a client of whatever suites: the alert says that it is the version
+            Handshake::Alert(alert) if offer.stack == TlsStack::Watched => {
+                alert.description == Alert::PROTOCOL_VERSION && offer.offers(version)
+            }
             // rustls lacks suites that old hosts need; its refusal says nothing about 1.2
             Handshake::Alert(_) | Handshake::Closed { .. } => {
                 offer.offers(version)

@@ -34,10 +34,11 @@ pub fn diagnose(evidence: &Evidence, context: &Context, run: Run) -> Diagnosis {
 /// The same with another list of causes (the mutation table switches single detectors off).
 pub fn diagnose_with(causes: &[&'static Cause], evidence: &Evidence, context: &Context, run: Run) -> Diagnosis {
     let evidence = &*evidence.in_order();
+    let contexts = context.of_subjects(evidence);
     let (mut present, mut unknown, mut absent) = (Vec::new(), Vec::<UnknownCause>::new(), Vec::<String>::new());
     for cause in causes {
         for subject in subjects(evidence, cause) {
-            let case = Case { evidence, subject, context };
+            let case = Case { evidence, subject, context: &contexts[subject] };
             if !lies_inside(cause) && case.behind_gateway() {
                 unknown.push(UnknownCause { cause: cause.id.to_owned(), needs: vec![THROUGH_GATEWAY.to_owned()] });
                 continue;

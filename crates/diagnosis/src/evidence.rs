@@ -8,6 +8,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use crate::fact::Fact;
+use crate::profile::ClientProfile;
 
 /// The number of a [`Subject`] within its evidence.
 pub type SubjectId = usize;
@@ -88,6 +89,8 @@ pub struct Evidence {
     pub connections: usize,
     /// The files that were read: the first is `file/1`.
     pub files: Vec<String>,
+    /// The clients that were watched while they connected to a host.
+    pub clients: Vec<(SubjectId, ClientProfile)>,
 }
 
 impl Evidence {

@@ -11,6 +11,7 @@ use wire::tls::{Alert, TlsOffer, TlsVersion};
 use wire::transcript::NameAnswer;
 use wire::x224::{SecurityProtocols, ServerAnswer};
 
+use crate::observe::{CapturedConnection, CapturedTransport};
 use crate::printable::printable;
 use crate::rdp_file::RdpFileRecord;
 use crate::state::{FileVersion, KeyFile, LogEvent, LogSpan, RegistryKey, Service, StoredCertificate, Unread, Volume};
@@ -116,6 +117,10 @@ pub enum Fact {
     Volume(Volume),
     /// One of its `.rdp` files.
     RdpFile(RdpFileRecord),
+    /// A connection that was captured, beside what the host answered in it.
+    CapturedConnection(CapturedConnection),
+    /// A UDP transport that was asked for in a capture.
+    CapturedTransport(CapturedTransport),
     /// Something of it that could not be read.
     Unread(Unread),
     /// What we said to it failed with a host of our own making: nothing that it answered is held against it.
@@ -228,6 +233,8 @@ impl Fact {
             Self::FileVersion(_) => "file.version",
             Self::Volume(_) => "volume",
             Self::RdpFile(_) => "rdp.file",
+            Self::CapturedConnection(_) => "capture.connection",
+            Self::CapturedTransport(_) => "capture.udp",
             Self::Unread(_) => "unread",
             Self::RehearsalFailed => "probe.rehearsal_failed",
         }
@@ -280,6 +287,8 @@ impl Fact {
             Self::FileVersion(file) => recorded(file),
             Self::Volume(volume) => recorded(volume),
             Self::RdpFile(file) => recorded(file),
+            Self::CapturedConnection(connection) => recorded(connection),
+            Self::CapturedTransport(transport) => recorded(transport),
             Self::Unread(unread) => recorded(unread),
             Self::NtlmVersion(version) => version_text(*version).into(),
             Self::ClockOffset(milliseconds) => json!(seconds_of(*milliseconds)),

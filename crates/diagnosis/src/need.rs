@@ -120,6 +120,8 @@ impl Need {
             Self::DirectTls => {
                 case.seen(|f| matches!(f, Fact::TlsAnswer { direct: true, .. }).then_some(())).next().is_some()
             }
+            // the first hello is there for what any will do for
+            Self::Handshake(TlsOffer::MODERN) if case.tls_watched().next().is_some() => true,
             Self::Handshake(offer) => case.tls_with(offer).is_some(),
             Self::HandshakeAgain(offer) => case.tls().filter(|seen| seen.value.0 == offer).count() >= 2,
             Self::ClientVersions => client_versions_known(case),
@@ -409,7 +411,9 @@ pub fn taken_as_client(case: Case<'_>) -> Option<Seen<(TlsVersion, u16)>> {
     case.tls().find_map(|seen| match seen.value {
         (offer, Handshake::Accepted { version: Some(version), suite, .. })
             if profile.speaks(*version)
-                && (offer == own || like_rustls && offer.stack == TlsStack::Rustls && profile.offers(*suite)) =>
+                && (offer == own
+                    || like_rustls && offer.stack == TlsStack::Rustls && profile.offers(*suite)
+                    || offer.stack == TlsStack::Watched && profile.offers(*suite)) =>
         {
             Some(Seen { value: (*version, *suite), id: seen.id })
         }
@@ -432,7 +436,13 @@ pub fn taken_alike(case: Case<'_>) -> Option<Seen<(TlsVersion, u16)>> {
 
 /// True if the host took one of the client's suites, or was offered them all.
 fn client_suites_known(case: Case<'_>) -> bool {
-    taken_as_client(case).is_some() || case.tls_with(client_offer(case)).is_some()
+    let as_client = || case.tls_watched().any(|seen| as_offered(case, seen.value.0));
+    taken_as_client(case).is_some() || case.tls_with(client_offer(case)).is_some() || as_client()
+}
+
+/// True if a client that was watched offered what the client offers for whom we judge.
+pub fn as_offered(case: Case<'_>, watched: TlsOffer) -> bool {
+    TlsOffer { stack: TlsStack::Watched, segments: watched.segments, ..client_offer(case) } == watched
 }
 
 /// True if the host took one of the client's versions, or is known to refuse every one of them.

@@ -1,10 +1,14 @@
-//! From a transcript to evidence: the one way by which a probe, live or replayed, becomes facts.
+//! From a transcript to evidence: the one way by which a probe, live or replayed, becomes facts. The same for a capture.
+
+mod capture;
 
 use time::OffsetDateTime;
 use wire::certificate::Certificate;
 use wire::machine::{CredsspAnswer, Outcome, TlsAnswer};
 use wire::ntlm::{self, Challenge};
 use wire::transcript::{NameAnswer, Record, Transcript};
+
+pub use capture::{CapturedConnection, CapturedTransport, moment, observe_capture};
 
 use crate::evidence::{Evidence, Role, Source, Subject, SubjectId};
 use crate::fact::{Fact, Handshake, Introduction, KeyExchange};
@@ -124,6 +128,10 @@ impl Seen<'_> {
 
     fn together(&mut self, at: OffsetDateTime, facts: Vec<Fact>) {
         self.evidence.observe_together(self.subject, self.source, at, facts);
+    }
+
+    fn add(&mut self, at: OffsetDateTime, took: Option<std::time::Duration>, fact: Fact) {
+        self.evidence.observe(self.subject, self.source, at, took, fact);
     }
 
     fn certificates(&mut self, at: OffsetDateTime, chain: &[Vec<u8>]) {

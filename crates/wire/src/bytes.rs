@@ -91,6 +91,11 @@ impl<'a> Reader<'a> {
         self.array(what).map(u16::from_be_bytes)
     }
 
+    /// Four bytes, big endian (TCP, IP).
+    pub fn u32_be(&mut self, what: &'static str) -> Result<u32, DecodeError> {
+        self.array(what).map(u32::from_be_bytes)
+    }
+
     /// Three bytes, big endian (TLS handshake lengths).
     pub fn u24_be(&mut self, what: &'static str) -> Result<usize, DecodeError> {
         let [a, b, c] = self.array(what)?;

@@ -13,6 +13,7 @@
 #![cfg_attr(test, allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used))]
 
 pub mod bytes;
+pub mod capture;
 pub mod certificate;
 pub mod credssp;
 pub mod der;
@@ -21,6 +22,7 @@ pub mod hex;
 pub mod inspection;
 pub mod machine;
 pub mod ntlm;
+pub mod rdpeudp;
 pub mod signed_data;
 pub mod tls;
 pub mod transcript;

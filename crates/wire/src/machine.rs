@@ -450,7 +450,7 @@ impl Conversation {
     }
 }
 
-fn kept(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn kept(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().copied().take(KEPT).collect()
 }
 

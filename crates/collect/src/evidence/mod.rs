@@ -3,6 +3,7 @@
 //! Each kind has a reader of its own in the list `READERS`. A reader turns one file into a [`Piece`]; everything
 //! that says what a piece means is in `diagnosis`. Every read is bounded; what cannot be read is named, with the reason.
 
+pub mod capture;
 mod rdp_file;
 mod state;
 mod transcript;
@@ -12,11 +13,12 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use diagnosis::evidence::{Evidence, Source};
-use diagnosis::observe::observe_into;
+use diagnosis::observe::{moment, observe_capture, observe_into};
 use diagnosis::state::{Part, State, Unread};
 use time::OffsetDateTime;
 use wire::transcript::Transcript;
 
+use capture::Capture;
 pub use rdp_file::rdp_file;
 
 /// The bytes by which a kind is recognised.
@@ -37,7 +39,7 @@ pub(crate) struct Reader {
 }
 
 /// Every kind, the most telling first.
-const READERS: &[Reader] = &[state::READER, transcript::READER, rdp_file::READER];
+const READERS: &[Reader] = &[state::READER, transcript::READER, capture::READER, rdp_file::READER];
 
 /// What one file says.
 #[derive(Debug)]
@@ -46,6 +48,8 @@ pub enum Piece {
     State(Box<State>),
     /// What a probe saw.
     Transcript(Box<Transcript>),
+    /// What was seen of others.
+    Capture(Box<Capture>),
 }
 
 /// Why a file could not be read.
@@ -135,6 +139,7 @@ impl Gathered {
 
     /// Adds all of it to the evidence. `at` is when it was read, for what says no time itself.
     pub fn observe(&self, evidence: &mut Evidence, at: OffsetDateTime) {
+        let mut unread: Vec<(PathBuf, String)> = self.unread.clone();
         for (number, (path, _, piece)) in (1..).zip(&self.pieces) {
             evidence.files.push(path.display().to_string());
             match piece {
@@ -143,12 +148,17 @@ impl Gathered {
                     named.observe(evidence, Source::File(number), at);
                 }
                 Piece::Transcript(transcript) => observe_into(transcript, evidence),
+                Piece::Capture(capture) => {
+                    let more = observe_capture(&capture.seen, Source::File(number), evidence);
+                    unread.extend(capture.notes.iter().cloned().chain(more).map(|why| (path.clone(), why)));
+                }
             }
         }
-        let unread =
-            self.unread.iter().map(|(path, why)| Unread { what: path.display().to_string(), why: why.clone() });
+        let unread = unread.into_iter().map(|(path, why)| Unread { what: path.display().to_string(), why });
         let rest = State { unread: unread.collect(), computer: self.computer(Part::Host), ..State::default() };
-        rest.observe(evidence, Source::File(0), at);
+        if !rest.unread.is_empty() {
+            rest.observe(evidence, Source::File(0), at);
+        }
     }
 
     /// The name of the machine that plays this part: a log or a hive by itself may not say it, so the first that does
@@ -168,6 +178,10 @@ impl Gathered {
         let told = self.pieces.iter().filter_map(|(_, _, piece)| match piece {
             Piece::State(state) => state.newest(),
             Piece::Transcript(transcript) => Some(transcript.at),
+            Piece::Capture(capture) => {
+                let newest = capture.seen.connections.last().map(|connection| connection.began);
+                newest.or(capture.seen.until).map(moment)
+            }
         });
         told.max()
     }

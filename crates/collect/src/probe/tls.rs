@@ -25,7 +25,7 @@ pub trait Tunnel: Send {
 pub fn open(offer: TlsOffer) -> Result<Box<dyn Tunnel>, String> {
     match offer.stack {
         TlsStack::Rustls => Rustls::open(offer).map(|tunnel| Box::new(tunnel) as Box<dyn Tunnel>),
-        TlsStack::Own => Err("our own hello is no tunnel".to_owned()),
+        TlsStack::Own | TlsStack::Watched => Err("such a hello is no tunnel".to_owned()),
         #[cfg(feature = "legacy-tls")]
         TlsStack::OpenSsl => super::openssl::OpenSsl::open(offer).map(|tunnel| Box::new(tunnel) as Box<dyn Tunnel>),
         #[cfg(not(feature = "legacy-tls"))]

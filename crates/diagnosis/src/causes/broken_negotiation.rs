@@ -67,7 +67,8 @@ fn makes_no_sense(case: Case<'_>) -> Option<Ground> {
         }
         _ => return None,
     };
-    Some(Ground::on(vec![seen.because(format!("asked for {EVERYTHING}, {} answered {words}", case.label()))]))
+    let asked = if case.watched(seen.id) { "TLS and CredSSP".to_owned() } else { EVERYTHING.to_string() };
+    Some(Ground::on(vec![seen.because(format!("asked for {asked}, {} answered {words}", case.label()))]))
 }
 
 /// One of the protocols in our request, or Standard RDP Security, which xrdp and old hosts select silently.

@@ -61,6 +61,7 @@ fn past(date: OffsetDateTime, clock: OffsetDateTime) -> String {
 
 fn expired(case: Case<'_>) -> Option<Ground> {
     let until = case.not_after()?;
+    let clock = case.clock(until.id);
     let ours = case.context.at > until.value;
     let theirs = case.host_time().map(|time| (time, time.value > until.value));
     let text = |words| format!("the certificate was valid until {}: {words}", rfc3339(until.value));
@@ -70,19 +71,18 @@ fn expired(case: Case<'_>) -> Option<Ground> {
             Some(Ground::on(vec![until.because(text(past(until.value, case.context.at))), both]))
         }
         (true, None) => {
-            let words =
-                format!("{}, by this computer's clock (the host's was not seen)", past(until.value, case.context.at));
+            let words = format!("{}, by {clock} (the host's was not seen)", past(until.value, case.context.at));
             Some(Ground::on(vec![until.because(text(words))]).confidence(Confidence::Likely))
         }
         (true, Some((time, false))) => {
-            let words = format!("{} by this computer's clock", past(until.value, case.context.at));
+            let words = format!("{} by {clock}", past(until.value, case.context.at));
             let other = time.because(format!("by the host's clock ({}) it is still valid", rfc3339(time.value)));
             Some(Ground::on(vec![until.because(text(words)), other]).confidence(Confidence::Likely))
         }
         (false, Some((time, true))) => {
             let other = time.because(format!("it has expired by the host's clock only ({})", rfc3339(time.value)));
             Some(
-                Ground::on(vec![until.because(text("still valid by this computer's clock".to_owned())), other])
+                Ground::on(vec![until.because(text(format!("still valid by {clock}"))), other])
                     .severity(Severity::Advisory)
                     .confidence(Confidence::Possible),
             )

@@ -46,25 +46,26 @@ pub const CAUSE: Cause = Cause {
 
 fn too_early(case: Case<'_>) -> Option<Ground> {
     let from = case.not_before()?;
+    let clock = case.clock(from.id);
     let ours = case.context.at < from.value;
     let theirs = case.host_time().map(|time| (time, time.value < from.value));
     let text = |words: &str| format!("the certificate is valid from {}: {words}", rfc3339(from.value));
-    let on = |words, other| Ground::on(std::iter::once(from.because(text(words))).chain(other).collect());
+    let on = |words: &str, other| Ground::on(std::iter::once(from.because(text(words))).chain(other).collect());
     match (ours, theirs) {
         (true, Some((time, true))) => {
             Some(on("that has not come", Some(time.because("nor has it by the host's clock"))))
         }
         (true, None) => {
-            let ground = on("that has not come by this computer's clock (the host's was not seen)", None);
+            let ground = on(&format!("that has not come by {clock} (the host's was not seen)"), None);
             Some(ground.confidence(Confidence::Likely))
         }
         (true, Some((time, false))) => {
             let other = time.because(format!("by the host's clock ({}) it is valid", rfc3339(time.value)));
-            Some(on("that has not come by this computer's clock", Some(other)).confidence(Confidence::Likely))
+            Some(on(&format!("that has not come by {clock}"), Some(other)).confidence(Confidence::Likely))
         }
         (false, Some((time, true))) => {
             let other = time.because(format!("by the host's clock ({}) it is not valid yet", rfc3339(time.value)));
-            let ground = on("valid by this computer's clock", Some(other));
+            let ground = on(&format!("valid by {clock}"), Some(other));
             Some(ground.severity(Severity::Advisory).confidence(Confidence::Possible))
         }
         (false, _) => None,

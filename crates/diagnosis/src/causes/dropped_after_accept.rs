@@ -22,6 +22,8 @@ pub const CAUSE: Cause = Cause {
             needs: &[Need::Negotiation(Asked::Everything), Need::HeldRequest],
             holds: ended_unasked,
         },
+        // a client that was watched connects as it likes: that it would have spoken is not seen
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::HeldRequest], holds: ended_on_a_client },
         Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: answered },
         Proof { shows: Shows::Absence, needs: &[Need::HeldRequest], holds: stays_open },
     ],
@@ -59,6 +61,18 @@ fn ended_unasked(case: Case<'_>) -> Option<Ground> {
     Some(if case.another_address_answers() { ground.severity(Severity::Degrading) } else { ground })
 }
 
+/// Every connection of a client that was watched ended so.
+fn ended_on_a_client(case: Case<'_>) -> Option<Ground> {
+    if case.x224().any(|seen| !matches!(seen.value.1, X224Answer::ClosedBeforeRequest(_))) {
+        return None;
+    }
+    let seen = case.x224().find(|seen| case.watched(seen.id))?;
+    let X224Answer::ClosedBeforeRequest(end) = seen.value.1 else { return None };
+    let text =
+        format!("{} accepted a client's connection and {} it before it had said anything", case.label(), end.verb());
+    Some(Ground::on(vec![seen.because(text)]))
+}
+
 fn answered(case: Case<'_>) -> Option<Ground> {
     let answer = |answer: &X224Answer| !matches!(answer, X224Answer::Closed(_) | X224Answer::ClosedBeforeRequest(_));
     let seen = case.x224().find(|seen| answer(seen.value.1) && *seen.value.1 != X224Answer::Silent)?;
@@ -74,8 +88,9 @@ fn stays_open(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::fact::Fact;
     use wire::machine::End;
-    use wire::x224::SecurityProtocols;
+    use wire::x224::{SecurityProtocols, ServerAnswer};
 
     fn closed() -> Sketch {
         host("192.0.2.7").accepted().x224(EVERYTHING, X224Answer::Closed(End::Fin))
@@ -101,5 +116,15 @@ mod tests {
     #[test]
     fn unseen() {
         closed().check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn present_for_a_watched_client() {
+        let ended = Fact::X224Answer { requested: None, answer: X224Answer::ClosedBeforeRequest(End::Rst) };
+        let sketch = host("192.0.2.7").accepted().watched(ended.clone());
+        sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        let answered = X224Answer::Server(ServerAnswer::NoNegotiation);
+        let sketch = host("192.0.2.7").accepted().watched(ended).watched_x224(EVERYTHING, answered);
+        sketch.check(&CAUSE, Expect::Absent);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use time::OffsetDateTime;
 use time::macros::datetime;
 use wire::machine::{TcpAnswer, X224Answer};
-use wire::tls::{TlsOffer, TlsVersion};
+use wire::tls::{TlsOffer, TlsStack, TlsVersion};
 use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
 
 use crate::case::{Capabilities, Case, Context, EVERYTHING};
@@ -83,6 +83,27 @@ impl Sketch {
         let fact = Fact::X224Answer { requested: Some(EVERYTHING), answer };
         self.evidence.observe(other, Source::Probe(2), NOW, None, fact);
         self
+    }
+
+    /// Something that a capture shows.
+    pub(crate) fn watched(mut self, fact: Fact) -> Self {
+        self.evidence.observe(0, Source::File(1), NOW, None, fact);
+        self
+    }
+
+    /// A client in a capture that asked for this and was answered so.
+    pub(crate) fn watched_x224(self, requested: SecurityProtocols, answer: X224Answer) -> Self {
+        self.watched(Fact::X224Answer { requested: Some(requested), answer })
+    }
+
+    /// A client in a capture that offered these versions, and all suites, and was answered so.
+    pub(crate) fn watched_tls(self, min: TlsVersion, max: TlsVersion, answer: Handshake) -> Self {
+        let offer = TlsOffer { stack: TlsStack::Watched, min, max, ..TlsOffer::PLAIN_12 };
+        let client = |profile: &mut ClientProfile| {
+            (profile.tls_min, profile.tls_max, profile.suites) = (min, max, offer.suites);
+            (profile.groups, profile.signatures) = (offer.groups, offer.signatures);
+        };
+        self.watched(Fact::TlsAnswer { offer, direct: false, answer }).profile_with(client)
     }
 
     /// The same, with how long the question took.

@@ -22,6 +22,11 @@ pub const CAUSE: Cause = Cause {
             needs: &[Need::Negotiation(Asked::Everything), Need::Negotiation(Asked::TlsOnly)],
             holds: never_tls,
         },
+        Proof {
+            shows: Shows::Presence(Confidence::Likely),
+            needs: &[Need::Negotiation(Asked::Everything)],
+            holds: no_tls_for_a_watched_client,
+        },
         Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: takes_tls },
         Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::TlsOnly)], holds: takes_tls_alone },
     ],
@@ -68,6 +73,17 @@ fn never_tls(case: Case<'_>) -> Option<Ground> {
         )));
     }
     let ground = Ground::on(because);
+    Some(if case.context.profile.standard_security { ground } else { ground.severity(Severity::Blocking) })
+}
+
+/// A client that was watched asked once; whether TLS alone fares better was not asked.
+fn no_tls_for_a_watched_client(case: Case<'_>) -> Option<Ground> {
+    let seen = case.x224_to(EVERYTHING).filter(|seen| case.watched(seen.id))?;
+    if takes_tls_alone(case).is_some() {
+        return None;
+    }
+    let text = format!("the client asked for TLS and CredSSP, {} answered {}", case.label(), without_tls(seen.value)?);
+    let ground = Ground::on(vec![seen.because(text)]);
     Some(if case.context.profile.standard_security { ground } else { ground.severity(Severity::Blocking) })
 }
 
@@ -122,5 +138,19 @@ mod tests {
     #[test]
     fn unseen() {
         host("192.0.2.7").accepted().fails(EVERYTHING, NOT_ALLOWED).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn present_for_a_watched_client() {
+        let selected = |protocol| X224Answer::Server(ServerAnswer::Selected { protocol, flags: 0 });
+        let both = SecurityProtocols::SSL.with(SecurityProtocols::HYBRID);
+        let sketch = host("192.0.2.7").accepted().watched_x224(both, selected(SecurityProtocols::RDP));
+        sketch.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
+        // a client that asks for nothing else is given what it asked for
+        let sketch =
+            host("192.0.2.7").accepted().watched_x224(SecurityProtocols::RDP, selected(SecurityProtocols::RDP));
+        sketch.check(&CAUSE, Expect::Unknown);
+        let sketch = host("192.0.2.7").accepted().watched_x224(both, selected(SecurityProtocols::HYBRID));
+        sketch.check(&CAUSE, Expect::Absent);
     }
 }

@@ -6,7 +6,7 @@ use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::evidence::Role;
 use crate::fact::Handshake;
-use crate::need::{Need, client_offer, taken_alike, taken_as_client};
+use crate::need::{Need, as_offered, client_offer, taken_alike, taken_as_client};
 use crate::symptom::Symptom;
 
 /// The declaration.
@@ -29,6 +29,7 @@ pub const CAUSE: Cause = Cause {
             needs: &[Need::Handshake(TlsOffer::MODERN), Need::ClientSuitesAgain],
             holds: nothing_common,
         },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::ClientSuites], holds: refused_for_suites },
         Proof { shows: Shows::Absence, needs: &[Need::ClientSuites], holds: all_common },
     ],
     explains: &[],
@@ -84,6 +85,23 @@ fn nothing_common(case: Case<'_>) -> Option<Ground> {
         profile.name
     );
     Some(Ground::on(vec![wide.because(ours), refused.because(theirs)]).confidence(confidence))
+}
+
+/// The client itself was watched: its hello was refused with an alert about what it offers. No other hello was seen, so a
+/// host that refuses everybody is not excluded.
+fn refused_for_suites(case: Case<'_>) -> Option<Ground> {
+    if case.tls_accepted().is_some() {
+        return None;
+    }
+    let seen = case.tls_watched().filter(|seen| as_offered(case, seen.value.0)).last()?;
+    let Handshake::Alert(alert) = seen.value.1 else { return None };
+    let confidence = match alert.description {
+        Alert::INSUFFICIENT_SECURITY => Confidence::Likely,
+        Alert::HANDSHAKE_FAILURE => Confidence::Possible,
+        _ => return None,
+    };
+    let text = format!("{} refused the ClientHello of {} with {alert}", case.label(), case.context.profile.name);
+    Some(Ground::on(vec![seen.because(text)]).confidence(confidence))
 }
 
 fn names_the_suites(alert: Alert) -> bool {
@@ -198,5 +216,17 @@ mod tests {
     #[test]
     fn unseen() {
         host("192.0.2.7").nla().tls(TlsOffer::MODERN, alert(40)).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn present_for_a_watched_client() {
+        let watched = |description| {
+            let alert = Handshake::Alert(Alert { level: 2, description });
+            host("192.0.2.7").watched_tls(TlsVersion::Tls12, TlsVersion::Tls13, alert)
+        };
+        watched(71).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        watched(40).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Possible));
+        watched(80).check(&CAUSE, Expect::Unknown);
+        watched(40).profile("mstsc-11").check(&CAUSE, Expect::Unknown);
     }
 }

@@ -2,7 +2,7 @@
 
 use wire::tls::{Alert, TlsOffer};
 
-use crate::case::Case;
+use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::evidence::Role;
 use crate::fact::Handshake;
@@ -37,6 +37,11 @@ pub const CAUSE: Cause = Cause {
                 Need::HandshakeAgain(TlsOffer::PLAIN_12),
             ],
             holds: no_common_version,
+        },
+        Proof {
+            shows: Shows::Presence(Confidence::Proven),
+            needs: &[Need::ClientVersions],
+            holds: refused_for_version,
         },
         Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: common_version },
         Proof { shows: Shows::Absence, needs: &[Need::ClientVersions], holds: common_version },
@@ -91,6 +96,26 @@ fn no_common_version(case: Case<'_>) -> Option<Ground> {
         (false, false) => ground.confidence(Confidence::Likely),
         (false, true) => ground.confidence(Confidence::Possible),
     })
+}
+
+/// The client itself was watched: every version of its own was refused for being none of the host's.
+fn refused_for_version(case: Case<'_>) -> Option<Ground> {
+    let profile = &case.context.profile;
+    let by_alert = |seen: &Seen<(TlsOffer, &Handshake)>| {
+        matches!(seen.value.1, Handshake::Alert(Alert { description: Alert::PROTOCOL_VERSION, .. }))
+    };
+    let seen = case.tls_watched().filter(by_alert).last()?;
+    let all = profile.versions().all(|version| seen.value.0.offers(version));
+    if !all || common_version(case).is_some() {
+        return None;
+    }
+    let text = format!(
+        "{} offered {}, {} refused with alert 70 (protocol_version)",
+        profile.name,
+        profile.versions_text(),
+        case.label()
+    );
+    Some(Ground::on(vec![seen.because(text)]))
 }
 
 fn common_version(case: Case<'_>) -> Option<Ground> {
@@ -192,5 +217,20 @@ mod tests {
     #[test]
     fn unseen() {
         host("192.0.2.7").nla().tls(TlsOffer::MODERN, alert(70)).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn present_for_a_watched_client() {
+        let old = |answer| host("192.0.2.7").watched_tls(TlsVersion::Tls10, TlsVersion::Tls11, answer);
+        old(alert(70)).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+        // an alert that names no version proves none
+        old(alert(40)).check(&CAUSE, Expect::Unknown);
+        old(accepted(TlsVersion::Tls11)).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn near_miss_a_watched_client_that_is_not_the_one_in_question() {
+        let sketch = host("192.0.2.7").watched_tls(TlsVersion::Tls10, TlsVersion::Tls11, alert(70));
+        sketch.profile("mstsc-11").check(&CAUSE, Expect::Unknown);
     }
 }

@@ -262,7 +262,8 @@ impl Paper {
             self.blank();
             self.wrapped("Ruled out: ", &format!("{}.", diagnosis.ruled_out.join(", ")));
         }
-        if diagnosis.connections == 0 && diagnosis.subjects.iter().any(|subject| subject.address.is_none()) {
+        let addresses = diagnosis.subjects.iter().filter(|subject| subject.address.is_some()).count();
+        if diagnosis.connections == 0 && addresses == 0 && !diagnosis.subjects.is_empty() {
             self.blank();
             let text = "the connection itself: no probe was made, and the files hold none.";
             return self.wrapped("Not seen: ", text);
@@ -287,6 +288,9 @@ impl Paper {
         let count = diagnosis.connections;
         for (number, file) in (1..).zip(&diagnosis.files) {
             self.line(&format!("file/{number}: {file}"));
+        }
+        for line in super::captured::lines(diagnosis) {
+            self.wrapped("seen: ", &line);
         }
         for unread in diagnosis.observations.iter().filter(|seen| seen.fact == "unread") {
             let text = |name: &str| unread.value[name].as_str().unwrap_or_default().to_owned();
@@ -378,8 +382,8 @@ fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
         (Some(symptom), true) => {
             format!("Could not tell what causes {symptom}: a stage failed in a way that no known cause explains.")
         }
+        (None, false) => "Could not tell: what was seen shows neither a fault nor a sound connection.".to_owned(),
         (None, true) => "Could not tell: a stage failed in a way that no known cause explains.".to_owned(),
-        (None, false) => "Could not tell: too little was seen of the host.".to_owned(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 use wire::machine::{ConnectFailure, TcpAnswer, X224Answer};
-use wire::tls::{Segments, TlsOffer};
+use wire::tls::{Segments, TlsOffer, TlsVersion};
 use wire::transcript::NameAnswer;
 use wire::x224::{SecurityProtocols, ServerAnswer};
 
@@ -62,7 +62,8 @@ impl Ladder {
     /// Reads the rungs off the evidence; a finding that does not block degrades its rung.
     pub fn of(evidence: &Evidence, context: &Context, findings: &[Finding]) -> Self {
         let mut stages = Vec::new();
-        for subject in 0..evidence.subjects.len() {
+        let contexts = context.of_subjects(evidence);
+        for (subject, context) in contexts.iter().enumerate() {
             let case = Case { evidence, subject, context };
             let who = &evidence.subjects[subject];
             let rungs: &[Stage] = match who.role {
@@ -73,6 +74,10 @@ impl Ladder {
                 _ => &[],
             };
             for stage in rungs {
+                // that something about it could not be read is said elsewhere
+                if *stage == Stage::Host && recorded(case).is_none() && !evidence.clients.is_empty() {
+                    continue;
+                }
                 let (outcome, took, text) = rung(case, *stage);
                 let outcome = overlay(outcome, *stage, subject, findings);
                 stages.push(StageResult {
@@ -183,7 +188,7 @@ fn tcp(case: Case<'_>) -> Option<Rung> {
 }
 
 fn x224(case: Case<'_>) -> Option<Rung> {
-    let seen = case.x224_to(EVERYTHING)?;
+    let Some(seen) = case.x224_to(EVERYTHING) else { return x224_as_client(case) };
     if let Some(rung) = client_refused(case) {
         return Some(rung);
     }
@@ -198,23 +203,47 @@ fn x224(case: Case<'_>) -> Option<Rung> {
         X224Answer::Server(ServerAnswer::Selected { protocol, .. }) => {
             (Outcome::Passed, format!("selected {protocol}"))
         }
-        X224Answer::Server(ServerAnswer::Failure(code)) => (Outcome::Failed, format!("failure {code}")),
-        X224Answer::Server(ServerAnswer::NoNegotiation) => {
-            (Outcome::Degraded, "confirmed without negotiation".to_owned())
-        }
-        X224Answer::Server(ServerAnswer::DisconnectProviderUltimatum) => {
-            (Outcome::Failed, "MCS Disconnect Provider Ultimatum instead of a confirm".to_owned())
-        }
-        X224Answer::Foreign { service, .. } => (Outcome::Failed, format!("{} answered", service.name())),
-        X224Answer::NotTpkt(_) => (Outcome::Failed, "bytes that are no TPKT".to_owned()),
-        X224Answer::Malformed { error, .. } => (Outcome::Failed, error.clone()),
-        X224Answer::Closed(end) => (Outcome::Failed, format!("{} without an answer", end.verb())),
-        X224Answer::ClosedBeforeRequest(end) => (Outcome::Failed, format!("{} before the request", end.verb())),
-        X224Answer::HeldOpen => return None,
-        X224Answer::Incomplete(bytes) => (Outcome::Failed, format!("no whole answer in time ({} bytes)", bytes.len())),
-        X224Answer::Silent => (Outcome::Failed, "no answer in time".to_owned()),
+        X224Answer::Server(ServerAnswer::NoNegotiation) => (Outcome::Degraded, answer_words(seen.value)?),
+        answer => (Outcome::Failed, answer_words(answer)?),
     };
     Some((outcome, took(case, seen.id), text))
+}
+
+/// An answer in a few words; `None` for one that is none.
+fn answer_words(answer: &X224Answer) -> Option<String> {
+    Some(match answer {
+        X224Answer::Server(ServerAnswer::Selected { protocol, .. }) => format!("selected {protocol}"),
+        X224Answer::Server(ServerAnswer::Failure(code)) => format!("failure {code}"),
+        X224Answer::Server(ServerAnswer::NoNegotiation) => "confirmed without negotiation".to_owned(),
+        X224Answer::Server(ServerAnswer::DisconnectProviderUltimatum) => {
+            "MCS Disconnect Provider Ultimatum instead of a confirm".to_owned()
+        }
+        X224Answer::Foreign { service, .. } => format!("{} answered", service.name()),
+        X224Answer::NotTpkt(_) => "bytes that are no TPKT".to_owned(),
+        X224Answer::Malformed { error, .. } => error.clone(),
+        X224Answer::Closed(end) => format!("{} without an answer", end.verb()),
+        X224Answer::ClosedBeforeRequest(end) => format!("{} before the request", end.verb()),
+        X224Answer::HeldOpen => return None,
+        X224Answer::Incomplete(bytes) => format!("no whole answer in time ({} bytes)", bytes.len()),
+        X224Answer::Silent => "no answer in time".to_owned(),
+    })
+}
+
+/// A client that was watched asked for less: what it was given is what it asked for, or nothing.
+fn x224_as_client(case: Case<'_>) -> Option<Rung> {
+    let seen = case.x224().filter(|seen| case.watched(seen.id)).last()?;
+    let (outcome, text) = match seen.value {
+        (requested, X224Answer::Server(ServerAnswer::Selected { protocol, .. })) => {
+            let fits = requested.unwrap_or(SecurityProtocols::RDP).contains(*protocol);
+            (if fits { Outcome::Passed } else { Outcome::Failed }, format!("selected {protocol}"))
+        }
+        (None, X224Answer::Server(ServerAnswer::NoNegotiation)) => {
+            (Outcome::Passed, "confirmed; nothing was negotiated".to_owned())
+        }
+        (_, answer) => (Outcome::Failed, answer_words(answer)?),
+    };
+    let asked = seen.value.0.map_or("no protocol".to_owned(), |protocols| protocols.to_string());
+    Some((outcome, took(case, seen.id), format!("{text} (the client asked for {asked})")))
 }
 
 /// One protocol of those that a probe offers.
@@ -298,7 +327,12 @@ fn certificate(case: Case<'_>) -> Option<Rung> {
     if unreadable.is_some() {
         return Some((Outcome::Failed, None, "what was sent as a certificate could not be read".to_owned()));
     }
-    let until = case.not_after()?;
+    let Some(until) = case.not_after() else {
+        let hidden = case
+            .tls_watched()
+            .any(|seen| matches!(seen.value.1, Handshake::Accepted { version: Some(TlsVersion::Tls13), .. }));
+        return hidden.then(|| (Outcome::Skipped, None, "TLS 1.3 encrypts it: no capture shows it".to_owned()));
+    };
     let subject =
         case.last(|fact| if let Fact::CertificateSubject(subject) = fact { Some(subject.clone()) } else { None });
     let subject = subject.map(|seen| seen.value).unwrap_or_default();
@@ -309,6 +343,9 @@ fn certificate(case: Case<'_>) -> Option<Rung> {
 
 fn credssp(case: Case<'_>) -> Option<Rung> {
     let Some(seen) = case.credssp() else {
+        if case.tls_watched().next().is_some() {
+            return Some((Outcome::Skipped, None, "encrypted: a capture does not show it".to_owned()));
+        }
         let selected = case.selected()?;
         // by whatever hello: old hosts refuse the first one
         let done = case.tls_accepted().is_some();

@@ -2,6 +2,7 @@
 //! of the book.
 
 pub mod book;
+mod captured;
 mod code_pages;
 pub mod format;
 pub mod human;
@@ -125,7 +126,8 @@ pub struct ReportClient {
     pub profile: String,
     /// What reports call it.
     pub name: String,
-    /// Where the profile comes from: `default`, `option`, or `rdp-file` for one that an `.rdp` file changes.
+    /// Where the profile comes from: `default`, `option`, `rdp-file` for one that an `.rdp` file changes, or `evidence` for
+    /// the clients that were watched in a capture.
     pub source: String,
 }
 

@@ -16,10 +16,10 @@ const RECORD_LIMIT: usize = 16_384 + 2048;
 /// The most records of a flight: real ones have a handful, and each is read again whenever another one arrives.
 const RECORDS_LIMIT: usize = 1024;
 
-const ALERT: u8 = 21;
-const HANDSHAKE: u8 = 22;
-const CHANGE_CIPHER_SPEC: u8 = 20;
-const APPLICATION_DATA: u8 = 23;
+pub(crate) const ALERT: u8 = 21;
+pub(crate) const HANDSHAKE: u8 = 22;
+pub(crate) const CHANGE_CIPHER_SPEC: u8 = 20;
+pub(crate) const APPLICATION_DATA: u8 = 23;
 const HELLO_REQUEST: u8 = 0;
 const SERVER_HELLO: u8 = 2;
 const CERTIFICATE: u8 = 11;
@@ -244,7 +244,7 @@ fn vector<'a>(reader: &mut Reader<'a>, what: &'static str) -> Result<&'a [u8], D
 }
 
 /// The next whole record, or `None` if more bytes are needed.
-fn record<'a>(reader: &mut Reader<'a>) -> Result<Option<(u8, &'a [u8])>, DecodeError> {
+pub(crate) fn record<'a>(reader: &mut Reader<'a>) -> Result<Option<(u8, &'a [u8])>, DecodeError> {
     let mut ahead = reader.clone();
     let Ok(kind) = ahead.u8("record type") else { return Ok(None) };
     if !(CHANGE_CIPHER_SPEC..=APPLICATION_DATA).contains(&kind) {
@@ -264,7 +264,7 @@ fn record<'a>(reader: &mut Reader<'a>) -> Result<Option<(u8, &'a [u8])>, DecodeE
 }
 
 /// The next whole handshake message, or `None` if more bytes are needed.
-fn message<'a>(reader: &mut Reader<'a>) -> Result<Option<(u8, &'a [u8])>, DecodeError> {
+pub(crate) fn message<'a>(reader: &mut Reader<'a>) -> Result<Option<(u8, &'a [u8])>, DecodeError> {
     let mut ahead = reader.clone();
     let (Ok(kind), Ok(size)) = (ahead.u8("message type"), ahead.u24_be("message length")) else { return Ok(None) };
     if size > MESSAGE_LIMIT {

@@ -83,10 +83,12 @@ pub enum TlsStack {
     Rustls,
     /// OpenSSL at security level 0: everything that it was built with.
     OpenSsl,
+    /// None of ours: a client that was watched in a capture. Such an offer holds what we know of its hello.
+    Watched,
 }
 
 impl TlsStack {
-    /// All of them.
+    /// Those that a probe can use.
     pub const ALL: [Self; 3] = [Self::Own, Self::Rustls, Self::OpenSsl];
 
     /// The name in transcripts and reports.
@@ -95,6 +97,7 @@ impl TlsStack {
             Self::Own => "own",
             Self::Rustls => "rustls",
             Self::OpenSsl => "openssl",
+            Self::Watched => "client",
         }
     }
 }
@@ -162,6 +165,19 @@ impl TlsOffer {
         groups: Groups::USUAL,
         signatures: Signatures::USUAL,
     };
+
+    /// What a client that was watched offered, as far as we know the numbers.
+    pub fn watched(hello: &ClientHello) -> Self {
+        Self {
+            stack: TlsStack::Watched,
+            min: hello.min,
+            max: hello.max,
+            segments: Segments::Whole,
+            suites: hello.suites.iter().copied().fold(Suites::NONE, Suites::with),
+            groups: hello.groups.iter().copied().fold(Groups::NONE, Groups::with),
+            signatures: hello.signatures.iter().copied().fold(Signatures::NONE, Signatures::with),
+        }
+    }
 
     /// True if `version` is among those offered.
     pub fn offers(self, version: TlsVersion) -> bool {

@@ -1,0 +1,50 @@
+//! Captures: what they say, whatever order, loss or container they come in; and what real ones hold.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::cast_possible_truncation)]
+
+mod made;
+mod real;
+mod writer;
+
+use collect::evidence::capture::{Capture, read_from};
+use diagnosis::diagnose::Run;
+use diagnosis::evidence::{Evidence, Source};
+use diagnosis::observe::{moment, observe_capture};
+use diagnosis::report::{Diagnosis, Verdict};
+use diagnosis::{Capabilities, ClientProfile, Context, Severity};
+
+/// What a file says.
+fn capture(file: &[u8]) -> Capture {
+    read_from(file).unwrap()
+}
+
+/// As `inspect` judges it: for the client in it, by its clock.
+fn judged(capture: &Capture) -> Diagnosis {
+    let mut evidence = Evidence::default();
+    observe_capture(&capture.seen, Source::File(1), &mut evidence);
+    let watched = evidence.clients.first().map(|(_, client)| client.clone());
+    let newest = capture.seen.connections.last().map(|connection| connection.began);
+    let context = Context {
+        target: None,
+        profile_source: if watched.is_some() { "evidence" } else { "default" },
+        profile: watched.unwrap_or_else(|| ClientProfile::find(diagnosis::profile::DEFAULT).unwrap()),
+        at: moment(newest.or(capture.seen.until).unwrap_or_default()),
+        symptom: None,
+        capabilities: Capabilities { openssl: false },
+        require_trust: false,
+        thorough: false,
+    };
+    diagnosis::diagnose(&evidence, &context, Run::default())
+}
+
+/// The causes that count.
+fn counted(diagnosis: &Diagnosis) -> Vec<&str> {
+    let counted = diagnosis.findings.iter().filter(|finding| finding.severity < Severity::Advisory);
+    counted.map(|finding| finding.cause.as_str()).collect()
+}
+
+/// The verdict and the causes that count.
+fn check(capture: &Capture, verdict: Verdict, causes: &[&str]) {
+    let diagnosis = judged(capture);
+    assert_eq!((diagnosis.verdict, counted(&diagnosis)), (verdict, causes.to_vec()), "{:?}", diagnosis.stages);
+}

@@ -1,0 +1,213 @@
+//! From a capture to evidence: what clients and hosts were seen to say to each other.
+//!
+//! The client is the one in the capture, and the clock is the capture's. What it does not show (a lost packet, a direction,
+//! what TLS encrypts) becomes no fact.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::Serialize;
+use time::OffsetDateTime;
+use wire::capture::{Seen as Captured, Side, UdpWatched, Watched};
+use wire::machine::{End, TcpAnswer, TlsAnswer, X224Answer};
+use wire::tls::{Alert, Groups, Signatures, Suites, TlsOffer, TlsVersion};
+use wire::x224::{ConnectionRequest, SecurityProtocols, ServerAnswer};
+
+use super::{Seen, handshake, later};
+use crate::evidence::{Evidence, Role, Source, Subject};
+use crate::fact::Fact;
+use crate::profile::{ClientProfile, EncryptionOracle};
+
+/// The most hosts of a capture that are judged.
+const HOSTS: usize = 16;
+/// The most connections to one host that become evidence.
+const CONNECTIONS: usize = 6;
+
+/// What a capture shows of a connection beside the host's answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CapturedConnection {
+    /// Who asked for it.
+    pub client: String,
+    /// The client sent a cookie or routing token with its request.
+    pub cookie: bool,
+    /// Bytes from the client.
+    pub sent: u64,
+    /// Bytes from the host.
+    pub received: u64,
+    /// Who ended it, how and when; nothing where the capture ends first.
+    pub ended: Option<String>,
+    /// The alert that the client sent in clear.
+    pub client_alert: Option<String>,
+    /// The alert that the host sent in clear after it had gone along.
+    pub host_alert: Option<String>,
+    /// What is not sure about it, in words.
+    pub notes: Vec<&'static str>,
+}
+
+/// A UDP transport that was asked for in a capture.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CapturedTransport {
+    /// Who asked for it.
+    pub client: String,
+    /// The version of RDPEUDP that was asked for.
+    pub asked: Option<u16>,
+    /// The host answered. That it did not says nothing: many networks let no UDP through, and clients go on without.
+    pub answered: bool,
+    /// The version of RDPEUDP that it chose.
+    pub chosen: Option<u16>,
+}
+
+/// Adds the evidence in a capture to other evidence, and says what was left out.
+pub fn observe_capture(captured: &Captured, source: Source, evidence: &mut Evidence) -> Vec<String> {
+    let mut of_host: BTreeMap<SocketAddr, Vec<&Watched>> = BTreeMap::new();
+    for connection in &captured.connections {
+        of_host.entry(connection.host).or_default().push(connection);
+    }
+    let mut hosts: Vec<_> = of_host.into_iter().collect();
+    let fails = |connections: &[&Watched]| connections.iter().any(|connection| !came_through(connection));
+    hosts.sort_by_key(|(_, connections)| (!fails(connections), connections[0].began));
+    let mut left_out = captured.left_out;
+    for (number, (address, mut connections)) in hosts.into_iter().enumerate() {
+        // what failed tells more, and of that what is newest
+        connections.sort_by_key(|connection| (came_through(connection), std::cmp::Reverse(connection.began)));
+        let most = if number < HOSTS { CONNECTIONS } else { 0 };
+        left_out = left_out.saturating_add(connections.len().saturating_sub(most) as u64);
+        connections.truncate(most);
+        if !connections.is_empty() {
+            host(address, &connections, source, evidence);
+        }
+    }
+    for transport in captured.transports.iter().take(HOSTS) {
+        udp(transport, source, evidence);
+    }
+    let more = (left_out > 0).then(|| format!("{left_out} further connections were not looked at"));
+    more.into_iter().collect()
+}
+
+fn host(address: SocketAddr, connections: &[&Watched], source: Source, evidence: &mut Evidence) {
+    let subject = evidence.subject(Subject { role: Role::Host, name: None, address: Some(address) });
+    let mut inorder = connections.to_vec();
+    inorder.sort_by_key(|connection| connection.began);
+    for watched in inorder {
+        let began = moment(watched.began);
+        connection(watched, &mut Seen { evidence: &mut *evidence, subject, source, began });
+    }
+    // the one that failed last is the one that somebody asks about
+    if let Some(profile) = connections.iter().find_map(|watched| client(watched)) {
+        evidence.clients.push((subject, profile));
+    }
+}
+
+fn connection(watched: &Watched, seen: &mut Seen<'_>) {
+    if let Some(tcp) = &watched.tcp {
+        seen.add(later(seen.began, tcp.at), Some(tcp.took), Fact::TcpAnswer(tcp.value.clone()));
+    }
+    seen.add(seen.began, None, Fact::CapturedConnection(described(watched)));
+    let exchange = &watched.exchange;
+    let requested = exchange.request.as_ref().and_then(|request| request.value.as_ref().ok());
+    if let Some(answer) = &exchange.answer
+        // what was asked for cannot be told from a request that cannot be read, or was not captured
+        && (requested.is_some() || matches!(answer.value, X224Answer::ClosedBeforeRequest(_)))
+    {
+        let requested = requested.and_then(|request| request.protocols);
+        let fact = Fact::X224Answer { requested, answer: answer.value.clone() };
+        seen.add(moment(answer.at), Some(answer.took), fact);
+    }
+    let Some(answer) = &exchange.handshake else { return };
+    let at = moment(answer.at);
+    let (said, chain) = handshake(answer.value.clone());
+    if let Some(hello) = &exchange.hello {
+        let fact = Fact::TlsAnswer { offer: TlsOffer::watched(&hello.value), direct: false, answer: said };
+        seen.add(at, Some(answer.took), fact);
+    }
+    seen.certificates(at, &chain);
+}
+
+fn udp(transport: &UdpWatched, source: Source, evidence: &mut Evidence) {
+    // whether UDP comes through is a matter of the way, and no connection fails without it
+    let subject = evidence.subject(Subject { role: Role::Path, name: None, address: Some(transport.host) });
+    let fact = Fact::CapturedTransport(CapturedTransport {
+        client: transport.client.to_string(),
+        asked: transport.asked.version,
+        answered: transport.answer.is_some(),
+        chosen: transport.answer.and_then(|(syn, _)| syn.version),
+    });
+    let took = transport.answer.map(|(_, took)| took);
+    evidence.observe(subject, source, moment(transport.began), took, fact);
+}
+
+/// A moment of a capture, which counts since 1970.
+pub fn moment(since_1970: Duration) -> OffsetDateTime {
+    later(OffsetDateTime::UNIX_EPOCH, since_1970)
+}
+
+/// True if the connection came as far as a capture can show.
+fn came_through(watched: &Watched) -> bool {
+    match (&watched.exchange.handshake, &watched.exchange.answer) {
+        (Some(handshake), _) => matches!(handshake.value, TlsAnswer::Established { .. } | TlsAnswer::Flight(_)),
+        (None, Some(answer)) => {
+            matches!(&answer.value, X224Answer::Server(ServerAnswer::Selected { .. } | ServerAnswer::NoNegotiation))
+        }
+        // nothing was asked
+        (None, None) => {
+            watched.exchange.request.is_none()
+                && watched.tcp.as_ref().is_none_or(|tcp| tcp.value == TcpAnswer::Accepted)
+        }
+    }
+}
+
+fn described(watched: &Watched) -> CapturedConnection {
+    let words = |alert: Alert| alert.to_string();
+    let request = watched.exchange.request.as_ref().and_then(|request| request.value.as_ref().ok());
+    let one_sided = match watched.one_sided {
+        Some(Side::Client) => Some("only the client's packets were captured"),
+        Some(Side::Host) => Some("only the host's packets were captured: what the client asked is not known"),
+        None => None,
+    };
+    let notes = [
+        watched.midway.then_some("its beginning was not captured"),
+        one_sided,
+        watched.gaps.then_some("bytes are missing in the capture"),
+        watched.altered.then_some("bytes were sent again with other contents; the first count"),
+        watched.exchange.hidden.then_some("TLS 1.3 encrypts the certificate: it is not known"),
+    ];
+    CapturedConnection {
+        client: watched.client.to_string(),
+        cookie: request.is_some_and(|request| request.cookie.is_some()),
+        sent: watched.sent,
+        received: watched.received,
+        ended: watched.ends.first().map(ended),
+        client_alert: watched.exchange.client_alert.map(words),
+        host_alert: watched.exchange.server_alert.map(words),
+        notes: notes.into_iter().flatten().collect(),
+    }
+}
+
+fn ended((side, end, at): &(Side, End, Duration)) -> String {
+    let who = match side {
+        Side::Client => "client",
+        Side::Host => "host",
+    };
+    format!("{} by the {who} after {:.3} s", end.verb(), at.as_secs_f64())
+}
+
+/// The client as far as it showed itself; what it did not show is not judged.
+fn client(watched: &Watched) -> Option<ClientProfile> {
+    let request: &ConnectionRequest = watched.exchange.request.as_ref()?.value.as_ref().ok()?;
+    let hello = watched.exchange.hello.as_ref().map(|hello| TlsOffer::watched(&hello.value));
+    Some(ClientProfile {
+        id: "captured".to_owned(),
+        name: format!("the client at {}", watched.client.ip()),
+        sources: vec!["its Connection Request and ClientHello in the capture".to_owned()],
+        protocols: request.protocols.unwrap_or(SecurityProtocols::RDP),
+        standard_security: true,
+        tls_min: hello.map_or(TlsVersion::Tls10, |hello| hello.min),
+        tls_max: hello.map_or(TlsVersion::Tls13, |hello| hello.max),
+        suites: hello.map_or(Suites::ALL, |hello| hello.suites),
+        groups: hello.map_or(Groups::USUAL, |hello| hello.groups),
+        signatures: hello.map_or(Signatures::USUAL, |hello| hello.signatures),
+        least_rsa_bits: 0,
+        encryption_oracle: EncryptionOracle::Vulnerable,
+    })
+}

@@ -1,0 +1,15 @@
+//! Captures: packets to connections, connections to what client and host said to each other.
+//!
+//! The container (pcap, pcapng) is opened in `collect`; here a packet comes in with its time and link type ([`packet`]), its
+//! bytes are put in order ([`stream`]) and counted to a connection ([`table`]), and what both sides said is read with the
+//! same decoders as a probe's ([`exchange`]). Whatever a capture holds, the memory is bounded.
+
+mod connection;
+pub mod exchange;
+pub mod packet;
+pub mod stream;
+pub mod table;
+
+pub use exchange::Exchange;
+pub use packet::{Link, Packet};
+pub use table::{Seen, Side, Table, UdpWatched, Watched};

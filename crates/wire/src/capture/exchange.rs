@@ -1,0 +1,235 @@
+//! What client and host said to each other, read with the decoders of the probe.
+//!
+//! A capture shows what passed one place. What it lacks (a packet, a direction, the rest after its end) is not known, and
+//! never an answer: the stage is then `None`.
+
+use std::time::Duration;
+
+use crate::bytes::Reader;
+use crate::capture::stream::Stream;
+use crate::foreign::ForeignService;
+use crate::machine::{End, Timed, TlsAnswer, X224Answer, kept};
+use crate::tls::flight::{self, ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, FlightProgress, HANDSHAKE};
+use crate::tls::{Alert, ClientHello, ServerFlight, TlsVersion};
+use crate::x224::{self, ConnectionRequest, Framing, ServerAnswer};
+
+/// A host that has said nothing for so long was silent; before that, the capture ended too soon to tell.
+pub const PATIENCE: Duration = Duration::from_secs(3);
+/// The handshake message of a client.
+const CLIENT_HELLO: u8 = 1;
+/// An encrypted record of TLS 1.3 of this size in bytes holds more than an alert: the client's Finished.
+const FINISHED: usize = 40;
+
+/// What was said, stage by stage; `None` where the capture does not show it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Exchange {
+    /// The client's Connection Request; `Some(Err)` holds the words of the reader.
+    pub request: Option<Timed<Result<ConnectionRequest, String>>>,
+    /// The host's answer to it.
+    pub answer: Option<Timed<X224Answer>>,
+    /// The client's ClientHello.
+    pub hello: Option<Timed<ClientHello>>,
+    /// The host's answer to it.
+    pub handshake: Option<Timed<TlsAnswer>>,
+    /// An alert that the client sent in clear.
+    pub client_alert: Option<Alert>,
+    /// An alert that the host sent in clear after it had gone along.
+    pub server_alert: Option<Alert>,
+    /// True where TLS 1.3 hides the host's certificate.
+    pub hidden: bool,
+}
+
+/// How the host's side of a connection came to its end, as far as the capture shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ending {
+    /// How and when the host ended it, if the client had not done so before.
+    pub by_host: Option<(End, Duration)>,
+    /// Until when it was watched: the end of the connection or of the capture.
+    pub watched_until: Duration,
+    /// Packets of the host were captured.
+    pub host_seen: bool,
+}
+
+/// True if a client's first bytes are, or may become, an X.224 Connection Request.
+pub fn may_be_request(up: &[u8]) -> bool {
+    let shape = [Some(3), None, None, None, None, Some(0xE0)];
+    up.iter().zip(shape).all(|(byte, wanted)| wanted.is_none_or(|wanted| wanted == *byte))
+}
+
+/// True if they are one.
+pub fn is_request(up: &[u8]) -> bool {
+    up.len() >= 6 && may_be_request(up)
+}
+
+impl Exchange {
+    /// Reads both directions of a connection.
+    pub fn read(up: &Stream, down: &Stream, ending: Ending) -> Self {
+        let mut exchange = Self::default();
+        let asked = exchange.negotiation(up, down, ending);
+        if let Some((sent, answered)) = asked {
+            exchange.handshake(up, down, sent, answered, ending);
+        }
+        exchange
+    }
+
+    /// The request and its answer. Where TLS follows: at which bytes it begins on both sides.
+    fn negotiation(&mut self, up: &Stream, down: &Stream, ending: Ending) -> Option<(usize, usize)> {
+        let Framing::Complete(length) = x224::framing(up.bytes()) else { return None };
+        let frame = up.bytes().get(..length).unwrap_or_default();
+        let asked = up.time_of(length)?;
+        let request = ConnectionRequest::decode(frame).map_err(|error| error.to_string());
+        self.request = Some(Timed { value: request, took: Duration::ZERO, at: asked });
+        let (answer, answered, at) = answer(down, asked, ending)?;
+        let tls = matches!(&answer, X224Answer::Server(ServerAnswer::Selected { protocol, .. }) if protocol.tls());
+        self.answer = Some(Timed { value: answer, took: at.saturating_sub(asked), at });
+        tls.then_some((length, answered))
+    }
+
+    fn handshake(&mut self, up: &Stream, down: &Stream, sent: usize, answered: usize, ending: Ending) {
+        let said = up.bytes().get(sent..).unwrap_or_default();
+        let Some((hello, size)) = client_hello(said) else { return };
+        let Some(asked) = up.time_of(sent.saturating_add(size)) else { return };
+        let records = records(said);
+        self.client_alert = clear_alert(&records);
+        let heard = down.bytes().get(answered..).unwrap_or_default();
+        if let Some((answer, at)) = tls_answer(heard, answered, down, asked, ending) {
+            let answer = match answer {
+                TlsAnswer::Flight(flight) => self.flight(flight, &hello, heard, &records),
+                other => other,
+            };
+            self.handshake = Some(Timed { value: answer, took: at.saturating_sub(asked), at });
+        }
+        self.hello = Some(Timed { value: hello, took: Duration::ZERO, at: asked });
+    }
+
+    fn flight(&mut self, flight: ServerFlight, hello: &ClientHello, heard: &[u8], sent: &[(u8, &[u8])]) -> TlsAnswer {
+        if let Some(words) = not_offered(&flight, hello) {
+            return TlsAnswer::Malformed(words);
+        }
+        let heard = records(heard);
+        self.server_alert = clear_alert(&heard);
+        self.hidden = flight.version == Some(TlsVersion::Tls13);
+        let finished = if self.hidden {
+            sent.iter().any(|(kind, body)| *kind == APPLICATION_DATA && body.len() >= FINISHED)
+        } else {
+            heard.iter().any(|(kind, _)| *kind == CHANGE_CIPHER_SPEC)
+        };
+        match flight.version {
+            Some(version) if finished => TlsAnswer::Established { version, suite: flight.suite, chain: flight.chain },
+            _ => TlsAnswer::Flight(flight),
+        }
+    }
+
+    /// True if nothing more can be learnt from further bytes.
+    pub fn settled(&self) -> bool {
+        match (&self.request, &self.answer, &self.handshake) {
+            (_, _, Some(handshake)) => matches!(handshake.value, TlsAnswer::Established { .. } | TlsAnswer::Alert(_)),
+            (_, Some(answer), _) => match &answer.value {
+                X224Answer::Server(ServerAnswer::Selected { protocol, .. }) => !protocol.tls(),
+                _ => true,
+            },
+            _ => false,
+        }
+    }
+}
+
+/// The answer to a Connection Request, how many bytes it has, and when it was there.
+fn answer(down: &Stream, asked: Duration, ending: Ending) -> Option<(X224Answer, usize, Duration)> {
+    let bytes = down.bytes();
+    let at = |count| down.time_of(count).unwrap_or(asked);
+    match x224::framing(bytes) {
+        Framing::Complete(length) => {
+            let frame = bytes.get(..length).unwrap_or_default();
+            let answer = match ServerAnswer::decode(frame) {
+                Ok(answer) => X224Answer::Server(answer),
+                Err(error) => X224Answer::Malformed { bytes: kept(frame), error: error.to_string() },
+            };
+            Some((answer, length, at(length)))
+        }
+        Framing::NotTpkt => {
+            let answer = match ForeignService::recognise(bytes) {
+                Some(service) => X224Answer::Foreign { service, bytes: kept(bytes) },
+                None => X224Answer::NotTpkt(kept(bytes)),
+            };
+            Some((answer, bytes.len(), at(bytes.len())))
+        }
+        Framing::Incomplete if down.broken_off() || !ending.host_seen => None,
+        Framing::Incomplete => match (ending.by_host, bytes) {
+            (Some((end, at)), []) => Some((X224Answer::Closed(end), 0, at)),
+            (Some((end, at)), _) => {
+                let error = format!("{} inside the answer", end.verb());
+                Some((X224Answer::Malformed { bytes: kept(bytes), error }, bytes.len(), at))
+            }
+            (None, _) if ending.watched_until.saturating_sub(asked) < PATIENCE => None,
+            (None, []) => Some((X224Answer::Silent, 0, ending.watched_until)),
+            (None, _) => Some((X224Answer::Incomplete(kept(bytes)), bytes.len(), ending.watched_until)),
+        },
+    }
+}
+
+/// The answer to a ClientHello and when it was there.
+fn tls_answer(
+    heard: &[u8],
+    before: usize,
+    down: &Stream,
+    asked: Duration,
+    ending: Ending,
+) -> Option<(TlsAnswer, Duration)> {
+    let read = heard.get(..flight::FLIGHT_LIMIT).unwrap_or(heard);
+    let whole = down.time_of(before.saturating_add(1)).unwrap_or(asked);
+    let bytes = heard.len();
+    Some(match flight::read(read) {
+        FlightProgress::Complete(flight) => (TlsAnswer::Flight(flight), whole),
+        FlightProgress::Alert(alert) => (TlsAnswer::Alert(alert), whole),
+        FlightProgress::NotTls => (TlsAnswer::NotTls(kept(heard)), whole),
+        FlightProgress::Malformed(error) => (TlsAnswer::Malformed(error.to_string()), whole),
+        FlightProgress::Incomplete if down.broken_off() || !ending.host_seen => return None,
+        FlightProgress::Incomplete => match ending.by_host {
+            Some((end, at)) => (TlsAnswer::Closed { end, bytes }, at),
+            None if ending.watched_until.saturating_sub(asked) < PATIENCE => return None,
+            None => (TlsAnswer::Silent { bytes }, ending.watched_until),
+        },
+    })
+}
+
+/// What the host chose although the client did not offer it.
+fn not_offered(flight: &ServerFlight, hello: &ClientHello) -> Option<String> {
+    if let Some(version) = flight.version.filter(|version| *version > hello.max) {
+        return Some(format!("the server chose {version}, which was not offered"));
+    }
+    let offered = hello.suites.contains(&flight.suite);
+    (!offered).then(|| format!("the server chose the suite {:#06x}, which was not offered", flight.suite))
+}
+
+/// The whole TLS records from the beginning of `bytes`: kind and contents.
+fn records(bytes: &[u8]) -> Vec<(u8, &[u8])> {
+    let mut reader = Reader::new(bytes);
+    let next = || flight::record(&mut reader).ok().flatten();
+    // a handshake has a handful; behind it everything is encrypted
+    std::iter::from_fn(next).take(64).collect()
+}
+
+/// The ClientHello that the records begin with, and how many bytes its records have.
+fn client_hello(bytes: &[u8]) -> Option<(ClientHello, usize)> {
+    let mut reader = Reader::new(bytes);
+    let mut handshake = Vec::new();
+    while let Some((HANDSHAKE, fragment)) = flight::record(&mut reader).ok()? {
+        handshake.extend_from_slice(fragment);
+        if let Some((kind, body)) = flight::message(&mut Reader::new(&handshake)).ok()? {
+            let hello = (kind == CLIENT_HELLO).then(|| ClientHello::decode(body).ok()).flatten()?;
+            return Some((hello, reader.at()));
+        }
+    }
+    None
+}
+
+/// The first alert before the side begins to encrypt. A warning that only accompanies the answer is none.
+fn clear_alert(records: &[(u8, &[u8])]) -> Option<Alert> {
+    let clear = records.iter().take_while(|(kind, _)| !matches!(*kind, CHANGE_CIPHER_SPEC | APPLICATION_DATA));
+    clear.filter(|(kind, _)| *kind == ALERT).find_map(|(_, body)| match body {
+        [level, description] if *level != 1 || *description == 0 => {
+            Some(Alert { level: *level, description: *description })
+        }
+        _ => None,
+    })
+}
