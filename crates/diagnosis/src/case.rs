@@ -6,6 +6,7 @@ use wire::tls::{Segments, TlsOffer, TlsStack, TlsVersion};
 use wire::x224::{SecurityProtocols, ServerAnswer};
 
 use crate::cause::Because;
+use crate::events::ends_with;
 use crate::evidence::{Evidence, Role, Subject, SubjectId};
 use crate::fact::{Fact, Handshake, Introduction};
 use crate::profile::ClientProfile;
@@ -335,9 +336,4 @@ impl<'a> Case<'a> {
             (_, None, None) => "the host".to_owned(),
         }
     }
-}
-
-fn ends_with(name: &str, end: &str) -> bool {
-    let start = name.len().checked_sub(end.len());
-    start.is_some_and(|start| name.get(start..).is_some_and(|tail| tail.eq_ignore_ascii_case(end)))
 }

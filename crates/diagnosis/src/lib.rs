@@ -16,6 +16,7 @@ pub mod causes;
 pub mod claims;
 pub mod control;
 pub mod diagnose;
+pub mod events;
 pub mod evidence;
 pub mod fact;
 pub mod fixes;

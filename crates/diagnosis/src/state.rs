@@ -226,6 +226,9 @@ pub struct LogSpan {
     /// Parts of it could not be read.
     #[serde(default)]
     pub damaged: bool,
+    /// Entries that mean something for Remote Desktop and were left out, because there are newer ones of their kind.
+    #[serde(default)]
+    pub left_out: u64,
 }
 
 /// An entry of an event log.

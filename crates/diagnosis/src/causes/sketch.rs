@@ -126,6 +126,7 @@ impl Sketch {
             until: rfc3339(NOW + time::Duration::minutes(5)),
             records: 1000,
             damaged: false,
+            left_out: 0,
         };
         let event = LogEvent {
             at: rfc3339(NOW - time::Duration::minutes(minutes)),
