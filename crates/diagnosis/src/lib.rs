@@ -10,6 +10,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod attempts;
 pub mod case;
 pub mod cause;
 pub mod causes;
@@ -21,6 +22,7 @@ pub mod evidence;
 pub mod fact;
 pub mod fixes;
 pub mod guides;
+pub mod logs;
 pub mod need;
 pub mod next;
 pub mod observe;
@@ -33,6 +35,7 @@ pub mod state;
 pub mod survey;
 pub mod symptom;
 pub mod target;
+pub mod timeline;
 
 pub use case::{Capabilities, Case, Context};
 pub use cause::{Because, Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};

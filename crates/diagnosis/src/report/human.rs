@@ -44,6 +44,7 @@ pub fn render(diagnosis: &Diagnosis, style: Style) -> String {
         page.finding(diagnosis, finding);
     }
     page.advice(&advice);
+    page.timeline(diagnosis);
     page.surveys(diagnosis);
     page.not_seen(diagnosis);
     page.next(diagnosis);
@@ -205,6 +206,18 @@ impl Page {
         }
     }
 
+    fn timeline(&mut self, diagnosis: &Diagnosis) {
+        let lines = super::human_timeline::lines(diagnosis);
+        if lines.is_empty() {
+            return;
+        }
+        self.blank();
+        self.line("What happened (UTC):");
+        for (lead, text) in lines {
+            self.wrapped(&lead, &text);
+        }
+    }
+
     fn surveys(&mut self, diagnosis: &Diagnosis) {
         for survey in &diagnosis.surveys {
             let address = diagnosis.subjects.get(survey.subject).and_then(|s| s.address.clone()).unwrap_or_default();
@@ -320,7 +333,11 @@ fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
         (Some(symptom), true) => {
             format!("Could not tell what causes {symptom}: a stage failed in a way that no known cause explains.")
         }
-        (None, _) => "Could not tell: a stage failed in a way that no known cause explains.".to_owned(),
+        (None, true) => "Could not tell: a stage failed in a way that no known cause explains.".to_owned(),
+        (None, false) if diagnosis.connections == 0 => {
+            "Could not tell: what was read shows no fault, and no connection was seen.".to_owned()
+        }
+        (None, false) => "Could not tell: no known cause explains what was seen.".to_owned(),
     }
 }
 

@@ -60,6 +60,7 @@ pub(super) fn diagnosis(words: &str) -> Diagnosis {
         next: Vec::new(),
         control: None,
         surveys: Vec::new(),
+        timeline: Vec::new(),
         files: Vec::new(),
     }
 }

@@ -260,7 +260,14 @@ impl Templates {
             reader.take(4)?;
         }
         if reader.peek()? & !token::MORE != token::TEMPLATE {
-            let plain = Flattener { reader, template: false, stack: Vec::new(), attribute: None, elements: 0, slots: Vec::new() };
+            let plain = Flattener {
+                reader,
+                template: false,
+                stack: Vec::new(),
+                attribute: None,
+                elements: 0,
+                slots: Vec::new(),
+            };
             return Some(Entry { chunk, template: Rc::new(plain.run()?), values: Vec::new() });
         }
         reader.take(6)?;
@@ -283,7 +290,8 @@ impl Templates {
             return Some((Rc::clone(known), after));
         }
         let reader = Reader::new(chunk, head.at, after);
-        let flattener = Flattener { reader, template: true, stack: Vec::new(), attribute: None, elements: 0, slots: Vec::new() };
+        let flattener =
+            Flattener { reader, template: true, stack: Vec::new(), attribute: None, elements: 0, slots: Vec::new() };
         let template = Rc::new(flattener.run()?);
         self.0.insert(place, Rc::clone(&template));
         Some((template, after))

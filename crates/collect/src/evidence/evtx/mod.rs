@@ -7,6 +7,10 @@
 //! has to fit together instead.
 
 mod binary_xml;
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tests;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -25,7 +29,7 @@ use super::{Piece, ReadError, Reader};
 /// The most entries of one provider and id that are kept: the newest.
 const KEPT: usize = 500;
 /// The most damaged places that are named one by one.
-const NAMED: usize = 8;
+const NAMED: usize = 4;
 
 const MAGIC: &[u8] = b"ElfFile\0";
 const CHUNK_MAGIC: &[u8] = b"ElfChnk\0";
@@ -104,7 +108,7 @@ struct Record {
 }
 
 impl Log {
-    fn file(&mut self, file: &mut File) -> Result<(), ReadError> {
+    fn file(&mut self, file: &mut (impl Read + Seek)) -> Result<(), ReadError> {
         let mut head = [0; 128];
         file.read_exact(&mut head).map_err(|_| ReadError::Contents("cut off within its head".to_owned()))?;
         let start = u64::from(u16::from_le_bytes([head[40], head[41]])).max(128);
@@ -227,14 +231,16 @@ impl Log {
         };
         let more = self.damaged.saturating_sub(self.damage.len());
         let rest = (more > 0).then(|| format!("{more} further damaged places"));
-        let unread = self.damage.into_iter().chain(rest);
+        let places: Vec<String> = self.damage.into_iter().chain(rest).collect();
+        let why = format!("parts of it are damaged, {} entries were read: {}", self.records, places.join("; "));
+        let unread = (!places.is_empty()).then(|| Unread { what: format!("event log {channel}"), why });
         Ok(State {
             schema: SCHEMA.to_owned(),
             part: if channel == CLIENT_CHANNEL { Part::Client } else { Part::Host },
             computer: self.computer.map(|(_, name)| name),
             logs: vec![span],
             events: kept.into_iter().map(|kept| kept.event).collect(),
-            unread: unread.map(|why| Unread { what: format!("event log {channel}"), why }).collect(),
+            unread: unread.into_iter().collect(),
             ..State::default()
         })
     }
@@ -266,7 +272,7 @@ fn filetime(ticks: u64) -> Option<OffsetDateTime> {
 }
 
 /// Reads until the buffer is full or the file ends.
-fn fill(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
+fn fill(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut read = 0;
     while read < buffer.len() {
         match file.read(&mut buffer[read..]) {
