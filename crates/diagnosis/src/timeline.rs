@@ -152,7 +152,7 @@ fn of_probes(evidence: &Evidence, lines: &mut Lines) {
     for number in probes {
         let of = || evidence.observations.iter().filter(|seen| seen.source == Source::Probe(number));
         let about = of().find(|seen| evidence.subjects[seen.subject].role == Role::Host);
-        let Some((first, last)) = about.zip(of().last()) else { continue };
+        let Some((first, last)) = about.zip(of().next_back()) else { continue };
         let steps: Vec<String> = of().filter_map(|seen| step(&seen.fact)).collect();
         let failed = of().any(|seen| failed(&seen.fact));
         let line = TimelineEntry {

@@ -17,7 +17,9 @@ pub fn without_scenario(files: &[File]) -> (Vec<Complaint>, Option<String>) {
         names.collect()
     };
     let (mut causes, scenarios) = (inside(CAUSES, ".rs"), inside(SCENARIOS, ".toml"));
-    causes.retain(|(_, text)| text.contains(DECLARATION));
+    // what lies inside a machine is not played on the wire: those causes are tested from recorded state
+    let inside_a_machine = |text: &str| text.contains("stage: Stage::Host,") || text.contains("stage: Stage::Client,");
+    causes.retain(|(_, text)| text.contains(DECLARATION) && !inside_a_machine(text));
     if causes.is_empty() || scenarios.is_empty() {
         return (Vec::new(), Some(format!("note: no causes or no scenarios yet ({CAUSES}, {SCENARIOS})")));
     }

@@ -50,12 +50,13 @@ pub const CAUSE: Cause = Cause {
     fixes: &["start-services", "install-update"],
 };
 
-/// The service by its name, in the binary part as UTF-16, or by its English title.
+/// `TermService` in UTF-16, as the binary part of the entry has it.
+const NAME: &str = "5400650072006d005300650072007600690063006500";
+
+/// The service by its name, in the binary part, or by its English title.
 fn about_remote_desktop(event: &LogEvent) -> bool {
-    let name: String =
-        "TermService".encode_utf16().flat_map(u16::to_le_bytes).map(|byte| format!("{byte:02x}")).collect();
     event.data.iter().any(|(field, value)| match field.as_str() {
-        "Binary" => value.to_ascii_lowercase().starts_with(&name),
+        "Binary" => value.to_ascii_lowercase().starts_with(NAME),
         _ => ["TermService", "Remote Desktop Services"].iter().any(|known| value.eq_ignore_ascii_case(known)),
     })
 }

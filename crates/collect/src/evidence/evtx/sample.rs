@@ -53,7 +53,9 @@ impl Sample {
                 chunk.extend(u16::try_from(bytes.len()).unwrap().to_le_bytes());
                 chunk.extend([kind, 0]);
             }
-            values.iter().for_each(|(_, bytes)| chunk.extend(*bytes));
+            for (_, bytes) in values {
+                chunk.extend(bytes);
+            }
             while !(chunk.len() + 4 - start).is_multiple_of(8) {
                 chunk.push(0);
             }

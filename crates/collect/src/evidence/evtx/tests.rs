@@ -1,6 +1,6 @@
 use std::io::Cursor;
 
-use diagnosis::events::{CORE, SCHANNEL};
+use diagnosis::events::{CLIENT, CORE, SCHANNEL};
 use proptest::prelude::*;
 
 use super::sample::{Line, Sample};
@@ -33,7 +33,7 @@ fn an_entry_is_read_as_it_was_written() {
 
 #[test]
 fn the_log_of_the_client_is_the_clients() {
-    let client = Sample { provider: diagnosis::events::CLIENT, channel: CLIENT_CHANNEL };
+    let client = Sample { provider: CLIENT, channel: CLIENT_CHANNEL };
     assert_eq!(read_bytes(&client.log(&[vec![line(1024, 1_760_000_000)]])).unwrap().part, Part::Client);
 }
 
