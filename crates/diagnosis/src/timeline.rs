@@ -16,7 +16,7 @@ use crate::fact::{Fact, Handshake, rfc3339};
 use crate::printable::printable;
 use crate::state::{LogEvent, moment};
 
-/// The most lines of it: the newest.
+/// The most lines of each kind: the newest.
 const LINES: usize = 500;
 /// The most observations that a line cites.
 const CITED: usize = 50;
@@ -69,8 +69,14 @@ pub fn timeline(evidence: &Evidence, context: &Context) -> Vec<TimelineEntry> {
     }
     of_probes(evidence, &mut lines);
     lines.sort_by_key(|(at, _)| *at);
-    let lines = lines.split_off(lines.len().saturating_sub(LINES));
-    lines.into_iter().map(|(_, line)| line).collect()
+    let mut kept: Vec<TimelineEntry> = Vec::new();
+    for (_, line) in lines.into_iter().rev() {
+        if kept.iter().filter(|other| other.kind == line.kind).count() < LINES {
+            kept.push(line);
+        }
+    }
+    kept.reverse();
+    kept
 }
 
 type Lines = Vec<(OffsetDateTime, TimelineEntry)>;
@@ -232,15 +238,16 @@ pub fn shown(lines: &[TimelineEntry], at: OffsetDateTime, most: usize) -> (Vec<T
     (chosen.into_iter().map(|number| grouped[number].0.clone()).collect(), left_out)
 }
 
-/// What goes wrong near the attempt comes first, then the newest entry of each kind, then the rest near the attempt, then
+/// The newest entry of each of a few kinds comes first, then what goes wrong near the attempt, then the rest near it, then
 /// what is far from it. Lines are asked from new to old, and `kinds` remembers which were there.
 fn rank<'a>(line: &'a TimelineEntry, at: OffsetDateTime, kinds: &mut BTreeSet<&'a str>) -> (u8, Duration) {
     const NEAR: Duration = Duration::minutes(10);
+    const KINDS: usize = 5;
     let far = moment(&line.until).map_or(Duration::MAX, |until| (until - at).abs());
     let newest = line.kind == Happening::Entry && kinds.insert(line.text.split(':').next().unwrap_or_default());
     let rank = match (line.normal, far <= NEAR) {
-        (false, true) => 0,
-        _ if newest => 1,
+        _ if newest && kinds.len() <= KINDS => 0,
+        (false, true) => 1,
         (true, true) => 2,
         _ => 3,
     };

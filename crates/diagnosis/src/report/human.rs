@@ -333,11 +333,7 @@ fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
         (Some(symptom), true) => {
             format!("Could not tell what causes {symptom}: a stage failed in a way that no known cause explains.")
         }
-        (None, true) => "Could not tell: a stage failed in a way that no known cause explains.".to_owned(),
-        (None, false) if diagnosis.connections == 0 => {
-            "Could not tell: what was read shows no fault, and no connection was seen.".to_owned()
-        }
-        (None, false) => "Could not tell: no known cause explains what was seen.".to_owned(),
+        (None, _) => "Could not tell: a stage failed in a way that no known cause explains.".to_owned(),
     }
 }
 

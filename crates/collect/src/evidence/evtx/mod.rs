@@ -233,14 +233,16 @@ impl Log {
         let rest = (more > 0).then(|| format!("{more} further damaged places"));
         let places: Vec<String> = self.damage.into_iter().chain(rest).collect();
         let why = format!("parts of it are damaged, {} entries were read: {}", self.records, places.join("; "));
-        let unread = (!places.is_empty()).then(|| Unread { what: format!("event log {channel}"), why });
+        let left_out = self.left_out;
+        let older = format!("{left_out} older entries were left out: of each kind the newest {KEPT} are kept");
+        let unread = [(!places.is_empty(), why), (left_out > 0, older)].into_iter().filter(|(so, _)| *so);
         Ok(State {
             schema: SCHEMA.to_owned(),
             part: if channel == CLIENT_CHANNEL { Part::Client } else { Part::Host },
             computer: self.computer.map(|(_, name)| name),
             logs: vec![span],
             events: kept.into_iter().map(|kept| kept.event).collect(),
-            unread: unread.into_iter().collect(),
+            unread: unread.map(|(_, why)| Unread { what: format!("event log {channel}"), why }).collect(),
             ..State::default()
         })
     }
