@@ -2,6 +2,7 @@
 //!
 //! Timings are ratios of one run on one machine; they are printed, never asserted.
 
+mod evtx;
 mod servers;
 
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::shell;
+pub use evtx::evtx;
 use servers::Server;
 
 /// Rounds that are counted; one more comes first and is not.

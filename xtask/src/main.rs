@@ -28,6 +28,7 @@ usage: cargo xtask TASK
   soak healthy     10,000 generated healthy hosts, none of which may be blamed; the tests make 500
   soak fuzz        10,000,000 executions of each fuzz target (cargo-fuzz)
   bench one        the time to a verdict beside sslscan, sslyze and nmap, on xrdp and FreeRDP shadow
+  bench evtx       the time to read a large event log beside the evtx crate and python-evtx
 
 test obeys CARGO_BUILD_JOBS; with RDPDOCTOR_TEST_FULL=1 nothing may be skipped";
 
@@ -57,6 +58,7 @@ fn dispatch(words: &[&str]) -> Option<Result<bool>> {
         ["gen"] => shell::in_root(generate::write),
         ["gen", "--check"] => shell::in_root(generate::check),
         ["bench", "one"] => shell::in_root(bench::one),
+        ["bench", "evtx"] => shell::in_root(bench::evtx),
         ["new", kind, name] => {
             let kind = scaffold::Kind::named(kind)?;
             shell::in_root(|root| scaffold::add(root, kind, name))

@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 use wire::machine::{TcpAnswer, X224Answer};
 use wire::tls::{Alert, Segments, TlsOffer, TlsStack, TlsVersion};
 use wire::x224::{SecurityProtocols, ServerAnswer};
 
 use crate::cause::Because;
+use crate::events::ends_with;
 use crate::evidence::{Evidence, Role, Source, Subject, SubjectId};
 use crate::fact::{Fact, Handshake, Introduction};
 use crate::profile::ClientProfile;
@@ -15,6 +16,9 @@ use crate::rdp_file::{Gateway, GatewayUse, RdpFileRecord};
 use crate::state::{LogEvent, LogSpan, RegistryData, RegistryKey, Service, moment};
 use crate::symptom::Symptom;
 use crate::target::Target;
+
+/// So far from the attempt an entry of a log may lie and still be about it: clocks differ, and nobody exports a log at once.
+pub const NEAR: Duration = Duration::minutes(10);
 
 /// What this build can ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -278,7 +282,7 @@ impl<'a> Case<'a> {
     /// The time by its own clock.
     pub fn host_time(self) -> Option<Seen<OffsetDateTime>> {
         let offset = self.clock_offset()?;
-        let time = self.context.at.checked_add(time::Duration::milliseconds(offset.value))?;
+        let time = self.context.at.checked_add(Duration::milliseconds(offset.value))?;
         Some(Seen { value: time, id: offset.id })
     }
 
@@ -346,8 +350,18 @@ impl<'a> Case<'a> {
 
     /// The logs of the machine that tell of this moment.
     pub fn logs_of(self, at: OffsetDateTime) -> impl Iterator<Item = Seen<&'a LogSpan>> + 'a {
+        self.logs_within(at, Duration::ZERO)
+    }
+
+    /// The logs of the machine that tell of a time near this moment: a log ends with its newest entry, which may be the
+    /// very one that speaks of the attempt.
+    pub fn logs_near(self, at: OffsetDateTime) -> impl Iterator<Item = Seen<&'a LogSpan>> + 'a {
+        self.logs_within(at, NEAR)
+    }
+
+    fn logs_within(self, at: OffsetDateTime, margin: Duration) -> impl Iterator<Item = Seen<&'a LogSpan>> + 'a {
         let covers = move |log: &LogSpan| match (moment(&log.from), moment(&log.until)) {
-            (Some(from), Some(until)) => (from..=until).contains(&at),
+            (Some(from), Some(until)) => (from - margin..=until + margin).contains(&at),
             _ => false,
         };
         let machine = self.machine().into_iter();
@@ -367,6 +381,17 @@ impl<'a> Case<'a> {
             Some(GatewayUse::IfDirectFails) => !accepted(),
             None => false,
         }
+    }
+
+    /// The entries of [`Case::events`] that were written at most `window` before the attempt, or [`NEAR`] after it.
+    pub fn recent(
+        self,
+        provider: &'a str,
+        ids: &'a [u32],
+        window: Duration,
+    ) -> impl Iterator<Item = Seen<&'a LogEvent>> + 'a {
+        let at = self.context.at;
+        self.events(provider, ids).filter(move |seen| (-NEAR..=window).contains(&(at - self.time_of(seen.id))))
     }
 
     /// When something was observed.
@@ -395,9 +420,4 @@ impl<'a> Case<'a> {
             (_, None, None) => "the host".to_owned(),
         }
     }
-}
-
-fn ends_with(name: &str, end: &str) -> bool {
-    let start = name.len().checked_sub(end.len());
-    start.is_some_and(|start| name.get(start..).is_some_and(|tail| tail.eq_ignore_ascii_case(end)))
 }

@@ -10,6 +10,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod attempts;
 pub mod case;
 pub mod cause;
 pub mod causes;
@@ -17,11 +18,13 @@ pub mod claims;
 pub mod codes;
 pub mod control;
 pub mod diagnose;
+pub mod events;
 pub mod evidence;
 pub mod explain;
 pub mod fact;
 pub mod fixes;
 pub mod guides;
+pub mod logs;
 pub mod need;
 pub mod next;
 pub mod observe;
@@ -35,6 +38,7 @@ pub mod state;
 pub mod survey;
 pub mod symptom;
 pub mod target;
+pub mod timeline;
 
 pub use case::{Capabilities, Case, Context};
 pub use cause::{Because, Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};

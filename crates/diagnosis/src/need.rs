@@ -136,7 +136,7 @@ impl Need {
             Self::SecondIntroduction => case.introductions().count() >= 2,
             Self::Key(path) => case.key(path).is_some(),
             Self::Service(name) => case.service(name).is_some(),
-            Self::HostLog => case.logs_of(case.context.at).next().is_some(),
+            Self::HostLog => case.logs_near(case.context.at).next().is_some(),
             Self::RdpFile => case.rdp_files().next().is_some(),
             Self::Survey | Self::HostCertificate | Self::TrustStore => false,
         }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::events;
 use crate::evidence::{Evidence, Role, Source, Subject, SubjectId};
 use crate::fact::Fact;
 use crate::printable::printable;
@@ -229,6 +230,9 @@ pub struct LogSpan {
     /// Parts of it could not be read.
     #[serde(default)]
     pub damaged: bool,
+    /// Entries that mean something for Remote Desktop and were left out, because there are newer ones of their kind.
+    #[serde(default)]
+    pub left_out: u64,
 }
 
 /// An entry of an event log.
@@ -345,8 +349,33 @@ impl State {
         self.rdp_files.iter().for_each(|file| add(read, Fact::RdpFile(file.clone())));
         self.unread.iter().for_each(|unread| add(read, Fact::Unread(unread.clone())));
         self.logs.iter().for_each(|log| add(moment(&log.until).unwrap_or(read), Fact::LogSpan(log.clone())));
-        self.events.iter().for_each(|event| add(moment(&event.at).unwrap_or(read), Fact::LogEvent(event.clone())));
+        for event in self.events.iter().filter(|event| self.part_of(event) == self.part) {
+            add(moment(&event.at).unwrap_or(read), Fact::LogEvent(event.clone()));
+        }
+        self.observe_other_part(evidence, source, read);
         subject
+    }
+
+    /// The part of which an entry speaks: in the log of a host there may also be what it met as a client.
+    fn part_of(&self, event: &LogEvent) -> Part {
+        events::find(&event.provider, event.id).map_or(self.part, |known| known.part)
+    }
+
+    /// The machine in its other part, if any entry speaks of it: then the logs tell of that part as well.
+    fn observe_other_part(&self, evidence: &mut Evidence, source: Source, read: OffsetDateTime) {
+        let mut entries = self.events.iter().filter(|event| self.part_of(event) != self.part).peekable();
+        if entries.peek().is_none() {
+            return;
+        }
+        let role = if self.part == Part::Host { Role::Client } else { Role::Host };
+        let name = self.computer.as_deref().map(printable);
+        let subject = evidence.subject(Subject { role, name, address: None });
+        for log in &self.logs {
+            evidence.observe(subject, source, moment(&log.until).unwrap_or(read), None, Fact::LogSpan(log.clone()));
+        }
+        for event in entries {
+            evidence.observe(subject, source, moment(&event.at).unwrap_or(read), None, Fact::LogEvent(event.clone()));
+        }
     }
 }
 

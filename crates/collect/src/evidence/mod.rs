@@ -4,6 +4,7 @@
 //! that says what a piece means is in `diagnosis`. Every read is bounded; what cannot be read is named, with the reason.
 
 pub mod capture;
+mod evtx;
 mod rdp_file;
 mod state;
 mod transcript;
@@ -39,7 +40,7 @@ pub(crate) struct Reader {
 }
 
 /// Every kind, the most telling first.
-const READERS: &[Reader] = &[state::READER, transcript::READER, capture::READER, rdp_file::READER];
+const READERS: &[Reader] = &[state::READER, evtx::READER, transcript::READER, capture::READER, rdp_file::READER];
 
 /// What one file says.
 #[derive(Debug)]

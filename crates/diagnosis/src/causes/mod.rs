@@ -6,10 +6,12 @@ use crate::cause::Cause;
 
 // causes: modules
 mod broken_negotiation;
+mod brute_force_flood;
 mod certificate_expired;
 mod certificate_missing;
 mod certificate_name_mismatch;
 mod certificate_not_yet_valid;
+mod certificate_renewal_failing;
 mod certificate_untrusted;
 mod certificate_weak;
 mod certificate_wrong_usage;
@@ -19,8 +21,10 @@ mod closed_on_negotiation;
 mod credssp_broken;
 mod credssp_unpatched;
 mod dropped_after_accept;
+mod encryption_oracle_policy;
 mod entra_authentication_required;
 mod host_unreachable;
+mod licensing_grace_expired;
 mod listener_overloaded;
 mod listener_silent;
 mod machine_renamed;
@@ -31,12 +35,16 @@ mod negotiation_disabled;
 mod nla_required;
 mod not_an_rdp_service;
 mod ntlm_blocked;
+mod outstanding_connections_limit;
 mod port_closed;
 mod port_filtered;
 mod private_key_unusable;
 mod rdp_file_misconfigured;
 mod rdp_file_signature_broken;
 mod remote_desktop_disabled;
+mod security_layer_inconsistent;
+mod service_crashing;
+mod spn_missing;
 mod standard_security_only;
 mod tls_blocked_on_path;
 mod tls_cipher_mismatch;
@@ -92,6 +100,14 @@ pub const ALL: &[&Cause] = &[
     &remote_desktop_disabled::CAUSE,
     &rdp_file_misconfigured::CAUSE,
     &rdp_file_signature_broken::CAUSE,
+    &service_crashing::CAUSE,
+    &certificate_renewal_failing::CAUSE,
+    &security_layer_inconsistent::CAUSE,
+    &licensing_grace_expired::CAUSE,
+    &outstanding_connections_limit::CAUSE,
+    &brute_force_flood::CAUSE,
+    &spn_missing::CAUSE,
+    &encryption_oracle_policy::CAUSE,
 ];
 
 /// The cause of this id.

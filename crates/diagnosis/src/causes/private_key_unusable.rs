@@ -2,8 +2,9 @@
 
 use wire::tls::TlsOffer;
 
-use crate::case::Case;
+use crate::case::{Case, NEAR};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::events::SCHANNEL;
 use crate::evidence::Role;
 use crate::fact::Handshake;
 use crate::need::{Need, speechless};
@@ -87,16 +88,12 @@ fn third_stack_agrees(case: Case<'_>) -> Option<Ground> {
     broken_off(case, &[&HELLOS[..], &[TlsOffer::TOLERANT]].concat())
 }
 
-/// So far from the attempt an entry of the log may lie, in minutes: clocks differ, and nobody exports a log at once.
-const NEAR: i64 = 10;
-
 /// Schannel says, about the time of the attempt, that it could not use the key; and no handshake says otherwise.
 fn logged(case: Case<'_>) -> Option<Ground> {
     if key_used(case).is_some() {
         return None;
     }
-    let near = |id| (case.time_of(id) - case.context.at).abs() <= time::Duration::minutes(NEAR);
-    let seen = case.events("Schannel", &[36870]).filter(|seen| near(seen.id)).last()?;
+    let seen = case.recent(SCHANNEL, &[36870], NEAR).last()?;
     let text = format!(
         "Schannel 36870 in the host's System log at {}: the key of the server credential could not be used",
         seen.value.at

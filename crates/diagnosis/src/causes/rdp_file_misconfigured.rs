@@ -193,7 +193,7 @@ mod tests {
     use crate::rdp_file::RdpSignature;
 
     fn file(text: &str) -> Sketch {
-        client().rdp_file(text, RdpSignature::Unsigned)
+        client("192.0.2.7").rdp_file(text, RdpSignature::Unsigned)
     }
 
     #[track_caller]
@@ -273,7 +273,7 @@ mod tests {
 
     #[test]
     fn unseen() {
-        client().check(&CAUSE, Expect::Unknown);
+        client("192.0.2.7").check(&CAUSE, Expect::Unknown);
         // nobody has asked a host
         file("enablecredsspsupport:i:0").check(&CAUSE, Expect::Unknown);
     }

@@ -83,7 +83,7 @@ mod tests {
     use crate::rdp_file::Signer;
 
     fn signed(signature: RdpSignature) -> Sketch {
-        client().rdp_file("full address:s:server", signature)
+        client("192.0.2.7").rdp_file("full address:s:server", signature)
     }
 
     fn valid(contradicted: &[&str]) -> RdpSignature {
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn unseen() {
-        client().check(&CAUSE, Expect::Unknown);
+        client("192.0.2.7").check(&CAUSE, Expect::Unknown);
         signed(RdpSignature::Unverifiable { why: "RSA-PSS".to_owned() }).check(&CAUSE, Expect::Unknown);
     }
 }

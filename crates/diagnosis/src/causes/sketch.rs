@@ -49,9 +49,9 @@ pub(crate) fn machine() -> Sketch {
     sketch("192.0.2.7", Subject { role: Role::Host, name: Some("SERVER01".to_owned()), address: None })
 }
 
-/// A client of which something was recorded.
-pub(crate) fn client() -> Sketch {
-    sketch("192.0.2.7", Subject { role: Role::Client, name: None, address: None })
+/// A client of which something was recorded, on its way to `target`.
+pub(crate) fn client(target: &str) -> Sketch {
+    sketch(target, Subject { role: Role::Client, name: Some("CLIENT01".to_owned()), address: None })
 }
 
 fn sketch(target: &str, subject: Subject) -> Sketch {
@@ -122,7 +122,8 @@ impl Sketch {
     /// The same with a record of the machine itself beside what was seen at its address.
     pub(crate) fn recorded(mut self, fact: Fact) -> Self {
         let machine = Subject { role: Role::Host, name: Some("SERVER01".to_owned()), address: None };
-        let subject = self.evidence.subject(machine);
+        let client = self.evidence.subjects[0].role == Role::Client;
+        let subject = if client { 0 } else { self.evidence.subject(machine) };
         self.evidence.observe(subject, Source::File(1), NOW, None, fact);
         self
     }
@@ -172,15 +173,13 @@ impl Sketch {
         self.recorded(Fact::RegistryKey(RegistryKey { path: path.to_owned(), exists: false, values: BTreeMap::new() }))
     }
 
-    /// An entry in the System log so many minutes before the attempt, and the log itself, which tells of the last day.
+    /// An entry in the System log so many minutes before the attempt, and the log itself, which tells of the last days.
     pub(crate) fn event(self, provider: &str, id: u32, minutes: i64) -> Self {
-        let span = LogSpan {
-            channel: "System".to_owned(),
-            from: rfc3339(NOW - time::Duration::days(1)),
-            until: rfc3339(NOW + time::Duration::minutes(5)),
-            records: 1000,
-            damaged: false,
-        };
+        self.event_with(provider, id, minutes, &[])
+    }
+
+    /// The same with data.
+    pub(crate) fn event_with(self, provider: &str, id: u32, minutes: i64, data: &[(&str, &str)]) -> Self {
         let event = LogEvent {
             at: rfc3339(NOW - time::Duration::minutes(minutes)),
             channel: "System".to_owned(),
@@ -188,11 +187,23 @@ impl Sketch {
             id,
             record: 1,
             activity: None,
-            data: BTreeMap::new(),
+            data: data.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         };
-        let mut told = self.recorded(Fact::LogSpan(span)).recorded(Fact::LogEvent(event));
+        let mut told = self.log("System", 48).recorded(Fact::LogEvent(event));
         told.evidence.observations.last_mut().unwrap().at = NOW - time::Duration::minutes(minutes);
         told
+    }
+
+    /// A whole log that tells of so many hours before the attempt.
+    pub(crate) fn log(self, channel: &str, hours: i64) -> Self {
+        self.recorded(Fact::LogSpan(LogSpan {
+            channel: channel.to_owned(),
+            from: rfc3339(NOW - time::Duration::hours(hours)),
+            until: rfc3339(NOW + time::Duration::minutes(5)),
+            records: 1000,
+            damaged: false,
+            left_out: 0,
+        }))
     }
 
     pub(crate) fn accepted(self) -> Self {

@@ -45,6 +45,7 @@ pub fn render(diagnosis: &Diagnosis, style: Style) -> String {
     }
     page.advice(&advice);
     page.notices(diagnosis);
+    page.timeline(diagnosis);
     page.surveys(diagnosis);
     page.not_seen(diagnosis);
     page.next(diagnosis);
@@ -236,6 +237,18 @@ impl Paper {
         for notice in &diagnosis.notices {
             self.blank();
             self.wrapped("Note: ", &notice.text);
+        }
+    }
+
+    fn timeline(&mut self, diagnosis: &Diagnosis) {
+        let lines = super::human_timeline::lines(diagnosis);
+        if lines.is_empty() {
+            return;
+        }
+        self.blank();
+        self.line("What happened (UTC):");
+        for (lead, text) in lines {
+            self.wrapped(&lead, &text);
         }
     }
 

@@ -6,6 +6,7 @@ mod captured;
 mod code_pages;
 pub mod format;
 pub mod human;
+mod human_timeline;
 mod json;
 mod jsonl;
 mod junit;
@@ -28,6 +29,7 @@ use crate::diagnose::Run;
 use crate::evidence::{Evidence, Role, SubjectId};
 use crate::fact::rfc3339;
 use crate::printable::printable;
+use crate::timeline::{TimelineEntry, timeline};
 
 /// The name and version of the report's schema.
 pub const SCHEMA: &str = "rdpdoctor/1";
@@ -81,6 +83,8 @@ pub struct Diagnosis {
     pub control: Option<Control>,
     /// All that the hosts take, if that was asked for (`--thorough`).
     pub surveys: Vec<Survey>,
+    /// What event logs tell and what the probe did, old to new, of each kind the newest 500; empty without entries of logs.
+    pub timeline: Vec<TimelineEntry>,
 }
 
 /// Faulty, healthy, or neither shown.
@@ -267,6 +271,7 @@ pub(crate) fn assemble(evidence: &Evidence, context: &Context, run: Run, judged:
         next,
         control: None,
         surveys: surveys(evidence, context),
+        timeline: timeline(evidence, context),
     }
 }
 

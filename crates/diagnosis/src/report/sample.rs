@@ -62,6 +62,7 @@ pub(super) fn diagnosis(words: &str) -> Diagnosis {
         gateway: None,
         notices: Vec::new(),
         surveys: Vec::new(),
+        timeline: Vec::new(),
         files: Vec::new(),
     }
 }

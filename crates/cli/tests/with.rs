@@ -1,0 +1,77 @@
+//! `diagnose --with`: what a probe saw and what the host's own log says, judged together.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use lab::{Lab, Scenario};
+
+const SPAN: &str = r#"{"channel": "System", "from": "2020-01-01T00:00:00Z", "until": "UNTIL", "records": 1000}"#;
+
+/// A recorded state of the host, whose System log says that its key could not be used.
+fn state(folder: &Path, when: time::OffsetDateTime) -> PathBuf {
+    let format = time::format_description::well_known::Rfc3339;
+    let at = |seconds| (when + time::Duration::seconds(seconds)).format(&format).unwrap();
+    let event = |seconds, provider: &str, id: u32, channel: &str, data: &str| {
+        format!(
+            r#"{{"at": "{}", "channel": "{channel}", "provider": "{provider}", "id": {id}, "record": {id}, "data": {{{data}}}}}"#,
+            at(seconds)
+        )
+    };
+    let core = "Microsoft-Windows-RemoteDesktopServices-RdpCoreTS";
+    let events = [
+        event(-61, core, 131, "core", r#""ClientIP": "198.51.100.4:50270", "ConnType": "TCP""#),
+        event(-60, "Schannel", 36870, "System", r#""Type": "server""#),
+        event(-30, "Microsoft-Windows-TerminalServices-RemoteConnectionManager", 1058, "System", ""),
+    ];
+    let text = format!(
+        r#"{{"schema": "rdpdoctor-state/1", "part": "host", "computer": "SERVER01", "logs": [{}], "events": [{}]}}"#,
+        SPAN.replace("UNTIL", &at(-20)),
+        events.join(", ")
+    );
+    let file = folder.join("state.json");
+    std::fs::write(&file, text).unwrap();
+    file
+}
+
+fn run(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_rdpdoctor")).args(arguments).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_log_of_the_host_proves_what_the_probe_could_only_suspect() {
+    let lab = Lab::start(&Scenario::find("private-key-unusable-reset").unwrap()).unwrap();
+    let address = lab.addresses()[0].to_string();
+    let folder = std::env::temp_dir().join(format!("rdpdoctor-with-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = state(&folder, time::OffsetDateTime::now_utc());
+    let report = |more: &[&str]| -> serde_json::Value {
+        let arguments = [&["diagnose", &address, "--format", "json"], more].concat();
+        serde_json::from_str(&run(&arguments)).unwrap()
+    };
+    let confidence = |report: &serde_json::Value| {
+        let findings = report["findings"].as_array().unwrap();
+        let found = findings.iter().find(|finding| finding["cause"] == "private-key-unusable");
+        found.map(|finding| finding["confidence"].as_str().unwrap().to_owned())
+    };
+    let alone = report(&[]);
+    // likely with OpenSSL as a third opinion, else possible
+    let suspected = if cfg!(feature = "legacy-tls") { "likely" } else { "possible" };
+    assert_eq!(confidence(&alone).as_deref(), Some(suspected), "{alone:#}");
+    assert_eq!(alone["timeline"], serde_json::json!([]));
+    let both = report(&["--with", file.to_str().unwrap()]);
+    assert_eq!(confidence(&both).as_deref(), Some("proven"), "{both:#}");
+    let kinds: Vec<_> = both["timeline"].as_array().unwrap().iter().map(|line| line["kind"].clone()).collect();
+    assert_eq!(kinds[..3], ["attempt", "entry", "probe"], "{both:#}");
+    let words = run(&["diagnose", &address, "--with", file.to_str().unwrap()]);
+    let told = words.split_once("What happened (UTC):").unwrap().1.split("\n\n").next().unwrap();
+    assert!(
+        told.contains("198.51.100.4:50270: arrived; the private key") && told.contains("probe 1: accepted"),
+        "{words}"
+    );
+    assert!(told.lines().count() <= 25, "{words}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}

@@ -1,0 +1,463 @@
+//! Binary XML, the form of an entry: templates with gaps, and the values that go into them ([MS-EVEN6] 2.2.12).
+//!
+//! A template is read once for each chunk and flattened into [`Slot`]s, so that an entry costs no more than looking up two
+//! values: its provider and its id. Only what is wanted of it is turned into text. Every position is one in the chunk, and
+//! whatever it holds, reading ends: it only moves forward, and nests at most [`DEPTH`] deep.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::rc::Rc;
+
+use time::OffsetDateTime;
+
+use super::filetime;
+
+/// The deepest nesting of elements, and of fragments in values.
+const DEPTH: usize = 16;
+/// The most slots of a template, and values of an entry.
+const SLOTS: usize = 1024;
+/// The most characters of a value.
+const TEXT: usize = 512;
+
+/// The part of an entry in which something stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Section {
+    /// `System`: who wrote it, when, under which number.
+    System,
+    /// `EventData`: a list of `Data`.
+    Data,
+    /// Anything else, such as `UserData`: elements with names of their own.
+    Other,
+}
+
+/// A place that has a value.
+#[derive(Debug, Clone)]
+pub(super) struct Slot {
+    section: Section,
+    element: Rc<str>,
+    /// The number of the element within the template: its attributes and its text share it.
+    number: usize,
+    attribute: Option<Rc<str>>,
+    content: Content,
+}
+
+#[derive(Debug, Clone)]
+enum Content {
+    Text(Rc<str>),
+    Gap(usize),
+}
+
+/// A template, flattened.
+#[derive(Debug, Default)]
+pub(super) struct Template {
+    slots: Vec<Slot>,
+    provider: Option<Content>,
+    id: Option<Content>,
+}
+
+/// A value in a gap: its kind and its bytes in the chunk.
+#[derive(Debug, Clone, Copy)]
+struct Value {
+    kind: u8,
+    at: usize,
+    size: usize,
+}
+
+/// An entry: a template and its values.
+#[derive(Debug)]
+pub(super) struct Entry<'a> {
+    chunk: &'a [u8],
+    template: Rc<Template>,
+    values: Vec<Value>,
+}
+
+/// The templates of a chunk, by position.
+#[derive(Debug, Default)]
+pub(super) struct Templates(HashMap<usize, Rc<Template>>);
+
+/// A place in the chunk from which bytes are taken; `None` at its end.
+#[derive(Debug, Clone, Copy)]
+struct Reader<'a> {
+    chunk: &'a [u8],
+    at: usize,
+    end: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn new(chunk: &'a [u8], at: usize, end: usize) -> Self {
+        Self { chunk, at, end: end.min(chunk.len()) }
+    }
+
+    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+        let end = self.at.checked_add(count).filter(|end| *end <= self.end)?;
+        let bytes = self.chunk.get(self.at..end)?;
+        self.at = end;
+        Some(bytes)
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        self.take(1).map(|bytes| bytes[0])
+    }
+
+    fn short(&mut self) -> Option<usize> {
+        self.take(2).map(|bytes| usize::from(u16::from_le_bytes([bytes[0], bytes[1]])))
+    }
+
+    fn long(&mut self) -> Option<usize> {
+        self.take(4).and_then(|bytes| usize::try_from(u32::from_le_bytes(bytes.try_into().ok()?)).ok())
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.chunk.get(self.at).copied().filter(|_| self.at < self.end)
+    }
+
+    /// A name, here or at an earlier place in the chunk.
+    fn name(&mut self) -> Option<Rc<str>> {
+        let place = self.long()?;
+        let here = place == self.at;
+        let mut there = Reader::new(self.chunk, place, self.chunk.len());
+        there.take(6)?;
+        let count = there.short()?;
+        let name = text(there.take(count.checked_mul(2)?)?);
+        if here {
+            self.at = there.at;
+            self.take(2)?;
+        }
+        Some(name.into())
+    }
+}
+
+/// UTF-16 as text, up to its first zero and [`TEXT`].
+fn text(bytes: &[u8]) -> String {
+    let units = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+    char::decode_utf16(units.take_while(|unit| *unit != 0)).take(TEXT).map(|c| c.unwrap_or('\u{FFFD}')).collect()
+}
+
+/// Element, text, attribute and so on; the bit 0x40 says that more follows and means nothing to us.
+mod token {
+    pub(super) const END: u8 = 0x00;
+    pub(super) const OPEN: u8 = 0x01;
+    pub(super) const CLOSE_START: u8 = 0x02;
+    pub(super) const CLOSE_EMPTY: u8 = 0x03;
+    pub(super) const CLOSE: u8 = 0x04;
+    pub(super) const VALUE: u8 = 0x05;
+    pub(super) const ATTRIBUTE: u8 = 0x06;
+    pub(super) const CDATA: u8 = 0x07;
+    pub(super) const CHARACTER: u8 = 0x08;
+    pub(super) const ENTITY: u8 = 0x09;
+    pub(super) const TEMPLATE: u8 = 0x0C;
+    pub(super) const GAP: u8 = 0x0D;
+    pub(super) const OPTIONAL_GAP: u8 = 0x0E;
+    pub(super) const HEADER: u8 = 0x0F;
+    pub(super) const MORE: u8 = 0x40;
+}
+
+/// Flattens elements into slots.
+struct Flattener<'a> {
+    reader: Reader<'a>,
+    /// In a template each element carries a number that it depends on.
+    template: bool,
+    stack: Vec<(Rc<str>, usize)>,
+    attribute: Option<Rc<str>>,
+    elements: usize,
+    slots: Vec<Slot>,
+}
+
+impl Flattener<'_> {
+    fn run(mut self) -> Option<Template> {
+        loop {
+            let found = self.reader.byte()?;
+            match found & !token::MORE {
+                token::END => break,
+                token::OPEN => self.open(found & token::MORE != 0)?,
+                token::CLOSE_START => self.attribute = None,
+                token::CLOSE_EMPTY | token::CLOSE => {
+                    self.attribute = None;
+                    self.stack.pop()?;
+                    if self.stack.is_empty() {
+                        break;
+                    }
+                }
+                token::VALUE => {
+                    self.reader.byte()?;
+                    self.counted_text()?;
+                }
+                token::CDATA => self.counted_text()?,
+                token::ATTRIBUTE => self.attribute = Some(self.reader.name()?),
+                token::CHARACTER => drop(self.reader.short()?),
+                token::ENTITY => drop(self.reader.name()?),
+                token::GAP | token::OPTIONAL_GAP => {
+                    let gap = self.reader.short()?;
+                    self.reader.byte()?;
+                    self.add(Content::Gap(gap))?;
+                }
+                token::HEADER => drop(self.reader.take(3)?),
+                _ => return None,
+            }
+        }
+        Some(Template::of(self.slots))
+    }
+
+    fn open(&mut self, attributes: bool) -> Option<()> {
+        if self.template {
+            self.reader.short()?;
+        }
+        self.reader.long()?;
+        let name = self.reader.name()?;
+        if attributes {
+            self.reader.long()?;
+        }
+        if self.stack.len() >= DEPTH {
+            return None;
+        }
+        self.elements += 1;
+        self.stack.push((name, self.elements));
+        Some(())
+    }
+
+    fn counted_text(&mut self) -> Option<()> {
+        let count = self.reader.short()?;
+        let bytes = self.reader.take(count.checked_mul(2)?)?;
+        self.add(Content::Text(text(bytes).into()))
+    }
+
+    fn add(&mut self, content: Content) -> Option<()> {
+        let (element, number) = self.stack.last()?.clone();
+        let mut names = self.stack.iter().map(|(name, _)| &**name);
+        let outer = names.next().filter(|name| *name != "Event").or_else(|| names.next());
+        let section = match outer {
+            Some("System") => Section::System,
+            Some("EventData") => Section::Data,
+            _ => Section::Other,
+        };
+        self.slots.push(Slot { section, element, number, attribute: self.attribute.clone(), content });
+        (self.slots.len() <= SLOTS).then_some(())
+    }
+}
+
+impl Template {
+    fn of(slots: Vec<Slot>) -> Self {
+        let place = |element: &str, attribute: Option<&str>| {
+            let found = slots.iter().find(|slot| slot.is(element, attribute));
+            found.map(|slot| slot.content.clone())
+        };
+        let (provider, id) = (place("Provider", Some("Name")), place("EventID", None));
+        Self { slots, provider, id }
+    }
+}
+
+impl Slot {
+    fn is(&self, element: &str, attribute: Option<&str>) -> bool {
+        self.section == Section::System && *self.element == *element && self.attribute.as_deref() == attribute
+    }
+}
+
+impl Templates {
+    /// The entry whose binary XML lies here; `None` if it is none.
+    pub(super) fn entry<'a>(&mut self, chunk: &'a [u8], at: usize, end: usize) -> Option<Entry<'a>> {
+        let mut reader = Reader::new(chunk, at, end);
+        if reader.peek()? == token::HEADER {
+            reader.take(4)?;
+        }
+        if reader.peek()? & !token::MORE != token::TEMPLATE {
+            let plain = Flattener {
+                reader,
+                template: false,
+                stack: Vec::new(),
+                attribute: None,
+                elements: 0,
+                slots: Vec::new(),
+            };
+            return Some(Entry { chunk, template: Rc::new(plain.run()?), values: Vec::new() });
+        }
+        reader.take(6)?;
+        let place = reader.long()?;
+        let here = place == reader.at;
+        let (template, after) = self.template(chunk, place)?;
+        if here {
+            reader.at = after;
+        }
+        Some(Entry { chunk, template, values: values(&mut reader)? })
+    }
+
+    /// The template at this place, and where it ends.
+    fn template(&mut self, chunk: &[u8], place: usize) -> Option<(Rc<Template>, usize)> {
+        let mut head = Reader::new(chunk, place, chunk.len());
+        head.take(20)?;
+        let size = head.long()?;
+        let after = head.at.checked_add(size)?;
+        if let Some(known) = self.0.get(&place) {
+            return Some((Rc::clone(known), after));
+        }
+        let reader = Reader::new(chunk, head.at, after);
+        let flattener =
+            Flattener { reader, template: true, stack: Vec::new(), attribute: None, elements: 0, slots: Vec::new() };
+        let template = Rc::new(flattener.run()?);
+        self.0.insert(place, Rc::clone(&template));
+        Some((template, after))
+    }
+}
+
+fn values(reader: &mut Reader<'_>) -> Option<Vec<Value>> {
+    let count = reader.long().filter(|count| *count <= SLOTS)?;
+    let mut kinds = Vec::with_capacity(count);
+    for _ in 0..count {
+        let size = reader.short()?;
+        kinds.push((size, reader.byte()?));
+        reader.byte()?;
+    }
+    let mut values = Vec::with_capacity(count);
+    for (size, kind) in kinds {
+        let at = reader.at;
+        reader.take(size)?;
+        values.push(Value { kind, at, size });
+    }
+    Some(values)
+}
+
+impl Entry<'_> {
+    fn value(&self, gap: usize) -> Option<(u8, &[u8])> {
+        let value = self.values.get(gap)?;
+        Some((value.kind, self.chunk.get(value.at..value.at + value.size)?))
+    }
+
+    fn shown(&self, content: &Content) -> Option<String> {
+        match content {
+            Content::Text(text) => Some(text.to_string()),
+            Content::Gap(gap) => self.value(*gap).and_then(|(kind, bytes)| shown(kind, bytes)),
+        }
+    }
+
+    /// The event's id.
+    pub(super) fn id(&self) -> Option<u32> {
+        match self.template.id.as_ref()? {
+            Content::Text(text) => text.parse().ok(),
+            Content::Gap(gap) => {
+                let (_, bytes) = self.value(*gap)?;
+                Some(u32::from(u16::from_le_bytes(bytes.get(..2)?.try_into().ok()?)))
+            }
+        }
+    }
+
+    /// The provider's name.
+    pub(super) fn provider(&self) -> Option<String> {
+        self.shown(self.template.provider.as_ref()?)
+    }
+
+    /// A value in `System`.
+    pub(super) fn system(&self, element: &str, attribute: Option<&str>) -> Option<String> {
+        let slot = self.template.slots.iter().find(|slot| slot.is(element, attribute))?;
+        self.shown(&slot.content)
+    }
+
+    /// When the event came about, by its own account.
+    pub(super) fn created(&self) -> Option<OffsetDateTime> {
+        let slot = self.template.slots.iter().find(|slot| slot.is("TimeCreated", Some("SystemTime")))?;
+        let Content::Gap(gap) = slot.content else { return None };
+        match self.value(gap)? {
+            (0x11, bytes) => filetime(u64::from_le_bytes(bytes.try_into().ok()?)),
+            _ => None,
+        }
+    }
+
+    /// Its data, by name or, where there are none, by number.
+    pub(super) fn data(&self, templates: &mut Templates) -> Vec<(String, String)> {
+        let mut data = Vec::new();
+        self.collect(templates, 0, &mut data);
+        data
+    }
+
+    fn collect(&self, templates: &mut Templates, depth: usize, data: &mut Vec<(String, String)>) {
+        let mut unnamed = 0;
+        for slot in &self.template.slots {
+            let nested = match slot.content {
+                Content::Gap(gap) => self.values.get(gap).filter(|value| value.kind == 0x21),
+                Content::Text(_) => None,
+            };
+            if let Some(value) = nested.filter(|_| depth < DEPTH) {
+                if let Some(inner) = templates.entry(self.chunk, value.at, value.at + value.size) {
+                    inner.collect(templates, depth + 1, data);
+                }
+            } else if slot.section != Section::System && slot.attribute.is_none() && data.len() < SLOTS {
+                let Some(text) = self.shown(&slot.content) else {
+                    unnamed += usize::from(&*slot.element == "Data" && self.named(slot).is_none());
+                    continue;
+                };
+                let name = if &*slot.element == "Data" { self.named(slot) } else { Some(slot.element.to_string()) };
+                let name = name.unwrap_or_else(|| {
+                    unnamed += 1;
+                    (unnamed - 1).to_string()
+                });
+                data.push((name, text));
+            }
+        }
+    }
+
+    /// The attribute `Name` of the slot's element.
+    fn named(&self, slot: &Slot) -> Option<String> {
+        let name = |other: &&Slot| other.number == slot.number && other.attribute.as_deref() == Some("Name");
+        self.shown(&self.template.slots.iter().find(name)?.content)
+    }
+}
+
+/// A value as text, as the event viewer shows it; `None` for nothing.
+fn shown(kind: u8, bytes: &[u8]) -> Option<String> {
+    if kind & 0x80 != 0 {
+        return list(kind & 0x7F, bytes);
+    }
+    let number = || -> Option<u64> {
+        let mut wide = [0; 8];
+        wide.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        Some(u64::from_le_bytes(wide))
+    };
+    let signed = || -> Option<i64> {
+        let unused = 64_usize.checked_sub(bytes.len() * 8)?;
+        Some(number()?.cast_signed().checked_shl(u32::try_from(unused).ok()?)? >> unused)
+    };
+    Some(match kind {
+        0x00 => return None,
+        0x01 => text(bytes),
+        0x02 => bytes.iter().take_while(|byte| **byte != 0).take(TEXT).map(|byte| char::from(*byte)).collect(),
+        0x03 | 0x05 | 0x07 | 0x09 => signed()?.to_string(),
+        0x04 | 0x06 | 0x08 | 0x0A | 0x10 => number()?.to_string(),
+        0x0D => (number()? != 0).to_string(),
+        0x0F => guid(bytes)?,
+        0x11 => diagnosis::fact::rfc3339(filetime(number()?)?),
+        0x13 => sid(bytes)?,
+        0x14 | 0x15 => format!("0x{:x}", number()?),
+        _ => hexadecimal(bytes),
+    })
+}
+
+/// A list of strings, one after the other; of anything else the bytes.
+fn list(kind: u8, bytes: &[u8]) -> Option<String> {
+    if kind != 0x01 {
+        return Some(hexadecimal(bytes)).filter(|text| !text.is_empty());
+    }
+    let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+    let words: Vec<_> = units.split(|unit| *unit == 0).map(String::from_utf16_lossy).collect();
+    let joined = words.join(" ").trim_end().chars().take(TEXT).collect::<String>();
+    Some(joined).filter(|text| !text.is_empty())
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().take(TEXT / 2).fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a String cannot fail");
+        text
+    })
+}
+
+fn guid(bytes: &[u8]) -> Option<String> {
+    let bytes: [u8; 16] = bytes.try_into().ok()?;
+    let first = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+    let (second, third) = (u16::from_le_bytes([bytes[4], bytes[5]]), u16::from_le_bytes([bytes[6], bytes[7]]));
+    let (fourth, rest) = (hexadecimal(&bytes[8..10]), hexadecimal(&bytes[10..]));
+    Some(format!("{{{first:08x}-{second:04x}-{third:04x}-{fourth}-{rest}}}"))
+}
+
+fn sid(bytes: &[u8]) -> Option<String> {
+    let (head, rest) = bytes.split_at_checked(8)?;
+    let authority = head[2..].iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+    let parts = rest.chunks_exact(4).map(|part| u32::from_le_bytes([part[0], part[1], part[2], part[3]]));
+    Some(parts.fold(format!("S-{}-{authority}", head[0]), |text, part| format!("{text}-{part}")))
+}

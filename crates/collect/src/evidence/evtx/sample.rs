@@ -1,0 +1,156 @@
+//! Event logs written for tests: one template in each chunk, with gaps for the id, the time, the ActivityID and one value.
+
+/// An entry.
+pub(super) struct Line {
+    pub(super) id: u16,
+    /// Seconds since 1970.
+    pub(super) at: u64,
+    pub(super) activity: [u8; 16],
+    pub(super) text: String,
+}
+
+/// A log of one provider.
+pub(super) struct Sample {
+    pub(super) provider: &'static str,
+    pub(super) channel: &'static str,
+}
+
+const CHUNK: usize = 65536;
+
+impl Sample {
+    /// The bytes of a log with these entries in each of its chunks.
+    pub(super) fn log(&self, chunks: &[Vec<Line>]) -> Vec<u8> {
+        let mut log = vec![0; 4096];
+        log[..8].copy_from_slice(b"ElfFile\0");
+        log[40..42].copy_from_slice(&4096_u16.to_le_bytes());
+        for lines in chunks {
+            log.extend(self.chunk(lines));
+        }
+        log
+    }
+
+    fn chunk(&self, lines: &[Line]) -> Vec<u8> {
+        let mut chunk = vec![0; 512];
+        chunk[..8].copy_from_slice(b"ElfChnk\0");
+        let mut template = None;
+        for (number, line) in (1_u64..).zip(lines) {
+            let start = chunk.len();
+            chunk.extend(b"**\0\0");
+            chunk.extend([0; 4]);
+            chunk.extend(number.to_le_bytes());
+            chunk.extend(filetime(line.at).to_le_bytes());
+            chunk.extend([0x0F, 1, 1, 0, 0x0C, 1, 0, 0, 0, 0]);
+            let place = *template.get_or_insert(chunk.len() + 4);
+            chunk.extend(u32::try_from(place).unwrap().to_le_bytes());
+            if place == chunk.len() {
+                self.template(&mut chunk);
+            }
+            let text: Vec<u8> = line.text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            let (id, at) = (line.id.to_le_bytes(), filetime(line.at).to_le_bytes());
+            let values: [(u8, &[u8]); 4] = [(0x06, &id), (0x11, &at), (0x0F, &line.activity), (0x01, &text)];
+            chunk.extend(4_u32.to_le_bytes());
+            for (kind, bytes) in values {
+                chunk.extend(u16::try_from(bytes.len()).unwrap().to_le_bytes());
+                chunk.extend([kind, 0]);
+            }
+            for (_, bytes) in values {
+                chunk.extend(bytes);
+            }
+            while !(chunk.len() + 4 - start).is_multiple_of(8) {
+                chunk.push(0);
+            }
+            let size = u32::try_from(chunk.len() + 4 - start).unwrap().to_le_bytes();
+            chunk.extend(size);
+            chunk[start + 4..start + 8].copy_from_slice(&size);
+        }
+        let free = u32::try_from(chunk.len()).unwrap();
+        chunk[48..52].copy_from_slice(&free.to_le_bytes());
+        chunk.resize(CHUNK, 0);
+        chunk
+    }
+
+    fn template(&self, chunk: &mut Vec<u8>) {
+        let head = chunk.len();
+        chunk.extend([0; 24]);
+        chunk.extend([0x0F, 1, 1, 0]);
+        open(chunk, "Event", &[]);
+        open(chunk, "System", &[]);
+        open(chunk, "Provider", &[("Name", Gap::Text(self.provider))]);
+        chunk.push(0x03);
+        element(chunk, "EventID", &Gap::Value(0, 0x06));
+        open(chunk, "TimeCreated", &[("SystemTime", Gap::Value(1, 0x11))]);
+        chunk.push(0x03);
+        open(chunk, "Correlation", &[("ActivityID", Gap::Value(2, 0x0F))]);
+        chunk.push(0x03);
+        element(chunk, "Channel", &Gap::Text(self.channel));
+        element(chunk, "Computer", &Gap::Text("SERVER01"));
+        chunk.push(0x04);
+        open(chunk, "EventData", &[]);
+        open(chunk, "Data", &[("Name", Gap::Text("param1"))]);
+        chunk.push(0x02);
+        Gap::Value(3, 0x01).write(chunk);
+        chunk.extend([0x04, 0x04, 0x04, 0x00]);
+        let size = u32::try_from(chunk.len() - head - 24).unwrap();
+        chunk[head + 20..head + 24].copy_from_slice(&size.to_le_bytes());
+    }
+}
+
+/// Text that stands in the template, or the number and kind of a value.
+enum Gap {
+    Text(&'static str),
+    Value(u16, u8),
+}
+
+impl Gap {
+    fn write(&self, chunk: &mut Vec<u8>) {
+        match self {
+            Self::Text(text) => {
+                chunk.extend([0x05, 0x01]);
+                chunk.extend(u16::try_from(text.len()).unwrap().to_le_bytes());
+                chunk.extend(text.encode_utf16().flat_map(u16::to_le_bytes));
+            }
+            Self::Value(number, kind) => {
+                chunk.push(0x0E);
+                chunk.extend(number.to_le_bytes());
+                chunk.push(*kind);
+            }
+        }
+    }
+}
+
+/// An element up to its attributes; the caller closes it. Without attributes its start is closed.
+fn open(chunk: &mut Vec<u8>, name: &str, attributes: &[(&str, Gap)]) {
+    chunk.push(if attributes.is_empty() { 0x01 } else { 0x41 });
+    chunk.extend([0xFF, 0xFF, 0, 0, 0, 0]);
+    self::name(chunk, name);
+    if !attributes.is_empty() {
+        chunk.extend([0; 4]);
+    }
+    for (name, gap) in attributes {
+        chunk.push(0x06);
+        self::name(chunk, name);
+        gap.write(chunk);
+    }
+    if attributes.is_empty() {
+        chunk.push(0x02);
+    }
+}
+
+fn element(chunk: &mut Vec<u8>, name: &str, gap: &Gap) {
+    open(chunk, name, &[]);
+    gap.write(chunk);
+    chunk.push(0x04);
+}
+
+fn name(chunk: &mut Vec<u8>, name: &str) {
+    let here = u32::try_from(chunk.len() + 4).unwrap();
+    chunk.extend(here.to_le_bytes());
+    chunk.extend([0; 6]);
+    chunk.extend(u16::try_from(name.len()).unwrap().to_le_bytes());
+    chunk.extend(name.encode_utf16().flat_map(u16::to_le_bytes));
+    chunk.extend([0, 0]);
+}
+
+fn filetime(seconds: u64) -> u64 {
+    (seconds + 11_644_473_600) * 10_000_000
+}

@@ -1,0 +1,120 @@
+//! Logs of a real host, where `RDPDOCTOR_TEST_DATA` names them: what was found in them by other readers is found here.
+
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
+use std::path::PathBuf;
+
+use collect::evidence::{Gathered, Piece, gather};
+use diagnosis::attempts::{Progress, join};
+use diagnosis::case::{Capabilities, Seen};
+use diagnosis::diagnose::Run;
+use diagnosis::evidence::Evidence;
+use diagnosis::state::{LogEvent, State, moment};
+use diagnosis::{ClientProfile, Context, Diagnosis, Severity};
+
+/// A file of the data; `None` where there are none, which is a failure if everything is to be tested.
+fn data(name: &str) -> Option<PathBuf> {
+    let Some(folder) = std::env::var_os("RDPDOCTOR_TEST_DATA") else {
+        assert!(std::env::var_os("RDPDOCTOR_TEST_FULL").is_none(), "RDPDOCTOR_TEST_DATA is not set");
+        eprintln!("skipped: RDPDOCTOR_TEST_DATA is not set, so there is no {name}");
+        return None;
+    };
+    Some(PathBuf::from(folder).join("evtx").join(name))
+}
+
+fn state(gathered: &Gathered) -> &State {
+    let [(_, _, Piece::State(state))] = &gathered.pieces[..] else { panic!("{:?}", gathered.unread) };
+    state
+}
+
+fn diagnosis(gathered: &Gathered) -> Diagnosis {
+    let at = gathered.newest().unwrap();
+    let mut evidence = Evidence::default();
+    gathered.observe(&mut evidence, at);
+    let context = Context {
+        target: None,
+        profile: ClientProfile::find("mstsc-11").unwrap(),
+        profile_source: "default",
+        at,
+        symptom: None,
+        capabilities: Capabilities { openssl: false },
+        require_trust: false,
+        thorough: false,
+    };
+    diagnosis::diagnose(&evidence, &context, Run::default())
+}
+
+fn count(events: &[&LogEvent], id: u32) -> usize {
+    events.iter().filter(|event| event.id == id).count()
+}
+
+#[test]
+fn the_protocol_log_tells_of_attempts_and_of_no_fault() {
+    let Some(file) = data("RdpCoreTS-Operational.evtx") else { return };
+    let gathered = gather(&[file]);
+    let state = state(&gathered);
+    assert_eq!(state.computer.as_deref(), Some("DESKTOP-1N4R894"));
+    assert!(state.logs[0].damaged && state.unread[0].why.contains("chunk 13"), "{:?}", state.unread);
+    // the chunk that every reader can read: 95 records in 27 seconds
+    let first: Vec<&LogEvent> = state.events.iter().filter(|e| (6_334_916..6_335_045).contains(&e.record)).collect();
+    let found = [131, 140, 143, 226].map(|id| count(&first, id));
+    assert!(found[0] >= 7 && found[1] >= 6 && found[2] >= 5 && found[3] >= 5, "{found:?}");
+    let (attempts, _) = join((1..).zip(first).map(|(id, value)| Seen { value, id }));
+    let refused: Vec<_> = attempts.iter().filter(|attempt| attempt.reached == Progress::Authenticating).collect();
+    assert!(refused.len() >= 6, "{attempts:?}");
+    let sources: std::collections::BTreeSet<_> = refused.iter().filter_map(|attempt| attempt.address()).collect();
+    assert!(sources.len() > 1, "{sources:?}");
+    let diagnosis = diagnosis(&gathered);
+    assert!(
+        diagnosis.findings.iter().all(|finding| finding.severity != Severity::Blocking),
+        "{:?}",
+        diagnosis.findings
+    );
+    assert!(diagnosis.findings.iter().all(|finding| finding.cause == "brute-force-flood"), "{:?}", diagnosis.findings);
+}
+
+#[test]
+fn the_listener_log_tells_of_connections_that_passed() {
+    let Some(file) = data("RemoteConnectionManager-Operational.evtx") else { return };
+    let gathered = gather(&[file]);
+    let state = state(&gathered);
+    let all: Vec<&LogEvent> = state.events.iter().collect();
+    assert!(count(&all, 261) >= 186 && count(&all, 1149) == 5);
+    // the end of the first two chunks, as the evtx crate reads them as well: two connections passed
+    let early = |e: &&LogEvent| ("2018-08-07T18:22".."2018-08-07T18:46").contains(&e.at.as_str());
+    let first: Vec<&LogEvent> = state.events.iter().filter(early).collect();
+    assert_eq!((count(&first, 261), count(&first, 1149)), (157, 2));
+    assert!(state.logs[0].left_out > 0 && state.logs[0].records > 1000);
+    let diagnosis = diagnosis(&gathered);
+    assert_eq!(diagnosis.findings, []);
+    let passed = |line: &&diagnosis::timeline::TimelineEntry| line.reached == Some(Progress::Authenticated);
+    assert!(diagnosis.timeline.iter().filter(passed).count() >= 1);
+}
+
+#[test]
+fn the_system_log_tells_of_a_certificate_and_of_unpatched_hosts() {
+    let Some(file) = data("System.evtx") else { return };
+    let gathered = gather(&[file]);
+    let state = state(&gathered);
+    assert_eq!((state.logs[0].records, state.logs[0].damaged, state.unread.len()), (1160, false, 0));
+    let all: Vec<&LogEvent> = state.events.iter().collect();
+    assert_eq!((count(&all, 1056), count(&all, 6041)), (1, 8));
+    let made = all.iter().find(|event| event.id == 1056).unwrap();
+    assert!(made.at.starts_with("2018-07-06") && made.data["Binary"].len() == 40, "{made:?}");
+    let diagnosis = diagnosis(&gathered);
+    assert_eq!(diagnosis.findings, []);
+    let told =
+        |words: &str, normal: bool| diagnosis.timeline.iter().any(|l| l.normal == normal && l.text.contains(words));
+    assert!(told("LsaSrv 6041: as a client, this machine met a host without the CredSSP update", false));
+    assert!(told("1056: a new self-signed certificate was made, as Windows does by itself", true));
+}
+
+#[test]
+fn a_chunk_without_its_magic_is_named_and_the_rest_is_read() {
+    let Some(file) = data("damaged-bad-chunk-magic.evtx") else { return };
+    let gathered = gather(&[file]);
+    let state = state(&gathered);
+    assert!(state.logs[0].records >= 13 && state.logs[0].damaged);
+    assert!(state.unread[0].why.contains("does not begin as a chunk"), "{:?}", state.unread);
+    assert!(moment(&state.logs[0].from) < moment(&state.logs[0].until));
+}

@@ -1,0 +1,342 @@
+//! Connection attempts, joined from the entries of event logs: when, from whom, how far, how it ended.
+//!
+//! Windows gives the entries of one connection one ActivityID, across the logs of RdpCoreTS, Remote Connection Manager and
+//! Local Session Manager. What carries none, such as Schannel's entries, belongs to the attempt at whose time it falls, if
+//! there is exactly one; otherwise it stays by itself.
+
+use std::collections::HashMap;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use time::{Duration, OffsetDateTime};
+
+use crate::case::Seen;
+use crate::events::{self, CLIENT, CORE, Known, LSA, LSM, RCM, SCHANNEL, SECURITY};
+use crate::printable::printable;
+use crate::state::{LogEvent, moment};
+
+/// So long after its last entry one without an ActivityID may still belong to an attempt.
+const NEAR: Duration = Duration::seconds(5);
+/// So many of the latest attempts are looked at for that.
+const LOOKED_AT: usize = 64;
+
+/// How far an attempt came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Progress {
+    /// The client began to connect.
+    Begun,
+    /// The host received it, or the client found the port open.
+    Arrived,
+    /// The host had the credentials checked before the session (Network Level Authentication), or the TLS handshake is over.
+    Authenticating,
+    /// The network authentication succeeded.
+    Authenticated,
+    /// The user was logged on.
+    LoggedOn,
+}
+
+/// A connection attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// Its first entry's time.
+    pub at: OffsetDateTime,
+    /// Its last entry's time.
+    pub until: OffsetDateTime,
+    /// From whom it came, `address:port` or `address`; of a client's own log, to whom it went.
+    pub peer: Option<String>,
+    /// How far it came.
+    pub reached: Progress,
+    /// What went wrong, each once.
+    pub trouble: Vec<&'static str>,
+    /// How it ended.
+    pub ended: Option<String>,
+    /// The observations that it was joined from.
+    pub observations: Vec<usize>,
+    activity: Option<String>,
+    kinds: Vec<(&'static str, u32)>,
+}
+
+/// What an entry says about an attempt.
+struct Step<'a> {
+    at: OffsetDateTime,
+    known: Known,
+    event: &'a LogEvent,
+    observation: usize,
+}
+
+/// The attempts of which these entries tell, in the order of time, and the entries that belong to none.
+pub fn join<'a>(entries: impl Iterator<Item = Seen<&'a LogEvent>>) -> (Vec<Attempt>, Vec<Seen<&'a LogEvent>>) {
+    let mut entries: Vec<_> = entries.filter_map(|seen| Some((moment(&seen.value.at)?, seen))).collect();
+    entries.sort_by_key(|(at, seen)| (*at, seen.value.record, seen.id));
+    let mut attempts: Vec<Attempt> = Vec::new();
+    let mut by_activity: HashMap<&str, usize> = HashMap::new();
+    let mut alone = Vec::new();
+    for (at, seen) in entries {
+        let event = seen.value;
+        let Some(known) = events::find(&event.provider, event.id).filter(speaks_of_a_connection) else {
+            alone.push(seen);
+            continue;
+        };
+        let activity = event.activity.as_deref();
+        let step = Step { at, known, event, observation: seen.id };
+        let joined = activity.and_then(|activity| by_activity.get(activity).copied()).or_else(|| step.near(&attempts));
+        let number = match joined {
+            Some(number) => number,
+            None if step.begins() => {
+                attempts.push(Attempt::new(at));
+                attempts.len() - 1
+            }
+            None => {
+                alone.push(seen);
+                continue;
+            }
+        };
+        attempts[number].add(&step);
+        if let Some(activity) = activity {
+            by_activity.entry(activity).or_insert(number);
+        }
+    }
+    (attempts, alone)
+}
+
+/// Entries about the listener, the certificate or a service are about no single connection.
+fn speaks_of_a_connection(known: &Known) -> bool {
+    match known.provider {
+        RCM => matches!(known.id, 261 | 1012 | 1036 | 1149 | 1158),
+        SCHANNEL => known.id != 36872 && known.id != 36886,
+        CORE | LSM | SECURITY | CLIENT | LSA | events::DRIVER => true,
+        _ => false,
+    }
+}
+
+impl Step<'_> {
+    /// True if it is enough to know that there was an attempt.
+    fn begins(&self) -> bool {
+        match self.known.provider {
+            CORE => matches!(self.known.id, 98 | 131 | 140),
+            RCM => matches!(self.known.id, 261 | 1149 | 1158),
+            LSM => matches!(self.known.id, 21 | 25),
+            CLIENT => self.known.id == 1024,
+            _ => false,
+        }
+    }
+
+    /// The one attempt at whose time it falls, if it has no ActivityID or that attempt has none.
+    fn near(&self, attempts: &[Attempt]) -> Option<usize> {
+        if self.begins() && self.event.activity.is_some() {
+            return None;
+        }
+        let start = attempts.len().saturating_sub(LOOKED_AT);
+        let peer = self.peer();
+        let fits = |attempt: &Attempt| {
+            let strangers = attempt.activity.is_some() && self.event.activity.is_some();
+            let elsewhere = match (&attempt.peer, &peer) {
+                (Some(one), Some(other)) => !same_peer(one, other),
+                _ => false,
+            };
+            !strangers && !elsewhere && self.at - attempt.until <= NEAR && !attempt.has(self)
+        };
+        let mut found = (start..attempts.len()).filter(|number| fits(&attempts[*number]));
+        found.next().filter(|_| found.next().is_none())
+    }
+
+    fn peer(&self) -> Option<String> {
+        let names: &[&str] = match (self.known.provider, self.known.id) {
+            (CORE, _) => &["ClientIP", "IPString"],
+            (RCM, _) => &["Param3"],
+            (LSM, _) => &["Address"],
+            (SECURITY, _) => &["IpAddress"],
+            (CLIENT, 1024) => &["Value"],
+            _ => &[],
+        };
+        let told = names.iter().find_map(|name| self.event.data.get(*name));
+        told.filter(|text| !text.is_empty() && *text != "-" && *text != "LOCAL").map(|text| printable(text))
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        Some(match (self.known.provider, self.known.id) {
+            (CLIENT, 1024) => Progress::Begun,
+            (CORE, 65 | 98 | 131) | (RCM, 261 | 1158) => Progress::Arrived,
+            (CLIENT, 1028 | 1009) | (CORE, 140) => Progress::Authenticating,
+            (CLIENT, 1025) | (RCM, 1149) => Progress::Authenticated,
+            (LSM, 21 | 22 | 25) | (CLIENT, 1027) => Progress::LoggedOn,
+            _ => return None,
+        })
+    }
+
+    fn end(&self) -> Option<String> {
+        let value = |name: &str| self.event.data.get(name).map(|text| printable(text));
+        match (self.known.provider, self.known.id) {
+            (LSM, 40) => Some(format!("disconnected, reason {}", value("Reason")?)),
+            (LSM, 23) => Some("logged off".to_owned()),
+            (LSM, 24) => Some("disconnected".to_owned()),
+            (CLIENT, 1026) => Some(format!("disconnected, reason {}", value("Value")?)),
+            (CORE, 142 | 143) => Some("closed by the other end".to_owned()),
+            (CORE, 102) => Some("ended".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// Equal addresses; of two ports both have to fit.
+fn same_peer(one: &str, other: &str) -> bool {
+    let (first, second) = (split(one), split(other));
+    first.0 == second.0 && (first.1.is_none() || second.1.is_none() || first.1 == second.1)
+}
+
+/// An address and its port, if it has one; a bare address of version 6 has none.
+fn split(peer: &str) -> (&str, Option<&str>) {
+    match peer.rsplit_once(':') {
+        Some((address, port)) if !address.contains(':') || address.ends_with(']') => {
+            (address.trim_matches(['[', ']']), Some(port))
+        }
+        _ => (peer, None),
+    }
+}
+
+impl Attempt {
+    fn new(at: OffsetDateTime) -> Self {
+        Self {
+            at,
+            until: at,
+            peer: None,
+            reached: Progress::Begun,
+            trouble: Vec::new(),
+            ended: None,
+            observations: Vec::new(),
+            activity: None,
+            kinds: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, step: &Step<'_>) {
+        self.until = self.until.max(step.at);
+        self.reached = self.reached.max(step.progress().unwrap_or(Progress::Begun));
+        // the port comes with one entry only: the longer name is the fuller one
+        self.peer = [self.peer.take(), step.peer()].into_iter().flatten().max_by_key(String::len);
+        if !step.known.normal && !self.trouble.contains(&step.known.meaning) {
+            self.trouble.push(step.known.meaning);
+        }
+        self.ended = self.ended.take().filter(|end| end != "ended").or_else(|| step.end());
+        self.activity = self.activity.take().or_else(|| step.event.activity.clone());
+        self.kinds.push((step.known.provider, step.known.id));
+        self.observations.push(step.observation);
+    }
+
+    /// True if it has an entry of this kind already, of which each attempt has one.
+    fn has(&self, step: &Step<'_>) -> bool {
+        step.begins() && self.kinds.contains(&(step.known.provider, step.known.id))
+    }
+
+    /// Nothing went wrong in it that the logs tell of.
+    pub fn normal(&self) -> bool {
+        self.trouble.is_empty()
+    }
+
+    /// How far it came, what went wrong, how it ended.
+    pub fn words(&self) -> String {
+        let reached = match self.reached {
+            Progress::Begun => "begun",
+            Progress::Arrived => "arrived",
+            Progress::Authenticating => "came to the logon",
+            Progress::Authenticated => "passed the network authentication",
+            Progress::LoggedOn => "logged on",
+        };
+        let parts = [reached].into_iter().chain(self.trouble.iter().copied()).chain(self.ended.as_deref());
+        parts.collect::<Vec<_>>().join("; ")
+    }
+
+    /// The address that it came from, without the port.
+    pub fn address(&self) -> Option<&str> {
+        self.peer.as_deref().map(|peer| split(peer).0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn entry(second: u8, provider: &str, id: u32, activity: Option<&str>, data: &[(&str, &str)]) -> LogEvent {
+        LogEvent {
+            at: format!("2026-11-21T09:00:{second:02}Z"),
+            channel: String::new(),
+            provider: provider.to_owned(),
+            id,
+            record: u64::from(second),
+            activity: activity.map(str::to_owned),
+            data: data
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect::<BTreeMap<_, _>>(),
+        }
+    }
+
+    fn joined(entries: &[LogEvent]) -> (Vec<Attempt>, usize) {
+        let (attempts, alone) = join((1..).zip(entries).map(|(id, value)| Seen { value, id }));
+        (attempts, alone.len())
+    }
+
+    #[test]
+    fn one_activity_is_one_attempt_across_logs() {
+        let entries = [
+            entry(1, RCM, 261, Some("a"), &[("listenerName", "RDP-Tcp")]),
+            entry(1, CORE, 131, Some("a"), &[("ClientIP", "198.51.100.4:50270")]),
+            entry(2, RCM, 261, Some("b"), &[]),
+            entry(4, RCM, 1149, Some("a"), &[("Param3", "198.51.100.4")]),
+            entry(5, CORE, 140, Some("b"), &[("IPString", "203.0.113.9")]),
+            entry(6, CORE, 143, Some("b"), &[("error", "64")]),
+            entry(6, CORE, 102, Some("b"), &[]),
+        ];
+        let (attempts, alone) = joined(&entries);
+        assert_eq!((attempts.len(), alone), (2, 0));
+        assert_eq!(attempts[0].peer.as_deref(), Some("198.51.100.4:50270"));
+        assert_eq!((attempts[0].reached, attempts[0].normal()), (Progress::Authenticated, true));
+        assert_eq!(attempts[1].address(), Some("203.0.113.9"));
+        assert_eq!(attempts[1].ended.as_deref(), Some("closed by the other end"));
+        assert!(!attempts[1].normal());
+    }
+
+    #[test]
+    fn an_entry_without_activity_goes_by_address_and_time() {
+        let entries = [
+            entry(1, CORE, 131, Some("a"), &[("ClientIP", "198.51.100.4:50270")]),
+            entry(1, CORE, 131, Some("b"), &[("ClientIP", "203.0.113.9:1")]),
+            entry(2, SECURITY, 4625, None, &[("IpAddress", "203.0.113.9")]),
+            entry(3, SCHANNEL, 36870, None, &[]),
+        ];
+        let (attempts, alone) = joined(&entries);
+        assert!(attempts[0].normal());
+        assert!(!attempts[1].normal());
+        // two attempts at that time: Schannel's entry is given to neither
+        assert_eq!((attempts.len(), alone), (2, 1));
+    }
+
+    #[test]
+    fn a_handshake_that_fails_belongs_to_the_only_attempt_of_its_time() {
+        let arrived = entry(1, CORE, 131, Some("a"), &[("ClientIP", "198.51.100.4:50270")]);
+        let (attempts, alone) = joined(&[arrived.clone(), entry(2, SCHANNEL, 36870, None, &[])]);
+        assert_eq!((attempts.len(), alone), (1, 0));
+        assert!(attempts[0].words().contains("private key"), "{}", attempts[0].words());
+        let (attempts, alone) = joined(&[arrived, entry(30, SCHANNEL, 36870, None, &[])]);
+        assert!(attempts[0].normal());
+        assert_eq!(alone, 1);
+    }
+
+    #[test]
+    fn the_order_of_the_files_does_not_matter() {
+        let mut entries = vec![
+            entry(1, CORE, 131, Some("a"), &[("ClientIP", "[2001:db8::1]:50270")]),
+            entry(3, LSM, 21, Some("a"), &[("Address", "2001:db8::1")]),
+            entry(9, LSM, 40, Some("a"), &[("Reason", "12")]),
+        ];
+        let (before, _) = joined(&entries);
+        entries.reverse();
+        let (after, _) = joined(&entries);
+        assert_eq!(before[0].words(), after[0].words());
+        assert_eq!(after[0].words(), "logged on; disconnected, reason 12");
+        assert_eq!(after[0].address(), Some("2001:db8::1"));
+    }
+}

@@ -1,0 +1,89 @@
+//! `encryption-oracle-policy`: the client's policy refuses hosts without the CredSSP update.
+
+use crate::case::{Case, NEAR};
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::events::{LSA, SYSTEM};
+use crate::evidence::Role;
+use crate::logs::{not_told, told};
+use crate::need::Need;
+use crate::state::LogEvent;
+
+const REFUSED: &[u32] = &[6041];
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "encryption-oracle-policy",
+    title: "the client's policy refuses a host without the CredSSP update",
+    stage: Stage::Client,
+    severity: Severity::Blocking,
+    role: Role::Client,
+    codes: &[],
+    proofs: &[
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::HostLog], holds: refused },
+        Proof {
+            shows: Shows::Absence,
+            needs: &[Need::HostLog],
+            holds: |case| not_told(case, SYSTEM, (LSA, REFUSED), NEAR),
+        },
+    ],
+    explains: &[],
+    page: Page {
+        what_happens: "The client asks for credentials and then says that an authentication error has occurred, and that this could be \
+                       due to CredSSP encryption oracle remediation.",
+        why: "Since 2018 a patched client refuses hosts that still speak the CredSSP versions before the update (policy \
+              Encryption Oracle Remediation, 0 or 1). The host is the one that is behind.",
+        confirm: "LsaSrv 6041 in the client's System log, at the time of the attempt: it names the host as TERMSRV/name, and the \
+                  version of CredSSP that it offered.",
+        command: "Get-WinEvent -MaxEvents 10 -FilterHashtable @{LogName='System'; ProviderName='LsaSrv'; Id=6041} | \
+                  Format-List TimeCreated,Message; \
+                  Get-ItemProperty 'HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Policies\\System\\CredSSP\\Parameters' \
+                  -ErrorAction SilentlyContinue",
+        how_to_fix: "Update the host: any security update since May 2018 has it. Loosening the policy on the client lets attackers \
+                     in the middle run commands on hosts, for every host that this client connects to.",
+        references: &["[MS-CSSP] 3.1.5 (versions)", "Microsoft: CredSSP updates for CVE-2018-0886"],
+    },
+    fixes: &["install-update", "allow-encryption-oracle"],
+};
+
+/// It was logged at the time of the attempt, for the host in question or, where none was named, for any.
+fn refused(case: Case<'_>) -> Option<Ground> {
+    let Some(target) = &case.context.target else {
+        return told(case, (LSA, REFUSED), NEAR, |_| true).map(|ground| ground.confidence(Confidence::Likely));
+    };
+    let host = target.host.to_string();
+    told(case, (LSA, REFUSED), NEAR, |event| names(event, &host))
+}
+
+/// True if the entry names this host: `TERMSRV/host version`, in one value or in two.
+fn names(event: &LogEvent, host: &str) -> bool {
+    let mut words = event.data.values().flat_map(|value| value.split_whitespace());
+    words.any(|word| word.split_once('/').is_some_and(|(_, name)| name.eq_ignore_ascii_case(host)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, client};
+
+    #[test]
+    fn present() {
+        let refused = client("server01").event_with(LSA, 6041, 1, &[("0", "TERMSRV/SERVER01 4")]);
+        refused.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+    }
+
+    #[test]
+    fn near_miss_another_host() {
+        let refused = client("server01").event_with(LSA, 6041, 1, &[("0", "TERMSRV/server02 4")]);
+        refused.check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn near_miss_an_old_entry() {
+        client("server01").event_with(LSA, 6041, 60, &[("0", "TERMSRV/server01 4")]).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn unseen() {
+        client("server01").check(&CAUSE, Expect::Unknown);
+    }
+}

@@ -1,0 +1,70 @@
+//! `outstanding-connections-limit`: so many connections are begun and not completed that the host defends itself.
+
+use crate::case::NEAR;
+use crate::cause::{Cause, Confidence, Explains, Page, Proof, Severity, Shows, Stage};
+use crate::events::{RCM, RCM_ADMIN};
+use crate::evidence::Role;
+use crate::logs::{not_told, told};
+use crate::need::Need;
+
+/// Many connections that were not completed.
+const FLOODED: &[u32] = &[1006];
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "outstanding-connections-limit",
+    title: "more connections are begun and not completed than the host takes at a time",
+    stage: Stage::Host,
+    severity: Severity::Degrading,
+    role: Role::Host,
+    codes: &[],
+    proofs: &[
+        Proof {
+            shows: Shows::Presence(Confidence::Proven),
+            needs: &[Need::HostLog],
+            holds: |case| told(case, (RCM, FLOODED), NEAR, |_| true),
+        },
+        Proof {
+            shows: Shows::Absence,
+            needs: &[Need::HostLog],
+            holds: |case| not_told(case, RCM_ADMIN, (RCM, FLOODED), NEAR),
+        },
+    ],
+    explains: &[Explains { cause: "listener-overloaded", when: |_| true }],
+    page: Page {
+        what_happens: "Some attempts come through, others are dropped or never answered, most often while somebody tries \
+                       passwords from the internet.",
+        why: "The host counts the connections that have not come to a logon, and above a limit drops new ones. A port that \
+              the whole internet can reach fills up with them; so does a monitoring system that connects and says nothing.",
+        confirm: "Remote Connection Manager 1006 within ten minutes of the attempt.",
+        command: "Get-WinEvent -MaxEvents 20 -FilterHashtable \
+                  @{ProviderName='Microsoft-Windows-TerminalServices-RemoteConnectionManager'; Id=1006} | \
+                  Format-List TimeCreated,Message",
+        how_to_fix: "Let only those addresses reach the port that have to: firewall, VPN or RD Gateway. Raise the limit only where \
+                     all the connections are wanted.",
+        references: &["Microsoft: Remote Connection Manager event 1006"],
+    },
+    fixes: &["open-firewall-for-rdp", "raise-outstanding-connections"],
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, machine};
+
+    #[test]
+    fn present() {
+        machine().event(RCM, 1006, 3).check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Proven));
+    }
+
+    #[test]
+    fn near_miss_an_hour_before() {
+        machine().event(RCM, 1006, 60).check(&CAUSE, Expect::Unknown);
+        machine().event(RCM, 1006, 60).log(RCM_ADMIN, 48).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn unseen() {
+        machine().check(&CAUSE, Expect::Unknown);
+    }
+}

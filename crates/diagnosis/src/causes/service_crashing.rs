@@ -1,0 +1,95 @@
+//! `service-crashing`: Remote Desktop Services ends unexpectedly.
+
+use crate::case::NEAR;
+use crate::cause::{Cause, Confidence, Explains, Page, Proof, Severity, Shows, Stage};
+use crate::events::{SERVICES, SYSTEM};
+use crate::evidence::Role;
+use crate::logs::{not_told, told};
+use crate::need::Need;
+use crate::state::LogEvent;
+
+const ENDED: &[u32] = &[7031, 7034];
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "service-crashing",
+    title: "Remote Desktop Services ends unexpectedly",
+    stage: Stage::Host,
+    severity: Severity::Blocking,
+    role: Role::Host,
+    codes: &[],
+    proofs: &[
+        Proof {
+            shows: Shows::Presence(Confidence::Likely),
+            needs: &[Need::HostLog],
+            holds: |case| told(case, (SERVICES, ENDED), NEAR, about_remote_desktop),
+        },
+        Proof {
+            shows: Shows::Absence,
+            needs: &[Need::HostLog],
+            holds: |case| not_told(case, SYSTEM, (SERVICES, ENDED), NEAR),
+        },
+    ],
+    explains: &[
+        Explains { cause: "port-closed", when: |_| true },
+        Explains { cause: "dropped-after-accept", when: |_| true },
+        Explains { cause: "closed-on-negotiation", when: |_| true },
+    ],
+    page: Page {
+        what_happens: "Connections break off, and new ones are refused until the service runs again.",
+        why: "Something inside the process of TermService fails: a patched termsrv.dll, a filter driver or printer driver in the \
+              session, or an update that was installed halfway.",
+        confirm: "Service Control Manager 7031 or 7034 for TermService within ten minutes of the attempt. The entry names the service \
+                  by its title, in the language of Windows; newer versions add its name.",
+        command: "Get-WinEvent -MaxEvents 20 -FilterHashtable @{LogName='System'; ProviderName='Service Control Manager'; \
+                  Id=7031,7034} | Format-List TimeCreated,Message; Get-Service TermService,SessionEnv,UmRdpService",
+        how_to_fix: "Start the service, then look for what brings it down: the Application Error 1000 of the same second names the \
+                     module. Undo what patched termsrv.dll, and install the current updates.",
+        references: &["Microsoft: Service Control Manager events 7031 and 7034"],
+    },
+    fixes: &["start-services", "install-update"],
+};
+
+/// `TermService` in UTF-16, as the binary part of the entry has it.
+const NAME: &str = "5400650072006d005300650072007600690063006500";
+
+/// The service by its name, in the binary part, or by its English title.
+fn about_remote_desktop(event: &LogEvent) -> bool {
+    event.data.iter().any(|(field, value)| match field.as_str() {
+        "Binary" => value.to_ascii_lowercase().starts_with(NAME),
+        _ => ["TermService", "Remote Desktop Services"].iter().any(|known| value.eq_ignore_ascii_case(known)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, machine};
+
+    #[test]
+    fn present() {
+        let present = Expect::Present(Severity::Blocking, Confidence::Likely);
+        let ended = machine().event_with(SERVICES, 7034, 2, &[("param1", "Remote Desktop Services"), ("param2", "3")]);
+        ended.check(&CAUSE, present);
+        let binary = "5400650072006d0053006500720076006900630065000000";
+        let german = machine().event_with(SERVICES, 7031, 2, &[("param1", "Remotedesktopdienste"), ("Binary", binary)]);
+        german.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    #[test]
+    fn near_miss_another_service() {
+        let spooler = machine().event_with(SERVICES, 7034, 2, &[("param1", "Print Spooler")]);
+        spooler.check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn near_miss_an_hour_before() {
+        let ended = machine().event_with(SERVICES, 7034, 60, &[("param1", "Remote Desktop Services")]);
+        ended.check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn unseen() {
+        machine().check(&CAUSE, Expect::Unknown);
+    }
+}

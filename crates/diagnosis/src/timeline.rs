@@ -1,0 +1,255 @@
+//! One timeline of what event logs tell and what a probe did: connection attempts, and entries that stand for themselves.
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use time::{Duration, OffsetDateTime};
+use wire::machine::{TcpAnswer, X224Answer};
+use wire::x224::ServerAnswer;
+
+use crate::attempts::{self, Progress};
+use crate::case::{Case, Context, Seen};
+use crate::events;
+use crate::evidence::{Evidence, Role, Source, SubjectId};
+use crate::fact::{Fact, Handshake, rfc3339};
+use crate::printable::printable;
+use crate::state::{LogEvent, moment};
+
+/// The most lines of each kind: the newest.
+const LINES: usize = 500;
+/// The most observations that a line cites.
+const CITED: usize = 50;
+
+/// What a line of the timeline tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Happening {
+    /// A connection attempt, joined from the entries of logs.
+    Attempt,
+    /// An entry of a log about no single attempt, or several alike in a row.
+    Entry,
+    /// A connection of the probe.
+    Probe,
+}
+
+/// A line of the timeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct TimelineEntry {
+    /// When, RFC 3339, UTC.
+    pub at: String,
+    /// Until when.
+    pub until: String,
+    /// Of whom.
+    pub subject: SubjectId,
+    /// What it tells of.
+    pub kind: Happening,
+    /// Of an attempt: from whom it came; of a client's, to whom it went.
+    pub peer: Option<String>,
+    /// Of an attempt: how far it came.
+    pub reached: Option<Progress>,
+    /// What happened.
+    pub text: String,
+    /// It belongs to connections that work, or end as they should.
+    pub normal: bool,
+    /// How many alike there were in a row.
+    pub count: usize,
+    /// The observations behind it, at most 50.
+    pub observations: Vec<usize>,
+}
+
+/// The timeline; empty where no entry of a log is known, for then the ladder tells all.
+pub fn timeline(evidence: &Evidence, context: &Context) -> Vec<TimelineEntry> {
+    let mut lines = Vec::new();
+    for subject in 0..evidence.subjects.len() {
+        of_logs(Case { evidence, subject, context }, &mut lines);
+    }
+    if lines.is_empty() {
+        return Vec::new();
+    }
+    of_probes(evidence, &mut lines);
+    lines.sort_by_key(|(at, _)| *at);
+    let mut kept: Vec<TimelineEntry> = Vec::new();
+    for (_, line) in lines.into_iter().rev() {
+        if kept.iter().filter(|other| other.kind == line.kind).count() < LINES {
+            kept.push(line);
+        }
+    }
+    kept.reverse();
+    kept
+}
+
+type Lines = Vec<(OffsetDateTime, TimelineEntry)>;
+
+fn of_logs(case: Case<'_>, lines: &mut Lines) {
+    let entries = case.seen(|fact| if let Fact::LogEvent(event) = fact { Some(event) } else { None });
+    let (attempts, alone) = attempts::join(entries);
+    for attempt in attempts {
+        let text = attempt.words();
+        let line = TimelineEntry {
+            at: rfc3339(attempt.at),
+            until: rfc3339(attempt.until),
+            subject: case.subject,
+            kind: Happening::Attempt,
+            normal: attempt.normal(),
+            reached: Some(attempt.reached),
+            peer: attempt.peer,
+            text,
+            count: 1,
+            observations: attempt.observations.into_iter().take(CITED).collect(),
+        };
+        lines.push((attempt.at, line));
+    }
+    let mut last: Option<(OffsetDateTime, TimelineEntry)> = None;
+    for seen in alone {
+        let Some(text) = words(seen.value) else { continue };
+        if let Some((_, line)) = last.as_mut().filter(|(_, line)| line.text == text) {
+            line.count += 1;
+            line.until = rfc3339(case.time_of(seen.id));
+            if line.observations.len() < CITED {
+                line.observations.push(seen.id);
+            }
+        } else {
+            lines.extend(last.replace((case.time_of(seen.id), entry(case, &seen, text))));
+        }
+    }
+    lines.extend(last);
+}
+
+fn entry(case: Case<'_>, seen: &Seen<&LogEvent>, text: String) -> TimelineEntry {
+    let at = rfc3339(case.time_of(seen.id));
+    TimelineEntry {
+        until: at.clone(),
+        at,
+        subject: case.subject,
+        kind: Happening::Entry,
+        peer: None,
+        reached: None,
+        text,
+        normal: events::find(&seen.value.provider, seen.value.id).is_none_or(|known| known.normal),
+        count: 1,
+        observations: vec![seen.id],
+    }
+}
+
+/// What an entry says by itself; `None` where it only belongs to a connection whose beginning is not known.
+fn words(event: &LogEvent) -> Option<String> {
+    let known = events::find(&event.provider, event.id)?;
+    let kept = !known.normal || known.provider == events::RCM;
+    let source = known.provider.rsplit('-').next().unwrap_or(known.provider);
+    let about = subject_of(event).map_or(String::new(), |about| format!(" ({about})"));
+    kept.then(|| format!("{source} {}: {}{about}", event.id, known.meaning))
+}
+
+/// The one value that says about what an entry is: of CredSSP's the host that was refused and its version, of others the
+/// service or the code.
+fn subject_of(event: &LogEvent) -> Option<String> {
+    const NAMES: [&str; 6] = ["param1", "ErrorCode", "AlertDesc", "Value", "Reason", "0"];
+    let value = NAMES.iter().find_map(|name| event.data.get(*name))?;
+    Some(printable(value).chars().take(60).collect())
+}
+
+fn of_probes(evidence: &Evidence, lines: &mut Lines) {
+    let probes: BTreeSet<usize> = evidence
+        .observations
+        .iter()
+        .filter_map(|seen| if let Source::Probe(number) = seen.source { Some(number) } else { None })
+        .collect();
+    for number in probes {
+        let of = || evidence.observations.iter().filter(|seen| seen.source == Source::Probe(number));
+        let about = of().find(|seen| evidence.subjects[seen.subject].role == Role::Host);
+        let Some((first, last)) = about.zip(of().next_back()) else { continue };
+        let steps: Vec<String> = of().filter_map(|seen| step(&seen.fact)).collect();
+        let failed = of().any(|seen| failed(&seen.fact));
+        let line = TimelineEntry {
+            at: rfc3339(first.at),
+            until: rfc3339(last.at),
+            subject: first.subject,
+            kind: Happening::Probe,
+            peer: evidence.subjects[first.subject].address.map(|address| address.to_string()),
+            reached: None,
+            text: format!("probe {number}: {}", steps.join("; ")),
+            normal: !failed,
+            count: 1,
+            observations: of().map(|seen| seen.id).take(CITED).collect(),
+        };
+        lines.push((first.at, line));
+    }
+}
+
+/// A step of a probe, in a few words.
+fn step(fact: &Fact) -> Option<String> {
+    Some(match fact {
+        Fact::TcpAnswer(TcpAnswer::Accepted) => "accepted".to_owned(),
+        Fact::TcpAnswer(_) => "no connection".to_owned(),
+        Fact::X224Answer { answer: X224Answer::Server(ServerAnswer::Selected { protocol, .. }), .. } => {
+            format!("{protocol} selected")
+        }
+        Fact::X224Answer { answer: X224Answer::Server(ServerAnswer::Failure(code)), .. } => format!("refused, {code}"),
+        Fact::X224Answer { .. } => "no usable answer to the Connection Request".to_owned(),
+        Fact::TlsAnswer { offer, answer, .. } => match answer {
+            Handshake::Accepted { .. } => format!("TLS accepted ({offer})"),
+            Handshake::Alert(alert) => format!("TLS refused with {alert} ({offer})"),
+            Handshake::Closed { end, .. } => format!("{} in the TLS handshake ({offer})", end.verb()),
+            _ => format!("TLS not answered ({offer})"),
+        },
+        _ => return None,
+    })
+}
+
+fn failed(fact: &Fact) -> bool {
+    match fact {
+        Fact::TcpAnswer(answer) => *answer != TcpAnswer::Accepted,
+        Fact::TlsAnswer { answer, .. } => !matches!(answer, Handshake::Accepted { .. }),
+        _ => false,
+    }
+}
+
+/// The lines that a reader sees, at most so many, old to new: like ones in a row are one, and of the others the first by
+/// rank are shown. The second is the number of lines that were left out.
+pub fn shown(lines: &[TimelineEntry], at: OffsetDateTime, most: usize) -> (Vec<TimelineEntry>, usize) {
+    let mut grouped: Vec<(TimelineEntry, BTreeSet<&str>)> = Vec::new();
+    for line in lines {
+        let alike = grouped.last_mut().filter(|(last, _)| {
+            last.text == line.text
+                && last.subject == line.subject
+                && last.kind == line.kind
+                && line.kind != Happening::Probe
+        });
+        if let Some((last, peers)) = alike {
+            last.count += line.count;
+            last.until.clone_from(&line.until);
+            peers.extend(line.peer.as_deref());
+            last.peer = match peers.len() {
+                0 | 1 => last.peer.take(),
+                several => Some(format!("{several} places")),
+            };
+        } else {
+            grouped.push((line.clone(), line.peer.as_deref().into_iter().collect()));
+        }
+    }
+    let mut kinds = BTreeSet::new();
+    let mut order: Vec<_> =
+        (0..grouped.len()).rev().map(|number| (rank(&grouped[number].0, at, &mut kinds), number)).collect();
+    order.sort();
+    let mut chosen: Vec<usize> = order.into_iter().take(most).map(|(_, number)| number).collect();
+    chosen.sort_unstable();
+    let left_out = grouped.len() - chosen.len();
+    (chosen.into_iter().map(|number| grouped[number].0.clone()).collect(), left_out)
+}
+
+/// The newest entry of each of a few kinds comes first, then what goes wrong near the attempt, then the rest near it, then
+/// what is far from it. Lines are asked from new to old, and `kinds` remembers which were there.
+fn rank<'a>(line: &'a TimelineEntry, at: OffsetDateTime, kinds: &mut BTreeSet<&'a str>) -> (u8, Duration) {
+    const NEAR: Duration = Duration::minutes(10);
+    const KINDS: usize = 5;
+    let far = moment(&line.until).map_or(Duration::MAX, |until| (until - at).abs());
+    let newest = line.kind == Happening::Entry && kinds.insert(line.text.split(':').next().unwrap_or_default());
+    let rank = match (line.normal, far <= NEAR) {
+        _ if newest && kinds.len() <= KINDS => 0,
+        (false, true) => 1,
+        (true, true) => 2,
+        _ => 3,
+    };
+    (rank, far)
+}
