@@ -3,6 +3,7 @@
 //! Each kind has a reader of its own in the list [`READERS`]. A reader turns one file into a [`Piece`]; everything
 //! that says what a piece means is in `diagnosis`. Every read is bounded; what cannot be read is named, with the reason.
 
+mod hive;
 mod state;
 mod transcript;
 
@@ -34,7 +35,7 @@ pub(crate) struct Reader {
 }
 
 /// Every kind, the most telling first.
-const READERS: &[Reader] = &[state::READER, transcript::READER];
+const READERS: &[Reader] = &[state::READER, hive::READER, transcript::READER];
 
 /// What one file says.
 #[derive(Debug)]
