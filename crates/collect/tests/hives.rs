@@ -1,5 +1,7 @@
 //! Hives of real machines, in the folder that RDPDOCTOR_TEST_DATA names.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
 use std::fs::{self, File};
 use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};

@@ -7,12 +7,13 @@ pub const FIX: Fix = Fix {
     id: "start-services",
     title: "Start the services that Remote Desktop needs",
     safety: Safety::Safe,
-    reason: "Services that should run are started; none is reconfigured.",
+    reason: "Services that should run are started; one that is disabled gets back the start type that Windows gives it.",
     place: "on the host's console",
     steps: &[
-        "Get-Service TermService,SessionEnv,UmRdpService,CertPropSvc,KeyIso,CryptSvc",
+        "Get-Service TermService,SessionEnv,UmRdpService,CertPropSvc,KeyIso,CryptSvc | Select-Object Name,Status,StartType",
+        "For each that is Disabled: Set-Service NAME -StartupType Manual (CryptSvc: Automatic). If a group policy disabled it, change that.",
         "Start-Service SessionEnv; Start-Service TermService; Start-Service UmRdpService",
     ],
     verify: "the port answers in X.224",
-    undo: "Stop-Service for those that did not run before",
+    undo: "Stop-Service for those that did not run before, and their start type as it was",
 };

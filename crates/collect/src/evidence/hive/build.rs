@@ -95,7 +95,7 @@ fn value(bins: &mut Vec<u8>, name: &str, kind: u32, data: &[u8]) -> u32 {
             inside.resize(4, 0);
             (data.len() as u32 | 0x8000_0000, u32::from_le_bytes(inside.try_into().unwrap()))
         }
-        0..=16_344 => (data.len() as u32, cell(bins, data)),
+        5..=16_344 => (data.len() as u32, cell(bins, data)),
         _ => (data.len() as u32, pieces(bins, data)),
     };
     let mut cell_of = b"vk".to_vec();
