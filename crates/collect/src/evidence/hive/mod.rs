@@ -5,7 +5,7 @@
 
 mod blob;
 #[cfg(test)]
-mod build;
+pub(super) mod build;
 mod log;
 mod regf;
 #[cfg(test)]
@@ -25,6 +25,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::{Piece, ReadError, Reader};
 use regf::{Flaw, Hive, Key};
+pub(super) use regf::{u16_at, u32_at};
 
 /// The most flaws that are told one by one.
 const FLAWS: usize = 8;
@@ -35,7 +36,7 @@ pub(super) const READER: Reader = Reader { kind: "registry hive", recognises, re
 
 fn recognises(head: &[u8]) -> bool {
     // a transaction log begins alike; its type, at 28, is not that of a hive
-    head.starts_with(b"regf") && regf::u32_at(head, 28) == Some(0)
+    head.starts_with(b"regf") && u32_at(head, 28) == Some(0)
 }
 
 fn read(path: &Path) -> Result<Piece, ReadError> {
