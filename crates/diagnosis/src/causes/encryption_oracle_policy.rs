@@ -29,7 +29,7 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[],
     page: Page {
-        what_happens: "mstsc says that an authentication error has occurred, which could be due to CredSSP encryption oracle remediation; on \
+        what_happens: "mstsc says that an authentication error has occurred, and names the remediation; on \
                        the client LsaSrv logs 6041.",
         why: "AllowEncryptionOracle 0 on a host refuses clients without the update of 2018; 0 or 1 on a client refuses such hosts. 2 lets \
               everybody in, and gives up the protection: it is a workaround that was left behind.",

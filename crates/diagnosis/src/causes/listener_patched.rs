@@ -21,13 +21,13 @@ pub const CAUSE: Cause = Cause {
     explains: &[],
     page: Page {
         what_happens: "Remote Desktop stops working after an update: connections are refused or dropped, or the service crashes.",
-        why: "A wrapper that adds sessions or makes Home a host puts its own library before termsrv.dll and finds places in it by their \
+        why: "A tool that adds sessions or makes Home a host puts its own library before termsrv.dll and finds places in it by their \
               offsets. After an update they are others.",
         confirm: "ServiceDll has to be %SystemRoot%\\System32\\termsrv.dll. A termsrv.dll that was itself changed does not show here; \
                   sfc finds it.",
         command: "(Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Services\\TermService\\Parameters').ServiceDll; \
                   Get-AuthenticodeSignature \"$env:SystemRoot\\System32\\termsrv.dll\" | Select-Object Status,SignerCertificate",
-        how_to_fix: "Remove the wrapper with its own uninstaller, set ServiceDll back, and check the system's files.",
+        how_to_fix: "Remove that tool with its own uninstaller, set ServiceDll back, and check the system's files.",
         references: &["Microsoft: sfc, System File Checker"],
     },
     fixes: &["repair-system-files"],
