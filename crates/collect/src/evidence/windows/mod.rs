@@ -10,7 +10,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use diagnosis::keys::MACHINE_KEYS;
-use diagnosis::state::{FileVersion, KeyFile, SCHEMA, State, Unread};
+use diagnosis::state::{FileVersion, KeyFile, SCHEMA, State, Unread, Volume};
 
 /// The most key files that are looked at.
 const KEYS: usize = 10_000;
@@ -64,8 +64,27 @@ impl Disk {
                 Err(error) => state.unread.push(Unread { what: name.to_owned(), why: error.to_string() }),
             }
         }
+        state.volumes.extend(volume(&self.root));
         state
     }
+}
+
+/// The space of the disk, if it is mounted here; of a mere copy of its files that would be the space of another.
+#[cfg(target_os = "linux")]
+fn volume(root: &Path) -> Option<Volume> {
+    use std::os::unix::fs::MetadataExt;
+    let device = |path: &Path| fs::metadata(path).ok().map(|meta| meta.dev());
+    if device(root)? == device(&root.join(".."))? {
+        return None;
+    }
+    let space = rustix::fs::statvfs(root).ok()?;
+    let bytes = |blocks: u64| blocks.saturating_mul(space.f_frsize);
+    Some(Volume { name: root.display().to_string(), free: bytes(space.f_bavail), size: bytes(space.f_blocks) })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn volume(_: &Path) -> Option<Volume> {
+    None
 }
 
 /// The folder stands in the state only if all of it was listed.
@@ -128,4 +147,15 @@ fn names(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
         fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
     names.sort();
     Ok(names)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_mounted_disk_has_space_of_its_own() {
+        assert!(volume(Path::new("/proc")).is_some());
+        assert_eq!(volume(Path::new(env!("CARGO_MANIFEST_DIR"))), None);
+    }
 }
