@@ -72,6 +72,8 @@ pub enum Need {
     Key(&'static str),
     /// How is this service of the machine set up? A probe cannot ask that.
     Service(&'static str),
+    /// What lies in its folder of private keys, and who may write there? A probe cannot ask that.
+    KeyFolder,
     /// What do its own logs say of the time of the attempt? A probe cannot ask that.
     HostLog,
     /// Which certificate does it say is its own? A probe cannot ask that.
@@ -136,6 +138,7 @@ impl Need {
             Self::SecondIntroduction => case.introductions().count() >= 2,
             Self::Key(path) => case.key(path).is_some(),
             Self::Service(name) => case.service(name).is_some(),
+            Self::KeyFolder => case.key_folder().is_some(),
             Self::HostLog => case.logs_near(case.context.at).next().is_some(),
             Self::RdpFile => case.rdp_files().next().is_some(),
             Self::Survey | Self::HostCertificate | Self::TrustStore => false,
@@ -148,6 +151,7 @@ impl Need {
             self,
             Self::Key(_)
                 | Self::Service(_)
+                | Self::KeyFolder
                 | Self::HostLog
                 | Self::HostCertificate
                 | Self::RdpFile
@@ -175,6 +179,7 @@ impl Need {
             | Self::Survey
             | Self::Key(_)
             | Self::Service(_)
+            | Self::KeyFolder
             | Self::HostLog
             | Self::HostCertificate
             | Self::RdpFile
@@ -221,6 +226,7 @@ impl Need {
             | Self::Survey
             | Self::Key(_)
             | Self::Service(_)
+            | Self::KeyFolder
             | Self::HostLog
             | Self::HostCertificate
             | Self::RdpFile
@@ -283,6 +289,7 @@ impl Need {
             Self::Survey => "what it takes of all that can be offered".to_owned(),
             Self::Key(path) => format!("the registry key {path}"),
             Self::Service(name) => format!("the service {name}"),
+            Self::KeyFolder => "the machine's folder of private keys".to_owned(),
             Self::HostLog => "the host's own event logs of the time of the attempt".to_owned(),
             Self::HostCertificate => "the certificate that the host itself holds".to_owned(),
             Self::RdpFile => "an .rdp file of the client".to_owned(),

@@ -43,6 +43,16 @@ pub const CRYPTOGRAPHY: &str = r"HKLM\SOFTWARE\Microsoft\Cryptography";
 /// The firewall's rules, one value each.
 pub const FIREWALL_RULES: &str =
     r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\FirewallRules";
+/// The firewall's rules from group policies.
+pub const FIREWALL_POLICY_RULES: &str = r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\FirewallRules";
+/// FIPS mode.
+pub const FIPS: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Lsa\FIPSAlgorithmPolicy";
+/// What the service of Remote Desktop runs.
+pub const TERMSERVICE: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\TermService\Parameters";
+/// The machine's own certificates: one that was bound to the listener lies here.
+pub const STORE_MY: &str = r"HKLM\SOFTWARE\Microsoft\SystemCertificates\MY\Certificates";
+/// The certificates that Windows made for Remote Desktop.
+pub const STORE_REMOTE_DESKTOP: &str = r"HKLM\SOFTWARE\Microsoft\SystemCertificates\Remote Desktop\Certificates";
 
 /// Every registry key that a reader looks up: what is listed here and stands in no state was not read.
 pub const KEYS: &[&str] = &[
@@ -62,18 +72,29 @@ pub const KEYS: &[&str] = &[
     r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2\Client",
     r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.3\Client",
     LSA,
-    r"HKLM\SYSTEM\CurrentControlSet\Control\Lsa\FIPSAlgorithmPolicy",
+    FIPS,
     CIPHER_POLICY,
     CREDSSP,
     WINDOWS,
     COMPUTER_NAME,
     r"HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters",
     CRYPTOGRAPHY,
-    r"HKLM\SYSTEM\CurrentControlSet\Services\TermService\Parameters",
+    TERMSERVICE,
     r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\DomainProfile",
     r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\StandardProfile",
     r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\PublicProfile",
     FIREWALL_RULES,
+    r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall",
+    r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\DomainProfile",
+    r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\PrivateProfile",
+    r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\StandardProfile",
+    r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\PublicProfile",
+    FIREWALL_POLICY_RULES,
+    STORE_MY,
+    STORE_REMOTE_DESKTOP,
+    r"HKCU\Software\Microsoft\Terminal Server Client",
+    r"HKCU\Software\Microsoft\Terminal Server Client\Default",
+    r"HKCU\Software\Policies\Microsoft\Windows NT\Terminal Services\Client",
 ];
 
 /// The services without which there is no Remote Desktop.
@@ -206,7 +227,7 @@ pub struct StoredCertificate {
 /// A file with a private key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KeyFile {
-    /// Its name.
+    /// Its name; `.` for the folder itself, which stands there if all of it was listed.
     pub name: String,
     /// Its folder: `MachineKeys` or `Keys`.
     pub folder: String,

@@ -5,9 +5,13 @@
 
 pub mod capture;
 mod evtx;
+mod hive;
+#[cfg(test)]
+mod proofs;
 mod rdp_file;
 mod state;
 mod transcript;
+mod windows;
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -40,7 +44,8 @@ pub(crate) struct Reader {
 }
 
 /// Every kind, the most telling first.
-const READERS: &[Reader] = &[state::READER, evtx::READER, transcript::READER, capture::READER, rdp_file::READER];
+const READERS: &[Reader] =
+    &[state::READER, hive::READER, evtx::READER, transcript::READER, capture::READER, rdp_file::READER];
 
 /// What one file says.
 #[derive(Debug)]
@@ -93,7 +98,10 @@ impl Gathered {
         let meta = if depth == 0 { fs::metadata(path) } else { fs::symlink_metadata(path) };
         match meta {
             Err(error) => self.unread.push((path.to_owned(), error.to_string())),
-            Ok(meta) if meta.is_dir() => self.folder(path, depth, left),
+            Ok(meta) if meta.is_dir() => match windows::Disk::at(path) {
+                Some(disk) => self.disk(path, &disk),
+                None => self.folder(path, depth, left),
+            },
             Ok(meta) if meta.is_file() => self.file(path, depth == 0),
             Ok(_) if depth == 0 => self.unread.push((path.to_owned(), "neither a file nor a folder".to_owned())),
             Ok(_) => self.passed_over += 1,
@@ -116,6 +124,14 @@ impl Gathered {
         inside.sort();
         for entry in inside {
             self.path(&entry, depth + 1, left);
+        }
+    }
+
+    /// Of a Windows disk only the places that matter, not the millions of others.
+    fn disk(&mut self, path: &Path, disk: &windows::Disk) {
+        self.pieces.push((path.to_owned(), "Windows disk", Piece::State(Box::new(disk.state()))));
+        for file in disk.files() {
+            self.file(&file, false);
         }
     }
 

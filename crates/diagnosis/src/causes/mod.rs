@@ -7,7 +7,9 @@ use crate::cause::Cause;
 // causes: modules
 mod broken_negotiation;
 mod brute_force_flood;
+mod certificate_binding_stale;
 mod certificate_expired;
+mod certificate_key_wrong_type;
 mod certificate_missing;
 mod certificate_name_mismatch;
 mod certificate_not_yet_valid;
@@ -15,18 +17,29 @@ mod certificate_renewal_failing;
 mod certificate_untrusted;
 mod certificate_weak;
 mod certificate_wrong_usage;
+mod cipher_order_policy;
 mod client_certificate_required;
+mod client_tls12_disabled;
 mod clock_skew;
 mod closed_on_negotiation;
 mod credssp_broken;
+mod credssp_client_refused;
 mod credssp_unpatched;
 mod dropped_after_accept;
+mod edition_without_remote_desktop;
 mod encryption_oracle_policy;
 mod entra_authentication_required;
+mod fips_mode_forced;
+mod firewall_blocks_rdp;
 mod host_unreachable;
+mod key_container_orphaned;
 mod licensing_grace_expired;
+mod listener_disabled;
 mod listener_overloaded;
+mod listener_patched;
 mod listener_silent;
+mod logons_disabled;
+mod machine_keys_unwritable;
 mod machine_renamed;
 mod name_not_found;
 mod name_points_elsewhere;
@@ -44,8 +57,10 @@ mod rdp_file_signature_broken;
 mod remote_desktop_disabled;
 mod security_layer_inconsistent;
 mod service_crashing;
+mod service_stopped;
 mod spn_missing;
 mod standard_security_only;
+mod tls12_disabled;
 mod tls_blocked_on_path;
 mod tls_cipher_mismatch;
 mod tls_intercepted;
@@ -97,6 +112,7 @@ pub const ALL: &[&Cause] = &[
     &credssp_unpatched::CAUSE,
     &credssp_broken::CAUSE,
     &ntlm_blocked::CAUSE,
+    &edition_without_remote_desktop::CAUSE,
     &remote_desktop_disabled::CAUSE,
     &rdp_file_misconfigured::CAUSE,
     &rdp_file_signature_broken::CAUSE,
@@ -108,6 +124,20 @@ pub const ALL: &[&Cause] = &[
     &brute_force_flood::CAUSE,
     &spn_missing::CAUSE,
     &encryption_oracle_policy::CAUSE,
+    &listener_disabled::CAUSE,
+    &service_stopped::CAUSE,
+    &firewall_blocks_rdp::CAUSE,
+    &logons_disabled::CAUSE,
+    &listener_patched::CAUSE,
+    &certificate_binding_stale::CAUSE,
+    &certificate_key_wrong_type::CAUSE,
+    &key_container_orphaned::CAUSE,
+    &machine_keys_unwritable::CAUSE,
+    &tls12_disabled::CAUSE,
+    &cipher_order_policy::CAUSE,
+    &fips_mode_forced::CAUSE,
+    &credssp_client_refused::CAUSE,
+    &client_tls12_disabled::CAUSE,
 ];
 
 /// The cause of this id.

@@ -8,6 +8,8 @@ use crate::events::SCHANNEL;
 use crate::evidence::Role;
 use crate::fact::Handshake;
 use crate::need::{Need, speechless};
+use crate::security::{NETWORK_SERVICE, READ, allows};
+use crate::state::{CRYPTOGRAPHY, LISTENER};
 use crate::symptom::Symptom;
 
 /// The hellos that must all meet the same silence. They differ in code, versions, suites and in how they are cut.
@@ -45,6 +47,11 @@ pub const CAUSE: Cause = Cause {
             holds: third_stack_agrees,
         },
         Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::HostLog], holds: logged },
+        Proof {
+            shows: Shows::Presence(Confidence::Proven),
+            needs: &[Need::KeyFolder, Need::Key(CRYPTOGRAPHY), Need::Key(LISTENER)],
+            holds: unreadable,
+        },
         Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: key_used },
         Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::PLAIN_12)], holds: key_used },
         Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::SPLIT_12)], holds: key_used },
@@ -101,6 +108,15 @@ fn logged(case: Case<'_>) -> Option<Ground> {
     Some(Ground::on(vec![seen.because(text)]))
 }
 
+/// The key file's own rights let TermService not in, and the listener has no other certificate; no handshake says otherwise.
+fn unreadable(case: Case<'_>) -> Option<Ground> {
+    let file = case.own_key_file().filter(|_| case.windows_own_certificate() == Some(true))?;
+    let security = file.value.security.as_deref()?;
+    let refused = !allows(security, NETWORK_SERVICE, READ)? && key_used(case).is_none();
+    let text = format!("NETWORK SERVICE may not read the key file {}: {security}", file.value.name);
+    refused.then(|| Ground::on(vec![file.because(text)]))
+}
+
 fn broken_off(case: Case<'_>, hellos: &[TlsOffer]) -> Option<Ground> {
     // one handshake that went through, in whatever way, shows a key that works
     if case.tls().any(|seen| !speechless(seen.value.1)) {
@@ -134,7 +150,9 @@ fn key_used(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host, machine};
+    use crate::causes::sketch::{Expect, Sketch, host, key_file, machine};
+    use crate::fact::Fact;
+    use crate::state::RegistryData;
     use wire::machine::End;
     use wire::tls::{Alert, TlsVersion};
 
@@ -150,6 +168,29 @@ mod tests {
         machine().event("Schannel", 36870, 2).check(&CAUSE, proven);
         let proven = Expect::Present(Severity::Blocking, Confidence::Proven);
         host("192.0.2.7").nla().event("Microsoft-Windows-Schannel", 36870, 2).check(&CAUSE, proven);
+    }
+
+    fn key(security: &str) -> Sketch {
+        let guid = RegistryData::Text("11111111-2222".to_owned());
+        let machine = machine().value(CRYPTOGRAPHY, "MachineGuid", guid).dword(LISTENER, "PortNumber", 3389);
+        let folder = machine.recorded(Fact::KeyFile(key_file(".", None)));
+        folder.recorded(Fact::KeyFile(key_file(&format!("{}11111111-2222", crate::keys::RDP_KEY), Some(security))))
+    }
+
+    #[test]
+    fn proven_by_the_rights_on_the_key_file() {
+        key("O:SYD:PAI(A;;FA;;;SY)(A;;FA;;;BA)").check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+    }
+
+    #[test]
+    fn near_miss_rights_as_windows_gives_them() {
+        key("O:SYD:PAI(A;;FR;;;NS)(A;;FA;;;SY)").check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn near_miss_another_certificate_is_bound() {
+        let bound = RegistryData::Binary("ab".repeat(20));
+        key("O:SYD:(A;;FA;;;SY)").value(LISTENER, "SSLCertificateSHA1Hash", bound).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

@@ -1,59 +1,102 @@
-//! `security-layer-inconsistent`: the listener's security settings contradict each other.
+//! `security-layer-inconsistent`: the host requires NLA, and switches off the TLS that it needs.
 
-use crate::cause::{Cause, Confidence, Page, Proof, Severity, Shows, Stage};
+use crate::case::Case;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::events::{RCM, SYSTEM};
 use crate::evidence::Role;
 use crate::logs::{DAY, not_told, told};
 use crate::need::Need;
+use crate::state::LISTENER;
 
 const INCONSISTENT: &[u32] = &[1050];
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "security-layer-inconsistent",
-    title: "the listener's security settings contradict each other",
+    title: "the host requires Network Level Authentication and has its security layer set to RDP, which excludes it",
     stage: Stage::Host,
     severity: Severity::Blocking,
     role: Role::Host,
     codes: &[],
     proofs: &[
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(LISTENER)], holds: contradict },
         Proof {
             shows: Shows::Presence(Confidence::Proven),
             needs: &[Need::HostLog],
             holds: |case| told(case, (RCM, INCONSISTENT), DAY, |_| true),
         },
+        Proof { shows: Shows::Absence, needs: &[Need::Key(LISTENER)], holds: agree },
         Proof {
             shows: Shows::Absence,
             needs: &[Need::HostLog],
             holds: |case| not_told(case, SYSTEM, (RCM, INCONSISTENT), DAY),
         },
     ],
-    explains: &[],
+    explains: &[
+        Explains { cause: "standard-security-only", when: |_| true },
+        Explains { cause: "broken-negotiation", when: |_| true },
+    ],
     page: Page {
-        what_happens: "The listener does not do what either setting asks for; clients are refused or given less security than was \
-                       meant.",
-        why: "Network Level Authentication needs TLS below it. It was required (UserAuthentication 1) while the security layer \
-              was set to RDP (SecurityLayer 0), often by two people or by a policy and a local setting.",
-        confirm: "Remote Connection Manager 1050, and the two values of the listener and of the policy, which wins.",
+        what_happens: "The host refuses clients in a way that makes no sense, and Remote Connection Manager logs 1050.",
+        why: "SecurityLayer = 0 was set as a workaround and UserAuthentication = 1 was left on, or the two come from different group \
+              policies. CredSSP runs inside TLS: without TLS there is none.",
+        confirm: "SecurityLayer has to be 1 or 2 where UserAuthentication is 1; values below Policies win.",
         command: "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp', \
-                  'HKLM:\\SOFTWARE\\Policies\\Microsoft\\Windows NT\\Terminal Services' -Name SecurityLayer,UserAuthentication \
-                  -ErrorAction SilentlyContinue | Select-Object PSPath,SecurityLayer,UserAuthentication",
-        how_to_fix: "Require TLS (SecurityLayer 2) and leave Network Level Authentication on; change the policy where the values \
-                     come from one.",
-        references: &[
-            "Microsoft: Remote Desktop listener security layer and Network Level Authentication (group policy)",
-        ],
+                  'HKLM:\\SOFTWARE\\Policies\\Microsoft\\Windows NT\\Terminal Services' -ErrorAction SilentlyContinue | \
+                  Select-Object PSPath,SecurityLayer,UserAuthentication",
+        how_to_fix: "Set the security layer to TLS. Do not switch Network Level Authentication off to make the two agree.",
+        references: &["Microsoft: An internal error occurs when connecting to a remote machine (SecurityLayer)"],
     },
-    fixes: &["require-tls", "require-nla"],
+    fixes: &["require-tls"],
 };
+
+fn contradict(case: Case<'_>) -> Option<Ground> {
+    let layer = case.setting(LISTENER, "SecurityLayer").filter(|setting| setting.number == Some(0))?;
+    let nla = case.setting(LISTENER, "UserAuthentication").filter(|setting| setting.number == Some(1))?;
+    let confidence = layer.confidence().max(nla.confidence());
+    Some(Ground::on(vec![layer.because, nla.because]).confidence(confidence))
+}
+
+fn agree(case: Case<'_>) -> Option<Ground> {
+    let settled = |name| case.setting(LISTENER, name).filter(|setting| setting.settled);
+    let layer = settled("SecurityLayer").filter(|setting| setting.number.is_some_and(|layer| layer > 0));
+    let nla = settled("UserAuthentication").filter(|setting| setting.number == Some(0));
+    layer.or(nla).map(|setting| Ground::on(vec![setting.because]))
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, machine};
+    use crate::causes::sketch::{Expect, Sketch, machine};
+    use crate::state::POLICY;
+
+    fn listener(layer: u32, nla: u32) -> Sketch {
+        machine().dword(LISTENER, "SecurityLayer", layer).dword(LISTENER, "UserAuthentication", nla)
+    }
 
     #[test]
     fn present() {
+        listener(0, 1).absent(POLICY).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+        // nobody has looked whether a policy says otherwise
+        listener(0, 1).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    #[test]
+    fn the_policy_wins() {
+        listener(2, 1)
+            .dword(POLICY, "SecurityLayer", 0)
+            .check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+        listener(0, 1).dword(POLICY, "SecurityLayer", 2).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn near_miss_either_alone() {
+        listener(2, 1).absent(POLICY).check(&CAUSE, Expect::Absent);
+        listener(0, 0).absent(POLICY).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn present_in_the_log() {
         machine().event(RCM, 1050, 2).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
         machine().event(RCM, 1050, 300).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
     }
@@ -71,5 +114,6 @@ mod tests {
     #[test]
     fn unseen() {
         machine().check(&CAUSE, Expect::Unknown);
+        listener(2, 1).check(&CAUSE, Expect::Unknown);
     }
 }

@@ -14,7 +14,7 @@ use crate::evidence::{Evidence, Role, Source, Subject};
 use crate::fact::{Fact, Handshake, rfc3339};
 use crate::profile::ClientProfile;
 use crate::rdp_file::{Gateway, GatewayUse, RdpFile, RdpFileRecord, RdpSignature};
-use crate::state::{LogEvent, LogSpan, RegistryData, RegistryKey};
+use crate::state::{KeyFile, LogEvent, LogSpan, RegistryData, RegistryKey, StoredCertificate};
 use crate::target::Target;
 
 /// When every sketched probe runs.
@@ -52,6 +52,29 @@ pub(crate) fn machine() -> Sketch {
 /// A client of which something was recorded, on its way to `target`.
 pub(crate) fn client(target: &str) -> Sketch {
     sketch(target, Subject { role: Role::Client, name: Some("CLIENT01".to_owned()), address: None })
+}
+
+/// A certificate in this store, as Windows makes it, with its key.
+pub(crate) fn stored(store: &str) -> StoredCertificate {
+    StoredCertificate {
+        store: store.to_owned(),
+        sha1: "5d".repeat(20),
+        subject: "CN=SERVER01".to_owned(),
+        issuer: "CN=SERVER01".to_owned(),
+        not_before: rfc3339(NOW - time::Duration::days(10)),
+        not_after: rfc3339(NOW + time::Duration::days(173)),
+        has_key: Some(true),
+        container: Some("TSSecKeySet1".to_owned()),
+        provider: Some("Microsoft Enhanced Cryptographic Provider v1.0".to_owned()),
+        key_spec: Some(1),
+        usages: vec!["1.3.6.1.5.5.7.3.1".to_owned()],
+    }
+}
+
+/// A file in MachineKeys, with this security descriptor.
+pub(crate) fn key_file(name: &str, security: Option<&str>) -> KeyFile {
+    let (folder, security) = ("MachineKeys".to_owned(), security.map(str::to_owned));
+    KeyFile { name: name.to_owned(), folder, size: None, security }
 }
 
 fn sketch(target: &str, subject: Subject) -> Sketch {
@@ -121,9 +144,10 @@ impl Sketch {
 
     /// The same with a record of the machine itself beside what was seen at its address.
     pub(crate) fn recorded(mut self, fact: Fact) -> Self {
-        let machine = Subject { role: Role::Host, name: Some("SERVER01".to_owned()), address: None };
-        let client = self.evidence.subjects[0].role == Role::Client;
-        let subject = if client { 0 } else { self.evidence.subject(machine) };
+        let role = self.evidence.subjects[0].role;
+        let name = if role == Role::Client { "CLIENT01" } else { "SERVER01" };
+        let machine = Subject { role, name: Some(name.to_owned()), address: None };
+        let subject = self.evidence.subject(machine);
         self.evidence.observe(subject, Source::File(1), NOW, None, fact);
         self
     }

@@ -5,18 +5,22 @@
 
 // fixes: modules
 mod allow_encryption_oracle;
+mod allow_logons;
 mod allow_nla_off;
 mod bind_certificate;
+mod clear_certificate_binding;
 mod correct_clock;
 mod delete_licensing_grace;
 mod delete_personal_certificates;
 mod disable_antivirus;
+mod enable_listener;
 mod enable_remote_desktop;
 mod enable_tls12;
 mod exempt_from_inspection;
 mod flush_dns;
 mod ignore_server_identity;
 mod install_update;
+mod listen_on_all_adapters;
 mod open_firewall_for_rdp;
 mod raise_outstanding_connections;
 mod register_spn;
@@ -26,6 +30,7 @@ mod rename_machine_keys;
 mod renew_rdp_certificate;
 mod repair_machine_keys_access;
 mod repair_rdp_file;
+mod repair_system_files;
 mod replace_rdp_key_container;
 mod require_nla;
 mod require_tls;
@@ -35,6 +40,7 @@ mod set_listener_port;
 mod sign_rdp_file;
 mod start_services;
 mod try_another_client;
+mod upgrade_edition;
 mod wake_host;
 
 use schemars::JsonSchema;
@@ -94,18 +100,22 @@ pub struct Fix {
 pub const ALL: &[&Fix] = &[
     // fixes: list
     &allow_encryption_oracle::FIX,
+    &allow_logons::FIX,
     &allow_nla_off::FIX,
     &bind_certificate::FIX,
+    &clear_certificate_binding::FIX,
     &correct_clock::FIX,
     &delete_licensing_grace::FIX,
     &delete_personal_certificates::FIX,
     &disable_antivirus::FIX,
+    &enable_listener::FIX,
     &enable_remote_desktop::FIX,
     &enable_tls12::FIX,
     &exempt_from_inspection::FIX,
     &flush_dns::FIX,
     &ignore_server_identity::FIX,
     &install_update::FIX,
+    &listen_on_all_adapters::FIX,
     &open_firewall_for_rdp::FIX,
     &raise_outstanding_connections::FIX,
     &register_spn::FIX,
@@ -115,6 +125,7 @@ pub const ALL: &[&Fix] = &[
     &renew_rdp_certificate::FIX,
     &repair_machine_keys_access::FIX,
     &repair_rdp_file::FIX,
+    &repair_system_files::FIX,
     &replace_rdp_key_container::FIX,
     &require_nla::FIX,
     &require_tls::FIX,
@@ -124,6 +135,7 @@ pub const ALL: &[&Fix] = &[
     &sign_rdp_file::FIX,
     &start_services::FIX,
     &try_another_client::FIX,
+    &upgrade_edition::FIX,
     &wake_host::FIX,
 ];
 

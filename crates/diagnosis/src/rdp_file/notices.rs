@@ -49,11 +49,11 @@ mod tests {
 
     #[test]
     fn every_file_has_a_notice() {
-        let with = |signature| client().rdp_file("full address:s:server", signature);
+        let with = |signature| client("192.0.2.7").rdp_file("full address:s:server", signature);
         let text = |signature| notices(with(signature).evidence())[0].text.clone();
         assert!(text(RdpSignature::Unsigned).contains("Unknown remote connection"));
         assert!(text(RdpSignature::Broken { missing: vec![] }).contains("does not fit"));
         assert!(text(RdpSignature::Unverifiable { why: "no Base64".to_owned() }).contains("(no Base64)"));
-        assert!(notices(client().evidence()).is_empty());
+        assert!(notices(client("192.0.2.7").evidence()).is_empty());
     }
 }

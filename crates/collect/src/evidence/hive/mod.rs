@@ -1,0 +1,273 @@
+//! Registry hives: the machine's (`SYSTEM`, `SOFTWARE`) and a user's (`NTUSER.DAT`, `DEFAULT`), told apart by contents.
+//!
+//! Only what `diagnosis::state` lists is looked up. What is not there is written down as absent; what could not be read
+//! is written down as unread, and never as absent.
+
+mod blob;
+#[cfg(test)]
+pub(super) mod build;
+mod log;
+mod regf;
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{Read, Seek};
+use std::path::{Path, PathBuf};
+
+use diagnosis::state::{
+    COMPUTER_NAME, KEYS, Part, RegistryData, RegistryKey, SCHEMA, SERVICES, STORE_MY, STORE_REMOTE_DESKTOP, Service,
+    State, Unread,
+};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::{Piece, ReadError, Reader};
+use regf::{Flaw, Hive, Key};
+pub(super) use regf::{u16_at, u32_at};
+
+/// The most flaws that are told one by one.
+const FLAWS: usize = 8;
+/// Seconds from the year 1601 to 1970.
+const FILETIME_EPOCH: i64 = 11_644_473_600;
+
+pub(super) const READER: Reader = Reader { kind: "registry hive", recognises, read };
+
+fn recognises(head: &[u8]) -> bool {
+    // a transaction log begins alike; its type, at 28, is not that of a hive
+    head.starts_with(b"regf") && u32_at(head, 28) == Some(0)
+}
+
+fn read(path: &Path) -> Result<Piece, ReadError> {
+    let hive = Hive::open(File::open(path)?)?;
+    let (logs, refused) = logs_beside(path);
+    let mut state = state(hive, logs)?;
+    state.unread.extend(refused);
+    Ok(Piece::State(Box::new(state)))
+}
+
+impl From<Flaw> for ReadError {
+    fn from(flaw: Flaw) -> Self {
+        Self::Contents(flaw.to_string())
+    }
+}
+
+/// The entries of the transaction logs beside a hive, and what could not be read of them.
+fn logs_beside(path: &Path) -> (Vec<log::Entry>, Vec<Unread>) {
+    let (mut entries, mut unread) = (Vec::new(), Vec::new());
+    for log in files_beside(path) {
+        match File::open(&log).and_then(log::entries) {
+            Ok(read) => entries.extend(read),
+            Err(error) => unread.push(Unread { what: log.display().to_string(), why: error.to_string() }),
+        }
+    }
+    (entries, unread)
+}
+
+fn files_beside(path: &Path) -> Vec<PathBuf> {
+    let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default().to_ascii_lowercase();
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let wanted = |found: &OsStr| {
+        let found = found.to_string_lossy().to_ascii_lowercase();
+        found == format!("{name}.log1") || found == format!("{name}.log2")
+    };
+    let mut logs: Vec<_> = entries.filter(|entry| wanted(&entry.file_name())).map(|entry| entry.path()).collect();
+    logs.sort();
+    logs
+}
+
+/// What a hive says, with its transaction logs merged.
+fn state<S: Read + Seek>(mut hive: Hive<S>, logs: Vec<log::Entry>) -> Result<State, Flaw> {
+    let mut unread = Vec::new();
+    if hive.dirty() {
+        let entries = log::following(logs, hive.sequence.1);
+        if entries.is_empty() {
+            unread.push(Unread {
+                what: "the last changes of the hive".to_owned(),
+                why: "it was not closed properly, and no transaction log beside it continues it".to_owned(),
+            });
+        }
+        for entry in &entries {
+            hive.apply(entry);
+        }
+    }
+    let mut lookup = Lookup { hive, newest: 0, state: State { schema: SCHEMA.to_owned(), unread, ..State::default() } };
+    match lookup.kind()? {
+        Kind::System => lookup.system()?,
+        Kind::Software => lookup.software(),
+        Kind::User => lookup.user(),
+    }
+    lookup.finish()
+}
+
+/// Which hive it is.
+enum Kind {
+    System,
+    Software,
+    User,
+}
+
+/// A hive that is being read, and what has come of it.
+struct Lookup<S> {
+    hive: Hive<S>,
+    /// The newest write among the keys that were read, as a `FILETIME`.
+    newest: u64,
+    state: State,
+}
+
+impl<S: Read + Seek> Lookup<S> {
+    fn kind(&mut self) -> Result<Kind, Flaw> {
+        let root = self.hive.root()?;
+        let (children, flaws) = self.hive.children(&root);
+        let has = |name: &str| children.iter().any(|key| key.name.eq_ignore_ascii_case(name));
+        if has("Select") || has("ControlSet001") {
+            Ok(Kind::System)
+        } else if has("Microsoft") && (has("Classes") || has("Policies")) {
+            Ok(Kind::Software)
+        } else if has("Software") && (has("Control Panel") || has("Environment")) {
+            Ok(Kind::User)
+        } else {
+            let names: Vec<_> = children.iter().take(4).map(|key| key.name.as_str()).collect();
+            let why = format!("a hive of another kind, with the keys {}", names.join(", "));
+            Err(flaws.into_iter().next().unwrap_or(Flaw::Kind(why)))
+        }
+    }
+
+    fn system(&mut self) -> Result<(), Flaw> {
+        let set = self.control_set()?;
+        self.registry(r"HKLM\SYSTEM\CurrentControlSet\", &set);
+        for name in SERVICES {
+            self.service(&set, name);
+        }
+        let name = self.state.registry.iter().find(|key| key.path == COMPUTER_NAME);
+        let name = name.and_then(|key| key.values.get("ComputerName"));
+        self.state.computer = name.and_then(text);
+        Ok(())
+    }
+
+    fn software(&mut self) {
+        self.registry(r"HKLM\SOFTWARE\", "");
+        self.certificates(STORE_MY, "My");
+        self.certificates(STORE_REMOTE_DESKTOP, "Remote Desktop");
+    }
+
+    fn user(&mut self) {
+        self.state.part = Part::Client;
+        self.registry(r"HKCU\", "");
+    }
+
+    /// The control set in use, such as `ControlSet001\`.
+    fn control_set(&mut self) -> Result<String, Flaw> {
+        let found = self.hive.find("Select")?;
+        let values = found.map(|key| self.hive.values(&key).0).unwrap_or_default();
+        match values.get("Current") {
+            Some(RegistryData::Dword(number)) => Ok(format!("ControlSet{number:03}\\")),
+            _ => {
+                Err(Flaw::Kind(r"a SYSTEM hive without Select\Current: the control set in use is not known".to_owned()))
+            }
+        }
+    }
+
+    /// Looks up all keys of the list that begin like this, below `place` in the hive.
+    fn registry(&mut self, prefix: &str, place: &str) {
+        for path in KEYS {
+            let Some(rest) = path.strip_prefix(prefix) else { continue };
+            match self.hive.find(&format!("{place}{rest}")) {
+                Ok(None) => self.state.registry.push(RegistryKey {
+                    path: (*path).to_owned(),
+                    exists: false,
+                    values: std::collections::BTreeMap::new(),
+                }),
+                Ok(Some(key)) => self.key(path, &key),
+                Err(flaw) => self.flaw(path, &flaw),
+            }
+        }
+    }
+
+    /// A key with values that cannot be read is as good as unread: one of them may be the one that counts.
+    fn key(&mut self, path: &str, key: &Key) {
+        self.newest = self.newest.max(key.written);
+        let (values, flaws) = self.hive.values(key);
+        match flaws.first() {
+            Some(flaw) => self.flaw(path, flaw),
+            None => self.state.registry.push(RegistryKey { path: path.to_owned(), exists: true, values }),
+        }
+    }
+
+    fn service(&mut self, set: &str, name: &str) {
+        let key = match self.hive.find(&format!("{set}Services\\{name}")) {
+            Ok(key) => key,
+            Err(flaw) => return self.flaw(&format!("the service {name}"), &flaw),
+        };
+        let (values, flaws) = key.as_ref().map(|key| self.hive.values(key)).unwrap_or_default();
+        if let Some(flaw) = flaws.first() {
+            return self.flaw(&format!("the service {name}"), flaw);
+        }
+        let start = values.get("Start");
+        self.state.services.push(Service {
+            name: name.to_owned(),
+            exists: key.is_some(),
+            start: start.and_then(|data| if let RegistryData::Dword(start) = data { Some(*start) } else { None }),
+            running: None,
+            image: values.get("ImagePath").and_then(text),
+            account: values.get("ObjectName").and_then(text),
+        });
+    }
+
+    fn certificates(&mut self, path: &'static str, store: &str) {
+        let rest = path.strip_prefix(r"HKLM\SOFTWARE\").unwrap_or(path);
+        let (children, mut flaws) = match self.hive.find(rest) {
+            Ok(key) => key.map(|key| self.hive.children(&key)).unwrap_or_default(),
+            // the key itself is told as unread already
+            Err(_) => return,
+        };
+        for child in children {
+            let (values, broken) = self.hive.values(&child);
+            flaws.extend(broken);
+            let blob = values.get("Blob").and_then(|data| match data {
+                RegistryData::Binary(data) => wire::hex::decode(data),
+                _ => None,
+            });
+            match blob.and_then(|blob| blob::certificate(store, &blob)) {
+                Some(certificate) => self.state.certificates.push(certificate),
+                None => flaws.push(Flaw::Kind(format!("{} is no certificate that can be read", child.name))),
+            }
+        }
+        // a store of which a part cannot be read says nothing about what it lacks
+        if let Some(flaw) = flaws.first() {
+            self.state.registry.retain(|key| key.path != path);
+            self.flaw(path, flaw);
+        }
+    }
+
+    fn flaw(&mut self, what: &str, flaw: &Flaw) {
+        self.state.unread.push(Unread { what: what.to_owned(), why: flaw.to_string() });
+    }
+
+    fn finish(mut self) -> Result<State, Flaw> {
+        if self.state.registry.is_empty() {
+            let first = self.state.unread.first().map(|unread| format!("{}: {}", unread.what, unread.why));
+            return Err(Flaw::Kind(first.unwrap_or_else(|| "nothing of it could be read".to_owned())));
+        }
+        let rest = self.state.unread.len().saturating_sub(FLAWS);
+        self.state.unread.truncate(FLAWS);
+        if rest > 0 {
+            let what = format!("{rest} more of its keys");
+            self.state.unread.push(Unread { what, why: "for reasons of the same kind".to_owned() });
+        }
+        self.state.taken_at = moment(self.newest);
+        Ok(self.state)
+    }
+}
+
+fn text(data: &RegistryData) -> Option<String> {
+    if let RegistryData::Text(text) = data { Some(text.clone()) } else { None }
+}
+
+/// A `FILETIME` as RFC 3339.
+fn moment(filetime: u64) -> Option<String> {
+    let seconds = i64::try_from(filetime / 10_000_000).ok().filter(|seconds| *seconds > 0)?;
+    OffsetDateTime::from_unix_timestamp(seconds - FILETIME_EPOCH).ok()?.format(&Rfc3339).ok()
+}

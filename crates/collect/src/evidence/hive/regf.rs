@@ -1,0 +1,342 @@
+//! The file of a registry hive (`regf`): cells, keys and values, read one at a time where they lie.
+//!
+//! Our own reader, not `notatin`: that one takes the whole file into memory, stops the process on some broken files, and
+//! brings a terminal library and `chrono` with it; we look up some seventy keys. Source: the description of the format by
+//! M. Suhanov ("Windows registry file format specification"). Nothing here writes.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Seek, SeekFrom};
+
+use diagnosis::state::RegistryData;
+
+use super::log::{Entry, SECTOR};
+
+/// Where the hive bins begin.
+const BINS: u64 = 4096;
+/// The most bytes of one cell that we read.
+const CELL: usize = 1024 * 1024;
+/// The most subkeys of one key, and the most values.
+const ENTRIES: usize = 100_000;
+/// Bytes in each piece of a large value.
+const PIECE: usize = 16_344;
+/// "There is none", in place of an offset.
+const NONE: u32 = u32::MAX;
+
+/// Why something in a hive could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Flaw {
+    /// The file does not begin as a hive does.
+    #[error("not a registry hive")]
+    Foreign,
+    /// The operating system's words, or a place beyond the end of the file.
+    #[error("read at {0:#x}: {1}")]
+    Io(u64, String),
+    /// Something else lies there.
+    #[error("the cell at {0:#x} is no {1}")]
+    Cell(u32, &'static str),
+    /// More than we read.
+    #[error("the {1} at {0:#x} is larger than anything that belongs there")]
+    Limit(u32, &'static str),
+    /// It is a hive, and not one that helps.
+    #[error("{0}")]
+    Kind(String),
+}
+
+/// A key.
+#[derive(Debug, Clone)]
+pub(super) struct Key {
+    pub(super) name: String,
+    /// When it was last written, as a `FILETIME`.
+    pub(super) written: u64,
+    subkeys: (u32, u32),
+    values: (u32, u32),
+}
+
+/// An open hive.
+pub(super) struct Hive<S> {
+    source: S,
+    root: u32,
+    /// The numbers of the last write that was begun, and of the last that was finished.
+    pub(super) sequence: (u32, u32),
+    /// What transaction logs have instead of the file, by sector.
+    sectors: BTreeMap<u32, Vec<u8>>,
+}
+
+impl<S: Read + Seek> Hive<S> {
+    /// Reads the base block.
+    pub(super) fn open(mut source: S) -> Result<Self, Flaw> {
+        let mut base = [0; 512];
+        source.read_exact(&mut base).map_err(|_| Flaw::Foreign)?;
+        if !base.starts_with(b"regf") {
+            return Err(Flaw::Foreign);
+        }
+        let number = |at| u32_at(&base, at).ok_or(Flaw::Foreign);
+        Ok(Self { source, root: number(36)?, sequence: (number(4)?, number(8)?), sectors: BTreeMap::new() })
+    }
+
+    /// The last write was not finished: what it would have written stands in the transaction logs.
+    pub(super) fn dirty(&self) -> bool {
+        self.sequence.0 != self.sequence.1
+    }
+
+    /// Takes over what an entry of a transaction log has.
+    pub(super) fn apply(&mut self, entry: &Entry) {
+        for (offset, page) in &entry.pages {
+            for (number, sector) in (offset / SECTOR..).zip(page.chunks(SECTOR as usize)) {
+                self.sectors.insert(number, sector.to_vec());
+            }
+        }
+    }
+
+    pub(super) fn root(&mut self) -> Result<Key, Flaw> {
+        self.key(self.root)
+    }
+
+    /// The key of this path below the root; `None` if it is not there.
+    pub(super) fn find(&mut self, path: &str) -> Result<Option<Key>, Flaw> {
+        let mut key = self.root()?;
+        for name in path.split('\\').filter(|name| !name.is_empty()) {
+            match self.child(&key, name)? {
+                Some(child) => key = child,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(key))
+    }
+
+    /// A subkey. If it is not found where some cannot be read, that is a flaw, not an answer.
+    fn child(&mut self, parent: &Key, name: &str) -> Result<Option<Key>, Flaw> {
+        let mut flaw = None;
+        for offset in self.subkeys(parent)? {
+            match self.key(offset) {
+                Ok(key) if key.name.eq_ignore_ascii_case(name) => return Ok(Some(key)),
+                Ok(_) => {}
+                Err(error) => flaw = Some(error),
+            }
+        }
+        flaw.map_or(Ok(None), Err)
+    }
+
+    /// All subkeys that can be read, and what could not.
+    pub(super) fn children(&mut self, parent: &Key) -> (Vec<Key>, Vec<Flaw>) {
+        let (mut keys, mut flaws) = (Vec::new(), Vec::new());
+        match self.subkeys(parent) {
+            Ok(offsets) => offsets.into_iter().for_each(|offset| match self.key(offset) {
+                Ok(key) => keys.push(key),
+                Err(flaw) => flaws.push(flaw),
+            }),
+            Err(flaw) => flaws.push(flaw),
+        }
+        (keys, flaws)
+    }
+
+    /// All values that can be read, by name, and what could not.
+    pub(super) fn values(&mut self, key: &Key) -> (BTreeMap<String, RegistryData>, Vec<Flaw>) {
+        let (mut values, mut flaws) = (BTreeMap::new(), Vec::new());
+        let offsets = match self.value_list(key) {
+            Ok(offsets) => offsets,
+            Err(flaw) => return (values, vec![flaw]),
+        };
+        for offset in offsets {
+            match self.value(offset) {
+                Ok((name, data)) => drop(values.insert(name, data)),
+                Err(flaw) => flaws.push(flaw),
+            }
+        }
+        (values, flaws)
+    }
+
+    fn key(&mut self, offset: u32) -> Result<Key, Flaw> {
+        let flaw = || Flaw::Cell(offset, "key");
+        let cell = self.cell(offset)?;
+        if !cell.starts_with(b"nk") {
+            return Err(flaw());
+        }
+        let number = |at| u32_at(&cell, at).ok_or_else(flaw);
+        let length = usize::from(u16_at(&cell, 72).ok_or_else(flaw)?);
+        let name = cell.get(76..76 + length).ok_or_else(flaw)?;
+        let compressed = u16_at(&cell, 2).ok_or_else(flaw)? & 0x20 != 0;
+        let written = u64::from(number(4)?) | u64::from(number(8)?) << 32;
+        let (subkeys, values) = ((number(20)?, number(28)?), (number(36)?, number(40)?));
+        Ok(Key { name: text(name, compressed), written, subkeys, values })
+    }
+
+    fn subkeys(&mut self, key: &Key) -> Result<Vec<u32>, Flaw> {
+        let (count, list) = key.subkeys;
+        if count == 0 || list == NONE {
+            return Ok(Vec::new());
+        }
+        let mut found = Vec::new();
+        self.index(list, &mut found, true)?;
+        if found.len() == count as usize { Ok(found) } else { Err(Flaw::Cell(list, "list of that many subkeys")) }
+    }
+
+    fn index(&mut self, list: u32, found: &mut Vec<u32>, top: bool) -> Result<(), Flaw> {
+        let flaw = || Flaw::Cell(list, "list of subkeys");
+        let cell = self.cell(list)?;
+        let count = usize::from(u16_at(&cell, 2).ok_or_else(flaw)?);
+        let wide = match cell.get(..2) {
+            Some(b"lf" | b"lh") => 8,
+            Some(b"li") => 4,
+            Some(b"ri") if top => 4,
+            _ => return Err(flaw()),
+        };
+        for at in (4..).step_by(wide).take(count) {
+            let offset = u32_at(&cell, at).ok_or_else(flaw)?;
+            if cell.starts_with(b"ri") {
+                self.index(offset, found, false)?;
+            } else {
+                found.push(offset);
+            }
+            if found.len() > ENTRIES {
+                return Err(Flaw::Limit(list, "list of subkeys"));
+            }
+        }
+        Ok(())
+    }
+
+    fn value_list(&mut self, key: &Key) -> Result<Vec<u32>, Flaw> {
+        let (count, list) = (key.values.0 as usize, key.values.1);
+        if count == 0 || list == NONE {
+            return Ok(Vec::new());
+        }
+        if count > ENTRIES {
+            return Err(Flaw::Limit(list, "list of values"));
+        }
+        let cell = self.cell(list)?;
+        let offsets = (0..count).map(|number| u32_at(&cell, number * 4));
+        offsets.collect::<Option<_>>().ok_or(Flaw::Cell(list, "list of values"))
+    }
+
+    fn value(&mut self, offset: u32) -> Result<(String, RegistryData), Flaw> {
+        let flaw = || Flaw::Cell(offset, "value");
+        let cell = self.cell(offset)?;
+        if !cell.starts_with(b"vk") {
+            return Err(flaw());
+        }
+        let number = |at| u32_at(&cell, at).ok_or_else(flaw);
+        let length = usize::from(u16_at(&cell, 2).ok_or_else(flaw)?);
+        let ascii = u16_at(&cell, 16).ok_or_else(flaw)? & 1 != 0;
+        let name = text(cell.get(20..20 + length).ok_or_else(flaw)?, ascii);
+        let (size, at, kind) = (number(4)?, number(8)?, number(12)?);
+        // the highest bit: the data lie in the field of their offset
+        let data = if size & 0x8000_0000 != 0 {
+            at.to_le_bytes().get(..(size & 0xFF) as usize).ok_or_else(flaw)?.to_vec()
+        } else {
+            self.data(at, size as usize)?
+        };
+        Ok((name, decode(kind, &data)))
+    }
+
+    fn data(&mut self, offset: u32, size: usize) -> Result<Vec<u8>, Flaw> {
+        if size > CELL {
+            return Err(Flaw::Limit(offset, "value"));
+        }
+        if size == 0 {
+            return Ok(Vec::new());
+        }
+        let cell = self.cell(offset)?;
+        if size > PIECE && cell.starts_with(b"db") {
+            return self.pieces(offset, &cell, size);
+        }
+        cell.get(..size).map(<[u8]>::to_vec).ok_or(Flaw::Cell(offset, "value of that size"))
+    }
+
+    fn pieces(&mut self, offset: u32, head: &[u8], size: usize) -> Result<Vec<u8>, Flaw> {
+        let flaw = || Flaw::Cell(offset, "value in pieces");
+        let list = self.cell(u32_at(head, 4).ok_or_else(flaw)?)?;
+        let mut data = Vec::with_capacity(size);
+        for at in (0..).step_by(4).take(usize::from(u16_at(head, 2).ok_or_else(flaw)?)) {
+            let piece = self.cell(u32_at(&list, at).ok_or_else(flaw)?)?;
+            let rest = (size - data.len()).min(PIECE);
+            data.extend(piece.get(..rest).ok_or_else(flaw)?);
+        }
+        if data.len() == size { Ok(data) } else { Err(flaw()) }
+    }
+
+    /// The contents of the cell at this place in the hive bins.
+    fn cell(&mut self, offset: u32) -> Result<Vec<u8>, Flaw> {
+        let head = self.read(offset, 4)?;
+        let size = i32::from_le_bytes(head.try_into().map_err(|_| Flaw::Cell(offset, "cell"))?);
+        // a negative size: in use
+        let length = usize::try_from(size.unsigned_abs()).map_err(|_| Flaw::Limit(offset, "cell"))?;
+        if size >= 0 || length < 8 {
+            return Err(Flaw::Cell(offset, "cell in use"));
+        }
+        if length > CELL + 8 {
+            return Err(Flaw::Limit(offset, "cell"));
+        }
+        self.read(offset.checked_add(4).ok_or(Flaw::Cell(offset, "cell"))?, length - 4)
+    }
+
+    /// Bytes of the hive bins, as they are after the transaction logs.
+    fn read(&mut self, offset: u32, length: usize) -> Result<Vec<u8>, Flaw> {
+        let end = u32::try_from(length).ok().and_then(|length| offset.checked_add(length));
+        let end = end.ok_or(Flaw::Limit(offset, "cell"))?;
+        let mut bytes = vec![0; length];
+        let sectors = offset / SECTOR..=end.saturating_sub(1) / SECTOR;
+        // bytes beyond the end of the file may lie in a log; then all of them do
+        if !sectors.clone().all(|sector| self.sectors.contains_key(&sector)) {
+            self.read_file(u64::from(offset) + BINS, &mut bytes)?;
+        }
+        for (number, sector) in self.sectors.range(sectors) {
+            let start = i64::from(number * SECTOR) - i64::from(offset);
+            for (at, byte) in (start..).zip(sector) {
+                if let Some(old) = usize::try_from(at).ok().and_then(|at| bytes.get_mut(at)) {
+                    *old = *byte;
+                }
+            }
+        }
+        Ok(bytes)
+    }
+
+    fn read_file(&mut self, at: u64, bytes: &mut [u8]) -> Result<(), Flaw> {
+        let read = self.source.seek(SeekFrom::Start(at)).and_then(|_| self.source.read_exact(bytes));
+        read.map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => Flaw::Io(at, "the file ends before".to_owned()),
+            _ => Flaw::Io(at, error.to_string()),
+        })
+    }
+}
+
+/// A value by its type.
+fn decode(kind: u32, data: &[u8]) -> RegistryData {
+    let binary = || RegistryData::Binary(wire::hex::encode(data));
+    match kind {
+        1 | 2 => RegistryData::Text(until_nul(&wide(data))),
+        4 => data.try_into().map_or_else(|_| binary(), |bytes| RegistryData::Dword(u32::from_le_bytes(bytes))),
+        7 => {
+            let text = wide(data);
+            RegistryData::Texts(text.split('\0').filter(|part| !part.is_empty()).map(str::to_owned).collect())
+        }
+        11 => data.try_into().map_or_else(|_| binary(), |bytes| RegistryData::Qword(u64::from_le_bytes(bytes))),
+        _ => binary(),
+    }
+}
+
+fn text(bytes: &[u8], latin: bool) -> String {
+    if latin { bytes.iter().map(|byte| char::from(*byte)).collect() } else { wide(bytes) }
+}
+
+/// UTF-16, little endian.
+pub(super) fn wide(bytes: &[u8]) -> String {
+    let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+    String::from_utf16_lossy(&units)
+}
+
+/// Text up to the zero that ends it.
+pub(super) fn until_nul(text: &str) -> String {
+    text.split('\0').next().unwrap_or_default().to_owned()
+}
+
+pub(in crate::evidence) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    bytes.get(at..at.checked_add(2)?)?.try_into().ok().map(u16::from_le_bytes)
+}
+
+pub(in crate::evidence) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    bytes.get(at..at.checked_add(4)?)?.try_into().ok().map(u32::from_le_bytes)
+}
+
+pub(super) fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    bytes.get(at..at.checked_add(8)?)?.try_into().ok().map(u64::from_le_bytes)
+}

@@ -1,0 +1,136 @@
+use std::io::Cursor;
+
+use diagnosis::state::{LISTENER, TERMINAL_SERVER, WINDOWS};
+use proptest::prelude::*;
+
+use super::build::{Node, wide};
+use super::*;
+
+const SET: &str = r"ControlSet002\Control\Terminal Server";
+
+fn system() -> Node {
+    let mut root = Node::new("ROOT");
+    root.dword("Select", "Current", 2)
+        .dword(SET, "fDenyTSConnections", 0)
+        .dword(r"ControlSet001\Control\Terminal Server", "fDenyTSConnections", 1)
+        .dword(&format!(r"{SET}\WinStations\RDP-Tcp"), "PortNumber", 3390)
+        .text(r"ControlSet002\Control\ComputerName\ComputerName", "ComputerName", "SERVER01")
+        .dword(r"ControlSet002\Services\TermService", "Start", 4)
+        .text(r"ControlSet002\Services\TermService", "ImagePath", r"%SystemRoot%\System32\svchost.exe -k termsvcs");
+    root
+}
+
+fn read(bytes: &[u8]) -> Result<State, Flaw> {
+    state(Hive::open(Cursor::new(bytes))?, Vec::new())
+}
+
+fn key<'a>(state: &'a State, path: &str) -> &'a RegistryKey {
+    state.registry.iter().find(|key| key.path == path).unwrap()
+}
+
+#[test]
+fn the_control_set_in_use_is_read() {
+    let state = read(&system().hive()).unwrap();
+    assert_eq!(key(&state, TERMINAL_SERVER).values["fDenyTSConnections"], RegistryData::Dword(0));
+    assert_eq!(key(&state, LISTENER).values["PortNumber"], RegistryData::Dword(3390));
+    assert!(!key(&state, diagnosis::state::LSA).exists);
+    assert_eq!(state.computer.as_deref(), Some("SERVER01"));
+    let service = |name: &str| state.services.iter().find(|service| service.name == name).unwrap();
+    assert_eq!((service("TermService").exists, service("TermService").start), (true, Some(4)));
+    assert!(!service("KeyIso").exists);
+    assert!(state.unread.is_empty() && state.taken_at.is_some());
+    // what lies in another hive was not looked up
+    assert!(!state.registry.iter().any(|key| key.path == WINDOWS));
+}
+
+#[test]
+fn large_values_lie_in_pieces() {
+    let long = "x".repeat(20_000);
+    let state = read(&system().text(SET, "Long", &long).hive()).unwrap();
+    assert_eq!(key(&state, TERMINAL_SERVER).values["Long"], RegistryData::Text(long));
+}
+
+#[test]
+fn other_hives_say_what_they_are() {
+    let mut user = Node::new("ROOT");
+    user.text(r"Software\Microsoft\Terminal Server Client\Default", "MRU0", "server01").at("Environment");
+    assert_eq!(read(&user.hive()).unwrap().part, Part::Client);
+    let mut sam = Node::new("ROOT");
+    sam.at("SAM");
+    assert_eq!(read(&sam.hive()).unwrap_err().to_string(), "a hive of another kind, with the keys SAM");
+    assert_eq!(read(b"MZ").unwrap_err(), Flaw::Foreign);
+}
+
+/// What cannot be read is unread, and never absent.
+#[test]
+fn a_broken_key_is_not_an_absent_one() {
+    let mut bytes = system().hive();
+    let name = bytes.windows(7).position(|name| name == b"RDP-Tcp").unwrap();
+    bytes[name - 76] = b'x';
+    let state = read(&bytes).unwrap();
+    assert!(!state.registry.iter().any(|key| key.path == LISTENER));
+    assert!(state.unread.iter().any(|unread| unread.what == LISTENER && unread.why.contains("is no key")));
+    assert!(key(&state, TERMINAL_SERVER).exists);
+}
+
+#[test]
+fn a_dirty_hive_without_its_log_says_so() {
+    let mut bytes = system().hive();
+    bytes[4] = 8;
+    let state = read(&bytes).unwrap();
+    assert!(state.unread[0].why.contains("no transaction log"));
+}
+
+#[test]
+fn a_log_brings_what_was_not_written() {
+    let after = system().hive();
+    let mut before = after.clone();
+    let page = after.len() - 4096;
+    before[page..].fill(0);
+    before[4] = 8;
+    let entry = log::Entry { sequence: 7, pages: vec![(u32::try_from(page - 4096).unwrap(), after[page..].to_vec())] };
+    let state = state(Hive::open(Cursor::new(&before)).unwrap(), vec![entry]).unwrap();
+    assert_eq!(key(&state, LISTENER).values["PortNumber"], RegistryData::Dword(3390));
+    assert!(state.unread.is_empty());
+}
+
+#[test]
+fn logs_are_followed_without_a_gap() {
+    let entry = |sequence| log::Entry { sequence, pages: Vec::new() };
+    let followed = log::following([9, 4, 7, 8, 11].map(entry).into(), 7);
+    assert_eq!(followed.iter().map(|entry| entry.sequence).collect::<Vec<_>>(), [7, 8, 9]);
+}
+
+#[test]
+fn a_certificate_comes_with_its_key() {
+    let der = rcgen::generate_simple_self_signed(["server01".to_owned()]).unwrap().cert.der().to_vec();
+    let strings = wide("TSSecKeySet1\0Provider\0");
+    let record: Vec<u8> =
+        [28, 28 + 26, 1, 0x20, 0, 0, 1].into_iter().flat_map(u32::to_le_bytes).chain(strings).collect();
+    let property = |id: u32, data: &[u8]| {
+        [&id.to_le_bytes(), &1_u32.to_le_bytes(), &u32::try_from(data.len()).unwrap().to_le_bytes(), data].concat()
+    };
+    let stored = blob::certificate("My", &[property(2, &record), property(32, &der)].concat()).unwrap();
+    assert_eq!((stored.container.as_deref(), stored.provider.as_deref()), (Some("TSSecKeySet1"), Some("Provider")));
+    assert_eq!((stored.has_key, stored.key_spec), (Some(true), Some(1)));
+    let stored = blob::certificate("My", &property(32, &der)).unwrap();
+    assert_eq!((stored.has_key, stored.container), (Some(false), None));
+    assert_eq!(blob::certificate("My", &property(2, &record)), None);
+}
+
+proptest! {
+    #[test]
+    fn no_damage_panics(at in 0_usize..9000, byte: u8, cut in 0_usize..9000) {
+        let mut bytes = system().hive();
+        let length = bytes.len();
+        bytes[at % length] = byte;
+        drop(read(&bytes));
+        drop(read(&bytes[..cut.min(length)]));
+        drop(log::entries(Cursor::new(&bytes)));
+    }
+
+    #[test]
+    fn any_blob_is_read_without_a_panic(bytes: Vec<u8>) {
+        drop(blob::certificate("My", &bytes));
+    }
+}

@@ -1,0 +1,161 @@
+//! A mounted Windows disk: the few places of it that matter, instead of all of it.
+//!
+//! Hives and event logs go the way of all files and are recognised by their contents. What has no contents of its own (who
+//! may read a key, which version a program has, how much space is free) is written down here.
+
+mod security;
+mod version;
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use diagnosis::keys::MACHINE_KEYS;
+use diagnosis::state::{FileVersion, KeyFile, SCHEMA, State, Unread, Volume};
+
+/// The most key files that are looked at.
+const KEYS: usize = 10_000;
+/// Folders of private keys below `ProgramData/Microsoft/Crypto`: where, and the name in a state.
+const FOLDERS: [(&str, &str); 2] = [("RSA/MachineKeys", MACHINE_KEYS), ("Keys", "Keys")];
+/// Programs whose version matters.
+const PROGRAMS: [&str; 3] = ["termsrv.dll", "mstsc.exe", "mstscax.dll"];
+/// Event logs that tell of Remote Desktop; the others of a disk are left alone.
+const LOGS: [&str; 6] =
+    ["System.evtx", "Security.evtx", "Application.evtx", "TerminalServices", "RemoteDesktopServices", "CAPI2"];
+
+/// A folder that holds `Windows/System32/config`.
+pub(super) struct Disk {
+    root: PathBuf,
+    system32: PathBuf,
+}
+
+impl Disk {
+    /// The Windows disk that is mounted here, or none.
+    pub(super) fn at(root: &Path) -> Option<Self> {
+        let system32 = descend(root, "Windows/System32")?;
+        let config = descend(&system32, "config")?;
+        descend(&config, "SYSTEM")?;
+        Some(Self { root: root.to_owned(), system32 })
+    }
+
+    /// The hives and event logs: what is read by its contents.
+    pub(super) fn files(&self) -> Vec<PathBuf> {
+        let hives = ["config/SYSTEM", "config/SOFTWARE"].into_iter().filter_map(|path| descend(&self.system32, path));
+        let mut files: Vec<_> = hives.collect();
+        let logs = descend(&self.system32, "winevt/Logs").and_then(|folder| names(&folder).ok()).unwrap_or_default();
+        let wanted = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+            LOGS.iter().any(|log| name.contains(&log.to_ascii_lowercase()))
+        };
+        files.extend(logs.into_iter().filter(wanted));
+        files
+    }
+
+    /// What the disk itself says: keys, versions, space.
+    pub(super) fn state(&self) -> State {
+        let mut state = State { schema: SCHEMA.to_owned(), ..State::default() };
+        for (place, name) in FOLDERS {
+            if let Some(folder) = descend(&self.root, &format!("ProgramData/Microsoft/Crypto/{place}")) {
+                keys(&mut state, &folder, name);
+            }
+        }
+        for name in PROGRAMS {
+            match program(&self.system32, name) {
+                Ok(file) => state.files.push(file),
+                Err(error) => state.unread.push(Unread { what: name.to_owned(), why: error.to_string() }),
+            }
+        }
+        state.volumes.extend(volume(&self.root));
+        state
+    }
+}
+
+/// The space of the disk, if it is mounted here; of a mere copy of its files that would be the space of another.
+#[cfg(target_os = "linux")]
+fn volume(root: &Path) -> Option<Volume> {
+    use std::os::unix::fs::MetadataExt;
+    let device = |path: &Path| fs::metadata(path).ok().map(|meta| meta.dev());
+    if device(root)? == device(&root.join(".."))? {
+        return None;
+    }
+    let space = rustix::fs::statvfs(root).ok()?;
+    let bytes = |blocks: u64| blocks.saturating_mul(space.f_frsize);
+    Some(Volume { name: root.display().to_string(), free: bytes(space.f_bavail), size: bytes(space.f_blocks) })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn volume(_: &Path) -> Option<Volume> {
+    None
+}
+
+/// The folder stands in the state only if all of it was listed.
+fn keys(state: &mut State, folder: &Path, name: &str) {
+    let unread = |why: String| Unread { what: folder.display().to_string(), why };
+    let files = match names(folder) {
+        Ok(files) if files.len() <= KEYS => files,
+        Ok(_) => return state.unread.push(unread(format!("more than {KEYS} files"))),
+        Err(error) => return state.unread.push(unread(error.to_string())),
+    };
+    let key =
+        |path: &Path, file: String, size| KeyFile { name: file, folder: name.to_owned(), size, security: rights(path) };
+    state.key_files.push(key(folder, ".".to_owned(), None));
+    for path in files {
+        let size = fs::symlink_metadata(&path).ok().filter(fs::Metadata::is_file).map(|meta| meta.len());
+        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        state.key_files.push(key(&path, file, size));
+    }
+}
+
+fn program(system32: &Path, name: &str) -> std::io::Result<FileVersion> {
+    let name = name.to_owned();
+    match descend(system32, &name) {
+        None => Ok(FileVersion { name, version: None, exists: false }),
+        Some(path) => Ok(FileVersion { name, version: version::version(File::open(path)?)?, exists: true }),
+    }
+}
+
+/// The security descriptor, where the mount shows it (ntfs-3g, and ntfs3 by another name).
+#[cfg(target_os = "linux")]
+fn rights(path: &Path) -> Option<String> {
+    ["system.ntfs_acl", "system.ntfs_security"].iter().find_map(|name| {
+        let mut bytes = vec![0; 64 * 1024];
+        let length = rustix::fs::getxattr(path, *name, &mut bytes[..]).ok()?;
+        security::sddl(bytes.get(..length)?)
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn rights(_: &Path) -> Option<String> {
+    None
+}
+
+/// The path below a folder, whatever the case of its parts.
+fn descend(folder: &Path, path: &str) -> Option<PathBuf> {
+    path.split('/').try_fold(folder.to_owned(), |folder, part| {
+        let exact = folder.join(part);
+        if exact.exists() {
+            return Some(exact);
+        }
+        names(&folder)
+            .ok()?
+            .into_iter()
+            .find(|path| path.file_name().is_some_and(|name| name.eq_ignore_ascii_case(part)))
+    })
+}
+
+fn names(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut names: Vec<_> =
+        fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    names.sort();
+    Ok(names)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_mounted_disk_has_space_of_its_own() {
+        assert!(volume(Path::new("/proc")).is_some());
+        assert_eq!(volume(Path::new(env!("CARGO_MANIFEST_DIR"))), None);
+    }
+}

@@ -1,0 +1,132 @@
+//! Hives of real machines, in the folder that RDPDOCTOR_TEST_DATA names.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+use std::fs::{self, File};
+use std::io::{BufReader, BufWriter};
+use std::path::{Path, PathBuf};
+
+use collect::evidence::{Gathered, Piece, gather};
+use diagnosis::cause::Severity;
+use diagnosis::diagnose::{Run, diagnose};
+use diagnosis::evidence::Evidence;
+use diagnosis::state::{CIPHER_POLICY, FIREWALL_RULES, LISTENER, RegistryData, State, TERMINAL_SERVER};
+use diagnosis::{Capabilities, ClientProfile, Context, Diagnosis};
+use time::macros::datetime;
+
+const SCHANNEL_EVENTS: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL";
+
+/// The unpacked hives, or `None` where there are none, which is told.
+fn unpacked(test: &str) -> Option<PathBuf> {
+    let Some(data) = std::env::var_os("RDPDOCTOR_TEST_DATA") else {
+        let reason = "RDPDOCTOR_TEST_DATA names no folder with real-world data";
+        assert!(std::env::var_os("RDPDOCTOR_TEST_FULL").is_none_or(|value| value != "1"), "{reason}");
+        println!("skipped: {reason}");
+        return None;
+    };
+    let folder = std::env::temp_dir().join(format!("rdpdoctor-hives-{test}-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    for packed in fs::read_dir(Path::new(&data).join("hives")).unwrap() {
+        let packed = packed.unwrap().path();
+        let Some(name) = packed.file_name().unwrap().to_str().unwrap().strip_suffix(".xz") else { continue };
+        let mut plain = BufWriter::new(File::create(folder.join(name)).unwrap());
+        lzma_rs::xz_decompress(&mut BufReader::new(File::open(&packed).unwrap()), &mut plain).unwrap();
+    }
+    Some(folder)
+}
+
+fn state(gathered: &Gathered) -> &State {
+    assert!(gathered.unread.is_empty(), "{:?}", gathered.unread);
+    match gathered.pieces.as_slice() {
+        [(_, "registry hive", Piece::State(state))] => state,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn number(state: &State, path: &str, name: &str) -> Option<u32> {
+    let key = state.registry.iter().find(|key| key.path == path)?;
+    match key.values.get(name) {
+        Some(RegistryData::Dword(number)) => Some(*number),
+        _ => None,
+    }
+}
+
+fn diagnosis(gathered: &Gathered) -> Diagnosis {
+    let at = datetime!(2026-11-21 09:00 UTC);
+    let mut evidence = Evidence::default();
+    gathered.observe(&mut evidence, at);
+    let context = Context {
+        target: None,
+        profile: ClientProfile::find(diagnosis::profile::DEFAULT).unwrap(),
+        profile_source: "default",
+        at: gathered.newest().unwrap_or(at),
+        symptom: None,
+        capabilities: Capabilities { openssl: false },
+        require_trust: false,
+        thorough: false,
+    };
+    diagnose(&evidence, &context, Run::default())
+}
+
+/// What regipy reads in it too: Remote Desktop is off, and all else is as Windows sets it up.
+fn as_windows_sets_it_up(gathered: &Gathered, computer: &str, rules: usize) {
+    let state = state(gathered);
+    assert_eq!(state.computer.as_deref(), Some(computer));
+    assert_eq!(number(state, TERMINAL_SERVER, "fDenyTSConnections"), Some(1));
+    let listener = ["PortNumber", "SecurityLayer", "UserAuthentication", "fEnableWinStation", "LanAdapter"];
+    assert_eq!(listener.map(|name| number(state, LISTENER, name)), [3389, 2, 1, 1, 0].map(Some));
+    let service = state.services.iter().find(|service| service.name == "TermService").unwrap();
+    assert_eq!(service.start, Some(3));
+    let firewall = state.registry.iter().find(|key| key.path == FIREWALL_RULES).unwrap();
+    assert_eq!(firewall.values.len(), rules);
+    assert!(!state.registry.iter().any(|key| key.path == CIPHER_POLICY), "it lies in another hive");
+    let diagnosis = diagnosis(gathered);
+    let found: Vec<_> = diagnosis.findings.iter().filter(|found| found.severity < Severity::Advisory).collect();
+    assert_eq!(found.iter().map(|found| found.cause.as_str()).collect::<Vec<_>>(), ["remote-desktop-disabled"]);
+}
+
+#[test]
+fn windows_10_1709() {
+    let Some(folder) = unpacked("1709") else { return };
+    let gathered = gather(&[folder.join("SYSTEM_WIN_10_1709")]);
+    as_windows_sets_it_up(&gathered, "DESKTOP-2KGM189", 480);
+    // it was copied from a running machine, without its logs
+    assert!(state(&gathered).unread[0].why.contains("no transaction log"), "{:?}", state(&gathered).unread);
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_dirty_hive_with_its_logs() {
+    let Some(folder) = unpacked("dirty") else { return };
+    let merged = gather(&[folder.join("SYSTEM_B")]);
+    as_windows_sets_it_up(&merged, "DESKTOP-PM6C56D", 443);
+    assert_eq!(state(&merged).unread, []);
+    fs::remove_file(folder.join("SYSTEM_B.LOG1")).unwrap();
+    fs::remove_file(folder.join("SYSTEM_B.LOG2")).unwrap();
+    let alone = gather(&[folder.join("SYSTEM_B")]);
+    assert!(state(&alone).unread[0].why.contains("no transaction log"), "{:?}", state(&alone).unread);
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_corrupted_hive_gives_what_can_be_read() {
+    let Some(folder) = unpacked("corrupted") else { return };
+    let gathered = gather(&[folder.join("corrupted_system_hive")]);
+    let state = state(&gathered);
+    assert_eq!(state.computer.as_deref(), Some("GINEVRA"));
+    assert!(state.registry.iter().any(|key| key.path == SCHANNEL_EVENTS && key.exists));
+    // the key for Remote Desktop lies in the damaged part: unread, not absent
+    assert!(!state.registry.iter().any(|key| key.path == TERMINAL_SERVER));
+    assert!(state.unread.iter().any(|unread| unread.what == TERMINAL_SERVER && unread.why.contains("cell")));
+    let diagnosis = diagnosis(&gathered);
+    assert!(diagnosis.findings.is_empty(), "{:?}", diagnosis.findings);
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_folder_of_hives() {
+    let Some(folder) = unpacked("folder") else { return };
+    let gathered = gather(std::slice::from_ref(&folder));
+    assert_eq!(gathered.passed_over, 2, "the logs are read with their hive");
+    fs::remove_dir_all(folder).unwrap();
+}

@@ -1,0 +1,143 @@
+//! `cipher-order-policy`: a policy leaves the host no cipher suite that the client offers.
+
+use crate::case::Case;
+use crate::cause::{Because, Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::evidence::Role;
+use crate::need::Need;
+use crate::setting::Side;
+use crate::state::{CIPHER_POLICY, RegistryData};
+use crate::symptom::Symptom;
+use wire::tls::{TlsVersion, suite};
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "cipher-order-policy",
+    title: "a policy leaves the host no cipher suite that the client offers",
+    stage: Stage::Host,
+    severity: Severity::Blocking,
+    role: Role::Host,
+    codes: &[Symptom::SOCKET_CLOSED],
+    proofs: &[
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(CIPHER_POLICY)], holds: nothing_left },
+        Proof { shows: Shows::Absence, needs: &[Need::Key(CIPHER_POLICY)], holds: enough_left },
+    ],
+    explains: &[Explains { cause: "tls-cipher-mismatch", when: |_| true }],
+    page: Page {
+        what_happens: "The host ends the TLS handshake with alert 40 or without a word, Schannel logs 36874, and mstsc shows 0x904.",
+        why: "The group policy \"SSL Cipher Suite Order\" is a list of everything that is allowed, not a mere order: what is not in it is \
+              off. A list made for another Windows, or one with suites for ECDSA certificates alone, leaves nothing for the certificate \
+              that Windows makes for Remote Desktop, which has an RSA key.",
+        confirm: "The value Functions below Policies names the suites. Without the value Windows uses its own list.",
+        command: "(Get-ItemProperty 'HKLM:\\SOFTWARE\\Policies\\Microsoft\\Cryptography\\Configuration\\SSL\\00010002').Functions; \
+                  Get-TlsCipherSuite | Select-Object Name",
+        how_to_fix: "Take the policy back, or add suites that clients have and that fit an RSA certificate.",
+        references: &["Microsoft: Prioritizing Schannel cipher suites", "Microsoft: Schannel event 36874"],
+    },
+    fixes: &["reset-cipher-order"],
+};
+
+/// The suites of the policy: its text, and `None` for names that we do not know.
+fn policy(case: Case<'_>) -> Option<(usize, Vec<Option<u16>>)> {
+    let seen = case.value(CIPHER_POLICY, "Functions")?;
+    let names: Vec<String> = match seen.value? {
+        RegistryData::Text(text) => text.split(',').map(|name| name.trim().to_owned()).collect(),
+        RegistryData::Texts(texts) => texts.clone(),
+        _ => return None,
+    };
+    let known = names.iter().filter(|name| !name.is_empty()).map(|name| {
+        // before Windows 10 the curve was part of the name
+        let plain = ["_P256", "_P384", "_P521"].iter().find_map(|curve| name.strip_suffix(curve));
+        suite::code(plain.unwrap_or(name))
+    });
+    let known: Vec<_> = known.collect();
+    (!known.is_empty()).then_some((seen.id, known))
+}
+
+/// Suites that host and client have in common, and that a certificate with an RSA key can do.
+fn usable(case: Case<'_>, known: &[Option<u16>]) -> Vec<u16> {
+    let profile = &case.context.profile;
+    let ecdsa = |code: u16| suite::name(code).is_some_and(|name| name.contains("_ECDSA_"));
+    let versions: Vec<TlsVersion> =
+        profile.versions().filter(|version| case.schannel_lacks(*version, Side::Server).is_none()).collect();
+    let fits =
+        |code: &u16| profile.offers(*code) && !ecdsa(*code) && versions.iter().any(|v| suite::exists_in(*code, *v));
+    known.iter().flatten().copied().filter(fits).collect()
+}
+
+fn nothing_left(case: Case<'_>) -> Option<Ground> {
+    let (observation, known) = policy(case)?;
+    // a suite that we do not know may be one that the client has
+    if known.contains(&None) || !usable(case, &known).is_empty() {
+        return None;
+    }
+    let names: Vec<_> = known.iter().flatten().filter_map(|code| suite::name(*code)).collect();
+    let text = format!(
+        "the policy allows only {}: none that {} offers fits an RSA certificate",
+        names.join(", "),
+        case.context.profile.name
+    );
+    // where another certificate is bound, its key may be another
+    Some(Ground::on(vec![Because { text, observation }]).confidence(certainty(case)))
+}
+
+fn certainty(case: Case<'_>) -> Confidence {
+    let bound = case.value(crate::state::LISTENER, "SSLCertificateSHA1Hash");
+    if bound.is_some_and(|seen| seen.value.is_none()) { Confidence::Proven } else { Confidence::Likely }
+}
+
+fn enough_left(case: Case<'_>) -> Option<Ground> {
+    let Some((observation, known)) = policy(case) else {
+        let seen = case.value(CIPHER_POLICY, "Functions").filter(|seen| seen.value.is_none())?;
+        return Some(Ground::on(vec![seen.because("no policy restricts the cipher suites")]));
+    };
+    let code = *usable(case, &known).first()?;
+    Some(Ground::on(vec![Because { text: format!("the policy allows {}", suite::words(code)), observation }]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, Sketch, machine};
+    use crate::state::{LISTENER, WINDOWS};
+
+    fn list(names: &str) -> Sketch {
+        let windows = machine().value(WINDOWS, "CurrentBuildNumber", RegistryData::Text("17763".to_owned()));
+        windows.dword(LISTENER, "PortNumber", 3389).value(
+            CIPHER_POLICY,
+            "Functions",
+            RegistryData::Text(names.to_owned()),
+        )
+    }
+
+    #[test]
+    fn present() {
+        let proven = || Expect::Present(Severity::Blocking, Confidence::Proven);
+        list("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384_P384").check(&CAUSE, proven());
+        // this Windows has no TLS 1.3
+        list("TLS_AES_256_GCM_SHA384,TLS_AES_128_GCM_SHA256").check(&CAUSE, proven());
+    }
+
+    #[test]
+    fn a_bound_certificate_may_have_another_key() {
+        let bound = list("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384");
+        let bound = bound.value(LISTENER, "SSLCertificateSHA1Hash", RegistryData::Binary("00".repeat(20)));
+        bound.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    #[test]
+    fn near_miss_one_suite_is_enough() {
+        list("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384_P256")
+            .check(&CAUSE, Expect::Absent);
+        machine().absent(CIPHER_POLICY).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn near_miss_a_suite_that_is_not_known() {
+        list("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,TLS_NEW").check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn unseen() {
+        machine().check(&CAUSE, Expect::Unknown);
+    }
+}

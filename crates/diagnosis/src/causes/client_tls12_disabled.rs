@@ -1,0 +1,88 @@
+//! `client-tls12-disabled`: the client's Windows has TLS 1.2 switched off.
+
+use crate::case::Case;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::evidence::Role;
+use crate::need::Need;
+use crate::setting::Side;
+use crate::symptom::Symptom;
+use wire::tls::TlsVersion;
+
+const CLIENT: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2\Client";
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "client-tls12-disabled",
+    title: "TLS 1.2 is switched off on the client",
+    stage: Stage::Client,
+    severity: Severity::Blocking,
+    role: Role::Client,
+    codes: &[Symptom::SOCKET_CLOSED],
+    proofs: &[
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(CLIENT)], holds: speaks_nothing },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::Key(CLIENT)], holds: off },
+        Proof { shows: Shows::Absence, needs: &[Need::Key(CLIENT)], holds: on },
+    ],
+    explains: &[],
+    page: Page {
+        what_happens: "This client fails at every host that wants TLS 1.2, with 0x904; other clients reach the same hosts.",
+        why: "Enabled = 0 or DisabledByDefault = 1 below TLS 1.2\\Client, set by a hardening tool or a script.",
+        confirm: "Absent values are as Windows has them: TLS 1.2 is on since Windows 8.",
+        command: "Get-ChildItem 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL\\Protocols' -Recurse | \
+                  Where-Object PSChildName -eq Client | Get-ItemProperty | Select-Object PSPath,Enabled,DisabledByDefault",
+        how_to_fix: "Switch TLS 1.2 on for the client side, and restart the computer.",
+        references: &["Microsoft: Transport Layer Security (TLS) registry settings"],
+    },
+    fixes: &["enable-tls12"],
+};
+
+fn speaks_nothing(case: Case<'_>) -> Option<Ground> {
+    let lacking: Option<Vec<_>> =
+        TlsVersion::ALL.iter().map(|version| case.schannel_lacks(*version, Side::Client)).collect();
+    lacking.map(Ground::on)
+}
+
+/// An older or a newer version may still do with a host that has it: then it hampers only.
+fn off(case: Case<'_>) -> Option<Ground> {
+    let because = case.schannel_lacks(TlsVersion::Tls12, Side::Client)?;
+    Some(Ground::on(vec![because]).severity(Severity::Degrading))
+}
+
+fn on(case: Case<'_>) -> Option<Ground> {
+    Some(Ground::on(vec![case.schannel_has_tls12(Side::Client)?]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, Sketch, client};
+    use crate::state::{RegistryData, WINDOWS};
+
+    fn windows() -> Sketch {
+        client("192.0.2.7").value(WINDOWS, "CurrentBuildNumber", RegistryData::Text("19045".to_owned()))
+    }
+
+    #[test]
+    fn present() {
+        let versions = ["1.0", "1.1", "1.2"];
+        let none = versions
+            .iter()
+            .fold(windows(), |sketch, version| sketch.dword(&CLIENT.replace("1.2", version), "Enabled", 0));
+        none.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+    }
+
+    #[test]
+    fn older_versions_may_do() {
+        windows().dword(CLIENT, "Enabled", 0).check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
+    }
+
+    #[test]
+    fn near_miss_left_as_it_is() {
+        windows().absent(CLIENT).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn unseen() {
+        client("192.0.2.7").check(&CAUSE, Expect::Unknown);
+    }
+}

@@ -1,0 +1,89 @@
+//! `credssp-client-refused`: the host takes only clients that have the update for CVE-2018-0886.
+
+use crate::case::{Case, Seen};
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::evidence::Role;
+use crate::need::Need;
+use crate::profile::EncryptionOracle;
+use crate::state::CREDSSP;
+
+/// The value that decides.
+const NAME: &str = "AllowEncryptionOracle";
+/// Force Updated Clients.
+const FORCE_UPDATED: u32 = 0;
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "credssp-client-refused",
+    title: "the host refuses clients that lack the CredSSP update of 2018, and this one lacks it",
+    stage: Stage::Host,
+    severity: Severity::Blocking,
+    role: Role::Host,
+    codes: &[],
+    proofs: &[
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(CREDSSP)], holds: host_refuses },
+        Proof { shows: Shows::Absence, needs: &[Need::Key(CREDSSP)], holds: usual },
+    ],
+    explains: &[],
+    page: Page {
+        what_happens: "mstsc says that an authentication error has occurred, and names the remediation; on \
+                       the client LsaSrv logs 6041.",
+        why: "AllowEncryptionOracle 0 on a host refuses clients without the update of 2018; 0 or 1 on a client refuses such hosts. 2 lets \
+              everybody in, and gives up the protection: it is a workaround that was left behind.",
+        confirm: "Absent is 1, Mitigated, which is right. Below Policies, on both ends.",
+        command: "Get-ItemProperty 'HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Policies\\System\\CredSSP\\Parameters' \
+                  -ErrorAction SilentlyContinue | Select-Object AllowEncryptionOracle",
+        how_to_fix: "Install current updates on whichever end lacks them, and remove the value, or set it to 1.",
+        references: &["Microsoft KB4093492: CredSSP updates for CVE-2018-0886"],
+    },
+    fixes: &["install-update"],
+};
+
+fn own(case: Case<'_>) -> Option<Seen<Option<u32>>> {
+    case.number(CREDSSP, NAME)
+}
+
+/// The host takes only clients that have the update, and this one has not.
+fn host_refuses(case: Case<'_>) -> Option<Ground> {
+    let seen = own(case).filter(|seen| seen.value == Some(FORCE_UPDATED))?;
+    let profile = &case.context.profile;
+    let text = format!("the host says {NAME} = 0 and refuses {}, which lacks the update", profile.name);
+    (profile.encryption_oracle == EncryptionOracle::Unpatched).then(|| Ground::on(vec![seen.because(text)]))
+}
+
+fn usual(case: Case<'_>) -> Option<Ground> {
+    let seen = own(case).filter(|seen| matches!(seen.value, None | Some(1)))?;
+    Some(Ground::on(vec![seen.because(format!("{NAME} is absent or 1"))]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, machine};
+
+    #[test]
+    fn present() {
+        let old = |value| {
+            machine().dword(CREDSSP, NAME, value).profile_with(|profile| {
+                profile.encryption_oracle = EncryptionOracle::Unpatched;
+            })
+        };
+        old(0).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+        old(1).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn near_miss_a_strict_host_and_a_current_client() {
+        machine().dword(CREDSSP, NAME, 0).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn near_miss_nothing_is_set() {
+        machine().absent(CREDSSP).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn unseen() {
+        machine().check(&CAUSE, Expect::Unknown);
+    }
+}

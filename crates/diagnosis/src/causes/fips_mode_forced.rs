@@ -1,0 +1,98 @@
+//! `fips-mode-forced`: Windows allows only FIPS algorithms, and the listener may not fit that.
+
+use crate::case::Case;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::evidence::Role;
+use crate::need::Need;
+use crate::state::{FIPS, LISTENER};
+
+/// `MinEncryptionLevel` that fits FIPS mode.
+const FIPS_LEVEL: u32 = 4;
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "fips-mode-forced",
+    title: "the host allows FIPS algorithms alone, and its RDP listener is set to security that is not among them",
+    stage: Stage::Host,
+    severity: Severity::Degrading,
+    role: Role::Host,
+    codes: &[],
+    proofs: &[
+        Proof {
+            shows: Shows::Presence(Confidence::Likely),
+            needs: &[Need::Key(FIPS), Need::Key(LISTENER)],
+            holds: conflict,
+        },
+        Proof { shows: Shows::Absence, needs: &[Need::Key(FIPS)], holds: off },
+        Proof { shows: Shows::Absence, needs: &[Need::Key(FIPS), Need::Key(LISTENER)], holds: fits },
+    ],
+    explains: &[],
+    page: Page {
+        what_happens: "Clients without FIPS algorithms fail, and so do those that the host gives Standard RDP Security.",
+        why: "The policy \"Use FIPS compliant algorithms\" is on for the whole of Windows. Remote Desktop works with it over TLS; with \
+              the security layer RDP and an encryption level below FIPS the two do not fit.",
+        confirm: "FIPSAlgorithmPolicy\\Enabled = 1, together with SecurityLayer = 0 and a MinEncryptionLevel other than 4.",
+        command: "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\FIPSAlgorithmPolicy' | Select-Object Enabled; \
+                  Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' | \
+                  Select-Object SecurityLayer,MinEncryptionLevel",
+        how_to_fix: "Set the security layer to TLS; leave FIPS mode to whoever requires it.",
+        references: &["Microsoft: Cannot connect to an Azure VM by RDP (FIPS compliant algorithms)"],
+    },
+    fixes: &["require-tls"],
+};
+
+fn conflict(case: Case<'_>) -> Option<Ground> {
+    let fips = case.number(FIPS, "Enabled").filter(|seen| seen.value == Some(1))?;
+    let layer = case.setting(LISTENER, "SecurityLayer").filter(|setting| setting.number == Some(0))?;
+    let level = case.setting(LISTENER, "MinEncryptionLevel").filter(|setting| setting.number != Some(FIPS_LEVEL))?;
+    Some(Ground::on(vec![fips.because("FIPSAlgorithmPolicy says Enabled = 1"), layer.because, level.because]))
+}
+
+fn off(case: Case<'_>) -> Option<Ground> {
+    let seen = case.number(FIPS, "Enabled").filter(|seen| seen.value.unwrap_or(0) == 0)?;
+    Some(Ground::on(vec![seen.because("FIPS mode is off")]))
+}
+
+fn fits(case: Case<'_>) -> Option<Ground> {
+    let tls = |setting: &crate::setting::Setting| setting.settled && setting.number.is_some_and(|layer| layer > 0);
+    let layer = case.setting(LISTENER, "SecurityLayer").filter(tls)?;
+    Some(Ground::on(vec![layer.because]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, Sketch, machine};
+    use crate::state::POLICY;
+
+    fn forced(layer: u32, level: u32) -> Sketch {
+        let listener = machine().dword(LISTENER, "SecurityLayer", layer).dword(LISTENER, "MinEncryptionLevel", level);
+        listener.dword(FIPS, "Enabled", 1).absent(POLICY)
+    }
+
+    #[test]
+    fn present() {
+        forced(0, 3).check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
+    }
+
+    #[test]
+    fn near_miss_tls_fits() {
+        forced(2, 3).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn near_miss_the_level_of_fips() {
+        forced(0, 4).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn near_miss_off() {
+        machine().dword(FIPS, "Enabled", 0).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn unseen() {
+        machine().check(&CAUSE, Expect::Unknown);
+        machine().dword(FIPS, "Enabled", 1).check(&CAUSE, Expect::Unknown);
+    }
+}

@@ -1,0 +1,120 @@
+//! `key-container-orphaned`: the key of Remote Desktop belongs to another machine.
+
+use crate::case::Case;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::evidence::Role;
+use crate::keys::RDP_KEY;
+use crate::need::Need;
+use crate::state::{CRYPTOGRAPHY, LISTENER, STORE_REMOTE_DESKTOP};
+use crate::symptom::Symptom;
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "key-container-orphaned",
+    title: "the private key for Remote Desktop belongs to another machine, as on a clone",
+    stage: Stage::Host,
+    severity: Severity::Blocking,
+    role: Role::Host,
+    codes: &[Symptom::SOCKET_CLOSED],
+    proofs: &[
+        Proof {
+            shows: Shows::Presence(Confidence::Proven),
+            needs: &[Need::KeyFolder, Need::Key(CRYPTOGRAPHY), Need::Key(LISTENER), Need::Key(STORE_REMOTE_DESKTOP)],
+            holds: without_its_key,
+        },
+        Proof {
+            shows: Shows::Presence(Confidence::Possible),
+            needs: &[Need::KeyFolder, Need::Key(CRYPTOGRAPHY), Need::Key(LISTENER)],
+            holds: only_a_foreign_one,
+        },
+        Proof { shows: Shows::Absence, needs: &[Need::KeyFolder, Need::Key(CRYPTOGRAPHY)], holds: its_own },
+        Proof { shows: Shows::Absence, needs: &[Need::Key(LISTENER)], holds: not_used },
+    ],
+    explains: &[Explains { cause: "private-key-unusable", when: |_| true }],
+    page: Page {
+        what_happens: "The host selects TLS and breaks every handshake off; mstsc shows 0x904. Other clones of the same image do the same.",
+        why: "The file with the key is called f686aace6942fb7f7ceb231212eef4a4_ and the machine's MachineGuid. Where an image was cloned \
+              without generalizing it, or MachineGuid was changed, the certificate is still there and its key is looked for under a name that \
+              no file has.",
+        confirm: "MachineGuid has to be the end of the file's name.",
+        command: "(Get-ItemProperty 'HKLM:\\SOFTWARE\\Microsoft\\Cryptography').MachineGuid; \
+                  (Get-ChildItem \"$env:ProgramData\\Microsoft\\Crypto\\RSA\\MachineKeys\\f686aace*\" -Force).Name",
+        how_to_fix: "Move the foreign file to a backup and let Windows make a new key and a new certificate. The other files of the folder \
+                     belong to other services: leave them. Generalize images with sysprep before they are cloned.",
+        references: &["Microsoft: An internal error occurs when connecting to a remote machine (MachineKeys)"],
+    },
+    fixes: &["replace-rdp-key-container", "renew-rdp-certificate"],
+};
+
+/// Only keys of other machines lie there, and the listener uses the certificate that Windows made.
+fn only_a_foreign_one(case: Case<'_>) -> Option<Ground> {
+    let name = case.own_key_name().filter(|_| case.own_key_file().is_none())?;
+    let foreign = case.machine_keys().find(|seen| seen.value.name.to_ascii_lowercase().starts_with(RDP_KEY))?;
+    let because = vec![
+        foreign.because(format!("the only key for Remote Desktop is in the file {}", foreign.value.name)),
+        name.because(format!("on this machine it would be called {}", name.value)),
+    ];
+    (case.windows_own_certificate() == Some(true)).then(|| Ground::on(because))
+}
+
+/// The certificate that needs it is there as well: Windows has not made others.
+fn without_its_key(case: Case<'_>) -> Option<Ground> {
+    let mut ground = only_a_foreign_one(case)?;
+    let seen = case.stored_certificates().find(|seen| seen.value.store == "Remote Desktop")?;
+    ground.because.push(seen.because(format!("the certificate {} is there without it", seen.value.subject)));
+    Some(ground)
+}
+
+fn its_own(case: Case<'_>) -> Option<Ground> {
+    let seen = case.own_key_file()?;
+    Some(Ground::on(vec![seen.because("the key for Remote Desktop bears this machine's own number")]))
+}
+
+fn not_used(case: Case<'_>) -> Option<Ground> {
+    let seen = case.bound_thumbprint().filter(|seen| seen.value.is_some())?;
+    Some(Ground::on(vec![seen.because("the listener is bound to another certificate, with another key")]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, Sketch, key_file, machine, stored};
+    use crate::fact::Fact;
+    use crate::state::RegistryData;
+
+    const GUID: &str = "11111111-2222-3333-4444-555555555555";
+
+    fn with(guid: &str) -> Sketch {
+        let machine = machine().value(CRYPTOGRAPHY, "MachineGuid", RegistryData::Text(GUID.to_owned()));
+        let machine =
+            machine.dword(LISTENER, "PortNumber", 3389).value(STORE_REMOTE_DESKTOP, "x", RegistryData::Dword(0));
+        let folder = machine.recorded(Fact::KeyFile(key_file(".", None)));
+        folder.recorded(Fact::KeyFile(key_file(&format!("{RDP_KEY}{guid}"), None)))
+    }
+
+    #[test]
+    fn present() {
+        let clone = with("99999999-2222-3333-4444-555555555555");
+        clone.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Possible));
+        let clone = clone.recorded(Fact::StoredCertificate(stored("Remote Desktop")));
+        clone.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+    }
+
+    #[test]
+    fn near_miss_a_foreign_one_beside_its_own() {
+        let other = Fact::KeyFile(key_file(&format!("{RDP_KEY}99999999"), None));
+        with(GUID).recorded(other).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn near_miss_another_certificate_is_bound() {
+        let bound = with("99999999").value(LISTENER, "SSLCertificateSHA1Hash", RegistryData::Binary("ab".repeat(20)));
+        bound.check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn unseen() {
+        machine().check(&CAUSE, Expect::Unknown);
+        machine().recorded(Fact::KeyFile(key_file(".", None))).check(&CAUSE, Expect::Unknown);
+    }
+}

@@ -1,0 +1,95 @@
+//! `listener-disabled`: the host's listener is switched off, or listens on an adapter that is not there.
+
+use crate::case::Case;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::evidence::Role;
+use crate::need::Need;
+use crate::state::LISTENER;
+use crate::symptom::Symptom;
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "listener-disabled",
+    title: "the host's RDP listener is switched off, or bound to a network adapter that is not there",
+    stage: Stage::Host,
+    severity: Severity::Blocking,
+    role: Role::Host,
+    codes: &[Symptom::SOCKET_CONNECT_FAILED],
+    proofs: &[
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(LISTENER)], holds: off },
+        Proof { shows: Shows::Presence(Confidence::Possible), needs: &[Need::Key(LISTENER)], holds: one_adapter },
+        Proof { shows: Shows::Absence, needs: &[Need::Key(LISTENER)], holds: on_everywhere },
+    ],
+    explains: &[Explains { cause: "port-closed", when: |_| true }],
+    page: Page {
+        what_happens: "Remote Desktop is on and the service runs, and nothing listens on the port: connections are refused, and \
+                       mstsc shows 0x204.",
+        why: "fEnableWinStation = 0 switches the listener RDP-Tcp off (change logon or a script did it, or it is a remainder of \
+              an installation). LanAdapter names one network adapter by a number; after an adapter was replaced, or a disk was moved \
+              to another machine, the number names nothing, and the listener listens on nothing.",
+        confirm: "fEnableWinStation has to be 1 and LanAdapter 0, which stands for all adapters.",
+        command: "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' | \
+                  Select-Object fEnableWinStation,LanAdapter,PortNumber",
+        how_to_fix: "Switch the listener on, let it listen on all adapters, and restart the service.",
+        references: &[
+            "Microsoft: Remote Desktop can't connect to the remote computer (fEnableWinStation)",
+            "Microsoft: Prepare a Windows VHD to upload to Azure (LanAdapter)",
+        ],
+    },
+    fixes: &["enable-listener", "listen-on-all-adapters"],
+};
+
+fn off(case: Case<'_>) -> Option<Ground> {
+    let key = case.key(LISTENER)?;
+    if !key.value.exists {
+        return Some(Ground::on(vec![key.because("the host has no listener RDP-Tcp")]));
+    }
+    let seen = case.number(LISTENER, "fEnableWinStation").filter(|seen| seen.value == Some(0))?;
+    Some(Ground::on(vec![seen.because("the listener RDP-Tcp says fEnableWinStation = 0")]))
+}
+
+/// Whether the adapter of this number is there, the registry alone does not say.
+fn one_adapter(case: Case<'_>) -> Option<Ground> {
+    let seen = case.number(LISTENER, "LanAdapter")?;
+    let number = seen.value.filter(|number| *number != 0)?;
+    let text = format!("the listener listens on adapter {number} alone (LanAdapter); if that one is gone, on nothing");
+    Some(Ground::on(vec![seen.because(text)]))
+}
+
+fn on_everywhere(case: Case<'_>) -> Option<Ground> {
+    let on = case.number(LISTENER, "fEnableWinStation").filter(|seen| seen.value == Some(1))?;
+    let all = case.number(LISTENER, "LanAdapter").filter(|seen| seen.value == Some(0))?;
+    Some(Ground::on(vec![on.because("fEnableWinStation = 1"), all.because("LanAdapter = 0: all adapters")]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, Sketch, machine};
+
+    fn listener(enabled: u32, adapter: u32) -> Sketch {
+        machine().dword(LISTENER, "fEnableWinStation", enabled).dword(LISTENER, "LanAdapter", adapter)
+    }
+
+    #[test]
+    fn present() {
+        listener(0, 0).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+        machine().absent(LISTENER).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+    }
+
+    #[test]
+    fn one_adapter_alone_is_only_possible() {
+        listener(1, 3).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Possible));
+    }
+
+    #[test]
+    fn near_miss_on_and_on_all_adapters() {
+        listener(1, 0).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn unseen() {
+        machine().check(&CAUSE, Expect::Unknown);
+        machine().dword(LISTENER, "PortNumber", 3389).check(&CAUSE, Expect::Unknown);
+    }
+}

@@ -1,0 +1,85 @@
+//! `listener-patched`: the service of Remote Desktop runs something else than Windows' own library.
+
+use crate::case::Case;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::evidence::Role;
+use crate::need::Need;
+use crate::state::TERMSERVICE;
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "listener-patched",
+    title: "the service of Remote Desktop is set to run another library than Windows' own",
+    stage: Stage::Host,
+    severity: Severity::Degrading,
+    role: Role::Host,
+    codes: &[],
+    proofs: &[
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(TERMSERVICE)], holds: another },
+        Proof { shows: Shows::Absence, needs: &[Need::Key(TERMSERVICE)], holds: windows_own },
+    ],
+    explains: &[],
+    page: Page {
+        what_happens: "Remote Desktop stops working after an update: connections are refused or dropped, or the service crashes.",
+        why: "A tool that adds sessions or makes Home a host puts its own library before termsrv.dll and finds places in it by their \
+              offsets. After an update they are others.",
+        confirm: "ServiceDll has to be %SystemRoot%\\System32\\termsrv.dll. A termsrv.dll that was itself changed does not show here; \
+                  sfc finds it.",
+        command: "(Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Services\\TermService\\Parameters').ServiceDll; \
+                  Get-AuthenticodeSignature \"$env:SystemRoot\\System32\\termsrv.dll\" | Select-Object Status,SignerCertificate",
+        how_to_fix: "Remove that tool with its own uninstaller, set ServiceDll back, and check the system's files.",
+        references: &["Microsoft: sfc, System File Checker"],
+    },
+    fixes: &["repair-system-files"],
+};
+
+/// Ways to write the path of Windows' own library.
+fn own(path: &str) -> bool {
+    let path = path.trim().trim_matches('"').to_ascii_lowercase();
+    let place = path.strip_suffix(r"\system32\termsrv.dll");
+    place.is_some_and(|place| place == "%systemroot%" || place == "%windir%" || place.get(1..) == Some(r":\windows"))
+}
+
+fn library(case: Case<'_>, pick: impl Fn(&str) -> bool) -> Option<Ground> {
+    let seen = case.text(TERMSERVICE, "ServiceDll")?;
+    let path = seen.value.filter(|path| pick(path))?;
+    Some(Ground::on(vec![seen.because(format!("TermService runs {path}"))]))
+}
+
+fn another(case: Case<'_>) -> Option<Ground> {
+    library(case, |path| !own(path))
+}
+
+fn windows_own(case: Case<'_>) -> Option<Ground> {
+    library(case, own)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, Sketch, machine};
+    use crate::state::RegistryData;
+
+    fn runs(path: &str) -> Sketch {
+        machine().value(TERMSERVICE, "ServiceDll", RegistryData::Text(path.to_owned()))
+    }
+
+    #[test]
+    fn present() {
+        let patched = || Expect::Present(Severity::Degrading, Confidence::Proven);
+        runs(r"%ProgramFiles%\RDP Wrapper\rdpwrap.dll").check(&CAUSE, patched());
+        runs(r"D:\copy\System32\termsrv.dll").check(&CAUSE, patched());
+    }
+
+    #[test]
+    fn near_miss_windows_own_however_it_is_written() {
+        runs(r"%SystemRoot%\System32\termsrv.dll").check(&CAUSE, Expect::Absent);
+        runs(r"C:\WINDOWS\system32\termsrv.dll").check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn unseen() {
+        machine().check(&CAUSE, Expect::Unknown);
+        machine().absent(TERMSERVICE).check(&CAUSE, Expect::Unknown);
+    }
+}

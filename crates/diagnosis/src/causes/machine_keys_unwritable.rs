@@ -1,0 +1,83 @@
+//! `machine-keys-unwritable`: Windows cannot make new keys.
+
+use crate::case::Case;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::evidence::Role;
+use crate::need::Need;
+use crate::security::{ADD_FILE, SYSTEM, allows};
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "machine-keys-unwritable",
+    title: "Windows may not write into the folder of private keys, so it cannot renew its certificate",
+    stage: Stage::Host,
+    severity: Severity::Degrading,
+    role: Role::Host,
+    codes: &[],
+    proofs: &[
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::KeyFolder], holds: refused },
+        Proof { shows: Shows::Absence, needs: &[Need::KeyFolder], holds: allowed },
+    ],
+    explains: &[
+        Explains { cause: "certificate-expired", when: |_| true },
+        Explains { cause: "certificate-missing", when: |_| true },
+    ],
+    page: Page {
+        what_happens: "Nothing, until the certificate that Windows made for Remote Desktop expires, half a year after it was made, or is \
+                       removed. Then Remote Connection Manager logs 1057 or 1058 with \"access denied\", and no new one appears.",
+        why: "A hardening script has narrowed the rights on MachineKeys, or the folder was renamed and made anew by hand.",
+        confirm: "Administrators need full control and Everyone the right to read and write, on the folder itself alone; SYSTEM comes in \
+                  through Administrators.",
+        command: "icacls \"$env:ProgramData\\Microsoft\\Crypto\\RSA\\MachineKeys\"",
+        how_to_fix: "Give the folder back the rights that Windows gives it. Do not rename it, and do not give rights on the files in it.",
+        references: &[
+            "Microsoft: Default permissions for the MachineKeys folders (KB278381)",
+            "Microsoft: An internal error occurs when connecting to a remote machine (MachineKeys permissions)",
+        ],
+    },
+    fixes: &["repair-machine-keys-access"],
+};
+
+fn writable(case: Case<'_>, expected: bool, words: &str) -> Option<Ground> {
+    let seen = case.key_folder()?;
+    let security = seen.value.security.as_deref()?;
+    let found = allows(security, SYSTEM, ADD_FILE)? == expected;
+    found.then(|| Ground::on(vec![seen.because(format!("SYSTEM {words} into MachineKeys: {security}"))]))
+}
+
+fn refused(case: Case<'_>) -> Option<Ground> {
+    writable(case, false, "may not write")
+}
+
+fn allowed(case: Case<'_>) -> Option<Ground> {
+    writable(case, true, "may write")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, Sketch, key_file, machine};
+    use crate::fact::Fact;
+
+    fn folder(security: Option<&str>) -> Sketch {
+        machine().recorded(Fact::KeyFile(key_file(".", security)))
+    }
+
+    #[test]
+    fn present() {
+        let unwritable = || Expect::Present(Severity::Degrading, Confidence::Proven);
+        folder(Some("O:BAD:PAI(A;;FR;;;SY)(A;;FR;;;BA)")).check(&CAUSE, unwritable());
+        folder(Some("O:BAD:PAI(D;;FW;;;WD)(A;;FA;;;BA)")).check(&CAUSE, unwritable());
+    }
+
+    #[test]
+    fn near_miss_as_windows_sets_it_up() {
+        folder(Some("O:SYD:PAI(A;;FA;;;BA)(A;;0x12019f;;;WD)")).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn unseen() {
+        machine().check(&CAUSE, Expect::Unknown);
+        folder(None).check(&CAUSE, Expect::Unknown);
+    }
+}

@@ -1,0 +1,125 @@
+//! `service-stopped`: a service that Remote Desktop needs does not run, or must not.
+
+use crate::case::Case;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::evidence::Role;
+use crate::need::Need;
+use crate::symptom::Symptom;
+
+/// Without these there is no listener, or no certificate and no key. Others start when they are asked for.
+const NEEDED: [&str; 4] = ["TermService", "SessionEnv", "KeyIso", "CryptSvc"];
+/// `Start` of a service that must not start.
+const DISABLED: u32 = 4;
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "service-stopped",
+    title: "a service that Remote Desktop needs is switched off or does not run",
+    stage: Stage::Host,
+    severity: Severity::Blocking,
+    role: Role::Host,
+    codes: &[Symptom::SOCKET_CONNECT_FAILED],
+    proofs: &[
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Service("TermService")], holds: not_there },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Service("SessionEnv")], holds: not_there },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Service("KeyIso")], holds: not_there },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Service("CryptSvc")], holds: not_there },
+        Proof {
+            shows: Shows::Absence,
+            needs: &[
+                Need::Service("TermService"),
+                Need::Service("SessionEnv"),
+                Need::Service("KeyIso"),
+                Need::Service("CryptSvc"),
+            ],
+            holds: runs,
+        },
+    ],
+    explains: &[
+        Explains { cause: "port-closed", when: |case| away(case, &["TermService"]).is_some() },
+        Explains {
+            cause: "certificate-missing",
+            when: |case| away(case, &["SessionEnv", "KeyIso", "CryptSvc"]).is_some(),
+        },
+    ],
+    page: Page {
+        what_happens: "Without TermService nothing listens and mstsc shows 0x204; without SessionEnv, KeyIso or CryptSvc Windows can \
+                       neither make nor renew the certificate, and the handshake fails sooner or later.",
+        why: "A tuning script or a hardening guide has disabled a service, or it was stopped and not started again. Manual start is \
+              normal for most of them: they start when they are asked for, and being idle is no fault.",
+        confirm: "None of them may be Disabled, and TermService has to run.",
+        command: "Get-Service TermService,SessionEnv,UmRdpService,CertPropSvc,KeyIso,CryptSvc | Select-Object Name,Status,StartType",
+        how_to_fix: "Give a disabled service back its start type, and start it.",
+        references: &["Microsoft: General Remote Desktop connection troubleshooting (services)"],
+    },
+    fixes: &["start-services"],
+};
+
+fn not_there(case: Case<'_>) -> Option<Ground> {
+    away(case, &NEEDED)
+}
+
+/// Those of them that are disabled; of TermService also that it does not run.
+fn away(case: Case<'_>, names: &[&str]) -> Option<Ground> {
+    let mut because = Vec::new();
+    for seen in names.iter().filter_map(|name| case.service(name)) {
+        let service = seen.value;
+        if !service.exists {
+            because.push(seen.because(format!("the service {} is not installed", service.name)));
+        } else if service.start == Some(DISABLED) {
+            because.push(seen.because(format!("the service {} is disabled (Start = 4)", service.name)));
+        } else if service.running == Some(false) && service.name.eq_ignore_ascii_case("TermService") {
+            because.push(seen.because("the service TermService does not run"));
+        }
+    }
+    (!because.is_empty()).then(|| Ground::on(because))
+}
+
+/// Only a machine that is running can show that a service runs.
+fn runs(case: Case<'_>) -> Option<Ground> {
+    let seen = case.service("TermService").filter(|seen| seen.value.running == Some(true))?;
+    let sound = not_there(case).is_none();
+    sound.then(|| Ground::on(vec![seen.because("TermService runs, and none of those that it needs is disabled")]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, Sketch, machine};
+    use crate::fact::Fact;
+    use crate::state::Service;
+
+    fn services(sketch: Sketch, start: u32, running: Option<bool>) -> Sketch {
+        let service = |name: &str| Service {
+            name: name.to_owned(),
+            exists: true,
+            start: Some(if name == "TermService" { start } else { 3 }),
+            running,
+            image: None,
+            account: None,
+        };
+        NEEDED.iter().fold(sketch, |sketch, name| sketch.recorded(Fact::Service(service(name))))
+    }
+
+    #[test]
+    fn present() {
+        let proven = || Expect::Present(Severity::Blocking, Confidence::Proven);
+        services(machine(), 4, None).check(&CAUSE, proven());
+        services(machine(), 3, Some(false)).check(&CAUSE, proven());
+    }
+
+    #[test]
+    fn near_miss_manual_start_on_a_disk_says_nothing() {
+        services(machine(), 3, None).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn near_miss_it_runs() {
+        services(machine(), 3, Some(true)).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn unseen() {
+        machine().check(&CAUSE, Expect::Unknown);
+    }
+}

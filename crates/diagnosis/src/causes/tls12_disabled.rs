@@ -1,0 +1,91 @@
+//! `tls12-disabled`: the host has TLS 1.2 switched off, and nothing else that this client speaks.
+
+use crate::case::Case;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::evidence::Role;
+use crate::need::Need;
+use crate::setting::Side;
+use crate::symptom::Symptom;
+use wire::tls::TlsVersion;
+
+const SERVER: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2\Server";
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "tls12-disabled",
+    title: "TLS 1.2 is switched off on the host, and it has no other version that the client speaks",
+    stage: Stage::Host,
+    severity: Severity::Blocking,
+    role: Role::Host,
+    codes: &[Symptom::SOCKET_CLOSED],
+    proofs: &[
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(SERVER)], holds: nothing_in_common },
+        Proof { shows: Shows::Absence, needs: &[Need::Key(SERVER)], holds: on },
+    ],
+    explains: &[
+        Explains { cause: "tls-version-mismatch", when: |_| true },
+        Explains { cause: "tls-refused", when: |_| true },
+    ],
+    page: Page {
+        what_happens: "The negotiation selects TLS, and the host ends the handshake with alert 70 or without a word; mstsc shows 0x904.",
+        why: "A hardening tool or a script has set Enabled = 0 or DisabledByDefault = 1 below TLS 1.2\\Server, often by mistake beside \
+              the older versions. Windows that are older than Server 2022 and Windows 11 have no TLS 1.3 to fall back on.",
+        confirm: "Absent values are as Windows has them: TLS 1.2 is on since Windows 8 and Server 2012.",
+        command: "Get-ChildItem 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL\\Protocols' -Recurse | \
+                  Get-ItemProperty | Select-Object PSPath,Enabled,DisabledByDefault",
+        how_to_fix: "Switch TLS 1.2 on for the server side, and restart the machine.",
+        references: &["Microsoft: Transport Layer Security (TLS) registry settings"],
+    },
+    fixes: &["enable-tls12"],
+};
+
+fn nothing_in_common(case: Case<'_>) -> Option<Ground> {
+    case.schannel_lacks(TlsVersion::Tls12, Side::Server)?;
+    let lacking: Option<Vec<_>> =
+        case.context.profile.versions().map(|version| case.schannel_lacks(version, Side::Server)).collect();
+    lacking.filter(|because| !because.is_empty()).map(Ground::on)
+}
+
+fn on(case: Case<'_>) -> Option<Ground> {
+    Some(Ground::on(vec![case.schannel_has_tls12(Side::Server)?]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, Sketch, machine};
+    use crate::state::{RegistryData, WINDOWS};
+
+    fn windows(build: &str) -> Sketch {
+        machine().value(WINDOWS, "CurrentBuildNumber", RegistryData::Text(build.to_owned()))
+    }
+
+    #[test]
+    fn present() {
+        let proven = || Expect::Present(Severity::Blocking, Confidence::Proven);
+        windows("17763").dword(SERVER, "Enabled", 0).check(&CAUSE, proven());
+        windows("17763").dword(SERVER, "DisabledByDefault", 1).check(&CAUSE, proven());
+    }
+
+    #[test]
+    fn near_miss_a_newer_windows_may_have_tls_1_3() {
+        windows("20348").dword(SERVER, "Enabled", 0).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn near_miss_a_client_that_speaks_older_versions() {
+        windows("17763").dword(SERVER, "Enabled", 0).profile("mstsc-7").check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn near_miss_on_by_itself() {
+        windows("17763").absent(SERVER).check(&CAUSE, Expect::Absent);
+        machine().dword(SERVER, "Enabled", 1).dword(SERVER, "DisabledByDefault", 0).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn unseen() {
+        machine().check(&CAUSE, Expect::Unknown);
+        machine().absent(SERVER).check(&CAUSE, Expect::Unknown);
+    }
+}

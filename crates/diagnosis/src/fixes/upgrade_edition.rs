@@ -1,0 +1,18 @@
+//! `upgrade-edition`.
+
+use super::{Fix, Safety};
+
+/// The declaration.
+pub const FIX: Fix = Fix {
+    id: "upgrade-edition",
+    title: "Upgrade to an edition that can be reached by Remote Desktop",
+    safety: Safety::Manual,
+    reason: "It takes a licence and a restart; programs and files stay.",
+    place: "on the host",
+    steps: &[
+        "In Settings, System, Activation: upgrade to Pro with a product key or in the Store.",
+        "Restart, then switch Remote Desktop on with Network Level Authentication.",
+    ],
+    verify: "the port answers in X.224",
+    undo: "an upgrade of the edition is not taken back; Remote Desktop can be switched off again",
+};

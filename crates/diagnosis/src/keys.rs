@@ -1,0 +1,63 @@
+//! The machine's certificates and private keys, as they were recorded.
+
+use crate::case::{Case, Seen};
+use crate::fact::Fact;
+use crate::state::{CRYPTOGRAPHY, KeyFile, LISTENER, RegistryData, StoredCertificate};
+
+/// How the names of key files begin that belong to the container of Remote Desktop (`TSSecKeySet1`).
+pub const RDP_KEY: &str = "f686aace6942fb7f7ceb231212eef4a4_";
+/// The folder of keys of legacy providers.
+pub const MACHINE_KEYS: &str = "MachineKeys";
+
+impl<'a> Case<'a> {
+    /// The certificates in the machine's stores.
+    pub fn stored_certificates(self) -> impl Iterator<Item = Seen<&'a StoredCertificate>> + 'a {
+        let machine = self.machine().into_iter();
+        machine.flat_map(|machine| {
+            machine.seen(|fact| if let Fact::StoredCertificate(certificate) = fact { Some(certificate) } else { None })
+        })
+    }
+
+    /// The private key files in the folder of legacy providers, and the folder itself.
+    pub fn machine_keys(self) -> impl Iterator<Item = Seen<&'a KeyFile>> + 'a {
+        let machine = self.machine().into_iter();
+        machine.flat_map(|machine| {
+            machine.seen(|fact| match fact {
+                Fact::KeyFile(file) if file.folder.eq_ignore_ascii_case(MACHINE_KEYS) => Some(file),
+                _ => None,
+            })
+        })
+    }
+
+    /// That folder itself: it stands there if all of it was listed.
+    pub fn key_folder(self) -> Option<Seen<&'a KeyFile>> {
+        self.machine_keys().find(|seen| seen.value.name == ".")
+    }
+
+    /// The key file of Remote Desktop that is the machine's own by its name; `None` also where that cannot be told.
+    pub fn own_key_file(self) -> Option<Seen<&'a KeyFile>> {
+        let name = self.own_key_name()?.value;
+        self.machine_keys().find(|seen| seen.value.name.eq_ignore_ascii_case(&name))
+    }
+
+    /// How that file is called on this machine.
+    pub fn own_key_name(self) -> Option<Seen<String>> {
+        let guid = self.text(CRYPTOGRAPHY, "MachineGuid")?;
+        Some(Seen { value: format!("{RDP_KEY}{}", guid.value?), id: guid.id })
+    }
+
+    /// The thumbprint of the certificate that is bound to the listener, `Some(None)` where none is.
+    pub fn bound_thumbprint(self) -> Option<Seen<Option<String>>> {
+        let value = self.value(LISTENER, "SSLCertificateSHA1Hash")?;
+        let bound = value.value.and_then(|data| match data {
+            RegistryData::Binary(hex) => Some(hex.to_ascii_lowercase()),
+            _ => None,
+        });
+        Some(Seen { value: bound.filter(|hex| hex.chars().any(|digit| digit != '0')), id: value.id })
+    }
+
+    /// True if the listener uses the certificate that Windows makes; `None` where that was not read.
+    pub fn windows_own_certificate(self) -> Option<bool> {
+        self.bound_thumbprint().map(|seen| seen.value.is_none())
+    }
+}

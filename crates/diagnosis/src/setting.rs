@@ -1,0 +1,118 @@
+//! Settings that count: a policy's before the machine's own, and what Schannel has switched off.
+
+use wire::tls::TlsVersion;
+
+use crate::case::{Case, Seen};
+use crate::cause::{Because, Confidence};
+use crate::state::{POLICY, RegistryData, SCHANNEL, WINDOWS};
+
+/// The first build with TLS 1.3 in Schannel: Windows Server 2022 and Windows 11.
+const TLS13_BUILD: u32 = 20_348;
+/// The first build that has TLS 1.2 on unless told otherwise: Windows 8 and Server 2012.
+const TLS12_BUILD: u32 = 9200;
+
+/// A number that decides, and whose it is.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// The number; `None` where neither has the value.
+    pub number: Option<u32>,
+    /// The reason that says so.
+    pub because: Because,
+    /// The policies were read as well, or are what it comes from.
+    pub settled: bool,
+}
+
+impl Setting {
+    /// How sure something is that follows from it.
+    pub fn confidence(&self) -> Confidence {
+        if self.settled { Confidence::Proven } else { Confidence::Likely }
+    }
+}
+
+/// The side of a connection on which Schannel is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// As the host.
+    Server,
+    /// As the client.
+    Client,
+}
+
+impl Side {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Server => "Server",
+            Self::Client => "Client",
+        }
+    }
+}
+
+impl<'a> Case<'a> {
+    /// A setting of Remote Desktop that a group policy can overrule: what counts, where anything of it was read.
+    pub fn setting(self, path: &str, name: &str) -> Option<Setting> {
+        let policy = self.number(POLICY, name);
+        if let Some(Seen { value: Some(number), id }) = policy {
+            let text = format!("the group policy says {name} = {number}");
+            return Some(Setting { number: Some(number), because: Because { text, observation: id }, settled: true });
+        }
+        let own = self.number(path, name)?;
+        let text = match own.value {
+            Some(number) => format!("the host's own setting says {name} = {number}"),
+            None => format!("{name} is not set"),
+        };
+        let because = Because { text, observation: own.id };
+        Some(Setting { number: own.value, because, settled: policy.is_some() })
+    }
+
+    /// A text value.
+    pub fn text(self, path: &str, name: &str) -> Option<Seen<Option<&'a str>>> {
+        let value = self.value(path, name)?;
+        let text =
+            value.value.and_then(|data| if let RegistryData::Text(text) = data { Some(text.as_str()) } else { None });
+        Some(Seen { value: text, id: value.id })
+    }
+
+    /// The number of the Windows build, where that was read.
+    pub fn build(self) -> Option<Seen<u32>> {
+        let build = self.text(WINDOWS, "CurrentBuildNumber")?;
+        Some(Seen { value: build.value?.trim().parse().ok()?, id: build.id })
+    }
+
+    /// The reason why Schannel does not use this version: switched off, or too new for this Windows.
+    pub fn schannel_lacks(self, version: TlsVersion, side: Side) -> Option<Because> {
+        let path = schannel(version, side);
+        let value = |name| self.number(&path, name);
+        let off = value("Enabled").filter(|seen| seen.value == Some(0)).map(|seen| (seen, "Enabled = 0"));
+        let not_asked = || value("DisabledByDefault").filter(|seen| seen.value.is_some_and(|number| number != 0));
+        let off = off.or_else(|| not_asked().map(|seen| (seen, "DisabledByDefault = 1")));
+        if let Some((seen, words)) = off {
+            return Some(
+                seen.because(format!("{version} is switched off for the {}: {words}", side.word().to_lowercase())),
+            );
+        }
+        let build = self.build().filter(|build| version == TlsVersion::Tls13 && build.value < TLS13_BUILD)?;
+        Some(build.because(format!("Windows build {} has no {version}", build.value)))
+    }
+
+    /// The reason why Schannel uses TLS 1.2: switched on, or left as this Windows has it.
+    pub fn schannel_has_tls12(self, side: Side) -> Option<Because> {
+        let path = schannel(TlsVersion::Tls12, side);
+        let (enabled, not_asked) = (self.number(&path, "Enabled")?, self.number(&path, "DisabledByDefault")?);
+        if enabled.value == Some(0) || not_asked.value.is_some_and(|number| number != 0) {
+            return None;
+        }
+        if enabled.value.is_some() && not_asked.value.is_some() {
+            return Some(enabled.because("TLS 1.2 is switched on"));
+        }
+        let build = self.build().filter(|build| build.value >= TLS12_BUILD)?;
+        Some(
+            build
+                .because(format!("TLS 1.2 is not switched off, and Windows build {} has it on by itself", build.value)),
+        )
+    }
+}
+
+/// The registry key of a version.
+fn schannel(version: TlsVersion, side: Side) -> String {
+    format!(r"{SCHANNEL}\{version}\{}", side.word())
+}
