@@ -40,6 +40,7 @@ fn diagnosis(gathered: &Gathered) -> Diagnosis {
         capabilities: Capabilities { openssl: false },
         require_trust: false,
         thorough: false,
+        gateway: None,
     };
     diagnosis::diagnose(&evidence, &context, Run::default())
 }

@@ -64,6 +64,7 @@ fn diagnosis(gathered: &Gathered) -> Diagnosis {
         capabilities: Capabilities { openssl: false },
         require_trust: false,
         thorough: false,
+        gateway: None,
     };
     diagnose(&evidence, &context, Run::default())
 }

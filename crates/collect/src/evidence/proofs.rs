@@ -115,6 +115,7 @@ impl Disk {
             capabilities: Capabilities { openssl: false },
             require_trust: false,
             thorough: false,
+            gateway: None,
         };
         let found = diagnose(&evidence, &context, Run::default()).findings;
         found.into_iter().filter(|found| found.severity < Severity::Advisory).map(|found| found.cause).collect()

@@ -33,6 +33,7 @@ fn judged(capture: &Capture) -> Diagnosis {
         capabilities: Capabilities { openssl: false },
         require_trust: false,
         thorough: false,
+        gateway: None,
     };
     diagnosis::diagnose(&evidence, &context, Run::default())
 }
