@@ -156,7 +156,8 @@ impl Sketch {
     pub(crate) fn rdp_file(mut self, text: &str, signature: RdpSignature) -> Self {
         let file = RdpFile::parse(text.as_bytes()).unwrap();
         let record = RdpFileRecord { signature, ..RdpFileRecord::of("server.rdp", &file) };
-        let subject = self.evidence.subject(Subject { role: Role::Client, name: None, address: None });
+        let client = Subject { role: Role::Client, name: Some("CLIENT01".to_owned()), address: None };
+        let subject = self.evidence.subject(client);
         self.evidence.observe(subject, Source::File(1), NOW, None, Fact::RdpFile(record));
         self
     }

@@ -6,6 +6,8 @@ use crate::report::human::{Paper, Style, capital};
 
 /// How many causes are given with their reasons; the others by name.
 const REASONED: usize = 3;
+/// Further causes that are named; the JSON has them all.
+const NAMED: usize = 8;
 /// How many short entries follow a full one, and how many claims are named.
 const SHORT: usize = 8;
 
@@ -136,7 +138,10 @@ fn causes(paper: &mut Paper, causes: &[Neighbour]) {
         paper.wrapped(lead, &format!("{}: {}", cause.id, cause.why));
     }
     if causes.len() > REASONED {
-        paper.wrapped("          ", &format!("also: {}", ids(causes[REASONED..].iter().map(|cause| &cause.id))));
+        let rest = &causes[REASONED..];
+        let more = rest.len().saturating_sub(NAMED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        paper.wrapped("          ", &format!("also: {}{more}", ids(rest.iter().take(NAMED).map(|cause| &cause.id))));
     }
 }
 
