@@ -7,7 +7,7 @@ use crate::report::human::{Paper, Style, capital};
 /// How many causes are given with their reasons; the others by name.
 const REASONED: usize = 3;
 /// Further causes that are named; the JSON has them all.
-const NAMED: usize = 8;
+const NAMED: usize = 7;
 /// How many short entries follow a full one, and how many claims are named.
 const SHORT: usize = 8;
 
