@@ -52,14 +52,23 @@ pub struct Context {
 }
 
 impl Context {
-    /// The same for each subject: where the evidence is to say who the client is, each host is judged for its own.
+    /// The same for each subject: where the evidence is to say who the client is, each host is judged for its own; and what
+    /// was captured is judged by the clock of its own capture, for a captured connection is the attempt.
     pub fn of_subjects<'a>(&'a self, evidence: &Evidence) -> Vec<Cow<'a, Self>> {
-        let own = |subject| {
-            let watched = evidence.clients.iter().find(|(host, _)| *host == subject);
-            let profile = watched.filter(|_| self.profile_source == "evidence").map(|(_, client)| client.clone());
-            profile.map_or(Cow::Borrowed(self), |profile| Cow::Owned(Self { profile, ..self.clone() }))
-        };
-        (0..evidence.subjects.len()).map(own).collect()
+        (0..evidence.subjects.len()).map(|subject| self.of_subject(evidence, subject)).collect()
+    }
+
+    fn of_subject<'a>(&'a self, evidence: &Evidence, subject: SubjectId) -> Cow<'a, Self> {
+        let watched = evidence.clients.iter().find(|(host, _)| *host == subject);
+        let profile = watched.filter(|_| self.profile_source == "evidence").map(|(_, client)| client);
+        let seen = || evidence.observations.iter().filter(|seen| seen.subject == subject);
+        let captured = seen().any(|seen| matches!(seen.fact, Fact::CapturedConnection(_)));
+        let at = if captured { seen().map(|seen| seen.at).max() } else { None };
+        if profile.is_none() && at.is_none() {
+            return Cow::Borrowed(self);
+        }
+        let profile = profile.unwrap_or(&self.profile).clone();
+        Cow::Owned(Self { profile, at: at.unwrap_or(self.at), ..self.clone() })
     }
 }
 
@@ -287,13 +296,20 @@ impl<'a> Case<'a> {
     }
 
     /// The same case about the machine itself, of which something was recorded: its settings, its logs.
+    ///
+    /// An address has no name that could be compared, so with records of several machines it is not known whose it is.
     pub fn machine(self) -> Option<Self> {
         let role = self.who().role;
-        let own = |id: &SubjectId| {
+        let machine = |id: &SubjectId| {
             let who = &self.evidence.subjects[*id];
             who.role == role && who.address.is_none()
         };
-        (0..self.evidence.subjects.len()).find(own).map(|subject| Self { subject, ..self })
+        if machine(&self.subject) {
+            return Some(self);
+        }
+        let mut machines = (0..self.evidence.subjects.len()).filter(machine);
+        let only = machines.next().filter(|_| machines.next().is_none());
+        only.map(|subject| Self { subject, ..self })
     }
 
     /// A registry key of the machine: `None` if it was not looked up.

@@ -161,7 +161,8 @@ impl Gathered {
             evidence.files.push(path.display().to_string());
             match piece {
                 Piece::State(state) => {
-                    let named = State { computer: self.computer(state.part), ..State::clone(state) };
+                    let computer = state.computer.clone().or_else(|| self.computer(state.part));
+                    let named = State { computer, ..State::clone(state) };
                     named.observe(evidence, Source::File(number), at);
                 }
                 Piece::Transcript(transcript) => observe_into(transcript, evidence),

@@ -91,6 +91,16 @@ mod tests {
         machine().dword(TERMINAL_SERVER, "fDenyTSConnections", 0).check(&CAUSE, Expect::Unknown);
     }
 
+    /// Records of two machines in one folder: each is judged by its own.
+    #[test]
+    fn each_machine_by_its_own_record() {
+        let on = machine().dword(TERMINAL_SERVER, "fDenyTSConnections", 0).absent(POLICY);
+        let both = on.of_another_machine("SERVER02", TERMINAL_SERVER, "fDenyTSConnections", 1);
+        let report = both.diagnose();
+        let found: Vec<_> = report.findings.iter().map(|finding| (finding.cause.as_str(), finding.subject)).collect();
+        assert_eq!(found, [("remote-desktop-disabled", 1)]);
+    }
+
     #[test]
     fn unseen() {
         machine().check(&CAUSE, Expect::Unknown);

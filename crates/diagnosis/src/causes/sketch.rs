@@ -193,6 +193,16 @@ impl Sketch {
         self.value(path, name, RegistryData::Dword(number))
     }
 
+    /// A registry value of another machine that was recorded beside this one.
+    pub(crate) fn of_another_machine(mut self, name: &str, path: &str, value: &str, number: u32) -> Self {
+        let other = Subject { role: Role::Host, name: Some(name.to_owned()), address: None };
+        let subject = self.evidence.subject(other);
+        let values = BTreeMap::from([(value.to_owned(), RegistryData::Dword(number))]);
+        let key = RegistryKey { path: path.to_owned(), exists: true, values };
+        self.evidence.observe(subject, Source::File(2), NOW, None, Fact::RegistryKey(key));
+        self
+    }
+
     /// A registry key that was looked up and is not there.
     pub(crate) fn absent(self, path: &str) -> Self {
         self.recorded(Fact::RegistryKey(RegistryKey { path: path.to_owned(), exists: false, values: BTreeMap::new() }))

@@ -117,6 +117,11 @@ impl Paper {
                 let address = diagnosis.subjects.get(stage.subject).and_then(|s| s.address.clone()).unwrap_or_default();
                 self.line(&format!("  {address}"));
             }
+            if subject != Some(stage.subject)
+                && let Some(name) = machine(diagnosis, stage.subject)
+            {
+                self.line(&format!("  {name}"));
+            }
             subject = Some(stage.subject);
             self.rung(stage);
         }
@@ -173,7 +178,8 @@ impl Paper {
         let colour = if finding.severity == Severity::Blocking { RED } else { YELLOW };
         let rank = format!("{}, {}", severity_word(finding.severity), confidence_word(finding.confidence));
         let title = self.paint(colour, &finding.cause);
-        self.line(&format!("{title} ({rank})"));
+        let whose = machine(diagnosis, finding.subject).map_or(String::new(), |name| format!(", {name}"));
+        self.line(&format!("{title} ({rank}){whose}"));
         // the verdict has said the first one already
         if diagnosis.findings.first() != Some(finding) {
             self.wrapped("  ", &format!("{}.", capital(&finding.title)));
@@ -312,6 +318,13 @@ impl Paper {
         let plural = if count == 1 { "" } else { "s" };
         self.line(&format!("{count} connection{plural}, {:.1} s. No logon was attempted.", diagnosis.seconds));
     }
+}
+
+/// What a machine is called, where records of several that play the same part have to be told apart.
+fn machine(diagnosis: &Diagnosis, subject: usize) -> Option<String> {
+    let who = diagnosis.subjects.get(subject).filter(|who| who.address.is_none())?;
+    let alike = diagnosis.subjects.iter().filter(|other| other.role == who.role && other.address.is_none());
+    (alike.count() > 1).then(|| who.name.clone().unwrap_or_else(|| "a machine without a name".to_owned()))
 }
 
 /// The causes that are still open. Those behind the rung that broke are only counted: nobody gets there before it is mended.
