@@ -26,7 +26,7 @@ pub struct Arguments {
 pub enum Command {
     /// Find out why connections to a host fail
     Diagnose(DiagnoseOptions),
-    /// Find out from files (a recorded state, a transcript, an .rdp file) why connections fail, without making one
+    /// Find out from files (event logs, registry hives, a mounted disk, captures, .rdp files) why connections fail, without making one
     Inspect(InspectOptions),
     /// Explain a code, a pasted message, an event, a cause, a fix or a claim, or find them by words; asks no machine
     Explain(ExplainOptions),
@@ -107,7 +107,8 @@ pub struct DiagnoseOptions {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit status: 0 healthy, 1 a fault was found, 2 could not tell, 3 wrong use or our own failure.\n\n\
-    Examples:\n  rdpdoctor inspect state.json\n  rdpdoctor inspect server.rdp\n  rdpdoctor inspect evidence-folder --format json"
+    Examples:\n  rdpdoctor inspect System.evtx SYSTEM SOFTWARE\n  \
+    rdpdoctor inspect /mnt/windows --code 0x904 --extended 0x7\n  rdpdoctor inspect capture.pcapng server.rdp --format json"
 )]
 pub struct InspectOptions {
     /// Files and folders; their kinds are recognised by what is in them
