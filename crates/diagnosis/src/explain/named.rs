@@ -183,7 +183,7 @@ fn fix(fix: &'static Fix) -> Explained {
         note: Some(note),
         causes: helped.map(|cause| of_cause(cause, "it helps against this")).collect(),
         claims: ids(claims::about_fix(fix.id)),
-        steps: fix.steps.iter().map(|&step| step.to_owned()).collect(),
+        steps: fix.steps.iter().map(|step| fixes::pasted(step)).collect(),
         ..blank("fix", fix.id, title, fix.title.to_owned())
     }
 }

@@ -12,7 +12,8 @@ pub const FIX: Fix = Fix {
     steps: &[
         "Prefer to update the host from its console, through WinRM or a management tool.",
         "$k='HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Policies\\System\\CredSSP\\Parameters'; Get-ItemProperty $k AllowEncryptionOracle -ErrorAction SilentlyContinue",
-        "If there is no other way: if (-not (Test-Path $k)) { New-Item $k -Force | Out-Null }; Set-ItemProperty $k AllowEncryptionOracle 2 -Type DWord",
+        "Only if there is no other way, the next line.",
+        "if (-not (Test-Path $k)) { New-Item $k -Force | Out-Null }; Set-ItemProperty $k AllowEncryptionOracle 2 -Type DWord",
         "Connect (Microsoft asks for a restart of the client first; mostly it takes none), update the host, and go back at once. A policy (Encryption Oracle Remediation) writes the same value again.",
     ],
     verify: "the host introduces itself with TSRequest version 5 or 6",

@@ -144,6 +144,19 @@ pub fn find(id: &str) -> Option<&'static Fix> {
     ALL.iter().find(|fix| fix.id == id).copied()
 }
 
+/// A step as a line that may be pasted: a sentence becomes a comment of PowerShell.
+pub fn pasted(step: &str) -> String {
+    if sentence(step) { format!("# {step}") } else { step.to_owned() }
+}
+
+/// Sentences begin with a word of capital and small letters; commands with a verb and its noun, a variable or a program.
+fn sentence(step: &str) -> bool {
+    let first = step.split([' ', ',']).next().unwrap_or_default();
+    let mut letters = first.chars();
+    letters.next().is_some_and(|letter| letter.is_ascii_uppercase())
+        && letters.all(|letter| letter.is_ascii_lowercase())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,6 +180,17 @@ mod tests {
             assert!(!asked.is_empty(), "{}: nobody asks for it", fix.id);
             assert!(asked.iter().all(|claim| claim.instead.is_some()), "{}: and instead?", fix.id);
         }
+    }
+
+    #[test]
+    fn sentences_and_commands_are_told_apart() {
+        for step in ALL.iter().flat_map(|fix| fix.steps) {
+            assert!(!step.ends_with('.') || sentence(step), "{step}");
+            assert!(!sentence(step) || step.ends_with(['.', '?', ':', ')']), "a sentence without its end: {step}");
+        }
+        assert_eq!(pasted("If it is off, stop."), "# If it is off, stop.");
+        assert_eq!(pasted("DISM /Online"), "DISM /Online");
+        assert_eq!(pasted("Get-Service TermService"), "Get-Service TermService");
     }
 
     #[test]

@@ -12,7 +12,8 @@ pub const FIX: Fix = Fix {
     steps: &[
         "setspn -Q TERMSRV/NAME",
         "If no account has it: setspn -S TERMSRV/NAME HOST (HOST is the computer's own account; -S refuses duplicates)",
-        "On the client: klist purge; klist get TERMSRV/NAME",
+        "On the client, then:",
+        "klist purge; klist get TERMSRV/NAME",
     ],
     verify: "the client gets a ticket for TERMSRV/NAME and logs on by that name",
     undo: "setspn -D TERMSRV/NAME HOST",

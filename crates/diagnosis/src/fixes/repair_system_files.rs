@@ -12,7 +12,7 @@ pub const FIX: Fix = Fix {
     place: "on the host's console, elevated",
     steps: &[
         "$k='HKLM:\\SYSTEM\\CurrentControlSet\\Services\\TermService\\Parameters'; (Get-ItemProperty $k).ServiceDll",
-        "If that is not Windows' own: remove what put it there with its own uninstaller, then",
+        "If that is not Windows' own: remove what put it there with its own uninstaller, then:",
         "Set-ItemProperty $k ServiceDll '%SystemRoot%\\System32\\termsrv.dll' -Type ExpandString",
         "DISM /Online /Cleanup-Image /RestoreHealth",
         "sfc /scannow",

@@ -11,7 +11,8 @@ pub const FIX: Fix = Fix {
     place: "beside the host",
     steps: &[
         "Look at the machine's console, hypervisor or cloud portal: is it running, and is its network card connected?",
-        "If it sleeps: send a wake-on-LAN packet from the same subnet, and switch sleep off: powercfg /change standby-timeout-ac 0",
+        "If it sleeps: send a wake-on-LAN packet from the same subnet, and switch sleep off:",
+        "powercfg /change standby-timeout-ac 0",
     ],
     verify: "the port answers",
     undo: "powercfg /change standby-timeout-ac with the former number of minutes",

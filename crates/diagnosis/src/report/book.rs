@@ -126,9 +126,10 @@ fn fix_page(fix: &Fix) -> String {
     }
     let helped = causes::ALL.iter().filter(|cause| cause.fixes.contains(&fix.id));
     let helped = helped.map(|cause| format!("- [{0}](../causes/{0}.md): {1}\n", cause.id, prose(cause.title)));
-    let note = "One line is one step; words in capitals are to be replaced.\n\n";
+    let note = "One line is one step, a comment as well; words in capitals are to be replaced.\n\n";
+    let steps: Vec<_> = fix.steps.iter().map(|step| fixes::pasted(step)).collect();
     let sections = [
-        ("Steps", format!("{}.\n{note}{}\n{NEVER_RUN}", capital(fix.place), code("powershell", fix.steps))),
+        ("Steps", format!("{}.\n{note}{}\n{NEVER_RUN}", capital(fix.place), code("powershell", &steps))),
         ("What a probe sees when it has worked", capital(fix.verify) + ".\n"),
         ("How to go back", capital(fix.undo) + ".\n"),
         ("Helps against", helped.collect()),
@@ -225,7 +226,8 @@ fn titled(title: String, sections: &[(&str, String)]) -> String {
     filled.fold(title, |page, (heading, text)| page + &format!("\n## {heading}\n\n{text}"))
 }
 
-fn code(language: &str, lines: &[&str]) -> String {
+fn code(language: &str, lines: &[impl AsRef<str>]) -> String {
+    let lines: Vec<_> = lines.iter().map(AsRef::as_ref).collect();
     format!("```{language}\n{}\n```\n", lines.join("\n"))
 }
 

@@ -207,7 +207,7 @@ impl Paper {
                 format!("{} ({}: {}) {}:", fix.title, fix.safety.word(), fix.reason.trim_end_matches('.'), fix.place);
             self.wrapped("  fix:  ", &lead);
             for step in fix.steps {
-                self.line(&format!("          {step}"));
+                self.line(&format!("          {}", fixes::pasted(step)));
             }
             self.wrapped("        then: ", fix.verify);
         }
