@@ -151,7 +151,7 @@ pub fn pasted(step: &str) -> String {
 
 /// Sentences begin with a word of capital and small letters; commands with a verb and its noun, a variable or a program.
 fn sentence(step: &str) -> bool {
-    let first = step.split([' ', ',']).next().unwrap_or_default();
+    let first = step.split([' ', ',']).next().unwrap_or_default().trim_end_matches(':');
     let mut letters = first.chars();
     letters.next().is_some_and(|letter| letter.is_ascii_uppercase())
         && letters.all(|letter| letter.is_ascii_lowercase())
