@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use crate::case::{Case, Context};
 use crate::cause::{Because, Cause, Confidence, Judgement, Severity, Stage};
 use crate::evidence::{Evidence, Role, SubjectId};
+use crate::fact::Fact;
 use crate::need::Need;
 use crate::report::{self, Diagnosis, Finding, Ladder, Outcome, UnknownCause, Verdict};
 
@@ -62,7 +63,10 @@ pub fn diagnose_with(causes: &[&'static Cause], evidence: &Evidence, context: &C
     let findings = rank(&present, context);
     let ladder = Ladder::of(evidence, context, &findings);
     let behind_gateway = Case { evidence, subject: 0, context }.behind_gateway();
-    let verdict = verdict(&findings, &ladder, context, run.interrupted || behind_gateway);
+    // a capture that was not read whole may lack the very packets that show the fault
+    let unread = evidence.observations.iter().any(|seen| matches!(seen.fact, Fact::Unread(_)));
+    let cut = run.interrupted || behind_gateway || unread && !evidence.clients.is_empty();
+    let verdict = verdict(&findings, &ladder, context, cut);
     let next = crate::next::measurements(evidence, context, verdict, &findings, &ladder);
     report::assemble(evidence, context, run, report::Judged { verdict, findings, unknown, absent, ladder, next })
 }
@@ -176,6 +180,7 @@ mod tests {
     use crate::causes::sketch::host;
     use crate::rdp_file::GatewayUse;
     use crate::report::Diagnosis;
+    use crate::state::Unread;
     use wire::tls::TlsVersion;
 
     /// Rights on the key file of Windows' own certificate do not renew one from an authority, and cut every session.
@@ -197,6 +202,15 @@ mod tests {
 
     fn told(diagnosis: &Diagnosis) -> (Verdict, Vec<&str>) {
         (diagnosis.verdict, diagnosis.findings.iter().map(|finding| finding.cause.as_str()).collect())
+    }
+
+    /// What is missing may be the packets that show the fault.
+    #[test]
+    fn a_capture_that_was_not_read_whole_shows_no_health() {
+        let whole = || host("192.0.2.7").nla().tls_up(TlsVersion::Tls12).of_a_watched_client();
+        assert_eq!(whole().diagnose().verdict, Verdict::Healthy);
+        let unread = Unread { what: "a.pcap".to_owned(), why: "it ends inside a packet".to_owned() };
+        assert_eq!(whole().with(Fact::Unread(unread)).diagnose().verdict, Verdict::Undetermined);
     }
 
     #[test]

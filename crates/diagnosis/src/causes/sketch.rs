@@ -162,6 +162,12 @@ impl Sketch {
         self
     }
 
+    /// The same as it was watched in a capture, between this host and the client of the profile.
+    pub(crate) fn of_a_watched_client(mut self) -> Self {
+        self.evidence.clients.push((0, self.context.profile.clone()));
+        self
+    }
+
     /// The same beside a host.
     pub(crate) fn recorded_of_client(self, text: &str) -> Self {
         self.rdp_file(text, RdpSignature::Unsigned)
