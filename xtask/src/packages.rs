@@ -20,7 +20,7 @@ const fn package(name: &'static str, program: &'static str, why: &'static str) -
     Package { name, program, why, compiles: false }
 }
 
-const PACKAGES: [Package; 11] = [
+const PACKAGES: [Package; 12] = [
     Package { compiles: true, ..package("pkg-config", "pkg-config", "finds OpenSSL for the feature legacy-tls") },
     Package { compiles: true, ..package("libssl-dev", "", "OpenSSL for the feature legacy-tls") },
     package("openssl", "openssl", "makes certificates for real hosts, signs .rdp files"),
@@ -31,6 +31,7 @@ const PACKAGES: [Package; 11] = [
     package("xvfb", "Xvfb", "the screen that the host with NLA shows"),
     package("nftables", "nft", "filters packets in a network of the test's own"),
     package("python3", "python3", "an independent parser of XML"),
+    package("tshark", "tshark", "an independent reader of captures"),
     package("iproute2", "ip", "makes networks of the test's own"),
 ];
 
