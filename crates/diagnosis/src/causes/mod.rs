@@ -20,6 +20,7 @@ mod certificate_wrong_usage;
 mod cipher_order_policy;
 mod client_certificate_required;
 mod client_tls12_disabled;
+mod client_update_regression;
 mod clock_skew;
 mod closed_on_negotiation;
 mod credssp_broken;
@@ -68,6 +69,7 @@ mod tls_refused;
 mod tls_required;
 mod tls_stalled;
 mod tls_version_mismatch;
+mod update_regression;
 
 #[cfg(test)]
 pub(crate) mod sketch;
@@ -138,6 +140,8 @@ pub const ALL: &[&Cause] = &[
     &fips_mode_forced::CAUSE,
     &credssp_client_refused::CAUSE,
     &client_tls12_disabled::CAUSE,
+    &update_regression::CAUSE,
+    &client_update_regression::CAUSE,
 ];
 
 /// The cause of this id.

@@ -8,11 +8,11 @@ pub const FIX: Fix = Fix {
     title: "Install the current security updates",
     safety: Safety::Manual,
     reason: "Updates restart the machine and are chosen by those who keep it.",
-    place: "on the host",
+    place: "on the machine that the finding is about",
     steps: &[
         "Install the current cumulative update through Windows Update, WSUS or the catalogue.",
         "Get-HotFix | Sort-Object InstalledOn | Select-Object -Last 5",
     ],
-    verify: "the host introduces itself with TSRequest version 5 or 6",
+    verify: "the revision (UBR) has moved on; a host that was unpatched introduces itself with TSRequest version 5 or 6",
     undo: "uninstall the update",
 };

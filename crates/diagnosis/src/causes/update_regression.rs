@@ -1,0 +1,83 @@
+//! `update-regression`: the host's Windows carries an update that is known to break Remote Desktop.
+
+use crate::cause::{Cause, Confidence, Page, Proof, Severity, Shows, Stage};
+use crate::evidence::Role;
+use crate::need::Need;
+use crate::regressions::{carried, cured};
+use crate::state::WINDOWS;
+
+/// The declaration.
+pub const CAUSE: Cause = Cause {
+    id: "update-regression",
+    title: "the installed Windows update is known to break Remote Desktop",
+    stage: Stage::Host,
+    severity: Severity::Degrading,
+    role: Role::Host,
+    codes: &[],
+    proofs: &[
+        Proof {
+            shows: Shows::Presence(Confidence::Likely),
+            needs: &[Need::Key(WINDOWS)],
+            holds: |case| carried(case, Role::Host),
+        },
+        Proof { shows: Shows::Absence, needs: &[Need::Key(WINDOWS)], holds: |case| cured(case, Role::Host) },
+    ],
+    explains: &[],
+    page: Page {
+        what_happens: "Remote Desktop misbehaves on every host with this update, and on none without it. The one that is known of \
+                       today: from 11 February to 8 April 2025 sessions to Windows Server 2025 froze soon after they began.",
+        why: "A cumulative update broke it, and a later one cured it. This host stopped between the two.",
+        confirm: "CurrentBuildNumber and UBR, compared with the table of regressions. That the update is installed is certain; \
+                  that it is what troubles this connection is not, so the finding is never more than likely. None of these \
+                  updates is known to cause 0x904 by itself.",
+        command: "Get-ItemProperty 'HKLM:\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion' | \
+                  Select-Object ProductName,CurrentBuildNumber,UBR",
+        how_to_fix: "Install the current cumulative update. Going back to the one before would take its security fixes away.",
+        references: &["Microsoft: Windows release health"],
+    },
+    fixes: &["install-update"],
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Expect, Sketch, machine};
+    use crate::state::RegistryData;
+
+    fn windows(edition: &str, build: &str, revision: u32) -> Sketch {
+        let text = |text: &str| RegistryData::Text(text.to_owned());
+        machine()
+            .value(WINDOWS, "EditionID", text(edition))
+            .value(WINDOWS, "CurrentBuildNumber", text(build))
+            .dword(WINDOWS, "UBR", revision)
+    }
+
+    #[test]
+    fn present() {
+        for revision in [3194, 3476, 3774] {
+            let likely = Expect::Present(Severity::Degrading, Confidence::Likely);
+            windows("ServerStandard", "26100", revision).check(&CAUSE, likely);
+        }
+    }
+
+    #[test]
+    fn near_miss_cured_or_not_yet_there() {
+        windows("ServerStandard", "26100", 3775).check(&CAUSE, Expect::Absent);
+        windows("ServerStandard", "26100", 3193).check(&CAUSE, Expect::Unknown);
+    }
+
+    /// A hotpatch has a revision between the two and another origin; Windows 11 has the same build's number.
+    #[test]
+    fn near_miss_of_another_kind() {
+        windows("ServerDatacenter", "26100", 3403).check(&CAUSE, Expect::Unknown);
+        windows("Professional", "26100", 3476).check(&CAUSE, Expect::Unknown);
+        windows("ServerStandard", "20348", 3476).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn unseen() {
+        machine().check(&CAUSE, Expect::Unknown);
+        let build = RegistryData::Text("26100".to_owned());
+        machine().value(WINDOWS, "CurrentBuildNumber", build).check(&CAUSE, Expect::Unknown);
+    }
+}
