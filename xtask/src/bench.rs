@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::shell;
+use crate::{python, shell};
 pub use evtx::evtx;
 use servers::Server;
 
@@ -103,16 +103,7 @@ fn prepare(root: &Path) -> Result<Programs> {
     }
     shell::stream(shell::cargo(root, &["build", "--release", "-p", "rdpdoctor", "--features", "legacy-tls"]))?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    let environment = root.join("target/bench/python");
-    let sslyze = environment.join("bin/sslyze");
-    if !sslyze.is_file() {
-        let mut create = Command::new("python3");
-        create.args(["-m", "venv"]).arg(&environment);
-        shell::stream(create)?;
-        let mut install = Command::new(environment.join("bin/pip"));
-        install.args(["install", "--quiet", "sslyze==6.3.1"]);
-        shell::stream(install)?;
-    }
+    let sslyze = python::environment(root, "bench/python", &["sslyze==6.3.1"])?.join("sslyze");
     Ok(Programs { rdpdoctor: target.join("release/rdpdoctor"), sslyze })
 }
 

@@ -5,6 +5,7 @@ mod generate;
 mod licences;
 mod packages;
 mod policy;
+mod python;
 mod scaffold;
 mod shell;
 mod soak;

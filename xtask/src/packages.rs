@@ -1,6 +1,6 @@
 //! The system packages that the tests need: what is missing is installed, or named with its reason.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
 
@@ -11,18 +11,24 @@ pub struct Package {
     pub name: &'static str,
     /// The program that shows that it is there.
     program: &'static str,
+    /// What shows it, where no program of its own does.
+    shown: Option<fn() -> bool>,
     why: &'static str,
     /// True if the feature legacy-tls cannot be compiled without it.
     pub compiles: bool,
 }
 
 const fn package(name: &'static str, program: &'static str, why: &'static str) -> Package {
-    Package { name, program, why, compiles: false }
+    Package { name, program, shown: None, why, compiles: false }
 }
 
-const PACKAGES: [Package; 12] = [
+const PACKAGES: [Package; 13] = [
     Package { compiles: true, ..package("pkg-config", "pkg-config", "finds OpenSSL for the feature legacy-tls") },
-    Package { compiles: true, ..package("libssl-dev", "", "OpenSSL for the feature legacy-tls") },
+    Package {
+        compiles: true,
+        shown: Some(has_openssl),
+        ..package("libssl-dev", "", "OpenSSL for the feature legacy-tls")
+    },
     package("openssl", "openssl", "makes certificates for real hosts, signs .rdp files"),
     package("git", "git", "lists the files that are judged"),
     package("xrdp", "xrdp", "a real host without NLA"),
@@ -31,18 +37,24 @@ const PACKAGES: [Package; 12] = [
     package("xvfb", "Xvfb", "the screen that the host with NLA shows"),
     package("nftables", "nft", "filters packets in a network of the test's own"),
     package("python3", "python3", "an independent parser of XML"),
+    Package { shown: Some(has_venv), ..package("python3-venv", "", "a place for independent readers of evidence") },
     package("tshark", "tshark", "an independent reader of captures"),
     package("iproute2", "ip", "makes networks of the test's own"),
 ];
 
 impl Package {
     fn is_there(&self) -> bool {
-        if self.program.is_empty() { has_openssl() } else { shell::has_program(self.program) }
+        self.shown.map_or_else(|| shell::has_program(self.program), |shown| shown())
     }
 }
 
 fn has_openssl() -> bool {
     let asked = Command::new("pkg-config").args(["--exists", "openssl"]).status();
+    asked.is_ok_and(|status| status.success())
+}
+
+fn has_venv() -> bool {
+    let asked = Command::new("python3").args(["-c", "import venv, ensurepip"]).stderr(Stdio::null()).status();
     asked.is_ok_and(|status| status.success())
 }
 

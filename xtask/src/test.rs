@@ -4,12 +4,12 @@
 //! generators, and the tests come last because they take longest.
 
 use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{generate, licences, packages, shell, tidy};
+use crate::{generate, licences, packages, python, shell, tidy};
 
 /// The feature that needs OpenSSL on the system.
 const LEGACY: &str = "rdpdoctor/legacy-tls";
@@ -49,7 +49,13 @@ pub fn run() -> Result<bool> {
     } else {
         report.skip("generated files", "the build failed, and a generator is part of it");
     }
-    report.step("tests", || cargo(&root, &["test", "--workspace", "--no-fail-fast"], features));
+    let readers = report.readers(&root);
+    report.step("tests", || {
+        let arguments = [&["test", "--workspace", "--no-fail-fast"], features].concat();
+        let mut tests = shell::cargo(&root, &arguments);
+        tests.envs(readers.map(|python| ("RDPDOCTOR_TEST_PYTHON", python)));
+        shell::stream(tests)
+    });
     Ok(report.close())
 }
 
@@ -98,6 +104,21 @@ impl Report {
         if missing.iter().any(|package| !package.compiles) {
             self.skip("real hosts", "tests that need a missing program say so and skip themselves");
         }
+    }
+
+    /// Puts independent readers of evidence where the tests find them, or says why the tests go without.
+    fn readers(&mut self, root: &Path) -> Option<PathBuf> {
+        let mut place = None;
+        let mut make = || {
+            place = Some(python::environment(root, "readers", python::READERS)?.join("python3"));
+            Ok(())
+        };
+        if shell::full() {
+            self.step("readers", make);
+        } else if let Err(error) = make() {
+            self.skip("readers", &format!("tests beside python-evtx and regipy skip themselves: {error:#}"));
+        }
+        place
     }
 
     /// Prints the table and the count; true if nothing failed.

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod independent;
+
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use collect::evidence::{Gathered, Piece, gather};
@@ -118,4 +121,40 @@ fn a_chunk_without_its_magic_is_named_and_the_rest_is_read() {
     assert!(state.logs[0].records >= 13 && state.logs[0].damaged);
     assert!(state.unread[0].why.contains("does not begin as a chunk"), "{:?}", state.unread);
     assert!(moment(&state.logs[0].from) < moment(&state.logs[0].until));
+}
+
+/// Every entry that we keep is one that python-evtx reads as well, with the same id at the same second, and what it reads
+/// of the kinds that we keep, we read too. It gives up on records that we still read where a chunk is damaged.
+#[test]
+fn python_evtx_agrees() {
+    for (name, least) in
+        [("System.evtx", 9), ("RemoteConnectionManager-Operational.evtx", 500), ("RdpCoreTS-Operational.evtx", 1000)]
+    {
+        let Some(file) = data(name) else { return };
+        let Some(text) = independent::read("events.py", "Evtx", &file, "") else { return };
+        let mut theirs = BTreeMap::new();
+        for line in text.lines() {
+            let [number, id, at] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("{line}") };
+            theirs.insert(number.parse::<u64>().unwrap(), (id.parse::<u32>().unwrap(), at.to_owned()));
+        }
+        let gathered = gather(&[file]);
+        let state = state(&gathered);
+        let mut agreed = 0;
+        for event in &state.events {
+            let Some(known) = theirs.get(&event.record) else { continue };
+            assert_eq!(known, &(event.id, event.at[..19].to_owned()), "{name}: record {}", event.record);
+            agreed += 1;
+        }
+        assert!(
+            agreed >= least && agreed * 100 >= state.events.len() * 95,
+            "{name}: {agreed} of {}",
+            state.events.len()
+        );
+        let read = state.logs[0].records;
+        assert!(
+            read >= theirs.len() as u64 && read * 95 <= theirs.len() as u64 * 100,
+            "{name}: {read}, {}",
+            theirs.len()
+        );
+    }
 }

@@ -1,6 +1,8 @@
 //! Hives of real machines, in the folder that RDPDOCTOR_TEST_DATA names.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
+
+mod independent;
 
 use std::fs::{self, File};
 use std::io::{BufReader, BufWriter};
@@ -10,7 +12,9 @@ use collect::evidence::{Gathered, Piece, gather};
 use diagnosis::cause::Severity;
 use diagnosis::diagnose::{Run, diagnose};
 use diagnosis::evidence::Evidence;
-use diagnosis::state::{CIPHER_POLICY, FIREWALL_RULES, LISTENER, RegistryData, State, TERMINAL_SERVER};
+use diagnosis::state::{
+    CIPHER_POLICY, FIREWALL_RULES, KEYS, LISTENER, RegistryData, RegistryKey, SERVICES, State, TERMINAL_SERVER,
+};
 use diagnosis::{Capabilities, ClientProfile, Context, Diagnosis};
 use time::macros::datetime;
 
@@ -129,5 +133,68 @@ fn a_folder_of_hives() {
     let Some(folder) = unpacked("folder") else { return };
     let gathered = gather(std::slice::from_ref(&folder));
     assert_eq!(gathered.passed_over, 2, "the logs are read with their hive");
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// A value as regipy prints it.
+fn printed(data: &RegistryData) -> serde_json::Value {
+    match data {
+        RegistryData::Dword(number) => (*number).into(),
+        RegistryData::Qword(number) => (*number).into(),
+        RegistryData::Text(text) | RegistryData::Binary(text) => text.as_str().into(),
+        RegistryData::Texts(texts) => texts.as_slice().into(),
+    }
+}
+
+/// Compares a key with what regipy makes of it; what it gives up on (a type that it does not know) is not compared.
+fn agrees(key: &RegistryKey, theirs: &serde_json::Value) -> usize {
+    assert_eq!(key.exists, !theirs.is_null(), "{}", key.path);
+    let Some(theirs) = theirs.as_object() else { return 0 };
+    let names = |names: &mut dyn Iterator<Item = &String>| names.map(|name| name.to_lowercase()).collect::<Vec<_>>();
+    let (mut ours, mut other) = (names(&mut key.values.keys()), names(&mut theirs.keys()));
+    ours.sort();
+    other.iter_mut().filter(|name| *name == "(default)").for_each(String::clear);
+    other.sort();
+    assert_eq!(ours, other, "{}", key.path);
+    let mut compared = 0;
+    for (name, data) in &key.values {
+        let name = if name.is_empty() { "(default)" } else { name };
+        let (kind, value) = (&theirs[name][0], &theirs[name][1]);
+        if !matches!(kind.as_str(), Some("REG_DWORD" | "REG_QWORD" | "REG_SZ" | "REG_EXPAND_SZ" | "REG_BINARY")) {
+            continue;
+        }
+        let ours = printed(data);
+        // of long ones it prints the beginning
+        let begins = |theirs: &str| theirs.len() >= 250 && ours.as_str().is_some_and(|ours| ours.starts_with(theirs));
+        let same = &ours == value || value.as_str().is_some_and(begins);
+        assert!(same, "{} {name}: {data:?}, {value}", key.path);
+        compared += 1;
+    }
+    compared
+}
+
+#[test]
+fn regipy_agrees() {
+    let Some(folder) = unpacked("regipy") else { return };
+    let keys = KEYS.iter().filter_map(|key| key.strip_prefix(r"HKLM\SYSTEM\").map(str::to_owned));
+    let services = SERVICES.iter().map(|name| format!(r"CurrentControlSet\Services\{name}"));
+    let wanted = keys.chain(services).collect::<Vec<_>>().join("\n");
+    for (hive, least) in [("SYSTEM_WIN_10_1709", 500), ("SYSTEM_B", 500)] {
+        let path = folder.join(hive);
+        let Some(text) = independent::read("hive.py", "regipy", &path, &wanted) else { return };
+        let theirs: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&text).unwrap();
+        let gathered = gather(&[path]);
+        let state = state(&gathered);
+        let mut compared = 0;
+        for key in &state.registry {
+            compared += agrees(key, &theirs[key.path.strip_prefix(r"HKLM\SYSTEM\").unwrap()]);
+        }
+        for service in &state.services {
+            let known = &theirs[&format!(r"CurrentControlSet\Services\{}", service.name)];
+            assert_eq!(service.exists, !known.is_null(), "{}", service.name);
+            assert_eq!(service.start.map(u64::from), known["Start"][1].as_u64(), "{}", service.name);
+        }
+        assert!(compared >= least, "only {compared} values of {hive}");
+    }
     fs::remove_dir_all(folder).unwrap();
 }
