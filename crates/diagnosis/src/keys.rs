@@ -1,11 +1,15 @@
 //! The machine's certificates and private keys, as they were recorded.
 
+use time::OffsetDateTime;
+
 use crate::case::{Case, Seen};
 use crate::fact::Fact;
-use crate::state::{CRYPTOGRAPHY, KeyFile, LISTENER, RegistryData, StoredCertificate};
+use crate::state::{CRYPTOGRAPHY, KeyFile, LISTENER, RegistryData, StoredCertificate, moment};
 
 /// How the names of key files begin that belong to the container of Remote Desktop (`TSSecKeySet1`).
 pub const RDP_KEY: &str = "f686aace6942fb7f7ceb231212eef4a4_";
+/// The store of the certificates that Windows makes for Remote Desktop.
+pub const REMOTE_DESKTOP: &str = "Remote Desktop";
 /// The folder of keys of legacy providers.
 pub const MACHINE_KEYS: &str = "MachineKeys";
 
@@ -54,6 +58,24 @@ impl<'a> Case<'a> {
             _ => None,
         });
         Some(Seen { value: bound.filter(|hex| hex.chars().any(|digit| digit != '0')), id: value.id })
+    }
+
+    /// The certificate that the listener shows, by what was recorded: the one that is bound, else the newest that Windows
+    /// made. `None` where a handshake was seen: what the host shows counts before what lay in its store.
+    pub fn recorded_certificate(self) -> Option<Seen<&'a StoredCertificate>> {
+        if self.not_after().is_some() {
+            return None;
+        }
+        let (bound, mut stored) = (self.bound_thumbprint()?.value, self.stored_certificates());
+        if let Some(bound) = bound {
+            return stored.find(|seen| seen.value.sha1.eq_ignore_ascii_case(&bound));
+        }
+        stored.filter(|seen| seen.value.store == REMOTE_DESKTOP).max_by_key(|seen| moment(&seen.value.not_after))
+    }
+
+    /// When it was recorded, and no later than the attempt: what a machine did since is not known.
+    pub fn recorded_at(self, id: usize) -> OffsetDateTime {
+        self.time_of(id).min(self.context.at)
     }
 
     /// True if the listener uses the certificate that Windows makes; `None` where that was not read.

@@ -7,6 +7,8 @@ use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stag
 use crate::evidence::Role;
 use crate::fact::rfc3339;
 use crate::need::Need;
+use crate::printable::printable;
+use crate::state::{LISTENER, STORE_REMOTE_DESKTOP, moment};
 use crate::symptom::Symptom;
 use wire::tls::TlsOffer;
 
@@ -24,6 +26,11 @@ pub const CAUSE: Cause = Cause {
             shows: Shows::Presence(Confidence::Proven),
             needs: &[Need::Handshake(TlsOffer::MODERN)],
             holds: expired,
+        },
+        Proof {
+            shows: Shows::Presence(Confidence::Likely),
+            needs: &[Need::Key(LISTENER), Need::Key(STORE_REMOTE_DESKTOP)],
+            holds: had_expired,
         },
         Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: valid },
     ],
@@ -91,6 +98,19 @@ fn expired(case: Case<'_>) -> Option<Ground> {
     }
 }
 
+/// No handshake showed the certificate, but the store in which it lay was read.
+fn had_expired(case: Case<'_>) -> Option<Ground> {
+    let seen = case.recorded_certificate()?;
+    let (until, clock) = (moment(&seen.value.not_after)?, case.recorded_at(seen.id));
+    let text = format!(
+        "the listener's certificate in the store {} was valid until {}: {} when that was recorded",
+        printable(&seen.value.store),
+        rfc3339(until),
+        past(until, clock)
+    );
+    (clock > until).then(|| Ground::on(vec![seen.because(text)]))
+}
+
 fn valid(case: Case<'_>) -> Option<Ground> {
     let until = case.not_after()?;
     let ours = case.context.at <= until.value;
@@ -101,14 +121,46 @@ fn valid(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::causes::sketch::{Expect, NOW, Sketch, host, machine, stored};
     use crate::fact::Fact;
+    use crate::state::{RegistryData, StoredCertificate};
     use wire::tls::TlsVersion;
 
     const DAY: i64 = 86_400_000;
 
     fn with_certificate(until: i64) -> Sketch {
         host("192.0.2.7").nla().tls_up(TlsVersion::Tls13).certificate(until - 183, until)
+    }
+
+    fn in_store(days: i64) -> Sketch {
+        let until = rfc3339(NOW + time::Duration::days(days));
+        let certificate = StoredCertificate { not_after: until, ..stored("Remote Desktop") };
+        machine()
+            .dword(LISTENER, "PortNumber", 3389)
+            .absent(STORE_REMOTE_DESKTOP)
+            .recorded(Fact::StoredCertificate(certificate))
+    }
+
+    #[test]
+    fn present_by_the_store() {
+        in_store(-12).check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
+    }
+
+    #[test]
+    fn near_miss_it_has_been_replaced_or_another_is_bound() {
+        in_store(1).check(&CAUSE, Expect::Unknown);
+        let newer = stored("Remote Desktop");
+        in_store(-12).recorded(Fact::StoredCertificate(newer)).check(&CAUSE, Expect::Unknown);
+        let bound = RegistryData::Binary("ab".repeat(20));
+        in_store(-12).value(LISTENER, "SSLCertificateSHA1Hash", bound).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn near_miss_the_host_shows_another_one_now() {
+        let live = with_certificate(100).dword(LISTENER, "PortNumber", 3389).absent(STORE_REMOTE_DESKTOP);
+        let until = rfc3339(NOW - time::Duration::days(12));
+        let old = StoredCertificate { not_after: until, ..stored("Remote Desktop") };
+        live.recorded(Fact::StoredCertificate(old)).check(&CAUSE, Expect::Absent);
     }
 
     #[test]

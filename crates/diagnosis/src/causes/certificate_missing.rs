@@ -5,8 +5,12 @@ use wire::x224::{NegotiationFailure, ServerAnswer};
 
 use crate::case::{Case, EVERYTHING};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::events::RCM;
 use crate::evidence::Role;
+use crate::keys::REMOTE_DESKTOP;
+use crate::logs::{DAY, told};
 use crate::need::{Asked, Need};
+use crate::state::{LISTENER, STORE_REMOTE_DESKTOP};
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -21,6 +25,11 @@ pub const CAUSE: Cause = Cause {
             shows: Shows::Presence(Confidence::Proven),
             needs: &[Need::Negotiation(Asked::Everything)],
             holds: says_so,
+        },
+        Proof {
+            shows: Shows::Presence(Confidence::Likely),
+            needs: &[Need::Key(STORE_REMOTE_DESKTOP), Need::Key(LISTENER), Need::HostLog],
+            holds: none_and_none_made,
         },
         Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: says_otherwise },
     ],
@@ -50,12 +59,30 @@ pub const CAUSE: Cause = Cause {
     fixes: &["start-services", "repair-machine-keys-access", "renew-rdp-certificate", "replace-rdp-key-container"],
 };
 
+/// A self-signed certificate could not be made.
+const NOT_MADE: &[u32] = &[1057];
+
 const MISSING: ServerAnswer = ServerAnswer::Failure(NegotiationFailure::SSL_CERT_NOT_ON_SERVER);
 
 fn says_so(case: Case<'_>) -> Option<Ground> {
     let seen = case.x224_to(EVERYTHING)?;
     let text = || format!("asked for TLS and CredSSP, {} answered failure 3 (SSL_CERT_NOT_ON_SERVER)", case.label());
     (*seen.value == X224Answer::Server(MISSING)).then(|| Ground::on(vec![seen.because(text())]))
+}
+
+/// The store is empty, nothing is bound, and the log says that making one has failed; no answer says otherwise. An empty
+/// store alone is what a machine has on which Remote Desktop was never used.
+fn none_and_none_made(case: Case<'_>) -> Option<Ground> {
+    let bound = case.bound_thumbprint().filter(|seen| seen.value.is_none())?;
+    let stored = case.stored_certificates().any(|seen| seen.value.store == REMOTE_DESKTOP);
+    if stored || says_otherwise(case).is_some() {
+        return None;
+    }
+    let mut ground = told(case, (RCM, NOT_MADE), DAY, |_| true)?;
+    let store = case.key(STORE_REMOTE_DESKTOP)?;
+    ground.because.push(store.because("the store Remote Desktop is empty"));
+    ground.because.push(bound.because("no other certificate is bound to the listener"));
+    Some(ground)
 }
 
 fn says_otherwise(case: Case<'_>) -> Option<Ground> {
@@ -68,12 +95,33 @@ fn says_otherwise(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, host};
+    use crate::causes::sketch::{Expect, Sketch, host, machine, stored};
+    use crate::fact::Fact;
+    use crate::state::RegistryData;
 
     #[test]
     fn present() {
         let sketch = host("192.0.2.7").accepted().fails(EVERYTHING, NegotiationFailure::SSL_CERT_NOT_ON_SERVER);
         sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+    }
+
+    fn empty() -> Sketch {
+        machine().dword(LISTENER, "PortNumber", 3389).absent(STORE_REMOTE_DESKTOP)
+    }
+
+    #[test]
+    fn by_the_store_and_the_log() {
+        empty().event(RCM, 1057, 2).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    #[test]
+    fn near_miss_never_used_or_there_is_one() {
+        empty().log("System", 48).check(&CAUSE, Expect::Unknown);
+        let there = empty().event(RCM, 1057, 2).recorded(Fact::StoredCertificate(stored("Remote Desktop")));
+        there.check(&CAUSE, Expect::Unknown);
+        let bound = RegistryData::Binary("ab".repeat(20));
+        let bound = empty().event(RCM, 1057, 2).value(LISTENER, "SSLCertificateSHA1Hash", bound);
+        bound.check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

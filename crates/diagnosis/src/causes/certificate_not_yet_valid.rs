@@ -7,6 +7,8 @@ use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stag
 use crate::evidence::Role;
 use crate::fact::rfc3339;
 use crate::need::Need;
+use crate::printable::printable;
+use crate::state::{LISTENER, STORE_REMOTE_DESKTOP, moment};
 use crate::symptom::Symptom;
 
 /// The declaration.
@@ -23,6 +25,11 @@ pub const CAUSE: Cause = Cause {
             shows: Shows::Presence(Confidence::Proven),
             needs: &[Need::Handshake(TlsOffer::MODERN)],
             holds: too_early,
+        },
+        Proof {
+            shows: Shows::Presence(Confidence::Likely),
+            needs: &[Need::Key(LISTENER), Need::Key(STORE_REMOTE_DESKTOP)],
+            holds: had_not_begun,
         },
         Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: begun },
     ],
@@ -72,6 +79,19 @@ fn too_early(case: Case<'_>) -> Option<Ground> {
     }
 }
 
+/// No handshake showed the certificate, but the store in which it lay was read.
+fn had_not_begun(case: Case<'_>) -> Option<Ground> {
+    let seen = case.recorded_certificate()?;
+    let from = moment(&seen.value.not_before)?;
+    let clock = case.time_of(seen.id).max(case.context.at);
+    let text = format!(
+        "the listener's certificate in the store {} is valid from {}, after it was recorded and after the attempt",
+        printable(&seen.value.store),
+        rfc3339(from)
+    );
+    (clock < from).then(|| Ground::on(vec![seen.because(text)]))
+}
+
 fn begun(case: Case<'_>) -> Option<Ground> {
     let from = case.not_before()?;
     let ours = case.context.at >= from.value;
@@ -82,11 +102,27 @@ fn begun(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::causes::sketch::{Expect, NOW, Sketch, host, machine, stored};
     use crate::fact::Fact;
+    use crate::state::StoredCertificate;
     use wire::tls::TlsVersion;
 
     const DAY: i64 = 86_400_000;
+
+    fn in_store(days: i64) -> Sketch {
+        let from = rfc3339(NOW + time::Duration::days(days));
+        let certificate = StoredCertificate { not_before: from, ..stored("Remote Desktop") };
+        machine()
+            .dword(LISTENER, "PortNumber", 3389)
+            .absent(STORE_REMOTE_DESKTOP)
+            .recorded(Fact::StoredCertificate(certificate))
+    }
+
+    #[test]
+    fn by_the_store() {
+        in_store(2).check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
+        in_store(-1).check(&CAUSE, Expect::Unknown);
+    }
 
     fn from(day: i64) -> Sketch {
         host("192.0.2.7").nla().tls_up(TlsVersion::Tls13).certificate(day, day + 183)

@@ -8,6 +8,8 @@ use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stag
 use crate::evidence::Role;
 use crate::fact::Fact;
 use crate::need::Need;
+use crate::printable::printable;
+use crate::state::{LISTENER, STORE_MY};
 
 /// `anyExtendedKeyUsage`.
 const EKU_ANY: &str = "2.5.29.37.0";
@@ -25,6 +27,11 @@ pub const CAUSE: Cause = Cause {
             shows: Shows::Presence(Confidence::Proven),
             needs: &[Need::Handshake(TlsOffer::MODERN)],
             holds: forbidden,
+        },
+        Proof {
+            shows: Shows::Presence(Confidence::Likely),
+            needs: &[Need::Key(LISTENER), Need::Key(STORE_MY)],
+            holds: bound_in_spite,
         },
         Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: allowed },
     ],
@@ -89,6 +96,16 @@ fn forbidden(case: Case<'_>) -> Option<Ground> {
     (!because.is_empty()).then(|| Ground::on(because))
 }
 
+/// No handshake showed the certificate, but it is bound, and the store in which it lies was read.
+fn bound_in_spite(case: Case<'_>) -> Option<Ground> {
+    let seen = case.recorded_certificate().filter(|seen| !server(&seen.value.usages))?;
+    let (store, list) = (printable(&seen.value.store), printable(&seen.value.usages.join(", ")));
+    let text = format!(
+        "the listener's certificate in the store {store} is for {list}: neither for servers nor for Remote Desktop"
+    );
+    Some(Ground::on(vec![seen.because(text)]))
+}
+
 fn allowed(case: Case<'_>) -> Option<Ground> {
     let seen = usages(case)?;
     (forbidden(case).is_none()).then(|| Ground::on(vec![seen.because("its usages allow a TLS server")]))
@@ -97,8 +114,25 @@ fn allowed(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::causes::sketch::{Expect, Sketch, host, machine, stored};
+    use crate::state::{RegistryData, StoredCertificate};
     use wire::tls::TlsVersion;
+
+    fn in_store(usage: &str) -> Sketch {
+        let usages = vec![usage.to_owned()];
+        let certificate = StoredCertificate { sha1: "ab".repeat(20), usages, ..stored("My") };
+        let bound = RegistryData::Binary("AB".repeat(20));
+        let machine = machine().value(LISTENER, "SSLCertificateSHA1Hash", bound).absent(STORE_MY);
+        machine.recorded(Fact::StoredCertificate(certificate))
+    }
+
+    #[test]
+    fn by_the_store() {
+        in_store("1.3.6.1.5.5.7.3.2").check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
+        for usage in [EKU_SERVER_AUTHENTICATION, EKU_REMOTE_DESKTOP, EKU_ANY] {
+            in_store(usage).check(&CAUSE, Expect::Unknown);
+        }
+    }
 
     fn with_usages(list: &[&str]) -> Sketch {
         let sketch = host("192.0.2.7").nla().tls_up(TlsVersion::Tls13).ca_issued(&["server01.corp.example"]);

@@ -7,7 +7,10 @@ use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::evidence::Role;
 use crate::fact::Fact;
+use crate::keys::REMOTE_DESKTOP;
 use crate::need::Need;
+use crate::printable::printable;
+use crate::state::{COMPUTER_NAME, LISTENER, STORE_REMOTE_DESKTOP};
 
 /// How long the certificates are valid that Windows makes for Remote Desktop: six months.
 const SIX_MONTHS: Duration = Duration::days(183);
@@ -30,6 +33,11 @@ pub const CAUSE: Cause = Cause {
             shows: Shows::Presence(Confidence::Proven),
             needs: &[Need::Handshake(TlsOffer::MODERN), Need::Introduction],
             holds: names_differ,
+        },
+        Proof {
+            shows: Shows::Presence(Confidence::Likely),
+            needs: &[Need::Key(LISTENER), Need::Key(STORE_REMOTE_DESKTOP), Need::Key(COMPUTER_NAME)],
+            holds: recorded_names_differ,
         },
         Proof {
             shows: Shows::Absence,
@@ -112,6 +120,17 @@ fn names_differ(case: Case<'_>) -> Option<Ground> {
     Some(Ground::on(vec![certificate, first.because(format!("the host calls itself {}", first.value))]))
 }
 
+/// No handshake showed the certificate, but the store in which it lies was read. A machine that was renamed and has not
+/// been restarted has the new name in its registry already.
+fn recorded_names_differ(case: Case<'_>) -> Option<Ground> {
+    let seen = case.recorded_certificate().filter(|seen| seen.value.store == REMOTE_DESKTOP)?;
+    let own = seen.value.subject.strip_prefix("CN=").filter(|_| seen.value.subject == seen.value.issuer)?;
+    let computer = case.text(COMPUTER_NAME, "ComputerName")?;
+    let name = computer.value.filter(|name| possible(name) && short(name) != short(own))?;
+    let certificate = seen.because(format!("the certificate that Windows made is for {}", printable(own)));
+    Some(Ground::on(vec![certificate, computer.because(format!("the computer's name is set to {name}"))]))
+}
+
 fn names_agree(case: Case<'_>) -> Option<Ground> {
     let (own, called) = (own_name(case)?, called(case));
     let same = called.iter().find(|name| short(name.value) == short(own.value))?;
@@ -131,9 +150,23 @@ fn always(_: Case<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::causes::sketch::{Expect, Sketch, host, machine, stored};
     use crate::fact::Introduction;
+    use crate::state::RegistryData;
     use wire::tls::TlsVersion;
+
+    fn recorded(computer: &str) -> Sketch {
+        let machine = machine().dword(LISTENER, "PortNumber", 3389).absent(STORE_REMOTE_DESKTOP);
+        machine
+            .value(COMPUTER_NAME, "ComputerName", RegistryData::Text(computer.to_owned()))
+            .recorded(Fact::StoredCertificate(stored("Remote Desktop")))
+    }
+
+    #[test]
+    fn by_the_store() {
+        recorded("SERVER02").check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
+        recorded("server01").check(&CAUSE, Expect::Unknown);
+    }
 
     fn named(certificate: &str) -> Sketch {
         host("192.0.2.7").nla().tls_up(TlsVersion::Tls13).windows_made(certificate)

@@ -7,6 +7,7 @@ use crate::case::{Case, EVERYTHING};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::evidence::Role;
 use crate::need::{Asked, Need};
+use crate::state::LISTENER;
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -22,6 +23,7 @@ pub const CAUSE: Cause = Cause {
             needs: &[Need::Negotiation(Asked::Everything)],
             holds: without_data,
         },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::Key(LISTENER)], holds: set_so },
         Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: negotiates },
     ],
     explains: &[],
@@ -56,6 +58,16 @@ fn without_data(case: Case<'_>) -> Option<Ground> {
     Some(if profile.standard_security { ground } else { ground.severity(Severity::Blocking) })
 }
 
+/// So it is set, and no answer says otherwise.
+fn set_so(case: Case<'_>) -> Option<Ground> {
+    if negotiates(case).is_some() {
+        return None;
+    }
+    let seen = case.number(LISTENER, "fAllowSecProtocolNegotiation").filter(|seen| seen.value == Some(0))?;
+    let ground = Ground::on(vec![seen.because("the listener's setting says fAllowSecProtocolNegotiation = 0")]);
+    Some(if case.context.profile.standard_security { ground } else { ground.severity(Severity::Blocking) })
+}
+
 fn negotiates(case: Case<'_>) -> Option<Ground> {
     let seen = case.x224_to(EVERYTHING)?;
     let X224Answer::Server(answer) = seen.value else { return None };
@@ -66,8 +78,16 @@ fn negotiates(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, host};
+    use crate::causes::sketch::{Expect, host, machine};
     use wire::x224::SecurityProtocols;
+
+    #[test]
+    fn by_its_setting() {
+        let set = |number| machine().dword(LISTENER, "fAllowSecProtocolNegotiation", number);
+        set(0).check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
+        set(1).check(&CAUSE, Expect::Unknown);
+        host("192.0.2.7").nla().dword(LISTENER, "fAllowSecProtocolNegotiation", 0).check(&CAUSE, Expect::Absent);
+    }
 
     #[test]
     fn present() {

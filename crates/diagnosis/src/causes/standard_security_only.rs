@@ -7,6 +7,7 @@ use crate::case::{Case, EVERYTHING};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::evidence::Role;
 use crate::need::{Asked, Need};
+use crate::state::LISTENER;
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -27,6 +28,7 @@ pub const CAUSE: Cause = Cause {
             needs: &[Need::Negotiation(Asked::Everything)],
             holds: no_tls_for_a_watched_client,
         },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(LISTENER)], holds: set_so },
         Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: takes_tls },
         Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::TlsOnly)], holds: takes_tls_alone },
     ],
@@ -87,6 +89,18 @@ fn no_tls_for_a_watched_client(case: Case<'_>) -> Option<Ground> {
     Some(if case.context.profile.standard_security { ground } else { ground.severity(Severity::Blocking) })
 }
 
+/// So it is set, and no answer says otherwise. With NLA required the settings contradict each other, which is another cause.
+fn set_so(case: Case<'_>) -> Option<Ground> {
+    if takes_tls(case).is_some() || takes_tls_alone(case).is_some() {
+        return None;
+    }
+    let layer = case.setting(LISTENER, "SecurityLayer").filter(|setting| setting.number == Some(0))?;
+    let nla = case.setting(LISTENER, "UserAuthentication").filter(|setting| setting.number == Some(0))?;
+    let confidence = layer.confidence().max(nla.confidence());
+    let ground = Ground::on(vec![layer.because, nla.because]).confidence(confidence);
+    Some(if case.context.profile.standard_security { ground } else { ground.severity(Severity::Blocking) })
+}
+
 fn takes_tls(case: Case<'_>) -> Option<Ground> {
     let seen = case.selected()?;
     seen.value.tls().then(|| Ground::on(vec![seen.because(format!("{} selected {}", case.label(), seen.value))]))
@@ -101,9 +115,31 @@ fn takes_tls_alone(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, host};
+    use crate::causes::sketch::{Expect, Sketch, host, machine};
+    use crate::state::POLICY;
 
     const NOT_ALLOWED: NegotiationFailure = NegotiationFailure::SSL_NOT_ALLOWED_BY_SERVER;
+
+    fn set(layer: u32, nla: u32) -> Sketch {
+        machine().dword(LISTENER, "SecurityLayer", layer).dword(LISTENER, "UserAuthentication", nla)
+    }
+
+    #[test]
+    fn by_its_settings() {
+        set(0, 0).absent(POLICY).check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Proven));
+        // nobody has looked whether a policy says otherwise
+        set(0, 0).check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
+        set(0, 0).dword(POLICY, "SecurityLayer", 2).check(&CAUSE, Expect::Unknown);
+        set(2, 0).check(&CAUSE, Expect::Unknown);
+        // contradictory: security-layer-inconsistent
+        set(0, 1).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn near_miss_set_so_and_since_mended() {
+        let host = host("192.0.2.7").nla().dword(LISTENER, "SecurityLayer", 0).dword(LISTENER, "UserAuthentication", 0);
+        host.check(&CAUSE, Expect::Absent);
+    }
 
     #[test]
     fn present_by_failure() {

@@ -153,12 +153,12 @@ mod tests {
     }
 
     #[test]
-    fn where_all_die_the_next_measurement_splits_path_and_key() {
+    fn where_all_die_the_next_measurement_splits_path_key_and_suites() {
         let sketch = asked(&RESET, RESET).tls(TlsOffer::OLD, RESET).tls(TlsOffer::TOLERANT, RESET);
         let report = sketch.diagnose();
         assert_eq!(report.findings[0].cause, "private-key-unusable");
         assert!(report.unknown.iter().any(|open| open.cause == CAUSE.id));
-        assert_eq!(report.next[0].splits, ["private-key-unusable", "tls-blocked-on-path"]);
+        assert_eq!(report.next[0].splits, ["private-key-unusable", "tls-blocked-on-path", "tls-cipher-mismatch"]);
     }
 
     #[test]

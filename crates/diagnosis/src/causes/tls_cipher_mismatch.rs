@@ -2,11 +2,13 @@
 
 use wire::tls::{Alert, TlsOffer, suite};
 
-use crate::case::Case;
+use crate::case::{Case, NEAR};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::events::SCHANNEL;
 use crate::evidence::Role;
 use crate::fact::Handshake;
 use crate::need::{Need, as_offered, client_offer, taken_alike, taken_as_client};
+use crate::printable::printable;
 use crate::symptom::Symptom;
 
 /// The declaration.
@@ -30,6 +32,11 @@ pub const CAUSE: Cause = Cause {
             holds: nothing_common,
         },
         Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::ClientSuites], holds: refused_for_suites },
+        Proof {
+            shows: Shows::Presence(Confidence::Possible),
+            needs: &[Need::Handshake(TlsOffer::MODERN), Need::HostLog],
+            holds: logged,
+        },
         Proof { shows: Shows::Absence, needs: &[Need::ClientSuites], holds: all_common },
     ],
     explains: &[],
@@ -104,6 +111,29 @@ fn refused_for_suites(case: Case<'_>) -> Option<Ground> {
     Some(Ground::on(vec![seen.because(text)]).confidence(confidence))
 }
 
+/// The host ended the handshake, and about that time its log says that there was nothing in common. By itself the entry
+/// proves nothing here: it names neither the service nor the client, and scanners leave many of them.
+fn logged(case: Case<'_>) -> Option<Ground> {
+    if case.tls_accepted().is_some() {
+        return None;
+    }
+    let refused = case.tls_with(TlsOffer::MODERN)?;
+    let answer = match refused.value {
+        Handshake::Alert(alert) if names_the_suites(*alert) => format!("refused with {alert}"),
+        Handshake::Closed { end, bytes: 0 } => format!("{} without an answer", end.verb()),
+        _ => return None,
+    };
+    let entry = case.recent(SCHANNEL, &[36874], NEAR).last()?;
+    let at = printable(&entry.value.at);
+    let text = format!(
+        "Schannel 36874 in the host's System log at {at}: the client and the server have no cipher suite in common"
+    );
+    Some(Ground::on(vec![
+        refused.because(format!("a ClientHello ({}) was {answer}", TlsOffer::MODERN)),
+        entry.because(text),
+    ]))
+}
+
 fn names_the_suites(alert: Alert) -> bool {
     matches!(alert.description, Alert::HANDSHAKE_FAILURE | Alert::INSUFFICIENT_SECURITY)
 }
@@ -145,6 +175,15 @@ mod tests {
     #[test]
     fn present() {
         as_client(alert(40)).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+    }
+
+    #[test]
+    fn by_the_log_of_the_host() {
+        let closed = || host("192.0.2.7").nla().tls(TlsOffer::MODERN, Handshake::Closed { end: End::Rst, bytes: 0 });
+        let possible = Expect::Present(Severity::Blocking, Confidence::Possible);
+        closed().event(SCHANNEL, 36874, 2).check(&CAUSE, possible);
+        closed().event(SCHANNEL, 36874, 60).check(&CAUSE, Expect::Unknown);
+        host("192.0.2.7").nla().tls_up(TlsVersion::Tls12).event(SCHANNEL, 36874, 2).check(&CAUSE, Expect::Absent);
     }
 
     #[test]
