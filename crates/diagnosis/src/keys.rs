@@ -2,7 +2,7 @@
 
 use crate::case::{Case, Seen};
 use crate::fact::Fact;
-use crate::state::{CRYPTOGRAPHY, KeyFile, LISTENER, RegistryData, StoredCertificate};
+use crate::state::{CRYPTOGRAPHY, KeyFile, LISTENER, POLICY, RegistryData, StoredCertificate};
 
 /// How the names of key files begin that belong to the container of Remote Desktop (`TSSecKeySet1`).
 pub const RDP_KEY: &str = "f686aace6942fb7f7ceb231212eef4a4_";
@@ -56,8 +56,15 @@ impl<'a> Case<'a> {
         Some(Seen { value: bound.filter(|hex| hex.chars().any(|digit| digit != '0')), id: value.id })
     }
 
-    /// True if the listener uses the certificate that Windows makes; `None` where that was not read.
+    /// True if the listener uses the certificate that Windows makes; `None` where that was not read: a group policy may have
+    /// it use one from a template.
     pub fn windows_own_certificate(self) -> Option<bool> {
-        self.bound_thumbprint().map(|seen| seen.value.is_none())
+        let none_bound = self.bound_thumbprint()?.value.is_none();
+        if !none_bound {
+            return Some(false);
+        }
+        let template = self.value(POLICY, "CertTemplateName")?.value.is_some();
+        let enrolled = self.value(LISTENER, "TemplateCertificate")?.value.is_some();
+        Some(!template && !enrolled)
     }
 }
