@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use time::{Duration, OffsetDateTime};
-use wire::machine::{TcpAnswer, X224Answer};
+use wire::machine::{ConnectFailure, TcpAnswer, X224Answer};
 use wire::tls::{Alert, Segments, TlsOffer, TlsStack, TlsVersion};
 use wire::x224::{SecurityProtocols, ServerAnswer};
 
@@ -102,6 +102,17 @@ pub struct Case<'a> {
 /// The protocols that a probe asks for: what a current client asks for.
 pub const EVERYTHING: SecurityProtocols =
     SecurityProtocols::SSL.with(SecurityProtocols::HYBRID).with(SecurityProtocols::HYBRID_EX);
+
+/// Suites in which the client encrypts to the host's key: until then the host has not used it.
+const RSA_KEY_EXCHANGE: [u16; 9] = [0x009D, 0x009C, 0x003D, 0x003C, 0x0035, 0x002F, 0x000A, 0x0005, 0x0004];
+
+/// True if a host that answered like this has used the private key of its certificate.
+pub fn uses_key(answer: &Handshake) -> bool {
+    match answer {
+        Handshake::Accepted { finished, suite, .. } => *finished || !RSA_KEY_EXCHANGE.contains(suite),
+        _ => false,
+    }
+}
 
 impl<'a> Case<'a> {
     /// The subject itself.
@@ -310,6 +321,37 @@ impl<'a> Case<'a> {
         let mut machines = (0..self.evidence.subjects.len()).filter(machine);
         let only = machines.next().filter(|_| machines.next().is_none());
         only.map(|subject| Self { subject, ..self })
+    }
+
+    /// The same case at each address where this machine was met, as far as it is known whose they are.
+    fn at_addresses(self) -> impl Iterator<Item = Self> + 'a {
+        let all = (0..self.evidence.subjects.len()).map(move |subject| Self { subject, ..self });
+        all.filter(move |case| {
+            let (who, own) = (case.who(), case.subject == self.subject);
+            let here = || case.machine().is_some_and(|machine| machine.subject == self.subject);
+            who.role == self.who().role && who.address.is_some() && (own || here())
+        })
+    }
+
+    /// True if it answered as Remote Desktop does, at or after the time of this observation: what was recorded before is not
+    /// in force, or is another machine's.
+    pub fn answered_since(self, id: usize) -> bool {
+        let server = |answer: &X224Answer| matches!(answer, X224Answer::Server(_));
+        self.at_addresses()
+            .any(|case| case.x224().any(|seen| server(seen.value.1) && self.time_of(seen.id) >= self.time_of(id)))
+    }
+
+    /// True if it refused a connection, at or after the time of this observation.
+    pub fn refused_since(self, id: usize) -> bool {
+        let refused = |answer: &TcpAnswer| matches!(answer, TcpAnswer::Failed(ConnectFailure::Refused));
+        self.at_addresses()
+            .any(|case| case.tcp().any(|seen| refused(seen.value) && self.time_of(seen.id) >= self.time_of(id)))
+    }
+
+    /// True if a handshake in which its key was used went through, at or after the time of this observation.
+    pub fn key_used_since(self, id: usize) -> bool {
+        self.at_addresses()
+            .any(|case| case.tls().any(|seen| uses_key(seen.value.1) && self.time_of(seen.id) >= self.time_of(id)))
     }
 
     /// A registry key of the machine: `None` if it was not looked up.

@@ -6,6 +6,7 @@ use crate::case::{Case, Context};
 use crate::cause::{Because, Cause, Confidence, Judgement, Severity, Stage};
 use crate::evidence::{Evidence, Role, SubjectId};
 use crate::fact::Fact;
+use crate::fixes::Safety;
 use crate::need::Need;
 use crate::report::{self, Diagnosis, Finding, Ladder, Outcome, UnknownCause, Verdict};
 
@@ -131,7 +132,11 @@ const OF_WINDOWS_OWN: [&str; 3] = ["repair-machine-keys-access", "renew-rdp-cert
 /// The cause's fixes. A certificate from an authority is renewed there and bound again: what mends Windows' own comes last.
 fn fixes(found: &Present<'_>) -> Vec<String> {
     let issued = found.cause.stage == Stage::Certificate && found.case.self_issued().is_some_and(|seen| !seen.value);
-    let mut list: Vec<&str> = found.cause.fixes.to_vec();
+    // what keeps nobody out is no reason to lower security
+    let fits = |id: &&str| {
+        found.severity < Severity::Advisory || crate::fixes::find(id).is_none_or(|fix| fix.safety != Safety::Weakening)
+    };
+    let mut list: Vec<&str> = found.cause.fixes.iter().copied().filter(fits).collect();
     list.sort_by_key(|id| issued && OF_WINDOWS_OWN.contains(id));
     list.into_iter().map(str::to_owned).collect()
 }

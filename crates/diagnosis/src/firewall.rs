@@ -6,6 +6,10 @@
 const TCP: u32 = 6;
 /// How the fields begin that limit a rule to some addresses, ports, interfaces or users.
 const SCOPES: [&str; 7] = ["RA4", "RA6", "LA4", "LA6", "RPort", "IF", "RUAuth"];
+/// How the fields begin that ask for IPsec; some have the version of the form behind them.
+const SECURE: [&str; 3] = ["Security", "AuthByPassOut", "RMAuth"];
+/// The fields of rules for apps, which never are Remote Desktop's service.
+const APPS: [&str; 3] = ["AppPkgId", "LUOwn", "PFN"];
 
 /// The kind of network that a machine takes itself to be in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +61,8 @@ pub struct Rule {
     protocol: Option<u32>,
     /// It is limited to some addresses, interfaces or users.
     pub scoped: bool,
+    /// It is for an app from the store, of which Windows has hundreds, without a port.
+    of_an_app: bool,
     /// `Svc` and `App`, lower case.
     service: Option<String>,
     program: Option<String>,
@@ -74,7 +80,7 @@ impl Rule {
             return None;
         }
         // ByPass lets protected connections past rules that block: not what an ordinary client does
-        let secure = ["Security", "Security2", "AuthByPassOut"].iter().any(|name| one(name).is_some());
+        let secure = fields.iter().any(|(key, _)| SECURE.iter().any(|name| starts(key, name)));
         let action = match one("Action")?.to_ascii_lowercase().as_str() {
             "allow" if secure => Action::AllowSecure,
             "allow" => Action::Allow,
@@ -88,7 +94,8 @@ impl Rule {
             profiles: all("Profile").map(str::to_owned).collect(),
             ports: all("LPort").map(str::to_owned).chain(all("LPort2_10").map(str::to_owned)).collect(),
             protocol: one("Protocol").and_then(|number| number.parse().ok()),
-            scoped: fields.iter().any(|(key, _)| SCOPES.iter().any(|scope| key.starts_with(scope))),
+            scoped: fields.iter().any(|(key, _)| SCOPES.iter().any(|scope| starts(key, scope))),
+            of_an_app: fields.iter().any(|(key, _)| APPS.iter().any(|name| starts(key, name))),
             service: one("Svc").map(str::to_ascii_lowercase),
             program: one("App").map(str::to_ascii_lowercase),
         })
@@ -102,7 +109,7 @@ impl Rule {
         let service = self.service.as_deref().is_none_or(|name| name == "termservice" || name == "*");
         let host = |program: &str| program == "system" || program.ends_with("\\svchost.exe");
         let program = self.program.as_deref().is_none_or(host);
-        self.active && here && protocol && service && program && self.port(port)
+        self.active && here && protocol && service && program && !self.of_an_app && self.port(port)
     }
 
     fn port(&self, port: u16) -> bool {
@@ -115,6 +122,11 @@ impl Rule {
         };
         self.ports.is_empty() || self.ports.iter().any(within)
     }
+}
+
+/// True if the name of a field begins like this, whatever the case.
+fn starts(key: &str, with: &str) -> bool {
+    key.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with))
 }
 
 /// What rules mean for a port.
@@ -183,14 +195,19 @@ mod tests {
     fn a_rule_that_is_off_is_named() {
         let off = OWN.replace("TRUE", "FALSE");
         assert_eq!(judged(&[&off], Profile::Domain), Verdict::NoRule(Some("RDP is off".to_owned())));
-        let secure = OWN.replace("Name=", "Security=Authenticate|Name=");
-        assert_eq!(judged(&[&secure], Profile::Domain), Verdict::NoRule(Some("RDP asks for IPsec".to_owned())));
+        for field in ["Security=Authenticate", "Security2_9=An-NoEncap", "RMauth=O:LSD:(A;;CC;;;S-1-5-11)"] {
+            let secure = OWN.replace("Name=", &format!("{field}|Name="));
+            let asks = Verdict::NoRule(Some("RDP asks for IPsec".to_owned()));
+            assert_eq!(judged(&[&secure], Profile::Domain), asks, "{field}");
+        }
     }
 
     #[test]
     fn a_rule_that_blocks_wins() {
         let block = "v2.30|Action=Block|Active=TRUE|Dir=In|Protocol=6|LPort=3000-4000|Name=No|";
         assert_eq!(judged(&[OWN, block], Profile::Domain), Verdict::Blocked("No".to_owned()));
+        let range = block.replace("LPort=", "LPort=80|LPort2_10=");
+        assert_eq!(judged(&[OWN, &range], Profile::Domain), Verdict::Blocked("No".to_owned()));
         let some = block.replace("Name", "RA4=203.0.113.0/24|Name");
         assert_eq!(judged(&[OWN, &some], Profile::Domain), Verdict::Scoped("No".to_owned()));
     }
@@ -206,6 +223,9 @@ mod tests {
         ] {
             assert_eq!(judged(&[&OWN.replace(from, to)], Profile::Domain), Verdict::NoRule(None), "{to}");
         }
+        let app = "v2.30|Action=Allow|Active=TRUE|Dir=In|AppPkgId=S-1-15-2-1|LUOwn=S-1-5-21-1|Name=Calculator|";
+        assert_eq!(judged(&[app], Profile::Domain), Verdict::NoRule(None));
+        assert_eq!(judged(&[OWN, &app.replace("Allow", "Block")], Profile::Domain), Verdict::Open);
         let any = "v2.30|Action=Allow|Active=TRUE|Dir=In|Name=Everything|";
         assert_eq!(judged(&[any], Profile::Domain), Verdict::Open);
         let near = OWN.replace("Name=", "RA4=LocalSubnet|Name=");

@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 
 use crate::case::{Case, Seen};
 use crate::fact::Fact;
-use crate::state::{CRYPTOGRAPHY, KeyFile, LISTENER, RegistryData, StoredCertificate, moment};
+use crate::state::{CRYPTOGRAPHY, KeyFile, LISTENER, POLICY, RegistryData, StoredCertificate, moment};
 
 /// How the names of key files begin that belong to the container of Remote Desktop (`TSSecKeySet1`).
 pub const RDP_KEY: &str = "f686aace6942fb7f7ceb231212eef4a4_";
@@ -70,7 +70,8 @@ impl<'a> Case<'a> {
         if let Some(bound) = bound {
             return stored.find(|seen| seen.value.sha1.eq_ignore_ascii_case(&bound));
         }
-        stored.filter(|seen| seen.value.store == REMOTE_DESKTOP).max_by_key(|seen| moment(&seen.value.not_after))
+        let made = stored.filter(|seen| seen.value.store == REMOTE_DESKTOP);
+        made.filter(|_| self.windows_own_certificate() == Some(true)).max_by_key(|seen| moment(&seen.value.not_after))
     }
 
     /// When it was recorded, and no later than the attempt: what a machine did since is not known.
@@ -78,8 +79,15 @@ impl<'a> Case<'a> {
         self.time_of(id).min(self.context.at)
     }
 
-    /// True if the listener uses the certificate that Windows makes; `None` where that was not read.
+    /// True if the listener uses the certificate that Windows makes; `None` where that was not read: a group policy may have
+    /// it use one from a template.
     pub fn windows_own_certificate(self) -> Option<bool> {
-        self.bound_thumbprint().map(|seen| seen.value.is_none())
+        let none_bound = self.bound_thumbprint()?.value.is_none();
+        if !none_bound {
+            return Some(false);
+        }
+        let template = self.value(POLICY, "CertTemplateName")?.value.is_some();
+        let enrolled = self.value(LISTENER, "TemplateCertificate")?.value.is_some();
+        Some(!template && !enrolled)
     }
 }

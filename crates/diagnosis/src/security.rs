@@ -6,10 +6,24 @@ pub const READ: u32 = 0x1;
 pub const ADD_FILE: u32 = 0x2;
 
 /// Accounts whose rights TermService has: NETWORK SERVICE, and the groups that it belongs to.
-pub const NETWORK_SERVICE: &[&str] =
-    &["NS", "S-1-5-20", "WD", "S-1-1-0", "AU", "S-1-5-11", "BU", "S-1-5-32-545", "SU", "S-1-5-6", TERMSERVICE_SID];
+pub const NETWORK_SERVICE: &[&str] = &[
+    "NS",
+    "S-1-5-20",
+    "WD",
+    "S-1-1-0",
+    "AU",
+    "S-1-5-11",
+    "BU",
+    "S-1-5-32-545",
+    "SU",
+    "S-1-5-6",
+    ALL_SERVICES,
+    TERMSERVICE_SID,
+];
 /// Accounts whose rights SYSTEM has.
 pub const SYSTEM: &[&str] = &["SY", "S-1-5-18", "BA", "S-1-5-32-544", "WD", "S-1-1-0", "AU", "S-1-5-11"];
+/// `NT SERVICE\ALL SERVICES`.
+const ALL_SERVICES: &str = "S-1-5-80-0";
 /// `NT SERVICE\TermService`.
 const TERMSERVICE_SID: &str = "S-1-5-80-446051430-1559341753-4161941529-1950928533-810483104";
 
@@ -52,7 +66,7 @@ pub fn allows(sddl: &str, accounts: &[&str], wanted: u32) -> Option<bool> {
         let fields: Vec<&str> = entry.split(')').next()?.split(';').collect();
         let [kind, flags, rights, _, _, account, ..] = fields.as_slice() else { return None };
         // inherit-only entries are for what lies below
-        if flags.contains("IO") || !accounts.iter().any(|known| known.eq_ignore_ascii_case(account)) {
+        if flag(flags, "IO") || !accounts.iter().any(|known| known.eq_ignore_ascii_case(account)) {
             continue;
         }
         match *kind {
@@ -66,6 +80,11 @@ pub fn allows(sddl: &str, accounts: &[&str], wanted: u32) -> Option<bool> {
         }
     }
     Some(false)
+}
+
+/// Flags are pairs of letters: `CIOI` has no `IO` in it.
+fn flag(flags: &str, wanted: &str) -> bool {
+    flags.as_bytes().chunks(2).any(|pair| pair == wanted.as_bytes())
 }
 
 fn mask(rights: &str) -> Option<u32> {
@@ -109,6 +128,7 @@ mod tests {
     fn the_folder_is_writable_for_administrators_and_so_for_system() {
         assert_eq!(allows("D:(A;;FA;;;BA)(A;;0x12019f;;;WD)", SYSTEM, ADD_FILE), Some(true));
         assert_eq!(allows("D:(A;OICIIO;FA;;;BA)(A;;FR;;;WD)", SYSTEM, ADD_FILE), Some(false));
+        assert_eq!(allows("D:(A;CIOI;FA;;;BA)(A;;FR;;;WD)", SYSTEM, ADD_FILE), Some(true));
     }
 
     #[test]

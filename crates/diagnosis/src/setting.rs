@@ -11,6 +11,9 @@ const TLS13_BUILD: u32 = 20_348;
 /// The first build that has TLS 1.2 on unless told otherwise: Windows 8 and Server 2012.
 const TLS12_BUILD: u32 = 9200;
 
+/// What switches a version off for every program.
+const ENABLED: &str = "Enabled = 0";
+
 /// A number that decides, and whose it is.
 #[derive(Debug, Clone)]
 pub struct Setting {
@@ -78,20 +81,24 @@ impl<'a> Case<'a> {
         Some(Seen { value: build.value?.trim().parse().ok()?, id: build.id })
     }
 
-    /// The reason why Schannel does not use this version: switched off, or too new for this Windows.
-    pub fn schannel_lacks(self, version: TlsVersion, side: Side) -> Option<Because> {
+    /// The reason why Schannel does not use this version, and how sure that is: switched off, or too new for this Windows. A
+    /// version that is merely not used by default is still used by a program that asks for it by name.
+    pub fn schannel_lacks(self, version: TlsVersion, side: Side) -> Option<(Confidence, Because)> {
         let path = schannel(version, side);
         let value = |name| self.number(&path, name);
-        let off = value("Enabled").filter(|seen| seen.value == Some(0)).map(|seen| (seen, "Enabled = 0"));
+        let off = value("Enabled").filter(|seen| seen.value == Some(0)).map(|seen| (seen, ENABLED));
         let not_asked = || value("DisabledByDefault").filter(|seen| seen.value.is_some_and(|number| number != 0));
         let off = off.or_else(|| not_asked().map(|seen| (seen, "DisabledByDefault = 1")));
         if let Some((seen, words)) = off {
-            return Some(
-                seen.because(format!("{version} is switched off for the {}: {words}", side.word().to_lowercase())),
-            );
+            let sure = if words == ENABLED { Confidence::Proven } else { Confidence::Likely };
+            let text = format!("{version} is switched off for the {}: {words}", side.word().to_lowercase());
+            return Some((sure, seen.because(text)));
         }
-        let build = self.build().filter(|build| version == TlsVersion::Tls13 && build.value < TLS13_BUILD)?;
-        Some(build.because(format!("Windows build {} has no {version}", build.value)))
+        // older ones have it in a form for trying out, where somebody has switched it on
+        let tried = value("Enabled").is_some_and(|seen| seen.value.is_some());
+        let old = |build: &Seen<u32>| version == TlsVersion::Tls13 && build.value < TLS13_BUILD && !tried;
+        let build = self.build().filter(old)?;
+        Some((Confidence::Proven, build.because(format!("Windows build {} has no {version}", build.value))))
     }
 
     /// The reason why Schannel uses TLS 1.2: switched on, or left as this Windows has it.

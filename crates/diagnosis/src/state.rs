@@ -43,6 +43,9 @@ pub const CRYPTOGRAPHY: &str = r"HKLM\SOFTWARE\Microsoft\Cryptography";
 /// The firewall's rules, one value each.
 pub const FIREWALL_RULES: &str =
     r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\FirewallRules";
+/// The firewall's rules from a management of devices (MDM, such as Intune).
+pub const FIREWALL_MDM_RULES: &str =
+    r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\Mdm\FirewallRules";
 /// The firewall's rules from group policies.
 pub const FIREWALL_POLICY_RULES: &str = r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\FirewallRules";
 /// FIPS mode.
@@ -84,12 +87,17 @@ pub const KEYS: &[&str] = &[
     r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\StandardProfile",
     r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\PublicProfile",
     FIREWALL_RULES,
+    FIREWALL_MDM_RULES,
     r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall",
     r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\DomainProfile",
     r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\PrivateProfile",
     r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\StandardProfile",
     r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\PublicProfile",
     FIREWALL_POLICY_RULES,
+    r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\DomainProfile\Services\RemoteDesktop",
+    r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\StandardProfile\Services\RemoteDesktop",
+    r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\DomainProfile\GloballyOpenPorts\List",
+    r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\StandardProfile\GloballyOpenPorts\List",
     STORE_MY,
     STORE_REMOTE_DESKTOP,
     r"HKCU\Software\Microsoft\Terminal Server Client",
@@ -97,9 +105,9 @@ pub const KEYS: &[&str] = &[
     r"HKCU\Software\Policies\Microsoft\Windows NT\Terminal Services\Client",
 ];
 
-/// The services without which there is no Remote Desktop.
+/// The services without which there is no Remote Desktop, and the firewall's own.
 pub const SERVICES: &[&str] =
-    &["TermService", "SessionEnv", "UmRdpService", "CertPropSvc", "KeyIso", "CryptSvc", "RpcSs"];
+    &["TermService", "SessionEnv", "UmRdpService", "CertPropSvc", "KeyIso", "CryptSvc", "RpcSs", "MpsSvc"];
 
 /// The part that the machine plays.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

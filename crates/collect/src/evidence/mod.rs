@@ -13,6 +13,7 @@ mod state;
 mod transcript;
 mod windows;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -157,11 +158,12 @@ impl Gathered {
     /// Adds all of it to the evidence. `at` is when it was read, for what says no time itself.
     pub fn observe(&self, evidence: &mut Evidence, at: OffsetDateTime) {
         let mut unread: Vec<(PathBuf, String)> = self.unread.clone();
+        let machines = Machines::of_pieces(&self.pieces);
         for (number, (path, _, piece)) in (1..).zip(&self.pieces) {
             evidence.files.push(path.display().to_string());
             match piece {
                 Piece::State(state) => {
-                    let computer = state.computer.clone().or_else(|| self.computer(state.part));
+                    let computer = machines.of(path, state);
                     let named = State { computer, ..State::clone(state) };
                     named.observe(evidence, Source::File(number), at);
                 }
@@ -173,22 +175,11 @@ impl Gathered {
             }
         }
         let unread = unread.into_iter().map(|(path, why)| Unread { what: path.display().to_string(), why });
-        let rest = State { unread: unread.collect(), computer: self.computer(Part::Host), ..State::default() };
+        let rest =
+            State { unread: unread.collect(), computer: machines.below(Path::new(""), Part::Host), ..State::default() };
         if !rest.unread.is_empty() {
             rest.observe(evidence, Source::File(0), at);
         }
-    }
-
-    /// The name of the machine that plays this part: a log or a hive by itself may not say it, so the first that does
-    /// speaks for all.
-    fn computer(&self, part: Part) -> Option<String> {
-        self.states().filter(|state| state.part == part).find_map(|state| state.computer.clone())
-    }
-
-    fn states(&self) -> impl Iterator<Item = &State> {
-        self.pieces
-            .iter()
-            .filter_map(|(_, _, piece)| if let Piece::State(state) = piece { Some(&**state) } else { None })
     }
 
     /// The newest moment that anything tells of: the attempt, where nothing else says when it was.
@@ -203,6 +194,75 @@ impl Gathered {
         });
         told.max()
     }
+}
+
+/// The machines of which pieces tell, and in which folders.
+#[derive(Default)]
+struct Machines {
+    /// By the first label of their names: the name that counts, and the others that mean the same one.
+    names: BTreeMap<String, Vec<String>>,
+    folders: BTreeMap<PathBuf, BTreeSet<(bool, String)>>,
+}
+
+impl Machines {
+    fn of_pieces(pieces: &[(PathBuf, &'static str, Piece)]) -> Self {
+        let mut machines = Self::default();
+        for (path, _, piece) in pieces {
+            let Piece::State(state) = piece else { continue };
+            let Some(name) = &state.computer else { continue };
+            let alike = machines.names.entry(short(name)).or_default();
+            if alike.len() < ALIKE && !alike.iter().any(|known| same_machine(known, name)) {
+                alike.push(name.clone());
+            }
+            let name = machines.known_as(name);
+            for folder in path.ancestors().skip(1).chain([Path::new("")]) {
+                let here = machines.folders.entry(folder.to_owned()).or_default();
+                here.insert((state.part == Part::Client, name.clone()));
+            }
+        }
+        machines
+    }
+
+    /// The name of the machine that a piece is of. A log or a hive by itself may not say it: then it is that of what lies
+    /// beside it, in the nearest folder where a machine of this part is named. With several, nobody knows.
+    fn of(&self, path: &Path, state: &State) -> Option<String> {
+        if let Some(name) = &state.computer {
+            return Some(self.known_as(name));
+        }
+        let part = |folder: &Path| {
+            self.folders.get(folder)?.iter().find(|(client, _)| *client == (state.part == Part::Client))
+        };
+        let folder = path.ancestors().skip(1).find(|folder| part(folder).is_some())?;
+        self.below(folder, state.part)
+    }
+
+    /// The only machine of this part below a folder.
+    fn below(&self, folder: &Path, part: Part) -> Option<String> {
+        let mut names = self.folders.get(folder)?.iter().filter(|(client, _)| *client == (part == Part::Client));
+        names.next().filter(|_| names.next().is_none()).map(|(_, name)| name.clone())
+    }
+
+    /// One name for one machine: its log has the whole one, its registry the one of NetBIOS, in capitals and cut.
+    fn known_as(&self, name: &str) -> String {
+        let alike = self.names.get(&short(name)).into_iter().flatten();
+        alike.clone().find(|known| same_machine(known, name)).map_or_else(|| name.to_owned(), String::clone)
+    }
+}
+
+/// The most machines with one first label that are told apart.
+const ALIKE: usize = 64;
+/// The longest name of NetBIOS ([MS-NBTE] 2.2.1).
+const NETBIOS: usize = 15;
+
+/// The first label of a name, as NetBIOS cuts it, in small letters.
+fn short(name: &str) -> String {
+    name.split('.').next().unwrap_or_default().chars().take(NETBIOS).collect::<String>().to_lowercase()
+}
+
+/// True if both name one machine: alike, or one is the first label of the other, cut.
+fn same_machine(one: &str, other: &str) -> bool {
+    let cut = |name: &str| !name.contains('.') && name.chars().count() <= NETBIOS;
+    one.to_lowercase() == other.to_lowercase() || ((cut(one) || cut(other)) && short(one) == short(other))
 }
 
 fn head(path: &Path) -> io::Result<Vec<u8>> {
@@ -227,4 +287,42 @@ fn text(path: &Path, limit: u64) -> Result<String, ReadError> {
     let mut text = String::new();
     let read = File::open(path)?.take(limit + 1).read_to_string(&mut text)?;
     if read as u64 > limit { Err(ReadError::Contents(format!("more than {limit} bytes"))) } else { Ok(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn piece(path: &str, computer: Option<&str>) -> (PathBuf, &'static str, Piece) {
+        let state = State { computer: computer.map(str::to_owned), ..State::default() };
+        (PathBuf::from(path), "registry hive", Piece::State(Box::new(state)))
+    }
+
+    /// The names of the machines, as the evidence has them after these files.
+    fn machines(pieces: &[(&str, Option<&str>)]) -> Vec<Option<String>> {
+        let pieces = pieces.iter().map(|(path, computer)| piece(path, *computer)).collect();
+        let mut evidence = Evidence::default();
+        Gathered { pieces, ..Gathered::default() }.observe(&mut evidence, OffsetDateTime::UNIX_EPOCH);
+        evidence.subjects.into_iter().map(|subject| subject.name).collect()
+    }
+
+    #[test]
+    fn what_names_no_machine_is_of_the_one_that_lies_beside_it() {
+        let two = [("a/SYSTEM", Some("ONE")), ("a/SOFTWARE", None), ("b/SYSTEM", Some("TWO")), ("b/SOFTWARE", None)];
+        assert_eq!(machines(&two), [Some("ONE".to_owned()), Some("TWO".to_owned())]);
+    }
+
+    #[test]
+    fn with_two_machines_beside_it_nobody_knows_whose_it_is() {
+        let mixed = [("a/SYSTEM1", Some("ONE")), ("a/SYSTEM2", Some("TWO")), ("a/SOFTWARE", None)];
+        assert_eq!(machines(&mixed), [Some("ONE".to_owned()), Some("TWO".to_owned()), None]);
+    }
+
+    #[test]
+    fn the_log_and_the_registry_name_one_machine_differently() {
+        let cut = [("a", Some("TERMINAL-SERVER")), ("b", Some("terminal-server-07.corp.example"))];
+        assert_eq!(machines(&cut), [Some("TERMINAL-SERVER".to_owned())]);
+        let two = [("a", Some("web.corp.example")), ("b", Some("web.other.example"))];
+        assert_eq!(machines(&two).len(), 2);
+    }
 }

@@ -1,13 +1,18 @@
-//! Causes proved from a Windows disk that a test makes: hives, key folder and all.
+//! Causes proved from a Windows disk that a test makes: hives, event logs, key folder and all. `SHOWN` says for each cause of
+//! a machine's own files how it is proved, so that a gap is seen.
 
 use std::fs;
 use std::path::PathBuf;
 
+use diagnosis::cause::Stage;
 use diagnosis::diagnose::{Run, diagnose};
+use diagnosis::events::{CORE, LSA, RCM, RCM_ADMIN, SCHANNEL, SERVICES, SYSTEM};
 use diagnosis::evidence::Evidence;
 use diagnosis::state::RegistryData;
-use diagnosis::{Capabilities, ClientProfile, Context, Severity};
+use diagnosis::{Capabilities, ClientProfile, Context};
+use time::OffsetDateTime;
 
+use super::evtx::sample::{Line, Sample};
 use super::gather;
 use super::hive::build::{Node, wide};
 
@@ -20,11 +25,38 @@ const WINDOWS: &str = r"Microsoft\Windows NT\CurrentVersion";
 const STORE: &str = r"Microsoft\SystemCertificates";
 const RULE: &str = r"v2.30|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=3389|App=%SystemRoot%\system32\svchost.exe|Svc=termservice|Name=RDP|";
 
+const RDP_CORE: &str = "Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational";
+/// When the disk is looked at.
+const AT: OffsetDateTime = time::macros::datetime!(2026-11-21 09:00 UTC);
+
 /// A Windows disk.
 struct Disk {
     system: Node,
     software: Node,
     keys: Vec<String>,
+    logs: Vec<Log>,
+}
+
+/// An event log: its channel, and its entries: provider, id, seconds before the disk was looked at, and the one value.
+struct Log(&'static str, &'static str, Vec<(u16, u64, &'static str)>);
+
+impl Log {
+    fn bytes(&self) -> Vec<u8> {
+        let field = if self.1 == CORE { "IPString" } else { "param1" };
+        let sample = Sample { provider: self.1, channel: self.0, computer: "server01.corp.example", field };
+        let now = u64::try_from(AT.unix_timestamp()).unwrap();
+        let line = |(number, (id, before, text)): (u8, &(u16, u64, &str))| Line {
+            id: *id,
+            at: now - before,
+            activity: [number; 16],
+            text: (*text).to_owned(),
+        };
+        sample.log(&[(1..).zip(&self.2).map(line).collect()])
+    }
+
+    fn file(&self) -> String {
+        format!("{}.evtx", self.0.replace('/', "%4"))
+    }
 }
 
 /// Server 2019 with Remote Desktop on, as it should be.
@@ -43,7 +75,8 @@ fn healthy() -> Disk {
     for (name, number) in listener {
         system.dword(L, name, number);
     }
-    for service in ["TermService", "SessionEnv", "KeyIso", "CryptSvc"] {
+    system.text(r"ControlSet001\Control\ComputerName\ComputerName", "ComputerName", "SERVER01");
+    for service in ["TermService", "SessionEnv", "KeyIso", "CryptSvc", "MpsSvc"] {
         system.dword(&format!(r"ControlSet001\Services\{service}"), "Start", 3);
     }
     let library = r"%SystemRoot%\System32\termsrv.dll";
@@ -58,7 +91,13 @@ fn healthy() -> Disk {
     software.text(r"Microsoft\Cryptography", "MachineGuid", GUID);
     store(&mut software, "Remote Desktop", 1);
     software.at(&format!(r"{STORE}\MY\Certificates"));
-    Disk { system, software, keys: vec![format!("f686aace6942fb7f7ceb231212eef4a4_{GUID}")] }
+    // what every host's logs are full of: a certificate that was renewed, a listener, connections that break off
+    let logs = vec![
+        Log(SYSTEM, RCM, vec![(1056, 40 * 86_400, ""), (9999, 60, "")]),
+        Log(RCM_ADMIN, RCM, vec![(258, 40 * 86_400, ""), (258, 60, "")]),
+        Log(RDP_CORE, CORE, vec![(131, 86_400, ""), (226, 86_400, ""), (143, 30, "")]),
+    ];
+    Disk { system, software, keys: vec![format!("f686aace6942fb7f7ceb231212eef4a4_{GUID}")], logs }
 }
 
 /// Puts a certificate with such a key into a store; returns its thumbprint.
@@ -90,27 +129,37 @@ impl Disk {
         fs::write(config.join("SYSTEM"), self.system.hive()).unwrap();
         fs::write(config.join("software"), self.software.hive()).unwrap();
         self.keys.iter().for_each(|name| fs::write(keys.join(name), b"key").unwrap());
+        let logs = root.join("windows/System32/winevt/logs");
+        fs::create_dir_all(&logs).unwrap();
+        self.logs.iter().for_each(|log| fs::write(logs.join(log.file()), log.bytes()).unwrap());
         // what does not matter is not looked at
         fs::write(root.join("pagefile.sys"), b"regf").unwrap();
         root
     }
 
-    /// The causes that are found on it, blocking and degrading ones.
+    /// An entry more, so many seconds before the disk was looked at.
+    fn logged(&mut self, channel: &'static str, provider: &'static str, entries: &[(u16, u64, &'static str)]) {
+        self.logs.retain(|log| log.0 != channel);
+        self.logs.push(Log(channel, provider, entries.to_vec()));
+    }
+
+    /// The causes that are found on it.
     fn causes(&self, test: &str, client: &str) -> Vec<String> {
         let root = self.mounted(test);
         let gathered = gather(std::slice::from_ref(&root));
         fs::remove_dir_all(&root).unwrap();
         assert!(gathered.unread.is_empty(), "{:?}", gathered.unread);
         let kinds: Vec<_> = gathered.pieces.iter().map(|(_, kind, _)| *kind).collect();
-        assert_eq!(kinds, ["Windows disk", "registry hive", "registry hive"]);
-        let at = time::macros::datetime!(2026-11-21 09:00 UTC);
+        assert_eq!(kinds, [&["Windows disk", "registry hive", "registry hive"][..], &["event log"; 3]].concat());
         let mut evidence = Evidence::default();
-        gathered.observe(&mut evidence, at);
+        gathered.observe(&mut evidence, AT);
+        let hosts = evidence.hosts().count();
+        assert_eq!(hosts, 1, "disk, hives and logs are of one machine: {:?}", evidence.subjects);
         let context = Context {
             target: None,
             profile: ClientProfile::find(client).unwrap(),
             profile_source: "default",
-            at,
+            at: AT,
             symptom: None,
             capabilities: Capabilities { openssl: false },
             require_trust: false,
@@ -118,7 +167,7 @@ impl Disk {
             gateway: None,
         };
         let found = diagnose(&evidence, &context, Run::default()).findings;
-        found.into_iter().filter(|found| found.severity < Severity::Advisory).map(|found| found.cause).collect()
+        found.into_iter().map(|found| found.cause).collect()
     }
 }
 
@@ -127,50 +176,132 @@ fn a_healthy_disk_has_no_finding() {
     assert_eq!(healthy().causes("healthy", "mstsc-11"), [""; 0]);
 }
 
+type Change = fn(&mut Disk);
+
 /// One change, one finding.
+const IN_HIVES: &[(&str, Change)] = &[
+    ("remote-desktop-disabled", |disk| {
+        _ = disk.software.dword(r"Policies\Microsoft\Windows NT\Terminal Services", "fDenyTSConnections", 1);
+    }),
+    ("listener-disabled", |disk| _ = disk.system.dword(L, "fEnableWinStation", 0)),
+    ("service-stopped", |disk| _ = disk.system.dword(r"ControlSet001\Services\KeyIso", "Start", 4)),
+    ("logons-disabled", |disk| _ = disk.system.dword(L, "fLogonDisabled", 1)),
+    ("listener-patched", |disk| {
+        _ = disk.system.text(r"ControlSet001\Services\TermService\Parameters", "ServiceDll", r"C:\x\rdpwrap.dll");
+    }),
+    ("firewall-blocks-rdp", |disk| _ = disk.system.dword(L, "PortNumber", 3390)),
+    ("edition-without-remote-desktop", |disk| _ = disk.software.text(WINDOWS, "EditionID", "Core")),
+    ("tls12-disabled", |disk| _ = disk.system.dword(TLS12, "Enabled", 0)),
+    ("cipher-order-policy", |disk| {
+        let suites = "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384";
+        _ = disk.software.text(r"Policies\Microsoft\Cryptography\Configuration\SSL\00010002", "Functions", suites);
+    }),
+    ("security-layer-inconsistent", |disk| _ = disk.system.dword(L, "SecurityLayer", 0)),
+    ("fips-mode-forced", |disk| {
+        disk.system.dword(r"ControlSet001\Control\Lsa\FIPSAlgorithmPolicy", "Enabled", 1);
+        disk.system.dword(L, "UserAuthentication", 0).dword(L, "SecurityLayer", 0);
+    }),
+    ("certificate-binding-stale", |disk| {
+        _ = disk.system.set(L, "SSLCertificateSHA1Hash", &RegistryData::Binary("ab".repeat(20)));
+    }),
+    ("certificate-key-wrong-type", |disk| {
+        let thumbprint = store(&mut disk.software, "MY", 2);
+        disk.system.set(L, "SSLCertificateSHA1Hash", &RegistryData::Binary(thumbprint));
+    }),
+    ("key-container-orphaned", |disk| disk.keys = vec!["f686aace6942fb7f7ceb231212eef4a4_99999999".to_owned()]),
+    ("credssp-client-refused", |disk| {
+        let path = r"Microsoft\Windows\CurrentVersion\Policies\System\CredSSP\Parameters";
+        _ = disk.software.dword(path, "AllowEncryptionOracle", 0);
+    }),
+];
+
+/// The same in event logs.
+const IN_LOGS: &[(&str, Change)] = &[
+    ("outstanding-connections-limit", |disk| disk.logged(RCM_ADMIN, RCM, &[(1006, 120, "")])),
+    ("licensing-grace-expired", |disk| disk.logged(RCM_ADMIN, RCM, &[(1069, 3600, "")])),
+    ("spn-missing", |disk| disk.logged(SYSTEM, RCM, &[(1067, 3600, "1355"), (9999, 60, "")])),
+    ("service-crashing", |disk| disk.logged(SYSTEM, SERVICES, &[(7034, 120, "Remote Desktop Services")])),
+    ("brute-force-flood", |disk| disk.logged(RDP_CORE, CORE, &[(140, 300, "203.0.113.7"); 120])),
+    ("encryption-oracle-policy", |disk| disk.logged(SYSTEM, LSA, &[(6041, 120, "TERMSRV/old-server 4")])),
+    ("certificate-renewal-failing", |disk| disk.logged(SYSTEM, RCM, &[(1058, 600, "access denied")])),
+    ("private-key-unusable", |disk| disk.logged(SYSTEM, SCHANNEL, &[(36870, 60, "server")])),
+];
+
 #[test]
 fn each_fault_is_found_alone() {
-    type Change = fn(&mut Disk);
-    let faults: [(&str, Change); 15] = [
-        ("remote-desktop-disabled", |disk| {
-            _ = disk.software.dword(r"Policies\Microsoft\Windows NT\Terminal Services", "fDenyTSConnections", 1);
-        }),
-        ("listener-disabled", |disk| _ = disk.system.dword(L, "fEnableWinStation", 0)),
-        ("service-stopped", |disk| _ = disk.system.dword(r"ControlSet001\Services\KeyIso", "Start", 4)),
-        ("logons-disabled", |disk| _ = disk.system.dword(L, "fLogonDisabled", 1)),
-        ("listener-patched", |disk| {
-            _ = disk.system.text(r"ControlSet001\Services\TermService\Parameters", "ServiceDll", r"C:\x\rdpwrap.dll");
-        }),
-        ("firewall-blocks-rdp", |disk| _ = disk.system.dword(L, "PortNumber", 3390)),
-        ("edition-without-remote-desktop", |disk| _ = disk.software.text(WINDOWS, "EditionID", "Core")),
-        ("tls12-disabled", |disk| _ = disk.system.dword(TLS12, "Enabled", 0)),
-        ("cipher-order-policy", |disk| {
-            let suites = "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384";
-            _ = disk.software.text(r"Policies\Microsoft\Cryptography\Configuration\SSL\00010002", "Functions", suites);
-        }),
-        ("security-layer-inconsistent", |disk| _ = disk.system.dword(L, "SecurityLayer", 0)),
-        ("fips-mode-forced", |disk| {
-            disk.system.dword(r"ControlSet001\Control\Lsa\FIPSAlgorithmPolicy", "Enabled", 1);
-            disk.system.dword(L, "UserAuthentication", 0).dword(L, "SecurityLayer", 0);
-        }),
-        ("certificate-binding-stale", |disk| {
-            _ = disk.system.set(L, "SSLCertificateSHA1Hash", &RegistryData::Binary("ab".repeat(20)));
-        }),
-        ("certificate-key-wrong-type", |disk| {
-            let thumbprint = store(&mut disk.software, "MY", 2);
-            disk.system.set(L, "SSLCertificateSHA1Hash", &RegistryData::Binary(thumbprint));
-        }),
-        ("key-container-orphaned", |disk| disk.keys = vec!["f686aace6942fb7f7ceb231212eef4a4_99999999".to_owned()]),
-        ("credssp-client-refused", |disk| {
-            let path = r"Microsoft\Windows\CurrentVersion\Policies\System\CredSSP\Parameters";
-            _ = disk.software.dword(path, "AllowEncryptionOracle", 0);
-        }),
-    ];
-    for (cause, change) in faults {
+    for (cause, change) in IN_HIVES.iter().chain(IN_LOGS) {
         let mut disk = healthy();
         change(&mut disk);
         // a client without the update of 2018 is the one that a strict host refuses
-        let client = if cause == "credssp-client-refused" { "mstsc-7" } else { "mstsc-11" };
-        assert_eq!(disk.causes(cause, client), [cause]);
+        let client = if *cause == "credssp-client-refused" { "mstsc-7" } else { "mstsc-11" };
+        assert_eq!(disk.causes(cause, client), [*cause]);
     }
+}
+
+/// How a cause is proved from what lies on a disk.
+#[derive(Debug, PartialEq, Eq)]
+enum Shown {
+    /// By a hive, in `IN_HIVES`.
+    Hive,
+    /// By an event log, in `IN_LOGS`.
+    Log,
+    /// By an `.rdp` file, in `tests/rdp_files.rs`.
+    RdpFile,
+    /// By a recorded state alone, for this reason.
+    StateAlone(&'static str),
+}
+
+/// Every cause that a machine's own files show.
+const SHOWN: &[(&str, Shown)] = &[
+    ("certificate-key-wrong-type", Shown::Hive),
+    ("certificate-renewal-failing", Shown::Log),
+    ("certificate-binding-stale", Shown::Hive),
+    (
+        "machine-keys-unwritable",
+        Shown::StateAlone("only a driver for NTFS shows the rights on a folder, which a test cannot make"),
+    ),
+    ("key-container-orphaned", Shown::Hive),
+    ("encryption-oracle-policy", Shown::Log),
+    ("edition-without-remote-desktop", Shown::Hive),
+    ("remote-desktop-disabled", Shown::Hive),
+    ("listener-disabled", Shown::Hive),
+    ("service-stopped", Shown::Hive),
+    ("service-crashing", Shown::Log),
+    ("logons-disabled", Shown::Hive),
+    ("firewall-blocks-rdp", Shown::Hive),
+    ("tls12-disabled", Shown::Hive),
+    ("cipher-order-policy", Shown::Hive),
+    ("security-layer-inconsistent", Shown::Hive),
+    ("fips-mode-forced", Shown::Hive),
+    ("outstanding-connections-limit", Shown::Log),
+    ("brute-force-flood", Shown::Log),
+    ("licensing-grace-expired", Shown::Log),
+    ("listener-patched", Shown::Hive),
+    ("spn-missing", Shown::Log),
+    ("rdp-file-misconfigured", Shown::RdpFile),
+    ("rdp-file-signature-broken", Shown::RdpFile),
+    ("client-tls12-disabled", Shown::StateAlone("nothing on a disk says that it is a client's")),
+];
+
+/// What is said to be shown is, and nothing is shown that is not said; at least twenty by a hive or a log.
+#[test]
+fn it_is_said_how_each_cause_is_shown() {
+    let known = |id: &str| diagnosis::causes::find(id).is_some();
+    assert!(SHOWN.iter().all(|(id, _)| known(id)), "a cause that does not exist");
+    let shown = |how: &Shown| SHOWN.iter().filter(|(_, shown)| shown == how).map(|(id, _)| *id).collect::<Vec<_>>();
+    for (how, proofs) in [(Shown::Hive, IN_HIVES), (Shown::Log, IN_LOGS)] {
+        let here = |id: &&str| proofs.iter().any(|(cause, _)| cause == id);
+        assert!(shown(&how).iter().all(here), "{how:?}: {:?}", shown(&how));
+    }
+    // causes of other parts that a disk shows as well, and one that a table of builds shows
+    let more = ["credssp-client-refused", "private-key-unusable", "update-regression"];
+    let inside = |cause: &diagnosis::cause::Cause| matches!(cause.stage, Stage::Host | Stage::Client);
+    for cause in diagnosis::causes::ALL.iter().filter(|cause| inside(cause)) {
+        let listed = more.contains(&cause.id) || SHOWN.iter().any(|(id, _)| *id == cause.id);
+        assert!(listed, "nothing says how {} is shown", cause.id);
+    }
+    for (cause, _) in IN_HIVES.iter().chain(IN_LOGS) {
+        assert!(more.contains(cause) || SHOWN.iter().any(|(id, _)| id == cause), "{cause} is shown and not listed");
+    }
+    assert!(shown(&Shown::Hive).len() + shown(&Shown::Log).len() >= 20);
 }

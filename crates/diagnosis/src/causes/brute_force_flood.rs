@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use time::Duration;
+
 use crate::attempts::{self, Attempt, Progress};
 use crate::case::{Case, NEAR};
 use crate::cause::{Because, Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::evidence::Role;
 use crate::fact::Fact;
 use crate::need::Need;
+use crate::state::{LogSpan, moment};
 
 /// So many refused logons in the ten minutes before the attempt are worth a word.
 const NOTED: usize = 20;
@@ -35,7 +38,8 @@ pub const CAUSE: Cause = Cause {
                        high rates it answers slowly, drops connections, and accounts are locked.",
         why: "A port of Remote Desktop that the internet can reach is found within hours, on whatever port it is, and tried \
               without end.",
-        confirm: "Refused logons (RdpCoreTS 140 or Security 4625) in the ten minutes before the attempt: from 20 on they are \
+        confirm: "Refused logons (RdpCoreTS 140, which is written where Network Level Authentication is used) in the ten minutes before \
+                  the attempt: from 20 on they are \
                   mentioned, from 100 on they may hamper others. The rate alone never proves that they did: event 1006 of \
                   Remote Connection Manager would.",
         command: "Get-WinEvent -FilterHashtable @{LogName='Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational'; \
@@ -52,7 +56,7 @@ pub const CAUSE: Cause = Cause {
 fn refused(case: Case<'_>) -> Option<Vec<Attempt>> {
     let machine = case.machine()?;
     let entries = machine.seen(|fact| if let Fact::LogEvent(event) = fact { Some(event) } else { None });
-    let near = entries.filter(move |seen| (-NEAR..=NEAR).contains(&(case.context.at - case.time_of(seen.id))));
+    let near = entries.filter(move |seen| (Duration::ZERO..=NEAR).contains(&(case.context.at - case.time_of(seen.id))));
     let (attempts, _) = attempts::join(near);
     Some(
         attempts
@@ -67,7 +71,7 @@ fn rate(case: Case<'_>) -> Option<(usize, Because)> {
     let sources: BTreeSet<_> = attempts.iter().filter_map(Attempt::address).collect();
     let observation = *attempts.last()?.observations.first()?;
     let text = format!(
-        "{} refused logons from {} addresses in the ten minutes around the attempt ({} a minute)",
+        "{} refused logons from {} addresses in the ten minutes before the attempt ({} a minute)",
         attempts.len(),
         sources.len(),
         attempts.len().div_ceil(10)
@@ -81,13 +85,14 @@ fn flooded(case: Case<'_>) -> Option<Ground> {
     Some(if count >= HAMPERING { ground } else { ground.severity(Severity::Advisory) })
 }
 
-/// A whole log of the protocol that tells of few.
+/// A whole log of the protocol that tells of all the ten minutes, and of few.
 fn quiet(case: Case<'_>) -> Option<Ground> {
-    let log =
-        case.logs_of(case.context.at).find(|seen| seen.value.channel.contains("RdpCoreTS") && !seen.value.damaged)?;
+    let early = |log: &LogSpan| moment(&log.from).is_some_and(|from| from <= case.context.at - NEAR);
+    let whole = |log: &LogSpan| log.channel.contains("RdpCoreTS") && !log.damaged && early(log);
+    let log = case.logs_of(case.context.at).find(|seen| whole(seen.value))?;
     let count = rate(case).map_or(0, |(count, _)| count);
     let text =
-        format!("the log {} holds {count} refused logons in the ten minutes around the attempt", log.value.channel);
+        format!("the log {} holds {count} refused logons in the ten minutes before the attempt", log.value.channel);
     (count < NOTED).then(|| Ground::on(vec![log.because(text)]))
 }
 
@@ -114,6 +119,14 @@ mod tests {
     }
 
     #[test]
+    fn near_miss_what_came_after_the_attempt() {
+        let log = machine().log("Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational", 48);
+        let later =
+            (0..HAMPERING).fold(log, |sketch, _| sketch.event_with(CORE, 140, -5, &[("IPString", "203.0.113.7")]));
+        later.check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
     fn near_miss_one_below_the_threshold() {
         refusals(NOTED - 1).check(&CAUSE, Expect::Absent);
     }
@@ -122,5 +135,8 @@ mod tests {
     fn unseen() {
         machine().check(&CAUSE, Expect::Unknown);
         machine().log("System", 48).check(&CAUSE, Expect::Unknown);
+        // a log that begins with the attempt
+        let short = machine().log("Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational", 0);
+        short.check(&CAUSE, Expect::Unknown);
     }
 }

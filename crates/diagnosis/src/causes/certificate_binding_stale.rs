@@ -4,7 +4,7 @@ use crate::case::Case;
 use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::evidence::Role;
 use crate::need::Need;
-use crate::state::{LISTENER, STORE_MY};
+use crate::state::{LISTENER, POLICY, STORE_MY};
 use crate::symptom::Symptom;
 
 /// The declaration.
@@ -31,7 +31,8 @@ pub const CAUSE: Cause = Cause {
     page: Page {
         what_happens: "The host selects TLS and breaks every handshake off, or says that it has no certificate; mstsc shows 0x904.",
         why: "SSLCertificateSHA1Hash names a certificate by its thumbprint. When that certificate was renewed under a new thumbprint, was \
-              deleted, or came without its key, the listener has nothing to show, and Windows does not fall back on its own.",
+              deleted, or came without its key, the listener has nothing to show. Windows means to use its own certificate then, and logs \
+              1051 or 1055, but that is not to be relied on.",
         confirm: "The thumbprint has to be that of a certificate in Cert:\\LocalMachine\\My with HasPrivateKey True.",
         command: "$h=(Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp')\
                   .SSLCertificateSHA1Hash; $t=-join($h|ForEach-Object{$_.ToString('X2')}); $t; \
@@ -55,7 +56,11 @@ fn names_nothing(case: Case<'_>) -> Option<Ground> {
         }
         Some(_) => return None,
     };
-    Some(Ground::on(vec![because, why]))
+    // a policy may have the listener use another one; and where a key was used since, it does
+    let settled = case.value(POLICY, "CertTemplateName").is_some_and(|seen| seen.value.is_none());
+    let ground = Ground::on(vec![because, why]);
+    let ground = if settled { ground } else { ground.confidence(Confidence::Likely) };
+    Some(if case.key_used_since(bound.id) { ground.severity(Severity::Advisory) } else { ground })
 }
 
 fn none_bound(case: Case<'_>) -> Option<Ground> {
@@ -75,13 +80,17 @@ fn there_with_key(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, machine, stored};
+    use crate::causes::sketch::{Expect, Sketch, host, machine, stored};
     use crate::fact::Fact;
     use crate::state::{RegistryData, StoredCertificate};
+    use wire::tls::TlsVersion;
 
     fn bound() -> Sketch {
         let hash = RegistryData::Binary("AB".repeat(20));
-        machine().value(LISTENER, "SSLCertificateSHA1Hash", hash).value(STORE_MY, "x", RegistryData::Dword(0))
+        machine()
+            .value(LISTENER, "SSLCertificateSHA1Hash", hash)
+            .value(STORE_MY, "x", RegistryData::Dword(0))
+            .absent(POLICY)
     }
 
     fn with(thumbprint: &str, has_key: bool) -> Sketch {
@@ -95,6 +104,26 @@ mod tests {
         bound().check(&CAUSE, stale());
         with("cd", true).check(&CAUSE, stale());
         with("ab", false).check(&CAUSE, stale());
+    }
+
+    /// The policy for a template wins over what is bound by hand.
+    #[test]
+    fn with_a_template_or_an_unknown_policy_it_is_only_likely() {
+        let template = RegistryData::Text("RemoteDesktopComputer".to_owned());
+        let likely = || Expect::Present(Severity::Blocking, Confidence::Likely);
+        bound().value(POLICY, "CertTemplateName", template).check(&CAUSE, likely());
+        let hash = RegistryData::Binary("AB".repeat(20));
+        let machine = machine().value(LISTENER, "SSLCertificateSHA1Hash", hash);
+        machine.value(STORE_MY, "x", RegistryData::Dword(0)).check(&CAUSE, likely());
+    }
+
+    /// Windows has fallen back on its own certificate.
+    #[test]
+    fn where_handshakes_go_through_it_keeps_nobody_out() {
+        let hash = RegistryData::Binary("AB".repeat(20));
+        let works = host("192.0.2.7").nla().tls_up(TlsVersion::Tls12).value(LISTENER, "SSLCertificateSHA1Hash", hash);
+        let works = works.value(STORE_MY, "x", RegistryData::Dword(0)).absent(POLICY);
+        works.check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Proven));
     }
 
     #[test]

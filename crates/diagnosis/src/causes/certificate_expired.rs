@@ -123,7 +123,7 @@ mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, NOW, Sketch, host, machine, stored};
     use crate::fact::Fact;
-    use crate::state::{RegistryData, StoredCertificate};
+    use crate::state::{POLICY, RegistryData, StoredCertificate};
     use wire::tls::TlsVersion;
 
     const DAY: i64 = 86_400_000;
@@ -136,6 +136,7 @@ mod tests {
         let until = rfc3339(NOW + time::Duration::days(days));
         let certificate = StoredCertificate { not_after: until, ..stored("Remote Desktop") };
         machine()
+            .absent(POLICY)
             .dword(LISTENER, "PortNumber", 3389)
             .absent(STORE_REMOTE_DESKTOP)
             .recorded(Fact::StoredCertificate(certificate))
@@ -157,7 +158,8 @@ mod tests {
 
     #[test]
     fn near_miss_the_host_shows_another_one_now() {
-        let live = with_certificate(100).dword(LISTENER, "PortNumber", 3389).absent(STORE_REMOTE_DESKTOP);
+        let live =
+            with_certificate(100).absent(POLICY).dword(LISTENER, "PortNumber", 3389).absent(STORE_REMOTE_DESKTOP);
         let until = rfc3339(NOW - time::Duration::days(12));
         let old = StoredCertificate { not_after: until, ..stored("Remote Desktop") };
         live.recorded(Fact::StoredCertificate(old)).check(&CAUSE, Expect::Absent);

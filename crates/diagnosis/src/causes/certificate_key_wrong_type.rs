@@ -19,16 +19,16 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[Symptom::SOCKET_CLOSED],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(LISTENER)], holds: signature_only },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::Key(LISTENER)], holds: signature_only },
         Proof { shows: Shows::Absence, needs: &[Need::Key(LISTENER)], holds: fits },
     ],
     explains: &[Explains { cause: "private-key-unusable", when: |_| true }],
     page: Page {
         what_happens: "The host selects TLS and breaks the handshake off; mstsc shows 0x904, and Schannel logs 36870 or 36871.",
         why: "A key of a legacy provider is either AT_KEYEXCHANGE or AT_SIGNATURE. Requests made by hand, and imports with the wrong option, \
-              yield the latter; Remote Desktop needs the former. Keys of the newer kind (CNG) do not have the difference.",
+              yield the latter; Remote Desktop asks for the former, though with some cipher suites the other may do. Keys of the newer kind (CNG) do not have the difference.",
         confirm: "certutil shows KeySpec = 2 -- AT_SIGNATURE for the bound certificate.",
-        command: "certutil -store My | Select-String 'Cert Hash|Provider =|KeySpec|Subject:'",
+        command: "certutil -v -store My | Select-String 'Cert Hash|Provider =|KeySpec|Subject:'",
         how_to_fix: "Have the certificate issued anew, or import it again with AT_KEYEXCHANGE, and bind it; until then clear the binding.",
         references: &[
             "Microsoft: Remote Desktop listener certificate configurations",
@@ -44,8 +44,16 @@ fn bound(case: Case<'_>) -> Option<Seen<&StoredCertificate>> {
     case.stored_certificates().find(|seen| seen.value.sha1.eq_ignore_ascii_case(&thumbprint))
 }
 
+/// Of a key storage provider (CNG), whose keys do not have the difference, whatever the number says.
+fn newer_kind(certificate: &StoredCertificate) -> bool {
+    certificate.provider.as_ref().is_some_and(|name| name.to_ascii_lowercase().contains("key storage provider"))
+}
+
 fn signature_only(case: Case<'_>) -> Option<Ground> {
-    let seen = bound(case).filter(|seen| seen.value.key_spec == Some(SIGNATURE))?;
+    let seen = bound(case).filter(|seen| seen.value.key_spec == Some(SIGNATURE) && !newer_kind(seen.value))?;
+    if case.key_used_since(seen.id) {
+        return None;
+    }
     let text = format!("the key of the bound certificate {} is AT_SIGNATURE", seen.value.subject);
     Some(Ground::on(vec![seen.because(text)]))
 }
@@ -57,16 +65,17 @@ fn fits(case: Case<'_>) -> Option<Ground> {
             seen.because("no certificate is bound, and Windows makes its own with the right key"),
         ]));
     }
-    let seen = bound(case).filter(|seen| matches!(seen.value.key_spec, Some(0 | 1)))?;
+    let seen = bound(case).filter(|seen| matches!(seen.value.key_spec, Some(0 | 1)) || newer_kind(seen.value))?;
     Some(Ground::on(vec![seen.because("the key of the bound certificate is for key exchange, or of the newer kind")]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, machine, stored};
+    use crate::causes::sketch::{Expect, Sketch, host, machine, stored};
     use crate::fact::Fact;
     use crate::state::RegistryData;
+    use wire::tls::TlsVersion;
 
     fn with(key_spec: Option<u32>) -> Sketch {
         let bound = machine().value(LISTENER, "SSLCertificateSHA1Hash", RegistryData::Binary("ab".repeat(20)));
@@ -75,7 +84,7 @@ mod tests {
 
     #[test]
     fn present() {
-        with(Some(2)).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+        with(Some(2)).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
     }
 
     #[test]
@@ -83,6 +92,22 @@ mod tests {
         with(Some(1)).check(&CAUSE, Expect::Absent);
         with(Some(0)).check(&CAUSE, Expect::Absent);
         machine().dword(LISTENER, "PortNumber", 3389).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn near_miss_a_key_of_the_newer_kind() {
+        let bound = machine().value(LISTENER, "SSLCertificateSHA1Hash", RegistryData::Binary("5d".repeat(20)));
+        let provider = Some("Microsoft Software Key Storage Provider".to_owned());
+        let certificate = StoredCertificate { key_spec: Some(2), provider, ..stored("My") };
+        bound.recorded(Fact::StoredCertificate(certificate)).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn near_miss_the_key_was_used_all_the_same() {
+        let up = host("192.0.2.7").nla().tls_up(TlsVersion::Tls12);
+        let bound = up.value(LISTENER, "SSLCertificateSHA1Hash", RegistryData::Binary("5d".repeat(20)));
+        let certificate = StoredCertificate { key_spec: Some(2), ..stored("My") };
+        bound.recorded(Fact::StoredCertificate(certificate)).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

@@ -75,7 +75,7 @@ fn says_so(case: Case<'_>) -> Option<Ground> {
 fn none_and_none_made(case: Case<'_>) -> Option<Ground> {
     let bound = case.bound_thumbprint().filter(|seen| seen.value.is_none())?;
     let stored = case.stored_certificates().any(|seen| seen.value.store == REMOTE_DESKTOP);
-    if stored || says_otherwise(case).is_some() {
+    if stored || says_otherwise(case).is_some() || case.windows_own_certificate() != Some(true) {
         return None;
     }
     let mut ground = told(case, (RCM, NOT_MADE), DAY, |_| true)?;
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host, machine, stored};
     use crate::fact::Fact;
-    use crate::state::RegistryData;
+    use crate::state::{POLICY, RegistryData};
 
     #[test]
     fn present() {
@@ -106,7 +106,7 @@ mod tests {
     }
 
     fn empty() -> Sketch {
-        machine().dword(LISTENER, "PortNumber", 3389).absent(STORE_REMOTE_DESKTOP)
+        machine().absent(POLICY).dword(LISTENER, "PortNumber", 3389).absent(STORE_REMOTE_DESKTOP)
     }
 
     #[test]

@@ -104,7 +104,7 @@ mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, NOW, Sketch, host, machine, stored};
     use crate::fact::Fact;
-    use crate::state::StoredCertificate;
+    use crate::state::{POLICY, StoredCertificate};
     use wire::tls::TlsVersion;
 
     const DAY: i64 = 86_400_000;
@@ -113,6 +113,7 @@ mod tests {
         let from = rfc3339(NOW + time::Duration::days(days));
         let certificate = StoredCertificate { not_before: from, ..stored("Remote Desktop") };
         machine()
+            .absent(POLICY)
             .dword(LISTENER, "PortNumber", 3389)
             .absent(STORE_REMOTE_DESKTOP)
             .recorded(Fact::StoredCertificate(certificate))

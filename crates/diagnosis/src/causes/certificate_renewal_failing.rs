@@ -7,10 +7,11 @@ use crate::evidence::Role;
 use crate::logs::{DAY, not_told, told};
 use crate::need::Need;
 
-/// Not made, not replaced, not had from the template, not renewed.
+/// Not made, not replaced.
+const OWN_FAILED: &[u32] = &[1057, 1058];
+/// Not had from the template, not renewed.
+const TEMPLATE_FAILED: &[u32] = &[1064, 1065];
 const FAILED: &[u32] = &[1057, 1058, 1064, 1065];
-/// Made, or had from the template.
-const MADE: &[u32] = &[1056, 1063];
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -21,7 +22,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::HostLog], holds: fails },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::HostLog], holds: own_fails },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::HostLog], holds: template_fails },
         Proof {
             shows: Shows::Absence,
             needs: &[Need::HostLog],
@@ -53,14 +55,24 @@ pub const CAUSE: Cause = Cause {
     fixes: &["repair-machine-keys-access", "replace-rdp-key-container", "renew-rdp-certificate"],
 };
 
-/// The newest word about it is that it failed.
-fn fails(case: Case<'_>) -> Option<Ground> {
+/// The newest word about the self-signed certificate is that it failed, and none from a template was had since.
+fn own_fails(case: Case<'_>) -> Option<Ground> {
+    fails(case, OWN_FAILED, &[1056, 1063])
+}
+
+/// The same for one from a template. It also fails where no domain controller can be reached while the machine starts, and
+/// nothing is written when it needs no renewal at the next try. A certificate that Windows makes instead mends nothing.
+fn template_fails(case: Case<'_>) -> Option<Ground> {
+    fails(case, TEMPLATE_FAILED, &[1063])
+}
+
+fn fails(case: Case<'_>, failed: &'static [u32], made: &'static [u32]) -> Option<Ground> {
     let last = |ids: &'static [u32]| case.recent(RCM, ids, DAY).last().map(|seen| case.time_of(seen.id));
-    let failed = last(FAILED)?;
-    if last(MADE).is_some_and(|made| made > failed) {
+    let newest = last(failed)?;
+    if last(made).is_some_and(|made| made > newest) {
         return None;
     }
-    told(case, (RCM, FAILED), DAY, |_| true)
+    told(case, (RCM, failed), DAY, |_| true)
 }
 
 #[cfg(test)]
@@ -88,6 +100,17 @@ mod tests {
     #[test]
     fn near_miss_it_has_succeeded_since() {
         machine().event(RCM, 1058, 90).event(RCM, 1056, 30).check(&CAUSE, Expect::Unknown);
+    }
+
+    /// Without a domain controller at the start there is no certificate from the template, and later there may be one.
+    #[test]
+    fn of_a_template_it_is_never_more_than_likely() {
+        let likely = || Expect::Present(Severity::Degrading, Confidence::Likely);
+        machine().event(RCM, 1065, 2).check(&CAUSE, likely());
+        // what Windows makes instead is not what was wanted
+        machine().event(RCM, 1064, 90).event(RCM, 1056, 30).check(&CAUSE, likely());
+        machine().event(RCM, 1064, 90).event(RCM, 1063, 30).check(&CAUSE, Expect::Unknown);
+        machine().event(RCM, 1058, 90).event(RCM, 1063, 30).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

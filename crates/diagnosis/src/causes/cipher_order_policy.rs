@@ -67,7 +67,7 @@ fn usable(case: Case<'_>, known: &[Option<u16>]) -> Vec<u16> {
 fn nothing_left(case: Case<'_>) -> Option<Ground> {
     let (observation, known) = policy(case)?;
     // a suite that we do not know may be one that the client has
-    if known.contains(&None) || !usable(case, &known).is_empty() {
+    if known.contains(&None) || !usable(case, &known).is_empty() || case.key_used_since(observation) {
         return None;
     }
     let names: Vec<_> = known.iter().flatten().filter_map(|code| suite::name(*code)).collect();
@@ -81,8 +81,7 @@ fn nothing_left(case: Case<'_>) -> Option<Ground> {
 }
 
 fn certainty(case: Case<'_>) -> Confidence {
-    let bound = case.value(crate::state::LISTENER, "SSLCertificateSHA1Hash");
-    if bound.is_some_and(|seen| seen.value.is_none()) { Confidence::Proven } else { Confidence::Likely }
+    if case.windows_own_certificate() == Some(true) { Confidence::Proven } else { Confidence::Likely }
 }
 
 fn enough_left(case: Case<'_>) -> Option<Ground> {
@@ -97,12 +96,12 @@ fn enough_left(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, machine};
-    use crate::state::{LISTENER, WINDOWS};
+    use crate::causes::sketch::{Expect, Sketch, host, machine};
+    use crate::state::{LISTENER, POLICY, WINDOWS};
 
     fn list(names: &str) -> Sketch {
         let windows = machine().value(WINDOWS, "CurrentBuildNumber", RegistryData::Text("17763".to_owned()));
-        windows.dword(LISTENER, "PortNumber", 3389).value(
+        windows.dword(LISTENER, "PortNumber", 3389).absent(POLICY).value(
             CIPHER_POLICY,
             "Functions",
             RegistryData::Text(names.to_owned()),
@@ -120,8 +119,23 @@ mod tests {
     #[test]
     fn a_bound_certificate_may_have_another_key() {
         let bound = list("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384");
-        let bound = bound.value(LISTENER, "SSLCertificateSHA1Hash", RegistryData::Binary("00".repeat(20)));
+        let bound = bound.value(LISTENER, "SSLCertificateSHA1Hash", RegistryData::Binary("ab".repeat(20)));
         bound.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    /// The certificate comes from a template, whose keys may be for ECDSA.
+    #[test]
+    fn a_certificate_from_a_template_may_have_another_key() {
+        let template = list("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384");
+        let template = template.value(POLICY, "CertTemplateName", RegistryData::Text("RDP".to_owned()));
+        template.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    #[test]
+    fn near_miss_a_handshake_went_through_since() {
+        let up = host("192.0.2.7").nla().tls_up(TlsVersion::Tls12);
+        let names = RegistryData::Text("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384".to_owned());
+        up.value(CIPHER_POLICY, "Functions", names).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

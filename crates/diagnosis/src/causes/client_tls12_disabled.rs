@@ -39,12 +39,14 @@ pub const CAUSE: Cause = Cause {
 fn speaks_nothing(case: Case<'_>) -> Option<Ground> {
     let lacking: Option<Vec<_>> =
         TlsVersion::ALL.iter().map(|version| case.schannel_lacks(*version, Side::Client)).collect();
-    lacking.map(Ground::on)
+    let (sure, because): (Vec<_>, Vec<_>) = lacking?.into_iter().unzip();
+    let confidence = sure.into_iter().max()?;
+    Some(Ground::on(because).confidence(confidence))
 }
 
 /// An older or a newer version may still do with a host that has it: then it hampers only.
 fn off(case: Case<'_>) -> Option<Ground> {
-    let because = case.schannel_lacks(TlsVersion::Tls12, Side::Client)?;
+    let (_, because) = case.schannel_lacks(TlsVersion::Tls12, Side::Client)?;
     Some(Ground::on(vec![because]).severity(Severity::Degrading))
 }
 
@@ -69,6 +71,14 @@ mod tests {
             .iter()
             .fold(windows(), |sketch, version| sketch.dword(&CLIENT.replace("1.2", version), "Enabled", 0));
         none.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+    }
+
+    #[test]
+    fn off_by_default_alone_is_only_likely() {
+        let off =
+            |sketch: Sketch, version: &&str| sketch.dword(&CLIENT.replace("1.2", version), "DisabledByDefault", 1);
+        let none = ["1.0", "1.1", "1.2"].iter().fold(windows(), off);
+        none.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
     }
 
     #[test]

@@ -60,7 +60,10 @@ fn edition(case: Case<'_>, pick: impl Fn(&str) -> bool) -> Option<Ground> {
 }
 
 fn home(case: Case<'_>) -> Option<Ground> {
-    edition(case, |name| WITHOUT.iter().any(|known| known.eq_ignore_ascii_case(name)))
+    // where something was patched in that answers, the edition keeps nobody out
+    let ground = edition(case, |name| WITHOUT.iter().any(|known| known.eq_ignore_ascii_case(name)))?;
+    let answers = ground.because.iter().any(|because| case.answered_since(because.observation));
+    (!answers).then_some(ground)
 }
 
 fn another(case: Case<'_>) -> Option<Ground> {
@@ -70,7 +73,7 @@ fn another(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, machine};
+    use crate::causes::sketch::{Expect, Sketch, host, machine};
     use crate::state::RegistryData;
 
     fn windows(edition: &str) -> Sketch {
@@ -90,6 +93,12 @@ mod tests {
             windows(edition).check(&CAUSE, Expect::Absent);
         }
         windows("Cloud").check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn near_miss_something_was_added_that_answers() {
+        let home = RegistryData::Text("Core".to_owned());
+        host("192.0.2.7").nla().value(WINDOWS, "EditionID", home).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

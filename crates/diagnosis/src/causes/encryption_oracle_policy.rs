@@ -6,20 +6,21 @@ use crate::events::{LSA, SYSTEM};
 use crate::evidence::Role;
 use crate::logs::{not_told, told};
 use crate::need::Need;
-use crate::state::LogEvent;
+use crate::state::{CREDSSP, LogEvent};
 
 const REFUSED: &[u32] = &[6041];
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "encryption-oracle-policy",
-    title: "the client's policy refuses a host without the CredSSP update",
+    title: "the client's policy for CredSSP (Encryption Oracle Remediation) refuses the host, or protects against none",
     stage: Stage::Client,
     severity: Severity::Blocking,
     role: Role::Client,
     codes: &[],
     proofs: &[
         Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::HostLog], holds: refused },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(CREDSSP)], holds: unprotected },
         Proof {
             shows: Shows::Absence,
             needs: &[Need::HostLog],
@@ -38,12 +39,24 @@ pub const CAUSE: Cause = Cause {
                   Format-List TimeCreated,Message; \
                   Get-ItemProperty 'HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Policies\\System\\CredSSP\\Parameters' \
                   -ErrorAction SilentlyContinue",
-        how_to_fix: "Update the host: any security update since May 2018 has it. Loosening the policy on the client lets attackers \
+        how_to_fix: "Where the client's own AllowEncryptionOracle is 2, remove the value. Otherwise update the host: any security update since May 2018 has it. Loosening the policy on the client lets attackers \
                      in the middle run commands on hosts, for every host that this client connects to.",
         references: &["[MS-CSSP] 3.1.5 (versions)", "Microsoft: CredSSP updates for CVE-2018-0886"],
     },
     fixes: &["install-update", "allow-encryption-oracle"],
 };
+
+/// The workaround was left behind: it refuses nobody, so it is no reason for a failure.
+fn unprotected(case: Case<'_>) -> Option<Ground> {
+    let seen = case.number(CREDSSP, "AllowEncryptionOracle").filter(|seen| seen.value == Some(2))?;
+    // where a host was refused, that is what counts
+    if refused(case).is_some() {
+        return None;
+    }
+    let because =
+        seen.because("AllowEncryptionOracle = 2 (Vulnerable): the client takes hosts without the update of 2018");
+    Some(Ground::on(vec![because]).severity(Severity::Advisory))
+}
 
 /// It was logged at the time of the attempt, for the host in question or, where none was named, for any.
 fn refused(case: Case<'_>) -> Option<Ground> {
@@ -69,6 +82,15 @@ mod tests {
     fn present() {
         let refused = client("server01").event_with(LSA, 6041, 1, &[("0", "TERMSRV/SERVER01 4")]);
         refused.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+    }
+
+    #[test]
+    fn the_workaround_of_2018_is_worth_a_word() {
+        let open = client("server01").dword(CREDSSP, "AllowEncryptionOracle", 2);
+        open.check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Proven));
+        // the fix that sets this very value is not offered for it
+        assert_eq!(open.diagnose().findings[0].fixes, ["install-update"]);
+        client("server01").dword(CREDSSP, "AllowEncryptionOracle", 1).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

@@ -45,7 +45,11 @@ fn conflict(case: Case<'_>) -> Option<Ground> {
     let fips = case.number(FIPS, "Enabled").filter(|seen| seen.value == Some(1))?;
     let layer = case.setting(LISTENER, "SecurityLayer").filter(|setting| setting.number == Some(0))?;
     let level = case.setting(LISTENER, "MinEncryptionLevel").filter(|setting| setting.number != Some(FIPS_LEVEL))?;
-    Some(Ground::on(vec![fips.because("FIPSAlgorithmPolicy says Enabled = 1"), layer.because, level.because]))
+    // a level that is not set may follow the policy, and a policy that was not read may set another layer
+    let sure = level.number.is_some() && layer.settled && level.settled && !case.key_used_since(fips.id);
+    let because = vec![fips.because("FIPSAlgorithmPolicy says Enabled = 1"), layer.because, level.because];
+    let ground = Ground::on(because);
+    Some(if sure { ground } else { ground.confidence(Confidence::Possible).severity(Severity::Advisory) })
 }
 
 fn off(case: Case<'_>) -> Option<Ground> {
@@ -73,6 +77,14 @@ mod tests {
     #[test]
     fn present() {
         forced(0, 3).check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
+    }
+
+    #[test]
+    fn what_is_not_known_for_sure_is_only_said() {
+        let possible = || Expect::Present(Severity::Advisory, Confidence::Possible);
+        let fips = || machine().dword(LISTENER, "SecurityLayer", 0).dword(FIPS, "Enabled", 1);
+        fips().absent(POLICY).check(&CAUSE, possible());
+        fips().dword(LISTENER, "MinEncryptionLevel", 2).check(&CAUSE, possible());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::cause::{Because, Cause, Confidence, Explains, Ground, Page, Proof, Se
 use crate::evidence::Role;
 use crate::firewall::{Profile, Rule, Verdict, judge};
 use crate::need::Need;
-use crate::state::{FIREWALL_POLICY_RULES, FIREWALL_RULES, LISTENER, RegistryData};
+use crate::state::{FIREWALL_MDM_RULES, FIREWALL_POLICY_RULES, FIREWALL_RULES, LISTENER, RegistryData};
 use crate::symptom::Symptom;
 
 const POLICY: &str = r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall";
@@ -15,6 +15,11 @@ const NEEDS: &[Need] = &[
     Need::Key(LISTENER),
     Need::Key(FIREWALL_RULES),
     Need::Key(FIREWALL_POLICY_RULES),
+    Need::Key(FIREWALL_MDM_RULES),
+    Need::Key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\DomainProfile\Services\RemoteDesktop"),
+    Need::Key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\StandardProfile\Services\RemoteDesktop"),
+    Need::Key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\DomainProfile\GloballyOpenPorts\List"),
+    Need::Key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\StandardProfile\GloballyOpenPorts\List"),
     Need::Key(r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\DomainProfile"),
     Need::Key(r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\StandardProfile"),
     Need::Key(r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\PublicProfile"),
@@ -33,7 +38,7 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[Symptom::SOCKET_CONNECT_FAILED],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: NEEDS, holds: closed_everywhere },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: NEEDS, holds: closed_everywhere },
         Proof { shows: Shows::Absence, needs: NEEDS, holds: open_everywhere },
     ],
     explains: &[Explains { cause: "port-filtered", when: |_| true }],
@@ -42,7 +47,8 @@ pub const CAUSE: Cause = Cause {
         why: "The rules of Remote Desktop are off, or are for another port than the listener's (they do not follow PortNumber), a rule \
               that blocks wins over them, or a group policy has all local rules ignored.",
         confirm: "RemoteDesktop-UserMode-In-TCP has to be enabled for the network's profile. Rules for some profiles or some addresses \
-                  alone are no fault by themselves.",
+                  alone are no fault by themselves. Where another maker's firewall has taken over, the rules of Windows are not in force, \
+                  which its registry does not show.",
         command: "Get-NetConnectionProfile | Select-Object InterfaceAlias,NetworkCategory; Get-NetFirewallProfile -PolicyStore ActiveStore | \
                   Select-Object Name,Enabled,DefaultInboundAction,AllowInboundRules,AllowLocalFirewallRules; Get-NetFirewallRule -PolicyStore \
                   ActiveStore -Name RemoteDesktop* | Select-Object Name,Enabled,Profile,Action",
@@ -71,11 +77,30 @@ fn switch(case: Case<'_>, profile: Profile, name: &str) -> Option<u32> {
     policy.or_else(|| case.number(&format!(r"{OWN}\{own}"), name)?.value)
 }
 
-/// The rules of a key; `None` if one of them cannot be read.
+/// The rules of a key; `None` if it was not looked up.
 fn rules(case: Case<'_>, path: &str) -> Option<Vec<Rule>> {
     let values = &case.key(path)?.value.values;
     let text = values.values().filter_map(|data| if let RegistryData::Text(text) = data { Some(text) } else { None });
     Some(text.filter_map(|text| Rule::parse(text)).collect())
+}
+
+/// An exception of the older kind, by group policy, for Remote Desktop or for its port. It may be for some addresses alone.
+fn exception(case: Case<'_>, profile: Profile, port: u16) -> bool {
+    let key = if profile == Profile::Domain { "DomainProfile" } else { "StandardProfile" };
+    let service = case.number(&format!(r"{POLICY}\{key}\Services\RemoteDesktop"), "Enabled");
+    let by_service = service.is_some_and(|seen| seen.value == Some(1));
+    let list = case.key(&format!(r"{POLICY}\{key}\GloballyOpenPorts\List"));
+    let by_port = |data: &RegistryData| {
+        let RegistryData::Text(text) = data else { return false };
+        let lower = text.to_ascii_lowercase();
+        lower.starts_with(&format!("{port}:tcp:")) && lower.contains(":enabled:")
+    };
+    by_service || list.is_some_and(|seen| seen.value.values.values().any(by_port))
+}
+
+/// The firewall's service is switched off, so that nobody knows who filters instead.
+fn switched_off(case: Case<'_>) -> bool {
+    case.service("MpsSvc").is_some_and(|seen| !seen.value.exists || seen.value.start == Some(4))
 }
 
 fn port(case: Case<'_>) -> Option<u16> {
@@ -91,11 +116,16 @@ fn verdict(case: Case<'_>, profile: Profile) -> Option<Verdict> {
     if on("DoNotAllowExceptions") == Some(1) {
         return Some(Verdict::Blocked("DoNotAllowExceptions, for every rule".to_owned()));
     }
+    let port = port(case)?;
+    if exception(case, profile, port) {
+        return Some(Verdict::Scoped("an exception by group policy".to_owned()));
+    }
     let mut all = rules(case, FIREWALL_POLICY_RULES)?;
+    all.extend(rules(case, FIREWALL_MDM_RULES)?);
     if on("AllowLocalPolicyMerge") != Some(0) {
         all.extend(rules(case, FIREWALL_RULES)?);
     }
-    match judge(&all, port(case)?, profile) {
+    match judge(&all, port, profile) {
         // what no rule names is let in where the profile says so
         Verdict::NoRule(_) if on("DefaultInboundAction") == Some(0) => Some(Verdict::Open),
         verdict => Some(verdict),
@@ -104,8 +134,12 @@ fn verdict(case: Case<'_>, profile: Profile) -> Option<Verdict> {
 
 /// Which profile is in use does not stand there, so only what is closed in all of them is proof.
 fn closed_everywhere(case: Case<'_>) -> Option<Ground> {
-    let observation = case.key(FIREWALL_RULES)?.id;
+    // Windows before Vista keeps its rules elsewhere
+    let observation = case.key(FIREWALL_RULES).filter(|key| key.value.exists)?.id;
     let port = port(case)?;
+    if switched_off(case) || case.answered_since(observation) {
+        return None;
+    }
     let closed = Profile::ALL.map(|profile| {
         let text = match verdict(case, profile)? {
             Verdict::Blocked(rule) => format!("{}: blocked by {rule}", profile.word()),
@@ -129,6 +163,8 @@ fn open_everywhere(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, machine};
+    use crate::fact::Fact;
+    use crate::state::Service;
 
     const RULE: &str = r"v2.30|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=3389|App=%SystemRoot%\system32\svchost.exe|Svc=termservice|Name=RDP|";
 
@@ -147,7 +183,7 @@ mod tests {
 
     #[test]
     fn present() {
-        let closed = || Expect::Present(Severity::Blocking, Confidence::Proven);
+        let closed = || Expect::Present(Severity::Blocking, Confidence::Likely);
         firewall(&RULE.replace("TRUE", "FALSE")).check(&CAUSE, closed());
         firewall(RULE)
             .value(FIREWALL_RULES, "x", text("v2.30|Action=Block|Active=TRUE|Dir=In|Name=No|"))
@@ -162,7 +198,7 @@ mod tests {
         let ignored = profiles.iter().fold(firewall(RULE), |sketch, profile| {
             sketch.dword(&format!(r"{POLICY}\{profile}"), "AllowLocalPolicyMerge", 0)
         });
-        ignored.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+        ignored.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
         ignored.value(FIREWALL_POLICY_RULES, "y", text(RULE)).check(&CAUSE, Expect::Absent);
     }
 
@@ -172,6 +208,51 @@ mod tests {
         let private = RULE.replace("Dir=In", "Dir=In|Profile=Domain|Profile=Private");
         firewall(&private).check(&CAUSE, Expect::Unknown);
         firewall(&RULE.replace("Name=", "RA4=LocalSubnet|Name=")).check(&CAUSE, Expect::Unknown);
+    }
+
+    /// The policies that companies have used for twenty years write no rules.
+    #[test]
+    fn near_miss_an_exception_by_group_policy() {
+        let closed = || firewall(&RULE.replace("TRUE", "FALSE"));
+        let both = |sketch: Sketch, rest: &str, name: &str, data: &RegistryData| {
+            ["DomainProfile", "StandardProfile"].iter().fold(sketch, |sketch, profile| {
+                sketch.value(&format!(r"{POLICY}\{profile}\{rest}"), name, data.clone())
+            })
+        };
+        both(closed(), r"Services\RemoteDesktop", "Enabled", &RegistryData::Dword(1)).check(&CAUSE, Expect::Unknown);
+        let open = text("3389:TCP:10.0.0.0/8:enabled:RDP");
+        both(closed(), r"GloballyOpenPorts\List", "1", &open).check(&CAUSE, Expect::Unknown);
+        let other = text("33890:TCP:*:enabled:RDP");
+        let closed = both(closed(), r"GloballyOpenPorts\List", "1", &other);
+        closed.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    #[test]
+    fn near_miss_a_rule_from_the_management_of_devices() {
+        let managed = firewall(&RULE.replace("TRUE", "FALSE")).value(FIREWALL_MDM_RULES, "{1}", text(RULE));
+        managed.check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn near_miss_the_firewall_does_not_run_or_lets_in() {
+        let closed = || firewall(&RULE.replace("TRUE", "FALSE"));
+        let service = |start| Service {
+            name: "MpsSvc".to_owned(),
+            exists: true,
+            start: Some(start),
+            running: None,
+            image: None,
+            account: None,
+        };
+        closed().recorded(Fact::Service(service(4))).check(&CAUSE, Expect::Unknown);
+        let runs = closed().recorded(Fact::Service(service(2)));
+        runs.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    /// Windows before Vista has no such key at all.
+    #[test]
+    fn near_miss_a_windows_that_keeps_its_rules_elsewhere() {
+        firewall(RULE).absent(FIREWALL_RULES).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

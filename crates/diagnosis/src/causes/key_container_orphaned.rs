@@ -5,7 +5,7 @@ use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, S
 use crate::evidence::Role;
 use crate::keys::RDP_KEY;
 use crate::need::Need;
-use crate::state::{CRYPTOGRAPHY, LISTENER, STORE_REMOTE_DESKTOP};
+use crate::state::{CRYPTOGRAPHY, LISTENER, POLICY, STORE_REMOTE_DESKTOP, StoredCertificate};
 use crate::symptom::Symptom;
 
 /// The declaration.
@@ -18,14 +18,20 @@ pub const CAUSE: Cause = Cause {
     codes: &[Symptom::SOCKET_CLOSED],
     proofs: &[
         Proof {
-            shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::KeyFolder, Need::Key(CRYPTOGRAPHY), Need::Key(LISTENER), Need::Key(STORE_REMOTE_DESKTOP)],
+            shows: Shows::Presence(Confidence::Likely),
+            needs: &[
+                Need::KeyFolder,
+                Need::Key(CRYPTOGRAPHY),
+                Need::Key(LISTENER),
+                Need::Key(POLICY),
+                Need::Key(STORE_REMOTE_DESKTOP),
+            ],
             holds: without_its_key,
         },
         Proof {
             shows: Shows::Presence(Confidence::Possible),
-            needs: &[Need::KeyFolder, Need::Key(CRYPTOGRAPHY), Need::Key(LISTENER)],
-            holds: only_a_foreign_one,
+            needs: &[Need::KeyFolder, Need::Key(CRYPTOGRAPHY), Need::Key(LISTENER), Need::Key(POLICY)],
+            holds: left_behind,
         },
         Proof { shows: Shows::Absence, needs: &[Need::KeyFolder, Need::Key(CRYPTOGRAPHY)], holds: its_own },
         Proof { shows: Shows::Absence, needs: &[Need::Key(LISTENER)], holds: not_used },
@@ -54,13 +60,26 @@ fn only_a_foreign_one(case: Case<'_>) -> Option<Ground> {
         foreign.because(format!("the only key for Remote Desktop is in the file {}", foreign.value.name)),
         name.because(format!("on this machine it would be called {}", name.value)),
     ];
-    (case.windows_own_certificate() == Some(true)).then(|| Ground::on(because))
+    let uses_it = case.windows_own_certificate() == Some(true) && !case.key_used_since(name.id);
+    uses_it.then(|| Ground::on(because))
 }
 
-/// The certificate that needs it is there as well: Windows has not made others.
+/// Where no certificate needs it, it may be a mere remainder of the image: Windows makes a key of its own when it needs one.
+fn left_behind(case: Case<'_>) -> Option<Ground> {
+    only_a_foreign_one(case).map(|ground| ground.severity(Severity::Advisory))
+}
+
+/// A certificate that Windows made for Remote Desktop: its key lies in the container whose file that is.
+fn needs_it(certificate: &StoredCertificate) -> bool {
+    let container = certificate.container.as_deref().is_none_or(|name| name.eq_ignore_ascii_case("TSSecKeySet1"));
+    certificate.store == "Remote Desktop" && certificate.subject == certificate.issuer && container
+}
+
+/// The certificate that needs it is there as well. On a disk that has not been started since it was cloned, Windows may still
+/// mend this by itself.
 fn without_its_key(case: Case<'_>) -> Option<Ground> {
     let mut ground = only_a_foreign_one(case)?;
-    let seen = case.stored_certificates().find(|seen| seen.value.store == "Remote Desktop")?;
+    let seen = case.stored_certificates().find(|seen| needs_it(seen.value))?;
     ground.because.push(seen.because(format!("the certificate {} is there without it", seen.value.subject)));
     Some(ground)
 }
@@ -86,8 +105,10 @@ mod tests {
 
     fn with(guid: &str) -> Sketch {
         let machine = machine().value(CRYPTOGRAPHY, "MachineGuid", RegistryData::Text(GUID.to_owned()));
-        let machine =
-            machine.dword(LISTENER, "PortNumber", 3389).value(STORE_REMOTE_DESKTOP, "x", RegistryData::Dword(0));
+        let machine = machine
+            .dword(LISTENER, "PortNumber", 3389)
+            .value(STORE_REMOTE_DESKTOP, "x", RegistryData::Dword(0))
+            .absent(POLICY);
         let folder = machine.recorded(Fact::KeyFile(key_file(".", None)));
         folder.recorded(Fact::KeyFile(key_file(&format!("{RDP_KEY}{guid}"), None)))
     }
@@ -95,15 +116,33 @@ mod tests {
     #[test]
     fn present() {
         let clone = with("99999999-2222-3333-4444-555555555555");
-        clone.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Possible));
+        clone.check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Possible));
         let clone = clone.recorded(Fact::StoredCertificate(stored("Remote Desktop")));
-        clone.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+        clone.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
     }
 
     #[test]
     fn near_miss_a_foreign_one_beside_its_own() {
         let other = Fact::KeyFile(key_file(&format!("{RDP_KEY}99999999"), None));
         with(GUID).recorded(other).check(&CAUSE, Expect::Absent);
+    }
+
+    /// The store holds a certificate that somebody else issued, with a key elsewhere.
+    #[test]
+    fn near_miss_the_certificate_has_another_key() {
+        for (issuer, container) in [("CN=Corp CA", "TSSecKeySet1"), ("CN=SERVER01", "{1F2E}")] {
+            let (issuer, container) = (issuer.to_owned(), Some(container.to_owned()));
+            let other = StoredCertificate { issuer, container, ..stored("Remote Desktop") };
+            let clone = with("99999999").recorded(Fact::StoredCertificate(other));
+            clone.check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Possible));
+        }
+    }
+
+    #[test]
+    fn near_miss_a_certificate_from_a_template_is_used() {
+        let template = RegistryData::Text("RemoteDesktopComputer".to_owned());
+        let machine = with("99999999").value(POLICY, "CertTemplateName", template);
+        machine.recorded(Fact::StoredCertificate(stored("Remote Desktop"))).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub const CAUSE: Cause = Cause {
 };
 
 fn off(case: Case<'_>) -> Option<Ground> {
-    let key = case.key(LISTENER)?;
+    let key = case.key(LISTENER).filter(|key| !case.answered_since(key.id))?;
     if !key.value.exists {
         return Some(Ground::on(vec![key.because("the host has no listener RDP-Tcp")]));
     }
@@ -51,9 +51,11 @@ fn off(case: Case<'_>) -> Option<Ground> {
 /// Whether the adapter of this number is there, the registry alone does not say.
 fn one_adapter(case: Case<'_>) -> Option<Ground> {
     let seen = case.number(LISTENER, "LanAdapter")?;
-    let number = seen.value.filter(|number| *number != 0)?;
+    let number = seen.value.filter(|number| *number != 0 && !case.answered_since(seen.id))?;
     let text = format!("the listener listens on adapter {number} alone (LanAdapter); if that one is gone, on nothing");
-    Some(Ground::on(vec![seen.because(text)]))
+    // chosen on purpose, as a rule: a fault only where connections are refused
+    let ground = Ground::on(vec![seen.because(text)]);
+    Some(if case.refused_since(seen.id) { ground } else { ground.severity(Severity::Advisory) })
 }
 
 fn on_everywhere(case: Case<'_>) -> Option<Ground> {
@@ -65,7 +67,9 @@ fn on_everywhere(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, machine};
+    use crate::causes::sketch::{Expect, Sketch, host, machine};
+    use crate::fact::Fact;
+    use wire::machine::{ConnectFailure, TcpAnswer};
 
     fn listener(enabled: u32, adapter: u32) -> Sketch {
         machine().dword(LISTENER, "fEnableWinStation", enabled).dword(LISTENER, "LanAdapter", adapter)
@@ -79,7 +83,16 @@ mod tests {
 
     #[test]
     fn one_adapter_alone_is_only_possible() {
-        listener(1, 3).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Possible));
+        listener(1, 3).check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Possible));
+        let refused = host("192.0.2.7").with(Fact::TcpAnswer(TcpAnswer::Failed(ConnectFailure::Refused)));
+        let refused = refused.dword(LISTENER, "LanAdapter", 3);
+        refused.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Possible));
+    }
+
+    #[test]
+    fn near_miss_it_answers() {
+        host("192.0.2.7").nla().dword(LISTENER, "LanAdapter", 3).check(&CAUSE, Expect::Unknown);
+        host("192.0.2.7").nla().dword(LISTENER, "fEnableWinStation", 0).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! `listener-patched`: the service of Remote Desktop runs something else than Windows' own library.
 
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::cause::{Because, Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::evidence::Role;
 use crate::need::Need;
-use crate::state::TERMSERVICE;
+use crate::state::{TERMSERVICE, WINDOWS};
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -33,25 +33,40 @@ pub const CAUSE: Cause = Cause {
     fixes: &["repair-system-files"],
 };
 
-/// Ways to write the path of Windows' own library.
-fn own(path: &str) -> bool {
+/// Ways to write the path of Windows' own library; `None` where that depends on which folder is Windows' own.
+fn own(path: &str, root: Option<&str>) -> Option<bool> {
     let path = path.trim().trim_matches('"').to_ascii_lowercase();
-    let place = path.strip_suffix(r"\system32\termsrv.dll");
-    place.is_some_and(|place| place == "%systemroot%" || place == "%windir%" || place.get(1..) == Some(r":\windows"))
+    let Some(place) = path.strip_suffix(r"\system32\termsrv.dll") else { return Some(false) };
+    let root = root.map(|root| root.trim().trim_end_matches('\\').to_ascii_lowercase());
+    let named = ["%systemroot%", "%windir%", r"\systemroot"].contains(&place) || root.as_deref() == Some(place);
+    match (named || place.get(1..) == Some(r":\windows"), root) {
+        (true, _) => Some(true),
+        (false, Some(_)) => Some(false),
+        (false, None) => None,
+    }
 }
 
-fn library(case: Case<'_>, pick: impl Fn(&str) -> bool) -> Option<Ground> {
+/// What TermService runs, and whether it is Windows' own.
+fn library(case: Case<'_>) -> Option<(Option<bool>, Because)> {
     let seen = case.text(TERMSERVICE, "ServiceDll")?;
-    let path = seen.value.filter(|path| pick(path))?;
-    Some(Ground::on(vec![seen.because(format!("TermService runs {path}"))]))
+    let root = case.text(WINDOWS, "SystemRoot").and_then(|seen| seen.value);
+    let path = seen.value?;
+    Some((own(path, root), seen.because(format!("TermService runs {path}"))))
 }
 
 fn another(case: Case<'_>) -> Option<Ground> {
-    library(case, |path| !own(path))
+    let (own, because) = library(case)?;
+    match own {
+        Some(true) => None,
+        Some(false) => Some(Ground::on(vec![because])),
+        // Windows may have been installed into a folder of another name
+        None => Some(Ground::on(vec![because]).confidence(Confidence::Possible).severity(Severity::Advisory)),
+    }
 }
 
 fn windows_own(case: Case<'_>) -> Option<Ground> {
-    library(case, own)
+    let (own, because) = library(case)?;
+    (own == Some(true)).then(|| Ground::on(vec![because]))
 }
 
 #[cfg(test)]
@@ -68,7 +83,15 @@ mod tests {
     fn present() {
         let patched = || Expect::Present(Severity::Degrading, Confidence::Proven);
         runs(r"%ProgramFiles%\RDP Wrapper\rdpwrap.dll").check(&CAUSE, patched());
-        runs(r"D:\copy\System32\termsrv.dll").check(&CAUSE, patched());
+        let copy = runs(r"D:\copy\System32\termsrv.dll");
+        copy.value(WINDOWS, "SystemRoot", RegistryData::Text(r"C:\Windows".to_owned())).check(&CAUSE, patched());
+    }
+
+    #[test]
+    fn near_miss_a_windows_in_a_folder_of_another_name() {
+        let winnt = || runs(r"C:\WINNT\System32\termsrv.dll");
+        winnt().check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Possible));
+        winnt().value(WINDOWS, "SystemRoot", RegistryData::Text(r"C:\WINNT".to_owned())).check(&CAUSE, Expect::Absent);
     }
 
     #[test]

@@ -39,12 +39,8 @@ pub const CAUSE: Cause = Cause {
 };
 
 /// What each value has to be for logons to be refused.
-const REFUSING: [(&str, &str, u32); 4] = [
-    (TERMINAL_SERVER, "TSEnabled", 0),
-    (TERMINAL_SERVER, "TSUserEnabled", 1),
-    (TERMINAL_SERVER, "TSServerDrainMode", 1),
-    (LISTENER, "fLogonDisabled", 1),
-];
+const REFUSING: [(&str, &str, u32); 3] =
+    [(TERMINAL_SERVER, "TSEnabled", 0), (TERMINAL_SERVER, "TSUserEnabled", 1), (LISTENER, "fLogonDisabled", 1)];
 
 fn refused(case: Case<'_>) -> Option<Ground> {
     let set = REFUSING.iter().filter_map(|(path, name, value)| {
@@ -55,10 +51,15 @@ fn refused(case: Case<'_>) -> Option<Ground> {
     (!because.is_empty()).then(|| Ground::on(because))
 }
 
-/// The other form of drain mode is known from practice, not from a document.
+/// One form of drain mode ends with the next start, which may lie behind; the other is known from practice, not from a document.
 fn drained(case: Case<'_>) -> Option<Ground> {
-    let seen = case.number(TERMINAL_SERVER, "TSServerDrainMode").filter(|seen| seen.value == Some(2))?;
-    Some(Ground::on(vec![seen.because("TSServerDrainMode = 2, which seems to drain the server for good")]))
+    let seen = case.number(TERMINAL_SERVER, "TSServerDrainMode")?;
+    let words = match seen.value? {
+        1 => "TSServerDrainMode = 1, which drains the server until its next start",
+        2 => "TSServerDrainMode = 2, which seems to drain the server for good",
+        _ => return None,
+    };
+    Some(Ground::on(vec![seen.because(words)]))
 }
 
 fn allowed(case: Case<'_>) -> Option<Ground> {
@@ -86,9 +87,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_documented_is_only_likely() {
-        let drained = healthy().dword(TERMINAL_SERVER, "TSServerDrainMode", 2);
-        drained.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    fn drain_mode_is_only_likely() {
+        for mode in [1, 2] {
+            let drained = healthy().dword(TERMINAL_SERVER, "TSServerDrainMode", mode);
+            drained.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        }
     }
 
     #[test]

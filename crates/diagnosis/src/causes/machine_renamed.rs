@@ -152,11 +152,11 @@ mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host, machine, stored};
     use crate::fact::Introduction;
-    use crate::state::RegistryData;
+    use crate::state::{POLICY, RegistryData};
     use wire::tls::TlsVersion;
 
     fn recorded(computer: &str) -> Sketch {
-        let machine = machine().dword(LISTENER, "PortNumber", 3389).absent(STORE_REMOTE_DESKTOP);
+        let machine = machine().absent(POLICY).dword(LISTENER, "PortNumber", 3389).absent(STORE_REMOTE_DESKTOP);
         machine
             .value(COMPUTER_NAME, "ComputerName", RegistryData::Text(computer.to_owned()))
             .recorded(Fact::StoredCertificate(stored("Remote Desktop")))

@@ -2,14 +2,15 @@
 
 use wire::tls::TlsOffer;
 
-use crate::case::{Case, NEAR};
+use crate::case::{Case, NEAR, Seen, uses_key};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::events::SCHANNEL;
 use crate::evidence::Role;
 use crate::fact::Handshake;
 use crate::need::{Need, speechless};
+use crate::printable::printable;
 use crate::security::{NETWORK_SERVICE, READ, allows};
-use crate::state::{CRYPTOGRAPHY, LISTENER};
+use crate::state::{CRYPTOGRAPHY, LISTENER, LogEvent, POLICY};
 use crate::symptom::Symptom;
 
 /// The hellos that must all meet the same silence. They differ in code, versions, suites and in how they are cut.
@@ -49,7 +50,7 @@ pub const CAUSE: Cause = Cause {
         Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::HostLog], holds: logged },
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::KeyFolder, Need::Key(CRYPTOGRAPHY), Need::Key(LISTENER)],
+            needs: &[Need::KeyFolder, Need::Key(CRYPTOGRAPHY), Need::Key(LISTENER), Need::Key(POLICY)],
             holds: unreadable,
         },
         Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: key_used },
@@ -96,16 +97,44 @@ fn third_stack_agrees(case: Case<'_>) -> Option<Ground> {
 }
 
 /// Schannel says, about the time of the attempt, that it could not use the key; and no handshake says otherwise.
+///
+/// Schannel serves the whole machine: the entry may be about the key of a web server or a directory. Proof it is where it
+/// names the process of Remote Desktop, or where a handshake with the listener was seen to break off.
 fn logged(case: Case<'_>) -> Option<Ground> {
     if key_used(case).is_some() {
         return None;
     }
-    let seen = case.recent(SCHANNEL, &[36870], NEAR).last()?;
+    let about = |seen: &Seen<&LogEvent>| about_a_host(seen.value) && process(seen.value) != Some(false);
+    let seen = case.recent(SCHANNEL, &[36870], NEAR).filter(about).last()?;
     let text = format!(
         "Schannel 36870 in the host's System log at {}: the key of the server credential could not be used",
-        seen.value.at
+        printable(&seen.value.at)
     );
-    Some(Ground::on(vec![seen.because(text)]))
+    let mut because = vec![seen.because(text)];
+    if process(seen.value) == Some(true) {
+        return Some(Ground::on(because));
+    }
+    let Some(broken) = case.tls().find(|seen| speechless(seen.value.1)) else {
+        return Some(Ground::on(because).confidence(Confidence::Likely));
+    };
+    because.push(broken.because(format!("{} broke off a handshake with Remote Desktop", case.label())));
+    Some(Ground::on(because))
+}
+
+/// The same entry is written of a key with which the machine introduces itself as a client.
+fn about_a_host(event: &LogEvent) -> bool {
+    !event.data.values().any(|value| value.eq_ignore_ascii_case("client"))
+}
+
+/// Whether the entry names the process of Remote Desktop; `None` where it names none, as on older Windows.
+fn process(event: &LogEvent) -> Option<bool> {
+    let named =
+        |field: &str| field.to_ascii_lowercase().contains("process") && !field.to_ascii_lowercase().contains("id");
+    let (_, name) = event.data.iter().find(|(field, value)| named(field) && !value.is_empty())?;
+    let name = name.to_ascii_lowercase();
+    // CredSSP has lsass do it, and one svchost may hold several services
+    let unclear = name.contains("lsass") || name.contains("svchost") && !name.contains('[');
+    if unclear { None } else { Some(name.contains("termservice") || name.contains("termsvcs")) }
 }
 
 /// The key file's own rights let TermService not in, and the listener has no other certificate; no handshake says otherwise.
@@ -136,14 +165,8 @@ fn broken_off(case: Case<'_>, hellos: &[TlsOffer]) -> Option<Ground> {
     Some(Ground::on(because))
 }
 
-/// Suites in which the client encrypts to the host's key: until then the host has not used it.
-const RSA_KEY_EXCHANGE: [u16; 9] = [0x009D, 0x009C, 0x003D, 0x003C, 0x0035, 0x002F, 0x000A, 0x0005, 0x0004];
-
 fn key_used(case: Case<'_>) -> Option<Ground> {
-    let seen = case.tls().find(|seen| match seen.value.1 {
-        Handshake::Accepted { finished, suite, .. } => *finished || !RSA_KEY_EXCHANGE.contains(suite),
-        _ => false,
-    })?;
+    let seen = case.tls().find(|seen| uses_key(seen.value.1))?;
     Some(Ground::on(vec![seen.because(format!("{} used its key in a handshake ({})", case.label(), seen.value.0))]))
 }
 
@@ -165,14 +188,30 @@ mod tests {
     #[test]
     fn proven_by_the_log_of_the_host() {
         let proven = Expect::Present(Severity::Blocking, Confidence::Proven);
-        machine().event("Schannel", 36870, 2).check(&CAUSE, proven);
+        let process = [("CallerProcessImageName", "svchost[TermService]")];
+        machine().event_with("Schannel", 36870, 2, &process).check(&CAUSE, proven);
         let proven = Expect::Present(Severity::Blocking, Confidence::Proven);
-        host("192.0.2.7").nla().event("Microsoft-Windows-Schannel", 36870, 2).check(&CAUSE, proven);
+        let broken = host("192.0.2.7").nla().tls(TlsOffer::MODERN, RESET);
+        broken.event("Microsoft-Windows-Schannel", 36870, 2).check(&CAUSE, proven);
+    }
+
+    /// A directory server whose certificate for LDAP has no key writes the same.
+    #[test]
+    fn an_entry_that_names_no_process_is_not_proof_by_itself() {
+        machine().event("Schannel", 36870, 2).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    #[test]
+    fn near_miss_the_key_of_something_else() {
+        for data in [("CallerProcessImageName", "w3wp.exe"), ("ProcessName", "svchost[NTDS]"), ("Type", "client")] {
+            machine().event_with("Schannel", 36870, 2, &[data]).check(&CAUSE, Expect::Unknown);
+        }
     }
 
     fn key(security: &str) -> Sketch {
         let guid = RegistryData::Text("11111111-2222".to_owned());
-        let machine = machine().value(CRYPTOGRAPHY, "MachineGuid", guid).dword(LISTENER, "PortNumber", 3389);
+        let machine =
+            machine().value(CRYPTOGRAPHY, "MachineGuid", guid).dword(LISTENER, "PortNumber", 3389).absent(POLICY);
         let folder = machine.recorded(Fact::KeyFile(key_file(".", None)));
         folder.recorded(Fact::KeyFile(key_file(&format!("{}11111111-2222", crate::keys::RDP_KEY), Some(security))))
     }
@@ -191,6 +230,12 @@ mod tests {
     fn near_miss_another_certificate_is_bound() {
         let bound = RegistryData::Binary("ab".repeat(20));
         key("O:SYD:(A;;FA;;;SY)").value(LISTENER, "SSLCertificateSHA1Hash", bound).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn near_miss_a_policy_has_it_use_a_certificate_from_a_template() {
+        let template = RegistryData::Text("RemoteDesktopComputer".to_owned());
+        key("O:SYD:(A;;FA;;;SY)").value(POLICY, "CertTemplateName", template).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

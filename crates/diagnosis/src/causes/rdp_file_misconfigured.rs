@@ -57,7 +57,7 @@ fn wrong(case: Case<'_>) -> Option<Ground> {
 
 fn right(case: Case<'_>) -> Option<Ground> {
     let sound = |seen: Seen<&RdpFileRecord>| {
-        let open = RdpSettings(seen.value).without_credssp() && !nla_is_optional(case);
+        let open = RdpSettings(seen.value).without_credssp() && !nla_is_optional(case, seen.value);
         (!open)
             .then(|| seen.because(format!("{}: address, gateway and security settings are in order", seen.value.name)))
     };
@@ -141,7 +141,7 @@ fn nla(case: Case<'_>, seen: Seen<&RdpFileRecord>) -> Option<Wrong> {
     if !RdpSettings(seen.value).without_credssp() || !concerns(case, seen.value) {
         return None;
     }
-    let (confidence, _, words) = hosts(case).find_map(requires_nla)?;
+    let (confidence, _, words) = hosts(case, seen.value).find_map(requires_nla)?;
     let text = format!("{}: enablecredsspsupport is 0, and {words}; 1 is right", seen.value.name);
     Some((Severity::Blocking, confidence, seen.because(text)))
 }
@@ -153,11 +153,26 @@ fn refuses_nla(case: Case<'_>) -> bool {
 /// The file is of the host that is asked about, as far as that is known.
 fn concerns(case: Case<'_>, record: &RdpFileRecord) -> bool {
     let target = RdpSettings(record).target().and_then(Result::ok);
-    case.context.profile_source == "rdp-file" || case.context.target.is_none() || target == case.context.target
+    let only = case.context.profile_source == "rdp-file" && case.rdp_files().nth(1).is_none();
+    only || case.context.target.is_none() || target == case.context.target
 }
 
-fn hosts(case: Case<'_>) -> impl Iterator<Item = Case<'_>> {
-    case.evidence.hosts().map(move |subject| Case { subject, ..case })
+/// The hosts to which the file may lead: those that were asked about, and of others those whose name or address it has.
+fn hosts<'a>(case: Case<'a>, record: &RdpFileRecord) -> impl Iterator<Item = Case<'a>> {
+    let target = RdpSettings(record).target().and_then(Result::ok);
+    let meant = target.map(|target| target.host.to_string().to_lowercase());
+    let asked = case.context.target.is_some();
+    case.evidence.hosts().map(move |subject| Case { subject, ..case }).filter(move |host| {
+        let who = host.who();
+        let named = who.name.as_deref().map(str::to_lowercase);
+        let short = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+        match (&meant, who.address) {
+            (_, Some(_)) if asked => true,
+            (Some(meant), Some(address)) => *meant == address.ip().to_string(),
+            (Some(meant), None) => named.is_some_and(|name| short(&name) == short(meant)),
+            (None, _) => false,
+        }
+    })
 }
 
 fn requires_nla(host: Case<'_>) -> Option<(Confidence, usize, String)> {
@@ -178,9 +193,9 @@ fn user_authentication(host: Case<'_>) -> Option<Seen<u32>> {
     of(POLICY).or_else(|| of(LISTENER))
 }
 
-fn nla_is_optional(case: Case<'_>) -> bool {
+fn nla_is_optional(case: Case<'_>, record: &RdpFileRecord) -> bool {
     let selected = |answer: &X224Answer| matches!(answer, X224Answer::Server(ServerAnswer::Selected { .. }));
-    hosts(case).any(|host| {
+    hosts(case, record).any(|host| {
         host.x224_to(SecurityProtocols::SSL).is_some_and(|seen| selected(seen.value))
             || user_authentication(host).is_some_and(|seen| seen.value == 0)
     })
@@ -189,7 +204,7 @@ fn nla_is_optional(case: Case<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, client, host};
+    use crate::causes::sketch::{Expect, Sketch, client, host, machine};
     use crate::rdp_file::RdpSignature;
 
     fn file(text: &str) -> Sketch {
@@ -255,6 +270,18 @@ mod tests {
         let other = host("192.0.2.7").accepted().recorded_of_client("full address:s:other\nenablecredsspsupport:i:0");
         let other = other.fails(SecurityProtocols::SSL, NegotiationFailure::HYBRID_REQUIRED_BY_SERVER);
         other.check_client(&CAUSE, Expect::Unknown);
+    }
+
+    /// A folder with an `.rdp` file and the hive of another machine.
+    #[test]
+    fn near_miss_the_settings_are_of_another_machine() {
+        let of = |name: &str| {
+            let text = format!("full address:s:{name}\nenablecredsspsupport:i:0");
+            machine().dword(LISTENER, "UserAuthentication", 1).recorded_of_client(&text).without_target()
+        };
+        of("other.corp.example").check_client(&CAUSE, Expect::Unknown);
+        let its_own = Expect::Present(Severity::Blocking, Confidence::Likely);
+        of("server01.corp.example").check_client(&CAUSE, its_own);
     }
 
     #[test]

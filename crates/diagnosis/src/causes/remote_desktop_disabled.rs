@@ -16,11 +16,7 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[Symptom::SOCKET_CONNECT_FAILED],
     proofs: &[
-        Proof {
-            shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Key(TERMINAL_SERVER)],
-            holds: |case| says(case, 1),
-        },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(TERMINAL_SERVER)], holds: off },
         Proof {
             shows: Shows::Absence,
             needs: &[Need::Key(TERMINAL_SERVER), Need::Key(POLICY)],
@@ -57,15 +53,34 @@ fn says(case: Case<'_>, value: u32) -> Option<Ground> {
     (seen.value == Some(value)).then(|| Ground::on(vec![because]))
 }
 
+/// Unless it let somebody in since. Where the policies were not read, one of them may have it on.
+fn off(case: Case<'_>) -> Option<Ground> {
+    let ground = says(case, 1)?;
+    let settled = case.key(POLICY).is_some();
+    let open = ground.because.iter().any(|because| case.answered_since(because.observation));
+    let ground = if settled { ground } else { ground.confidence(Confidence::Likely) };
+    (!open).then_some(ground)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, machine};
+    use crate::causes::sketch::{Expect, host, machine};
 
     #[test]
     fn present() {
-        let off = machine().dword(TERMINAL_SERVER, "fDenyTSConnections", 1);
-        off.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+        let off = || machine().dword(TERMINAL_SERVER, "fDenyTSConnections", 1);
+        off().absent(POLICY).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+        // a policy, which nobody has looked for, would win
+        off().check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    /// The hive is of another time, or of another machine.
+    #[test]
+    fn near_miss_it_answers() {
+        let open = host("192.0.2.7").nla().dword(TERMINAL_SERVER, "fDenyTSConnections", 1).absent(POLICY);
+        let found: Vec<_> = open.diagnose().findings.into_iter().map(|finding| finding.cause).collect();
+        assert!(!found.contains(&CAUSE.id.to_owned()), "{found:?}");
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::events::{RCM, SYSTEM};
+use crate::events::RCM;
 use crate::evidence::Role;
-use crate::logs::{DAY, not_told, told};
+use crate::logs::{DAY, told};
 use crate::need::Need;
 use crate::state::LISTENER;
 
@@ -21,16 +21,11 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(LISTENER)], holds: contradict },
         Proof {
-            shows: Shows::Presence(Confidence::Proven),
+            shows: Shows::Presence(Confidence::Likely),
             needs: &[Need::HostLog],
             holds: |case| told(case, (RCM, INCONSISTENT), DAY, |_| true),
         },
         Proof { shows: Shows::Absence, needs: &[Need::Key(LISTENER)], holds: agree },
-        Proof {
-            shows: Shows::Absence,
-            needs: &[Need::HostLog],
-            holds: |case| not_told(case, SYSTEM, (RCM, INCONSISTENT), DAY),
-        },
     ],
     explains: &[
         Explains { cause: "standard-security-only", when: |_| true },
@@ -54,6 +49,10 @@ fn contradict(case: Case<'_>) -> Option<Ground> {
     let layer = case.setting(LISTENER, "SecurityLayer").filter(|setting| setting.number == Some(0))?;
     let nla = case.setting(LISTENER, "UserAuthentication").filter(|setting| setting.number == Some(1))?;
     let confidence = layer.confidence().max(nla.confidence());
+    // it speaks TLS all the same: the settings are not in force
+    if case.key_used_since(layer.because.observation) {
+        return None;
+    }
     Some(Ground::on(vec![layer.because, nla.because]).confidence(confidence))
 }
 
@@ -67,7 +66,7 @@ fn agree(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, machine};
+    use crate::causes::sketch::{Expect, Sketch, host, machine};
     use crate::state::POLICY;
 
     fn listener(layer: u32, nla: u32) -> Sketch {
@@ -97,18 +96,26 @@ mod tests {
 
     #[test]
     fn present_in_the_log() {
-        machine().event(RCM, 1050, 2).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+        machine().event(RCM, 1050, 2).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
         machine().event(RCM, 1050, 300).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
     }
 
+    /// It is written when the listener starts: a day without it shows nothing.
     #[test]
     fn near_miss_an_old_entry() {
-        machine().event(RCM, 1050, 40 * 60).check(&CAUSE, Expect::Absent);
+        machine().event(RCM, 1050, 40 * 60).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn near_miss_it_speaks_tls() {
+        let up = host("192.0.2.7").nla().tls_up(wire::tls::TlsVersion::Tls12);
+        let up = up.dword(LISTENER, "SecurityLayer", 0).dword(LISTENER, "UserAuthentication", 1).absent(POLICY);
+        up.check(&CAUSE, Expect::Unknown);
     }
 
     #[test]
     fn near_miss_the_number_of_another_provider() {
-        machine().event("Another", 1050, 2).check(&CAUSE, Expect::Absent);
+        machine().event("Another", 1050, 2).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

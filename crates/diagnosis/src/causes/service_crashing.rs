@@ -1,7 +1,7 @@
 //! `service-crashing`: Remote Desktop Services ends unexpectedly.
 
-use crate::case::NEAR;
-use crate::cause::{Cause, Confidence, Explains, Page, Proof, Severity, Shows, Stage};
+use crate::case::{Case, NEAR};
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::events::{SERVICES, SYSTEM};
 use crate::evidence::Role;
 use crate::logs::{not_told, told};
@@ -19,11 +19,7 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[],
     proofs: &[
-        Proof {
-            shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::HostLog],
-            holds: |case| told(case, (SERVICES, ENDED), NEAR, about_remote_desktop),
-        },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::HostLog], holds: crashed },
         Proof {
             shows: Shows::Absence,
             needs: &[Need::HostLog],
@@ -50,6 +46,13 @@ pub const CAUSE: Cause = Cause {
     fixes: &["start-services", "install-update"],
 };
 
+/// Windows starts the service again after a minute: what answers since then runs again.
+fn crashed(case: Case<'_>) -> Option<Ground> {
+    let ground = told(case, (SERVICES, ENDED), NEAR, about_remote_desktop)?;
+    let answers = ground.because.iter().any(|because| case.answered_since(because.observation));
+    Some(if answers { ground.severity(Severity::Degrading) } else { ground })
+}
+
 /// `TermService` in UTF-16, as the binary part of the entry has it.
 const NAME: &str = "5400650072006d005300650072007600690063006500";
 
@@ -64,7 +67,7 @@ fn about_remote_desktop(event: &LogEvent) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, machine};
+    use crate::causes::sketch::{Expect, host, machine};
 
     #[test]
     fn present() {
@@ -74,6 +77,12 @@ mod tests {
         let binary = "5400650072006d0053006500720076006900630065000000";
         let german = machine().event_with(SERVICES, 7031, 2, &[("param1", "Remotedesktopdienste"), ("Binary", binary)]);
         german.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    #[test]
+    fn where_it_answers_again_it_only_hampers() {
+        let again = host("192.0.2.7").nla().event_with(SERVICES, 7031, 2, &[("param1", "Remote Desktop Services")]);
+        again.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
     }
 
     #[test]

@@ -55,20 +55,25 @@ pub const CAUSE: Cause = Cause {
     fixes: &["start-services"],
 };
 
+/// Without the service itself nobody gets in; without the others the host goes on with the certificate that it has.
 fn not_there(case: Case<'_>) -> Option<Ground> {
-    away(case, &NEEDED)
+    let ground = away(case, &NEEDED)?;
+    Some(if away(case, &NEEDED[..1]).is_some() { ground } else { ground.severity(Severity::Degrading) })
 }
 
-/// Those of them that are disabled; of TermService also that it does not run.
+/// Those of them that are disabled; of TermService also that it is not there, or does not run. Windows before Vista has not
+/// all of the others. What answers runs, whatever was recorded before.
 fn away(case: Case<'_>, names: &[&str]) -> Option<Ground> {
     let mut because = Vec::new();
     for seen in names.iter().filter_map(|name| case.service(name)) {
         let service = seen.value;
-        if !service.exists {
+        let itself = service.name.eq_ignore_ascii_case(NEEDED[0]);
+        let answers = itself && case.answered_since(seen.id);
+        if !service.exists && itself && !answers {
             because.push(seen.because(format!("the service {} is not installed", service.name)));
-        } else if service.start == Some(DISABLED) {
+        } else if service.exists && service.start == Some(DISABLED) && !answers {
             because.push(seen.because(format!("the service {} is disabled (Start = 4)", service.name)));
-        } else if service.running == Some(false) && service.name.eq_ignore_ascii_case("TermService") {
+        } else if service.exists && service.running == Some(false) && itself && !answers {
             because.push(seen.because("the service TermService does not run"));
         }
     }
@@ -85,7 +90,7 @@ fn runs(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, machine};
+    use crate::causes::sketch::{Expect, Sketch, host, machine};
     use crate::fact::Fact;
     use crate::state::Service;
 
@@ -106,6 +111,31 @@ mod tests {
         let proven = || Expect::Present(Severity::Blocking, Confidence::Proven);
         services(machine(), 4, None).check(&CAUSE, proven());
         services(machine(), 3, Some(false)).check(&CAUSE, proven());
+    }
+
+    fn one(name: &str, exists: bool, start: u32) -> Fact {
+        let (name, start) = (name.to_owned(), Some(start));
+        Fact::Service(Service { name, exists, start, running: None, image: None, account: None })
+    }
+
+    #[test]
+    fn without_the_others_the_host_goes_on_for_a_while() {
+        for name in &NEEDED[1..] {
+            let disabled = machine().recorded(one(name, true, 4));
+            disabled.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Proven));
+        }
+    }
+
+    #[test]
+    fn near_miss_a_windows_that_does_not_have_them() {
+        machine().recorded(one("SessionEnv", false, 3)).check(&CAUSE, Expect::Unknown);
+        let missing = machine().recorded(one("TermService", false, 3));
+        missing.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+    }
+
+    #[test]
+    fn near_miss_it_answers() {
+        host("192.0.2.7").nla().recorded(one("TermService", true, 4)).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

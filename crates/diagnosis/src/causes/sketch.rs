@@ -191,6 +191,7 @@ impl Sketch {
         let mut keys = self.evidence.observations.iter().rev().filter_map(|seen| known(&seen.fact));
         let key = keys.find(|key| key.path == path);
         let mut key = key.unwrap_or(RegistryKey { path: path.to_owned(), exists: true, values: BTreeMap::new() });
+        key.exists = true;
         key.values.insert(name.to_owned(), data);
         self.recorded(Fact::RegistryKey(key))
     }
@@ -294,6 +295,12 @@ impl Sketch {
 
     pub(crate) fn without_openssl(mut self) -> Self {
         self.context.capabilities.openssl = false;
+        self
+    }
+
+    /// Nobody named a host.
+    pub(crate) fn without_target(mut self) -> Self {
+        self.context.target = None;
         self
     }
 

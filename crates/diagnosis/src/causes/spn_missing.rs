@@ -1,5 +1,7 @@
 //! `spn-missing`: the host could not register its name for Kerberos.
 
+use time::Duration;
+
 use crate::cause::{Cause, Confidence, Page, Proof, Severity, Shows, Stage};
 use crate::events::{RCM, SYSTEM};
 use crate::evidence::Role;
@@ -7,6 +9,8 @@ use crate::logs::{DAY, not_told, told};
 use crate::need::Need;
 
 const NOT_REGISTERED: &[u32] = &[1066, 1067];
+/// The name is registered when the service starts, so only a log that reaches back that far can be silent about it.
+const MONTH: Duration = Duration::days(35);
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -25,7 +29,7 @@ pub const CAUSE: Cause = Cause {
         Proof {
             shows: Shows::Absence,
             needs: &[Need::HostLog],
-            holds: |case| not_told(case, SYSTEM, (RCM, NOT_REGISTERED), DAY),
+            holds: |case| not_told(case, SYSTEM, (RCM, NOT_REGISTERED), MONTH),
         },
     ],
     explains: &[],
@@ -55,7 +59,13 @@ mod tests {
 
     #[test]
     fn near_miss_an_old_entry() {
-        machine().event(RCM, 1067, 40 * 60).check(&CAUSE, Expect::Absent);
+        machine().event(RCM, 1067, 40 * 60).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn absent_where_a_log_of_many_weeks_is_silent() {
+        machine().log(SYSTEM, 48).check(&CAUSE, Expect::Unknown);
+        machine().log(SYSTEM, 36 * 24).check(&CAUSE, Expect::Absent);
     }
 
     #[test]

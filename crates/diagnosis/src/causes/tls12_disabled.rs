@@ -40,10 +40,16 @@ pub const CAUSE: Cause = Cause {
 };
 
 fn nothing_in_common(case: Case<'_>) -> Option<Ground> {
-    case.schannel_lacks(TlsVersion::Tls12, Side::Server)?;
+    let (_, setting) = case.schannel_lacks(TlsVersion::Tls12, Side::Server)?;
+    // a handshake since then: the setting counts only from the next start on
+    if case.key_used_since(setting.observation) {
+        return None;
+    }
     let lacking: Option<Vec<_>> =
         case.context.profile.versions().map(|version| case.schannel_lacks(version, Side::Server)).collect();
-    lacking.filter(|because| !because.is_empty()).map(Ground::on)
+    let (sure, because): (Vec<_>, Vec<_>) = lacking?.into_iter().unzip();
+    let confidence = sure.into_iter().max()?;
+    Some(Ground::on(because).confidence(confidence))
 }
 
 fn on(case: Case<'_>) -> Option<Ground> {
@@ -53,7 +59,7 @@ fn on(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, machine};
+    use crate::causes::sketch::{Expect, Sketch, host, machine};
     use crate::state::{RegistryData, WINDOWS};
 
     fn windows(build: &str) -> Sketch {
@@ -64,7 +70,30 @@ mod tests {
     fn present() {
         let proven = || Expect::Present(Severity::Blocking, Confidence::Proven);
         windows("17763").dword(SERVER, "Enabled", 0).check(&CAUSE, proven());
-        windows("17763").dword(SERVER, "DisabledByDefault", 1).check(&CAUSE, proven());
+    }
+
+    /// Remote Desktop may ask for the version by name.
+    #[test]
+    fn off_by_default_alone_is_only_likely() {
+        let likely = Expect::Present(Severity::Blocking, Confidence::Likely);
+        windows("17763").dword(SERVER, "DisabledByDefault", 1).check(&CAUSE, likely);
+    }
+
+    /// Set, and not yet in force.
+    #[test]
+    fn near_miss_a_handshake_went_through_since() {
+        let up = host("192.0.2.7").nla().tls_up(TlsVersion::Tls12).value(
+            WINDOWS,
+            "CurrentBuildNumber",
+            RegistryData::Text("17763".to_owned()),
+        );
+        up.dword(SERVER, "Enabled", 0).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn near_miss_tls_1_3_is_tried_out_on_an_older_windows() {
+        let tried = windows("19045").dword(SERVER, "Enabled", 0).dword(&SERVER.replace("1.2", "1.3"), "Enabled", 1);
+        tried.check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

@@ -13,7 +13,10 @@ pub const FIX: Fix = Fix {
         "Get-NetFirewallRule -Name RemoteDesktop-UserMode-In-TCP | Select-Object Enabled,Profile",
         "Get-NetFirewallRule -Name RemoteDesktop-UserMode-In-TCP | Get-NetFirewallAddressFilter | Select-Object RemoteAddress",
         "Set-NetFirewallRule -Name RemoteDesktop-UserMode-In-TCP -Enabled True -RemoteAddress ADMIN-SUBNET",
+        "Where the listener has another port than 3389, which that rule does not follow: New-NetFirewallRule -Name RDP-OTHER-PORT -DisplayName 'RDP, other port' \
+         -Direction Inbound -Protocol TCP -LocalPort PORT -RemoteAddress ADMIN-SUBNET -Action Allow.",
+        "Where a rule blocks, or a group policy has local rules ignored: change that one; no rule of the host wins over it.",
     ],
     verify: "the port answers from those addresses",
-    undo: "Set-NetFirewallRule with the former Enabled, Profile and RemoteAddress",
+    undo: "Set-NetFirewallRule with the former Enabled, Profile and RemoteAddress; Remove-NetFirewallRule -Name RDP-OTHER-PORT if it was made",
 };

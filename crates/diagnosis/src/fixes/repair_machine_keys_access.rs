@@ -5,9 +5,9 @@ use super::{Fix, Safety};
 /// The declaration.
 pub const FIX: Fix = Fix {
     id: "repair-machine-keys-access",
-    title: "Give the one key file of Remote Desktop its rights back",
+    title: "Give the one key file of Remote Desktop, and the folder itself, their rights back",
     safety: Safety::Safe,
-    reason: "Only the file f686aace…_<MachineGuid>, with the narrow rights that Microsoft documents; the other keys in the folder are not touched. Only the last step cuts sessions: it restarts the services.",
+    reason: "Only the file f686aace…_<MachineGuid> and, where new keys cannot be made, the folder itself, with the narrow rights that Microsoft documents; the other keys in the folder are not touched. Only the last step cuts sessions: it restarts the services.",
     place: "on the host's console, elevated",
     steps: &[
         "$id = (Get-ItemProperty 'HKLM:\\SOFTWARE\\Microsoft\\Cryptography').MachineGuid",
@@ -15,8 +15,10 @@ pub const FIX: Fix = Fix {
         "Test-Path $key   # False: the key is gone, see replace-rdp-key-container",
         "icacls $key /save \"$env:TEMP\\rdp-key-acl.txt\"   # access denied: takeown /f $key /a, then this again",
         "icacls $key /grant '*S-1-5-18:(F)' '*S-1-5-20:(R)'   # SYSTEM full, NETWORK SERVICE read",
+        "Where nobody may write into the folder: $folder = Split-Path $key; icacls $folder /save \"$env:TEMP\\machinekeys-acl.txt\"; \
+         icacls $folder /grant '*S-1-5-32-544:(F)' '*S-1-1-0:(R,W)', without (OI), (CI) and /t, so that the keys in it stay as they are.",
         "Restart-Service SessionEnv -Force; Restart-Service TermService -Force; Start-Service UmRdpService",
     ],
     verify: "the TLS handshake is finished",
-    undo: "the saved rights come back (the owner, if takeown was needed, does not): icacls \"$env:ProgramData\\Microsoft\\Crypto\\RSA\\MachineKeys\" /restore \"$env:TEMP\\rdp-key-acl.txt\"",
+    undo: "the saved rights come back (the owner, if takeown was needed, does not): icacls \"$env:ProgramData\\Microsoft\\Crypto\\RSA\\MachineKeys\" /restore \"$env:TEMP\\rdp-key-acl.txt\"; for the folder the same with machinekeys-acl.txt, in the folder above it",
 };

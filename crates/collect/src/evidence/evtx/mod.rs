@@ -8,7 +8,7 @@
 
 mod binary_xml;
 #[cfg(test)]
-mod sample;
+pub(super) mod sample;
 #[cfg(test)]
 mod tests;
 

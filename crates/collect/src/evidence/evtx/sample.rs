@@ -1,25 +1,28 @@
 //! Event logs written for tests: one template in each chunk, with gaps for the id, the time, the ActivityID and one value.
 
 /// An entry.
-pub(super) struct Line {
-    pub(super) id: u16,
+pub(crate) struct Line {
+    pub(crate) id: u16,
     /// Seconds since 1970.
-    pub(super) at: u64,
-    pub(super) activity: [u8; 16],
-    pub(super) text: String,
+    pub(crate) at: u64,
+    pub(crate) activity: [u8; 16],
+    pub(crate) text: String,
 }
 
 /// A log of one provider.
-pub(super) struct Sample {
-    pub(super) provider: &'static str,
-    pub(super) channel: &'static str,
+pub(crate) struct Sample {
+    pub(crate) provider: &'static str,
+    pub(crate) channel: &'static str,
+    pub(crate) computer: &'static str,
+    /// The name of the one value.
+    pub(crate) field: &'static str,
 }
 
 const CHUNK: usize = 65536;
 
 impl Sample {
     /// The bytes of a log with these entries in each of its chunks.
-    pub(super) fn log(&self, chunks: &[Vec<Line>]) -> Vec<u8> {
+    pub(crate) fn log(&self, chunks: &[Vec<Line>]) -> Vec<u8> {
         let mut log = vec![0; 4096];
         log[..8].copy_from_slice(b"ElfFile\0");
         log[40..42].copy_from_slice(&4096_u16.to_le_bytes());
@@ -83,10 +86,10 @@ impl Sample {
         open(chunk, "Correlation", &[("ActivityID", Gap::Value(2, 0x0F))]);
         chunk.push(0x03);
         element(chunk, "Channel", &Gap::Text(self.channel));
-        element(chunk, "Computer", &Gap::Text("SERVER01"));
+        element(chunk, "Computer", &Gap::Text(self.computer));
         chunk.push(0x04);
         open(chunk, "EventData", &[]);
-        open(chunk, "Data", &[("Name", Gap::Text("param1"))]);
+        open(chunk, "Data", &[("Name", Gap::Text(self.field))]);
         chunk.push(0x02);
         Gap::Value(3, 0x01).write(chunk);
         chunk.extend([0x04, 0x04, 0x04, 0x00]);

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::sample::{Line, Sample};
 use super::*;
 
-const SYSTEM: Sample = Sample { provider: SCHANNEL, channel: "System" };
+const SYSTEM: Sample = Sample { provider: SCHANNEL, channel: "System", computer: "SERVER01", field: "param1" };
 
 fn line(id: u16, at: u64) -> Line {
     Line { id, at, activity: [7; 16], text: format!("text {at}") }
@@ -33,14 +33,14 @@ fn an_entry_is_read_as_it_was_written() {
 
 #[test]
 fn the_log_of_the_client_is_the_clients() {
-    let client = Sample { provider: CLIENT, channel: CLIENT_CHANNEL };
+    let client = Sample { provider: CLIENT, channel: CLIENT_CHANNEL, computer: "SERVER01", field: "param1" };
     assert_eq!(read_bytes(&client.log(&[vec![line(1024, 1_760_000_000)]])).unwrap().part, Part::Client);
 }
 
 /// Chunks stand in any order, and of too many entries the newest stay.
 #[test]
 fn the_newest_are_kept_and_the_others_counted() {
-    let sample = Sample { provider: CORE, channel: "core" };
+    let sample = Sample { provider: CORE, channel: "core", computer: "SERVER01", field: "param1" };
     let chunk = |first: u64| (first..first + 200).map(|second| line(131, 1_760_000_000 + second)).collect();
     let state = read_bytes(&sample.log(&[chunk(800), chunk(0), chunk(400), chunk(200), chunk(600)])).unwrap();
     assert_eq!((state.events.len(), state.logs[0].left_out, state.logs[0].records), (KEPT, 500, 1000));
