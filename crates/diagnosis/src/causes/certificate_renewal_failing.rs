@@ -1,11 +1,14 @@
 //! `certificate-renewal-failing`: Windows cannot make or renew the certificate of Remote Desktop.
 
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::cause::{Because, Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::causes::{machine_keys_unwritable, service_stopped};
 use crate::events::{RCM, SYSTEM};
 use crate::evidence::Role;
+use crate::fact::rfc3339;
 use crate::logs::{DAY, not_told, told};
 use crate::need::Need;
+use crate::state::{LISTENER, POLICY, moment};
 
 /// Not made, not replaced.
 const OWN_FAILED: &[u32] = &[1057, 1058];
@@ -24,6 +27,23 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::HostLog], holds: own_fails },
         Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::HostLog], holds: template_fails },
+        // before it fails
+        Proof {
+            shows: Shows::Presence(Confidence::Likely),
+            needs: &[Need::KeyFolder, Need::Key(LISTENER), Need::Key(POLICY)],
+            holds: |case| foreseen(case, machine_keys_unwritable::refused(case)?),
+        },
+        Proof {
+            shows: Shows::Presence(Confidence::Likely),
+            needs: &[
+                Need::Service("SessionEnv"),
+                Need::Service("KeyIso"),
+                Need::Service("CryptSvc"),
+                Need::Key(LISTENER),
+                Need::Key(POLICY),
+            ],
+            holds: |case| foreseen(case, service_stopped::away(case, &["SessionEnv", "KeyIso", "CryptSvc"])?),
+        },
         Proof {
             shows: Shows::Absence,
             needs: &[Need::HostLog],
@@ -40,7 +60,8 @@ pub const CAUSE: Cause = Cause {
               template's name is given by its display name.",
         confirm: "Remote Connection Manager writes 1057 or 1058 for the self-signed certificate and 1064 or 1065 for one from a \
                   template. A later 1056 or 1063 says that it has succeeded since. An entry counts for a day, as Windows tries \
-                  about twice a day.",
+                  about twice a day. It can also be told beforehand: SYSTEM may not write into MachineKeys, or one of SessionEnv, \
+                  KeyIso and CryptSvc is disabled.",
         command: "Get-WinEvent -MaxEvents 20 -FilterHashtable @{LogName='System'; \
                   ProviderName='Microsoft-Windows-TerminalServices-RemoteConnectionManager'; \
                   Id=1056,1057,1058,1063,1064,1065} | Format-List TimeCreated,Id,Message",
@@ -75,12 +96,28 @@ fn fails(case: Case<'_>, failed: &'static [u32], made: &'static [u32]) -> Option
     told(case, (RCM, failed), DAY, |_| true)
 }
 
+/// What will keep Windows from making the next one, where the listener uses the certificate that it makes; and until when
+/// there is time, where that is known.
+fn foreseen(case: Case<'_>, mut ground: Ground) -> Option<Ground> {
+    case.windows_own_certificate().filter(|own| *own)?;
+    let recorded = || Some((case.recorded_certificate()?.id, moment(&case.recorded_certificate()?.value.not_after)?));
+    let present = case.not_after().map(|seen| (seen.id, seen.value)).or_else(recorded);
+    if let Some((observation, until)) = present {
+        ground
+            .because
+            .push(Because { text: format!("the present certificate is valid until {}", rfc3339(until)), observation });
+    }
+    Some(ground)
+}
+
 #[cfg(test)]
 mod tests {
     use wire::tls::TlsVersion;
 
     use super::*;
-    use crate::causes::sketch::{Expect, host, machine};
+    use crate::causes::sketch::{Expect, Sketch, host, key_file, machine, stored};
+    use crate::fact::Fact;
+    use crate::state::{KeyFile, RegistryData, Service};
 
     #[test]
     fn present() {
@@ -95,6 +132,34 @@ mod tests {
         let found: Vec<_> = expired.findings.iter().map(|finding| finding.cause.as_str()).collect();
         assert_eq!(found[..2], ["certificate-renewal-failing", "certificate-expired"]);
         assert_eq!(expired.findings[0].root_of, ["certificate-expired"]);
+    }
+
+    fn sound() -> Sketch {
+        machine().absent(POLICY).dword(LISTENER, "PortNumber", 3389)
+    }
+
+    #[test]
+    fn before_it_fails() {
+        let likely = || Expect::Present(Severity::Degrading, Confidence::Likely);
+        let folder = |sddl| Fact::KeyFile(KeyFile { name: ".".to_owned(), ..key_file(".", Some(sddl)) });
+        sound().recorded(folder("O:BAD:PAI(A;;FR;;;SY)(A;;FR;;;BA)")).check(&CAUSE, likely());
+        sound().recorded(folder("O:SYD:PAI(A;;FA;;;SY)")).check(&CAUSE, Expect::Unknown);
+        let services = |start| {
+            let all = [("SessionEnv", start), ("KeyIso", 3), ("CryptSvc", 2)];
+            all.into_iter().fold(sound(), |sketch, (name, start)| {
+                let (name, image, account) = (name.to_owned(), None, None);
+                let service = Service { name, exists: true, start: Some(start), running: None, image, account };
+                sketch.recorded(Fact::Service(service))
+            })
+        };
+        services(4).check(&CAUSE, likely());
+        services(3).check(&CAUSE, Expect::Unknown);
+        // a certificate that was bound is not Windows' to renew
+        let bound = RegistryData::Binary("ab".repeat(20));
+        services(4).value(LISTENER, "SSLCertificateSHA1Hash", bound).check(&CAUSE, Expect::Unknown);
+        let report = services(4).recorded(Fact::StoredCertificate(stored("Remote Desktop"))).diagnose();
+        let root = report.findings.iter().find(|found| found.cause == "service-stopped").unwrap();
+        assert_eq!(root.root_of, [CAUSE.id]);
     }
 
     #[test]

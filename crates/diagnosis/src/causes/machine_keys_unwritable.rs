@@ -19,6 +19,7 @@ pub const CAUSE: Cause = Cause {
         Proof { shows: Shows::Absence, needs: &[Need::KeyFolder], holds: allowed },
     ],
     explains: &[
+        Explains { cause: "certificate-renewal-failing", when: |_| true },
         Explains { cause: "certificate-expired", when: |_| true },
         Explains { cause: "certificate-missing", when: |_| true },
     ],
@@ -45,7 +46,7 @@ fn writable(case: Case<'_>, expected: bool, words: &str) -> Option<Ground> {
     found.then(|| Ground::on(vec![seen.because(format!("SYSTEM {words} into MachineKeys: {security}"))]))
 }
 
-fn refused(case: Case<'_>) -> Option<Ground> {
+pub(super) fn refused(case: Case<'_>) -> Option<Ground> {
     writable(case, false, "may not write")
 }
 

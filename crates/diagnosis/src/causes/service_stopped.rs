@@ -37,10 +37,8 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[
         Explains { cause: "port-closed", when: |case| away(case, &["TermService"]).is_some() },
-        Explains {
-            cause: "certificate-missing",
-            when: |case| away(case, &["SessionEnv", "KeyIso", "CryptSvc"]).is_some(),
-        },
+        Explains { cause: "certificate-renewal-failing", when: |case| away(case, &NEEDED[1..]).is_some() },
+        Explains { cause: "certificate-missing", when: |case| away(case, &NEEDED[1..]).is_some() },
     ],
     page: Page {
         what_happens: "Without TermService nothing listens and mstsc shows 0x204; without SessionEnv, KeyIso or CryptSvc Windows can \
@@ -63,7 +61,7 @@ fn not_there(case: Case<'_>) -> Option<Ground> {
 
 /// Those of them that are disabled; of TermService also that it is not there, or does not run. Windows before Vista has not
 /// all of the others. What answers runs, whatever was recorded before.
-fn away(case: Case<'_>, names: &[&str]) -> Option<Ground> {
+pub(super) fn away(case: Case<'_>, names: &[&str]) -> Option<Ground> {
     let mut because = Vec::new();
     for seen in names.iter().filter_map(|name| case.service(name)) {
         let service = seen.value;
