@@ -45,6 +45,8 @@ complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l timeout
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l format -d 'How to print the report' -r -f -a "human\t'words for a terminal'
 json\t'the published JSON, schema rdpdoctor/1'
 jsonl\t'the same JSON on one line: for logs, one line is one whole report'
+html\t'one page for a browser or paper: no script, nothing from the network'
+sarif\t'SARIF 2.1.0 for code scanning: a result per finding, a rule per cause'
 junit\t'JUnit XML for build servers: a test suite per target, a test case per stage and per finding'
 nagios\t'one line with performance data for monitoring; exit status 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN'"
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l transcript -d 'Write everything that was sent and received to a file, as text' -r -F
@@ -60,6 +62,8 @@ complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l client -
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l format -d 'How to print the report' -r -f -a "human\t'words for a terminal'
 json\t'the published JSON, schema rdpdoctor/1'
 jsonl\t'the same JSON on one line: for logs, one line is one whole report'
+html\t'one page for a browser or paper: no script, nothing from the network'
+sarif\t'SARIF 2.1.0 for code scanning: a result per finding, a rule per cause'
 junit\t'JUnit XML for build servers: a test suite per target, a test case per stage and per finding'
 nagios\t'one line with performance data for monitoring; exit status 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN'"
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l require-trust -d 'The client refuses a host whose certificate it does not trust, as with authentication level 1'

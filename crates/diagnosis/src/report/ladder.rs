@@ -30,6 +30,18 @@ pub enum Outcome {
     Skipped,
 }
 
+impl Outcome {
+    /// The word in the JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Degraded => "degraded",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
 /// One rung.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct StageResult {
