@@ -81,7 +81,7 @@ impl Page {
     /// Lines to be copied.
     fn commands<'a>(&mut self, lines: impl IntoIterator<Item = &'a str>) {
         let lines: Vec<String> = lines.into_iter().map(text).collect();
-        self.raw("pre tabindex=\"0\"", &lines.join("\n"));
+        self.raw("pre", &lines.join("\n"));
     }
 
     fn list<'a>(&mut self, items: impl IntoIterator<Item = &'a str>) {
@@ -139,7 +139,10 @@ impl Page {
 
     fn header(&mut self, diagnosis: &Diagnosis) {
         self.open("header");
-        self.element("p class=\"program\"", &format!("rdpdoctor {}, {}", diagnosis.tool, diagnosis.at));
+        self.element(
+            "p class=\"program\"",
+            &format!("rdpdoctor {}, {} UTC", diagnosis.tool, human_timeline::second(&diagnosis.at)),
+        );
         self.element("h1", &words::title(diagnosis));
         self.close("header");
     }

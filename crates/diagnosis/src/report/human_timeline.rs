@@ -36,6 +36,6 @@ fn words(line: &TimelineEntry) -> String {
 }
 
 /// `2026-11-21 09:00:00`, of RFC 3339.
-fn second(at: &str) -> String {
+pub(super) fn second(at: &str) -> String {
     at.get(..19).unwrap_or(at).replace('T', " ")
 }

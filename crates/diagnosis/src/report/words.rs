@@ -46,13 +46,14 @@ pub(super) fn took(stage: &StageResult) -> String {
 
 /// What stands above a rung where another machine or address begins, if there are several.
 pub(super) fn above_rung(diagnosis: &Diagnosis, stage: &StageResult, before: Option<SubjectId>) -> Option<String> {
-    if before == Some(stage.subject) {
-        return None;
-    }
-    let hosts = diagnosis.subjects.iter().filter(|subject| subject.address.is_some()).count();
-    let address = || diagnosis.subjects.get(stage.subject).and_then(|subject| subject.address.clone());
-    let several = hosts > 1 && stage.stage == Stage::Tcp;
-    if several { address() } else { machine(diagnosis, stage.subject) }
+    if before == Some(stage.subject) { None } else { whose(diagnosis, stage.subject) }
+}
+
+/// Whose something is, if there are several machines or addresses.
+pub(super) fn whose(diagnosis: &Diagnosis, subject: SubjectId) -> Option<String> {
+    let several = diagnosis.subjects.iter().filter(|subject| subject.address.is_some()).count() > 1;
+    let address = || diagnosis.subjects.get(subject).and_then(|subject| subject.address.clone());
+    machine(diagnosis, subject).or_else(|| address().filter(|_| several))
 }
 
 /// What an exit status means.

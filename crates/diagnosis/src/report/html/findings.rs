@@ -15,15 +15,30 @@ impl Page {
             self.section("Findings", |page| faults.iter().for_each(|finding| page.finding(diagnosis, finding)));
         }
         if !advice.is_empty() {
-            self.section(words::ADVICE, |page| advice.iter().for_each(|finding| page.finding(diagnosis, finding)));
+            self.section(words::ADVICE, |page| advice.iter().for_each(|finding| page.advice(diagnosis, finding)));
         }
+    }
+
+    /// What changes no verdict takes a line; the rest is there to be opened.
+    fn advice(&mut self, diagnosis: &Diagnosis, finding: &Finding) {
+        self.open("details class=\"card advisory\"");
+        let whose = words::whose(diagnosis, finding.subject).map_or(String::new(), |name| format!(" ({name})"));
+        let (cause, seen) = (text(&finding.cause), text(&format!("{}{whose}", words::first_reason(finding))));
+        self.raw("summary", &format!("<span class=\"cause\">{cause}</span>: {seen}"));
+        self.told(diagnosis, finding);
+        self.close("details");
     }
 
     fn finding(&mut self, diagnosis: &Diagnosis, finding: &Finding) {
         let severity = words::severity_word(finding.severity);
         self.open(&format!("article class=\"card finding {severity}\""));
         self.element("h3", &finding.cause);
-        let whose = words::machine(diagnosis, finding.subject)
+        self.told(diagnosis, finding);
+        self.close("article");
+    }
+
+    fn told(&mut self, diagnosis: &Diagnosis, finding: &Finding) {
+        let whose = words::whose(diagnosis, finding.subject)
             .map_or(String::new(), |name| format!(" <span class=\"whose\">{}</span>", text(&name)));
         self.raw("p", &format!("<span class=\"rank\">{}</span>{whose}", text(&words::rank(finding))));
         self.element("p class=\"title\"", &sentence(&finding.title));
@@ -42,7 +57,6 @@ impl Page {
             }
         }
         self.claims(finding);
-        self.close("article");
     }
 
     fn seen(&mut self, finding: &Finding) {
