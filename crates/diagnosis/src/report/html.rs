@@ -6,6 +6,8 @@
 mod evidence;
 mod findings;
 
+use std::fmt::{self, Write};
+
 use super::format::Format;
 use super::human_timeline;
 use super::words;
@@ -58,13 +60,17 @@ fn text(text: &str) -> String {
 struct Page(String);
 
 impl Page {
+    fn markup(&mut self, markup: fmt::Arguments<'_>) {
+        writeln!(self.0, "{markup}").expect("writing to a String cannot fail");
+    }
+
     /// A tag, with its attributes.
     fn open(&mut self, tag: &str) {
-        self.0.push_str(&format!("<{tag}>\n"));
+        self.markup(format_args!("<{tag}>"));
     }
 
     fn close(&mut self, name: &str) {
-        self.0.push_str(&format!("</{name}>\n"));
+        self.markup(format_args!("</{name}>"));
     }
 
     /// An element that holds text alone.
@@ -75,7 +81,7 @@ impl Page {
     /// An element whose inside is safe already.
     fn raw(&mut self, tag: &str, inside: &str) {
         let name = tag.split(' ').next().unwrap_or(tag);
-        self.0.push_str(&format!("<{tag}>{inside}</{name}>\n"));
+        self.markup(format_args!("<{tag}>{inside}</{name}>"));
     }
 
     /// Lines to be copied.
@@ -128,10 +134,10 @@ impl Page {
 
     fn head(&mut self, diagnosis: &Diagnosis) {
         self.open("head");
-        self.0.push_str("<meta charset=\"utf-8\"/>\n");
-        self.0.push_str(&format!("<meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\"/>\n"));
-        self.0.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n");
-        self.0.push_str("<meta name=\"referrer\" content=\"no-referrer\"/>\n");
+        self.markup(format_args!("<meta charset=\"utf-8\"/>"));
+        self.markup(format_args!("<meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\"/>"));
+        self.markup(format_args!("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>"));
+        self.markup(format_args!("<meta name=\"referrer\" content=\"no-referrer\"/>"));
         self.element("title", &format!("{}: {}", words::target(diagnosis), verdict_word(diagnosis.verdict)));
         self.raw("style", STYLE);
         self.close("head");

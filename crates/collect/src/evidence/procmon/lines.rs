@@ -58,13 +58,13 @@ pub(super) fn columns(head: &[u8]) -> Option<Columns> {
     [b',', b';', b'\t'].into_iter().find_map(|delimiter| {
         let (mut fields, mut ends) = (vec![0; LINE], [0; COLUMNS]);
         let mut reader = csv(delimiter);
-        let (mut result, read, mut written, mut found) = reader.read_record(without_mark(head), &mut fields, &mut ends);
-        // the head of the file may end with its only line
-        if matches!(result, ReadRecordResult::InputEmpty) && read < super::super::HEAD as usize {
+        let (mut result, _, written, mut found) = reader.read_record(without_mark(head), &mut fields, &mut ends);
+        // the first line may be the only one
+        if matches!(result, ReadRecordResult::InputEmpty) {
             let rest = reader.read_record(&[], &mut fields[written..], &mut ends[found..]);
-            (result, written, found) = (rest.0, written + rest.2, found + rest.3);
+            (result, found) = (rest.0, found + rest.3);
         }
-        let whole = matches!(result, ReadRecordResult::Record) && written <= fields.len();
+        let whole = matches!(result, ReadRecordResult::Record);
         let starts = std::iter::once(0).chain(ends.iter().copied());
         let texts =
             starts.zip(&ends[..found]).map(|(from, to)| String::from_utf8_lossy(&fields[from..*to]).into_owned());
@@ -157,7 +157,7 @@ impl<R: Read> Lines<R> {
         let mut chunk = vec![0; CHUNK];
         let filled = fill(&mut input, &mut chunk)?;
         let mark = filled - without_mark(&chunk[..filled]).len();
-        let head = &chunk[..filled.min(super::super::HEAD as usize)];
+        let head = &chunk[..filled.min(LINE)];
         let Some(columns) = columns(head) else {
             return Err(ReadError::Contents("its first line does not name the columns".to_owned()));
         };

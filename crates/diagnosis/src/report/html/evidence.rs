@@ -109,7 +109,9 @@ impl Page {
         let left_out = diagnosis.observations.len() - rows.len();
         let heads = [("number", "Number"), ("", "Fact"), ("", "Of"), ("", "Source"), ("", "When"), ("", "Value")];
         self.table("evidence", "Everything that was seen", &heads, |page| {
-            rows.iter().for_each(|(_, seen)| page.observation(seen));
+            for (_, seen) in &rows {
+                page.observation(seen);
+            }
         });
         if left_out > 0 {
             self.element("p", &format!("{left_out} more of these are in the JSON report"));
