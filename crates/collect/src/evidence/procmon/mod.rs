@@ -25,10 +25,12 @@ pub(super) const READER: Reader = Reader { kind: "Process Monitor CSV", recognis
 const REMEMBERED: usize = 2000;
 /// The most refusals that are kept of one kind of place: what happens at one keeps no other from being seen.
 const KEPT: usize = 100;
-/// The most kinds of refusal of one access; operations are no more than a dozen, but a made-up file has others.
-const KINDS: usize = 20;
-/// The most characters of a text that is kept.
-const TEXT: usize = 400;
+/// The most refusals that are remembered of one kind of place, until it is known which of them were no fault.
+const REFUSED: usize = 400;
+/// The most bytes of a path; those of the places that matter are short.
+const PATH: usize = 1024;
+/// The most characters of another text that is kept.
+const TEXT: usize = 60;
 
 fn recognises(head: &[u8]) -> bool {
     lines::columns(head).is_some()
@@ -54,8 +56,8 @@ struct Outcome {
 #[derive(Default)]
 struct Trace {
     accesses: HashMap<Access, Outcome>,
-    /// How many of them there are of each kind of place.
-    remembered: HashMap<Place, usize>,
+    /// How many of them there are of each kind of place, and how many refusals.
+    remembered: HashMap<Place, (usize, usize)>,
     /// In the order in which they were met, so that the same file always gives the same state.
     order: Vec<Access>,
     records: u64,
@@ -105,7 +107,7 @@ impl Trace {
             self.granted.push(process.to_ascii_lowercase());
         }
         let path = line.path();
-        let Some(place) = Place::of(&path) else { return };
+        let Some(place) = Place::of(&path).filter(|_| path.len() <= PATH) else { return };
         let (operation, detail) = (line.operation(), line.detail());
         let asked = Asked::of(&operation, detail.as_deref().unwrap_or_default());
         if granted {
@@ -122,7 +124,7 @@ impl Trace {
                 pid: line.pid(),
                 service: service.map(str::to_owned),
                 place,
-                path: short(&path),
+                path: path.to_string(),
                 operation: short(&operation),
                 asked,
                 result: result.into_owned(),
@@ -136,6 +138,7 @@ impl Trace {
     }
 
     fn refuse(&mut self, access: RefusedAccess, path: &str) {
+        let refusals = self.remembered.get(&access.place).map_or(0, |(_, refusals)| *refusals);
         let Some(outcome) = self.remember(access.place, &access.process, access.pid, path) else {
             self.left_out += 1;
             return;
@@ -145,8 +148,10 @@ impl Trace {
         };
         if let Some(known) = outcome.refused.iter_mut().find(|known| alike(known)) {
             known.count += 1;
-        } else if outcome.refused.len() < KINDS {
+        } else if refusals < REFUSED {
+            let place = access.place;
             outcome.refused.push(access);
+            self.remembered.entry(place).or_default().1 += 1;
         } else {
             self.left_out += 1;
         }
@@ -158,28 +163,33 @@ impl Trace {
         let key = (process.to_ascii_lowercase(), pid, path.to_lowercase());
         if !self.accesses.contains_key(&key) {
             let remembered = self.remembered.entry(place).or_default();
-            if *remembered >= REMEMBERED {
+            if remembered.0 >= REMEMBERED {
                 return None;
             }
-            *remembered += 1;
+            remembered.0 += 1;
             self.order.push(key.clone());
         }
         Some(self.accesses.entry(key).or_default())
     }
 
     fn state(mut self, met: &Met, what: &str) -> State {
-        let (mut refused, mut kept) = (Vec::new(), HashMap::<Place, usize>::new());
+        let mut all = Vec::new();
         for key in &self.order {
             let outcome = self.accesses.remove(key).unwrap_or_default();
-            for access in outcome.refused {
-                let kept = kept.entry(access.place).or_default();
-                if *kept == KEPT {
-                    self.left_out += access.count;
-                    continue;
-                }
+            // what was lost at the end may be the try that succeeded
+            let comparable = met.cut.is_none() && self.granted.contains(&key.0);
+            let judged = |access| RefusedAccess { granted: outcome.granted, comparable, ..access };
+            all.extend(outcome.refused.into_iter().map(judged));
+        }
+        all.sort_by_key(|access| access.granted);
+        let (mut refused, mut kept) = (Vec::new(), HashMap::<Place, usize>::new());
+        for access in all {
+            let kept = kept.entry(access.place).or_default();
+            if *kept == KEPT {
+                self.left_out += access.count;
+            } else {
                 *kept += 1;
-                let comparable = self.granted.contains(&key.0);
-                refused.push(RefusedAccess { granted: outcome.granted, comparable, ..access });
+                refused.push(access);
             }
         }
         let notes = self.notes(met, &refused);

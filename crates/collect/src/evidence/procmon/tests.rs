@@ -165,6 +165,29 @@ fn what_is_remembered_is_bounded_and_what_is_left_out_is_said() {
 }
 
 #[test]
+fn made_up_operations_and_long_paths_take_no_room() {
+    let folder = r"C:\ProgramData\Microsoft\Crypto\RSA\MachineKeys";
+    let operation = |n| line("lsass.exe", folder, ACCESS_DENIED, READING).replace("CreateFile", &format!("Create{n}"));
+    let mut lines: Vec<String> = (0..3000).map(operation).collect();
+    lines.push(line("lsass.exe", &format!(r"{folder}\{}", "a".repeat(5000)), ACCESS_DENIED, READING));
+    let (trace, met) = Trace::read(&file(&lines)[..]).unwrap();
+    assert_eq!(trace.accesses.values().map(|outcome| outcome.refused.len()).sum::<usize>(), 400);
+    assert_eq!((trace.accesses.len(), trace.left_out), (1, 2600));
+    assert_eq!(trace.state(&met, "trace.csv").refused.len(), 100);
+}
+
+#[test]
+fn of_many_refusals_those_that_count_are_kept() {
+    let folder = r"C:\ProgramData\Microsoft\Crypto\RSA\MachineKeys";
+    let path = |n| format!(r"{folder}\{n}");
+    let both =
+        |n| [line("lsass.exe", &path(n), ACCESS_DENIED, READING), line("lsass.exe", &path(n), "SUCCESS", READING)];
+    let mut lines: Vec<String> = (0..200).flat_map(both).collect();
+    lines.push(line("lsass.exe", &path(200), ACCESS_DENIED, READING));
+    assert_eq!(counted(&lines).len(), 1);
+}
+
+#[test]
 fn other_tables_are_none() {
     for other in [
         &b"a,b,c\r\n"[..],
