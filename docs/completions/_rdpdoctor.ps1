@@ -26,7 +26,7 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('diagnose', 'diagnose', [CompletionResultType]::ParameterValue, 'Find out why connections to a host fail')
-            [CompletionResult]::new('inspect', 'inspect', [CompletionResultType]::ParameterValue, 'Find out from files (event logs, registry hives, a mounted disk, captures, .rdp files) why connections fail, without making one')
+            [CompletionResult]::new('inspect', 'inspect', [CompletionResultType]::ParameterValue, 'Find out from files (event logs, registry hives, a mounted disk, captures, recordings of Process Monitor, .rdp files) why connections fail, without making one')
             [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Explain a code, a pasted message, an event, a cause, a fix or a claim, or find them by words; asks no machine')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Diagnose a faulty host that runs on this computer; needs nothing else')
             [CompletionResult]::new('lab', 'lab', [CompletionResultType]::ParameterValue, 'Run faulty hosts on this computer, to try tools on; without names, list them')
@@ -98,7 +98,7 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
         }
         'rdpdoctor;help' {
             [CompletionResult]::new('diagnose', 'diagnose', [CompletionResultType]::ParameterValue, 'Find out why connections to a host fail')
-            [CompletionResult]::new('inspect', 'inspect', [CompletionResultType]::ParameterValue, 'Find out from files (event logs, registry hives, a mounted disk, captures, .rdp files) why connections fail, without making one')
+            [CompletionResult]::new('inspect', 'inspect', [CompletionResultType]::ParameterValue, 'Find out from files (event logs, registry hives, a mounted disk, captures, recordings of Process Monitor, .rdp files) why connections fail, without making one')
             [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Explain a code, a pasted message, an event, a cause, a fix or a claim, or find them by words; asks no machine')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Diagnose a faulty host that runs on this computer; needs nothing else')
             [CompletionResult]::new('lab', 'lab', [CompletionResultType]::ParameterValue, 'Run faulty hosts on this computer, to try tools on; without names, list them')

@@ -154,7 +154,7 @@ _rdpdoctor() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "human json jsonl junit nagios" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "human json jsonl html sarif junit nagios" -- "${cur}"))
                     return 0
                     ;;
                 --transcript)
@@ -368,7 +368,7 @@ _rdpdoctor() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "human json jsonl junit nagios" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "human json jsonl html sarif junit nagios" -- "${cur}"))
                     return 0
                     ;;
                 *)

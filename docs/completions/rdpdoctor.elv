@@ -23,7 +23,7 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
             cand diagnose 'Find out why connections to a host fail'
-            cand inspect 'Find out from files (event logs, registry hives, a mounted disk, captures, .rdp files) why connections fail, without making one'
+            cand inspect 'Find out from files (event logs, registry hives, a mounted disk, captures, recordings of Process Monitor, .rdp files) why connections fail, without making one'
             cand explain 'Explain a code, a pasted message, an event, a cause, a fix or a claim, or find them by words; asks no machine'
             cand demo 'Diagnose a faulty host that runs on this computer; needs nothing else'
             cand lab 'Run faulty hosts on this computer, to try tools on; without names, list them'
@@ -86,7 +86,7 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
         }
         &'rdpdoctor;help'= {
             cand diagnose 'Find out why connections to a host fail'
-            cand inspect 'Find out from files (event logs, registry hives, a mounted disk, captures, .rdp files) why connections fail, without making one'
+            cand inspect 'Find out from files (event logs, registry hives, a mounted disk, captures, recordings of Process Monitor, .rdp files) why connections fail, without making one'
             cand explain 'Explain a code, a pasted message, an event, a cause, a fix or a claim, or find them by words; asks no machine'
             cand demo 'Diagnose a faulty host that runs on this computer; needs nothing else'
             cand lab 'Run faulty hosts on this computer, to try tools on; without names, list them'

@@ -27,7 +27,7 @@ end
 complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -s V -l version -d 'Print version'
 complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "diagnose" -d 'Find out why connections to a host fail'
-complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "inspect" -d 'Find out from files (event logs, registry hives, a mounted disk, captures, .rdp files) why connections fail, without making one'
+complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "inspect" -d 'Find out from files (event logs, registry hives, a mounted disk, captures, recordings of Process Monitor, .rdp files) why connections fail, without making one'
 complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "explain" -d 'Explain a code, a pasted message, an event, a cause, a fix or a claim, or find them by words; asks no machine'
 complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "demo" -d 'Diagnose a faulty host that runs on this computer; needs nothing else'
 complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "lab" -d 'Run faulty hosts on this computer, to try tools on; without names, list them'
@@ -45,6 +45,8 @@ complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l timeout
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l format -d 'How to print the report' -r -f -a "human\t'words for a terminal'
 json\t'the published JSON, schema rdpdoctor/1'
 jsonl\t'the same JSON on one line: for logs, one line is one whole report'
+html\t'one page for a browser or paper: no script, nothing from the network'
+sarif\t'SARIF 2.1.0 for code scanning: a result per finding, a rule per cause'
 junit\t'JUnit XML for build servers: a test suite per target, a test case per stage and per finding'
 nagios\t'one line with performance data for monitoring; exit status 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN'"
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l transcript -d 'Write everything that was sent and received to a file, as text' -r -F
@@ -60,6 +62,8 @@ complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l client -
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l format -d 'How to print the report' -r -f -a "human\t'words for a terminal'
 json\t'the published JSON, schema rdpdoctor/1'
 jsonl\t'the same JSON on one line: for logs, one line is one whole report'
+html\t'one page for a browser or paper: no script, nothing from the network'
+sarif\t'SARIF 2.1.0 for code scanning: a result per finding, a rule per cause'
 junit\t'JUnit XML for build servers: a test suite per target, a test case per stage and per finding'
 nagios\t'one line with performance data for monitoring; exit status 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN'"
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l require-trust -d 'The client refuses a host whose certificate it does not trust, as with authentication level 1'
@@ -73,7 +77,7 @@ complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand completions" -s h -l
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand man" -s h -l help -d 'Print help'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand generate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect explain demo lab completions man generate help" -f -a "diagnose" -d 'Find out why connections to a host fail'
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect explain demo lab completions man generate help" -f -a "inspect" -d 'Find out from files (event logs, registry hives, a mounted disk, captures, .rdp files) why connections fail, without making one'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect explain demo lab completions man generate help" -f -a "inspect" -d 'Find out from files (event logs, registry hives, a mounted disk, captures, recordings of Process Monitor, .rdp files) why connections fail, without making one'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect explain demo lab completions man generate help" -f -a "explain" -d 'Explain a code, a pasted message, an event, a cause, a fix or a claim, or find them by words; asks no machine'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect explain demo lab completions man generate help" -f -a "demo" -d 'Diagnose a faulty host that runs on this computer; needs nothing else'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect explain demo lab completions man generate help" -f -a "lab" -d 'Run faulty hosts on this computer, to try tools on; without names, list them'

@@ -26,7 +26,7 @@ pub struct Arguments {
 pub enum Command {
     /// Find out why connections to a host fail
     Diagnose(DiagnoseOptions),
-    /// Find out from files (event logs, registry hives, a mounted disk, captures, .rdp files) why connections fail, without making one
+    /// Find out from files (event logs, registry hives, a mounted disk, captures, recordings of Process Monitor, .rdp files) why connections fail, without making one
     Inspect(InspectOptions),
     /// Explain a code, a pasted message, an event, a cause, a fix or a claim, or find them by words; asks no machine
     Explain(ExplainOptions),

@@ -9,13 +9,13 @@ use diagnosis::diagnose::Run;
 use diagnosis::evidence::Evidence;
 use diagnosis::observe::observe;
 use diagnosis::rdp_file::{RdpFileRecord, RdpSettings};
-use diagnosis::report::{Diagnosis, Verdict};
+use diagnosis::report::Diagnosis;
 use diagnosis::{ClientProfile, Context, Symptom, Target};
 use time::OffsetDateTime;
 use wire::transcript::Transcript;
 
 use crate::arguments::DiagnoseOptions;
-use crate::{FAULTY, HEALTHY, UNDETERMINED, terminal};
+use crate::terminal;
 
 /// The most bytes of a profile that are read.
 const PROFILE_LIMIT: u64 = 64 * 1024;
@@ -27,7 +27,7 @@ pub fn run(options: &DiagnoseOptions) -> anyhow::Result<u8> {
     let error = match diagnosed(options) {
         Ok(diagnosis) => {
             terminal::print(&(options.format.render)(&diagnosis, terminal::style()))?;
-            return Ok(options.format.status.map_or_else(|| status(diagnosis.verdict), |status| status(&diagnosis)));
+            return Ok(options.format.status.map_or_else(|| diagnosis.verdict.status(), |status| status(&diagnosis)));
         }
         Err(error) => error,
     };
@@ -86,15 +86,6 @@ fn no_target(rdp: Option<&Path>) -> anyhow::Error {
 
 fn read_rdp_file(file: &Path) -> anyhow::Result<RdpFileRecord> {
     collect::evidence::rdp_file(file).with_context(|| format!("read .rdp file {}", file.display()))
-}
-
-/// The exit status of a verdict.
-pub fn status(verdict: Verdict) -> u8 {
-    match verdict {
-        Verdict::Healthy => HEALTHY,
-        Verdict::Faulty => FAULTY,
-        Verdict::Undetermined => UNDETERMINED,
-    }
 }
 
 /// Whole microseconds, so that a transcript read back is the one that was written.

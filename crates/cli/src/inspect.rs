@@ -8,7 +8,7 @@ use diagnosis::{Context, Symptom, Target};
 use time::OffsetDateTime;
 
 use crate::arguments::InspectOptions;
-use crate::diagnose::{profile, status, truncated};
+use crate::diagnose::{profile, truncated};
 use crate::terminal;
 
 /// Runs the command and returns the exit status.
@@ -34,7 +34,7 @@ pub fn run(options: &InspectOptions) -> anyhow::Result<u8> {
     };
     let diagnosis = diagnosis::diagnose(&evidence, &context, Run::default());
     terminal::print(&(options.format.render)(&diagnosis, terminal::style()))?;
-    Ok(options.format.status.map_or_else(|| status(diagnosis.verdict), |status| status(&diagnosis)))
+    Ok(options.format.status.map_or_else(|| diagnosis.verdict.status(), |status| status(&diagnosis)))
 }
 
 /// What a transcript among the files was about.

@@ -29,8 +29,6 @@ use crate::arguments::{Arguments, Command};
 
 /// Done as asked; healthy.
 pub const HEALTHY: u8 = 0;
-/// A fault was found.
-pub const FAULTY: u8 = 1;
 /// Could not tell.
 pub const UNDETERMINED: u8 = 2;
 /// Wrong use, or our own failure.

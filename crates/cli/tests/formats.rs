@@ -54,6 +54,20 @@ fn json_lines_are_whole_reports() {
     assert_eq!((&report["schema"], &report["verdict"]), (&"rdpdoctor/1".into(), &"faulty".into()));
 }
 
+/// What a program in Python says of a text; `None` where there is no Python.
+fn asked_of_python(program: &str, text: &str) -> Option<String> {
+    let python = Command::new("python3").args(["-c", program]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let Ok(mut python) = python else {
+        assert!(std::env::var_os("RDPDOCTOR_TEST_FULL").is_none(), "python3 is missing");
+        rdpdoctor_cli::terminal::complain("skipped: python3 is missing, so its parsers were not asked");
+        return None;
+    };
+    python.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let output = python.wait_with_output().unwrap();
+    assert!(output.status.success(), "Python does not take it:\n{text}");
+    Some(String::from_utf8(output.stdout).unwrap().trim().to_owned())
+}
+
 /// Reads JUnit XML with Python's parser; `tests failures errors skipped`, or `None` where there is no Python.
 fn parsed_elsewhere(xml: &str) -> Option<String> {
     let program = "import sys, xml.etree.ElementTree as tree\n\
@@ -61,12 +75,7 @@ fn parsed_elsewhere(xml: &str) -> Option<String> {
                    counted = [len(suite.findall(path)) for path in ('testcase', './/failure', './/error', './/skipped')]\n\
                    assert counted == [int(suite.get(name)) for name in ('tests', 'failures', 'errors', 'skipped')]\n\
                    print(*counted)";
-    let python = Command::new("python3").args(["-c", program]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-    let mut python = python.ok()?;
-    python.stdin.take()?.write_all(xml.as_bytes()).ok()?;
-    let output = python.wait_with_output().ok()?;
-    assert!(output.status.success(), "Python cannot read it:\n{xml}");
-    Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
+    asked_of_python(program, xml)
 }
 
 #[test]
@@ -79,12 +88,151 @@ fn junit_is_read_by_a_parser_of_others() {
     ] {
         let (code, xml) = diagnose(scenario, "junit");
         assert_eq!(code, Some(status), "{xml}");
-        match parsed_elsewhere(&xml) {
-            Some(found) => assert_eq!(found, counts, "{scenario}:\n{xml}"),
-            None if std::env::var_os("RDPDOCTOR_TEST_FULL").is_some() => panic!("python3 is missing"),
-            None => rdpdoctor_cli::terminal::complain("skipped: python3 is missing, so its XML parser was not asked"),
+        if let Some(found) = parsed_elsewhere(&xml) {
+            assert_eq!(found, counts, "{scenario}:\n{xml}");
         }
     }
+}
+
+/// Reads a page with two parsers of Python's, of HTML and of XML: every tag is closed, nothing is loaded, every link leads
+/// to a place on the page. Prints the verdict's word and the number of findings.
+const PAGE: &str = r"
+import sys, xml.etree.ElementTree as tree
+from html.parser import HTMLParser
+text = sys.stdin.buffer.read().decode()
+class Page(HTMLParser):
+    void, open, ids, links, seen = {'meta'}, [], [], [], []
+    def handle_startendtag(self, tag, attrs): self.handle_starttag(tag, attrs)
+    def handle_starttag(self, tag, attrs):
+        known = {'html','head','meta','title','style','body','header','main','footer','section','article','div','h1','h2','h3','h4','p',
+                 'ul','ol','li','dl','dt','dd','pre','code','span','a','table','thead','tbody','tr','th','td','details','summary'}
+        assert tag in known, tag
+        if tag not in self.void: self.open.append(tag)
+        for name, value in attrs:
+            assert name in {'lang','charset','http-equiv','content','name','class','id','href','scope','colspan','role','tabindex','aria-label'}, name
+            if name == 'href': self.links.append(value)
+            if name == 'id': self.ids.append(value)
+            if name == 'class' and tag in ('section', 'article'): self.seen.append(value)
+    def handle_endtag(self, tag): assert self.open.pop() == tag, tag
+page = Page()
+page.feed(text)
+page.close()
+assert not page.open, page.open
+assert len(set(page.ids)) == len(page.ids)
+assert all(link.startswith('#') and link[1:] in page.ids for link in page.links), page.links
+root = tree.fromstring(text)
+assert root.get('lang') == 'en' and len(root.findall('.//h1')) == 1
+rows = [row for row in root.iter('tr')]
+assert rows and all(len(table.findall('./thead/tr/th')) for table in root.iter('table'))
+print(page.seen[0].split()[1], sum(1 for seen in page.seen if seen.startswith('card finding')))
+";
+
+#[test]
+fn a_page_is_read_by_parsers_of_others() {
+    for (scenario, status, expected) in [
+        ("healthy-server-2022", 0, "healthy 0"),
+        ("healthy-two-addresses", 0, "healthy 0"),
+        ("port-closed", 1, "faulty 1"),
+        ("certificate-expired", 1, "faulty 1"),
+        ("private-key-unusable-reset", 1, "faulty 1"),
+        ("not-an-rdp-service-http", 1, "faulty 1"),
+        ("pair-certificate-expired-and-credssp-unpatched", 1, "faulty 2"),
+        ("hostile-garbage-tls", 2, "undetermined 0"),
+        ("hostile-names-in-certificate", 0, "healthy 0"),
+        ("hostile-challenge-names-of-64-kib", 0, "healthy 0"),
+    ] {
+        let (code, page) = diagnose(scenario, "html");
+        assert_eq!(code, Some(status), "{scenario}:\n{page}");
+        if let Some(found) = asked_of_python(PAGE, &page) {
+            assert_eq!(found, expected, "{scenario}:\n{page}");
+        }
+    }
+}
+
+/// What evidence files hold is as little to be believed as what a host says.
+#[test]
+fn what_stands_in_evidence_never_becomes_a_tag() {
+    let planted = "</script><img src=x onerror=alert(1)> & \"quoted\" 'so' ]]> <!-- \u{202e}";
+    let state = serde_json::json!({
+        "schema": "rdpdoctor-state/1", "computer": planted, "taken_at": "2026-11-21T09:00:00Z",
+        "logs": [{"channel": "System", "from": "2026-11-20T00:00:00Z", "until": "2026-11-21T09:00:00Z", "records": 9}],
+        "events": [{"at": "2026-11-21T08:59:00Z", "channel": planted, "provider": "Schannel", "id": 36870,
+                    "data": {planted: planted}}],
+        "certificates": [{"store": planted, "sha1": "00", "subject": planted, "issuer": planted,
+                          "not_before": "2026-01-01T00:00:00Z", "not_after": "2027-01-01T00:00:00Z"}],
+        "unread": [{"what": planted, "why": planted}],
+    });
+    let file = std::env::temp_dir().join(format!("rdpdoctor-<b>&-{}.json", std::process::id()));
+    std::fs::write(&file, state.to_string()).unwrap();
+    let page = String::from_utf8(run(&["inspect", file.to_str().unwrap(), "--format", "html"]).stdout).unwrap();
+    let sarif = run(&["inspect", file.to_str().unwrap(), "--format", "sarif"]).stdout;
+    std::fs::remove_file(&file).unwrap();
+    assert!(!page.contains("<img") && !page.contains("<b>") && !page.contains("<!--") && !page.contains('\u{202e}'));
+    assert!(page.matches("&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt; &amp; ").count() >= 5, "{page}");
+    if let Some(found) = asked_of_python(PAGE, &page) {
+        assert_eq!(found, "faulty 1", "{page}");
+    }
+    let log: serde_json::Value = serde_json::from_slice(&sarif).unwrap();
+    let location = &log["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
+    assert!(
+        location.as_str().is_some_and(|uri| uri.starts_with("file:///") && uri.contains("-%3Cb%3E%26-")),
+        "{location}"
+    );
+}
+
+/// A log of SARIF and a report as JSON, from the same transcript.
+fn both(path: &str) -> (serde_json::Value, serde_json::Value) {
+    let read = |format| run(&["diagnose", "--replay", path, "--format", format]).stdout;
+    let (first, second) = (read("sarif"), read("sarif"));
+    assert_eq!(first, second, "the same evidence gives the same log");
+    (serde_json::from_slice(&first).unwrap(), serde_json::from_slice(&read("json")).unwrap())
+}
+
+#[test]
+fn sarif_says_what_the_report_says() {
+    let file = std::env::temp_dir().join(format!("rdpdoctor-sarif-{}.txt", std::process::id()));
+    let path = file.to_str().unwrap();
+    let mut levels = std::collections::BTreeSet::new();
+    for scenario in [
+        "healthy-server-2022",
+        "healthy-two-addresses",
+        "port-closed",
+        "certificate-expired",
+        "certificate-not-yet-valid",
+        "private-key-unusable-reset",
+        "not-an-rdp-service-http",
+        "pair-certificate-expired-and-credssp-unpatched",
+        "hostile-garbage-tls",
+        "hostile-names-in-challenge",
+    ] {
+        let lab = Lab::start(&Scenario::find(scenario).unwrap()).unwrap();
+        run(&["diagnose", &lab.addresses()[0].to_string(), "--timeout", "2s", "--transcript", path]);
+        let (log, report) = both(path);
+        let run = &log["runs"][0];
+        let results = run["results"].as_array().unwrap();
+        let findings = report["findings"].as_array().unwrap();
+        let open = usize::from(report["verdict"] == "undetermined");
+        assert_eq!(results.len(), findings.len() + open, "{scenario}: {log:#}");
+        for (result, finding) in results.iter().zip(findings) {
+            assert_eq!((&result["ruleId"], &result["kind"]), (&finding["cause"], &"fail".into()));
+            levels.insert((finding["severity"].to_string(), result["level"].to_string()));
+        }
+        let mut prints = std::collections::BTreeSet::new();
+        for result in results {
+            let rule = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
+            assert_eq!(run["tool"]["driver"]["rules"][rule]["id"], result["ruleId"]);
+            assert!(result["message"]["text"].as_str().is_some_and(|text| !text.is_empty()));
+            assert!(!result["locations"][0]["logicalLocations"][0]["fullyQualifiedName"].is_null());
+            prints.insert(result["partialFingerprints"].to_string());
+        }
+        assert_eq!(prints.len(), results.len(), "{scenario}: fingerprints tell findings apart");
+        let invocation = &run["invocations"][0];
+        assert_eq!((&invocation["executionSuccessful"], &invocation["startTimeUtc"]), (&true.into(), &report["at"]));
+    }
+    std::fs::remove_file(&file).unwrap();
+    let pairs = [("advisory", "note"), ("blocking", "error"), ("degrading", "warning")];
+    let expected = pairs.map(|(severity, level)| (format!("{severity:?}"), format!("{level:?}")));
+    assert!(levels.into_iter().eq(expected));
 }
 
 #[test]

@@ -75,3 +75,42 @@ fn the_log_of_the_host_proves_what_the_probe_could_only_suspect() {
     assert!(told.lines().count() <= 25, "{words}");
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+/// A recording of Process Monitor: lsass.exe is granted something elsewhere, and then meets these results at the key file.
+fn recording(folder: &Path, results: &[&str]) -> PathBuf {
+    let key = r"C:\ProgramData\Microsoft\Crypto\RSA\MachineKeys\f686aace6942fb7f7ceb231212eef4a4_11111111-2222";
+    let detail = "Desired Access: Generic Read, Disposition: Open, Options: Non-Directory File";
+    let line = |path: &str, result: &str| {
+        format!("\"9:00:00.1234567 AM\",\"lsass.exe\",\"700\",\"CreateFile\",\"{path}\",\"{result}\",\"{detail}\"\r\n")
+    };
+    let header = "\u{feff}\"Time of Day\",\"Process Name\",\"PID\",\"Operation\",\"Path\",\"Result\",\"Detail\"\r\n";
+    let lines: String = results.iter().map(|result| line(key, result)).collect();
+    let file = folder.join("recording.csv");
+    std::fs::write(&file, format!("{header}{}{lines}", line(r"C:\Windows\System32\rsaenh.dll", "SUCCESS"))).unwrap();
+    file
+}
+
+#[test]
+fn a_recording_shows_who_was_not_let_read_the_key() {
+    let folder = std::env::temp_dir().join(format!("rdpdoctor-recording-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let inspected = |results: &[&str]| {
+        let file = recording(&folder, results);
+        let output = Command::new(env!("CARGO_BIN_EXE_rdpdoctor")).arg("inspect").arg(file).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (status, words) = inspected(&["ACCESS DENIED", "ACCESS DENIED"]);
+    let one_line = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(status, Some(1), "{words}");
+    for part in [
+        "read: 3 recorded accesses",
+        "private-key-unusable (blocking, likely)",
+        "seen: lsass.exe was refused to read the key file",
+        "ACCESS DENIED on CreateFile, 2 times at 9:00:00.1234567 AM, in a recording without a date",
+    ] {
+        assert!(one_line.contains(part), "{part} is missing:\n{words}");
+    }
+    let (status, words) = inspected(&["ACCESS DENIED", "SUCCESS"]);
+    assert!(status == Some(2) && !words.contains("private-key-unusable ("), "{words}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 
 use crate::case::{Case, Context};
 use crate::cause::{Because, Cause, Confidence, Judgement, Severity, Stage};
+use crate::claims;
 use crate::evidence::{Evidence, Role, SubjectId};
 use crate::fact::Fact;
 use crate::fixes::Safety;
@@ -123,6 +124,7 @@ fn finding(found: &Present<'_>, present: &[Present<'_>], explains_symptom: Optio
         explains_symptom,
         root_of: present.iter().filter(|other| roots(found, other)).map(|other| other.cause.id.to_owned()).collect(),
         fixes: fixes(found),
+        claims: claims::about_cause(found.cause.id).map(|claim| claim.id.clone()).collect(),
     }
 }
 

@@ -11,6 +11,7 @@ use wire::tls::{Alert, TlsOffer, TlsVersion};
 use wire::transcript::NameAnswer;
 use wire::x224::{SecurityProtocols, ServerAnswer};
 
+use crate::access::{AccessTrace, RefusedAccess};
 use crate::observe::{CapturedConnection, CapturedTransport};
 use crate::printable::printable;
 use crate::rdp_file::RdpFileRecord;
@@ -117,6 +118,10 @@ pub enum Fact {
     Volume(Volume),
     /// One of its `.rdp` files.
     RdpFile(RdpFileRecord),
+    /// A recording of accesses on it.
+    AccessTrace(AccessTrace),
+    /// What was refused in such a recording.
+    RefusedAccess(RefusedAccess),
     /// A connection that was captured, beside what the host answered in it.
     CapturedConnection(CapturedConnection),
     /// A UDP transport that was asked for in a capture.
@@ -233,6 +238,8 @@ impl Fact {
             Self::FileVersion(_) => "file.version",
             Self::Volume(_) => "volume",
             Self::RdpFile(_) => "rdp.file",
+            Self::AccessTrace(_) => "access.trace",
+            Self::RefusedAccess(_) => "access.refused",
             Self::CapturedConnection(_) => "capture.connection",
             Self::CapturedTransport(_) => "capture.udp",
             Self::Unread(_) => "unread",
@@ -287,6 +294,8 @@ impl Fact {
             Self::FileVersion(file) => recorded(file),
             Self::Volume(volume) => recorded(volume),
             Self::RdpFile(file) => recorded(file),
+            Self::AccessTrace(trace) => recorded(trace),
+            Self::RefusedAccess(access) => recorded(access),
             Self::CapturedConnection(connection) => recorded(connection),
             Self::CapturedTransport(transport) => recorded(transport),
             Self::Unread(unread) => recorded(unread),

@@ -76,6 +76,8 @@ pub enum Need {
     KeyFolder,
     /// What do its own logs say of the time of the attempt? A probe cannot ask that.
     HostLog,
+    /// What was refused to its services, by a recording of their accesses? A probe cannot ask that.
+    AccessTrace,
     /// Which certificate does it say is its own? A probe cannot ask that.
     HostCertificate,
     /// What does an `.rdp` file of the client say? A probe cannot ask that.
@@ -140,6 +142,7 @@ impl Need {
             Self::Service(name) => case.service(name).is_some(),
             Self::KeyFolder => case.key_folder().is_some(),
             Self::HostLog => case.logs_near(case.context.at).next().is_some(),
+            Self::AccessTrace => case.access_traces().next().is_some(),
             Self::RdpFile => case.rdp_files().next().is_some(),
             Self::Survey | Self::HostCertificate | Self::TrustStore => false,
         }
@@ -153,6 +156,7 @@ impl Need {
                 | Self::Service(_)
                 | Self::KeyFolder
                 | Self::HostLog
+                | Self::AccessTrace
                 | Self::HostCertificate
                 | Self::RdpFile
                 | Self::TrustStore
@@ -181,6 +185,7 @@ impl Need {
             | Self::Service(_)
             | Self::KeyFolder
             | Self::HostLog
+            | Self::AccessTrace
             | Self::HostCertificate
             | Self::RdpFile
             | Self::TrustStore => false,
@@ -228,6 +233,7 @@ impl Need {
             | Self::Service(_)
             | Self::KeyFolder
             | Self::HostLog
+            | Self::AccessTrace
             | Self::HostCertificate
             | Self::RdpFile
             | Self::TrustStore => return None,
@@ -291,6 +297,7 @@ impl Need {
             Self::Service(name) => format!("the service {name}"),
             Self::KeyFolder => "the machine's folder of private keys".to_owned(),
             Self::HostLog => "the host's own event logs of the time of the attempt".to_owned(),
+            Self::AccessTrace => "a recording of what was refused to the host's services".to_owned(),
             Self::HostCertificate => "the certificate that the host itself holds".to_owned(),
             Self::RdpFile => "an .rdp file of the client".to_owned(),
             Self::TrustStore => "whom the client trusts".to_owned(),

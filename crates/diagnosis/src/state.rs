@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::access::{AccessTrace, RefusedAccess};
 use crate::events;
 use crate::evidence::{Evidence, Role, Source, Subject, SubjectId};
 use crate::fact::Fact;
@@ -150,6 +151,10 @@ pub struct State {
     pub volumes: Vec<Volume>,
     /// `.rdp` files.
     pub rdp_files: Vec<RdpFileRecord>,
+    /// Recordings of accesses to files and registry keys.
+    pub traces: Vec<AccessTrace>,
+    /// What was refused in them, at places that matter for Remote Desktop.
+    pub refused: Vec<RefusedAccess>,
     /// What was to be read and could not be, and why.
     pub unread: Vec<Unread>,
 }
@@ -349,6 +354,8 @@ impl State {
         self.files.extend(other.files);
         self.volumes.extend(other.volumes);
         self.rdp_files.extend(other.rdp_files);
+        self.traces.extend(other.traces);
+        self.refused.extend(other.refused);
         self.unread.extend(other.unread);
     }
 
@@ -376,6 +383,8 @@ impl State {
         self.files.iter().for_each(|file| add(read, Fact::FileVersion(file.clone())));
         self.volumes.iter().for_each(|volume| add(read, Fact::Volume(volume.clone())));
         self.rdp_files.iter().for_each(|file| add(read, Fact::RdpFile(file.clone())));
+        self.traces.iter().for_each(|trace| add(read, Fact::AccessTrace(trace.clone())));
+        self.refused.iter().for_each(|access| add(read, Fact::RefusedAccess(access.clone())));
         self.unread.iter().for_each(|unread| add(read, Fact::Unread(unread.clone())));
         self.logs.iter().for_each(|log| add(moment(&log.until).unwrap_or(read), Fact::LogSpan(log.clone())));
         for event in self.events.iter().filter(|event| self.part_of(event) == self.part) {

@@ -6,6 +6,7 @@
 pub mod capture;
 mod evtx;
 mod hive;
+mod procmon;
 #[cfg(test)]
 mod proofs;
 mod rdp_file;
@@ -45,8 +46,15 @@ pub(crate) struct Reader {
 }
 
 /// Every kind, the most telling first.
-const READERS: &[Reader] =
-    &[state::READER, hive::READER, evtx::READER, transcript::READER, capture::READER, rdp_file::READER];
+const READERS: &[Reader] = &[
+    state::READER,
+    hive::READER,
+    evtx::READER,
+    transcript::READER,
+    capture::READER,
+    procmon::READER,
+    rdp_file::READER,
+];
 
 /// What one file says.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! `certificate-renewal-failing`: Windows cannot make or renew the certificate of Remote Desktop.
 
+use crate::access::{ACCESS_DENIED, Asked, DISK_FULL, Place, RefusedAccess, WRITE_PROTECTED};
 use crate::case::Case;
 use crate::cause::{Because, Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::causes::{machine_keys_unwritable, service_stopped};
@@ -15,6 +16,8 @@ const OWN_FAILED: &[u32] = &[1057, 1058];
 /// Not had from the template, not renewed.
 const TEMPLATE_FAILED: &[u32] = &[1064, 1065];
 const FAILED: &[u32] = &[1057, 1058, 1064, 1065];
+/// Made, or had from a template.
+const MADE: &[u32] = &[1056, 1063];
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -44,6 +47,7 @@ pub const CAUSE: Cause = Cause {
             ],
             holds: |case| foreseen(case, service_stopped::away(case, &["SessionEnv", "KeyIso", "CryptSvc"])?),
         },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::AccessTrace], holds: refused },
         Proof {
             shows: Shows::Absence,
             needs: &[Need::HostLog],
@@ -78,7 +82,7 @@ pub const CAUSE: Cause = Cause {
 
 /// The newest word about the self-signed certificate is that it failed, and none from a template was had since.
 fn own_fails(case: Case<'_>) -> Option<Ground> {
-    fails(case, OWN_FAILED, &[1056, 1063])
+    fails(case, OWN_FAILED, MADE)
 }
 
 /// The same for one from a template. It also fails where no domain controller can be reached while the machine starts, and
@@ -110,14 +114,74 @@ fn foreseen(case: Case<'_>, mut ground: Ground) -> Option<Ground> {
     Some(ground)
 }
 
+/// A recording shows a service that could not write the certificate or its key; and no entry of the last day says that
+/// one was made.
+fn refused(case: Case<'_>) -> Option<Ground> {
+    let keys = case.refused(Place::RdpKeyFile).filter(|seen| key_not_written(seen.value));
+    let certificates = case.refused(Place::CertificateStore).filter(|seen| certificate_not_written(seen.value));
+    let found = keys.chain(certificates).next()?;
+    let made = case.recent(RCM, MADE, DAY).next().is_some();
+    (!made).then(|| Ground::on(vec![found.because(found.value.words())]))
+}
+
+fn key_not_written(access: &RefusedAccess) -> bool {
+    let writes = matches!(access.asked, Some(Asked::Write | Asked::Create));
+    writes && [ACCESS_DENIED, WRITE_PROTECTED, DISK_FULL].contains(&access.result.as_str())
+}
+
+/// A certificate itself: of the store's other keys TermService is refused many, which it can do without.
+fn certificate_not_written(access: &RefusedAccess) -> bool {
+    let certificate = access.path.to_ascii_lowercase().contains(r"\remote desktop\certificates\");
+    let writes = matches!(access.asked, Some(Asked::Write | Asked::Create | Asked::More));
+    certificate && writes && access.result == ACCESS_DENIED
+}
+
 #[cfg(test)]
 mod tests {
     use wire::tls::TlsVersion;
 
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host, key_file, machine, stored};
+    use crate::causes::sketch::{self, Expect, Sketch, host, key_file, machine, stored};
     use crate::fact::Fact;
     use crate::state::{KeyFile, RegistryData, Service};
+
+    const STORE: &str = r"HKLM\SOFTWARE\Microsoft\SystemCertificates\Remote Desktop";
+
+    fn denied() -> RefusedAccess {
+        sketch::refused(&format!(r"{STORE}\Certificates\5D5D"), Asked::Create, ACCESS_DENIED)
+    }
+
+    fn key_denied(result: &str) -> RefusedAccess {
+        let path = format!(r"C:\ProgramData\Microsoft\Crypto\RSA\MachineKeys\{}1", crate::keys::RDP_KEY);
+        sketch::refused(&path, Asked::Write, result)
+    }
+
+    #[test]
+    fn a_recording_without_a_date_makes_it_likely() {
+        for access in [denied(), key_denied(ACCESS_DENIED), key_denied(WRITE_PROTECTED), key_denied(DISK_FULL)] {
+            machine().traced(access).check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
+        }
+    }
+
+    #[test]
+    fn near_miss_refusals_that_a_healthy_windows_shows_as_well() {
+        for healthy in [
+            RefusedAccess { granted: true, ..denied() },
+            RefusedAccess { comparable: false, ..denied() },
+            RefusedAccess { asked: Some(Asked::Read), ..denied() },
+            RefusedAccess { path: format!(r"{STORE}\CTLs"), ..denied() },
+            RefusedAccess { asked: Some(Asked::Read), ..key_denied(ACCESS_DENIED) },
+            key_denied("SHARING VIOLATION"),
+        ] {
+            machine().traced(healthy).check(&CAUSE, Expect::Unknown);
+        }
+        machine().traced_without_refusal().check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn near_miss_a_certificate_was_made_that_day() {
+        machine().traced(denied()).event(RCM, 1056, 90).check(&CAUSE, Expect::Absent);
+    }
 
     #[test]
     fn present() {

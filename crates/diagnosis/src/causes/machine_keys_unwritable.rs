@@ -1,5 +1,6 @@
 //! `machine-keys-unwritable`: Windows cannot make new keys.
 
+use crate::access::{ACCESS_DENIED, Asked, Place, WRITE_PROTECTED};
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::evidence::Role;
@@ -16,6 +17,7 @@ pub const CAUSE: Cause = Cause {
     codes: &[],
     proofs: &[
         Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::KeyFolder], holds: refused },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::AccessTrace], holds: watched },
         Proof { shows: Shows::Absence, needs: &[Need::KeyFolder], holds: allowed },
     ],
     explains: &[
@@ -54,10 +56,23 @@ fn allowed(case: Case<'_>) -> Option<Ground> {
     writable(case, true, "may write")
 }
 
+/// A recording shows a service that was not let make a file there, or a volume that takes no writes; and the rights that
+/// were read do not say otherwise.
+fn watched(case: Case<'_>) -> Option<Ground> {
+    let mut seen = case.refused(Place::KeyFolder).chain(case.refused(Place::RdpKeyFile));
+    let found = seen.find(|seen| match (seen.value.asked, seen.value.result.as_str()) {
+        (Some(Asked::Create), ACCESS_DENIED) => allowed(case).is_none(),
+        (Some(Asked::Create | Asked::Write), WRITE_PROTECTED) => true,
+        _ => false,
+    })?;
+    Some(Ground::on(vec![found.because(found.value.words())]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, key_file, machine};
+    use crate::access::RefusedAccess;
+    use crate::causes::sketch::{self, Expect, Sketch, key_file, machine};
     use crate::fact::Fact;
 
     fn folder(security: Option<&str>) -> Sketch {
@@ -74,6 +89,39 @@ mod tests {
     #[test]
     fn near_miss_as_windows_sets_it_up() {
         folder(Some("O:SYD:PAI(A;;FA;;;BA)(A;;0x12019f;;;WD)")).check(&CAUSE, Expect::Absent);
+    }
+
+    fn denied() -> RefusedAccess {
+        let path = r"C:\ProgramData\Microsoft\Crypto\RSA\MachineKeys\0123_11111111";
+        sketch::refused(path, Asked::Create, ACCESS_DENIED)
+    }
+
+    #[test]
+    fn a_recording_without_a_date_makes_it_likely() {
+        let likely = || Expect::Present(Severity::Degrading, Confidence::Likely);
+        machine().traced(denied()).check(&CAUSE, likely());
+        let protected = RefusedAccess { asked: Some(Asked::Write), result: WRITE_PROTECTED.to_owned(), ..denied() };
+        machine().traced(protected).check(&CAUSE, likely());
+    }
+
+    #[test]
+    fn near_miss_refusals_that_a_healthy_windows_shows_as_well() {
+        for healthy in [
+            RefusedAccess { granted: true, ..denied() },
+            RefusedAccess { comparable: false, ..denied() },
+            // a file of another service, whose own rights may keep this one out
+            RefusedAccess { asked: Some(Asked::Write), ..denied() },
+            RefusedAccess { asked: Some(Asked::Read), ..denied() },
+            RefusedAccess { asked: Some(Asked::More), ..denied() },
+        ] {
+            machine().traced(healthy).check(&CAUSE, Expect::Unknown);
+        }
+        machine().traced_without_refusal().check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn near_miss_the_rights_of_now_let_it_write() {
+        folder(Some("O:SYD:PAI(A;;FA;;;BA)(A;;0x12019f;;;WD)")).traced(denied()).check(&CAUSE, Expect::Absent);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use wire::tls::TlsOffer;
 
+use crate::access::{ACCESS_DENIED, Asked, Place};
 use crate::case::{Case, NEAR, Seen, uses_key};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::events::SCHANNEL;
@@ -53,6 +54,7 @@ pub const CAUSE: Cause = Cause {
             needs: &[Need::KeyFolder, Need::Key(CRYPTOGRAPHY), Need::Key(LISTENER), Need::Key(POLICY)],
             holds: unreadable,
         },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::AccessTrace], holds: refused },
         Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: key_used },
         Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::PLAIN_12)], holds: key_used },
         Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::SPLIT_12)], holds: key_used },
@@ -146,6 +148,20 @@ fn unreadable(case: Case<'_>) -> Option<Ground> {
     refused.then(|| Ground::on(vec![file.because(text)]))
 }
 
+/// A recording shows a service that was not let read the key file, in whatever way; and neither a handshake nor the file's
+/// own rights say otherwise.
+fn refused(case: Case<'_>) -> Option<Ground> {
+    let own = case.own_key_name().map(|seen| seen.value);
+    let another = |name: &str| own.as_ref().is_some_and(|own| !own.eq_ignore_ascii_case(name));
+    let seen = case.refused(Place::RdpKeyFile).find(|seen| {
+        let access = seen.value;
+        access.asked == Some(Asked::Read) && access.result == ACCESS_DENIED && !another(access.name())
+    })?;
+    let open = case.own_key_file().and_then(|file| allows(file.value.security.as_deref()?, NETWORK_SERVICE, READ));
+    let otherwise = key_used(case).is_some() || case.windows_own_certificate() == Some(false) || open == Some(true);
+    (!otherwise).then(|| Ground::on(vec![seen.because(seen.value.words())]))
+}
+
 fn broken_off(case: Case<'_>, hellos: &[TlsOffer]) -> Option<Ground> {
     // one handshake that went through, in whatever way, shows a key that works
     if case.tls().any(|seen| !speechless(seen.value.1)) {
@@ -173,7 +189,8 @@ fn key_used(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host, key_file, machine};
+    use crate::access::{RefusedAccess, WRITE_PROTECTED};
+    use crate::causes::sketch::{self, Expect, Sketch, host, key_file, machine};
     use crate::fact::Fact;
     use crate::state::RegistryData;
     use wire::machine::End;
@@ -230,6 +247,46 @@ mod tests {
     fn near_miss_another_certificate_is_bound() {
         let bound = RegistryData::Binary("ab".repeat(20));
         key("O:SYD:(A;;FA;;;SY)").value(LISTENER, "SSLCertificateSHA1Hash", bound).check(&CAUSE, Expect::Unknown);
+    }
+
+    fn denied() -> RefusedAccess {
+        let path = format!(r"C:\ProgramData\Microsoft\Crypto\RSA\MachineKeys\{}11111111-2222", crate::keys::RDP_KEY);
+        sketch::refused(&path, Asked::Read, ACCESS_DENIED)
+    }
+
+    #[test]
+    fn a_recording_without_a_date_makes_it_likely() {
+        let likely = || Expect::Present(Severity::Blocking, Confidence::Likely);
+        machine().traced(denied()).check(&CAUSE, likely());
+        host("192.0.2.7").nla().tls(TlsOffer::MODERN, RESET).traced(denied()).check(&CAUSE, likely());
+        let broken = host("192.0.2.7").nla().tls(TlsOffer::MODERN, RESET).traced(denied());
+        broken.event("Schannel", 36870, 2).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+    }
+
+    #[test]
+    fn near_miss_refusals_that_a_healthy_windows_shows_as_well() {
+        for healthy in [
+            RefusedAccess { granted: true, ..denied() },
+            RefusedAccess { comparable: false, ..denied() },
+            RefusedAccess { asked: Some(Asked::More), ..denied() },
+            RefusedAccess { asked: Some(Asked::Attributes), ..denied() },
+            RefusedAccess { asked: None, ..denied() },
+            RefusedAccess { result: WRITE_PROTECTED.to_owned(), ..denied() },
+            RefusedAccess { result: "SHARING VIOLATION".to_owned(), ..denied() },
+        ] {
+            machine().traced(healthy).check(&CAUSE, Expect::Unknown);
+        }
+        machine().traced_without_refusal().check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn near_miss_what_is_known_of_now_says_otherwise() {
+        host("192.0.2.7").nla().tls_up(TlsVersion::Tls13).traced(denied()).check(&CAUSE, Expect::Absent);
+        key("O:SYD:PAI(A;;FR;;;NS)(A;;FA;;;SY)").traced(denied()).check(&CAUSE, Expect::Unknown);
+        let bound = RegistryData::Binary("ab".repeat(20));
+        machine().value(LISTENER, "SSLCertificateSHA1Hash", bound).traced(denied()).check(&CAUSE, Expect::Unknown);
+        let guid = RegistryData::Text("33333333-4444".to_owned());
+        machine().value(CRYPTOGRAPHY, "MachineGuid", guid).traced(denied()).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

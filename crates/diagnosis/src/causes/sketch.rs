@@ -8,6 +8,7 @@ use wire::machine::{TcpAnswer, X224Answer};
 use wire::tls::{TlsOffer, TlsStack, TlsVersion};
 use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
 
+use crate::access::{AccessTrace, Asked, Place, RefusedAccess};
 use crate::case::{Capabilities, Case, Context, EVERYTHING};
 use crate::cause::{Cause, Confidence, Judgement, Severity};
 use crate::evidence::{Evidence, Role, Source, Subject};
@@ -68,6 +69,24 @@ pub(crate) fn stored(store: &str) -> StoredCertificate {
         provider: Some("Microsoft Enhanced Cryptographic Provider v1.0".to_owned()),
         key_spec: Some(1),
         usages: vec!["1.3.6.1.5.5.7.3.1".to_owned()],
+    }
+}
+
+/// A refusal in a recording: what was asked of which path, and how it ended.
+pub(crate) fn refused(path: &str, asked: Asked, result: &str) -> RefusedAccess {
+    RefusedAccess {
+        process: "lsass.exe".to_owned(),
+        pid: Some(700),
+        service: None,
+        place: Place::of(path).unwrap(),
+        path: path.to_owned(),
+        operation: "CreateFile".to_owned(),
+        asked: Some(asked),
+        result: result.to_owned(),
+        clock: Some("9:00:00.1234567 AM".to_owned()),
+        count: 3,
+        granted: false,
+        comparable: true,
     }
 }
 
@@ -160,6 +179,16 @@ impl Sketch {
         let subject = self.evidence.subject(client);
         self.evidence.observe(subject, Source::File(1), NOW, None, Fact::RdpFile(record));
         self
+    }
+
+    /// A recording of accesses on the machine, with this refusal in it.
+    pub(crate) fn traced(self, access: RefusedAccess) -> Self {
+        self.traced_without_refusal().recorded(Fact::RefusedAccess(access))
+    }
+
+    /// A recording of accesses on the machine, without any refusal that matters.
+    pub(crate) fn traced_without_refusal(self) -> Self {
+        self.recorded(Fact::AccessTrace(AccessTrace { records: 1000, malformed: 0, left_out: 0 }))
     }
 
     /// The same as it was watched in a capture, between this host and the client of the profile.

@@ -2,7 +2,8 @@
 
 use super::{Answer, Explained, Neighbour, Topic};
 use crate::codes::Sureness;
-use crate::report::human::{Paper, Style, capital};
+use crate::report::human::{Paper, Style};
+use crate::report::words::{STEPS, capital};
 
 /// How many causes are given with their reasons; the others by name.
 const REASONED: usize = 3;
@@ -97,7 +98,7 @@ fn full(paper: &mut Paper, topic: &Topic, entry: &Explained) {
     }
     confused(paper, entry);
     if !entry.steps.is_empty() {
-        paper.line("  steps, one a line; words in capitals are to be replaced:");
+        paper.line(&format!("  steps, {STEPS}:"));
     }
     for step in &entry.steps {
         paper.line(&format!("          {step}"));

@@ -8,7 +8,7 @@ use crate::claims::{self, Claim};
 use crate::codes::{self, Entry, Reading};
 use crate::fixes::{Fix, Safety};
 use crate::guides::{self, Guide};
-use crate::report::human::capital;
+use crate::report::words::capital;
 use crate::search::{self, Index};
 use crate::{causes, fixes};
 

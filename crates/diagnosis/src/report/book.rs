@@ -9,7 +9,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::human::{confidence_word, severity_word};
+use super::words::{confidence_word, severity_word};
 use super::{Diagnosis, code_pages};
 use crate::cause::{Cause, Proof, Shows};
 use crate::codes::find;
@@ -118,7 +118,7 @@ fn fix_page(fix: &Fix) -> String {
     let title = format!("{GENERATED}# {}\n\n{}.\n\n{safety} {}\n", fix.id, prose(fix.title), prose(fix.reason));
     let said = ("What is often said about it", claims::list(crate::claims::about_fix(fix.id)));
     if fix.safety == Safety::Refused {
-        let undo = super::human::capital(&with_code(fix.undo)) + ".\n";
+        let undo = super::words::capital(&with_code(fix.undo)) + ".\n";
         return titled(
             title,
             &[("Instead", claims::instead(fix.id)), ("If it has been done already", marked(&undo)), said],
@@ -260,7 +260,7 @@ pub(super) fn prose(text: &str) -> String {
 }
 
 fn capital(text: &str) -> String {
-    super::human::capital(&prose(text.trim_end_matches('.')))
+    super::words::capital(&prose(text.trim_end_matches('.')))
 }
 
 #[cfg(test)]

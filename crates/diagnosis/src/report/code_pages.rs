@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::book::{GENERATED, NEVER_RUN, prose, with_code};
-use super::human::capital;
+use super::words::capital;
 use crate::codes::{self, Code, Entry, Family, Form, Mark, Sureness};
 
 /// Every page: its path within the book, and its text.

@@ -4,7 +4,7 @@
 
 use super::Diagnosis;
 use super::human::{self, Style};
-use super::{json, jsonl, junit, nagios};
+use super::{html, json, jsonl, junit, nagios, sarif};
 
 /// A way to print a report.
 #[derive(Debug)]
@@ -25,7 +25,8 @@ pub struct Format {
 pub type Failure = fn(&str) -> (String, u8);
 
 /// Every format, the usual one first.
-pub const ALL: &[Format] = &[human::FORMAT, json::FORMAT, jsonl::FORMAT, junit::FORMAT, nagios::FORMAT];
+pub const ALL: &[Format] =
+    &[human::FORMAT, json::FORMAT, jsonl::FORMAT, html::FORMAT, sarif::FORMAT, junit::FORMAT, nagios::FORMAT];
 
 /// The format of this id.
 pub fn find(id: &str) -> Option<&'static Format> {

@@ -3,14 +3,11 @@
 //! First the ladder with the broken rung, then each finding: what was seen, what follows, what to do, how safe that is;
 //! then what was not seen, and the next measurement. Every text of a foreign machine was made printable before.
 
-use std::fmt::Write;
-
 use super::format::Format;
-use super::{Diagnosis, Finding, Outcome, ReportGateway, StageResult, Verdict};
-use crate::cause::{Confidence, Severity, Stage};
-use crate::fact::Fact;
-use crate::symptom::Symptom;
-use crate::{causes, claims, fixes};
+use super::words::{self, capital};
+use super::{Diagnosis, Finding, Outcome, StageResult, Verdict};
+use crate::cause::Severity;
+use crate::{causes, fixes};
 
 /// Its line in the list.
 pub(super) const FORMAT: Format =
@@ -101,26 +98,16 @@ impl Paper {
     }
 
     fn head(&mut self, diagnosis: &Diagnosis) {
-        let target =
-            diagnosis.target.as_ref().map_or("the evidence".to_owned(), |t| format!("{} port {}", t.host, t.port));
-        let title = format!("{target}, for {}", diagnosis.client.name);
-        let title = self.paint(BOLD, &title);
+        let title = self.paint(BOLD, &words::title(diagnosis));
         self.line(&title);
         self.blank();
     }
 
     fn ladder(&mut self, diagnosis: &Diagnosis) {
-        let hosts = diagnosis.subjects.iter().filter(|s| s.address.is_some()).count();
         let mut subject = None;
         for stage in &diagnosis.stages {
-            if hosts > 1 && stage.stage == Stage::Tcp && subject != Some(stage.subject) {
-                let address = diagnosis.subjects.get(stage.subject).and_then(|s| s.address.clone()).unwrap_or_default();
-                self.line(&format!("  {address}"));
-            }
-            if subject != Some(stage.subject)
-                && let Some(name) = machine(diagnosis, stage.subject)
-            {
-                self.line(&format!("  {name}"));
+            if let Some(whose) = words::above_rung(diagnosis, stage, subject) {
+                self.line(&format!("  {whose}"));
             }
             subject = Some(stage.subject);
             self.rung(stage);
@@ -129,14 +116,14 @@ impl Paper {
     }
 
     fn rung(&mut self, stage: &StageResult) {
-        let (mark, colour) = match stage.outcome {
-            Outcome::Passed => ("ok  ", GREEN),
-            Outcome::Degraded => ("warn", YELLOW),
-            Outcome::Failed => ("FAIL", RED),
-            Outcome::Skipped => ("-   ", ""),
+        let mark = format!("{:<4}", words::mark(stage.outcome));
+        let mark = match stage.outcome {
+            Outcome::Passed => self.paint(GREEN, &mark),
+            Outcome::Degraded => self.paint(YELLOW, &mark),
+            Outcome::Failed => self.paint(RED, &mark),
+            Outcome::Skipped => mark,
         };
-        let mark = if colour.is_empty() { mark.to_owned() } else { self.paint(colour, mark) };
-        let took = stage.seconds.map_or(String::new(), |seconds| format!("{:.1} ms", seconds * 1000.0));
+        let took = words::took(stage);
         // the mark may hold colours, so it does not take part in the wrapping
         let start = self.text.len();
         self.wrapped(&format!("  #### {:<11} {took:>10}  ", stage.stage.word()), &stage.text);
@@ -145,30 +132,19 @@ impl Paper {
     }
 
     fn verdict(&mut self, diagnosis: &Diagnosis) {
-        let reached = diagnosis.reached.map_or("", reached_words);
-        let (colour, words) = match diagnosis.verdict {
-            Verdict::Healthy => (GREEN, format!("Healthy {reached}.")),
-            Verdict::Faulty => (RED, faulty_words(diagnosis)),
-            Verdict::Undetermined if diagnosis.interrupted => {
-                (YELLOW, "Interrupted: this is what was seen until then.".to_owned())
-            }
-            Verdict::Undetermined => (YELLOW, undetermined_words(diagnosis, reached)),
+        let colour = match diagnosis.verdict {
+            Verdict::Healthy => GREEN,
+            Verdict::Faulty => RED,
+            Verdict::Undetermined => YELLOW,
         };
-        for line in wrap(&words, self.style.width.max(40)) {
+        for line in wrap(&words::verdict(diagnosis), self.style.width.max(40)) {
             let line = self.paint(colour, &line);
             self.line(&line);
         }
     }
 
     fn control(&mut self, diagnosis: &Diagnosis) {
-        let Some(control) = &diagnosis.control else { return };
-        let reached = control.reached.map_or("", reached_words);
-        let verdict = match control.verdict {
-            Verdict::Healthy => format!("healthy {reached}"),
-            Verdict::Faulty => "faulty".to_owned(),
-            Verdict::Undetermined => "undetermined".to_owned(),
-        };
-        let text = format!("{} port {} ({verdict}): {}.", control.target.host, control.target.port, control.meaning);
+        let Some(text) = words::control(diagnosis) else { return };
         self.blank();
         self.wrapped("Control: ", &text);
     }
@@ -176,9 +152,9 @@ impl Paper {
     fn finding(&mut self, diagnosis: &Diagnosis, finding: &Finding) {
         self.blank();
         let colour = if finding.severity == Severity::Blocking { RED } else { YELLOW };
-        let rank = format!("{}, {}", severity_word(finding.severity), confidence_word(finding.confidence));
+        let rank = words::rank(finding);
         let title = self.paint(colour, &finding.cause);
-        let whose = machine(diagnosis, finding.subject).map_or(String::new(), |name| format!(", {name}"));
+        let whose = words::machine(diagnosis, finding.subject).map_or(String::new(), |name| format!(", {name}"));
         self.line(&format!("{title} ({rank}){whose}"));
         // the verdict has said the first one already
         if diagnosis.findings.first() != Some(finding) {
@@ -187,37 +163,23 @@ impl Paper {
         for because in &finding.because {
             self.wrapped("  seen: ", &because.text);
         }
-        if let (Some(explains), Some(symptom)) = (finding.explains_symptom, symptom(diagnosis)) {
-            let verb = if explains { "This produces" } else { "This does not by itself produce" };
-            self.wrapped("  ", &format!("{verb} {symptom}."));
-        }
-        if !finding.root_of.is_empty() {
-            self.wrapped("  ", &format!("It brings about: {}.", finding.root_of.join(", ")));
+        for consequence in words::consequences(diagnosis, finding) {
+            self.wrapped("  ", &consequence);
         }
         let Some(cause) = causes::find(&finding.cause) else { return };
         self.wrapped("  why:  ", cause.page.why);
         self.wrapped("  do:   ", cause.page.how_to_fix);
-        self.beware(cause.id);
-        self.command(
-            "prove it on the machine concerned (PowerShell as administrator, only reads):",
-            cause.page.command,
-        );
+        if let Some(warning) = words::beware(cause.id) {
+            self.wrapped("  beware: ", &warning);
+        }
+        self.command(&format!("{}:", words::PROVE), cause.page.command);
         if let Some(fix) = finding.fixes.first().and_then(|id| fixes::find(id)) {
-            let lead =
-                format!("{} ({}: {}) {}:", fix.title, fix.safety.word(), fix.reason.trim_end_matches('.'), fix.place);
+            let lead = format!("{} ({}) {}:", fix.title, words::safety(fix), fix.place);
             self.wrapped("  fix:  ", &lead);
             for step in fix.steps {
                 self.line(&format!("          {}", fixes::pasted(step)));
             }
             self.wrapped("        then: ", fix.verify);
-        }
-    }
-
-    /// The advice that does most harm where this cause is blamed: of several the first, the page has them all.
-    fn beware(&mut self, cause: &str) {
-        let first = claims::about_cause(cause).find_map(|claim| Some((claim.beware.as_ref()?, &claim.id)));
-        if let Some((text, id)) = first {
-            self.wrapped("  beware: ", &format!("{text} (rdpdoctor explain {id})"));
         }
     }
 
@@ -227,22 +189,16 @@ impl Paper {
             return;
         }
         self.blank();
-        self.line("Worth knowing, no fault by itself:");
+        self.line(&format!("{}:", words::ADVICE));
         for finding in findings {
-            let seen = finding.because.first().map_or(finding.title.as_str(), |because| because.text.as_str());
-            self.wrapped(&format!("  {}: ", finding.cause), seen);
+            self.wrapped(&format!("  {}: ", finding.cause), words::first_reason(finding));
         }
     }
 
     fn notices(&mut self, diagnosis: &Diagnosis) {
-        // where nothing was found, the verdict has said it
-        if let Some(gateway) = diagnosis.gateway.as_ref().filter(|_| diagnosis.verdict == Verdict::Faulty) {
+        for notice in words::notices(diagnosis) {
             self.blank();
-            self.wrapped("Note: ", &gateway_words(gateway));
-        }
-        for notice in &diagnosis.notices {
-            self.blank();
-            self.wrapped("Note: ", &notice.text);
+            self.wrapped("Note: ", &notice);
         }
     }
 
@@ -252,7 +208,7 @@ impl Paper {
             return;
         }
         self.blank();
-        self.line("What happened (UTC):");
+        self.line(&format!("{}:", words::TIMELINE));
         for (lead, text) in lines {
             self.wrapped(&lead, &text);
         }
@@ -260,10 +216,8 @@ impl Paper {
 
     fn surveys(&mut self, diagnosis: &Diagnosis) {
         for survey in &diagnosis.surveys {
-            let address = diagnosis.subjects.get(survey.subject).and_then(|s| s.address.clone()).unwrap_or_default();
             self.blank();
-            let state = if survey.complete { "" } else { ", not complete: the host or the time gave out" };
-            self.line(&format!("All that {address} takes{state}:"));
+            self.line(&format!("{}:", words::survey(diagnosis, survey)));
             for (label, text) in survey.lines() {
                 self.wrapped(&format!("  {label:<21}  "), &text);
             }
@@ -277,19 +231,13 @@ impl Paper {
     }
 
     fn not_seen(&mut self, diagnosis: &Diagnosis) {
-        if diagnosis.verdict == Verdict::Undetermined && !diagnosis.ruled_out.is_empty() {
+        if let Some(text) = words::ruled_out(diagnosis) {
             self.blank();
-            self.wrapped("Ruled out: ", &format!("{}.", diagnosis.ruled_out.join(", ")));
+            self.wrapped("Ruled out: ", &text);
         }
-        let addresses = diagnosis.subjects.iter().filter(|subject| subject.address.is_some()).count();
-        if diagnosis.connections == 0 && addresses == 0 && !diagnosis.subjects.is_empty() {
+        if let Some(text) = words::not_seen(diagnosis) {
             self.blank();
-            let text = "the connection itself: no probe was made, and the files hold none.";
-            return self.wrapped("Not seen: ", text);
-        }
-        if diagnosis.verdict != Verdict::Healthy && !diagnosis.unknown.is_empty() {
-            self.blank();
-            self.wrapped("Not seen: ", &unseen(diagnosis));
+            self.wrapped("Not seen: ", &text);
         }
     }
 
@@ -297,142 +245,24 @@ impl Paper {
         for (number, next) in (1..).zip(&diagnosis.next) {
             self.blank();
             let lead = if number == 1 { "Next: ".to_owned() } else { "Then: ".to_owned() };
-            self.wrapped(&lead, &format!("{}.", capital(next.why.trim_end_matches('.'))));
+            self.wrapped(&lead, &words::sentence(&next.why));
             self.line(&format!("      {}", next.command));
         }
     }
 
     fn foot(&mut self, diagnosis: &Diagnosis) {
         self.blank();
-        let count = diagnosis.connections;
         for (number, file) in (1..).zip(&diagnosis.files) {
             self.line(&format!("file/{number}: {file}"));
         }
         for line in super::captured::lines(diagnosis) {
             self.wrapped("seen: ", &line);
         }
-        for unread in diagnosis.observations.iter().filter(|seen| seen.fact == "unread") {
-            let text = |name: &str| unread.value[name].as_str().unwrap_or_default().to_owned();
-            self.wrapped("not read: ", &format!("{}: {}", text("what"), text("why")));
+        for line in words::unread(diagnosis) {
+            self.wrapped("not read: ", &line);
         }
-        let plural = if count == 1 { "" } else { "s" };
-        self.line(&format!("{count} connection{plural}, {:.1} s. No logon was attempted.", diagnosis.seconds));
+        self.line(&words::cost(diagnosis));
     }
-}
-
-/// What a machine is called, where records of several that play the same part have to be told apart.
-fn machine(diagnosis: &Diagnosis, subject: usize) -> Option<String> {
-    let who = diagnosis.subjects.get(subject).filter(|who| who.address.is_none())?;
-    let alike = diagnosis.subjects.iter().filter(|other| other.role == who.role && other.address.is_none());
-    (alike.count() > 1).then(|| who.name.clone().unwrap_or_else(|| "a machine without a name".to_owned()))
-}
-
-/// The causes that are still open. Those behind the rung that broke are only counted: nobody gets there before it is mended.
-fn unseen(diagnosis: &Diagnosis) -> String {
-    let failed = diagnosis.stages.iter().filter(|stage| stage.outcome == Outcome::Failed).map(|stage| stage.stage);
-    // the last, for one of several addresses may have got further
-    let broken = failed.max();
-    let behind = |id: &str| broken.is_some_and(|broken| causes::find(id).is_some_and(|cause| cause.stage > broken));
-    let (later, here): (Vec<&str>, Vec<&str>) =
-        diagnosis.unknown.iter().map(|open| open.cause.as_str()).partition(|id| behind(id));
-    let (here, plural) = (here.join(", "), if later.len() == 1 { "" } else { "s" });
-    let Some(stage) = broken.filter(|_| !later.is_empty()) else { return format!("{here}.") };
-    let rest = format!("what lies behind {} ({} cause{plural}).", stage.word(), later.len());
-    if here.is_empty() { rest } else { format!("{here}; and {rest}") }
-}
-
-fn symptom(diagnosis: &Diagnosis) -> Option<Symptom> {
-    diagnosis.symptom.map(|s| Symptom { code: s.code, extended: s.extended })
-}
-
-fn reached_words(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Name => "as far as the name",
-        Stage::Tcp => "as far as TCP",
-        Stage::X224 => "as far as the security negotiation",
-        Stage::Tls => "as far as TLS",
-        Stage::Certificate => "as far as the certificate; what comes after it was not seen",
-        Stage::Credssp => "as far as the logon prompt",
-        // reached is of the way of a connection, and these are beside it
-        Stage::Host | Stage::Client => "by its settings and records",
-    }
-}
-
-fn faulty_words(diagnosis: &Diagnosis) -> String {
-    let counted: Vec<_> = diagnosis.findings.iter().filter(|f| f.severity < Severity::Advisory).collect();
-    let mut words = match counted.as_slice() {
-        [one] if one.severity == Severity::Blocking => format!("{} because {}.", fails(one.confidence), one.title),
-        [one] => format!("Something is wrong: {}.", one.title),
-        [first, rest @ ..] => format!("{} faults; first: {}.", rest.len() + 1, first.title),
-        [] => String::new(),
-    };
-    let explained = diagnosis.findings.iter().any(|finding| finding.explains_symptom == Some(true));
-    if let (Some(symptom), false) = (symptom(diagnosis), explained) {
-        write!(words, " {symptom} stays unexplained by it.").expect("writing to a String cannot fail");
-    }
-    words
-}
-
-fn fails(confidence: Confidence) -> &'static str {
-    match confidence {
-        Confidence::Proven => "The connection fails",
-        Confidence::Likely => "The connection most likely fails",
-        Confidence::Possible => "The connection possibly fails",
-    }
-}
-
-fn gateway_words(gateway: &ReportGateway) -> String {
-    let which = gateway.host.as_ref().map(|host| format!(" {host}")).unwrap_or_default();
-    format!(
-        "the .rdp file sends the client through the gateway{which}, a way that this program cannot go yet. What stands above \
-         is a direct test; it says nothing about the host as the client meets it."
-    )
-}
-
-fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
-    if diagnosis.observations.iter().any(|seen| seen.fact == Fact::RehearsalFailed.name()) {
-        return "Could not tell: what this program says failed with a host of its own making as well, so the fault is its own \
-                or this computer's, and nothing that the host answered is held against it. Please report it, with a \
-                transcript (--transcript)."
-            .to_owned();
-    }
-    if let Some(gateway) = &diagnosis.gateway {
-        return format!("Could not tell: {}", gateway_words(gateway));
-    }
-    let failed = diagnosis.stages.iter().any(|stage| stage.outcome == Outcome::Failed);
-    match (symptom(diagnosis), failed) {
-        (Some(symptom), false) => {
-            let meaning = symptom.meaning().map_or(String::new(), |meaning| format!(" ({meaning})"));
-            format!("Could not tell: from here the host is sound {reached}, which does not explain {symptom}{meaning}.")
-        }
-        (Some(symptom), true) => {
-            format!("Could not tell what causes {symptom}: a stage failed in a way that no known cause explains.")
-        }
-        (None, false) => "Could not tell: what was seen shows neither a fault nor a sound connection.".to_owned(),
-        (None, true) => "Could not tell: a stage failed in a way that no known cause explains.".to_owned(),
-    }
-}
-
-pub(super) fn severity_word(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Blocking => "blocking",
-        Severity::Degrading => "degrading",
-        Severity::Advisory => "advisory",
-    }
-}
-
-pub(super) fn confidence_word(confidence: Confidence) -> &'static str {
-    match confidence {
-        Confidence::Proven => "proven",
-        Confidence::Likely => "likely",
-        Confidence::Possible => "possible",
-    }
-}
-
-/// A sentence of its own: capital letter first.
-pub(crate) fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// Breaks at spaces; a word longer than the room stands on a line of its own.

@@ -12,11 +12,20 @@ pub(super) fn lines(diagnosis: &Diagnosis) -> Vec<(String, String)> {
     let newest = diagnosis.timeline.last().and_then(|line| moment(&line.until));
     let Some(at) = moment(&diagnosis.at).or(newest) else { return Vec::new() };
     let (chosen, left_out) = shown(&diagnosis.timeline, at, LINES);
-    let mut lines: Vec<_> = chosen.iter().map(|line| (format!("  {}  ", second(&line.at)), words(line))).collect();
+    let mut lines: Vec<_> = chosen.iter().map(told).collect();
     if left_out > 0 {
         lines.push(("  ".to_owned(), format!("and {left_out} further lines, which --format json shows")));
     }
     lines
+}
+
+/// All of it.
+pub(super) fn all(diagnosis: &Diagnosis) -> Vec<(String, String)> {
+    diagnosis.timeline.iter().map(told).collect()
+}
+
+fn told(line: &TimelineEntry) -> (String, String) {
+    (format!("  {}  ", second(&line.at)), words(line))
 }
 
 fn words(line: &TimelineEntry) -> String {
@@ -27,6 +36,6 @@ fn words(line: &TimelineEntry) -> String {
 }
 
 /// `2026-11-21 09:00:00`, of RFC 3339.
-fn second(at: &str) -> String {
+pub(super) fn second(at: &str) -> String {
     at.get(..19).unwrap_or(at).replace('T', " ")
 }

@@ -30,6 +30,18 @@ pub enum Outcome {
     Skipped,
 }
 
+impl Outcome {
+    /// The word in the JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Degraded => "degraded",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
 /// One rung.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct StageResult {
@@ -144,6 +156,7 @@ fn recorded(case: Case<'_>) -> Option<Rung> {
     let count = |pick: fn(&Fact) -> bool| case.seen(move |fact| pick(fact).then_some(())).count();
     let logs = case.seen(|fact| if let Fact::LogSpan(log) = fact { Some(log.records) } else { None });
     let entries: u64 = logs.map(|seen| seen.value).fold(0, u64::saturating_add);
+    let traces = case.access_traces().map(|seen| seen.value.records).fold(0, u64::saturating_add);
     let parts = [
         (count(|fact| matches!(fact, Fact::RegistryKey(_))), "registry keys"),
         (count(|fact| matches!(fact, Fact::Service(_))), "services"),
@@ -151,6 +164,7 @@ fn recorded(case: Case<'_>) -> Option<Rung> {
         (count(|fact| matches!(fact, Fact::KeyFile(_))), "key files"),
         (count(|fact| matches!(fact, Fact::RdpFile(_))), ".rdp files"),
         (usize::try_from(entries).unwrap_or(usize::MAX), "log entries"),
+        (usize::try_from(traces).unwrap_or(usize::MAX), "recorded accesses"),
     ];
     let said: Vec<_> = parts.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
     (!said.is_empty()).then(|| (Outcome::Passed, None, format!("read: {}", said.join(", "))))

@@ -5,6 +5,7 @@ pub mod book;
 mod captured;
 mod code_pages;
 pub mod format;
+mod html;
 pub mod human;
 mod human_timeline;
 mod json;
@@ -14,7 +15,10 @@ mod ladder;
 mod nagios;
 #[cfg(test)]
 mod sample;
+mod sarif;
 mod survey;
+pub(crate) mod words;
+mod xml;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -99,6 +103,17 @@ pub enum Verdict {
     Undetermined,
 }
 
+impl Verdict {
+    /// The exit status; 3 is wrong use, or a failure of our own.
+    pub fn status(self) -> u8 {
+        match self {
+            Self::Healthy => 0,
+            Self::Faulty => 1,
+            Self::Undetermined => 2,
+        }
+    }
+}
+
 /// What was asked about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ReportTarget {
@@ -174,6 +189,8 @@ pub struct Finding {
     pub root_of: Vec<String>,
     /// Fixes, best first.
     pub fixes: Vec<String>,
+    /// Claims that circulate about the cause, judged: `rdpdoctor explain c15` tells of one.
+    pub claims: Vec<String>,
 }
 
 /// A cause that is neither shown nor ruled out.

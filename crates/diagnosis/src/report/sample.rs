@@ -43,6 +43,7 @@ pub(super) fn diagnosis(words: &str) -> Diagnosis {
             explains_symptom: None,
             root_of: Vec::new(),
             fixes: vec!["repair-machine-keys-access".to_owned()],
+            claims: vec!["c15".to_owned()],
         }],
         unknown: Vec::new(),
         ruled_out: Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::super::human;
+use super::super::words;
 use super::{GENERATED, list as bullets, marked, titled, with_code};
 use crate::claims::{self, Claim};
 use crate::{causes, fixes};
@@ -52,7 +52,7 @@ fn page(claim: &Claim) -> String {
         "{GENERATED}# {}\n\nIt is said: {}.\n\n**{}**: {words}.\n{beware}",
         claim.id,
         with_code(&claim.claim),
-        human::capital(word)
+        words::capital(word)
     );
     let instead = claim.instead.as_deref().map(|text| marked(&(with_code(text) + "\n"))).unwrap_or_default();
     let sections = [

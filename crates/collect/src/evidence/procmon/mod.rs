@@ -1,0 +1,238 @@
+//! Recordings of Process Monitor, exported as CSV: what was refused at places that matter, and to whom.
+//!
+//! Ten gigabytes are usual, so lines are read one by one and next to nothing is kept. The columns stand in any order, and a
+//! line tells the time of day in whatever way its Windows writes it, without a date: it is kept as it is, and no moment is
+//! made of it.
+
+mod lines;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use diagnosis::access::{self, AccessTrace, Asked, GRANTED, Place, REFUSALS, RefusedAccess};
+use diagnosis::state::{SCHEMA, State, Unread};
+
+use super::{Piece, ReadError, Reader};
+use lines::{Columns, Line, Lines};
+
+pub(super) const READER: Reader = Reader { kind: "Process Monitor CSV", recognises, read };
+
+/// The most different accesses that are remembered of one kind of place, of which most are granted.
+const REMEMBERED: usize = 2000;
+/// The most refusals that are kept of one kind of place: what happens at one keeps no other from being seen.
+const KEPT: usize = 100;
+/// The most refusals that are remembered of one kind of place, until it is known which of them were no fault.
+const REFUSED: usize = 400;
+/// The most bytes of a path; those of the places that matter are short.
+const PATH: usize = 1024;
+/// The most characters of another text that is kept.
+const TEXT: usize = 60;
+
+fn recognises(head: &[u8]) -> bool {
+    lines::columns(head).is_some()
+}
+
+fn read(path: &Path) -> Result<Piece, ReadError> {
+    let (trace, lines) = Trace::read(BufReader::new(File::open(path)?))?;
+    Ok(Piece::State(Box::new(trace.state(&lines, &path.display().to_string()))))
+}
+
+/// Who asked for what: a process, and the path in small letters.
+type Access = (String, Option<u32>, String);
+
+/// What is remembered of an access.
+#[derive(Default)]
+struct Outcome {
+    /// What was refused; a retry with other rights is another refusal.
+    refused: Vec<RefusedAccess>,
+    granted: bool,
+}
+
+/// What a recording says.
+#[derive(Default)]
+struct Trace {
+    accesses: HashMap<Access, Outcome>,
+    /// How many of them there are of each kind of place, and how many refusals.
+    remembered: HashMap<Place, (usize, usize)>,
+    /// In the order in which they were met, so that the same file always gives the same state.
+    order: Vec<Access>,
+    records: u64,
+    left_out: u64,
+    /// Programs of ours that were granted anything at all.
+    granted: Vec<String>,
+    /// Refusals for whom what was asked for is not known.
+    without_details: u64,
+}
+
+/// What the reading itself met.
+struct Met {
+    columns: Columns,
+    malformed: u64,
+    first_malformed: Option<u64>,
+    /// Why it ended before the end.
+    cut: Option<String>,
+}
+
+impl Trace {
+    fn read(input: impl Read) -> Result<(Self, Met), ReadError> {
+        let mut lines = Lines::new(input)?;
+        let (mut trace, mut cut) = (Self::default(), None);
+        loop {
+            match lines.next() {
+                Ok(Some(line)) => trace.take(&line),
+                Ok(None) => break,
+                Err(error) => {
+                    cut = Some(error.to_string());
+                    break;
+                }
+            }
+        }
+        let (malformed, first_malformed) = lines.malformed();
+        Ok((trace, Met { columns: lines.columns, malformed, first_malformed, cut }))
+    }
+
+    fn take(&mut self, line: &Line<'_>) {
+        self.records += 1;
+        let (process, result) = (line.process(), line.result());
+        let granted = result == GRANTED;
+        if !granted && !REFUSALS.contains(&&*result) {
+            return;
+        }
+        let Some(service) = access::service(&process, line.command_line().as_deref()) else { return };
+        if granted && !self.granted.contains(&process.to_ascii_lowercase()) {
+            self.granted.push(process.to_ascii_lowercase());
+        }
+        let path = line.path();
+        let Some(place) = Place::of(&path).filter(|_| path.len() <= PATH) else { return };
+        let (operation, detail) = (line.operation(), line.detail());
+        let asked = Asked::of(&operation, detail.as_deref().unwrap_or_default());
+        if granted {
+            // without details it may have been more than a look
+            if asked.is_none_or(Asked::is_data)
+                && let Some(outcome) = self.remember(place, &process, line.pid(), &path)
+            {
+                outcome.granted = true;
+            }
+        } else if access::acts_for_the_system(detail.as_deref().unwrap_or_default()) {
+            self.without_details += u64::from(asked.is_none());
+            let access = RefusedAccess {
+                process: short(&process),
+                pid: line.pid(),
+                service: service.map(str::to_owned),
+                place,
+                path: path.to_string(),
+                operation: short(&operation),
+                asked,
+                result: result.into_owned(),
+                clock: line.time().map(|time| short(&time)),
+                count: 1,
+                granted: false,
+                comparable: false,
+            };
+            self.refuse(access, &path);
+        }
+    }
+
+    fn refuse(&mut self, access: RefusedAccess, path: &str) {
+        let refusals = self.remembered.get(&access.place).map_or(0, |(_, refusals)| *refusals);
+        let Some(outcome) = self.remember(access.place, &access.process, access.pid, path) else {
+            self.left_out += 1;
+            return;
+        };
+        let alike = |known: &RefusedAccess| {
+            known.operation == access.operation && known.asked == access.asked && known.result == access.result
+        };
+        if let Some(known) = outcome.refused.iter_mut().find(|known| alike(known)) {
+            known.count += 1;
+        } else if refusals < REFUSED {
+            let place = access.place;
+            outcome.refused.push(access);
+            self.remembered.entry(place).or_default().1 += 1;
+        } else {
+            self.left_out += 1;
+        }
+    }
+
+    /// Its outcome so far; `None` for a new one where there are too many. A refusal that came after that is not kept, so
+    /// one whose way in was forgotten never counts.
+    fn remember(&mut self, place: Place, process: &str, pid: Option<u32>, path: &str) -> Option<&mut Outcome> {
+        let key = (process.to_ascii_lowercase(), pid, path.to_lowercase());
+        if !self.accesses.contains_key(&key) {
+            let remembered = self.remembered.entry(place).or_default();
+            if remembered.0 >= REMEMBERED {
+                return None;
+            }
+            remembered.0 += 1;
+            self.order.push(key.clone());
+        }
+        Some(self.accesses.entry(key).or_default())
+    }
+
+    fn state(mut self, met: &Met, what: &str) -> State {
+        let mut all = Vec::new();
+        for key in &self.order {
+            let outcome = self.accesses.remove(key).unwrap_or_default();
+            // what was lost at the end may be the try that succeeded
+            let comparable = met.cut.is_none() && self.granted.contains(&key.0);
+            let judged = |access| RefusedAccess { granted: outcome.granted, comparable, ..access };
+            all.extend(outcome.refused.into_iter().map(judged));
+        }
+        all.sort_by_key(|access| access.granted);
+        let (mut refused, mut kept) = (Vec::new(), HashMap::<Place, usize>::new());
+        for access in all {
+            let kept = kept.entry(access.place).or_default();
+            if *kept == KEPT {
+                self.left_out += access.count;
+            } else {
+                *kept += 1;
+                refused.push(access);
+            }
+        }
+        let notes = self.notes(met, &refused);
+        let trace = AccessTrace { records: self.records, malformed: met.malformed, left_out: self.left_out };
+        State {
+            schema: SCHEMA.to_owned(),
+            traces: vec![trace],
+            refused,
+            unread: notes.into_iter().map(|why| Unread { what: what.to_owned(), why }).collect(),
+            ..State::default()
+        }
+    }
+
+    /// What was not read, and what cannot be concluded.
+    fn notes(&self, met: &Met, refused: &[RefusedAccess]) -> Vec<String> {
+        let mut notes = Vec::new();
+        if let Some(first) = met.first_malformed {
+            notes.push(format!(
+                "{} lines of another form than the first one, the first of them line {first}",
+                met.malformed
+            ));
+        }
+        if let Some(why) = &met.cut {
+            notes.push(format!("it was read as far as line {}: {why}", self.records + met.malformed + 1));
+        }
+        if self.left_out > 0 {
+            notes.push(format!("{} refusals at more paths than are kept", self.left_out));
+        }
+        if refused.iter().any(|access| !access.comparable) {
+            notes.push(
+                "it shows refusals of a program and nothing that this program was granted, so a second try that succeeded \
+                 cannot be told: record without a filter on the result"
+                    .to_owned(),
+            );
+        }
+        if self.without_details > 0 || !met.columns.has_detail() {
+            notes.push("without the column Detail it is not known what was asked for".to_owned());
+        }
+        notes
+    }
+}
+
+/// A text that is kept.
+fn short(text: &str) -> String {
+    text.chars().take(TEXT).collect()
+}

@@ -1,0 +1,300 @@
+//! What a report says, in sentences: said once, for every format that people read.
+
+use std::fmt::Write;
+
+use super::{Diagnosis, Finding, Outcome, ReportGateway, StageResult, Survey, Verdict};
+use crate::cause::{Confidence, Severity, Stage};
+use crate::evidence::{Role, SubjectId};
+use crate::fact::Fact;
+use crate::fixes::Fix;
+use crate::symptom::Symptom;
+use crate::{causes, claims};
+
+/// What stands above a command that proves a cause.
+pub(super) const PROVE: &str = "prove it on the machine concerned (PowerShell as administrator, only reads)";
+/// What stands above findings that change no verdict.
+pub(super) const ADVICE: &str = "Worth knowing, no fault by itself";
+/// What stands above the timeline.
+pub(super) const TIMELINE: &str = "What happened (UTC)";
+/// How the steps of a fix are to be read.
+pub(crate) const STEPS: &str = "one a line; words in capitals are to be replaced";
+
+/// Whom it is about, and for whom it is judged.
+pub(super) fn title(diagnosis: &Diagnosis) -> String {
+    format!("{}, for {}", target(diagnosis), diagnosis.client.name)
+}
+
+/// Whom it is about.
+pub(super) fn target(diagnosis: &Diagnosis) -> String {
+    diagnosis.target.as_ref().map_or("the evidence".to_owned(), |t| format!("{} port {}", t.host, t.port))
+}
+
+/// How a rung went, as a word: colour alone tells nobody anything.
+pub(super) fn mark(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Passed => "ok",
+        Outcome::Degraded => "warn",
+        Outcome::Failed => "FAIL",
+        Outcome::Skipped => "-",
+    }
+}
+
+/// How long a rung took; empty where nothing was asked.
+pub(super) fn took(stage: &StageResult) -> String {
+    stage.seconds.map_or(String::new(), |seconds| format!("{:.1} ms", seconds * 1000.0))
+}
+
+/// What stands above a rung where another machine or address begins, if there are several.
+pub(super) fn above_rung(diagnosis: &Diagnosis, stage: &StageResult, before: Option<SubjectId>) -> Option<String> {
+    if before == Some(stage.subject) { None } else { whose(diagnosis, stage.subject) }
+}
+
+/// Whose something is, if there are several machines or addresses.
+pub(super) fn whose(diagnosis: &Diagnosis, subject: SubjectId) -> Option<String> {
+    let several = diagnosis.subjects.iter().filter(|subject| subject.address.is_some()).count() > 1;
+    let address = || diagnosis.subjects.get(subject).and_then(|subject| subject.address.clone());
+    machine(diagnosis, subject).or_else(|| address().filter(|_| several))
+}
+
+/// What an exit status means.
+pub(super) fn status(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Healthy => "healthy",
+        Verdict::Faulty => "a fault was found",
+        Verdict::Undetermined => "could not tell",
+    }
+}
+
+/// The part that a machine plays.
+pub(super) fn role(role: Role) -> &'static str {
+    match role {
+        Role::Host => "host",
+        Role::Client => "client",
+        Role::Gateway => "gateway",
+        Role::Resolver => "resolver",
+        Role::Path => "path",
+    }
+}
+
+/// The verdict as a sentence.
+pub(super) fn verdict(diagnosis: &Diagnosis) -> String {
+    let reached = diagnosis.reached.map_or("", reached_words);
+    match diagnosis.verdict {
+        Verdict::Healthy => format!("Healthy {reached}."),
+        Verdict::Faulty => faulty_words(diagnosis),
+        Verdict::Undetermined if diagnosis.interrupted => "Interrupted: this is what was seen until then.".to_owned(),
+        Verdict::Undetermined => undetermined_words(diagnosis, reached),
+    }
+}
+
+/// What the host that is known to work tells.
+pub(super) fn control(diagnosis: &Diagnosis) -> Option<String> {
+    let control = diagnosis.control.as_ref()?;
+    let reached = control.reached.map_or("", reached_words);
+    let verdict = match control.verdict {
+        Verdict::Healthy => format!("healthy {reached}"),
+        Verdict::Faulty => "faulty".to_owned(),
+        Verdict::Undetermined => "undetermined".to_owned(),
+    };
+    Some(format!("{} port {} ({verdict}): {}.", control.target.host, control.target.port, control.meaning))
+}
+
+/// What a finding does, and how sure it is.
+pub(super) fn rank(finding: &Finding) -> String {
+    format!("{}, {}", severity_word(finding.severity), confidence_word(finding.confidence))
+}
+
+/// What a finding means for the client's code, and for other findings.
+pub(super) fn consequences(diagnosis: &Diagnosis, finding: &Finding) -> Vec<String> {
+    let mut sentences = Vec::new();
+    if let (Some(explains), Some(symptom)) = (finding.explains_symptom, symptom(diagnosis)) {
+        let verb = if explains { "This produces" } else { "This does not by itself produce" };
+        sentences.push(format!("{verb} {symptom}."));
+    }
+    if !finding.root_of.is_empty() {
+        sentences.push(format!("It brings about: {}.", finding.root_of.join(", ")));
+    }
+    sentences
+}
+
+/// The advice that does most harm where this cause is blamed: of several the first, the page has them all.
+pub(super) fn beware(cause: &str) -> Option<String> {
+    let (text, id) = claims::about_cause(cause).find_map(|claim| Some((claim.beware.as_ref()?, &claim.id)))?;
+    Some(format!("{text} (rdpdoctor explain {id})"))
+}
+
+/// How safe a fix is, and why.
+pub(super) fn safety(fix: &Fix) -> String {
+    format!("{}: {}", fix.safety.word(), fix.reason.trim_end_matches('.'))
+}
+
+/// The one line of a finding that changes no verdict; its page says the rest.
+pub(super) fn first_reason(finding: &Finding) -> &str {
+    finding.because.first().map_or(finding.title.as_str(), |because| because.text.as_str())
+}
+
+/// What changes no verdict and has to be said.
+pub(super) fn notices(diagnosis: &Diagnosis) -> Vec<String> {
+    // where nothing was found, the verdict has said it
+    let gateway = diagnosis.gateway.as_ref().filter(|_| diagnosis.verdict == Verdict::Faulty);
+    gateway.map(gateway_words).into_iter().chain(diagnosis.notices.iter().map(|notice| notice.text.clone())).collect()
+}
+
+/// What stands above a survey.
+pub(super) fn survey(diagnosis: &Diagnosis, survey: &Survey) -> String {
+    let address = diagnosis.subjects.get(survey.subject).and_then(|s| s.address.clone()).unwrap_or_default();
+    let state = if survey.complete { "" } else { ", not complete: the host or the time gave out" };
+    format!("All that {address} takes{state}")
+}
+
+/// What the evidence excludes, where nothing else was found.
+pub(super) fn ruled_out(diagnosis: &Diagnosis) -> Option<String> {
+    let said = diagnosis.verdict == Verdict::Undetermined && !diagnosis.ruled_out.is_empty();
+    said.then(|| format!("{}.", diagnosis.ruled_out.join(", ")))
+}
+
+/// What was not seen.
+pub(super) fn not_seen(diagnosis: &Diagnosis) -> Option<String> {
+    let addresses = diagnosis.subjects.iter().filter(|subject| subject.address.is_some()).count();
+    if diagnosis.connections == 0 && addresses == 0 && !diagnosis.subjects.is_empty() {
+        return Some("the connection itself: no probe was made, and the files hold none.".to_owned());
+    }
+    (diagnosis.verdict != Verdict::Healthy && !diagnosis.unknown.is_empty()).then(|| unseen(diagnosis))
+}
+
+/// What could not be read, and why.
+pub(super) fn unread(diagnosis: &Diagnosis) -> Vec<String> {
+    let unread = diagnosis.observations.iter().filter(|seen| seen.fact == "unread");
+    let text = |value: &serde_json::Value, name: &str| value[name].as_str().unwrap_or_default().to_owned();
+    unread.map(|seen| format!("{}: {}", text(&seen.value, "what"), text(&seen.value, "why"))).collect()
+}
+
+/// What the run cost the host.
+pub(super) fn cost(diagnosis: &Diagnosis) -> String {
+    let count = diagnosis.connections;
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} connection{plural}, {:.1} s. No logon was attempted.", diagnosis.seconds)
+}
+
+/// What a machine is called, where records of several that play the same part have to be told apart.
+pub(super) fn machine(diagnosis: &Diagnosis, subject: usize) -> Option<String> {
+    let who = diagnosis.subjects.get(subject).filter(|who| who.address.is_none())?;
+    let alike = diagnosis.subjects.iter().filter(|other| other.role == who.role && other.address.is_none());
+    (alike.count() > 1).then(|| who.name.clone().unwrap_or_else(|| "a machine without a name".to_owned()))
+}
+
+/// The causes that are still open. Those behind the rung that broke are only counted: nobody gets there before it is mended.
+fn unseen(diagnosis: &Diagnosis) -> String {
+    let failed = diagnosis.stages.iter().filter(|stage| stage.outcome == Outcome::Failed).map(|stage| stage.stage);
+    // the last, for one of several addresses may have got further
+    let broken = failed.max();
+    let behind = |id: &str| broken.is_some_and(|broken| causes::find(id).is_some_and(|cause| cause.stage > broken));
+    let (later, here): (Vec<&str>, Vec<&str>) =
+        diagnosis.unknown.iter().map(|open| open.cause.as_str()).partition(|id| behind(id));
+    let (here, plural) = (here.join(", "), if later.len() == 1 { "" } else { "s" });
+    let Some(stage) = broken.filter(|_| !later.is_empty()) else { return format!("{here}.") };
+    let rest = format!("what lies behind {} ({} cause{plural}).", stage.word(), later.len());
+    if here.is_empty() { rest } else { format!("{here}; and {rest}") }
+}
+
+/// The code that the client showed.
+pub(super) fn symptom(diagnosis: &Diagnosis) -> Option<Symptom> {
+    diagnosis.symptom.map(|s| Symptom { code: s.code, extended: s.extended })
+}
+
+fn reached_words(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Name => "as far as the name",
+        Stage::Tcp => "as far as TCP",
+        Stage::X224 => "as far as the security negotiation",
+        Stage::Tls => "as far as TLS",
+        Stage::Certificate => "as far as the certificate; what comes after it was not seen",
+        Stage::Credssp => "as far as the logon prompt",
+        // reached is of the way of a connection, and these are beside it
+        Stage::Host | Stage::Client => "by its settings and records",
+    }
+}
+
+fn faulty_words(diagnosis: &Diagnosis) -> String {
+    let counted: Vec<_> = diagnosis.findings.iter().filter(|f| f.severity < Severity::Advisory).collect();
+    let mut words = match counted.as_slice() {
+        [one] if one.severity == Severity::Blocking => format!("{} because {}.", fails(one.confidence), one.title),
+        [one] => format!("Something is wrong: {}.", one.title),
+        [first, rest @ ..] => format!("{} faults; first: {}.", rest.len() + 1, first.title),
+        [] => String::new(),
+    };
+    let explained = diagnosis.findings.iter().any(|finding| finding.explains_symptom == Some(true));
+    if let (Some(symptom), false) = (symptom(diagnosis), explained) {
+        write!(words, " {symptom} stays unexplained by it.").expect("writing to a String cannot fail");
+    }
+    words
+}
+
+fn fails(confidence: Confidence) -> &'static str {
+    match confidence {
+        Confidence::Proven => "The connection fails",
+        Confidence::Likely => "The connection most likely fails",
+        Confidence::Possible => "The connection possibly fails",
+    }
+}
+
+fn gateway_words(gateway: &ReportGateway) -> String {
+    let which = gateway.host.as_ref().map(|host| format!(" {host}")).unwrap_or_default();
+    format!(
+        "the .rdp file sends the client through the gateway{which}, a way that this program cannot go yet. What stands above \
+         is a direct test; it says nothing about the host as the client meets it."
+    )
+}
+
+fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
+    if diagnosis.observations.iter().any(|seen| seen.fact == Fact::RehearsalFailed.name()) {
+        return "Could not tell: what this program says failed with a host of its own making as well, so the fault is its own \
+                or this computer's, and nothing that the host answered is held against it. Please report it, with a \
+                transcript (--transcript)."
+            .to_owned();
+    }
+    if let Some(gateway) = &diagnosis.gateway {
+        return format!("Could not tell: {}", gateway_words(gateway));
+    }
+    let failed = diagnosis.stages.iter().any(|stage| stage.outcome == Outcome::Failed);
+    match (symptom(diagnosis), failed) {
+        (Some(symptom), false) => {
+            let meaning = symptom.meaning().map_or(String::new(), |meaning| format!(" ({meaning})"));
+            format!("Could not tell: from here the host is sound {reached}, which does not explain {symptom}{meaning}.")
+        }
+        (Some(symptom), true) => {
+            format!("Could not tell what causes {symptom}: a stage failed in a way that no known cause explains.")
+        }
+        (None, false) => "Could not tell: what was seen shows neither a fault nor a sound connection.".to_owned(),
+        (None, true) => "Could not tell: a stage failed in a way that no known cause explains.".to_owned(),
+    }
+}
+
+/// What a finding does, as a word.
+pub(super) fn severity_word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Blocking => "blocking",
+        Severity::Degrading => "degrading",
+        Severity::Advisory => "advisory",
+    }
+}
+
+/// How sure a finding is, as a word.
+pub(super) fn confidence_word(confidence: Confidence) -> &'static str {
+    match confidence {
+        Confidence::Proven => "proven",
+        Confidence::Likely => "likely",
+        Confidence::Possible => "possible",
+    }
+}
+
+/// The text as a sentence of its own.
+pub(super) fn sentence(text: &str) -> String {
+    format!("{}.", capital(text.trim_end_matches('.')))
+}
+
+/// A sentence of its own: capital letter first.
+pub(crate) fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
+}
