@@ -67,9 +67,10 @@ pub struct DiagnoseOptions {
     /// The extended error code that the client shows, such as 0x7
     #[arg(long, value_name = "CODE", value_parser = parse_code, requires = "code", allow_hyphen_values = true)]
     pub extended: Option<u32>,
-    /// The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML)
-    #[arg(long, value_name = "PROFILE|FILE", default_value = diagnosis::profile::DEFAULT)]
-    pub client: String,
+    /// The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML); without it,
+    /// the client that the evidence tells of, else mstsc-11
+    #[arg(long, value_name = "PROFILE|FILE")]
+    pub client: Option<String>,
     /// An .rdp file: the target (unless one is named), what the client offers, whom it has to trust, and its gateway
     #[arg(long, value_name = "FILE")]
     pub rdp: Option<PathBuf>,
@@ -123,9 +124,10 @@ pub struct InspectOptions {
     /// The extended error code that the client shows, such as 0x7
     #[arg(long, value_name = "CODE", value_parser = parse_code, requires = "code", allow_hyphen_values = true)]
     pub extended: Option<u32>,
-    /// The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML)
-    #[arg(long, value_name = "PROFILE|FILE", default_value = diagnosis::profile::DEFAULT)]
-    pub client: String,
+    /// The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML); without it,
+    /// the client that the evidence tells of, else mstsc-11
+    #[arg(long, value_name = "PROFILE|FILE")]
+    pub client: Option<String>,
     /// The client refuses a host whose certificate it does not trust, as with authentication level 1
     #[arg(long)]
     pub require_trust: bool,

@@ -35,6 +35,7 @@ pub fn diagnose(evidence: &Evidence, context: &Context, run: Run) -> Diagnosis {
 /// The same with another list of causes (the mutation table switches single detectors off).
 pub fn diagnose_with(causes: &[&'static Cause], evidence: &Evidence, context: &Context, run: Run) -> Diagnosis {
     let evidence = &*evidence.in_order();
+    let context = &*context.for_client_of(evidence);
     let contexts = context.of_subjects(evidence);
     let (mut present, mut unknown, mut absent) = (Vec::new(), Vec::<UnknownCause>::new(), Vec::<String>::new());
     for cause in causes {

@@ -86,7 +86,7 @@ pub fn observe_capture(captured: &Captured, source: Source, evidence: &mut Evide
 }
 
 fn host(address: SocketAddr, connections: &[&Watched], source: Source, evidence: &mut Evidence) {
-    let subject = evidence.subject(Subject { role: Role::Host, name: None, address: Some(address) });
+    let subject = evidence.host_at(address, None);
     let mut inorder = connections.to_vec();
     inorder.sort_by_key(|connection| connection.began);
     for watched in inorder {

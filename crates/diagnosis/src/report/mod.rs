@@ -130,8 +130,8 @@ pub struct ReportClient {
     pub profile: String,
     /// What reports call it.
     pub name: String,
-    /// Where the profile comes from: `default`, `option`, `rdp-file` for one that an `.rdp` file changes, or `evidence` for
-    /// the clients that were watched in a capture.
+    /// Where the profile comes from: `default`, `option`, `rdp-file` for one that an `.rdp` file changes, or `evidence` for a
+    /// client that was watched in a capture, or whose own registry was recorded.
     pub source: String,
 }
 
