@@ -93,6 +93,9 @@ pub struct DiagnoseOptions {
     /// How to print the report
     #[arg(long, value_parser = format(), default_value = format::ALL[0].id)]
     pub format: &'static Format,
+    /// Print the whole report, also where much was read; without it, words for a terminal are cut to sixty lines
+    #[arg(long)]
+    pub full: bool,
     /// Write everything that was sent and received to a file, as text
     #[arg(long, value_name = "FILE")]
     pub transcript: Option<PathBuf>,
@@ -134,6 +137,9 @@ pub struct InspectOptions {
     /// How to print the report
     #[arg(long, value_parser = format(), default_value = format::ALL[0].id)]
     pub format: &'static Format,
+    /// Print the whole report, also where much was read; without it, words for a terminal are cut to sixty lines
+    #[arg(long)]
+    pub full: bool,
 }
 
 /// The options of `explain`.

@@ -29,7 +29,7 @@ const TRANSCRIPT_LIMIT: u64 = 64 * 1024 * 1024;
 pub fn run(options: &DiagnoseOptions) -> anyhow::Result<u8> {
     let error = match diagnosed(options) {
         Ok(diagnosis) => {
-            terminal::print(&(options.format.render)(&diagnosis, terminal::style()))?;
+            terminal::print(&(options.format.render)(&diagnosis, terminal::style(options.full)))?;
             return Ok(options.format.status.map_or_else(|| status(diagnosis.verdict), |status| status(&diagnosis)));
         }
         Err(error) => error,

@@ -30,7 +30,7 @@ pub fn run(options: &InspectOptions) -> anyhow::Result<u8> {
         thorough: false,
     };
     let diagnosis = diagnosis::diagnose(&evidence, &context, Run::default());
-    terminal::print(&(options.format.render)(&diagnosis, terminal::style()))?;
+    terminal::print(&(options.format.render)(&diagnosis, terminal::style(options.full)))?;
     Ok(options.format.status.map_or_else(|| status(diagnosis.verdict), |status| status(&diagnosis)))
 }
 

@@ -40,7 +40,7 @@ pub fn recorded(evidence: &Evidence, context: &Context) -> Option<ClientProfile>
     let (tls_min, tls_max) = versions(case, &base);
     let encryption_oracle = oracle(case).unwrap_or(base.encryption_oracle);
     let suites = suites(case).unwrap_or(base.suites);
-    let told = ClientProfile { tls_min, tls_max, encryption_oracle, suites, ..base };
+    let told = ClientProfile { tls_min, tls_max, suites, encryption_oracle, ..base };
     if told == context.profile && case.build().is_none() {
         return None;
     }
@@ -87,7 +87,7 @@ fn versions(case: Case<'_>, base: &ClientProfile) -> (TlsVersion, TlsVersion) {
     };
     let mut spoken = TlsVersion::ALL.into_iter().filter(speaks);
     let Some(first) = spoken.next() else { return (base.tls_min, base.tls_max) };
-    let last = spoken.last().unwrap_or(first);
+    let last = spoken.next_back().unwrap_or(first);
     (first.min(last), first.max(last))
 }
 

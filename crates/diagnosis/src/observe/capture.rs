@@ -81,7 +81,8 @@ pub fn observe_capture(captured: &Captured, source: Source, evidence: &mut Evide
     for transport in captured.transports.iter().take(HOSTS) {
         udp(transport, source, evidence);
     }
-    let more = (left_out > 0).then(|| format!("{left_out} further connections were not looked at"));
+    let words = if left_out == 1 { "connection was" } else { "connections were" };
+    let more = (left_out > 0).then(|| format!("{left_out} further {words} not looked at"));
     more.into_iter().collect()
 }
 

@@ -3,13 +3,10 @@
 //! First the ladder with the broken rung, then each finding: what was seen, what follows, what to do, how safe that is;
 //! then what was not seen, and the next measurement. Every text of a foreign machine was made printable before.
 
-use std::fmt::Write;
-
 use super::format::Format;
-use super::{Diagnosis, Finding, Outcome, ReportGateway, StageResult, Verdict};
+use super::human_verdict::{faulty_words, gateway_words, reached_words, symptom, undetermined_words};
+use super::{Diagnosis, Finding, Outcome, StageResult, Verdict, human_brief, subject_words};
 use crate::cause::{Confidence, Severity, Stage};
-use crate::fact::Fact;
-use crate::symptom::Symptom;
 use crate::{causes, claims, fixes};
 
 /// Its line in the list.
@@ -23,6 +20,8 @@ pub struct Style {
     pub colour: bool,
     /// Columns; at least 40.
     pub width: usize,
+    /// Everything, however much it is; else what was read from many files is put on a screen or two.
+    pub full: bool,
 }
 
 const RED: &str = "\x1b[31m";
@@ -31,8 +30,19 @@ const YELLOW: &str = "\x1b[33m";
 const BOLD: &str = "\x1b[1m";
 const RESET: &str = "\x1b[0m";
 
-/// The whole report.
+/// The report: whole, or where it was read from files and is long, a brief one.
 pub fn render(diagnosis: &Diagnosis, style: Style) -> String {
+    if !style.full && !diagnosis.files.is_empty() {
+        let plain = whole(diagnosis, Style { colour: false, ..style });
+        if human_brief::rows(&plain, style.width) > human_brief::ROWS {
+            return human_brief::render(diagnosis, style);
+        }
+    }
+    whole(diagnosis, style)
+}
+
+/// The whole report.
+fn whole(diagnosis: &Diagnosis, style: Style) -> String {
     let mut page = Paper::new(style);
     page.head(diagnosis);
     page.ladder(diagnosis);
@@ -86,7 +96,7 @@ impl Paper {
         self.paint(BOLD, text)
     }
 
-    fn paint(&self, colour: &str, text: &str) -> String {
+    pub(super) fn paint(&self, colour: &str, text: &str) -> String {
         if self.style.colour { format!("{colour}{text}{RESET}") } else { text.to_owned() }
     }
 
@@ -100,12 +110,11 @@ impl Paper {
         }
     }
 
-    fn head(&mut self, diagnosis: &Diagnosis) {
-        let target =
-            diagnosis.target.as_ref().map_or("the evidence".to_owned(), |t| format!("{} port {}", t.host, t.port));
-        let title = format!("{target}, for {}", diagnosis.client.name);
-        let title = self.paint(BOLD, &title);
-        self.line(&title);
+    pub(super) fn head(&mut self, diagnosis: &Diagnosis) {
+        for line in wrap(&subject_words::head(diagnosis), self.style.width.max(40)) {
+            let line = self.paint(BOLD, &line);
+            self.line(&line);
+        }
         self.blank();
     }
 
@@ -118,7 +127,7 @@ impl Paper {
                 self.line(&format!("  {address}"));
             }
             if subject != Some(stage.subject)
-                && let Some(name) = machine(diagnosis, stage.subject)
+                && let Some(name) = subject_words::machine(diagnosis, stage.subject)
             {
                 self.line(&format!("  {name}"));
             }
@@ -129,13 +138,7 @@ impl Paper {
     }
 
     fn rung(&mut self, stage: &StageResult) {
-        let (mark, colour) = match stage.outcome {
-            Outcome::Passed => ("ok  ", GREEN),
-            Outcome::Degraded => ("warn", YELLOW),
-            Outcome::Failed => ("FAIL", RED),
-            Outcome::Skipped => ("-   ", ""),
-        };
-        let mark = if colour.is_empty() { mark.to_owned() } else { self.paint(colour, mark) };
+        let mark = self.mark(stage.outcome);
         let took = stage.seconds.map_or(String::new(), |seconds| format!("{:.1} ms", seconds * 1000.0));
         // the mark may hold colours, so it does not take part in the wrapping
         let start = self.text.len();
@@ -144,7 +147,18 @@ impl Paper {
         self.text.push_str(&line);
     }
 
-    fn verdict(&mut self, diagnosis: &Diagnosis) {
+    /// The mark of a rung, four columns wide.
+    pub(super) fn mark(&self, outcome: Outcome) -> String {
+        let (mark, colour) = match outcome {
+            Outcome::Passed => ("ok  ", GREEN),
+            Outcome::Degraded => ("warn", YELLOW),
+            Outcome::Failed => ("FAIL", RED),
+            Outcome::Skipped => ("-   ", ""),
+        };
+        if colour.is_empty() { mark.to_owned() } else { self.paint(colour, mark) }
+    }
+
+    pub(super) fn verdict(&mut self, diagnosis: &Diagnosis) {
         let reached = diagnosis.reached.map_or("", reached_words);
         let (colour, words) = match diagnosis.verdict {
             Verdict::Healthy => (GREEN, format!("Healthy {reached}.")),
@@ -160,7 +174,7 @@ impl Paper {
         }
     }
 
-    fn control(&mut self, diagnosis: &Diagnosis) {
+    pub(super) fn control(&mut self, diagnosis: &Diagnosis) {
         let Some(control) = &diagnosis.control else { return };
         let reached = control.reached.map_or("", reached_words);
         let verdict = match control.verdict {
@@ -173,17 +187,8 @@ impl Paper {
         self.wrapped("Control: ", &text);
     }
 
-    fn finding(&mut self, diagnosis: &Diagnosis, finding: &Finding) {
-        self.blank();
-        let colour = if finding.severity == Severity::Blocking { RED } else { YELLOW };
-        let rank = format!("{}, {}", severity_word(finding.severity), confidence_word(finding.confidence));
-        let title = self.paint(colour, &finding.cause);
-        let whose = machine(diagnosis, finding.subject).map_or(String::new(), |name| format!(", {name}"));
-        self.line(&format!("{title} ({rank}){whose}"));
-        // the verdict has said the first one already
-        if diagnosis.findings.first() != Some(finding) {
-            self.wrapped("  ", &format!("{}.", capital(&finding.title)));
-        }
+    pub(super) fn finding(&mut self, diagnosis: &Diagnosis, finding: &Finding) {
+        self.finding_head(diagnosis, finding);
         for because in &finding.because {
             self.wrapped("  seen: ", &because.text);
         }
@@ -213,8 +218,30 @@ impl Paper {
         }
     }
 
+    /// What it is and how sure; the verdict has said the title of the first one already.
+    pub(super) fn finding_head(&mut self, diagnosis: &Diagnosis, finding: &Finding) {
+        self.blank();
+        let whose = subject_words::whose(diagnosis, finding.subject).map_or(String::new(), |name| format!(", {name}"));
+        let colour = if finding.severity == Severity::Blocking { RED } else { YELLOW };
+        let rank = format!("{}, {}", severity_word(finding.severity), confidence_word(finding.confidence));
+        let title = self.paint(colour, &finding.cause);
+        self.line(&format!("{title} ({rank}){whose}"));
+        if diagnosis.findings.first() != Some(finding) {
+            self.wrapped("  ", &format!("{}.", capital(&finding.title)));
+        }
+    }
+
+    /// A paragraph whose first word, the name of a cause, has the colour of what it does.
+    pub(super) fn wrapped_with(&mut self, text: &str, cause: &str, severity: Severity) {
+        let start = self.text.len();
+        self.wrapped("", text);
+        let painted = self.paint(if severity == Severity::Blocking { RED } else { YELLOW }, cause);
+        let lines = self.text.split_off(start).replacen(cause, &painted, 1);
+        self.text.push_str(&lines);
+    }
+
     /// The advice that does most harm where this cause is blamed: of several the first, the page has them all.
-    fn beware(&mut self, cause: &str) {
+    pub(super) fn beware(&mut self, cause: &str) {
         let first = claims::about_cause(cause).find_map(|claim| Some((claim.beware.as_ref()?, &claim.id)));
         if let Some((text, id)) = first {
             self.wrapped("  beware: ", &format!("{text} (rdpdoctor explain {id})"));
@@ -235,19 +262,23 @@ impl Paper {
     }
 
     fn notices(&mut self, diagnosis: &Diagnosis) {
-        // where nothing was found, the verdict has said it
-        if let Some(gateway) = diagnosis.gateway.as_ref().filter(|_| diagnosis.verdict == Verdict::Faulty) {
-            self.blank();
-            self.wrapped("Note: ", &gateway_words(gateway));
-        }
+        self.gateway(diagnosis);
         for notice in &diagnosis.notices {
             self.blank();
             self.wrapped("Note: ", &notice.text);
         }
     }
 
+    /// Where nothing was found, the verdict has said it.
+    pub(super) fn gateway(&mut self, diagnosis: &Diagnosis) {
+        if let Some(gateway) = diagnosis.gateway.as_ref().filter(|_| diagnosis.verdict == Verdict::Faulty) {
+            self.blank();
+            self.wrapped("Note: ", &gateway_words(gateway));
+        }
+    }
+
     fn timeline(&mut self, diagnosis: &Diagnosis) {
-        let lines = super::human_timeline::lines(diagnosis);
+        let lines = super::human_timeline::lines(diagnosis, super::human_timeline::LINES);
         if lines.is_empty() {
             return;
         }
@@ -258,7 +289,7 @@ impl Paper {
         }
     }
 
-    fn surveys(&mut self, diagnosis: &Diagnosis) {
+    pub(super) fn surveys(&mut self, diagnosis: &Diagnosis) {
         for survey in &diagnosis.surveys {
             let address = diagnosis.subjects.get(survey.subject).and_then(|s| s.address.clone()).unwrap_or_default();
             self.blank();
@@ -293,7 +324,7 @@ impl Paper {
         }
     }
 
-    fn next(&mut self, diagnosis: &Diagnosis) {
+    pub(super) fn next(&mut self, diagnosis: &Diagnosis) {
         for (number, next) in (1..).zip(&diagnosis.next) {
             self.blank();
             let lead = if number == 1 { "Next: ".to_owned() } else { "Then: ".to_owned() };
@@ -304,27 +335,24 @@ impl Paper {
 
     fn foot(&mut self, diagnosis: &Diagnosis) {
         self.blank();
-        let count = diagnosis.connections;
         for (number, file) in (1..).zip(&diagnosis.files) {
             self.line(&format!("file/{number}: {file}"));
         }
-        for line in super::captured::lines(diagnosis) {
+        for line in super::captured::lines(diagnosis, super::captured::MOST) {
             self.wrapped("seen: ", &line);
         }
         for unread in diagnosis.observations.iter().filter(|seen| seen.fact == "unread") {
             let text = |name: &str| unread.value[name].as_str().unwrap_or_default().to_owned();
             self.wrapped("not read: ", &format!("{}: {}", text("what"), text("why")));
         }
-        let plural = if count == 1 { "" } else { "s" };
-        self.line(&format!("{count} connection{plural}, {:.1} s. No logon was attempted.", diagnosis.seconds));
+        self.connections(diagnosis);
     }
-}
 
-/// What a machine is called, where records of several that play the same part have to be told apart.
-fn machine(diagnosis: &Diagnosis, subject: usize) -> Option<String> {
-    let who = diagnosis.subjects.get(subject).filter(|who| who.address.is_none())?;
-    let alike = diagnosis.subjects.iter().filter(|other| other.role == who.role && other.address.is_none());
-    (alike.count() > 1).then(|| who.name.clone().unwrap_or_else(|| "a machine without a name".to_owned()))
+    /// How gentle the run was.
+    pub(super) fn connections(&mut self, diagnosis: &Diagnosis) {
+        let made = counted(diagnosis.connections, "connection", "connections");
+        self.line(&format!("{made}, {:.1} s. No logon was attempted.", diagnosis.seconds));
+    }
 }
 
 /// The causes that are still open. Those behind the rung that broke are only counted: nobody gets there before it is mended.
@@ -341,76 +369,9 @@ fn unseen(diagnosis: &Diagnosis) -> String {
     if here.is_empty() { rest } else { format!("{here}; and {rest}") }
 }
 
-fn symptom(diagnosis: &Diagnosis) -> Option<Symptom> {
-    diagnosis.symptom.map(|s| Symptom { code: s.code, extended: s.extended })
-}
-
-fn reached_words(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Name => "as far as the name",
-        Stage::Tcp => "as far as TCP",
-        Stage::X224 => "as far as the security negotiation",
-        Stage::Tls => "as far as TLS",
-        Stage::Certificate => "as far as the certificate; what comes after it was not seen",
-        Stage::Credssp => "as far as the logon prompt",
-        // reached is of the way of a connection, and these are beside it
-        Stage::Host | Stage::Client => "by its settings and records",
-    }
-}
-
-fn faulty_words(diagnosis: &Diagnosis) -> String {
-    let counted: Vec<_> = diagnosis.findings.iter().filter(|f| f.severity < Severity::Advisory).collect();
-    let mut words = match counted.as_slice() {
-        [one] if one.severity == Severity::Blocking => format!("{} because {}.", fails(one.confidence), one.title),
-        [one] => format!("Something is wrong: {}.", one.title),
-        [first, rest @ ..] => format!("{} faults; first: {}.", rest.len() + 1, first.title),
-        [] => String::new(),
-    };
-    let explained = diagnosis.findings.iter().any(|finding| finding.explains_symptom == Some(true));
-    if let (Some(symptom), false) = (symptom(diagnosis), explained) {
-        write!(words, " {symptom} stays unexplained by it.").expect("writing to a String cannot fail");
-    }
-    words
-}
-
-fn fails(confidence: Confidence) -> &'static str {
-    match confidence {
-        Confidence::Proven => "The connection fails",
-        Confidence::Likely => "The connection most likely fails",
-        Confidence::Possible => "The connection possibly fails",
-    }
-}
-
-fn gateway_words(gateway: &ReportGateway) -> String {
-    let which = gateway.host.as_ref().map(|host| format!(" {host}")).unwrap_or_default();
-    format!(
-        "the .rdp file sends the client through the gateway{which}, a way that this program cannot go yet. What stands above \
-         is a direct test; it says nothing about the host as the client meets it."
-    )
-}
-
-fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
-    if diagnosis.observations.iter().any(|seen| seen.fact == Fact::RehearsalFailed.name()) {
-        return "Could not tell: what this program says failed with a host of its own making as well, so the fault is its own \
-                or this computer's, and nothing that the host answered is held against it. Please report it, with a \
-                transcript (--transcript)."
-            .to_owned();
-    }
-    if let Some(gateway) = &diagnosis.gateway {
-        return format!("Could not tell: {}", gateway_words(gateway));
-    }
-    let failed = diagnosis.stages.iter().any(|stage| stage.outcome == Outcome::Failed);
-    match (symptom(diagnosis), failed) {
-        (Some(symptom), false) => {
-            let meaning = symptom.meaning().map_or(String::new(), |meaning| format!(" ({meaning})"));
-            format!("Could not tell: from here the host is sound {reached}, which does not explain {symptom}{meaning}.")
-        }
-        (Some(symptom), true) => {
-            format!("Could not tell what causes {symptom}: a stage failed in a way that no known cause explains.")
-        }
-        (None, false) => "Could not tell: what was seen shows neither a fault nor a sound connection.".to_owned(),
-        (None, true) => "Could not tell: a stage failed in a way that no known cause explains.".to_owned(),
-    }
+/// `1 file`, `2 files`.
+pub(super) fn counted(count: usize, one: &str, several: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { several })
 }
 
 pub(super) fn severity_word(severity: Severity) -> &'static str {
@@ -467,7 +428,7 @@ mod tests {
     #[test]
     fn a_finding_warns_of_the_most_harmful_advice_on_one_line() {
         let diagnosis = super::super::sample::diagnosis("words");
-        let text = render(&diagnosis, Style { colour: false, width: 80 });
+        let text = render(&diagnosis, Style { colour: false, width: 80, full: false });
         let warnings: Vec<_> = text.lines().filter(|line| line.starts_with("  beware: ")).collect();
         assert_eq!(warnings, ["  beware: do not rename the MachineKeys folder (rdpdoctor explain c15)"]);
     }

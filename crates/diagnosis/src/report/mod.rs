@@ -6,7 +6,9 @@ mod captured;
 mod code_pages;
 pub mod format;
 pub mod human;
+mod human_brief;
 mod human_timeline;
+mod human_verdict;
 mod json;
 mod jsonl;
 mod junit;
@@ -14,6 +16,7 @@ mod ladder;
 mod nagios;
 #[cfg(test)]
 mod sample;
+mod subject_words;
 mod survey;
 
 use schemars::JsonSchema;
@@ -121,6 +124,8 @@ pub struct ReportSubject {
     pub address: Option<String>,
     /// Its port.
     pub port: Option<u16>,
+    /// The client that it is judged for, where that is another than the report's: the one that was captured at it.
+    pub client: Option<String>,
 }
 
 /// The client that has to get through.
@@ -251,7 +256,7 @@ pub(crate) fn assemble(evidence: &Evidence, context: &Context, run: Run, judged:
         connections: evidence.connections,
         interrupted: run.interrupted,
         target: context.target.as_ref().map(|t| ReportTarget { host: t.host.to_string(), port: t.port }),
-        subjects: subjects(evidence),
+        subjects: subjects(evidence, context),
         client: ReportClient {
             profile: context.profile.id.clone(),
             name: context.profile.name.clone(),
@@ -284,8 +289,12 @@ fn surveys(evidence: &Evidence, context: &Context) -> Vec<Survey> {
     evidence.hosts().filter_map(|subject| Survey::of(Case { evidence, subject, context })).collect()
 }
 
-fn subjects(evidence: &Evidence) -> Vec<ReportSubject> {
+fn subjects(evidence: &Evidence, context: &Context) -> Vec<ReportSubject> {
     let numbered = evidence.subjects.iter().enumerate();
+    let client = |id| {
+        let own = context.of_subject(evidence, id);
+        (own.profile != context.profile).then(|| own.profile.name.clone())
+    };
     numbered
         .map(|(id, subject)| ReportSubject {
             id,
@@ -293,6 +302,7 @@ fn subjects(evidence: &Evidence) -> Vec<ReportSubject> {
             name: subject.name.clone(),
             address: subject.address.map(|address| address.ip().to_string()),
             port: subject.address.map(|address| address.port()),
+            client: client(id),
         })
         .collect()
 }
