@@ -32,7 +32,7 @@ const RESET: &str = "\x1b[0m";
 
 /// The report: whole, or where it was read from files and is long, a brief one.
 pub fn render(diagnosis: &Diagnosis, style: Style) -> String {
-    if !style.full && !diagnosis.files.is_empty() {
+    if !style.full && human_brief::may_be_abridged(diagnosis) {
         let plain = whole(diagnosis, Style { colour: false, ..style });
         if human_brief::rows(&plain, style.width) > human_brief::ROWS {
             return human_brief::render(diagnosis, style);

@@ -38,6 +38,13 @@ const ROOMS: [Room; 8] = [
     Room { whole: 0, short: 1, machines: 2, happened: 2, others: 1 },
 ];
 
+/// True for a report that may be abridged: one that was read from files, not of one host that was probed, of which
+/// everything is wanted.
+pub(super) fn may_be_abridged(diagnosis: &Diagnosis) -> bool {
+    let hosts = diagnosis.subjects.iter().filter(|who| who.role == Role::Host).count();
+    !diagnosis.files.is_empty() && (diagnosis.connections == 0 || hosts > 2)
+}
+
 /// The report in the widest room that fits.
 pub(super) fn render(diagnosis: &Diagnosis, style: Style) -> String {
     let plain = Style { colour: false, ..style };
@@ -377,7 +384,7 @@ mod tests {
     /// A report of so many machines, each with a finding of its own and of another cause.
     fn many(machines: usize, words: &str) -> Diagnosis {
         let mut report = sample::diagnosis(words);
-        report.target = None;
+        (report.target, report.connections) = (None, 0);
         report.files = (0..machines).map(|number| format!("/evidence/{number}/SYSTEM")).collect();
         report.subjects = (0..machines).map(|id| ReportSubject { id, ..report.subjects[0].clone() }).collect();
         for (who, cause) in report.subjects.iter_mut().zip(causes::ALL.iter().cycle()) {
