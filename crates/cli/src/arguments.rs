@@ -57,6 +57,7 @@ pub enum Command {
     Examples:\n  rdpdoctor diagnose server.corp.example\n  rdpdoctor diagnose 192.0.2.7:3390 --code 0x904 --extended 0x7\n  \
     rdpdoctor diagnose [2001:db8::7] --client freerdp3 --format json\n  rdpdoctor diagnose --rdp server.rdp"
 )]
+#[allow(clippy::struct_excessive_bools)] // each is an option of its own
 pub struct DiagnoseOptions {
     /// HOST or HOST:PORT; a name, an IPv4 address, or an IPv6 address with or without brackets (port 3389 if none)
     #[arg(required_unless_present_any = ["replay", "rdp"], value_parser = parse_target)]
