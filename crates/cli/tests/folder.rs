@@ -1,7 +1,7 @@
 //! `inspect` of a folder that holds everything: one diagnosis, one timeline, at most sixty lines, and nothing that is wrong
 //! left out. And `diagnose --with`, where the files tell who the client is.
 
-#![allow(clippy::unwrap_used, clippy::cast_possible_truncation)]
+#![allow(clippy::unwrap_used, clippy::print_stderr, clippy::cast_possible_truncation)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
