@@ -39,7 +39,7 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
         'rdpdoctor;diagnose' {
             [CompletionResult]::new('--code', '--code', [CompletionResultType]::ParameterName, 'The error code that the client shows, such as 0x904')
             [CompletionResult]::new('--extended', '--extended', [CompletionResultType]::ParameterName, 'The extended error code that the client shows, such as 0x7')
-            [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML)')
+            [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML); without it, the client that the evidence tells of, else mstsc-11')
             [CompletionResult]::new('--rdp', '--rdp', [CompletionResultType]::ParameterName, 'An .rdp file: the target (unless one is named), what the client offers, whom it has to trust, and its gateway')
             [CompletionResult]::new('--with', '--with', [CompletionResultType]::ParameterName, 'Files and folders from the host or the client (as for `inspect`), to be judged together with what the probe sees')
             [CompletionResult]::new('--control', '--control', [CompletionResultType]::ParameterName, 'A host that is known to work (HOST or HOST:PORT): asked the same, to tell a fault of the host from one of this computer')
@@ -49,6 +49,7 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
             [CompletionResult]::new('--replay', '--replay', [CompletionResultType]::ParameterName, 'Diagnose a transcript again, without any connection')
             [CompletionResult]::new('--require-trust', '--require-trust', [CompletionResultType]::ParameterName, 'The client refuses a host whose certificate it does not trust, as with authentication level 1')
             [CompletionResult]::new('--thorough', '--thorough', [CompletionResultType]::ParameterName, 'Ask also what no verdict needs: every TLS version, suite, group, signature algorithm and set of protocols; makes dozens of connections, and may take six times the time-out')
+            [CompletionResult]::new('--full', '--full', [CompletionResultType]::ParameterName, 'Print the whole report, also where much was read; without it, words for a terminal are cut to sixty lines')
             [CompletionResult]::new('--redact', '--redact', [CompletionResultType]::ParameterName, 'Take names and addresses out of that file')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -58,9 +59,10 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
             [CompletionResult]::new('--at', '--at', [CompletionResultType]::ParameterName, 'The time of the failed attempt (RFC 3339, such as 2026-11-21T09:00:00Z); the newest time in the files if none')
             [CompletionResult]::new('--code', '--code', [CompletionResultType]::ParameterName, 'The error code that the client shows, such as 0x904')
             [CompletionResult]::new('--extended', '--extended', [CompletionResultType]::ParameterName, 'The extended error code that the client shows, such as 0x7')
-            [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML)')
+            [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML); without it, the client that the evidence tells of, else mstsc-11')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print the report')
             [CompletionResult]::new('--require-trust', '--require-trust', [CompletionResultType]::ParameterName, 'The client refuses a host whose certificate it does not trust, as with authentication level 1')
+            [CompletionResult]::new('--full', '--full', [CompletionResultType]::ParameterName, 'Print the whole report, also where much was read; without it, words for a terminal are cut to sixty lines')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break

@@ -119,7 +119,7 @@ _rdpdoctor() {
             return 0
             ;;
         rdpdoctor__subcmd__diagnose)
-            opts="-h --code --extended --client --rdp --require-trust --thorough --with --control --timeout --format --transcript --redact --replay --help"
+            opts="-h --code --extended --client --rdp --require-trust --thorough --with --control --timeout --format --full --transcript --redact --replay --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -345,7 +345,7 @@ _rdpdoctor() {
             return 0
             ;;
         rdpdoctor__subcmd__inspect)
-            opts="-h --at --code --extended --client --require-trust --format --help"
+            opts="-h --at --code --extended --client --require-trust --format --full --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -35,7 +35,7 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
         &'rdpdoctor;diagnose'= {
             cand --code 'The error code that the client shows, such as 0x904'
             cand --extended 'The extended error code that the client shows, such as 0x7'
-            cand --client 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML)'
+            cand --client 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML); without it, the client that the evidence tells of, else mstsc-11'
             cand --rdp 'An .rdp file: the target (unless one is named), what the client offers, whom it has to trust, and its gateway'
             cand --with 'Files and folders from the host or the client (as for `inspect`), to be judged together with what the probe sees'
             cand --control 'A host that is known to work (HOST or HOST:PORT): asked the same, to tell a fault of the host from one of this computer'
@@ -45,6 +45,7 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand --replay 'Diagnose a transcript again, without any connection'
             cand --require-trust 'The client refuses a host whose certificate it does not trust, as with authentication level 1'
             cand --thorough 'Ask also what no verdict needs: every TLS version, suite, group, signature algorithm and set of protocols; makes dozens of connections, and may take six times the time-out'
+            cand --full 'Print the whole report, also where much was read; without it, words for a terminal are cut to sixty lines'
             cand --redact 'Take names and addresses out of that file'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
@@ -53,9 +54,10 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand --at 'The time of the failed attempt (RFC 3339, such as 2026-11-21T09:00:00Z); the newest time in the files if none'
             cand --code 'The error code that the client shows, such as 0x904'
             cand --extended 'The extended error code that the client shows, such as 0x7'
-            cand --client 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML)'
+            cand --client 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML); without it, the client that the evidence tells of, else mstsc-11'
             cand --format 'How to print the report'
             cand --require-trust 'The client refuses a host whose certificate it does not trust, as with authentication level 1'
+            cand --full 'Print the whole report, also where much was read; without it, words for a terminal are cut to sixty lines'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }

@@ -37,7 +37,7 @@ complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "generate" -d 'P
 complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l code -d 'The error code that the client shows, such as 0x904' -r
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l extended -d 'The extended error code that the client shows, such as 0x7' -r
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l client -d 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML)' -r
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l client -d 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML); without it, the client that the evidence tells of, else mstsc-11' -r
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l rdp -d 'An .rdp file: the target (unless one is named), what the client offers, whom it has to trust, and its gateway' -r -F
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l with -d 'Files and folders from the host or the client (as for `inspect`), to be judged together with what the probe sees' -r -F
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l control -d 'A host that is known to work (HOST or HOST:PORT): asked the same, to tell a fault of the host from one of this computer' -r
@@ -53,12 +53,13 @@ complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l transcr
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l replay -d 'Diagnose a transcript again, without any connection' -r -F
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l require-trust -d 'The client refuses a host whose certificate it does not trust, as with authentication level 1'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l thorough -d 'Ask also what no verdict needs: every TLS version, suite, group, signature algorithm and set of protocols; makes dozens of connections, and may take six times the time-out'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l full -d 'Print the whole report, also where much was read; without it, words for a terminal are cut to sixty lines'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l redact -d 'Take names and addresses out of that file'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l at -d 'The time of the failed attempt (RFC 3339, such as 2026-11-21T09:00:00Z); the newest time in the files if none' -r
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l code -d 'The error code that the client shows, such as 0x904' -r
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l extended -d 'The extended error code that the client shows, such as 0x7' -r
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l client -d 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML)' -r
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l client -d 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML); without it, the client that the evidence tells of, else mstsc-11' -r
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l format -d 'How to print the report' -r -f -a "human\t'words for a terminal'
 json\t'the published JSON, schema rdpdoctor/1'
 jsonl\t'the same JSON on one line: for logs, one line is one whole report'
@@ -67,6 +68,7 @@ sarif\t'SARIF 2.1.0 for code scanning: a result per finding, a rule per cause'
 junit\t'JUnit XML for build servers: a test suite per target, a test case per stage and per finding'
 nagios\t'one line with performance data for monitoring; exit status 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN'"
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l require-trust -d 'The client refuses a host whose certificate it does not trust, as with authentication level 1'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l full -d 'Print the whole report, also where much was read; without it, words for a terminal are cut to sixty lines'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand explain" -l format -d 'How to print the answer' -r -f -a "human\t'words for a terminal'
 json\t'the published JSON, schema rdpdoctor-explain/1'"

@@ -57,6 +57,7 @@ pub enum Command {
     Examples:\n  rdpdoctor diagnose server.corp.example\n  rdpdoctor diagnose 192.0.2.7:3390 --code 0x904 --extended 0x7\n  \
     rdpdoctor diagnose [2001:db8::7] --client freerdp3 --format json\n  rdpdoctor diagnose --rdp server.rdp"
 )]
+#[allow(clippy::struct_excessive_bools)] // each is an option of its own
 pub struct DiagnoseOptions {
     /// HOST or HOST:PORT; a name, an IPv4 address, or an IPv6 address with or without brackets (port 3389 if none)
     #[arg(required_unless_present_any = ["replay", "rdp"], value_parser = parse_target)]
@@ -67,9 +68,10 @@ pub struct DiagnoseOptions {
     /// The extended error code that the client shows, such as 0x7
     #[arg(long, value_name = "CODE", value_parser = parse_code, requires = "code", allow_hyphen_values = true)]
     pub extended: Option<u32>,
-    /// The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML)
-    #[arg(long, value_name = "PROFILE|FILE", default_value = diagnosis::profile::DEFAULT)]
-    pub client: String,
+    /// The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML); without it,
+    /// the client that the evidence tells of, else mstsc-11
+    #[arg(long, value_name = "PROFILE|FILE")]
+    pub client: Option<String>,
     /// An .rdp file: the target (unless one is named), what the client offers, whom it has to trust, and its gateway
     #[arg(long, value_name = "FILE")]
     pub rdp: Option<PathBuf>,
@@ -92,6 +94,9 @@ pub struct DiagnoseOptions {
     /// How to print the report
     #[arg(long, value_parser = format(), default_value = format::ALL[0].id)]
     pub format: &'static Format,
+    /// Print the whole report, also where much was read; without it, words for a terminal are cut to sixty lines
+    #[arg(long)]
+    pub full: bool,
     /// Write everything that was sent and received to a file, as text
     #[arg(long, value_name = "FILE")]
     pub transcript: Option<PathBuf>,
@@ -123,15 +128,19 @@ pub struct InspectOptions {
     /// The extended error code that the client shows, such as 0x7
     #[arg(long, value_name = "CODE", value_parser = parse_code, requires = "code", allow_hyphen_values = true)]
     pub extended: Option<u32>,
-    /// The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML)
-    #[arg(long, value_name = "PROFILE|FILE", default_value = diagnosis::profile::DEFAULT)]
-    pub client: String,
+    /// The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML); without it,
+    /// the client that the evidence tells of, else mstsc-11
+    #[arg(long, value_name = "PROFILE|FILE")]
+    pub client: Option<String>,
     /// The client refuses a host whose certificate it does not trust, as with authentication level 1
     #[arg(long)]
     pub require_trust: bool,
     /// How to print the report
     #[arg(long, value_parser = format(), default_value = format::ALL[0].id)]
     pub format: &'static Format,
+    /// Print the whole report, also where much was read; without it, words for a terminal are cut to sixty lines
+    #[arg(long)]
+    pub full: bool,
 }
 
 /// The options of `explain`.

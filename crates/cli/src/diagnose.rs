@@ -1,10 +1,13 @@
 //! `rdpdoctor diagnose`.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
+use collect::evidence::Gathered;
 use collect::probe::{self, Probe};
+use diagnosis::client;
 use diagnosis::diagnose::Run;
 use diagnosis::evidence::Evidence;
 use diagnosis::observe::observe;
@@ -26,7 +29,7 @@ const TRANSCRIPT_LIMIT: u64 = 64 * 1024 * 1024;
 pub fn run(options: &DiagnoseOptions) -> anyhow::Result<u8> {
     let error = match diagnosed(options) {
         Ok(diagnosis) => {
-            terminal::print(&(options.format.render)(&diagnosis, terminal::style()))?;
+            terminal::print(&(options.format.render)(&diagnosis, terminal::style(options.full)))?;
             return Ok(options.format.status.map_or_else(|| diagnosis.verdict.status(), |status| status(&diagnosis)));
         }
         Err(error) => error,
@@ -38,39 +41,33 @@ pub fn run(options: &DiagnoseOptions) -> anyhow::Result<u8> {
 }
 
 fn diagnosed(options: &DiagnoseOptions) -> anyhow::Result<Diagnosis> {
-    let (mut profile, mut profile_source) = profile(&options.client)?;
+    let at = truncated(OffsetDateTime::now_utc());
+    let gathered = gathered(options);
+    let base = for_client(options, &gathered, at)?;
     let file = options.rdp.as_deref().map(read_rdp_file).transpose()?;
     let settings = file.as_ref().map(RdpSettings);
-    if let Some(settings) = settings {
-        (profile, profile_source) = (settings.applied_to(profile), "rdp-file");
-    }
-    let symptom = options.code.map(|code| Symptom { code, extended: options.extended });
-    let at = truncated(OffsetDateTime::now_utc());
-    let context = |target, at| Context {
-        target,
-        profile: profile.clone(),
-        profile_source,
-        at,
-        symptom,
-        capabilities: probe::capabilities(),
-        require_trust: options.require_trust || settings.is_some_and(RdpSettings::requires_trust),
-        gateway: settings.and_then(RdpSettings::gateway),
-        thorough: options.thorough,
-    };
+    let base = settings.map_or(base.clone(), |settings| Context {
+        profile: settings.applied_to(base.profile),
+        profile_source: "rdp-file",
+        require_trust: options.require_trust || settings.requires_trust(),
+        gateway: settings.gateway(),
+        ..base
+    });
+    let context = |target, at| Context { target, at, ..base.clone() };
     if let Some(file) = &options.replay {
         let transcript = read_transcript(file)?;
         let target =
             Target::parse(&host_and_port(&transcript)).map_err(|error| anyhow!("read transcript: target: {error}"))?;
         let context = context(Some(target), transcript.at);
-        let evidence = evidence(observe(&transcript), options, &context);
+        let evidence = evidence(observe(&transcript), &gathered, &context);
         return Ok(diagnosis::diagnose(&evidence, &context, Run::default()));
     }
     match options.target.clone().map(Ok).or_else(|| settings?.target()) {
-        Some(Ok(target)) => live(options, &target, context(Some(target.clone()), at)),
+        Some(Ok(target)) => live(options, &gathered, &target, context(Some(target.clone()), at)),
         // the address itself is the fault: there is nobody to ask
         Some(Err(_)) => {
             let context = context(None, at);
-            let evidence = evidence(Evidence::default(), options, &context);
+            let evidence = evidence(Evidence::default(), &gathered, &context);
             Ok(diagnosis::diagnose(&evidence, &context, Run::default()))
         }
         None => Err(no_target(options.rdp.as_deref())),
@@ -93,8 +90,14 @@ pub fn truncated(time: OffsetDateTime) -> OffsetDateTime {
     time.replace_microsecond(time.microsecond()).unwrap_or(time)
 }
 
-fn live(options: &DiagnoseOptions, target: &Target, context: Context) -> anyhow::Result<Diagnosis> {
+fn live(
+    options: &DiagnoseOptions,
+    gathered: &Gathered,
+    target: &Target,
+    context: Context,
+) -> anyhow::Result<Diagnosis> {
     let mut probe = Probe::new(context, target.clone());
+    probe.clients = captured_clients(gathered, probe.context.at);
     probe.budget.timeout = options.timeout;
     probe.progress = terminal::progress();
     let (transcript, run) = drive(&probe)?;
@@ -104,7 +107,7 @@ fn live(options: &DiagnoseOptions, target: &Target, context: Context) -> anyhow:
         std::fs::write(file, kept.to_string()).with_context(|| format!("write transcript {}", file.display()))?;
     }
     let Some(control) = options.control.as_ref().filter(|_| !run.interrupted) else {
-        return Ok(diagnosis::diagnose(&evidence(observe(&transcript), options, &probe.context), &probe.context, run));
+        return Ok(diagnosis::diagnose(&evidence(observe(&transcript), gathered, &probe.context), &probe.context, run));
     };
     let now = truncated(OffsetDateTime::now_utc());
     let mut beside =
@@ -115,20 +118,54 @@ fn live(options: &DiagnoseOptions, target: &Target, context: Context) -> anyhow:
     terminal::clear_progress();
     if control_run.interrupted {
         let run = Run { interrupted: true, ..run };
-        return Ok(diagnosis::diagnose(&evidence(observe(&transcript), options, &probe.context), &probe.context, run));
+        return Ok(diagnosis::diagnose(&evidence(observe(&transcript), gathered, &probe.context), &probe.context, run));
     }
     let there = (&observe(&there), &beside.context);
-    let here = evidence(observe(&transcript), options, &probe.context);
+    let here = evidence(observe(&transcript), gathered, &probe.context);
     Ok(diagnosis::control::diagnose_beside(&here, &probe.context, run, there))
 }
 
-/// What the probe saw, together with what was recorded of the machines.
-fn evidence(seen: Evidence, options: &DiagnoseOptions, context: &Context) -> Evidence {
-    let mut evidence = seen;
+/// What was recorded of the machines.
+fn gathered(options: &DiagnoseOptions) -> Gathered {
     let files: Vec<PathBuf> = options.rdp.iter().chain(&options.with).cloned().collect();
-    if !files.is_empty() {
-        collect::evidence::gather(&files).observe(&mut evidence, context.at);
+    collect::evidence::gather(&files)
+}
+
+/// For whom it is judged, before an `.rdp` file says more: the client that was named, or whose own registry was recorded,
+/// for the probe has to ask what matters to that one.
+fn for_client(options: &DiagnoseOptions, gathered: &Gathered, at: OffsetDateTime) -> anyhow::Result<Context> {
+    let (profile, profile_source) = profile(options.client.as_deref())?;
+    let mut context = Context {
+        target: None,
+        profile,
+        profile_source,
+        at,
+        symptom: options.code.map(|code| Symptom { code, extended: options.extended }),
+        capabilities: probe::capabilities(),
+        require_trust: options.require_trust,
+        gateway: None,
+        thorough: options.thorough,
+    };
+    if context.profile_source == "default"
+        && let Some(client) = client::recorded(&evidence(Evidence::default(), gathered, &context), &context)
+    {
+        (context.profile, context.profile_source) = (client, "evidence");
     }
+    Ok(context)
+}
+
+/// The clients that captures among the files show, by the hosts that they connected to.
+fn captured_clients(gathered: &Gathered, at: OffsetDateTime) -> Vec<(SocketAddr, ClientProfile)> {
+    let mut evidence = Evidence::default();
+    gathered.observe(&mut evidence, at);
+    let Evidence { subjects, clients, .. } = evidence;
+    clients.into_iter().filter_map(|(host, client)| Some((subjects[host].address?, client))).collect()
+}
+
+/// What the probe saw, together with what was recorded of the machines.
+fn evidence(seen: Evidence, gathered: &Gathered, context: &Context) -> Evidence {
+    let mut evidence = seen;
+    gathered.observe(&mut evidence, context.at);
     evidence
 }
 
@@ -152,15 +189,15 @@ fn rounded(time: Duration) -> f64 {
     (time.as_secs_f64() * 1000.0).round() / 1000.0
 }
 
-/// A profile by name, or from a file if there is one of that name.
-pub fn profile(client: &str) -> anyhow::Result<(ClientProfile, &'static str)> {
+/// A profile by name, or from a file if there is one of that name; the usual one if none is named.
+pub fn profile(client: Option<&str>) -> anyhow::Result<(ClientProfile, &'static str)> {
+    let Some(client) = client else { return Ok((ClientProfile::find(diagnosis::profile::DEFAULT)?, "default")) };
     let path = Path::new(client);
     if path.extension().is_some() || path.is_file() {
         let text = read_bounded(path, PROFILE_LIMIT).with_context(|| format!("read client profile {client}"))?;
         return Ok((ClientProfile::parse(&text)?, "option"));
     }
-    let source = if client == diagnosis::profile::DEFAULT { "default" } else { "option" };
-    Ok((ClientProfile::find(client)?, source))
+    Ok((ClientProfile::find(client)?, "option"))
 }
 
 fn read_transcript(file: &Path) -> anyhow::Result<Transcript> {

@@ -14,13 +14,10 @@ use crate::terminal;
 /// Runs the command and returns the exit status.
 pub fn run(options: &InspectOptions) -> anyhow::Result<u8> {
     let now = truncated(OffsetDateTime::now_utc());
-    let (mut profile, mut profile_source) = profile(&options.client)?;
+    let (profile, profile_source) = profile(options.client.as_deref())?;
     let gathered = gather(&options.paths);
     let mut evidence = Evidence::default();
     gathered.observe(&mut evidence, now);
-    if let (Some((_, watched)), "default") = (evidence.clients.first(), profile_source) {
-        (profile, profile_source) = (watched.clone(), "evidence");
-    }
     let context = Context {
         target: target(&gathered),
         profile,
@@ -33,7 +30,7 @@ pub fn run(options: &InspectOptions) -> anyhow::Result<u8> {
         thorough: false,
     };
     let diagnosis = diagnosis::diagnose(&evidence, &context, Run::default());
-    terminal::print(&(options.format.render)(&diagnosis, terminal::style()))?;
+    terminal::print(&(options.format.render)(&diagnosis, terminal::style(options.full)))?;
     Ok(options.format.status.map_or_else(|| diagnosis.verdict.status(), |status| status(&diagnosis)))
 }
 

@@ -28,10 +28,10 @@ pub fn complain(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// The style of standard output.
-pub fn style() -> Style {
+/// The style of standard output; `full` for everything that there is to say.
+pub fn style(full: bool) -> Style {
     let colour = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
-    Style { colour, width: columns().unwrap_or(USUAL_WIDTH).min(WIDEST) }
+    Style { colour, width: columns().unwrap_or(USUAL_WIDTH).min(WIDEST), full }
 }
 
 /// Columns of the terminal; a size without rows, as pseudo terminals that nobody set up have, is none, and then the

@@ -215,8 +215,8 @@ impl Attempt {
         self.reached = self.reached.max(step.progress().unwrap_or(Progress::Begun));
         // the port comes with one entry only: the longer name is the fuller one
         self.peer = [self.peer.take(), step.peer()].into_iter().flatten().max_by_key(String::len);
-        if !step.known.normal && !self.trouble.contains(&step.known.meaning) {
-            self.trouble.push(step.known.meaning);
+        if !step.known.normal && !self.trouble.contains(&step.known.meaning()) {
+            self.trouble.push(step.known.meaning());
         }
         self.ended = self.ended.take().filter(|end| end != "ended").or_else(|| step.end());
         self.activity = self.activity.take().or_else(|| step.event.activity.clone());

@@ -34,8 +34,8 @@ pub struct Context {
     pub target: Option<Target>,
     /// The client that has to get through.
     pub profile: ClientProfile,
-    /// Where the profile comes from: `default`, `option`, `rdp-file` for one that an `.rdp` file changes, or `evidence` for
-    /// the clients that were watched in a capture.
+    /// Where the profile comes from: `default`, `option`, `rdp-file` for one that an `.rdp` file changes, or `evidence` for a
+    /// client that was watched in a capture, or whose own registry was recorded.
     pub profile_source: &'static str,
     /// The time of the attempt, by this computer's clock, UTC.
     pub at: OffsetDateTime,
@@ -58,9 +58,11 @@ impl Context {
         (0..evidence.subjects.len()).map(|subject| self.of_subject(evidence, subject)).collect()
     }
 
-    fn of_subject<'a>(&'a self, evidence: &Evidence, subject: SubjectId) -> Cow<'a, Self> {
+    /// The same for one of them.
+    pub fn of_subject<'a>(&'a self, evidence: &Evidence, subject: SubjectId) -> Cow<'a, Self> {
         let watched = evidence.clients.iter().find(|(host, _)| *host == subject);
-        let profile = watched.filter(|_| self.profile_source == "evidence").map(|(_, client)| client);
+        let asked_for = matches!(self.profile_source, "option" | "rdp-file");
+        let profile = watched.filter(|_| !asked_for).map(|(_, client)| client);
         let seen = || evidence.observations.iter().filter(|seen| seen.subject == subject);
         let captured = seen().any(|seen| matches!(seen.fact, Fact::CapturedConnection(_)));
         let at = if captured { seen().map(|seen| seen.at).max() } else { None };

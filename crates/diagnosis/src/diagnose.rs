@@ -37,6 +37,7 @@ pub fn diagnose(evidence: &Evidence, context: &Context, run: Run) -> Diagnosis {
 /// The same with another list of causes (the mutation table switches single detectors off).
 pub fn diagnose_with(causes: &[&'static Cause], evidence: &Evidence, context: &Context, run: Run) -> Diagnosis {
     let evidence = &*evidence.in_order();
+    let context = &*context.for_client_of(evidence);
     let contexts = context.of_subjects(evidence);
     let (mut present, mut unknown, mut absent) = (Vec::new(), Vec::<UnknownCause>::new(), Vec::<String>::new());
     for cause in causes {
@@ -82,12 +83,19 @@ fn lies_inside(cause: &Cause) -> bool {
 }
 
 /// Whom a cause is judged for. What lies in a machine's settings is its own; what lies on the way is judged at each
-/// address, and of a machine without any only if there is none, for a proof at an address sees its machine as well.
+/// address. A proof at an address sees its machine as well; only where it is not known whose address it is, because there
+/// is none or there are several machines, these are judged by themselves.
 fn subjects(evidence: &Evidence, cause: &Cause) -> Vec<SubjectId> {
     let of = |id: &SubjectId| evidence.subjects[*id].role == cause.role;
-    let (addresses, machines): (Vec<_>, Vec<_>) =
+    let (mut addresses, machines): (Vec<_>, Vec<_>) =
         (0..evidence.subjects.len()).filter(of).partition(|id| evidence.subjects[*id].address.is_some());
-    if lies_inside(cause) || addresses.is_empty() { machines } else { addresses }
+    if lies_inside(cause) || addresses.is_empty() {
+        return machines;
+    }
+    if machines.len() > 1 {
+        addresses.extend(machines);
+    }
+    addresses
 }
 
 /// Sorts by: what explains stands above what it explains; then what it does, whether it fits the client's code, how sure

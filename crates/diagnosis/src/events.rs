@@ -1,6 +1,8 @@
 //! The entries of Windows event logs that mean something for Remote Desktop: by provider and id, never by text, which
-//! depends on version and language. What is not in the table is counted and not kept.
+//! depends on version and language. What is not in the table is counted and not kept. What an entry says stands in the lists
+//! of codes, `data/codes/event-*.toml`; here is which of them a log is searched for, and which are the normal ones.
 
+use crate::codes;
 use crate::state::Part;
 
 /// The client's own log.
@@ -39,149 +41,82 @@ pub struct Known {
     pub id: u32,
     /// Of which part of the machine it speaks.
     pub part: Part,
-    /// What it says.
-    pub meaning: &'static str,
     /// It belongs to connections that work, or end as they should.
     pub normal: bool,
+    /// The list of codes in which it stands.
+    list: &'static str,
 }
 
-/// The provider's rows: id, what it says, and whether that is normal.
-type Rows = &'static [(u32, &'static str, bool)];
+impl Known {
+    /// What it says, in the words of its list in `data/codes`.
+    pub fn meaning(self) -> &'static str {
+        codes::find(self.list, self.id).map_or("", |entry| &entry.code.meaning)
+    }
+}
 
-const TABLE: &[(&str, Part, Rows)] = &[
-    (
-        CORE,
-        Part::Host,
-        &[
-            (65, "a connection was created", true),
-            (66, "a connection was given to a session", true),
-            (97, "an error in the stream of the protocol", false),
-            (98, "a TCP connection was set up", true),
-            (99, "a TCP connection could not be set up", false),
-            (102, "the server ended the main connection", true),
-            (103, "the reason for the end of the connection", true),
-            (131, "a connection arrived", true),
-            (135, "a tunnel over UDP was set up", true),
-            (139, "the security layer met an error and ended the connection", false),
-            (140, "wrong user name or password (NLA)", false),
-            (141, "a performance counter was started", true),
-            (142, "the other end had closed the connection", true),
-            (143, "the other end had closed the connection", true),
-            (148, "a channel was closed", true),
-            (226, "a state ended early, as at every connection that breaks off", true),
-            (227, "a step failed, as at every connection that breaks off", true),
+/// The entries of a provider, by their ids.
+struct Kinds {
+    provider: &'static str,
+    part: Part,
+    /// The list of codes in which they stand, with what they say.
+    list: &'static str,
+    /// Those that belong to connections that work, or end as they should.
+    normal: &'static [u32],
+    /// The others.
+    trouble: &'static [u32],
+}
+
+const TABLE: &[Kinds] = &[
+    Kinds {
+        provider: CORE,
+        part: Part::Host,
+        list: "event-rdpcorets",
+        normal: &[65, 66, 98, 102, 103, 131, 135, 141, 142, 143, 148, 226, 227],
+        trouble: &[97, 99, 139, 140],
+    },
+    Kinds {
+        provider: RCM,
+        part: Part::Host,
+        list: "event-rcm",
+        normal: &[258, 261, 1056, 1063, 1149, 1158],
+        trouble: &[
+            259, 260, 262, 1006, 1012, 1036, 1050, 1051, 1052, 1053, 1054, 1055, 1057, 1058, 1059, 1064, 1065, 1066,
+            1067, 1068, 1069,
         ],
-    ),
-    (
-        RCM,
-        Part::Host,
-        &[
-            (258, "the listener listens", true),
-            (259, "the listener stopped", false),
-            (260, "the listener could not begin to listen", false),
-            (261, "the listener received a connection", true),
-            (262, "the listener stopped", false),
-            (1006, "many connections that were not completed: an attack is possible", false),
-            (1012, "too many failed logons in one connection", false),
-            (1036, "a session could not be made", false),
-            (1050, "the listener's security settings contradict each other", false),
-            (1051, "the certificate that was chosen cannot be used", false),
-            (1052, "the certificate expires soon", false),
-            (1053, "the name in the certificate is another", false),
-            (1054, "the certificate is not meant for servers", false),
-            (1055, "the private key of the chosen certificate cannot be used; the default one is", false),
-            (1056, "a new self-signed certificate was made, as Windows does by itself", true),
-            (1057, "a self-signed certificate could not be made", false),
-            (1058, "the expired self-signed certificate could not be replaced", false),
-            (1059, "the usages of the certificate do not fit", false),
-            (1063, "a certificate from a template was installed", true),
-            (1064, "a certificate from the template could not be had", false),
-            (1065, "the certificate from the template could not be had or renewed", false),
-            (1066, "the name TERMSRV could not be registered for Kerberos", false),
-            (1067, "the name TERMSRV could not be registered for Kerberos", false),
-            (1068, "the licensing mode is not set", false),
-            (1069, "the grace period of licensing is over, and no licence server was set", false),
-            (1149, "the network authentication succeeded", true),
-            (1158, "a connection was accepted", true),
-        ],
-    ),
-    (
-        LSM,
-        Part::Host,
-        &[
-            (21, "the logon succeeded", true),
-            (22, "the shell was started", true),
-            (23, "the session was logged off", true),
-            (24, "the session was disconnected", true),
-            (25, "the session was reconnected", true),
-            (32, "the session failed", false),
-            (33, "the session failed", false),
-            (34, "the session failed", false),
-            (35, "the session failed", false),
-            (36, "the session failed", false),
-            (39, "the session was disconnected by another one", true),
-            (40, "the session was disconnected", true),
-        ],
-    ),
-    (
-        SCHANNEL,
-        Part::Host,
-        &[
-            (36870, "the private key of the server's certificate could not be used", false),
-            (36871, "a TLS credential could not be made", false),
-            (36872, "the server has no certificate that fits", false),
-            (36874, "the client and the server have no cipher suite in common", false),
-            (36886, "the server has no default certificate that fits", false),
-            (36887, "the other end sent a fatal TLS alert", false),
-            (36888, "a fatal TLS alert was sent", false),
-        ],
-    ),
-    (SECURITY, Part::Host, &[(4625, "a logon failed", false)]),
-    (
-        SERVICES,
-        Part::Host,
-        &[(7031, "a service ended unexpectedly", false), (7034, "a service ended unexpectedly", false)],
-    ),
-    (
-        DRIVER,
-        Part::Host,
-        &[
-            (50, "a component of the protocol met an error in its stream", false),
-            (56, "the security layer met an error and disconnected the client", false),
-        ],
-    ),
-    (
-        LSA,
-        Part::Client,
-        &[(6041, "as a client, this machine met a host without the CredSSP update, which its policy refuses", false)],
-    ),
-    (
-        CLIENT,
-        Part::Client,
-        &[
-            (226, "a state ended early, as at every connection that breaks off", true),
-            (1007, "the name of the host could not be resolved", false),
-            (1009, "the credentials were not taken", false),
-            (1015, "the connection could not be restored", false),
-            (1017, "no licence could be had", false),
-            (1024, "the client tries to connect", true),
-            (1025, "the client is connected", true),
-            (1026, "the client was disconnected", true),
-            (1027, "the host has logged the user on", true),
-            (1028, "the host speaks TLS", true),
-            (1102, "a tunnel over UDP was begun", true),
-            (1103, "a tunnel over UDP was set up", true),
-            (1105, "a tunnel over UDP was closed, as at every end", true),
-        ],
-    ),
+    },
+    Kinds {
+        provider: LSM,
+        part: Part::Host,
+        list: "event-lsm",
+        normal: &[21, 22, 23, 24, 25, 39, 40],
+        trouble: &[32, 33, 34, 35, 36],
+    },
+    Kinds {
+        provider: SCHANNEL,
+        part: Part::Host,
+        list: "event-schannel",
+        normal: &[],
+        trouble: &[36870, 36871, 36872, 36874, 36886, 36887, 36888],
+    },
+    Kinds { provider: SECURITY, part: Part::Host, list: "event-security", normal: &[], trouble: &[4625] },
+    Kinds { provider: SERVICES, part: Part::Host, list: "event-system", normal: &[], trouble: &[7031, 7034] },
+    Kinds { provider: DRIVER, part: Part::Host, list: "event-termdd", normal: &[], trouble: &[50, 56] },
+    Kinds { provider: LSA, part: Part::Client, list: "event-system", normal: &[], trouble: &[6041] },
+    Kinds {
+        provider: CLIENT,
+        part: Part::Client,
+        list: "event-client",
+        normal: &[226, 1024, 1025, 1026, 1027, 1028, 1102, 1103, 1105],
+        trouble: &[1007, 1009, 1015, 1017],
+    },
 ];
 
 /// The kind of an entry of this provider with this id.
 pub fn find(provider: &str, id: u32) -> Option<Known> {
-    let rows = TABLE.iter().filter(|(known, ..)| ends_with(provider, known));
-    let mut found = rows.flat_map(|(provider, part, rows)| {
-        let row = rows.iter().filter(|(known, ..)| *known == id);
-        row.map(|(id, meaning, normal)| Known { provider, id: *id, part: *part, meaning, normal: *normal })
+    let kinds = TABLE.iter().filter(|kinds| ends_with(provider, kinds.provider));
+    let mut found = kinds.filter_map(|Kinds { provider, part, list, normal, trouble }| {
+        let normal = normal.contains(&id);
+        (normal || trouble.contains(&id)).then_some(Known { provider, id, part: *part, normal, list })
     });
     found.next()
 }
@@ -209,10 +144,27 @@ mod tests {
 
     #[test]
     fn no_kind_stands_there_twice() {
-        for (provider, _, rows) in TABLE {
-            for (number, (id, ..)) in rows.iter().enumerate() {
-                assert!(rows[number + 1..].iter().all(|(other, ..)| other != id), "{provider} {id}");
+        for kinds in TABLE {
+            let ids: Vec<u32> = [kinds.normal, kinds.trouble].concat();
+            for (number, id) in ids.iter().enumerate() {
+                assert!(!ids[number + 1..].contains(id), "{} {id}", kinds.provider);
             }
         }
+    }
+
+    /// What an entry says is written down once: in its list, of the same provider and the same part.
+    #[test]
+    fn every_kind_stands_in_its_list() {
+        for kinds in TABLE {
+            for id in kinds.normal.iter().chain(kinds.trouble) {
+                let entry = codes::find(kinds.list, *id).unwrap_or_else(|| panic!("{} {id}", kinds.list));
+                let provider = entry.code.provider.as_deref().unwrap_or_default();
+                assert!(ends_with(provider, kinds.provider), "{provider} is not {} ({id})", kinds.provider);
+                assert_eq!(find(kinds.provider, *id).unwrap().meaning(), entry.code.meaning);
+                let side = if kinds.part == Part::Host { codes::Side::Host } else { codes::Side::Client };
+                assert_eq!(entry.code.side, Some(side), "{} {id}", kinds.list);
+            }
+        }
+        assert_eq!(find(SCHANNEL, 36874).unwrap().meaning(), "client and host have no cipher suite in common");
     }
 }

@@ -16,6 +16,7 @@ pub mod case;
 pub mod cause;
 pub mod causes;
 pub mod claims;
+pub mod client;
 pub mod codes;
 pub mod control;
 pub mod diagnose;

@@ -25,7 +25,7 @@ pub fn told(
     let recent = || case.recent(provider, ids, window).filter(|seen| fits(seen.value));
     let (newest, count) = (recent().last()?, recent().count());
     let event = newest.value;
-    let known = events::find(&event.provider, event.id).map_or("", |known| known.meaning);
+    let known = events::find(&event.provider, event.id).map_or("", |known| known.meaning());
     let source = provider.rsplit('-').next().unwrap_or(provider);
     let more =
         if count > 1 { format!(", the last of {count} such entries in {}", words(window)) } else { String::new() };

@@ -37,12 +37,12 @@ pub fn observe_into(transcript: &Transcript, evidence: &mut Evidence) {
         evidence.observe(resolver, Source::Resolver, at, Some(lookup.took), answer);
         if let NameAnswer::Addresses(addresses) = &lookup.answer {
             for address in addresses {
-                evidence.subject(host(transcript, *address));
+                host(transcript, *address, evidence);
             }
         }
     }
     for (number, record) in (evidence.connections + 1..).zip(&transcript.conversations) {
-        let subject = evidence.subject(host(transcript, record.address));
+        let subject = host(transcript, record.address, evidence);
         evidence.connections += 1;
         Seen {
             evidence: &mut *evidence,
@@ -54,9 +54,9 @@ pub fn observe_into(transcript: &Transcript, evidence: &mut Evidence) {
     }
 }
 
-fn host(transcript: &Transcript, address: std::net::SocketAddr) -> Subject {
+fn host(transcript: &Transcript, address: std::net::SocketAddr, evidence: &mut Evidence) -> SubjectId {
     let name = transcript.name.is_some().then(|| printable(&transcript.host));
-    Subject { role: Role::Host, name, address: Some(address) }
+    evidence.host_at(address, name)
 }
 
 /// One connection being turned into facts.

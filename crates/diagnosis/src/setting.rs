@@ -1,15 +1,15 @@
 //! Settings that count: a policy's before the machine's own, and what Schannel has switched off.
 
-use wire::tls::TlsVersion;
+use wire::tls::{TlsVersion, suite};
 
 use crate::case::{Case, Seen};
 use crate::cause::{Because, Confidence};
-use crate::state::{POLICY, RegistryData, SCHANNEL, WINDOWS};
+use crate::state::{CIPHER_POLICY, POLICY, RegistryData, SCHANNEL, WINDOWS};
 
 /// The first build with TLS 1.3 in Schannel: Windows Server 2022 and Windows 11.
-const TLS13_BUILD: u32 = 20_348;
+pub(crate) const TLS13_BUILD: u32 = 20_348;
 /// The first build that has TLS 1.2 on unless told otherwise: Windows 8 and Server 2012.
-const TLS12_BUILD: u32 = 9200;
+pub(crate) const TLS12_BUILD: u32 = 9200;
 
 /// What switches a version off for every program.
 const ENABLED: &str = "Enabled = 0";
@@ -99,6 +99,31 @@ impl<'a> Case<'a> {
         let old = |build: &Seen<u32>| version == TlsVersion::Tls13 && build.value < TLS13_BUILD && !tried;
         let build = self.build().filter(old)?;
         Some((Confidence::Proven, build.because(format!("Windows build {} has no {version}", build.value))))
+    }
+
+    /// True if somebody has switched this version on: both values are there and say so.
+    pub fn schannel_switched_on(self, version: TlsVersion, side: Side) -> bool {
+        let path = schannel(version, side);
+        let value = |name| self.number(&path, name).and_then(|seen| seen.value);
+        value("Enabled").is_some_and(|number| number != 0) && value("DisabledByDefault") == Some(0)
+    }
+
+    /// The suites of the policy for their order, which is a list of everything that is allowed, and the observation that
+    /// says so: `None` for names that we do not know. Nothing where no policy names any.
+    pub fn cipher_policy(self) -> Option<(usize, Vec<Option<u16>>)> {
+        let seen = self.value(CIPHER_POLICY, "Functions")?;
+        let names: Vec<String> = match seen.value? {
+            RegistryData::Text(text) => text.split(',').map(|name| name.trim().to_owned()).collect(),
+            RegistryData::Texts(texts) => texts.clone(),
+            _ => return None,
+        };
+        let known = names.iter().filter(|name| !name.is_empty()).map(|name| {
+            // before Windows 10 the curve was part of the name
+            let plain = ["_P256", "_P384", "_P521"].iter().find_map(|curve| name.strip_suffix(curve));
+            suite::code(plain.unwrap_or(name))
+        });
+        let known: Vec<_> = known.collect();
+        (!known.is_empty()).then_some((seen.id, known))
     }
 
     /// The reason why Schannel uses TLS 1.2: switched on, or left as this Windows has it.

@@ -9,7 +9,7 @@ use wire::machine::{TcpAnswer, X224Answer};
 use wire::x224::ServerAnswer;
 
 use crate::attempts::{self, Progress};
-use crate::case::{Case, Context, Seen};
+use crate::case::{Case, Context, NEAR, Seen};
 use crate::events;
 use crate::evidence::{Evidence, Role, Source, SubjectId};
 use crate::fact::{Fact, Handshake, rfc3339};
@@ -138,7 +138,7 @@ fn words(event: &LogEvent) -> Option<String> {
     let kept = !known.normal || known.provider == events::RCM;
     let source = known.provider.rsplit('-').next().unwrap_or(known.provider);
     let about = subject_of(event).map_or(String::new(), |about| format!(" ({about})"));
-    kept.then(|| format!("{source} {}: {}{about}", event.id, known.meaning))
+    kept.then(|| format!("{source} {}: {}{about}", event.id, known.meaning()))
 }
 
 /// The one value that says about what an entry is: of CredSSP's the host that was refused and its version, of others the
@@ -206,42 +206,68 @@ fn failed(fact: &Fact) -> bool {
 }
 
 /// The lines that a reader sees, at most so many, old to new: like ones in a row are one, and of the others the first by
-/// rank are shown. The second is the number of lines that were left out.
+/// rank are shown. Where there are more, like ones near each other are one as well, whatever lies between them. The second
+/// is the number of lines that were left out.
 pub fn shown(lines: &[TimelineEntry], at: OffsetDateTime, most: usize) -> (Vec<TimelineEntry>, usize) {
-    let mut grouped: Vec<(TimelineEntry, BTreeSet<&str>)> = Vec::new();
-    for line in lines {
-        let alike = grouped.last_mut().filter(|(last, _)| {
-            last.text == line.text
-                && last.subject == line.subject
-                && last.kind == line.kind
-                && line.kind != Happening::Probe
-        });
-        if let Some((last, peers)) = alike {
-            last.count += line.count;
-            last.until.clone_from(&line.until);
-            peers.extend(line.peer.as_deref());
-            last.peer = match peers.len() {
-                0 | 1 => last.peer.take(),
-                several => Some(format!("{several} places")),
-            };
-        } else {
-            grouped.push((line.clone(), line.peer.as_deref().into_iter().collect()));
-        }
+    let mut grouped = grouped(lines, false);
+    if grouped.len() > most {
+        grouped = self::grouped(lines, true);
     }
     let mut kinds = BTreeSet::new();
     let mut order: Vec<_> =
-        (0..grouped.len()).rev().map(|number| (rank(&grouped[number].0, at, &mut kinds), number)).collect();
+        (0..grouped.len()).rev().map(|number| (rank(&grouped[number], at, &mut kinds), number)).collect();
     order.sort();
     let mut chosen: Vec<usize> = order.into_iter().take(most).map(|(_, number)| number).collect();
     chosen.sort_unstable();
     let left_out = grouped.len() - chosen.len();
-    (chosen.into_iter().map(|number| grouped[number].0.clone()).collect(), left_out)
+    (chosen.into_iter().map(|number| grouped[number].clone()).collect(), left_out)
+}
+
+/// Like lines as one: those in a row, or those that follow each other `closely` as well.
+fn grouped(lines: &[TimelineEntry], closely: bool) -> Vec<TimelineEntry> {
+    let mut groups: Vec<(TimelineEntry, BTreeSet<String>)> = Vec::new();
+    for line in lines {
+        let place = line.peer.as_deref().map(place);
+        let same = |(last, _): &&mut (TimelineEntry, BTreeSet<String>)| alike(last, line);
+        let group = if closely {
+            groups.iter_mut().rev().filter(same).find(|(last, _)| follows(last, line))
+        } else {
+            groups.last_mut().filter(same)
+        };
+        if let Some((last, places)) = group {
+            last.count += line.count;
+            last.until.clone_from(&line.until);
+            places.extend(place);
+            last.peer = match places.len() {
+                0 => None,
+                1 => places.first().cloned(),
+                several => Some(format!("{several} addresses")),
+            };
+        } else {
+            groups.push((line.clone(), place.into_iter().collect()));
+        }
+    }
+    groups.into_iter().map(|(line, _)| line).collect()
+}
+
+fn alike(one: &TimelineEntry, other: &TimelineEntry) -> bool {
+    one.text == other.text && one.subject == other.subject && one.kind == other.kind && one.kind != Happening::Probe
+}
+
+/// True if `line` comes soon after the group.
+fn follows(group: &TimelineEntry, line: &TimelineEntry) -> bool {
+    let times = moment(&group.until).zip(moment(&line.at));
+    times.is_some_and(|(until, at)| at - until <= NEAR)
+}
+
+/// An address without its port, for a client takes another port each time.
+fn place(peer: &str) -> String {
+    peer.parse::<std::net::SocketAddr>().map_or(peer.to_owned(), |address| address.ip().to_string())
 }
 
 /// The newest entry of each of a few kinds comes first, then what goes wrong near the attempt, then the rest near it, then
 /// what is far from it. Lines are asked from new to old, and `kinds` remembers which were there.
 fn rank<'a>(line: &'a TimelineEntry, at: OffsetDateTime, kinds: &mut BTreeSet<&'a str>) -> (u8, Duration) {
-    const NEAR: Duration = Duration::minutes(10);
     const KINDS: usize = 5;
     let far = moment(&line.until).map_or(Duration::MAX, |until| (until - at).abs());
     let newest = line.kind == Happening::Entry && kinds.insert(line.text.split(':').next().unwrap_or_default());
@@ -252,4 +278,60 @@ fn rank<'a>(line: &'a TimelineEntry, at: OffsetDateTime, kinds: &mut BTreeSet<&'
         _ => 3,
     };
     (rank, far)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    const AT: OffsetDateTime = datetime!(2026-11-21 09:00 UTC);
+
+    /// An attempt from this address, so many seconds after nine.
+    fn attempt(seconds: i64, peer: &str, text: &str) -> TimelineEntry {
+        let at = rfc3339(AT + Duration::seconds(seconds));
+        TimelineEntry {
+            until: at.clone(),
+            at,
+            subject: 0,
+            kind: Happening::Attempt,
+            peer: Some(peer.to_owned()),
+            reached: None,
+            text: text.to_owned(),
+            normal: false,
+            count: 1,
+            observations: vec![1],
+        }
+    }
+
+    /// Two kinds of attempts in turn, from three addresses and a new port each.
+    fn in_turn() -> Vec<TimelineEntry> {
+        let text = |number| if number % 2 == 0 { "arrived" } else { "came to the logon" };
+        (0..40)
+            .map(|number| attempt(number * 10, &format!("192.0.2.{}:{}", number % 3, 50_000 + number), text(number)))
+            .collect()
+    }
+
+    #[test]
+    fn what_takes_turns_is_told_once_where_there_is_much() {
+        let (lines, left_out) = shown(&in_turn(), AT, 12);
+        let told: Vec<_> = lines.iter().map(|line| (line.text.as_str(), line.count, line.peer.as_deref())).collect();
+        let peer = Some("3 addresses");
+        assert_eq!(told, [("arrived", 20, peer), ("came to the logon", 20, peer)]);
+        assert_eq!((left_out, lines[0].until.as_str()), (0, "2026-11-21T09:06:20Z"));
+    }
+
+    #[test]
+    fn a_little_keeps_its_order() {
+        let lines = &in_turn()[..6];
+        assert_eq!(shown(lines, AT, 12).0, lines);
+    }
+
+    #[test]
+    fn what_lies_far_apart_is_told_apart() {
+        let mut lines = in_turn();
+        lines.push(attempt(3600, "192.0.2.1:1", "arrived"));
+        let counts: Vec<_> = shown(&lines, AT, 12).0.iter().map(|line| line.count).collect();
+        assert_eq!(counts, [20, 20, 1]);
+    }
 }

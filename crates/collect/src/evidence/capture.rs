@@ -177,7 +177,8 @@ impl Reading {
         }
         let seen = self.table.finish();
         if seen.foreign > 0 {
-            notes.push(format!("{} connections to port 3389 begin with no Connection Request", seen.foreign));
+            let (several, verb) = if seen.foreign == 1 { ("connection", "begins") } else { ("connections", "begin") };
+            notes.push(format!("{} {several} to port 3389 {verb} with no Connection Request", seen.foreign));
         }
         if seen.connections.is_empty() && seen.transports.is_empty() {
             notes.push(format!("no Remote Desktop in {} packets", self.packets));

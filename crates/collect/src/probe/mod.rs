@@ -26,6 +26,8 @@ use diagnosis::evidence::Evidence;
 use diagnosis::need::{Need, Question};
 use diagnosis::observe::observe;
 use diagnosis::planner::Planner;
+use diagnosis::printable::printable;
+use diagnosis::profile::ClientProfile;
 use diagnosis::target::{Host, Target};
 use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
@@ -80,6 +82,8 @@ pub struct Probe {
     pub context: Context,
     /// How much it may take.
     pub budget: Budget,
+    /// Clients that a capture shows at hosts: where the probe meets such a host, it asks what matters to that client.
+    pub clients: Vec<(SocketAddr, ClientProfile)>,
     /// Who resolves the name.
     pub resolver: Arc<dyn Resolver>,
     /// Who is told what is going on.
@@ -110,6 +114,7 @@ impl Probe {
             target,
             context,
             budget: Budget::default(),
+            clients: Vec::new(),
             resolver: Arc::new(SystemResolver),
             progress: Arc::new(|_| {}),
             transcript: Arc::new(Mutex::new(transcript)),
@@ -194,7 +199,10 @@ impl Asking {
         loop {
             let evidence = self.evidence();
             let Some(subject) = evidence.subjects.iter().position(|s| s.address == Some(self.address)) else { return };
-            let Some(question) = planner.next(&evidence, &self.probe.context, subject) else { return };
+            let Some(question) = planner.next(&evidence, &self.probe.context.of_subject(&evidence, subject), subject)
+            else {
+                return;
+            };
             let retry = last == Some(question) || question.need.asks_again();
             let times = match question.need {
                 Need::Survey => SURVEY_TIME,
@@ -264,8 +272,10 @@ impl Asking {
         let mut transcript = self.probe.seen();
         transcript.conversations.retain(|record| record.address == self.address);
         let mut evidence = observe(&transcript);
-        let name = transcript.name.is_some().then(|| transcript.host.clone());
-        evidence.subject(diagnosis::Subject { role: diagnosis::Role::Host, name, address: Some(self.address) });
+        let name = transcript.name.is_some().then(|| printable(&transcript.host));
+        let subject = evidence.host_at(self.address, name);
+        let here = self.probe.clients.iter().filter(|(host, _)| *host == self.address);
+        evidence.clients.extend(here.map(|(_, client)| (subject, client.clone())));
         evidence
     }
 

@@ -178,7 +178,7 @@ fn a_capture_that_begins_late_says_so() {
     let frames = &sound(7_000).frames[3..];
     let watched = &read(frames).seen.connections[0];
     assert!(watched.midway && watched.exchange.handshake.is_some());
-    assert!(read(&sound(7_000).frames[6..]).notes[0].contains("begin with no Connection Request"));
+    assert!(read(&sound(7_000).frames[6..]).notes[0].contains("begins with no Connection Request"));
 }
 
 #[test]

@@ -99,7 +99,7 @@ fn a_broken_capture_is_no_crash_and_no_finding() {
     let capture = capture(&std::fs::read(folder.join("zeek-rdp-invalid-length.pcap")).unwrap());
     let diagnosis = judged(&capture);
     assert_eq!((diagnosis.verdict, counted(&diagnosis)), (Verdict::Undetermined, vec![]));
-    assert!(capture.notes[0].contains("begin with no Connection Request"), "{:?}", capture.notes);
+    assert!(capture.notes[0].contains("begins with no Connection Request"), "{:?}", capture.notes);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::cause::{Because, Cause, Confidence, Explains, Ground, Page, Proof, Se
 use crate::evidence::Role;
 use crate::need::Need;
 use crate::setting::Side;
-use crate::state::{CIPHER_POLICY, RegistryData};
+use crate::state::CIPHER_POLICY;
 use crate::symptom::Symptom;
 use wire::tls::{TlsVersion, suite};
 
@@ -36,23 +36,6 @@ pub const CAUSE: Cause = Cause {
     fixes: &["reset-cipher-order"],
 };
 
-/// The suites of the policy: its text, and `None` for names that we do not know.
-fn policy(case: Case<'_>) -> Option<(usize, Vec<Option<u16>>)> {
-    let seen = case.value(CIPHER_POLICY, "Functions")?;
-    let names: Vec<String> = match seen.value? {
-        RegistryData::Text(text) => text.split(',').map(|name| name.trim().to_owned()).collect(),
-        RegistryData::Texts(texts) => texts.clone(),
-        _ => return None,
-    };
-    let known = names.iter().filter(|name| !name.is_empty()).map(|name| {
-        // before Windows 10 the curve was part of the name
-        let plain = ["_P256", "_P384", "_P521"].iter().find_map(|curve| name.strip_suffix(curve));
-        suite::code(plain.unwrap_or(name))
-    });
-    let known: Vec<_> = known.collect();
-    (!known.is_empty()).then_some((seen.id, known))
-}
-
 /// Suites that host and client have in common, and that a certificate with an RSA key can do.
 fn usable(case: Case<'_>, known: &[Option<u16>]) -> Vec<u16> {
     let profile = &case.context.profile;
@@ -65,7 +48,7 @@ fn usable(case: Case<'_>, known: &[Option<u16>]) -> Vec<u16> {
 }
 
 fn nothing_left(case: Case<'_>) -> Option<Ground> {
-    let (observation, known) = policy(case)?;
+    let (observation, known) = case.cipher_policy()?;
     // a suite that we do not know may be one that the client has
     if known.contains(&None) || !usable(case, &known).is_empty() || case.key_used_since(observation) {
         return None;
@@ -85,7 +68,7 @@ fn certainty(case: Case<'_>) -> Confidence {
 }
 
 fn enough_left(case: Case<'_>) -> Option<Ground> {
-    let Some((observation, known)) = policy(case) else {
+    let Some((observation, known)) = case.cipher_policy() else {
         let seen = case.value(CIPHER_POLICY, "Functions").filter(|seen| seen.value.is_none())?;
         return Some(Ground::on(vec![seen.because("no policy restricts the cipher suites")]));
     };
@@ -97,7 +80,7 @@ fn enough_left(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host, machine};
-    use crate::state::{LISTENER, POLICY, WINDOWS};
+    use crate::state::{LISTENER, POLICY, RegistryData, WINDOWS};
 
     fn list(names: &str) -> Sketch {
         let windows = machine().value(WINDOWS, "CurrentBuildNumber", RegistryData::Text("17763".to_owned()));

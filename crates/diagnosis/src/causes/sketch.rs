@@ -239,6 +239,22 @@ impl Sketch {
         self
     }
 
+    /// A registry value of a client that was recorded beside this host.
+    pub(crate) fn of_client(mut self, name: &str, path: &str, value: &str, data: RegistryData) -> Self {
+        let client = Subject { role: Role::Client, name: Some(name.to_owned()), address: None };
+        let subject = self.evidence.subject(client);
+        let values = BTreeMap::from([(value.to_owned(), data)]);
+        let key = RegistryKey { path: path.to_owned(), exists: true, values };
+        self.evidence.observe(subject, Source::File(2), NOW, None, Fact::RegistryKey(key));
+        self
+    }
+
+    /// The profile was named, not left to the evidence.
+    pub(crate) fn client_named(mut self) -> Self {
+        self.context.profile_source = "option";
+        self
+    }
+
     /// A registry key that was looked up and is not there.
     pub(crate) fn absent(self, path: &str) -> Self {
         self.recorded(Fact::RegistryKey(RegistryKey { path: path.to_owned(), exists: false, values: BTreeMap::new() }))

@@ -81,12 +81,13 @@ pub fn observe_capture(captured: &Captured, source: Source, evidence: &mut Evide
     for transport in captured.transports.iter().take(HOSTS) {
         udp(transport, source, evidence);
     }
-    let more = (left_out > 0).then(|| format!("{left_out} further connections were not looked at"));
+    let words = if left_out == 1 { "connection was" } else { "connections were" };
+    let more = (left_out > 0).then(|| format!("{left_out} further {words} not looked at"));
     more.into_iter().collect()
 }
 
 fn host(address: SocketAddr, connections: &[&Watched], source: Source, evidence: &mut Evidence) {
-    let subject = evidence.subject(Subject { role: Role::Host, name: None, address: Some(address) });
+    let subject = evidence.host_at(address, None);
     let mut inorder = connections.to_vec();
     inorder.sort_by_key(|connection| connection.began);
     for watched in inorder {

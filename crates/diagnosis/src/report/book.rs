@@ -151,7 +151,7 @@ fn safety_words(safety: Safety) -> &'static str {
 fn clients() -> String {
     let mut text = format!(
         "{GENERATED}# Client profiles\n\nA mismatch is always one with a client. `--client NAME` names the client that has to get through; \
-         without it that is `{}`. `--client FILE` reads a profile of your own, in the form of those in \
+         without it that is the one that the evidence tells of, else `{}`. `--client FILE` reads a profile of your own, in the form of those in \
          `crates/diagnosis/profiles`. How sure a profile is, its sources say.\n",
         profile::DEFAULT
     );

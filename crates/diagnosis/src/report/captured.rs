@@ -5,10 +5,10 @@ use serde_json::Value;
 use super::Diagnosis;
 
 /// The most lines; the JSON has all of them.
-const MOST: usize = 8;
+pub(super) const MOST: usize = 8;
 
 /// One line for each connection that tells something, and for each UDP transport.
-pub(super) fn lines(diagnosis: &Diagnosis) -> Vec<String> {
+pub(super) fn lines(diagnosis: &Diagnosis, most: usize) -> Vec<String> {
     let mut lines: Vec<String> = diagnosis
         .observations
         .iter()
@@ -18,8 +18,8 @@ pub(super) fn lines(diagnosis: &Diagnosis) -> Vec<String> {
             _ => None,
         })
         .collect();
-    let more = lines.len().saturating_sub(MOST);
-    lines.truncate(MOST);
+    let more = lines.len().saturating_sub(most);
+    lines.truncate(most);
     if more > 0 {
         lines.push(format!("{more} more of these are in the JSON report"));
     }

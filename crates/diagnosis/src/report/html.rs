@@ -200,7 +200,7 @@ impl Page {
     }
 
     fn timeline(&mut self, diagnosis: &Diagnosis) {
-        let lines = human_timeline::lines(diagnosis);
+        let lines = human_timeline::lines(diagnosis, human_timeline::LINES);
         if lines.is_empty() {
             return;
         }

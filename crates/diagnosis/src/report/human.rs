@@ -5,7 +5,7 @@
 
 use super::format::Format;
 use super::words::{self, capital};
-use super::{Diagnosis, Finding, Outcome, StageResult, Verdict};
+use super::{Diagnosis, Finding, Outcome, StageResult, Verdict, human_brief, subject_words};
 use crate::cause::Severity;
 use crate::{causes, fixes};
 
@@ -20,6 +20,8 @@ pub struct Style {
     pub colour: bool,
     /// Columns; at least 40.
     pub width: usize,
+    /// Everything, however much it is; else what was read from many files is put on a screen or two.
+    pub full: bool,
 }
 
 const RED: &str = "\x1b[31m";
@@ -28,8 +30,19 @@ const YELLOW: &str = "\x1b[33m";
 const BOLD: &str = "\x1b[1m";
 const RESET: &str = "\x1b[0m";
 
-/// The whole report.
+/// The report: whole, or where it was read from files and is long, a brief one.
 pub fn render(diagnosis: &Diagnosis, style: Style) -> String {
+    if !style.full && human_brief::may_be_abridged(diagnosis) {
+        let plain = whole(diagnosis, Style { colour: false, ..style });
+        if human_brief::rows(&plain, style.width) > human_brief::ROWS {
+            return human_brief::render(diagnosis, style);
+        }
+    }
+    whole(diagnosis, style)
+}
+
+/// The whole report.
+fn whole(diagnosis: &Diagnosis, style: Style) -> String {
     let mut page = Paper::new(style);
     page.head(diagnosis);
     page.ladder(diagnosis);
@@ -83,7 +96,7 @@ impl Paper {
         self.paint(BOLD, text)
     }
 
-    fn paint(&self, colour: &str, text: &str) -> String {
+    pub(super) fn paint(&self, colour: &str, text: &str) -> String {
         if self.style.colour { format!("{colour}{text}{RESET}") } else { text.to_owned() }
     }
 
@@ -97,9 +110,11 @@ impl Paper {
         }
     }
 
-    fn head(&mut self, diagnosis: &Diagnosis) {
-        let title = self.paint(BOLD, &words::title(diagnosis));
-        self.line(&title);
+    pub(super) fn head(&mut self, diagnosis: &Diagnosis) {
+        for line in wrap(&words::title(diagnosis), self.style.width.max(40)) {
+            let line = self.paint(BOLD, &line);
+            self.line(&line);
+        }
         self.blank();
     }
 
@@ -116,13 +131,7 @@ impl Paper {
     }
 
     fn rung(&mut self, stage: &StageResult) {
-        let mark = format!("{:<4}", words::mark(stage.outcome));
-        let mark = match stage.outcome {
-            Outcome::Passed => self.paint(GREEN, &mark),
-            Outcome::Degraded => self.paint(YELLOW, &mark),
-            Outcome::Failed => self.paint(RED, &mark),
-            Outcome::Skipped => mark,
-        };
+        let mark = self.mark(stage.outcome);
         let took = words::took(stage);
         // the mark may hold colours, so it does not take part in the wrapping
         let start = self.text.len();
@@ -131,7 +140,18 @@ impl Paper {
         self.text.push_str(&line);
     }
 
-    fn verdict(&mut self, diagnosis: &Diagnosis) {
+    /// The mark of a rung, four columns wide.
+    pub(super) fn mark(&self, outcome: Outcome) -> String {
+        let mark = format!("{:<4}", words::mark(outcome));
+        match outcome {
+            Outcome::Passed => self.paint(GREEN, &mark),
+            Outcome::Degraded => self.paint(YELLOW, &mark),
+            Outcome::Failed => self.paint(RED, &mark),
+            Outcome::Skipped => mark,
+        }
+    }
+
+    pub(super) fn verdict(&mut self, diagnosis: &Diagnosis) {
         let colour = match diagnosis.verdict {
             Verdict::Healthy => GREEN,
             Verdict::Faulty => RED,
@@ -143,23 +163,14 @@ impl Paper {
         }
     }
 
-    fn control(&mut self, diagnosis: &Diagnosis) {
+    pub(super) fn control(&mut self, diagnosis: &Diagnosis) {
         let Some(text) = words::control(diagnosis) else { return };
         self.blank();
         self.wrapped("Control: ", &text);
     }
 
-    fn finding(&mut self, diagnosis: &Diagnosis, finding: &Finding) {
-        self.blank();
-        let colour = if finding.severity == Severity::Blocking { RED } else { YELLOW };
-        let rank = words::rank(finding);
-        let title = self.paint(colour, &finding.cause);
-        let whose = words::machine(diagnosis, finding.subject).map_or(String::new(), |name| format!(", {name}"));
-        self.line(&format!("{title} ({rank}){whose}"));
-        // the verdict has said the first one already
-        if diagnosis.findings.first() != Some(finding) {
-            self.wrapped("  ", &format!("{}.", capital(&finding.title)));
-        }
+    pub(super) fn finding(&mut self, diagnosis: &Diagnosis, finding: &Finding) {
+        self.finding_head(diagnosis, finding);
         for because in &finding.because {
             self.wrapped("  seen: ", &because.text);
         }
@@ -169,9 +180,7 @@ impl Paper {
         let Some(cause) = causes::find(&finding.cause) else { return };
         self.wrapped("  why:  ", cause.page.why);
         self.wrapped("  do:   ", cause.page.how_to_fix);
-        if let Some(warning) = words::beware(cause.id) {
-            self.wrapped("  beware: ", &warning);
-        }
+        self.beware(cause.id);
         self.command(&format!("{}:", words::PROVE), cause.page.command);
         if let Some(fix) = finding.fixes.first().and_then(|id| fixes::find(id)) {
             let lead = format!("{} ({}) {}:", fix.title, words::safety(fix), fix.place);
@@ -181,6 +190,33 @@ impl Paper {
             }
             self.wrapped("        then: ", fix.verify);
         }
+    }
+
+    /// What it is and how sure; the verdict has said the title of the first one already.
+    pub(super) fn finding_head(&mut self, diagnosis: &Diagnosis, finding: &Finding) {
+        self.blank();
+        let whose = subject_words::whose(diagnosis, finding.subject).map_or(String::new(), |name| format!(", {name}"));
+        let colour = if finding.severity == Severity::Blocking { RED } else { YELLOW };
+        let title = self.paint(colour, &finding.cause);
+        self.line(&format!("{title} ({}){whose}", words::rank(finding)));
+        if diagnosis.findings.first() != Some(finding) {
+            self.wrapped("  ", &format!("{}.", capital(&finding.title)));
+        }
+    }
+
+    pub(super) fn beware(&mut self, cause: &str) {
+        if let Some(warning) = words::beware(cause) {
+            self.wrapped("  beware: ", &warning);
+        }
+    }
+
+    /// A paragraph whose first word, the name of a cause, has the colour of what it does.
+    pub(super) fn wrapped_with(&mut self, text: &str, cause: &str, severity: Severity) {
+        let start = self.text.len();
+        self.wrapped("", text);
+        let painted = self.paint(if severity == Severity::Blocking { RED } else { YELLOW }, cause);
+        let lines = self.text.split_off(start).replacen(cause, &painted, 1);
+        self.text.push_str(&lines);
     }
 
     /// What changes no verdict takes a line or two; its page says the rest.
@@ -203,7 +239,7 @@ impl Paper {
     }
 
     fn timeline(&mut self, diagnosis: &Diagnosis) {
-        let lines = super::human_timeline::lines(diagnosis);
+        let lines = super::human_timeline::lines(diagnosis, super::human_timeline::LINES);
         if lines.is_empty() {
             return;
         }
@@ -214,7 +250,7 @@ impl Paper {
         }
     }
 
-    fn surveys(&mut self, diagnosis: &Diagnosis) {
+    pub(super) fn surveys(&mut self, diagnosis: &Diagnosis) {
         for survey in &diagnosis.surveys {
             self.blank();
             self.line(&format!("{}:", words::survey(diagnosis, survey)));
@@ -241,7 +277,7 @@ impl Paper {
         }
     }
 
-    fn next(&mut self, diagnosis: &Diagnosis) {
+    pub(super) fn next(&mut self, diagnosis: &Diagnosis) {
         for (number, next) in (1..).zip(&diagnosis.next) {
             self.blank();
             let lead = if number == 1 { "Next: ".to_owned() } else { "Then: ".to_owned() };
@@ -255,7 +291,7 @@ impl Paper {
         for (number, file) in (1..).zip(&diagnosis.files) {
             self.line(&format!("file/{number}: {file}"));
         }
-        for line in super::captured::lines(diagnosis) {
+        for line in super::captured::lines(diagnosis, super::captured::MOST) {
             self.wrapped("seen: ", &line);
         }
         for line in words::unread(diagnosis) {
@@ -297,7 +333,7 @@ mod tests {
     #[test]
     fn a_finding_warns_of_the_most_harmful_advice_on_one_line() {
         let diagnosis = super::super::sample::diagnosis("words");
-        let text = render(&diagnosis, Style { colour: false, width: 80 });
+        let text = render(&diagnosis, Style { colour: false, width: 80, full: true });
         let warnings: Vec<_> = text.lines().filter(|line| line.starts_with("  beware: ")).collect();
         assert_eq!(warnings, ["  beware: do not rename the MachineKeys folder (rdpdoctor explain c15)"]);
     }

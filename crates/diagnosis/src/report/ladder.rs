@@ -10,6 +10,7 @@ use wire::transcript::NameAnswer;
 use wire::x224::{SecurityProtocols, ServerAnswer};
 
 use super::Finding;
+use super::words::counted;
 use crate::case::{Case, Context, EVERYTHING};
 use crate::cause::{Severity, Stage};
 use crate::evidence::{Evidence, Observation, Role, SubjectId};
@@ -158,15 +159,16 @@ fn recorded(case: Case<'_>) -> Option<Rung> {
     let entries: u64 = logs.map(|seen| seen.value).fold(0, u64::saturating_add);
     let traces = case.access_traces().map(|seen| seen.value.records).fold(0, u64::saturating_add);
     let parts = [
-        (count(|fact| matches!(fact, Fact::RegistryKey(_))), "registry keys"),
-        (count(|fact| matches!(fact, Fact::Service(_))), "services"),
-        (count(|fact| matches!(fact, Fact::StoredCertificate(_))), "certificates"),
-        (count(|fact| matches!(fact, Fact::KeyFile(_))), "key files"),
-        (count(|fact| matches!(fact, Fact::RdpFile(_))), ".rdp files"),
-        (usize::try_from(entries).unwrap_or(usize::MAX), "log entries"),
-        (usize::try_from(traces).unwrap_or(usize::MAX), "recorded accesses"),
+        (count(|fact| matches!(fact, Fact::RegistryKey(_))), ["registry key", "registry keys"]),
+        (count(|fact| matches!(fact, Fact::Service(_))), ["service", "services"]),
+        (count(|fact| matches!(fact, Fact::StoredCertificate(_))), ["certificate", "certificates"]),
+        (count(|fact| matches!(fact, Fact::KeyFile(_))), ["key file", "key files"]),
+        (count(|fact| matches!(fact, Fact::RdpFile(_))), [".rdp file", ".rdp files"]),
+        (usize::try_from(entries).unwrap_or(usize::MAX), ["log entry", "log entries"]),
+        (usize::try_from(traces).unwrap_or(usize::MAX), ["recorded access", "recorded accesses"]),
     ];
-    let said: Vec<_> = parts.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    let read = parts.into_iter().filter(|(count, _)| *count > 0);
+    let said: Vec<_> = read.map(|(count, [one, several])| counted(count, one, several)).collect();
     (!said.is_empty()).then(|| (Outcome::Passed, None, format!("read: {}", said.join(", "))))
 }
 

@@ -7,6 +7,7 @@ mod code_pages;
 pub mod format;
 mod html;
 pub mod human;
+mod human_brief;
 mod human_timeline;
 mod json;
 mod jsonl;
@@ -16,6 +17,7 @@ mod nagios;
 #[cfg(test)]
 mod sample;
 mod sarif;
+mod subject_words;
 mod survey;
 pub(crate) mod words;
 mod xml;
@@ -136,6 +138,8 @@ pub struct ReportSubject {
     pub address: Option<String>,
     /// Its port.
     pub port: Option<u16>,
+    /// The client that it is judged for, where that is another than the report's: the one that was captured at it.
+    pub client: Option<String>,
 }
 
 /// The client that has to get through.
@@ -145,8 +149,8 @@ pub struct ReportClient {
     pub profile: String,
     /// What reports call it.
     pub name: String,
-    /// Where the profile comes from: `default`, `option`, `rdp-file` for one that an `.rdp` file changes, or `evidence` for
-    /// the clients that were watched in a capture.
+    /// Where the profile comes from: `default`, `option`, `rdp-file` for one that an `.rdp` file changes, or `evidence` for a
+    /// client that was watched in a capture, or whose own registry was recorded.
     pub source: String,
 }
 
@@ -268,7 +272,7 @@ pub(crate) fn assemble(evidence: &Evidence, context: &Context, run: Run, judged:
         connections: evidence.connections,
         interrupted: run.interrupted,
         target: context.target.as_ref().map(|t| ReportTarget { host: t.host.to_string(), port: t.port }),
-        subjects: subjects(evidence),
+        subjects: subjects(evidence, context),
         client: ReportClient {
             profile: context.profile.id.clone(),
             name: context.profile.name.clone(),
@@ -301,8 +305,12 @@ fn surveys(evidence: &Evidence, context: &Context) -> Vec<Survey> {
     evidence.hosts().filter_map(|subject| Survey::of(Case { evidence, subject, context })).collect()
 }
 
-fn subjects(evidence: &Evidence) -> Vec<ReportSubject> {
+fn subjects(evidence: &Evidence, context: &Context) -> Vec<ReportSubject> {
     let numbered = evidence.subjects.iter().enumerate();
+    let client = |id| {
+        let own = context.of_subject(evidence, id);
+        (own.profile != context.profile).then(|| own.profile.name.clone())
+    };
     numbered
         .map(|(id, subject)| ReportSubject {
             id,
@@ -310,6 +318,7 @@ fn subjects(evidence: &Evidence) -> Vec<ReportSubject> {
             name: subject.name.clone(),
             address: subject.address.map(|address| address.ip().to_string()),
             port: subject.address.map(|address| address.port()),
+            client: client(id),
         })
         .collect()
 }

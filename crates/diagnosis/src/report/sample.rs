@@ -23,6 +23,7 @@ pub(super) fn diagnosis(words: &str) -> Diagnosis {
             name: Some(words.to_owned()),
             address: None,
             port: Some(3389),
+            client: None,
         }],
         client: ReportClient {
             profile: "mstsc-11".to_owned(),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Diagnosis, Finding, Outcome, ReportGateway, StageResult, Survey, Verdict};
+use super::{Diagnosis, Finding, Outcome, ReportGateway, StageResult, Survey, Verdict, subject_words};
 use crate::cause::{Confidence, Severity, Stage};
 use crate::evidence::{Role, SubjectId};
 use crate::fact::Fact;
@@ -21,7 +21,7 @@ pub(crate) const STEPS: &str = "one a line; words in capitals are to be replaced
 
 /// Whom it is about, and for whom it is judged.
 pub(super) fn title(diagnosis: &Diagnosis) -> String {
-    format!("{}, for {}", target(diagnosis), diagnosis.client.name)
+    subject_words::head(diagnosis)
 }
 
 /// Whom it is about.
@@ -46,14 +46,12 @@ pub(super) fn took(stage: &StageResult) -> String {
 
 /// What stands above a rung where another machine or address begins, if there are several.
 pub(super) fn above_rung(diagnosis: &Diagnosis, stage: &StageResult, before: Option<SubjectId>) -> Option<String> {
-    if before == Some(stage.subject) { None } else { whose(diagnosis, stage.subject) }
-}
-
-/// Whose something is, if there are several machines or addresses.
-pub(super) fn whose(diagnosis: &Diagnosis, subject: SubjectId) -> Option<String> {
+    if before == Some(stage.subject) {
+        return None;
+    }
     let several = diagnosis.subjects.iter().filter(|subject| subject.address.is_some()).count() > 1;
-    let address = || diagnosis.subjects.get(subject).and_then(|subject| subject.address.clone());
-    machine(diagnosis, subject).or_else(|| address().filter(|_| several))
+    let address = || diagnosis.subjects.get(stage.subject).and_then(|subject| subject.address.clone());
+    subject_words::machine(diagnosis, stage.subject).or_else(|| address().filter(|_| several))
 }
 
 /// What an exit status means.
@@ -135,9 +133,12 @@ pub(super) fn first_reason(finding: &Finding) -> &str {
 
 /// What changes no verdict and has to be said.
 pub(super) fn notices(diagnosis: &Diagnosis) -> Vec<String> {
-    // where nothing was found, the verdict has said it
-    let gateway = diagnosis.gateway.as_ref().filter(|_| diagnosis.verdict == Verdict::Faulty);
-    gateway.map(gateway_words).into_iter().chain(diagnosis.notices.iter().map(|notice| notice.text.clone())).collect()
+    gateway(diagnosis).into_iter().chain(diagnosis.notices.iter().map(|notice| notice.text.clone())).collect()
+}
+
+/// That the client goes another way. Where nothing was found, the verdict has said it.
+pub(super) fn gateway(diagnosis: &Diagnosis) -> Option<String> {
+    diagnosis.gateway.as_ref().filter(|_| diagnosis.verdict == Verdict::Faulty).map(gateway_words)
 }
 
 /// What stands above a survey.
@@ -171,16 +172,13 @@ pub(super) fn unread(diagnosis: &Diagnosis) -> Vec<String> {
 
 /// What the run cost the host.
 pub(super) fn cost(diagnosis: &Diagnosis) -> String {
-    let count = diagnosis.connections;
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} connection{plural}, {:.1} s. No logon was attempted.", diagnosis.seconds)
+    let made = counted(diagnosis.connections, "connection", "connections");
+    format!("{made}, {:.1} s. No logon was attempted.", diagnosis.seconds)
 }
 
-/// What a machine is called, where records of several that play the same part have to be told apart.
-pub(super) fn machine(diagnosis: &Diagnosis, subject: usize) -> Option<String> {
-    let who = diagnosis.subjects.get(subject).filter(|who| who.address.is_none())?;
-    let alike = diagnosis.subjects.iter().filter(|other| other.role == who.role && other.address.is_none());
-    (alike.count() > 1).then(|| who.name.clone().unwrap_or_else(|| "a machine without a name".to_owned()))
+/// `1 file`, `2 files`.
+pub(super) fn counted(count: usize, one: &str, several: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { several })
 }
 
 /// The causes that are still open. Those behind the rung that broke are only counted: nobody gets there before it is mended.
@@ -220,7 +218,11 @@ fn faulty_words(diagnosis: &Diagnosis) -> String {
     let mut words = match counted.as_slice() {
         [one] if one.severity == Severity::Blocking => format!("{} because {}.", fails(one.confidence), one.title),
         [one] => format!("Something is wrong: {}.", one.title),
-        [first, rest @ ..] => format!("{} faults; first: {}.", rest.len() + 1, first.title),
+        [first, ..] => {
+            let whose =
+                subject_words::whose(diagnosis, first.subject).map_or(String::new(), |name| format!(", of {name}"));
+            format!("{} faults; the first{whose}: {}.", counted.len(), first.title)
+        }
         [] => String::new(),
     };
     let explained = diagnosis.findings.iter().any(|finding| finding.explains_symptom == Some(true));

@@ -230,7 +230,7 @@ impl Log {
             left_out: self.left_out,
         };
         let more = self.damaged.saturating_sub(self.damage.len());
-        let rest = (more > 0).then(|| format!("{more} further damaged places"));
+        let rest = (more > 0).then(|| format!("{more} further damaged {}", if more == 1 { "place" } else { "places" }));
         let places: Vec<String> = self.damage.into_iter().chain(rest).collect();
         let why = format!("parts of it are damaged, {} entries were read: {}", self.records, places.join("; "));
         let left_out = self.left_out;

@@ -22,11 +22,20 @@ pub(super) struct Entry {
     pub(super) pages: Vec<(u32, Vec<u8>)>,
 }
 
+/// How the log of a Windows before 8.1 goes on behind its head: sectors without a check sum of their own.
+const OLD: &[u8] = b"DIRT";
+/// Why such a log is not merged.
+const OLD_FORM: &str = "a transaction log in the form before Windows 8.1 (DIRT), which this program does not merge: the \
+                        last changes of the hive are missing";
+
 /// The entries of a log whose check sums are right, up to the first that is not.
 pub(super) fn entries(mut source: impl Read + Seek) -> io::Result<Vec<Entry>> {
     source.seek(SeekFrom::Start(u64::from(SECTOR)))?;
     let mut bytes = Vec::new();
     source.take(LIMIT).read_to_end(&mut bytes)?;
+    if bytes.starts_with(OLD) {
+        return Err(io::Error::new(io::ErrorKind::Unsupported, OLD_FORM));
+    }
     let (mut entries, mut rest) = (Vec::new(), bytes.as_slice());
     while let Some((entry, size)) = entry(rest) {
         entries.push(entry);

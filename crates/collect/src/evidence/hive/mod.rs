@@ -41,10 +41,9 @@ fn recognises(head: &[u8]) -> bool {
 
 fn read(path: &Path) -> Result<Piece, ReadError> {
     let hive = Hive::open(File::open(path)?)?;
-    let (logs, refused) = logs_beside(path);
-    let mut state = state(hive, logs)?;
-    state.unread.extend(refused);
-    Ok(Piece::State(Box::new(state)))
+    // of a hive that was closed properly the logs say nothing new
+    let (logs, refused) = if hive.dirty() { logs_beside(path) } else { (Vec::new(), Vec::new()) };
+    Ok(Piece::State(Box::new(state(hive, logs, refused)?)))
 }
 
 impl From<Flaw> for ReadError {
@@ -71,19 +70,18 @@ fn files_beside(path: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
     let wanted = |found: &OsStr| {
         let found = found.to_string_lossy().to_ascii_lowercase();
-        found == format!("{name}.log1") || found == format!("{name}.log2")
+        ["log", "log1", "log2"].iter().any(|end| found == format!("{name}.{end}"))
     };
     let mut logs: Vec<_> = entries.filter(|entry| wanted(&entry.file_name())).map(|entry| entry.path()).collect();
     logs.sort();
     logs
 }
 
-/// What a hive says, with its transaction logs merged.
-fn state<S: Read + Seek>(mut hive: Hive<S>, logs: Vec<log::Entry>) -> Result<State, Flaw> {
-    let mut unread = Vec::new();
+/// What a hive says, with its transaction logs merged; `unread` is what could not be read of these.
+fn state<S: Read + Seek>(mut hive: Hive<S>, logs: Vec<log::Entry>, mut unread: Vec<Unread>) -> Result<State, Flaw> {
     if hive.dirty() {
         let entries = log::following(logs, hive.sequence.1);
-        if entries.is_empty() {
+        if entries.is_empty() && unread.is_empty() {
             unread.push(Unread {
                 what: "the last changes of the hive".to_owned(),
                 why: "it was not closed properly, and no transaction log beside it continues it".to_owned(),

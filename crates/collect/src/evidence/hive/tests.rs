@@ -21,7 +21,7 @@ fn system() -> Node {
 }
 
 fn read(bytes: &[u8]) -> Result<State, Flaw> {
-    state(Hive::open(Cursor::new(bytes))?, Vec::new())
+    state(Hive::open(Cursor::new(bytes))?, Vec::new(), Vec::new())
 }
 
 fn key<'a>(state: &'a State, path: &str) -> &'a RegistryKey {
@@ -89,9 +89,31 @@ fn a_log_brings_what_was_not_written() {
     before[page..].fill(0);
     before[4] = 8;
     let entry = log::Entry { sequence: 7, pages: vec![(u32::try_from(page - 4096).unwrap(), after[page..].to_vec())] };
-    let state = state(Hive::open(Cursor::new(&before)).unwrap(), vec![entry]).unwrap();
+    let state = state(Hive::open(Cursor::new(&before)).unwrap(), vec![entry], Vec::new()).unwrap();
     assert_eq!(key(&state, LISTENER).values["PortNumber"], RegistryData::Dword(3390));
     assert!(state.unread.is_empty());
+}
+
+/// A hive of an old Windows that was not closed properly, with its log beside it: said in one line, and only if it matters.
+#[test]
+fn a_log_of_an_old_windows_is_named_and_not_merged() {
+    let folder = std::env::temp_dir().join(format!("rdpdoctor-old-log-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let mut log = vec![0; 512];
+    log.extend(b"DIRT\xFF\xFF");
+    log.resize(4096, 0);
+    let clean = system().hive();
+    let mut dirty = clean.clone();
+    dirty[4] = 8;
+    for (hive, name, told) in [(&dirty, "SYSTEM.LOG1", 1), (&dirty, "system.log", 1), (&clean, "SYSTEM.LOG1", 0)] {
+        fs::write(folder.join("SYSTEM"), hive).unwrap();
+        fs::write(folder.join(name), &log).unwrap();
+        let Piece::State(state) = super::read(&folder.join("SYSTEM")).unwrap() else { panic!("a state") };
+        assert_eq!(state.unread.len(), told, "{:?}", state.unread);
+        assert!(state.unread.iter().all(|unread| unread.why.contains("before Windows 8.1 (DIRT)")));
+        fs::remove_file(folder.join(name)).unwrap();
+    }
+    fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]

@@ -55,7 +55,7 @@ impl Page {
     pub(super) fn evidence(&mut self, diagnosis: &Diagnosis) {
         self.section("Evidence", |page| {
             page.machines(diagnosis);
-            let captured = captured::lines(diagnosis);
+            let captured = captured::lines(diagnosis, usize::MAX);
             page.titled("Captured", captured.iter().map(String::as_str));
             let unread = words::unread(diagnosis);
             page.titled("Not read", unread.iter().map(String::as_str));

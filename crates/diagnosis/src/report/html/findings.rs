@@ -4,7 +4,7 @@ use super::{Page, text};
 use crate::cause::{Cause, Severity};
 use crate::fixes::{self, Fix};
 use crate::report::words::{self, capital, sentence};
-use crate::report::{Diagnosis, Finding};
+use crate::report::{Diagnosis, Finding, subject_words};
 use crate::{causes, claims};
 
 impl Page {
@@ -22,7 +22,7 @@ impl Page {
     /// What changes no verdict takes a line; the rest is there to be opened.
     fn advice(&mut self, diagnosis: &Diagnosis, finding: &Finding) {
         self.open("details class=\"card advisory\"");
-        let whose = words::whose(diagnosis, finding.subject).map_or(String::new(), |name| format!(" ({name})"));
+        let whose = subject_words::whose(diagnosis, finding.subject).map_or(String::new(), |name| format!(" ({name})"));
         let (cause, seen) = (text(&finding.cause), text(&format!("{}{whose}", words::first_reason(finding))));
         self.raw("summary", &format!("<span class=\"cause\">{cause}</span>: {seen}"));
         self.told(diagnosis, finding);
@@ -38,7 +38,7 @@ impl Page {
     }
 
     fn told(&mut self, diagnosis: &Diagnosis, finding: &Finding) {
-        let whose = words::whose(diagnosis, finding.subject)
+        let whose = subject_words::whose(diagnosis, finding.subject)
             .map_or(String::new(), |name| format!(" <span class=\"whose\">{}</span>", text(&name)));
         self.raw("p", &format!("<span class=\"rank\">{}</span>{whose}", text(&words::rank(finding))));
         self.element("p class=\"title\"", &sentence(&finding.title));

@@ -1,0 +1,256 @@
+//! `inspect` of a folder that holds everything: one diagnosis, one timeline, at most sixty lines, and nothing that is wrong
+//! left out. And `diagnose --with`, where the files tell who the client is.
+
+#![allow(clippy::unwrap_used, clippy::print_stderr, clippy::cast_possible_truncation)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use lab::{Lab, Scenario};
+use serde_json::{Value, json};
+use wire::tls::TlsOffer;
+
+#[allow(dead_code)] // what the captures' own tests need
+#[path = "../../collect/tests/captures/writer.rs"]
+mod writer;
+
+use writer::{Container, Frame, HOST, RST, Talk};
+
+const LISTENER: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\WinStations\RDP-Tcp";
+const SCHANNEL: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols";
+const WINDOWS: &str = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion";
+const CREDSSP: &str = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System\CredSSP\Parameters";
+const CORE: &str = "Microsoft-Windows-RemoteDesktopServices-RdpCoreTS";
+const RCM: &str = "Microsoft-Windows-TerminalServices-RemoteConnectionManager";
+
+fn folder(test: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("rdpdoctor-folder-{test}-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn run(arguments: &[&str]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rdpdoctor"));
+    let output = command.args(arguments).env("COLUMNS", "100").env("NO_COLOR", "1").output().unwrap();
+    assert!(matches!(output.status.code(), Some(0..=2)), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn report(arguments: &[&str]) -> Value {
+    serde_json::from_str(&run(&[arguments, &["--format", "json"]].concat())).unwrap()
+}
+
+fn key(path: &str, name: &str, number: u32) -> Value {
+    json!({"path": path, "exists": true, "values": {name: {"dword": number}}})
+}
+
+fn event(minute: u32, provider: &str, id: u32, data: &Value) -> Value {
+    json!({"at": format!("2026-11-21T08:{minute:02}:00Z"), "channel": "System", "provider": provider, "id": id,
+           "record": id, "data": data})
+}
+
+fn state(part: &str, name: &str, registry: &[Value], events: &[Value]) -> Value {
+    let span =
+        json!({"channel": "System", "from": "2026-11-01T00:00:00Z", "until": "2026-11-21T08:59:00Z", "records": 900});
+    json!({"schema": "rdpdoctor-state/1", "part": part, "computer": name, "taken_at": "2026-11-21T08:59:30Z",
+           "registry": registry, "events": events, "logs": if events.is_empty() { json!([]) } else { json!([span]) }})
+}
+
+/// What can be wrong with a machine.
+fn fault(number: u32) -> (Vec<Value>, Vec<Value>) {
+    let terminal = LISTENER.rsplit_once(r"\WinStations").unwrap().0;
+    let settings = |keys: Vec<Value>| (keys, Vec::new());
+    match number % 10 {
+        0 => settings(vec![key(terminal, "fDenyTSConnections", 1)]),
+        1 => settings(vec![key(LISTENER, "fEnableWinStation", 0)]),
+        2 => settings(vec![key(LISTENER, "fLogonDisabled", 1)]),
+        3 => {
+            let build = json!({"path": WINDOWS, "exists": true, "values": {"CurrentBuildNumber": {"text": "17763"}}});
+            settings(vec![key(&format!(r"{SCHANNEL}\TLS 1.2\Server"), "Enabled", 0), build])
+        }
+        4 => (Vec::new(), vec![event(55, "Schannel", 36870, &json!({"Type": "server"}))]),
+        5 => (Vec::new(), vec![event(50, RCM, 1058, &json!({}))]),
+        6 => (Vec::new(), vec![event(52, RCM, 1069, &json!({}))]),
+        7 => (
+            Vec::new(),
+            vec![event(53, "Service Control Manager", 7031, &json!({"param1": "Remote Desktop Services"}))],
+        ),
+        8 => settings(vec![json!({"path": LISTENER, "exists": true,
+                                  "values": {"SecurityLayer": {"dword": 0}, "UserAuthentication": {"dword": 1}}})]),
+        _ => settings(vec![key(LISTENER, "PortNumber", 3389)]),
+    }
+}
+
+/// Connections that guess passwords, from several addresses.
+fn guesses() -> Vec<Value> {
+    let guess = |number: u32| {
+        let peer = json!({"ClientIP": format!("198.51.100.{}:{}", number % 9, 50_000 + number), "ConnType": "TCP"});
+        [event(number % 60, CORE, 131, &peer), event(number % 60, CORE, 140, &json!({}))]
+    };
+    let mut guesses: Vec<Value> = (0..400).flat_map(guess).collect();
+    guesses.sort_by_key(|guess| guess["at"].as_str().map(str::to_owned));
+    guesses
+}
+
+fn moved(frames: &[Frame], address: [u8; 4], port: u16) -> Vec<Frame> {
+    let mut frames = frames.to_vec();
+    for (_, frame) in &mut frames {
+        for (place, number) in [(26, 34), (30, 36)] {
+            if frame[place..place + 4] == [192, 0, 2, 7] {
+                frame[place..place + 4].copy_from_slice(&address);
+                frame[number..number + 2].copy_from_slice(&port.to_be_bytes());
+            }
+        }
+    }
+    frames
+}
+
+fn capture(frames: &[Frame]) -> Vec<u8> {
+    writer::file(frames, Container::Little, 1, 65_535)
+}
+
+/// A client that asks for NLA, offers this and is sent away.
+fn refused(offer: TlsOffer) -> Talk {
+    Talk::new(50_100, 1).opened().asks(0x0B).selects(8).hello(offer).packet(HOST, RST, &[])
+}
+
+/// Forty machines with nine kinds of faults, a flood of guesses, captured hosts, `.rdp` files, and what cannot be read.
+fn everything(folder: &Path) {
+    for number in 0..40 {
+        let (registry, events) = fault(number);
+        let text = state("host", &format!("SERVER{number:02}"), &registry, &events).to_string();
+        fs::write(folder.join(format!("server{number:02}.json")), text).unwrap();
+    }
+    fs::write(folder.join("guessed.json"), state("host", "GUESSED", &[], &guesses()).to_string()).unwrap();
+    for number in 0..12 {
+        let captured = Talk::new(50_100 + u16::from(number), 9).opened().asks(0x0B).selects(8).handshake(&[]).closed();
+        let frames = moved(&captured.frames, [192, 0, 2, 10 + number], 3389);
+        fs::write(folder.join(format!("captured{number}.pcap")), capture(&frames)).unwrap();
+        fs::write(folder.join(format!("client{number}.rdp")), format!("full address:s:server{number}\r\n")).unwrap();
+        let mut cut = capture(&frames);
+        cut.truncate(cut.len() - 20);
+        fs::write(folder.join(format!("cut{number}.pcap")), cut).unwrap();
+        fs::write(folder.join(format!("broken{number}.json")), r#"{"schema": "rdpdoctor-state/1", "part": 7}"#)
+            .unwrap();
+    }
+}
+
+/// The causes of its findings that are no mere advice, each with its title.
+fn faults(report: &Value) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let findings = report["findings"].as_array().unwrap().iter().filter(|finding| finding["severity"] != "advisory");
+    let mut faults: Vec<_> = findings.map(|finding| (text(&finding["cause"]), text(&finding["title"]))).collect();
+    faults.sort();
+    faults.dedup();
+    faults
+}
+
+/// Rows on a terminal of a hundred columns.
+fn rows(text: &str) -> usize {
+    text.lines().map(|line| line.chars().count().div_ceil(100).max(1)).sum()
+}
+
+fn check_brief(folder: &str) -> String {
+    let json = report(&["inspect", folder]);
+    let words = run(&["inspect", folder]);
+    assert!(rows(&words) <= 60, "{} rows:\n{words}", rows(&words));
+    // a title may be broken into rows
+    let flat = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    for (cause, title) in faults(&json) {
+        let said = flat.to_lowercase().contains(&title.to_lowercase());
+        assert!(said && flat.contains(&cause), "{cause}: {title}\n{words}");
+    }
+    let unread = json["observations"].as_array().unwrap().iter().any(|seen| seen["fact"] == "unread");
+    assert_eq!(unread, words.contains("not read: "), "{words}");
+    for next in json["next"].as_array().unwrap() {
+        assert!(words.contains(next["do"].as_str().unwrap()), "{words}");
+    }
+    let full = run(&["inspect", "--full", folder]);
+    assert!(rows(&full) > 60 && !full.contains("abridged"), "{full}");
+    words
+}
+
+#[test]
+fn a_folder_that_holds_everything_takes_sixty_lines() {
+    let folder = folder("everything");
+    everything(&folder);
+    let words = check_brief(folder.to_str().unwrap());
+    assert!(faults(&report(&["inspect", folder.to_str().unwrap()])).len() >= 8, "{words}");
+    assert!(words.contains("12 addresses") && words.contains("each for its own client"), "{words}");
+    assert!(words.contains("What happened (UTC):") && words.contains("broken0.json"), "{words}");
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn a_little_evidence_is_shown_whole() {
+    let folder = folder("little");
+    let (registry, events) = fault(0);
+    fs::write(folder.join("server.json"), state("host", "SERVER01", &registry, &events).to_string()).unwrap();
+    let path = folder.to_str().unwrap();
+    assert_eq!(run(&["inspect", path]), run(&["inspect", "--full", path]));
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+/// The real logs, captures and hives in one folder, as they lie there.
+#[test]
+fn the_real_data_take_sixty_lines() {
+    let Ok(folder) = std::env::var("RDPDOCTOR_TEST_DATA") else {
+        assert!(std::env::var("RDPDOCTOR_TEST_FULL").is_err(), "RDPDOCTOR_TEST_DATA is not set");
+        return eprintln!("skipped: RDPDOCTOR_TEST_DATA is not set");
+    };
+    let words = check_brief(&folder);
+    assert!(words.contains("LsaSrv 6041") && words.contains("each for its own client"), "{words}");
+}
+
+/// A host without the update: whether that is a fault is for the client's own policy to say, which the probe has to know.
+#[test]
+fn the_recorded_client_is_the_one_that_is_judged() {
+    let lab = Lab::start(&Scenario::find("credssp-unpatched").unwrap()).unwrap();
+    let (address, folder) = (lab.addresses()[0].to_string(), folder("client"));
+    let file = folder.join("client.json");
+    fs::write(&file, state("client", "CLIENT01", &[key(CREDSSP, "AllowEncryptionOracle", 2)], &[]).to_string())
+        .unwrap();
+    let with = ["diagnose", address.as_str(), "--with", file.to_str().unwrap()];
+    let unpatched = |report: &Value| faults(report).iter().any(|(cause, _)| cause == "credssp-unpatched");
+    assert!(unpatched(&report(&with[..2])));
+    let told = report(&with);
+    assert!(!unpatched(&told), "{told:#}");
+    assert_eq!(told["client"]["source"], "evidence");
+    assert!(run(&with).starts_with(&format!("{} port", lab.addresses()[0].ip())), "{}", run(&with));
+    assert!(run(&with).contains("for the client CLIENT01 as recorded"), "{}", run(&with));
+    let named = report(&[&with[..], &["--client", "mstsc-11"]].concat());
+    assert!(unpatched(&named), "{named:#}");
+    assert_eq!(named["client"]["source"], "option");
+    // the host's own setting is not the client's
+    fs::write(&file, state("host", "SERVER01", &[key(CREDSSP, "AllowEncryptionOracle", 2)], &[]).to_string()).unwrap();
+    assert!(unpatched(&report(&with)));
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+/// A sound host of today, and the capture of a client that knows TLS 1.0 alone.
+#[test]
+fn the_captured_client_is_the_one_that_is_judged() {
+    let lab = Lab::start(&Scenario::find("healthy-server-2022").unwrap()).unwrap();
+    let (host, folder) = (lab.addresses()[0], folder("captured"));
+    let std::net::IpAddr::V4(ip) = host.ip() else { panic!("the lab listens on {host}") };
+    let file = folder.join("client.pcap");
+    let old = refused(TlsOffer::OLD).frames;
+    fs::write(&file, capture(&moved(&old, ip.octets(), host.port()))).unwrap();
+    let target = host.to_string();
+    let with = ["diagnose", target.as_str(), "--with", file.to_str().unwrap()];
+    assert_eq!(faults(&report(&with[..2])), []);
+    let told = report(&with);
+    assert!(faults(&told).iter().any(|(cause, _)| cause == "tls-version-mismatch"), "{told:#}");
+    assert_eq!(told["client"]["source"], "evidence", "{told:#}");
+    assert!(run(&with).contains("(what it offers is what the capture shows)"), "{}", run(&with));
+    let hosts = told["subjects"].as_array().unwrap().iter().filter(|who| who["role"] == "host").count();
+    assert_eq!(hosts, 1, "the host that was captured is the one that was probed: {told:#}");
+    // a capture of another host says nothing of who connects to this one
+    fs::write(&file, capture(&old)).unwrap();
+    let told = report(&with);
+    assert_eq!(told["client"]["source"], "default", "{told:#}");
+    let own = |finding: &&Value| finding["severity"] != "advisory" && finding["subject"] == 0;
+    assert_eq!(told["findings"].as_array().unwrap().iter().filter(own).count(), 0, "{told:#}");
+    fs::remove_dir_all(&folder).unwrap();
+}
