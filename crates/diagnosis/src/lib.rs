@@ -11,6 +11,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod attempts;
+pub mod bundle;
 pub mod case;
 pub mod cause;
 pub mod causes;
