@@ -167,7 +167,7 @@ function Get-Rights($path, $what) {
     }
 }
 
-# The names of key files, not what is in them. The folder itself is told if all of it was listed.
+# The key files of Remote Desktop, not what is in them. The folder itself is told if all of it was listed.
 function Get-KeyFile($place, $label) {
     try {
         $files = @(Get-ChildItem -LiteralPath $place -Force)
@@ -176,19 +176,9 @@ function Get-KeyFile($place, $label) {
         return
     }
     @{ name = '.'; folder = $label; size = $null; security = (Get-Rights $place "the key folder $label") }
-    $others = 0
-    foreach ($file in $files) {
-        $own = "$($file.Name)" -like '@RDPKEY@*'
-        if (-not $own) { $others += 1 }
-        if ($own) {
-            $rights = Get-Rights $file.FullName $file.Name
-            @{ name = "$($file.Name)"; folder = $label; size = $file.Length; security = $rights }
-        } elseif ($others -le 200) {
-            @{ name = "$($file.Name)"; folder = $label; size = $file.Length; security = $null }
-        }
-    }
-    if ($others -gt 200) {
-        $found.unread += Get-Unread "$($others - 200) further files in the key folder $label" 'only 200 are told that are not of Remote Desktop'
+    foreach ($file in @($files | Where-Object { "$($_.Name)" -like '@RDPKEY@*' })) {
+        $rights = Get-Rights $file.FullName $file.Name
+        @{ name = "$($file.Name)"; folder = $label; size = $file.Length; security = $rights }
     }
 }
 
@@ -307,7 +297,7 @@ function Get-Block($section, $things) {
     $size = 0
     foreach ($thing in @($things | Where-Object { $null -ne $_ })) {
         $text = ConvertTo-Json -Compress -Depth 5 -InputObject $thing
-        if ($size -gt 0 -and $size + $text.Length -gt 6000) {
+        if ($size -gt 0 -and $size + $text.Length -gt 4000) {
             $head + ($group -join ',') + ']}'
             $group = @()
             $size = 0

@@ -68,10 +68,26 @@ fn squeezed(text: &str) -> String {
 }
 
 fn read(bytes: &[u8]) -> Result<Piece, ReadError> {
-    let text = squeezed(&text::decode(bytes)?);
+    let text = squeezed(&carried(text::decode(bytes)?));
     let mut output = Output::default();
     output.take(&text);
     Ok(Piece::State(Box::new(output.state()?)))
+}
+
+/// What a tool that answers in JSON (as `az` does) had to carry: its texts in which there are marks. Anything else as it is.
+fn carried(text: String) -> String {
+    let json = text.trim_start().starts_with(['{', '[']).then(|| serde_json::from_str::<Value>(&text).ok()).flatten();
+    let Some(json) = json else { return text };
+    let (mut found, mut waiting) = (Vec::new(), vec![&json]);
+    while let Some(value) = waiting.pop() {
+        match value {
+            Value::String(text) if text.contains("RDPDOCTOR STATE") => found.push(text.as_str()),
+            Value::Array(values) => waiting.extend(values.iter().rev()),
+            Value::Object(values) => waiting.extend(values.values().rev()),
+            _ => {}
+        }
+    }
+    found.join("\n")
 }
 
 /// What was read of an output.

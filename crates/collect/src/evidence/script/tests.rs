@@ -126,6 +126,9 @@ fn an_output_is_read_however_it_was_carried() {
             format!("\u{FEFF}{unix}").into_bytes(),
             noise.clone().into_bytes(),
             wide(&noise),
+            json!({"value": [{"code": "x", "message": format!("Enable succeeded: \n[stdout]\n{unix}\n[stderr]\n")}]})
+                .to_string()
+                .into_bytes(),
             squeezed.clone().into_bytes(),
             lines.iter().map(|line| format!("  {line}   \n\n")).collect::<String>().into_bytes(),
             lines.iter().map(|line| format!("> {line}\n")).collect::<String>().into_bytes(),
