@@ -16,6 +16,9 @@ use crate::arguments::{CollectOptions, SummaryFormat};
 use crate::diagnose::truncated;
 use crate::{HEALTHY, UNDETERMINED, terminal};
 
+/// The most files, and the most that was left out, that are told one by one in words.
+const TOLD: usize = 40;
+
 /// Runs the command and returns the exit status.
 pub fn run(options: &CollectOptions) -> anyhow::Result<u8> {
     if options.script.is_some() {
@@ -126,11 +129,14 @@ fn write(output: &Path, bytes: &[u8], force: bool) -> std::io::Result<()> {
     let mut name = output.file_name().map(OsString::from).unwrap_or_default();
     name.push(format!(".{}.part", std::process::id()));
     let part = output.with_file_name(name);
-    let written = new_file(&part, bytes).and_then(|()| match force {
-        true => fs::rename(&part, output),
+    let place = || {
+        if force {
+            return fs::rename(&part, output);
+        }
         // a link fails where there is a file meanwhile, which renaming would replace
-        false => fs::hard_link(&part, output).or_else(|_| new_file(output, bytes)),
-    });
+        fs::hard_link(&part, output).or_else(|_| new_file(output, bytes))
+    };
+    let written = new_file(&part, bytes).and_then(|()| place());
     // after renaming it is gone, and after a failure it should be
     let _ = fs::remove_file(&part);
     written
@@ -157,18 +163,38 @@ fn words(output: &Path, manifest: &Manifest, passed_over: usize) -> String {
     let mut lines = vec![format!("{}, {}:", output.display(), redaction(manifest))];
     let width = manifest.files.iter().map(|file| file.path.chars().count()).max().unwrap_or_default();
     let files = manifest.files.iter();
-    lines.extend(files.map(|file| format!("  {:width$}  {}, {} bytes", file.path, file.kind, file.bytes)));
+    lines.extend(told(files.map(|file| format!("  {:width$}  {}, {} bytes", file.path, file.kind, file.bytes))));
     if !manifest.left_out.is_empty() {
         lines.push("Left out:".to_owned());
     }
     let left_out = manifest.left_out.iter();
-    lines.extend(left_out.map(|left| format!("  {}: {}", printable(&left.what), printable(&left.why))));
+    lines.extend(told(left_out.map(|left| format!("  {}: {}", printable(&left.what), printable(&left.why)))));
     if passed_over > 0 {
         lines.push(format!("{passed_over} other files are of no kind that says something about Remote Desktop."));
     }
     lines.join("\n") + "\n"
 }
 
+/// The first of these lines, and how many more there are.
+fn told(lines: impl ExactSizeIterator<Item = String>) -> Vec<String> {
+    let more = lines.len().saturating_sub(TOLD);
+    let mut told: Vec<String> = lines.take(TOLD).collect();
+    told.extend((more > 0).then(|| format!("  and {more} more, which --format json tells")));
+    told
+}
+
 fn redaction(manifest: &Manifest) -> &'static str {
     if manifest.redacted { "names and addresses replaced" } else { "with all names and addresses" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endless_lists_are_cut_and_counted() {
+        let lines = |count: usize| told((0..count).map(|number| number.to_string()));
+        assert_eq!(lines(TOLD).last().unwrap(), "39");
+        assert_eq!(lines(TOLD + 2).last().unwrap(), "  and 2 more, which --format json tells");
+    }
 }

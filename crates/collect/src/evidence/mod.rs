@@ -51,11 +51,14 @@ pub(crate) struct Reader {
     read: Access,
 }
 
+/// Reads a file from its bytes.
+type FromBytes = fn(&[u8]) -> Result<Piece, ReadError>;
+
 /// How a kind is read.
 #[derive(Clone, Copy)]
 enum Access {
     /// From its bytes, at most so many: such a file may also stand in a bundle.
-    Bytes(u64, fn(&[u8]) -> Result<Piece, ReadError>),
+    Bytes(u64, FromBytes),
     /// Where it lies, because it may be of any size, or because there are files beside it.
     Place(fn(&Path) -> Result<Piece, ReadError>),
     /// Many in one.
@@ -63,7 +66,7 @@ enum Access {
 }
 
 impl Access {
-    fn bytes(self) -> Option<(u64, fn(&[u8]) -> Result<Piece, ReadError>)> {
+    fn bytes(self) -> Option<(u64, FromBytes)> {
         if let Self::Bytes(limit, read) = self { Some((limit, read)) } else { None }
     }
 }

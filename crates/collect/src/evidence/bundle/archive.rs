@@ -358,10 +358,10 @@ impl Writer {
         let grows = (contents.len() / usize::try_from(GROWTH).unwrap_or(1)).saturating_add(1) >= deflated.len();
         let stored = deflated.len() >= contents.len() || grows;
         let (method, data) = if stored { (STORED, contents) } else { (DEFLATED, deflated.as_slice()) };
-        let (start, [date, time]) = (self.bytes.len(), dos(at));
+        let (start, [clock, day]) = (self.bytes.len(), dos(at));
         let sizes = [crc.sum(), narrow(data.len()), narrow(contents.len())];
         // version 2.0 to extract, names in UTF-8
-        let mut head = [20, 0x800, method, time, date].map(u16::to_le_bytes).concat();
+        let mut head = [20, 0x800, method, clock, day].map(u16::to_le_bytes).concat();
         head.extend(sizes.into_iter().flat_map(u32::to_le_bytes));
         head.extend([u16::try_from(name.len()).unwrap_or(u16::MAX), 0].into_iter().flat_map(u16::to_le_bytes));
         for part in [MAGIC, &head, name.as_bytes(), data] {
@@ -397,12 +397,12 @@ fn narrow(length: usize) -> u32 {
     u32::try_from(length).expect("a bundle has less than 4 GB")
 }
 
-/// Date and time as DOS has them, in steps of two seconds, from 1980.
+/// Time and date as DOS has them, in steps of two seconds, from 1980.
 fn dos(at: OffsetDateTime) -> [u16; 2] {
     let year = u16::try_from(at.year().clamp(1980, 2107) - 1980).unwrap_or_default();
-    let date = year << 9 | u16::from(u8::from(at.month())) << 5 | u16::from(at.day());
-    let time = u16::from(at.hour()) << 11 | u16::from(at.minute()) << 5 | u16::from(at.second() / 2);
-    [date, time]
+    let day = year << 9 | u16::from(u8::from(at.month())) << 5 | u16::from(at.day());
+    let clock = u16::from(at.hour()) << 11 | u16::from(at.minute()) << 5 | u16::from(at.second() / 2);
+    [clock, day]
 }
 
 fn short(bytes: &[u8], at: usize) -> Option<u16> {

@@ -106,7 +106,7 @@ struct Made {
     size: u32,
     compressed: u32,
     attributes: u32,
-    made_by: u16,
+    system: u16,
     /// Where the list says that it begins, if not where it does.
     at: Option<u32>,
 }
@@ -124,7 +124,7 @@ fn entry(name: &str, contents: &[u8]) -> Made {
         size,
         compressed: size,
         attributes: 0,
-        made_by: 20,
+        system: 20,
         at: None,
     }
 }
@@ -148,7 +148,7 @@ fn archive(entries: &[Made]) -> Vec<u8> {
         bytes.extend([&b"PK\x03\x04"[..], &head, &made.name, &made.data].concat());
         let behind =
             [&le(&[0, 0, 0])[..], &made.attributes.to_le_bytes(), &made.at.unwrap_or(start).to_le_bytes()].concat();
-        list.extend([&b"PK\x01\x02"[..], &le(&[made.made_by]), &head, &behind, &made.name].concat());
+        list.extend([&b"PK\x01\x02"[..], &le(&[made.system]), &head, &behind, &made.name].concat());
     }
     let count = u16::try_from(entries.len()).unwrap();
     let places = [u32::try_from(list.len()).unwrap(), u32::try_from(bytes.len()).unwrap()];
@@ -213,7 +213,7 @@ fn names_that_lead_out_are_refused() {
 #[test]
 fn entries_that_are_no_plain_files_are_refused() {
     let x = || entry("state/x.json", &good());
-    assert_eq!(refused(Made { made_by: 0x0314, attributes: 0xA1FF_0000, ..x() }, &good()), "a symbolic link");
+    assert_eq!(refused(Made { system: 0x0314, attributes: 0xA1FF_0000, ..x() }, &good()), "a symbolic link");
     assert_eq!(refused(Made { flags: 1, ..x() }, &good()), "encrypted");
     assert_eq!(refused(Made { flags: 0x40, ..x() }, &good()), "encrypted");
     assert!(refused(Made { method: 99, ..x() }, &good()).contains("method (number 99)"));
@@ -284,7 +284,7 @@ fn entries_that_share_bytes_or_names_are_refused() {
     let other = Made { name: b"STATE/1.json".to_vec(), ..one.clone() };
     assert_eq!(read_bytes(&bundle_of(&[(one.clone(), &good()), (other, &good())])).unwrap().pieces.len(), 0);
     // the second one lies within the first
-    let inner = archive(&[two.clone()]);
+    let inner = archive(std::slice::from_ref(&two));
     let outer = entry("state/1.json", &inner);
     let manifest = read_bytes(&bundle_of(&[(outer.clone(), &inner)])).unwrap().manifest;
     let head = 30 + MANIFEST.len() + manifest.to_json().len();

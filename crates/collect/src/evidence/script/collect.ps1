@@ -63,7 +63,7 @@ function ConvertTo-Hex($bytes) {
     return (@($bytes) | ForEach-Object { '{0:x2}' -f $_ }) -join ''
 }
 
-# A value of the registry. A number is signed here, and is not there.
+# A value of the registry. A number is signed here, and is not there; names of folders in a text are filled in here.
 function ConvertTo-Data($value) {
     if ($value -is [int]) { return @{ dword = ([long]$value -band 4294967295) } }
     if ($value -is [long] -and $value -ge 0) { return @{ qword = $value } }
@@ -145,7 +145,7 @@ function Get-ServiceState {
         } else {
             $running = $null
             try { $running = "$((Get-Service -Name $name).Status)" -eq 'Running' } catch { $running = $null }
-            $values = $key.values
+            $values = $key['values']
             $start = $null
             $image = $null
             $account = $null
@@ -252,7 +252,8 @@ function Get-Entry($log, $providers, $id, $limit) {
 function Get-Span($log) {
     try {
         $about = Get-WinEvent -ListLog $log
-        if (-not $about.RecordCount) { return }
+        if ($null -eq $about.RecordCount) { return 'Windows does not tell how many entries it has, as without the right to read it' }
+        if ($about.RecordCount -eq 0) { return }
         $oldest = @(Get-WinEvent -LogName $log -MaxEvents 1 -Oldest)[0].TimeCreated.ToUniversalTime().ToString('o')
         $newest = $taken
         # a log that is switched off tells of nothing after its last entry
@@ -280,8 +281,14 @@ function Get-Log {
                 } else {
                     # that there are more is known, not how many
                     if (@($entries).Count -gt $limit) { $span.left_out += 1 }
-                    @($entries) | Where-Object { $null -ne $_ } | Select-Object -First $limit |
-                        ForEach-Object { ConvertTo-Entry $_ $log }
+                    foreach ($entry in @($entries | Where-Object { $null -ne $_ } | Select-Object -First $limit)) {
+                        try {
+                            ConvertTo-Entry $entry $log
+                        } catch {
+                            $span.damaged = $true
+                            $found.unread += Get-Unread "entry $($entry.RecordId) of the event log $log" (Get-Reason $_)
+                        }
+                    }
                 }
             }
         }
