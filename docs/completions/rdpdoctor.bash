@@ -16,6 +16,9 @@ _rdpdoctor() {
             ",$1")
                 cmd="rdpdoctor"
                 ;;
+            rdpdoctor,collect)
+                cmd="rdpdoctor__subcmd__collect"
+                ;;
             rdpdoctor,completions)
                 cmd="rdpdoctor__subcmd__completions"
                 ;;
@@ -42,6 +45,9 @@ _rdpdoctor() {
                 ;;
             rdpdoctor,man)
                 cmd="rdpdoctor__subcmd__man"
+                ;;
+            rdpdoctor__subcmd__help,collect)
+                cmd="rdpdoctor__subcmd__help__subcmd__collect"
                 ;;
             rdpdoctor__subcmd__help,completions)
                 cmd="rdpdoctor__subcmd__help__subcmd__completions"
@@ -77,12 +83,42 @@ _rdpdoctor() {
 
     case "${cmd}" in
         rdpdoctor)
-            opts="-h -V --help --version diagnose inspect explain demo lab completions man generate help"
+            opts="-h -V --help --version diagnose inspect collect explain demo lab completions man generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rdpdoctor__subcmd__collect)
+            opts="-o -h --output --keep-names --force --as --format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --as)
+                    COMPREPLY=($(compgen -W "powershell" -- "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -205,8 +241,22 @@ _rdpdoctor() {
             return 0
             ;;
         rdpdoctor__subcmd__help)
-            opts="diagnose inspect explain demo lab completions man generate help"
+            opts="diagnose inspect collect explain demo lab completions man generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rdpdoctor__subcmd__help__subcmd__collect)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

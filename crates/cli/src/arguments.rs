@@ -26,8 +26,10 @@ pub struct Arguments {
 pub enum Command {
     /// Find out why connections to a host fail
     Diagnose(DiagnoseOptions),
-    /// Find out from files (event logs, registry hives, a mounted disk, captures, recordings of Process Monitor, .rdp files) why connections fail, without making one
+    /// Find out from files (event logs, registry hives, a mounted disk, captures, recordings of Process Monitor, .rdp files, bundles) why connections fail, without making one
     Inspect(InspectOptions),
+    /// Make one file of evidence (logs, hives, disks, captures, states) to be sent to others, without names; or print a script that reads a Windows machine
+    Collect(CollectOptions),
     /// Explain a code, a pasted message, an event, a cause, a fix or a claim, or find them by words; asks no machine
     Explain(ExplainOptions),
     /// Diagnose a faulty host that runs on this computer; needs nothing else
@@ -141,6 +143,51 @@ pub struct InspectOptions {
     /// Print the whole report, also where much was read; without it, words for a terminal are cut to sixty lines
     #[arg(long)]
     pub full: bool,
+}
+
+/// The options of `collect`.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit status: 0 done, 2 done in part (something could not be read), 3 wrong use or failed.\n\n\
+    The script of --as powershell reads and changes nothing. It was never run on a real Windows machine by us: read it\n\
+    before you run it. Its output is read by `inspect`, `diagnose --with` and `collect`.\n\n\
+    Examples:\n  rdpdoctor collect System.evtx SYSTEM SOFTWARE -o bundle.zip\n  \
+    rdpdoctor collect --as powershell > state.ps1\n  rdpdoctor collect output.txt -o bundle.zip\n  \
+    rdpdoctor collect bundle.zip -o redacted-again.zip")]
+pub struct CollectOptions {
+    /// Files and folders, as for `inspect`; also a bundle, to be redacted again
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// The bundle to write
+    #[arg(short, long, value_name = "FILE", requires = "paths")]
+    pub output: Option<PathBuf>,
+    /// Leave names, users, domains and addresses as they are
+    #[arg(long)]
+    pub keep_names: bool,
+    /// Replace the file if it exists, unless it is among what is collected
+    #[arg(long)]
+    pub force: bool,
+    /// Print a script that reads a machine, instead of collecting anything
+    #[arg(long = "as", value_name = "LANGUAGE", value_enum, conflicts_with_all = ["paths", "output", "keep_names", "force", "format"])]
+    pub script: Option<ScriptLanguage>,
+    /// How to print what is in the bundle
+    #[arg(long, value_enum, default_value_t = SummaryFormat::Human)]
+    pub format: SummaryFormat,
+}
+
+/// The languages of a script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ScriptLanguage {
+    /// Windows PowerShell 4.0 or newer, and PowerShell 7
+    Powershell,
+}
+
+/// How the contents of a bundle are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SummaryFormat {
+    /// words for a terminal
+    Human,
+    /// the bundle's manifest, schema rdpdoctor-bundle/1
+    Json,
 }
 
 /// The options of `explain`.

@@ -18,6 +18,7 @@ pub fn run(files: Generated) -> anyhow::Result<u8> {
         Generated::Schema => BTreeMap::from([
             ("rdpdoctor-1.schema.json".to_owned(), Diagnosis::json_schema()),
             ("rdpdoctor-state-1.schema.json".to_owned(), diagnosis::state::json_schema()),
+            ("rdpdoctor-bundle-1.schema.json".to_owned(), diagnosis::bundle::json_schema()),
             ("rdpdoctor-explain-1.schema.json".to_owned(), Answer::json_schema()),
         ]),
     };

@@ -10,6 +10,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod arguments;
+pub mod collect_command;
 pub mod demo;
 pub mod diagnose;
 pub mod explain;
@@ -48,6 +49,7 @@ pub fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Diagnose(options) => diagnose::run(&options),
         Command::Inspect(options) => inspect::run(&options),
+        Command::Collect(options) => collect_command::run(&options),
         Command::Explain(options) => explain::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Lab(options) => lab_command::run(&options),

@@ -64,6 +64,11 @@ fn the_log_of_the_host_proves_what_the_probe_could_only_suspect() {
     assert_eq!(alone["timeline"], serde_json::json!([]));
     let both = report(&["--with", file.to_str().unwrap()]);
     assert_eq!(confidence(&both).as_deref(), Some("proven"), "{both:#}");
+    // a bundle of it says the same
+    let bundle = folder.join("bundle.zip").to_str().unwrap().to_owned();
+    let arguments = ["collect", file.to_str().unwrap(), "-o", &bundle, "--keep-names"];
+    assert!(Command::new(env!("CARGO_BIN_EXE_rdpdoctor")).args(arguments).output().unwrap().status.success());
+    assert_eq!(confidence(&report(&["--with", &bundle])).as_deref(), Some("proven"));
     let kinds: Vec<_> = both["timeline"].as_array().unwrap().iter().map(|line| line["kind"].clone()).collect();
     assert_eq!(kinds[..3], ["attempt", "entry", "probe"], "{both:#}");
     let words = run(&["diagnose", &address, "--with", file.to_str().unwrap()]);

@@ -111,6 +111,31 @@ const TABLE: &[Kinds] = &[
     },
 ];
 
+/// Where a provider writes: its name as it stands here, its whole names, and its channels.
+///
+/// Source: the names of providers and channels are those of Windows itself (`wevtutil el`, `wevtutil ep`) as documents give
+/// them; a channel that a machine does not have is no error.
+pub const CHANNELS: &[(&str, &[&str], &[&str])] = &[
+    (CORE, &[CORE], &["Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational"]),
+    (RCM, &[RCM], &[SYSTEM, RCM_ADMIN, "Microsoft-Windows-TerminalServices-RemoteConnectionManager/Operational"]),
+    (LSM, &[LSM], &["Microsoft-Windows-TerminalServices-LocalSessionManager/Operational"]),
+    (SCHANNEL, &[SCHANNEL, "Microsoft-Windows-Schannel"], &[SYSTEM]),
+    (SECURITY, &[SECURITY], &["Security"]),
+    (SERVICES, &[SERVICES], &[SYSTEM]),
+    (DRIVER, &[DRIVER], &[SYSTEM]),
+    (LSA, &[LSA, "Microsoft-Windows-LsaSrv"], &[SYSTEM]),
+    (CLIENT, &[CLIENT], &[CLIENT_CHANNEL]),
+];
+
+/// Every kind of entry.
+pub fn all() -> impl Iterator<Item = Known> {
+    TABLE.iter().flat_map(|kinds| {
+        let Kinds { provider, part, list, normal, trouble } = *kinds;
+        let known = move |normal| move |id: &u32| Known { provider, id: *id, part, normal, list };
+        normal.iter().map(known(true)).chain(trouble.iter().map(known(false)))
+    })
+}
+
 /// The kind of an entry of this provider with this id.
 pub fn find(provider: &str, id: u32) -> Option<Known> {
     let kinds = TABLE.iter().filter(|kinds| ends_with(provider, kinds.provider));
@@ -140,6 +165,14 @@ mod tests {
         // the same number means another thing of another provider
         assert_eq!(find(CORE, 226).unwrap().part, Part::Host);
         assert_eq!(find(CLIENT, 226).unwrap().part, Part::Client);
+    }
+
+    #[test]
+    fn of_every_provider_the_channels_are_known() {
+        for known in all() {
+            let (_, names, channels) = CHANNELS.iter().find(|(provider, ..)| *provider == known.provider).unwrap();
+            assert!(!channels.is_empty() && names.iter().all(|name| find(name, known.id) == Some(known)), "{known:?}");
+        }
     }
 
     #[test]

@@ -53,4 +53,11 @@ pub const ALL: &[Guide] = &[
         about: "it worked until Windows, the client or a product on the way was updated",
         keywords: "after windows update, rdp stopped working after update, update broke remote desktop, after kb, rdp wrapper, patched termsrv.dll",
     },
+    Guide {
+        id: "collect-evidence",
+        title: "Collect evidence",
+        about: "how to bring the evidence of a machine, also of one where nothing can be copied or installed",
+        keywords: "collect logs, collect evidence, send logs to support, support bundle, redact logs, anonymise logs, \
+                   azure run command, collect over winrm, powershell script to collect",
+    },
 ];

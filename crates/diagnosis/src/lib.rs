@@ -12,6 +12,7 @@
 
 pub mod access;
 pub mod attempts;
+pub mod bundle;
 pub mod case;
 pub mod cause;
 pub mod causes;

@@ -341,6 +341,13 @@ impl State {
         if state.schema == SCHEMA { Ok(state) } else { Err(StateError::Schema(printable(&state.schema))) }
     }
 
+    /// As JSON, with a line break at the end.
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("a state has only string keys");
+        text.push('\n');
+        text
+    }
+
     /// Takes in what another reader found out about the same machine.
     pub fn merge(&mut self, other: Self) {
         self.taken_at = [self.taken_at.take(), other.taken_at].into_iter().flatten().max();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use pcap_parser::{Block, PcapBlockOwned, PcapError, PcapHeader, create_reader};
 use wire::capture::{Link, Seen, Table, packet};
 
-use super::{Piece, ReadError, Reader};
+use super::{Access, Piece, ReadError, Reader};
 
 /// The buffer to begin with, and the most that a block may need. The largest packet that tools write has 256 KiB.
 const BUFFER: usize = 256 * 1024;
@@ -17,7 +17,7 @@ const LARGEST: usize = 16 * 1024 * 1024;
 /// The most interfaces of a section that are told apart.
 const INTERFACES: usize = 4096;
 
-pub(super) const READER: Reader = Reader { kind: "capture", recognises, read };
+pub(super) const READER: Reader = Reader { kind: "capture", recognises, read: Access::Place(read) };
 
 /// What a capture says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 //! Each kind has a reader of its own in the list `READERS`. A reader turns one file into a [`Piece`]; everything
 //! that says what a piece means is in `diagnosis`. Every read is bounded; what cannot be read is named, with the reason.
 
+mod bundle;
 pub mod capture;
 mod evtx;
 mod hive;
@@ -10,7 +11,10 @@ mod procmon;
 #[cfg(test)]
 mod proofs;
 mod rdp_file;
+pub mod script;
 mod state;
+mod stored;
+mod text;
 mod transcript;
 mod windows;
 
@@ -19,14 +23,18 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use diagnosis::bundle::Manifest;
 use diagnosis::evidence::{Evidence, Source};
 use diagnosis::observe::{moment, observe_capture, observe_into};
+use diagnosis::printable::printable;
 use diagnosis::state::{Part, State, Unread};
 use time::OffsetDateTime;
 use wire::transcript::Transcript;
 
+pub use bundle::write as bundle;
 use capture::Capture;
 pub use rdp_file::rdp_file;
+pub use stored::{redacted, stored};
 
 /// The bytes by which a kind is recognised.
 const HEAD: u64 = 4096;
@@ -42,11 +50,32 @@ pub(crate) struct Reader {
     /// True if a file that begins like this is of the kind.
     recognises: fn(&[u8]) -> bool,
     /// Reads a file of it.
-    read: fn(&Path) -> Result<Piece, ReadError>,
+    read: Access,
+}
+
+/// Reads a file from its bytes.
+type FromBytes = fn(&[u8]) -> Result<Piece, ReadError>;
+
+/// How a kind is read.
+#[derive(Clone, Copy)]
+enum Access {
+    /// From its bytes, at most so many: such a file may also stand in a bundle.
+    Bytes(u64, FromBytes),
+    /// Where it lies, because it may be of any size, or because there are files beside it.
+    Place(fn(&Path) -> Result<Piece, ReadError>),
+    /// Many in one.
+    Bundle(fn(&Path) -> Result<bundle::Inside, ReadError>),
+}
+
+impl Access {
+    fn bytes(self) -> Option<(u64, FromBytes)> {
+        if let Self::Bytes(limit, read) = self { Some((limit, read)) } else { None }
+    }
 }
 
 /// Every kind, the most telling first.
 const READERS: &[Reader] = &[
+    bundle::READER,
     state::READER,
     hive::READER,
     evtx::READER,
@@ -54,10 +83,11 @@ const READERS: &[Reader] = &[
     capture::READER,
     procmon::READER,
     rdp_file::READER,
+    script::READER,
 ];
 
 /// What one file says.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Piece {
     /// A machine's settings, logs and the like.
     State(Box<State>),
@@ -65,6 +95,17 @@ pub enum Piece {
     Transcript(Box<Transcript>),
     /// What was seen of others.
     Capture(Box<Capture>),
+}
+
+impl Piece {
+    /// What it is, in one word.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::State(_) => "state",
+            Self::Transcript(_) => "transcript",
+            Self::Capture(_) => "capture",
+        }
+    }
 }
 
 /// Why a file could not be read.
@@ -88,6 +129,8 @@ pub struct Gathered {
     pub unread: Vec<(PathBuf, String)>,
     /// Files in folders that are of no kind that we know.
     pub passed_over: usize,
+    /// Bundles among them, and what these say of themselves.
+    pub bundles: Vec<(PathBuf, Manifest)>,
 }
 
 /// Reads these files and folders. What was named and is of no known kind is an unread file; inside folders it is passed
@@ -157,15 +200,42 @@ impl Gathered {
             }
             return;
         };
-        match (reader.read)(path) {
+        let piece = match reader.read {
+            Access::Bytes(limit, read) => bytes(path, limit).and_then(|bytes| read(&bytes)),
+            Access::Place(read) => read(path),
+            Access::Bundle(read) => match read(path) {
+                Ok(inside) => return self.inside(path, inside),
+                Err(error) => Err(error),
+            },
+        };
+        match piece {
             Ok(piece) => self.pieces.push((path.to_owned(), reader.kind, piece)),
             Err(error) => self.unread.push((path.to_owned(), format!("{}: {error}", reader.kind))),
         }
     }
 
+    fn inside(&mut self, bundle: &Path, inside: bundle::Inside) {
+        let place = |name: &str| PathBuf::from(format!("{}: {name}", bundle.display()));
+        let pieces = inside.pieces.into_iter().map(|(name, kind, piece)| (place(&name), kind, piece));
+        self.pieces.extend(pieces);
+        self.unread.extend(inside.unread.into_iter().map(|(name, why)| (place(&name), why)));
+        self.bundles.push((bundle.to_owned(), inside.manifest));
+    }
+
+    /// What was left out when the bundles were made.
+    fn left_out(&self) -> impl Iterator<Item = (PathBuf, String)> {
+        self.bundles.iter().flat_map(|(path, manifest)| {
+            let left_out = manifest.left_out.iter();
+            left_out.map(|left_out| {
+                let what = format!("{}: {}", path.display(), printable(&left_out.what));
+                (PathBuf::from(what), format!("left out of the bundle: {}", printable(&left_out.why)))
+            })
+        })
+    }
+
     /// Adds all of it to the evidence. `at` is when it was read, for what says no time itself.
     pub fn observe(&self, evidence: &mut Evidence, at: OffsetDateTime) {
-        let mut unread: Vec<(PathBuf, String)> = self.unread.clone();
+        let mut unread: Vec<(PathBuf, String)> = self.unread.iter().cloned().chain(self.left_out()).collect();
         let machines = Machines::of_pieces(&self.pieces);
         for (number, (path, _, piece)) in (1..).zip(&self.pieces) {
             evidence.files.push(path.display().to_string());
@@ -288,13 +358,6 @@ fn bytes(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
     let mut bytes = Vec::new();
     let read = File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
     if read as u64 > limit { Err(ReadError::Contents(format!("more than {limit} bytes"))) } else { Ok(bytes) }
-}
-
-/// The text of a file of at most `limit` bytes.
-fn text(path: &Path, limit: u64) -> Result<String, ReadError> {
-    let mut text = String::new();
-    let read = File::open(path)?.take(limit + 1).read_to_string(&mut text)?;
-    if read as u64 > limit { Err(ReadError::Contents(format!("more than {limit} bytes"))) } else { Ok(text) }
 }
 
 #[cfg(test)]

@@ -5,9 +5,10 @@ use std::path::Path;
 use diagnosis::rdp_file::{BYTES_LIMIT, RdpFile, RdpFileRecord};
 use diagnosis::state::{Part, SCHEMA, State};
 
-use super::{Piece, ReadError, Reader, bytes};
+use super::{Access, Piece, ReadError, Reader, bytes};
 
-pub(super) const READER: Reader = Reader { kind: ".rdp file", recognises: RdpFile::recognises, read };
+pub(super) const READER: Reader =
+    Reader { kind: ".rdp file", recognises: RdpFile::recognises, read: Access::Place(read) };
 
 fn read(path: &Path) -> Result<Piece, ReadError> {
     let rdp_files = vec![rdp_file(path)?];

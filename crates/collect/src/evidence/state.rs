@@ -1,21 +1,22 @@
-//! Recorded states (`rdpdoctor-state/1`).
-
-use std::path::Path;
+//! Recorded states (`rdpdoctor-state/1`), in UTF-8 or, as PowerShell writes them, in UTF-16.
 
 use diagnosis::state::{SCHEMA, State};
 
-use super::{Piece, ReadError, Reader, text};
+use super::{Access, Piece, ReadError, Reader, script, text};
 
 const LIMIT: u64 = 256 * 1024 * 1024;
 
-pub(super) const READER: Reader = Reader { kind: "recorded state", recognises, read };
+pub(super) const READER: Reader = Reader { kind: "recorded state", recognises, read: Access::Bytes(LIMIT, read) };
 
 /// JSON that names the form near its beginning.
 fn recognises(head: &[u8]) -> bool {
-    head.first() == Some(&b'{') && String::from_utf8_lossy(head).contains(SCHEMA)
+    let text = text::beginning(head);
+    text.trim_start().starts_with('{') && text.contains(SCHEMA)
 }
 
-fn read(path: &Path) -> Result<Piece, ReadError> {
-    let state = State::parse(&text(path, LIMIT)?).map_err(|error| ReadError::Contents(error.to_string()))?;
+fn read(bytes: &[u8]) -> Result<Piece, ReadError> {
+    let text = text::decode(bytes)?;
+    let mut state = State::parse(&text).map_err(|error| ReadError::Contents(error.to_string()))?;
+    script::read_certificates(&mut state);
     Ok(Piece::State(Box::new(state)))
 }

@@ -1,20 +1,19 @@
 //! Transcripts of probes.
 
-use std::path::Path;
-
 use wire::transcript::Transcript;
 
-use super::{Piece, ReadError, Reader, text};
+use super::{Access, Piece, ReadError, Reader, text};
 
 const LIMIT: u64 = 64 * 1024 * 1024;
 
-pub(super) const READER: Reader = Reader { kind: "transcript", recognises, read };
+pub(super) const READER: Reader = Reader { kind: "transcript", recognises, read: Access::Bytes(LIMIT, read) };
 
 fn recognises(head: &[u8]) -> bool {
     head.starts_with(b"rdpdoctor transcript ")
 }
 
-fn read(path: &Path) -> Result<Piece, ReadError> {
-    let transcript: Transcript = text(path, LIMIT)?.parse().map_err(|error| ReadError::Contents(format!("{error}")))?;
+fn read(bytes: &[u8]) -> Result<Piece, ReadError> {
+    let transcript: Transcript =
+        text::decode(bytes)?.parse().map_err(|error| ReadError::Contents(format!("{error}")))?;
     Ok(Piece::Transcript(Box::new(transcript)))
 }

@@ -24,7 +24,7 @@ use diagnosis::state::{LogEvent, LogSpan, Part, SCHEMA, State, Unread};
 use time::OffsetDateTime;
 
 use self::binary_xml::{Entry, Templates};
-use super::{Piece, ReadError, Reader};
+use super::{Access, Piece, ReadError, Reader};
 
 /// The most entries of one provider and id that are kept: the newest.
 const KEPT: usize = 500;
@@ -40,7 +40,7 @@ const CHUNK_HEAD: usize = 512;
 /// Magic, size, number, time; behind the entry stands the size once more.
 const RECORD_HEAD: usize = 24;
 
-pub(super) const READER: Reader = Reader { kind: "event log", recognises, read };
+pub(super) const READER: Reader = Reader { kind: "event log", recognises, read: Access::Place(read) };
 
 fn recognises(head: &[u8]) -> bool {
     head.starts_with(MAGIC)

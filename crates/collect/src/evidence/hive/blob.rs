@@ -17,7 +17,7 @@ const CERTIFICATE: u32 = 32;
 const PROPERTIES: usize = 100;
 
 /// The certificate of such a record; `None` if there is none in it.
-pub(super) fn certificate(store: &str, blob: &[u8]) -> Option<StoredCertificate> {
+pub(in crate::evidence) fn certificate(store: &str, blob: &[u8]) -> Option<StoredCertificate> {
     let mut certificate = None;
     let mut provider = None;
     for (id, data) in properties(blob).take(PROPERTIES) {

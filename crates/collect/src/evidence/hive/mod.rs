@@ -3,7 +3,7 @@
 //! Only what `diagnosis::state` lists is looked up. What is not there is written down as absent; what could not be read
 //! is written down as unread, and never as absent.
 
-mod blob;
+pub(super) mod blob;
 #[cfg(test)]
 pub(super) mod build;
 mod log;
@@ -23,7 +23,7 @@ use diagnosis::state::{
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{Piece, ReadError, Reader};
+use super::{Access, Piece, ReadError, Reader};
 use regf::{Flaw, Hive, Key};
 pub(super) use regf::{u16_at, u32_at};
 
@@ -32,7 +32,7 @@ const FLAWS: usize = 8;
 /// Seconds from the year 1601 to 1970.
 const FILETIME_EPOCH: i64 = 11_644_473_600;
 
-pub(super) const READER: Reader = Reader { kind: "registry hive", recognises, read };
+pub(super) const READER: Reader = Reader { kind: "registry hive", recognises, read: Access::Place(read) };
 
 fn recognises(head: &[u8]) -> bool {
     // a transaction log begins alike; its type, at 28, is not that of a hive

@@ -17,7 +17,7 @@ const KEYS: usize = 10_000;
 /// Folders of private keys below `ProgramData/Microsoft/Crypto`: where, and the name in a state.
 const FOLDERS: [(&str, &str); 2] = [("RSA/MachineKeys", MACHINE_KEYS), ("Keys", "Keys")];
 /// Programs whose version matters.
-const PROGRAMS: [&str; 3] = ["termsrv.dll", "mstsc.exe", "mstscax.dll"];
+pub(super) const PROGRAMS: [&str; 3] = ["termsrv.dll", "mstsc.exe", "mstscax.dll"];
 /// Event logs that tell of Remote Desktop; the others of a disk are left alone.
 const LOGS: [&str; 6] =
     ["System.evtx", "Security.evtx", "Application.evtx", "TerminalServices", "RemoteDesktopServices", "CAPI2"];

@@ -1,0 +1,200 @@
+//! `rdpdoctor collect`: evidence files as one bundle, without names; or a script that reads a machine where nothing can run.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow, bail};
+use collect::evidence::{Gathered, Piece, bundle, gather, redacted, script};
+use diagnosis::bundle::{LeftOut, Manifest};
+use diagnosis::printable::printable;
+use diagnosis::state::{SCHEMA, State, Unread, moment};
+use time::OffsetDateTime;
+
+use crate::arguments::{CollectOptions, SummaryFormat};
+use crate::diagnose::truncated;
+use crate::{HEALTHY, UNDETERMINED, terminal};
+
+/// The most files, and the most that was left out, that are told one by one in words.
+const TOLD: usize = 40;
+
+/// Runs the command and returns the exit status.
+pub fn run(options: &CollectOptions) -> anyhow::Result<u8> {
+    if options.script.is_some() {
+        terminal::print(&script::powershell())?;
+        return Ok(HEALTHY);
+    }
+    let Some(output) = options.output.as_deref().filter(|_| !options.paths.is_empty()) else {
+        bail!(
+            "this machine itself cannot be read yet: name files or folders, and -o BUNDLE; \
+             for a Windows machine, `rdpdoctor collect --as powershell` prints a script that reads it"
+        );
+    };
+    allowed(output, options)?;
+    let gathered = gather(&options.paths);
+    if gathered.pieces.is_empty() {
+        bail!("nothing to collect: {}", reasons(&gathered));
+    }
+    let collected = Collected::of(&gathered, options.keep_names);
+    let (bytes, manifest) = bundle(&collected.pieces, &collected.left_out, collected.made_at, !options.keep_names);
+    write(output, &bytes, options.force).with_context(|| format!("write bundle {}", output.display()))?;
+    read_back(output, &manifest)?;
+    let text = match options.format {
+        SummaryFormat::Human => words(output, &manifest, gathered.passed_over),
+        SummaryFormat::Json => manifest.to_json(),
+    };
+    terminal::print(&text)?;
+    Ok(if manifest.left_out.is_empty() { HEALTHY } else { UNDETERMINED })
+}
+
+/// What goes into a bundle.
+struct Collected {
+    pieces: Vec<Piece>,
+    left_out: Vec<LeftOut>,
+    made_at: OffsetDateTime,
+}
+
+impl Collected {
+    /// What could not be read is told in the bundle too, and has names like everything else: so it goes the same way.
+    fn of(gathered: &Gathered, keep_names: bool) -> Self {
+        let unread =
+            Piece::State(Box::new(State { schema: SCHEMA.to_owned(), unread: left_out(gathered), ..State::default() }));
+        let mut pieces: Vec<_> =
+            gathered.pieces.iter().map(|(path, kind, piece)| (path.clone(), *kind, piece.clone())).collect();
+        pieces.push((PathBuf::new(), "recorded state", unread));
+        let mut pieces =
+            if keep_names { pieces.into_iter().map(|(_, _, piece)| piece).collect() } else { redacted(&pieces) };
+        let left_out = match pieces.pop() {
+            Some(Piece::State(state)) => state.unread,
+            _ => Vec::new(),
+        };
+        let left_out = left_out.into_iter().map(|unread| LeftOut { what: unread.what, why: unread.why }).collect();
+        Self { pieces, left_out, made_at: made_at(gathered) }
+    }
+}
+
+/// When the evidence was gathered: a bundle that is made anew of another keeps that one's time.
+fn made_at(gathered: &Gathered) -> OffsetDateTime {
+    let [(_, manifest)] = gathered.bundles.as_slice() else { return truncated(OffsetDateTime::now_utc()) };
+    let inside = format!("{}: ", gathered.bundles[0].0.display());
+    let alone = gathered.pieces.iter().all(|(path, ..)| path.display().to_string().starts_with(&inside));
+    let told = moment(&manifest.made_at).filter(|_| alone);
+    told.unwrap_or_else(|| truncated(OffsetDateTime::now_utc()))
+}
+
+/// What bundles among the files say that they lack, and what could not be read now, by the names of the files alone.
+fn left_out(gathered: &Gathered) -> Vec<Unread> {
+    let before = gathered.bundles.iter().flat_map(|(_, manifest)| &manifest.left_out);
+    let before = before.map(|left_out| Unread { what: left_out.what.clone(), why: left_out.why.clone() });
+    let name = |path: &Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let now = gathered.unread.iter().map(|(path, why)| Unread { what: name(path), why: why.clone() });
+    before.chain(now).collect()
+}
+
+fn reasons(gathered: &Gathered) -> String {
+    let unread = gathered.unread.iter().map(|(path, why)| format!("{}: {}", path.display(), printable(why)));
+    let reasons: Vec<String> = unread.take(8).collect();
+    if reasons.is_empty() {
+        "no file there is of a kind that this program knows".to_owned()
+    } else {
+        reasons.join("; ")
+    }
+}
+
+/// A bundle never takes the place of evidence, and of another file only if that is wanted.
+fn allowed(output: &Path, options: &CollectOptions) -> anyhow::Result<()> {
+    if fs::symlink_metadata(output).is_err() {
+        return Ok(());
+    }
+    let shown = output.display();
+    let place = fs::canonicalize(output).with_context(|| format!("look at {shown}"))?;
+    for input in &options.paths {
+        let input = fs::canonicalize(input).unwrap_or_else(|_| input.clone());
+        if place.starts_with(&input) {
+            bail!("{shown} is itself among what is to be collected: name another file for the bundle");
+        }
+    }
+    if place.is_dir() {
+        bail!("{shown} is a folder: name a file for the bundle");
+    }
+    if !options.force {
+        bail!("{shown} exists already: name another file, or say --force to replace it");
+    }
+    Ok(())
+}
+
+/// Writes a file whole or not at all: beside its place first, then in one step into it. A link is replaced, not followed.
+fn write(output: &Path, bytes: &[u8], force: bool) -> std::io::Result<()> {
+    let mut name = output.file_name().map(OsString::from).unwrap_or_default();
+    name.push(format!(".{}.part", std::process::id()));
+    let part = output.with_file_name(name);
+    let place = || {
+        if force {
+            return fs::rename(&part, output);
+        }
+        // a link fails where there is a file meanwhile, which renaming would replace
+        fs::hard_link(&part, output).or_else(|_| new_file(output, bytes))
+    };
+    let written = new_file(&part, bytes).and_then(|()| place());
+    // after renaming it is gone, and after a failure it should be
+    let _ = fs::remove_file(&part);
+    written
+}
+
+fn new_file(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file: File = OpenOptions::new().write(true).create_new(true).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// A bundle that cannot be read is none: better to know now than when it has been sent.
+fn read_back(output: &Path, manifest: &Manifest) -> anyhow::Result<()> {
+    let again = gather(&[output.to_owned()]);
+    let same = again.bundles.first().is_some_and(|(_, read)| read == manifest);
+    if same && again.unread.is_empty() && again.pieces.len() == manifest.files.len() {
+        return Ok(());
+    }
+    Err(anyhow!("the bundle was written and does not read back: {}", reasons(&again)))
+}
+
+/// What is in a bundle, for people.
+fn words(output: &Path, manifest: &Manifest, passed_over: usize) -> String {
+    let mut lines = vec![format!("{}, {}:", output.display(), redaction(manifest))];
+    let width = manifest.files.iter().map(|file| file.path.chars().count()).max().unwrap_or_default();
+    let files = manifest.files.iter();
+    lines.extend(told(files.map(|file| format!("  {:width$}  {}, {} bytes", file.path, file.kind, file.bytes))));
+    if !manifest.left_out.is_empty() {
+        lines.push("Left out:".to_owned());
+    }
+    let left_out = manifest.left_out.iter();
+    lines.extend(told(left_out.map(|left| format!("  {}: {}", printable(&left.what), printable(&left.why)))));
+    if passed_over > 0 {
+        lines.push(format!("{passed_over} other files are of no kind that says something about Remote Desktop."));
+    }
+    lines.join("\n") + "\n"
+}
+
+/// The first of these lines, and how many more there are.
+fn told(lines: impl ExactSizeIterator<Item = String>) -> Vec<String> {
+    let more = lines.len().saturating_sub(TOLD);
+    let mut told: Vec<String> = lines.take(TOLD).collect();
+    told.extend((more > 0).then(|| format!("  and {more} more, which --format json tells")));
+    told
+}
+
+fn redaction(manifest: &Manifest) -> &'static str {
+    if manifest.redacted { "names and addresses replaced" } else { "with all names and addresses" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endless_lists_are_cut_and_counted() {
+        let lines = |count: usize| told((0..count).map(|number| number.to_string()));
+        assert_eq!(lines(TOLD).last().unwrap(), "39");
+        assert_eq!(lines(TOLD + 2).last().unwrap(), "  and 2 more, which --format json tells");
+    }
+}

@@ -1,0 +1,166 @@
+//! Bundles: a zip of what was read elsewhere, with a manifest and hashes. Nothing of it is ever unpacked to a disk.
+//!
+//! What is wrong with one entry is told of that entry; the others are read. The bundle as a whole is refused only without a
+//! list of entries or a manifest.
+
+mod archive;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::path::Path;
+
+use diagnosis::bundle::{BundledFile, LeftOut, MANIFEST, Manifest, SCHEMA};
+use diagnosis::fact::rfc3339;
+use diagnosis::printable::printable;
+use ring::digest::{SHA256, digest};
+use time::OffsetDateTime;
+
+use self::archive::{Archive, ArchiveError, Entry, Writer};
+use super::{Access, Piece, READERS, ReadError, Reader, stored};
+
+/// The most bytes of a manifest.
+const MANIFEST_LIMIT: u64 = 16 * 1024 * 1024;
+
+pub(super) const READER: Reader = Reader { kind: "bundle", recognises, read: Access::Bundle(read) };
+
+/// What was read of a bundle.
+#[derive(Debug)]
+pub(super) struct Inside {
+    pub(super) manifest: Manifest,
+    /// Path within it, kind, and what it says.
+    pub(super) pieces: Vec<(String, &'static str, Piece)>,
+    /// Path within it, and why it was not read.
+    pub(super) unread: Vec<(String, String)>,
+}
+
+/// How an archive begins, also an empty one.
+fn recognises(head: &[u8]) -> bool {
+    head.starts_with(archive::MAGIC) || head.starts_with(b"PK\x05\x06")
+}
+
+fn read(path: &Path) -> Result<Inside, ReadError> {
+    read_from(File::open(path)?)
+}
+
+impl From<ArchiveError> for ReadError {
+    fn from(error: ArchiveError) -> Self {
+        match error {
+            ArchiveError::Io(error) => Self::Io(error),
+            ArchiveError::Contents(why) => Self::Contents(why),
+        }
+    }
+}
+
+/// Reads a bundle.
+pub(super) fn read_from(file: impl Read + Seek) -> Result<Inside, ReadError> {
+    let mut archive = Archive::open(file)?;
+    let manifest = manifest(&mut archive)?;
+    let mut inside = Inside { manifest, pieces: Vec::new(), unread: std::mem::take(&mut archive.refused) };
+    let mut entries: BTreeMap<String, Entry> =
+        archive.entries.iter().map(|entry| (entry.name.clone(), entry.clone())).collect();
+    entries.remove(MANIFEST);
+    for file in inside.manifest.files.clone() {
+        let name = printable(&file.path);
+        match entries.remove(&file.path) {
+            Some(entry) => match bundled(&mut archive, &entry, &file) {
+                Ok((kind, piece)) => inside.pieces.push((name, kind, piece)),
+                Err(why) => inside.unread.push((name, why)),
+            },
+            None if inside.unread.iter().any(|(refused, _)| *refused == name) => {}
+            None => inside.unread.push((name, format!("{MANIFEST} names it, and it is not in the bundle"))),
+        }
+    }
+    let strange = entries.into_keys().map(|name| (name, format!("{MANIFEST} does not name it, so it was not read")));
+    inside.unread.extend(strange);
+    Ok(inside)
+}
+
+fn manifest<S: Read + Seek>(archive: &mut Archive<S>) -> Result<Manifest, ReadError> {
+    let Some(entry) = archive.entries.iter().find(|entry| entry.name == MANIFEST).cloned() else {
+        let refused = archive.refused.iter().find(|(name, _)| name.eq_ignore_ascii_case(MANIFEST));
+        let none = "a zip, but no bundle of rdpdoctor: unpack it, and name the folder";
+        let why = refused.map_or_else(|| none.to_owned(), |(name, why)| format!("{name}: {why}"));
+        return Err(ReadError::Contents(why));
+    };
+    let bytes = archive.bytes(&entry, MANIFEST_LIMIT);
+    let bytes = bytes.map_err(|why| ReadError::Contents(format!("{MANIFEST}: {why}")))?;
+    let text = String::from_utf8(bytes).map_err(|_| ReadError::Contents(format!("{MANIFEST} is no UTF-8")))?;
+    Manifest::parse(&text).map_err(|error| ReadError::Contents(error.to_string()))
+}
+
+/// One file of the bundle: as the manifest says, or not at all.
+fn bundled<S: Read + Seek>(
+    archive: &mut Archive<S>,
+    entry: &Entry,
+    file: &BundledFile,
+) -> Result<(&'static str, Piece), String> {
+    let bytes = archive.bytes(entry, archive::ENTRY)?;
+    if sha256(&bytes) != file.sha256.to_ascii_lowercase() || bytes.len() as u64 != file.bytes {
+        return Err(format!("it is not the file that {MANIFEST} names: it was changed after the bundle was made"));
+    }
+    if recognises(&bytes) {
+        return Err("a zip within the bundle, which is not opened".to_owned());
+    }
+    let reader = READERS.iter().find(|reader| (reader.recognises)(&bytes));
+    let Some((reader, (_, read))) = reader.and_then(|reader| Some((reader, reader.read.bytes()?))) else {
+        return Err("of no kind that stands in bundles".to_owned());
+    };
+    if reader.kind != file.kind {
+        return Err(format!("{MANIFEST} calls it {:?}, and it is a {}", printable(&file.kind), reader.kind));
+    }
+    read(&bytes).map(|piece| (reader.kind, piece)).map_err(|error| format!("{}: {error}", reader.kind))
+}
+
+/// Makes a bundle of these pieces: its bytes, and its manifest. The same input makes the same bytes.
+///
+/// `made_at` is when they were gathered; `redacted` says whether names were replaced in them, which this does not do.
+pub fn write(pieces: &[Piece], left_out: &[LeftOut], made_at: OffsetDateTime, redacted: bool) -> (Vec<u8>, Manifest) {
+    let mut manifest = Manifest {
+        schema: SCHEMA.to_owned(),
+        tool: env!("CARGO_PKG_VERSION").to_owned(),
+        made_at: rfc3339(made_at),
+        redacted,
+        files: Vec::new(),
+        left_out: left_out.to_vec(),
+    };
+    let mut contents = Vec::new();
+    for piece in pieces {
+        match storable(piece, manifest.files.len() + 1) {
+            Ok((file, bytes)) => {
+                manifest.files.push(file);
+                contents.push(bytes);
+            }
+            Err(left_out) => manifest.left_out.push(left_out),
+        }
+    }
+    let mut zip = Writer::default();
+    zip.add(MANIFEST, manifest.to_json().as_bytes(), made_at);
+    for (file, bytes) in manifest.files.iter().zip(&contents) {
+        zip.add(&file.path, bytes, made_at);
+    }
+    (zip.finish(), manifest)
+}
+
+/// A piece as a file of the bundle, or why it cannot be one.
+fn storable(piece: &Piece, number: usize) -> Result<(BundledFile, Vec<u8>), LeftOut> {
+    let (extension, bytes) = stored(piece);
+    let reader = READERS.iter().find(|reader| reader.read.bytes().is_some() && (reader.recognises)(&bytes));
+    let Some(reader) = reader else {
+        let (what, why) = (piece.name().to_owned(), "it has no form yet in which a bundle can hold it".to_owned());
+        return Err(LeftOut { what, why });
+    };
+    if bytes.len() as u64 > archive::ENTRY || number >= archive::ENTRIES {
+        let why = format!("more than {} bytes, or more than {} files", archive::ENTRY, archive::ENTRIES);
+        return Err(LeftOut { what: piece.name().to_owned(), why });
+    }
+    let path = format!("{}/{number}.{extension}", piece.name());
+    let file = BundledFile { path, kind: reader.kind.to_owned(), sha256: sha256(&bytes), bytes: bytes.len() as u64 };
+    Ok((file, bytes))
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    wire::hex::encode(digest(&SHA256, bytes).as_ref())
+}

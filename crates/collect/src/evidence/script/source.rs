@@ -1,0 +1,60 @@
+//! The script itself, from the lists that the other readers go by, so that nothing of them can be forgotten in it.
+
+use std::fmt::Write;
+
+use diagnosis::events::{self, CHANNELS};
+use diagnosis::keys::RDP_KEY;
+use diagnosis::state::{KEYS, SERVICES, STORE_MY, STORE_REMOTE_DESKTOP};
+
+use crate::evidence::windows::PROGRAMS;
+
+const TEMPLATE: &str = include_str!("collect.ps1");
+/// The most entries of a kind that mean a fault, and of one that belongs to connections that work.
+const LIMITS: (usize, usize) = (40, 20);
+
+/// A script for Windows PowerShell that reads a machine's state and prints it, and changes nothing. The same each time.
+pub fn powershell() -> String {
+    // the most telling keys stand first in the list, and last in what is printed
+    let keys: Vec<&str> = KEYS.iter().rev().copied().collect();
+    let places = [
+        ("VERSION", env!("CARGO_PKG_VERSION").to_owned()),
+        ("KEYS", lines(&keys)),
+        ("STORES", lines(&[STORE_MY, STORE_REMOTE_DESKTOP])),
+        ("SERVICES", lines(SERVICES)),
+        ("PROGRAMS", lines(&PROGRAMS)),
+        ("QUERIES", queries()),
+        ("RARE", LIMITS.0.to_string()),
+        ("USUAL", LIMITS.1.to_string()),
+        ("RDPKEY", RDP_KEY.to_owned()),
+    ];
+    places.iter().fold(TEMPLATE.to_owned(), |script, (place, text)| script.replace(&format!("@{place}@"), text))
+}
+
+/// Texts, one a line.
+fn lines(texts: &[&str]) -> String {
+    let lines: Vec<String> = texts.iter().map(|text| format!("    {}", quoted(text))).collect();
+    lines.join("\n")
+}
+
+/// Text as PowerShell takes it literally.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// A line for each provider in each of its logs.
+fn queries() -> String {
+    let mut text = String::new();
+    for (provider, names, logs) in CHANNELS {
+        let ids = |normal: bool| {
+            let known = events::all().filter(|known| known.provider == *provider && known.normal == normal);
+            known.map(|known| known.id.to_string()).collect::<Vec<_>>().join(", ")
+        };
+        let providers = names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ");
+        for log in *logs {
+            let (log, usual, rare) = (quoted(log), ids(true), ids(false));
+            let line = format!("    @{{ log = {log}; providers = {providers}; usual = @({usual}); rare = @({rare}) }}");
+            writeln!(text, "{line}").expect("writing to a String cannot fail");
+        }
+    }
+    text.trim_end().to_owned()
+}
