@@ -28,6 +28,8 @@ use super::{Piece, ReadError, Reader};
 
 /// The most entries of one provider and id that are kept: the newest.
 const KEPT: usize = 500;
+/// The most bytes of text of all that are kept.
+const KEPT_TEXT: usize = 24 * 1024 * 1024;
 /// The most damaged places that are named one by one.
 const NAMED: usize = 4;
 
@@ -62,6 +64,7 @@ struct Log {
     computer: Option<(OffsetDateTime, String)>,
     kept: BTreeMap<(String, u32), BinaryHeap<Reverse<Kept>>>,
     left_out: u64,
+    text: usize,
     damage: Vec<String>,
     damaged: usize,
 }
@@ -189,7 +192,10 @@ impl Log {
             if kept.peek().is_some_and(|oldest| (at, record) <= oldest.0.order()) {
                 return;
             }
-            kept.pop();
+            let oldest = kept.pop();
+            self.text = self
+                .text
+                .saturating_sub(oldest.map_or(0, |Reverse(oldest)| oldest.event.data.values().map(String::len).sum()));
         }
         let event = LogEvent {
             at: rfc3339(at),
@@ -203,6 +209,12 @@ impl Log {
         if self.computer.as_ref().is_none_or(|(named, _)| *named <= at) {
             self.computer = entry.system("Computer", None).map(|name| (at, name)).or(self.computer.take());
         }
+        let text: usize = event.data.values().map(String::len).sum();
+        if self.text + text > KEPT_TEXT {
+            self.left_out += 1;
+            return;
+        }
+        self.text += text;
         kept.push(Reverse(Kept { at, event }));
     }
 

@@ -41,7 +41,7 @@ fn recognises(head: &[u8]) -> bool {
 
 fn read(path: &Path) -> Result<Piece, ReadError> {
     let hive = Hive::open(File::open(path)?)?;
-    let (logs, refused) = logs_beside(path);
+    let (logs, refused) = if hive.dirty() { logs_beside(path) } else { Default::default() };
     let mut state = state(hive, logs)?;
     state.unread.extend(refused);
     Ok(Piece::State(Box::new(state)))
@@ -73,7 +73,10 @@ fn files_beside(path: &Path) -> Vec<PathBuf> {
         let found = found.to_string_lossy().to_ascii_lowercase();
         found == format!("{name}.log1") || found == format!("{name}.log2")
     };
-    let mut logs: Vec<_> = entries.filter(|entry| wanted(&entry.file_name())).map(|entry| entry.path()).collect();
+    // a pipe of that name would keep us waiting
+    let file = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_file());
+    let logs = entries.filter(|entry| wanted(&entry.file_name()) && file(entry));
+    let mut logs: Vec<_> = logs.map(|entry| entry.path()).collect();
     logs.sort();
     logs
 }
