@@ -25,6 +25,8 @@ use time::OffsetDateTime;
 use wire::transcript::Transcript;
 
 use capture::Capture;
+pub use evtx::event_log;
+pub use hive::registry_hive;
 pub use rdp_file::rdp_file;
 
 /// The bytes by which a kind is recognised.

@@ -37,6 +37,8 @@ const MAGIC: &[u8] = b"ElfFile\0";
 const CHUNK_MAGIC: &[u8] = b"ElfChnk\0";
 const RECORD_MAGIC: &[u8] = b"**\0\0";
 const CHUNK: usize = 65536;
+/// A chunk that was never used: compared as a whole, for a log may be full of them.
+static EMPTY: [u8; CHUNK] = [0; CHUNK];
 /// The head of a chunk: its numbers, and two tables that we do not need.
 const CHUNK_HEAD: usize = 512;
 /// Magic, size, number, time; behind the entry stands the size once more.
@@ -49,9 +51,14 @@ fn recognises(head: &[u8]) -> bool {
 }
 
 fn read(path: &Path) -> Result<Piece, ReadError> {
-    let mut log = Log::default();
-    log.file(&mut File::open(path)?)?;
-    Ok(Piece::State(Box::new(log.state()?)))
+    Ok(Piece::State(Box::new(event_log(File::open(path)?)?)))
+}
+
+/// Reads an event log, wherever its bytes lie.
+pub fn event_log(mut log: impl Read + Seek) -> Result<State, ReadError> {
+    let mut read = Log::default();
+    read.file(&mut log)?;
+    read.state()
 }
 
 /// What has been read of a log.
@@ -131,7 +138,7 @@ impl Log {
     fn chunk(&mut self, chunk: &[u8], place: &str) {
         if !chunk.starts_with(CHUNK_MAGIC) {
             // room that the log has not used yet is empty
-            if chunk.iter().any(|byte| *byte != 0) {
+            if *chunk != EMPTY[..chunk.len()] {
                 self.damage(format!("{place} does not begin as a chunk, and nothing of it was read"));
             }
             return;

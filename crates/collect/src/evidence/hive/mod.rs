@@ -47,6 +47,12 @@ fn read(path: &Path) -> Result<Piece, ReadError> {
     Ok(Piece::State(Box::new(state)))
 }
 
+/// Reads a hive with its transaction logs, wherever their bytes lie.
+pub fn registry_hive(hive: impl Read + Seek, logs: Vec<impl Read + Seek>) -> Result<State, ReadError> {
+    let entries: Result<Vec<_>, _> = logs.into_iter().map(log::entries).collect();
+    Ok(state(Hive::open(hive)?, entries?.into_iter().flatten().collect())?)
+}
+
 impl From<Flaw> for ReadError {
     fn from(flaw: Flaw) -> Self {
         Self::Contents(flaw.to_string())
