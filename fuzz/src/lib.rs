@@ -10,6 +10,7 @@ use wire::credssp::{self, TsRequest};
 use wire::foreign::ForeignService;
 use wire::machine::{Action, ConnectFailure, Conversation, ConversationPlan, End, Event, Limits, TlsFailure};
 use wire::ntlm::{self, Challenge};
+use wire::signed_data::{PublicKey, SignedData};
 use wire::tls::{Alert, ClientHello, Segments, TlsOffer, TlsStack, TlsVersion, flight};
 use wire::transcript::{Record, Transcript};
 use wire::x224::{self, ConnectionRequest, SecurityProtocols, ServerAnswer};
@@ -29,6 +30,7 @@ pub const TARGETS: &[Target] = &[
     ("transcript", transcript),
     ("conversation", conversation),
     ("capture", capture),
+    ("signed_data", signed_data),
 ];
 
 /// Framing, [`ServerAnswer`] and [`ForeignService`]: the first bytes from a server.
@@ -93,6 +95,12 @@ pub fn ntlm_challenge(bytes: &[u8]) {
 pub fn certificate(bytes: &[u8]) {
     let Some(certificate) = Certificate::read(bytes) else { return };
     assert!(certificate.names.len() <= 100 && certificate.sha256.len() == 64);
+}
+
+/// [`SignedData`], and the keys of its certificates.
+pub fn signed_data(bytes: &[u8]) {
+    let Ok(data) = SignedData::decode(bytes) else { return };
+    data.signers.iter().for_each(|signer| drop(data.certificate_of(signer).and_then(PublicKey::of)));
 }
 
 /// [`Transcript`]: parse, write, replay, redact.

@@ -4,7 +4,7 @@ use diagnosis::state::{SCHEMA, State};
 
 use super::{Access, Piece, ReadError, Reader, script, text};
 
-const LIMIT: u64 = 256 * 1024 * 1024;
+const LIMIT: u64 = 64 * 1024 * 1024;
 
 pub(super) const READER: Reader = Reader { kind: "recorded state", recognises, read: Access::Bytes(LIMIT, read) };
 

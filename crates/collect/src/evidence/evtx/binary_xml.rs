@@ -18,6 +18,13 @@ const DEPTH: usize = 16;
 const SLOTS: usize = 1024;
 /// The most characters of a value.
 const TEXT: usize = 512;
+/// So many slots before the text of an element its attributes are looked for.
+const ATTRIBUTES: usize = 16;
+/// The most bytes of text of an entry.
+const ENTRY_TEXT: usize = 16 * 1024;
+/// The most that a chunk may cost: bytes of templates, values and slots that are looked at. Those of Windows cost a tenth. A
+/// chunk may name one place in it many times over, and entries within entries multiply.
+const COST: usize = 1024 * 1024;
 
 /// The part of an entry in which something stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,9 +78,12 @@ pub(super) struct Entry<'a> {
     values: Vec<Value>,
 }
 
-/// The templates of a chunk, by position.
+/// The templates of a chunk, by position, and what reading it has cost so far.
 #[derive(Debug, Default)]
-pub(super) struct Templates(HashMap<usize, Rc<Template>>);
+pub(super) struct Templates {
+    known: HashMap<usize, Rc<Template>>,
+    cost: usize,
+}
 
 /// A place in the chunk from which bytes are taken; `None` at its end.
 #[derive(Debug, Clone, Copy)]
@@ -253,6 +263,12 @@ impl Slot {
 }
 
 impl Templates {
+    /// Counts what something costs; `None` when it is too much for one chunk.
+    fn pay(&mut self, cost: usize) -> Option<()> {
+        self.cost = self.cost.saturating_add(cost);
+        (self.cost <= COST).then_some(())
+    }
+
     /// The entry whose binary XML lies here; `None` if it is none.
     pub(super) fn entry<'a>(&mut self, chunk: &'a [u8], at: usize, end: usize) -> Option<Entry<'a>> {
         let mut reader = Reader::new(chunk, at, end);
@@ -268,6 +284,7 @@ impl Templates {
                 elements: 0,
                 slots: Vec::new(),
             };
+            self.pay(end.saturating_sub(at).max(1))?;
             return Some(Entry { chunk, template: Rc::new(plain.run()?), values: Vec::new() });
         }
         reader.take(6)?;
@@ -277,7 +294,9 @@ impl Templates {
         if here {
             reader.at = after;
         }
-        Some(Entry { chunk, template, values: values(&mut reader)? })
+        let values = values(&mut reader)?;
+        self.pay(values.len() + 1)?;
+        Some(Entry { chunk, template, values })
     }
 
     /// The template at this place, and where it ends.
@@ -286,14 +305,15 @@ impl Templates {
         head.take(20)?;
         let size = head.long()?;
         let after = head.at.checked_add(size)?;
-        if let Some(known) = self.0.get(&place) {
+        if let Some(known) = self.known.get(&place) {
             return Some((Rc::clone(known), after));
         }
+        self.pay(after.min(chunk.len()).saturating_sub(head.at).max(1))?;
         let reader = Reader::new(chunk, head.at, after);
         let flattener =
             Flattener { reader, template: true, stack: Vec::new(), attribute: None, elements: 0, slots: Vec::new() };
         let template = Rc::new(flattener.run()?);
-        self.0.insert(place, Rc::clone(&template));
+        self.known.insert(place, Rc::clone(&template));
         Some((template, after))
     }
 }
@@ -369,7 +389,11 @@ impl Entry<'_> {
 
     fn collect(&self, templates: &mut Templates, depth: usize, data: &mut Vec<(String, String)>) {
         let mut unnamed = 0;
-        for slot in &self.template.slots {
+        if templates.pay(self.template.slots.len()).is_none() {
+            return;
+        }
+        let mut room = ENTRY_TEXT.saturating_sub(data.iter().map(|(_, text): &(String, String)| text.len()).sum());
+        for (place, slot) in self.template.slots.iter().enumerate() {
             let nested = match slot.content {
                 Content::Gap(gap) => self.values.get(gap).filter(|value| value.kind == 0x21),
                 Content::Text(_) => None,
@@ -380,23 +404,26 @@ impl Entry<'_> {
                 }
             } else if slot.section != Section::System && slot.attribute.is_none() && data.len() < SLOTS {
                 let Some(text) = self.shown(&slot.content) else {
-                    unnamed += usize::from(&*slot.element == "Data" && self.named(slot).is_none());
+                    unnamed += usize::from(&*slot.element == "Data" && self.named(place).is_none());
                     continue;
                 };
-                let name = if &*slot.element == "Data" { self.named(slot) } else { Some(slot.element.to_string()) };
+                let name = if &*slot.element == "Data" { self.named(place) } else { Some(slot.element.to_string()) };
                 let name = name.unwrap_or_else(|| {
                     unnamed += 1;
                     (unnamed - 1).to_string()
                 });
-                data.push((name, text));
+                let fits = room.checked_sub(text.len());
+                room = fits.unwrap_or(room);
+                data.extend(fits.map(|_| (name, text)));
             }
         }
     }
 
-    /// The attribute `Name` of the slot's element.
-    fn named(&self, slot: &Slot) -> Option<String> {
+    /// The attribute `Name` of the element of the slot at this place, which stands shortly before it.
+    fn named(&self, place: usize) -> Option<String> {
+        let (before, slot) = (self.template.slots.get(..place)?, self.template.slots.get(place)?);
         let name = |other: &&Slot| other.number == slot.number && other.attribute.as_deref() == Some("Name");
-        self.shown(&self.template.slots.iter().find(name)?.content)
+        self.shown(&before.iter().rev().take(ATTRIBUTES).find(name)?.content)
     }
 }
 

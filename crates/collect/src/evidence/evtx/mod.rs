@@ -28,6 +28,8 @@ use super::{Access, Piece, ReadError, Reader};
 
 /// The most entries of one provider and id that are kept: the newest.
 const KEPT: usize = 500;
+/// The most bytes of text of all that are kept.
+const KEPT_TEXT: usize = 24 * 1024 * 1024;
 /// The most damaged places that are named one by one.
 const NAMED: usize = 4;
 
@@ -35,6 +37,8 @@ const MAGIC: &[u8] = b"ElfFile\0";
 const CHUNK_MAGIC: &[u8] = b"ElfChnk\0";
 const RECORD_MAGIC: &[u8] = b"**\0\0";
 const CHUNK: usize = 65536;
+/// A chunk that was never used: compared as a whole, for a log may be full of them.
+static EMPTY: [u8; CHUNK] = [0; CHUNK];
 /// The head of a chunk: its numbers, and two tables that we do not need.
 const CHUNK_HEAD: usize = 512;
 /// Magic, size, number, time; behind the entry stands the size once more.
@@ -47,9 +51,14 @@ fn recognises(head: &[u8]) -> bool {
 }
 
 fn read(path: &Path) -> Result<Piece, ReadError> {
-    let mut log = Log::default();
-    log.file(&mut File::open(path)?)?;
-    Ok(Piece::State(Box::new(log.state()?)))
+    Ok(Piece::State(Box::new(event_log(File::open(path)?)?)))
+}
+
+/// Reads an event log, wherever its bytes lie.
+pub fn event_log(mut log: impl Read + Seek) -> Result<State, ReadError> {
+    let mut read = Log::default();
+    read.file(&mut log)?;
+    read.state()
 }
 
 /// What has been read of a log.
@@ -62,6 +71,7 @@ struct Log {
     computer: Option<(OffsetDateTime, String)>,
     kept: BTreeMap<(String, u32), BinaryHeap<Reverse<Kept>>>,
     left_out: u64,
+    text: usize,
     damage: Vec<String>,
     damaged: usize,
 }
@@ -128,7 +138,7 @@ impl Log {
     fn chunk(&mut self, chunk: &[u8], place: &str) {
         if !chunk.starts_with(CHUNK_MAGIC) {
             // room that the log has not used yet is empty
-            if chunk.iter().any(|byte| *byte != 0) {
+            if *chunk != EMPTY[..chunk.len()] {
                 self.damage(format!("{place} does not begin as a chunk, and nothing of it was read"));
             }
             return;
@@ -189,7 +199,10 @@ impl Log {
             if kept.peek().is_some_and(|oldest| (at, record) <= oldest.0.order()) {
                 return;
             }
-            kept.pop();
+            let oldest = kept.pop();
+            self.text = self
+                .text
+                .saturating_sub(oldest.map_or(0, |Reverse(oldest)| oldest.event.data.values().map(String::len).sum()));
         }
         let event = LogEvent {
             at: rfc3339(at),
@@ -203,6 +216,12 @@ impl Log {
         if self.computer.as_ref().is_none_or(|(named, _)| *named <= at) {
             self.computer = entry.system("Computer", None).map(|name| (at, name)).or(self.computer.take());
         }
+        let text: usize = event.data.values().map(String::len).sum();
+        if self.text + text > KEPT_TEXT {
+            self.left_out += 1;
+            return;
+        }
+        self.text += text;
         kept.push(Reverse(Kept { at, event }));
     }
 

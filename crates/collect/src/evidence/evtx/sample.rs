@@ -99,7 +99,7 @@ impl Sample {
 }
 
 /// Text that stands in the template, or the number and kind of a value.
-enum Gap {
+pub(crate) enum Gap {
     Text(&'static str),
     Value(u16, u8),
 }
@@ -122,7 +122,7 @@ impl Gap {
 }
 
 /// An element up to its attributes; the caller closes it. Without attributes its start is closed.
-fn open(chunk: &mut Vec<u8>, name: &str, attributes: &[(&str, Gap)]) {
+pub(crate) fn open(chunk: &mut Vec<u8>, name: &str, attributes: &[(&str, Gap)]) {
     chunk.push(if attributes.is_empty() { 0x01 } else { 0x41 });
     chunk.extend([0xFF, 0xFF, 0, 0, 0, 0]);
     self::name(chunk, name);

@@ -78,6 +78,39 @@ fn a_log_without_entries_is_no_evidence() {
     }
 }
 
+/// Entries within entries, each of them named by a thousand gaps: as many as there are atoms, if all were read.
+#[test]
+fn entries_within_entries_do_not_multiply() {
+    let mut chunk = vec![0; 512];
+    let template = chunk.len();
+    chunk.extend([0; 24]);
+    sample::open(&mut chunk, "EventData", &[]);
+    chunk.extend([0x0D, 0, 0, 0x21].repeat(1000));
+    chunk.extend([0x04, 0x00]);
+    let size = u32::try_from(chunk.len() - template - 24).unwrap();
+    chunk[template + 20..template + 24].copy_from_slice(&size.to_le_bytes());
+    let place = u32::try_from(template).unwrap().to_le_bytes();
+    let mut entry = Vec::new();
+    for _ in 0..12 {
+        let length = u16::try_from(entry.len()).unwrap().to_le_bytes();
+        let head = [&[0x0C, 1, 0, 0, 0, 0][..], &place, &[1, 0, 0, 0], &length, &[0x21, 0]].concat();
+        entry = [head, entry].concat();
+    }
+    let at = chunk.len();
+    chunk.extend(entry);
+    let mut templates = Templates::default();
+    let entry = templates.entry(&chunk, at, chunk.len()).unwrap();
+    assert_eq!(entry.data(&mut templates), []);
+}
+
+/// However large the values of an entry are, what is kept of them is not.
+#[test]
+fn what_is_kept_of_an_entry_is_bounded() {
+    let long = Line { text: "x".repeat(20_000), ..line(36870, 1_760_000_000) };
+    let state = read_bytes(&SYSTEM.log(&[vec![long]])).unwrap();
+    assert_eq!(state.events[0].data["param1"].len(), 512);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

@@ -7,7 +7,7 @@ use super::regf::{u32_at, u64_at};
 /// The unit in which hives are written.
 pub(super) const SECTOR: u32 = 512;
 /// The most bytes of a log that we read.
-const LIMIT: u64 = 256 * 1024 * 1024;
+const LIMIT: u64 = 64 * 1024 * 1024;
 /// Bytes before the references to pages.
 const HEAD: usize = 40;
 /// Where both check sums begin.
@@ -31,17 +31,20 @@ const OLD_FORM: &str = "a transaction log in the form before Windows 8.1 (DIRT),
 /// The entries of a log whose check sums are right, up to the first that is not.
 pub(super) fn entries(mut source: impl Read + Seek) -> io::Result<Vec<Entry>> {
     source.seek(SeekFrom::Start(u64::from(SECTOR)))?;
-    let mut bytes = Vec::new();
-    source.take(LIMIT).read_to_end(&mut bytes)?;
-    if bytes.starts_with(OLD) {
-        return Err(io::Error::new(io::ErrorKind::Unsupported, OLD_FORM));
-    }
-    let (mut entries, mut rest) = (Vec::new(), bytes.as_slice());
-    while let Some((entry, size)) = entry(rest) {
+    let mut source = source.take(LIMIT);
+    let mut entries = Vec::new();
+    loop {
+        let mut bytes = Vec::with_capacity(HEAD);
+        source.by_ref().take(HEAD as u64).read_to_end(&mut bytes)?;
+        if entries.is_empty() && bytes.starts_with(OLD) {
+            return Err(io::Error::new(io::ErrorKind::Unsupported, OLD_FORM));
+        }
+        let size = u32_at(&bytes, 4).filter(|size| bytes.starts_with(b"HvLE") && *size as usize >= HEAD);
+        let Some(size) = size else { return Ok(entries) };
+        source.by_ref().take(u64::from(size) - HEAD as u64).read_to_end(&mut bytes)?;
+        let Some((entry, _)) = entry(&bytes) else { return Ok(entries) };
         entries.push(entry);
-        rest = rest.get(size..).unwrap_or_default();
     }
-    Ok(entries)
 }
 
 /// The entries of all logs that continue a hive whose last finished write has this number, in order and without a gap.

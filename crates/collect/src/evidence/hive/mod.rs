@@ -46,6 +46,12 @@ fn read(path: &Path) -> Result<Piece, ReadError> {
     Ok(Piece::State(Box::new(state(hive, logs, refused)?)))
 }
 
+/// Reads a hive with its transaction logs, wherever their bytes lie.
+pub fn registry_hive(hive: impl Read + Seek, logs: Vec<impl Read + Seek>) -> Result<State, ReadError> {
+    let entries: Result<Vec<_>, _> = logs.into_iter().map(log::entries).collect();
+    Ok(state(Hive::open(hive)?, entries?.into_iter().flatten().collect(), Vec::new())?)
+}
+
 impl From<Flaw> for ReadError {
     fn from(flaw: Flaw) -> Self {
         Self::Contents(flaw.to_string())
@@ -72,7 +78,10 @@ fn files_beside(path: &Path) -> Vec<PathBuf> {
         let found = found.to_string_lossy().to_ascii_lowercase();
         ["log", "log1", "log2"].iter().any(|end| found == format!("{name}.{end}"))
     };
-    let mut logs: Vec<_> = entries.filter(|entry| wanted(&entry.file_name())).map(|entry| entry.path()).collect();
+    // a pipe of that name would keep us waiting
+    let file = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_file());
+    let logs = entries.filter(|entry| wanted(&entry.file_name()) && file(entry));
+    let mut logs: Vec<_> = logs.map(|entry| entry.path()).collect();
     logs.sort();
     logs
 }

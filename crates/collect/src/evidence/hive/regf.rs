@@ -19,6 +19,13 @@ const CELL: usize = 1024 * 1024;
 const ENTRIES: usize = 100_000;
 /// Bytes in each piece of a large value.
 const PIECE: usize = 16_344;
+/// The most bytes of cells that are read of one hive, each counted as [`CELL_COST`] more. What we look up of a real one takes a
+/// tenth; lists may name one cell a hundred thousand times.
+const READ: usize = 64 * 1024 * 1024;
+/// What it costs to look at a cell, however small.
+const CELL_COST: usize = 32;
+/// The most bytes of a key's cell: names have at most 255 characters.
+const KEY: usize = 1024;
 /// "There is none", in place of an offset.
 const NONE: u32 = u32::MAX;
 
@@ -37,6 +44,9 @@ pub(super) enum Flaw {
     /// More than we read.
     #[error("the {1} at {0:#x} is larger than anything that belongs there")]
     Limit(u32, &'static str),
+    /// More than all that is looked for takes in a hive of Windows.
+    #[error("its lists lead to the same places over and over: reading was given up at {0:#x}")]
+    Endless(u32),
     /// It is a hive, and not one that helps.
     #[error("{0}")]
     Kind(String),
@@ -60,6 +70,8 @@ pub(super) struct Hive<S> {
     pub(super) sequence: (u32, u32),
     /// What transaction logs have instead of the file, by sector.
     sectors: BTreeMap<u32, Vec<u8>>,
+    /// What may still be read.
+    left: usize,
 }
 
 impl<S: Read + Seek> Hive<S> {
@@ -71,7 +83,7 @@ impl<S: Read + Seek> Hive<S> {
             return Err(Flaw::Foreign);
         }
         let number = |at| u32_at(&base, at).ok_or(Flaw::Foreign);
-        Ok(Self { source, root: number(36)?, sequence: (number(4)?, number(8)?), sectors: BTreeMap::new() })
+        Ok(Self { source, root: number(36)?, sequence: (number(4)?, number(8)?), sectors: BTreeMap::new(), left: READ })
     }
 
     /// The last write was not finished: what it would have written stands in the transaction logs.
@@ -148,7 +160,7 @@ impl<S: Read + Seek> Hive<S> {
 
     fn key(&mut self, offset: u32) -> Result<Key, Flaw> {
         let flaw = || Flaw::Cell(offset, "key");
-        let cell = self.cell(offset)?;
+        let cell = self.cell_up_to(offset, KEY)?;
         if !cell.starts_with(b"nk") {
             return Err(flaw());
         }
@@ -256,6 +268,11 @@ impl<S: Read + Seek> Hive<S> {
 
     /// The contents of the cell at this place in the hive bins.
     fn cell(&mut self, offset: u32) -> Result<Vec<u8>, Flaw> {
+        self.cell_up_to(offset, CELL + 4)
+    }
+
+    /// The same, of a longer one only so many bytes.
+    fn cell_up_to(&mut self, offset: u32, most: usize) -> Result<Vec<u8>, Flaw> {
         let head = self.read(offset, 4)?;
         let size = i32::from_le_bytes(head.try_into().map_err(|_| Flaw::Cell(offset, "cell"))?);
         // a negative size: in use
@@ -266,7 +283,9 @@ impl<S: Read + Seek> Hive<S> {
         if length > CELL + 8 {
             return Err(Flaw::Limit(offset, "cell"));
         }
-        self.read(offset.checked_add(4).ok_or(Flaw::Cell(offset, "cell"))?, length - 4)
+        let length = (length - 4).min(most);
+        self.left = self.left.checked_sub(length + CELL_COST).ok_or(Flaw::Endless(offset))?;
+        self.read(offset.checked_add(4).ok_or(Flaw::Cell(offset, "cell"))?, length)
     }
 
     /// Bytes of the hive bins, as they are after the transaction logs.

@@ -140,6 +140,53 @@ fn a_certificate_comes_with_its_key() {
     assert_eq!(blob::certificate("My", &property(2, &record)), None);
 }
 
+/// A list that names one key sixty thousand times, which claims to be a megabyte long.
+#[test]
+fn lists_that_lead_to_one_place_over_and_over_are_given_up() {
+    const COUNT: u16 = 65_000;
+    let key = |subkeys: u32, list: u32| {
+        let mut cell = vec![0; 80];
+        cell[..4].copy_from_slice(b"nk\x20\0");
+        for (at, number) in [(20, subkeys), (28, list)] {
+            cell[at..at + 4].copy_from_slice(&number.to_le_bytes());
+        }
+        cell[72] = 1;
+        cell[76] = b'A';
+        cell
+    };
+    let mut file = vec![0; 4096 + 32];
+    file[..4].copy_from_slice(b"regf");
+    file[36] = 32;
+    // the root, the list behind it, the key behind that
+    let (list, child) = (32 + 88, 32 + 88 + 8 + u32::from(COUNT) * 4);
+    let mut cell = |data: Vec<u8>, size: usize| {
+        file.extend((-i32::try_from(size).unwrap()).to_le_bytes());
+        file.extend(data);
+    };
+    cell([key(u32::from(COUNT), list), vec![0; 4]].concat(), 88);
+    let places = child.to_le_bytes().repeat(usize::from(COUNT));
+    cell([&b"li"[..], &COUNT.to_le_bytes(), &places].concat(), 8 + usize::from(COUNT) * 4);
+    cell(key(0, u32::MAX), 1024 * 1024);
+    file.resize(file.len() + 1024 * 1024, 0);
+    let error = read(&file).unwrap_err().to_string();
+    assert!(error.contains("over and over"), "{error}");
+}
+
+/// A pipe beside a dirty hive, where its log should be.
+#[cfg(unix)]
+#[test]
+fn a_pipe_in_place_of_a_log_keeps_nobody_waiting() {
+    let folder = std::env::temp_dir().join(format!("rdpdoctor-pipe-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let mut bytes = system().hive();
+    bytes[4] = 8;
+    fs::write(folder.join("SYSTEM"), bytes).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(folder.join("SYSTEM.LOG1")).status().unwrap().success());
+    let read = super::read(&folder.join("SYSTEM"));
+    fs::remove_dir_all(&folder).unwrap();
+    assert!(read.is_ok());
+}
+
 proptest! {
     #[test]
     fn no_damage_panics(at in 0_usize..9000, byte: u8, cut in 0_usize..9000) {

@@ -47,6 +47,8 @@ impl Disk {
             LOGS.iter().any(|log| name.contains(&log.to_ascii_lowercase()))
         };
         files.extend(logs.into_iter().filter(wanted));
+        // a pipe would keep us waiting
+        files.retain(|file| file.is_file());
         files
     }
 
@@ -109,6 +111,8 @@ fn program(system32: &Path, name: &str) -> std::io::Result<FileVersion> {
     let name = name.to_owned();
     match descend(system32, &name) {
         None => Ok(FileVersion { name, version: None, exists: false }),
+        // a pipe would keep us waiting
+        Some(path) if !path.is_file() => Err(std::io::Error::other("not a file")),
         Some(path) => Ok(FileVersion { name, version: version::version(File::open(path)?)?, exists: true }),
     }
 }

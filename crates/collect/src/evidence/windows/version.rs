@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use crate::evidence::hive::u32_at;
 
 /// The most bytes of a program that are searched.
-const LIMIT: u64 = 64 * 1024 * 1024;
+const LIMIT: u64 = 24 * 1024 * 1024;
 /// `VS_VERSION_INFO` and the zero that ends it, in UTF-16.
 const NAME: [u8; 32] = *b"V\0S\0_\0V\0E\0R\0S\0I\0O\0N\0_\0I\0N\0F\0O\0\0\0";
 /// The first number of the structure, and of its form.

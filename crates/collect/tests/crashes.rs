@@ -1,0 +1,45 @@
+//! Every crash that fuzzing ever found in the readers of evidence files (`crashes/TARGET/`), and every seed
+//! (`fuzz/seeds/TARGET/`), as plain tests. The targets are in `fuzz/fuzz_targets`.
+
+#![allow(clippy::unwrap_used)]
+
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+
+use diagnosis::rdp_file::{RdpFile, RdpFileRecord};
+
+fn files(folder: &str, target: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join(target);
+    std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect()
+}
+
+/// Reads all of a target's files; true if any of them is one of the kind.
+fn replay(target: &str, read: fn(&[u8]) -> bool) -> bool {
+    let mut files = files("tests/crashes", target).into_iter().chain(files("../../fuzz/seeds", target));
+    // all of them, not up to the first that is read
+    files.by_ref().map(|file| read(&std::fs::read(file).unwrap())).fold(false, |any, read| any | read)
+}
+
+#[test]
+fn event_logs() {
+    assert!(replay("event_log", |bytes| collect::evidence::event_log(Cursor::new(bytes)).is_ok()));
+}
+
+#[test]
+fn registry_hives() {
+    assert!(replay("registry_hive", |bytes| {
+        let Some((length, rest)) = bytes.split_first_chunk() else { return false };
+        let (hive, log) = rest.split_at_checked(u32::from_le_bytes(*length) as usize).unwrap_or((rest, &[]));
+        collect::evidence::registry_hive(Cursor::new(hive), vec![Cursor::new(log)]).is_ok()
+    }));
+}
+
+#[test]
+fn rdp_files() {
+    assert!(replay("rdp_file", |bytes| {
+        let Ok(file) = RdpFile::parse(bytes) else { return false };
+        assert_eq!(RdpFile::parse(&file.encode()).as_ref(), Ok(&file));
+        let _ = RdpFileRecord::of("x.rdp", &file);
+        true
+    }));
+}
