@@ -12,7 +12,7 @@ use crate::x224;
 use crate::{certificate, der, ntlm};
 
 /// TPKT, X.224 and negotiation: nothing in the first 19 bytes of an answer can name anybody.
-const CONFIRM: usize = 19;
+pub(crate) const CONFIRM: usize = 19;
 /// `OBJECT IDENTIFIER`.
 const OID: u8 = 6;
 /// The bit of a DER tag that says that its value is a list of elements.
@@ -68,17 +68,17 @@ impl<'a> Copy<'a> {
 }
 
 /// Letters and digits become `x`, and so does what is not ASCII; punctuation stays. Framing that is broken stays broken.
-pub(super) fn masked(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn masked(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().map(|byte| if byte.is_ascii_alphanumeric() || !byte.is_ascii() { b'x' } else { *byte }).collect()
 }
 
 /// The first `count` bytes and zeros.
-fn head(bytes: &[u8], count: usize) -> Vec<u8> {
+pub(crate) fn head(bytes: &[u8], count: usize) -> Vec<u8> {
     bytes.iter().enumerate().map(|(at, byte)| if at < count { *byte } else { 0 }).collect()
 }
 
 /// What a server says before TLS is up: an answer to the Connection Request, a flight, or another service's greeting.
-pub(super) fn raw(stream: &[u8], expects_confirm: bool, names: &mut Names) -> Vec<u8> {
+pub(crate) fn raw(stream: &[u8], expects_confirm: bool, names: &mut Names) -> Vec<u8> {
     if !expects_confirm {
         return flight(stream, names);
     }
@@ -93,7 +93,7 @@ pub(super) fn raw(stream: &[u8], expects_confirm: bool, names: &mut Names) -> Ve
 }
 
 /// Keeps what names the service and masks the rest.
-fn greeting(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn greeting(bytes: &[u8]) -> Vec<u8> {
     let word = bytes.iter().position(u8::is_ascii_whitespace).unwrap_or(bytes.len());
     let kept = match ForeignService::recognise(bytes) {
         Some(ForeignService::Ssh) => word,
@@ -174,7 +174,7 @@ fn chain(body: &[u8], names: &mut Names) -> Vec<u8> {
 }
 
 /// What a server says through the tunnel: a `TSRequest`.
-pub(super) fn credssp(stream: &[u8], names: &mut Names) -> Vec<u8> {
+pub(crate) fn credssp(stream: &[u8], names: &mut Names) -> Vec<u8> {
     match credssp::framing(stream) {
         credssp::Framing::Complete(length) => {
             let (request, behind) = stream.split_at(length.min(stream.len()));
@@ -295,12 +295,14 @@ fn utf16(value: &[u8], names: &mut Names) -> Vec<u8> {
 
 /// A certificate without names, serial number and signature: a signature, or a serial number in a public log, would
 /// confirm a guessed name. Zeros for what is no certificate.
-pub(super) fn certificate(der: &[u8], names: &mut Names) -> Vec<u8> {
+pub(crate) fn certificate(der: &[u8], names: &mut Names) -> Vec<u8> {
     let zeros = || vec![0; der.len()];
     if der.len() > certificate::LIMIT || Certificate::read(der).is_none() {
         return zeros();
     }
-    renamed_certificate(der, names).filter(|new| Certificate::read(new).is_some()).unwrap_or_else(zeros)
+    let renamed = renamed_certificate(der, names).filter(|new| Certificate::read(new).is_some()).unwrap_or_else(zeros);
+    names.renamed_certificate(der, &renamed);
+    renamed
 }
 
 fn renamed_certificate(der: &[u8], names: &mut Names) -> Option<Vec<u8>> {
@@ -396,7 +398,6 @@ fn string(tag: u8, value: &[u8], names: &mut Names) -> Vec<u8> {
     }
     match (tag, std::str::from_utf8(value)) {
         (0x0C | 0x12..=0x14 | 0x16 | 0x19..=0x1B, Ok(text)) => names.text(text).into_bytes(),
-        (0x14, Err(_)) | (0x0C, _) => masked(value),
         _ => vec![b'x'; value.len()],
     }
 }
