@@ -34,6 +34,7 @@ pub mod planner;
 pub mod printable;
 pub mod profile;
 pub mod rdp_file;
+pub mod redaction;
 pub mod report;
 pub mod search;
 pub mod security;

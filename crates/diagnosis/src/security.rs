@@ -68,6 +68,11 @@ pub fn allows(sddl: &str, accounts: &[&str], wanted: u32) -> Option<bool> {
     Some(false)
 }
 
+/// True if rights consist of codes that are the same everywhere.
+pub(crate) fn rights_are_known(rights: &str) -> bool {
+    mask(rights).is_some()
+}
+
 fn mask(rights: &str) -> Option<u32> {
     if let Some(hex) = rights.strip_prefix("0x") {
         let mask = u32::from_str_radix(hex, 16).ok()?;

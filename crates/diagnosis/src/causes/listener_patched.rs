@@ -34,7 +34,7 @@ pub const CAUSE: Cause = Cause {
 };
 
 /// Ways to write the path of Windows' own library.
-fn own(path: &str) -> bool {
+pub(crate) fn own(path: &str) -> bool {
     let path = path.trim().trim_matches('"').to_ascii_lowercase();
     let place = path.strip_suffix(r"\system32\termsrv.dll");
     place.is_some_and(|place| place == "%systemroot%" || place == "%windir%" || place.get(1..) == Some(r":\windows"))
