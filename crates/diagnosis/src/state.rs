@@ -328,6 +328,14 @@ impl State {
         if state.schema == SCHEMA { Ok(state) } else { Err(StateError::Schema(printable(&state.schema))) }
     }
 
+    /// The state as JSON that [`State::parse`] reads back.
+    pub fn to_json(&self) -> String {
+        let named = Self { schema: SCHEMA.to_owned(), ..self.clone() };
+        let mut text = serde_json::to_string_pretty(&named).expect("a state has only string keys");
+        text.push('\n');
+        text
+    }
+
     /// Takes in what another reader found out about the same machine.
     pub fn merge(&mut self, other: Self) {
         self.taken_at = [self.taken_at.take(), other.taken_at].into_iter().flatten().max();

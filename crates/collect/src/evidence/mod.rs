@@ -9,8 +9,10 @@ mod hive;
 #[cfg(test)]
 mod proofs;
 mod rdp_file;
+pub mod redaction;
 mod state;
 mod transcript;
+mod watched;
 mod windows;
 
 use std::fs::{self, File};
@@ -44,11 +46,18 @@ pub(crate) struct Reader {
 }
 
 /// Every kind, the most telling first.
-const READERS: &[Reader] =
-    &[state::READER, hive::READER, evtx::READER, transcript::READER, capture::READER, rdp_file::READER];
+const READERS: &[Reader] = &[
+    state::READER,
+    hive::READER,
+    evtx::READER,
+    transcript::READER,
+    capture::READER,
+    watched::READER,
+    rdp_file::READER,
+];
 
 /// What one file says.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece {
     /// A machine's settings, logs and the like.
     State(Box<State>),
@@ -56,6 +65,15 @@ pub enum Piece {
     Transcript(Box<Transcript>),
     /// What was seen of others.
     Capture(Box<Capture>),
+}
+
+/// A piece as a file that the readers read back to the same evidence: how its name ends, and its bytes.
+pub fn stored(piece: &Piece) -> (&'static str, Vec<u8>) {
+    match piece {
+        Piece::State(state) => ("json", state.to_json().into_bytes()),
+        Piece::Transcript(transcript) => ("transcript.txt", transcript.to_string().into_bytes()),
+        Piece::Capture(capture) => ("capture.txt", watched::written(capture).into_bytes()),
+    }
 }
 
 /// Why a file could not be read.

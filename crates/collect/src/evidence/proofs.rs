@@ -8,8 +8,8 @@ use diagnosis::evidence::Evidence;
 use diagnosis::state::RegistryData;
 use diagnosis::{Capabilities, ClientProfile, Context, Severity};
 
-use super::gather;
 use super::hive::build::{Node, wide};
+use super::{Gathered, gather};
 
 const GUID: &str = "11111111-2222-3333-4444-555555555555";
 const T: &str = r"ControlSet001\Control\Terminal Server";
@@ -103,23 +103,32 @@ impl Disk {
         assert!(gathered.unread.is_empty(), "{:?}", gathered.unread);
         let kinds: Vec<_> = gathered.pieces.iter().map(|(_, kind, _)| *kind).collect();
         assert_eq!(kinds, ["Windows disk", "registry hive", "registry hive"]);
-        let at = time::macros::datetime!(2026-11-21 09:00 UTC);
-        let mut evidence = Evidence::default();
-        gathered.observe(&mut evidence, at);
-        let context = Context {
-            target: None,
-            profile: ClientProfile::find(client).unwrap(),
-            profile_source: "default",
-            at,
-            symptom: None,
-            capabilities: Capabilities { openssl: false },
-            require_trust: false,
-            thorough: false,
-            gateway: None,
-        };
-        let found = diagnose(&evidence, &context, Run::default()).findings;
-        found.into_iter().filter(|found| found.severity < Severity::Advisory).map(|found| found.cause).collect()
+        let found = causes(&gathered, client);
+        let redacted = super::redaction::redacted(&gathered.pieces);
+        let names = gathered.pieces.into_iter().map(|(path, kind, _)| (path, kind));
+        let pieces = names.zip(redacted).map(|((path, kind), piece)| (path, kind, piece)).collect();
+        assert_eq!(causes(&Gathered { pieces, ..Gathered::default() }, client), found, "redacted");
+        found
     }
+}
+
+fn causes(gathered: &Gathered, client: &str) -> Vec<String> {
+    let at = time::macros::datetime!(2026-11-21 09:00 UTC);
+    let mut evidence = Evidence::default();
+    gathered.observe(&mut evidence, at);
+    let context = Context {
+        target: None,
+        profile: ClientProfile::find(client).unwrap(),
+        profile_source: "default",
+        at,
+        symptom: None,
+        capabilities: Capabilities { openssl: false },
+        require_trust: false,
+        thorough: false,
+        gateway: None,
+    };
+    let found = diagnose(&evidence, &context, Run::default()).findings;
+    found.into_iter().filter(|found| found.severity < Severity::Advisory).map(|found| found.cause).collect()
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use super::{Names, layers};
 use crate::capture::{Exchange, Seen, UdpWatched, Watched};
-use crate::machine::{Timed, TlsAnswer, X224Answer};
+use crate::machine::{ConnectFailure, TcpAnswer, Timed, TlsAnswer, X224Answer};
 
 impl Seen {
     /// The capture without names and addresses of the machines in it.
@@ -19,8 +19,11 @@ impl Seen {
     #[must_use]
     pub fn renamed(&self, names: &mut Names) -> Self {
         let mut redacted = self.clone();
-        for Watched { client, host, exchange, .. } in &mut redacted.connections {
+        for Watched { client, host, tcp, exchange, .. } in &mut redacted.connections {
             (*client, *host) = (names.socket(*client), names.socket(*host));
+            if let Some(Timed { value: TcpAnswer::Failed(ConnectFailure::Other(words)), .. }) = tcp {
+                *words = names.prose(words);
+            }
             rename(exchange, names);
         }
         for UdpWatched { client, host, .. } in &mut redacted.transports {
