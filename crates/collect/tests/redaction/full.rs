@@ -277,7 +277,7 @@ pub fn transcript(said: &str, addresses: [std::net::IpAddr; 2], der: &[u8]) -> T
 
 /// The same of a capture.
 pub fn capture(said: &str, addresses: [std::net::IpAddr; 2], der: &[u8]) -> Capture {
-    let at = Duration::from_secs(1_795_251_600);
+    let at = Duration::from_millis(1_795_251_600_500);
     let [client, host] = addresses;
     let words = || said.to_owned();
     let bytes = said.as_bytes().to_vec();

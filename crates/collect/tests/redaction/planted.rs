@@ -90,7 +90,7 @@ fn secrets() -> impl Strategy<Value = Secrets> {
     let sid =
         (number(), number(), number(), 1000_u32..90_000).prop_map(|(a, b, c, d)| format!("S-1-5-21-{a}-{b}-{c}-{d}"));
     let guid = "[1-9a-f]{8}-[1-9a-f]{4}-4[1-9a-f]{3}-9[1-9a-f]{3}-[1-9a-f]{12}";
-    let four = any::<[u8; 3]>().prop_map(|[a, b, c]| IpAddr::from([10, a | 100, b | 100, c | 100]));
+    let four = any::<[u8; 3]>().prop_map(|[a, b, c]| IpAddr::from([10, a | 0x64, b | 0x64, c | 0x64]));
     let six =
         any::<[u16; 3]>().prop_map(|[a, b, c]| IpAddr::from([0x2A02, a | 0x1000, b | 0x1000, 0, 0, 0, 0, c | 0x1000]));
     (name(), name(), name(), "Qz[A-Z]{3}[!#%&*+]{2}[a-z0-9]{6}", guid, sid, (four, six)).prop_map(

@@ -203,17 +203,13 @@ fn renamed_data(
     data: &BTreeMap<String, String>,
     names: &mut Names,
 ) -> BTreeMap<String, String> {
-    let mut renamed = BTreeMap::new();
-    for (name, value) in data {
-        match provider.and_then(|provider| Some((provider, field(provider, id, name)?))) {
-            Some((provider, field)) => {
-                renamed.insert(name.clone(), renamed_value(provider, field, value, names));
-            }
-            // a field that no entry of Windows has may have any name; that it was there says nothing
-            None => {}
-        }
-    }
-    renamed
+    // a field that no entry of Windows has may have any name, so its name goes as well
+    let fields = data.iter().filter_map(|(name, value)| {
+        let provider = provider?;
+        let field = field(provider, id, name)?;
+        Some((name.clone(), renamed_value(provider, field, value, names)))
+    });
+    fields.collect()
 }
 
 /// What this field of this kind of entry holds; `None` for one that we do not know.
@@ -221,10 +217,9 @@ fn field(provider: &str, id: u32, name: &str) -> Option<Field> {
     let number = name.len() <= 2 && !name.is_empty() && name.bytes().all(|digit| digit.is_ascii_digit());
     match (provider, id, name) {
         (RCM, 1149, "Param1") => Some(Field::Person),
-        (RCM, 1149, "Param2") => Some(Field::Name),
+        (RCM, 1149, "Param2") | (RCM, 1056, "0") => Some(Field::Name),
         (RCM, _, "Param3") | (CLIENT, 1024 | 1102, "Value") => Some(Field::Place),
         (CLIENT, 1026, "Value") | (CORE, 227, "Value") => Some(Field::Number),
-        (RCM, 1056, "0") => Some(Field::Name),
         (SECURITY | LSM | CORE, _, _) if number => Some(Field::Text),
         (LSA, _, _) if number => Some(Field::Principal),
         (SERVICES, _, "0") => Some(Field::Service),
@@ -239,22 +234,20 @@ fn renamed_value(provider: &str, field: Field, value: &str, names: &mut Names) -
     }
     let taken_out = || REDACTED.to_owned();
     match field {
-        Field::Place if value == "LOCAL" => value.to_owned(),
-        Field::Place => names.place(value),
+        Field::Place if value != "LOCAL" => names.place(value),
         Field::Person => names.person(value),
         Field::Name => names.text(value),
         Field::Sid => names.sid(value).unwrap_or_else(taken_out),
-        Field::Number if is_number(value) => value.to_owned(),
-        Field::Number => names.address_text(value).unwrap_or_else(|| service(value)),
+        Field::Number if !is_number(value) => names.address_text(value).unwrap_or_else(|| service(value)),
+        Field::Place | Field::Number => value.to_owned(),
         Field::Word => word(value),
         Field::Principal => principals(value, names),
-        Field::Service => service(value),
+        Field::Service | Field::Text => service(value),
         Field::Bytes if provider == RCM && value.len() == 40 => names.thumbprint(value),
         Field::Bytes if value.get(..TERMSERVICE.len()).is_some_and(|start| start.eq_ignore_ascii_case(TERMSERVICE)) => {
             TERMSERVICE.to_owned()
         }
         Field::Bytes => String::new(),
-        Field::Text => service(value),
     }
 }
 

@@ -47,11 +47,7 @@ fn heads(text: &str, names: &mut Names) -> String {
         rest = after;
     }
     // what is no head of the form is left out, but for that it was there
-    if !rest.trim_matches(')').is_empty() {
-        renamed.push_str(REDACTED_PART);
-    } else {
-        renamed.push_str(rest);
-    }
+    renamed.push_str(if rest.trim_matches(')').is_empty() { rest } else { REDACTED_PART });
     renamed
 }
 

@@ -49,11 +49,13 @@ impl Labels {
 
     /// What a part of a label becomes, which is known by `key`.
     fn part(&mut self, part: &str, key: &str) -> String {
-        if let Some(number) = pseudonym(part) {
-            if let Some(number) = number {
+        match pseudonym(part) {
+            Pseudonym::None => {}
+            Pseudonym::Masked => return part.to_owned(),
+            Pseudonym::Numbered(number) => {
                 self.taken.entry(shape(part)).or_default().insert(number);
+                return part.to_owned();
             }
-            return part.to_owned();
         }
         if let Some(number) = self.numbers.get(key) {
             return spell(part, *number);
@@ -131,23 +133,38 @@ fn spell(label: &str, number: usize) -> String {
     reversed.into_iter().rev().collect()
 }
 
-/// The number of a pseudonym, `Some(None)` of one that consists of `x` alone; `None` for any other label.
-fn pseudonym(label: &str) -> Option<Option<usize>> {
-    let mut number = None;
-    let mut count = 0_usize;
-    for c in label.chars() {
-        let c = c.to_ascii_lowercase();
-        let place = LETTERS.iter().find_map(|letters| letters.iter().position(|letter| *letter == c))?;
-        number = match (number, place) {
-            (None, 0) => None,
-            (Some(_), 0) => return None,
-            (so_far, digit) => Some(so_far.unwrap_or(0_usize).checked_mul(10)?.checked_add(digit.saturating_sub(1))?),
-        };
-        count = count.saturating_add(1);
-    }
-    let Some(number) = number else { return Some(None) };
+/// As what a label is taken.
+enum Pseudonym {
+    /// It is the label of a name.
+    None,
+    /// It consists of `x` alone.
+    Masked,
+    /// It has this number.
+    Numbered(usize),
+}
+
+fn pseudonym(label: &str) -> Pseudonym {
     let lower: String = label.chars().map(|c| c.to_ascii_lowercase()).collect();
-    (number < room(count) && spell(&lower, number) == lower).then_some(Some(number))
+    let places: Option<Vec<usize>> = lower.chars().map(place).collect();
+    let Some(places) = places else { return Pseudonym::None };
+    let digits = places.iter().skip_while(|place| **place == 0);
+    let mut number = None;
+    for place in digits {
+        let Some(digit) = place.checked_sub(1) else { return Pseudonym::None };
+        let next = number.unwrap_or(0_usize).checked_mul(10).and_then(|number| number.checked_add(digit));
+        let Some(next) = next else { return Pseudonym::None };
+        number = Some(next);
+    }
+    match number {
+        None => Pseudonym::Masked,
+        Some(number) if number < room(places.len()) && spell(&lower, number) == lower => Pseudonym::Numbered(number),
+        Some(_) => Pseudonym::None,
+    }
+}
+
+/// The place of a letter of pseudonyms in its list.
+fn place(c: char) -> Option<usize> {
+    LETTERS.iter().find_map(|letters| letters.iter().position(|letter| *letter == c))
 }
 
 #[cfg(test)]

@@ -293,8 +293,8 @@ fn utf16(value: &[u8], names: &mut Names) -> Vec<u8> {
     new
 }
 
-/// A certificate without names, serial number and signature: a signature, or a serial number in a public log, would
-/// confirm a guessed name. Zeros for what is no certificate.
+/// A certificate without names, serial number, signature and the key itself: by each of these it would be found in public logs, and
+/// with it the names. Zeros for what is no certificate.
 pub(crate) fn certificate(der: &[u8], names: &mut Names) -> Vec<u8> {
     let zeros = || vec![0; der.len()];
     if der.len() > certificate::LIMIT || Certificate::read(der).is_none() {
@@ -323,7 +323,9 @@ fn renamed_certificate(der: &[u8], names: &mut Names) -> Option<Vec<u8>> {
     leaves(fields.next()?.1, &mut copy, names, 0);
     fields.next()?;
     leaves(fields.next()?.1, &mut copy, names, 0);
-    fields.next()?;
+    let mut key_parts = elements(fields.next()?.1);
+    key_parts.next()?;
+    public_key(key_parts.next()?.1, &mut copy, names);
     for (tag, field) in fields {
         if tag != 0xA3 {
             copy.blank(field);
@@ -338,14 +340,42 @@ fn renamed_certificate(der: &[u8], names: &mut Names) -> Option<Vec<u8>> {
     Some(copy.changed)
 }
 
+/// A public key of the same kind and size, which nobody has: of RSA the exponent stays and the modulus goes, of a point its form.
+fn public_key<'a>(bits: &'a [u8], copy: &mut Copy<'a>, names: &mut Names) {
+    let Some((_, key)) = bits.split_first() else { return };
+    if let Some((0x30, list)) = elements(key).next() {
+        for (number, (_, integer)) in copy.open(list).into_iter().enumerate() {
+            match number {
+                0 => copy.put(integer, &key_material(integer, names)),
+                _ if integer.len() <= 4 => copy.keep(integer),
+                _ => {}
+            }
+        }
+    } else if let Some((2..=4, point)) = key.split_first() {
+        copy.put(point, &key_material(point, names));
+    } else {
+        copy.blank(key);
+    }
+}
+
+/// As many bytes that are no key: zeros at the beginning stay, ones follow, and a number in the last four bytes tells keys apart.
+fn key_material(material: &[u8], names: &mut Names) -> Vec<u8> {
+    let zeros = material.iter().take_while(|byte| **byte == 0).count();
+    let (head, body) = material.split_at(zeros);
+    let Some((ones, number)) = body.split_last_chunk::<4>() else { return material.iter().map(|_| 0).collect() };
+    let known = ones.iter().all(|byte| *byte == 0xFF).then(|| u32::from_be_bytes(*number));
+    let number = names.key(body, known);
+    [head, &vec![0xFF; ones.len()], &number.to_be_bytes()].concat()
+}
+
 /// `Extension`: identifier, perhaps `critical`, value.
 fn rename_extension<'a>(extension: &'a [u8], copy: &mut Copy<'a>, names: &mut Names) {
     let parts = copy.open(extension);
     let id = parts.first().map_or(&[][..], |(_, id)| id);
     for (tag, part) in parts {
         match (tag, id) {
-            // identifier and `critical`; subjectKeyIdentifier, keyUsage, basicConstraints, extKeyUsage
-            (OID | 1, _) | (_, [0x55, 0x1D, 14 | 15 | 19 | 37]) => copy.keep(part),
+            // identifier and `critical`; keyUsage, basicConstraints, extKeyUsage
+            (OID | 1, _) | (_, [0x55, 0x1D, 15 | 19 | 37]) => copy.keep(part),
             // subjectAltName, issuerAltName
             (_, [0x55, 0x1D, 17 | 18]) => alternatives(part, copy, names),
             _ => {}

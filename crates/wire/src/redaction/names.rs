@@ -30,6 +30,7 @@ pub struct Names {
     addresses: Numbers<IpAddr>,
     identifiers: Numbers<String>,
     thumbprints: Numbers<String>,
+    keys: Numbers<Vec<u8>>,
     domains: Numbers<String>,
     accounts: Numbers<String>,
     /// Thumbprints of certificates that were renamed, before and after.
@@ -46,6 +47,7 @@ impl Names {
         self.addresses.settle();
         self.identifiers.settle();
         self.thumbprints.settle();
+        self.keys.settle();
         self.domains.settle();
         self.accounts.settle();
         self.settled = true;
@@ -205,6 +207,17 @@ impl Names {
         format!("{number:040}")
     }
 
+    /// The number of a public key; `known` is what it has if it stands for another already.
+    pub(super) fn key(&mut self, material: &[u8], known: Option<u32>) -> u32 {
+        match known {
+            Some(number) => {
+                self.keys.take(usize::try_from(number).unwrap_or(usize::MAX));
+                number
+            }
+            None => u32::try_from(self.keys.of(&material.to_vec())).unwrap_or(u32::MAX),
+        }
+    }
+
     /// The thumbprint of a certificate that was renamed: from now on [`Names::thumbprint`] says so.
     pub(super) fn renamed_certificate(&mut self, before: &[u8], after: &[u8]) {
         if self.settled {
@@ -218,7 +231,7 @@ impl Names {
     pub fn sid(&mut self, written: &str) -> Option<String> {
         let written = written.to_ascii_uppercase();
         let parts: Vec<u64> = written.strip_prefix("S-1-")?.split('-').map(decimal).collect::<Option<_>>()?;
-        let well_known = |part: &u64| *part <= u64::from(u16::MAX);
+        let well_known = |part: &u64| u16::try_from(*part).is_ok();
         if SERVICE_SIDS.contains(&written.as_str()) || parts.len() <= 3 && parts.iter().all(well_known) {
             return Some(written);
         }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Numbers<K> {
     waiting: Vec<K>,
     known: BTreeSet<K>,
-    numbers: BTreeMap<K, usize>,
+    given: BTreeMap<K, usize>,
     /// Numbers that stand for something already, because a pseudonym was met in what is to be redacted.
     taken: BTreeSet<usize>,
     next: usize,
@@ -19,7 +19,7 @@ impl<K> Default for Numbers<K> {
         Self {
             waiting: Vec::new(),
             known: BTreeSet::new(),
-            numbers: BTreeMap::new(),
+            given: BTreeMap::new(),
             taken: BTreeSet::new(),
             next: 0,
             settled: false,
@@ -30,7 +30,7 @@ impl<K> Default for Numbers<K> {
 impl<K: Ord + Clone> Numbers<K> {
     /// The number of this thing, from 1; meaningless before everything has been met.
     pub(super) fn of(&mut self, key: &K) -> usize {
-        if let Some(number) = self.numbers.get(key) {
+        if let Some(number) = self.given.get(key) {
             return *number;
         }
         if self.settled {
@@ -61,7 +61,7 @@ impl<K: Ord + Clone> Numbers<K> {
         while self.taken.contains(&self.next) {
             self.next = self.next.saturating_add(1);
         }
-        self.numbers.insert(key, self.next);
+        self.given.insert(key, self.next);
         self.next
     }
 }

@@ -157,8 +157,12 @@ fn read_code(word: &str) -> Option<u16> {
 }
 
 /// A value, or `-` for none.
-fn read_optional<T>(word: &str, read: impl Fn(&str) -> Option<T>) -> Option<Option<T>> {
-    if word == "-" { Some(None) } else { read(word).map(Some) }
+fn read_optional<T>(
+    word: &str,
+    what: &'static str,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, &'static str> {
+    if word == "-" { Ok(None) } else { read(word).map(Some).ok_or(what) }
 }
 
 fn read_connection(words: &mut Words<'_>) -> Result<Watched, &'static str> {
@@ -240,7 +244,7 @@ fn read_request(words: &mut Words<'_>) -> Result<Result<ConnectionRequest, Strin
     if first == "broken" {
         return Ok(Err(words.text("request")?));
     }
-    let protocols = read_optional(first, SecurityProtocols::parse).ok_or("request")?;
+    let protocols = read_optional(first, "request", SecurityProtocols::parse)?;
     let mut request = ConnectionRequest { cookie: None, protocols };
     if words.0.clone().next().is_some() {
         let cookie = read_bytes(words.named("cookie")?).and_then(|bytes| String::from_utf8(bytes).ok());
@@ -300,13 +304,13 @@ fn read_handshake(words: &mut Words<'_>) -> Result<TlsAnswer, &'static str> {
 
 fn read_flight(words: &mut Words<'_>) -> Result<ServerFlight, &'static str> {
     Ok(ServerFlight {
-        version: read_optional(words.next("version")?, TlsVersion::parse).ok_or("version")?,
+        version: read_optional(words.next("version")?, "version", TlsVersion::parse)?,
         suite: words.code("suite")?,
         wants_client_certificate: words.yes("client certificate")?,
         retry: words.yes("retry")?,
-        group: read_optional(words.next("group")?, read_code).ok_or("group")?,
-        signature: read_optional(words.next("signature")?, read_code).ok_or("signature")?,
-        prime_bits: read_optional(words.next("prime")?, |bits| bits.parse().ok()).ok_or("prime")?,
+        group: read_optional(words.next("group")?, "group", read_code)?,
+        signature: read_optional(words.next("signature")?, "signature", read_code)?,
+        prime_bits: read_optional(words.next("prime")?, "prime", |bits| bits.parse().ok())?,
         chain: words.chain()?,
     })
 }
@@ -322,6 +326,6 @@ fn read_syn(words: &mut Words<'_>) -> Result<Syn, &'static str> {
         _ => return Err("kind"),
     };
     let lossy = read_yes(words.named("lossy")?).ok_or("lossy")?;
-    let version = read_optional(words.named("version")?, |version| version.parse().ok()).ok_or("version")?;
+    let version = read_optional(words.named("version")?, "version", |version| version.parse().ok())?;
     Ok(Syn { acknowledges, lossy, version })
 }
