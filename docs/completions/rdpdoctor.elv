@@ -23,7 +23,8 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
             cand diagnose 'Find out why connections to a host fail'
-            cand inspect 'Find out from files (event logs, registry hives, a mounted disk, captures, recordings of Process Monitor, .rdp files) why connections fail, without making one'
+            cand inspect 'Find out from files (event logs, registry hives, a mounted disk, captures, recordings of Process Monitor, .rdp files, bundles) why connections fail, without making one'
+            cand collect 'Make one file of evidence (logs, hives, disks, captures, states) to be sent to others, without names; or print a script that reads a Windows machine'
             cand explain 'Explain a code, a pasted message, an event, a cause, a fix or a claim, or find them by words; asks no machine'
             cand demo 'Diagnose a faulty host that runs on this computer; needs nothing else'
             cand lab 'Run faulty hosts on this computer, to try tools on; without names, list them'
@@ -61,6 +62,16 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
+        &'rdpdoctor;collect'= {
+            cand -o 'The bundle to write'
+            cand --output 'The bundle to write'
+            cand --as 'Print a script that reads a machine, instead of collecting anything'
+            cand --format 'How to print what is in the bundle'
+            cand --keep-names 'Leave names, users, domains and addresses as they are'
+            cand --force 'Replace the file if it exists, unless it is among what is collected'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
         &'rdpdoctor;explain'= {
             cand --format 'How to print the answer'
             cand -h 'Print help (see more with ''--help'')'
@@ -88,7 +99,8 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
         }
         &'rdpdoctor;help'= {
             cand diagnose 'Find out why connections to a host fail'
-            cand inspect 'Find out from files (event logs, registry hives, a mounted disk, captures, recordings of Process Monitor, .rdp files) why connections fail, without making one'
+            cand inspect 'Find out from files (event logs, registry hives, a mounted disk, captures, recordings of Process Monitor, .rdp files, bundles) why connections fail, without making one'
+            cand collect 'Make one file of evidence (logs, hives, disks, captures, states) to be sent to others, without names; or print a script that reads a Windows machine'
             cand explain 'Explain a code, a pasted message, an event, a cause, a fix or a claim, or find them by words; asks no machine'
             cand demo 'Diagnose a faulty host that runs on this computer; needs nothing else'
             cand lab 'Run faulty hosts on this computer, to try tools on; without names, list them'
@@ -100,6 +112,8 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
         &'rdpdoctor;help;diagnose'= {
         }
         &'rdpdoctor;help;inspect'= {
+        }
+        &'rdpdoctor;help;collect'= {
         }
         &'rdpdoctor;help;explain'= {
         }

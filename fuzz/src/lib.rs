@@ -109,6 +109,7 @@ pub fn transcript(bytes: &[u8]) {
     let Ok(transcript) = text.parse::<Transcript>() else { return };
     assert_eq!(transcript.to_string().parse().as_ref(), Ok(&transcript));
     let redacted = transcript.redacted();
+    assert_eq!(redacted.redacted(), redacted, "redacting twice changed it again");
     assert_eq!(redacted.to_string().parse().as_ref(), Ok(&redacted));
     for (before, after) in transcript.conversations.iter().zip(&redacted.conversations) {
         assert!(!before.replays_faithfully() || after.replays_faithfully(), "redaction broke a replay");
@@ -148,6 +149,9 @@ pub fn capture(bytes: &[u8]) {
     let once = captured(bytes, 1);
     assert!(once.connections.windows(2).all(|pair| pair[0].began <= pair[1].began));
     assert_eq!(once, captured(bytes, 2));
+    assert_eq!(once.to_string().parse().as_ref(), Ok(&once));
+    let redacted = once.redacted();
+    assert_eq!(redacted.redacted(), redacted, "redacting twice changed it again");
 }
 
 /// The first byte chooses the link; then, for each packet, the milliseconds since the one before, its size and itself.

@@ -103,7 +103,7 @@ pub const DISK_FULL: &str = "DISK FULL";
 pub const REFUSALS: &[&str] = &[ACCESS_DENIED, WRITE_PROTECTED, DISK_FULL, "SHARING VIOLATION"];
 
 /// The services that have to get in, where a program is one of several that share a name.
-const SERVICES: &[&str] = &["TermService", "SessionEnv", "CryptSvc", "KeyIso"];
+pub(crate) const SERVICES: &[&str] = &["TermService", "SessionEnv", "CryptSvc", "KeyIso"];
 /// The groups in which they ran together with others before each service had a process of its own.
 const GROUPS: &[&str] = &["termsvcs", "NetworkService", "netsvcs"];
 /// How the accounts of the services are written in the languages that we know of: a refusal of another one is none of ours.
@@ -111,7 +111,8 @@ const AUTHORITIES: &[&str] = &["nt authority\\", "nt-autorität\\", "autorite nt
 
 const KEY_FOLDERS: &[&str] = &[r"\microsoft\crypto\rsa\machinekeys", r"\microsoft\crypto\keys"];
 const MACHINE_WIDE: &[&str] = &[r"\programdata\", r"\all users\application data\"];
-const COMPONENTS: &[&str] = &["termsrv.dll", "rdpcorets.dll", "sessenv.dll", "umrdp.dll"];
+/// The files of Remote Desktop itself.
+pub(crate) const COMPONENTS: &[&str] = &["termsrv.dll", "rdpcorets.dll", "sessenv.dll", "umrdp.dll"];
 
 impl Place {
     /// The place of a path as Process Monitor writes it, if it matters.

@@ -37,6 +37,7 @@ pub mod planner;
 pub mod printable;
 pub mod profile;
 pub mod rdp_file;
+pub mod redaction;
 pub mod regressions;
 pub mod report;
 pub mod search;

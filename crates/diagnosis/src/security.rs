@@ -87,6 +87,11 @@ fn flag(flags: &str, wanted: &str) -> bool {
     flags.as_bytes().chunks(2).any(|pair| pair == wanted.as_bytes())
 }
 
+/// True if rights consist of codes that are the same everywhere.
+pub(crate) fn rights_are_known(rights: &str) -> bool {
+    mask(rights).is_some()
+}
+
 fn mask(rights: &str) -> Option<u32> {
     if let Some(hex) = rights.strip_prefix("0x") {
         let mask = u32::from_str_radix(hex, 16).ok()?;

@@ -341,9 +341,10 @@ impl State {
         if state.schema == SCHEMA { Ok(state) } else { Err(StateError::Schema(printable(&state.schema))) }
     }
 
-    /// As JSON, with a line break at the end.
+    /// The state as JSON that [`State::parse`] reads back.
     pub fn to_json(&self) -> String {
-        let mut text = serde_json::to_string_pretty(self).expect("a state has only string keys");
+        let named = Self { schema: SCHEMA.to_owned(), ..self.clone() };
+        let mut text = serde_json::to_string_pretty(&named).expect("a state has only string keys");
         text.push('\n');
         text
     }

@@ -2,14 +2,16 @@
 //!
 //! The container (pcap, pcapng) is opened in `collect`; here a packet comes in with its time and link type ([`packet`]), its
 //! bytes are put in order ([`stream`]) and counted to a connection ([`table`]), and what both sides said is read with the
-//! same decoders as a probe's ([`exchange`]). Whatever a capture holds, the memory is bounded.
+//! same decoders as a probe's ([`exchange`]). What was understood has a text form of its own, without the packets. Whatever a capture holds, the memory is bounded.
 
 mod connection;
 pub mod exchange;
 pub mod packet;
 pub mod stream;
 pub mod table;
+mod text;
 
 pub use exchange::Exchange;
 pub use packet::{Link, Packet};
 pub use table::{Seen, Side, Table, UdpWatched, Watched};
+pub use text::SeenError;

@@ -23,6 +23,7 @@ pub mod inspection;
 pub mod machine;
 pub mod ntlm;
 pub mod rdpeudp;
+pub mod redaction;
 pub mod signed_data;
 pub mod tls;
 pub mod transcript;

@@ -11,11 +11,12 @@ mod procmon;
 #[cfg(test)]
 mod proofs;
 mod rdp_file;
+pub mod redaction;
 pub mod script;
 mod state;
-mod stored;
 mod text;
 mod transcript;
+mod watched;
 mod windows;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,7 +37,7 @@ use capture::Capture;
 pub use evtx::event_log;
 pub use hive::registry_hive;
 pub use rdp_file::rdp_file;
-pub use stored::{redacted, stored};
+pub use redaction::redacted;
 
 /// The bytes by which a kind is recognised.
 const HEAD: u64 = 4096;
@@ -83,13 +84,14 @@ const READERS: &[Reader] = &[
     evtx::READER,
     transcript::READER,
     capture::READER,
+    watched::READER,
     procmon::READER,
     rdp_file::READER,
     script::READER,
 ];
 
 /// What one file says.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece {
     /// A machine's settings, logs and the like.
     State(Box<State>),
@@ -107,6 +109,15 @@ impl Piece {
             Self::Transcript(_) => "transcript",
             Self::Capture(_) => "capture",
         }
+    }
+}
+
+/// A piece as a file that the readers read back to the same evidence: how its name ends, and its bytes.
+pub fn stored(piece: &Piece) -> (&'static str, Vec<u8>) {
+    match piece {
+        Piece::State(state) => ("json", state.to_json().into_bytes()),
+        Piece::Transcript(transcript) => ("txt", transcript.to_string().into_bytes()),
+        Piece::Capture(capture) => ("txt", watched::written(capture).into_bytes()),
     }
 }
 
@@ -426,7 +437,6 @@ mod tests {
             (&b""[..], "an empty file"),
             (&[0; 100], "zeros"),
             (b"\xEB\x58\x90-FVE-FS-", "BitLocker"),
-            (b"PK\x03\x04\x14\0\x01\0", "with a password"),
             (b"\x1F\x8B\x08", "gzip"),
             (b"regf", "name the hive itself"),
             (b"hello", "no kind that this program knows"),

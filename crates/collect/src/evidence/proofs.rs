@@ -13,8 +13,8 @@ use diagnosis::{Capabilities, ClientProfile, Context};
 use time::OffsetDateTime;
 
 use super::evtx::sample::{Line, Sample};
-use super::gather;
 use super::hive::build::{Node, wide};
+use super::{Gathered, gather};
 
 const GUID: &str = "11111111-2222-3333-4444-555555555555";
 const T: &str = r"ControlSet001\Control\Terminal Server";
@@ -151,24 +151,34 @@ impl Disk {
         assert!(gathered.unread.is_empty(), "{:?}", gathered.unread);
         let kinds: Vec<_> = gathered.pieces.iter().map(|(_, kind, _)| *kind).collect();
         assert_eq!(kinds, [&["Windows disk", "registry hive", "registry hive"][..], &["event log"; 3]].concat());
-        let mut evidence = Evidence::default();
-        gathered.observe(&mut evidence, AT);
-        let hosts = evidence.hosts().count();
-        assert_eq!(hosts, 1, "disk, hives and logs are of one machine: {:?}", evidence.subjects);
-        let context = Context {
-            target: None,
-            profile: ClientProfile::find(client).unwrap(),
-            profile_source: "default",
-            at: AT,
-            symptom: None,
-            capabilities: Capabilities { openssl: false },
-            require_trust: false,
-            thorough: false,
-            gateway: None,
-        };
-        let found = diagnose(&evidence, &context, Run::default()).findings;
-        found.into_iter().map(|found| found.cause).collect()
+        let found = causes(&gathered, client);
+        let redacted = super::redaction::redacted(&gathered.pieces);
+        let names = gathered.pieces.into_iter().map(|(path, kind, _)| (path, kind));
+        let pieces = names.zip(redacted).map(|((path, kind), piece)| (path, kind, piece)).collect();
+        assert_eq!(causes(&Gathered { pieces, ..Gathered::default() }, client), found, "redacted");
+        found
     }
+}
+
+/// The causes that are found in it.
+fn causes(gathered: &Gathered, client: &str) -> Vec<String> {
+    let mut evidence = Evidence::default();
+    gathered.observe(&mut evidence, AT);
+    let hosts = evidence.hosts().count();
+    assert_eq!(hosts, 1, "disk, hives and logs are of one machine: {:?}", evidence.subjects);
+    let context = Context {
+        target: None,
+        profile: ClientProfile::find(client).unwrap(),
+        profile_source: "default",
+        at: AT,
+        symptom: None,
+        capabilities: Capabilities { openssl: false },
+        require_trust: false,
+        thorough: false,
+        gateway: None,
+    };
+    let found = diagnose(&evidence, &context, Run::default()).findings;
+    found.into_iter().map(|found| found.cause).collect()
 }
 
 #[test]
@@ -184,7 +194,7 @@ const IN_HIVES: &[(&str, Change)] = &[
         _ = disk.software.dword(r"Policies\Microsoft\Windows NT\Terminal Services", "fDenyTSConnections", 1);
     }),
     ("listener-disabled", |disk| _ = disk.system.dword(L, "fEnableWinStation", 0)),
-    ("service-stopped", |disk| _ = disk.system.dword(r"ControlSet001\Services\KeyIso", "Start", 4)),
+    ("service-stopped", |disk| _ = disk.system.dword(r"ControlSet001\Services\TermService", "Start", 4)),
     ("logons-disabled", |disk| _ = disk.system.dword(L, "fLogonDisabled", 1)),
     ("listener-patched", |disk| {
         _ = disk.system.text(r"ControlSet001\Services\TermService\Parameters", "ServiceDll", r"C:\x\rdpwrap.dll");
@@ -209,6 +219,13 @@ const IN_HIVES: &[(&str, Change)] = &[
         disk.system.set(L, "SSLCertificateSHA1Hash", &RegistryData::Binary(thumbprint));
     }),
     ("key-container-orphaned", |disk| disk.keys = vec!["f686aace6942fb7f7ceb231212eef4a4_99999999".to_owned()]),
+    ("update-regression", |disk| {
+        disk.software.text(WINDOWS, "CurrentBuildNumber", "26100").dword(WINDOWS, "UBR", 3476);
+    }),
+    ("standard-security-only", |disk| {
+        disk.system.dword(L, "SecurityLayer", 0).dword(L, "UserAuthentication", 0);
+    }),
+    ("negotiation-disabled", |disk| _ = disk.system.dword(L, "fAllowSecProtocolNegotiation", 0)),
     ("credssp-client-refused", |disk| {
         let path = r"Microsoft\Windows\CurrentVersion\Policies\System\CredSSP\Parameters";
         _ = disk.software.dword(path, "AllowEncryptionOracle", 0);
@@ -234,7 +251,9 @@ fn each_fault_is_found_alone() {
         change(&mut disk);
         // a client without the update of 2018 is the one that a strict host refuses
         let client = if *cause == "credssp-client-refused" { "mstsc-7" } else { "mstsc-11" };
-        assert_eq!(disk.causes(cause, client), [*cause]);
+        // the listener is set to Standard RDP Security, which is the trouble with FIPS mode
+        let also: &[&str] = if *cause == "fips-mode-forced" { &["standard-security-only"] } else { &[] };
+        assert_eq!(disk.causes(cause, client), [also, &[*cause]].concat());
     }
 }
 
@@ -250,6 +269,8 @@ enum Shown {
     /// By a recorded state alone, for this reason.
     StateAlone(&'static str),
 }
+
+const NOT_A_CLIENTS: &str = "nothing on a disk says that it is a client's";
 
 /// Every cause that a machine's own files show.
 const SHOWN: &[(&str, Shown)] = &[
@@ -280,7 +301,9 @@ const SHOWN: &[(&str, Shown)] = &[
     ("spn-missing", Shown::Log),
     ("rdp-file-misconfigured", Shown::RdpFile),
     ("rdp-file-signature-broken", Shown::RdpFile),
-    ("client-tls12-disabled", Shown::StateAlone("nothing on a disk says that it is a client's")),
+    ("update-regression", Shown::Hive),
+    ("client-tls12-disabled", Shown::StateAlone(NOT_A_CLIENTS)),
+    ("client-update-regression", Shown::StateAlone(NOT_A_CLIENTS)),
 ];
 
 /// What is said to be shown is, and nothing is shown that is not said; at least twenty by a hive or a log.
@@ -293,8 +316,8 @@ fn it_is_said_how_each_cause_is_shown() {
         let here = |id: &&str| proofs.iter().any(|(cause, _)| cause == id);
         assert!(shown(&how).iter().all(here), "{how:?}: {:?}", shown(&how));
     }
-    // causes of other parts that a disk shows as well, and one that a table of builds shows
-    let more = ["credssp-client-refused", "private-key-unusable", "update-regression"];
+    // causes of other parts that a disk shows as well
+    let more = ["credssp-client-refused", "private-key-unusable", "standard-security-only", "negotiation-disabled"];
     let inside = |cause: &diagnosis::cause::Cause| matches!(cause.stage, Stage::Host | Stage::Client);
     for cause in diagnosis::causes::ALL.iter().filter(|cause| inside(cause)) {
         let listed = more.contains(&cause.id) || SHOWN.iter().any(|(id, _)| *id == cause.id);

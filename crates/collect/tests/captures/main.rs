@@ -6,12 +6,46 @@ mod made;
 mod real;
 mod writer;
 
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use collect::evidence::capture::{Capture, read_from};
+use collect::evidence::redaction::redacted;
+use collect::evidence::{Piece, gather, stored};
 use diagnosis::diagnose::Run;
 use diagnosis::evidence::{Evidence, Source};
 use diagnosis::observe::{moment, observe_capture};
 use diagnosis::report::{Diagnosis, Verdict};
 use diagnosis::{Capabilities, ClientProfile, Context, Severity};
+
+/// What is stored of a capture, read back.
+fn reread(piece: &Piece) -> Piece {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let (end, bytes) = stored(piece);
+    let path = std::env::temp_dir().join(format!("rdpdoctor-stored-{}-{number}.{end}", std::process::id()));
+    std::fs::write(&path, bytes).unwrap();
+    let gathered = gather(std::slice::from_ref(&path));
+    std::fs::remove_file(&path).unwrap();
+    let [(_, "recorded capture", piece)] = &gathered.pieces[..] else { panic!("{gathered:?}") };
+    piece.clone()
+}
+
+/// Stored and redacted a capture says the same.
+fn assert_stored(capture: &Capture) {
+    let piece = Piece::Capture(Box::new(capture.clone()));
+    assert_eq!(reread(&piece), piece);
+    let once = redacted(&[(PathBuf::new(), "capture", piece)]).remove(0);
+    assert_eq!(reread(&once), once);
+    let Piece::Capture(nameless) = &once else { panic!("{once:?}") };
+    let findings = |capture: &Capture| {
+        let diagnosis = diagnosed(capture);
+        let found = diagnosis.findings.iter().map(|found| (found.cause.clone(), found.severity, found.confidence));
+        (diagnosis.verdict, found.collect::<Vec<_>>())
+    };
+    assert_eq!(findings(nameless), findings(capture));
+    assert_eq!(redacted(&[(PathBuf::new(), "capture", once.clone())]), [once]);
+}
 
 /// What a file says.
 fn capture(file: &[u8]) -> Capture {
@@ -20,6 +54,11 @@ fn capture(file: &[u8]) -> Capture {
 
 /// As `inspect` judges it: for the client in it, by its clock.
 fn judged(capture: &Capture) -> Diagnosis {
+    assert_stored(capture);
+    diagnosed(capture)
+}
+
+fn diagnosed(capture: &Capture) -> Diagnosis {
     let mut evidence = Evidence::default();
     observe_capture(&capture.seen, Source::File(1), &mut evidence);
     let watched = evidence.clients.first().map(|(_, client)| client.clone());

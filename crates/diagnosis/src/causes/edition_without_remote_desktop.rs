@@ -53,6 +53,37 @@ pub const CAUSE: Cause = Cause {
     fixes: &["upgrade-edition"],
 };
 
+/// What may follow in the name of an edition.
+const VARIANTS: [&str; 17] = [
+    "",
+    "N",
+    "S",
+    "SN",
+    "G",
+    "Eval",
+    "Workstation",
+    "WorkstationN",
+    "Education",
+    "EducationN",
+    "Standard",
+    "StandardEval",
+    "Datacenter",
+    "DatacenterEval",
+    "Solution",
+    "Essentials",
+    "Rdsh",
+];
+
+/// What of an `EditionID` is one that Windows has: the whole, or as much as decides.
+pub(crate) fn known_edition(name: &str) -> Option<&str> {
+    if WITHOUT.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+        return Some(name);
+    }
+    let start = WITH.iter().find(|known| name.starts_with(**known))?;
+    let variant = name.strip_prefix(start).is_some_and(|rest| VARIANTS.contains(&rest));
+    Some(if variant { name } else { start })
+}
+
 fn edition(case: Case<'_>, pick: impl Fn(&str) -> bool) -> Option<Ground> {
     let seen = case.text(WINDOWS, "EditionID")?;
     let name = seen.value.filter(|name| pick(name))?;

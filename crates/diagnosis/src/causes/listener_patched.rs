@@ -34,7 +34,7 @@ pub const CAUSE: Cause = Cause {
 };
 
 /// Ways to write the path of Windows' own library; `None` where that depends on which folder is Windows' own.
-fn own(path: &str, root: Option<&str>) -> Option<bool> {
+pub(crate) fn own(path: &str, root: Option<&str>) -> Option<bool> {
     let path = path.trim().trim_matches('"').to_ascii_lowercase();
     let Some(place) = path.strip_suffix(r"\system32\termsrv.dll") else { return Some(false) };
     let root = root.map(|root| root.trim().trim_end_matches('\\').to_ascii_lowercase());

@@ -10,7 +10,7 @@ use crate::fact::Fact;
 use crate::keys::REMOTE_DESKTOP;
 use crate::need::Need;
 use crate::printable::printable;
-use crate::state::{COMPUTER_NAME, LISTENER, STORE_REMOTE_DESKTOP};
+use crate::state::{COMPUTER_NAME, LISTENER, STORE_REMOTE_DESKTOP, moment};
 
 /// How long the certificates are valid that Windows makes for Remote Desktop: six months.
 const SIX_MONTHS: Duration = Duration::days(183);
@@ -124,7 +124,9 @@ fn names_differ(case: Case<'_>) -> Option<Ground> {
 /// been restarted has the new name in its registry already.
 fn recorded_names_differ(case: Case<'_>) -> Option<Ground> {
     let seen = case.recorded_certificate().filter(|seen| seen.value.store == REMOTE_DESKTOP)?;
-    let own = seen.value.subject.strip_prefix("CN=").filter(|_| seen.value.subject == seen.value.issuer)?;
+    let valid = moment(&seen.value.not_after)? - moment(&seen.value.not_before)?;
+    let shape = seen.value.subject == seen.value.issuer && (valid - SIX_MONTHS).abs() <= TOLERANCE;
+    let own = seen.value.subject.strip_prefix("CN=").filter(|_| shape)?;
     let computer = case.text(COMPUTER_NAME, "ComputerName")?;
     let name = computer.value.filter(|name| possible(name) && short(name) != short(own))?;
     let certificate = seen.because(format!("the certificate that Windows made is for {}", printable(own)));
@@ -150,9 +152,10 @@ fn always(_: Case<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host, machine, stored};
+    use crate::causes::sketch::{Expect, NOW, Sketch, host, machine, stored};
     use crate::fact::Introduction;
-    use crate::state::{POLICY, RegistryData};
+    use crate::fact::rfc3339;
+    use crate::state::{POLICY, RegistryData, StoredCertificate};
     use wire::tls::TlsVersion;
 
     fn recorded(computer: &str) -> Sketch {
@@ -166,6 +169,8 @@ mod tests {
     fn by_the_store() {
         recorded("SERVER02").check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
         recorded("server01").check(&CAUSE, Expect::Unknown);
+        let year = StoredCertificate { not_after: rfc3339(NOW + Duration::days(355)), ..stored("Remote Desktop") };
+        recorded("SERVER02").recorded(Fact::StoredCertificate(year)).check(&CAUSE, Expect::Unknown);
     }
 
     fn named(certificate: &str) -> Sketch {

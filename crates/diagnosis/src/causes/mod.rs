@@ -74,6 +74,9 @@ mod update_regression;
 #[cfg(test)]
 pub(crate) mod sketch;
 
+pub(crate) use edition_without_remote_desktop::known_edition;
+pub(crate) use listener_patched::own as windows_own_library;
+
 /// Every cause, in the order of the way of a connection.
 pub const ALL: &[&Cause] = &[
     // causes: list

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use time::OffsetDateTime;
 use time::macros::datetime;
 use wire::machine::{TcpAnswer, X224Answer};
+use wire::redaction::Names;
 use wire::tls::{TlsOffer, TlsStack, TlsVersion};
 use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
 
@@ -15,8 +16,8 @@ use crate::evidence::{Evidence, Role, Source, Subject};
 use crate::fact::{Fact, Handshake, rfc3339};
 use crate::profile::ClientProfile;
 use crate::rdp_file::{Gateway, GatewayUse, RdpFile, RdpFileRecord, RdpSignature};
-use crate::state::{KeyFile, LogEvent, LogSpan, RegistryData, RegistryKey, StoredCertificate};
-use crate::target::Target;
+use crate::state::{KeyFile, LogEvent, LogSpan, RegistryData, RegistryKey, State, StoredCertificate};
+use crate::target::{Host, Target};
 
 /// When every sketched probe runs.
 pub(crate) const NOW: OffsetDateTime = datetime!(2026-11-21 09:00 UTC);
@@ -412,14 +413,71 @@ impl Sketch {
     #[track_caller]
     #[allow(clippy::needless_pass_by_value)] // reads better at a hundred calls
     fn check_subject(&self, subject: usize, cause: &Cause, expect: Expect) {
-        let found = match cause.judge(Case { evidence: &self.evidence, subject, context: &self.context }) {
+        assert_eq!(self.judge(subject, cause), expect);
+        if let Some(redacted) = self.redacted() {
+            assert_eq!(redacted.judge(subject, cause), expect, "redacted");
+            let again = redacted.redacted().unwrap();
+            assert_eq!(again.evidence, redacted.evidence, "redacted twice");
+        }
+    }
+
+    fn judge(&self, subject: usize, cause: &Cause) -> Expect {
+        match cause.judge(Case { evidence: &self.evidence, subject, context: &self.context }) {
             Judgement::Present { severity, confidence, because } => {
                 assert!(!because.is_empty(), "a finding without a reason");
                 Expect::Present(severity, confidence)
             }
             Judgement::Absent(_) => Expect::Absent,
             Judgement::Unknown(_) => Expect::Unknown,
-        };
-        assert_eq!(found, expect);
+        }
     }
+
+    /// The same from recorded states without names; `None` where a probe saw names, which it redacts itself.
+    fn redacted(&self) -> Option<Self> {
+        let mut names = Names::default();
+        self.renamed(&mut names)?;
+        names.settle();
+        self.renamed(&mut names)
+    }
+
+    fn renamed(&self, names: &mut Names) -> Option<Self> {
+        let mut redacted = Self { evidence: self.evidence.clone(), context: self.context.clone() };
+        if let Some(target) = &mut redacted.context.target {
+            match &mut target.host {
+                Host::Name(name) => *name = names.text(name),
+                Host::Address(address) => *address = names.address(*address),
+                Host::Zoned(..) => return None,
+            }
+        }
+        for subject in &mut redacted.evidence.subjects {
+            subject.name = subject.name.as_deref().map(|name| names.text(name));
+            subject.address = subject.address.map(|address| names.socket(address));
+        }
+        for observation in &mut redacted.evidence.observations {
+            observation.fact = renamed(&observation.fact, names)?;
+        }
+        Some(redacted)
+    }
+}
+
+/// A recorded fact as the state that holds it says it when it is redacted.
+fn renamed(fact: &Fact, names: &mut Names) -> Option<Fact> {
+    let mut state = State::default();
+    match fact {
+        Fact::RegistryKey(key) => state.registry.push(key.clone()),
+        Fact::StoredCertificate(certificate) => state.certificates.push(certificate.clone()),
+        Fact::KeyFile(file) => state.key_files.push(file.clone()),
+        Fact::LogSpan(log) => state.logs.push(log.clone()),
+        Fact::LogEvent(event) => state.events.push(event.clone()),
+        Fact::Service(service) => state.services.push(service.clone()),
+        Fact::RdpFile(file) => state.rdp_files.push(file.clone()),
+        Fact::TcpAnswer(_) | Fact::X224Answer { .. } | Fact::TlsAnswer { .. } => return Some(fact.clone()),
+        _ => return None,
+    }
+    let mut state = state.renamed(names);
+    let registry = state.registry.pop().map(Fact::RegistryKey);
+    let machine = registry.or(state.services.pop().map(Fact::Service));
+    let keys = state.certificates.pop().map(Fact::StoredCertificate).or(state.key_files.pop().map(Fact::KeyFile));
+    let log = state.logs.pop().map(Fact::LogSpan).or(state.events.pop().map(Fact::LogEvent));
+    machine.or(keys).or(log).or(state.rdp_files.pop().map(Fact::RdpFile))
 }

@@ -11,7 +11,7 @@ mod signature;
 
 pub use notices::notices;
 pub use record::{RdpFileRecord, RdpSetting, RdpSignature, Signer};
-pub use settings::{Gateway, GatewayUse, KNOWN, Known, RdpSettings};
+pub use settings::{Gateway, GatewayUse, KNOWN, Known, RdpSettings, known};
 
 use thiserror::Error;
 

@@ -1,36 +1,30 @@
-//! Takes names and addresses out of a transcript and leaves everything that a diagnosis needs.
+//! A transcript without names: see [`crate::redaction`].
 //!
-//! Redaction knows the structure of what it changes and removes by default: a byte survives because its field is known
-//! to name nobody, never because no name was found in it. So framing cannot break, a name that nobody has thought of
-//! cannot stay, and the redacted transcript replays to the same findings. Labels of names become pseudonyms of the same
-//! length (equal names stay equal), addresses become ones that are reserved for documentation.
-
-mod layers;
-mod names;
+//! What the TLS stack sent and received raw becomes zeros: replaying does not need it. The random bytes of our own hellos
+//! stay: they are chance, and the transcript is to replay.
 
 use std::net::IpAddr;
 
-use names::Names;
-
 use super::{Entry, NameAnswer, Record, Transcript};
 use crate::machine::{ConnectFailure, Conversation, Event, TlsFailure};
+use crate::redaction::{Names, layers};
 use crate::tls::TlsStack;
 
 impl Transcript {
     /// The transcript without names and addresses of the machines in it.
-    ///
-    /// What the TLS stack sent and received raw becomes zeros: replaying does not need it.
     #[must_use]
     pub fn redacted(&self) -> Self {
-        // twice: no pseudonym may be a name that is only met later, and free text is searched for all names
         let mut names = Names::default();
-        self.renamed(&mut names);
+        let _ = self.renamed(&mut names);
         names.settle();
         self.renamed(&mut names)
     }
 
-    fn renamed(&self, names: &mut Names) -> Self {
+    /// The same with names that other transcripts, captures and states share.
+    #[must_use]
+    pub fn renamed(&self, names: &mut Names) -> Self {
         let mut redacted = self.clone();
+        redacted.tool = names.prose(&self.tool);
         redacted.host = host(&self.host, names);
         if let Some(name) = &mut redacted.name
             && let NameAnswer::Addresses(list) = &mut name.answer
@@ -51,7 +45,7 @@ fn host(typed: &str, names: &mut Names) -> String {
     match address.parse::<IpAddr>() {
         // the zone is the name of one of our interfaces, of use to nobody else
         Ok(address) => typed.replace(bare, &names.address(address).to_string()),
-        Err(_) if zone.is_some() && address.contains(':') => "redacted".to_owned(),
+        Err(_) if zone.is_some() && address.contains(':') => "x".repeat(8),
         Err(_) => names.text(typed),
     }
 }

@@ -122,7 +122,7 @@ fn assert_redacted(transcript: &Transcript, planted: &[&str]) {
         assert!(!text.contains(&spelling), "{spelling} is still in\n{text}");
     }
     assert_same_shape(transcript, &redacted);
-    assert_same_shape(transcript, &redacted.redacted());
+    assert_eq!(redacted.redacted(), redacted, "twice is once");
 }
 
 fn assert_same_shape(before: &Transcript, after: &Transcript) {
@@ -154,7 +154,8 @@ fn labels_that_are_words_of_the_protocol_break_nothing() {
         let mut host = nla(&Challenge { netbios_computer: Some(label.to_owned()), ..challenge() }, CERTIFICATE);
         host.host = format!("{label}.corp.example");
         assert_same_shape(&host, &host.redacted());
-        assert_ne!(host.redacted().host, host.host);
+        // what has the form of a pseudonym is one
+        assert_eq!(host.redacted().host == host.host, ["x", "0", "xx0"].contains(&label), "{label}");
     }
 }
 

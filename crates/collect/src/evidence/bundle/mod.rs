@@ -148,10 +148,7 @@ pub fn write(pieces: &[Piece], left_out: &[LeftOut], made_at: OffsetDateTime, re
 fn storable(piece: &Piece, number: usize) -> Result<(BundledFile, Vec<u8>), LeftOut> {
     let (extension, bytes) = stored(piece);
     let reader = READERS.iter().find(|reader| reader.read.bytes().is_some() && (reader.recognises)(&bytes));
-    let Some(reader) = reader else {
-        let (what, why) = (piece.name().to_owned(), "it has no form yet in which a bundle can hold it".to_owned());
-        return Err(LeftOut { what, why });
-    };
+    let reader = reader.expect("every piece is stored in a form that a reader knows, which tests hold");
     if bytes.len() as u64 > archive::ENTRY || number >= archive::ENTRIES {
         let why = format!("more than {} bytes, or more than {} files", archive::ENTRY, archive::ENTRIES);
         return Err(LeftOut { what: piece.name().to_owned(), why });

@@ -12,7 +12,7 @@ use crate::x224;
 use crate::{certificate, der, ntlm};
 
 /// TPKT, X.224 and negotiation: nothing in the first 19 bytes of an answer can name anybody.
-const CONFIRM: usize = 19;
+pub(crate) const CONFIRM: usize = 19;
 /// `OBJECT IDENTIFIER`.
 const OID: u8 = 6;
 /// The bit of a DER tag that says that its value is a list of elements.
@@ -68,17 +68,17 @@ impl<'a> Copy<'a> {
 }
 
 /// Letters and digits become `x`, and so does what is not ASCII; punctuation stays. Framing that is broken stays broken.
-pub(super) fn masked(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn masked(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().map(|byte| if byte.is_ascii_alphanumeric() || !byte.is_ascii() { b'x' } else { *byte }).collect()
 }
 
 /// The first `count` bytes and zeros.
-fn head(bytes: &[u8], count: usize) -> Vec<u8> {
+pub(crate) fn head(bytes: &[u8], count: usize) -> Vec<u8> {
     bytes.iter().enumerate().map(|(at, byte)| if at < count { *byte } else { 0 }).collect()
 }
 
 /// What a server says before TLS is up: an answer to the Connection Request, a flight, or another service's greeting.
-pub(super) fn raw(stream: &[u8], expects_confirm: bool, names: &mut Names) -> Vec<u8> {
+pub(crate) fn raw(stream: &[u8], expects_confirm: bool, names: &mut Names) -> Vec<u8> {
     if !expects_confirm {
         return flight(stream, names);
     }
@@ -93,7 +93,7 @@ pub(super) fn raw(stream: &[u8], expects_confirm: bool, names: &mut Names) -> Ve
 }
 
 /// Keeps what names the service and masks the rest.
-fn greeting(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn greeting(bytes: &[u8]) -> Vec<u8> {
     let word = bytes.iter().position(u8::is_ascii_whitespace).unwrap_or(bytes.len());
     let kept = match ForeignService::recognise(bytes) {
         Some(ForeignService::Ssh) => word,
@@ -174,7 +174,7 @@ fn chain(body: &[u8], names: &mut Names) -> Vec<u8> {
 }
 
 /// What a server says through the tunnel: a `TSRequest`.
-pub(super) fn credssp(stream: &[u8], names: &mut Names) -> Vec<u8> {
+pub(crate) fn credssp(stream: &[u8], names: &mut Names) -> Vec<u8> {
     match credssp::framing(stream) {
         credssp::Framing::Complete(length) => {
             let (request, behind) = stream.split_at(length.min(stream.len()));
@@ -293,14 +293,16 @@ fn utf16(value: &[u8], names: &mut Names) -> Vec<u8> {
     new
 }
 
-/// A certificate without names, serial number and signature: a signature, or a serial number in a public log, would
-/// confirm a guessed name. Zeros for what is no certificate.
-pub(super) fn certificate(der: &[u8], names: &mut Names) -> Vec<u8> {
+/// A certificate without names, serial number, signature and the key itself: by each of these it would be found in public logs, and
+/// with it the names. Zeros for what is no certificate.
+pub(crate) fn certificate(der: &[u8], names: &mut Names) -> Vec<u8> {
     let zeros = || vec![0; der.len()];
     if der.len() > certificate::LIMIT || Certificate::read(der).is_none() {
         return zeros();
     }
-    renamed_certificate(der, names).filter(|new| Certificate::read(new).is_some()).unwrap_or_else(zeros)
+    let renamed = renamed_certificate(der, names).filter(|new| Certificate::read(new).is_some()).unwrap_or_else(zeros);
+    names.renamed_certificate(der, &renamed);
+    renamed
 }
 
 fn renamed_certificate(der: &[u8], names: &mut Names) -> Option<Vec<u8>> {
@@ -321,7 +323,9 @@ fn renamed_certificate(der: &[u8], names: &mut Names) -> Option<Vec<u8>> {
     leaves(fields.next()?.1, &mut copy, names, 0);
     fields.next()?;
     leaves(fields.next()?.1, &mut copy, names, 0);
-    fields.next()?;
+    let mut key_parts = elements(fields.next()?.1);
+    key_parts.next()?;
+    public_key(key_parts.next()?.1, &mut copy, names);
     for (tag, field) in fields {
         if tag != 0xA3 {
             copy.blank(field);
@@ -336,14 +340,42 @@ fn renamed_certificate(der: &[u8], names: &mut Names) -> Option<Vec<u8>> {
     Some(copy.changed)
 }
 
+/// A public key of the same kind and size, which nobody has: of RSA the exponent stays and the modulus goes, of a point its form.
+fn public_key<'a>(bits: &'a [u8], copy: &mut Copy<'a>, names: &mut Names) {
+    let Some((_, key)) = bits.split_first() else { return };
+    if let Some((0x30, list)) = elements(key).next() {
+        for (number, (_, integer)) in copy.open(list).into_iter().enumerate() {
+            match number {
+                0 => copy.put(integer, &key_material(integer, names)),
+                _ if integer.len() <= 4 => copy.keep(integer),
+                _ => {}
+            }
+        }
+    } else if let Some((2..=4, point)) = key.split_first() {
+        copy.put(point, &key_material(point, names));
+    } else {
+        copy.blank(key);
+    }
+}
+
+/// As many bytes that are no key: zeros at the beginning stay, ones follow, and a number in the last four bytes tells keys apart.
+fn key_material(material: &[u8], names: &mut Names) -> Vec<u8> {
+    let zeros = material.iter().take_while(|byte| **byte == 0).count();
+    let (head, body) = material.split_at(zeros);
+    let Some((ones, number)) = body.split_last_chunk::<4>() else { return material.iter().map(|_| 0).collect() };
+    let known = ones.iter().all(|byte| *byte == 0xFF).then(|| u32::from_be_bytes(*number));
+    let number = names.key(body, known);
+    [head, &vec![0xFF; ones.len()], &number.to_be_bytes()].concat()
+}
+
 /// `Extension`: identifier, perhaps `critical`, value.
 fn rename_extension<'a>(extension: &'a [u8], copy: &mut Copy<'a>, names: &mut Names) {
     let parts = copy.open(extension);
     let id = parts.first().map_or(&[][..], |(_, id)| id);
     for (tag, part) in parts {
         match (tag, id) {
-            // identifier and `critical`; subjectKeyIdentifier, keyUsage, basicConstraints, extKeyUsage
-            (OID | 1, _) | (_, [0x55, 0x1D, 14 | 15 | 19 | 37]) => copy.keep(part),
+            // identifier and `critical`; keyUsage, basicConstraints, extKeyUsage
+            (OID | 1, _) | (_, [0x55, 0x1D, 15 | 19 | 37]) => copy.keep(part),
             // subjectAltName, issuerAltName
             (_, [0x55, 0x1D, 17 | 18]) => alternatives(part, copy, names),
             _ => {}
@@ -396,7 +428,6 @@ fn string(tag: u8, value: &[u8], names: &mut Names) -> Vec<u8> {
     }
     match (tag, std::str::from_utf8(value)) {
         (0x0C | 0x12..=0x14 | 0x16 | 0x19..=0x1B, Ok(text)) => names.text(text).into_bytes(),
-        (0x14, Err(_)) | (0x0C, _) => masked(value),
         _ => vec![b'x'; value.len()],
     }
 }

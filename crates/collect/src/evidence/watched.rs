@@ -1,0 +1,58 @@
+//! What a capture shows, without its packets: the form in which a bundle holds captures.
+//!
+//! The first line names the form, then come the number of packets and the notes, then what was seen, in the text form that
+//! [`wire::capture`] gives it.
+
+use std::fmt::Write;
+
+use wire::capture::Seen;
+use wire::hex;
+
+use super::capture::Capture;
+use super::{Access, Piece, ReadError, Reader, text};
+
+const LIMIT: u64 = 64 * 1024 * 1024;
+const FIRST_LINE: &str = "rdpdoctor capture 1";
+/// The most notes that are read.
+const NOTES: usize = 100;
+
+pub(super) const READER: Reader = Reader { kind: "recorded capture", recognises, read: Access::Bytes(LIMIT, read) };
+
+fn recognises(head: &[u8]) -> bool {
+    head.starts_with(FIRST_LINE.as_bytes())
+}
+
+fn read(bytes: &[u8]) -> Result<Piece, ReadError> {
+    let capture = parsed(&text::decode(bytes)?).map_err(ReadError::Contents)?;
+    Ok(Piece::Capture(Box::new(capture)))
+}
+
+/// The text form.
+pub(super) fn written(capture: &Capture) -> String {
+    let Capture { seen, packets, notes } = capture;
+    let mut text = format!("{FIRST_LINE}\npackets {packets}\n");
+    for note in notes {
+        let words: String = note.chars().filter(|c| !c.is_control()).collect();
+        writeln!(text, "note {} # {words}", hex::encode(note.as_bytes())).expect("writing to a String cannot fail");
+    }
+    text + &seen.to_string()
+}
+
+fn parsed(text: &str) -> Result<Capture, String> {
+    let mut rest = text.strip_prefix(FIRST_LINE).unwrap_or_default().trim_start();
+    let mut capture = Capture::default();
+    while let Some((line, behind)) = rest.split_once('\n') {
+        let words = line.split('#').next().unwrap_or_default();
+        if let Some(packets) = words.strip_prefix("packets ") {
+            capture.packets = packets.trim().parse().map_err(|_| "the number of packets is not valid".to_owned())?;
+        } else if let Some(note) = words.strip_prefix("note ").filter(|_| capture.notes.len() < NOTES) {
+            let note = hex::decode(note.trim()).and_then(|bytes| String::from_utf8(bytes).ok());
+            capture.notes.push(note.ok_or("a note is not valid")?);
+        } else {
+            break;
+        }
+        rest = behind;
+    }
+    capture.seen = rest.parse::<Seen>().map_err(|error| error.to_string())?;
+    Ok(capture)
+}

@@ -1,0 +1,72 @@
+//! Redaction of evidence: what was planted is gone, what is diagnosed stays, and twice is once.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stderr)]
+
+mod full;
+mod planted;
+mod real;
+
+use std::path::PathBuf;
+
+use collect::evidence::redaction::redacted;
+use collect::evidence::{Gathered, Piece, gather, stored};
+use diagnosis::diagnose::Run;
+use diagnosis::evidence::Evidence;
+use diagnosis::report::Diagnosis;
+use diagnosis::{Capabilities, ClientProfile, Context};
+
+/// The pieces as they were gathered.
+type Pieces = Vec<(PathBuf, &'static str, Piece)>;
+
+fn gathered(pieces: Vec<Piece>) -> Pieces {
+    pieces.into_iter().map(|piece| (PathBuf::new(), "", piece)).collect()
+}
+
+/// The pieces without names, stored and read back as the readers do it.
+fn reread(pieces: &[Piece], test: &str) -> Vec<Piece> {
+    let folder = std::env::temp_dir().join(format!("rdpdoctor-reread-{test}-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    for (number, piece) in pieces.iter().enumerate() {
+        let (end, bytes) = stored(piece);
+        std::fs::write(folder.join(format!("{number:03}.{end}")), bytes).unwrap();
+    }
+    let gathered = gather(std::slice::from_ref(&folder));
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(gathered.unread.is_empty(), "{:?}", gathered.unread);
+    gathered.pieces.into_iter().map(|(_, _, piece)| piece).collect()
+}
+
+/// What was found, without the words.
+fn findings(pieces: Pieces) -> (String, Vec<String>) {
+    let gathered = Gathered { pieces, ..Gathered::default() };
+    let at = gathered.newest().unwrap_or(time::macros::datetime!(2026-11-21 09:00 UTC));
+    let mut evidence = Evidence::default();
+    gathered.observe(&mut evidence, at);
+    let context = Context {
+        target: None,
+        profile: ClientProfile::find("mstsc-11").unwrap(),
+        profile_source: "evidence",
+        at,
+        symptom: None,
+        capabilities: Capabilities { openssl: false },
+        require_trust: false,
+        thorough: false,
+        gateway: None,
+    };
+    let Diagnosis { verdict, findings, .. } = diagnosis::diagnose(&evidence, &context, Run::default());
+    let mut found: Vec<String> = findings
+        .iter()
+        .map(|found| format!("{} {:?} {:?} of {:?}", found.cause, found.severity, found.confidence, found.subject))
+        .collect();
+    found.sort();
+    (format!("{verdict:?}"), found)
+}
+
+/// All that holds whatever the pieces are; returns them without names.
+fn assert_laws(pieces: Pieces, test: &str) -> Vec<Piece> {
+    let once = redacted(&pieces);
+    assert_eq!(redacted(&gathered(once.clone())), once, "twice is once");
+    assert_eq!(reread(&once, test), once, "what is stored is read back");
+    assert_eq!(findings(gathered(once.clone())), findings(pieces), "the same is found");
+    once
+}

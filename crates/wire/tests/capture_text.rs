@@ -1,0 +1,243 @@
+//! The text form of what a capture shows, and what redaction leaves of it.
+
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use wire::capture::{Exchange, Seen, Side, UdpWatched, Watched};
+use wire::foreign::ForeignService;
+use wire::machine::{ConnectFailure, End, TcpAnswer, Timed, TlsAnswer, X224Answer};
+use wire::rdpeudp::Syn;
+use wire::tls::flight::ServerFlight;
+use wire::tls::{Alert, ClientHello, TlsVersion};
+use wire::x224::{ConnectionRequest, NegotiationFailure, SecurityProtocols, ServerAnswer};
+
+const CERTIFICATE: &[u8] = include_bytes!("certificates/server01.der");
+
+fn time() -> impl Strategy<Value = Duration> {
+    (0_u64..2_000_000_000, 0_u32..1_000_000_000).prop_map(|(seconds, nanos)| Duration::new(seconds, nanos))
+}
+
+fn timed<T: std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl Strategy<Value = Option<Timed<T>>> {
+    option::of((value, time(), time()).prop_map(|(value, took, at)| Timed { value, took, at }))
+}
+
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    vec(any::<u8>(), 0..40)
+}
+
+fn end() -> impl Strategy<Value = End> {
+    prop_oneof![Just(End::Fin), Just(End::Rst)]
+}
+
+fn side() -> impl Strategy<Value = Side> {
+    prop_oneof![Just(Side::Client), Just(Side::Host)]
+}
+
+fn version() -> impl Strategy<Value = TlsVersion> {
+    proptest::sample::select(TlsVersion::ALL.to_vec())
+}
+
+fn alert() -> impl Strategy<Value = Alert> {
+    (any::<u8>(), any::<u8>()).prop_map(|(level, description)| Alert { level, description })
+}
+
+fn tcp() -> impl Strategy<Value = TcpAnswer> {
+    prop_oneof![
+        Just(TcpAnswer::Accepted),
+        Just(TcpAnswer::Silent),
+        Just(TcpAnswer::Failed(ConnectFailure::Refused)),
+        ".{0,9}".prop_map(|words| TcpAnswer::Failed(ConnectFailure::Other(words))),
+    ]
+}
+
+fn request() -> impl Strategy<Value = Result<ConnectionRequest, String>> {
+    prop_oneof![
+        (option::of(".{0,12}"), option::of(any::<u32>())).prop_map(|(cookie, protocols)| {
+            Ok(ConnectionRequest { cookie, protocols: protocols.map(SecurityProtocols) })
+        }),
+        ".{0,12}".prop_map(Err),
+    ]
+}
+
+fn answer() -> impl Strategy<Value = X224Answer> {
+    let services = ["SSH-2.0", "HTTP/1.1", "RFB 003", "220 ESMTP", "220 x", "* OK", "\u{16}\u{3}\u{1}"];
+    let service = proptest::sample::select(services.to_vec());
+    prop_oneof![
+        (any::<u32>(), any::<u8>()).prop_map(|(protocol, flags)| {
+            X224Answer::Server(ServerAnswer::Selected { protocol: SecurityProtocols(protocol), flags })
+        }),
+        any::<u32>().prop_map(|code| X224Answer::Server(ServerAnswer::Failure(NegotiationFailure(code)))),
+        Just(X224Answer::Server(ServerAnswer::NoNegotiation)),
+        Just(X224Answer::Server(ServerAnswer::DisconnectProviderUltimatum)),
+        (service, bytes()).prop_map(|(text, bytes)| {
+            let bytes = [text.as_bytes(), &bytes].concat();
+            X224Answer::Foreign { service: ForeignService::recognise(&bytes).unwrap(), bytes }
+        }),
+        bytes().prop_map(X224Answer::NotTpkt),
+        (bytes(), ".{0,12}").prop_map(|(bytes, error)| X224Answer::Malformed { bytes, error }),
+        end().prop_map(X224Answer::Closed),
+        end().prop_map(X224Answer::ClosedBeforeRequest),
+        Just(X224Answer::HeldOpen),
+        bytes().prop_map(X224Answer::Incomplete),
+        Just(X224Answer::Silent),
+    ]
+}
+
+fn hello() -> impl Strategy<Value = ClientHello> {
+    let codes = || vec(any::<u16>(), 0..5);
+    (version(), version(), codes(), codes(), codes(), any::<[u8; 32]>(), 0_usize..600).prop_map(
+        |(min, max, suites, groups, signatures, random, pad_to)| ClientHello {
+            min,
+            max,
+            suites,
+            groups,
+            signatures,
+            random,
+            pad_to,
+        },
+    )
+}
+
+fn chain() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    vec(prop_oneof![Just(CERTIFICATE.to_vec()), bytes()], 0..3)
+}
+
+fn handshake() -> impl Strategy<Value = TlsAnswer> {
+    let flight = (
+        (option::of(version()), any::<u16>(), chain(), any::<bool>(), any::<bool>()),
+        (option::of(any::<u16>()), option::of(any::<u16>()), option::of(0_usize..9000)),
+    );
+    prop_oneof![
+        (version(), any::<u16>(), chain()).prop_map(|(version, suite, chain)| TlsAnswer::Established {
+            version,
+            suite,
+            chain
+        }),
+        flight.prop_map(
+            |((version, suite, chain, wants_client_certificate, retry), (group, signature, prime_bits))| {
+                TlsAnswer::Flight(ServerFlight {
+                    version,
+                    suite,
+                    chain,
+                    wants_client_certificate,
+                    retry,
+                    group,
+                    signature,
+                    prime_bits,
+                })
+            }
+        ),
+        alert().prop_map(TlsAnswer::Alert),
+        (end(), 0_usize..9000).prop_map(|(end, bytes)| TlsAnswer::Closed { end, bytes }),
+        (0_usize..9000).prop_map(|bytes| TlsAnswer::Silent { bytes }),
+        bytes().prop_map(TlsAnswer::NotTls),
+        ".{0,12}".prop_map(TlsAnswer::Malformed),
+        ".{0,12}".prop_map(TlsAnswer::OwnFailure),
+    ]
+}
+
+fn exchange() -> impl Strategy<Value = Exchange> {
+    let alerts = (option::of(alert()), option::of(alert()), any::<bool>());
+    (timed(request()), timed(answer()), timed(hello()), timed(handshake()), alerts).prop_map(
+        |(request, answer, hello, handshake, (client_alert, server_alert, hidden))| Exchange {
+            request,
+            answer,
+            hello,
+            handshake,
+            client_alert,
+            server_alert,
+            hidden,
+        },
+    )
+}
+
+fn socket() -> impl Strategy<Value = std::net::SocketAddr> {
+    let four = (any::<[u8; 4]>(), any::<u16>()).prop_map(|(octets, port)| (octets, port).into());
+    let six = (any::<[u8; 16]>(), any::<u16>()).prop_map(|(octets, port)| (octets, port).into());
+    prop_oneof![four, six]
+}
+
+fn watched() -> impl Strategy<Value = Watched> {
+    let flags = (any::<bool>(), option::of(side()), any::<bool>(), any::<bool>());
+    let counts = (any::<u64>(), any::<u64>());
+    (socket(), socket(), time(), timed(tcp()), exchange(), vec((side(), end(), time()), 0..4), counts, flags).prop_map(
+        |(client, host, began, tcp, exchange, ends, (sent, received), (midway, one_sided, gaps, altered))| Watched {
+            client,
+            host,
+            began,
+            tcp,
+            exchange,
+            ends,
+            sent,
+            received,
+            midway,
+            one_sided,
+            gaps,
+            altered,
+        },
+    )
+}
+
+fn syn() -> impl Strategy<Value = Syn> {
+    (any::<bool>(), any::<bool>(), option::of(any::<u16>())).prop_map(|(acknowledges, lossy, version)| Syn {
+        acknowledges,
+        lossy,
+        version,
+    })
+}
+
+fn transport() -> impl Strategy<Value = UdpWatched> {
+    (socket(), socket(), time(), syn(), option::of((syn(), time())))
+        .prop_map(|(client, host, began, asked, answer)| UdpWatched { client, host, began, asked, answer })
+}
+
+fn seen() -> impl Strategy<Value = Seen> {
+    let ends = (option::of(time()), option::of(time()), any::<u64>(), any::<u64>());
+    (vec(watched(), 0..4), vec(transport(), 0..3), ends).prop_map(
+        |(connections, transports, (from, until, left_out, foreign))| Seen {
+            connections,
+            transports,
+            left_out,
+            foreign,
+            from,
+            until,
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn reading_undoes_writing(seen in seen()) {
+        prop_assert_eq!(seen.to_string().parse::<Seen>().unwrap(), seen);
+    }
+
+    #[test]
+    fn reading_never_panics(text in "(connection |udp |  tcp |  answer |  hello |from |[0-9a-z.:+ -]|\n){0,40}") {
+        drop(text.parse::<Seen>());
+    }
+
+    #[test]
+    fn redacted_twice_is_redacted_once(seen in seen()) {
+        let once = seen.redacted();
+        prop_assert_eq!(once.redacted(), once.clone());
+        prop_assert_eq!(once.connections.len(), seen.connections.len());
+        let lines = |seen: &Seen| seen.to_string().lines().count();
+        prop_assert_eq!(lines(&once), lines(&seen));
+    }
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    for (text, words) in [
+        ("connexion", "line 1: first word is not valid"),
+        ("\n  tcp 0.000000000 0.000000000 accepted", "line 2: place of the line is not valid"),
+        ("from 1.5", "line 1: from is not valid"),
+        ("foreign 1 2", "line 1: end of the line is not valid"),
+    ] {
+        assert_eq!(text.parse::<Seen>().unwrap_err().to_string(), format!("read recorded capture, {words}"));
+    }
+}
