@@ -218,13 +218,11 @@ fn renamed_text(of: impl Fn(&str, &str) -> bool, text: &str, names: &mut Names) 
 /// The library of Windows itself, in whatever folder its Windows lies.
 fn library(text: &str, names: &mut Names) -> Option<String> {
     let text = text.trim().trim_matches('"');
-    match windows_own_library(text, None) {
-        Some(own) => own.then(|| text.to_owned()),
-        None => {
-            let folder = text.len().checked_sub(LIBRARY.len()).and_then(|end| text.get(..end))?;
-            Some(format!("{}{LIBRARY}", names.text(folder)))
-        }
+    if let Some(own) = windows_own_library(text, None) {
+        return own.then(|| text.to_owned());
     }
+    let folder = text.len().checked_sub(LIBRARY.len()).and_then(|end| text.get(..end))?;
+    Some(format!("{}{LIBRARY}", names.text(folder)))
 }
 
 /// A suite by its registered name, also with a curve behind it.
