@@ -101,7 +101,8 @@ fn a_recording_shows_who_was_not_let_read_the_key() {
     std::fs::create_dir_all(&folder).unwrap();
     let inspected = |results: &[&str]| {
         let file = recording(&folder, results);
-        let output = Command::new(env!("CARGO_BIN_EXE_rdpdoctor")).arg("inspect").arg(file).output().unwrap();
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_rdpdoctor")).args(["inspect", "--full"]).arg(file).output().unwrap();
         (output.status.code(), String::from_utf8(output.stdout).unwrap())
     };
     let (status, words) = inspected(&["ACCESS DENIED", "ACCESS DENIED"]);
