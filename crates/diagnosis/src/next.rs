@@ -1,5 +1,7 @@
 //! The next measurement: what to run, where, and what its result decides.
 
+use std::collections::BTreeSet;
+
 use wire::machine::{ConnectFailure, TcpAnswer};
 
 use crate::case::{Case, Context};
@@ -51,8 +53,11 @@ pub fn measurements(
 fn on_host(evidence: &Evidence, context: &Context, findings: &[Finding]) -> Vec<Next> {
     let open = findings.iter().filter(|f| f.severity < Severity::Advisory && f.confidence > Confidence::Proven);
     let open = open.filter_map(|finding| Some((finding, causes::find(&finding.cause)?)));
-    let open =
-        open.filter(|(finding, cause)| decided_on_host(cause, Case { evidence, subject: finding.subject, context }));
+    // several machines with the same finding take the same measurement
+    let mut asked = BTreeSet::new();
+    let open = open
+        .filter(|(finding, cause)| decided_on_host(cause, Case { evidence, subject: finding.subject, context }))
+        .filter(|(_, cause)| asked.insert(cause.id));
     open.map(|(finding, cause)| Next {
         command: format!("on the {}, in PowerShell: {}", place(cause), cause.page.command),
         splits: splits(cause, Case { evidence, subject: finding.subject, context }),
@@ -184,7 +189,8 @@ fn host_log() -> Next {
 mod tests {
     use super::*;
     use crate::case::EVERYTHING;
-    use crate::causes::sketch::{Sketch, host};
+    use crate::causes::sketch::{Sketch, host, machine};
+    use crate::state::TERMINAL_SERVER;
     use wire::machine::X224Answer;
     use wire::tls::{Alert, TlsOffer};
 
@@ -206,6 +212,13 @@ mod tests {
         let report = host("192.0.2.7").accepted().x224(EVERYTHING, X224Answer::Incomplete(vec![3])).diagnose();
         assert_eq!(report.verdict, Verdict::Undetermined);
         assert!(report.next[0].command.contains("--timeout 60s"), "{:?}", report.next);
+    }
+
+    #[test]
+    fn several_machines_with_the_same_fault_take_one_measurement() {
+        let off = |sketch: Sketch| sketch.dword(TERMINAL_SERVER, "fDenyTSConnections", 1);
+        let report = off(machine()).of_another_machine("SERVER02", TERMINAL_SERVER, "fDenyTSConnections", 1).diagnose();
+        assert_eq!((report.findings.len(), report.next.len()), (2, 1), "{:?}", report.next);
     }
 
     /// EACCES, EADDRNOTAVAIL, EAFNOSUPPORT: this computer, not the host.

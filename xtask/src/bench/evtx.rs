@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::shell;
+use crate::{python, shell};
 
 const MEGABYTE: u64 = 1 << 20;
 /// The log that is timed; the crate takes its time.
@@ -50,11 +50,8 @@ pub fn evtx(root: &Path) -> Result<bool> {
         Ok(peer) => tools.push(("evtx crate", command(&peer, &[], &timed), TIMED)),
         Err(error) => println!("the evtx crate is left out: {error:#}"),
     }
-    if Command::new("python3").args(["-c", "import Evtx"]).stderr(Stdio::null()).status().is_ok_and(|s| s.success()) {
-        tools.push(("python-evtx", command(Path::new("python3"), &["-c", PYTHON], &small), 2 * MEGABYTE));
-    } else {
-        println!("python-evtx is left out: pip install python-evtx");
-    }
+    let python = python::environment(root, "readers", python::READERS)?.join("python3");
+    tools.push(("python-evtx", command(&python, &["-c", PYTHON], &small), 2 * MEGABYTE));
     compare(&mut tools)?;
     let memory = peak(&mut ours(&large))?;
     println!("a log of {} MiB takes {memory} MiB of memory", LARGE / MEGABYTE);
