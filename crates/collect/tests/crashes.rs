@@ -6,6 +6,7 @@
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
+use collect::evidence::{Piece, pieces_in, redacted, stored};
 use diagnosis::rdp_file::{RdpFile, RdpFileRecord};
 
 fn files(folder: &str, target: &str) -> Vec<PathBuf> {
@@ -41,5 +42,20 @@ fn rdp_files() {
         assert_eq!(RdpFile::parse(&file.encode()).as_ref(), Ok(&file));
         let _ = RdpFileRecord::of("x.rdp", &file);
         true
+    }));
+}
+
+#[test]
+fn evidence_that_stands_alone() {
+    assert!(replay("evidence", |bytes| {
+        let placed = |piece: Piece| (PathBuf::new(), "", piece);
+        let pieces: Vec<_> = pieces_in(bytes).into_iter().map(placed).collect();
+        let once = redacted(&pieces);
+        for piece in &once {
+            assert_eq!(pieces_in(&stored(piece).1), std::slice::from_ref(piece));
+        }
+        let again: Vec<_> = once.iter().cloned().map(placed).collect();
+        assert_eq!(redacted(&again), once);
+        !once.is_empty()
     }));
 }

@@ -132,6 +132,23 @@ pub enum ReadError {
     Contents(String),
 }
 
+/// What these bytes say, if they are a file of a kind that needs none beside it. Files themselves are read by [`gather`], which
+/// bounds how much of them.
+pub fn pieces_in(bytes: &[u8]) -> Vec<Piece> {
+    if (bundle::READER.recognises)(bytes) {
+        let inside = bundle::read_from(io::Cursor::new(bytes)).map(|inside| inside.pieces).unwrap_or_default();
+        return inside.into_iter().map(|(_, _, piece)| piece).collect();
+    }
+    if (procmon::READER.recognises)(bytes) {
+        return procmon::read_from(bytes, "these bytes").into_iter().collect();
+    }
+    let reader = READERS.iter().find(|reader| (reader.recognises)(bytes));
+    let read = reader.and_then(|reader| reader.read.bytes());
+    read.and_then(|(limit, read)| if bytes.len() as u64 > limit { None } else { read(bytes).ok() })
+        .into_iter()
+        .collect()
+}
+
 /// Everything that was read.
 #[derive(Debug, Default)]
 pub struct Gathered {

@@ -37,8 +37,12 @@ fn recognises(head: &[u8]) -> bool {
 }
 
 fn read(path: &Path) -> Result<Piece, ReadError> {
-    let (trace, lines) = Trace::read(BufReader::new(File::open(path)?))?;
-    Ok(Piece::State(Box::new(trace.state(&lines, &path.display().to_string()))))
+    read_from(BufReader::new(File::open(path)?), &path.display().to_string())
+}
+
+pub(super) fn read_from(input: impl Read, name: &str) -> Result<Piece, ReadError> {
+    let (trace, lines) = Trace::read(input)?;
+    Ok(Piece::State(Box::new(trace.state(&lines, name))))
 }
 
 /// Who asked for what: a process, and the path in small letters.
