@@ -296,6 +296,11 @@ impl<'a> Case<'a> {
         self.last(|fact| if let Fact::CertificateSelfIssued(yes) = fact { Some(*yes) } else { None })
     }
 
+    /// The SHA-1 thumbprint of its certificate, hexadecimal, lower case.
+    pub fn certificate_sha1(self) -> Option<Seen<&'a str>> {
+        self.last(|fact| if let Fact::CertificateSha1(sha1) = fact { Some(sha1.as_str()) } else { None })
+    }
+
     /// Its clock minus ours, in milliseconds.
     pub fn clock_offset(self) -> Option<Seen<i64>> {
         self.last(|fact| if let Fact::ClockOffset(offset) = fact { Some(*offset) } else { None })

@@ -61,17 +61,19 @@ impl<'a> Case<'a> {
     }
 
     /// The certificate that the listener shows, by what was recorded: the one that is bound, else the newest that Windows
-    /// made. `None` where a handshake was seen: what the host shows counts before what lay in its store.
-    pub fn recorded_certificate(self) -> Option<Seen<&'a StoredCertificate>> {
-        if self.not_after().is_some() {
-            return None;
-        }
+    /// made.
+    pub fn listener_certificate(self) -> Option<Seen<&'a StoredCertificate>> {
         let (bound, mut stored) = (self.bound_thumbprint()?.value, self.stored_certificates());
         if let Some(bound) = bound {
             return stored.find(|seen| seen.value.sha1.eq_ignore_ascii_case(&bound));
         }
         let made = stored.filter(|seen| seen.value.store == REMOTE_DESKTOP);
         made.filter(|_| self.windows_own_certificate() == Some(true)).max_by_key(|seen| moment(&seen.value.not_after))
+    }
+
+    /// The same where no handshake was seen: what the host shows counts before what lay in its store.
+    pub fn recorded_certificate(self) -> Option<Seen<&'a StoredCertificate>> {
+        self.listener_certificate().filter(|_| self.not_after().is_none())
     }
 
     /// When it was recorded, and no later than the attempt: what a machine did since is not known.

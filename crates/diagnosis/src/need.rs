@@ -78,8 +78,6 @@ pub enum Need {
     HostLog,
     /// What was refused to its services, by a recording of their accesses? A probe cannot ask that.
     AccessTrace,
-    /// Which certificate does it say is its own? A probe cannot ask that.
-    HostCertificate,
     /// What does an `.rdp` file of the client say? A probe cannot ask that.
     RdpFile,
     /// Whom does the client trust? A probe cannot ask that.
@@ -144,7 +142,7 @@ impl Need {
             Self::HostLog => case.logs_near(case.context.at).next().is_some(),
             Self::AccessTrace => case.access_traces().next().is_some(),
             Self::RdpFile => case.rdp_files().next().is_some(),
-            Self::Survey | Self::HostCertificate | Self::TrustStore => false,
+            Self::Survey | Self::TrustStore => false,
         }
     }
 
@@ -157,7 +155,6 @@ impl Need {
                 | Self::KeyFolder
                 | Self::HostLog
                 | Self::AccessTrace
-                | Self::HostCertificate
                 | Self::RdpFile
                 | Self::TrustStore
                 | Self::Survey
@@ -186,7 +183,6 @@ impl Need {
             | Self::KeyFolder
             | Self::HostLog
             | Self::AccessTrace
-            | Self::HostCertificate
             | Self::RdpFile
             | Self::TrustStore => false,
             Self::HeldRequest => closed,
@@ -234,7 +230,6 @@ impl Need {
             | Self::KeyFolder
             | Self::HostLog
             | Self::AccessTrace
-            | Self::HostCertificate
             | Self::RdpFile
             | Self::TrustStore => return None,
             Self::Tcp | Self::Negotiation(Asked::Everything) | Self::SecondTry => all,
@@ -298,7 +293,6 @@ impl Need {
             Self::KeyFolder => "the machine's folder of private keys".to_owned(),
             Self::HostLog => "the host's own event logs of the time of the attempt".to_owned(),
             Self::AccessTrace => "a recording of what was refused to the host's services".to_owned(),
-            Self::HostCertificate => "the certificate that the host itself holds".to_owned(),
             Self::RdpFile => "an .rdp file of the client".to_owned(),
             Self::TrustStore => "whom the client trusts".to_owned(),
         }

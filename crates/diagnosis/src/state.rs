@@ -27,6 +27,8 @@ pub const TERMINAL_SERVER: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Termin
 pub const LISTENER: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\WinStations\RDP-Tcp";
 /// Group policy for both, which wins over them.
 pub const POLICY: &str = r"HKLM\SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services";
+/// Schannel itself: what it writes into the log.
+pub const SCHANNEL_SETTINGS: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL";
 /// The protocols of Schannel; below it `TLS 1.2\Server` and so on.
 pub const SCHANNEL: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols";
 /// Settings of the local security authority.
@@ -66,7 +68,7 @@ pub const KEYS: &[&str] = &[
     r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\RCM\Licensing Core",
     POLICY,
     r"HKLM\SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services\Client",
-    r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL",
+    SCHANNEL_SETTINGS,
     r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.0\Server",
     r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.1\Server",
     r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2\Server",

@@ -83,7 +83,7 @@ fn own_name(case: Case<'_>) -> Option<Seen<&str>> {
 }
 
 /// The first label, as NetBIOS keeps it.
-fn short(name: &str) -> String {
+pub(super) fn short(name: &str) -> String {
     name.split('.').next().unwrap_or_default().chars().take(NETBIOS).collect::<String>().to_uppercase()
 }
 
@@ -93,14 +93,14 @@ fn possible(name: &str) -> bool {
 }
 
 /// What the host calls itself, in one form or both.
-fn called(case: Case<'_>) -> Vec<Seen<&str>> {
+pub(super) fn called(case: Case<'_>) -> Vec<Seen<&str>> {
     let dns = case.last(|fact| if let Fact::NtlmDnsComputer(name) = fact { Some(name.as_str()) } else { None });
     let netbios = case.last(|fact| if let Fact::NtlmComputer(name) = fact { Some(name.as_str()) } else { None });
     dns.into_iter().chain(netbios).filter(|seen| possible(seen.value)).collect()
 }
 
 /// Several machines take turns behind the address, so a name and a certificate need not be of the same one.
-fn several_machines(case: Case<'_>) -> bool {
+pub(super) fn several_machines(case: Case<'_>) -> bool {
     let certificates = case.seen(|fact| if let Fact::CertificateSubject(name) = fact { Some(name) } else { None });
     let computers = case.seen(|fact| if let Fact::NtlmComputer(name) = fact { Some(name) } else { None });
     let several = |names: Vec<&String>| names.windows(2).any(|two| two[0] != two[1]);

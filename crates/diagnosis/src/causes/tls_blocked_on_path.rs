@@ -2,11 +2,15 @@
 
 use wire::tls::{Segments, TlsOffer, TlsVersion};
 
-use crate::case::Case;
+use crate::case::{Case, NEAR};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::events::{CORE, RCM, SCHANNEL, SYSTEM};
 use crate::evidence::Role;
-use crate::fact::Handshake;
+use crate::fact::{Fact, Handshake};
+use crate::logs::DAY;
 use crate::need::Need;
+use crate::printable::printable;
+use crate::state::{LogEvent, LogSpan, SCHANNEL_SETTINGS};
 use crate::symptom::Symptom;
 
 /// The declaration.
@@ -37,7 +41,11 @@ pub const CAUSE: Cause = Cause {
             holds: only_the_cut_one_passed,
         },
         // a box that puts segments together stops them all: then only the host knows whether they arrived
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::HostLog], holds: never },
+        Proof {
+            shows: Shows::Presence(Confidence::Likely),
+            needs: &[Need::Handshake(TlsOffer::MODERN), Need::HostLog],
+            holds: never_arrived,
+        },
         Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: answered },
         Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::PLAIN_12)], holds: answered },
     ],
@@ -94,9 +102,42 @@ fn only_the_cut_one_passed(case: Case<'_>) -> Option<Ground> {
     Some(if newest > cut.id { ground } else { ground.confidence(Confidence::Possible) })
 }
 
-/// What the host's log says is read by a later part.
-fn never(_: Case<'_>) -> Option<Ground> {
-    None
+/// What Schannel writes where it saw a handshake and could not go along.
+const SCHANNEL_REFUSED: &[u32] = &[36870, 36871, 36872, 36874, 36886, 36887, 36888];
+/// What Remote Connection Manager writes where there is no usable certificate.
+const NO_CERTIFICATE: &[u32] = &[1051, 1055, 1057, 1058];
+
+/// No ClientHello was answered in any way; the host's log has the connection, and a System log that tells of the time has
+/// no handshake that failed. Where the entry is of the very connection that was captured this is likely, else it may be
+/// of somebody else's.
+fn never_arrived(case: Case<'_>) -> Option<Ground> {
+    let hello = case.tls().last()?;
+    let words = dead(hello.value.1)?;
+    let at = case.time_of(hello.id);
+    if case.tls().any(|seen| dead(seen.value.1).is_none()) || case.recent(RCM, NO_CERTIFICATE, DAY).next().is_some() {
+        return None;
+    }
+    let silenced = case.number(SCHANNEL_SETTINGS, "EventLogging").and_then(|seen| seen.value);
+    if silenced.is_some_and(|level| level & 1 == 0) || case.recent(SCHANNEL, SCHANNEL_REFUSED, NEAR).next().is_some() {
+        return None;
+    }
+    let whole = |log: &LogSpan| log.channel.eq_ignore_ascii_case(SYSTEM) && !log.damaged;
+    let log = case.logs_of(at).find(|seen| whole(seen.value))?;
+    let clients = case.seen(|fact| if let Fact::CapturedConnection(seen) = fact { Some(&seen.client) } else { None });
+    let clients: Vec<_> = clients.map(|seen| seen.value).collect();
+    let from = |event: &LogEvent| event.data.get("ClientIP").cloned();
+    let of_it = |event: &LogEvent| from(event).is_some_and(|peer| clients.iter().any(|client| **client == peer));
+    let arrivals = || case.recent(CORE, &[131], NEAR);
+    let own = arrivals().find(|seen| of_it(seen.value));
+    let arrived = own.or_else(|| arrivals().last())?;
+    let peer = from(arrived.value).map(|peer| format!(" from {}", printable(&peer))).unwrap_or_default();
+    let because = vec![
+        hello.because(format!("a ClientHello ({}) was {words}", hello.value.0)),
+        arrived.because(format!("the host accepted a connection{peer} at {}", printable(&arrived.value.at))),
+        log.because("its System log tells of that time, and Schannel wrote of no handshake that failed"),
+    ];
+    let ground = Ground::on(because);
+    Some(if own.is_some() { ground } else { ground.confidence(Confidence::Possible) })
 }
 
 /// An answer in TLS, whatever it says: the hello got there.
@@ -112,9 +153,12 @@ fn answered(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::case::EVERYTHING;
     use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::observe::CapturedConnection;
     use wire::machine::End;
     use wire::tls::Alert;
+    use wire::x224::SecurityProtocols;
 
     const RESET: Handshake = Handshake::Closed { end: End::Rst, bytes: 0 };
     const SILENT: Handshake = Handshake::Silent { bytes: 0 };
@@ -159,6 +203,53 @@ mod tests {
         assert_eq!(report.findings[0].cause, "private-key-unusable");
         assert!(report.unknown.iter().any(|open| open.cause == CAUSE.id));
         assert_eq!(report.next[0].splits, ["private-key-unusable", "tls-blocked-on-path", "tls-cipher-mismatch"]);
+    }
+
+    const PEER: &str = "192.0.2.1:50100";
+
+    /// A host that was watched while it broke off, with its log beside it.
+    fn with_log(sketch: Sketch, peer: &str) -> Sketch {
+        sketch.event_with(CORE, 131, 1, &[("ClientIP", peer), ("ConnType", "TCP")])
+    }
+
+    fn captured(answer: &Handshake) -> Sketch {
+        let watched = host("192.0.2.7").selects(EVERYTHING, SecurityProtocols::HYBRID);
+        let connection = CapturedConnection {
+            client: PEER.to_owned(),
+            cookie: false,
+            sent: 300,
+            received: 19,
+            ended: None,
+            client_alert: None,
+            host_alert: None,
+            notes: Vec::new(),
+        };
+        let all = (TlsVersion::Tls12, TlsVersion::Tls13);
+        watched.watched(Fact::CapturedConnection(connection)).watched_tls(all.0, all.1, answer.clone())
+    }
+
+    #[test]
+    fn the_log_of_the_host_shows_that_it_never_arrived() {
+        let likely = || Expect::Present(Severity::Blocking, Confidence::Likely);
+        for dead in [RESET, SILENT] {
+            with_log(captured(&dead), PEER).check(&CAUSE, likely());
+        }
+        // whoever else connected at that time
+        let possible = Expect::Present(Severity::Blocking, Confidence::Possible);
+        with_log(captured(&RESET), "203.0.113.9:1").check(&CAUSE, possible);
+    }
+
+    #[test]
+    fn near_miss_schannel_saw_it_or_would_not_say() {
+        let logged = || with_log(captured(&RESET), PEER);
+        for id in [36870, 36871, 36874, 36888] {
+            logged().event(SCHANNEL, id, 1).check(&CAUSE, Expect::Unknown);
+        }
+        logged().event(RCM, 1058, 600).check(&CAUSE, Expect::Unknown);
+        logged().dword(SCHANNEL_SETTINGS, "EventLogging", 0).check(&CAUSE, Expect::Unknown);
+        with_log(captured(&UP), PEER).check(&CAUSE, Expect::Absent);
+        // nobody arrived: then it is not known either whether this is the host's log
+        captured(&RESET).log(SYSTEM, 48).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

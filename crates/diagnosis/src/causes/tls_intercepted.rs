@@ -3,10 +3,14 @@
 use wire::inspection;
 use wire::tls::TlsOffer;
 
-use crate::case::Case;
+use crate::case::{Case, NEAR, Seen};
 use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::causes::machine_renamed::{called, several_machines, short};
 use crate::evidence::Role;
+use crate::logs::DAY;
 use crate::need::Need;
+use crate::printable::printable;
+use crate::state::{COMPUTER_NAME, LISTENER, STORE_MY, STORE_REMOTE_DESKTOP, StoredCertificate};
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -23,8 +27,24 @@ pub const CAUSE: Cause = Cause {
             holds: known_issuer,
         },
         // a product whose authority has another name is only found by comparison
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::HostCertificate], holds: never },
+        Proof {
+            shows: Shows::Presence(Confidence::Proven),
+            needs: &[
+                Need::Handshake(TlsOffer::MODERN),
+                Need::Introduction,
+                Need::Key(LISTENER),
+                Need::Key(STORE_REMOTE_DESKTOP),
+                Need::Key(STORE_MY),
+                Need::Key(COMPUTER_NAME),
+            ],
+            holds: not_the_hosts,
+        },
         Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: self_issued },
+        Proof {
+            shows: Shows::Absence,
+            needs: &[Need::Handshake(TlsOffer::MODERN), Need::Key(LISTENER)],
+            holds: the_hosts,
+        },
     ],
     explains: &[
         // what is wrong with the certificate is then the product's doing
@@ -71,9 +91,43 @@ fn self_issued(case: Case<'_>) -> Option<Ground> {
     Some(Ground::on(vec![seen.because("the certificate is self-signed; inspection shows ones of its own authority")]))
 }
 
-/// What the host says of its certificate is read by a later part.
-fn never(_: Case<'_>) -> Option<Ground> {
-    None
+/// The host introduced itself through the tunnel with the name that its registry has, and none of the certificates in its
+/// stores is the one that was shown, although that one is older than the record.
+///
+/// A certificate that was put there since may be older as well, so the record of another time makes it likely at most; and so
+/// does one that signed itself, for a host may still show the one that it has just replaced.
+fn not_the_hosts(case: Case<'_>) -> Option<Ground> {
+    let (shown, begins) = (case.certificate_sha1()?, case.not_before()?.value);
+    let own = case.listener_certificate()?;
+    let read = case.recorded_at(own.id);
+    let age = case.context.at - read;
+    if several_machines(case) || begins > read || age > DAY || held(case, shown.value).is_some() {
+        return None;
+    }
+    let computer = case.text(COMPUTER_NAME, "ComputerName")?.value?;
+    let name = called(case).into_iter().find(|name| short(name.value) == short(computer))?;
+    let because = vec![
+        shown.because(format!("the certificate that was shown has the thumbprint {}", shown.value)),
+        own.because(format!(
+            "the host's own for this has another, and the shown one lies in none of its stores: {}, {}",
+            own.value.sha1,
+            printable(&own.value.subject)
+        )),
+        name.because(format!("it is this host that answered: it introduced itself as {}", name.value)),
+    ];
+    let sure = age <= NEAR && case.self_issued().is_some_and(|seen| !seen.value);
+    let ground = Ground::on(because);
+    Some(if sure { ground } else { ground.confidence(Confidence::Likely) })
+}
+
+fn held<'a>(case: Case<'a>, sha1: &str) -> Option<Seen<&'a StoredCertificate>> {
+    case.stored_certificates().find(|seen| seen.value.sha1.eq_ignore_ascii_case(sha1))
+}
+
+fn the_hosts(case: Case<'_>) -> Option<Ground> {
+    let own = held(case, case.certificate_sha1()?.value)?;
+    let text = format!("the certificate that was shown lies in the host's own store {}", printable(&own.value.store));
+    Some(Ground::on(vec![own.because(text)]))
 }
 
 fn always(_: Case<'_>) -> bool {
@@ -83,8 +137,9 @@ fn always(_: Case<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host};
-    use crate::fact::Fact;
+    use crate::causes::sketch::{Expect, Sketch, host, stored};
+    use crate::fact::{Fact, Introduction};
+    use crate::state::{POLICY, RegistryData};
     use wire::tls::TlsVersion;
 
     fn issued_by(issuer: &str) -> Sketch {
@@ -108,6 +163,48 @@ mod tests {
     fn near_miss_a_self_signed_certificate_with_such_a_name() {
         let sketch = host("192.0.2.7").nla().tls_up(TlsVersion::Tls13).windows_made("FORTINET-PC");
         sketch.check(&CAUSE, Expect::Absent);
+    }
+
+    /// The host's registry, as it was read this many minutes before, with these certificates in its stores.
+    fn recorded(sketch: Sketch, computer: &str, stores: &[StoredCertificate]) -> Sketch {
+        let name = RegistryData::Text(computer.to_owned());
+        let read = sketch.absent(POLICY).dword(LISTENER, "PortNumber", 3389).value(COMPUTER_NAME, "ComputerName", name);
+        let read = read.absent(STORE_MY).absent(STORE_REMOTE_DESKTOP);
+        stores.iter().fold(read, |read, stored| read.recorded(Fact::StoredCertificate(stored.clone())))
+    }
+
+    fn introduced(sketch: Sketch) -> Sketch {
+        sketch
+            .with(Fact::CertificateSha1("ab".repeat(20)))
+            .with(Fact::CredsspAnswer(Introduction::Challenge(6)))
+            .with(Fact::NtlmComputer("SERVER01".to_owned()))
+    }
+
+    #[test]
+    fn proven_by_what_the_host_holds() {
+        let shown = || introduced(issued_by("CN=Corp Example Proxy CA"));
+        let proven = Expect::Present(Severity::Degrading, Confidence::Proven);
+        recorded(shown(), "SERVER01", &[stored("Remote Desktop")]).check(&CAUSE, proven);
+        // one that signed itself may be the one that was just replaced
+        let own = introduced(host("192.0.2.7").nla().tls_up(TlsVersion::Tls13).windows_made("SERVER01"));
+        let likely = Expect::Present(Severity::Degrading, Confidence::Likely);
+        recorded(own, "SERVER01", &[stored("Remote Desktop")]).check(&CAUSE, likely);
+    }
+
+    #[test]
+    fn near_miss_it_lies_in_a_store_or_it_is_another_machine() {
+        let shown = || introduced(issued_by("CN=Corp Example Issuing CA"));
+        let bound = StoredCertificate { sha1: "AB".repeat(20), ..stored("My") };
+        recorded(shown(), "SERVER01", &[stored("Remote Desktop"), bound]).check(&CAUSE, Expect::Absent);
+        recorded(shown(), "SERVER02", &[stored("Remote Desktop")]).check(&CAUSE, Expect::Unknown);
+        // nothing in the stores: they were not read as they are
+        recorded(shown(), "SERVER01", &[]).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn near_miss_it_is_younger_than_the_record() {
+        let renewed = introduced(issued_by("CN=Corp Example Issuing CA")).certificate(1, 355);
+        recorded(renewed, "SERVER01", &[stored("Remote Desktop")]).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

@@ -15,7 +15,7 @@
 //! count as damaged, folders and stores as not listed.
 //!
 //! Certificates come as the registry keeps them (value `Blob` below the key of their store), so that the script asks no
-//! cryptography of Windows and touches no private key; [`read_certificates`] reads them.
+//! cryptography of Windows and touches no private key.
 
 mod source;
 #[cfg(test)]
