@@ -1,6 +1,6 @@
 //! What can be typed: one declaration for parsing and help.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -87,6 +87,10 @@ pub struct DiagnoseOptions {
     /// Files and folders from the host or the client (as for `inspect`), to be judged together with what the probe sees
     #[arg(long, value_name = "PATH", num_args = 1.., conflicts_with = "replay")]
     pub with: Vec<PathBuf>,
+    /// Files and folders from the client's machine (hives, a mounted disk, logs): they tell who has to get through, and are
+    /// judged as its own
+    #[arg(long, value_name = "PATH", num_args = 1.., conflicts_with = "replay")]
+    pub from_client: Vec<PathBuf>,
     /// A host that is known to work (HOST or HOST:PORT): asked the same, to tell a fault of the host from one of this computer
     #[arg(long, value_name = "HOST", value_parser = parse_target)]
     pub control: Option<Target>,
@@ -119,8 +123,12 @@ pub struct DiagnoseOptions {
 )]
 pub struct InspectOptions {
     /// Files and folders; their kinds are recognised by what is in them
-    #[arg(required = true, value_name = "PATH")]
+    #[arg(required_unless_present = "from_client", value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+    /// Files and folders from the client's machine (hives, a mounted disk, logs): they tell who has to get through, and are
+    /// judged as its own
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub from_client: Vec<PathBuf>,
     /// The time of the failed attempt (RFC 3339, such as 2026-11-21T09:00:00Z); the newest time in the files if none
     #[arg(long, value_name = "TIME", value_parser = parse_moment)]
     pub at: Option<OffsetDateTime>,
@@ -157,8 +165,11 @@ pub struct CollectOptions {
     /// Files and folders, as for `inspect`; also a bundle, to be redacted again
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+    /// Files and folders from the client's machine: in the bundle they stand as such
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub from_client: Vec<PathBuf>,
     /// The bundle to write
-    #[arg(short, long, value_name = "FILE", requires = "paths")]
+    #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Leave names, users, domains and addresses as they are
     #[arg(long)]
@@ -167,11 +178,18 @@ pub struct CollectOptions {
     #[arg(long)]
     pub force: bool,
     /// Print a script that reads a machine, instead of collecting anything
-    #[arg(long = "as", value_name = "LANGUAGE", value_enum, conflicts_with_all = ["paths", "output", "keep_names", "force", "format"])]
+    #[arg(long = "as", value_name = "LANGUAGE", value_enum, conflicts_with_all = ["paths", "from_client", "output", "keep_names", "force", "format"])]
     pub script: Option<ScriptLanguage>,
     /// How to print what is in the bundle
     #[arg(long, value_enum, default_value_t = SummaryFormat::Human)]
     pub format: SummaryFormat,
+}
+
+impl CollectOptions {
+    /// Everything that is to be collected.
+    pub fn inputs(&self) -> impl Iterator<Item = &Path> {
+        self.paths.iter().chain(&self.from_client).map(PathBuf::as_path)
+    }
 }
 
 /// The languages of a script.

@@ -25,14 +25,14 @@ pub fn run(options: &CollectOptions) -> anyhow::Result<u8> {
         terminal::print(&script::powershell())?;
         return Ok(HEALTHY);
     }
-    let Some(output) = options.output.as_deref().filter(|_| !options.paths.is_empty()) else {
+    let Some(output) = options.output.as_deref().filter(|_| options.inputs().next().is_some()) else {
         bail!(
             "this machine itself cannot be read yet: name files or folders, and -o BUNDLE; \
              for a Windows machine, `rdpdoctor collect --as powershell` prints a script that reads it"
         );
     };
     allowed(output, options)?;
-    let gathered = gather(&options.paths);
+    let gathered = gather(&options.paths).with_client(&options.from_client);
     if gathered.pieces.is_empty() {
         bail!("nothing to collect: {}", reasons(&gathered));
     }
@@ -109,8 +109,8 @@ fn allowed(output: &Path, options: &CollectOptions) -> anyhow::Result<()> {
     }
     let shown = output.display();
     let place = fs::canonicalize(output).with_context(|| format!("look at {shown}"))?;
-    for input in &options.paths {
-        let input = fs::canonicalize(input).unwrap_or_else(|_| input.clone());
+    for input in options.inputs() {
+        let input = fs::canonicalize(input).unwrap_or_else(|_| input.to_owned());
         if place.starts_with(&input) {
             bail!("{shown} is itself among what is to be collected: name another file for the bundle");
         }

@@ -128,7 +128,7 @@ fn live(
 /// What was recorded of the machines.
 fn gathered(options: &DiagnoseOptions) -> Gathered {
     let files: Vec<PathBuf> = options.rdp.iter().chain(&options.with).cloned().collect();
-    collect::evidence::gather(&files)
+    collect::evidence::gather(&files).with_client(&options.from_client)
 }
 
 /// For whom it is judged, before an `.rdp` file says more: the client that was named, or whose own registry was recorded,

@@ -15,7 +15,7 @@ use crate::terminal;
 pub fn run(options: &InspectOptions) -> anyhow::Result<u8> {
     let now = truncated(OffsetDateTime::now_utc());
     let (profile, profile_source) = profile(options.client.as_deref())?;
-    let gathered = gather(&options.paths);
+    let gathered = gather(&options.paths).with_client(&options.from_client);
     let mut evidence = Evidence::default();
     gathered.observe(&mut evidence, now);
     let context = Context {

@@ -222,6 +222,11 @@ fn the_recorded_client_is_the_one_that_is_judged() {
     let named = report(&[&with[..], &["--client", "mstsc-11"]].concat());
     assert!(unpatched(&named), "{named:#}");
     assert_eq!(named["client"]["source"], "option");
+    // registry and logs look alike on both ends: what is said to be the client's is
+    fs::write(&file, state("host", "CLIENT01", &[key(CREDSSP, "AllowEncryptionOracle", 2)], &[]).to_string()).unwrap();
+    let from_client = ["diagnose", address.as_str(), "--from-client", file.to_str().unwrap()];
+    assert!(!unpatched(&report(&from_client)), "{:#}", report(&from_client));
+    assert!(unpatched(&report(&with)));
     // the host's own setting is not the client's
     fs::write(&file, state("host", "SERVER01", &[key(CREDSSP, "AllowEncryptionOracle", 2)], &[]).to_string()).unwrap();
     assert!(unpatched(&report(&with)));

@@ -3,8 +3,9 @@
 use time::OffsetDateTime;
 
 use crate::case::{Case, Seen};
+use crate::evidence::{Role, SubjectId};
 use crate::fact::Fact;
-use crate::state::{CRYPTOGRAPHY, KeyFile, LISTENER, POLICY, RegistryData, StoredCertificate, moment};
+use crate::state::{CRYPTOGRAPHY, KeyFile, LISTENER, POLICY, ROOT, RegistryData, StoredCertificate, moment};
 
 /// How the names of key files begin that belong to the container of Remote Desktop (`TSSecKeySet1`).
 pub const RDP_KEY: &str = "f686aace6942fb7f7ceb231212eef4a4_";
@@ -19,6 +20,22 @@ impl<'a> Case<'a> {
         let machine = self.machine().into_iter();
         machine.flat_map(|machine| {
             machine.seen(|fact| if let Fact::StoredCertificate(certificate) = fact { Some(certificate) } else { None })
+        })
+    }
+
+    /// The authorities that the client's machine itself trusts, where one client was recorded and no other.
+    pub fn trusted_by_client(self) -> impl Iterator<Item = Seen<&'a StoredCertificate>> + 'a {
+        let recorded = |id: &SubjectId| {
+            let who = &self.evidence.subjects[*id];
+            who.role == Role::Client && who.address.is_none()
+        };
+        let mut clients = (0..self.evidence.subjects.len()).filter(recorded);
+        let only = clients.next().filter(|_| clients.next().is_none());
+        only.into_iter().flat_map(move |subject| {
+            Self { subject, ..self }.seen(|fact| match fact {
+                Fact::StoredCertificate(certificate) if certificate.store == ROOT => Some(certificate),
+                _ => None,
+            })
         })
     }
 

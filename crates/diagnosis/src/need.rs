@@ -142,7 +142,8 @@ impl Need {
             Self::HostLog => case.logs_near(case.context.at).next().is_some(),
             Self::AccessTrace => case.access_traces().next().is_some(),
             Self::RdpFile => case.rdp_files().next().is_some(),
-            Self::Survey | Self::TrustStore => false,
+            Self::TrustStore => case.trusted_by_client().next().is_some(),
+            Self::Survey => false,
         }
     }
 

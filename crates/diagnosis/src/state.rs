@@ -60,6 +60,15 @@ pub const STORE_MY: &str = r"HKLM\SOFTWARE\Microsoft\SystemCertificates\MY\Certi
 /// The certificates that Windows made for Remote Desktop.
 pub const STORE_REMOTE_DESKTOP: &str = r"HKLM\SOFTWARE\Microsoft\SystemCertificates\Remote Desktop\Certificates";
 
+/// The authorities that somebody has had this machine trust, its administrator or a policy, and some of Windows itself.
+pub const STORES_ROOT: &[&str] = &[
+    r"HKLM\SOFTWARE\Microsoft\SystemCertificates\ROOT\Certificates",
+    r"HKLM\SOFTWARE\Policies\Microsoft\SystemCertificates\Root\Certificates",
+    r"HKLM\SOFTWARE\Microsoft\EnterpriseCertificates\Root\Certificates",
+];
+/// The store of those, in [`StoredCertificate::store`].
+pub const ROOT: &str = "Root";
+
 /// Every registry key that a reader looks up: what is listed here and stands in no state was not read.
 pub const KEYS: &[&str] = &[
     TERMINAL_SERVER,
@@ -211,7 +220,7 @@ pub struct Service {
 /// A certificate in a store of the machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StoredCertificate {
-    /// `Remote Desktop` or `My`.
+    /// `Remote Desktop`, `My` or, of the authorities that the machine itself trusts, `Root`.
     pub store: String,
     /// SHA-1 thumbprint, hexadecimal, lower case.
     pub sha1: String,
@@ -388,7 +397,10 @@ impl State {
         let mut add = |at, fact| evidence.observe(subject, source, at, None, fact);
         self.registry.iter().for_each(|key| add(read, Fact::RegistryKey(key.clone())));
         self.services.iter().for_each(|service| add(read, Fact::Service(service.clone())));
-        self.certificates.iter().for_each(|certificate| add(read, Fact::StoredCertificate(certificate.clone())));
+        // whom a host trusts says nothing about those who connect to it
+        let matters = |certificate: &&StoredCertificate| self.part == Part::Client || certificate.store != ROOT;
+        let certificates = self.certificates.iter().filter(matters);
+        certificates.for_each(|certificate| add(read, Fact::StoredCertificate(certificate.clone())));
         self.key_files.iter().for_each(|file| add(read, Fact::KeyFile(file.clone())));
         self.files.iter().for_each(|file| add(read, Fact::FileVersion(file.clone())));
         self.volumes.iter().for_each(|volume| add(read, Fact::Volume(volume.clone())));
@@ -409,15 +421,18 @@ impl State {
         events::find(&event.provider, event.id).map_or(self.part, |known| known.part)
     }
 
-    /// The machine in its other part, if any entry speaks of it: then the logs tell of that part as well.
+    /// A host as a client of others, if any entry speaks of that: then its logs tell of that part as well. What a client
+    /// does as a host of others is no matter of its own connection.
     fn observe_other_part(&self, evidence: &mut Evidence, source: Source, read: OffsetDateTime) {
+        if self.part == Part::Client {
+            return;
+        }
         let mut entries = self.events.iter().filter(|event| self.part_of(event) != self.part).peekable();
         if entries.peek().is_none() {
             return;
         }
-        let role = if self.part == Part::Host { Role::Client } else { Role::Host };
         let name = self.computer.as_deref().map(printable);
-        let subject = evidence.subject(Subject { role, name, address: None });
+        let subject = evidence.subject(Subject { role: Role::Client, name, address: None });
         for log in &self.logs {
             evidence.observe(subject, source, moment(&log.until).unwrap_or(read), None, Fact::LogSpan(log.clone()));
         }

@@ -175,6 +175,23 @@ pub fn gather(paths: &[PathBuf]) -> Gathered {
 }
 
 impl Gathered {
+    /// The same with these files and folders of the client's machine. Registry and logs look alike on both ends, so somebody
+    /// has to say whose they are.
+    #[must_use]
+    pub fn with_client(mut self, paths: &[PathBuf]) -> Self {
+        let mut client = gather(paths);
+        for (_, _, piece) in &mut client.pieces {
+            if let Piece::State(state) = piece {
+                state.part = Part::Client;
+            }
+        }
+        self.pieces.extend(client.pieces);
+        self.unread.extend(client.unread);
+        self.passed_over += client.passed_over;
+        self.bundles.extend(client.bundles);
+        self
+    }
+
     fn path(&mut self, path: &Path, depth: usize, left: &mut usize) {
         // a link inside a folder may lead anywhere, also in circles; one that was named is meant
         let meta = if depth == 0 { fs::metadata(path) } else { fs::symlink_metadata(path) };

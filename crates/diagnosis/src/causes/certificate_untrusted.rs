@@ -21,7 +21,11 @@ pub const CAUSE: Cause = Cause {
             needs: &[Need::Handshake(TlsOffer::MODERN)],
             holds: signs_itself,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN), Need::TrustStore], holds: never },
+        Proof {
+            shows: Shows::Absence,
+            needs: &[Need::Handshake(TlsOffer::MODERN), Need::TrustStore],
+            holds: installed,
+        },
     ],
     explains: &[],
     page: Page {
@@ -43,21 +47,26 @@ pub const CAUSE: Cause = Cause {
 };
 
 fn signs_itself(case: Case<'_>) -> Option<Ground> {
-    let seen = case.self_issued().filter(|seen| seen.value)?;
+    let seen = case.self_issued().filter(|seen| seen.value && installed(case).is_none())?;
     let because = vec![seen.because("the certificate is its own issuer, so no authority vouches for it")];
     let ground = Ground::on(because);
     Some(if case.context.require_trust { ground.severity(Severity::Degrading) } else { ground })
 }
 
-/// Whom a client trusts is read by a later part.
-fn never(_: Case<'_>) -> Option<Ground> {
-    None
+/// The very certificate was installed as trusted on the client. Of an authority that is not there nothing is known: Windows
+/// fetches those of public authorities when they are needed, and a name by itself proves nobody.
+fn installed(case: Case<'_>) -> Option<Ground> {
+    let shown = case.certificate_sha1()?;
+    let trusted = case.trusted_by_client().find(|seen| seen.value.sha1.eq_ignore_ascii_case(shown.value))?;
+    Some(Ground::on(vec![trusted.because("the certificate itself stands among the roots that the client trusts")]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::causes::sketch::{Expect, Sketch, host, stored};
+    use crate::fact::Fact;
+    use crate::state::{ROOT, StoredCertificate};
     use wire::tls::TlsVersion;
 
     fn up() -> Sketch {
@@ -73,6 +82,17 @@ mod tests {
     #[test]
     fn advisory_where_trust_is_not_required() {
         up().windows_made("SERVER01").check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Proven));
+    }
+
+    fn trusting(sha1: &str) -> Sketch {
+        let own = up().windows_made("SERVER01").with(Fact::CertificateSha1("ab".repeat(20))).require_trust();
+        own.trusted_by_client(StoredCertificate { sha1: sha1.repeat(20), ..stored(ROOT) })
+    }
+
+    #[test]
+    fn near_miss_it_was_installed_on_the_client() {
+        trusting("AB").check(&CAUSE, Expect::Absent);
+        trusting("cd").check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Proven));
     }
 
     #[test]

@@ -250,6 +250,14 @@ impl Sketch {
         self
     }
 
+    /// A root that a client trusts which was recorded beside this host.
+    pub(crate) fn trusted_by_client(mut self, certificate: StoredCertificate) -> Self {
+        let client = Subject { role: Role::Client, name: Some("CLIENT01".to_owned()), address: None };
+        let subject = self.evidence.subject(client);
+        self.evidence.observe(subject, Source::File(2), NOW, None, Fact::StoredCertificate(certificate));
+        self
+    }
+
     /// The profile was named, not left to the evidence.
     pub(crate) fn client_named(mut self) -> Self {
         self.context.profile_source = "option";

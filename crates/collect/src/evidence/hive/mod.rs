@@ -17,8 +17,8 @@ use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 
 use diagnosis::state::{
-    COMPUTER_NAME, KEYS, Part, RegistryData, RegistryKey, SCHEMA, SERVICES, STORE_MY, STORE_REMOTE_DESKTOP, Service,
-    State, Unread,
+    COMPUTER_NAME, KEYS, Part, ROOT, RegistryData, RegistryKey, SCHEMA, SERVICES, STORE_MY, STORE_REMOTE_DESKTOP,
+    STORES_ROOT, Service, State, Unread,
 };
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -158,6 +158,7 @@ impl<S: Read + Seek> Lookup<S> {
         self.registry(r"HKLM\SOFTWARE\", "");
         self.certificates(STORE_MY, "My");
         self.certificates(STORE_REMOTE_DESKTOP, "Remote Desktop");
+        STORES_ROOT.iter().for_each(|store| self.roots(store));
     }
 
     fn user(&mut self) {
@@ -223,12 +224,27 @@ impl<S: Read + Seek> Lookup<S> {
         });
     }
 
-    fn certificates(&mut self, path: &'static str, store: &str) {
+    fn certificates(&mut self, path: &str, store: &str) {
+        let flaws = self.store(path, store);
+        // a store of which a part cannot be read says nothing about what it lacks
+        if let Some(flaw) = flaws.first() {
+            self.state.registry.retain(|key| key.path != path);
+            self.flaw(path, flaw);
+        }
+    }
+
+    /// Authorities: one that cannot be read is passed over, for from what is not among them nothing follows.
+    fn roots(&mut self, path: &str) {
+        self.store(path, ROOT);
+    }
+
+    /// Takes in the certificates of a store, and says what of it could not be read.
+    fn store(&mut self, path: &str, store: &str) -> Vec<Flaw> {
         let rest = path.strip_prefix(r"HKLM\SOFTWARE\").unwrap_or(path);
         let (children, mut flaws) = match self.hive.find(rest) {
             Ok(key) => key.map(|key| self.hive.children(&key)).unwrap_or_default(),
             // the key itself is told as unread already
-            Err(_) => return,
+            Err(_) => return Vec::new(),
         };
         for child in children {
             let (values, broken) = self.hive.values(&child);
@@ -242,11 +258,7 @@ impl<S: Read + Seek> Lookup<S> {
                 None => flaws.push(Flaw::Kind(format!("{} is no certificate that can be read", child.name))),
             }
         }
-        // a store of which a part cannot be read says nothing about what it lacks
-        if let Some(flaw) = flaws.first() {
-            self.state.registry.retain(|key| key.path != path);
-            self.flaw(path, flaw);
-        }
+        flaws
     }
 
     fn flaw(&mut self, what: &str, flaw: &Flaw) {
