@@ -40,12 +40,28 @@ pub fn run(options: &CollectOptions) -> anyhow::Result<u8> {
     let (bytes, manifest) = bundle(&collected.pieces, &collected.left_out, collected.made_at, !options.keep_names);
     write(output, &bytes, options.force).with_context(|| format!("write bundle {}", output.display()))?;
     read_back(output, &manifest)?;
+    let in_part = read_in_part(&gathered);
     let text = match options.format {
-        SummaryFormat::Human => words(output, &manifest, gathered.passed_over),
+        SummaryFormat::Human => words(output, &manifest, &gathered, &in_part),
         SummaryFormat::Json => manifest.to_json(),
     };
     terminal::print(&text)?;
-    Ok(if manifest.left_out.is_empty() { HEALTHY } else { UNDETERMINED })
+    Ok(if manifest.left_out.is_empty() && in_part.is_empty() { HEALTHY } else { UNDETERMINED })
+}
+
+/// What of the files themselves could not be read, by their names.
+fn read_in_part(gathered: &Gathered) -> Vec<String> {
+    let reasons = gathered.pieces.iter().flat_map(|(path, _, piece)| {
+        let reasons = match piece {
+            Piece::State(state) => {
+                state.unread.iter().map(|unread| format!("{}: {}", unread.what, unread.why)).collect()
+            }
+            Piece::Capture(capture) => capture.notes.clone(),
+            Piece::Transcript(_) => Vec::new(),
+        };
+        reasons.into_iter().map(move |why| format!("  {}: {}", path.display(), printable(&why)))
+    });
+    reasons.collect()
 }
 
 /// What goes into a bundle.
@@ -64,13 +80,21 @@ impl Collected {
             gathered.pieces.iter().map(|(path, kind, piece)| (path.clone(), *kind, piece.clone())).collect();
         pieces.push((PathBuf::new(), "recorded state", unread));
         let mut pieces =
-            if keep_names { pieces.into_iter().map(|(_, _, piece)| piece).collect() } else { redacted(&pieces) };
+            if keep_names { pieces.into_iter().map(|(_, _, piece)| without_secrets(piece)).collect() } else { redacted(&pieces) };
         let left_out = match pieces.pop() {
             Some(Piece::State(state)) => state.unread,
             _ => Vec::new(),
         };
         let left_out = left_out.into_iter().map(|unread| LeftOut { what: unread.what, why: unread.why }).collect();
         Self { pieces, left_out, made_at: made_at(gathered) }
+    }
+}
+
+/// Passwords have no place in what is handed on, also where names have.
+fn without_secrets(piece: Piece) -> Piece {
+    match piece {
+        Piece::State(state) => Piece::State(Box::new(state.without_secrets())),
+        other => other,
     }
 }
 
@@ -102,12 +126,23 @@ fn reasons(gathered: &Gathered) -> String {
     }
 }
 
-/// A bundle never takes the place of evidence, and of another file only if that is wanted.
+/// A bundle never takes the place of evidence, of another file only if that is wanted, and never of what is no file: it is
+/// renamed into its place, and that would be the end of a device or a pipe.
 fn allowed(output: &Path, options: &CollectOptions) -> anyhow::Result<()> {
-    if fs::symlink_metadata(output).is_err() {
-        return Ok(());
-    }
     let shown = output.display();
+    if output == Path::new("-") {
+        bail!("a bundle is not written to standard output: name a file for it");
+    }
+    let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if of_the_system(&fs::canonicalize(folder).unwrap_or_default()) {
+        bail!("{shown} is a place of the system itself: name a file elsewhere for the bundle");
+    }
+    let Ok(own) = fs::symlink_metadata(output) else { return Ok(()) };
+    // where a link leads to decides; one that leads nowhere is a link and no more
+    let kind = fs::metadata(output).unwrap_or(own).file_type();
+    if !(kind.is_file() || kind.is_dir() || kind.is_symlink()) {
+        bail!("{shown} is neither a file nor a folder but a device, a pipe or the like: name a file for the bundle");
+    }
     let place = fs::canonicalize(output).with_context(|| format!("look at {shown}"))?;
     for input in options.inputs() {
         let input = fs::canonicalize(input).unwrap_or_else(|_| input.to_owned());
@@ -122,6 +157,11 @@ fn allowed(output: &Path, options: &CollectOptions) -> anyhow::Result<()> {
         bail!("{shown} exists already: name another file, or say --force to replace it");
     }
     Ok(())
+}
+
+/// True for a folder whose entries are devices and the like, also where one stands for a file (`/dev/stdout`).
+fn of_the_system(folder: &Path) -> bool {
+    ["/dev", "/proc", "/sys"].iter().any(|system| folder.starts_with(system))
 }
 
 /// Writes a file whole or not at all: beside its place first, then in one step into it. A link is replaced, not followed.
@@ -158,18 +198,26 @@ fn read_back(output: &Path, manifest: &Manifest) -> anyhow::Result<()> {
     Err(anyhow!("the bundle was written and does not read back: {}", reasons(&again)))
 }
 
-/// What is in a bundle, for people.
-fn words(output: &Path, manifest: &Manifest, passed_over: usize) -> String {
+/// What is in a bundle, for people. They see the names of their own files, which the bundle itself may not have.
+fn words(output: &Path, manifest: &Manifest, gathered: &Gathered, in_part: &[String]) -> String {
     let mut lines = vec![format!("{}, {}:", output.display(), redaction(manifest))];
     let width = manifest.files.iter().map(|file| file.path.chars().count()).max().unwrap_or_default();
     let files = manifest.files.iter();
     lines.extend(told(files.map(|file| format!("  {:width$}  {}, {} bytes", file.path, file.kind, file.bytes))));
-    if !manifest.left_out.is_empty() {
+    let left_out = left_out(gathered);
+    let mut left: Vec<(&str, &str)> = left_out.iter().map(|left| (left.what.as_str(), left.why.as_str())).collect();
+    // behind those that were not read stand those that did not fit into the bundle
+    left.extend(manifest.left_out.iter().skip(left.len()).map(|left| (left.what.as_str(), left.why.as_str())));
+    if !left.is_empty() {
         lines.push("Left out:".to_owned());
     }
-    let left_out = manifest.left_out.iter();
-    lines.extend(told(left_out.map(|left| format!("  {}: {}", printable(&left.what), printable(&left.why)))));
-    if passed_over > 0 {
+    lines.extend(told(left.into_iter().map(|(what, why)| format!("  {}: {}", printable(what), printable(why)))));
+    if !in_part.is_empty() {
+        lines.push("Read in part:".to_owned());
+    }
+    lines.extend(told(in_part.iter().cloned()));
+    if gathered.passed_over > 0 {
+        let passed_over = gathered.passed_over;
         lines.push(format!("{passed_over} other files are of no kind that says something about Remote Desktop."));
     }
     lines.join("\n") + "\n"
@@ -190,6 +238,12 @@ fn redaction(manifest: &Manifest) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_bundle_goes_where_devices_are() {
+        assert!(of_the_system(Path::new("/dev")) && of_the_system(Path::new("/proc/self/fd")));
+        assert!(!of_the_system(Path::new("/devices")) && !of_the_system(Path::new("/home/dev")));
+    }
 
     #[test]
     fn endless_lists_are_cut_and_counted() {

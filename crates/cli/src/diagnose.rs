@@ -208,7 +208,7 @@ fn read_transcript(file: &Path) -> anyhow::Result<Transcript> {
 fn read_bounded(path: &Path, limit: u64) -> anyhow::Result<String> {
     use std::io::Read;
     let mut text = String::new();
-    let read = std::fs::File::open(path)?.take(limit + 1).read_to_string(&mut text)?;
+    let read = collect::evidence::regular(path)?.take(limit + 1).read_to_string(&mut text)?;
     if read as u64 > limit { Err(anyhow!("more than {limit} bytes")) } else { Ok(text) }
 }
 

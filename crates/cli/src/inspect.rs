@@ -18,11 +18,15 @@ pub fn run(options: &InspectOptions) -> anyhow::Result<u8> {
     let gathered = gather(&options.paths).with_client(&options.from_client);
     let mut evidence = Evidence::default();
     gathered.observe(&mut evidence, now);
+    let (target, newest) = (target(&gathered), gathered.newest());
+    // all of it stands in the evidence now, and once is enough
+    drop(gathered);
+    let evidence = evidence.into_order();
     let context = Context {
-        target: target(&gathered),
+        target,
         profile,
         profile_source,
-        at: options.at.or_else(|| gathered.newest()).unwrap_or(now),
+        at: options.at.or(newest).unwrap_or(now),
         symptom: options.code.map(|code| Symptom { code, extended: options.extended }),
         capabilities: probe::capabilities(),
         require_trust: options.require_trust,

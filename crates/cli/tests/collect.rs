@@ -166,6 +166,75 @@ fn a_link_is_replaced_and_not_followed() {
     assert!(!Path::new(&folder.path("gone")).exists());
 }
 
+/// A pipe or a socket would be gone once the bundle is renamed into its place.
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_never_replaced() {
+    use std::os::unix::fs::FileTypeExt;
+    let folder = Folder::new("special");
+    let (state, socket, link) = (folder.file("state.json", &host()), folder.path("socket"), folder.path("link"));
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    std::os::unix::fs::symlink(&socket, &link).unwrap();
+    for output in [&socket, &link] {
+        for force in [&[][..], &["--force"]] {
+            let text = said(&[&["collect", &state, "-o", output], force].concat(), 3);
+            assert!(text.contains("neither a file nor a folder") && !text.contains("--force"), "{text}");
+        }
+    }
+    assert!(fs::metadata(&link).unwrap().file_type().is_socket());
+    assert!(said(&["collect", &state, "-o", "-", "--force"], 3).contains("name a file"));
+}
+
+/// A pipe that nobody writes to would keep us waiting for ever.
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_refused_in_words() {
+    let folder = Folder::new("pipe");
+    let pipe = folder.path("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for option in ["--rdp", "--replay", "--client"] {
+        let target: &[&str] = if option == "--client" { &["diagnose", "127.0.0.1:1"] } else { &["diagnose"] };
+        let text = said(&[target, &[option, pipe.as_str()]].concat(), 3);
+        assert!(option == "--client" || text.contains("neither a file nor a folder"), "{text}");
+    }
+    let text = said(&["diagnose", "--rdp", &folder.path("nosuch.rdp")], 3);
+    assert_eq!(text.matches("No such file").count(), 1, "{text}");
+}
+
+/// What was read in part is no bundle of all there was; the terminal has the real names, the bundle others.
+#[test]
+fn what_was_read_in_part_is_said_and_counts() {
+    let folder = Folder::new("part");
+    let unread = r#", "unread": [{"what": "event log System", "why": "cut off after SECRETHOST"}]}"#;
+    let state = folder.file("secrethost.json", &format!("{}{unread}", host().trim_end().trim_end_matches('}')));
+    let text = String::from_utf8(run(&["inspect", &state]).stdout).unwrap();
+    assert!(text.contains("cut off after SECRETHOST"), "{text}");
+    let bundle = folder.path("bundle.zip");
+    let text = said(&["collect", &state, &folder.file("secrethost.evtx", "no log"), "-o", &bundle], 2);
+    assert!(text.contains("Read in part:") && text.contains("cut off after SECRETHOST"), "{text}");
+    assert!(text.contains("secrethost.evtx: of no kind that this program knows"), "{text}");
+    let manifest = said(&["collect", &bundle, "-o", &folder.path("b.zip"), "--format", "json"], 2);
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    assert_eq!(manifest["left_out"][0]["why"], "of no kind that this program knows", "{manifest}");
+    assert!(!manifest.to_string().contains("secrethost"), "{manifest}");
+}
+
+/// Names may be kept; passwords never are.
+#[test]
+fn secrets_stay_here() {
+    let folder = Folder::new("secrets");
+    let registry = r#""registry": [{"path": "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp",
+        "exists": true, "values": {"Password": {"text": "hunter2"}, "PortNumber": {"dword": 3389}}}], "services": [{"name": "agent",
+        "exists": true, "start": 2, "image": "C:\\agent.exe --password hunter2"}, "#;
+    let state = folder.file("state.json", &host().replacen(r#""services": ["#, registry, 1));
+    let bundle = folder.path("bundle.zip");
+    said(&["collect", &state, "-o", &bundle, "--keep-names"], 0);
+    for (_, _, piece) in gather(&[PathBuf::from(&bundle)]).pieces {
+        let text = String::from_utf8(stored(&piece).1).unwrap();
+        assert!(text.contains("SECRETHOST") && text.contains("3389") && !text.contains("hunter2"), "{text}");
+    }
+}
+
 #[test]
 fn without_files_it_says_what_can_be_done() {
     assert!(said(&["collect"], 3).contains("rdpdoctor collect --as powershell"));

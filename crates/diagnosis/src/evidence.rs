@@ -151,12 +151,17 @@ impl Evidence {
         if self.observations.is_sorted_by_key(|observation| observation.at) {
             return Cow::Borrowed(self);
         }
-        let mut ordered = self.clone();
-        ordered.observations.sort_by_key(|observation| observation.at);
-        for (id, observation) in (1..).zip(&mut ordered.observations) {
+        Cow::Owned(self.clone().into_order())
+    }
+
+    /// The same in its place, for much evidence takes much memory.
+    #[must_use]
+    pub fn into_order(mut self) -> Self {
+        self.observations.sort_by_key(|observation| observation.at);
+        for (id, observation) in (1..).zip(&mut self.observations) {
             observation.id = id;
         }
-        Cow::Owned(ordered)
+        self
     }
 
     /// The numbers of all hosts.

@@ -18,7 +18,9 @@
 mod access;
 mod event;
 mod firewall;
+mod reason;
 mod registry;
+mod secrets;
 mod security;
 
 use wire::redaction::Names;
@@ -27,7 +29,7 @@ use crate::fact::rfc3339;
 use crate::keys::{MACHINE_KEYS, RDP_KEY};
 use crate::rdp_file::{self, RdpFileRecord, RdpSetting, RdpSignature, Signer};
 use crate::state::{
-    FileVersion, KEYS, KeyFile, LogSpan, SCHEMA, SERVICES, Service, State, StoredCertificate, Unread, Volume, moment,
+    FileVersion, KeyFile, LogSpan, SCHEMA, SERVICES, Service, State, StoredCertificate, Volume, moment,
 };
 use crate::target::{Host, Target};
 
@@ -112,7 +114,7 @@ impl State {
             rdp_files: rdp_files.iter().map(|file| renamed_rdp_file(file, names)).collect(),
             traces: traces.clone(),
             refused: refused.iter().map(|one| access::renamed(one, names)).collect(),
-            unread: unread.iter().map(|one| renamed_unread(one, names)).collect(),
+            unread: unread.iter().map(|one| reason::renamed(one, names)).collect(),
         }
     }
 }
@@ -247,20 +249,6 @@ fn renamed_volume(volume: &Volume) -> Volume {
     let Volume { name, free, size } = volume;
     let letter = matches!(name.as_bytes(), [letter, b':'] | [letter, b':', b'\\'] if letter.is_ascii_alphabetic());
     Volume { name: if letter { name.clone() } else { REDACTED.to_owned() }, free: *free, size: *size }
-}
-
-fn renamed_unread(unread: &Unread, names: &mut Names) -> Unread {
-    let Unread { what, why } = unread;
-    let known = one_of(KEYS, what).or_else(|| one_of(PROGRAMS, what));
-    let log = || {
-        let name = what.strip_prefix("event log ")?;
-        Some(format!("event log {}", event::channel(name)))
-    };
-    let service = || {
-        let name = what.strip_prefix("the service ")?;
-        Some(format!("the service {}", one_of(SERVICES, name)?))
-    };
-    Unread { what: known.or_else(log).or_else(service).unwrap_or_else(|| names.prose(what)), why: names.prose(why) }
 }
 
 fn renamed_rdp_file(file: &RdpFileRecord, names: &mut Names) -> RdpFileRecord {

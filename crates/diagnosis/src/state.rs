@@ -4,6 +4,11 @@
 //! one form, and [`State::observe`] alone turns it into evidence. What was looked for and is not there stands in it as
 //! such; what is not mentioned was not read, and nothing is concluded from it.
 
+pub mod bounds;
+pub(crate) mod read;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -17,6 +22,8 @@ use crate::evidence::{Evidence, Role, Source, Subject, SubjectId};
 use crate::fact::Fact;
 use crate::printable::printable;
 use crate::rdp_file::RdpFileRecord;
+
+pub use read::{FORM, StateError};
 
 /// The name and version of the form.
 pub const SCHEMA: &str = "rdpdoctor-state/1";
@@ -133,7 +140,7 @@ pub enum Part {
 }
 
 /// The state of a machine.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(default)]
 pub struct State {
     /// `rdpdoctor-state/1`; fields are only ever added within a version.
@@ -178,7 +185,7 @@ pub struct RegistryKey {
     /// It is there.
     pub exists: bool,
     /// All its values, by name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "read::values")]
     pub values: BTreeMap<String, RegistryData>,
 }
 
@@ -193,7 +200,7 @@ pub enum RegistryData {
     /// `REG_SZ`, `REG_EXPAND_SZ`.
     Text(String),
     /// `REG_MULTI_SZ`.
-    Texts(Vec<String>),
+    Texts(#[serde(deserialize_with = "read::texts")] Vec<String>),
     /// Anything else, hexadecimal.
     Binary(String),
 }
@@ -244,7 +251,7 @@ pub struct StoredCertificate {
     #[serde(default)]
     pub key_spec: Option<u32>,
     /// Extended key usages, as object identifiers.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "read::parts")]
     pub usages: Vec<String>,
 }
 
@@ -298,7 +305,7 @@ pub struct LogEvent {
     #[serde(default)]
     pub activity: Option<String>,
     /// Its data, by name or, where there are no names, by `0`, `1` …
-    #[serde(default)]
+    #[serde(default, deserialize_with = "read::fields")]
     pub data: BTreeMap<String, String>,
 }
 
@@ -333,25 +340,7 @@ pub struct Unread {
     pub why: String,
 }
 
-/// Why text is no state.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StateError {
-    /// Not JSON of this form.
-    #[error("read state: {0}")]
-    Invalid(String),
-    /// Another form, or another version of it.
-    #[error("read state: the schema is {0:?}, not {SCHEMA:?}")]
-    Schema(String),
-}
-
 impl State {
-    /// Reads JSON.
-    pub fn parse(text: &str) -> Result<Self, StateError> {
-        let state: Self =
-            serde_json::from_str(text).map_err(|error| StateError::Invalid(printable(&error.to_string())))?;
-        if state.schema == SCHEMA { Ok(state) } else { Err(StateError::Schema(printable(&state.schema))) }
-    }
-
     /// The state as JSON that [`State::parse`] reads back.
     pub fn to_json(&self) -> String {
         let named = Self { schema: SCHEMA.to_owned(), ..self.clone() };
@@ -387,12 +376,24 @@ impl State {
 
     /// Adds all of it to the evidence, about a machine of its own. `at` is when it was read, for what says no time.
     pub fn observe(&self, evidence: &mut Evidence, source: Source, at: OffsetDateTime) -> SubjectId {
+        self.observe_as(self.computer.as_deref(), evidence, source, at)
+    }
+
+    /// The same about the machine of this name, where that is known from elsewhere.
+    pub fn observe_as(
+        &self,
+        computer: Option<&str>,
+        evidence: &mut Evidence,
+        source: Source,
+        at: OffsetDateTime,
+    ) -> SubjectId {
         let role = match self.part {
             Part::Host => Role::Host,
             Part::Client => Role::Client,
         };
-        let name = self.computer.as_deref().map(printable);
-        let subject = evidence.subject(Subject { role, name, address: None });
+        // a log or a hive may hold any text in the place of a name
+        let name = computer.map(|name| printable(&name.chars().take(read::NAME).collect::<String>()));
+        let subject = evidence.subject(Subject { role, name: name.clone(), address: None });
         let read = self.taken_at.as_deref().and_then(moment).unwrap_or(at);
         let mut add = |at, fact| evidence.observe(subject, source, at, None, fact);
         self.registry.iter().for_each(|key| add(read, Fact::RegistryKey(key.clone())));
@@ -412,7 +413,7 @@ impl State {
         for event in self.events.iter().filter(|event| self.part_of(event) == self.part) {
             add(moment(&event.at).unwrap_or(read), Fact::LogEvent(event.clone()));
         }
-        self.observe_other_part(evidence, source, read);
+        self.observe_other_part(name, evidence, source, read);
         subject
     }
 
@@ -423,7 +424,13 @@ impl State {
 
     /// A host as a client of others, if any entry speaks of that: then its logs tell of that part as well. What a client
     /// does as a host of others is no matter of its own connection.
-    fn observe_other_part(&self, evidence: &mut Evidence, source: Source, read: OffsetDateTime) {
+    fn observe_other_part(
+        &self,
+        name: Option<String>,
+        evidence: &mut Evidence,
+        source: Source,
+        read: OffsetDateTime,
+    ) {
         if self.part == Part::Client {
             return;
         }
@@ -431,7 +438,6 @@ impl State {
         if entries.peek().is_none() {
             return;
         }
-        let name = self.computer.as_deref().map(printable);
         let subject = evidence.subject(Subject { role: Role::Client, name, address: None });
         for log in &self.logs {
             evidence.observe(subject, source, moment(&log.until).unwrap_or(read), None, Fact::LogSpan(log.clone()));

@@ -7,6 +7,9 @@ mod bundle;
 pub mod capture;
 mod evtx;
 mod hive;
+mod machines;
+#[cfg(test)]
+mod places;
 mod procmon;
 #[cfg(test)]
 mod proofs;
@@ -16,10 +19,11 @@ pub mod script;
 mod state;
 mod text;
 mod transcript;
+mod unknown;
 mod watched;
 mod windows;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -28,12 +32,14 @@ use diagnosis::bundle::Manifest;
 use diagnosis::evidence::{Evidence, Source};
 use diagnosis::observe::{moment, observe_capture, observe_into};
 use diagnosis::printable::printable;
+use diagnosis::state::bounds::{ROOM, Room};
 use diagnosis::state::{Part, State, Unread};
 use time::OffsetDateTime;
 use wire::transcript::Transcript;
 
 pub use bundle::write as bundle;
 use capture::Capture;
+use machines::Machines;
 pub use evtx::event_log;
 pub use hive::registry_hive;
 pub use rdp_file::rdp_file;
@@ -45,6 +51,13 @@ const HEAD: u64 = 4096;
 const ENTRIES: usize = 100_000;
 /// The deepest folder below the one that was named.
 const DEPTH: usize = 16;
+/// The most files that are told one by one when they could not be read.
+const UNREAD: usize = 2000;
+/// The most bytes of a file in a text form of ours, which is read as a whole.
+const TEXT: u64 = 32 * 1024 * 1024;
+/// Names that people give, or Windows, to files of a kind that we read, and how such names end.
+const TELLING: [&str; 3] = ["system", "software", "ntuser.dat"];
+const TELLING_ENDS: [&str; 5] = [".evtx", ".pcap", ".pcapng", ".rdp", ".zip"];
 
 /// A kind of file that we can read.
 pub(crate) struct Reader {
@@ -59,6 +72,9 @@ pub(crate) struct Reader {
 /// Reads a file from its bytes.
 type FromBytes = fn(&[u8]) -> Result<Piece, ReadError>;
 
+/// Takes one piece of a bundle (its path there, its kind, what it says), unless there is no room for it.
+type Take<'a> = &'a mut dyn FnMut(&str, &'static str, Piece) -> Result<(), String>;
+
 /// How a kind is read.
 #[derive(Clone, Copy)]
 enum Access {
@@ -66,8 +82,8 @@ enum Access {
     Bytes(u64, FromBytes),
     /// Where it lies, because it may be of any size, or because there are files beside it.
     Place(fn(&Path) -> Result<Piece, ReadError>),
-    /// Many in one.
-    Bundle(fn(&Path) -> Result<bundle::Inside, ReadError>),
+    /// Many in one, each of which is handed on as it was read.
+    Bundle(fn(&Path, Take<'_>) -> Result<bundle::Inside, ReadError>),
 }
 
 impl Access {
@@ -125,7 +141,7 @@ pub fn stored(piece: &Piece) -> (&'static str, Vec<u8>) {
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The operating system's words.
-    #[error("{0}")]
+    #[error(transparent)]
     Io(#[from] io::Error),
     /// Its contents.
     #[error("{0}")]
@@ -136,8 +152,12 @@ pub enum ReadError {
 /// bounds how much of them.
 pub fn pieces_in(bytes: &[u8]) -> Vec<Piece> {
     if (bundle::READER.recognises)(bytes) {
-        let inside = bundle::read_from(io::Cursor::new(bytes)).map(|inside| inside.pieces).unwrap_or_default();
-        return inside.into_iter().map(|(_, _, piece)| piece).collect();
+        let (mut pieces, mut room) = (Vec::new(), Room::default());
+        let mut take =
+            |name: &str, kind, piece| keep(&mut pieces, &mut room, (PathBuf::from(name), kind, piece));
+        // what is wrong with it is told where it is read from a file
+        let _ = bundle::read_from(io::Cursor::new(bytes), &mut take);
+        return pieces.into_iter().map(|(_, _, piece)| piece).collect();
     }
     if (procmon::READER.recognises)(bytes) {
         return procmon::read_from(bytes, "these bytes").into_iter().collect();
@@ -161,16 +181,41 @@ pub struct Gathered {
     pub passed_over: usize,
     /// Bundles among them, and what these say of themselves.
     pub bundles: Vec<(PathBuf, Manifest)>,
+    /// Entries of folders that were looked at.
+    entries: usize,
+    /// Files and disks that were read, by the path that has no links in it, and how many were named again.
+    met: BTreeSet<PathBuf>,
+    again: usize,
+    room: Room,
+}
+
+/// Keeps a piece, if there is room for it; the more there are, the fewer entries of logs each of them keeps.
+fn keep(
+    pieces: &mut Vec<(PathBuf, &'static str, Piece)>,
+    room: &mut Room,
+    (path, kind, mut piece): (PathBuf, &'static str, Piece),
+) -> Result<(), String> {
+    if let Piece::State(state) = &mut piece {
+        if !room.fits(state) {
+            let earlier = pieces.iter_mut().filter_map(|(_, _, piece)| match piece {
+                Piece::State(state) => Some(&mut **state),
+                Piece::Transcript(_) | Piece::Capture(_) => None,
+            });
+            room.shrink(&mut earlier.chain([&mut **state]).collect::<Vec<_>>());
+        }
+    } else if !room.takes(stored(&piece).1.len()) {
+        return Err(format!("left out: all that was read before takes more than {ROOM} bytes"));
+    }
+    pieces.push((path, kind, piece));
+    Ok(())
 }
 
 /// Reads these files and folders. What was named and is of no known kind is an unread file; inside folders it is passed
 /// over.
 pub fn gather(paths: &[PathBuf]) -> Gathered {
     let mut gathered = Gathered::default();
-    let mut left = ENTRIES;
-    for path in paths {
-        gathered.path(path, 0, &mut left);
-    }
+    paths.iter().for_each(|path| gathered.path(path, 0));
+    bound(&mut gathered.unread);
     gathered
 }
 
@@ -179,35 +224,46 @@ impl Gathered {
     /// has to say whose they are.
     #[must_use]
     pub fn with_client(mut self, paths: &[PathBuf]) -> Self {
-        let mut client = gather(paths);
-        for (_, _, piece) in &mut client.pieces {
+        let first = self.pieces.len();
+        // what is named for both ends is of both
+        self.met.clear();
+        paths.iter().for_each(|path| self.path(path, 0));
+        for (_, _, piece) in self.pieces.iter_mut().skip(first) {
             if let Piece::State(state) = piece {
                 state.part = Part::Client;
             }
         }
-        self.pieces.extend(client.pieces);
-        self.unread.extend(client.unread);
-        self.passed_over += client.passed_over;
-        self.bundles.extend(client.bundles);
+        bound(&mut self.unread);
         self
     }
 
-    fn path(&mut self, path: &Path, depth: usize, left: &mut usize) {
+    fn path(&mut self, path: &Path, depth: usize) {
         // a link inside a folder may lead anywhere, also in circles; one that was named is meant
         let meta = if depth == 0 { fs::metadata(path) } else { fs::symlink_metadata(path) };
         match meta {
             Err(error) => self.unread.push((path.to_owned(), error.to_string())),
             Ok(meta) if meta.is_dir() => match windows::Disk::at(path) {
                 Some(disk) => self.disk(path, &disk),
-                None => self.folder(path, depth, left),
+                None if depth == 0 => self.named_folder(path),
+                None => self.folder(path, depth),
             },
-            Ok(meta) if meta.is_file() => self.file(path, depth == 0),
-            Ok(_) if depth == 0 => self.unread.push((path.to_owned(), "neither a file nor a folder".to_owned())),
+            Ok(meta) if meta.is_file() => self.file(path, depth == 0 || telling(path)),
+            Ok(_) if depth == 0 => self.unread.push((path.to_owned(), NO_FILE.to_owned())),
             Ok(_) => self.passed_over += 1,
         }
     }
 
-    fn folder(&mut self, path: &Path, depth: usize, left: &mut usize) {
+    /// A folder in which there is nothing for us was probably not meant.
+    fn named_folder(&mut self, path: &Path) {
+        let found = |gathered: &Self| (gathered.pieces.len(), gathered.unread.len(), gathered.again);
+        let before = found(self);
+        self.folder(path, 0);
+        if found(self) == before {
+            self.unread.push((path.to_owned(), "it holds no file of a known kind".to_owned()));
+        }
+    }
+
+    fn folder(&mut self, path: &Path, depth: usize) {
         let entries = match fs::read_dir(path) {
             Ok(entries) => entries,
             Err(error) => return self.unread.push((path.to_owned(), error.to_string())),
@@ -215,33 +271,57 @@ impl Gathered {
         if depth >= DEPTH {
             return self.unread.push((path.to_owned(), format!("more than {DEPTH} folders deep")));
         }
-        let mut inside: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).take(*left).collect();
-        *left = left.saturating_sub(inside.len());
-        if *left == 0 {
+        let left = ENTRIES.saturating_sub(self.entries);
+        let mut inside: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).take(left).collect();
+        self.entries += inside.len();
+        if self.entries >= ENTRIES {
             self.unread.push((path.to_owned(), format!("more than {ENTRIES} files and folders in all")));
         }
         inside.sort();
         for entry in inside {
-            self.path(&entry, depth + 1, left);
+            self.path(&entry, depth + 1);
         }
     }
 
-    /// Of a Windows disk only the places that matter, not the millions of others.
+    /// Of a Windows disk only the places that matter, not the millions of others. All of them are of one machine.
     fn disk(&mut self, path: &Path, disk: &windows::Disk) {
-        self.pieces.push((path.to_owned(), "Windows disk", Piece::State(Box::new(disk.state()))));
-        for file in disk.files() {
-            self.file(&file, false);
+        if self.met_before(path) {
+            return;
+        }
+        let first = self.pieces.len();
+        self.keep(path, "Windows disk", Piece::State(Box::new(disk.state())));
+        let (files, missing) = disk.files();
+        self.unread.extend(missing);
+        for file in files {
+            self.file(&file, true);
+        }
+        machines::of_one_disk(self.pieces.get_mut(first..).unwrap_or_default());
+    }
+
+    /// True if it was read already under this or another path.
+    fn met_before(&mut self, path: &Path) -> bool {
+        let new = fs::canonicalize(path).map_or(true, |path| self.met.insert(path));
+        self.again += usize::from(!new);
+        !new
+    }
+
+    fn keep(&mut self, path: &Path, kind: &'static str, piece: Piece) {
+        if let Err(why) = keep(&mut self.pieces, &mut self.room, (path.to_owned(), kind, piece)) {
+            self.unread.push((path.to_owned(), why));
         }
     }
 
     fn file(&mut self, path: &Path, named: bool) {
+        if self.met_before(path) {
+            return;
+        }
         let head = match head(path) {
             Ok(head) => head,
             Err(error) => return self.unread.push((path.to_owned(), error.to_string())),
         };
         let Some(reader) = READERS.iter().find(|reader| (reader.recognises)(&head)) else {
             if named {
-                self.unread.push((path.to_owned(), unknown(&head)));
+                self.unread.push((path.to_owned(), unknown::unknown(&head)));
             } else {
                 self.passed_over += 1;
             }
@@ -250,23 +330,28 @@ impl Gathered {
         let piece = match reader.read {
             Access::Bytes(limit, read) => bytes(path, limit).and_then(|bytes| read(&bytes)),
             Access::Place(read) => read(path),
-            Access::Bundle(read) => match read(path) {
-                Ok(inside) => return self.inside(path, inside),
+            Access::Bundle(read) => match self.bundle(path, read) {
+                Ok(()) => return,
                 Err(error) => Err(error),
             },
         };
         match piece {
-            Ok(piece) => self.pieces.push((path.to_owned(), reader.kind, piece)),
+            Ok(piece) => self.keep(path, reader.kind, piece),
             Err(error) => self.unread.push((path.to_owned(), format!("{}: {error}", reader.kind))),
         }
     }
 
-    fn inside(&mut self, bundle: &Path, inside: bundle::Inside) {
+    fn bundle(
+        &mut self,
+        bundle: &Path,
+        read: fn(&Path, Take<'_>) -> Result<bundle::Inside, ReadError>,
+    ) -> Result<(), ReadError> {
         let place = |name: &str| PathBuf::from(format!("{}: {name}", bundle.display()));
-        let pieces = inside.pieces.into_iter().map(|(name, kind, piece)| (place(&name), kind, piece));
-        self.pieces.extend(pieces);
+        let (pieces, room) = (&mut self.pieces, &mut self.room);
+        let inside = read(bundle, &mut |name, kind, piece| keep(pieces, room, (place(name), kind, piece)))?;
         self.unread.extend(inside.unread.into_iter().map(|(name, why)| (place(&name), why)));
         self.bundles.push((bundle.to_owned(), inside.manifest));
+        Ok(())
     }
 
     /// What was left out when the bundles were made.
@@ -283,14 +368,14 @@ impl Gathered {
     /// Adds all of it to the evidence. `at` is when it was read, for what says no time itself.
     pub fn observe(&self, evidence: &mut Evidence, at: OffsetDateTime) {
         let mut unread: Vec<(PathBuf, String)> = self.unread.iter().cloned().chain(self.left_out()).collect();
+        bound(&mut unread);
         let machines = Machines::of_pieces(&self.pieces);
         for (number, (path, _, piece)) in (1..).zip(&self.pieces) {
             evidence.files.push(path.display().to_string());
             match piece {
                 Piece::State(state) => {
                     let computer = machines.of(path, state);
-                    let named = State { computer, ..State::clone(state) };
-                    named.observe(evidence, Source::File(number), at);
+                    state.observe_as(computer.as_deref(), evidence, Source::File(number), at);
                 }
                 Piece::Transcript(transcript) => observe_into(transcript, evidence),
                 Piece::Capture(capture) => {
@@ -321,73 +406,13 @@ impl Gathered {
     }
 }
 
-/// The machines of which pieces tell, and in which folders.
-#[derive(Default)]
-struct Machines {
-    /// By the first label of their names: the name that counts, and the others that mean the same one.
-    names: BTreeMap<String, Vec<String>>,
-    folders: BTreeMap<PathBuf, BTreeSet<(bool, String)>>,
-}
-
-impl Machines {
-    fn of_pieces(pieces: &[(PathBuf, &'static str, Piece)]) -> Self {
-        let mut machines = Self::default();
-        for (path, _, piece) in pieces {
-            let Piece::State(state) = piece else { continue };
-            let Some(name) = &state.computer else { continue };
-            let alike = machines.names.entry(short(name)).or_default();
-            if alike.len() < ALIKE && !alike.iter().any(|known| same_machine(known, name)) {
-                alike.push(name.clone());
-            }
-            let name = machines.known_as(name);
-            for folder in path.ancestors().skip(1).chain([Path::new("")]) {
-                let here = machines.folders.entry(folder.to_owned()).or_default();
-                here.insert((state.part == Part::Client, name.clone()));
-            }
-        }
-        machines
+/// Keeps the first, and says how many more there are.
+fn bound(unread: &mut Vec<(PathBuf, String)>) {
+    let more = unread.len().saturating_sub(UNREAD);
+    unread.truncate(UNREAD);
+    if more > 0 {
+        unread.push((PathBuf::from("further files"), format!("{more} of them could not be read")));
     }
-
-    /// The name of the machine that a piece is of. A log or a hive by itself may not say it: then it is that of what lies
-    /// beside it, in the nearest folder where a machine of this part is named. With several, nobody knows.
-    fn of(&self, path: &Path, state: &State) -> Option<String> {
-        if let Some(name) = &state.computer {
-            return Some(self.known_as(name));
-        }
-        let part = |folder: &Path| {
-            self.folders.get(folder)?.iter().find(|(client, _)| *client == (state.part == Part::Client))
-        };
-        let folder = path.ancestors().skip(1).find(|folder| part(folder).is_some())?;
-        self.below(folder, state.part)
-    }
-
-    /// The only machine of this part below a folder.
-    fn below(&self, folder: &Path, part: Part) -> Option<String> {
-        let mut names = self.folders.get(folder)?.iter().filter(|(client, _)| *client == (part == Part::Client));
-        names.next().filter(|_| names.next().is_none()).map(|(_, name)| name.clone())
-    }
-
-    /// One name for one machine: its log has the whole one, its registry the one of NetBIOS, in capitals and cut.
-    fn known_as(&self, name: &str) -> String {
-        let alike = self.names.get(&short(name)).into_iter().flatten();
-        alike.clone().find(|known| same_machine(known, name)).map_or_else(|| name.to_owned(), String::clone)
-    }
-}
-
-/// The most machines with one first label that are told apart.
-const ALIKE: usize = 64;
-/// The longest name of NetBIOS ([MS-NBTE] 2.2.1).
-const NETBIOS: usize = 15;
-
-/// The first label of a name, as NetBIOS cuts it, in small letters.
-fn short(name: &str) -> String {
-    name.split('.').next().unwrap_or_default().chars().take(NETBIOS).collect::<String>().to_lowercase()
-}
-
-/// True if both name one machine: alike, or one is the first label of the other, cut.
-fn same_machine(one: &str, other: &str) -> bool {
-    let cut = |name: &str| !name.contains('.') && name.chars().count() <= NETBIOS;
-    one.to_lowercase() == other.to_lowercase() || ((cut(one) || cut(other)) && short(one) == short(other))
 }
 
 fn head(path: &Path) -> io::Result<Vec<u8>> {
@@ -396,42 +421,27 @@ fn head(path: &Path) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// What a file is that nobody here reads: where its first bytes are, these, and the words for it.
-const KNOWN: &[(usize, &[u8], &str)] = &[
-    (3, b"-FVE-FS-", "a volume that BitLocker has encrypted: unlock and mount it first"),
-    (3, b"NTFS    ", "the image of an NTFS volume: mount it first"),
-    (0, b"\x1F\x8B", "compressed by gzip: unpack it first"),
-    (0, b"\xFD7zXZ\0", "compressed by xz: unpack it first"),
-    (0, b"\x28\xB5\x2F\xFD", "compressed by zstd: unpack it first"),
-    (0, b"BZh", "compressed by bzip2: unpack it first"),
-    (0, b"7z\xBC\xAF\x27\x1C", "a 7z archive: unpack it first"),
-    (0, b"Rar!\x1A\x07", "a RAR archive: unpack it first"),
-    (0, b"MSCF", "a cabinet: unpack it first"),
-    (0, b"MSWIM\0\0\0", "a Windows image (WIM): mount it first"),
-    (0, b"vhdxfile", "a virtual disk (VHDX): mount it first"),
-    (0, b"conectix", "a virtual disk (VHD): mount it first"),
-    (0, b"KDMV", "a virtual disk (VMDK): mount it first"),
-    (0, b"QFI\xFB", "a virtual disk (QCOW2): mount it first"),
-    (4, b"LfLe", "an event log of Windows before Vista, which this program does not read"),
-    (0, b"regf", "the transaction log of a hive: name the hive itself, with this beside it"),
-    (0, b"PAGEDU", "a memory dump, which this program does not read"),
-];
+/// True for a file whose name says that it is of a kind that we read: if it is none, people want to know.
+fn telling(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    TELLING.contains(&name.as_str()) || TELLING_ENDS.iter().any(|end| name.ends_with(end))
+}
 
-fn unknown(head: &[u8]) -> String {
-    let begins = |at: usize, bytes: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(bytes));
-    let known = KNOWN.iter().find(|(at, bytes, _)| begins(*at, bytes)).map(|(.., words)| *words);
-    match known {
-        _ if head.is_empty() => "an empty file",
-        Some(words) => words,
-        None if head.iter().all(|byte| *byte == 0) => "nothing but zeros",
-        None => "of no kind that this program knows",
+/// What is said of a pipe, a device and the like, which would keep us waiting or has no end.
+const NO_FILE: &str = "neither a file nor a folder";
+
+/// Opens a file to read it: a pipe or a device is none.
+pub fn regular(path: &Path) -> Result<File, ReadError> {
+    let meta = fs::metadata(path)?;
+    if meta.is_file() || meta.is_dir() {
+        return Ok(File::open(path)?);
     }
-    .to_owned()
+    Err(ReadError::Contents(NO_FILE.to_owned()))
 }
 
 /// A file, unless it says at once that it is larger than `limit`.
 fn opened(path: &Path, limit: u64) -> Result<File, ReadError> {
-    let file = File::open(path)?;
+    let file = regular(path)?;
     if file.metadata()?.len() > limit { Err(ReadError::Contents(format!("more than {limit} bytes"))) } else { Ok(file) }
 }
 
@@ -440,56 +450,4 @@ fn bytes(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
     let mut bytes = Vec::new();
     let read = opened(path, limit)?.take(limit + 1).read_to_end(&mut bytes)?;
     if read as u64 > limit { Err(ReadError::Contents(format!("more than {limit} bytes"))) } else { Ok(bytes) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn piece(path: &str, computer: Option<&str>) -> (PathBuf, &'static str, Piece) {
-        let state = State { computer: computer.map(str::to_owned), ..State::default() };
-        (PathBuf::from(path), "registry hive", Piece::State(Box::new(state)))
-    }
-
-    /// The names of the machines, as the evidence has them after these files.
-    fn machines(pieces: &[(&str, Option<&str>)]) -> Vec<Option<String>> {
-        let pieces = pieces.iter().map(|(path, computer)| piece(path, *computer)).collect();
-        let mut evidence = Evidence::default();
-        Gathered { pieces, ..Gathered::default() }.observe(&mut evidence, OffsetDateTime::UNIX_EPOCH);
-        evidence.subjects.into_iter().map(|subject| subject.name).collect()
-    }
-
-    #[test]
-    fn what_names_no_machine_is_of_the_one_that_lies_beside_it() {
-        let two = [("a/SYSTEM", Some("ONE")), ("a/SOFTWARE", None), ("b/SYSTEM", Some("TWO")), ("b/SOFTWARE", None)];
-        assert_eq!(machines(&two), [Some("ONE".to_owned()), Some("TWO".to_owned())]);
-    }
-
-    #[test]
-    fn what_is_not_read_is_named_where_that_is_cheap() {
-        for (head, words) in [
-            (&b""[..], "an empty file"),
-            (&[0; 100], "zeros"),
-            (b"\xEB\x58\x90-FVE-FS-", "BitLocker"),
-            (b"\x1F\x8B\x08", "gzip"),
-            (b"regf", "name the hive itself"),
-            (b"hello", "no kind that this program knows"),
-        ] {
-            assert!(unknown(head).contains(words), "{head:?}");
-        }
-    }
-
-    #[test]
-    fn with_two_machines_beside_it_nobody_knows_whose_it_is() {
-        let mixed = [("a/SYSTEM1", Some("ONE")), ("a/SYSTEM2", Some("TWO")), ("a/SOFTWARE", None)];
-        assert_eq!(machines(&mixed), [Some("ONE".to_owned()), Some("TWO".to_owned()), None]);
-    }
-
-    #[test]
-    fn the_log_and_the_registry_name_one_machine_differently() {
-        let cut = [("a", Some("TERMINAL-SERVER")), ("b", Some("terminal-server-07.corp.example"))];
-        assert_eq!(machines(&cut), [Some("TERMINAL-SERVER".to_owned())]);
-        let two = [("a", Some("web.corp.example")), ("b", Some("web.other.example"))];
-        assert_eq!(machines(&two).len(), 2);
-    }
 }

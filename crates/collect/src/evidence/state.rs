@@ -1,17 +1,15 @@
 //! Recorded states (`rdpdoctor-state/1`), in UTF-8 or, as PowerShell writes them, in UTF-16.
 
-use diagnosis::state::{SCHEMA, State};
+use diagnosis::state::{FORM, State};
 
-use super::{Access, Piece, ReadError, Reader, script, text};
+use super::{Access, Piece, ReadError, Reader, TEXT, script, text};
 
-const LIMIT: u64 = 64 * 1024 * 1024;
-
-pub(super) const READER: Reader = Reader { kind: "recorded state", recognises, read: Access::Bytes(LIMIT, read) };
+pub(super) const READER: Reader = Reader { kind: "recorded state", recognises, read: Access::Bytes(TEXT, read) };
 
 /// JSON that names the form near its beginning.
 fn recognises(head: &[u8]) -> bool {
     let text = text::beginning(head);
-    text.trim_start().starts_with('{') && text.contains(SCHEMA)
+    text.trim_start().starts_with('{') && text.contains(FORM)
 }
 
 fn read(bytes: &[u8]) -> Result<Piece, ReadError> {

@@ -1,12 +1,15 @@
 //! Text as programs of Windows write it: UTF-8 or UTF-16, with or without a mark.
 
+use std::borrow::Cow;
+
 use super::ReadError;
 
 /// The text of these bytes. UTF-16 without a mark is known by its zeros, as long as it begins in ASCII.
-pub(super) fn decode(bytes: &[u8]) -> Result<String, ReadError> {
+pub(super) fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, ReadError> {
     let wide = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
-        let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
-        String::from_utf16(&units).map_err(|_| ReadError::Contents("its UTF-16 is damaged".to_owned()))
+        let units = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
+        let text: Result<String, _> = char::decode_utf16(units).collect();
+        text.map(Cow::Owned).map_err(|_| ReadError::Contents("its UTF-16 is damaged".to_owned()))
     };
     match bytes {
         [0xFF, 0xFE, rest @ ..] => wide(rest, u16::from_le_bytes),
@@ -17,7 +20,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<String, ReadError> {
             let text = bytes.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(bytes);
             let text =
                 str::from_utf8(text).map_err(|_| ReadError::Contents("it is neither UTF-8 nor UTF-16".to_owned()));
-            text.map(str::to_owned)
+            text.map(Cow::Borrowed)
         }
     }
 }
@@ -25,7 +28,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<String, ReadError> {
 /// The text at the beginning of a file, as far as it is some.
 pub(super) fn beginning(head: &[u8]) -> String {
     // the head may end within a character
-    (0..4).find_map(|cut| decode(head.get(..head.len().checked_sub(cut)?)?).ok()).unwrap_or_default()
+    let decoded = (0..4).find_map(|cut| decode(head.get(..head.len().checked_sub(cut)?)?).ok());
+    decoded.map(Cow::into_owned).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -2,11 +2,9 @@
 
 use wire::transcript::Transcript;
 
-use super::{Access, Piece, ReadError, Reader, text};
+use super::{Access, Piece, ReadError, Reader, TEXT, text};
 
-const LIMIT: u64 = 64 * 1024 * 1024;
-
-pub(super) const READER: Reader = Reader { kind: "transcript", recognises, read: Access::Bytes(LIMIT, read) };
+pub(super) const READER: Reader = Reader { kind: "transcript", recognises, read: Access::Bytes(TEXT, read) };
 
 fn recognises(head: &[u8]) -> bool {
     head.starts_with(b"rdpdoctor transcript ")

@@ -9,14 +9,13 @@ use wire::capture::Seen;
 use wire::hex;
 
 use super::capture::Capture;
-use super::{Access, Piece, ReadError, Reader, text};
+use super::{Access, Piece, ReadError, Reader, TEXT, text};
 
-const LIMIT: u64 = 64 * 1024 * 1024;
 const FIRST_LINE: &str = "rdpdoctor capture 1";
 /// The most notes that are read.
 const NOTES: usize = 100;
 
-pub(super) const READER: Reader = Reader { kind: "recorded capture", recognises, read: Access::Bytes(LIMIT, read) };
+pub(super) const READER: Reader = Reader { kind: "recorded capture", recognises, read: Access::Bytes(TEXT, read) };
 
 fn recognises(head: &[u8]) -> bool {
     head.starts_with(FIRST_LINE.as_bytes())

@@ -38,7 +38,8 @@ fn reread(pieces: &[Piece], test: &str) -> Vec<Piece> {
 
 /// What was found, without the words.
 fn findings(pieces: Pieces) -> (String, Vec<String>) {
-    let gathered = Gathered { pieces, ..Gathered::default() };
+    let mut gathered = Gathered::default();
+    gathered.pieces.extend(pieces);
     let at = gathered.newest().unwrap_or(time::macros::datetime!(2026-11-21 09:00 UTC));
     let mut evidence = Evidence::default();
     gathered.observe(&mut evidence, at);

@@ -13,6 +13,7 @@ pub struct RdpFileRecord {
     /// Its name, without folders.
     pub name: String,
     /// Its settings, in order.
+    #[serde(deserialize_with = "crate::state::read::parts")]
     pub settings: Vec<RdpSetting>,
     /// What its signature is worth.
     pub signature: RdpSignature,
@@ -40,6 +41,7 @@ pub enum RdpSignature {
     /// They are not.
     Broken {
         /// Settings that were signed and are not in the file any more.
+        #[serde(deserialize_with = "crate::state::read::parts")]
         missing: Vec<String>,
     },
     /// That cannot be told.
@@ -61,10 +63,13 @@ pub struct Signer {
     /// Its `notAfter`, RFC 3339, UTC.
     pub not_after: String,
     /// The settings that are signed.
+    #[serde(deserialize_with = "crate::state::read::parts")]
     pub scope: Vec<String>,
     /// Settings of the file that decide about the connection and are not signed.
+    #[serde(deserialize_with = "crate::state::read::parts")]
     pub outside: Vec<String>,
     /// Signed settings that a further line of the file contradicts: which of the two counts is not known.
+    #[serde(deserialize_with = "crate::state::read::parts")]
     pub contradicted: Vec<String>,
 }
 

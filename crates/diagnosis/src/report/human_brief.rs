@@ -110,6 +110,8 @@ impl Brief<'_> {
         machines.sort_by_key(|(outcome, who, _)| (severity(*outcome), !blamed(who)));
         let shown = machines.len().min(self.room.machines);
         let label_width = machines[..shown].iter().map(|(_, who, _)| name(who).chars().count()).max().unwrap_or(0);
+        // a name may be of any length, and a width above 65,535 ends the program
+        let label_width = label_width.min(self.width);
         for (outcome, who, text) in &machines[..shown] {
             let rest = fitted(&format!("{:<label_width$}  {text}", name(who)), self.width.saturating_sub(7));
             let mark = self.paper.mark(*outcome);
@@ -429,6 +431,15 @@ mod tests {
             assert!(machines > 20 || rows(&text, 100) <= ROWS, "{text}");
             assert!(flat.contains("0/system: no transaction log: the last changes"), "{text}");
         }
+    }
+
+    /// A width above 65,535 would end the program.
+    #[test]
+    fn a_name_may_be_of_any_length() {
+        let mut report = many(30, "words");
+        report.subjects[3].name = Some("X".repeat(70_000));
+        let text = super::super::human::render(&report, style());
+        assert!(text.contains("SERVER4") && text.lines().all(|line| line.len() < 80_000), "{}", text.len());
     }
 
     #[test]

@@ -24,7 +24,7 @@ impl Transcript {
     #[must_use]
     pub fn renamed(&self, names: &mut Names) -> Self {
         let mut redacted = self.clone();
-        redacted.tool = names.prose(&self.tool);
+        redacted.tool = if is_ours(&self.tool) { self.tool.clone() } else { names.prose(&self.tool) };
         redacted.host = host(&self.host, names);
         if let Some(name) = &mut redacted.name
             && let NameAnswer::Addresses(list) = &mut name.answer
@@ -36,6 +36,13 @@ impl Transcript {
         redacted.conversations = self.conversations.iter().map(|record| record.renamed(names)).collect();
         redacted
     }
+}
+
+/// True for what this program writes as its name: `rdpdoctor/0.1.0`.
+fn is_ours(tool: &str) -> bool {
+    let version = tool.strip_prefix("rdpdoctor/").unwrap_or_default();
+    let numbers = || version.split('.');
+    numbers().count() == 3 && numbers().all(|number| number.len() <= 5 && number.parse::<u16>().is_ok())
 }
 
 /// A host as it was typed: an address, with or without brackets and zone, or a name.

@@ -18,7 +18,7 @@ pub(super) const ENTRIES: usize = 10_000;
 /// The most bytes of the list of entries.
 const LIST: u64 = 8 * 1024 * 1024;
 /// The most bytes of one entry, inflated.
-pub(super) const ENTRY: u64 = 64 * 1024 * 1024;
+pub(super) const ENTRY: u64 = crate::evidence::TEXT;
 /// The most bytes of all entries together, inflated.
 const TOTAL: u64 = 512 * 1024 * 1024;
 /// The most that an entry may grow when it is inflated, once it has more than [`SMALL`] bytes. Text of ours that would grow
@@ -189,7 +189,9 @@ impl<S: Read + Seek> Archive<S> {
 
 /// Reads, and counts what comes.
 fn counted(mut from: impl Read, entry: &Entry, limit: u64) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
+    // growing step by step would take twice as much
+    let told = usize::try_from(entry.size.min(limit)).unwrap_or_default();
+    let mut bytes = Vec::with_capacity(told);
     let mut part = vec![0; 64 * 1024];
     loop {
         let read = match from.read(&mut part) {

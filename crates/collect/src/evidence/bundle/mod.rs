@@ -19,10 +19,10 @@ use ring::digest::{SHA256, digest};
 use time::OffsetDateTime;
 
 use self::archive::{Archive, ArchiveError, Entry, Writer};
-use super::{Access, Piece, READERS, ReadError, Reader, stored};
+use super::{Access, Piece, READERS, ReadError, Reader, Take, stored};
 
 /// The most bytes of a manifest.
-const MANIFEST_LIMIT: u64 = 16 * 1024 * 1024;
+const MANIFEST_LIMIT: u64 = 4 * 1024 * 1024;
 
 pub(super) const READER: Reader = Reader { kind: "bundle", recognises, read: Access::Bundle(read) };
 
@@ -30,8 +30,6 @@ pub(super) const READER: Reader = Reader { kind: "bundle", recognises, read: Acc
 #[derive(Debug)]
 pub(super) struct Inside {
     pub(super) manifest: Manifest,
-    /// Path within it, kind, and what it says.
-    pub(super) pieces: Vec<(String, &'static str, Piece)>,
     /// Path within it, and why it was not read.
     pub(super) unread: Vec<(String, String)>,
 }
@@ -41,8 +39,8 @@ fn recognises(head: &[u8]) -> bool {
     head.starts_with(archive::MAGIC) || head.starts_with(b"PK\x05\x06")
 }
 
-fn read(path: &Path) -> Result<Inside, ReadError> {
-    read_from(File::open(path)?)
+fn read(path: &Path, take: Take<'_>) -> Result<Inside, ReadError> {
+    read_from(File::open(path)?, take)
 }
 
 impl From<ArchiveError> for ReadError {
@@ -54,21 +52,23 @@ impl From<ArchiveError> for ReadError {
     }
 }
 
-/// Reads a bundle.
-pub(super) fn read_from(file: impl Read + Seek) -> Result<Inside, ReadError> {
+/// Reads a bundle, and hands on what it holds.
+pub(super) fn read_from(file: impl Read + Seek, take: Take<'_>) -> Result<Inside, ReadError> {
     let mut archive = Archive::open(file)?;
     let manifest = manifest(&mut archive)?;
-    let mut inside = Inside { manifest, pieces: Vec::new(), unread: std::mem::take(&mut archive.refused) };
+    let mut inside = Inside { manifest, unread: std::mem::take(&mut archive.refused) };
     let mut entries: BTreeMap<String, Entry> =
         archive.entries.iter().map(|entry| (entry.name.clone(), entry.clone())).collect();
     entries.remove(MANIFEST);
     for file in inside.manifest.files.clone() {
         let name = printable(&file.path);
         match entries.remove(&file.path) {
-            Some(entry) => match bundled(&mut archive, &entry, &file) {
-                Ok((kind, piece)) => inside.pieces.push((name, kind, piece)),
-                Err(why) => inside.unread.push((name, why)),
-            },
+            Some(entry) => {
+                let read = bundled(&mut archive, &entry, &file);
+                if let Err(why) = read.and_then(|(kind, piece)| take(&name, kind, piece)) {
+                    inside.unread.push((name, why));
+                }
+            }
             None if inside.unread.iter().any(|(refused, _)| *refused == name) => {}
             None => inside.unread.push((name, format!("{MANIFEST} names it, and it is not in the bundle"))),
         }

@@ -1,10 +1,10 @@
 //! Windows event logs (`.evtx`), by provider and id, never by text.
 //!
 //! A log is read one chunk of 64 KiB at a time. Entries that mean nothing for Remote Desktop are counted and no more;
-//! of the others the newest [`KEPT`] of each kind are kept, so that the size of a log does not matter. Chunks stand in
-//! any order, and each is read by itself: what is damaged is named, and the rest is read on. The checksums are not
-//! looked at: in a log that was copied while in use, that of the newest chunk is not written yet. What lies in a chunk
-//! has to fit together instead.
+//! of the others the newest of each kind are kept ([`diagnosis::state::bounds`]), so that the size of a log does not matter.
+//! Chunks stand in any order, and each is read by itself: what is damaged is named, and the rest is read on. The checksums
+//! are not looked at: in a log that was copied while in use, that of the newest chunk is not written yet. What lies in a
+//! chunk has to fit together instead.
 
 mod binary_xml;
 #[cfg(test)]
@@ -12,24 +12,19 @@ pub(super) mod sample;
 #[cfg(test)]
 mod tests;
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use diagnosis::events::{self, CLIENT_CHANNEL};
 use diagnosis::fact::rfc3339;
+use diagnosis::state::bounds::Newest;
 use diagnosis::state::{LogEvent, LogSpan, Part, SCHEMA, State, Unread};
 use time::OffsetDateTime;
 
 use self::binary_xml::{Entry, Templates};
 use super::{Access, Piece, ReadError, Reader};
 
-/// The most entries of one provider and id that are kept: the newest.
-const KEPT: usize = 500;
-/// The most bytes of text of all that are kept.
-const KEPT_TEXT: usize = 24 * 1024 * 1024;
 /// The most damaged places that are named one by one.
 const NAMED: usize = 4;
 
@@ -69,43 +64,9 @@ struct Log {
     until: Option<OffsetDateTime>,
     channel: Option<String>,
     computer: Option<(OffsetDateTime, String)>,
-    kept: BTreeMap<(String, u32), BinaryHeap<Reverse<Kept>>>,
-    left_out: u64,
-    text: usize,
+    kept: Newest,
     damage: Vec<String>,
     damaged: usize,
-}
-
-/// An entry, ordered by its time; the number of the record decides between those of one moment.
-struct Kept {
-    at: OffsetDateTime,
-    event: LogEvent,
-}
-
-impl Kept {
-    fn order(&self) -> (OffsetDateTime, u64) {
-        (self.at, self.event.record)
-    }
-}
-
-impl PartialEq for Kept {
-    fn eq(&self, other: &Self) -> bool {
-        self.order() == other.order()
-    }
-}
-
-impl Eq for Kept {}
-
-impl PartialOrd for Kept {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Kept {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.order().cmp(&other.order())
-    }
 }
 
 /// The head of a record.
@@ -185,44 +146,29 @@ impl Log {
         if self.computer.is_none() {
             self.computer = entry.system("Computer", None).map(|name| (at, name));
         }
-        if let Some(known) = events::find(&provider, id) {
-            self.keep(known.provider, at, record.number, &entry, templates);
+        if events::find(&provider, id).is_some() {
+            self.keep(provider, at, record.number, &entry, templates);
         }
         Some(())
     }
 
-    fn keep(&mut self, provider: &str, at: OffsetDateTime, record: u64, entry: &Entry<'_>, templates: &mut Templates) {
-        let id = entry.id().unwrap_or_default();
-        let kept = self.kept.entry((provider.to_owned(), id)).or_default();
-        if kept.len() >= KEPT {
-            self.left_out += 1;
-            if kept.peek().is_some_and(|oldest| (at, record) <= oldest.0.order()) {
-                return;
-            }
-            let oldest = kept.pop();
-            self.text = self
-                .text
-                .saturating_sub(oldest.map_or(0, |Reverse(oldest)| oldest.event.data.values().map(String::len).sum()));
+    fn keep(&mut self, provider: String, at: OffsetDateTime, record: u64, entry: &Entry<'_>, templates: &mut Templates) {
+        let (id, channel) = (entry.id().unwrap_or_default(), entry.system("Channel", None).unwrap_or_default());
+        if !self.kept.wants(&provider, id, &channel, Some(at), record) {
+            return;
         }
-        let event = LogEvent {
+        if self.computer.as_ref().is_none_or(|(named, _)| *named <= at) {
+            self.computer = entry.system("Computer", None).map(|name| (at, name)).or(self.computer.take());
+        }
+        self.kept.add(LogEvent {
             at: rfc3339(at),
-            channel: entry.system("Channel", None).unwrap_or_default(),
-            provider: entry.provider().unwrap_or_default(),
+            channel,
+            provider,
             id,
             record,
             activity: entry.system("Correlation", Some("ActivityID")),
             data: entry.data(templates).into_iter().collect(),
-        };
-        if self.computer.as_ref().is_none_or(|(named, _)| *named <= at) {
-            self.computer = entry.system("Computer", None).map(|name| (at, name)).or(self.computer.take());
-        }
-        let text: usize = event.data.values().map(String::len).sum();
-        if self.text + text > KEPT_TEXT {
-            self.left_out += 1;
-            return;
-        }
-        self.text += text;
-        kept.push(Reverse(Kept { at, event }));
+        });
     }
 
     fn damage(&mut self, what: String) {
@@ -234,8 +180,6 @@ impl Log {
 
     fn state(self) -> Result<State, ReadError> {
         let channel = self.channel.unwrap_or_default();
-        let mut kept: Vec<Kept> = self.kept.into_values().flatten().map(|Reverse(kept)| kept).collect();
-        kept.sort();
         let (Some(from), Some(until)) = (self.from, self.until) else {
             let why = self.damage.first().map_or("it holds no entries".to_owned(), Clone::clone);
             return Err(ReadError::Contents(why));
@@ -246,24 +190,25 @@ impl Log {
             until: rfc3339(until),
             records: self.records,
             damaged: self.damaged > 0,
-            left_out: self.left_out,
+            left_out: 0,
         };
         let more = self.damaged.saturating_sub(self.damage.len());
         let rest = (more > 0).then(|| format!("{more} further damaged {}", if more == 1 { "place" } else { "places" }));
         let places: Vec<String> = self.damage.into_iter().chain(rest).collect();
         let why = format!("parts of it are damaged, {} entries were read: {}", self.records, places.join("; "));
-        let left_out = self.left_out;
-        let older = format!("{left_out} older entries were left out: of each kind the newest {KEPT} are kept");
-        let unread = [(!places.is_empty(), why), (left_out > 0, older)].into_iter().filter(|(so, _)| *so);
-        Ok(State {
+        let unread = Unread { what: format!("event log {channel}"), why };
+        let (events, left_out) = self.kept.by_time();
+        let mut state = State {
             schema: SCHEMA.to_owned(),
             part: if channel == CLIENT_CHANNEL { Part::Client } else { Part::Host },
             computer: self.computer.map(|(_, name)| name),
             logs: vec![span],
-            events: kept.into_iter().map(|kept| kept.event).collect(),
-            unread: unread.map(|(_, why)| Unread { what: format!("event log {channel}"), why }).collect(),
+            events,
+            unread: if places.is_empty() { Vec::new() } else { vec![unread] },
             ..State::default()
-        })
+        };
+        left_out.tell(&mut state);
+        Ok(state)
     }
 }
 

@@ -1,6 +1,7 @@
 use std::io::Cursor;
 
 use diagnosis::events::{CLIENT, CORE, SCHANNEL};
+use diagnosis::state::bounds::KEPT;
 use proptest::prelude::*;
 
 use super::sample::{Line, Sample};

@@ -54,8 +54,13 @@ impl Node {
     /// The file.
     pub(crate) fn hive(&self) -> Vec<u8> {
         let mut bins = vec![0; 32];
-        let root = self.write(&mut bins);
+        // as in the hives of Windows, the root lies first
+        let root = cell(&mut bins, &vec![0; 76 + self.name.len()]);
+        self.write_at(&mut bins, root);
         bins.resize(bins.len().next_multiple_of(4096), 0);
+        bins[..4].copy_from_slice(b"hbin");
+        let size = bins.len() as u32;
+        bins[8..12].copy_from_slice(&size.to_le_bytes());
         let mut file = vec![0; 4096];
         file[..4].copy_from_slice(b"regf");
         for (at, number) in [(4, 7_u32), (8, 7), (20, 1), (24, 5), (36, root), (40, bins.len() as u32)] {
@@ -66,6 +71,13 @@ impl Node {
     }
 
     fn write(&self, bins: &mut Vec<u8>) -> u32 {
+        let at = cell(bins, &vec![0; 76 + self.name.len()]);
+        self.write_at(bins, at);
+        at
+    }
+
+    /// Writes the key into the cell that was kept for it, and everything below it behind.
+    fn write_at(&self, bins: &mut Vec<u8>, at: u32) {
         let children: Vec<u32> = self.children.iter().map(|child| child.write(bins)).collect();
         let values: Vec<u32> = self.values.iter().map(|(name, kind, data)| value(bins, name, *kind, data)).collect();
         let mut list = b"lf".to_vec();
@@ -84,7 +96,11 @@ impl Node {
         }
         node[72..74].copy_from_slice(&(self.name.len() as u16).to_le_bytes());
         node.extend(self.name.bytes());
-        cell(bins, &node)
+        // behind the size of the cell
+        bins[at as usize + 4..][..node.len()].copy_from_slice(&node);
+        for child in children {
+            bins[child as usize + 20..][..4].copy_from_slice(&at.to_le_bytes());
+        }
     }
 }
 

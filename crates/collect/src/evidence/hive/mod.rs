@@ -100,13 +100,16 @@ fn state<S: Read + Seek>(mut hive: Hive<S>, logs: Vec<log::Entry>, mut unread: V
             hive.apply(entry);
         }
     }
+    let cut = hive.cut().map(|(has, wants)| format!("cut off: {has} of {wants} bytes"));
+    unread.extend(cut.iter().map(|why| Unread { what: "the end of the hive".to_owned(), why: why.clone() }));
+    let named = |flaw: Flaw| cut.as_ref().map_or(flaw.clone(), |cut| Flaw::Kind(format!("{cut}; {flaw}")));
     let mut lookup = Lookup { hive, newest: 0, state: State { schema: SCHEMA.to_owned(), unread, ..State::default() } };
-    match lookup.kind()? {
-        Kind::System => lookup.system()?,
-        Kind::Software => lookup.software(),
-        Kind::User => lookup.user(),
-    }
-    lookup.finish()
+    let looked = match lookup.kind().map_err(named)? {
+        Kind::System => lookup.system(),
+        Kind::Software => Ok(lookup.software()),
+        Kind::User => Ok(lookup.user()),
+    };
+    looked.and_then(|()| lookup.finish()).map_err(named)
 }
 
 /// Which hive it is.

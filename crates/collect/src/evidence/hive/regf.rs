@@ -17,6 +17,10 @@ const BINS: u64 = 4096;
 const CELL: usize = 1024 * 1024;
 /// The most subkeys of one key, and the most values.
 const ENTRIES: usize = 100_000;
+/// The most keys of a hive that are told apart when lists are lost.
+const STRAYS: usize = 400_000;
+/// Bytes of a hive bin, or a multiple of it.
+const BIN: u32 = 4096;
 /// Bytes in each piece of a large value.
 const PIECE: usize = 16_344;
 /// The most bytes of cells that are read of one hive, each counted as [`CELL_COST`] more. What we look up of a real one takes a
@@ -58,6 +62,8 @@ pub(super) struct Key {
     pub(super) name: String,
     /// When it was last written, as a `FILETIME`.
     pub(super) written: u64,
+    /// Where its cell lies.
+    at: u32,
     subkeys: (u32, u32),
     values: (u32, u32),
 }
@@ -68,6 +74,10 @@ pub(super) struct Hive<S> {
     root: u32,
     /// The numbers of the last write that was begun, and of the last that was finished.
     pub(super) sequence: (u32, u32),
+    /// The bytes that the file has, and should have.
+    length: (u64, u64),
+    /// The keys of the whole hive by the key that they say to be below, sorted; they are only looked for where a list is lost.
+    strays: Option<Vec<(u32, u32)>>,
     /// What transaction logs have instead of the file, by sector.
     sectors: BTreeMap<u32, Vec<u8>>,
     /// What may still be read.
@@ -83,12 +93,26 @@ impl<S: Read + Seek> Hive<S> {
             return Err(Flaw::Foreign);
         }
         let number = |at| u32_at(&base, at).ok_or(Flaw::Foreign);
-        Ok(Self { source, root: number(36)?, sequence: (number(4)?, number(8)?), sectors: BTreeMap::new(), left: READ })
+        let has = source.seek(SeekFrom::End(0)).map_err(|error| Flaw::Io(0, error.to_string()))?;
+        Ok(Self {
+            root: number(36)?,
+            sequence: (number(4)?, number(8)?),
+            length: (has, u64::from(number(40)?).saturating_add(BINS)),
+            sectors: BTreeMap::new(),
+            left: READ,
+            strays: None,
+            source,
+        })
     }
 
     /// The last write was not finished: what it would have written stands in the transaction logs.
     pub(super) fn dirty(&self) -> bool {
         self.sequence.0 != self.sequence.1
+    }
+
+    /// The bytes that the file has and should have, if it ends too early; what a log has instead is not missing.
+    pub(super) fn cut(&self) -> Option<(u64, u64)> {
+        Some(self.length).filter(|(has, wants)| has < wants && self.sectors.is_empty())
     }
 
     /// Takes over what an entry of a transaction log has.
@@ -118,8 +142,8 @@ impl<S: Read + Seek> Hive<S> {
 
     /// A subkey. If it is not found where some cannot be read, that is a flaw, not an answer.
     fn child(&mut self, parent: &Key, name: &str) -> Result<Option<Key>, Flaw> {
-        let mut flaw = None;
-        for offset in self.subkeys(parent)? {
+        let (offsets, mut flaw) = self.offsets(parent);
+        for offset in offsets {
             match self.key(offset) {
                 Ok(key) if key.name.eq_ignore_ascii_case(name) => return Ok(Some(key)),
                 Ok(_) => {}
@@ -131,15 +155,57 @@ impl<S: Read + Seek> Hive<S> {
 
     /// All subkeys that can be read, and what could not.
     pub(super) fn children(&mut self, parent: &Key) -> (Vec<Key>, Vec<Flaw>) {
-        let (mut keys, mut flaws) = (Vec::new(), Vec::new());
-        match self.subkeys(parent) {
-            Ok(offsets) => offsets.into_iter().for_each(|offset| match self.key(offset) {
-                Ok(key) => keys.push(key),
-                Err(flaw) => flaws.push(flaw),
-            }),
+        let mut keys = Vec::new();
+        let (offsets, flaw) = self.offsets(parent);
+        let mut flaws = Vec::from_iter(flaw);
+        offsets.into_iter().for_each(|offset| match self.key(offset) {
+            Ok(key) => keys.push(key),
             Err(flaw) => flaws.push(flaw),
-        }
+        });
         (keys, flaws)
+    }
+
+    /// Where the subkeys lie. If the list of them is lost, which is a flaw, those are left that say themselves whose they are.
+    fn offsets(&mut self, parent: &Key) -> (Vec<u32>, Option<Flaw>) {
+        let flaw = match self.subkeys(parent) {
+            Ok(offsets) => return (offsets, None),
+            Err(flaw) => flaw,
+        };
+        let strays = self.strays.take().unwrap_or_else(|| self.all_keys());
+        let first = strays.partition_point(|(above, _)| *above < parent.at);
+        let own = strays[first..].iter().take_while(|(above, _)| *above == parent.at);
+        let offsets = own.map(|(_, at)| *at).collect();
+        self.strays = Some(strays);
+        (offsets, Some(flaw))
+    }
+
+    /// Every key in the first [`READ`] bytes of the hive bins, with the key above it.
+    fn all_keys(&mut self) -> Vec<(u32, u32)> {
+        let mut keys = Vec::new();
+        let (mut bin, end) = (0_u32, u32::try_from(READ).unwrap_or(u32::MAX));
+        while bin < end {
+            let head = self.read(bin, 32).ok().filter(|head| head.starts_with(b"hbin"));
+            let size = head.and_then(|head| u32_at(&head, 8)).filter(|size| (BIN..=end).contains(size));
+            // what is cut off has no whole bin at its end
+            let there = u32::try_from(self.length.0.saturating_sub(BINS + u64::from(bin))).unwrap_or(u32::MAX);
+            let cells = |size: u32| Some((size, self.read(bin, size.min(there) as usize).ok()?));
+            let Some((size, cells)) = size.and_then(cells) else {
+                bin += BIN;
+                continue;
+            };
+            let mut at = 32_u32;
+            while let Some(length) = u32_at(&cells, at as usize).map(u32::cast_signed).filter(|length| *length != 0) {
+                let cell = cells.get(at as usize + 4..).unwrap_or_default();
+                if let Some(above) = u32_at(cell, 16).filter(|_| length < 0 && cell.starts_with(b"nk")) {
+                    keys.push((above, bin + at));
+                }
+                at = at.saturating_add(length.unsigned_abs().next_multiple_of(8));
+            }
+            bin = bin.saturating_add(size);
+        }
+        keys.truncate(STRAYS);
+        keys.sort_unstable();
+        keys
     }
 
     /// All values that can be read, by name, and what could not.
@@ -170,7 +236,7 @@ impl<S: Read + Seek> Hive<S> {
         let compressed = u16_at(&cell, 2).ok_or_else(flaw)? & 0x20 != 0;
         let written = u64::from(number(4)?) | u64::from(number(8)?) << 32;
         let (subkeys, values) = ((number(20)?, number(28)?), (number(36)?, number(40)?));
-        Ok(Key { name: text(name, compressed), written, subkeys, values })
+        Ok(Key { name: text(name, compressed), written, at: offset, subkeys, values })
     }
 
     fn subkeys(&mut self, key: &Key) -> Result<Vec<u32>, Flaw> {

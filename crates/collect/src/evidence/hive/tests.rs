@@ -73,6 +73,26 @@ fn a_broken_key_is_not_an_absent_one() {
     assert!(key(&state, TERMINAL_SERVER).exists);
 }
 
+/// What lies before the end is read, also where the list that leads to it does not; what lies behind is unread.
+#[test]
+fn a_hive_that_was_cut_off_is_read_as_far_as_it_goes() {
+    let mut root = system();
+    // the list of the root's own keys is written last
+    for number in 0..400 {
+        root.text(&format!("ZZ{number}"), "Filling", &"x".repeat(200));
+    }
+    let whole = root.hive();
+    let state = read(&whole[..60_000]).unwrap();
+    assert_eq!(key(&state, TERMINAL_SERVER).values["fDenyTSConnections"], RegistryData::Dword(0));
+    let cut = format!("cut off: 60000 of {} bytes", whole.len());
+    assert!(state.unread.iter().any(|unread| unread.why == cut), "{:?}", state.unread);
+    // what was there before the cut has to be there, and what is not found is not absent
+    let absent: Vec<_> = state.registry.iter().filter(|key| !key.exists).map(|key| &key.path).collect();
+    assert!(!absent.iter().any(|path| *path == LISTENER), "{absent:?}");
+    let error = read(&whole[..4200]).unwrap_err().to_string();
+    assert!(error.starts_with("cut off: 4200 of"), "{error}");
+}
+
 #[test]
 fn a_dirty_hive_without_its_log_says_so() {
     let mut bytes = system().hive();

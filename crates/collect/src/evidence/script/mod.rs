@@ -21,6 +21,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::ops::RangeInclusive;
@@ -28,6 +29,7 @@ use std::ops::RangeInclusive;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use diagnosis::printable::printable;
+use diagnosis::state::bounds::Room;
 use diagnosis::state::{RegistryData, RegistryKey, SCHEMA, STORE_MY, STORE_REMOTE_DESKTOP, State, Unread};
 use flate2::read::GzDecoder;
 use ring::digest::{SHA256, digest};
@@ -37,7 +39,7 @@ use super::{Access, Piece, ReadError, Reader, hive, text};
 pub use source::powershell;
 
 /// The most bytes of an output.
-const LIMIT: u64 = 64 * 1024 * 1024;
+const LIMIT: u64 = super::TEXT;
 /// The most bytes of a block, inflated, and of all together.
 const BLOCK: u64 = 32 * 1024 * 1024;
 const TOTAL: usize = 256 * 1024 * 1024;
@@ -75,7 +77,7 @@ fn read(bytes: &[u8]) -> Result<Piece, ReadError> {
 }
 
 /// What a tool that answers in JSON (as `az` does) had to carry: its texts in which there are marks. Anything else as it is.
-fn carried(text: String) -> String {
+fn carried(text: Cow<'_, str>) -> Cow<'_, str> {
     let json = text.trim_start().starts_with(['{', '[']).then(|| serde_json::from_str::<Value>(&text).ok()).flatten();
     let Some(json) = json else { return text };
     let (mut found, mut waiting) = (Vec::new(), vec![&json]);
@@ -87,7 +89,7 @@ fn carried(text: String) -> String {
             _ => {}
         }
     }
-    found.join("\n")
+    Cow::Owned(found.join("\n"))
 }
 
 /// What was read of an output.
@@ -100,6 +102,7 @@ struct Output {
     /// What could not be read.
     unread: Vec<Unread>,
     inflated: usize,
+    room: Room,
 }
 
 impl Output {
@@ -118,15 +121,24 @@ impl Output {
             }
             (last, self.count) = (number, count);
             match block(part, &mut self.inflated) {
-                Ok(read) => drop(self.blocks.insert(number, read)),
+                Ok((state, sections)) => self.keep(number, state, sections),
                 Err(why) => self.cannot(format!("block {number} of {count} of the script's output"), &why),
             }
         }
     }
 
+    /// All blocks together are one machine's.
+    fn keep(&mut self, number: usize, mut state: State, sections: Vec<String>) {
+        if !self.room.fits(&mut state) {
+            let earlier = self.blocks.values_mut().map(|(state, _)| state);
+            self.room.shrink(&mut earlier.chain([&mut state]).collect::<Vec<_>>());
+        }
+        self.blocks.insert(number, (state, sections));
+    }
+
     /// The script was run a second time in what was copied: the last run counts.
     fn again(&mut self) {
-        (self.blocks, self.unread) = (BTreeMap::new(), Vec::new());
+        (self.blocks, self.unread, self.room) = (BTreeMap::new(), Vec::new(), Room::default());
         self.cannot("an earlier run of the script in the same file".to_owned(), "only the last one is read");
     }
 

@@ -22,6 +22,13 @@ pub(super) const PROGRAMS: [&str; 3] = ["termsrv.dll", "mstsc.exe", "mstscax.dll
 const LOGS: [&str; 6] =
     ["System.evtx", "Security.evtx", "Application.evtx", "TerminalServices", "RemoteDesktopServices", "CAPI2"];
 
+/// Logs that Windows puts aside when they are full (`Archive-System-2026-11-21-08-59-30-123.evtx`).
+const ARCHIVES: [&str; 3] = ["archive-system-", "archive-security-", "archive-application-"];
+/// The most of them of each log: the newest, by the dates in their names.
+const ARCHIVED: usize = 8;
+/// The most users whose own registry is read.
+const USERS: usize = 64;
+
 /// A folder that holds `Windows/System32/config`.
 pub(super) struct Disk {
     root: PathBuf,
@@ -32,24 +39,63 @@ impl Disk {
     /// The Windows disk that is mounted here, or none.
     pub(super) fn at(root: &Path) -> Option<Self> {
         let system32 = descend(root, "Windows/System32")?;
-        let config = descend(&system32, "config")?;
-        descend(&config, "SYSTEM")?;
+        descend(&system32, "config/SYSTEM").or_else(|| descend(&system32, "config/SOFTWARE"))?;
         Some(Self { root: root.to_owned(), system32 })
     }
 
-    /// The hives and event logs: what is read by its contents.
-    pub(super) fn files(&self) -> Vec<PathBuf> {
-        let hives = ["config/SYSTEM", "config/SOFTWARE"].into_iter().filter_map(|path| descend(&self.system32, path));
-        let mut files: Vec<_> = hives.collect();
-        let logs = descend(&self.system32, "winevt/Logs").and_then(|folder| names(&folder).ok()).unwrap_or_default();
-        let wanted = |path: &PathBuf| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-            LOGS.iter().any(|log| name.contains(&log.to_ascii_lowercase()))
-        };
-        files.extend(logs.into_iter().filter(wanted));
+    /// The hives and event logs, what is read by its contents; and what of it is not there.
+    pub(super) fn files(&self) -> (Vec<PathBuf>, Vec<(PathBuf, String)>) {
+        let (mut files, mut missing) = (Vec::new(), Vec::new());
+        for name in ["config/SYSTEM", "config/SOFTWARE"] {
+            match descend(&self.system32, name) {
+                Some(path) => files.push(path),
+                None => missing.push((self.system32.join(name), "it is not there".to_owned())),
+            }
+        }
+        files.extend(descend(&self.system32, "config/DEFAULT"));
+        self.users(&mut files, &mut missing);
+        self.logs(&mut files, &mut missing);
         // a pipe would keep us waiting
+        let no_file = |path: &PathBuf| (path.clone(), "not a file, or a link to nothing".to_owned());
+        missing.extend(files.iter().filter(|path| !path.is_file()).map(no_file));
         files.retain(|file| file.is_file());
-        files
+        (files, missing)
+    }
+
+    /// The registry of each user. A link is not followed: the usual ones lead to a user that is listed by himself.
+    fn users(&self, files: &mut Vec<PathBuf>, missing: &mut Vec<(PathBuf, String)>) {
+        let Some(folder) = descend(&self.root, "Users") else { return };
+        let own = |path: &PathBuf, kind: fn(&fs::Metadata) -> bool| fs::symlink_metadata(path).is_ok_and(|meta| kind(&meta));
+        let users = names(&folder).unwrap_or_default().into_iter().filter(|path| own(path, fs::Metadata::is_dir));
+        let hives = users.filter_map(|user| descend(&user, "NTUSER.DAT"));
+        let mut hives: Vec<PathBuf> = hives.filter(|path| own(path, fs::Metadata::is_file)).collect();
+        if hives.len() > USERS {
+            missing.push((folder, format!("of {} users the registry of {USERS} is read", hives.len())));
+            hives.truncate(USERS);
+        }
+        files.extend(hives);
+    }
+
+    fn logs(&self, files: &mut Vec<PathBuf>, missing: &mut Vec<(PathBuf, String)>) {
+        let Some(folder) = descend(&self.system32, "winevt/Logs") else { return };
+        let mut logs = match names(&folder) {
+            Ok(logs) => logs,
+            Err(error) => return missing.push((folder, error.to_string())),
+        };
+        let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+        for archive in ARCHIVES {
+            let of_it = logs.iter().filter(|path| name(path).starts_with(archive) && name(path).ends_with(".evtx"));
+            // the names sort by date
+            let archived: Vec<PathBuf> = of_it.cloned().collect();
+            let older = archived.len().saturating_sub(ARCHIVED);
+            if older > 0 {
+                let what = folder.join(format!("{archive}*.evtx"));
+                missing.push((what, format!("{older} older ones were left out: the newest {ARCHIVED} are read")));
+            }
+            files.extend(archived.into_iter().skip(older));
+        }
+        logs.retain(|path| LOGS.iter().any(|log| name(path).contains(&log.to_ascii_lowercase())));
+        files.append(&mut logs);
     }
 
     /// What the disk itself says: keys, versions, space.

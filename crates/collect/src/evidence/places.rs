@@ -1,0 +1,193 @@
+//! Files and folders as people name them, and disks as they lie: what is said of what is not read.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use diagnosis::events::{SCHANNEL, SYSTEM};
+use diagnosis::evidence::{Evidence, Role};
+use diagnosis::state::Part;
+use time::OffsetDateTime;
+
+use super::evtx::sample::{Line, Sample};
+use super::hive::build::Node;
+use super::{Gathered, Piece, gather};
+
+/// A folder of its own for each test, gone at its end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(test: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("rdpdoctor-places-{test}-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.0.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, contents).unwrap();
+        path
+    }
+
+    fn gather(&self) -> Gathered {
+        gather(std::slice::from_ref(&self.0))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn system(name: &str) -> Vec<u8> {
+    let mut root = Node::new("ROOT");
+    root.dword("Select", "Current", 1);
+    root.text(r"ControlSet001\Control\ComputerName\ComputerName", "ComputerName", name);
+    root.hive()
+}
+
+fn software() -> Vec<u8> {
+    let mut root = Node::new("ROOT");
+    root.text(r"Microsoft\Windows NT\CurrentVersion", "EditionID", "ServerStandard").at("Policies");
+    root.at("Policies");
+    root.hive()
+}
+
+fn user() -> Vec<u8> {
+    let mut root = Node::new("ROOT");
+    root.text(r"Software\Microsoft\Terminal Server Client\Default", "MRU0", "server01").at("x");
+    root.at("Environment");
+    root.hive()
+}
+
+fn log(computer: &'static str) -> Vec<u8> {
+    let sample = Sample { provider: SCHANNEL, channel: SYSTEM, computer, field: "param1" };
+    sample.log(&[vec![Line { id: 36870, at: 1_760_000_000, activity: [1; 16], text: "x".to_owned() }]])
+}
+
+/// What is said of a file or folder of this name.
+fn told<'a>(gathered: &'a Gathered, name: &str) -> Vec<&'a str> {
+    let of_it = gathered.unread.iter().filter(|(path, _)| path.file_name().is_some_and(|own| own == name));
+    of_it.map(|(_, why)| why.as_str()).collect()
+}
+
+fn machines(gathered: &Gathered) -> Vec<(Role, Option<String>)> {
+    let mut evidence = Evidence::default();
+    gathered.observe(&mut evidence, OffsetDateTime::UNIX_EPOCH);
+    evidence.subjects.into_iter().map(|who| (who.role, who.name)).collect()
+}
+
+#[test]
+fn a_disk_with_unusable_hives_says_so() {
+    let folder = Folder::new("unusable");
+    folder.file("Windows/System32/config/SYSTEM", "");
+    folder.file("Windows/System32/winevt/Logs/System.evtx", "no log");
+    let gathered = folder.gather();
+    assert_eq!(told(&gathered, "SYSTEM"), ["an empty file"]);
+    assert_eq!(told(&gathered, "SOFTWARE"), ["it is not there"]);
+    assert_eq!(told(&gathered, "System.evtx"), ["of no kind that this program knows"]);
+    // without SYSTEM it is a disk as well
+    fs::remove_file(folder.0.join("Windows/System32/config/SYSTEM")).unwrap();
+    folder.file("Windows/System32/config/SOFTWARE", software());
+    assert_eq!(told(&folder.gather(), "SYSTEM"), ["it is not there"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_something_else_is_no_hive() {
+    let folder = Folder::new("links");
+    folder.file("Windows/System32/config/SYSTEM", system("SERVER01"));
+    let other = folder.file("words.txt", "words");
+    std::os::unix::fs::symlink(other, folder.0.join("Windows/System32/config/SOFTWARE")).unwrap();
+    assert_eq!(told(&folder.gather(), "SOFTWARE"), ["of no kind that this program knows"]);
+    fs::remove_file(folder.0.join("words.txt")).unwrap();
+    assert_eq!(told(&folder.gather(), "SOFTWARE"), ["not a file, or a link to nothing"]);
+}
+
+#[test]
+fn in_a_folder_only_telling_names_are_told() {
+    let folder = Folder::new("telling");
+    for name in ["readme.txt", "SYSTEM", "trace.pcapng", "Server.RDP", "old.evtx", "bundle.zip"] {
+        folder.file(name, "words");
+    }
+    let gathered = folder.gather();
+    assert_eq!((gathered.passed_over, gathered.unread.len()), (1, 5), "{:?}", gathered.unread);
+    let empty = Folder::new("nothing");
+    let name = empty.0.file_name().unwrap().to_str().unwrap();
+    assert_eq!(told(&empty.gather(), name), ["it holds no file of a known kind"]);
+    empty.file("readme.txt", "words");
+    assert_eq!(told(&empty.gather(), name), ["it holds no file of a known kind"]);
+}
+
+/// The registry of its users is that of a client, and of the same machine.
+#[test]
+fn the_users_of_a_disk_are_read() {
+    let folder = Folder::new("users");
+    folder.file("Windows/System32/config/SYSTEM", system("SERVER01"));
+    folder.file("Windows/System32/config/SOFTWARE", software());
+    folder.file("Windows/System32/config/DEFAULT", user());
+    folder.file("Users/alice/ntuser.dat", user());
+    folder.file("Users/public.txt", "words");
+    let gathered = folder.gather();
+    assert_eq!(gathered.unread, []);
+    let clients = gathered.pieces.iter().filter(|(_, _, piece)| match piece {
+        Piece::State(state) => state.part == Part::Client && state.registry.iter().any(|key| key.exists),
+        Piece::Transcript(_) | Piece::Capture(_) => false,
+    });
+    assert_eq!(clients.count(), 2);
+    let name = || Some("SERVER01".to_owned());
+    assert_eq!(machines(&gathered), [(Role::Host, name()), (Role::Client, name())]);
+}
+
+#[test]
+fn archived_logs_are_read_the_newest_first() {
+    let folder = Folder::new("archives");
+    folder.file("Windows/System32/config/SYSTEM", system("SERVER01"));
+    folder.file("Windows/System32/config/SOFTWARE", software());
+    for day in 1..=10 {
+        let name = format!("Windows/System32/winevt/Logs/Archive-System-2026-11-{day:02}-09-00-00-123.evtx");
+        folder.file(&name, log("SERVER01"));
+    }
+    let gathered = folder.gather();
+    let read: Vec<_> = gathered.pieces.iter().filter(|(_, kind, _)| *kind == "event log").collect();
+    assert!(read.len() == 8 && read[0].0.to_string_lossy().contains("11-03"), "{read:?}");
+    assert_eq!(told(&gathered, "archive-system-*.evtx"), ["2 older ones were left out: the newest 8 are read"]);
+}
+
+#[test]
+fn a_disk_is_one_machine_whatever_its_logs_call_it() {
+    let folder = Folder::new("renamed");
+    folder.file("Windows/System32/config/SYSTEM", system("NEWNAME"));
+    folder.file("Windows/System32/config/SOFTWARE", software());
+    folder.file("Windows/System32/winevt/Logs/System.evtx", log("OLDNAME"));
+    folder.file("Windows/System32/winevt/Logs/SECURITY.EVTX", log("newname.corp.example"));
+    let gathered = folder.gather();
+    let hosts = machines(&gathered);
+    assert_eq!(hosts.len(), 1, "{hosts:?}");
+    assert!(hosts[0].1.as_deref().unwrap().to_lowercase().starts_with("newname"), "{hosts:?}");
+    let told = gathered.pieces.iter().filter_map(|(_, _, piece)| match piece {
+        Piece::State(state) => Some(state.unread.iter().filter(|unread| unread.why.contains("OLDNAME")).count()),
+        Piece::Transcript(_) | Piece::Capture(_) => None,
+    });
+    assert_eq!(told.sum::<usize>(), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_is_read_once_however_often_it_is_named() {
+    let folder = Folder::new("twice");
+    let hive = folder.file("evidence/SYSTEM", system("SERVER01"));
+    let link = folder.0.join("link");
+    std::os::unix::fs::symlink(&hive, &link).unwrap();
+    let gathered = gather(&[hive.clone(), link, folder.0.join("evidence"), hive.clone()]);
+    assert_eq!((gathered.pieces.len(), gathered.unread.len()), (1, 0), "{:?}", gathered.unread);
+    // of both ends, if that is what people say
+    assert_eq!(gather(std::slice::from_ref(&hive)).with_client(std::slice::from_ref(&hive)).pieces.len(), 2);
+}
+
+#[test]
+fn an_error_is_said_once() {
+    let error = super::rdp_file(Path::new("no such file")).unwrap_err();
+    assert!(std::error::Error::source(&error).is_none_or(|source| source.to_string() != error.to_string()));
+}
