@@ -22,7 +22,7 @@ pub fn run(options: &InspectOptions) -> anyhow::Result<u8> {
         target: target(&gathered),
         profile,
         profile_source,
-        at: options.at.or_else(|| gathered.newest()).unwrap_or(now),
+        at: options.at.or_else(|| gathered.newest(now)).unwrap_or(now),
         symptom: options.code.map(|code| Symptom { code, extended: options.extended }),
         capabilities: probe::capabilities(),
         require_trust: options.require_trust,

@@ -31,7 +31,7 @@ fn state(gathered: &Gathered) -> &State {
 }
 
 fn diagnosis(gathered: &Gathered) -> Diagnosis {
-    let at = gathered.newest().unwrap();
+    let at = gathered.newest(time::OffsetDateTime::now_utc()).unwrap();
     let mut evidence = Evidence::default();
     gathered.observe(&mut evidence, at);
     let context = Context {

@@ -41,7 +41,7 @@ pub fn diagnose_with(causes: &[&'static Cause], evidence: &Evidence, context: &C
     let contexts = context.of_subjects(evidence);
     let (mut present, mut unknown, mut absent) = (Vec::new(), Vec::<UnknownCause>::new(), Vec::<String>::new());
     for cause in causes {
-        for subject in subjects(evidence, cause) {
+        for subject in subjects(evidence, cause, context) {
             let case = Case { evidence, subject, context: &contexts[subject] };
             if !lies_inside(cause) && case.behind_gateway() {
                 unknown.push(UnknownCause { cause: cause.id.to_owned(), needs: vec![THROUGH_GATEWAY.to_owned()] });
@@ -83,18 +83,18 @@ fn lies_inside(cause: &Cause) -> bool {
 }
 
 /// Whom a cause is judged for. What lies in a machine's settings is its own; what lies on the way is judged at each
-/// address. A proof at an address sees its machine as well; only where it is not known whose address it is, because there
-/// is none or there are several machines, these are judged by themselves.
-fn subjects(evidence: &Evidence, cause: &Cause) -> Vec<SubjectId> {
+/// address. A proof at an address sees its machine as well; a machine of which no address is known is judged by itself.
+fn subjects(evidence: &Evidence, cause: &Cause, context: &Context) -> Vec<SubjectId> {
     let of = |id: &SubjectId| evidence.subjects[*id].role == cause.role;
     let (mut addresses, machines): (Vec<_>, Vec<_>) =
         (0..evidence.subjects.len()).filter(of).partition(|id| evidence.subjects[*id].address.is_some());
     if lies_inside(cause) || addresses.is_empty() {
         return machines;
     }
-    if machines.len() > 1 {
-        addresses.extend(machines);
-    }
+    let seen_by =
+        |subject: &SubjectId| Case { evidence, subject: *subject, context }.machine().map(|case| case.subject);
+    let met: Vec<_> = addresses.iter().filter_map(seen_by).collect();
+    addresses.extend(machines.into_iter().filter(|machine| !met.contains(machine)));
     addresses
 }
 
@@ -154,10 +154,10 @@ fn fixes(found: &Present<'_>) -> Vec<String> {
 /// True if `root` brings `symptom` about.
 fn roots(root: &Present<'_>, symptom: &Present<'_>) -> bool {
     // what lies in a machine shows at each of its addresses
-    let inside = root.case.machine().is_some_and(|machine| machine.subject == root.case.subject);
+    let own = symptom.case.machine().is_some_and(|machine| machine.subject == root.case.subject);
     // and what a client tells itself shows at every host
-    let reaches = root.cause.role == symptom.cause.role || root.cause.role == Role::Client;
-    let same = root.case.subject == symptom.case.subject || inside && reaches;
+    let of_client = root.cause.role == Role::Client && root.case.who().address.is_none();
+    let same = root.case.subject == symptom.case.subject || own || of_client;
     same && root.cause.explains.iter().any(|link| link.cause == symptom.cause.id && (link.when)(root.case))
 }
 

@@ -28,6 +28,7 @@ pub mod fact;
 pub mod firewall;
 pub mod fixes;
 pub mod guides;
+pub mod identity;
 pub mod keys;
 pub mod logs;
 pub mod need;

@@ -378,11 +378,18 @@ impl State {
         self.unread.extend(other.unread);
     }
 
-    /// The newest moment that it tells of: the attempt, where nothing else is one.
-    pub fn newest(&self) -> Option<OffsetDateTime> {
+    /// The newest moment that it tells of, no later than `until`: the attempt, where nothing else is one.
+    pub fn newest(&self, until: OffsetDateTime) -> Option<OffsetDateTime> {
         let logs = self.logs.iter().map(|log| log.until.as_str());
         let events = self.events.iter().map(|event| event.at.as_str());
-        self.taken_at.as_deref().into_iter().chain(logs).chain(events).filter_map(moment).max()
+        self.taken_at
+            .as_deref()
+            .into_iter()
+            .chain(logs)
+            .chain(events)
+            .filter_map(moment)
+            .filter(|at| *at <= until)
+            .max()
     }
 
     /// Adds all of it to the evidence, about a machine of its own. `at` is when it was read, for what says no time.

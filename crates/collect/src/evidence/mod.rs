@@ -307,17 +307,23 @@ impl Gathered {
         }
     }
 
-    /// The newest moment that anything tells of: the attempt, where nothing else says when it was.
-    pub fn newest(&self) -> Option<OffsetDateTime> {
+    /// The newest moment that anything tells of: the attempt, where nothing else says when it was. What a wrong clock puts
+    /// into the future counts only where there is nothing else.
+    pub fn newest(&self, now: OffsetDateTime) -> Option<OffsetDateTime> {
+        self.newest_until(now + time::Duration::DAY)
+            .or_else(|| self.newest_until(OffsetDateTime::new_utc(time::Date::MAX, time::Time::MIDNIGHT)))
+    }
+
+    fn newest_until(&self, until: OffsetDateTime) -> Option<OffsetDateTime> {
         let told = self.pieces.iter().filter_map(|(_, _, piece)| match piece {
-            Piece::State(state) => state.newest(),
+            Piece::State(state) => state.newest(until),
             Piece::Transcript(transcript) => Some(transcript.at),
             Piece::Capture(capture) => {
                 let newest = capture.seen.connections.last().map(|connection| connection.began);
                 newest.or(capture.seen.until).map(moment)
             }
         });
-        told.max()
+        told.filter(|at| *at <= until).max()
     }
 }
 
@@ -477,6 +483,23 @@ mod tests {
         ] {
             assert!(unknown(head).contains(words), "{head:?}");
         }
+    }
+
+    #[test]
+    fn what_a_wrong_clock_dates_in_the_future_is_not_the_newest() {
+        let taken = |at: &str| {
+            let state = State { taken_at: Some(at.to_owned()), ..State::default() };
+            (PathBuf::from("a"), "recorded state", Piece::State(Box::new(state)))
+        };
+        let newest = |times: &[&str]| {
+            let pieces = times.iter().map(|at| taken(at)).collect();
+            let newest =
+                Gathered { pieces, ..Gathered::default() }.newest(time::macros::datetime!(2026-11-25 09:00 UTC));
+            newest.map(|at| at.year())
+        };
+        assert_eq!(newest(&["2026-11-21T09:00:00Z", "2036-01-01T00:00:00Z"]), Some(2026));
+        assert_eq!(newest(&["2036-01-01T00:00:00Z"]), Some(2036));
+        assert_eq!(newest(&[]), None);
     }
 
     #[test]

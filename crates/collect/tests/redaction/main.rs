@@ -39,7 +39,7 @@ fn reread(pieces: &[Piece], test: &str) -> Vec<Piece> {
 /// What was found, without the words.
 fn findings(pieces: Pieces) -> (String, Vec<String>) {
     let gathered = Gathered { pieces, ..Gathered::default() };
-    let at = gathered.newest().unwrap_or(time::macros::datetime!(2026-11-21 09:00 UTC));
+    let at = gathered.newest(time::OffsetDateTime::now_utc()).unwrap_or(time::macros::datetime!(2026-11-21 09:00 UTC));
     let mut evidence = Evidence::default();
     gathered.observe(&mut evidence, at);
     let context = Context {

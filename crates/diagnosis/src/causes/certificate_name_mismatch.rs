@@ -63,7 +63,7 @@ fn address_among(names: &[String], address: IpAddr) -> bool {
 }
 
 fn fits(case: Case<'_>, names: &[String]) -> Option<bool> {
-    Some(match &case.context.target.as_ref()?.host {
+    Some(match case.asked_for()? {
         Host::Name(name) => names.iter().any(|pattern| covers(pattern, name)),
         Host::Address(address) => address_among(names, *address),
         Host::Zoned(address, _) => address_among(names, (*address).into()),
@@ -75,7 +75,7 @@ fn no_name_fits(case: Case<'_>) -> Option<Ground> {
     if fits(case, names.value)? {
         return None;
     }
-    let typed = &case.context.target.as_ref()?.host;
+    let typed = case.asked_for()?;
     let list = if names.value.is_empty() { "no name".to_owned() } else { names.value.join(", ") };
     let mut because = vec![names.because(format!("{typed} was asked for, the certificate is for {list}"))];
     let vouched = case.self_issued().filter(|seen| !seen.value);
@@ -103,7 +103,7 @@ fn short_form(case: Case<'_>, names: &[String]) -> bool {
 
 fn a_name_fits(case: Case<'_>) -> Option<Ground> {
     let names = case.certificate_names()?;
-    let typed = &case.context.target.as_ref()?.host;
+    let typed = case.asked_for()?;
     fits(case, names.value)?.then(|| Ground::on(vec![names.because(format!("the certificate is for {typed}"))]))
 }
 

@@ -5,15 +5,18 @@ use wire::tls::TlsOffer;
 use crate::access::{ACCESS_DENIED, Asked, Place};
 use crate::case::{Case, NEAR, Seen, uses_key};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::events::SCHANNEL;
+use crate::events::{RCM, SCHANNEL};
 use crate::evidence::Role;
 use crate::fact::Handshake;
+use crate::logs::{DAY, told};
 use crate::need::{Need, speechless};
 use crate::printable::printable;
 use crate::security::{NETWORK_SERVICE, READ, allows};
 use crate::state::{CRYPTOGRAPHY, LISTENER, LogEvent, POLICY};
 use crate::symptom::Symptom;
 
+/// What Remote Connection Manager writes where a certificate could not be made or replaced.
+const NO_CERTIFICATE: &[u32] = &[1057, 1058];
 /// The hellos that must all meet the same silence. They differ in code, versions, suites and in how they are cut.
 const HELLOS: [TlsOffer; 4] = [TlsOffer::MODERN, TlsOffer::PLAIN_12, TlsOffer::SPLIT_12, TlsOffer::OLD];
 
@@ -98,29 +101,45 @@ fn third_stack_agrees(case: Case<'_>) -> Option<Ground> {
     broken_off(case, &[&HELLOS[..], &[TlsOffer::TOLERANT]].concat())
 }
 
-/// Schannel says, about the time of the attempt, that it could not use the key; and no handshake says otherwise.
+/// Schannel says that it could not use the key, and nothing says that it was used since.
 ///
 /// Schannel serves the whole machine: the entry may be about the key of a web server or a directory. Proof it is where it
-/// names the process of Remote Desktop, or where a handshake with the listener was seen to break off.
+/// names the process of Remote Desktop, or where a handshake with the listener was seen to break off. A key that cannot be
+/// used stays so: with either, an entry of the last day counts as well, and makes it likely.
 fn logged(case: Case<'_>) -> Option<Ground> {
-    if key_used(case).is_some() {
+    let about = |seen: &Seen<&LogEvent>| about_a_host(seen.value) && process(seen.value) != Some(false);
+    let seen = case.recent(SCHANNEL, &[36870], DAY).filter(about).last()?;
+    if key_used(case).is_some() || case.key_used_since(seen.id) {
         return None;
     }
-    let about = |seen: &Seen<&LogEvent>| about_a_host(seen.value) && process(seen.value) != Some(false);
-    let seen = case.recent(SCHANNEL, &[36870], NEAR).filter(about).last()?;
     let text = format!(
         "Schannel 36870 in the host's System log at {}: the key of the server credential could not be used",
         printable(&seen.value.at)
     );
     let mut because = vec![seen.because(text)];
-    if process(seen.value) == Some(true) {
-        return Some(Ground::on(because));
+    let broken = case.tls().find(|seen| speechless(seen.value.1));
+    because
+        .extend(broken.map(|seen| seen.because(format!("{} broke off a handshake with Remote Desktop", case.label()))));
+    let near = case.context.at - case.time_of(seen.id) <= NEAR;
+    if process(seen.value) == Some(true) || broken.is_some() {
+        let ground = Ground::on(because);
+        return Some(if near { ground } else { ground.confidence(Confidence::Likely) });
     }
-    let Some(broken) = case.tls().find(|seen| speechless(seen.value.1)) else {
-        return Some(Ground::on(because).confidence(Confidence::Likely));
-    };
-    because.push(broken.because(format!("{} broke off a handshake with Remote Desktop", case.label())));
-    Some(Ground::on(because))
+    // of some service: then the listener's own key may be sound, as its rights say, or nothing else tells of it
+    if !near || own_key_readable(case) {
+        return None;
+    }
+    let certificate = told(case, (RCM, NO_CERTIFICATE), DAY, |_| true);
+    let confidence = if certificate.is_some() { Confidence::Likely } else { Confidence::Possible };
+    because.extend(certificate.into_iter().flat_map(|ground| ground.because));
+    Some(Ground::on(because).confidence(confidence))
+}
+
+/// The listener uses the certificate that Windows made, and the rights on its key file let TermService in.
+fn own_key_readable(case: Case<'_>) -> bool {
+    let security = case.own_key_file().and_then(|file| file.value.security.as_deref());
+    let readable = security.and_then(|security| allows(security, NETWORK_SERVICE, READ));
+    case.windows_own_certificate() == Some(true) && readable == Some(true)
 }
 
 /// The same entry is written of a key with which the machine introduces itself as a client.
@@ -143,7 +162,8 @@ fn process(event: &LogEvent) -> Option<bool> {
 fn unreadable(case: Case<'_>) -> Option<Ground> {
     let file = case.own_key_file().filter(|_| case.windows_own_certificate() == Some(true))?;
     let security = file.value.security.as_deref()?;
-    let refused = !allows(security, NETWORK_SERVICE, READ)? && key_used(case).is_none();
+    let used = key_used(case).is_some() || case.let_in_near(file.id);
+    let refused = !allows(security, NETWORK_SERVICE, READ)? && !used;
     let text = format!("NETWORK SERVICE may not read the key file {}: {security}", file.value.name);
     refused.then(|| Ground::on(vec![file.because(text)]))
 }
@@ -215,7 +235,29 @@ mod tests {
     /// A directory server whose certificate for LDAP has no key writes the same.
     #[test]
     fn an_entry_that_names_no_process_is_not_proof_by_itself() {
-        machine().event("Schannel", 36870, 2).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        let unnamed = || machine().event("Schannel", 36870, 2);
+        unnamed().check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Possible));
+        unnamed().event(RCM, 1058, 90).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        let readable = key("O:SYD:PAI(A;;FR;;;NS)(A;;FA;;;SY)").event("Schannel", 36870, 2);
+        readable.check(&CAUSE, Expect::Unknown);
+    }
+
+    /// Logs are exported long after the attempt, and a key that cannot be used stays so.
+    #[test]
+    fn an_entry_of_the_last_day_makes_it_likely_where_it_is_about_this_key() {
+        let likely = || Expect::Present(Severity::Blocking, Confidence::Likely);
+        let own =
+            || machine().event_with("Schannel", 36870, 200, &[("CallerProcessImageName", "svchost[TermService]")]);
+        own().check(&CAUSE, likely());
+        let broken = host("192.0.2.7").nla().tls(TlsOffer::MODERN, RESET);
+        broken.event("Schannel", 36870, 200).check(&CAUSE, likely());
+        // and somebody came in since
+        own().event(RCM, 1149, 100).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn near_miss_somebody_has_just_come_in() {
+        key("O:SYD:PAI(A;;FA;;;SY)(A;;FA;;;BA)").event(RCM, 1149, 2).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

@@ -286,7 +286,7 @@ pub(crate) fn assemble(evidence: &Evidence, context: &Context, run: Run, judged:
         ruled_out: absent,
         stages: ladder.stages,
         gateway: gateway(evidence, context),
-        notices: crate::rdp_file::notices(evidence),
+        notices: [crate::rdp_file::notices(evidence), crate::identity::notices(evidence, context)].concat(),
         observations: observations(evidence),
         files: evidence.files.iter().map(|name| printable(name)).collect(),
         next,
