@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 mod targets;
 
 /// Targets of other crates, whose tests replay their files.
-const ELSEWHERE: [&str; 3] = ["event_log", "registry_hive", "rdp_file"];
+const ELSEWHERE: [&str; 4] = ["event_log", "registry_hive", "rdp_file", "evidence"];
 
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten();
