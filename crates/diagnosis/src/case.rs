@@ -206,6 +206,16 @@ impl<'a> Case<'a> {
         })
     }
 
+    /// How handshakes without X.224 went that we began. Those of others change nothing: no client of Remote Desktop has to
+    /// begin so, and no host has to answer.
+    pub fn tls_direct(self) -> impl Iterator<Item = Seen<&'a Handshake>> + 'a {
+        let direct = self.seen(|fact| match fact {
+            Fact::TlsAnswer { direct: true, answer, .. } => Some(answer),
+            _ => None,
+        });
+        direct.filter(move |seen| !self.watched(seen.id))
+    }
+
     /// How the handshake with exactly this offer went.
     pub fn tls_with(self, offer: TlsOffer) -> Option<Seen<&'a Handshake>> {
         self.tls().filter(|seen| seen.value.0 == offer).last().map(|seen| Seen { value: seen.value.1, id: seen.id })

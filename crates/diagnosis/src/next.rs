@@ -11,6 +11,7 @@ use crate::evidence::{Evidence, Role};
 use crate::fact::{Fact, Handshake};
 use crate::need::Need;
 use crate::planner::decided_on_host;
+use crate::rdp_file::RdpSettings;
 use crate::report::{Finding, Ladder, Next, Outcome, Verdict};
 use crate::symptom::Symptom;
 
@@ -29,7 +30,10 @@ pub fn measurements(
     let counted = || findings.iter().filter(|finding| finding.severity < Severity::Advisory);
     let settled = counted().next().is_some_and(|first| first.confidence == Confidence::Proven);
     if verdict == Verdict::Undetermined && (Case { evidence, subject: 0, context }).behind_gateway() {
-        return vec![behind_gateway(context)];
+        return vec![behind_gateway(&target(context))];
+    }
+    if verdict == Verdict::Undetermined && !evidence.hosts().any(|id| evidence.subjects[id].address.is_some()) {
+        next.extend(to_gateway(evidence, context, ladder));
     }
     let unexplained =
         context.symptom.is_some() && !findings.iter().any(|finding| finding.explains_symptom == Some(true));
@@ -89,7 +93,7 @@ fn target(context: &Context) -> String {
 /// Where no cause is known: more time helps against silence only; an answer that makes no sense is explained, if at all,
 /// by the host's own record.
 fn by_failed_stage(evidence: &Evidence, context: &Context, ladder: &Ladder) -> Vec<Next> {
-    let mut wrong = ladder.stages.iter().filter(|stage| matches!(stage.outcome, Outcome::Failed | Outcome::Degraded));
+    let mut wrong = ladder.to_hosts().filter(|stage| matches!(stage.outcome, Outcome::Failed | Outcome::Degraded));
     let Some(first) = wrong.next() else {
         let own = |fact: &Fact| matches!(fact, Fact::TcpAnswer(TcpAnswer::Failed(ConnectFailure::Other(_))));
         return evidence
@@ -129,9 +133,56 @@ fn longer(context: &Context) -> Next {
     }
 }
 
-fn behind_gateway(context: &Context) -> Next {
+/// Where clients were captured on their way to gateways alone: what tells more of the first at which something is wrong, or of
+/// the first; and the host behind.
+fn to_gateway(evidence: &Evidence, context: &Context, ladder: &Ladder) -> Vec<Next> {
+    let at_gateway = |id: usize| evidence.subjects[id].role == Role::Gateway;
+    let of_gateways = || ladder.stages.iter().filter(|stage| at_gateway(stage.subject));
+    let wrong = of_gateways().find(|stage| matches!(stage.outcome, Outcome::Failed | Outcome::Degraded));
+    let Some(first) = wrong.or_else(|| of_gateways().next()) else { return Vec::new() };
+    let who = &evidence.subjects[first.subject];
+    let place = match (&who.name, who.address) {
+        (Some(name), Some(address)) if address.port() != 443 && first.stage < Stage::Gateway => {
+            format!("{name}:{}", address.port())
+        }
+        (Some(name), _) => name.clone(),
+        (None, Some(address)) => address.to_string(),
+        (None, None) => "GATEWAY".to_owned(),
+    };
+    let way = Next {
+        command: format!(
+            "on the client, in PowerShell: curl.exe -v --max-time 10 -X RDG_OUT_DATA https://{place}/remoteDesktopGateway/"
+        ),
+        splits: vec!["path".to_owned(), "gateway".to_owned()],
+        why: "asked without a logon, a gateway answers 401; a time-out, an error of TLS or of the certificate, or another \
+              status tells where on the way to it the connection breaks"
+            .to_owned(),
+    };
+    let log = Next {
+        command: "on the gateway, in PowerShell: Get-WinEvent -MaxEvents 20 -LogName \
+                  'Microsoft-Windows-TerminalServices-Gateway/Operational' | Format-List TimeCreated,Id,Message"
+            .to_owned(),
+        splits: vec!["gateway".to_owned(), "host".to_owned()],
+        why: "the gateway's record of the attempt: whether it let the client in, which host it was asked for, and whether it \
+              reached that"
+            .to_owned(),
+    };
+    vec![if wrong.is_some() { way } else { log }, behind_gateway(&host_behind(evidence, context))]
+}
+
+/// The host that the client wants, where a file of its tells.
+fn host_behind(evidence: &Evidence, context: &Context) -> String {
+    let files = evidence.observations.iter().filter_map(|seen| match &seen.fact {
+        Fact::RdpFile(file) => RdpSettings(file).target()?.ok(),
+        _ => None,
+    });
+    let wanted = context.target.clone().or_else(|| files.last());
+    wanted.map_or_else(|| "HOST".to_owned(), |target| target.to_string())
+}
+
+fn behind_gateway(target: &str) -> Next {
     Next {
-        command: format!("on the gateway, or a computer beside it: rdpdoctor diagnose {}", target(context)),
+        command: format!("on the gateway, or a computer beside it: rdpdoctor diagnose {target}"),
         splits: vec!["gateway".to_owned(), "host".to_owned()],
         why: "the gateway connects to the host in the client's stead: asked from there, a sound host leaves the way to the \
               gateway and the gateway itself"

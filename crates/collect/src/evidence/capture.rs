@@ -180,7 +180,8 @@ impl Reading {
             let (several, verb) = if seen.foreign == 1 { ("connection", "begins") } else { ("connections", "begin") };
             notes.push(format!("{} {several} to port 3389 {verb} with no Connection Request", seen.foreign));
         }
-        if seen.connections.is_empty() && seen.transports.is_empty() {
+        // where a gateway may be among what is there, only other evidence tells
+        if seen.connections.is_empty() && seen.transports.is_empty() && seen.tunnels.is_empty() {
             notes.push(format!("no Remote Desktop in {} packets", self.packets));
         }
         Capture { seen, packets: self.packets, notes }

@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 
 use diagnosis::bundle::Manifest;
 use diagnosis::evidence::{Evidence, Source};
-use diagnosis::observe::{moment, observe_capture, observe_into};
+use diagnosis::observe::{moment, named_gateways, observe_capture, observe_into};
 use diagnosis::printable::printable;
 use diagnosis::state::{Part, State, Unread};
 use time::OffsetDateTime;
@@ -280,10 +280,20 @@ impl Gathered {
         })
     }
 
+    /// The gateways that `.rdp` files among them name, whatever stands first.
+    fn gateways(&self) -> BTreeSet<String> {
+        let states = self.pieces.iter().filter_map(|(_, _, piece)| match piece {
+            Piece::State(state) => Some(&**state),
+            Piece::Transcript(_) | Piece::Capture(_) => None,
+        });
+        states.flat_map(named_gateways).collect()
+    }
+
     /// Adds all of it to the evidence. `at` is when it was read, for what says no time itself.
     pub fn observe(&self, evidence: &mut Evidence, at: OffsetDateTime) {
         let mut unread: Vec<(PathBuf, String)> = self.unread.iter().cloned().chain(self.left_out()).collect();
         let machines = Machines::of_pieces(&self.pieces);
+        let gateways = self.gateways();
         for (number, (path, _, piece)) in (1..).zip(&self.pieces) {
             evidence.files.push(path.display().to_string());
             match piece {
@@ -294,7 +304,7 @@ impl Gathered {
                 }
                 Piece::Transcript(transcript) => observe_into(transcript, evidence),
                 Piece::Capture(capture) => {
-                    let more = observe_capture(&capture.seen, Source::File(number), evidence);
+                    let more = observe_capture(&capture.seen, &gateways, Source::File(number), evidence);
                     unread.extend(capture.notes.iter().cloned().chain(more).map(|why| (path.clone(), why)));
                 }
             }

@@ -10,9 +10,10 @@ use diagnosis::state::{
     COMPUTER_NAME, CRYPTOGRAPHY, FIREWALL_RULES, FileVersion, KEYS, KeyFile, LISTENER, LogEvent, LogSpan, Part,
     RegistryData, RegistryKey, SCHEMA, Service, State, StoredCertificate, TERMSERVICE, Unread, Volume, WINDOWS,
 };
-use wire::capture::{Exchange, Seen, Side, UdpWatched, Watched};
+use wire::capture::{Exchange, Seen, Side, UdpWatched, Watched, Web, WebAnswer};
 use wire::credssp::TsRequest;
 use wire::foreign::ForeignService;
+use wire::http::{Method, Request};
 use wire::machine::{
     Action, ConnectFailure, Conversation, ConversationPlan, End, Event, Limits, TcpAnswer, Timed, TlsAnswer,
     TlsFailure, X224Answer,
@@ -352,8 +353,22 @@ pub fn capture(said: &str, addresses: [std::net::IpAddr; 2], der: &[u8]) -> Capt
     let asked = Syn { acknowledges: false, lossy: false, version: Some(2) };
     let transport =
         UdpWatched { client: (client, 50_001).into(), host: (host, 3389).into(), began: at, asked, answer: None };
-    let connections = connections.collect();
-    let seen = Seen { connections, transports: vec![transport], from: Some(at), until: Some(at), ..Seen::default() };
+    let connections: Vec<Watched> = connections.collect();
+    let named = wire::tls::host_name(said.as_bytes()).map(str::to_owned);
+    let places = [named.clone(), Some(client.to_string()), Some(host.to_string())];
+    let tunnels = places.into_iter().map(|place| {
+        let request = Request { method: Method::RdgOutData, host: place.clone(), port: Some(443) };
+        let hello = ClientHello { server_name: named.clone(), ..ClientHello::of(TlsOffer::PLAIN_12, [7; 32]) };
+        let exchange = Exchange {
+            hello: Some(timed(hello, at)),
+            web: Some(Web { request: timed(request, at), answers: vec![timed(WebAnswer::Foreign, at)] }),
+            ..Exchange::default()
+        };
+        Watched { exchange, ..connections[0].clone() }
+    });
+    let tunnels = tunnels.collect();
+    let transports = vec![transport];
+    let seen = Seen { connections, tunnels, transports, from: Some(at), until: Some(at), ..Seen::default() };
     Capture { seen, packets: 9, notes: vec![words()] }
 }
 

@@ -3,10 +3,10 @@
 use wire::hex;
 use wire::machine::X224Answer;
 
-use crate::case::{Case, EVERYTHING};
+use crate::case::{Case, EVERYTHING, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::evidence::Role;
-use crate::fact::{Fact, Handshake};
+use crate::fact::Handshake;
 use crate::need::{Asked, Need};
 use crate::symptom::Symptom;
 
@@ -68,12 +68,11 @@ fn foreign_bytes(case: Case<'_>) -> Option<Ground> {
 
 /// Closed on every Connection Request, and at home in TLS: an HTTPS server or the like.
 fn bare_tls(case: Case<'_>) -> Option<Ground> {
-    let seen = case.last(|fact| match fact {
-        Fact::TlsAnswer { direct: true, answer: Handshake::Accepted { version: Some(version), .. }, .. } => {
-            Some(*version)
-        }
+    let accepted = |seen: Seen<&Handshake>| match seen.value {
+        Handshake::Accepted { version: Some(version), .. } => Some(Seen { value: *version, id: seen.id }),
         _ => None,
-    })?;
+    };
+    let seen = case.tls_direct().filter_map(accepted).last()?;
     let spoke = case.x224().any(|seen| matches!(seen.value.1, X224Answer::Server(_)));
     let text = format!("{} closes every Connection Request and answers {} without one", case.label(), seen.value);
     (!spoke).then(|| Ground::on(vec![seen.because(text)]))

@@ -13,7 +13,7 @@ pub(super) fn lines(diagnosis: &Diagnosis, most: usize) -> Vec<String> {
         .observations
         .iter()
         .filter_map(|seen| match seen.fact.as_str() {
-            "capture.connection" => connection(&seen.value),
+            "capture.connection" => connection(&seen.value, diagnosis.is_gateway(seen.subject)),
             "capture.udp" => Some(transport(&seen.value)),
             _ => None,
         })
@@ -27,18 +27,20 @@ pub(super) fn lines(diagnosis: &Diagnosis, most: usize) -> Vec<String> {
 }
 
 /// Nothing of a connection that ended as connections do.
-fn connection(value: &Value) -> Option<String> {
+fn connection(value: &Value, to_gateway: bool) -> Option<String> {
     let text = |name: &str| value[name].as_str();
     let mut told: Vec<String> = Vec::new();
     told.extend(text("client_alert").map(|alert| format!("the client sent {alert}")));
-    told.extend(text("host_alert").map(|alert| format!("the host sent {alert}")));
+    let other = if to_gateway { "gateway" } else { "host" };
+    told.extend(text("host_alert").map(|alert| format!("the {other} sent {alert}")));
     let notes = value["notes"].as_array().map(Vec::as_slice).unwrap_or_default();
     told.extend(notes.iter().filter_map(Value::as_str).map(str::to_owned));
     told.extend(text("ended").filter(|ended| ended.starts_with("reset") || !told.is_empty()).map(str::to_owned));
     let client = text("client").unwrap_or_default();
     (!told.is_empty()).then(|| {
         let (sent, received) = (value["sent"].as_u64().unwrap_or(0), value["received"].as_u64().unwrap_or(0));
-        format!("the connection from {client} ({sent} bytes sent, {received} received): {}", told.join(", "))
+        let whither = if to_gateway { " to the gateway" } else { "" };
+        format!("the connection from {client}{whither} ({sent} bytes sent, {received} received): {}", told.join(", "))
     })
 }
 

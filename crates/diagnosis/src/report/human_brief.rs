@@ -289,7 +289,11 @@ fn severity(outcome: Outcome) -> u8 {
 }
 
 fn name(who: &ReportSubject) -> String {
-    let part = if who.role == Role::Client { " (client)" } else { "" };
+    let part = match who.role {
+        Role::Client => " (client)",
+        Role::Gateway => " (gateway)",
+        _ => "",
+    };
     format!("{}{part}", label(who))
 }
 
@@ -325,7 +329,7 @@ fn faults<'a>(diagnosis: &'a Diagnosis, who: &ReportSubject) -> impl Iterator<It
 /// How far it came.
 fn sound(rungs: &[&StageResult]) -> String {
     let Some(last) = rungs.iter().rev().find(|rung| rung.outcome == Outcome::Passed) else { return String::new() };
-    if matches!(last.stage, Stage::Host | Stage::Client) {
+    if matches!(last.stage, Stage::Gateway | Stage::Host | Stage::Client) {
         return last.text.clone();
     }
     format!("up to {}: {}", last.stage.word(), last.text)

@@ -19,6 +19,7 @@ mod sample;
 mod sarif;
 mod subject_words;
 mod survey;
+mod to_gateway;
 pub(crate) mod words;
 mod xml;
 
@@ -337,6 +338,11 @@ fn observations(evidence: &Evidence) -> Vec<ReportObservation> {
 }
 
 impl Diagnosis {
+    /// True for a gateway: what was seen of it is about no host.
+    pub(crate) fn is_gateway(&self, subject: SubjectId) -> bool {
+        self.subjects.get(subject).is_some_and(|who| who.role == Role::Gateway)
+    }
+
     /// The report as JSON text.
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("a report has only string keys")

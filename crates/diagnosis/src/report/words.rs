@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Diagnosis, Finding, Outcome, ReportGateway, StageResult, Survey, Verdict, subject_words};
+use super::{Diagnosis, Finding, Outcome, ReportGateway, StageResult, Survey, Verdict, subject_words, to_gateway};
 use crate::cause::{Confidence, Severity, Stage};
 use crate::evidence::{Role, SubjectId};
 use crate::fact::Fact;
@@ -48,6 +48,9 @@ pub(super) fn took(stage: &StageResult) -> String {
 pub(super) fn above_rung(diagnosis: &Diagnosis, stage: &StageResult, before: Option<SubjectId>) -> Option<String> {
     if before == Some(stage.subject) {
         return None;
+    }
+    if let Some(who) = diagnosis.subjects.get(stage.subject).filter(|who| who.role == Role::Gateway) {
+        return Some(to_gateway::heading(who));
     }
     let several = diagnosis.subjects.iter().filter(|subject| subject.address.is_some()).count() > 1;
     let address = || diagnosis.subjects.get(stage.subject).and_then(|subject| subject.address.clone());
@@ -183,7 +186,8 @@ pub(super) fn counted(count: usize, one: &str, several: &str) -> String {
 
 /// The causes that are still open. Those behind the rung that broke are only counted: nobody gets there before it is mended.
 fn unseen(diagnosis: &Diagnosis) -> String {
-    let failed = diagnosis.stages.iter().filter(|stage| stage.outcome == Outcome::Failed).map(|stage| stage.stage);
+    let failed = diagnosis.stages.iter().filter(|stage| stage.outcome == Outcome::Failed);
+    let failed = failed.filter(|stage| !diagnosis.is_gateway(stage.subject)).map(|stage| stage.stage);
     // the last, for one of several addresses may have got further
     let broken = failed.max();
     let behind = |id: &str| broken.is_some_and(|broken| causes::find(id).is_some_and(|cause| cause.stage > broken));
@@ -209,7 +213,7 @@ fn reached_words(stage: Stage) -> &'static str {
         Stage::Certificate => "as far as the certificate; what comes after it was not seen",
         Stage::Credssp => "as far as the logon prompt",
         // reached is of the way of a connection, and these are beside it
-        Stage::Host | Stage::Client => "by its settings and records",
+        Stage::Gateway | Stage::Host | Stage::Client => "by its settings and records",
     }
 }
 
@@ -258,6 +262,9 @@ fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
     if let Some(gateway) = &diagnosis.gateway {
         return format!("Could not tell: {}", gateway_words(gateway));
     }
+    if let Some(words) = to_gateway_words(diagnosis) {
+        return words;
+    }
     let failed = diagnosis.stages.iter().any(|stage| stage.outcome == Outcome::Failed);
     match (symptom(diagnosis), failed) {
         (Some(symptom), false) => {
@@ -270,6 +277,27 @@ fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
         (None, false) => "Could not tell: what was seen shows neither a fault nor a sound connection.".to_owned(),
         (None, true) => "Could not tell: a stage failed in a way that no known cause explains.".to_owned(),
     }
+}
+
+/// Where clients were captured on their way to gateways alone.
+fn to_gateway_words(diagnosis: &Diagnosis) -> Option<String> {
+    let at_host = |stage: &StageResult| {
+        let who = diagnosis.subjects.get(stage.subject);
+        who.is_some_and(|who| who.role == Role::Host && who.address.is_some())
+    };
+    let mut to_gateway = diagnosis.stages.iter().filter(|stage| diagnosis.is_gateway(stage.subject)).peekable();
+    if to_gateway.peek().is_none() || diagnosis.stages.iter().any(at_host) {
+        return None;
+    }
+    let broken = to_gateway.find(|stage| matches!(stage.outcome, Outcome::Failed | Outcome::Degraded));
+    let seen = match broken {
+        Some(stage) => format!("something is wrong there ({}: {})", stage.stage.word(), stage.text),
+        None => "nothing is wrong with it as far as it was seen".to_owned(),
+    };
+    Some(format!(
+        "Could not tell: the capture shows the client's connection to the gateway; {seen}. It says nothing about the host \
+         behind."
+    ))
 }
 
 /// What a finding does, as a word.

@@ -6,10 +6,14 @@ use std::time::Duration;
 use super::exchange::{self, Ending, Exchange, PATIENCE};
 use super::packet::{Flags, Segment};
 use super::stream::Stream;
-use crate::machine::{ConnectFailure, End, TcpAnswer, Timed, X224Answer};
+use crate::http::{self, Head};
+use crate::machine::{ConnectFailure, End, TcpAnswer, Timed, TlsAnswer, X224Answer};
+use crate::x224::ServerAnswer;
 
 /// So many bytes are there before it is first looked at whether more are needed; then twice as many, and so on.
 const FIRST_LOOK: usize = 8 * 1024;
+/// What may lead to a gateway has said all that it tells within so many bytes.
+const TUNNEL: usize = 128 * 1024;
 /// A SYN without an answer is sent again after a second (RFC 6298).
 const RETRANSMISSION: Duration = Duration::from_secs(1);
 
@@ -29,6 +33,8 @@ pub enum Carries {
     Unknown,
     /// Remote Desktop.
     RemoteDesktop,
+    /// What may lead to an RD Gateway: TLS at once, or a request of HTTP.
+    Tunnel,
     /// Something else.
     Other,
 }
@@ -80,6 +86,31 @@ pub struct Watched {
     pub gaps: bool,
     /// A segment was sent again with other bytes; the first one counts.
     pub altered: bool,
+}
+
+impl Watched {
+    /// The name or address by which the client asks for the server: in its ClientHello or in HTTP.
+    pub fn server_name(&self) -> Option<&str> {
+        let Exchange { web, hello, .. } = &self.exchange;
+        let asked = web.as_ref().and_then(|web| web.request.value.host.as_deref());
+        asked.or_else(|| hello.as_ref()?.value.server_name.as_deref())
+    }
+
+    /// True if it came as far as a capture can show.
+    pub fn came_through(&self) -> bool {
+        let Exchange { request, answer, web, handshake, .. } = &self.exchange;
+        match (handshake, answer, web) {
+            (Some(handshake), ..) => matches!(handshake.value, TlsAnswer::Established { .. } | TlsAnswer::Flight(_)),
+            (None, _, Some(web)) => web.passed(),
+            (None, Some(answer), None) => {
+                matches!(&answer.value, X224Answer::Server(ServerAnswer::Selected { .. } | ServerAnswer::NoNegotiation))
+            }
+            // nothing was asked
+            (None, None, None) => {
+                request.is_none() && self.tcp.as_ref().is_none_or(|tcp| tcp.value == TcpAnswer::Accepted)
+            }
+        }
+    }
 }
 
 impl Connection {
@@ -202,7 +233,9 @@ impl Connection {
         if self.carries == Carries::Other {
             self.shut();
         }
-        if self.weight() >= self.next_look {
+        if self.carries == Carries::Tunnel && self.weight() >= TUNNEL {
+            self.give_up();
+        } else if self.weight() >= self.next_look {
             self.next_look = self.next_look.saturating_mul(2);
             self.settle();
         }
@@ -210,7 +243,7 @@ impl Connection {
 
     /// Forgets the bytes if nothing more can be learnt from others.
     pub(super) fn settle(&mut self) {
-        if self.settled.is_none() && self.carries == Carries::RemoteDesktop {
+        if self.settled.is_none() && matches!(self.carries, Carries::RemoteDesktop | Carries::Tunnel) {
             let ending = Ending { by_host: None, watched_until: Duration::ZERO, host_seen: self.host_seen };
             let exchange = Exchange::read(&self.up, &self.down, ending);
             if exchange.settled() {
@@ -251,7 +284,7 @@ impl Connection {
             let value = X224Answer::ClosedBeforeRequest(end);
             exchange.answer = Some(Timed { value, took: at.saturating_sub(self.began), at });
         }
-        let kept = self.carries == Carries::RemoteDesktop;
+        let kept = matches!(self.carries, Carries::RemoteDesktop | Carries::Tunnel);
         Watched {
             client: self.client,
             host: self.host,
@@ -312,7 +345,11 @@ fn recognised(up: &[u8], down: &[u8]) -> Carries {
     if exchange::is_request(up) || up.is_empty() && is_confirm(down) {
         return Carries::RemoteDesktop;
     }
-    let other_up = !exchange::may_be_request(up);
+    let line = http::first_line(up);
+    if exchange::is_hello(up) || matches!(line, Head::Complete { .. }) {
+        return Carries::Tunnel;
+    }
+    let other_up = !exchange::may_be_request(up) && !exchange::may_be_hello(up) && line == Head::Other;
     let other_down = up.is_empty() && down.len() >= 6;
     if other_up || other_down { Carries::Other } else { Carries::Unknown }
 }
