@@ -5,6 +5,7 @@
 mod gateway;
 mod made;
 mod real;
+mod unusual;
 mod writer;
 
 use std::collections::BTreeSet;

@@ -204,7 +204,7 @@ fn packet(milliseconds: u64, frame: &[u8], container: Container, snap: usize) ->
     }
 }
 
-fn block(kind: u32, body: &[u8]) -> Vec<u8> {
+pub fn block(kind: u32, body: &[u8]) -> Vec<u8> {
     let mut body = body.to_vec();
     body.resize(body.len().next_multiple_of(4), 0);
     let size = u32::try_from(body.len() + 12).unwrap().to_le_bytes();

@@ -85,6 +85,7 @@ pub fn observe_capture(
     for transport in captured.transports.iter().take(HOSTS) {
         udp(transport, source, evidence);
     }
+    left_out = left_out.saturating_add(captured.transports.len().saturating_sub(HOSTS) as u64);
     let of_gateways = gateway::observe(captured, gateways, source, evidence);
     left_out = left_out.saturating_add(of_gateways.unwrap_or(0));
     let words = if left_out == 1 { "connection was" } else { "connections were" };

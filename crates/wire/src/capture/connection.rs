@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::exchange::{self, Ending, Exchange, PATIENCE};
-use super::packet::{Flags, Segment};
+use super::packet::{Flags, Segment, Unreachable};
 use super::stream::Stream;
 use crate::http::{self, Head};
 use crate::machine::{ConnectFailure, End, TcpAnswer, Timed, TlsAnswer, X224Answer};
@@ -50,6 +50,7 @@ pub(super) struct Connection {
     last_syn: Option<Duration>,
     accepted: Option<Duration>,
     refused: Option<Duration>,
+    unreachable: Option<(Duration, Unreachable)>,
     client_seen: bool,
     host_seen: bool,
     up: Stream,
@@ -133,6 +134,7 @@ impl Connection {
             last_syn: None,
             accepted: None,
             refused: None,
+            unreachable: None,
             client_seen: false,
             host_seen: false,
             up: Stream::default(),
@@ -169,7 +171,7 @@ impl Connection {
         }
         let flags = segment.flags;
         if flags.has(Flags::RST) {
-            return self.reset(at, side);
+            return self.reset(at, side, segment);
         }
         if flags.has(Flags::SYN) {
             return self.opened(at, side, segment);
@@ -211,11 +213,25 @@ impl Connection {
         }
     }
 
-    fn reset(&mut self, at: Duration, side: Side) {
+    /// A RST whose numbers do not fit is ignored, as whoever gets it does (RFC 9293 section 3.10.7, RFC 5961).
+    fn reset(&mut self, at: Duration, side: Side, segment: &Segment<'_>) {
         if side == Side::Host && self.accepted.is_none() && self.last_syn.is_some() {
-            self.refused.get_or_insert(at);
-        } else {
+            if segment.flags.has(Flags::ACK) && self.up.begins_at(segment.acknowledgement) {
+                self.refused.get_or_insert(at);
+            }
+            return;
+        }
+        let own = if side == Side::Client { &self.up } else { &self.down };
+        if own.may_continue_at(segment.sequence) {
             self.ended(side, End::Rst, at);
+        }
+    }
+
+    /// ICMP says that a segment of `from` was not delivered. What counts is whether the first one was.
+    pub(super) fn undelivered(&mut self, at: Duration, from: SocketAddr, sequence: u32, failure: Unreachable) {
+        let first = self.last_syn.is_some() && self.accepted.is_none() && from == self.client;
+        if first && self.up.begins_at(sequence.wrapping_add(1)) {
+            self.unreachable.get_or_insert((at, failure));
         }
     }
 
@@ -268,7 +284,9 @@ impl Connection {
     }
 
     fn ending(&self, until: Duration) -> Ending {
-        let first = self.ends.first().map(|(side, end, at)| (*side, *end, self.began.saturating_add(*at)));
+        // packets of two captures that were put together need not stand in the order of time
+        let first = self.ends.iter().min_by_key(|(_, _, at)| *at);
+        let first = first.map(|(side, end, at)| (*side, *end, self.began.saturating_add(*at)));
         let by_host = first.filter(|(side, _, _)| *side == Side::Host).map(|(_, end, at)| (end, at));
         Ending { by_host, watched_until: first.map_or(until, |(_, _, at)| at), host_seen: self.host_seen }
     }
@@ -301,7 +319,11 @@ impl Connection {
             altered: self.up.altered() || self.down.altered(),
             sent: self.up.length(),
             received: self.down.length(),
-            ends: self.ends,
+            ends: {
+                let mut ends = self.ends;
+                ends.sort_by_key(|(_, _, at)| *at);
+                ends
+            },
         }
     }
 
@@ -321,6 +343,10 @@ impl Connection {
         let (value, at) = match (self.accepted, self.refused, self.last_syn) {
             (Some(at), _, _) => (TcpAnswer::Accepted, at),
             (None, Some(at), _) => (TcpAnswer::Failed(ConnectFailure::Refused), at),
+            (None, None, Some(_)) if self.unreachable.is_some() => {
+                let (at, failure) = self.unreachable?;
+                (TcpAnswer::Failed(failure.into()), at)
+            }
             (None, None, Some(last)) => {
                 // the next one would come after twice the time: until then it still waits
                 let waited = last.saturating_add(last.saturating_sub(self.began).max(RETRANSMISSION)).min(until);
@@ -333,6 +359,15 @@ impl Connection {
         };
         let at = at.saturating_sub(self.began);
         Some(Timed { value, took: at, at })
+    }
+}
+
+impl From<Unreachable> for ConnectFailure {
+    fn from(unreachable: Unreachable) -> Self {
+        match unreachable {
+            Unreachable::Network => Self::NetworkUnreachable,
+            Unreachable::Host => Self::HostUnreachable,
+        }
     }
 }
 

@@ -67,6 +67,7 @@ pub struct Table {
     hosts: BTreeSet<SocketAddr>,
     tunnels: Tunnels,
     transports: BTreeMap<(SocketAddr, SocketAddr), UdpWatched>,
+    fragments: u64,
     seen: Seen,
 }
 
@@ -78,6 +79,13 @@ impl Table {
         match &packet.carried {
             Carried::Tcp(segment) => self.segment(at, packet, segment),
             Carried::Udp(bytes) => self.datagram(at, packet, bytes),
+            Carried::Undelivered { sequence, failure } => {
+                let key = (packet.from.min(packet.to), packet.from.max(packet.to));
+                if let Some(connection) = self.open.get_mut(&key) {
+                    connection.undelivered(at, packet.from, *sequence, *failure);
+                }
+            }
+            Carried::Fragment => self.fragments = self.fragments.saturating_add(1),
         }
     }
 
@@ -111,10 +119,12 @@ impl Table {
             if let Some(asked) = self.transports.get_mut(&(packet.to, packet.from)) {
                 asked.answer.get_or_insert((syn, at.saturating_sub(asked.began)));
             }
-        } else if self.transports.len() < KEPT {
+        } else if self.transports.len() < KEPT || self.transports.contains_key(&(packet.from, packet.to)) {
             let (client, host) = (packet.from, packet.to);
             let asked = UdpWatched { client, host, began: at, asked: syn, answer: None };
             self.transports.entry((client, host)).or_insert(asked);
+        } else {
+            self.seen.left_out = self.seen.left_out.saturating_add(1);
         }
     }
 
@@ -184,6 +194,11 @@ impl Table {
         } else {
             self.seen.left_out = self.seen.left_out.saturating_add(1);
         }
+    }
+
+    /// Later fragments of packets of IP so far, which are not put together.
+    pub fn fragments(&self) -> u64 {
+        self.fragments
     }
 
     /// The end of the capture.
