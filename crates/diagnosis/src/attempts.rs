@@ -186,7 +186,7 @@ fn same_peer(one: &str, other: &str) -> bool {
 }
 
 /// An address and its port, if it has one; a bare address of version 6 has none.
-fn split(peer: &str) -> (&str, Option<&str>) {
+pub(crate) fn split(peer: &str) -> (&str, Option<&str>) {
     match peer.rsplit_once(':') {
         Some((address, port)) if !address.contains(':') || address.ends_with(']') => {
             (address.trim_matches(['[', ']']), Some(port))

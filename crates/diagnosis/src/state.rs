@@ -39,6 +39,8 @@ pub const CIPHER_POLICY: &str = r"HKLM\SOFTWARE\Policies\Microsoft\Cryptography\
 pub const CREDSSP: &str = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System\CredSSP\Parameters";
 /// Which Windows it is.
 pub const WINDOWS: &str = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion";
+/// How people log on at the machine. Of it one value alone is read, `WinStationsDisabled`: beside it a password may stand.
+pub const WINLOGON: &str = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon";
 /// The machine's name.
 pub const COMPUTER_NAME: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\ComputerName\ComputerName";
 /// The number that makes the names of key files the machine's own.
@@ -91,6 +93,7 @@ pub const KEYS: &[&str] = &[
     CIPHER_POLICY,
     CREDSSP,
     WINDOWS,
+    WINLOGON,
     COMPUTER_NAME,
     r"HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters",
     CRYPTOGRAPHY,
@@ -100,6 +103,9 @@ pub const KEYS: &[&str] = &[
     r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\PublicProfile",
     FIREWALL_RULES,
     FIREWALL_MDM_RULES,
+    r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\Mdm\DomainProfile",
+    r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\Mdm\StandardProfile",
+    r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\Mdm\PublicProfile",
     r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall",
     r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\DomainProfile",
     r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\PrivateProfile",
@@ -116,6 +122,11 @@ pub const KEYS: &[&str] = &[
     r"HKCU\Software\Microsoft\Terminal Server Client\Default",
     r"HKCU\Software\Policies\Microsoft\Windows NT\Terminal Services\Client",
 ];
+
+/// True if a reader takes in this value of a key of [`KEYS`]: of all but [`WINLOGON`], every one.
+pub fn takes(path: &str, value: &str) -> bool {
+    !path.eq_ignore_ascii_case(WINLOGON) || value.eq_ignore_ascii_case("WinStationsDisabled")
+}
 
 /// The services without which there is no Remote Desktop, and the firewall's own.
 pub const SERVICES: &[&str] =
@@ -177,7 +188,7 @@ pub struct RegistryKey {
     pub path: String,
     /// It is there.
     pub exists: bool,
-    /// All its values, by name.
+    /// All its values, by name; of Winlogon one alone.
     #[serde(default)]
     pub values: BTreeMap<String, RegistryData>,
 }

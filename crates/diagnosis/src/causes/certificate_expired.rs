@@ -2,6 +2,7 @@
 
 use time::OffsetDateTime;
 
+use super::remote_desktop_disabled;
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::evidence::Role;
@@ -98,9 +99,11 @@ fn expired(case: Case<'_>) -> Option<Ground> {
     }
 }
 
-/// No handshake showed the certificate, but the store in which it lay was read.
+/// No handshake showed the certificate, but the store in which it lay was read. Where Remote Desktop is off or its service rests,
+/// nothing renews it and nobody is shown it.
 fn had_expired(case: Case<'_>) -> Option<Ground> {
-    let seen = case.recorded_certificate()?;
+    let rests = case.service("TermService").is_some_and(|seen| seen.value.running == Some(false));
+    let seen = case.recorded_certificate().filter(|_| !rests && !remote_desktop_disabled::was_off(case))?;
     let (until, clock) = (moment(&seen.value.not_after)?, case.recorded_at(seen.id));
     let text = format!(
         "the listener's certificate in the store {} was valid until {}: {} when that was recorded",
@@ -123,7 +126,7 @@ mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, NOW, Sketch, host, machine, stored};
     use crate::fact::Fact;
-    use crate::state::{POLICY, RegistryData, StoredCertificate};
+    use crate::state::{POLICY, RegistryData, Service, StoredCertificate, TERMINAL_SERVER};
     use wire::tls::TlsVersion;
 
     const DAY: i64 = 86_400_000;
@@ -154,6 +157,21 @@ mod tests {
         in_store(-12).recorded(Fact::StoredCertificate(newer)).check(&CAUSE, Expect::Unknown);
         let bound = RegistryData::Binary("ab".repeat(20));
         in_store(-12).value(LISTENER, "SSLCertificateSHA1Hash", bound).check(&CAUSE, Expect::Unknown);
+    }
+
+    /// It is made anew when the service starts.
+    #[test]
+    fn near_miss_nothing_renews_it_while_remote_desktop_rests() {
+        let off = |number| in_store(-12).dword(TERMINAL_SERVER, "fDenyTSConnections", number);
+        let present = || Expect::Present(Severity::Degrading, Confidence::Likely);
+        off(1).check(&CAUSE, Expect::Unknown);
+        off(0).check(&CAUSE, present());
+        let service = |running| {
+            let (name, start) = ("TermService".to_owned(), Some(3));
+            Fact::Service(Service { name, exists: true, start, running, image: None, account: None })
+        };
+        in_store(-12).recorded(service(Some(false))).check(&CAUSE, Expect::Unknown);
+        in_store(-12).recorded(service(None)).check(&CAUSE, present());
     }
 
     #[test]

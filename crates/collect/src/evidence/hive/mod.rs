@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use diagnosis::state::{
     COMPUTER_NAME, KEYS, Part, ROOT, RegistryData, RegistryKey, SCHEMA, SERVICES, STORE_MY, STORE_REMOTE_DESKTOP,
-    STORES_ROOT, Service, State, Unread,
+    STORES_ROOT, Service, State, Unread, takes,
 };
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -197,7 +197,8 @@ impl<S: Read + Seek> Lookup<S> {
     /// A key with values that cannot be read is as good as unread: one of them may be the one that counts.
     fn key(&mut self, path: &str, key: &Key) {
         self.newest = self.newest.max(key.written);
-        let (values, flaws) = self.hive.values(key);
+        let (mut values, flaws) = self.hive.values(key);
+        values.retain(|name, _| takes(path, name));
         match flaws.first() {
             Some(flaw) => self.flaw(path, flaw),
             None => self.state.registry.push(RegistryKey { path: path.to_owned(), exists: true, values }),

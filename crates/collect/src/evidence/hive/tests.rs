@@ -1,6 +1,6 @@
 use std::io::Cursor;
 
-use diagnosis::state::{LISTENER, TERMINAL_SERVER, WINDOWS};
+use diagnosis::state::{LISTENER, TERMINAL_SERVER, WINDOWS, WINLOGON};
 use proptest::prelude::*;
 
 use super::build::{Node, wide};
@@ -41,6 +41,19 @@ fn the_control_set_in_use_is_read() {
     assert!(state.unread.is_empty() && state.taken_at.is_some());
     // what lies in another hive was not looked up
     assert!(!state.registry.iter().any(|key| key.path == WINDOWS));
+}
+
+/// A machine that logs somebody on by itself has the password there.
+#[test]
+fn of_winlogon_nothing_is_read_that_may_be_a_password() {
+    let place = r"Microsoft\Windows NT\CurrentVersion\Winlogon";
+    let mut software = Node::new("ROOT");
+    software.at("Policies");
+    software.text(place, "DefaultPassword", "secret").text(place, "WinStationsDisabled", "1");
+    let state = read(&software.hive()).unwrap();
+    let read: Vec<_> = key(&state, WINLOGON).values.iter().collect();
+    assert_eq!(read, [(&"WinStationsDisabled".to_owned(), &RegistryData::Text("1".to_owned()))]);
+    assert!(!state.to_json().contains("secret"));
 }
 
 #[test]

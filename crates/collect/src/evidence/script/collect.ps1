@@ -27,6 +27,7 @@ $found = @{ unread = @(); spans = @() }
 $keys = @(
 @KEYS@
 )
+$winlogon = @WINLOGON@
 $stores = @(
 @STORES@
 )
@@ -97,13 +98,15 @@ function Test-Absent($place) {
     }
 }
 
-# A key with all its values; a text instead is why it could not be read.
+# A key with all its values, or of Winlogon one; a text instead is why it could not be read.
 function Get-Key($path) {
     $place = ConvertTo-Place $path
     try {
         $item = Get-Item -LiteralPath $place
         $values = @{}
         $names = @($item.Property | Where-Object { $null -ne $_ })
+        # beside this one a password may stand
+        if ("$path" -eq $winlogon) { $names = @($names | Where-Object { $_ -eq 'WinStationsDisabled' }) }
         if ($names.Count -gt 0) {
             $held = Get-ItemProperty -LiteralPath $place
             foreach ($name in $names) {

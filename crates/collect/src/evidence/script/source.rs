@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use diagnosis::events::{self, CHANNELS};
 use diagnosis::keys::RDP_KEY;
-use diagnosis::state::{KEYS, SERVICES, STORE_MY, STORE_REMOTE_DESKTOP};
+use diagnosis::state::{KEYS, SERVICES, STORE_MY, STORE_REMOTE_DESKTOP, WINLOGON};
 
 use crate::evidence::windows::PROGRAMS;
 
@@ -19,6 +19,7 @@ pub fn powershell() -> String {
     let places = [
         ("VERSION", env!("CARGO_PKG_VERSION").to_owned()),
         ("KEYS", lines(&keys)),
+        ("WINLOGON", quoted(WINLOGON)),
         ("STORES", lines(&[STORE_MY, STORE_REMOTE_DESKTOP])),
         ("SERVICES", lines(SERVICES)),
         ("PROGRAMS", lines(&PROGRAMS)),
