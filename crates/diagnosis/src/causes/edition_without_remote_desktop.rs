@@ -92,7 +92,8 @@ fn edition(case: Case<'_>, pick: impl Fn(&str) -> bool) -> Option<Ground> {
 fn home(case: Case<'_>) -> Option<Ground> {
     // where something was patched in that answers, the edition keeps nobody out
     let ground = edition(case, |name| WITHOUT.iter().any(|known| begins(name, known)))?;
-    let answers = ground.because.iter().any(|because| case.answered_since(because.observation));
+    let answers = |id| case.answered_since(id) || case.let_in_near(id);
+    let answers = ground.because.iter().any(|because| answers(because.observation));
     (!answers).then_some(ground)
 }
 
@@ -131,6 +132,7 @@ mod tests {
     fn near_miss_something_was_added_that_answers() {
         let home = RegistryData::Text("Core".to_owned());
         host("192.0.2.7").nla().value(WINDOWS, "EditionID", home).check(&CAUSE, Expect::Unknown);
+        windows("Core").event(crate::events::RCM, 1149, 2).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

@@ -154,7 +154,7 @@ fn closed_everywhere(case: Case<'_>) -> Option<Ground> {
     // Windows before Vista keeps its rules elsewhere
     let observation = case.key(FIREWALL_RULES).filter(|key| key.value.exists)?.id;
     let port = port(case)?;
-    if switched_off(case) || case.answered_since(observation) {
+    if switched_off(case) || case.answered_since(observation) || case.let_in_near(observation) {
         return None;
     }
     let mut by_ipsec = false;
@@ -239,6 +239,12 @@ mod tests {
     }
 
     /// The policies that companies have used for twenty years write no rules.
+    #[test]
+    fn near_miss_somebody_has_just_come_in() {
+        let off = firewall(&RULE.replace("Active=TRUE", "Active=FALSE"));
+        off.event(crate::events::RCM, 1149, 2).check(&CAUSE, Expect::Unknown);
+    }
+
     #[test]
     fn near_miss_an_exception_by_group_policy() {
         let closed = || firewall(&RULE.replace("TRUE", "FALSE"));
