@@ -12,6 +12,7 @@ mod procmon;
 mod proofs;
 mod rdp_file;
 pub mod redaction;
+mod room;
 pub mod script;
 mod state;
 mod text;
@@ -66,6 +67,8 @@ enum Access {
     Bytes(u64, FromBytes),
     /// Where it lies, because it may be of any size, or because there are files beside it.
     Place(fn(&Path) -> Result<Piece, ReadError>),
+    /// The same, where one file may tell of several machines.
+    Several(fn(&Path) -> Result<Vec<Piece>, ReadError>),
     /// Many in one.
     Bundle(fn(&Path) -> Result<bundle::Inside, ReadError>),
 }
@@ -189,6 +192,7 @@ impl Gathered {
         self.unread.extend(client.unread);
         self.passed_over += client.passed_over;
         self.bundles.extend(client.bundles);
+        room::make(&mut self.pieces);
         self
     }
 
@@ -247,18 +251,20 @@ impl Gathered {
             }
             return;
         };
-        let piece = match reader.read {
-            Access::Bytes(limit, read) => bytes(path, limit).and_then(|bytes| read(&bytes)),
-            Access::Place(read) => read(path),
+        let pieces = match reader.read {
+            Access::Bytes(limit, read) => bytes(path, limit).and_then(|bytes| read(&bytes)).map(|piece| vec![piece]),
+            Access::Place(read) => read(path).map(|piece| vec![piece]),
+            Access::Several(read) => read(path),
             Access::Bundle(read) => match read(path) {
                 Ok(inside) => return self.inside(path, inside),
                 Err(error) => Err(error),
             },
         };
-        match piece {
-            Ok(piece) => self.pieces.push((path.to_owned(), reader.kind, piece)),
+        match pieces {
+            Ok(pieces) => self.pieces.extend(pieces.into_iter().map(|piece| (path.to_owned(), reader.kind, piece))),
             Err(error) => self.unread.push((path.to_owned(), format!("{}: {error}", reader.kind))),
         }
+        room::make(&mut self.pieces);
     }
 
     fn inside(&mut self, bundle: &Path, inside: bundle::Inside) {
@@ -267,6 +273,7 @@ impl Gathered {
         self.pieces.extend(pieces);
         self.unread.extend(inside.unread.into_iter().map(|(name, why)| (place(&name), why)));
         self.bundles.push((bundle.to_owned(), inside.manifest));
+        room::make(&mut self.pieces);
     }
 
     /// What was left out when the bundles were made.
