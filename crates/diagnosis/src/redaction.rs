@@ -216,7 +216,7 @@ fn renamed_key(file: &KeyFile, names: &mut Names) -> KeyFile {
 }
 
 fn renamed_log(log: &LogSpan) -> LogSpan {
-    let LogSpan { channel, from, until, records, damaged, left_out } = log;
+    let LogSpan { channel, from, until, records, damaged, left_out, left_out_until } = log;
     LogSpan {
         channel: event::channel(channel),
         from: date(from),
@@ -224,6 +224,7 @@ fn renamed_log(log: &LogSpan) -> LogSpan {
         records: *records,
         damaged: *damaged,
         left_out: *left_out,
+        left_out_until: left_out_until.as_deref().map(date),
     }
 }
 

@@ -283,12 +283,25 @@ pub struct LogSpan {
     pub until: String,
     /// Entries read.
     pub records: u64,
-    /// Parts of it could not be read.
+    /// Parts of it could not be read, or entries are missing between those that were read.
     #[serde(default)]
     pub damaged: bool,
-    /// Entries that mean something for Remote Desktop and were left out, because there are newer ones of their kind.
+    /// Entries that mean something for Remote Desktop and were left out, because there are newer ones.
     #[serde(default)]
     pub left_out: u64,
+    /// The newest of those, RFC 3339, UTC: behind it nothing was left out.
+    #[serde(default)]
+    pub left_out_until: Option<String>,
+}
+
+impl LogSpan {
+    /// True if every entry since this moment that means something for Remote Desktop is known: only then the lack of one
+    /// says that there was none.
+    pub fn whole_since(&self, since: OffsetDateTime) -> bool {
+        let before = |text: &str| moment(text).is_some_and(|known| known <= since);
+        let kept = self.left_out == 0 || self.left_out_until.as_deref().is_some_and(|left_out| before(left_out));
+        !self.damaged && kept && before(&self.from)
+    }
 }
 
 /// An entry of an event log.

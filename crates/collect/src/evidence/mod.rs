@@ -6,12 +6,14 @@
 mod bundle;
 pub mod capture;
 mod evtx;
+mod foreign;
 mod hive;
 mod procmon;
 #[cfg(test)]
 mod proofs;
 mod rdp_file;
 pub mod redaction;
+mod room;
 pub mod script;
 mod state;
 mod text;
@@ -66,6 +68,8 @@ enum Access {
     Bytes(u64, FromBytes),
     /// Where it lies, because it may be of any size, or because there are files beside it.
     Place(fn(&Path) -> Result<Piece, ReadError>),
+    /// The same, where one file may tell of several machines.
+    Several(fn(&Path) -> Result<Vec<Piece>, ReadError>),
     /// Many in one.
     Bundle(fn(&Path) -> Result<bundle::Inside, ReadError>),
 }
@@ -189,6 +193,7 @@ impl Gathered {
         self.unread.extend(client.unread);
         self.passed_over += client.passed_over;
         self.bundles.extend(client.bundles);
+        room::make(&mut self.pieces);
         self
     }
 
@@ -239,26 +244,29 @@ impl Gathered {
             Ok(head) => head,
             Err(error) => return self.unread.push((path.to_owned(), error.to_string())),
         };
-        let Some(reader) = READERS.iter().find(|reader| (reader.recognises)(&head)) else {
+        let reader = READERS.iter().find(|reader| (reader.recognises)(&head));
+        let Some(reader) = reader.or_else(|| state::names_itself(path, &head).then_some(&state::READER)) else {
             if named {
-                self.unread.push((path.to_owned(), unknown(&head)));
+                self.unread.push((path.to_owned(), foreign::unknown(&head)));
             } else {
                 self.passed_over += 1;
             }
             return;
         };
-        let piece = match reader.read {
-            Access::Bytes(limit, read) => bytes(path, limit).and_then(|bytes| read(&bytes)),
-            Access::Place(read) => read(path),
+        let pieces = match reader.read {
+            Access::Bytes(limit, read) => bytes(path, limit).and_then(|bytes| read(&bytes)).map(|piece| vec![piece]),
+            Access::Place(read) => read(path).map(|piece| vec![piece]),
+            Access::Several(read) => read(path),
             Access::Bundle(read) => match read(path) {
                 Ok(inside) => return self.inside(path, inside),
                 Err(error) => Err(error),
             },
         };
-        match piece {
-            Ok(piece) => self.pieces.push((path.to_owned(), reader.kind, piece)),
+        match pieces {
+            Ok(pieces) => self.pieces.extend(pieces.into_iter().map(|piece| (path.to_owned(), reader.kind, piece))),
             Err(error) => self.unread.push((path.to_owned(), format!("{}: {error}", reader.kind))),
         }
+        room::make(&mut self.pieces);
     }
 
     fn inside(&mut self, bundle: &Path, inside: bundle::Inside) {
@@ -267,6 +275,7 @@ impl Gathered {
         self.pieces.extend(pieces);
         self.unread.extend(inside.unread.into_iter().map(|(name, why)| (place(&name), why)));
         self.bundles.push((bundle.to_owned(), inside.manifest));
+        room::make(&mut self.pieces);
     }
 
     /// What was left out when the bundles were made.
@@ -412,39 +421,6 @@ fn head(path: &Path) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// What a file is that nobody here reads: where its first bytes are, these, and the words for it.
-const KNOWN: &[(usize, &[u8], &str)] = &[
-    (3, b"-FVE-FS-", "a volume that BitLocker has encrypted: unlock and mount it first"),
-    (3, b"NTFS    ", "the image of an NTFS volume: mount it first"),
-    (0, b"\x1F\x8B", "compressed by gzip: unpack it first"),
-    (0, b"\xFD7zXZ\0", "compressed by xz: unpack it first"),
-    (0, b"\x28\xB5\x2F\xFD", "compressed by zstd: unpack it first"),
-    (0, b"BZh", "compressed by bzip2: unpack it first"),
-    (0, b"7z\xBC\xAF\x27\x1C", "a 7z archive: unpack it first"),
-    (0, b"Rar!\x1A\x07", "a RAR archive: unpack it first"),
-    (0, b"MSCF", "a cabinet: unpack it first"),
-    (0, b"MSWIM\0\0\0", "a Windows image (WIM): mount it first"),
-    (0, b"vhdxfile", "a virtual disk (VHDX): mount it first"),
-    (0, b"conectix", "a virtual disk (VHD): mount it first"),
-    (0, b"KDMV", "a virtual disk (VMDK): mount it first"),
-    (0, b"QFI\xFB", "a virtual disk (QCOW2): mount it first"),
-    (4, b"LfLe", "an event log of Windows before Vista, which this program does not read"),
-    (0, b"regf", "the transaction log of a hive: name the hive itself, with this beside it"),
-    (0, b"PAGEDU", "a memory dump, which this program does not read"),
-];
-
-fn unknown(head: &[u8]) -> String {
-    let begins = |at: usize, bytes: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(bytes));
-    let known = KNOWN.iter().find(|(at, bytes, _)| begins(*at, bytes)).map(|(.., words)| *words);
-    match known {
-        _ if head.is_empty() => "an empty file",
-        Some(words) => words,
-        None if head.iter().all(|byte| *byte == 0) => "nothing but zeros",
-        None => "of no kind that this program knows",
-    }
-    .to_owned()
-}
-
 /// A file, unless it says at once that it is larger than `limit`.
 fn opened(path: &Path, limit: u64) -> Result<File, ReadError> {
     let file = File::open(path)?;
@@ -479,20 +455,6 @@ mod tests {
     fn what_names_no_machine_is_of_the_one_that_lies_beside_it() {
         let two = [("a/SYSTEM", Some("ONE")), ("a/SOFTWARE", None), ("b/SYSTEM", Some("TWO")), ("b/SOFTWARE", None)];
         assert_eq!(machines(&two), [Some("ONE".to_owned()), Some("TWO".to_owned())]);
-    }
-
-    #[test]
-    fn what_is_not_read_is_named_where_that_is_cheap() {
-        for (head, words) in [
-            (&b""[..], "an empty file"),
-            (&[0; 100], "zeros"),
-            (b"\xEB\x58\x90-FVE-FS-", "BitLocker"),
-            (b"\x1F\x8B\x08", "gzip"),
-            (b"regf", "name the hive itself"),
-            (b"hello", "no kind that this program knows"),
-        ] {
-            assert!(unknown(head).contains(words), "{head:?}");
-        }
     }
 
     #[test]

@@ -229,7 +229,8 @@ pub fn state() -> State {
             until: "2026-11-21T09:00:00Z".to_owned(),
             records: 9,
             damaged: false,
-            left_out: 0,
+            left_out: 2,
+            left_out_until: Some("2026-11-20T10:00:00Z".to_owned()),
         }],
         events: EVENTS.iter().map(event).collect(),
         files: vec![FileVersion {

@@ -299,6 +299,7 @@ impl Sketch {
             records: 1000,
             damaged: false,
             left_out: 0,
+            left_out_until: None,
         }))
     }
 

@@ -261,7 +261,7 @@ function Get-Span($log) {
         $newest = $taken
         # a log that is switched off tells of nothing after its last entry
         if (-not $about.IsEnabled) { $newest = @(Get-WinEvent -LogName $log -MaxEvents 1)[0].TimeCreated.ToUniversalTime().ToString('o') }
-        return @{ channel = $log; from = $oldest; until = $newest; records = $about.RecordCount; damaged = $false; left_out = 0 }
+        return @{ channel = $log; from = $oldest; until = $newest; records = $about.RecordCount; damaged = $false; left_out = 0; left_out_until = $null }
     } catch {
         if ("$($_.FullyQualifiedErrorId)" -like 'NoMatchingLogsFound*') { return 'this machine has no such log' }
         return (Get-Reason $_)
@@ -283,7 +283,11 @@ function Get-Log {
                     $found.unread += Get-Unread "entries $id of the event log $log" $entries
                 } else {
                     # that there are more is known, not how many
-                    if (@($entries).Count -gt $limit) { $span.left_out += 1 }
+                    if (@($entries).Count -gt $limit) {
+                        $span.left_out += 1
+                        $left = @($entries)[$limit].TimeCreated.ToUniversalTime().ToString('o')
+                        if ($null -eq $span.left_out_until -or $left -gt $span.left_out_until) { $span.left_out_until = $left }
+                    }
                     foreach ($entry in @($entries | Where-Object { $null -ne $_ } | Select-Object -First $limit)) {
                         try {
                             ConvertTo-Entry $entry $log

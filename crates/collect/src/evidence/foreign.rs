@@ -1,0 +1,54 @@
+//! Files that nobody here reads: what they are, as far as their first bytes tell.
+
+/// What a file is that nobody here reads: where its first bytes are, these, and the words for it.
+const KNOWN: &[(usize, &[u8], &str)] = &[
+    (3, b"-FVE-FS-", "a volume that BitLocker has encrypted: unlock and mount it first"),
+    (3, b"NTFS    ", "the image of an NTFS volume: mount it first"),
+    (0, b"\x1F\x8B", "compressed by gzip: unpack it first"),
+    (0, b"\xFD7zXZ\0", "compressed by xz: unpack it first"),
+    (0, b"\x28\xB5\x2F\xFD", "compressed by zstd: unpack it first"),
+    (0, b"BZh", "compressed by bzip2: unpack it first"),
+    (0, b"7z\xBC\xAF\x27\x1C", "a 7z archive: unpack it first"),
+    (0, b"Rar!\x1A\x07", "a RAR archive: unpack it first"),
+    (0, b"MSCF", "a cabinet: unpack it first"),
+    (0, b"MSWIM\0\0\0", "a Windows image (WIM): mount it first"),
+    (0, b"vhdxfile", "a virtual disk (VHDX): mount it first"),
+    (0, b"conectix", "a virtual disk (VHD): mount it first"),
+    (0, b"KDMV", "a virtual disk (VMDK): mount it first"),
+    (0, b"QFI\xFB", "a virtual disk (QCOW2): mount it first"),
+    (4, b"LfLe", "an event log of Windows before Vista, which this program does not read"),
+    (0, b"regf", "the transaction log of a hive: name the hive itself, with this beside it"),
+    (0, b"PAGEDU", "a memory dump, which this program does not read"),
+];
+
+/// Why a file that begins like this is not read.
+pub(super) fn unknown(head: &[u8]) -> String {
+    let begins = |at: usize, bytes: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(bytes));
+    let known = KNOWN.iter().find(|(at, bytes, _)| begins(*at, bytes)).map(|(.., words)| *words);
+    match known {
+        _ if head.is_empty() => "an empty file",
+        Some(words) => words,
+        None if head.iter().all(|byte| *byte == 0) => "nothing but zeros",
+        None => "of no kind that this program knows",
+    }
+    .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_read_is_named_where_that_is_cheap() {
+        for (head, words) in [
+            (&b""[..], "an empty file"),
+            (&[0; 100], "zeros"),
+            (b"\xEB\x58\x90-FVE-FS-", "BitLocker"),
+            (b"\x1F\x8B\x08", "gzip"),
+            (b"regf", "name the hive itself"),
+            (b"hello", "no kind that this program knows"),
+        ] {
+            assert!(unknown(head).contains(words), "{head:?}");
+        }
+    }
+}
