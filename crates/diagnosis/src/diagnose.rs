@@ -178,7 +178,7 @@ fn explains_symptom(cause: &Cause, context: &Context) -> Option<bool> {
 /// `cut`: what was seen is not the whole way.
 fn verdict(findings: &[Finding], ladder: &Ladder, context: &Context, cut: bool) -> Verdict {
     let faulty = findings.iter().any(|finding| finding.severity < Severity::Advisory);
-    let sound = !ladder.stages.iter().any(|stage| matches!(stage.outcome, Outcome::Failed | Outcome::Degraded));
+    let sound = !ladder.to_hosts().any(|stage| matches!(stage.outcome, Outcome::Failed | Outcome::Degraded));
     if faulty {
         Verdict::Faulty
     } else if sound && context.symptom.is_none() && !cut && ladder.reached() >= Some(Stage::X224) {

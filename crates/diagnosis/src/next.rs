@@ -167,7 +167,10 @@ fn to_gateway(evidence: &Evidence, context: &Context, ladder: &Ladder) -> Vec<Ne
               reached that"
             .to_owned(),
     };
-    vec![if wrong.is_some() { way } else { log }, behind_gateway(&host_behind(evidence, context))]
+    // what did not come as far as its service stands in no record of it
+    let arrived = wrong.is_none_or(|stage| stage.stage == Stage::Gateway);
+    let (way, log) = (wrong.map(|_| way), arrived.then_some(log));
+    way.into_iter().chain(log).chain([behind_gateway(&host_behind(evidence, context))]).collect()
 }
 
 /// The host that the client wants, where a file of its tells.

@@ -93,6 +93,7 @@ fn answered(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::fact::Fact;
     use wire::machine::End;
     use wire::tls::TlsOffer;
 

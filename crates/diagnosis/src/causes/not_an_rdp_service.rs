@@ -87,6 +87,7 @@ fn speaks_x224(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, host};
+    use crate::fact::Fact;
     use wire::foreign::ForeignService;
     use wire::machine::End;
     use wire::tls::{TlsOffer, TlsVersion};
@@ -114,6 +115,17 @@ mod tests {
             .x224(SecurityProtocols::SSL, X224Answer::Closed(End::Fin))
             .with(Fact::TlsAnswer { offer: TlsOffer::PLAIN_12, direct: true, answer: accepted });
         sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    /// Somebody who was captured may have asked another service, at another time.
+    #[test]
+    fn near_miss_tls_that_others_began() {
+        let accepted = Handshake::Accepted { version: Some(TlsVersion::Tls12), suite: 0xC030, finished: true };
+        let sketch = host("192.0.2.7")
+            .accepted()
+            .x224(EVERYTHING, X224Answer::Closed(End::Fin))
+            .watched(Fact::TlsAnswer { offer: TlsOffer::PLAIN_12, direct: true, answer: accepted });
+        sketch.check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

@@ -265,7 +265,8 @@ fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
     if let Some(words) = to_gateway_words(diagnosis) {
         return words;
     }
-    let failed = diagnosis.stages.iter().any(|stage| stage.outcome == Outcome::Failed);
+    let mut to_hosts = diagnosis.stages.iter().filter(|stage| !diagnosis.is_gateway(stage.subject));
+    let failed = to_hosts.any(|stage| stage.outcome == Outcome::Failed);
     match (symptom(diagnosis), failed) {
         (Some(symptom), false) => {
             let meaning = symptom.meaning().map_or(String::new(), |meaning| format!(" ({meaning})"));
