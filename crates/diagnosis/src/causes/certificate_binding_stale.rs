@@ -28,7 +28,7 @@ pub const CAUSE: Cause = Cause {
     id: "certificate-binding-stale",
     title: "the listener is bound to a certificate that is gone, or whose private key it cannot use",
     stage: Stage::Host,
-    // Windows falls back on its own certificate (events 1051 and 1055), so this alone keeps nobody out; CATALOG has it as blocking
+    // not blocking, as the design had it: Windows falls back on its own certificate (events 1051 and 1055)
     severity: Severity::Degrading,
     role: Role::Host,
     codes: &[Symptom::SOCKET_CLOSED],
