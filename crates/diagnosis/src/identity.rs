@@ -122,7 +122,7 @@ impl<'a> Case<'a> {
     }
 
     /// The same case at each address where this machine was met, as far as it is known whose they are.
-    fn at_addresses(self) -> impl Iterator<Item = Self> + 'a {
+    pub(crate) fn at_addresses(self) -> impl Iterator<Item = Self> + 'a {
         let all = (0..self.evidence.subjects.len()).map(move |subject| Self { subject, ..self });
         all.filter(move |case| {
             let (who, own) = (case.who(), case.subject == self.subject);

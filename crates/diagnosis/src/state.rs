@@ -43,6 +43,9 @@ pub const WINDOWS: &str = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion";
 pub const WINLOGON: &str = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon";
 /// The machine's name.
 pub const COMPUTER_NAME: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\ComputerName\ComputerName";
+/// The names that DNS knows the machine by: `NV Hostname` is the one that it is set to, `Hostname` the one that it has had since
+/// it was started.
+pub const TCPIP: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters";
 /// The number that makes the names of key files the machine's own.
 pub const CRYPTOGRAPHY: &str = r"HKLM\SOFTWARE\Microsoft\Cryptography";
 /// The firewall's rules, one value each.
@@ -95,7 +98,7 @@ pub const KEYS: &[&str] = &[
     WINDOWS,
     WINLOGON,
     COMPUTER_NAME,
-    r"HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters",
+    TCPIP,
     CRYPTOGRAPHY,
     TERMSERVICE,
     r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\DomainProfile",
@@ -251,18 +254,33 @@ pub struct StoredCertificate {
     /// The key's provider.
     #[serde(default)]
     pub provider: Option<String>,
+    /// The container is one of the machine, and not of a user; null where that is not known.
+    #[serde(default)]
+    pub machine_key: Option<bool>,
     /// `AT_KEYEXCHANGE` 1, `AT_SIGNATURE` 2, 0 for CNG.
     #[serde(default)]
     pub key_spec: Option<u32>,
     /// Extended key usages, as object identifiers.
     #[serde(default)]
     pub usages: Vec<String>,
+    /// The names that it is for: those of `subjectAltName`, else its common name; null where they were not read.
+    #[serde(default)]
+    pub names: Option<Vec<String>>,
+    /// `rsa`, `ec`, or the object identifier of the key's algorithm; null where that was not read.
+    #[serde(default)]
+    pub key_algorithm: Option<String>,
+    /// The key's bits; null where that was not read, 0 where it could not be told.
+    #[serde(default)]
+    pub key_bits: Option<u32>,
+    /// The object identifier of its signature's algorithm; null where that was not read.
+    #[serde(default)]
+    pub signature_algorithm: Option<String>,
 }
 
 /// A file with a private key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KeyFile {
-    /// Its name; `.` for the folder itself, which stands there if all of it was listed.
+    /// Its name; `.` for the folder itself, which stands there if it could be listed.
     pub name: String,
     /// Its folder: `MachineKeys` or `Keys`.
     pub folder: String,
@@ -270,6 +288,10 @@ pub struct KeyFile {
     pub size: Option<u64>,
     /// Its security descriptor in SDDL; null where that was not read.
     pub security: Option<String>,
+    /// Of the folder itself: so many of its files are not named, because there are too many. Those of Remote Desktop's own
+    /// container always are.
+    #[serde(default)]
+    pub left_out: u64,
 }
 
 /// The stretch of time of which a log tells.

@@ -87,6 +87,7 @@ fn registry() -> Vec<RegistryKey> {
         LISTENER => values(&[
             ("PortNumber", RegistryData::Dword(3389)),
             ("SSLCertificateSHA1Hash", RegistryData::Binary("5d".repeat(20))),
+            ("SelfSignedCertificate", RegistryData::Binary("5e".repeat(20))),
             ("InitialProgram", text("x")),
             ("Unheard of", RegistryData::Qword(7)),
         ]),
@@ -130,8 +131,13 @@ fn certificate() -> StoredCertificate {
         has_key: Some(true),
         container: Some("TSSecKeySet1".to_owned()),
         provider: Some("Microsoft Software Key Storage Provider".to_owned()),
+        machine_key: Some(true),
         key_spec: Some(1),
         usages: vec!["1.3.6.1.5.5.7.3.1".to_owned()],
+        names: Some(vec!["SRV".to_owned(), "192.0.2.7".to_owned()]),
+        key_algorithm: Some("rsa".to_owned()),
+        key_bits: Some(2048),
+        signature_algorithm: Some("1.2.840.113549.1.1.11".to_owned()),
     }
 }
 
@@ -206,6 +212,7 @@ pub fn state() -> State {
         folder: "MachineKeys".to_owned(),
         size: Some(1),
         security: Some("O:SYG:SYD:PAI(A;;FR;;;NS)(A;;FA;;;S-1-5-21-1-2-3-1104)".to_owned()),
+        left_out: 0,
     };
     State {
         schema: SCHEMA.to_owned(),
@@ -222,7 +229,11 @@ pub fn state() -> State {
             account: Some(r"NT AUTHORITY\NetworkService".to_owned()),
         }],
         certificates: vec![certificate()],
-        key_files: vec![key("."), key("f686aace6942fb7f7ceb231212eef4a4_11111111-2222-3333-4444-555555555555")],
+        key_files: vec![
+            key("."),
+            key("f686aace6942fb7f7ceb231212eef4a4_11111111-2222-3333-4444-555555555555"),
+            key("50dd7f001693c375a50cbf792350acde_11111111-2222-3333-4444-555555555555"),
+        ],
         logs: vec![LogSpan {
             channel: "System".to_owned(),
             from: "2026-11-20T09:00:00Z".to_owned(),

@@ -5,13 +5,18 @@ use time::OffsetDateTime;
 use super::remote_desktop_disabled;
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::events::RCM;
 use crate::evidence::Role;
 use crate::fact::rfc3339;
+use crate::logs::{DAY, told};
 use crate::need::Need;
 use crate::printable::printable;
 use crate::state::{LISTENER, STORE_REMOTE_DESKTOP, moment};
 use crate::symptom::Symptom;
 use wire::tls::TlsOffer;
+
+/// The listener is configured to use a certificate that has expired.
+const EXPIRED: &[u32] = &[1053];
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -33,6 +38,7 @@ pub const CAUSE: Cause = Cause {
             needs: &[Need::Key(LISTENER), Need::Key(STORE_REMOTE_DESKTOP)],
             holds: had_expired,
         },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::HostLog], holds: logged },
         Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: valid },
     ],
     explains: &[],
@@ -43,10 +49,10 @@ pub const CAUSE: Cause = Cause {
               the key file in MachineKeys, a damaged key container, or the service SessionEnv not running. A certificate from \
               a CA expires when nobody renewed or rebound it. A wrong clock makes a good certificate look expired.",
         confirm: "On the host: the certificate in the store 'Remote Desktop', and events 1057 and 1058, which say why it could \
-                  not be replaced.",
+                  not be replaced. 1053 says that a certificate that was chosen for the listener has expired.",
         command: "Get-ChildItem 'Cert:\\LocalMachine\\Remote Desktop' | Select-Object Subject,Thumbprint,NotAfter; \
                   Get-WinEvent -MaxEvents 10 -FilterHashtable @{LogName='System'; \
-                  ProviderName='Microsoft-Windows-TerminalServices-RemoteConnectionManager'; Id=1056,1057,1058} | \
+                  ProviderName='Microsoft-Windows-TerminalServices-RemoteConnectionManager'; Id=1053,1056,1057,1058} | \
                   Format-List TimeCreated,Id,Message",
         how_to_fix: "Find out why renewal failed (1058: mostly the key file's rights) and repair that first; then remove the \
                      self-signed certificate and restart SessionEnv and TermService. Windows makes a new one. A certificate \
@@ -114,6 +120,16 @@ fn had_expired(case: Case<'_>) -> Option<Ground> {
     (clock > until).then(|| Ground::on(vec![seen.because(text)]))
 }
 
+/// The host's log says so of the certificate that was chosen for the listener; and none that is known since says otherwise.
+fn logged(case: Case<'_>) -> Option<Ground> {
+    let own = case.windows_own_certificate() == Some(true);
+    let replaced = || case.listener_certificate().and_then(|seen| moment(&seen.value.not_after));
+    if own || case.not_after().is_some() || replaced().is_some_and(|until| until >= case.context.at) {
+        return None;
+    }
+    told(case, (RCM, EXPIRED), DAY, |event| case.may_be_about_configured(event))
+}
+
 fn valid(case: Case<'_>) -> Option<Ground> {
     let until = case.not_after()?;
     let ours = case.context.at <= until.value;
@@ -172,6 +188,34 @@ mod tests {
         };
         in_store(-12).recorded(service(Some(false))).check(&CAUSE, Expect::Unknown);
         in_store(-12).recorded(service(None)).check(&CAUSE, present());
+    }
+
+    #[test]
+    fn by_the_certificate_of_a_template() {
+        let binary = RegistryData::Binary("AB".repeat(20));
+        let named = RegistryData::Text("RemoteDesktopComputer".to_owned());
+        let until = |days| rfc3339(NOW + time::Duration::days(days));
+        let issued = |days| StoredCertificate { sha1: "ab".repeat(20), not_after: until(days), ..stored("My") };
+        let policy = || {
+            let own = in_store(-12).value(POLICY, "CertTemplateName", named.clone());
+            own.value(LISTENER, "TemplateCertificate", binary.clone())
+        };
+        let likely = Expect::Present(Severity::Degrading, Confidence::Likely);
+        policy().recorded(Fact::StoredCertificate(issued(-3))).check(&CAUSE, likely);
+        policy().recorded(Fact::StoredCertificate(issued(3))).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn by_the_log() {
+        machine().event(RCM, 1053, 2).check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
+        machine().event(RCM, 1052, 2).check(&CAUSE, Expect::Unknown);
+        machine().event(RCM, 1053, 2 * 24 * 60).check(&CAUSE, Expect::Unknown);
+        with_certificate(12).event(RCM, 1053, 2).check(&CAUSE, Expect::Absent);
+        // nothing is chosen any more, or another one
+        in_store(12).event(RCM, 1053, 2).check(&CAUSE, Expect::Unknown);
+        let bound = machine().value(LISTENER, "SSLCertificateSHA1Hash", RegistryData::Binary("5d".repeat(20)));
+        let valid = bound.recorded(Fact::StoredCertificate(stored("My")));
+        valid.event(RCM, 1053, 2).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

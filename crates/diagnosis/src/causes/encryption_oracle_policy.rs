@@ -120,6 +120,7 @@ mod tests {
                 records: 1000,
                 damaged: false,
                 left_out: 0,
+                left_out_until: None,
             }],
             events: vec![refusal("TERMSRV/old2008")],
             ..State::default()

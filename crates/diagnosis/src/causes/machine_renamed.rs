@@ -9,7 +9,7 @@ use crate::identity::{SIX_MONTHS, TOLERANCE, possible, short};
 use crate::keys::REMOTE_DESKTOP;
 use crate::need::Need;
 use crate::printable::printable;
-use crate::state::{COMPUTER_NAME, LISTENER, STORE_REMOTE_DESKTOP, moment};
+use crate::state::{COMPUTER_NAME, LISTENER, STORE_REMOTE_DESKTOP, TCPIP, moment};
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -75,7 +75,7 @@ fn names_differ(case: Case<'_>) -> Option<Ground> {
 }
 
 /// No handshake showed the certificate, but the store in which it lies was read. A machine that was renamed and has not
-/// been restarted has the new name in its registry already.
+/// been restarted has the new name in its registry already, and beside it the one that it still has.
 fn recorded_names_differ(case: Case<'_>) -> Option<Ground> {
     let seen = case.recorded_certificate().filter(|seen| seen.value.store == REMOTE_DESKTOP)?;
     let valid = moment(&seen.value.not_after)? - moment(&seen.value.not_before)?;
@@ -83,6 +83,10 @@ fn recorded_names_differ(case: Case<'_>) -> Option<Ground> {
     let own = seen.value.subject.strip_prefix("CN=").filter(|_| shape)?;
     let computer = case.text(COMPUTER_NAME, "ComputerName")?;
     let name = computer.value.filter(|name| possible(name) && short(name) != short(own))?;
+    // the new name is in force after a restart alone
+    if case.text(TCPIP, "Hostname").and_then(|seen| seen.value).is_some_and(|now| short(now) == short(own)) {
+        return None;
+    }
     let certificate = seen.because(format!("the certificate that Windows made is for {}", printable(own)));
     Some(Ground::on(vec![certificate, computer.because(format!("the computer's name is set to {name}"))]))
 }
@@ -127,6 +131,16 @@ mod tests {
         recorded("server01").check(&CAUSE, Expect::Unknown);
         let year = StoredCertificate { not_after: rfc3339(NOW + Duration::days(355)), ..stored("Remote Desktop") };
         recorded("SERVER02").recorded(Fact::StoredCertificate(year)).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn near_miss_the_restart_is_still_to_come() {
+        let called = |now: &str| {
+            let text = |name: &str| RegistryData::Text(name.to_owned());
+            recorded("SERVER02").value(TCPIP, "NV Hostname", text("SERVER02")).value(TCPIP, "Hostname", text(now))
+        };
+        called("server01").check(&CAUSE, Expect::Unknown);
+        called("SERVER02").check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
     }
 
     fn named(certificate: &str) -> Sketch {

@@ -8,6 +8,7 @@ use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stag
 use crate::events::{RCM, SCHANNEL};
 use crate::evidence::Role;
 use crate::fact::Handshake;
+use crate::keys::{KeyPlace, REMOTE_DESKTOP};
 use crate::logs::{DAY, told};
 use crate::need::{Need, speechless};
 use crate::printable::printable;
@@ -158,14 +159,26 @@ fn process(event: &LogEvent) -> Option<bool> {
     if unclear { None } else { Some(name.contains("termservice") || name.contains("termsvcs")) }
 }
 
-/// The key file's own rights let TermService not in, and the listener has no other certificate; no handshake says otherwise.
+/// The key file's own rights do not let `TermService` in, or there is none; the listener has no other certificate, and no
+/// handshake says otherwise. Where the certificate was not read, its key is in the container that Windows gives it.
 fn unreadable(case: Case<'_>) -> Option<Ground> {
-    let file = case.own_key_file().filter(|_| case.windows_own_certificate() == Some(true))?;
-    let security = file.value.security.as_deref()?;
-    let used = key_used(case).is_some() || case.let_in_near(file.id);
-    let refused = !allows(security, NETWORK_SERVICE, READ)? && !used;
-    let text = format!("NETWORK SERVICE may not read the key file {}: {security}", file.value.name);
-    refused.then(|| Ground::on(vec![file.because(text)]))
+    if case.windows_own_certificate() != Some(true) || key_used(case).is_some() {
+        return None;
+    }
+    let usual = || case.own_key_file().map(KeyPlace::There);
+    let made = case.made_by_windows();
+    let place = match made.map(|seen| seen.value) {
+        Some(made) if made.provider.is_some() || made.has_key == Some(false) => case.key_of(made),
+        None if case.stored_certificates().any(|seen| seen.value.store == REMOTE_DESKTOP) => None,
+        _ => usual(),
+    };
+    let (because, confidence) = place?.out_of_reach()?;
+    if case.let_in_near(because.observation) {
+        return None;
+    }
+    let certificate =
+        made.map(|seen| seen.because(format!("the listener uses the certificate {}", printable(&seen.value.subject))));
+    Some(Ground::on(certificate.into_iter().chain([because]).collect()).confidence(confidence))
 }
 
 /// A recording shows a service that was not let read the key file, in whatever way; and neither a handshake nor the file's
@@ -210,9 +223,9 @@ fn key_used(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::access::{RefusedAccess, WRITE_PROTECTED};
-    use crate::causes::sketch::{self, Expect, Sketch, host, key_file, machine};
+    use crate::causes::sketch::{self, Expect, Sketch, host, key_file, machine, stored};
     use crate::fact::Fact;
-    use crate::state::RegistryData;
+    use crate::state::{KeyFile, RegistryData, StoredCertificate};
     use wire::machine::End;
     use wire::tls::{Alert, TlsVersion};
 
@@ -278,6 +291,40 @@ mod tests {
     #[test]
     fn proven_by_the_rights_on_the_key_file() {
         key("O:SYD:PAI(A;;FA;;;SY)(A;;FA;;;BA)").check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+    }
+
+    #[test]
+    fn likely_where_the_key_file_is_gone() {
+        let guid = RegistryData::Text("11111111-2222".to_owned());
+        let empty = || {
+            let machine = machine().value(CRYPTOGRAPHY, "MachineGuid", guid.clone()).absent(POLICY);
+            machine.dword(LISTENER, "PortNumber", 3389).recorded(Fact::KeyFile(key_file(".", None)))
+        };
+        let made = || Fact::StoredCertificate(stored("Remote Desktop"));
+        let gone = empty().recorded(made());
+        gone.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        // without the certificate nothing needs it, and another machine's key is another cause
+        empty().check(&CAUSE, Expect::Unknown);
+        let foreign = Fact::KeyFile(key_file(&format!("{}99999999", crate::keys::RDP_KEY), None));
+        empty().recorded(made()).recorded(foreign).check(&CAUSE, Expect::Unknown);
+        let left_out = KeyFile { left_out: 1, ..key_file(".", None) };
+        empty().recorded(Fact::KeyFile(left_out)).recorded(made()).check(&CAUSE, Expect::Unknown);
+    }
+
+    /// The file is a remainder: the certificate has its key in another container, or in one of the newer kind.
+    #[test]
+    fn near_miss_the_file_of_another_key() {
+        let closed = || key("O:SYD:PAI(A;;FA;;;SY)(A;;FA;;;BA)");
+        let proven = Expect::Present(Severity::Blocking, Confidence::Proven);
+        closed().recorded(Fact::StoredCertificate(stored("Remote Desktop"))).check(&CAUSE, proven);
+        let newer = Some("Microsoft Software Key Storage Provider".to_owned());
+        for other in [
+            StoredCertificate { provider: newer, key_spec: Some(0), ..stored("Remote Desktop") },
+            StoredCertificate { provider: Some("Another".to_owned()), ..stored("Remote Desktop") },
+            StoredCertificate { issuer: "CN=Corp CA".to_owned(), ..stored("Remote Desktop") },
+        ] {
+            closed().recorded(Fact::StoredCertificate(other)).check(&CAUSE, Expect::Unknown);
+        }
     }
 
     #[test]

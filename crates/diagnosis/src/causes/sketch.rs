@@ -68,8 +68,13 @@ pub(crate) fn stored(store: &str) -> StoredCertificate {
         has_key: Some(true),
         container: Some("TSSecKeySet1".to_owned()),
         provider: Some("Microsoft Enhanced Cryptographic Provider v1.0".to_owned()),
+        machine_key: Some(true),
         key_spec: Some(1),
         usages: vec!["1.3.6.1.5.5.7.3.1".to_owned()],
+        names: Some(vec!["SERVER01".to_owned()]),
+        key_algorithm: Some("rsa".to_owned()),
+        key_bits: Some(2048),
+        signature_algorithm: Some("1.2.840.113549.1.1.11".to_owned()),
     }
 }
 
@@ -94,7 +99,7 @@ pub(crate) fn refused(path: &str, asked: Asked, result: &str) -> RefusedAccess {
 /// A file in MachineKeys, with this security descriptor.
 pub(crate) fn key_file(name: &str, security: Option<&str>) -> KeyFile {
     let (folder, security) = ("MachineKeys".to_owned(), security.map(str::to_owned));
-    KeyFile { name: name.to_owned(), folder, size: None, security }
+    KeyFile { name: name.to_owned(), folder, size: None, security, left_out: 0 }
 }
 
 fn sketch(target: &str, subject: Subject) -> Sketch {

@@ -217,6 +217,7 @@ mod tests {
         let watched = host("192.0.2.7").selects(EVERYTHING, SecurityProtocols::HYBRID);
         let connection = CapturedConnection {
             client: PEER.to_owned(),
+            server_name: None,
             cookie: false,
             sent: 300,
             received: 19,

@@ -9,13 +9,11 @@ use super::{REDACTED, firewall, one_of};
 use crate::causes::{known_edition, plain_path, windows_own_library};
 use crate::state::{
     CIPHER_POLICY, COMPUTER_NAME, CRYPTOGRAPHY, FIREWALL_MDM_RULES, FIREWALL_POLICY_RULES, FIREWALL_RULES, KEYS,
-    LISTENER, RegistryData, RegistryKey, TERMSERVICE, WINDOWS, WINLOGON,
+    LISTENER, RegistryData, RegistryKey, TCPIP, TERMSERVICE, WINDOWS, WINLOGON,
 };
 
 /// Names of values that Windows and its policies give, and nobody else.
 const VALUES: &str = include_str!("../../data/registry-values.txt");
-/// The key with the names that DNS knows the machine by.
-const TCPIP: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters";
 /// How the place of a name begins that was taken out; a number and a bracket follow.
 const NAMELESS: &str = "(redacted ";
 
@@ -71,6 +69,8 @@ const PRODUCT: &[&str] = &[
     "Desktops",
 ];
 
+/// Values of the listener that name a certificate.
+const THUMBPRINTS: &[&str] = &["SSLCertificateSHA1Hash", "SelfSignedCertificate", "TemplateCertificate"];
 /// How the keys end that hold ports which a group policy opens.
 const OPEN_PORTS: &str = r"\globallyopenports\list";
 /// How the path of Windows' own library ends.
@@ -158,7 +158,7 @@ fn placeholder(text: &str) -> String {
 fn renamed_data(path: &str, name: &str, data: &RegistryData, names: &mut Names) -> RegistryData {
     let of = |key: &str, value: &str| key.eq_ignore_ascii_case(path) && value.eq_ignore_ascii_case(name);
     match data {
-        RegistryData::Binary(hex) if of(LISTENER, "SSLCertificateSHA1Hash") => {
+        RegistryData::Binary(hex) if THUMBPRINTS.iter().any(|value| of(LISTENER, value)) => {
             RegistryData::Binary(names.thumbprint(hex))
         }
         RegistryData::Texts(suites) if of(CIPHER_POLICY, "Functions") => {

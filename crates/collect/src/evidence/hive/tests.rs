@@ -278,9 +278,15 @@ fn a_certificate_comes_with_its_key() {
     };
     let stored = blob::certificate("My", &[property(2, &record), property(32, &der)].concat()).unwrap();
     assert_eq!((stored.container.as_deref(), stored.provider.as_deref()), (Some("TSSecKeySet1"), Some("Provider")));
-    assert_eq!((stored.has_key, stored.key_spec), (Some(true), Some(1)));
+    assert_eq!((stored.has_key, stored.key_spec, stored.machine_key), (Some(true), Some(1), Some(true)));
+    assert_eq!(stored.names.as_deref(), Some(&["server01".to_owned()][..]));
+    assert_eq!((stored.key_algorithm.as_deref(), stored.key_bits), (Some("ec"), Some(256)));
+    assert_eq!(stored.signature_algorithm.as_deref(), Some("1.2.840.10045.4.3.2"));
+    let of_user: Vec<u8> = record.iter().enumerate().map(|(at, byte)| if at == 12 { 0 } else { *byte }).collect();
+    let stored = blob::certificate("My", &[property(2, &of_user), property(32, &der)].concat()).unwrap();
+    assert_eq!(stored.machine_key, Some(false));
     let stored = blob::certificate("My", &property(32, &der)).unwrap();
-    assert_eq!((stored.has_key, stored.container), (Some(false), None));
+    assert_eq!((stored.has_key, stored.container, stored.machine_key), (Some(false), None, None));
     assert_eq!(blob::certificate("My", &property(2, &record)), None);
 }
 

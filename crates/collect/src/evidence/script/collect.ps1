@@ -44,6 +44,8 @@ $queries = @(
 # the most entries of a kind
 $rareLimit = @RARE@
 $usualLimit = @USUAL@
+# the most files of a folder of keys, besides those of Remote Desktop
+$keyLimit = @KEYFILES@
 
 # Why something could not be read: by the kind of the error, for its text depends on the language of Windows.
 function Get-Reason($problem) {
@@ -170,19 +172,31 @@ function Get-Rights($path, $what) {
     }
 }
 
-# The key files of Remote Desktop, not what is in them. The folder itself is told if all of it was listed.
+# The key files by their names and rights, not what is in them: those of Remote Desktop, and as many of the others as the limit
+# says, for the key of a certificate that was bound is one of them. The folder itself is told if it could be listed, with how
+# many files of it are left out.
 function Get-KeyFile($place, $label) {
     try {
-        $files = @(Get-ChildItem -LiteralPath $place -Force)
+        $files = @(Get-ChildItem -LiteralPath $place -Force -File)
     } catch {
         $found.unread += Get-Unread "the key folder $label" (Get-Reason $_)
         return
     }
-    @{ name = '.'; folder = $label; size = $null; security = (Get-Rights $place "the key folder $label") }
-    foreach ($file in @($files | Where-Object { "$($_.Name)" -like '@RDPKEY@*' })) {
+    $own = @($files | Where-Object { "$($_.Name)" -like '@RDPKEY@*' })
+    $others = @($files | Where-Object { "$($_.Name)" -notlike '@RDPKEY@*' } | Select-Object -First $keyLimit)
+    $rest = $files.Count - $own.Count - $others.Count
+    @{ name = '.'; folder = $label; size = $null; security = (Get-Rights $place "the key folder $label"); left_out = $rest }
+    foreach ($file in $own) {
         $rights = Get-Rights $file.FullName $file.Name
         @{ name = "$($file.Name)"; folder = $label; size = $file.Length; security = $rights }
     }
+    $refused = 0
+    foreach ($file in $others) {
+        $rights = $null
+        try { $rights = "$((Get-Acl -LiteralPath $file.FullName).Sddl)" } catch { $refused += 1 }
+        @{ name = "$($file.Name)"; folder = $label; size = $file.Length; security = $rights }
+    }
+    if ($refused -gt 0) { $found.unread += Get-Unread "the rights on $refused other key files in $label" 'they could not be read' }
 }
 
 function Get-Program {

@@ -11,6 +11,8 @@ use crate::evidence::windows::PROGRAMS;
 const TEMPLATE: &str = include_str!("collect.ps1");
 /// The most entries of a kind that mean a fault, and of one that belongs to connections that work.
 const LIMITS: (usize, usize) = (40, 20);
+/// The most files of a folder of keys that are named, besides those of Remote Desktop.
+const KEY_FILES: usize = 500;
 
 /// A script for Windows PowerShell that reads a machine's state and prints it, and changes nothing. The same each time.
 pub fn powershell() -> String {
@@ -27,6 +29,7 @@ pub fn powershell() -> String {
         ("RARE", LIMITS.0.to_string()),
         ("USUAL", LIMITS.1.to_string()),
         ("RDPKEY", RDP_KEY.to_owned()),
+        ("KEYFILES", KEY_FILES.to_string()),
     ];
     places.iter().fold(TEMPLATE.to_owned(), |script, (place, text)| script.replace(&format!("@{place}@"), text))
 }
