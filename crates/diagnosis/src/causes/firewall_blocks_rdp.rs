@@ -11,7 +11,7 @@ use crate::symptom::Symptom;
 const POLICY: &str = r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall";
 const OWN: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy";
 /// The settings of a management of devices (MDM, such as Intune), by the names of the machine's own. No document says where they
-/// lie; tools that read them agree.
+/// lie; tools that read them agree, but for which of the private and the public one is which: only what holds for both counts here.
 const MDM: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\Mdm";
 /// All that decides: without one of them a rule or a switch may be unseen.
 const NEEDS: &[Need] = &[

@@ -64,7 +64,7 @@ fn refused(case: Case<'_>) -> Option<Ground> {
 /// That this value switches logons off is general knowledge; Windows has it from the start, and has 0 in it.
 fn disabled(case: Case<'_>) -> Option<Ground> {
     let seen = case.text(WINLOGON, DISABLED).filter(|seen| seen.value.is_some_and(|text| text.trim() == "1"))?;
-    Some(Ground::on(vec![seen.because(format!("{DISABLED} = 1"))]))
+    Some(Ground::on(vec![seen.because(format!("{DISABLED} of Winlogon is 1: remote logons are switched off"))]))
 }
 
 // Not blocking like the others: farms drain a server before maintenance, and only new sessions of users are kept out.

@@ -64,7 +64,7 @@ fn not_there(case: Case<'_>) -> Option<Ground> {
     because.extend(NEEDED.iter().filter_map(|name| case.service(name)).filter(|seen| still_runs(seen.value)).map(
         |seen| {
             seen.because(format!(
-                "the service {} runs and is disabled (Start = 4): no restart brings it back",
+                "the service {} runs, but is disabled (Start = 4): after a restart it will not",
                 seen.value.name
             ))
         },
