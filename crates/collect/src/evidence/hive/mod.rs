@@ -168,7 +168,9 @@ impl<S: Read + Seek> Lookup<S> {
         self.registry(r"HKLM\SOFTWARE\", "");
         self.certificates(STORE_MY, "My");
         self.certificates(STORE_REMOTE_DESKTOP, "Remote Desktop");
-        STORES_ROOT.iter().for_each(|store| self.roots(store));
+        for store in STORES_ROOT {
+            self.roots(store);
+        }
     }
 
     fn user(&mut self) {
