@@ -321,7 +321,7 @@ impl LogSpan {
     /// says that there was none.
     pub fn whole_since(&self, since: OffsetDateTime) -> bool {
         let before = |text: &str| moment(text).is_some_and(|known| known <= since);
-        let kept = self.left_out == 0 || self.left_out_until.as_deref().is_some_and(|left_out| before(left_out));
+        let kept = self.left_out == 0 || self.left_out_until.as_deref().is_some_and(before);
         !self.damaged && kept && before(&self.from)
     }
 }

@@ -15,7 +15,7 @@ pub(super) const ROOM: usize = 6 * 1024 * 1024;
 /// The most entries of one provider and id that are kept of a log.
 pub(super) const KEPT: usize = 500;
 /// What an entry takes beside its text, and each value of it.
-const ENTRY: usize = 512;
+const ENTRY: usize = 1024;
 const VALUE: usize = 64;
 
 /// About as many bytes as an entry takes in memory.

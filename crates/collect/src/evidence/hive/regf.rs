@@ -135,7 +135,9 @@ impl<S: Read + Seek> Hive<S> {
             lacks.push("it was not closed properly, and no transaction log beside it continues it".to_owned());
         }
         lacks.extend(gap);
-        entries.iter().for_each(|entry| self.apply(entry));
+        for entry in entries {
+            self.apply(entry);
+        }
         lacks
     }
 
