@@ -195,7 +195,9 @@ impl Table {
         let (tunnels, passed_over) = std::mem::take(&mut self.tunnels).finish();
         let direct = |watched: &Watched| watched.exchange.begins_with_tls() && self.meant(watched.host);
         let (direct, tunnels): (Vec<_>, Vec<_>) = tunnels.into_iter().partition(direct);
-        direct.into_iter().for_each(|watched| self.keep(watched));
+        for watched in direct {
+            self.keep(watched);
+        }
         (self.seen.tunnels, self.seen.passed_over) = (tunnels, passed_over);
         self.seen.transports = self.transports.into_values().collect();
         self.seen.transports.sort_by_key(|transport| transport.began);
