@@ -5,7 +5,7 @@
 //! file, or that of a request which only gateways are sent. All others stay unsaid.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use wire::capture::{Seen as Captured, Watched};
 use wire::http::Method;
@@ -82,11 +82,10 @@ fn proxy(watched: &Watched) -> Option<SocketAddr> {
 
 fn gateway(watched: &Watched, source: Source, evidence: &mut Evidence) {
     let proxy = proxy(watched);
-    let name = watched.server_name().filter(|name| name.parse::<std::net::IpAddr>().is_err()).map(printable);
+    let name = watched.server_name().map(|name| printable(&name.to_lowercase()));
     let subject = if let Some(address) = place(watched) {
-        evidence.gateway_at(address, name)
+        evidence.gateway_at(address, name.filter(|name| name.parse::<IpAddr>().is_err()))
     } else {
-        let name = watched.server_name().map(printable);
         evidence.subject(Subject { role: Role::Gateway, name, address: None })
     };
     let mut seen = Seen { evidence, subject, source, began: moment(watched.began) };

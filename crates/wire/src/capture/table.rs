@@ -165,8 +165,11 @@ impl Table {
         match carries {
             Carries::RemoteDesktop => self.keep(connection.finish(until)),
             Carries::Unknown if self.meant(host) => self.keep(connection.finish(until)),
-            Carries::Tunnel => self.tunnels.take(connection.finish(until)),
-            Carries::Unknown if host.port() == GATEWAY_PORT => self.tunnels.take(connection.finish(until)),
+            Carries::Tunnel => {
+                let meant = self.meant(host);
+                self.tunnels.take(connection.finish(until), meant);
+            }
+            Carries::Unknown if host.port() == GATEWAY_PORT => self.tunnels.take(connection.finish(until), false),
             Carries::Unknown | Carries::Other => {
                 self.seen.foreign = self.seen.foreign.saturating_add(u64::from(host.port() == PORT));
             }
