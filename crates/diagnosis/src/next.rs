@@ -175,11 +175,11 @@ fn to_gateway(evidence: &Evidence, context: &Context, ladder: &Ladder) -> Vec<Ne
 
 /// The host that the client wants, where a file of its tells.
 fn host_behind(evidence: &Evidence, context: &Context) -> String {
-    let files = evidence.observations.iter().filter_map(|seen| match &seen.fact {
+    let mut files = evidence.observations.iter().filter_map(|seen| match &seen.fact {
         Fact::RdpFile(file) => RdpSettings(file).target()?.ok(),
         _ => None,
     });
-    let wanted = context.target.clone().or_else(|| files.last());
+    let wanted = context.target.clone().or_else(|| files.next_back());
     wanted.map_or_else(|| "HOST".to_owned(), |target| target.to_string())
 }
 

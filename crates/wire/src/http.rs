@@ -141,7 +141,7 @@ pub fn request(bytes: &[u8]) -> Head<Request> {
     let target = head.first.split(' ').nth(1).unwrap_or_default();
     let (host, port) = place(if method == Method::Connect { target } else { head.value("host").unwrap_or_default() });
     // without a length there is no body (RFC 9112 section 6.3)
-    let body = head.body().unwrap_or(Some(0));
+    let body = head.body(Some(0));
     Head::Complete { value: Request { method, host, port }, size: head.size, body }
 }
 
@@ -159,7 +159,7 @@ pub fn response(bytes: &[u8]) -> Head<Response> {
     let websocket = status == 101 && head.values("upgrade").any(|value| value.eq_ignore_ascii_case("websocket"));
     let body = match status {
         100..=199 | 204 | 304 => Some(0),
-        _ => head.body().unwrap_or(None),
+        _ => head.body(None),
     };
     let (authenticate, proxy_authenticate) = (head.schemes("www-authenticate"), head.schemes("proxy-authenticate"));
     Head::Complete { value: Response { status, authenticate, proxy_authenticate, websocket }, size: head.size, body }
@@ -200,12 +200,12 @@ impl<'a> Lines<'a> {
         self.values(name).next()
     }
 
-    /// The bytes that follow: `None` if nothing says so, `Some(None)` if only reading them tells.
-    fn body(&self) -> Option<Option<usize>> {
+    /// How many bytes follow: `unsaid` if nothing says so, `None` if only reading them tells.
+    fn body(&self, unsaid: Option<usize>) -> Option<usize> {
         if self.value("transfer-encoding").is_some() {
-            return Some(None);
+            return None;
         }
-        self.value("content-length").map(|size| size.parse().ok())
+        self.value("content-length").map_or(unsaid, |size| size.parse().ok())
     }
 
     /// The names of schemes, each once.

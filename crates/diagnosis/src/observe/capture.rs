@@ -75,9 +75,8 @@ pub fn observe_capture(
     }
     let mut left_out = captured.left_out;
     // that somebody began with TLS tells least: no host has to answer that
-    let rank = |watched: &Watched| match watched.exchange.begins_with_tls() {
-        true => 2,
-        false => u8::from(watched.came_through()),
+    let rank = |watched: &Watched| {
+        if watched.exchange.begins_with_tls() { 2 } else { u8::from(watched.came_through()) }
     };
     for (address, connections) in chosen(of_host, &mut left_out, rank) {
         host(address, &connections, source, evidence);

@@ -5,7 +5,7 @@
 //! file, or that of a request which only gateways are sent. All others stay unsaid.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use wire::capture::{Seen as Captured, Watched};
 use wire::http::Method;
@@ -29,13 +29,13 @@ pub fn named_gateways(state: &State) -> impl Iterator<Item = String> {
 /// a gateway.
 pub(super) fn observe(
     captured: &Captured,
-    named: &BTreeSet<String>,
+    known: &BTreeSet<String>,
     source: Source,
     evidence: &mut Evidence,
 ) -> Option<u64> {
     let clear = captured.tunnels.iter().filter(|watched| asks_a_gateway(watched));
     let clear = clear.filter_map(|watched| watched.server_name()).map(str::to_lowercase);
-    let names: BTreeSet<String> = named.iter().cloned().chain(clear).collect();
+    let names: BTreeSet<String> = known.iter().cloned().chain(clear).collect();
     let by_name = |watched: &&Watched| {
         let name = watched.server_name().map(str::to_lowercase);
         asks_a_gateway(watched) || name.is_some_and(|name| names.contains(&name))
@@ -82,13 +82,11 @@ fn proxy(watched: &Watched) -> Option<SocketAddr> {
 
 fn gateway(watched: &Watched, source: Source, evidence: &mut Evidence) {
     let proxy = proxy(watched);
-    let name = watched.server_name().filter(|name| name.parse::<std::net::IpAddr>().is_err()).map(printable);
-    let subject = match place(watched) {
-        Some(address) => evidence.gateway_at(address, name),
-        None => {
-            let name = watched.server_name().map(printable);
-            evidence.subject(Subject { role: Role::Gateway, name, address: None })
-        }
+    let name = watched.server_name().map(|name| printable(&name.to_lowercase()));
+    let subject = if let Some(address) = place(watched) {
+        evidence.gateway_at(address, name.filter(|name| name.parse::<IpAddr>().is_err()))
+    } else {
+        evidence.subject(Subject { role: Role::Gateway, name, address: None })
     };
     let mut seen = Seen { evidence, subject, source, began: moment(watched.began) };
     begun(watched, proxy.is_some(), &mut seen);

@@ -85,7 +85,7 @@ impl Ladder {
                 Role::Client => &[Stage::Client],
                 Role::Gateway => to_gateway::STAGES,
                 Role::Host => &[Stage::Tcp, Stage::X224, Stage::Tls, Stage::Certificate, Stage::Credssp],
-                _ => &[],
+                Role::Path => &[],
             };
             for stage in rungs {
                 // that something about it could not be read is said elsewhere

@@ -49,7 +49,7 @@ fn tcp(case: Case<'_>) -> Option<Rung> {
 }
 
 /// How the client's handshakes with it went.
-fn handshakes<'a>(case: Case<'a>) -> impl Iterator<Item = Seen<&'a Handshake>> + 'a {
+fn handshakes(case: Case<'_>) -> impl Iterator<Item = Seen<&Handshake>> {
     case.seen(|fact| if let Fact::TlsAnswer { answer, .. } = fact { Some(answer) } else { None })
 }
 
@@ -104,7 +104,7 @@ fn certificate(case: Case<'_>) -> Option<Rung> {
 }
 
 /// What was asked in HTTP and how it was answered.
-fn answers<'a>(case: Case<'a>) -> impl Iterator<Item = Seen<(Method, &'a WebAnswer)>> + 'a {
+fn answers(case: Case<'_>) -> impl Iterator<Item = Seen<(Method, &WebAnswer)>> {
     case.seen(|fact| match fact {
         Fact::HttpAnswer { method, answer, .. } => Some((*method, answer)),
         _ => None,

@@ -175,8 +175,11 @@ impl Table {
         match carries {
             Carries::RemoteDesktop => self.keep(connection.finish(until)),
             Carries::Unknown if self.meant(host) => self.keep(connection.finish(until)),
-            Carries::Tunnel => self.tunnels.take(connection.finish(until)),
-            Carries::Unknown if host.port() == GATEWAY_PORT => self.tunnels.take(connection.finish(until)),
+            Carries::Tunnel => {
+                let meant = self.meant(host);
+                self.tunnels.take(connection.finish(until), meant);
+            }
+            Carries::Unknown if host.port() == GATEWAY_PORT => self.tunnels.take(connection.finish(until), false),
             Carries::Unknown | Carries::Other => {
                 self.seen.foreign = self.seen.foreign.saturating_add(u64::from(host.port() == PORT));
             }
@@ -210,7 +213,9 @@ impl Table {
         let (tunnels, passed_over) = std::mem::take(&mut self.tunnels).finish();
         let direct = |watched: &Watched| watched.exchange.begins_with_tls() && self.meant(watched.host);
         let (direct, tunnels): (Vec<_>, Vec<_>) = tunnels.into_iter().partition(direct);
-        direct.into_iter().for_each(|watched| self.keep(watched));
+        for watched in direct {
+            self.keep(watched);
+        }
         (self.seen.tunnels, self.seen.passed_over) = (tunnels, passed_over);
         self.seen.transports = self.transports.into_values().collect();
         self.seen.transports.sort_by_key(|transport| transport.began);

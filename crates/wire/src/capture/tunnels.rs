@@ -1,10 +1,11 @@
 //! The connections that may lead to an RD Gateway. Most of them lead elsewhere, and whoever captures has thousands: a few of each
-//! server are kept, of a bounded number of servers, and the rest is counted.
+//! server are kept, of those servers that were asked last, and the rest is counted.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::connection::Watched;
+use crate::http::Method;
 use crate::machine::{TcpAnswer, TlsAnswer};
 
 /// The most servers of one kind.
@@ -17,8 +18,12 @@ const CERTIFICATES: usize = 16 * 1024;
 /// Kinds have room of their own, so that the many do not crowd out the few.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
-    /// HTTP that only a gateway or a proxy is asked.
-    Web,
+    /// HTTP that only a gateway is asked.
+    Gateway,
+    /// A way through a web proxy.
+    Proxy,
+    /// TLS at once, where Remote Desktop is.
+    Direct,
     /// TLS at once.
     Tls,
     /// TCP did not come about.
@@ -37,10 +42,12 @@ pub(super) struct Tunnels {
 }
 
 impl Tunnels {
-    /// Takes in a connection that is over. One that nothing can be told of is let go.
-    pub(super) fn take(&mut self, mut watched: Watched) {
+    /// Takes in a connection that is over, `meant` if Remote Desktop was seen there. One that nothing can be told of is let go.
+    pub(super) fn take(&mut self, mut watched: Watched, meant: bool) {
         let kind = match (&watched.exchange.web, &watched.exchange.hello, watched.tcp.as_ref()) {
-            (Some(_), ..) => Kind::Web,
+            (Some(web), ..) if web.request.value.method == Method::Connect => Kind::Proxy,
+            (Some(_), ..) => Kind::Gateway,
+            (None, Some(_), _) if meant => Kind::Direct,
             (None, Some(_), _) => Kind::Tls,
             (None, None, Some(tcp)) if tcp.value != TcpAnswer::Accepted => Kind::Refused,
             _ => return,
@@ -48,9 +55,8 @@ impl Tunnels {
         shorten(&mut watched);
         let name = watched.server_name().map(str::to_ascii_lowercase);
         let server = (kind, watched.host, name);
-        let known = self.kept.contains_key(&server);
-        if !known && self.kept.keys().filter(|(other, ..)| *other == kind).count() >= SERVERS {
-            return self.left_out(kind);
+        if !self.kept.contains_key(&server) {
+            self.make_room(kind);
         }
         let kept = self.kept.entry(server).or_default();
         kept.push(watched);
@@ -58,12 +64,25 @@ impl Tunnels {
             // what failed tells more, and of that what is newest
             let oldest = kept.iter().position(Watched::came_through).unwrap_or(0);
             kept.remove(oldest);
-            self.left_out(kind);
+            self.left_out(kind, 1);
         }
     }
 
-    fn left_out(&mut self, kind: Kind) {
-        self.left_out = self.left_out.saturating_add(u64::from(kind != Kind::Refused));
+    /// Lets go of the server that was not asked for longest, if there are too many: whoever captures ends with what matters.
+    fn make_room(&mut self, kind: Kind) {
+        let alike = || self.kept.iter().filter(|((other, ..), _)| *other == kind);
+        if alike().count() < SERVERS {
+            return;
+        }
+        let asked = |connections: &[Watched]| connections.iter().map(|watched| watched.began).max();
+        let oldest = alike().min_by_key(|(_, connections)| asked(connections)).map(|(server, _)| server.clone());
+        let gone = oldest.and_then(|server| self.kept.remove(&server)).map_or(0, |connections| connections.len());
+        self.left_out(kind, gone);
+    }
+
+    fn left_out(&mut self, kind: Kind, count: usize) {
+        let count = if kind == Kind::Refused { 0 } else { u64::try_from(count).unwrap_or(u64::MAX) };
+        self.left_out = self.left_out.saturating_add(count);
     }
 
     /// The connections that are kept, and how many are not.
@@ -132,9 +151,9 @@ mod tests {
         let mut tunnels = Tunnels::default();
         let failed = || TlsAnswer::Closed { end: End::Rst, bytes: 0 };
         for (began, answer) in [(1, failed()), (2, sound(&[])), (3, sound(&[])), (4, failed()), (5, sound(&[]))] {
-            tunnels.take(tls("GW.example", began, answer));
+            tunnels.take(tls("GW.example", began, answer), false);
         }
-        tunnels.take(tls("gw.example", 6, sound(&[])));
+        tunnels.take(tls("gw.example", 6, sound(&[])), false);
         let (kept, left_out) = tunnels.finish();
         let began: Vec<_> = kept.iter().map(|watched| watched.began.as_secs()).collect();
         assert_eq!((began, left_out), (vec![1, 4, 6], 3));
@@ -144,10 +163,13 @@ mod tests {
     fn servers_and_certificates_are_bounded() {
         let mut tunnels = Tunnels::default();
         for number in 0..1_000 {
-            tunnels.take(tls(&format!("www{number}.example"), 1, sound(&[9_000, 7_000, 7_000])));
+            let chain = sound(&[9_000, 7_000, 7_000]);
+            tunnels.take(tls(&format!("www{number}.example"), number, chain), number == 0);
         }
         let (kept, left_out) = tunnels.finish();
-        assert_eq!((kept.len(), left_out), (SERVERS, 1_000 - SERVERS as u64));
+        assert_eq!((kept.len(), left_out), (SERVERS + 1, 999 - SERVERS as u64));
+        let began: Vec<u64> = kept.iter().map(|watched| watched.began.as_secs()).collect();
+        assert!(began.contains(&0) && began.contains(&999) && !began.contains(&1), "{began:?}");
         let TlsAnswer::Flight(flight) = &kept[0].exchange.handshake.as_ref().unwrap().value else { panic!() };
         assert_eq!(flight.chain.len(), 2);
     }

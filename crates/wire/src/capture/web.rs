@@ -120,7 +120,7 @@ mod tests {
     use crate::machine::TlsAnswer;
     use crate::tls::{ClientHello, Segments, TlsOffer};
 
-    const ENDING: Ending = Ending { by_host: None, watched_until: Duration::from_secs(60), host_seen: true };
+    const ENDING: Ending = Ending { by_host: None, watched_until: Duration::from_mins(1), host_seen: true };
     const CONNECT: &str = "CONNECT gw.corp.example:443 HTTP/1.1\r\nProxy-Authorization: Basic c2VjcmV0\r\n\r\n";
     const REFUSED: &str = "HTTP/1.1 407 x\r\nProxy-Authenticate: Basic realm=\"a\"\r\nContent-Length: 3\r\n\r\nno.";
 
