@@ -89,7 +89,8 @@ pub struct Diagnosis {
     pub control: Option<Control>,
     /// All that the hosts take, if that was asked for (`--thorough`).
     pub surveys: Vec<Survey>,
-    /// What event logs tell and what the probe did, old to new, of each kind the newest 500; empty without entries of logs.
+    /// What event logs tell, what was captured and what the probe did, old to new, of each kind the newest 500; empty where it
+    /// would hold a probe alone, or a single captured connection.
     pub timeline: Vec<TimelineEntry>,
 }
 
