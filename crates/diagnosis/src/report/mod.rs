@@ -287,7 +287,7 @@ pub(crate) fn assemble(evidence: &Evidence, context: &Context, run: Run, judged:
         ruled_out: absent,
         stages: ladder.stages,
         gateway: gateway(evidence, context),
-        notices: crate::rdp_file::notices(evidence),
+        notices: crate::rdp_file::notices(evidence, context.gateway.is_some()),
         observations: observations(evidence),
         files: evidence.files.iter().map(|name| printable(name)).collect(),
         next,
