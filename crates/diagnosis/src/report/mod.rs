@@ -83,6 +83,9 @@ pub struct Diagnosis {
     pub observations: Vec<ReportObservation>,
     /// The files that were read: the first is the source `file/1`.
     pub files: Vec<String>,
+    /// The same as their names are, for addresses, in which every odd letter is escaped; never to be printed.
+    #[serde(skip)]
+    pub(crate) paths: Vec<String>,
     /// The next measurements, best first.
     pub next: Vec<Next>,
     /// The same probe against a host that is known to work, if one was named.
@@ -290,6 +293,7 @@ pub(crate) fn assemble(evidence: &Evidence, context: &Context, run: Run, judged:
         notices: crate::rdp_file::notices(evidence, context.gateway.is_some()),
         observations: observations(evidence),
         files: evidence.files.iter().map(|name| printable(name)).collect(),
+        paths: evidence.files.clone(),
         next,
         control: None,
         surveys: surveys(evidence, context),

@@ -66,5 +66,6 @@ pub(super) fn diagnosis(words: &str) -> Diagnosis {
         surveys: Vec::new(),
         timeline: Vec::new(),
         files: Vec::new(),
+        paths: Vec::new(),
     }
 }
