@@ -16,6 +16,10 @@ pub(super) const PROVE: &str = "prove it on the machine concerned (PowerShell as
 pub(super) const ADVICE: &str = "Worth knowing, no fault by itself";
 /// What stands above the timeline.
 pub(super) const TIMELINE: &str = "What happened (UTC)";
+/// What stands before causes that are still open.
+pub(super) const OPEN: &str = "Neither shown nor ruled out";
+/// How many names of causes stand in a short list.
+const NAMES: usize = 8;
 /// How the steps of a fix are to be read.
 pub(crate) const STEPS: &str = "one a line; words in capitals are to be replaced";
 
@@ -148,19 +152,30 @@ pub(super) fn survey(diagnosis: &Diagnosis, survey: &Survey) -> String {
     format!("All that {address} takes{state}")
 }
 
-/// What the evidence excludes, where nothing else was found.
-pub(super) fn ruled_out(diagnosis: &Diagnosis) -> Option<String> {
+/// What the evidence excludes, where nothing else was found. `short`: many names are only counted.
+pub(super) fn ruled_out(diagnosis: &Diagnosis, short: bool) -> Option<String> {
     let said = diagnosis.verdict == Verdict::Undetermined && !diagnosis.ruled_out.is_empty();
-    said.then(|| format!("{}.", diagnosis.ruled_out.join(", ")))
+    let names: Vec<&str> = diagnosis.ruled_out.iter().map(String::as_str).collect();
+    said.then(|| format!("{}.", listed(&names, short)))
 }
 
-/// What was not seen.
-pub(super) fn not_seen(diagnosis: &Diagnosis) -> Option<String> {
-    let addresses = diagnosis.subjects.iter().filter(|subject| subject.address.is_some()).count();
-    if diagnosis.connections == 0 && addresses == 0 && !diagnosis.subjects.is_empty() {
-        return Some("the connection itself: no probe was made, and the files hold none.".to_owned());
+/// Causes by their names, or many of them by their number.
+fn listed(names: &[&str], short: bool) -> String {
+    if short && names.len() > NAMES {
+        return format!("{} causes, which --full names", names.len());
     }
-    (diagnosis.verdict != Verdict::Healthy && !diagnosis.unknown.is_empty()).then(|| unseen(diagnosis))
+    names.join(", ")
+}
+
+/// What was not seen, or is still open: what it is, and the text. `short`: many names are only counted.
+pub(super) fn not_seen(diagnosis: &Diagnosis, short: bool) -> Option<(&'static str, String)> {
+    let addresses = diagnosis.subjects.iter().filter(|subject| subject.address.is_some()).count();
+    let beside = diagnosis.stages.iter().all(|stage| stage.stage >= Stage::Host);
+    if diagnosis.connections == 0 && addresses == 0 && beside && !diagnosis.subjects.is_empty() {
+        return Some(("Not seen", "the connection itself: no probe was made, and the files hold none.".to_owned()));
+    }
+    let open = diagnosis.verdict != Verdict::Healthy && !diagnosis.unknown.is_empty();
+    open.then(|| (OPEN, unseen(diagnosis, short)))
 }
 
 /// What could not be read, and why.
@@ -182,14 +197,14 @@ pub(super) fn counted(count: usize, one: &str, several: &str) -> String {
 }
 
 /// The causes that are still open. Those behind the rung that broke are only counted: nobody gets there before it is mended.
-fn unseen(diagnosis: &Diagnosis) -> String {
+fn unseen(diagnosis: &Diagnosis, short: bool) -> String {
     let failed = diagnosis.stages.iter().filter(|stage| stage.outcome == Outcome::Failed).map(|stage| stage.stage);
     // the last, for one of several addresses may have got further
     let broken = failed.max();
     let behind = |id: &str| broken.is_some_and(|broken| causes::find(id).is_some_and(|cause| cause.stage > broken));
     let (later, here): (Vec<&str>, Vec<&str>) =
         diagnosis.unknown.iter().map(|open| open.cause.as_str()).partition(|id| behind(id));
-    let (here, plural) = (here.join(", "), if later.len() == 1 { "" } else { "s" });
+    let (here, plural) = (listed(&here, short), if later.len() == 1 { "" } else { "s" });
     let Some(stage) = broken.filter(|_| !later.is_empty()) else { return format!("{here}.") };
     let rest = format!("what lies behind {} ({} cause{plural}).", stage.word(), later.len());
     if here.is_empty() { rest } else { format!("{here}; and {rest}") }
@@ -262,14 +277,30 @@ fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
     match (symptom(diagnosis), failed) {
         (Some(symptom), false) => {
             let meaning = symptom.meaning().map_or(String::new(), |meaning| format!(" ({meaning})"));
-            format!("Could not tell: from here the host is sound {reached}, which does not explain {symptom}{meaning}.")
+            let sound = match (reached, diagnosis.connections) {
+                ("", 0) => return format!("Could not tell: nothing that was read explains {symptom}{meaning}."),
+                ("", _) => return format!("Could not tell: nothing that was seen explains {symptom}{meaning}."),
+                (_, 0) => "what was captured is sound",
+                _ => "from here the host is sound",
+            };
+            format!("Could not tell: {sound} {reached}, which does not explain {symptom}{meaning}.")
         }
         (Some(symptom), true) => {
             format!("Could not tell what causes {symptom}: a stage failed in a way that no known cause explains.")
         }
+        (None, false) if only_udp(diagnosis) => {
+            "Could not tell: UDP transports alone were captured, and not the TCP connection that every client makes before \
+             it asks for one."
+                .to_owned()
+        }
         (None, false) => "Could not tell: what was seen shows neither a fault nor a sound connection.".to_owned(),
         (None, true) => "Could not tell: a stage failed in a way that no known cause explains.".to_owned(),
     }
+}
+
+/// True if nothing but UDP transports was seen.
+fn only_udp(diagnosis: &Diagnosis) -> bool {
+    diagnosis.stages.is_empty() && diagnosis.observations.iter().any(|seen| seen.fact == super::captured::TRANSPORT)
 }
 
 /// What a finding does, as a word.
