@@ -5,8 +5,9 @@ use std::cmp::Reverse;
 use crate::case::{Case, Context};
 use crate::cause::{Because, Cause, Confidence, Judgement, Severity, Stage};
 use crate::claims;
+use crate::earlier;
 use crate::evidence::{Evidence, Role, SubjectId};
-use crate::fact::Fact;
+use crate::fact::{Fact, rfc3339};
 use crate::fixes::Safety;
 use crate::need::Need;
 use crate::report::{self, Diagnosis, Finding, Ladder, Outcome, UnknownCause, Verdict};
@@ -59,6 +60,12 @@ pub fn diagnose_with(causes: &[&'static Cause], evidence: &Evidence, context: &C
             }
         }
     }
+    let mut earlier = earlier::logged(causes, evidence, context, |cause| subjects(evidence, cause));
+    earlier.retain(|fault| !present.iter().any(|found| found.cause.id == fault.cause));
+    for fault in earlier.iter().filter(|fault| absent.iter().any(|id| *id == fault.cause)) {
+        let needs = vec![format!("whether the attempt was at {}, when it was logged", rfc3339(fault.at))];
+        unknown.push(UnknownCause { cause: fault.cause.to_owned(), needs });
+    }
     unknown.dedup_by(|second, first| second.cause == first.cause);
     unknown.retain(|open| !present.iter().any(|found| found.cause.id == open.cause));
     absent.dedup();
@@ -70,7 +77,8 @@ pub fn diagnose_with(causes: &[&'static Cause], evidence: &Evidence, context: &C
     let unread = evidence.observations.iter().any(|seen| matches!(seen.fact, Fact::Unread(_)));
     let cut = run.interrupted || behind_gateway || ladder.incomplete || unread && !evidence.clients.is_empty();
     let verdict = verdict(&findings, &ladder, context, cut);
-    let next = crate::next::measurements(evidence, context, verdict, &findings, &ladder);
+    let known = crate::next::Known { verdict, findings: &findings, ladder: &ladder, earlier: &earlier };
+    let next = crate::next::measurements(evidence, context, known);
     report::assemble(evidence, context, run, report::Judged { verdict, findings, unknown, absent, ladder, next })
 }
 

@@ -72,6 +72,7 @@ fn diagnosed(capture: &Capture) -> Diagnosis {
         capabilities: Capabilities { openssl: false },
         require_trust: false,
         thorough: false,
+        at_source: diagnosis::TimeSource::Attempt,
         gateway: None,
     };
     diagnosis::diagnose(&evidence, &context, Run::default())

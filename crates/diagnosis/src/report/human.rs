@@ -115,6 +115,9 @@ impl Paper {
             let line = self.paint(BOLD, &line);
             self.line(&line);
         }
+        if let Some(time) = words::judged_for(diagnosis) {
+            self.wrapped("", &time);
+        }
         self.blank();
     }
 

@@ -32,7 +32,7 @@ pub use survey::{Survey, SurveyedFlags, SurveyedNegotiation, SurveyedProtocols, 
 use crate::case::{Case, Context};
 use crate::cause::{Because, Confidence, Severity, Stage};
 use crate::diagnose::Run;
-use crate::evidence::{Evidence, Role, SubjectId};
+use crate::evidence::{Evidence, Role, SubjectId, TimeSource};
 use crate::fact::rfc3339;
 use crate::printable::printable;
 use crate::timeline::{TimelineEntry, timeline};
@@ -49,6 +49,8 @@ pub struct Diagnosis {
     pub tool: String,
     /// The time of the attempt, RFC 3339, UTC.
     pub at: String,
+    /// Where that time comes from: where there was no probe, it is a guess, unless somebody named it.
+    pub at_source: TimeSource,
     /// How long it took.
     pub seconds: f64,
     /// TCP connections made or tried.
@@ -272,6 +274,7 @@ pub(crate) fn assemble(evidence: &Evidence, context: &Context, run: Run, judged:
         schema: SCHEMA.to_owned(),
         tool: env!("CARGO_PKG_VERSION").to_owned(),
         at: rfc3339(context.at),
+        at_source: context.at_source,
         seconds: run.seconds,
         connections: evidence.connections,
         interrupted: run.interrupted,

@@ -2,9 +2,11 @@
 
 use std::fmt::Write;
 
+use super::captured::CAPTURED;
+use super::human_timeline::second;
 use super::{Diagnosis, Finding, Outcome, ReportGateway, StageResult, Survey, Verdict, subject_words};
 use crate::cause::{Confidence, Severity, Stage};
-use crate::evidence::{Role, SubjectId};
+use crate::evidence::{Role, SubjectId, TimeSource};
 use crate::fact::Fact;
 use crate::fixes::Fix;
 use crate::symptom::Symptom;
@@ -31,6 +33,32 @@ pub(super) fn title(diagnosis: &Diagnosis) -> String {
 /// Whom it is about.
 pub(super) fn target(diagnosis: &Diagnosis) -> String {
     diagnosis.target.as_ref().map_or("the evidence".to_owned(), |t| format!("{} port {}", t.host, t.port))
+}
+
+/// The time that records are judged for, and how to judge them for another. `None` where the attempt itself was seen by a
+/// probe, and where nothing was read.
+pub(super) fn judged_for(diagnosis: &Diagnosis) -> Option<String> {
+    if diagnosis.stages.is_empty() {
+        return None;
+    }
+    let at = format!("{} UTC", second(&diagnosis.at));
+    let captured = diagnosis.observations.iter().any(|seen| seen.fact == CAPTURED);
+    if captured && !diagnosis.stages.iter().any(|stage| stage.stage >= Stage::Host) {
+        return match diagnosis.at_source {
+            TimeSource::Attempt => None,
+            TimeSource::Option => Some("judged by the clock of the capture, whatever --at says".to_owned()),
+            _ if diagnosis.files.len() == 1 => Some(format!("judged by the clock of the capture, {at}")),
+            _ => Some("judged by the clock of each capture".to_owned()),
+        };
+    }
+    let own = if captured { "; what was captured, by its own clock" } else { "" };
+    let whose = match diagnosis.at_source {
+        TimeSource::Attempt => return None,
+        TimeSource::Option => "as --at says",
+        TimeSource::Evidence => "the newest time in the files (--at TIME for another)",
+        TimeSource::Reading => "when the files were read, for they tell no time (--at TIME for another)",
+    };
+    Some(format!("judged for {at}, {whose}{own}"))
 }
 
 /// How a rung went, as a word: colour alone tells nobody anything.
@@ -330,4 +358,73 @@ pub(super) fn sentence(text: &str) -> String {
 pub(crate) fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{host, machine};
+    use crate::observe::CapturedTransport;
+    use crate::report::{ReportObservation, sample};
+    use crate::state::TERMINAL_SERVER;
+
+    #[test]
+    fn recorded_evidence_says_for_which_time_it_is_judged() {
+        let mut report = sample::diagnosis("words");
+        assert_eq!(judged_for(&report), None, "a probe is the attempt");
+        report.stages[0].stage = Stage::Host;
+        report.at_source = TimeSource::Evidence;
+        let newest = "judged for 2026-11-21 09:00:00 UTC, the newest time in the files (--at TIME for another)";
+        assert_eq!(judged_for(&report).as_deref(), Some(newest));
+        let captured = ReportObservation { fact: CAPTURED.to_owned(), ..report.observations[0].clone() };
+        report.observations.push(captured);
+        report.at_source = TimeSource::Option;
+        let both = "judged for 2026-11-21 09:00:00 UTC, as --at says; what was captured, by its own clock";
+        assert_eq!(judged_for(&report).as_deref(), Some(both));
+        report.stages.retain(|stage| stage.stage < Stage::Host);
+        assert_eq!(judged_for(&report).as_deref(), Some("judged by the clock of the capture, whatever --at says"));
+        report.at_source = TimeSource::Evidence;
+        report.files.push("a.pcap".to_owned());
+        assert_eq!(judged_for(&report).as_deref(), Some("judged by the clock of the capture, 2026-11-21 09:00:00 UTC"));
+        report.stages.clear();
+        assert_eq!(judged_for(&report), None, "nothing was read");
+    }
+
+    /// A host that nobody has asked is not sound.
+    #[test]
+    fn a_code_is_unexplained_by_what_was_read() {
+        let report = machine().dword(TERMINAL_SERVER, "fDenyTSConnections", 0).without_target().code(0x904).diagnose();
+        let told = verdict(&report);
+        assert!(told.starts_with("Could not tell: nothing that was read explains 0x904 (the other side"), "{told}");
+    }
+
+    #[test]
+    fn many_names_are_counted_where_the_report_is_short() {
+        let names: Vec<&str> = causes::ALL.iter().take(NAMES + 1).map(|cause| cause.id).collect();
+        assert_eq!(listed(&names, true), "9 causes, which --full names");
+        assert_eq!(listed(&names, false), names.join(", "));
+        assert_eq!(listed(&names[..NAMES], true), names[..NAMES].join(", "));
+    }
+
+    /// "Not seen" would read as if these faults were not there.
+    #[test]
+    fn an_open_cause_is_neither_shown_nor_ruled_out() {
+        let report = host("192.0.2.7").nla().code(0x904).diagnose();
+        assert_eq!(not_seen(&report, false).unwrap().0, "Neither shown nor ruled out");
+        let report = machine().diagnose();
+        assert_eq!(not_seen(&report, false).unwrap().0, "Not seen");
+    }
+
+    #[test]
+    fn udp_alone_is_said_to_be_udp_alone() {
+        let transport =
+            CapturedTransport { client: "192.0.2.9:50100".to_owned(), asked: Some(2), answered: true, chosen: Some(2) };
+        let mut report = host("192.0.2.7").watched(Fact::CapturedTransport(transport)).diagnose();
+        report.stages.clear();
+        assert!(verdict(&report).contains("UDP transports alone"), "{}", verdict(&report));
+        let told = super::super::captured::lines(&report, 8);
+        let words = "a UDP transport (RDPEUDP version 2) was asked for by 192.0.2.9:50100 at 192.0.2.7: answered with version 2; \
+                     what follows is encrypted";
+        assert_eq!(told, [words]);
+    }
 }
