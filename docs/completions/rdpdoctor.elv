@@ -54,7 +54,7 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
         }
         &'rdpdoctor;inspect'= {
             cand --from-client 'Files and folders from the client''s machine (hives, a mounted disk, logs): they tell who has to get through, and are judged as its own'
-            cand --at 'The time of the failed attempt (RFC 3339, such as 2026-11-21T09:00:00Z); the newest time in the files if none'
+            cand --at 'The time of the failed attempt (RFC 3339, such as 2026-11-21T09:00:00Z), by which logs are judged; the newest time in the files if none. What was captured is always judged by its own clock'
             cand --code 'The error code that the client shows, such as 0x904'
             cand --extended 'The extended error code that the client shows, such as 0x7'
             cand --client 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML); without it, the client that the evidence tells of, else mstsc-11'

@@ -4,7 +4,7 @@ use collect::evidence::{Gathered, Piece, gather};
 use collect::probe;
 use diagnosis::diagnose::Run;
 use diagnosis::evidence::Evidence;
-use diagnosis::{Context, Symptom, Target};
+use diagnosis::{Context, Symptom, Target, TimeSource};
 use time::OffsetDateTime;
 
 use crate::arguments::InspectOptions;
@@ -18,11 +18,17 @@ pub fn run(options: &InspectOptions) -> anyhow::Result<u8> {
     let gathered = gather(&options.paths).with_client(&options.from_client);
     let mut evidence = Evidence::default();
     gathered.observe(&mut evidence, now);
+    let (at, at_source) = match (options.at, gathered.newest(now)) {
+        (Some(at), _) => (at, TimeSource::Option),
+        (None, Some(at)) => (at, TimeSource::Evidence),
+        (None, None) => (now, TimeSource::Reading),
+    };
     let context = Context {
         target: target(&gathered),
         profile,
         profile_source,
-        at: options.at.or_else(|| gathered.newest(now)).unwrap_or(now),
+        at,
+        at_source,
         symptom: options.code.map(|code| Symptom { code, extended: options.extended }),
         capabilities: probe::capabilities(),
         require_trust: options.require_trust,

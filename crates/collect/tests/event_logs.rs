@@ -43,6 +43,7 @@ fn diagnosis(gathered: &Gathered) -> Diagnosis {
         capabilities: Capabilities { openssl: false },
         require_trust: false,
         thorough: false,
+        at_source: diagnosis::TimeSource::Attempt,
         gateway: None,
     };
     diagnosis::diagnose(&evidence, &context, Run::default())

@@ -68,6 +68,7 @@ fn diagnosis(gathered: &Gathered) -> Diagnosis {
         capabilities: Capabilities { openssl: false },
         require_trust: false,
         thorough: false,
+        at_source: diagnosis::TimeSource::Attempt,
         gateway: None,
     };
     diagnose(&evidence, &context, Run::default())

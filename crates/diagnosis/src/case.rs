@@ -9,7 +9,7 @@ use wire::x224::{SecurityProtocols, ServerAnswer};
 
 use crate::cause::Because;
 use crate::events::ends_with;
-use crate::evidence::{Evidence, Observation, Role, Source, Subject, SubjectId};
+use crate::evidence::{Evidence, Observation, Role, Source, Subject, SubjectId, TimeSource};
 use crate::fact::{Fact, Handshake, Introduction};
 use crate::profile::ClientProfile;
 use crate::rdp_file::{Gateway, GatewayUse, RdpFileRecord};
@@ -39,6 +39,8 @@ pub struct Context {
     pub profile_source: &'static str,
     /// The time of the attempt, by this computer's clock, UTC.
     pub at: OffsetDateTime,
+    /// Where that time comes from.
+    pub at_source: TimeSource,
     /// The code that the client showed.
     pub symptom: Option<Symptom>,
     /// What can be asked.

@@ -5,8 +5,9 @@ use std::cmp::Reverse;
 use crate::case::{Case, Context};
 use crate::cause::{Because, Cause, Confidence, Judgement, Severity, Stage};
 use crate::claims;
+use crate::earlier;
 use crate::evidence::{Evidence, Role, SubjectId};
-use crate::fact::Fact;
+use crate::fact::{Fact, rfc3339};
 use crate::fixes::Safety;
 use crate::need::Need;
 use crate::report::{self, Diagnosis, Finding, Ladder, Outcome, UnknownCause, Verdict};
@@ -59,6 +60,12 @@ pub fn diagnose_with(causes: &[&'static Cause], evidence: &Evidence, context: &C
             }
         }
     }
+    let mut earlier = earlier::logged(causes, evidence, context, |cause| subjects(evidence, cause, context));
+    earlier.retain(|fault| !present.iter().any(|found| found.cause.id == fault.cause));
+    for fault in earlier.iter().filter(|fault| absent.iter().any(|id| *id == fault.cause)) {
+        let needs = vec![format!("whether the attempt was at {}, when it was logged", rfc3339(fault.at))];
+        unknown.push(UnknownCause { cause: fault.cause.to_owned(), needs });
+    }
     unknown.dedup_by(|second, first| second.cause == first.cause);
     unknown.retain(|open| !present.iter().any(|found| found.cause.id == open.cause));
     absent.dedup();
@@ -68,9 +75,10 @@ pub fn diagnose_with(causes: &[&'static Cause], evidence: &Evidence, context: &C
     let behind_gateway = Case { evidence, subject: 0, context }.behind_gateway();
     // a capture that was not read whole may lack the very packets that show the fault
     let unread = evidence.observations.iter().any(|seen| matches!(seen.fact, Fact::Unread(_)));
-    let cut = run.interrupted || behind_gateway || unread && !evidence.clients.is_empty();
+    let cut = run.interrupted || behind_gateway || ladder.incomplete || unread && !evidence.clients.is_empty();
     let verdict = verdict(&findings, &ladder, context, cut);
-    let next = crate::next::measurements(evidence, context, verdict, &findings, &ladder);
+    let known = crate::next::Known { verdict, findings: &findings, ladder: &ladder, earlier: &earlier };
+    let next = crate::next::measurements(evidence, context, known);
     report::assemble(evidence, context, run, report::Judged { verdict, findings, unknown, absent, ladder, next })
 }
 
@@ -226,6 +234,52 @@ mod tests {
         assert_eq!(whole().diagnose().verdict, Verdict::Healthy);
         let unread = Unread { what: "a.pcap".to_owned(), why: "it ends inside a packet".to_owned() };
         assert_eq!(whole().with(Fact::Unread(unread)).diagnose().verdict, Verdict::Undetermined);
+    }
+
+    /// Packets were dropped between the negotiation and what became of it.
+    #[test]
+    fn a_capture_without_the_handshake_shows_no_health() {
+        use crate::causes::sketch::Sketch;
+        use crate::observe::CapturedConnection;
+        let connection = |notes: &[&'static str]| {
+            Fact::CapturedConnection(CapturedConnection {
+                client: "192.0.2.9:50100".to_owned(),
+                server_name: None,
+                cookie: false,
+                sent: 500,
+                received: 900,
+                ended: None,
+                client_alert: None,
+                host_alert: None,
+                notes: notes.to_vec(),
+            })
+        };
+        let agreed = wire::x224::SecurityProtocols::HYBRID_EX;
+        let selected = || wire::x224::ServerAnswer::Selected { protocol: agreed, flags: 0 };
+        let captured = |notes: &[&'static str]| {
+            let begun = host("192.0.2.7")
+                .watched(Fact::TcpAnswer(wire::machine::TcpAnswer::Accepted))
+                .watched(connection(notes));
+            begun.watched_x224(crate::case::EVERYTHING, wire::machine::X224Answer::Server(selected()))
+        };
+        let told = |sketch: &Sketch| {
+            let report = sketch.diagnose();
+            let tls = report.stages.iter().find(|stage| stage.stage == Stage::Tls).unwrap();
+            (report.verdict, tls.text.clone())
+        };
+        let hole = ["bytes are missing in the capture"];
+        assert_eq!(told(&captured(&hole)), (Verdict::Undetermined, "not captured".to_owned()));
+        assert_eq!(told(&captured(&[])), (Verdict::Healthy, "not reached".to_owned()));
+        let up = |sketch: Sketch| {
+            let accepted =
+                crate::fact::Handshake::Accepted { version: Some(TlsVersion::Tls12), suite: 0xC030, finished: true };
+            sketch.watched_tls(TlsVersion::Tls10, TlsVersion::Tls12, accepted)
+        };
+        assert_eq!(told(&up(captured(&hole))).0, Verdict::Healthy, "the hole is behind what was judged");
+        // of two connections one is whole
+        let two = up(captured(&[])).watched(connection(&hole));
+        let two = two.watched_x224(crate::case::EVERYTHING, wire::machine::X224Answer::Server(selected()));
+        assert_eq!(told(&two).0, Verdict::Undetermined);
     }
 
     #[test]

@@ -61,6 +61,20 @@ impl fmt::Display for Source {
     }
 }
 
+/// Where the time comes from that evidence is judged for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TimeSource {
+    /// The attempt itself: a probe was made then.
+    Attempt,
+    /// Somebody named it (`--at`).
+    Option,
+    /// The newest time in the evidence: the attempt may have been at another one.
+    Evidence,
+    /// When the evidence was read, for it tells no time.
+    Reading,
+}
+
 /// A fact with its subject, source and time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observation {

@@ -189,6 +189,7 @@ fn causes(gathered: &Gathered, client: &str) -> Vec<String> {
         capabilities: Capabilities { openssl: false },
         require_trust: false,
         thorough: false,
+        at_source: diagnosis::TimeSource::Attempt,
         gateway: None,
     };
     let found = diagnose(&evidence, &context, Run::default()).findings;

@@ -80,6 +80,7 @@ fn context_of(evidence: &Evidence, capture: &Capture) -> Context {
         capabilities: Capabilities { openssl: false },
         require_trust: false,
         thorough: false,
+        at_source: diagnosis::TimeSource::Attempt,
         gateway: None,
     }
 }

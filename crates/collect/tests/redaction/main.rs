@@ -51,6 +51,7 @@ fn findings(pieces: Pieces) -> (String, Vec<String>) {
         capabilities: Capabilities { openssl: false },
         require_trust: false,
         thorough: false,
+        at_source: diagnosis::TimeSource::Attempt,
         gateway: None,
     };
     let Diagnosis { verdict, findings, .. } = diagnosis::diagnose(&evidence, &context, Run::default());

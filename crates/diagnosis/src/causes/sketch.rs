@@ -12,7 +12,7 @@ use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
 use crate::access::{AccessTrace, Asked, Place, RefusedAccess};
 use crate::case::{Capabilities, Case, Context, EVERYTHING};
 use crate::cause::{Cause, Confidence, Judgement, Severity};
-use crate::evidence::{Evidence, Role, Source, Subject};
+use crate::evidence::{Evidence, Role, Source, Subject, TimeSource};
 use crate::fact::{Fact, Handshake, rfc3339};
 use crate::profile::ClientProfile;
 use crate::rdp_file::{Gateway, GatewayUse, RdpFile, RdpFileRecord, RdpSignature};
@@ -108,6 +108,7 @@ fn sketch(target: &str, subject: Subject) -> Sketch {
         profile: ClientProfile::find("mstsc-11").unwrap(),
         profile_source: "default",
         at: NOW,
+        at_source: TimeSource::Attempt,
         symptom: None,
         capabilities: Capabilities { openssl: true },
         require_trust: false,
@@ -355,6 +356,12 @@ impl Sketch {
 
     pub(crate) fn without_openssl(mut self) -> Self {
         self.context.capabilities.openssl = false;
+        self
+    }
+
+    /// The time is a guess: the newest one in files.
+    pub(crate) fn newest_in_files(mut self) -> Self {
+        self.context.at_source = TimeSource::Evidence;
         self
     }
 

@@ -243,9 +243,8 @@ impl Brief<'_> {
             return;
         }
         self.paper.blank();
-        let causes = counted(open, "cause is", "causes are");
-        let text = format!("{causes} neither shown nor ruled out, {ruled_out} ruled out; --full names them.");
-        self.paper.wrapped("Not seen: ", &text);
+        let text = format!("{} ({ruled_out} are ruled out); --full names them.", counted(open, "cause", "causes"));
+        self.paper.wrapped("", &format!("{}: {text}", words::OPEN));
     }
 
     /// The first ones with the reason, the rest by name.

@@ -11,7 +11,7 @@ use wire::x224::{SecurityProtocols, ServerAnswer};
 
 use super::words::counted;
 use super::{Finding, to_gateway};
-use crate::case::{Case, Context, EVERYTHING, Seen};
+use crate::case::{Case, Context, EVERYTHING};
 use crate::cause::{Severity, Stage};
 use crate::evidence::{Evidence, Observation, Role, SubjectId};
 use crate::fact::{Fact, Handshake, Introduction, tcp_words, version_text};
@@ -63,8 +63,12 @@ pub struct StageResult {
 pub struct Ladder {
     /// In the order of subjects and stages.
     pub stages: Vec<StageResult>,
+    /// A capture lacks the very packets of a TLS handshake that was agreed on.
+    pub incomplete: bool,
 }
 
+/// The text of a rung whose packets a capture lacks.
+const NOT_CAPTURED: &str = "not captured";
 /// How a rung begins that this computer itself kept the probe from.
 pub(crate) const NOT_TRIED: &str = "this computer could not try";
 
@@ -87,12 +91,12 @@ impl Ladder {
                 Role::Host => &[Stage::Tcp, Stage::X224, Stage::Tls, Stage::Certificate, Stage::Credssp],
                 Role::Path => &[],
             };
+            let mut unseen = if lacks_packets(case) { NOT_CAPTURED } else { "not reached" };
             for stage in rungs {
-                // that something about it could not be read is said elsewhere
-                if *stage == Stage::Host && recorded(case).is_none() && captured(evidence) {
-                    continue;
+                let Some((outcome, took, text)) = rung(case, *stage, unseen) else { continue };
+                if outcome == Outcome::Failed || outcome == Outcome::Skipped && text != unseen {
+                    unseen = "not reached";
                 }
-                let (outcome, took, text) = rung(case, *stage);
                 let outcome = overlay(outcome, *stage, subject, findings);
                 stages.push(StageResult {
                     stage: *stage,
@@ -103,7 +107,8 @@ impl Ladder {
                 });
             }
         }
-        Self { stages }
+        let mut cases = contexts.iter().enumerate().map(|(subject, context)| Case { evidence, subject, context });
+        Self { stages, incomplete: cases.any(handshake_not_captured) }
     }
 
     /// The rungs of the way to hosts, without those of a client's way to a gateway.
@@ -138,12 +143,9 @@ fn overlay(outcome: Outcome, stage: Stage, subject: SubjectId, findings: &[Findi
     }
 }
 
-/// True if somebody was watched while connecting.
-fn captured(evidence: &Evidence) -> bool {
-    !evidence.clients.is_empty() || evidence.subjects.iter().any(|who| who.role == Role::Gateway)
-}
-
-fn rung(case: Case<'_>, stage: Stage) -> Rung {
+/// A rung; `None` where a machine has none, because nothing was recorded of it. `unseen` is the text of one of which nothing
+/// was seen.
+fn rung(case: Case<'_>, stage: Stage, unseen: &str) -> Option<Rung> {
     let found = match stage {
         _ if case.who().role == Role::Gateway => to_gateway::rung(case, stage),
         Stage::Gateway => None,
@@ -153,9 +155,35 @@ fn rung(case: Case<'_>, stage: Stage) -> Rung {
         Stage::Tls => tls(case),
         Stage::Certificate => certificate(case),
         Stage::Credssp => credssp(case),
-        Stage::Host | Stage::Client => recorded(case),
+        Stage::Host | Stage::Client => return recorded(case),
     };
-    found.unwrap_or_else(|| (Outcome::Skipped, None, "not reached".to_owned()))
+    Some(found.unwrap_or_else(|| (Outcome::Skipped, None, unseen.to_owned())))
+}
+
+/// True if a capture lacks packets of a connection to this host: its beginning, a side of it, or some in between.
+fn lacks_packets(case: Case<'_>) -> bool {
+    let captured = case.seen(|fact| if let Fact::CapturedConnection(seen) = fact { Some(seen) } else { None });
+    captured.flat_map(|seen| &seen.value.notes).any(|note| note.contains("captur"))
+}
+
+/// True if client and host were seen to agree on TLS more often than a handshake was, where the capture lacks packets.
+fn handshake_not_captured(case: Case<'_>) -> bool {
+    let agreed = |answer: &X224Answer| match answer {
+        X224Answer::Server(ServerAnswer::Selected { protocol, .. }) => protocol.tls(),
+        _ => false,
+    };
+    let agreed = case.x224().filter(|seen| case.watched(seen.id) && agreed(seen.value.1)).count();
+    lacks_packets(case) && agreed > case.tls_watched().count()
+}
+
+/// True if a client that was watched was let in without TLS.
+fn watched_without_tls(case: Case<'_>) -> bool {
+    let last = case.x224().filter(|seen| case.watched(seen.id)).last();
+    last.is_some_and(|seen| match seen.value.1 {
+        X224Answer::Server(ServerAnswer::Selected { protocol, .. }) => !protocol.tls(),
+        X224Answer::Server(ServerAnswer::NoNegotiation) => true,
+        _ => false,
+    })
 }
 
 /// The observation with this number.
@@ -172,6 +200,8 @@ fn recorded(case: Case<'_>) -> Option<Rung> {
     let count = |pick: fn(&Fact) -> bool| case.seen(move |fact| pick(fact).then_some(())).count();
     let logs = case.seen(|fact| if let Fact::LogSpan(log) = fact { Some(log.records) } else { None });
     let entries: u64 = logs.map(|seen| seen.value).fold(0, u64::saturating_add);
+    // where it was not recorded of which time a log tells, its entries are there all the same
+    let entries = entries.max(count(|fact| matches!(fact, Fact::LogEvent(_))) as u64);
     let traces = case.access_traces().map(|seen| seen.value.records).fold(0, u64::saturating_add);
     let parts = [
         (count(|fact| matches!(fact, Fact::RegistryKey(_))), ["registry key", "registry keys"]),
@@ -312,10 +342,9 @@ fn client_refused(case: Case<'_>) -> Option<Rung> {
 
 fn tls(case: Case<'_>) -> Option<Rung> {
     let Some(first) = case.tls().next() else {
-        let without = |selected: Seen<SecurityProtocols>| {
-            (!selected.value.tls()).then(|| (Outcome::Skipped, None, "the host did not choose TLS".to_owned()))
-        };
-        return case.selected().and_then(without).or_else(|| tls_at_once(case));
+        let without = case.selected().map_or_else(|| watched_without_tls(case), |selected| !selected.value.tls());
+        let without = without.then(|| (Outcome::Skipped, None, "the host did not choose TLS".to_owned()));
+        return without.or_else(|| tls_at_once(case));
     };
     let finished = case.tls().find(|seen| matches!(seen.value.1, Handshake::Accepted { finished: true, .. }));
     // a hello that passes only when it is cut does not show that a client's would
@@ -442,4 +471,38 @@ fn introduced(case: Case<'_>) -> String {
     let name = name.map(|seen| format!(", it calls itself {}", seen.value)).unwrap_or_default();
     let version = version.map(|seen| format!(", version {}", version_text(seen.value))).unwrap_or_default();
     name + &version
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::machine;
+    use crate::state::{LogEvent, Unread};
+
+    /// Nobody has tried to reach a machine of which a file could not be read.
+    #[test]
+    fn a_machine_of_which_nothing_was_read_has_no_rung() {
+        let unread = Unread { what: "a.evtx".to_owned(), why: "an empty file".to_owned() };
+        let report = machine().with(Fact::Unread(unread)).diagnose();
+        assert_eq!(report.stages, []);
+    }
+
+    #[test]
+    fn entries_count_also_without_the_time_of_their_log() {
+        let entry: LogEvent =
+            serde_json::from_value(serde_json::json!({"at": "2026-11-21T08:00:00Z", "channel": "System",
+            "provider": "TermDD", "id": 50, "record": 1}))
+            .unwrap();
+        let report = machine().with(Fact::LogEvent(entry)).diagnose();
+        assert_eq!((report.stages.len(), report.stages[0].text.as_str()), (1, "read: 1 log entry"));
+    }
+
+    #[test]
+    fn a_watched_client_without_tls_has_not_been_kept_from_it() {
+        let selected = ServerAnswer::Selected { protocol: SecurityProtocols::RDP, flags: 0 };
+        let sketch = crate::causes::sketch::host("192.0.2.7");
+        let report = sketch.watched_x224(SecurityProtocols::RDP, X224Answer::Server(selected)).diagnose();
+        let tls = report.stages.iter().find(|stage| stage.stage == Stage::Tls).unwrap();
+        assert_eq!(tls.text, "the host did not choose TLS");
+    }
 }
