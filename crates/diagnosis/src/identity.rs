@@ -184,14 +184,14 @@ pub fn notices(evidence: &Evidence, context: &Context) -> Vec<Because> {
             let Some(name) = evidence.subjects[machine].name.as_deref().map(printable) else { continue };
             let first = |id: SubjectId| evidence.observations.iter().find(|seen| seen.subject == id);
             let Some(observation) = first(machine).map(|seen| seen.id) else { continue };
+            let joined = case.machine().is_some_and(|joined| joined.subject == machine);
             let text = match case.likeness(machine) {
-                Likeness::Same => continue,
-                Likeness::Open if case.machine().is_some_and(|joined| joined.subject == machine) => format!(
+                Likeness::Open if joined => format!(
                     "the records of {name} are taken for those of {}: nothing that was seen there says a name. If they are of \
                      the client, say so with --from-client.",
                     case.label()
                 ),
-                Likeness::Open => continue,
+                Likeness::Same | Likeness::Open => continue,
                 Likeness::Other => {
                     let called = case.called().first().copied().or_else(|| case.windows_made_name());
                     let called = called.map(|called| printable(called.value)).unwrap_or_default();

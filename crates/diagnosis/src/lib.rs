@@ -50,6 +50,7 @@ pub mod survey;
 pub mod symptom;
 pub mod target;
 pub mod timeline;
+mod watched;
 
 pub use case::{Capabilities, Case, Context};
 pub use cause::{Because, Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};

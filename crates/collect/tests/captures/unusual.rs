@@ -80,6 +80,9 @@ fn a_reset_with_other_numbers_does_not_count() {
     assert_eq!(answer, Some(X224Answer::Silent));
 }
 
+/// Puts something around a packet.
+type Around<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
+
 /// A mirror port, a provider or a tunnel has put something around each packet.
 #[test]
 fn what_is_around_packets_is_taken_off() {
@@ -94,7 +97,7 @@ fn what_is_around_packets_is_taken_off() {
     let bridged = |frame: &[u8]| packet(47, from, to, &[&[0, 0, 0x65, 0x58][..], frame].concat());
     let vxlan = |frame: &[u8]| packet(17, from, to, &udp(4789, &[&[8, 0, 0, 0, 0, 0, 9, 0][..], frame].concat()));
     let within = |frame: &[u8]| packet(4, from, to, &frame[14..]);
-    let around: [&dyn Fn(&[u8]) -> Vec<u8>; 6] = [&pppoe, &mpls, &gre, &bridged, &vxlan, &within];
+    let around: [Around<'_>; 6] = [&pppoe, &mpls, &gre, &bridged, &vxlan, &within];
     let plain = read(&sound(9_000).frames).seen;
     for (number, around) in around.into_iter().enumerate() {
         let frames: Vec<Frame> = sound(9_000).frames.iter().map(|(at, frame)| (*at, around(frame))).collect();
@@ -142,7 +145,7 @@ fn times_are_those_of_the_interface() {
         capture(&file)
     };
     let began = |option: u8, units: u64| made(option, BEGAN * units).seen.connections[0].began.as_secs();
-    assert_eq!(began(0x80 | 20, 1 << 20), BEGAN);
+    assert_eq!(began(0x80 | 0x14, 1 << 20), BEGAN);
     assert_eq!(began(3, 1000), BEGAN);
     let uncountable = made(0xFF, BEGAN);
     assert!(uncountable.seen.connections.is_empty() && uncountable.notes[0].contains("without a time"));

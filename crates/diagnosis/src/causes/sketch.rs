@@ -102,6 +102,12 @@ pub(crate) fn key_file(name: &str, security: Option<&str>) -> KeyFile {
     KeyFile { name: name.to_owned(), folder, size: None, security, left_out: 0 }
 }
 
+/// A registry key with this value alone.
+fn one_value(path: &str, name: &str, data: RegistryData) -> Fact {
+    let values = BTreeMap::from([(name.to_owned(), data)]);
+    Fact::RegistryKey(RegistryKey { path: path.to_owned(), exists: true, values })
+}
+
 fn sketch(target: &str, subject: Subject) -> Sketch {
     let context = Context {
         target: Some(Target::parse(target).unwrap()),
@@ -179,13 +185,10 @@ impl Sketch {
     }
 
     /// An `.rdp` file of the client, with a signature as it was judged.
-    pub(crate) fn rdp_file(mut self, text: &str, signature: RdpSignature) -> Self {
+    pub(crate) fn rdp_file(self, text: &str, signature: RdpSignature) -> Self {
         let file = RdpFile::parse(text.as_bytes()).unwrap();
         let record = RdpFileRecord { signature, ..RdpFileRecord::of("server.rdp", &file) };
-        let client = Subject { role: Role::Client, name: Some("CLIENT01".to_owned()), address: None };
-        let subject = self.evidence.subject(client);
-        self.evidence.observe(subject, Source::File(1), NOW, None, Fact::RdpFile(record));
-        self
+        self.of(Role::Client, "CLIENT01", Fact::RdpFile(record))
     }
 
     /// A recording of accesses on the machine, with this refusal in it.
@@ -236,32 +239,26 @@ impl Sketch {
         self.value(path, name, RegistryData::Dword(number))
     }
 
-    /// A registry value of another machine that was recorded beside this one.
-    pub(crate) fn of_another_machine(mut self, name: &str, path: &str, value: &str, number: u32) -> Self {
-        let other = Subject { role: Role::Host, name: Some(name.to_owned()), address: None };
-        let subject = self.evidence.subject(other);
-        let values = BTreeMap::from([(value.to_owned(), RegistryData::Dword(number))]);
-        let key = RegistryKey { path: path.to_owned(), exists: true, values };
-        self.evidence.observe(subject, Source::File(2), NOW, None, Fact::RegistryKey(key));
+    /// Something that was recorded of another machine beside this one.
+    fn of(mut self, role: Role, name: &str, fact: Fact) -> Self {
+        let subject = self.evidence.subject(Subject { role, name: Some(name.to_owned()), address: None });
+        self.evidence.observe(subject, Source::File(2), NOW, None, fact);
         self
     }
 
-    /// A registry value of a client that was recorded beside this host.
-    pub(crate) fn of_client(mut self, name: &str, path: &str, value: &str, data: RegistryData) -> Self {
-        let client = Subject { role: Role::Client, name: Some(name.to_owned()), address: None };
-        let subject = self.evidence.subject(client);
-        let values = BTreeMap::from([(value.to_owned(), data)]);
-        let key = RegistryKey { path: path.to_owned(), exists: true, values };
-        self.evidence.observe(subject, Source::File(2), NOW, None, Fact::RegistryKey(key));
-        self
+    /// A registry value of another host.
+    pub(crate) fn of_another_machine(self, name: &str, path: &str, value: &str, number: u32) -> Self {
+        self.of(Role::Host, name, one_value(path, value, RegistryData::Dword(number)))
     }
 
-    /// A root that a client trusts which was recorded beside this host.
-    pub(crate) fn trusted_by_client(mut self, certificate: StoredCertificate) -> Self {
-        let client = Subject { role: Role::Client, name: Some("CLIENT01".to_owned()), address: None };
-        let subject = self.evidence.subject(client);
-        self.evidence.observe(subject, Source::File(2), NOW, None, Fact::StoredCertificate(certificate));
-        self
+    /// A registry value of a client.
+    pub(crate) fn of_client(self, name: &str, path: &str, value: &str, data: RegistryData) -> Self {
+        self.of(Role::Client, name, one_value(path, value, data))
+    }
+
+    /// A root that a client trusts.
+    pub(crate) fn trusted_by_client(self, certificate: StoredCertificate) -> Self {
+        self.of(Role::Client, "CLIENT01", Fact::StoredCertificate(certificate))
     }
 
     /// The profile was named, not left to the evidence.

@@ -91,7 +91,7 @@ impl Ladder {
                 Role::Host => &[Stage::Tcp, Stage::X224, Stage::Tls, Stage::Certificate, Stage::Credssp],
                 Role::Path => &[],
             };
-            let mut unseen = if lacks_packets(case) { NOT_CAPTURED } else { "not reached" };
+            let mut unseen = if case.lacks_packets() { NOT_CAPTURED } else { "not reached" };
             for stage in rungs {
                 let Some((outcome, took, text)) = rung(case, *stage, unseen) else { continue };
                 if outcome == Outcome::Failed || outcome == Outcome::Skipped && text != unseen {
@@ -108,7 +108,7 @@ impl Ladder {
             }
         }
         let mut cases = contexts.iter().enumerate().map(|(subject, context)| Case { evidence, subject, context });
-        Self { stages, incomplete: cases.any(handshake_not_captured) }
+        Self { stages, incomplete: cases.any(Case::handshake_not_captured) }
     }
 
     /// The rungs of the way to hosts, without those of a client's way to a gateway.
@@ -158,32 +158,6 @@ fn rung(case: Case<'_>, stage: Stage, unseen: &str) -> Option<Rung> {
         Stage::Host | Stage::Client => return recorded(case),
     };
     Some(found.unwrap_or_else(|| (Outcome::Skipped, None, unseen.to_owned())))
-}
-
-/// True if a capture lacks packets of a connection to this host: its beginning, a side of it, or some in between.
-fn lacks_packets(case: Case<'_>) -> bool {
-    let captured = case.seen(|fact| if let Fact::CapturedConnection(seen) = fact { Some(seen) } else { None });
-    captured.flat_map(|seen| &seen.value.notes).any(|note| note.contains("captur"))
-}
-
-/// True if client and host were seen to agree on TLS more often than a handshake was, where the capture lacks packets.
-fn handshake_not_captured(case: Case<'_>) -> bool {
-    let agreed = |answer: &X224Answer| match answer {
-        X224Answer::Server(ServerAnswer::Selected { protocol, .. }) => protocol.tls(),
-        _ => false,
-    };
-    let agreed = case.x224().filter(|seen| case.watched(seen.id) && agreed(seen.value.1)).count();
-    lacks_packets(case) && agreed > case.tls_watched().count()
-}
-
-/// True if a client that was watched was let in without TLS.
-fn watched_without_tls(case: Case<'_>) -> bool {
-    let last = case.x224().filter(|seen| case.watched(seen.id)).last();
-    last.is_some_and(|seen| match seen.value.1 {
-        X224Answer::Server(ServerAnswer::Selected { protocol, .. }) => !protocol.tls(),
-        X224Answer::Server(ServerAnswer::NoNegotiation) => true,
-        _ => false,
-    })
 }
 
 /// The observation with this number.
@@ -342,7 +316,7 @@ fn client_refused(case: Case<'_>) -> Option<Rung> {
 
 fn tls(case: Case<'_>) -> Option<Rung> {
     let Some(first) = case.tls().next() else {
-        let without = case.selected().map_or_else(|| watched_without_tls(case), |selected| !selected.value.tls());
+        let without = case.selected().map_or_else(|| case.watched_without_tls(), |selected| !selected.value.tls());
         let without = without.then(|| (Outcome::Skipped, None, "the host did not choose TLS".to_owned()));
         return without.or_else(|| tls_at_once(case));
     };
