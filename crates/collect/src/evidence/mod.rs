@@ -467,7 +467,7 @@ mod tests {
             let pieces = times.iter().map(|at| taken(at)).collect();
             let newest =
                 Gathered { pieces, ..Gathered::default() }.newest(time::macros::datetime!(2026-11-25 09:00 UTC));
-            newest.map(|at| at.year())
+            newest.map(OffsetDateTime::year)
         };
         assert_eq!(newest(&["2026-11-21T09:00:00Z", "2036-01-01T00:00:00Z"]), Some(2026));
         assert_eq!(newest(&["2036-01-01T00:00:00Z"]), Some(2036));

@@ -207,7 +207,6 @@ impl Sketch {
         self
     }
 
-    /// The same beside a host.
     pub(crate) fn recorded_of_client(self, text: &str) -> Self {
         self.rdp_file(text, RdpSignature::Unsigned)
     }

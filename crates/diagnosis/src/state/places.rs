@@ -50,7 +50,7 @@ pub const STORES_ROOT: &[&str] = &[
     r"HKLM\SOFTWARE\Policies\Microsoft\SystemCertificates\Root\Certificates",
     r"HKLM\SOFTWARE\Microsoft\EnterpriseCertificates\Root\Certificates",
 ];
-/// The store of those, in [`StoredCertificate::store`].
+/// The store of those, in [`super::StoredCertificate::store`].
 pub const ROOT: &str = "Root";
 
 /// Every registry key that a reader looks up: what is listed here and stands in no state was not read.
