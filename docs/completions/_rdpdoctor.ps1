@@ -43,6 +43,7 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
             [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML); without it, the client that the evidence tells of, else mstsc-11')
             [CompletionResult]::new('--rdp', '--rdp', [CompletionResultType]::ParameterName, 'An .rdp file: the target (unless one is named), what the client offers, whom it has to trust, and its gateway')
             [CompletionResult]::new('--with', '--with', [CompletionResultType]::ParameterName, 'Files and folders from the host or the client (as for `inspect`), to be judged together with what the probe sees')
+            [CompletionResult]::new('--from-client', '--from-client', [CompletionResultType]::ParameterName, 'Files and folders from the client''s machine (hives, a mounted disk, logs): they tell who has to get through, and are judged as its own')
             [CompletionResult]::new('--control', '--control', [CompletionResultType]::ParameterName, 'A host that is known to work (HOST or HOST:PORT): asked the same, to tell a fault of the host from one of this computer')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Time for the first look; questions that a finding needs may take as long again')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print the report')
@@ -57,7 +58,8 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
             break
         }
         'rdpdoctor;inspect' {
-            [CompletionResult]::new('--at', '--at', [CompletionResultType]::ParameterName, 'The time of the failed attempt (RFC 3339, such as 2026-11-21T09:00:00Z); the newest time in the files if none')
+            [CompletionResult]::new('--from-client', '--from-client', [CompletionResultType]::ParameterName, 'Files and folders from the client''s machine (hives, a mounted disk, logs): they tell who has to get through, and are judged as its own')
+            [CompletionResult]::new('--at', '--at', [CompletionResultType]::ParameterName, 'The time of the failed attempt (RFC 3339, such as 2026-11-21T09:00:00Z), by which logs are judged; the newest time in the files if none. What was captured is always judged by its own clock')
             [CompletionResult]::new('--code', '--code', [CompletionResultType]::ParameterName, 'The error code that the client shows, such as 0x904')
             [CompletionResult]::new('--extended', '--extended', [CompletionResultType]::ParameterName, 'The extended error code that the client shows, such as 0x7')
             [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML); without it, the client that the evidence tells of, else mstsc-11')
@@ -69,6 +71,7 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
             break
         }
         'rdpdoctor;collect' {
+            [CompletionResult]::new('--from-client', '--from-client', [CompletionResultType]::ParameterName, 'Files and folders from the client''s machine: in the bundle they stand as such')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'The bundle to write')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'The bundle to write')
             [CompletionResult]::new('--as', '--as', [CompletionResultType]::ParameterName, 'Print a script that reads a machine, instead of collecting anything')

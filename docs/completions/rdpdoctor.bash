@@ -97,12 +97,16 @@ _rdpdoctor() {
             return 0
             ;;
         rdpdoctor__subcmd__collect)
-            opts="-o -h --output --keep-names --force --as --format --help"
+            opts="-o -h --from-client --output --keep-names --force --as --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --from-client)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -155,7 +159,7 @@ _rdpdoctor() {
             return 0
             ;;
         rdpdoctor__subcmd__diagnose)
-            opts="-h --code --extended --client --rdp --require-trust --thorough --with --control --timeout --format --full --transcript --redact --replay --help"
+            opts="-h --code --extended --client --rdp --require-trust --thorough --with --from-client --control --timeout --format --full --transcript --redact --replay --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -178,6 +182,10 @@ _rdpdoctor() {
                     return 0
                     ;;
                 --with)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from-client)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -395,12 +403,16 @@ _rdpdoctor() {
             return 0
             ;;
         rdpdoctor__subcmd__inspect)
-            opts="-h --at --code --extended --client --require-trust --format --full --help"
+            opts="-h --from-client --at --code --extended --client --require-trust --format --full --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --from-client)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --at)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -39,6 +39,7 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand --client 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML); without it, the client that the evidence tells of, else mstsc-11'
             cand --rdp 'An .rdp file: the target (unless one is named), what the client offers, whom it has to trust, and its gateway'
             cand --with 'Files and folders from the host or the client (as for `inspect`), to be judged together with what the probe sees'
+            cand --from-client 'Files and folders from the client''s machine (hives, a mounted disk, logs): they tell who has to get through, and are judged as its own'
             cand --control 'A host that is known to work (HOST or HOST:PORT): asked the same, to tell a fault of the host from one of this computer'
             cand --timeout 'Time for the first look; questions that a finding needs may take as long again'
             cand --format 'How to print the report'
@@ -52,7 +53,8 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'rdpdoctor;inspect'= {
-            cand --at 'The time of the failed attempt (RFC 3339, such as 2026-11-21T09:00:00Z); the newest time in the files if none'
+            cand --from-client 'Files and folders from the client''s machine (hives, a mounted disk, logs): they tell who has to get through, and are judged as its own'
+            cand --at 'The time of the failed attempt (RFC 3339, such as 2026-11-21T09:00:00Z), by which logs are judged; the newest time in the files if none. What was captured is always judged by its own clock'
             cand --code 'The error code that the client shows, such as 0x904'
             cand --extended 'The extended error code that the client shows, such as 0x7'
             cand --client 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML); without it, the client that the evidence tells of, else mstsc-11'
@@ -63,6 +65,7 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'rdpdoctor;collect'= {
+            cand --from-client 'Files and folders from the client''s machine: in the bundle they stand as such'
             cand -o 'The bundle to write'
             cand --output 'The bundle to write'
             cand --as 'Print a script that reads a machine, instead of collecting anything'

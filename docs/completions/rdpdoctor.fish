@@ -41,6 +41,7 @@ complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l extende
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l client -d 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML); without it, the client that the evidence tells of, else mstsc-11' -r
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l rdp -d 'An .rdp file: the target (unless one is named), what the client offers, whom it has to trust, and its gateway' -r -F
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l with -d 'Files and folders from the host or the client (as for `inspect`), to be judged together with what the probe sees' -r -F
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l from-client -d 'Files and folders from the client\'s machine (hives, a mounted disk, logs): they tell who has to get through, and are judged as its own' -r -F
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l control -d 'A host that is known to work (HOST or HOST:PORT): asked the same, to tell a fault of the host from one of this computer' -r
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l timeout -d 'Time for the first look; questions that a finding needs may take as long again' -r
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l format -d 'How to print the report' -r -f -a "human\t'words for a terminal'
@@ -57,7 +58,8 @@ complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l thoroug
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l full -d 'Print the whole report, also where much was read; without it, words for a terminal are cut to sixty lines'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l redact -d 'Take names and addresses out of that file'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l at -d 'The time of the failed attempt (RFC 3339, such as 2026-11-21T09:00:00Z); the newest time in the files if none' -r
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l from-client -d 'Files and folders from the client\'s machine (hives, a mounted disk, logs): they tell who has to get through, and are judged as its own' -r -F
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l at -d 'The time of the failed attempt (RFC 3339, such as 2026-11-21T09:00:00Z), by which logs are judged; the newest time in the files if none. What was captured is always judged by its own clock' -r
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l code -d 'The error code that the client shows, such as 0x904' -r
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l extended -d 'The extended error code that the client shows, such as 0x7' -r
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l client -d 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML); without it, the client that the evidence tells of, else mstsc-11' -r
@@ -71,6 +73,7 @@ nagios\t'one line with performance data for monitoring; exit status 0 OK, 1 WARN
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l require-trust -d 'The client refuses a host whose certificate it does not trust, as with authentication level 1'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l full -d 'Print the whole report, also where much was read; without it, words for a terminal are cut to sixty lines'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand collect" -l from-client -d 'Files and folders from the client\'s machine: in the bundle they stand as such' -r -F
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand collect" -s o -l output -d 'The bundle to write' -r -F
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand collect" -l as -d 'Print a script that reads a machine, instead of collecting anything' -r -f -a "powershell\t'Windows PowerShell 4.0 or newer, and PowerShell 7'"
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand collect" -l format -d 'How to print what is in the bundle' -r -f -a "human\t'words for a terminal'

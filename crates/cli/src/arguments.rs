@@ -129,7 +129,8 @@ pub struct InspectOptions {
     /// judged as its own
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub from_client: Vec<PathBuf>,
-    /// The time of the failed attempt (RFC 3339, such as 2026-11-21T09:00:00Z); the newest time in the files if none
+    /// The time of the failed attempt (RFC 3339, such as 2026-11-21T09:00:00Z), by which logs are judged; the newest time in
+    /// the files if none. What was captured is always judged by its own clock
     #[arg(long, value_name = "TIME", value_parser = parse_moment)]
     pub at: Option<OffsetDateTime>,
     /// The error code that the client shows, such as 0x904

@@ -79,8 +79,11 @@ impl Collected {
         let mut pieces: Vec<_> =
             gathered.pieces.iter().map(|(path, kind, piece)| (path.clone(), *kind, piece.clone())).collect();
         pieces.push((PathBuf::new(), "recorded state", unread));
-        let mut pieces =
-            if keep_names { pieces.into_iter().map(|(_, _, piece)| without_secrets(piece)).collect() } else { redacted(&pieces) };
+        let mut pieces = if keep_names {
+            pieces.into_iter().map(|(_, _, piece)| without_secrets(piece)).collect()
+        } else {
+            redacted(&pieces)
+        };
         let left_out = match pieces.pop() {
             Some(Piece::State(state)) => state.unread,
             _ => Vec::new(),

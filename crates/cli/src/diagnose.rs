@@ -13,7 +13,7 @@ use diagnosis::evidence::Evidence;
 use diagnosis::observe::observe;
 use diagnosis::rdp_file::{RdpFileRecord, RdpSettings};
 use diagnosis::report::Diagnosis;
-use diagnosis::{ClientProfile, Context, Symptom, Target};
+use diagnosis::{ClientProfile, Context, Symptom, Target, TimeSource};
 use time::OffsetDateTime;
 use wire::transcript::Transcript;
 
@@ -140,6 +140,7 @@ fn for_client(options: &DiagnoseOptions, gathered: &Gathered, at: OffsetDateTime
         profile,
         profile_source,
         at,
+        at_source: TimeSource::Attempt,
         symptom: options.code.map(|code| Symptom { code, extended: options.extended }),
         capabilities: probe::capabilities(),
         require_trust: options.require_trust,

@@ -4,7 +4,7 @@ use collect::evidence::{Gathered, Piece, gather};
 use collect::probe;
 use diagnosis::diagnose::Run;
 use diagnosis::evidence::Evidence;
-use diagnosis::{Context, Symptom, Target};
+use diagnosis::{Context, Symptom, Target, TimeSource};
 use time::OffsetDateTime;
 
 use crate::arguments::InspectOptions;
@@ -18,15 +18,21 @@ pub fn run(options: &InspectOptions) -> anyhow::Result<u8> {
     let gathered = gather(&options.paths).with_client(&options.from_client);
     let mut evidence = Evidence::default();
     gathered.observe(&mut evidence, now);
-    let (target, newest) = (target(&gathered), gathered.newest());
+    let (target, newest) = (target(&gathered), gathered.newest(now));
     // all of it stands in the evidence now, and once is enough
     drop(gathered);
     let evidence = evidence.into_order();
+    let (at, at_source) = match (options.at, newest) {
+        (Some(at), _) => (at, TimeSource::Option),
+        (None, Some(at)) => (at, TimeSource::Evidence),
+        (None, None) => (now, TimeSource::Reading),
+    };
     let context = Context {
         target,
         profile,
         profile_source,
-        at: options.at.or(newest).unwrap_or(now),
+        at,
+        at_source,
         symptom: options.code.map(|code| Symptom { code, extended: options.extended }),
         capabilities: probe::capabilities(),
         require_trust: options.require_trust,

@@ -203,6 +203,37 @@ fn the_real_data_take_sixty_lines() {
     assert!(words.contains("LsaSrv 6041") && words.contains("each for its own client"), "{words}");
 }
 
+/// Nobody said when the attempt was: a log that was written on tells of it all the same, and the report says how to ask.
+#[test]
+fn a_fault_of_another_time_is_found_by_the_command_that_the_report_names() {
+    let folder = folder("earlier");
+    let refused = [event(10, "LsaSrv", 6041, &json!({"0": "TERMSRV/server01 4"}))];
+    fs::write(folder.join("client.json"), state("client", "CLIENT01", &[], &refused).to_string()).unwrap();
+    let file = folder.join("client.json").to_str().unwrap().to_owned();
+    let words = run(&["inspect", &file]);
+    assert!(words.contains("judged for 2026-11-21 08:59:30 UTC, the newest time in the files (--at TIME"), "{words}");
+    assert!(!words.contains("Ruled out: encryption-oracle-policy"), "{words}");
+    let told = report(&["inspect", &file]);
+    assert_eq!((&told["at_source"], faults(&told)), (&"evidence".into(), vec![]));
+    let command = told["next"][0]["do"].as_str().unwrap();
+    assert_eq!(command, format!("rdpdoctor inspect {file} --at 2026-11-21T08:10:00Z"));
+    let arguments: Vec<&str> = command.split(' ').skip(1).collect();
+    let then = report(&arguments);
+    assert_eq!((&then["at_source"], faults(&then)[0].0.as_str()), (&"option".into(), "encryption-oracle-policy"));
+    assert!(run(&arguments).contains("judged for 2026-11-21 08:10:00 UTC, as --at says"), "{}", run(&arguments));
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+/// What cannot be read is no host that was not reached.
+#[test]
+fn a_file_that_cannot_be_read_has_no_rung() {
+    let folder = folder("unreadable");
+    fs::write(folder.join("empty.evtx"), "").unwrap();
+    let words = run(&["inspect", folder.join("empty.evtx").to_str().unwrap()]);
+    assert!(!words.contains("not reached") && words.contains("an empty file"), "{words}");
+    fs::remove_dir_all(&folder).unwrap();
+}
+
 /// A host without the update: whether that is a fault is for the client's own policy to say, which the probe has to know.
 #[test]
 fn the_recorded_client_is_the_one_that_is_judged() {

@@ -63,11 +63,12 @@ fn diagnosis(gathered: &Gathered) -> Diagnosis {
         target: None,
         profile: ClientProfile::find(diagnosis::profile::DEFAULT).unwrap(),
         profile_source: "default",
-        at: gathered.newest().unwrap_or(at),
+        at: gathered.newest(time::OffsetDateTime::now_utc()).unwrap_or(at),
         symptom: None,
         capabilities: Capabilities { openssl: false },
         require_trust: false,
         thorough: false,
+        at_source: diagnosis::TimeSource::Attempt,
         gateway: None,
     };
     diagnose(&evidence, &context, Run::default())

@@ -11,9 +11,11 @@ use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
 use crate::case::Seen;
+use crate::codes::{self, Sureness};
 use crate::events::{self, CLIENT, CORE, Known, LSA, LSM, RCM, SCHANNEL, SECURITY};
 use crate::printable::printable;
 use crate::state::{LogEvent, moment};
+use crate::symptom::parse_code;
 
 /// So long after its last entry one without an ActivityID may still belong to an attempt.
 const NEAR: Duration = Duration::seconds(5);
@@ -74,7 +76,9 @@ pub fn join<'a>(entries: impl Iterator<Item = Seen<&'a LogEvent>>) -> (Vec<Attem
     let mut alone = Vec::new();
     for (at, seen) in entries {
         let event = seen.value;
-        let Some(known) = events::find(&event.provider, event.id).filter(speaks_of_a_connection) else {
+        let known = events::find(&event.provider, event.id);
+        let Some(known) = known.filter(|known| speaks_of_a_connection(known) && !events::as_client(event, *known))
+        else {
             alone.push(seen);
             continue;
         };
@@ -168,15 +172,31 @@ impl Step<'_> {
     fn end(&self) -> Option<String> {
         let value = |name: &str| self.event.data.get(name).map(|text| printable(text));
         match (self.known.provider, self.known.id) {
-            (LSM, 40) => Some(format!("disconnected, reason {}", value("Reason")?)),
+            (LSM, 40) => Some(disconnected(&value("Reason")?, by_host)),
             (LSM, 23) => Some("logged off".to_owned()),
             (LSM, 24) => Some("disconnected".to_owned()),
-            (CLIENT, 1026) => Some(format!("disconnected, reason {}", value("Value")?)),
+            (CLIENT, 1026) => Some(disconnected(&value("Value")?, codes::shown_by_client)),
             (CORE, 142 | 143) => Some("closed by the other end".to_owned()),
             (CORE, 102) => Some("ended".to_owned()),
             _ => None,
         }
     }
+}
+
+/// How a connection ended: the number as the log and as a client shows it, and what it says in the list that `find` knows.
+fn disconnected(reason: &str, find: fn(u32) -> Option<codes::Entry>) -> String {
+    let Ok(number) = parse_code(reason) else { return format!("disconnected, reason {reason}") };
+    let known = find(number).filter(|entry| entry.code.confidence < Sureness::Low);
+    let meaning = known.map_or(String::new(), |entry| format!(": {}", entry.code.meaning));
+    format!("disconnected, reason {reason} ({number:#x}{meaning})")
+}
+
+/// The reason that the host's session manager gives: one of the extended codes, or an HRESULT, also one that was made of an
+/// NTSTATUS ([MS-ERREF] 2.1: the bit N).
+fn by_host(number: u32) -> Option<codes::Entry> {
+    const OF_NTSTATUS: u32 = 0x1000_0000;
+    let status = || codes::find("ntstatus", number & !OF_NTSTATUS);
+    codes::find("extended", number).or_else(|| codes::find("hresult", number)).or_else(status)
 }
 
 /// Equal addresses; of two ports both have to fit.
@@ -186,7 +206,7 @@ fn same_peer(one: &str, other: &str) -> bool {
 }
 
 /// An address and its port, if it has one; a bare address of version 6 has none.
-fn split(peer: &str) -> (&str, Option<&str>) {
+pub(crate) fn split(peer: &str) -> (&str, Option<&str>) {
     match peer.rsplit_once(':') {
         Some((address, port)) if !address.contains(':') || address.ends_with(']') => {
             (address.trim_matches(['[', ']']), Some(port))
@@ -325,6 +345,33 @@ mod tests {
         assert_eq!(alone, 1);
     }
 
+    /// The key with which the host introduces itself to another server is not that of its listener.
+    #[test]
+    fn what_the_host_meets_as_a_client_belongs_to_no_attempt() {
+        let arrived = entry(1, CORE, 131, Some("a"), &[("ClientIP", "198.51.100.4:50270")]);
+        let (attempts, alone) = joined(&[arrived, entry(2, SCHANNEL, 36870, None, &[("Type", "client")])]);
+        assert!(attempts[0].normal());
+        assert_eq!(alone, 1);
+    }
+
+    #[test]
+    fn the_number_of_a_disconnect_is_told_as_clients_show_it() {
+        let ended = |provider, id, name, number| {
+            let begun = entry(1, CLIENT, 1024, None, &[("Value", "server01")]);
+            let begun = if provider == LSM { entry(1, LSM, 21, None, &[]) } else { begun };
+            joined(&[begun, entry(2, provider, id, None, &[(name, number)])]).0[0].ended.clone().unwrap()
+        };
+        let closed =
+            "disconnected, reason 2308 (0x904: the other side closed the TCP connection while it was being set up)";
+        assert_eq!(ended(CLIENT, 1026, "Value", "2308"), closed);
+        let replaced = "disconnected, reason 5 (0x5: another connection took the session over)";
+        assert_eq!(ended(LSM, 40, "Reason", "5"), replaced);
+        let status = ended(LSM, 40, "Reason", "3489660929");
+        assert!(status.starts_with("disconnected, reason 3489660929 (0xd0000001"), "{status}");
+        assert_eq!(ended(LSM, 40, "Reason", "777777"), "disconnected, reason 777777 (0xbde31)");
+        assert_eq!(ended(LSM, 40, "Reason", "?"), "disconnected, reason ?");
+    }
+
     #[test]
     fn the_order_of_the_files_does_not_matter() {
         let mut entries = vec![
@@ -336,7 +383,7 @@ mod tests {
         entries.reverse();
         let (after, _) = joined(&entries);
         assert_eq!(before[0].words(), after[0].words());
-        assert_eq!(after[0].words(), "logged on; disconnected, reason 12");
+        assert_eq!(after[0].words(), "logged on; disconnected, reason 12 (0xc: the user logged off)");
         assert_eq!(after[0].address(), Some("2001:db8::1"));
     }
 }

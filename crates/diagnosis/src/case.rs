@@ -3,19 +3,19 @@
 use std::borrow::Cow;
 
 use time::{Duration, OffsetDateTime};
-use wire::machine::{ConnectFailure, TcpAnswer, X224Answer};
+use wire::machine::{TcpAnswer, X224Answer};
 use wire::tls::{Alert, Segments, TlsOffer, TlsStack, TlsVersion};
 use wire::x224::{SecurityProtocols, ServerAnswer};
 
 use crate::cause::Because;
 use crate::events::ends_with;
-use crate::evidence::{Evidence, Role, Source, Subject, SubjectId};
+use crate::evidence::{Evidence, Observation, Role, Source, Subject, SubjectId, TimeSource};
 use crate::fact::{Fact, Handshake, Introduction};
 use crate::profile::ClientProfile;
 use crate::rdp_file::{Gateway, GatewayUse, RdpFileRecord};
 use crate::state::{LogEvent, LogSpan, RegistryData, RegistryKey, Service, moment};
 use crate::symptom::Symptom;
-use crate::target::Target;
+use crate::target::{Host, Target};
 
 /// So far from the attempt an entry of a log may lie and still be about it: clocks differ, and nobody exports a log at once.
 pub const NEAR: Duration = Duration::minutes(10);
@@ -39,6 +39,8 @@ pub struct Context {
     pub profile_source: &'static str,
     /// The time of the attempt, by this computer's clock, UTC.
     pub at: OffsetDateTime,
+    /// Where that time comes from.
+    pub at_source: TimeSource,
     /// The code that the client showed.
     pub symptom: Option<Symptom>,
     /// What can be asked.
@@ -206,6 +208,16 @@ impl<'a> Case<'a> {
         })
     }
 
+    /// How handshakes without X.224 went that we began. Those of others change nothing: no client of Remote Desktop has to
+    /// begin so, and no host has to answer.
+    pub fn tls_direct(self) -> impl Iterator<Item = Seen<&'a Handshake>> + 'a {
+        let direct = self.seen(|fact| match fact {
+            Fact::TlsAnswer { direct: true, answer, .. } => Some(answer),
+            _ => None,
+        });
+        direct.filter(move |seen| !self.watched(seen.id))
+    }
+
     /// How the handshake with exactly this offer went.
     pub fn tls_with(self, offer: TlsOffer) -> Option<Seen<&'a Handshake>> {
         self.tls().filter(|seen| seen.value.0 == offer).last().map(|seen| Seen { value: seen.value.1, id: seen.id })
@@ -313,54 +325,6 @@ impl<'a> Case<'a> {
         Some(Seen { value: time, id: offset.id })
     }
 
-    /// The same case about the machine itself, of which something was recorded: its settings, its logs.
-    ///
-    /// An address has no name that could be compared, so with records of several machines it is not known whose it is.
-    pub fn machine(self) -> Option<Self> {
-        let role = self.who().role;
-        let machine = |id: &SubjectId| {
-            let who = &self.evidence.subjects[*id];
-            who.role == role && who.address.is_none()
-        };
-        if machine(&self.subject) {
-            return Some(self);
-        }
-        let mut machines = (0..self.evidence.subjects.len()).filter(machine);
-        let only = machines.next().filter(|_| machines.next().is_none());
-        only.map(|subject| Self { subject, ..self })
-    }
-
-    /// The same case at each address where this machine was met, as far as it is known whose they are.
-    fn at_addresses(self) -> impl Iterator<Item = Self> + 'a {
-        let all = (0..self.evidence.subjects.len()).map(move |subject| Self { subject, ..self });
-        all.filter(move |case| {
-            let (who, own) = (case.who(), case.subject == self.subject);
-            let here = || case.machine().is_some_and(|machine| machine.subject == self.subject);
-            who.role == self.who().role && who.address.is_some() && (own || here())
-        })
-    }
-
-    /// True if it answered as Remote Desktop does, at or after the time of this observation: what was recorded before is not
-    /// in force, or is another machine's.
-    pub fn answered_since(self, id: usize) -> bool {
-        let server = |answer: &X224Answer| matches!(answer, X224Answer::Server(_));
-        self.at_addresses()
-            .any(|case| case.x224().any(|seen| server(seen.value.1) && self.time_of(seen.id) >= self.time_of(id)))
-    }
-
-    /// True if it refused a connection, at or after the time of this observation.
-    pub fn refused_since(self, id: usize) -> bool {
-        let refused = |answer: &TcpAnswer| matches!(answer, TcpAnswer::Failed(ConnectFailure::Refused));
-        self.at_addresses()
-            .any(|case| case.tcp().any(|seen| refused(seen.value) && self.time_of(seen.id) >= self.time_of(id)))
-    }
-
-    /// True if a handshake in which its key was used went through, at or after the time of this observation.
-    pub fn key_used_since(self, id: usize) -> bool {
-        self.at_addresses()
-            .any(|case| case.tls().any(|seen| uses_key(seen.value.1) && self.time_of(seen.id) >= self.time_of(id)))
-    }
-
     /// A registry key of the machine: `None` if it was not looked up.
     pub fn key(self, path: &str) -> Option<Seen<&'a RegistryKey>> {
         let path = path.to_owned();
@@ -462,6 +426,15 @@ impl<'a> Case<'a> {
     /// When something was observed.
     pub fn time_of(self, id: usize) -> OffsetDateTime {
         self.evidence.observations[id - 1].at
+    }
+
+    /// The host that somebody asked for, where this is the one that was asked; one of a capture was asked for by others.
+    pub fn asked_for(self) -> Option<&'a Host> {
+        let target = self.context.target.as_ref()?;
+        let probed = |seen: &Observation| seen.subject == self.subject && matches!(seen.source, Source::Probe(_));
+        let name = self.who().name.as_deref();
+        let meant = name.is_none_or(|name| target.name().is_none_or(|typed| typed.eq_ignore_ascii_case(name)));
+        (meant && self.evidence.observations.iter().any(probed)).then_some(&target.host)
     }
 
     /// True if a name was typed, not an address.

@@ -23,6 +23,8 @@ pub enum Stage {
     Certificate,
     /// CredSSP up to the point where credentials would be needed.
     Credssp,
+    /// What an RD Gateway says to the client that asks to be let through.
+    Gateway,
     /// What the host's own settings and records show.
     Host,
     /// What the client's own settings and records show.
@@ -31,8 +33,17 @@ pub enum Stage {
 
 impl Stage {
     /// All of them, in order.
-    pub const ALL: [Self; 8] =
-        [Self::Name, Self::Tcp, Self::X224, Self::Tls, Self::Certificate, Self::Credssp, Self::Host, Self::Client];
+    pub const ALL: [Self; 9] = [
+        Self::Name,
+        Self::Tcp,
+        Self::X224,
+        Self::Tls,
+        Self::Certificate,
+        Self::Credssp,
+        Self::Gateway,
+        Self::Host,
+        Self::Client,
+    ];
 
     /// The word on the ladder.
     pub fn word(self) -> &'static str {
@@ -43,6 +54,7 @@ impl Stage {
             Self::Tls => "tls",
             Self::Certificate => "certificate",
             Self::Credssp => "credssp",
+            Self::Gateway => "gateway",
             Self::Host => "host",
             Self::Client => "client",
         }

@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn codes_and_events_lead_to_their_claims() {
         assert!(about_code(0x1B07).map(|claim| &claim.id).eq(["c11"]));
-        assert!(about_event(1050).map(|claim| &claim.id).eq(["c21"]));
+        assert!(about_event(6041).map(|claim| &claim.id).eq(["c06"]));
         assert!(about_code(0x904).count() > 20 && about_code(0).next().is_none());
     }
 

@@ -53,7 +53,8 @@ fn weigh(mut diagnosis: Diagnosis, control: &Diagnosis) -> Diagnosis {
 
 /// What went wrong, stage by stage. Advisory findings are no trouble.
 fn troubles(diagnosis: &Diagnosis) -> Vec<Trouble> {
-    let wrong = diagnosis.stages.iter().filter(|stage| {
+    let to_hosts = diagnosis.stages.iter().filter(|stage| !diagnosis.is_gateway(stage.subject));
+    let wrong = to_hosts.filter(|stage| {
         matches!(stage.outcome, Outcome::Failed | Outcome::Degraded) || stage.text.starts_with(NOT_TRIED)
     });
     wrong

@@ -5,8 +5,9 @@ use std::cmp::Reverse;
 use crate::case::{Case, Context};
 use crate::cause::{Because, Cause, Confidence, Judgement, Severity, Stage};
 use crate::claims;
+use crate::earlier;
 use crate::evidence::{Evidence, Role, SubjectId};
-use crate::fact::Fact;
+use crate::fact::{Fact, rfc3339};
 use crate::fixes::Safety;
 use crate::need::Need;
 use crate::report::{self, Diagnosis, Finding, Ladder, Outcome, UnknownCause, Verdict};
@@ -41,7 +42,7 @@ pub fn diagnose_with(causes: &[&'static Cause], evidence: &Evidence, context: &C
     let contexts = context.of_subjects(evidence);
     let (mut present, mut unknown, mut absent) = (Vec::new(), Vec::<UnknownCause>::new(), Vec::<String>::new());
     for cause in causes {
-        for subject in subjects(evidence, cause) {
+        for subject in subjects(evidence, cause, context) {
             let case = Case { evidence, subject, context: &contexts[subject] };
             if !lies_inside(cause) && case.behind_gateway() {
                 unknown.push(UnknownCause { cause: cause.id.to_owned(), needs: vec![THROUGH_GATEWAY.to_owned()] });
@@ -59,6 +60,12 @@ pub fn diagnose_with(causes: &[&'static Cause], evidence: &Evidence, context: &C
             }
         }
     }
+    let mut earlier = earlier::logged(causes, evidence, context, |cause| subjects(evidence, cause, context));
+    earlier.retain(|fault| !present.iter().any(|found| found.cause.id == fault.cause));
+    for fault in earlier.iter().filter(|fault| absent.iter().any(|id| *id == fault.cause)) {
+        let needs = vec![format!("whether the attempt was at {}, when it was logged", rfc3339(fault.at))];
+        unknown.push(UnknownCause { cause: fault.cause.to_owned(), needs });
+    }
     unknown.dedup_by(|second, first| second.cause == first.cause);
     unknown.retain(|open| !present.iter().any(|found| found.cause.id == open.cause));
     absent.dedup();
@@ -68,9 +75,10 @@ pub fn diagnose_with(causes: &[&'static Cause], evidence: &Evidence, context: &C
     let behind_gateway = Case { evidence, subject: 0, context }.behind_gateway();
     // a capture that was not read whole may lack the very packets that show the fault
     let unread = evidence.observations.iter().any(|seen| matches!(seen.fact, Fact::Unread(_)));
-    let cut = run.interrupted || behind_gateway || unread && !evidence.clients.is_empty();
+    let cut = run.interrupted || behind_gateway || ladder.incomplete || unread && !evidence.clients.is_empty();
     let verdict = verdict(&findings, &ladder, context, cut);
-    let next = crate::next::measurements(evidence, context, verdict, &findings, &ladder);
+    let known = crate::next::Known { verdict, findings: &findings, ladder: &ladder, earlier: &earlier };
+    let next = crate::next::measurements(evidence, context, known);
     report::assemble(evidence, context, run, report::Judged { verdict, findings, unknown, absent, ladder, next })
 }
 
@@ -83,18 +91,18 @@ fn lies_inside(cause: &Cause) -> bool {
 }
 
 /// Whom a cause is judged for. What lies in a machine's settings is its own; what lies on the way is judged at each
-/// address. A proof at an address sees its machine as well; only where it is not known whose address it is, because there
-/// is none or there are several machines, these are judged by themselves.
-fn subjects(evidence: &Evidence, cause: &Cause) -> Vec<SubjectId> {
+/// address. A proof at an address sees its machine as well; a machine of which no address is known is judged by itself.
+fn subjects(evidence: &Evidence, cause: &Cause, context: &Context) -> Vec<SubjectId> {
     let of = |id: &SubjectId| evidence.subjects[*id].role == cause.role;
     let (mut addresses, machines): (Vec<_>, Vec<_>) =
         (0..evidence.subjects.len()).filter(of).partition(|id| evidence.subjects[*id].address.is_some());
     if lies_inside(cause) || addresses.is_empty() {
         return machines;
     }
-    if machines.len() > 1 {
-        addresses.extend(machines);
-    }
+    let seen_by =
+        |subject: &SubjectId| Case { evidence, subject: *subject, context }.machine().map(|case| case.subject);
+    let met: Vec<_> = addresses.iter().filter_map(seen_by).collect();
+    addresses.extend(machines.into_iter().filter(|machine| !met.contains(machine)));
     addresses
 }
 
@@ -154,10 +162,10 @@ fn fixes(found: &Present<'_>) -> Vec<String> {
 /// True if `root` brings `symptom` about.
 fn roots(root: &Present<'_>, symptom: &Present<'_>) -> bool {
     // what lies in a machine shows at each of its addresses
-    let inside = root.case.machine().is_some_and(|machine| machine.subject == root.case.subject);
+    let own = symptom.case.machine().is_some_and(|machine| machine.subject == root.case.subject);
     // and what a client tells itself shows at every host
-    let reaches = root.cause.role == symptom.cause.role || root.cause.role == Role::Client;
-    let same = root.case.subject == symptom.case.subject || inside && reaches;
+    let of_client = root.cause.role == Role::Client && root.case.who().address.is_none();
+    let same = root.case.subject == symptom.case.subject || own || of_client;
     same && root.cause.explains.iter().any(|link| link.cause == symptom.cause.id && (link.when)(root.case))
 }
 
@@ -178,7 +186,7 @@ fn explains_symptom(cause: &Cause, context: &Context) -> Option<bool> {
 /// `cut`: what was seen is not the whole way.
 fn verdict(findings: &[Finding], ladder: &Ladder, context: &Context, cut: bool) -> Verdict {
     let faulty = findings.iter().any(|finding| finding.severity < Severity::Advisory);
-    let sound = !ladder.stages.iter().any(|stage| matches!(stage.outcome, Outcome::Failed | Outcome::Degraded));
+    let sound = !ladder.to_hosts().any(|stage| matches!(stage.outcome, Outcome::Failed | Outcome::Degraded));
     if faulty {
         Verdict::Faulty
     } else if sound && context.symptom.is_none() && !cut && ladder.reached() >= Some(Stage::X224) {
@@ -226,6 +234,52 @@ mod tests {
         assert_eq!(whole().diagnose().verdict, Verdict::Healthy);
         let unread = Unread { what: "a.pcap".to_owned(), why: "it ends inside a packet".to_owned() };
         assert_eq!(whole().with(Fact::Unread(unread)).diagnose().verdict, Verdict::Undetermined);
+    }
+
+    /// Packets were dropped between the negotiation and what became of it.
+    #[test]
+    fn a_capture_without_the_handshake_shows_no_health() {
+        use crate::causes::sketch::Sketch;
+        use crate::observe::CapturedConnection;
+        let connection = |notes: &[&'static str]| {
+            Fact::CapturedConnection(CapturedConnection {
+                client: "192.0.2.9:50100".to_owned(),
+                server_name: None,
+                cookie: false,
+                sent: 500,
+                received: 900,
+                ended: None,
+                client_alert: None,
+                host_alert: None,
+                notes: notes.to_vec(),
+            })
+        };
+        let agreed = wire::x224::SecurityProtocols::HYBRID_EX;
+        let selected = || wire::x224::ServerAnswer::Selected { protocol: agreed, flags: 0 };
+        let captured = |notes: &[&'static str]| {
+            let begun = host("192.0.2.7")
+                .watched(Fact::TcpAnswer(wire::machine::TcpAnswer::Accepted))
+                .watched(connection(notes));
+            begun.watched_x224(crate::case::EVERYTHING, wire::machine::X224Answer::Server(selected()))
+        };
+        let told = |sketch: &Sketch| {
+            let report = sketch.diagnose();
+            let tls = report.stages.iter().find(|stage| stage.stage == Stage::Tls).unwrap();
+            (report.verdict, tls.text.clone())
+        };
+        let hole = ["bytes are missing in the capture"];
+        assert_eq!(told(&captured(&hole)), (Verdict::Undetermined, "not captured".to_owned()));
+        assert_eq!(told(&captured(&[])), (Verdict::Healthy, "not reached".to_owned()));
+        let up = |sketch: Sketch| {
+            let accepted =
+                crate::fact::Handshake::Accepted { version: Some(TlsVersion::Tls12), suite: 0xC030, finished: true };
+            sketch.watched_tls(TlsVersion::Tls10, TlsVersion::Tls12, accepted)
+        };
+        assert_eq!(told(&up(captured(&hole))).0, Verdict::Healthy, "the hole is behind what was judged");
+        // of two connections one is whole
+        let two = up(captured(&[])).watched(connection(&hole));
+        let two = two.watched_x224(crate::case::EVERYTHING, wire::machine::X224Answer::Server(selected()));
+        assert_eq!(told(&two).0, Verdict::Undetermined);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! of codes, `data/codes/event-*.toml`; here is which of them a log is searched for, and which are the normal ones.
 
 use crate::codes;
-use crate::state::Part;
+use crate::state::{LogEvent, Part};
 
 /// The client's own log.
 pub const CLIENT_CHANNEL: &str = "Microsoft-Windows-TerminalServices-RDPClient/Operational";
@@ -21,6 +21,8 @@ pub const RCM: &str = "Microsoft-Windows-TerminalServices-RemoteConnectionManage
 pub const LSM: &str = "Microsoft-Windows-TerminalServices-LocalSessionManager";
 /// Schannel, the TLS of Windows; newer versions put `Microsoft-Windows-` before it.
 pub const SCHANNEL: &str = "Schannel";
+/// Schannel's entry about a private key.
+const KEY_UNUSABLE: u32 = 36870;
 /// The local security authority, of CredSSP on a client.
 pub const LSA: &str = "LsaSrv";
 /// The service control manager.
@@ -80,8 +82,8 @@ const TABLE: &[Kinds] = &[
         list: "event-rcm",
         normal: &[258, 261, 1056, 1063, 1149, 1158],
         trouble: &[
-            259, 260, 262, 1006, 1012, 1036, 1050, 1051, 1052, 1053, 1054, 1055, 1057, 1058, 1059, 1064, 1065, 1066,
-            1067, 1068, 1069,
+            259, 260, 262, 1006, 1012, 1036, 1050, 1051, 1052, 1053, 1054, 1055, 1057, 1058, 1059, 1062, 1064, 1065,
+            1066, 1067, 1068, 1069, 1128,
         ],
     },
     Kinds {
@@ -144,6 +146,19 @@ pub fn find(provider: &str, id: u32) -> Option<Known> {
         (normal || trouble.contains(&id)).then_some(Known { provider, id, part: *part, normal, list })
     });
     found.next()
+}
+
+/// What an entry of a known kind says: of Schannel, on which side of a connection.
+pub fn meaning(event: &LogEvent, known: Known) -> &'static str {
+    if known.id == KEY_UNUSABLE && as_client(event, known) {
+        return "the private key of a client credential could not be used";
+    }
+    known.meaning()
+}
+
+/// True if an entry of Schannel speaks of the machine as the client of some server: it is about no connection to this host.
+pub fn as_client(event: &LogEvent, known: Known) -> bool {
+    known.provider == SCHANNEL && event.data.values().any(|value| value.eq_ignore_ascii_case("client"))
 }
 
 /// True if a provider's name is this one or ends like it, whatever the case: `Schannel` is also `Microsoft-Windows-Schannel`.

@@ -61,6 +61,20 @@ impl fmt::Display for Source {
     }
 }
 
+/// Where the time comes from that evidence is judged for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TimeSource {
+    /// The attempt itself: a probe was made then.
+    Attempt,
+    /// Somebody named it (`--at`).
+    Option,
+    /// The newest time in the evidence: the attempt may have been at another one.
+    Evidence,
+    /// When the evidence was read, for it tells no time.
+    Reading,
+}
+
 /// A fact with its subject, source and time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observation {
@@ -105,12 +119,21 @@ impl Evidence {
     /// The number of the host at this address; it is added if it is new. Without a name it is any host at the address, and
     /// one without a name gets it: a capture knows addresses alone.
     pub fn host_at(&mut self, address: SocketAddr, name: Option<String>) -> SubjectId {
+        self.at(Role::Host, address, name)
+    }
+
+    /// The same for a gateway.
+    pub fn gateway_at(&mut self, address: SocketAddr, name: Option<String>) -> SubjectId {
+        self.at(Role::Gateway, address, name)
+    }
+
+    fn at(&mut self, role: Role, address: SocketAddr, name: Option<String>) -> SubjectId {
         let same = |known: &Subject| {
             let named = known.name.is_none() || name.is_none() || known.name == name;
-            known.role == Role::Host && known.address == Some(address) && named
+            known.role == role && known.address == Some(address) && named
         };
         let Some(known) = self.subjects.iter().position(same) else {
-            return self.subject(Subject { role: Role::Host, name, address: Some(address) });
+            return self.subject(Subject { role, name, address: Some(address) });
         };
         self.subjects[known].name = self.subjects[known].name.take().or(name);
         known

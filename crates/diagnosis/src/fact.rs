@@ -1,10 +1,14 @@
 //! The vocabulary of evidence: what can be known about a machine, whoever looked.
 
+use std::net::SocketAddr;
+
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use wire::capture::WebAnswer;
 use wire::foreign::ForeignService;
 use wire::hex;
+use wire::http::{Method, Response};
 use wire::machine::{ConnectFailure, End, TcpAnswer, X224Answer};
 use wire::ntlm::WindowsVersion;
 use wire::tls::{Alert, TlsOffer, TlsVersion};
@@ -126,6 +130,15 @@ pub enum Fact {
     CapturedConnection(CapturedConnection),
     /// A UDP transport that was asked for in a capture.
     CapturedTransport(CapturedTransport),
+    /// How an RD Gateway, or a web proxy on the way to it, answered a request.
+    HttpAnswer {
+        /// What was asked.
+        method: Method,
+        /// The proxy, where it is one.
+        proxy: Option<SocketAddr>,
+        /// The answer.
+        answer: WebAnswer,
+    },
     /// Something of it that could not be read.
     Unread(Unread),
     /// What we said to it failed with a host of our own making: nothing that it answered is held against it.
@@ -242,6 +255,7 @@ impl Fact {
             Self::RefusedAccess(_) => "access.refused",
             Self::CapturedConnection(_) => "capture.connection",
             Self::CapturedTransport(_) => "capture.udp",
+            Self::HttpAnswer { .. } => "http.answer",
             Self::Unread(_) => "unread",
             Self::RehearsalFailed => "probe.rehearsal_failed",
         }
@@ -298,6 +312,8 @@ impl Fact {
             Self::RefusedAccess(access) => recorded(access),
             Self::CapturedConnection(connection) => recorded(connection),
             Self::CapturedTransport(transport) => recorded(transport),
+            Self::HttpAnswer { method, proxy, answer } => json!({
+                "method": method.word(), "proxy": proxy.map(|proxy| proxy.to_string()), "answer": web_value(answer)}),
             Self::Unread(unread) => recorded(unread),
             Self::NtlmVersion(version) => version_text(*version).into(),
             Self::ClockOffset(milliseconds) => json!(seconds_of(*milliseconds)),
@@ -401,6 +417,17 @@ fn handshake_value(answer: &Handshake) -> Value {
         Handshake::NotTls(bytes) => json!({"not_tls": hex::encode(bytes)}),
         Handshake::Malformed(words) => json!({"malformed": words}),
         Handshake::OwnFailure(words) => json!({"own_failure": words}),
+    }
+}
+
+fn web_value(answer: &WebAnswer) -> Value {
+    match answer {
+        WebAnswer::Response(Response { status, authenticate, proxy_authenticate, websocket }) => json!({
+            "status": status, "authenticate": authenticate, "proxy_authenticate": proxy_authenticate,
+            "websocket": websocket}),
+        WebAnswer::Foreign => "foreign".into(),
+        WebAnswer::Closed(end) => json!({"closed": end_word(*end)}),
+        WebAnswer::Silent => "silent".into(),
     }
 }
 

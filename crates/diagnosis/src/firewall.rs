@@ -4,12 +4,45 @@
 
 /// `Protocol` of TCP.
 const TCP: u32 = 6;
-/// How the fields begin that limit a rule to some addresses, ports, interfaces or users.
-const SCOPES: [&str; 7] = ["RA4", "RA6", "LA4", "LA6", "RPort", "IF", "RUAuth"];
+/// `Protocol` of every one (`NET_FW_IP_PROTOCOL_ANY`); most rules leave the field out instead.
+const ANY: u32 = 256;
+/// The first build in which a service holds the port: that of Windows 8 and Server 2012. Before, a driver does, which rules call
+/// `System`, as the rule `RemoteDesktop-In-TCP` of those versions has it.
+const SERVICE_BUILD: u32 = 9200;
+/// The fields that are looked at, or say nothing about who may come in. Any other may limit a rule: to addresses, ports,
+/// interfaces, users, versions of Windows.
+const UNLIMITED: [&str; 19] = [
+    "Action",
+    "Active",
+    "Dir",
+    "Profile",
+    "Protocol",
+    "LPort",
+    "LPort2_10",
+    "App",
+    "Svc",
+    "Name",
+    "Desc",
+    "EmbedCtxt",
+    "Edge",
+    "Defer",
+    "LSM",
+    "LOM",
+    "PCross",
+    "ICMP4",
+    "ICMP6",
+];
 /// How the fields begin that ask for IPsec; some have the version of the form behind them.
-const SECURE: [&str; 3] = ["Security", "AuthByPassOut", "RMAuth"];
+const SECURE: [&str; 4] = ["Security", "AuthByPassOut", "RMAuth", "RUAuth"];
 /// The fields of rules for apps, which never are Remote Desktop's service.
 const APPS: [&str; 3] = ["AppPkgId", "LUOwn", "PFN"];
+
+/// The name under which a field still means what it does, where that is to limit a rule; `None` where it limits nothing.
+pub(crate) fn limit(key: &str) -> Option<&'static str> {
+    let known = SECURE.iter().chain(&APPS).find(|known| starts(key, known)).copied();
+    let limits = !UNLIMITED.iter().any(|name| name.eq_ignore_ascii_case(key));
+    limits.then(|| known.unwrap_or("Limit"))
+}
 
 /// The kind of network that a machine takes itself to be in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +92,7 @@ pub struct Rule {
     profiles: Vec<String>,
     ports: Vec<String>,
     protocol: Option<u32>,
-    /// It is limited to some addresses, interfaces or users.
+    /// It is, or may be, limited to some addresses, interfaces, users or versions of Windows.
     pub scoped: bool,
     /// It is for an app from the store, of which Windows has hundreds, without a port.
     of_an_app: bool,
@@ -94,18 +127,29 @@ impl Rule {
             profiles: all("Profile").map(str::to_owned).collect(),
             ports: all("LPort").map(str::to_owned).chain(all("LPort2_10").map(str::to_owned)).collect(),
             protocol: one("Protocol").and_then(|number| number.parse().ok()),
-            scoped: fields.iter().any(|(key, _)| SCOPES.iter().any(|scope| starts(key, scope))),
+            scoped: fields.iter().any(|(key, _)| limit(key).is_some()),
             of_an_app: fields.iter().any(|(key, _)| APPS.iter().any(|name| starts(key, name))),
             service: one("Svc").map(str::to_ascii_lowercase),
             program: one("App").map(str::to_ascii_lowercase),
         })
     }
 
+    /// What is left of it in this build of Windows: nothing of a rule for the kernel, where a service holds the port.
+    pub fn in_build(self, build: Option<u32>) -> Option<Self> {
+        if self.program.as_deref() != Some("system") {
+            return Some(self);
+        }
+        match build {
+            Some(build) => (build < SERVICE_BUILD).then_some(self),
+            None => Some(Self { scoped: true, ..self }),
+        }
+    }
+
     /// True if it is on and covers connections to this TCP port of Remote Desktop in this kind of network.
     pub fn covers(&self, port: u16, profile: Profile) -> bool {
         let here =
             self.profiles.is_empty() || self.profiles.iter().any(|word| word.eq_ignore_ascii_case(profile.word()));
-        let protocol = self.protocol.is_none_or(|number| number == TCP);
+        let protocol = self.protocol.is_none_or(|number| number == TCP || number == ANY);
         let service = self.service.as_deref().is_none_or(|name| name == "termservice" || name == "*");
         let host = |program: &str| program == "system" || program.ends_with("\\svchost.exe");
         let program = self.program.as_deref().is_none_or(host);
@@ -134,31 +178,35 @@ fn starts(key: &str, with: &str) -> bool {
 pub enum Verdict {
     /// It is let in.
     Open,
-    /// It is let in from some addresses, or for some.
+    /// It is let in from some addresses, or for some; the name of a rule that says so.
     Scoped(String),
+    /// Only those are let in whom IPsec authenticates; the name of the rule.
+    Secure(String),
     /// A rule keeps it out; its name.
     Blocked(String),
-    /// No rule that is on lets it in; the name of one that would if it were on, or did not ask for IPsec.
+    /// No rule that is on lets it in; the name of one that would if it were on.
     NoRule(Option<String>),
 }
 
 /// What these rules mean for this TCP port of Remote Desktop in this kind of network. A rule that blocks beats those that allow.
 pub fn judge(rules: &[Rule], port: u16, profile: Profile) -> Verdict {
     let covering = || rules.iter().filter(|rule| rule.covers(port, profile));
-    if let Some(rule) = covering().find(|rule| rule.action == Action::Block && !rule.scoped) {
+    let with = |action| covering().filter(move |rule| rule.action == action);
+    if let Some(rule) = with(Action::Block).find(|rule| !rule.scoped) {
         return Verdict::Blocked(rule.name.clone());
     }
-    let partly = covering().find(|rule| rule.action == Action::Block);
-    let allows = || covering().filter(|rule| rule.action == Action::Allow);
+    let (partly, secure) = (with(Action::Block).next(), with(Action::AllowSecure).next());
+    let allows = || with(Action::Allow);
     if let Some(rule) = partly.filter(|_| allows().next().is_some()) {
         return Verdict::Scoped(rule.name.clone());
     }
     if allows().any(|rule| !rule.scoped) {
         return Verdict::Open;
     }
-    match allows().next() {
-        Some(rule) => Verdict::Scoped(rule.name.clone()),
-        None => Verdict::NoRule(nearest(rules, port, profile)),
+    match (allows().next(), secure) {
+        (Some(rule), _) => Verdict::Scoped(rule.name.clone()),
+        (None, Some(rule)) => Verdict::Secure(rule.name.clone()),
+        (None, None) => Verdict::NoRule(nearest(rules, port, profile)),
     }
 }
 
@@ -166,10 +214,7 @@ pub fn judge(rules: &[Rule], port: u16, profile: Profile) -> Verdict {
 fn nearest(rules: &[Rule], port: u16, profile: Profile) -> Option<String> {
     let named = |rule: &&Rule| !rule.ports.is_empty() && rule.port(port) && rule.action != Action::Block;
     let on = |rule: &Rule| Rule { active: true, ..rule.clone() }.covers(port, profile);
-    rules.iter().filter(named).find(|rule| on(rule)).map(|rule| match rule.action {
-        Action::AllowSecure if rule.active => format!("{} asks for IPsec", rule.name),
-        _ => format!("{} is off", rule.name),
-    })
+    rules.iter().filter(named).find(|rule| on(rule)).map(|rule| format!("{} is off", rule.name))
 }
 
 #[cfg(test)]
@@ -179,7 +224,11 @@ mod tests {
     const OWN: &str = r"v2.30|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=3389|App=%SystemRoot%\system32\svchost.exe|Svc=termservice|Name=RDP|";
 
     fn judged(rules: &[&str], profile: Profile) -> Verdict {
-        let rules: Vec<_> = rules.iter().filter_map(|text| Rule::parse(text)).collect();
+        judged_in(None, rules, profile)
+    }
+
+    fn judged_in(build: Option<u32>, rules: &[&str], profile: Profile) -> Verdict {
+        let rules: Vec<_> = rules.iter().filter_map(|text| Rule::parse(text)?.in_build(build)).collect();
         judge(&rules, 3389, profile)
     }
 
@@ -195,10 +244,48 @@ mod tests {
     fn a_rule_that_is_off_is_named() {
         let off = OWN.replace("TRUE", "FALSE");
         assert_eq!(judged(&[&off], Profile::Domain), Verdict::NoRule(Some("RDP is off".to_owned())));
+    }
+
+    /// On hosts of an isolated domain every client of the domain gets in.
+    #[test]
+    fn a_rule_that_asks_for_ipsec_lets_some_in() {
+        let off = OWN.replace("TRUE", "FALSE");
         for field in ["Security=Authenticate", "Security2_9=An-NoEncap", "RMauth=O:LSD:(A;;CC;;;S-1-5-11)"] {
-            let secure = OWN.replace("Name=", &format!("{field}|Name="));
-            let asks = Verdict::NoRule(Some("RDP asks for IPsec".to_owned()));
-            assert_eq!(judged(&[&secure], Profile::Domain), asks, "{field}");
+            let secure = OWN.replace("Name=RDP", &format!("{field}|RUAuth=O:LSD:(A;;CC;;;BU)|Name=Safe"));
+            assert_eq!(judged(&[&off, &secure], Profile::Domain), Verdict::Secure("Safe".to_owned()), "{field}");
+            assert_eq!(judged(&[OWN, &secure], Profile::Domain), Verdict::Open, "{field}");
+        }
+    }
+
+    /// What limits a rule in a way that we do not know neither opens nor closes the port for everybody.
+    #[test]
+    fn a_rule_with_a_limit_is_not_for_all() {
+        let limits =
+            ["LUAuth=O:LSD:(A;;CC;;;S-1-5-21-1-2-3-1105)", "Platform=2:5:0|Platform2=EQ", "TTK2_28=x", "New=1"];
+        for limit in limits {
+            let rule = OWN.replace("Name=", &format!("{limit}|Name="));
+            let scoped = Verdict::Scoped("RDP".to_owned());
+            assert_eq!(judged(&[&rule], Profile::Domain), scoped, "{limit}");
+            let block = format!("v2.30|Action=Block|Active=TRUE|Dir=In|{limit}|Name=RDP|");
+            assert_eq!(judged(&[OWN, &block], Profile::Domain), scoped, "{limit}");
+        }
+        let usual = OWN.replace("Name=", "Edge=TRUE|Defer=App|Desc=x|EmbedCtxt=y|Name=");
+        assert_eq!(judged(&[&usual], Profile::Domain), Verdict::Open);
+    }
+
+    /// Whose port it is, a driver's or a service's, depends on the version of Windows.
+    #[test]
+    fn a_rule_for_the_kernel_is_for_old_windows() {
+        let old = "v2.10|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=3389|App=System|Name=Old|";
+        let block = "v2.30|Action=Block|Active=TRUE|Dir=In|Protocol=6|App=System|Name=No|";
+        let some = |name: &str| Verdict::Scoped(name.to_owned());
+        for (build, alone, blocked) in [
+            (Some(7601), Verdict::Open, Verdict::Blocked("No".to_owned())),
+            (Some(19045), Verdict::NoRule(None), Verdict::Open),
+            (None, some("Old"), some("No")),
+        ] {
+            assert_eq!(judged_in(build, &[old], Profile::Domain), alone, "{build:?}");
+            assert_eq!(judged_in(build, &[OWN, block], Profile::Domain), blocked, "{build:?}");
         }
     }
 
@@ -228,6 +315,7 @@ mod tests {
         assert_eq!(judged(&[OWN, &app.replace("Allow", "Block")], Profile::Domain), Verdict::Open);
         let any = "v2.30|Action=Allow|Active=TRUE|Dir=In|Name=Everything|";
         assert_eq!(judged(&[any], Profile::Domain), Verdict::Open);
+        assert_eq!(judged(&[&any.replace("Name", "Protocol=256|Name")], Profile::Domain), Verdict::Open);
         let near = OWN.replace("Name=", "RA4=LocalSubnet|Name=");
         assert_eq!(judged(&[&near], Profile::Domain), Verdict::Scoped("RDP".to_owned()));
     }

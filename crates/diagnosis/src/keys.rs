@@ -1,11 +1,16 @@
 //! The machine's certificates and private keys, as they were recorded.
 
+use md5::{Digest, Md5};
 use time::OffsetDateTime;
 
 use crate::case::{Case, Seen};
+use crate::cause::{Because, Confidence};
 use crate::evidence::{Role, SubjectId};
 use crate::fact::Fact;
-use crate::state::{CRYPTOGRAPHY, KeyFile, LISTENER, POLICY, ROOT, RegistryData, StoredCertificate, moment};
+use crate::printable::printable;
+use crate::redaction::REDACTED;
+use crate::security::{NETWORK_SERVICE, READ, allows};
+use crate::state::{CRYPTOGRAPHY, KeyFile, LISTENER, LogEvent, POLICY, ROOT, RegistryData, StoredCertificate, moment};
 
 /// How the names of key files begin that belong to the container of Remote Desktop (`TSSecKeySet1`).
 pub const RDP_KEY: &str = "f686aace6942fb7f7ceb231212eef4a4_";
@@ -13,6 +18,89 @@ pub const RDP_KEY: &str = "f686aace6942fb7f7ceb231212eef4a4_";
 pub const REMOTE_DESKTOP: &str = "Remote Desktop";
 /// The folder of keys of legacy providers.
 pub const MACHINE_KEYS: &str = "MachineKeys";
+/// The container of the key of Remote Desktop.
+pub const RDP_CONTAINER: &str = "TSSecKeySet1";
+/// Providers of the older kind (`CryptoAPI`) of Windows itself that keep a machine's RSA keys in that folder.
+const LEGACY_PROVIDERS: &[&str] = &[
+    "Microsoft Base Cryptographic Provider v1.0",
+    "Microsoft Enhanced Cryptographic Provider v1.0",
+    "Microsoft Enhanced RSA and AES Cryptographic Provider",
+    "Microsoft Strong Cryptographic Provider",
+    "Microsoft RSA SChannel Cryptographic Provider",
+];
+/// What stands in the names of providers of the newer kind (CNG), in lower case, but for that of the TPM.
+const NEWER_KIND: &str = "key storage provider";
+const TPM_PROVIDER: &str = "Microsoft Platform Crypto Provider";
+/// `CERT_NCRYPT_KEY_SPEC`: the key is of the newer kind.
+const NEWER_KEY: u32 = u32::MAX;
+/// The digits of a name that was made from that of a container.
+const DIGITS: usize = 32;
+
+/// True for a key of a legacy provider, false for one of the newer kind (CNG), `None` where it cannot be told.
+pub fn legacy(certificate: &StoredCertificate) -> Option<bool> {
+    let provider = certificate.provider.as_deref()?;
+    let newer = provider.to_ascii_lowercase().contains(NEWER_KIND) || provider.eq_ignore_ascii_case(TPM_PROVIDER);
+    if newer || matches!(certificate.key_spec, Some(0 | NEWER_KEY)) {
+        return Some(false);
+    }
+    LEGACY_PROVIDERS.iter().any(|known| known.eq_ignore_ascii_case(provider)).then_some(true)
+}
+
+/// How the name of the file begins in which a legacy provider keeps this container: MD5 of the name in lower case and a zero
+/// byte, as four numbers of 32 bits with the least byte first. `None` for a name of which that is not known.
+///
+/// Source: known from practice, not from a specification; it yields the names that documents tell of known containers. A
+/// redacted container is called by what stands for these digits, so that it still leads to its file.
+pub fn key_digits(container: &str) -> Option<String> {
+    if container.is_empty() || container == REDACTED || !container.is_ascii() {
+        return None;
+    }
+    if container.len() == DIGITS && container.starts_with("00000000000000000000") {
+        return Some(container.to_owned());
+    }
+    let digest = Md5::new().chain_update(container.to_ascii_lowercase()).chain_update([0]).finalize();
+    let bytes: Vec<u8> = digest.chunks(4).flat_map(|word| word.iter().rev().copied()).collect();
+    Some(wire::hex::encode(&bytes))
+}
+
+/// The digits and the rest of the name of such a file, the machine's own number.
+pub(crate) fn split_key_name(name: &str) -> Option<(&str, &str)> {
+    let (digits, rest) = name.split_once('_')?;
+    let hexadecimal = digits.len() == DIGITS && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    hexadecimal.then_some((digits, rest))
+}
+
+/// Where the key of a certificate lies.
+#[derive(Debug, Clone, PartialEq)]
+pub enum KeyPlace<'a> {
+    /// In this file.
+    There(Seen<&'a KeyFile>),
+    /// Nowhere: it would be called like this, and all files of the folder were listed.
+    Gone(Seen<String>),
+}
+
+impl KeyPlace<'_> {
+    /// The reason why `TermService` cannot use the key, and how sure that is; `None` where nothing says so.
+    pub fn out_of_reach(&self) -> Option<(Because, Confidence)> {
+        match self {
+            Self::There(file) => Some((closed(*file)?, Confidence::Proven)),
+            Self::Gone(name) => {
+                let text = format!(
+                    "its key would lie in MachineKeys as {}, and no such file is there",
+                    printable(&name.value)
+                );
+                Some((name.because(text), Confidence::Likely))
+            }
+        }
+    }
+}
+
+/// The rights on a key file, if they do not let `TermService` in.
+fn closed(file: Seen<&KeyFile>) -> Option<Because> {
+    let security = file.value.security.as_deref()?;
+    let text = || format!("NETWORK SERVICE may not read the key file {}: {security}", printable(&file.value.name));
+    (!allows(security, NETWORK_SERVICE, READ)?).then(|| file.because(text()))
+}
 
 impl<'a> Case<'a> {
     /// The certificates in the machine's stores.
@@ -50,9 +138,9 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// That folder itself: it stands there if all of it was listed.
+    /// That folder itself: it stands there if it could be listed.
     pub fn key_folder(self) -> Option<Seen<&'a KeyFile>> {
-        self.machine_keys().find(|seen| seen.value.name == ".")
+        self.machine_keys().filter(|seen| seen.value.name == ".").last()
     }
 
     /// The key file of Remote Desktop that is the machine's own by its name; `None` also where that cannot be told.
@@ -67,9 +155,50 @@ impl<'a> Case<'a> {
         Some(Seen { value: format!("{RDP_KEY}{}", guid.value?), id: guid.id })
     }
 
+    /// True if a file with this name lies in either folder of keys.
+    pub fn has_key_file(self, name: &str) -> bool {
+        let named = |fact: &Fact| matches!(fact, Fact::KeyFile(file) if file.name.eq_ignore_ascii_case(name));
+        self.machine().is_some_and(|machine| machine.seen(|fact| named(fact).then_some(())).next().is_some())
+    }
+
+    /// Where the key of a certificate of a legacy provider lies. A file with the number of another machine is not its own, and
+    /// whether it still leads to the key is not known.
+    pub fn key_of(self, certificate: &StoredCertificate) -> Option<KeyPlace<'a>> {
+        let of_machine = legacy(certificate) == Some(true) && certificate.machine_key != Some(false);
+        let digits = key_digits(certificate.container.as_deref().filter(|_| of_machine)?)?;
+        let guid = self.text(CRYPTOGRAPHY, "MachineGuid")?.value.filter(|guid| !guid.is_empty())?;
+        let name = format!("{digits}_{guid}");
+        if let Some(file) = self.machine_keys().find(|seen| seen.value.name.eq_ignore_ascii_case(&name)) {
+            return Some(KeyPlace::There(file));
+        }
+        let foreign =
+            |file: &KeyFile| split_key_name(&file.name).is_some_and(|(own, _)| own.eq_ignore_ascii_case(&digits));
+        let elsewhere = self.machine_keys().any(|seen| foreign(seen.value));
+        let folder = self.key_folder().filter(|seen| seen.value.left_out == 0 && !elsewhere)?;
+        Some(KeyPlace::Gone(Seen { value: name, id: folder.id }))
+    }
+
     /// The thumbprint of the certificate that is bound to the listener, `Some(None)` where none is.
     pub fn bound_thumbprint(self) -> Option<Seen<Option<String>>> {
-        let value = self.value(LISTENER, "SSLCertificateSHA1Hash")?;
+        self.listener_thumbprint("SSLCertificateSHA1Hash")
+    }
+
+    /// The thumbprint of the certificate from a template that the listener uses, where a policy names one and nothing is bound.
+    pub fn template_thumbprint(self) -> Option<Seen<String>> {
+        // Microsoft's text of the policy: a certificate that was chosen takes precedence over it
+        self.bound_thumbprint()?.value.is_none().then_some(())?;
+        self.value(POLICY, "CertTemplateName")?.value?;
+        let named = self.listener_thumbprint("TemplateCertificate")?;
+        Some(Seen { value: named.value?, id: named.id })
+    }
+
+    /// The thumbprint of the certificate that somebody or a policy has chosen in the place of Windows' own.
+    pub fn configured_thumbprint(self) -> Option<String> {
+        self.bound_thumbprint()?.value.or_else(|| self.template_thumbprint().map(|seen| seen.value))
+    }
+
+    fn listener_thumbprint(self, name: &str) -> Option<Seen<Option<String>>> {
+        let value = self.value(LISTENER, name)?;
         let bound = value.value.and_then(|data| match data {
             RegistryData::Binary(hex) => Some(hex.to_ascii_lowercase()),
             _ => None,
@@ -77,20 +206,45 @@ impl<'a> Case<'a> {
         Some(Seen { value: bound.filter(|hex| hex.chars().any(|digit| digit != '0')), id: value.id })
     }
 
-    /// The certificate that the listener shows, by what was recorded: the one that is bound, else the newest that Windows
-    /// made.
+    /// The certificate that the listener shows, by what was recorded: the one that is bound, else the one from a template,
+    /// else the one that Windows made.
     pub fn listener_certificate(self) -> Option<Seen<&'a StoredCertificate>> {
-        let (bound, mut stored) = (self.bound_thumbprint()?.value, self.stored_certificates());
-        if let Some(bound) = bound {
-            return stored.find(|seen| seen.value.sha1.eq_ignore_ascii_case(&bound));
+        self.bound_thumbprint()?;
+        match self.configured_thumbprint() {
+            Some(thumbprint) => self.stored(&thumbprint),
+            None if self.windows_own_certificate() == Some(true) => self.made_by_windows(),
+            None => None,
         }
-        let made = stored.filter(|seen| seen.value.store == REMOTE_DESKTOP);
-        made.filter(|_| self.windows_own_certificate() == Some(true)).max_by_key(|seen| moment(&seen.value.not_after))
+    }
+
+    /// The certificate with this thumbprint, in whatever store of the machine.
+    pub fn stored(self, thumbprint: &str) -> Option<Seen<&'a StoredCertificate>> {
+        self.stored_certificates().find(|seen| seen.value.sha1.eq_ignore_ascii_case(thumbprint))
+    }
+
+    /// The certificate that Windows made for Remote Desktop, on which the listener falls back: the one that the listener
+    /// names as such, else the newest.
+    pub fn made_by_windows(self) -> Option<Seen<&'a StoredCertificate>> {
+        let own = |seen: &Seen<&StoredCertificate>| {
+            seen.value.store == REMOTE_DESKTOP && seen.value.subject == seen.value.issuer
+        };
+        let mut made = self.stored_certificates().filter(own);
+        match self.listener_thumbprint("SelfSignedCertificate").and_then(|seen| seen.value) {
+            Some(named) => made.find(|seen| seen.value.sha1.eq_ignore_ascii_case(&named)),
+            None => made.max_by_key(|seen| moment(&seen.value.not_after)),
+        }
     }
 
     /// The same where no handshake was seen: what the host shows counts before what lay in its store.
     pub fn recorded_certificate(self) -> Option<Seen<&'a StoredCertificate>> {
         self.listener_certificate().filter(|_| self.not_after().is_none())
+    }
+
+    /// False if an entry of Remote Connection Manager names another certificate than the one that is chosen now. It holds the
+    /// thumbprint in its binary part.
+    pub fn may_be_about_configured(self, event: &LogEvent) -> bool {
+        let named = event.data.get("Binary").filter(|hex| hex.len() == 40);
+        named.zip(self.configured_thumbprint()).is_none_or(|(named, chosen)| named.eq_ignore_ascii_case(&chosen))
     }
 
     /// When it was recorded, and no later than the attempt: what a machine did since is not known.
@@ -108,5 +262,105 @@ impl<'a> Case<'a> {
         let template = self.value(POLICY, "CertTemplateName")?.value.is_some();
         let enrolled = self.value(LISTENER, "TemplateCertificate")?.value.is_some();
         Some(!template && !enrolled)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{Sketch, key_file, machine, stored};
+
+    const GUID: &str = "11111111-2222-3333-4444-555555555555";
+    const CONTAINER: &str = "{0B6A1F2E-1111-4222-8333-123456789ABC}";
+
+    /// The names that documents tell of the keys that every Windows has.
+    #[test]
+    fn the_file_of_a_container_is_known() {
+        for (container, digits) in [
+            (RDP_CONTAINER, "f686aace6942fb7f7ceb231212eef4a4"),
+            ("iisConfigurationKey", "6de9cb26d2b98c01ec4e9e8b34824aa2"),
+            ("NetFrameworkConfigurationKey", "d6d986f09a1ee04e24c949879fdb506c"),
+            ("iisWasKey", "76944fb33636aeddb9590521c2e8815a"),
+            ("Microsoft Internet Information Server", "c2319c42033a5ca7f44e731bfd3fa2b5"),
+            ("MS IIS DCOM Server", "7a436fe806e483969f48a894af2fe9a1"),
+        ] {
+            assert_eq!(key_digits(container).as_deref(), Some(digits), "{container}");
+        }
+        assert_eq!(format!("{}_", key_digits(RDP_CONTAINER).unwrap()), RDP_KEY);
+        let redacted = format!("{:032}", 3);
+        assert_eq!(key_digits(&redacted), Some(redacted));
+        assert_eq!([key_digits(""), key_digits(REDACTED), key_digits("Schlüssel")], [None, None, None]);
+    }
+
+    fn certificate() -> StoredCertificate {
+        StoredCertificate { container: Some(CONTAINER.to_owned()), ..stored("My") }
+    }
+
+    fn folder(left_out: u64, file: Option<&str>) -> Sketch {
+        let machine = machine().value(CRYPTOGRAPHY, "MachineGuid", RegistryData::Text(GUID.to_owned()));
+        let folder = machine.recorded(Fact::KeyFile(KeyFile { left_out, ..key_file(".", None) }));
+        file.into_iter().fold(folder, |folder, name| folder.recorded(Fact::KeyFile(key_file(name, None))))
+    }
+
+    #[test]
+    fn a_key_is_gone_only_from_a_folder_that_was_listed_whole() {
+        let gone = |sketch: &Sketch, certificate: &StoredCertificate| {
+            sketch.with_case(|case| case.key_of(certificate).map(|place| matches!(place, KeyPlace::Gone(_))))
+        };
+        let own = format!("50DD7F001693C375A50CBF792350ACDE_{GUID}");
+        assert_eq!(gone(&folder(0, Some(&own)), &certificate()), Some(false));
+        assert_eq!(gone(&folder(0, None), &certificate()), Some(true));
+        assert_eq!(gone(&folder(1, None), &certificate()), None);
+        assert_eq!(gone(&machine(), &certificate()), None);
+        let foreign = "50dd7f001693c375a50cbf792350acde_99999999-2222-3333-4444-555555555555";
+        assert_eq!(gone(&folder(0, Some(foreign)), &certificate()), None);
+        let newer = Some("Microsoft Software Key Storage Provider".to_owned());
+        for elsewhere in [
+            StoredCertificate { provider: newer, ..certificate() },
+            StoredCertificate { provider: Some("Another Provider".to_owned()), ..certificate() },
+            StoredCertificate { provider: None, ..certificate() },
+            StoredCertificate { key_spec: Some(0), ..certificate() },
+            StoredCertificate { machine_key: Some(false), ..certificate() },
+            StoredCertificate { container: None, ..certificate() },
+        ] {
+            assert_eq!(gone(&folder(0, None), &elsewhere), None, "{elsewhere:?}");
+        }
+    }
+
+    fn made(thumbprint: &str, issuer: &str, name: &str) -> StoredCertificate {
+        let (sha1, issuer, subject) = (thumbprint.repeat(20), issuer.to_owned(), name.to_owned());
+        StoredCertificate { sha1, subject, issuer, ..stored(REMOTE_DESKTOP) }
+    }
+
+    fn shown(sketch: &Sketch) -> Option<String> {
+        sketch.with_case(|case| case.listener_certificate().map(|seen| seen.value.sha1[..2].to_owned()))
+    }
+
+    #[test]
+    fn which_certificate_the_listener_shows() {
+        let binary = |digits: &str| RegistryData::Binary(digits.repeat(20));
+        let image = made("cc", "CN=IMAGE", "CN=IMAGE");
+        let image = StoredCertificate { not_after: "2030-01-01T00:00:00Z".to_owned(), ..image };
+        let issued = made("dd", "CN=Corp CA", "CN=SERVER01");
+        let issued = StoredCertificate { not_after: "2031-01-01T00:00:00Z".to_owned(), ..issued };
+        let of_template = StoredCertificate { sha1: "ee".repeat(20), ..stored("My") };
+        let base = || {
+            let all = [made("aa", "CN=SERVER01", "CN=SERVER01"), image.clone(), issued.clone(), of_template.clone()];
+            let machine = machine().dword(LISTENER, "PortNumber", 3389).absent(POLICY);
+            all.into_iter().fold(machine, |sketch, one| sketch.recorded(Fact::StoredCertificate(one)))
+        };
+        assert_eq!(shown(&base()).as_deref(), Some("cc"));
+        let own = base().value(LISTENER, "SelfSignedCertificate", binary("AA"));
+        assert_eq!(shown(&own).as_deref(), Some("aa"));
+        // what is not in the store is not replaced by a guess
+        assert_eq!(shown(&own.value(LISTENER, "SelfSignedCertificate", binary("bb"))), None);
+        let named = RegistryData::Text("RemoteDesktopComputer".to_owned());
+        let policy = base().value(POLICY, "CertTemplateName", named);
+        assert_eq!(shown(&policy), None);
+        let enrolled = policy.value(LISTENER, "TemplateCertificate", binary("ee"));
+        assert_eq!(shown(&enrolled).as_deref(), Some("ee"));
+        assert_eq!(shown(&base().value(LISTENER, "TemplateCertificate", binary("ee"))), None);
+        let bound = enrolled.value(LISTENER, "SSLCertificateSHA1Hash", binary("dd"));
+        assert_eq!(shown(&bound).as_deref(), Some("dd"));
     }
 }

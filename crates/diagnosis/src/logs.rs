@@ -9,7 +9,7 @@ use crate::case::{Case, NEAR};
 use crate::cause::{Confidence, Ground};
 use crate::events;
 use crate::printable::printable;
-use crate::state::{LogEvent, moment};
+use crate::state::{LogEvent, LogSpan};
 
 /// So far back an entry about something that stays as it is still counts.
 pub const DAY: Duration = Duration::hours(24);
@@ -36,16 +36,15 @@ pub fn told(
     Some(if near { ground } else { ground.confidence(Confidence::Likely) })
 }
 
-/// An absence: a log without damage that tells of the attempt and of all the `window` before it, and holds none of these.
+/// An absence: a log that tells of the attempt and, whole, of all the `window` before it, and holds none of these.
 pub fn not_told(
     case: Case<'_>,
     channel: &str,
     (provider, ids): (&'static str, &'static [u32]),
     window: Duration,
 ) -> Option<Ground> {
-    let early = |from: &str| moment(from).is_some_and(|from| from <= case.context.at - window);
-    let whole =
-        |log: &crate::state::LogSpan| early(&log.from) && !log.damaged && log.channel.eq_ignore_ascii_case(channel);
+    let since = case.context.at - window;
+    let whole = |log: &LogSpan| log.whole_since(since) && log.channel.eq_ignore_ascii_case(channel);
     let log = case.logs_near(case.context.at).find(|seen| whole(seen.value))?;
     if case.recent(provider, ids, window).next().is_some() {
         return None;
@@ -59,5 +58,49 @@ fn words(window: Duration) -> String {
     match window.whole_hours() {
         0 => format!("{} minutes", window.whole_minutes()),
         hours => format!("{hours} hours"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use crate::causes::sketch::{Expect, machine};
+    use crate::events::RCM_ADMIN;
+    use crate::fact::Fact;
+    use crate::state::LogSpan;
+
+    fn span(left_out_until: Option<&str>) -> LogSpan {
+        LogSpan {
+            channel: RCM_ADMIN.to_owned(),
+            from: "2026-11-01T00:00:00Z".to_owned(),
+            until: "2026-11-30T00:00:00Z".to_owned(),
+            records: 768,
+            damaged: false,
+            left_out: 268,
+            left_out_until: left_out_until.map(str::to_owned),
+        }
+    }
+
+    /// What was left out may be the very entries that are looked for, unless all of it is older.
+    #[test]
+    fn a_log_of_which_entries_were_left_out_is_silent_only_behind_them() {
+        let cause = crate::causes::find("outstanding-connections-limit").unwrap();
+        for (left_out_until, expect) in [
+            (None, Expect::Unknown),
+            (Some("2026-11-21T11:00:00Z"), Expect::Unknown),
+            (Some("2026-11-21T08:55:00Z"), Expect::Unknown),
+            (Some("2026-11-21T08:45:00Z"), Expect::Absent),
+        ] {
+            machine().recorded(Fact::LogSpan(span(left_out_until))).check(cause, expect);
+        }
+    }
+
+    #[test]
+    fn a_span_is_whole_from_its_beginning_on_and_without_damage() {
+        let whole = LogSpan { left_out: 0, ..span(None) };
+        assert!(whole.whole_since(datetime!(2026-11-01 00:00 UTC)));
+        assert!(!whole.whole_since(datetime!(2026-10-31 23:59 UTC)));
+        assert!(!LogSpan { damaged: true, ..whole }.whole_since(datetime!(2026-11-02 00:00 UTC)));
     }
 }

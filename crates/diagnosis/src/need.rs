@@ -119,9 +119,7 @@ impl Need {
                 let paced = |answer| asked != Asked::Everything && unanswered(answer) && answers(case);
                 case.x224_to(asked.protocols(case)).is_some_and(|seen| !paced(seen.value))
             }
-            Self::DirectTls => {
-                case.seen(|f| matches!(f, Fact::TlsAnswer { direct: true, .. }).then_some(())).next().is_some()
-            }
+            Self::DirectTls => case.tls_direct().next().is_some(),
             // the first hello is there for what any will do for
             Self::Handshake(TlsOffer::MODERN) if case.tls_watched().next().is_some() => true,
             Self::Handshake(offer) => case.tls_with(offer).is_some(),

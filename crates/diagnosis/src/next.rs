@@ -1,5 +1,7 @@
 //! The next measurement: what to run, where, and what its result decides.
 
+mod records;
+
 use std::collections::BTreeSet;
 
 use wire::machine::{ConnectFailure, TcpAnswer};
@@ -7,29 +9,45 @@ use wire::machine::{ConnectFailure, TcpAnswer};
 use crate::case::{Case, Context};
 use crate::cause::{Cause, Confidence, Judgement, Severity, Stage};
 use crate::causes;
+use crate::earlier::Earlier;
 use crate::evidence::{Evidence, Role};
 use crate::fact::{Fact, Handshake};
 use crate::need::Need;
 use crate::planner::decided_on_host;
+use crate::rdp_file::RdpSettings;
 use crate::report::{Finding, Ladder, Next, Outcome, Verdict};
 use crate::symptom::Symptom;
+use records::Open;
 
 /// How many measurements a report names at most.
 const MOST: usize = 4;
+/// How many other times it names at most.
+const TIMES: usize = 2;
+
+/// What has been decided so far.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What is wrong, ranked.
+    pub findings: &'a [Finding],
+    /// The way of the connection.
+    pub ladder: &'a Ladder,
+    /// What the logs tell of another time.
+    pub earlier: &'a [Earlier],
+}
 
 /// The measurements that would tell more, best first. None for a healthy host, or for a fault that is proven.
-pub fn measurements(
-    evidence: &Evidence,
-    context: &Context,
-    verdict: Verdict,
-    findings: &[Finding],
-    ladder: &Ladder,
-) -> Vec<Next> {
+pub fn measurements(evidence: &Evidence, context: &Context, known: Known<'_>) -> Vec<Next> {
+    let Known { verdict, findings, ladder, earlier } = known;
     let mut next = Vec::new();
     let counted = || findings.iter().filter(|finding| finding.severity < Severity::Advisory);
     let settled = counted().next().is_some_and(|first| first.confidence == Confidence::Proven);
     if verdict == Verdict::Undetermined && (Case { evidence, subject: 0, context }).behind_gateway() {
-        return vec![behind_gateway(context)];
+        return vec![behind_gateway(&target(evidence, context))];
+    }
+    if verdict == Verdict::Undetermined && !evidence.hosts().any(|id| evidence.subjects[id].address.is_some()) {
+        next.extend(to_gateway(evidence, context, ladder));
     }
     let unexplained =
         context.symptom.is_some() && !findings.iter().any(|finding| finding.explains_symptom == Some(true));
@@ -37,11 +55,14 @@ pub fn measurements(
         return next;
     }
     next.extend(on_host(evidence, context, findings));
+    if verdict == Verdict::Undetermined || unexplained {
+        next.extend(at_another_time(evidence, context, earlier));
+    }
     if verdict == Verdict::Undetermined {
         next.extend(by_failed_stage(evidence, context, ladder));
     }
     if unexplained {
-        let more = context.symptom.into_iter().flat_map(|symptom| by_code(context, symptom));
+        let more = context.symptom.into_iter().flat_map(|symptom| by_code(evidence, context, symptom));
         let more: Vec<_> = more.filter(|one| !next.contains(one)).collect();
         next.extend(more);
     }
@@ -49,7 +70,7 @@ pub fn measurements(
     next
 }
 
-/// Findings that are not proven are proven on the host.
+/// Findings that are not proven are proven on the host, or by what of its records was not read yet.
 fn on_host(evidence: &Evidence, context: &Context, findings: &[Finding]) -> Vec<Next> {
     let open = findings.iter().filter(|f| f.severity < Severity::Advisory && f.confidence > Confidence::Proven);
     let open = open.filter_map(|finding| Some((finding, causes::find(&finding.cause)?)));
@@ -58,12 +79,34 @@ fn on_host(evidence: &Evidence, context: &Context, findings: &[Finding]) -> Vec<
     let open = open
         .filter(|(finding, cause)| decided_on_host(cause, Case { evidence, subject: finding.subject, context }))
         .filter(|(_, cause)| asked.insert(cause.id));
-    open.map(|(finding, cause)| Next {
-        command: format!("on the {}, in PowerShell: {}", place(cause), cause.page.command),
-        splits: splits(cause, Case { evidence, subject: finding.subject, context }),
-        why: cause.page.confirm.to_owned(),
+    open.filter_map(|(finding, cause)| {
+        let case = Case { evidence, subject: finding.subject, context };
+        match records::open(case, cause, finding) {
+            Open::Files(files) => Some(records::with(case, cause, &files)),
+            Open::Nothing => None,
+            Open::Host => Some(Next {
+                command: format!("on the {}, in PowerShell: {}", place(cause), cause.page.command),
+                splits: splits(cause, case),
+                why: cause.page.confirm.to_owned(),
+            }),
+        }
     })
     .collect()
+}
+
+/// The same files, judged for the time at which a fault was logged.
+fn at_another_time(evidence: &Evidence, context: &Context, earlier: &[Earlier]) -> Vec<Next> {
+    let mut newest: Vec<&Earlier> = earlier.iter().collect();
+    newest.sort_by_key(|fault| std::cmp::Reverse(fault.at));
+    let next = newest.into_iter().take(TIMES).map(|fault| Next {
+        command: records::again(evidence, context, Some(fault.at)),
+        splits: vec![fault.cause.to_owned(), "what was wrong later".to_owned()],
+        why: format!(
+            "the logs tell of {}, only not at the time that was judged for ({}); if the attempt was then, judge for it",
+            fault.cause, fault.because.text
+        ),
+    });
+    next.collect()
 }
 
 /// The machine whose own record decides.
@@ -82,21 +125,25 @@ fn splits(found: &Cause, case: Case<'_>) -> Vec<String> {
     std::iter::once(found.id.to_owned()).chain(rivals).collect()
 }
 
-fn target(context: &Context) -> String {
-    context.target.as_ref().map(ToString::to_string).unwrap_or_default()
+/// Whom to ask: the host that was named, or else the only one that was captured.
+fn target(evidence: &Evidence, context: &Context) -> String {
+    let mut addresses = evidence.hosts().filter_map(|host| evidence.subjects[host].address);
+    let only = addresses.next().filter(|_| addresses.next().is_none());
+    let named = context.target.as_ref().map(ToString::to_string);
+    named.or_else(|| only.map(|address| address.to_string())).unwrap_or_else(|| "HOST".to_owned())
 }
 
 /// Where no cause is known: more time helps against silence only; an answer that makes no sense is explained, if at all,
 /// by the host's own record.
 fn by_failed_stage(evidence: &Evidence, context: &Context, ladder: &Ladder) -> Vec<Next> {
-    let mut wrong = ladder.stages.iter().filter(|stage| matches!(stage.outcome, Outcome::Failed | Outcome::Degraded));
+    let mut wrong = ladder.to_hosts().filter(|stage| matches!(stage.outcome, Outcome::Failed | Outcome::Degraded));
     let Some(first) = wrong.next() else {
         let own = |fact: &Fact| matches!(fact, Fact::TcpAnswer(TcpAnswer::Failed(ConnectFailure::Other(_))));
         return evidence
             .observations
             .iter()
             .find(|seen| own(&seen.fact))
-            .map(|_| elsewhere(context))
+            .map(|_| elsewhere(evidence, context))
             .into_iter()
             .collect();
     };
@@ -105,12 +152,16 @@ fn by_failed_stage(evidence: &Evidence, context: &Context, ladder: &Ladder) -> V
         _ => false,
     };
     let answered = evidence.observations.iter().any(|seen| seen.subject == first.subject && spoke(&seen.fact));
-    if first.stage == Stage::Tls && answered { vec![host_log()] } else { vec![longer(context)] }
+    let silent = || match evidence.subjects[first.subject].address.filter(|_| context.target.is_none()) {
+        Some(address) => longer(&address.to_string()),
+        None => longer(&target(evidence, context)),
+    };
+    if first.stage == Stage::Tls && answered { vec![host_log()] } else { vec![silent()] }
 }
 
-fn elsewhere(context: &Context) -> Next {
+fn elsewhere(evidence: &Evidence, context: &Context) -> Next {
     Next {
-        command: format!("on another computer: rdpdoctor diagnose {}", target(context)),
+        command: format!("on another computer: rdpdoctor diagnose {}", target(evidence, context)),
         splits: vec!["this computer".to_owned(), "host".to_owned()],
         why:
             "this computer's own system refused to make the connection, so nothing was learned about the host: a local \
@@ -119,9 +170,9 @@ fn elsewhere(context: &Context) -> Next {
     }
 }
 
-fn longer(context: &Context) -> Next {
+fn longer(target: &str) -> Next {
     Next {
-        command: format!("rdpdoctor diagnose {} --timeout 60s --transcript probe.txt", target(context)),
+        command: format!("rdpdoctor diagnose {target} --timeout 60s --transcript probe.txt"),
         splits: vec!["slow".to_owned(), "silent".to_owned()],
         why: "a stage did not end as it should: with more time a slow host answers and a silent one does not, and the \
               transcript keeps every byte of it"
@@ -129,9 +180,59 @@ fn longer(context: &Context) -> Next {
     }
 }
 
-fn behind_gateway(context: &Context) -> Next {
+/// Where clients were captured on their way to gateways alone: what tells more of the first at which something is wrong, or of
+/// the first; and the host behind.
+fn to_gateway(evidence: &Evidence, context: &Context, ladder: &Ladder) -> Vec<Next> {
+    let at_gateway = |id: usize| evidence.subjects[id].role == Role::Gateway;
+    let of_gateways = || ladder.stages.iter().filter(|stage| at_gateway(stage.subject));
+    let wrong = of_gateways().find(|stage| matches!(stage.outcome, Outcome::Failed | Outcome::Degraded));
+    let Some(first) = wrong.or_else(|| of_gateways().next()) else { return Vec::new() };
+    let who = &evidence.subjects[first.subject];
+    let place = match (&who.name, who.address) {
+        (Some(name), Some(address)) if address.port() != 443 && first.stage < Stage::Gateway => {
+            format!("{name}:{}", address.port())
+        }
+        (Some(name), _) => name.clone(),
+        (None, Some(address)) => address.to_string(),
+        (None, None) => "GATEWAY".to_owned(),
+    };
+    let way = Next {
+        command: format!(
+            "on the client, in PowerShell: curl.exe -v --max-time 10 -X RDG_OUT_DATA https://{place}/remoteDesktopGateway/"
+        ),
+        splits: vec!["path".to_owned(), "gateway".to_owned()],
+        why: "asked without a logon, a gateway answers 401; a time-out, an error of TLS or of the certificate, or another \
+              status tells where on the way to it the connection breaks"
+            .to_owned(),
+    };
+    let log = Next {
+        command: "on the gateway, in PowerShell: Get-WinEvent -MaxEvents 20 -LogName \
+                  'Microsoft-Windows-TerminalServices-Gateway/Operational' | Format-List TimeCreated,Id,Message"
+            .to_owned(),
+        splits: vec!["gateway".to_owned(), "host".to_owned()],
+        why: "the gateway's record of the attempt: whether it let the client in, which host it was asked for, and whether it \
+              reached that"
+            .to_owned(),
+    };
+    // what did not come as far as its service stands in no record of it
+    let arrived = wrong.is_none_or(|stage| stage.stage == Stage::Gateway);
+    let (way, log) = (wrong.map(|_| way), arrived.then_some(log));
+    way.into_iter().chain(log).chain([behind_gateway(&host_behind(evidence, context))]).collect()
+}
+
+/// The host that the client wants, where a file of its tells.
+fn host_behind(evidence: &Evidence, context: &Context) -> String {
+    let mut files = evidence.observations.iter().filter_map(|seen| match &seen.fact {
+        Fact::RdpFile(file) => RdpSettings(file).target()?.ok(),
+        _ => None,
+    });
+    let wanted = context.target.clone().or_else(|| files.next_back());
+    wanted.map_or_else(|| "HOST".to_owned(), |target| target.to_string())
+}
+
+fn behind_gateway(target: &str) -> Next {
     Next {
-        command: format!("on the gateway, or a computer beside it: rdpdoctor diagnose {}", target(context)),
+        command: format!("on the gateway, or a computer beside it: rdpdoctor diagnose {target}"),
         splits: vec!["gateway".to_owned(), "host".to_owned()],
         why: "the gateway connects to the host in the client's stead: asked from there, a sound host leaves the way to the \
               gateway and the gateway itself"
@@ -145,8 +246,8 @@ fn options(symptom: Symptom) -> String {
 }
 
 /// Where the probe explains nothing: the same question from the client's side and the host's record of the attempt.
-fn by_code(context: &Context, symptom: Symptom) -> Vec<Next> {
-    let (target, options) = (target(context), options(symptom));
+fn by_code(evidence: &Evidence, context: &Context, symptom: Symptom) -> Vec<Next> {
+    let (target, options) = (target(evidence, context), options(symptom));
     let from_client = Next {
         command: format!("on the computer that shows {symptom}: rdpdoctor diagnose {target} {options}"),
         splits: vec!["path".to_owned(), "client".to_owned(), "host".to_owned()],
@@ -189,7 +290,7 @@ fn host_log() -> Next {
 mod tests {
     use super::*;
     use crate::case::EVERYTHING;
-    use crate::causes::sketch::{Sketch, host, machine};
+    use crate::causes::sketch::{Sketch, client, host, machine};
     use crate::state::TERMINAL_SERVER;
     use wire::machine::X224Answer;
     use wire::tls::{Alert, TlsOffer};
@@ -212,6 +313,38 @@ mod tests {
         let report = host("192.0.2.7").accepted().x224(EVERYTHING, X224Answer::Incomplete(vec![3])).diagnose();
         assert_eq!(report.verdict, Verdict::Undetermined);
         assert!(report.next[0].command.contains("--timeout 60s"), "{:?}", report.next);
+    }
+
+    /// What is printed is to be typed.
+    #[test]
+    fn a_command_names_whom_to_ask() {
+        let asked = |sketch: Sketch| sketch.without_target().code(0x904).diagnose().next[0].command.clone();
+        assert!(asked(machine()).ends_with("rdpdoctor diagnose HOST --code 0x904"), "{}", asked(machine()));
+        let captured = || host("192.0.2.7").nla();
+        let told = asked(captured());
+        assert!(told.ends_with("rdpdoctor diagnose 192.0.2.7:3389 --code 0x904"), "{told}");
+        let silent = host("192.0.2.7").accepted().x224(EVERYTHING, X224Answer::Incomplete(vec![3]));
+        let told = silent.without_target().diagnose().next[0].command.clone();
+        assert_eq!(told, "rdpdoctor diagnose 192.0.2.7:3389 --timeout 60s --transcript probe.txt");
+    }
+
+    /// What has been read is not asked for again: what is open is the policy, which may say otherwise.
+    #[test]
+    fn what_was_read_is_not_asked_for_again() {
+        let off = machine().dword(TERMINAL_SERVER, "fDenyTSConnections", 1).without_target().newest_in_files();
+        let next = off.diagnose().next;
+        assert_eq!((next.len(), next[0].command.as_str()), (1, "rdpdoctor inspect PATH… SOFTWARE"), "{next:?}");
+        assert!(
+            next[0].why.contains(r"the registry key HKLM\SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services")
+        );
+        let refused = client("server01").without_target().event(crate::events::LSA, 6041, 1).newest_in_files();
+        let next = refused.diagnose().next;
+        assert_eq!(next[0].command, "rdpdoctor inspect PATH… --from-client SOFTWARE", "{next:?}");
+        assert!(next[0].why.contains("CredSSP"), "{next:?}");
+        // an entry that is all there is to know leaves nothing to read
+        let crashed = [("param1", "Remote Desktop Services")];
+        let report = machine().event_with(crate::events::SERVICES, 7031, 1, &crashed).diagnose();
+        assert_eq!((report.findings[0].cause.as_str(), report.next), ("service-crashing", vec![]));
     }
 
     #[test]

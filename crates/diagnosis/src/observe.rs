@@ -1,6 +1,7 @@
 //! From a transcript to evidence: the one way by which a probe, live or replayed, becomes facts. The same for a capture.
 
 mod capture;
+mod gateway;
 
 use time::OffsetDateTime;
 use wire::certificate::Certificate;
@@ -9,6 +10,7 @@ use wire::ntlm::{self, Challenge};
 use wire::transcript::{NameAnswer, Record, Transcript};
 
 pub use capture::{CapturedConnection, CapturedTransport, moment, observe_capture};
+pub use gateway::named_gateways;
 
 use crate::evidence::{Evidence, Role, Source, Subject, SubjectId};
 use crate::fact::{Fact, Handshake, Introduction, KeyExchange};

@@ -10,7 +10,7 @@
 //!   in them become others;
 //! * names of machines, people and domains as pseudonyms, GUIDs, SIDs and thumbprints as numbered ones, so that what was
 //!   equal stays equal: the name of a key file still ends in the MachineGuid, the bound thumbprint is still that of the stored
-//!   certificate;
+//!   certificate, a key's container still leads to its file;
 //! * ActivityIDs are numbered as well. They are chance, but they would tie what is redacted to the log that it comes from.
 //!
 //! A diagnosis comes out the same, which tests hold over every kind of state.
@@ -26,7 +26,7 @@ mod security;
 use wire::redaction::Names;
 
 use crate::fact::rfc3339;
-use crate::keys::{MACHINE_KEYS, RDP_KEY};
+use crate::keys::{self, MACHINE_KEYS, RDP_CONTAINER, RDP_KEY};
 use crate::rdp_file::{self, RdpFileRecord, RdpSetting, RdpSignature, Signer};
 use crate::state::{
     FileVersion, KeyFile, LogSpan, SCHEMA, SERVICES, Service, State, StoredCertificate, Volume, moment,
@@ -48,8 +48,6 @@ const IMAGES: &[&str] = &[
     r"%SystemRoot%\System32\lsass.exe",
     r"C:\Windows\System32\lsass.exe",
 ];
-/// Containers that are called the same on every machine.
-const CONTAINERS: &[&str] = &["TSSecKeySet1"];
 /// Providers of keys that come with Windows.
 const PROVIDERS: &[&str] = &[
     "Microsoft Base Cryptographic Provider v1.0",
@@ -63,6 +61,10 @@ const PROVIDERS: &[&str] = &[
     "Microsoft Smart Card Key Storage Provider",
     "Microsoft Base Smart Card Crypto Provider",
 ];
+/// What stands in the names of providers of the newer kind (CNG).
+const NEWER_KIND: &str = "Key Storage Provider";
+/// Object identifiers of algorithms.
+const ALGORITHMS: &[&str] = &["1.2.840.113549.1.1.", "1.3.14.3.2.", "1.2.840.10045.4.", "1.2.840.10045.2.", "1.3.101."];
 /// Object identifiers that everybody uses: extended key usages of PKIX and those of Microsoft. Others may be an organisation's.
 const USAGES: &[&str] = &["1.3.6.1.5.5.7.3.", "2.5.29.37.", "1.3.6.1.4.1.311.10.3.", "1.3.6.1.4.1.311.20.2."];
 
@@ -162,8 +164,13 @@ fn renamed_certificate(certificate: &StoredCertificate, names: &mut Names) -> St
         has_key,
         container,
         provider,
+        machine_key,
         key_spec,
         usages,
+        names: for_names,
+        key_algorithm,
+        key_bits,
+        signature_algorithm,
     } = certificate;
     StoredCertificate {
         store: kept(&["Remote Desktop", "My"], store),
@@ -173,11 +180,37 @@ fn renamed_certificate(certificate: &StoredCertificate, names: &mut Names) -> St
         not_before: date(not_before),
         not_after: date(not_after),
         has_key: *has_key,
-        container: container.as_deref().map(|name| kept(CONTAINERS, name)),
-        provider: provider.as_deref().map(|name| kept(PROVIDERS, name)),
+        container: container.as_deref().map(|name| renamed_container(name, names)),
+        provider: provider.as_deref().map(renamed_provider),
+        machine_key: *machine_key,
         key_spec: *key_spec,
         usages: usages.iter().map(|usage| object_identifier(usage)).collect(),
+        names: for_names.as_ref().map(|list| list.iter().map(|name| names.place(name)).collect()),
+        key_algorithm: key_algorithm.as_deref().map(algorithm),
+        key_bits: *key_bits,
+        signature_algorithm: signature_algorithm.as_deref().map(algorithm),
     }
+}
+
+/// A container that is not the same on every machine is called by what stands for the digits in its file's name.
+fn renamed_container(name: &str, names: &mut Names) -> String {
+    let known = one_of(&[RDP_CONTAINER], name).or_else(|| name.is_empty().then(String::new));
+    let pseudonym = |digits: String| names.key_name(&digits);
+    known.or_else(|| keys::key_digits(name).map(pseudonym)).unwrap_or_else(|| REDACTED.to_owned())
+}
+
+/// Of a provider that does not come with Windows, its kind is left.
+fn renamed_provider(name: &str) -> String {
+    let newer = name.to_ascii_lowercase().contains(&NEWER_KIND.to_ascii_lowercase());
+    let other = || if newer { format!("{REDACTED} {NEWER_KIND}") } else { kept(PROVIDERS, name) };
+    one_of(PROVIDERS, name).unwrap_or_else(other)
+}
+
+/// `rsa`, `ec`, or an object identifier below those of PKCS #1, OIW, X9.62 and RFC 8410.
+fn algorithm(name: &str) -> String {
+    let last = ALGORITHMS.iter().find_map(|start| name.strip_prefix(start));
+    let short = |last: &str| last.len() <= 3 && last.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    if last.is_some_and(short) { name.to_owned() } else { kept(&["rsa", "ec"], name) }
 }
 
 /// The common name alone, as a pseudonym: the rest says where somebody is and for whom he works.
@@ -203,22 +236,23 @@ fn object_identifier(usage: &str) -> String {
 }
 
 fn renamed_key(file: &KeyFile, names: &mut Names) -> KeyFile {
-    let KeyFile { name, folder, size, security } = file;
+    let KeyFile { name, folder, size, security, left_out } = file;
     let own = name.get(..RDP_KEY.len()).filter(|start| start.eq_ignore_ascii_case(RDP_KEY));
     KeyFile {
-        name: match (own, name.as_str()) {
+        name: match (own, keys::split_key_name(name)) {
             (Some(start), _) => format!("{RDP_KEY}{}", names.identifier(&name[start.len()..])),
-            (None, ".") => ".".to_owned(),
-            _ => REDACTED.to_owned(),
+            (None, Some((digits, rest))) => format!("{}_{}", names.key_name(digits), names.identifier(rest)),
+            (None, None) => kept(&["."], name),
         },
         folder: kept(&[MACHINE_KEYS, "Keys"], folder),
         size: *size,
         security: security.as_deref().map(|text| security::renamed(text, names)),
+        left_out: *left_out,
     }
 }
 
 fn renamed_log(log: &LogSpan) -> LogSpan {
-    let LogSpan { channel, from, until, records, damaged, left_out } = log;
+    let LogSpan { channel, from, until, records, damaged, left_out, left_out_until } = log;
     LogSpan {
         channel: event::channel(channel),
         from: date(from),
@@ -226,6 +260,7 @@ fn renamed_log(log: &LogSpan) -> LogSpan {
         records: *records,
         damaged: *damaged,
         left_out: *left_out,
+        left_out_until: left_out_until.as_deref().map(date),
     }
 }
 

@@ -8,6 +8,8 @@ use crate::state::{CIPHER_POLICY, POLICY, RegistryData, SCHANNEL, WINDOWS};
 
 /// The first build with TLS 1.3 in Schannel: Windows Server 2022 and Windows 11.
 pub(crate) const TLS13_BUILD: u32 = 20_348;
+/// The first build that had TLS 1.3 to be tried out: Windows 10 1903.
+const TLS13_TRIAL_BUILD: u32 = 18_362;
 /// The first build that has TLS 1.2 on unless told otherwise: Windows 8 and Server 2012.
 pub(crate) const TLS12_BUILD: u32 = 9200;
 
@@ -94,9 +96,10 @@ impl<'a> Case<'a> {
             let text = format!("{version} is switched off for the {}: {words}", side.word().to_lowercase());
             return Some((sure, seen.because(text)));
         }
-        // older ones have it in a form for trying out, where somebody has switched it on
+        // some of the older ones have it in a form for trying out, where somebody has switched it on
         let tried = value("Enabled").is_some_and(|seen| seen.value.is_some());
-        let old = |build: &Seen<u32>| version == TlsVersion::Tls13 && build.value < TLS13_BUILD && !tried;
+        let has = |build: u32| build >= TLS13_BUILD || build >= TLS13_TRIAL_BUILD && tried;
+        let old = |build: &Seen<u32>| version == TlsVersion::Tls13 && !has(build.value);
         let build = self.build().filter(old)?;
         Some((Confidence::Proven, build.because(format!("Windows build {} has no {version}", build.value))))
     }
@@ -133,7 +136,9 @@ impl<'a> Case<'a> {
         if enabled.value == Some(0) || not_asked.value.is_some_and(|number| number != 0) {
             return None;
         }
-        if enabled.value.is_some() && not_asked.value.is_some() {
+        // Remote Desktop of Windows 7 and Server 2008 R2 needs KB3080079 besides, which is not seen here
+        let old = self.build().is_some_and(|build| build.value < TLS12_BUILD);
+        if enabled.value.is_some() && not_asked.value.is_some() && !(old && side == Side::Server) {
             return Some(enabled.because("TLS 1.2 is switched on"));
         }
         let build = self.build().filter(|build| build.value >= TLS12_BUILD)?;

@@ -5,6 +5,7 @@
 //! such; what is not mentioned was not read, and nothing is concluded from it.
 
 pub mod bounds;
+mod places;
 pub(crate) mod read;
 #[cfg(test)]
 mod tests;
@@ -22,111 +23,12 @@ use crate::evidence::{Evidence, Role, Source, Subject, SubjectId};
 use crate::fact::Fact;
 use crate::printable::printable;
 use crate::rdp_file::RdpFileRecord;
+pub use places::*;
 
 pub use read::{FORM, StateError};
 
 /// The name and version of the form.
 pub const SCHEMA: &str = "rdpdoctor-state/1";
-
-/// `Control\Terminal Server`: the host's own settings.
-pub const TERMINAL_SERVER: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server";
-/// The listener.
-pub const LISTENER: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\WinStations\RDP-Tcp";
-/// Group policy for both, which wins over them.
-pub const POLICY: &str = r"HKLM\SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services";
-/// Schannel itself: what it writes into the log.
-pub const SCHANNEL_SETTINGS: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL";
-/// The protocols of Schannel; below it `TLS 1.2\Server` and so on.
-pub const SCHANNEL: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols";
-/// Settings of the local security authority.
-pub const LSA: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Lsa";
-/// The policy for cipher suites.
-pub const CIPHER_POLICY: &str = r"HKLM\SOFTWARE\Policies\Microsoft\Cryptography\Configuration\SSL\00010002";
-/// CredSSP's settings on a client and on a host.
-pub const CREDSSP: &str = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System\CredSSP\Parameters";
-/// Which Windows it is.
-pub const WINDOWS: &str = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion";
-/// The machine's name.
-pub const COMPUTER_NAME: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\ComputerName\ComputerName";
-/// The number that makes the names of key files the machine's own.
-pub const CRYPTOGRAPHY: &str = r"HKLM\SOFTWARE\Microsoft\Cryptography";
-/// The firewall's rules, one value each.
-pub const FIREWALL_RULES: &str =
-    r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\FirewallRules";
-/// The firewall's rules from a management of devices (MDM, such as Intune).
-pub const FIREWALL_MDM_RULES: &str =
-    r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\Mdm\FirewallRules";
-/// The firewall's rules from group policies.
-pub const FIREWALL_POLICY_RULES: &str = r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\FirewallRules";
-/// FIPS mode.
-pub const FIPS: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Lsa\FIPSAlgorithmPolicy";
-/// What the service of Remote Desktop runs.
-pub const TERMSERVICE: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\TermService\Parameters";
-/// The machine's own certificates: one that was bound to the listener lies here.
-pub const STORE_MY: &str = r"HKLM\SOFTWARE\Microsoft\SystemCertificates\MY\Certificates";
-/// The certificates that Windows made for Remote Desktop.
-pub const STORE_REMOTE_DESKTOP: &str = r"HKLM\SOFTWARE\Microsoft\SystemCertificates\Remote Desktop\Certificates";
-
-/// The authorities that somebody has had this machine trust, its administrator or a policy, and some of Windows itself.
-pub const STORES_ROOT: &[&str] = &[
-    r"HKLM\SOFTWARE\Microsoft\SystemCertificates\ROOT\Certificates",
-    r"HKLM\SOFTWARE\Policies\Microsoft\SystemCertificates\Root\Certificates",
-    r"HKLM\SOFTWARE\Microsoft\EnterpriseCertificates\Root\Certificates",
-];
-/// The store of those, in [`StoredCertificate::store`].
-pub const ROOT: &str = "Root";
-
-/// Every registry key that a reader looks up: what is listed here and stands in no state was not read.
-pub const KEYS: &[&str] = &[
-    TERMINAL_SERVER,
-    LISTENER,
-    r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\WinStations",
-    r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\RCM\Licensing Core",
-    POLICY,
-    r"HKLM\SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services\Client",
-    SCHANNEL_SETTINGS,
-    r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.0\Server",
-    r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.1\Server",
-    r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2\Server",
-    r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.3\Server",
-    r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.0\Client",
-    r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.1\Client",
-    r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2\Client",
-    r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.3\Client",
-    LSA,
-    FIPS,
-    CIPHER_POLICY,
-    CREDSSP,
-    WINDOWS,
-    COMPUTER_NAME,
-    r"HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters",
-    CRYPTOGRAPHY,
-    TERMSERVICE,
-    r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\DomainProfile",
-    r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\StandardProfile",
-    r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\PublicProfile",
-    FIREWALL_RULES,
-    FIREWALL_MDM_RULES,
-    r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall",
-    r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\DomainProfile",
-    r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\PrivateProfile",
-    r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\StandardProfile",
-    r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\PublicProfile",
-    FIREWALL_POLICY_RULES,
-    r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\DomainProfile\Services\RemoteDesktop",
-    r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\StandardProfile\Services\RemoteDesktop",
-    r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\DomainProfile\GloballyOpenPorts\List",
-    r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\StandardProfile\GloballyOpenPorts\List",
-    STORE_MY,
-    STORE_REMOTE_DESKTOP,
-    r"HKCU\Software\Microsoft\Terminal Server Client",
-    r"HKCU\Software\Microsoft\Terminal Server Client\Default",
-    r"HKCU\Software\Policies\Microsoft\Windows NT\Terminal Services\Client",
-];
-
-/// The services without which there is no Remote Desktop, and the firewall's own.
-pub const SERVICES: &[&str] =
-    &["TermService", "SessionEnv", "UmRdpService", "CertPropSvc", "KeyIso", "CryptSvc", "RpcSs", "MpsSvc"];
 
 /// The part that the machine plays.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -184,7 +86,7 @@ pub struct RegistryKey {
     pub path: String,
     /// It is there.
     pub exists: bool,
-    /// All its values, by name.
+    /// All its values, by name; of Winlogon one alone.
     #[serde(default, deserialize_with = "read::values")]
     pub values: BTreeMap<String, RegistryData>,
 }
@@ -247,18 +149,33 @@ pub struct StoredCertificate {
     /// The key's provider.
     #[serde(default)]
     pub provider: Option<String>,
+    /// The container is one of the machine, and not of a user; null where that is not known.
+    #[serde(default)]
+    pub machine_key: Option<bool>,
     /// `AT_KEYEXCHANGE` 1, `AT_SIGNATURE` 2, 0 for CNG.
     #[serde(default)]
     pub key_spec: Option<u32>,
     /// Extended key usages, as object identifiers.
     #[serde(default, deserialize_with = "read::parts")]
     pub usages: Vec<String>,
+    /// The names that it is for: those of `subjectAltName`, else its common name; null where they were not read.
+    #[serde(default)]
+    pub names: Option<Vec<String>>,
+    /// `rsa`, `ec`, or the object identifier of the key's algorithm; null where that was not read.
+    #[serde(default)]
+    pub key_algorithm: Option<String>,
+    /// The key's bits; null where that was not read, 0 where it could not be told.
+    #[serde(default)]
+    pub key_bits: Option<u32>,
+    /// The object identifier of its signature's algorithm; null where that was not read.
+    #[serde(default)]
+    pub signature_algorithm: Option<String>,
 }
 
 /// A file with a private key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KeyFile {
-    /// Its name; `.` for the folder itself, which stands there if all of it was listed.
+    /// Its name; `.` for the folder itself, which stands there if it could be listed.
     pub name: String,
     /// Its folder: `MachineKeys` or `Keys`.
     pub folder: String,
@@ -266,6 +183,10 @@ pub struct KeyFile {
     pub size: Option<u64>,
     /// Its security descriptor in SDDL; null where that was not read.
     pub security: Option<String>,
+    /// Of the folder itself: so many of its files are not named, because there are too many. Those of Remote Desktop's own
+    /// container always are.
+    #[serde(default)]
+    pub left_out: u64,
 }
 
 /// The stretch of time of which a log tells.
@@ -279,12 +200,25 @@ pub struct LogSpan {
     pub until: String,
     /// Entries read.
     pub records: u64,
-    /// Parts of it could not be read.
+    /// Parts of it could not be read, or entries are missing between those that were read.
     #[serde(default)]
     pub damaged: bool,
-    /// Entries that mean something for Remote Desktop and were left out, because there are newer ones of their kind.
+    /// Entries that mean something for Remote Desktop and were left out, because there are newer ones.
     #[serde(default)]
     pub left_out: u64,
+    /// The newest of those, RFC 3339, UTC: behind it nothing was left out.
+    #[serde(default)]
+    pub left_out_until: Option<String>,
+}
+
+impl LogSpan {
+    /// True if every entry since this moment that means something for Remote Desktop is known: only then the lack of one
+    /// says that there was none.
+    pub fn whole_since(&self, since: OffsetDateTime) -> bool {
+        let before = |text: &str| moment(text).is_some_and(|known| known <= since);
+        let kept = self.left_out == 0 || self.left_out_until.as_deref().is_some_and(before);
+        !self.damaged && kept && before(&self.from)
+    }
 }
 
 /// An entry of an event log.
@@ -367,11 +301,18 @@ impl State {
         self.unread.extend(other.unread);
     }
 
-    /// The newest moment that it tells of: the attempt, where nothing else is one.
-    pub fn newest(&self) -> Option<OffsetDateTime> {
+    /// The newest moment that it tells of, no later than `until`: the attempt, where nothing else is one.
+    pub fn newest(&self, until: OffsetDateTime) -> Option<OffsetDateTime> {
         let logs = self.logs.iter().map(|log| log.until.as_str());
         let events = self.events.iter().map(|event| event.at.as_str());
-        self.taken_at.as_deref().into_iter().chain(logs).chain(events).filter_map(moment).max()
+        self.taken_at
+            .as_deref()
+            .into_iter()
+            .chain(logs)
+            .chain(events)
+            .filter_map(moment)
+            .filter(|at| *at <= until)
+            .max()
     }
 
     /// Adds all of it to the evidence, about a machine of its own. `at` is when it was read, for what says no time.
@@ -424,13 +365,7 @@ impl State {
 
     /// A host as a client of others, if any entry speaks of that: then its logs tell of that part as well. What a client
     /// does as a host of others is no matter of its own connection.
-    fn observe_other_part(
-        &self,
-        name: Option<String>,
-        evidence: &mut Evidence,
-        source: Source,
-        read: OffsetDateTime,
-    ) {
+    fn observe_other_part(&self, name: Option<String>, evidence: &mut Evidence, source: Source, read: OffsetDateTime) {
         if self.part == Part::Client {
             return;
         }

@@ -1,4 +1,7 @@
-//! One timeline of what event logs tell and what a probe did: connection attempts, and entries that stand for themselves.
+//! One timeline of what event logs tell, what was captured and what a probe did: connection attempts as either end saw them,
+//! and entries that stand for themselves.
+
+mod captured;
 
 use std::collections::BTreeSet;
 
@@ -6,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 use wire::machine::{TcpAnswer, X224Answer};
+use wire::tls::TlsStack;
 use wire::x224::ServerAnswer;
 
 use crate::attempts::{self, Progress};
@@ -31,6 +35,8 @@ pub enum Happening {
     Entry,
     /// A connection of the probe.
     Probe,
+    /// A connection that was captured.
+    Connection,
 }
 
 /// A line of the timeline.
@@ -44,7 +50,7 @@ pub struct TimelineEntry {
     pub subject: SubjectId,
     /// What it tells of.
     pub kind: Happening,
-    /// Of an attempt: from whom it came; of a client's, to whom it went.
+    /// Of an attempt or a captured connection: from whom it came; of a client's, to whom it went.
     pub peer: Option<String>,
     /// Of an attempt: how far it came.
     pub reached: Option<Progress>,
@@ -58,16 +64,19 @@ pub struct TimelineEntry {
     pub observations: Vec<usize>,
 }
 
-/// The timeline; empty where no entry of a log is known, for then the ladder tells all.
+/// The timeline; empty where the ladder tells all: of a probe alone, or of a single captured connection.
 pub fn timeline(evidence: &Evidence, context: &Context) -> Vec<TimelineEntry> {
-    let mut lines = Vec::new();
+    let (mut lines, mut captured, mut probed) = (Vec::new(), Vec::new(), Vec::new());
     for subject in 0..evidence.subjects.len() {
         of_logs(Case { evidence, subject, context }, &mut lines);
     }
-    if lines.is_empty() {
+    captured::connections(evidence, &mut captured);
+    of_probes(evidence, &mut probed);
+    let several = captured.len() > 1 || !captured.is_empty() && !probed.is_empty();
+    if lines.is_empty() && !several {
         return Vec::new();
     }
-    of_probes(evidence, &mut lines);
+    lines.extend(captured.into_iter().chain(probed));
     lines.sort_by_key(|(at, _)| *at);
     let mut kept: Vec<TimelineEntry> = Vec::new();
     for (_, line) in lines.into_iter().rev() {
@@ -138,7 +147,7 @@ fn words(event: &LogEvent) -> Option<String> {
     let kept = !known.normal || known.provider == events::RCM;
     let source = known.provider.rsplit('-').next().unwrap_or(known.provider);
     let about = subject_of(event).map_or(String::new(), |about| format!(" ({about})"));
-    kept.then(|| format!("{source} {}: {}{about}", event.id, known.meaning()))
+    kept.then(|| format!("{source} {}: {}{about}", event.id, events::meaning(event, known)))
 }
 
 /// The one value that says about what an entry is: of CredSSP's the host that was refused and its version, of others the
@@ -146,7 +155,21 @@ fn words(event: &LogEvent) -> Option<String> {
 fn subject_of(event: &LogEvent) -> Option<String> {
     const NAMES: [&str; 6] = ["param1", "ErrorCode", "AlertDesc", "Value", "Reason", "0"];
     let value = NAMES.iter().find_map(|name| event.data.get(*name))?;
-    Some(printable(value).chars().take(60).collect())
+    // `TERMSRV/name version`, in one value or in two
+    let offered = || {
+        let name =
+            event.data.values().flat_map(|value| value.split_whitespace()).skip_while(|word| !word.contains('/'));
+        let mut words = name.take(2);
+        let (name, version) = (words.next()?, words.next()?.parse::<u32>().ok()?);
+        Some(format!("{} offered CredSSP version {version}", short(name)))
+    };
+    let refused = events::find(&event.provider, event.id).is_some_and(|known| known.provider == events::LSA);
+    refused.then(offered).flatten().or_else(|| Some(short(value)))
+}
+
+/// So much of a value that it stays a word or a few.
+fn short(value: &str) -> String {
+    printable(value).chars().take(60).collect()
 }
 
 fn of_probes(evidence: &Evidence, lines: &mut Lines) {
@@ -187,12 +210,16 @@ fn step(fact: &Fact) -> Option<String> {
         }
         Fact::X224Answer { answer: X224Answer::Server(ServerAnswer::Failure(code)), .. } => format!("refused, {code}"),
         Fact::X224Answer { .. } => "no usable answer to the Connection Request".to_owned(),
-        Fact::TlsAnswer { offer, answer, .. } => match answer {
-            Handshake::Accepted { .. } => format!("TLS accepted ({offer})"),
-            Handshake::Alert(alert) => format!("TLS refused with {alert} ({offer})"),
-            Handshake::Closed { end, .. } => format!("{} in the TLS handshake ({offer})", end.verb()),
-            _ => format!("TLS not answered ({offer})"),
-        },
+        Fact::TlsAnswer { offer, answer, .. } => {
+            // of a client that was watched it is its own, always the same
+            let offer = if offer.stack == TlsStack::Watched { String::new() } else { format!(" ({offer})") };
+            match answer {
+                Handshake::Accepted { .. } => format!("TLS accepted{offer}"),
+                Handshake::Alert(alert) => format!("TLS refused with {alert}{offer}"),
+                Handshake::Closed { end, .. } => format!("{} in the TLS handshake{offer}", end.verb()),
+                _ => format!("TLS not answered{offer}"),
+            }
+        }
         _ => return None,
     })
 }
@@ -325,6 +352,21 @@ mod tests {
     fn a_little_keeps_its_order() {
         let lines = &in_turn()[..6];
         assert_eq!(shown(lines, AT, 12).0, lines);
+    }
+
+    fn logged(provider: &str, id: u32, value: &str) -> String {
+        let entry = serde_json::json!({"at": "2026-11-21T09:00:00Z", "channel": "System", "provider": provider, "id": id,
+                                       "record": 1, "data": {"0": value}});
+        words(&serde_json::from_value(entry).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn an_entry_says_what_its_values_are() {
+        let refused = logged(events::LSA, 6041, "TERMSRV/192.0.2.7 4");
+        assert!(refused.ends_with("(TERMSRV/192.0.2.7 offered CredSSP version 4)"), "{refused}");
+        assert!(logged(events::LSA, 6041, "TERMSRV/192.0.2.7").ends_with("(TERMSRV/192.0.2.7)"));
+        assert!(logged(events::SCHANNEL, 36870, "client").contains("the private key of a client credential"));
+        assert!(logged(events::SCHANNEL, 36870, "server").contains("the private key of a server credential"));
     }
 
     #[test]

@@ -128,6 +128,7 @@ fn context(profile: &str) -> Context {
         require_trust: false,
         gateway: None,
         thorough: false,
+        at_source: diagnosis::TimeSource::Attempt,
         at: NOW,
         symptom: None,
         capabilities: Capabilities { openssl: true },

@@ -40,6 +40,7 @@ fn judged(transcript: &Transcript) -> Diagnosis {
         require_trust: false,
         gateway: None,
         thorough: false,
+        at_source: diagnosis::TimeSource::Attempt,
         at: transcript.at,
         symptom: None,
         capabilities: Capabilities { openssl: true },

@@ -19,6 +19,7 @@ pub mod credssp;
 pub mod der;
 pub mod foreign;
 pub mod hex;
+pub mod http;
 pub mod inspection;
 pub mod machine;
 pub mod ntlm;

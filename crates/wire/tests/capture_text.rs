@@ -7,8 +7,9 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use wire::capture::{Exchange, Seen, Side, UdpWatched, Watched};
+use wire::capture::{Exchange, Seen, Side, UdpWatched, Watched, Web, WebAnswer};
 use wire::foreign::ForeignService;
+use wire::http::{Method, Request, Response, SCHEMES};
 use wire::machine::{ConnectFailure, End, TcpAnswer, Timed, TlsAnswer, X224Answer};
 use wire::rdpeudp::Syn;
 use wire::tls::flight::ServerFlight;
@@ -89,8 +90,9 @@ fn answer() -> impl Strategy<Value = X224Answer> {
 
 fn hello() -> impl Strategy<Value = ClientHello> {
     let codes = || vec(any::<u16>(), 0..5);
-    (version(), version(), codes(), codes(), codes(), any::<[u8; 32]>(), 0_usize..600).prop_map(
-        |(min, max, suites, groups, signatures, random, pad_to)| ClientHello {
+    let name = option::of("[a-z0-9_][a-z0-9._-]{0,20}");
+    (version(), version(), codes(), codes(), codes(), any::<[u8; 32]>(), 0_usize..600, name).prop_map(
+        |(min, max, suites, groups, signatures, random, pad_to, server_name)| ClientHello {
             min,
             max,
             suites,
@@ -98,6 +100,7 @@ fn hello() -> impl Strategy<Value = ClientHello> {
             signatures,
             random,
             pad_to,
+            server_name,
         },
     )
 }
@@ -140,12 +143,34 @@ fn handshake() -> impl Strategy<Value = TlsAnswer> {
     ]
 }
 
+fn web() -> impl Strategy<Value = Option<Web>> {
+    let hosts = ["gw.corp.example", "203.0.113.5", "2001:db8::5", "10.0.0.5", "fe80::5", "-", "x1"];
+    let host = option::of(proptest::sample::select(hosts.to_vec()));
+    let method = proptest::sample::select(Method::ALL.to_vec());
+    let request =
+        (method, host, option::of(any::<u16>()), time(), time()).prop_map(|(method, host, port, took, at)| {
+            let host = host.filter(|host| *host != "-").map(str::to_owned);
+            Timed { value: Request { method, host, port }, took, at }
+        });
+    let schemes = || vec(proptest::sample::select(SCHEMES.to_vec()), 0..3);
+    let response = (any::<u16>(), schemes(), schemes(), any::<bool>()).prop_map(
+        |(status, authenticate, proxy_authenticate, websocket)| {
+            WebAnswer::Response(Response { status, authenticate, proxy_authenticate, websocket })
+        },
+    );
+    let answer =
+        prop_oneof![response, Just(WebAnswer::Foreign), end().prop_map(WebAnswer::Closed), Just(WebAnswer::Silent)];
+    let answers = vec((answer, time(), time()).prop_map(|(value, took, at)| Timed { value, took, at }), 0..3);
+    option::of((request, answers).prop_map(|(request, answers)| Web { request, answers }))
+}
+
 fn exchange() -> impl Strategy<Value = Exchange> {
     let alerts = (option::of(alert()), option::of(alert()), any::<bool>());
-    (timed(request()), timed(answer()), timed(hello()), timed(handshake()), alerts).prop_map(
-        |(request, answer, hello, handshake, (client_alert, server_alert, hidden))| Exchange {
+    (timed(request()), timed(answer()), web(), timed(hello()), timed(handshake()), alerts).prop_map(
+        |(request, answer, web, hello, handshake, (client_alert, server_alert, hidden))| Exchange {
             request,
             answer,
+            web,
             hello,
             handshake,
             client_alert,
@@ -196,10 +221,12 @@ fn transport() -> impl Strategy<Value = UdpWatched> {
 }
 
 fn seen() -> impl Strategy<Value = Seen> {
-    let ends = (option::of(time()), option::of(time()), any::<u64>(), any::<u64>());
-    (vec(watched(), 0..4), vec(transport(), 0..3), ends).prop_map(
-        |(connections, transports, (from, until, left_out, foreign))| Seen {
+    let ends = (option::of(time()), option::of(time()), any::<u64>(), any::<u64>(), any::<u64>());
+    (vec(watched(), 0..4), vec(watched(), 0..3), vec(transport(), 0..3), ends).prop_map(
+        |(connections, tunnels, transports, (from, until, left_out, passed_over, foreign))| Seen {
             connections,
+            tunnels,
+            passed_over,
             transports,
             left_out,
             foreign,
@@ -216,7 +243,7 @@ proptest! {
     }
 
     #[test]
-    fn reading_never_panics(text in "(connection |udp |  tcp |  answer |  hello |from |[0-9a-z.:+ -]|\n){0,40}") {
+    fn reading_never_panics(text in "(connection |tunnel |udp |  tcp |  web |  web-answer |  answer |  hello |from |[0-9a-z.:+ -]|\n){0,40}") {
         drop(text.parse::<Seen>());
     }
 

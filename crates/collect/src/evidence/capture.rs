@@ -14,6 +14,8 @@ use super::{Access, Piece, ReadError, Reader};
 /// The buffer to begin with, and the most that a block may need. The largest packet that tools write has 256 KiB.
 const BUFFER: usize = 256 * 1024;
 const LARGEST: usize = 16 * 1024 * 1024;
+/// The number of the Packet Block, which nobody writes since 2004 (pcapng, section 4.10).
+const OBSOLETE_PACKET: u32 = 2;
 /// The most interfaces of a section that are told apart.
 const INTERFACES: usize = 4096;
 
@@ -85,8 +87,8 @@ fn words(error: &PcapError<&[u8]>) -> String {
 #[derive(Debug, Clone, Copy)]
 struct Interface {
     number: i32,
-    /// Units of a time stamp in a second.
-    resolution: u64,
+    /// Units of a time stamp in a second; `None` where they are too small to be counted.
+    resolution: Option<u64>,
     /// Seconds to add to it.
     offset: i64,
 }
@@ -109,7 +111,7 @@ impl Reading {
         match block {
             PcapBlockOwned::LegacyHeader(header) => self.interfaces = vec![legacy(header)],
             PcapBlockOwned::Legacy(packet) => {
-                let units = self.interfaces.first().map_or(1_000_000, |interface| interface.resolution);
+                let units = self.interfaces.first().and_then(|interface| interface.resolution).unwrap_or(1_000_000);
                 let ticks = u64::from(packet.ts_sec).saturating_mul(units).saturating_add(packet.ts_usec.into());
                 self.packet(0, ticks, packet.data, packet.caplen, packet.origlen);
             }
@@ -117,7 +119,7 @@ impl Reading {
             PcapBlockOwned::NG(Block::InterfaceDescription(description)) if self.interfaces.len() < INTERFACES => {
                 self.interfaces.push(Interface {
                     number: description.linktype.0,
-                    resolution: description.ts_resolution().filter(|units| *units > 0).unwrap_or(1_000_000),
+                    resolution: resolution(description.if_tsresol),
                     offset: description.ts_offset(),
                 });
             }
@@ -127,6 +129,8 @@ impl Reading {
             }
             // simple packets have no time: what a capture says then cannot be judged by its clock
             PcapBlockOwned::NG(Block::SimplePacket(_)) => self.homeless += 1,
+            // packets of the form before 2004
+            PcapBlockOwned::NG(Block::Unknown(unknown)) if unknown.block_type == OBSOLETE_PACKET => self.homeless += 1,
             PcapBlockOwned::NG(_) => {}
         }
     }
@@ -151,7 +155,10 @@ impl Reading {
             return;
         };
         match packet::read(link, data) {
-            Ok(Some(packet)) => self.table.take(interface.time(ticks), &packet),
+            Ok(Some(packet)) => match interface.time(ticks) {
+                Some(at) => self.table.take(at, &packet),
+                None => self.homeless += 1,
+            },
             Ok(None) => {}
             // a packet that is cut inside its headers is counted as cut
             Err(_) if captured < original => {}
@@ -169,6 +176,12 @@ impl Reading {
         for (number, count) in &self.strange {
             notes.push(format!("{count} packets of link type {number}, which this program cannot read"));
         }
+        if self.table.fragments() > 0 {
+            let count = self.table.fragments();
+            notes.push(format!(
+                "{count} packets are later fragments of others, which this program does not put together"
+            ));
+        }
         if self.malformed > 0 {
             notes.push(format!("{} packets make no sense", self.malformed));
         }
@@ -180,7 +193,8 @@ impl Reading {
             let (several, verb) = if seen.foreign == 1 { ("connection", "begins") } else { ("connections", "begin") };
             notes.push(format!("{} {several} to port 3389 {verb} with no Connection Request", seen.foreign));
         }
-        if seen.connections.is_empty() && seen.transports.is_empty() {
+        // where a gateway may be among what is there, only other evidence tells
+        if seen.connections.is_empty() && seen.transports.is_empty() && seen.tunnels.is_empty() {
             notes.push(format!("no Remote Desktop in {} packets", self.packets));
         }
         Capture { seen, packets: self.packets, notes }
@@ -188,16 +202,23 @@ impl Reading {
 }
 
 fn legacy(header: &PcapHeader) -> Interface {
-    let resolution = if header.is_nanosecond_precision() { 1_000_000_000 } else { 1_000_000 };
+    let resolution = Some(if header.is_nanosecond_precision() { 1_000_000_000 } else { 1_000_000 });
     // the upper bits may tell of a checksum behind each packet
     Interface { number: header.network.0 & 0xFFFF, resolution, offset: 0 }
 }
 
+/// Units in a second by the option `if_tsresol` (pcapng, section 4.2): the upper bit chooses powers of two or of ten.
+fn resolution(option: u8) -> Option<u64> {
+    let exponent = u32::from(option & 0x7F);
+    if option & 0x80 == 0 { 10_u64.checked_pow(exponent) } else { 1_u64.checked_shl(exponent) }
+}
+
 impl Interface {
     /// A time stamp as the time since 1970. One before that is 1970.
-    fn time(self, ticks: u64) -> Duration {
-        let seconds = (ticks / self.resolution).saturating_add_signed(self.offset);
-        let rest = u128::from(ticks % self.resolution) * 1_000_000_000 / u128::from(self.resolution);
-        Duration::new(seconds, u32::try_from(rest).unwrap_or(0))
+    fn time(self, ticks: u64) -> Option<Duration> {
+        let units = self.resolution?;
+        let seconds = (ticks / units).saturating_add_signed(self.offset);
+        let rest = u128::from(ticks % units) * 1_000_000_000 / u128::from(units);
+        Some(Duration::new(seconds, u32::try_from(rest).unwrap_or(0)))
     }
 }

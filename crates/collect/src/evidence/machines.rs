@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use diagnosis::state::{Part, State, Unread};
+use time::{Date, OffsetDateTime, Time};
 
 use super::Piece;
 
@@ -71,7 +72,7 @@ pub(super) fn of_one_disk(pieces: &mut [(PathBuf, &'static str, Piece)]) {
     };
     let named = || states().filter(|(_, state)| state.computer.is_some());
     let registry = named().find(|(kind, _)| *kind == super::hive::READER.kind);
-    let newest = || named().max_by_key(|(_, state)| state.newest());
+    let newest = || named().max_by_key(|(_, state)| state.newest(OffsetDateTime::new_utc(Date::MAX, Time::MIDNIGHT)));
     let Some(name) = registry.or_else(newest).and_then(|(_, state)| state.computer.clone()) else { return };
     for (_, _, piece) in pieces {
         let Piece::State(state) = piece else { continue };

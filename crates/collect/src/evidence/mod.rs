@@ -6,6 +6,7 @@
 mod bundle;
 pub mod capture;
 mod evtx;
+mod foreign;
 mod hive;
 mod machines;
 #[cfg(test)]
@@ -15,11 +16,11 @@ mod procmon;
 mod proofs;
 mod rdp_file;
 pub mod redaction;
+mod room;
 pub mod script;
 mod state;
 mod text;
 mod transcript;
-mod unknown;
 mod watched;
 mod windows;
 
@@ -30,7 +31,7 @@ use std::path::{Path, PathBuf};
 
 use diagnosis::bundle::Manifest;
 use diagnosis::evidence::{Evidence, Source};
-use diagnosis::observe::{moment, observe_capture, observe_into};
+use diagnosis::observe::{moment, named_gateways, observe_capture, observe_into};
 use diagnosis::printable::printable;
 use diagnosis::state::bounds::{ROOM, Room};
 use diagnosis::state::{Part, State, Unread};
@@ -39,9 +40,9 @@ use wire::transcript::Transcript;
 
 pub use bundle::write as bundle;
 use capture::Capture;
-use machines::Machines;
 pub use evtx::event_log;
 pub use hive::registry_hive;
+use machines::Machines;
 pub use rdp_file::rdp_file;
 pub use redaction::redacted;
 
@@ -82,6 +83,8 @@ enum Access {
     Bytes(u64, FromBytes),
     /// Where it lies, because it may be of any size, or because there are files beside it.
     Place(fn(&Path) -> Result<Piece, ReadError>),
+    /// The same, where one file may tell of several machines.
+    Several(fn(&Path) -> Result<Vec<Piece>, ReadError>),
     /// Many in one, each of which is handed on as it was read.
     Bundle(fn(&Path, Take<'_>) -> Result<bundle::Inside, ReadError>),
 }
@@ -153,8 +156,7 @@ pub enum ReadError {
 pub fn pieces_in(bytes: &[u8]) -> Vec<Piece> {
     if (bundle::READER.recognises)(bytes) {
         let (mut pieces, mut room) = (Vec::new(), Room::default());
-        let mut take =
-            |name: &str, kind, piece| keep(&mut pieces, &mut room, (PathBuf::from(name), kind, piece));
+        let mut take = |name: &str, kind, piece| keep(&mut pieces, &mut room, (PathBuf::from(name), kind, piece));
         // what is wrong with it is told where it is read from a file
         let _ = bundle::read_from(io::Cursor::new(bytes), &mut take);
         return pieces.into_iter().map(|(_, _, piece)| piece).collect();
@@ -234,6 +236,7 @@ impl Gathered {
             }
         }
         bound(&mut self.unread);
+        room::make(&mut self.pieces);
         self
     }
 
@@ -319,26 +322,26 @@ impl Gathered {
             Ok(head) => head,
             Err(error) => return self.unread.push((path.to_owned(), error.to_string())),
         };
-        let Some(reader) = READERS.iter().find(|reader| (reader.recognises)(&head)) else {
+        let reader = READERS.iter().find(|reader| (reader.recognises)(&head));
+        let Some(reader) = reader.or_else(|| state::names_itself(path, &head).then_some(&state::READER)) else {
             if named {
-                self.unread.push((path.to_owned(), unknown::unknown(&head)));
+                self.unread.push((path.to_owned(), foreign::unknown(&head)));
             } else {
                 self.passed_over += 1;
             }
             return;
         };
-        let piece = match reader.read {
-            Access::Bytes(limit, read) => bytes(path, limit).and_then(|bytes| read(&bytes)),
-            Access::Place(read) => read(path),
-            Access::Bundle(read) => match self.bundle(path, read) {
-                Ok(()) => return,
-                Err(error) => Err(error),
-            },
+        let pieces = match reader.read {
+            Access::Bytes(limit, read) => bytes(path, limit).and_then(|bytes| read(&bytes)).map(|piece| vec![piece]),
+            Access::Place(read) => read(path).map(|piece| vec![piece]),
+            Access::Several(read) => read(path),
+            Access::Bundle(read) => self.bundle(path, read).map(|()| Vec::new()),
         };
-        match piece {
-            Ok(piece) => self.keep(path, reader.kind, piece),
+        match pieces {
+            Ok(pieces) => pieces.into_iter().for_each(|piece| self.keep(path, reader.kind, piece)),
             Err(error) => self.unread.push((path.to_owned(), format!("{}: {error}", reader.kind))),
         }
+        room::make(&mut self.pieces);
     }
 
     fn bundle(
@@ -365,11 +368,21 @@ impl Gathered {
         })
     }
 
+    /// The gateways that `.rdp` files among them name, whatever stands first.
+    fn gateways(&self) -> BTreeSet<String> {
+        let states = self.pieces.iter().filter_map(|(_, _, piece)| match piece {
+            Piece::State(state) => Some(&**state),
+            Piece::Transcript(_) | Piece::Capture(_) => None,
+        });
+        states.flat_map(named_gateways).collect()
+    }
+
     /// Adds all of it to the evidence. `at` is when it was read, for what says no time itself.
     pub fn observe(&self, evidence: &mut Evidence, at: OffsetDateTime) {
         let mut unread: Vec<(PathBuf, String)> = self.unread.iter().cloned().chain(self.left_out()).collect();
         bound(&mut unread);
         let machines = Machines::of_pieces(&self.pieces);
+        let gateways = self.gateways();
         for (number, (path, _, piece)) in (1..).zip(&self.pieces) {
             evidence.files.push(path.display().to_string());
             match piece {
@@ -379,7 +392,7 @@ impl Gathered {
                 }
                 Piece::Transcript(transcript) => observe_into(transcript, evidence),
                 Piece::Capture(capture) => {
-                    let more = observe_capture(&capture.seen, Source::File(number), evidence);
+                    let more = observe_capture(&capture.seen, &gateways, Source::File(number), evidence);
                     unread.extend(capture.notes.iter().cloned().chain(more).map(|why| (path.clone(), why)));
                 }
             }
@@ -392,17 +405,23 @@ impl Gathered {
         }
     }
 
-    /// The newest moment that anything tells of: the attempt, where nothing else says when it was.
-    pub fn newest(&self) -> Option<OffsetDateTime> {
+    /// The newest moment that anything tells of: the attempt, where nothing else says when it was. What a wrong clock puts
+    /// into the future counts only where there is nothing else.
+    pub fn newest(&self, now: OffsetDateTime) -> Option<OffsetDateTime> {
+        self.newest_until(now + time::Duration::DAY)
+            .or_else(|| self.newest_until(OffsetDateTime::new_utc(time::Date::MAX, time::Time::MIDNIGHT)))
+    }
+
+    fn newest_until(&self, until: OffsetDateTime) -> Option<OffsetDateTime> {
         let told = self.pieces.iter().filter_map(|(_, _, piece)| match piece {
-            Piece::State(state) => state.newest(),
+            Piece::State(state) => state.newest(until),
             Piece::Transcript(transcript) => Some(transcript.at),
             Piece::Capture(capture) => {
                 let newest = capture.seen.connections.last().map(|connection| connection.began);
                 newest.or(capture.seen.until).map(moment)
             }
         });
-        told.max()
+        told.filter(|at| *at <= until).max()
     }
 }
 

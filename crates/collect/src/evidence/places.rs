@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use diagnosis::events::{SCHANNEL, SYSTEM};
 use diagnosis::evidence::{Evidence, Role};
-use diagnosis::state::Part;
+use diagnosis::state::{Part, State};
 use time::OffsetDateTime;
 
 use super::evtx::sample::{Line, Sample};
@@ -184,6 +184,21 @@ fn a_file_is_read_once_however_often_it_is_named() {
     assert_eq!((gathered.pieces.len(), gathered.unread.len()), (1, 0), "{:?}", gathered.unread);
     // of both ends, if that is what people say
     assert_eq!(gather(std::slice::from_ref(&hive)).with_client(std::slice::from_ref(&hive)).pieces.len(), 2);
+}
+
+#[test]
+fn what_a_wrong_clock_dates_in_the_future_is_not_the_newest() {
+    let newest = |times: &[&str]| {
+        let mut gathered = Gathered::default();
+        for at in times {
+            let state = State { taken_at: Some((*at).to_owned()), ..State::default() };
+            gathered.pieces.push((PathBuf::from("a"), "recorded state", Piece::State(Box::new(state))));
+        }
+        gathered.newest(time::macros::datetime!(2026-11-25 09:00 UTC)).map(OffsetDateTime::year)
+    };
+    assert_eq!(newest(&["2026-11-21T09:00:00Z", "2036-01-01T00:00:00Z"]), Some(2026));
+    assert_eq!(newest(&["2036-01-01T00:00:00Z"]), Some(2036));
+    assert_eq!(newest(&[]), None);
 }
 
 #[test]

@@ -16,6 +16,8 @@ use super::evtx::sample::{Line, Sample};
 use super::hive::build::{Node, wide};
 use super::{Gathered, gather};
 
+/// The provider that Windows uses for the key of Remote Desktop.
+const LEGACY: &str = "Microsoft Enhanced Cryptographic Provider v1.0";
 const GUID: &str = "11111111-2222-3333-4444-555555555555";
 const T: &str = r"ControlSet001\Control\Terminal Server";
 const L: &str = r"ControlSet001\Control\Terminal Server\WinStations\RDP-Tcp";
@@ -89,7 +91,7 @@ fn healthy() -> Disk {
     software.at("Policies");
     software.text(WINDOWS, "EditionID", "ServerStandard").text(WINDOWS, "CurrentBuildNumber", "17763");
     software.text(r"Microsoft\Cryptography", "MachineGuid", GUID);
-    store(&mut software, "Remote Desktop", 1);
+    store(&mut software, "Remote Desktop", "TSSecKeySet1", 1);
     software.at(&format!(r"{STORE}\MY\Certificates"));
     // what every host's logs are full of: a certificate that was renewed, a listener, connections that break off
     let logs = vec![
@@ -100,11 +102,12 @@ fn healthy() -> Disk {
     Disk { system, software, keys: vec![format!("f686aace6942fb7f7ceb231212eef4a4_{GUID}")], logs }
 }
 
-/// Puts a certificate with such a key into a store; returns its thumbprint.
-fn store(software: &mut Node, store: &str, key_spec: u32) -> String {
+/// Puts a certificate with such a key of a legacy provider into a store; returns its thumbprint.
+fn store(software: &mut Node, store: &str, container: &str, key_spec: u32) -> String {
     let der = rcgen::generate_simple_self_signed(["server01".to_owned()]).unwrap().cert.der().to_vec();
-    let strings = wide("TSSecKeySet1\0Provider\0");
-    let record = [28, 28 + 26, 1, 0x20, 0, 0, key_spec]
+    let strings = wide(&format!("{container}\0{LEGACY}\0"));
+    let behind = 28 + u32::try_from(wide(container).len()).unwrap() + 2;
+    let record = [28, behind, 1, 0x20, 0, 0, key_spec]
         .into_iter()
         .flat_map(u32::to_le_bytes)
         .chain(strings)
@@ -186,6 +189,7 @@ fn causes(gathered: &Gathered, client: &str) -> Vec<String> {
         capabilities: Capabilities { openssl: false },
         require_trust: false,
         thorough: false,
+        at_source: diagnosis::TimeSource::Attempt,
         gateway: None,
     };
     let found = diagnose(&evidence, &context, Run::default()).findings;
@@ -225,8 +229,14 @@ const IN_HIVES: &[(&str, Change)] = &[
     ("certificate-binding-stale", |disk| {
         _ = disk.system.set(L, "SSLCertificateSHA1Hash", &RegistryData::Binary("ab".repeat(20)));
     }),
+    // the certificate is there, and the file of its key is not
+    ("certificate-binding-stale", |disk| {
+        let thumbprint = store(&mut disk.software, "MY", "{0B6A1F2E-1111-4222-8333-123456789ABC}", 1);
+        disk.system.set(L, "SSLCertificateSHA1Hash", &RegistryData::Binary(thumbprint));
+    }),
+    ("private-key-unusable", |disk| disk.keys = vec![format!("6de9cb26d2b98c01ec4e9e8b34824aa2_{GUID}")]),
     ("certificate-key-wrong-type", |disk| {
-        let thumbprint = store(&mut disk.software, "MY", 2);
+        let thumbprint = store(&mut disk.software, "MY", "TSSecKeySet1", 2);
         disk.system.set(L, "SSLCertificateSHA1Hash", &RegistryData::Binary(thumbprint));
     }),
     ("key-container-orphaned", |disk| disk.keys = vec!["f686aace6942fb7f7ceb231212eef4a4_99999999".to_owned()]),

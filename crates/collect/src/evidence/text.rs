@@ -1,6 +1,8 @@
 //! Text as programs of Windows write it: UTF-8 or UTF-16, with or without a mark.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::io::{self, Read};
 
 use super::ReadError;
 
@@ -32,9 +34,88 @@ pub(super) fn beginning(head: &[u8]) -> String {
     decoded.map(Cow::into_owned).unwrap_or_default()
 }
 
+/// A file of any size as UTF-8: UTF-16 is known as in [`decode`] and becomes that, all else stays as it is.
+pub(super) struct Utf8<R> {
+    input: R,
+    unit: Option<fn([u8; 2]) -> u16>,
+    began: bool,
+    /// Bytes that were read and not decoded yet: less than a character.
+    rest: Vec<u8>,
+    /// What is to be handed out next.
+    text: VecDeque<u8>,
+}
+
+/// Bytes that are decoded at once.
+const CHUNK: u64 = 64 * 1024;
+
+impl<R: Read> Utf8<R> {
+    pub(super) fn new(input: R) -> Self {
+        Self { input, unit: None, began: false, rest: Vec::new(), text: VecDeque::new() }
+    }
+
+    fn begin(&mut self) -> io::Result<()> {
+        self.began = true;
+        let mut head = Vec::new();
+        self.input.by_ref().take(2).read_to_end(&mut head)?;
+        self.unit = match head[..] {
+            [0xFF, 0xFE] => Some(u16::from_le_bytes),
+            [0xFE, 0xFF] => Some(u16::from_be_bytes),
+            [first, 0] if first != 0 => Some(u16::from_le_bytes),
+            [0, second] if second != 0 => Some(u16::from_be_bytes),
+            _ => None,
+        };
+        match self.unit {
+            None => self.text.extend(head),
+            Some(_) if head.contains(&0) => self.rest = head,
+            Some(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Decodes the next piece. What cannot be decoded becomes the character for that.
+    fn decode(&mut self, unit: fn([u8; 2]) -> u16) -> io::Result<()> {
+        let mut bytes = std::mem::take(&mut self.rest);
+        let read = self.input.by_ref().take(CHUNK).read_to_end(&mut bytes)?;
+        let mut units: Vec<u16> = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
+        let half = units.last().is_some_and(|last| (0xD800..0xDC00).contains(last));
+        if half && read > 0 {
+            units.pop();
+        }
+        self.rest = if read > 0 { bytes.split_off(units.len() * 2) } else { Vec::new() };
+        self.text.extend(String::from_utf16_lossy(&units).into_bytes());
+        Ok(())
+    }
+}
+
+impl<R: Read> Read for Utf8<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if !self.began {
+            self.begin()?;
+        }
+        match self.unit {
+            Some(unit) if self.text.is_empty() => self.decode(unit)?,
+            None if self.text.is_empty() => return self.input.read(buffer),
+            _ => {}
+        }
+        self.text.read(buffer)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A character of four bytes lies across two pieces, and the file ends within a unit.
+    #[test]
+    fn large_files_are_decoded_in_pieces() {
+        let text = ["x".repeat(32_767), "\u{1F680}".to_owned(), "y".repeat(50_000)].concat();
+        let bytes: Vec<u8> = [0xFEFF].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+        for (cut, lacks) in [(0, 0), (1, 1)] {
+            let mut read = String::new();
+            Utf8::new(&bytes[..bytes.len() - cut]).read_to_string(&mut read).unwrap();
+            assert_eq!(read, text[..text.len() - lacks]);
+        }
+    }
 
     #[test]
     fn the_same_text_in_all_its_forms() {
@@ -52,6 +133,9 @@ mod tests {
         ];
         for form in forms {
             assert_eq!(decode(&form).unwrap(), text, "{form:?}");
+            let mut read = String::new();
+            Utf8::new(&form[..]).read_to_string(&mut read).unwrap();
+            assert_eq!(read.trim_start_matches('\u{FEFF}'), text, "{form:?}");
             assert!(beginning(&form[..form.len() - 1]).starts_with("{\"computer\""), "{form:?}");
         }
         assert!(decode(b"caf\xE9").is_err());

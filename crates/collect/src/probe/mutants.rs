@@ -325,6 +325,7 @@ fn diagnose(outlet: Arc<dyn Outlet>, target: &Target) -> (Diagnosis, Diagnosis) 
         require_trust: false,
         gateway: None,
         thorough: false,
+        at_source: diagnosis::TimeSource::Attempt,
         at: OffsetDateTime::now_utc(),
         symptom: None,
         capabilities: capabilities(),

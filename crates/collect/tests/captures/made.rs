@@ -15,7 +15,7 @@ use super::{capture, check};
 const ETHERNET: u16 = 1;
 const WHOLE: usize = 1 << 16;
 
-fn read(frames: &[Frame]) -> collect::evidence::capture::Capture {
+pub fn read(frames: &[Frame]) -> collect::evidence::capture::Capture {
     capture(&file(frames, Container::Little, ETHERNET, WHOLE))
 }
 
@@ -24,7 +24,7 @@ fn talk() -> Talk {
 }
 
 /// A certificate that the lab once showed.
-fn certificate() -> Vec<u8> {
+pub fn certificate() -> Vec<u8> {
     let transcript: Transcript = include_str!("../../../wire/tests/transcripts/own-flight.txt").parse().unwrap();
     let outcomes = transcript.conversations.iter().filter_map(|record| record.outcome().tls);
     let mut chains =
@@ -33,7 +33,7 @@ fn certificate() -> Vec<u8> {
 }
 
 /// A healthy connection, as far as a capture shows one.
-fn sound(sequence: u32) -> Talk {
+pub fn sound(sequence: u32) -> Talk {
     sound_open(sequence).closed()
 }
 

@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::cast_possible_truncation)]
 
+mod gateway;
 mod made;
 mod real;
+mod unusual;
 mod writer;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -60,10 +63,15 @@ fn judged(capture: &Capture) -> Diagnosis {
 
 fn diagnosed(capture: &Capture) -> Diagnosis {
     let mut evidence = Evidence::default();
-    observe_capture(&capture.seen, Source::File(1), &mut evidence);
+    observe_capture(&capture.seen, &BTreeSet::new(), Source::File(1), &mut evidence);
+    let context = context_of(&evidence, capture);
+    diagnosis::diagnose(&evidence, &context, Run::default())
+}
+
+fn context_of(evidence: &Evidence, capture: &Capture) -> Context {
     let watched = evidence.clients.first().map(|(_, client)| client.clone());
     let newest = capture.seen.connections.last().map(|connection| connection.began);
-    let context = Context {
+    Context {
         target: None,
         profile_source: if watched.is_some() { "evidence" } else { "default" },
         profile: watched.unwrap_or_else(|| ClientProfile::find(diagnosis::profile::DEFAULT).unwrap()),
@@ -72,9 +80,9 @@ fn diagnosed(capture: &Capture) -> Diagnosis {
         capabilities: Capabilities { openssl: false },
         require_trust: false,
         thorough: false,
+        at_source: diagnosis::TimeSource::Attempt,
         gateway: None,
-    };
-    diagnosis::diagnose(&evidence, &context, Run::default())
+    }
 }
 
 /// The causes that count.

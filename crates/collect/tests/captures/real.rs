@@ -21,7 +21,7 @@ fn folder() -> Option<PathBuf> {
 }
 
 #[allow(clippy::print_stderr, reason = "a skip says why")]
-fn skip_unless(there: bool, reason: &str) {
+pub fn skip_unless(there: bool, reason: &str) {
     let full = std::env::var_os("RDPDOCTOR_TEST_FULL").is_some_and(|value| value == "1");
     assert!(there || !full, "{reason}");
     if !there {

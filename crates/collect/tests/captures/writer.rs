@@ -18,6 +18,7 @@ pub struct Talk {
     now: u64,
     numbers: [u32; 2],
     ports: [u16; 2],
+    host: u8,
 }
 
 pub const CLIENT: usize = 0;
@@ -26,7 +27,14 @@ pub const HOST: usize = 1;
 impl Talk {
     /// From 192.0.2.`port` % 256 to 192.0.2.7:3389.
     pub fn new(port: u16, sequence: u32) -> Self {
-        Self { frames: Vec::new(), now: 1_000, numbers: [sequence, sequence ^ 0x5555_0000], ports: [port, 3389] }
+        let numbers = [sequence, sequence ^ 0x5555_0000];
+        Self { frames: Vec::new(), now: 1_000, numbers, ports: [port, 3389], host: 7 }
+    }
+
+    /// The same to 192.0.2.`host`:`port`.
+    pub fn to(mut self, host: u8, port: u16) -> Self {
+        (self.host, self.ports[HOST]) = (host, port);
+        self
     }
 
     pub fn after(mut self, milliseconds: u64) -> Self {
@@ -37,7 +45,7 @@ impl Talk {
     pub fn packet(mut self, side: usize, flags: u8, payload: &[u8]) -> Self {
         let acknowledged = if flags & ACK == 0 { 0 } else { self.numbers[1 - side] };
         let ports = [self.ports[side], self.ports[1 - side]];
-        let frame = frame(side, ports, self.numbers[side], acknowledged, flags, payload);
+        let frame = frame(side, self.host, ports, self.numbers[side], acknowledged, flags, payload);
         self.frames.push((self.now, frame));
         self.now += 5;
         let counted = payload.len() as u32 + u32::from(flags & (SYN | FIN) != 0);
@@ -74,9 +82,20 @@ impl Talk {
         self.says(CLIENT, &ClientHello::of(offer, [7; 32]).encode(Segments::Whole).concat(), 100)
     }
 
+    /// A ClientHello that asks for a name.
+    pub fn asks_for(self, name: &str) -> Self {
+        let hello = ClientHello { server_name: Some(name.to_owned()), ..ClientHello::of(TlsOffer::PLAIN_12, [7; 32]) };
+        self.says(CLIENT, &hello.encode(Segments::Whole).concat(), 100)
+    }
+
     /// A whole handshake of TLS 1.2 up to the host's ChangeCipherSpec.
     pub fn handshake(self, certificate: &[u8]) -> Self {
-        let talk = self.hello(TlsOffer::PLAIN_12).says(HOST, &flight(certificate), 300);
+        self.hello(TlsOffer::PLAIN_12).goes_along(certificate)
+    }
+
+    /// What follows on the ClientHello.
+    pub fn goes_along(self, certificate: &[u8]) -> Self {
+        let talk = self.says(HOST, &flight(certificate), 300);
         let changed = [record(20, &[1]), record(22, &[9; 40])].concat();
         let exchanged = [record(22, &[16, 0, 0, 1, 7]), changed.clone()].concat();
         talk.says(CLIENT, &exchanged, 1400).says(HOST, &changed, 1400)
@@ -104,9 +123,17 @@ fn flight(certificate: &[u8]) -> Vec<u8> {
 }
 
 /// Ethernet, IPv4, TCP.
-fn frame(side: usize, ports: [u16; 2], sequence: u32, acknowledged: u32, flags: u8, payload: &[u8]) -> Vec<u8> {
+fn frame(
+    side: usize,
+    host: u8,
+    ports: [u16; 2],
+    sequence: u32,
+    acknowledged: u32,
+    flags: u8,
+    payload: &[u8],
+) -> Vec<u8> {
     let client = if side == CLIENT { ports[0] } else { ports[1] };
-    let addresses = [[192, 0, 2, 100 + u8::try_from(client % 100).unwrap()], [192, 0, 2, 7]];
+    let addresses = [[192, 0, 2, 100 + u8::try_from(client % 100).unwrap()], [192, 0, 2, host]];
     let total = u16::try_from(40 + payload.len()).unwrap();
     let mut bytes = [&[0; 12][..], &[8, 0, 0x45, 0], &total.to_be_bytes(), &[0, 0, 0, 0, 64, 6, 0, 0]].concat();
     bytes.extend(addresses[side]);
@@ -177,7 +204,7 @@ fn packet(milliseconds: u64, frame: &[u8], container: Container, snap: usize) ->
     }
 }
 
-fn block(kind: u32, body: &[u8]) -> Vec<u8> {
+pub fn block(kind: u32, body: &[u8]) -> Vec<u8> {
     let mut body = body.to_vec();
     body.resize(body.len().next_multiple_of(4), 0);
     let size = u32::try_from(body.len() + 12).unwrap().to_le_bytes();

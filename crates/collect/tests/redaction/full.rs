@@ -10,9 +10,10 @@ use diagnosis::state::{
     COMPUTER_NAME, CRYPTOGRAPHY, FIREWALL_RULES, FileVersion, KEYS, KeyFile, LISTENER, LogEvent, LogSpan, Part,
     RegistryData, RegistryKey, SCHEMA, Service, State, StoredCertificate, TERMSERVICE, Unread, Volume, WINDOWS,
 };
-use wire::capture::{Exchange, Seen, Side, UdpWatched, Watched};
+use wire::capture::{Exchange, Seen, Side, UdpWatched, Watched, Web, WebAnswer};
 use wire::credssp::TsRequest;
 use wire::foreign::ForeignService;
+use wire::http::{Method, Request};
 use wire::machine::{
     Action, ConnectFailure, Conversation, ConversationPlan, End, Event, Limits, TcpAnswer, Timed, TlsAnswer,
     TlsFailure, X224Answer,
@@ -86,6 +87,7 @@ fn registry() -> Vec<RegistryKey> {
         LISTENER => values(&[
             ("PortNumber", RegistryData::Dword(3389)),
             ("SSLCertificateSHA1Hash", RegistryData::Binary("5d".repeat(20))),
+            ("SelfSignedCertificate", RegistryData::Binary("5e".repeat(20))),
             ("InitialProgram", text("x")),
             ("Unheard of", RegistryData::Qword(7)),
         ]),
@@ -129,8 +131,13 @@ fn certificate() -> StoredCertificate {
         has_key: Some(true),
         container: Some("TSSecKeySet1".to_owned()),
         provider: Some("Microsoft Software Key Storage Provider".to_owned()),
+        machine_key: Some(true),
         key_spec: Some(1),
         usages: vec!["1.3.6.1.5.5.7.3.1".to_owned()],
+        names: Some(vec!["SRV".to_owned(), "192.0.2.7".to_owned()]),
+        key_algorithm: Some("rsa".to_owned()),
+        key_bits: Some(2048),
+        signature_algorithm: Some("1.2.840.113549.1.1.11".to_owned()),
     }
 }
 
@@ -205,6 +212,7 @@ pub fn state() -> State {
         folder: "MachineKeys".to_owned(),
         size: Some(1),
         security: Some("O:SYG:SYD:PAI(A;;FR;;;NS)(A;;FA;;;S-1-5-21-1-2-3-1104)".to_owned()),
+        left_out: 0,
     };
     State {
         schema: SCHEMA.to_owned(),
@@ -221,14 +229,19 @@ pub fn state() -> State {
             account: Some(r"NT AUTHORITY\NetworkService".to_owned()),
         }],
         certificates: vec![certificate()],
-        key_files: vec![key("."), key("f686aace6942fb7f7ceb231212eef4a4_11111111-2222-3333-4444-555555555555")],
+        key_files: vec![
+            key("."),
+            key("f686aace6942fb7f7ceb231212eef4a4_11111111-2222-3333-4444-555555555555"),
+            key("50dd7f001693c375a50cbf792350acde_11111111-2222-3333-4444-555555555555"),
+        ],
         logs: vec![LogSpan {
             channel: "System".to_owned(),
             from: "2026-11-20T09:00:00Z".to_owned(),
             until: "2026-11-21T09:00:00Z".to_owned(),
             records: 9,
             damaged: false,
-            left_out: 0,
+            left_out: 2,
+            left_out_until: Some("2026-11-20T10:00:00Z".to_owned()),
         }],
         events: EVENTS.iter().map(event).collect(),
         files: vec![FileVersion {
@@ -352,8 +365,22 @@ pub fn capture(said: &str, addresses: [std::net::IpAddr; 2], der: &[u8]) -> Capt
     let asked = Syn { acknowledges: false, lossy: false, version: Some(2) };
     let transport =
         UdpWatched { client: (client, 50_001).into(), host: (host, 3389).into(), began: at, asked, answer: None };
-    let connections = connections.collect();
-    let seen = Seen { connections, transports: vec![transport], from: Some(at), until: Some(at), ..Seen::default() };
+    let connections: Vec<Watched> = connections.collect();
+    let named = wire::tls::host_name(said.as_bytes()).map(str::to_owned);
+    let places = [named.clone(), Some(client.to_string()), Some(host.to_string())];
+    let tunnels = places.into_iter().map(|place| {
+        let request = Request { method: Method::RdgOutData, host: place.clone(), port: Some(443) };
+        let hello = ClientHello { server_name: named.clone(), ..ClientHello::of(TlsOffer::PLAIN_12, [7; 32]) };
+        let exchange = Exchange {
+            hello: Some(timed(hello, at)),
+            web: Some(Web { request: timed(request, at), answers: vec![timed(WebAnswer::Foreign, at)] }),
+            ..Exchange::default()
+        };
+        Watched { exchange, ..connections[0].clone() }
+    });
+    let tunnels = tunnels.collect();
+    let transports = vec![transport];
+    let seen = Seen { connections, tunnels, transports, from: Some(at), until: Some(at), ..Seen::default() };
     Capture { seen, packets: 9, notes: vec![words()] }
 }
 

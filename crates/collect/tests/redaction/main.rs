@@ -40,7 +40,7 @@ fn reread(pieces: &[Piece], test: &str) -> Vec<Piece> {
 fn findings(pieces: Pieces) -> (String, Vec<String>) {
     let mut gathered = Gathered::default();
     gathered.pieces.extend(pieces);
-    let at = gathered.newest().unwrap_or(time::macros::datetime!(2026-11-21 09:00 UTC));
+    let at = gathered.newest(time::OffsetDateTime::now_utc()).unwrap_or(time::macros::datetime!(2026-11-21 09:00 UTC));
     let mut evidence = Evidence::default();
     gathered.observe(&mut evidence, at);
     let context = Context {
@@ -52,6 +52,7 @@ fn findings(pieces: Pieces) -> (String, Vec<String>) {
         capabilities: Capabilities { openssl: false },
         require_trust: false,
         thorough: false,
+        at_source: diagnosis::TimeSource::Attempt,
         gateway: None,
     };
     let Diagnosis { verdict, findings, .. } = diagnosis::diagnose(&evidence, &context, Run::default());

@@ -4,18 +4,22 @@ use std::collections::BTreeSet;
 
 use time::Duration;
 
-use crate::attempts::{self, Attempt, Progress};
-use crate::case::{Case, NEAR};
+use crate::attempts;
+use crate::case::{Case, NEAR, Seen};
 use crate::cause::{Because, Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::events::{CORE, RCM, SECURITY};
 use crate::evidence::Role;
-use crate::fact::Fact;
 use crate::need::Need;
-use crate::state::{LogSpan, moment};
+use crate::state::{LISTENER, LogEvent, LogSpan, POLICY, moment};
 
 /// So many refused logons in the ten minutes before the attempt are worth a word.
 const NOTED: usize = 20;
 /// So many may hamper others: ten a minute.
 const HAMPERING: usize = 100;
+/// From so many addresses come those who try, and not those who watch whether the host is there.
+const MANY: usize = 10;
+/// The log in which a listener tells of connections and of logons before the session.
+const RCM_OPERATIONAL: &str = "Microsoft-Windows-TerminalServices-RemoteConnectionManager/Operational";
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -27,7 +31,7 @@ pub const CAUSE: Cause = Cause {
     codes: &[],
     proofs: &[
         Proof { shows: Shows::Presence(Confidence::Possible), needs: &[Need::HostLog], holds: flooded },
-        Proof { shows: Shows::Absence, needs: &[Need::HostLog], holds: quiet },
+        Proof { shows: Shows::Absence, needs: &[Need::HostLog, Need::Key(LISTENER), Need::Key(POLICY)], holds: quiet },
     ],
     explains: &[
         Explains { cause: "outstanding-connections-limit", when: |_| true },
@@ -38,10 +42,11 @@ pub const CAUSE: Cause = Cause {
                        high rates it answers slowly, drops connections, and accounts are locked.",
         why: "A port of Remote Desktop that the internet can reach is found within hours, on whatever port it is, and tried \
               without end.",
-        confirm: "Refused logons (RdpCoreTS 140, which is written where Network Level Authentication is used) in the ten minutes before \
-                  the attempt: from 20 on they are \
-                  mentioned, from 100 on they may hamper others. The rate alone never proves that they did: event 1006 of \
-                  Remote Connection Manager would.",
+        confirm: "Refused logons (RdpCoreTS 140, which is written where Network Level Authentication is used; Security 4625 of type 10, \
+                  or of type 3 where as many connections arrived) in the ten minutes before the attempt: from 20 on they are mentioned, \
+                  from 100 on they may hamper others. So may 100 connections (RdpCoreTS 131, Remote Connection Manager 261) from ten or \
+                  more addresses, without a logon (1149). The rate alone never proves that they did: event 1006 of Remote Connection \
+                  Manager would.",
         command: "Get-WinEvent -FilterHashtable @{LogName='Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational'; \
                   Id=140; StartTime=(Get-Date).AddMinutes(-10)} | Group-Object {$_.Properties[0].Value} | \
                   Sort-Object Count -Descending | Select-Object Count,Name",
@@ -52,83 +57,197 @@ pub const CAUSE: Cause = Cause {
     fixes: &["open-firewall-for-rdp", "require-nla"],
 };
 
-/// The refused logons of the last ten minutes.
-fn refused(case: Case<'_>) -> Option<Vec<Attempt>> {
-    let machine = case.machine()?;
-    let entries = machine.seen(|fact| if let Fact::LogEvent(event) = fact { Some(event) } else { None });
-    let near = entries.filter(move |seen| (Duration::ZERO..=NEAR).contains(&(case.context.at - case.time_of(seen.id))));
-    let (attempts, _) = attempts::join(near);
-    Some(
-        attempts
-            .into_iter()
-            .filter(|attempt| attempt.reached == Progress::Authenticating && !attempt.normal())
-            .collect(),
-    )
+/// Entries of one kind.
+type Entries<'a> = Vec<Seen<&'a LogEvent>>;
+
+/// Those of the ten minutes before the attempt.
+fn entries<'a>(case: Case<'a>, provider: &'a str, ids: &'a [u32], fits: impl Fn(&LogEvent) -> bool) -> Entries<'a> {
+    let near = |seen: &Seen<&LogEvent>| (Duration::ZERO..=NEAR).contains(&(case.context.at - case.time_of(seen.id)));
+    case.events(provider, ids).filter(|seen| near(seen) && fits(seen.value)).collect()
 }
 
-fn rate(case: Case<'_>) -> Option<(usize, Because)> {
-    let attempts = refused(case)?;
-    let sources: BTreeSet<_> = attempts.iter().filter_map(Attempt::address).collect();
-    let observation = *attempts.last()?.observations.first()?;
-    let text = format!(
-        "{} refused logons from {} addresses in the ten minutes before the attempt ({} a minute)",
-        attempts.len(),
-        sources.len(),
-        attempts.len().div_ceil(10)
-    );
-    Some((attempts.len(), Because { text, observation }))
+/// True if a field of an entry says this.
+fn says(event: &LogEvent, field: &str, text: &str) -> bool {
+    event.data.get(field).is_some_and(|value| value.trim().eq_ignore_ascii_case(text))
 }
 
+/// Logons that the protocol refused: an entry for each, with Network Level Authentication.
+fn refused(case: Case<'_>) -> Entries<'_> {
+    entries(case, CORE, &[140], |_| true)
+}
+
+/// Logons over the network that the audit refused: those of type 10 came over Remote Desktop, those of type 3 may have.
+fn audited(case: Case<'_>) -> Entries<'_> {
+    entries(case, SECURITY, &[4625], |event| ["3", "10"].iter().any(|kind| says(event, "LogonType", kind)))
+}
+
+/// Connections that arrived, by the log that tells of more of them.
+fn arrived(case: Case<'_>) -> Entries<'_> {
+    let (protocol, listener) =
+        (entries(case, CORE, &[131], |event| !says(event, "ConnType", "UDP")), entries(case, RCM, &[261], |_| true));
+    if listener.len() > protocol.len() { listener } else { protocol }
+}
+
+/// How many addresses entries name.
+fn sources(entries: &Entries<'_>) -> usize {
+    let address = |seen: &Seen<&LogEvent>| {
+        let field = ["IPString", "ClientIP", "IpAddress"].iter().find_map(|name| seen.value.data.get(*name))?;
+        (field != "-").then(|| attempts::split(field).0.to_owned())
+    };
+    entries.iter().filter_map(address).collect::<BTreeSet<_>>().len()
+}
+
+/// What was counted, in words.
+fn told(entries: &Entries<'_>, what: &str) -> Option<Because> {
+    let (count, sources) = (entries.len(), sources(entries));
+    let rate = format!("{} a minute", count.div_ceil(10));
+    let text = format!("{count} {what} from {sources} addresses in the ten minutes before the attempt ({rate})");
+    Some(entries.last()?.because(text))
+}
+
+/// Each log says the most that it can; the protocol's refusals are the surest.
 fn flooded(case: Case<'_>) -> Option<Ground> {
-    let (count, because) = rate(case).filter(|(count, _)| *count >= NOTED)?;
-    let ground = Ground::on(vec![because]);
-    Some(if count >= HAMPERING { ground } else { ground.severity(Severity::Advisory) })
+    [by_refusals, by_audit, by_arrivals].iter().find_map(|look| look(case))
 }
 
-/// A whole log of the protocol that tells of all the ten minutes, and of few.
-fn quiet(case: Case<'_>) -> Option<Ground> {
+fn by_refusals(case: Case<'_>) -> Option<Ground> {
+    let refused = refused(case);
+    let ground = Ground::on(vec![told(&refused, "refused logons").filter(|_| refused.len() >= NOTED)?]);
+    Some(if refused.len() >= HAMPERING { ground } else { ground.severity(Severity::Advisory) })
+}
+
+/// Shared folders and mail refuse logons of type 3 as well: it is Remote Desktop's if as many connections arrived.
+fn by_audit(case: Case<'_>) -> Option<Ground> {
+    let audited = audited(case);
+    let own = audited.iter().filter(|seen| says(seen.value, "LogonType", "10")).count();
+    let of_remote_desktop = own == audited.len() || arrived(case).len() >= audited.len();
+    let least = if of_remote_desktop { NOTED } else { HAMPERING };
+    let because = told(&audited, "logons over the network refused (4625)").filter(|_| audited.len() >= least)?;
+    let ground = Ground::on(vec![because]);
+    let hampers = of_remote_desktop && audited.len() >= HAMPERING;
+    Some(if hampers { ground } else { ground.severity(Severity::Advisory) })
+}
+
+/// Connections of many that never came to a logon. Without the log that tells of logons, they may have; from few addresses, it
+/// may be somebody who watches whether the host is there.
+fn by_arrivals(case: Case<'_>) -> Option<Ground> {
+    let arrived = arrived(case);
+    let known = whole(case, RCM_OPERATIONAL).is_some();
+    let passed = entries(case, RCM, &[1149], |_| true).len();
+    let count = arrived.len().saturating_sub(passed);
+    if count < HAMPERING || sources(&arrived) < MANY {
+        return None;
+    }
+    let outcome = if known { format!("of which {passed} passed") } else { "whose outcome was not seen,".to_owned() };
+    let ground = Ground::on(vec![told(&arrived, &format!("connections, {outcome}"))?]);
+    Some(if known { ground } else { ground.severity(Severity::Advisory) })
+}
+
+/// A log of this name that tells of all the ten minutes, without a gap.
+fn whole<'a>(case: Case<'a>, channel: &str) -> Option<Seen<&'a LogSpan>> {
     let early = |log: &LogSpan| moment(&log.from).is_some_and(|from| from <= case.context.at - NEAR);
-    let whole = |log: &LogSpan| log.channel.contains("RdpCoreTS") && !log.damaged && early(log);
-    let log = case.logs_of(case.context.at).find(|seen| whole(seen.value))?;
-    let count = rate(case).map_or(0, |(count, _)| count);
-    let text =
-        format!("the log {} holds {count} refused logons in the ten minutes before the attempt", log.value.channel);
-    (count < NOTED).then(|| Ground::on(vec![log.because(text)]))
+    let fits = |log: &LogSpan| log.channel.contains(channel) && !log.damaged && log.left_out == 0 && early(log);
+    case.logs_near(case.context.at).find(|seen| fits(seen.value))
+}
+
+/// A whole log of the protocol, of a host where it writes every refusal: with Network Level Authentication.
+fn quiet(case: Case<'_>) -> Option<Ground> {
+    let log = whole(case, "RdpCoreTS").filter(|log| case.logs_of(case.context.at).any(|seen| seen.id == log.id))?;
+    let nla = case.setting(LISTENER, "UserAuthentication").filter(|nla| nla.settled && nla.number == Some(1))?;
+    let (refused, arrived) = (refused(case).len(), arrived(case).len());
+    let text = format!(
+        "the log {} holds {refused} refused logons and {arrived} connections in the ten minutes before the attempt",
+        log.value.channel
+    );
+    let few = refused < NOTED && audited(case).len() < NOTED && arrived < HAMPERING;
+    few.then(|| Ground::on(vec![log.because(text), nla.because]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, machine};
-    use crate::events::CORE;
+
+    const PROTOCOL: &str = "Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational";
+
+    /// A host with its log, that requires Network Level Authentication.
+    fn logged() -> Sketch {
+        machine().log(PROTOCOL, 48).dword(LISTENER, "UserAuthentication", 1).absent(POLICY)
+    }
+
+    fn many(sketch: Sketch, count: usize, sources: usize, entry: (&str, u32), data: &[(&str, &str)]) -> Sketch {
+        (0..count).fold(sketch, |sketch, number| {
+            let address = format!("203.0.113.{}", number % sources);
+            let peer = format!("{address}:{}", 40_000 + number);
+            let place = [("IPString", &address), ("ClientIP", &peer), ("IpAddress", &address)];
+            let place = place.map(|(name, value)| (name, value.as_str()));
+            sketch.event_with(entry.0, entry.1, 3, &[data, &place[..]].concat())
+        })
+    }
 
     fn refusals(count: usize) -> Sketch {
-        let address = |number: usize| format!("203.0.113.{}", number % 7);
-        let log = machine().log("Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational", 48);
-        (0..count).fold(log, |sketch, number| sketch.event_with(CORE, 140, 3, &[("IPString", &address(number))]))
+        many(logged(), count, 7, (CORE, 140), &[])
+    }
+
+    fn arrivals(sketch: Sketch, count: usize, sources: usize) -> Sketch {
+        many(sketch, count, sources, (CORE, 131), &[("ConnType", "TCP")])
+    }
+
+    fn hampers() -> Expect {
+        Expect::Present(Severity::Degrading, Confidence::Possible)
+    }
+
+    fn said() -> Expect {
+        Expect::Present(Severity::Advisory, Confidence::Possible)
     }
 
     #[test]
     fn present() {
-        refusals(HAMPERING).check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Possible));
+        refusals(HAMPERING).check(&CAUSE, hampers());
     }
 
     #[test]
     fn at_a_low_rate_it_is_worth_a_word_only() {
-        refusals(NOTED).check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Possible));
+        refusals(NOTED).check(&CAUSE, said());
+    }
+
+    #[test]
+    fn present_by_connections_that_never_came_to_a_logon() {
+        let listener = || logged().log(RCM_OPERATIONAL, 48);
+        arrivals(listener(), HAMPERING, 50).check(&CAUSE, hampers());
+        // whether they came to a logon was not seen
+        arrivals(logged(), HAMPERING, 50).check(&CAUSE, said());
+        // a farm in the morning, and somebody who watches it
+        let logons = many(arrivals(listener(), HAMPERING, 50), HAMPERING, 50, (RCM, 1149), &[]);
+        logons.check(&CAUSE, Expect::Unknown);
+        arrivals(listener(), HAMPERING, MANY - 1).check(&CAUSE, Expect::Unknown);
+        let udp = many(listener(), HAMPERING, 50, (CORE, 131), &[("ConnType", "UDP")]);
+        udp.check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn present_by_the_audit() {
+        let audit = |count, kind| many(logged(), count, 50, (SECURITY, 4625), &[("LogonType", kind)]);
+        audit(HAMPERING, "10").check(&CAUSE, hampers());
+        audit(NOTED, "10").check(&CAUSE, said());
+        // of whatever service
+        audit(HAMPERING, "3").check(&CAUSE, said());
+        audit(NOTED, "3").check(&CAUSE, Expect::Unknown);
+        arrivals(audit(HAMPERING, "3"), HAMPERING, 5).check(&CAUSE, hampers());
+        audit(HAMPERING, "2").check(&CAUSE, Expect::Absent);
     }
 
     #[test]
     fn near_miss_what_came_after_the_attempt() {
-        let log = machine().log("Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational", 48);
         let later =
-            (0..HAMPERING).fold(log, |sketch, _| sketch.event_with(CORE, 140, -5, &[("IPString", "203.0.113.7")]));
+            (0..HAMPERING).fold(logged(), |sketch, _| sketch.event_with(CORE, 140, -5, &[("IPString", "203.0.113.7")]));
         later.check(&CAUSE, Expect::Absent);
     }
 
     #[test]
     fn near_miss_one_below_the_threshold() {
         refusals(NOTED - 1).check(&CAUSE, Expect::Absent);
+        arrivals(logged(), HAMPERING - 1, 50).check(&CAUSE, Expect::Absent);
     }
 
     #[test]
@@ -136,7 +255,10 @@ mod tests {
         machine().check(&CAUSE, Expect::Unknown);
         machine().log("System", 48).check(&CAUSE, Expect::Unknown);
         // a log that begins with the attempt
-        let short = machine().log("Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational", 0);
-        short.check(&CAUSE, Expect::Unknown);
+        let settings = || machine().dword(LISTENER, "UserAuthentication", 1).absent(POLICY);
+        settings().log(PROTOCOL, 0).check(&CAUSE, Expect::Unknown);
+        // without Network Level Authentication the protocol's log says nothing of refusals
+        machine().log(PROTOCOL, 48).check(&CAUSE, Expect::Unknown);
+        logged().dword(LISTENER, "UserAuthentication", 0).check(&CAUSE, Expect::Unknown);
     }
 }

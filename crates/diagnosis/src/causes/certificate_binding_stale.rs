@@ -1,18 +1,35 @@
-//! `certificate-binding-stale`: the listener is bound to a certificate that is gone, or has no key.
+//! `certificate-binding-stale`: the listener is bound to a certificate that is gone, or whose key it cannot use.
 
-use crate::case::Case;
-use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
+use wire::machine::X224Answer;
+use wire::x224::{NegotiationFailure, ServerAnswer};
+
+use crate::case::{Case, uses_key};
+use crate::cause::{Because, Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::events::RCM;
 use crate::evidence::Role;
-use crate::need::Need;
-use crate::state::{LISTENER, POLICY, STORE_MY};
+use crate::keys::REMOTE_DESKTOP;
+use crate::logs::{DAY, told};
+use crate::need::{Need, speechless};
+use crate::printable::printable;
+use crate::state::{CRYPTOGRAPHY, LISTENER, LogEvent, POLICY, STORE_MY, STORE_REMOTE_DESKTOP};
 use crate::symptom::Symptom;
+
+/// Of the certificate that was chosen: none is usable, its key is out of reach, its thumbprint was invalid and was reset.
+const FELL_BACK: &[u32] = &[1051, 1055, RESET];
+const RESET: u32 = 1059;
+/// One from a template was installed.
+const INSTALLED: &[u32] = &[1063];
+/// A self-signed certificate could not be made.
+const NOT_MADE: &[u32] = &[1057];
+const MISSING: ServerAnswer = ServerAnswer::Failure(NegotiationFailure::SSL_CERT_NOT_ON_SERVER);
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "certificate-binding-stale",
-    title: "the listener is bound to a certificate that is gone or has no private key",
+    title: "the listener is bound to a certificate that is gone, or whose private key it cannot use",
     stage: Stage::Host,
-    severity: Severity::Blocking,
+    // not blocking, as the design had it: Windows falls back on its own certificate (events 1051 and 1055)
+    severity: Severity::Degrading,
     role: Role::Host,
     codes: &[Symptom::SOCKET_CLOSED],
     proofs: &[
@@ -20,6 +37,18 @@ pub const CAUSE: Cause = Cause {
             shows: Shows::Presence(Confidence::Proven),
             needs: &[Need::Key(LISTENER), Need::Key(STORE_MY)],
             holds: names_nothing,
+        },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::HostLog], holds: logged },
+        // how the file of a key is called is known from practice alone
+        Proof {
+            shows: Shows::Presence(Confidence::Likely),
+            needs: &[Need::Key(LISTENER), Need::KeyFolder, Need::Key(CRYPTOGRAPHY)],
+            holds: key_out_of_reach,
+        },
+        Proof {
+            shows: Shows::Presence(Confidence::Possible),
+            needs: &[Need::Key(LISTENER), Need::Key(POLICY), Need::Key(STORE_MY)],
+            holds: template_gone,
         },
         Proof { shows: Shows::Absence, needs: &[Need::Key(LISTENER)], holds: none_bound },
         Proof { shows: Shows::Absence, needs: &[Need::Key(LISTENER), Need::Key(STORE_MY)], holds: there_with_key },
@@ -29,68 +58,170 @@ pub const CAUSE: Cause = Cause {
         Explains { cause: "certificate-missing", when: |_| true },
     ],
     page: Page {
-        what_happens: "The host selects TLS and breaks every handshake off, or says that it has no certificate; mstsc shows 0x904.",
-        why: "SSLCertificateSHA1Hash names a certificate by its thumbprint. When that certificate was renewed under a new thumbprint, was \
-              deleted, or came without its key, the listener has nothing to show. Windows means to use its own certificate then, and logs \
-              1051 or 1055, but that is not to be relied on.",
-        confirm: "The thumbprint has to be that of a certificate in Cert:\\LocalMachine\\My with HasPrivateKey True.",
+        what_happens: "Windows logs 1051 or 1055 and shows the certificate that it made for itself instead: clients warn again, and \
+                       those that require a trusted one refuse. Where it has none that it can use either, it says that it has no \
+                       certificate or breaks every handshake off, and mstsc shows 0x904.",
+        why: "SSLCertificateSHA1Hash names a certificate by its thumbprint. That certificate was renewed under a new thumbprint, was \
+              deleted, came without its key, or NETWORK SERVICE, as which TermService runs, was not given the right to read the key.",
+        confirm: "The thumbprint has to be that of a certificate in Cert:\\LocalMachine\\My with HasPrivateKey True, and NETWORK SERVICE \
+                  needs Read on its key. Remote Connection Manager writes 1051 where no usable certificate was found, 1055 where the \
+                  key is out of reach, and 1059 where it has reset an invalid binding.",
         command: "$h=(Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp')\
                   .SSLCertificateSHA1Hash; $t=-join($h|ForEach-Object{$_.ToString('X2')}); $t; \
-                  Get-ChildItem Cert:\\LocalMachine\\My | Where-Object Thumbprint -eq $t | Select-Object Subject,NotAfter,HasPrivateKey",
-        how_to_fix: "Bind the certificate that has replaced it, or clear the binding: then Windows uses one of its own. On a Connection \
-                     Broker bind the new one in Server Manager.",
-        references: &["Microsoft: Remote Desktop listener certificate configurations"],
+                  Get-ChildItem Cert:\\LocalMachine\\My | Where-Object Thumbprint -eq $t | Select-Object Subject,NotAfter,HasPrivateKey; \
+                  Get-WinEvent -MaxEvents 10 -FilterHashtable @{LogName='System'; \
+                  ProviderName='Microsoft-Windows-TerminalServices-RemoteConnectionManager'; Id=1051,1055,1059} | \
+                  Format-List TimeCreated,Id,Message",
+        how_to_fix: "Where the certificate is there and only its key may not be read: in certlm.msc, All Tasks, Manage Private Keys, \
+                     give NETWORK SERVICE Read, and restart TermService. Otherwise bind the certificate that has replaced it, or clear \
+                     the binding: then Windows uses one of its own. On a Connection Broker bind the new one in Server Manager. A \
+                     certificate from a policy's template is asked for anew by Windows itself.",
+        references: &[
+            "Microsoft: Remote Desktop listener certificate configurations",
+            "Microsoft: Remote Desktop Services Authentication and Encryption (events 1051, 1055, 1059)",
+        ],
     },
     fixes: &["clear-certificate-binding", "bind-certificate"],
 };
 
 fn names_nothing(case: Case<'_>) -> Option<Ground> {
     let bound = case.bound_thumbprint()?;
-    let thumbprint = bound.value.clone()?;
+    let thumbprint = bound.value.clone().filter(|thumbprint| !shown(case, thumbprint))?;
     let because = bound.because(format!("the listener is bound to the certificate {thumbprint}"));
-    let found = case.stored_certificates().find(|seen| seen.value.sha1.eq_ignore_ascii_case(&thumbprint));
-    let why = match found {
+    let why = match case.stored(&thumbprint) {
         None => case.key(STORE_MY)?.because("no certificate in the machine's own store has this thumbprint"),
         Some(seen) if seen.value.has_key == Some(false) => {
-            seen.because(format!("{} lies there without a private key", seen.value.subject))
+            seen.because(format!("{} lies there without a private key", printable(&seen.value.subject)))
         }
         Some(_) => return None,
     };
-    // a policy may have the listener use another one; and where a key was used since, it does
+    // a policy that names a template may have the listener use another one; Microsoft's text says that the bound one wins
     let settled = case.value(POLICY, "CertTemplateName").is_some_and(|seen| seen.value.is_none());
     let ground = Ground::on(vec![because, why]);
-    let ground = if settled { ground } else { ground.confidence(Confidence::Likely) };
-    Some(if case.key_used_since(bound.id) { ground.severity(Severity::Advisory) } else { ground })
+    Some(weighed(case, if settled { ground } else { ground.confidence(Confidence::Likely) }, bound.id))
+}
+
+/// The certificate is there, bound or from a template, and `TermService` cannot get at its key.
+fn key_out_of_reach(case: Case<'_>) -> Option<Ground> {
+    let seen = case.stored(&case.configured_thumbprint()?).filter(|seen| !shown(case, &seen.value.sha1))?;
+    let (why, _) = case.key_of(seen.value)?.out_of_reach()?;
+    let because = seen.because(format!("the listener is to use the certificate {}", printable(&seen.value.subject)));
+    Some(weighed(case, Ground::on(vec![because, why]), seen.id))
+}
+
+/// What the listener calls the template's certificate is known from practice alone, and Windows asks for another by itself.
+fn template_gone(case: Case<'_>) -> Option<Ground> {
+    let named =
+        case.template_thumbprint().filter(|seen| case.stored(&seen.value).is_none() && !shown(case, &seen.value))?;
+    let text = format!("the listener names {} as the certificate from the policy's template", named.value);
+    let why = case.key(STORE_MY)?.because("no certificate in the machine's own store has this thumbprint");
+    Some(Ground::on(vec![named.because(text), why]).severity(Severity::Advisory))
+}
+
+/// The host's log says that it has fallen back on its own certificate; and nothing that is known since says otherwise.
+fn logged(case: Case<'_>) -> Option<Ground> {
+    let last = |ids: &'static [u32]| case.recent(RCM, ids, DAY).last().map(|seen| case.time_of(seen.id));
+    let newest = last(FELL_BACK)?;
+    if last(INSTALLED).is_some_and(|installed| installed > newest) {
+        return None;
+    }
+    let ground = told(case, (RCM, FELL_BACK), DAY, |event| about_what_is_configured(case, event))?;
+    let entry = ground.because.first()?.observation;
+    Some(weighed(case, ground, entry))
+}
+
+/// A binding that was reset is gone since; of the others the entry has to be about what is configured now, as far as that was
+/// read.
+fn about_what_is_configured(case: Case<'_>, event: &LogEvent) -> bool {
+    if event.id == RESET {
+        return case.bound_thumbprint().is_none_or(|seen| seen.value.is_none());
+    }
+    case.windows_own_certificate() != Some(true) && case.may_be_about_configured(event)
+}
+
+/// True if a handshake showed this very certificate.
+fn shown(case: Case<'_>, thumbprint: &str) -> bool {
+    case.at_addresses().any(|at| at.certificate_sha1().is_some_and(|seen| seen.value.eq_ignore_ascii_case(thumbprint)))
+}
+
+/// What it does: nothing more than clients notice where handshakes go through, and it keeps everybody out where the listener
+/// has no certificate to fall back on.
+fn weighed(case: Case<'_>, mut ground: Ground, since: usize) -> Ground {
+    if case.key_used_since(since) {
+        return ground.severity(Severity::Advisory);
+    }
+    if let Some(why) = case.at_addresses().find_map(broken) {
+        ground.because.push(why);
+        return ground.severity(Severity::Blocking);
+    }
+    let Some(why) = nothing_to_fall_back_on(case) else { return ground };
+    let confidence = ground.confidence.map_or(Confidence::Likely, |sure| sure.max(Confidence::Likely));
+    ground.because.push(why);
+    ground.confidence(confidence).severity(Severity::Blocking)
+}
+
+/// The host said that it has no certificate, or broke off a handshake as one does that cannot use its key.
+fn broken(at: Case<'_>) -> Option<Because> {
+    let missing = at.x224().find(|seen| *seen.value.1 == X224Answer::Server(MISSING));
+    if let Some(seen) = missing {
+        return Some(seen.because(format!("{} answered failure 3 (SSL_CERT_NOT_ON_SERVER)", at.label())));
+    }
+    let used = at.tls().any(|seen| uses_key(seen.value.1));
+    let seen = at.tls().find(|seen| !used && speechless(seen.value.1))?;
+    Some(seen.because(format!("{} broke off a handshake", at.label())))
+}
+
+/// The key of the certificate that Windows makes for itself is out of reach; or there is no such certificate, and making one
+/// has failed. An empty store alone says nothing: Windows makes a certificate when it needs one.
+fn nothing_to_fall_back_on(case: Case<'_>) -> Option<Because> {
+    if let Some(made) = case.made_by_windows() {
+        return Some(case.key_of(made.value)?.out_of_reach()?.0);
+    }
+    let empty = !case.stored_certificates().any(|seen| seen.value.store == REMOTE_DESKTOP);
+    case.key(STORE_REMOTE_DESKTOP).filter(|_| empty)?;
+    told(case, (RCM, NOT_MADE), DAY, |_| true)?.because.into_iter().next()
 }
 
 fn none_bound(case: Case<'_>) -> Option<Ground> {
     let bound = case.bound_thumbprint().filter(|seen| seen.value.is_none())?;
-    Some(Ground::on(vec![bound.because("no certificate is bound: the listener uses the one that Windows makes")]))
+    Some(Ground::on(vec![bound.because("no certificate is bound to the listener")]))
 }
 
 fn there_with_key(case: Case<'_>) -> Option<Ground> {
     let thumbprint = case.bound_thumbprint()?.value?;
-    let with_key = |seen: &crate::case::Seen<&crate::state::StoredCertificate>| {
-        seen.value.sha1.eq_ignore_ascii_case(&thumbprint) && seen.value.has_key == Some(true)
-    };
-    let seen = case.stored_certificates().find(with_key)?;
-    Some(Ground::on(vec![seen.because(format!("the bound certificate {} has a private key", seen.value.subject))]))
+    let seen = case.stored(&thumbprint).filter(|seen| seen.value.has_key == Some(true))?;
+    // that a key belongs to it does not say that the key is there
+    if case.key_of(seen.value).is_some_and(|place| place.out_of_reach().is_some()) {
+        return None;
+    }
+    let subject = printable(&seen.value.subject);
+    Some(Ground::on(vec![seen.because(format!("the bound certificate {subject} has a private key"))]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host, machine, stored};
-    use crate::fact::Fact;
-    use crate::state::{RegistryData, StoredCertificate};
-    use wire::tls::TlsVersion;
+    use crate::causes::sketch::{Expect, Sketch, host, key_file, machine, stored};
+    use crate::fact::{Fact, Handshake};
+    use crate::state::{KeyFile, RegistryData, StoredCertificate};
+    use wire::machine::End;
+    use wire::tls::{TlsOffer, TlsVersion};
+
+    const GUID: &str = "11111111-2222-3333-4444-555555555555";
+    const CLOSED: &str = "O:BAG:SYD:PAI(A;;FA;;;SY)(A;;FA;;;BA)";
+    const OPEN: &str = "O:SYG:SYD:PAI(A;;FR;;;NS)(A;;FA;;;SY)(A;;FA;;;BA)";
+
+    fn hash() -> RegistryData {
+        RegistryData::Binary("AB".repeat(20))
+    }
 
     fn bound() -> Sketch {
-        let hash = RegistryData::Binary("AB".repeat(20));
-        machine()
-            .value(LISTENER, "SSLCertificateSHA1Hash", hash)
-            .value(STORE_MY, "x", RegistryData::Dword(0))
-            .absent(POLICY)
+        bound_on(machine())
+    }
+
+    fn bound_on(sketch: Sketch) -> Sketch {
+        let sketch = sketch.value(LISTENER, "SSLCertificateSHA1Hash", hash());
+        sketch.value(STORE_MY, "x", RegistryData::Dword(0)).absent(POLICY)
     }
 
     fn with(thumbprint: &str, has_key: bool) -> Sketch {
@@ -98,37 +229,135 @@ mod tests {
         bound().recorded(Fact::StoredCertificate(certificate))
     }
 
+    /// Windows falls back on its own certificate, which keeps nobody out.
+    const STALE: Expect = Expect::Present(Severity::Degrading, Confidence::Proven);
+    const LIKELY: Expect = Expect::Present(Severity::Degrading, Confidence::Likely);
+
     #[test]
     fn present() {
-        let stale = || Expect::Present(Severity::Blocking, Confidence::Proven);
-        bound().check(&CAUSE, stale());
-        with("cd", true).check(&CAUSE, stale());
-        with("ab", false).check(&CAUSE, stale());
+        bound().check(&CAUSE, STALE);
+        with("cd", true).check(&CAUSE, STALE);
+        with("ab", false).check(&CAUSE, STALE);
+        let own = Fact::StoredCertificate(stored(REMOTE_DESKTOP));
+        bound().absent(STORE_REMOTE_DESKTOP).recorded(own).check(&CAUSE, STALE);
     }
 
-    /// The policy for a template wins over what is bound by hand.
     #[test]
     fn with_a_template_or_an_unknown_policy_it_is_only_likely() {
         let template = RegistryData::Text("RemoteDesktopComputer".to_owned());
-        let likely = || Expect::Present(Severity::Blocking, Confidence::Likely);
-        bound().value(POLICY, "CertTemplateName", template).check(&CAUSE, likely());
-        let hash = RegistryData::Binary("AB".repeat(20));
-        let machine = machine().value(LISTENER, "SSLCertificateSHA1Hash", hash);
-        machine.value(STORE_MY, "x", RegistryData::Dword(0)).check(&CAUSE, likely());
+        bound().value(POLICY, "CertTemplateName", template).check(&CAUSE, LIKELY);
+        let machine = machine().value(LISTENER, "SSLCertificateSHA1Hash", hash());
+        machine.value(STORE_MY, "x", RegistryData::Dword(0)).check(&CAUSE, LIKELY);
     }
 
-    /// Windows has fallen back on its own certificate.
     #[test]
     fn where_handshakes_go_through_it_keeps_nobody_out() {
-        let hash = RegistryData::Binary("AB".repeat(20));
-        let works = host("192.0.2.7").nla().tls_up(TlsVersion::Tls12).value(LISTENER, "SSLCertificateSHA1Hash", hash);
-        let works = works.value(STORE_MY, "x", RegistryData::Dword(0)).absent(POLICY);
+        let works = bound_on(host("192.0.2.7").nla().tls_up(TlsVersion::Tls12));
         works.check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Proven));
+    }
+
+    #[test]
+    fn it_keeps_everybody_out_where_windows_own_cannot_be_used_either() {
+        let blocks = |confidence| Expect::Present(Severity::Blocking, confidence);
+        let broken = Handshake::Closed { end: End::Rst, bytes: 0 };
+        let broken = host("192.0.2.7").nla().tls(TlsOffer::MODERN, broken);
+        bound_on(broken).check(&CAUSE, blocks(Confidence::Proven));
+        let none = host("192.0.2.7").accepted();
+        let none = none.fails(crate::case::EVERYTHING, NegotiationFailure::SSL_CERT_NOT_ON_SERVER);
+        bound_on(none).check(&CAUSE, blocks(Confidence::Proven));
+        // an empty store is filled when it is needed, unless that fails
+        bound().absent(STORE_REMOTE_DESKTOP).check(&CAUSE, STALE);
+        bound().absent(STORE_REMOTE_DESKTOP).event(RCM, 1057, 2).check(&CAUSE, blocks(Confidence::Likely));
+        let own = Fact::StoredCertificate(stored(REMOTE_DESKTOP));
+        let own_file = || format!("{}{GUID}", crate::keys::RDP_KEY);
+        let closed = |security| folder(bound(), &[(&own_file(), security)]).recorded(own.clone());
+        closed(CLOSED).check(&CAUSE, blocks(Confidence::Likely));
+        closed(OPEN).check(&CAUSE, STALE);
+    }
+
+    /// MachineKeys with these files, on a machine whose number is known.
+    fn folder(sketch: Sketch, files: &[(&str, &str)]) -> Sketch {
+        let sketch = sketch.value(CRYPTOGRAPHY, "MachineGuid", RegistryData::Text(GUID.to_owned()));
+        let sketch = sketch.absent(STORE_REMOTE_DESKTOP).recorded(Fact::KeyFile(key_file(".", None)));
+        files.iter().fold(sketch, |sketch, (name, rights)| sketch.recorded(Fact::KeyFile(key_file(name, Some(rights)))))
+    }
+
+    fn issued() -> StoredCertificate {
+        let container = Some("{0B6A1F2E-1111-4222-8333-123456789ABC}".to_owned());
+        StoredCertificate { sha1: "ab".repeat(20), container, ..stored("My") }
+    }
+
+    fn key_of_issued() -> String {
+        format!("50dd7f001693c375a50cbf792350acde_{GUID}")
+    }
+
+    /// The commonest fault of a certificate from an authority: NETWORK SERVICE was not let read its key.
+    #[test]
+    fn a_key_that_may_not_be_read_or_is_gone() {
+        let there = |rights| folder(bound(), &[(&key_of_issued(), rights)]).recorded(Fact::StoredCertificate(issued()));
+        there(CLOSED).check(&CAUSE, LIKELY);
+        there(OPEN).check(&CAUSE, Expect::Absent);
+        let gone = folder(bound(), &[]).recorded(Fact::StoredCertificate(issued()));
+        gone.check(&CAUSE, LIKELY);
+        // what is not known to be missing is not said to be
+        let part = KeyFile { left_out: 3, ..key_file(".", None) };
+        gone.recorded(Fact::KeyFile(part)).check(&CAUSE, Expect::Absent);
+    }
+
+    fn of_template() -> Sketch {
+        let named = RegistryData::Text("RemoteDesktopComputer".to_owned());
+        let listener = machine().value(LISTENER, "TemplateCertificate", hash());
+        listener.value(POLICY, "CertTemplateName", named).absent(STORE_MY)
+    }
+
+    #[test]
+    fn the_certificate_of_a_template() {
+        let policy = of_template();
+        policy.check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Possible));
+        let there = of_template().recorded(Fact::StoredCertificate(issued()));
+        there.check(&CAUSE, Expect::Absent);
+        folder(there, &[(&key_of_issued(), CLOSED)]).check(&CAUSE, LIKELY);
+    }
+
+    #[test]
+    fn by_the_log() {
+        for id in [1051, 1055, 1059] {
+            machine().event(RCM, id, 2).check(&CAUSE, STALE);
+            machine().event(RCM, id, 600).check(&CAUSE, LIKELY);
+        }
+        let works = host("192.0.2.7").nla().tls_up(TlsVersion::Tls12).event(RCM, 1055, 2);
+        works.check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Proven));
+        // after a reset nothing is bound
+        let nothing = || machine().absent(POLICY).dword(LISTENER, "PortNumber", 3389);
+        nothing().event(RCM, 1059, 2).check(&CAUSE, STALE);
+        let thumbprint = "ab".repeat(20);
+        let of = |thumbprint: &str| with("ab", true).event_with(RCM, 1055, 2, &[("Binary", thumbprint)]);
+        of(&thumbprint).check(&CAUSE, STALE);
+    }
+
+    #[test]
+    fn near_miss_an_entry_about_what_is_no_longer_so() {
+        let nothing = || machine().absent(POLICY).dword(LISTENER, "PortNumber", 3389);
+        nothing().event(RCM, 1051, 2).check(&CAUSE, Expect::Absent);
+        with("ab", true).event(RCM, 1059, 2).check(&CAUSE, Expect::Absent);
+        let other = [("Binary", "cd".repeat(20))];
+        let other: Vec<_> = other.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        with("ab", true).event_with(RCM, 1055, 2, &other).check(&CAUSE, Expect::Absent);
+        machine().event(RCM, 1055, 90).event(RCM, 1063, 30).check(&CAUSE, Expect::Unknown);
+        machine().event(RCM, 1055, 2 * 24 * 60).check(&CAUSE, Expect::Unknown);
+        machine().event("Another", 1055, 2).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]
     fn near_miss_it_is_there_with_its_key() {
         with("ab", true).check(&CAUSE, Expect::Absent);
+    }
+
+    /// The record of the store is older than what the host shows.
+    #[test]
+    fn near_miss_it_is_shown() {
+        let shown = host("192.0.2.7").nla().tls_up(TlsVersion::Tls12).with(Fact::CertificateSha1("ab".repeat(20)));
+        bound_on(shown).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]
@@ -140,7 +369,6 @@ mod tests {
     #[test]
     fn unseen() {
         machine().check(&CAUSE, Expect::Unknown);
-        let hash = RegistryData::Binary("AB".repeat(20));
-        machine().value(LISTENER, "SSLCertificateSHA1Hash", hash).check(&CAUSE, Expect::Unknown);
+        machine().value(LISTENER, "SSLCertificateSHA1Hash", hash()).check(&CAUSE, Expect::Unknown);
     }
 }

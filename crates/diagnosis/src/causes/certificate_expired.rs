@@ -2,15 +2,21 @@
 
 use time::OffsetDateTime;
 
+use super::remote_desktop_disabled;
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::events::RCM;
 use crate::evidence::Role;
 use crate::fact::rfc3339;
+use crate::logs::{DAY, told};
 use crate::need::Need;
 use crate::printable::printable;
 use crate::state::{LISTENER, STORE_REMOTE_DESKTOP, moment};
 use crate::symptom::Symptom;
 use wire::tls::TlsOffer;
+
+/// The listener is configured to use a certificate that has expired.
+const EXPIRED: &[u32] = &[1053];
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -32,6 +38,7 @@ pub const CAUSE: Cause = Cause {
             needs: &[Need::Key(LISTENER), Need::Key(STORE_REMOTE_DESKTOP)],
             holds: had_expired,
         },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::HostLog], holds: logged },
         Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: valid },
     ],
     explains: &[],
@@ -42,10 +49,10 @@ pub const CAUSE: Cause = Cause {
               the key file in MachineKeys, a damaged key container, or the service SessionEnv not running. A certificate from \
               a CA expires when nobody renewed or rebound it. A wrong clock makes a good certificate look expired.",
         confirm: "On the host: the certificate in the store 'Remote Desktop', and events 1057 and 1058, which say why it could \
-                  not be replaced.",
+                  not be replaced. 1053 says that a certificate that was chosen for the listener has expired.",
         command: "Get-ChildItem 'Cert:\\LocalMachine\\Remote Desktop' | Select-Object Subject,Thumbprint,NotAfter; \
                   Get-WinEvent -MaxEvents 10 -FilterHashtable @{LogName='System'; \
-                  ProviderName='Microsoft-Windows-TerminalServices-RemoteConnectionManager'; Id=1056,1057,1058} | \
+                  ProviderName='Microsoft-Windows-TerminalServices-RemoteConnectionManager'; Id=1053,1056,1057,1058} | \
                   Format-List TimeCreated,Id,Message",
         how_to_fix: "Find out why renewal failed (1058: mostly the key file's rights) and repair that first; then remove the \
                      self-signed certificate and restart SessionEnv and TermService. Windows makes a new one. A certificate \
@@ -98,9 +105,11 @@ fn expired(case: Case<'_>) -> Option<Ground> {
     }
 }
 
-/// No handshake showed the certificate, but the store in which it lay was read.
+/// No handshake showed the certificate, but the store in which it lay was read. Where Remote Desktop is off or its service rests,
+/// nothing renews it and nobody is shown it.
 fn had_expired(case: Case<'_>) -> Option<Ground> {
-    let seen = case.recorded_certificate()?;
+    let rests = case.service("TermService").is_some_and(|seen| seen.value.running == Some(false));
+    let seen = case.recorded_certificate().filter(|_| !rests && !remote_desktop_disabled::was_off(case))?;
     let (until, clock) = (moment(&seen.value.not_after)?, case.recorded_at(seen.id));
     let text = format!(
         "the listener's certificate in the store {} was valid until {}: {} when that was recorded",
@@ -109,6 +118,16 @@ fn had_expired(case: Case<'_>) -> Option<Ground> {
         past(until, clock)
     );
     (clock > until).then(|| Ground::on(vec![seen.because(text)]))
+}
+
+/// The host's log says so of the certificate that was chosen for the listener; and none that is known since says otherwise.
+fn logged(case: Case<'_>) -> Option<Ground> {
+    let own = case.windows_own_certificate() == Some(true);
+    let replaced = || case.listener_certificate().and_then(|seen| moment(&seen.value.not_after));
+    if own || case.not_after().is_some() || replaced().is_some_and(|until| until >= case.context.at) {
+        return None;
+    }
+    told(case, (RCM, EXPIRED), DAY, |event| case.may_be_about_configured(event))
 }
 
 fn valid(case: Case<'_>) -> Option<Ground> {
@@ -123,7 +142,7 @@ mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, NOW, Sketch, host, machine, stored};
     use crate::fact::Fact;
-    use crate::state::{POLICY, RegistryData, StoredCertificate};
+    use crate::state::{POLICY, RegistryData, Service, StoredCertificate, TERMINAL_SERVER};
     use wire::tls::TlsVersion;
 
     const DAY: i64 = 86_400_000;
@@ -154,6 +173,49 @@ mod tests {
         in_store(-12).recorded(Fact::StoredCertificate(newer)).check(&CAUSE, Expect::Unknown);
         let bound = RegistryData::Binary("ab".repeat(20));
         in_store(-12).value(LISTENER, "SSLCertificateSHA1Hash", bound).check(&CAUSE, Expect::Unknown);
+    }
+
+    /// It is made anew when the service starts.
+    #[test]
+    fn near_miss_nothing_renews_it_while_remote_desktop_rests() {
+        let off = |number| in_store(-12).dword(TERMINAL_SERVER, "fDenyTSConnections", number);
+        let present = || Expect::Present(Severity::Degrading, Confidence::Likely);
+        off(1).check(&CAUSE, Expect::Unknown);
+        off(0).check(&CAUSE, present());
+        let service = |running| {
+            let (name, start) = ("TermService".to_owned(), Some(3));
+            Fact::Service(Service { name, exists: true, start, running, image: None, account: None })
+        };
+        in_store(-12).recorded(service(Some(false))).check(&CAUSE, Expect::Unknown);
+        in_store(-12).recorded(service(None)).check(&CAUSE, present());
+    }
+
+    #[test]
+    fn by_the_certificate_of_a_template() {
+        let binary = RegistryData::Binary("AB".repeat(20));
+        let named = RegistryData::Text("RemoteDesktopComputer".to_owned());
+        let until = |days| rfc3339(NOW + time::Duration::days(days));
+        let issued = |days| StoredCertificate { sha1: "ab".repeat(20), not_after: until(days), ..stored("My") };
+        let policy = || {
+            let own = in_store(-12).value(POLICY, "CertTemplateName", named.clone());
+            own.value(LISTENER, "TemplateCertificate", binary.clone())
+        };
+        let likely = Expect::Present(Severity::Degrading, Confidence::Likely);
+        policy().recorded(Fact::StoredCertificate(issued(-3))).check(&CAUSE, likely);
+        policy().recorded(Fact::StoredCertificate(issued(3))).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn by_the_log() {
+        machine().event(RCM, 1053, 2).check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
+        machine().event(RCM, 1052, 2).check(&CAUSE, Expect::Unknown);
+        machine().event(RCM, 1053, 2 * 24 * 60).check(&CAUSE, Expect::Unknown);
+        with_certificate(12).event(RCM, 1053, 2).check(&CAUSE, Expect::Absent);
+        // nothing is chosen any more, or another one
+        in_store(12).event(RCM, 1053, 2).check(&CAUSE, Expect::Unknown);
+        let bound = machine().value(LISTENER, "SSLCertificateSHA1Hash", RegistryData::Binary("5d".repeat(20)));
+        let valid = bound.recorded(Fact::StoredCertificate(stored("My")));
+        valid.event(RCM, 1053, 2).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

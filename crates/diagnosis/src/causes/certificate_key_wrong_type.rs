@@ -3,6 +3,7 @@
 use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::evidence::Role;
+use crate::keys::legacy;
 use crate::need::Need;
 use crate::state::{LISTENER, StoredCertificate};
 use crate::symptom::Symptom;
@@ -41,16 +42,13 @@ pub const CAUSE: Cause = Cause {
 /// The certificate that the listener is bound to.
 fn bound(case: Case<'_>) -> Option<Seen<&StoredCertificate>> {
     let thumbprint = case.bound_thumbprint()?.value?;
-    case.stored_certificates().find(|seen| seen.value.sha1.eq_ignore_ascii_case(&thumbprint))
+    case.stored(&thumbprint)
 }
 
-/// Of a key storage provider (CNG), whose keys do not have the difference, whatever the number says.
-fn newer_kind(certificate: &StoredCertificate) -> bool {
-    certificate.provider.as_ref().is_some_and(|name| name.to_ascii_lowercase().contains("key storage provider"))
-}
-
+/// Keys of the newer kind (CNG) do not have the difference, whatever the number says; nor is it said of a provider that is
+/// not known.
 fn signature_only(case: Case<'_>) -> Option<Ground> {
-    let seen = bound(case).filter(|seen| seen.value.key_spec == Some(SIGNATURE) && !newer_kind(seen.value))?;
+    let seen = bound(case).filter(|seen| seen.value.key_spec == Some(SIGNATURE) && legacy(seen.value) == Some(true))?;
     if case.key_used_since(seen.id) {
         return None;
     }
@@ -65,7 +63,10 @@ fn fits(case: Case<'_>) -> Option<Ground> {
             seen.because("no certificate is bound, and Windows makes its own with the right key"),
         ]));
     }
-    let seen = bound(case).filter(|seen| matches!(seen.value.key_spec, Some(0 | 1)) || newer_kind(seen.value))?;
+    let fits = |certificate: &StoredCertificate| {
+        matches!(certificate.key_spec, Some(0 | 1)) || legacy(certificate) == Some(false)
+    };
+    let seen = bound(case).filter(|seen| fits(seen.value))?;
     Some(Ground::on(vec![seen.because("the key of the bound certificate is for key exchange, or of the newer kind")]))
 }
 
@@ -96,10 +97,17 @@ mod tests {
 
     #[test]
     fn near_miss_a_key_of_the_newer_kind() {
-        let bound = machine().value(LISTENER, "SSLCertificateSHA1Hash", RegistryData::Binary("5d".repeat(20)));
-        let provider = Some("Microsoft Software Key Storage Provider".to_owned());
-        let certificate = StoredCertificate { key_spec: Some(2), provider, ..stored("My") };
-        bound.recorded(Fact::StoredCertificate(certificate)).check(&CAUSE, Expect::Absent);
+        let of_provider = |provider: &str| {
+            let bound = machine().value(LISTENER, "SSLCertificateSHA1Hash", RegistryData::Binary("5d".repeat(20)));
+            let provider = Some(provider.to_owned());
+            bound.recorded(Fact::StoredCertificate(StoredCertificate { key_spec: Some(2), provider, ..stored("My") }))
+        };
+        for newer in
+            ["Microsoft Software Key Storage Provider", "Microsoft Platform Crypto Provider", "x Key Storage Provider"]
+        {
+            of_provider(newer).check(&CAUSE, Expect::Absent);
+        }
+        of_provider("Another Provider").check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

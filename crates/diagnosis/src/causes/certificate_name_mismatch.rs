@@ -8,6 +8,8 @@ use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::evidence::Role;
 use crate::need::Need;
+use crate::printable::printable;
+use crate::state::{LISTENER, STORE_REMOTE_DESKTOP};
 use crate::target::Host;
 
 /// The declaration.
@@ -23,6 +25,11 @@ pub const CAUSE: Cause = Cause {
             shows: Shows::Presence(Confidence::Proven),
             needs: &[Need::Handshake(TlsOffer::MODERN)],
             holds: no_name_fits,
+        },
+        Proof {
+            shows: Shows::Presence(Confidence::Likely),
+            needs: &[Need::Key(LISTENER), Need::Key(STORE_REMOTE_DESKTOP)],
+            holds: no_recorded_name_fits,
         },
         Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: a_name_fits },
     ],
@@ -63,7 +70,7 @@ fn address_among(names: &[String], address: IpAddr) -> bool {
 }
 
 fn fits(case: Case<'_>, names: &[String]) -> Option<bool> {
-    Some(match &case.context.target.as_ref()?.host {
+    Some(match case.asked_for()? {
         Host::Name(name) => names.iter().any(|pattern| covers(pattern, name)),
         Host::Address(address) => address_among(names, *address),
         Host::Zoned(address, _) => address_among(names, (*address).into()),
@@ -75,7 +82,7 @@ fn no_name_fits(case: Case<'_>) -> Option<Ground> {
     if fits(case, names.value)? {
         return None;
     }
-    let typed = &case.context.target.as_ref()?.host;
+    let typed = case.asked_for()?;
     let list = if names.value.is_empty() { "no name".to_owned() } else { names.value.join(", ") };
     let mut because = vec![names.because(format!("{typed} was asked for, the certificate is for {list}"))];
     let vouched = case.self_issued().filter(|seen| !seen.value);
@@ -84,6 +91,22 @@ fn no_name_fits(case: Case<'_>) -> Option<Ground> {
         return Some(Ground::on(because).severity(Severity::Degrading));
     }
     Some(Ground::on(because))
+}
+
+/// No handshake showed the certificate, but the store in which it lies was read.
+fn no_recorded_name_fits(case: Case<'_>) -> Option<Ground> {
+    let seen = case.recorded_certificate()?;
+    let names = seen.value.names.as_deref()?;
+    if fits(case, names)? {
+        return None;
+    }
+    let typed = &case.context.target.as_ref()?.host;
+    let list = if names.is_empty() { "no name".to_owned() } else { printable(&names.join(", ")) };
+    let store = printable(&seen.value.store);
+    let text = format!("{typed} was asked for, the listener's certificate in the store {store} is for {list}");
+    let ground = Ground::on(vec![seen.because(text)]);
+    let vouched = seen.value.subject != seen.value.issuer && name_of_its_own(case) && !short_form(case, names);
+    Some(if vouched { ground.severity(Severity::Degrading) } else { ground })
 }
 
 /// A name was typed, and not that of this computer, from where a tunnel may lead anywhere.
@@ -103,14 +126,16 @@ fn short_form(case: Case<'_>, names: &[String]) -> bool {
 
 fn a_name_fits(case: Case<'_>) -> Option<Ground> {
     let names = case.certificate_names()?;
-    let typed = &case.context.target.as_ref()?.host;
+    let typed = case.asked_for()?;
     fits(case, names.value)?.then(|| Ground::on(vec![names.because(format!("the certificate is for {typed}"))]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::causes::sketch::{Expect, Sketch, host, stored};
+    use crate::fact::Fact;
+    use crate::state::{POLICY, RegistryData, StoredCertificate};
     use wire::tls::TlsVersion;
 
     fn asked(target: &str) -> Sketch {
@@ -133,6 +158,38 @@ mod tests {
         ] {
             sketch.check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Proven));
         }
+    }
+
+    /// A host that was asked for by `target`, whose own records hold a certificate for these names, bound to the listener.
+    fn recorded(sketch: Sketch, names: Option<&[&str]>, issuer: &str) -> Sketch {
+        let names = names.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+        let certificate = StoredCertificate { names, issuer: issuer.to_owned(), ..stored("My") };
+        let bound = sketch.value(LISTENER, "SSLCertificateSHA1Hash", RegistryData::Binary("5d".repeat(20)));
+        bound.absent(POLICY).absent(STORE_REMOTE_DESKTOP).recorded(Fact::StoredCertificate(certificate))
+    }
+
+    #[test]
+    fn by_the_store() {
+        let likely = |severity| Expect::Present(severity, Confidence::Likely);
+        let of = |target: &str, issuer: &str| recorded(host(target).nla(), Some(&["server02.corp.example"]), issuer);
+        of("server01.corp.example", "CN=Corp CA").check(&CAUSE, likely(Severity::Degrading));
+        of("server01.corp.example", "CN=SERVER01").check(&CAUSE, likely(Severity::Advisory));
+        of("server02", "CN=Corp CA").check(&CAUSE, likely(Severity::Advisory));
+        of("192.0.2.7", "CN=Corp CA").check(&CAUSE, likely(Severity::Advisory));
+    }
+
+    #[test]
+    fn near_miss_of_a_stored_certificate() {
+        let names = Some(&["*.corp.example", "192.0.2.7"][..]);
+        for target in ["server01.corp.example", "192.0.2.7"] {
+            recorded(host(target).nla(), names, "CN=Corp CA").check(&CAUSE, Expect::Unknown);
+        }
+        recorded(host("server01.corp.example").nla(), None, "CN=Corp CA").check(&CAUSE, Expect::Unknown);
+        let nobody = recorded(host("server01.corp.example").nla(), Some(&["other"]), "CN=Corp CA").without_target();
+        nobody.check(&CAUSE, Expect::Unknown);
+        // what the host shows counts
+        let live = recorded(asked("server01.corp.example"), Some(&["other"]), "CN=Corp CA");
+        live.ca_issued(&["server01.corp.example"]).check(&CAUSE, Expect::Absent);
     }
 
     #[test]

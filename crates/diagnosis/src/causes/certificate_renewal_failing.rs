@@ -1,7 +1,9 @@
 //! `certificate-renewal-failing`: Windows cannot make or renew the certificate of Remote Desktop.
 
+use time::OffsetDateTime;
+
 use crate::access::{ACCESS_DENIED, Asked, DISK_FULL, Place, RefusedAccess, WRITE_PROTECTED};
-use crate::case::Case;
+use crate::case::{Case, Seen};
 use crate::cause::{Because, Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::causes::{machine_keys_unwritable, service_stopped};
 use crate::events::{RCM, SYSTEM};
@@ -9,7 +11,7 @@ use crate::evidence::Role;
 use crate::fact::rfc3339;
 use crate::logs::{DAY, not_told, told};
 use crate::need::Need;
-use crate::state::{LISTENER, POLICY, moment};
+use crate::state::{LISTENER, POLICY, StoredCertificate, moment};
 
 /// Not made, not replaced.
 const OWN_FAILED: &[u32] = &[1057, 1058];
@@ -63,7 +65,7 @@ pub const CAUSE: Cause = Cause {
               if the rights of MachineKeys were changed, if CryptSvc or KeyIso do not run, if the disk is full, or if the \
               template's name is given by its display name.",
         confirm: "Remote Connection Manager writes 1057 or 1058 for the self-signed certificate and 1064 or 1065 for one from a \
-                  template. A later 1056 or 1063 says that it has succeeded since. An entry counts for a day, as Windows tries \
+                  template. A later 1056 or 1063 says that it has succeeded since, and so does a certificate in the store that is newer. An entry counts for a day, as Windows tries \
                   about twice a day. It can also be told beforehand: SYSTEM may not write into MachineKeys, or one of SessionEnv, \
                   KeyIso and CryptSvc is disabled.",
         command: "Get-WinEvent -MaxEvents 20 -FilterHashtable @{LogName='System'; \
@@ -94,10 +96,27 @@ fn template_fails(case: Case<'_>) -> Option<Ground> {
 fn fails(case: Case<'_>, failed: &'static [u32], made: &'static [u32]) -> Option<Ground> {
     let last = |ids: &'static [u32]| case.recent(RCM, ids, DAY).last().map(|seen| case.time_of(seen.id));
     let newest = last(failed)?;
-    if last(made).is_some_and(|made| made > newest) {
+    if last(made).is_some_and(|made| made > newest) || replaced_since(case, failed, newest) {
         return None;
     }
-    told(case, (RCM, failed), DAY, |_| true)
+    told(case, (RCM, failed), DAY, |_| true).map(|ground| eased(case, ground))
+}
+
+/// The store holds one that is newer than the failure, so that a later try has succeeded, whatever the log left out.
+fn replaced_since(case: Case<'_>, failed: &'static [u32], failure: OffsetDateTime) -> bool {
+    let renewed = if failed == TEMPLATE_FAILED { of_template(case) } else { case.made_by_windows() };
+    renewed.and_then(|seen| moment(&seen.value.not_before)).is_some_and(|from| from > failure)
+}
+
+fn of_template(case: Case<'_>) -> Option<Seen<&StoredCertificate>> {
+    case.stored(&case.template_thumbprint()?.value)
+}
+
+/// While a certificate that was bound or came from a template is valid, nobody notices.
+fn eased(case: Case<'_>, ground: Ground) -> Ground {
+    let configured = case.configured_thumbprint().and_then(|thumbprint| case.stored(&thumbprint));
+    let until = configured.and_then(|seen| moment(&seen.value.not_after));
+    if until.is_some_and(|until| until > case.context.at) { ground.severity(Severity::Advisory) } else { ground }
 }
 
 /// What will keep Windows from making the next one, where the listener uses the certificate that it makes; and until when
@@ -121,7 +140,7 @@ fn refused(case: Case<'_>) -> Option<Ground> {
     let certificates = case.refused(Place::CertificateStore).filter(|seen| certificate_not_written(seen.value));
     let found = keys.chain(certificates).next()?;
     let made = case.recent(RCM, MADE, DAY).next().is_some();
-    (!made).then(|| Ground::on(vec![found.because(found.value.words())]))
+    (!made).then(|| eased(case, Ground::on(vec![found.because(found.value.words())])))
 }
 
 fn key_not_written(access: &RefusedAccess) -> bool {
@@ -141,7 +160,7 @@ mod tests {
     use wire::tls::TlsVersion;
 
     use super::*;
-    use crate::causes::sketch::{self, Expect, Sketch, host, key_file, machine, stored};
+    use crate::causes::sketch::{self, Expect, NOW, Sketch, host, key_file, machine, stored};
     use crate::fact::Fact;
     use crate::state::{KeyFile, RegistryData, Service};
 
@@ -229,6 +248,35 @@ mod tests {
     #[test]
     fn near_miss_it_has_succeeded_since() {
         machine().event(RCM, 1058, 90).event(RCM, 1056, 30).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn near_miss_the_store_holds_a_newer_one() {
+        let made = |minutes: i64| {
+            let from = rfc3339(NOW - time::Duration::minutes(minutes));
+            Fact::StoredCertificate(StoredCertificate { not_before: from, ..stored("Remote Desktop") })
+        };
+        machine().event(RCM, 1058, 90).recorded(made(30)).check(&CAUSE, Expect::Unknown);
+        let older = Expect::Present(Severity::Degrading, Confidence::Likely);
+        machine().event(RCM, 1058, 90).recorded(made(120)).check(&CAUSE, older);
+        // what Windows makes is not what the policy asks for
+        let template = machine().event(RCM, 1064, 90).recorded(made(30));
+        template.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
+    }
+
+    #[test]
+    fn near_miss_the_listener_has_another_one_that_is_valid() {
+        let advisory = |confidence| Expect::Present(Severity::Advisory, confidence);
+        let hash = RegistryData::Binary("5d".repeat(20));
+        let bound = || sound().value(LISTENER, "SSLCertificateSHA1Hash", hash.clone());
+        let valid = bound().recorded(Fact::StoredCertificate(stored("My")));
+        valid.event(RCM, 1058, 2).check(&CAUSE, advisory(Confidence::Proven));
+        bound().event(RCM, 1058, 2).check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Proven));
+        let named = RegistryData::Text("RemoteDesktopComputer".to_owned());
+        let policy =
+            sound().value(POLICY, "CertTemplateName", named).value(LISTENER, "TemplateCertificate", hash.clone());
+        let enrolled = policy.recorded(Fact::StoredCertificate(stored("My")));
+        enrolled.event(RCM, 1064, 2).check(&CAUSE, advisory(Confidence::Likely));
     }
 
     /// Without a domain controller at the start there is no certificate from the template, and later there may be one.

@@ -3,10 +3,12 @@
 use wire::tls::TlsOffer;
 
 use crate::case::Case;
-use crate::cause::{Because, Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::evidence::Role;
 use crate::fact::Fact;
 use crate::need::Need;
+use crate::printable::printable;
+use crate::state::{LISTENER, STORE_REMOTE_DESKTOP, StoredCertificate};
 
 /// What everybody agrees on as the shortest RSA key (NIST SP 800-131A).
 const LEAST_RSA_BITS: usize = 2048;
@@ -26,6 +28,11 @@ pub const CAUSE: Cause = Cause {
     codes: &[],
     proofs: &[
         Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Handshake(TlsOffer::MODERN)], holds: weak },
+        Proof {
+            shows: Shows::Presence(Confidence::Likely),
+            needs: &[Need::Key(LISTENER), Need::Key(STORE_REMOTE_DESKTOP)],
+            holds: recorded,
+        },
         Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: strong },
     ],
     explains: &[],
@@ -45,41 +52,69 @@ pub const CAUSE: Cause = Cause {
     fixes: &["renew-rdp-certificate", "bind-certificate"],
 };
 
-fn key(case: Case<'_>) -> Option<Because> {
-    let seen =
-        case.last(|f| if let Fact::CertificateKey(name, bits) = f { Some((name.as_str(), *bits)) } else { None })?;
-    let ("rsa", bits) = seen.value else { return None };
+/// What is wrong with a key, in words; `None` for one that is long enough, or of another kind.
+fn key_words(case: Case<'_>, algorithm: &str, bits: usize) -> Option<String> {
+    if algorithm != "rsa" {
+        return None;
+    }
     let profile = &case.context.profile;
     if bits < profile.least_rsa_bits {
-        let words = format!("its RSA key has {bits} bits; {} wants {} at least", profile.name, profile.least_rsa_bits);
-        return Some(seen.because(words));
+        return Some(format!(
+            "its RSA key has {bits} bits; {} wants {} at least",
+            profile.name, profile.least_rsa_bits
+        ));
     }
     let short = (1..LEAST_RSA_BITS).contains(&bits);
-    short.then(|| {
-        seen.because(format!("its RSA key has {bits} bits; {LEAST_RSA_BITS} are the least that is still safe"))
+    short.then(|| format!("its RSA key has {bits} bits; {LEAST_RSA_BITS} are the least that is still safe"))
+}
+
+/// What is wrong with a signature, in words. `vouched`: an authority made it.
+fn signature_words(algorithm: &str, vouched: bool) -> Option<String> {
+    if MD5_OR_OLDER.contains(&algorithm) {
+        return Some(format!("it is signed with MD5 or older ({algorithm})"));
+    }
+    (vouched && SHA1.contains(&algorithm)).then(|| format!("its authority signed it with SHA-1 ({algorithm})"))
+}
+
+/// A weakness that proves nothing in any case, in words.
+fn own_sha1(algorithm: &str) -> Option<String> {
+    SHA1.contains(&algorithm).then(|| {
+        format!("it has signed itself with SHA-1 ({algorithm}), as older Windows does; that proves nothing in any case")
     })
 }
 
 fn weak(case: Case<'_>) -> Option<Ground> {
     let signed = case.last(|fact| if let Fact::CertificateSignature(id) = fact { Some(id.as_str()) } else { None });
-    let mut because: Vec<_> = key(case).into_iter().collect();
-    let (md5, sha1) = (|id: &str| MD5_OR_OLDER.contains(&id), |id: &str| SHA1.contains(&id));
-    if let Some(seen) = signed.filter(|seen| md5(seen.value)) {
-        because.push(seen.because(format!("it is signed with MD5 or older ({})", seen.value)));
-    }
+    let key = case.last(|f| if let Fact::CertificateKey(name, bits) = f { Some((name.as_str(), *bits)) } else { None });
     let vouched = case.self_issued().is_some_and(|seen| !seen.value);
-    if let Some(seen) = signed.filter(|seen| sha1(seen.value) && vouched) {
-        because.push(seen.because(format!("its authority signed it with SHA-1 ({})", seen.value)));
-    }
+    let key = key.and_then(|seen| Some(seen.because(key_words(case, seen.value.0, seen.value.1)?)));
+    let signature = signed.and_then(|seen| Some(seen.because(signature_words(seen.value, vouched)?)));
+    let because: Vec<_> = key.into_iter().chain(signature).collect();
     if !because.is_empty() {
         return Some(Ground::on(because));
     }
-    let seen = signed.filter(|seen| sha1(seen.value))?;
-    let words = format!(
-        "it has signed itself with SHA-1 ({}), as older Windows does; that proves nothing in any case",
-        seen.value
-    );
-    Some(Ground::on(vec![seen.because(words)]).severity(Severity::Advisory))
+    let seen = signed?;
+    Some(Ground::on(vec![seen.because(own_sha1(seen.value)?)]).severity(Severity::Advisory))
+}
+
+/// No handshake showed the certificate, but the store in which it lies was read.
+fn recorded(case: Case<'_>) -> Option<Ground> {
+    let seen = case.recorded_certificate()?;
+    let StoredCertificate { store, subject, issuer, key_algorithm, key_bits, signature_algorithm, .. } = seen.value;
+    let bits = key_bits.and_then(|bits| usize::try_from(bits).ok()).filter(|bits| *bits > 0);
+    let key = key_algorithm.as_deref().zip(bits).and_then(|(algorithm, bits)| key_words(case, algorithm, bits));
+    let algorithm = signature_algorithm.as_deref();
+    let signature = algorithm.and_then(|algorithm| signature_words(algorithm, subject != issuer));
+    let mut words: Vec<_> = key.into_iter().chain(signature).collect();
+    let severity = if words.is_empty() { Severity::Advisory } else { CAUSE.severity };
+    if words.is_empty() {
+        words.extend(own_sha1(algorithm?));
+    }
+    let store = printable(store);
+    let because =
+        words.into_iter().map(|words| seen.because(format!("of the certificate in the store {store}: {words}")));
+    let because: Vec<_> = because.collect();
+    (!because.is_empty()).then(|| Ground::on(because).severity(severity))
 }
 
 fn strong(case: Case<'_>) -> Option<Ground> {
@@ -90,7 +125,8 @@ fn strong(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::causes::sketch::{Expect, Sketch, host, machine, stored};
+    use crate::state::POLICY;
     use wire::tls::TlsVersion;
 
     const DEGRADING: Expect = Expect::Present(Severity::Degrading, Confidence::Proven);
@@ -112,6 +148,41 @@ mod tests {
         up().windows_made("SERVER01").with(key("rsa", 1024)).check(&CAUSE, DEGRADING);
         up().windows_made("SERVER01").with(signed(MD5_OR_OLDER[2])).check(&CAUSE, DEGRADING);
         up().ca_issued(&["server01.corp.example"]).with(signed(SHA1[0])).check(&CAUSE, DEGRADING);
+    }
+
+    fn in_store(certificate: StoredCertificate) -> Sketch {
+        let machine = machine().absent(POLICY).dword(LISTENER, "PortNumber", 3389).absent(STORE_REMOTE_DESKTOP);
+        machine.recorded(Fact::StoredCertificate(certificate))
+    }
+
+    fn made(bits: Option<u32>, signature: &str) -> StoredCertificate {
+        let signature_algorithm = Some(signature.to_owned());
+        StoredCertificate { key_bits: bits, signature_algorithm, ..stored("Remote Desktop") }
+    }
+
+    #[test]
+    fn by_the_store() {
+        let likely = |severity| Expect::Present(severity, Confidence::Likely);
+        in_store(made(Some(1024), "1.2.840.113549.1.1.11")).check(&CAUSE, likely(Severity::Degrading));
+        in_store(made(Some(2048), MD5_OR_OLDER[2])).check(&CAUSE, likely(Severity::Degrading));
+        in_store(made(Some(2048), SHA1[0])).check(&CAUSE, likely(Severity::Advisory));
+        let asks = in_store(made(Some(2048), SHA1[0])).profile_with(|profile| profile.least_rsa_bits = 3072);
+        asks.check(&CAUSE, likely(Severity::Degrading));
+    }
+
+    #[test]
+    fn near_miss_what_was_not_read_of_a_stored_one_or_a_handshake_showed_another() {
+        for bits in [Some(2048), Some(0), None] {
+            in_store(made(bits, "1.2.840.113549.1.1.11")).check(&CAUSE, Expect::Unknown);
+        }
+        let unread = StoredCertificate { signature_algorithm: None, key_bits: None, ..stored("Remote Desktop") };
+        in_store(unread).check(&CAUSE, Expect::Unknown);
+        let curve =
+            StoredCertificate { key_algorithm: Some("ec".to_owned()), key_bits: Some(256), ..stored("Remote Desktop") };
+        in_store(curve).check(&CAUSE, Expect::Unknown);
+        let live = up().windows_made("SERVER01").absent(POLICY).dword(LISTENER, "PortNumber", 3389);
+        let live = live.absent(STORE_REMOTE_DESKTOP).recorded(Fact::StoredCertificate(made(Some(1024), SHA1[0])));
+        live.check(&CAUSE, Expect::Absent);
     }
 
     #[test]

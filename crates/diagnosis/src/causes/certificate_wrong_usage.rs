@@ -5,14 +5,18 @@ use wire::tls::TlsOffer;
 
 use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::events::RCM;
 use crate::evidence::Role;
 use crate::fact::Fact;
+use crate::logs::{DAY, told};
 use crate::need::Need;
 use crate::printable::printable;
 use crate::state::{LISTENER, STORE_MY};
 
 /// `anyExtendedKeyUsage`.
 const EKU_ANY: &str = "2.5.29.37.0";
+/// The certificate that was chosen for the listener lacks Server Authentication.
+const WRONG_USAGE: &[u32] = &[1054];
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -33,6 +37,7 @@ pub const CAUSE: Cause = Cause {
             needs: &[Need::Key(LISTENER), Need::Key(STORE_MY)],
             holds: bound_in_spite,
         },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::HostLog], holds: logged },
         Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: allowed },
     ],
     explains: &[],
@@ -42,7 +47,7 @@ pub const CAUSE: Cause = Cause {
         why: "A certificate for client authentication, code signing or a CA was bound to the listener, or the template lacks Server \
               Authentication (1.3.6.1.5.5.7.3.1) and Remote Desktop Authentication (1.3.6.1.4.1.311.54.1.2).",
         confirm: "On the host: the enhanced and plain key usages of the certificate that is bound. Remote Connection Manager 1054 \
-                  or 1059 says that a configured certificate has the wrong usage.",
+                  says that the certificate that was chosen has the wrong usage.",
         command: "Get-ChildItem 'Cert:\\LocalMachine\\Remote Desktop','Cert:\\LocalMachine\\My' | \
                   Select-Object Subject,Thumbprint,EnhancedKeyUsageList,@{n='KeyUsages';e={($_.Extensions | \
                   Where-Object {$_.KeyUsages}).KeyUsages}}",
@@ -106,6 +111,16 @@ fn bound_in_spite(case: Case<'_>) -> Option<Ground> {
     Some(Ground::on(vec![seen.because(text)]))
 }
 
+/// The host's log says so of the certificate that was chosen for the listener; and none that is known since says otherwise.
+fn logged(case: Case<'_>) -> Option<Ground> {
+    let own = case.windows_own_certificate() == Some(true);
+    let replaced = case.listener_certificate().is_some_and(|seen| server(&seen.value.usages));
+    if own || replaced || usages(case).is_some() {
+        return None;
+    }
+    told(case, (RCM, WRONG_USAGE), DAY, |event| case.may_be_about_configured(event))
+}
+
 fn allowed(case: Case<'_>) -> Option<Ground> {
     let seen = usages(case)?;
     (forbidden(case).is_none()).then(|| Ground::on(vec![seen.because("its usages allow a TLS server")]))
@@ -132,6 +147,16 @@ mod tests {
         for usage in [EKU_SERVER_AUTHENTICATION, EKU_REMOTE_DESKTOP, EKU_ANY] {
             in_store(usage).check(&CAUSE, Expect::Unknown);
         }
+    }
+
+    #[test]
+    fn by_the_log() {
+        machine().event(RCM, 1054, 2).check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
+        machine().event(RCM, 1059, 2).check(&CAUSE, Expect::Unknown);
+        machine().event(RCM, 1054, 2 * 24 * 60).check(&CAUSE, Expect::Unknown);
+        with_usages(&[EKU_SERVER_AUTHENTICATION]).event(RCM, 1054, 2).check(&CAUSE, Expect::Absent);
+        // another one was bound since
+        in_store(EKU_SERVER_AUTHENTICATION).event(RCM, 1054, 2).check(&CAUSE, Expect::Unknown);
     }
 
     fn with_usages(list: &[&str]) -> Sketch {

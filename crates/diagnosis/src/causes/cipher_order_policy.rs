@@ -36,28 +36,40 @@ pub const CAUSE: Cause = Cause {
     fixes: &["reset-cipher-order"],
 };
 
-/// Suites that host and client have in common, and that a certificate with an RSA key can do.
-fn usable(case: Case<'_>, known: &[Option<u16>]) -> Vec<u16> {
+/// The versions that host and client may have in common: where none is left, that is a fault of its own (tls12-disabled).
+fn versions(case: Case<'_>) -> Vec<TlsVersion> {
+    let off = |version: &TlsVersion| {
+        case.schannel_lacks(*version, Side::Server).is_some_and(|(sure, _)| sure == Confidence::Proven)
+    };
+    case.context.profile.versions().filter(|version| !off(version)).collect()
+}
+
+/// Suites that host and client have in common; with a certificate that has an RSA key, or one of which that is not known.
+fn usable(case: Case<'_>, known: &[Option<u16>], rsa: bool) -> Vec<u16> {
     let profile = &case.context.profile;
     let ecdsa = |code: u16| suite::name(code).is_some_and(|name| name.contains("_ECDSA_"));
-    let versions: Vec<TlsVersion> =
-        profile.versions().filter(|version| case.schannel_lacks(*version, Side::Server).is_none()).collect();
-    let fits =
-        |code: &u16| profile.offers(*code) && !ecdsa(*code) && versions.iter().any(|v| suite::exists_in(*code, *v));
+    let versions = versions(case);
+    let fits = |code: &u16| {
+        profile.offers(*code) && !(rsa && ecdsa(*code)) && versions.iter().any(|v| suite::exists_in(*code, *v))
+    };
     known.iter().flatten().copied().filter(fits).collect()
 }
 
 fn nothing_left(case: Case<'_>) -> Option<Ground> {
     let (observation, known) = case.cipher_policy()?;
     // a suite that we do not know may be one that the client has
-    if known.contains(&None) || !usable(case, &known).is_empty() || case.key_used_since(observation) {
+    // the key of a certificate that was bound, or had from a template, may be of any kind
+    let rsa = case.windows_own_certificate() != Some(false);
+    let open = known.contains(&None) || versions(case).is_empty() || !usable(case, &known, rsa).is_empty();
+    if open || case.key_used_since(observation) || case.let_in_near(observation) {
         return None;
     }
     let names: Vec<_> = known.iter().flatten().filter_map(|code| suite::name(*code)).collect();
     let text = format!(
-        "the policy allows only {}: none that {} offers fits an RSA certificate",
+        "the policy allows only {}: none that {} offers fits{}",
         names.join(", "),
-        case.context.profile.name
+        case.context.profile.name,
+        if rsa { " an RSA certificate" } else { "" }
     );
     // where another certificate is bound, its key may be another
     Some(Ground::on(vec![Because { text, observation }]).confidence(certainty(case)))
@@ -72,7 +84,7 @@ fn enough_left(case: Case<'_>) -> Option<Ground> {
         let seen = case.value(CIPHER_POLICY, "Functions").filter(|seen| seen.value.is_none())?;
         return Some(Ground::on(vec![seen.because("no policy restricts the cipher suites")]));
     };
-    let code = *usable(case, &known).first()?;
+    let code = *usable(case, &known, true).first()?;
     Some(Ground::on(vec![Because { text: format!("the policy allows {}", suite::words(code)), observation }]))
 }
 
@@ -103,7 +115,7 @@ mod tests {
     fn a_bound_certificate_may_have_another_key() {
         let bound = list("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384");
         let bound = bound.value(LISTENER, "SSLCertificateSHA1Hash", RegistryData::Binary("ab".repeat(20)));
-        bound.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        bound.check(&CAUSE, Expect::Unknown);
     }
 
     /// The certificate comes from a template, whose keys may be for ECDSA.
@@ -111,7 +123,22 @@ mod tests {
     fn a_certificate_from_a_template_may_have_another_key() {
         let template = list("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384");
         let template = template.value(POLICY, "CertTemplateName", RegistryData::Text("RDP".to_owned()));
-        template.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        template.check(&CAUSE, Expect::Unknown);
+    }
+
+    /// The policy is sound: that TLS 1.2 is off is a fault of its own.
+    #[test]
+    fn near_miss_tls12_is_switched_off() {
+        let sound = || list("TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256");
+        let tls12 = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2\Server";
+        sound().dword(tls12, "Enabled", 0).check(&CAUSE, Expect::Unknown);
+        sound().dword(tls12, "DisabledByDefault", 1).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn near_miss_somebody_has_just_come_in() {
+        let ecdsa = list("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384");
+        ecdsa.event(crate::events::RCM, 1149, 2).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub const CAUSE: Cause = Cause {
     codes: &[Symptom::SOCKET_CLOSED],
     proofs: &[
         Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(CLIENT)], holds: speaks_nothing },
-        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::Key(CLIENT)], holds: off },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(CLIENT)], holds: off },
         Proof { shows: Shows::Absence, needs: &[Need::Key(CLIENT)], holds: on },
     ],
     explains: &[],
@@ -46,8 +46,8 @@ fn speaks_nothing(case: Case<'_>) -> Option<Ground> {
 
 /// An older or a newer version may still do with a host that has it: then it hampers only.
 fn off(case: Case<'_>) -> Option<Ground> {
-    let (_, because) = case.schannel_lacks(TlsVersion::Tls12, Side::Client)?;
-    Some(Ground::on(vec![because]).severity(Severity::Degrading))
+    let (sure, because) = case.schannel_lacks(TlsVersion::Tls12, Side::Client)?;
+    Some(Ground::on(vec![because]).severity(Severity::Degrading).confidence(sure))
 }
 
 fn on(case: Case<'_>) -> Option<Ground> {
@@ -83,7 +83,9 @@ mod tests {
 
     #[test]
     fn older_versions_may_do() {
-        windows().dword(CLIENT, "Enabled", 0).check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
+        windows().dword(CLIENT, "Enabled", 0).check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Proven));
+        let likely = Expect::Present(Severity::Degrading, Confidence::Likely);
+        windows().dword(CLIENT, "DisabledByDefault", 1).check(&CAUSE, likely);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use wire::x224::SecurityProtocols;
 use crate::case::{Case, EVERYTHING};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::evidence::Role;
-use crate::fact::{Fact, Handshake};
+use crate::fact::Handshake;
 use crate::need::{Asked, Need};
 use crate::symptom::Symptom;
 
@@ -61,10 +61,7 @@ fn always_closed(case: Case<'_>) -> Option<Ground> {
         matches!(seen.value, X224Answer::Closed(_)).then_some(seen)
     };
     let all = [closed(EVERYTHING)?, closed(SecurityProtocols::SSL)?, closed(SecurityProtocols::RDP)?];
-    let tls = |fact: &Fact| {
-        matches!(fact, Fact::TlsAnswer { direct: true, answer: Handshake::Accepted { .. }, .. }).then_some(())
-    };
-    if case.seen(tls).next().is_some() {
+    if case.tls_direct().any(|seen| matches!(seen.value, Handshake::Accepted { .. })) {
         return None;
     }
     let mut because =
@@ -96,6 +93,7 @@ fn answered(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::fact::Fact;
     use wire::machine::End;
     use wire::tls::TlsOffer;
 

@@ -7,20 +7,9 @@ use crate::need::Need;
 use crate::state::WINDOWS;
 use crate::symptom::Symptom;
 
-/// `EditionID` of editions that have no host in them: Home since Windows 8, and its forerunners.
-const WITHOUT: [&str; 11] = [
-    "Core",
-    "CoreN",
-    "CoreSingleLanguage",
-    "CoreCountrySpecific",
-    "CoreARM",
-    "CoreConnected",
-    "HomeBasic",
-    "HomeBasicN",
-    "HomePremium",
-    "HomePremiumN",
-    "Starter",
-];
+/// How the `EditionID` of editions begins that have no host in them: Home since Windows 8, and its forerunners. Those of a
+/// country, of one language and without a media player have more behind it.
+const WITHOUT: [&str; 4] = ["Core", "HomeBasic", "HomePremium", "Starter"];
 /// How those of editions begin that have one.
 const WITH: [&str; 6] = ["Professional", "Enterprise", "Education", "Server", "IoTEnterprise", "Ultimate"];
 
@@ -54,8 +43,17 @@ pub const CAUSE: Cause = Cause {
 };
 
 /// What may follow in the name of an edition.
-const VARIANTS: [&str; 17] = [
+const VARIANTS: [&str; 26] = [
     "",
+    "E",
+    "SingleLanguage",
+    "CountrySpecific",
+    "ARM",
+    "Connected",
+    "ConnectedN",
+    "ConnectedSingleLanguage",
+    "ConnectedCountrySpecific",
+    "KN",
     "N",
     "S",
     "SN",
@@ -76,12 +74,13 @@ const VARIANTS: [&str; 17] = [
 
 /// What of an `EditionID` is one that Windows has: the whole, or as much as decides.
 pub(crate) fn known_edition(name: &str) -> Option<&str> {
-    if WITHOUT.iter().any(|known| known.eq_ignore_ascii_case(name)) {
-        return Some(name);
-    }
-    let start = WITH.iter().find(|known| name.starts_with(**known))?;
-    let variant = name.strip_prefix(start).is_some_and(|rest| VARIANTS.contains(&rest));
+    let start = WITHOUT.iter().chain(&WITH).find(|known| begins(name, known))?;
+    let variant = name.get(start.len()..).is_some_and(|rest| VARIANTS.contains(&rest));
     Some(if variant { name } else { start })
+}
+
+fn begins(name: &str, with: &str) -> bool {
+    name.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with))
 }
 
 fn edition(case: Case<'_>, pick: impl Fn(&str) -> bool) -> Option<Ground> {
@@ -92,13 +91,14 @@ fn edition(case: Case<'_>, pick: impl Fn(&str) -> bool) -> Option<Ground> {
 
 fn home(case: Case<'_>) -> Option<Ground> {
     // where something was patched in that answers, the edition keeps nobody out
-    let ground = edition(case, |name| WITHOUT.iter().any(|known| known.eq_ignore_ascii_case(name)))?;
-    let answers = ground.because.iter().any(|because| case.answered_since(because.observation));
+    let ground = edition(case, |name| WITHOUT.iter().any(|known| begins(name, known)))?;
+    let answers = |id| case.answered_since(id) || case.let_in_near(id);
+    let answers = ground.because.iter().any(|because| answers(because.observation));
     (!answers).then_some(ground)
 }
 
 fn another(case: Case<'_>) -> Option<Ground> {
-    edition(case, |name| WITH.iter().any(|known| name.starts_with(known)))
+    edition(case, |name| WITH.iter().any(|known| begins(name, known)))
 }
 
 #[cfg(test)]
@@ -113,7 +113,9 @@ mod tests {
 
     #[test]
     fn present() {
-        for edition in WITHOUT {
+        let variants =
+            ["CoreN", "CoreConnectedSingleLanguage", "CoreCountrySpecific", "StarterN", "HomeBasicN", "corearm"];
+        for edition in WITHOUT.into_iter().chain(variants) {
             windows(edition).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
         }
     }
@@ -130,6 +132,7 @@ mod tests {
     fn near_miss_something_was_added_that_answers() {
         let home = RegistryData::Text("Core".to_owned());
         host("192.0.2.7").nla().value(WINDOWS, "EditionID", home).check(&CAUSE, Expect::Unknown);
+        windows("Core").event(crate::events::RCM, 1149, 2).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

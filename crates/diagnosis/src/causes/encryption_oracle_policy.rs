@@ -61,10 +61,17 @@ fn unprotected(case: Case<'_>) -> Option<Ground> {
 /// It was logged at the time of the attempt, for the host in question or, where none was named, for any.
 fn refused(case: Case<'_>) -> Option<Ground> {
     let Some(target) = &case.context.target else {
-        return told(case, (LSA, REFUSED), NEAR, |_| true).map(|ground| ground.confidence(Confidence::Likely));
+        let ground = told(case, (LSA, REFUSED), NEAR, |_| true)?.confidence(Confidence::Likely);
+        return Some(if host_itself(case) { ground.severity(Severity::Advisory) } else { ground });
     };
     let host = target.host.to_string();
     told(case, (LSA, REFUSED), NEAR, |event| names(event, &host))
+}
+
+/// The client is the machine that was recorded as a host: whom it could not reach itself keeps nobody from reaching it.
+fn host_itself(case: Case<'_>) -> bool {
+    let machines = case.evidence.hosts().map(|subject| &case.evidence.subjects[subject]);
+    machines.filter(|host| host.address.is_none()).any(|host| host.name == case.who().name)
 }
 
 /// True if the entry names this host: `TERMSRV/host version`, in one value or in two.
@@ -76,7 +83,13 @@ fn names(event: &LogEvent, host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, client};
+    use crate::case::Context;
+    use crate::causes::sketch::{Expect, NOW, client};
+    use crate::diagnose::{Run, diagnose};
+    use crate::evidence::{Evidence, Source};
+    use crate::fact::rfc3339;
+    use crate::state::{LogSpan, Part, State};
+    use crate::target::Target;
 
     #[test]
     fn present() {
@@ -91,6 +104,53 @@ mod tests {
         // the fix that sets this very value is not offered for it
         assert_eq!(open.diagnose().findings[0].fixes, ["install-update"]);
         client("server01").dword(CREDSSP, "AllowEncryptionOracle", 1).check(&CAUSE, Expect::Unknown);
+    }
+
+    /// A server's own log tells of what it met as a client of others.
+    #[test]
+    fn a_host_that_could_not_reach_another_is_no_fault_of_its_own() {
+        let state = |part| State {
+            part,
+            computer: Some("SERVER01".to_owned()),
+            taken_at: Some(rfc3339(NOW)),
+            logs: vec![LogSpan {
+                channel: SYSTEM.to_owned(),
+                from: rfc3339(NOW - time::Duration::hours(48)),
+                until: rfc3339(NOW),
+                records: 1000,
+                damaged: false,
+                left_out: 0,
+                left_out_until: None,
+            }],
+            events: vec![refusal("TERMSRV/old2008")],
+            ..State::default()
+        };
+        for (part, target, severity) in [
+            (Part::Host, None, Some(Severity::Advisory)),
+            (Part::Client, None, Some(Severity::Blocking)),
+            (Part::Host, Some("old2008"), Some(Severity::Blocking)),
+            (Part::Host, Some("another"), None),
+        ] {
+            let mut evidence = Evidence::default();
+            state(part).observe(&mut evidence, Source::File(1), NOW);
+            let target = target.map(|target| Target::parse(target).unwrap());
+            let context = Context { target, ..client("server01").context().clone() };
+            let report = diagnose(&evidence, &context, Run::default());
+            let found = report.findings.iter().find(|finding| finding.cause == CAUSE.id);
+            assert_eq!(found.map(|finding| finding.severity), severity, "{part:?}");
+        }
+    }
+
+    fn refusal(principal: &str) -> LogEvent {
+        LogEvent {
+            at: rfc3339(NOW - time::Duration::minutes(1)),
+            channel: SYSTEM.to_owned(),
+            provider: LSA.to_owned(),
+            id: 6041,
+            record: 1,
+            activity: None,
+            data: [("0".to_owned(), principal.to_owned())].into(),
+        }
     }
 
     #[test]

@@ -28,15 +28,18 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[],
     page: Page {
-        what_happens: "Clients without FIPS algorithms fail, and so do those that the host gives Standard RDP Security.",
+        what_happens: "Clients without FIPS algorithms fail, where the host gives them Standard RDP Security.",
         why: "The policy \"Use FIPS compliant algorithms\" is on for the whole of Windows. Remote Desktop works with it over TLS; with \
-              the security layer RDP and an encryption level below FIPS the two do not fit.",
+              the security layer RDP the policy overrides the level of encryption, and whoever does not know FIPS is left out.",
         confirm: "FIPSAlgorithmPolicy\\Enabled = 1, together with SecurityLayer = 0 and a MinEncryptionLevel other than 4.",
         command: "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\FIPSAlgorithmPolicy' | Select-Object Enabled; \
                   Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' | \
                   Select-Object SecurityLayer,MinEncryptionLevel",
         how_to_fix: "Set the security layer to TLS; leave FIPS mode to whoever requires it.",
-        references: &["Microsoft: Cannot connect to an Azure VM by RDP (FIPS compliant algorithms)"],
+        references: &[
+            "Microsoft: Configure server authentication and encryption levels",
+            "Microsoft: Cannot connect to an Azure VM by RDP (FIPS compliant algorithms)",
+        ],
     },
     fixes: &["require-tls"],
 };
@@ -49,7 +52,9 @@ fn conflict(case: Case<'_>) -> Option<Ground> {
     let sure = level.number.is_some() && layer.settled && level.settled && !case.key_used_since(fips.id);
     let because = vec![fips.because("FIPSAlgorithmPolicy says Enabled = 1"), layer.because, level.because];
     let ground = Ground::on(because);
-    Some(if sure { ground } else { ground.confidence(Confidence::Possible).severity(Severity::Advisory) })
+    // the policy overrides the level of encryption, so that what is left is who may not speak FIPS: worth knowing, no more
+    let ground = ground.severity(Severity::Advisory);
+    Some(if sure { ground } else { ground.confidence(Confidence::Possible) })
 }
 
 fn off(case: Case<'_>) -> Option<Ground> {
@@ -76,7 +81,7 @@ mod tests {
 
     #[test]
     fn present() {
-        forced(0, 3).check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
+        forced(0, 3).check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Likely));
     }
 
     #[test]

@@ -5,11 +5,14 @@ use crate::cause::{Because, Cause, Confidence, Explains, Ground, Page, Proof, Se
 use crate::evidence::Role;
 use crate::firewall::{Profile, Rule, Verdict, judge};
 use crate::need::Need;
-use crate::state::{FIREWALL_MDM_RULES, FIREWALL_POLICY_RULES, FIREWALL_RULES, LISTENER, RegistryData};
+use crate::state::{FIREWALL_MDM_RULES, FIREWALL_POLICY_RULES, FIREWALL_RULES, LISTENER, RegistryData, Service};
 use crate::symptom::Symptom;
 
 const POLICY: &str = r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall";
 const OWN: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy";
+/// The settings of a management of devices (MDM, such as Intune), by the names of the machine's own. No document says where they
+/// lie; tools that read them agree, but for which of the private and the public one is which: only what holds for both counts here.
+const MDM: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\Mdm";
 /// All that decides: without one of them a rule or a switch may be unseen.
 const NEEDS: &[Need] = &[
     Need::Key(LISTENER),
@@ -23,6 +26,9 @@ const NEEDS: &[Need] = &[
     Need::Key(r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\DomainProfile"),
     Need::Key(r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\StandardProfile"),
     Need::Key(r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\PublicProfile"),
+    Need::Key(r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\Mdm\DomainProfile"),
+    Need::Key(r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\Mdm\StandardProfile"),
+    Need::Key(r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\Mdm\PublicProfile"),
     Need::Key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\DomainProfile"),
     Need::Key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\PrivateProfile"),
     Need::Key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\StandardProfile"),
@@ -45,9 +51,10 @@ pub const CAUSE: Cause = Cause {
     page: Page {
         what_happens: "The host listens, and connection attempts vanish: mstsc shows 0x204 after a while.",
         why: "The rules of Remote Desktop are off, or are for another port than the listener's (they do not follow PortNumber), a rule \
-              that blocks wins over them, or a group policy has all local rules ignored.",
+              that blocks wins over them, or a policy has all local rules ignored. Where the only rule that is on asks for IPsec, it is \
+              closed to those alone whom IPsec does not authenticate: in a domain that is isolated like this nobody else is meant.",
         confirm: "RemoteDesktop-UserMode-In-TCP has to be enabled for the network's profile. Rules for some profiles or some addresses \
-                  alone are no fault by themselves. Where another maker's firewall has taken over, the rules of Windows are not in force, \
+                  alone are no fault by themselves. Where another maker's firewall has taken over, or MpsSvc does not run, the rules of Windows are not in force, \
                   which its registry does not show.",
         command: "Get-NetConnectionProfile | Select-Object InterfaceAlias,NetworkCategory; Get-NetFirewallProfile -PolicyStore ActiveStore | \
                   Select-Object Name,Enabled,DefaultInboundAction,AllowInboundRules,AllowLocalFirewallRules; Get-NetFirewallRule -PolicyStore \
@@ -70,18 +77,19 @@ fn keys(profile: Profile) -> (&'static str, &'static [&'static str]) {
     }
 }
 
-/// A switch of a profile, the policy's before the machine's own.
+/// A switch of a profile: that of the group policy, of the management of devices, or the machine's own.
 fn switch(case: Case<'_>, profile: Profile, name: &str) -> Option<u32> {
     let (own, policies) = keys(profile);
     let policy = policies.iter().find_map(|key| case.number(&format!(r"{POLICY}\{key}"), name)?.value);
-    policy.or_else(|| case.number(&format!(r"{OWN}\{own}"), name)?.value)
+    policy.or_else(|| [MDM, OWN].iter().find_map(|store| case.number(&format!(r"{store}\{own}"), name)?.value))
 }
 
 /// The rules of a key; `None` if it was not looked up.
 fn rules(case: Case<'_>, path: &str) -> Option<Vec<Rule>> {
     let values = &case.key(path)?.value.values;
     let text = values.values().filter_map(|data| if let RegistryData::Text(text) = data { Some(text) } else { None });
-    Some(text.filter_map(|text| Rule::parse(text)).collect())
+    let build = case.build().map(|seen| seen.value);
+    Some(text.filter_map(|text| Rule::parse(text)?.in_build(build)).collect())
 }
 
 /// An exception of the older kind, by group policy, for Remote Desktop or for its port. It may be for some addresses alone.
@@ -98,9 +106,10 @@ fn exception(case: Case<'_>, profile: Profile, port: u16) -> bool {
     by_service || list.is_some_and(|seen| seen.value.values.values().any(by_port))
 }
 
-/// The firewall's service is switched off, so that nobody knows who filters instead.
+/// The firewall's service is switched off or does not run, so that nobody knows who filters instead.
 fn switched_off(case: Case<'_>) -> bool {
-    case.service("MpsSvc").is_some_and(|seen| !seen.value.exists || seen.value.start == Some(4))
+    let off = |service: &Service| !service.exists || service.start == Some(4) || service.running == Some(false);
+    case.service("MpsSvc").is_some_and(|seen| off(seen.value))
 }
 
 fn port(case: Case<'_>) -> Option<u16> {
@@ -127,29 +136,43 @@ fn verdict(case: Case<'_>, profile: Profile) -> Option<Verdict> {
     }
     match judge(&all, port, profile) {
         // what no rule names is let in where the profile says so
-        Verdict::NoRule(_) if on("DefaultInboundAction") == Some(0) => Some(Verdict::Open),
+        Verdict::NoRule(_) | Verdict::Secure(_) if on("DefaultInboundAction") == Some(0) => Some(Verdict::Open),
         verdict => Some(verdict),
     }
 }
 
-/// Which profile is in use does not stand there, so only what is closed in all of them is proof.
+/// Windows' own rule is off, and nothing else keeps the port closed: so it is where Remote Desktop was never switched on.
+pub(super) fn own_rule_is_off(case: Case<'_>) -> bool {
+    let verdicts = Profile::ALL.map(|profile| verdict(case, profile));
+    let off = verdicts.iter().any(|verdict| matches!(verdict, Some(Verdict::NoRule(Some(_)))));
+    off && verdicts.iter().all(|verdict| matches!(verdict, Some(Verdict::NoRule(_))))
+}
+
+/// Which profile is in use does not stand there, so only what is closed in all of them is proof. Where IPsec opens one of them
+/// it is only worth knowing: who was to come in by that is not known here.
 fn closed_everywhere(case: Case<'_>) -> Option<Ground> {
     // Windows before Vista keeps its rules elsewhere
     let observation = case.key(FIREWALL_RULES).filter(|key| key.value.exists)?.id;
     let port = port(case)?;
-    if switched_off(case) || case.answered_since(observation) {
+    if switched_off(case) || case.answered_since(observation) || case.let_in_near(observation) {
         return None;
     }
+    let mut by_ipsec = false;
     let closed = Profile::ALL.map(|profile| {
         let text = match verdict(case, profile)? {
             Verdict::Blocked(rule) => format!("{}: blocked by {rule}", profile.word()),
             Verdict::NoRule(Some(near)) => format!("{}: no rule lets TCP {port} in; {near}", profile.word()),
             Verdict::NoRule(None) => format!("{}: no rule lets TCP {port} in", profile.word()),
+            Verdict::Secure(rule) => {
+                by_ipsec = true;
+                format!("{}: {rule} lets in only those whom IPsec authenticates", profile.word())
+            }
             Verdict::Open | Verdict::Scoped(_) => return None,
         };
         Some(Because { text, observation })
     });
-    closed.into_iter().collect::<Option<Vec<_>>>().map(Ground::on)
+    let ground = Ground::on(closed.into_iter().collect::<Option<Vec<_>>>()?);
+    Some(if by_ipsec { ground.severity(Severity::Advisory).confidence(Confidence::Possible) } else { ground })
 }
 
 fn open_everywhere(case: Case<'_>) -> Option<Ground> {
@@ -164,7 +187,7 @@ mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, machine};
     use crate::fact::Fact;
-    use crate::state::Service;
+    use crate::state::WINDOWS;
 
     const RULE: &str = r"v2.30|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=3389|App=%SystemRoot%\system32\svchost.exe|Svc=termservice|Name=RDP|";
 
@@ -173,8 +196,13 @@ mod tests {
     }
 
     fn firewall(rule: &str) -> Sketch {
-        let absent = NEEDS.iter().filter_map(|need| if let Need::Key(path) = need { Some(*path) } else { None });
-        let nothing = absent.fold(machine(), Sketch::absent);
+        firewall_where(|_| true, rule)
+    }
+
+    /// Where these keys alone were looked up.
+    fn firewall_where(seen: impl Fn(&str) -> bool, rule: &str) -> Sketch {
+        let paths = NEEDS.iter().filter_map(|need| if let Need::Key(path) = need { Some(*path) } else { None });
+        let nothing = paths.filter(|path| seen(path)).fold(machine(), Sketch::absent);
         let on = Profile::ALL.iter().fold(nothing, |sketch, profile| {
             sketch.dword(&format!(r"{OWN}\{}", keys(*profile).0), "EnableFirewall", 1)
         });
@@ -212,6 +240,12 @@ mod tests {
 
     /// The policies that companies have used for twenty years write no rules.
     #[test]
+    fn near_miss_somebody_has_just_come_in() {
+        let off = firewall(&RULE.replace("Active=TRUE", "Active=FALSE"));
+        off.event(crate::events::RCM, 1149, 2).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
     fn near_miss_an_exception_by_group_policy() {
         let closed = || firewall(&RULE.replace("TRUE", "FALSE"));
         let both = |sketch: Sketch, rest: &str, name: &str, data: &RegistryData| {
@@ -236,17 +270,73 @@ mod tests {
     #[test]
     fn near_miss_the_firewall_does_not_run_or_lets_in() {
         let closed = || firewall(&RULE.replace("TRUE", "FALSE"));
-        let service = |start| Service {
-            name: "MpsSvc".to_owned(),
-            exists: true,
-            start: Some(start),
-            running: None,
-            image: None,
-            account: None,
+        let service = |start, running| {
+            let (name, start) = ("MpsSvc".to_owned(), Some(start));
+            Fact::Service(Service { name, exists: true, start, running, image: None, account: None })
         };
-        closed().recorded(Fact::Service(service(4))).check(&CAUSE, Expect::Unknown);
-        let runs = closed().recorded(Fact::Service(service(2)));
-        runs.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        closed().recorded(service(4, None)).check(&CAUSE, Expect::Unknown);
+        closed().recorded(service(2, Some(false))).check(&CAUSE, Expect::Unknown);
+        for running in [None, Some(true)] {
+            let runs = closed().recorded(service(2, running));
+            runs.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        }
+    }
+
+    fn managed(sketch: Sketch, name: &str, number: u32) -> Sketch {
+        Profile::ALL
+            .iter()
+            .fold(sketch, |sketch, profile| sketch.dword(&format!(r"{MDM}\{}", keys(*profile).0), name, number))
+    }
+
+    #[test]
+    fn near_miss_the_management_of_devices_has_switched_it_off() {
+        let closed = || firewall(&RULE.replace("TRUE", "FALSE"));
+        managed(closed(), "EnableFirewall", 0).check(&CAUSE, Expect::Absent);
+        managed(closed(), "DefaultInboundAction", 0).check(&CAUSE, Expect::Absent);
+        // a group policy wins
+        let domain = format!(r"{POLICY}\DomainProfile");
+        managed(closed(), "EnableFirewall", 0).dword(&domain, "EnableFirewall", 1).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn the_management_of_devices_has_local_rules_ignored() {
+        let ignored = managed(firewall(RULE), "AllowLocalPolicyMerge", 0);
+        ignored.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    /// Nobody has looked what the management of devices says.
+    #[test]
+    fn unseen_the_management_of_devices() {
+        for rule in [RULE, &RULE.replace("TRUE", "FALSE")] {
+            firewall_where(|path| !path.starts_with(MDM), rule).check(&CAUSE, Expect::Unknown);
+        }
+    }
+
+    /// On a host of an isolated domain all clients of the domain get in.
+    #[test]
+    fn where_ipsec_opens_it_that_is_only_said() {
+        let secure = RULE.replace("Name=", "Security=Authenticate|Name=");
+        let said = || Expect::Present(Severity::Advisory, Confidence::Possible);
+        firewall(&secure).check(&CAUSE, said());
+        let off = firewall(&RULE.replace("TRUE", "FALSE")).value(FIREWALL_RULES, "x", text(&secure));
+        off.check(&CAUSE, said());
+    }
+
+    #[test]
+    fn near_miss_rules_for_the_kernel_and_for_some_users() {
+        let windows = |sketch: Sketch, build: &str| sketch.value(WINDOWS, "CurrentBuildNumber", text(build));
+        let kernel = "v2.30|Action=Block|Active=TRUE|Dir=In|Protocol=6|App=System|Name=No|";
+        let blocked = || firewall(RULE).value(FIREWALL_RULES, "x", text(kernel));
+        windows(blocked(), "19045").check(&CAUSE, Expect::Absent);
+        windows(blocked(), "7601").check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        let user = "v2.30|Action=Block|Active=TRUE|Dir=In|LUAuth=O:LSD:(A;;CC;;;S-1-5-21-1-2-3-1105)|Name=No|";
+        firewall(RULE).value(FIREWALL_RULES, "x", text(user)).check(&CAUSE, Expect::Unknown);
+        // a rule of Windows 7 and one for other versions let nobody in
+        let old = "v2.10|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=3389|App=System|Name=Old|";
+        windows(firewall(old), "19045").check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        windows(firewall(old), "7601").check(&CAUSE, Expect::Absent);
+        let version = RULE.replace("Name=", "Platform=2:5:0|Platform2=EQ|Name=");
+        firewall(&version).check(&CAUSE, Expect::Unknown);
     }
 
     /// Windows before Vista has no such key at all.

@@ -3,7 +3,7 @@
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::evidence::Role;
-use crate::keys::RDP_KEY;
+use crate::keys::{RDP_CONTAINER, RDP_KEY, REMOTE_DESKTOP, legacy};
 use crate::need::Need;
 use crate::state::{CRYPTOGRAPHY, LISTENER, POLICY, STORE_REMOTE_DESKTOP, StoredCertificate};
 use crate::symptom::Symptom;
@@ -54,7 +54,7 @@ pub const CAUSE: Cause = Cause {
 
 /// Only keys of other machines lie there, and the listener uses the certificate that Windows made.
 fn only_a_foreign_one(case: Case<'_>) -> Option<Ground> {
-    let name = case.own_key_name().filter(|_| case.own_key_file().is_none())?;
+    let name = case.own_key_name().filter(|name| !case.has_key_file(&name.value))?;
     let foreign = case.machine_keys().find(|seen| seen.value.name.to_ascii_lowercase().starts_with(RDP_KEY))?;
     let because = vec![
         foreign.because(format!("the only key for Remote Desktop is in the file {}", foreign.value.name)),
@@ -71,8 +71,10 @@ fn left_behind(case: Case<'_>) -> Option<Ground> {
 
 /// A certificate that Windows made for Remote Desktop: its key lies in the container whose file that is.
 fn needs_it(certificate: &StoredCertificate) -> bool {
-    let container = certificate.container.as_deref().is_none_or(|name| name.eq_ignore_ascii_case("TSSecKeySet1"));
-    certificate.store == "Remote Desktop" && certificate.subject == certificate.issuer && container
+    let container = certificate.container.as_deref().is_none_or(|name| name.eq_ignore_ascii_case(RDP_CONTAINER));
+    let made = certificate.store == REMOTE_DESKTOP && certificate.subject == certificate.issuer;
+    // a key of the newer kind lies in another folder, under another name
+    made && container && legacy(certificate) != Some(false)
 }
 
 /// The certificate that needs it is there as well. On a disk that has not been started since it was cloned, Windows may still
@@ -99,7 +101,7 @@ mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, key_file, machine, stored};
     use crate::fact::Fact;
-    use crate::state::RegistryData;
+    use crate::state::{KeyFile, RegistryData};
 
     const GUID: &str = "11111111-2222-3333-4444-555555555555";
 
@@ -125,6 +127,17 @@ mod tests {
     fn near_miss_a_foreign_one_beside_its_own() {
         let other = Fact::KeyFile(key_file(&format!("{RDP_KEY}99999999"), None));
         with(GUID).recorded(other).check(&CAUSE, Expect::Absent);
+    }
+
+    /// Keys of the newer kind lie in a folder of their own.
+    #[test]
+    fn near_miss_a_key_of_the_newer_kind() {
+        let provider = Some("Microsoft Software Key Storage Provider".to_owned());
+        let newer = StoredCertificate { provider, key_spec: Some(0), ..stored("Remote Desktop") };
+        let image = with("99999999").recorded(Fact::StoredCertificate(newer));
+        image.check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Possible));
+        let own = KeyFile { folder: "Keys".to_owned(), ..key_file(&format!("{RDP_KEY}{GUID}"), None) };
+        image.recorded(Fact::KeyFile(own)).check(&CAUSE, Expect::Unknown);
     }
 
     /// The store holds a certificate that somebody else issued, with a key elsewhere.

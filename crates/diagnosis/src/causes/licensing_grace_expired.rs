@@ -1,27 +1,28 @@
-//! `licensing-grace-expired`: the session host has no licence server, and its grace period is over.
+//! `licensing-grace-expired`: the session host's licensing was not set up, and its grace period is over.
 
-use crate::cause::{Cause, Confidence, Page, Proof, Severity, Shows, Stage};
+use crate::case::Case;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::events::{RCM, RCM_ADMIN};
 use crate::evidence::Role;
 use crate::logs::{DAY, not_told, told};
 use crate::need::Need;
+use crate::state::POLICY;
 
-const EXPIRED: &[u32] = &[1069];
+/// Over without a licensing mode; over without a licence server.
+const EXPIRED: &[u32] = &[1069, 1128];
+/// The listener's own licensing.
+const LICENSING: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\RCM\Licensing Core";
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "licensing-grace-expired",
-    title: "the session host has no licence server and its grace period is over",
+    title: "the session host's grace period for licences is over, and its licensing is not set up",
     stage: Stage::Host,
     severity: Severity::Blocking,
     role: Role::Host,
     codes: &[],
     proofs: &[
-        Proof {
-            shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::HostLog],
-            holds: |case| told(case, (RCM, EXPIRED), DAY, |_| true),
-        },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::HostLog], holds: expired },
         Proof {
             shows: Shows::Absence,
             needs: &[Need::HostLog],
@@ -34,9 +35,10 @@ pub const CAUSE: Cause = Cause {
                        mstsc /admin.",
         why: "The role works without licences for 120 days. After that it needs a licensing mode and a licence server that it can \
               reach.",
-        confirm: "Remote Connection Manager 1069. An entry counts for a day: a licence server may have been set since.",
+        confirm: "Remote Connection Manager 1069: the period is over and no licensing mode is set; 1128 (as it is remembered, not \
+                  looked up): and no licence server was found. An entry counts for a day: both may have been set since.",
         command: "Get-WinEvent -MaxEvents 5 -FilterHashtable \
-                  @{ProviderName='Microsoft-Windows-TerminalServices-RemoteConnectionManager'; Id=1068,1069} | \
+                  @{ProviderName='Microsoft-Windows-TerminalServices-RemoteConnectionManager'; Id=1068,1069,1128} | \
                   Format-List TimeCreated,Id,Message",
         how_to_fix: "Set the licensing mode and the licence server (group policy, Remote Desktop Session Host, Licensing), and \
                      install licences there. Two connections at a time for administration need neither: remove the role if \
@@ -45,6 +47,17 @@ pub const CAUSE: Cause = Cause {
     },
     fixes: &[],
 };
+
+/// The newest such entry, unless what it complains of is set by now, or somebody came in since who is no administrator's
+/// matter: whether he was one is not known, so that takes a step of its sureness only.
+fn expired(case: Case<'_>) -> Option<Ground> {
+    let set =
+        |path, name| case.number(path, name).and_then(|seen| seen.value).is_some_and(|mode| matches!(mode, 2 | 4));
+    let mode = set(POLICY, "LicensingMode") || set(LICENSING, "LicensingMode");
+    let ground = told(case, (RCM, EXPIRED), DAY, |event| event.id != 1069 || !mode)?;
+    let since = ground.because.iter().any(|because| case.answered_since(because.observation));
+    Some(if since { ground.confidence(Confidence::Possible) } else { ground })
+}
 
 #[cfg(test)]
 mod tests {
@@ -55,6 +68,23 @@ mod tests {
     fn present() {
         machine().event(RCM, 1069, 2).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
         machine().event(RCM, 1069, 300).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    #[test]
+    fn near_miss_the_mode_is_set_by_now() {
+        machine().event(RCM, 1069, 300).dword(POLICY, "LicensingMode", 4).check(&CAUSE, Expect::Unknown);
+        machine().event(RCM, 1069, 300).dword(LICENSING, "LicensingMode", 2).check(&CAUSE, Expect::Unknown);
+        // 5 is: not configured
+        let likely = Expect::Present(Severity::Blocking, Confidence::Likely);
+        machine().event(RCM, 1069, 300).dword(LICENSING, "LicensingMode", 5).check(&CAUSE, likely);
+    }
+
+    #[test]
+    fn without_a_licence_server_it_is_over_as_well() {
+        let likely = Expect::Present(Severity::Blocking, Confidence::Likely);
+        machine().event(RCM, 1128, 300).dword(POLICY, "LicensingMode", 4).check(&CAUSE, likely);
+        let possible = Expect::Present(Severity::Blocking, Confidence::Possible);
+        machine().event(RCM, 1128, 300).event(RCM, 1149, 2).check(&CAUSE, possible);
     }
 
     #[test]

@@ -42,6 +42,10 @@ pub const CAUSE: Cause = Cause {
 fn off(case: Case<'_>) -> Option<Ground> {
     let key = case.key(LISTENER).filter(|key| !case.answered_since(key.id))?;
     if !key.value.exists {
+        // whoever has just come in did so through a listener of another name
+        if case.let_in_near(key.id) {
+            return None;
+        }
         return Some(Ground::on(vec![key.because("the host has no listener RDP-Tcp")]));
     }
     let seen = case.number(LISTENER, "fEnableWinStation").filter(|seen| seen.value == Some(0))?;
@@ -93,6 +97,8 @@ mod tests {
     fn near_miss_it_answers() {
         host("192.0.2.7").nla().dword(LISTENER, "LanAdapter", 3).check(&CAUSE, Expect::Unknown);
         host("192.0.2.7").nla().dword(LISTENER, "fEnableWinStation", 0).check(&CAUSE, Expect::Unknown);
+        // through a listener of another name
+        machine().absent(LISTENER).event(crate::events::RCM, 1149, 2).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

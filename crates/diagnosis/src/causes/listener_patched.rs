@@ -33,9 +33,31 @@ pub const CAUSE: Cause = Cause {
     fixes: &["repair-system-files"],
 };
 
+/// A path in the one form that it is compared in: lower case, without the marks of a path that is not to be interpreted, and
+/// without the parts that lead back.
+pub(crate) fn plain(path: &str) -> String {
+    let path = path.trim().trim_matches('"').to_ascii_lowercase().replace('/', r"\");
+    let path = [r"\\?\", r"\\.\", r"\??\"].iter().find_map(|mark| path.strip_prefix(mark)).unwrap_or(&path);
+    let mut parts: Vec<&str> = Vec::new();
+    for (number, part) in path.split('\\').enumerate() {
+        match part {
+            ".." if parts.len() > 1 => drop(parts.pop()),
+            "." => {}
+            // the first may be empty: \systemroot
+            "" if number > 0 => {}
+            _ => parts.push(part),
+        }
+    }
+    parts.join(r"\")
+}
+
 /// Ways to write the path of Windows' own library; `None` where that depends on which folder is Windows' own.
 pub(crate) fn own(path: &str, root: Option<&str>) -> Option<bool> {
-    let path = path.trim().trim_matches('"').to_ascii_lowercase();
+    let path = plain(path);
+    // without a folder it is looked for in System32 among others
+    if path == "termsrv.dll" {
+        return None;
+    }
     let Some(place) = path.strip_suffix(r"\system32\termsrv.dll") else { return Some(false) };
     let root = root.map(|root| root.trim().trim_end_matches('\\').to_ascii_lowercase());
     let named = ["%systemroot%", "%windir%", r"\systemroot"].contains(&place) || root.as_deref() == Some(place);
@@ -85,6 +107,8 @@ mod tests {
         runs(r"%ProgramFiles%\RDP Wrapper\rdpwrap.dll").check(&CAUSE, patched());
         let copy = runs(r"D:\copy\System32\termsrv.dll");
         copy.value(WINDOWS, "SystemRoot", RegistryData::Text(r"C:\Windows".to_owned())).check(&CAUSE, patched());
+        // it leads elsewhere
+        runs(r"%SystemRoot%\System32\..\Temp\termsrv.dll").check(&CAUSE, patched());
     }
 
     #[test]
@@ -97,7 +121,19 @@ mod tests {
     #[test]
     fn near_miss_windows_own_however_it_is_written() {
         runs(r"%SystemRoot%\System32\termsrv.dll").check(&CAUSE, Expect::Absent);
-        runs(r"C:\WINDOWS\system32\termsrv.dll").check(&CAUSE, Expect::Absent);
+        for path in [
+            r"C:\WINDOWS\system32\termsrv.dll",
+            r"\\?\C:\Windows\System32\termsrv.dll",
+            r"\??\C:\Windows\System32\termsrv.dll",
+            r"%SystemRoot%\System32\..\System32\termsrv.dll",
+            r"\SystemRoot\.\System32\\termsrv.dll",
+            "%windir%/System32/termsrv.dll",
+        ] {
+            runs(path).check(&CAUSE, Expect::Absent);
+            let root = RegistryData::Text(r"C:\Windows".to_owned());
+            runs(path).value(WINDOWS, "SystemRoot", root).check(&CAUSE, Expect::Absent);
+        }
+        runs("termsrv.dll").check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Possible));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::evidence::Role;
 use crate::need::Need;
-use crate::state::{LISTENER, TERMINAL_SERVER};
+use crate::state::{LISTENER, TERMINAL_SERVER, WINLOGON};
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -17,19 +17,27 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(TERMINAL_SERVER)], holds: refused },
         Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(LISTENER)], holds: refused },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::Key(WINLOGON)], holds: disabled },
         Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::Key(TERMINAL_SERVER)], holds: drained },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(TERMINAL_SERVER), Need::Key(LISTENER)], holds: allowed },
+        Proof {
+            shows: Shows::Absence,
+            needs: &[Need::Key(TERMINAL_SERVER), Need::Key(LISTENER), Need::Key(WINLOGON)],
+            holds: allowed,
+        },
     ],
     explains: &[],
     page: Page {
         what_happens: "The connection comes about and ends with a message that remote logons are disabled, or with an error before the \
                        desktop appears. Sessions that exist already can often be continued.",
-        why: "Somebody drains the server before maintenance (change logon /drain, Server Manager) and has not ended that, or a logon \
-              was switched off at the listener. Drain mode outlives a restart in one of its forms.",
-        confirm: "TSServerDrainMode and fLogonDisabled have to be 0 or absent, TSUserEnabled 0, TSEnabled 1 or absent.",
+        why: "Somebody drains the server before maintenance (change logon /drain, Server Manager) and has not ended that, or logons \
+              were switched off (change logon /disable) or those at the listener. Drain mode outlives a restart in one of its forms. A \
+              server of a farm that is being drained is no fault: who has a session on it, and administrators, still get in.",
+        confirm: "TSServerDrainMode and fLogonDisabled have to be 0 or absent, TSUserEnabled 0, TSEnabled 1 or absent, and \
+                  WinStationsDisabled of Winlogon 0.",
         command: "change logon /query; Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server' | Select-Object \
                   TSEnabled,TSUserEnabled,TSServerDrainMode; Get-ItemProperty \
-                  'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' | Select-Object fLogonDisabled",
+                  'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' | Select-Object fLogonDisabled; (Get-ItemProperty \
+                  'HKLM:\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\Winlogon').WinStationsDisabled",
         how_to_fix: "Allow logons again, unless the server is being drained on purpose.",
         references: &[
             "Microsoft: Remote Desktop can't connect to the remote computer (drain mode, fLogonDisabled, TSUserEnabled)",
@@ -38,6 +46,8 @@ pub const CAUSE: Cause = Cause {
     fixes: &["allow-logons"],
 };
 
+/// The value of Winlogon, a text.
+const DISABLED: &str = "WinStationsDisabled";
 /// What each value has to be for logons to be refused.
 const REFUSING: [(&str, &str, u32); 3] =
     [(TERMINAL_SERVER, "TSEnabled", 0), (TERMINAL_SERVER, "TSUserEnabled", 1), (LISTENER, "fLogonDisabled", 1)];
@@ -51,6 +61,14 @@ fn refused(case: Case<'_>) -> Option<Ground> {
     (!because.is_empty()).then(|| Ground::on(because))
 }
 
+/// That this value switches logons off is general knowledge; Windows has it from the start, and has 0 in it.
+fn disabled(case: Case<'_>) -> Option<Ground> {
+    let seen = case.text(WINLOGON, DISABLED).filter(|seen| seen.value.is_some_and(|text| text.trim() == "1"))?;
+    Some(Ground::on(vec![seen.because(format!("{DISABLED} of Winlogon is 1: remote logons are switched off"))]))
+}
+
+// Not blocking like the others: farms drain a server before maintenance, and only new sessions of users are kept out.
+
 /// One form of drain mode ends with the next start, which may lie behind; the other is known from practice, not from a document.
 fn drained(case: Case<'_>) -> Option<Ground> {
     let seen = case.number(TERMINAL_SERVER, "TSServerDrainMode")?;
@@ -59,24 +77,39 @@ fn drained(case: Case<'_>) -> Option<Ground> {
         2 => "TSServerDrainMode = 2, which seems to drain the server for good",
         _ => return None,
     };
-    Some(Ground::on(vec![seen.because(words)]))
+    Some(Ground::on(vec![seen.because(words)]).severity(Severity::Degrading))
 }
 
 fn allowed(case: Case<'_>) -> Option<Ground> {
     let drain = case.number(TERMINAL_SERVER, "TSServerDrainMode")?;
     let user = case.number(TERMINAL_SERVER, "TSUserEnabled").filter(|seen| seen.value == Some(0))?;
     let listener = case.number(LISTENER, "fLogonDisabled").filter(|seen| seen.value == Some(0))?;
+    let all = case.text(WINLOGON, DISABLED).filter(|seen| seen.value.is_some_and(|text| text.trim() == "0"))?;
     let sound = matches!(drain.value, None | Some(0)) && refused(case).is_none();
-    sound.then(|| Ground::on(vec![user.because("TSUserEnabled = 0"), listener.because("fLogonDisabled = 0")]))
+    let because = [
+        user.because("TSUserEnabled = 0"),
+        listener.because("fLogonDisabled = 0"),
+        all.because(format!("{DISABLED} = 0")),
+    ];
+    sound.then(|| Ground::on(because.into()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, machine};
+    use crate::state::RegistryData;
+
+    fn without_winlogon() -> Sketch {
+        machine().dword(TERMINAL_SERVER, "TSUserEnabled", 0).dword(LISTENER, "fLogonDisabled", 0)
+    }
+
+    fn winlogon(text: &str) -> Sketch {
+        without_winlogon().value(WINLOGON, DISABLED, RegistryData::Text(text.to_owned()))
+    }
 
     fn healthy() -> Sketch {
-        machine().dword(TERMINAL_SERVER, "TSUserEnabled", 0).dword(LISTENER, "fLogonDisabled", 0)
+        winlogon("0")
     }
 
     #[test]
@@ -90,8 +123,15 @@ mod tests {
     fn drain_mode_is_only_likely() {
         for mode in [1, 2] {
             let drained = healthy().dword(TERMINAL_SERVER, "TSServerDrainMode", mode);
-            drained.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+            drained.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
         }
+    }
+
+    #[test]
+    fn all_logons_are_switched_off() {
+        let off = || Expect::Present(Severity::Blocking, Confidence::Likely);
+        winlogon("1").check(&CAUSE, off());
+        winlogon("1").dword(TERMINAL_SERVER, "TSServerDrainMode", 1).check(&CAUSE, off());
     }
 
     #[test]
@@ -104,5 +144,8 @@ mod tests {
     fn unseen() {
         machine().check(&CAUSE, Expect::Unknown);
         machine().dword(TERMINAL_SERVER, "TSUserEnabled", 0).check(&CAUSE, Expect::Unknown);
+        without_winlogon().check(&CAUSE, Expect::Unknown);
+        // it is there on every Windows that we know: where it is not, something else may hold
+        without_winlogon().dword(WINLOGON, "Other", 0).check(&CAUSE, Expect::Unknown);
     }
 }

@@ -1,23 +1,15 @@
 //! `machine-renamed`: the host's own certificate bears another name than the host.
 
-use time::Duration;
 use wire::tls::TlsOffer;
 
-use crate::case::{Case, Seen};
+use crate::case::Case;
 use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::evidence::Role;
-use crate::fact::Fact;
+use crate::identity::{SIX_MONTHS, TOLERANCE, possible, short};
 use crate::keys::REMOTE_DESKTOP;
 use crate::need::Need;
 use crate::printable::printable;
-use crate::state::{COMPUTER_NAME, LISTENER, STORE_REMOTE_DESKTOP, moment};
-
-/// How long the certificates are valid that Windows makes for Remote Desktop: six months.
-const SIX_MONTHS: Duration = Duration::days(183);
-/// What months of other lengths make of it.
-const TOLERANCE: Duration = Duration::days(3);
-/// The most characters of a NetBIOS name ([MS-NBTE] 2.2.1).
-const NETBIOS: usize = 15;
+use crate::state::{COMPUTER_NAME, LISTENER, STORE_REMOTE_DESKTOP, TCPIP, moment};
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -69,49 +61,11 @@ pub const CAUSE: Cause = Cause {
     fixes: &["renew-rdp-certificate", "repair-machine-keys-access", "replace-rdp-key-container"],
 };
 
-/// The name in a certificate of the shape that Windows makes by itself: issuer and subject are one and the same common
-/// name, no alternative name, valid for six months.
-fn own_name(case: Case<'_>) -> Option<Seen<&str>> {
-    let (subject, issuer) = (case.certificate_subject()?, case.certificate_issuer()?);
-    let names = case.certificate_names()?;
-    let alternatives = case.last(|f| if let Fact::CertificateAlternatives(yes) = f { Some(*yes) } else { None })?;
-    let valid = case.not_after()?.value - case.not_before()?.value;
-    let [name] = names.value else { return None };
-    let shape = subject.value == issuer.value && subject.value.strip_prefix("CN=") == Some(name) && !alternatives.value;
-    let six_months = (valid - SIX_MONTHS).abs() <= TOLERANCE;
-    (shape && six_months).then_some(Seen { value: name.as_str(), id: subject.id })
-}
-
-/// The first label, as NetBIOS keeps it.
-pub(super) fn short(name: &str) -> String {
-    name.split('.').next().unwrap_or_default().chars().take(NETBIOS).collect::<String>().to_uppercase()
-}
-
-/// What can be the name of a computer; a host may say anything.
-fn possible(name: &str) -> bool {
-    !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))
-}
-
-/// What the host calls itself, in one form or both.
-pub(super) fn called(case: Case<'_>) -> Vec<Seen<&str>> {
-    let dns = case.last(|fact| if let Fact::NtlmDnsComputer(name) = fact { Some(name.as_str()) } else { None });
-    let netbios = case.last(|fact| if let Fact::NtlmComputer(name) = fact { Some(name.as_str()) } else { None });
-    dns.into_iter().chain(netbios).filter(|seen| possible(seen.value)).collect()
-}
-
-/// Several machines take turns behind the address, so a name and a certificate need not be of the same one.
-pub(super) fn several_machines(case: Case<'_>) -> bool {
-    let certificates = case.seen(|fact| if let Fact::CertificateSubject(name) = fact { Some(name) } else { None });
-    let computers = case.seen(|fact| if let Fact::NtlmComputer(name) = fact { Some(name) } else { None });
-    let several = |names: Vec<&String>| names.windows(2).any(|two| two[0] != two[1]);
-    several(certificates.map(|seen| seen.value).collect()) || several(computers.map(|seen| seen.value).collect())
-}
-
 fn names_differ(case: Case<'_>) -> Option<Ground> {
-    if several_machines(case) {
+    if case.several_machines() {
         return None;
     }
-    let (own, called) = (own_name(case)?, called(case));
+    let (own, called) = (case.windows_made_name()?, case.called());
     let first = called.first()?;
     if called.iter().any(|name| short(name.value) == short(own.value)) {
         return None;
@@ -121,7 +75,7 @@ fn names_differ(case: Case<'_>) -> Option<Ground> {
 }
 
 /// No handshake showed the certificate, but the store in which it lies was read. A machine that was renamed and has not
-/// been restarted has the new name in its registry already.
+/// been restarted has the new name in its registry already, and beside it the one that it still has.
 fn recorded_names_differ(case: Case<'_>) -> Option<Ground> {
     let seen = case.recorded_certificate().filter(|seen| seen.value.store == REMOTE_DESKTOP)?;
     let valid = moment(&seen.value.not_after)? - moment(&seen.value.not_before)?;
@@ -129,19 +83,23 @@ fn recorded_names_differ(case: Case<'_>) -> Option<Ground> {
     let own = seen.value.subject.strip_prefix("CN=").filter(|_| shape)?;
     let computer = case.text(COMPUTER_NAME, "ComputerName")?;
     let name = computer.value.filter(|name| possible(name) && short(name) != short(own))?;
+    // the new name is in force after a restart alone
+    if case.text(TCPIP, "Hostname").and_then(|seen| seen.value).is_some_and(|now| short(now) == short(own)) {
+        return None;
+    }
     let certificate = seen.because(format!("the certificate that Windows made is for {}", printable(own)));
     Some(Ground::on(vec![certificate, computer.because(format!("the computer's name is set to {name}"))]))
 }
 
 fn names_agree(case: Case<'_>) -> Option<Ground> {
-    let (own, called) = (own_name(case)?, called(case));
+    let (own, called) = (case.windows_made_name()?, case.called());
     let same = called.iter().find(|name| short(name.value) == short(own.value))?;
     Some(Ground::on(vec![same.because(format!("the host calls itself {}, and so does its certificate", same.value))]))
 }
 
 fn not_made_by_windows(case: Case<'_>) -> Option<Ground> {
     let subject = case.certificate_subject()?;
-    let other = own_name(case).is_none();
+    let other = case.windows_made_name().is_none();
     other.then(|| Ground::on(vec![subject.because("the certificate is not of the kind that Windows makes by itself")]))
 }
 
@@ -153,9 +111,11 @@ fn always(_: Case<'_>) -> bool {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, NOW, Sketch, host, machine, stored};
+    use crate::fact::Fact;
     use crate::fact::Introduction;
     use crate::fact::rfc3339;
     use crate::state::{POLICY, RegistryData, StoredCertificate};
+    use time::Duration;
     use wire::tls::TlsVersion;
 
     fn recorded(computer: &str) -> Sketch {
@@ -171,6 +131,16 @@ mod tests {
         recorded("server01").check(&CAUSE, Expect::Unknown);
         let year = StoredCertificate { not_after: rfc3339(NOW + Duration::days(355)), ..stored("Remote Desktop") };
         recorded("SERVER02").recorded(Fact::StoredCertificate(year)).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn near_miss_the_restart_is_still_to_come() {
+        let called = |now: &str| {
+            let text = |name: &str| RegistryData::Text(name.to_owned());
+            recorded("SERVER02").value(TCPIP, "NV Hostname", text("SERVER02")).value(TCPIP, "Hostname", text(now))
+        };
+        called("server01").check(&CAUSE, Expect::Unknown);
+        called("SERVER02").check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
     }
 
     fn named(certificate: &str) -> Sketch {

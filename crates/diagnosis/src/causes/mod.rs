@@ -75,7 +75,7 @@ mod update_regression;
 pub(crate) mod sketch;
 
 pub(crate) use edition_without_remote_desktop::known_edition;
-pub(crate) use listener_patched::own as windows_own_library;
+pub(crate) use listener_patched::{own as windows_own_library, plain as plain_path};
 
 /// Every cause, in the order of the way of a connection.
 pub const ALL: &[&Cause] = &[

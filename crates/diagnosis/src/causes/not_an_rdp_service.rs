@@ -3,10 +3,10 @@
 use wire::hex;
 use wire::machine::X224Answer;
 
-use crate::case::{Case, EVERYTHING};
+use crate::case::{Case, EVERYTHING, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::evidence::Role;
-use crate::fact::{Fact, Handshake};
+use crate::fact::Handshake;
 use crate::need::{Asked, Need};
 use crate::symptom::Symptom;
 
@@ -68,12 +68,11 @@ fn foreign_bytes(case: Case<'_>) -> Option<Ground> {
 
 /// Closed on every Connection Request, and at home in TLS: an HTTPS server or the like.
 fn bare_tls(case: Case<'_>) -> Option<Ground> {
-    let seen = case.last(|fact| match fact {
-        Fact::TlsAnswer { direct: true, answer: Handshake::Accepted { version: Some(version), .. }, .. } => {
-            Some(*version)
-        }
+    let accepted = |seen: Seen<&Handshake>| match seen.value {
+        Handshake::Accepted { version: Some(version), .. } => Some(Seen { value: *version, id: seen.id }),
         _ => None,
-    })?;
+    };
+    let seen = case.tls_direct().filter_map(accepted).last()?;
     let spoke = case.x224().any(|seen| matches!(seen.value.1, X224Answer::Server(_)));
     let text = format!("{} closes every Connection Request and answers {} without one", case.label(), seen.value);
     (!spoke).then(|| Ground::on(vec![seen.because(text)]))
@@ -88,6 +87,7 @@ fn speaks_x224(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, host};
+    use crate::fact::Fact;
     use wire::foreign::ForeignService;
     use wire::machine::End;
     use wire::tls::{TlsOffer, TlsVersion};
@@ -115,6 +115,17 @@ mod tests {
             .x224(SecurityProtocols::SSL, X224Answer::Closed(End::Fin))
             .with(Fact::TlsAnswer { offer: TlsOffer::PLAIN_12, direct: true, answer: accepted });
         sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    /// Somebody who was captured may have asked another service, at another time.
+    #[test]
+    fn near_miss_tls_that_others_began() {
+        let accepted = Handshake::Accepted { version: Some(TlsVersion::Tls12), suite: 0xC030, finished: true };
+        let sketch = host("192.0.2.7")
+            .accepted()
+            .x224(EVERYTHING, X224Answer::Closed(End::Fin))
+            .watched(Fact::TlsAnswer { offer: TlsOffer::PLAIN_12, direct: true, answer: accepted });
+        sketch.check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

@@ -5,15 +5,19 @@ use wire::tls::TlsOffer;
 use crate::access::{ACCESS_DENIED, Asked, Place};
 use crate::case::{Case, NEAR, Seen, uses_key};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::events::SCHANNEL;
+use crate::events::{RCM, SCHANNEL};
 use crate::evidence::Role;
 use crate::fact::Handshake;
+use crate::keys::{KeyPlace, REMOTE_DESKTOP};
+use crate::logs::{DAY, told};
 use crate::need::{Need, speechless};
 use crate::printable::printable;
 use crate::security::{NETWORK_SERVICE, READ, allows};
 use crate::state::{CRYPTOGRAPHY, LISTENER, LogEvent, POLICY};
 use crate::symptom::Symptom;
 
+/// What Remote Connection Manager writes where a certificate could not be made or replaced.
+const NO_CERTIFICATE: &[u32] = &[1057, 1058];
 /// The hellos that must all meet the same silence. They differ in code, versions, suites and in how they are cut.
 const HELLOS: [TlsOffer; 4] = [TlsOffer::MODERN, TlsOffer::PLAIN_12, TlsOffer::SPLIT_12, TlsOffer::OLD];
 
@@ -98,29 +102,45 @@ fn third_stack_agrees(case: Case<'_>) -> Option<Ground> {
     broken_off(case, &[&HELLOS[..], &[TlsOffer::TOLERANT]].concat())
 }
 
-/// Schannel says, about the time of the attempt, that it could not use the key; and no handshake says otherwise.
+/// Schannel says that it could not use the key, and nothing says that it was used since.
 ///
 /// Schannel serves the whole machine: the entry may be about the key of a web server or a directory. Proof it is where it
-/// names the process of Remote Desktop, or where a handshake with the listener was seen to break off.
+/// names the process of Remote Desktop, or where a handshake with the listener was seen to break off. A key that cannot be
+/// used stays so: with either, an entry of the last day counts as well, and makes it likely.
 fn logged(case: Case<'_>) -> Option<Ground> {
-    if key_used(case).is_some() {
+    let about = |seen: &Seen<&LogEvent>| about_a_host(seen.value) && process(seen.value) != Some(false);
+    let seen = case.recent(SCHANNEL, &[36870], DAY).filter(about).last()?;
+    if key_used(case).is_some() || case.key_used_since(seen.id) {
         return None;
     }
-    let about = |seen: &Seen<&LogEvent>| about_a_host(seen.value) && process(seen.value) != Some(false);
-    let seen = case.recent(SCHANNEL, &[36870], NEAR).filter(about).last()?;
     let text = format!(
         "Schannel 36870 in the host's System log at {}: the key of the server credential could not be used",
         printable(&seen.value.at)
     );
     let mut because = vec![seen.because(text)];
-    if process(seen.value) == Some(true) {
-        return Some(Ground::on(because));
+    let broken = case.tls().find(|seen| speechless(seen.value.1));
+    because
+        .extend(broken.map(|seen| seen.because(format!("{} broke off a handshake with Remote Desktop", case.label()))));
+    let near = case.context.at - case.time_of(seen.id) <= NEAR;
+    if process(seen.value) == Some(true) || broken.is_some() {
+        let ground = Ground::on(because);
+        return Some(if near { ground } else { ground.confidence(Confidence::Likely) });
     }
-    let Some(broken) = case.tls().find(|seen| speechless(seen.value.1)) else {
-        return Some(Ground::on(because).confidence(Confidence::Likely));
-    };
-    because.push(broken.because(format!("{} broke off a handshake with Remote Desktop", case.label())));
-    Some(Ground::on(because))
+    // of some service: then the listener's own key may be sound, as its rights say, or nothing else tells of it
+    if !near || own_key_readable(case) {
+        return None;
+    }
+    let certificate = told(case, (RCM, NO_CERTIFICATE), DAY, |_| true);
+    let confidence = if certificate.is_some() { Confidence::Likely } else { Confidence::Possible };
+    because.extend(certificate.into_iter().flat_map(|ground| ground.because));
+    Some(Ground::on(because).confidence(confidence))
+}
+
+/// The listener uses the certificate that Windows made, and the rights on its key file let TermService in.
+fn own_key_readable(case: Case<'_>) -> bool {
+    let security = case.own_key_file().and_then(|file| file.value.security.as_deref());
+    let readable = security.and_then(|security| allows(security, NETWORK_SERVICE, READ));
+    case.windows_own_certificate() == Some(true) && readable == Some(true)
 }
 
 /// The same entry is written of a key with which the machine introduces itself as a client.
@@ -139,13 +159,26 @@ fn process(event: &LogEvent) -> Option<bool> {
     if unclear { None } else { Some(name.contains("termservice") || name.contains("termsvcs")) }
 }
 
-/// The key file's own rights let TermService not in, and the listener has no other certificate; no handshake says otherwise.
+/// The key file's own rights do not let `TermService` in, or there is none; the listener has no other certificate, and no
+/// handshake says otherwise. Where the certificate was not read, its key is in the container that Windows gives it.
 fn unreadable(case: Case<'_>) -> Option<Ground> {
-    let file = case.own_key_file().filter(|_| case.windows_own_certificate() == Some(true))?;
-    let security = file.value.security.as_deref()?;
-    let refused = !allows(security, NETWORK_SERVICE, READ)? && key_used(case).is_none();
-    let text = format!("NETWORK SERVICE may not read the key file {}: {security}", file.value.name);
-    refused.then(|| Ground::on(vec![file.because(text)]))
+    if case.windows_own_certificate() != Some(true) || key_used(case).is_some() {
+        return None;
+    }
+    let usual = || case.own_key_file().map(KeyPlace::There);
+    let made = case.made_by_windows();
+    let place = match made.map(|seen| seen.value) {
+        Some(made) if made.provider.is_some() || made.has_key == Some(false) => case.key_of(made),
+        None if case.stored_certificates().any(|seen| seen.value.store == REMOTE_DESKTOP) => None,
+        _ => usual(),
+    };
+    let (because, confidence) = place?.out_of_reach()?;
+    if case.let_in_near(because.observation) {
+        return None;
+    }
+    let certificate =
+        made.map(|seen| seen.because(format!("the listener uses the certificate {}", printable(&seen.value.subject))));
+    Some(Ground::on(certificate.into_iter().chain([because]).collect()).confidence(confidence))
 }
 
 /// A recording shows a service that was not let read the key file, in whatever way; and neither a handshake nor the file's
@@ -190,9 +223,9 @@ fn key_used(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::access::{RefusedAccess, WRITE_PROTECTED};
-    use crate::causes::sketch::{self, Expect, Sketch, host, key_file, machine};
+    use crate::causes::sketch::{self, Expect, Sketch, host, key_file, machine, stored};
     use crate::fact::Fact;
-    use crate::state::RegistryData;
+    use crate::state::{KeyFile, RegistryData, StoredCertificate};
     use wire::machine::End;
     use wire::tls::{Alert, TlsVersion};
 
@@ -215,7 +248,29 @@ mod tests {
     /// A directory server whose certificate for LDAP has no key writes the same.
     #[test]
     fn an_entry_that_names_no_process_is_not_proof_by_itself() {
-        machine().event("Schannel", 36870, 2).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        let unnamed = || machine().event("Schannel", 36870, 2);
+        unnamed().check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Possible));
+        unnamed().event(RCM, 1058, 90).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        let readable = key("O:SYD:PAI(A;;FR;;;NS)(A;;FA;;;SY)").event("Schannel", 36870, 2);
+        readable.check(&CAUSE, Expect::Unknown);
+    }
+
+    /// Logs are exported long after the attempt, and a key that cannot be used stays so.
+    #[test]
+    fn an_entry_of_the_last_day_makes_it_likely_where_it_is_about_this_key() {
+        let likely = || Expect::Present(Severity::Blocking, Confidence::Likely);
+        let own =
+            || machine().event_with("Schannel", 36870, 200, &[("CallerProcessImageName", "svchost[TermService]")]);
+        own().check(&CAUSE, likely());
+        let broken = host("192.0.2.7").nla().tls(TlsOffer::MODERN, RESET);
+        broken.event("Schannel", 36870, 200).check(&CAUSE, likely());
+        // and somebody came in since
+        own().event(RCM, 1149, 100).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn near_miss_somebody_has_just_come_in() {
+        key("O:SYD:PAI(A;;FA;;;SY)(A;;FA;;;BA)").event(RCM, 1149, 2).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]
@@ -236,6 +291,40 @@ mod tests {
     #[test]
     fn proven_by_the_rights_on_the_key_file() {
         key("O:SYD:PAI(A;;FA;;;SY)(A;;FA;;;BA)").check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+    }
+
+    #[test]
+    fn likely_where_the_key_file_is_gone() {
+        let guid = RegistryData::Text("11111111-2222".to_owned());
+        let empty = || {
+            let machine = machine().value(CRYPTOGRAPHY, "MachineGuid", guid.clone()).absent(POLICY);
+            machine.dword(LISTENER, "PortNumber", 3389).recorded(Fact::KeyFile(key_file(".", None)))
+        };
+        let made = || Fact::StoredCertificate(stored("Remote Desktop"));
+        let gone = empty().recorded(made());
+        gone.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        // without the certificate nothing needs it, and another machine's key is another cause
+        empty().check(&CAUSE, Expect::Unknown);
+        let foreign = Fact::KeyFile(key_file(&format!("{}99999999", crate::keys::RDP_KEY), None));
+        empty().recorded(made()).recorded(foreign).check(&CAUSE, Expect::Unknown);
+        let left_out = KeyFile { left_out: 1, ..key_file(".", None) };
+        empty().recorded(Fact::KeyFile(left_out)).recorded(made()).check(&CAUSE, Expect::Unknown);
+    }
+
+    /// The file is a remainder: the certificate has its key in another container, or in one of the newer kind.
+    #[test]
+    fn near_miss_the_file_of_another_key() {
+        let closed = || key("O:SYD:PAI(A;;FA;;;SY)(A;;FA;;;BA)");
+        let proven = Expect::Present(Severity::Blocking, Confidence::Proven);
+        closed().recorded(Fact::StoredCertificate(stored("Remote Desktop"))).check(&CAUSE, proven);
+        let newer = Some("Microsoft Software Key Storage Provider".to_owned());
+        for other in [
+            StoredCertificate { provider: newer, key_spec: Some(0), ..stored("Remote Desktop") },
+            StoredCertificate { provider: Some("Another".to_owned()), ..stored("Remote Desktop") },
+            StoredCertificate { issuer: "CN=Corp CA".to_owned(), ..stored("Remote Desktop") },
+        ] {
+            closed().recorded(Fact::StoredCertificate(other)).check(&CAUSE, Expect::Unknown);
+        }
     }
 
     #[test]

@@ -7,8 +7,9 @@ use crate::case::{Case, Seen};
 use crate::cause::{Because, Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::evidence::Role;
 use crate::need::Need;
-use crate::rdp_file::{GatewayUse, KNOWN, RdpFileRecord, RdpSettings};
+use crate::rdp_file::{GatewayUse, KNOWN, RdpFileRecord, RdpSetting, RdpSettings};
 use crate::state::{LISTENER, POLICY};
+use crate::target::Target;
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -29,7 +30,8 @@ pub const CAUSE: Cause = Cause {
                        Level Authentication.",
         why: "Files are handed on for years and outlive what they were made for. Few settings can keep a client out: the \
               address and port, the gateway, enablecredsspsupport, negotiate security layer. Switching CredSSP off is a fault \
-              only with a host that requires Network Level Authentication. Authentication level 1 is no fault: it refuses \
+              only with a host that requires Network Level Authentication, and without a negotiation only the consoles of Hyper-V's \
+              machines are reached (port 2179). Authentication level 1 is no fault: it refuses \
               hosts that the client does not trust, as it should.",
         confirm: "Compare the lines below with a file that works. Which of two lines of one name counts is not documented.",
         command: "Select-String -Path FILE.rdp -Pattern '^(full address|alternate full address|server port|gateway|\
@@ -67,7 +69,7 @@ fn right(case: Case<'_>) -> Option<Ground> {
 
 fn all(case: Case<'_>, seen: Seen<&RdpFileRecord>) -> Vec<Wrong> {
     let settings = RdpSettings(seen.value);
-    let by_itself = [address(settings), gateway(settings), negotiation(settings)].into_iter().flatten();
+    let by_itself = [address(settings), port(settings), gateway(settings), negotiation(settings)].into_iter().flatten();
     let told = by_itself.chain(values(settings)).chain(contradictions(seen.value));
     let mut found: Vec<Wrong> = told
         .map(|(severity, confidence, text)| {
@@ -81,10 +83,30 @@ fn all(case: Case<'_>, seen: Seen<&RdpFileRecord>) -> Vec<Wrong> {
 type Told = (Severity, Confidence, String);
 
 fn address(settings: RdpSettings<'_>) -> Option<Told> {
+    const SECOND: &str = "alternate full address";
     let (name, written) = settings.address()?;
-    let error = settings.target()?.err()?;
+    let error = Target::parse(written).err()?;
     let text = format!("{name} is {written:?}, where HOST or HOST:PORT should stand: {error}");
-    Some((Severity::Blocking, Confidence::Likely, text))
+    // files of a farm have the name of the collection in the first, and go by the second
+    let second = settings.text(SECOND).is_some_and(|text| name != SECOND && Target::parse(text).is_ok());
+    Some(if second {
+        (Severity::Advisory, Confidence::Possible, format!("{text}; {SECOND} is in order"))
+    } else {
+        (Severity::Blocking, Confidence::Likely, text)
+    })
+}
+
+/// Where the address has a port of its own, or is missing, the line does not count.
+fn port(settings: RdpSettings<'_>) -> Option<Told> {
+    let text = format!("server port is {}, which is none of 1 to 65535", settings.wrong_port()?);
+    let (_, address) = settings.address().unzip();
+    let counts =
+        address.is_some_and(|address| Target::parse(address).is_ok()) && matches!(settings.target(), Some(Err(_)));
+    Some(if counts {
+        (Severity::Blocking, Confidence::Likely, text)
+    } else {
+        (Severity::Advisory, Confidence::Possible, text)
+    })
 }
 
 /// A gateway is asked for, by settings of its own, and none is named.
@@ -101,7 +123,9 @@ fn gateway(settings: RdpSettings<'_>) -> Option<Told> {
 
 fn negotiation(settings: RdpSettings<'_>) -> Option<Told> {
     let text = "negotiate security layer is 0: the client starts with TLS, which most hosts do not expect; 1 is right";
-    settings.without_negotiation().then(|| (Severity::Degrading, Confidence::Likely, text.to_owned()))
+    // the consoles of Hyper-V's machines are reached like this
+    (settings.without_negotiation() && !settings.hyper_v_console())
+        .then(|| (Severity::Degrading, Confidence::Likely, text.to_owned()))
 }
 
 /// Numbers that are no choice of their setting, and numbers and texts where the other should stand.
@@ -118,13 +142,19 @@ fn values(settings: RdpSettings<'_>) -> impl Iterator<Item = Told> {
         Some(format!("{name} is {number}, which is none of 0 to {most}"))
     };
     let numbers = CHOICES.iter().filter_map(move |(name, most)| number(*name, *most));
-    let kind = |setting: &crate::rdp_file::RdpSetting| {
+    let kind = |setting: &RdpSetting| {
         let known = KNOWN.iter().find(|known| known.decides && known.name.eq_ignore_ascii_case(&setting.name))?;
         (known.kind != setting.kind)
             .then(|| format!("{} is of the type {}, where {} is right", known.name, setting.kind, known.kind))
     };
     let kinds = settings.0.settings.iter().filter_map(kind);
-    numbers.chain(kinds).map(|text| (Severity::Advisory, Confidence::Possible, text))
+    let none = |setting: &RdpSetting| {
+        let known = KNOWN.iter().find(|known| known.name.eq_ignore_ascii_case(&setting.name))?;
+        let unread = known.decides && known.shown && known.kind == setting.kind && setting.value.is_none();
+        unread.then(|| format!("{} has no {} in it", known.name, if known.kind == 'i' { "number" } else { "value" }))
+    };
+    let without = settings.0.settings.iter().filter_map(none);
+    numbers.chain(kinds).chain(without).map(|text| (Severity::Advisory, Confidence::Possible, text))
 }
 
 fn contradictions(record: &RdpFileRecord) -> impl Iterator<Item = Told> {
@@ -238,9 +268,40 @@ mod tests {
             "authentication level:i:9",
             "enablecredsspsupport:s:0",
             "full address:s:one\nfull address:s:two",
+            "enablecredsspsupport:i:zwei",
+            "full address:s:server\nserver port:i:abc",
+            "full address:s:\nserver port:i:99999",
+            "full address:s:server:3390\nserver port:i:0",
+            "screen mode id:i:2\nfull address:s",
+            "screen mode id:i:2\nenablecredsspsupport:1",
+            // a collection of a farm
+            "full address:s:RDS Farm\nalternate full address:s:broker.corp.example",
         ] {
             found(text, Severity::Advisory, Confidence::Possible);
         }
+        found("full address:s:RDS Farm\nalternate full address:s:no host", Severity::Blocking, Confidence::Likely);
+    }
+
+    #[test]
+    fn the_line_that_is_wrong_is_named() {
+        for port in ["0", "99999"] {
+            let report = file(&format!("full address:s:server\nserver port:i:{port}")).diagnose();
+            let told = &report.findings[0].because;
+            assert_eq!(told.len(), 1);
+            assert_eq!(told[0].text, format!("server.rdp: server port is {port}, which is none of 1 to 65535"));
+            // what is offered first is not about another setting
+            let fix = crate::fixes::find(&report.findings[0].fixes[0]).unwrap();
+            let general = fix.steps.iter().position(|step| step.starts_with("Write the line")).unwrap();
+            assert!(fix.steps[..general].iter().all(|step| !step.contains("enablecredsspsupport")));
+        }
+    }
+
+    #[test]
+    fn near_miss_the_console_of_a_machine_of_hyper_v() {
+        let console = "full address:s:host\nserver port:i:2179\npcb:s:6a3c2f1e-1111-2222-3333-444455556666\n\
+                       negotiate security layer:i:0";
+        file(console).check(&CAUSE, Expect::Absent);
+        file(&console.replace("server port:i:2179\n", "")).check(&CAUSE, Expect::Absent);
     }
 
     #[test]

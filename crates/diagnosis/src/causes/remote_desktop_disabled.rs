@@ -1,5 +1,6 @@
 //! `remote-desktop-disabled`: the host is set to let nobody in.
 
+use super::{firewall_blocks_rdp, service_stopped};
 use crate::case::Case;
 use crate::cause::{Because, Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::evidence::Role;
@@ -23,10 +24,16 @@ pub const CAUSE: Cause = Cause {
             holds: |case| says(case, 0),
         },
     ],
-    explains: &[Explains { cause: "port-filtered", when: |_| true }, Explains { cause: "port-closed", when: |_| true }],
+    explains: &[
+        Explains { cause: "port-filtered", when: |_| true },
+        Explains { cause: "port-closed", when: |_| true },
+        Explains { cause: "service-stopped", when: service_stopped::merely_stopped },
+        Explains { cause: "firewall-blocks-rdp", when: firewall_blocks_rdp::own_rule_is_off },
+    ],
     page: Page {
-        what_happens: "Nothing listens on the port, and the firewall's own rules for Remote Desktop are off with it: the client's \
-                       connection attempts are refused or vanish, and mstsc shows 0x204.",
+        what_happens: "Nothing listens on the port, and the firewall's own rules for Remote Desktop are off with it; the service often \
+                       rests as well, and its certificate is not renewed. The client's connection attempts are refused or vanish, and \
+                       mstsc shows 0x204.",
         why: "Remote Desktop is off on every Windows until somebody switches it on, and a group policy can switch it off again. \
               Policy wins: where it says off, the setting in System has no effect.",
         confirm: "On the host, the value fDenyTSConnections: 1 is off, 0 is on. Below Policies it comes from a group policy.",
@@ -53,6 +60,11 @@ fn says(case: Case<'_>, value: u32) -> Option<Ground> {
     (seen.value == Some(value)).then(|| Ground::on(vec![because]))
 }
 
+/// It was off when that was recorded.
+pub(super) fn was_off(case: Case<'_>) -> bool {
+    says(case, 1).is_some()
+}
+
 /// Unless it let somebody in since. Where the policies were not read, one of them may have it on.
 fn off(case: Case<'_>) -> Option<Ground> {
     let ground = says(case, 1)?;
@@ -65,7 +77,9 @@ fn off(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, host, machine};
+    use crate::causes::sketch::{Expect, Sketch, host, machine};
+    use crate::fact::Fact;
+    use crate::state::{FIREWALL_RULES, KEYS, LISTENER, RegistryData, Service};
 
     #[test]
     fn present() {
@@ -104,6 +118,34 @@ mod tests {
     #[test]
     fn unseen_the_policy() {
         machine().dword(TERMINAL_SERVER, "fDenyTSConnections", 0).check(&CAUSE, Expect::Unknown);
+    }
+
+    /// Off on purpose, it takes its service and its firewall rule with it: one fault, not three.
+    #[test]
+    fn what_goes_with_it_ranks_below_it() {
+        let service = |start| {
+            let (name, start) = ("TermService".to_owned(), Some(start));
+            Fact::Service(Service { name, exists: true, start, running: Some(false), image: None, account: None })
+        };
+        let off = || machine().dword(TERMINAL_SERVER, "fDenyTSConnections", 1).absent(POLICY);
+        let roots = |sketch: Sketch| {
+            let findings = sketch.diagnose().findings;
+            let root = findings.into_iter().find(|finding| finding.cause == CAUSE.id).unwrap();
+            root.root_of
+        };
+        assert_eq!(roots(off().recorded(service(3))), ["service-stopped"]);
+        // disabled is more than that
+        assert_eq!(roots(off().recorded(service(4))), [""; 0]);
+        let rule = "v2.30|Action=Allow|Active=FALSE|Dir=In|Protocol=6|LPort=3389|Name=RDP|";
+        let block = "v2.30|Action=Block|Active=TRUE|Dir=In|Protocol=6|LPort=3389|Name=No|";
+        let closed = |rule: &str| {
+            let keys =
+                KEYS.iter().filter(|path| path.contains("irewall")).fold(off(), |sketch, path| sketch.absent(path));
+            let rule = RegistryData::Text(rule.to_owned());
+            keys.dword(LISTENER, "PortNumber", 3389).value(FIREWALL_RULES, "x", rule)
+        };
+        assert_eq!(roots(closed(rule)), ["firewall-blocks-rdp"]);
+        assert_eq!(roots(closed(block)), [""; 0]);
     }
 
     /// Records of two machines in one folder: each is judged by its own.

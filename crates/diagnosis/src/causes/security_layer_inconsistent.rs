@@ -2,13 +2,9 @@
 
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::events::RCM;
 use crate::evidence::Role;
-use crate::logs::{DAY, told};
 use crate::need::Need;
 use crate::state::LISTENER;
-
-const INCONSISTENT: &[u32] = &[1050];
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -19,12 +15,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(LISTENER)], holds: contradict },
-        Proof {
-            shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::HostLog],
-            holds: |case| told(case, (RCM, INCONSISTENT), DAY, |_| true),
-        },
+        // what Windows makes of the two was not seen, so the settings alone make it likely
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::Key(LISTENER)], holds: contradict },
         Proof { shows: Shows::Absence, needs: &[Need::Key(LISTENER)], holds: agree },
     ],
     explains: &[
@@ -32,10 +24,11 @@ pub const CAUSE: Cause = Cause {
         Explains { cause: "broken-negotiation", when: |_| true },
     ],
     page: Page {
-        what_happens: "The host refuses clients in a way that makes no sense, and Remote Connection Manager logs 1050.",
+        what_happens: "The host refuses clients in a way that makes no sense: it wants CredSSP and offers no TLS to run it in.",
         why: "SecurityLayer = 0 was set as a workaround and UserAuthentication = 1 was left on, or the two come from different group \
               policies. CredSSP runs inside TLS: without TLS there is none.",
-        confirm: "SecurityLayer has to be 1 or 2 where UserAuthentication is 1; values below Policies win.",
+        confirm: "SecurityLayer has to be 1 or 2 where UserAuthentication is 1; values below Policies win. Remote Connection Manager \
+                  1050 is about something else: encryption level and security layer, which Windows has then set right by itself.",
         command: "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp', \
                   'HKLM:\\SOFTWARE\\Policies\\Microsoft\\Windows NT\\Terminal Services' -ErrorAction SilentlyContinue | \
                   Select-Object PSPath,SecurityLayer,UserAuthentication",
@@ -48,12 +41,12 @@ pub const CAUSE: Cause = Cause {
 fn contradict(case: Case<'_>) -> Option<Ground> {
     let layer = case.setting(LISTENER, "SecurityLayer").filter(|setting| setting.number == Some(0))?;
     let nla = case.setting(LISTENER, "UserAuthentication").filter(|setting| setting.number == Some(1))?;
-    let confidence = layer.confidence().max(nla.confidence());
-    // it speaks TLS all the same: the settings are not in force
-    if case.key_used_since(layer.because.observation) {
+    // it speaks TLS all the same, or lets people in: the settings are not in force
+    let observation = layer.because.observation;
+    if case.key_used_since(observation) || case.let_in_near(observation) {
         return None;
     }
-    Some(Ground::on(vec![layer.because, nla.because]).confidence(confidence))
+    Some(Ground::on(vec![layer.because, nla.because]))
 }
 
 fn agree(case: Case<'_>) -> Option<Ground> {
@@ -67,6 +60,7 @@ fn agree(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host, machine};
+    use crate::events::RCM;
     use crate::state::POLICY;
 
     fn listener(layer: u32, nla: u32) -> Sketch {
@@ -75,7 +69,7 @@ mod tests {
 
     #[test]
     fn present() {
-        listener(0, 1).absent(POLICY).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+        listener(0, 1).absent(POLICY).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
         // nobody has looked whether a policy says otherwise
         listener(0, 1).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
     }
@@ -84,7 +78,7 @@ mod tests {
     fn the_policy_wins() {
         listener(2, 1)
             .dword(POLICY, "SecurityLayer", 0)
-            .check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+            .check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
         listener(0, 1).dword(POLICY, "SecurityLayer", 2).check(&CAUSE, Expect::Absent);
     }
 
@@ -94,16 +88,16 @@ mod tests {
         listener(0, 0).absent(POLICY).check(&CAUSE, Expect::Absent);
     }
 
+    /// Windows has then set encryption level and security layer right by itself, and says so.
     #[test]
-    fn present_in_the_log() {
-        machine().event(RCM, 1050, 2).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
-        machine().event(RCM, 1050, 300).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    fn near_miss_an_entry_about_the_encryption_level() {
+        machine().event(RCM, 1050, 2).check(&CAUSE, Expect::Unknown);
+        listener(2, 1).absent(POLICY).event(RCM, 1050, 2).check(&CAUSE, Expect::Absent);
     }
 
-    /// It is written when the listener starts: a day without it shows nothing.
     #[test]
-    fn near_miss_an_old_entry() {
-        machine().event(RCM, 1050, 40 * 60).check(&CAUSE, Expect::Unknown);
+    fn near_miss_somebody_has_just_come_in() {
+        listener(0, 1).absent(POLICY).event(RCM, 1149, 2).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]
@@ -111,11 +105,6 @@ mod tests {
         let up = host("192.0.2.7").nla().tls_up(wire::tls::TlsVersion::Tls12);
         let up = up.dword(LISTENER, "SecurityLayer", 0).dword(LISTENER, "UserAuthentication", 1).absent(POLICY);
         up.check(&CAUSE, Expect::Unknown);
-    }
-
-    #[test]
-    fn near_miss_the_number_of_another_provider() {
-        machine().event("Another", 1050, 2).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

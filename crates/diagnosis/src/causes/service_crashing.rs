@@ -1,14 +1,18 @@
 //! `service-crashing`: Remote Desktop Services ends unexpectedly.
 
+use time::Duration;
+
 use crate::case::{Case, NEAR};
 use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::events::{SERVICES, SYSTEM};
 use crate::evidence::Role;
 use crate::logs::{not_told, told};
 use crate::need::Need;
-use crate::state::LogEvent;
+use crate::state::{LogEvent, moment};
 
 const ENDED: &[u32] = &[7031, 7034];
+/// What ended later than this after the attempt is no reason for it; clocks and the time of an attempt are not exact.
+const TOLERANCE: Duration = Duration::minutes(1);
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -35,7 +39,7 @@ pub const CAUSE: Cause = Cause {
         what_happens: "Connections break off, and new ones are refused until the service runs again.",
         why: "Something inside the process of TermService fails: a patched termsrv.dll, a filter driver or printer driver in the \
               session, or an update that was installed halfway.",
-        confirm: "Service Control Manager 7031 or 7034 for TermService within ten minutes of the attempt. The entry names the service \
+        confirm: "Service Control Manager 7031 or 7034 for TermService within the ten minutes before the attempt. The entry names the service \
                   by its title, in the language of Windows; newer versions add its name.",
         command: "Get-WinEvent -MaxEvents 20 -FilterHashtable @{LogName='System'; ProviderName='Service Control Manager'; \
                   Id=7031,7034} | Format-List TimeCreated,Message; Get-Service TermService,SessionEnv,UmRdpService",
@@ -48,7 +52,8 @@ pub const CAUSE: Cause = Cause {
 
 /// Windows starts the service again after a minute: what answers since then runs again.
 fn crashed(case: Case<'_>) -> Option<Ground> {
-    let ground = told(case, (SERVICES, ENDED), NEAR, about_remote_desktop)?;
+    let before = |event: &LogEvent| moment(&event.at).is_some_and(|at| at <= case.context.at + TOLERANCE);
+    let ground = told(case, (SERVICES, ENDED), NEAR, |event| before(event) && about_remote_desktop(event))?;
     let answers = ground.because.iter().any(|because| case.answered_since(because.observation));
     Some(if answers { ground.severity(Severity::Degrading) } else { ground })
 }
@@ -89,6 +94,14 @@ mod tests {
     fn near_miss_another_service() {
         let spooler = machine().event_with(SERVICES, 7034, 2, &[("param1", "Print Spooler")]);
         spooler.check(&CAUSE, Expect::Unknown);
+    }
+
+    /// What ended after the attempt did not keep it from coming about.
+    #[test]
+    fn near_miss_after_the_attempt() {
+        let ended = |minutes| machine().event_with(SERVICES, 7034, minutes, &[("param1", "Remote Desktop Services")]);
+        ended(-8).check(&CAUSE, Expect::Unknown);
+        ended(-1).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
     }
 
     #[test]

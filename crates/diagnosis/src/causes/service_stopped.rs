@@ -4,7 +4,11 @@ use crate::case::Case;
 use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::evidence::Role;
 use crate::need::Need;
+use crate::state::Service;
 use crate::symptom::Symptom;
+
+// What takes effect later is not blocking: without the others the host goes on with the certificate that it has, and what runs
+// although it is disabled is gone after the next restart.
 
 /// Without these there is no listener, or no certificate and no key. Others start when they are asked for.
 const NEEDED: [&str; 4] = ["TermService", "SessionEnv", "KeyIso", "CryptSvc"];
@@ -42,7 +46,8 @@ pub const CAUSE: Cause = Cause {
     ],
     page: Page {
         what_happens: "Without TermService nothing listens and mstsc shows 0x204; without SessionEnv, KeyIso or CryptSvc Windows can \
-                       neither make nor renew the certificate, and the handshake fails sooner or later.",
+                       neither make nor renew the certificate, and the handshake fails sooner or later. One that was disabled while it \
+                       ran goes on until the next restart.",
         why: "A tuning script or a hardening guide has disabled a service, or it was stopped and not started again. Manual start is \
               normal for most of them: they start when they are asked for, and being idle is no fault.",
         confirm: "None of them may be Disabled, and TermService has to run.",
@@ -55,11 +60,37 @@ pub const CAUSE: Cause = Cause {
 
 /// Without the service itself nobody gets in; without the others the host goes on with the certificate that it has.
 fn not_there(case: Case<'_>) -> Option<Ground> {
-    let ground = away(case, &NEEDED)?;
+    let mut because = away(case, &NEEDED).map(|ground| ground.because).unwrap_or_default();
+    because.extend(NEEDED.iter().filter_map(|name| case.service(name)).filter(|seen| still_runs(seen.value)).map(
+        |seen| {
+            seen.because(format!(
+                "the service {} runs, but is disabled (Start = 4): after a restart it will not",
+                seen.value.name
+            ))
+        },
+    ));
+    if because.is_empty() {
+        return None;
+    }
+    let ground = Ground::on(because);
     Some(if away(case, &NEEDED[..1]).is_some() { ground } else { ground.severity(Severity::Degrading) })
 }
 
-/// Those of them that are disabled; of TermService also that it is not there, or does not run. Windows before Vista has not
+/// It was disabled while it ran.
+fn still_runs(service: &Service) -> bool {
+    service.start == Some(DISABLED) && service.running == Some(true)
+}
+
+/// `TermService` does not run, as where Remote Desktop is off, and none of them is disabled.
+pub(super) fn merely_stopped(case: Case<'_>) -> bool {
+    let none_is_disabled = NEEDED.iter().filter_map(|name| case.service(name)).all(|seen| {
+        let service = seen.value;
+        service.exists && service.start != Some(DISABLED)
+    });
+    none_is_disabled && case.service(NEEDED[0]).is_some_and(|seen| seen.value.running == Some(false))
+}
+
+/// Those of them that are disabled and do not run; of TermService also that it is not there, or does not run. Windows before Vista has not
 /// all of the others. What answers runs, whatever was recorded before.
 pub(super) fn away(case: Case<'_>, names: &[&str]) -> Option<Ground> {
     let mut because = Vec::new();
@@ -69,7 +100,7 @@ pub(super) fn away(case: Case<'_>, names: &[&str]) -> Option<Ground> {
         let answers = itself && case.answered_since(seen.id);
         if !service.exists && itself && !answers {
             because.push(seen.because(format!("the service {} is not installed", service.name)));
-        } else if service.exists && service.start == Some(DISABLED) && !answers {
+        } else if service.exists && service.start == Some(DISABLED) && !still_runs(service) && !answers {
             because.push(seen.because(format!("the service {} is disabled (Start = 4)", service.name)));
         } else if service.exists && service.running == Some(false) && itself && !answers {
             because.push(seen.because("the service TermService does not run"));
@@ -90,18 +121,13 @@ mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host, machine};
     use crate::fact::Fact;
-    use crate::state::Service;
 
     fn services(sketch: Sketch, start: u32, running: Option<bool>) -> Sketch {
-        let service = |name: &str| Service {
-            name: name.to_owned(),
-            exists: true,
-            start: Some(if name == "TermService" { start } else { 3 }),
-            running,
-            image: None,
-            account: None,
+        let one = |name: &str| {
+            let start = if name == "TermService" { start } else { 3 };
+            Fact::Service(Service { running, ..service(name, true, start) })
         };
-        NEEDED.iter().fold(sketch, |sketch, name| sketch.recorded(Fact::Service(service(name))))
+        NEEDED.iter().fold(sketch, |sketch, name| sketch.recorded(one(name)))
     }
 
     #[test]
@@ -111,9 +137,13 @@ mod tests {
         services(machine(), 3, Some(false)).check(&CAUSE, proven());
     }
 
-    fn one(name: &str, exists: bool, start: u32) -> Fact {
+    fn service(name: &str, exists: bool, start: u32) -> Service {
         let (name, start) = (name.to_owned(), Some(start));
-        Fact::Service(Service { name, exists, start, running: None, image: None, account: None })
+        Service { name, exists, start, running: None, image: None, account: None }
+    }
+
+    fn one(name: &str, exists: bool, start: u32) -> Fact {
+        Fact::Service(service(name, exists, start))
     }
 
     #[test]
@@ -122,6 +152,17 @@ mod tests {
             let disabled = machine().recorded(one(name, true, 4));
             disabled.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Proven));
         }
+    }
+
+    /// Somebody disables a service that runs: nothing is the matter until the next restart.
+    #[test]
+    fn what_is_disabled_and_runs_is_a_matter_of_the_next_restart() {
+        let later = || Expect::Present(Severity::Degrading, Confidence::Proven);
+        let runs = services(machine(), 4, Some(true));
+        runs.check(&CAUSE, later());
+        assert!(runs.with_case(|case| away(case, &NEEDED).is_none()));
+        let key = Fact::Service(Service { running: Some(true), ..service("KeyIso", true, 4) });
+        services(machine(), 3, Some(true)).recorded(key).check(&CAUSE, later());
     }
 
     #[test]

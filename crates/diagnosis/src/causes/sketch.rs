@@ -12,7 +12,7 @@ use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
 use crate::access::{AccessTrace, Asked, Place, RefusedAccess};
 use crate::case::{Capabilities, Case, Context, EVERYTHING};
 use crate::cause::{Cause, Confidence, Judgement, Severity};
-use crate::evidence::{Evidence, Role, Source, Subject};
+use crate::evidence::{Evidence, Role, Source, Subject, TimeSource};
 use crate::fact::{Fact, Handshake, rfc3339};
 use crate::profile::ClientProfile;
 use crate::rdp_file::{Gateway, GatewayUse, RdpFile, RdpFileRecord, RdpSignature};
@@ -68,8 +68,13 @@ pub(crate) fn stored(store: &str) -> StoredCertificate {
         has_key: Some(true),
         container: Some("TSSecKeySet1".to_owned()),
         provider: Some("Microsoft Enhanced Cryptographic Provider v1.0".to_owned()),
+        machine_key: Some(true),
         key_spec: Some(1),
         usages: vec!["1.3.6.1.5.5.7.3.1".to_owned()],
+        names: Some(vec!["SERVER01".to_owned()]),
+        key_algorithm: Some("rsa".to_owned()),
+        key_bits: Some(2048),
+        signature_algorithm: Some("1.2.840.113549.1.1.11".to_owned()),
     }
 }
 
@@ -94,7 +99,13 @@ pub(crate) fn refused(path: &str, asked: Asked, result: &str) -> RefusedAccess {
 /// A file in MachineKeys, with this security descriptor.
 pub(crate) fn key_file(name: &str, security: Option<&str>) -> KeyFile {
     let (folder, security) = ("MachineKeys".to_owned(), security.map(str::to_owned));
-    KeyFile { name: name.to_owned(), folder, size: None, security }
+    KeyFile { name: name.to_owned(), folder, size: None, security, left_out: 0 }
+}
+
+/// A registry key with this value alone.
+fn one_value(path: &str, name: &str, data: RegistryData) -> Fact {
+    let values = BTreeMap::from([(name.to_owned(), data)]);
+    Fact::RegistryKey(RegistryKey { path: path.to_owned(), exists: true, values })
 }
 
 fn sketch(target: &str, subject: Subject) -> Sketch {
@@ -103,6 +114,7 @@ fn sketch(target: &str, subject: Subject) -> Sketch {
         profile: ClientProfile::find("mstsc-11").unwrap(),
         profile_source: "default",
         at: NOW,
+        at_source: TimeSource::Attempt,
         symptom: None,
         capabilities: Capabilities { openssl: true },
         require_trust: false,
@@ -173,13 +185,10 @@ impl Sketch {
     }
 
     /// An `.rdp` file of the client, with a signature as it was judged.
-    pub(crate) fn rdp_file(mut self, text: &str, signature: RdpSignature) -> Self {
+    pub(crate) fn rdp_file(self, text: &str, signature: RdpSignature) -> Self {
         let file = RdpFile::parse(text.as_bytes()).unwrap();
         let record = RdpFileRecord { signature, ..RdpFileRecord::of("server.rdp", &file) };
-        let client = Subject { role: Role::Client, name: Some("CLIENT01".to_owned()), address: None };
-        let subject = self.evidence.subject(client);
-        self.evidence.observe(subject, Source::File(1), NOW, None, Fact::RdpFile(record));
-        self
+        self.of(Role::Client, "CLIENT01", Fact::RdpFile(record))
     }
 
     /// A recording of accesses on the machine, with this refusal in it.
@@ -198,7 +207,6 @@ impl Sketch {
         self
     }
 
-    /// The same beside a host.
     pub(crate) fn recorded_of_client(self, text: &str) -> Self {
         self.rdp_file(text, RdpSignature::Unsigned)
     }
@@ -230,32 +238,26 @@ impl Sketch {
         self.value(path, name, RegistryData::Dword(number))
     }
 
-    /// A registry value of another machine that was recorded beside this one.
-    pub(crate) fn of_another_machine(mut self, name: &str, path: &str, value: &str, number: u32) -> Self {
-        let other = Subject { role: Role::Host, name: Some(name.to_owned()), address: None };
-        let subject = self.evidence.subject(other);
-        let values = BTreeMap::from([(value.to_owned(), RegistryData::Dword(number))]);
-        let key = RegistryKey { path: path.to_owned(), exists: true, values };
-        self.evidence.observe(subject, Source::File(2), NOW, None, Fact::RegistryKey(key));
+    /// Something that was recorded of another machine beside this one.
+    fn of(mut self, role: Role, name: &str, fact: Fact) -> Self {
+        let subject = self.evidence.subject(Subject { role, name: Some(name.to_owned()), address: None });
+        self.evidence.observe(subject, Source::File(2), NOW, None, fact);
         self
     }
 
-    /// A registry value of a client that was recorded beside this host.
-    pub(crate) fn of_client(mut self, name: &str, path: &str, value: &str, data: RegistryData) -> Self {
-        let client = Subject { role: Role::Client, name: Some(name.to_owned()), address: None };
-        let subject = self.evidence.subject(client);
-        let values = BTreeMap::from([(value.to_owned(), data)]);
-        let key = RegistryKey { path: path.to_owned(), exists: true, values };
-        self.evidence.observe(subject, Source::File(2), NOW, None, Fact::RegistryKey(key));
-        self
+    /// A registry value of another host.
+    pub(crate) fn of_another_machine(self, name: &str, path: &str, value: &str, number: u32) -> Self {
+        self.of(Role::Host, name, one_value(path, value, RegistryData::Dword(number)))
     }
 
-    /// A root that a client trusts which was recorded beside this host.
-    pub(crate) fn trusted_by_client(mut self, certificate: StoredCertificate) -> Self {
-        let client = Subject { role: Role::Client, name: Some("CLIENT01".to_owned()), address: None };
-        let subject = self.evidence.subject(client);
-        self.evidence.observe(subject, Source::File(2), NOW, None, Fact::StoredCertificate(certificate));
-        self
+    /// A registry value of a client.
+    pub(crate) fn of_client(self, name: &str, path: &str, value: &str, data: RegistryData) -> Self {
+        self.of(Role::Client, name, one_value(path, value, data))
+    }
+
+    /// A root that a client trusts.
+    pub(crate) fn trusted_by_client(self, certificate: StoredCertificate) -> Self {
+        self.of(Role::Client, "CLIENT01", Fact::StoredCertificate(certificate))
     }
 
     /// The profile was named, not left to the evidence.
@@ -299,6 +301,7 @@ impl Sketch {
             records: 1000,
             damaged: false,
             left_out: 0,
+            left_out_until: None,
         }))
     }
 
@@ -349,6 +352,12 @@ impl Sketch {
 
     pub(crate) fn without_openssl(mut self) -> Self {
         self.context.capabilities.openssl = false;
+        self
+    }
+
+    /// The time is a guess: the newest one in files.
+    pub(crate) fn newest_in_files(mut self) -> Self {
+        self.context.at_source = TimeSource::Evidence;
         self
     }
 

@@ -72,6 +72,23 @@ mod tests {
         windows("17763").dword(SERVER, "Enabled", 0).check(&CAUSE, proven());
     }
 
+    /// A hardening tool wrote TLS 1.3 into a Windows that has none, not even for trying out.
+    #[test]
+    fn a_version_that_this_windows_lacks_is_not_switched_on() {
+        let tls13 = SERVER.replace("1.2", "1.3");
+        let proven = Expect::Present(Severity::Blocking, Confidence::Proven);
+        windows("17763").dword(SERVER, "Enabled", 0).dword(&tls13, "Enabled", 1).check(&CAUSE, proven);
+        windows("19045").dword(SERVER, "Enabled", 0).dword(&tls13, "Enabled", 1).check(&CAUSE, Expect::Unknown);
+    }
+
+    /// Windows 7 also needs an update for its Remote Desktop, which the registry does not show.
+    #[test]
+    fn near_miss_switched_on_in_an_old_windows() {
+        let on = |build| windows(build).dword(SERVER, "Enabled", 1).dword(SERVER, "DisabledByDefault", 0);
+        on("7601").check(&CAUSE, Expect::Unknown);
+        on("9600").check(&CAUSE, Expect::Absent);
+    }
+
     /// Remote Desktop may ask for the version by name.
     #[test]
     fn off_by_default_alone_is_only_likely() {

@@ -121,7 +121,8 @@ fn never_arrived(case: Case<'_>) -> Option<Ground> {
     if silenced.is_some_and(|level| level & 1 == 0) || case.recent(SCHANNEL, SCHANNEL_REFUSED, NEAR).next().is_some() {
         return None;
     }
-    let whole = |log: &LogSpan| log.channel.eq_ignore_ascii_case(SYSTEM) && !log.damaged;
+    let whole =
+        |log: &LogSpan| log.channel.eq_ignore_ascii_case(SYSTEM) && log.whole_since(at.min(case.context.at - NEAR));
     let log = case.logs_of(at).find(|seen| whole(seen.value))?;
     let clients = case.seen(|fact| if let Fact::CapturedConnection(seen) = fact { Some(&seen.client) } else { None });
     let clients: Vec<_> = clients.map(|seen| seen.value).collect();
@@ -216,6 +217,7 @@ mod tests {
         let watched = host("192.0.2.7").selects(EVERYTHING, SecurityProtocols::HYBRID);
         let connection = CapturedConnection {
             client: PEER.to_owned(),
+            server_name: None,
             cookie: false,
             sent: 300,
             received: 19,

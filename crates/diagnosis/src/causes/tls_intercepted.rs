@@ -5,8 +5,8 @@ use wire::tls::TlsOffer;
 
 use crate::case::{Case, NEAR, Seen};
 use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::causes::machine_renamed::{called, several_machines, short};
 use crate::evidence::Role;
+use crate::identity::short;
 use crate::logs::DAY;
 use crate::need::Need;
 use crate::printable::printable;
@@ -101,11 +101,11 @@ fn not_the_hosts(case: Case<'_>) -> Option<Ground> {
     let own = case.listener_certificate()?;
     let read = case.recorded_at(own.id);
     let age = case.context.at - read;
-    if several_machines(case) || begins > read || age > DAY || held(case, shown.value).is_some() {
+    if case.several_machines() || begins > read || age > DAY || held(case, shown.value).is_some() {
         return None;
     }
     let computer = case.text(COMPUTER_NAME, "ComputerName")?.value?;
-    let name = called(case).into_iter().find(|name| short(name.value) == short(computer))?;
+    let name = case.called().into_iter().find(|name| short(name.value) == short(computer))?;
     let because = vec![
         shown.because(format!("the certificate that was shown has the thumbprint {}", shown.value)),
         own.because(format!(

@@ -17,6 +17,8 @@ pub const FIX: Fix = Fix {
         "Get-NetFirewallRule -Name RemoteDesktop-UserMode-In-TCP | Select-Object Enabled,Profile",
         "Get-NetFirewallRule -Name RemoteDesktop-UserMode-In-TCP | Get-NetFirewallAddressFilter | Select-Object RemoteAddress",
         "Set-NetFirewallRule -Name RemoteDesktop-UserMode-In-TCP -Enabled True -RemoteAddress ADMIN-SUBNET",
+        "Windows 7 and Server 2008 R2 have neither command; there, with the rule's name in the language of Windows: netsh advfirewall firewall show rule \
+         name=\"Remote Desktop (TCP-In)\", then netsh advfirewall firewall set rule name=\"Remote Desktop (TCP-In)\" new enable=yes remoteip=ADMIN-SUBNET.",
     ],
     verify: "the port answers in X.224",
     undo: "fDenyTSConnections back to 1, and the rule as it was",

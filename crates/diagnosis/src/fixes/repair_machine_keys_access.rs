@@ -14,6 +14,7 @@ pub const FIX: Fix = Fix {
         "$key = \"$env:ProgramData\\Microsoft\\Crypto\\RSA\\MachineKeys\\f686aace6942fb7f7ceb231212eef4a4_$id\"",
         "Test-Path $key   # False: the key is gone, see replace-rdp-key-container",
         "icacls $key /save \"$env:TEMP\\rdp-key-acl.txt\"   # access denied: takeown /f $key /a, then this again",
+        "icacls $key /remove:d '*S-1-5-18' '*S-1-5-20'   # a denial would outweigh what is granted next",
         "icacls $key /grant '*S-1-5-18:(F)' '*S-1-5-20:(R)'   # SYSTEM full, NETWORK SERVICE read",
         "Where nobody may write into the folder: $folder = Split-Path $key; icacls $folder /save \"$env:TEMP\\machinekeys-acl.txt\"; \
          icacls $folder /grant '*S-1-5-32-544:(F)' '*S-1-1-0:(R,W)', without (OI), (CI) and /t, so that the keys in it stay as they are.",

@@ -11,8 +11,9 @@ pub const FIX: Fix = Fix {
     place: "on the client",
     steps: &[
         "Copy-Item FILE.rdp FILE.rdp.bak",
+        "Write the line of the setting as the finding says (notepad FILE.rdp), or make the file anew in mstsc (Show Options, Save As).",
+        "Where it is CredSSP that is switched off, the next line switches it on.",
         "(Get-Content FILE.rdp) -replace '^enablecredsspsupport:i:0','enablecredsspsupport:i:1' | Set-Content FILE.rdp -Encoding Unicode",
-        "For another setting: write the line as the finding says, or make the file anew in mstsc (Show Options, Save As).",
         "For a host that takes Microsoft Entra authentication only: add the line enablerdsaadauth:i:1 instead.",
     ],
     verify: "the client offers what the host asks for",

@@ -3,25 +3,26 @@
 //! The client is the one in the capture, and the clock is the capture's. What it does not show (a lost packet, a direction,
 //! what TLS encrypts) becomes no fact.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::Serialize;
 use time::OffsetDateTime;
 use wire::capture::{Seen as Captured, Side, UdpWatched, Watched};
-use wire::machine::{End, TcpAnswer, TlsAnswer, X224Answer};
+use wire::machine::{End, X224Answer};
 use wire::tls::{Alert, Groups, Signatures, Suites, TlsOffer, TlsVersion};
-use wire::x224::{ConnectionRequest, SecurityProtocols, ServerAnswer};
+use wire::x224::{ConnectionRequest, SecurityProtocols};
 
-use super::{Seen, handshake, later};
+use super::{Seen, gateway, handshake, later};
 use crate::evidence::{Evidence, Role, Source, Subject};
 use crate::fact::Fact;
+use crate::printable::printable;
 use crate::profile::{ClientProfile, EncryptionOracle};
 
-/// The most hosts of a capture that are judged.
+/// The most hosts of a capture that are judged, and the most gateways that are told of.
 const HOSTS: usize = 16;
-/// The most connections to one host that become evidence.
+/// The most connections to one host or gateway that become evidence.
 const CONNECTIONS: usize = 6;
 
 /// What a capture shows of a connection beside the host's answers.
@@ -29,6 +30,8 @@ const CONNECTIONS: usize = 6;
 pub struct CapturedConnection {
     /// Who asked for it.
     pub client: String,
+    /// The name that it asked for, in TLS or HTTP.
+    pub server_name: Option<String>,
     /// The client sent a cookie or routing token with its request.
     pub cookie: bool,
     /// Bytes from the client.
@@ -58,32 +61,82 @@ pub struct CapturedTransport {
     pub chosen: Option<u16>,
 }
 
-/// Adds the evidence in a capture to other evidence, and says what was left out.
-pub fn observe_capture(captured: &Captured, source: Source, evidence: &mut Evidence) -> Vec<String> {
+/// Adds the evidence in a capture to other evidence, and says what was left out. `gateways` are the names and addresses of RD
+/// Gateways that are known from elsewhere.
+pub fn observe_capture(
+    captured: &Captured,
+    gateways: &BTreeSet<String>,
+    source: Source,
+    evidence: &mut Evidence,
+) -> Vec<String> {
     let mut of_host: BTreeMap<SocketAddr, Vec<&Watched>> = BTreeMap::new();
     for connection in &captured.connections {
         of_host.entry(connection.host).or_default().push(connection);
     }
-    let mut hosts: Vec<_> = of_host.into_iter().collect();
-    let fails = |connections: &[&Watched]| connections.iter().any(|connection| !came_through(connection));
-    hosts.sort_by_key(|(_, connections)| (!fails(connections), connections[0].began));
     let mut left_out = captured.left_out;
-    for (number, (address, mut connections)) in hosts.into_iter().enumerate() {
-        // what failed tells more, and of that what is newest
-        connections.sort_by_key(|connection| (came_through(connection), std::cmp::Reverse(connection.began)));
-        let most = if number < HOSTS { CONNECTIONS } else { 0 };
-        left_out = left_out.saturating_add(connections.len().saturating_sub(most) as u64);
-        connections.truncate(most);
-        if !connections.is_empty() {
-            host(address, &connections, source, evidence);
-        }
+    // that somebody began with TLS tells least: no host has to answer that
+    let rank = |watched: &Watched| {
+        if watched.exchange.begins_with_tls() { 2 } else { u8::from(watched.came_through()) }
+    };
+    for (address, connections) in chosen(of_host, &mut left_out, rank) {
+        host(address, &connections, source, evidence);
     }
     for transport in captured.transports.iter().take(HOSTS) {
         udp(transport, source, evidence);
     }
+    left_out = left_out.saturating_add(captured.transports.len().saturating_sub(HOSTS) as u64);
+    let of_gateways = gateway::observe(captured, gateways, source, evidence);
+    left_out = left_out.saturating_add(of_gateways.unwrap_or(0));
     let words = if left_out == 1 { "connection was" } else { "connections were" };
     let more = (left_out > 0).then(|| format!("{left_out} further {words} not looked at"));
-    more.into_iter().collect()
+    let elsewhere = of_gateways.is_none().then(|| tls_alone(captured, gateways)).flatten();
+    more.into_iter().chain(elsewhere).collect()
+}
+
+/// What to do with a capture in which there is only what might be a gateway's.
+fn tls_alone(captured: &Captured, gateways: &BTreeSet<String>) -> Option<String> {
+    if !captured.connections.is_empty() || !captured.transports.is_empty() {
+        return None;
+    }
+    if captured.tunnels.is_empty() {
+        return None;
+    }
+    let kept = captured.tunnels.iter().filter(|watched| watched.exchange.hello.is_some()).count();
+    if kept == 0 {
+        return Some("no Remote Desktop in it".to_owned());
+    }
+    let count = captured.passed_over.saturating_add(u64::try_from(kept).unwrap_or(u64::MAX));
+    let several = if count == 1 { "connection carries" } else { "connections carry" };
+    let names = gateways.iter().map(|name| printable(name)).collect::<Vec<_>>().join(", ");
+    let advice = if gateways.is_empty() {
+        "name the client's .rdp file with it".to_owned()
+    } else {
+        format!("but none of those that were kept asks for {names}")
+    };
+    Some(format!(
+        "no Remote Desktop in it; {count} {several} TLS from the start: through an RD Gateway it looks like this, {advice}"
+    ))
+}
+
+/// The machines whose connections are looked at and these connections, the most telling first: `rank` is 0 for one that
+/// failed. The others are counted.
+pub(super) fn chosen<'a, K: Ord>(
+    of_machine: BTreeMap<K, Vec<&'a Watched>>,
+    left_out: &mut u64,
+    rank: impl Fn(&Watched) -> u8,
+) -> Vec<(K, Vec<&'a Watched>)> {
+    let mut machines: Vec<_> = of_machine.into_iter().collect();
+    let fails = |connections: &[&Watched]| connections.iter().any(|connection| rank(connection) == 0);
+    machines.sort_by_key(|(_, connections)| (!fails(connections), connections[0].began));
+    for (number, (_, connections)) in machines.iter_mut().enumerate() {
+        // what failed tells more, and of that what is newest
+        connections.sort_by_key(|connection| (rank(connection), std::cmp::Reverse(connection.began)));
+        let most = if number < HOSTS { CONNECTIONS } else { 0 };
+        *left_out = left_out.saturating_add(connections.len().saturating_sub(most) as u64);
+        connections.truncate(most);
+    }
+    machines.retain(|(_, connections)| !connections.is_empty());
+    machines
 }
 
 fn host(address: SocketAddr, connections: &[&Watched], source: Source, evidence: &mut Evidence) {
@@ -101,10 +154,7 @@ fn host(address: SocketAddr, connections: &[&Watched], source: Source, evidence:
 }
 
 fn connection(watched: &Watched, seen: &mut Seen<'_>) {
-    if let Some(tcp) = &watched.tcp {
-        seen.add(later(seen.began, tcp.at), Some(tcp.took), Fact::TcpAnswer(tcp.value.clone()));
-    }
-    seen.add(seen.began, None, Fact::CapturedConnection(described(watched)));
+    begun(watched, false, seen);
     let exchange = &watched.exchange;
     let requested = exchange.request.as_ref().and_then(|request| request.value.as_ref().ok());
     if let Some(answer) = &exchange.answer
@@ -115,12 +165,26 @@ fn connection(watched: &Watched, seen: &mut Seen<'_>) {
         let fact = Fact::X224Answer { requested, answer: answer.value.clone() };
         seen.add(moment(answer.at), Some(answer.took), fact);
     }
+    handshaken(watched, seen);
+}
+
+/// How TCP went, unless it was a proxy's, and what a capture tells of a connection as a whole.
+pub(super) fn begun(watched: &Watched, by_proxy: bool, seen: &mut Seen<'_>) {
+    if let Some(tcp) = watched.tcp.as_ref().filter(|_| !by_proxy) {
+        seen.add(later(seen.began, tcp.at), Some(tcp.took), Fact::TcpAnswer(tcp.value.clone()));
+    }
+    seen.add(seen.began, None, Fact::CapturedConnection(described(watched)));
+}
+
+/// The handshake, behind whatever it was, and the certificate.
+pub(super) fn handshaken(watched: &Watched, seen: &mut Seen<'_>) {
+    let exchange = &watched.exchange;
     let Some(answer) = &exchange.handshake else { return };
     let at = moment(answer.at);
     let (said, chain) = handshake(answer.value.clone());
     if let Some(hello) = &exchange.hello {
-        let fact = Fact::TlsAnswer { offer: TlsOffer::watched(&hello.value), direct: false, answer: said };
-        seen.add(at, Some(answer.took), fact);
+        let (offer, direct) = (TlsOffer::watched(&hello.value), exchange.request.is_none());
+        seen.add(at, Some(answer.took), Fact::TlsAnswer { offer, direct, answer: said });
     }
     seen.certificates(at, &chain);
 }
@@ -143,21 +207,6 @@ pub fn moment(since_1970: Duration) -> OffsetDateTime {
     later(OffsetDateTime::UNIX_EPOCH, since_1970)
 }
 
-/// True if the connection came as far as a capture can show.
-fn came_through(watched: &Watched) -> bool {
-    match (&watched.exchange.handshake, &watched.exchange.answer) {
-        (Some(handshake), _) => matches!(handshake.value, TlsAnswer::Established { .. } | TlsAnswer::Flight(_)),
-        (None, Some(answer)) => {
-            matches!(&answer.value, X224Answer::Server(ServerAnswer::Selected { .. } | ServerAnswer::NoNegotiation))
-        }
-        // nothing was asked
-        (None, None) => {
-            watched.exchange.request.is_none()
-                && watched.tcp.as_ref().is_none_or(|tcp| tcp.value == TcpAnswer::Accepted)
-        }
-    }
-}
-
 fn described(watched: &Watched) -> CapturedConnection {
     let words = |alert: Alert| alert.to_string();
     let request = watched.exchange.request.as_ref().and_then(|request| request.value.as_ref().ok());
@@ -175,6 +224,7 @@ fn described(watched: &Watched) -> CapturedConnection {
     ];
     CapturedConnection {
         client: watched.client.to_string(),
+        server_name: watched.server_name().map(str::to_owned),
         cookie: request.is_some_and(|request| request.cookie.is_some()),
         sent: watched.sent,
         received: watched.received,

@@ -83,6 +83,8 @@ impl RdpFile {
             return Err(RdpFileError::Bytes);
         }
         let (encoding, text) = decode(bytes);
+        // programs that write text with its NUL: it belongs to no value
+        let text = text.trim_end_matches('\0');
         let mut pieces: Vec<&str> = text.split('\n').take(LINES_LIMIT + 2).collect();
         if pieces.last() == Some(&"") {
             pieces.pop();
@@ -256,6 +258,16 @@ mod tests {
         assert_eq!(file.value("full address"), Some("[2001:db8::7]:3390"));
         assert_eq!(file.lines_of("full address").count(), 2);
         assert_eq!(file.lines[2], Line::Other("x:q:1".to_owned()));
+    }
+
+    /// Some programs write the NUL with which their text ends.
+    #[test]
+    fn the_nul_at_the_end_belongs_to_no_value() {
+        let text = "full address:s:server\r\nenablecredsspsupport:i:0\0\0";
+        for bytes in [text.as_bytes().to_vec(), utf16(text)] {
+            let file = RdpFile::parse(&bytes).unwrap();
+            assert_eq!(file.value("enablecredsspsupport"), Some("0"));
+        }
     }
 
     #[test]

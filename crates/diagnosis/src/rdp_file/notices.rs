@@ -1,6 +1,7 @@
 //! What a current client will say of a file.
 
 use super::record::{RdpFileRecord, RdpSignature};
+use super::settings::{Gateway, GatewayUse, RdpSettings};
 use crate::cause::Because;
 use crate::evidence::Evidence;
 use crate::fact::Fact;
@@ -8,12 +9,29 @@ use crate::fact::Fact;
 /// What mstsc with the updates of April 14, 2026 (CVE-2026-26151) says of each file.
 ///
 /// Widely reported, and not tried on a machine: the words say so.
-pub fn notices(evidence: &Evidence) -> Vec<Because> {
+///
+/// And where it sends the client, if that is a gateway: unless `way_told`, because the report is about that way.
+pub fn notices(evidence: &Evidence, way_told: bool) -> Vec<Because> {
     let files = evidence.observations.iter().filter_map(|seen| match &seen.fact {
-        Fact::RdpFile(file) => Some(Because { text: notice(file), observation: seen.id }),
+        Fact::RdpFile(file) => Some((seen.id, file)),
         _ => None,
     });
-    files.collect()
+    let texts = files.flat_map(|(id, file)| {
+        let way = gateway(file).filter(|_| !way_told);
+        way.into_iter().chain([notice(file)]).map(move |text| Because { text, observation: id })
+    });
+    texts.collect()
+}
+
+fn gateway(file: &RdpFileRecord) -> Option<String> {
+    let Gateway { host, usage } = RdpSettings(file).gateway()?;
+    let which = host.map_or("a gateway that it does not name".to_owned(), |host| format!("the gateway {host}"));
+    let when = match usage {
+        GatewayUse::Always => "",
+        GatewayUse::IfDirectFails => " wherever it does not reach the host directly",
+    };
+    let told = "a fault on that way is not among those that this report looks for";
+    Some(format!("{} sends the client through {which}{when}: {told}.", file.name))
 }
 
 fn notice(file: &RdpFileRecord) -> String {
@@ -50,10 +68,30 @@ mod tests {
     #[test]
     fn every_file_has_a_notice() {
         let with = |signature| client("192.0.2.7").rdp_file("full address:s:server", signature);
-        let text = |signature| notices(with(signature).evidence())[0].text.clone();
+        let text = |signature| notices(with(signature).evidence(), false)[0].text.clone();
         assert!(text(RdpSignature::Unsigned).contains("Unknown remote connection"));
         assert!(text(RdpSignature::Broken { missing: vec![] }).contains("does not fit"));
         assert!(text(RdpSignature::Unverifiable { why: "no Base64".to_owned() }).contains("(no Base64)"));
-        assert!(notices(client("192.0.2.7").evidence()).is_empty());
+        assert!(notices(client("192.0.2.7").evidence(), false).is_empty());
+    }
+
+    /// The direct way was not looked at, and says nothing of the client's own.
+    #[test]
+    fn a_gateway_is_named() {
+        let with = |usage| {
+            let text = format!(
+                "full address:s:server\ngatewayhostname:s:gateway.corp.example\ngatewayusagemethod:i:{usage}\n"
+            );
+            client("192.0.2.7").rdp_file(&text, RdpSignature::Unsigned)
+        };
+        let first = |usage| notices(with(usage).evidence(), false)[0].text.clone();
+        assert!(
+            first(1).contains("server.rdp sends the client through the gateway gateway.corp.example: a fault"),
+            "{}",
+            first(1)
+        );
+        assert!(first(2).contains("wherever it does not reach the host directly"), "{}", first(2));
+        assert!(!first(0).contains("gateway"), "{}", first(0));
+        assert_eq!(notices(with(1).evidence(), true).len(), 1);
     }
 }

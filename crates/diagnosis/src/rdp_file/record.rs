@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::settings::known;
-use super::{RdpFile, signature};
+use super::{Line, RdpFile, signature};
 use crate::printable::printable;
 
 /// An `.rdp` file as it was read.
@@ -24,9 +24,10 @@ pub struct RdpFileRecord {
 pub struct RdpSetting {
     /// Its name.
     pub name: String,
-    /// `i`, `s` or `b`.
+    /// `i`, `s` or `b`; anything else in a line that is no setting by its form.
     pub kind: char,
-    /// Its value; null where it is private or may be: user names, tokens, passwords, texts that we do not know.
+    /// Its value; null where it is private or may be: user names, tokens, passwords, texts that we do not know; and where there
+    /// is none of its kind.
     pub value: Option<String>,
 }
 
@@ -76,10 +77,13 @@ pub struct Signer {
 impl RdpFileRecord {
     /// What is kept of a file of this name.
     pub fn of(name: &str, file: &RdpFile) -> Self {
-        let settings = file.settings().map(|(name, kind, value)| RdpSetting {
-            name: printable(name.trim()),
-            kind,
-            value: shown(name, kind, value).map(printable),
+        let settings = file.lines.iter().filter_map(|line| match line {
+            Line::Setting { name, kind, value } => Some(RdpSetting {
+                name: printable(name.trim()),
+                kind: *kind,
+                value: shown(name, *kind, value).map(printable),
+            }),
+            Line::Other(text) => broken(text),
         });
         Self { name: printable(name), settings: settings.collect(), signature: signature::verify(file) }
     }
@@ -91,6 +95,17 @@ impl RdpFileRecord {
             .next()
             .is_some_and(|first| lines().any(|other| (other.kind, &other.value) != (first.kind, &first.value)))
     }
+}
+
+/// A line that names a setting which decides and is none by its form: what the client makes of it is not known.
+fn broken(text: &str) -> Option<RdpSetting> {
+    let (name, rest) = text.split_once(':').unwrap_or((text, ""));
+    let known = known(name).filter(|known| known.decides)?;
+    Some(RdpSetting {
+        name: known.name.to_owned(),
+        kind: rest.chars().next().filter(char::is_ascii_alphabetic).unwrap_or('?'),
+        value: None,
+    })
 }
 
 /// The value, if it may be kept.
@@ -119,6 +134,21 @@ mod tests {
         assert!(!told.contains("secret") && !told.contains("1234"), "{told}");
         assert!(told.contains("\"server\"") && told.contains("3390"), "{told}");
         assert_eq!(record.settings.len(), 15);
+    }
+
+    #[test]
+    fn a_line_without_its_form_is_kept_where_it_decides() {
+        let text = "screen mode id:i:2\nserver port\nScreen Mode Id\nsecret\nfull address:s\nfull address:x:secret";
+        let record = RdpFileRecord::of("x.rdp", &RdpFile::parse(text.as_bytes()).unwrap());
+        let told: Vec<_> =
+            record.settings.iter().map(|one| (one.name.as_str(), one.kind, one.value.as_deref())).collect();
+        let expected = [
+            ("screen mode id", 'i', Some("2")),
+            ("server port", '?', None),
+            ("full address", 's', None),
+            ("full address", 'x', None),
+        ];
+        assert_eq!(told, expected);
     }
 
     #[test]

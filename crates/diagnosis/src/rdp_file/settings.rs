@@ -6,6 +6,11 @@ use super::{RdpFileRecord, same_name};
 use crate::profile::ClientProfile;
 use crate::target::{DEFAULT_PORT, Target, TargetError};
 
+/// Where Hyper-V lets clients at the consoles of its machines. It starts with TLS, without a negotiation.
+///
+/// Source: Microsoft: Azure Stack Edge, connect to the virtual machine console.
+const HYPER_V_PORT: u16 = 2179;
+
 /// A setting that we know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Known {
@@ -144,6 +149,19 @@ impl<'a> RdpSettings<'a> {
         }))
     }
 
+    /// The number in `server port`, where it is no port.
+    pub fn wrong_port(self) -> Option<&'a str> {
+        let port = self.text("server port")?;
+        let number = port.parse::<i64>().ok()?;
+        (!(1..=i64::from(u16::MAX)).contains(&number)).then_some(port)
+    }
+
+    /// It leads to the console of a virtual machine of Hyper-V: by its port, or by the machine that the host is told of first.
+    pub fn hyper_v_console(self) -> bool {
+        let told_first = self.0.settings.iter().any(|setting| same_name(&setting.name, "pcb"));
+        told_first || matches!(self.target(), Some(Ok(target)) if target.port == HYPER_V_PORT)
+    }
+
     /// CredSSP is switched off: the client cannot meet a host that requires Network Level Authentication.
     pub fn without_credssp(self) -> bool {
         self.number("enablecredsspsupport") == Some(0)
@@ -211,6 +229,15 @@ mod tests {
             assert!(RdpSettings(&record(wrong)).target().unwrap().is_err(), "{wrong}");
         }
         assert!(RdpSettings(&record("server port:i:3390")).target().is_none());
+    }
+
+    #[test]
+    fn a_console_of_hyper_v_is_known() {
+        let console = |text: &str| RdpSettings(&record(text)).hyper_v_console();
+        assert!(console("full address:s:server\nserver port:i:2179"));
+        assert!(console("full address:s:server:2179"));
+        assert!(console("full address:s:server\npcb:s:6a3c2f1e-1111-2222-3333-444455556666;EnhancedMode=0"));
+        assert!(!console("full address:s:server\nserver port:i:3389"));
     }
 
     #[test]

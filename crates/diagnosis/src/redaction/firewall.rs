@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use wire::redaction::Names;
 
 use super::{REDACTED, one_of, security};
+use crate::firewall;
 
 /// Names of values that Windows itself gives to the rules of Remote Desktop.
 const OWN: &[&str] = &[
@@ -80,9 +81,6 @@ const PLAIN: &[&str] = &[
 ];
 /// Fields with addresses.
 const ADDRESSES: &[&str] = &["RA4", "RA6", "LA4", "LA6", "RA42", "RA62"];
-/// How the names of fields begin whose mere presence limits a rule.
-const LIMITS: &[&str] = &["RA4", "RA6", "LA4", "LA6", "RPort", "IF", "RUAuth"];
-
 /// The name of a value that holds a rule.
 pub(super) fn own(name: &str) -> bool {
     one_of(OWN, name).is_some()
@@ -121,7 +119,8 @@ fn renamed_field(field: &str, names: &mut Names) -> Option<String> {
         _ if is("Name") => Some(format!("{key}={}", resource(value))),
         "IF" => Some(format!("{key}={}", names.identifier(value))),
         "RUAuth" => Some(format!("{key}={}", security::renamed(value, names))),
-        _ => LIMITS.iter().find(|limit| key.starts_with(**limit)).map(|limit| format!("{limit}={REDACTED}")),
+        // that it is there may limit the rule
+        _ => firewall::limit(key).map(|limit| format!("{limit}={REDACTED}")),
     }
 }
 
@@ -192,12 +191,12 @@ mod tests {
     #[test]
     fn what_somebody_wrote_goes() {
         let rule = r"v2.30|Action=Allow|Active=TRUE|Dir=In|Protocol=6|Profile=Domain|LPort=3389|RA4=10.1.2.3/255.255.255.0|RA4=LocalSubnet|RA4=10.1.2.3-10.1.2.9|RA6=fd12:3::9|App=C:\Users\alice\svchost.exe|Svc=termservice|Name=RDP for Alice|Desc=ask alice|EmbedCtxt=Contoso|LUOwn=S-1-5-21-1-2-3-1104|RUAuth=O:LSD:(A;;CC;;;S-1-5-21-1-2-3-1104)|";
-        let expected = r"v2.30|Action=Allow|Active=TRUE|Dir=In|Protocol=6|Profile=Domain|LPort=3389|RA4=192.0.2.1/255.255.255.0|RA4=LocalSubnet|RA4=192.0.2.1-192.0.2.2|RA6=2001:db8::3|App=(redacted)\svchost.exe|Svc=termservice|Name=(redacted)|RUAuth=O:LSD:(A;;CC;;;S-1-5-21-0-0-1-1001)|";
+        let expected = r"v2.30|Action=Allow|Active=TRUE|Dir=In|Protocol=6|Profile=Domain|LPort=3389|RA4=192.0.2.1/255.255.255.0|RA4=LocalSubnet|RA4=192.0.2.1-192.0.2.2|RA6=2001:db8::3|App=(redacted)\svchost.exe|Svc=termservice|Name=(redacted)|LUOwn=(redacted)|RUAuth=O:LSD:(A;;CC;;;S-1-5-21-0-0-1-1001)|";
         assert_eq!(redacted(rule), expected);
         assert_eq!(redacted(expected), expected);
         assert_eq!(
             redacted("v2.0|Dir=In|Name=@FirewallAPI.dll,-28775|RA4alice=1|x"),
-            "v2.0|Dir=In|Name=@FirewallAPI.dll,-28775|RA4=(redacted)"
+            "v2.0|Dir=In|Name=@FirewallAPI.dll,-28775|Limit=(redacted)"
         );
     }
 
@@ -205,7 +204,7 @@ mod tests {
         #[test]
         fn it_lets_in_what_it_let_in(
             fields in proptest::collection::vec(
-                "(Action|Active|Dir|Profile|LPort|Protocol|Svc|App|RA4|IFType|RPort|Name|Security|q)=\
+                "(Action|Active|Dir|Profile|LPort|Protocol|Svc|App|RA4|IFType|RPort|Name|Security|RMauth|LUAuth|Platform2|AppPkgId|LSM|q)=\
                  (Allow|Block|TRUE|In|Domain|Public|3389|3000-4000|6|17|termservice|\\*|System|C:\\\\q\\\\svchost.exe|q|RPC|10.0.0.9)",
                 0..9,
             ),

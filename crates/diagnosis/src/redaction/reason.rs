@@ -93,7 +93,10 @@ mod tests {
         for (what, why) in [
             (r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion", "the cell at 0xd2a58 is no cell in use"),
             ("SYSTEM", r"registry hive: a SYSTEM hive without Select\Current: the control set in use is not known"),
-            ("SOFTWARE", r"registry hive: HKLM\SOFTWARE\Microsoft\Cryptography: read at 0x5d3f58: the file ends before"),
+            (
+                "SOFTWARE",
+                r"registry hive: HKLM\SOFTWARE\Microsoft\Cryptography: read at 0x5d3f58: the file ends before",
+            ),
             ("the end of the hive", "cut off: 5000000 of 12800000 bytes"),
             (r"HKLM\SOFTWARE\Microsoft\SystemCertificates\MY\Certificates", "it is no certificate that can be read"),
         ] {

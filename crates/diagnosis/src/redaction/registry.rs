@@ -6,16 +6,14 @@ use wire::redaction::Names;
 use wire::tls::suite;
 
 use super::{REDACTED, firewall, one_of};
-use crate::causes::{known_edition, windows_own_library};
+use crate::causes::{known_edition, plain_path, windows_own_library};
 use crate::state::{
     CIPHER_POLICY, COMPUTER_NAME, CRYPTOGRAPHY, FIREWALL_MDM_RULES, FIREWALL_POLICY_RULES, FIREWALL_RULES, KEYS,
-    LISTENER, RegistryData, RegistryKey, TERMSERVICE, WINDOWS,
+    LISTENER, RegistryData, RegistryKey, TCPIP, TERMSERVICE, WINDOWS, WINLOGON,
 };
 
 /// Names of values that Windows and its policies give, and nobody else.
 const VALUES: &str = include_str!("../../data/registry-values.txt");
-/// The key with the names that DNS knows the machine by.
-const TCPIP: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters";
 /// How the place of a name begins that was taken out; a number and a bracket follow.
 const NAMELESS: &str = "(redacted ";
 
@@ -71,6 +69,8 @@ const PRODUCT: &[&str] = &[
     "Desktops",
 ];
 
+/// Values of the listener that name a certificate.
+const THUMBPRINTS: &[&str] = &["SSLCertificateSHA1Hash", "SelfSignedCertificate", "TemplateCertificate"];
 /// How the keys end that hold ports which a group policy opens.
 const OPEN_PORTS: &str = r"\globallyopenports\list";
 /// How the path of Windows' own library ends.
@@ -158,7 +158,7 @@ fn placeholder(text: &str) -> String {
 fn renamed_data(path: &str, name: &str, data: &RegistryData, names: &mut Names) -> RegistryData {
     let of = |key: &str, value: &str| key.eq_ignore_ascii_case(path) && value.eq_ignore_ascii_case(name);
     match data {
-        RegistryData::Binary(hex) if of(LISTENER, "SSLCertificateSHA1Hash") => {
+        RegistryData::Binary(hex) if THUMBPRINTS.iter().any(|value| of(LISTENER, value)) => {
             RegistryData::Binary(names.thumbprint(hex))
         }
         RegistryData::Texts(suites) if of(CIPHER_POLICY, "Functions") => {
@@ -211,18 +211,19 @@ fn renamed_text(of: impl Fn(&str, &str) -> bool, text: &str, names: &mut Names) 
         || of(WINDOWS, "CurrentVersion") && ["6.1", "6.2", "6.3", "10.0"].contains(&text)
         || of(WINDOWS, "InstallationType") && ["Client", "Server", "Server Core"].contains(&text)
         || of(WINDOWS, "ProductName") && text.split(' ').all(|word| one_of(PRODUCT, word).is_some())
-        || of(crate::state::TERMINAL_SERVER, "WinStationsDisabled") && number(1);
+        || of(WINLOGON, "WinStationsDisabled") && number(1);
     kept.then(|| text.to_owned())
 }
 
 /// The library of Windows itself, in whatever folder its Windows lies.
 fn library(text: &str, names: &mut Names) -> Option<String> {
-    let text = text.trim().trim_matches('"');
+    // the parts that lead back may name somebody
+    let text = &plain_path(text);
     if let Some(own) = windows_own_library(text, None) {
-        return own.then(|| text.to_owned());
+        return own.then(|| text.clone());
     }
-    let folder = text.len().checked_sub(LIBRARY.len()).and_then(|end| text.get(..end))?;
-    Some(format!("{}{LIBRARY}", names.text(folder)))
+    let folder = text.len().checked_sub(LIBRARY.len()).and_then(|end| text.get(..end));
+    Some(folder.map_or_else(|| text.clone(), |folder| format!("{}{LIBRARY}", names.text(folder))))
 }
 
 /// A suite by its registered name, also with a curve behind it.

@@ -73,7 +73,8 @@ mod tests {
         ];
         let values = values.into_iter().map(|(name, data)| (name.to_owned(), data)).collect();
         let key = RegistryKey { path: crate::state::LISTENER.to_owned(), exists: true, values };
-        let images = [r"%SystemRoot%\System32\svchost.exe -k termsvcs", r#""C:\a b\agent.exe" /password:hunter2"#, "no"];
+        let images =
+            [r"%SystemRoot%\System32\svchost.exe -k termsvcs", r#""C:\a b\agent.exe" /password:hunter2"#, "no"];
         let services = images.map(service).to_vec();
         let state = State { registry: vec![key], services, computer: Some("SRV".to_owned()), ..State::default() };
         let told = state.clone().without_secrets();

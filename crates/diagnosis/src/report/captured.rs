@@ -2,8 +2,13 @@
 
 use serde_json::Value;
 
-use super::Diagnosis;
+use super::subject_words::label;
+use super::{Diagnosis, ReportObservation};
 
+/// The name of the fact that a connection was captured.
+pub(super) const CAPTURED: &str = "capture.connection";
+/// The name of the fact that a UDP transport was asked for.
+pub(super) const TRANSPORT: &str = "capture.udp";
 /// The most lines; the JSON has all of them.
 pub(super) const MOST: usize = 8;
 
@@ -13,8 +18,8 @@ pub(super) fn lines(diagnosis: &Diagnosis, most: usize) -> Vec<String> {
         .observations
         .iter()
         .filter_map(|seen| match seen.fact.as_str() {
-            "capture.connection" => connection(&seen.value),
-            "capture.udp" => Some(transport(&seen.value)),
+            CAPTURED => connection(&seen.value, diagnosis.is_gateway(seen.subject)),
+            TRANSPORT => Some(transport(diagnosis, seen)),
             _ => None,
         })
         .collect();
@@ -27,24 +32,37 @@ pub(super) fn lines(diagnosis: &Diagnosis, most: usize) -> Vec<String> {
 }
 
 /// Nothing of a connection that ended as connections do.
-fn connection(value: &Value) -> Option<String> {
+fn connection(value: &Value, to_gateway: bool) -> Option<String> {
     let text = |name: &str| value[name].as_str();
     let mut told: Vec<String> = Vec::new();
     told.extend(text("client_alert").map(|alert| format!("the client sent {alert}")));
-    told.extend(text("host_alert").map(|alert| format!("the host sent {alert}")));
+    let other = if to_gateway { "gateway" } else { "host" };
+    told.extend(text("host_alert").map(|alert| format!("the {other} sent {alert}")));
     let notes = value["notes"].as_array().map(Vec::as_slice).unwrap_or_default();
     told.extend(notes.iter().filter_map(Value::as_str).map(str::to_owned));
     told.extend(text("ended").filter(|ended| ended.starts_with("reset") || !told.is_empty()).map(str::to_owned));
     let client = text("client").unwrap_or_default();
     (!told.is_empty()).then(|| {
         let (sent, received) = (value["sent"].as_u64().unwrap_or(0), value["received"].as_u64().unwrap_or(0));
-        format!("the connection from {client} ({sent} bytes sent, {received} received): {}", told.join(", "))
+        let whither = if to_gateway { " to the gateway" } else { "" };
+        format!("the connection from {client}{whither} ({sent} bytes sent, {received} received): {}", told.join(", "))
     })
 }
 
-fn transport(value: &Value) -> String {
-    let client = value["client"].as_str().unwrap_or_default();
-    let answer =
-        if value["answered"].as_bool() == Some(true) { "answered" } else { "not answered, which many networks do" };
-    format!("a UDP transport was asked for by {client}: {answer}")
+fn transport(diagnosis: &Diagnosis, seen: &ReportObservation) -> String {
+    let client = seen.value["client"].as_str().unwrap_or_default();
+    let host = diagnosis.subjects.get(seen.subject).map_or(String::new(), |host| format!(" at {}", label(host)));
+    let asked = version(&seen.value["asked"]).map_or(String::new(), |version| format!(" (RDPEUDP {version})"));
+    let answer = match (seen.value["answered"].as_bool(), version(&seen.value["chosen"])) {
+        (Some(true), Some(version)) => format!("answered with {version}; what follows is encrypted"),
+        (Some(true), None) => "answered; what follows is encrypted".to_owned(),
+        _ => "not answered, which many networks do".to_owned(),
+    };
+    format!("a UDP transport{asked} was asked for by {client}{host}: {answer}")
+}
+
+/// The version of RDPEUDP ([MS-RDPEUDP] 2.2.2.9): the third one is not written as 3.
+fn version(number: &Value) -> Option<String> {
+    let number = number.as_u64()?;
+    Some(if number == 0x0101 { "version 3".to_owned() } else { format!("version {number}") })
 }

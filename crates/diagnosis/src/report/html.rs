@@ -13,6 +13,7 @@ use super::human_timeline;
 use super::words;
 use super::xml::escaped;
 use super::{Diagnosis, Verdict};
+use crate::evidence::TimeSource;
 use crate::printable::printable;
 
 /// Its line in the list.
@@ -145,11 +146,14 @@ impl Page {
 
     fn header(&mut self, diagnosis: &Diagnosis) {
         self.open("header");
-        self.element(
-            "p class=\"program\"",
-            &format!("rdpdoctor {}, {} UTC", diagnosis.tool, human_timeline::second(&diagnosis.at)),
-        );
+        let attempt = (diagnosis.at_source == TimeSource::Attempt)
+            .then(|| format!("; the attempt: {} UTC", human_timeline::second(&diagnosis.at)));
+        let program = format!("rdpdoctor {}{}", diagnosis.tool, attempt.unwrap_or_default());
+        self.element("p class=\"program\"", &program);
         self.element("h1", &words::title(diagnosis));
+        if let Some(time) = words::judged_for(diagnosis) {
+            self.element("p", &time);
+        }
         self.close("header");
     }
 

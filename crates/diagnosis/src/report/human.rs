@@ -115,10 +115,16 @@ impl Paper {
             let line = self.paint(BOLD, &line);
             self.line(&line);
         }
+        if let Some(time) = words::judged_for(diagnosis) {
+            self.wrapped("", &time);
+        }
         self.blank();
     }
 
     fn ladder(&mut self, diagnosis: &Diagnosis) {
+        if diagnosis.stages.is_empty() {
+            return;
+        }
         let mut subject = None;
         for stage in &diagnosis.stages {
             if let Some(whose) = words::above_rung(diagnosis, stage, subject) {
@@ -267,13 +273,14 @@ impl Paper {
     }
 
     fn not_seen(&mut self, diagnosis: &Diagnosis) {
-        if let Some(text) = words::ruled_out(diagnosis) {
+        let short = !self.style.full && human_brief::may_be_abridged(diagnosis);
+        if let Some(text) = words::ruled_out(diagnosis, short) {
             self.blank();
             self.wrapped("Ruled out: ", &text);
         }
-        if let Some(text) = words::not_seen(diagnosis) {
+        if let Some((what, text)) = words::not_seen(diagnosis, short) {
             self.blank();
-            self.wrapped("Not seen: ", &text);
+            self.wrapped("", &format!("{what}: {text}"));
         }
     }
 

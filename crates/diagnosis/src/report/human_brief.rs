@@ -245,9 +245,8 @@ impl Brief<'_> {
             return;
         }
         self.paper.blank();
-        let causes = counted(open, "cause is", "causes are");
-        let text = format!("{causes} neither shown nor ruled out, {ruled_out} ruled out; --full names them.");
-        self.paper.wrapped("Not seen: ", &text);
+        let text = format!("{} ({ruled_out} are ruled out); --full names them.", counted(open, "cause", "causes"));
+        self.paper.wrapped("", &format!("{}: {text}", words::OPEN));
     }
 
     /// The first ones with the reason, the rest by name.
@@ -291,7 +290,11 @@ fn severity(outcome: Outcome) -> u8 {
 }
 
 fn name(who: &ReportSubject) -> String {
-    let part = if who.role == Role::Client { " (client)" } else { "" };
+    let part = match who.role {
+        Role::Client => " (client)",
+        Role::Gateway => " (gateway)",
+        _ => "",
+    };
     format!("{}{part}", label(who))
 }
 
@@ -327,7 +330,7 @@ fn faults<'a>(diagnosis: &'a Diagnosis, who: &ReportSubject) -> impl Iterator<It
 /// How far it came.
 fn sound(rungs: &[&StageResult]) -> String {
     let Some(last) = rungs.iter().rev().find(|rung| rung.outcome == Outcome::Passed) else { return String::new() };
-    if matches!(last.stage, Stage::Host | Stage::Client) {
+    if matches!(last.stage, Stage::Gateway | Stage::Host | Stage::Client) {
         return last.text.clone();
     }
     format!("up to {}: {}", last.stage.word(), last.text)

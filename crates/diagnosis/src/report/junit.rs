@@ -98,7 +98,15 @@ fn of_stage(diagnosis: &Diagnosis, stage: &StageResult) -> TestCase {
     let ending = match stage.outcome {
         Outcome::Passed | Outcome::Degraded => Ending::Passed,
         Outcome::Skipped => Ending::Skipped(stage.text.clone()),
-        Outcome::Failed => Ending::Failure { kind: word.to_owned(), message: stage.text.clone(), text: String::new() },
+        Outcome::Failed => {
+            // what was read says nothing of what is wrong with it
+            let mut here = diagnosis.findings.iter().filter(|f| (f.stage, f.subject) == (stage.stage, stage.subject));
+            let (message, text) = match here.find(|finding| finding.severity == Severity::Blocking) {
+                Some(finding) => (finding.title.clone(), format!("seen: {}", stage.text)),
+                None => (stage.text.clone(), String::new()),
+            };
+            Ending::Failure { kind: word.to_owned(), message, text }
+        }
     };
     let name = named(diagnosis, word, stage.subject);
     TestCase { class: "rdpdoctor.stage", name, seconds: stage.seconds.unwrap_or(0.0), ending }
@@ -137,6 +145,17 @@ mod tests {
             assert!(well_formed(&xml), "{xml}");
             assert!(xml.chars().all(|c| c >= ' ' || c == '\n'), "{xml:?}");
         }
+    }
+
+    /// `read: 1 registry key` is what a machine's rung says, and no reason to fail.
+    #[test]
+    fn a_stage_fails_for_what_is_wrong_with_it() {
+        let mut report = diagnosis("off");
+        report.stages[1].text = "read: 1 registry key".to_owned();
+        let xml = render(&report);
+        assert!(xml.contains("<failure type=\"tls\" message=\"off\">seen: read: 1 registry key</failure>"), "{xml}");
+        report.findings.clear();
+        assert!(render(&report).contains("<failure type=\"tls\" message=\"read: 1 registry key\">"), "{xml}");
     }
 
     #[test]

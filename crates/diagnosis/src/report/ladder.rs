@@ -9,8 +9,8 @@ use wire::tls::{Segments, TlsOffer, TlsVersion};
 use wire::transcript::NameAnswer;
 use wire::x224::{SecurityProtocols, ServerAnswer};
 
-use super::Finding;
 use super::words::counted;
+use super::{Finding, to_gateway};
 use crate::case::{Case, Context, EVERYTHING};
 use crate::cause::{Severity, Stage};
 use crate::evidence::{Evidence, Observation, Role, SubjectId};
@@ -63,13 +63,17 @@ pub struct StageResult {
 pub struct Ladder {
     /// In the order of subjects and stages.
     pub stages: Vec<StageResult>,
+    /// A capture lacks the very packets of a TLS handshake that was agreed on.
+    pub incomplete: bool,
 }
 
+/// The text of a rung whose packets a capture lacks.
+const NOT_CAPTURED: &str = "not captured";
 /// How a rung begins that this computer itself kept the probe from.
 pub(crate) const NOT_TRIED: &str = "this computer could not try";
 
 /// A rung before findings are laid over it: how it went, how long it took, what was seen.
-type Rung = (Outcome, Option<Duration>, String);
+pub(super) type Rung = (Outcome, Option<Duration>, String);
 
 impl Ladder {
     /// Reads the rungs off the evidence; a finding that does not block degrades its rung.
@@ -83,15 +87,16 @@ impl Ladder {
                 Role::Resolver => &[Stage::Name],
                 Role::Host if who.address.is_none() => &[Stage::Host],
                 Role::Client => &[Stage::Client],
+                Role::Gateway => to_gateway::STAGES,
                 Role::Host => &[Stage::Tcp, Stage::X224, Stage::Tls, Stage::Certificate, Stage::Credssp],
-                _ => &[],
+                Role::Path => &[],
             };
+            let mut unseen = if case.lacks_packets() { NOT_CAPTURED } else { "not reached" };
             for stage in rungs {
-                // that something about it could not be read is said elsewhere
-                if *stage == Stage::Host && recorded(case).is_none() && !evidence.clients.is_empty() {
-                    continue;
+                let Some((outcome, took, text)) = rung(case, *stage, unseen) else { continue };
+                if outcome == Outcome::Failed || outcome == Outcome::Skipped && text != unseen {
+                    unseen = "not reached";
                 }
-                let (outcome, took, text) = rung(case, *stage);
                 let outcome = overlay(outcome, *stage, subject, findings);
                 stages.push(StageResult {
                     stage: *stage,
@@ -102,17 +107,25 @@ impl Ladder {
                 });
             }
         }
-        Self { stages }
+        let mut cases = contexts.iter().enumerate().map(|(subject, context)| Case { evidence, subject, context });
+        Self { stages, incomplete: cases.any(Case::handshake_not_captured) }
     }
 
-    /// The last stage that was passed, on the address that got furthest; what a machine's own records say is none. What
-    /// another kind of hello showed behind a stage that failed, such as a certificate, does not take a client there.
+    /// The rungs of the way to hosts, without those of a client's way to a gateway.
+    pub(crate) fn to_hosts(&self) -> impl Iterator<Item = &StageResult> {
+        let of_gateway = |id| self.stages.iter().any(|stage| stage.subject == id && stage.stage == Stage::Gateway);
+        self.stages.iter().filter(move |stage| !of_gateway(stage.subject))
+    }
+
+    /// The last stage that was passed, on the address that got furthest; what a machine's own records say is none, nor what a
+    /// gateway says. What another kind of hello showed behind a stage that failed, such as a certificate, does not take a
+    /// client there.
     pub fn reached(&self) -> Option<Stage> {
         let failed = |s: &StageResult| {
             let before = self.stages.iter().filter(|other| other.subject == s.subject && other.stage < s.stage);
             before.into_iter().any(|other| other.outcome == Outcome::Failed)
         };
-        let passed = self.stages.iter().filter(|s| matches!(s.outcome, Outcome::Passed | Outcome::Degraded));
+        let passed = self.to_hosts().filter(|s| matches!(s.outcome, Outcome::Passed | Outcome::Degraded));
         let passed = passed.filter(|stage| stage.stage <= Stage::Credssp && !failed(stage));
         passed.map(|stage| stage.stage).max()
     }
@@ -130,17 +143,21 @@ fn overlay(outcome: Outcome, stage: Stage, subject: SubjectId, findings: &[Findi
     }
 }
 
-fn rung(case: Case<'_>, stage: Stage) -> Rung {
+/// A rung; `None` where a machine has none, because nothing was recorded of it. `unseen` is the text of one of which nothing
+/// was seen.
+fn rung(case: Case<'_>, stage: Stage, unseen: &str) -> Option<Rung> {
     let found = match stage {
+        _ if case.who().role == Role::Gateway => to_gateway::rung(case, stage),
+        Stage::Gateway => None,
         Stage::Name => name(case),
         Stage::Tcp => tcp(case),
         Stage::X224 => x224(case),
         Stage::Tls => tls(case),
         Stage::Certificate => certificate(case),
         Stage::Credssp => credssp(case),
-        Stage::Host | Stage::Client => recorded(case),
+        Stage::Host | Stage::Client => return recorded(case),
     };
-    found.unwrap_or_else(|| (Outcome::Skipped, None, "not reached".to_owned()))
+    Some(found.unwrap_or_else(|| (Outcome::Skipped, None, unseen.to_owned())))
 }
 
 /// The observation with this number.
@@ -148,7 +165,7 @@ fn observation(case: Case<'_>, id: usize) -> &Observation {
     &case.evidence.observations[id - 1]
 }
 
-fn took(case: Case<'_>, id: usize) -> Option<Duration> {
+pub(super) fn took(case: Case<'_>, id: usize) -> Option<Duration> {
     observation(case, id).took
 }
 
@@ -157,6 +174,8 @@ fn recorded(case: Case<'_>) -> Option<Rung> {
     let count = |pick: fn(&Fact) -> bool| case.seen(move |fact| pick(fact).then_some(())).count();
     let logs = case.seen(|fact| if let Fact::LogSpan(log) = fact { Some(log.records) } else { None });
     let entries: u64 = logs.map(|seen| seen.value).fold(0, u64::saturating_add);
+    // where it was not recorded of which time a log tells, its entries are there all the same
+    let entries = entries.max(count(|fact| matches!(fact, Fact::LogEvent(_))) as u64);
     let traces = case.access_traces().map(|seen| seen.value.records).fold(0, u64::saturating_add);
     let parts = [
         (count(|fact| matches!(fact, Fact::RegistryKey(_))), ["registry key", "registry keys"]),
@@ -297,8 +316,9 @@ fn client_refused(case: Case<'_>) -> Option<Rung> {
 
 fn tls(case: Case<'_>) -> Option<Rung> {
     let Some(first) = case.tls().next() else {
-        let selected = case.selected()?;
-        return (!selected.value.tls()).then(|| (Outcome::Skipped, None, "the host did not choose TLS".to_owned()));
+        let without = case.selected().map_or_else(|| case.watched_without_tls(), |selected| !selected.value.tls());
+        let without = without.then(|| (Outcome::Skipped, None, "the host did not choose TLS".to_owned()));
+        return without.or_else(|| tls_at_once(case));
     };
     let finished = case.tls().find(|seen| matches!(seen.value.1, Handshake::Accepted { finished: true, .. }));
     // a hello that passes only when it is cut does not show that a client's would
@@ -308,10 +328,8 @@ fn tls(case: Case<'_>) -> Option<Rung> {
     let broken = case.tls().find(|seen| matches!(seen.value.1, Handshake::Malformed(_) | Handshake::NotTls(_)));
     let best = broken.or(finished).or(accepted).unwrap_or(first);
     let (outcome, text) = match best.value.1 {
-        Handshake::Accepted { version, suite, finished } => {
-            let version = version.map_or("older than TLS 1.0".to_owned(), |version| version.to_string());
-            let note = if *finished { "" } else { ", handshake not finished" };
-            let text = format!("{version}, suite {suite:#06x}{note}");
+        Handshake::Accepted { .. } => {
+            let text = accepted_words(best.value.1);
             if client_speaks(case) {
                 (Outcome::Passed, text)
             } else {
@@ -319,15 +337,46 @@ fn tls(case: Case<'_>) -> Option<Rung> {
                 (Outcome::Degraded, format!("{text}; not seen with {} of {}", client.versions_text(), client.name))
             }
         }
-        Handshake::Alert(alert) => (Outcome::Failed, alert.to_string()),
-        Handshake::Closed { end, bytes: 0 } => (Outcome::Failed, format!("{} without an answer", end.verb())),
-        Handshake::Closed { end, bytes } => (Outcome::Failed, format!("{} after {bytes} bytes", end.verb())),
-        Handshake::Silent { bytes } => (Outcome::Failed, format!("no whole answer in time ({bytes} bytes)")),
-        Handshake::NotTls(_) => (Outcome::Failed, "bytes that are no TLS record".to_owned()),
-        Handshake::Malformed(words) => (Outcome::Failed, words.clone()),
-        Handshake::OwnFailure(words) => (Outcome::Failed, format!("our own failure: {words}")),
+        refused => (Outcome::Failed, refused_words(refused)),
     };
     Some((outcome, took(case, best.id), text))
+}
+
+/// What somebody who was watched got for a ClientHello without X.224 before it: it says nothing of clients that negotiate.
+fn tls_at_once(case: Case<'_>) -> Option<Rung> {
+    let direct = case.last(|fact| match fact {
+        Fact::TlsAnswer { direct: true, answer, .. } => Some(answer),
+        _ => None,
+    });
+    let seen = direct.filter(|seen| case.watched(seen.id))?;
+    let words = match seen.value {
+        Handshake::Accepted { .. } => accepted_words(seen.value),
+        refused => refused_words(refused),
+    };
+    let text = format!("a client began with TLS, which no host has to answer: {words}");
+    Some((Outcome::Skipped, took(case, seen.id), text))
+}
+
+/// How a server went along, in a few words; empty if it did not.
+pub(super) fn accepted_words(answer: &Handshake) -> String {
+    let Handshake::Accepted { version, suite, finished } = answer else { return String::new() };
+    let version = version.map_or("older than TLS 1.0".to_owned(), |version| version.to_string());
+    let note = if *finished { "" } else { ", handshake not finished" };
+    format!("{version}, suite {suite:#06x}{note}")
+}
+
+/// How it did not, in a few words; empty if it did.
+pub(super) fn refused_words(answer: &Handshake) -> String {
+    match answer {
+        Handshake::Accepted { .. } => String::new(),
+        Handshake::Alert(alert) => alert.to_string(),
+        Handshake::Closed { end, bytes: 0 } => format!("{} without an answer", end.verb()),
+        Handshake::Closed { end, bytes } => format!("{} after {bytes} bytes", end.verb()),
+        Handshake::Silent { bytes } => format!("no whole answer in time ({bytes} bytes)"),
+        Handshake::NotTls(_) => "bytes that are no TLS record".to_owned(),
+        Handshake::Malformed(words) => words.clone(),
+        Handshake::OwnFailure(words) => format!("our own failure: {words}"),
+    }
 }
 
 /// True if the host took a version that the client speaks.
@@ -354,7 +403,10 @@ fn certificate(case: Case<'_>) -> Option<Rung> {
     let subject = subject.map(|seen| seen.value).unwrap_or_default();
     let self_issued = case.last(|fact| if let Fact::CertificateSelfIssued(yes) = fact { Some(*yes) } else { None });
     let kind = if self_issued.is_some_and(|seen| seen.value) { ", self-signed" } else { "" };
-    Some((Outcome::Passed, None, format!("{subject}{kind}, valid until {}", until.value.date())))
+    // one that was shown to a client which began with TLS takes no other client further
+    let to_others = case.tls().next().is_none() && case.tls_direct().next().is_none();
+    let outcome = if to_others { Outcome::Skipped } else { Outcome::Passed };
+    Some((outcome, None, format!("{subject}{kind}, valid until {}", until.value.date())))
 }
 
 fn credssp(case: Case<'_>) -> Option<Rung> {
@@ -393,4 +445,38 @@ fn introduced(case: Case<'_>) -> String {
     let name = name.map(|seen| format!(", it calls itself {}", seen.value)).unwrap_or_default();
     let version = version.map(|seen| format!(", version {}", version_text(seen.value))).unwrap_or_default();
     name + &version
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::machine;
+    use crate::state::{LogEvent, Unread};
+
+    /// Nobody has tried to reach a machine of which a file could not be read.
+    #[test]
+    fn a_machine_of_which_nothing_was_read_has_no_rung() {
+        let unread = Unread { what: "a.evtx".to_owned(), why: "an empty file".to_owned() };
+        let report = machine().with(Fact::Unread(unread)).diagnose();
+        assert_eq!(report.stages, []);
+    }
+
+    #[test]
+    fn entries_count_also_without_the_time_of_their_log() {
+        let entry: LogEvent =
+            serde_json::from_value(serde_json::json!({"at": "2026-11-21T08:00:00Z", "channel": "System",
+            "provider": "TermDD", "id": 50, "record": 1}))
+            .unwrap();
+        let report = machine().with(Fact::LogEvent(entry)).diagnose();
+        assert_eq!((report.stages.len(), report.stages[0].text.as_str()), (1, "read: 1 log entry"));
+    }
+
+    #[test]
+    fn a_watched_client_without_tls_has_not_been_kept_from_it() {
+        let selected = ServerAnswer::Selected { protocol: SecurityProtocols::RDP, flags: 0 };
+        let sketch = crate::causes::sketch::host("192.0.2.7");
+        let report = sketch.watched_x224(SecurityProtocols::RDP, X224Answer::Server(selected)).diagnose();
+        let tls = report.stages.iter().find(|stage| stage.stage == Stage::Tls).unwrap();
+        assert_eq!(tls.text, "the host did not choose TLS");
+    }
 }

@@ -19,6 +19,7 @@ mod sample;
 mod sarif;
 mod subject_words;
 mod survey;
+mod to_gateway;
 pub(crate) mod words;
 mod xml;
 
@@ -32,7 +33,7 @@ pub use survey::{Survey, SurveyedFlags, SurveyedNegotiation, SurveyedProtocols, 
 use crate::case::{Case, Context};
 use crate::cause::{Because, Confidence, Severity, Stage};
 use crate::diagnose::Run;
-use crate::evidence::{Evidence, Role, SubjectId};
+use crate::evidence::{Evidence, Role, SubjectId, TimeSource};
 use crate::fact::rfc3339;
 use crate::printable::printable;
 use crate::timeline::{TimelineEntry, timeline};
@@ -49,6 +50,8 @@ pub struct Diagnosis {
     pub tool: String,
     /// The time of the attempt, RFC 3339, UTC.
     pub at: String,
+    /// Where that time comes from: where there was no probe, it is a guess, unless somebody named it.
+    pub at_source: TimeSource,
     /// How long it took.
     pub seconds: f64,
     /// TCP connections made or tried.
@@ -83,13 +86,17 @@ pub struct Diagnosis {
     pub observations: Vec<ReportObservation>,
     /// The files that were read: the first is the source `file/1`.
     pub files: Vec<String>,
+    /// The same as their names are, for addresses, in which every odd letter is escaped; never to be printed.
+    #[serde(skip)]
+    pub(crate) paths: Vec<String>,
     /// The next measurements, best first.
     pub next: Vec<Next>,
     /// The same probe against a host that is known to work, if one was named.
     pub control: Option<Control>,
     /// All that the hosts take, if that was asked for (`--thorough`).
     pub surveys: Vec<Survey>,
-    /// What event logs tell and what the probe did, old to new, of each kind the newest 500; empty without entries of logs.
+    /// What event logs tell, what was captured and what the probe did, old to new, of each kind the newest 500; empty where it
+    /// would hold a probe alone, or a single captured connection.
     pub timeline: Vec<TimelineEntry>,
 }
 
@@ -268,6 +275,7 @@ pub(crate) fn assemble(evidence: &Evidence, context: &Context, run: Run, judged:
         schema: SCHEMA.to_owned(),
         tool: env!("CARGO_PKG_VERSION").to_owned(),
         at: rfc3339(context.at),
+        at_source: context.at_source,
         seconds: run.seconds,
         connections: evidence.connections,
         interrupted: run.interrupted,
@@ -286,9 +294,14 @@ pub(crate) fn assemble(evidence: &Evidence, context: &Context, run: Run, judged:
         ruled_out: absent,
         stages: ladder.stages,
         gateway: gateway(evidence, context),
-        notices: crate::rdp_file::notices(evidence),
+        notices: [
+            crate::rdp_file::notices(evidence, context.gateway.is_some()),
+            crate::identity::notices(evidence, context),
+        ]
+        .concat(),
         observations: observations(evidence),
         files: evidence.files.iter().map(|name| printable(name)).collect(),
+        paths: evidence.files.clone(),
         next,
         control: None,
         surveys: surveys(evidence, context),
@@ -337,6 +350,11 @@ fn observations(evidence: &Evidence) -> Vec<ReportObservation> {
 }
 
 impl Diagnosis {
+    /// True for a gateway: what was seen of it is about no host.
+    pub(crate) fn is_gateway(&self, subject: SubjectId) -> bool {
+        self.subjects.get(subject).is_some_and(|who| who.role == Role::Gateway)
+    }
+
     /// The report as JSON text.
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("a report has only string keys")

@@ -3,7 +3,7 @@
 use super::{Diagnosis, Finding, Outcome, ReportClient, ReportObservation, ReportSubject, ReportTarget, StageResult};
 use super::{SCHEMA, Verdict};
 use crate::cause::{Because, Confidence, Severity, Stage};
-use crate::evidence::Role;
+use crate::evidence::{Role, TimeSource};
 
 /// A faulty host whose every text is `words`.
 pub(super) fn diagnosis(words: &str) -> Diagnosis {
@@ -13,6 +13,7 @@ pub(super) fn diagnosis(words: &str) -> Diagnosis {
         schema: SCHEMA.to_owned(),
         tool: "0.1.0".to_owned(),
         at: "2026-11-21T09:00:00Z".to_owned(),
+        at_source: TimeSource::Attempt,
         seconds: 0.5,
         connections: 2,
         interrupted: false,
@@ -66,5 +67,6 @@ pub(super) fn diagnosis(words: &str) -> Diagnosis {
         surveys: Vec::new(),
         timeline: Vec::new(),
         files: Vec::new(),
+        paths: Vec::new(),
     }
 }

@@ -43,7 +43,7 @@ fn run(diagnosis: &Diagnosis) -> Value {
         .map(|finding| result(diagnosis, finding, &rules))
         .chain((diagnosis.verdict == Verdict::Undetermined).then(|| open(diagnosis, &rules)))
         .collect();
-    let artifacts: Vec<Value> = diagnosis.files.iter().map(|file| json!({"location": {"uri": uri(file)}})).collect();
+    let artifacts: Vec<Value> = diagnosis.paths.iter().map(|file| json!({"location": {"uri": uri(file)}})).collect();
     json!({
         "tool": {"driver": {
             "name": "rdpdoctor",
@@ -186,7 +186,7 @@ fn locations(diagnosis: &Diagnosis, finding: &Finding) -> Vec<Value> {
     if files.is_empty() {
         return vec![json!({"logicalLocations": logical})];
     }
-    let at = |index: &usize| json!({"artifactLocation": {"uri": uri(&diagnosis.files[*index]), "index": index}});
+    let at = |index: &usize| json!({"artifactLocation": {"uri": uri(&diagnosis.paths[*index]), "index": index}});
     files.iter().map(|index| json!({"physicalLocation": at(index), "logicalLocations": logical})).collect()
 }
 
@@ -194,7 +194,7 @@ fn locations(diagnosis: &Diagnosis, finding: &Finding) -> Vec<Value> {
 fn file(diagnosis: &Diagnosis, observation: usize) -> Option<usize> {
     let seen = diagnosis.observations.iter().find(|seen| seen.id == observation)?;
     let number: usize = seen.source.strip_prefix("file/")?.parse().ok()?;
-    number.checked_sub(1).filter(|index| *index < diagnosis.files.len())
+    number.checked_sub(1).filter(|index| *index < diagnosis.paths.len())
 }
 
 /// What stays the same from run to run, so that tools know a finding again.

@@ -2,9 +2,11 @@
 
 use std::fmt::Write;
 
-use super::{Diagnosis, Finding, Outcome, ReportGateway, StageResult, Survey, Verdict, subject_words};
+use super::captured::CAPTURED;
+use super::human_timeline::second;
+use super::{Diagnosis, Finding, Outcome, ReportGateway, StageResult, Survey, Verdict, subject_words, to_gateway};
 use crate::cause::{Confidence, Severity, Stage};
-use crate::evidence::{Role, SubjectId};
+use crate::evidence::{Role, SubjectId, TimeSource};
 use crate::fact::Fact;
 use crate::fixes::Fix;
 use crate::symptom::Symptom;
@@ -16,6 +18,10 @@ pub(super) const PROVE: &str = "prove it on the machine concerned (PowerShell as
 pub(super) const ADVICE: &str = "Worth knowing, no fault by itself";
 /// What stands above the timeline.
 pub(super) const TIMELINE: &str = "What happened (UTC)";
+/// What stands before causes that are still open.
+pub(super) const OPEN: &str = "Neither shown nor ruled out";
+/// How many names of causes stand in a short list.
+const NAMES: usize = 8;
 /// How the steps of a fix are to be read.
 pub(crate) const STEPS: &str = "one a line; words in capitals are to be replaced";
 
@@ -27,6 +33,32 @@ pub(super) fn title(diagnosis: &Diagnosis) -> String {
 /// Whom it is about.
 pub(super) fn target(diagnosis: &Diagnosis) -> String {
     diagnosis.target.as_ref().map_or("the evidence".to_owned(), |t| format!("{} port {}", t.host, t.port))
+}
+
+/// The time that records are judged for, and how to judge them for another. `None` where the attempt itself was seen by a
+/// probe, and where nothing was read.
+pub(super) fn judged_for(diagnosis: &Diagnosis) -> Option<String> {
+    if diagnosis.stages.is_empty() {
+        return None;
+    }
+    let at = format!("{} UTC", second(&diagnosis.at));
+    let captured = diagnosis.observations.iter().any(|seen| seen.fact == CAPTURED);
+    if captured && !diagnosis.stages.iter().any(|stage| stage.stage >= Stage::Host) {
+        return match diagnosis.at_source {
+            TimeSource::Attempt => None,
+            TimeSource::Option => Some("judged by the clock of the capture, whatever --at says".to_owned()),
+            _ if diagnosis.files.len() == 1 => Some(format!("judged by the clock of the capture, {at}")),
+            _ => Some("judged by the clock of each capture".to_owned()),
+        };
+    }
+    let own = if captured { "; what was captured, by its own clock" } else { "" };
+    let whose = match diagnosis.at_source {
+        TimeSource::Attempt => return None,
+        TimeSource::Option => "as --at says",
+        TimeSource::Evidence => "the newest time in the files (--at TIME for another)",
+        TimeSource::Reading => "when the files were read, for they tell no time (--at TIME for another)",
+    };
+    Some(format!("judged for {at}, {whose}{own}"))
 }
 
 /// How a rung went, as a word: colour alone tells nobody anything.
@@ -48,6 +80,9 @@ pub(super) fn took(stage: &StageResult) -> String {
 pub(super) fn above_rung(diagnosis: &Diagnosis, stage: &StageResult, before: Option<SubjectId>) -> Option<String> {
     if before == Some(stage.subject) {
         return None;
+    }
+    if let Some(who) = diagnosis.subjects.get(stage.subject).filter(|who| who.role == Role::Gateway) {
+        return Some(to_gateway::heading(who));
     }
     let several = diagnosis.subjects.iter().filter(|subject| subject.address.is_some()).count() > 1;
     let address = || diagnosis.subjects.get(stage.subject).and_then(|subject| subject.address.clone());
@@ -148,19 +183,30 @@ pub(super) fn survey(diagnosis: &Diagnosis, survey: &Survey) -> String {
     format!("All that {address} takes{state}")
 }
 
-/// What the evidence excludes, where nothing else was found.
-pub(super) fn ruled_out(diagnosis: &Diagnosis) -> Option<String> {
+/// What the evidence excludes, where nothing else was found. `short`: many names are only counted.
+pub(super) fn ruled_out(diagnosis: &Diagnosis, short: bool) -> Option<String> {
     let said = diagnosis.verdict == Verdict::Undetermined && !diagnosis.ruled_out.is_empty();
-    said.then(|| format!("{}.", diagnosis.ruled_out.join(", ")))
+    let names: Vec<&str> = diagnosis.ruled_out.iter().map(String::as_str).collect();
+    said.then(|| format!("{}.", listed(&names, short)))
 }
 
-/// What was not seen.
-pub(super) fn not_seen(diagnosis: &Diagnosis) -> Option<String> {
-    let addresses = diagnosis.subjects.iter().filter(|subject| subject.address.is_some()).count();
-    if diagnosis.connections == 0 && addresses == 0 && !diagnosis.subjects.is_empty() {
-        return Some("the connection itself: no probe was made, and the files hold none.".to_owned());
+/// Causes by their names, or many of them by their number.
+fn listed(names: &[&str], short: bool) -> String {
+    if short && names.len() > NAMES {
+        return format!("{} causes, which --full names", names.len());
     }
-    (diagnosis.verdict != Verdict::Healthy && !diagnosis.unknown.is_empty()).then(|| unseen(diagnosis))
+    names.join(", ")
+}
+
+/// What was not seen, or is still open: what it is, and the text. `short`: many names are only counted.
+pub(super) fn not_seen(diagnosis: &Diagnosis, short: bool) -> Option<(&'static str, String)> {
+    let addresses = diagnosis.subjects.iter().filter(|subject| subject.address.is_some()).count();
+    let beside = diagnosis.stages.iter().all(|stage| stage.stage >= Stage::Host);
+    if diagnosis.connections == 0 && addresses == 0 && beside && !diagnosis.subjects.is_empty() {
+        return Some(("Not seen", "the connection itself: no probe was made, and the files hold none.".to_owned()));
+    }
+    let open = diagnosis.verdict != Verdict::Healthy && !diagnosis.unknown.is_empty();
+    open.then(|| (OPEN, unseen(diagnosis, short)))
 }
 
 /// What could not be read, and why.
@@ -182,14 +228,15 @@ pub(super) fn counted(count: usize, one: &str, several: &str) -> String {
 }
 
 /// The causes that are still open. Those behind the rung that broke are only counted: nobody gets there before it is mended.
-fn unseen(diagnosis: &Diagnosis) -> String {
-    let failed = diagnosis.stages.iter().filter(|stage| stage.outcome == Outcome::Failed).map(|stage| stage.stage);
+fn unseen(diagnosis: &Diagnosis, short: bool) -> String {
+    let failed = diagnosis.stages.iter().filter(|stage| stage.outcome == Outcome::Failed);
+    let failed = failed.filter(|stage| !diagnosis.is_gateway(stage.subject)).map(|stage| stage.stage);
     // the last, for one of several addresses may have got further
     let broken = failed.max();
     let behind = |id: &str| broken.is_some_and(|broken| causes::find(id).is_some_and(|cause| cause.stage > broken));
     let (later, here): (Vec<&str>, Vec<&str>) =
         diagnosis.unknown.iter().map(|open| open.cause.as_str()).partition(|id| behind(id));
-    let (here, plural) = (here.join(", "), if later.len() == 1 { "" } else { "s" });
+    let (here, plural) = (listed(&here, short), if later.len() == 1 { "" } else { "s" });
     let Some(stage) = broken.filter(|_| !later.is_empty()) else { return format!("{here}.") };
     let rest = format!("what lies behind {} ({} cause{plural}).", stage.word(), later.len());
     if here.is_empty() { rest } else { format!("{here}; and {rest}") }
@@ -209,7 +256,7 @@ fn reached_words(stage: Stage) -> &'static str {
         Stage::Certificate => "as far as the certificate; what comes after it was not seen",
         Stage::Credssp => "as far as the logon prompt",
         // reached is of the way of a connection, and these are beside it
-        Stage::Host | Stage::Client => "by its settings and records",
+        Stage::Gateway | Stage::Host | Stage::Client => "by its settings and records",
     }
 }
 
@@ -258,18 +305,59 @@ fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
     if let Some(gateway) = &diagnosis.gateway {
         return format!("Could not tell: {}", gateway_words(gateway));
     }
-    let failed = diagnosis.stages.iter().any(|stage| stage.outcome == Outcome::Failed);
+    if let Some(words) = to_gateway_words(diagnosis) {
+        return words;
+    }
+    let mut to_hosts = diagnosis.stages.iter().filter(|stage| !diagnosis.is_gateway(stage.subject));
+    let failed = to_hosts.any(|stage| stage.outcome == Outcome::Failed);
     match (symptom(diagnosis), failed) {
         (Some(symptom), false) => {
             let meaning = symptom.meaning().map_or(String::new(), |meaning| format!(" ({meaning})"));
-            format!("Could not tell: from here the host is sound {reached}, which does not explain {symptom}{meaning}.")
+            let sound = match (reached, diagnosis.connections) {
+                ("", 0) => return format!("Could not tell: nothing that was read explains {symptom}{meaning}."),
+                ("", _) => return format!("Could not tell: nothing that was seen explains {symptom}{meaning}."),
+                (_, 0) => "what was captured is sound",
+                _ => "from here the host is sound",
+            };
+            format!("Could not tell: {sound} {reached}, which does not explain {symptom}{meaning}.")
         }
         (Some(symptom), true) => {
             format!("Could not tell what causes {symptom}: a stage failed in a way that no known cause explains.")
         }
+        (None, false) if only_udp(diagnosis) => {
+            "Could not tell: UDP transports alone were captured, and not the TCP connection that every client makes before \
+             it asks for one."
+                .to_owned()
+        }
         (None, false) => "Could not tell: what was seen shows neither a fault nor a sound connection.".to_owned(),
         (None, true) => "Could not tell: a stage failed in a way that no known cause explains.".to_owned(),
     }
+}
+
+/// Where clients were captured on their way to gateways alone.
+fn to_gateway_words(diagnosis: &Diagnosis) -> Option<String> {
+    let at_host = |stage: &StageResult| {
+        let who = diagnosis.subjects.get(stage.subject);
+        who.is_some_and(|who| who.role == Role::Host && who.address.is_some())
+    };
+    let mut to_gateway = diagnosis.stages.iter().filter(|stage| diagnosis.is_gateway(stage.subject)).peekable();
+    if to_gateway.peek().is_none() || diagnosis.stages.iter().any(at_host) {
+        return None;
+    }
+    let broken = to_gateway.find(|stage| matches!(stage.outcome, Outcome::Failed | Outcome::Degraded));
+    let seen = match broken {
+        Some(stage) => format!("something is wrong there ({}: {})", stage.stage.word(), stage.text),
+        None => "nothing is wrong with it as far as it was seen".to_owned(),
+    };
+    Some(format!(
+        "Could not tell: the capture shows the client's connection to the gateway; {seen}. It says nothing about the host \
+         behind."
+    ))
+}
+
+/// True if nothing but UDP transports was seen.
+fn only_udp(diagnosis: &Diagnosis) -> bool {
+    diagnosis.stages.is_empty() && diagnosis.observations.iter().any(|seen| seen.fact == super::captured::TRANSPORT)
 }
 
 /// What a finding does, as a word.
@@ -299,4 +387,73 @@ pub(super) fn sentence(text: &str) -> String {
 pub(crate) fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::{host, machine};
+    use crate::observe::CapturedTransport;
+    use crate::report::{ReportObservation, sample};
+    use crate::state::TERMINAL_SERVER;
+
+    #[test]
+    fn recorded_evidence_says_for_which_time_it_is_judged() {
+        let mut report = sample::diagnosis("words");
+        assert_eq!(judged_for(&report), None, "a probe is the attempt");
+        report.stages[0].stage = Stage::Host;
+        report.at_source = TimeSource::Evidence;
+        let newest = "judged for 2026-11-21 09:00:00 UTC, the newest time in the files (--at TIME for another)";
+        assert_eq!(judged_for(&report).as_deref(), Some(newest));
+        let captured = ReportObservation { fact: CAPTURED.to_owned(), ..report.observations[0].clone() };
+        report.observations.push(captured);
+        report.at_source = TimeSource::Option;
+        let both = "judged for 2026-11-21 09:00:00 UTC, as --at says; what was captured, by its own clock";
+        assert_eq!(judged_for(&report).as_deref(), Some(both));
+        report.stages.retain(|stage| stage.stage < Stage::Host);
+        assert_eq!(judged_for(&report).as_deref(), Some("judged by the clock of the capture, whatever --at says"));
+        report.at_source = TimeSource::Evidence;
+        report.files.push("a.pcap".to_owned());
+        assert_eq!(judged_for(&report).as_deref(), Some("judged by the clock of the capture, 2026-11-21 09:00:00 UTC"));
+        report.stages.clear();
+        assert_eq!(judged_for(&report), None, "nothing was read");
+    }
+
+    /// A host that nobody has asked is not sound.
+    #[test]
+    fn a_code_is_unexplained_by_what_was_read() {
+        let report = machine().dword(TERMINAL_SERVER, "fDenyTSConnections", 0).without_target().code(0x904).diagnose();
+        let told = verdict(&report);
+        assert!(told.starts_with("Could not tell: nothing that was read explains 0x904 (the other side"), "{told}");
+    }
+
+    #[test]
+    fn many_names_are_counted_where_the_report_is_short() {
+        let names: Vec<&str> = causes::ALL.iter().take(NAMES + 1).map(|cause| cause.id).collect();
+        assert_eq!(listed(&names, true), "9 causes, which --full names");
+        assert_eq!(listed(&names, false), names.join(", "));
+        assert_eq!(listed(&names[..NAMES], true), names[..NAMES].join(", "));
+    }
+
+    /// "Not seen" would read as if these faults were not there.
+    #[test]
+    fn an_open_cause_is_neither_shown_nor_ruled_out() {
+        let report = host("192.0.2.7").nla().code(0x904).diagnose();
+        assert_eq!(not_seen(&report, false).unwrap().0, "Neither shown nor ruled out");
+        let report = machine().diagnose();
+        assert_eq!(not_seen(&report, false).unwrap().0, "Not seen");
+    }
+
+    #[test]
+    fn udp_alone_is_said_to_be_udp_alone() {
+        let transport =
+            CapturedTransport { client: "192.0.2.9:50100".to_owned(), asked: Some(2), answered: true, chosen: Some(2) };
+        let mut report = host("192.0.2.7").watched(Fact::CapturedTransport(transport)).diagnose();
+        report.stages.clear();
+        assert!(verdict(&report).contains("UDP transports alone"), "{}", verdict(&report));
+        let told = super::super::captured::lines(&report, 8);
+        let words = "a UDP transport (RDPEUDP version 2) was asked for by 192.0.2.9:50100 at 192.0.2.7: answered with version 2; \
+                     what follows is encrypted";
+        assert_eq!(told, [words]);
+    }
 }

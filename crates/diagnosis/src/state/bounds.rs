@@ -33,7 +33,8 @@ const TEXT: usize = 32;
 /// About how many bytes of memory a thing takes: as many as it has in JSON, and what it, its maps and its texts take beside.
 pub fn weight(thing: &impl Serialize) -> usize {
     let mut counter = Counter { bytes: 0, maps: 0, quotes: 0 };
-    serde_json::to_writer(&mut counter, thing).expect("a thing of a state has only string keys, and a count cannot fail");
+    serde_json::to_writer(&mut counter, thing)
+        .expect("a thing of a state has only string keys, and a count cannot fail");
     let Counter { bytes, maps, quotes } = counter;
     THING.saturating_add(bytes).saturating_add(maps.saturating_mul(MAP)).saturating_add(quotes.saturating_mul(TEXT) / 2)
 }
@@ -284,7 +285,13 @@ impl State {
         }
         let settings = all(&self.registry) + all(&self.services) + all(&self.certificates) + all(&self.key_files);
         let files = all(&self.files) + all(&self.volumes) + all(&self.rdp_files);
-        settings + files + all(&self.logs) + all(&self.events) + all(&self.traces) + all(&self.refused) + all(&self.unread)
+        settings
+            + files
+            + all(&self.logs)
+            + all(&self.events)
+            + all(&self.traces)
+            + all(&self.refused)
+            + all(&self.unread)
     }
 
     /// Keeps of each kind of entries only the newest, at most so many, and of everything only what fits into the room.

@@ -10,7 +10,7 @@ fn entry(second: usize, provider: &str, id: u32) -> LogEvent {
 
 fn span() -> LogSpan {
     let (from, until) = ("2026-01-01T00:00:00Z".to_owned(), "2026-11-21T23:59:00Z".to_owned());
-    LogSpan { channel: "System".to_owned(), from, until, records: 9, damaged: false, left_out: 0 }
+    LogSpan { channel: "System".to_owned(), from, until, records: 9, damaged: false, left_out: 0, left_out_until: None }
 }
 
 fn state(events: Vec<LogEvent>) -> State {
@@ -69,7 +69,8 @@ fn many_machines_share_the_room() {
     let mut room = Room::default();
     let mut states: Vec<State> = Vec::new();
     for _ in 0..40 {
-        let mut new = State::parse(&state((0..1000).map(|second| entry(second, "TermDD", 56)).collect()).to_json()).unwrap();
+        let mut new =
+            State::parse(&state((0..1000).map(|second| entry(second, "TermDD", 56)).collect()).to_json()).unwrap();
         if !room.fits(&mut new) {
             let mut all: Vec<&mut State> = states.iter_mut().collect();
             all.push(&mut new);

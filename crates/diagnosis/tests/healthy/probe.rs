@@ -31,6 +31,7 @@ pub fn ask(host: &Host) -> (Transcript, Context) {
         require_trust: false,
         gateway: None,
         thorough: false,
+        at_source: diagnosis::TimeSource::Attempt,
         at: NOW,
         symptom: None,
         capabilities: Capabilities { openssl: true },

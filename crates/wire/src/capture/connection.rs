@@ -4,12 +4,16 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::exchange::{self, Ending, Exchange, PATIENCE};
-use super::packet::{Flags, Segment};
+use super::packet::{Flags, Segment, Unreachable};
 use super::stream::Stream;
-use crate::machine::{ConnectFailure, End, TcpAnswer, Timed, X224Answer};
+use crate::http::{self, Head};
+use crate::machine::{ConnectFailure, End, TcpAnswer, Timed, TlsAnswer, X224Answer};
+use crate::x224::ServerAnswer;
 
 /// So many bytes are there before it is first looked at whether more are needed; then twice as many, and so on.
 const FIRST_LOOK: usize = 8 * 1024;
+/// What may lead to a gateway has said all that it tells within so many bytes.
+const TUNNEL: usize = 128 * 1024;
 /// A SYN without an answer is sent again after a second (RFC 6298).
 const RETRANSMISSION: Duration = Duration::from_secs(1);
 
@@ -29,6 +33,8 @@ pub enum Carries {
     Unknown,
     /// Remote Desktop.
     RemoteDesktop,
+    /// What may lead to an RD Gateway: TLS at once, or a request of HTTP.
+    Tunnel,
     /// Something else.
     Other,
 }
@@ -44,6 +50,7 @@ pub(super) struct Connection {
     last_syn: Option<Duration>,
     accepted: Option<Duration>,
     refused: Option<Duration>,
+    unreachable: Option<(Duration, Unreachable)>,
     client_seen: bool,
     host_seen: bool,
     up: Stream,
@@ -82,6 +89,31 @@ pub struct Watched {
     pub altered: bool,
 }
 
+impl Watched {
+    /// The name or address by which the client asks for the server: in its ClientHello or in HTTP.
+    pub fn server_name(&self) -> Option<&str> {
+        let Exchange { web, hello, .. } = &self.exchange;
+        let asked = web.as_ref().and_then(|web| web.request.value.host.as_deref());
+        asked.or_else(|| hello.as_ref()?.value.server_name.as_deref())
+    }
+
+    /// True if it came as far as a capture can show.
+    pub fn came_through(&self) -> bool {
+        let Exchange { request, answer, web, handshake, .. } = &self.exchange;
+        match (handshake, answer, web) {
+            (Some(handshake), ..) => matches!(handshake.value, TlsAnswer::Established { .. } | TlsAnswer::Flight(_)),
+            (None, _, Some(web)) => web.passed(),
+            (None, Some(answer), None) => {
+                matches!(&answer.value, X224Answer::Server(ServerAnswer::Selected { .. } | ServerAnswer::NoNegotiation))
+            }
+            // nothing was asked
+            (None, None, None) => {
+                request.is_none() && self.tcp.as_ref().is_none_or(|tcp| tcp.value == TcpAnswer::Accepted)
+            }
+        }
+    }
+}
+
 impl Connection {
     /// Begins with a segment from `from` to `to`.
     pub(super) fn new(at: Duration, from: SocketAddr, to: SocketAddr, segment: &Segment<'_>) -> Self {
@@ -102,6 +134,7 @@ impl Connection {
             last_syn: None,
             accepted: None,
             refused: None,
+            unreachable: None,
             client_seen: false,
             host_seen: false,
             up: Stream::default(),
@@ -138,7 +171,7 @@ impl Connection {
         }
         let flags = segment.flags;
         if flags.has(Flags::RST) {
-            return self.reset(at, side);
+            return self.reset(at, side, segment);
         }
         if flags.has(Flags::SYN) {
             return self.opened(at, side, segment);
@@ -180,11 +213,25 @@ impl Connection {
         }
     }
 
-    fn reset(&mut self, at: Duration, side: Side) {
+    /// A RST whose numbers do not fit is ignored, as whoever gets it does (RFC 9293 section 3.10.7, RFC 5961).
+    fn reset(&mut self, at: Duration, side: Side, segment: &Segment<'_>) {
         if side == Side::Host && self.accepted.is_none() && self.last_syn.is_some() {
-            self.refused.get_or_insert(at);
-        } else {
+            if segment.flags.has(Flags::ACK) && self.up.begins_at(segment.acknowledgement) {
+                self.refused.get_or_insert(at);
+            }
+            return;
+        }
+        let own = if side == Side::Client { &self.up } else { &self.down };
+        if own.may_continue_at(segment.sequence) {
             self.ended(side, End::Rst, at);
+        }
+    }
+
+    /// ICMP says that a segment of `from` was not delivered. What counts is whether the first one was.
+    pub(super) fn undelivered(&mut self, at: Duration, from: SocketAddr, sequence: u32, failure: Unreachable) {
+        let first = self.last_syn.is_some() && self.accepted.is_none() && from == self.client;
+        if first && self.up.begins_at(sequence.wrapping_add(1)) {
+            self.unreachable.get_or_insert((at, failure));
         }
     }
 
@@ -202,7 +249,9 @@ impl Connection {
         if self.carries == Carries::Other {
             self.shut();
         }
-        if self.weight() >= self.next_look {
+        if self.carries == Carries::Tunnel && self.weight() >= TUNNEL {
+            self.give_up();
+        } else if self.weight() >= self.next_look {
             self.next_look = self.next_look.saturating_mul(2);
             self.settle();
         }
@@ -210,7 +259,7 @@ impl Connection {
 
     /// Forgets the bytes if nothing more can be learnt from others.
     pub(super) fn settle(&mut self) {
-        if self.settled.is_none() && self.carries == Carries::RemoteDesktop {
+        if self.settled.is_none() && matches!(self.carries, Carries::RemoteDesktop | Carries::Tunnel) {
             let ending = Ending { by_host: None, watched_until: Duration::ZERO, host_seen: self.host_seen };
             let exchange = Exchange::read(&self.up, &self.down, ending);
             if exchange.settled() {
@@ -235,7 +284,9 @@ impl Connection {
     }
 
     fn ending(&self, until: Duration) -> Ending {
-        let first = self.ends.first().map(|(side, end, at)| (*side, *end, self.began.saturating_add(*at)));
+        // packets of two captures that were put together need not stand in the order of time
+        let first = self.ends.iter().min_by_key(|(_, _, at)| *at);
+        let first = first.map(|(side, end, at)| (*side, *end, self.began.saturating_add(*at)));
         let by_host = first.filter(|(side, _, _)| *side == Side::Host).map(|(_, end, at)| (end, at));
         Ending { by_host, watched_until: first.map_or(until, |(_, _, at)| at), host_seen: self.host_seen }
     }
@@ -251,7 +302,7 @@ impl Connection {
             let value = X224Answer::ClosedBeforeRequest(end);
             exchange.answer = Some(Timed { value, took: at.saturating_sub(self.began), at });
         }
-        let kept = self.carries == Carries::RemoteDesktop;
+        let kept = matches!(self.carries, Carries::RemoteDesktop | Carries::Tunnel);
         Watched {
             client: self.client,
             host: self.host,
@@ -268,7 +319,11 @@ impl Connection {
             altered: self.up.altered() || self.down.altered(),
             sent: self.up.length(),
             received: self.down.length(),
-            ends: self.ends,
+            ends: {
+                let mut ends = self.ends;
+                ends.sort_by_key(|(_, _, at)| *at);
+                ends
+            },
         }
     }
 
@@ -288,6 +343,10 @@ impl Connection {
         let (value, at) = match (self.accepted, self.refused, self.last_syn) {
             (Some(at), _, _) => (TcpAnswer::Accepted, at),
             (None, Some(at), _) => (TcpAnswer::Failed(ConnectFailure::Refused), at),
+            (None, None, Some(_)) if self.unreachable.is_some() => {
+                let (at, failure) = self.unreachable?;
+                (TcpAnswer::Failed(failure.into()), at)
+            }
             (None, None, Some(last)) => {
                 // the next one would come after twice the time: until then it still waits
                 let waited = last.saturating_add(last.saturating_sub(self.began).max(RETRANSMISSION)).min(until);
@@ -303,6 +362,15 @@ impl Connection {
     }
 }
 
+impl From<Unreachable> for ConnectFailure {
+    fn from(unreachable: Unreachable) -> Self {
+        match unreachable {
+            Unreachable::Network => Self::NetworkUnreachable,
+            Unreachable::Host => Self::HostUnreachable,
+        }
+    }
+}
+
 /// A TPKT with an X.224 Connection Confirm.
 fn is_confirm(down: &[u8]) -> bool {
     matches!(down, [3, _, _, _, _, 0xD0, ..])
@@ -312,7 +380,11 @@ fn recognised(up: &[u8], down: &[u8]) -> Carries {
     if exchange::is_request(up) || up.is_empty() && is_confirm(down) {
         return Carries::RemoteDesktop;
     }
-    let other_up = !exchange::may_be_request(up);
+    let line = http::first_line(up);
+    if exchange::is_hello(up) || matches!(line, Head::Complete { .. }) {
+        return Carries::Tunnel;
+    }
+    let other_up = !exchange::may_be_request(up) && !exchange::may_be_hello(up) && line == Head::Other;
     let other_down = up.is_empty() && down.len() >= 6;
     if other_up || other_down { Carries::Other } else { Carries::Unknown }
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use crate::bytes::Reader;
 use crate::capture::stream::Stream;
+use crate::capture::web::Web;
 use crate::foreign::ForeignService;
+use crate::http::{self, Head, Method};
 use crate::machine::{End, Timed, TlsAnswer, X224Answer, kept};
 use crate::tls::flight::{self, ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, FlightProgress, HANDSHAKE};
 use crate::tls::{Alert, ClientHello, ServerFlight, TlsVersion};
@@ -27,7 +29,9 @@ pub struct Exchange {
     pub request: Option<Timed<Result<ConnectionRequest, String>>>,
     /// The host's answer to it.
     pub answer: Option<Timed<X224Answer>>,
-    /// The client's ClientHello.
+    /// What was said in HTTP, with a gateway or a web proxy.
+    pub web: Option<Web>,
+    /// The client's ClientHello: behind X.224, behind the way through a proxy, or at once.
     pub hello: Option<Timed<ClientHello>>,
     /// The host's answer to it.
     pub handshake: Option<Timed<TlsAnswer>>,
@@ -61,15 +65,40 @@ pub fn is_request(up: &[u8]) -> bool {
     up.len() >= 6 && may_be_request(up)
 }
 
+/// True if a client's first bytes are, or may become, a TLS record with a ClientHello.
+pub fn may_be_hello(up: &[u8]) -> bool {
+    let shape = [Some(HANDSHAKE), Some(3), None, None, None, Some(CLIENT_HELLO)];
+    up.iter().zip(shape).all(|(byte, wanted)| wanted.is_none_or(|wanted| wanted == *byte))
+}
+
+/// True if they are one.
+pub fn is_hello(up: &[u8]) -> bool {
+    up.len() >= 6 && may_be_hello(up)
+}
+
 impl Exchange {
     /// Reads both directions of a connection.
     pub fn read(up: &Stream, down: &Stream, ending: Ending) -> Self {
         let mut exchange = Self::default();
-        let asked = exchange.negotiation(up, down, ending);
-        if let Some((sent, answered)) = asked {
+        let tls = if is_hello(up.bytes()) {
+            Some((0, 0))
+        } else if let Head::Complete { .. } = http::first_line(up.bytes()) {
+            Web::read(up, down, ending).and_then(|(web, opened)| {
+                exchange.web = Some(web);
+                opened
+            })
+        } else {
+            exchange.negotiation(up, down, ending)
+        };
+        if let Some((sent, answered)) = tls {
             exchange.handshake(up, down, sent, answered, ending);
         }
         exchange
+    }
+
+    /// True if it began with TLS.
+    pub fn begins_with_tls(&self) -> bool {
+        self.hello.is_some() && self.request.is_none() && self.web.is_none()
     }
 
     /// The request and its answer. Where TLS follows: at which bytes it begins on both sides.
@@ -122,8 +151,9 @@ impl Exchange {
 
     /// True if nothing more can be learnt from further bytes.
     pub fn settled(&self) -> bool {
-        match (&self.request, &self.answer, &self.handshake) {
+        match (&self.web, &self.answer, &self.handshake) {
             (_, _, Some(handshake)) => matches!(handshake.value, TlsAnswer::Established { .. } | TlsAnswer::Alert(_)),
+            (Some(web), ..) => web.settled() && web.request.value.method != Method::Connect,
             (_, Some(answer), _) => match &answer.value {
                 X224Answer::Server(ServerAnswer::Selected { protocol, .. }) => !protocol.tls(),
                 _ => true,

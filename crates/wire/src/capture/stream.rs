@@ -44,6 +44,11 @@ impl Stream {
         self.base.is_none_or(|base| base == sequence)
     }
 
+    /// True if a segment with this number may be of this direction: near the end of what is known.
+    pub fn may_continue_at(&self, sequence: u32) -> bool {
+        self.base.is_none() || self.place(sequence).is_some_and(|place| place.abs_diff(self.length) <= ACKNOWLEDGED)
+    }
+
     /// Takes in a segment; `missing` bytes behind its payload were not captured.
     pub fn take(&mut self, at: Duration, sequence: u32, payload: &[u8], missing: usize) {
         let Some(place) = self.place(sequence) else { return };

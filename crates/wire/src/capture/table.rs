@@ -7,10 +7,13 @@ use std::time::Duration;
 use super::connection::{Carries, Connection};
 pub use super::connection::{Side, Watched};
 use super::packet::{Carried, Packet, Segment};
+use super::tunnels::Tunnels;
 use crate::rdpeudp::Syn;
 
 /// The port that Remote Desktop has unless somebody chose another.
 const PORT: u16 = 3389;
+/// The port of RD Gateways ([MS-TSGU] 2.1.1).
+const GATEWAY_PORT: u16 = 443;
 /// The most connections that are watched at a time.
 const OPEN: usize = 16 * 1024;
 /// The most connections that are kept in the end.
@@ -36,12 +39,18 @@ pub struct UdpWatched {
 /// What a capture shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// The connections that carry Remote Desktop, or were meant to, in the order of their beginning.
+    /// The connections that carry Remote Desktop, or were meant to, in the order of their beginning. One to a host of Remote
+    /// Desktop that begins with TLS is among them.
     pub connections: Vec<Watched>,
+    /// Some of those that begin with TLS or with a request of HTTP, and of those that port 443 refused or did not answer: an RD
+    /// Gateway may be among them, which names alone tell. In the order of their beginning.
+    pub tunnels: Vec<Watched>,
     /// The UDP transports.
     pub transports: Vec<UdpWatched>,
     /// Connections with Remote Desktop beyond those that are kept.
     pub left_out: u64,
+    /// Connections that begin with TLS or with a request of HTTP beyond those that are kept.
+    pub passed_over: u64,
     /// Connections to port 3389 that begin with something else than a Connection Request.
     pub foreign: u64,
     /// The first packet, since 1970.
@@ -56,7 +65,9 @@ pub struct Table {
     open: BTreeMap<(SocketAddr, SocketAddr), Connection>,
     weight: usize,
     hosts: BTreeSet<SocketAddr>,
+    tunnels: Tunnels,
     transports: BTreeMap<(SocketAddr, SocketAddr), UdpWatched>,
+    fragments: u64,
     seen: Seen,
 }
 
@@ -68,6 +79,13 @@ impl Table {
         match &packet.carried {
             Carried::Tcp(segment) => self.segment(at, packet, segment),
             Carried::Udp(bytes) => self.datagram(at, packet, bytes),
+            Carried::Undelivered { sequence, failure } => {
+                let key = (packet.from.min(packet.to), packet.from.max(packet.to));
+                if let Some(connection) = self.open.get_mut(&key) {
+                    connection.undelivered(at, packet.from, *sequence, *failure);
+                }
+            }
+            Carried::Fragment => self.fragments = self.fragments.saturating_add(1),
         }
     }
 
@@ -101,19 +119,26 @@ impl Table {
             if let Some(asked) = self.transports.get_mut(&(packet.to, packet.from)) {
                 asked.answer.get_or_insert((syn, at.saturating_sub(asked.began)));
             }
-        } else if self.transports.len() < KEPT {
+        } else if self.transports.len() < KEPT || self.transports.contains_key(&(packet.from, packet.to)) {
             let (client, host) = (packet.from, packet.to);
             let asked = UdpWatched { client, host, began: at, asked: syn, answer: None };
             self.transports.entry((client, host)).or_insert(asked);
+        } else {
+            self.seen.left_out = self.seen.left_out.saturating_add(1);
         }
     }
 
-    /// Closes what is over or of no interest; if that is not enough, everything.
+    /// Closes what is over or of no interest; if that is not enough, what is not Remote Desktop, and then everything.
     fn make_room(&mut self, at: Duration) {
-        for all in [false, true] {
+        let others: [fn(&Connection) -> bool; 3] = [
+            |connection| connection.over() || connection.carries == Carries::Other,
+            |connection| connection.carries == Carries::Tunnel,
+            |_| true,
+        ];
+        for goes in others {
             let open = std::mem::take(&mut self.open);
             for (key, connection) in open {
-                if all || connection.over() || connection.carries == Carries::Other {
+                if goes(&connection) {
                     self.close(connection, at);
                 } else {
                     self.open.insert(key, connection);
@@ -126,12 +151,17 @@ impl Table {
         self.weigh();
     }
 
-    /// Lets go of bytes: first of those that nothing more can be learnt from, then of all.
+    /// Lets go of bytes: first of those that nothing more can be learnt from, then of those that are not Remote Desktop, then
+    /// of all.
     fn shed(&mut self) {
         self.open.values_mut().for_each(Connection::settle);
         self.weigh();
-        if self.weight > MEMORY / 2 {
-            self.open.values_mut().for_each(Connection::give_up);
+        for of_remote_desktop in [false, true] {
+            if self.weight <= MEMORY / 2 {
+                return;
+            }
+            let goes = |connection: &&mut Connection| of_remote_desktop || connection.carries == Carries::Tunnel;
+            self.open.values_mut().filter(goes).for_each(Connection::give_up);
             self.weigh();
         }
     }
@@ -141,17 +171,37 @@ impl Table {
     }
 
     fn close(&mut self, connection: Connection, until: Duration) {
-        let remote_desktop = connection.carries == Carries::RemoteDesktop;
-        let meant = connection.host.port() == PORT || self.hosts.contains(&connection.host);
-        if !(remote_desktop || meant && connection.carries == Carries::Unknown) {
-            self.seen.foreign = self.seen.foreign.saturating_add(u64::from(connection.host.port() == PORT));
-            return;
+        let (host, carries) = (connection.host, connection.carries);
+        match carries {
+            Carries::RemoteDesktop => self.keep(connection.finish(until)),
+            Carries::Unknown if self.meant(host) => self.keep(connection.finish(until)),
+            Carries::Tunnel => {
+                let meant = self.meant(host);
+                self.tunnels.take(connection.finish(until), meant);
+            }
+            Carries::Unknown if host.port() == GATEWAY_PORT => self.tunnels.take(connection.finish(until), false),
+            Carries::Unknown | Carries::Other => {
+                self.seen.foreign = self.seen.foreign.saturating_add(u64::from(host.port() == PORT));
+            }
         }
-        if self.seen.connections.len() >= KEPT {
+    }
+
+    /// True if Remote Desktop may be meant by whoever connects there.
+    fn meant(&self, host: SocketAddr) -> bool {
+        host.port() == PORT || self.hosts.contains(&host)
+    }
+
+    fn keep(&mut self, watched: Watched) {
+        if self.seen.connections.len() < KEPT {
+            self.seen.connections.push(watched);
+        } else {
             self.seen.left_out = self.seen.left_out.saturating_add(1);
-            return;
         }
-        self.seen.connections.push(connection.finish(until));
+    }
+
+    /// Later fragments of packets of IP so far, which are not put together.
+    pub fn fragments(&self) -> u64 {
+        self.fragments
     }
 
     /// The end of the capture.
@@ -160,9 +210,17 @@ impl Table {
         for connection in std::mem::take(&mut self.open).into_values() {
             self.close(connection, until);
         }
+        let (tunnels, passed_over) = std::mem::take(&mut self.tunnels).finish();
+        let direct = |watched: &Watched| watched.exchange.begins_with_tls() && self.meant(watched.host);
+        let (direct, tunnels): (Vec<_>, Vec<_>) = tunnels.into_iter().partition(direct);
+        for watched in direct {
+            self.keep(watched);
+        }
+        (self.seen.tunnels, self.seen.passed_over) = (tunnels, passed_over);
         self.seen.transports = self.transports.into_values().collect();
         self.seen.transports.sort_by_key(|transport| transport.began);
         self.seen.connections.sort_by_key(|connection| connection.began);
+        self.seen.tunnels.sort_by_key(|connection| connection.began);
         self.seen
     }
 }

@@ -9,6 +9,9 @@
 //!   hello 0.000000000 1795251601.030000000 1.0 1.2 c030+c02f 001d 0401 0 00…
 //!   handshake 0.010000000 1795251601.045000000 established 1.2 c030 3082…
 //!   end client fin 1.200000000
+//! tunnel 192.0.2.1:50002 192.0.2.9:80 1795251601.000000000 sent=318 received=1402
+//!   web 0.000000000 1795251601.015000000 RDG_OUT_DATA gw.corp.example 443
+//!   web-answer 0.005000000 1795251601.020000000 status 401 Negotiate+NTLM - no
 //! udp 192.0.2.1:50001 192.0.2.7:3389 1795251602.000000000 ask lossy=no version=2
 //!   answer 0.010000000 lossy=no version=2
 //! ```
@@ -23,14 +26,16 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::table::{Seen, Side, UdpWatched, Watched};
+use super::web::{Web, WebAnswer};
 use crate::foreign::ForeignService;
 use crate::hex;
+use crate::http::{self, Response};
 use crate::machine::{ConnectFailure, End, TcpAnswer, Timed, TlsAnswer, X224Answer};
 use crate::rdpeudp::Syn;
 use crate::tls::{ClientHello, TlsVersion};
 use crate::x224::ConnectionRequest;
 
-/// The most lines that are read: a capture has at most 1024 connections and as many transports, of a dozen lines each.
+/// The most lines that are read: a capture has at most 2048 connections of two dozen lines, and as many transports of two.
 const LINES: usize = 100_000;
 
 /// Why text is not what a capture shows.
@@ -87,19 +92,21 @@ impl fmt::Display for Seen {
                 writeln!(out, "{word} {}", Seconds(time))?;
             }
         }
-        for (word, count) in [("left-out", self.left_out), ("foreign", self.foreign)] {
+        let counts = [("left-out", self.left_out), ("passed-over", self.passed_over), ("foreign", self.foreign)];
+        for (word, count) in counts {
             if count > 0 {
                 writeln!(out, "{word} {count}")?;
             }
         }
-        self.connections.iter().try_for_each(|watched| write_connection(out, watched))?;
+        self.connections.iter().try_for_each(|watched| write_connection(out, "connection", watched))?;
+        self.tunnels.iter().try_for_each(|watched| write_connection(out, "tunnel", watched))?;
         self.transports.iter().try_for_each(|watched| write_transport(out, watched))
     }
 }
 
-fn write_connection(out: &mut fmt::Formatter<'_>, watched: &Watched) -> fmt::Result {
+fn write_connection(out: &mut fmt::Formatter<'_>, word: &str, watched: &Watched) -> fmt::Result {
     let Watched { client, host, began, sent, received, exchange, .. } = watched;
-    write!(out, "connection {client} {host} {} sent={sent} received={received}", Seconds(*began))?;
+    write!(out, "{word} {client} {host} {} sent={sent} received={received}", Seconds(*began))?;
     for (flag, set) in [("midway", watched.midway), ("gaps", watched.gaps), ("altered", watched.altered)] {
         if set {
             write!(out, " {flag}")?;
@@ -118,6 +125,10 @@ fn write_connection(out: &mut fmt::Formatter<'_>, watched: &Watched) -> fmt::Res
     })?;
     write_stage(out, "request", exchange.request.as_ref(), write_request)?;
     write_stage(out, "answer", exchange.answer.as_ref(), write_answer)?;
+    if let Some(Web { request, answers }) = &exchange.web {
+        write_stage(out, "web", Some(request), write_web_request)?;
+        answers.iter().try_for_each(|answer| write_stage(out, "web-answer", Some(answer), write_web_answer))?;
+    }
     write_stage(out, "hello", exchange.hello.as_ref(), write_hello)?;
     write_stage(out, "handshake", exchange.handshake.as_ref(), write_handshake)?;
     for (word, alert) in [("client-alert", exchange.client_alert), ("host-alert", exchange.server_alert)] {
@@ -185,10 +196,30 @@ fn write_answer(out: &mut fmt::Formatter<'_>, answer: &X224Answer) -> fmt::Resul
     }
 }
 
+fn write_web_request(out: &mut fmt::Formatter<'_>, request: &http::Request) -> fmt::Result {
+    let http::Request { method, host, port } = request;
+    let port = port.map_or("-".to_owned(), |port| port.to_string());
+    write!(out, "{} {} {port}", method.word(), host.as_deref().unwrap_or("-"))
+}
+
+fn write_web_answer(out: &mut fmt::Formatter<'_>, answer: &WebAnswer) -> fmt::Result {
+    let schemes = |names: &[&str]| if names.is_empty() { "-".to_owned() } else { names.join("+") };
+    match answer {
+        WebAnswer::Response(Response { status, authenticate, proxy_authenticate, websocket }) => {
+            let (own, proxy) = (schemes(authenticate), schemes(proxy_authenticate));
+            write!(out, "status {status} {own} {proxy} {}", yes(*websocket))
+        }
+        WebAnswer::Foreign => out.write_str("foreign"),
+        WebAnswer::Closed(end) => write!(out, "closed {}", end_name(*end)),
+        WebAnswer::Silent => out.write_str("silent"),
+    }
+}
+
 fn write_hello(out: &mut fmt::Formatter<'_>, hello: &ClientHello) -> fmt::Result {
-    let ClientHello { min, max, suites, groups, signatures, random, pad_to } = hello;
+    let ClientHello { min, max, suites, groups, signatures, random, pad_to, server_name } = hello;
     write!(out, "{} {} {} ", min.number(), max.number(), Codes(suites))?;
-    write!(out, "{} {} {pad_to} {}", Codes(groups), Codes(signatures), Bytes(random))
+    write!(out, "{} {} {pad_to} {}", Codes(groups), Codes(signatures), Bytes(random))?;
+    server_name.iter().try_for_each(|name| write!(out, " name={name}"))
 }
 
 fn write_handshake(out: &mut fmt::Formatter<'_>, answer: &TlsAnswer) -> fmt::Result {

@@ -2,7 +2,7 @@
 //! stays as in a transcript.
 
 use super::{Names, layers};
-use crate::capture::{Exchange, Seen, UdpWatched, Watched};
+use crate::capture::{Exchange, Seen, UdpWatched, Watched, Web};
 use crate::machine::{ConnectFailure, TcpAnswer, Timed, TlsAnswer, X224Answer};
 
 impl Seen {
@@ -19,7 +19,8 @@ impl Seen {
     #[must_use]
     pub fn renamed(&self, names: &mut Names) -> Self {
         let mut redacted = self.clone();
-        for Watched { client, host, tcp, exchange, .. } in &mut redacted.connections {
+        for Watched { client, host, tcp, exchange, .. } in redacted.connections.iter_mut().chain(&mut redacted.tunnels)
+        {
             (*client, *host) = (names.socket(*client), names.socket(*host));
             if let Some(Timed { value: TcpAnswer::Failed(ConnectFailure::Other(words)), .. }) = tcp {
                 *words = names.prose(words);
@@ -47,6 +48,10 @@ fn rename(exchange: &mut Exchange, names: &mut Names) {
     if let Some(hello) = &mut exchange.hello {
         // chance of others, by which the capture could be found again
         hello.value.random = [0; 32];
+        hello.value.server_name = hello.value.server_name.as_deref().map(|name| names.place(name));
+    }
+    if let Some(Web { request, .. }) = &mut exchange.web {
+        request.value.host = request.value.host.as_deref().map(|host| names.place(host));
     }
     match exchange.handshake.as_mut().map(|handshake| &mut handshake.value) {
         Some(TlsAnswer::Established { chain, .. }) => rename_chain(chain, names),

@@ -30,6 +30,7 @@ pub struct Names {
     addresses: Numbers<IpAddr>,
     identifiers: Numbers<String>,
     thumbprints: Numbers<String>,
+    key_files: Numbers<String>,
     keys: Numbers<Vec<u8>>,
     domains: Numbers<String>,
     accounts: Numbers<String>,
@@ -47,6 +48,7 @@ impl Names {
         self.addresses.settle();
         self.identifiers.settle();
         self.thumbprints.settle();
+        self.key_files.settle();
         self.keys.settle();
         self.domains.settle();
         self.accounts.settle();
@@ -205,6 +207,20 @@ impl Names {
             None => self.thumbprints.of(&key),
         };
         format!("{number:040}")
+    }
+
+    /// The digits by which the file of a private key is named, made from the name of the key's container, become a number of as
+    /// many digits.
+    pub fn key_name(&mut self, digits: &str) -> String {
+        let key = digits.to_lowercase();
+        let number = match numbered(&key, 32).filter(|_| key.starts_with(&"0".repeat(20))) {
+            Some(known) => {
+                self.key_files.take(known);
+                known
+            }
+            None => self.key_files.of(&key),
+        };
+        format!("{number:032}")
     }
 
     /// The number of a public key; `known` is what it has if it stands for another already.
@@ -377,6 +393,9 @@ mod tests {
         let new = renamed(&thumbprints, Names::thumbprint);
         assert_eq!((&new[0], &new[2], &new[3]), (&new[1], &"00".repeat(20), &format!("{:040}", 1)));
         assert_eq!(new[0], format!("{:040}", 2));
+        let files = ["50dd7f001693c375a50cbf792350acde", "50DD7F001693C375A50CBF792350ACDE", &format!("{:032}", 1)];
+        let (first, second) = (format!("{:032}", 1), format!("{:032}", 2));
+        assert_eq!(renamed(&files, Names::key_name), [second.clone(), second, first]);
     }
 
     #[test]

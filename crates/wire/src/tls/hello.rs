@@ -3,6 +3,7 @@
 use crate::bytes::{DecodeError, Reader};
 use crate::tls::{Segments, TlsOffer, TlsVersion, group, suite};
 
+const EXTENSION_SERVER_NAME: u16 = 0;
 const EXTENSION_GROUPS: u16 = 10;
 const EXTENSION_POINT_FORMATS: u16 = 11;
 const EXTENSION_SIGNATURES: u16 = 13;
@@ -10,6 +11,10 @@ const EXTENSION_PADDING: u16 = 21;
 const EXTENSION_MASTER_SECRET: u16 = 23;
 const EXTENSION_VERSIONS: u16 = 43;
 const EXTENSION_KEY_SHARE: u16 = 51;
+/// RFC 6066 section 3: the only kind of name that there is.
+const HOST_NAME: u8 = 0;
+/// RFC 1035 section 2.3.4: the longest name, in bytes.
+const NAME_LIMIT: usize = 253;
 
 /// A ClientHello (RFC 8446 section 4.1.2, RFC 5246 section 7.4.1.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +34,17 @@ pub struct ClientHello {
     pub random: [u8; 32],
     /// Length in bytes that the handshake message is padded to (RFC 7685); 0 for none.
     pub pad_to: usize,
+    /// `server_name` (RFC 6066 section 3): whom the client asks for; `None` for none, and for what is no name of a host.
+    pub server_name: Option<String>,
+}
+
+/// The name of a host, if it is one: at most 253 letters, digits, hyphens, underscores and dots, the first of them no hyphen
+/// and no dot.
+pub fn host_name(bytes: &[u8]) -> Option<&str> {
+    let belongs = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let begins = bytes.first().is_some_and(|first| !matches!(first, b'-' | b'.'));
+    let is_name = begins && bytes.len() <= NAME_LIMIT && bytes.iter().all(belongs);
+    std::str::from_utf8(bytes).ok().filter(|_| is_name)
 }
 
 impl ClientHello {
@@ -43,6 +59,7 @@ impl ClientHello {
             signatures: offer.signatures.codes().collect(),
             random,
             pad_to: 0,
+            server_name: None,
         }
     }
 
@@ -86,6 +103,10 @@ impl ClientHello {
 
     fn extensions(&self, padding: usize) -> Vec<u8> {
         let mut all = Vec::new();
+        if let Some(name) = &self.server_name {
+            let named = [&[HOST_NAME][..], &prefix16(name.as_bytes())].concat();
+            extension(&mut all, EXTENSION_SERVER_NAME, &prefix16(&named));
+        }
         extension(&mut all, EXTENSION_GROUPS, &prefix16(&codes(&self.groups)));
         extension(&mut all, EXTENSION_POINT_FORMATS, &[1, 0]);
         extension(&mut all, EXTENSION_MASTER_SECRET, &[]);
@@ -123,8 +144,9 @@ impl ClientHello {
         let compression = reader.u8("compression_methods")?;
         reader.take(compression.into(), "compression_methods")?;
         let max = TlsVersion::from_code(legacy).ok_or_else(|| reader.invalid("client_version", legacy))?;
-        let mut hello =
-            Self { min: TlsVersion::Tls10, max, suites, groups: Vec::new(), signatures: Vec::new(), random, pad_to: 0 };
+        let (groups, signatures) = (Vec::new(), Vec::new());
+        let min = TlsVersion::Tls10;
+        let mut hello = Self { min, max, suites, groups, signatures, random, pad_to: 0, server_name: None };
         if reader.is_empty() {
             return Ok(hello);
         }
@@ -138,6 +160,7 @@ impl ClientHello {
                 EXTENSION_GROUPS => hello.groups = code_list(&mut value, "supported_groups")?,
                 EXTENSION_SIGNATURES => hello.signatures = code_list(&mut value, "signature_algorithms")?,
                 EXTENSION_VERSIONS => hello.read_versions(&mut value)?,
+                EXTENSION_SERVER_NAME => hello.server_name = server_name(&mut value).map(str::to_owned),
                 _ => {}
             }
         }
@@ -155,6 +178,16 @@ impl ClientHello {
         }
         Ok(())
     }
+}
+
+/// The first name of the list. One that makes no sense is none: what a client asks for is only told, never obeyed.
+fn server_name<'a>(value: &mut Reader<'a>) -> Option<&'a str> {
+    let size = value.u16_be("server_name_list").ok()?;
+    let mut list = Reader::new(value.take(size.into(), "server_name_list").ok()?);
+    let kind = list.u8("name_type").ok()?;
+    let size = list.u16_be("HostName").ok()?;
+    let name = list.take(size.into(), "HostName").ok()?;
+    host_name(name).filter(|_| kind == HOST_NAME)
 }
 
 fn codes(list: &[u16]) -> Vec<u8> {
@@ -202,6 +235,21 @@ mod tests {
             let read = ClientHello::decode(&body(&hello.encode(offer.segments))).unwrap();
             assert_eq!((read.max, &read.suites, &read.groups), (hello.max, &hello.suites, &hello.groups));
         }
+    }
+
+    #[test]
+    fn the_name_that_is_asked_for_is_read_if_it_is_one() {
+        let asking = |name: &str| {
+            let server_name = Some(name.to_owned());
+            let hello = ClientHello { server_name, ..ClientHello::of(TlsOffer::MODERN, [7; 32]) };
+            ClientHello::decode(&body(&hello.encode(Segments::Whole))).unwrap().server_name
+        };
+        assert_eq!(asking("gw.corp.example").as_deref(), Some("gw.corp.example"));
+        for wrong in ["", "a b", "-", ".a", "gw\u{1b}[31m", "b\u{fc}ro", &"a".repeat(254)] {
+            assert_eq!(asking(wrong), None, "{wrong:?}");
+        }
+        let empty = ClientHello::of(TlsOffer::MODERN, [7; 32]);
+        assert_eq!(ClientHello::decode(&body(&empty.encode(Segments::Whole))).unwrap().server_name, None);
     }
 
     #[test]

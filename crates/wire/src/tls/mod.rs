@@ -16,7 +16,7 @@ use std::fmt;
 pub use alert::Alert;
 pub use flight::{FlightProgress, ServerFlight};
 pub use group::Groups;
-pub use hello::ClientHello;
+pub use hello::{ClientHello, host_name};
 pub use signature::Signatures;
 pub use suite::Suites;
 

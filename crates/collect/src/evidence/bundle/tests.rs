@@ -41,8 +41,7 @@ fn read_bytes(bytes: &[u8]) -> Result<Whole, String> {
         pieces.push((name.to_owned(), kind, piece));
         Ok(())
     };
-    let Inside { manifest, unread } =
-        read_from(Cursor::new(bytes), &mut take).map_err(|error| error.to_string())?;
+    let Inside { manifest, unread } = read_from(Cursor::new(bytes), &mut take).map_err(|error| error.to_string())?;
     Ok(Whole { manifest, pieces, unread })
 }
 

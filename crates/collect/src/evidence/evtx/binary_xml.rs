@@ -4,20 +4,22 @@
 //! values: its provider and its id. Only what is wanted of it is turned into text. Every position is one in the chunk, and
 //! whatever it holds, reading ends: it only moves forward, and nests at most [`DEPTH`] deep.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fmt::Write;
 use std::rc::Rc;
 
+use diagnosis::state::moment;
 use time::OffsetDateTime;
 
 use super::filetime;
+use super::value::{TEXT, shown, text};
 
+/// The kind of a value that is binary XML itself.
+const NESTED: u8 = 0x21;
 /// The deepest nesting of elements, and of fragments in values.
 const DEPTH: usize = 16;
-/// The most slots of a template, and values of an entry.
+/// The most slots of a template, counted by the pieces of their contents, and values of an entry.
 const SLOTS: usize = 1024;
-/// The most characters of a value.
-const TEXT: usize = 512;
 /// So many slots before the text of an element its attributes are looked for.
 const ATTRIBUTES: usize = 16;
 /// The most bytes of text of an entry.
@@ -45,7 +47,8 @@ pub(super) struct Slot {
     /// The number of the element within the template: its attributes and its text share it.
     number: usize,
     attribute: Option<Rc<str>>,
-    content: Content,
+    /// Its pieces, in order: text, and what stands between texts.
+    content: Vec<Content>,
 }
 
 #[derive(Debug, Clone)]
@@ -58,8 +61,11 @@ enum Content {
 #[derive(Debug, Default)]
 pub(super) struct Template {
     slots: Vec<Slot>,
-    provider: Option<Content>,
-    id: Option<Content>,
+    provider: Option<Vec<Content>>,
+    id: Option<Vec<Content>>,
+    created: Option<Vec<Content>>,
+    computer: Option<Vec<Content>>,
+    channel: Option<Vec<Content>>,
 }
 
 /// A value in a gap: its kind and its bytes in the chunk.
@@ -137,12 +143,6 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// UTF-16 as text, up to its first zero and [`TEXT`].
-fn text(bytes: &[u8]) -> String {
-    let units = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
-    char::decode_utf16(units.take_while(|unit| *unit != 0)).take(TEXT).map(|c| c.unwrap_or('\u{FFFD}')).collect()
-}
-
 /// Element, text, attribute and so on; the bit 0x40 says that more follows and means nothing to us.
 mod token {
     pub(super) const END: u8 = 0x00;
@@ -162,6 +162,9 @@ mod token {
     pub(super) const MORE: u8 = 0x40;
 }
 
+/// What the predefined entities of XML stand for; no others are known.
+const ENTITIES: [(&str, &str); 5] = [("amp", "&"), ("lt", "<"), ("gt", ">"), ("quot", "\""), ("apos", "'")];
+
 /// Flattens elements into slots.
 struct Flattener<'a> {
     reader: Reader<'a>,
@@ -170,10 +173,15 @@ struct Flattener<'a> {
     stack: Vec<(Rc<str>, usize)>,
     attribute: Option<Rc<str>>,
     elements: usize,
+    pieces: usize,
     slots: Vec<Slot>,
 }
 
-impl Flattener<'_> {
+impl<'a> Flattener<'a> {
+    fn new(reader: Reader<'a>, template: bool) -> Self {
+        Self { reader, template, stack: Vec::new(), attribute: None, elements: 0, pieces: 0, slots: Vec::new() }
+    }
+
     fn run(mut self) -> Option<Template> {
         loop {
             let found = self.reader.byte()?;
@@ -194,8 +202,18 @@ impl Flattener<'_> {
                 }
                 token::CDATA => self.counted_text()?,
                 token::ATTRIBUTE => self.attribute = Some(self.reader.name()?),
-                token::CHARACTER => drop(self.reader.short()?),
-                token::ENTITY => drop(self.reader.name()?),
+                token::CHARACTER => {
+                    let unit = u32::try_from(self.reader.short()?).ok()?;
+                    let character = char::from_u32(unit).unwrap_or('\u{FFFD}');
+                    self.add(Content::Text(character.to_string().into()))?;
+                }
+                token::ENTITY => {
+                    let name = self.reader.name()?;
+                    let known = ENTITIES.iter().find(|(known, _)| **known == *name);
+                    self.add(Content::Text(
+                        known.map_or_else(|| format!("&{name};").into(), |(_, text)| (*text).into()),
+                    ))?;
+                }
                 token::GAP | token::OPTIONAL_GAP => {
                     let gap = self.reader.short()?;
                     self.reader.byte()?;
@@ -232,7 +250,18 @@ impl Flattener<'_> {
     }
 
     fn add(&mut self, content: Content) -> Option<()> {
+        self.pieces += 1;
+        if self.pieces > SLOTS {
+            return None;
+        }
         let (element, number) = self.stack.last()?.clone();
+        // a reference cuts a text into pieces
+        if let Some(last) =
+            self.slots.last_mut().filter(|last| last.number == number && last.attribute == self.attribute)
+        {
+            last.content.push(content);
+            return Some(());
+        }
         let mut names = self.stack.iter().map(|(name, _)| &**name);
         let outer = names.next().filter(|name| *name != "Event").or_else(|| names.next());
         let section = match outer {
@@ -240,8 +269,8 @@ impl Flattener<'_> {
             Some("EventData") => Section::Data,
             _ => Section::Other,
         };
-        self.slots.push(Slot { section, element, number, attribute: self.attribute.clone(), content });
-        (self.slots.len() <= SLOTS).then_some(())
+        self.slots.push(Slot { section, element, number, attribute: self.attribute.clone(), content: vec![content] });
+        Some(())
     }
 }
 
@@ -252,7 +281,9 @@ impl Template {
             found.map(|slot| slot.content.clone())
         };
         let (provider, id) = (place("Provider", Some("Name")), place("EventID", None));
-        Self { slots, provider, id }
+        let created = place("TimeCreated", Some("SystemTime"));
+        let (computer, channel) = (place("Computer", None), place("Channel", None));
+        Self { slots, provider, id, created, computer, channel }
     }
 }
 
@@ -276,16 +307,9 @@ impl Templates {
             reader.take(4)?;
         }
         if reader.peek()? & !token::MORE != token::TEMPLATE {
-            let plain = Flattener {
-                reader,
-                template: false,
-                stack: Vec::new(),
-                attribute: None,
-                elements: 0,
-                slots: Vec::new(),
-            };
             self.pay(end.saturating_sub(at).max(1))?;
-            return Some(Entry { chunk, template: Rc::new(plain.run()?), values: Vec::new() });
+            let plain = Flattener::new(reader, false).run()?;
+            return Some(Entry { chunk, template: Rc::new(plain), values: Vec::new() });
         }
         reader.take(6)?;
         let place = reader.long()?;
@@ -309,10 +333,7 @@ impl Templates {
             return Some((Rc::clone(known), after));
         }
         self.pay(after.min(chunk.len()).saturating_sub(head.at).max(1))?;
-        let reader = Reader::new(chunk, head.at, after);
-        let flattener =
-            Flattener { reader, template: true, stack: Vec::new(), attribute: None, elements: 0, slots: Vec::new() };
-        let template = Rc::new(flattener.run()?);
+        let template = Rc::new(Flattener::new(Reader::new(chunk, head.at, after), true).run()?);
         self.known.insert(place, Rc::clone(&template));
         Some((template, after))
     }
@@ -341,43 +362,88 @@ impl Entry<'_> {
         Some((value.kind, self.chunk.get(value.at..value.at + value.size)?))
     }
 
-    fn shown(&self, content: &Content) -> Option<String> {
-        match content {
-            Content::Text(text) => Some(text.to_string()),
-            Content::Gap(gap) => self.value(*gap).and_then(|(kind, bytes)| shown(kind, bytes)),
+    fn shown<'b>(&'b self, content: &'b [Content]) -> Option<Cow<'b, str>> {
+        if let [one] = content {
+            return self.piece(one);
+        }
+        let mut joined: Option<String> = None;
+        for piece in content.iter().filter_map(|piece| self.piece(piece)) {
+            let joined = joined.get_or_insert_default();
+            let room = TEXT.saturating_sub(joined.chars().count());
+            joined.extend(piece.chars().take(room));
+            if room == 0 {
+                break;
+            }
+        }
+        joined.map(Cow::Owned)
+    }
+
+    fn piece<'b>(&'b self, piece: &'b Content) -> Option<Cow<'b, str>> {
+        match piece {
+            Content::Text(text) => Some(Cow::Borrowed(text)),
+            Content::Gap(gap) => self.value(*gap).and_then(|(kind, bytes)| shown(kind, bytes)).map(Cow::Owned),
         }
     }
 
     /// The event's id.
     pub(super) fn id(&self) -> Option<u32> {
-        match self.template.id.as_ref()? {
-            Content::Text(text) => text.parse().ok(),
-            Content::Gap(gap) => {
+        match self.template.id.as_deref()? {
+            [Content::Gap(gap)] => {
                 let (_, bytes) = self.value(*gap)?;
                 Some(u32::from(u16::from_le_bytes(bytes.get(..2)?.try_into().ok()?)))
             }
+            text => self.shown(text)?.parse().ok(),
         }
     }
 
     /// The provider's name.
-    pub(super) fn provider(&self) -> Option<String> {
-        self.shown(self.template.provider.as_ref()?)
+    pub(super) fn provider(&self) -> Option<Cow<'_, str>> {
+        self.shown(self.template.provider.as_deref()?)
+    }
+
+    /// The name of the machine that wrote it.
+    pub(super) fn computer(&self) -> Option<Cow<'_, str>> {
+        self.shown(self.template.computer.as_deref()?)
+    }
+
+    /// The channel into which it was written.
+    pub(super) fn channel(&self) -> Option<Cow<'_, str>> {
+        self.shown(self.template.channel.as_deref()?)
+    }
+
+    /// The bytes by which computer and channel stand in the entry, so that they need not be read from each: alike for two
+    /// entries only if both are.
+    pub(super) fn origin(&self, bytes: &mut Vec<u8>) {
+        bytes.clear();
+        for content in [&self.template.computer, &self.template.channel] {
+            for piece in content.iter().flatten() {
+                let (kind, piece) = match piece {
+                    Content::Text(text) => (0, text.as_bytes()),
+                    Content::Gap(gap) => self.value(*gap).unwrap_or_default(),
+                };
+                bytes.push(kind);
+                bytes.extend(piece.len().to_le_bytes());
+                bytes.extend(piece);
+            }
+            bytes.push(u8::MAX);
+        }
     }
 
     /// A value in `System`.
     pub(super) fn system(&self, element: &str, attribute: Option<&str>) -> Option<String> {
         let slot = self.template.slots.iter().find(|slot| slot.is(element, attribute))?;
-        self.shown(&slot.content)
+        self.shown(&slot.content).map(Cow::into_owned)
     }
 
     /// When the event came about, by its own account.
     pub(super) fn created(&self) -> Option<OffsetDateTime> {
-        let slot = self.template.slots.iter().find(|slot| slot.is("TimeCreated", Some("SystemTime")))?;
-        let Content::Gap(gap) = slot.content else { return None };
-        match self.value(gap)? {
-            (0x11, bytes) => filetime(u64::from_le_bytes(bytes.try_into().ok()?)),
-            _ => None,
+        let content = self.template.created.as_deref()?;
+        if let [Content::Gap(gap)] = content
+            && let (0x11, bytes) = self.value(*gap)?
+        {
+            return filetime(u64::from_le_bytes(bytes.try_into().ok()?));
         }
+        moment(&self.shown(content)?)
     }
 
     /// Its data, by name or, where there are none, by number.
@@ -389,21 +455,20 @@ impl Entry<'_> {
 
     fn collect(&self, templates: &mut Templates, depth: usize, data: &mut Vec<(String, String)>) {
         let mut unnamed = 0;
-        if templates.pay(self.template.slots.len()).is_none() {
+        if templates.pay(self.template.slots.iter().map(|slot| slot.content.len()).sum()).is_none() {
             return;
         }
         let mut room = ENTRY_TEXT.saturating_sub(data.iter().map(|(_, text): &(String, String)| text.len()).sum());
         for (place, slot) in self.template.slots.iter().enumerate() {
-            let nested = match slot.content {
-                Content::Gap(gap) => self.values.get(gap).filter(|value| value.kind == 0x21),
-                Content::Text(_) => None,
-            };
-            if let Some(value) = nested.filter(|_| depth < DEPTH) {
-                if let Some(inner) = templates.entry(self.chunk, value.at, value.at + value.size) {
-                    inner.collect(templates, depth + 1, data);
+            let nested = if depth < DEPTH { self.nested(slot) } else { Vec::new() };
+            if !nested.is_empty() {
+                for value in nested {
+                    if let Some(inner) = templates.entry(self.chunk, value.at, value.at + value.size) {
+                        inner.collect(templates, depth + 1, data);
+                    }
                 }
             } else if slot.section != Section::System && slot.attribute.is_none() && data.len() < SLOTS {
-                let Some(text) = self.shown(&slot.content) else {
+                let Some(text) = self.shown(&slot.content).map(Cow::into_owned) else {
                     unnamed += usize::from(&*slot.element == "Data" && self.named(place).is_none());
                     continue;
                 };
@@ -419,72 +484,16 @@ impl Entry<'_> {
         }
     }
 
+    /// The entries within an entry that stand in a slot.
+    fn nested(&self, slot: &Slot) -> Vec<Value> {
+        let value = |piece: &Content| if let Content::Gap(gap) = piece { self.values.get(*gap).copied() } else { None };
+        slot.content.iter().filter_map(value).filter(|value| value.kind == NESTED).collect()
+    }
+
     /// The attribute `Name` of the element of the slot at this place, which stands shortly before it.
     fn named(&self, place: usize) -> Option<String> {
         let (before, slot) = (self.template.slots.get(..place)?, self.template.slots.get(place)?);
         let name = |other: &&Slot| other.number == slot.number && other.attribute.as_deref() == Some("Name");
-        self.shown(&before.iter().rev().take(ATTRIBUTES).find(name)?.content)
+        self.shown(&before.iter().rev().take(ATTRIBUTES).find(name)?.content).map(Cow::into_owned)
     }
-}
-
-/// A value as text, as the event viewer shows it; `None` for nothing.
-fn shown(kind: u8, bytes: &[u8]) -> Option<String> {
-    if kind & 0x80 != 0 {
-        return list(kind & 0x7F, bytes);
-    }
-    let number = || -> Option<u64> {
-        let mut wide = [0; 8];
-        wide.get_mut(..bytes.len())?.copy_from_slice(bytes);
-        Some(u64::from_le_bytes(wide))
-    };
-    let signed = || -> Option<i64> {
-        let unused = 64_usize.checked_sub(bytes.len() * 8)?;
-        Some(number()?.cast_signed().checked_shl(u32::try_from(unused).ok()?)? >> unused)
-    };
-    Some(match kind {
-        0x00 => return None,
-        0x01 => text(bytes),
-        0x02 => bytes.iter().take_while(|byte| **byte != 0).take(TEXT).map(|byte| char::from(*byte)).collect(),
-        0x03 | 0x05 | 0x07 | 0x09 => signed()?.to_string(),
-        0x04 | 0x06 | 0x08 | 0x0A | 0x10 => number()?.to_string(),
-        0x0D => (number()? != 0).to_string(),
-        0x0F => guid(bytes)?,
-        0x11 => diagnosis::fact::rfc3339(filetime(number()?)?),
-        0x13 => sid(bytes)?,
-        0x14 | 0x15 => format!("0x{:x}", number()?),
-        _ => hexadecimal(bytes),
-    })
-}
-
-/// A list of strings, one after the other; of anything else the bytes.
-fn list(kind: u8, bytes: &[u8]) -> Option<String> {
-    if kind != 0x01 {
-        return Some(hexadecimal(bytes)).filter(|text| !text.is_empty());
-    }
-    let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
-    let words: Vec<_> = units.split(|unit| *unit == 0).map(String::from_utf16_lossy).collect();
-    let joined = words.join(" ").trim_end().chars().take(TEXT).collect::<String>();
-    Some(joined).filter(|text| !text.is_empty())
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().take(TEXT / 2).fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("writing to a String cannot fail");
-        text
-    })
-}
-
-fn guid(bytes: &[u8]) -> Option<String> {
-    let bytes: [u8; 16] = bytes.try_into().ok()?;
-    let first = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-    let (second, third) = (u16::from_le_bytes([bytes[4], bytes[5]]), u16::from_le_bytes([bytes[6], bytes[7]]));
-    let (fourth, rest) = (hexadecimal(&bytes[8..10]), hexadecimal(&bytes[10..]));
-    Some(format!("{{{first:08x}-{second:04x}-{third:04x}-{fourth}-{rest}}}"))
-}
-
-fn sid(bytes: &[u8]) -> Option<String> {
-    let (head, rest) = bytes.split_at_checked(8)?;
-    let authority = head[2..].iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
-    let parts = rest.chunks_exact(4).map(|part| u32::from_le_bytes([part[0], part[1], part[2], part[3]]));
-    Some(parts.fold(format!("S-{}-{authority}", head[0]), |text, part| format!("{text}-{part}")))
 }

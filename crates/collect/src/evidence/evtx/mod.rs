@@ -1,32 +1,44 @@
 //! Windows event logs (`.evtx`), by provider and id, never by text.
 //!
 //! A log is read one chunk of 64 KiB at a time. Entries that mean nothing for Remote Desktop are counted and no more;
-//! of the others the newest of each kind are kept ([`diagnosis::state::bounds`]), so that the size of a log does not matter.
-//! Chunks stand in any order, and each is read by itself: what is damaged is named, and the rest is read on. The checksums
-//! are not looked at: in a log that was copied while in use, that of the newest chunk is not written yet. What lies in a
-//! chunk has to fit together instead.
+//! of the others the newest [`KEPT`] of each kind are kept, and of all the newest that fit into [`ROOM`], so that the size of
+//! a log does not matter. Chunks stand in any order, and each is read by itself: what is damaged or missing is named, and the
+//! rest is read on. The checksums are not looked at: in a log that was copied while in use, that of the newest chunk is not
+//! written yet. What lies in a chunk has to fit together instead.
+//!
+//! A file may hold what several machines wrote, or what stood in several channels. Each machine is a [`State`] of its own,
+//! and what one channel tells says nothing about another.
 
 mod binary_xml;
+mod machine;
+mod numbers;
 #[cfg(test)]
 pub(super) mod sample;
 #[cfg(test)]
 mod tests;
+mod value;
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use diagnosis::events::{self, CLIENT_CHANNEL};
+use diagnosis::events::{self, CLIENT_CHANNEL, Known};
 use diagnosis::fact::rfc3339;
-use diagnosis::state::bounds::Newest;
-use diagnosis::state::{LogEvent, LogSpan, Part, SCHEMA, State, Unread};
+use diagnosis::state::{LogEvent, Part, SCHEMA, State, Unread};
 use time::OffsetDateTime;
 
 use self::binary_xml::{Entry, Templates};
+use self::machine::{Kept, Machine, Span};
+use super::machines::same_machine;
+use super::room::{self, KEPT, ROOM};
 use super::{Access, Piece, ReadError, Reader};
 
 /// The most damaged places that are named one by one.
 const NAMED: usize = 4;
+/// The most machines of one log, and the most channels of all of them.
+const MACHINES: usize = 32;
+const CHANNELS: usize = 256;
 
 const MAGIC: &[u8] = b"ElfFile\0";
 const CHUNK_MAGIC: &[u8] = b"ElfChnk\0";
@@ -39,34 +51,43 @@ const CHUNK_HEAD: usize = 512;
 /// Magic, size, number, time; behind the entry stands the size once more.
 const RECORD_HEAD: usize = 24;
 
-pub(super) const READER: Reader = Reader { kind: "event log", recognises, read: Access::Place(read) };
+pub(super) const READER: Reader = Reader { kind: "event log", recognises, read: Access::Several(read) };
 
 fn recognises(head: &[u8]) -> bool {
     head.starts_with(MAGIC)
 }
 
-fn read(path: &Path) -> Result<Piece, ReadError> {
-    Ok(Piece::State(Box::new(event_log(File::open(path)?)?)))
+fn read(path: &Path) -> Result<Vec<Piece>, ReadError> {
+    Ok(event_log(File::open(path)?)?.into_iter().map(|state| Piece::State(Box::new(state))).collect())
 }
 
-/// Reads an event log, wherever its bytes lie.
-pub fn event_log(mut log: impl Read + Seek) -> Result<State, ReadError> {
+/// Reads an event log, wherever its bytes lie: a state for each machine that wrote into it, at least one.
+pub fn event_log(mut log: impl Read + Seek) -> Result<Vec<State>, ReadError> {
     let mut read = Log::default();
     read.file(&mut log)?;
-    read.state()
+    read.states()
 }
 
 /// What has been read of a log.
 #[derive(Default)]
 struct Log {
-    records: u64,
-    from: Option<OffsetDateTime>,
-    until: Option<OffsetDateTime>,
-    channel: Option<String>,
-    computer: Option<(OffsetDateTime, String)>,
-    kept: Newest,
+    machines: Vec<Machine>,
+    origins: Origins,
+    /// Entries of more machines and channels than are told apart.
+    beyond: u64,
+    weight: usize,
     damage: Vec<String>,
     damaged: usize,
+}
+
+/// Where entries come from: by the bytes that name it, the place of the machine and that of its channel; `None` where there
+/// are too many.
+#[derive(Default)]
+struct Origins {
+    known: HashMap<Vec<u8>, Option<(usize, usize)>>,
+    /// That of the entry before, which is nearly always the same.
+    last: (Vec<u8>, Option<(usize, usize)>),
+    bytes: Vec<u8>,
 }
 
 /// The head of a record.
@@ -136,39 +157,90 @@ impl Log {
     fn record(&mut self, chunk: &[u8], record: Record, templates: &mut Templates) -> Option<()> {
         let entry = templates.entry(chunk, record.at + RECORD_HEAD, record.at + record.size - 4)?;
         let (id, provider) = (entry.id()?, entry.provider()?);
-        self.records += 1;
         let at = entry.created().or(record.written)?;
-        self.from = self.from.into_iter().chain([at]).min();
-        self.until = self.until.into_iter().chain([at]).max();
-        if self.channel.is_none() {
-            self.channel = entry.system("Channel", None);
-        }
-        if self.computer.is_none() {
-            self.computer = entry.system("Computer", None).map(|name| (at, name));
-        }
-        if events::find(&provider, id).is_some() {
-            self.keep(provider, at, record.number, &entry, templates);
+        let Some((machine, span)) = self.origin(&entry, at) else {
+            self.beyond += 1;
+            return Some(());
+        };
+        self.machines[machine].spans[span].saw(record.number, at);
+        if let Some(known) = events::find(&provider, id) {
+            self.keep((machine, span), known, (at, record.number), &entry, templates);
         }
         Some(())
     }
 
-    fn keep(&mut self, provider: String, at: OffsetDateTime, record: u64, entry: &Entry<'_>, templates: &mut Templates) {
-        let (id, channel) = (entry.id().unwrap_or_default(), entry.system("Channel", None).unwrap_or_default());
-        if !self.kept.wants(&provider, id, &channel, Some(at), record) {
-            return;
+    /// The machine that wrote an entry, and its channel.
+    fn origin(&mut self, entry: &Entry<'_>, at: OffsetDateTime) -> Option<(usize, usize)> {
+        entry.origin(&mut self.origins.bytes);
+        if self.origins.bytes == self.origins.last.0 {
+            return self.origins.last.1;
         }
-        if self.computer.as_ref().is_none_or(|(named, _)| *named <= at) {
-            self.computer = entry.system("Computer", None).map(|name| (at, name)).or(self.computer.take());
+        let known = self.origins.known.get(&self.origins.bytes).copied();
+        let origin = known.unwrap_or_else(|| self.new_origin(entry, at));
+        if self.origins.known.len() < CHANNELS {
+            self.origins.known.insert(self.origins.bytes.clone(), origin);
         }
-        self.kept.add(LogEvent {
+        self.origins.last.0.clone_from(&self.origins.bytes);
+        self.origins.last.1 = origin;
+        origin
+    }
+
+    fn new_origin(&mut self, entry: &Entry<'_>, at: OffsetDateTime) -> Option<(usize, usize)> {
+        let name = entry.computer().unwrap_or_default().into_owned();
+        let channel = entry.channel().unwrap_or_default().into_owned();
+        let known = self.machines.iter().position(|machine| same_machine(&machine.named.1, &name));
+        if known.is_none() && self.machines.len() >= MACHINES {
+            return None;
+        }
+        let spans = self.machines.iter().map(|machine| machine.spans.len()).sum::<usize>();
+        let place = known.unwrap_or(self.machines.len());
+        if known.is_none() {
+            self.machines.push(Machine::new(name.clone(), at));
+        }
+        let machine = &mut self.machines[place];
+        // one that has joined a domain since bears a longer name
+        if machine.named.0 < at {
+            machine.named = (at, name);
+        }
+        let same = machine.spans.iter().position(|span| span.channel.eq_ignore_ascii_case(&channel));
+        if same.is_none() && spans >= CHANNELS {
+            return None;
+        }
+        if same.is_none() {
+            machine.spans.push(Span::new(channel));
+        }
+        Some((place, same.unwrap_or(machine.spans.len() - 1)))
+    }
+
+    fn keep(
+        &mut self,
+        (machine, span): (usize, usize),
+        known: Known,
+        (at, record): (OffsetDateTime, u64),
+        entry: &Entry<'_>,
+        templates: &mut Templates,
+    ) {
+        let kind = (known.provider, known.id);
+        let machine = &mut self.machines[machine];
+        if machine.is_full(kind, (at, record), KEPT) {
+            return machine.spans[span].leave_out(at);
+        }
+        let event = LogEvent {
             at: rfc3339(at),
-            channel,
-            provider,
-            id,
+            channel: machine.spans[span].channel.clone(),
+            provider: entry.provider().unwrap_or_default().into_owned(),
+            id: known.id,
             record,
             activity: entry.system("Correlation", Some("ActivityID")),
             data: entry.data(templates).into_iter().collect(),
-        });
+        };
+        self.weight += room::weight(&event);
+        self.weight -= machine.keep(kind, Kept { at, span, event }, KEPT);
+        while self.weight > ROOM {
+            let machines = self.machines.iter_mut().filter_map(|machine| Some((machine.oldest()?, machine)));
+            let Some(((_, kind), machine)) = machines.min_by_key(|((order, _), _)| *order) else { break };
+            self.weight -= machine.drop_oldest(kind);
+        }
     }
 
     fn damage(&mut self, what: String) {
@@ -178,37 +250,80 @@ impl Log {
         }
     }
 
-    fn state(self) -> Result<State, ReadError> {
-        let channel = self.channel.unwrap_or_default();
-        let (Some(from), Some(until)) = (self.from, self.until) else {
+    fn states(mut self) -> Result<Vec<State>, ReadError> {
+        self.machines.retain(|machine| !machine.spans.is_empty());
+        if self.machines.is_empty() {
             let why = self.damage.first().map_or("it holds no entries".to_owned(), Clone::clone);
             return Err(ReadError::Contents(why));
-        };
-        let span = LogSpan {
-            channel: channel.clone(),
-            from: rfc3339(from),
-            until: rfc3339(until),
-            records: self.records,
-            damaged: self.damaged > 0,
-            left_out: 0,
-        };
+        }
+        let mut notes = self.notes();
+        notes.extend(self.leave_the_last_name());
+        let several = self.machines.len() > 1;
+        if several {
+            let count = self.machines.len();
+            notes.push(format!("it holds entries of {count} machines, and which of theirs came into it is not known"));
+        }
+        let damaged = self.damaged > 0 || self.beyond > 0 || several;
+        let mut states: Vec<State> = self.machines.into_iter().map(|machine| state(machine, damaged)).collect();
+        if let Some(first) = states.first_mut() {
+            let what = first.logs.first().map(|log| format!("event log {}", log.channel)).unwrap_or_default();
+            let notes = notes.into_iter().map(|why| Unread { what: what.clone(), why });
+            first.unread.splice(0..0, notes);
+        }
+        Ok(states)
+    }
+
+    /// What could not be read.
+    fn notes(&self) -> Vec<String> {
+        let records: u64 = self.machines.iter().flat_map(|machine| &machine.spans).map(|span| span.records).sum();
         let more = self.damaged.saturating_sub(self.damage.len());
         let rest = (more > 0).then(|| format!("{more} further damaged {}", if more == 1 { "place" } else { "places" }));
-        let places: Vec<String> = self.damage.into_iter().chain(rest).collect();
-        let why = format!("parts of it are damaged, {} entries were read: {}", self.records, places.join("; "));
-        let unread = Unread { what: format!("event log {channel}"), why };
-        let (events, left_out) = self.kept.by_time();
-        let mut state = State {
-            schema: SCHEMA.to_owned(),
-            part: if channel == CLIENT_CHANNEL { Part::Client } else { Part::Host },
-            computer: self.computer.map(|(_, name)| name),
-            logs: vec![span],
-            events,
-            unread: if places.is_empty() { Vec::new() } else { vec![unread] },
-            ..State::default()
+        let places: Vec<String> = self.damage.iter().cloned().chain(rest).collect();
+        let damage = format!("parts of it are damaged, {records} entries were read: {}", places.join("; "));
+        let beyond = format!("{} entries of more machines and channels than are told apart were left out", self.beyond);
+        let notes = [(!places.is_empty(), damage), (self.beyond > 0, beyond)];
+        notes.into_iter().filter(|(so, _)| *so).map(|(_, why)| why).collect()
+    }
+
+    /// A log of one channel in which names follow one another is that of one machine that was renamed, as each is by its
+    /// setup, or it was collected from several, one after the other. Which of the two is not known, so of such a log only
+    /// what stands there under the last name is taken.
+    fn leave_the_last_name(&mut self) -> Option<String> {
+        let ends = |machine: &Machine| if let [span] = &machine.spans[..] { span.numbers.ends() } else { None };
+        let channel = |machine: &Machine| machine.spans.first().map(|span| span.channel.to_lowercase());
+        self.machines.sort_by_key(ends);
+        let follows = |pair: &[Machine]| {
+            let ends = ends(&pair[0]).zip(ends(&pair[1]));
+            channel(&pair[0]) == channel(&pair[1]) && ends.is_some_and(|(one, next)| one.1 < next.0)
         };
-        left_out.tell(&mut state);
-        Ok(state)
+        if self.machines.len() < 2 || !self.machines.windows(2).all(follows) {
+            return None;
+        }
+        let earlier = self.machines.drain(..self.machines.len() - 1);
+        let count: u64 = earlier.flat_map(|machine| machine.spans).map(|span| span.records).sum();
+        Some(format!(
+            "{count} earlier entries were left out, which name another machine, or this one by an earlier name"
+        ))
+    }
+}
+
+/// What is known of one machine.
+fn state(mut machine: Machine, damaged: bool) -> State {
+    let logs: Vec<_> = machine.spans.iter().filter_map(|span| span.told(damaged)).collect();
+    let missing = machine.spans.iter().filter_map(|span| {
+        let why = span.numbers.missing()?.to_string();
+        Some(Unread { what: format!("event log {}", span.channel), why })
+    });
+    let unread = missing.chain(logs.iter().filter_map(room::left_out)).collect();
+    let of_client = logs.iter().all(|log| log.channel == CLIENT_CHANNEL);
+    State {
+        schema: SCHEMA.to_owned(),
+        part: if of_client { Part::Client } else { Part::Host },
+        events: machine.events(),
+        computer: Some(machine.named.1).filter(|name| !name.is_empty()),
+        logs,
+        unread,
+        ..State::default()
     }
 }
 

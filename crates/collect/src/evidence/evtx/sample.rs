@@ -20,23 +20,32 @@ pub(crate) struct Sample {
 
 const CHUNK: usize = 65536;
 
+/// The head of a log.
+pub(crate) fn head() -> Vec<u8> {
+    let mut log = vec![0; 4096];
+    log[..8].copy_from_slice(b"ElfFile\0");
+    log[40..42].copy_from_slice(&4096_u16.to_le_bytes());
+    log
+}
+
 impl Sample {
-    /// The bytes of a log with these entries in each of its chunks.
+    /// The bytes of a log with these entries in each of its chunks, numbered throughout.
     pub(crate) fn log(&self, chunks: &[Vec<Line>]) -> Vec<u8> {
-        let mut log = vec![0; 4096];
-        log[..8].copy_from_slice(b"ElfFile\0");
-        log[40..42].copy_from_slice(&4096_u16.to_le_bytes());
+        let mut log = head();
+        let mut first = 1;
         for lines in chunks {
-            log.extend(self.chunk(lines));
+            log.extend(self.chunk(first, lines));
+            first += lines.len() as u64;
         }
         log
     }
 
-    fn chunk(&self, lines: &[Line]) -> Vec<u8> {
+    /// A chunk, whose entries have the numbers from this one on.
+    pub(crate) fn chunk(&self, first: u64, lines: &[Line]) -> Vec<u8> {
         let mut chunk = vec![0; 512];
         chunk[..8].copy_from_slice(b"ElfChnk\0");
         let mut template = None;
-        for (number, line) in (1_u64..).zip(lines) {
+        for (number, line) in (first..).zip(lines) {
             let start = chunk.len();
             chunk.extend(b"**\0\0");
             chunk.extend([0; 4]);
@@ -66,10 +75,7 @@ impl Sample {
             chunk.extend(size);
             chunk[start + 4..start + 8].copy_from_slice(&size);
         }
-        let free = u32::try_from(chunk.len()).unwrap();
-        chunk[48..52].copy_from_slice(&free.to_le_bytes());
-        chunk.resize(CHUNK, 0);
-        chunk
+        finish(chunk)
     }
 
     fn template(&self, chunk: &mut Vec<u8>) {
@@ -98,6 +104,62 @@ impl Sample {
     }
 }
 
+/// A chunk with one entry that has no template: an event of Schannel with these elements as its data.
+pub(crate) fn plain_chunk(created: &'static str, data: &[(&str, &[Piece])]) -> Vec<u8> {
+    let mut chunk = vec![0; 512];
+    chunk[..8].copy_from_slice(b"ElfChnk\0");
+    chunk.extend(b"**\0\0\0\0\0\0");
+    chunk.extend(1_u64.to_le_bytes());
+    chunk.extend(filetime(1).to_le_bytes());
+    chunk.extend([0x0F, 1, 1, 0]);
+    let bytes = &mut chunk;
+    open_plain(bytes, "Event", &[]);
+    open_plain(bytes, "System", &[]);
+    open_plain(bytes, "Provider", &[("Name", Gap::Text("Schannel"))]);
+    bytes.push(0x03);
+    for (name, text) in [("EventID", "36870"), ("Channel", "System"), ("Computer", "SERVER01")] {
+        open_plain(bytes, name, &[]);
+        Gap::Text(text).write(bytes);
+        bytes.push(0x04);
+    }
+    open_plain(bytes, "TimeCreated", &[("SystemTime", Gap::Text(created))]);
+    bytes.extend([0x03, 0x04]);
+    open_plain(bytes, "EventData", &[]);
+    for (element, pieces) in data {
+        open_plain(bytes, element, &[]);
+        for piece in *pieces {
+            match piece {
+                Piece::Text(text) => Gap::Text(text).write(bytes),
+                Piece::Character(unit) => bytes.extend([&[0x08][..], &unit.to_le_bytes()].concat()),
+                Piece::Entity(entity) => {
+                    bytes.push(0x09);
+                    name(bytes, entity);
+                }
+            }
+        }
+        bytes.push(0x04);
+    }
+    bytes.extend([0x04, 0x04, 0x00]);
+    let size = u32::try_from(chunk.len() + 4 - 512).unwrap().to_le_bytes();
+    chunk.extend(size);
+    chunk[516..520].copy_from_slice(&size);
+    finish(chunk)
+}
+
+/// A piece of text.
+pub(crate) enum Piece {
+    Text(&'static str),
+    Character(u16),
+    Entity(&'static str),
+}
+
+fn finish(mut chunk: Vec<u8>) -> Vec<u8> {
+    let free = u32::try_from(chunk.len()).unwrap();
+    chunk[48..52].copy_from_slice(&free.to_le_bytes());
+    chunk.resize(CHUNK, 0);
+    chunk
+}
+
 /// Text that stands in the template, or the number and kind of a value.
 pub(crate) enum Gap {
     Text(&'static str),
@@ -123,8 +185,18 @@ impl Gap {
 
 /// An element up to its attributes; the caller closes it. Without attributes its start is closed.
 pub(crate) fn open(chunk: &mut Vec<u8>, name: &str, attributes: &[(&str, Gap)]) {
+    open_with(chunk, &[0xFF, 0xFF], name, attributes);
+}
+
+/// The same without a template, where an element depends on no value.
+fn open_plain(chunk: &mut Vec<u8>, name: &str, attributes: &[(&str, Gap)]) {
+    open_with(chunk, &[], name, attributes);
+}
+
+fn open_with(chunk: &mut Vec<u8>, dependency: &[u8], name: &str, attributes: &[(&str, Gap)]) {
     chunk.push(if attributes.is_empty() { 0x01 } else { 0x41 });
-    chunk.extend([0xFF, 0xFF, 0, 0, 0, 0]);
+    chunk.extend(dependency);
+    chunk.extend([0; 4]);
     self::name(chunk, name);
     if !attributes.is_empty() {
         chunk.extend([0; 4]);

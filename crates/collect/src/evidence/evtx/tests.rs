@@ -13,10 +13,28 @@ fn line(id: u16, at: u64) -> Line {
     Line { id, at, activity: [7; 16], text: format!("text {at}") }
 }
 
+fn read_all(bytes: &[u8]) -> Result<Vec<State>, ReadError> {
+    event_log(Cursor::new(bytes))
+}
+
+/// Of a log of one machine.
 fn read_bytes(bytes: &[u8]) -> Result<State, ReadError> {
-    let mut log = Log::default();
-    log.file(&mut Cursor::new(bytes))?;
-    log.state()
+    let mut states = read_all(bytes)?;
+    assert_eq!(states.len(), 1);
+    Ok(states.remove(0))
+}
+
+fn lines(id: u16, seconds: std::ops::Range<u64>) -> Vec<Line> {
+    seconds.map(|second| line(id, 1_760_000_000 + second)).collect()
+}
+
+/// A log of these chunks.
+fn of_chunks(chunks: &[Vec<u8>]) -> Vec<u8> {
+    [sample::head(), chunks.concat()].concat()
+}
+
+fn why(state: &State) -> Vec<&str> {
+    state.unread.iter().map(|unread| unread.why.as_str()).collect()
 }
 
 #[test]
@@ -49,6 +67,123 @@ fn the_newest_are_kept_and_the_others_counted() {
     assert_eq!(state.events[KEPT - 1].data["param1"], "text 1760000999");
 }
 
+/// Numbers are consecutive: what lies between two of them and was not read may be the very entry that counts.
+#[test]
+fn entries_that_are_missing_make_a_log_not_whole() {
+    let chunks = [SYSTEM.chunk(1, &lines(36870, 0..3)), vec![0; CHUNK], SYSTEM.chunk(10, &lines(36871, 60..62))];
+    let state = read_bytes(&of_chunks(&chunks)).unwrap();
+    assert_eq!((state.logs[0].records, state.logs[0].damaged, state.events.len()), (5, true, 5));
+    assert_eq!(why(&state), ["6 entries are missing between those that were read: numbers 4 to 9"]);
+}
+
+/// A log that was full begins anew at its beginning; while it is copied, a chunk may come twice.
+#[test]
+fn a_log_that_has_begun_anew_is_whole() {
+    let (old, new) = (SYSTEM.chunk(4, &lines(36870, 3..9)), SYSTEM.chunk(10, &lines(36870, 9..12)));
+    let state = read_bytes(&of_chunks(&[new, old.clone(), old])).unwrap();
+    assert_eq!((state.logs[0].damaged, why(&state)), (false, vec![]));
+    assert_eq!(state.events.len(), 9);
+}
+
+/// What was forwarded or saved from several machines: each has what it wrote itself, and nothing of it is whole.
+#[test]
+fn each_machine_has_its_own_entries() {
+    let other = Sample { computer: "OTHER", ..SYSTEM };
+    let chunks = [
+        SYSTEM.chunk(1, &lines(36870, 0..3)),
+        other.chunk(4, &lines(36871, 3..5)),
+        SYSTEM.chunk(6, &lines(36872, 9..10)),
+    ];
+    let states = read_all(&of_chunks(&chunks)).unwrap();
+    let told: Vec<_> = states.iter().map(|state| (state.computer.as_deref().unwrap(), state.events.len())).collect();
+    assert_eq!(told, [("SERVER01", 4), ("OTHER", 2)]);
+    assert!(states[1].events.iter().all(|event| event.id == 36871));
+    assert!(states.iter().all(|state| state.logs.len() == 1 && state.logs[0].damaged));
+    assert_eq!(why(&states[0])[0], "it holds entries of 2 machines, and which of theirs came into it is not known");
+}
+
+/// A saved view: that one channel reaches back says nothing about another.
+#[test]
+fn each_channel_has_its_own_span() {
+    let core = Sample { provider: CORE, channel: "core", ..SYSTEM };
+    let state =
+        read_bytes(&of_chunks(&[SYSTEM.chunk(1, &lines(36870, 0..3)), core.chunk(70, &lines(131, 100..103))])).unwrap();
+    let spans: Vec<_> = state.logs.iter().map(|log| (log.channel.as_str(), &log.from[17..19], log.damaged)).collect();
+    assert_eq!(spans, [("System", "20", false), ("core", "00", false)]);
+    let events: Vec<_> = state.events.iter().map(|event| (event.id, event.channel.as_str())).collect();
+    assert_eq!((events[0], events[5]), ((36870, "System"), (131, "core")));
+}
+
+/// Setup gives a machine a name, and its owner another: under which it was known before does not matter, and it may as well
+/// be another machine.
+#[test]
+fn of_a_log_under_two_names_the_last_counts() {
+    let (setup, joined) =
+        (Sample { computer: "WIN-1", ..SYSTEM }, Sample { computer: "server01.corp.example", ..SYSTEM });
+    let chunks = [
+        joined.chunk(6, &lines(36870, 9..11)),
+        setup.chunk(1, &lines(36870, 0..3)),
+        SYSTEM.chunk(4, &lines(36870, 3..5)),
+    ];
+    let state = read_bytes(&of_chunks(&chunks)).unwrap();
+    assert_eq!((state.computer.as_deref(), state.events.len()), (Some("server01.corp.example"), 4));
+    assert_eq!((state.logs[0].records, state.logs[0].damaged), (4, false));
+    assert_eq!(
+        why(&state),
+        ["3 earlier entries were left out, which name another machine, or this one by an earlier name"]
+    );
+}
+
+#[test]
+fn machines_without_end_are_counted() {
+    let name = |number: usize| Sample { computer: Box::leak(format!("PC{number}").into_boxed_str()), ..SYSTEM };
+    let chunks: Vec<_> = (0..60).map(|number| name(number).chunk(7, &lines(36870, 0..2))).collect();
+    let states = read_all(&of_chunks(&chunks)).unwrap();
+    assert_eq!(states.len(), MACHINES);
+    assert_eq!(why(&states[0])[0], "56 entries of more machines and channels than are told apart were left out");
+}
+
+/// Entries with long texts of several kinds, and one of another kind as the last: the oldest make room for it.
+#[test]
+fn when_there_is_no_more_room_the_oldest_go() {
+    let ids = [36871, 36872, 36874, 36886, 36887, 36888];
+    let long = |number: u64| Line {
+        text: "\u{20AC}".repeat(512),
+        ..line(ids[usize::try_from(number).unwrap() % ids.len()], 1_760_000_000 + number)
+    };
+    let mut chunks: Vec<Vec<Line>> = (0..60).map(|chunk| (0..50).map(|at| long(chunk * 50 + at)).collect()).collect();
+    chunks.push(lines(36870, 9000..9001));
+    let state = read_bytes(&SYSTEM.log(&chunks)).unwrap();
+    assert_eq!(state.events.last().unwrap().id, 36870);
+    assert!(state.events.iter().map(room::weight).sum::<usize>() <= ROOM);
+    let left = usize::try_from(state.logs[0].left_out).unwrap();
+    assert!(left > 0 && left + state.events.len() == 3001, "{left}");
+    // what is left are the newest, and what was left out is older than all of them
+    assert_eq!(state.events[0].record, left as u64 + 1);
+    let until = state.logs[0].left_out_until.clone().unwrap();
+    assert!(until < state.events[0].at && state.logs[0].left_out > 0);
+    assert!(
+        why(&state)[0].starts_with(&format!("{left} older entries, up to {until}, were left out")),
+        "{:?}",
+        why(&state)
+    );
+}
+
+/// Without a template an entry is written out: a reference cuts its text into pieces, and its time is text.
+#[test]
+fn an_entry_without_a_template_is_read_as_a_whole() {
+    use sample::Piece::{Character, Entity, Text};
+    let data: [(&str, &[sample::Piece]); 2] = [
+        ("Text", &[Text("A"), Entity("amp"), Text("B"), Character(0x43), Entity("lt"), Entity("other")]),
+        ("Other", &[Text("C"), Text("D")]),
+    ];
+    let chunk = sample::plain_chunk("2026-03-01T09:00:00.1234567Z", &data);
+    let state = read_bytes(&of_chunks(&[chunk])).unwrap();
+    let [event] = &state.events[..] else { panic!("{:?}", state.unread) };
+    assert_eq!((event.id, event.at.as_str()), (36870, "2026-03-01T09:00:00.1234567Z"));
+    assert_eq!((event.data["Text"].as_str(), event.data["Other"].as_str()), ("A&BC<&other;", "CD"));
+}
+
 #[test]
 fn behind_damage_reading_goes_on() {
     let chunk = || vec![line(36870, 1_760_000_000), line(36871, 1_760_000_001), line(36874, 1_760_000_002)];
@@ -59,7 +194,8 @@ fn behind_damage_reading_goes_on() {
     log[4096 + CHUNK] = 0;
     let state = read_bytes(&log).unwrap();
     assert_eq!((state.events.len(), state.logs[0].damaged), (5, true));
-    let [unread] = &state.unread[..] else { panic!("{:?}", state.unread) };
+    let [unread, missing] = &state.unread[..] else { panic!("{:?}", state.unread) };
+    assert!(missing.why.starts_with("4 entries are missing"), "{missing:?}");
     assert!(unread.why.contains("chunk 0 at byte 4096") && unread.why.contains("chunk 1 at byte 69632"), "{unread:?}");
     assert!(unread.why.contains("5 entries were read"), "{unread:?}");
 }

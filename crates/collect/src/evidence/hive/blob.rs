@@ -13,6 +13,8 @@ use super::regf::{u32_at, until_nul, wide};
 const KEY_PROVIDER: u32 = 2;
 /// `CERT_CERT_PROP_ID`: the certificate itself.
 const CERTIFICATE: u32 = 32;
+/// `CRYPT_MACHINE_KEYSET`: the container is one of the machine, not of the user who made it.
+const MACHINE_KEYSET: u32 = 0x20;
 /// The most properties of a certificate.
 const PROPERTIES: usize = 100;
 
@@ -29,6 +31,8 @@ pub(in crate::evidence) fn certificate(store: &str, blob: &[u8]) -> Option<Store
     }
     let certificate = certificate?;
     let string = |at| provider.and_then(|record| string(record, at));
+    let Certificate { names, common_name, .. } = &certificate;
+    let names = if names.is_empty() { common_name.iter().cloned().collect() } else { names.clone() };
     Some(StoredCertificate {
         store: store.to_owned(),
         sha1: certificate.sha1,
@@ -39,8 +43,13 @@ pub(in crate::evidence) fn certificate(store: &str, blob: &[u8]) -> Option<Store
         has_key: Some(provider.is_some()),
         container: string(0),
         provider: string(4),
+        machine_key: provider.and_then(|record| u32_at(record, 12)).map(|flags| flags & MACHINE_KEYSET != 0),
         key_spec: provider.and_then(|record| u32_at(record, 24)),
         usages: certificate.usages,
+        names: Some(names),
+        key_algorithm: Some(certificate.key_algorithm),
+        key_bits: u32::try_from(certificate.key_bits).ok(),
+        signature_algorithm: Some(certificate.signature_algorithm),
     })
 }
 

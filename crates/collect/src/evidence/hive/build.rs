@@ -66,6 +66,7 @@ impl Node {
         for (at, number) in [(4, 7_u32), (8, 7), (20, 1), (24, 5), (36, root), (40, bins.len() as u32)] {
             file[at..at + 4].copy_from_slice(&number.to_le_bytes());
         }
+        seal(&mut file);
         file.extend(bins);
         file
     }
@@ -138,6 +139,37 @@ fn cell(bins: &mut Vec<u8>, data: &[u8]) -> u32 {
     bins.extend(data);
     bins.resize(at as usize + size, 0);
     at
+}
+
+/// A transaction log of a hive, which was begun with the entry of this number. Each entry has a number, and what it puts at the
+/// beginning of the hive bins.
+pub(crate) fn log(hive: &[u8], first: u32, entries: &[(u32, Vec<u8>)]) -> Vec<u8> {
+    let mut log = hive[..512].to_vec();
+    for (at, number) in [(4, first), (8, first), (28, 6)] {
+        log[at..at + 4].copy_from_slice(&number.to_le_bytes());
+    }
+    seal(&mut log);
+    for (number, page) in entries {
+        let size = (48 + page.len()).next_multiple_of(512);
+        let mut entry = b"HvLE".to_vec();
+        entry.extend([size as u32, 0, *number, page.len() as u32, 1].into_iter().flat_map(u32::to_le_bytes));
+        entry.extend([0; 16]);
+        entry.extend([0, page.len() as u32].into_iter().flat_map(u32::to_le_bytes));
+        entry.extend(page);
+        entry.resize(size, 0);
+        let sum = super::log::marvin32(&entry[40..]).to_le_bytes();
+        entry[24..32].copy_from_slice(&sum);
+        let sum = super::log::marvin32(&entry[..32]).to_le_bytes();
+        entry[32..40].copy_from_slice(&sum);
+        log.extend(entry);
+    }
+    log
+}
+
+/// Makes the check sum of the base block right.
+pub(crate) fn seal(file: &mut [u8]) {
+    let sum = super::regf::check_sum(&file[..508]);
+    file[508..512].copy_from_slice(&sum.to_le_bytes());
 }
 
 pub(crate) fn wide(text: &str) -> Vec<u8> {

@@ -1,8 +1,8 @@
 //! Transaction logs of a hive in the form since Windows 8.1 (`HvLE`): what was to be written when the machine stopped.
 
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read};
 
-use super::regf::{u32_at, u64_at};
+use super::regf::{BaseBlock, u32_at, u64_at};
 
 /// The unit in which hives are written.
 pub(super) const SECTOR: u32 = 512;
@@ -28,11 +28,27 @@ const OLD: &[u8] = b"DIRT";
 const OLD_FORM: &str = "a transaction log in the form before Windows 8.1 (DIRT), which this program does not merge: the \
                         last changes of the hive are missing";
 
-/// The entries of a log whose check sums are right, up to the first that is not.
-pub(super) fn entries(mut source: impl Read + Seek) -> io::Result<Vec<Entry>> {
-    source.seek(SeekFrom::Start(u64::from(SECTOR)))?;
+/// A log.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Log {
+    pub(super) base: BaseBlock,
+    /// Its entries, each with the number behind that of the one before.
+    pub(super) entries: Vec<Entry>,
+    /// Why it ends where it ends, if that is no end as it should be.
+    cut: Option<String>,
+}
+
+/// Reads a log; `None` if it is empty, or was never used.
+///
+/// A log is written anew from its beginning, over what it held before. So its entries are those from the number that its
+/// own base block has, one after the other; what follows with another number is what was applied long ago.
+pub(super) fn read(source: impl Read) -> io::Result<Option<Log>> {
     let mut source = source.take(LIMIT);
-    let mut entries = Vec::new();
+    let mut base = Vec::new();
+    source.by_ref().take(u64::from(SECTOR)).read_to_end(&mut base)?;
+    let base = BaseBlock::read(&base).filter(|base| base.sound);
+    let (mut entries, mut cut) = (Vec::new(), None);
+    let mut expected = base.map_or(0, |base| base.sequence.0);
     loop {
         let mut bytes = Vec::with_capacity(HEAD);
         source.by_ref().take(HEAD as u64).read_to_end(&mut bytes)?;
@@ -40,25 +56,42 @@ pub(super) fn entries(mut source: impl Read + Seek) -> io::Result<Vec<Entry>> {
             return Err(io::Error::new(io::ErrorKind::Unsupported, OLD_FORM));
         }
         let size = u32_at(&bytes, 4).filter(|size| bytes.starts_with(b"HvLE") && *size as usize >= HEAD);
-        let Some(size) = size else { return Ok(entries) };
+        let (Some(size), Some(_)) = (size, base) else { break };
         source.by_ref().take(u64::from(size) - HEAD as u64).read_to_end(&mut bytes)?;
-        let Some((entry, _)) = entry(&bytes) else { return Ok(entries) };
+        let number = u32_at(&bytes, 12).unwrap_or_default();
+        if number == expected && bytes.len() < size as usize {
+            cut = Some(format!("a transaction log ends within its entry {number}"));
+        }
+        let Some(entry) = entry(&bytes) else { break };
+        if number > expected {
+            cut = Some(format!("a transaction log goes on with entry {number}, where {expected} is due"));
+        }
+        if number != expected {
+            break;
+        }
         entries.push(entry);
+        expected = expected.wrapping_add(1);
     }
+    Ok(base.map(|base| Log { base, entries, cut }))
 }
 
-/// The entries of all logs that continue a hive whose last finished write has this number, in order and without a gap.
-pub(super) fn following(mut entries: Vec<Entry>, finished: u32) -> Vec<Entry> {
+/// The entries of all logs that continue a hive whose last finished write has this number, in order and up to the first that
+/// is missing; and which one that is, if there are later ones.
+pub(super) fn following(logs: &[Log], finished: u32) -> (Vec<&Entry>, Option<String>) {
+    let mut entries: Vec<&Entry> = logs.iter().flat_map(|log| &log.entries).collect();
     entries.retain(|entry| entry.sequence >= finished);
     entries.sort_by_key(|entry| entry.sequence);
     entries.dedup_by_key(|entry| entry.sequence);
     let first = entries.first().map_or(0, |entry| entry.sequence);
     let unbroken = (first..).zip(&entries).take_while(|(number, entry)| entry.sequence == *number).count();
+    let gap = entries.get(unbroken).zip(entries.get(unbroken.wrapping_sub(1))).map(|(next, last)| {
+        format!("the transaction logs go on with entry {} behind {}", next.sequence, last.sequence)
+    });
     entries.truncate(unbroken);
-    entries
+    (entries, gap.or_else(|| logs.iter().find_map(|log| log.cut.clone())))
 }
 
-fn entry(bytes: &[u8]) -> Option<(Entry, usize)> {
+fn entry(bytes: &[u8]) -> Option<Entry> {
     let size = u32_at(bytes, 4)? as usize;
     let bytes = bytes.get(..size).filter(|bytes| bytes.starts_with(b"HvLE"))?;
     let (sum, head) = (u64_at(bytes, 24)?, u64_at(bytes, 32)?);
@@ -73,11 +106,11 @@ fn entry(bytes: &[u8]) -> Option<(Entry, usize)> {
         pages.push((u32_at(reference, 0)?, page.to_vec()));
         data = rest;
     }
-    Some((Entry { sequence: u32_at(bytes, 12)?, pages }, size))
+    Some(Entry { sequence: u32_at(bytes, 12)?, pages })
 }
 
 /// The check sum of log entries.
-fn marvin32(data: &[u8]) -> u64 {
+pub(super) fn marvin32(data: &[u8]) -> u64 {
     let (mut low, mut high) = SEED;
     let mut chunks = data.chunks_exact(4);
     for chunk in &mut chunks {

@@ -11,6 +11,7 @@ mod regf;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{Read, Seek};
@@ -18,12 +19,13 @@ use std::path::{Path, PathBuf};
 
 use diagnosis::state::{
     COMPUTER_NAME, KEYS, Part, ROOT, RegistryData, RegistryKey, SCHEMA, SERVICES, STORE_MY, STORE_REMOTE_DESKTOP,
-    STORES_ROOT, Service, State, Unread,
+    STORES_ROOT, Service, State, Unread, takes,
 };
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::{Access, Piece, ReadError, Reader};
+use log::Log;
 use regf::{Flaw, Hive, Key};
 pub(super) use regf::{u16_at, u32_at};
 
@@ -42,14 +44,14 @@ fn recognises(head: &[u8]) -> bool {
 fn read(path: &Path) -> Result<Piece, ReadError> {
     let hive = Hive::open(File::open(path)?)?;
     // of a hive that was closed properly the logs say nothing new
-    let (logs, refused) = if hive.dirty() { logs_beside(path) } else { (Vec::new(), Vec::new()) };
-    Ok(Piece::State(Box::new(state(hive, logs, refused)?)))
+    let (logs, lacks) = if hive.dirty() { logs_beside(path) } else { (Vec::new(), Vec::new()) };
+    Ok(Piece::State(Box::new(state(hive, &logs, lacks)?)))
 }
 
 /// Reads a hive with its transaction logs, wherever their bytes lie.
 pub fn registry_hive(hive: impl Read + Seek, logs: Vec<impl Read + Seek>) -> Result<State, ReadError> {
-    let entries: Result<Vec<_>, _> = logs.into_iter().map(log::entries).collect();
-    Ok(state(Hive::open(hive)?, entries?.into_iter().flatten().collect(), Vec::new())?)
+    let logs = logs.into_iter().map(log::read).collect::<Result<Vec<_>, _>>()?;
+    Ok(state(Hive::open(hive)?, &logs.into_iter().flatten().collect::<Vec<_>>(), Vec::new())?)
 }
 
 impl From<Flaw> for ReadError {
@@ -58,16 +60,25 @@ impl From<Flaw> for ReadError {
     }
 }
 
-/// The entries of the transaction logs beside a hive, and what could not be read of them.
-fn logs_beside(path: &Path) -> (Vec<log::Entry>, Vec<Unread>) {
-    let (mut entries, mut unread) = (Vec::new(), Vec::new());
-    for log in files_beside(path) {
-        match File::open(&log).and_then(log::entries) {
-            Ok(read) => entries.extend(read),
-            Err(error) => unread.push(Unread { what: log.display().to_string(), why: error.to_string() }),
+/// The transaction logs beside a hive, and what is known to lack of them.
+fn logs_beside(path: &Path) -> (Vec<Log>, Vec<Unread>) {
+    let (mut logs, mut lacks) = (Vec::new(), Vec::new());
+    let files = files_beside(path);
+    for file in &files {
+        match File::open(file).and_then(log::read) {
+            Ok(log) => logs.extend(log),
+            Err(error) => lacks.push(Unread { what: file.display().to_string(), why: error.to_string() }),
         }
     }
-    (entries, unread)
+    // since Windows 8.1 both are there, and may go on in each other
+    let there = |end: &str| files.iter().any(|file| file.to_string_lossy().to_ascii_lowercase().ends_with(end));
+    for (one, other) in [("log1", "log2"), ("log2", "log1")] {
+        if lacks.is_empty() && there(one) && !there(other) {
+            let what = format!("{}.{}", path.display(), other.to_ascii_uppercase());
+            lacks.push(Unread { what, why: "the second of two transaction logs is not there".to_owned() });
+        }
+    }
+    (logs, lacks)
 }
 
 fn files_beside(path: &Path) -> Vec<PathBuf> {
@@ -86,28 +97,31 @@ fn files_beside(path: &Path) -> Vec<PathBuf> {
     logs
 }
 
-/// What a hive says, with its transaction logs merged; `unread` is what could not be read of these.
-fn state<S: Read + Seek>(mut hive: Hive<S>, logs: Vec<log::Entry>, mut unread: Vec<Unread>) -> Result<State, Flaw> {
+/// What a hive says, with its transaction logs merged; `lacks` is what could not be read of these.
+fn state<S: Read + Seek>(mut hive: Hive<S>, logs: &[Log], lacks: Vec<Unread>) -> Result<State, Flaw> {
+    let mut unread = lacks;
     if hive.dirty() {
-        let entries = log::following(logs, hive.sequence.1);
-        if entries.is_empty() && unread.is_empty() {
-            unread.push(Unread {
-                what: "the last changes of the hive".to_owned(),
-                why: "it was not closed properly, and no transaction log beside it continues it".to_owned(),
-            });
-        }
-        for entry in &entries {
-            hive.apply(entry);
+        let why = hive.recover(logs, !unread.is_empty());
+        if !why.is_empty() {
+            unread.push(Unread { what: "the last changes of the hive".to_owned(), why: why.join("; ") });
         }
     }
     let cut = hive.cut().map(|(has, wants)| format!("cut off: {has} of {wants} bytes"));
     unread.extend(cut.iter().map(|why| Unread { what: "the end of the hive".to_owned(), why: why.clone() }));
     let named = |flaw: Flaw| cut.as_ref().map_or(flaw.clone(), |cut| Flaw::Kind(format!("{cut}; {flaw}")));
-    let mut lookup = Lookup { hive, newest: 0, state: State { schema: SCHEMA.to_owned(), unread, ..State::default() } };
+    let whole = unread.is_empty();
+    let state = State { schema: SCHEMA.to_owned(), unread, ..State::default() };
+    let mut lookup = Lookup { hive, whole, newest: 0, state };
     let looked = match lookup.kind().map_err(named)? {
         Kind::System => lookup.system(),
-        Kind::Software => Ok(lookup.software()),
-        Kind::User => Ok(lookup.user()),
+        Kind::Software => {
+            lookup.software();
+            Ok(())
+        }
+        Kind::User => {
+            lookup.user();
+            Ok(())
+        }
     };
     looked.and_then(|()| lookup.finish()).map_err(named)
 }
@@ -122,6 +136,8 @@ enum Kind {
 /// A hive that is being read, and what has come of it.
 struct Lookup<S> {
     hive: Hive<S>,
+    /// All its changes are known. Else what is not in it may be in a log that was not read: that is unread, not absent.
+    whole: bool,
     /// The newest write among the keys that were read, as a `FILETIME`.
     newest: u64,
     state: State,
@@ -152,7 +168,7 @@ impl<S: Read + Seek> Lookup<S> {
             self.service(&set, name);
         }
         let name = self.state.registry.iter().find(|key| key.path == COMPUTER_NAME);
-        let name = name.and_then(|key| key.values.get("ComputerName"));
+        let name = name.and_then(|key| value(&key.values, "ComputerName"));
         self.state.computer = name.and_then(text);
         Ok(())
     }
@@ -161,7 +177,9 @@ impl<S: Read + Seek> Lookup<S> {
         self.registry(r"HKLM\SOFTWARE\", "");
         self.certificates(STORE_MY, "My");
         self.certificates(STORE_REMOTE_DESKTOP, "Remote Desktop");
-        STORES_ROOT.iter().for_each(|store| self.roots(store));
+        for store in STORES_ROOT {
+            self.roots(store);
+        }
     }
 
     fn user(&mut self) {
@@ -173,11 +191,15 @@ impl<S: Read + Seek> Lookup<S> {
     fn control_set(&mut self) -> Result<String, Flaw> {
         let found = self.hive.find("Select")?;
         let values = found.map(|key| self.hive.values(&key).0).unwrap_or_default();
-        match values.get("Current") {
-            Some(RegistryData::Dword(number)) => Ok(format!("ControlSet{number:03}\\")),
-            _ => {
-                Err(Flaw::Kind(r"a SYSTEM hive without Select\Current: the control set in use is not known".to_owned()))
-            }
+        let Some(RegistryData::Dword(number)) = value(&values, "Current") else {
+            let why = r"a SYSTEM hive without Select\Current: the control set in use is not known";
+            return Err(Flaw::Kind(why.to_owned()));
+        };
+        let set = format!("ControlSet{number:03}");
+        // nothing below a set that is not there would be there
+        match self.hive.find(&set)? {
+            Some(_) => Ok(format!("{set}\\")),
+            None => Err(Flaw::Kind(format!(r"Select\Current names {set}, which the hive does not have"))),
         }
     }
 
@@ -186,10 +208,11 @@ impl<S: Read + Seek> Lookup<S> {
         for path in KEYS {
             let Some(rest) = path.strip_prefix(prefix) else { continue };
             match self.hive.find(&format!("{place}{rest}")) {
+                Ok(None) if !self.whole => {}
                 Ok(None) => self.state.registry.push(RegistryKey {
                     path: (*path).to_owned(),
                     exists: false,
-                    values: std::collections::BTreeMap::new(),
+                    values: BTreeMap::new(),
                 }),
                 Ok(Some(key)) => self.key(path, &key),
                 Err(flaw) => self.flaw(path, &flaw),
@@ -200,7 +223,8 @@ impl<S: Read + Seek> Lookup<S> {
     /// A key with values that cannot be read is as good as unread: one of them may be the one that counts.
     fn key(&mut self, path: &str, key: &Key) {
         self.newest = self.newest.max(key.written);
-        let (values, flaws) = self.hive.values(key);
+        let (mut values, flaws) = self.hive.values(key);
+        values.retain(|name, _| takes(path, name));
         match flaws.first() {
             Some(flaw) => self.flaw(path, flaw),
             None => self.state.registry.push(RegistryKey { path: path.to_owned(), exists: true, values }),
@@ -216,22 +240,27 @@ impl<S: Read + Seek> Lookup<S> {
         if let Some(flaw) = flaws.first() {
             return self.flaw(&format!("the service {name}"), flaw);
         }
-        let start = values.get("Start");
+        if key.is_none() && !self.whole {
+            return;
+        }
+        let start = value(&values, "Start");
         self.state.services.push(Service {
             name: name.to_owned(),
             exists: key.is_some(),
             start: start.and_then(|data| if let RegistryData::Dword(start) = data { Some(*start) } else { None }),
             running: None,
-            image: values.get("ImagePath").and_then(text),
-            account: values.get("ObjectName").and_then(text),
+            image: value(&values, "ImagePath").and_then(text),
+            account: value(&values, "ObjectName").and_then(text),
         });
     }
 
     fn certificates(&mut self, path: &str, store: &str) {
         let flaws = self.store(path, store);
         // a store of which a part cannot be read says nothing about what it lacks
-        if let Some(flaw) = flaws.first() {
+        if !self.whole || !flaws.is_empty() {
             self.state.registry.retain(|key| key.path != path);
+        }
+        if let Some(flaw) = flaws.first() {
             self.flaw(path, flaw);
         }
     }
@@ -252,7 +281,7 @@ impl<S: Read + Seek> Lookup<S> {
         for child in children {
             let (values, broken) = self.hive.values(&child);
             flaws.extend(broken);
-            let blob = values.get("Blob").and_then(|data| match data {
+            let blob = value(&values, "Blob").and_then(|data| match data {
                 RegistryData::Binary(data) => wire::hex::decode(data),
                 _ => None,
             });
@@ -282,6 +311,11 @@ impl<S: Read + Seek> Lookup<S> {
         self.state.taken_at = moment(self.newest);
         Ok(self.state)
     }
+}
+
+/// A value by its name, whatever the case.
+fn value<'a>(values: &'a BTreeMap<String, RegistryData>, name: &str) -> Option<&'a RegistryData> {
+    values.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, data)| data)
 }
 
 fn text(data: &RegistryData) -> Option<String> {

@@ -9,7 +9,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use diagnosis::state::RegistryData;
 
-use super::log::{Entry, SECTOR};
+use super::log::{Entry, Log, SECTOR, following};
 
 /// Where the hive bins begin.
 const BINS: u64 = 4096;
@@ -68,12 +68,42 @@ pub(super) struct Key {
     values: (u32, u32),
 }
 
+/// What the first sector says, of a hive or of its transaction log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct BaseBlock {
+    /// The numbers of the last write that was begun, and of the last that was finished. That of the first entry, in a log.
+    pub(super) sequence: (u32, u32),
+    root: u32,
+    /// Its check sum is right.
+    pub(super) sound: bool,
+}
+
+impl BaseBlock {
+    /// `None` if it is none.
+    pub(super) fn read(sector: &[u8]) -> Option<Self> {
+        if !sector.starts_with(b"regf") {
+            return None;
+        }
+        let number = |at| u32_at(sector, at);
+        let sound = check_sum(sector.get(..508)?) == number(508)?;
+        Some(Self { sequence: (number(4)?, number(8)?), root: number(36)?, sound })
+    }
+}
+
+/// The numbers of the base block but the last one, each or'ed exclusively to the others.
+pub(super) fn check_sum(block: &[u8]) -> u32 {
+    let numbers = block.chunks_exact(4).map(|four| u32::from_le_bytes([four[0], four[1], four[2], four[3]]));
+    match numbers.fold(0, |sum, number| sum ^ number) {
+        0 => 1,
+        u32::MAX => u32::MAX - 1,
+        sum => sum,
+    }
+}
+
 /// An open hive.
 pub(super) struct Hive<S> {
     source: S,
-    root: u32,
-    /// The numbers of the last write that was begun, and of the last that was finished.
-    pub(super) sequence: (u32, u32),
+    base: BaseBlock,
     /// The bytes that the file has, and should have.
     length: (u64, u64),
     /// The keys of the whole hive by the key that they say to be below, sorted; they are only looked for where a list is lost.
@@ -89,25 +119,39 @@ impl<S: Read + Seek> Hive<S> {
     pub(super) fn open(mut source: S) -> Result<Self, Flaw> {
         let mut base = [0; 512];
         source.read_exact(&mut base).map_err(|_| Flaw::Foreign)?;
-        if !base.starts_with(b"regf") {
-            return Err(Flaw::Foreign);
-        }
-        let number = |at| u32_at(&base, at).ok_or(Flaw::Foreign);
+        let bins = u32_at(&base, 40).ok_or(Flaw::Foreign)?;
+        let base = BaseBlock::read(&base).ok_or(Flaw::Foreign)?;
         let has = source.seek(SeekFrom::End(0)).map_err(|error| Flaw::Io(0, error.to_string()))?;
-        Ok(Self {
-            root: number(36)?,
-            sequence: (number(4)?, number(8)?),
-            length: (has, u64::from(number(40)?).saturating_add(BINS)),
-            sectors: BTreeMap::new(),
-            left: READ,
-            strays: None,
-            source,
-        })
+        let length = (has, u64::from(bins).saturating_add(BINS));
+        Ok(Self { source, base, length, strays: None, sectors: BTreeMap::new(), left: READ })
     }
 
     /// The last write was not finished: what it would have written stands in the transaction logs.
     pub(super) fn dirty(&self) -> bool {
-        self.sequence.0 != self.sequence.1
+        !self.base.sound || self.base.sequence.0 != self.base.sequence.1
+    }
+
+    /// Takes over what the transaction logs have. Returns in words why that may not be all that was not written; that no log
+    /// is there only if that is not `told` already.
+    pub(super) fn recover(&mut self, logs: &[Log], told: bool) -> Vec<String> {
+        let mut lacks = Vec::new();
+        let mut finished = self.base.sequence.1;
+        if !self.base.sound {
+            lacks.push("the check sum of its first block is wrong".to_owned());
+            // a log has a copy of the block
+            if let Some(log) = logs.first() {
+                (self.base.root, finished) = (log.base.root, log.base.sequence.0);
+            }
+        }
+        let (entries, gap) = following(logs, finished);
+        if entries.is_empty() && !told {
+            lacks.push("it was not closed properly, and no transaction log beside it continues it".to_owned());
+        }
+        lacks.extend(gap);
+        for entry in entries {
+            self.apply(entry);
+        }
+        lacks
     }
 
     /// The bytes that the file has and should have, if it ends too early; what a log has instead is not missing.
@@ -116,7 +160,7 @@ impl<S: Read + Seek> Hive<S> {
     }
 
     /// Takes over what an entry of a transaction log has.
-    pub(super) fn apply(&mut self, entry: &Entry) {
+    fn apply(&mut self, entry: &Entry) {
         for (offset, page) in &entry.pages {
             for (number, sector) in (offset / SECTOR..).zip(page.chunks(SECTOR as usize)) {
                 self.sectors.insert(number, sector.to_vec());
@@ -125,7 +169,7 @@ impl<S: Read + Seek> Hive<S> {
     }
 
     pub(super) fn root(&mut self) -> Result<Key, Flaw> {
-        self.key(self.root)
+        self.key(self.base.root)
     }
 
     /// The key of this path below the root; `None` if it is not there.

@@ -1,12 +1,14 @@
 use std::io::Cursor;
 
-use diagnosis::state::{LISTENER, TERMINAL_SERVER, WINDOWS};
+use diagnosis::state::{LISTENER, STORE_MY, TERMINAL_SERVER, WINDOWS, WINLOGON};
 use proptest::prelude::*;
 
-use super::build::{Node, wide};
+use super::build::{Node, seal, wide};
 use super::*;
 
 const SET: &str = r"ControlSet002\Control\Terminal Server";
+
+const LISTENER_KEY: &str = r"ControlSet002\Control\Terminal Server\WinStations\RDP-Tcp";
 
 fn system() -> Node {
     let mut root = Node::new("ROOT");
@@ -21,7 +23,41 @@ fn system() -> Node {
 }
 
 fn read(bytes: &[u8]) -> Result<State, Flaw> {
-    state(Hive::open(Cursor::new(bytes))?, Vec::new(), Vec::new())
+    merged(bytes, &[])
+}
+
+fn merged(bytes: &[u8], logs: &[Vec<u8>]) -> Result<State, Flaw> {
+    let logs: Vec<_> = logs.iter().filter_map(|log| log::read(&log[..]).unwrap()).collect();
+    state(Hive::open(Cursor::new(bytes))?, &logs, Vec::new())
+}
+
+/// The same hive in the middle of a write.
+fn dirty(hive: &[u8]) -> Vec<u8> {
+    let mut hive = hive.to_vec();
+    hive[4] = 8;
+    seal(&mut hive);
+    hive
+}
+
+/// A state of the hive by which they can be told apart.
+fn with_port(port: u32) -> Vec<u8> {
+    let mut root = system();
+    root.dword(LISTENER_KEY, "InitialProgram", port);
+    root.hive()
+}
+
+/// The state of a key that was read.
+fn port(state: &State) -> Option<u32> {
+    match key(state, LISTENER).values["InitialProgram"] {
+        RegistryData::Dword(number) => Some(number),
+        _ => None,
+    }
+}
+
+/// A log that was begun with the entry of this number, each of which brings the hive with such a port.
+fn log_of(first: u32, entries: &[(u32, u32)]) -> Vec<u8> {
+    let entries = entries.iter().map(|(number, port)| (*number, with_port(*port).split_off(4096)));
+    build::log(&with_port(0), first, &entries.collect::<Vec<_>>())
 }
 
 fn key<'a>(state: &'a State, path: &str) -> &'a RegistryKey {
@@ -41,6 +77,19 @@ fn the_control_set_in_use_is_read() {
     assert!(state.unread.is_empty() && state.taken_at.is_some());
     // what lies in another hive was not looked up
     assert!(!state.registry.iter().any(|key| key.path == WINDOWS));
+}
+
+/// A machine that logs somebody on by itself has the password there.
+#[test]
+fn of_winlogon_nothing_is_read_that_may_be_a_password() {
+    let place = r"Microsoft\Windows NT\CurrentVersion\Winlogon";
+    let mut software = Node::new("ROOT");
+    software.at("Policies");
+    software.text(place, "DefaultPassword", "secret").text(place, "WinStationsDisabled", "1");
+    let state = read(&software.hive()).unwrap();
+    let read: Vec<_> = key(&state, WINLOGON).values.iter().collect();
+    assert_eq!(read, [(&"WinStationsDisabled".to_owned(), &RegistryData::Text("1".to_owned()))]);
+    assert!(!state.to_json().contains("secret"));
 }
 
 #[test]
@@ -93,25 +142,128 @@ fn a_hive_that_was_cut_off_is_read_as_far_as_it_goes() {
     assert!(error.starts_with("cut off: 4200 of"), "{error}");
 }
 
+/// What is not in it may be in the log: it is not read, and not absent.
 #[test]
-fn a_dirty_hive_without_its_log_says_so() {
-    let mut bytes = system().hive();
-    bytes[4] = 8;
-    let state = read(&bytes).unwrap();
+fn a_dirty_hive_without_its_log_says_so_and_nothing_is_absent_from_it() {
+    let state = read(&dirty(&system().hive())).unwrap();
     assert!(state.unread[0].why.contains("no transaction log"));
+    assert!(key(&state, TERMINAL_SERVER).exists);
+    assert!(state.registry.iter().all(|key| key.exists) && state.services.iter().all(|service| service.exists));
+    assert!(state.services.iter().any(|service| service.name == "TermService"));
+}
+
+/// Nor is a certificate absent from a store whose last changes are not known.
+#[test]
+fn a_store_of_a_dirty_hive_is_not_known_to_the_end() {
+    let mut software = Node::new("ROOT");
+    software.at("Classes");
+    software.text(r"Microsoft\Windows NT\CurrentVersion", "EditionID", "ServerStandard");
+    software.at(r"Microsoft\SystemCertificates\MY\Certificates");
+    let stores = |state: &State| state.registry.iter().any(|key| key.path == STORE_MY);
+    assert!(stores(&read(&software.hive()).unwrap()) && !stores(&read(&dirty(&software.hive())).unwrap()));
 }
 
 #[test]
 fn a_log_brings_what_was_not_written() {
-    let after = system().hive();
-    let mut before = after.clone();
-    let page = after.len() - 4096;
-    before[page..].fill(0);
-    before[4] = 8;
-    let entry = log::Entry { sequence: 7, pages: vec![(u32::try_from(page - 4096).unwrap(), after[page..].to_vec())] };
-    let state = state(Hive::open(Cursor::new(&before)).unwrap(), vec![entry], Vec::new()).unwrap();
-    assert_eq!(key(&state, LISTENER).values["PortNumber"], RegistryData::Dword(3390));
-    assert!(state.unread.is_empty());
+    let before = dirty(&with_port(1));
+    let state = merged(&before, &[log_of(7, &[(7, 2), (8, 3)]), log_of(9, &[(9, 4)])]).unwrap();
+    assert_eq!((port(&state), &state.unread[..]), (Some(4), &[][..]));
+    assert!(!key(&state, diagnosis::state::LSA).exists);
+    // without a hive to be read, all of it in the log
+    let mut empty = before[..4096].to_vec();
+    empty.resize(before.len(), 0);
+    assert_eq!(port(&merged(&empty, &[log_of(7, &[(7, 2)])]).unwrap()), Some(2));
+}
+
+/// Behind the entries of a log lie those that it had when it was last used, with right check sums.
+#[test]
+fn entries_that_were_applied_long_ago_displace_nothing() {
+    let state =
+        merged(&dirty(&with_port(1)), &[log_of(20, &[(20, 2), (9, 7), (10, 8)]), log_of(21, &[(21, 3)])]).unwrap();
+    assert_eq!((port(&state), &state.unread[..]), (Some(3), &[][..]));
+}
+
+#[test]
+fn a_gap_in_the_logs_ends_the_reading_and_is_told() {
+    let before = dirty(&with_port(1));
+    let cut = log_of(7, &[(7, 2), (8, 3)]);
+    for (logs, port_then, told) in [
+        (vec![log_of(7, &[(7, 2), (9, 3)])], 2, "goes on with entry 9, where 8 is due"),
+        (vec![log_of(7, &[(7, 2)]), log_of(9, &[(9, 3)])], 2, "go on with entry 9 behind 7"),
+        (vec![cut[..cut.len() - 600].to_vec()], 2, "ends within its entry 8"),
+    ] {
+        let state = merged(&before, &logs).unwrap();
+        assert_eq!((port(&state), state.unread.len()), (Some(port_then), 1));
+        assert!(state.unread[0].why.contains(told), "{:?}", state.unread);
+        assert!(state.registry.iter().all(|key| key.exists));
+    }
+}
+
+/// The write of the first block itself was cut short: then its numbers say nothing, and the logs have a copy of it.
+#[test]
+fn a_first_block_with_a_wrong_check_sum_makes_a_hive_dirty() {
+    let mut torn = with_port(1);
+    torn[36] = 0xFF;
+    let state = merged(&torn, &[log_of(5, &[(5, 2), (6, 3)])]).unwrap();
+    assert_eq!(port(&state), Some(3));
+    assert!(state.unread[0].why.contains("check sum of its first block"), "{:?}", state.unread);
+    let mut torn = with_port(1);
+    torn[100] = 1;
+    let state = read(&torn).unwrap();
+    assert!(state.unread[0].why.contains("check sum of its first block"), "{:?}", state.unread);
+    assert!(state.registry.iter().all(|key| key.exists));
+}
+
+#[test]
+fn a_check_sum_is_never_all_zeros_or_all_ones() {
+    let block = |word: u32| [&word.to_le_bytes()[..], &[0; 504]].concat();
+    assert_eq!([0, u32::MAX, 7].map(|word| regf::check_sum(&block(word))), [1, u32::MAX - 1, 7]);
+}
+
+/// One of the two logs was not copied with the hive.
+#[test]
+fn a_log_that_is_not_there_is_told() {
+    let folder = std::env::temp_dir().join(format!("rdpdoctor-one-log-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("SYSTEM"), dirty(&with_port(1))).unwrap();
+    fs::write(folder.join("SYSTEM.LOG1"), log_of(7, &[(7, 2)])).unwrap();
+    let told = |folder: &Path| match super::read(&folder.join("SYSTEM")).unwrap() {
+        Piece::State(state) => (port(&state), state.unread),
+        _ => panic!("a state"),
+    };
+    let (one, unread) = told(&folder);
+    assert_eq!((one, unread.len()), (Some(2), 1));
+    assert!(unread[0].what.ends_with("SYSTEM.LOG2"), "{unread:?}");
+    fs::write(folder.join("SYSTEM.LOG2"), b"").unwrap();
+    let both = told(&folder);
+    fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(both, (Some(2), Vec::new()));
+}
+
+/// A set that is not there has nothing in it: neither settings nor services, and that says nothing.
+#[test]
+fn a_control_set_that_is_not_there_is_refused() {
+    for number in [0, 7] {
+        let mut root = Node::new("ROOT");
+        root.dword("Select", "Current", number).dword(SET, "fDenyTSConnections", 0);
+        let error = read(&root.hive()).unwrap_err().to_string();
+        assert_eq!(error, format!(r"Select\Current names ControlSet{number:03}, which the hive does not have"));
+    }
+}
+
+#[test]
+fn the_case_of_the_names_of_values_does_not_matter() {
+    let mut root = Node::new("ROOT");
+    root.dword("SELECT", "CURRENT", 2)
+        .text(r"ControlSet002\Control\ComputerName\ComputerName", "COMPUTERNAME", "SERVER01")
+        .dword(r"ControlSet002\Services\TermService", "START", 4)
+        .text(r"ControlSet002\Services\TermService", "imagepath", "svchost.exe")
+        .text(r"ControlSet002\Services\TermService", "objectName", "LocalSystem");
+    let state = read(&root.hive()).unwrap();
+    assert_eq!(state.computer.as_deref(), Some("SERVER01"));
+    let service = state.services.iter().find(|service| service.name == "TermService").unwrap();
+    assert_eq!((service.start, service.image.as_deref()), (Some(4), Some("svchost.exe")));
+    assert_eq!(service.account.as_deref(), Some("LocalSystem"));
 }
 
 /// A hive of an old Windows that was not closed properly, with its log beside it: said in one line, and only if it matters.
@@ -123,8 +275,7 @@ fn a_log_of_an_old_windows_is_named_and_not_merged() {
     log.extend(b"DIRT\xFF\xFF");
     log.resize(4096, 0);
     let clean = system().hive();
-    let mut dirty = clean.clone();
-    dirty[4] = 8;
+    let dirty = dirty(&clean);
     for (hive, name, told) in [(&dirty, "SYSTEM.LOG1", 1), (&dirty, "system.log", 1), (&clean, "SYSTEM.LOG1", 0)] {
         fs::write(folder.join("SYSTEM"), hive).unwrap();
         fs::write(folder.join(name), &log).unwrap();
@@ -134,13 +285,6 @@ fn a_log_of_an_old_windows_is_named_and_not_merged() {
         fs::remove_file(folder.join(name)).unwrap();
     }
     fs::remove_dir_all(&folder).unwrap();
-}
-
-#[test]
-fn logs_are_followed_without_a_gap() {
-    let entry = |sequence| log::Entry { sequence, pages: Vec::new() };
-    let followed = log::following([9, 4, 7, 8, 11].map(entry).into(), 7);
-    assert_eq!(followed.iter().map(|entry| entry.sequence).collect::<Vec<_>>(), [7, 8, 9]);
 }
 
 #[test]
@@ -154,9 +298,15 @@ fn a_certificate_comes_with_its_key() {
     };
     let stored = blob::certificate("My", &[property(2, &record), property(32, &der)].concat()).unwrap();
     assert_eq!((stored.container.as_deref(), stored.provider.as_deref()), (Some("TSSecKeySet1"), Some("Provider")));
-    assert_eq!((stored.has_key, stored.key_spec), (Some(true), Some(1)));
+    assert_eq!((stored.has_key, stored.key_spec, stored.machine_key), (Some(true), Some(1), Some(true)));
+    assert_eq!(stored.names.as_deref(), Some(&["server01".to_owned()][..]));
+    assert_eq!((stored.key_algorithm.as_deref(), stored.key_bits), (Some("ec"), Some(256)));
+    assert_eq!(stored.signature_algorithm.as_deref(), Some("1.2.840.10045.4.3.2"));
+    let of_user: Vec<u8> = record.iter().enumerate().map(|(at, byte)| if at == 12 { 0 } else { *byte }).collect();
+    let stored = blob::certificate("My", &[property(2, &of_user), property(32, &der)].concat()).unwrap();
+    assert_eq!(stored.machine_key, Some(false));
     let stored = blob::certificate("My", &property(32, &der)).unwrap();
-    assert_eq!((stored.has_key, stored.container), (Some(false), None));
+    assert_eq!((stored.has_key, stored.container, stored.machine_key), (Some(false), None, None));
     assert_eq!(blob::certificate("My", &property(2, &record)), None);
 }
 
@@ -198,9 +348,7 @@ fn lists_that_lead_to_one_place_over_and_over_are_given_up() {
 fn a_pipe_in_place_of_a_log_keeps_nobody_waiting() {
     let folder = std::env::temp_dir().join(format!("rdpdoctor-pipe-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
-    let mut bytes = system().hive();
-    bytes[4] = 8;
-    fs::write(folder.join("SYSTEM"), bytes).unwrap();
+    fs::write(folder.join("SYSTEM"), dirty(&system().hive())).unwrap();
     assert!(std::process::Command::new("mkfifo").arg(folder.join("SYSTEM.LOG1")).status().unwrap().success());
     let read = super::read(&folder.join("SYSTEM"));
     fs::remove_dir_all(&folder).unwrap();
@@ -215,7 +363,11 @@ proptest! {
         bytes[at % length] = byte;
         drop(read(&bytes));
         drop(read(&bytes[..cut.min(length)]));
-        drop(log::entries(Cursor::new(&bytes)));
+        drop(log::read(&bytes[..]));
+        let log = log_of(7, &[(7, 2), (8, 3)]);
+        let mut broken = log.clone();
+        broken[at % log.len()] = byte;
+        drop(merged(&dirty(&bytes), &[broken]));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use std::path::Path;
 use diagnosis::access::{self, AccessTrace, Asked, GRANTED, Place, REFUSALS, RefusedAccess};
 use diagnosis::state::{SCHEMA, State, Unread};
 
-use super::{Access as Reads, Piece, ReadError, Reader};
+use super::{Access as Reads, Piece, ReadError, Reader, text};
 use lines::{Columns, Line, Lines};
 
 pub(super) const READER: Reader = Reader { kind: "Process Monitor CSV", recognises, read: Reads::Place(read) };
@@ -33,7 +33,7 @@ const PATH: usize = 1024;
 const TEXT: usize = 60;
 
 fn recognises(head: &[u8]) -> bool {
-    lines::columns(head).is_some()
+    lines::columns(head).or_else(|| lines::columns(text::beginning(head).as_bytes())).is_some()
 }
 
 fn read(path: &Path) -> Result<Piece, ReadError> {
@@ -41,7 +41,7 @@ fn read(path: &Path) -> Result<Piece, ReadError> {
 }
 
 pub(super) fn read_from(input: impl Read, name: &str) -> Result<Piece, ReadError> {
-    let (trace, lines) = Trace::read(input)?;
+    let (trace, lines) = Trace::read(text::Utf8::new(input))?;
     Ok(Piece::State(Box::new(trace.state(&lines, name))))
 }
 

@@ -54,6 +54,18 @@ fn a_refusal_is_read_with_all_that_it_says() {
     assert_eq!(found, [expected]);
 }
 
+/// As PowerShell writes it anew.
+#[test]
+fn a_recording_in_utf_16_is_read_as_well() {
+    let lines = [usual("lsass.exe"), line("lsass.exe", KEY, ACCESS_DENIED, READING)];
+    let text = String::from_utf8(file(&lines)).unwrap();
+    let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert!(recognises(&wide[..wide.len().min(4096)]));
+    let Piece::State(state) = read_from(&wide[..], "trace.csv").unwrap() else { panic!("a state") };
+    assert_eq!(*state, state_of(text.as_bytes()));
+    assert_eq!(state.refused.len(), 1);
+}
+
 #[test]
 fn a_second_try_that_succeeds_makes_it_no_fault_before_and_after() {
     let (denied, got) = (line("lsass.exe", KEY, ACCESS_DENIED, READING), line("lsass.exe", KEY, "SUCCESS", READING));
@@ -100,7 +112,10 @@ fn columns_stand_in_any_order_with_any_delimiter() {
     let found = &state.refused[0];
     assert_eq!((found.service.as_deref(), found.pid), (Some("TermService"), None));
     assert_eq!(found.clock.as_deref(), Some("21.11.2026 09:00:00,1"));
-    assert!(found.comparable && state.newest().is_none(), "a time without a zone is no moment");
+    assert!(
+        found.comparable && state.newest(time::OffsetDateTime::now_utc()).is_none(),
+        "a time without a zone is no moment"
+    );
 }
 
 #[test]

@@ -27,6 +27,7 @@ $found = @{ unread = @(); spans = @() }
 $keys = @(
 @KEYS@
 )
+$winlogon = @WINLOGON@
 $stores = @(
 @STORES@
 )
@@ -43,6 +44,8 @@ $queries = @(
 # the most entries of a kind
 $rareLimit = @RARE@
 $usualLimit = @USUAL@
+# the most files of a folder of keys, besides those of Remote Desktop
+$keyLimit = @KEYFILES@
 
 # Why something could not be read: by the kind of the error, for its text depends on the language of Windows.
 function Get-Reason($problem) {
@@ -97,13 +100,15 @@ function Test-Absent($place) {
     }
 }
 
-# A key with all its values; a text instead is why it could not be read.
+# A key with all its values, or of Winlogon one; a text instead is why it could not be read.
 function Get-Key($path) {
     $place = ConvertTo-Place $path
     try {
         $item = Get-Item -LiteralPath $place
         $values = @{}
         $names = @($item.Property | Where-Object { $null -ne $_ })
+        # beside this one a password may stand
+        if ("$path" -eq $winlogon) { $names = @($names | Where-Object { $_ -eq 'WinStationsDisabled' }) }
         if ($names.Count -gt 0) {
             $held = Get-ItemProperty -LiteralPath $place
             foreach ($name in $names) {
@@ -167,19 +172,31 @@ function Get-Rights($path, $what) {
     }
 }
 
-# The key files of Remote Desktop, not what is in them. The folder itself is told if all of it was listed.
+# The key files by their names and rights, not what is in them: those of Remote Desktop, and as many of the others as the limit
+# says, for the key of a certificate that was bound is one of them. The folder itself is told if it could be listed, with how
+# many files of it are left out.
 function Get-KeyFile($place, $label) {
     try {
-        $files = @(Get-ChildItem -LiteralPath $place -Force)
+        $files = @(Get-ChildItem -LiteralPath $place -Force -File)
     } catch {
         $found.unread += Get-Unread "the key folder $label" (Get-Reason $_)
         return
     }
-    @{ name = '.'; folder = $label; size = $null; security = (Get-Rights $place "the key folder $label") }
-    foreach ($file in @($files | Where-Object { "$($_.Name)" -like '@RDPKEY@*' })) {
+    $own = @($files | Where-Object { "$($_.Name)" -like '@RDPKEY@*' })
+    $others = @($files | Where-Object { "$($_.Name)" -notlike '@RDPKEY@*' } | Select-Object -First $keyLimit)
+    $rest = $files.Count - $own.Count - $others.Count
+    @{ name = '.'; folder = $label; size = $null; security = (Get-Rights $place "the key folder $label"); left_out = $rest }
+    foreach ($file in $own) {
         $rights = Get-Rights $file.FullName $file.Name
         @{ name = "$($file.Name)"; folder = $label; size = $file.Length; security = $rights }
     }
+    $refused = 0
+    foreach ($file in $others) {
+        $rights = $null
+        try { $rights = "$((Get-Acl -LiteralPath $file.FullName).Sddl)" } catch { $refused += 1 }
+        @{ name = "$($file.Name)"; folder = $label; size = $file.Length; security = $rights }
+    }
+    if ($refused -gt 0) { $found.unread += Get-Unread "the rights on $refused other key files in $label" 'they could not be read' }
 }
 
 function Get-Program {
@@ -258,7 +275,7 @@ function Get-Span($log) {
         $newest = $taken
         # a log that is switched off tells of nothing after its last entry
         if (-not $about.IsEnabled) { $newest = @(Get-WinEvent -LogName $log -MaxEvents 1)[0].TimeCreated.ToUniversalTime().ToString('o') }
-        return @{ channel = $log; from = $oldest; until = $newest; records = $about.RecordCount; damaged = $false; left_out = 0 }
+        return @{ channel = $log; from = $oldest; until = $newest; records = $about.RecordCount; damaged = $false; left_out = 0; left_out_until = $null }
     } catch {
         if ("$($_.FullyQualifiedErrorId)" -like 'NoMatchingLogsFound*') { return 'this machine has no such log' }
         return (Get-Reason $_)
@@ -280,7 +297,11 @@ function Get-Log {
                     $found.unread += Get-Unread "entries $id of the event log $log" $entries
                 } else {
                     # that there are more is known, not how many
-                    if (@($entries).Count -gt $limit) { $span.left_out += 1 }
+                    if (@($entries).Count -gt $limit) {
+                        $span.left_out += 1
+                        $left = @($entries)[$limit].TimeCreated.ToUniversalTime().ToString('o')
+                        if ($null -eq $span.left_out_until -or $left -gt $span.left_out_until) { $span.left_out_until = $left }
+                    }
                     foreach ($entry in @($entries | Where-Object { $null -ne $_ } | Select-Object -First $limit)) {
                         try {
                             ConvertTo-Entry $entry $log

@@ -4,13 +4,15 @@ use std::fmt::Write;
 
 use diagnosis::events::{self, CHANNELS};
 use diagnosis::keys::RDP_KEY;
-use diagnosis::state::{KEYS, SERVICES, STORE_MY, STORE_REMOTE_DESKTOP};
+use diagnosis::state::{KEYS, SERVICES, STORE_MY, STORE_REMOTE_DESKTOP, WINLOGON};
 
 use crate::evidence::windows::PROGRAMS;
 
 const TEMPLATE: &str = include_str!("collect.ps1");
 /// The most entries of a kind that mean a fault, and of one that belongs to connections that work.
 const LIMITS: (usize, usize) = (40, 20);
+/// The most files of a folder of keys that are named, besides those of Remote Desktop.
+const KEY_FILES: usize = 500;
 
 /// A script for Windows PowerShell that reads a machine's state and prints it, and changes nothing. The same each time.
 pub fn powershell() -> String {
@@ -19,6 +21,7 @@ pub fn powershell() -> String {
     let places = [
         ("VERSION", env!("CARGO_PKG_VERSION").to_owned()),
         ("KEYS", lines(&keys)),
+        ("WINLOGON", quoted(WINLOGON)),
         ("STORES", lines(&[STORE_MY, STORE_REMOTE_DESKTOP])),
         ("SERVICES", lines(SERVICES)),
         ("PROGRAMS", lines(&PROGRAMS)),
@@ -26,6 +29,7 @@ pub fn powershell() -> String {
         ("RARE", LIMITS.0.to_string()),
         ("USUAL", LIMITS.1.to_string()),
         ("RDPKEY", RDP_KEY.to_owned()),
+        ("KEYFILES", KEY_FILES.to_string()),
     ];
     places.iter().fold(TEMPLATE.to_owned(), |script, (place, text)| script.replace(&format!("@{place}@"), text))
 }

@@ -11,7 +11,7 @@ use tree_sitter::{Node, Parser};
 
 use super::*;
 use diagnosis::events::{self, CHANNELS};
-use diagnosis::state::{KEYS, LISTENER, SERVICES};
+use diagnosis::state::{KEYS, LISTENER, SERVICES, WINLOGON};
 
 /// A block of the script, by the template in `collect.ps1` (`ConvertTo-Armour`).
 fn armour(json: &str, number: usize, count: usize, form: &str) -> Vec<String> {
@@ -411,6 +411,15 @@ fn the_script_looks_for_all_that_is_listed() {
             );
         }
     }
+}
+
+/// Beside the value that is wanted a password may stand.
+#[test]
+fn of_winlogon_the_script_prints_one_value() {
+    let script = powershell();
+    let only = r#"if ("$path" -eq $winlogon) { $names = @($names | Where-Object { $_ -eq 'WinStationsDisabled' }) }"#;
+    assert_eq!(script.matches(only).count(), 1);
+    assert_eq!(script.matches(&format!("\n$winlogon = '{WINLOGON}'\n")).count(), 1);
 }
 
 #[test]

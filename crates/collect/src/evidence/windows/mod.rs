@@ -9,10 +9,10 @@ mod version;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use diagnosis::keys::MACHINE_KEYS;
+use diagnosis::keys::{MACHINE_KEYS, RDP_KEY};
 use diagnosis::state::{FileVersion, KeyFile, SCHEMA, State, Unread, Volume};
 
-/// The most key files that are looked at.
+/// The most files of a folder of keys that are named, besides those of Remote Desktop.
 const KEYS: usize = 10_000;
 /// Folders of private keys below `ProgramData/Microsoft/Crypto`: where, and the name in a state.
 const FOLDERS: [(&str, &str); 2] = [("RSA/MachineKeys", MACHINE_KEYS), ("Keys", "Keys")];
@@ -65,7 +65,8 @@ impl Disk {
     /// The registry of each user. A link is not followed: the usual ones lead to a user that is listed by himself.
     fn users(&self, files: &mut Vec<PathBuf>, missing: &mut Vec<(PathBuf, String)>) {
         let Some(folder) = descend(&self.root, "Users") else { return };
-        let own = |path: &PathBuf, kind: fn(&fs::Metadata) -> bool| fs::symlink_metadata(path).is_ok_and(|meta| kind(&meta));
+        let own =
+            |path: &PathBuf, kind: fn(&fs::Metadata) -> bool| fs::symlink_metadata(path).is_ok_and(|meta| kind(&meta));
         let users = names(&folder).unwrap_or_default().into_iter().filter(|path| own(path, fs::Metadata::is_dir));
         let hives = users.filter_map(|user| descend(&user, "NTUSER.DAT"));
         let mut hives: Vec<PathBuf> = hives.filter(|path| own(path, fs::Metadata::is_file)).collect();
@@ -135,22 +136,38 @@ fn volume(_: &Path) -> Option<Volume> {
     None
 }
 
-/// The folder stands in the state only if all of it was listed.
+/// The folder stands in the state only if it could be listed, with how many of its files are not named there.
 fn keys(state: &mut State, folder: &Path, name: &str) {
-    let unread = |why: String| Unread { what: folder.display().to_string(), why };
     let files = match names(folder) {
-        Ok(files) if files.len() <= KEYS => files,
-        Ok(_) => return state.unread.push(unread(format!("more than {KEYS} files"))),
-        Err(error) => return state.unread.push(unread(error.to_string())),
+        Ok(files) => files,
+        Err(error) => {
+            let what = folder.display().to_string();
+            return state.unread.push(Unread { what, why: error.to_string() });
+        }
     };
-    let key =
-        |path: &Path, file: String, size| KeyFile { name: file, folder: name.to_owned(), size, security: rights(path) };
-    state.key_files.push(key(folder, ".".to_owned(), None));
-    for path in files {
+    let (named, left_out) = named(files, KEYS);
+    let key = |path: &Path, file: String, size, left_out| {
+        let (folder, security) = (name.to_owned(), rights(path));
+        KeyFile { name: file, folder, size, security, left_out }
+    };
+    state.key_files.push(key(folder, ".".to_owned(), None, left_out));
+    for path in named {
         let size = fs::symlink_metadata(&path).ok().filter(fs::Metadata::is_file).map(|meta| meta.len());
         let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        state.key_files.push(key(&path, file, size));
+        state.key_files.push(key(&path, file, size, 0));
     }
+}
+
+/// All files of Remote Desktop's own container, the first of the others, and how many are left out.
+fn named(files: Vec<PathBuf>, most: usize) -> (Vec<PathBuf>, u64) {
+    let own = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+        name.starts_with(RDP_KEY)
+    };
+    let (mut named, others): (Vec<PathBuf>, Vec<PathBuf>) = files.into_iter().partition(own);
+    let left_out = others.len().saturating_sub(most);
+    named.extend(others.into_iter().take(most));
+    (named, left_out as u64)
 }
 
 fn program(system32: &Path, name: &str) -> std::io::Result<FileVersion> {
@@ -202,6 +219,14 @@ fn names(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_too_many_key_files_those_of_remote_desktop_are_named() {
+        let own = PathBuf::from(format!("{}z", RDP_KEY.to_uppercase()));
+        let files = vec!["a".into(), "b".into(), "c".into(), own.clone()];
+        assert_eq!(named(files.clone(), 2), (vec![own.clone(), "a".into(), "b".into()], 1));
+        assert_eq!(named(files, 3).1, 0);
+    }
 
     #[test]
     fn only_a_mounted_disk_has_space_of_its_own() {

@@ -13,7 +13,7 @@ const VALUE: usize = 2000;
 
 impl Page {
     pub(super) fn not_seen(&mut self, diagnosis: &Diagnosis) {
-        let (ruled_out, not_seen) = (words::ruled_out(diagnosis), words::not_seen(diagnosis));
+        let (ruled_out, not_seen) = (words::ruled_out(diagnosis, false), words::not_seen(diagnosis, false));
         if ruled_out.is_none() && not_seen.is_none() {
             return;
         }
@@ -21,8 +21,8 @@ impl Page {
             if let Some(words) = ruled_out {
                 page.element("p", &format!("Ruled out: {words}"));
             }
-            if let Some(words) = not_seen {
-                page.element("p", &format!("Not seen: {words}"));
+            if let Some((what, words)) = not_seen {
+                page.element("p", &format!("{what}: {words}"));
             }
             page.open_causes(diagnosis);
         });

@@ -62,7 +62,9 @@ fn what_could_not_be_told_is_one_open_result() {
 #[test]
 fn a_finding_from_a_file_says_which() {
     let mut report = diagnosis("server");
-    report.files = vec!["/evidence/my log.evtx".to_owned(), "SYSTEM".to_owned()];
+    // as it is, so that it can be found: what would be spelled out on a screen is escaped
+    report.paths = vec!["/evidence/my\u{202e}log.evtx".to_owned(), "SYSTEM".to_owned()];
+    report.files = report.paths.iter().map(|path| crate::printable::printable(path)).collect();
     let from = |id, source: &str| ReportObservation { id, source: source.to_owned(), ..report.observations[0].clone() };
     report.observations = vec![from(1, "file/2"), from(2, "file/1"), from(3, "probe/1"), from(4, "file/0")];
     let because = |observation| Because { text: "seen".to_owned(), observation };
@@ -70,7 +72,7 @@ fn a_finding_from_a_file_says_which() {
     let log = parsed(&report);
     let locations = &log["runs"][0]["results"][0]["locations"];
     let uris: Vec<_> = (0..2).map(|n| locations[n]["physicalLocation"]["artifactLocation"]["uri"].clone()).collect();
-    assert_eq!(uris, ["file:///evidence/my%20log.evtx", "SYSTEM"]);
+    assert_eq!(uris, ["file:///evidence/my%E2%80%AElog.evtx", "SYSTEM"]);
     assert_eq!(log["runs"][0]["artifacts"][0]["location"]["uri"], uris[0]);
 }
 

@@ -7,11 +7,13 @@ use std::time::Duration;
 use super::{LINES, SERVICES, SeenError, yes};
 use crate::capture::exchange::Exchange;
 use crate::capture::table::{Seen, Side, UdpWatched, Watched};
+use crate::capture::web::{Web, WebAnswer};
 use crate::hex;
+use crate::http::{self, Method, Request, Response};
 use crate::machine::{ConnectFailure, End, TcpAnswer, Timed, TlsAnswer, X224Answer};
 use crate::rdpeudp::Syn;
 use crate::tls::flight::ServerFlight;
-use crate::tls::{Alert, ClientHello, TlsVersion};
+use crate::tls::{Alert, ClientHello, TlsVersion, host_name};
 use crate::x224::{ConnectionRequest, SecurityProtocols, ServerAnswer};
 
 impl FromStr for Seen {
@@ -37,6 +39,7 @@ impl FromStr for Seen {
 enum Within {
     Nothing,
     Connection,
+    Tunnel,
     Transport,
 }
 
@@ -47,10 +50,15 @@ impl Seen {
             (false, "from") => self.from = Some(words.seconds("from")?),
             (false, "until") => self.until = Some(words.seconds("until")?),
             (false, "left-out") => self.left_out = words.parse("left-out")?,
+            (false, "passed-over") => self.passed_over = words.parse("passed-over")?,
             (false, "foreign") => self.foreign = words.parse("foreign")?,
             (false, "connection") => {
                 self.connections.push(read_connection(words)?);
                 *within = Within::Connection;
+            }
+            (false, "tunnel") => {
+                self.tunnels.push(read_connection(words)?);
+                *within = Within::Tunnel;
             }
             (false, "udp") => {
                 let (client, host) = (words.parse("client")?, words.parse("host")?);
@@ -58,17 +66,29 @@ impl Seen {
                 self.transports.push(UdpWatched { client, host, began, asked, answer: None });
                 *within = Within::Transport;
             }
-            (true, stage) => match (within, self.connections.last_mut(), self.transports.last_mut()) {
-                (Within::Connection, Some(watched), _) => read_stage(watched, stage, words)?,
-                (Within::Transport, _, Some(watched)) if stage == "answer" => {
-                    let took = words.seconds("time")?;
-                    watched.answer = Some((read_syn(words)?, took));
-                }
-                _ => return Err("place of the line"),
-            },
+            (true, stage) => self.inside(within, stage, words)?,
             _ => return Err("first word"),
         }
         Ok(())
+    }
+
+    fn inside(&mut self, within: &Within, stage: &str, words: &mut Words<'_>) -> Result<(), &'static str> {
+        let watched = match within {
+            Within::Connection => self.connections.last_mut(),
+            Within::Tunnel => self.tunnels.last_mut(),
+            Within::Nothing | Within::Transport => None,
+        };
+        if let Some(watched) = watched {
+            return read_stage(watched, stage, words);
+        }
+        match (within, self.transports.last_mut()) {
+            (Within::Transport, Some(watched)) if stage == "answer" => {
+                let took = words.seconds("time")?;
+                watched.answer = Some((read_syn(words)?, took));
+                Ok(())
+            }
+            _ => Err("place of the line"),
+        }
     }
 }
 
@@ -200,6 +220,14 @@ fn read_stage(watched: &mut Watched, stage: &str, words: &mut Words<'_>) -> Resu
         "tcp" => watched.tcp = Some(timed(words, read_tcp)?),
         "request" => exchange.request = Some(timed(words, read_request)?),
         "answer" => exchange.answer = Some(timed(words, read_answer)?),
+        "web" => {
+            let request = timed(words, read_web_request)?;
+            exchange.web = Some(Web { request, answers: Vec::new() });
+        }
+        "web-answer" => {
+            let web = exchange.web.as_mut().filter(|web| web.answers.len() < 64).ok_or("stage")?;
+            web.answers.push(timed(words, read_web_answer)?);
+        }
         "hello" => exchange.hello = Some(timed(words, read_hello)?),
         "handshake" => exchange.handshake = Some(timed(words, read_handshake)?),
         "client-alert" => exchange.client_alert = Some(read_alert(words)?),
@@ -272,8 +300,40 @@ fn read_answer(words: &mut Words<'_>) -> Result<X224Answer, &'static str> {
     })
 }
 
+fn read_web_request(words: &mut Words<'_>) -> Result<Request, &'static str> {
+    let method = words.next("method")?;
+    let method = Method::ALL.into_iter().find(|known| known.word() == method).ok_or("method")?;
+    let host = read_optional(words.next("host")?, "host", http::host)?;
+    let port = read_optional(words.next("port")?, "port", |port| port.parse().ok())?;
+    Ok(Request { method, host, port })
+}
+
+fn read_web_answer(words: &mut Words<'_>) -> Result<WebAnswer, &'static str> {
+    Ok(match words.next("answer")? {
+        "status" => WebAnswer::Response(Response {
+            status: words.parse("status")?,
+            authenticate: read_schemes(words)?,
+            proxy_authenticate: read_schemes(words)?,
+            websocket: words.yes("websocket")?,
+        }),
+        "foreign" => WebAnswer::Foreign,
+        "closed" => WebAnswer::Closed(words.ending()?),
+        "silent" => WebAnswer::Silent,
+        _ => return Err("answer"),
+    })
+}
+
+fn read_schemes(words: &mut Words<'_>) -> Result<Vec<&'static str>, &'static str> {
+    match words.next("schemes")? {
+        "-" => Ok(Vec::new()),
+        list => {
+            list.split('+').map(|word| http::SCHEMES.into_iter().find(|known| *known == word).ok_or("scheme")).collect()
+        }
+    }
+}
+
 fn read_hello(words: &mut Words<'_>) -> Result<ClientHello, &'static str> {
-    Ok(ClientHello {
+    let mut hello = ClientHello {
         min: words.version("version")?,
         max: words.version("version")?,
         suites: words.codes("suites")?,
@@ -281,7 +341,13 @@ fn read_hello(words: &mut Words<'_>) -> Result<ClientHello, &'static str> {
         signatures: words.codes("signatures")?,
         pad_to: words.parse("padding")?,
         random: words.bytes("random")?.try_into().map_err(|_| "random")?,
-    })
+        server_name: None,
+    };
+    if words.0.clone().next().is_some() {
+        let name = host_name(words.named("name")?.as_bytes()).ok_or("name")?;
+        hello.server_name = Some(name.to_owned());
+    }
+    Ok(hello)
 }
 
 fn read_handshake(words: &mut Words<'_>) -> Result<TlsAnswer, &'static str> {

@@ -26,6 +26,7 @@ const KNOWN: &[(usize, &[u8], &str)] = &[
     (0, b"PAGEDU", "a memory dump, which this program does not read"),
 ];
 
+/// Why a file that begins like this is not read.
 pub(super) fn unknown(head: &[u8]) -> String {
     let begins = |at: usize, bytes: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(bytes));
     let known = KNOWN.iter().find(|(at, bytes, _)| begins(*at, bytes)).map(|(.., words)| *words);

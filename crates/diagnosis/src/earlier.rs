@@ -1,0 +1,133 @@
+//! Faults that the logs tell of at another time than the one that is judged for. Where nobody said when the attempt was, that
+//! time is a guess, and what was logged before it may be the very attempt.
+
+use std::collections::BTreeMap;
+
+use time::OffsetDateTime;
+
+use crate::case::{Case, Context};
+use crate::cause::{Because, Cause, Judgement, Severity, Shows};
+use crate::events;
+use crate::evidence::{Evidence, SubjectId, TimeSource};
+use crate::fact::Fact;
+use crate::need::Need;
+
+/// The most machines whose logs are looked at.
+const MACHINES: usize = 64;
+/// The most times of a machine at which causes are judged again, new to old.
+const TIMES: usize = 16;
+
+/// A fault that would be found if the attempt had been at another time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Earlier {
+    /// The id of the cause.
+    pub cause: &'static str,
+    /// When it would be found, in whole seconds.
+    pub at: OffsetDateTime,
+    /// What was logged then.
+    pub because: Because,
+}
+
+/// What these causes would be found for, if the attempt had been at the time of an entry; of each the newest. None where it is
+/// known when the attempt was.
+pub fn logged(
+    causes: &[&'static Cause],
+    evidence: &Evidence,
+    context: &Context,
+    judged: impl Fn(&Cause) -> Vec<SubjectId>,
+) -> Vec<Earlier> {
+    if context.at_source != TimeSource::Evidence {
+        return Vec::new();
+    }
+    let by_log = |cause: &&&'static Cause| {
+        let needs = |shows: Shows, needs: &[Need]| shows != Shows::Absence && needs.contains(&Need::HostLog);
+        cause.proofs.iter().any(|proof| needs(proof.shows, proof.needs))
+    };
+    let machines: Vec<(SubjectId, Vec<OffsetDateTime>)> = (0..evidence.subjects.len())
+        .filter(|subject| evidence.subjects[*subject].address.is_none())
+        .map(|subject| (subject, times(Case { evidence, subject, context })))
+        .filter(|(_, times)| !times.is_empty())
+        .take(MACHINES)
+        .collect();
+    let found = causes.iter().filter(by_log).filter_map(|cause| {
+        let whose = judged(cause);
+        let here = machines.iter().filter(|(subject, _)| whose.contains(subject));
+        here.filter_map(|(subject, times)| at_one_of(cause, evidence, *subject, context, times))
+            .max_by_key(|one| one.at)
+    });
+    found.collect()
+}
+
+/// When the newest entry of each kind that speaks of trouble was written, new to old.
+fn times(case: Case<'_>) -> Vec<OffsetDateTime> {
+    let mut newest = BTreeMap::new();
+    let entries = case.seen(|fact| if let Fact::LogEvent(event) = fact { Some(event) } else { None });
+    for seen in entries {
+        let known = events::find(&seen.value.provider, seen.value.id).filter(|known| !known.normal);
+        if let Some(known) = known {
+            let at = case.time_of(seen.id);
+            newest.insert((known.provider, known.id), at.replace_nanosecond(0).unwrap_or(at));
+        }
+    }
+    let mut times: Vec<_> = newest.into_values().collect();
+    times.sort_unstable_by(|one, other| other.cmp(one));
+    times.dedup();
+    times.truncate(TIMES);
+    times
+}
+
+/// The newest of these times at which the cause is there because of an entry in a log.
+fn at_one_of(
+    cause: &'static Cause,
+    evidence: &Evidence,
+    subject: SubjectId,
+    context: &Context,
+    times: &[OffsetDateTime],
+) -> Option<Earlier> {
+    times.iter().find_map(|at| {
+        let context = Context { at: *at, ..context.clone() };
+        let Judgement::Present { severity, because, .. } = cause.judge(Case { evidence, subject, context: &context })
+        else {
+            return None;
+        };
+        let logged = |because: &Because| {
+            evidence
+                .observations
+                .iter()
+                .any(|seen| seen.id == because.observation && matches!(seen.fact, Fact::LogEvent(_)))
+        };
+        let because = because.into_iter().find(logged).filter(|_| severity < Severity::Advisory)?;
+        Some(Earlier { cause: cause.id, at: *at, because })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::causes::sketch::client;
+    use crate::events::LSA;
+
+    /// The log was written on after the attempt: what it tells of that is not ruled out by its end.
+    #[test]
+    fn what_was_logged_before_the_newest_time_is_not_ruled_out() {
+        let old = || client("192.0.2.7").without_target().event_with(LSA, 6041, 600, &[("0", "TERMSRV/server01 4")]);
+        let report = old().newest_in_files().diagnose();
+        assert!(!report.ruled_out.contains(&"encryption-oracle-policy".to_owned()), "{:?}", report.ruled_out);
+        assert!(report.unknown.iter().any(|open| open.cause == "encryption-oracle-policy"), "{:?}", report.unknown);
+        let next = &report.next[0];
+        assert!(
+            next.command.contains("rdpdoctor inspect") && next.command.contains("--at 2026-11-20T23:00:00Z"),
+            "{next:?}"
+        );
+        assert!(next.why.contains("LsaSrv 6041") && next.splits[0] == "encryption-oracle-policy", "{next:?}");
+        // who says when it was has it ruled out
+        let report = old().diagnose();
+        assert!(report.ruled_out.contains(&"encryption-oracle-policy".to_owned()), "{:?}", report.ruled_out);
+    }
+
+    #[test]
+    fn a_log_without_trouble_has_no_other_time() {
+        let report = client("192.0.2.7").without_target().log("System", 48).newest_in_files().diagnose();
+        assert!(report.ruled_out.contains(&"encryption-oracle-policy".to_owned()), "{:?}", report.ruled_out);
+        assert_eq!(report.next, []);
+    }
+}

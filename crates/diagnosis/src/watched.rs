@@ -1,0 +1,35 @@
+//! What a capture shows of a host beside its answers: what was agreed on, and what is missing.
+
+use wire::machine::X224Answer;
+use wire::x224::ServerAnswer;
+
+use crate::case::Case;
+use crate::fact::Fact;
+
+impl Case<'_> {
+    /// True if a capture lacks packets of a connection to this host: its beginning, a side of it, or some in between.
+    pub(crate) fn lacks_packets(self) -> bool {
+        let captured = self.seen(|fact| if let Fact::CapturedConnection(seen) = fact { Some(seen) } else { None });
+        captured.flat_map(|seen| &seen.value.notes).any(|note| note.contains("captur"))
+    }
+
+    /// True if client and host were seen to agree on TLS more often than a handshake was, where the capture lacks packets.
+    pub(crate) fn handshake_not_captured(self) -> bool {
+        let agreed = |answer: &X224Answer| match answer {
+            X224Answer::Server(ServerAnswer::Selected { protocol, .. }) => protocol.tls(),
+            _ => false,
+        };
+        let agreed = self.x224().filter(|seen| self.watched(seen.id) && agreed(seen.value.1)).count();
+        self.lacks_packets() && agreed > self.tls_watched().count()
+    }
+
+    /// True if a client that was watched was let in without TLS.
+    pub(crate) fn watched_without_tls(self) -> bool {
+        let last = self.x224().filter(|seen| self.watched(seen.id)).last();
+        last.is_some_and(|seen| match seen.value.1 {
+            X224Answer::Server(ServerAnswer::Selected { protocol, .. }) => !protocol.tls(),
+            X224Answer::Server(ServerAnswer::NoNegotiation) => true,
+            _ => false,
+        })
+    }
+}
