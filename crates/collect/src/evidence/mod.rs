@@ -216,7 +216,9 @@ fn keep(
 /// over.
 pub fn gather(paths: &[PathBuf]) -> Gathered {
     let mut gathered = Gathered::default();
-    paths.iter().for_each(|path| gathered.path(path, 0));
+    for path in paths {
+        gathered.path(path, 0);
+    }
     bound(&mut gathered.unread);
     gathered
 }
@@ -229,7 +231,9 @@ impl Gathered {
         let first = self.pieces.len();
         // what is named for both ends is of both
         self.met.clear();
-        paths.iter().for_each(|path| self.path(path, 0));
+        for path in paths {
+            self.path(path, 0);
+        }
         for (_, _, piece) in self.pieces.iter_mut().skip(first) {
             if let Piece::State(state) = piece {
                 state.part = Part::Client;

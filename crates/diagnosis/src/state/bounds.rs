@@ -48,8 +48,10 @@ struct Counter {
 impl Write for Counter {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         self.bytes = self.bytes.saturating_add(text.len());
-        self.maps = self.maps.saturating_add(text.iter().filter(|byte| **byte == b'{').count());
-        self.quotes = self.quotes.saturating_add(text.iter().filter(|byte| **byte == b'"').count());
+        for byte in text {
+            self.maps = self.maps.saturating_add(usize::from(*byte == b'{'));
+            self.quotes = self.quotes.saturating_add(usize::from(*byte == b'"'));
+        }
         Ok(text.len())
     }
 
@@ -169,11 +171,11 @@ impl Newest {
 
     /// The entries that are kept, in the order of time.
     pub fn by_time(self) -> (Vec<LogEvent>, LeftOut) {
-        self.sorted(|one, other| one.cmp(other))
+        self.sorted(Ord::cmp)
     }
 
     /// The entries that are kept, in the order in which they came.
-    fn as_given(self) -> (Vec<LogEvent>, LeftOut) {
+    fn in_given_order(self) -> (Vec<LogEvent>, LeftOut) {
         self.sorted(|one, other| one.number.cmp(&other.number))
     }
 
@@ -260,7 +262,7 @@ impl Filling {
     /// Takes over what was collected of them.
     pub(super) fn collected(&mut self, entries: Newest, state: &mut State) -> LeftOut {
         self.left = self.left.saturating_sub(entries.weight);
-        let (mut events, left_out) = entries.as_given();
+        let (mut events, left_out) = entries.in_given_order();
         state.events.append(&mut events);
         left_out
     }
@@ -309,7 +311,9 @@ impl State {
         self.refused.retain(|access| filling.takes("refused accesses", access, None));
         self.key_files.retain(|file| filling.takes("key files", file, None));
         let mut entries = filling.entries();
-        std::mem::take(&mut self.events).into_iter().for_each(|event| entries.add(event));
+        for event in std::mem::take(&mut self.events) {
+            entries.add(event);
+        }
         filling.collected(entries, self).tell(self);
         filling.tell(self);
     }

@@ -9,7 +9,7 @@ use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, V
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::bounds::{Filling, KEPT, LeftOut, Newest, ROOM};
-use super::{LogEvent, RegistryKey, SCHEMA, State, Unread, moment};
+use super::{LogEvent, SCHEMA, State, Unread, moment};
 use crate::printable::printable;
 
 /// The name of the form, whatever its version.
@@ -98,7 +98,10 @@ impl<'de> Visitor<'de> for Machine {
                 "part" => state.part = map.next_value()?,
                 "taken_at" => state.taken_at = map.next_value()?,
                 "computer" => state.computer = map.next_value()?,
-                "registry" => map.next_value_seed(Section("registry keys", &mut state.registry, filling, key))?,
+                "registry" => {
+                    let keys = Section("registry keys", &mut state.registry, filling, |key| Some(&key.path));
+                    map.next_value_seed(keys)?;
+                }
                 "services" => map.next_value_seed(Section("services", &mut state.services, filling, nameless))?,
                 "certificates" => {
                     map.next_value_seed(Section("certificates", &mut state.certificates, filling, nameless))?;
@@ -126,7 +129,9 @@ impl<'de> Visitor<'de> for Machine {
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
-        left_out.into_iter().for_each(|left_out| left_out.tell(&mut state));
+        for left_out in left_out {
+            left_out.tell(&mut state);
+        }
         filling.tell(&mut state);
         Ok(state)
     }
@@ -134,10 +139,6 @@ impl<'de> Visitor<'de> for Machine {
 
 fn nameless<T>(_: &T) -> Option<&str> {
     None
-}
-
-fn key(key: &RegistryKey) -> Option<&str> {
-    Some(&key.path)
 }
 
 /// A list of things: its name, where they go, and the room that they share with the others.

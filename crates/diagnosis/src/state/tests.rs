@@ -1,11 +1,11 @@
 use super::bounds::{KEPT, ROOM, Room};
 use super::*;
 
-fn entry(second: usize, provider: &str, id: u32) -> LogEvent {
+fn entry(second: u32, provider: &str, id: u32) -> LogEvent {
     let at = format!("2026-11-21T{:02}:{:02}:{:02}Z", second / 3600 % 24, second / 60 % 60, second % 60);
     let data = BTreeMap::from([("0".to_owned(), format!("connection {second}"))]);
     let (channel, provider) = ("System".to_owned(), provider.to_owned());
-    LogEvent { at, channel, provider, id, record: second as u64, activity: None, data }
+    LogEvent { at, channel, provider, id, record: second.into(), activity: None, data }
 }
 
 fn span() -> LogSpan {
@@ -22,7 +22,7 @@ fn state(events: Vec<LogEvent>) -> State {
 fn the_newest_entries_of_each_kind_are_kept() {
     let many = (0..2000).rev().map(|second| entry(second, "TermDD", 56));
     let few = (0..9).map(|second| entry(second, "TermDD", 50));
-    let other = (0..900).map(|second| entry(second, "Another", second as u32));
+    let other = (0..900).map(|second| entry(second, "Another", second));
     let read = State::parse(&state(many.chain(few).chain(other).collect()).to_json()).unwrap();
     let of = |id: u32| read.events.iter().filter(|event| event.provider == "TermDD" && event.id == id).count();
     assert_eq!((of(56), of(50), read.events.len()), (KEPT, 9, 2 * KEPT + 9));
@@ -81,7 +81,7 @@ fn many_machines_share_the_room() {
     let weight: usize = states.iter().map(State::weight).sum();
     let kept: Vec<usize> = states.iter().map(|state| state.events.len()).collect();
     assert!(weight <= ROOM && kept.iter().all(|count| (100..KEPT).contains(count)), "{weight} {kept:?}");
-    assert!(states.iter().all(|state| state.logs[0].left_out as usize == 1000 - state.events.len()));
+    assert!(states.iter().all(|state| state.logs[0].left_out + state.events.len() as u64 == 1000));
     assert!(states.iter().all(|state| state.unread.len() == 1), "{:?}", states[0].unread);
 }
 

@@ -202,10 +202,12 @@ impl<S: Read + Seek> Hive<S> {
         let mut keys = Vec::new();
         let (offsets, flaw) = self.offsets(parent);
         let mut flaws = Vec::from_iter(flaw);
-        offsets.into_iter().for_each(|offset| match self.key(offset) {
-            Ok(key) => keys.push(key),
-            Err(flaw) => flaws.push(flaw),
-        });
+        for offset in offsets {
+            match self.key(offset) {
+                Ok(key) => keys.push(key),
+                Err(flaw) => flaws.push(flaw),
+            }
+        }
         (keys, flaws)
     }
 

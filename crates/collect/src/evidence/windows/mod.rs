@@ -85,7 +85,8 @@ impl Disk {
         };
         let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
         for archive in ARCHIVES {
-            let of_it = logs.iter().filter(|path| name(path).starts_with(archive) && name(path).ends_with(".evtx"));
+            let log = |path: &PathBuf| path.extension().is_some_and(|kind| kind.eq_ignore_ascii_case("evtx"));
+            let of_it = logs.iter().filter(|path| log(path) && name(path).starts_with(archive));
             // the names sort by date
             let archived: Vec<PathBuf> = of_it.cloned().collect();
             let older = archived.len().saturating_sub(ARCHIVED);
