@@ -29,7 +29,7 @@ use crate::fact::rfc3339;
 use crate::keys::{self, MACHINE_KEYS, RDP_CONTAINER, RDP_KEY};
 use crate::rdp_file::{self, RdpFileRecord, RdpSetting, RdpSignature, Signer};
 use crate::state::{
-    FileVersion, KeyFile, LogSpan, SCHEMA, SERVICES, Service, State, StoredCertificate, Volume, moment,
+    FileVersion, KeyFile, LogSpan, SCHEMA, SERVICES, Service, State, StoredCertificate, Unread, Volume, bounds, moment,
 };
 use crate::target::{Host, Target};
 
@@ -116,7 +116,10 @@ impl State {
             rdp_files: rdp_files.iter().map(|file| renamed_rdp_file(file, names)).collect(),
             traces: traces.clone(),
             refused: refused.iter().map(|one| access::renamed(one, names)).collect(),
-            unread: unread.iter().map(|one| reason::renamed(one, names)).collect(),
+            unread: unread
+                .iter()
+                .map(|one| derived(one, logs).unwrap_or_else(|| reason::renamed(one, names)))
+                .collect(),
         }
     }
 }
@@ -278,6 +281,12 @@ fn number_of_version(text: &str) -> String {
         }
         _ => REDACTED.to_owned(),
     }
+}
+
+/// What was left out of a log follows from its stretch, which has no names but that of its channel.
+fn derived(unread: &Unread, logs: &[LogSpan]) -> Option<Unread> {
+    let log = logs.iter().find(|log| bounds::left_out(log).as_ref() == Some(unread))?;
+    bounds::left_out(&renamed_log(log))
 }
 
 fn renamed_volume(volume: &Volume) -> Volume {

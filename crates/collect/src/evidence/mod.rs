@@ -16,7 +16,6 @@ mod procmon;
 mod proofs;
 mod rdp_file;
 pub mod redaction;
-mod room;
 pub mod script;
 mod state;
 mod text;
@@ -240,7 +239,6 @@ impl Gathered {
             }
         }
         bound(&mut self.unread);
-        room::make(&mut self.pieces);
         self
     }
 
@@ -345,7 +343,6 @@ impl Gathered {
             Ok(pieces) => pieces.into_iter().for_each(|piece| self.keep(path, reader.kind, piece)),
             Err(error) => self.unread.push((path.to_owned(), format!("{}: {error}", reader.kind))),
         }
-        room::make(&mut self.pieces);
     }
 
     fn bundle(

@@ -98,6 +98,10 @@ mod tests {
                 r"registry hive: HKLM\SOFTWARE\Microsoft\Cryptography: read at 0x5d3f58: the file ends before",
             ),
             ("the end of the hive", "cut off: 5000000 of 12800000 bytes"),
+            (
+                "event log System",
+                "older entries were left out: of each kind the newest are kept, at most 500, and fewer where there are many",
+            ),
             (r"HKLM\SOFTWARE\Microsoft\SystemCertificates\MY\Certificates", "it is no certificate that can be read"),
         ] {
             assert_eq!(told(what, why), Unread { what: what.to_owned(), why: why.to_owned() });

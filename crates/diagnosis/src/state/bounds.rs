@@ -12,26 +12,32 @@ use time::OffsetDateTime;
 
 use super::{LogEvent, LogSpan, State, Unread, moment};
 use crate::events;
+use crate::fact::rfc3339;
 
 /// The most entries of one provider and id that are kept of a machine: the newest.
 pub const KEPT: usize = 500;
 /// The fewest of them where there are many machines; below it the later machines lose more.
 const FEWEST: usize = 15;
-/// The most that is kept of all machines together, in bytes as [`weight`] counts them. A report takes about three times as much.
+/// The most that is kept of all machines together, in bytes as [`State::weight`] counts them. A report takes about three
+/// times as much.
 pub const ROOM: usize = 16 * 1024 * 1024;
-/// The part of it, of four, that entries of logs may take: they are many, and the rest has to fit as well.
-const FOR_ENTRIES: usize = 3;
+/// The part of it that entries of logs may take, those of a file or of a machine: they are many, and the rest has to fit as
+/// well.
+pub const ENTRIES: usize = 6 * 1024 * 1024;
 /// The largest entry, as [`weight`] counts: a record of a log has at most 64 KiB.
 const ENTRY: usize = 256 * 1024;
 /// The most keys that are named one by one when they are left out.
 const NAMED: usize = 8;
+/// What an entry takes besides its texts, and each value of it.
+const LINE: usize = 1024;
+const VALUE: usize = 64;
 /// What a thing takes besides its text, what each map in it takes, and what a text takes besides its characters.
 const THING: usize = 400;
 const MAP: usize = 150;
 const TEXT: usize = 32;
 
 /// About how many bytes of memory a thing takes: as many as it has in JSON, and what it, its maps and its texts take beside.
-pub fn weight(thing: &impl Serialize) -> usize {
+fn weight(thing: &impl Serialize) -> usize {
     let mut counter = Counter { bytes: 0, maps: 0, quotes: 0 };
     serde_json::to_writer(&mut counter, thing)
         .expect("a thing of a state has only string keys, and a count cannot fail");
@@ -60,15 +66,26 @@ impl Write for Counter {
     }
 }
 
+/// The same of an entry: they are many, so it is not written for that.
+fn weight_of(event: &LogEvent) -> usize {
+    let LogEvent { at, channel, provider, id: _, record: _, activity, data } = event;
+    let texts: usize = [at, channel, provider].map(String::len).into_iter().sum();
+    let data: usize = data.iter().map(|(name, value)| VALUE + name.len() + value.len()).sum();
+    LINE + texts + activity.as_ref().map_or(0, String::len) + data
+}
+
+/// A provider and an id that mean something; one kind for all others.
+pub type Kind = (&'static str, u32);
+
 /// The newest entries of each kind, as they come.
 #[derive(Debug)]
 pub struct Newest {
-    kinds: BTreeMap<(&'static str, u32), BinaryHeap<Reverse<Kept>>>,
+    kinds: BTreeMap<Kind, BinaryHeap<Reverse<Kept>>>,
     most: usize,
     room: usize,
     weight: usize,
     taken: usize,
-    left_out: BTreeMap<String, u64>,
+    left_out: LeftOut,
 }
 
 /// An entry, ordered by its time; the number of the record decides between those of one moment.
@@ -107,71 +124,80 @@ impl Ord for Kept {
 }
 
 impl Default for Newest {
-    /// As many as are kept of one machine.
     fn default() -> Self {
-        Self::of(KEPT, ROOM / 4 * FOR_ENTRIES)
+        Self::of(KEPT, ENTRIES)
     }
 }
 
 impl Newest {
     fn of(most: usize, room: usize) -> Self {
-        Self { kinds: BTreeMap::new(), most, room, weight: 0, taken: 0, left_out: BTreeMap::new() }
+        Self { kinds: BTreeMap::new(), most, room, weight: 0, taken: 0, left_out: LeftOut::default() }
     }
 
     /// False for an entry that is older than all that are kept of its kind; it counts as left out then.
-    pub fn wants(&mut self, provider: &str, id: u32, channel: &str, at: Option<OffsetDateTime>, record: u64) -> bool {
-        let full = self.kinds.get(&kind(provider, id)).filter(|kept| kept.len() >= self.most);
+    pub fn wants(&mut self, kind: Kind, channel: &str, (at, record): (Option<OffsetDateTime>, u64)) -> bool {
+        let full = self.kinds.get(&kind).filter(|kept| kept.len() >= self.most);
         let oldest = full.and_then(|kept| kept.peek()).map(|Reverse(oldest)| oldest.order());
         let wanted = oldest.is_none_or(|oldest| (at, record) > oldest);
         if !wanted {
-            self.leave_out(channel);
+            self.left_out.add(channel, at);
         }
         wanted
     }
 
     /// Takes in an entry, in the place of the oldest of its kind if there are enough.
-    pub fn add(&mut self, event: LogEvent) {
-        let (at, weight) = (moment(&event.at), weight(&event));
-        if weight > ENTRY || !self.wants(&event.provider, event.id, &event.channel, at, event.record) {
-            if weight > ENTRY {
-                self.leave_out(&event.channel);
-            }
+    pub fn add(&mut self, kind: Kind, at: Option<OffsetDateTime>, event: LogEvent) {
+        let weight = weight_of(&event);
+        if weight > ENTRY {
+            return self.left_out.add(&event.channel, at);
+        }
+        if !self.wants(kind, &event.channel, (at, event.record)) {
             return;
         }
-        let kept = self.kinds.entry(kind(&event.provider, event.id)).or_default();
-        kept.push(Reverse(Kept { at, number: self.taken, weight, event }));
+        self.kinds.entry(kind).or_default().push(Reverse(Kept { at, number: self.taken, weight, event }));
         self.taken += 1;
         self.weight = self.weight.saturating_add(weight);
-        self.trim();
+        self.trim(kind);
         while self.weight > self.room && self.most > 0 {
-            self.most /= 2;
-            self.trim();
+            self.keep_at_most(self.most / 2);
         }
     }
 
-    /// Takes out the oldest of each kind that are too many.
-    fn trim(&mut self) {
-        let mut gone = Vec::new();
-        for kept in self.kinds.values_mut() {
-            let too_many = kept.len().saturating_sub(self.most);
-            gone.extend((0..too_many).filter_map(|_| kept.pop()));
-        }
-        for Reverse(kept) in gone {
-            self.weight = self.weight.saturating_sub(kept.weight);
-            self.leave_out(&kept.event.channel);
+    /// The same for an entry of which nothing else is known yet.
+    pub(super) fn add_any(&mut self, event: LogEvent) {
+        let kind = events::find(&event.provider, event.id).map_or(("", 0), |known| (known.provider, known.id));
+        self.add(kind, moment(&event.at), event);
+    }
+
+    /// From now on keeps at most so many of each kind.
+    pub fn keep_at_most(&mut self, most: usize) {
+        self.most = self.most.min(most);
+        let kinds: Vec<Kind> = self.kinds.keys().copied().collect();
+        for kind in kinds {
+            self.trim(kind);
         }
     }
 
-    fn leave_out(&mut self, channel: &str) {
-        match self.left_out.get_mut(channel) {
-            Some(count) => *count += 1,
-            None => drop(self.left_out.insert(channel.to_owned(), 1)),
+    /// About how many bytes of memory the entries take.
+    pub fn weight(&self) -> usize {
+        self.weight
+    }
+
+    /// Takes out the oldest of a kind that are too many.
+    fn trim(&mut self, kind: Kind) {
+        let Some(of_kind) = self.kinds.get_mut(&kind) else { return };
+        while of_kind.len() > self.most {
+            let Some(Reverse(oldest)) = of_kind.pop() else { return };
+            self.weight = self.weight.saturating_sub(oldest.weight);
+            self.left_out.add(&oldest.event.channel, oldest.at);
         }
     }
 
-    /// The entries that are kept, in the order of time.
+    /// The entries that are kept, in the order of time; what stands there twice is one.
     pub fn by_time(self) -> (Vec<LogEvent>, LeftOut) {
-        self.sorted(Ord::cmp)
+        let (mut events, left_out) = self.sorted(Ord::cmp);
+        events.dedup();
+        (events, left_out)
     }
 
     /// The entries that are kept, in the order in which they came.
@@ -182,48 +208,82 @@ impl Newest {
     fn sorted(self, order: impl Fn(&Kept, &Kept) -> std::cmp::Ordering) -> (Vec<LogEvent>, LeftOut) {
         let mut kept: Vec<Kept> = self.kinds.into_values().flatten().map(|Reverse(kept)| kept).collect();
         kept.sort_by(order);
-        let left_out = LeftOut { channels: self.left_out, most: self.most };
-        (kept.into_iter().map(|kept| kept.event).collect(), left_out)
+        (kept.into_iter().map(|kept| kept.event).collect(), self.left_out)
     }
 }
 
-/// The kinds that mean something, and one for all others.
-fn kind(provider: &str, id: u32) -> (&'static str, u32) {
-    events::find(provider, id).map_or(("", 0), |known| (known.provider, known.id))
-}
-
-/// How many entries of each channel were left out, and how many of each kind are kept.
+/// What was left out, by channel.
 #[derive(Debug, Default)]
-pub struct LeftOut {
-    channels: BTreeMap<String, u64>,
-    most: usize,
+pub struct LeftOut(BTreeMap<String, Missed>);
+
+#[derive(Debug, Default)]
+struct Missed {
+    count: u64,
+    /// The newest of them.
+    until: Option<OffsetDateTime>,
+    /// One of them says no time.
+    undated: bool,
 }
 
-/// How the reason for which entries are missing goes on behind their number.
-const OLDER: &str = " older entries were left out: of each kind the newest ";
 /// The most channels that are told apart in it.
 const CHANNELS: usize = 64;
 
 impl LeftOut {
+    fn add(&mut self, channel: &str, at: Option<OffsetDateTime>) {
+        if !self.0.contains_key(channel) {
+            self.0.insert(channel.to_owned(), Missed::default());
+        }
+        let Some(missed) = self.0.get_mut(channel) else { return };
+        missed.count += 1;
+        missed.until = missed.until.max(at);
+        missed.undated |= at.is_none();
+    }
+
     /// Says so in the state: in the stretches of its logs, and as unread.
     pub fn tell(self, state: &mut State) {
-        for (number, (channel, count)) in self.channels.into_iter().enumerate() {
-            let other = number >= CHANNELS;
-            let what = if other { "event logs".to_owned() } else { format!("event log {channel}") };
-            let span = |log: &&mut LogSpan| !other && log.channel.eq_ignore_ascii_case(&channel);
-            if let Some(log) = state.logs.iter_mut().find(span) {
-                log.left_out = log.left_out.saturating_add(count);
-            }
-            let told = |unread: &Unread| {
-                let number = unread.why.split_once(OLDER).filter(|_| unread.what == what)?.0;
-                number.parse::<u64>().ok()
+        for (number, (channel, missed)) in self.0.into_iter().enumerate() {
+            let span = |log: &&mut LogSpan| log.channel.eq_ignore_ascii_case(&channel);
+            let new = match state.logs.iter_mut().find(span) {
+                Some(log) => {
+                    let before = left_out(log);
+                    state.unread.retain(|unread| Some(unread) != before.as_ref());
+                    missed.add_to(log);
+                    left_out(log)
+                }
+                None if number < CHANNELS => Some(unread(&channel, format!("older entries {}", older()))),
+                None => Some(Unread { what: "event logs".to_owned(), why: format!("older entries {}", older()) }),
             };
-            let before: u64 = state.unread.iter().filter_map(told).sum();
-            state.unread.retain(|unread| told(unread).is_none());
-            let why = format!("{}{OLDER}{} are kept", before.saturating_add(count), self.most);
-            state.unread.push(Unread { what, why });
+            let new: Vec<Unread> = new.into_iter().filter(|new| !state.unread.contains(new)).collect();
+            state.unread.extend(new);
         }
     }
+}
+
+impl Missed {
+    fn add_to(&self, log: &mut LogSpan) {
+        let known = log.left_out_until.as_deref().and_then(moment);
+        let undated = self.undated || (log.left_out > 0 && known.is_none());
+        log.left_out = log.left_out.saturating_add(self.count);
+        log.left_out_until = known.max(self.until).filter(|_| !undated).map(rfc3339);
+    }
+}
+
+/// What was left out of a log, in words.
+pub fn left_out(log: &LogSpan) -> Option<Unread> {
+    let until = log
+        .left_out_until
+        .as_ref()
+        .map_or(String::new(), |until| format!(", up to {},", until.replacen('T', " ", 1).replacen('Z', " UTC", 1)));
+    (log.left_out > 0).then(|| unread(&log.channel, format!("{} older entries{until} {}", log.left_out, older())))
+}
+
+/// Why entries are missing.
+fn older() -> String {
+    format!("were left out: of each kind the newest are kept, at most {KEPT}, and fewer where there are many")
+}
+
+fn unread(channel: &str, why: String) -> Unread {
+    Unread { what: format!("event log {channel}"), why }
 }
 
 /// Room that things take one after another, as long as they fit.
@@ -256,7 +316,7 @@ impl Filling {
 
     /// What collects entries of logs in what is left of the room.
     pub(super) fn entries(&self) -> Newest {
-        Newest::of(self.most, self.left.min(ROOM / 4 * FOR_ENTRIES))
+        Newest::of(self.most, self.left.min(ENTRIES))
     }
 
     /// Takes over what was collected of them.
@@ -290,7 +350,7 @@ impl State {
         settings
             + files
             + all(&self.logs)
-            + all(&self.events)
+            + self.events.iter().map(weight_of).sum::<usize>()
             + all(&self.traces)
             + all(&self.refused)
             + all(&self.unread)
@@ -312,7 +372,7 @@ impl State {
         self.key_files.retain(|file| filling.takes("key files", file, None));
         let mut entries = filling.entries();
         for event in std::mem::take(&mut self.events) {
-            entries.add(event);
+            entries.add_any(event);
         }
         filling.collected(entries, self).tell(self);
         filling.tell(self);

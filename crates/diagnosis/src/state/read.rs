@@ -189,7 +189,7 @@ impl<'de> Visitor<'de> for Entries<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         while let Some(event) = list.next_element::<LogEvent>()? {
-            self.0.add(event);
+            self.0.add_any(event);
         }
         Ok(())
     }

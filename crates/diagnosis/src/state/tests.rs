@@ -28,9 +28,37 @@ fn the_newest_entries_of_each_kind_are_kept() {
     assert_eq!((of(56), of(50), read.events.len()), (KEPT, 9, 2 * KEPT + 9));
     assert_eq!((read.events[0].record, read.events[KEPT - 1].record), (1999, 1500));
     assert_eq!(read.logs[0].left_out, 1900);
-    let why = "1900 older entries were left out: of each kind the newest 500 are kept".to_owned();
-    assert_eq!(read.unread, [Unread { what: "event log System".to_owned(), why }]);
+    let until = "2026-11-21T00:24:59Z";
+    assert_eq!(read.logs[0].left_out_until.as_deref(), Some(until));
+    let [unread] = &read.unread[..] else { panic!("{:?}", read.unread) };
+    assert!(unread.what == "event log System", "{unread:?}");
+    assert!(unread.why.starts_with("1900 older entries, up to 2026-11-21 00:24:59 UTC, were left out"), "{unread:?}");
+    assert_eq!(read.redacted().unread, read.unread);
     assert_eq!(State::parse(&read.to_json()), Ok(read), "what was cut stays as it is");
+}
+
+/// What was left out before, and what says no time, counts with it: only behind the newest of all the log is whole.
+#[test]
+fn what_is_left_out_adds_up() {
+    let known = |left_out: u64, until: Option<&str>| {
+        let span = LogSpan { left_out, left_out_until: until.map(str::to_owned), ..span() };
+        let events = (0..600).map(|second| entry(second, "TermDD", 56)).collect();
+        let read = State::parse(&State { logs: vec![span], ..state(events) }.to_json()).unwrap();
+        (read.logs[0].left_out, read.logs[0].left_out_until.clone())
+    };
+    let own = || Some("2026-11-21T00:01:39Z".to_owned());
+    assert_eq!(known(0, None), (100, own()));
+    assert_eq!(known(7, Some("2026-11-20T00:00:00Z")), (107, own()));
+    assert_eq!(known(7, Some("2026-11-22T00:00:00Z")), (107, Some("2026-11-22T00:00:00Z".to_owned())));
+    assert_eq!(known(7, None), (107, None));
+    let undated = |second| LogEvent { at: "x".to_owned(), ..entry(second, "TermDD", 56) };
+    let read = State::parse(&state((0..600).map(undated).collect()).to_json()).unwrap();
+    assert_eq!((read.logs[0].left_out, &read.logs[0].left_out_until), (100, &None));
+    assert!(read.unread[0].why.starts_with("100 older entries were left out"), "{:?}", read.unread);
+    // a log whose stretch is not known is said to lack some, once
+    let events = (0..600).map(|second| entry(second, "TermDD", 56)).collect();
+    let read = State::parse(&State { logs: Vec::new(), ..state(events) }.to_json()).unwrap();
+    assert!(read.unread.len() == 1 && read.unread[0].why.starts_with("older entries were"), "{:?}", read.unread);
 }
 
 /// However much there is of anything, it takes no more room than there is; how much was left out is said.
@@ -83,6 +111,9 @@ fn many_machines_share_the_room() {
     assert!(weight <= ROOM && kept.iter().all(|count| (100..KEPT).contains(count)), "{weight} {kept:?}");
     assert!(states.iter().all(|state| state.logs[0].left_out + state.events.len() as u64 == 1000));
     assert!(states.iter().all(|state| state.unread.len() == 1), "{:?}", states[0].unread);
+    // nothing is kept that is older than what was left out last
+    let until = |state: &State| state.logs[0].left_out_until.clone().unwrap();
+    assert!(states.iter().all(|state| state.events.iter().all(|event| event.at > until(state))));
 }
 
 #[test]

@@ -1,8 +1,7 @@
 //! Windows event logs (`.evtx`), by provider and id, never by text.
 //!
 //! A log is read one chunk of 64 KiB at a time. Entries that mean nothing for Remote Desktop are counted and no more;
-//! of the others the newest [`KEPT`] of each kind are kept, and of all the newest that fit into [`ROOM`], so that the size of
-//! a log does not matter. Chunks stand in any order, and each is read by itself: what is damaged or missing is named, and the
+//! of the others the newest of each kind are kept ([`Newest`]), so that the size of a log does not matter. Chunks stand in any order, and each is read by itself: what is damaged or missing is named, and the
 //! rest is read on. The checksums are not looked at: in a log that was copied while in use, that of the newest chunk is not
 //! written yet. What lies in a chunk has to fit together instead.
 //!
@@ -25,13 +24,13 @@ use std::path::Path;
 
 use diagnosis::events::{self, CLIENT_CHANNEL, Known};
 use diagnosis::fact::rfc3339;
+use diagnosis::state::bounds::{ENTRIES, KEPT, Newest};
 use diagnosis::state::{LogEvent, Part, SCHEMA, State, Unread};
 use time::OffsetDateTime;
 
 use self::binary_xml::{Entry, Templates};
-use self::machine::{Kept, Machine, Span};
+use self::machine::{Machine, Span};
 use super::machines::same_machine;
-use super::room::{self, KEPT, ROOM};
 use super::{Access, Piece, ReadError, Reader};
 
 /// The most damaged places that are named one by one.
@@ -63,19 +62,19 @@ fn read(path: &Path) -> Result<Vec<Piece>, ReadError> {
 
 /// Reads an event log, wherever its bytes lie: a state for each machine that wrote into it, at least one.
 pub fn event_log(mut log: impl Read + Seek) -> Result<Vec<State>, ReadError> {
-    let mut read = Log::default();
+    let mut read = Log::new();
     read.file(&mut log)?;
     read.states()
 }
 
 /// What has been read of a log.
-#[derive(Default)]
 struct Log {
     machines: Vec<Machine>,
+    /// The most entries of a kind that are kept of each.
+    most: usize,
     origins: Origins,
     /// Entries of more machines and channels than are told apart.
     beyond: u64,
-    weight: usize,
     damage: Vec<String>,
     damaged: usize,
 }
@@ -100,6 +99,11 @@ struct Record {
 }
 
 impl Log {
+    fn new() -> Self {
+        let (machines, origins, damage) = (Vec::new(), Origins::default(), Vec::new());
+        Self { machines, most: KEPT, origins, beyond: 0, damage, damaged: 0 }
+    }
+
     fn file(&mut self, file: &mut (impl Read + Seek)) -> Result<(), ReadError> {
         let mut head = [0; 128];
         file.read_exact(&mut head).map_err(|_| ReadError::Contents("cut off within its head".to_owned()))?;
@@ -195,7 +199,9 @@ impl Log {
         let spans = self.machines.iter().map(|machine| machine.spans.len()).sum::<usize>();
         let place = known.unwrap_or(self.machines.len());
         if known.is_none() {
-            self.machines.push(Machine::new(name.clone(), at));
+            let mut newest = Newest::default();
+            newest.keep_at_most(self.most);
+            self.machines.push(Machine { named: (at, name.clone()), spans: Vec::new(), newest });
         }
         let machine = &mut self.machines[place];
         // one that has joined a domain since bears a longer name
@@ -222,24 +228,26 @@ impl Log {
     ) {
         let kind = (known.provider, known.id);
         let machine = &mut self.machines[machine];
-        if machine.is_full(kind, (at, record), KEPT) {
-            return machine.spans[span].leave_out(at);
+        let channel = &machine.spans[span].channel;
+        if !machine.newest.wants(kind, channel, (Some(at), record)) {
+            return;
         }
         let event = LogEvent {
             at: rfc3339(at),
-            channel: machine.spans[span].channel.clone(),
+            channel: channel.clone(),
             provider: entry.provider().unwrap_or_default().into_owned(),
             id: known.id,
             record,
             activity: entry.system("Correlation", Some("ActivityID")),
             data: entry.data(templates).into_iter().collect(),
         };
-        self.weight += room::weight(&event);
-        self.weight -= machine.keep(kind, Kept { at, span, event }, KEPT);
-        while self.weight > ROOM {
-            let machines = self.machines.iter_mut().filter_map(|machine| Some((machine.oldest()?, machine)));
-            let Some(((_, kind), machine)) = machines.min_by_key(|((order, _), _)| *order) else { break };
-            self.weight -= machine.drop_oldest(kind);
+        machine.newest.add(kind, Some(at), event);
+        // all machines of a log share the room of one
+        while self.most > 0 && self.machines.iter().map(|machine| machine.newest.weight()).sum::<usize>() > ENTRIES {
+            self.most /= 2;
+            for machine in &mut self.machines {
+                machine.newest.keep_at_most(self.most);
+            }
         }
     }
 
@@ -308,23 +316,25 @@ impl Log {
 }
 
 /// What is known of one machine.
-fn state(mut machine: Machine, damaged: bool) -> State {
+fn state(machine: Machine, damaged: bool) -> State {
     let logs: Vec<_> = machine.spans.iter().filter_map(|span| span.told(damaged)).collect();
     let missing = machine.spans.iter().filter_map(|span| {
         let why = span.numbers.missing()?.to_string();
         Some(Unread { what: format!("event log {}", span.channel), why })
     });
-    let unread = missing.chain(logs.iter().filter_map(room::left_out)).collect();
     let of_client = logs.iter().all(|log| log.channel == CLIENT_CHANNEL);
-    State {
+    let (events, left_out) = machine.newest.by_time();
+    let mut state = State {
         schema: SCHEMA.to_owned(),
         part: if of_client { Part::Client } else { Part::Host },
-        events: machine.events(),
+        unread: missing.collect(),
+        events,
         computer: Some(machine.named.1).filter(|name| !name.is_empty()),
         logs,
-        unread,
         ..State::default()
-    }
+    };
+    left_out.tell(&mut state);
+    state
 }
 
 /// The record here, if one fits: its magic, and its size twice.

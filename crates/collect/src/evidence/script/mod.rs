@@ -200,8 +200,10 @@ impl Lost {
 
 /// What is only worth something if all of it is there.
 fn conclude_nothing(state: &mut State, lost: &Lost) {
-    if lost.is_of("events") {
-        state.logs.iter_mut().for_each(|log| log.damaged = true);
+    for log in &mut state.logs {
+        // of a log that is known, entries may have been left out of a block that does not tell of it
+        let in_part = state.unread.iter().any(|unread| unread.what == format!("event log {}", log.channel));
+        log.damaged |= lost.is_of("events") || in_part;
     }
     if lost.is_of("key_files") {
         state.key_files.retain(|file| file.name != ".");

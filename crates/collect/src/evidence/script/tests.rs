@@ -107,6 +107,23 @@ fn whole() -> (usize, Vec<String>, Vec<String>, Vec<String>) {
     (1, vec![store, LISTENER.to_owned()], certificates, vec!["event log Security".to_owned()])
 }
 
+/// A block of entries does not tell of the log that they stand in: what was left out of it must not be lost on the way.
+#[test]
+fn a_log_of_which_entries_were_left_out_is_not_whole() {
+    let damaged = |count: u64| {
+        let entry = |number: u64| {
+            json!({"at": format!("2026-11-21T08:{:02}:{:02}Z", number / 60, number % 60), "channel": "System",
+                "provider": "Schannel", "id": 36870, "record": number, "data": {}})
+        };
+        let mut blocks = blocks();
+        blocks[0] = block("events", &Value::Array((0..count).map(entry).collect()));
+        let total = blocks.len();
+        let lines = (1..).zip(blocks).flat_map(|(number, json)| armour(&json, number, total, "GZIP"));
+        state_of(lines.collect::<Vec<_>>().join("\n").as_bytes()).unwrap().logs[0].damaged
+    };
+    assert!(!damaged(500) && damaged(501));
+}
+
 #[test]
 fn an_output_is_read_however_it_was_carried() {
     for form in ["GZIP", "JSON"] {
