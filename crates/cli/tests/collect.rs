@@ -97,7 +97,7 @@ fn names_are_not_in_it_and_again_it_is_the_same() {
     let text = said(&["collect", &state, &broken, "-o", &bundle], 2);
     assert!(text.contains("names and addresses replaced") && text.contains("Left out:"), "{text}");
     // on their own terminal people see which of their files it was
-    assert!(text.contains(&broken), "{text}");
+    assert!(text.contains("alice-SECRETHOST.evtx: event log"), "{text}");
     let gathered = gather(&[PathBuf::from(&bundle)]);
     let pieces: String =
         gathered.pieces.iter().map(|(_, _, piece)| String::from_utf8(stored(piece).1).unwrap()).collect();
