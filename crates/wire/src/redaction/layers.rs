@@ -371,7 +371,7 @@ fn key_material(material: &[u8], names: &mut Names) -> Vec<u8> {
 /// `Extension`: identifier, perhaps `critical`, value.
 fn rename_extension<'a>(extension: &'a [u8], copy: &mut Copy<'a>, names: &mut Names) {
     let parts = copy.open(extension);
-    let id = parts.first().map_or(&[][..], |(_, id)| id);
+    let id = parts.first().filter(|(tag, _)| *tag == OID).map_or(&[][..], |(_, id)| id);
     for (tag, part) in parts {
         match (tag, id) {
             // identifier and `critical`; keyUsage, basicConstraints, extKeyUsage
