@@ -10,7 +10,7 @@ use crate::cause::{Because, Cause, Confidence, Explains, Ground, Page, Proof, Se
 use crate::events::{CORE, RCM, SECURITY};
 use crate::evidence::Role;
 use crate::need::Need;
-use crate::state::{LISTENER, LogEvent, LogSpan, POLICY, moment};
+use crate::state::{LISTENER, LogEvent, LogSpan, POLICY};
 
 /// So many refused logons in the ten minutes before the attempt are worth a word.
 const NOTED: usize = 20;
@@ -145,8 +145,7 @@ fn by_arrivals(case: Case<'_>) -> Option<Ground> {
 
 /// A log of this name that tells of all the ten minutes, without a gap.
 fn whole<'a>(case: Case<'a>, channel: &str) -> Option<Seen<&'a LogSpan>> {
-    let early = |log: &LogSpan| moment(&log.from).is_some_and(|from| from <= case.context.at - NEAR);
-    let fits = |log: &LogSpan| log.channel.contains(channel) && !log.damaged && log.left_out == 0 && early(log);
+    let fits = |log: &LogSpan| log.channel.contains(channel) && log.whole_since(case.context.at - NEAR);
     case.logs_near(case.context.at).find(|seen| fits(seen.value))
 }
 

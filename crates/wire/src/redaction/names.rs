@@ -86,12 +86,14 @@ impl Names {
         if let Some(renamed) = self.address_text(written) {
             return renamed;
         }
-        match written.rsplit_once(':') {
+        let renamed = match written.rsplit_once(':') {
             Some((name, port)) if port.parse::<u16>().is_ok() && !name.contains(':') => {
                 format!("{}:{port}", self.text(name))
             }
             _ => self.text(written),
-        }
+        };
+        // labels of one letter become digits: what looks like an address now has to stay one
+        self.address_text(&renamed).unwrap_or(renamed)
     }
 
     /// An address as it is written, with another in its place; `None` for what is none.
@@ -115,26 +117,33 @@ impl Names {
                 renamed.push('"');
             }
             for word in quoted.split_inclusive(char::is_whitespace) {
-                let inner = word.trim_matches(|c: char| !c.is_alphanumeric() && !matches!(c, '[' | ']' | ':'));
-                let inner = inner.trim_end_matches(':');
-                match self.address_text(inner).filter(|_| inner.contains(['.', ':'])) {
-                    Some(address) => renamed.push_str(&word.replacen(inner, &address, 1)),
-                    None => self.word(word, number % 2 == 1, &mut renamed),
-                }
+                let new = self.address_in(word).unwrap_or_else(|| {
+                    let new = self.word(word, number % 2 == 1);
+                    self.address_in(&new).unwrap_or(new)
+                });
+                renamed.push_str(&new);
             }
         }
         renamed
     }
 
-    fn word(&mut self, word: &str, quoted: bool, renamed: &mut String) {
-        let told = quoted || names_somebody(word);
-        for piece in pieces(word) {
-            if is_label(piece) && (told || self.labels.knows(piece) || !is_word(piece)) {
-                renamed.push_str(&self.label(piece));
-            } else {
-                renamed.push_str(piece);
-            }
-        }
+    /// A word that is an address, perhaps with signs about it, with another in its place.
+    fn address_in(&mut self, word: &str) -> Option<String> {
+        let inner = word.trim_matches(|c: char| !c.is_alphanumeric() && !matches!(c, '[' | ']' | ':'));
+        let inner = inner.trim_end_matches(':');
+        let address = self.address_text(inner).filter(|_| inner.contains(['.', ':']))?;
+        Some(word.replacen(inner, &address, 1))
+    }
+
+    fn word(&mut self, word: &str, quoted: bool) -> String {
+        let is_name = |names: &Self, piece: &str| names.labels.knows(piece) || !is_word(piece);
+        // of labels with dots between them all are names if one is: which of them are numbers cannot be seen afterwards
+        let with_a_name = |names: &Self| pieces(word).any(|piece| is_label(piece) && is_name(names, piece));
+        let told = quoted || names_somebody(word) || dotted(word).is_some() && with_a_name(self);
+        let renamed = pieces(word).map(|piece| {
+            if is_label(piece) && (told || is_name(self, piece)) { self.label(piece) } else { piece.to_owned() }
+        });
+        renamed.collect()
     }
 
     /// The address of documentation that stands for this one. Loopback and the unspecified address stay, and so do the
@@ -338,13 +347,23 @@ fn is_word(piece: &str) -> bool {
 
 /// True for a word with the form of a host name, an address or a user name; a version (`1.2`, `TLSv1.3`) has none.
 fn names_somebody(word: &str) -> bool {
-    let inner = word.trim_matches(|c: char| !c.is_alphanumeric());
-    let labels: Vec<&str> = inner.split('.').collect();
-    let last_is_text = labels.last().is_some_and(|label| label.chars().any(char::is_alphabetic));
-    let dotted =
-        labels.len() > 1 && labels.iter().all(|label| !label.is_empty()) && (last_is_text || labels.len() == 4);
+    let inner = trimmed(word);
+    let host = dotted(word).is_some_and(|labels| {
+        labels.last().is_some_and(|last| last.chars().any(char::is_alphabetic)) || labels.len() == 4
+    });
     let colons = inner.bytes().filter(|byte| *byte == b':').count();
-    dotted || colons > 1 || inner.contains(['@', '\\', '/'])
+    host || colons > 1 || inner.contains(['@', '\\', '/'])
+}
+
+/// What stands between the dots of a word, if it has some and something between all of them.
+fn dotted(word: &str) -> Option<Vec<&str>> {
+    let labels: Vec<&str> = trimmed(word).split('.').collect();
+    (labels.len() > 1 && labels.iter().all(|label| !label.is_empty())).then_some(labels)
+}
+
+/// A word without the signs about it.
+fn trimmed(word: &str) -> &str {
+    word.trim_matches(|c| !belongs(c))
 }
 
 #[cfg(test)]
@@ -431,11 +450,23 @@ mod tests {
         assert_eq!(names.prose("the server chose"), "the xxxxx0 chose");
     }
 
+    /// Labels of one letter become digits, and known numbers become letters: neither may change what a word is.
+    #[test]
+    fn what_looks_like_another_thing_afterwards_is_stable() {
+        for words in ["b.1.2.3", "\"b.1.2.3\"", "-.1.2.3", "at 10.20.30>40, or 10.20.s0.40", "--.30", "30.q and q.30"] {
+            renamed(&["q.30", words], Names::prose);
+            renamed(&[words], Names::prose);
+            renamed(&[words], Names::place);
+        }
+    }
+
     proptest::proptest! {
         #[test]
-        fn any_prose_is_stable(words in "[a-c0-9'\"./:@x server]{0,40}") {
+        fn any_prose_is_stable(words in "[a-c0-9'\"./:@x server]{0,40}", met in "[a-c0-3.>-]{0,8} [a-c0-3.>-]{0,8}") {
             renamed(&[&words], Names::prose);
             renamed(&[&words], Names::place);
+            renamed(&[&met], Names::prose);
+            renamed(&[&met, &words], Names::prose);
         }
     }
 }
