@@ -423,6 +423,11 @@ impl<'a> Case<'a> {
         self.events(provider, ids).filter(move |seen| (-NEAR..=window).contains(&(at - self.time_of(seen.id))))
     }
 
+    /// Where something was observed.
+    pub fn source_of(self, id: usize) -> Option<Source> {
+        Some(self.evidence.observations.get(id.checked_sub(1)?)?.source)
+    }
+
     /// When something was observed.
     pub fn time_of(self, id: usize) -> OffsetDateTime {
         self.evidence.observations[id - 1].at

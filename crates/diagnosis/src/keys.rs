@@ -10,14 +10,21 @@ use crate::fact::Fact;
 use crate::printable::printable;
 use crate::redaction::REDACTED;
 use crate::security::{NETWORK_SERVICE, READ, allows};
-use crate::state::{CRYPTOGRAPHY, KeyFile, LISTENER, LogEvent, POLICY, ROOT, RegistryData, StoredCertificate, moment};
+use crate::state::{
+    CRYPTOGRAPHY, KeyFile, LISTENER, LogEvent, POLICY, ROOT, RegistryData, STORE_MY, STORE_REMOTE_DESKTOP,
+    StoredCertificate, moment,
+};
 
 /// How the names of key files begin that belong to the container of Remote Desktop (`TSSecKeySet1`).
 pub const RDP_KEY: &str = "f686aace6942fb7f7ceb231212eef4a4_";
 /// The store of the certificates that Windows makes for Remote Desktop.
 pub const REMOTE_DESKTOP: &str = "Remote Desktop";
+/// The store of the machine's own certificates.
+const MY: &str = "My";
 /// The folder of keys of legacy providers.
 pub const MACHINE_KEYS: &str = "MachineKeys";
+/// That of keys of the newer kind.
+const KEYS: &str = "Keys";
 /// The container of the key of Remote Desktop.
 pub const RDP_CONTAINER: &str = "TSSecKeySet1";
 /// Providers of the older kind (`CryptoAPI`) of Windows itself that keep a machine's RSA keys in that folder.
@@ -80,6 +87,12 @@ pub enum KeyPlace<'a> {
 }
 
 impl KeyPlace<'_> {
+    /// True if the key is there, and the rights on its file let `TermService` read it.
+    pub fn is_readable(&self) -> bool {
+        let Self::There(file) = self else { return false };
+        file.value.security.as_deref().and_then(|security| allows(security, NETWORK_SERVICE, READ)) == Some(true)
+    }
+
     /// The reason why `TermService` cannot use the key, and how sure that is; `None` where nothing says so.
     pub fn out_of_reach(&self) -> Option<(Because, Confidence)> {
         match self {
@@ -103,11 +116,16 @@ fn closed(file: Seen<&KeyFile>) -> Option<Because> {
 }
 
 impl<'a> Case<'a> {
-    /// The certificates in the machine's stores.
+    /// The certificates in the machine's stores, of each store by the newest list of it.
     pub fn stored_certificates(self) -> impl Iterator<Item = Seen<&'a StoredCertificate>> + 'a {
-        let machine = self.machine().into_iter();
-        machine.flat_map(|machine| {
+        let list = |path: &str| self.key(path).and_then(|key| self.source_of(key.id));
+        let lists = [(MY, list(STORE_MY)), (REMOTE_DESKTOP, list(STORE_REMOTE_DESKTOP))];
+        let all = self.machine().into_iter().flat_map(|machine| {
             machine.seen(|fact| if let Fact::StoredCertificate(certificate) = fact { Some(certificate) } else { None })
+        });
+        all.filter(move |seen| {
+            let list = lists.iter().find(|(store, _)| *store == seen.value.store).and_then(|(_, source)| *source);
+            list.is_none() || self.source_of(seen.id) == list
         })
     }
 
@@ -129,13 +147,20 @@ impl<'a> Case<'a> {
 
     /// The private key files in the folder of legacy providers, and the folder itself.
     pub fn machine_keys(self) -> impl Iterator<Item = Seen<&'a KeyFile>> + 'a {
-        let machine = self.machine().into_iter();
-        machine.flat_map(|machine| {
-            machine.seen(|fact| match fact {
-                Fact::KeyFile(file) if file.folder.eq_ignore_ascii_case(MACHINE_KEYS) => Some(file),
+        self.key_files(MACHINE_KEYS)
+    }
+
+    /// The files of a folder of keys by the newest list of it: what an older one has may be gone, or have other rights.
+    fn key_files(self, folder: &'static str) -> impl Iterator<Item = Seen<&'a KeyFile>> + 'a {
+        let all = self.machine().into_iter().flat_map(move |machine| {
+            machine.seen(move |fact| match fact {
+                Fact::KeyFile(file) if file.folder.eq_ignore_ascii_case(folder) => Some(file),
                 _ => None,
             })
-        })
+        });
+        let all: Vec<Seen<&KeyFile>> = all.collect();
+        let list = all.iter().rfind(|seen| seen.value.name == ".").and_then(|list| self.source_of(list.id));
+        all.into_iter().filter(move |seen| list.is_none() || self.source_of(seen.id) == list)
     }
 
     /// That folder itself: it stands there if it could be listed.
@@ -151,24 +176,34 @@ impl<'a> Case<'a> {
 
     /// How that file is called on this machine.
     pub fn own_key_name(self) -> Option<Seen<String>> {
+        let guid = self.machine_guid()?;
+        Some(Seen { value: format!("{RDP_KEY}{}", guid.value), id: guid.id })
+    }
+
+    /// The machine's number, with which the names of its key files end; some write it in braces.
+    fn machine_guid(self) -> Option<Seen<&'a str>> {
         let guid = self.text(CRYPTOGRAPHY, "MachineGuid")?;
-        Some(Seen { value: format!("{RDP_KEY}{}", guid.value?), id: guid.id })
+        let bare = guid.value?.trim().trim_start_matches('{').trim_end_matches('}');
+        (!bare.is_empty()).then_some(Seen { value: bare, id: guid.id })
     }
 
     /// True if a file with this name lies in either folder of keys.
     pub fn has_key_file(self, name: &str) -> bool {
-        let named = |fact: &Fact| matches!(fact, Fact::KeyFile(file) if file.name.eq_ignore_ascii_case(name));
-        self.machine().is_some_and(|machine| machine.seen(|fact| named(fact).then_some(())).next().is_some())
+        let mut files = self.machine_keys().chain(self.key_files(KEYS));
+        files.any(|seen| seen.value.name.eq_ignore_ascii_case(name))
     }
 
     /// Where the key of a certificate of a legacy provider lies. A file with the number of another machine is not its own, and
     /// whether it still leads to the key is not known.
     pub fn key_of(self, certificate: &StoredCertificate) -> Option<KeyPlace<'a>> {
         let of_machine = legacy(certificate) == Some(true) && certificate.machine_key != Some(false);
-        let digits = key_digits(certificate.container.as_deref().filter(|_| of_machine)?)?;
-        let guid = self.text(CRYPTOGRAPHY, "MachineGuid")?.value.filter(|guid| !guid.is_empty())?;
-        let name = format!("{digits}_{guid}");
-        if let Some(file) = self.machine_keys().find(|seen| seen.value.name.eq_ignore_ascii_case(&name)) {
+        let container = certificate.container.as_deref().filter(|_| of_machine)?;
+        let digits = key_digits(container)?;
+        let name = format!("{digits}_{}", self.machine_guid()?.value);
+        // a container may also be called by its unique name, which is that of the file
+        let called =
+            |file: &KeyFile| [name.as_str(), container].iter().any(|known| file.name.eq_ignore_ascii_case(known));
+        if let Some(file) = self.machine_keys().find(|seen| called(seen.value)) {
             return Some(KeyPlace::There(file));
         }
         let foreign =
@@ -269,6 +304,7 @@ impl<'a> Case<'a> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Sketch, key_file, machine, stored};
+    use crate::state::{RegistryKey, State};
 
     const GUID: &str = "11111111-2222-3333-4444-555555555555";
     const CONTAINER: &str = "{0B6A1F2E-1111-4222-8333-123456789ABC}";
@@ -312,6 +348,9 @@ mod tests {
         assert_eq!(gone(&folder(0, None), &certificate()), Some(true));
         assert_eq!(gone(&folder(1, None), &certificate()), None);
         assert_eq!(gone(&machine(), &certificate()), None);
+        // or it is called like the file itself
+        let unique = StoredCertificate { container: Some(own.to_lowercase()), ..certificate() };
+        assert_eq!(gone(&folder(0, Some(&own)), &unique), Some(false));
         let foreign = "50dd7f001693c375a50cbf792350acde_99999999-2222-3333-4444-555555555555";
         assert_eq!(gone(&folder(0, Some(foreign)), &certificate()), None);
         let newer = Some("Microsoft Software Key Storage Provider".to_owned());
@@ -324,6 +363,40 @@ mod tests {
             StoredCertificate { container: None, ..certificate() },
         ] {
             assert_eq!(gone(&folder(0, None), &elsewhere), None, "{elsewhere:?}");
+        }
+    }
+
+    /// What an older recording lists may be gone since, or have other rights: the newer one counts, whichever was read first.
+    #[test]
+    fn of_two_recordings_the_newer_counts() {
+        let rights = ["D:(A;;FA;;;SY)", "D:(A;;FR;;;NS)"];
+        let recording = |number: usize, thumbprint: &str| State {
+            computer: Some("SERVER01".to_owned()),
+            taken_at: Some(format!("2026-11-{:02}T09:00:00Z", 19 + number)),
+            registry: vec![
+                RegistryKey {
+                    path: CRYPTOGRAPHY.to_owned(),
+                    exists: true,
+                    values: [("MachineGuid".to_owned(), RegistryData::Text(format!("{{{GUID}}}")))].into(),
+                },
+                RegistryKey { path: STORE_MY.to_owned(), exists: true, values: std::collections::BTreeMap::new() },
+            ],
+            key_files: vec![key_file(".", None), key_file(&format!("{RDP_KEY}{GUID}"), Some(rights[number]))],
+            certificates: vec![StoredCertificate { sha1: thumbprint.repeat(20), ..stored("My") }],
+            ..State::default()
+        };
+        for (first, second) in [(0, 1), (1, 0)] {
+            let mut evidence = crate::evidence::Evidence::default();
+            let names = ["aa", "bb"];
+            for number in [first, second] {
+                let state = recording(number, names[number]);
+                state.observe(&mut evidence, crate::evidence::Source::File(number + 1), OffsetDateTime::UNIX_EPOCH);
+            }
+            let evidence = evidence.into_order();
+            let sketch = machine();
+            let case = Case { evidence: &evidence, subject: 0, context: sketch.context() };
+            assert_eq!(case.own_key_file().unwrap().value.security.as_deref(), Some(rights[1]));
+            assert!(case.stored(&"aa".repeat(20)).is_none() && case.stored(&"bb".repeat(20)).is_some());
         }
     }
 

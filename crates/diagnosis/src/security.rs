@@ -22,6 +22,8 @@ pub const NETWORK_SERVICE: &[&str] = &[
 ];
 /// Accounts whose rights SYSTEM has.
 pub const SYSTEM: &[&str] = &["SY", "S-1-5-18", "BA", "S-1-5-32-544", "WD", "S-1-1-0", "AU", "S-1-5-11"];
+/// OWNER RIGHTS.
+const OWNER_RIGHTS: &[&str] = &["OW", "S-1-3-4"];
 /// `NT SERVICE\ALL SERVICES`.
 const ALL_SERVICES: &str = "S-1-5-80-0";
 /// `NT SERVICE\TermService`.
@@ -55,7 +57,9 @@ const RIGHTS: [(&str, u32); 22] = [
 
 /// True if the descriptor gives any of these accounts all of `wanted`; `None` if it cannot be told.
 pub fn allows(sddl: &str, accounts: &[&str], wanted: u32) -> Option<bool> {
-    let (_, list) = sddl.split_once("D:")?;
+    let (head, list) = sddl.split_once("D:")?;
+    let owner = head.strip_prefix("O:").and_then(|owner| owner.split("G:").next()).unwrap_or_default();
+    let is_one = |account: &str| accounts.iter().any(|known| known.eq_ignore_ascii_case(account));
     let list = list.split("S:").next()?;
     // without any entry, and without a list at all: NO_ACCESS_CONTROL lets everybody in
     if list.starts_with("NO_ACCESS_CONTROL") {
@@ -66,7 +70,14 @@ pub fn allows(sddl: &str, accounts: &[&str], wanted: u32) -> Option<bool> {
         let fields: Vec<&str> = entry.split(')').next()?.split(';').collect();
         let [kind, flags, rights, _, _, account, ..] = fields.as_slice() else { return None };
         // inherit-only entries are for what lies below
-        if flag(flags, "IO") || !accounts.iter().any(|known| known.eq_ignore_ascii_case(account)) {
+        if flag(flags, "IO") {
+            continue;
+        }
+        // what the owner may do besides, or no more, is not worth the trouble to tell
+        if OWNER_RIGHTS.contains(account) && is_one(owner) {
+            return None;
+        }
+        if !is_one(account) {
             continue;
         }
         match *kind {
@@ -141,6 +152,8 @@ mod tests {
         assert_eq!(allows("O:SYG:SY", SYSTEM, READ), None);
         assert_eq!(allows("D:(XA;;FR;;;NS;(x))", NETWORK_SERVICE, READ), None);
         assert_eq!(allows("D:(A;;QQ;;;NS)", NETWORK_SERVICE, READ), None);
+        assert_eq!(allows("O:NSG:SYD:(A;;FA;;;OW)", NETWORK_SERVICE, READ), None);
+        assert_eq!(allows("O:SYG:SYD:(A;;FA;;;OW)", NETWORK_SERVICE, READ), Some(false));
         assert_eq!(allows("D:NO_ACCESS_CONTROL", NETWORK_SERVICE, READ), Some(true));
         assert_eq!(allows("D:", NETWORK_SERVICE, READ), Some(false));
     }

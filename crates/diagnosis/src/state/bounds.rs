@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::{LogEvent, LogSpan, State, Unread, moment};
+use super::{LogEvent, LogSpan, STORE_MY, STORE_REMOTE_DESKTOP, STORES_ROOT, State, Unread, moment};
 use crate::events;
 use crate::fact::rfc3339;
 
@@ -286,6 +286,13 @@ fn unread(channel: &str, why: String) -> Unread {
     Unread { what: format!("event log {channel}"), why }
 }
 
+/// Sections of which a part says less than nothing.
+pub(super) const REGISTRY: &str = "registry keys";
+pub(super) const CERTIFICATES: &str = "certificates";
+pub(super) const KEY_FILES: &str = "key files";
+/// The keys that stand there where all certificates below them were read.
+const STORES: [&str; 2] = [STORE_MY, STORE_REMOTE_DESKTOP];
+
 /// Room that things take one after another, as long as they fit.
 #[derive(Debug)]
 pub(super) struct Filling {
@@ -327,8 +334,23 @@ impl Filling {
         left_out
     }
 
+    /// What is only worth something if all of it is there: a list of certificates or of key files that was cut says of none that
+    /// it is not there.
+    fn conclude_nothing(&self, state: &mut State) {
+        let lost = |section: &str| self.left_out.get(section).copied().unwrap_or_default();
+        if lost(CERTIFICATES) > 0 || lost(REGISTRY) > 0 {
+            state
+                .registry
+                .retain(|key| !STORES.iter().chain(STORES_ROOT).any(|store| key.path.eq_ignore_ascii_case(store)));
+        }
+        for folder in state.key_files.iter_mut().filter(|file| file.name == ".") {
+            folder.left_out = folder.left_out.saturating_add(lost(KEY_FILES));
+        }
+    }
+
     /// Says in the state what did not fit.
     pub(super) fn tell(self, state: &mut State) {
+        self.conclude_nothing(state);
         let too_large = "left out: it is too large, or all that was read is";
         let named = self.named.into_iter().map(|name| Unread { what: name, why: too_large.to_owned() });
         state.unread.extend(named);
@@ -359,9 +381,9 @@ impl State {
     /// Keeps of each kind of entries only the newest, at most so many, and of everything only what fits into the room.
     fn shrink(&mut self, most: usize, room: usize) {
         let mut filling = Filling::new(room, most);
-        self.registry.retain(|key| filling.takes("registry keys", key, Some(&key.path)));
+        self.registry.retain(|key| filling.takes(REGISTRY, key, Some(&key.path)));
         self.services.retain(|service| filling.takes("services", service, None));
-        self.certificates.retain(|certificate| filling.takes("certificates", certificate, None));
+        self.certificates.retain(|certificate| filling.takes(CERTIFICATES, certificate, None));
         self.files.retain(|file| filling.takes("files", file, None));
         self.volumes.retain(|volume| filling.takes("volumes", volume, None));
         self.logs.retain(|log| filling.takes("event logs", log, None));
@@ -369,7 +391,7 @@ impl State {
         self.unread.retain(|unread| filling.takes("reasons why something was not read", unread, None));
         self.rdp_files.retain(|file| filling.takes(".rdp files", file, None));
         self.refused.retain(|access| filling.takes("refused accesses", access, None));
-        self.key_files.retain(|file| filling.takes("key files", file, None));
+        self.key_files.retain(|file| filling.takes(KEY_FILES, file, None));
         let mut entries = filling.entries();
         for event in std::mem::take(&mut self.events) {
             entries.add_any(event);

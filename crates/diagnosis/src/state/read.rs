@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::bounds::{Filling, KEPT, LeftOut, Newest, ROOM};
+use super::bounds::{CERTIFICATES, Filling, KEPT, KEY_FILES, LeftOut, Newest, REGISTRY, ROOM};
 use super::{LogEvent, SCHEMA, State, Unread, moment};
 use crate::printable::printable;
 
@@ -99,14 +99,14 @@ impl<'de> Visitor<'de> for Machine {
                 "taken_at" => state.taken_at = map.next_value()?,
                 "computer" => state.computer = map.next_value()?,
                 "registry" => {
-                    let keys = Section("registry keys", &mut state.registry, filling, |key| Some(&key.path));
+                    let keys = Section(REGISTRY, &mut state.registry, filling, |key| Some(&key.path));
                     map.next_value_seed(keys)?;
                 }
                 "services" => map.next_value_seed(Section("services", &mut state.services, filling, nameless))?,
                 "certificates" => {
-                    map.next_value_seed(Section("certificates", &mut state.certificates, filling, nameless))?;
+                    map.next_value_seed(Section(CERTIFICATES, &mut state.certificates, filling, nameless))?;
                 }
-                "key_files" => map.next_value_seed(Section("key files", &mut state.key_files, filling, nameless))?,
+                "key_files" => map.next_value_seed(Section(KEY_FILES, &mut state.key_files, filling, nameless))?,
                 "logs" => map.next_value_seed(Section("event logs", &mut state.logs, filling, nameless))?,
                 "events" => {
                     let mut entries = filling.entries();

@@ -91,6 +91,28 @@ fn a_key_that_is_too_large_is_named() {
     assert!(read.unread[0].what == LISTENER && read.unread[0].why.starts_with("left out"), "{:?}", read.unread);
 }
 
+/// A list that was cut says of nothing that it is not there.
+#[test]
+fn what_was_left_out_is_not_absent() {
+    let store = |path: &str| RegistryKey { path: path.to_owned(), exists: true, values: BTreeMap::new() };
+    let file =
+        |name: String| KeyFile { name, folder: "MachineKeys".to_owned(), size: None, security: None, left_out: 0 };
+    let listed = |files: usize, certificates: usize| {
+        let state = State {
+            registry: vec![store(STORE_MY), store(LSA)],
+            key_files: [".".to_owned()].into_iter().chain((0..files).map(|n| n.to_string())).map(file).collect(),
+            certificates: vec![crate::causes::sketch::stored("My"); certificates],
+            ..state(Vec::new())
+        };
+        let read = State::parse(&state.to_json()).unwrap();
+        (read.registry.iter().any(|key| key.path == STORE_MY), read.key_files[0].left_out)
+    };
+    assert_eq!(listed(9, 9), (true, 0));
+    let (known, left_out) = listed(60_000, 0);
+    assert!(known && left_out > 0, "{left_out}");
+    assert_eq!(listed(0, 20_000), (false, 0));
+}
+
 /// The more machines there are, the fewer entries each of them keeps; none of them is lost.
 #[test]
 fn many_machines_share_the_room() {
