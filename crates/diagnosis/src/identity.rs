@@ -157,18 +157,28 @@ impl<'a> Case<'a> {
     /// True if the machine's own log has somebody come in over the network, at this moment or later: the network
     /// authentication succeeded (RCM 1149), or a session began or was taken up again from another address (LSM 21, 25).
     fn let_in_since(self, since: OffsetDateTime) -> bool {
-        let remote = |event: &LogEvent| {
-            let address = event.data.get("Address").map_or("", String::as_str);
-            event.id == 1149 || address.contains(['.', ':']) && !address.starts_with("127.") && address != "::1"
-        };
         let mut entries = self.events(RCM, &[1149]).chain(self.events(LSM, &[21, 25]));
-        entries.any(|seen| self.time_of(seen.id) >= since && remote(seen.value))
+        entries.any(|seen| self.time_of(seen.id) >= since && (seen.value.id == 1149 || from_elsewhere(seen.value)))
     }
 
-    /// The same from shortly before this was recorded: what stood there then kept nobody out, unless it was changed between.
+    /// True if a session began from another address since this was recorded (LSM 21). One that is taken up again says nothing of
+    /// new ones.
+    pub fn new_session_since(self, id: usize) -> bool {
+        let since = self.time_of(id);
+        self.events(LSM, &[21]).any(|seen| self.time_of(seen.id) >= since && from_elsewhere(seen.value))
+    }
+
+    /// True if somebody came in since shortly before this was recorded: what stood there then kept nobody out, unless it was
+    /// changed between.
     pub fn let_in_near(self, id: usize) -> bool {
         self.let_in_since(self.time_of(id) - NEAR)
     }
+}
+
+/// True if an entry about a session names the address of another machine.
+fn from_elsewhere(event: &LogEvent) -> bool {
+    let address = event.data.get("Address").map_or("", String::as_str);
+    address.contains(['.', ':']) && !address.starts_with("127.") && address != "::1"
 }
 
 /// What there is to say of whose records were taken for whose.

@@ -7,7 +7,7 @@ use time::Duration;
 use crate::attempts;
 use crate::case::{Case, NEAR, Seen};
 use crate::cause::{Because, Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::events::{CORE, RCM, SECURITY};
+use crate::events::{CORE, LSM, RCM, SECURITY};
 use crate::evidence::Role;
 use crate::need::Need;
 use crate::state::{LISTENER, LogEvent, LogSpan, POLICY};
@@ -20,6 +20,9 @@ const HAMPERING: usize = 100;
 const MANY: usize = 10;
 /// The log in which a listener tells of connections and of logons before the session.
 const RCM_OPERATIONAL: &str = "Microsoft-Windows-TerminalServices-RemoteConnectionManager/Operational";
+
+/// That of sessions.
+const LSM_OPERATIONAL: &str = "Microsoft-Windows-TerminalServices-LocalSessionManager/Operational";
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -44,8 +47,8 @@ pub const CAUSE: Cause = Cause {
               without end.",
         confirm: "Refused logons (RdpCoreTS 140, which is written where Network Level Authentication is used; Security 4625 of type 10, \
                   or of type 3 where as many connections arrived) in the ten minutes before the attempt: from 20 on they are mentioned, \
-                  from 100 on they may hamper others. So may 100 connections (RdpCoreTS 131, Remote Connection Manager 261) from ten or \
-                  more addresses, without a logon (1149). The rate alone never proves that they did: event 1006 of Remote Connection \
+                  from 100 on they may hamper others. So may 100 connections (RdpCoreTS 131) from ten or \
+                  more addresses from where nobody came to a logon (1149). The rate alone never proves that they did: event 1006 of Remote Connection \
                   Manager would.",
         command: "Get-WinEvent -FilterHashtable @{LogName='Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational'; \
                   Id=140; StartTime=(Get-Date).AddMinutes(-10)} | Group-Object {$_.Properties[0].Value} | \
@@ -81,25 +84,30 @@ fn audited(case: Case<'_>) -> Entries<'_> {
     entries(case, SECURITY, &[4625], |event| ["3", "10"].iter().any(|kind| says(event, "LogonType", kind)))
 }
 
-/// Connections that arrived, by the log that tells of more of them.
+/// Connections that arrived, with the address from where.
 fn arrived(case: Case<'_>) -> Entries<'_> {
-    let (protocol, listener) =
-        (entries(case, CORE, &[131], |event| !says(event, "ConnType", "UDP")), entries(case, RCM, &[261], |_| true));
-    if listener.len() > protocol.len() { listener } else { protocol }
+    entries(case, CORE, &[131], |event| !says(event, "ConnType", "UDP"))
 }
 
-/// How many addresses entries name.
-fn sources(entries: &Entries<'_>) -> usize {
-    let address = |seen: &Seen<&LogEvent>| {
-        let field = ["IPString", "ClientIP", "IpAddress"].iter().find_map(|name| seen.value.data.get(*name))?;
-        (field != "-").then(|| attempts::split(field).0.to_owned())
-    };
-    entries.iter().filter_map(address).collect::<BTreeSet<_>>().len()
+/// The same without the address.
+fn accepted(case: Case<'_>) -> Entries<'_> {
+    entries(case, RCM, &[261], |_| true)
+}
+
+/// The address that an entry names: those of the protocol, of Remote Connection Manager, of sessions, of the audit.
+fn address(event: &LogEvent) -> Option<&str> {
+    let fields = ["IPString", "ClientIP", "IpAddress", "Address", "Param3"];
+    let field = fields.iter().find_map(|name| event.data.get(*name))?;
+    (field != "-").then(|| attempts::split(field).0)
+}
+
+fn addresses<'a>(entries: &Entries<'a>) -> BTreeSet<&'a str> {
+    entries.iter().filter_map(|seen| address(seen.value)).collect()
 }
 
 /// What was counted, in words.
 fn told(entries: &Entries<'_>, what: &str) -> Option<Because> {
-    let (count, sources) = (entries.len(), sources(entries));
+    let (count, sources) = (entries.len(), addresses(entries).len());
     let rate = format!("{} a minute", count.div_ceil(10));
     let text = format!("{count} {what} from {sources} addresses in the ten minutes before the attempt ({rate})");
     Some(entries.last()?.because(text))
@@ -116,11 +124,18 @@ fn by_refusals(case: Case<'_>) -> Option<Ground> {
     Some(if refused.len() >= HAMPERING { ground } else { ground.severity(Severity::Advisory) })
 }
 
-/// Shared folders and mail refuse logons of type 3 as well: it is Remote Desktop's if as many connections arrived.
+/// Shared folders and mail refuse logons of type 3 as well: it is Remote Desktop's if as many connections arrived from there;
+/// where no log tells from where, if as many were accepted that did not pass.
 fn by_audit(case: Case<'_>) -> Option<Ground> {
     let audited = audited(case);
     let own = audited.iter().filter(|seen| says(seen.value, "LogonType", "10")).count();
-    let of_remote_desktop = own == audited.len() || arrived(case).len() >= audited.len();
+    let (arrived, from) = (arrived(case), addresses(&audited));
+    let count = if arrived.is_empty() {
+        accepted(case).len().saturating_sub(entries(case, RCM, &[1149], |_| true).len())
+    } else {
+        arrived.iter().filter(|seen| address(seen.value).is_some_and(|address| from.contains(address))).count()
+    };
+    let of_remote_desktop = own == audited.len() || count >= audited.len();
     let least = if of_remote_desktop { NOTED } else { HAMPERING };
     let because = told(&audited, "logons over the network refused (4625)").filter(|_| audited.len() >= least)?;
     let ground = Ground::on(vec![because]);
@@ -128,18 +143,22 @@ fn by_audit(case: Case<'_>) -> Option<Ground> {
     Some(if hampers { ground } else { ground.severity(Severity::Advisory) })
 }
 
-/// Connections of many that never came to a logon. Without the log that tells of logons, they may have; from few addresses, it
-/// may be somebody who watches whether the host is there.
+/// Connections of many from where nobody came to a logon. Without the logs that tell of logons, they may have; from few
+/// addresses, it may be somebody who watches whether the host is there.
 fn by_arrivals(case: Case<'_>) -> Option<Ground> {
-    let arrived = arrived(case);
-    let known = whole(case, RCM_OPERATIONAL).is_some();
-    let passed = entries(case, RCM, &[1149], |_| true).len();
-    let count = arrived.len().saturating_sub(passed);
-    if count < HAMPERING || sources(&arrived) < MANY {
+    let passed: Entries<'_> =
+        entries(case, RCM, &[1149], |_| true).into_iter().chain(entries(case, LSM, &[21, 25], |_| true)).collect();
+    let known_here = addresses(&passed);
+    let stranger = |seen: &Seen<&LogEvent>| address(seen.value).is_some_and(|address| !known_here.contains(address));
+    let strangers: Entries<'_> = arrived(case).into_iter().filter(stranger).collect();
+    if strangers.len() < HAMPERING || addresses(&strangers).len() < MANY {
         return None;
     }
-    let outcome = if known { format!("of which {passed} passed") } else { "whose outcome was not seen,".to_owned() };
-    let ground = Ground::on(vec![told(&arrived, &format!("connections, {outcome}"))?]);
+    // without Network Level Authentication a logon is told of where its session begins
+    let first = case.setting(LISTENER, "UserAuthentication").is_some_and(|nla| nla.settled && nla.number == Some(1));
+    let known = whole(case, RCM_OPERATIONAL).is_some() && (first || whole(case, LSM_OPERATIONAL).is_some());
+    let outcome = if known { "from where nobody came to a logon," } else { "whose outcome was not seen," };
+    let ground = Ground::on(vec![told(&strangers, &format!("connections, {outcome}"))?]);
     Some(if known { ground } else { ground.severity(Severity::Advisory) })
 }
 
@@ -153,7 +172,7 @@ fn whole<'a>(case: Case<'a>, channel: &str) -> Option<Seen<&'a LogSpan>> {
 fn quiet(case: Case<'_>) -> Option<Ground> {
     let log = whole(case, "RdpCoreTS").filter(|log| case.logs_of(case.context.at).any(|seen| seen.id == log.id))?;
     let nla = case.setting(LISTENER, "UserAuthentication").filter(|nla| nla.settled && nla.number == Some(1))?;
-    let (refused, arrived) = (refused(case).len(), arrived(case).len());
+    let (refused, arrived) = (refused(case).len(), arrived(case).len().max(accepted(case).len()));
     let text = format!(
         "the log {} holds {refused} refused logons and {arrived} connections in the ten minutes before the attempt",
         log.value.channel
@@ -219,6 +238,19 @@ mod tests {
         // a farm in the morning, and somebody who watches it
         let logons = many(arrivals(listener(), HAMPERING, 50), HAMPERING, 50, (RCM, 1149), &[]);
         logons.check(&CAUSE, Expect::Unknown);
+        // each of them makes two connections, and passes once; or is told of where the session begins alone
+        let pairs = arrivals(listener(), 2 * HAMPERING, 50);
+        many(pairs, HAMPERING, 50, (RCM, 1149), &[]).check(&CAUSE, Expect::Unknown);
+        let open = || machine().log(PROTOCOL, 48).log(RCM_OPERATIONAL, 48).dword(LISTENER, "UserAuthentication", 0);
+        let sessions = arrivals(open().absent(POLICY), HAMPERING, 50);
+        sessions.check(&CAUSE, said());
+        let named = |sketch: Sketch, number: usize| {
+            sketch.event_with(LSM, 21, 3, &[("Address", format!("203.0.113.{number}").as_str())])
+        };
+        (0..50).fold(sessions, named).check(&CAUSE, Expect::Unknown);
+        // strangers among those who pass, and a log that counts one more of them without their addresses
+        let mixed = many(arrivals(listener(), 3 * HAMPERING, 150), 5, 5, (RCM, 1149), &[]);
+        many(mixed, 3 * HAMPERING + 1, 1, (RCM, 261), &[]).check(&CAUSE, hampers());
         arrivals(listener(), HAMPERING, MANY - 1).check(&CAUSE, Expect::Unknown);
         let udp = many(listener(), HAMPERING, 50, (CORE, 131), &[("ConnType", "UDP")]);
         udp.check(&CAUSE, Expect::Absent);
@@ -233,6 +265,14 @@ mod tests {
         audit(HAMPERING, "3").check(&CAUSE, said());
         audit(NOTED, "3").check(&CAUSE, Expect::Unknown);
         arrivals(audit(HAMPERING, "3"), HAMPERING, 5).check(&CAUSE, hampers());
+        // of a share, beside as many who come in
+        let share = many(logged(), HAMPERING, 1, (SECURITY, 4625), &[("LogonType", "3")]);
+        let logons = many(arrivals(share, HAMPERING, 50), HAMPERING, 50, (RCM, 1149), &[]);
+        logons.check(&CAUSE, said());
+        // where no log says from where
+        let accepted = |sketch| many(sketch, HAMPERING, 1, (RCM, 261), &[]);
+        accepted(audit(HAMPERING, "3")).check(&CAUSE, hampers());
+        many(accepted(audit(HAMPERING, "3")), 9, 9, (RCM, 1149), &[]).check(&CAUSE, said());
         audit(HAMPERING, "2").check(&CAUSE, Expect::Absent);
     }
 

@@ -11,12 +11,13 @@ use crate::keys::REMOTE_DESKTOP;
 use crate::logs::{DAY, told};
 use crate::need::{Need, speechless};
 use crate::printable::printable;
-use crate::state::{CRYPTOGRAPHY, LISTENER, LogEvent, POLICY, STORE_MY, STORE_REMOTE_DESKTOP};
+use crate::state::{CRYPTOGRAPHY, LISTENER, LogEvent, POLICY, STORE_MY, STORE_REMOTE_DESKTOP, moment};
 use crate::symptom::Symptom;
 
-/// Of the certificate that was chosen: none is usable, its key is out of reach, its thumbprint was invalid and was reset.
-const FELL_BACK: &[u32] = &[1051, 1055, RESET];
-const RESET: u32 = 1059;
+/// Of the certificate that was chosen: none is usable, or its key is out of reach.
+const FELL_BACK: &[u32] = &[1051, 1055];
+/// Its thumbprint was invalid and was reset.
+const RESET: &[u32] = &[1059];
 /// One from a template was installed.
 const INSTALLED: &[u32] = &[1063];
 /// A self-signed certificate could not be made.
@@ -121,22 +122,30 @@ fn template_gone(case: Case<'_>) -> Option<Ground> {
 /// The host's log says that it has fallen back on its own certificate; and nothing that is known since says otherwise.
 fn logged(case: Case<'_>) -> Option<Ground> {
     let last = |ids: &'static [u32]| case.recent(RCM, ids, DAY).last().map(|seen| case.time_of(seen.id));
-    let newest = last(FELL_BACK)?;
-    if last(INSTALLED).is_some_and(|installed| installed > newest) {
-        return None;
-    }
-    let ground = told(case, (RCM, FELL_BACK), DAY, |event| about_what_is_configured(case, event))?;
-    let entry = ground.because.first()?.observation;
-    Some(weighed(case, ground, entry))
+    let since = |ids: &'static [u32]| last(ids).filter(|newest| last(INSTALLED).is_none_or(|made| made <= *newest));
+    let fell_back = since(FELL_BACK)
+        .and_then(|_| told(case, (RCM, FELL_BACK), DAY, |event| about_what_is_configured(case, event)))
+        .and_then(|ground| {
+            let entry = ground.because.first()?.observation;
+            Some(weighed(case, ground, entry))
+        });
+    fell_back.or_else(|| {
+        // a binding that was reset is gone since: what is left to know is that the chosen certificate is not shown
+        case.bound_thumbprint().is_none_or(|seen| seen.value.is_none()).then_some(())?;
+        since(RESET)?;
+        Some(told(case, (RCM, RESET), DAY, |_| true)?.severity(Severity::Advisory))
+    })
 }
 
-/// A binding that was reset is gone since; of the others the entry has to be about what is configured now, as far as that was
-/// read.
+/// The entry has to be about what is configured now, as far as that was read: not about one before it, and not of a time
+/// before its key could be read.
 fn about_what_is_configured(case: Case<'_>, event: &LogEvent) -> bool {
-    if event.id == RESET {
-        return case.bound_thumbprint().is_none_or(|seen| seen.value.is_none());
-    }
-    case.windows_own_certificate() != Some(true) && case.may_be_about_configured(event)
+    let configured = case.configured_thumbprint().and_then(|thumbprint| case.stored(&thumbprint));
+    let mended = configured.is_some_and(|seen| {
+        let newer = moment(&seen.value.not_before).zip(moment(&event.at)).is_some_and(|(from, at)| from > at);
+        newer || case.key_of(seen.value).is_some_and(|place| place.is_readable())
+    });
+    case.windows_own_certificate() != Some(true) && case.may_be_about_configured(event) && !mended
 }
 
 /// True if a handshake showed this very certificate.
@@ -190,12 +199,11 @@ fn none_bound(case: Case<'_>) -> Option<Ground> {
 fn there_with_key(case: Case<'_>) -> Option<Ground> {
     let thumbprint = case.bound_thumbprint()?.value?;
     let seen = case.stored(&thumbprint).filter(|seen| seen.value.has_key == Some(true))?;
-    // that a key belongs to it does not say that the key is there
-    if case.key_of(seen.value).is_some_and(|place| place.out_of_reach().is_some()) {
-        return None;
-    }
+    // that a key belongs to it says neither that it is there nor that it may be read
+    let usable = shown(case, &thumbprint) || case.key_of(seen.value).is_some_and(|place| place.is_readable());
     let subject = printable(&seen.value.subject);
-    Some(Ground::on(vec![seen.because(format!("the bound certificate {subject} has a private key"))]))
+    let text = format!("the bound certificate {subject} has a private key that TermService can read");
+    usable.then(|| Ground::on(vec![seen.because(text)]))
 }
 
 #[cfg(test)]
@@ -301,7 +309,16 @@ mod tests {
         gone.check(&CAUSE, LIKELY);
         // what is not known to be missing is not said to be
         let part = KeyFile { left_out: 3, ..key_file(".", None) };
-        gone.recorded(Fact::KeyFile(part)).check(&CAUSE, Expect::Absent);
+        gone.recorded(Fact::KeyFile(part)).check(&CAUSE, Expect::Unknown);
+        // nor is it said to be readable: of a key of the newer kind, and of one of a user, that is not known
+        let newer = Some("Microsoft Software Key Storage Provider".to_owned());
+        for other in [
+            StoredCertificate { provider: newer, ..issued() },
+            StoredCertificate { machine_key: Some(false), ..issued() },
+        ] {
+            let sketch = folder(bound(), &[(&key_of_issued(), OPEN)]).recorded(Fact::StoredCertificate(other));
+            sketch.check(&CAUSE, Expect::Unknown);
+        }
     }
 
     fn of_template() -> Sketch {
@@ -321,15 +338,15 @@ mod tests {
 
     #[test]
     fn by_the_log() {
-        for id in [1051, 1055, 1059] {
+        for id in [1051, 1055] {
             machine().event(RCM, id, 2).check(&CAUSE, STALE);
             machine().event(RCM, id, 600).check(&CAUSE, LIKELY);
         }
         let works = host("192.0.2.7").nla().tls_up(TlsVersion::Tls12).event(RCM, 1055, 2);
         works.check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Proven));
-        // after a reset nothing is bound
+        // after a reset nothing is bound, and Windows' own certificate is shown
         let nothing = || machine().absent(POLICY).dword(LISTENER, "PortNumber", 3389);
-        nothing().event(RCM, 1059, 2).check(&CAUSE, STALE);
+        nothing().event(RCM, 1059, 2).check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Proven));
         let thumbprint = "ab".repeat(20);
         let of = |thumbprint: &str| with("ab", true).event_with(RCM, 1055, 2, &[("Binary", thumbprint)]);
         of(&thumbprint).check(&CAUSE, STALE);
@@ -339,10 +356,17 @@ mod tests {
     fn near_miss_an_entry_about_what_is_no_longer_so() {
         let nothing = || machine().absent(POLICY).dword(LISTENER, "PortNumber", 3389);
         nothing().event(RCM, 1051, 2).check(&CAUSE, Expect::Absent);
-        with("ab", true).event(RCM, 1059, 2).check(&CAUSE, Expect::Absent);
+        with("ab", true).event(RCM, 1059, 2).check(&CAUSE, Expect::Unknown);
+        // the bound one was made since, or its key can be read by now
+        let there =
+            |certificate| folder(bound(), &[(&key_of_issued(), OPEN)]).recorded(Fact::StoredCertificate(certificate));
+        there(issued()).event(RCM, 1055, 2).check(&CAUSE, Expect::Absent);
+        let new = crate::fact::rfc3339(crate::causes::sketch::NOW - time::Duration::hours(1));
+        let new = StoredCertificate { not_before: new, ..issued() };
+        bound().recorded(Fact::StoredCertificate(new)).event(RCM, 1051, 90).check(&CAUSE, Expect::Unknown);
         let other = [("Binary", "cd".repeat(20))];
         let other: Vec<_> = other.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        with("ab", true).event_with(RCM, 1055, 2, &other).check(&CAUSE, Expect::Absent);
+        with("ab", true).event_with(RCM, 1055, 2, &other).check(&CAUSE, Expect::Unknown);
         machine().event(RCM, 1055, 90).event(RCM, 1063, 30).check(&CAUSE, Expect::Unknown);
         machine().event(RCM, 1055, 2 * 24 * 60).check(&CAUSE, Expect::Unknown);
         machine().event("Another", 1055, 2).check(&CAUSE, Expect::Unknown);
@@ -350,7 +374,11 @@ mod tests {
 
     #[test]
     fn near_miss_it_is_there_with_its_key() {
-        with("ab", true).check(&CAUSE, Expect::Absent);
+        // that it has one does not say who may read it
+        with("ab", true).check(&CAUSE, Expect::Unknown);
+        let shown = host("192.0.2.7").nla().tls_up(TlsVersion::Tls12).with(Fact::CertificateSha1("ab".repeat(20)));
+        let there = StoredCertificate { sha1: "ab".repeat(20), ..stored("My") };
+        bound_on(shown).recorded(Fact::StoredCertificate(there)).check(&CAUSE, Expect::Absent);
     }
 
     /// The record of the store is older than what the host shows.

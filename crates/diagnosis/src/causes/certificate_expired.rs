@@ -5,9 +5,9 @@ use time::OffsetDateTime;
 use super::remote_desktop_disabled;
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::events::RCM;
+use crate::events::{RCM, SYSTEM};
 use crate::evidence::Role;
-use crate::fact::rfc3339;
+use crate::fact::{Fact, rfc3339};
 use crate::logs::{DAY, told};
 use crate::need::Need;
 use crate::printable::printable;
@@ -108,9 +108,8 @@ fn expired(case: Case<'_>) -> Option<Ground> {
 /// No handshake showed the certificate, but the store in which it lay was read. Where Remote Desktop is off or its service rests,
 /// nothing renews it and nobody is shown it.
 fn had_expired(case: Case<'_>) -> Option<Ground> {
-    let rests = case.service("TermService").is_some_and(|seen| seen.value.running == Some(false));
-    let seen = case.recorded_certificate().filter(|_| !rests && !remote_desktop_disabled::was_off(case))?;
-    let (until, clock) = (moment(&seen.value.not_after)?, case.recorded_at(seen.id));
+    let seen = case.recorded_certificate().filter(|_| !remote_desktop_disabled::rested(case))?;
+    let (until, clock) = (moment(&seen.value.not_after)?, last_seen_running(case, seen.id));
     let text = format!(
         "the listener's certificate in the store {} was valid until {}: {} when that was recorded",
         printable(&seen.value.store),
@@ -118,6 +117,22 @@ fn had_expired(case: Case<'_>) -> Option<Ground> {
         past(until, clock)
     );
     (clock > until).then(|| Ground::on(vec![seen.because(text)]))
+}
+
+/// When the machine was last known to run, by what was recorded with this. A disk may have lain about for long: nothing renews
+/// a certificate on a machine that is off.
+fn last_seen_running(case: Case<'_>, id: usize) -> OffsetDateTime {
+    let recorded = case.recorded_at(id);
+    let ran = case.service("TermService").is_some_and(|seen| seen.value.running == Some(true));
+    let last_word = case.machine().and_then(|machine| {
+        // the one log into which every running machine writes
+        let spans = machine.seen(|fact| match fact {
+            Fact::LogSpan(log) if log.channel.eq_ignore_ascii_case(SYSTEM) => moment(&log.until),
+            _ => None,
+        });
+        spans.map(|seen| seen.value).max()
+    });
+    last_word.filter(|_| !ran).map_or(recorded, |word| word.min(recorded))
 }
 
 /// The host's log says so of the certificate that was chosen for the listener; and none that is known since says otherwise.
@@ -141,8 +156,7 @@ fn valid(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, NOW, Sketch, host, machine, stored};
-    use crate::fact::Fact;
-    use crate::state::{POLICY, RegistryData, Service, StoredCertificate, TERMINAL_SERVER};
+    use crate::state::{LogSpan, POLICY, RegistryData, Service, StoredCertificate, TERMINAL_SERVER};
     use wire::tls::TlsVersion;
 
     const DAY: i64 = 86_400_000;
@@ -188,6 +202,22 @@ mod tests {
         };
         in_store(-12).recorded(service(Some(false))).check(&CAUSE, Expect::Unknown);
         in_store(-12).recorded(service(None)).check(&CAUSE, present());
+    }
+
+    /// A disk that was read weeks after the machine was switched off: its last word is the last entry of its log.
+    #[test]
+    fn near_miss_the_machine_was_off() {
+        let log = |channel: &str, days: i64| {
+            let at = |days: i64| rfc3339(NOW - time::Duration::days(days));
+            let (channel, from, until) = (channel.to_owned(), at(90), at(days));
+            let (records, damaged, left_out, left_out_until) = (9, false, 0, None);
+            Fact::LogSpan(LogSpan { channel, from, until, records, damaged, left_out, left_out_until })
+        };
+        let present = || Expect::Present(Severity::Degrading, Confidence::Likely);
+        in_store(-12).recorded(log(SYSTEM, 20)).check(&CAUSE, Expect::Unknown);
+        in_store(-12).recorded(log(SYSTEM, 1)).check(&CAUSE, present());
+        // a log into which nothing is written for weeks says nothing
+        in_store(-12).recorded(log("Security", 20)).check(&CAUSE, present());
     }
 
     #[test]

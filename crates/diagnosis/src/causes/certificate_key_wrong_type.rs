@@ -49,7 +49,7 @@ fn bound(case: Case<'_>) -> Option<Seen<&StoredCertificate>> {
 /// not known.
 fn signature_only(case: Case<'_>) -> Option<Ground> {
     let seen = bound(case).filter(|seen| seen.value.key_spec == Some(SIGNATURE) && legacy(seen.value) == Some(true))?;
-    if case.key_used_since(seen.id) {
+    if case.key_used_since(seen.id) || case.let_in_near(seen.id) {
         return None;
     }
     let text = format!("the key of the bound certificate {} is AT_SIGNATURE", seen.value.subject);
@@ -116,6 +116,7 @@ mod tests {
         let bound = up.value(LISTENER, "SSLCertificateSHA1Hash", RegistryData::Binary("5d".repeat(20)));
         let certificate = StoredCertificate { key_spec: Some(2), ..stored("My") };
         bound.recorded(Fact::StoredCertificate(certificate)).check(&CAUSE, Expect::Unknown);
+        with(Some(2)).event(crate::events::RCM, 1149, 2).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub const CAUSE: Cause = Cause {
         Proof {
             shows: Shows::Absence,
             needs: &[Need::HostLog],
-            holds: |case| not_told(case, SYSTEM, (RCM, FAILED), DAY),
+            holds: |case| not_told(case, SYSTEM, (RCM, FAILED), DAY).filter(|_| !own_has_expired(case)),
         },
     ],
     explains: &[Explains { cause: "certificate-expired", when: |_| true }],
@@ -90,6 +90,10 @@ fn own_fails(case: Case<'_>) -> Option<Ground> {
 /// The same for one from a template. It also fails where no domain controller can be reached while the machine starts, and
 /// nothing is written when it needs no renewal at the next try. A certificate that Windows makes instead mends nothing.
 fn template_fails(case: Case<'_>) -> Option<Ground> {
+    // the policy that named it may be gone since
+    if case.windows_own_certificate() == Some(true) {
+        return None;
+    }
     fails(case, TEMPLATE_FAILED, &[1063])
 }
 
@@ -106,6 +110,14 @@ fn fails(case: Case<'_>, failed: &'static [u32], made: &'static [u32]) -> Option
 fn replaced_since(case: Case<'_>, failed: &'static [u32], failure: OffsetDateTime) -> bool {
     let renewed = if failed == TEMPLATE_FAILED { of_template(case) } else { case.made_by_windows() };
     renewed.and_then(|seen| moment(&seen.value.not_before)).is_some_and(|from| from > failure)
+}
+
+/// Windows' own certificate had expired when it was recorded: no renewal has succeeded, whatever the log does not say.
+fn own_has_expired(case: Case<'_>) -> bool {
+    let expired = |seen: Seen<&StoredCertificate>| {
+        moment(&seen.value.not_after).is_some_and(|until| until < case.recorded_at(seen.id))
+    };
+    case.windows_own_certificate() == Some(true) && case.made_by_windows().is_some_and(expired)
 }
 
 fn of_template(case: Case<'_>) -> Option<Seen<&StoredCertificate>> {
@@ -288,6 +300,19 @@ mod tests {
         machine().event(RCM, 1064, 90).event(RCM, 1056, 30).check(&CAUSE, likely());
         machine().event(RCM, 1064, 90).event(RCM, 1063, 30).check(&CAUSE, Expect::Unknown);
         machine().event(RCM, 1058, 90).event(RCM, 1063, 30).check(&CAUSE, Expect::Unknown);
+        // the policy is gone since
+        sound().event(RCM, 1064, 90).check(&CAUSE, Expect::Unknown);
+    }
+
+    /// A silent log beside a certificate that was not renewed is no proof that renewal works.
+    #[test]
+    fn near_miss_the_certificate_has_expired_all_the_same() {
+        let own = |days: i64| {
+            let not_after = rfc3339(NOW + time::Duration::days(days));
+            sound().recorded(Fact::StoredCertificate(StoredCertificate { not_after, ..stored("Remote Desktop") }))
+        };
+        own(-1).log(SYSTEM, 48).check(&CAUSE, Expect::Unknown);
+        own(1).log(SYSTEM, 48).check(&CAUSE, Expect::Absent);
     }
 
     #[test]

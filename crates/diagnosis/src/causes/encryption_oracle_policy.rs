@@ -61,8 +61,14 @@ fn unprotected(case: Case<'_>) -> Option<Ground> {
 /// It was logged at the time of the attempt, for the host in question or, where none was named, for any.
 fn refused(case: Case<'_>) -> Option<Ground> {
     let Some(target) = &case.context.target else {
+        let about = |event: &LogEvent| recorded_hosts(case).any(|host| names_short(event, host));
+        let of_those = told(case, (LSA, REFUSED), NEAR, about).filter(|_| !host_itself(case));
+        if let Some(ground) = of_those {
+            return Some(ground.confidence(Confidence::Likely));
+        }
         let ground = told(case, (LSA, REFUSED), NEAR, |_| true)?.confidence(Confidence::Likely);
-        return Some(if host_itself(case) { ground.severity(Severity::Advisory) } else { ground });
+        let of_others = host_itself(case) || recorded_hosts(case).next().is_some();
+        return Some(if of_others { ground.severity(Severity::Advisory) } else { ground });
     };
     let host = target.host.to_string();
     told(case, (LSA, REFUSED), NEAR, |event| names(event, &host))
@@ -74,10 +80,25 @@ fn host_itself(case: Case<'_>) -> bool {
     machines.filter(|host| host.address.is_none()).any(|host| host.name == case.who().name)
 }
 
+/// The names of the hosts among the evidence.
+fn recorded_hosts(case: Case<'_>) -> impl Iterator<Item = &str> {
+    case.evidence.hosts().filter_map(move |host| case.evidence.subjects[host].name.as_deref())
+}
+
 /// True if the entry names this host: `TERMSRV/host version`, in one value or in two.
 fn names(event: &LogEvent, host: &str) -> bool {
-    let mut words = event.data.values().flat_map(|value| value.split_whitespace());
-    words.any(|word| word.split_once('/').is_some_and(|(_, name)| name.eq_ignore_ascii_case(host)))
+    targets(event).any(|name| name.eq_ignore_ascii_case(host))
+}
+
+/// The same by the first label: either may be written with its domain or without.
+fn names_short(event: &LogEvent, host: &str) -> bool {
+    let first = |name: &str| name.split('.').next().unwrap_or_default().to_lowercase();
+    targets(event).any(|name| first(name) == first(host))
+}
+
+fn targets(event: &LogEvent) -> impl Iterator<Item = &str> {
+    let words = event.data.values().flat_map(|value| value.split_whitespace());
+    words.filter_map(|word| Some(word.split_once('/')?.1))
 }
 
 #[cfg(test)]
@@ -113,15 +134,7 @@ mod tests {
             part,
             computer: Some("SERVER01".to_owned()),
             taken_at: Some(rfc3339(NOW)),
-            logs: vec![LogSpan {
-                channel: SYSTEM.to_owned(),
-                from: rfc3339(NOW - time::Duration::hours(48)),
-                until: rfc3339(NOW),
-                records: 1000,
-                damaged: false,
-                left_out: 0,
-                left_out_until: None,
-            }],
+            logs: vec![system()],
             events: vec![refusal("TERMSRV/old2008")],
             ..State::default()
         };
@@ -138,6 +151,41 @@ mod tests {
             let report = diagnose(&evidence, &context, Run::default());
             let found = report.findings.iter().find(|finding| finding.cause == CAUSE.id);
             assert_eq!(found.map(|finding| finding.severity), severity, "{part:?}");
+        }
+    }
+
+    /// A client's refusal of another host than the one whose files lie beside its own is no fault of that one.
+    #[test]
+    fn near_miss_another_host_was_refused() {
+        let told = |principal: &str| {
+            let at = |part, computer: &str, events| State {
+                part,
+                computer: Some(computer.to_owned()),
+                taken_at: Some(rfc3339(NOW)),
+                logs: vec![system()],
+                events,
+                ..State::default()
+            };
+            let mut evidence = Evidence::default();
+            at(Part::Host, "HOST1", Vec::new()).observe(&mut evidence, Source::File(1), NOW);
+            at(Part::Client, "CLIENT1", vec![refusal(principal)]).observe(&mut evidence, Source::File(2), NOW);
+            let context = Context { target: None, ..client("server01").context().clone() };
+            let report = diagnose(&evidence, &context, Run::default());
+            report.findings.iter().find(|finding| finding.cause == CAUSE.id).map(|finding| finding.severity)
+        };
+        assert_eq!(told("TERMSRV/old2008"), Some(Severity::Advisory));
+        assert_eq!(told("TERMSRV/host1.corp.example"), Some(Severity::Blocking));
+    }
+
+    fn system() -> LogSpan {
+        LogSpan {
+            channel: SYSTEM.to_owned(),
+            from: rfc3339(NOW - time::Duration::hours(48)),
+            until: rfc3339(NOW),
+            records: 1000,
+            damaged: false,
+            left_out: 0,
+            left_out_until: None,
         }
     }
 

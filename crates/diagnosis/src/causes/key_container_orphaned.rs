@@ -81,6 +81,9 @@ fn needs_it(certificate: &StoredCertificate) -> bool {
 /// mend this by itself.
 fn without_its_key(case: Case<'_>) -> Option<Ground> {
     let mut ground = only_a_foreign_one(case)?;
+    if case.let_in_near(ground.because.first()?.observation) {
+        return None;
+    }
     let seen = case.stored_certificates().find(|seen| needs_it(seen.value))?;
     ground.because.push(seen.because(format!("the certificate {} is there without it", seen.value.subject)));
     Some(ground)
@@ -100,6 +103,7 @@ fn not_used(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, key_file, machine, stored};
+    use crate::events::RCM;
     use crate::fact::Fact;
     use crate::state::{KeyFile, RegistryData};
 
@@ -121,6 +125,14 @@ mod tests {
         clone.check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Possible));
         let clone = clone.recorded(Fact::StoredCertificate(stored("Remote Desktop")));
         clone.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        // somebody came in shortly before that was recorded
+        clone.event(RCM, 1149, 2).check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Possible));
+    }
+
+    #[test]
+    fn near_miss_the_number_is_written_in_braces() {
+        let braces = RegistryData::Text(format!("{{{GUID}}}"));
+        with(GUID).value(CRYPTOGRAPHY, "MachineGuid", braces).check(&CAUSE, Expect::Absent);
     }
 
     #[test]

@@ -61,10 +61,12 @@ pub(crate) fn own(path: &str, root: Option<&str>) -> Option<bool> {
     let Some(place) = path.strip_suffix(r"\system32\termsrv.dll") else { return Some(false) };
     let root = root.map(|root| root.trim().trim_end_matches('\\').to_ascii_lowercase());
     let named = ["%systemroot%", "%windir%", r"\systemroot"].contains(&place) || root.as_deref() == Some(place);
-    match (named || place.get(1..) == Some(r":\windows"), root) {
+    let usual = place.get(1..) == Some(r":\windows");
+    match (named || usual && root.is_none(), root) {
         (true, _) => Some(true),
-        (false, Some(_)) => Some(false),
-        (false, None) => None,
+        // the usual folder on another drive than Windows' own: a letter may have changed
+        (false, Some(_)) if !usual => Some(false),
+        (false, _) => None,
     }
 }
 
@@ -116,6 +118,10 @@ mod tests {
         let winnt = || runs(r"C:\WINNT\System32\termsrv.dll");
         winnt().check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Possible));
         winnt().value(WINDOWS, "SystemRoot", RegistryData::Text(r"C:\WINNT".to_owned())).check(&CAUSE, Expect::Absent);
+        // the usual folder of another drive: the letter may have changed, and it may be another library
+        let other = runs(r"C:\Windows\System32\termsrv.dll");
+        let other = other.value(WINDOWS, "SystemRoot", RegistryData::Text(r"D:\Windows".to_owned()));
+        other.check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Possible));
     }
 
     #[test]

@@ -58,13 +58,20 @@ fn refused(case: Case<'_>) -> Option<Ground> {
         Some(seen.because(format!("{name} = {value}")))
     });
     let because: Vec<_> = set.collect();
-    (!because.is_empty()).then(|| Ground::on(because))
+    (!because.is_empty()).then(|| weighed(case, Ground::on(because)))
+}
+
+/// Whoever came in since says that it was changed, or does not keep everybody out.
+fn weighed(case: Case<'_>, ground: Ground) -> Ground {
+    let came_in = ground.because.iter().any(|because| case.new_session_since(because.observation));
+    if came_in { ground.severity(Severity::Advisory) } else { ground }
 }
 
 /// That this value switches logons off is general knowledge; Windows has it from the start, and has 0 in it.
 fn disabled(case: Case<'_>) -> Option<Ground> {
     let seen = case.text(WINLOGON, DISABLED).filter(|seen| seen.value.is_some_and(|text| text.trim() == "1"))?;
-    Some(Ground::on(vec![seen.because(format!("{DISABLED} of Winlogon is 1: remote logons are switched off"))]))
+    let because = seen.because(format!("{DISABLED} of Winlogon is 1: remote logons are switched off"));
+    Some(weighed(case, Ground::on(vec![because])))
 }
 
 // Not blocking like the others: farms drain a server before maintenance, and only new sessions of users are kept out.
@@ -77,7 +84,7 @@ fn drained(case: Case<'_>) -> Option<Ground> {
         2 => "TSServerDrainMode = 2, which seems to drain the server for good",
         _ => return None,
     };
-    Some(Ground::on(vec![seen.because(words)]).severity(Severity::Degrading))
+    Some(weighed(case, Ground::on(vec![seen.because(words)]).severity(Severity::Degrading)))
 }
 
 fn allowed(case: Case<'_>) -> Option<Ground> {
@@ -98,6 +105,7 @@ fn allowed(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, machine};
+    use crate::events::LSM;
     use crate::state::RegistryData;
 
     fn without_winlogon() -> Sketch {
@@ -117,6 +125,17 @@ mod tests {
         for (path, name, value) in REFUSING {
             healthy().dword(path, name, value).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
         }
+    }
+
+    /// Whoever began a session since says that it does not keep everybody out; one that is taken up again says nothing.
+    #[test]
+    fn near_miss_somebody_came_in_since() {
+        let since = |sketch: Sketch, id| sketch.event_with(LSM, id, 0, &[("Address", "203.0.113.7")]);
+        let refusing = || healthy().dword(TERMINAL_SERVER, "TSEnabled", 0);
+        since(refusing(), 21).check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Proven));
+        since(refusing(), 25).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+        let drained = since(healthy().dword(TERMINAL_SERVER, "TSServerDrainMode", 1), 21);
+        drained.check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Likely));
     }
 
     #[test]

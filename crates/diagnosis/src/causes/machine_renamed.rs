@@ -2,14 +2,15 @@
 
 use wire::tls::TlsOffer;
 
-use crate::case::Case;
+use super::remote_desktop_disabled;
+use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::evidence::Role;
 use crate::identity::{SIX_MONTHS, TOLERANCE, possible, short};
 use crate::keys::REMOTE_DESKTOP;
 use crate::need::Need;
 use crate::printable::printable;
-use crate::state::{COMPUTER_NAME, LISTENER, STORE_REMOTE_DESKTOP, TCPIP, moment};
+use crate::state::{COMPUTER_NAME, LISTENER, STORE_REMOTE_DESKTOP, StoredCertificate, TCPIP, moment};
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -77,7 +78,10 @@ fn names_differ(case: Case<'_>) -> Option<Ground> {
 /// No handshake showed the certificate, but the store in which it lies was read. A machine that was renamed and has not
 /// been restarted has the new name in its registry already, and beside it the one that it still has.
 fn recorded_names_differ(case: Case<'_>) -> Option<Ground> {
-    let seen = case.recorded_certificate().filter(|seen| seen.value.store == REMOTE_DESKTOP)?;
+    // where Remote Desktop is off, nothing makes a new one, and nobody is shown the old one
+    let shown =
+        |seen: &Seen<&StoredCertificate>| seen.value.store == REMOTE_DESKTOP && !remote_desktop_disabled::rested(case);
+    let seen = case.recorded_certificate().filter(shown)?;
     let valid = moment(&seen.value.not_after)? - moment(&seen.value.not_before)?;
     let shape = seen.value.subject == seen.value.issuer && (valid - SIX_MONTHS).abs() <= TOLERANCE;
     let own = seen.value.subject.strip_prefix("CN=").filter(|_| shape)?;
@@ -114,7 +118,7 @@ mod tests {
     use crate::fact::Fact;
     use crate::fact::Introduction;
     use crate::fact::rfc3339;
-    use crate::state::{POLICY, RegistryData, StoredCertificate};
+    use crate::state::{POLICY, RegistryData, TERMINAL_SERVER};
     use time::Duration;
     use wire::tls::TlsVersion;
 
@@ -131,6 +135,13 @@ mod tests {
         recorded("server01").check(&CAUSE, Expect::Unknown);
         let year = StoredCertificate { not_after: rfc3339(NOW + Duration::days(355)), ..stored("Remote Desktop") };
         recorded("SERVER02").recorded(Fact::StoredCertificate(year)).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn near_miss_nothing_makes_a_new_one_while_remote_desktop_is_off() {
+        let off = |number| recorded("SERVER02").dword(TERMINAL_SERVER, "fDenyTSConnections", number);
+        off(1).check(&CAUSE, Expect::Unknown);
+        off(0).check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
     }
 
     #[test]

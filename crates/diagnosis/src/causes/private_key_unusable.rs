@@ -130,7 +130,9 @@ fn logged(case: Case<'_>) -> Option<Ground> {
     if !near || own_key_readable(case) {
         return None;
     }
-    let certificate = told(case, (RCM, NO_CERTIFICATE), DAY, |_| true);
+    // that Windows' own could not be made says something where it is in use
+    let own = case.windows_own_certificate() != Some(false);
+    let certificate = told(case, (RCM, NO_CERTIFICATE), DAY, |_| own);
     let confidence = if certificate.is_some() { Confidence::Likely } else { Confidence::Possible };
     because.extend(certificate.into_iter().flat_map(|ground| ground.because));
     Some(Ground::on(because).confidence(confidence))
@@ -251,6 +253,10 @@ mod tests {
         let unnamed = || machine().event("Schannel", 36870, 2);
         unnamed().check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Possible));
         unnamed().event(RCM, 1058, 90).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        // that Windows' own certificate could not be made says nothing where another is bound
+        let bound = unnamed().event(RCM, 1058, 90).absent(POLICY);
+        let bound = bound.value(LISTENER, "SSLCertificateSHA1Hash", RegistryData::Binary("ab".repeat(20)));
+        bound.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Possible));
         let readable = key("O:SYD:PAI(A;;FR;;;NS)(A;;FA;;;SY)").event("Schannel", 36870, 2);
         readable.check(&CAUSE, Expect::Unknown);
     }

@@ -60,8 +60,13 @@ fn says(case: Case<'_>, value: u32) -> Option<Ground> {
     (seen.value == Some(value)).then(|| Ground::on(vec![because]))
 }
 
+/// It was off when that was recorded, or its service rested: then nothing is made anew that it needs.
+pub(super) fn rested(case: Case<'_>) -> bool {
+    case.service("TermService").is_some_and(|seen| seen.value.running == Some(false)) || was_off(case)
+}
+
 /// It was off when that was recorded.
-pub(super) fn was_off(case: Case<'_>) -> bool {
+fn was_off(case: Case<'_>) -> bool {
     says(case, 1).is_some()
 }
 
