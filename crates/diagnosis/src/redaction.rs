@@ -223,7 +223,9 @@ fn common_name(name: &str, names: &mut Names) -> String {
         let (kind, value) = part.split_once('=')?;
         kind.eq_ignore_ascii_case("CN").then_some(value)
     });
-    common.map_or_else(String::new, |value| format!("CN={}", names.text(value)))
+    let inspected = wire::inspection::product(name).is_some();
+    let mut renamed = |value| if inspected { names.issuer(value) } else { names.text(value) };
+    common.map_or_else(String::new, |value| format!("CN={}", renamed(value)))
 }
 
 fn object_identifier(usage: &str) -> String {

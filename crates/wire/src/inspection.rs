@@ -28,10 +28,12 @@ fn stands_in(text: &str, part: &str) -> bool {
     text.match_indices(part).any(|(at, _)| !text.get(..at).unwrap_or_default().ends_with(char::is_alphabetic))
 }
 
-/// True for a word of such an issuer's name, in lower case: it names a product and nobody's machine, so redaction keeps it.
-pub(crate) fn is_word(word: &str) -> bool {
-    let words = |part: &'static str| part.split(|c: char| !c.is_alphanumeric() && c != '-');
-    !word.is_empty() && known().flat_map(|(part, _)| words(part)).any(|known| known.eq_ignore_ascii_case(word))
+/// The words of the products that stand in this part of an issuer's name: they are no names of machines or people, so
+/// redaction keeps them there, and nowhere else.
+pub(crate) fn words_in(text: &str) -> Vec<&'static str> {
+    let text = text.to_lowercase();
+    let parts = known().map(|(part, _)| part).filter(|part| stands_in(&text, &part.to_lowercase()));
+    parts.flat_map(|part| part.split(|c: char| !c.is_alphanumeric() && c != '-')).collect()
 }
 
 #[cfg(test)]
@@ -64,6 +66,7 @@ mod tests {
         {
             assert!(product(one).is_some(), "{one}");
         }
-        assert!(is_word("zscaler") && is_word("coat") && !is_word("") && !is_word("server01"));
+        assert_eq!(words_in("a Blue Coat appliance"), ["Blue", "Coat"]);
+        assert!(words_in("web.gateway.blue-sky.example").is_empty());
     }
 }

@@ -19,5 +19,6 @@ mod labels;
 pub(crate) mod layers;
 mod names;
 mod numbers;
+mod prose;
 
 pub use names::Names;

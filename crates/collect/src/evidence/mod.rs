@@ -23,7 +23,7 @@ mod transcript;
 mod watched;
 mod windows;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ use diagnosis::evidence::{Evidence, Source};
 use diagnosis::observe::{moment, named_gateways, observe_capture, observe_into};
 use diagnosis::printable::printable;
 use diagnosis::state::bounds::{ROOM, Room};
-use diagnosis::state::{Part, State, Unread};
+use diagnosis::state::{self as recorded, Part, State, Unread};
 use time::OffsetDateTime;
 use wire::transcript::Transcript;
 
@@ -54,7 +54,7 @@ const DEPTH: usize = 16;
 /// The most files that are told one by one when they could not be read.
 const UNREAD: usize = 2000;
 /// The most bytes of a file in a text form of ours, which is read as a whole.
-const TEXT: u64 = 32 * 1024 * 1024;
+const TEXT: u64 = 24 * 1024 * 1024;
 /// Names that people give, or Windows, to files of a kind that we read, and how such names end.
 const TELLING: [&str; 3] = ["system", "software", "ntuser.dat"];
 const TELLING_ENDS: [&str; 5] = [".evtx", ".pcap", ".pcapng", ".rdp", ".zip"];
@@ -219,6 +219,7 @@ pub fn gather(paths: &[PathBuf]) -> Gathered {
         gathered.path(path, 0);
     }
     bound(&mut gathered.unread);
+    gathered.say_once();
     gathered
 }
 
@@ -239,7 +240,25 @@ impl Gathered {
             }
         }
         bound(&mut self.unread);
+        self.say_once();
         self
+    }
+
+    /// Leaves out entries that stand in an earlier file as well: of copies and of exports that overlap each entry counts once.
+    fn say_once(&mut self) {
+        let mut known = HashSet::new();
+        let states = self.pieces.iter_mut().filter_map(|(_, _, piece)| match piece {
+            Piece::State(state) => Some(state),
+            Piece::Transcript(_) | Piece::Capture(_) => None,
+        });
+        for state in states {
+            let whose = (state.part == Part::Client, state.computer.as_deref().unwrap_or_default().to_lowercase());
+            // without a number two like entries may be two
+            state.events.retain(|event| {
+                let entry = (event.channel.to_lowercase(), event.id, recorded::moment(&event.at), event.record);
+                event.record == 0 || known.insert((whose.clone(), entry))
+            });
+        }
     }
 
     fn path(&mut self, path: &Path, depth: usize) {
@@ -253,7 +272,8 @@ impl Gathered {
                 None => self.folder(path, depth),
             },
             Ok(meta) if meta.is_file() => self.file(path, depth == 0 || telling(path)),
-            Ok(_) if depth == 0 => self.unread.push((path.to_owned(), NO_FILE.to_owned())),
+            Ok(meta) if meta.is_symlink() && telling(path) => self.unread.push((path.to_owned(), LINK.to_owned())),
+            Ok(_) if depth == 0 || telling(path) => self.unread.push((path.to_owned(), NO_FILE.to_owned())),
             Ok(_) => self.passed_over += 1,
         }
     }
@@ -447,6 +467,8 @@ fn telling(path: &Path) -> bool {
     TELLING.contains(&name.as_str()) || TELLING_ENDS.iter().any(|end| name.ends_with(end))
 }
 
+/// What is said of a link with a telling name.
+const LINK: &str = "a link, which is not followed inside a folder: name it itself";
 /// What is said of a pipe, a device and the like, which would keep us waiting or has no end.
 const NO_FILE: &str = "neither a file nor a folder";
 

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 
 use super::evtx::sample::{Line, Sample};
 use super::hive::build::Node;
-use super::{Gathered, Piece, gather};
+use super::{Gathered, LINK, NO_FILE, Piece, gather};
 
 /// A folder of its own for each test, gone at its end.
 struct Folder(PathBuf);
@@ -120,6 +120,64 @@ fn in_a_folder_only_telling_names_are_told() {
     assert_eq!(told(&empty.gather(), name), ["it holds no file of a known kind"]);
 }
 
+/// Links of a folder are not followed and pipes not waited for, but what is called like evidence is not passed over.
+#[cfg(unix)]
+#[test]
+fn a_link_or_a_pipe_with_a_telling_name_is_told() {
+    let folder = Folder::new("kinds");
+    let hive = folder.file("elsewhere/hive", system("SERVER01"));
+    std::os::unix::fs::symlink(&hive, folder.0.join("SYSTEM")).unwrap();
+    std::os::unix::fs::symlink("nowhere", folder.0.join("other")).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(folder.0.join("old.evtx")).unwrap();
+    let gathered = folder.gather();
+    assert_eq!(told(&gathered, "SYSTEM"), [LINK]);
+    assert_eq!(told(&gathered, "old.evtx"), [NO_FILE]);
+    assert_eq!((gathered.unread.len(), gathered.passed_over), (2, 1));
+}
+
+/// Copies of a log, and exports that overlap, tell of each entry once; what two machines wrote stays apart.
+#[test]
+fn each_entry_counts_once() {
+    let folder = Folder::new("copies");
+    for name in ["a.evtx", "b.evtx", "sub/a.evtx"] {
+        folder.file(name, log("SERVER01"));
+    }
+    folder.file("other.evtx", log("SERVER02"));
+    let entries = |gathered: &Gathered| -> usize {
+        let states = gathered.pieces.iter().map(|(_, _, piece)| match piece {
+            Piece::State(state) => state.events.len(),
+            Piece::Transcript(_) | Piece::Capture(_) => 0,
+        });
+        states.sum()
+    };
+    assert_eq!(entries(&folder.gather()), 2);
+    // of both ends, if that is what people say
+    let named = [folder.0.join("a.evtx")];
+    assert_eq!(entries(&gather(&named).with_client(&named)), 2);
+}
+
+/// Of a disk what cannot be looked into is said, not taken for absent.
+#[cfg(unix)]
+#[test]
+fn folders_that_may_not_be_read_are_told() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new("closed");
+    folder.file("Windows/System32/config/SYSTEM", system("SERVER01"));
+    folder.file("Windows/System32/config/SOFTWARE", software());
+    folder.file("Windows/System32/winevt/Logs/System.evtx", log("SERVER01"));
+    folder.file("Users/alice/NTUSER.DAT", user());
+    let rights =
+        |place: &str, mode| fs::set_permissions(folder.0.join(place), fs::Permissions::from_mode(mode)).unwrap();
+    for (place, name) in [("Windows/System32/winevt", "Logs"), ("Users/alice", "alice"), ("Users", "Users")] {
+        rights(place, 0o000);
+        // whoever may read everything cannot see this
+        if fs::read_dir(folder.0.join(place)).is_err() {
+            assert_eq!(told(&folder.gather(), name).len(), 1, "{place}");
+        }
+        rights(place, 0o755);
+    }
+}
+
 /// The registry of its users is that of a client, and of the same machine.
 #[test]
 fn the_users_of_a_disk_are_read() {
@@ -146,12 +204,22 @@ fn archived_logs_are_read_the_newest_first() {
     folder.file("Windows/System32/config/SYSTEM", system("SERVER01"));
     folder.file("Windows/System32/config/SOFTWARE", software());
     for day in 1..=10 {
-        let name = format!("Windows/System32/winevt/Logs/Archive-System-2026-11-{day:02}-09-00-00-123.evtx");
-        folder.file(&name, log("SERVER01"));
+        for case in ["Archive-System", "ARCHIVE-microsoft-windows-remotedesktopservices-rdpcorets%4op"] {
+            // windows writes them in one case, who copies them may not
+            let case = if day % 2 == 0 { case.to_owned() } else { case.to_lowercase() };
+            let name = format!("Windows/System32/winevt/Logs/{case}-2026-11-{day:02}-09-00-00-123.evtx");
+            folder.file(&name, log("SERVER01"));
+        }
+        folder
+            .file(&format!("Windows/System32/winevt/Logs/Archive-Setup-2026-11-{day:02}-09-00-00-123.evtx"), log("x"));
     }
     let gathered = folder.gather();
     let read: Vec<_> = gathered.pieces.iter().filter(|(_, kind, _)| *kind == "event log").collect();
-    assert!(read.len() == 8 && read[0].0.to_string_lossy().contains("11-03"), "{read:?}");
+    assert_eq!(read.len(), 16);
+    assert!(
+        read.iter()
+            .all(|(path, _, _)| !["11-01", "11-02", "Setup"].iter().any(|old| path.to_string_lossy().contains(old)))
+    );
     assert_eq!(told(&gathered, "archive-system-*.evtx"), ["2 older ones were left out: the newest 8 are read"]);
 }
 

@@ -39,11 +39,15 @@ const ROOMS: [Room; 8] = [
     Room { whole: 0, short: 1, machines: 2, happened: 2, others: 1 },
 ];
 
+/// From so many lines about what was not read on, they are abridged also where nothing was.
+const UNREAD: usize = 8;
+
 /// True for a report that may be abridged: one that was read from files, not of one host that was probed, of which
 /// everything is wanted.
 pub(super) fn may_be_abridged(diagnosis: &Diagnosis) -> bool {
     let hosts = diagnosis.subjects.iter().filter(|who| who.role == Role::Host).count();
-    !diagnosis.files.is_empty() && (diagnosis.connections == 0 || hosts > 2)
+    let unread = diagnosis.observations.iter().filter(|seen| seen.fact == "unread").count();
+    (!diagnosis.files.is_empty() || unread > UNREAD) && (diagnosis.connections == 0 || hosts > 2)
 }
 
 /// The report in the widest room that fits.

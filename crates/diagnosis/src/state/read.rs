@@ -9,7 +9,7 @@ use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, V
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::bounds::{CERTIFICATES, Filling, KEPT, KEY_FILES, LeftOut, Newest, REGISTRY, ROOM};
-use super::{LogEvent, SCHEMA, State, Unread, moment};
+use super::{LogEvent, RegistryData, SCHEMA, State, Unread, moment};
 use crate::printable::printable;
 
 /// The name of the form, whatever its version.
@@ -195,14 +195,15 @@ impl<'de> Visitor<'de> for Entries<'_> {
     }
 }
 
-/// Values of a registry key.
-pub(super) fn values<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<BTreeMap<String, T>, D::Error> {
-    from.deserialize_map(Map(VALUES, PhantomData))
+/// Values of a registry key: as many of them, and of the texts in them, as there may be of one thing.
+pub(super) fn values<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, RegistryData>, D::Error> {
+    let parts = |value: &RegistryData| if let RegistryData::Texts(texts) = value { texts.len() } else { 0 };
+    from.deserialize_map(Map(VALUES, parts, PhantomData))
 }
 
 /// Fields of an entry.
 pub(super) fn fields<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, String>, D::Error> {
-    from.deserialize_map(Map(PARTS, PhantomData))
+    from.deserialize_map(Map(PARTS, |_: &String| 0, PhantomData))
 }
 
 /// Texts of a registry value.
@@ -215,7 +216,7 @@ pub(crate) fn parts<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> 
     from.deserialize_seq(List(PARTS, PhantomData))
 }
 
-struct Map<T>(usize, PhantomData<T>);
+struct Map<T>(usize, fn(&T) -> usize, PhantomData<T>);
 
 impl<'de, T: Deserialize<'de>> Visitor<'de> for Map<T> {
     type Value = BTreeMap<String, T>;
@@ -225,10 +226,11 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Map<T> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<Self::Value, A::Error> {
-        let mut map = BTreeMap::new();
+        let (mut map, mut parts) = (BTreeMap::new(), 0_usize);
         while let Some((name, value)) = from.next_entry()? {
+            parts = parts.saturating_add((self.1)(&value)).saturating_add(1);
             map.insert(name, value);
-            if map.len() > self.0 {
+            if parts > self.0 {
                 return Err(A::Error::custom(format!("more than {} values of one thing", self.0)));
             }
         }

@@ -147,6 +147,11 @@ fn what_no_machine_has_is_refused_in_words() {
     let fields = (0..5000).map(|number| format!(r#""{number}": "x""#)).collect::<Vec<_>>().join(",");
     let event = format!(r#""events": [{{"at": "", "channel": "", "provider": "", "id": 1, "data": {{{fields}}}}}]"#);
     assert!(parse(&event).unwrap_err().to_string().contains("more than 4000 values of one thing"));
+    // many texts in many values are as many things
+    let texts = format!(r#"{{"texts": [{}]}}"#, vec![r#""""#; 1000].join(","));
+    let values = (0..101).map(|number| format!(r#""{number}": {texts}"#)).collect::<Vec<_>>().join(",");
+    let key = format!(r#""registry": [{{"path": "HKLM", "exists": true, "values": {{{values}}}}}]"#);
+    assert!(parse(&key).unwrap_err().to_string().contains("more than 100000 values of one thing"));
     // a date that is none says nothing of when it was
     let read = parse(r#""taken_at": "garbage""#).unwrap();
     assert_eq!(read.taken_at, None);

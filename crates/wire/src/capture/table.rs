@@ -16,6 +16,8 @@ const PORT: u16 = 3389;
 const GATEWAY_PORT: u16 = 443;
 /// The most connections that are watched at a time.
 const OPEN: usize = 16 * 1024;
+/// The most addresses that are known as those of hosts.
+const HOSTS: usize = 65_536;
 /// The most connections that are kept in the end.
 const KEPT: usize = 1024;
 /// The most bytes that all connections together hold.
@@ -104,7 +106,7 @@ impl Table {
         let connection = self.open.entry(key).or_insert_with(|| Connection::new(at, from, to, segment));
         let before = connection.weight();
         connection.take(at, from, segment);
-        if connection.carries == Carries::RemoteDesktop {
+        if connection.carries == Carries::RemoteDesktop && self.hosts.len() < HOSTS {
             self.hosts.insert(connection.host);
         }
         self.weight = self.weight.saturating_sub(before).saturating_add(connection.weight());

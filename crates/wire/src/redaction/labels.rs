@@ -41,6 +41,11 @@ impl Labels {
 
     /// What a label becomes; before everything has been met, something of the same length.
     pub(super) fn rename(&mut self, label: &str) -> String {
+        // a digit may stay, and is no pseudonym for a letter: a name would become a number
+        let mut letters = label.chars();
+        if let (Some(letter), None) = (letters.next(), letters.next()) {
+            return if letter.is_ascii_digit() { label.to_owned() } else { masked(letter).to_string() };
+        }
         let end = label.char_indices().nth(NETBIOS).map_or(label.len(), |(at, _)| at);
         let (head, tail) = label.split_at(end);
         let renamed = self.part(head, &head.to_lowercase());
@@ -125,12 +130,22 @@ fn spell(label: &str, number: usize) -> String {
         .map(|c| {
             let place = left.map_or(0, |left| left.checked_rem(10).unwrap_or(0).saturating_add(1));
             left = left.and_then(|left| left.checked_div(10)).filter(|left| *left > 0);
-            let letters = LETTERS.get(c.len_utf8().saturating_sub(1));
-            let letter = letters.and_then(|letters| letters.get(place)).copied().unwrap_or('x');
-            if c.is_ascii_uppercase() { letter.to_ascii_uppercase() } else { letter }
+            lettered(c, place)
         })
         .collect();
     reversed.into_iter().rev().collect()
+}
+
+/// The letter with which pseudonyms are filled up, in the place of this one.
+fn masked(c: char) -> char {
+    lettered(c, 0)
+}
+
+/// A letter of pseudonyms, as wide as this one.
+fn lettered(c: char, place: usize) -> char {
+    let letters = LETTERS.get(c.len_utf8().saturating_sub(1));
+    let letter = letters.and_then(|letters| letters.get(place)).copied().unwrap_or('x');
+    if c.is_ascii_uppercase() { letter.to_ascii_uppercase() } else { letter }
 }
 
 /// As what a label is taken.

@@ -9,7 +9,7 @@ use crate::credssp::{self, TsRequest};
 use crate::foreign::ForeignService;
 use crate::ntlm::Challenge;
 use crate::x224;
-use crate::{certificate, der, ntlm};
+use crate::{certificate, der, inspection, ntlm};
 
 /// TPKT, X.224 and negotiation: nothing in the first 19 bytes of an answer can name anybody.
 pub(crate) const CONFIRM: usize = 19;
@@ -320,9 +320,13 @@ fn renamed_certificate(der: &[u8], names: &mut Names) -> Option<Vec<u8>> {
     let (_, serial) = fields.next()?;
     copy.put(serial, &vec![1; serial.len()]);
     fields.next()?;
-    leaves(fields.next()?.1, &mut copy, names, 0);
+    // of one that TLS inspection made, the product stays
+    let inspected =
+        Certificate::read(der).is_some_and(|certificate| inspection::product(&certificate.issuer).is_some());
+    let rename = if inspected { Names::issuer } else { Names::text };
+    leaves(fields.next()?.1, &mut copy, (&mut *names, rename), 0);
     fields.next()?;
-    leaves(fields.next()?.1, &mut copy, names, 0);
+    leaves(fields.next()?.1, &mut copy, (&mut *names, rename), 0);
     let mut key_parts = elements(fields.next()?.1);
     key_parts.next()?;
     public_key(key_parts.next()?.1, &mut copy, names);
@@ -393,9 +397,9 @@ fn alternatives<'a>(value: &'a [u8], copy: &mut Copy<'a>, names: &mut Names) {
 
 fn alternative<'a>(tag: u8, name: &'a [u8], copy: &mut Copy<'a>, names: &mut Names) {
     match tag {
-        0x81 | 0x82 | 0x86 => copy.put(name, &string(0x16, name, names)),
+        0x81 | 0x82 | 0x86 => copy.put(name, &string(0x16, name, (names, Names::text))),
         0x87 => copy.put(name, &address(name, names)),
-        _ if tag & CONSTRUCTED != 0 => leaves(name, copy, names, 0),
+        _ if tag & CONSTRUCTED != 0 => leaves(name, copy, (names, Names::text), 0),
         _ => copy.blank(name),
     }
 }
@@ -409,25 +413,30 @@ fn address(bytes: &[u8], names: &mut Names) -> Vec<u8> {
     }
 }
 
+/// How names are renamed, and which way.
+type Renaming<'n> = (&'n mut Names, fn(&mut Names, &str) -> String);
+
 /// Renames every string inside; object identifiers stay.
-fn leaves<'a>(bytes: &'a [u8], copy: &mut Copy<'a>, names: &mut Names, depth: usize) {
+fn leaves<'a>(bytes: &'a [u8], copy: &mut Copy<'a>, (names, rename): Renaming<'_>, depth: usize) {
     for (tag, value) in copy.open(bytes) {
         match tag {
             OID => copy.keep(value),
-            _ if tag & CONSTRUCTED != 0 && depth < DEPTH => leaves(value, copy, names, depth.saturating_add(1)),
-            _ => copy.put(value, &string(tag, value, names)),
+            _ if tag & CONSTRUCTED != 0 && depth < DEPTH => {
+                leaves(value, copy, (&mut *names, rename), depth.saturating_add(1));
+            }
+            _ => copy.put(value, &string(tag, value, (&mut *names, rename))),
         }
     }
 }
 
 /// A string of ASN.1: BMPString is UTF-16 big endian, the others contain ASCII or UTF-8 in practice.
-fn string(tag: u8, value: &[u8], names: &mut Names) -> Vec<u8> {
+fn string(tag: u8, value: &[u8], (names, rename): Renaming<'_>) -> Vec<u8> {
     if tag == 0x1E {
         let swap = |bytes: &[u8]| -> Vec<u8> { bytes.chunks(2).flat_map(|pair| pair.iter().rev().copied()).collect() };
         return swap(&utf16(&swap(value), names));
     }
     match (tag, std::str::from_utf8(value)) {
-        (0x0C | 0x12..=0x14 | 0x16 | 0x19..=0x1B, Ok(text)) => names.text(text).into_bytes(),
+        (0x0C | 0x12..=0x14 | 0x16 | 0x19..=0x1B, Ok(text)) => rename(names, text).into_bytes(),
         _ => vec![b'x'; value.len()],
     }
 }

@@ -13,20 +13,14 @@ use crate::{hex, inspection};
 const PUBLIC: &[&str] =
     &["com", "net", "org", "local", "localhost", "lan", "internal", "example", "invalid", "test", "corp", "workgroup"];
 
-/// The words that programs and systems use in their messages; whatever else stands in free text is taken for a name.
-const WORDS: &str = include_str!("../../data/words.txt");
-
 /// Accounts of services that are the same on every machine and whose identifiers are long: `NT SERVICE\TermService`.
 const SERVICE_SIDS: &[&str] = &["S-1-5-80-0", "S-1-5-80-446051430-1559341753-4161941529-1950928533-810483104"];
 /// Below this the last number of a domain's SID means the same in every domain ([MS-DTYP] 2.4.2.4).
 const WELL_KNOWN: u32 = 1000;
-/// The most digits of a number that stays one in free text.
-const DIGITS: usize = 12;
-
 /// What has been met, and what each becomes.
 #[derive(Debug, Clone, Default)]
 pub struct Names {
-    labels: Labels,
+    pub(super) labels: Labels,
     addresses: Numbers<IpAddr>,
     identifiers: Numbers<String>,
     thumbprints: Numbers<String>,
@@ -64,15 +58,26 @@ impl Names {
         renamed
     }
 
-    fn label(&mut self, label: &str) -> String {
+    pub(super) fn label(&mut self, label: &str) -> String {
         let key = label.to_lowercase();
         if !self.public.contains(&key) {
-            if !PUBLIC.contains(&key.as_str()) && !inspection::is_word(&key) {
+            if !PUBLIC.contains(&key.as_str()) {
                 return self.labels.rename(label);
             }
             self.public.insert(key);
         }
         label.to_owned()
+    }
+
+    /// The same for a part of the issuer's name of a certificate that TLS inspection made: the product stays, unless it is the
+    /// name of somebody elsewhere.
+    pub fn issuer(&mut self, name: &str) -> String {
+        let kept = inspection::words_in(name);
+        let renamed = pieces(name).map(|piece| {
+            let product = kept.iter().any(|word| word.eq_ignore_ascii_case(piece)) && !self.labels.knows(piece);
+            if is_label(piece) && !product { self.label(piece) } else { piece.to_owned() }
+        });
+        renamed.collect()
     }
 
     /// Replaces the name of a person, of which no label is public.
@@ -86,14 +91,12 @@ impl Names {
         if let Some(renamed) = self.address_text(written) {
             return renamed;
         }
-        let renamed = match written.rsplit_once(':') {
+        match written.rsplit_once(':') {
             Some((name, port)) if port.parse::<u16>().is_ok() && !name.contains(':') => {
                 format!("{}:{port}", self.text(name))
             }
             _ => self.text(written),
-        };
-        // labels of one letter become digits: what looks like an address now has to stay one
-        self.address_text(&renamed).unwrap_or(renamed)
+        }
     }
 
     /// An address as it is written, with another in its place; `None` for what is none.
@@ -106,44 +109,6 @@ impl Names {
         let address = inner.split_once('%').map_or(inner, |(address, _)| address).parse().ok()?;
         let renamed = self.address(address);
         Some(if bare.is_some() { format!("[{renamed}]") } else { renamed.to_string() })
-    }
-
-    /// Replaces names in the words of a program: addresses, whatever is quoted or has the form of a host name, and every word that
-    /// is none of those that programs use, or that was met elsewhere as a name.
-    pub fn prose(&mut self, words: &str) -> String {
-        let mut renamed = String::with_capacity(words.len());
-        for (number, quoted) in words.split(['"', '\'', '`']).enumerate() {
-            if number > 0 {
-                renamed.push('"');
-            }
-            for word in quoted.split_inclusive(char::is_whitespace) {
-                let new = self.address_in(word).unwrap_or_else(|| {
-                    let new = self.word(word, number % 2 == 1);
-                    self.address_in(&new).unwrap_or(new)
-                });
-                renamed.push_str(&new);
-            }
-        }
-        renamed
-    }
-
-    /// A word that is an address, perhaps with signs about it, with another in its place.
-    fn address_in(&mut self, word: &str) -> Option<String> {
-        let inner = word.trim_matches(|c: char| !c.is_alphanumeric() && !matches!(c, '[' | ']' | ':'));
-        let inner = inner.trim_end_matches(':');
-        let address = self.address_text(inner).filter(|_| inner.contains(['.', ':']))?;
-        Some(word.replacen(inner, &address, 1))
-    }
-
-    fn word(&mut self, word: &str, quoted: bool) -> String {
-        let is_name = |names: &Self, piece: &str| names.labels.knows(piece) || !is_word(piece);
-        // of labels with dots between them all are names if one is: which of them are numbers cannot be seen afterwards
-        let with_a_name = |names: &Self| pieces(word).any(|piece| is_label(piece) && is_name(names, piece));
-        let told = quoted || names_somebody(word) || dotted(word).is_some() && with_a_name(self);
-        let renamed = pieces(word).map(|piece| {
-            if is_label(piece) && (told || is_name(self, piece)) { self.label(piece) } else { piece.to_owned() }
-        });
-        renamed.collect()
     }
 
     /// The address of documentation that stands for this one. Loopback and the unspecified address stay, and so do the
@@ -316,7 +281,7 @@ fn decimal(text: &str) -> Option<u64> {
 }
 
 /// Labels and what stands between them.
-fn pieces(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn pieces(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
         let first = rest.chars().next()?;
@@ -328,50 +293,20 @@ fn pieces(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Letters, digits, hyphen, underscore, and everything that is not ASCII.
-fn belongs(c: char) -> bool {
+pub(super) fn belongs(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '-' || c == '_' || (!c.is_ascii() && !c.is_whitespace())
 }
 
-fn is_label(piece: &str) -> bool {
+pub(super) fn is_label(piece: &str) -> bool {
     piece.chars().next().is_some_and(belongs)
 }
 
-/// True for a word that programs use, a number, and a code in hexadecimal.
-fn is_word(piece: &str) -> bool {
-    let code = piece
-        .strip_prefix("0x")
-        .is_some_and(|digits| (1..=8).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
-    let number = piece.len() <= DIGITS && piece.bytes().all(|digit| digit.is_ascii_digit());
-    code || number || WORDS.split_ascii_whitespace().any(|word| word.eq_ignore_ascii_case(piece))
-}
-
-/// True for a word with the form of a host name, an address or a user name; a version (`1.2`, `TLSv1.3`) has none.
-fn names_somebody(word: &str) -> bool {
-    let inner = trimmed(word);
-    let host = dotted(word).is_some_and(|labels| {
-        labels.last().is_some_and(|last| last.chars().any(char::is_alphabetic)) || labels.len() == 4
-    });
-    let colons = inner.bytes().filter(|byte| *byte == b':').count();
-    host || colons > 1 || inner.contains(['@', '\\', '/'])
-}
-
-/// What stands between the dots of a word, if it has some and something between all of them.
-fn dotted(word: &str) -> Option<Vec<&str>> {
-    let labels: Vec<&str> = trimmed(word).split('.').collect();
-    (labels.len() > 1 && labels.iter().all(|label| !label.is_empty())).then_some(labels)
-}
-
-/// A word without the signs about it.
-fn trimmed(word: &str) -> &str {
-    word.trim_matches(|c| !belongs(c))
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     /// What `rename` makes of each, after it has met all of them; it makes the same of that.
-    fn renamed(texts: &[&str], rename: impl Fn(&mut Names, &str) -> String) -> Vec<String> {
+    pub(in crate::redaction) fn renamed(texts: &[&str], rename: impl Fn(&mut Names, &str) -> String) -> Vec<String> {
         let run = |texts: &[&str]| -> Vec<String> {
             let mut names = Names::default();
             for text in texts {
@@ -388,7 +323,7 @@ mod tests {
     #[test]
     fn every_label_becomes_one_of_its_own() {
         let names = ["srv.corp.example", "srv01", "SRV01", "a", "7"];
-        assert_eq!(renamed(&names, Names::text), ["xx0.corp.example", "xxxx1", "XXXx1", "2", "7"]);
+        assert_eq!(renamed(&names, Names::text), ["xx0.corp.example", "xxxx1", "XXXx1", "x", "7"]);
         assert_eq!(renamed(&["x1", "ab"], Names::text), ["x1", "x0"]);
         assert_eq!(renamed(&["test", "Kaspersky"], Names::person), ["xxx0", "Xxxxxxxx1"]);
     }
@@ -429,44 +364,14 @@ mod tests {
         assert!(["", "S-1-", "S-1-x", "S-1-5-+1", "server"].iter().all(|text| Names::default().sid(text).is_none()));
     }
 
+    /// Words of products that inspect TLS stay in the names of issuers alone.
     #[test]
-    fn prose_keeps_its_words_and_versions() {
-        let prose =
-            "srv: not valid for \"one two\" at 10.0.0.5, fe80::1 or a.b.corp; TLS 1.2 was offered (TLSv1.3), alice";
-        let new = renamed(&["srv", prose], Names::prose).remove(1);
-        assert!(new.contains("TLS 1.2 was offered (TLSv1.3)") && new.contains("not valid for"), "{new}");
-        assert!(new.contains(" 192.0.2.1, 2001:db8::2 "), "{new}");
-        for name in ["srv", "one", "two", "10.0.0.5", "fe80::1", "a.b", "alice"] {
-            assert!(!new.contains(name), "{name} in {new}");
-        }
-    }
-
-    /// A machine that is called like a word of a message is still a name.
-    #[test]
-    fn a_word_that_is_a_name_elsewhere_goes() {
+    fn a_machine_called_like_a_product_is_a_machine() {
+        assert_eq!(renamed(&["gateway.web.cisco.com"], Names::text), ["xxxxxx0.xx1.xxxx2.com"]);
+        assert_eq!(renamed(&["Zscaler Root CA (corp)"], Names::issuer), ["Zscaler Xxx0 X1 (corp)"]);
         let mut names = Names::default();
-        let _ = names.text("Server");
+        let _ = (names.text("sophos"), names.issuer("Sophos SSL CA"));
         names.settle();
-        assert_eq!(names.prose("the server chose"), "the xxxxx0 chose");
-    }
-
-    /// Labels of one letter become digits, and known numbers become letters: neither may change what a word is.
-    #[test]
-    fn what_looks_like_another_thing_afterwards_is_stable() {
-        for words in ["b.1.2.3", "\"b.1.2.3\"", "-.1.2.3", "at 10.20.30>40, or 10.20.s0.40", "--.30", "30.q and q.30"] {
-            renamed(&["q.30", words], Names::prose);
-            renamed(&[words], Names::prose);
-            renamed(&[words], Names::place);
-        }
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn any_prose_is_stable(words in "[a-c0-9'\"./:@x server]{0,40}", met in "[a-c0-3.>-]{0,8} [a-c0-3.>-]{0,8}") {
-            renamed(&[&words], Names::prose);
-            renamed(&[&words], Names::place);
-            renamed(&[&met], Names::prose);
-            renamed(&[&met, &words], Names::prose);
-        }
+        assert!(!names.issuer("Sophos SSL CA").to_lowercase().contains("sophos"));
     }
 }

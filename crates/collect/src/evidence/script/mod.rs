@@ -41,7 +41,7 @@ pub use source::powershell;
 /// The most bytes of an output.
 const LIMIT: u64 = super::TEXT;
 /// The most bytes of a block, inflated, and of all together.
-const BLOCK: u64 = 32 * 1024 * 1024;
+const BLOCK: u64 = super::TEXT;
 const TOTAL: usize = 256 * 1024 * 1024;
 /// The most blocks.
 const BLOCKS: usize = 10_000;

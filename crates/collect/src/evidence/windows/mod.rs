@@ -6,6 +6,7 @@
 mod security;
 mod version;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -18,12 +19,11 @@ const KEYS: usize = 10_000;
 const FOLDERS: [(&str, &str); 2] = [("RSA/MachineKeys", MACHINE_KEYS), ("Keys", "Keys")];
 /// Programs whose version matters.
 pub(super) const PROGRAMS: [&str; 3] = ["termsrv.dll", "mstsc.exe", "mstscax.dll"];
-/// Event logs that tell of Remote Desktop; the others of a disk are left alone.
-const LOGS: [&str; 6] =
-    ["System.evtx", "Security.evtx", "Application.evtx", "TerminalServices", "RemoteDesktopServices", "CAPI2"];
-
-/// Logs that Windows puts aside when they are full (`Archive-System-2026-11-21-08-59-30-123.evtx`).
-const ARCHIVES: [&str; 3] = ["archive-system-", "archive-security-", "archive-application-"];
+/// Event logs that tell of Remote Desktop; the others of a disk are left alone. Of some the whole name is known.
+const LOGS: [&str; 3] = ["system", "security", "application"];
+const CHANNELS: [&str; 3] = ["terminalservices", "remotedesktopservices", "capi2"];
+/// How the names of logs begin that Windows puts aside when they are full (`Archive-System-2026-11-21-08-59-30-123.evtx`).
+const ARCHIVE: &str = "archive-";
 /// The most of them of each log: the newest, by the dates in their names.
 const ARCHIVED: usize = 8;
 /// The most users whose own registry is read.
@@ -47,9 +47,10 @@ impl Disk {
     pub(super) fn files(&self) -> (Vec<PathBuf>, Vec<(PathBuf, String)>) {
         let (mut files, mut missing) = (Vec::new(), Vec::new());
         for name in ["config/SYSTEM", "config/SOFTWARE"] {
-            match descend(&self.system32, name) {
-                Some(path) => files.push(path),
-                None => missing.push((self.system32.join(name), "it is not there".to_owned())),
+            match reach(&self.system32, name) {
+                Ok(Some(path)) => files.push(path),
+                Ok(None) => missing.push((self.system32.join(name), "it is not there".to_owned())),
+                Err(error) => missing.push((self.system32.join(name), error.to_string())),
             }
         }
         files.extend(descend(&self.system32, "config/DEFAULT"));
@@ -64,12 +65,21 @@ impl Disk {
 
     /// The registry of each user. A link is not followed: the usual ones lead to a user that is listed by himself.
     fn users(&self, files: &mut Vec<PathBuf>, missing: &mut Vec<(PathBuf, String)>) {
-        let Some(folder) = descend(&self.root, "Users") else { return };
+        let folder = self.root.join("Users");
+        let users =
+            match reach(&self.root, "Users").and_then(|folder| folder.map_or(Ok(Vec::new()), |path| names(&path))) {
+                Ok(users) => users,
+                Err(error) => return missing.push((folder, error.to_string())),
+            };
         let own =
             |path: &PathBuf, kind: fn(&fs::Metadata) -> bool| fs::symlink_metadata(path).is_ok_and(|meta| kind(&meta));
-        let users = names(&folder).unwrap_or_default().into_iter().filter(|path| own(path, fs::Metadata::is_dir));
-        let hives = users.filter_map(|user| descend(&user, "NTUSER.DAT"));
-        let mut hives: Vec<PathBuf> = hives.filter(|path| own(path, fs::Metadata::is_file)).collect();
+        let mut hives = Vec::new();
+        for user in users.into_iter().filter(|path| own(path, fs::Metadata::is_dir)) {
+            match reach(&user, "NTUSER.DAT") {
+                Ok(hive) => hives.extend(hive.filter(|path| own(path, fs::Metadata::is_file))),
+                Err(error) => missing.push((user, error.to_string())),
+            }
+        }
         if hives.len() > USERS {
             missing.push((folder, format!("of {} users the registry of {USERS} is read", hives.len())));
             hives.truncate(USERS);
@@ -78,26 +88,37 @@ impl Disk {
     }
 
     fn logs(&self, files: &mut Vec<PathBuf>, missing: &mut Vec<(PathBuf, String)>) {
-        let Some(folder) = descend(&self.system32, "winevt/Logs") else { return };
-        let mut logs = match names(&folder) {
+        let folder = self.system32.join("winevt/Logs");
+        let found =
+            reach(&self.system32, "winevt/Logs").and_then(|folder| folder.map_or(Ok(Vec::new()), |path| names(&path)));
+        let logs = match found {
             Ok(logs) => logs,
             Err(error) => return missing.push((folder, error.to_string())),
         };
-        let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-        for archive in ARCHIVES {
-            let log = |path: &PathBuf| path.extension().is_some_and(|kind| kind.eq_ignore_ascii_case("evtx"));
-            let of_it = logs.iter().filter(|path| log(path) && name(path).starts_with(archive));
-            // the names sort by date
-            let archived: Vec<PathBuf> = of_it.cloned().collect();
+        let mut archives: BTreeMap<String, BTreeMap<String, PathBuf>> = BTreeMap::new();
+        for path in logs {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+            let Some(stem) = name.strip_suffix(".evtx") else { continue };
+            let dated = |name: &str| name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-').to_owned();
+            let archive = stem.strip_prefix(ARCHIVE).map(dated);
+            let log = archive.as_deref().unwrap_or(stem);
+            if !LOGS.contains(&log) && !CHANNELS.iter().any(|channel| log.contains(channel)) {
+                continue;
+            }
+            match archive {
+                // the names sort by date
+                Some(log) => drop(archives.entry(log).or_default().insert(name, path)),
+                None => files.push(path),
+            }
+        }
+        for (log, archived) in archives {
             let older = archived.len().saturating_sub(ARCHIVED);
             if older > 0 {
-                let what = folder.join(format!("{archive}*.evtx"));
+                let what = folder.join(format!("{ARCHIVE}{log}-*.evtx"));
                 missing.push((what, format!("{older} older ones were left out: the newest {ARCHIVED} are read")));
             }
-            files.extend(archived.into_iter().skip(older));
+            files.extend(archived.into_values().skip(older));
         }
-        logs.retain(|path| LOGS.iter().any(|log| name(path).contains(&log.to_ascii_lowercase())));
-        files.append(&mut logs);
     }
 
     /// What the disk itself says: keys, versions, space.
@@ -198,16 +219,25 @@ fn rights(_: &Path) -> Option<String> {
 
 /// The path below a folder, whatever the case of its parts.
 fn descend(folder: &Path, path: &str) -> Option<PathBuf> {
-    path.split('/').try_fold(folder.to_owned(), |folder, part| {
-        let exact = folder.join(part);
+    reach(folder, path).ok().flatten()
+}
+
+/// What lies there, in whatever case; an error where that cannot be told.
+fn reach(folder: &Path, path: &str) -> std::io::Result<Option<PathBuf>> {
+    let mut place = folder.to_owned();
+    for part in path.split('/') {
+        let exact = place.join(part);
         if exact.exists() {
-            return Some(exact);
+            place = exact;
+            continue;
         }
-        names(&folder)
-            .ok()?
-            .into_iter()
-            .find(|path| path.file_name().is_some_and(|name| name.eq_ignore_ascii_case(part)))
-    })
+        let same = |path: &PathBuf| path.file_name().is_some_and(|name| name.eq_ignore_ascii_case(part));
+        match names(&place)?.into_iter().find(same) {
+            Some(found) => place = found,
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(place))
 }
 
 fn names(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
