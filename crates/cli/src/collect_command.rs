@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
@@ -18,8 +18,6 @@ use crate::{HEALTHY, UNDETERMINED, terminal};
 
 /// The most files, and the most that was left out, that are told one by one in words.
 const TOLD: usize = 40;
-/// How a zip begins.
-const ARCHIVE: &[u8] = b"PK";
 
 /// Runs the command and returns the exit status.
 pub fn run(options: &CollectOptions) -> anyhow::Result<u8> {
@@ -162,12 +160,8 @@ fn allowed(output: &Path, options: &CollectOptions) -> anyhow::Result<()> {
         bail!("{shown} exists already: name another file, or say --force to replace it");
     }
     // what is read beside a hive, or through a link, is named by nobody
-    let mut start = Vec::new();
-    File::open(&place)
-        .and_then(|file| file.take(4).read_to_end(&mut start))
-        .with_context(|| format!("look at {shown}"))?;
-    if !start.is_empty() && !start.starts_with(ARCHIVE) {
-        bail!("{shown} is no bundle and may be evidence: remove it yourself, or name another file");
+    if collect::evidence::is_evidence(&place) {
+        bail!("{shown} is evidence itself: name another file for the bundle");
     }
     Ok(())
 }

@@ -170,12 +170,12 @@ fn a_link_is_replaced_and_not_followed() {
 
 /// What is read beside a hive is named by nobody, and is evidence all the same.
 #[test]
-fn only_a_bundle_is_replaced() {
+fn what_is_evidence_is_never_replaced() {
     let folder = Folder::new("replaced");
-    let (state, log) = (folder.file("state.json", &host()), folder.file("SYSTEM.LOG1", "HvLE and more"));
+    let (state, log) = (folder.file("state.json", &host()), folder.file("SYSTEM.LOG1", "regf and more"));
     let text = said(&["collect", &state, "-o", &log, "--force"], 3);
-    assert!(text.contains("is no bundle"), "{text}");
-    assert_eq!(fs::read(&log).unwrap(), b"HvLE and more");
+    assert!(text.contains("is evidence itself"), "{text}");
+    assert_eq!(fs::read(&log).unwrap(), b"regf and more");
     let bundle = folder.path("bundle.zip");
     said(&["collect", &state, "-o", &bundle], 0);
     said(&["collect", &state, "-o", &bundle, "--force"], 0);

@@ -1,8 +1,14 @@
 //! What is not read, and named all the same: files of other kinds, and those that should be of one of ours.
 
+use std::path::Path;
+
 use diagnosis::rdp_file::RdpFile;
 
 use super::text;
+
+/// Names that people give, or Windows, to files of a kind that we read, and how such names end.
+const TELLING: [&str; 3] = ["system", "software", "ntuser.dat"];
+const TELLING_ENDS: [&str; 5] = [".evtx", ".pcap", ".pcapng", ".rdp", ".zip"];
 
 /// What a file is that nobody here reads: where its first bytes are, these, and the words for it.
 const KNOWN: &[(usize, &[u8], &str)] = &[
@@ -45,6 +51,12 @@ pub(super) fn unknown(head: &[u8]) -> String {
 fn wide_rdp_file(head: &[u8]) -> bool {
     let zeros = head.first() == Some(&0) && head.get(1).is_some_and(|second| *second != 0);
     zeros && RdpFile::recognises(text::beginning(head).as_bytes())
+}
+
+/// True for a file whose name says that it is of a kind that we read: if it is none, people want to know.
+pub(super) fn telling(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    TELLING.contains(&name.as_str()) || TELLING_ENDS.iter().any(|end| name.ends_with(end))
 }
 
 #[cfg(test)]

@@ -55,9 +55,6 @@ const DEPTH: usize = 16;
 const UNREAD: usize = 2000;
 /// The most bytes of a file in a text form of ours, which is read as a whole.
 const TEXT: u64 = 24 * 1024 * 1024;
-/// Names that people give, or Windows, to files of a kind that we read, and how such names end.
-const TELLING: [&str; 3] = ["system", "software", "ntuser.dat"];
-const TELLING_ENDS: [&str; 5] = [".evtx", ".pcap", ".pcapng", ".rdp", ".zip"];
 
 /// A kind of file that we can read.
 pub(crate) struct Reader {
@@ -271,9 +268,11 @@ impl Gathered {
                 None if depth == 0 => self.named_folder(path),
                 None => self.folder(path, depth),
             },
-            Ok(meta) if meta.is_file() => self.file(path, depth == 0 || telling(path)),
-            Ok(meta) if meta.is_symlink() && telling(path) => self.unread.push((path.to_owned(), LINK.to_owned())),
-            Ok(_) if depth == 0 || telling(path) => self.unread.push((path.to_owned(), NO_FILE.to_owned())),
+            Ok(meta) if meta.is_file() => self.file(path, depth == 0 || foreign::telling(path)),
+            Ok(meta) if meta.is_symlink() && foreign::telling(path) => {
+                self.unread.push((path.to_owned(), LINK.to_owned()));
+            }
+            Ok(_) if depth == 0 || foreign::telling(path) => self.unread.push((path.to_owned(), NO_FILE.to_owned())),
             Ok(_) => self.passed_over += 1,
         }
     }
@@ -461,10 +460,12 @@ fn head(path: &Path) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// True for a file whose name says that it is of a kind that we read: if it is none, people want to know.
-fn telling(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    TELLING.contains(&name.as_str()) || TELLING_ENDS.iter().any(|end| name.ends_with(end))
+/// True for a file that is read as evidence, or beside some: the transaction log of a hive begins as a hive does. Not for a
+/// bundle.
+pub fn is_evidence(path: &Path) -> bool {
+    let other = |reader: &&Reader| reader.kind != bundle::READER.kind;
+    let known = |head: &[u8]| READERS.iter().filter(other).any(|reader| (reader.recognises)(head));
+    head(path).is_ok_and(|head| head.starts_with(hive::MAGIC) || known(&head) || state::names_itself(path, &head))
 }
 
 /// What is said of a link with a telling name.

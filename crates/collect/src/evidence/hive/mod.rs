@@ -36,9 +36,12 @@ const FILETIME_EPOCH: i64 = 11_644_473_600;
 
 pub(super) const READER: Reader = Reader { kind: "registry hive", recognises, read: Access::Place(read) };
 
+/// How hives begin, and their transaction logs.
+pub(super) const MAGIC: &[u8] = b"regf";
+
 fn recognises(head: &[u8]) -> bool {
-    // a transaction log begins alike; its type, at 28, is not that of a hive
-    head.starts_with(b"regf") && u32_at(head, 28) == Some(0)
+    // the type of a transaction log, at 28, is not that of a hive
+    head.starts_with(MAGIC) && u32_at(head, 28) == Some(0)
 }
 
 fn read(path: &Path) -> Result<Piece, ReadError> {
