@@ -20,7 +20,7 @@ pub const KEPT: usize = 500;
 const FEWEST: usize = 15;
 /// The most that is kept of all machines together, in bytes as [`State::weight`] counts them. A report takes about three
 /// times as much.
-pub const ROOM: usize = 16 * 1024 * 1024;
+pub const ROOM: usize = 14 * 1024 * 1024;
 /// The part of it that entries of logs may take, those of a file or of a machine: they are many, and the rest has to fit as
 /// well.
 pub const ENTRIES: usize = 6 * 1024 * 1024;
