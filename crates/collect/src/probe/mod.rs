@@ -313,18 +313,18 @@ fn same_words(one: &ConversationPlan, other: &ConversationPlan) -> bool {
 /// The connection that asks a question. The stages share the time-out; what one does not use is left to the others by
 /// the deadline of the whole connection.
 fn plan(question: Question, timeout: Duration) -> ConversationPlan {
-    // after silence the second try waits longer: a slow host answers then, a deaf one does not
-    let x224 = share(timeout, if question.need == Need::SecondTry { 8 } else { 3 });
-    let limits = Limits { tcp: share(timeout, 4), x224, tls: share(timeout, 4), credssp: share(timeout, 3) };
-    let micro = |limit: Duration| micros(limit).max(Duration::from_micros(1));
-    let Limits { tcp, x224, tls, credssp } = limits;
+    let mut limits = Limits::of(timeout);
+    if question.need == Need::SecondTry {
+        // after silence the second try waits longer: a slow host answers then, a deaf one does not
+        limits.x224 = micros(share(timeout, 8)).max(Duration::from_micros(1));
+    }
     ConversationPlan {
         request: question.request.map(|protocols| ConnectionRequest { cookie: None, protocols: Some(protocols) }),
         hold: if question.hold { HOLD } else { Duration::ZERO },
         tls: question.tls,
         credssp: question.credssp.then_some(TSREQUEST_VERSION),
         random: chance(),
-        limits: Limits { tcp: micro(tcp), x224: micro(x224), tls: micro(tls), credssp: micro(credssp) },
+        limits,
     }
 }
 
