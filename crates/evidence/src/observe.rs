@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use wire::certificate::Certificate;
 use wire::machine::{CredsspAnswer, Outcome, TlsAnswer};
 use wire::ntlm::{self, Challenge};
-use wire::transcript::{NameAnswer, Record, Transcript};
+use wire::transcript::{ConnectionRecord, NameAnswer, Transcript};
 
 pub use capture::{CapturedConnection, CapturedTransport, moment, observe_capture};
 pub use gateway::named_gateways;
@@ -30,7 +30,7 @@ pub fn observe(transcript: &Transcript) -> Evidence {
 
 /// Adds the evidence in a transcript to other evidence.
 pub fn observe_into(transcript: &Transcript, evidence: &mut Evidence) {
-    let name = transcript.name.as_ref();
+    let name = transcript.name();
     if let Some(lookup) = name {
         let resolver =
             evidence.subject(Subject { role: Role::Resolver, name: Some(printable(&transcript.host)), address: None });
@@ -43,7 +43,7 @@ pub fn observe_into(transcript: &Transcript, evidence: &mut Evidence) {
             }
         }
     }
-    for (number, record) in (evidence.connections + 1..).zip(&transcript.conversations) {
+    for (number, record) in (evidence.connections + 1..).zip(transcript.connections()) {
         let subject = host(transcript, record.address, evidence);
         evidence.connections += 1;
         Seen {
@@ -57,7 +57,7 @@ pub fn observe_into(transcript: &Transcript, evidence: &mut Evidence) {
 }
 
 fn host(transcript: &Transcript, address: std::net::SocketAddr, evidence: &mut Evidence) -> SubjectId {
-    let name = transcript.name.is_some().then(|| printable(&transcript.host));
+    let name = transcript.name().is_some().then(|| printable(&transcript.host));
     evidence.host_at(address, name)
 }
 
@@ -70,7 +70,7 @@ struct Seen<'a> {
 }
 
 impl Seen<'_> {
-    fn outcome(&mut self, record: &Record, outcome: Outcome) {
+    fn outcome(&mut self, record: &ConnectionRecord, outcome: Outcome) {
         if record.survey {
             return self.survey(record, outcome);
         }
@@ -110,7 +110,7 @@ impl Seen<'_> {
 
     /// What was asked for the sake of completeness becomes facts of its own: our own further tries are held against
     /// nobody.
-    fn survey(&mut self, record: &Record, outcome: Outcome) {
+    fn survey(&mut self, record: &ConnectionRecord, outcome: Outcome) {
         let requested = record.plan.request.as_ref().and_then(|request| request.protocols);
         if let (Some(x224), Some(requested)) = (outcome.x224, requested) {
             let fact = Fact::SurveyedNegotiation { requested, answer: x224.value };

@@ -32,7 +32,7 @@ use evidence::target::{Host, Target};
 use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
 use wire::machine::{ConversationPlan, Event, Limits, TcpAnswer};
-use wire::transcript::{Entry, NameAnswer, NameLookup, Record, Transcript};
+use wire::transcript::{ConnectionRecord, Entry, NameAnswer, NameLookup, Record, Transcript};
 use wire::x224::ConnectionRequest;
 
 use crate::resolve::{Resolver, SystemResolver};
@@ -107,8 +107,7 @@ impl Probe {
             tool: concat!("rdpdoctor/", env!("CARGO_PKG_VERSION")).to_owned(),
             host: target.host.to_string(),
             port: target.port,
-            name: None,
-            conversations: Vec::new(),
+            records: Vec::new(),
         };
         Self {
             target,
@@ -162,7 +161,8 @@ impl Probe {
         let addresses = if let NameAnswer::Addresses(list) = &answer { list.clone() } else { Vec::new() };
         if !matches!(self.target.host, Host::Address(_)) {
             let took = micros(began.elapsed());
-            self.change(|transcript| transcript.name = Some(NameLookup { took, answer }));
+            let lookup = NameLookup { start: Duration::ZERO, took, answer };
+            self.change(|transcript| transcript.records.push(Record::Name(lookup)));
         }
         addresses
     }
@@ -241,14 +241,14 @@ impl Asking {
             return;
         }
         let mut said: Vec<ConversationPlan> = Vec::new();
-        for record in self.probe.seen().conversations {
+        for record in self.probe.seen().connections() {
             let accepted = record.outcome().tcp.is_some_and(|tcp| tcp.value == TcpAnswer::Accepted);
             if accepted
                 && !record.survey
                 && record.address == self.address
                 && !said.iter().any(|plan| same_words(plan, &record.plan))
             {
-                said.push(record.plan);
+                said.push(record.plan.clone());
             }
         }
         for plan in said {
@@ -260,8 +260,8 @@ impl Asking {
 
     /// Notes in every record of this address that said the same that it failed in rehearsal.
     fn take_back(&self, transcript: &mut Transcript, plan: &ConversationPlan) {
-        let same = |record: &&mut Record| record.address == self.address && same_words(&record.plan, plan);
-        for record in transcript.conversations.iter_mut().filter(same) {
+        let same = |record: &&mut ConnectionRecord| record.address == self.address && same_words(&record.plan, plan);
+        for record in transcript.connections_mut().filter(same) {
             let at = record.entries.last().map_or(Duration::ZERO, |(at, _)| *at);
             record.entries.push((at, Entry::Event(Event::RehearsalFailed)));
         }
@@ -270,9 +270,12 @@ impl Asking {
     /// The evidence about this address alone, with the address as subject even before anything was seen of it.
     fn evidence(&self) -> Evidence {
         let mut transcript = self.probe.seen();
-        transcript.conversations.retain(|record| record.address == self.address);
+        transcript.records.retain(|record| match record {
+            Record::Connection(connection) => connection.address == self.address,
+            Record::Name(_) => true,
+        });
         let mut evidence = observe(&transcript);
-        let name = transcript.name.is_some().then(|| printable(&transcript.host));
+        let name = transcript.name().is_some().then(|| printable(&transcript.host));
         let subject = evidence.host_at(self.address, name);
         let here = self.probe.clients.iter().filter(|(host, _)| *host == self.address);
         evidence.clients.extend(here.map(|(_, client)| (subject, client.clone())));
@@ -298,9 +301,9 @@ impl Asking {
         let plan = plan(question, self.probe.budget.timeout.min(left));
         let entries = connection::converse(self.address, &plan, left, &*self.probe.outlet).await;
         let survey = question.need == Need::Survey;
-        let record = Record { address: self.address, start: micros(started), survey, plan, entries };
+        let record = ConnectionRecord { address: self.address, start: micros(started), survey, plan, entries };
         let reset = record.entries.iter().any(|(_, entry)| connection::is_reset(entry));
-        self.probe.change(|transcript| transcript.conversations.push(record));
+        self.probe.change(|transcript| transcript.records.push(Record::Connection(record)));
         reset
     }
 }

@@ -82,9 +82,9 @@ mod tests {
     fn every_stage_has_a_limit_and_a_share_of_its_own() {
         let mut limits = Limits::default();
         for (number, stage) in (1..).zip(&STAGES) {
-            assert_eq!(*(stage.limit)(&mut limits), Duration::ZERO, "stage {number} has the limit of another");
+            assert_eq!(*(stage.limit)(&mut limits), Duration::ZERO, "{} has the limit of another", stage.name);
             *(stage.limit)(&mut limits) = Duration::from_secs(number);
-            assert!((1..10).contains(&stage.share), "stage {number}");
+            assert!((1..10).contains(&stage.share), "{}", stage.name);
         }
         assert_eq!(Limits::of(Duration::ZERO), Limits::each(Duration::from_micros(1)), "no stage without any time");
         let shares = Limits::of(Duration::from_secs(10));
