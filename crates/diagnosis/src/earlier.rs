@@ -39,7 +39,7 @@ pub fn logged(
         return Vec::new();
     }
     let by_log = |cause: &&&'static Cause| {
-        let needs = |shows: Shows, needs: &[Need]| shows != Shows::Absence && needs.contains(&Need::HostLog);
+        let needs = |shows: Shows, needs: &[Need]| shows != Shows::Absence && needs.contains(&Need::HOST_LOG);
         cause.proofs.iter().any(|proof| needs(proof.shows, proof.needs))
     };
     let machines: Vec<(SubjectId, Vec<OffsetDateTime>)> = (0..evidence.subjects.len())

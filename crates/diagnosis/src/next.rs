@@ -118,7 +118,7 @@ fn place(cause: &Cause) -> &'static str {
 /// The cause and those of its stage that nothing but the host's own record can tell from it.
 fn splits(found: &Cause, case: Case<'_>) -> Vec<String> {
     let near = causes::ALL.iter().filter(|other| other.stage == found.stage && other.role == found.role);
-    let left = |needs: &[Need]| needs.contains(&Need::HostLog) && !needs.iter().any(|need| need.askable(case));
+    let left = |needs: &[Need]| needs.contains(&Need::HOST_LOG) && !needs.iter().any(|need| need.askable(case));
     let open = |other: &&&Cause| matches!(other.judge(case), Judgement::Unknown(needs) if left(&needs));
     let rivals: Vec<_> =
         near.filter(|other| other.id != found.id).filter(open).map(|other| other.id.to_owned()).collect();

@@ -90,6 +90,6 @@ mod tests {
         let reset = Handshake::Closed { end: End::Rst, bytes: 0 };
         let sketch = host("192.0.2.7").nla().profile("mstsc-10").tls(TlsOffer::MODERN, reset.clone());
         let sketch = sketch.tls(TlsOffer::PLAIN_12, reset);
-        assert_eq!(sketch.with_case(|case| open_needs(case).next()), Some(Need::Handshake(TlsOffer::OLD)));
+        assert_eq!(sketch.with_case(|case| open_needs(case).next()), Some(Need::handshake(TlsOffer::OLD)));
     }
 }

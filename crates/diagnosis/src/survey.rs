@@ -14,10 +14,22 @@ use wire::tls::{Groups, Segments, Signatures, Suites, TlsOffer, TlsStack, TlsVer
 use wire::x224::{SecurityProtocols, ServerAnswer};
 
 use crate::case::{Case, EVERYTHING, Seen};
-use crate::need::{Need, Question};
+use crate::need::{Kind, Need, Of, Question};
 
 /// Every protocol that can be requested.
 const PROTOCOLS: SecurityProtocols = EVERYTHING.with(SecurityProtocols::RDSTLS).with(SecurityProtocols::RDSAAD);
+
+static SURVEY: Kind = Kind {
+    name: "survey",
+    words: |_| "what it takes of all that can be offered".to_owned(),
+    answered: |_, _| false,
+    asking: None,
+};
+
+impl Need {
+    /// What does it take of all that can be offered? No proof needs it; [`next`] puts the questions.
+    pub const SURVEY: Self = Self::new(&SURVEY, Of::Nothing);
+}
 
 /// So many sets without an answer, and no further one is asked for: each costs the time-out of its stage.
 const SILENT: usize = 2;
@@ -31,7 +43,14 @@ pub fn next(case: Case<'_>) -> Option<Question> {
     let tunnel = tunnel(case);
     let offer = tunnel.and_then(|_| VERSIONS.into_iter().find_map(|version| next_offer(case, version)));
     let request = next_request(case).or(offer.and(tunnel))?;
-    Some(Question { need: Need::Survey, request: Some(request), hold: false, tls: offer, credssp: false })
+    Some(Question {
+        need: Need::SURVEY,
+        request: Some(request),
+        hold: false,
+        tls: offer,
+        credssp: false,
+        patient: false,
+    })
 }
 
 /// The answers to Connection Requests, from the survey and from before it.

@@ -43,17 +43,18 @@ pub fn observe_into(transcript: &Transcript, evidence: &mut Evidence) {
             }
         }
     }
-    for (number, record) in (evidence.connections + 1..).zip(&transcript.conversations) {
-        let subject = host(transcript, record.address, evidence);
-        evidence.connections += 1;
-        Seen {
-            evidence: &mut *evidence,
-            subject,
-            source: Source::Probe(number),
-            began: later(transcript.at, record.start),
-        }
-        .outcome(record, record.outcome());
+    let name = name.is_some().then(|| printable(&transcript.host));
+    for record in &transcript.conversations {
+        observe_record(record, transcript.at, name.as_deref(), evidence);
     }
+}
+
+/// Adds the evidence in one connection of a run that began at `at` (UTC) and that `name` (made safe to print) led to.
+pub fn observe_record(record: &Record, at: OffsetDateTime, name: Option<&str>, evidence: &mut Evidence) {
+    let subject = evidence.host_at(record.address, name.map(str::to_owned));
+    evidence.connections += 1;
+    let source = Source::Probe(evidence.connections);
+    Seen { evidence, subject, source, began: later(at, record.start) }.outcome(record, record.outcome());
 }
 
 fn host(transcript: &Transcript, address: std::net::SocketAddr, evidence: &mut Evidence) -> SubjectId {

@@ -22,11 +22,6 @@ const TUNNEL_KEPT: usize = 64 * 1024;
 /// Raw bytes that a TLS handshake may have: more than any real chain of certificates.
 const TUNNEL_LIMIT: usize = 512 * 1024;
 
-/// True if the peer reset the connection in this entry.
-pub fn is_reset(entry: &Entry) -> bool {
-    matches!(entry, Entry::Event(Event::Closed(End::Rst) | Event::TlsFailed(TlsFailure::Closed { end: End::Rst, .. })))
-}
-
 /// Opens a connection, does what the machine says until it ends or `left` is over, and returns all that happened.
 pub async fn converse(
     address: SocketAddr,

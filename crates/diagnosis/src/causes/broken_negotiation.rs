@@ -21,16 +21,16 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Negotiation(Asked::Everything)],
+            needs: &[Need::negotiation(Asked::Everything)],
             holds: makes_no_sense,
         },
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Negotiation(Asked::Everything), Need::Negotiation(Asked::WithEntra)],
+            needs: &[Need::negotiation(Asked::Everything), Need::negotiation(Asked::WithEntra)],
             holds: refuses_what_it_asks_for,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: makes_sense },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::WithEntra)], holds: wants_entra },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: makes_sense },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::WithEntra)], holds: wants_entra },
     ],
     explains: &[],
     page: Page {

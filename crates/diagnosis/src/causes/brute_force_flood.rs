@@ -33,8 +33,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Possible), needs: &[Need::HostLog], holds: flooded },
-        Proof { shows: Shows::Absence, needs: &[Need::HostLog, Need::Key(LISTENER), Need::Key(POLICY)], holds: quiet },
+        Proof { shows: Shows::Presence(Confidence::Possible), needs: &[Need::HOST_LOG], holds: flooded },
+        Proof { shows: Shows::Absence, needs: &[Need::HOST_LOG, Need::key(LISTENER), Need::key(POLICY)], holds: quiet },
     ],
     explains: &[
         Explains { cause: "outstanding-connections-limit", when: |_| true },

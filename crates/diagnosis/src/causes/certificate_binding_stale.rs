@@ -37,23 +37,23 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Key(LISTENER), Need::Key(STORE_MY)],
+            needs: &[Need::key(LISTENER), Need::key(STORE_MY)],
             holds: names_nothing,
         },
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::HostLog], holds: logged },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::HOST_LOG], holds: logged },
         // how the file of a key is called is known from practice alone
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Key(LISTENER), Need::KeyFolder, Need::Key(CRYPTOGRAPHY)],
+            needs: &[Need::key(LISTENER), Need::KEY_FOLDER, Need::key(CRYPTOGRAPHY)],
             holds: key_out_of_reach,
         },
         Proof {
             shows: Shows::Presence(Confidence::Possible),
-            needs: &[Need::Key(LISTENER), Need::Key(POLICY), Need::Key(STORE_MY)],
+            needs: &[Need::key(LISTENER), Need::key(POLICY), Need::key(STORE_MY)],
             holds: template_gone,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(LISTENER)], holds: none_bound },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(LISTENER), Need::Key(STORE_MY)], holds: there_with_key },
+        Proof { shows: Shows::Absence, needs: &[Need::key(LISTENER)], holds: none_bound },
+        Proof { shows: Shows::Absence, needs: &[Need::key(LISTENER), Need::key(STORE_MY)], holds: there_with_key },
     ],
     explains: &[
         Explains { cause: "private-key-unusable", when: |_| true },

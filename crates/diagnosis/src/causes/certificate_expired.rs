@@ -31,16 +31,16 @@ pub const CAUSE: Cause = Cause {
         // any handshake that shows a certificate will do; the newest is looked at
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Handshake(TlsOffer::MODERN)],
+            needs: &[Need::handshake(TlsOffer::MODERN)],
             holds: expired,
         },
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Key(LISTENER), Need::Key(STORE_REMOTE_DESKTOP)],
+            needs: &[Need::key(LISTENER), Need::key(STORE_REMOTE_DESKTOP)],
             holds: had_expired,
         },
-        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::HostLog], holds: logged },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: valid },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::HOST_LOG], holds: logged },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: valid },
     ],
     explains: &[],
     page: Page {

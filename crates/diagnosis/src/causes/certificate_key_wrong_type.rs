@@ -21,8 +21,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[Symptom::SOCKET_CLOSED],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::Key(LISTENER)], holds: signature_only },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(LISTENER)], holds: fits },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::key(LISTENER)], holds: signature_only },
+        Proof { shows: Shows::Absence, needs: &[Need::key(LISTENER)], holds: fits },
     ],
     explains: &[Explains { cause: "private-key-unusable", when: |_| true }],
     page: Page {

@@ -23,15 +23,15 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Negotiation(Asked::Everything)],
+            needs: &[Need::negotiation(Asked::Everything)],
             holds: says_so,
         },
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Key(STORE_REMOTE_DESKTOP), Need::Key(LISTENER), Need::HostLog],
+            needs: &[Need::key(STORE_REMOTE_DESKTOP), Need::key(LISTENER), Need::HOST_LOG],
             holds: none_and_none_made,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: says_otherwise },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: says_otherwise },
     ],
     explains: &[],
     page: Page {

@@ -23,15 +23,15 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Handshake(TlsOffer::MODERN)],
+            needs: &[Need::handshake(TlsOffer::MODERN)],
             holds: no_name_fits,
         },
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Key(LISTENER), Need::Key(STORE_REMOTE_DESKTOP)],
+            needs: &[Need::key(LISTENER), Need::key(STORE_REMOTE_DESKTOP)],
             holds: no_recorded_name_fits,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: a_name_fits },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: a_name_fits },
     ],
     explains: &[],
     page: Page {

@@ -23,15 +23,15 @@ pub const CAUSE: Cause = Cause {
         // any handshake that shows a certificate will do; the newest is looked at
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Handshake(TlsOffer::MODERN)],
+            needs: &[Need::handshake(TlsOffer::MODERN)],
             holds: too_early,
         },
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Key(LISTENER), Need::Key(STORE_REMOTE_DESKTOP)],
+            needs: &[Need::key(LISTENER), Need::key(STORE_REMOTE_DESKTOP)],
             holds: had_not_begun,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: begun },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: begun },
     ],
     explains: &[],
     page: Page {

@@ -18,12 +18,12 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Handshake(TlsOffer::MODERN)],
+            needs: &[Need::handshake(TlsOffer::MODERN)],
             holds: signs_itself,
         },
         Proof {
             shows: Shows::Absence,
-            needs: &[Need::Handshake(TlsOffer::MODERN), Need::TrustStore],
+            needs: &[Need::handshake(TlsOffer::MODERN), Need::TRUST_STORE],
             holds: installed,
         },
     ],

@@ -27,13 +27,13 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Handshake(TlsOffer::MODERN)], holds: weak },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::handshake(TlsOffer::MODERN)], holds: weak },
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Key(LISTENER), Need::Key(STORE_REMOTE_DESKTOP)],
+            needs: &[Need::key(LISTENER), Need::key(STORE_REMOTE_DESKTOP)],
             holds: recorded,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: strong },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: strong },
     ],
     explains: &[],
     page: Page {

@@ -29,16 +29,16 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Handshake(TlsOffer::MODERN)],
+            needs: &[Need::handshake(TlsOffer::MODERN)],
             holds: forbidden,
         },
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Key(LISTENER), Need::Key(STORE_MY)],
+            needs: &[Need::key(LISTENER), Need::key(STORE_MY)],
             holds: bound_in_spite,
         },
-        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::HostLog], holds: logged },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: allowed },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::HOST_LOG], holds: logged },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: allowed },
     ],
     explains: &[],
     page: Page {

@@ -19,8 +19,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[Symptom::SOCKET_CLOSED],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(CIPHER_POLICY)], holds: nothing_left },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(CIPHER_POLICY)], holds: enough_left },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::key(CIPHER_POLICY)], holds: nothing_left },
+        Proof { shows: Shows::Absence, needs: &[Need::key(CIPHER_POLICY)], holds: enough_left },
     ],
     explains: &[Explains { cause: "tls-cipher-mismatch", when: |_| true }],
     page: Page {

@@ -19,10 +19,10 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Negotiation(Asked::Everything)],
+            needs: &[Need::negotiation(Asked::Everything)],
             holds: says_so,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: says_otherwise },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: says_otherwise },
     ],
     explains: &[],
     page: Page {

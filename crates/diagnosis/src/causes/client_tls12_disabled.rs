@@ -20,9 +20,9 @@ pub const CAUSE: Cause = Cause {
     role: Role::Client,
     codes: &[Symptom::SOCKET_CLOSED],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(CLIENT)], holds: speaks_nothing },
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(CLIENT)], holds: off },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(CLIENT)], holds: on },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::key(CLIENT)], holds: speaks_nothing },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::key(CLIENT)], holds: off },
+        Proof { shows: Shows::Absence, needs: &[Need::key(CLIENT)], holds: on },
     ],
     explains: &[],
     page: Page {

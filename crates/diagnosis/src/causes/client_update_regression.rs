@@ -18,10 +18,10 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Key(WINDOWS)],
+            needs: &[Need::key(WINDOWS)],
             holds: |case| carried(case, Role::Client),
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(WINDOWS)], holds: |case| cured(case, Role::Client) },
+        Proof { shows: Shows::Absence, needs: &[Need::key(WINDOWS)], holds: |case| cured(case, Role::Client) },
     ],
     explains: &[],
     page: Page {

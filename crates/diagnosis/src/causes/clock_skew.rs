@@ -26,8 +26,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[Symptom::CLOCK_SKEW, Symptom::CERTIFICATE_EXPIRED],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Introduction], holds: differ },
-        Proof { shows: Shows::Absence, needs: &[Need::Introduction], holds: agree },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::INTRODUCTION], holds: differ },
+        Proof { shows: Shows::Absence, needs: &[Need::INTRODUCTION], holds: agree },
     ],
     explains: &[
         Explains { cause: "certificate-expired", when: validity_differs },

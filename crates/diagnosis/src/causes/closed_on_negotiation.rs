@@ -22,16 +22,16 @@ pub const CAUSE: Cause = Cause {
         Proof {
             shows: Shows::Presence(Confidence::Proven),
             needs: &[
-                Need::Negotiation(Asked::Everything),
-                Need::HeldRequest,
-                Need::Negotiation(Asked::TlsOnly),
-                Need::Negotiation(Asked::StandardOnly),
-                Need::DirectTls,
+                Need::negotiation(Asked::Everything),
+                Need::HELD_REQUEST,
+                Need::negotiation(Asked::TlsOnly),
+                Need::negotiation(Asked::StandardOnly),
+                Need::DIRECT_TLS,
             ],
             holds: always_closed,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: answered },
-        Proof { shows: Shows::Absence, needs: &[Need::HeldRequest], holds: closed_unasked },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: answered },
+        Proof { shows: Shows::Absence, needs: &[Need::HELD_REQUEST], holds: closed_unasked },
     ],
     explains: &[],
     page: Page {

@@ -17,9 +17,9 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[Symptom::SOCKET_CLOSED],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Possible), needs: &[Need::Introduction], holds: broken },
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::SecondIntroduction], holds: broken_twice },
-        Proof { shows: Shows::Absence, needs: &[Need::Introduction], holds: answered },
+        Proof { shows: Shows::Presence(Confidence::Possible), needs: &[Need::INTRODUCTION], holds: broken },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::SECOND_INTRODUCTION], holds: broken_twice },
+        Proof { shows: Shows::Absence, needs: &[Need::INTRODUCTION], holds: answered },
     ],
     explains: &[],
     page: Page {

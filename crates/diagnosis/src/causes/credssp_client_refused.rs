@@ -22,8 +22,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(CREDSSP)], holds: host_refuses },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(CREDSSP)], holds: usual },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::key(CREDSSP)], holds: host_refuses },
+        Proof { shows: Shows::Absence, needs: &[Need::key(CREDSSP)], holds: usual },
     ],
     explains: &[],
     page: Page {

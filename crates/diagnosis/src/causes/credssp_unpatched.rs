@@ -20,8 +20,8 @@ pub const CAUSE: Cause = Cause {
     // mstsc shows a text of its own for this, not a disconnect reason
     codes: &[],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Introduction], holds: refused_by_client },
-        Proof { shows: Shows::Absence, needs: &[Need::Introduction], holds: accepted_by_client },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::INTRODUCTION], holds: refused_by_client },
+        Proof { shows: Shows::Absence, needs: &[Need::INTRODUCTION], holds: accepted_by_client },
     ],
     explains: &[],
     page: Page {

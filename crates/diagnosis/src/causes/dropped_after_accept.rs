@@ -19,13 +19,13 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Negotiation(Asked::Everything), Need::HeldRequest],
+            needs: &[Need::negotiation(Asked::Everything), Need::HELD_REQUEST],
             holds: ended_unasked,
         },
         // a client that was watched connects as it likes: that it would have spoken is not seen
-        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::HeldRequest], holds: ended_on_a_client },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: answered },
-        Proof { shows: Shows::Absence, needs: &[Need::HeldRequest], holds: stays_open },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::HELD_REQUEST], holds: ended_on_a_client },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: answered },
+        Proof { shows: Shows::Absence, needs: &[Need::HELD_REQUEST], holds: stays_open },
     ],
     explains: &[],
     page: Page {

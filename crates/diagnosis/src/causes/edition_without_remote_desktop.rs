@@ -18,8 +18,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[Symptom::SOCKET_CONNECT_FAILED],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(WINDOWS)], holds: home },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(WINDOWS)], holds: another },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::key(WINDOWS)], holds: home },
+        Proof { shows: Shows::Absence, needs: &[Need::key(WINDOWS)], holds: another },
     ],
     explains: &[
         Explains { cause: "remote-desktop-disabled", when: |_| true },

@@ -20,11 +20,11 @@ pub const CAUSE: Cause = Cause {
     role: Role::Client,
     codes: &[],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::HostLog], holds: refused },
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(CREDSSP)], holds: unprotected },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::HOST_LOG], holds: refused },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::key(CREDSSP)], holds: unprotected },
         Proof {
             shows: Shows::Absence,
-            needs: &[Need::HostLog],
+            needs: &[Need::HOST_LOG],
             holds: |case| not_told(case, SYSTEM, (LSA, REFUSED), NEAR),
         },
     ],

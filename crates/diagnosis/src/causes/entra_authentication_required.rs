@@ -19,11 +19,11 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Negotiation(Asked::Everything), Need::Negotiation(Asked::WithEntra)],
+            needs: &[Need::negotiation(Asked::Everything), Need::negotiation(Asked::WithEntra)],
             holds: entra_alone,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: not_the_reason },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::WithEntra)], holds: no_help },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: not_the_reason },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::WithEntra)], holds: no_help },
     ],
     explains: &[],
     page: Page {

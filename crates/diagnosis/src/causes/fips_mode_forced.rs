@@ -21,11 +21,11 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Key(FIPS), Need::Key(LISTENER)],
+            needs: &[Need::key(FIPS), Need::key(LISTENER)],
             holds: conflict,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(FIPS)], holds: off },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(FIPS), Need::Key(LISTENER)], holds: fits },
+        Proof { shows: Shows::Absence, needs: &[Need::key(FIPS)], holds: off },
+        Proof { shows: Shows::Absence, needs: &[Need::key(FIPS), Need::key(LISTENER)], holds: fits },
     ],
     explains: &[],
     page: Page {

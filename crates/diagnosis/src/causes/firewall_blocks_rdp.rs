@@ -16,24 +16,24 @@ const OWN: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Paramete
 const MDM: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\Mdm";
 /// All that decides: without one of them a rule or a switch may be unseen.
 const NEEDS: &[Need] = &[
-    Need::Key(LISTENER),
-    Need::Key(FIREWALL_RULES),
-    Need::Key(FIREWALL_POLICY_RULES),
-    Need::Key(FIREWALL_MDM_RULES),
-    Need::Key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\DomainProfile\Services\RemoteDesktop"),
-    Need::Key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\StandardProfile\Services\RemoteDesktop"),
-    Need::Key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\DomainProfile\GloballyOpenPorts\List"),
-    Need::Key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\StandardProfile\GloballyOpenPorts\List"),
-    Need::Key(r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\DomainProfile"),
-    Need::Key(r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\StandardProfile"),
-    Need::Key(r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\PublicProfile"),
-    Need::Key(r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\Mdm\DomainProfile"),
-    Need::Key(r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\Mdm\StandardProfile"),
-    Need::Key(r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\Mdm\PublicProfile"),
-    Need::Key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\DomainProfile"),
-    Need::Key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\PrivateProfile"),
-    Need::Key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\StandardProfile"),
-    Need::Key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\PublicProfile"),
+    Need::key(LISTENER),
+    Need::key(FIREWALL_RULES),
+    Need::key(FIREWALL_POLICY_RULES),
+    Need::key(FIREWALL_MDM_RULES),
+    Need::key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\DomainProfile\Services\RemoteDesktop"),
+    Need::key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\StandardProfile\Services\RemoteDesktop"),
+    Need::key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\DomainProfile\GloballyOpenPorts\List"),
+    Need::key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\StandardProfile\GloballyOpenPorts\List"),
+    Need::key(r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\DomainProfile"),
+    Need::key(r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\StandardProfile"),
+    Need::key(r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\PublicProfile"),
+    Need::key(r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\Mdm\DomainProfile"),
+    Need::key(r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\Mdm\StandardProfile"),
+    Need::key(r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\Mdm\PublicProfile"),
+    Need::key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\DomainProfile"),
+    Need::key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\PrivateProfile"),
+    Need::key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\StandardProfile"),
+    Need::key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\PublicProfile"),
 ];
 
 /// The declaration.
@@ -202,7 +202,7 @@ mod tests {
 
     /// Where these keys alone were looked up.
     fn firewall_where(seen: impl Fn(&str) -> bool, rule: &str) -> Sketch {
-        let paths = NEEDS.iter().filter_map(|need| if let Need::Key(path) = need { Some(*path) } else { None });
+        let paths = NEEDS.iter().filter_map(|need| need.as_key());
         let nothing = paths.filter(|path| seen(path)).fold(machine(), Sketch::absent);
         let on = Profile::ALL.iter().fold(nothing, |sketch, profile| {
             sketch.dword(&format!(r"{OWN}\{}", keys(*profile).0), "EnableFirewall", 1)

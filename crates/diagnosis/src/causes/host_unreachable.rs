@@ -17,8 +17,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[Symptom::SOCKET_CONNECT_FAILED],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Tcp], holds: unreachable },
-        Proof { shows: Shows::Absence, needs: &[Need::Tcp], holds: answered },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::TCP], holds: unreachable },
+        Proof { shows: Shows::Absence, needs: &[Need::TCP], holds: answered },
     ],
     explains: &[],
     page: Page {

@@ -23,10 +23,10 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::HostLog], holds: expired },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::HOST_LOG], holds: expired },
         Proof {
             shows: Shows::Absence,
-            needs: &[Need::HostLog],
+            needs: &[Need::HOST_LOG],
             holds: |case| not_told(case, RCM_ADMIN, (RCM, EXPIRED), DAY),
         },
     ],

@@ -17,9 +17,9 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[Symptom::SOCKET_CONNECT_FAILED],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(LISTENER)], holds: off },
-        Proof { shows: Shows::Presence(Confidence::Possible), needs: &[Need::Key(LISTENER)], holds: one_adapter },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(LISTENER)], holds: on_everywhere },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::key(LISTENER)], holds: off },
+        Proof { shows: Shows::Presence(Confidence::Possible), needs: &[Need::key(LISTENER)], holds: one_adapter },
+        Proof { shows: Shows::Absence, needs: &[Need::key(LISTENER)], holds: on_everywhere },
     ],
     explains: &[Explains { cause: "port-closed", when: |_| true }],
     page: Page {

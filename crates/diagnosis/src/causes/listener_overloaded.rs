@@ -19,14 +19,14 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[Symptom::SOCKET_CLOSED, 0x108, 0x704],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Possible), needs: &[Need::SecondTry], holds: now_and_then },
+        Proof { shows: Shows::Presence(Confidence::Possible), needs: &[Need::SECOND_TRY], holds: now_and_then },
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::SecondTry, Need::FurtherTries],
+            needs: &[Need::SECOND_TRY, Need::FURTHER_TRIES],
             holds: now_and_then,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: answered_at_once },
-        Proof { shows: Shows::Absence, needs: &[Need::SecondTry], holds: slow },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: answered_at_once },
+        Proof { shows: Shows::Absence, needs: &[Need::SECOND_TRY], holds: slow },
     ],
     explains: &[],
     page: Page {

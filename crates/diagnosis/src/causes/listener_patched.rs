@@ -17,8 +17,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(TERMSERVICE)], holds: another },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(TERMSERVICE)], holds: windows_own },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::key(TERMSERVICE)], holds: another },
+        Proof { shows: Shows::Absence, needs: &[Need::key(TERMSERVICE)], holds: windows_own },
     ],
     explains: &[],
     page: Page {

@@ -23,11 +23,11 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Possible),
-            needs: &[Need::Negotiation(Asked::Everything)],
+            needs: &[Need::negotiation(Asked::Everything)],
             holds: silent,
         },
-        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::SecondTry], holds: silent },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: answered },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::SECOND_TRY], holds: silent },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: answered },
     ],
     explains: &[],
     page: Page {

@@ -16,13 +16,13 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(TERMINAL_SERVER)], holds: refused },
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(LISTENER)], holds: refused },
-        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::Key(WINLOGON)], holds: disabled },
-        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::Key(TERMINAL_SERVER)], holds: drained },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::key(TERMINAL_SERVER)], holds: refused },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::key(LISTENER)], holds: refused },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::key(WINLOGON)], holds: disabled },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::key(TERMINAL_SERVER)], holds: drained },
         Proof {
             shows: Shows::Absence,
-            needs: &[Need::Key(TERMINAL_SERVER), Need::Key(LISTENER), Need::Key(WINLOGON)],
+            needs: &[Need::key(TERMINAL_SERVER), Need::key(LISTENER), Need::key(WINLOGON)],
             holds: allowed,
         },
     ],

@@ -17,9 +17,9 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::KeyFolder], holds: refused },
-        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::AccessTrace], holds: watched },
-        Proof { shows: Shows::Absence, needs: &[Need::KeyFolder], holds: allowed },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::KEY_FOLDER], holds: refused },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::ACCESS_TRACE], holds: watched },
+        Proof { shows: Shows::Absence, needs: &[Need::KEY_FOLDER], holds: allowed },
     ],
     explains: &[
         Explains { cause: "certificate-renewal-failing", when: |_| true },

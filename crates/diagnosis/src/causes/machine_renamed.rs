@@ -25,20 +25,20 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Handshake(TlsOffer::MODERN), Need::Introduction],
+            needs: &[Need::handshake(TlsOffer::MODERN), Need::INTRODUCTION],
             holds: names_differ,
         },
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Key(LISTENER), Need::Key(STORE_REMOTE_DESKTOP), Need::Key(COMPUTER_NAME)],
+            needs: &[Need::key(LISTENER), Need::key(STORE_REMOTE_DESKTOP), Need::key(COMPUTER_NAME)],
             holds: recorded_names_differ,
         },
         Proof {
             shows: Shows::Absence,
-            needs: &[Need::Handshake(TlsOffer::MODERN), Need::Introduction],
+            needs: &[Need::handshake(TlsOffer::MODERN), Need::INTRODUCTION],
             holds: names_agree,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: not_made_by_windows },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: not_made_by_windows },
     ],
     explains: &[Explains { cause: "certificate-name-mismatch", when: always }],
     page: Page {

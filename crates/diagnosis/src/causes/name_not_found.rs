@@ -21,8 +21,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Resolver,
     codes: &[Symptom::DNS_LOOKUP_FAILED, 0x208, 0x508, 0x604],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Name], holds: not_found },
-        Proof { shows: Shows::Absence, needs: &[Need::Name], holds: found },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::NAME], holds: not_found },
+        Proof { shows: Shows::Absence, needs: &[Need::NAME], holds: found },
     ],
     explains: &[],
     page: Page {

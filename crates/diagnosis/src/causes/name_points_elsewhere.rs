@@ -19,9 +19,9 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Possible), needs: &[Need::Introduction], holds: another_name },
-        Proof { shows: Shows::Absence, needs: &[Need::Tcp], holds: nothing_to_compare },
-        Proof { shows: Shows::Absence, needs: &[Need::Introduction], holds: same_machine },
+        Proof { shows: Shows::Presence(Confidence::Possible), needs: &[Need::INTRODUCTION], holds: another_name },
+        Proof { shows: Shows::Absence, needs: &[Need::TCP], holds: nothing_to_compare },
+        Proof { shows: Shows::Absence, needs: &[Need::INTRODUCTION], holds: same_machine },
     ],
     explains: &[],
     page: Page {

@@ -23,8 +23,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Resolver,
     codes: &[Symptom::DNS_LOOKUP_FAILED, 0x208, 0x508, 0x604],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Name], holds: not_answered },
-        Proof { shows: Shows::Absence, needs: &[Need::Name], holds: answered },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::NAME], holds: not_answered },
+        Proof { shows: Shows::Absence, needs: &[Need::NAME], holds: answered },
     ],
     explains: &[],
     page: Page {

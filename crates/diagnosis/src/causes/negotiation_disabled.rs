@@ -20,11 +20,11 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Negotiation(Asked::Everything)],
+            needs: &[Need::negotiation(Asked::Everything)],
             holds: without_data,
         },
-        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::Key(LISTENER)], holds: set_so },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: negotiates },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::key(LISTENER)], holds: set_so },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: negotiates },
     ],
     explains: &[],
     page: Page {

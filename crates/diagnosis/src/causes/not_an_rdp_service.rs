@@ -21,16 +21,16 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Negotiation(Asked::Everything)],
+            needs: &[Need::negotiation(Asked::Everything)],
             holds: named_service,
         },
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Negotiation(Asked::Everything)],
+            needs: &[Need::negotiation(Asked::Everything)],
             holds: foreign_bytes,
         },
-        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::DirectTls], holds: bare_tls },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: speaks_x224 },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::DIRECT_TLS], holds: bare_tls },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: speaks_x224 },
     ],
     explains: &[],
     page: Page {

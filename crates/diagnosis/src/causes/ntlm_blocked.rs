@@ -23,8 +23,8 @@ pub const CAUSE: Cause = Cause {
     // mstsc shows a text of its own, or 0xC07 where the name has no service principal
     codes: &[0xC07],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Introduction], holds: refused },
-        Proof { shows: Shows::Absence, needs: &[Need::Introduction], holds: taken },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::INTRODUCTION], holds: refused },
+        Proof { shows: Shows::Absence, needs: &[Need::INTRODUCTION], holds: taken },
     ],
     explains: &[],
     page: Page {

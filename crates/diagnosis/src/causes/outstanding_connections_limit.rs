@@ -22,12 +22,12 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::HostLog],
+            needs: &[Need::HOST_LOG],
             holds: |case| told(case, (RCM, FLOODED), NEAR, |_| true),
         },
         Proof {
             shows: Shows::Absence,
-            needs: &[Need::HostLog],
+            needs: &[Need::HOST_LOG],
             holds: |case| not_told(case, RCM_ADMIN, (RCM, FLOODED), NEAR),
         },
     ],

@@ -17,8 +17,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[Symptom::SOCKET_CONNECT_FAILED],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Tcp], holds: refused },
-        Proof { shows: Shows::Absence, needs: &[Need::Tcp], holds: not_refused },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::TCP], holds: refused },
+        Proof { shows: Shows::Absence, needs: &[Need::TCP], holds: not_refused },
     ],
     explains: &[],
     page: Page {

@@ -25,8 +25,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[Symptom::SOCKET_CONNECT_FAILED, 0x108],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Tcp], holds: silent },
-        Proof { shows: Shows::Absence, needs: &[Need::Tcp], holds: answered },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::TCP], holds: silent },
+        Proof { shows: Shows::Absence, needs: &[Need::TCP], holds: answered },
     ],
     explains: &[],
     page: Page {

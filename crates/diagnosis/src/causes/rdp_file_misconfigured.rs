@@ -20,8 +20,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Client,
     codes: &[],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::RdpFile], holds: wrong },
-        Proof { shows: Shows::Absence, needs: &[Need::RdpFile], holds: right },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::RDP_FILE], holds: wrong },
+        Proof { shows: Shows::Absence, needs: &[Need::RDP_FILE], holds: right },
     ],
     explains: &[Explains { cause: "nla-required", when: refuses_nla }],
     page: Page {

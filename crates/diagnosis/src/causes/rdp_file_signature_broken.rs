@@ -16,8 +16,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Client,
     codes: &[],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::RdpFile], holds: broken },
-        Proof { shows: Shows::Absence, needs: &[Need::RdpFile], holds: sound },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::RDP_FILE], holds: broken },
+        Proof { shows: Shows::Absence, needs: &[Need::RDP_FILE], holds: sound },
     ],
     explains: &[],
     page: Page {

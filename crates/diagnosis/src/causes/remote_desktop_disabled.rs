@@ -18,10 +18,10 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[Symptom::SOCKET_CONNECT_FAILED],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(TERMINAL_SERVER)], holds: off },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::key(TERMINAL_SERVER)], holds: off },
         Proof {
             shows: Shows::Absence,
-            needs: &[Need::Key(TERMINAL_SERVER), Need::Key(POLICY)],
+            needs: &[Need::key(TERMINAL_SERVER), Need::key(POLICY)],
             holds: |case| says(case, 0),
         },
     ],

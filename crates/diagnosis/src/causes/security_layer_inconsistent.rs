@@ -17,8 +17,8 @@ pub const CAUSE: Cause = Cause {
     codes: &[],
     proofs: &[
         // what Windows makes of the two was not seen, so the settings alone make it likely
-        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::Key(LISTENER)], holds: contradict },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(LISTENER)], holds: agree },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::key(LISTENER)], holds: contradict },
+        Proof { shows: Shows::Absence, needs: &[Need::key(LISTENER)], holds: agree },
     ],
     explains: &[
         Explains { cause: "standard-security-only", when: |_| true },

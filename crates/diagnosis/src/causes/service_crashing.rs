@@ -24,10 +24,10 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::HostLog], holds: crashed },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::HOST_LOG], holds: crashed },
         Proof {
             shows: Shows::Absence,
-            needs: &[Need::HostLog],
+            needs: &[Need::HOST_LOG],
             holds: |case| not_told(case, SYSTEM, (SERVICES, ENDED), NEAR),
         },
     ],

@@ -23,12 +23,12 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::HostLog],
+            needs: &[Need::HOST_LOG],
             holds: |case| told(case, (RCM, NOT_REGISTERED), DAY, |_| true),
         },
         Proof {
             shows: Shows::Absence,
-            needs: &[Need::HostLog],
+            needs: &[Need::HOST_LOG],
             holds: |case| not_told(case, SYSTEM, (RCM, NOT_REGISTERED), MONTH),
         },
     ],

@@ -20,17 +20,17 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Negotiation(Asked::Everything), Need::Negotiation(Asked::TlsOnly)],
+            needs: &[Need::negotiation(Asked::Everything), Need::negotiation(Asked::TlsOnly)],
             holds: never_tls,
         },
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Negotiation(Asked::Everything)],
+            needs: &[Need::negotiation(Asked::Everything)],
             holds: no_tls_for_a_watched_client,
         },
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(LISTENER)], holds: set_so },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: takes_tls },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::TlsOnly)], holds: takes_tls_alone },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::key(LISTENER)], holds: set_so },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: takes_tls },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::TlsOnly)], holds: takes_tls_alone },
     ],
     explains: &[],
     page: Page {

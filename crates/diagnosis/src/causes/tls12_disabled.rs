@@ -20,8 +20,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[Symptom::SOCKET_CLOSED],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(SERVER)], holds: nothing_in_common },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(SERVER)], holds: on },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::key(SERVER)], holds: nothing_in_common },
+        Proof { shows: Shows::Absence, needs: &[Need::key(SERVER)], holds: on },
     ],
     explains: &[
         Explains { cause: "tls-version-mismatch", when: |_| true },

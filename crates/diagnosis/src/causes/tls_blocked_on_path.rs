@@ -25,29 +25,29 @@ pub const CAUSE: Cause = Cause {
         Proof {
             shows: Shows::Presence(Confidence::Likely),
             needs: &[
-                Need::Handshake(TlsOffer::MODERN),
-                Need::Handshake(TlsOffer::PLAIN_12),
-                Need::Handshake(TlsOffer::SPLIT_12),
+                Need::handshake(TlsOffer::MODERN),
+                Need::handshake(TlsOffer::PLAIN_12),
+                Need::handshake(TlsOffer::SPLIT_12),
             ],
             holds: only_the_cut_one_passed,
         },
         Proof {
             shows: Shows::Presence(Confidence::Likely),
             needs: &[
-                Need::Handshake(TlsOffer::MODERN),
-                Need::Handshake(TlsOffer::SPLIT_12),
-                Need::HandshakeAgain(TlsOffer::PLAIN_12),
+                Need::handshake(TlsOffer::MODERN),
+                Need::handshake(TlsOffer::SPLIT_12),
+                Need::handshake_again(TlsOffer::PLAIN_12),
             ],
             holds: only_the_cut_one_passed,
         },
         // a box that puts segments together stops them all: then only the host knows whether they arrived
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Handshake(TlsOffer::MODERN), Need::HostLog],
+            needs: &[Need::handshake(TlsOffer::MODERN), Need::HOST_LOG],
             holds: never_arrived,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: answered },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::PLAIN_12)], holds: answered },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: answered },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::PLAIN_12)], holds: answered },
     ],
     explains: &[],
     page: Page {

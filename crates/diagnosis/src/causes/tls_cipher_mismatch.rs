@@ -22,22 +22,22 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Handshake(TlsOffer::MODERN), Need::ClientSuites],
+            needs: &[Need::handshake(TlsOffer::MODERN), Need::CLIENT_SUITES],
             holds: nothing_common,
         },
         // a host that only closes gives no reason: the moment may have been one, so it is asked again
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Handshake(TlsOffer::MODERN), Need::ClientSuitesAgain],
+            needs: &[Need::handshake(TlsOffer::MODERN), Need::CLIENT_SUITES_AGAIN],
             holds: nothing_common,
         },
-        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::ClientSuites], holds: refused_for_suites },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::CLIENT_SUITES], holds: refused_for_suites },
         Proof {
             shows: Shows::Presence(Confidence::Possible),
-            needs: &[Need::Handshake(TlsOffer::MODERN), Need::HostLog],
+            needs: &[Need::handshake(TlsOffer::MODERN), Need::HOST_LOG],
             holds: logged,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::ClientSuites], holds: all_common },
+        Proof { shows: Shows::Absence, needs: &[Need::CLIENT_SUITES], holds: all_common },
     ],
     explains: &[],
     page: Page {
@@ -75,7 +75,7 @@ fn nothing_common(case: Case<'_>) -> Option<Ground> {
         Handshake::Alert(alert) if names_the_suites(*alert) => (format!("refused with {alert}"), Confidence::Proven),
         // a host that closes gives no reason, and where whole hellos are ended it need not be the host
         Handshake::Closed { end, bytes: 0 } if !case.only_cut_hellos_pass() => {
-            let again = Need::ClientSuitesAgain.answered(case);
+            let again = Need::CLIENT_SUITES_AGAIN.answered(case);
             let sure = if again { Confidence::Likely } else { Confidence::Possible };
             (format!("{} without an answer", end.verb()), sure)
         }
@@ -191,7 +191,7 @@ mod tests {
         let closed = Handshake::Closed { end: End::Rst, bytes: 0 };
         let once = as_client(closed.clone());
         once.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Possible));
-        assert!(once.with_case(|case| Need::ClientSuitesAgain.askable(case)));
+        assert!(once.with_case(|case| Need::CLIENT_SUITES_AGAIN.askable(case)));
         let offer = once.with_case(client_offer);
         let again = once.tls(offer, closed);
         again.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));

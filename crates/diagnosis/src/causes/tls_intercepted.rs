@@ -23,26 +23,26 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Handshake(TlsOffer::MODERN)],
+            needs: &[Need::handshake(TlsOffer::MODERN)],
             holds: known_issuer,
         },
         // a product whose authority has another name is only found by comparison
         Proof {
             shows: Shows::Presence(Confidence::Proven),
             needs: &[
-                Need::Handshake(TlsOffer::MODERN),
-                Need::Introduction,
-                Need::Key(LISTENER),
-                Need::Key(STORE_REMOTE_DESKTOP),
-                Need::Key(STORE_MY),
-                Need::Key(COMPUTER_NAME),
+                Need::handshake(TlsOffer::MODERN),
+                Need::INTRODUCTION,
+                Need::key(LISTENER),
+                Need::key(STORE_REMOTE_DESKTOP),
+                Need::key(STORE_MY),
+                Need::key(COMPUTER_NAME),
             ],
             holds: not_the_hosts,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: self_issued },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: self_issued },
         Proof {
             shows: Shows::Absence,
-            needs: &[Need::Handshake(TlsOffer::MODERN), Need::Key(LISTENER)],
+            needs: &[Need::handshake(TlsOffer::MODERN), Need::key(LISTENER)],
             holds: the_hosts,
         },
     ],

@@ -19,12 +19,12 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Negotiation(Asked::AsClient)],
+            needs: &[Need::negotiation(Asked::AsClient)],
             holds: required_and_missing,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: client_offers_it },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::AsClient)], holds: not_the_reason },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: host_does_without },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: client_offers_it },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::AsClient)], holds: not_the_reason },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: host_does_without },
     ],
     explains: &[],
     page: Page {

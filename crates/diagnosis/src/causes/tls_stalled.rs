@@ -26,11 +26,11 @@ pub const CAUSE: Cause = Cause {
         // a large answer that is lost on the way looks the same, so never proven from here
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Handshake(TlsOffer::MODERN), Need::Handshake(TlsOffer::SPLIT_12)],
+            needs: &[Need::handshake(TlsOffer::MODERN), Need::handshake(TlsOffer::SPLIT_12)],
             holds: silent_twice,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: answered },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::SPLIT_12)], holds: answered },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: answered },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::SPLIT_12)], holds: answered },
     ],
     explains: &[],
     page: Page {

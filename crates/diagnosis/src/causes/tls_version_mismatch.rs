@@ -20,31 +20,31 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Handshake(TlsOffer::MODERN), Need::ClientVersions],
+            needs: &[Need::handshake(TlsOffer::MODERN), Need::CLIENT_VERSIONS],
             holds: no_common_version,
         },
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Handshake(TlsOffer::PLAIN_12), Need::Handshake(TlsOffer::OLD)],
+            needs: &[Need::handshake(TlsOffer::PLAIN_12), Need::handshake(TlsOffer::OLD)],
             holds: no_common_version,
         },
         // a host that only closes gives no reason: the moment may have been one, so it is asked again
         Proof {
             shows: Shows::Presence(Confidence::Likely),
             needs: &[
-                Need::Handshake(TlsOffer::PLAIN_12),
-                Need::Handshake(TlsOffer::OLD),
-                Need::HandshakeAgain(TlsOffer::PLAIN_12),
+                Need::handshake(TlsOffer::PLAIN_12),
+                Need::handshake(TlsOffer::OLD),
+                Need::handshake_again(TlsOffer::PLAIN_12),
             ],
             holds: no_common_version,
         },
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::ClientVersions],
+            needs: &[Need::CLIENT_VERSIONS],
             holds: refused_for_version,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: common_version },
-        Proof { shows: Shows::Absence, needs: &[Need::ClientVersions], holds: common_version },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: common_version },
+        Proof { shows: Shows::Absence, needs: &[Need::CLIENT_VERSIONS], holds: common_version },
     ],
     explains: &[],
     page: Page {
@@ -90,7 +90,7 @@ fn no_common_version(case: Case<'_>) -> Option<Ground> {
     because.push(accepted.because(format!("{} speaks {}", profile.name, profile.versions_text())));
     let ground = Ground::on(because);
     // a plain close, or an alert that names something else, could have another reason
-    let again = Need::HandshakeAgain(TlsOffer::PLAIN_12).answered(case);
+    let again = Need::handshake_again(TlsOffer::PLAIN_12).answered(case);
     Some(match (named, wordless && !again) {
         (true, _) => ground,
         (false, false) => ground.confidence(Confidence::Likely),
@@ -171,7 +171,7 @@ mod tests {
     fn near_miss_the_same_hello_is_taken_the_second_time() {
         let reset = Handshake::Closed { end: End::Rst, bytes: 0 };
         let sketch = old_host(&reset);
-        sketch.with_case(|case| assert!(Need::HandshakeAgain(TlsOffer::PLAIN_12).askable(case)));
+        sketch.with_case(|case| assert!(Need::handshake_again(TlsOffer::PLAIN_12).askable(case)));
         sketch.tls(TlsOffer::PLAIN_12, accepted(TlsVersion::Tls12)).check(&CAUSE, Expect::Absent);
     }
 

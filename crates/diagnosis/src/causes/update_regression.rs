@@ -18,10 +18,10 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Key(WINDOWS)],
+            needs: &[Need::key(WINDOWS)],
             holds: |case| carried(case, Role::Host),
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(WINDOWS)], holds: |case| cured(case, Role::Host) },
+        Proof { shows: Shows::Absence, needs: &[Need::key(WINDOWS)], holds: |case| cured(case, Role::Host) },
     ],
     explains: &[],
     page: Page {

@@ -41,7 +41,7 @@ pub(super) fn open(case: Case<'_>, found: &Cause, finding: &Finding) -> Open {
     // a setting of the machine's own counts only as far as no policy says otherwise
     let settings = observations().any(|seen| matches!(seen.fact, Fact::RegistryKey(_)));
     if needs.is_empty() && settings && case.key(POLICY).is_none() {
-        needs.push(Need::Key(POLICY));
+        needs.push(Need::key(POLICY));
     }
     let files: Vec<_> = needs.iter().filter_map(|need| Some((*need, file(*need)?))).collect();
     match (needs.is_empty(), files.is_empty()) {
@@ -53,13 +53,14 @@ pub(super) fn open(case: Case<'_>, found: &Cause, finding: &Finding) -> Open {
 
 /// The file of a Windows machine that answers this; `None` where no single file does.
 fn file(need: Need) -> Option<&'static str> {
-    match need {
-        Need::Key(path) if path.starts_with(r"HKLM\SYSTEM\") => Some("SYSTEM"),
-        Need::Key(path) if path.starts_with(r"HKLM\SOFTWARE\") => Some("SOFTWARE"),
-        Need::Service(_) => Some("SYSTEM"),
-        Need::HostLog => Some("System.evtx"),
-        _ => None,
+    if let Some(path) = need.as_key() {
+        let hives = [(r"HKLM\SYSTEM\", "SYSTEM"), (r"HKLM\SOFTWARE\", "SOFTWARE")];
+        return hives.into_iter().find(|(start, _)| path.starts_with(start)).map(|(_, file)| file);
     }
+    if need.as_service().is_some() {
+        return Some("SYSTEM");
+    }
+    (need == Need::HOST_LOG).then_some("System.evtx")
 }
 
 /// The same files with those that are missing.
