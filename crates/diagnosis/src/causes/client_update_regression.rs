@@ -6,7 +6,6 @@ use crate::need::Need;
 use crate::regressions::{carried, cured};
 use crate::state::WINDOWS;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "client-update-regression",
     title: "the Windows update on the client is known to break Remote Desktop",
@@ -67,7 +66,7 @@ mod tests {
         windows("26100", 7622).check(&CAUSE, Expect::Unknown);
     }
 
-    /// The freeze of 2025 was one of hosts.
+    /// The freeze of 2025 was a fault of hosts.
     #[test]
     fn near_miss_a_regression_of_hosts() {
         windows("26100", 3194).check(&CAUSE, Expect::Unknown);

@@ -1,4 +1,4 @@
-//! `closed-on-negotiation`: the connection ends as soon as it is used.
+//! `closed-on-negotiation`: the host ends the connection at the first request.
 
 use wire::machine::X224Answer;
 use wire::x224::SecurityProtocols;
@@ -10,7 +10,6 @@ use crate::fact::Handshake;
 use crate::need::{Asked, Need};
 use crate::symptom::Symptom;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "closed-on-negotiation",
     title: "the connection is closed as soon as the client speaks, whatever it asks for",

@@ -1,4 +1,4 @@
-//! `edition-without-remote-desktop`: this edition of Windows cannot be controlled by Remote Desktop.
+//! `edition-without-remote-desktop`: this edition of Windows has no Remote Desktop host.
 
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
@@ -7,13 +7,12 @@ use crate::need::Need;
 use crate::state::WINDOWS;
 use crate::symptom::Symptom;
 
-/// How the `EditionID` of editions begins that have no host in them: Home since Windows 8, and its forerunners. Those of a
-/// country, of one language and without a media player have more behind it.
+/// Beginnings of the `EditionID` of editions without a host: Home since Windows 8, and its forerunners. Those for a
+/// country, of one language or without a media player have more behind it.
 const WITHOUT: [&str; 4] = ["Core", "HomeBasic", "HomePremium", "Starter"];
-/// How those of editions begin that have one.
+/// Beginnings of the `EditionID` of editions with a host.
 const WITH: [&str; 6] = ["Professional", "Enterprise", "Education", "Server", "IoTEnterprise", "Ultimate"];
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "edition-without-remote-desktop",
     title: "this edition of Windows can use Remote Desktop, and cannot be reached by it",
@@ -42,7 +41,7 @@ pub const CAUSE: Cause = Cause {
     fixes: &["upgrade-edition"],
 };
 
-/// What may follow in the name of an edition.
+/// Endings that may follow in the name of an edition.
 const VARIANTS: [&str; 26] = [
     "",
     "E",
@@ -72,7 +71,7 @@ const VARIANTS: [&str; 26] = [
     "Rdsh",
 ];
 
-/// What of an `EditionID` is one that Windows has: the whole, or as much as decides.
+/// Returns as much of an `EditionID` as Windows is known to have: all of it, or the part that decides.
 pub(crate) fn known_edition(name: &str) -> Option<&str> {
     let start = WITHOUT.iter().chain(&WITH).find(|known| begins(name, known))?;
     let variant = name.get(start.len()..).is_some_and(|rest| VARIANTS.contains(&rest));
@@ -90,7 +89,7 @@ fn edition(case: Case<'_>, pick: impl Fn(&str) -> bool) -> Option<Ground> {
 }
 
 fn home(case: Case<'_>) -> Option<Ground> {
-    // where something was patched in that answers, the edition keeps nobody out
+    // where a patched-in library answers, the edition keeps nobody out
     let ground = edition(case, |name| WITHOUT.iter().any(|known| begins(name, known)))?;
     let answers = |id| case.answered_since(id) || case.let_in_near(id);
     let answers = ground.because.iter().any(|because| answers(because.observation));

@@ -1,4 +1,4 @@
-//! `listener-patched`: the service of Remote Desktop runs something else than Windows' own library.
+//! `listener-patched`: the Remote Desktop service runs something other than Windows' own library.
 
 use crate::case::Case;
 use crate::cause::{Because, Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
@@ -6,7 +6,6 @@ use crate::evidence::Role;
 use crate::need::Need;
 use crate::state::{TERMSERVICE, WINDOWS};
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "listener-patched",
     title: "the service of Remote Desktop is set to run another library than Windows' own",
@@ -33,8 +32,7 @@ pub const CAUSE: Cause = Cause {
     fixes: &["repair-system-files"],
 };
 
-/// A path in the one form that it is compared in: lower case, without the marks of a path that is not to be interpreted, and
-/// without the parts that lead back.
+/// Returns a path in the one form in which paths are compared: lower case, without `\\?\` and the like, `..` resolved.
 pub(crate) fn plain(path: &str) -> String {
     let path = path.trim().trim_matches('"').to_ascii_lowercase().replace('/', r"\");
     let path = [r"\\?\", r"\\.\", r"\??\"].iter().find_map(|mark| path.strip_prefix(mark)).unwrap_or(&path);
@@ -51,10 +49,11 @@ pub(crate) fn plain(path: &str) -> String {
     parts.join(r"\")
 }
 
-/// Ways to write the path of Windows' own library; `None` where that depends on which folder is Windows' own.
+/// True if the path is one of Windows' own library, in any spelling; `None` where that depends on which folder is
+/// Windows' own.
 pub(crate) fn own(path: &str, root: Option<&str>) -> Option<bool> {
     let path = plain(path);
-    // without a folder it is looked for in System32 among others
+    // without a folder it is searched for in System32 among others
     if path == "termsrv.dll" {
         return None;
     }
@@ -70,7 +69,7 @@ pub(crate) fn own(path: &str, root: Option<&str>) -> Option<bool> {
     }
 }
 
-/// What TermService runs, and whether it is Windows' own.
+/// The library that TermService loads, and whether it is Windows' own.
 fn library(case: Case<'_>) -> Option<(Option<bool>, Because)> {
     let seen = case.text(TERMSERVICE, "ServiceDll")?;
     let root = case.text(WINDOWS, "SystemRoot").and_then(|seen| seen.value);
@@ -109,7 +108,7 @@ mod tests {
         runs(r"%ProgramFiles%\RDP Wrapper\rdpwrap.dll").check(&CAUSE, patched());
         let copy = runs(r"D:\copy\System32\termsrv.dll");
         copy.value(WINDOWS, "SystemRoot", RegistryData::Text(r"C:\Windows".to_owned())).check(&CAUSE, patched());
-        // it leads elsewhere
+        // `..` leads elsewhere
         runs(r"%SystemRoot%\System32\..\Temp\termsrv.dll").check(&CAUSE, patched());
     }
 

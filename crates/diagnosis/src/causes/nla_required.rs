@@ -9,7 +9,6 @@ use crate::evidence::Role;
 use crate::need::{Asked, Need};
 use crate::symptom::Symptom;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "nla-required",
     title: "the host requires Network Level Authentication and this client does not offer it",

@@ -8,7 +8,6 @@ use crate::evidence::Role;
 use crate::need::{Need, tcp_only};
 use crate::symptom::Symptom;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "port-closed",
     title: "nothing listens on the port",

@@ -6,7 +6,6 @@ use crate::evidence::Role;
 use crate::need::Need;
 use crate::rdp_file::{RdpFileRecord, RdpSignature};
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "rdp-file-signature-broken",
     title: "the signature of the .rdp file does not cover its settings",
@@ -45,7 +44,7 @@ fn broken(case: Case<'_>) -> Option<Ground> {
     Some(Ground::on(vec![because]).confidence(confidence))
 }
 
-/// What is wrong with the signature of a file.
+/// Names the fault of a file's signature.
 fn fault(seen: Seen<&RdpFileRecord>) -> Option<(Confidence, Because)> {
     let name = &seen.value.name;
     let (confidence, text) = match &seen.value.signature {
