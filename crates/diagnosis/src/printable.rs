@@ -17,7 +17,7 @@ pub fn printable(text: &str) -> String {
     })
 }
 
-/// Controls, line breaks, and what Unicode calls default ignorable: all that has no shape of its own.
+/// True for control characters, line breaks, and what Unicode calls default ignorable: no shape of their own.
 fn hidden(c: char) -> bool {
     c.is_control()
         || matches!(

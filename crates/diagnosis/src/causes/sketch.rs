@@ -271,8 +271,7 @@ impl Sketch {
         self.recorded(Fact::RegistryKey(RegistryKey { path: path.to_owned(), exists: false, values: BTreeMap::new() }))
     }
 
-    /// Adds an entry to the System log this many minutes before the attempt, and the log itself, covering the last
-    /// days.
+    /// Adds an entry to the System log, minutes before the attempt, and the log itself, which covers the last days.
     pub(crate) fn event(self, provider: &str, id: u32, minutes: i64) -> Self {
         self.event_with(provider, id, minutes, &[])
     }

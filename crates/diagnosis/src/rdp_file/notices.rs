@@ -1,4 +1,4 @@
-//! What a current client will say of a file.
+//! Notices about what a current client will say of a file.
 
 use super::record::{RdpFileRecord, RdpSignature};
 use super::settings::{Gateway, GatewayUse, RdpSettings};
@@ -6,11 +6,12 @@ use crate::cause::Because;
 use crate::evidence::Evidence;
 use crate::fact::Fact;
 
-/// What mstsc with the updates of April 14, 2026 (CVE-2026-26151) says of each file.
+/// Tells what mstsc with the updates of April 14, 2026 (CVE-2026-26151) says of each file.
 ///
-/// Widely reported, and not tried on a machine: the words say so.
+/// Widely reported but not tried on a machine, and the words say so.
 ///
-/// And where it sends the client, if that is a gateway: unless `way_told`, because the report is about that way.
+/// Also tells where the file sends the client, if that is a gateway: unless `way_told`, because the report is about
+/// that way.
 pub fn notices(evidence: &Evidence, way_told: bool) -> Vec<Because> {
     let files = evidence.observations.iter().filter_map(|seen| match &seen.fact {
         Fact::RdpFile(file) => Some((seen.id, file)),
@@ -75,7 +76,7 @@ mod tests {
         assert!(notices(client("192.0.2.7").evidence(), false).is_empty());
     }
 
-    /// The direct way was not looked at, and says nothing of the client's own.
+    /// The direct way was not looked at, and says nothing about the client's own.
     #[test]
     fn a_gateway_is_named() {
         let with = |usage| {
