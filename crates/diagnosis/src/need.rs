@@ -1,4 +1,4 @@
-//! The questions that proofs rest on: when they are answered, when they may be asked, what they cost, how they are put.
+//! Questions that proofs rest on: when they are answered, when they may be asked, what they cost, how they are put.
 
 use wire::machine::{TcpAnswer, X224Answer};
 use wire::tls::{Alert, Signatures, TlsOffer, TlsStack, TlsVersion};
@@ -7,14 +7,14 @@ use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
 use crate::case::{Case, EVERYTHING, Seen};
 use crate::fact::{Fact, Handshake, Introduction};
 
-/// Which protocols a Connection Request asks for.
+/// Protocols that a Connection Request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Asked {
     /// TLS and CredSSP in both forms, as current clients do.
     Everything,
-    /// The same, and Microsoft Entra authentication (RDSAAD). xrdp hangs up on it, so it is never the first question.
+    /// Everything and Microsoft Entra authentication (RDSAAD). xrdp hangs up on it, so it is never the first question.
     WithEntra,
-    /// What the client profile asks for.
+    /// The protocols of the client profile.
     AsClient,
     /// TLS alone.
     TlsOnly,
@@ -35,70 +35,71 @@ impl Asked {
     }
 }
 
-/// A question.
+/// Question to a host, a resolver or a machine's records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Need {
-    /// What does the name resolve to?
+    /// Which addresses does the name have?
     Name,
     /// Does the port accept a connection?
     Tcp,
     /// Does it stay open if we say nothing for a quarter of a second?
     HeldRequest,
-    /// What does it say to these protocols?
+    /// Which answer do these protocols get?
     Negotiation(Asked),
-    /// What does it say to everything the second time, after a pause?
+    /// Which answer does a request for everything get the second time, after a pause?
     SecondTry,
-    /// What does it say to everything on further tries, with pauses between them?
+    /// Which answers does a request for everything get on further tries, with pauses in between?
     FurtherTries,
     /// Does it speak TLS without X.224?
     DirectTls,
-    /// What does it say to this ClientHello?
+    /// Which answer does this ClientHello get?
     Handshake(TlsOffer),
-    /// What does it say to this ClientHello, which it ended the connection on, when asked again after a pause?
+    /// Which answer does a ClientHello that ended the connection get after a pause?
     HandshakeAgain(TlsOffer),
-    /// What does it say to the TLS versions of the client profile?
+    /// Which answer do the TLS versions of the client profile get?
     ClientVersions,
-    /// What does it say to the TLS suites of the client profile?
+    /// Which answer do the TLS suites of the client profile get?
     ClientSuites,
-    /// The same after a pause, where it ended the connection without a word.
+    /// Which answer do they get after a pause, where the host ended the connection without a word?
     ClientSuitesAgain,
-    /// How does it introduce itself through CredSSP?
+    /// Does the host introduce itself through CredSSP?
     Introduction,
-    /// How does it introduce itself the second time, after a pause?
+    /// Does the host introduce itself the second time, after a pause?
     SecondIntroduction,
-    /// What does it take of all that can be offered? No proof needs it; [`crate::survey`] puts the questions.
+    /// Does the host accept each of the things that can be offered? No proof needs it; [`crate::survey`] puts the
+    /// questions.
     Survey,
-    /// What does this registry key of the machine hold? A probe cannot ask that.
+    /// Which values does this registry key of the machine have? A probe cannot ask that.
     Key(&'static str),
-    /// How is this service of the machine set up? A probe cannot ask that.
+    /// Is this service of the machine set up and running? A probe cannot ask that.
     Service(&'static str),
-    /// What lies in its folder of private keys, and who may write there? A probe cannot ask that.
+    /// Which files lie in its folder of private keys, and who may write there? A probe cannot ask that.
     KeyFolder,
-    /// What do its own logs say of the time of the attempt? A probe cannot ask that.
+    /// Do its own logs record anything at the time of the attempt? A probe cannot ask that.
     HostLog,
-    /// What was refused to its services, by a recording of their accesses? A probe cannot ask that.
+    /// Was anything refused to its services, by a recording of their accesses? A probe cannot ask that.
     AccessTrace,
-    /// What does an `.rdp` file of the client say? A probe cannot ask that.
+    /// Does an `.rdp` file of the client say something about it? A probe cannot ask that.
     RdpFile,
-    /// Whom does the client trust? A probe cannot ask that.
+    /// Does the client trust this authority? A probe cannot ask that.
     TrustStore,
 }
 
-/// How many tries tell a host that answers now and then from one that failed once.
+/// Tries that tell a host that answers now and then from one that failed once.
 pub const SPACED_TRIES: usize = 4;
 
-/// A question as a connection.
+/// Question put as a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Question {
-    /// What it answers, at least.
+    /// Need that it answers, perhaps among others.
     pub need: Need,
     /// `requestedProtocols`; `None` starts with TLS.
     pub request: Option<SecurityProtocols>,
-    /// The request is held back.
+    /// True to hold the request back.
     pub hold: bool,
-    /// The handshake to begin.
+    /// Handshake to begin.
     pub tls: Option<TlsOffer>,
-    /// Introduce ourselves through CredSSP.
+    /// True to introduce ourselves through CredSSP.
     pub credssp: bool,
 }
 
@@ -115,7 +116,7 @@ impl Need {
                 )
             }),
             Self::Negotiation(asked) => {
-                // no answer to a further question, from a host that answered before, may be due to our own pace
+                // silence after a host answered before may be due to our own pace
                 let paced = |answer| asked != Asked::Everything && unanswered(answer) && answers(case);
                 case.x224_to(asked.protocols(case)).is_some_and(|seen| !paced(seen.value))
             }
@@ -145,7 +146,7 @@ impl Need {
         }
     }
 
-    /// True if the answer stands in the machine's own settings and records, or comes otherwise from beside the wire.
+    /// True if the answer is in the machine's own settings and records, or otherwise not on the wire.
     fn offline(self) -> bool {
         matches!(
             self,
@@ -160,7 +161,7 @@ impl Need {
         )
     }
 
-    /// True if asking makes sense now: what it builds on has been seen, and this build can do it.
+    /// True if asking makes sense now: its preconditions were seen, and this build can ask it.
     pub fn askable(self, case: Case<'_>) -> bool {
         if self.offline() {
             return false;
@@ -194,7 +195,8 @@ impl Need {
             Self::DirectTls => closed && Self::Negotiation(Asked::StandardOnly).answered(case),
             Self::Handshake(offer) => handshake_askable(case, offer),
             Self::HandshakeAgain(offer) => {
-                // without a word: it may have been the moment. Only where another hello went through does it matter
+                // closed without a word: it may have been a bad moment, which only matters where another hello
+                // succeeded
                 let wordless = matches!(case.tls_with(offer).map(|seen| seen.value), Some(Handshake::Closed { .. }));
                 wordless && case.tls().any(|seen| matches!(seen.value.1, Handshake::Accepted { .. }))
             }
@@ -213,7 +215,8 @@ impl Need {
         }
     }
 
-    /// The question as a connection. The first one to an address always asks everything that one connection can.
+    /// Returns the question as a connection. The first one to an address always asks everything that one connection
+    /// can.
     pub fn question(self, case: Case<'_>) -> Option<Question> {
         let all =
             Question { need: self, request: Some(EVERYTHING), hold: false, tls: Some(TlsOffer::MODERN), credssp: true };
@@ -239,7 +242,7 @@ impl Need {
             Self::Handshake(offer) | Self::HandshakeAgain(offer) => {
                 Question { tls: Some(offer), credssp: offer.stack != TlsStack::Own, ..all }
             }
-            // what the client itself would say answers both at once, if it is taken
+            // the client's own hello, if accepted, answers both at once
             Self::ClientVersions if case.tls_with(client_offer(case)).is_some() => {
                 Question { tls: Some(client_versions(case)), ..bare }
             }
@@ -251,7 +254,7 @@ impl Need {
         })
     }
 
-    /// True if it asks again what has been asked, which says something only after a pause.
+    /// True if it repeats a question, which says something only after a pause.
     pub fn asks_again(self) -> bool {
         matches!(
             self,
@@ -263,7 +266,7 @@ impl Need {
         )
     }
 
-    /// The question in words, for "what was not seen".
+    /// Says the question in words, for "what was not seen".
     pub fn words(self) -> String {
         match self {
             Self::Name => "what the name resolves to".to_owned(),
@@ -298,17 +301,18 @@ impl Need {
     }
 }
 
-/// True if the request was not answered at all.
+/// True if the request got no answer at all.
 pub fn unanswered(answer: &X224Answer) -> bool {
     matches!(answer, X224Answer::Silent | X224Answer::Closed(_))
 }
 
-/// True if a try to ask for everything was answered.
+/// True if a request for everything was answered.
 fn answers(case: Case<'_>) -> bool {
     case.tries().any(|seen| matches!(seen.value, X224Answer::Server(_)))
 }
 
-/// After silence; after a close only where something else was answered, for the other causes ask enough of their own.
+/// True after silence; after a close only where something else was answered, because other causes ask enough of their
+/// own.
 fn worth_another_try(case: Case<'_>) -> bool {
     case.tries().any(|seen| match seen.value {
         X224Answer::Silent => true,
@@ -317,7 +321,8 @@ fn worth_another_try(case: Case<'_>) -> bool {
     })
 }
 
-/// A refusal that cannot be, of TLS and CredSSP in every form: no such protocol was missing, and it names no other reason.
+/// True for a refusal that makes no sense for TLS and CredSSP in every form: no such protocol was missing, and it names
+/// no other reason.
 pub fn contradicts(answer: &X224Answer) -> bool {
     let X224Answer::Server(ServerAnswer::Failure(code)) = answer else { return false };
     !matches!(
@@ -328,12 +333,12 @@ pub fn contradicts(answer: &X224Answer) -> bool {
     )
 }
 
-/// An introduction that broke off or made no sense. Silence is none: asking again would only cost time.
+/// True for an introduction that broke off or made no sense. Silence is none: asking again would only cost time.
 pub fn broken_off(answer: &Introduction) -> bool {
     matches!(answer, Introduction::Malformed(_) | Introduction::Closed(_))
 }
 
-/// Everything was refused, or answered with Standard RDP Security.
+/// True if everything was refused, or answered with Standard RDP Security.
 fn without_tls(answer: &X224Answer) -> bool {
     match answer {
         X224Answer::Server(ServerAnswer::Failure(code)) => *code == NegotiationFailure::SSL_NOT_ALLOWED_BY_SERVER,
@@ -342,7 +347,7 @@ fn without_tls(answer: &X224Answer) -> bool {
     }
 }
 
-/// True if the client of the profile would be given this protocol, or the plain form of it.
+/// True if the profile's client would get this protocol, or the plain form of it.
 fn client_takes(case: Case<'_>, selected: SecurityProtocols) -> bool {
     let offered = case.context.profile.protocols;
     let plain = if selected == SecurityProtocols::HYBRID_EX { SecurityProtocols::HYBRID } else { selected };
@@ -353,12 +358,12 @@ fn tls_finished(case: Case<'_>, offer: TlsOffer) -> bool {
     case.tls_with(offer).is_some_and(|seen| matches!(seen.value, Handshake::Accepted { finished: true, .. }))
 }
 
-/// A refusal that another hello may tell more about.
+/// True for a refusal about which another hello may tell more.
 fn refused(answer: &Handshake) -> bool {
     !matches!(answer, Handshake::Accepted { .. } | Handshake::Silent { .. })
 }
 
-/// What a private key that cannot be used looks like from outside.
+/// True for an answer as a host gives it that cannot use its private key.
 pub fn speechless(answer: &Handshake) -> bool {
     match answer {
         Handshake::Closed { bytes, .. } => *bytes == 0,
@@ -374,7 +379,7 @@ fn handshake_askable(case: Case<'_>, offer: TlsOffer) -> bool {
     }
     let Some(modern) = answer(TlsOffer::MODERN) else { return offer == TlsOffer::MODERN };
     if matches!(modern, Handshake::Silent { .. }) {
-        // one further hello tells a deaf host from a deaf path; a third only where the second was heard
+        // a second hello tells a deaf host from a deaf path; a third only helps where the second was heard
         let cut = answer(TlsOffer::SPLIT_12);
         let heard = || cut.is_some_and(|cut| !matches!(cut, Handshake::Silent { .. }));
         return offer == TlsOffer::SPLIT_12 || offer == TlsOffer::PLAIN_12 && heard();
@@ -392,24 +397,25 @@ fn handshake_askable(case: Case<'_>, offer: TlsOffer) -> bool {
     }
 }
 
-/// Our own hello with exactly the client's versions, and all that a usual hello has; cut where nothing else comes through.
+/// Builds our own hello with exactly the client's versions and all that a usual hello has; cut where only cut ones
+/// pass.
 fn client_versions(case: Case<'_>) -> TlsOffer {
     let usual = if case.only_cut_hellos_pass() { TlsOffer::SPLIT_12 } else { TlsOffer::PLAIN_12 };
     TlsOffer { min: case.context.profile.tls_min, max: case.context.profile.tls_max, ..usual }
 }
 
-/// Our own hello with exactly the client's versions, suites, groups and signature algorithms.
+/// Builds our own hello with exactly the client's versions, suites, groups and signature algorithms.
 pub fn client_offer(case: Case<'_>) -> TlsOffer {
     let profile = &case.context.profile;
     let (suites, groups, signatures) = (profile.suites, profile.groups, profile.signatures);
     TlsOffer { suites, groups, signatures, ..client_versions(case) }
 }
 
-/// x25519, secp256r1 and secp384r1: the groups of rustls with ring.
+/// Groups of rustls with ring: x25519, secp256r1 and secp384r1.
 const RUSTLS_GROUPS: [u16; 3] = [0x001D, 0x0017, 0x0018];
 
-/// A handshake that shows that host and client have all in common: one with the client's own hello or, if the client has
-/// what rustls chooses from, one with rustls and a suite of the client's.
+/// Finds a handshake that shows that host and client share everything: one with the client's own hello or, if the
+/// client has what rustls chooses from, one with rustls and a suite of the client's.
 pub fn taken_as_client(case: Case<'_>) -> Option<Seen<(TlsVersion, u16)>> {
     let profile = &case.context.profile;
     let own = client_offer(case);
@@ -428,8 +434,8 @@ pub fn taken_as_client(case: Case<'_>) -> Option<Seen<(TlsVersion, u16)>> {
     })
 }
 
-/// A handshake in a version of the client's, with a hello that is cut as ours for the client is: version and suite. Where
-/// only one of two comes through, that says something about the path, not about what is offered.
+/// Finds a handshake in a version of the client's, with a hello cut like ours for the client: version and suite. Where
+/// only one of two gets through, that is about the path, not about the offer.
 pub fn taken_alike(case: Case<'_>) -> Option<Seen<(TlsVersion, u16)>> {
     case.tls().find_map(|seen| match seen.value {
         (offer, Handshake::Accepted { version: Some(version), suite, .. })
@@ -441,18 +447,18 @@ pub fn taken_alike(case: Case<'_>) -> Option<Seen<(TlsVersion, u16)>> {
     })
 }
 
-/// True if the host took one of the client's suites, or was offered them all.
+/// True if the host accepted one of the client's suites, or was offered them all.
 fn client_suites_known(case: Case<'_>) -> bool {
     let as_client = || case.tls_watched().any(|seen| as_offered(case, seen.value.0));
     taken_as_client(case).is_some() || case.tls_with(client_offer(case)).is_some() || as_client()
 }
 
-/// True if a client that was watched offered what the client offers for whom we judge.
+/// True if a captured client offered what the client in question offers.
 pub fn as_offered(case: Case<'_>, watched: TlsOffer) -> bool {
     TlsOffer { stack: TlsStack::Watched, segments: watched.segments, ..client_offer(case) } == watched
 }
 
-/// True if the host took one of the client's versions, or is known to refuse every one of them.
+/// True if the host accepted one of the client's versions, or is known to refuse every one of them.
 fn client_versions_known(case: Case<'_>) -> bool {
     let profile = &case.context.profile;
     let taken = case.tls().any(|seen| match seen.value.1 {
@@ -462,7 +468,7 @@ fn client_versions_known(case: Case<'_>) -> bool {
     taken || profile.versions().all(|version: TlsVersion| case.tls_refused(version).is_some())
 }
 
-/// True if no TCP connection to the subject ever came about, and why is what `pick` takes.
+/// True if no TCP connection to the subject ever succeeded, and `pick` takes the answer.
 pub fn tcp_only(case: Case<'_>, pick: impl Fn(&TcpAnswer) -> bool) -> bool {
     let mut answers = case.tcp().peekable();
     answers.peek().is_some() && answers.all(|seen| pick(seen.value))

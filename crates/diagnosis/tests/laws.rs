@@ -1,4 +1,4 @@
-//! Laws of the diagnosis, over evidence of any kind, also such as no host would give.
+//! Laws of the diagnosis, over evidence of any kind, even such as no host would give.
 
 #![allow(clippy::unwrap_used)]
 
@@ -139,7 +139,7 @@ fn profile() -> impl Strategy<Value = &'static str> {
     proptest::sample::select(vec!["mstsc-11", "mstsc-10", "mstsc-7", "mac", "freerdp3"])
 }
 
-/// What a diagnosis says, without the numbers of observations.
+/// Returns what a diagnosis says, without the numbers of observations.
 fn said(diagnosis: &Diagnosis) -> (String, BTreeSet<String>) {
     let finding =
         |f: &diagnosis::report::Finding| format!("{} of {}: {:?}, {:?}", f.cause, f.subject, f.severity, f.confidence);
@@ -193,7 +193,7 @@ proptest! {
         prop_assert_eq!(told, kept);
     }
 
-    /// Whatever is said is cited: every reason names an observation that the report shows.
+    /// Every reason cites an observation that the report shows.
     #[test]
     fn every_reason_is_among_the_observations(facts in facts(), profile in profile()) {
         let report = diagnose(&evidence(&facts), profile);

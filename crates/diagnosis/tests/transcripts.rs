@@ -1,5 +1,5 @@
-//! Transcripts of real servers and real networks, redacted, and what each has to be diagnosed as. The tests of the
-//! program made them (`crates/cli/tests/real`); how is said there.
+//! Transcripts of real servers and real networks, redacted, with the diagnosis that each must get. The tests of the
+//! program made them (`crates/cli/tests/real`), where their making is described.
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 

@@ -1,18 +1,18 @@
-//! What a capture shows beside the host's answers, in words: how connections ended, alerts, UDP transports.
+//! Words for what a capture shows besides the host's answers: how connections ended, alerts, UDP transports.
 
 use serde_json::Value;
 
 use super::subject_words::label;
 use super::{Diagnosis, ReportObservation};
 
-/// The name of the fact that a connection was captured.
+/// Name of the fact that a connection was captured.
 pub(super) const CAPTURED: &str = "capture.connection";
-/// The name of the fact that a UDP transport was asked for.
+/// Name of the fact that a UDP transport was requested.
 pub(super) const TRANSPORT: &str = "capture.udp";
-/// The most lines; the JSON has all of them.
+/// Most lines; the JSON has all of them.
 pub(super) const MOST: usize = 8;
 
-/// One line for each connection that tells something, and for each UDP transport.
+/// Writes a line for each connection that tells something, and for each UDP transport.
 pub(super) fn lines(diagnosis: &Diagnosis, most: usize) -> Vec<String> {
     let mut lines: Vec<String> = diagnosis
         .observations
@@ -31,7 +31,7 @@ pub(super) fn lines(diagnosis: &Diagnosis, most: usize) -> Vec<String> {
     lines
 }
 
-/// Nothing of a connection that ended as connections do.
+/// Describes a connection; `None` if it ended as connections do.
 fn connection(value: &Value, to_gateway: bool) -> Option<String> {
     let text = |name: &str| value[name].as_str();
     let mut told: Vec<String> = Vec::new();
@@ -61,7 +61,7 @@ fn transport(diagnosis: &Diagnosis, seen: &ReportObservation) -> String {
     format!("a UDP transport{asked} was asked for by {client}{host}: {answer}")
 }
 
-/// The version of RDPEUDP ([MS-RDPEUDP] 2.2.2.9): the third one is not written as 3.
+/// Names the version of RDPEUDP ([MS-RDPEUDP] 2.2.2.9): the third one is not written as 3.
 fn version(number: &Value) -> Option<String> {
     let number = number.as_u64()?;
     Some(if number == 0x0101 { "version 3".to_owned() } else { format!("version {number}") })

@@ -1,4 +1,4 @@
-//! The way of a connection, rung by rung.
+//! The ladder: how far a connection gets, rung by rung.
 
 use std::time::Duration;
 
@@ -17,22 +17,22 @@ use crate::evidence::{Evidence, Observation, Role, SubjectId};
 use crate::fact::{Fact, Handshake, Introduction, tcp_words, version_text};
 use crate::printable::printable;
 
-/// How a stage went.
+/// Outcome of a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// Done, nothing wrong with it.
+    /// Done, without a fault.
     Passed,
-    /// Not done.
+    /// Attempted, without success.
     Failed,
-    /// Done, with something wrong.
+    /// Done, with a fault.
     Degraded,
     /// Not tried: an earlier stage failed, or the host does not have it.
     Skipped,
 }
 
 impl Outcome {
-    /// The word in the JSON.
+    /// Returns the word in the JSON.
     pub fn word(self) -> &'static str {
         match self {
             Self::Passed => "passed",
@@ -43,36 +43,36 @@ impl Outcome {
     }
 }
 
-/// One rung.
+/// One rung: a stage at a subject.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct StageResult {
-    /// Which.
+    /// Stage of the rung.
     pub stage: Stage,
-    /// Whose.
+    /// Subject of the rung.
     pub subject: SubjectId,
-    /// How it went.
+    /// Outcome of the stage.
     pub outcome: Outcome,
-    /// How long it took; null where nothing was asked.
+    /// Duration in seconds; null where nothing was asked.
     pub seconds: Option<f64>,
-    /// What was seen, in a few words.
+    /// Summary of what was seen.
     pub text: String,
 }
 
-/// All rungs of all subjects.
+/// Rungs of all subjects.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ladder {
-    /// In the order of subjects and stages.
+    /// Rungs, in the order of subjects and stages.
     pub stages: Vec<StageResult>,
-    /// A capture lacks the very packets of a TLS handshake that was agreed on.
+    /// True if a capture lacks the very packets of a TLS handshake that was agreed on.
     pub incomplete: bool,
 }
 
-/// The text of a rung whose packets a capture lacks.
+/// Text of a rung whose packets a capture lacks.
 const NOT_CAPTURED: &str = "not captured";
-/// How a rung begins that this computer itself kept the probe from.
+/// Beginning of the text of a rung that this computer itself kept the probe from.
 pub(crate) const NOT_TRIED: &str = "this computer could not try";
 
-/// A rung before findings are laid over it: how it went, how long it took, what was seen.
+/// Rung before findings are laid over it: outcome, duration, summary.
 pub(super) type Rung = (Outcome, Option<Duration>, String);
 
 impl Ladder {
@@ -111,15 +111,15 @@ impl Ladder {
         Self { stages, incomplete: cases.any(Case::handshake_not_captured) }
     }
 
-    /// The rungs of the way to hosts, without those of a client's way to a gateway.
+    /// Iterates over the rungs to hosts, without those of a client's way to a gateway.
     pub(crate) fn to_hosts(&self) -> impl Iterator<Item = &StageResult> {
         let of_gateway = |id| self.stages.iter().any(|stage| stage.subject == id && stage.stage == Stage::Gateway);
         self.stages.iter().filter(move |stage| !of_gateway(stage.subject))
     }
 
-    /// The last stage that was passed, on the address that got furthest; what a machine's own records say is none, nor what a
-    /// gateway says. What another kind of hello showed behind a stage that failed, such as a certificate, does not take a
-    /// client there.
+    /// Returns the last stage that was passed, at the address that got furthest; a machine's own records and a gateway
+    /// do not count. A certificate or the like, seen with another kind of hello behind a failed stage, takes no client
+    /// there.
     pub fn reached(&self) -> Option<Stage> {
         let failed = |s: &StageResult| {
             let before = self.stages.iter().filter(|other| other.subject == s.subject && other.stage < s.stage);
@@ -143,8 +143,8 @@ fn overlay(outcome: Outcome, stage: Stage, subject: SubjectId, findings: &[Findi
     }
 }
 
-/// A rung; `None` where a machine has none, because nothing was recorded of it. `unseen` is the text of one of which nothing
-/// was seen.
+/// Builds a rung; `None` where nothing was recorded of a machine. `unseen` is the text for a stage of which nothing was
+/// seen.
 fn rung(case: Case<'_>, stage: Stage, unseen: &str) -> Option<Rung> {
     let found = match stage {
         _ if case.who().role == Role::Gateway => to_gateway::rung(case, stage),
@@ -160,7 +160,7 @@ fn rung(case: Case<'_>, stage: Stage, unseen: &str) -> Option<Rung> {
     Some(found.unwrap_or_else(|| (Outcome::Skipped, None, unseen.to_owned())))
 }
 
-/// The observation with this number.
+/// Returns the observation with this number.
 fn observation(case: Case<'_>, id: usize) -> &Observation {
     &case.evidence.observations[id - 1]
 }
@@ -169,12 +169,12 @@ pub(super) fn took(case: Case<'_>, id: usize) -> Option<Duration> {
     observation(case, id).took
 }
 
-/// What was read of a machine.
+/// Summarises the records of a machine.
 fn recorded(case: Case<'_>) -> Option<Rung> {
     let count = |pick: fn(&Fact) -> bool| case.seen(move |fact| pick(fact).then_some(())).count();
     let logs = case.seen(|fact| if let Fact::LogSpan(log) = fact { Some(log.records) } else { None });
     let entries: u64 = logs.map(|seen| seen.value).fold(0, u64::saturating_add);
-    // where it was not recorded of which time a log tells, its entries are there all the same
+    // entries of a log count even where its period was not recorded
     let entries = entries.max(count(|fact| matches!(fact, Fact::LogEvent(_))) as u64);
     let traces = case.access_traces().map(|seen| seen.value.records).fold(0, u64::saturating_add);
     let parts = [
@@ -231,7 +231,7 @@ fn x224(case: Case<'_>) -> Option<Rung> {
         X224Answer::Server(ServerAnswer::Selected { protocol, .. }) if !offered(*protocol) => {
             (Outcome::Failed, format!("selected {protocol}, which was not offered"))
         }
-        // without a finding that says more, this is not what a sound host does
+        // with no finding that says more, a sound host would not do this
         X224Answer::Server(ServerAnswer::Selected { protocol: SecurityProtocols::RDP, .. }) => {
             (Outcome::Degraded, "selected Standard RDP Security although more was offered".to_owned())
         }
@@ -244,7 +244,7 @@ fn x224(case: Case<'_>) -> Option<Rung> {
     Some((outcome, took(case, seen.id), text))
 }
 
-/// An answer in a few words; `None` for one that is none.
+/// Summarises an answer; `None` for one that is no answer.
 fn answer_words(answer: &X224Answer) -> Option<String> {
     Some(match answer {
         X224Answer::Server(ServerAnswer::Selected { protocol, .. }) => format!("selected {protocol}"),
@@ -264,7 +264,7 @@ fn answer_words(answer: &X224Answer) -> Option<String> {
     })
 }
 
-/// A client that was watched asked for less: what it was given is what it asked for, or nothing.
+/// A captured client may have requested less: it was given what it requested, or nothing.
 fn x224_as_client(case: Case<'_>) -> Option<Rung> {
     let seen = case.x224().filter(|seen| case.watched(seen.id)).last()?;
     let (outcome, text) = match seen.value {
@@ -281,12 +281,12 @@ fn x224_as_client(case: Case<'_>) -> Option<Rung> {
     Some((outcome, took(case, seen.id), format!("{text} (the client asked for {asked})")))
 }
 
-/// One protocol of those that a probe offers.
+/// True for a single protocol out of those that a probe offers.
 fn offered(protocol: SecurityProtocols) -> bool {
     protocol.0.count_ones() <= 1 && EVERYTHING.contains(protocol)
 }
 
-/// What the host says to the client's own request decides, where that differs from the probe's.
+/// Takes the host's answer to the client's own request, where that differs from the answer to the probe's.
 fn client_refused(case: Case<'_>) -> Option<Rung> {
     let client = &case.context.profile;
     let selected = case.selected()?;
@@ -321,10 +321,10 @@ fn tls(case: Case<'_>) -> Option<Rung> {
         return without.or_else(|| tls_at_once(case));
     };
     let finished = case.tls().find(|seen| matches!(seen.value.1, Handshake::Accepted { finished: true, .. }));
-    // a hello that passes only when it is cut does not show that a client's would
+    // a hello that passes only when cut does not show that a client's would
     let whole = |offer: TlsOffer| offer.segments == Segments::Whole;
     let accepted = case.tls().find(|seen| whole(seen.value.0) && matches!(seen.value.1, Handshake::Accepted { .. }));
-    // what one of our stacks calls a broken protocol, a client may refuse as well, whatever a more tolerant one says
+    // a client may refuse a broken protocol as one of our stacks does, whatever a more tolerant stack says
     let broken = case.tls().find(|seen| matches!(seen.value.1, Handshake::Malformed(_) | Handshake::NotTls(_)));
     let best = broken.or(finished).or(accepted).unwrap_or(first);
     let (outcome, text) = match best.value.1 {
@@ -342,7 +342,7 @@ fn tls(case: Case<'_>) -> Option<Rung> {
     Some((outcome, took(case, best.id), text))
 }
 
-/// What somebody who was watched got for a ClientHello without X.224 before it: it says nothing of clients that negotiate.
+/// Describes a captured ClientHello without X.224 before it: it says nothing about clients that negotiate.
 fn tls_at_once(case: Case<'_>) -> Option<Rung> {
     let direct = case.last(|fact| match fact {
         Fact::TlsAnswer { direct: true, answer, .. } => Some(answer),
@@ -357,7 +357,7 @@ fn tls_at_once(case: Case<'_>) -> Option<Rung> {
     Some((Outcome::Skipped, took(case, seen.id), text))
 }
 
-/// How a server went along, in a few words; empty if it did not.
+/// Summarises an accepted handshake; empty if it was not accepted.
 pub(super) fn accepted_words(answer: &Handshake) -> String {
     let Handshake::Accepted { version, suite, finished } = answer else { return String::new() };
     let version = version.map_or("older than TLS 1.0".to_owned(), |version| version.to_string());
@@ -365,7 +365,7 @@ pub(super) fn accepted_words(answer: &Handshake) -> String {
     format!("{version}, suite {suite:#06x}{note}")
 }
 
-/// How it did not, in a few words; empty if it did.
+/// Summarises a refused handshake; empty if it was accepted.
 pub(super) fn refused_words(answer: &Handshake) -> String {
     match answer {
         Handshake::Accepted { .. } => String::new(),
@@ -379,7 +379,7 @@ pub(super) fn refused_words(answer: &Handshake) -> String {
     }
 }
 
-/// True if the host took a version that the client speaks.
+/// True if the host accepted a version that the client speaks.
 fn client_speaks(case: Case<'_>) -> bool {
     case.tls().any(|seen| match seen.value.1 {
         Handshake::Accepted { version: Some(version), .. } => case.context.profile.speaks(*version),
@@ -403,7 +403,7 @@ fn certificate(case: Case<'_>) -> Option<Rung> {
     let subject = subject.map(|seen| seen.value).unwrap_or_default();
     let self_issued = case.last(|fact| if let Fact::CertificateSelfIssued(yes) = fact { Some(*yes) } else { None });
     let kind = if self_issued.is_some_and(|seen| seen.value) { ", self-signed" } else { "" };
-    // one that was shown to a client which began with TLS takes no other client further
+    // a certificate shown to a client that began with TLS takes no other client further
     let to_others = case.tls().next().is_none() && case.tls_direct().next().is_none();
     let outcome = if to_others { Outcome::Skipped } else { Outcome::Passed };
     Some((outcome, None, format!("{subject}{kind}, valid until {}", until.value.date())))
@@ -415,7 +415,7 @@ fn credssp(case: Case<'_>) -> Option<Rung> {
             return Some((Outcome::Skipped, None, "encrypted: a capture does not show it".to_owned()));
         }
         let selected = case.selected()?;
-        // by whatever hello: old hosts refuse the first one
+        // with any hello: old hosts refuse the first one
         let done = case.tls_accepted().is_some();
         let text = "the host did not choose CredSSP".to_owned();
         return (done && !selected.value.credssp()).then_some((Outcome::Skipped, None, text));
@@ -453,7 +453,7 @@ mod tests {
     use crate::causes::sketch::machine;
     use crate::state::{LogEvent, Unread};
 
-    /// Nobody has tried to reach a machine of which a file could not be read.
+    /// Nobody tried to reach a machine whose file could not be read.
     #[test]
     fn a_machine_of_which_nothing_was_read_has_no_rung() {
         let unread = Unread { what: "a.evtx".to_owned(), why: "an empty file".to_owned() };

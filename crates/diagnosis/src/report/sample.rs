@@ -5,7 +5,7 @@ use super::{SCHEMA, Verdict};
 use crate::cause::{Because, Confidence, Severity, Stage};
 use crate::evidence::{Role, TimeSource};
 
-/// A faulty host whose every text is `words`.
+/// Report on a faulty host whose every text is `words`.
 pub(super) fn diagnosis(words: &str) -> Diagnosis {
     let stage =
         |stage, outcome| StageResult { stage, subject: 0, outcome, seconds: Some(0.25), text: words.to_owned() };
