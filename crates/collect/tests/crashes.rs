@@ -1,5 +1,5 @@
-//! Every crash that fuzzing ever found in the readers of evidence files (`crashes/TARGET/`), and every seed
-//! (`fuzz/seeds/TARGET/`), as plain tests. The targets are in `fuzz/fuzz_targets`.
+//! Plain tests of every crash that fuzzing ever found in the readers of evidence files (`crashes/TARGET/`), and of
+//! every seed (`fuzz/seeds/TARGET/`). The targets are in `fuzz/fuzz_targets`.
 
 #![allow(clippy::unwrap_used)]
 
@@ -17,7 +17,7 @@ fn files(folder: &str, target: &str) -> Vec<PathBuf> {
 /// Reads all of a target's files; true if any of them is one of the kind.
 fn replay(target: &str, read: fn(&[u8]) -> bool) -> bool {
     let mut files = files("tests/crashes", target).into_iter().chain(files("../../fuzz/seeds", target));
-    // all of them, not up to the first that is read
+    // all of them, not only up to the first that is read
     files.by_ref().map(|file| read(&std::fs::read(file).unwrap())).fold(false, |any, read| any | read)
 }
 

@@ -1,8 +1,8 @@
 //! The live probe: asks what the planner wants to know, one connection at a time per address, within a budget.
 //!
 //! Administrators get banned by their own tools, and some servers serve one client at a time. So connections to one
-//! address follow each other with a pause, the pause doubles after an unexpected reset, and the planner stops as soon as
-//! no answer can change the verdict.
+//! address follow each other with a pause, the pause doubles after an unexpected reset, and the planner stops as soon
+//! as no answer can change the verdict.
 
 mod connection;
 #[cfg(feature = "legacy-tls")]
@@ -38,10 +38,10 @@ use wire::x224::ConnectionRequest;
 use crate::resolve::{Resolver, SystemResolver};
 use outlet::{Direct, Outlet};
 
-/// How much a run may take.
+/// Limits of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
-    /// Time for the first look at every address; questions that a finding needs may take the same again.
+    /// Time for the first look at every address; questions that a finding needs may take as long again.
     pub timeout: Duration,
     /// TCP connections in the whole run.
     pub connections: usize,
@@ -55,52 +55,52 @@ impl Default for Budget {
     }
 }
 
-/// How long a request is held back to see who ends the connection.
+/// Time that a request is held back, to see who ends the connection.
 const HOLD: Duration = Duration::from_millis(250);
-/// The `TSRequest` version that we introduce ourselves with: the current one.
+/// `TSRequest` version that we introduce ourselves with: the current one.
 const TSREQUEST_VERSION: u32 = 6;
-/// The pause between two connections of a survey, which makes dozens; it doubles with every reset.
+/// Pause between two connections of a survey, which makes dozens; it doubles with every reset.
 const SURVEY_PAUSE: Duration = Duration::from_millis(2);
-/// The longest that it becomes.
+/// Longest pause of a survey.
 const SURVEY_PAUSE_MOST: Duration = Duration::from_millis(200);
-/// The connections of a survey, beside those of the diagnosis.
+/// Connections of a survey, beside those of the diagnosis.
 const SURVEY_CONNECTIONS: usize = 184;
-/// A survey may take so many times the time-out.
+/// Multiple of the time-out that a survey may take.
 const SURVEY_TIME: u32 = 6;
-/// The pause before a question is put a second time: longer than a server takes that serves one client at a time.
+/// Pause before a question is repeated: longer than a server needs that serves one client at a time.
 const RETRY_PAUSE: Duration = Duration::from_millis(300);
 
-/// What a probe is told while it runs: one line for people.
+/// Receiver of progress while a probe runs: one line for people.
 pub type Progress = dyn Fn(&str) + Send + Sync;
 
-/// What to probe and how.
+/// Probe of one target.
 #[derive(Clone)]
 pub struct Probe {
-    /// The host and port.
+    /// Host and port.
     pub target: Target,
-    /// For whom it is judged; the planner asks only what matters to that client.
+    /// Client it is judged for; the planner asks only what matters to that client.
     pub context: Context,
-    /// How much it may take.
+    /// Limits of the run.
     pub budget: Budget,
-    /// Clients that a capture shows at hosts: where the probe meets such a host, it asks what matters to that client.
+    /// Captured clients at hosts: where the probe meets such a host, it asks what matters to that client.
     pub clients: Vec<(SocketAddr, ClientProfile)>,
-    /// Who resolves the name.
+    /// Resolver of the name.
     pub resolver: Arc<dyn Resolver>,
-    /// Who is told what is going on.
+    /// Receiver of progress.
     pub progress: Arc<Progress>,
-    /// The transcript as it grows; readable at any time, so that an interrupted run can say what it knows.
+    /// Transcript as it grows; readable at any time, so that an interrupted run can report what it knows.
     pub transcript: Arc<Mutex<Transcript>>,
-    /// What stands between the machines and the sockets.
+    /// Filter between the machines and the sockets.
     outlet: Arc<dyn Outlet>,
 }
 
-/// What this build can ask.
+/// Returns which questions this build can ask.
 pub fn capabilities() -> Capabilities {
     Capabilities { openssl: cfg!(feature = "legacy-tls") }
 }
 
 impl Probe {
-    /// A probe of `target` with the usual budget and the system's resolver.
+    /// Makes a probe of `target` with the usual budget and the system's resolver.
     pub fn new(context: Context, target: Target) -> Self {
         let transcript = Transcript {
             at: context.at,
@@ -122,7 +122,7 @@ impl Probe {
         }
     }
 
-    /// What has been seen so far.
+    /// Returns everything seen so far.
     pub fn seen(&self) -> Transcript {
         self.transcript.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -132,7 +132,7 @@ impl Probe {
         let began = Instant::now();
         let addresses = self.resolve(began).await;
         let spent = Arc::new(AtomicUsize::new(0));
-        // one task an address: addresses wait for each other no more than the client would
+        // one task per address: addresses wait for each other no more than the client would
         let mut tasks = Vec::new();
         for address in addresses {
             let one = Asking { probe: self.clone(), address, began, spent: Arc::clone(&spent) };
@@ -172,17 +172,17 @@ impl Probe {
     }
 }
 
-/// Whole microseconds: what a transcript keeps.
+/// Truncates to whole microseconds, which a transcript keeps.
 fn micros(time: Duration) -> Duration {
     Duration::from_micros(u64::try_from(time.as_micros()).unwrap_or(u64::MAX))
 }
 
-/// So many tenths of a time-out.
+/// Returns this many tenths of a time-out.
 fn share(timeout: Duration, tenths: u32) -> Duration {
     timeout * tenths / 10
 }
 
-/// One address under questioning.
+/// Questioning of one address.
 struct Asking {
     probe: Probe,
     address: SocketAddr,
@@ -215,7 +215,7 @@ impl Asking {
                     _ if retry => pause.max(RETRY_PAUSE),
                     _ => pause,
                 };
-                // the pause doubles with every reset: it must not outlast what is left
+                // the pause doubles with every reset, and must not outlast the time left
                 if self.time_left(times).is_none_or(|left| left <= wait) {
                     return;
                 }
@@ -233,8 +233,8 @@ impl Asking {
         }
     }
 
-    /// Before a host is blamed: does what we said to it work with a host of our own making? If it does not, the answers to
-    /// it are not held against the host. No connection is made for this.
+    /// Tests our own words before a host is blamed: do they work with a host of our own making? If not, the answers to
+    /// them are not held against the host. This makes no connection.
     async fn rehearse(&self) {
         let diagnosis = diagnosis::diagnose(&self.evidence(), &self.probe.context, Run::default());
         if !diagnosis.findings.iter().any(|finding| finding.severity < Severity::Advisory) {
@@ -258,7 +258,7 @@ impl Asking {
         }
     }
 
-    /// Notes in every record of this address that said the same that it failed in rehearsal.
+    /// Notes the failed rehearsal in every record of this address with the same words.
     fn take_back(&self, transcript: &mut Transcript, plan: &ConversationPlan) {
         let same = |record: &&mut Record| record.address == self.address && same_words(&record.plan, plan);
         for record in transcript.conversations.iter_mut().filter(same) {
@@ -267,7 +267,7 @@ impl Asking {
         }
     }
 
-    /// The evidence about this address alone, with the address as subject even before anything was seen of it.
+    /// Returns the evidence about this address alone, with the address as subject even before anything was seen of it.
     fn evidence(&self) -> Evidence {
         let mut transcript = self.probe.seen();
         transcript.conversations.retain(|record| record.address == self.address);
@@ -279,13 +279,13 @@ impl Asking {
         evidence
     }
 
-    /// How many connections the run may have made before this question.
+    /// Returns how many connections the run may have made before this question.
     fn connections(&self, question: Question) -> usize {
         let further = if question.need == Need::Survey { SURVEY_CONNECTIONS } else { 0 };
         self.probe.budget.connections + further
     }
 
-    /// The first look has the time-out; what a finding needs may take as long again.
+    /// Returns the time left: the first look has the time-out; questions for a finding may take as long again.
     fn time_left(&self, times: u32) -> Option<Duration> {
         let whole = self.probe.budget.timeout * times;
         whole.checked_sub(self.began.elapsed()).filter(|left| *left > Duration::from_millis(1))
@@ -305,13 +305,13 @@ impl Asking {
     }
 }
 
-/// True if the two say the same to a host.
+/// True if both plans say the same to a host.
 fn same_words(one: &ConversationPlan, other: &ConversationPlan) -> bool {
     (&one.request, one.hold, one.tls, one.credssp) == (&other.request, other.hold, other.tls, other.credssp)
 }
 
-/// The connection that asks a question. The stages share the time-out; what one does not use is left to the others by
-/// the deadline of the whole connection.
+/// Plans the connection that asks a question. The stages share the time-out; time that one does not use is left to the
+/// others by the deadline of the whole connection.
 fn plan(question: Question, timeout: Duration) -> ConversationPlan {
     // after silence the second try waits longer: a slow host answers then, a deaf one does not
     let x224 = share(timeout, if question.need == Need::SecondTry { 8 } else { 3 });
@@ -328,7 +328,7 @@ fn plan(question: Question, timeout: Duration) -> ConversationPlan {
     }
 }
 
-/// Random bytes for a ClientHello. They protect nothing: no handshake of our own is ever finished.
+/// Draws random bytes for a ClientHello. They protect nothing: none of our own handshakes is ever finished.
 fn chance() -> [u8; 32] {
     use ring::rand::SecureRandom;
     let mut bytes = [0; 32];

@@ -1,4 +1,4 @@
-//! Captures: what they say, whatever order, loss or container they come in; and what real ones hold.
+//! Captures: their meaning in any order, with any loss and in any container; and the contents of real ones.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::cast_possible_truncation)]
 
@@ -21,7 +21,7 @@ use diagnosis::observe::{moment, observe_capture};
 use diagnosis::report::{Diagnosis, Verdict};
 use diagnosis::{Capabilities, ClientProfile, Context, Severity};
 
-/// What is stored of a capture, read back.
+/// Stores a piece and reads it back.
 fn reread(piece: &Piece) -> Piece {
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -34,7 +34,7 @@ fn reread(piece: &Piece) -> Piece {
     piece.clone()
 }
 
-/// Stored and redacted a capture says the same.
+/// Checks that a capture says the same when stored and redacted.
 fn assert_stored(capture: &Capture) {
     let piece = Piece::Capture(Box::new(capture.clone()));
     assert_eq!(reread(&piece), piece);
@@ -50,12 +50,12 @@ fn assert_stored(capture: &Capture) {
     assert_eq!(redacted(&[(PathBuf::new(), "capture", once.clone())]), [once]);
 }
 
-/// What a file says.
+/// Reads a file.
 fn capture(file: &[u8]) -> Capture {
     read_from(file).unwrap()
 }
 
-/// As `inspect` judges it: for the client in it, by its clock.
+/// Judges it as `inspect` does: for the client in it, by its clock.
 fn judged(capture: &Capture) -> Diagnosis {
     assert_stored(capture);
     diagnosed(capture)
@@ -85,13 +85,13 @@ fn context_of(evidence: &Evidence, capture: &Capture) -> Context {
     }
 }
 
-/// The causes that count.
+/// Lists the causes that count.
 fn counted(diagnosis: &Diagnosis) -> Vec<&str> {
     let counted = diagnosis.findings.iter().filter(|finding| finding.severity < Severity::Advisory);
     counted.map(|finding| finding.cause.as_str()).collect()
 }
 
-/// The verdict and the causes that count.
+/// Checks the verdict and the causes that count.
 fn check(capture: &Capture, verdict: Verdict, causes: &[&str]) {
     let diagnosis = judged(capture);
     assert_eq!((diagnosis.verdict, counted(&diagnosis)), (verdict, causes.to_vec()), "{:?}", diagnosis.stages);
