@@ -1,5 +1,6 @@
-//! Reads a file of evidence of any kind that stands alone: states, transcripts, captures as they are stored, bundles, the
-//! output of the script, recordings of accesses. What is read can be stored and read again, and names are taken out once.
+//! Reads a file of evidence of any kind that needs no other file: states, transcripts, stored captures, bundles, the
+//! script's output, recordings of accesses. Anything read can be stored and read again, and redacting twice changes
+//! nothing.
 #![no_main]
 
 use std::path::PathBuf;

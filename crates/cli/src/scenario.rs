@@ -1,4 +1,4 @@
-//! A lab scenario, diagnosed: what `demo` shows and what the tests judge.
+//! Lab scenarios, diagnosed: shown by `demo` and judged by the tests.
 
 use std::sync::Arc;
 
@@ -10,11 +10,11 @@ use lab::{Lab, Scenario};
 use time::OffsetDateTime;
 use wire::transcript::NameAnswer;
 
-/// A scenario whose hosts run, ready to be diagnosed.
+/// Scenario whose hosts are running, ready to be diagnosed.
 pub struct Staged {
-    /// The hosts; they stop when this is dropped.
+    /// Running hosts; they stop when this is dropped.
     pub lab: Lab,
-    /// The probe that looks at them.
+    /// Probe that looks at them.
     pub probe: Probe,
 }
 

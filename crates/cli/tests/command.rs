@@ -31,7 +31,7 @@ fn lab(scenario: &str) -> (Lab, String) {
     (lab, address)
 }
 
-/// A file in a folder of its own that goes away with it.
+/// File in a folder of its own, removed at its end.
 struct Scratch(std::path::PathBuf);
 
 impl Scratch {

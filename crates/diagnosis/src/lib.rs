@@ -1,14 +1,12 @@
 //! Evidence in, diagnosis out.
 //!
-//! What this crate is for: [`Evidence`] and where it comes from ([`observe`]), the [`causes`] with their proofs, the
-//! [`fixes`], client [`profile`]s, the [`planner`] that picks the next question, and the report; the tables of
-//! [`codes`], the [`claims`] that circulate, judged, the [`search`] over all that is known, and the answers about it
-//! ([`explain`]).
+//! Purpose: [`Evidence`] and where it comes from ([`observe`]), the [`causes`] with their proofs, the [`fixes`], client
+//! [`profile`]s, the [`planner`] that picks the next question, and the report; the tables of [`codes`], the [`claims`]
+//! that circulate, judged, the [`search`] over everything known, and the answers about it ([`explain`]).
 //!
-//! What it may not do: I/O, read a clock, know which platform it runs on. Time and everything seen come in as
-//! arguments.
+//! Forbidden: I/O, reading a clock, knowing which platform it runs on. Time and everything seen come in as arguments.
 //!
-//! Where to start reading: [`cause::Cause`] and one file of [`causes`], then [`diagnose::diagnose`].
+//! Start reading at [`cause::Cause`] and one file of [`causes`], then [`diagnose::diagnose`].
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
