@@ -242,8 +242,8 @@ mod tests {
     #[test]
     fn a_capture_without_the_handshake_shows_no_health() {
         use crate::causes::sketch::Sketch;
-        use crate::observe::CapturedConnection;
-        let connection = |notes: &[&'static str]| {
+        use crate::observe::{CapturedConnection, Doubt};
+        let connection = |notes: &[Doubt]| {
             Fact::CapturedConnection(CapturedConnection {
                 client: "192.0.2.9:50100".to_owned(),
                 server_name: None,
@@ -258,7 +258,7 @@ mod tests {
         };
         let agreed = wire::x224::SecurityProtocols::HYBRID_EX;
         let selected = || wire::x224::ServerAnswer::Selected { protocol: agreed, flags: 0 };
-        let captured = |notes: &[&'static str]| {
+        let captured = |notes: &[Doubt]| {
             let begun = host("192.0.2.7")
                 .watched(Fact::TcpAnswer(wire::machine::TcpAnswer::Accepted))
                 .watched(connection(notes));
@@ -269,9 +269,13 @@ mod tests {
             let tls = report.stages.iter().find(|stage| stage.stage == Stage::Tls).unwrap();
             (report.verdict, tls.text.clone())
         };
-        let hole = ["bytes are missing in the capture"];
+        let hole = [Doubt::Gaps];
         assert_eq!(told(&captured(&hole)), (Verdict::Undetermined, "not captured".to_owned()));
         assert_eq!(told(&captured(&[])), (Verdict::Healthy, "not reached".to_owned()));
+        // a doubt about contents is no lack of packets, whatever its words
+        for doubt in [Doubt::Altered, Doubt::HiddenCertificate] {
+            assert_eq!(told(&captured(&[doubt])).0, Verdict::Healthy, "{doubt:?}");
+        }
         let up = |sketch: Sketch| {
             let accepted =
                 crate::fact::Handshake::Accepted { version: Some(TlsVersion::Tls12), suite: 0xC030, finished: true };

@@ -10,7 +10,7 @@ impl Case<'_> {
     /// True if a capture lacks packets of a connection to this host: its beginning, one side of it, or some in between.
     pub(crate) fn lacks_packets(self) -> bool {
         let captured = self.seen(|fact| if let Fact::CapturedConnection(seen) = fact { Some(seen) } else { None });
-        captured.flat_map(|seen| &seen.value.notes).any(|note| note.contains("captur"))
+        captured.flat_map(|seen| &seen.value.notes).any(|doubt| doubt.lacks_packets())
     }
 
     /// True if client and host agreed on TLS more often than a handshake was seen, where the capture lacks packets.

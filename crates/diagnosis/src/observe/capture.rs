@@ -44,8 +44,53 @@ pub struct CapturedConnection {
     pub client_alert: Option<String>,
     /// Alert that the host sent in clear after it had accepted.
     pub host_alert: Option<String>,
-    /// Doubts about it, in words.
-    pub notes: Vec<&'static str>,
+    /// Doubts about it.
+    pub notes: Vec<Doubt>,
+}
+
+/// Reason why a captured connection shows less than there was. A report has its words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    /// The capture began after the connection.
+    Midway,
+    /// Only the client's packets were captured.
+    HostUnseen,
+    /// Only the host's packets were captured.
+    ClientUnseen,
+    /// Packets in between are missing.
+    Gaps,
+    /// Bytes were sent twice with different contents.
+    Altered,
+    /// TLS 1.3 hides the certificate.
+    HiddenCertificate,
+}
+
+impl Doubt {
+    /// Returns its words in a report.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Midway => "its beginning was not captured",
+            Self::HostUnseen => "only the client's packets were captured",
+            Self::ClientUnseen => "only the host's packets were captured: what the client asked is not known",
+            Self::Gaps => "bytes are missing in the capture",
+            Self::Altered => "bytes were sent again with other contents; the first count",
+            Self::HiddenCertificate => "TLS 1.3 encrypts the certificate: it is not known",
+        }
+    }
+
+    /// True if the capture lacks packets of the connection.
+    pub fn lacks_packets(self) -> bool {
+        match self {
+            Self::Midway | Self::HostUnseen | Self::ClientUnseen | Self::Gaps => true,
+            Self::Altered | Self::HiddenCertificate => false,
+        }
+    }
+}
+
+impl Serialize for Doubt {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.words())
+    }
 }
 
 /// UDP transport that was requested in a capture.
@@ -211,16 +256,16 @@ fn described(watched: &Watched) -> CapturedConnection {
     let words = |alert: Alert| alert.to_string();
     let request = watched.exchange.request.as_ref().and_then(|request| request.value.as_ref().ok());
     let one_sided = match watched.one_sided {
-        Some(Side::Client) => Some("only the client's packets were captured"),
-        Some(Side::Host) => Some("only the host's packets were captured: what the client asked is not known"),
+        Some(Side::Client) => Some(Doubt::HostUnseen),
+        Some(Side::Host) => Some(Doubt::ClientUnseen),
         None => None,
     };
     let notes = [
-        watched.midway.then_some("its beginning was not captured"),
+        watched.midway.then_some(Doubt::Midway),
         one_sided,
-        watched.gaps.then_some("bytes are missing in the capture"),
-        watched.altered.then_some("bytes were sent again with other contents; the first count"),
-        watched.exchange.hidden.then_some("TLS 1.3 encrypts the certificate: it is not known"),
+        watched.gaps.then_some(Doubt::Gaps),
+        watched.altered.then_some(Doubt::Altered),
+        watched.exchange.hidden.then_some(Doubt::HiddenCertificate),
     ];
     CapturedConnection {
         client: watched.client.to_string(),
