@@ -13,7 +13,7 @@ use diagnosis::evidence::Evidence;
 use diagnosis::observe::observe;
 use diagnosis::rdp_file::{RdpFileRecord, RdpSettings};
 use diagnosis::report::Diagnosis;
-use diagnosis::{ClientProfile, Context, Symptom, Target, TimeSource};
+use diagnosis::{ClientProfile, Context, ProfileSource, Symptom, Target, TimeSource};
 use time::OffsetDateTime;
 use wire::transcript::Transcript;
 
@@ -48,7 +48,7 @@ fn diagnosed(options: &DiagnoseOptions) -> anyhow::Result<Diagnosis> {
     let settings = file.as_ref().map(RdpSettings);
     let base = settings.map_or(base.clone(), |settings| Context {
         profile: settings.applied_to(base.profile),
-        profile_source: "rdp-file",
+        profile_source: ProfileSource::RdpFile,
         require_trust: options.require_trust || settings.requires_trust(),
         gateway: settings.gateway(),
         ..base
@@ -147,10 +147,10 @@ fn for_client(options: &DiagnoseOptions, gathered: &Gathered, at: OffsetDateTime
         gateway: None,
         thorough: options.thorough,
     };
-    if context.profile_source == "default"
+    if context.profile_source == ProfileSource::Default
         && let Some(client) = client::recorded(&evidence(Evidence::default(), gathered, &context), &context)
     {
-        (context.profile, context.profile_source) = (client, "evidence");
+        (context.profile, context.profile_source) = (client, ProfileSource::Evidence);
     }
     Ok(context)
 }
@@ -191,14 +191,16 @@ fn rounded(time: Duration) -> f64 {
 }
 
 /// Finds a profile by name, or reads it from a file of that name; the default one if none is named.
-pub fn profile(client: Option<&str>) -> anyhow::Result<(ClientProfile, &'static str)> {
-    let Some(client) = client else { return Ok((ClientProfile::find(diagnosis::profile::DEFAULT)?, "default")) };
+pub fn profile(client: Option<&str>) -> anyhow::Result<(ClientProfile, ProfileSource)> {
+    let Some(client) = client else {
+        return Ok((ClientProfile::find(diagnosis::profile::DEFAULT)?, ProfileSource::Default));
+    };
     let path = Path::new(client);
     if path.extension().is_some() || path.is_file() {
         let text = read_bounded(path, PROFILE_LIMIT).with_context(|| format!("read client profile {client}"))?;
-        return Ok((ClientProfile::parse(&text)?, "option"));
+        return Ok((ClientProfile::parse(&text)?, ProfileSource::Option));
     }
-    Ok((ClientProfile::find(client)?, "option"))
+    Ok((ClientProfile::find(client)?, ProfileSource::Option))
 }
 
 fn read_transcript(file: &Path) -> anyhow::Result<Transcript> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow};
 use collect::probe::{self, Probe};
 use collect::resolve::Resolver;
-use diagnosis::{ClientProfile, Context, Symptom, Target, TimeSource};
+use diagnosis::{ClientProfile, Context, ProfileSource, Symptom, Target, TimeSource};
 use lab::{Lab, Scenario};
 use time::OffsetDateTime;
 use wire::transcript::NameAnswer;
@@ -49,7 +49,7 @@ fn context(scenario: &Scenario, target: Target) -> anyhow::Result<Context> {
     Ok(Context {
         target: Some(target),
         profile,
-        profile_source: "option",
+        profile_source: ProfileSource::Option,
         at: crate::diagnose::truncated(OffsetDateTime::now_utc()),
         at_source: TimeSource::Attempt,
         symptom: ask.code.map(|code| Symptom { code, extended: ask.extended }),

@@ -14,7 +14,7 @@ use diagnosis::case::{Capabilities, Seen};
 use diagnosis::diagnose::Run;
 use diagnosis::evidence::Evidence;
 use diagnosis::state::{LogEvent, State, moment};
-use diagnosis::{ClientProfile, Context, Diagnosis, Severity};
+use diagnosis::{ClientProfile, Context, Diagnosis, ProfileSource, Severity};
 
 /// Path of a file of the data; `None` where there are none, which is a failure if everything is to be tested.
 fn data(name: &str) -> Option<PathBuf> {
@@ -38,7 +38,7 @@ fn diagnosis(gathered: &Gathered) -> Diagnosis {
     let context = Context {
         target: None,
         profile: ClientProfile::find("mstsc-11").unwrap(),
-        profile_source: "default",
+        profile_source: ProfileSource::Default,
         at,
         symptom: None,
         capabilities: Capabilities { openssl: false },

@@ -15,7 +15,7 @@ use diagnosis::evidence::Evidence;
 use diagnosis::state::{
     CIPHER_POLICY, FIREWALL_RULES, KEYS, LISTENER, RegistryData, RegistryKey, SERVICES, State, TERMINAL_SERVER,
 };
-use diagnosis::{Capabilities, ClientProfile, Context, Diagnosis};
+use diagnosis::{Capabilities, ClientProfile, Context, Diagnosis, ProfileSource};
 use time::macros::datetime;
 
 const SCHANNEL_EVENTS: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL";
@@ -62,7 +62,7 @@ fn diagnosis(gathered: &Gathered) -> Diagnosis {
     let context = Context {
         target: None,
         profile: ClientProfile::find(diagnosis::profile::DEFAULT).unwrap(),
-        profile_source: "default",
+        profile_source: ProfileSource::Default,
         at: gathered.newest(time::OffsetDateTime::now_utc()).unwrap_or(at),
         symptom: None,
         capabilities: Capabilities { openssl: false },

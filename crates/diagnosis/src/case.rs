@@ -11,7 +11,7 @@ use crate::cause::Because;
 use crate::events::ends_with;
 use crate::evidence::{Evidence, Observation, Role, Source, Subject, SubjectId, TimeSource};
 use crate::fact::{Fact, Handshake, Introduction};
-use crate::profile::ClientProfile;
+use crate::profile::{ClientProfile, ProfileSource};
 use crate::rdp_file::{Gateway, GatewayUse, RdpFileRecord};
 use crate::state::{LogEvent, LogSpan, RegistryData, RegistryKey, Service, moment};
 use crate::symptom::Symptom;
@@ -35,9 +35,8 @@ pub struct Context {
     pub target: Option<Target>,
     /// Client that has to get through.
     pub profile: ClientProfile,
-    /// Origin of the profile: `default`, `option`, `rdp-file` for one that an `.rdp` file changes, or `evidence` for a
-    /// client that was captured or whose own registry was recorded.
-    pub profile_source: &'static str,
+    /// Origin of the profile.
+    pub profile_source: ProfileSource,
     /// Time of the attempt, by this computer's clock, UTC.
     pub at: OffsetDateTime,
     /// Origin of that time.
@@ -64,7 +63,7 @@ impl Context {
     /// Returns the context for one subject, see [`Context::of_subjects`].
     pub fn of_subject<'a>(&'a self, evidence: &Evidence, subject: SubjectId) -> Cow<'a, Self> {
         let watched = evidence.clients.iter().find(|(host, _)| *host == subject);
-        let asked_for = matches!(self.profile_source, "option" | "rdp-file");
+        let asked_for = matches!(self.profile_source, ProfileSource::Option | ProfileSource::RdpFile);
         let profile = watched.filter(|_| !asked_for).map(|(_, client)| client);
         let seen = || evidence.observations.iter().filter(|seen| seen.subject == subject);
         let captured = seen().any(|seen| matches!(seen.fact, Fact::CapturedConnection(_)));

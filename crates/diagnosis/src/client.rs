@@ -12,7 +12,7 @@ use crate::case::{Case, Context};
 use crate::evidence::{Evidence, Role, Source, SubjectId};
 use crate::fact::Fact;
 use crate::printable::printable;
-use crate::profile::{self, ClientProfile, EncryptionOracle};
+use crate::profile::{self, ClientProfile, EncryptionOracle, ProfileSource};
 use crate::setting::{Side, TLS12_BUILD, TLS13_BUILD};
 use crate::state::CREDSSP;
 
@@ -21,12 +21,12 @@ impl Context {
     /// registry was recorded, else the one that was captured. Hosts captured with clients of their own keep these, see
     /// [`Context::of_subjects`].
     pub fn for_client_of(&self, evidence: &Evidence) -> Cow<'_, Self> {
-        if self.profile_source != "default" {
+        if self.profile_source != ProfileSource::Default {
             return Cow::Borrowed(self);
         }
         let found = recorded(evidence, self).or_else(|| watched(evidence).cloned());
         found.map_or(Cow::Borrowed(self), |profile| {
-            Cow::Owned(Self { profile, profile_source: "evidence", ..self.clone() })
+            Cow::Owned(Self { profile, profile_source: ProfileSource::Evidence, ..self.clone() })
         })
     }
 }

@@ -58,7 +58,7 @@ pub use diagnose::diagnose;
 pub use evidence::{Evidence, Observation, Role, Source, Subject, SubjectId, TimeSource};
 pub use fact::Fact;
 pub use need::{Asked, Need};
-pub use profile::ClientProfile;
+pub use profile::{ClientProfile, ProfileSource};
 pub use report::Diagnosis;
 pub use symptom::Symptom;
 pub use target::{Host, Target};

@@ -48,6 +48,31 @@ pub struct ClientProfile {
     pub encryption_oracle: EncryptionOracle,
 }
 
+/// Origin of the profile that is judged for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProfileSource {
+    /// Nobody named one: [`DEFAULT`].
+    Default,
+    /// It was named.
+    Option,
+    /// It was changed by an `.rdp` file.
+    RdpFile,
+    /// It is of a client that was captured, or whose own registry was recorded.
+    Evidence,
+}
+
+impl ProfileSource {
+    /// Returns the word in the report.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Option => "option",
+            Self::RdpFile => "rdp-file",
+            Self::Evidence => "evidence",
+        }
+    }
+}
+
 /// `AllowEncryptionOracle` of the client, or its lack of the update that knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 
 use diagnosis::diagnose::Run;
 use diagnosis::fact::{Handshake, Introduction};
-use diagnosis::{Capabilities, ClientProfile, Context, Diagnosis, Evidence, Fact, Role, Source, Subject, Target};
+use diagnosis::{
+    Capabilities, ClientProfile, Context, Diagnosis, Evidence, Fact, ProfileSource, Role, Source, Subject, Target,
+};
 use proptest::prelude::*;
 use time::{Duration, OffsetDateTime};
 use wire::foreign::ForeignService;
@@ -124,7 +126,7 @@ fn context(profile: &str) -> Context {
     Context {
         target: Some(Target::parse("server.corp.example").unwrap()),
         profile: ClientProfile::find(profile).unwrap(),
-        profile_source: "default",
+        profile_source: ProfileSource::Default,
         require_trust: false,
         gateway: None,
         thorough: false,

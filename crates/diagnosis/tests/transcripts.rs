@@ -9,7 +9,7 @@ use diagnosis::case::Capabilities;
 use diagnosis::diagnose::Run;
 use diagnosis::observe::observe;
 use diagnosis::report::Verdict;
-use diagnosis::{ClientProfile, Context, Diagnosis, Severity, Stage, Target};
+use diagnosis::{ClientProfile, Context, Diagnosis, ProfileSource, Severity, Stage, Target};
 use wire::transcript::{Record, Transcript};
 
 /// File, verdict, causes that count, the last stage that passed.
@@ -36,7 +36,7 @@ fn judged(transcript: &Transcript) -> Diagnosis {
     let context = Context {
         target: Some(Target::parse(&host).unwrap()),
         profile: ClientProfile::find(diagnosis::profile::DEFAULT).unwrap(),
-        profile_source: "default",
+        profile_source: ProfileSource::Default,
         require_trust: false,
         gateway: None,
         thorough: false,

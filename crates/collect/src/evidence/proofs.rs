@@ -9,7 +9,7 @@ use diagnosis::diagnose::{Run, diagnose};
 use diagnosis::events::{CORE, LSA, RCM, RCM_ADMIN, SCHANNEL, SERVICES, SYSTEM};
 use diagnosis::evidence::Evidence;
 use diagnosis::state::RegistryData;
-use diagnosis::{Capabilities, ClientProfile, Context};
+use diagnosis::{Capabilities, ClientProfile, Context, ProfileSource};
 use time::OffsetDateTime;
 
 use super::evtx::sample::{Line, Sample};
@@ -183,7 +183,7 @@ fn causes(gathered: &Gathered, client: &str) -> Vec<String> {
     let context = Context {
         target: None,
         profile: ClientProfile::find(client).unwrap(),
-        profile_source: "default",
+        profile_source: ProfileSource::Default,
         at: AT,
         symptom: None,
         capabilities: Capabilities { openssl: false },

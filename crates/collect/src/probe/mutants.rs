@@ -12,7 +12,7 @@ use std::time::Duration;
 use diagnosis::cause::Severity;
 use diagnosis::diagnose::Run;
 use diagnosis::observe::observe;
-use diagnosis::{ClientProfile, Context, Diagnosis, Target};
+use diagnosis::{ClientProfile, Context, Diagnosis, ProfileSource, Target};
 use lab::{Lab, Scenario};
 use time::OffsetDateTime;
 use wire::machine::Event;
@@ -322,7 +322,7 @@ fn diagnose(outlet: Arc<dyn Outlet>, target: &Target) -> (Diagnosis, Diagnosis) 
     let context = Context {
         target: Some(target.clone()),
         profile: ClientProfile::find(diagnosis::profile::DEFAULT).unwrap(),
-        profile_source: "default",
+        profile_source: ProfileSource::Default,
         require_trust: false,
         gateway: None,
         thorough: false,

@@ -19,7 +19,7 @@ use diagnosis::diagnose::Run;
 use diagnosis::evidence::{Evidence, Source};
 use diagnosis::observe::{moment, observe_capture};
 use diagnosis::report::{Diagnosis, Verdict};
-use diagnosis::{Capabilities, ClientProfile, Context, Severity};
+use diagnosis::{Capabilities, ClientProfile, Context, ProfileSource, Severity};
 
 /// Stores a piece and reads it back.
 fn reread(piece: &Piece) -> Piece {
@@ -73,7 +73,7 @@ fn context_of(evidence: &Evidence, capture: &Capture) -> Context {
     let newest = capture.seen.connections.last().map(|connection| connection.began);
     Context {
         target: None,
-        profile_source: if watched.is_some() { "evidence" } else { "default" },
+        profile_source: if watched.is_some() { ProfileSource::Evidence } else { ProfileSource::Default },
         profile: watched.unwrap_or_else(|| ClientProfile::find(diagnosis::profile::DEFAULT).unwrap()),
         at: moment(newest.or(capture.seen.until).unwrap_or_default()),
         symptom: None,

@@ -13,7 +13,7 @@ use collect::evidence::{Gathered, Piece, gather, stored};
 use diagnosis::diagnose::Run;
 use diagnosis::evidence::Evidence;
 use diagnosis::report::Diagnosis;
-use diagnosis::{Capabilities, ClientProfile, Context};
+use diagnosis::{Capabilities, ClientProfile, Context, ProfileSource};
 
 /// Pieces as they were gathered.
 type Pieces = Vec<(PathBuf, &'static str, Piece)>;
@@ -46,7 +46,7 @@ fn findings(pieces: Pieces) -> (String, Vec<String>) {
     let context = Context {
         target: None,
         profile: ClientProfile::find("mstsc-11").unwrap(),
-        profile_source: "evidence",
+        profile_source: ProfileSource::Evidence,
         at,
         symptom: None,
         capabilities: Capabilities { openssl: false },

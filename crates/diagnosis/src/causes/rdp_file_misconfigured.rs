@@ -7,6 +7,7 @@ use crate::case::{Case, Seen};
 use crate::cause::{Because, Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::evidence::Role;
 use crate::need::Need;
+use crate::profile::ProfileSource;
 use crate::rdp_file::{GatewayUse, KNOWN, RdpFileRecord, RdpSetting, RdpSettings};
 use crate::state::{LISTENER, POLICY};
 use crate::target::Target;
@@ -182,7 +183,7 @@ fn refuses_nla(case: Case<'_>) -> bool {
 /// True if the file is for the host that is asked about, as far as that is known.
 fn concerns(case: Case<'_>, record: &RdpFileRecord) -> bool {
     let target = RdpSettings(record).target().and_then(Result::ok);
-    let only = case.context.profile_source == "rdp-file" && case.rdp_files().nth(1).is_none();
+    let only = case.context.profile_source == ProfileSource::RdpFile && case.rdp_files().nth(1).is_none();
     only || case.context.target.is_none() || target == case.context.target
 }
 

@@ -14,7 +14,7 @@ use crate::case::{Capabilities, Case, Context, EVERYTHING};
 use crate::cause::{Cause, Confidence, Judgement, Severity};
 use crate::evidence::{Evidence, Role, Source, Subject, TimeSource};
 use crate::fact::{Fact, Handshake, rfc3339};
-use crate::profile::ClientProfile;
+use crate::profile::{ClientProfile, ProfileSource};
 use crate::rdp_file::{Gateway, GatewayUse, RdpFile, RdpFileRecord, RdpSignature};
 use crate::state::{KeyFile, LogEvent, LogSpan, RegistryData, RegistryKey, State, StoredCertificate};
 use crate::target::{Host, Target};
@@ -112,7 +112,7 @@ fn sketch(target: &str, subject: Subject) -> Sketch {
     let context = Context {
         target: Some(Target::parse(target).unwrap()),
         profile: ClientProfile::find("mstsc-11").unwrap(),
-        profile_source: "default",
+        profile_source: ProfileSource::Default,
         at: NOW,
         at_source: TimeSource::Attempt,
         symptom: None,
@@ -262,7 +262,7 @@ impl Sketch {
 
     /// Marks the profile as named by the user rather than taken from the evidence.
     pub(crate) fn client_named(mut self) -> Self {
-        self.context.profile_source = "option";
+        self.context.profile_source = ProfileSource::Option;
         self
     }
 

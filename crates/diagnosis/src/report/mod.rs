@@ -284,7 +284,7 @@ pub(crate) fn assemble(evidence: &Evidence, context: &Context, run: Run, judged:
         client: ReportClient {
             profile: context.profile.id.clone(),
             name: context.profile.name.clone(),
-            source: context.profile_source.to_owned(),
+            source: context.profile_source.word().to_owned(),
         },
         symptom: context.symptom.map(|s| ReportSymptom { code: s.code, extended: s.extended }),
         verdict,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use diagnosis::need::Question;
 use diagnosis::observe::observe;
 use diagnosis::planner::Planner;
-use diagnosis::{Capabilities, ClientProfile, Context, Role, Subject, Target};
+use diagnosis::{Capabilities, ClientProfile, Context, ProfileSource, Role, Subject, Target};
 use wire::machine::{Action, Conversation, ConversationPlan, End, Event, Limits, TlsFailure};
 use wire::tls::{Alert, ClientHello, TlsVersion};
 use wire::transcript::{Entry, NameAnswer, NameLookup, Record, Transcript};
@@ -27,7 +27,7 @@ pub fn ask(host: &Host) -> (Transcript, Context) {
     let context = Context {
         target: Some(target.clone()),
         profile: ClientProfile::find(host.profile).unwrap(),
-        profile_source: "option",
+        profile_source: ProfileSource::Option,
         require_trust: false,
         gateway: None,
         thorough: false,
