@@ -5,16 +5,16 @@
 
 use std::path::PathBuf;
 
-use collect::evidence::{Piece, pieces_in, redacted, stored};
+use collect::evidence::{Kind, Piece, pieces_in, redacted, stored};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    let pieces: Vec<(PathBuf, &str, Piece)> =
-        pieces_in(bytes).into_iter().map(|piece| (PathBuf::new(), "", piece)).collect();
+    let pieces: Vec<(PathBuf, Kind, Piece)> =
+        pieces_in(bytes).into_iter().map(|piece| (PathBuf::new(), Kind::RecordedState, piece)).collect();
     let once = redacted(&pieces);
     for piece in &once {
         let (_, bytes) = stored(piece);
         assert_eq!(pieces_in(&bytes), std::slice::from_ref(piece));
     }
-    let again: Vec<_> = once.iter().map(|piece| (PathBuf::new(), "", piece.clone())).collect();
+    let again: Vec<_> = once.iter().map(|piece| (PathBuf::new(), Kind::RecordedState, piece.clone())).collect();
     assert_eq!(redacted(&again), once);
 });

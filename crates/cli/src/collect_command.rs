@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
-use collect::evidence::{Gathered, Piece, bundle, gather, redacted, script};
+use collect::evidence::{Gathered, Kind, Piece, bundle, gather, redacted, script};
 use diagnosis::bundle::{LeftOut, Manifest};
 use diagnosis::printable::printable;
 use diagnosis::state::{SCHEMA, State, Unread, moment};
@@ -79,7 +79,7 @@ impl Collected {
             Piece::State(Box::new(State { schema: SCHEMA.to_owned(), unread: left_out(gathered), ..State::default() }));
         let mut pieces: Vec<_> =
             gathered.pieces.iter().map(|(path, kind, piece)| (path.clone(), *kind, piece.clone())).collect();
-        pieces.push((PathBuf::new(), "recorded state", unread));
+        pieces.push((PathBuf::new(), Kind::RecordedState, unread));
         let mut pieces = if keep_names {
             pieces.into_iter().map(|(_, _, piece)| without_secrets(piece)).collect()
         } else {

@@ -6,7 +6,7 @@
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use collect::evidence::{Piece, pieces_in, redacted, stored};
+use collect::evidence::{Kind, Piece, pieces_in, redacted, stored};
 use diagnosis::rdp_file::{RdpFile, RdpFileRecord};
 
 fn files(folder: &str, target: &str) -> Vec<PathBuf> {
@@ -48,7 +48,7 @@ fn rdp_files() {
 #[test]
 fn evidence_that_stands_alone() {
     assert!(replay("evidence", |bytes| {
-        let placed = |piece: Piece| (PathBuf::new(), "", piece);
+        let placed = |piece: Piece| (PathBuf::new(), Kind::RecordedState, piece);
         let pieces: Vec<_> = pieces_in(bytes).into_iter().map(placed).collect();
         let once = redacted(&pieces);
         for piece in &once {

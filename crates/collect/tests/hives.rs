@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
 
-use collect::evidence::{Gathered, Piece, gather};
+use collect::evidence::{Gathered, Kind, Piece, gather};
 use diagnosis::cause::Severity;
 use diagnosis::diagnose::{Run, diagnose};
 use diagnosis::evidence::Evidence;
@@ -42,7 +42,7 @@ fn unpacked(test: &str) -> Option<PathBuf> {
 fn state(gathered: &Gathered) -> &State {
     assert!(gathered.unread.is_empty(), "{:?}", gathered.unread);
     match gathered.pieces.as_slice() {
-        [(_, "registry hive", Piece::State(state))] => state,
+        [(_, Kind::RegistryHive, Piece::State(state))] => state,
         other => panic!("{other:?}"),
     }
 }

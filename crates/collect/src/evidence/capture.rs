@@ -10,7 +10,7 @@ use std::time::Duration;
 use pcap_parser::{Block, PcapBlockOwned, PcapError, PcapHeader, create_reader};
 use wire::capture::{Link, Seen, Table, packet};
 
-use super::{Access, Piece, ReadError, Reader};
+use super::{Access, Kind, Piece, ReadError, Reader};
 
 /// Size of the first buffer, and the most that a block may need. The largest packet that tools write has 256 KiB.
 const BUFFER: usize = 256 * 1024;
@@ -20,7 +20,7 @@ const OBSOLETE_PACKET: u32 = 2;
 /// Most interfaces of a section that are told apart.
 const INTERFACES: usize = 4096;
 
-pub(super) const READER: Reader = Reader { kind: "capture", recognises, read: Access::Place(read) };
+pub(super) const READER: Reader = Reader { kind: Kind::Capture, recognises, read: Access::Place(read) };
 
 /// Contents of a capture.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

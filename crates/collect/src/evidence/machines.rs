@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use diagnosis::state::{Part, State, Unread};
 use time::{Date, OffsetDateTime, Time};
 
-use super::Piece;
+use super::{Kind, Piece};
 
 /// Machines that the pieces name, and in which folders.
 #[derive(Default)]
@@ -17,7 +17,7 @@ pub(super) struct Machines {
 }
 
 impl Machines {
-    pub(super) fn of_pieces(pieces: &[(PathBuf, &'static str, Piece)]) -> Self {
+    pub(super) fn of_pieces(pieces: &[(PathBuf, Kind, Piece)]) -> Self {
         let mut machines = Self::default();
         for (path, _, piece) in pieces {
             let Piece::State(state) = piece else { continue };
@@ -63,7 +63,7 @@ impl Machines {
 
 /// Attributes everything on one disk to one machine, whatever its logs say: it may have been renamed, or the disk
 /// copied. The registry has its present name; without one the newest log has.
-pub(super) fn of_one_disk(pieces: &mut [(PathBuf, &'static str, Piece)]) {
+pub(super) fn of_one_disk(pieces: &mut [(PathBuf, Kind, Piece)]) {
     let states = || {
         pieces.iter().filter_map(|(_, kind, piece)| match piece {
             Piece::State(state) => Some((*kind, &**state)),
@@ -71,7 +71,7 @@ pub(super) fn of_one_disk(pieces: &mut [(PathBuf, &'static str, Piece)]) {
         })
     };
     let named = || states().filter(|(_, state)| state.computer.is_some());
-    let registry = named().find(|(kind, _)| *kind == super::hive::READER.kind);
+    let registry = named().find(|(kind, _)| *kind == Kind::RegistryHive);
     let newest = || named().max_by_key(|(_, state)| state.newest(OffsetDateTime::new_utc(Date::MAX, Time::MIDNIGHT)));
     let Some(name) = registry.or_else(newest).and_then(|(_, state)| state.computer.clone()) else { return };
     for (_, _, piece) in pieces {
@@ -111,9 +111,9 @@ mod tests {
     use super::super::Gathered;
     use super::*;
 
-    fn piece(path: &str, computer: Option<&str>) -> (PathBuf, &'static str, Piece) {
+    fn piece(path: &str, computer: Option<&str>) -> (PathBuf, Kind, Piece) {
         let state = State { computer: computer.map(str::to_owned), ..State::default() };
-        (PathBuf::from(path), "registry hive", Piece::State(Box::new(state)))
+        (PathBuf::from(path), Kind::RegistryHive, Piece::State(Box::new(state)))
     }
 
     /// Names of the machines, as the evidence has them after these files.

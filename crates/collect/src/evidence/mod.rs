@@ -8,6 +8,7 @@ pub mod capture;
 mod evtx;
 mod foreign;
 mod hive;
+mod kind;
 mod machines;
 #[cfg(test)]
 mod places;
@@ -41,6 +42,7 @@ pub use bundle::write as bundle;
 use capture::Capture;
 pub use evtx::event_log;
 pub use hive::registry_hive;
+pub use kind::Kind;
 use machines::Machines;
 pub use rdp_file::rdp_file;
 pub use redaction::redacted;
@@ -58,8 +60,7 @@ const TEXT: u64 = 24 * 1024 * 1024;
 
 /// Kind of file that we can read.
 pub(crate) struct Reader {
-    /// Name of the kind, for people.
-    kind: &'static str,
+    kind: Kind,
     /// True if a file that begins like this is of the kind.
     recognises: fn(&[u8]) -> bool,
     /// Way to read it.
@@ -69,8 +70,8 @@ pub(crate) struct Reader {
 /// Reads a file from its bytes.
 type FromBytes = fn(&[u8]) -> Result<Piece, ReadError>;
 
-/// Takes one piece of a bundle (its path there, its kind, its contents); false if there is no room for it.
-type Take<'a> = &'a mut dyn FnMut(&str, &'static str, Piece) -> Result<(), String>;
+/// Takes one piece of a bundle (its path there, its kind, its contents); an error if there is no room.
+type Take<'a> = &'a mut dyn FnMut(&str, Kind, Piece) -> Result<(), String>;
 
 /// Way to read a kind of file.
 #[derive(Clone, Copy)]
@@ -172,7 +173,7 @@ pub fn pieces_in(bytes: &[u8]) -> Vec<Piece> {
 pub struct Gathered {
     /// Files that were understood, in order: path, kind and contents. The number of a file, from 1, is its source in
     /// the evidence.
-    pub pieces: Vec<(PathBuf, &'static str, Piece)>,
+    pub pieces: Vec<(PathBuf, Kind, Piece)>,
     /// Files that were named or recognised, and could not be read.
     pub unread: Vec<(PathBuf, String)>,
     /// Files in folders that are of no known kind.
@@ -189,9 +190,9 @@ pub struct Gathered {
 
 /// Keeps a piece, if there is room for it; the more there are, the fewer log entries each of them keeps.
 fn keep(
-    pieces: &mut Vec<(PathBuf, &'static str, Piece)>,
+    pieces: &mut Vec<(PathBuf, Kind, Piece)>,
     room: &mut Room,
-    (path, kind, mut piece): (PathBuf, &'static str, Piece),
+    (path, kind, mut piece): (PathBuf, Kind, Piece),
 ) -> Result<(), String> {
     if let Piece::State(state) = &mut piece {
         if !room.fits(state) {
@@ -313,7 +314,7 @@ impl Gathered {
             return;
         }
         let first = self.pieces.len();
-        self.keep(path, "Windows disk", Piece::State(Box::new(disk.state())));
+        self.keep(path, Kind::WindowsDisk, Piece::State(Box::new(disk.state())));
         let (files, missing) = disk.files();
         self.unread.extend(missing);
         for file in files {
@@ -329,7 +330,7 @@ impl Gathered {
         !new
     }
 
-    fn keep(&mut self, path: &Path, kind: &'static str, piece: Piece) {
+    fn keep(&mut self, path: &Path, kind: Kind, piece: Piece) {
         if let Err(why) = keep(&mut self.pieces, &mut self.room, (path.to_owned(), kind, piece)) {
             self.unread.push((path.to_owned(), why));
         }
@@ -463,7 +464,7 @@ fn head(path: &Path) -> io::Result<Vec<u8>> {
 /// True for a file that is read as evidence, or beside some: the transaction log of a hive begins as a hive does. False
 /// for a bundle.
 pub fn is_evidence(path: &Path) -> bool {
-    let other = |reader: &&Reader| reader.kind != bundle::READER.kind;
+    let other = |reader: &&Reader| reader.kind != Kind::Bundle;
     let known = |head: &[u8]| READERS.iter().filter(other).any(|reader| (reader.recognises)(head));
     head(path).is_ok_and(|head| head.starts_with(hive::MAGIC) || known(&head) || state::names_itself(path, &head))
 }

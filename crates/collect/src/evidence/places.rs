@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 
 use super::evtx::sample::{Line, Sample};
 use super::hive::build::Node;
-use super::{Gathered, LINK, NO_FILE, Piece, gather};
+use super::{Gathered, Kind, LINK, NO_FILE, Piece, gather};
 
 /// Folder of one test, removed at its end.
 struct Folder(PathBuf);
@@ -206,7 +206,7 @@ fn archived_logs_are_read_the_newest_first() {
             .file(&format!("Windows/System32/winevt/Logs/Archive-Setup-2026-11-{day:02}-09-00-00-123.evtx"), log("x"));
     }
     let gathered = folder.gather();
-    let read: Vec<_> = gathered.pieces.iter().filter(|(_, kind, _)| *kind == "event log").collect();
+    let read: Vec<_> = gathered.pieces.iter().filter(|(_, kind, _)| *kind == Kind::EventLog).collect();
     assert_eq!(read.len(), 16);
     assert!(
         read.iter()
@@ -252,7 +252,7 @@ fn what_a_wrong_clock_dates_in_the_future_is_not_the_newest() {
         let mut gathered = Gathered::default();
         for at in times {
             let state = State { taken_at: Some((*at).to_owned()), ..State::default() };
-            gathered.pieces.push((PathBuf::from("a"), "recorded state", Piece::State(Box::new(state))));
+            gathered.pieces.push((PathBuf::from("a"), Kind::RecordedState, Piece::State(Box::new(state))));
         }
         gathered.newest(time::macros::datetime!(2026-11-25 09:00 UTC)).map(OffsetDateTime::year)
     };

@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 
 use super::evtx::sample::{Line, Sample};
 use super::hive::build::{Node, wide};
-use super::{Gathered, gather};
+use super::{Gathered, Kind, gather};
 
 /// Provider that Windows uses for Remote Desktop's key.
 const LEGACY: &str = "Microsoft Enhanced Cryptographic Provider v1.0";
@@ -162,7 +162,10 @@ impl Disk {
         fs::remove_dir_all(&root).unwrap();
         assert!(gathered.unread.is_empty(), "{:?}", gathered.unread);
         let kinds: Vec<_> = gathered.pieces.iter().map(|(_, kind, _)| *kind).collect();
-        assert_eq!(kinds, [&["Windows disk", "registry hive", "registry hive"][..], &["event log"; 3]].concat());
+        assert_eq!(
+            kinds,
+            [&[Kind::WindowsDisk, Kind::RegistryHive, Kind::RegistryHive][..], &[Kind::EventLog; 3]].concat()
+        );
         let found = causes(&gathered, client);
         let redacted = super::redaction::redacted(&gathered.pieces);
         let names = gathered.pieces.into_iter().map(|(path, kind, _)| (path, kind));

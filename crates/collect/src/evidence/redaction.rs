@@ -8,11 +8,11 @@ use std::path::PathBuf;
 
 use wire::redaction::Names;
 
-use super::Piece;
 use super::capture::Capture;
+use super::{Kind, Piece};
 
 /// Returns the pieces without names, in the same order. A redacted piece does not change.
-pub fn redacted(pieces: &[(PathBuf, &'static str, Piece)]) -> Vec<Piece> {
+pub fn redacted(pieces: &[(PathBuf, Kind, Piece)]) -> Vec<Piece> {
     let mut names = Names::default();
     drop(all_renamed(pieces, &mut names));
     names.settle();
@@ -21,7 +21,7 @@ pub fn redacted(pieces: &[(PathBuf, &'static str, Piece)]) -> Vec<Piece> {
     all_renamed(pieces, &mut names)
 }
 
-fn all_renamed(pieces: &[(PathBuf, &'static str, Piece)], names: &mut Names) -> Vec<Piece> {
+fn all_renamed(pieces: &[(PathBuf, Kind, Piece)], names: &mut Names) -> Vec<Piece> {
     pieces.iter().map(|(_, _, piece)| renamed(piece, names)).collect()
 }
 

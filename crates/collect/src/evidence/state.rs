@@ -6,12 +6,12 @@ use std::path::Path;
 
 use diagnosis::state::{FORM, SCHEMA, State};
 
-use super::{Access, Piece, ReadError, Reader, TEXT, script, text};
+use super::{Access, Kind, Piece, ReadError, Reader, TEXT, script, text};
 
 /// Bytes that are searched at once.
 const CHUNK: usize = 64 * 1024;
 
-pub(super) const READER: Reader = Reader { kind: "recorded state", recognises, read: Access::Bytes(TEXT, read) };
+pub(super) const READER: Reader = Reader { kind: Kind::RecordedState, recognises, read: Access::Bytes(TEXT, read) };
 
 /// True for JSON that names the format near its beginning.
 fn recognises(head: &[u8]) -> bool {
@@ -76,7 +76,7 @@ mod tests {
                 Piece::State(state) => (*kind, state.computer.as_deref() == Some("ONE")),
                 _ => panic!("{kind}"),
             });
-            assert_eq!(computer, known.then_some(("recorded state", true)), "{name}: {:?}", read.unread);
+            assert_eq!(computer, known.then_some((Kind::RecordedState, true)), "{name}: {:?}", read.unread);
             assert_eq!(read.unread.len(), usize::from(!known));
         }
         std::fs::remove_dir_all(folder).unwrap();

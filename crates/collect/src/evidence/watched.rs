@@ -9,13 +9,13 @@ use wire::capture::Seen;
 use wire::hex;
 
 use super::capture::Capture;
-use super::{Access, Piece, ReadError, Reader, TEXT, text};
+use super::{Access, Kind, Piece, ReadError, Reader, TEXT, text};
 
 const FIRST_LINE: &str = "rdpdoctor capture 1";
 /// Most notes that are read.
 const NOTES: usize = 100;
 
-pub(super) const READER: Reader = Reader { kind: "recorded capture", recognises, read: Access::Bytes(TEXT, read) };
+pub(super) const READER: Reader = Reader { kind: Kind::RecordedCapture, recognises, read: Access::Bytes(TEXT, read) };
 
 fn recognises(head: &[u8]) -> bool {
     head.starts_with(FIRST_LINE.as_bytes())

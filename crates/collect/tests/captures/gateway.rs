@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
 
-use collect::evidence::Piece;
 use collect::evidence::capture::Capture;
 use collect::evidence::redaction::redacted;
+use collect::evidence::{Kind, Piece};
 use diagnosis::Context;
 use diagnosis::diagnose::Run;
 use diagnosis::evidence::{Evidence, Role, Source};
@@ -52,7 +52,10 @@ fn judged(capture: &Capture, state: &State) -> Diagnosis {
     let diagnosis = diagnosed(capture, state);
     let pieces = |capture: &Capture, state: &State| {
         let capture = Piece::Capture(Box::new(capture.clone()));
-        [(PathBuf::new(), "capture", capture), (PathBuf::new(), "state", Piece::State(Box::new(state.clone())))]
+        [
+            (PathBuf::new(), Kind::Capture, capture),
+            (PathBuf::new(), Kind::RecordedState, Piece::State(Box::new(state.clone()))),
+        ]
     };
     let nameless = redacted(&pieces(capture, state));
     let [Piece::Capture(without), Piece::State(file)] = &nameless[..] else { panic!("{nameless:?}") };

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use collect::evidence::capture::{Capture, read_from};
 use collect::evidence::redaction::redacted;
-use collect::evidence::{Piece, gather, stored};
+use collect::evidence::{Kind, Piece, gather, stored};
 use diagnosis::diagnose::Run;
 use diagnosis::evidence::{Evidence, Source};
 use diagnosis::observe::{moment, observe_capture};
@@ -30,7 +30,7 @@ fn reread(piece: &Piece) -> Piece {
     std::fs::write(&path, bytes).unwrap();
     let gathered = gather(std::slice::from_ref(&path));
     std::fs::remove_file(&path).unwrap();
-    let [(_, "recorded capture", piece)] = &gathered.pieces[..] else { panic!("{gathered:?}") };
+    let [(_, Kind::RecordedCapture, piece)] = &gathered.pieces[..] else { panic!("{gathered:?}") };
     piece.clone()
 }
 
@@ -38,7 +38,7 @@ fn reread(piece: &Piece) -> Piece {
 fn assert_stored(capture: &Capture) {
     let piece = Piece::Capture(Box::new(capture.clone()));
     assert_eq!(reread(&piece), piece);
-    let once = redacted(&[(PathBuf::new(), "capture", piece)]).remove(0);
+    let once = redacted(&[(PathBuf::new(), Kind::Capture, piece)]).remove(0);
     assert_eq!(reread(&once), once);
     let Piece::Capture(nameless) = &once else { panic!("{once:?}") };
     let findings = |capture: &Capture| {
@@ -47,7 +47,7 @@ fn assert_stored(capture: &Capture) {
         (diagnosis.verdict, found.collect::<Vec<_>>())
     };
     assert_eq!(findings(nameless), findings(capture));
-    assert_eq!(redacted(&[(PathBuf::new(), "capture", once.clone())]), [once]);
+    assert_eq!(redacted(&[(PathBuf::new(), Kind::Capture, once.clone())]), [once]);
 }
 
 /// Reads a file.

@@ -9,17 +9,17 @@ mod real;
 use std::path::PathBuf;
 
 use collect::evidence::redaction::redacted;
-use collect::evidence::{Gathered, Piece, gather, stored};
+use collect::evidence::{Gathered, Kind, Piece, gather, stored};
 use diagnosis::diagnose::Run;
 use diagnosis::evidence::Evidence;
 use diagnosis::report::Diagnosis;
 use diagnosis::{Capabilities, ClientProfile, Context, ProfileSource};
 
 /// Pieces as they were gathered.
-type Pieces = Vec<(PathBuf, &'static str, Piece)>;
+type Pieces = Vec<(PathBuf, Kind, Piece)>;
 
 fn gathered(pieces: Vec<Piece>) -> Pieces {
-    pieces.into_iter().map(|piece| (PathBuf::new(), "", piece)).collect()
+    pieces.into_iter().map(|piece| (PathBuf::new(), Kind::RecordedState, piece)).collect()
 }
 
 /// Redacts pieces, stores them and reads them back.

@@ -19,12 +19,12 @@ use ring::digest::{SHA256, digest};
 use time::OffsetDateTime;
 
 use self::archive::{Archive, ArchiveError, Entry, Writer};
-use super::{Access, Piece, READERS, ReadError, Reader, Take, stored};
+use super::{Access, Kind, Piece, READERS, ReadError, Reader, Take, stored};
 
 /// Most bytes of a manifest.
 const MANIFEST_LIMIT: u64 = 4 * 1024 * 1024;
 
-pub(super) const READER: Reader = Reader { kind: "bundle", recognises, read: Access::Bundle(read) };
+pub(super) const READER: Reader = Reader { kind: Kind::Bundle, recognises, read: Access::Bundle(read) };
 
 /// Contents of a bundle beside its pieces.
 #[derive(Debug)]
@@ -96,7 +96,7 @@ fn bundled<S: Read + Seek>(
     archive: &mut Archive<S>,
     entry: &Entry,
     file: &BundledFile,
-) -> Result<(&'static str, Piece), String> {
+) -> Result<(Kind, Piece), String> {
     let bytes = archive.bytes(entry, archive::ENTRY)?;
     if sha256(&bytes) != file.sha256.to_ascii_lowercase() || bytes.len() as u64 != file.bytes {
         return Err(format!("it is not the file that {MANIFEST} names: it was changed after the bundle was made"));
@@ -108,7 +108,7 @@ fn bundled<S: Read + Seek>(
     let Some((reader, (_, read))) = reader.and_then(|reader| Some((reader, reader.read.bytes()?))) else {
         return Err("of no kind that stands in bundles".to_owned());
     };
-    if reader.kind != file.kind {
+    if reader.kind.words() != file.kind {
         return Err(format!("{MANIFEST} calls it {:?}, and it is a {}", printable(&file.kind), reader.kind));
     }
     read(&bytes).map(|piece| (reader.kind, piece)).map_err(|error| format!("{}: {error}", reader.kind))
@@ -154,7 +154,8 @@ fn storable(piece: &Piece, number: usize) -> Result<(BundledFile, Vec<u8>), Left
         return Err(LeftOut { what: piece.name().to_owned(), why });
     }
     let path = format!("{}/{number}.{extension}", piece.name());
-    let file = BundledFile { path, kind: reader.kind.to_owned(), sha256: sha256(&bytes), bytes: bytes.len() as u64 };
+    let file =
+        BundledFile { path, kind: reader.kind.words().to_owned(), sha256: sha256(&bytes), bytes: bytes.len() as u64 };
     Ok((file, bytes))
 }
 

@@ -31,7 +31,7 @@ fn pieces() -> Vec<Piece> {
 #[derive(Debug)]
 struct Whole {
     manifest: Manifest,
-    pieces: Vec<(String, &'static str, Piece)>,
+    pieces: Vec<(String, Kind, Piece)>,
     unread: Vec<(String, String)>,
 }
 
@@ -57,7 +57,7 @@ fn what_is_written_is_read() {
         ("2026-11-21T09:00:00Z", true, &left_out[..])
     );
     let found: Vec<_> = inside.pieces.iter().map(|(name, kind, _)| (name.as_str(), *kind)).collect();
-    let kinds = ["recorded state", "transcript", "recorded state"];
+    let kinds = [Kind::RecordedState, Kind::Transcript, Kind::RecordedState];
     assert_eq!(found, ["state/1.json", "transcript/2.txt", "state/3.json"].into_iter().zip(kinds).collect::<Vec<_>>());
     let again: Vec<Piece> = inside.pieces.into_iter().map(|(_, _, piece)| piece).collect();
     assert_eq!(write(&again, &manifest.left_out, AT, true).0, bytes);

@@ -32,7 +32,7 @@ use time::OffsetDateTime;
 use self::binary_xml::{Entry, Templates};
 use self::machine::{Machine, Span};
 use super::machines::same_machine;
-use super::{Access, Piece, ReadError, Reader};
+use super::{Access, Kind, Piece, ReadError, Reader};
 
 /// Most damaged places that are named one by one.
 const NAMED: usize = 4;
@@ -51,7 +51,7 @@ const CHUNK_HEAD: usize = 512;
 /// Size of a record's head: magic, size, number, time; the size is repeated after the entry.
 const RECORD_HEAD: usize = 24;
 
-pub(super) const READER: Reader = Reader { kind: "event log", recognises, read: Access::Several(read) };
+pub(super) const READER: Reader = Reader { kind: Kind::EventLog, recognises, read: Access::Several(read) };
 
 fn recognises(head: &[u8]) -> bool {
     head.starts_with(MAGIC)

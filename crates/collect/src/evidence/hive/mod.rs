@@ -34,7 +34,7 @@ const FLAWS: usize = 8;
 /// Seconds from the year 1601 to 1970.
 const FILETIME_EPOCH: i64 = 11_644_473_600;
 
-pub(super) const READER: Reader = Reader { kind: "registry hive", recognises, read: Access::Place(read) };
+pub(super) const READER: Reader = Reader { kind: super::Kind::RegistryHive, recognises, read: Access::Place(read) };
 
 /// First bytes of hives and of their transaction logs.
 pub(super) const MAGIC: &[u8] = b"regf";

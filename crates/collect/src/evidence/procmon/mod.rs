@@ -16,10 +16,10 @@ use std::path::Path;
 use diagnosis::access::{self, AccessTrace, Asked, GRANTED, Place, REFUSALS, RefusedAccess};
 use diagnosis::state::{SCHEMA, State, Unread};
 
-use super::{Access as Reads, Piece, ReadError, Reader, text};
+use super::{Access as Reads, Kind, Piece, ReadError, Reader, text};
 use lines::{Columns, Line, Lines};
 
-pub(super) const READER: Reader = Reader { kind: "Process Monitor CSV", recognises, read: Reads::Place(read) };
+pub(super) const READER: Reader = Reader { kind: Kind::ProcessMonitor, recognises, read: Reads::Place(read) };
 
 /// Most different accesses that are remembered of one kind of place, of which most are granted.
 const REMEMBERED: usize = 2000;

@@ -36,7 +36,7 @@ use flate2::read::GzDecoder;
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
 
-use super::{Access, Piece, ReadError, Reader, hive, text};
+use super::{Access, Kind, Piece, ReadError, Reader, hive, text};
 pub use source::powershell;
 
 /// Most bytes of an output.
@@ -56,7 +56,7 @@ const MIDDLE: usize = 1000;
 /// Stores whose certificates come as the registry keeps them, with the names of the stores.
 const STORES: [(&str, &str); 2] = [(STORE_MY, "My"), (STORE_REMOTE_DESKTOP, "Remote Desktop")];
 
-pub(super) const READER: Reader = Reader { kind: "output of the script", recognises, read: Access::Bytes(LIMIT, read) };
+pub(super) const READER: Reader = Reader { kind: Kind::ScriptOutput, recognises, read: Access::Bytes(LIMIT, read) };
 
 /// True for a mark, or for text that may be the middle of a block whose beginning was cut off.
 fn recognises(head: &[u8]) -> bool {
