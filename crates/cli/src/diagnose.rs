@@ -7,13 +7,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow};
 use collect::evidence::Gathered;
 use collect::probe::{self, Probe};
-use diagnosis::client;
 use diagnosis::diagnose::Run;
-use diagnosis::evidence::Evidence;
-use diagnosis::observe::observe;
-use diagnosis::rdp_file::{RdpFileRecord, RdpSettings};
 use diagnosis::report::Diagnosis;
-use diagnosis::{ClientProfile, Context, ProfileSource, Symptom, Target, TimeSource};
+use diagnosis::{Context, client};
+use evidence::observe::observe;
+use evidence::rdp_file::{RdpFileRecord, RdpSettings};
+use evidence::{ClientProfile, Evidence, ProfileSource, Symptom, Target, TimeSource};
 use time::OffsetDateTime;
 use wire::transcript::Transcript;
 
@@ -193,7 +192,7 @@ fn rounded(time: Duration) -> f64 {
 /// Finds a profile by name, or reads it from a file of that name; the default one if none is named.
 pub fn profile(client: Option<&str>) -> anyhow::Result<(ClientProfile, ProfileSource)> {
     let Some(client) = client else {
-        return Ok((ClientProfile::find(diagnosis::profile::DEFAULT)?, ProfileSource::Default));
+        return Ok((ClientProfile::find(evidence::profile::DEFAULT)?, ProfileSource::Default));
     };
     let path = Path::new(client);
     if path.extension().is_some() || path.is_file() {

@@ -1,65 +1,11 @@
 //! Declaration of a cause: a name, proofs, a page, fixes. One file of [`crate::causes`] declares one.
 
+use evidence::{Because, Role, Stage};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::case::Case;
-use crate::evidence::Role;
 use crate::need::Need;
-
-/// Part of a connection in which a fault lies, in the order in which a connection passes them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Stage {
-    /// Turning the name into addresses.
-    Name,
-    /// The TCP connection.
-    Tcp,
-    /// X.224 and the security negotiation.
-    X224,
-    /// The TLS handshake.
-    Tls,
-    /// The certificate's contents.
-    Certificate,
-    /// CredSSP up to the point where credentials would be needed.
-    Credssp,
-    /// The answer of an RD Gateway to a client that asks to be let through.
-    Gateway,
-    /// The host's own settings and records.
-    Host,
-    /// The client's own settings and records.
-    Client,
-}
-
-impl Stage {
-    /// Every stage, in order.
-    pub const ALL: [Self; 9] = [
-        Self::Name,
-        Self::Tcp,
-        Self::X224,
-        Self::Tls,
-        Self::Certificate,
-        Self::Credssp,
-        Self::Gateway,
-        Self::Host,
-        Self::Client,
-    ];
-
-    /// Returns the word on the ladder.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Name => "name",
-            Self::Tcp => "tcp",
-            Self::X224 => "x224",
-            Self::Tls => "tls",
-            Self::Certificate => "certificate",
-            Self::Credssp => "credssp",
-            Self::Gateway => "gateway",
-            Self::Host => "host",
-            Self::Client => "client",
-        }
-    }
-}
 
 /// Effect of a cause on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -83,15 +29,6 @@ pub enum Confidence {
     Likely,
     /// The evidence allows this explanation.
     Possible,
-}
-
-/// Reason, with the observation that it rests on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Because {
-    /// Statement of what was seen, with the values.
-    pub text: String,
-    /// Number of the observation.
-    pub observation: usize,
 }
 
 /// Reasons on which a proof that holds rests.
@@ -202,7 +139,7 @@ pub enum Judgement {
     Present {
         /// Effect here.
         severity: Severity,
-        /// Confidence here.
+        /// Confidence in it.
         confidence: Confidence,
         /// Reasons.
         because: Vec<Because>,

@@ -1,11 +1,13 @@
 //! Control: the same probe against a host that is known to work. A failure that both share is less likely the fault of
 //! the host that was asked about.
 
+use evidence::{Evidence, Stage};
+
 use crate::case::Context;
-use crate::cause::{Confidence, Severity, Stage};
+use crate::cause::{Confidence, Severity};
 use crate::diagnose::{Run, diagnose};
-use crate::evidence::Evidence;
-use crate::report::{Control, Diagnosis, NOT_TRIED, Next, Outcome, ReportTarget, Verdict};
+use crate::ladder::{NOT_TRIED, Outcome};
+use crate::report::{Control, Diagnosis, Next, ReportTarget, Verdict};
 
 /// Stage that went wrong, and how: by its causes, or in words where no cause is known.
 #[derive(Debug, PartialEq, Eq)]
@@ -106,7 +108,7 @@ mod tests {
     use super::*;
     use crate::case::EVERYTHING;
     use crate::causes::sketch::{Sketch, host};
-    use crate::fact::Fact;
+    use evidence::fact::Fact;
 
     fn beside(here: &Sketch, there: &Sketch) -> Diagnosis {
         diagnose_beside(here.evidence(), here.context(), Run::default(), (there.evidence(), there.context()))

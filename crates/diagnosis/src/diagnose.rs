@@ -2,15 +2,17 @@
 
 use std::cmp::Reverse;
 
+use evidence::fact::Fact;
+use evidence::moment::rfc3339;
+use evidence::{Because, Evidence, Role, Stage, SubjectId};
+
 use crate::case::{Case, Context};
-use crate::cause::{Because, Cause, Confidence, Judgement, Severity, Stage};
-use crate::claims;
-use crate::earlier;
-use crate::evidence::{Evidence, Role, SubjectId};
-use crate::fact::{Fact, rfc3339};
+use crate::cause::{Cause, Confidence, Judgement, Severity};
 use crate::fixes::Safety;
+use crate::ladder::{Ladder, Outcome};
 use crate::need::Need;
-use crate::report::{self, Diagnosis, Finding, Ladder, Outcome, UnknownCause, Verdict};
+use crate::report::{Diagnosis, Finding, UnknownCause, Verdict};
+use crate::{claims, earlier, report};
 
 /// Measurements that the caller took of its own run.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -203,9 +205,9 @@ mod tests {
     use super::*;
     use crate::causes;
     use crate::causes::sketch::host;
-    use crate::rdp_file::GatewayUse;
     use crate::report::Diagnosis;
-    use crate::state::Unread;
+    use evidence::rdp_file::GatewayUse;
+    use evidence::state::Unread;
     use wire::tls::TlsVersion;
 
     /// Rights on the key file of Windows' own certificate do not renew one from an authority, and cut every session.
@@ -242,7 +244,7 @@ mod tests {
     #[test]
     fn a_capture_without_the_handshake_shows_no_health() {
         use crate::causes::sketch::Sketch;
-        use crate::observe::{CapturedConnection, Doubt};
+        use evidence::observe::{CapturedConnection, Doubt};
         let connection = |notes: &[Doubt]| {
             Fact::CapturedConnection(CapturedConnection {
                 client: "192.0.2.9:50100".to_owned(),
@@ -278,7 +280,7 @@ mod tests {
         }
         let up = |sketch: Sketch| {
             let accepted =
-                crate::fact::Handshake::Accepted { version: Some(TlsVersion::Tls12), suite: 0xC030, finished: true };
+                evidence::fact::Handshake::Accepted { version: Some(TlsVersion::Tls12), suite: 0xC030, finished: true };
             sketch.watched_tls(TlsVersion::Tls10, TlsVersion::Tls12, accepted)
         };
         assert_eq!(told(&up(captured(&hole))).0, Verdict::Healthy, "the hole is behind what was judged");

@@ -1,10 +1,10 @@
 //! Gaps and agreements in a capture of a host, besides its answers.
 
+use evidence::fact::Fact;
 use wire::machine::X224Answer;
 use wire::x224::ServerAnswer;
 
 use crate::case::Case;
-use crate::fact::Fact;
 
 impl Case<'_> {
     /// True if a capture lacks packets of a connection to this host: its beginning, one side of it, or some in between.

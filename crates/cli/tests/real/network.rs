@@ -1,11 +1,10 @@
 //! Faults of a network, made by a kernel.
 
 use crate::support::ask::{Told, ask_from};
-use crate::support::certificate;
 use crate::support::folder::Folder;
 use crate::support::network::{self, HOST, NOBODY, Network};
 use crate::support::xrdp::{self, Xrdp};
-use crate::support::{programs, root};
+use crate::support::{certificate, programs, root};
 
 /// Runs a client in one namespace and xrdp in another, with this rule between them, and asks.
 fn through(rule: Option<&str>, target: &str) -> Option<Told> {

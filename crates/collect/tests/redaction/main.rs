@@ -11,9 +11,9 @@ use std::path::PathBuf;
 use collect::evidence::redaction::redacted;
 use collect::evidence::{Gathered, Kind, Piece, gather, stored};
 use diagnosis::diagnose::Run;
-use diagnosis::evidence::Evidence;
 use diagnosis::report::Diagnosis;
-use diagnosis::{Capabilities, ClientProfile, Context, ProfileSource};
+use diagnosis::{Capabilities, Context};
+use evidence::{ClientProfile, Evidence, ProfileSource};
 
 /// Pieces as they were gathered.
 type Pieces = Vec<(PathBuf, Kind, Piece)>;
@@ -52,7 +52,7 @@ fn findings(pieces: Pieces) -> (String, Vec<String>) {
         capabilities: Capabilities { openssl: false },
         require_trust: false,
         thorough: false,
-        at_source: diagnosis::TimeSource::Attempt,
+        at_source: evidence::TimeSource::Attempt,
         gateway: None,
     };
     let Diagnosis { verdict, findings, .. } = diagnosis::diagnose(&evidence, &context, Run::default());

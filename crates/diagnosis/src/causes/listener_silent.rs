@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use evidence::{Role, Stage};
 use wire::machine::X224Answer;
 
 use crate::case::{Case, Seen};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
 
 /// Longest that a loaded host, or one at the end of a long path with a packet lost, takes to answer a request.

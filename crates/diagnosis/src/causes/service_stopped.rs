@@ -1,11 +1,12 @@
 //! `service-stopped`: a service that Remote Desktop needs is stopped or disabled.
 
+use evidence::state::Service;
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
+
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::state::Service;
-use crate::symptom::Symptom;
 
 // Faults that show later do not block: without the other services the host keeps the certificate it has, and a service
 // that runs although disabled is gone only after the next restart.
@@ -119,7 +120,7 @@ fn runs(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host, machine};
-    use crate::fact::Fact;
+    use evidence::fact::Fact;
 
     fn services(sketch: Sketch, start: u32, running: Option<bool>) -> Sketch {
         let one = |name: &str| {

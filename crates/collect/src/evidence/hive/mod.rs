@@ -1,7 +1,7 @@
 //! Registry hives: the machine's (`SYSTEM`, `SOFTWARE`) and a user's (`NTUSER.DAT`, `DEFAULT`), told apart by contents.
 //!
-//! Only keys that `diagnosis::state` lists are looked up. A missing key is recorded as absent; one that could not be
-//! read is recorded as unread, never as absent.
+//! Only keys that `evidence::state` lists are looked up. A missing key is recorded as absent; one that could not be read
+//! is recorded as unread, never as absent.
 
 pub(super) mod blob;
 #[cfg(test)]
@@ -17,7 +17,7 @@ use std::fs::{self, File};
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 
-use diagnosis::state::{
+use evidence::state::{
     COMPUTER_NAME, KEYS, Part, ROOT, RegistryData, RegistryKey, SCHEMA, SERVICES, STORE_MY, STORE_REMOTE_DESKTOP,
     STORES_ROOT, Service, State, Unread, takes,
 };
