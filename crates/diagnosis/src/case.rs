@@ -1,4 +1,4 @@
-//! What a proof looks at: the evidence about one subject, and for whom and when it is judged.
+//! The view that a proof has: the evidence about one subject, and the client and time for which it is judged.
 
 use std::borrow::Cow;
 
@@ -7,57 +7,57 @@ use evidence::profile::ClientProfile;
 use evidence::rdp_file::{Gateway, GatewayUse};
 use evidence::symptom::Symptom;
 use evidence::target::{Host, Target};
-use evidence::{Because, Evidence, Observation, Role, Source, Subject, SubjectId, TimeSource};
+use evidence::{Because, Evidence, Observation, ProfileSource, Role, Source, Subject, SubjectId, TimeSource};
 use time::{Duration, OffsetDateTime};
 use wire::machine::X224Answer;
 
-/// So far from the attempt an entry of a log may lie and still be about it: clocks differ, and nobody exports a log at once.
+/// Largest distance at which a log entry still counts as part of the attempt: clocks differ, and nobody exports a log
+/// at once.
 pub const NEAR: Duration = Duration::minutes(10);
 
-/// What this build can ask.
+/// Questions that this build can ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capabilities {
-    /// OpenSSL is there: tunnels to old hosts, and a third opinion.
+    /// True with OpenSSL: tunnels to old hosts, and a third opinion.
     pub openssl: bool,
 }
 
-/// For whom and when evidence is judged.
+/// Client and time for which evidence is judged.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Context {
-    /// What was named; `None` for evidence without a target.
+    /// Host that was named; `None` for evidence without a target.
     pub target: Option<Target>,
-    /// The client that has to get through.
+    /// Client that has to get through.
     pub profile: ClientProfile,
-    /// Where the profile comes from: `default`, `option`, `rdp-file` for one that an `.rdp` file changes, or `evidence` for a
-    /// client that was watched in a capture, or whose own registry was recorded.
-    pub profile_source: &'static str,
-    /// The time of the attempt, by this computer's clock, UTC.
+    /// Origin of the profile.
+    pub profile_source: ProfileSource,
+    /// Time of the attempt, by this computer's clock, UTC.
     pub at: OffsetDateTime,
-    /// Where that time comes from.
+    /// Origin of that time.
     pub at_source: TimeSource,
-    /// The code that the client showed.
+    /// Code that the client showed.
     pub symptom: Option<Symptom>,
-    /// What can be asked.
+    /// Questions that can be asked.
     pub capabilities: Capabilities,
-    /// The client refuses a host whose certificate it does not trust.
+    /// True if the client refuses a host whose certificate it does not trust.
     pub require_trust: bool,
-    /// The gateway that the client goes through, where its `.rdp` file says so: what is seen without it is a test alone.
+    /// Gateway that the client goes through, where its `.rdp` file says so: a direct connection is then only a test.
     pub gateway: Option<Gateway>,
-    /// Ask also what no verdict needs: all versions, suites, groups, signature algorithms and protocols.
+    /// True to ask also what no verdict needs: all versions, suites, groups, signature algorithms and protocols.
     pub thorough: bool,
 }
 
 impl Context {
-    /// The same for each subject: where the evidence is to say who the client is, each host is judged for its own; and what
-    /// was captured is judged by the clock of its own capture, for a captured connection is the attempt.
+    /// Returns the context for each subject. Where the evidence tells who the client is, each host is judged for its
+    /// own; and captured traffic is judged by its capture's clock, because a captured connection is the attempt.
     pub fn of_subjects<'a>(&'a self, evidence: &Evidence) -> Vec<Cow<'a, Self>> {
         (0..evidence.subjects.len()).map(|subject| self.of_subject(evidence, subject)).collect()
     }
 
-    /// The same for one of them.
+    /// Returns the context for one subject, see [`Context::of_subjects`].
     pub fn of_subject<'a>(&'a self, evidence: &Evidence, subject: SubjectId) -> Cow<'a, Self> {
         let watched = evidence.clients.iter().find(|(host, _)| *host == subject);
-        let asked_for = matches!(self.profile_source, "option" | "rdp-file");
+        let asked_for = matches!(self.profile_source, ProfileSource::Option | ProfileSource::RdpFile);
         let profile = watched.filter(|_| !asked_for).map(|(_, client)| client);
         let seen = || evidence.observations.iter().filter(|seen| seen.subject == subject);
         let captured = seen().any(|seen| matches!(seen.fact, Fact::CapturedConnection(_)));
@@ -76,44 +76,44 @@ pub use crate::stage::x224::EVERYTHING;
 /// A value and the observation that it comes from.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Seen<T> {
-    /// The value.
+    /// The value itself.
     pub value: T,
-    /// The observation's number.
+    /// Number of the observation.
     pub id: usize,
 }
 
 impl<T> Seen<T> {
-    /// A reason that cites this observation.
+    /// Makes a reason that cites this observation.
     pub fn because(&self, text: impl Into<String>) -> Because {
         Because { text: text.into(), observation: self.id }
     }
 }
 
-/// One subject under judgement.
+/// One subject under judgement, with all evidence and the context.
 #[derive(Debug, Clone, Copy)]
 pub struct Case<'a> {
     /// All evidence.
     pub evidence: &'a Evidence,
-    /// The subject.
+    /// Subject that is judged.
     pub subject: SubjectId,
-    /// For whom and when.
+    /// Client and time for which it is judged.
     pub context: &'a Context,
 }
 
 impl<'a> Case<'a> {
-    /// The subject itself.
+    /// Returns the subject itself.
     pub fn who(&self) -> &'a Subject {
         &self.evidence.subjects[self.subject]
     }
 
-    /// Every fact about the subject that `pick` takes.
+    /// Iterates over the subject's facts that `pick` takes.
     pub fn seen<T: 'a>(self, pick: impl Fn(&'a Fact) -> Option<T> + 'a) -> impl Iterator<Item = Seen<T>> + 'a {
         let subject = self.subject;
         let about = self.evidence.observations.iter().filter(move |observation| observation.subject == subject);
         about.filter_map(move |observation| pick(&observation.fact).map(|value| Seen { value, id: observation.id }))
     }
 
-    /// The newest fact about the subject that `pick` takes.
+    /// Returns the newest of the subject's facts that `pick` takes.
     pub fn last<T: 'a>(self, pick: impl Fn(&'a Fact) -> Option<T> + 'a) -> Option<Seen<T>> {
         self.seen(pick).last()
     }
@@ -123,7 +123,7 @@ impl<'a> Case<'a> {
         matches!(self.evidence.observations[id - 1].source, Source::File(_))
     }
 
-    /// Whose clock says when this was observed.
+    /// Names the clock that this observation's time is from.
     pub fn clock(self, id: usize) -> &'static str {
         if self.watched(id) { "the clock of the capture" } else { "this computer's clock" }
     }
@@ -143,12 +143,12 @@ impl<'a> Case<'a> {
         Some(self.evidence.observations.get(id.checked_sub(1)?)?.source)
     }
 
-    /// When something was observed.
+    /// Returns the time of an observation.
     pub fn time_of(self, id: usize) -> OffsetDateTime {
         self.evidence.observations[id - 1].at
     }
 
-    /// The host that somebody asked for, where this is the one that was asked; one of a capture was asked for by others.
+    /// Returns the host that was asked for, if this is it; a captured host was asked for by others.
     pub fn asked_for(self) -> Option<&'a Host> {
         let target = self.context.target.as_ref()?;
         let probed = |seen: &Observation| seen.subject == self.subject && matches!(seen.source, Source::Probe(_));
@@ -169,7 +169,7 @@ impl<'a> Case<'a> {
         cases.any(|case| case.x224().any(|seen| matches!(seen.value.1, X224Answer::Server(_))))
     }
 
-    /// `server:3389`, `192.0.2.7:3389` or the resolver's question, for sentences.
+    /// Labels the subject for sentences: `server:3389`, `192.0.2.7:3389` or the resolver's question.
     pub fn label(self) -> String {
         let who = self.who();
         match (who.role, who.address, &who.name) {

@@ -38,19 +38,19 @@ impl Default for Budget {
     }
 }
 
-/// Time that a request is held back to see who ends the connection.
+/// Time that a request is held back, to see who ends the connection.
 const HOLD: Duration = Duration::from_millis(250);
-/// The `TSRequest` version that we introduce ourselves with: the current one.
+/// `TSRequest` version that we introduce ourselves with: the current one.
 const TSREQUEST_VERSION: u32 = 6;
 /// Pause between two connections of a survey, which makes dozens; it doubles with every reset.
 const SURVEY_PAUSE: Duration = Duration::from_millis(2);
-/// The longest that it becomes.
+/// Longest pause of a survey.
 const SURVEY_PAUSE_MOST: Duration = Duration::from_millis(200);
 /// Connections of a survey, beside those of the diagnosis.
 const SURVEY_CONNECTIONS: usize = 184;
-/// Time-outs that a survey may take.
+/// Multiple of the time-out that a survey may take.
 const SURVEY_TIME: u32 = 6;
-/// Pause before a question is put a second time: longer than a server takes that serves one client at a time.
+/// Pause before a question is repeated: longer than a server needs that serves one client at a time.
 const RETRY_PAUSE: Duration = Duration::from_millis(300);
 
 /// A connection to make.
@@ -87,8 +87,7 @@ pub struct Interview {
 }
 
 impl Interview {
-    /// Begins the questioning of `address`, which `name` (made safe to print) led to. `at` is when the run began; `client` is
-    /// the client that a capture shows there, if there is one.
+    /// Makes a probe of `target` with the usual budget and the system's resolver.
     pub fn new(
         context: Context,
         budget: Budget,
@@ -170,13 +169,13 @@ impl Interview {
         if blamed { &self.said } else { &[] }
     }
 
-    /// The evidence about this address alone.
+    /// Returns the evidence about this address alone, with the address as subject even before anything was seen of it.
     pub fn evidence(&self) -> &Evidence {
         &self.evidence
     }
 }
 
-/// True if the two say the same to a host.
+/// True if both plans say the same to a host.
 pub fn same_words(one: &ConversationPlan, other: &ConversationPlan) -> bool {
     (&one.request, one.hold, one.tls, one.credssp) == (&other.request, other.hold, other.tls, other.credssp)
 }
@@ -186,14 +185,14 @@ fn is_reset(entry: &Entry) -> bool {
     matches!(entry, Entry::Event(Event::Closed(End::Rst) | Event::TlsFailed(TlsFailure::Closed { end: End::Rst, .. })))
 }
 
-/// Returns this many tenths of a time-out, in whole microseconds, which is what a transcript keeps; at least one.
+/// Returns this many tenths of a time-out.
 fn share(timeout: Duration, tenths: u32) -> Duration {
     let micros = u64::try_from((timeout * tenths / 10).as_micros()).unwrap_or(u64::MAX);
     Duration::from_micros(micros.max(1))
 }
 
-/// The connection that asks a question. The stages share the time-out; what one does not use is left to the others by the
-/// deadline of the whole connection.
+/// Plans the connection that asks a question. The stages share the time-out; time that one does not use is left to the
+/// others by the deadline of the whole connection.
 fn plan(question: Question, timeout: Duration, random: [u8; 32]) -> ConversationPlan {
     // after silence the second try waits longer: a slow host answers then, a deaf one does not
     let x224 = share(timeout, if question.patient { 8 } else { 3 });

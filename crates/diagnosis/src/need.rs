@@ -76,18 +76,18 @@ impl Of {
     }
 }
 
-/// A question as a connection.
+/// Question put as a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Question {
     /// The question that it answers, at least.
     pub need: Need,
     /// `requestedProtocols`; `None` starts with TLS.
     pub request: Option<SecurityProtocols>,
-    /// The request is held back.
+    /// True to hold the request back.
     pub hold: bool,
-    /// The handshake to begin.
+    /// Handshake to begin.
     pub tls: Option<TlsOffer>,
-    /// Introduce ourselves through CredSSP.
+    /// True to introduce ourselves through CredSSP.
     pub credssp: bool,
     /// The answer to the request is waited for longer than usual.
     pub patient: bool,
@@ -140,12 +140,12 @@ impl Need {
         Some(if case.tcp().next().is_none() { all } else { (asking.question)(case, self.of, all) })
     }
 
-    /// True if it asks again what has been asked, which says something only after a pause.
+    /// True if it repeats a question, which says something only after a pause.
     pub fn asks_again(self) -> bool {
         self.kind.asking.as_ref().is_some_and(|asking| asking.again)
     }
 
-    /// The question in words, for "what was not seen".
+    /// Says the question in words, for "what was not seen".
     pub fn words(self) -> String {
         (self.kind.words)(self.of)
     }

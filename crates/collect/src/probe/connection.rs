@@ -19,7 +19,7 @@ use super::tls::{self, Tunnel};
 const CHUNK: usize = 16 * 1024;
 /// Raw bytes of a TLS stack that a transcript keeps; replay does not need them.
 const TUNNEL_KEPT: usize = 64 * 1024;
-/// Raw bytes that a TLS handshake may have: more than any real chain of certificates.
+/// Most raw bytes of a TLS handshake: more than any real chain of certificates.
 const TUNNEL_LIMIT: usize = 512 * 1024;
 
 /// Opens a connection, does what the machine says until it ends or `left` is over, and returns all that happened.
@@ -45,7 +45,7 @@ pub async fn converse(
     driver.entries
 }
 
-/// The same over a connection that is there already.
+/// Does the same over an established connection.
 pub async fn converse_over(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     plan: &ConversationPlan,
@@ -74,9 +74,9 @@ struct Driver<'a> {
     began: Instant,
     end: Instant,
     tunnel: Option<Box<dyn Tunnel>>,
-    /// Raw bytes of the TLS stack that the transcript has.
+    /// Raw bytes of the TLS stack in the transcript.
     kept: usize,
-    /// Raw bytes that the TLS stack was given.
+    /// Raw bytes given to the TLS stack.
     raw: usize,
 }
 
@@ -91,7 +91,7 @@ impl<'a> Driver<'a> {
         micros(self.began.elapsed())
     }
 
-    /// The machine's deadline, never behind the end of the whole run.
+    /// Returns the machine's deadline, but never later than the end of the whole run.
     fn deadline(&self) -> Instant {
         let own = self.machine.deadline().map_or(self.began, |deadline| self.began + deadline);
         own.min(self.end)
@@ -103,7 +103,7 @@ impl<'a> Driver<'a> {
         self.machine.handle(now, event)
     }
 
-    /// The peer ended the connection; inside a handshake of a TLS stack the bytes that it sent in it matter.
+    /// Returns the event for an end by the peer; inside a TLS stack's handshake the bytes it sent before matter.
     fn closed(&self, end: End) -> Event {
         match &self.tunnel {
             Some(tunnel) if tunnel.up().is_none() => Event::TlsFailed(TlsFailure::Closed { end, bytes: self.raw }),
@@ -133,7 +133,7 @@ impl<'a> Driver<'a> {
             if self.machine.ended() {
                 return;
             }
-            // a peer that always has something to say would never let a time-out have its turn
+            // a peer that keeps sending would otherwise never let a time-out happen
             let late = Instant::now() >= self.deadline();
             let event = match timeout_at(self.deadline(), stream.read(&mut buffer)).await {
                 Err(_) => Some(Event::Time),
@@ -166,7 +166,7 @@ impl<'a> Driver<'a> {
         further
     }
 
-    /// Sends what the machine wants sent; an event if the connection is gone.
+    /// Sends the machine's output; returns an event if the connection is gone.
     async fn send(&mut self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin), bytes: Vec<u8>) -> Option<Event> {
         self.entries.push((self.now(), Entry::Sent(bytes.clone())));
         if self.tunnel.is_none() {
@@ -233,7 +233,7 @@ impl<'a> Driver<'a> {
         self.flush(stream).await
     }
 
-    /// Sends what the TLS stack wants sent.
+    /// Sends the TLS stack's output.
     async fn flush(&mut self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> Option<Event> {
         let raw = self.tunnel.as_mut().map(|tunnel| tunnel.take_output()).unwrap_or_default();
         if raw.is_empty() {
@@ -251,7 +251,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Hands raw bytes to the TLS stack and says what came of it.
+    /// Feeds raw bytes to the TLS stack and returns the resulting event.
     async fn through_tunnel(
         &mut self,
         stream: &mut (impl AsyncRead + AsyncWrite + Unpin),

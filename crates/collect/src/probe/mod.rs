@@ -34,34 +34,34 @@ use outlet::{Direct, Outlet};
 /// What a probe is told while it runs: one line for people.
 pub type Progress = dyn Fn(&str) + Send + Sync;
 
-/// What to probe and how.
+/// Probe of one target.
 #[derive(Clone)]
 pub struct Probe {
-    /// The host and port.
+    /// Host and port.
     pub target: Target,
-    /// For whom it is judged; the planner asks only what matters to that client.
+    /// Client it is judged for; the planner asks only what matters to that client.
     pub context: Context,
-    /// How much it may take.
+    /// Limits of the run.
     pub budget: Budget,
-    /// Clients that a capture shows at hosts: where the probe meets such a host, it asks what matters to that client.
+    /// Captured clients at hosts: where the probe meets such a host, it asks what matters to that client.
     pub clients: Vec<(SocketAddr, ClientProfile)>,
-    /// Who resolves the name.
+    /// Resolver of the name.
     pub resolver: Arc<dyn Resolver>,
-    /// Who is told what is going on.
+    /// Receiver of progress.
     pub progress: Arc<Progress>,
-    /// The transcript as it grows; readable at any time, so that an interrupted run can say what it knows.
+    /// Transcript as it grows; readable at any time, so that an interrupted run can report what it knows.
     pub transcript: Arc<Mutex<Transcript>>,
-    /// What stands between the machines and the sockets.
+    /// Filter between the machines and the sockets.
     outlet: Arc<dyn Outlet>,
 }
 
-/// What this build can ask.
+/// Returns which questions this build can ask.
 pub fn capabilities() -> Capabilities {
     Capabilities { openssl: cfg!(feature = "legacy-tls") }
 }
 
 impl Probe {
-    /// A probe of `target` with the usual budget and the system's resolver.
+    /// Makes a probe of `target` with the usual budget and the system's resolver.
     pub fn new(context: Context, target: Target) -> Self {
         let transcript = Transcript {
             at: context.at,
@@ -83,7 +83,7 @@ impl Probe {
         }
     }
 
-    /// What has been seen so far.
+    /// Returns everything seen so far.
     pub fn seen(&self) -> Transcript {
         self.transcript.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -93,7 +93,7 @@ impl Probe {
         let began = Instant::now();
         let addresses = self.resolve(began).await;
         let spent = Arc::new(AtomicUsize::new(0));
-        // one task an address: addresses wait for each other no more than the client would
+        // one task per address: addresses wait for each other no more than the client would
         let mut tasks = Vec::new();
         for address in addresses {
             let one = Asking { probe: self.clone(), address, began, spent: Arc::clone(&spent) };
@@ -132,17 +132,17 @@ impl Probe {
     }
 }
 
-/// Whole microseconds: what a transcript keeps.
+/// Truncates to whole microseconds, which a transcript keeps.
 fn micros(time: Duration) -> Duration {
     Duration::from_micros(u64::try_from(time.as_micros()).unwrap_or(u64::MAX))
 }
 
-/// So many tenths of a time-out.
+/// Returns this many tenths of a time-out.
 fn share(timeout: Duration, tenths: u32) -> Duration {
     timeout * tenths / 10
 }
 
-/// One address under questioning.
+/// Questioning of one address.
 struct Asking {
     probe: Probe,
     address: SocketAddr,
@@ -179,7 +179,7 @@ impl Asking {
         Interview::new(probe.context.clone(), probe.budget, probe.context.at, self.address, name, client)
     }
 
-    /// Notes in every record of this address that said the same that it failed in rehearsal.
+    /// Notes the failed rehearsal in every record of this address with the same words.
     fn take_back(&self, transcript: &mut Transcript, plan: &ConversationPlan) {
         let same = |record: &&mut Record| record.address == self.address && same_words(&record.plan, plan);
         for record in transcript.conversations.iter_mut().filter(same) {
@@ -197,7 +197,7 @@ impl Asking {
     }
 }
 
-/// Random bytes for a ClientHello. They protect nothing: no handshake of our own is ever finished.
+/// Draws random bytes for a ClientHello. They protect nothing: none of our own handshakes is ever finished.
 fn chance() -> [u8; 32] {
     use ring::rand::SecureRandom;
     let mut bytes = [0; 32];

@@ -1,4 +1,4 @@
-//! `broken-negotiation`: the answer to the request cannot be.
+//! `broken-negotiation`: the answer to the request is not a valid one.
 
 use evidence::symptom::Symptom;
 use evidence::{Role, Stage};
@@ -10,7 +10,6 @@ use crate::case::{Case, EVERYTHING};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need, contradicts};
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "broken-negotiation",
     title: "the host answers the request for security protocols in a way that cannot be",
@@ -83,7 +82,7 @@ fn refusal(answer: &X224Answer) -> Option<NegotiationFailure> {
     }
 }
 
-/// Entra authentication is the one thing that the first request left out; it did not help.
+/// Entra authentication is all that the first request left out, and asking for it as well did not help.
 fn refuses_what_it_asks_for(case: Case<'_>) -> Option<Ground> {
     let seen = case.x224_to(EVERYTHING)?;
     let code = refusal(seen.value)?;

@@ -11,7 +11,6 @@ use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "certificate-not-yet-valid",
     title: "the host's certificate is not valid yet",
@@ -79,7 +78,7 @@ fn too_early(case: Case<'_>) -> Option<Ground> {
     }
 }
 
-/// No handshake showed the certificate, but the store in which it lay was read.
+/// No handshake showed the certificate, but its store was read.
 fn had_not_begun(case: Case<'_>) -> Option<Ground> {
     let seen = case.recorded_certificate()?;
     let from = moment(&seen.value.not_before)?;

@@ -8,7 +8,6 @@ use crate::case::{Case, EVERYTHING};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "client-certificate-required",
     title: "the host wants a certificate of the client",

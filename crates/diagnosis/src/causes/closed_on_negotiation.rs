@@ -1,4 +1,4 @@
-//! `closed-on-negotiation`: the connection ends as soon as it is used.
+//! `closed-on-negotiation`: the host ends the connection at the first request.
 
 use evidence::fact::Handshake;
 use evidence::symptom::Symptom;
@@ -10,7 +10,6 @@ use crate::case::{Case, EVERYTHING};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "closed-on-negotiation",
     title: "the connection is closed as soon as the client speaks, whatever it asks for",

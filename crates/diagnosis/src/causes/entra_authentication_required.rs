@@ -8,7 +8,6 @@ use crate::case::{Case, EVERYTHING, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need, contradicts};
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "entra-authentication-required",
     title: "the host takes Microsoft Entra authentication only, and this client does not offer it",

@@ -8,7 +8,6 @@ use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Need, tcp_only};
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "host-unreachable",
     title: "the network has no way to this address",

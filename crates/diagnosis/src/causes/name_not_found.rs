@@ -9,10 +9,10 @@ use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
 
-/// `WSAHOST_NOT_FOUND` of Windows and `EAI_NONAME` of macOS, which say the same where no name server was reached at all.
+/// Codes that do not tell "no such name" from "no name server reached": Windows' `WSAHOST_NOT_FOUND`, macOS'
+/// `EAI_NONAME`.
 pub(super) const ALSO_OFFLINE: [i32; 2] = [11001, 8];
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "name-not-found",
     title: "the name does not exist, or has no address",

@@ -10,11 +10,10 @@ use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
 
-/// `EAI_FAIL` as glibc and musl, as macOS, and as Windows (`WSANO_RECOVERY`) number it. Other failures are the
-/// resolver's own.
+/// `EAI_FAIL` as glibc and musl, macOS, and Windows (`WSANO_RECOVERY`) number it. Other failures are the resolver's
+/// own.
 const SERVER_FAILED: [i32; 3] = [-4, 4, 11003];
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "name-server-unreachable",
     title: "no name server gives an answer for the name",

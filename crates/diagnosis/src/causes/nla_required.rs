@@ -9,7 +9,6 @@ use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "nla-required",
     title: "the host requires Network Level Authentication and this client does not offer it",

@@ -8,7 +8,6 @@ use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Need, tcp_only};
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "port-closed",
     title: "nothing listens on the port",

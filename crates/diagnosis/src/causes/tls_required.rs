@@ -8,7 +8,6 @@ use crate::case::{Case, EVERYTHING, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "tls-required",
     title: "the host requires TLS and this client does not offer it",

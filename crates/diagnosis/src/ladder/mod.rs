@@ -1,4 +1,4 @@
-//! The way of a connection, rung by rung.
+//! The ladder: how far a connection gets, rung by rung.
 
 mod survey;
 mod to_gateway;
@@ -17,22 +17,22 @@ use crate::report::Finding;
 use crate::stage::tls::{accepted_words, refused_words};
 use crate::stage::{ROOMS, Whose};
 
-/// How a stage went.
+/// Outcome of a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// Done, nothing wrong with it.
+    /// Done, without a fault.
     Passed,
-    /// Not done.
+    /// Attempted, without success.
     Failed,
-    /// Done, with something wrong.
+    /// Done, with a fault.
     Degraded,
     /// Not tried: an earlier stage failed, or the host does not have it.
     Skipped,
 }
 
 impl Outcome {
-    /// The word in the JSON.
+    /// Returns the word in the JSON.
     pub fn word(self) -> &'static str {
         match self {
             Self::Passed => "passed",
@@ -43,33 +43,33 @@ impl Outcome {
     }
 }
 
-/// One rung.
+/// One rung: a stage at a subject.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct StageResult {
-    /// Which.
+    /// Stage of the rung.
     pub stage: Stage,
-    /// Whose.
+    /// Subject of the rung.
     pub subject: SubjectId,
-    /// How it went.
+    /// Outcome of the stage.
     pub outcome: Outcome,
-    /// How long it took; null where nothing was asked.
+    /// Duration in seconds; null where nothing was asked.
     pub seconds: Option<f64>,
-    /// What was seen, in a few words.
+    /// Summary of what was seen.
     pub text: String,
 }
 
-/// All rungs of all subjects.
+/// Rungs of all subjects.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ladder {
-    /// In the order of subjects and stages.
+    /// Rungs, in the order of subjects and stages.
     pub stages: Vec<StageResult>,
-    /// A capture lacks the very packets of a TLS handshake that was agreed on.
+    /// True if a capture lacks the very packets of a TLS handshake that was agreed on.
     pub incomplete: bool,
 }
 
-/// The text of a rung whose packets a capture lacks.
+/// Text of a rung whose packets a capture lacks.
 const NOT_CAPTURED: &str = "not captured";
-/// How a rung begins that this computer itself kept the probe from.
+/// Beginning of the text of a rung that this computer itself kept the probe from.
 pub(crate) const NOT_TRIED: &str = "this computer could not try";
 
 /// A rung before findings are laid over it: how it went, how long it took, what was seen.
@@ -96,15 +96,15 @@ impl Ladder {
         Self { stages, incomplete: cases.any(Case::handshake_not_captured) }
     }
 
-    /// The rungs of the way to hosts, without those of a client's way to a gateway.
+    /// Iterates over the rungs to hosts, without those of a client's way to a gateway.
     pub(crate) fn to_hosts(&self) -> impl Iterator<Item = &StageResult> {
         let of_gateway = |id| self.stages.iter().any(|stage| stage.subject == id && stage.stage == Stage::Gateway);
         self.stages.iter().filter(move |stage| !of_gateway(stage.subject))
     }
 
-    /// The last stage that was passed, on the address that got furthest; what a machine's own records say is none, nor what a
-    /// gateway says. What another kind of hello showed behind a stage that failed, such as a certificate, does not take a
-    /// client there.
+    /// Returns the last stage that was passed, at the address that got furthest; a machine's own records and a gateway
+    /// do not count. A certificate or the like, seen with another kind of hello behind a failed stage, takes no client
+    /// there.
     pub fn reached(&self) -> Option<Stage> {
         let failed = |s: &StageResult| {
             let before = self.stages.iter().filter(|other| other.subject == s.subject && other.stage < s.stage);
@@ -144,7 +144,7 @@ fn unseen_rung(stage: Stage, unseen: &str) -> Option<Rung> {
     (!matches!(stage, Stage::Host | Stage::Client)).then(|| (Outcome::Skipped, None, unseen.to_owned()))
 }
 
-/// The observation with this number.
+/// Returns the observation with this number.
 fn observation(case: Case<'_>, id: usize) -> &Observation {
     &case.evidence.observations[id - 1]
 }
@@ -162,7 +162,7 @@ mod tests {
     use wire::machine::X224Answer;
     use wire::x224::{SecurityProtocols, ServerAnswer};
 
-    /// Nobody has tried to reach a machine of which a file could not be read.
+    /// Nobody tried to reach a machine whose file could not be read.
     #[test]
     fn a_machine_of_which_nothing_was_read_has_no_rung() {
         let unread = Unread { what: "a.evtx".to_owned(), why: "an empty file".to_owned() };

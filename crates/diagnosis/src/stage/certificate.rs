@@ -13,27 +13,27 @@ use crate::ladder::{Outcome, Rung};
 pub const ROOM: Room = Room { stage: Stage::Certificate, of: Whose::Address, rung };
 
 impl<'a> Case<'a> {
-    /// Its certificate's `notBefore`.
+    /// Returns its certificate's `notBefore`.
     pub fn not_before(self) -> Option<Seen<OffsetDateTime>> {
         self.last(|fact| if let Fact::CertificateNotBefore(date) = fact { Some(*date) } else { None })
     }
 
-    /// Its certificate's `notAfter`.
+    /// Returns its certificate's `notAfter`.
     pub fn not_after(self) -> Option<Seen<OffsetDateTime>> {
         self.last(|fact| if let Fact::CertificateNotAfter(date) = fact { Some(*date) } else { None })
     }
 
-    /// Its certificate's subject.
+    /// Returns its certificate's subject.
     pub fn certificate_subject(self) -> Option<Seen<&'a str>> {
         self.last(|fact| if let Fact::CertificateSubject(name) = fact { Some(name.as_str()) } else { None })
     }
 
-    /// Its certificate's issuer.
+    /// Returns its certificate's issuer.
     pub fn certificate_issuer(self) -> Option<Seen<&'a str>> {
         self.last(|fact| if let Fact::CertificateIssuer(name) = fact { Some(name.as_str()) } else { None })
     }
 
-    /// The names that its certificate is for.
+    /// Returns the names that its certificate is for.
     pub fn certificate_names(self) -> Option<Seen<&'a [String]>> {
         self.last(|fact| if let Fact::CertificateNames(names) = fact { Some(names.as_slice()) } else { None })
     }
@@ -43,7 +43,7 @@ impl<'a> Case<'a> {
         self.last(|fact| if let Fact::CertificateSelfIssued(yes) = fact { Some(*yes) } else { None })
     }
 
-    /// The SHA-1 thumbprint of its certificate, hexadecimal, lower case.
+    /// Returns the SHA-1 thumbprint of its certificate, hexadecimal, lower case.
     pub fn certificate_sha1(self) -> Option<Seen<&'a str>> {
         self.last(|fact| if let Fact::CertificateSha1(sha1) = fact { Some(sha1.as_str()) } else { None })
     }

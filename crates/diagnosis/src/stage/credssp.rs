@@ -41,9 +41,9 @@ static SECOND_INTRODUCTION: Kind = Kind {
 };
 
 impl Need {
-    /// How does it introduce itself through CredSSP?
+    /// Asks for its introduction through CredSSP.
     pub const INTRODUCTION: Self = Self::new(&INTRODUCTION, Of::Nothing);
-    /// How does it introduce itself the second time, after a pause?
+    /// Asks for a second introduction, after a pause.
     pub const SECOND_INTRODUCTION: Self = Self::new(&SECOND_INTRODUCTION, Of::Nothing);
 }
 
@@ -52,22 +52,22 @@ fn introduce(case: Case<'_>, _: Of, all: Question) -> Question {
 }
 
 impl<'a> Case<'a> {
-    /// How it answered our `TSRequest`.
+    /// Returns its last answer to our `TSRequest`.
     pub fn credssp(self) -> Option<Seen<&'a Introduction>> {
         self.introductions().last()
     }
 
-    /// How it answered each of our `TSRequest`s, in order.
+    /// Iterates over its answers to our `TSRequest`s, in order.
     pub fn introductions(self) -> impl Iterator<Item = Seen<&'a Introduction>> + 'a {
         self.seen(|fact| if let Fact::CredsspAnswer(answer) = fact { Some(answer) } else { None })
     }
 
-    /// Its clock minus ours, in milliseconds.
+    /// Returns its clock minus ours, in milliseconds.
     pub fn clock_offset(self) -> Option<Seen<i64>> {
         self.last(|fact| if let Fact::ClockOffset(offset) = fact { Some(*offset) } else { None })
     }
 
-    /// The time by its own clock.
+    /// Returns the time by its own clock.
     pub fn host_time(self) -> Option<Seen<OffsetDateTime>> {
         let offset = self.clock_offset()?;
         let time = self.context.at.checked_add(Duration::milliseconds(offset.value))?;
@@ -75,7 +75,7 @@ impl<'a> Case<'a> {
     }
 }
 
-/// An introduction that broke off or made no sense. Silence is none: asking again would only cost time.
+/// True for an introduction that broke off or made no sense. Silence is none: asking again would only cost time.
 pub fn broken_off(answer: &Introduction) -> bool {
     matches!(answer, Introduction::Malformed(_) | Introduction::Closed(_))
 }

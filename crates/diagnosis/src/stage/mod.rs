@@ -39,7 +39,7 @@ pub enum Whose {
 }
 
 impl Whose {
-    /// Returns the kind of the subject; `None` for those that have no room of their own here.
+    /// Reads the rungs off the evidence; a finding that does not block degrades its rung.
     pub fn of(role: Role, address: bool) -> Option<Self> {
         match (role, address) {
             (Role::Resolver, _) => Some(Self::Resolver),

@@ -19,7 +19,7 @@ static NAME: Kind = Kind {
 };
 
 impl Need {
-    /// What does the name resolve to? The run begins with it, whatever is asked.
+    /// Resolves the name. The run begins with it, whatever is asked.
     pub const NAME: Self = Self::new(&NAME, Of::Nothing);
 }
 

@@ -69,23 +69,23 @@ static TRUST_STORE: Kind = Kind {
 };
 
 impl Need {
-    /// What lies in its folder of private keys, and who may write there?
+    /// Folder of private keys: its files, and who may write there.
     pub const KEY_FOLDER: Self = Self::new(&KEY_FOLDER, Of::Nothing);
-    /// What do its own logs say of the time of the attempt?
+    /// Logs of the machine of the time of the attempt.
     pub const HOST_LOG: Self = Self::new(&HOST_LOG, Of::Nothing);
-    /// What was refused to its services, by a recording of their accesses?
+    /// Recording of accesses that were refused to its services.
     pub const ACCESS_TRACE: Self = Self::new(&ACCESS_TRACE, Of::Nothing);
-    /// What does an `.rdp` file of the client say?
+    /// An `.rdp` file of the client.
     pub const RDP_FILE: Self = Self::new(&RDP_FILE, Of::Nothing);
-    /// Whom does the client trust?
+    /// Stores of authorities that the client trusts.
     pub const TRUST_STORE: Self = Self::new(&TRUST_STORE, Of::Nothing);
 
-    /// What does this registry key of the machine hold?
+    /// Returns a registry key of the machine; `None` if it was not looked up.
     pub const fn key(path: &'static str) -> Self {
         Self::new(&KEY, Of::Place(path))
     }
 
-    /// How is this service of the machine set up?
+    /// Returns a service of the machine that was looked up.
     pub const fn service(name: &'static str) -> Self {
         Self::new(&SERVICE, Of::Place(name))
     }
@@ -102,7 +102,7 @@ impl Need {
 }
 
 impl<'a> Case<'a> {
-    /// A registry key of the machine: `None` if it was not looked up.
+    /// Returns a registry key of the machine; `None` if it was not looked up.
     pub fn key(self, path: &str) -> Option<Seen<&'a RegistryKey>> {
         let path = path.to_owned();
         self.machine()?.last(move |fact| match fact {
@@ -111,15 +111,15 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// A registry value of the machine: `None` if its key was not looked up, `Some(None)` if it is not there. Names of keys
-    /// and values do not depend on case.
+    /// Returns a registry value of the machine: `None` if its key was not looked up, `Some(None)` if the value is
+    /// missing. Names of keys and values ignore case.
     pub fn value(self, path: &str, name: &str) -> Option<Seen<Option<&'a RegistryData>>> {
         let key = self.key(path)?;
         let found = key.value.values.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         Some(Seen { value: found.map(|(_, data)| data), id: key.id })
     }
 
-    /// The same for a number.
+    /// Returns a registry value as a number, see [`Case::value`].
     pub fn number(self, path: &str, name: &str) -> Option<Seen<Option<u32>>> {
         let value = self.value(path, name)?;
         let number =
@@ -127,7 +127,7 @@ impl<'a> Case<'a> {
         Some(Seen { value: number, id: value.id })
     }
 
-    /// A service of the machine that was looked up.
+    /// Returns a service of the machine that was looked up.
     pub fn service(self, name: &str) -> Option<Seen<&'a Service>> {
         let name = name.to_owned();
         self.machine()?.last(move |fact| match fact {
@@ -136,14 +136,14 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// The machine's `.rdp` files.
+    /// Iterates over the machine's `.rdp` files.
     pub fn rdp_files(self) -> impl Iterator<Item = Seen<&'a RdpFileRecord>> + 'a {
         let machine = self.machine().into_iter();
         machine.flat_map(|machine| machine.seen(|fact| if let Fact::RdpFile(file) = fact { Some(file) } else { None }))
     }
 
-    /// The entries of the machine's logs from this provider with one of these ids, old to new. Providers are compared by
-    /// the end of their name, without case: `Schannel` is also `Microsoft-Windows-Schannel`.
+    /// Iterates over entries of the machine's logs from this provider with one of these ids, old to new. Providers are
+    /// compared by the end of their name, ignoring case: `Schannel` is also `Microsoft-Windows-Schannel`.
     pub fn events(self, provider: &'a str, ids: &'a [u32]) -> impl Iterator<Item = Seen<&'a LogEvent>> + 'a {
         let machine = self.machine().into_iter();
         machine.flat_map(move |machine| {
@@ -154,13 +154,13 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// The logs of the machine that tell of this moment.
+    /// Iterates over the machine's logs that cover this moment.
     pub fn logs_of(self, at: OffsetDateTime) -> impl Iterator<Item = Seen<&'a LogSpan>> + 'a {
         self.logs_within(at, Duration::ZERO)
     }
 
-    /// The logs of the machine that tell of a time near this moment: a log ends with its newest entry, which may be the
-    /// very one that speaks of the attempt.
+    /// Iterates over the machine's logs that cover a time near this moment: a log ends with its newest entry, which may
+    /// be the very one about the attempt.
     pub fn logs_near(self, at: OffsetDateTime) -> impl Iterator<Item = Seen<&'a LogSpan>> + 'a {
         self.logs_within(at, NEAR)
     }
@@ -179,7 +179,8 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// The entries of [`Case::events`] that were written at most `window` before the attempt, or [`NEAR`] after it.
+    /// Iterates over those [`Case::events`] that were written at most `window` before the attempt, or [`NEAR`] after
+    /// it.
     pub fn recent(
         self,
         provider: &'a str,
@@ -191,7 +192,8 @@ impl<'a> Case<'a> {
     }
 }
 
-/// What was read of a machine.
+/// Builds a rung; `None` where nothing was recorded of a machine. `unseen` is the text for a stage of which nothing was
+/// seen.
 fn rung(case: Case<'_>) -> Option<Rung> {
     let count = |pick: fn(&Fact) -> bool| case.seen(move |fact| pick(fact).then_some(())).count();
     let logs = case.seen(|fact| if let Fact::LogSpan(log) = fact { Some(log.records) } else { None });

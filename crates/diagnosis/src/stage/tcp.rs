@@ -22,12 +22,12 @@ static TCP: Kind = Kind {
 };
 
 impl Need {
-    /// Does the port accept a connection?
+    /// Opens a connection.
     pub const TCP: Self = Self::new(&TCP, Of::Nothing);
 }
 
 impl<'a> Case<'a> {
-    /// How its TCP connections went.
+    /// Iterates over how its TCP connections went.
     pub fn tcp(self) -> impl Iterator<Item = Seen<&'a TcpAnswer>> + 'a {
         self.seen(|fact| if let Fact::TcpAnswer(answer) = fact { Some(answer) } else { None })
     }
@@ -38,7 +38,7 @@ impl<'a> Case<'a> {
     }
 }
 
-/// True if no TCP connection to the subject ever came about, and why is what `pick` takes.
+/// True if no TCP connection to the subject ever succeeded, and `pick` takes the answer.
 pub fn tcp_only(case: Case<'_>, pick: impl Fn(&TcpAnswer) -> bool) -> bool {
     let mut answers = case.tcp().peekable();
     answers.peek().is_some() && answers.all(|seen| pick(seen.value))

@@ -96,21 +96,21 @@ static CLIENT_SUITES_AGAIN: Kind = Kind {
 };
 
 impl Need {
-    /// Does it speak TLS without X.224?
+    /// Asks whether it speaks TLS without X.224.
     pub const DIRECT_TLS: Self = Self::new(&DIRECT_TLS, Of::Nothing);
-    /// What does it say to the TLS versions of the client profile?
+    /// Offers the TLS versions of the client profile.
     pub const CLIENT_VERSIONS: Self = Self::new(&CLIENT_VERSIONS, Of::Nothing);
-    /// What does it say to the TLS suites of the client profile?
+    /// Offers the TLS suites of the client profile.
     pub const CLIENT_SUITES: Self = Self::new(&CLIENT_SUITES, Of::Nothing);
-    /// What does it say to them after a pause, where it ended the connection without a word?
+    /// Offers them again after a pause, where it ended the connection without a word.
     pub const CLIENT_SUITES_AGAIN: Self = Self::new(&CLIENT_SUITES_AGAIN, Of::Nothing);
 
-    /// What does it say to this ClientHello?
+    /// Sends this ClientHello.
     pub const fn handshake(offer: TlsOffer) -> Self {
         Self::new(&HANDSHAKE, Of::Hello(offer))
     }
 
-    /// What does it say to this ClientHello, which it ended the connection on, when asked again after a pause?
+    /// Sends this ClientHello, which it ended the connection on, again after a pause.
     pub const fn handshake_again(offer: TlsOffer) -> Self {
         Self::new(&HANDSHAKE_AGAIN, Of::Hello(offer))
     }
@@ -128,11 +128,11 @@ fn as_client(case: Case<'_>, _: Of, all: Question) -> Question {
 /// Suites in which the client encrypts to the host's key: until then the host has not used it.
 const RSA_KEY_EXCHANGE: [u16; 9] = [0x009D, 0x009C, 0x003D, 0x003C, 0x0035, 0x002F, 0x000A, 0x0005, 0x0004];
 
-/// x25519, secp256r1 and secp384r1: the groups of rustls with ring.
+/// Groups of rustls with ring: x25519, secp256r1 and secp384r1.
 const RUSTLS_GROUPS: [u16; 3] = [0x001D, 0x0017, 0x0018];
 
 impl<'a> Case<'a> {
-    /// How handshakes behind X.224 went.
+    /// Iterates over how handshakes behind X.224 went.
     pub fn tls(self) -> impl Iterator<Item = Seen<(TlsOffer, &'a Handshake)>> + 'a {
         self.seen(|fact| match fact {
             Fact::TlsAnswer { offer, direct: false, answer } => Some((*offer, answer)),
@@ -140,8 +140,8 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// How handshakes without X.224 went that we began. Those of others change nothing: no client of Remote Desktop has to
-    /// begin so, and no host has to answer.
+    /// Iterates over how handshakes without X.224 went that we began. Those of others are ignored: no client of Remote
+    /// Desktop has to begin like this, and no host has to answer.
     pub fn tls_direct(self) -> impl Iterator<Item = Seen<&'a Handshake>> + 'a {
         let direct = self.seen(|fact| match fact {
             Fact::TlsAnswer { direct: true, answer, .. } => Some(answer),
@@ -150,17 +150,17 @@ impl<'a> Case<'a> {
         direct.filter(move |seen| !self.watched(seen.id))
     }
 
-    /// How the handshake with exactly this offer went.
+    /// Returns how the handshake with exactly this offer went.
     pub fn tls_with(self, offer: TlsOffer) -> Option<Seen<&'a Handshake>> {
         self.tls().filter(|seen| seen.value.0 == offer).last().map(|seen| Seen { value: seen.value.1, id: seen.id })
     }
 
-    /// How the handshakes of clients that were watched went.
+    /// Iterates over how the handshakes of captured clients went.
     pub fn tls_watched(self) -> impl Iterator<Item = Seen<(TlsOffer, &'a Handshake)>> + 'a {
         self.tls().filter(|seen| seen.value.0.stack == TlsStack::Watched)
     }
 
-    /// The first handshake that the host went along with.
+    /// Returns the first handshake that the host accepted.
     pub fn tls_accepted(self) -> Option<Seen<TlsVersion>> {
         self.tls().find_map(|seen| match seen.value.1 {
             Handshake::Accepted { version: Some(version), .. } => Some(Seen { value: *version, id: seen.id }),
@@ -168,8 +168,8 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// The observation that shows that the host does not speak `version`: a refusal of a hello that offered it with
-    /// every usual suite, or an older choice where it was offered.
+    /// Returns the observation that shows that the host does not speak `version`: it refused a hello that offered it
+    /// with every usual suite, or chose an older version.
     pub fn tls_refused(self, version: TlsVersion) -> Option<Seen<&'a Handshake>> {
         let refusal = |offer: TlsOffer, answer: &Handshake| match answer {
             // whoever ends whole hellos need not be the host
@@ -191,7 +191,7 @@ impl<'a> Case<'a> {
         found.map(|seen| Seen { value: seen.value.1, id: seen.id })
     }
 
-    /// True if it answered a ClientHello that was cut into pieces, and none in one piece.
+    /// True if it answered a ClientHello that was cut into pieces, and no whole one.
     pub fn only_cut_hellos_pass(self) -> bool {
         let answered = |segments| {
             let tls = |answer: &Handshake| matches!(answer, Handshake::Accepted { .. } | Handshake::Alert(_));
@@ -213,12 +213,12 @@ pub(crate) fn tls_finished(case: Case<'_>, offer: TlsOffer) -> bool {
     case.tls_with(offer).is_some_and(|seen| matches!(seen.value, Handshake::Accepted { finished: true, .. }))
 }
 
-/// A refusal that another hello may tell more about.
+/// True for a refusal about which another hello may tell more.
 fn refused(answer: &Handshake) -> bool {
     !matches!(answer, Handshake::Accepted { .. } | Handshake::Silent { .. })
 }
 
-/// What a private key that cannot be used looks like from outside.
+/// True for an answer as a host gives it that cannot use its private key.
 pub fn speechless(answer: &Handshake) -> bool {
     match answer {
         Handshake::Closed { bytes, .. } => *bytes == 0,
@@ -252,21 +252,22 @@ fn handshake_askable(case: Case<'_>, offer: TlsOffer) -> bool {
     }
 }
 
-/// Our own hello with exactly the client's versions, and all that a usual hello has; cut where nothing else comes through.
+/// Builds our own hello with exactly the client's versions and all that a usual hello has; cut where only cut ones
+/// pass.
 fn client_versions(case: Case<'_>) -> TlsOffer {
     let usual = if case.only_cut_hellos_pass() { TlsOffer::SPLIT_12 } else { TlsOffer::PLAIN_12 };
     TlsOffer { min: case.context.profile.tls_min, max: case.context.profile.tls_max, ..usual }
 }
 
-/// Our own hello with exactly the client's versions, suites, groups and signature algorithms.
+/// Builds our own hello with exactly the client's versions, suites, groups and signature algorithms.
 pub fn client_offer(case: Case<'_>) -> TlsOffer {
     let profile = &case.context.profile;
     let (suites, groups, signatures) = (profile.suites, profile.groups, profile.signatures);
     TlsOffer { suites, groups, signatures, ..client_versions(case) }
 }
 
-/// A handshake that shows that host and client have all in common: one with the client's own hello or, if the client has
-/// what rustls chooses from, one with rustls and a suite of the client's.
+/// Finds a handshake that shows that host and client share everything: one with the client's own hello or, if the
+/// client has what rustls chooses from, one with rustls and a suite of the client's.
 pub fn taken_as_client(case: Case<'_>) -> Option<Seen<(TlsVersion, u16)>> {
     let profile = &case.context.profile;
     let own = client_offer(case);
@@ -285,8 +286,8 @@ pub fn taken_as_client(case: Case<'_>) -> Option<Seen<(TlsVersion, u16)>> {
     })
 }
 
-/// A handshake in a version of the client's, with a hello that is cut as ours for the client is: version and suite. Where
-/// only one of two comes through, that says something about the path, not about what is offered.
+/// Finds a handshake in a version of the client's, with a hello cut like ours for the client: version and suite. Where
+/// only one of two gets through, that is about the path, not about the offer.
 pub fn taken_alike(case: Case<'_>) -> Option<Seen<(TlsVersion, u16)>> {
     case.tls().find_map(|seen| match seen.value {
         (offer, Handshake::Accepted { version: Some(version), suite, .. })
@@ -298,18 +299,18 @@ pub fn taken_alike(case: Case<'_>) -> Option<Seen<(TlsVersion, u16)>> {
     })
 }
 
-/// True if the host took one of the client's suites, or was offered them all.
+/// True if the host accepted one of the client's suites, or was offered them all.
 fn client_suites_known(case: Case<'_>) -> bool {
     let as_client = || case.tls_watched().any(|seen| as_offered(case, seen.value.0));
     taken_as_client(case).is_some() || case.tls_with(client_offer(case)).is_some() || as_client()
 }
 
-/// True if a client that was watched offered what the client offers for whom we judge.
+/// True if a captured client offered what the client in question offers.
 pub fn as_offered(case: Case<'_>, watched: TlsOffer) -> bool {
     TlsOffer { stack: TlsStack::Watched, segments: watched.segments, ..client_offer(case) } == watched
 }
 
-/// True if the host took one of the client's versions, or is known to refuse every one of them.
+/// True if the host accepted one of the client's versions, or is known to refuse every one of them.
 fn client_versions_known(case: Case<'_>) -> bool {
     let profile = &case.context.profile;
     let taken = case.tls().any(|seen| match seen.value.1 {
@@ -347,7 +348,7 @@ fn rung(case: Case<'_>) -> Option<Rung> {
     Some((outcome, took(case, best.id), text))
 }
 
-/// What somebody who was watched got for a ClientHello without X.224 before it: it says nothing of clients that negotiate.
+/// Describes a captured ClientHello without X.224 before it: it says nothing about clients that negotiate.
 fn tls_at_once(case: Case<'_>) -> Option<Rung> {
     let direct = case.last(|fact| match fact {
         Fact::TlsAnswer { direct: true, answer, .. } => Some(answer),
@@ -362,7 +363,7 @@ fn tls_at_once(case: Case<'_>) -> Option<Rung> {
     Some((Outcome::Skipped, took(case, seen.id), text))
 }
 
-/// How a server went along, in a few words; empty if it did not.
+/// Summarises an accepted handshake; empty if it was not accepted.
 pub(crate) fn accepted_words(answer: &Handshake) -> String {
     let Handshake::Accepted { version, suite, finished } = answer else { return String::new() };
     let version = version.map_or("older than TLS 1.0".to_owned(), |version| version.to_string());
@@ -370,7 +371,7 @@ pub(crate) fn accepted_words(answer: &Handshake) -> String {
     format!("{version}, suite {suite:#06x}{note}")
 }
 
-/// How it did not, in a few words; empty if it did.
+/// Summarises a refused handshake; empty if it was accepted.
 pub(crate) fn refused_words(answer: &Handshake) -> String {
     match answer {
         Handshake::Accepted { .. } => String::new(),
@@ -384,7 +385,7 @@ pub(crate) fn refused_words(answer: &Handshake) -> String {
     }
 }
 
-/// True if the host took a version that the client speaks.
+/// True if the host accepted a version that the client speaks.
 fn client_speaks(case: Case<'_>) -> bool {
     case.tls().any(|seen| match seen.value.1 {
         Handshake::Accepted { version: Some(version), .. } => case.context.profile.speaks(*version),

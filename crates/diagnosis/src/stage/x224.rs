@@ -12,7 +12,7 @@ use crate::need::{Asking, Kind, Need, Of, Question};
 /// Its place on the ladder.
 pub const ROOM: Room = Room { stage: Stage::X224, of: Whose::Address, rung };
 
-/// The protocols that a probe asks for: what a current client asks for.
+/// Protocols that a probe requests, as a current client does.
 pub const EVERYTHING: SecurityProtocols =
     SecurityProtocols::SSL.with(SecurityProtocols::HYBRID).with(SecurityProtocols::HYBRID_EX);
 
@@ -44,7 +44,7 @@ impl Asked {
     }
 }
 
-/// How many tries tell a host that answers now and then from one that failed once.
+/// Tries that tell a host that answers now and then from one that failed once.
 pub const SPACED_TRIES: usize = 4;
 
 static HELD_REQUEST: Kind = Kind {
@@ -122,14 +122,14 @@ static FURTHER_TRIES: Kind = Kind {
 };
 
 impl Need {
-    /// Does it stay open if we say nothing for a quarter of a second?
+    /// Asks whether it stays open if we say nothing for a quarter of a second.
     pub const HELD_REQUEST: Self = Self::new(&HELD_REQUEST, Of::Nothing);
-    /// What does it say to everything the second time, after a pause?
+    /// Asks for everything a second time, after a pause.
     pub const SECOND_TRY: Self = Self::new(&SECOND_TRY, Of::Nothing);
-    /// What does it say to everything on further tries, with pauses between them?
+    /// Asks for everything on further tries, with pauses between them.
     pub const FURTHER_TRIES: Self = Self::new(&FURTHER_TRIES, Of::Nothing);
 
-    /// What does it say to these protocols?
+    /// Asks for these protocols.
     pub const fn negotiation(asked: Asked) -> Self {
         Self::new(&NEGOTIATION, Of::Protocols(asked))
     }
@@ -141,7 +141,7 @@ pub(super) fn closed(case: Case<'_>) -> bool {
 }
 
 impl<'a> Case<'a> {
-    /// What it said to Connection Requests: what was requested, and the answer.
+    /// Iterates over its answers to Connection Requests, each with the requested protocols.
     pub fn x224(self) -> impl Iterator<Item = Seen<(Option<SecurityProtocols>, &'a X224Answer)>> + 'a {
         self.seen(|fact| match fact {
             Fact::X224Answer { requested, answer } => Some((*requested, answer)),
@@ -149,15 +149,15 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// True if a request was for `protocols`. A watched client that asks for TLS and CredSSP asks for everything, whichever
-    /// forms of it its age knows.
+    /// True if a request was for `protocols`. A captured client that requests TLS and CredSSP counts as requesting
+    /// everything, whichever forms of it its age knows.
     fn asks(self, seen: &Seen<(Option<SecurityProtocols>, &X224Answer)>, protocols: SecurityProtocols) -> bool {
         const BOTH: SecurityProtocols = SecurityProtocols::SSL.with(SecurityProtocols::HYBRID);
         let Some(requested) = seen.value.0 else { return false };
         requested == protocols || protocols == EVERYTHING && requested.contains(BOTH) && self.watched(seen.id)
     }
 
-    /// What it said to a request for exactly these protocols: the last well-formed answer, or the last one of any kind.
+    /// Returns its answer to exactly these protocols: the last well-formed one, or the last of any kind.
     pub fn x224_to(self, protocols: SecurityProtocols) -> Option<Seen<&'a X224Answer>> {
         let answers = || {
             let to =
@@ -167,14 +167,14 @@ impl<'a> Case<'a> {
         answers().filter(|seen| matches!(seen.value, X224Answer::Server(_))).last().or_else(|| answers().last())
     }
 
-    /// Every try to ask for everything at once, in order; a request that was held back is none.
+    /// Iterates over tries to ask for everything at once, in order; a request that was held back is none.
     pub fn tries(self) -> impl Iterator<Item = Seen<&'a X224Answer>> + 'a {
         let held = |answer: &X224Answer| matches!(answer, X224Answer::HeldOpen | X224Answer::ClosedBeforeRequest(_));
         let tries = self.x224().filter(move |seen| self.asks(seen, EVERYTHING) && !held(seen.value.1));
         tries.map(|seen| Seen { value: seen.value.1, id: seen.id })
     }
 
-    /// The protocol that it selected when everything was offered.
+    /// Returns the protocol that it selected when everything was offered.
     pub fn selected(self) -> Option<Seen<SecurityProtocols>> {
         let answer = self.x224_to(EVERYTHING)?;
         match answer.value {
@@ -186,17 +186,18 @@ impl<'a> Case<'a> {
     }
 }
 
-/// True if the request was not answered at all.
+/// True if the request got no answer at all.
 pub fn unanswered(answer: &X224Answer) -> bool {
     matches!(answer, X224Answer::Silent | X224Answer::Closed(_))
 }
 
-/// True if a try to ask for everything was answered.
+/// True if a request for everything was answered.
 fn answers(case: Case<'_>) -> bool {
     case.tries().any(|seen| matches!(seen.value, X224Answer::Server(_)))
 }
 
-/// After silence; after a close only where something else was answered, for the other causes ask enough of their own.
+/// True after silence; after a close only where something else was answered, because other causes ask enough of their
+/// own.
 fn worth_another_try(case: Case<'_>) -> bool {
     case.tries().any(|seen| match seen.value {
         X224Answer::Silent => true,
@@ -205,7 +206,8 @@ fn worth_another_try(case: Case<'_>) -> bool {
     })
 }
 
-/// A refusal that cannot be, of TLS and CredSSP in every form: no such protocol was missing, and it names no other reason.
+/// True for a refusal that makes no sense for TLS and CredSSP in every form: no such protocol was missing, and it names
+/// no other reason.
 pub fn contradicts(answer: &X224Answer) -> bool {
     let X224Answer::Server(ServerAnswer::Failure(code)) = answer else { return false };
     !matches!(
@@ -216,7 +218,7 @@ pub fn contradicts(answer: &X224Answer) -> bool {
     )
 }
 
-/// Everything was refused, or answered with Standard RDP Security.
+/// True if everything was refused, or answered with Standard RDP Security.
 fn without_tls(answer: &X224Answer) -> bool {
     match answer {
         X224Answer::Server(ServerAnswer::Failure(code)) => *code == NegotiationFailure::SSL_NOT_ALLOWED_BY_SERVER,
@@ -225,7 +227,7 @@ fn without_tls(answer: &X224Answer) -> bool {
     }
 }
 
-/// True if the client of the profile would be given this protocol, or the plain form of it.
+/// True if the profile's client would get this protocol, or the plain form of it.
 fn client_takes(case: Case<'_>, selected: SecurityProtocols) -> bool {
     let offered = case.context.profile.protocols;
     let plain = if selected == SecurityProtocols::HYBRID_EX { SecurityProtocols::HYBRID } else { selected };
@@ -254,7 +256,7 @@ fn rung(case: Case<'_>) -> Option<Rung> {
     Some((outcome, took(case, seen.id), text))
 }
 
-/// An answer in a few words; `None` for one that is none.
+/// Summarises an answer; `None` for one that is no answer.
 fn answer_words(answer: &X224Answer) -> Option<String> {
     Some(match answer {
         X224Answer::Server(ServerAnswer::Selected { protocol, .. }) => format!("selected {protocol}"),
@@ -274,7 +276,7 @@ fn answer_words(answer: &X224Answer) -> Option<String> {
     })
 }
 
-/// A client that was watched asked for less: what it was given is what it asked for, or nothing.
+/// A captured client may have requested less: it was given what it requested, or nothing.
 fn x224_as_client(case: Case<'_>) -> Option<Rung> {
     let seen = case.x224().filter(|seen| case.watched(seen.id)).last()?;
     let (outcome, text) = match seen.value {
@@ -291,12 +293,12 @@ fn x224_as_client(case: Case<'_>) -> Option<Rung> {
     Some((outcome, took(case, seen.id), format!("{text} (the client asked for {asked})")))
 }
 
-/// One protocol of those that a probe offers.
+/// True for a single protocol out of those that a probe offers.
 fn offered(protocol: SecurityProtocols) -> bool {
     protocol.0.count_ones() <= 1 && EVERYTHING.contains(protocol)
 }
 
-/// What the host says to the client's own request decides, where that differs from the probe's.
+/// Takes the host's answer to the client's own request, where that differs from the answer to the probe's.
 fn client_refused(case: Case<'_>) -> Option<Rung> {
     let client = &case.context.profile;
     let selected = case.selected()?;
