@@ -208,7 +208,7 @@ impl Input<'_> {
             tls: (!has(2)).then_some(offers[usize::from(choice >> 6)]),
             credssp: (!has(3)).then_some(6),
             random: [7; 32],
-            limits: Limits { tcp: second, x224: second, tls: second, credssp: second },
+            limits: Limits::each(second),
         }
     }
 

@@ -194,15 +194,18 @@ fn share(timeout: Duration, tenths: u32) -> Duration {
 /// Plans the connection that asks a question. The stages share the time-out; time that one does not use is left to the
 /// others by the deadline of the whole connection.
 fn plan(question: Question, timeout: Duration, random: [u8; 32]) -> ConversationPlan {
-    // after silence the second try waits longer: a slow host answers then, a deaf one does not
-    let x224 = share(timeout, if question.patient { 8 } else { 3 });
+    let mut limits = Limits::of(timeout);
+    if question.patient {
+        // after silence the second try waits longer: a slow host answers then, a deaf one does not
+        limits.x224 = share(timeout, 8);
+    }
     ConversationPlan {
         request: question.request.map(|protocols| ConnectionRequest { cookie: None, protocols: Some(protocols) }),
         hold: if question.hold { HOLD } else { Duration::ZERO },
         tls: question.tls,
         credssp: question.credssp.then_some(TSREQUEST_VERSION),
         random,
-        limits: Limits { tcp: share(timeout, 4), x224, tls: share(timeout, 4), credssp: share(timeout, 3) },
+        limits,
     }
 }
 

@@ -4,10 +4,9 @@ use std::io::{self, Read, Write};
 
 use openssl::error::ErrorStack;
 use openssl::ssl::{ErrorCode, Ssl, SslContext, SslMethod, SslOptions, SslStream, SslVerifyMode, SslVersion};
+use wire::layer::Layer;
 use wire::machine::{Event, TlsFailure};
 use wire::tls::{Alert, TlsOffer, TlsVersion};
-
-use super::tls::Tunnel;
 
 /// Most plaintext taken at a time.
 const PLAIN_LIMIT: usize = 64 * 1024;
@@ -109,7 +108,7 @@ fn failure(error: &openssl::ssl::Error) -> TlsFailure {
     }
 }
 
-impl Tunnel for OpenSsl {
+impl Layer for OpenSsl {
     fn read(&mut self, raw: &[u8]) -> Result<Vec<u8>, TlsFailure> {
         self.stream.get_mut().incoming.extend_from_slice(raw);
         self.handshake()?;

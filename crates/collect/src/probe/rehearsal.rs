@@ -13,7 +13,7 @@ use rustls::{ServerConfig, ServerConnection};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::timeout;
 use wire::credssp::TsRequest;
-use wire::machine::{ConversationPlan, CredsspAnswer, Limits, Outcome, TlsAnswer, X224Answer};
+use wire::machine::{ConversationPlan, CredsspAnswer, Outcome, TlsAnswer, X224Answer};
 use wire::ntlm::Challenge;
 use wire::tls::{Alert, ClientHello, Segments, TlsOffer, TlsStack, TlsVersion};
 use wire::transcript::Record;
@@ -47,8 +47,7 @@ const INTRODUCTION: &[u8] = &[
 
 /// True if the words of this plan work with a healthy host.
 pub async fn passes(plan: &ConversationPlan, outlet: &dyn Outlet) -> bool {
-    let Limits { tcp, x224, tls, credssp } = plan.limits;
-    let limits = Limits { tcp, x224: x224.min(LIMIT), tls: tls.min(LIMIT), credssp: credssp.min(LIMIT) };
+    let limits = plan.limits.at_most(LIMIT);
     let plan = ConversationPlan { limits, hold: plan.hold.min(HOLD), ..plan.clone() };
     let (ours, theirs) = tokio::io::duplex(ROOM);
     let us = connection::converse_over(ours, &plan, LIMIT * 3, outlet);
@@ -198,6 +197,7 @@ fn config() -> Result<Arc<ServerConfig>, rustls::Error> {
 
 #[cfg(test)]
 mod tests {
+    use wire::machine::Limits;
     use wire::tls::Suites;
     use wire::x224::ConnectionRequest;
 
@@ -205,15 +205,14 @@ mod tests {
     use crate::probe::outlet::Direct;
 
     fn plan(protocols: Option<u32>, tls: Option<TlsOffer>, credssp: Option<u32>) -> ConversationPlan {
-        let second = Duration::from_secs(1);
         let protocols = protocols.map(|bits| Some(SecurityProtocols(bits)));
         ConversationPlan {
             request: protocols.map(|protocols| ConnectionRequest { cookie: None, protocols }),
-            hold: Duration::ZERO,
             tls,
             credssp,
             random: [9; 32],
-            limits: Limits { tcp: second, x224: second, tls: second, credssp: second },
+            limits: Limits::each(Duration::from_secs(1)),
+            ..ConversationPlan::default()
         }
     }
 

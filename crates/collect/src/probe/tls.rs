@@ -6,28 +6,17 @@ use std::sync::Arc;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{AlertDescription, ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme};
+use wire::layer::Layer;
 use wire::machine::{Event, TlsFailure};
 use wire::tls::{Alert, TlsOffer, TlsStack, TlsVersion};
 
-/// A TLS client that is fed by hand.
-pub trait Tunnel: Send {
-    /// Takes raw bytes and returns the plaintext that they complete.
-    fn read(&mut self, raw: &[u8]) -> Result<Vec<u8>, TlsFailure>;
-    /// Encrypts plaintext; what has to be sent is taken by [`Tunnel::take_output`].
-    fn write(&mut self, plain: &[u8]) -> Result<(), String>;
-    /// Takes the raw bytes that have to be sent.
-    fn take_output(&mut self) -> Vec<u8>;
-    /// Returns what was agreed on, once the handshake is finished.
-    fn up(&self) -> Option<Event>;
-}
-
 /// Opens a tunnel for an offer; an error is our own failure.
-pub fn open(offer: TlsOffer) -> Result<Box<dyn Tunnel>, String> {
+pub fn open(offer: TlsOffer) -> Result<Box<dyn Layer>, String> {
     match offer.stack {
-        TlsStack::Rustls => Rustls::open(offer).map(|tunnel| Box::new(tunnel) as Box<dyn Tunnel>),
+        TlsStack::Rustls => Rustls::open(offer).map(|tunnel| Box::new(tunnel) as Box<dyn Layer>),
         TlsStack::Own | TlsStack::Watched => Err("such a hello is no tunnel".to_owned()),
         #[cfg(feature = "legacy-tls")]
-        TlsStack::OpenSsl => super::openssl::OpenSsl::open(offer).map(|tunnel| Box::new(tunnel) as Box<dyn Tunnel>),
+        TlsStack::OpenSsl => super::openssl::OpenSsl::open(offer).map(|tunnel| Box::new(tunnel) as Box<dyn Layer>),
         #[cfg(not(feature = "legacy-tls"))]
         TlsStack::OpenSsl => Err("this build has no OpenSSL".to_owned()),
     }
@@ -66,7 +55,7 @@ impl Rustls {
     }
 }
 
-impl Tunnel for Rustls {
+impl Layer for Rustls {
     fn read(&mut self, mut raw: &[u8]) -> Result<Vec<u8>, TlsFailure> {
         let mut plain = Vec::new();
         while !raw.is_empty() {

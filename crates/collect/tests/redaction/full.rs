@@ -277,11 +277,11 @@ pub fn transcript(said: &str, addresses: [std::net::IpAddr; 2], der: &[u8]) -> T
     let second = Duration::from_secs(1);
     let plan = ConversationPlan {
         request: Some(ConnectionRequest { cookie: Some(said.to_owned()), protocols: Some(SecurityProtocols(0x0B)) }),
-        hold: Duration::ZERO,
         tls: Some(TlsOffer::MODERN),
         credssp: Some(6),
         random: [7; 32],
-        limits: Limits { tcp: 2 * second, x224: 3 * second, tls: 3 * second, credssp: 2 * second },
+        limits: Limits { tcp: 2 * second, credssp: 2 * second, ..Limits::each(3 * second) },
+        ..ConversationPlan::default()
     };
     let selected = ServerAnswer::Selected { protocol: SecurityProtocols::HYBRID_EX, flags: 0 };
     let up = Event::TlsUp { version: TlsVersion::Tls12, suite: 0xC030, chain: vec![der.to_vec()] };

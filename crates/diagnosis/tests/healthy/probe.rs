@@ -77,7 +77,7 @@ fn plan(question: Question) -> ConversationPlan {
         tls: question.tls,
         credssp: question.credssp.then_some(6),
         random: [7; 32],
-        limits: Limits { tcp: limit, x224: limit, tls: limit, credssp: limit },
+        limits: Limits::each(limit),
     }
 }
 
