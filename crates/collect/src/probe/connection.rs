@@ -20,13 +20,8 @@ use super::tls;
 const CHUNK: usize = 16 * 1024;
 /// Raw bytes of a TLS stack that a transcript keeps; replay does not need them.
 const TUNNEL_KEPT: usize = 64 * 1024;
-/// Raw bytes that a TLS handshake may have: more than any real chain of certificates.
+/// Most raw bytes of a TLS handshake: more than any real chain of certificates.
 const TUNNEL_LIMIT: usize = 512 * 1024;
-
-/// True if the peer reset the connection in this entry.
-pub fn is_reset(entry: &Entry) -> bool {
-    matches!(entry, Entry::Event(Event::Closed(End::Rst) | Event::TlsFailed(TlsFailure::Closed { end: End::Rst, .. })))
-}
 
 /// Opens a connection, does what the machine says until it ends or `left` is over, and returns all that happened.
 pub async fn converse(
@@ -51,7 +46,7 @@ pub async fn converse(
     driver.entries
 }
 
-/// The same over a connection that is there already.
+/// Does the same over an established connection.
 pub async fn converse_over(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     plan: &ConversationPlan,
@@ -106,7 +101,7 @@ impl<'a> Driver<'a> {
         micros(self.began.elapsed())
     }
 
-    /// The machine's deadline, never behind the end of the whole run.
+    /// Returns the machine's deadline, but never later than the end of the whole run.
     fn deadline(&self) -> Instant {
         let own = self.machine.deadline().map_or(self.began, |deadline| self.began + deadline);
         own.min(self.end)
@@ -118,7 +113,7 @@ impl<'a> Driver<'a> {
         self.machine.handle(now, event)
     }
 
-    /// The peer ended the connection; inside a handshake of a TLS stack the bytes that it sent in it matter.
+    /// Returns the event for an end by the peer; inside a TLS stack's handshake the bytes it sent before matter.
     fn closed(&self, end: End) -> Event {
         if self.layers.rising() {
             return Event::TlsFailed(TlsFailure::Closed { end, bytes: self.raw });
@@ -148,7 +143,7 @@ impl<'a> Driver<'a> {
             if self.machine.ended() {
                 return;
             }
-            // a peer that always has something to say would never let a time-out have its turn
+            // a peer that keeps sending would otherwise never let a time-out happen
             let late = Instant::now() >= self.deadline();
             let event = match timeout_at(self.deadline(), stream.read(&mut buffer)).await {
                 Err(_) => Some(Event::Time),
@@ -181,7 +176,7 @@ impl<'a> Driver<'a> {
         further
     }
 
-    /// Sends what the machine wants sent; an event if the connection is gone.
+    /// Sends the machine's output; returns an event if the connection is gone.
     async fn send(&mut self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin), bytes: Vec<u8>) -> Option<Event> {
         self.entries.push((self.now(), Entry::Sent(bytes.clone())));
         if self.layers.is_empty() {
@@ -249,7 +244,7 @@ impl<'a> Driver<'a> {
         self.flush(stream).await
     }
 
-    /// Sends what the layers want sent by themselves.
+    /// Sends the output of the layers.
     async fn flush(&mut self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> Option<Event> {
         let raw = match self.layers.output() {
             Ok(raw) => raw,
@@ -270,7 +265,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Hands raw bytes to the layers and says what came of it.
+    /// Feeds raw bytes to the layers and returns the resulting event.
     async fn through_layers(
         &mut self,
         stream: &mut (impl AsyncRead + AsyncWrite + Unpin),

@@ -22,7 +22,7 @@ pub fn open(offer: TlsOffer) -> Result<Box<dyn Layer>, String> {
     }
 }
 
-/// The most plaintext that is taken at a time; a `TSRequest` has less.
+/// Most plaintext taken at a time; a `TSRequest` has less.
 const PLAIN_LIMIT: u64 = 64 * 1024;
 
 struct Rustls {
@@ -47,7 +47,7 @@ impl Rustls {
             .with_no_client_auth();
         config.enable_sni = false;
         config.resumption = rustls::client::Resumption::disabled();
-        // the name is never sent and never checked: what the certificate says is evidence, not a condition
+        // the name is never sent and never checked: the certificate's contents are evidence, not a condition
         let name = ServerName::try_from("host.invalid").expect("the name is valid");
         ClientConnection::new(Arc::new(config), name)
             .map(|connection| Self { connection })
@@ -99,7 +99,7 @@ impl Layer for Rustls {
     }
 }
 
-/// Who is to blame, in the terms of the machine.
+/// Says who is to blame, in the terms of the machine.
 fn failure(error: &rustls::Error) -> TlsFailure {
     match error {
         rustls::Error::AlertReceived(description) => TlsFailure::Alert(alert(*description)),
@@ -115,7 +115,7 @@ fn alert(description: AlertDescription) -> Alert {
     Alert { level: 2, description: description.into() }
 }
 
-/// Accepts every certificate, because it is evidence: expired, self-signed and weak ones are what we came to see.
+/// Accepts every certificate, because it is evidence: expired, self-signed and weak ones are what we want to see.
 #[derive(Debug)]
 struct Recorder {
     schemes: Vec<SignatureScheme>,

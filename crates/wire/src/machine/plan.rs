@@ -24,6 +24,12 @@ pub struct ConversationPlan {
 }
 
 impl ConversationPlan {
+    /// True if both say the same to a host, however long they wait for an answer.
+    pub fn same_words(&self, other: &Self) -> bool {
+        let words = |plan: &Self| Self { random: [0; 32], limits: Limits::default(), ..plan.clone() };
+        words(self) == words(other)
+    }
+
     /// The stages that it may go through, in their order.
     #[allow(clippy::unused_self, reason = "a plan that leads through a gateway will have others")]
     pub(crate) fn stages(&self) -> &'static [Stage] {
