@@ -9,6 +9,7 @@ use wire::certificate::Certificate;
 use wire::credssp::{self, TsRequest};
 use wire::foreign::ForeignService;
 use wire::machine::{Action, ConnectFailure, Conversation, ConversationPlan, End, Event, Limits, TlsFailure};
+use wire::mcs::{self, ConnectInitial, SequenceAnswer};
 use wire::ntlm::{self, Challenge};
 use wire::signed_data::{PublicKey, SignedData};
 use wire::tls::{Alert, ClientHello, Segments, TlsOffer, TlsStack, TlsVersion, flight};
@@ -31,6 +32,7 @@ pub const TARGETS: &[Target] = &[
     ("conversation", conversation),
     ("capture", capture),
     ("signed_data", signed_data),
+    ("connect_response", connect_response),
 ];
 
 /// Framing, [`ServerAnswer`] and [`ForeignService`]: the first bytes from a server.
@@ -101,6 +103,20 @@ pub fn certificate(bytes: &[u8]) {
 pub fn signed_data(bytes: &[u8]) {
     let Ok(data) = SignedData::decode(bytes) else { return };
     data.signers.iter().for_each(|signer| drop(data.certificate_of(signer).and_then(PublicKey::of)));
+}
+
+/// [`SequenceAnswer`] and its framing, and [`ConnectInitial`], which the lab reads.
+pub fn connect_response(bytes: &[u8]) {
+    if let x224::Framing::Complete(length) = mcs::framing(bytes) {
+        assert!((7..=bytes.len()).contains(&length));
+    }
+    if let Ok(initial) = ConnectInitial::decode(bytes) {
+        assert!(initial.channels.len() <= mcs::CHANNELS_LIMIT);
+        assert!(ConnectInitial::decode(&initial.encode()).is_ok(), "what we write, we read");
+    }
+    let Ok(SequenceAnswer::Response(response)) = SequenceAnswer::decode(bytes) else { return };
+    let again = SequenceAnswer::decode(&response.encode());
+    assert_eq!(again, Ok(SequenceAnswer::Response(response)));
 }
 
 /// [`Transcript`]: parse, write, replay, redact.
