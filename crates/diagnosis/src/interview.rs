@@ -15,11 +15,11 @@ use wire::machine::{ConversationPlan, End, Event, Limits, TcpAnswer, TlsFailure}
 use wire::transcript::{Entry, Record};
 use wire::x224::ConnectionRequest;
 
-use crate::case::Context;
-use crate::cause::Severity;
-use crate::diagnose::{Run, diagnose};
+use crate::case::{Case, Context};
+use crate::diagnose::verdict_on;
 use crate::need::{Need, Question};
 use crate::planner::Planner;
+use crate::report::{Finding, Verdict};
 
 /// Limits of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,9 +164,16 @@ impl Interview {
     /// Returns what has to be said to a host of our own making before this one is blamed: all that was said to it, if there is
     /// anything to blame it for. What fails there is not held against the host.
     pub fn to_rehearse(&self) -> &[ConversationPlan] {
-        let diagnosis = diagnose(&self.evidence, &self.context, Run::default());
-        let blamed = diagnosis.findings.iter().any(|finding| finding.severity < Severity::Advisory);
+        let blamed = self.verdict().0 == Verdict::Faulty;
         if blamed { &self.said } else { &[] }
+    }
+
+    /// Returns the verdict and what it rests on, without a report. What was judged while the next question was looked for is
+    /// not judged again.
+    pub fn verdict(&self) -> (Verdict, Vec<Finding>) {
+        let context = &*self.context.of_subject(&self.evidence, self.subject);
+        let case = Case { evidence: &self.evidence, subject: self.subject, context };
+        verdict_on(case, &self.planner.judgements(case))
     }
 
     /// Returns the evidence about this address alone, with the address as subject even before anything was seen of it.

@@ -2,7 +2,7 @@
 
 use md5::{Digest, Md5};
 
-use crate::redaction::REDACTED;
+use crate::printable::REDACTED;
 
 /// Beginning of the names of key files of Remote Desktop's container (`TSSecKeySet1`).
 pub const RDP_KEY: &str = "f686aace6942fb7f7ceb231212eef4a4_";

@@ -34,8 +34,7 @@ use crate::state::{
 };
 use crate::target::{Host, Target};
 
-/// Placeholder for a text that was taken out.
-pub const REDACTED: &str = "(redacted)";
+pub use crate::printable::REDACTED;
 
 /// Programs whose version matters.
 const PROGRAMS: &[&str] = &["termsrv.dll", "mstsc.exe", "mstscax.dll"];

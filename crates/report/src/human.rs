@@ -7,24 +7,13 @@ use diagnosis::cause::Severity;
 use diagnosis::report::{Diagnosis, Finding, Outcome, StageResult, Verdict};
 use diagnosis::{causes, fixes};
 
-use super::format::Format;
+use super::format::{Format, Style};
 use super::words::{self, capital};
 use super::{human_brief, subject_words, survey_words};
 
 /// Entry in the list of formats.
 pub(super) const FORMAT: Format =
     Format { id: "human", about: "words for a terminal", render, status: None, failure: None };
-
-/// Appearance of the words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Style {
-    /// True for ANSI colours.
-    pub colour: bool,
-    /// Columns; at least 40.
-    pub width: usize,
-    /// True for everything, however much it is; otherwise a report on many files is cut to a screen or two.
-    pub full: bool,
-}
 
 const RED: &str = "\x1b[31m";
 const GREEN: &str = "\x1b[32m";

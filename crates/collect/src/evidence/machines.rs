@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use evidence::state::{Part, State, Unread};
 use time::{Date, OffsetDateTime, Time};
 
-use super::{Kind, Piece};
+use super::kind::Kind;
+use super::reader::Piece;
 
 /// Machines that the pieces name, and in which folders.
 #[derive(Default)]

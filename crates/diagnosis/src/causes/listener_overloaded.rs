@@ -8,7 +8,8 @@ use wire::machine::X224Answer;
 
 use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
-use crate::need::{Asked, Need, SPACED_TRIES, unanswered};
+use crate::need::{Asked, Need};
+use crate::stage::x224::{SPACED_TRIES, unanswered};
 
 pub const CAUSE: Cause = Cause {
     id: "listener-overloaded",

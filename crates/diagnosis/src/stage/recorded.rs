@@ -9,9 +9,9 @@ use evidence::state::{LogEvent, LogSpan, RegistryData, RegistryKey, Service};
 use evidence::{Fact, Stage};
 use time::{Duration, OffsetDateTime};
 
-use super::{Room, Whose};
+use super::room::{Room, Whose};
 use crate::case::{Case, NEAR, Seen};
-use crate::ladder::{Outcome, Rung};
+use crate::ladder::rung::{Outcome, Rung};
 use crate::need::{Kind, Need, Of};
 
 /// Place on the ladder of a host's records.

@@ -24,7 +24,7 @@ use evidence::state::{
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{Access, Piece, ReadError, Reader};
+use super::reader::{Access, Piece, ReadError, Reader};
 use log::Log;
 use regf::{Flaw, Hive, Key};
 pub(super) use regf::{u16_at, u32_at};
@@ -34,7 +34,7 @@ const FLAWS: usize = 8;
 /// Seconds from the year 1601 to 1970.
 const FILETIME_EPOCH: i64 = 11_644_473_600;
 
-pub(super) const READER: Reader = Reader { kind: super::Kind::RegistryHive, recognises, read: Access::Place(read) };
+pub(super) const READER: Reader = Reader { kind: super::kind::Kind::RegistryHive, recognises, read: Access::Place(read) };
 
 /// First bytes of hives and of their transaction logs.
 pub(super) const MAGIC: &[u8] = b"regf";
