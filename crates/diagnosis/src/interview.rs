@@ -12,7 +12,7 @@ use evidence::observe::observe_record;
 use evidence::{ClientProfile, Evidence, SubjectId};
 use time::OffsetDateTime;
 use wire::machine::{ConversationPlan, End, Event, Limits, TcpAnswer, TlsFailure};
-use wire::transcript::{Entry, Record};
+use wire::transcript::{ConnectionRecord, Entry};
 use wire::x224::ConnectionRequest;
 
 use crate::case::{Case, Context};
@@ -149,7 +149,7 @@ impl Interview {
     }
 
     /// Takes in what became of a connection.
-    pub fn told(&mut self, record: &Record) {
+    pub fn told(&mut self, record: &ConnectionRecord) {
         observe_record(record, self.at, self.name.as_deref(), &mut self.evidence);
         if record.entries.iter().any(|(_, entry)| is_reset(entry)) {
             self.pause *= 2;
@@ -184,7 +184,7 @@ impl Interview {
 
 /// True if both plans say the same to a host.
 pub fn same_words(one: &ConversationPlan, other: &ConversationPlan) -> bool {
-    (&one.request, one.hold, one.tls, one.credssp) == (&other.request, other.hold, other.tls, other.credssp)
+    one.same_words(other)
 }
 
 /// True if the peer reset the connection in this entry.
@@ -229,8 +229,8 @@ mod tests {
         Interview::new(context, Budget::default(), at, ADDRESS.parse().unwrap(), None, None)
     }
 
-    fn record(ask: &Ask, entries: Vec<(Duration, Entry)>) -> Record {
-        Record {
+    fn record(ask: &Ask, entries: Vec<(Duration, Entry)>) -> ConnectionRecord {
+        ConnectionRecord {
             address: ADDRESS.parse().unwrap(),
             start: ask.not_before,
             survey: ask.survey,
