@@ -149,7 +149,7 @@ fn fix_page(fix: &Fix) -> String {
 fn safety_words(safety: Safety) -> &'static str {
     match safety {
         Safety::Safe => "keeps its meaning and can be reversed",
-        Safety::Disruptive => "can be reversed; cuts sessions or restarts something",
+        Safety::Disruptive => "can be reversed; cuts sessions, restarts something or keeps some clients out",
         Safety::Weakening => "lowers security: only for a short time, as the last way",
         Safety::Manual => "exact steps for a person",
         Safety::Refused => "does harm or mends nothing; it is here to say why",

@@ -9,7 +9,8 @@ pub const FIX: Fix = Fix {
     id: "clear-certificate-binding",
     title: "Release the listener from a certificate that is gone",
     safety: Safety::Disruptive,
-    reason: "One value is removed, after it was shown; sessions are cut while the services restart. Clients then meet a self-signed \
+    reason: "One value is removed, after it was shown; sessions are cut while the services restart. Clients then meet \
+             a self-signed \
              certificate. Not on a Connection Broker: there the certificate is set in Server Manager.",
     place: Place::HOST_CONSOLE,
     steps: &[
@@ -21,6 +22,6 @@ pub const FIX: Fix = Fix {
         Step::Change(&[Change::DeleteValue { key: LISTENER, name: "SSLCertificateSHA1Hash", rare: false }]),
         Step::Change(RESTART),
     ],
-    verify: "the TLS handshake is finished with a certificate that the host made for itself",
+    verify: "SSLCertificateSHA1Hash is gone, and a handshake shows a certificate that the host made for itself",
     undo: "bind-certificate with the thumbprint that was written down",
 };

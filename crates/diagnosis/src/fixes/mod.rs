@@ -1,8 +1,7 @@
 //! The fixes: one file each, one explicit list.
 //!
 //! A fix says what it changes, how safe that is and why, how a probe verifies it and how it is undone. Its steps are
-//! data ([`change`]): [`powershell`] writes them as commands. Nothing here is
-//! carried out.
+//! data ([`change`]): [`powershell`] writes them as commands. Nothing here is carried out.
 
 pub mod change;
 mod given;
@@ -60,7 +59,7 @@ pub use given::Given;
 pub enum Safety {
     /// Meaning kept, reversible.
     Safe,
-    /// Reversible; cuts sessions or restarts.
+    /// Reversible; cuts sessions, restarts something, or keeps some clients out.
     Disruptive,
     /// Lowers security: only for a short time, as the last way.
     Weakening,
@@ -238,6 +237,19 @@ mod tests {
             assert!(said, "{text}: {change:?}");
         }
         assert_eq!(seen, 15);
+    }
+
+    #[test]
+    fn a_fix_is_as_safe_as_its_changes() {
+        for fix in ALL {
+            let cuts = fix.changes().any(Change::cuts_sessions);
+            assert!(!cuts || fix.safety != Safety::Safe, "{}: it cuts sessions", fix.id);
+            let follows =
+                fix.steps.iter().filter_map(|step| if let Step::Then(id, _) = step { Some(*id) } else { None });
+            for id in follows {
+                assert_eq!(find(id).map(|next| next.safety), Some(fix.safety), "{}: then {id}", fix.id);
+            }
+        }
     }
 
     #[test]

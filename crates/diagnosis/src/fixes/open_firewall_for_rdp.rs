@@ -28,8 +28,10 @@ pub(super) const OLD_WINDOWS: Step = Step::Ask(
 pub const FIX: Fix = Fix {
     id: "open-firewall-for-rdp",
     title: "Let Remote Desktop through the host's firewall, from named addresses only",
-    safety: Safety::Safe,
-    reason: "One named rule is switched on and limited to the addresses given; nothing else opens. Name every address that has to get in: the rule loses those that it had.",
+    safety: Safety::Disruptive,
+    reason: "One named rule is switched on for the addresses given, beside those that it had; nothing else opens. A \
+             rule that let in every address is limited to those given: name all that have to get in, others no longer \
+             do.",
     place: Place::HOST_CONSOLE,
     steps: &[
         SHOW_RULE,
@@ -48,7 +50,7 @@ pub const FIX: Fix = Fix {
              wins over it.",
         ),
     ],
-    verify: "the port answers from those addresses",
+    verify: "the port answers from the addresses that the rule names, and from no other",
     undo: "Set-NetFirewallRule with the former Enabled, Profile and RemoteAddress; Remove-NetFirewallRule -Name \
            RDP-OTHER-PORT if it was made",
 };

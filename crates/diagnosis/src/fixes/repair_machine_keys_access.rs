@@ -6,8 +6,10 @@ use super::{Fix, Safety};
 pub const FIX: Fix = Fix {
     id: "repair-machine-keys-access",
     title: "Give the one key file of Remote Desktop, and the folder itself, their rights back",
-    safety: Safety::Safe,
-    reason: "Only the file f686aace…_<MachineGuid> and, where new keys cannot be made, the folder itself, with the narrow rights that Microsoft documents; the other keys in the folder are not touched. Only the last step cuts sessions: it restarts the services.",
+    safety: Safety::Disruptive,
+    reason: "Only the file f686aace…_<MachineGuid> and, where new keys cannot be made, the folder itself, with the \
+             narrow rights that Microsoft documents; the other keys in the folder are not touched. The rights can be \
+             put back; the last step restarts the services, which cuts every session.",
     place: Place::HOST_CONSOLE,
     steps: &[
         Step::Read(&[Look::Line("$id = (Get-ItemProperty 'HKLM:\\SOFTWARE\\Microsoft\\Cryptography').MachineGuid")]),
@@ -45,7 +47,8 @@ pub const FIX: Fix = Fix {
         ),
         Step::Change(RESTART),
     ],
-    verify: "the TLS handshake is finished",
+    verify: "a TLS handshake that broke off is finished; where one was finished before, renew-rdp-certificate now \
+             brings a new certificate (event 1056)",
     undo: "the saved rights come back (the owner, if takeown was needed, does not): icacls \
            \"$env:ProgramData\\Microsoft\\Crypto\\RSA\\MachineKeys\" /restore \"$env:TEMP\\rdp-key-acl.txt\"; for the \
            folder the same with machinekeys-acl.txt, in the folder above it",

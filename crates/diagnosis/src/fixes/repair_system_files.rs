@@ -18,7 +18,8 @@ pub const FIX: Fix = Fix {
     id: "repair-system-files",
     title: "Give Windows its own files back",
     safety: Safety::Disruptive,
-    reason: "Windows compares its files with its own store and replaces those that differ; that takes time, a restart, and what a \
+    reason: "Windows compares its files with its own store and replaces those that differ; that takes time, a \
+             restart, and what a \
              wrapper added stops working.",
     place: Place::HOST_CONSOLE,
     steps: &[
@@ -29,6 +30,6 @@ pub const FIX: Fix = Fix {
         Step::Change(&[Change::run("sfc /scannow")]),
         Step::Ask("Restart the machine."),
     ],
-    verify: "the port answers in X.224",
+    verify: "ServiceDll is that of Windows, sfc finds nothing more to mend, and the port answers in X.224",
     undo: "ServiceDll as it was; files that were replaced are not brought back",
 };

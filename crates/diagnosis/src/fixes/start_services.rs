@@ -7,7 +7,8 @@ pub const FIX: Fix = Fix {
     id: "start-services",
     title: "Start the services that Remote Desktop needs",
     safety: Safety::Safe,
-    reason: "Services that should run are started; one that is disabled gets back the start type that Windows gives it.",
+    reason: "Services that should run are started; one that is disabled gets back the start type that Windows gives \
+             it.",
     place: Place::HOST_CONSOLE,
     steps: &[
         Step::Read(&[Look::Line(
@@ -41,6 +42,6 @@ pub const FIX: Fix = Fix {
             "those that run already stay as they are",
         ),
     ],
-    verify: "the port answers in X.224",
+    verify: "each of the services is Running, and another probe no longer finds the fault",
     undo: "Stop-Service for those that did not run before, and their start type as it was",
 };
