@@ -1,6 +1,7 @@
 //! Steps of a fix as data: what is looked at, what a person is asked, what is changed and where.
 //!
-//! A change says what it does, never how: [`super::powershell`] writes it as a command. Texts may hold placeholders such as `{host}`, which [`super::Given`] fills.
+//! A change says what it does, never how: [`super::powershell`] writes it as a command, [`super::apply`] does it to a
+//! recorded state. Texts may hold placeholders such as `{host}`, which [`super::Given`] fills.
 
 /// Where the steps of a fix are done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,10 +1,14 @@
 //! The fixes: one file each, one explicit list.
 //!
 //! A fix says what it changes, how safe that is and why, how a probe verifies it and how it is undone. Its steps are
-//! data ([`change`]): [`powershell`] writes them as commands. Nothing here is carried out.
+//! data ([`change`]): [`powershell`] writes them as commands, [`apply`] does them to a recorded state.
+//! Nothing here is carried out.
 
+pub mod apply;
 pub mod change;
 mod given;
+#[cfg(test)]
+mod laws;
 pub mod powershell;
 
 // fixes: modules
