@@ -1,5 +1,5 @@
-//! Transcripts of real servers and real networks, redacted, and what each has to be diagnosed as. The tests of the
-//! program made them (`crates/cli/tests/real`); how is said there.
+//! Transcripts of real servers and real networks, redacted, with the diagnosis that each must get. The tests of the
+//! program made them (`crates/cli/tests/real`), where their making is described.
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
@@ -10,7 +10,7 @@ use diagnosis::diagnose::Run;
 use diagnosis::report::Verdict;
 use diagnosis::{Context, Diagnosis, Severity};
 use evidence::observe::observe;
-use evidence::{ClientProfile, Stage, Target};
+use evidence::{ClientProfile, ProfileSource, Stage, Target};
 use wire::transcript::{Record, Transcript};
 
 /// File, verdict, causes that count, the last stage that passed.
@@ -37,7 +37,7 @@ fn judged(transcript: &Transcript) -> Diagnosis {
     let context = Context {
         target: Some(Target::parse(&host).unwrap()),
         profile: ClientProfile::find(evidence::profile::DEFAULT).unwrap(),
-        profile_source: "default",
+        profile_source: ProfileSource::Default,
         require_trust: false,
         gateway: None,
         thorough: false,

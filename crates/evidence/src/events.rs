@@ -1,6 +1,7 @@
 //! The entries of Windows event logs that mean something for Remote Desktop: by provider and id, never by text, which
-//! depends on version and language. What is not in the table is counted and not kept. What an entry says stands in the lists
-//! of codes, `data/codes/event-*.toml`; here is which of them a log is searched for, and which are the normal ones.
+//! depends on version and language. What is not in the table is counted and not kept. What an entry says stands in the
+//! lists of codes, `data/codes/event-*.toml`; here is which of them a log is searched for, and which are the normal
+//! ones.
 
 use crate::codes;
 use crate::state::{LogEvent, Part};
@@ -10,61 +11,61 @@ pub const CLIENT_CHANNEL: &str = "Microsoft-Windows-TerminalServices-RDPClient/O
 
 /// The log for everything that has none of its own.
 pub const SYSTEM: &str = "System";
-/// What Remote Connection Manager tells administrators.
+/// The log in which Remote Connection Manager informs administrators.
 pub const RCM_ADMIN: &str = "Microsoft-Windows-TerminalServices-RemoteConnectionManager/Admin";
 
-/// RdpCoreTS, the protocol on the host.
+/// Provider RdpCoreTS, the protocol on the host.
 pub const CORE: &str = "Microsoft-Windows-RemoteDesktopServices-RdpCoreTS";
-/// Remote Connection Manager: listener, certificate, licences.
+/// Provider Remote Connection Manager: listener, certificate, licences.
 pub const RCM: &str = "Microsoft-Windows-TerminalServices-RemoteConnectionManager";
-/// Local Session Manager: logons and sessions.
+/// Provider Local Session Manager: logons and sessions.
 pub const LSM: &str = "Microsoft-Windows-TerminalServices-LocalSessionManager";
-/// Schannel, the TLS of Windows; newer versions put `Microsoft-Windows-` before it.
+/// Provider Schannel, the TLS of Windows; newer versions put `Microsoft-Windows-` before it.
 pub const SCHANNEL: &str = "Schannel";
 /// Schannel's entry about a private key.
 const KEY_UNUSABLE: u32 = 36870;
-/// The local security authority, of CredSSP on a client.
+/// Provider of the local security authority: CredSSP on a client.
 pub const LSA: &str = "LsaSrv";
-/// The service control manager.
+/// Provider of the service control manager.
 pub const SERVICES: &str = "Service Control Manager";
-/// The audit log.
+/// Provider of the audit log.
 pub const SECURITY: &str = "Microsoft-Windows-Security-Auditing";
-/// The client.
+/// Provider of the client.
 pub const CLIENT: &str = "Microsoft-Windows-TerminalServices-ClientActiveXCore";
-/// The driver of the older protocol stack.
+/// Provider of the older protocol stack's driver.
 pub const DRIVER: &str = "TermDD";
 
-/// One kind of entry.
+/// Kind of entry that means something for Remote Desktop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Known {
-    /// The provider, or the end of its name.
+    /// Provider, or the end of its name.
     pub provider: &'static str,
-    /// The id.
+    /// Event id.
     pub id: u32,
-    /// Of which part of the machine it speaks.
+    /// Part of the machine that it is about.
     pub part: Part,
-    /// It belongs to connections that work, or end as they should.
+    /// True if it belongs to connections that work, or end normally.
     pub normal: bool,
-    /// The list of codes in which it stands.
+    /// List of codes in which it stands.
     list: &'static str,
 }
 
 impl Known {
-    /// What it says, in the words of its list in `data/codes`.
+    /// Returns its meaning, in the words of its list in `data/codes`.
     pub fn meaning(self) -> &'static str {
         codes::find(self.list, self.id).map_or("", |entry| &entry.code.meaning)
     }
 }
 
-/// The entries of a provider, by their ids.
+/// Entries of one provider, by their ids.
 struct Kinds {
     provider: &'static str,
     part: Part,
-    /// The list of codes in which they stand, with what they say.
+    /// List of codes that has them, with their meanings.
     list: &'static str,
-    /// Those that belong to connections that work, or end as they should.
+    /// Ids that belong to connections that work, or end normally.
     normal: &'static [u32],
-    /// The others.
+    /// All other ids.
     trouble: &'static [u32],
 }
 
@@ -113,10 +114,10 @@ const TABLE: &[Kinds] = &[
     },
 ];
 
-/// Where a provider writes: its name as it stands here, its whole names, and its channels.
+/// Where a provider writes: its name as used here, its full names, and its channels.
 ///
-/// Source: the names of providers and channels are those of Windows itself (`wevtutil el`, `wevtutil ep`) as documents give
-/// them; a channel that a machine does not have is no error.
+/// Source: providers and channels are named as Windows lists them (`wevtutil el`, `wevtutil ep`) and documents give
+/// them; a channel that a machine lacks is no error.
 pub const CHANNELS: &[(&str, &[&str], &[&str])] = &[
     (CORE, &[CORE], &["Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational"]),
     (RCM, &[RCM], &[SYSTEM, RCM_ADMIN, "Microsoft-Windows-TerminalServices-RemoteConnectionManager/Operational"]),
@@ -129,7 +130,7 @@ pub const CHANNELS: &[(&str, &[&str], &[&str])] = &[
     (CLIENT, &[CLIENT], &[CLIENT_CHANNEL]),
 ];
 
-/// Every kind of entry.
+/// Iterates over every kind of entry.
 pub fn all() -> impl Iterator<Item = Known> {
     TABLE.iter().flat_map(|kinds| {
         let Kinds { provider, part, list, normal, trouble } = *kinds;
@@ -138,7 +139,7 @@ pub fn all() -> impl Iterator<Item = Known> {
     })
 }
 
-/// The kind of an entry of this provider with this id.
+/// Finds the kind of entry of this provider and id.
 pub fn find(provider: &str, id: u32) -> Option<Known> {
     let kinds = TABLE.iter().filter(|kinds| ends_with(provider, kinds.provider));
     let mut found = kinds.filter_map(|Kinds { provider, part, list, normal, trouble }| {
@@ -148,7 +149,7 @@ pub fn find(provider: &str, id: u32) -> Option<Known> {
     found.next()
 }
 
-/// What an entry of a known kind says: of Schannel, on which side of a connection.
+/// Returns the meaning of an entry; for Schannel, on the side of a connection that it is about.
 pub fn meaning(event: &LogEvent, known: Known) -> &'static str {
     if known.id == KEY_UNUSABLE && as_client(event, known) {
         return "the private key of a client credential could not be used";
@@ -156,12 +157,13 @@ pub fn meaning(event: &LogEvent, known: Known) -> &'static str {
     known.meaning()
 }
 
-/// True if an entry of Schannel speaks of the machine as the client of some server: it is about no connection to this host.
+/// True if Schannel's entry is about this machine as client of some server, not about a connection to this host.
 pub fn as_client(event: &LogEvent, known: Known) -> bool {
     known.provider == SCHANNEL && event.data.values().any(|value| value.eq_ignore_ascii_case("client"))
 }
 
-/// True if a provider's name is this one or ends like it, whatever the case: `Schannel` is also `Microsoft-Windows-Schannel`.
+/// True if a provider's name is this one or ends with it, ignoring case: `Schannel` is also
+/// `Microsoft-Windows-Schannel`.
 pub fn ends_with(name: &str, end: &str) -> bool {
     let start = name.len().checked_sub(end.len());
     start.is_some_and(|start| name.get(start..).is_some_and(|tail| tail.eq_ignore_ascii_case(end)))
@@ -177,7 +179,7 @@ mod tests {
         assert!(find("schannel", 36870).is_some());
         assert!(find("Another", 36870).is_none());
         assert!(find(SCHANNEL, 1).is_none());
-        // the same number means another thing of another provider
+        // the same number means something else for another provider
         assert_eq!(find(CORE, 226).unwrap().part, Part::Host);
         assert_eq!(find(CLIENT, 226).unwrap().part, Part::Client);
     }
@@ -200,7 +202,7 @@ mod tests {
         }
     }
 
-    /// What an entry says is written down once: in its list, of the same provider and the same part.
+    /// The meaning of an entry is written once: in its list, for the same provider and part.
     #[test]
     fn every_kind_stands_in_its_list() {
         for kinds in TABLE {

@@ -4,20 +4,20 @@ use md5::{Digest, Md5};
 
 use crate::redaction::REDACTED;
 
-/// How the names of key files begin that belong to the container of Remote Desktop (`TSSecKeySet1`).
+/// Beginning of the names of key files of Remote Desktop's container (`TSSecKeySet1`).
 pub const RDP_KEY: &str = "f686aace6942fb7f7ceb231212eef4a4_";
-/// The folder of keys of legacy providers.
+/// Folder of keys of legacy providers.
 pub const MACHINE_KEYS: &str = "MachineKeys";
-/// The container of the key of Remote Desktop.
+/// Container of Remote Desktop's key.
 pub const RDP_CONTAINER: &str = "TSSecKeySet1";
-/// The digits of a name that was made from that of a container.
+/// Digits in a file name that was made from a container's name.
 const DIGITS: usize = 32;
 
-/// How the name of the file begins in which a legacy provider keeps this container: MD5 of the name in lower case and a zero
-/// byte, as four numbers of 32 bits with the least byte first. `None` for a name of which that is not known.
+/// Returns the beginning of the file name in which a legacy provider keeps this container: MD5 of the name in lower
+/// case and a zero byte, as four numbers of 32 bits, least byte first. `None` for a name of which that is not known.
 ///
-/// Source: known from practice, not from a specification; it yields the names that documents tell of known containers. A
-/// redacted container is called by what stands for these digits, so that it still leads to its file.
+/// Source: known from practice, not from a specification; it yields the names that documents give for known containers.
+/// A redacted container is named after the substitute for these digits, so that it still leads to its file.
 pub fn key_digits(container: &str) -> Option<String> {
     if container.is_empty() || container == REDACTED || !container.is_ascii() {
         return None;
@@ -41,7 +41,7 @@ pub fn bare(machine_guid: &str) -> Option<&str> {
     (!bare.is_empty()).then_some(bare)
 }
 
-/// The digits and the rest of the name of such a file, the machine's own number.
+/// Splits the name of such a file into the digits and the rest, the MachineGuid.
 pub fn split_key_name(name: &str) -> Option<(&str, &str)> {
     let (digits, rest) = name.split_once('_')?;
     let hexadecimal = digits.len() == DIGITS && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
@@ -52,7 +52,7 @@ pub fn split_key_name(name: &str) -> Option<(&str, &str)> {
 mod tests {
     use super::*;
 
-    /// The names that documents tell of the keys that every Windows has.
+    /// Documents give these names for keys that every Windows has.
     #[test]
     fn the_file_of_a_container_is_known() {
         for (container, digits) in [

@@ -17,7 +17,7 @@ pub fn printable(text: &str) -> String {
     })
 }
 
-/// Controls, line breaks, and what Unicode calls default ignorable: all that has no shape of its own.
+/// True for control characters, line breaks, and what Unicode calls default ignorable: no shape of their own.
 fn hidden(c: char) -> bool {
     c.is_control()
         || matches!(
@@ -29,7 +29,7 @@ fn hidden(c: char) -> bool {
         )
 }
 
-/// `1 file`, `2 files`.
+/// Counts with the right word: `1 file`, `2 files`.
 pub fn counted(count: usize, one: &str, several: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { several })
 }

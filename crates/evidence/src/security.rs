@@ -1,8 +1,8 @@
-//! Whom a security descriptor lets in, from its text form (SDDL, [MS-DTYP] 2.5.1).
+//! Judges whom a security descriptor lets in, from its text form (SDDL, [MS-DTYP] 2.5.1).
 
-/// Reading a file's data.
+/// Right to read a file's data.
 pub const READ: u32 = 0x1;
-/// Making files in a folder.
+/// Right to create files in a folder.
 pub const ADD_FILE: u32 = 0x2;
 
 /// Accounts whose rights TermService has: NETWORK SERVICE, and the groups that it belongs to.
@@ -29,7 +29,7 @@ const ALL_SERVICES: &str = "S-1-5-80-0";
 /// `NT SERVICE\TermService`.
 const TERMSERVICE_SID: &str = "S-1-5-80-446051430-1559341753-4161941529-1950928533-810483104";
 
-/// Letters of rights, in the order in which two of them are taken apart.
+/// Letters of rights, in the order in which pairs are split.
 const RIGHTS: [(&str, u32); 22] = [
     ("FA", 0x001F_01FF),
     ("FR", 0x0012_0089),
@@ -61,7 +61,7 @@ pub fn allows(sddl: &str, accounts: &[&str], wanted: u32) -> Option<bool> {
     let owner = head.strip_prefix("O:").and_then(|owner| owner.split("G:").next()).unwrap_or_default();
     let is_one = |account: &str| accounts.iter().any(|known| known.eq_ignore_ascii_case(account));
     let list = list.split("S:").next()?;
-    // without any entry, and without a list at all: NO_ACCESS_CONTROL lets everybody in
+    // without any list, which NO_ACCESS_CONTROL stands for, everybody gets in
     if list.starts_with("NO_ACCESS_CONTROL") {
         return Some(true);
     }
@@ -69,11 +69,11 @@ pub fn allows(sddl: &str, accounts: &[&str], wanted: u32) -> Option<bool> {
     for entry in list.split('(').skip(1) {
         let fields: Vec<&str> = entry.split(')').next()?.split(';').collect();
         let [kind, flags, rights, _, _, account, ..] = fields.as_slice() else { return None };
-        // inherit-only entries are for what lies below
+        // inherit-only entries are for children
         if flag(flags, "IO") {
             continue;
         }
-        // what the owner may do besides, or no more, is not worth the trouble to tell
+        // special rights of the owner are too rare to be worth telling apart
         if OWNER_RIGHTS.contains(account) && is_one(owner) {
             return None;
         }
@@ -135,7 +135,7 @@ fn flag(flags: &str, wanted: &str) -> bool {
     flags.as_bytes().chunks(2).any(|pair| pair == wanted.as_bytes())
 }
 
-/// True if rights consist of codes that are the same everywhere.
+/// True if rights consist of universal codes only.
 pub(crate) fn rights_are_known(rights: &str) -> bool {
     mask(rights).is_some()
 }
@@ -143,7 +143,7 @@ pub(crate) fn rights_are_known(rights: &str) -> bool {
 fn mask(rights: &str) -> Option<u32> {
     if let Some(hex) = rights.strip_prefix("0x") {
         let mask = u32::from_str_radix(hex, 16).ok()?;
-        // generic bits stand for the whole of what they name
+        // generic bits stand for all specific ones they name
         let generic = [(0x1000_0000, 0x001F_01FF), (0x8000_0000, 0x0012_0089), (0x4000_0000, 0x0012_0116)];
         return Some(generic.iter().fold(mask, |mask, (bit, whole)| if mask & bit != 0 { mask | whole } else { mask }));
     }
@@ -161,7 +161,7 @@ fn mask(rights: &str) -> Option<u32> {
 mod tests {
     use super::*;
 
-    /// What Windows gives the key of Remote Desktop.
+    /// Descriptor that Windows gives the key of Remote Desktop.
     const KEY: &str = "O:SYG:SYD:PAI(A;;FR;;;NS)(A;;FA;;;SY)(A;;FA;;;BA)";
 
     #[test]

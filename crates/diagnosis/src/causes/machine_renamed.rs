@@ -1,4 +1,4 @@
-//! `machine-renamed`: the host's own certificate bears another name than the host.
+//! `machine-renamed`: the host's own certificate has a name that is not the host's.
 
 use evidence::moment::moment;
 use evidence::printable::printable;
@@ -13,32 +13,31 @@ use crate::identity::{SIX_MONTHS, TOLERANCE, possible, short};
 use crate::keys::REMOTE_DESKTOP;
 use crate::need::Need;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "machine-renamed",
     title: "the certificate that the host made for itself bears another name than the host has now",
     stage: Stage::Certificate,
     severity: Severity::Degrading,
     role: Role::Host,
-    // the handshake that shows the old name shows as well that its key works: this explains no closed socket now
+    // the handshake that shows the old name also shows that its key works, so this explains no closed socket now
     codes: &[],
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Handshake(TlsOffer::MODERN), Need::Introduction],
+            needs: &[Need::handshake(TlsOffer::MODERN), Need::INTRODUCTION],
             holds: names_differ,
         },
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Key(LISTENER), Need::Key(STORE_REMOTE_DESKTOP), Need::Key(COMPUTER_NAME)],
+            needs: &[Need::key(LISTENER), Need::key(STORE_REMOTE_DESKTOP), Need::key(COMPUTER_NAME)],
             holds: recorded_names_differ,
         },
         Proof {
             shows: Shows::Absence,
-            needs: &[Need::Handshake(TlsOffer::MODERN), Need::Introduction],
+            needs: &[Need::handshake(TlsOffer::MODERN), Need::INTRODUCTION],
             holds: names_agree,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: not_made_by_windows },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: not_made_by_windows },
     ],
     explains: &[Explains { cause: "certificate-name-mismatch", when: always }],
     page: Page {
@@ -76,10 +75,10 @@ fn names_differ(case: Case<'_>) -> Option<Ground> {
     Some(Ground::on(vec![certificate, first.because(format!("the host calls itself {}", first.value))]))
 }
 
-/// No handshake showed the certificate, but the store in which it lies was read. A machine that was renamed and has not
-/// been restarted has the new name in its registry already, and beside it the one that it still has.
+/// No handshake showed the certificate, but its store was read. A machine that was renamed and not restarted has the
+/// new name in its registry already, beside the one that is still in force.
 fn recorded_names_differ(case: Case<'_>) -> Option<Ground> {
-    // where Remote Desktop is off, nothing makes a new one, and nobody is shown the old one
+    // where Remote Desktop is off, nothing makes a new one, and no client sees the old one
     let shown =
         |seen: &Seen<&StoredCertificate>| seen.value.store == REMOTE_DESKTOP && !remote_desktop_disabled::rested(case);
     let seen = case.recorded_certificate().filter(shown)?;
@@ -88,7 +87,7 @@ fn recorded_names_differ(case: Case<'_>) -> Option<Ground> {
     let own = seen.value.subject.strip_prefix("CN=").filter(|_| shape)?;
     let computer = case.text(COMPUTER_NAME, "ComputerName")?;
     let name = computer.value.filter(|name| possible(name) && short(name) != short(own))?;
-    // the new name is in force after a restart alone
+    // the new name is in force only after a restart
     if case.text(TCPIP, "Hostname").and_then(|seen| seen.value).is_some_and(|now| short(now) == short(own)) {
         return None;
     }

@@ -10,11 +10,10 @@ use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
 
-/// `EAI_FAIL` as glibc and musl, as macOS, and as Windows (`WSANO_RECOVERY`) number it. Other failures are the
-/// resolver's own.
+/// `EAI_FAIL` as glibc and musl, macOS, and Windows (`WSANO_RECOVERY`) number it. Other failures are the resolver's
+/// own.
 const SERVER_FAILED: [i32; 3] = [-4, 4, 11003];
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "name-server-unreachable",
     title: "no name server gives an answer for the name",
@@ -23,8 +22,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Resolver,
     codes: &[Symptom::DNS_LOOKUP_FAILED, 0x208, 0x508, 0x604],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Name], holds: not_answered },
-        Proof { shows: Shows::Absence, needs: &[Need::Name], holds: answered },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::NAME], holds: not_answered },
+        Proof { shows: Shows::Absence, needs: &[Need::NAME], holds: answered },
     ],
     explains: &[],
     page: Page {

@@ -8,7 +8,6 @@ use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Need, tcp_only};
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "port-closed",
     title: "nothing listens on the port",
@@ -17,8 +16,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[Symptom::SOCKET_CONNECT_FAILED],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Tcp], holds: refused },
-        Proof { shows: Shows::Absence, needs: &[Need::Tcp], holds: not_refused },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::TCP], holds: refused },
+        Proof { shows: Shows::Absence, needs: &[Need::TCP], holds: not_refused },
     ],
     explains: &[],
     page: Page {

@@ -1,4 +1,4 @@
-//! A table as it is written: TOML, in which a code takes what it does not say from its family.
+//! Reads a table from TOML, in which a code inherits from its family what it does not say itself.
 
 use serde::Deserialize;
 use wire::tls::alert;
@@ -79,7 +79,7 @@ pub(super) fn parse(text: &str) -> Result<Family, String> {
 fn code(row: Row, table: &Table) -> Result<Code, String> {
     let number = u32::try_from(row.number).or_else(|_| i32::try_from(row.number).map(i32::cast_unsigned));
     let number = number.map_err(|_| format!("{}: {} does not fit into 32 bits", table.id, row.number))?;
-    // the names of alerts are said once, by their decoder
+    // the decoder of alerts has their names, so they are not repeated here
     let name = if table.id == "tls-alert" { alert_name(number) } else { row.name };
     let event = table.log.is_some();
     Ok(Code {

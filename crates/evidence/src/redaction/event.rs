@@ -1,4 +1,4 @@
-//! Entries of logs: what the detectors read and what is a code stays, by provider, id and field.
+//! Entries of logs: fields that detectors read and codes stay, by provider, id and field.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ const CHANNELS: &[&str] = &[
     "Microsoft-Windows-TerminalServices-LocalSessionManager/Admin",
     "Microsoft-Windows-CAPI2/Operational",
 ];
-/// Part of the name of a log by which one of the protocol is known.
+/// Part of a name that marks a log of the protocol.
 const PROTOCOL: &str = "RdpCoreTS";
 
 /// Titles by which Windows names services in entries.
@@ -33,7 +33,7 @@ const TITLES: &[&str] = &["Remote Desktop Services", "Remote Desktop Configurati
 /// `TermService` in UTF-16, hexadecimal, as the binary part of an entry has it.
 const TERMSERVICE: &str = "5400650072006d005300650072007600690063006500";
 
-/// What a field of an entry holds.
+/// Content of an entry's field.
 #[derive(Clone, Copy)]
 enum Field {
     /// An address or a host, perhaps with a port.
@@ -48,11 +48,11 @@ enum Field {
     Number,
     /// One of a few words.
     Word,
-    /// The names of services for Kerberos, with a version behind.
+    /// Service names for Kerberos, with a version behind.
     Principal,
     /// A service, by its name or title.
     Service,
-    /// A program, as far as it tells whether it is the one of Remote Desktop.
+    /// A program, as far as it tells whether it is Remote Desktop's.
     Process,
     /// Bytes in hexadecimal.
     Bytes,
@@ -60,7 +60,7 @@ enum Field {
     Text,
 }
 
-/// Fields that mean the same in whatever entry they stand.
+/// Fields that mean the same in every entry.
 const FIELDS: &[(Field, &[&str])] = &[
     (Field::Place, &["ClientIP", "IPString", "IpAddress", "Address", "ClientAddress", "ServerAddress"]),
     (
@@ -150,7 +150,7 @@ const FIELDS: &[(Field, &[&str])] = &[
     ),
 ];
 
-/// Words of the protocol's own states, and names of the listener.
+/// Words for the protocol's own states, and names of the listener.
 const WORDS: &[&str] = &[
     "TCP",
     "UDP",
@@ -168,7 +168,7 @@ const WORDS: &[&str] = &[
     "server",
 ];
 
-/// A log by its name.
+/// Keeps or renames the name of a log.
 pub(super) fn channel(name: &str) -> String {
     match one_of(CHANNELS, name) {
         _ if name.is_empty() => String::new(),
@@ -192,7 +192,7 @@ pub(super) fn renamed(event: &LogEvent, names: &mut Names) -> LogEvent {
     }
 }
 
-/// A provider by its whole name: what ends like a known one may begin like a person.
+/// Keeps or renames a provider's full name: one that ends like a known provider may begin like a person.
 fn provider_name(written: &str, known: &str) -> String {
     let start = written.len().saturating_sub(known.len());
     let usual = ["", "Microsoft-Windows-"]
@@ -216,7 +216,7 @@ fn renamed_data(
     fields.collect()
 }
 
-/// What this field of this kind of entry holds; `None` for one that we do not know.
+/// Returns the content of this field in this kind of entry; `None` for one that we do not know.
 fn field(provider: &str, id: u32, name: &str) -> Option<Field> {
     let number = name.len() <= 2 && !name.is_empty() && name.bytes().all(|digit| digit.is_ascii_digit());
     match (provider, id, name) {
@@ -233,13 +233,13 @@ fn field(provider: &str, id: u32, name: &str) -> Option<Field> {
     }
 }
 
-/// Schannel's field for the program that asked has had several names.
+/// True for Schannel's field with the program that asked; it has had several names.
 fn names_process(field: &str) -> bool {
     let field = field.to_ascii_lowercase();
     field.contains("process") && !field.contains("id")
 }
 
-/// Whether it is a program of Windows that may serve Remote Desktop; any other is not named.
+/// Keeps a program of Windows that may serve Remote Desktop; any other is not named.
 fn process(value: &str) -> String {
     let program = value.to_ascii_lowercase();
     let service = ["TermService", "termsvcs"].into_iter().find(|name| program.contains(&name.to_ascii_lowercase()));
@@ -275,7 +275,8 @@ fn renamed_value(provider: &str, field: Field, value: &str, names: &mut Names) -
     }
 }
 
-/// A decimal number of at most ten digits, a code of at most 64 bits in hexadecimal, or the number of a text of Windows.
+/// True for a decimal number of at most ten digits, a hexadecimal code of at most 64 bits, or a text reference of
+/// Windows.
 fn is_number(value: &str) -> bool {
     let decimal = |text: &str| !text.is_empty() && text.len() <= 10 && text.bytes().all(|digit| digit.is_ascii_digit());
     let code = value.strip_prefix("0x").or_else(|| value.strip_prefix("0X"));
@@ -284,7 +285,7 @@ fn is_number(value: &str) -> bool {
     code || decimal(value.strip_prefix("%%").or_else(|| value.strip_prefix('-')).unwrap_or(value))
 }
 
-/// A word of the protocol, or the number of a connection of the listener.
+/// Keeps a word of the protocol, or the number of a connection of the listener.
 fn word(value: &str) -> String {
     let connection = value.strip_prefix("RDP-Tcp#").is_some_and(|number| number.len() <= 6 && is_number(number));
     if connection || is_number(value) {
@@ -294,12 +295,12 @@ fn word(value: &str) -> String {
     }
 }
 
-/// A service of Windows by its name or its title.
+/// Keeps a service of Windows by its name or title.
 fn service(value: &str) -> String {
     one_of(state::SERVICES, value).or_else(|| one_of(TITLES, value)).unwrap_or_else(|| REDACTED.to_owned())
 }
 
-/// `TERMSRV/host 4`: a class that everybody uses, a host, a number.
+/// Renames `TERMSRV/host 4`: a well-known class, a host, a number.
 fn principals(value: &str, names: &mut Names) -> String {
     const CLASSES: &[&str] = &["TERMSRV", "HOST", "HTTP", "WSMAN", "CIFS"];
     let words = value.split_whitespace().map(|word| match word.split_once('/') {

@@ -1,4 +1,4 @@
-//! From what was read to the codes that are meant: names, pairs, ambiguity, neighbours.
+//! Decides which codes a text means: names, pairs, ambiguity, neighbours.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -10,31 +10,31 @@ use super::context::{Context, candidates, extended, labelled};
 use super::event::{Event, events};
 use super::read::{Number, Read, read};
 
-/// How many numbers and names of one text are explained.
+/// Most numbers and names of one text that are explained.
 const MOST: usize = 8;
-/// The names of the specifications, in lower case.
+/// Names from the specifications, in lower case.
 static NAMES: LazyLock<Vec<(String, Entry)>> = LazyLock::new(|| {
     codes::all().filter_map(|entry| Some((entry.code.name.as_ref()?.to_ascii_lowercase(), entry))).collect()
 });
 
-/// Something in the text, and what it can be.
+/// Something in the text, with its possible meanings.
 #[derive(Debug, Default)]
 pub(super) struct Subject {
-    /// As it was written.
+    /// Text as written.
     pub(super) text: String,
-    /// What it can be, the likeliest first; empty where it is not known.
+    /// Possible meanings, the likeliest first; empty where it is not known.
     pub(super) readings: Vec<Reading>,
-    /// What the numbers of a pair are by themselves.
+    /// Meanings of a pair's single numbers.
     pub(super) parts: Vec<Entry>,
-    /// What has to be known about the pair.
+    /// Remark about the pair.
     pub(super) remark: Option<&'static str>,
-    /// A number that is not known.
+    /// Number that is not known.
     unknown: Option<u32>,
     /// Known codes near to it.
     pub(super) nearest: Vec<Entry>,
 }
 
-/// Everything in a text that can be a code.
+/// Finds everything in a text that can be a code.
 pub(super) fn subjects(text: &str) -> Vec<Subject> {
     let found = events(text);
     let mut subjects: Vec<Subject> = if found.is_empty() {
@@ -47,7 +47,7 @@ pub(super) fn subjects(text: &str) -> Vec<Subject> {
     };
     let mut seen = HashSet::new();
     subjects.retain(|subject| seen.insert(subject.text.clone()));
-    // what is not known says nothing beside what is, unless it was marked as a number in hexadecimal
+    // beside known numbers an unknown one says nothing, unless it was marked as hexadecimal
     if subjects.iter().any(|subject| !subject.readings.is_empty()) {
         subjects.retain(|subject| !subject.readings.is_empty() || subject.text.starts_with("0x"));
     }
@@ -59,7 +59,7 @@ pub(super) fn subjects(text: &str) -> Vec<Subject> {
     subjects
 }
 
-/// An id of a code or a name of the specifications, whole or without its beginning.
+/// Finds a code's id or a specification's name, complete or without its prefix.
 fn named(word: &str) -> Option<Subject> {
     let subject = |readings| Subject { text: word.to_owned(), readings, ..Subject::default() };
     let plain = |entry| Reading { entry, read_as: None };
@@ -82,7 +82,7 @@ fn named(word: &str) -> Option<Subject> {
     (!found.is_empty()).then(|| subject(found))
 }
 
-/// The numbers of a text that is no XML.
+/// Finds the numbers of a text that is no XML.
 fn numbered(read: &Read) -> Vec<Subject> {
     let context = Context::of(read);
     let numbers = candidates(read, &context);
@@ -103,7 +103,7 @@ fn numbered(read: &Read) -> Vec<Subject> {
     subjects
 }
 
-/// What a number is as an error code of a client, also if its `0x` was left out.
+/// Finds a number as a client's error code, also if its `0x` was left out.
 fn as_code(number: &Number) -> Option<Entry> {
     let values = std::iter::once(number.value).chain(number.as_hex);
     values.filter_map(codes::shown_by_client).find(|entry| entry.family.id != "hresult")
@@ -114,7 +114,7 @@ fn as_extended(number: &Number) -> Option<Entry> {
     values.into_iter().find_map(|value| codes::find("extended", value).or_else(|| codes::find("errinfo", value)))
 }
 
-/// The two numbers of a client's message, the code first.
+/// Finds the two numbers of a client's message, the code first.
 fn pair<'a>(numbers: &[&'a Number], context: &Context) -> Option<(&'a Number, &'a Number)> {
     let labelled = numbers.windows(2).find_map(|two| match (extended(two[0]), extended(two[1])) {
         (false, true) => Some((two[0], two[1])),
@@ -125,7 +125,7 @@ fn pair<'a>(numbers: &[&'a Number], context: &Context) -> Option<(&'a Number, &'
         &[first, second] if context.families.is_empty() || first.value > 0xFF => Some((first, second)),
         _ => None,
     };
-    // 0x0/0x0 stands under messages whose text holds the real code
+    // 0x0/0x0 appears under messages whose text holds the real code
     let real = |first: &Number| first.value != 0 || numbers.len() == 2;
     let pair = labelled.or_else(bare).filter(|(first, _)| real(first));
     pair.filter(|(first, second)| as_code(first).is_some() && as_extended(second).is_some())
@@ -153,13 +153,13 @@ fn paired(first: &Number, second: &Number) -> Subject {
     Subject { text, readings, parts, remark: Some(remark), ..Subject::default() }
 }
 
-/// A number by itself: all that it can be, what the context names first.
+/// Lists the meanings of a single number, those that the context names first.
 fn single(number: &Number, context: &Context) -> Subject {
     let mut found = readings(number.value);
     if let (true, Some(entry)) = (context.families.iter().any(|family| family.id == "gateway"), in_gateway(number)) {
         found.insert(0, entry);
     }
-    // the numbers of events are never written in hexadecimal
+    // event numbers are never written in hexadecimal
     found.retain(|reading| !reading.entry.family.events || !number.hex || context.names(reading.entry.family));
     if let (true, Some(value)) = (found.is_empty(), number.as_hex) {
         found = readings(value);
@@ -173,18 +173,18 @@ fn single(number: &Number, context: &Context) -> Subject {
         found.retain(|reading| !outside(reading));
     }
     found.sort_by_key(|reading| (outside(reading), reading.entry.weak(), reading.entry.code.client.is_some()));
-    // what can be a word is one, unless it is known
+    // text that can be a word is one, unless it is known as a number
     let unknown = (found.is_empty() && number.plain).then_some(number.value);
     Subject { text: number.text.clone(), readings: found, unknown, ..Subject::default() }
 }
 
-/// The short number of a gateway, as some write it.
+/// Reads a gateway's short number, as some write it.
 fn in_gateway(number: &Number) -> Option<Reading> {
     let entry = codes::find("gateway", 0x300_0000_u32.checked_add(number.value)?)?;
     Some(Reading { entry, read_as: Some(format!("0x3000000 and {:#x}", number.value)) })
 }
 
-/// A line of a log: the first number that is an event, then the codes that it carries. `None` if there is no event.
+/// Reads a line of a log: the first number that is an event, then the codes that it carries. `None` without an event.
 fn of_log(numbers: &[&Number], context: &Context) -> Option<Vec<Subject>> {
     let events = |number: &Number| -> Vec<Reading> {
         let families = context.families.iter().filter(|family| family.events);
@@ -221,7 +221,7 @@ fn of_event(event: &Event) -> Vec<Subject> {
     subjects
 }
 
-/// A number in the data of an event: a code of the family that it carries, or an HRESULT.
+/// Reads a number in the data of an event: a code of the family that it carries, or an HRESULT.
 fn carried_by(number: &Number, carried: &[&str]) -> Option<Subject> {
     let fits = |reading: &Reading| {
         let family = reading.entry.family.id.as_str();
@@ -233,7 +233,7 @@ fn carried_by(number: &Number, carried: &[&str]) -> Option<Subject> {
     (!readings.is_empty() && number.value != 0).then(|| Subject { text, readings, ..Subject::default() })
 }
 
-/// The codes whose numbers are nearest, and those that differ in one digit.
+/// Lists the codes whose numbers are nearest, and those that differ in one digit.
 fn nearest(number: u32) -> Vec<Entry> {
     let mut known: Vec<Entry> =
         codes::all().filter(|entry| !entry.family.events && entry.code.extended.is_none()).collect();
@@ -251,13 +251,13 @@ fn nearest(number: u32) -> Vec<Entry> {
 mod tests {
     use super::*;
 
-    /// The ids of all readings, subject by subject.
+    /// Ids of all readings, subject by subject.
     fn found(text: &str) -> Vec<Vec<String>> {
         let ids = |subject: &Subject| subject.readings.iter().map(|reading| reading.entry.id()).collect();
         subjects(text).iter().map(ids).collect()
     }
 
-    /// The first readings.
+    /// First readings.
     fn best(text: &str) -> Vec<String> {
         found(text).into_iter().map(|ids| ids.into_iter().next().unwrap_or_default()).collect()
     }

@@ -1,4 +1,4 @@
-//! The answer in words, for a terminal: the likeliest meaning in full, every other one in short.
+//! Writes the answer for a terminal: the likeliest meaning in full, every other one in short.
 
 use diagnosis::codes::Sureness;
 
@@ -6,14 +6,14 @@ use super::{Answer, Explained, Neighbour, Topic};
 use crate::human::{Paper, Style};
 use crate::words::{STEPS, capital};
 
-/// How many causes are given with their reasons; the others by name.
+/// Causes that are given with their reasons; the others by name only.
 const REASONED: usize = 3;
 /// Further causes that are named; the JSON has them all.
 const NAMED: usize = 7;
-/// How many short entries follow a full one, and how many claims are named.
+/// Short entries after a full one, and claims that are named.
 const SHORT: usize = 8;
 
-/// The whole answer.
+/// Writes the whole answer.
 pub fn render(answer: &Answer, style: Style) -> String {
     let mut paper = Paper::new(style);
     for (number, topic) in answer.topics.iter().enumerate() {
@@ -115,7 +115,7 @@ fn confused(paper: &mut Paper, entry: &Explained) {
     if entry.kind == "cause" {
         return named(paper, "  codes:  ", &entry.confused);
     }
-    // what "is not" has said already needs no second line
+    // "is not" has said it already, so no second line
     let said = |near: &&Neighbour| {
         !entry.not.iter().any(|not| near.id.rsplit('/').next().is_some_and(|number| not.contains(number)))
     };
@@ -147,7 +147,7 @@ fn causes(paper: &mut Paper, causes: &[Neighbour]) {
     }
 }
 
-/// Where the lead says what they have to do with this.
+/// Names neighbours whose relation the lead has said.
 fn named(paper: &mut Paper, lead: &str, neighbours: &[Neighbour]) {
     if !neighbours.is_empty() {
         paper.wrapped(lead, &ids(neighbours.iter().map(|near| &near.id)));
@@ -166,7 +166,7 @@ fn source(paper: &mut Paper, entry: &Explained) {
     paper.wrapped("  source: ", &format!("{}{sure}", entry.sources.join("; ")));
 }
 
-/// Why an entry is not sure.
+/// Explains why an entry is not sure.
 fn doubt(entry: &Explained) -> String {
     if entry.confidence == Some(Sureness::Low) {
         return format!("{}; confidence low", entry.sources.join("; "));

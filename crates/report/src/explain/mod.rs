@@ -1,8 +1,9 @@
-//! What a code, an event, a cause or a fix is: from what somebody typed or pasted to an [`Answer`], and the answer in words.
+//! Explains codes, events, causes and fixes: from what somebody typed or pasted to an [`Answer`], and the answer in
+//! words.
 //!
-//! `read.rs` finds numbers and words, `event.rs` reads events as XML, `context.rs` knows what the words beside numbers say,
-//! `find.rs` decides what is meant, `named.rs` knows what has a name of its own, `human.rs` sets the answer for a terminal.
-//! Nothing is asked of any machine.
+//! `read.rs` finds numbers and words, `event.rs` reads events as XML, `context.rs` interprets the words beside numbers,
+//! `find.rs` decides what is meant, `named.rs` knows everything with a name of its own, `human.rs` writes the answer
+//! for a terminal. No machine is asked anything.
 
 mod answer;
 mod context;
@@ -20,17 +21,17 @@ use diagnosis::codes::{Entry, Reading, Side, Step};
 use diagnosis::printable::printable;
 use diagnosis::{Stage, causes};
 
-/// The most bytes that are read.
+/// Most bytes of a question that are read.
 pub const LIMIT: usize = 64 * 1024;
-/// The command that measures.
+/// Command that measures.
 const DIAGNOSE: &str = "rdpdoctor diagnose HOST";
-/// How much of what was asked an answer repeats, in characters.
+/// Characters of a question that an answer repeats.
 const REPEATED: usize = 200;
 
-/// Why a question cannot be answered.
+/// Reason why a question cannot be answered.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum QuestionError {
-    /// There is nothing in it.
+    /// It is empty.
     #[error(
         "read the question: it is empty; name a code, an event, a cause, a fix or a claim, or say in words what happens"
     )]
@@ -88,7 +89,7 @@ fn topic(subject: &find::Subject) -> Topic {
     }
 }
 
-/// In the commands, both numbers of the message.
+/// Puts both numbers of the message into the commands.
 fn name_both(entry: &mut Explained, code: u32, extended: u32) {
     for next in entry.next.iter_mut().filter(|next| next.command.starts_with(DIAGNOSE)) {
         next.command = format!("{DIAGNOSE} --code 0x{code:X} --extended 0x{extended:X}");
@@ -152,7 +153,7 @@ fn confused(entry: Entry) -> Vec<Neighbour> {
         .collect()
 }
 
-/// What to run or to look at next; nothing where nothing is wrong.
+/// Suggests what to run or look at next; nothing where nothing is wrong.
 fn next(entry: Entry) -> Vec<Measurement> {
     let code = entry.code;
     let mut next = Vec::new();
@@ -286,7 +287,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is pasted: an answer, and nothing in it that paints a terminal.
+        /// Whatever is pasted gets an answer, with nothing in it that paints a terminal.
         #[test]
         fn anything_can_be_asked(text in "(?s).{0,80}") {
             if let Ok(answer) = explain(&text) {

@@ -1,4 +1,4 @@
-//! Findings on the page: what was seen, what follows, what to do, how safe that is and how to go back.
+//! Section of findings: what was seen, what follows, what to do, how safe that is and how to go back.
 
 use diagnosis::cause::{Cause, Severity};
 use diagnosis::fixes::{Fix, Given, powershell};
@@ -21,7 +21,7 @@ impl Page {
         }
     }
 
-    /// What changes no verdict takes a line; the rest is there to be opened.
+    /// Adds an advisory finding in one line; the rest unfolds.
     fn advice(&mut self, diagnosis: &Diagnosis, finding: &Finding) {
         self.open("details class=\"card advisory\"");
         let whose = subject_words::whose(diagnosis, finding.subject).map_or(String::new(), |name| format!(" ({name})"));
@@ -103,7 +103,7 @@ impl Page {
         self.close("div");
     }
 
-    /// What circulates about the cause, judged.
+    /// Adds the claims that circulate about the cause, judged.
     fn claims(&mut self, finding: &Finding) {
         let claims: Vec<_> = finding.claims.iter().filter_map(|id| claims::find(id)).collect();
         if claims.is_empty() {

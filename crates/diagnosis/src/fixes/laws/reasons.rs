@@ -126,12 +126,13 @@ pub(super) const LISTED: &[(&str, &str, Why)] = &[
 
 /// True for a question that recorded settings answer: the registry, services, key files and `.rdp` files.
 fn of_settings(need: &Need) -> bool {
-    matches!(need, Need::Key(_) | Need::Service(_) | Need::KeyFolder | Need::RdpFile)
+    let place = need.as_key().or(need.as_service());
+    place.is_some() || [Need::KEY_FOLDER, Need::RDP_FILE].contains(need)
 }
 
 /// True for a question that any record of a machine answers.
 fn of_records(need: &Need) -> bool {
-    of_settings(need) || matches!(need, Need::HostLog | Need::AccessTrace)
+    of_settings(need) || [Need::HOST_LOG, Need::ACCESS_TRACE].contains(need)
 }
 
 fn presences(cause: &Cause) -> impl Iterator<Item = &Proof> {
