@@ -9,7 +9,7 @@ use evidence::{Because, Evidence, Role, Stage, SubjectId};
 use crate::assemble::{Judged, assemble};
 use crate::case::{Case, Context};
 use crate::cause::{Cause, Confidence, Judgement, Severity};
-use crate::fixes::Safety;
+use crate::fixes::{Fix, Safety};
 use crate::ladder::{Ladder, Outcome};
 use crate::need::Need;
 pub use crate::report::Run;
@@ -161,9 +161,6 @@ fn finding(found: &Present<'_>, present: &[Present<'_>], explains_symptom: Optio
     }
 }
 
-/// Fixes that mend only the certificate that Windows makes for itself, and its key.
-const OF_WINDOWS_OWN: [&str; 3] = ["repair-machine-keys-access", "renew-rdp-certificate", "replace-rdp-key-container"];
-
 /// Lists the cause's fixes. A certificate from an authority is renewed there and bound again, so fixes of Windows' own
 /// come last.
 fn fixes(found: &Present<'_>) -> Vec<String> {
@@ -173,7 +170,7 @@ fn fixes(found: &Present<'_>) -> Vec<String> {
         found.severity < Severity::Advisory || crate::fixes::find(id).is_none_or(|fix| fix.safety != Safety::Weakening)
     };
     let mut list: Vec<&str> = found.cause.fixes.iter().copied().filter(fits).collect();
-    list.sort_by_key(|id| issued && OF_WINDOWS_OWN.contains(id));
+    list.sort_by_key(|id| issued && crate::fixes::find(id).is_some_and(Fix::is_of_windows_own));
     list.into_iter().map(str::to_owned).collect()
 }
 
@@ -237,8 +234,9 @@ mod tests {
                 (report.findings[0].cause.as_str(), report.findings[0].fixes[0].as_str()),
                 ("certificate-expired", first)
             );
-            assert!(OF_WINDOWS_OWN.iter().all(|id| crate::fixes::find(id).is_some()));
         }
+        let own: Vec<_> = crate::fixes::ALL.iter().filter(|fix| fix.is_of_windows_own()).map(|fix| fix.id).collect();
+        assert_eq!(own, ["renew-rdp-certificate", "repair-machine-keys-access", "replace-rdp-key-container"]);
     }
 
     fn told(diagnosis: &Diagnosis) -> (Verdict, Vec<&str>) {

@@ -30,6 +30,17 @@ pub fn key_digits(container: &str) -> Option<String> {
     Some(wire::hex::encode(&bytes))
 }
 
+/// Returns how the key file of Remote Desktop is called on the machine with this number (`MachineGuid`).
+pub fn own_key_file_name(machine_guid: &str) -> Option<String> {
+    Some(format!("{RDP_KEY}{}", bare(machine_guid)?))
+}
+
+/// Returns a machine's number (`MachineGuid`) without the braces that some write around it; `None` where nothing is left.
+pub fn bare(machine_guid: &str) -> Option<&str> {
+    let bare = machine_guid.trim().trim_start_matches('{').trim_end_matches('}');
+    (!bare.is_empty()).then_some(bare)
+}
+
 /// Splits the name of such a file into the digits and the rest, the MachineGuid.
 pub fn split_key_name(name: &str) -> Option<(&str, &str)> {
     let (digits, rest) = name.split_once('_')?;

@@ -4,6 +4,7 @@
 //! then what was not seen, and the next measurement. Every text of a foreign machine was made printable before.
 
 use diagnosis::cause::Severity;
+use diagnosis::fixes::powershell;
 use diagnosis::report::{Diagnosis, Finding, Outcome, StageResult, Verdict};
 use diagnosis::{causes, fixes};
 
@@ -178,14 +179,15 @@ impl Paper {
         self.wrapped("  why:  ", cause.page.why);
         self.wrapped("  do:   ", cause.page.how_to_fix);
         self.beware(cause.id);
-        self.command(&format!("{}:", words::PROVE), cause.page.command);
+        let given = words::given(diagnosis, finding, cause);
+        self.command(&format!("{}:", words::PROVE), &given.fill(cause.page.command));
         if let Some(fix) = finding.fixes.first().and_then(|id| fixes::find(id)) {
-            let lead = format!("{} ({}) {}:", fix.title, words::safety(fix), fix.place);
+            let lead = format!("{} ({}) {}:", fix.title, words::safety(fix), fix.place.words());
             self.wrapped("  fix:  ", &lead);
-            for step in fix.steps {
-                self.line(&format!("          {}", fixes::pasted(step)));
+            for line in powershell::lines(fix, &given) {
+                self.line(&format!("          {line}"));
             }
-            self.wrapped("        then: ", fix.verify);
+            self.wrapped("        then: ", &given.fill(fix.verify));
         }
     }
 

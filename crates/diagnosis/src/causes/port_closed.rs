@@ -27,7 +27,7 @@ pub const CAUSE: Cause = Cause {
               another network adapter, or the address belongs to another machine. A firewall can also be set to refuse \
               instead of dropping.",
         confirm: "On the host: does anything listen, on which port and address, and is the service running?",
-        command: "Get-Service TermService; Get-NetTCPConnection -State Listen | Where-Object LocalPort -eq 3389; \
+        command: "Get-Service TermService; Get-NetTCPConnection -State Listen | Where-Object LocalPort -eq {port}; \
                   Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' \
                   PortNumber,fEnableWinStation,LanAdapter",
         how_to_fix: "Start the service or enable the listener. If it listens on another port, name that port in the client \

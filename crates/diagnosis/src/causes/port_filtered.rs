@@ -38,7 +38,7 @@ pub const CAUSE: Cause = Cause {
                   hold, the packets are dropped on the way.",
         command: "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server' fDenyTSConnections; \
                   Get-NetFirewallRule -Name RemoteDesktop-UserMode-In-TCP | Select-Object Enabled,Profile,Action; \
-                  Get-NetTCPConnection -LocalPort 3389 -State Listen",
+                  Get-NetTCPConnection -LocalPort {port} -State Listen",
         how_to_fix: "Switch Remote Desktop on if it is off. Enable the rule RemoteDesktop-UserMode-In-TCP for the profile in \
                      use and limit its remote addresses to those that need it; in a cloud, the same for the security group. \
                      Do not open the port to the whole internet.",
