@@ -43,10 +43,10 @@ fn main() {
 
 /// Holds the interview that led to a transcript: a plan before each record, and none after the last.
 fn interview(transcript: &Transcript) -> Interview {
-    let address = transcript.conversations[0].address;
-    let name = transcript.name.is_some().then(|| transcript.host.clone());
+    let address = transcript.connections().next().unwrap().address;
+    let name = transcript.name().is_some().then(|| transcript.host.clone());
     let mut interview = Interview::new(context(transcript), Budget::default(), transcript.at, address, name, None);
-    for record in &transcript.conversations {
+    for record in transcript.connections() {
         black_box(interview.next(record.start, [0; 32]));
         interview.told(record);
     }
