@@ -16,14 +16,14 @@ pub const ROOM: Room = Room { stage: Stage::X224, of: Whose::Address, rung };
 pub const EVERYTHING: SecurityProtocols =
     SecurityProtocols::SSL.with(SecurityProtocols::HYBRID).with(SecurityProtocols::HYBRID_EX);
 
-/// Which protocols a Connection Request asks for.
+/// Protocols that a Connection Request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Asked {
     /// TLS and CredSSP in both forms, as current clients do.
     Everything,
-    /// The same, and Microsoft Entra authentication (RDSAAD). xrdp hangs up on it, so it is never the first question.
+    /// Everything and Microsoft Entra authentication (RDSAAD). xrdp hangs up on it, so it is never the first question.
     WithEntra,
-    /// What the client profile asks for.
+    /// The protocols of the client profile.
     AsClient,
     /// TLS alone.
     TlsOnly,
@@ -76,7 +76,7 @@ static NEGOTIATION: Kind = Kind {
     },
     answered: |case, of| {
         let asked = of.asked();
-        // no answer to a further question, from a host that answered before, may be due to our own pace
+        // silence after a host answered before may be due to our own pace
         let paced = |answer| asked != Asked::Everything && unanswered(answer) && answers(case);
         case.x224_to(asked.protocols(case)).is_some_and(|seen| !paced(seen.value))
     },
@@ -243,7 +243,7 @@ fn rung(case: Case<'_>) -> Option<Rung> {
         X224Answer::Server(ServerAnswer::Selected { protocol, .. }) if !offered(*protocol) => {
             (Outcome::Failed, format!("selected {protocol}, which was not offered"))
         }
-        // without a finding that says more, this is not what a sound host does
+        // with no finding that says more, a sound host would not do this
         X224Answer::Server(ServerAnswer::Selected { protocol: SecurityProtocols::RDP, .. }) => {
             (Outcome::Degraded, "selected Standard RDP Security although more was offered".to_owned())
         }

@@ -1,7 +1,7 @@
 //! Registry hives: the machine's (`SYSTEM`, `SOFTWARE`) and a user's (`NTUSER.DAT`, `DEFAULT`), told apart by contents.
 //!
-//! Only keys that `evidence::state` lists are looked up. A missing key is recorded as absent; one that could not be read
-//! is recorded as unread, never as absent.
+//! Only keys that `evidence::state` lists are looked up. A missing key is recorded as absent; one that could not be
+//! read is recorded as unread, never as absent.
 
 pub(super) mod blob;
 #[cfg(test)]
