@@ -19,7 +19,7 @@ use time::{Duration, OffsetDateTime};
 use crate::case::Seen;
 
 /// Time after an attempt's last entry within which an entry without an ActivityID may still belong to it.
-const NEAR: Duration = Duration::seconds(5);
+const LINGERING: Duration = Duration::seconds(5);
 /// Latest attempts that are considered for that.
 const LOOKED_AT: usize = 64;
 
@@ -109,7 +109,7 @@ impl Step<'_> {
                 (Some(one), Some(other)) => !same_peer(one, other),
                 _ => false,
             };
-            !strangers && !elsewhere && self.at - attempt.until <= NEAR && !attempt.has(self)
+            !strangers && !elsewhere && self.at - attempt.until <= LINGERING && !attempt.has(self)
         };
         let mut found = (start..attempts.len()).filter(|number| fits(&attempts[*number]));
         found.next().filter(|_| found.next().is_none())

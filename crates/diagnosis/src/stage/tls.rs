@@ -371,6 +371,11 @@ pub(crate) fn accepted_words(answer: &Handshake) -> String {
     format!("{version}, suite {suite:#06x}{note}")
 }
 
+/// Says for a reason that an alert refused a handshake.
+pub(crate) fn refused_with(alert: Alert) -> String {
+    format!("refused with {alert}")
+}
+
 /// Summarises a refused handshake; empty if it was accepted.
 pub(crate) fn refused_words(answer: &Handshake) -> String {
     match answer {
