@@ -94,10 +94,10 @@ fn code(row: Row, table: &Table) -> Result<Code, String> {
     // the decoder of alerts has their names, so they are not repeated here
     let name = if table.id == "tls-alert" { alert_name(number) } else { row.name };
     let event = table.log.is_some();
-    let attempt = row.attempt.map(|step| match step.peer.is_empty() {
-        true => AttemptStep { peer: table.peer.clone(), ..step },
-        false => step,
-    });
+    let mut attempt = row.attempt;
+    if let Some(step) = attempt.as_mut().filter(|step| step.peer.is_empty()) {
+        step.peer.clone_from(&table.peer);
+    }
     let mut fields = table.fields.clone();
     fields.extend(row.fields);
     let entry = EntryKind { level: row.level, fields, numbered: row.numbered.or(table.numbered), attempt };
