@@ -10,6 +10,33 @@ pub const RDP_KEY: &str = "f686aace6942fb7f7ceb231212eef4a4_";
 pub const MACHINE_KEYS: &str = "MachineKeys";
 /// Container of Remote Desktop's key.
 pub const RDP_CONTAINER: &str = "TSSecKeySet1";
+/// Legacy providers (`CryptoAPI`) of Windows itself that keep a machine's RSA keys in that folder.
+pub const LEGACY_PROVIDERS: &[&str] = &[
+    "Microsoft Base Cryptographic Provider v1.0",
+    "Microsoft Enhanced Cryptographic Provider v1.0",
+    "Microsoft Enhanced RSA and AES Cryptographic Provider",
+    "Microsoft Strong Cryptographic Provider",
+    "Microsoft RSA SChannel Cryptographic Provider",
+];
+/// Provider of keys in the TPM, a CNG provider with a name of its own.
+const TPM_PROVIDER: &str = "Microsoft Platform Crypto Provider";
+/// Other providers of keys that come with Windows.
+pub const OTHER_PROVIDERS: &[&str] = &[
+    "Microsoft DH SChannel Cryptographic Provider",
+    "Microsoft Software Key Storage Provider",
+    TPM_PROVIDER,
+    "Microsoft Smart Card Key Storage Provider",
+    "Microsoft Base Smart Card Crypto Provider",
+];
+/// Part of the names of all other CNG providers.
+pub const CNG_PROVIDERS: &str = "Key Storage Provider";
+
+/// True for a provider of CNG keys, by its name.
+pub fn is_cng(provider: &str) -> bool {
+    provider.to_ascii_lowercase().contains(&CNG_PROVIDERS.to_ascii_lowercase())
+        || provider.eq_ignore_ascii_case(TPM_PROVIDER)
+}
+
 /// Digits in a file name that was made from a container's name.
 const DIGITS: usize = 32;
 

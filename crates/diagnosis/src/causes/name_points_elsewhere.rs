@@ -1,14 +1,12 @@
 //! `name-points-elsewhere`: the machine that answers has another name than the one asked for.
 
 use evidence::fact::Fact;
+use evidence::windows::NETBIOS;
 use evidence::{Role, Stage};
 
 use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-
-/// The longest NetBIOS name; longer computer names are cut to it.
-const NETBIOS: usize = 15;
 
 pub const CAUSE: Cause = Cause {
     id: "name-points-elsewhere",

@@ -65,7 +65,7 @@ fn rung(case: Case<'_>) -> Option<Rung> {
     let subject = subject.map(|seen| seen.value).unwrap_or_default();
     let self_issued = case.last(|fact| if let Fact::CertificateSelfIssued(yes) = fact { Some(*yes) } else { None });
     let kind = if self_issued.is_some_and(|seen| seen.value) { ", self-signed" } else { "" };
-    // one that was shown to a client which began with TLS takes no other client further
+    // a certificate shown to a client that began with TLS takes no other client further
     let to_others = case.tls().next().is_none() && case.tls_direct().next().is_none();
     let outcome = if to_others { Outcome::Skipped } else { Outcome::Passed };
     Some((outcome, None, format!("{subject}{kind}, valid until {}", until.value.date())))

@@ -86,7 +86,7 @@ fn rung(case: Case<'_>) -> Option<Rung> {
             return Some((Outcome::Skipped, None, "encrypted: a capture does not show it".to_owned()));
         }
         let selected = case.selected()?;
-        // by whatever hello: old hosts refuse the first one
+        // with any hello: old hosts refuse the first one
         let done = case.tls_accepted().is_some();
         let text = "the host did not choose CredSSP".to_owned();
         return (done && !selected.value.credssp()).then_some((Outcome::Skipped, None, text));

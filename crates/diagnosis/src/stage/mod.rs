@@ -1,5 +1,5 @@
-//! One room for each stage of a connection: the questions that it answers, its rung on the ladder, and how proofs ask for what
-//! was seen of it. A stage is its file here and its line in [`ROOMS`].
+//! Rooms of the stages of a connection: the questions that each answers, its rung on the ladder, and how proofs ask for
+//! what was seen of it. A stage is its file here and its line in [`ROOMS`].
 
 pub mod certificate;
 pub mod credssp;
@@ -12,7 +12,7 @@ pub mod x224;
 
 pub use room::{Room, Whose};
 
-/// Every stage, in the order of the way of a connection.
+/// Every stage, in the order in which a connection meets them.
 pub const ROOMS: &[&Room] = &[
     &name::ROOM,
     &tcp::ROOM,

@@ -1,4 +1,4 @@
-//! The stage `name`: the name is turned into addresses.
+//! The stage `name`: turning the name into addresses.
 
 use evidence::{Fact, Stage};
 use wire::transcript::NameAnswer;

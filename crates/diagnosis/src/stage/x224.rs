@@ -44,7 +44,7 @@ static NEGOTIATION: Kind = Kind {
     },
     answered: |case, of| {
         let asked = of.asked();
-        // no answer to a further question, from a host that answered before, may be due to our own pace
+        // silence after a host answered before may be due to our own pace
         let paced = |answer| asked != Asked::Everything && unanswered(answer) && answers(case);
         case.x224_to(asked.protocols(case)).is_some_and(|seen| !paced(seen.value))
     },
@@ -211,7 +211,7 @@ fn rung(case: Case<'_>) -> Option<Rung> {
         X224Answer::Server(ServerAnswer::Selected { protocol, .. }) if !offered(*protocol) => {
             (Outcome::Failed, format!("selected {protocol}, which was not offered"))
         }
-        // without a finding that says more, this is not what a sound host does
+        // with no finding that says more, a sound host would not do this
         X224Answer::Server(ServerAnswer::Selected { protocol: SecurityProtocols::RDP, .. }) => {
             (Outcome::Degraded, "selected Standard RDP Security although more was offered".to_owned())
         }
