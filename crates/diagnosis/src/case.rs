@@ -10,6 +10,7 @@ use evidence::target::{Host, Target};
 use evidence::{Because, Evidence, Observation, ProfileSource, Role, Source, Subject, SubjectId, TimeSource};
 use time::{Duration, OffsetDateTime};
 use wire::machine::X224Answer;
+use wire::x224::SecurityProtocols;
 
 /// Largest distance at which a log entry still counts as part of the attempt: clocks differ, and nobody exports a log
 /// at once.
@@ -70,9 +71,6 @@ impl Context {
     }
 }
 
-pub use crate::stage::tls::uses_key;
-pub use crate::stage::x224::EVERYTHING;
-
 /// A value and the observation that it comes from.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Seen<T> {
@@ -88,6 +86,10 @@ impl<T> Seen<T> {
         Because { text: text.into(), observation: self.id }
     }
 }
+
+/// Protocols that a probe requests, as a current client does.
+pub const EVERYTHING: SecurityProtocols =
+    SecurityProtocols::SSL.with(SecurityProtocols::HYBRID).with(SecurityProtocols::HYBRID_EX);
 
 /// One subject under judgement, with all evidence and the context.
 #[derive(Debug, Clone, Copy)]

@@ -3,8 +3,7 @@
 
 use std::sync::LazyLock;
 
-use evidence::Role;
-use evidence::state::WINDOWS;
+use evidence::state::{Part, WINDOWS};
 use serde::Deserialize;
 
 use crate::case::{Case, Seen};
@@ -18,7 +17,7 @@ static REGRESSIONS: LazyLock<Vec<Regression>> =
 #[serde(deny_unknown_fields)]
 pub struct Regression {
     /// Machine on which it does harm.
-    pub role: HarmedRole,
+    pub role: Part,
     /// True if it is about Windows Server only.
     pub server: bool,
     /// `CurrentBuildNumber`.
@@ -38,25 +37,6 @@ pub struct Regression {
     pub breaks: String,
     /// Source, in words.
     pub source: String,
-}
-
-/// Machine on which an update does harm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum HarmedRole {
-    /// The machine to connect to.
-    Host,
-    /// The machine that connects.
-    Client,
-}
-
-impl HarmedRole {
-    fn role(self) -> Role {
-        match self {
-            Self::Host => Role::Host,
-            Self::Client => Role::Client,
-        }
-    }
 }
 
 fn parse(text: &str) -> Result<Vec<Regression>, toml::de::Error> {
@@ -88,18 +68,18 @@ impl Release {
         Some(Self { build: case.build()?, revision, server: edition.is_some_and(|name| name.starts_with("Server")) })
     }
 
-    fn concerns(&self, row: &Regression, role: Role) -> bool {
-        row.role.role() == role && row.build == self.build.value && (self.server || !row.server)
+    fn concerns(&self, row: &Regression, part: Part) -> bool {
+        row.role == part && row.build == self.build.value && (self.server || !row.server)
     }
 }
 
 /// Finds the regression that the machine's Windows has.
-pub(crate) fn carried(case: Case<'_>, role: Role) -> Option<Ground> {
+pub(crate) fn carried(case: Case<'_>, part: Part) -> Option<Ground> {
     let release = Release::of(case)?;
     let spans = |row: &&Regression| (row.from..row.until).contains(&release.revision);
     let row = all()
         .iter()
-        .filter(|row| release.concerns(row, role) && !row.except.contains(&release.revision))
+        .filter(|row| release.concerns(row, part) && !row.except.contains(&release.revision))
         .find(spans)?;
     let Regression { introduced, from, breaks, cured, until, build, .. } = row;
     let text = format!(
@@ -110,9 +90,9 @@ pub(crate) fn carried(case: Case<'_>, role: Role) -> Option<Ground> {
 }
 
 /// Shows that the machine's Windows is past every known regression of its build.
-pub(crate) fn cured(case: Case<'_>, role: Role) -> Option<Ground> {
+pub(crate) fn cured(case: Case<'_>, part: Part) -> Option<Ground> {
     let release = Release::of(case)?;
-    let newest = all().iter().filter(|row| release.concerns(row, role)).map(|row| row.until).max()?;
+    let newest = all().iter().filter(|row| release.concerns(row, part)).map(|row| row.until).max()?;
     let text = format!(
         "it runs {}.{}, which is past every regression that is known of it",
         release.build.value, release.revision

@@ -2,6 +2,7 @@
 
 mod capture;
 mod gateway;
+mod state;
 
 use time::OffsetDateTime;
 use wire::certificate::Certificate;
@@ -9,7 +10,7 @@ use wire::machine::{CredsspAnswer, Outcome, TlsAnswer};
 use wire::ntlm::{self, Challenge};
 use wire::transcript::{ConnectionRecord, NameAnswer, Transcript};
 
-pub use capture::{CapturedConnection, CapturedTransport, Doubt, moment, observe_capture};
+pub use capture::{moment, observe_capture};
 pub use gateway::named_gateways;
 
 use crate::evidence::{Evidence, Role, Source, Subject, SubjectId};

@@ -31,7 +31,7 @@ use wire::transcript::{ConnectionRecord, Entry, NameAnswer, NameLookup, Record, 
 use crate::resolve::{Resolver, SystemResolver};
 use outlet::{Direct, Outlet};
 
-/// What a probe is told while it runs: one line for people.
+/// Receiver of progress while a probe runs: one line for people.
 pub type Progress = dyn Fn(&str) + Send + Sync;
 
 /// Probe of one target.

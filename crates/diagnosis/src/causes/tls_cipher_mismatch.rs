@@ -9,7 +9,8 @@ use wire::tls::{Alert, TlsOffer, suite};
 
 use crate::case::{Case, NEAR};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
-use crate::need::{Need, as_offered, client_offer, taken_alike, taken_as_client};
+use crate::need::Need;
+use crate::stage::tls::{as_offered, client_offer, refused_with, taken_alike, taken_as_client};
 
 pub const CAUSE: Cause = Cause {
     id: "tls-cipher-mismatch",
@@ -71,7 +72,7 @@ fn nothing_common(case: Case<'_>) -> Option<Ground> {
     let (version, chosen) = wide.value;
     let refused = case.tls_with(client_offer(case))?;
     let (answer, confidence) = match refused.value {
-        Handshake::Alert(alert) if names_the_suites(*alert) => (format!("refused with {alert}"), Confidence::Proven),
+        Handshake::Alert(alert) if names_the_suites(*alert) => (refused_with(*alert), Confidence::Proven),
         // a host that closes gives no reason, and where whole hellos are dropped it need not be the host
         Handshake::Closed { end, bytes: 0 } if !case.only_cut_hellos_pass() => {
             let again = Need::CLIENT_SUITES_AGAIN.answered(case);
@@ -118,7 +119,7 @@ fn logged(case: Case<'_>) -> Option<Ground> {
     }
     let refused = case.tls_with(TlsOffer::MODERN)?;
     let answer = match refused.value {
-        Handshake::Alert(alert) if names_the_suites(*alert) => format!("refused with {alert}"),
+        Handshake::Alert(alert) if names_the_suites(*alert) => refused_with(*alert),
         Handshake::Closed { end, bytes: 0 } => format!("{} without an answer", end.verb()),
         _ => return None,
     };

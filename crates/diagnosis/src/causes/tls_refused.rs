@@ -8,6 +8,7 @@ use wire::tls::{Alert, TlsOffer};
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
+use crate::stage::tls::refused_with;
 
 /// Hellos that must all be refused: every version, and every suite that Windows knows.
 const HELLOS: [TlsOffer; 3] = [TlsOffer::MODERN, TlsOffer::PLAIN_12, TlsOffer::OLD];
@@ -96,9 +97,9 @@ fn refused(case: Case<'_>, hellos: &[TlsOffer]) -> Option<Ground> {
     for offer in hellos {
         let seen = case.tls_with(*offer)?;
         let answer = match (telling(seen.value), seen.value) {
-            (Some(alert), _) => format!("refused with {alert}"),
+            (Some(alert), _) => refused_with(alert),
             // old versions may fare differently; nobody needs them
-            (None, Handshake::Alert(alert)) if *offer == TlsOffer::OLD => format!("refused with {alert}"),
+            (None, Handshake::Alert(alert)) if *offer == TlsOffer::OLD => refused_with(*alert),
             (None, Handshake::Closed { end, .. }) if *offer == TlsOffer::OLD => end.verb().to_owned(),
             _ => return None,
         };

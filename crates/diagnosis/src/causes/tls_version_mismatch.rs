@@ -8,6 +8,7 @@ use wire::tls::{Alert, TlsOffer};
 use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
+use crate::stage::tls::refused_with;
 
 pub const CAUSE: Cause = Cause {
     id: "tls-version-mismatch",
@@ -76,7 +77,7 @@ fn no_common_version(case: Case<'_>) -> Option<Ground> {
         let seen = case.tls_refused(version)?;
         let answer = match seen.value {
             Handshake::Accepted { version: Some(chosen), .. } => format!("answered with {chosen}"),
-            Handshake::Alert(alert) => format!("refused with {alert}"),
+            Handshake::Alert(alert) => refused_with(*alert),
             Handshake::Closed { end, .. } => format!("{} without an answer", end.verb()),
             _ => return None,
         };

@@ -1,5 +1,6 @@
 //! `update-regression`: the host's Windows carries an update that is known to break Remote Desktop.
 
+use evidence::state::Part;
 use evidence::state::WINDOWS;
 use evidence::{Role, Stage};
 
@@ -18,9 +19,9 @@ pub const CAUSE: Cause = Cause {
         Proof {
             shows: Shows::Presence(Confidence::Likely),
             needs: &[Need::key(WINDOWS)],
-            holds: |case| carried(case, Role::Host),
+            holds: |case| carried(case, Part::Host),
         },
-        Proof { shows: Shows::Absence, needs: &[Need::key(WINDOWS)], holds: |case| cured(case, Role::Host) },
+        Proof { shows: Shows::Absence, needs: &[Need::key(WINDOWS)], holds: |case| cured(case, Part::Host) },
     ],
     explains: &[],
     page: Page {

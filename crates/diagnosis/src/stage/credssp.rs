@@ -5,10 +5,10 @@ use evidence::fact::{Fact, Introduction, version_text};
 use time::{Duration, OffsetDateTime};
 use wire::tls::TlsOffer;
 
+use super::room::{Room, Whose};
 use super::tls::tls_finished;
-use super::{Room, Whose};
 use crate::case::{Case, Seen};
-use crate::ladder::{Outcome, Rung, took};
+use crate::ladder::rung::{Outcome, Rung, took};
 use crate::need::{Asking, Kind, Need, Of, Question};
 
 /// Its place on the ladder.
@@ -86,7 +86,7 @@ fn rung(case: Case<'_>) -> Option<Rung> {
             return Some((Outcome::Skipped, None, "encrypted: a capture does not show it".to_owned()));
         }
         let selected = case.selected()?;
-        // by whatever hello: old hosts refuse the first one
+        // with any hello: old hosts refuse the first one
         let done = case.tls_accepted().is_some();
         let text = "the host did not choose CredSSP".to_owned();
         return (done && !selected.value.credssp()).then_some((Outcome::Skipped, None, text));

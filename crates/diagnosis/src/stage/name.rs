@@ -1,11 +1,11 @@
-//! The stage `name`: the name is turned into addresses.
+//! The stage `name`: turning the name into addresses.
 
 use evidence::{Fact, Stage};
 use wire::transcript::NameAnswer;
 
-use super::{Room, Whose};
+use super::room::{Room, Whose};
 use crate::case::Case;
-use crate::ladder::{Outcome, Rung, took};
+use crate::ladder::rung::{Outcome, Rung, took};
 use crate::need::{Kind, Need, Of};
 
 /// Its place on the ladder.

@@ -4,11 +4,10 @@ use evidence::Stage;
 use evidence::fact::{Fact, Handshake};
 use wire::tls::{Alert, Segments, Signatures, TlsOffer, TlsStack, TlsVersion};
 
-use super::x224::Asked;
-use super::{Room, Whose};
+use super::room::{Room, Whose};
 use crate::case::{Case, Seen};
-use crate::ladder::{Outcome, Rung, took};
-use crate::need::{Asking, Kind, Need, Of, Question};
+use crate::ladder::rung::{Outcome, Rung, took};
+use crate::need::{Asked, Asking, Kind, Need, Of, Question};
 
 /// Its place on the ladder.
 pub const ROOM: Room = Room { stage: Stage::Tls, of: Whose::Address, rung };
@@ -45,7 +44,7 @@ static HANDSHAKE_AGAIN: Kind = Kind {
     asking: Some(Asking {
         again: true,
         askable: |case, of| {
-            // without a word: it may have been the moment. Only where another hello went through does it matter
+            // closed without a word: it may have been a bad moment, which only matters where another hello succeeded
             let wordless = matches!(case.tls_with(of.hello()).map(|seen| seen.value), Some(Handshake::Closed { .. }));
             wordless && case.tls().any(|seen| matches!(seen.value.1, Handshake::Accepted { .. }))
         },
@@ -60,7 +59,7 @@ static CLIENT_VERSIONS: Kind = Kind {
     asking: Some(Asking {
         again: false,
         askable: |case, _| case.tls_accepted().is_some(),
-        // what the client itself would say answers both at once, if it is taken
+        // the client's own hello, if accepted, answers both at once
         question: |case, of, all| {
             if case.tls_with(client_offer(case)).is_some() {
                 Question { tls: Some(client_versions(case)), ..all.bare() }
@@ -172,9 +171,9 @@ impl<'a> Case<'a> {
     /// with every usual suite, or chose an older version.
     pub fn tls_refused(self, version: TlsVersion) -> Option<Seen<&'a Handshake>> {
         let refusal = |offer: TlsOffer, answer: &Handshake| match answer {
-            // whoever ends whole hellos need not be the host
+            // something on the path may drop whole hellos instead of the host
             Handshake::Closed { .. } if self.only_cut_hellos_pass() => false,
-            // a client of whatever suites: the alert says that it is the version
+            // whichever suites the client has: the alert says that it is the version
             Handshake::Alert(alert) if offer.stack == TlsStack::Watched => {
                 alert.description == Alert::PROTOCOL_VERSION && offer.offers(version)
             }
@@ -234,7 +233,7 @@ fn handshake_askable(case: Case<'_>, offer: TlsOffer) -> bool {
     }
     let Some(modern) = answer(TlsOffer::MODERN) else { return offer == TlsOffer::MODERN };
     if matches!(modern, Handshake::Silent { .. }) {
-        // one further hello tells a deaf host from a deaf path; a third only where the second was heard
+        // a second hello tells a deaf host from a deaf path; a third only helps where the second was heard
         let cut = answer(TlsOffer::SPLIT_12);
         let heard = || cut.is_some_and(|cut| !matches!(cut, Handshake::Silent { .. }));
         return offer == TlsOffer::SPLIT_12 || offer == TlsOffer::PLAIN_12 && heard();
@@ -327,10 +326,10 @@ fn rung(case: Case<'_>) -> Option<Rung> {
         return without.or_else(|| tls_at_once(case));
     };
     let finished = case.tls().find(|seen| matches!(seen.value.1, Handshake::Accepted { finished: true, .. }));
-    // a hello that passes only when it is cut does not show that a client's would
+    // a hello that passes only when cut does not show that a client's would
     let whole = |offer: TlsOffer| offer.segments == Segments::Whole;
     let accepted = case.tls().find(|seen| whole(seen.value.0) && matches!(seen.value.1, Handshake::Accepted { .. }));
-    // what one of our stacks calls a broken protocol, a client may refuse as well, whatever a more tolerant one says
+    // a client may refuse a broken protocol as one of our stacks does, whatever a more tolerant stack says
     let broken = case.tls().find(|seen| matches!(seen.value.1, Handshake::Malformed(_) | Handshake::NotTls(_)));
     let best = broken.or(finished).or(accepted).unwrap_or(first);
     let (outcome, text) = match best.value.1 {
@@ -369,6 +368,11 @@ pub(crate) fn accepted_words(answer: &Handshake) -> String {
     let version = version.map_or("older than TLS 1.0".to_owned(), |version| version.to_string());
     let note = if *finished { "" } else { ", handshake not finished" };
     format!("{version}, suite {suite:#06x}{note}")
+}
+
+/// Says for a reason that an alert refused a handshake.
+pub(crate) fn refused_with(alert: Alert) -> String {
+    format!("refused with {alert}")
 }
 
 /// Summarises a refused handshake; empty if it was accepted.

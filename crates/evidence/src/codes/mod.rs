@@ -5,6 +5,7 @@
 //! meaning. A new code is a new `[[code]]` in the file of its family; a new family is a new file with its line in
 //! `FILES`.
 
+mod entry;
 mod number;
 mod table;
 
@@ -13,6 +14,7 @@ use std::sync::LazyLock;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use entry::{AttemptStep, Content, EntryKind, Level, Progress};
 pub use number::{Reading, readings};
 
 use crate::stage::Stage;
@@ -105,6 +107,8 @@ pub struct Code {
     pub log: Option<String>,
     /// For an event: the provider.
     pub provider: Option<String>,
+    /// For an event: how logs, redaction and attempts treat its entries.
+    pub entry: EntryKind,
     /// For an event: family of the numbers in its data.
     pub carries: Option<String>,
     /// Meanings that people wrongly give it.

@@ -1,9 +1,11 @@
 //! Reads a table from TOML, in which a code inherits from its family what it does not say itself.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use wire::tls::alert;
 
-use super::{Code, Family, Form, Link, Mark, Side, Step, Sureness};
+use super::{AttemptStep, Code, Content, EntryKind, Family, Form, Level, Link, Mark, Side, Step, Sureness};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -23,6 +25,11 @@ struct Table {
     side: Side,
     log: Option<String>,
     provider: Option<String>,
+    #[serde(default)]
+    fields: BTreeMap<String, Content>,
+    numbered: Option<Content>,
+    #[serde(default)]
+    peer: Vec<String>,
     code: Vec<Row>,
 }
 
@@ -45,6 +52,11 @@ struct Row {
     side: Option<Side>,
     log: Option<String>,
     provider: Option<String>,
+    level: Option<Level>,
+    #[serde(default)]
+    fields: BTreeMap<String, Content>,
+    numbered: Option<Content>,
+    attempt: Option<AttemptStep>,
     carries: Option<String>,
     #[serde(default)]
     not: Vec<String>,
@@ -82,6 +94,13 @@ fn code(row: Row, table: &Table) -> Result<Code, String> {
     // the decoder of alerts has their names, so they are not repeated here
     let name = if table.id == "tls-alert" { alert_name(number) } else { row.name };
     let event = table.log.is_some();
+    let mut attempt = row.attempt;
+    if let Some(step) = attempt.as_mut().filter(|step| step.peer.is_empty()) {
+        step.peer.clone_from(&table.peer);
+    }
+    let mut fields = table.fields.clone();
+    fields.extend(row.fields);
+    let entry = EntryKind { level: row.level, fields, numbered: row.numbered.or(table.numbered), attempt };
     Ok(Code {
         number,
         extended: row.extended,
@@ -97,6 +116,7 @@ fn code(row: Row, table: &Table) -> Result<Code, String> {
         side: event.then(|| row.side.unwrap_or(table.side)),
         log: row.log.or_else(|| table.log.clone()),
         provider: row.provider.or_else(|| table.provider.clone()),
+        entry,
         carries: row.carries,
         not: row.not,
         check: row.check,
