@@ -3,6 +3,8 @@
 //! Sources: [MS-RDPBCGR] 2.2.1.3 and 2.2.1.4 (the settings), 2.2.1.4.1 (their blocks), T.125 section 7 (MCS, in BER), T.124
 //! section 8.7 (the conference around the settings, in PER). The settings are little endian.
 
+use std::ops::Range;
+
 use crate::bytes::{DecodeError, Reader};
 use crate::der;
 use crate::x224::{Framing, SecurityProtocols};
@@ -33,8 +35,7 @@ const CS_CORE: u16 = 0xC001;
 const CS_SECURITY: u16 = 0xC002;
 const CS_NET: u16 = 0xC003;
 const SC_CORE: u16 = 0x0C01;
-/// The block of the server that holds its random and its certificate.
-pub(crate) const SC_SECURITY: u16 = 0x0C02;
+const SC_SECURITY: u16 = 0x0C02;
 const SC_NET: u16 = 0x0C03;
 const SC_MCS_MSGCHANNEL: u16 = 0x0C04;
 const SC_MULTITRANSPORT: u16 = 0x0C08;
@@ -288,9 +289,9 @@ impl SequenceAnswer {
         {
             return Ok(Self::Ultimatum(((choice & 3) << 1) | (reason >> 7)));
         }
-        let (result, blocks) = response_blocks(frame)?;
-        let mut response = ConnectResponse { result, ..ConnectResponse::default() };
-        for (kind, at, body) in blocks {
+        let parts = Parts::read(frame)?;
+        let mut response = ConnectResponse { result: parts.result, ..ConnectResponse::default() };
+        for (kind, at, body) in parts.blocks {
             response.take(kind, at, body)?;
         }
         Ok(Self::Response(response))
@@ -300,31 +301,67 @@ impl SequenceAnswer {
 /// A block of settings: its type, where its body begins in the message, and the body.
 pub(crate) type Block<'a> = (u16, usize, &'a [u8]);
 
-/// Reads a Connect Response as far as its blocks: `result`, and the blocks if that is success.
-pub(crate) fn response_blocks(frame: &[u8]) -> Result<(u8, Vec<Block<'_>>), DecodeError> {
-    let mut reader = Reader::new(frame);
-    begin(&mut reader, CONNECT_RESPONSE)?;
-    let size = enter(&mut reader, ENUMERATED, "result")?;
-    if size != 1 {
-        return Err(reader.invalid("size of the result", u64::try_from(size).unwrap_or(u64::MAX)));
+/// How many bytes of the body of a server's block name nobody: not its random and its certificate, and nothing of a block
+/// that we do not know.
+pub(crate) fn kept_of(kind: u16) -> usize {
+    match kind {
+        SC_CORE => 12,
+        SC_SECURITY => 8,
+        SC_NET => CHANNELS_LIMIT.saturating_mul(2).saturating_add(4),
+        SC_MCS_MSGCHANNEL => 2,
+        SC_MULTITRANSPORT => 4,
+        _ => 0,
     }
-    let result = reader.u8("result")?;
-    skip(&mut reader, der::INTEGER, "calledConnectId")?;
-    skip(&mut reader, der::SEQUENCE, "domainParameters")?;
-    enter(&mut reader, der::OCTET_STRING, "userData")?;
-    if result != 0 {
-        // a server that refuses need not say how it would have gone on
-        return Ok((result, Vec::new()));
+}
+
+/// A Connect Response as far as its blocks.
+pub(crate) struct Parts<'a> {
+    result: u8,
+    /// The blocks, if the result is success.
+    pub(crate) blocks: Vec<Block<'a>>,
+    /// Where values lie that nobody reads.
+    pub(crate) unread: Vec<Range<usize>>,
+}
+
+impl<'a> Parts<'a> {
+    /// Reads one whole TPKT frame.
+    pub(crate) fn read(frame: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(frame);
+        begin(&mut reader, CONNECT_RESPONSE)?;
+        let size = enter(&mut reader, ENUMERATED, "result")?;
+        if size != 1 {
+            return Err(reader.invalid("size of the result", u64::try_from(size).unwrap_or(u64::MAX)));
+        }
+        let result = reader.u8("result")?;
+        let called = skip(&mut reader, der::INTEGER, "calledConnectId")?;
+        let parameters = skip(&mut reader, der::SEQUENCE, "domainParameters")?;
+        let mut parts = Self { result, blocks: Vec::new(), unread: vec![called, parameters] };
+        if result == 0 {
+            enter(&mut reader, der::OCTET_STRING, "userData")?;
+            parts.conference(&mut reader)?;
+        } else {
+            // a server that refuses need not say how it would have gone on
+            parts.unread.push(skip(&mut reader, der::OCTET_STRING, "userData")?);
+        }
+        let end = reader.at();
+        parts.unread.push(end..end.saturating_add(reader.rest().len()));
+        Ok(parts)
     }
-    constant(&mut reader, &T124, "ConnectData")?;
-    read_per_length(&mut reader, "connectPDU")?;
-    constant(&mut reader, CREATE_RESPONSE.get(..1).unwrap_or_default(), "ConferenceCreateResponse")?;
-    reader.take(2, "nodeID")?;
-    let tag = reader.u8("tag")?;
-    reader.take(tag.into(), "tag")?;
-    reader.u8("result")?;
-    constant(&mut reader, CREATE_RESPONSE.get(6..).unwrap_or_default(), "userData of the conference")?;
-    Ok((result, blocks(&mut reader)?))
+
+    fn conference(&mut self, reader: &mut Reader<'a>) -> Result<(), DecodeError> {
+        constant(reader, &T124, "ConnectData")?;
+        read_per_length(reader, "connectPDU")?;
+        constant(reader, CREATE_RESPONSE.get(..1).unwrap_or_default(), "ConferenceCreateResponse")?;
+        reader.take(2, "nodeID")?;
+        let size = reader.u8("tag")?;
+        let tag = reader.at();
+        reader.take(size.into(), "tag")?;
+        self.unread.push(tag..reader.at());
+        reader.u8("result")?;
+        constant(reader, CREATE_RESPONSE.get(6..).unwrap_or_default(), "userData of the conference")?;
+        self.blocks = blocks(reader)?;
+        Ok(())
+    }
 }
 
 /// Reads the blocks of settings behind their common length.
@@ -374,9 +411,12 @@ fn enter(reader: &mut Reader<'_>, tag: u8, what: &'static str) -> Result<usize, 
     der::length(reader, what, LIMIT)
 }
 
-fn skip(reader: &mut Reader<'_>, tag: u8, what: &'static str) -> Result<(), DecodeError> {
+/// Passes over an element, and tells where its value lies.
+fn skip(reader: &mut Reader<'_>, tag: u8, what: &'static str) -> Result<Range<usize>, DecodeError> {
     let size = enter(reader, tag, what)?;
-    reader.take(size, what).map(|_| ())
+    let start = reader.at();
+    reader.take(size, what)?;
+    Ok(start..reader.at())
 }
 
 /// X.691 section 10.9: one byte up to 127, two up to 16383.

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Deserialize;
 use wire::x224::{self, ConnectionRequest, Framing, NegotiationFailure, SecurityProtocols, ServerAnswer};
 
-use super::{Ending, Served};
+use super::{Ending, Negotiated, Served};
 use crate::host::Host;
 use crate::transport::Transport;
 
@@ -98,8 +98,8 @@ impl Default for Negotiation {
     }
 }
 
-/// Answers a client's request; served is the protocol that was selected.
-pub(crate) fn serve(host: &Host, transport: &mut Transport) -> io::Result<Served<SecurityProtocols>> {
+/// Answers a client's request; it goes on with what was negotiated.
+pub(crate) fn serve(host: &Host, transport: &mut Transport) -> io::Result<Served<Negotiated>> {
     let request = read_request(transport)?;
     let answer = match reply(&host.negotiation, &request) {
         Reply::Close => return Ok(Served::Ended(Ending::Close)),
@@ -110,9 +110,10 @@ pub(crate) fn serve(host: &Host, transport: &mut Transport) -> io::Result<Served
     };
     super::tls::prepare(host, transport)?;
     transport.write_all(&answer.encode())?;
+    let requested = request.protocols.unwrap_or(SecurityProtocols::RDP);
     Ok(match answer {
-        ServerAnswer::Selected { protocol, .. } => Served::On(protocol),
-        ServerAnswer::NoNegotiation => Served::On(SecurityProtocols::RDP),
+        ServerAnswer::Selected { protocol: selected, .. } => Served::On(Negotiated { requested, selected }),
+        ServerAnswer::NoNegotiation => Served::On(Negotiated { requested, selected: SecurityProtocols::RDP }),
         ServerAnswer::Failure(_) | ServerAnswer::DisconnectProviderUltimatum => Served::Ended(Ending::Close),
     })
 }
