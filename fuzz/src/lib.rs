@@ -134,9 +134,15 @@ pub fn transcript(bytes: &[u8]) {
     let _ = redacted.redacted();
 }
 
-fn stages(record: &ConnectionRecord) -> [bool; 4] {
+fn stages(record: &ConnectionRecord) -> [bool; 5] {
     let outcome = record.outcome();
-    [outcome.tcp.is_some(), outcome.x224.is_some(), outcome.tls.is_some(), outcome.credssp.is_some()]
+    [
+        outcome.tcp.is_some(),
+        outcome.x224.is_some(),
+        outcome.tls.is_some(),
+        outcome.credssp.is_some(),
+        outcome.connection_sequence.is_some(),
+    ]
 }
 
 /// [`Conversation`] with events made of bytes: it ends when its deadline has passed, and holds a bounded number of
@@ -223,6 +229,7 @@ impl Input<'_> {
             hold: if has(1) { second } else { Duration::ZERO },
             tls: (!has(2)).then_some(offers[usize::from(choice >> 6)]),
             credssp: (!has(3)).then_some(6),
+            connection_sequence: has(4),
             random: [7; 32],
             limits: Limits::each(second),
         }
@@ -369,7 +376,11 @@ fn script_plan(plan: &ConversationPlan) -> u8 {
         Some(offer) if offer == TlsOffer::OLD => 3,
         _ => 0,
     };
-    bit(plan.request.is_none(), 0) | bit(!plan.hold.is_zero(), 1) | bit(plan.tls.is_none(), 2) | offer << 6
+    bit(plan.request.is_none(), 0)
+        | bit(!plan.hold.is_zero(), 1)
+        | bit(plan.tls.is_none(), 2)
+        | bit(plan.connection_sequence, 4)
+        | offer << 6
 }
 
 /// Reverses [`Input::event`], with the byte for its time.

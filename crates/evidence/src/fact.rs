@@ -8,7 +8,7 @@ use wire::capture::WebAnswer;
 use wire::foreign::ForeignService;
 use wire::hex;
 use wire::http::{Method, Response};
-use wire::machine::{ConnectFailure, End, TcpAnswer, X224Answer};
+use wire::machine::{ConnectFailure, ConnectionSequenceAnswer, End, TcpAnswer, X224Answer};
 use wire::ntlm::WindowsVersion;
 use wire::tls::{Alert, TlsOffer, TlsVersion};
 use wire::transcript::NameAnswer;
@@ -50,6 +50,13 @@ pub enum Fact {
         requested: SecurityProtocols,
         /// The host's answer.
         answer: X224Answer,
+    },
+    /// Answer to a Connect Initial of the survey, behind a request for these protocols.
+    Settings {
+        /// `requestedProtocols`.
+        requested: SecurityProtocols,
+        /// Answer.
+        answer: ConnectionSequenceAnswer,
     },
     /// Answer to a ClientHello of the survey.
     SurveyedHandshake {
@@ -220,6 +227,7 @@ impl Fact {
             Self::TlsAnswer { .. } => "tls.answer",
             Self::SurveyedNegotiation { .. } => "survey.negotiation",
             Self::SurveyedHandshake { .. } => "survey.handshake",
+            Self::Settings { .. } => "survey.settings",
             Self::CertificateCount(_) => "certificate.count",
             Self::CertificateSubject(_) => "certificate.subject",
             Self::CertificateIssuer(_) => "certificate.issuer",
@@ -274,6 +282,9 @@ impl Fact {
             }
             Self::SurveyedNegotiation { requested, answer } => {
                 json!({"requested": requested.to_string(), "answer": x224_value(answer)})
+            }
+            Self::Settings { requested, answer } => {
+                json!({"requested": requested.to_string(), "answer": crate::observe::settings_value(answer)})
             }
             Self::SurveyedHandshake { offer, answer, exchange } => json!({
                 "offer": offer.to_string(), "answer": handshake_value(answer),

@@ -1,6 +1,7 @@
 //! Turns a transcript into evidence: the one way in which a probe, live or replayed, becomes facts. Captures likewise.
 
 mod capture;
+mod connection_sequence;
 mod gateway;
 mod state;
 
@@ -9,6 +10,8 @@ use wire::certificate::Certificate;
 use wire::machine::{CredsspAnswer, Outcome, TlsAnswer};
 use wire::ntlm::{self, Challenge};
 use wire::transcript::{ConnectionRecord, NameAnswer, Transcript};
+
+pub(crate) use connection_sequence::value as settings_value;
 
 pub use capture::{moment, observe_capture};
 pub use gateway::named_gateways;
@@ -126,6 +129,9 @@ impl Seen<'_> {
             };
             let fact = Fact::SurveyedHandshake { offer, answer: handshake(tls.value).0, exchange };
             self.evidence.observe(self.subject, self.source, later(self.began, tls.at), Some(tls.took), fact);
+        }
+        if let (Some(seen), Some(requested)) = (outcome.connection_sequence, requested) {
+            self.settings(requested, seen);
         }
     }
 

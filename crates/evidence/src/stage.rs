@@ -19,6 +19,8 @@ pub enum Stage {
     Certificate,
     /// CredSSP up to the point where credentials would be needed.
     Credssp,
+    /// The connection sequence as far as the host's settings.
+    Sequence,
     /// The answer of an RD Gateway to a client that asks to be let through.
     Gateway,
     /// The host's own settings and records.
@@ -29,13 +31,14 @@ pub enum Stage {
 
 impl Stage {
     /// Every stage, in order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Name,
         Self::Tcp,
         Self::X224,
         Self::Tls,
         Self::Certificate,
         Self::Credssp,
+        Self::Sequence,
         Self::Gateway,
         Self::Host,
         Self::Client,
@@ -50,6 +53,7 @@ impl Stage {
             Self::Tls => "tls",
             Self::Certificate => "certificate",
             Self::Credssp => "credssp",
+            Self::Sequence => "sequence",
             Self::Gateway => "gateway",
             Self::Host => "host",
             Self::Client => "client",

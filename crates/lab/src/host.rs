@@ -7,7 +7,8 @@ use serde::Deserialize;
 use wire::tls::TlsVersion;
 
 pub use crate::stage::{
-    Credssp, CredsspFault, Neglect, Negotiation, NegotiationFault, Protocol, TcpMode, Tls, TlsFault,
+    ConnectionSequence, ConnectionSequenceFault, Credssp, CredsspFault, Neglect, Negotiation, NegotiationFault,
+    Protocol, TcpMode, Tls, TlsFault,
 };
 
 /// A host.
@@ -44,6 +45,8 @@ pub struct Host {
     pub certificate: Certificate,
     /// How it introduces itself.
     pub credssp: Credssp,
+    /// How it tells its settings to anyone who comes so far.
+    pub connection_sequence: ConnectionSequence,
 }
 
 /// A service that is not Remote Desktop.
@@ -156,6 +159,7 @@ impl Default for Host {
             tls: Tls::default(),
             certificate: Certificate::default(),
             credssp: Credssp::default(),
+            connection_sequence: ConnectionSequence::default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! its line in [`BEHIND_SECURITY`], if it follows the security that was negotiated; its settings are a field of
 //! [`Host`].
 
+mod connection_sequence;
 mod credssp;
 pub(crate) mod tcp;
 pub(crate) mod tls;
@@ -11,6 +12,7 @@ use std::io::{self, Read, Write};
 
 use wire::x224::SecurityProtocols;
 
+pub use connection_sequence::{ConnectionSequence, ConnectionSequenceFault};
 pub use credssp::{Credssp, CredsspFault};
 pub use tcp::{Neglect, TcpMode};
 pub(crate) use tls::has_suite;
@@ -25,7 +27,7 @@ use tls::Acceptor;
 type Follow = fn(&Host, Negotiated, &mut dyn Tunnel) -> Option<io::Result<Ending>>;
 
 /// The stages behind the security that was negotiated, the first that follows serves the client.
-const BEHIND_SECURITY: [Follow; 1] = [credssp::serve];
+const BEHIND_SECURITY: [Follow; 2] = [credssp::serve, connection_sequence::serve];
 
 /// The result of the negotiation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -59,7 +59,7 @@ pub struct ConnectInitial {
 pub struct ConnectResponse {
     /// `result` of T.125: 0 is success.
     pub result: u8,
-    /// `version` of the core data: 0x00080004 is RDP 5.0 and later, 0x0008000D and above RDP 10.
+    /// `version` of the core data; [`version_words`] names it.
     pub version: Option<u32>,
     /// `clientRequestedProtocols`: the request as it arrived at the server.
     pub requested: Option<SecurityProtocols>,
@@ -75,6 +75,16 @@ pub struct ConnectResponse {
     pub message_channel: Option<u16>,
     /// The flags of its UDP transports, if it has any.
     pub multitransport: Option<u32>,
+}
+
+/// The version of RDP that core data name ([MS-RDPBCGR] 2.2.1.4.2), or the number.
+pub fn version_words(version: u32) -> String {
+    match version {
+        0x0008_0001 => "RDP 4.0".to_owned(),
+        0x0008_0004 => "RDP 5.0 to 8.1".to_owned(),
+        0x0008_0005..=0x0008_0011 => format!("RDP 10.{}", version.saturating_sub(0x0008_0005)),
+        _ => format!("version {version:#010x}"),
+    }
 }
 
 /// A server's answer to a Connect Initial.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::stage::{CredsspAnswer, TcpAnswer, TlsAnswer, X224Answer};
+use crate::stage::{ConnectionSequenceAnswer, CredsspAnswer, TcpAnswer, TlsAnswer, X224Answer};
 
 /// An answer and when it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub struct Outcome {
     pub tls: Option<Timed<TlsAnswer>>,
     /// CredSSP.
     pub credssp: Option<Timed<CredsspAnswer>>,
+    /// The connection sequence.
+    pub connection_sequence: Option<Timed<ConnectionSequenceAnswer>>,
     /// When it was found that we, and not the peer, are at fault; then there is no other answer than that of TCP.
     pub rehearsal_failed: Option<Duration>,
 }

@@ -17,6 +17,8 @@ pub struct ConversationPlan {
     pub tls: Option<TlsOffer>,
     /// The `TSRequest` version to introduce ourselves with, if the server selects CredSSP; `None` stops after TLS.
     pub credssp: Option<u32>,
+    /// Ask for the server's settings, if it selects a protocol that lets anyone so far.
+    pub connection_sequence: bool,
     /// The chance in our own ClientHello.
     pub random: [u8; 32],
     /// How long each stage may take.
@@ -48,6 +50,8 @@ pub struct Limits {
     pub tls: Duration,
     /// From our `TSRequest` to the whole answer.
     pub credssp: Duration,
+    /// From the Connect Initial to the whole answer.
+    pub connection_sequence: Duration,
 }
 
 impl Limits {
