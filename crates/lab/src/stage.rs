@@ -1,5 +1,5 @@
-//! The stages of a connection as a host serves them, and as it lies in them: a room each. A new stage is a file here and
-//! its line in [`BEHIND_SECURITY`], if it follows the security that was negotiated; its settings are a field of
+//! The stages of a connection as a host serves them, and as it lies in them: a room each. A new stage is a file here
+//! and its line in [`BEHIND_SECURITY`], if it follows the security that was negotiated; its settings are a field of
 //! [`Host`].
 
 mod connection_sequence;
@@ -23,7 +23,8 @@ use crate::host::Host;
 use crate::transport::Transport;
 use tls::Acceptor;
 
-/// A stage that follows once the connection is as secure as was negotiated; `None` if it does not follow what was selected.
+/// A stage that follows once the connection is as secure as was negotiated; `None` if it does not follow what was
+/// selected.
 type Follow = fn(&Host, Negotiated, &mut dyn Tunnel) -> Option<io::Result<Ending>>;
 
 /// The stages behind the security that was negotiated, the first that follows serves the client.

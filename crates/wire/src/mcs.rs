@@ -1,7 +1,7 @@
 //! MCS Connect Initial and Connect Response, and the settings that client and server exchange in them.
 //!
-//! Sources: [MS-RDPBCGR] 2.2.1.3 and 2.2.1.4 (the settings), 2.2.1.4.1 (their blocks), T.125 section 7 (MCS, in BER), T.124
-//! section 8.7 (the conference around the settings, in PER). The settings are little endian.
+//! Sources: [MS-RDPBCGR] 2.2.1.3 and 2.2.1.4 (the settings), 2.2.1.4.1 (their blocks), T.125 section 7 (MCS, in BER),
+//! T.124 section 8.7 (the conference around the settings, in PER). The settings are little endian.
 
 use std::ops::Range;
 
@@ -311,8 +311,8 @@ impl SequenceAnswer {
 /// A block of settings: its type, where its body begins in the message, and the body.
 pub(crate) type Block<'a> = (u16, usize, &'a [u8]);
 
-/// How many bytes of the body of a server's block name nobody: not its random and its certificate, and nothing of a block
-/// that we do not know.
+/// How many bytes of the body of a server's block name nobody: not its random and its certificate, and nothing of a
+/// block that we do not know.
 pub(crate) fn kept_of(kind: u16) -> usize {
     match kind {
         SC_CORE => 12,

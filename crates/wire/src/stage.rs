@@ -1,8 +1,8 @@
 //! The stages of a connection, a room each: `stage/NAME.rs` holds the states that wait for something in it, its answer,
 //! its share of the time, its words in a plan and in a transcript, and how these lose the names in them.
 //!
-//! [`crate::machine::Conversation`] runs the list of them. A new stage is a file here, its line in [`STAGES`], its field
-//! in [`Outcome`], in [`Limits`] and in [`ConversationPlan`].
+//! [`crate::machine::Conversation`] runs the list of them. A new stage is a file here, its line in [`STAGES`], its
+//! field in [`Outcome`], in [`Limits`] and in [`ConversationPlan`].
 
 mod connection_sequence;
 mod credssp;
@@ -63,7 +63,7 @@ impl Stage {
 
 /// A stage that has begun.
 pub(crate) struct Begun {
-    /// What is said to begin it.
+    /// Actions that begin it.
     pub(crate) actions: Vec<Action>,
     /// The state that waits for the answer.
     pub(crate) state: Box<dyn Waiting>,

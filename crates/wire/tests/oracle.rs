@@ -1,4 +1,5 @@
-//! Differential tests: `ironrdp-pdu`, written by others from the same specification, reads what we write and the reverse.
+//! Differential tests: `ironrdp-pdu`, written by others from the same specification, reads what we write and the
+//! reverse.
 
 use ironrdp_pdu::nego::{self, NegoRequestData, RequestFlags, ResponseFlags, SecurityProtocol};
 use ironrdp_pdu::x224::X224;
@@ -101,8 +102,8 @@ proptest! {
     }
 }
 
-/// They read a confirm without negotiation data as the selection of `PROTOCOL_RDP`. We keep it apart on purpose: it tells
-/// an old server, or one whose negotiation is switched off, from one that chose Standard RDP Security.
+/// They read a confirm without negotiation data as the selection of `PROTOCOL_RDP`. We keep it apart on purpose: it
+/// tells an old server, or one whose negotiation is switched off, from one that chose Standard RDP Security.
 #[test]
 fn a_confirm_without_negotiation_is_rdp_to_them() {
     let read = decode::<X224<nego::ConnectionConfirm>>(&ServerAnswer::NoNegotiation.encode()).unwrap().0;

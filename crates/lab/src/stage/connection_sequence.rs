@@ -26,7 +26,7 @@ pub struct ConnectionSequence {
     pub early_capabilities: u32,
     /// Its level of encryption under Standard RDP Security: 1 low, 2 client compatible, 3 high, 4 FIPS.
     pub encryption_level: u32,
-    /// What it does instead.
+    /// Fault that it shows instead.
     pub fault: Option<ConnectionSequenceFault>,
 }
 

@@ -31,13 +31,13 @@ pub struct Credssp {
     pub build: u16,
     /// How far its clock is ahead of ours; negative if it is behind.
     pub clock_offset_seconds: i64,
-    /// What it does instead.
+    /// Fault that it shows instead.
     pub fault: Option<CredsspFault>,
     /// The CHALLENGE is wrapped in SPNEGO.
     pub spnego: bool,
 }
 
-/// What goes wrong in CredSSP.
+/// Faults in CredSSP.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CredsspFault {

@@ -23,7 +23,7 @@ pub struct Negotiation {
     pub accepts: Vec<Protocol>,
     /// Anything without CredSSP is answered with failure 5.
     pub nla_required: bool,
-    /// What it does instead.
+    /// Fault that it shows instead.
     pub fault: Option<NegotiationFault>,
     /// It answers with this failure whatever is offered.
     pub failure: Option<u32>,
@@ -64,7 +64,7 @@ impl Protocol {
     }
 }
 
-/// What goes wrong in the negotiation.
+/// Faults in the negotiation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NegotiationFault {
@@ -82,7 +82,8 @@ pub enum NegotiationFault {
     NoNegotiation,
     /// RDSTLS is selected, which nobody offers.
     SelectRdstls,
-    /// Where a Windows host would answer with a failure, Standard RDP Security is selected without a word, as xrdp does.
+    /// Where a Windows host would answer with a failure, Standard RDP Security is selected without a word, as xrdp
+    /// does.
     SelectRdp,
 }
 

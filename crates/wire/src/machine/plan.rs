@@ -1,4 +1,4 @@
-//! What one connection is for.
+//! The purpose of one connection, and the time of its stages.
 
 use std::time::Duration;
 
@@ -55,13 +55,13 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The same time for each stage.
+    /// Gives each stage this time.
     pub fn each(limit: Duration) -> Self {
         Self::default().map(|_, _| limit)
     }
 
-    /// The share of a connection's time-out that each stage has, in whole microseconds, which is what a transcript keeps.
-    /// The shares overlap: the deadline of the whole connection leaves to others what one stage does not use.
+    /// The share of a connection's time-out that each stage has, in whole microseconds, which is what a transcript
+    /// keeps. The shares overlap: the deadline of the whole connection leaves to others what one stage does not use.
     pub fn of(timeout: Duration) -> Self {
         Self::default().map(|stage, _| {
             let share = timeout.saturating_mul(stage.share).as_micros().div_euclid(10);

@@ -166,7 +166,8 @@ proptest! {
 
     #[test]
     fn damaged_messages_never_panic(at: prop::sample::Index, value: u8, cut: prop::sample::Index) {
-        for frame in [full().encode(), ConnectInitial { selected: SecurityProtocols::SSL, channels: vec!["rdpdr".into()] }.encode()] {
+        let initial = ConnectInitial { selected: SecurityProtocols::SSL, channels: vec!["rdpdr".into()] };
+        for frame in [full().encode(), initial.encode()] {
             let mut damaged = frame.clone();
             damaged[at.index(frame.len())] = value;
             for frame in [&damaged[..], &frame[..cut.index(frame.len())]] {

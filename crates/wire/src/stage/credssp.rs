@@ -23,7 +23,7 @@ pub enum CredsspAnswer {
     Challenge {
         /// Its `TSRequest` version.
         version: u32,
-        /// What the NTLM CHALLENGE tells.
+        /// Contents of its NTLM CHALLENGE.
         challenge: Challenge,
     },
     /// A `TSRequest` without NTLM CHALLENGE: refused with an NTSTATUS, or with another mechanism.
