@@ -45,6 +45,14 @@ const FILES: &[&str] = &[
     include_str!("../../data/codes/fatal-error.toml"),
     include_str!("../../data/codes/logon-error.toml"),
     include_str!("../../data/codes/licence-transition.toml"),
+    include_str!("../../data/codes/event-gateway.toml"),
+    include_str!("../../data/codes/event-broker.toml"),
+    include_str!("../../data/codes/event-avd.toml"),
+    include_str!("../../data/codes/freerdp.toml"),
+    include_str!("../../data/codes/xfreerdp-exit.toml"),
+    include_str!("../../data/codes/errno.toml"),
+    include_str!("../../data/codes/kerberos.toml"),
+    include_str!("../../data/codes/guacamole.toml"),
 ];
 
 static FAMILIES: LazyLock<Vec<Family>> =
@@ -71,6 +79,8 @@ pub struct Family {
     pub symptom: bool,
     /// It is a list of events: its numbers are written in decimal, beside a provider.
     pub events: bool,
+    /// Its numbers are meant only where something names the list: a bare 131 is no exit status.
+    pub named: bool,
     /// Its codes.
     pub codes: Vec<Code>,
 }
@@ -100,6 +110,8 @@ pub struct Code {
     pub confidence: Sureness,
     /// It is met where nothing is wrong.
     pub normal: bool,
+    /// It says that something failed, and hardly what: anything else in the same text tells more.
+    pub vague: bool,
     /// Of an event: whose log.
     pub side: Option<Side>,
     /// Of an event: the log.
@@ -169,6 +181,8 @@ pub enum Mark {
     Fr,
     /// The texts of the client, as lists of others keep them.
     List,
+    /// The source or the documentation of the program that says it.
+    Prog,
     /// A public issue thread.
     Iss,
     /// A first-hand report.
@@ -189,6 +203,7 @@ impl Mark {
             Self::Rfc => "RFC 8446 and older RFCs",
             Self::Fr => "the source of FreeRDP",
             Self::List => "the texts of the client, as lists of others keep them",
+            Self::Prog => "the source or documentation of that program",
             Self::Iss => "public issue threads",
             Self::Field => "first-hand reports",
             Self::Mem => "from memory, not checked",

@@ -20,6 +20,8 @@ struct Table {
     step: Step,
     #[serde(default)]
     symptom: bool,
+    #[serde(default)]
+    named: bool,
     side: Side,
     log: Option<String>,
     provider: Option<String>,
@@ -42,6 +44,8 @@ struct Row {
     confidence: Option<Sureness>,
     #[serde(default)]
     normal: bool,
+    #[serde(default)]
+    vague: bool,
     side: Option<Side>,
     log: Option<String>,
     provider: Option<String>,
@@ -72,6 +76,7 @@ pub(super) fn parse(text: &str) -> Result<Family, String> {
         words: table.words,
         form: table.form,
         symptom: table.symptom,
+        named: table.named,
         codes,
     })
 }
@@ -94,6 +99,7 @@ fn code(row: Row, table: &Table) -> Result<Code, String> {
         sources: row.sources.unwrap_or_else(|| table.sources.clone()),
         confidence: row.confidence.unwrap_or(table.confidence),
         normal: row.normal,
+        vague: row.vague,
         side: event.then(|| row.side.unwrap_or(table.side)),
         log: row.log.or_else(|| table.log.clone()),
         provider: row.provider.or_else(|| table.provider.clone()),
