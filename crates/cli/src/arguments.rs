@@ -6,8 +6,9 @@ use std::time::Duration;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use diagnosis::Target;
-use diagnosis::report::format::{self, Format};
+use evidence::Target;
+use report::format;
+use report::format::Format;
 use time::OffsetDateTime;
 
 /// Finds out why a Remote Desktop connection fails, and proves it.
@@ -272,11 +273,11 @@ fn parse_target(text: &str) -> Result<Target, String> {
 }
 
 fn parse_code(text: &str) -> Result<u32, String> {
-    diagnosis::symptom::parse_code(text).map_err(|error| error.to_string())
+    evidence::symptom::parse_code(text).map_err(|error| error.to_string())
 }
 
 fn parse_moment(text: &str) -> Result<OffsetDateTime, String> {
-    diagnosis::state::moment(text).ok_or_else(|| "write a time such as 2026-11-21T09:00:00Z".to_owned())
+    evidence::moment::moment(text).ok_or_else(|| "write a time such as 2026-11-21T09:00:00Z".to_owned())
 }
 
 /// Reads `10s`, `500ms` or `2m`; from 100 ms to 10 minutes.

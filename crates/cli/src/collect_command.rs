@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
 use collect::evidence::{Gathered, Piece, bundle, gather, redacted, script};
-use diagnosis::bundle::{LeftOut, Manifest};
-use diagnosis::printable::printable;
-use diagnosis::state::{SCHEMA, State, Unread, moment};
+use evidence::bundle::{LeftOut, Manifest};
+use evidence::moment::moment;
+use evidence::printable::printable;
+use evidence::state::{SCHEMA, State, Unread};
 use time::OffsetDateTime;
 
 use crate::arguments::{CollectOptions, SummaryFormat};

@@ -2,9 +2,9 @@
 
 use anyhow::anyhow;
 use diagnosis::cause::Severity;
-use diagnosis::observe::observe;
-use diagnosis::report::human;
+use evidence::observe::observe;
 use lab::Scenario;
+use report::human;
 
 use crate::arguments::DemoOptions;
 use crate::{HEALTHY, UNDETERMINED, diagnose, scenario, terminal};

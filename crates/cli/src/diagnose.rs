@@ -7,13 +7,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow};
 use collect::evidence::Gathered;
 use collect::probe::{self, Probe};
-use diagnosis::client;
 use diagnosis::diagnose::Run;
-use diagnosis::evidence::Evidence;
-use diagnosis::observe::observe;
-use diagnosis::rdp_file::{RdpFileRecord, RdpSettings};
 use diagnosis::report::Diagnosis;
-use diagnosis::{ClientProfile, Context, Symptom, Target, TimeSource};
+use diagnosis::{Context, client};
+use evidence::observe::observe;
+use evidence::rdp_file::{RdpFileRecord, RdpSettings};
+use evidence::{ClientProfile, Evidence, Symptom, Target, TimeSource};
 use time::OffsetDateTime;
 use wire::transcript::Transcript;
 
@@ -192,7 +191,7 @@ fn rounded(time: Duration) -> f64 {
 
 /// A profile by name, or from a file if there is one of that name; the usual one if none is named.
 pub fn profile(client: Option<&str>) -> anyhow::Result<(ClientProfile, &'static str)> {
-    let Some(client) = client else { return Ok((ClientProfile::find(diagnosis::profile::DEFAULT)?, "default")) };
+    let Some(client) = client else { return Ok((ClientProfile::find(evidence::profile::DEFAULT)?, "default")) };
     let path = Path::new(client);
     if path.extension().is_some() || path.is_file() {
         let text = read_bounded(path, PROFILE_LIMIT).with_context(|| format!("read client profile {client}"))?;

@@ -3,7 +3,8 @@
 use std::io::Read;
 
 use anyhow::{Context as _, anyhow};
-use diagnosis::explain::{self, human};
+use report::explain;
+use report::explain::human;
 
 use crate::arguments::{ExplainFormat, ExplainOptions};
 use crate::{HEALTHY, UNDETERMINED, terminal};

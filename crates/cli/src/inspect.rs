@@ -2,9 +2,9 @@
 
 use collect::evidence::{Gathered, Piece, gather};
 use collect::probe;
+use diagnosis::Context;
 use diagnosis::diagnose::Run;
-use diagnosis::evidence::Evidence;
-use diagnosis::{Context, Symptom, Target, TimeSource};
+use evidence::{Evidence, Symptom, Target, TimeSource};
 use time::OffsetDateTime;
 
 use crate::arguments::InspectOptions;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow};
 use collect::probe::{self, Probe};
 use collect::resolve::Resolver;
-use diagnosis::{ClientProfile, Context, Symptom, Target, TimeSource};
+use diagnosis::Context;
+use evidence::{ClientProfile, Symptom, Target, TimeSource};
 use lab::{Lab, Scenario};
 use time::OffsetDateTime;
 use wire::transcript::NameAnswer;
@@ -44,7 +45,7 @@ fn context(scenario: &Scenario, target: Target) -> anyhow::Result<Context> {
     let profile = match (&ask.profile_text, &ask.profile) {
         (Some(text), _) => ClientProfile::parse(text)?,
         (None, Some(name)) => ClientProfile::find(name)?,
-        (None, None) => ClientProfile::find(diagnosis::profile::DEFAULT)?,
+        (None, None) => ClientProfile::find(evidence::profile::DEFAULT)?,
     };
     Ok(Context {
         target: Some(target),

@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 
 use anyhow::Context;
-use diagnosis::report::human::Style;
+use report::human::Style;
 
 /// Columns where the terminal does not say.
 const USUAL_WIDTH: usize = 100;

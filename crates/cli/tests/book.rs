@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
-use diagnosis::guides;
 use rdpdoctor_cli::arguments::Arguments;
+use report::guides;
 
 /// Commands that the parser does not know yet: they are counted and not parsed.
 const TO_COME: &[&str] = &[];

@@ -178,7 +178,7 @@ fn a_redacted_transcript_names_nobody_and_still_tells_the_fault() {
 fn a_client_profile_may_be_a_file() {
     let scratch = Scratch::new("profile");
     let file = scratch.file("client.toml");
-    let shipped = include_str!("../../diagnosis/profiles/mstsc-7.toml");
+    let shipped = include_str!("../../evidence/profiles/mstsc-7.toml");
     let text = shipped.replace("[\"SSL\", \"HYBRID\"]", "[\"SSL\"]").replace("max = \"1.0\"", "max = \"1.2\"");
     assert_ne!(text, shipped);
     std::fs::write(&file, text).unwrap();

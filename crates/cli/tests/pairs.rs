@@ -14,12 +14,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use diagnosis::cause::{Severity, Stage};
+use diagnosis::cause::Severity;
 use diagnosis::diagnose::Run;
-use diagnosis::evidence::{Evidence, Role};
-use diagnosis::fact::{Fact, Handshake, Introduction};
-use diagnosis::observe::observe;
 use diagnosis::{Context, Diagnosis, causes};
+use evidence::fact::{Fact, Handshake, Introduction};
+use evidence::observe::observe;
+use evidence::{Evidence, Role, Stage};
 use lab::Scenario;
 use rdpdoctor_cli::scenario::stage;
 use serde::Deserialize;

@@ -5,11 +5,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use diagnosis::cause::{Cause, Severity, Stage};
+use diagnosis::cause::{Cause, Severity};
 use diagnosis::diagnose::Run;
-use diagnosis::observe::observe;
 use diagnosis::report::Verdict;
-use diagnosis::{Context, Diagnosis, Target, causes};
+use diagnosis::{Context, Diagnosis, causes};
+use evidence::observe::observe;
+use evidence::{Stage, Target};
 use lab::Scenario;
 use lab::scenario::ExpectedVerdict;
 use rdpdoctor_cli::scenario::{Staged, stage};

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use diagnosis::target::{Host, Target};
 use dns_lookup::{AddrInfoHints, LookupErrorKind, SockType, getaddrinfo};
+use evidence::target::{Host, Target};
 use wire::transcript::NameAnswer;
 
 /// The most addresses of one name that are looked at.

@@ -7,7 +7,7 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use collect::evidence::{Piece, pieces_in, redacted, stored};
-use diagnosis::rdp_file::{RdpFile, RdpFileRecord};
+use evidence::rdp_file::{RdpFile, RdpFileRecord};
 
 fn files(folder: &str, target: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join(target);

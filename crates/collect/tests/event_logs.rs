@@ -11,9 +11,10 @@ use collect::evidence::{Gathered, Piece, gather};
 use diagnosis::attempts::{Progress, join};
 use diagnosis::case::{Capabilities, Seen};
 use diagnosis::diagnose::Run;
-use diagnosis::evidence::Evidence;
-use diagnosis::state::{LogEvent, State, moment};
-use diagnosis::{ClientProfile, Context, Diagnosis, Severity};
+use diagnosis::{Context, Diagnosis, Severity};
+use evidence::moment::moment;
+use evidence::state::{LogEvent, State};
+use evidence::{ClientProfile, Evidence};
 
 /// A file of the data; `None` where there are none, which is a failure if everything is to be tested.
 fn data(name: &str) -> Option<PathBuf> {
@@ -43,7 +44,7 @@ fn diagnosis(gathered: &Gathered) -> Diagnosis {
         capabilities: Capabilities { openssl: false },
         require_trust: false,
         thorough: false,
-        at_source: diagnosis::TimeSource::Attempt,
+        at_source: evidence::TimeSource::Attempt,
         gateway: None,
     };
     diagnosis::diagnose(&evidence, &context, Run::default())

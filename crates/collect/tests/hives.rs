@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 use collect::evidence::{Gathered, Piece, gather};
 use diagnosis::cause::Severity;
 use diagnosis::diagnose::{Run, diagnose};
-use diagnosis::evidence::Evidence;
-use diagnosis::state::{
+use diagnosis::{Capabilities, Context, Diagnosis};
+use evidence::state::{
     CIPHER_POLICY, FIREWALL_RULES, KEYS, LISTENER, RegistryData, RegistryKey, SERVICES, State, TERMINAL_SERVER,
 };
-use diagnosis::{Capabilities, ClientProfile, Context, Diagnosis};
+use evidence::{ClientProfile, Evidence};
 use time::macros::datetime;
 
 const SCHANNEL_EVENTS: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL";
@@ -61,14 +61,14 @@ fn diagnosis(gathered: &Gathered) -> Diagnosis {
     gathered.observe(&mut evidence, at);
     let context = Context {
         target: None,
-        profile: ClientProfile::find(diagnosis::profile::DEFAULT).unwrap(),
+        profile: ClientProfile::find(evidence::profile::DEFAULT).unwrap(),
         profile_source: "default",
         at: gathered.newest(time::OffsetDateTime::now_utc()).unwrap_or(at),
         symptom: None,
         capabilities: Capabilities { openssl: false },
         require_trust: false,
         thorough: false,
-        at_source: diagnosis::TimeSource::Attempt,
+        at_source: evidence::TimeSource::Attempt,
         gateway: None,
     };
     diagnose(&evidence, &context, Run::default())

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use collect::evidence::rdp_file;
-use diagnosis::rdp_file::{RdpFileRecord, RdpSignature, Signer};
+use evidence::rdp_file::{RdpFileRecord, RdpSignature, Signer};
 
 const SETTINGS: &[&str] =
     &["screen mode id:i:2", "full address:s:server.corp.example", "enablecredsspsupport:i:1", "server port:i:3389"];

@@ -6,16 +6,18 @@
 
 use std::collections::HashMap;
 
+use evidence::codes::Sureness;
+use evidence::events::{CLIENT, CORE, Known, LSA, LSM, RCM, SCHANNEL, SECURITY};
+use evidence::moment::moment;
+use evidence::printable::printable;
+use evidence::state::LogEvent;
+use evidence::symptom::parse_code;
+use evidence::{codes, events};
 use schemars::JsonSchema;
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
 use crate::case::Seen;
-use crate::codes::{self, Sureness};
-use crate::events::{self, CLIENT, CORE, Known, LSA, LSM, RCM, SCHANNEL, SECURITY};
-use crate::printable::printable;
-use crate::state::{LogEvent, moment};
-use crate::symptom::parse_code;
 
 /// So long after its last entry one without an ActivityID may still belong to an attempt.
 const NEAR: Duration = Duration::seconds(5);

@@ -2,20 +2,19 @@
 
 use std::borrow::Cow;
 
+use evidence::events::ends_with;
+use evidence::fact::{Fact, Handshake, Introduction};
+use evidence::moment::moment;
+use evidence::profile::ClientProfile;
+use evidence::rdp_file::{Gateway, GatewayUse, RdpFileRecord};
+use evidence::state::{LogEvent, LogSpan, RegistryData, RegistryKey, Service};
+use evidence::symptom::Symptom;
+use evidence::target::{Host, Target};
+use evidence::{Because, Evidence, Observation, Role, Source, Subject, SubjectId, TimeSource};
 use time::{Duration, OffsetDateTime};
 use wire::machine::{TcpAnswer, X224Answer};
 use wire::tls::{Alert, Segments, TlsOffer, TlsStack, TlsVersion};
 use wire::x224::{SecurityProtocols, ServerAnswer};
-
-use crate::cause::Because;
-use crate::events::ends_with;
-use crate::evidence::{Evidence, Observation, Role, Source, Subject, SubjectId, TimeSource};
-use crate::fact::{Fact, Handshake, Introduction};
-use crate::profile::ClientProfile;
-use crate::rdp_file::{Gateway, GatewayUse, RdpFileRecord};
-use crate::state::{LogEvent, LogSpan, RegistryData, RegistryKey, Service, moment};
-use crate::symptom::Symptom;
-use crate::target::{Host, Target};
 
 /// So far from the attempt an entry of a log may lie and still be about it: clocks differ, and nobody exports a log at once.
 pub const NEAR: Duration = Duration::minutes(10);

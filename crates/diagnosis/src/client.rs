@@ -6,15 +6,15 @@
 
 use std::borrow::Cow;
 
+use evidence::fact::Fact;
+use evidence::printable::printable;
+use evidence::profile::{ClientProfile, EncryptionOracle};
+use evidence::state::CREDSSP;
+use evidence::{Evidence, Role, Source, SubjectId, profile};
 use wire::tls::{Suites, TlsVersion};
 
 use crate::case::{Case, Context};
-use crate::evidence::{Evidence, Role, Source, SubjectId};
-use crate::fact::Fact;
-use crate::printable::printable;
-use crate::profile::{self, ClientProfile, EncryptionOracle};
 use crate::setting::{Side, TLS12_BUILD, TLS13_BUILD};
-use crate::state::CREDSSP;
 
 impl Context {
     /// The same for the client of which the evidence tells, unless another one was named: of the one whose own registry was
@@ -123,8 +123,8 @@ fn watched(evidence: &Evidence) -> Option<&ClientProfile> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Sketch, host, machine};
-    use crate::fact::{Handshake, Introduction};
-    use crate::state::{CIPHER_POLICY, RegistryData, WINDOWS};
+    use evidence::fact::{Handshake, Introduction};
+    use evidence::state::{CIPHER_POLICY, RegistryData, WINDOWS};
     use wire::tls::TlsOffer;
 
     const TLS12: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2\Client";
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn near_miss_a_host_says_nothing_of_the_client() {
-        let of_host = unpatched().recorded(Fact::RegistryKey(crate::state::RegistryKey {
+        let of_host = unpatched().recorded(Fact::RegistryKey(evidence::state::RegistryKey {
             path: CREDSSP.to_owned(),
             exists: true,
             values: [("AllowEncryptionOracle".to_owned(), RegistryData::Dword(2))].into(),

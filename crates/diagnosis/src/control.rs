@@ -1,11 +1,13 @@
 //! A control: the same probe against a host that is known to work. What fails there in the same way is less likely the
 //! fault of the host that was asked about.
 
+use evidence::{Evidence, Stage};
+
 use crate::case::Context;
-use crate::cause::{Confidence, Severity, Stage};
+use crate::cause::{Confidence, Severity};
 use crate::diagnose::{Run, diagnose};
-use crate::evidence::Evidence;
-use crate::report::{Control, Diagnosis, NOT_TRIED, Next, Outcome, ReportTarget, Verdict};
+use crate::ladder::{NOT_TRIED, Outcome};
+use crate::report::{Control, Diagnosis, Next, ReportTarget, Verdict};
 
 /// A stage that went wrong, and in which way: by its causes, or in the words of what was seen where none is known.
 #[derive(Debug, PartialEq, Eq)]
@@ -106,7 +108,7 @@ mod tests {
     use super::*;
     use crate::case::EVERYTHING;
     use crate::causes::sketch::{Sketch, host};
-    use crate::fact::Fact;
+    use evidence::fact::Fact;
 
     fn beside(here: &Sketch, there: &Sketch) -> Diagnosis {
         diagnose_beside(here.evidence(), here.context(), Run::default(), (there.evidence(), there.context()))

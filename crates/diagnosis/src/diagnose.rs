@@ -2,15 +2,17 @@
 
 use std::cmp::Reverse;
 
+use evidence::fact::Fact;
+use evidence::moment::rfc3339;
+use evidence::{Because, Evidence, Role, Stage, SubjectId};
+
 use crate::case::{Case, Context};
-use crate::cause::{Because, Cause, Confidence, Judgement, Severity, Stage};
-use crate::claims;
-use crate::earlier;
-use crate::evidence::{Evidence, Role, SubjectId};
-use crate::fact::{Fact, rfc3339};
+use crate::cause::{Cause, Confidence, Judgement, Severity};
 use crate::fixes::Safety;
+use crate::ladder::{Ladder, Outcome};
 use crate::need::Need;
-use crate::report::{self, Diagnosis, Finding, Ladder, Outcome, UnknownCause, Verdict};
+use crate::report::{Diagnosis, Finding, UnknownCause, Verdict};
+use crate::{claims, earlier, report};
 
 /// What the caller measured about its own run.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -201,9 +203,9 @@ mod tests {
     use super::*;
     use crate::causes;
     use crate::causes::sketch::host;
-    use crate::rdp_file::GatewayUse;
     use crate::report::Diagnosis;
-    use crate::state::Unread;
+    use evidence::rdp_file::GatewayUse;
+    use evidence::state::Unread;
     use wire::tls::TlsVersion;
 
     /// Rights on the key file of Windows' own certificate do not renew one from an authority, and cut every session.
@@ -240,7 +242,7 @@ mod tests {
     #[test]
     fn a_capture_without_the_handshake_shows_no_health() {
         use crate::causes::sketch::Sketch;
-        use crate::observe::CapturedConnection;
+        use evidence::observe::CapturedConnection;
         let connection = |notes: &[&'static str]| {
             Fact::CapturedConnection(CapturedConnection {
                 client: "192.0.2.9:50100".to_owned(),
@@ -272,7 +274,7 @@ mod tests {
         assert_eq!(told(&captured(&[])), (Verdict::Healthy, "not reached".to_owned()));
         let up = |sketch: Sketch| {
             let accepted =
-                crate::fact::Handshake::Accepted { version: Some(TlsVersion::Tls12), suite: 0xC030, finished: true };
+                evidence::fact::Handshake::Accepted { version: Some(TlsVersion::Tls12), suite: 0xC030, finished: true };
             sketch.watched_tls(TlsVersion::Tls10, TlsVersion::Tls12, accepted)
         };
         assert_eq!(told(&up(captured(&hole))).0, Verdict::Healthy, "the hole is behind what was judged");

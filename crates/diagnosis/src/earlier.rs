@@ -3,13 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use evidence::fact::Fact;
+use evidence::{Because, Evidence, SubjectId, TimeSource, events};
 use time::OffsetDateTime;
 
 use crate::case::{Case, Context};
-use crate::cause::{Because, Cause, Judgement, Severity, Shows};
-use crate::events;
-use crate::evidence::{Evidence, SubjectId, TimeSource};
-use crate::fact::Fact;
+use crate::cause::{Cause, Judgement, Severity, Shows};
 use crate::need::Need;
 
 /// The most machines whose logs are looked at.
@@ -104,7 +103,7 @@ fn at_one_of(
 #[cfg(test)]
 mod tests {
     use crate::causes::sketch::client;
-    use crate::events::LSA;
+    use evidence::events::LSA;
 
     /// The log was written on after the attempt: what it tells of that is not ruled out by its end.
     #[test]

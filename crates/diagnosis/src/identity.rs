@@ -1,15 +1,14 @@
 //! Whose records are whose: what answered at an address, and the machines of which something was recorded.
 
+use evidence::events::{LSM, RCM};
+use evidence::fact::Fact;
+use evidence::printable::printable;
+use evidence::state::LogEvent;
+use evidence::{Because, Evidence, SubjectId};
 use time::{Duration, OffsetDateTime};
 use wire::machine::{ConnectFailure, TcpAnswer, X224Answer};
 
 use crate::case::{Case, Context, NEAR, Seen, uses_key};
-use crate::cause::Because;
-use crate::events::{LSM, RCM};
-use crate::evidence::{Evidence, SubjectId};
-use crate::fact::Fact;
-use crate::printable::printable;
-use crate::state::LogEvent;
 
 /// How long the certificates are valid that Windows makes for Remote Desktop: six months.
 pub(crate) const SIX_MONTHS: Duration = Duration::days(183);
@@ -221,7 +220,7 @@ pub fn notices(evidence: &Evidence, context: &Context) -> Vec<Because> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Sketch, host, machine};
-    use crate::state::{RegistryData, TERMINAL_SERVER};
+    use evidence::state::{RegistryData, TERMINAL_SERVER};
     use wire::tls::TlsVersion;
 
     /// A host at an address, and the records of SERVER01, on which Remote Desktop is off.

@@ -1,32 +1,26 @@
 //! The machine's certificates and private keys, as they were recorded.
 
-use md5::{Digest, Md5};
+use evidence::fact::Fact;
+use evidence::key_names::{MACHINE_KEYS, RDP_KEY, key_digits, split_key_name};
+use evidence::moment::moment;
+use evidence::printable::printable;
+use evidence::security::{NETWORK_SERVICE, READ, allows};
+use evidence::state::{
+    CRYPTOGRAPHY, KeyFile, LISTENER, LogEvent, POLICY, ROOT, RegistryData, STORE_MY, STORE_REMOTE_DESKTOP,
+    StoredCertificate,
+};
+use evidence::{Because, Role, SubjectId};
 use time::OffsetDateTime;
 
 use crate::case::{Case, Seen};
-use crate::cause::{Because, Confidence};
-use crate::evidence::{Role, SubjectId};
-use crate::fact::Fact;
-use crate::printable::printable;
-use crate::redaction::REDACTED;
-use crate::security::{NETWORK_SERVICE, READ, allows};
-use crate::state::{
-    CRYPTOGRAPHY, KeyFile, LISTENER, LogEvent, POLICY, ROOT, RegistryData, STORE_MY, STORE_REMOTE_DESKTOP,
-    StoredCertificate, moment,
-};
+use crate::cause::Confidence;
 
-/// How the names of key files begin that belong to the container of Remote Desktop (`TSSecKeySet1`).
-pub const RDP_KEY: &str = "f686aace6942fb7f7ceb231212eef4a4_";
 /// The store of the certificates that Windows makes for Remote Desktop.
 pub const REMOTE_DESKTOP: &str = "Remote Desktop";
 /// The store of the machine's own certificates.
 const MY: &str = "My";
-/// The folder of keys of legacy providers.
-pub const MACHINE_KEYS: &str = "MachineKeys";
 /// That of keys of the newer kind.
 const KEYS: &str = "Keys";
-/// The container of the key of Remote Desktop.
-pub const RDP_CONTAINER: &str = "TSSecKeySet1";
 /// Providers of the older kind (`CryptoAPI`) of Windows itself that keep a machine's RSA keys in that folder.
 const LEGACY_PROVIDERS: &[&str] = &[
     "Microsoft Base Cryptographic Provider v1.0",
@@ -40,9 +34,6 @@ const NEWER_KIND: &str = "key storage provider";
 const TPM_PROVIDER: &str = "Microsoft Platform Crypto Provider";
 /// `CERT_NCRYPT_KEY_SPEC`: the key is of the newer kind.
 const NEWER_KEY: u32 = u32::MAX;
-/// The digits of a name that was made from that of a container.
-const DIGITS: usize = 32;
-
 /// True for a key of a legacy provider, false for one of the newer kind (CNG), `None` where it cannot be told.
 pub fn legacy(certificate: &StoredCertificate) -> Option<bool> {
     let provider = certificate.provider.as_deref()?;
@@ -51,30 +42,6 @@ pub fn legacy(certificate: &StoredCertificate) -> Option<bool> {
         return Some(false);
     }
     LEGACY_PROVIDERS.iter().any(|known| known.eq_ignore_ascii_case(provider)).then_some(true)
-}
-
-/// How the name of the file begins in which a legacy provider keeps this container: MD5 of the name in lower case and a zero
-/// byte, as four numbers of 32 bits with the least byte first. `None` for a name of which that is not known.
-///
-/// Source: known from practice, not from a specification; it yields the names that documents tell of known containers. A
-/// redacted container is called by what stands for these digits, so that it still leads to its file.
-pub fn key_digits(container: &str) -> Option<String> {
-    if container.is_empty() || container == REDACTED || !container.is_ascii() {
-        return None;
-    }
-    if container.len() == DIGITS && container.starts_with("00000000000000000000") {
-        return Some(container.to_owned());
-    }
-    let digest = Md5::new().chain_update(container.to_ascii_lowercase()).chain_update([0]).finalize();
-    let bytes: Vec<u8> = digest.chunks(4).flat_map(|word| word.iter().rev().copied()).collect();
-    Some(wire::hex::encode(&bytes))
-}
-
-/// The digits and the rest of the name of such a file, the machine's own number.
-pub(crate) fn split_key_name(name: &str) -> Option<(&str, &str)> {
-    let (digits, rest) = name.split_once('_')?;
-    let hexadecimal = digits.len() == DIGITS && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-    hexadecimal.then_some((digits, rest))
 }
 
 /// Where the key of a certificate lies.
@@ -304,29 +271,10 @@ impl<'a> Case<'a> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Sketch, key_file, machine, stored};
-    use crate::state::{RegistryKey, State};
+    use evidence::state::{RegistryKey, State};
 
     const GUID: &str = "11111111-2222-3333-4444-555555555555";
     const CONTAINER: &str = "{0B6A1F2E-1111-4222-8333-123456789ABC}";
-
-    /// The names that documents tell of the keys that every Windows has.
-    #[test]
-    fn the_file_of_a_container_is_known() {
-        for (container, digits) in [
-            (RDP_CONTAINER, "f686aace6942fb7f7ceb231212eef4a4"),
-            ("iisConfigurationKey", "6de9cb26d2b98c01ec4e9e8b34824aa2"),
-            ("NetFrameworkConfigurationKey", "d6d986f09a1ee04e24c949879fdb506c"),
-            ("iisWasKey", "76944fb33636aeddb9590521c2e8815a"),
-            ("Microsoft Internet Information Server", "c2319c42033a5ca7f44e731bfd3fa2b5"),
-            ("MS IIS DCOM Server", "7a436fe806e483969f48a894af2fe9a1"),
-        ] {
-            assert_eq!(key_digits(container).as_deref(), Some(digits), "{container}");
-        }
-        assert_eq!(format!("{}_", key_digits(RDP_CONTAINER).unwrap()), RDP_KEY);
-        let redacted = format!("{:032}", 3);
-        assert_eq!(key_digits(&redacted), Some(redacted));
-        assert_eq!([key_digits(""), key_digits(REDACTED), key_digits("Schlüssel")], [None, None, None]);
-    }
 
     fn certificate() -> StoredCertificate {
         StoredCertificate { container: Some(CONTAINER.to_owned()), ..stored("My") }
@@ -386,11 +334,11 @@ mod tests {
             ..State::default()
         };
         for (first, second) in [(0, 1), (1, 0)] {
-            let mut evidence = crate::evidence::Evidence::default();
+            let mut evidence = evidence::Evidence::default();
             let names = ["aa", "bb"];
             for number in [first, second] {
                 let state = recording(number, names[number]);
-                state.observe(&mut evidence, crate::evidence::Source::File(number + 1), OffsetDateTime::UNIX_EPOCH);
+                state.observe(&mut evidence, evidence::Source::File(number + 1), OffsetDateTime::UNIX_EPOCH);
             }
             let evidence = evidence.into_order();
             let sketch = machine();

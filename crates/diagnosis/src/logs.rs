@@ -3,13 +3,13 @@
 //! An entry from before the attempt says how things were. Near the attempt it is as good as seen; within the last day, for
 //! settings and states that stay as they are, it makes a cause likely; older, it makes no finding.
 
+use evidence::events;
+use evidence::printable::printable;
+use evidence::state::{LogEvent, LogSpan};
 use time::Duration;
 
 use crate::case::{Case, NEAR};
 use crate::cause::{Confidence, Ground};
-use crate::events;
-use crate::printable::printable;
-use crate::state::{LogEvent, LogSpan};
 
 /// So far back an entry about something that stays as it is still counts.
 pub const DAY: Duration = Duration::hours(24);
@@ -66,9 +66,9 @@ mod tests {
     use time::macros::datetime;
 
     use crate::causes::sketch::{Expect, machine};
-    use crate::events::RCM_ADMIN;
-    use crate::fact::Fact;
-    use crate::state::LogSpan;
+    use evidence::events::RCM_ADMIN;
+    use evidence::fact::Fact;
+    use evidence::state::LogSpan;
 
     fn span(left_out_until: Option<&str>) -> LogSpan {
         LogSpan {

@@ -1,11 +1,11 @@
 //! The questions that proofs rest on: when they are answered, when they may be asked, what they cost, how they are put.
 
+use evidence::fact::{Fact, Handshake, Introduction};
 use wire::machine::{TcpAnswer, X224Answer};
 use wire::tls::{Alert, Signatures, TlsOffer, TlsStack, TlsVersion};
 use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
 
 use crate::case::{Case, EVERYTHING, Seen};
-use crate::fact::{Fact, Handshake, Introduction};
 
 /// Which protocols a Connection Request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -4,19 +4,20 @@ mod records;
 
 use std::collections::BTreeSet;
 
+use evidence::fact::{Fact, Handshake};
+use evidence::rdp_file::RdpSettings;
+use evidence::symptom::Symptom;
+use evidence::{Evidence, Role, Stage};
 use wire::machine::{ConnectFailure, TcpAnswer};
 
 use crate::case::{Case, Context};
-use crate::cause::{Cause, Confidence, Judgement, Severity, Stage};
+use crate::cause::{Cause, Confidence, Judgement, Severity};
 use crate::causes;
 use crate::earlier::Earlier;
-use crate::evidence::{Evidence, Role};
-use crate::fact::{Fact, Handshake};
+use crate::ladder::{Ladder, Outcome};
 use crate::need::Need;
 use crate::planner::decided_on_host;
-use crate::rdp_file::RdpSettings;
-use crate::report::{Finding, Ladder, Next, Outcome, Verdict};
-use crate::symptom::Symptom;
+use crate::report::{Finding, Next, Verdict};
 use records::Open;
 
 /// How many measurements a report names at most.
@@ -291,7 +292,7 @@ mod tests {
     use super::*;
     use crate::case::EVERYTHING;
     use crate::causes::sketch::{Sketch, client, host, machine};
-    use crate::state::TERMINAL_SERVER;
+    use evidence::state::TERMINAL_SERVER;
     use wire::machine::X224Answer;
     use wire::tls::{Alert, TlsOffer};
 
@@ -337,13 +338,13 @@ mod tests {
         assert!(
             next[0].why.contains(r"the registry key HKLM\SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services")
         );
-        let refused = client("server01").without_target().event(crate::events::LSA, 6041, 1).newest_in_files();
+        let refused = client("server01").without_target().event(evidence::events::LSA, 6041, 1).newest_in_files();
         let next = refused.diagnose().next;
         assert_eq!(next[0].command, "rdpdoctor inspect PATH… --from-client SOFTWARE", "{next:?}");
         assert!(next[0].why.contains("CredSSP"), "{next:?}");
         // an entry that is all there is to know leaves nothing to read
         let crashed = [("param1", "Remote Desktop Services")];
-        let report = machine().event_with(crate::events::SERVICES, 7031, 1, &crashed).diagnose();
+        let report = machine().event_with(evidence::events::SERVICES, 7031, 1, &crashed).diagnose();
         assert_eq!((report.findings[0].cause.as_str(), report.next), ("service-crashing", vec![]));
     }
 

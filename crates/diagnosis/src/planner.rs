@@ -1,8 +1,9 @@
 //! Picks the next question: the cheapest one whose answer can still change the verdict.
 
+use evidence::{Evidence, SubjectId};
+
 use crate::case::{Case, Context};
 use crate::cause::{Cause, Confidence, Judgement, Proof, Shows};
-use crate::evidence::{Evidence, SubjectId};
 use crate::need::{Need, Question};
 use crate::survey;
 
@@ -78,7 +79,7 @@ pub fn decided_on_host(candidate: &Cause, case: Case<'_>) -> bool {
 mod tests {
     use super::*;
     use crate::causes::sketch::host;
-    use crate::fact::Handshake;
+    use evidence::fact::Handshake;
     use wire::machine::End;
     use wire::tls::TlsOffer;
 

@@ -2,12 +2,12 @@
 
 use std::sync::LazyLock;
 
+use evidence::Role;
+use evidence::state::WINDOWS;
 use serde::Deserialize;
 
 use crate::case::{Case, Seen};
 use crate::cause::Ground;
-use crate::evidence::Role;
-use crate::state::WINDOWS;
 
 static REGRESSIONS: LazyLock<Vec<Regression>> =
     LazyLock::new(|| parse(include_str!("../data/regressions.toml")).expect("a test reads the shipped regressions"));

@@ -1,10 +1,11 @@
 //! Settings that count: a policy's before the machine's own, and what Schannel has switched off.
 
+use evidence::Because;
+use evidence::state::{CIPHER_POLICY, POLICY, RegistryData, SCHANNEL, WINDOWS};
 use wire::tls::{TlsVersion, suite};
 
 use crate::case::{Case, Seen};
-use crate::cause::{Because, Confidence};
-use crate::state::{CIPHER_POLICY, POLICY, RegistryData, SCHANNEL, WINDOWS};
+use crate::cause::Confidence;
 
 /// The first build with TLS 1.3 in Schannel: Windows Server 2022 and Windows 11.
 pub(crate) const TLS13_BUILD: u32 = 20_348;

@@ -5,6 +5,8 @@
 //! A connection asks two things at once, for before the ClientHello stands a Connection Request: the sets of protocols
 //! ride along with the hellos. What has been asked is read from the evidence, so the survey has no state of its own.
 
+use evidence::fact;
+use evidence::fact::{Fact, Handshake};
 use wire::machine::X224Answer;
 use wire::tls::registry::{Codes, Registry};
 use wire::tls::suite::{self, KeyExchange};
@@ -12,7 +14,6 @@ use wire::tls::{Groups, Segments, Signatures, Suites, TlsOffer, TlsStack, TlsVer
 use wire::x224::{SecurityProtocols, ServerAnswer};
 
 use crate::case::{Case, EVERYTHING, Seen};
-use crate::fact::{self, Fact, Handshake};
 use crate::need::{Need, Question};
 
 /// Every protocol that can be requested.

@@ -5,6 +5,11 @@ mod captured;
 
 use std::collections::BTreeSet;
 
+use evidence::fact::{Fact, Handshake};
+use evidence::moment::{moment, rfc3339};
+use evidence::printable::printable;
+use evidence::state::LogEvent;
+use evidence::{Evidence, Role, Source, SubjectId, events};
 use schemars::JsonSchema;
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
@@ -14,11 +19,6 @@ use wire::x224::ServerAnswer;
 
 use crate::attempts::{self, Progress};
 use crate::case::{Case, Context, NEAR, Seen};
-use crate::events;
-use crate::evidence::{Evidence, Role, Source, SubjectId};
-use crate::fact::{Fact, Handshake, rfc3339};
-use crate::printable::printable;
-use crate::state::{LogEvent, moment};
 
 /// The most lines of each kind: the newest.
 const LINES: usize = 500;

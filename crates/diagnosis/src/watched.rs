@@ -1,10 +1,10 @@
 //! What a capture shows of a host beside its answers: what was agreed on, and what is missing.
 
+use evidence::fact::Fact;
 use wire::machine::X224Answer;
 use wire::x224::ServerAnswer;
 
 use crate::case::Case;
-use crate::fact::Fact;
 
 impl Case<'_> {
     /// True if a capture lacks packets of a connection to this host: its beginning, a side of it, or some in between.

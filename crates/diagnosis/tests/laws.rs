@@ -5,8 +5,9 @@
 use std::collections::BTreeSet;
 
 use diagnosis::diagnose::Run;
-use diagnosis::fact::{Handshake, Introduction};
-use diagnosis::{Capabilities, ClientProfile, Context, Diagnosis, Evidence, Fact, Role, Source, Subject, Target};
+use diagnosis::{Capabilities, Context, Diagnosis};
+use evidence::fact::{Handshake, Introduction};
+use evidence::{ClientProfile, Evidence, Fact, Role, Source, Subject, Target};
 use proptest::prelude::*;
 use time::{Duration, OffsetDateTime};
 use wire::foreign::ForeignService;
@@ -128,7 +129,7 @@ fn context(profile: &str) -> Context {
         require_trust: false,
         gateway: None,
         thorough: false,
-        at_source: diagnosis::TimeSource::Attempt,
+        at_source: evidence::TimeSource::Attempt,
         at: NOW,
         symptom: None,
         capabilities: Capabilities { openssl: true },

@@ -7,9 +7,10 @@ use std::path::Path;
 
 use diagnosis::case::Capabilities;
 use diagnosis::diagnose::Run;
-use diagnosis::observe::observe;
 use diagnosis::report::Verdict;
-use diagnosis::{ClientProfile, Context, Diagnosis, Severity, Stage, Target};
+use diagnosis::{Context, Diagnosis, Severity};
+use evidence::observe::observe;
+use evidence::{ClientProfile, Stage, Target};
 use wire::transcript::{Record, Transcript};
 
 /// File, verdict, causes that count, the last stage that passed.
@@ -35,12 +36,12 @@ fn judged(transcript: &Transcript) -> Diagnosis {
     let host = format!("{}:{}", transcript.host, transcript.port);
     let context = Context {
         target: Some(Target::parse(&host).unwrap()),
-        profile: ClientProfile::find(diagnosis::profile::DEFAULT).unwrap(),
+        profile: ClientProfile::find(evidence::profile::DEFAULT).unwrap(),
         profile_source: "default",
         require_trust: false,
         gateway: None,
         thorough: false,
-        at_source: diagnosis::TimeSource::Attempt,
+        at_source: evidence::TimeSource::Attempt,
         at: transcript.at,
         symptom: None,
         capabilities: Capabilities { openssl: true },

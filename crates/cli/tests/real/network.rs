@@ -1,11 +1,10 @@
 //! Faults of a network, made by a kernel.
 
 use crate::support::ask::{Told, ask_from};
-use crate::support::certificate;
 use crate::support::folder::Folder;
 use crate::support::network::{self, HOST, NOBODY, Network};
 use crate::support::xrdp::{self, Xrdp};
-use crate::support::{programs, root};
+use crate::support::{certificate, programs, root};
 
 /// A namespace for the client, xrdp in another, and a question with this rule between them.
 fn through(rule: Option<&str>, target: &str) -> Option<Told> {

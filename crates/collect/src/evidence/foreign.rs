@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use diagnosis::rdp_file::RdpFile;
+use evidence::rdp_file::RdpFile;
 
 use super::text;
 

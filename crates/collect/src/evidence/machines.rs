@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use diagnosis::state::{Part, State, Unread};
+use evidence::state::{Part, State, Unread};
 use time::{Date, OffsetDateTime, Time};
 
 use super::Piece;
@@ -105,7 +105,7 @@ pub(super) fn same_machine(one: &str, other: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use diagnosis::evidence::Evidence;
+    use evidence::Evidence;
     use time::OffsetDateTime;
 
     use super::super::Gathered;

@@ -28,12 +28,12 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use diagnosis::bundle::Manifest;
-use diagnosis::evidence::{Evidence, Source};
-use diagnosis::observe::{moment, named_gateways, observe_capture, observe_into};
-use diagnosis::printable::printable;
-use diagnosis::state::bounds::{ROOM, Room};
-use diagnosis::state::{self as recorded, Part, State, Unread};
+use evidence::bundle::Manifest;
+use evidence::observe::{moment, named_gateways, observe_capture, observe_into};
+use evidence::printable::printable;
+use evidence::state::bounds::{ROOM, Room};
+use evidence::state::{Part, State, Unread};
+use evidence::{Evidence, Source};
 use time::OffsetDateTime;
 use wire::transcript::Transcript;
 
@@ -252,7 +252,7 @@ impl Gathered {
             let whose = (state.part == Part::Client, state.computer.as_deref().unwrap_or_default().to_lowercase());
             // without a number two like entries may be two
             state.events.retain(|event| {
-                let entry = (event.channel.to_lowercase(), event.id, recorded::moment(&event.at), event.record);
+                let entry = (event.channel.to_lowercase(), event.id, evidence::moment::moment(&event.at), event.record);
                 event.record == 0 || known.insert((whose.clone(), entry))
             });
         }

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use diagnosis::events::{SCHANNEL, SYSTEM};
-use diagnosis::evidence::{Evidence, Role};
-use diagnosis::state::{Part, State};
+use evidence::events::{SCHANNEL, SYSTEM};
+use evidence::state::{Part, State};
+use evidence::{Evidence, Role};
 use time::OffsetDateTime;
 
 use super::evtx::sample::{Line, Sample};

@@ -4,12 +4,11 @@
 use std::fs;
 use std::path::PathBuf;
 
-use diagnosis::cause::Stage;
 use diagnosis::diagnose::{Run, diagnose};
-use diagnosis::events::{CORE, LSA, RCM, RCM_ADMIN, SCHANNEL, SERVICES, SYSTEM};
-use diagnosis::evidence::Evidence;
-use diagnosis::state::RegistryData;
-use diagnosis::{Capabilities, ClientProfile, Context};
+use diagnosis::{Capabilities, Context};
+use evidence::events::{CORE, LSA, RCM, RCM_ADMIN, SCHANNEL, SERVICES, SYSTEM};
+use evidence::state::RegistryData;
+use evidence::{ClientProfile, Evidence, Stage};
 use time::OffsetDateTime;
 
 use super::evtx::sample::{Line, Sample};
@@ -189,7 +188,7 @@ fn causes(gathered: &Gathered, client: &str) -> Vec<String> {
         capabilities: Capabilities { openssl: false },
         require_trust: false,
         thorough: false,
-        at_source: diagnosis::TimeSource::Attempt,
+        at_source: evidence::TimeSource::Attempt,
         gateway: None,
     };
     let found = diagnose(&evidence, &context, Run::default()).findings;

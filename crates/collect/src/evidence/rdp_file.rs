@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use diagnosis::rdp_file::{BYTES_LIMIT, RdpFile, RdpFileRecord};
-use diagnosis::state::{Part, SCHEMA, State};
+use evidence::rdp_file::{BYTES_LIMIT, RdpFile, RdpFileRecord};
+use evidence::state::{Part, SCHEMA, State};
 
 use super::{Access, Piece, ReadError, Reader, bytes};
 

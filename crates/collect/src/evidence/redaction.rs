@@ -1,7 +1,7 @@
 //! Evidence without names of people, machines and domains, addresses and passwords.
 //!
 //! All pieces share one mapping: a machine that is named in a log, a hive, a transcript and a capture has one pseudonym in all
-//! of them. What of each kind stays, and why, is said in [`wire::redaction`] and [`diagnosis::redaction`]. The paths of the pieces
+//! of them. What of each kind stays, and why, is said in [`wire::redaction`] and [`evidence::redaction`]. The paths of the pieces
 //! are not changed here: a path names people as well, and has no place in what is handed on.
 
 use std::path::PathBuf;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use diagnosis::state::{FORM, SCHEMA, State};
+use evidence::state::{FORM, SCHEMA, State};
 
 use super::{Access, Piece, ReadError, Reader, TEXT, script, text};
 

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use diagnosis::cause::Severity;
 use diagnosis::diagnose::Run;
-use diagnosis::observe::observe;
-use diagnosis::{ClientProfile, Context, Diagnosis, Target};
+use diagnosis::{Context, Diagnosis};
+use evidence::observe::observe;
+use evidence::{ClientProfile, Target};
 use lab::{Lab, Scenario};
 use time::OffsetDateTime;
 use wire::machine::Event;
@@ -320,12 +321,12 @@ fn mutants() -> Vec<Mutant> {
 fn diagnose(outlet: Arc<dyn Outlet>, target: &Target) -> (Diagnosis, Diagnosis) {
     let context = Context {
         target: Some(target.clone()),
-        profile: ClientProfile::find(diagnosis::profile::DEFAULT).unwrap(),
+        profile: ClientProfile::find(evidence::profile::DEFAULT).unwrap(),
         profile_source: "default",
         require_trust: false,
         gateway: None,
         thorough: false,
-        at_source: diagnosis::TimeSource::Attempt,
+        at_source: evidence::TimeSource::Attempt,
         at: OffsetDateTime::now_utc(),
         symptom: None,
         capabilities: capabilities(),

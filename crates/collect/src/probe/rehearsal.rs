@@ -238,7 +238,7 @@ mod tests {
     #[test]
     fn what_we_say_for_a_client_passes() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        for client in diagnosis::ClientProfile::shipped() {
+        for client in evidence::ClientProfile::shipped() {
             // the last is what a policy may leave of a client
             for suites in [Suites::ALL, client.suites, Suites::of([0xC030, 0x002F]).unwrap()] {
                 let (min, max) = (client.tls_min, client.tls_max);

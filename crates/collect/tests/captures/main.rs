@@ -16,10 +16,10 @@ use collect::evidence::capture::{Capture, read_from};
 use collect::evidence::redaction::redacted;
 use collect::evidence::{Piece, gather, stored};
 use diagnosis::diagnose::Run;
-use diagnosis::evidence::{Evidence, Source};
-use diagnosis::observe::{moment, observe_capture};
 use diagnosis::report::{Diagnosis, Verdict};
-use diagnosis::{Capabilities, ClientProfile, Context, Severity};
+use diagnosis::{Capabilities, Context, Severity};
+use evidence::observe::{moment, observe_capture};
+use evidence::{ClientProfile, Evidence, Source};
 
 /// What is stored of a capture, read back.
 fn reread(piece: &Piece) -> Piece {
@@ -74,13 +74,13 @@ fn context_of(evidence: &Evidence, capture: &Capture) -> Context {
     Context {
         target: None,
         profile_source: if watched.is_some() { "evidence" } else { "default" },
-        profile: watched.unwrap_or_else(|| ClientProfile::find(diagnosis::profile::DEFAULT).unwrap()),
+        profile: watched.unwrap_or_else(|| ClientProfile::find(evidence::profile::DEFAULT).unwrap()),
         at: moment(newest.or(capture.seen.until).unwrap_or_default()),
         symptom: None,
         capabilities: Capabilities { openssl: false },
         require_trust: false,
         thorough: false,
-        at_source: diagnosis::TimeSource::Attempt,
+        at_source: evidence::TimeSource::Attempt,
         gateway: None,
     }
 }

@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use diagnosis::fact::rfc3339;
 use diagnosis::report::Verdict;
+use evidence::moment::rfc3339;
 use wire::capture::Exchange;
 use wire::certificate::Certificate;
 use wire::machine::{TlsAnswer, X224Answer};

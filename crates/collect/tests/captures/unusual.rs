@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use diagnosis::evidence::{Evidence, Source};
-use diagnosis::observe::observe_capture;
 use diagnosis::report::Verdict;
+use evidence::observe::observe_capture;
+use evidence::{Evidence, Source};
 use wire::machine::{ConnectFailure, TcpAnswer, X224Answer};
 
 use super::made::{read, sound};

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use collect::evidence::capture::Capture;
-use diagnosis::access::{AccessTrace, Asked, Place, RefusedAccess};
-use diagnosis::rdp_file::{KNOWN, RdpFileRecord, RdpSetting, RdpSignature, Signer};
-use diagnosis::state::{
+use evidence::access::{AccessTrace, Asked, Place, RefusedAccess};
+use evidence::rdp_file::{KNOWN, RdpFileRecord, RdpSetting, RdpSignature, Signer};
+use evidence::state::{
     COMPUTER_NAME, CRYPTOGRAPHY, FIREWALL_RULES, FileVersion, KEYS, KeyFile, LISTENER, LogEvent, LogSpan, Part,
     RegistryData, RegistryKey, SCHEMA, Service, State, StoredCertificate, TERMSERVICE, Unread, Volume, WINDOWS,
 };

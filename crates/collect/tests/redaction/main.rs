@@ -11,9 +11,9 @@ use std::path::PathBuf;
 use collect::evidence::redaction::redacted;
 use collect::evidence::{Gathered, Piece, gather, stored};
 use diagnosis::diagnose::Run;
-use diagnosis::evidence::Evidence;
 use diagnosis::report::Diagnosis;
-use diagnosis::{Capabilities, ClientProfile, Context};
+use diagnosis::{Capabilities, Context};
+use evidence::{ClientProfile, Evidence};
 
 /// The pieces as they were gathered.
 type Pieces = Vec<(PathBuf, &'static str, Piece)>;
@@ -52,7 +52,7 @@ fn findings(pieces: Pieces) -> (String, Vec<String>) {
         capabilities: Capabilities { openssl: false },
         require_trust: false,
         thorough: false,
-        at_source: diagnosis::TimeSource::Attempt,
+        at_source: evidence::TimeSource::Attempt,
         gateway: None,
     };
     let Diagnosis { verdict, findings, .. } = diagnosis::diagnose(&evidence, &context, Run::default());

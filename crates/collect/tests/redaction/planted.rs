@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use collect::evidence::redaction::redacted;
 use collect::evidence::{Piece, stored};
-use diagnosis::state::State;
+use evidence::state::State;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 use serde_json::Value;

@@ -1,14 +1,14 @@
 //! `broken-negotiation`: the answer to the request cannot be.
 
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::hex;
 use wire::machine::X224Answer;
 use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
 
 use crate::case::{Case, EVERYTHING};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need, contradicts};
-use crate::symptom::Symptom;
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {

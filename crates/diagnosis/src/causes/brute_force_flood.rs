@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use evidence::events::{CORE, LSM, RCM, SECURITY};
+use evidence::state::{LISTENER, LogEvent, LogSpan, POLICY};
+use evidence::{Because, Role, Stage};
 use time::Duration;
 
 use crate::attempts;
 use crate::case::{Case, NEAR, Seen};
-use crate::cause::{Because, Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::events::{CORE, LSM, RCM, SECURITY};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::state::{LISTENER, LogEvent, LogSpan, POLICY};
 
 /// So many refused logons in the ten minutes before the attempt are worth a word.
 const NOTED: usize = 20;

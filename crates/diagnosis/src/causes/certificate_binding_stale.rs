@@ -1,18 +1,19 @@
 //! `certificate-binding-stale`: the listener is bound to a certificate that is gone, or whose key it cannot use.
 
+use evidence::events::RCM;
+use evidence::moment::moment;
+use evidence::printable::printable;
+use evidence::state::{CRYPTOGRAPHY, LISTENER, LogEvent, POLICY, STORE_MY, STORE_REMOTE_DESKTOP};
+use evidence::symptom::Symptom;
+use evidence::{Because, Role, Stage};
 use wire::machine::X224Answer;
 use wire::x224::{NegotiationFailure, ServerAnswer};
 
 use crate::case::{Case, uses_key};
-use crate::cause::{Because, Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::events::RCM;
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::keys::REMOTE_DESKTOP;
 use crate::logs::{DAY, told};
 use crate::need::{Need, speechless};
-use crate::printable::printable;
-use crate::state::{CRYPTOGRAPHY, LISTENER, LogEvent, POLICY, STORE_MY, STORE_REMOTE_DESKTOP, moment};
-use crate::symptom::Symptom;
 
 /// Of the certificate that was chosen: none is usable, or its key is out of reach.
 const FELL_BACK: &[u32] = &[1051, 1055];
@@ -210,8 +211,8 @@ fn there_with_key(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host, key_file, machine, stored};
-    use crate::fact::{Fact, Handshake};
-    use crate::state::{KeyFile, RegistryData, StoredCertificate};
+    use evidence::fact::{Fact, Handshake};
+    use evidence::state::{KeyFile, RegistryData, StoredCertificate};
     use wire::machine::End;
     use wire::tls::{TlsOffer, TlsVersion};
 
@@ -277,7 +278,7 @@ mod tests {
         bound().absent(STORE_REMOTE_DESKTOP).check(&CAUSE, STALE);
         bound().absent(STORE_REMOTE_DESKTOP).event(RCM, 1057, 2).check(&CAUSE, blocks(Confidence::Likely));
         let own = Fact::StoredCertificate(stored(REMOTE_DESKTOP));
-        let own_file = || format!("{}{GUID}", crate::keys::RDP_KEY);
+        let own_file = || format!("{}{GUID}", evidence::key_names::RDP_KEY);
         let closed = |security| folder(bound(), &[(&own_file(), security)]).recorded(own.clone());
         closed(CLOSED).check(&CAUSE, blocks(Confidence::Likely));
         closed(OPEN).check(&CAUSE, STALE);
@@ -361,7 +362,7 @@ mod tests {
         let there =
             |certificate| folder(bound(), &[(&key_of_issued(), OPEN)]).recorded(Fact::StoredCertificate(certificate));
         there(issued()).event(RCM, 1055, 2).check(&CAUSE, Expect::Absent);
-        let new = crate::fact::rfc3339(crate::causes::sketch::NOW - time::Duration::hours(1));
+        let new = evidence::moment::rfc3339(crate::causes::sketch::NOW - time::Duration::hours(1));
         let new = StoredCertificate { not_before: new, ..issued() };
         bound().recorded(Fact::StoredCertificate(new)).event(RCM, 1051, 90).check(&CAUSE, Expect::Unknown);
         let other = [("Binary", "cd".repeat(20))];

@@ -1,18 +1,19 @@
 //! `certificate-expired`: `notAfter` has passed.
 
+use evidence::events::{RCM, SYSTEM};
+use evidence::fact::Fact;
+use evidence::moment::{moment, rfc3339};
+use evidence::printable::printable;
+use evidence::state::{LISTENER, STORE_REMOTE_DESKTOP};
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use time::OffsetDateTime;
 
 use super::remote_desktop_disabled;
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::events::{RCM, SYSTEM};
-use crate::evidence::Role;
-use crate::fact::{Fact, rfc3339};
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::logs::{DAY, told};
 use crate::need::Need;
-use crate::printable::printable;
-use crate::state::{LISTENER, STORE_REMOTE_DESKTOP, moment};
-use crate::symptom::Symptom;
 use wire::tls::TlsOffer;
 
 /// The listener is configured to use a certificate that has expired.
@@ -156,7 +157,7 @@ fn valid(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, NOW, Sketch, host, machine, stored};
-    use crate::state::{LogSpan, POLICY, RegistryData, Service, StoredCertificate, TERMINAL_SERVER};
+    use evidence::state::{LogSpan, POLICY, RegistryData, Service, StoredCertificate, TERMINAL_SERVER};
     use wire::tls::TlsVersion;
 
     const DAY: i64 = 86_400_000;

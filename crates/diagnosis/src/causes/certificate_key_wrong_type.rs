@@ -1,12 +1,13 @@
 //! `certificate-key-wrong-type`: the key of the listener's certificate may sign, and not exchange keys.
 
+use evidence::state::{LISTENER, StoredCertificate};
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
+
 use crate::case::{Case, Seen};
-use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::keys::legacy;
 use crate::need::Need;
-use crate::state::{LISTENER, StoredCertificate};
-use crate::symptom::Symptom;
 
 /// `AT_SIGNATURE`.
 const SIGNATURE: u32 = 2;
@@ -74,8 +75,8 @@ fn fits(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host, machine, stored};
-    use crate::fact::Fact;
-    use crate::state::RegistryData;
+    use evidence::fact::Fact;
+    use evidence::state::RegistryData;
     use wire::tls::TlsVersion;
 
     fn with(key_spec: Option<u32>) -> Sketch {
@@ -116,7 +117,7 @@ mod tests {
         let bound = up.value(LISTENER, "SSLCertificateSHA1Hash", RegistryData::Binary("5d".repeat(20)));
         let certificate = StoredCertificate { key_spec: Some(2), ..stored("My") };
         bound.recorded(Fact::StoredCertificate(certificate)).check(&CAUSE, Expect::Unknown);
-        with(Some(2)).event(crate::events::RCM, 1149, 2).check(&CAUSE, Expect::Unknown);
+        with(Some(2)).event(evidence::events::RCM, 1149, 2).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

@@ -1,16 +1,16 @@
 //! `certificate-missing`: the host has no certificate that it can use for TLS, and says so.
 
+use evidence::events::RCM;
+use evidence::state::{LISTENER, STORE_REMOTE_DESKTOP};
+use evidence::{Role, Stage};
 use wire::machine::X224Answer;
 use wire::x224::{NegotiationFailure, ServerAnswer};
 
 use crate::case::{Case, EVERYTHING};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::events::RCM;
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::keys::REMOTE_DESKTOP;
 use crate::logs::{DAY, told};
 use crate::need::{Asked, Need};
-use crate::state::{LISTENER, STORE_REMOTE_DESKTOP};
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -96,8 +96,8 @@ fn says_otherwise(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host, machine, stored};
-    use crate::fact::Fact;
-    use crate::state::{POLICY, RegistryData};
+    use evidence::fact::Fact;
+    use evidence::state::{POLICY, RegistryData};
 
     #[test]
     fn present() {

@@ -2,15 +2,15 @@
 
 use std::net::IpAddr;
 
+use evidence::printable::printable;
+use evidence::state::{LISTENER, STORE_REMOTE_DESKTOP};
+use evidence::target::Host;
+use evidence::{Role, Stage};
 use wire::tls::TlsOffer;
 
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::printable::printable;
-use crate::state::{LISTENER, STORE_REMOTE_DESKTOP};
-use crate::target::Host;
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -134,8 +134,8 @@ fn a_name_fits(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host, stored};
-    use crate::fact::Fact;
-    use crate::state::{POLICY, RegistryData, StoredCertificate};
+    use evidence::fact::Fact;
+    use evidence::state::{POLICY, RegistryData, StoredCertificate};
     use wire::tls::TlsVersion;
 
     fn asked(target: &str) -> Sketch {

@@ -1,15 +1,15 @@
 //! `certificate-not-yet-valid`: `notBefore` has not come.
 
+use evidence::moment::{moment, rfc3339};
+use evidence::printable::printable;
+use evidence::state::{LISTENER, STORE_REMOTE_DESKTOP};
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::tls::TlsOffer;
 
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::fact::rfc3339;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::printable::printable;
-use crate::state::{LISTENER, STORE_REMOTE_DESKTOP, moment};
-use crate::symptom::Symptom;
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -103,8 +103,8 @@ fn begun(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, NOW, Sketch, host, machine, stored};
-    use crate::fact::Fact;
-    use crate::state::{POLICY, StoredCertificate};
+    use evidence::fact::Fact;
+    use evidence::state::{POLICY, StoredCertificate};
     use wire::tls::TlsVersion;
 
     const DAY: i64 = 86_400_000;

@@ -1,17 +1,17 @@
 //! `certificate-renewal-failing`: Windows cannot make or renew the certificate of Remote Desktop.
 
+use evidence::access::{ACCESS_DENIED, Asked, DISK_FULL, Place, RefusedAccess, WRITE_PROTECTED};
+use evidence::events::{RCM, SYSTEM};
+use evidence::moment::{moment, rfc3339};
+use evidence::state::{LISTENER, POLICY, StoredCertificate};
+use evidence::{Because, Role, Stage};
 use time::OffsetDateTime;
 
-use crate::access::{ACCESS_DENIED, Asked, DISK_FULL, Place, RefusedAccess, WRITE_PROTECTED};
 use crate::case::{Case, Seen};
-use crate::cause::{Because, Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::causes::{machine_keys_unwritable, service_stopped};
-use crate::events::{RCM, SYSTEM};
-use crate::evidence::Role;
-use crate::fact::rfc3339;
 use crate::logs::{DAY, not_told, told};
 use crate::need::Need;
-use crate::state::{LISTENER, POLICY, StoredCertificate, moment};
 
 /// Not made, not replaced.
 const OWN_FAILED: &[u32] = &[1057, 1058];
@@ -173,8 +173,8 @@ mod tests {
 
     use super::*;
     use crate::causes::sketch::{self, Expect, NOW, Sketch, host, key_file, machine, stored};
-    use crate::fact::Fact;
-    use crate::state::{KeyFile, RegistryData, Service};
+    use evidence::fact::Fact;
+    use evidence::state::{KeyFile, RegistryData, Service};
 
     const STORE: &str = r"HKLM\SOFTWARE\Microsoft\SystemCertificates\Remote Desktop";
 
@@ -183,7 +183,7 @@ mod tests {
     }
 
     fn key_denied(result: &str) -> RefusedAccess {
-        let path = format!(r"C:\ProgramData\Microsoft\Crypto\RSA\MachineKeys\{}1", crate::keys::RDP_KEY);
+        let path = format!(r"C:\ProgramData\Microsoft\Crypto\RSA\MachineKeys\{}1", evidence::key_names::RDP_KEY);
         sketch::refused(&path, Asked::Write, result)
     }
 

@@ -1,10 +1,10 @@
 //! `certificate-untrusted`: nobody vouches for the certificate.
 
+use evidence::{Role, Stage};
 use wire::tls::TlsOffer;
 
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
 
 /// The declaration.
@@ -65,8 +65,8 @@ fn installed(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host, stored};
-    use crate::fact::Fact;
-    use crate::state::{ROOT, StoredCertificate};
+    use evidence::fact::Fact;
+    use evidence::state::{ROOT, StoredCertificate};
     use wire::tls::TlsVersion;
 
     fn up() -> Sketch {

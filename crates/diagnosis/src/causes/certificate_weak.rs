@@ -1,14 +1,14 @@
 //! `certificate-weak`: a key too short, or a signature that proves nothing any more.
 
+use evidence::fact::Fact;
+use evidence::printable::printable;
+use evidence::state::{LISTENER, STORE_REMOTE_DESKTOP, StoredCertificate};
+use evidence::{Role, Stage};
 use wire::tls::TlsOffer;
 
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::fact::Fact;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::printable::printable;
-use crate::state::{LISTENER, STORE_REMOTE_DESKTOP, StoredCertificate};
 
 /// What everybody agrees on as the shortest RSA key (NIST SP 800-131A).
 const LEAST_RSA_BITS: usize = 2048;
@@ -126,7 +126,7 @@ fn strong(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host, machine, stored};
-    use crate::state::POLICY;
+    use evidence::state::POLICY;
     use wire::tls::TlsVersion;
 
     const DEGRADING: Expect = Expect::Present(Severity::Degrading, Confidence::Proven);

@@ -1,17 +1,17 @@
 //! `certificate-wrong-usage`: the certificate is not meant for this.
 
+use evidence::events::RCM;
+use evidence::fact::Fact;
+use evidence::printable::printable;
+use evidence::state::{LISTENER, STORE_MY};
+use evidence::{Role, Stage};
 use wire::certificate::{EKU_REMOTE_DESKTOP, EKU_SERVER_AUTHENTICATION};
 use wire::tls::TlsOffer;
 
 use crate::case::{Case, Seen};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::events::RCM;
-use crate::evidence::Role;
-use crate::fact::Fact;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::logs::{DAY, told};
 use crate::need::Need;
-use crate::printable::printable;
-use crate::state::{LISTENER, STORE_MY};
 
 /// `anyExtendedKeyUsage`.
 const EKU_ANY: &str = "2.5.29.37.0";
@@ -130,7 +130,7 @@ fn allowed(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host, machine, stored};
-    use crate::state::{RegistryData, StoredCertificate};
+    use evidence::state::{RegistryData, StoredCertificate};
     use wire::tls::TlsVersion;
 
     fn in_store(usage: &str) -> Sketch {

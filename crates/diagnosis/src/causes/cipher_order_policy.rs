@@ -1,12 +1,13 @@
 //! `cipher-order-policy`: a policy leaves the host no cipher suite that the client offers.
 
+use evidence::state::CIPHER_POLICY;
+use evidence::symptom::Symptom;
+use evidence::{Because, Role, Stage};
+
 use crate::case::Case;
-use crate::cause::{Because, Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
 use crate::setting::Side;
-use crate::state::CIPHER_POLICY;
-use crate::symptom::Symptom;
 use wire::tls::{TlsVersion, suite};
 
 /// The declaration.
@@ -92,7 +93,7 @@ fn enough_left(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host, machine};
-    use crate::state::{LISTENER, POLICY, RegistryData, WINDOWS};
+    use evidence::state::{LISTENER, POLICY, RegistryData, WINDOWS};
 
     fn list(names: &str) -> Sketch {
         let windows = machine().value(WINDOWS, "CurrentBuildNumber", RegistryData::Text("17763".to_owned()));
@@ -138,7 +139,7 @@ mod tests {
     #[test]
     fn near_miss_somebody_has_just_come_in() {
         let ecdsa = list("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384");
-        ecdsa.event(crate::events::RCM, 1149, 2).check(&CAUSE, Expect::Unknown);
+        ecdsa.event(evidence::events::RCM, 1149, 2).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! `client-certificate-required`: the host wants the client to show a certificate.
 
+use evidence::{Role, Stage};
 use wire::machine::X224Answer;
 use wire::x224::{NegotiationFailure, ServerAnswer};
 
 use crate::case::{Case, EVERYTHING};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
 
 /// The declaration.

@@ -1,11 +1,12 @@
 //! `client-tls12-disabled`: the client's Windows has TLS 1.2 switched off.
 
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
+
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
 use crate::setting::Side;
-use crate::symptom::Symptom;
 use wire::tls::TlsVersion;
 
 const CLIENT: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2\Client";
@@ -58,7 +59,7 @@ fn on(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, client};
-    use crate::state::{RegistryData, WINDOWS};
+    use evidence::state::{RegistryData, WINDOWS};
 
     fn windows() -> Sketch {
         client("192.0.2.7").value(WINDOWS, "CurrentBuildNumber", RegistryData::Text("19045".to_owned()))

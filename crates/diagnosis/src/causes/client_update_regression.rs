@@ -1,10 +1,11 @@
 //! `client-update-regression`: the client's Windows carries an update that is known to break Remote Desktop.
 
-use crate::cause::{Cause, Confidence, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use evidence::state::WINDOWS;
+use evidence::{Role, Stage};
+
+use crate::cause::{Cause, Confidence, Page, Proof, Severity, Shows};
 use crate::need::Need;
 use crate::regressions::{carried, cured};
-use crate::state::WINDOWS;
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -43,7 +44,7 @@ pub const CAUSE: Cause = Cause {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, client};
-    use crate::state::RegistryData;
+    use evidence::state::RegistryData;
 
     fn windows(build: &str, revision: u32) -> Sketch {
         let text = |text: &str| RegistryData::Text(text.to_owned());

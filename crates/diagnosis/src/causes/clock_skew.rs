@@ -1,11 +1,13 @@
 //! `clock-skew`: the clocks of this computer and the host differ.
 
+use evidence::fact::Fact;
+use evidence::moment::rfc3339;
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
+
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::fact::{Fact, rfc3339};
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::symptom::Symptom;
 
 /// Kerberos' usual tolerance: five minutes, in milliseconds (Windows' default "Maximum tolerance for computer clock
 /// synchronization").
@@ -108,7 +110,7 @@ fn span(milliseconds: i64) -> String {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host};
-    use crate::fact::Introduction;
+    use evidence::fact::Introduction;
     use wire::tls::TlsVersion;
 
     const MINUTE: i64 = 60_000;

@@ -1,14 +1,14 @@
 //! `closed-on-negotiation`: the connection ends as soon as it is used.
 
+use evidence::fact::Handshake;
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::machine::X224Answer;
 use wire::x224::SecurityProtocols;
 
 use crate::case::{Case, EVERYTHING};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::fact::Handshake;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
-use crate::symptom::Symptom;
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -93,7 +93,7 @@ fn answered(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host};
-    use crate::fact::Fact;
+    use evidence::fact::Fact;
     use wire::machine::End;
     use wire::tls::TlsOffer;
 

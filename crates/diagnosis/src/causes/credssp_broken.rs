@@ -1,11 +1,12 @@
 //! `credssp-broken`: TLS is fine, and CredSSP is answered with garbage or broken off.
 
+use evidence::fact::Introduction;
+use evidence::symptom::Symptom;
+use evidence::{Because, Role, Stage};
+
 use crate::case::{Case, Seen};
-use crate::cause::{Because, Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::fact::Introduction;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Need, broken_off};
-use crate::symptom::Symptom;
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -85,7 +86,7 @@ fn answered(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host};
-    use crate::fact::Fact;
+    use evidence::fact::Fact;
     use wire::machine::End;
     use wire::tls::TlsVersion;
     use wire::x224::SecurityProtocols;

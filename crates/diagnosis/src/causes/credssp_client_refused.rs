@@ -1,11 +1,12 @@
 //! `credssp-client-refused`: the host takes only clients that have the update for CVE-2018-0886.
 
+use evidence::profile::EncryptionOracle;
+use evidence::state::CREDSSP;
+use evidence::{Role, Stage};
+
 use crate::case::{Case, Seen};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::profile::EncryptionOracle;
-use crate::state::CREDSSP;
 
 /// The value that decides.
 const NAME: &str = "AllowEncryptionOracle";

@@ -1,9 +1,10 @@
 //! `credssp-unpatched`: the host lacks the update for CVE-2018-0886.
 
+use evidence::fact::Introduction;
+use evidence::{Role, Stage};
+
 use crate::case::{Case, Seen};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::fact::Introduction;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
 
 /// The first `TSRequest` version with the update.
@@ -76,7 +77,7 @@ fn accepted_by_client(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host};
-    use crate::fact::Fact;
+    use evidence::fact::Fact;
     use wire::tls::TlsVersion;
 
     fn introduced(version: u32) -> Sketch {

@@ -1,12 +1,12 @@
 //! `dropped-after-accept`: the connection is accepted and ended before anything was said.
 
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::machine::X224Answer;
 
 use crate::case::{Case, EVERYTHING};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
-use crate::symptom::Symptom;
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -88,7 +88,7 @@ fn stays_open(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host};
-    use crate::fact::Fact;
+    use evidence::fact::Fact;
     use wire::machine::End;
     use wire::x224::{SecurityProtocols, ServerAnswer};
 

@@ -1,12 +1,13 @@
 //! `encryption-oracle-policy`: the client's policy refuses hosts without the CredSSP update.
 
+use evidence::events::{LSA, SYSTEM};
+use evidence::state::{CREDSSP, LogEvent};
+use evidence::{Role, Stage};
+
 use crate::case::{Case, NEAR};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::events::{LSA, SYSTEM};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::logs::{not_told, told};
 use crate::need::Need;
-use crate::state::{CREDSSP, LogEvent};
 
 const REFUSED: &[u32] = &[6041];
 
@@ -107,10 +108,10 @@ mod tests {
     use crate::case::Context;
     use crate::causes::sketch::{Expect, NOW, client};
     use crate::diagnose::{Run, diagnose};
-    use crate::evidence::{Evidence, Source};
-    use crate::fact::rfc3339;
-    use crate::state::{LogSpan, Part, State};
-    use crate::target::Target;
+    use evidence::moment::rfc3339;
+    use evidence::state::{LogSpan, Part, State};
+    use evidence::target::Target;
+    use evidence::{Evidence, Source};
 
     #[test]
     fn present() {

@@ -1,11 +1,11 @@
 //! `entra-authentication-required`: the host takes Microsoft Entra authentication only.
 
+use evidence::{Role, Stage};
 use wire::machine::X224Answer;
 use wire::x224::{SecurityProtocols, ServerAnswer};
 
 use crate::case::{Case, EVERYTHING, Seen};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need, contradicts};
 
 /// The declaration.

@@ -1,10 +1,11 @@
 //! `fips-mode-forced`: Windows allows only FIPS algorithms, and the listener may not fit that.
 
+use evidence::state::{FIPS, LISTENER};
+use evidence::{Role, Stage};
+
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::state::{FIPS, LISTENER};
 
 /// `MinEncryptionLevel` that fits FIPS mode.
 const FIPS_LEVEL: u32 = 4;
@@ -72,7 +73,7 @@ fn fits(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, machine};
-    use crate::state::POLICY;
+    use evidence::state::POLICY;
 
     fn forced(layer: u32, level: u32) -> Sketch {
         let listener = machine().dword(LISTENER, "SecurityLayer", layer).dword(LISTENER, "MinEncryptionLevel", level);

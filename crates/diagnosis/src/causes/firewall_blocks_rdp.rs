@@ -1,12 +1,13 @@
 //! `firewall-blocks-rdp`: no rule of the Windows firewall lets the port in.
 
+use evidence::firewall::{Profile, Rule, Verdict, judge};
+use evidence::state::{FIREWALL_MDM_RULES, FIREWALL_POLICY_RULES, FIREWALL_RULES, LISTENER, RegistryData, Service};
+use evidence::symptom::Symptom;
+use evidence::{Because, Role, Stage};
+
 use crate::case::Case;
-use crate::cause::{Because, Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::firewall::{Profile, Rule, Verdict, judge};
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::state::{FIREWALL_MDM_RULES, FIREWALL_POLICY_RULES, FIREWALL_RULES, LISTENER, RegistryData, Service};
-use crate::symptom::Symptom;
 
 const POLICY: &str = r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall";
 const OWN: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy";
@@ -186,8 +187,8 @@ fn open_everywhere(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, machine};
-    use crate::fact::Fact;
-    use crate::state::WINDOWS;
+    use evidence::fact::Fact;
+    use evidence::state::WINDOWS;
 
     const RULE: &str = r"v2.30|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=3389|App=%SystemRoot%\system32\svchost.exe|Svc=termservice|Name=RDP|";
 
@@ -242,7 +243,7 @@ mod tests {
     #[test]
     fn near_miss_somebody_has_just_come_in() {
         let off = firewall(&RULE.replace("Active=TRUE", "Active=FALSE"));
-        off.event(crate::events::RCM, 1149, 2).check(&CAUSE, Expect::Unknown);
+        off.event(evidence::events::RCM, 1149, 2).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

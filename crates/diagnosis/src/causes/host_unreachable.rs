@@ -1,12 +1,12 @@
 //! `host-unreachable`: the network says that there is no way to the host.
 
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::machine::{ConnectFailure, TcpAnswer};
 
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Need, tcp_only};
-use crate::symptom::Symptom;
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -70,7 +70,7 @@ fn answered(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host};
-    use crate::fact::Fact;
+    use evidence::fact::Fact;
 
     fn failed(failure: ConnectFailure) -> Sketch {
         host("192.0.2.7").with(Fact::TcpAnswer(TcpAnswer::Failed(failure)))

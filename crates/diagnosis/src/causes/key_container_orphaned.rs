@@ -1,12 +1,14 @@
 //! `key-container-orphaned`: the key of Remote Desktop belongs to another machine.
 
+use evidence::key_names::{RDP_CONTAINER, RDP_KEY};
+use evidence::state::{CRYPTOGRAPHY, LISTENER, POLICY, STORE_REMOTE_DESKTOP, StoredCertificate};
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
+
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::keys::{RDP_CONTAINER, RDP_KEY, REMOTE_DESKTOP, legacy};
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
+use crate::keys::{REMOTE_DESKTOP, legacy};
 use crate::need::Need;
-use crate::state::{CRYPTOGRAPHY, LISTENER, POLICY, STORE_REMOTE_DESKTOP, StoredCertificate};
-use crate::symptom::Symptom;
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -103,9 +105,9 @@ fn not_used(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, key_file, machine, stored};
-    use crate::events::RCM;
-    use crate::fact::Fact;
-    use crate::state::{KeyFile, RegistryData};
+    use evidence::events::RCM;
+    use evidence::fact::Fact;
+    use evidence::state::{KeyFile, RegistryData};
 
     const GUID: &str = "11111111-2222-3333-4444-555555555555";
 

@@ -1,12 +1,13 @@
 //! `licensing-grace-expired`: the session host's licensing was not set up, and its grace period is over.
 
+use evidence::events::{RCM, RCM_ADMIN};
+use evidence::state::POLICY;
+use evidence::{Role, Stage};
+
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::events::{RCM, RCM_ADMIN};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::logs::{DAY, not_told, told};
 use crate::need::Need;
-use crate::state::POLICY;
 
 /// Over without a licensing mode; over without a licence server.
 const EXPIRED: &[u32] = &[1069, 1128];

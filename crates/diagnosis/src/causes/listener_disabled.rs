@@ -1,11 +1,12 @@
 //! `listener-disabled`: the host's listener is switched off, or listens on an adapter that is not there.
 
+use evidence::state::LISTENER;
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
+
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::state::LISTENER;
-use crate::symptom::Symptom;
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -72,7 +73,7 @@ fn on_everywhere(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host, machine};
-    use crate::fact::Fact;
+    use evidence::fact::Fact;
     use wire::machine::{ConnectFailure, TcpAnswer};
 
     fn listener(enabled: u32, adapter: u32) -> Sketch {
@@ -98,7 +99,7 @@ mod tests {
         host("192.0.2.7").nla().dword(LISTENER, "LanAdapter", 3).check(&CAUSE, Expect::Unknown);
         host("192.0.2.7").nla().dword(LISTENER, "fEnableWinStation", 0).check(&CAUSE, Expect::Unknown);
         // through a listener of another name
-        machine().absent(LISTENER).event(crate::events::RCM, 1149, 2).check(&CAUSE, Expect::Unknown);
+        machine().absent(LISTENER).event(evidence::events::RCM, 1149, 2).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

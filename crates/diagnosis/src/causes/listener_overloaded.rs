@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::machine::X224Answer;
 
 use crate::case::{Case, Seen};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need, SPACED_TRIES, unanswered};
-use crate::symptom::Symptom;
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {

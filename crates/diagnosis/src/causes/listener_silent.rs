@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use evidence::{Role, Stage};
 use wire::machine::X224Answer;
 
 use crate::case::{Case, Seen};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
 
 /// A host under load, or at the end of a long path with a packet lost, answers a request within this time.

@@ -1,10 +1,11 @@
 //! `logons-disabled`: the host takes connections and refuses new logons.
 
+use evidence::state::{LISTENER, TERMINAL_SERVER, WINLOGON};
+use evidence::{Role, Stage};
+
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::state::{LISTENER, TERMINAL_SERVER, WINLOGON};
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -105,8 +106,8 @@ fn allowed(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, machine};
-    use crate::events::LSM;
-    use crate::state::RegistryData;
+    use evidence::events::LSM;
+    use evidence::state::RegistryData;
 
     fn without_winlogon() -> Sketch {
         machine().dword(TERMINAL_SERVER, "TSUserEnabled", 0).dword(LISTENER, "fLogonDisabled", 0)

@@ -1,11 +1,12 @@
 //! `machine-keys-unwritable`: Windows cannot make new keys.
 
-use crate::access::{ACCESS_DENIED, Asked, Place, WRITE_PROTECTED};
+use evidence::access::{ACCESS_DENIED, Asked, Place, WRITE_PROTECTED};
+use evidence::security::{ADD_FILE, SYSTEM, allows};
+use evidence::{Role, Stage};
+
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::security::{ADD_FILE, SYSTEM, allows};
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -71,9 +72,9 @@ fn watched(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::RefusedAccess;
     use crate::causes::sketch::{self, Expect, Sketch, key_file, machine};
-    use crate::fact::Fact;
+    use evidence::access::RefusedAccess;
+    use evidence::fact::Fact;
 
     fn folder(security: Option<&str>) -> Sketch {
         machine().recorded(Fact::KeyFile(key_file(".", security)))

@@ -1,16 +1,17 @@
 //! `machine-renamed`: the host's own certificate bears another name than the host.
 
+use evidence::moment::moment;
+use evidence::printable::printable;
+use evidence::state::{COMPUTER_NAME, LISTENER, STORE_REMOTE_DESKTOP, StoredCertificate, TCPIP};
+use evidence::{Role, Stage};
 use wire::tls::TlsOffer;
 
 use super::remote_desktop_disabled;
 use crate::case::{Case, Seen};
-use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::identity::{SIX_MONTHS, TOLERANCE, possible, short};
 use crate::keys::REMOTE_DESKTOP;
 use crate::need::Need;
-use crate::printable::printable;
-use crate::state::{COMPUTER_NAME, LISTENER, STORE_REMOTE_DESKTOP, StoredCertificate, TCPIP, moment};
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -115,10 +116,9 @@ fn always(_: Case<'_>) -> bool {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, NOW, Sketch, host, machine, stored};
-    use crate::fact::Fact;
-    use crate::fact::Introduction;
-    use crate::fact::rfc3339;
-    use crate::state::{POLICY, RegistryData, TERMINAL_SERVER};
+    use evidence::fact::{Fact, Introduction};
+    use evidence::moment::rfc3339;
+    use evidence::state::{POLICY, RegistryData, TERMINAL_SERVER};
     use time::Duration;
     use wire::tls::TlsVersion;
 

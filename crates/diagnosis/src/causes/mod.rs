@@ -71,11 +71,7 @@ mod tls_stalled;
 mod tls_version_mismatch;
 mod update_regression;
 
-#[cfg(test)]
-pub(crate) mod sketch;
-
-pub(crate) use edition_without_remote_desktop::known_edition;
-pub(crate) use listener_patched::{own as windows_own_library, plain as plain_path};
+pub mod sketch;
 
 /// Every cause, in the order of the way of a connection.
 pub const ALL: &[&Cause] = &[

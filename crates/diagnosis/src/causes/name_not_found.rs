@@ -1,13 +1,13 @@
 //! `name-not-found`: the name does not resolve.
 
+use evidence::fact::Fact;
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::transcript::NameAnswer;
 
 use crate::case::{Case, Seen};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::fact::Fact;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::symptom::Symptom;
 
 /// `WSAHOST_NOT_FOUND` of Windows and `EAI_NONAME` of macOS, which say the same where no name server was reached at all.
 pub(super) const ALSO_OFFLINE: [i32; 2] = [11001, 8];

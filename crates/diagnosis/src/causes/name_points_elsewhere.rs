@@ -1,9 +1,10 @@
 //! `name-points-elsewhere`: the machine that answers calls itself something else than was asked for.
 
+use evidence::fact::Fact;
+use evidence::{Role, Stage};
+
 use crate::case::{Case, Seen};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::fact::Fact;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
 
 /// The longest NetBIOS name; longer computer names are cut to it.
@@ -122,7 +123,7 @@ fn same_machine(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host};
-    use crate::fact::Introduction;
+    use evidence::fact::Introduction;
     use wire::tls::TlsVersion;
 
     fn asked_for(name: &str, certificate: &str) -> Sketch {

@@ -1,14 +1,14 @@
 //! `name-server-unreachable`: no name server gave an answer for the name.
 
+use evidence::fact::Fact;
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::transcript::NameAnswer;
 
 use super::name_not_found::ALSO_OFFLINE;
 use crate::case::{Case, Seen};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::fact::Fact;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::symptom::Symptom;
 
 /// `EAI_FAIL` as glibc and musl, as macOS, and as Windows (`WSANO_RECOVERY`) number it. Other failures are the
 /// resolver's own.

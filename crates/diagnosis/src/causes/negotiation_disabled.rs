@@ -1,13 +1,13 @@
 //! `negotiation-disabled`: the host confirms without a word about security protocols.
 
+use evidence::state::LISTENER;
+use evidence::{Role, Stage};
 use wire::machine::X224Answer;
 use wire::x224::ServerAnswer;
 
 use crate::case::{Case, EVERYTHING};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
-use crate::state::LISTENER;
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {

@@ -1,13 +1,13 @@
 //! `nla-required`: the host insists on Network Level Authentication, and the client does not offer it.
 
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::machine::X224Answer;
 use wire::x224::{NegotiationFailure, ServerAnswer};
 
 use crate::case::{Case, Seen};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
-use crate::symptom::Symptom;
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {

@@ -1,14 +1,14 @@
 //! `not-an-rdp-service`: something else answers.
 
+use evidence::fact::Handshake;
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::hex;
 use wire::machine::X224Answer;
 
 use crate::case::{Case, EVERYTHING, Seen};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::fact::Handshake;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
-use crate::symptom::Symptom;
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -54,7 +54,7 @@ fn named_service(case: Case<'_>) -> Option<Ground> {
     let start: String = String::from_utf8_lossy(bytes).chars().take_while(|c| !c.is_control()).take(40).collect();
     let start = if start.len() > 3 { format!("{start:?}") } else { hex::encode(bytes) };
     let text = format!("{} answered as {}: {start}", case.label(), service.name());
-    Some(Ground::on(vec![seen.because(crate::printable::printable(&text))]))
+    Some(Ground::on(vec![seen.because(evidence::printable::printable(&text))]))
 }
 
 fn foreign_bytes(case: Case<'_>) -> Option<Ground> {
@@ -87,7 +87,7 @@ fn speaks_x224(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, host};
-    use crate::fact::Fact;
+    use evidence::fact::Fact;
     use wire::foreign::ForeignService;
     use wire::machine::End;
     use wire::tls::{TlsOffer, TlsVersion};

@@ -1,9 +1,10 @@
 //! `ntlm-blocked`: the host refuses NTLM, so only Kerberos gets in.
 
+use evidence::fact::Introduction;
+use evidence::{Role, Stage};
+
 use crate::case::{Case, Seen};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::fact::Introduction;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
 
 /// `STATUS_NTLM_BLOCKED`.
@@ -81,7 +82,7 @@ fn taken(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host};
-    use crate::fact::Fact;
+    use evidence::fact::Fact;
     use wire::machine::End;
     use wire::tls::TlsVersion;
     use wire::x224::SecurityProtocols;

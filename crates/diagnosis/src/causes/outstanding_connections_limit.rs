@@ -1,9 +1,10 @@
 //! `outstanding-connections-limit`: so many connections are begun and not completed that the host defends itself.
 
+use evidence::events::{RCM, RCM_ADMIN};
+use evidence::{Role, Stage};
+
 use crate::case::NEAR;
-use crate::cause::{Cause, Confidence, Explains, Page, Proof, Severity, Shows, Stage};
-use crate::events::{RCM, RCM_ADMIN};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Explains, Page, Proof, Severity, Shows};
 use crate::logs::{not_told, told};
 use crate::need::Need;
 

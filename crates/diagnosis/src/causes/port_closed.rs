@@ -1,12 +1,12 @@
 //! `port-closed`: the host is up and nothing listens.
 
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::machine::{ConnectFailure, TcpAnswer};
 
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Need, tcp_only};
-use crate::symptom::Symptom;
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -61,7 +61,7 @@ fn not_refused(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, host};
-    use crate::fact::Fact;
+    use evidence::fact::Fact;
 
     const REFUSED: Fact = Fact::TcpAnswer(TcpAnswer::Failed(ConnectFailure::Refused));
 

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use evidence::Role;
+use evidence::Stage;
+use evidence::symptom::Symptom;
 use wire::machine::{ConnectFailure, TcpAnswer};
 
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Need, tcp_only};
-use crate::symptom::Symptom;
 
 /// Silence for so long has outlived three SYNs.
 const SURE: Duration = Duration::from_secs(3);
@@ -80,7 +81,7 @@ fn answered(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, host};
-    use crate::fact::Fact;
+    use evidence::fact::Fact;
 
     #[test]
     fn present() {

@@ -1,20 +1,20 @@
 //! `private-key-unusable`: the host cannot use the key of its certificate.
 
+use evidence::access::{ACCESS_DENIED, Asked, Place};
+use evidence::events::{RCM, SCHANNEL};
+use evidence::fact::Handshake;
+use evidence::printable::printable;
+use evidence::security::{NETWORK_SERVICE, READ, allows};
+use evidence::state::{CRYPTOGRAPHY, LISTENER, LogEvent, POLICY};
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::tls::TlsOffer;
 
-use crate::access::{ACCESS_DENIED, Asked, Place};
 use crate::case::{Case, NEAR, Seen, uses_key};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::events::{RCM, SCHANNEL};
-use crate::evidence::Role;
-use crate::fact::Handshake;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::keys::{KeyPlace, REMOTE_DESKTOP};
 use crate::logs::{DAY, told};
 use crate::need::{Need, speechless};
-use crate::printable::printable;
-use crate::security::{NETWORK_SERVICE, READ, allows};
-use crate::state::{CRYPTOGRAPHY, LISTENER, LogEvent, POLICY};
-use crate::symptom::Symptom;
 
 /// What Remote Connection Manager writes where a certificate could not be made or replaced.
 const NO_CERTIFICATE: &[u32] = &[1057, 1058];
@@ -224,10 +224,10 @@ fn key_used(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::{RefusedAccess, WRITE_PROTECTED};
     use crate::causes::sketch::{self, Expect, Sketch, host, key_file, machine, stored};
-    use crate::fact::Fact;
-    use crate::state::{KeyFile, RegistryData, StoredCertificate};
+    use evidence::access::{RefusedAccess, WRITE_PROTECTED};
+    use evidence::fact::Fact;
+    use evidence::state::{KeyFile, RegistryData, StoredCertificate};
     use wire::machine::End;
     use wire::tls::{Alert, TlsVersion};
 
@@ -291,7 +291,10 @@ mod tests {
         let machine =
             machine().value(CRYPTOGRAPHY, "MachineGuid", guid).dword(LISTENER, "PortNumber", 3389).absent(POLICY);
         let folder = machine.recorded(Fact::KeyFile(key_file(".", None)));
-        folder.recorded(Fact::KeyFile(key_file(&format!("{}11111111-2222", crate::keys::RDP_KEY), Some(security))))
+        folder.recorded(Fact::KeyFile(key_file(
+            &format!("{}11111111-2222", evidence::key_names::RDP_KEY),
+            Some(security),
+        )))
     }
 
     #[test]
@@ -311,7 +314,7 @@ mod tests {
         gone.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
         // without the certificate nothing needs it, and another machine's key is another cause
         empty().check(&CAUSE, Expect::Unknown);
-        let foreign = Fact::KeyFile(key_file(&format!("{}99999999", crate::keys::RDP_KEY), None));
+        let foreign = Fact::KeyFile(key_file(&format!("{}99999999", evidence::key_names::RDP_KEY), None));
         empty().recorded(made()).recorded(foreign).check(&CAUSE, Expect::Unknown);
         let left_out = KeyFile { left_out: 1, ..key_file(".", None) };
         empty().recorded(Fact::KeyFile(left_out)).recorded(made()).check(&CAUSE, Expect::Unknown);
@@ -345,7 +348,8 @@ mod tests {
     }
 
     fn denied() -> RefusedAccess {
-        let path = format!(r"C:\ProgramData\Microsoft\Crypto\RSA\MachineKeys\{}11111111-2222", crate::keys::RDP_KEY);
+        let path =
+            format!(r"C:\ProgramData\Microsoft\Crypto\RSA\MachineKeys\{}11111111-2222", evidence::key_names::RDP_KEY);
         sketch::refused(&path, Asked::Read, ACCESS_DENIED)
     }
 

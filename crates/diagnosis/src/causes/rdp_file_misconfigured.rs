@@ -1,15 +1,15 @@
 //! `rdp-file-misconfigured`: a setting of an `.rdp` file keeps the client from connecting.
 
+use evidence::rdp_file::{GatewayUse, KNOWN, RdpFileRecord, RdpSetting, RdpSettings};
+use evidence::state::{LISTENER, POLICY};
+use evidence::target::Target;
+use evidence::{Because, Role, Stage};
 use wire::machine::X224Answer;
 use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
 
 use crate::case::{Case, Seen};
-use crate::cause::{Because, Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::rdp_file::{GatewayUse, KNOWN, RdpFileRecord, RdpSetting, RdpSettings};
-use crate::state::{LISTENER, POLICY};
-use crate::target::Target;
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -235,7 +235,7 @@ fn nla_is_optional(case: Case<'_>, record: &RdpFileRecord) -> bool {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, client, host, machine};
-    use crate::rdp_file::RdpSignature;
+    use evidence::rdp_file::RdpSignature;
 
     fn file(text: &str) -> Sketch {
         client("192.0.2.7").rdp_file(text, RdpSignature::Unsigned)

@@ -1,10 +1,11 @@
 //! `rdp-file-signature-broken`: the signature of an `.rdp` file does not cover its settings.
 
+use evidence::rdp_file::{RdpFileRecord, RdpSignature};
+use evidence::{Because, Role, Stage};
+
 use crate::case::{Case, Seen};
-use crate::cause::{Because, Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::rdp_file::{RdpFileRecord, RdpSignature};
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -80,7 +81,7 @@ fn sound(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, client};
-    use crate::rdp_file::Signer;
+    use evidence::rdp_file::Signer;
 
     fn signed(signature: RdpSignature) -> Sketch {
         client("192.0.2.7").rdp_file("full address:s:server", signature)

@@ -1,12 +1,13 @@
 //! `remote-desktop-disabled`: the host is set to let nobody in.
 
+use evidence::state::{POLICY, TERMINAL_SERVER};
+use evidence::symptom::Symptom;
+use evidence::{Because, Role, Stage};
+
 use super::{firewall_blocks_rdp, service_stopped};
 use crate::case::Case;
-use crate::cause::{Because, Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::state::{POLICY, TERMINAL_SERVER};
-use crate::symptom::Symptom;
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -83,8 +84,8 @@ fn off(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host, machine};
-    use crate::fact::Fact;
-    use crate::state::{FIREWALL_RULES, KEYS, LISTENER, RegistryData, Service};
+    use evidence::fact::Fact;
+    use evidence::state::{FIREWALL_RULES, KEYS, LISTENER, RegistryData, Service};
 
     #[test]
     fn present() {

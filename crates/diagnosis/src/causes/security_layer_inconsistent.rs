@@ -1,10 +1,11 @@
 //! `security-layer-inconsistent`: the host requires NLA, and switches off the TLS that it needs.
 
+use evidence::state::LISTENER;
+use evidence::{Role, Stage};
+
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::state::LISTENER;
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -60,8 +61,8 @@ fn agree(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host, machine};
-    use crate::events::RCM;
-    use crate::state::POLICY;
+    use evidence::events::RCM;
+    use evidence::state::POLICY;
 
     fn listener(layer: u32, nla: u32) -> Sketch {
         machine().dword(LISTENER, "SecurityLayer", layer).dword(LISTENER, "UserAuthentication", nla)

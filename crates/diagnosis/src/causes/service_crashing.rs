@@ -1,14 +1,15 @@
 //! `service-crashing`: Remote Desktop Services ends unexpectedly.
 
+use evidence::events::{SERVICES, SYSTEM};
+use evidence::moment::moment;
+use evidence::state::LogEvent;
+use evidence::{Role, Stage};
 use time::Duration;
 
 use crate::case::{Case, NEAR};
-use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::events::{SERVICES, SYSTEM};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::logs::{not_told, told};
 use crate::need::Need;
-use crate::state::{LogEvent, moment};
 
 const ENDED: &[u32] = &[7031, 7034];
 /// What ended later than this after the attempt is no reason for it; clocks and the time of an attempt are not exact.

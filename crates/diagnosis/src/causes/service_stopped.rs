@@ -1,11 +1,12 @@
 //! `service-stopped`: a service that Remote Desktop needs does not run, or must not.
 
+use evidence::state::Service;
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
+
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::state::Service;
-use crate::symptom::Symptom;
 
 // What takes effect later is not blocking: without the others the host goes on with the certificate that it has, and what runs
 // although it is disabled is gone after the next restart.
@@ -120,7 +121,7 @@ fn runs(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host, machine};
-    use crate::fact::Fact;
+    use evidence::fact::Fact;
 
     fn services(sketch: Sketch, start: u32, running: Option<bool>) -> Sketch {
         let one = |name: &str| {

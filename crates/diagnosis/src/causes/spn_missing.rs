@@ -1,10 +1,10 @@
 //! `spn-missing`: the host could not register its name for Kerberos.
 
+use evidence::events::{RCM, SYSTEM};
+use evidence::{Role, Stage};
 use time::Duration;
 
-use crate::cause::{Cause, Confidence, Page, Proof, Severity, Shows, Stage};
-use crate::events::{RCM, SYSTEM};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Page, Proof, Severity, Shows};
 use crate::logs::{DAY, not_told, told};
 use crate::need::Need;
 

@@ -1,13 +1,13 @@
 //! `standard-security-only`: the host only has Standard RDP Security.
 
+use evidence::state::LISTENER;
+use evidence::{Role, Stage};
 use wire::machine::X224Answer;
 use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
 
 use crate::case::{Case, EVERYTHING};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
-use crate::state::LISTENER;
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -116,7 +116,7 @@ fn takes_tls_alone(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host, machine};
-    use crate::state::POLICY;
+    use evidence::state::POLICY;
 
     const NOT_ALLOWED: NegotiationFailure = NegotiationFailure::SSL_NOT_ALLOWED_BY_SERVER;
 

@@ -1,11 +1,12 @@
 //! `tls12-disabled`: the host has TLS 1.2 switched off, and nothing else that this client speaks.
 
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
+
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
 use crate::setting::Side;
-use crate::symptom::Symptom;
 use wire::tls::TlsVersion;
 
 const SERVER: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2\Server";
@@ -60,7 +61,7 @@ fn on(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host, machine};
-    use crate::state::{RegistryData, WINDOWS};
+    use evidence::state::{RegistryData, WINDOWS};
 
     fn windows(build: &str) -> Sketch {
         machine().value(WINDOWS, "CurrentBuildNumber", RegistryData::Text(build.to_owned()))

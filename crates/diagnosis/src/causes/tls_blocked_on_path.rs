@@ -1,17 +1,17 @@
 //! `tls-blocked-on-path`: something on the way breaks off the handshake.
 
+use evidence::events::{CORE, RCM, SCHANNEL, SYSTEM};
+use evidence::fact::{Fact, Handshake};
+use evidence::printable::printable;
+use evidence::state::{LogEvent, LogSpan, SCHANNEL_SETTINGS};
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::tls::{Segments, TlsOffer, TlsVersion};
 
 use crate::case::{Case, NEAR};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::events::{CORE, RCM, SCHANNEL, SYSTEM};
-use crate::evidence::Role;
-use crate::fact::{Fact, Handshake};
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::logs::DAY;
 use crate::need::Need;
-use crate::printable::printable;
-use crate::state::{LogEvent, LogSpan, SCHANNEL_SETTINGS};
-use crate::symptom::Symptom;
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -156,7 +156,7 @@ mod tests {
     use super::*;
     use crate::case::EVERYTHING;
     use crate::causes::sketch::{Expect, Sketch, host};
-    use crate::observe::CapturedConnection;
+    use evidence::observe::CapturedConnection;
     use wire::machine::End;
     use wire::tls::Alert;
     use wire::x224::SecurityProtocols;

@@ -1,15 +1,15 @@
 //! `tls-cipher-mismatch`: the TLS versions of host and client meet; their suites, groups or signature algorithms do not.
 
+use evidence::events::SCHANNEL;
+use evidence::fact::Handshake;
+use evidence::printable::printable;
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::tls::{Alert, TlsOffer, suite};
 
 use crate::case::{Case, NEAR};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::events::SCHANNEL;
-use crate::evidence::Role;
-use crate::fact::Handshake;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Need, as_offered, client_offer, taken_alike, taken_as_client};
-use crate::printable::printable;
-use crate::symptom::Symptom;
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -149,7 +149,7 @@ fn all_common(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host};
-    use crate::profile::ClientProfile;
+    use evidence::profile::ClientProfile;
     use wire::machine::End;
     use wire::tls::TlsVersion;
 

@@ -1,16 +1,16 @@
 //! `tls-intercepted`: the certificate is not the host's but that of a product that opens TLS on the way.
 
+use evidence::printable::printable;
+use evidence::state::{COMPUTER_NAME, LISTENER, STORE_MY, STORE_REMOTE_DESKTOP, StoredCertificate};
+use evidence::{Role, Stage};
 use wire::inspection;
 use wire::tls::TlsOffer;
 
 use crate::case::{Case, NEAR, Seen};
-use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::identity::short;
 use crate::logs::DAY;
 use crate::need::Need;
-use crate::printable::printable;
-use crate::state::{COMPUTER_NAME, LISTENER, STORE_MY, STORE_REMOTE_DESKTOP, StoredCertificate};
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -138,8 +138,8 @@ fn always(_: Case<'_>) -> bool {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host, stored};
-    use crate::fact::{Fact, Introduction};
-    use crate::state::{POLICY, RegistryData};
+    use evidence::fact::{Fact, Introduction};
+    use evidence::state::{POLICY, RegistryData};
     use wire::tls::TlsVersion;
 
     fn issued_by(issuer: &str) -> Sketch {

@@ -1,13 +1,13 @@
 //! `tls-refused`: the host refuses every handshake with an alert that nothing else explains.
 
+use evidence::fact::Handshake;
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::tls::{Alert, TlsOffer};
 
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::fact::Handshake;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::symptom::Symptom;
 
 /// The hellos that must all be refused: every version, and every suite that Windows knows.
 const HELLOS: [TlsOffer; 3] = [TlsOffer::MODERN, TlsOffer::PLAIN_12, TlsOffer::OLD];

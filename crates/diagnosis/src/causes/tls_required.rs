@@ -1,11 +1,11 @@
 //! `tls-required`: the host insists on TLS, and the client does not offer it.
 
+use evidence::{Role, Stage};
 use wire::machine::X224Answer;
 use wire::x224::{NegotiationFailure, ServerAnswer};
 
 use crate::case::{Case, EVERYTHING, Seen};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
 
 /// The declaration.

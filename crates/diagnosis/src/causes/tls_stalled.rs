@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
+use evidence::fact::Handshake;
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::tls::TlsOffer;
 
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::fact::Handshake;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::symptom::Symptom;
 
 /// A host under load, or at the end of a long path with a packet lost, answers a ClientHello within this time.
 const PATIENCE: Duration = Duration::from_millis(1500);

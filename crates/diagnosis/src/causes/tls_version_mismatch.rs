@@ -1,13 +1,13 @@
 //! `tls-version-mismatch`: host and client have no TLS version in common.
 
+use evidence::fact::Handshake;
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::tls::{Alert, TlsOffer};
 
 use crate::case::{Case, Seen};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::fact::Handshake;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::symptom::Symptom;
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {

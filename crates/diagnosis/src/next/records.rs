@@ -1,14 +1,15 @@
 //! What of a machine's records would decide, and is not among those that were read.
 
+use evidence::fact::Fact;
+use evidence::moment::rfc3339;
+use evidence::state::POLICY;
+use evidence::{Evidence, Role, TimeSource};
 use time::OffsetDateTime;
 
 use crate::case::{Case, Context};
 use crate::cause::{Cause, Confidence, Shows};
-use crate::evidence::{Evidence, Role, TimeSource};
-use crate::fact::{Fact, rfc3339};
 use crate::need::Need;
 use crate::report::{Finding, Next};
-use crate::state::POLICY;
 
 /// What is open of a finding.
 pub(super) enum Open {

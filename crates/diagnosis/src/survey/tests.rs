@@ -1,12 +1,12 @@
 //! The survey against hosts that are made up, with all that they take known.
 
+use evidence::fact::KeyExchange as Shown;
 use proptest::prelude::*;
 use wire::tls::Alert;
 use wire::x224::NegotiationFailure;
 
 use super::*;
 use crate::causes::sketch::{Sketch, host};
-use crate::fact::KeyExchange as Shown;
 
 /// A host with an RSA key. It takes the first of its own list that the client offers.
 #[derive(Debug, Clone)]

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use evidence::fact::Fact;
+use evidence::moment::rfc3339;
+use evidence::{Evidence, Observation};
 use time::{Duration, OffsetDateTime};
 use wire::machine::X224Answer;
 use wire::x224::ServerAnswer;
 
 use super::{Happening, Lines, TimelineEntry, failed, step};
-use crate::evidence::{Evidence, Observation};
-use crate::fact::{Fact, rfc3339};
 
 /// The lines of connections that were captured.
 pub(super) fn connections(evidence: &Evidence, lines: &mut Lines) {
@@ -74,8 +75,8 @@ fn refused(fact: &Fact) -> bool {
 mod tests {
     use super::super::timeline;
     use super::*;
-    use crate::evidence::Source;
-    use crate::observe::CapturedConnection;
+    use evidence::Source;
+    use evidence::observe::CapturedConnection;
     use time::macros::datetime;
     use wire::machine::TcpAnswer;
 

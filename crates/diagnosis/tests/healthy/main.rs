@@ -11,8 +11,8 @@ mod probe;
 
 use diagnosis::cause::Severity;
 use diagnosis::diagnose::Run;
-use diagnosis::observe::observe;
 use diagnosis::report::Verdict;
+use evidence::observe::observe;
 
 use certificate::Maker;
 use host::Host;

@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use diagnosis::need::Question;
-use diagnosis::observe::observe;
 use diagnosis::planner::Planner;
-use diagnosis::{Capabilities, ClientProfile, Context, Role, Subject, Target};
+use diagnosis::{Capabilities, Context};
+use evidence::observe::observe;
+use evidence::{ClientProfile, Role, Subject, Target};
 use wire::machine::{Action, Conversation, ConversationPlan, End, Event, Limits, TlsFailure};
 use wire::tls::{Alert, ClientHello, TlsVersion};
 use wire::transcript::{Entry, NameAnswer, NameLookup, Record, Transcript};
@@ -31,7 +32,7 @@ pub fn ask(host: &Host) -> (Transcript, Context) {
         require_trust: false,
         gateway: None,
         thorough: false,
-        at_source: diagnosis::TimeSource::Attempt,
+        at_source: evidence::TimeSource::Attempt,
         at: NOW,
         symptom: None,
         capabilities: Capabilities { openssl: true },

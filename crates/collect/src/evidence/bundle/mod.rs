@@ -12,9 +12,9 @@ use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::Path;
 
-use diagnosis::bundle::{BundledFile, LeftOut, MANIFEST, Manifest, SCHEMA};
-use diagnosis::fact::rfc3339;
-use diagnosis::printable::printable;
+use evidence::bundle::{BundledFile, LeftOut, MANIFEST, Manifest, SCHEMA};
+use evidence::moment::rfc3339;
+use evidence::printable::printable;
 use ring::digest::{SHA256, digest};
 use time::OffsetDateTime;
 

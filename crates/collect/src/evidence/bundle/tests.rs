@@ -3,7 +3,7 @@
 use std::io::{Cursor, Write};
 use std::path::PathBuf;
 
-use diagnosis::state::{Part, SCHEMA as STATE, State};
+use evidence::state::{Part, SCHEMA as STATE, State};
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 use proptest::prelude::*;
@@ -108,7 +108,7 @@ fn messages_name_the_bundle_and_the_file_in_it() {
     let expected = [format!("{shown}: state/1.json"), format!("{shown}: transcript/2.txt")];
     assert_eq!(names, expected.map(PathBuf::from));
     assert_eq!(gathered.unread[0].0, PathBuf::from(format!("{shown}: state/3.json")));
-    let mut evidence = diagnosis::Evidence::default();
+    let mut evidence = evidence::Evidence::default();
     gathered.observe(&mut evidence, AT);
     let told: Vec<_> = evidence.observations.iter().map(|seen| format!("{:?}", seen.fact)).collect();
     assert!(told.iter().any(|fact| fact.contains("System.evtx") && fact.contains("left out of the bundle: empty")));

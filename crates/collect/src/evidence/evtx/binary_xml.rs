@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use diagnosis::state::moment;
+use evidence::moment::moment;
 use time::OffsetDateTime;
 
 use super::filetime;

@@ -1,8 +1,8 @@
 //! What one machine has written into a log, as far as it is kept.
 
-use diagnosis::fact::rfc3339;
-use diagnosis::state::LogSpan;
-use diagnosis::state::bounds::Newest;
+use evidence::moment::rfc3339;
+use evidence::state::LogSpan;
+use evidence::state::bounds::Newest;
 use time::OffsetDateTime;
 
 use super::numbers::Numbers;

@@ -22,10 +22,11 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use diagnosis::events::{self, CLIENT_CHANNEL, Known};
-use diagnosis::fact::rfc3339;
-use diagnosis::state::bounds::{ENTRIES, KEPT, Newest};
-use diagnosis::state::{LogEvent, Part, SCHEMA, State, Unread};
+use evidence::events;
+use evidence::events::{CLIENT_CHANNEL, Known};
+use evidence::moment::rfc3339;
+use evidence::state::bounds::{ENTRIES, KEPT, Newest};
+use evidence::state::{LogEvent, Part, SCHEMA, State, Unread};
 use time::OffsetDateTime;
 
 use self::binary_xml::{Entry, Templates};

@@ -1,6 +1,6 @@
 use std::io::Cursor;
 
-use diagnosis::events::{CLIENT, CORE, SCHANNEL};
+use evidence::events::{CLIENT, CORE, SCHANNEL};
 use proptest::prelude::*;
 
 use super::sample::{Line, Sample};

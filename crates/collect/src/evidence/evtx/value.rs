@@ -35,7 +35,7 @@ pub(super) fn shown(kind: u8, bytes: &[u8]) -> Option<String> {
         0x04 | 0x06 | 0x08 | 0x0A | 0x10 => number()?.to_string(),
         0x0D => (number()? != 0).to_string(),
         0x0F => guid(bytes)?,
-        0x11 => diagnosis::fact::rfc3339(filetime(number()?)?),
+        0x11 => evidence::moment::rfc3339(filetime(number()?)?),
         0x13 => sid(bytes)?,
         0x14 | 0x15 => format!("0x{:x}", number()?),
         _ => hexadecimal(bytes),

@@ -3,8 +3,8 @@
 //! Source: the numbers are the `CERT_*_PROP_ID` of wincrypt.h; the layout of the key provider's record is known from
 //! practice, not from a specification.
 
-use diagnosis::fact::rfc3339;
-use diagnosis::state::StoredCertificate;
+use evidence::moment::rfc3339;
+use evidence::state::StoredCertificate;
 use wire::certificate::Certificate;
 
 use super::regf::{u32_at, until_nul, wide};

@@ -2,7 +2,7 @@
 
 #![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)] // a test's hive is small
 
-use diagnosis::state::RegistryData;
+use evidence::state::RegistryData;
 
 const NONE: u32 = u32::MAX;
 

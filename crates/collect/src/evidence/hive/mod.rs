@@ -1,6 +1,6 @@
 //! Registry hives: the machine's (`SYSTEM`, `SOFTWARE`) and a user's (`NTUSER.DAT`, `DEFAULT`), told apart by contents.
 //!
-//! Only what `diagnosis::state` lists is looked up. What is not there is written down as absent; what could not be read
+//! Only what `evidence::state` lists is looked up. What is not there is written down as absent; what could not be read
 //! is written down as unread, and never as absent.
 
 pub(super) mod blob;
@@ -17,7 +17,7 @@ use std::fs::{self, File};
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 
-use diagnosis::state::{
+use evidence::state::{
     COMPUTER_NAME, KEYS, Part, ROOT, RegistryData, RegistryKey, SCHEMA, SERVICES, STORE_MY, STORE_REMOTE_DESKTOP,
     STORES_ROOT, Service, State, Unread, takes,
 };

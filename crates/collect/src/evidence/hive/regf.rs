@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, SeekFrom};
 
-use diagnosis::state::RegistryData;
+use evidence::state::RegistryData;
 
 use super::log::{Entry, Log, SECTOR, following};
 

@@ -1,6 +1,6 @@
 use std::io::Cursor;
 
-use diagnosis::state::{LISTENER, STORE_MY, TERMINAL_SERVER, WINDOWS, WINLOGON};
+use evidence::state::{LISTENER, STORE_MY, TERMINAL_SERVER, WINDOWS, WINLOGON};
 use proptest::prelude::*;
 
 use super::build::{Node, seal, wide};
@@ -69,7 +69,7 @@ fn the_control_set_in_use_is_read() {
     let state = read(&system().hive()).unwrap();
     assert_eq!(key(&state, TERMINAL_SERVER).values["fDenyTSConnections"], RegistryData::Dword(0));
     assert_eq!(key(&state, LISTENER).values["PortNumber"], RegistryData::Dword(3390));
-    assert!(!key(&state, diagnosis::state::LSA).exists);
+    assert!(!key(&state, evidence::state::LSA).exists);
     assert_eq!(state.computer.as_deref(), Some("SERVER01"));
     let service = |name: &str| state.services.iter().find(|service| service.name == name).unwrap();
     assert_eq!((service("TermService").exists, service("TermService").start), (true, Some(4)));
@@ -168,7 +168,7 @@ fn a_log_brings_what_was_not_written() {
     let before = dirty(&with_port(1));
     let state = merged(&before, &[log_of(7, &[(7, 2), (8, 3)]), log_of(9, &[(9, 4)])]).unwrap();
     assert_eq!((port(&state), &state.unread[..]), (Some(4), &[][..]));
-    assert!(!key(&state, diagnosis::state::LSA).exists);
+    assert!(!key(&state, evidence::state::LSA).exists);
     // without a hive to be read, all of it in the log
     let mut empty = before[..4096].to_vec();
     empty.resize(before.len(), 0);

@@ -13,8 +13,9 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
-use diagnosis::access::{self, AccessTrace, Asked, GRANTED, Place, REFUSALS, RefusedAccess};
-use diagnosis::state::{SCHEMA, State, Unread};
+use evidence::access;
+use evidence::access::{AccessTrace, Asked, GRANTED, Place, REFUSALS, RefusedAccess};
+use evidence::state::{SCHEMA, State, Unread};
 
 use super::{Access as Reads, Piece, ReadError, Reader, text};
 use lines::{Columns, Line, Lines};

@@ -1,4 +1,4 @@
-use diagnosis::access::ACCESS_DENIED;
+use evidence::access::ACCESS_DENIED;
 use proptest::prelude::*;
 
 use super::*;

@@ -28,9 +28,9 @@ use std::ops::RangeInclusive;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use diagnosis::printable::printable;
-use diagnosis::state::bounds::Room;
-use diagnosis::state::{RegistryData, RegistryKey, SCHEMA, STORE_MY, STORE_REMOTE_DESKTOP, State, Unread};
+use evidence::printable::printable;
+use evidence::state::bounds::Room;
+use evidence::state::{RegistryData, RegistryKey, SCHEMA, STORE_MY, STORE_REMOTE_DESKTOP, State, Unread};
 use flate2::read::GzDecoder;
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
@@ -300,7 +300,7 @@ pub(super) fn read_certificates(state: &mut State) {
     }
 }
 
-fn certificate(store: &str, key: &RegistryKey) -> Option<diagnosis::state::StoredCertificate> {
+fn certificate(store: &str, key: &RegistryKey) -> Option<evidence::state::StoredCertificate> {
     let RegistryData::Binary(hex) = key.values.get("Blob")? else { return None };
     hive::blob::certificate(store, &wire::hex::decode(hex)?)
 }

@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
-use diagnosis::events::{self, CHANNELS};
-use diagnosis::keys::RDP_KEY;
-use diagnosis::state::{KEYS, SERVICES, STORE_MY, STORE_REMOTE_DESKTOP, WINLOGON};
+use evidence::events;
+use evidence::events::CHANNELS;
+use evidence::key_names::RDP_KEY;
+use evidence::state::{KEYS, SERVICES, STORE_MY, STORE_REMOTE_DESKTOP, WINLOGON};
 
 use crate::evidence::windows::PROGRAMS;
 

@@ -10,8 +10,9 @@ use serde_json::json;
 use tree_sitter::{Node, Parser};
 
 use super::*;
-use diagnosis::events::{self, CHANNELS};
-use diagnosis::state::{KEYS, LISTENER, SERVICES, WINLOGON};
+use evidence::events;
+use evidence::events::CHANNELS;
+use evidence::state::{KEYS, LISTENER, SERVICES, WINLOGON};
 
 /// A block of the script, by the template in `collect.ps1` (`ConvertTo-Armour`).
 fn armour(json: &str, number: usize, count: usize, form: &str) -> Vec<String> {

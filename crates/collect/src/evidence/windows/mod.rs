@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use diagnosis::keys::{MACHINE_KEYS, RDP_KEY};
-use diagnosis::state::{FileVersion, KeyFile, SCHEMA, State, Unread, Volume};
+use evidence::key_names::{MACHINE_KEYS, RDP_KEY};
+use evidence::state::{FileVersion, KeyFile, SCHEMA, State, Unread, Volume};
 
 /// The most files of a folder of keys that are named, besides those of Remote Desktop.
 const KEYS: usize = 10_000;

@@ -101,7 +101,7 @@ mod tests {
     fn the_rights_on_a_key() {
         let bytes = descriptor(&[(0, 0x0012_0089, &[20]), (1, 0x001F_01FF, &[32, 545])]);
         assert_eq!(sddl(&bytes).unwrap(), "O:SYD:P(A;ID;0x120089;;;NS)(D;ID;0x1f01ff;;;BU)");
-        assert_eq!(diagnosis::security::allows(&sddl(&bytes).unwrap(), &["NS"], 1), Some(true));
+        assert_eq!(evidence::security::allows(&sddl(&bytes).unwrap(), &["NS"], 1), Some(true));
     }
 
     #[test]

@@ -1,0 +1,439 @@
+//! The vocabulary of evidence: what can be known about a machine, whoever looked.
+
+use std::net::SocketAddr;
+
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use wire::capture::WebAnswer;
+use wire::foreign::ForeignService;
+use wire::hex;
+use wire::http::{Method, Response};
+use wire::machine::{ConnectFailure, End, TcpAnswer, X224Answer};
+use wire::ntlm::WindowsVersion;
+use wire::tls::{Alert, TlsOffer, TlsVersion};
+use wire::transcript::NameAnswer;
+use wire::x224::{SecurityProtocols, ServerAnswer};
+
+use crate::access::{AccessTrace, RefusedAccess};
+use crate::moment::rfc3339;
+use crate::observe::{CapturedConnection, CapturedTransport};
+use crate::printable::printable;
+use crate::rdp_file::RdpFileRecord;
+use crate::state::{FileVersion, KeyFile, LogEvent, LogSpan, RegistryKey, Service, StoredCertificate, Unread, Volume};
+
+/// One fact. Its name ([`Fact::name`]) and value are part of the published report.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fact {
+    /// What the name resolved to.
+    NameAnswer(NameAnswer),
+    /// How the SYN was answered.
+    TcpAnswer(TcpAnswer),
+    /// How a Connection Request was answered.
+    X224Answer {
+        /// `requestedProtocols`; `None` for a request without negotiation data.
+        requested: Option<SecurityProtocols>,
+        /// The answer.
+        answer: X224Answer,
+    },
+    /// How a ClientHello was answered.
+    TlsAnswer {
+        /// What we offered.
+        offer: TlsOffer,
+        /// True without X.224 before it.
+        direct: bool,
+        /// The answer.
+        answer: Handshake,
+    },
+    /// How a Connection Request of the survey was answered.
+    SurveyedNegotiation {
+        /// `requestedProtocols`.
+        requested: SecurityProtocols,
+        /// The answer.
+        answer: X224Answer,
+    },
+    /// How a ClientHello of the survey was answered.
+    SurveyedHandshake {
+        /// What we offered.
+        offer: TlsOffer,
+        /// The answer.
+        answer: Handshake,
+        /// What else the answer shows.
+        exchange: KeyExchange,
+    },
+    /// Certificates sent, counted.
+    CertificateCount(usize),
+    /// The leaf's subject.
+    CertificateSubject(String),
+    /// The leaf's issuer.
+    CertificateIssuer(String),
+    /// The leaf's `subjectAltName`, or its common name where it has none.
+    CertificateNames(Vec<String>),
+    /// The leaf has a `subjectAltName`.
+    CertificateAlternatives(bool),
+    /// The leaf's `notBefore`.
+    CertificateNotBefore(OffsetDateTime),
+    /// The leaf's `notAfter`.
+    CertificateNotAfter(OffsetDateTime),
+    /// The leaf's public key: algorithm and bits.
+    CertificateKey(String, usize),
+    /// The leaf's signature algorithm, as object identifier.
+    CertificateSignature(String),
+    /// The leaf's extended key usages, as object identifiers.
+    CertificateUsages(Vec<String>),
+    /// The leaf's key usages, in the words of RFC 5280; not observed where the extension is absent.
+    CertificateKeyUsages(Vec<String>),
+    /// The leaf's SHA-1 thumbprint, as Windows shows it.
+    CertificateSha1(String),
+    /// The leaf's SHA-256 thumbprint.
+    CertificateSha256(String),
+    /// Subject and issuer are the same.
+    CertificateSelfIssued(bool),
+    /// What was sent as a certificate could not be read.
+    CertificateUnreadable,
+    /// How our first `TSRequest` was answered.
+    CredsspAnswer(Introduction),
+    /// `MsvAvNbComputerName`.
+    NtlmComputer(String),
+    /// `MsvAvNbDomainName`.
+    NtlmDomain(String),
+    /// `MsvAvDnsComputerName`.
+    NtlmDnsComputer(String),
+    /// `MsvAvDnsDomainName`.
+    NtlmDnsDomain(String),
+    /// The operating system's version.
+    NtlmVersion(WindowsVersion),
+    /// The host's clock minus ours, in milliseconds.
+    ClockOffset(i64),
+    /// A registry key that was looked up.
+    RegistryKey(RegistryKey),
+    /// A service that was looked up.
+    Service(Service),
+    /// A certificate in one of its stores.
+    StoredCertificate(StoredCertificate),
+    /// A file with one of its private keys.
+    KeyFile(KeyFile),
+    /// The stretch of time of which one of its logs tells.
+    LogSpan(LogSpan),
+    /// An entry of one of its logs.
+    LogEvent(LogEvent),
+    /// A file whose version matters.
+    FileVersion(FileVersion),
+    /// One of its volumes.
+    Volume(Volume),
+    /// One of its `.rdp` files.
+    RdpFile(RdpFileRecord),
+    /// A recording of accesses on it.
+    AccessTrace(AccessTrace),
+    /// What was refused in such a recording.
+    RefusedAccess(RefusedAccess),
+    /// A connection that was captured, beside what the host answered in it.
+    CapturedConnection(CapturedConnection),
+    /// A UDP transport that was asked for in a capture.
+    CapturedTransport(CapturedTransport),
+    /// How an RD Gateway, or a web proxy on the way to it, answered a request.
+    HttpAnswer {
+        /// What was asked.
+        method: Method,
+        /// The proxy, where it is one.
+        proxy: Option<SocketAddr>,
+        /// The answer.
+        answer: WebAnswer,
+    },
+    /// Something of it that could not be read.
+    Unread(Unread),
+    /// What we said to it failed with a host of our own making: nothing that it answered is held against it.
+    RehearsalFailed,
+}
+
+/// The answer to a ClientHello, without the certificates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Handshake {
+    /// The server went along.
+    Accepted {
+        /// The version that it chose; `None` if that is older than TLS 1.0.
+        version: Option<TlsVersion>,
+        /// The suite that it chose.
+        suite: u16,
+        /// The handshake was finished: the server proved that it can use its private key.
+        finished: bool,
+    },
+    /// It refused with an alert.
+    Alert(Alert),
+    /// It ended the connection.
+    Closed {
+        /// How.
+        end: End,
+        /// After so many bytes.
+        bytes: usize,
+    },
+    /// It said nothing, or not enough.
+    Silent {
+        /// Bytes that came.
+        bytes: usize,
+    },
+    /// It sent something else than TLS.
+    NotTls(Vec<u8>),
+    /// It broke the protocol.
+    Malformed(String),
+    /// We failed.
+    OwnFailure(String),
+}
+
+/// How a server comes to a key with us, as far as it can be seen without finishing the handshake.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KeyExchange {
+    /// The group, by its registered number.
+    pub group: Option<u16>,
+    /// The signature algorithm, by its registered number.
+    pub signature: Option<u16>,
+    /// The size of the prime in bits, in suites with DHE.
+    pub prime_bits: Option<usize>,
+}
+
+/// The answer to our first `TSRequest`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Introduction {
+    /// With an NTLM CHALLENGE and this `TSRequest` version.
+    Challenge(u32),
+    /// Without one: refused, or another mechanism.
+    Refused {
+        /// Its `TSRequest` version.
+        version: u32,
+        /// Its NTSTATUS.
+        status: Option<u32>,
+    },
+    /// No `TSRequest`.
+    Malformed(String),
+    /// It ended the connection.
+    Closed(End),
+    /// It said nothing, or not enough.
+    Silent,
+}
+
+impl Fact {
+    /// The name in the report.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::NameAnswer(_) => "name.answer",
+            Self::TcpAnswer(_) => "tcp.answer",
+            Self::X224Answer { .. } => "x224.answer",
+            Self::TlsAnswer { .. } => "tls.answer",
+            Self::SurveyedNegotiation { .. } => "survey.negotiation",
+            Self::SurveyedHandshake { .. } => "survey.handshake",
+            Self::CertificateCount(_) => "certificate.count",
+            Self::CertificateSubject(_) => "certificate.subject",
+            Self::CertificateIssuer(_) => "certificate.issuer",
+            Self::CertificateNames(_) => "certificate.names",
+            Self::CertificateAlternatives(_) => "certificate.has_alternative_names",
+            Self::CertificateNotBefore(_) => "certificate.not_before",
+            Self::CertificateNotAfter(_) => "certificate.not_after",
+            Self::CertificateKey(..) => "certificate.key",
+            Self::CertificateSignature(_) => "certificate.signature_algorithm",
+            Self::CertificateUsages(_) => "certificate.extended_key_usages",
+            Self::CertificateKeyUsages(_) => "certificate.key_usages",
+            Self::CertificateSha1(_) => "certificate.sha1",
+            Self::CertificateSha256(_) => "certificate.sha256",
+            Self::CertificateSelfIssued(_) => "certificate.self_issued",
+            Self::CertificateUnreadable => "certificate.unreadable",
+            Self::CredsspAnswer(_) => "credssp.answer",
+            Self::NtlmComputer(_) => "ntlm.computer",
+            Self::NtlmDomain(_) => "ntlm.domain",
+            Self::NtlmDnsComputer(_) => "ntlm.dns_computer",
+            Self::NtlmDnsDomain(_) => "ntlm.dns_domain",
+            Self::NtlmVersion(_) => "ntlm.version",
+            Self::ClockOffset(_) => "clock.offset_seconds",
+            Self::RegistryKey(_) => "registry.key",
+            Self::Service(_) => "service",
+            Self::StoredCertificate(_) => "store.certificate",
+            Self::KeyFile(_) => "key.file",
+            Self::LogSpan(_) => "log.span",
+            Self::LogEvent(_) => "log.event",
+            Self::FileVersion(_) => "file.version",
+            Self::Volume(_) => "volume",
+            Self::RdpFile(_) => "rdp.file",
+            Self::AccessTrace(_) => "access.trace",
+            Self::RefusedAccess(_) => "access.refused",
+            Self::CapturedConnection(_) => "capture.connection",
+            Self::CapturedTransport(_) => "capture.udp",
+            Self::HttpAnswer { .. } => "http.answer",
+            Self::Unread(_) => "unread",
+            Self::RehearsalFailed => "probe.rehearsal_failed",
+        }
+    }
+
+    /// The value in the report.
+    pub fn value(&self) -> Value {
+        match self {
+            Self::NameAnswer(answer) => name_value(answer),
+            Self::TcpAnswer(answer) => Value::from(tcp_words(answer)),
+            Self::X224Answer { requested, answer } => {
+                json!({"requested": requested.map(|p| p.to_string()), "answer": x224_value(answer)})
+            }
+            Self::TlsAnswer { offer, direct, answer } => {
+                json!({"offer": offer.to_string(), "direct": direct, "answer": handshake_value(answer)})
+            }
+            Self::SurveyedNegotiation { requested, answer } => {
+                json!({"requested": requested.to_string(), "answer": x224_value(answer)})
+            }
+            Self::SurveyedHandshake { offer, answer, exchange } => json!({
+                "offer": offer.to_string(), "answer": handshake_value(answer),
+                "group": exchange.group.map(|group| format!("{group:#06x}")),
+                "signature": exchange.signature.map(|signature| format!("{signature:#06x}")),
+                "prime_bits": exchange.prime_bits,
+            }),
+            Self::CertificateCount(count) => (*count).into(),
+            Self::CertificateSubject(text)
+            | Self::CertificateIssuer(text)
+            | Self::CertificateSignature(text)
+            | Self::CertificateSha1(text)
+            | Self::CertificateSha256(text)
+            | Self::NtlmComputer(text)
+            | Self::NtlmDomain(text)
+            | Self::NtlmDnsComputer(text)
+            | Self::NtlmDnsDomain(text) => text.as_str().into(),
+            Self::CertificateNames(list) | Self::CertificateUsages(list) | Self::CertificateKeyUsages(list) => {
+                json!(list)
+            }
+            Self::CertificateNotBefore(date) | Self::CertificateNotAfter(date) => rfc3339(*date).into(),
+            Self::CertificateKey(algorithm, bits) => json!({"algorithm": algorithm, "bits": bits}),
+            Self::CertificateSelfIssued(yes) | Self::CertificateAlternatives(yes) => (*yes).into(),
+            Self::CertificateUnreadable | Self::RehearsalFailed => true.into(),
+            Self::CredsspAnswer(answer) => introduction_value(answer),
+            Self::RegistryKey(key) => recorded(key),
+            Self::Service(service) => recorded(service),
+            Self::StoredCertificate(certificate) => recorded(certificate),
+            Self::KeyFile(file) => recorded(file),
+            Self::LogSpan(log) => recorded(log),
+            Self::LogEvent(event) => recorded(event),
+            Self::FileVersion(file) => recorded(file),
+            Self::Volume(volume) => recorded(volume),
+            Self::RdpFile(file) => recorded(file),
+            Self::AccessTrace(trace) => recorded(trace),
+            Self::RefusedAccess(access) => recorded(access),
+            Self::CapturedConnection(connection) => recorded(connection),
+            Self::CapturedTransport(transport) => recorded(transport),
+            Self::HttpAnswer { method, proxy, answer } => json!({
+                "method": method.word(), "proxy": proxy.map(|proxy| proxy.to_string()), "answer": web_value(answer)}),
+            Self::Unread(unread) => recorded(unread),
+            Self::NtlmVersion(version) => version_text(*version).into(),
+            Self::ClockOffset(milliseconds) => json!(seconds_of(*milliseconds)),
+        }
+    }
+}
+
+/// What was recorded of a machine, as it was recorded, but printable.
+fn recorded(what: &impl serde::Serialize) -> Value {
+    fn clean(value: Value) -> Value {
+        match value {
+            Value::String(text) => printable(&text).into(),
+            Value::Array(list) => list.into_iter().map(clean).collect(),
+            Value::Object(map) => map.into_iter().map(|(name, value)| (printable(&name), clean(value))).collect(),
+            other => other,
+        }
+    }
+    serde_json::to_value(what).map_or(Value::Null, clean)
+}
+
+fn seconds_of(milliseconds: i64) -> Value {
+    // three decimals, exact: no float arithmetic on evidence
+    let sign = if milliseconds < 0 { "-" } else { "" };
+    let size = milliseconds.unsigned_abs();
+    let text = format!("{sign}{}.{:03}", size / 1000, size % 1000);
+    serde_json::from_str(&text).unwrap_or(Value::Null)
+}
+
+/// `10.0.20348`.
+pub fn version_text(version: WindowsVersion) -> String {
+    format!("{}.{}.{}", version.major, version.minor, version.build)
+}
+
+fn name_value(answer: &NameAnswer) -> Value {
+    match answer {
+        NameAnswer::Addresses(list) => {
+            json!({"addresses": list.iter().map(|a| a.ip().to_string()).collect::<Vec<_>>()})
+        }
+        NameAnswer::NotFound { code } => json!({"not_found": code}),
+        NameAnswer::TryAgain { code } => json!({"try_again": code}),
+        NameAnswer::Failed { code } => json!({"failed": code}),
+        NameAnswer::Silent => "silent".into(),
+    }
+}
+
+/// The TCP answer as one word.
+pub fn tcp_words(answer: &TcpAnswer) -> &'static str {
+    match answer {
+        TcpAnswer::Accepted => "accepted",
+        TcpAnswer::Silent | TcpAnswer::Failed(ConnectFailure::TimedOut) => "silent",
+        TcpAnswer::Failed(ConnectFailure::Refused) => "refused",
+        TcpAnswer::Failed(ConnectFailure::NetworkUnreachable) => "network-unreachable",
+        TcpAnswer::Failed(ConnectFailure::HostUnreachable) => "host-unreachable",
+        TcpAnswer::Failed(ConnectFailure::Other(_)) => "own-failure",
+    }
+}
+
+fn end_word(end: End) -> &'static str {
+    match end {
+        End::Fin => "fin",
+        End::Rst => "rst",
+    }
+}
+
+/// The answer to a Connection Request in the report.
+pub fn x224_value(answer: &X224Answer) -> Value {
+    match answer {
+        X224Answer::Server(ServerAnswer::Selected { protocol, flags }) => {
+            json!({"selected": protocol.to_string(), "flags": flags})
+        }
+        X224Answer::Server(ServerAnswer::Failure(code)) => json!({"failure": code.0, "name": code.name()}),
+        X224Answer::Server(ServerAnswer::NoNegotiation) => "no-negotiation".into(),
+        X224Answer::Server(ServerAnswer::DisconnectProviderUltimatum) => "mcs-disconnect-provider-ultimatum".into(),
+        X224Answer::Foreign { service, bytes } => foreign_value(*service, bytes),
+        X224Answer::NotTpkt(bytes) => json!({"not_tpkt": hex::encode(bytes)}),
+        X224Answer::Malformed { bytes, error } => json!({"malformed": hex::encode(bytes), "error": error}),
+        X224Answer::Closed(end) => json!({"closed": end_word(*end)}),
+        X224Answer::ClosedBeforeRequest(end) => json!({"closed_before_request": end_word(*end)}),
+        X224Answer::HeldOpen => "held-open".into(),
+        X224Answer::Incomplete(bytes) => json!({"incomplete": hex::encode(bytes)}),
+        X224Answer::Silent => "silent".into(),
+    }
+}
+
+fn foreign_value(service: ForeignService, bytes: &[u8]) -> Value {
+    json!({"foreign": service.name(), "bytes": hex::encode(bytes)})
+}
+
+fn handshake_value(answer: &Handshake) -> Value {
+    match answer {
+        Handshake::Accepted { version, suite, finished } => json!({
+            "version": version.map(TlsVersion::number), "suite": format!("{suite:#06x}"), "finished": finished}),
+        Handshake::Alert(alert) => json!({"alert": alert.description, "name": alert.name()}),
+        Handshake::Closed { end, bytes } => json!({"closed": end_word(*end), "after_bytes": bytes}),
+        Handshake::Silent { bytes } => json!({"silent_after_bytes": bytes}),
+        Handshake::NotTls(bytes) => json!({"not_tls": hex::encode(bytes)}),
+        Handshake::Malformed(words) => json!({"malformed": words}),
+        Handshake::OwnFailure(words) => json!({"own_failure": words}),
+    }
+}
+
+fn web_value(answer: &WebAnswer) -> Value {
+    match answer {
+        WebAnswer::Response(Response { status, authenticate, proxy_authenticate, websocket }) => json!({
+            "status": status, "authenticate": authenticate, "proxy_authenticate": proxy_authenticate,
+            "websocket": websocket}),
+        WebAnswer::Foreign => "foreign".into(),
+        WebAnswer::Closed(end) => json!({"closed": end_word(*end)}),
+        WebAnswer::Silent => "silent".into(),
+    }
+}
+
+fn introduction_value(answer: &Introduction) -> Value {
+    match answer {
+        Introduction::Challenge(version) => json!({"version": version, "challenge": true}),
+        Introduction::Refused { version, status } => {
+            json!({"version": version, "challenge": false, "status": status.map(|s| format!("{s:#010x}"))})
+        }
+        Introduction::Malformed(words) => json!({"malformed": words}),
+        Introduction::Closed(end) => json!({"closed": end_word(*end)}),
+        Introduction::Silent => "silent".into(),
+    }
+}
