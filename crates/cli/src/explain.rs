@@ -14,7 +14,7 @@ pub fn run(options: &ExplainOptions) -> anyhow::Result<u8> {
     let question = question(&options.words)?;
     let answer = explain::explain(&question)?;
     let text = match options.format {
-        ExplainFormat::Human => human::render(&answer, terminal::style(true)),
+        ExplainFormat::Human => human::render(&answer, terminal::style(options.full)),
         ExplainFormat::Json => answer.to_json() + "\n",
     };
     terminal::print(&text)?;

@@ -7,10 +7,19 @@ use evidence::state::WINDOWS;
 use serde::Deserialize;
 
 use crate::case::{Case, Seen};
-use crate::cause::Ground;
+use crate::cause::{Confidence, Ground};
 
-static REGRESSIONS: LazyLock<Vec<Regression>> =
+static TABLE: LazyLock<Table> =
     LazyLock::new(|| parse(include_str!("../data/regressions.toml")).expect("a test reads the shipped regressions"));
+
+/// The table as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    /// The month up to which it was kept.
+    as_of: String,
+    regression: Vec<Regression>,
+}
 
 /// An update that breaks Remote Desktop, and the one that cures it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -37,6 +46,11 @@ pub struct Regression {
     pub breaks: String,
     /// Where that comes from, in words.
     pub source: String,
+    /// What helps until the cure is installed, in sentences.
+    pub until_then: Option<String>,
+    /// A revision of it was worked out and not read in a history.
+    #[serde(default)]
+    pub inferred: bool,
 }
 
 /// The machine on which an update does harm.
@@ -58,18 +72,18 @@ impl HarmedRole {
     }
 }
 
-fn parse(text: &str) -> Result<Vec<Regression>, toml::de::Error> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Written {
-        regression: Vec<Regression>,
-    }
-    toml::from_str::<Written>(text).map(|written| written.regression)
+fn parse(text: &str) -> Result<Table, toml::de::Error> {
+    toml::from_str(text)
+}
+
+/// The month up to which the table was kept, in words.
+pub fn as_of() -> &'static str {
+    &TABLE.as_of
 }
 
 /// Every regression that is known.
 pub fn all() -> &'static [Regression] {
-    &REGRESSIONS
+    &TABLE.regression
 }
 
 /// Which Windows a machine runs: what the table is asked for.
@@ -105,7 +119,8 @@ pub(crate) fn carried(case: Case<'_>, role: Role) -> Option<Ground> {
         "it runs {build}.{}; from {introduced} ({build}.{from}) on {breaks}; {cured} ({build}.{until}) cures it",
         release.revision
     );
-    Some(Ground::on(vec![release.build.because(text)]))
+    let ground = Ground::on(vec![release.build.because(text)]);
+    Some(if row.inferred { ground.confidence(Confidence::Likely) } else { ground })
 }
 
 /// The machine's Windows is past every regression that is known of its build.

@@ -70,4 +70,9 @@ fn what_people_paste_is_answered_right() {
     let [right, partly, unknown, wrong] = counts;
     println!("{} pastes: {right} right, {partly} partly, {unknown} unknown, {wrong} wrong; {fixes} fixes first", pastes.len());
     assert!(pastes.iter().filter(|paste| !paste.first.is_empty()).count() >= 60);
+    assert_eq!((wrong, fixes), (0, 0), "a wrong first answer is worse than none");
+    assert!(right * 10 >= pastes.len() * 9, "{right} right of {}", pastes.len());
+    let unrelated: Vec<_> = pastes.iter().filter(|paste| paste.first.is_empty()).collect();
+    let silent = unrelated.iter().filter(|paste| !explain(&paste.text).unwrap().known).count();
+    assert_eq!((silent, unrelated.len() >= 20), (unrelated.len(), true));
 }
