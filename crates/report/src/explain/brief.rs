@@ -1,5 +1,7 @@
 //! The answer on a dozen lines: what it says, what it comes from, what to do next. Everything else is behind `--full`.
 
+use diagnosis::codes::{Mark, Sureness};
+
 use super::human::{MATCHED, decimal, nothing, unknown};
 use super::{Answer, Explained, Topic};
 use crate::human::{Paper, Style};
@@ -96,8 +98,12 @@ fn lines(first: &str, text: &str, style: Style, most: usize) -> Vec<String> {
 fn meaning(entry: &Explained) -> String {
     let cause = entry.kind == "cause";
     let normal = if entry.normal { "; nothing is wrong by it" } else { "" };
-    let unsure = match entry.weak {
-        true if !cause => format!(" (not sure: {})", entry.sources.join("; ")),
+    let weak = |words: &&str| [Mark::Mem, Mark::Inf].iter().any(|mark| mark.words() == *words);
+    let doubts: Vec<&str> = entry.sources.iter().map(String::as_str).filter(weak).collect();
+    let low = entry.confidence == Some(Sureness::Low);
+    let unsure = match (entry.weak && !cause, doubts.is_empty()) {
+        (true, false) => format!(" (partly {})", doubts.join("; ")),
+        (true, true) if low => " (little more than hearsay)".to_owned(),
         _ => String::new(),
     };
     format!("{}{normal}{unsure}.", capital(entry.meaning.trim_end_matches('.')))

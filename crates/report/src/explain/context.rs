@@ -245,7 +245,7 @@ fn listed(words: &[&str], context: &Context) -> Option<&'static str> {
     let meant = |family: &&Family| {
         !family.events
             && family.words.iter().any(|word| word.len() > 2 && (near.contains(&word.as_str()) || joined == *word))
-            && !matches!(family.id.as_str(), "disconnect" | "ntstatus" | "errinfo" | "freerdp" | "pair")
+            && !matches!(family.id.as_str(), "disconnect" | "extended" | "ntstatus" | "errinfo" | "freerdp" | "pair")
     };
     let named = context.families.iter().copied().filter(|family| !family.events);
     codes::families().iter().chain(named).find(meant).map(|family| family.id.as_str())

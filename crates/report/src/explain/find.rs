@@ -16,8 +16,9 @@ const MOST: usize = 8;
 const VAGUE: u8 = 40;
 /// What the two numbers of a client's message say.
 const PAIR: u8 = 92;
-/// What an event says.
+/// What an event says, and one beside whose number little more than its log is named.
 const EVENT: u8 = 62;
+const NAMED_EVENT: u8 = 76;
 
 /// Something in the text, and what it can be.
 #[derive(Debug, Default)]
@@ -179,7 +180,13 @@ fn single(candidate: &Candidate<'_>, context: &Context) -> Subject {
     });
     // what can be a word is one, unless it is known
     let unknown = (found.is_empty() && number.plain).then_some(number.value);
-    let score = if found.is_empty() { 10 } else { candidate.score };
+    // of the few words beside an event, one names its log
+    let event = context.few && found.first().is_some_and(|reading| reading.entry.family.events);
+    let score = match (found.is_empty(), event) {
+        (true, _) => 10,
+        (false, true) => candidate.score.max(NAMED_EVENT),
+        (false, false) => candidate.score,
+    };
     Subject { text: number.text.clone(), readings: found, unknown, ..Subject::default() }.weighed(score)
 }
 
@@ -192,8 +199,9 @@ fn all_readings(number: &Number, context: &Context) -> Vec<Reading> {
     if let (true, Some(entry)) = (context.families.iter().any(|family| family.id == "gateway"), in_gateway(number)) {
         found.insert(0, entry);
     }
-    // the numbers of events are never written in hexadecimal
-    found.retain(|reading| !reading.entry.family.events || !number.hex || context.names(reading.entry.family));
+    // the numbers of events are never written in hexadecimal, and beside words they are called events
+    let event = !number.hex && (context.event || context.few);
+    found.retain(|reading| !reading.entry.family.events || event || context.names(reading.entry.family));
     if let (true, Some(value)) = (found.is_empty(), number.as_hex) {
         found = readings(value);
         found.retain(|reading| !reading.entry.family.events);

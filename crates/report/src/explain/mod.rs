@@ -301,13 +301,13 @@ mod tests {
         assert_eq!(command("0x204"), "rdpdoctor diagnose HOST --code 0x204");
     }
 
-    fn words(question: &str) -> String {
-        human::render(&explain(question).unwrap(), crate::human::Style { colour: false, width: 100, full: false })
+    fn words(question: &str, full: bool) -> String {
+        human::render(&explain(question).unwrap(), crate::human::Style { colour: false, width: 100, full })
     }
 
     #[test]
     fn the_pair_is_told_in_25_lines() {
-        let text = words("0x904 0x7");
+        let text = words("0x904 0x7", true);
         assert!(text.lines().count() <= 25 && text.lines().all(|line| line.chars().count() <= 100), "{text}");
         let flowing = text.split_whitespace().collect::<Vec<_>>().join(" ");
         for said in [
@@ -328,7 +328,7 @@ mod tests {
     fn answers_read_as_they_should() {
         let asked = ["7", "1026", "-1073741715", "0xDEADBEEF", "0x507", "port-closed", "wake-host", "no such thing"];
         let text: Vec<String> =
-            asked.iter().map(|question| format!("> explain {question}\n{}", words(question))).collect();
+            asked.iter().map(|question| format!("> explain {question}\n{}", words(question, false))).collect();
         insta::assert_snapshot!("answers", text.join("\n"));
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use diagnosis::cause::Cause;
+use diagnosis::cause::{Cause, Severity};
 use diagnosis::claims::Claim;
 use diagnosis::codes::{Entry, Reading};
 use diagnosis::fixes::{Fix, Safety};
@@ -77,11 +77,20 @@ pub(super) fn by_words(question: &str) -> Option<Topic> {
     let (covered, fits) = if message { (COVERED_OF_MESSAGE, FITS_MESSAGE) } else { (COVERED, FITS) };
     let hits = INDEX.find(question, HITS).into_iter();
     let hits = hits.filter(|hit| hit.covered >= covered && hit.score >= fits && !(message && hit.kind == "fix"));
-    let hits: Vec<_> = hits.collect();
+    let hits: Vec<_> = hits.filter(|hit| telling(&hit.matched)).collect();
     let matched = hits.first().map(|hit| hit.matched.clone()).unwrap_or_default();
     let entries: Vec<Explained> = hits.iter().filter_map(|hit| by_exact_id(&hit.id)).collect();
     let text: String = question.trim().chars().take(super::REPEATED).collect();
     (!entries.is_empty()).then(|| Topic { by_words: true, matched, ..topic(&text, entries) })
+}
+
+/// Among the words that a hit has in common with the question is one that is not in every question.
+fn telling(matched: &[String]) -> bool {
+    const COMMON: [&str; 24] = [
+        "error", "errorcode", "code", "extend", "message", "fail", "failed", "problem", "remote", "desktop", "rdp", "connect",
+        "session", "server", "client", "window", "computer", "pc", "service", "user", "cod", "host", "system", "network",
+    ];
+    matched.iter().any(|term| !COMMON.contains(&term.as_str()) && !term.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// A text that somebody pasted: longer than what people type, or a sentence about something that went wrong.
@@ -118,7 +127,8 @@ pub(super) fn typed(question: &str, told: &[Topic]) -> Option<Topic> {
     if pasted(question) || !names {
         return None;
     }
-    let found = by_words(question)?;
+    let sure = INDEX.find(question, 1).pop().filter(|hit| hit.covered >= CLAIMED && hit.score >= FITS && hit.kind != "fix");
+    let found = by_words(question).filter(|_| sure.is_some())?;
     let first = &found.entries.first()?.id;
     let said = told.iter().any(|topic| topic.entries.first().is_some_and(|entry| entry.id == *first));
     (!said).then_some(found)
@@ -224,7 +234,16 @@ fn cause(cause: &'static Cause) -> Explained {
             Measurement { command: page.command.to_owned(), why: format!("{} (PowerShell, only reads)", page.confirm) },
         ],
         sources: page.references.iter().map(|&text| text.to_owned()).collect(),
-        ..blank("cause", cause.id, "cause", format!("the connection fails because {}", cause.title))
+        ..blank("cause", cause.id, "cause", format!("{}: {}", sort(cause.severity), cause.title))
+    }
+}
+
+/// What kind of cause it is, so that looking one up does not read like a verdict.
+fn sort(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Blocking => "a cause of connections that fail",
+        Severity::Degrading => "a cause of connections that are slow, warned of or unsafe",
+        Severity::Advisory => "no fault by itself, and worth knowing",
     }
 }
 

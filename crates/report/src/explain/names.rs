@@ -26,7 +26,7 @@ static NAMES: LazyLock<Names> = LazyLock::new(|| {
     for entry in codes::all() {
         let Some(name) = entry.code.name.as_ref().map(|name| name.to_ascii_lowercase()) else { continue };
         // without ERRINFO_, STATUS_ and the like
-        for (at, _) in name.match_indices('_') {
+        for (at, _) in name.match_indices('_').filter(|_| !entry.family.named) {
             let end = &name[at + 1..];
             if end.len() >= 8 && end.contains('_') {
                 names.ends.entry(end.to_owned()).or_default().push(entry);

@@ -65,7 +65,11 @@ pub(super) fn read(text: &str) -> Read {
     let mut last = 0;
     for (start, chunk) in chunks(&plain) {
         let end = start + chunk.len();
-        let found = if read.numbers.len() < MOST { numbers(chunk, start) } else { Vec::new() };
+        let full = read.numbers.len() >= MOST;
+        let found = if full { Vec::new() } else { numbers(chunk, start) };
+        if full && chunk.starts_with(|letter: char| letter.is_ascii_digit()) {
+            continue;
+        }
         if found.is_empty() {
             read.count += 1;
             if seen.len() < WORDS && seen.insert(chunk) {

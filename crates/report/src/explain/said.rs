@@ -27,8 +27,12 @@ const FOREIGN: &[&str] = &[
     "psql", "postgres", "postgresql", "mysql", "mariadb", "redis", "mongodb", "mongo", "curl", "wget", "npm", "yarn", "docker",
     "kubectl", "kubernetes", "pod", "git", "github", "nginx", "apache", "smtp", "imap", "postfix", "ssh", "sshd", "scp", "sftp",
     "rsync", "kafka", "elasticsearch", "rabbitmq", "jdbc", "oracle", "tns", "maven", "gradle", "pip", "cargo", "ldapsearch",
-    "fetch", "axios", "grpc", "vnc", "telnet", "ftp",
+    "fetch", "axios", "grpc", "telnet", "ftp", "sqlstate", "odbc", "sqlserver", "zoom", "teamviewer", "anydesk", "outlook",
+    "exchange", "steam", "skype", "spooler", "printer", "bluetooth", "minecraft", "whatsapp", "netflix", "xbox", "playstation",
+    "vpnc", "openvpn", "wireguard", "cisco", "anyconnect", "citrix", "vmware", "horizon",
 ];
+/// In a text about another program, sentences of fewer words count for nothing.
+const SURE: usize = 8;
 /// Ports of other services.
 const FOREIGN_PORTS: &[&str] = &[
     "21", "22", "23", "25", "53", "80", "110", "143", "389", "443", "445", "587", "636", "993", "1433", "1521", "3000", "3306",
@@ -224,15 +228,10 @@ pub(super) fn foreign(tokens: &Tokens) -> bool {
 
 /// The sentences in a text: those that stand there word for word, and if there is none, those whose telling words do.
 pub(super) fn said(tokens: &Tokens) -> Vec<Said> {
-    let counts = |said: &Said, foreign: bool| !(foreign && said.message.generic);
+    let foreign = foreign(tokens);
     let mut found = PATTERNS.exact(tokens);
-    let mut foreign_text = None;
-    let mut is_foreign = || *foreign_text.get_or_insert_with(|| foreign(tokens));
-    if found.iter().any(|said| said.message.generic) {
-        let foreign = is_foreign();
-        found.retain(|said| counts(said, foreign));
-    }
-    if found.is_empty() && !is_foreign() {
+    found.retain(|said| !foreign || !said.message.generic && said.words >= SURE);
+    if found.is_empty() && !foreign {
         found = PATTERNS.near(tokens);
         found.retain(|said| !said.message.generic);
     }
