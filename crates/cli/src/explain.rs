@@ -7,7 +7,7 @@ use report::explain;
 use report::explain::human;
 
 use crate::arguments::{ExplainFormat, ExplainOptions};
-use crate::pasted::decoded;
+use crate::pasted::{binary, decoded};
 use crate::{HEALTHY, UNDETERMINED, terminal};
 
 /// Runs the command and returns the exit status: 0 known, 2 not known.
@@ -40,6 +40,11 @@ fn standard_input() -> anyhow::Result<String> {
     let read = std::io::stdin().lock().take(most).read_to_end(&mut bytes).context("read standard input")?;
     if read > limit {
         return Err(anyhow!("read standard input: more than {limit} bytes"));
+    }
+    if binary(&bytes) {
+        return Err(anyhow!(
+            "read standard input: this is no text; a log, a capture or a hive is for `rdpdoctor inspect FILE`"
+        ));
     }
     Ok(decoded(&bytes))
 }

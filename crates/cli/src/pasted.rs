@@ -8,6 +8,13 @@ use encoding_rs::{GBK, WINDOWS_1251, WINDOWS_1252};
 /// How many bytes are looked at for a guess.
 const LOOKED_AT: usize = 64 * 1024;
 
+/// True if it is no text at all: an image, a log of Windows, a program. A log with a few zeros in it is one.
+pub fn binary(bytes: &[u8]) -> bool {
+    let start = &bytes[..bytes.len().min(LOOKED_AT)];
+    let control = |byte: &u8| *byte < 0x20 && !matches!(*byte, b'\t' | b'\n' | b'\r' | 0x1B);
+    start.iter().filter(|byte| control(byte)).count() * 10 > start.len() && !wide(start)
+}
+
 /// The text of some bytes.
 pub fn decoded(bytes: &[u8]) -> String {
     match bytes {
@@ -23,23 +30,30 @@ fn words(bytes: &[u8], join: fn([u8; 2]) -> u16) -> String {
     String::from_utf16_lossy(&words)
 }
 
+/// How many zeros stand at the even and at the odd places: ASCII in UTF-16 has one in every second byte.
+fn zeros(start: &[u8]) -> (usize, usize) {
+    let count = |odd: usize| start.iter().skip(odd).step_by(2).filter(|byte| **byte == 0).count();
+    (count(0), count(1))
+}
+
+/// It is UTF-16, with its mark or by its zeros.
+fn wide(start: &[u8]) -> bool {
+    let ((even, odd), many) = (zeros(start), start.len() / 4);
+    let marked = matches!(start, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..]);
+    marked || start.len() >= 4 && even.max(odd) > many && even.min(odd) <= many / 4
+}
+
 fn without_mark(bytes: &[u8]) -> String {
     let start = &bytes[..bytes.len().min(LOOKED_AT)];
-    let zeros = |odd: usize| start.iter().skip(odd).step_by(2).filter(|byte| **byte == 0).count();
-    let many = start.len() / 4;
-    // ASCII in UTF-16 has a zero in every second byte
-    if start.len() >= 4 && zeros(1) > many && zeros(0) < many / 4 {
-        return words(bytes, u16::from_le_bytes);
-    }
-    if start.len() >= 4 && zeros(0) > many && zeros(1) < many / 4 {
-        return words(bytes, u16::from_be_bytes);
+    if wide(start) {
+        let (even, odd) = zeros(start);
+        return words(bytes, if odd > even { u16::from_le_bytes } else { u16::from_be_bytes });
     }
     if let Ok(text) = std::str::from_utf8(bytes) {
         return text.to_owned();
     }
     let high = start.iter().filter(|byte| **byte >= 0x80).count();
-    // binary: most of it is neither text nor a code page
-    if start.contains(&0) || high == 0 {
+    if high == 0 {
         return String::from_utf8_lossy(bytes).into_owned();
     }
     let page = match () {
@@ -64,9 +78,8 @@ fn chinese(bytes: &[u8]) -> bool {
 
 /// Whole words of letters above ASCII; in western languages they stand alone among others.
 fn cyrillic(bytes: &[u8]) -> bool {
-    let (all, long) = runs(bytes).fold((0, 0), |(all, long), run| {
-        (all + run.len(), if run.len() >= 3 { long + run.len() } else { long })
-    });
+    let (all, long) = runs(bytes)
+        .fold((0, 0), |(all, long), run| (all + run.len(), if run.len() >= 3 { long + run.len() } else { long }));
     long * 2 > all
 }
 
@@ -74,7 +87,7 @@ fn cyrillic(bytes: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn wide(text: &str, write: fn(u16) -> [u8; 2]) -> Vec<u8> {
+    fn utf_16(text: &str, write: fn(u16) -> [u8; 2]) -> Vec<u8> {
         text.encode_utf16().flat_map(write).collect()
     }
 
@@ -89,8 +102,8 @@ mod tests {
     #[test]
     fn utf_16_is_known_without_its_mark() {
         let text = "Fehlercode: 0x904\r\nErweiterter Fehlercode: 0x7";
-        assert_eq!(decoded(&wide(text, u16::to_le_bytes)), text);
-        assert_eq!(decoded(&wide(text, u16::to_be_bytes)), text);
+        assert_eq!(decoded(&utf_16(text, u16::to_le_bytes)), text);
+        assert_eq!(decoded(&utf_16(text, u16::to_be_bytes)), text);
     }
 
     #[test]
@@ -107,8 +120,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_text_is_told_apart() {
+        assert!(binary(&[0, 1, 2, 3, b'a', 0, 0, 7].repeat(100)));
+        assert!(!binary(b"\x1b[31ma log\twith a few\0 zeros in it\r\n"));
+        assert!(!binary(&utf_16("Fehlercode: 0x904", u16::to_le_bytes)) && !binary("内部错误".as_bytes()));
+    }
+
+    #[test]
     fn anything_else_is_read_as_far_as_it_goes() {
-        assert_eq!(decoded(&[b'7', 0xFF, 0]), "7\u{FFFD}\0");
         assert_eq!(decoded(&[]), "");
         for byte in 0..=u8::MAX {
             let _ = decoded(&[byte, b'0', b'x', b'9', byte, byte, byte]);

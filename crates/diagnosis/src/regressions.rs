@@ -123,15 +123,19 @@ pub(crate) fn carried(case: Case<'_>, role: Role) -> Option<Ground> {
     Some(if row.inferred { ground.confidence(Confidence::Likely) } else { ground })
 }
 
-/// The machine's Windows is past every regression that is known of its build.
+/// The machine's Windows is past a regression that is known of its build, and in no other.
 pub(crate) fn cured(case: Case<'_>, role: Role) -> Option<Ground> {
     let release = Release::of(case)?;
-    let newest = all().iter().filter(|row| release.concerns(row, role)).map(|row| row.until).max()?;
+    let rows = || all().iter().filter(|row| release.concerns(row, role));
+    let past = rows().any(|row| release.revision >= row.until);
+    let within = rows().any(|row| (row.from..row.until).contains(&release.revision));
     let text = format!(
-        "it runs {}.{}, which is past every regression that is known of it",
-        release.build.value, release.revision
+        "it runs {}.{}, which is past the regressions that were known of it in {}, and in none",
+        release.build.value,
+        release.revision,
+        as_of()
     );
-    (release.revision >= newest).then(|| Ground::on(vec![release.build.because(text)]))
+    (past && !within).then(|| Ground::on(vec![release.build.because(text)]))
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ use wire::redaction::Names;
 
 use crate::key_names::{self, MACHINE_KEYS, RDP_CONTAINER, RDP_KEY};
 use crate::moment::{moment, rfc3339};
-use crate::rdp_file::{self, RdpFileRecord, RdpSetting, RdpSignature, Signer};
+use crate::rdp_file::{self, ENTRA, RdpFileRecord, RdpSetting, RdpSignature, Signer};
 use crate::state::{
     FileVersion, KeyFile, LogSpan, SCHEMA, SERVICES, Service, State, StoredCertificate, Unread, Volume, bounds,
 };
@@ -317,6 +317,8 @@ fn renamed_setting(setting: &RdpSetting, names: &mut Names) -> RdpSetting {
     let value = match (known, value.as_deref()) {
         (Some(known), Some(text)) if known.shown && known.kind == 'i' => number(text).then(|| text.to_owned()),
         (Some(known), Some(text)) if known.shown && known.name == "signscope" => Some(setting_list(text)),
+        // nobody's name: only that it is one of Entra
+        (Some(known), Some(text)) if known.name == "username" && text == ENTRA => Some(text.to_owned()),
         (Some(known), Some(text)) if known.shown => Some(destination(text, names)),
         _ => None,
     };

@@ -26,9 +26,8 @@ const FILES: &[&str] = &[
     include_str!("../data/messages/names.toml"),
 ];
 
-static ALL: LazyLock<Vec<Message>> = LazyLock::new(|| {
-    FILES.iter().flat_map(|text| parse(text).expect("a test reads the shipped messages")).collect()
-});
+static ALL: LazyLock<Vec<Message>> =
+    LazyLock::new(|| FILES.iter().flat_map(|text| parse(text).expect("a test reads the shipped messages")).collect());
 
 /// A sentence with an answer of its own, or one that leads to an entry.
 #[derive(Debug)]
@@ -212,7 +211,7 @@ mod tests {
             for link in &message.causes {
                 assert!(causes::find(&link.to).is_some() && !link.why.is_empty(), "{:?}: {}", message.id, link.to);
             }
-            assert!(message.id.is_some() != message.to.is_empty() || message.id.is_none(), "{message:?}");
+            assert_eq!(message.id.is_some(), message.to.is_empty(), "{message:?}");
         }
     }
 

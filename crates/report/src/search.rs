@@ -126,7 +126,9 @@ impl Index {
     fn matched(&self, hit: &Hit, asked: &Counts) -> Vec<String> {
         let has = |term: &&String| {
             let having = self.postings.get(*term).into_iter().flatten();
-            having.map(|(number, _)| &self.documents[*number]).any(|document| (document.kind, &document.id) == (hit.kind, &hit.id))
+            having
+                .map(|(number, _)| &self.documents[*number])
+                .any(|document| (document.kind, &document.id) == (hit.kind, &hit.id))
         };
         let mut terms: Vec<String> = asked.keys().filter(has).cloned().collect();
         terms.sort_by(|a, b| self.rarity(b).total_cmp(&self.rarity(a)).then_with(|| a.cmp(b)));

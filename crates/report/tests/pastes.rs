@@ -68,7 +68,10 @@ fn what_people_paste_is_answered_right() {
         }
     }
     let [right, partly, unknown, wrong] = counts;
-    println!("{} pastes: {right} right, {partly} partly, {unknown} unknown, {wrong} wrong; {fixes} fixes first", pastes.len());
+    println!(
+        "{} pastes: {right} right, {partly} partly, {unknown} unknown, {wrong} wrong; {fixes} fixes first",
+        pastes.len()
+    );
     assert!(pastes.iter().filter(|paste| !paste.first.is_empty()).count() >= 60);
     assert_eq!((wrong, fixes), (0, 0), "a wrong first answer is worse than none");
     assert!(right * 10 >= pastes.len() * 9, "{right} right of {}", pastes.len());

@@ -108,10 +108,15 @@ fn broken(text: &str) -> Option<RdpSetting> {
     })
 }
 
-/// The value, if it may be kept.
+/// What a name of a user of Microsoft Entra begins with.
+pub(crate) const ENTRA: &str = "AzureAD\\";
+
+/// The value, if it may be kept. Of a user's name only that it is one of Entra.
 fn shown<'a>(name: &str, kind: char, value: &'a str) -> Option<&'a str> {
     let number = || value.trim().parse::<i64>().is_ok();
+    let entra = || value.trim().get(..ENTRA.len()).is_some_and(|start| start.eq_ignore_ascii_case(ENTRA));
     match (kind, known(name)) {
+        ('s', Some(known)) if known.name == "username" && entra() => Some(ENTRA),
         (_, Some(known)) if known.shown && known.kind == 's' && kind == 's' => Some(value),
         (_, Some(known)) if !known.shown => None,
         ('i', _) if number() => Some(value),
@@ -122,6 +127,14 @@ fn shown<'a>(name: &str, kind: char, value: &'a str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_user_of_entra_only_that_is_kept() {
+        let record = |text: &str| RdpFileRecord::of("x.rdp", &RdpFile::parse(text.as_bytes()).unwrap());
+        let value = |text: &str| record(text).settings[0].value.clone();
+        assert_eq!(value("username:s:azuread\\jo@corp.example").as_deref(), Some("AzureAD\\"));
+        assert_eq!(value("username:s:CORP\\jo"), None);
+    }
 
     #[test]
     fn nothing_private_is_kept() {

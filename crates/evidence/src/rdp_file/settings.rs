@@ -167,6 +167,11 @@ impl<'a> RdpSettings<'a> {
         self.number("enablecredsspsupport") == Some(0)
     }
 
+    /// The user that it names is one of Microsoft Entra.
+    pub fn names_entra_user(self) -> bool {
+        self.text("username").is_some_and(|user| user == super::record::ENTRA)
+    }
+
     /// The client does not negotiate: it starts with TLS.
     pub fn without_negotiation(self) -> bool {
         self.number("negotiate security layer") == Some(0)

@@ -41,28 +41,109 @@ const EXTENDED: [&str; 18] = [
 ];
 /// Ends of words before a number that is a code.
 const LABELS: [&str; 32] = [
-    "code", "codes", "reason", "error", "alert", "status", "value", "result", "hresult", "ntstatus", "errinfo", "fehler",
-    "grund", "erreur", "raison", "errore", "codice", "código", "codigo", "motivo", "foutcode", "fout", "kod", "kodu", "błędu",
-    "код", "ошибка", "ошибки", "hatası", "错误", "代码", "代碼",
+    "code",
+    "codes",
+    "reason",
+    "error",
+    "alert",
+    "status",
+    "value",
+    "result",
+    "hresult",
+    "ntstatus",
+    "errinfo",
+    "fehler",
+    "grund",
+    "erreur",
+    "raison",
+    "errore",
+    "codice",
+    "código",
+    "codigo",
+    "motivo",
+    "foutcode",
+    "fout",
+    "kod",
+    "kodu",
+    "błędu",
+    "код",
+    "ошибка",
+    "ошибки",
+    "hatası",
+    "错误",
+    "代码",
+    "代碼",
 ];
 /// The same in scripts without blanks.
 const UNSPACED_LABELS: [&str; 6] = ["错误代码", "错误码", "錯誤碼", "錯誤代碼", "コード", "코드"];
 /// Words for the code of the dialog, whose list is that of the client.
-const DIALOG: [&str; 9] =
-    ["error code", "fehlercode", "code d'erreur", "código de error", "codice errore", "código de erro", "foutcode", "kod błędu", "код ошибки"];
+const DIALOG: [&str; 9] = [
+    "error code",
+    "fehlercode",
+    "code d'erreur",
+    "código de error",
+    "codice errore",
+    "código de erro",
+    "foutcode",
+    "kod błędu",
+    "код ошибки",
+];
 /// Words before a number in hexadecimal that is a field of the protocol or of the program, and no code.
 const FIELDS: [&str; 18] = [
-    "flags", "flag", "chan_id", "requestedprotocol", "requestedprotocols", "selected_protocol", "selectedprotocol",
-    "securityprotocol", "negotiateflags", "handle", "address", "offset", "size", "thread", "pid", "ptr", "version", "capability",
+    "flags",
+    "flag",
+    "chan_id",
+    "requestedprotocol",
+    "requestedprotocols",
+    "selected_protocol",
+    "selectedprotocol",
+    "securityprotocol",
+    "negotiateflags",
+    "handle",
+    "address",
+    "offset",
+    "size",
+    "thread",
+    "pid",
+    "ptr",
+    "version",
+    "capability",
 ];
 /// Words before a number that is none either, whatever label stands further before.
 const COUNTED: [&str; 16] = [
-    "line", "port", "pid", "display", "socket", "sck", "line", "column", "http", "level", "attempt", "try", "step", "session",
-    "ultimatum", "monitor",
+    "line",
+    "port",
+    "pid",
+    "display",
+    "socket",
+    "sck",
+    "line",
+    "column",
+    "http",
+    "level",
+    "attempt",
+    "try",
+    "step",
+    "session",
+    "ultimatum",
+    "monitor",
 ];
+/// Words before the number of an event.
+const EVENT: [&str; 6] = ["event", "id", "eventid", "ereignis", "ereignisid", "événement"];
+/// The port of Remote Desktop, which stands in many texts.
+const PORT: u32 = 3389;
 /// Words of the operating system, in which a number in brackets is the system's.
-const SYSTEM: [&str; 9] =
-    ["refused", "timed out", "reset by", "route to", "unreachable", "broken pipe", "host is down", "aborted", "unable to connect"];
+const SYSTEM: [&str; 9] = [
+    "refused",
+    "timed out",
+    "reset by",
+    "route to",
+    "unreachable",
+    "broken pipe",
+    "host is down",
+    "aborted",
+    "unable to connect",
+];
 
 /// What the words beside the numbers say.
 pub(super) struct Context {
@@ -120,7 +201,9 @@ pub(super) fn candidates<'a>(read: &'a Read, context: &Context) -> Vec<Candidate
     let mut all: Vec<&Number> = read.numbers.iter().collect();
     if all.len() > MANY {
         let mut seen = HashSet::new();
-        all.retain(|number| seen.insert((number.text.as_str(), number.words().last().copied().unwrap_or_default().to_owned())));
+        all.retain(|number| {
+            seen.insert((number.text.as_str(), number.words().last().copied().unwrap_or_default().to_owned()))
+        });
     }
     if context.event && read.count <= ONE_EVENT {
         return all.into_iter().map(|number| plain(number, 62)).collect();
@@ -137,7 +220,7 @@ pub(super) fn candidates<'a>(read: &'a Read, context: &Context) -> Vec<Candidate
     let alone = (read.count < SOME_WORDS || named) && !all.iter().any(|number| number.hex);
     // SecurityLayer=0 is a setting
     let setting = |number: &Number| number.value <= 2 && !number.hex && read.count > 0 && read.numbers.len() == 1;
-    for number in all.iter().filter(|number| alone && !setting(number) && !bracketed(number)) {
+    for number in all.iter().filter(|number| alone && !setting(number) && !bracketed(number) && number.value != PORT) {
         if !kept.iter().any(|candidate| std::ptr::eq(candidate.number, *number)) {
             kept.push(plain(number, 70));
         }
@@ -148,7 +231,8 @@ pub(super) fn candidates<'a>(read: &'a Read, context: &Context) -> Vec<Candidate
         all.retain(|number| known(number) && !counted(number) && !bracketed(number));
         kept.extend(all.into_iter().map(|number| plain(number, 50)));
     }
-    let place = |candidate: &Candidate<'_>| read.numbers.iter().position(|number| std::ptr::eq(number, candidate.number));
+    let place =
+        |candidate: &Candidate<'_>| read.numbers.iter().position(|number| std::ptr::eq(number, candidate.number));
     kept.sort_by_key(place);
     kept
 }
@@ -183,6 +267,9 @@ fn marked<'a>(number: &'a Number, read: &Read, context: &Context) -> Option<Cand
     if exit || counted(number) {
         return None;
     }
+    if context.event && !number.hex && EVENT.contains(&last) {
+        return Some(plain(number, 70));
+    }
     if let Some(list) = listed(&words, context).filter(|list| codes::find(list, number.value).is_some()) {
         return Some(Candidate { number, score: 74, lists: vec![list], only: true });
     }
@@ -193,7 +280,18 @@ fn marked<'a>(number: &'a Number, read: &Read, context: &Context) -> Option<Cand
         let dialog = DIALOG.iter().any(|words| number.line().trim_end_matches([' ', ':', '=', '#']).ends_with(words));
         let lists = if dialog { vec!["disconnect", "gateway", "hresult"] } else { Vec::new() };
         let small = !number.hex && number.value < 0x100;
-        return Some(Candidate { number, score: if dialog { 80 } else if small { 45 } else { 74 }, lists, only: false });
+        return Some(Candidate {
+            number,
+            score: if dialog {
+                80
+            } else if small {
+                45
+            } else {
+                74
+            },
+            lists,
+            only: false,
+        });
     }
     if starts_line(number) && codes::shown_by_client(number.value).is_some_and(|entry| entry.code.number >= 0x100) {
         let says = ["disconnect", "connect", "remote", "session", "protocol", "rdp"];
@@ -253,6 +351,9 @@ fn listed(words: &[&str], context: &Context) -> Option<&'static str> {
 
 /// It numbers something: a line, a port, a display.
 fn counted(number: &Number) -> bool {
+    if !number.hex && number.value == PORT {
+        return true;
+    }
     let words = number.words();
     words.iter().rev().take(2).any(|word| COUNTED.contains(word)) && !extended(number)
 }

@@ -77,7 +77,8 @@ impl Subject {
     pub(super) fn weighed(mut self, score: u8) -> Self {
         // so does an exit status that is met where nothing is wrong
         let little = |code: &codes::Code, events: bool| code.vague || code.normal && !events;
-        let vague = self.readings.first().is_some_and(|reading| little(reading.entry.code, reading.entry.family.events));
+        let vague =
+            self.readings.first().is_some_and(|reading| little(reading.entry.code, reading.entry.family.events));
         self.score = if vague { score.min(VAGUE) } else { score };
         self
     }

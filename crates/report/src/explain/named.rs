@@ -87,8 +87,30 @@ pub(super) fn by_words(question: &str) -> Option<Topic> {
 /// Among the words that a hit has in common with the question is one that is not in every question.
 fn telling(matched: &[String]) -> bool {
     const COMMON: [&str; 24] = [
-        "error", "errorcode", "code", "extend", "message", "fail", "failed", "problem", "remote", "desktop", "rdp", "connect",
-        "session", "server", "client", "window", "computer", "pc", "service", "user", "cod", "host", "system", "network",
+        "error",
+        "errorcode",
+        "code",
+        "extend",
+        "message",
+        "fail",
+        "failed",
+        "problem",
+        "remote",
+        "desktop",
+        "rdp",
+        "connect",
+        "session",
+        "server",
+        "client",
+        "window",
+        "computer",
+        "pc",
+        "service",
+        "user",
+        "cod",
+        "host",
+        "system",
+        "network",
     ];
     matched.iter().any(|term| !COMMON.contains(&term.as_str()) && !term.bytes().all(|byte| byte.is_ascii_digit()))
 }
@@ -96,8 +118,20 @@ fn telling(matched: &[String]) -> bool {
 /// A text that somebody pasted: longer than what people type, or a sentence about something that went wrong.
 fn pasted(question: &str) -> bool {
     const WENT_WRONG: [&str; 14] = [
-        "error", "failed", "could not", "couldn't", "cannot", "can't", "unable", "disconnected", "ended", "denied", "refused",
-        "terminated", "lost", "failure",
+        "error",
+        "failed",
+        "could not",
+        "couldn't",
+        "cannot",
+        "can't",
+        "unable",
+        "disconnected",
+        "ended",
+        "denied",
+        "refused",
+        "terminated",
+        "lost",
+        "failure",
     ];
     let question = question.trim();
     let words = question.split_whitespace().count();
@@ -127,11 +161,11 @@ pub(super) fn typed(question: &str, told: &[Topic]) -> Option<Topic> {
     if pasted(question) || !names {
         return None;
     }
-    let sure = INDEX.find(question, 1).pop().filter(|hit| hit.covered >= CLAIMED && hit.score >= FITS && hit.kind != "fix");
-    let found = by_words(question).filter(|_| sure.is_some())?;
+    let found = by_words(question)?;
     let first = &found.entries.first()?.id;
     let said = told.iter().any(|topic| topic.entries.first().is_some_and(|entry| entry.id == *first));
-    (!said).then_some(found)
+    let kind = &found.entries.first()?.kind;
+    (!said && matches!(kind.as_str(), "cause" | "guide")).then_some(found)
 }
 
 /// A code and a few words can be a claim about it, such as "0x904 write protected media".
@@ -144,7 +178,8 @@ pub(super) fn claimed(question: &str) -> Option<Topic> {
         return None;
     }
     let first = INDEX.find(question, 1).pop()?;
-    let known = claims::find(&first.id).filter(|_| first.kind == "claim" && first.covered >= CLAIMED && first.score >= FITS)?;
+    let known =
+        claims::find(&first.id).filter(|_| first.kind == "claim" && first.covered >= CLAIMED && first.score >= FITS)?;
     Some(Topic { by_words: true, matched: first.matched, ..topic(&known.id, vec![claim(known)]) })
 }
 

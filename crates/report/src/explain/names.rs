@@ -80,4 +80,3 @@ pub(super) fn packed(text: &str) -> Vec<Subject> {
     });
     alerts.take(MOST).collect()
 }
-

@@ -90,7 +90,8 @@ pub(super) fn read(text: &str) -> Read {
 
 /// The last bytes, in lower case.
 fn end_of(text: &str) -> String {
-    let start = (text.len().saturating_sub(BEFORE)..text.len()).find(|&at| text.is_char_boundary(at)).unwrap_or(text.len());
+    let start =
+        (text.len().saturating_sub(BEFORE)..text.len()).find(|&at| text.is_char_boundary(at)).unwrap_or(text.len());
     text[start..].to_lowercase()
 }
 

@@ -24,24 +24,103 @@ const MOST: usize = 12;
 
 /// Words of other programs. With one of them in the text, a sentence that anybody can say is not about Remote Desktop.
 const FOREIGN: &[&str] = &[
-    "psql", "postgres", "postgresql", "mysql", "mariadb", "redis", "mongodb", "mongo", "curl", "wget", "npm", "yarn", "docker",
-    "kubectl", "kubernetes", "pod", "git", "github", "nginx", "apache", "smtp", "imap", "postfix", "ssh", "sshd", "scp", "sftp",
-    "rsync", "kafka", "elasticsearch", "rabbitmq", "jdbc", "oracle", "tns", "maven", "gradle", "pip", "cargo", "ldapsearch",
-    "fetch", "axios", "grpc", "telnet", "ftp", "sqlstate", "odbc", "sqlserver", "zoom", "teamviewer", "anydesk", "outlook",
-    "exchange", "steam", "skype", "spooler", "printer", "bluetooth", "minecraft", "whatsapp", "netflix", "xbox", "playstation",
-    "vpnc", "openvpn", "wireguard", "cisco", "anyconnect", "citrix", "vmware", "horizon",
+    "psql",
+    "postgres",
+    "postgresql",
+    "mysql",
+    "mariadb",
+    "redis",
+    "mongodb",
+    "mongo",
+    "curl",
+    "wget",
+    "npm",
+    "yarn",
+    "docker",
+    "kubectl",
+    "kubernetes",
+    "pod",
+    "git",
+    "github",
+    "nginx",
+    "apache",
+    "smtp",
+    "imap",
+    "postfix",
+    "ssh",
+    "sshd",
+    "scp",
+    "sftp",
+    "rsync",
+    "kafka",
+    "elasticsearch",
+    "rabbitmq",
+    "jdbc",
+    "tns",
+    "maven",
+    "gradle",
+    "pip",
+    "cargo",
+    "ldapsearch",
+    "fetch",
+    "axios",
+    "grpc",
+    "telnet",
+    "ftp",
+    "sqlstate",
+    "odbc",
+    "sqlserver",
+    "zoom",
+    "teamviewer",
+    "anydesk",
+    "outlook",
+    "steam",
+    "skype",
+    "spooler",
+    "printer",
+    "bluetooth",
+    "minecraft",
+    "whatsapp",
+    "netflix",
+    "xbox",
+    "playstation",
+    "vpnc",
+    "openvpn",
+    "wireguard",
+    "cisco",
+    "anyconnect",
+    "citrix",
+    "vmware",
+    "horizon",
 ];
 /// In a text about another program, sentences of fewer words count for nothing.
 const SURE: usize = 8;
 /// Ports of other services.
 const FOREIGN_PORTS: &[&str] = &[
-    "21", "22", "23", "25", "53", "80", "110", "143", "389", "443", "445", "587", "636", "993", "1433", "1521", "3000", "3306",
-    "5000", "5432", "5672", "6379", "6443", "8000", "8080", "8443", "9092", "9200", "27017",
+    "21", "22", "23", "25", "53", "80", "110", "143", "389", "443", "445", "587", "636", "993", "1433", "1521", "3000",
+    "3306", "5000", "5432", "5672", "6379", "6443", "8000", "8080", "8443", "9092", "9200", "27017",
 ];
 /// Words that say that it is about Remote Desktop.
 const OURS: &[&str] = &[
-    "rdp", "3389", "freerdp", "xfreerdp", "xfreerdp3", "wlfreerdp", "mstsc", "guacd", "guacamole", "remmina", "xrdp", "rdesktop",
-    "ironrdp", "termservice", "rdpclient", "mremoteng", "krdc", "vmconnect", "termsrv",
+    "rdp",
+    "3389",
+    "freerdp",
+    "xfreerdp",
+    "xfreerdp3",
+    "wlfreerdp",
+    "mstsc",
+    "guacd",
+    "guacamole",
+    "remmina",
+    "xrdp",
+    "rdesktop",
+    "ironrdp",
+    "termservice",
+    "rdpclient",
+    "mremoteng",
+    "krdc",
+    "vmconnect",
+    "termsrv",
 ];
 
 /// A sentence that was found.
@@ -126,7 +205,12 @@ impl Patterns {
                 let pattern = &self.all[number];
                 if !seen.contains(&number) && stands(pattern, tokens, start) {
                     seen.insert(number);
-                    found.push(Said { line: tokens.line(start), exact: true, words: pattern.words, message: pattern.message });
+                    found.push(Said {
+                        line: tokens.line(start),
+                        exact: true,
+                        words: pattern.words,
+                        message: pattern.message,
+                    });
                 }
             }
         }
@@ -185,7 +269,8 @@ impl Patterns {
 
 /// The pattern stands there from this word on.
 fn stands(pattern: &Pattern, tokens: &Tokens, start: usize) -> bool {
-    let run_at = |run: &[String], at: usize| run.iter().enumerate().all(|(offset, word)| tokens.get(at + offset) == word);
+    let run_at =
+        |run: &[String], at: usize| run.iter().enumerate().all(|(offset, word)| tokens.get(at + offset) == word);
     let mut at = start;
     for (number, run) in pattern.runs.iter().enumerate() {
         let room = if number == 0 { 0 } else { GAP };
@@ -210,25 +295,31 @@ fn lines(tokens: &Tokens) -> Vec<(usize, usize)> {
 }
 
 /// The text speaks of another program, and not of Remote Desktop.
-pub(super) fn foreign(tokens: &Tokens) -> bool {
+pub(super) fn foreign(text: &str, tokens: &Tokens) -> bool {
     let mut other = false;
     let mut before = "";
     for word in tokens.iter() {
         if OURS.contains(&word) || word == "desktop" && matches!(before, "remote" | "the") {
             return false;
         }
-        // a port stands behind the word, or behind an address
-        let number = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit());
-        let port = FOREIGN_PORTS.contains(&word) && (before == "port" || !before.is_empty() && number(before));
-        other |= port || FOREIGN.contains(&word);
+        other |= FOREIGN.contains(&word) || before == "port" && FOREIGN_PORTS.contains(&word);
         before = word;
     }
-    other
+    other || text.split_whitespace().any(names_port)
+}
+
+/// An address with the port of another service: `127.0.0.1:5432`, `db.example:3306`.
+fn names_port(word: &str) -> bool {
+    let Some((host, port)) = word.rsplit_once(':') else { return false };
+    let port = port.trim_end_matches(|letter: char| !letter.is_ascii_digit());
+    let host = host.rsplit(['/', '@']).next().unwrap_or_default();
+    let host = host.trim_start_matches(|letter: char| !letter.is_ascii_alphanumeric());
+    FOREIGN_PORTS.contains(&port) && (host.contains('.') || host == "localhost") && !host.contains(':')
 }
 
 /// The sentences in a text: those that stand there word for word, and if there is none, those whose telling words do.
-pub(super) fn said(tokens: &Tokens) -> Vec<Said> {
-    let foreign = foreign(tokens);
+pub(super) fn said(text: &str, tokens: &Tokens) -> Vec<Said> {
+    let foreign = foreign(text, tokens);
     let mut found = PATTERNS.exact(tokens);
     found.retain(|said| !foreign || !said.message.generic && said.words >= SURE);
     if found.is_empty() && !foreign {

@@ -22,9 +22,10 @@ const SHOWN: usize = 100;
 pub(super) fn found(question: &str, tokens: &Tokens) -> Vec<Found> {
     let lines: Vec<&str> = question.lines().collect();
     let line = |at: usize| lines.get(at).map_or("", |line| line.trim()).chars().take(SHOWN).collect::<String>();
-    let mut found: Vec<Found> = said(tokens).iter().map(|said| topic(said, &line(said.line))).collect();
+    let mut found: Vec<Found> = said(question, tokens).iter().map(|said| topic(said, &line(said.line))).collect();
     let mut seen = std::collections::HashSet::new();
-    let updates = tokens.iter().filter(|word| word.len() >= 8 && word.starts_with("kb") && seen.insert(word.to_owned()));
+    let updates =
+        tokens.iter().filter(|word| word.len() >= 8 && word.starts_with("kb") && seen.insert(word.to_owned()));
     found.extend(updates.filter_map(|word| {
         let entry = update(word)?;
         Some(Found { score: UPDATE, topic: named::topic(&word.to_uppercase(), vec![entry]) })
@@ -110,7 +111,9 @@ pub(super) fn update(name: &str) -> Option<Explained> {
     } else {
         format!("since this update, on {machine}: {}", first.breaks)
     };
-    let place = |row: &&Regression| format!("{} {}.{} to before {}.{}", row.introduced, row.build, row.from, row.build, row.until);
+    let place = |row: &&Regression| {
+        format!("{} {}.{} to before {}.{}", row.introduced, row.build, row.from, row.build, row.until)
+    };
     let builds: Vec<String> = rows.iter().map(place).collect();
     let cure = if cures { String::new() } else { format!("{} cures it. ", first.cured) };
     let until = first.until_then.as_ref().map(|text| format!("{text} ")).unwrap_or_default();
@@ -122,12 +125,21 @@ pub(super) fn update(name: &str) -> Option<Explained> {
     let title = causes::find(cause).map_or("", |cause| cause.title).to_owned();
     Some(Explained {
         note: Some(note),
-        causes: vec![Neighbour { id: cause.to_owned(), meaning: title, why: "the machine runs such a build".to_owned() }],
+        causes: vec![Neighbour {
+            id: cause.to_owned(),
+            meaning: title,
+            why: "the machine runs such a build".to_owned(),
+        }],
         next: vec![Measurement {
             command: "Get-ComputerInfo -Property OsBuildNumber, WindowsUBR".to_owned(),
             why: "Shows build and revision (PowerShell on that machine, only reads).".to_owned(),
         }],
-        sources: rows.iter().map(|row| row.source.clone()).collect::<std::collections::BTreeSet<_>>().into_iter().collect(),
+        sources: rows
+            .iter()
+            .map(|row| row.source.clone())
+            .collect::<std::collections::BTreeSet<_>>()
+            .into_iter()
+            .collect(),
         confidence: Some(if first.inferred { codes::Sureness::Low } else { codes::Sureness::Medium }),
         weak: first.inferred,
         ..named::blank("update", &format!("update/{name}"), "update of Windows", meaning)
