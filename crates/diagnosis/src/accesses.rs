@@ -6,7 +6,7 @@ use evidence::fact::Fact;
 use crate::case::{Case, Seen};
 
 impl<'a> Case<'a> {
-    /// The recordings of accesses on the machine.
+    /// Iterates over the recordings of accesses on the machine.
     pub fn access_traces(self) -> impl Iterator<Item = Seen<&'a AccessTrace>> + 'a {
         let machine = self.machine().into_iter();
         machine.flat_map(|machine| {
@@ -14,8 +14,8 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// The accesses that a service needed and did not get in any other way. They have no date, so what they show is
-    /// likely at most, and what was recorded of the machine's present state goes before it.
+    /// Iterates over accesses that a service needed and got in no other way. They have no date, so they make a finding
+    /// likely at most, and records of the machine's present state outweigh them.
     pub fn refused(self, place: Place) -> impl Iterator<Item = Seen<&'a RefusedAccess>> + 'a {
         let machine = self.machine().into_iter();
         let counts = move |access: &RefusedAccess| access.place == place && access.comparable && !access.granted;

@@ -1,4 +1,4 @@
-//! What holds for the tables together.
+//! Laws that hold for all tables together.
 
 use evidence::codes::*;
 
@@ -47,7 +47,7 @@ fn every_link_leads_somewhere_and_says_why() {
     }
 }
 
-/// The client says by `Cause::codes` what it shows; the tables say the same, with the reason.
+/// `Cause::codes` and the tables agree on which code a client shows because of a cause.
 #[test]
 fn causes_and_disconnect_reasons_agree() {
     for cause in causes::ALL {
@@ -76,7 +76,7 @@ fn causes_and_disconnect_reasons_agree() {
     }
 }
 
-/// The extended codes are the server's own, where both have the number: same meaning, or one that says more.
+/// Extended codes are the server's own: where both lists have a number, its meaning is equal or more precise.
 #[test]
 fn extended_codes_and_errinfo_agree() {
     let known_to_differ = [
@@ -115,7 +115,7 @@ fn hresults_agree_with_what_they_wrap() {
     }
 }
 
-/// RDSTLS uses the numbers of Win32, and the logon's words are the same everywhere.
+/// RDSTLS uses Win32 numbers, and a logon status has one meaning in every list.
 #[test]
 fn one_status_has_one_meaning() {
     let suffix = |entry: Entry| {
@@ -151,7 +151,7 @@ fn every_event_says_where_it_stands() {
     }
 }
 
-/// What nobody has looked up never passes as sure, and says so in words.
+/// A fact that nobody has looked up never passes as sure, and its words say so.
 #[test]
 fn weak_facts_are_shown_as_such() {
     for entry in all() {

@@ -1,7 +1,9 @@
-//! The machine's certificates and private keys, as they were recorded.
+//! The machine's certificates and private keys, as recorded.
 
 use evidence::fact::Fact;
-use evidence::key_names::{MACHINE_KEYS, RDP_KEY, key_digits, split_key_name};
+use evidence::key_names::{
+    LEGACY_PROVIDERS, MACHINE_KEYS, bare, is_cng, key_digits, own_key_file_name, split_key_name,
+};
 use evidence::moment::moment;
 use evidence::printable::printable;
 use evidence::security::{NETWORK_SERVICE, READ, allows};
@@ -15,41 +17,29 @@ use time::OffsetDateTime;
 use crate::case::{Case, Seen};
 use crate::cause::Confidence;
 
-/// The store of the certificates that Windows makes for Remote Desktop.
+/// Store of the certificates that Windows makes for Remote Desktop.
 pub const REMOTE_DESKTOP: &str = "Remote Desktop";
-/// The store of the machine's own certificates.
+/// Store of the machine's own certificates.
 const MY: &str = "My";
-/// That of keys of the newer kind.
+/// Folder of CNG keys.
 const KEYS: &str = "Keys";
-/// Providers of the older kind (`CryptoAPI`) of Windows itself that keep a machine's RSA keys in that folder.
-const LEGACY_PROVIDERS: &[&str] = &[
-    "Microsoft Base Cryptographic Provider v1.0",
-    "Microsoft Enhanced Cryptographic Provider v1.0",
-    "Microsoft Enhanced RSA and AES Cryptographic Provider",
-    "Microsoft Strong Cryptographic Provider",
-    "Microsoft RSA SChannel Cryptographic Provider",
-];
-/// What stands in the names of providers of the newer kind (CNG), in lower case, but for that of the TPM.
-const NEWER_KIND: &str = "key storage provider";
-const TPM_PROVIDER: &str = "Microsoft Platform Crypto Provider";
-/// `CERT_NCRYPT_KEY_SPEC`: the key is of the newer kind.
+/// `CERT_NCRYPT_KEY_SPEC`: marks a CNG key.
 const NEWER_KEY: u32 = u32::MAX;
-/// True for a key of a legacy provider, false for one of the newer kind (CNG), `None` where it cannot be told.
+/// True for a key of a legacy provider, false for a CNG key, `None` where it cannot be told.
 pub fn legacy(certificate: &StoredCertificate) -> Option<bool> {
     let provider = certificate.provider.as_deref()?;
-    let newer = provider.to_ascii_lowercase().contains(NEWER_KIND) || provider.eq_ignore_ascii_case(TPM_PROVIDER);
-    if newer || matches!(certificate.key_spec, Some(0 | NEWER_KEY)) {
+    if is_cng(provider) || matches!(certificate.key_spec, Some(0 | NEWER_KEY)) {
         return Some(false);
     }
     LEGACY_PROVIDERS.iter().any(|known| known.eq_ignore_ascii_case(provider)).then_some(true)
 }
 
-/// Where the key of a certificate lies.
+/// Location of a certificate's key.
 #[derive(Debug, Clone, PartialEq)]
 pub enum KeyPlace<'a> {
-    /// In this file.
+    /// The key is in this file.
     There(Seen<&'a KeyFile>),
-    /// Nowhere: it would be called like this, and all files of the folder were listed.
+    /// The key is missing: all files of the folder were listed, and none has this name.
     Gone(Seen<String>),
 }
 
@@ -60,7 +50,7 @@ impl KeyPlace<'_> {
         file.value.security.as_deref().and_then(|security| allows(security, NETWORK_SERVICE, READ)) == Some(true)
     }
 
-    /// The reason why `TermService` cannot use the key, and how sure that is; `None` where nothing says so.
+    /// Gives the reason why `TermService` cannot use the key, and how sure that is; `None` where nothing shows it.
     pub fn out_of_reach(&self) -> Option<(Because, Confidence)> {
         match self {
             Self::There(file) => Some((closed(*file)?, Confidence::Proven)),
@@ -75,7 +65,7 @@ impl KeyPlace<'_> {
     }
 }
 
-/// The rights on a key file, if they do not let `TermService` in.
+/// Gives the reason if the rights on a key file do not let `TermService` in.
 fn closed(file: Seen<&KeyFile>) -> Option<Because> {
     let security = file.value.security.as_deref()?;
     let text = || format!("NETWORK SERVICE may not read the key file {}: {security}", printable(&file.value.name));
@@ -83,7 +73,7 @@ fn closed(file: Seen<&KeyFile>) -> Option<Because> {
 }
 
 impl<'a> Case<'a> {
-    /// The certificates in the machine's stores, of each store by the newest list of it.
+    /// Iterates over the certificates in the machine's stores, of each store by its newest list.
     pub fn stored_certificates(self) -> impl Iterator<Item = Seen<&'a StoredCertificate>> + 'a {
         let list = |path: &str| self.key(path).and_then(|key| self.source_of(key.id));
         let lists = [(MY, list(STORE_MY)), (REMOTE_DESKTOP, list(STORE_REMOTE_DESKTOP))];
@@ -96,7 +86,7 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// The authorities that the client's machine itself trusts, where one client was recorded and no other.
+    /// Iterates over the authorities that the client's machine trusts, where exactly one client was recorded.
     pub fn trusted_by_client(self) -> impl Iterator<Item = Seen<&'a StoredCertificate>> + 'a {
         let recorded = |id: &SubjectId| {
             let who = &self.evidence.subjects[*id];
@@ -112,12 +102,13 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// The private key files in the folder of legacy providers, and the folder itself.
+    /// Iterates over the private key files in the folder of legacy providers, and the folder itself.
     pub fn machine_keys(self) -> impl Iterator<Item = Seen<&'a KeyFile>> + 'a {
         self.key_files(MACHINE_KEYS)
     }
 
-    /// The files of a folder of keys by the newest list of it: what an older one has may be gone, or have other rights.
+    /// Iterates over the files of a key folder by its newest list: files of an older list may be gone, or have other
+    /// rights.
     fn key_files(self, folder: &'static str) -> impl Iterator<Item = Seen<&'a KeyFile>> + 'a {
         let all = self.machine().into_iter().flat_map(move |machine| {
             machine.seen(move |fact| match fact {
@@ -130,28 +121,27 @@ impl<'a> Case<'a> {
         all.into_iter().filter(move |seen| list.is_none() || self.source_of(seen.id) == list)
     }
 
-    /// That folder itself: it stands there if it could be listed.
+    /// Returns that folder's own entry, present if it could be listed.
     pub fn key_folder(self) -> Option<Seen<&'a KeyFile>> {
         self.machine_keys().filter(|seen| seen.value.name == ".").last()
     }
 
-    /// The key file of Remote Desktop that is the machine's own by its name; `None` also where that cannot be told.
+    /// Returns Remote Desktop's key file that is the machine's own by its name; `None` also where that cannot be told.
     pub fn own_key_file(self) -> Option<Seen<&'a KeyFile>> {
         let name = self.own_key_name()?.value;
         self.machine_keys().find(|seen| seen.value.name.eq_ignore_ascii_case(&name))
     }
 
-    /// How that file is called on this machine.
+    /// Returns the name of that file on this machine.
     pub fn own_key_name(self) -> Option<Seen<String>> {
         let guid = self.machine_guid()?;
-        Some(Seen { value: format!("{RDP_KEY}{}", guid.value), id: guid.id })
+        Some(Seen { value: own_key_file_name(guid.value)?, id: guid.id })
     }
 
-    /// The machine's number, with which the names of its key files end; some write it in braces.
+    /// Returns the MachineGuid, with which the names of its key files end; some write it in braces.
     fn machine_guid(self) -> Option<Seen<&'a str>> {
         let guid = self.text(CRYPTOGRAPHY, "MachineGuid")?;
-        let bare = guid.value?.trim().trim_start_matches('{').trim_end_matches('}');
-        (!bare.is_empty()).then_some(Seen { value: bare, id: guid.id })
+        Some(Seen { value: bare(guid.value?)?, id: guid.id })
     }
 
     /// True if a file with this name lies in either folder of keys.
@@ -160,14 +150,14 @@ impl<'a> Case<'a> {
         files.any(|seen| seen.value.name.eq_ignore_ascii_case(name))
     }
 
-    /// Where the key of a certificate of a legacy provider lies. A file with the number of another machine is not its own, and
-    /// whether it still leads to the key is not known.
+    /// Locates the key of a certificate of a legacy provider. A file with another machine's MachineGuid is not its own,
+    /// and whether it still leads to the key is not known.
     pub fn key_of(self, certificate: &StoredCertificate) -> Option<KeyPlace<'a>> {
         let of_machine = legacy(certificate) == Some(true) && certificate.machine_key != Some(false);
         let container = certificate.container.as_deref().filter(|_| of_machine)?;
         let digits = key_digits(container)?;
         let name = format!("{digits}_{}", self.machine_guid()?.value);
-        // a container may also be called by its unique name, which is that of the file
+        // a container may also be named by its unique name, which is that of the file
         let called =
             |file: &KeyFile| [name.as_str(), container].iter().any(|known| file.name.eq_ignore_ascii_case(known));
         if let Some(file) = self.machine_keys().find(|seen| called(seen.value)) {
@@ -180,21 +170,22 @@ impl<'a> Case<'a> {
         Some(KeyPlace::Gone(Seen { value: name, id: folder.id }))
     }
 
-    /// The thumbprint of the certificate that is bound to the listener, `Some(None)` where none is.
+    /// Returns the thumbprint of the certificate bound to the listener, `Some(None)` where none is.
     pub fn bound_thumbprint(self) -> Option<Seen<Option<String>>> {
         self.listener_thumbprint("SSLCertificateSHA1Hash")
     }
 
-    /// The thumbprint of the certificate from a template that the listener uses, where a policy names one and nothing is bound.
+    /// Returns the thumbprint of the template certificate that the listener uses, where a policy names a template and
+    /// nothing is bound.
     pub fn template_thumbprint(self) -> Option<Seen<String>> {
-        // Microsoft's text of the policy: a certificate that was chosen takes precedence over it
+        // Microsoft's text of the policy: a chosen certificate takes precedence over it
         self.bound_thumbprint()?.value.is_none().then_some(())?;
         self.value(POLICY, "CertTemplateName")?.value?;
         let named = self.listener_thumbprint("TemplateCertificate")?;
         Some(Seen { value: named.value?, id: named.id })
     }
 
-    /// The thumbprint of the certificate that somebody or a policy has chosen in the place of Windows' own.
+    /// Returns the thumbprint of the certificate that somebody or a policy chose instead of Windows' own.
     pub fn configured_thumbprint(self) -> Option<String> {
         self.bound_thumbprint()?.value.or_else(|| self.template_thumbprint().map(|seen| seen.value))
     }
@@ -208,8 +199,8 @@ impl<'a> Case<'a> {
         Some(Seen { value: bound.filter(|hex| hex.chars().any(|digit| digit != '0')), id: value.id })
     }
 
-    /// The certificate that the listener shows, by what was recorded: the one that is bound, else the one from a template,
-    /// else the one that Windows made.
+    /// Returns the certificate that the listener shows, according to the records: the bound one, else the one from a
+    /// template, else the one that Windows made.
     pub fn listener_certificate(self) -> Option<Seen<&'a StoredCertificate>> {
         self.bound_thumbprint()?;
         match self.configured_thumbprint() {
@@ -219,13 +210,13 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// The certificate with this thumbprint, in whatever store of the machine.
+    /// Finds the certificate with this thumbprint in any store of the machine.
     pub fn stored(self, thumbprint: &str) -> Option<Seen<&'a StoredCertificate>> {
         self.stored_certificates().find(|seen| seen.value.sha1.eq_ignore_ascii_case(thumbprint))
     }
 
-    /// The certificate that Windows made for Remote Desktop, on which the listener falls back: the one that the listener
-    /// names as such, else the newest.
+    /// Returns the certificate that Windows made for Remote Desktop, on which the listener falls back: the one that the
+    /// listener names as such, else the newest.
     pub fn made_by_windows(self) -> Option<Seen<&'a StoredCertificate>> {
         let own = |seen: &Seen<&StoredCertificate>| {
             seen.value.store == REMOTE_DESKTOP && seen.value.subject == seen.value.issuer
@@ -237,25 +228,26 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// The same where no handshake was seen: what the host shows counts before what lay in its store.
+    /// Returns the listener's certificate where no handshake was seen: one that the host shows outweighs one in its
+    /// store.
     pub fn recorded_certificate(self) -> Option<Seen<&'a StoredCertificate>> {
         self.listener_certificate().filter(|_| self.not_after().is_none())
     }
 
-    /// False if an entry of Remote Connection Manager names another certificate than the one that is chosen now. It holds the
-    /// thumbprint in its binary part.
+    /// False if an entry of Remote Connection Manager names another certificate than the one chosen now. Its binary
+    /// part holds the thumbprint.
     pub fn may_be_about_configured(self, event: &LogEvent) -> bool {
         let named = event.data.get("Binary").filter(|hex| hex.len() == 40);
         named.zip(self.configured_thumbprint()).is_none_or(|(named, chosen)| named.eq_ignore_ascii_case(&chosen))
     }
 
-    /// When it was recorded, and no later than the attempt: what a machine did since is not known.
+    /// Returns when it was recorded, but no later than the attempt: later changes of the machine are not known.
     pub fn recorded_at(self, id: usize) -> OffsetDateTime {
         self.time_of(id).min(self.context.at)
     }
 
-    /// True if the listener uses the certificate that Windows makes; `None` where that was not read: a group policy may have
-    /// it use one from a template.
+    /// True if the listener uses the certificate that Windows makes; `None` where that was not read: a group policy may
+    /// make it use one from a template.
     pub fn windows_own_certificate(self) -> Option<bool> {
         let none_bound = self.bound_thumbprint()?.value.is_none();
         if !none_bound {
@@ -296,7 +288,7 @@ mod tests {
         assert_eq!(gone(&folder(0, None), &certificate()), Some(true));
         assert_eq!(gone(&folder(1, None), &certificate()), None);
         assert_eq!(gone(&machine(), &certificate()), None);
-        // or it is called like the file itself
+        // or it has the name of the file itself
         let unique = StoredCertificate { container: Some(own.to_lowercase()), ..certificate() };
         assert_eq!(gone(&folder(0, Some(&own)), &unique), Some(false));
         let foreign = "50dd7f001693c375a50cbf792350acde_99999999-2222-3333-4444-555555555555";
@@ -314,7 +306,7 @@ mod tests {
         }
     }
 
-    /// What an older recording lists may be gone since, or have other rights: the newer one counts, whichever was read first.
+    /// Files of an older recording may be gone or have other rights: the newer one counts, whichever was read first.
     #[test]
     fn of_two_recordings_the_newer_counts() {
         let rights = ["D:(A;;FA;;;SY)", "D:(A;;FR;;;NS)"];
@@ -329,7 +321,10 @@ mod tests {
                 },
                 RegistryKey { path: STORE_MY.to_owned(), exists: true, values: std::collections::BTreeMap::new() },
             ],
-            key_files: vec![key_file(".", None), key_file(&format!("{RDP_KEY}{GUID}"), Some(rights[number]))],
+            key_files: vec![
+                key_file(".", None),
+                key_file(&format!("{}{GUID}", evidence::key_names::RDP_KEY), Some(rights[number])),
+            ],
             certificates: vec![StoredCertificate { sha1: thumbprint.repeat(20), ..stored("My") }],
             ..State::default()
         };
@@ -373,7 +368,7 @@ mod tests {
         assert_eq!(shown(&base()).as_deref(), Some("cc"));
         let own = base().value(LISTENER, "SelfSignedCertificate", binary("AA"));
         assert_eq!(shown(&own).as_deref(), Some("aa"));
-        // what is not in the store is not replaced by a guess
+        // a certificate that is not in the store is not replaced by a guess
         assert_eq!(shown(&own.value(LISTENER, "SelfSignedCertificate", binary("bb"))), None);
         let named = RegistryData::Text("RemoteDesktopComputer".to_owned());
         let policy = base().value(POLICY, "CertTemplateName", named);

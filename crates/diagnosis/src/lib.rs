@@ -1,16 +1,17 @@
 //! Evidence in, diagnosis out.
 //!
-//! What this crate is for: the [`causes`] with their proofs, the [`fixes`], the [`claims`] that circulate, judged, the
-//! [`planner`] that picks the next question, and the types of a [`Diagnosis`].
+//! Purpose: the [`causes`] with their proofs, the [`fixes`], the [`claims`] that circulate, judged, the [`planner`]
+//! that picks the next question, and the types of a [`Diagnosis`].
 //!
-//! What it may not do: print (it writes no format and no page), I/O, read a clock, know which platform it runs on. Time and
-//! everything seen come in as arguments.
+//! Forbidden: printing (it writes no format and no page), I/O, reading a clock, knowing which platform it runs on. Time
+//! and everything seen come in as arguments.
 //!
-//! Where to start reading: [`cause::Cause`] and one file of [`causes`], then [`diagnose::diagnose`].
+//! Start reading at [`cause::Cause`] and one file of [`causes`], then [`diagnose::diagnose`].
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod accesses;
+mod assemble;
 pub mod attempts;
 pub mod case;
 pub mod cause;
@@ -24,6 +25,7 @@ pub mod diagnose;
 pub mod earlier;
 pub mod fixes;
 pub mod identity;
+pub mod interview;
 pub mod keys;
 pub mod ladder;
 pub mod logs;
@@ -34,6 +36,7 @@ pub mod planner;
 pub mod regressions;
 pub mod report;
 pub mod setting;
+pub mod stage;
 pub mod survey;
 pub mod timeline;
 mod watched;

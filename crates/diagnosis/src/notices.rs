@@ -1,14 +1,15 @@
-//! What a current client will say of a file.
+//! Notices about what a current client will say of a file.
 
 use evidence::fact::Fact;
 use evidence::rdp_file::{Gateway, GatewayUse, RdpFileRecord, RdpSettings, RdpSignature};
 use evidence::{Because, Evidence};
 
-/// What mstsc with the updates of April 14, 2026 (CVE-2026-26151) says of each file.
+/// Tells what mstsc with the updates of April 14, 2026 (CVE-2026-26151) says of each file.
 ///
-/// Widely reported, and not tried on a machine: the words say so.
+/// Widely reported but not tried on a machine, and the words say so.
 ///
-/// And where it sends the client, if that is a gateway: unless `way_told`, because the report is about that way.
+/// Also tells where the file sends the client, if that is a gateway: unless `way_told`, because the report is about
+/// that way.
 pub fn notices(evidence: &Evidence, way_told: bool) -> Vec<Because> {
     let files = evidence.observations.iter().filter_map(|seen| match &seen.fact {
         Fact::RdpFile(file) => Some((seen.id, file)),
@@ -88,7 +89,7 @@ mod tests {
         assert_eq!(texts("full address:s:server\nenablecredsspsupport:i:1").len(), 1);
     }
 
-    /// The direct way was not looked at, and says nothing of the client's own.
+    /// The direct way was not looked at, and says nothing about the client's own.
     #[test]
     fn a_gateway_is_named() {
         let with = |usage| {

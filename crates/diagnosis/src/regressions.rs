@@ -1,9 +1,9 @@
-//! Updates of Windows that are known to break Remote Desktop, as data (`data/regressions.toml`, which says what its fields mean).
+//! Windows updates that are known to break Remote Desktop, as data (`data/regressions.toml`, whose head explains the
+//! fields).
 
 use std::sync::LazyLock;
 
-use evidence::Role;
-use evidence::state::WINDOWS;
+use evidence::state::{Part, WINDOWS};
 use serde::Deserialize;
 
 use crate::case::{Case, Seen};
@@ -12,63 +12,51 @@ use crate::cause::{Confidence, Ground};
 static TABLE: LazyLock<Table> =
     LazyLock::new(|| parse(include_str!("../data/regressions.toml")).expect("a test reads the shipped regressions"));
 
-/// The table as it is written.
+/// Table as written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
-    /// The month up to which it was kept.
+    /// Month up to which it was kept, in words.
     as_of: String,
     regression: Vec<Regression>,
 }
 
-/// An update that breaks Remote Desktop, and the one that cures it.
+/// Update that breaks Remote Desktop, and the one that cures it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Regression {
-    /// The machine on which it does harm.
-    pub role: HarmedRole,
-    /// It is about Windows Server only.
+    /// Machine on which it does harm.
+    pub role: Part,
+    /// True if it is about Windows Server only.
     pub server: bool,
     /// `CurrentBuildNumber`.
     pub build: u32,
-    /// The first revision (`UBR`) with it.
+    /// First revision (`UBR`) with it.
     pub from: u32,
-    /// The first revision without it again.
+    /// First revision without it again.
     pub until: u32,
-    /// Revisions between the two of another origin.
+    /// Revisions between the two that do not have it.
     #[serde(default)]
     pub except: Vec<u32>,
-    /// The update that brought it.
+    /// Update that brought it.
     pub introduced: String,
-    /// The update that cured it.
+    /// Update that cured it.
     pub cured: String,
-    /// What fails, as a clause.
+    /// Failure that it causes, as a clause.
     pub breaks: String,
-    /// Where that comes from, in words.
+    /// Source, in words.
     pub source: String,
-    /// What helps until the cure is installed, in sentences.
+    /// Advice until the cure is installed, in sentences.
     pub until_then: Option<String>,
-    /// A revision of it was worked out and not read in a history.
+    /// True if a revision of it was worked out and not read in a history.
     #[serde(default)]
     pub inferred: bool,
 }
 
-/// The machine on which an update does harm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum HarmedRole {
-    /// The machine that is to be controlled.
-    Host,
-    /// The machine that wants to connect.
-    Client,
-}
-
-impl HarmedRole {
-    fn role(self) -> Role {
-        match self {
-            Self::Host => Role::Host,
-            Self::Client => Role::Client,
-        }
+impl Regression {
+    /// True if it harms the machine that people connect to; otherwise the one that they connect from.
+    pub fn harms_host(&self) -> bool {
+        self.role == Part::Host
     }
 }
 
@@ -76,17 +64,17 @@ fn parse(text: &str) -> Result<Table, toml::de::Error> {
     toml::from_str(text)
 }
 
-/// The month up to which the table was kept, in words.
+/// Returns the month up to which the table was kept, in words.
 pub fn as_of() -> &'static str {
     &TABLE.as_of
 }
 
-/// Every regression that is known.
+/// Returns every known regression.
 pub fn all() -> &'static [Regression] {
     &TABLE.regression
 }
 
-/// Which Windows a machine runs: what the table is asked for.
+/// Windows release of a machine, the key of the table.
 struct Release {
     build: Seen<u32>,
     revision: u32,
@@ -96,23 +84,23 @@ struct Release {
 impl Release {
     fn of(case: Case<'_>) -> Option<Self> {
         let revision = case.number(WINDOWS, "UBR")?.value?;
-        // a machine whose edition is not known is no server: a row about servers then says nothing
+        // an unknown edition counts as no server, so that a row about servers says nothing
         let edition = case.text(WINDOWS, "EditionID")?.value;
         Some(Self { build: case.build()?, revision, server: edition.is_some_and(|name| name.starts_with("Server")) })
     }
 
-    fn concerns(&self, row: &Regression, role: Role) -> bool {
-        row.role.role() == role && row.build == self.build.value && (self.server || !row.server)
+    fn concerns(&self, row: &Regression, part: Part) -> bool {
+        row.role == part && row.build == self.build.value && (self.server || !row.server)
     }
 }
 
-/// The regression that the machine's Windows carries.
-pub(crate) fn carried(case: Case<'_>, role: Role) -> Option<Ground> {
+/// Finds the regression that the machine's Windows has.
+pub(crate) fn carried(case: Case<'_>, part: Part) -> Option<Ground> {
     let release = Release::of(case)?;
     let spans = |row: &&Regression| (row.from..row.until).contains(&release.revision);
     let row = all()
         .iter()
-        .filter(|row| release.concerns(row, role) && !row.except.contains(&release.revision))
+        .filter(|row| release.concerns(row, part) && !row.except.contains(&release.revision))
         .find(spans)?;
     let Regression { introduced, from, breaks, cured, until, build, .. } = row;
     let text = format!(
@@ -123,10 +111,10 @@ pub(crate) fn carried(case: Case<'_>, role: Role) -> Option<Ground> {
     Some(if row.inferred { ground.confidence(Confidence::Likely) } else { ground })
 }
 
-/// The machine's Windows is past a regression that is known of its build, and in no other.
-pub(crate) fn cured(case: Case<'_>, role: Role) -> Option<Ground> {
+/// Shows that the machine's Windows is past a known regression of its build, and in no other.
+pub(crate) fn cured(case: Case<'_>, part: Part) -> Option<Ground> {
     let release = Release::of(case)?;
-    let rows = || all().iter().filter(|row| release.concerns(row, role));
+    let rows = || all().iter().filter(|row| release.concerns(row, part));
     let past = rows().any(|row| release.revision >= row.until);
     let within = rows().any(|row| (row.from..row.until).contains(&release.revision));
     let text = format!(

@@ -6,83 +6,88 @@ use time::OffsetDateTime;
 
 pub use crate::ladder::{Ladder, Outcome, StageResult};
 pub use crate::ladder::{Survey, SurveyedFlags, SurveyedNegotiation, SurveyedProtocols, SurveyedVersion};
-use evidence::moment::rfc3339;
-pub use evidence::observe::{CapturedConnection, CapturedTransport};
-use evidence::printable::printable;
-use evidence::{Because, Evidence, Fact, Role, Source, Stage, SubjectId, TimeSource};
+pub use evidence::captured::{CapturedConnection, CapturedTransport};
+use evidence::{Because, Role, Stage, SubjectId, TimeSource};
 
-use crate::case::{Case, Context};
 use crate::cause::{Confidence, Severity};
-use crate::diagnose::Run;
-use crate::timeline::{TimelineEntry, timeline};
+use crate::timeline::TimelineEntry;
 
-/// The name and version of the report's schema.
+/// Measurements that the caller took of its own run.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Run {
+    /// Duration in seconds.
+    pub seconds: f64,
+    /// True if it was stopped before it was done.
+    pub interrupted: bool,
+}
+
+/// Name and version of the report's schema.
 pub const SCHEMA: &str = "rdpdoctor/1";
 
-/// The whole report.
+/// Complete report.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Diagnosis {
     /// `rdpdoctor/1`; fields are only ever added within a version.
     pub schema: String,
-    /// The version of the program.
+    /// Version of the program.
     pub tool: String,
-    /// The time of the attempt, RFC 3339, UTC.
+    /// Time of the attempt, RFC 3339, UTC.
     pub at: String,
-    /// Where that time comes from: where there was no probe, it is a guess, unless somebody named it.
+    /// Origin of that time: without a probe it is a guess, unless somebody named it.
     pub at_source: TimeSource,
-    /// How long it took.
+    /// Duration of the run.
     pub seconds: f64,
     /// TCP connections made or tried.
     pub connections: usize,
-    /// The run was stopped before it was done.
+    /// True if the run was stopped before it was done.
     pub interrupted: bool,
-    /// What was asked about.
+    /// Host that was asked about.
     pub target: Option<ReportTarget>,
-    /// The machines and addresses that the report speaks of.
+    /// Machines and addresses in the report.
     pub subjects: Vec<ReportSubject>,
-    /// The client that has to get through.
+    /// Client that has to get through.
     pub client: ReportClient,
-    /// The code that the client showed.
+    /// Code that the client showed.
     pub symptom: Option<ReportSymptom>,
-    /// The verdict.
+    /// Overall verdict.
     pub verdict: Verdict,
-    /// The last stage that passed.
+    /// Last stage that passed.
     pub reached: Option<Stage>,
-    /// What is wrong, the most likely root first.
+    /// Findings, the most likely root first.
     pub findings: Vec<Finding>,
-    /// Causes that are still compatible with what was seen, and what would decide them.
+    /// Causes still compatible with the evidence, and what would decide them.
     pub unknown: Vec<UnknownCause>,
-    /// Causes that are shown to be absent.
+    /// Causes shown to be absent.
     pub ruled_out: Vec<String>,
-    /// The way of the connection, per subject.
+    /// Stages of the connection, per subject.
     pub stages: Vec<StageResult>,
-    /// The gateway that the client goes through here: what was seen is a direct test, and says nothing against the host.
+    /// Gateway that the client goes through: a direct test then says nothing against the host.
     pub gateway: Option<ReportGateway>,
-    /// What the client will say of its `.rdp` files; changes no verdict.
+    /// Notices that the client will give for its `.rdp` files; they change no verdict.
     pub notices: Vec<Because>,
     /// Everything that was seen.
     pub observations: Vec<ReportObservation>,
-    /// The files that were read: the first is the source `file/1`.
+    /// Files that were read: the first is the source `file/1`.
     pub files: Vec<String>,
-    /// The same as their names are, for addresses, in which every odd letter is escaped; never to be printed.
+    /// File names as they are, for addresses, in which every odd letter is escaped; never to be printed.
     #[serde(skip)]
     pub paths: Vec<String>,
-    /// The next measurements, best first.
+    /// Next measurements, best first.
     pub next: Vec<Next>,
-    /// The same probe against a host that is known to work, if one was named.
+    /// Result of the same probe against a host that is known to work, if one was named.
     pub control: Option<Control>,
-    /// All that the hosts take, if that was asked for (`--thorough`).
+    /// Everything that the hosts accept, if that was asked for (`--thorough`).
     pub surveys: Vec<Survey>,
-    /// What event logs tell, what was captured and what the probe did, old to new, of each kind the newest 500; empty where it
-    /// would hold a probe alone, or a single captured connection.
+    /// Timeline of event logs, captures and the probe, old to new, of each kind the newest 500; empty where it would
+    /// hold only a probe, or a single captured connection.
     pub timeline: Vec<TimelineEntry>,
 }
 
-/// Faulty, healthy, or neither shown.
+/// Overall verdict: faulty, healthy, or neither shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// Every stage up to `reached` passed, nothing wrong was found, and no code was given.
+    /// Every stage up to `reached` passed, no fault was found, and no code was given.
     Healthy,
     /// At least one blocking or degrading finding.
     Faulty,
@@ -91,7 +96,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// The exit status; 3 is wrong use, or a failure of our own.
+    /// Returns the exit status; 3 is wrong use, or a failure of our own.
     pub fn status(self) -> u8 {
         match self {
             Self::Healthy => 0,
@@ -101,7 +106,7 @@ impl Verdict {
     }
 }
 
-/// What was asked about.
+/// Host that was asked about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ReportTarget {
     /// Name or address.
@@ -110,43 +115,43 @@ pub struct ReportTarget {
     pub port: u16,
 }
 
-/// A machine or address.
+/// Machine or address in the report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ReportSubject {
-    /// Its number.
+    /// Number, by which the rest of the report refers to it.
     pub id: SubjectId,
-    /// Its part.
+    /// Part that it plays.
     pub role: Role,
-    /// The name by which it was asked for.
+    /// Name by which it was asked for.
     pub name: Option<String>,
-    /// Its address.
+    /// Address, without the port.
     pub address: Option<String>,
-    /// Its port.
+    /// Port.
     pub port: Option<u16>,
-    /// The client that it is judged for, where that is another than the report's: the one that was captured at it.
+    /// Client that it is judged for, where that is not the report's: the one captured at it.
     pub client: Option<String>,
 }
 
-/// The client that has to get through.
+/// Client that has to get through.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ReportClient {
-    /// The id of its profile.
+    /// Id of its profile.
     pub profile: String,
-    /// What reports call it.
+    /// Name in reports.
     pub name: String,
-    /// Where the profile comes from: `default`, `option`, `rdp-file` for one that an `.rdp` file changes, or `evidence` for a
-    /// client that was watched in a capture, or whose own registry was recorded.
+    /// Origin of the profile: `default`, `option`, `rdp-file` for one that an `.rdp` file changes, or `evidence` for a
+    /// client that was captured or whose own registry was recorded.
     pub source: String,
 }
 
-/// A gateway.
+/// Gateway on the client's way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ReportGateway {
-    /// Its name, where the file names it.
+    /// Name, where the file has it.
     pub host: Option<String>,
 }
 
-/// The code that the client showed.
+/// Code that the client showed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ReportSymptom {
     /// Error code.
@@ -155,22 +160,22 @@ pub struct ReportSymptom {
     pub extended: Option<u32>,
 }
 
-/// A cause that is there.
+/// Cause that is present.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Finding {
-    /// Its public name.
+    /// Public name of the cause.
     pub cause: String,
-    /// Whose.
+    /// Subject that was surveyed.
     pub subject: SubjectId,
-    /// What it does.
+    /// Effect on the connection.
     pub severity: Severity,
-    /// How sure.
+    /// Confidence in it.
     pub confidence: Confidence,
-    /// Where it lies.
+    /// Stage at which it lies.
     pub stage: Stage,
     /// Completes "the connection fails because …".
     pub title: String,
-    /// Why we say so.
+    /// Reasons, each citing an observation.
     pub because: Vec<Because>,
     /// True or false where the client's code is known to come or not to come from this; null otherwise.
     pub explains_symptom: Option<bool>,
@@ -178,36 +183,36 @@ pub struct Finding {
     pub root_of: Vec<String>,
     /// Fixes, best first.
     pub fixes: Vec<String>,
-    /// Claims that circulate about the cause, judged: `rdpdoctor explain c15` tells of one.
+    /// Claims about the cause, judged: `rdpdoctor explain c15` shows one.
     pub claims: Vec<String>,
 }
 
-/// A cause that is neither shown nor ruled out.
+/// Cause that is neither shown nor ruled out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct UnknownCause {
-    /// Its public name.
+    /// Public name of the cause.
     pub cause: String,
-    /// What was not seen.
+    /// Questions that were not answered.
     pub needs: Vec<String>,
 }
 
-/// A fact as it was seen.
+/// Fact as it was seen.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ReportObservation {
-    /// Its number.
+    /// Number, by which reasons cite it.
     pub id: usize,
-    /// Its name.
+    /// Name of the fact.
     pub fact: String,
-    /// Of whom.
+    /// Machine that it is about.
     pub subject: SubjectId,
-    /// From where: `resolver`, or `probe/` and the number of the connection.
+    /// Source: `resolver`, or `probe/` and the number of the connection, or `file/` and that of the file.
     pub source: String,
     /// The number of the file that it comes from, from 1.
     #[serde(skip)]
     pub file: Option<usize>,
-    /// When, RFC 3339, UTC.
+    /// Beginning, RFC 3339, UTC.
     pub at: String,
-    /// What.
+    /// Value of the fact.
     pub value: serde_json::Value,
     /// The fact itself, where reports tell it in words; the value is for programs.
     #[serde(skip)]
@@ -234,152 +239,47 @@ pub enum Told {
     RehearsalFailed,
 }
 
-impl Told {
-    fn of(fact: &Fact) -> Option<Self> {
-        Some(match fact {
-            Fact::Unread(unread) => Self::Unread { what: unread.what.clone(), why: unread.why.clone() },
-            Fact::CertificateNotAfter(until) => Self::CertificateUntil(*until),
-            Fact::CapturedConnection(connection) => Self::Connection(connection.clone()),
-            Fact::CapturedTransport(transport) => Self::Transport(transport.clone()),
-            Fact::RehearsalFailed => Self::RehearsalFailed,
-            _ => return None,
-        })
-    }
-}
-
-/// A measurement that would tell more.
+/// Measurement that would tell more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Next {
-    /// The command, and where to run it.
+    /// Command, and where to run it.
     #[serde(rename = "do")]
     pub command: String,
-    /// What its result decides between.
+    /// Causes that its result decides between.
     pub splits: Vec<String>,
-    /// Why.
+    /// Purpose of the measurement.
     pub why: String,
 }
 
-/// The same probe against a host that is known to work.
+/// Result of the same probe against a host that is known to work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Control {
-    /// Which host.
+    /// Host that was probed.
     pub target: ReportTarget,
-    /// Its verdict.
+    /// Verdict on it.
     pub verdict: Verdict,
-    /// The last stage that it passed.
+    /// Last stage that it passed.
     pub reached: Option<Stage>,
-    /// It fails at a stage at which the target fails, in the same way.
+    /// True if it fails at a stage at which the target fails, in the same way.
     pub same_failure: bool,
     /// TCP connections made to it or tried; they are not among those of the report.
     pub connections: usize,
-    /// What that tells, in words.
+    /// Conclusion, in words.
     pub meaning: String,
 }
 
-/// What `diagnose` has decided.
-pub(crate) struct Judged {
-    pub(crate) verdict: Verdict,
-    pub(crate) findings: Vec<Finding>,
-    pub(crate) unknown: Vec<UnknownCause>,
-    pub(crate) absent: Vec<String>,
-    pub(crate) ladder: Ladder,
-    pub(crate) next: Vec<Next>,
-}
-
-pub(crate) fn assemble(evidence: &Evidence, context: &Context, run: Run, judged: Judged) -> Diagnosis {
-    let Judged { verdict, findings, unknown, absent, ladder, next } = judged;
-    Diagnosis {
-        schema: SCHEMA.to_owned(),
-        tool: env!("CARGO_PKG_VERSION").to_owned(),
-        at: rfc3339(context.at),
-        at_source: context.at_source,
-        seconds: run.seconds,
-        connections: evidence.connections,
-        interrupted: run.interrupted,
-        target: context.target.as_ref().map(|t| ReportTarget { host: t.host.to_string(), port: t.port }),
-        subjects: subjects(evidence, context),
-        client: ReportClient {
-            profile: context.profile.id.clone(),
-            name: context.profile.name.clone(),
-            source: context.profile_source.to_owned(),
-        },
-        symptom: context.symptom.map(|s| ReportSymptom { code: s.code, extended: s.extended }),
-        verdict,
-        reached: ladder.reached(),
-        findings,
-        unknown,
-        ruled_out: absent,
-        stages: ladder.stages,
-        gateway: gateway(evidence, context),
-        notices: [
-            crate::notices::notices(evidence, context.gateway.is_some()),
-            crate::identity::notices(evidence, context),
-        ]
-        .concat(),
-        observations: observations(evidence),
-        files: evidence.files.iter().map(|name| printable(name)).collect(),
-        paths: evidence.files.clone(),
-        next,
-        control: None,
-        surveys: surveys(evidence, context),
-        timeline: timeline(evidence, context),
-    }
-}
-
-fn gateway(evidence: &Evidence, context: &Context) -> Option<ReportGateway> {
-    let gateway = context.gateway.as_ref().filter(|_| Case { evidence, subject: 0, context }.behind_gateway());
-    gateway.map(|gateway| ReportGateway { host: gateway.host.clone() })
-}
-
-fn surveys(evidence: &Evidence, context: &Context) -> Vec<Survey> {
-    evidence.hosts().filter_map(|subject| Survey::of(Case { evidence, subject, context })).collect()
-}
-
-fn subjects(evidence: &Evidence, context: &Context) -> Vec<ReportSubject> {
-    let numbered = evidence.subjects.iter().enumerate();
-    let client = |id| {
-        let own = context.of_subject(evidence, id);
-        (own.profile != context.profile).then(|| own.profile.name.clone())
-    };
-    numbered
-        .map(|(id, subject)| ReportSubject {
-            id,
-            role: subject.role,
-            name: subject.name.clone(),
-            address: subject.address.map(|address| address.ip().to_string()),
-            port: subject.address.map(|address| address.port()),
-            client: client(id),
-        })
-        .collect()
-}
-
-fn observations(evidence: &Evidence) -> Vec<ReportObservation> {
-    let seen = evidence.observations.iter();
-    seen.map(|observation| ReportObservation {
-        id: observation.id,
-        fact: observation.fact.name().to_owned(),
-        subject: observation.subject,
-        source: observation.source.to_string(),
-        file: if let Source::File(number) = observation.source { Some(number) } else { None },
-        at: rfc3339(observation.at),
-        value: observation.fact.value(),
-        told: Told::of(&observation.fact),
-    })
-    .collect()
-}
-
 impl Diagnosis {
-    /// True for a gateway: what was seen of it is about no host.
+    /// True for a gateway: facts about it are about no host.
     pub fn is_gateway(&self, subject: SubjectId) -> bool {
         self.subjects.get(subject).is_some_and(|who| who.role == Role::Gateway)
     }
 
-    /// The report as JSON text.
+    /// Writes the report as JSON text.
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("a report has only string keys")
     }
 
-    /// The published JSON Schema of the report.
+    /// Returns the published JSON Schema of the report.
     pub fn json_schema() -> String {
         let schema = schemars::schema_for!(Self);
         let mut text = serde_json::to_string_pretty(&schema).expect("a schema has only string keys");

@@ -1,5 +1,5 @@
-//! Transcripts of real servers and real networks, redacted, and what each has to be diagnosed as. The tests of the
-//! program made them (`crates/cli/tests/real`); how is said there.
+//! Transcripts of real servers and real networks, redacted, with the diagnosis that each must get. The tests of the
+//! program made them (`crates/cli/tests/real`), where their making is described.
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
@@ -10,8 +10,8 @@ use diagnosis::diagnose::Run;
 use diagnosis::report::Verdict;
 use diagnosis::{Context, Diagnosis, Severity};
 use evidence::observe::observe;
-use evidence::{ClientProfile, Stage, Target};
-use wire::transcript::{Record, Transcript};
+use evidence::{ClientProfile, ProfileSource, Stage, Target};
+use wire::transcript::{ConnectionRecord, Transcript};
 
 /// File, verdict, causes that count, the last stage that passed.
 const TABLE: &[(&str, Verdict, &[&str], Option<Stage>)] = &[
@@ -37,7 +37,7 @@ fn judged(transcript: &Transcript) -> Diagnosis {
     let context = Context {
         target: Some(Target::parse(&host).unwrap()),
         profile: ClientProfile::find(evidence::profile::DEFAULT).unwrap(),
-        profile_source: "default",
+        profile_source: ProfileSource::Default,
         require_trust: false,
         gateway: None,
         thorough: false,
@@ -54,7 +54,7 @@ fn every_transcript_is_diagnosed_as_it_has_to_be() {
     for (name, verdict, causes, reached) in TABLE {
         let text = std::fs::read_to_string(folder().join(format!("{name}.txt"))).unwrap();
         let transcript: Transcript = text.parse().unwrap();
-        assert!(transcript.conversations.iter().all(Record::replays_faithfully), "{name}");
+        assert!(transcript.connections().all(ConnectionRecord::replays_faithfully), "{name}");
         let diagnosis = judged(&transcript);
         let counted = diagnosis.findings.iter().filter(|finding| finding.severity < Severity::Advisory);
         let found: Vec<_> = counted.map(|finding| finding.cause.as_str()).collect();

@@ -2,8 +2,8 @@
 //! refused.
 //!
 //! A healthy Windows refuses much: programs ask for more than they need and then again for less, and ordinary users may
-//! not read the machine's keys. So a refusal counts only of a service that has to get in, and only if the same recording
-//! shows what that service was granted and does not show that it got in otherwise.
+//! not read the machine's keys. So a refusal counts only of a service that has to get in, and only if the same
+//! recording shows what that service was granted and does not show that it got in otherwise.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use crate::printable::printable;
 /// A recording of accesses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AccessTrace {
-    /// Accesses in it, whoever asked for whatever.
+    /// Accesses in it, by any program to any place.
     pub records: u64,
     /// Lines of it that could not be read.
     #[serde(default)]
@@ -24,36 +24,36 @@ pub struct AccessTrace {
     pub left_out: u64,
 }
 
-/// An access that was refused at a place that matters, as often as it was asked for alike.
+/// Access that was refused at a place that matters; equal ones are counted together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RefusedAccess {
-    /// The program's name, such as `lsass.exe`.
+    /// Name of the program, such as `lsass.exe`.
     pub process: String,
-    /// Its number.
+    /// Process id.
     #[serde(default)]
     pub pid: Option<u32>,
-    /// The service that it runs, where that was recorded.
+    /// Service that the program runs, where that was recorded.
     #[serde(default)]
     pub service: Option<String>,
-    /// Which place.
+    /// Kind of place that was refused.
     pub place: Place,
-    /// The file, key or value.
+    /// Path of the file, key or value.
     pub path: String,
-    /// The operation, such as `CreateFile`.
+    /// Operation, such as `CreateFile`.
     pub operation: String,
-    /// What was asked for; null where that was not recorded.
+    /// Kind of access asked for; null where that was not recorded.
     #[serde(default)]
     pub asked: Option<Asked>,
-    /// How it ended, in the words of Process Monitor.
+    /// Result, in the words of Process Monitor.
     pub result: String,
-    /// The time of day of the first one, as it was written: the machine's own, without a date.
+    /// Time of day of the first one as recorded: in the machine's own time zone, without a date.
     #[serde(default)]
     pub clock: Option<String>,
-    /// How often.
+    /// Number of equal refusals.
     pub count: u64,
-    /// The same process was granted an access to the same place in the same recording: then this is no fault.
+    /// True if the same process was granted an access to the same place in the same recording: then this is no fault.
     pub granted: bool,
-    /// The recording shows what this program was granted at all; if not, nothing can be concluded.
+    /// True if the recording shows any access that this program was granted; if not, nothing can be concluded.
     pub comparable: bool,
 }
 
@@ -63,57 +63,57 @@ pub struct RefusedAccess {
 pub enum Place {
     /// A key file of the container of Remote Desktop.
     RdpKeyFile,
-    /// A folder of the machine's private keys, or another file in it.
+    /// A folder of the machine's private keys, or any other file in it.
     KeyFolder,
-    /// The listener's registry key, its values and what lies below it.
+    /// The listener's registry key, its values and its subkeys.
     Listener,
-    /// The store of the certificates that Windows makes for Remote Desktop.
+    /// The store of certificates that Windows makes for Remote Desktop.
     CertificateStore,
     /// A file of Remote Desktop itself.
     Component,
 }
 
-/// What an access asked for.
+/// Kind of access that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Asked {
-    /// To read data, and nothing beyond.
+    /// Reading data, nothing more.
     Read,
-    /// To write data into what is there.
+    /// Writing into existing data.
     Write,
-    /// To make something new.
+    /// Creating something.
     Create,
-    /// To delete, to change rights, or everything at once: who is refused that often asks again for less.
+    /// Deleting, changing rights, or everything at once: a program refused that often asks again for less.
     More,
-    /// Not data: attributes, whether it is there.
+    /// Attributes or existence only, no data.
     Attributes,
 }
 
-/// What Process Monitor calls an access that was granted.
+/// Process Monitor's result for a granted access.
 pub const GRANTED: &str = "SUCCESS";
-/// Refused for want of rights.
+/// Result: refused for lack of rights.
 pub const ACCESS_DENIED: &str = "ACCESS DENIED";
-/// Refused by a volume that takes no writes.
+/// Result: refused by a write-protected volume.
 pub const WRITE_PROTECTED: &str = "MEDIA WRITE PROTECTED";
-/// Refused by a volume without room.
+/// Result: refused by a full volume.
 pub const DISK_FULL: &str = "DISK FULL";
-/// Results that are refusals. Names that are not found are normal.
+/// Results that are refusals. A name that is not found is normal.
 pub const REFUSALS: &[&str] = &[ACCESS_DENIED, WRITE_PROTECTED, DISK_FULL, "SHARING VIOLATION"];
 
-/// The services that have to get in, where a program is one of several that share a name.
+/// Services that need access, where several share one program.
 pub(crate) const SERVICES: &[&str] = &["TermService", "SessionEnv", "CryptSvc", "KeyIso"];
-/// The groups in which they ran together with others before each service had a process of its own.
+/// Service groups in which they ran with others before each service had a process of its own.
 const GROUPS: &[&str] = &["termsvcs", "NetworkService", "netsvcs"];
-/// How the accounts of the services are written in the languages that we know of: a refusal of another one is none of ours.
+/// Beginnings of the names of service accounts, in the languages we know: refusals of other accounts are not ours.
 const AUTHORITIES: &[&str] = &["nt authority\\", "nt-autorität\\", "autorite nt\\"];
 
 const KEY_FOLDERS: &[&str] = &[r"\microsoft\crypto\rsa\machinekeys", r"\microsoft\crypto\keys"];
 const MACHINE_WIDE: &[&str] = &[r"\programdata\", r"\all users\application data\"];
-/// The files of Remote Desktop itself.
+/// Files of Remote Desktop itself.
 pub(crate) const COMPONENTS: &[&str] = &["termsrv.dll", "rdpcorets.dll", "sessenv.dll", "umrdp.dll"];
 
 impl Place {
-    /// The place of a path as Process Monitor writes it, if it matters.
+    /// Classifies a path as Process Monitor writes it; `None` if it does not matter.
     pub fn of(path: &str) -> Option<Self> {
         let path = path.to_lowercase();
         if path.starts_with(r"hklm\") {
@@ -155,7 +155,7 @@ impl Place {
 }
 
 impl Asked {
-    /// What an operation asked for, by its details; `None` where these do not say it.
+    /// Classifies an operation by its details; `None` where they do not tell.
     pub fn of(operation: &str, detail: &str) -> Option<Self> {
         match operation {
             "ReadFile" | "RegQueryValue" | "RegEnumValue" | "RegEnumKey" | "QueryDirectory" => Some(Self::Read),
@@ -189,7 +189,7 @@ impl Asked {
         }
     }
 
-    /// True if it is about data, so that being granted it is more than knowing that something is there.
+    /// True if it is about data, so that being granted it shows more than existence.
     pub fn is_data(self) -> bool {
         self != Self::Attributes
     }
@@ -210,7 +210,7 @@ fn between<'a>(text: &'a str, from: &str, until: &str) -> Option<&'a str> {
     Some(rest.split_once(until).map_or(rest, |(found, _)| found).trim())
 }
 
-/// The service by its command line, `None` if the program need not get in. `Some(None)`: it may be one, which is not known.
+/// Names the service by its command line; `None` if the program needs no access, `Some(None)` if it may be one of ours.
 pub fn service(process: &str, command_line: Option<&str>) -> Option<Option<&'static str>> {
     if process.eq_ignore_ascii_case("lsass.exe") {
         return Some(None);
@@ -229,7 +229,7 @@ pub fn service(process: &str, command_line: Option<&str>) -> Option<Option<&'sta
     }
 }
 
-/// True if a program acted as itself or for an account of the system: for an ordinary user a refusal is normal.
+/// True if the program acted as itself or for a system account: for an ordinary user a refusal is normal.
 pub fn acts_for_the_system(detail: &str) -> bool {
     let Some(account) = between(detail, "Impersonating: ", ",") else { return true };
     let account = account.to_lowercase();
@@ -237,7 +237,7 @@ pub fn acts_for_the_system(detail: &str) -> bool {
 }
 
 impl RefusedAccess {
-    /// What was refused, for a report.
+    /// Says for a report which access was refused.
     pub fn words(&self) -> String {
         let who = self.service.as_ref().map_or(String::new(), |service| format!(" ({service})"));
         let asked = self.asked.map_or("open", Asked::words);
@@ -253,7 +253,7 @@ impl RefusedAccess {
         ))
     }
 
-    /// The name of the file, or of the last part of a key.
+    /// Returns the name of the file, or the last part of a key.
     pub fn name(&self) -> &str {
         self.path.rsplit('\\').next().unwrap_or_default()
     }

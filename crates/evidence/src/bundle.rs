@@ -1,34 +1,34 @@
-//! What stands in a bundle of evidence (`rdpdoctor-bundle/1`): its `manifest.json`.
+//! Contents of a bundle of evidence (`rdpdoctor-bundle/1`): its `manifest.json`.
 //!
-//! A bundle holds what was read of logs, hives and captures, in forms of our own, and never the files themselves: a log or
-//! a hive holds names and secrets in places that nobody has listed, so it cannot be redacted honestly.
+//! A bundle holds our own extracts of logs, hives and captures, never the files themselves: a log or a hive holds names
+//! and secrets in places that nobody has listed, so it cannot be redacted honestly.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::printable::printable;
 
-/// The name and version of the form.
+/// Name and version of the format.
 pub const SCHEMA: &str = "rdpdoctor-bundle/1";
-/// The name of the form, whatever its version.
+/// Name of the format, whatever its version.
 const FORM: &str = "rdpdoctor-bundle/";
-/// The file of the bundle that says what stands in it.
+/// File of the bundle that lists its contents.
 pub const MANIFEST: &str = "manifest.json";
 
-/// What stands in a bundle.
+/// List of a bundle's contents.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Manifest {
     /// `rdpdoctor-bundle/1`; fields are only ever added within a version.
     pub schema: String,
-    /// The version of the program that wrote it.
+    /// Version of the program that wrote it.
     pub tool: String,
-    /// When its contents were gathered, RFC 3339, UTC; kept when it is redacted again.
+    /// When its contents were gathered, RFC 3339, UTC; kept when the bundle is redacted again.
     pub made_at: String,
-    /// Names, addresses, users and domains were replaced.
+    /// True if names, addresses, users and domains were replaced.
     pub redacted: bool,
-    /// The files in it, besides this one.
+    /// Files in it, besides this one.
     pub files: Vec<BundledFile>,
-    /// What was to go into it and did not.
+    /// Evidence that was meant to go into it and did not.
     #[serde(default)]
     pub left_out: Vec<LeftOut>,
 }
@@ -36,40 +36,40 @@ pub struct Manifest {
 /// A file of a bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BundledFile {
-    /// Its path within the bundle.
+    /// Path within the bundle.
     pub path: String,
-    /// What it is: `recorded state`, `transcript` and so on.
+    /// Kind of content: `recorded state`, `transcript` and so on.
     pub kind: String,
-    /// SHA-256 of its contents, hexadecimal, lower case.
+    /// SHA-256 of the contents, hexadecimal, lower case.
     pub sha256: String,
-    /// Bytes.
+    /// Size in bytes.
     pub bytes: u64,
 }
 
-/// What does not stand in a bundle although it was named.
+/// Evidence that was named but is not in the bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LeftOut {
-    /// What.
+    /// Name of the evidence.
     pub what: String,
-    /// Why, in words.
+    /// Reason, in words.
     pub why: String,
 }
 
-/// Why text is no manifest.
+/// Reason why text is no manifest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestError {
-    /// Not JSON of this form.
+    /// It is not JSON of this format.
     #[error("its {MANIFEST} cannot be read: {0}")]
     Invalid(String),
-    /// Another version of the form.
+    /// It has another version of the format.
     #[error("a bundle of the form {0:?}, which this version of the program does not know: it knows {SCHEMA:?}")]
     Version(String),
-    /// Another form.
+    /// It has another format.
     #[error("its {MANIFEST} is not that of a bundle of rdpdoctor")]
     Schema,
 }
 
-/// The one field that says whether the others can be read.
+/// The one field that tells whether the others can be read.
 #[derive(Deserialize)]
 struct Form {
     #[serde(default)]
@@ -77,7 +77,7 @@ struct Form {
 }
 
 impl Manifest {
-    /// Reads JSON.
+    /// Reads a manifest from JSON.
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
         let invalid = |error: serde_json::Error| ManifestError::Invalid(printable(&error.to_string()));
         let form: Form = serde_json::from_str(text).map_err(invalid)?;
@@ -88,7 +88,7 @@ impl Manifest {
         }
     }
 
-    /// As JSON, with a line break at the end.
+    /// Writes it as JSON, with a line break at the end.
     pub fn to_json(&self) -> String {
         let mut text = serde_json::to_string_pretty(self).expect("a manifest has only string keys");
         text.push('\n');
@@ -96,7 +96,7 @@ impl Manifest {
     }
 }
 
-/// The published JSON Schema of a manifest.
+/// Returns the published JSON Schema of a manifest.
 pub fn json_schema() -> String {
     let schema = schemars::schema_for!(Manifest);
     let mut text = serde_json::to_string_pretty(&schema).expect("a schema has only string keys");
@@ -133,7 +133,7 @@ mod tests {
         assert_eq!(of("troubleshoot/1"), Err(ManifestError::Schema));
         assert_eq!(Manifest::parse("{}"), Err(ManifestError::Schema));
         assert!(matches!(Manifest::parse("{"), Err(ManifestError::Invalid(_))));
-        // a newer version may look quite different; that it is newer can be told all the same
+        // a newer version may look quite different; that it is newer can still be told
         assert!(matches!(
             Manifest::parse(r#"{"schema": "rdpdoctor-bundle/3", "files": 7}"#),
             Err(ManifestError::Version(_))

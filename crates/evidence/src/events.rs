@@ -1,8 +1,11 @@
-//! The entries of Windows event logs that mean something for Remote Desktop: by provider and id, never by text, which
-//! depends on version and language. What is not in the table is counted and not kept. What an entry says stands in the lists
-//! of codes, `data/codes/event-*.toml`; here is which of them a log is searched for, and which are the normal ones.
+//! Entries of Windows event logs that mean something for Remote Desktop: by provider and id, never by text, which
+//! depends on version and language. Each kind is declared once, by a `[[code]]` with a `level` in
+//! `data/codes/event-*.toml`; entries of any other kind are counted and not kept.
 
-use crate::codes;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use crate::codes::{self, AttemptStep, Code, Content, Level, Side};
 use crate::state::{LogEvent, Part};
 
 /// The client's own log.
@@ -10,113 +13,95 @@ pub const CLIENT_CHANNEL: &str = "Microsoft-Windows-TerminalServices-RDPClient/O
 
 /// The log for everything that has none of its own.
 pub const SYSTEM: &str = "System";
-/// What Remote Connection Manager tells administrators.
+/// The log in which Remote Connection Manager informs administrators.
 pub const RCM_ADMIN: &str = "Microsoft-Windows-TerminalServices-RemoteConnectionManager/Admin";
 
-/// RdpCoreTS, the protocol on the host.
+/// Provider RdpCoreTS, the protocol on the host.
 pub const CORE: &str = "Microsoft-Windows-RemoteDesktopServices-RdpCoreTS";
-/// Remote Connection Manager: listener, certificate, licences.
+/// Provider Remote Connection Manager: listener, certificate, licences.
 pub const RCM: &str = "Microsoft-Windows-TerminalServices-RemoteConnectionManager";
-/// Local Session Manager: logons and sessions.
+/// Provider Local Session Manager: logons and sessions.
 pub const LSM: &str = "Microsoft-Windows-TerminalServices-LocalSessionManager";
-/// Schannel, the TLS of Windows; newer versions put `Microsoft-Windows-` before it.
+/// Provider Schannel, the TLS of Windows; newer versions put `Microsoft-Windows-` before it.
 pub const SCHANNEL: &str = "Schannel";
 /// Schannel's entry about a private key.
 const KEY_UNUSABLE: u32 = 36870;
-/// The local security authority, of CredSSP on a client.
+/// Provider of the local security authority: CredSSP on a client.
 pub const LSA: &str = "LsaSrv";
-/// The service control manager.
+/// Provider of the service control manager.
 pub const SERVICES: &str = "Service Control Manager";
-/// The audit log.
+/// Provider of the audit log.
 pub const SECURITY: &str = "Microsoft-Windows-Security-Auditing";
-/// The client.
+/// Provider of the client.
 pub const CLIENT: &str = "Microsoft-Windows-TerminalServices-ClientActiveXCore";
-/// The driver of the older protocol stack.
+/// Provider of the older protocol stack's driver.
 pub const DRIVER: &str = "TermDD";
 
-/// One kind of entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Kind of entry that means something for Remote Desktop, declared by a `[[code]]` with a `level`.
+#[derive(Debug, Clone, Copy)]
 pub struct Known {
-    /// The provider, or the end of its name.
+    /// Provider, or the end of its name.
     pub provider: &'static str,
-    /// The id.
+    /// Event id.
     pub id: u32,
-    /// Of which part of the machine it speaks.
+    /// Part of the machine that it is about.
     pub part: Part,
-    /// It belongs to connections that work, or end as they should.
+    /// True if it belongs to connections that work, or end normally.
     pub normal: bool,
-    /// The list of codes in which it stands.
-    list: &'static str,
+    code: &'static Code,
 }
 
 impl Known {
-    /// What it says, in the words of its list in `data/codes`.
+    fn of(code: &'static Code) -> Option<Self> {
+        let level = code.entry.level?;
+        let written = code.provider.as_deref()?;
+        let (provider, ..) = CHANNELS.iter().find(|(provider, ..)| ends_with(written, provider))?;
+        let part = match code.side? {
+            Side::Host => Part::Host,
+            Side::Client => Part::Client,
+            Side::Gateway => return None,
+        };
+        Some(Self { provider, id: code.number, part, normal: level == Level::Normal, code })
+    }
+
+    /// Returns its meaning, in the words of its list in `data/codes`.
     pub fn meaning(self) -> &'static str {
-        codes::find(self.list, self.id).map_or("", |entry| &entry.code.meaning)
+        &self.code.meaning
+    }
+
+    /// Returns its part in a connection attempt; `None` for an entry about no single connection.
+    pub fn attempt(self) -> Option<&'static AttemptStep> {
+        self.code.entry.attempt.as_ref()
+    }
+
+    /// Returns the content of a field, where this kind of entry or its list declares it.
+    pub fn field(self, name: &str) -> Option<Content> {
+        let entry = &self.code.entry;
+        let number = name.len() <= 2 && !name.is_empty() && name.bytes().all(|digit| digit.is_ascii_digit());
+        let numbered = || number.then_some(entry.numbered.unwrap_or(Content::Number));
+        entry.fields.get(name).copied().or_else(numbered)
     }
 }
 
-/// The entries of a provider, by their ids.
-struct Kinds {
-    provider: &'static str,
-    part: Part,
-    /// The list of codes in which they stand, with what they say.
-    list: &'static str,
-    /// Those that belong to connections that work, or end as they should.
-    normal: &'static [u32],
-    /// The others.
-    trouble: &'static [u32],
-}
+/// Every kind, by provider in the order of [`CHANNELS`], normal ones first, by number.
+static TABLE: LazyLock<Vec<Known>> = LazyLock::new(|| {
+    let place = |known: &Known| CHANNELS.iter().position(|(provider, ..)| *provider == known.provider);
+    let events = codes::families().iter().filter(|family| family.events);
+    let mut table: Vec<Known> = events.flat_map(|family| &family.codes).filter_map(Known::of).collect();
+    table.sort_by_key(|known| (place(known), !known.normal, known.id));
+    table
+});
+/// Every kind by number, because logs ask for each of their entries.
+static BY_ID: LazyLock<BTreeMap<u32, Vec<Known>>> = LazyLock::new(|| {
+    let mut by_id: BTreeMap<u32, Vec<Known>> = BTreeMap::new();
+    TABLE.iter().for_each(|known| by_id.entry(known.id).or_default().push(*known));
+    by_id
+});
 
-const TABLE: &[Kinds] = &[
-    Kinds {
-        provider: CORE,
-        part: Part::Host,
-        list: "event-rdpcorets",
-        normal: &[65, 66, 98, 102, 103, 131, 135, 141, 142, 143, 148, 226, 227],
-        trouble: &[97, 99, 139, 140],
-    },
-    Kinds {
-        provider: RCM,
-        part: Part::Host,
-        list: "event-rcm",
-        normal: &[258, 261, 1056, 1063, 1149, 1158],
-        trouble: &[
-            259, 260, 262, 1006, 1012, 1036, 1050, 1051, 1052, 1053, 1054, 1055, 1057, 1058, 1059, 1062, 1064, 1065,
-            1066, 1067, 1068, 1069, 1128,
-        ],
-    },
-    Kinds {
-        provider: LSM,
-        part: Part::Host,
-        list: "event-lsm",
-        normal: &[21, 22, 23, 24, 25, 39, 40],
-        trouble: &[32, 33, 34, 35, 36],
-    },
-    Kinds {
-        provider: SCHANNEL,
-        part: Part::Host,
-        list: "event-schannel",
-        normal: &[],
-        trouble: &[36870, 36871, 36872, 36874, 36886, 36887, 36888],
-    },
-    Kinds { provider: SECURITY, part: Part::Host, list: "event-security", normal: &[], trouble: &[4625] },
-    Kinds { provider: SERVICES, part: Part::Host, list: "event-system", normal: &[], trouble: &[7031, 7034] },
-    Kinds { provider: DRIVER, part: Part::Host, list: "event-termdd", normal: &[], trouble: &[50, 56] },
-    Kinds { provider: LSA, part: Part::Client, list: "event-system", normal: &[], trouble: &[6041] },
-    Kinds {
-        provider: CLIENT,
-        part: Part::Client,
-        list: "event-client",
-        normal: &[226, 1024, 1025, 1026, 1027, 1028, 1102, 1103, 1105],
-        trouble: &[1007, 1009, 1015, 1017],
-    },
-];
-
-/// Where a provider writes: its name as it stands here, its whole names, and its channels.
+/// Where a provider writes: its name as used here, its full names, and its channels.
 ///
-/// Source: the names of providers and channels are those of Windows itself (`wevtutil el`, `wevtutil ep`) as documents give
-/// them; a channel that a machine does not have is no error.
+/// Source: providers and channels are named as Windows lists them (`wevtutil el`, `wevtutil ep`) and documents give
+/// them; a channel that a machine lacks is no error.
 pub const CHANNELS: &[(&str, &[&str], &[&str])] = &[
     (CORE, &[CORE], &["Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational"]),
     (RCM, &[RCM], &[SYSTEM, RCM_ADMIN, "Microsoft-Windows-TerminalServices-RemoteConnectionManager/Operational"]),
@@ -129,26 +114,17 @@ pub const CHANNELS: &[(&str, &[&str], &[&str])] = &[
     (CLIENT, &[CLIENT], &[CLIENT_CHANNEL]),
 ];
 
-/// Every kind of entry.
+/// Iterates over every kind of entry.
 pub fn all() -> impl Iterator<Item = Known> {
-    TABLE.iter().flat_map(|kinds| {
-        let Kinds { provider, part, list, normal, trouble } = *kinds;
-        let known = move |normal| move |id: &u32| Known { provider, id: *id, part, normal, list };
-        normal.iter().map(known(true)).chain(trouble.iter().map(known(false)))
-    })
+    TABLE.iter().copied()
 }
 
-/// The kind of an entry of this provider with this id.
+/// Finds the kind of entry of this provider and id.
 pub fn find(provider: &str, id: u32) -> Option<Known> {
-    let kinds = TABLE.iter().filter(|kinds| ends_with(provider, kinds.provider));
-    let mut found = kinds.filter_map(|Kinds { provider, part, list, normal, trouble }| {
-        let normal = normal.contains(&id);
-        (normal || trouble.contains(&id)).then_some(Known { provider, id, part: *part, normal, list })
-    });
-    found.next()
+    BY_ID.get(&id)?.iter().find(|known| ends_with(provider, known.provider)).copied()
 }
 
-/// What an entry of a known kind says: of Schannel, on which side of a connection.
+/// Returns the meaning of an entry; for Schannel, on the side of a connection that it is about.
 pub fn meaning(event: &LogEvent, known: Known) -> &'static str {
     if known.id == KEY_UNUSABLE && as_client(event, known) {
         return "the private key of a client credential could not be used";
@@ -156,12 +132,13 @@ pub fn meaning(event: &LogEvent, known: Known) -> &'static str {
     known.meaning()
 }
 
-/// True if an entry of Schannel speaks of the machine as the client of some server: it is about no connection to this host.
+/// True if Schannel's entry is about this machine as client of some server, not about a connection to this host.
 pub fn as_client(event: &LogEvent, known: Known) -> bool {
     known.provider == SCHANNEL && event.data.values().any(|value| value.eq_ignore_ascii_case("client"))
 }
 
-/// True if a provider's name is this one or ends like it, whatever the case: `Schannel` is also `Microsoft-Windows-Schannel`.
+/// True if a provider's name is this one or ends with it, ignoring case: `Schannel` is also
+/// `Microsoft-Windows-Schannel`.
 pub fn ends_with(name: &str, end: &str) -> bool {
     let start = name.len().checked_sub(end.len());
     start.is_some_and(|start| name.get(start..).is_some_and(|tail| tail.eq_ignore_ascii_case(end)))
@@ -177,7 +154,7 @@ mod tests {
         assert!(find("schannel", 36870).is_some());
         assert!(find("Another", 36870).is_none());
         assert!(find(SCHANNEL, 1).is_none());
-        // the same number means another thing of another provider
+        // the same number means something else for another provider
         assert_eq!(find(CORE, 226).unwrap().part, Part::Host);
         assert_eq!(find(CLIENT, 226).unwrap().part, Part::Client);
     }
@@ -186,33 +163,34 @@ mod tests {
     fn of_every_provider_the_channels_are_known() {
         for known in all() {
             let (_, names, channels) = CHANNELS.iter().find(|(provider, ..)| *provider == known.provider).unwrap();
-            assert!(!channels.is_empty() && names.iter().all(|name| find(name, known.id) == Some(known)), "{known:?}");
+            let found = |name: &&str| find(name, known.id).is_some_and(|found| std::ptr::eq(found.code, known.code));
+            assert!(!channels.is_empty() && names.iter().all(found), "{known:?}");
         }
     }
 
+    /// A kind that is declared and cannot be searched for would be missing without a word.
     #[test]
-    fn no_kind_stands_there_twice() {
-        for kinds in TABLE {
-            let ids: Vec<u32> = [kinds.normal, kinds.trouble].concat();
-            for (number, id) in ids.iter().enumerate() {
-                assert!(!ids[number + 1..].contains(id), "{} {id}", kinds.provider);
-            }
+    fn every_declared_kind_is_searched_for_once() {
+        let declared = codes::families().iter().filter(|family| family.events).flat_map(|family| &family.codes);
+        let mut seen = std::collections::BTreeSet::new();
+        for code in declared.filter(|code| code.entry.level.is_some()) {
+            let known = Known::of(code).unwrap_or_else(|| panic!("{:?} {}", code.provider, code.number));
+            assert!(seen.insert((known.provider, known.id)), "{known:?} is declared twice");
+            let logs = CHANNELS.iter().find(|(provider, ..)| *provider == known.provider).unwrap().2;
+            assert!(code.log.as_deref().is_some_and(|log| logs.contains(&log)), "{known:?}: {:?}", code.log);
         }
-    }
-
-    /// What an entry says is written down once: in its list, of the same provider and the same part.
-    #[test]
-    fn every_kind_stands_in_its_list() {
-        for kinds in TABLE {
-            for id in kinds.normal.iter().chain(kinds.trouble) {
-                let entry = codes::find(kinds.list, *id).unwrap_or_else(|| panic!("{} {id}", kinds.list));
-                let provider = entry.code.provider.as_deref().unwrap_or_default();
-                assert!(ends_with(provider, kinds.provider), "{provider} is not {} ({id})", kinds.provider);
-                assert_eq!(find(kinds.provider, *id).unwrap().meaning(), entry.code.meaning);
-                let side = if kinds.part == Part::Host { codes::Side::Host } else { codes::Side::Client };
-                assert_eq!(entry.code.side, Some(side), "{} {id}", kinds.list);
-            }
-        }
+        assert_eq!(seen.len(), all().count());
         assert_eq!(find(SCHANNEL, 36874).unwrap().meaning(), "client and host have no cipher suite in common");
+    }
+
+    /// A declaration that nothing reads is a mistake in its place.
+    #[test]
+    fn only_kinds_that_are_kept_say_more() {
+        let codes = codes::families().iter().flat_map(|family| &family.codes);
+        for code in codes.filter(|code| code.entry.level.is_none()) {
+            assert!(code.entry.attempt.is_none(), "{:?} {}", code.provider, code.number);
+        }
+        let begun = all().filter(|known| known.attempt().is_some_and(|step| step.begins));
+        assert!(begun.filter_map(Known::attempt).all(|step| step.reached.is_some()));
     }
 }

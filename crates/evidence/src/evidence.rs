@@ -1,4 +1,4 @@
-//! What has been seen, of whom, when and by what.
+//! Evidence: what was seen, of which machine, when and by which source.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,44 +10,44 @@ use time::OffsetDateTime;
 use crate::fact::Fact;
 use crate::profile::ClientProfile;
 
-/// The number of a [`Subject`] within its evidence.
+/// Number of a [`Subject`] within its evidence.
 pub type SubjectId = usize;
 
-/// The part that a machine plays.
+/// Part that a machine plays in a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// The machine that is to be controlled.
+    /// The machine to connect to.
     Host,
-    /// The machine that wants to connect.
+    /// The machine that connects.
     Client,
     /// An RD Gateway.
     Gateway,
-    /// What turns names into addresses.
+    /// Whatever turns names into addresses.
     Resolver,
-    /// What lies between.
+    /// The network in between.
     Path,
 }
 
-/// A machine, or an address of one.
+/// Machine, or an address of one, that facts are about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
-    /// Its part.
+    /// Part that it plays.
     pub role: Role,
-    /// The name by which it was asked for.
+    /// Name by which it was asked for.
     pub name: Option<String>,
-    /// Its address.
+    /// Address, where known.
     pub address: Option<SocketAddr>,
 }
 
-/// Where a fact comes from.
+/// Origin of a fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
     /// The resolver of this computer.
     Resolver,
-    /// The connection with this number, from 1.
+    /// Connection of this number, from 1.
     Probe(usize),
-    /// The file or folder with this number, from 1, in the order in which they were named.
+    /// File or folder of this number, from 1, in the order in which they were named.
     File(usize),
 }
 
@@ -61,63 +61,63 @@ impl fmt::Display for Source {
     }
 }
 
-/// Where the time comes from that evidence is judged for.
+/// Origin of the time for which evidence is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TimeSource {
-    /// The attempt itself: a probe was made then.
+    /// The attempt itself: a probe ran then.
     Attempt,
-    /// Somebody named it (`--at`).
+    /// A person named it (`--at`).
     Option,
-    /// The newest time in the evidence: the attempt may have been at another one.
+    /// The newest time in the evidence; the attempt may have been at another.
     Evidence,
-    /// When the evidence was read, for it tells no time.
+    /// The time of reading, because the evidence has none.
     Reading,
 }
 
-/// A fact with its subject, source and time.
+/// Fact with its subject, source and time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observation {
-    /// Its number within the evidence, from 1.
+    /// Number within the evidence, from 1.
     pub id: usize,
-    /// Of whom.
+    /// Machine that it is about.
     pub subject: SubjectId,
-    /// From where.
+    /// Origin of the fact.
     pub source: Source,
-    /// When, UTC.
+    /// Time of the observation, UTC.
     pub at: OffsetDateTime,
-    /// How long the question took, where that means something.
+    /// Duration of the question, where that means something.
     pub took: Option<Duration>,
-    /// What.
+    /// The fact itself.
     pub fact: Fact,
 }
 
-/// A reason, with the observation that it rests on.
+/// Reason, with the observation that it rests on.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Because {
-    /// What was seen, with the values.
+    /// Statement of what was seen, with the values.
     pub text: String,
-    /// The number of the observation.
+    /// Number of the observation.
     pub observation: usize,
 }
 
-/// Everything that has been seen.
+/// Everything that has been seen, and of which machines.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Evidence {
-    /// Whom it is about.
+    /// Machines that it is about.
     pub subjects: Vec<Subject>,
-    /// What was seen, in the order of time.
+    /// Observations, in the order of time.
     pub observations: Vec<Observation>,
-    /// TCP connections that were made or tried.
+    /// TCP connections made or tried.
     pub connections: usize,
-    /// The files that were read: the first is `file/1`.
+    /// Files that were read: the first is `file/1`.
     pub files: Vec<String>,
-    /// The clients that were watched while they connected to a host.
+    /// Clients captured while they connected to a host.
     pub clients: Vec<(SubjectId, ClientProfile)>,
 }
 
 impl Evidence {
-    /// The subject's number; it is added if it is new.
+    /// Returns the subject's number, adding it if it is new.
     pub fn subject(&mut self, subject: Subject) -> SubjectId {
         self.subjects.iter().position(|known| *known == subject).unwrap_or_else(|| {
             self.subjects.push(subject);
@@ -125,13 +125,13 @@ impl Evidence {
         })
     }
 
-    /// The number of the host at this address; it is added if it is new. Without a name it is any host at the address, and
-    /// one without a name gets it: a capture knows addresses alone.
+    /// Returns the number of the host at this address, adding it if it is new. Without a name this is any host at the
+    /// address; a host without a name is given this one, because a capture knows addresses only.
     pub fn host_at(&mut self, address: SocketAddr, name: Option<String>) -> SubjectId {
         self.at(Role::Host, address, name)
     }
 
-    /// The same for a gateway.
+    /// Returns the number of the gateway at this address, as [`Evidence::host_at`] does for a host.
     pub fn gateway_at(&mut self, address: SocketAddr, name: Option<String>) -> SubjectId {
         self.at(Role::Gateway, address, name)
     }
@@ -148,7 +148,7 @@ impl Evidence {
         known
     }
 
-    /// Adds what was seen.
+    /// Adds an observation and numbers it.
     pub fn observe(
         &mut self,
         subject: SubjectId,
@@ -161,9 +161,9 @@ impl Evidence {
         self.observations.push(Observation { id, subject, source, at, took, fact });
     }
 
-    /// The same for facts that belong together, such as those of one certificate: said once, as long as all of them stay
-    /// the same. Machines behind one address take turns, so what has changed is said as a whole: the newest facts
-    /// then describe one certificate, not a mixture of several.
+    /// Adds facts that belong together, such as those of one certificate: once, as long as all of them stay the same.
+    /// Machines behind one address take turns, so a change is added as a whole: the newest facts then describe one
+    /// certificate, not a mixture of several.
     pub fn observe_together(&mut self, subject: SubjectId, source: Source, at: OffsetDateTime, facts: Vec<Fact>) {
         let newest = |fact: &Fact| {
             let mut about = self.observations.iter().rev().filter(|known| known.subject == subject);
@@ -177,8 +177,8 @@ impl Evidence {
         }
     }
 
-    /// The same with the observations in the order of time and numbered in it. Who wrote them down first does not matter;
-    /// which is the newest does.
+    /// Returns the evidence with its observations sorted by time and renumbered. Who recorded them first does not
+    /// matter; which is the newest does.
     pub fn in_order(&self) -> Cow<'_, Self> {
         if self.observations.is_sorted_by_key(|observation| observation.at) {
             return Cow::Borrowed(self);
@@ -186,7 +186,7 @@ impl Evidence {
         Cow::Owned(self.clone().into_order())
     }
 
-    /// The same in its place, for much evidence takes much memory.
+    /// Sorts in place as [`Evidence::in_order`] does, because much evidence takes much memory.
     #[must_use]
     pub fn into_order(mut self) -> Self {
         self.observations.sort_by_key(|observation| observation.at);
@@ -196,7 +196,7 @@ impl Evidence {
         self
     }
 
-    /// The numbers of all hosts.
+    /// Iterates over the numbers of all hosts.
     pub fn hosts(&self) -> impl Iterator<Item = SubjectId> {
         (0..self.subjects.len()).filter(|id| self.subjects[*id].role == Role::Host)
     }
@@ -213,7 +213,7 @@ mod tests {
         vec![Fact::CertificateSubject(subject.to_owned()), Fact::CertificateSelfIssued(self_issued)]
     }
 
-    /// Three machines behind one address: what two of them have in common is not taken from the one in between.
+    /// Three machines behind one address: facts that two certificates share are not taken from the one in between.
     #[test]
     fn the_newest_certificate_is_whole() {
         let mut evidence = Evidence::default();

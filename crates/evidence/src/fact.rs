@@ -1,4 +1,4 @@
-//! The vocabulary of evidence: what can be known about a machine, whoever looked.
+//! Vocabulary of evidence: everything that can be known about a machine, whoever looked.
 
 use std::net::SocketAddr;
 
@@ -15,8 +15,8 @@ use wire::transcript::NameAnswer;
 use wire::x224::{SecurityProtocols, ServerAnswer};
 
 use crate::access::{AccessTrace, RefusedAccess};
+use crate::captured::{CapturedConnection, CapturedTransport};
 use crate::moment::rfc3339;
-use crate::observe::{CapturedConnection, CapturedTransport};
 use crate::printable::printable;
 use crate::rdp_file::RdpFileRecord;
 use crate::state::{FileVersion, KeyFile, LogEvent, LogSpan, RegistryKey, Service, StoredCertificate, Unread, Volume};
@@ -24,43 +24,43 @@ use crate::state::{FileVersion, KeyFile, LogEvent, LogSpan, RegistryKey, Service
 /// One fact. Its name ([`Fact::name`]) and value are part of the published report.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fact {
-    /// What the name resolved to.
+    /// Answer of the resolver.
     NameAnswer(NameAnswer),
-    /// How the SYN was answered.
+    /// Answer to the SYN.
     TcpAnswer(TcpAnswer),
-    /// How a Connection Request was answered.
+    /// Answer to a Connection Request.
     X224Answer {
         /// `requestedProtocols`; `None` for a request without negotiation data.
         requested: Option<SecurityProtocols>,
-        /// The answer.
+        /// The host's answer.
         answer: X224Answer,
     },
-    /// How a ClientHello was answered.
+    /// Answer to a ClientHello.
     TlsAnswer {
-        /// What we offered.
+        /// Hello that was sent.
         offer: TlsOffer,
-        /// True without X.224 before it.
+        /// True if no X.224 came before it.
         direct: bool,
-        /// The answer.
+        /// The host's answer.
         answer: Handshake,
     },
-    /// How a Connection Request of the survey was answered.
+    /// Answer to a Connection Request of the survey.
     SurveyedNegotiation {
         /// `requestedProtocols`.
         requested: SecurityProtocols,
-        /// The answer.
+        /// The host's answer.
         answer: X224Answer,
     },
-    /// How a ClientHello of the survey was answered.
+    /// Answer to a ClientHello of the survey.
     SurveyedHandshake {
-        /// What we offered.
+        /// Hello that was sent.
         offer: TlsOffer,
-        /// The answer.
+        /// The host's answer.
         answer: Handshake,
-        /// What else the answer shows.
+        /// Key exchange that the answer shows.
         exchange: KeyExchange,
     },
-    /// Certificates sent, counted.
+    /// Number of certificates sent.
     CertificateCount(usize),
     /// The leaf's subject.
     CertificateSubject(String),
@@ -68,7 +68,7 @@ pub enum Fact {
     CertificateIssuer(String),
     /// The leaf's `subjectAltName`, or its common name where it has none.
     CertificateNames(Vec<String>),
-    /// The leaf has a `subjectAltName`.
+    /// True if the leaf has a `subjectAltName`.
     CertificateAlternatives(bool),
     /// The leaf's `notBefore`.
     CertificateNotBefore(OffsetDateTime),
@@ -86,11 +86,11 @@ pub enum Fact {
     CertificateSha1(String),
     /// The leaf's SHA-256 thumbprint.
     CertificateSha256(String),
-    /// Subject and issuer are the same.
+    /// True if subject and issuer are equal.
     CertificateSelfIssued(bool),
-    /// What was sent as a certificate could not be read.
+    /// The certificate message could not be read.
     CertificateUnreadable,
-    /// How our first `TSRequest` was answered.
+    /// Answer to our first `TSRequest`.
     CredsspAnswer(Introduction),
     /// `MsvAvNbComputerName`.
     NtlmComputer(String),
@@ -104,114 +104,114 @@ pub enum Fact {
     NtlmVersion(WindowsVersion),
     /// The host's clock minus ours, in milliseconds.
     ClockOffset(i64),
-    /// A registry key that was looked up.
+    /// Registry key that was looked up.
     RegistryKey(RegistryKey),
-    /// A service that was looked up.
+    /// Service that was looked up.
     Service(Service),
-    /// A certificate in one of its stores.
+    /// Certificate in one of the machine's stores.
     StoredCertificate(StoredCertificate),
-    /// A file with one of its private keys.
+    /// File with one of its private keys.
     KeyFile(KeyFile),
-    /// The stretch of time of which one of its logs tells.
+    /// Time that one of its logs covers.
     LogSpan(LogSpan),
-    /// An entry of one of its logs.
+    /// Entry of one of its logs.
     LogEvent(LogEvent),
-    /// A file whose version matters.
+    /// File whose version matters.
     FileVersion(FileVersion),
     /// One of its volumes.
     Volume(Volume),
     /// One of its `.rdp` files.
     RdpFile(RdpFileRecord),
-    /// A recording of accesses on it.
+    /// Recording of accesses on it.
     AccessTrace(AccessTrace),
-    /// What was refused in such a recording.
+    /// Access refused in such a recording.
     RefusedAccess(RefusedAccess),
-    /// A connection that was captured, beside what the host answered in it.
+    /// Captured connection, apart from the host's answers in it.
     CapturedConnection(CapturedConnection),
-    /// A UDP transport that was asked for in a capture.
+    /// UDP transport that was requested in a capture.
     CapturedTransport(CapturedTransport),
-    /// How an RD Gateway, or a web proxy on the way to it, answered a request.
+    /// Answer of an RD Gateway, or of a web proxy on the way to it, to a request.
     HttpAnswer {
-        /// What was asked.
+        /// Request that was sent.
         method: Method,
-        /// The proxy, where it is one.
+        /// Address of the proxy, if one answered.
         proxy: Option<SocketAddr>,
-        /// The answer.
+        /// Answer to the request.
         answer: WebAnswer,
     },
-    /// Something of it that could not be read.
+    /// Part of its evidence that could not be read.
     Unread(Unread),
-    /// What we said to it failed with a host of our own making: nothing that it answered is held against it.
+    /// Our own message failed with a host of our own making too, so its answers are held against nobody.
     RehearsalFailed,
 }
 
-/// The answer to a ClientHello, without the certificates.
+/// Answer to a ClientHello, without the certificates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Handshake {
-    /// The server went along.
+    /// The server accepted it.
     Accepted {
-        /// The version that it chose; `None` if that is older than TLS 1.0.
+        /// Version that it chose; `None` if older than TLS 1.0.
         version: Option<TlsVersion>,
-        /// The suite that it chose.
+        /// Suite that it chose.
         suite: u16,
-        /// The handshake was finished: the server proved that it can use its private key.
+        /// True if the handshake was finished: the server proved that it can use its private key.
         finished: bool,
     },
-    /// It refused with an alert.
+    /// Refused with an alert.
     Alert(Alert),
-    /// It ended the connection.
+    /// The server ended the connection.
     Closed {
-        /// How.
+        /// How it ended.
         end: End,
-        /// After so many bytes.
+        /// Bytes received before the end.
         bytes: usize,
     },
-    /// It said nothing, or not enough.
+    /// The server sent nothing, or not enough.
     Silent {
-        /// Bytes that came.
+        /// Bytes received.
         bytes: usize,
     },
-    /// It sent something else than TLS.
+    /// The server sent something other than TLS; its first bytes.
     NotTls(Vec<u8>),
-    /// It broke the protocol.
+    /// The server broke the protocol.
     Malformed(String),
-    /// We failed.
+    /// Our own side failed.
     OwnFailure(String),
 }
 
-/// How a server comes to a key with us, as far as it can be seen without finishing the handshake.
+/// Key exchange as far as it shows before the handshake is finished.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KeyExchange {
-    /// The group, by its registered number.
+    /// Group, by its registered number.
     pub group: Option<u16>,
-    /// The signature algorithm, by its registered number.
+    /// Signature algorithm, by its registered number.
     pub signature: Option<u16>,
-    /// The size of the prime in bits, in suites with DHE.
+    /// Size of the prime in bits, in suites with DHE.
     pub prime_bits: Option<usize>,
 }
 
-/// The answer to our first `TSRequest`.
+/// Answer to our first `TSRequest`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Introduction {
-    /// With an NTLM CHALLENGE and this `TSRequest` version.
+    /// An NTLM CHALLENGE, with this `TSRequest` version.
     Challenge(u32),
-    /// Without one: refused, or another mechanism.
+    /// No CHALLENGE: refused, or another mechanism.
     Refused {
-        /// Its `TSRequest` version.
+        /// `TSRequest` version of the answer.
         version: u32,
-        /// Its NTSTATUS.
+        /// NTSTATUS of the answer.
         status: Option<u32>,
     },
-    /// No `TSRequest`.
+    /// Not a `TSRequest`.
     Malformed(String),
-    /// It ended the connection.
+    /// The host ended the connection.
     Closed(End),
-    /// It said nothing, or not enough.
+    /// The host sent nothing, or not enough.
     Silent,
 }
 
 impl Fact {
-    /// The name in the report.
+    /// Returns the name in the report.
     pub fn name(&self) -> &'static str {
         match self {
             Self::NameAnswer(_) => "name.answer",
@@ -261,7 +261,7 @@ impl Fact {
         }
     }
 
-    /// The value in the report.
+    /// Returns the value in the report.
     pub fn value(&self) -> Value {
         match self {
             Self::NameAnswer(answer) => name_value(answer),
@@ -321,7 +321,7 @@ impl Fact {
     }
 }
 
-/// What was recorded of a machine, as it was recorded, but printable.
+/// Serialises a record of a machine as it is, but printable.
 fn recorded(what: &impl serde::Serialize) -> Value {
     fn clean(value: Value) -> Value {
         match value {
@@ -335,14 +335,14 @@ fn recorded(what: &impl serde::Serialize) -> Value {
 }
 
 fn seconds_of(milliseconds: i64) -> Value {
-    // three decimals, exact: no float arithmetic on evidence
+    // exactly three decimals: no float arithmetic on evidence
     let sign = if milliseconds < 0 { "-" } else { "" };
     let size = milliseconds.unsigned_abs();
     let text = format!("{sign}{}.{:03}", size / 1000, size % 1000);
     serde_json::from_str(&text).unwrap_or(Value::Null)
 }
 
-/// `10.0.20348`.
+/// Formats a version such as `10.0.20348`.
 pub fn version_text(version: WindowsVersion) -> String {
     format!("{}.{}.{}", version.major, version.minor, version.build)
 }
@@ -359,7 +359,7 @@ fn name_value(answer: &NameAnswer) -> Value {
     }
 }
 
-/// The TCP answer as one word.
+/// Says the TCP answer in one word.
 pub fn tcp_words(answer: &TcpAnswer) -> &'static str {
     match answer {
         TcpAnswer::Accepted => "accepted",
@@ -378,7 +378,7 @@ fn end_word(end: End) -> &'static str {
     }
 }
 
-/// The answer to a Connection Request in the report.
+/// Converts the answer to a Connection Request for the report.
 pub fn x224_value(answer: &X224Answer) -> Value {
     match answer {
         X224Answer::Server(ServerAnswer::Selected { protocol, flags }) => {

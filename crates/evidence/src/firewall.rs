@@ -4,12 +4,12 @@
 
 /// `Protocol` of TCP.
 const TCP: u32 = 6;
-/// `Protocol` of every one (`NET_FW_IP_PROTOCOL_ANY`); most rules leave the field out instead.
+/// `Protocol` that stands for all (`NET_FW_IP_PROTOCOL_ANY`); most rules leave the field out instead.
 const ANY: u32 = 256;
-/// The first build in which a service holds the port: that of Windows 8 and Server 2012. Before, a driver does, which rules call
-/// `System`, as the rule `RemoteDesktop-In-TCP` of those versions has it.
+/// First build in which a service holds the port: Windows 8 and Server 2012. Before, a driver does, which rules call
+/// `System`, as `RemoteDesktop-In-TCP` of those versions has it.
 const SERVICE_BUILD: u32 = 9200;
-/// The fields that are looked at, or say nothing about who may come in. Any other may limit a rule: to addresses, ports,
+/// Fields that are evaluated, or do not limit who may come in. Any other may limit a rule: to addresses, ports,
 /// interfaces, users, versions of Windows.
 const UNLIMITED: [&str; 19] = [
     "Action",
@@ -32,34 +32,34 @@ const UNLIMITED: [&str; 19] = [
     "ICMP4",
     "ICMP6",
 ];
-/// How the fields begin that ask for IPsec; some have the version of the form behind them.
+/// Beginnings of fields that demand IPsec; some are followed by the version of the format.
 const SECURE: [&str; 4] = ["Security", "AuthByPassOut", "RMAuth", "RUAuth"];
-/// The fields of rules for apps, which never are Remote Desktop's service.
+/// Fields of rules for apps, which never are Remote Desktop's service.
 const APPS: [&str; 3] = ["AppPkgId", "LUOwn", "PFN"];
 
-/// The name under which a field still means what it does, where that is to limit a rule; `None` where it limits nothing.
+/// Returns the name under which a field still limits a rule; `None` where it limits nothing.
 pub(crate) fn limit(key: &str) -> Option<&'static str> {
     let known = SECURE.iter().chain(&APPS).find(|known| starts(key, known)).copied();
     let limits = !UNLIMITED.iter().any(|name| name.eq_ignore_ascii_case(key));
     limits.then(|| known.unwrap_or("Limit"))
 }
 
-/// The kind of network that a machine takes itself to be in.
+/// Kind of network that a machine believes it is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
-    /// Its own domain.
+    /// The machine's own domain.
     Domain,
-    /// One that somebody called private.
+    /// One that somebody marked as private.
     Private,
     /// Any other.
     Public,
 }
 
 impl Profile {
-    /// All of them.
+    /// Every profile.
     pub const ALL: [Self; 3] = [Self::Domain, Self::Private, Self::Public];
 
-    /// The word in a rule.
+    /// Returns the word that rules use.
     pub fn word(self) -> &'static str {
         match self {
             Self::Domain => "Domain",
@@ -69,32 +69,32 @@ impl Profile {
     }
 }
 
-/// What a rule does with what it covers.
+/// Effect of a rule on the traffic that it covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// It lets it in.
+    /// Lets it in.
     Allow,
-    /// It lets it in if IPsec protects it.
+    /// Lets it in if IPsec protects it.
     AllowSecure,
-    /// It keeps it out.
+    /// Keeps it out.
     Block,
 }
 
-/// A rule for what comes in, as far as it decides about a TCP port.
+/// Inbound rule, as far as it decides about a TCP port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
-    /// Its name: in most rules a reference to a text of Windows.
+    /// Name: in most rules a reference to a text of Windows.
     pub name: String,
-    /// What it does.
+    /// Effect on the traffic that it covers.
     pub action: Action,
-    /// It is switched on.
+    /// True if it is switched on.
     pub active: bool,
     profiles: Vec<String>,
     ports: Vec<String>,
     protocol: Option<u32>,
-    /// It is, or may be, limited to some addresses, interfaces, users or versions of Windows.
+    /// True if it is, or may be, limited to some addresses, interfaces, users or versions of Windows.
     pub scoped: bool,
-    /// It is for an app from the store, of which Windows has hundreds, without a port.
+    /// True for a rule of a store app, of which Windows has hundreds, without a port.
     of_an_app: bool,
     /// `Svc` and `App`, lower case.
     service: Option<String>,
@@ -102,7 +102,7 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Reads a value; `None` if it is no rule for what comes in.
+    /// Reads a value; `None` if it is no inbound rule.
     pub fn parse(text: &str) -> Option<Self> {
         let fields: Vec<(&str, &str)> = text.split('|').filter_map(|field| field.split_once('=')).collect();
         let all = |name: &'static str| {
@@ -112,7 +112,7 @@ impl Rule {
         if !text.starts_with('v') || !one("Dir")?.eq_ignore_ascii_case("In") {
             return None;
         }
-        // ByPass lets protected connections past rules that block: not what an ordinary client does
+        // ByPass lets protected connections past rules that block, which an ordinary client does not use
         let secure = fields.iter().any(|(key, _)| SECURE.iter().any(|name| starts(key, name)));
         let action = match one("Action")?.to_ascii_lowercase().as_str() {
             "allow" if secure => Action::AllowSecure,
@@ -134,7 +134,7 @@ impl Rule {
         })
     }
 
-    /// What is left of it in this build of Windows: nothing of a rule for the kernel, where a service holds the port.
+    /// Returns the rule as this build of Windows applies it: `None` for a kernel rule where a service holds the port.
     pub fn in_build(self, build: Option<u32>) -> Option<Self> {
         if self.program.as_deref() != Some("system") {
             return Some(self);
@@ -168,27 +168,44 @@ impl Rule {
     }
 }
 
-/// True if the name of a field begins like this, whatever the case.
+/// Returns a rule as it is when it was switched on for these addresses, beside those that it names.
+pub fn opened(rule: &str, addresses: &[String]) -> String {
+    let field = |address: &String| format!("{}={address}", if address.contains(':') { "RA6" } else { "RA4" });
+    let mut fields: Vec<String> = rule.split('|').map(str::to_owned).collect();
+    for one in &mut fields {
+        if one.split_once('=').is_some_and(|(key, _)| key.eq_ignore_ascii_case("Active")) {
+            "Active=TRUE".clone_into(one);
+        }
+    }
+    let new: Vec<String> =
+        addresses.iter().map(field).filter(|new| !fields.iter().any(|known| known.eq_ignore_ascii_case(new))).collect();
+    // a rule ends with a bar, so its last field is empty
+    let end = fields.len() - usize::from(fields.last().is_some_and(String::is_empty));
+    fields.splice(end..end, new);
+    fields.join("|")
+}
+
+/// True if a field's name begins like this, ignoring case.
 fn starts(key: &str, with: &str) -> bool {
     key.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with))
 }
 
-/// What rules mean for a port.
+/// Combined effect of rules on a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is let in.
+    /// Everybody is let in.
     Open,
-    /// It is let in from some addresses, or for some; the name of a rule that says so.
+    /// Some addresses or users are let in; the name of a rule that says so.
     Scoped(String),
-    /// Only those are let in whom IPsec authenticates; the name of the rule.
+    /// Only peers authenticated by IPsec are let in; the name of the rule.
     Secure(String),
-    /// A rule keeps it out; its name.
+    /// A rule blocks it; its name.
     Blocked(String),
-    /// No rule that is on lets it in; the name of one that would if it were on.
+    /// No active rule lets it in; the name of one that would if it were on.
     NoRule(Option<String>),
 }
 
-/// What these rules mean for this TCP port of Remote Desktop in this kind of network. A rule that blocks beats those that allow.
+/// Judges rules for this TCP port of Remote Desktop in this kind of network. A rule that blocks beats those that allow.
 pub fn judge(rules: &[Rule], port: u16, profile: Profile) -> Verdict {
     let covering = || rules.iter().filter(|rule| rule.covers(port, profile));
     let with = |action| covering().filter(move |rule| rule.action == action);
@@ -210,7 +227,7 @@ pub fn judge(rules: &[Rule], port: u16, profile: Profile) -> Verdict {
     }
 }
 
-/// A rule that names this very port and lets nothing in.
+/// Finds a rule for exactly this port that lets nothing in.
 fn nearest(rules: &[Rule], port: u16, profile: Profile) -> Option<String> {
     let named = |rule: &&Rule| !rule.ports.is_empty() && rule.port(port) && rule.action != Action::Block;
     let on = |rule: &Rule| Rule { active: true, ..rule.clone() }.covers(port, profile);
@@ -257,7 +274,7 @@ mod tests {
         }
     }
 
-    /// What limits a rule in a way that we do not know neither opens nor closes the port for everybody.
+    /// An unknown limit on a rule neither opens nor closes the port for everybody.
     #[test]
     fn a_rule_with_a_limit_is_not_for_all() {
         let limits =
@@ -273,7 +290,19 @@ mod tests {
         assert_eq!(judged(&[&usual], Profile::Domain), Verdict::Open);
     }
 
-    /// Whose port it is, a driver's or a service's, depends on the version of Windows.
+    #[test]
+    fn a_rule_is_opened_for_more_and_keeps_those_that_it_had() {
+        let some = |addresses: &[&str]| addresses.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
+        let off = OWN.replace("TRUE", "FALSE").replace("Name=", "RA4=10.0.0.0/255.0.0.0|Name=");
+        let open = opened(&off, &some(&["192.0.2.0/24", "2001:db8::/32"]));
+        let expected = OWN.replace("Name=", "RA4=10.0.0.0/255.0.0.0|Name=") + "RA4=192.0.2.0/24|RA6=2001:db8::/32|";
+        assert_eq!(open, expected);
+        assert_eq!(opened(&open, &some(&["192.0.2.0/24"])), open);
+        assert_eq!(judged(&[&open], Profile::Public), Verdict::Scoped("RDP".to_owned()));
+        assert_eq!(opened("", &some(&["192.0.2.7"])), "RA4=192.0.2.7|");
+    }
+
+    /// Whether a driver or a service holds the port depends on the version of Windows.
     #[test]
     fn a_rule_for_the_kernel_is_for_old_windows() {
         let old = "v2.10|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=3389|App=System|Name=Old|";

@@ -1,15 +1,16 @@
-//! What was seen: the recorded [`state::State`] of a machine, the [`Evidence`] that probes, captures and files yield, and the
-//! tables of [`codes`] that say what numbers and events mean.
+//! Evidence: the recorded [`state::State`] of a machine, the [`Evidence`] that probes, captures and files yield, and
+//! the tables of [`codes`] with the meanings of numbers and events.
 //!
-//! What this crate may not do: judge. It knows no cause and no fix, has no opinion on what is wrong, and does no I/O, reads no
-//! clock and does not know which platform it runs on. Time and everything seen come in as arguments.
+//! Forbidden: judging. This crate knows no cause and no fix, has no opinion on faults, does no I/O, reads no clock and
+//! does not know which platform it runs on. Time and everything seen come in as arguments.
 //!
-//! Where to start reading: [`fact::Fact`], then [`observe()`].
+//! Start reading at [`fact::Fact`], then [`observe()`].
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod access;
 pub mod bundle;
+pub mod captured;
 pub mod codes;
 pub mod events;
 mod evidence;
@@ -33,7 +34,7 @@ pub mod windows;
 pub use evidence::{Because, Evidence, Observation, Role, Source, Subject, SubjectId, TimeSource};
 pub use fact::Fact;
 pub use observe::observe;
-pub use profile::ClientProfile;
+pub use profile::{ClientProfile, ProfileSource};
 pub use stage::Stage;
 pub use symptom::Symptom;
 pub use target::{Host, Target};

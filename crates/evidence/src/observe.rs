@@ -1,27 +1,28 @@
-//! From a transcript to evidence: the one way by which a probe, live or replayed, becomes facts. The same for a capture.
+//! Turns a transcript into evidence: the one way in which a probe, live or replayed, becomes facts. Captures likewise.
 
 mod capture;
 mod gateway;
+mod state;
 
 use time::OffsetDateTime;
 use wire::certificate::Certificate;
 use wire::machine::{CredsspAnswer, Outcome, TlsAnswer};
 use wire::ntlm::{self, Challenge};
-use wire::transcript::{NameAnswer, Record, Transcript};
+use wire::transcript::{ConnectionRecord, NameAnswer, Transcript};
 
-pub use capture::{CapturedConnection, CapturedTransport, moment, observe_capture};
+pub use capture::{moment, observe_capture};
 pub use gateway::named_gateways;
 
 use crate::evidence::{Evidence, Role, Source, Subject, SubjectId};
 use crate::fact::{Fact, Handshake, Introduction, KeyExchange};
 use crate::printable::printable;
 
-/// A transcript may say any times; what lies behind the end of the calendar is its last moment.
+/// Adds a duration, stopping at the end of the calendar: a transcript may hold any time.
 fn later(at: OffsetDateTime, passed: std::time::Duration) -> OffsetDateTime {
     at.saturating_add(time::Duration::try_from(passed).unwrap_or(time::Duration::MAX))
 }
 
-/// The evidence in a transcript.
+/// Turns a transcript into evidence.
 pub fn observe(transcript: &Transcript) -> Evidence {
     let mut evidence = Evidence::default();
     observe_into(transcript, &mut evidence);
@@ -30,7 +31,7 @@ pub fn observe(transcript: &Transcript) -> Evidence {
 
 /// Adds the evidence in a transcript to other evidence.
 pub fn observe_into(transcript: &Transcript, evidence: &mut Evidence) {
-    let name = transcript.name.as_ref();
+    let name = transcript.name();
     if let Some(lookup) = name {
         let resolver =
             evidence.subject(Subject { role: Role::Resolver, name: Some(printable(&transcript.host)), address: None });
@@ -43,25 +44,26 @@ pub fn observe_into(transcript: &Transcript, evidence: &mut Evidence) {
             }
         }
     }
-    for (number, record) in (evidence.connections + 1..).zip(&transcript.conversations) {
-        let subject = host(transcript, record.address, evidence);
-        evidence.connections += 1;
-        Seen {
-            evidence: &mut *evidence,
-            subject,
-            source: Source::Probe(number),
-            began: later(transcript.at, record.start),
-        }
-        .outcome(record, record.outcome());
+    let name = name.is_some().then(|| printable(&transcript.host));
+    for record in transcript.connections() {
+        observe_record(record, transcript.at, name.as_deref(), evidence);
     }
 }
 
+/// Adds the evidence in one connection of a run that began at `at` (UTC) and that `name` (made safe to print) led to.
+pub fn observe_record(record: &ConnectionRecord, at: OffsetDateTime, name: Option<&str>, evidence: &mut Evidence) {
+    let subject = evidence.host_at(record.address, name.map(str::to_owned));
+    evidence.connections += 1;
+    let source = Source::Probe(evidence.connections);
+    Seen { evidence, subject, source, began: later(at, record.start) }.outcome(record, record.outcome());
+}
+
 fn host(transcript: &Transcript, address: std::net::SocketAddr, evidence: &mut Evidence) -> SubjectId {
-    let name = transcript.name.is_some().then(|| printable(&transcript.host));
+    let name = transcript.name().is_some().then(|| printable(&transcript.host));
     evidence.host_at(address, name)
 }
 
-/// One connection being turned into facts.
+/// One connection on its way to becoming facts.
 struct Seen<'a> {
     evidence: &'a mut Evidence,
     subject: SubjectId,
@@ -70,7 +72,7 @@ struct Seen<'a> {
 }
 
 impl Seen<'_> {
-    fn outcome(&mut self, record: &Record, outcome: Outcome) {
+    fn outcome(&mut self, record: &ConnectionRecord, outcome: Outcome) {
         if record.survey {
             return self.survey(record, outcome);
         }
@@ -108,9 +110,8 @@ impl Seen<'_> {
         }
     }
 
-    /// What was asked for the sake of completeness becomes facts of its own: our own further tries are held against
-    /// nobody.
-    fn survey(&mut self, record: &Record, outcome: Outcome) {
+    /// Records answers to the survey as facts of their own: our own additional tries are held against nobody.
+    fn survey(&mut self, record: &ConnectionRecord, outcome: Outcome) {
         let requested = record.plan.request.as_ref().and_then(|request| request.protocols);
         if let (Some(x224), Some(requested)) = (outcome.x224, requested) {
             let fact = Fact::SurveyedNegotiation { requested, answer: x224.value };
@@ -162,7 +163,7 @@ impl Seen<'_> {
         self.together(at, facts);
     }
 
-    /// `asked` is our clock half way between question and answer, which is when the host most likely read its own.
+    /// `asked`: our clock half-way between question and answer, when the host most likely read its own.
     fn challenge(&mut self, at: OffsetDateTime, challenge: &Challenge, asked: OffsetDateTime) {
         type Named = fn(String) -> Fact;
         let names: [(&Option<String>, Named); 4] = [

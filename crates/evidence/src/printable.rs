@@ -2,6 +2,9 @@
 
 use std::fmt::Write;
 
+/// Placeholder for a text that was taken out.
+pub const REDACTED: &str = "(redacted)";
+
 /// Replaces control characters, terminal escapes and marks that reorder or hide text by their code in braces.
 ///
 /// Names in certificates and CHALLENGEs are chosen by the machine under diagnosis; they must not be able to paint the
@@ -17,7 +20,7 @@ pub fn printable(text: &str) -> String {
     })
 }
 
-/// Controls, line breaks, and what Unicode calls default ignorable: all that has no shape of its own.
+/// True for control characters, line breaks, and what Unicode calls default ignorable: no shape of their own.
 fn hidden(c: char) -> bool {
     c.is_control()
         || matches!(
@@ -29,7 +32,7 @@ fn hidden(c: char) -> bool {
         )
 }
 
-/// `1 file`, `2 files`.
+/// Counts with the right word: `1 file`, `2 files`.
 pub fn counted(count: usize, one: &str, several: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { several })
 }

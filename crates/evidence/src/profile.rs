@@ -1,4 +1,4 @@
-//! What a client offers and refuses. "Mismatch" always means: with this client.
+//! Client profiles: what a client offers and refuses. "Mismatch" always means: with this client.
 
 use serde::Deserialize;
 use thiserror::Error;
@@ -6,10 +6,10 @@ use wire::tls::registry::{self, Codes, Registry};
 use wire::tls::{Groups, Signatures, Suites, TlsVersion};
 use wire::x224::SecurityProtocols;
 
-/// The default client.
+/// Id of the default client.
 pub const DEFAULT: &str = "mstsc-11";
 
-/// The profiles that come with the program.
+/// Profiles that come with the program.
 const SHIPPED: &[&str] = &[
     include_str!("../profiles/mstsc-11.toml"),
     include_str!("../profiles/mstsc-10.toml"),
@@ -18,34 +18,59 @@ const SHIPPED: &[&str] = &[
     include_str!("../profiles/freerdp3.toml"),
 ];
 
-/// A client as far as it decides whether a connection comes about.
+/// A client, as far as it decides whether a connection succeeds.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Written")]
 pub struct ClientProfile {
-    /// Its id, such as `mstsc-11`.
+    /// Id, such as `mstsc-11`.
     pub id: String,
-    /// What reports call it, such as "a current mstsc (Windows 11)".
+    /// Name in reports, such as "a current mstsc (Windows 11)".
     pub name: String,
-    /// Where the facts come from, and how sure they are.
+    /// Sources of the facts, and how sure they are.
     pub sources: Vec<String>,
     /// `requestedProtocols`.
     pub protocols: SecurityProtocols,
-    /// It goes on, with a warning, where a server only has Standard RDP Security.
+    /// True if it goes on, with a warning, where a server only has Standard RDP Security.
     pub standard_security: bool,
-    /// The oldest TLS version that it speaks.
+    /// Oldest TLS version that it speaks.
     pub tls_min: TlsVersion,
-    /// The newest TLS version that it speaks.
+    /// Newest TLS version that it speaks.
     pub tls_max: TlsVersion,
-    /// The suites that it offers; all of them where that is not known.
+    /// Suites that it offers; all of them where that is not known.
     pub suites: Suites,
-    /// The groups that it offers; those of a usual hello where that is not known.
+    /// Groups that it offers; those of a usual hello where that is not known.
     pub groups: Groups,
-    /// The signature algorithms that it offers; those of a usual hello where that is not known.
+    /// Signature algorithms that it offers; those of a usual hello where that is not known.
     pub signatures: Signatures,
-    /// The shortest RSA key, in bits, that it accepts in a certificate; 0 where that is not known.
+    /// Shortest RSA key, in bits, that it accepts in a certificate; 0 where that is not known.
     pub least_rsa_bits: usize,
-    /// What it does with a server that lacks the update for CVE-2018-0886.
+    /// Treatment of a server that lacks the update for CVE-2018-0886.
     pub encryption_oracle: EncryptionOracle,
+}
+
+/// Origin of the profile that is judged for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProfileSource {
+    /// Nobody named one: [`DEFAULT`].
+    Default,
+    /// It was named.
+    Option,
+    /// It was changed by an `.rdp` file.
+    RdpFile,
+    /// It is of a client that was captured, or whose own registry was recorded.
+    Evidence,
+}
+
+impl ProfileSource {
+    /// Returns the word in the report.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Option => "option",
+            Self::RdpFile => "rdp-file",
+            Self::Evidence => "evidence",
+        }
+    }
 }
 
 /// `AllowEncryptionOracle` of the client, or its lack of the update that knows it.
@@ -69,15 +94,15 @@ impl EncryptionOracle {
     }
 }
 
-/// Why a profile could not be used.
+/// Reason why a profile cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ProfileError {
     /// No profile of this name comes with the program.
     #[error("there is no client profile {name:?}; shipped are {known}, or name a file")]
     Unknown {
-        /// What was asked for.
+        /// Name that was asked for.
         name: String,
-        /// What there is.
+        /// Names that exist.
         known: String,
     },
     /// The text is no profile.
@@ -85,7 +110,7 @@ pub enum ProfileError {
     Invalid(String),
 }
 
-/// A profile as it is written: TOML.
+/// Profile as written in TOML.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -146,7 +171,7 @@ impl TryFrom<Written> for ClientProfile {
     }
 }
 
-/// The numbers of registered names, or those of a usual hello if none are given.
+/// Looks up registered names; returns those of a usual hello if none are given.
 fn codes<R: Registry>(names: Option<&[String]>, what: &str) -> Result<Codes<R>, String> {
     let Some(names) = names else { return Ok(Codes::USUAL) };
     names.iter().try_fold(Codes::NONE, |all, name| {
@@ -163,12 +188,12 @@ impl ClientProfile {
         })
     }
 
-    /// The profiles that come with the program.
+    /// Returns the profiles that come with the program.
     pub fn shipped() -> Vec<Self> {
         SHIPPED.iter().map(|text| Self::parse(text).expect("a test reads every shipped profile")).collect()
     }
 
-    /// The shipped profile of this id.
+    /// Finds the shipped profile of this id.
     pub fn find(id: &str) -> Result<Self, ProfileError> {
         let shipped = Self::shipped();
         let known = || shipped.iter().map(|profile| profile.id.clone()).collect::<Vec<_>>().join(", ");
@@ -186,13 +211,13 @@ impl ClientProfile {
         self.suites == Suites::ALL || self.suites.contains(suite)
     }
 
-    /// The versions that it speaks.
+    /// Iterates over the versions that it speaks.
     pub fn versions(&self) -> impl Iterator<Item = TlsVersion> {
         let (min, max) = (self.tls_min, self.tls_max);
         TlsVersion::ALL.into_iter().filter(move |version| (min..=max).contains(version))
     }
 
-    /// `TLS 1.2 and 1.3`, for sentences.
+    /// Lists its versions for sentences: `TLS 1.2 and 1.3`.
     pub fn versions_text(&self) -> String {
         let numbers: Vec<_> = self.versions().map(TlsVersion::number).collect();
         match numbers.as_slice() {

@@ -4,14 +4,15 @@
 //!
 //! * numbers of the registry, sizes, counts, dates; what is no date is taken out;
 //! * texts that are one of a list: the keys that readers look up and the names of values in them, providers, channels,
-//!   services, editions, cipher suites, settings of `.rdp` files. What is not on the list becomes `(redacted)`, also a text that
-//!   merely looks harmless;
-//! * the parts of a firewall rule, a security descriptor and an entry of a log by which they are judged; addresses and accounts
-//!   in them become others;
-//! * names of machines, people and domains as pseudonyms, GUIDs, SIDs and thumbprints as numbered ones, so that what was
-//!   equal stays equal: the name of a key file still ends in the MachineGuid, the bound thumbprint is still that of the stored
-//!   certificate, a key's container still leads to its file;
-//! * ActivityIDs are numbered as well. They are chance, but they would tie what is redacted to the log that it comes from.
+//!   services, editions, cipher suites, settings of `.rdp` files. What is not on the list becomes `(redacted)`, also a
+//!   text that merely looks harmless;
+//! * the parts of a firewall rule, a security descriptor and an entry of a log by which they are judged; addresses and
+//!   accounts in them become others;
+//! * names of machines, people and domains as pseudonyms, GUIDs, SIDs and thumbprints as numbered ones, so that what
+//!   was equal stays equal: the name of a key file still ends in the MachineGuid, the bound thumbprint is still that of
+//!   the stored certificate, a key's container still leads to its file;
+//! * ActivityIDs are numbered as well. They are chance, but they would tie what is redacted to the log that it comes
+//!   from.
 //!
 //! A diagnosis comes out the same, which tests hold over every kind of state.
 
@@ -25,19 +26,19 @@ mod security;
 
 use wire::redaction::Names;
 
-use crate::key_names::{self, MACHINE_KEYS, RDP_CONTAINER, RDP_KEY};
+use crate::key_names::{
+    self, CNG_PROVIDERS, LEGACY_PROVIDERS, MACHINE_KEYS, OTHER_PROVIDERS, RDP_CONTAINER, RDP_KEY, is_cng,
+};
 use crate::moment::{moment, rfc3339};
 use crate::rdp_file::{self, ENTRA, RdpFileRecord, RdpSetting, RdpSignature, Signer};
 use crate::state::{
-    FileVersion, KeyFile, LogSpan, SCHEMA, SERVICES, Service, State, StoredCertificate, Unread, Volume, bounds,
+    FileVersion, KeyFile, LogSpan, PROGRAMS, SCHEMA, SERVICES, Service, State, StoredCertificate, Unread, Volume,
+    bounds,
 };
 use crate::target::{Host, Target};
 
-/// What stands in the place of a text that was taken out.
-pub const REDACTED: &str = "(redacted)";
+pub use crate::printable::REDACTED;
 
-/// Programs whose version matters.
-const PROGRAMS: &[&str] = &["termsrv.dll", "mstsc.exe", "mstscax.dll"];
 /// Accounts that services run as on every machine.
 const ACCOUNTS: &[&str] =
     &["LocalSystem", r"NT AUTHORITY\NetworkService", r"NT AUTHORITY\LocalService", r"NT AUTHORITY\SYSTEM"];
@@ -48,28 +49,13 @@ const IMAGES: &[&str] = &[
     r"%SystemRoot%\System32\lsass.exe",
     r"C:\Windows\System32\lsass.exe",
 ];
-/// Providers of keys that come with Windows.
-const PROVIDERS: &[&str] = &[
-    "Microsoft Base Cryptographic Provider v1.0",
-    "Microsoft Enhanced Cryptographic Provider v1.0",
-    "Microsoft Enhanced RSA and AES Cryptographic Provider",
-    "Microsoft Strong Cryptographic Provider",
-    "Microsoft RSA SChannel Cryptographic Provider",
-    "Microsoft DH SChannel Cryptographic Provider",
-    "Microsoft Software Key Storage Provider",
-    "Microsoft Platform Crypto Provider",
-    "Microsoft Smart Card Key Storage Provider",
-    "Microsoft Base Smart Card Crypto Provider",
-];
-/// What stands in the names of providers of the newer kind (CNG).
-const NEWER_KIND: &str = "Key Storage Provider";
 /// Object identifiers of algorithms.
 const ALGORITHMS: &[&str] = &["1.2.840.113549.1.1.", "1.3.14.3.2.", "1.2.840.10045.4.", "1.2.840.10045.2.", "1.3.101."];
-/// Object identifiers that everybody uses: extended key usages of PKIX and those of Microsoft. Others may be an organisation's.
+/// Object identifiers in general use: extended key usages of PKIX and Microsoft. Others may be an organisation's own.
 const USAGES: &[&str] = &["1.3.6.1.5.5.7.3.", "2.5.29.37.", "1.3.6.1.4.1.311.10.3.", "1.3.6.1.4.1.311.20.2."];
 
 impl State {
-    /// The state without names.
+    /// Returns the state without names.
     #[must_use]
     pub fn redacted(&self) -> Self {
         let mut names = Names::default();
@@ -78,10 +64,10 @@ impl State {
         self.renamed(&mut names)
     }
 
-    /// The same with names that transcripts, captures and other states share.
+    /// Redacts with pseudonyms shared with transcripts, captures and other states.
     #[must_use]
     pub fn renamed(&self, names: &mut Names) -> Self {
-        // every field by name: a new one has to be decided about
+        // every field by name, so that a new one has to be decided about
         let Self {
             schema: _,
             part,
@@ -124,17 +110,17 @@ impl State {
     }
 }
 
-/// The text, if it stands on a list. The case stays as it is: some of it is compared with case.
+/// Returns the text if it is on the list. Its case is kept: some of it is compared with case.
 fn one_of(list: &[&str], text: &str) -> Option<String> {
     list.iter().any(|known| known.eq_ignore_ascii_case(text)).then(|| text.to_owned())
 }
 
-/// The same, or what stands in its place. Nothing stays nothing.
+/// Returns the text if it is on the list, else the placeholder. Empty stays empty.
 fn kept(list: &[&str], text: &str) -> String {
     if text.is_empty() { String::new() } else { one_of(list, text).unwrap_or_else(|| REDACTED.to_owned()) }
 }
 
-/// A date in its usual form; what is none is none afterwards.
+/// Returns a date in its usual form; anything that is no date is redacted.
 fn date(text: &str) -> String {
     let usual = moment(text).map(rfc3339);
     usual.filter(|date| moment(date).is_some()).unwrap_or_else(|| REDACTED.to_owned())
@@ -195,18 +181,18 @@ fn renamed_certificate(certificate: &StoredCertificate, names: &mut Names) -> St
     }
 }
 
-/// A container that is not the same on every machine is called by what stands for the digits in its file's name.
+/// Renames a container that is not on every machine, like the digits in its file's name.
 fn renamed_container(name: &str, names: &mut Names) -> String {
     let known = one_of(&[RDP_CONTAINER], name).or_else(|| name.is_empty().then(String::new));
     let pseudonym = |digits: String| names.key_name(&digits);
     known.or_else(|| key_names::key_digits(name).map(pseudonym)).unwrap_or_else(|| REDACTED.to_owned())
 }
 
-/// Of a provider that does not come with Windows, its kind is left.
+/// Keeps only the kind of a provider that does not come with Windows.
 fn renamed_provider(name: &str) -> String {
-    let newer = name.to_ascii_lowercase().contains(&NEWER_KIND.to_ascii_lowercase());
-    let other = || if newer { format!("{REDACTED} {NEWER_KIND}") } else { kept(PROVIDERS, name) };
-    one_of(PROVIDERS, name).unwrap_or_else(other)
+    let known = one_of(LEGACY_PROVIDERS, name).or_else(|| one_of(OTHER_PROVIDERS, name));
+    let other = || if is_cng(name) { format!("{REDACTED} {CNG_PROVIDERS}") } else { kept(&[], name) };
+    known.unwrap_or_else(other)
 }
 
 /// `rsa`, `ec`, or an object identifier below those of PKCS #1, OIW, X9.62 and RFC 8410.
@@ -216,7 +202,7 @@ fn algorithm(name: &str) -> String {
     if last.is_some_and(short) { name.to_owned() } else { kept(&["rsa", "ec"], name) }
 }
 
-/// The common name alone, as a pseudonym: the rest says where somebody is and for whom he works.
+/// Keeps the common name alone, as a pseudonym: the rest tells a person's place and employer.
 fn common_name(name: &str, names: &mut Names) -> String {
     let parts = || name.split(',').map(str::trim_start);
     let common = parts().find_map(|part| {
@@ -274,7 +260,7 @@ fn renamed_file(file: &FileVersion) -> FileVersion {
     FileVersion { name: kept(PROGRAMS, name), version: version.as_deref().map(number_of_version), exists: *exists }
 }
 
-/// Four numbers of which one is too large for an address.
+/// Four numbers, one of them too large for an address.
 fn number_of_version(text: &str) -> String {
     let parts: Option<Vec<u16>> = text.split('.').map(|part| part.parse().ok()).collect();
     match parts.as_deref() {
@@ -285,7 +271,7 @@ fn number_of_version(text: &str) -> String {
     }
 }
 
-/// What was left out of a log follows from its stretch, which has no names but that of its channel.
+/// Rebuilds the reason for a log's gaps from its stretch, which has no names but that of its channel.
 fn derived(unread: &Unread, logs: &[LogSpan]) -> Option<Unread> {
     let log = logs.iter().find(|log| bounds::left_out(log).as_ref() == Some(unread))?;
     bounds::left_out(&renamed_log(log))
@@ -329,7 +315,7 @@ fn renamed_setting(setting: &RdpSetting, names: &mut Names) -> RdpSetting {
     }
 }
 
-/// Where a connection goes; what is no target is none afterwards.
+/// Renames where a connection goes; anything that is no target is redacted.
 fn destination(text: &str, names: &mut Names) -> String {
     let trimmed = text.trim();
     if trimmed.is_empty() {

@@ -1,8 +1,8 @@
-//! Whom a security descriptor lets in, from its text form (SDDL, [MS-DTYP] 2.5.1).
+//! Judges whom a security descriptor lets in, from its text form (SDDL, [MS-DTYP] 2.5.1).
 
-/// Reading a file's data.
+/// Right to read a file's data.
 pub const READ: u32 = 0x1;
-/// Making files in a folder.
+/// Right to create files in a folder.
 pub const ADD_FILE: u32 = 0x2;
 
 /// Accounts whose rights TermService has: NETWORK SERVICE, and the groups that it belongs to.
@@ -29,7 +29,7 @@ const ALL_SERVICES: &str = "S-1-5-80-0";
 /// `NT SERVICE\TermService`.
 const TERMSERVICE_SID: &str = "S-1-5-80-446051430-1559341753-4161941529-1950928533-810483104";
 
-/// Letters of rights, in the order in which two of them are taken apart.
+/// Letters of rights, in the order in which pairs are split.
 const RIGHTS: [(&str, u32); 22] = [
     ("FA", 0x001F_01FF),
     ("FR", 0x0012_0089),
@@ -61,7 +61,7 @@ pub fn allows(sddl: &str, accounts: &[&str], wanted: u32) -> Option<bool> {
     let owner = head.strip_prefix("O:").and_then(|owner| owner.split("G:").next()).unwrap_or_default();
     let is_one = |account: &str| accounts.iter().any(|known| known.eq_ignore_ascii_case(account));
     let list = list.split("S:").next()?;
-    // without any entry, and without a list at all: NO_ACCESS_CONTROL lets everybody in
+    // without any list, which NO_ACCESS_CONTROL stands for, everybody gets in
     if list.starts_with("NO_ACCESS_CONTROL") {
         return Some(true);
     }
@@ -69,11 +69,11 @@ pub fn allows(sddl: &str, accounts: &[&str], wanted: u32) -> Option<bool> {
     for entry in list.split('(').skip(1) {
         let fields: Vec<&str> = entry.split(')').next()?.split(';').collect();
         let [kind, flags, rights, _, _, account, ..] = fields.as_slice() else { return None };
-        // inherit-only entries are for what lies below
+        // inherit-only entries are for children
         if flag(flags, "IO") {
             continue;
         }
-        // what the owner may do besides, or no more, is not worth the trouble to tell
+        // special rights of the owner are too rare to be worth telling apart
         if OWNER_RIGHTS.contains(account) && is_one(owner) {
             return None;
         }
@@ -93,12 +93,49 @@ pub fn allows(sddl: &str, accounts: &[&str], wanted: u32) -> Option<bool> {
     Some(false)
 }
 
+/// Returns the descriptor without its own denials of these accounts, each by all its names; `None` where that cannot be told.
+/// What is inherited stays.
+pub fn without_denials(sddl: &str, accounts: &[[&str; 2]]) -> Option<String> {
+    let (head, mut entries, tail) = entries(sddl)?;
+    entries.retain(|entry| {
+        let fields: Vec<&str> = entry.trim_matches(['(', ')']).split(';').collect();
+        let [kind, flags, _, _, _, account, ..] = fields.as_slice() else { return true };
+        let meant = accounts.iter().flatten().any(|name| name.eq_ignore_ascii_case(account));
+        *kind != "D" || flag(flags, "ID") || !meant
+    });
+    Some(format!("{head}{}{tail}", entries.concat()))
+}
+
+/// Returns the descriptor with entries that give these accounts these rights, behind its own and before what is inherited;
+/// `None` where that cannot be told, or everybody has every right anyway.
+pub fn with_grants(sddl: &str, grants: &[([&str; 2], &str)]) -> Option<String> {
+    let (head, entries, tail) = entries(sddl)?;
+    let inherited = |entry: &&str| entry.split(';').nth(1).is_some_and(|flags| flag(flags, "ID"));
+    let behind = entries.iter().position(inherited).unwrap_or(entries.len());
+    let (own, inherited) = entries.split_at(behind);
+    let grants: Vec<String> =
+        grants.iter().map(|([account, _], rights)| format!("(A;;{rights};;;{account})")).collect();
+    Some(format!("{head}{}{}{}{tail}", own.concat(), grants.concat(), inherited.concat()))
+}
+
+/// A descriptor as what stands before its list, the entries of that, and what stands behind.
+fn entries(sddl: &str) -> Option<(&str, Vec<&str>, &str)> {
+    let list = sddl.find("D:")? + 2;
+    let end = sddl[list..].find("S:").map_or(sddl.len(), |at| list + at);
+    let first = sddl[list..end].find('(').map_or(end, |at| list + at);
+    let entries: Vec<&str> = sddl[first..end].split_inclusive(')').collect();
+    // conditions have brackets of their own
+    let plain = entries.iter().all(|entry| entry.starts_with('(') && entry.ends_with(')') && !entry[1..].contains('('));
+    let everybody = sddl[list..].starts_with("NO_ACCESS_CONTROL");
+    (plain && !everybody).then(|| (&sddl[..first], entries, &sddl[end..]))
+}
+
 /// Flags are pairs of letters: `CIOI` has no `IO` in it.
 fn flag(flags: &str, wanted: &str) -> bool {
     flags.as_bytes().chunks(2).any(|pair| pair == wanted.as_bytes())
 }
 
-/// True if rights consist of codes that are the same everywhere.
+/// True if rights consist of universal codes only.
 pub(crate) fn rights_are_known(rights: &str) -> bool {
     mask(rights).is_some()
 }
@@ -106,7 +143,7 @@ pub(crate) fn rights_are_known(rights: &str) -> bool {
 fn mask(rights: &str) -> Option<u32> {
     if let Some(hex) = rights.strip_prefix("0x") {
         let mask = u32::from_str_radix(hex, 16).ok()?;
-        // generic bits stand for the whole of what they name
+        // generic bits stand for all specific ones they name
         let generic = [(0x1000_0000, 0x001F_01FF), (0x8000_0000, 0x0012_0089), (0x4000_0000, 0x0012_0116)];
         return Some(generic.iter().fold(mask, |mask, (bit, whole)| if mask & bit != 0 { mask | whole } else { mask }));
     }
@@ -124,7 +161,7 @@ fn mask(rights: &str) -> Option<u32> {
 mod tests {
     use super::*;
 
-    /// What Windows gives the key of Remote Desktop.
+    /// Descriptor that Windows gives the key of Remote Desktop.
     const KEY: &str = "O:SYG:SYD:PAI(A;;FR;;;NS)(A;;FA;;;SY)(A;;FA;;;BA)";
 
     #[test]
@@ -158,9 +195,35 @@ mod tests {
         assert_eq!(allows("D:", NETWORK_SERVICE, READ), Some(false));
     }
 
+    #[test]
+    fn rights_are_given_and_denials_taken_off() {
+        let closed = "O:SYG:SYD:PAI(D;;FR;;;S-1-5-20)(D;;FR;;;WD)(A;;FA;;;SY)(A;ID;FR;;;BA)S:(AU;SA;FA;;;WD)";
+        let accounts = [["SY", "S-1-5-18"], ["NS", "S-1-5-20"]];
+        let open = without_denials(closed, &accounts).unwrap();
+        assert_eq!(open, "O:SYG:SYD:PAI(D;;FR;;;WD)(A;;FA;;;SY)(A;ID;FR;;;BA)S:(AU;SA;FA;;;WD)");
+        let given = with_grants(&open, &[(accounts[1], "FR")]).unwrap();
+        assert_eq!(given, "O:SYG:SYD:PAI(D;;FR;;;WD)(A;;FA;;;SY)(A;;FR;;;NS)(A;ID;FR;;;BA)S:(AU;SA;FA;;;WD)");
+        // a denial of everybody, and one that is inherited, are not of these accounts, or not the file's own
+        assert_eq!(allows(&given, NETWORK_SERVICE, READ), Some(false));
+        let inherited = "D:(D;ID;FR;;;NS)";
+        assert_eq!(without_denials(inherited, &accounts).as_deref(), Some(inherited));
+        let granted = with_grants(inherited, &[(accounts[1], "FR")]).unwrap();
+        assert_eq!(
+            (granted.as_str(), allows(&granted, NETWORK_SERVICE, READ)),
+            ("D:(A;;FR;;;NS)(D;ID;FR;;;NS)", Some(true))
+        );
+        assert_eq!(with_grants("D:", &[(accounts[1], "FR")]).as_deref(), Some("D:(A;;FR;;;NS)"));
+        for unclear in ["O:SYG:SY", "D:NO_ACCESS_CONTROL", "D:(XA;;FR;;;NS;(x))", "D:(A;;FR;;;NS"] {
+            assert_eq!(with_grants(unclear, &[(accounts[1], "FR")]), None, "{unclear}");
+        }
+    }
+
     proptest::proptest! {
         #[test]
         fn any_text_is_read_without_a_panic(text: String) {
+            let _ = with_grants(&text, &[(["NS", "S-1-5-20"], "FR")]);
+            let _ = without_denials(&format!("D:{text}"), &[["NS", "S-1-5-20"]]);
+            let _ = with_grants(&format!("D:{text}S:"), &[(["NS", "S-1-5-20"], "FR")]);
             let _ = allows(&text, SYSTEM, READ);
             let _ = allows(&format!("D:(A;;{text};;;SY)"), SYSTEM, READ);
         }

@@ -9,10 +9,10 @@ use crate::access::{Asked, Place, RefusedAccess};
 use crate::moment::rfc3339;
 use crate::state::{KeyFile, StoredCertificate};
 
-/// When every sketched probe runs.
+/// Time at which every sketched probe runs.
 pub const NOW: OffsetDateTime = datetime!(2026-11-21 09:00 UTC);
 
-/// A certificate in this store, as Windows makes it, with its key.
+/// Certificate in this store, as Windows makes it, with its key.
 pub fn stored(store: &str) -> StoredCertificate {
     StoredCertificate {
         store: store.to_owned(),
@@ -34,7 +34,7 @@ pub fn stored(store: &str) -> StoredCertificate {
     }
 }
 
-/// A refusal in a recording: what was asked of which path, and how it ended.
+/// Refusal in a recording: the access that was asked, of which path, and how it ended.
 pub fn refused(path: &str, asked: Asked, result: &str) -> RefusedAccess {
     RefusedAccess {
         process: "lsass.exe".to_owned(),
@@ -52,7 +52,7 @@ pub fn refused(path: &str, asked: Asked, result: &str) -> RefusedAccess {
     }
 }
 
-/// A file in MachineKeys, with this security descriptor.
+/// File in MachineKeys with this security descriptor.
 pub fn key_file(name: &str, security: Option<&str>) -> KeyFile {
     let (folder, security) = ("MachineKeys".to_owned(), security.map(str::to_owned));
     KeyFile { name: name.to_owned(), folder, size: None, security, left_out: 0 }

@@ -3,11 +3,11 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// The part of a connection in which a fault lies, in the order of the way.
+/// Part of a connection in which a fault lies, in the order in which a connection passes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
-    /// The name is turned into addresses.
+    /// Turning the name into addresses.
     Name,
     /// The TCP connection.
     Tcp,
@@ -15,20 +15,20 @@ pub enum Stage {
     X224,
     /// The TLS handshake.
     Tls,
-    /// What the certificate says.
+    /// The certificate's contents.
     Certificate,
     /// CredSSP up to the point where credentials would be needed.
     Credssp,
-    /// What an RD Gateway says to the client that asks to be let through.
+    /// The answer of an RD Gateway to a client that asks to be let through.
     Gateway,
-    /// What the host's own settings and records show.
+    /// The host's own settings and records.
     Host,
-    /// What the client's own settings and records show.
+    /// The client's own settings and records.
     Client,
 }
 
 impl Stage {
-    /// All of them, in order.
+    /// Every stage, in order.
     pub const ALL: [Self; 9] = [
         Self::Name,
         Self::Tcp,
@@ -41,7 +41,7 @@ impl Stage {
         Self::Client,
     ];
 
-    /// The word on the ladder.
+    /// Returns the word on the ladder.
     pub fn word(self) -> &'static str {
         match self {
             Self::Name => "name",

@@ -1,8 +1,8 @@
-//! The state of a machine as it was recorded, offline or live (`rdpdoctor-state/1`).
+//! State of a machine as it was recorded, offline or live (`rdpdoctor-state/1`).
 //!
-//! Everything that reads a machine (a hive, an event log, a mounted disk, a script's output, the live system) writes this
-//! one form, and [`State::observe`] alone turns it into evidence. What was looked for and is not there stands in it as
-//! such; what is not mentioned was not read, and nothing is concluded from it.
+//! Every reader of a machine (a hive, an event log, a mounted disk, a script's output, the live system) writes this one
+//! format, and [`State::observe`] alone turns it into evidence. Anything that was looked for and is missing is listed
+//! as missing; anything not mentioned was not read, and nothing is concluded from it.
 
 pub mod bounds;
 mod places;
@@ -17,41 +17,37 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::access::{AccessTrace, RefusedAccess};
-use crate::events;
-use crate::evidence::{Evidence, Role, Source, Subject, SubjectId};
-use crate::fact::Fact;
 use crate::moment::moment;
-use crate::printable::printable;
 use crate::rdp_file::RdpFileRecord;
 pub use places::*;
 
-pub use read::{FORM, StateError};
+pub use read::{FORM, NAME, StateError};
 
-/// The name and version of the form.
+/// Name and version of the format.
 pub const SCHEMA: &str = "rdpdoctor-state/1";
 
-/// The part that the machine plays.
+/// Part that the machine plays.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Part {
-    /// The machine that is to be controlled.
+    /// The machine to connect to.
     #[default]
     Host,
-    /// The machine that wants to connect.
+    /// The machine that connects.
     Client,
 }
 
-/// The state of a machine.
+/// State of a machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(default)]
 pub struct State {
     /// `rdpdoctor-state/1`; fields are only ever added within a version.
     pub schema: String,
-    /// The part that the machine plays.
+    /// Part that the machine plays.
     pub part: Part,
     /// When it was read, RFC 3339, UTC; null where that is not known.
     pub taken_at: Option<String>,
-    /// Its name.
+    /// Name of the machine.
     pub computer: Option<String>,
     /// Registry keys that were looked up.
     pub registry: Vec<RegistryKey>,
@@ -61,7 +57,7 @@ pub struct State {
     pub certificates: Vec<StoredCertificate>,
     /// Private key files.
     pub key_files: Vec<KeyFile>,
-    /// Stretches of time of which event logs tell.
+    /// Periods that event logs cover.
     pub logs: Vec<LogSpan>,
     /// Entries of event logs that mean something for Remote Desktop.
     pub events: Vec<LogEvent>,
@@ -73,25 +69,25 @@ pub struct State {
     pub rdp_files: Vec<RdpFileRecord>,
     /// Recordings of accesses to files and registry keys.
     pub traces: Vec<AccessTrace>,
-    /// What was refused in them, at places that matter for Remote Desktop.
+    /// Accesses refused in them, at places that matter for Remote Desktop.
     pub refused: Vec<RefusedAccess>,
-    /// What was to be read and could not be, and why.
+    /// Evidence that could not be read, and why.
     pub unread: Vec<Unread>,
 }
 
-/// A registry key that was looked up.
+/// Registry key that was looked up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RegistryKey {
-    /// Its path from the root, `CurrentControlSet` for the control set in use.
+    /// Path from the root, with `CurrentControlSet` for the control set in use.
     pub path: String,
-    /// It is there.
+    /// True if it exists.
     pub exists: bool,
-    /// All its values, by name; of Winlogon one alone.
+    /// All its values, by name; of Winlogon a single one.
     #[serde(default, deserialize_with = "read::values")]
     pub values: BTreeMap<String, RegistryData>,
 }
 
-/// A registry value.
+/// Value of a registry key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RegistryData {
@@ -107,26 +103,26 @@ pub enum RegistryData {
     Binary(String),
 }
 
-/// A service that was looked up.
+/// Service that was looked up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Service {
-    /// Its name, not its title.
+    /// Name, not the title.
     pub name: String,
-    /// It is installed.
+    /// True if it is installed.
     pub exists: bool,
     /// `Start`: 2 automatic, 3 manual, 4 disabled.
     pub start: Option<u32>,
-    /// It runs; null where only its settings were read.
+    /// True if it runs; null where only its settings were read.
     pub running: Option<bool>,
     /// `ImagePath`.
     #[serde(default)]
     pub image: Option<String>,
-    /// `ObjectName`: the account that it runs as.
+    /// `ObjectName`: account that it runs as.
     #[serde(default)]
     pub account: Option<String>,
 }
 
-/// A certificate in a store of the machine.
+/// Certificate in a store of the machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StoredCertificate {
     /// `Remote Desktop`, `My` or, of the authorities that the machine itself trusts, `Root`.
@@ -135,21 +131,21 @@ pub struct StoredCertificate {
     pub sha1: String,
     /// Its subject.
     pub subject: String,
-    /// Its issuer.
+    /// Issuer of that certificate.
     pub issuer: String,
     /// `notBefore`, RFC 3339, UTC.
     pub not_before: String,
     /// `notAfter`, RFC 3339, UTC.
     pub not_after: String,
-    /// A private key belongs to it; null where that is not known.
+    /// True if it has a private key; null where that is not known.
     pub has_key: Option<bool>,
-    /// The key's container.
+    /// Container of the key.
     #[serde(default)]
     pub container: Option<String>,
-    /// The key's provider.
+    /// Provider of the key.
     #[serde(default)]
     pub provider: Option<String>,
-    /// The container is one of the machine, and not of a user; null where that is not known.
+    /// True if the container is the machine's, false if a user's; null where that is not known.
     #[serde(default)]
     pub machine_key: Option<bool>,
     /// `AT_KEYEXCHANGE` 1, `AT_SIGNATURE` 2, 0 for CNG.
@@ -158,62 +154,62 @@ pub struct StoredCertificate {
     /// Extended key usages, as object identifiers.
     #[serde(default, deserialize_with = "read::parts")]
     pub usages: Vec<String>,
-    /// The names that it is for: those of `subjectAltName`, else its common name; null where they were not read.
+    /// Names that it is for: those of `subjectAltName`, else its common name; null where they were not read.
     #[serde(default)]
     pub names: Option<Vec<String>>,
     /// `rsa`, `ec`, or the object identifier of the key's algorithm; null where that was not read.
     #[serde(default)]
     pub key_algorithm: Option<String>,
-    /// The key's bits; null where that was not read, 0 where it could not be told.
+    /// Size of the key in bits; null where that was not read, 0 where it could not be told.
     #[serde(default)]
     pub key_bits: Option<u32>,
-    /// The object identifier of its signature's algorithm; null where that was not read.
+    /// Object identifier of its signature's algorithm; null where that was not read.
     #[serde(default)]
     pub signature_algorithm: Option<String>,
 }
 
-/// A file with a private key.
+/// File with a private key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KeyFile {
-    /// Its name; `.` for the folder itself, which stands there if it could be listed.
+    /// Name; `.` for the folder itself, which is listed if its contents could be.
     pub name: String,
-    /// Its folder: `MachineKeys` or `Keys`.
+    /// Folder: `MachineKeys` or `Keys`.
     pub folder: String,
-    /// Bytes.
+    /// Size in bytes.
     pub size: Option<u64>,
-    /// Its security descriptor in SDDL; null where that was not read.
+    /// Security descriptor in SDDL; null where that was not read.
     pub security: Option<String>,
-    /// Of the folder itself: so many of its files are not named, because there are too many. Those of Remote Desktop's own
-    /// container always are.
+    /// For the folder itself: number of its files that are not listed, because there are too many. Those of Remote
+    /// Desktop's own container always are.
     #[serde(default)]
     pub left_out: u64,
 }
 
-/// The stretch of time of which a log tells.
+/// Period that a log covers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LogSpan {
-    /// The channel.
+    /// Channel of the log.
     pub channel: String,
-    /// The oldest entry, RFC 3339, UTC.
+    /// Oldest entry, RFC 3339, UTC.
     pub from: String,
-    /// The newest entry, RFC 3339, UTC; where the log was exported, when that was.
+    /// Newest entry, RFC 3339, UTC; for an exported log the time of its export.
     pub until: String,
     /// Entries read.
     pub records: u64,
-    /// Parts of it could not be read, or entries are missing between those that were read.
+    /// True if parts could not be read, or entries are missing between those that were.
     #[serde(default)]
     pub damaged: bool,
     /// Entries that mean something for Remote Desktop and were left out, because there are newer ones.
     #[serde(default)]
     pub left_out: u64,
-    /// The newest of those, RFC 3339, UTC: behind it nothing was left out.
+    /// Newest of those left out, RFC 3339, UTC: after it nothing was.
     #[serde(default)]
     pub left_out_until: Option<String>,
 }
 
 impl LogSpan {
-    /// True if every entry since this moment that means something for Remote Desktop is known: only then the lack of one
-    /// says that there was none.
+    /// True if every entry since this moment that means something for Remote Desktop is known: only then a missing
+    /// entry shows that there was none.
     pub fn whole_since(&self, since: OffsetDateTime) -> bool {
         let before = |text: &str| moment(text).is_some_and(|known| known <= since);
         let kept = self.left_out == 0 || self.left_out_until.as_deref().is_some_and(before);
@@ -221,43 +217,43 @@ impl LogSpan {
     }
 }
 
-/// An entry of an event log.
+/// Entry of an event log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LogEvent {
-    /// When, RFC 3339, UTC.
+    /// Beginning, RFC 3339, UTC.
     pub at: String,
-    /// The channel.
+    /// Channel of the log.
     pub channel: String,
-    /// The provider's name.
+    /// Name of the provider.
     pub provider: String,
-    /// The event's id.
+    /// Event id.
     pub id: u32,
-    /// Its number in the log.
+    /// Record number in the log.
     #[serde(default)]
     pub record: u64,
-    /// What joins the entries of one connection.
+    /// ActivityID, which joins the entries of one connection.
     #[serde(default)]
     pub activity: Option<String>,
-    /// Its data, by name or, where there are no names, by `0`, `1` …
+    /// Data of the entry, by name or, where there are no names, by `0`, `1` …
     #[serde(default, deserialize_with = "read::fields")]
     pub data: BTreeMap<String, String>,
 }
 
-/// A file and its version.
+/// File with its version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FileVersion {
-    /// Its name, such as `termsrv.dll`.
+    /// Name, such as `termsrv.dll`.
     pub name: String,
-    /// `10.0.20348.1`; null where the file has none, or is missing.
+    /// Version, such as `10.0.20348.1`; null where the file has none, or is missing.
     pub version: Option<String>,
-    /// It is there.
+    /// True if it exists.
     pub exists: bool,
 }
 
-/// A volume.
+/// Volume of the machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Volume {
-    /// Its letter or mount point.
+    /// Drive letter or mount point.
     pub name: String,
     /// Bytes free.
     pub free: u64,
@@ -265,17 +261,17 @@ pub struct Volume {
     pub size: u64,
 }
 
-/// What could not be read.
+/// Evidence that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Unread {
-    /// What.
+    /// Name of the evidence.
     pub what: String,
-    /// Why, in words.
+    /// Reason, in words.
     pub why: String,
 }
 
 impl State {
-    /// The state as JSON that [`State::parse`] reads back.
+    /// Writes the state as JSON that [`State::parse`] reads back.
     pub fn to_json(&self) -> String {
         let named = Self { schema: SCHEMA.to_owned(), ..self.clone() };
         let mut text = serde_json::to_string_pretty(&named).expect("a state has only string keys");
@@ -283,7 +279,7 @@ impl State {
         text
     }
 
-    /// Takes in what another reader found out about the same machine.
+    /// Takes in what another reader found about the same machine.
     pub fn merge(&mut self, other: Self) {
         self.taken_at = [self.taken_at.take(), other.taken_at].into_iter().flatten().max();
         self.computer = self.computer.take().or(other.computer);
@@ -301,7 +297,7 @@ impl State {
         self.unread.extend(other.unread);
     }
 
-    /// The newest moment that it tells of, no later than `until`: the attempt, where nothing else is one.
+    /// Returns the newest moment it knows, no later than `until`: the attempt, where nothing else says when that was.
     pub fn newest(&self, until: OffsetDateTime) -> Option<OffsetDateTime> {
         let logs = self.logs.iter().map(|log| log.until.as_str());
         let events = self.events.iter().map(|event| event.at.as_str());
@@ -314,76 +310,9 @@ impl State {
             .filter(|at| *at <= until)
             .max()
     }
-
-    /// Adds all of it to the evidence, about a machine of its own. `at` is when it was read, for what says no time.
-    pub fn observe(&self, evidence: &mut Evidence, source: Source, at: OffsetDateTime) -> SubjectId {
-        self.observe_as(self.computer.as_deref(), evidence, source, at)
-    }
-
-    /// The same about the machine of this name, where that is known from elsewhere.
-    pub fn observe_as(
-        &self,
-        computer: Option<&str>,
-        evidence: &mut Evidence,
-        source: Source,
-        at: OffsetDateTime,
-    ) -> SubjectId {
-        let role = match self.part {
-            Part::Host => Role::Host,
-            Part::Client => Role::Client,
-        };
-        // a log or a hive may hold any text in the place of a name
-        let name = computer.map(|name| printable(&name.chars().take(read::NAME).collect::<String>()));
-        let subject = evidence.subject(Subject { role, name: name.clone(), address: None });
-        let read = self.taken_at.as_deref().and_then(moment).unwrap_or(at);
-        let mut add = |at, fact| evidence.observe(subject, source, at, None, fact);
-        self.registry.iter().for_each(|key| add(read, Fact::RegistryKey(key.clone())));
-        self.services.iter().for_each(|service| add(read, Fact::Service(service.clone())));
-        // whom a host trusts says nothing about those who connect to it
-        let matters = |certificate: &&StoredCertificate| self.part == Part::Client || certificate.store != ROOT;
-        let certificates = self.certificates.iter().filter(matters);
-        certificates.for_each(|certificate| add(read, Fact::StoredCertificate(certificate.clone())));
-        self.key_files.iter().for_each(|file| add(read, Fact::KeyFile(file.clone())));
-        self.files.iter().for_each(|file| add(read, Fact::FileVersion(file.clone())));
-        self.volumes.iter().for_each(|volume| add(read, Fact::Volume(volume.clone())));
-        self.rdp_files.iter().for_each(|file| add(read, Fact::RdpFile(file.clone())));
-        self.traces.iter().for_each(|trace| add(read, Fact::AccessTrace(trace.clone())));
-        self.refused.iter().for_each(|access| add(read, Fact::RefusedAccess(access.clone())));
-        self.unread.iter().for_each(|unread| add(read, Fact::Unread(unread.clone())));
-        self.logs.iter().for_each(|log| add(moment(&log.until).unwrap_or(read), Fact::LogSpan(log.clone())));
-        for event in self.events.iter().filter(|event| self.part_of(event) == self.part) {
-            add(moment(&event.at).unwrap_or(read), Fact::LogEvent(event.clone()));
-        }
-        self.observe_other_part(name, evidence, source, read);
-        subject
-    }
-
-    /// The part of which an entry speaks: in the log of a host there may also be what it met as a client.
-    fn part_of(&self, event: &LogEvent) -> Part {
-        events::find(&event.provider, event.id).map_or(self.part, |known| known.part)
-    }
-
-    /// A host as a client of others, if any entry speaks of that: then its logs tell of that part as well. What a client
-    /// does as a host of others is no matter of its own connection.
-    fn observe_other_part(&self, name: Option<String>, evidence: &mut Evidence, source: Source, read: OffsetDateTime) {
-        if self.part == Part::Client {
-            return;
-        }
-        let mut entries = self.events.iter().filter(|event| self.part_of(event) != self.part).peekable();
-        if entries.peek().is_none() {
-            return;
-        }
-        let subject = evidence.subject(Subject { role: Role::Client, name, address: None });
-        for log in &self.logs {
-            evidence.observe(subject, source, moment(&log.until).unwrap_or(read), None, Fact::LogSpan(log.clone()));
-        }
-        for event in entries {
-            evidence.observe(subject, source, moment(&event.at).unwrap_or(read), None, Fact::LogEvent(event.clone()));
-        }
-    }
 }
 
-/// The published JSON Schema of a state.
+/// Returns the published JSON Schema of a state.
 pub fn json_schema() -> String {
     let schema = schemars::schema_for!(State);
     let mut text = serde_json::to_string_pretty(&schema).expect("a schema has only string keys");

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::codes::{self, Sureness};
 
-/// What the client showed.
+/// Code that the client showed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Symptom {
     /// `discReason` of `IMsTscAxEvents::OnDisconnected`: "Error code".
@@ -15,7 +15,7 @@ pub struct Symptom {
     pub extended: Option<u32>,
 }
 
-/// Why text is no code.
+/// Text that is no code.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("read code {0:?}: not a number; write it as 0x904, 2308 or -2147467259")]
 pub struct CodeError(String);
@@ -50,7 +50,7 @@ impl Symptom {
     /// The clocks of client and host differ.
     pub const CLOCK_SKEW: u32 = 0x1D07;
 
-    /// What the code says, where that is known for sure enough: see [`codes`].
+    /// Returns the meaning of the code, where that is known for sure enough: see [`codes`].
     pub fn meaning(self) -> Option<&'static str> {
         let entry = codes::shown_by_client(self.code)?;
         (entry.code.confidence < Sureness::Low).then_some(entry.code.meaning.as_str())

@@ -1,4 +1,4 @@
-//! The host that a person names.
+//! Host that a person names.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -11,7 +11,7 @@ pub const DEFAULT_PORT: u16 = 3389;
 /// A host and a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// What was named.
+    /// Host as it was named.
     pub host: Host,
     /// 1 to 65535.
     pub port: u16,
@@ -47,7 +47,7 @@ impl fmt::Display for Target {
     }
 }
 
-/// Why text names no target. The text itself is shown in the caller's words.
+/// Reason why text names no target. The text itself is shown in the caller's words.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TargetError {
     /// Nothing there.
@@ -114,7 +114,7 @@ impl Target {
         Ok(Self { host: parse_name(name)?, port })
     }
 
-    /// The name that was typed, if it was one.
+    /// Returns the typed name, if it was one.
     pub fn name(&self) -> Option<&str> {
         match &self.host {
             Host::Name(name) => Some(name),
@@ -129,7 +129,7 @@ fn parse_port(text: &str) -> Result<u16, TargetError> {
     port.ok_or_else(|| TargetError::Port(text.to_owned()))
 }
 
-/// An IPv6 address, perhaps with a zone; `None` if it is something else.
+/// Reads an IPv6 address, perhaps with a zone; `None` if it is something else.
 fn parse_v6(text: &str) -> Result<Option<Host>, TargetError> {
     let (address, zone) = match text.split_once('%') {
         Some((address, zone)) => (address, Some(zone)),
@@ -138,7 +138,7 @@ fn parse_v6(text: &str) -> Result<Option<Host>, TargetError> {
     match (address.parse::<Ipv6Addr>(), zone) {
         (Ok(address), None) => Ok(Some(Host::Address(address.into()))),
         (Ok(address), Some(zone)) if !zone.is_empty() && address.is_unicast_link_local() => {
-            // the name of an interface: shown in reports, so nothing may hide in it
+            // an interface name is shown in reports, so nothing may hide in it
             let plain = crate::printable::printable(zone) == zone;
             if plain { Ok(Some(Host::Zoned(address, zone.to_owned()))) } else { Err(TargetError::Zone) }
         }

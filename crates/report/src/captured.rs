@@ -1,10 +1,10 @@
-//! What a capture shows beside the host's answers, in words: how connections ended, alerts, UDP transports.
+//! Words for what a capture shows besides the host's answers: how connections ended, alerts, UDP transports.
 
 use diagnosis::report::{CapturedConnection, CapturedTransport, Diagnosis, ReportObservation, Told};
 
 use super::subject_words::label;
 
-/// The most lines; the JSON has all of them.
+/// Most lines; the JSON has all of them.
 pub(super) const MOST: usize = 8;
 
 /// Returns one line for each connection that tells something, and for each UDP transport.
@@ -42,7 +42,7 @@ fn words(connection: &CapturedConnection, to_gateway: bool) -> Option<String> {
     told.extend(connection.client_alert.as_ref().map(|alert| format!("the client sent {alert}")));
     let other = if to_gateway { "gateway" } else { "host" };
     told.extend(connection.host_alert.as_ref().map(|alert| format!("the {other} sent {alert}")));
-    told.extend(connection.notes.iter().map(|note| (*note).to_owned()));
+    told.extend(connection.notes.iter().map(|doubt| doubt.words().to_owned()));
     told.extend(connection.ended.clone().filter(|ended| ended.starts_with("reset") || !told.is_empty()));
     (!told.is_empty()).then(|| {
         let CapturedConnection { client, sent, received, .. } = connection;

@@ -1,4 +1,4 @@
-//! The pages of the book about codes: one for each family, and their list.
+//! Pages of the book about codes: one for each family, and their list.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -9,7 +9,7 @@ use diagnosis::codes::{Code, Entry, Family, Form, Mark, Sureness};
 use super::book::{GENERATED, NEVER_RUN, prose, with_code};
 use super::words::capital;
 
-/// Every page: its path within the book, and its text.
+/// Returns every page: its path within the book, and its text.
 pub(super) fn pages() -> BTreeMap<String, String> {
     let mut pages = BTreeMap::from([("codes/README.md".to_owned(), index())]);
     pages.extend(codes::families().iter().map(|family| (path(family), page(family))));
@@ -20,13 +20,13 @@ fn path(family: &Family) -> String {
     format!("codes/{}.md", family.id)
 }
 
-/// The place of a code in the book, from a folder beside `codes`.
+/// Links to a code in the book, from a folder beside `codes`.
 pub(super) fn link(entry: Entry) -> String {
     let text = entry.family.form.write(entry.code.number);
     format!("[{text}](../{}#{})", path(entry.family), anchor(entry))
 }
 
-/// As Markdown makes it of the heading.
+/// Returns the anchor that Markdown makes of the heading.
 fn anchor(entry: Entry) -> String {
     heading(entry).to_lowercase().replace(' ', "-")
 }
@@ -73,7 +73,7 @@ fn page(family: &'static Family) -> String {
 
 type Source<'a> = (&'a [Mark], Sureness);
 
-/// What most codes of a family rest on.
+/// Returns the source of most codes of a family.
 fn usual(family: &Family) -> Source<'_> {
     let each = family.codes.iter().map(|code| (&code.sources[..], code.confidence));
     each.clone().max_by_key(|one| each.clone().filter(|other| other == one).count()).unwrap_or((&[], Sureness::Low))
@@ -144,7 +144,7 @@ fn details(entry: Entry) -> String {
     text
 }
 
-/// A code of this or another page: its details, or the page where it has none.
+/// Links to a code of this or another page: its details, or the page where it has none.
 fn near(entry: Entry) -> String {
     if detailed(entry) {
         return link(entry).replace("../codes/", "");

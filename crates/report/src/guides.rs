@@ -1,16 +1,16 @@
-//! The guides of the book: what a person reads who has a problem and no name for it. A test of the program finds each of
-//! them in `docs/book`, under its title.
+//! Guides of the book, for a person who has a problem and no name for it. A test of the program finds each of them in
+//! `docs/book`, under its title.
 
-/// A guide.
+/// Guide in the book.
 #[derive(Debug)]
 pub struct Guide {
-    /// The name of its page, without `.md`.
+    /// Name of its page, without `.md`.
     pub id: &'static str,
-    /// The heading of its page.
+    /// Heading of its page.
     pub title: &'static str,
-    /// What it is for.
+    /// Purpose, in one line.
     pub about: &'static str,
-    /// Phrases as people type them, with commas between them.
+    /// Phrases that people type, separated by commas.
     pub keywords: &'static str,
     /// Its page of the book.
     pub text: &'static str,

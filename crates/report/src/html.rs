@@ -1,7 +1,7 @@
 //! The report as one page of HTML: no script, no network, for light and dark screens, phones and paper.
 //!
-//! Everything that a machine can choose passes [`text`]; the page itself forbids a browser to load or run anything. It is
-//! well-formed XML as well, so that any parser of XML checks it.
+//! Everything that a machine can choose passes [`text`]; the page itself forbids a browser to load or run anything. It
+//! is well-formed XML as well, so that any XML parser checks it.
 
 mod evidence;
 mod findings;
@@ -16,7 +16,7 @@ use super::format::Format;
 use super::xml::escaped;
 use super::{human_timeline, survey_words, words};
 
-/// Its line in the list.
+/// Entry in the list of formats.
 pub(super) const FORMAT: Format = Format {
     id: "html",
     about: "one page for a browser or paper: no script, nothing from the network",
@@ -25,7 +25,7 @@ pub(super) const FORMAT: Format = Format {
     failure: None,
 };
 
-/// What the page may do: look as it looks.
+/// Content security policy: the page may do nothing but apply its own style.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 const STYLE: &str = include_str!("html.css");
 
@@ -52,12 +52,12 @@ fn render(diagnosis: &Diagnosis) -> String {
     page.0
 }
 
-/// Text that cannot become a tag, hide itself or turn others round.
+/// Escapes text so that it cannot become a tag, hide itself or reverse other text.
 fn text(text: &str) -> String {
     escaped(&printable(text))
 }
 
-/// A page that grows. Tags are ours; texts pass [`text`].
+/// Page under construction. Tags are ours; texts pass [`text`].
 struct Page(String);
 
 impl Page {
@@ -65,7 +65,7 @@ impl Page {
         writeln!(self.0, "{markup}").expect("writing to a String cannot fail");
     }
 
-    /// A tag, with its attributes.
+    /// Opens a tag, with its attributes.
     fn open(&mut self, tag: &str) {
         self.markup(format_args!("<{tag}>"));
     }
@@ -74,18 +74,18 @@ impl Page {
         self.markup(format_args!("</{name}>"));
     }
 
-    /// An element that holds text alone.
+    /// Adds an element that holds text alone.
     fn element(&mut self, tag: &str, words: &str) {
         self.raw(tag, &text(words));
     }
 
-    /// An element whose inside is safe already.
+    /// Adds an element whose contents are safe already.
     fn raw(&mut self, tag: &str, inside: &str) {
         let name = tag.split(' ').next().unwrap_or(tag);
         self.markup(format_args!("<{tag}>{inside}</{name}>"));
     }
 
-    /// Lines to be copied.
+    /// Adds lines to copy.
     fn commands<'a>(&mut self, lines: impl IntoIterator<Item = &'a str>) {
         let lines: Vec<String> = lines.into_iter().map(text).collect();
         self.raw("pre", &lines.join("\n"));
@@ -99,7 +99,7 @@ impl Page {
         self.close("ul");
     }
 
-    /// A table with its heads; wide ones scroll by themselves, also with the keyboard.
+    /// Adds a table with its heads; wide ones scroll by themselves, also by keyboard.
     fn table(&mut self, class: &str, label: &str, heads: &[(&str, &str)], rows: impl FnOnce(&mut Self)) {
         let label = text(label);
         self.open(&format!("div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"{label}\""));
@@ -125,7 +125,7 @@ impl Page {
         self.close("section");
     }
 
-    /// Something that is there to be looked up. `long`: not for paper.
+    /// Adds a part that is folded until it is needed. `long`: not for paper.
     fn details(&mut self, long: bool, summary: &str, inside: impl FnOnce(&mut Self)) {
         self.open(if long { "details class=\"long\"" } else { "details" });
         self.element("summary", summary);
@@ -237,7 +237,7 @@ impl Page {
         }
     }
 
-    /// A table of names and texts.
+    /// Adds a table of names and texts.
     fn pairs<'a>(&mut self, label: &str, heads: [(&str, &str); 2], rows: impl Iterator<Item = (&'a str, String)>) {
         self.table("pairs", label, &heads, |page| {
             for (name, words) in rows {

@@ -4,27 +4,17 @@
 //! then what was not seen, and the next measurement. Every text of a foreign machine was made printable before.
 
 use diagnosis::cause::Severity;
+use diagnosis::fixes::powershell;
 use diagnosis::report::{Diagnosis, Finding, Outcome, StageResult, Verdict};
 use diagnosis::{causes, fixes};
 
-use super::format::Format;
+use super::format::{Format, Style};
 use super::words::{self, capital};
 use super::{human_brief, subject_words, survey_words};
 
-/// Its line in the list.
+/// Entry in the list of formats.
 pub(super) const FORMAT: Format =
     Format { id: "human", about: "words for a terminal", render, status: None, failure: None };
-
-/// What the words look like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Style {
-    /// ANSI colours.
-    pub colour: bool,
-    /// Columns; at least 40.
-    pub width: usize,
-    /// Everything, however much it is; else what was read from many files is put on a screen or two.
-    pub full: bool,
-}
 
 const RED: &str = "\x1b[31m";
 const GREEN: &str = "\x1b[32m";
@@ -32,7 +22,7 @@ const YELLOW: &str = "\x1b[33m";
 const BOLD: &str = "\x1b[1m";
 const RESET: &str = "\x1b[0m";
 
-/// The report: whole, or where it was read from files and is long, a brief one.
+/// Writes the report: complete, or, where it was read from files and is long, abridged.
 pub fn render(diagnosis: &Diagnosis, style: Style) -> String {
     if !style.full && human_brief::may_be_abridged(diagnosis) {
         let plain = whole(diagnosis, Style { colour: false, ..style });
@@ -43,7 +33,7 @@ pub fn render(diagnosis: &Diagnosis, style: Style) -> String {
     whole(diagnosis, style)
 }
 
-/// The whole report.
+/// Writes the complete report.
 fn whole(diagnosis: &Diagnosis, style: Style) -> String {
     let mut page = Paper::new(style);
     page.head(diagnosis);
@@ -65,35 +55,35 @@ fn whole(diagnosis: &Diagnosis, style: Style) -> String {
     page.text
 }
 
-/// A text that grows, within its width.
+/// Text under construction, within its width.
 pub(crate) struct Paper {
     text: String,
     style: Style,
 }
 
 impl Paper {
-    /// An empty one.
+    /// Starts an empty text.
     pub(crate) fn new(style: Style) -> Self {
         Self { text: String::new(), style }
     }
 
-    /// What was written.
+    /// Returns the finished text.
     pub(crate) fn text(self) -> String {
         self.text
     }
 
-    /// One line, whatever its length.
+    /// Adds one line, whatever its length.
     pub(crate) fn line(&mut self, text: &str) {
         self.text.push_str(text);
         self.text.push('\n');
     }
 
-    /// An empty line.
+    /// Adds an empty line.
     pub(crate) fn blank(&mut self) {
         self.text.push('\n');
     }
 
-    /// Text that stands out.
+    /// Marks text as bold.
     pub(crate) fn bold(&self, text: &str) -> String {
         self.paint(BOLD, text)
     }
@@ -102,7 +92,7 @@ impl Paper {
         if self.style.colour { format!("{colour}{text}{RESET}") } else { text.to_owned() }
     }
 
-    /// A paragraph, wrapped, its first line behind `first`, the others behind as many spaces.
+    /// Adds a wrapped paragraph, its first line after `first`, the others indented to match.
     pub(crate) fn wrapped(&mut self, first: &str, text: &str) {
         let indent = first.chars().count();
         let room = self.style.width.max(40).saturating_sub(indent);
@@ -141,14 +131,14 @@ impl Paper {
     fn rung(&mut self, stage: &StageResult) {
         let mark = self.mark(stage.outcome);
         let took = words::took(stage);
-        // the mark may hold colours, so it does not take part in the wrapping
+        // the mark may hold colours, so it takes no part in the wrapping
         let start = self.text.len();
         self.wrapped(&format!("  #### {:<11} {took:>10}  ", stage.stage.word()), &stage.text);
         let line = self.text.split_off(start).replacen("####", &mark, 1);
         self.text.push_str(&line);
     }
 
-    /// The mark of a rung, four columns wide.
+    /// Returns the mark of a rung, four columns wide.
     pub(super) fn mark(&self, outcome: Outcome) -> String {
         let mark = format!("{:<4}", words::mark(outcome));
         match outcome {
@@ -189,18 +179,19 @@ impl Paper {
         self.wrapped("  why:  ", cause.page.why);
         self.wrapped("  do:   ", cause.page.how_to_fix);
         self.beware(cause.id);
-        self.command(&format!("{}:", words::PROVE), cause.page.command);
+        let given = words::given(diagnosis, finding, cause);
+        self.command(&format!("{}:", words::PROVE), &given.fill(cause.page.command));
         if let Some(fix) = finding.fixes.first().and_then(|id| fixes::find(id)) {
-            let lead = format!("{} ({}) {}:", fix.title, words::safety(fix), fix.place);
+            let lead = format!("{} ({}) {}:", fix.title, words::safety(fix), fix.place.words());
             self.wrapped("  fix:  ", &lead);
-            for step in fix.steps {
-                self.line(&format!("          {}", fixes::pasted(step)));
+            for line in powershell::lines(fix, &given) {
+                self.line(&format!("          {line}"));
             }
-            self.wrapped("        then: ", fix.verify);
+            self.wrapped("        then: ", &given.fill(fix.verify));
         }
     }
 
-    /// What it is and how sure; the verdict has said the title of the first one already.
+    /// Adds a finding's title and confidence; the verdict already gave the title of the first one.
     pub(super) fn finding_head(&mut self, diagnosis: &Diagnosis, finding: &Finding) {
         self.blank();
         let whose = subject_words::whose(diagnosis, finding.subject).map_or(String::new(), |name| format!(", {name}"));
@@ -218,7 +209,7 @@ impl Paper {
         }
     }
 
-    /// A paragraph whose first word, the name of a cause, has the colour of what it does.
+    /// Adds a paragraph whose first word, the name of a cause, has the colour of its severity.
     pub(super) fn wrapped_with(&mut self, text: &str, cause: &str, severity: Severity) {
         let start = self.text.len();
         self.wrapped("", text);
@@ -227,7 +218,7 @@ impl Paper {
         self.text.push_str(&lines);
     }
 
-    /// What changes no verdict takes a line or two; its page says the rest.
+    /// Adds each advisory finding in a line or two; its page says the rest.
     fn advice(&mut self, findings: &[&Finding]) {
         if findings.is_empty() {
             return;
@@ -268,7 +259,7 @@ impl Paper {
         }
     }
 
-    /// A command stands on one line whatever the width: it is there to be copied.
+    /// Adds a command on one line whatever the width, so that it can be copied.
     fn command(&mut self, lead: &str, command: &str) {
         self.wrapped("  ", lead);
         self.line(&format!("          {command}"));
@@ -310,7 +301,7 @@ impl Paper {
     }
 }
 
-/// Breaks at spaces; a word longer than the room stands on a line of its own.
+/// Breaks at spaces; a word longer than the room gets a line of its own.
 fn wrap(text: &str, room: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {

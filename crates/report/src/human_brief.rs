@@ -1,7 +1,7 @@
-//! The report in words where much was read: on a screen or two, the most telling first.
+//! The report in words where much was read: a screen or two, the most telling first.
 //!
-//! Whatever is wrong, could not be read or is to be done next stands there, if only by its name or its number; what is sound
-//! takes one line a machine. The parts shrink together, until all fits. `--full` and the JSON have everything.
+//! Everything that is wrong, unread or to be done next appears, if only by name or number; each sound machine takes one
+//! line. The parts shrink together until all fits. `--full` and the JSON have everything.
 
 use std::collections::BTreeMap;
 
@@ -10,25 +10,26 @@ use diagnosis::printable::counted;
 use diagnosis::report::{Diagnosis, Finding, Outcome, ReportSubject, StageResult, Told, Verdict};
 use diagnosis::{Role, Stage, causes, fixes};
 
-use super::human::{Paper, Style};
+use super::format::Style;
+use super::human::Paper;
 use super::subject_words::{label, whose};
 use super::words;
 
-/// The most rows of a terminal that it takes, wherever it can.
+/// Most rows of a terminal that it takes, wherever it can.
 pub(super) const ROWS: usize = 60;
 
-/// How much of each part is shown.
+/// Amount of each part that is shown.
 struct Room {
-    /// Findings with everything that there is to say of them; of the first of the others what was seen and what to do.
+    /// Findings shown completely; of the first of the others, what was seen and what to do.
     whole: usize,
-    /// Findings with what was seen and what to do.
+    /// Findings shown with what was seen and what to do.
     short: usize,
     machines: usize,
     happened: usize,
     others: usize,
 }
 
-/// From wide to narrow.
+/// Sizes to try, from wide to narrow.
 const ROOMS: [Room; 8] = [
     Room { whole: 3, short: 9, machines: 16, happened: 12, others: 8 },
     Room { whole: 1, short: 4, machines: 14, happened: 10, others: 6 },
@@ -40,18 +41,18 @@ const ROOMS: [Room; 8] = [
     Room { whole: 0, short: 1, machines: 2, happened: 2, others: 1 },
 ];
 
-/// From so many lines about what was not read on, they are abridged also where nothing was.
+/// With more "not read" lines than this, the report is shortened even if nothing was read.
 const UNREAD: usize = 8;
 
-/// True for a report that may be abridged: one that was read from files, not of one host that was probed, of which
-/// everything is wanted.
+/// True for a report that may be abridged: one about files, not about a single probed host, of which everything is
+/// wanted.
 pub(super) fn may_be_abridged(diagnosis: &Diagnosis) -> bool {
     let hosts = diagnosis.subjects.iter().filter(|who| who.role == Role::Host).count();
     let unread = diagnosis.observations.iter().filter(|seen| matches!(seen.told, Some(Told::Unread { .. }))).count();
     (!diagnosis.files.is_empty() || unread > UNREAD) && (diagnosis.connections == 0 || hosts > 2)
 }
 
-/// The report in the widest room that fits.
+/// Writes the report in the widest room that fits.
 pub(super) fn render(diagnosis: &Diagnosis, style: Style) -> String {
     let plain = Style { colour: false, ..style };
     let fits = |room: &&Room| rows(&page(diagnosis, plain, room), style.width) <= ROWS;
@@ -59,7 +60,7 @@ pub(super) fn render(diagnosis: &Diagnosis, style: Style) -> String {
     page(diagnosis, style, ROOMS.iter().find(fits).unwrap_or(narrowest))
 }
 
-/// The rows that text without colours takes on a terminal of so many columns.
+/// Counts the rows that text without colours takes on a terminal of this width.
 pub(super) fn rows(text: &str, width: usize) -> usize {
     text.lines().map(|line| line.chars().count().div_ceil(width.max(40)).max(1)).sum()
 }
@@ -90,13 +91,13 @@ struct Brief<'a> {
 }
 
 impl Brief<'_> {
-    /// One row, cut if it must be: the whole of it is in the full report.
+    /// Adds one row, cut if necessary: the full report has all of it.
     fn row(&mut self, text: &str) {
         let line = fitted(text, self.width);
         self.paper.line(&line);
     }
 
-    /// Rows of a list, the rest of it counted.
+    /// Adds rows of a list, and counts the rest.
     fn list(&mut self, rows: &[String], more: &str) {
         for row in rows.iter().take(self.room.others) {
             self.row(row);
@@ -107,7 +108,7 @@ impl Brief<'_> {
         }
     }
 
-    /// One row for each machine or address, what is wrong first.
+    /// Adds one row for each machine or address, faulty ones first.
     fn machines(&mut self) {
         let mut machines: Vec<(Outcome, &ReportSubject, String)> =
             self.diagnosis.subjects.iter().filter_map(|who| machine(self.diagnosis, who)).collect();
@@ -115,7 +116,7 @@ impl Brief<'_> {
         machines.sort_by_key(|(outcome, who, _)| (severity(*outcome), !blamed(who)));
         let shown = machines.len().min(self.room.machines);
         let label_width = machines[..shown].iter().map(|(_, who, _)| name(who).chars().count()).max().unwrap_or(0);
-        // a name may be of any length, and a width above 65,535 ends the program
+        // a name may have any length, and a width above 65,535 ends the program
         let label_width = label_width.min(self.width);
         for (outcome, who, text) in &machines[..shown] {
             let rest = fitted(&format!("{:<label_width$}  {text}", name(who)), self.width.saturating_sub(7));
@@ -131,7 +132,7 @@ impl Brief<'_> {
         self.paper.blank();
     }
 
-    /// Each cause once: the first ones at length, the others by name, all with the machines that have them.
+    /// Adds each cause once: the first ones at length, the others by name, all with the machines that have them.
     fn findings(&mut self) {
         let groups = by_cause(self.diagnosis, |severity| severity < Severity::Advisory);
         for (number, group) in groups.iter().enumerate() {
@@ -152,7 +153,7 @@ impl Brief<'_> {
         }
     }
 
-    /// What was seen, what to do, and where the commands are.
+    /// Adds what was seen, what to do, and where the commands are.
     fn shortly(&mut self, finding: &Finding) {
         self.paper.finding_head(self.diagnosis, finding);
         if let Some(because) = finding.because.first() {
@@ -180,12 +181,12 @@ impl Brief<'_> {
         }
         let places = if places.is_empty() { String::new() } else { format!(", {}", places.join(" and ")) };
         let rank = words::rank(finding);
-        // only once it is wrapped, for colours take no room
+        // after wrapping, because colours take no room
         let text = format!("{} ({rank}){places}: {}", finding.cause, finding.title);
         self.paper.wrapped_with(&text, &finding.cause, finding.severity);
     }
 
-    /// Machines that have the same finding.
+    /// Names the machines that share a finding.
     fn places(&self, findings: &[&Finding]) -> String {
         const MOST: usize = 8;
         let mut names: Vec<String> =
@@ -243,7 +244,7 @@ impl Brief<'_> {
         }
     }
 
-    /// What is neither shown nor ruled out, by its number.
+    /// Adds the number of causes neither shown nor ruled out.
     fn open(&mut self) {
         let (open, ruled_out) = (self.diagnosis.unknown.len(), self.diagnosis.ruled_out.len());
         if self.diagnosis.verdict == Verdict::Healthy || open == 0 {
@@ -254,7 +255,7 @@ impl Brief<'_> {
         self.paper.wrapped("", &format!("{}: {text}", words::OPEN));
     }
 
-    /// The first ones with the reason, the rest by name.
+    /// Adds the first unread items with the reason, the rest by name.
     fn unread(&mut self) {
         const NAMES: usize = 4;
         let unread = unread(self.diagnosis);
@@ -284,7 +285,7 @@ impl Brief<'_> {
     }
 }
 
-/// How bad it is, for sorting.
+/// Ranks an outcome, for sorting.
 fn severity(outcome: Outcome) -> u8 {
     match outcome {
         Outcome::Failed => 0,
@@ -303,7 +304,7 @@ fn name(who: &ReportSubject) -> String {
     format!("{}{part}", label(who))
 }
 
-/// How it is with a machine, in one row; `None` for one of which nothing was seen.
+/// Describes a machine in one row; `None` for one of which nothing was seen.
 fn machine<'a>(diagnosis: &Diagnosis, who: &'a ReportSubject) -> Option<(Outcome, &'a ReportSubject, String)> {
     let rungs: Vec<&StageResult> = diagnosis.stages.iter().filter(|stage| stage.subject == who.id).collect();
     let worst = rungs.iter().min_by_key(|rung| severity(rung.outcome))?;
@@ -314,7 +315,7 @@ fn machine<'a>(diagnosis: &Diagnosis, who: &'a ReportSubject) -> Option<(Outcome
         Outcome::Skipped => worst.text.clone(),
         Outcome::Passed => sound(&rungs),
     };
-    // a finding that lies beside the rungs makes no machine sound
+    // a machine with a finding beside the rungs is not sound
     let blocked =
         diagnosis.findings.iter().any(|found| found.subject == who.id && found.severity == Severity::Blocking);
     let outcome = match worst.outcome {
@@ -325,14 +326,14 @@ fn machine<'a>(diagnosis: &Diagnosis, who: &'a ReportSubject) -> Option<(Outcome
     Some((outcome, who, text))
 }
 
-/// The causes that are found of it.
+/// Lists the causes found for it.
 fn faults<'a>(diagnosis: &'a Diagnosis, who: &ReportSubject) -> impl Iterator<Item = &'a str> + use<'a> {
     let id = who.id;
     let own = diagnosis.findings.iter().filter(move |found| found.subject == id && found.severity < Severity::Advisory);
     own.map(|found| found.cause.as_str())
 }
 
-/// How far it came.
+/// Says how far it got.
 fn sound(rungs: &[&StageResult]) -> String {
     let Some(last) = rungs.iter().rev().find(|rung| rung.outcome == Outcome::Passed) else { return String::new() };
     if matches!(last.stage, Stage::Gateway | Stage::Host | Stage::Client) {
@@ -341,7 +342,7 @@ fn sound(rungs: &[&StageResult]) -> String {
     format!("up to {}: {}", last.stage.word(), last.text)
 }
 
-/// The findings that `pick` takes, those of one cause together, in the order of the first of each.
+/// Groups the findings that `pick` takes by cause, in the order of the first of each.
 fn by_cause(diagnosis: &Diagnosis, pick: fn(Severity) -> bool) -> Vec<Vec<&Finding>> {
     let mut groups: Vec<Vec<&Finding>> = Vec::new();
     for finding in diagnosis.findings.iter().filter(|finding| pick(finding.severity)) {
@@ -353,7 +354,7 @@ fn by_cause(diagnosis: &Diagnosis, pick: fn(Severity) -> bool) -> Vec<Vec<&Findi
     groups
 }
 
-/// What could not be read: the file, and why, with the number of its parts that are concerned.
+/// Lists what could not be read: the file, and the reason, with the number of its parts concerned.
 fn unread(diagnosis: &Diagnosis) -> Vec<(String, String)> {
     let mut of_file: BTreeMap<&str, Vec<(String, String)>> = BTreeMap::new();
     let mut rows = Vec::new();
@@ -361,20 +362,20 @@ fn unread(diagnosis: &Diagnosis) -> Vec<(String, String)> {
         let Some(Told::Unread { what, why }) = &seen.told else { continue };
         match seen.file.and_then(|number| diagnosis.files.get(number.checked_sub(1)?)) {
             Some(path) => of_file.entry(path).or_default().push((what.clone(), why.clone())),
-            // a file of which nothing could be read names itself
+            // a file that could not be read at all names itself
             None => rows.push((shortened(what), why.clone())),
         }
     }
     for (path, parts) in of_file {
         let (what, why) = &parts[0];
         let several = if parts.len() > 1 { format!(" (and {} more)", parts.len() - 1) } else { String::new() };
-        // the reason first: it is what must not be cut
+        // the reason first, because it must not be cut
         rows.push((shortened(path), format!("{why}{several}: {what}")));
     }
     rows
 }
 
-/// The last two parts of a path, and of these the end.
+/// Returns the last two parts of a path, cut at their beginning.
 fn shortened(path: &str) -> String {
     const MOST: usize = 48;
     let mut parts: Vec<&str> = path.rsplit(['/', '\\']).take(2).collect();
@@ -384,7 +385,7 @@ fn shortened(path: &str) -> String {
     if length <= MOST { end } else { format!("…{}", end.chars().skip(length - MOST + 1).collect::<String>()) }
 }
 
-/// So much of a text as fits on one row.
+/// Cuts a text to one row.
 fn fitted(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
@@ -399,7 +400,7 @@ mod tests {
     use crate::sample;
     use diagnosis::report::ReportObservation;
 
-    /// A report of so many machines, each with a finding of its own and of another cause.
+    /// Report on this many machines, each with a finding of its own and another cause.
     fn many(machines: usize, words: &str) -> Diagnosis {
         let mut report = sample::diagnosis(words);
         (report.target, report.connections) = (None, 0);

@@ -6,10 +6,10 @@ use diagnosis::report::Diagnosis;
 use diagnosis::timeline::{TimelineEntry, shown};
 use time::Duration;
 
-/// The most entries of it; a narrow terminal breaks each into two lines.
+/// Most entries; a narrow terminal breaks each into two lines.
 pub(super) const LINES: usize = 12;
 
-/// Its lines, at most so many: what stands before the text, and the text. Empty where there is none.
+/// Returns at most this many lines, each as prefix and text. Empty where there is no timeline.
 pub(super) fn lines(diagnosis: &Diagnosis, most: usize) -> Vec<(String, String)> {
     let newest = diagnosis.timeline.last().and_then(|line| moment(&line.until));
     let Some(at) = moment(&diagnosis.at).or(newest) else { return Vec::new() };
@@ -22,7 +22,7 @@ pub(super) fn lines(diagnosis: &Diagnosis, most: usize) -> Vec<(String, String)>
     lines
 }
 
-/// All of it.
+/// Returns all lines.
 pub(super) fn all(diagnosis: &Diagnosis) -> Vec<(String, String)> {
     diagnosis.timeline.iter().map(told).collect()
 }
@@ -37,7 +37,7 @@ fn words(line: &TimelineEntry) -> String {
     format!("{peer}{}{times}", line.text)
 }
 
-/// How often, how long, and how fast where that says something.
+/// Says how often, how long, and how fast where that says something.
 fn times(line: &TimelineEntry) -> String {
     const SHORT: Duration = Duration::hours(2);
     const SEVERAL: usize = 5;
@@ -50,14 +50,14 @@ fn times(line: &TimelineEntry) -> String {
     let told = line.count >= SEVERAL && seconds >= 60;
     let rate = told.then(|| u64::try_from(seconds).ok()).flatten();
     let rate = rate.map_or(String::new(), |seconds| {
-        // tenths, so that nothing is rounded to none
+        // in tenths, so that a low rate is not rounded to zero
         let tenths = (line.count as u64).saturating_mul(600) / seconds;
         format!(", {}.{} a minute", tenths / 10, tenths % 10)
     });
     format!("{} times in {long}{rate}", line.count)
 }
 
-/// `2026-11-21 09:00:00`, of RFC 3339.
+/// Shortens RFC 3339 to `2026-11-21 09:00:00`.
 pub(super) fn second(at: &str) -> String {
     at.get(..19).unwrap_or(at).replace('T', " ")
 }

@@ -2,7 +2,7 @@
 
 use super::format::Format;
 
-/// Its line in the list.
+/// Entry in the list of formats.
 pub(super) const FORMAT: Format = Format {
     id: "json",
     about: "the published JSON, schema rdpdoctor/1",

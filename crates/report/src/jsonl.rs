@@ -1,13 +1,13 @@
 //! JSON Lines, for log pipelines: one line is one whole report.
 //!
-//! A pipeline ships, filters and counts lines. If a finding stood on a line of its own, it would be parted from its host;
-//! so a line is a whole report of the schema `rdpdoctor/1`, the same object as `--format json` without its line breaks.
+//! A pipeline ships, filters and counts lines. A finding on a line of its own would be separated from its host; so a
+//! line is a whole report of the schema `rdpdoctor/1`, the same object as `--format json` without line breaks.
 
 use diagnosis::report::Diagnosis;
 
 use super::format::Format;
 
-/// Its line in the list.
+/// Entry in the list of formats.
 pub(super) const FORMAT: Format = Format {
     id: "jsonl",
     about: "the same JSON on one line: for logs, one line is one whole report",

@@ -13,7 +13,7 @@ use super::format::Format;
 use super::words;
 use super::xml::escaped;
 
-/// Its line in the list.
+/// Entry in the list of formats.
 pub(super) const FORMAT: Format = Format {
     id: "junit",
     about: "JUnit XML for build servers: a test suite per target, a test case per stage and per finding",
@@ -22,7 +22,7 @@ pub(super) const FORMAT: Format = Format {
     failure: None,
 };
 
-/// What a test case ended with.
+/// Result of a test case.
 enum Ending {
     Passed,
     Skipped(String),
@@ -85,7 +85,7 @@ fn write_case(xml: &mut String, case: &TestCase) -> std::fmt::Result {
     writeln!(xml, "</testcase>")
 }
 
-/// A case is named by its stage or cause, and by the address where there are several.
+/// Names a case by its stage or cause, and by the address where there are several.
 fn named(diagnosis: &Diagnosis, what: &str, subject: usize) -> String {
     let subject = diagnosis.subjects.get(subject);
     match subject.and_then(|subject| subject.address.as_deref().or(subject.name.as_deref())) {
@@ -100,7 +100,7 @@ fn of_stage(diagnosis: &Diagnosis, stage: &StageResult) -> TestCase {
         Outcome::Passed | Outcome::Degraded => Ending::Passed,
         Outcome::Skipped => Ending::Skipped(stage.text.clone()),
         Outcome::Failed => {
-            // what was read says nothing of what is wrong with it
+            // records that were read do not tell what is wrong with it
             let mut here = diagnosis.findings.iter().filter(|f| (f.stage, f.subject) == (stage.stage, stage.subject));
             let (message, text) = match here.find(|finding| finding.severity == Severity::Blocking) {
                 Some(finding) => (finding.title.clone(), format!("seen: {}", stage.text)),
@@ -148,7 +148,7 @@ mod tests {
         }
     }
 
-    /// `read: 1 registry key` is what a machine's rung says, and no reason to fail.
+    /// `read: 1 registry key` is a rung's description, not a reason to fail.
     #[test]
     fn a_stage_fails_for_what_is_wrong_with_it() {
         let mut report = diagnosis("off");

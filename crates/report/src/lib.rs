@@ -1,10 +1,10 @@
-//! What people read: every [`mod@format`] of a report and its words, the answers of [`explain`], the [`search`] over all that
-//! is known, the [`guides`], and the pages of the [`book`].
+//! Reports for people: every [`mod@format`] and its words, the answers of [`explain`], the [`search`] over everything
+//! known, the [`guides`], and the pages of the [`book`].
 //!
-//! What it may not do: look at evidence. It sees a [`diagnosis::Diagnosis`] and the catalogue (causes, fixes, claims, codes)
+//! Forbidden: looking at evidence. It sees a [`diagnosis::Diagnosis`] and the catalogue (causes, fixes, claims, codes)
 //! alone, so it does not depend on the crate `evidence`; nor may it judge, do I/O or read a clock.
 //!
-//! Where to start reading: [`human`], then `words.rs`.
+//! Start reading at [`human`], then `words.rs`.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -13,6 +13,7 @@ mod captured;
 mod code_pages;
 pub mod explain;
 pub mod format;
+pub mod formats;
 pub mod guides;
 mod html;
 pub mod human;

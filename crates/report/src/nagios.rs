@@ -1,8 +1,8 @@
 //! One line for monitoring: Nagios, Icinga, Checkmk, Zabbix and Centreon read it.
 //!
-//! Source: the Monitoring Plugins Development Guidelines: one line of text, `|`, performance data; the exit status is the
-//! state: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN. What blocks is critical, what degrades is a warning, and what could not
-//! be told is unknown, never OK.
+//! Source: the Monitoring Plugins Development Guidelines: one line of text, `|`, performance data; the exit status is
+//! the state: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN. A blocking fault is critical, a degrading one a warning, and
+//! anything that could not be told is unknown, never OK.
 
 use diagnosis::cause::{Confidence, Severity};
 use diagnosis::moment::moment;
@@ -10,7 +10,7 @@ use diagnosis::report::{Diagnosis, Told, Verdict};
 
 use super::format::Format;
 
-/// Its line in the list.
+/// Entry in the list of formats.
 pub(super) const FORMAT: Format = Format {
     id: "nagios",
     about: "one line with performance data for monitoring; exit status 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN",
@@ -64,7 +64,7 @@ fn words(diagnosis: &Diagnosis) -> String {
     format!("{target}: {sure}{}: {}{others}", first.cause, first.title)
 }
 
-/// A `|` would begin the performance data, a line break the long output.
+/// Replaces `|`, which would begin the performance data, and line breaks, which would begin the long output.
 fn one_line(text: &str) -> String {
     let safe: String = text.chars().map(|c| if c == '|' { '/' } else { c }).collect();
     safe.split(|c: char| c.is_whitespace() || c.is_control())
@@ -78,7 +78,7 @@ fn performance(diagnosis: &Diagnosis) -> String {
     format!("time={:.3}s;;;0 connections={};;;0{days}", diagnosis.seconds, diagnosis.connections)
 }
 
-/// Whole days until the first certificate expires, by this computer's clock; below zero once it has.
+/// Counts whole days until the first certificate expires, by this computer's clock; negative once it has.
 fn certificate_days(diagnosis: &Diagnosis) -> Option<i64> {
     let now = moment(&diagnosis.at)?;
     let days = diagnosis.observations.iter().filter_map(|seen| match seen.told {

@@ -7,7 +7,7 @@ use diagnosis::report::{
 };
 use diagnosis::{Because, Role, Stage, TimeSource};
 
-/// A faulty host whose every text is `words`.
+/// Report on a faulty host whose every text is `words`.
 pub(super) fn diagnosis(words: &str) -> Diagnosis {
     let stage =
         |stage, outcome| StageResult { stage, subject: 0, outcome, seconds: Some(0.25), text: words.to_owned() };

@@ -1,13 +1,13 @@
 //! SARIF 2.1.0 (OASIS), for code scanning and other tools that gather findings.
 //!
-//! A finding is a result, its cause a rule. Only causes with a result are rules: a rule for each of them would make every
-//! report large, and would say that all were judged. A cause that is ruled out is no result, because there are tools that
-//! show a result of the kind `pass` as an alert. A report that could not tell has one result of the kind `open`, because
-//! without any result the tools would take it for green. Fixes stand in the help of a rule: what SARIF calls a fix
+//! A finding is a result, its cause a rule. Only causes with a result are rules: a rule for every cause would make
+//! every report large, and would say that all were judged. A cause that is ruled out is no result, because some tools
+//! show a result of the kind `pass` as an alert. A report that could not tell has one result of the kind `open`,
+//! because tools would take a report without results for green. Fixes are in the help of a rule: what SARIF calls a fix
 //! replaces lines of a file.
 
 use diagnosis::cause::Severity;
-use diagnosis::fixes::Fix;
+use diagnosis::fixes::{Fix, Given, powershell};
 use diagnosis::report::{Diagnosis, Finding, Verdict};
 use diagnosis::{causes, fixes};
 use ring::digest::{SHA256, digest};
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::format::Format;
 use super::words::{self, capital, sentence};
 
-/// Its line in the list.
+/// Entry in the list of formats.
 pub(super) const FORMAT: Format = Format {
     id: "sarif",
     about: "SARIF 2.1.0 for code scanning: a result per finding, a rule per cause",
@@ -26,7 +26,7 @@ pub(super) const FORMAT: Format = Format {
 };
 
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
-/// The rule of a report that could not tell; no cause is called so.
+/// Rule of a report that could not tell; no cause has this name.
 const COULD_NOT_TELL: &str = "could-not-tell";
 
 fn render(diagnosis: &Diagnosis) -> String {
@@ -70,7 +70,7 @@ fn printed_target(diagnosis: &Diagnosis) -> String {
     diagnosis.target.as_ref().map_or("evidence".to_owned(), |target| format!("{}:{}", target.host, target.port))
 }
 
-/// The causes with a result, each once, in the order of the results.
+/// Lists the causes with a result, each once, in the order of the results.
 fn rule_ids(diagnosis: &Diagnosis) -> Vec<&str> {
     let mut ids: Vec<&str> = Vec::new();
     for finding in &diagnosis.findings {
@@ -94,7 +94,7 @@ fn rule(id: &str) -> Value {
         page.why,
         page.confirm,
         capital(words::PROVE),
-        page.command,
+        Given::NOTHING.fill(page.command),
         page.how_to_fix,
         fixes.join("\n\n")
     );
@@ -109,16 +109,15 @@ fn rule(id: &str) -> Value {
 }
 
 fn help_of_fix(fix: &Fix) -> String {
-    let steps: Vec<String> = fix.steps.iter().map(|step| fixes::pasted(step)).collect();
     format!(
         "Fix: {} ({})\n{}; {}:\n{}\nThen: {}\nTo go back: {}",
         sentence(fix.title),
         words::safety(fix),
-        capital(fix.place),
+        capital(&fix.place.words()),
         words::STEPS,
-        steps.join("\n"),
-        sentence(fix.verify),
-        sentence(fix.undo)
+        powershell::lines(fix, &Given::NOTHING).join("\n"),
+        sentence(&Given::NOTHING.fill(fix.verify)),
+        sentence(&Given::NOTHING.fill(fix.undo))
     )
 }
 
@@ -153,7 +152,7 @@ fn result(diagnosis: &Diagnosis, finding: &Finding, rules: &[&str]) -> Value {
     })
 }
 
-/// The one result of a report that could not tell.
+/// Builds the one result of a report that could not tell.
 fn open(diagnosis: &Diagnosis, rules: &[&str]) -> Value {
     let who = printed_target(diagnosis);
     json!({
@@ -167,7 +166,7 @@ fn open(diagnosis: &Diagnosis, rules: &[&str]) -> Value {
     })
 }
 
-/// Whose finding it is, in words that the next run says again.
+/// Names the subject of a finding, in words that stay the same from run to run.
 fn whose(diagnosis: &Diagnosis, subject: usize) -> String {
     let Some(who) = diagnosis.subjects.get(subject) else { return printed_target(diagnosis) };
     let port = who.port.map_or(String::new(), |port| format!(" port {port}"));
@@ -175,7 +174,7 @@ fn whose(diagnosis: &Diagnosis, subject: usize) -> String {
     format!("{} {name}{port}", words::role(who.role))
 }
 
-/// The machine, and the evidence files in which it was seen.
+/// Lists the machine, and the evidence files in which it was seen.
 fn locations(diagnosis: &Diagnosis, finding: &Finding) -> Vec<Value> {
     let whose = whose(diagnosis, finding.subject);
     let logical = json!([{"fullyQualifiedName": whose, "kind": "resource"}]);
@@ -189,13 +188,13 @@ fn locations(diagnosis: &Diagnosis, finding: &Finding) -> Vec<Value> {
     files.iter().map(|index| json!({"physicalLocation": at(index), "logicalLocations": logical})).collect()
 }
 
-/// The file, from 0, that an observation comes from.
+/// Returns the file, counted from 0, that an observation comes from.
 fn file(diagnosis: &Diagnosis, observation: usize) -> Option<usize> {
     let seen = diagnosis.observations.iter().find(|seen| seen.id == observation)?;
     seen.file?.checked_sub(1).filter(|index| *index < diagnosis.paths.len())
 }
 
-/// What stays the same from run to run, so that tools know a finding again.
+/// Builds a fingerprint that stays the same from run to run, so that tools recognise a finding.
 fn fingerprint(cause: &str, whose: &str) -> Value {
     let hash = digest(&SHA256, format!("{cause}\0{whose}").as_bytes());
     let hexadecimal: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
@@ -218,13 +217,13 @@ fn invocation(diagnosis: &Diagnosis) -> Value {
     })
 }
 
-/// A path as a URI (RFC 3986): an absolute one of the scheme `file`, another one relative.
+/// Writes a path as a URI (RFC 3986): an absolute one with the scheme `file`, any other relative.
 fn uri(path: &str) -> String {
     let path = path.replace('\\', "/");
     let drive = path.as_bytes().get(1) == Some(&b':') && path.starts_with(|c: char| c.is_ascii_alphabetic());
     let escaped: String = path.bytes().map(escaped_byte).collect();
     if drive {
-        // the colon of a drive is no scheme's
+        // the colon of a drive is not that of a scheme
         format!("file:///{}", escaped.replacen("%3A", ":", 1))
     } else if let Some(share) = escaped.strip_prefix("//") {
         format!("file://{share}")

@@ -1,9 +1,9 @@
-//! Search by words over what this program knows: causes, fixes, claims, guides. Pure; an index is made in milliseconds.
+//! Searches causes, fixes, claims and guides by words. Pure; an index is made in milliseconds.
 //!
-//! The weight of a hit is that of BM25F: rare words count for more than frequent ones, a word in a title or a keyword for more
-//! than one in the text, and long texts are not favoured. On top of that a keyword phrase that is in the query as a whole
-//! counts once more. Words are compared by their stems (`search/words.rs`); a word that no document has stands for those that are
-//! one or two typing errors away.
+//! The weight of a hit is that of BM25F: rare words count for more than frequent ones, a word in a title or a keyword
+//! for more than one in the text, and long texts are not favoured. On top of that a keyword phrase that is in the query
+//! as a whole counts once more. Words are compared by their stems (`search/words.rs`); an unknown word stands for those
+//! that are one or two typing errors away.
 
 mod documents;
 mod words;
@@ -18,69 +18,68 @@ use words::{compounds, terms};
 pub const LONGEST_QUERY: usize = 512;
 /// Words of a query that are looked up.
 const MOST_TERMS: usize = 48;
-/// How soon a word that comes again counts for less.
+/// Rate at which a repeated word counts for less.
 const SATURATION: f64 = 1.2;
-/// How much the length of a field counts.
+/// Influence of a field's length.
 const LENGTH: f64 = 0.5;
-/// What a phrase counts that is in the query as a whole, beside the words in it.
+/// Weight of a phrase that is in the query as a whole, beside its words.
 const PHRASE: f64 = 0.75;
-/// What two words count that are written as one, in the query or in the document.
+/// Weight of two words written as one, in the query or in the document.
 const COMPOUND: f64 = 0.8;
 
-/// Something that can be found.
+/// Document that can be found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
-    /// What it is: `cause`, `fix`, `claim`, `guide`, …
+    /// Kind: `cause`, `fix`, `claim`, `guide`, …
     pub kind: &'static str,
-    /// Its name among its kind.
+    /// Name among its kind.
     pub id: String,
-    /// What people read first.
+    /// Title, read first.
     pub title: String,
     /// Everything else.
     pub text: String,
-    /// Phrases as people type them, with commas between them.
+    /// Phrases that people type, separated by commas.
     pub keywords: String,
 }
 
-/// Something that was found.
+/// Document that was found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hit {
-    /// What it is.
+    /// Kind of document.
     pub kind: &'static str,
-    /// Its name among its kind.
+    /// Name among its kind.
     pub id: String,
-    /// What people read first.
+    /// Title, read first.
     pub title: String,
-    /// How well it fits: more is better; comparable within one index only.
+    /// Score: more is better; comparable within one index only.
     pub score: f64,
-    /// How much of the query is in it at all, from 0 to 1; rare words are more of it than frequent ones. Near 0 it was found by an
-    /// accident of words.
+    /// Share of the query that it covers, from 0 to 1; rare words count for more. Near 0 it matched by accident.
     pub covered: f64,
     /// The terms that it has in common with the query, those that count most first.
     pub matched: Vec<String>,
 }
 
-/// A part of a document.
+/// Field of a document.
 type Field = fn(&Document) -> &str;
 
-/// How often each term is there.
+/// Count of each term.
 type Counts = BTreeMap<String, f64>;
 
-/// The fields of a document, and what a word in them counts.
+/// Fields of a document, with the weight of a word in them.
 const FIELDS: [(Field, f64); 4] = [(|d| &d.id, 2.0), (|d| &d.title, 2.5), (|d| &d.keywords, 3.0), (|d| &d.text, 1.0)];
 
-/// Documents, by their words.
+/// Index of documents by their words.
 #[derive(Debug)]
 pub struct Index {
     documents: Vec<Document>,
-    /// For each term the documents that have it, and how much of it.
+    /// For each term the documents that have it, with its weight.
     postings: BTreeMap<String, Vec<(usize, f64)>>,
     /// For each document its keyword phrases, as terms.
     phrases: Vec<Vec<BTreeSet<String>>>,
 }
 
 impl Index {
-    /// Over these documents.
+    /// Indexes these documents.
     pub fn new(documents: impl IntoIterator<Item = Document>) -> Self {
         let documents: Vec<Document> = documents.into_iter().collect();
         let fields: Vec<[Counts; 4]> =
@@ -96,7 +95,8 @@ impl Index {
         Self { documents, postings, phrases }
     }
 
-    /// The documents that fit best, the best first; equal ones by kind and id. Of a long query the beginning is read.
+    /// Finds the documents that fit best, the best first; equal ones by kind and id. Only the beginning of a long query
+    /// is read.
     pub fn find(&self, query: &str, limit: usize) -> Vec<Hit> {
         let end = query.char_indices().nth(LONGEST_QUERY).map_or(query.len(), |(at, _)| at);
         let asked = self.asked(&query[..end]);
@@ -140,8 +140,8 @@ impl Index {
         Hit { kind, id: id.clone(), title: title.clone(), score, covered: covered.min(1.0), matched: Vec::new() }
     }
 
-    /// The terms to look up, each with its share: 1 as typed, less for a guess at a typing error. A word that nothing has and that
-    /// is like nothing stays, as a part of the query that nothing covers.
+    /// Returns the terms to look up, each with its share: 1 as typed, less for a guess at a typing error. An unknown
+    /// word without a guess stays, as an uncovered part of the query.
     fn asked(&self, query: &str) -> Counts {
         let typed: Vec<String> = terms(query).into_iter().take(MOST_TERMS).collect();
         let mut asked = BTreeMap::new();
@@ -168,14 +168,14 @@ impl Index {
         asked
     }
 
-    /// What a term counts: much if few documents have it.
+    /// Weight of a term: high if few documents have it.
     fn rarity(&self, term: &str) -> f64 {
         let with = count(self.postings.get(term).map_or(0, Vec::len));
         let all = count(self.documents.len());
         ((all - with + 0.5) / (with + 0.5)).ln_1p()
     }
 
-    /// What the best of a document's phrases counts that are in the query as a whole.
+    /// Weight of the best phrase of a document that is in the query as a whole.
     fn best_phrase(&self, number: usize, asked: &Counts) -> f64 {
         let whole = self.phrases[number].iter().filter_map(|phrase| {
             let shares = phrase.iter().map(|term| asked.get(term).map(|share| share * self.rarity(term)));
@@ -185,7 +185,7 @@ impl Index {
     }
 }
 
-/// The terms of a text, each with its number. Two words that follow each other count as one word as well.
+/// Counts the terms of a text. Two words in a row count as one word as well.
 fn counted(text: &str) -> Counts {
     let typed = terms(text);
     let mut counted: Counts = BTreeMap::new();
@@ -198,7 +198,7 @@ fn counted(text: &str) -> Counts {
     counted
 }
 
-/// The usual length of each field.
+/// Returns the average length of each field.
 fn lengths(documents: &[[Counts; 4]]) -> [f64; 4] {
     let mut sums = [0; 4];
     for fields in documents {
@@ -209,7 +209,7 @@ fn lengths(documents: &[[Counts; 4]]) -> [f64; 4] {
     sums.map(|sum| (count(sum) / count(documents.len().max(1))).max(1.0))
 }
 
-/// What each term of a document counts, over its fields.
+/// Weighs each term of a document, over its fields.
 fn weighed(fields: &[Counts; 4], lengths: &[f64; 4]) -> Counts {
     let mut weights = BTreeMap::new();
     for ((field, usual), (_, boost)) in fields.iter().zip(lengths).zip(FIELDS) {

@@ -1,4 +1,4 @@
-//! What a report calls the machines and addresses that it speaks of, and what its head says of them.
+//! Labels for the machines and addresses in a report, and the report's head.
 
 use std::collections::BTreeSet;
 
@@ -6,21 +6,21 @@ use diagnosis::Role;
 use diagnosis::printable::counted;
 use diagnosis::report::{Diagnosis, ReportSubject};
 
-/// What a machine is called, where records of several that play the same part have to be told apart.
+/// Labels a machine, where several recorded ones play the same part.
 pub(super) fn machine(diagnosis: &Diagnosis, subject: usize) -> Option<String> {
     let who = diagnosis.subjects.get(subject).filter(|who| who.address.is_none())?;
     let alike = diagnosis.subjects.iter().filter(|other| other.role == who.role && other.address.is_none());
     (alike.count() > 1).then(|| label(who))
 }
 
-/// Whose a finding is, where it could be another's: also of several addresses.
+/// Labels the subject of a finding, where it could be another's: also one of several addresses.
 pub(super) fn whose(diagnosis: &Diagnosis, subject: usize) -> Option<String> {
     let who = diagnosis.subjects.get(subject)?;
     let alike = diagnosis.subjects.iter().filter(|other| other.role == who.role && other.role != Role::Resolver);
     (alike.count() > 1).then(|| label(who))
 }
 
-/// Whose way it is, for above its rungs.
+/// Writes the heading above its rungs.
 pub(super) fn gateway_heading(who: &ReportSubject) -> String {
     let name = who.name.as_deref().map(|name| format!(" {name}")).unwrap_or_default();
     let place = match (&who.address, who.port) {
@@ -31,7 +31,7 @@ pub(super) fn gateway_heading(who: &ReportSubject) -> String {
     format!("the client's connection to the gateway{name} {place}, as captured")
 }
 
-/// The address, or else the name.
+/// Returns the address, or else the name.
 pub(super) fn label(who: &ReportSubject) -> String {
     match (&who.address, who.port, &who.name) {
         (Some(address), Some(port), _) if port != 3389 && address.contains(':') => format!("[{address}]:{port}"),
@@ -42,7 +42,7 @@ pub(super) fn label(who: &ReportSubject) -> String {
     }
 }
 
-/// What is judged, and for which client.
+/// Writes the head: the machines that are judged, and the client.
 pub(super) fn head(diagnosis: &Diagnosis) -> String {
     let hosts = || diagnosis.subjects.iter().filter(|who| who.role == Role::Host);
     let own: BTreeSet<&str> = hosts().filter_map(|who| who.client.as_deref()).collect();
@@ -73,7 +73,7 @@ pub(super) fn head(diagnosis: &Diagnosis) -> String {
     format!("the evidence in {files}: {}, for {client}{basis}", what.join("; "))
 }
 
-/// Machines of which something was recorded: one that is both host and client counts once.
+/// Iterates over recorded machines; one that is both host and client counts once.
 fn recorded(diagnosis: &Diagnosis) -> impl Iterator<Item = &ReportSubject> {
     let told = |who: &&ReportSubject| {
         who.address.is_none()

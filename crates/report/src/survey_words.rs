@@ -1,8 +1,8 @@
-//! What a survey found, in words.
+//! Words for the results of a survey.
 
 use diagnosis::report::{Survey, SurveyedFlags, SurveyedVersion};
 
-/// Lines of a label and what is known, for people.
+/// Returns lines of a label and a value, for people.
 pub(super) fn lines(survey: &Survey) -> Vec<(&'static str, String)> {
     let mut lines = Vec::new();
     let protocols = survey.protocols;

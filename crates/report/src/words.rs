@@ -1,9 +1,9 @@
-//! What a report says, in sentences: said once, for every format that people read.
+//! Sentences of a report, written once for every format that people read.
 
 use std::fmt::Write;
 
-use diagnosis::cause::{Confidence, Severity};
-use diagnosis::fixes::Fix;
+use diagnosis::cause::{Cause, Confidence, Severity};
+use diagnosis::fixes::{Fix, Given};
 use diagnosis::printable::counted;
 use diagnosis::report::{Diagnosis, Finding, Outcome, ReportGateway, StageResult, Survey, Told, Verdict};
 use diagnosis::symptom::Symptom;
@@ -13,31 +13,31 @@ use super::captured::{any_connection, any_transport};
 use super::human_timeline::second;
 use super::subject_words;
 
-/// What stands above a command that proves a cause.
+/// Lead before a command that proves a cause.
 pub(super) const PROVE: &str = "prove it on the machine concerned (PowerShell as administrator, only reads)";
-/// What stands above findings that change no verdict.
+/// Heading of findings that change no verdict.
 pub(super) const ADVICE: &str = "Worth knowing, no fault by itself";
-/// What stands above the timeline.
+/// Heading of the timeline.
 pub(super) const TIMELINE: &str = "What happened (UTC)";
-/// What stands before causes that are still open.
+/// Lead before causes that are still open.
 pub(super) const OPEN: &str = "Neither shown nor ruled out";
-/// How many names of causes stand in a short list.
+/// Names of causes in a short list.
 const NAMES: usize = 8;
-/// How the steps of a fix are to be read.
+/// Explanation of how to read the steps of a fix.
 pub(crate) const STEPS: &str = "one a line; words in capitals are to be replaced";
 
-/// Whom it is about, and for whom it is judged.
+/// Writes the title: the subject, and the client it is judged for.
 pub(super) fn title(diagnosis: &Diagnosis) -> String {
     subject_words::head(diagnosis)
 }
 
-/// Whom it is about.
+/// Names the subject of the report.
 pub(super) fn target(diagnosis: &Diagnosis) -> String {
     diagnosis.target.as_ref().map_or("the evidence".to_owned(), |t| format!("{} port {}", t.host, t.port))
 }
 
-/// The time that records are judged for, and how to judge them for another. `None` where the attempt itself was seen by a
-/// probe, and where nothing was read.
+/// Names the time that records are judged for, and how to judge them for another. `None` where a probe saw the attempt
+/// itself, and where nothing was read.
 pub(super) fn judged_for(diagnosis: &Diagnosis) -> Option<String> {
     if diagnosis.stages.is_empty() {
         return None;
@@ -62,7 +62,7 @@ pub(super) fn judged_for(diagnosis: &Diagnosis) -> Option<String> {
     Some(format!("judged for {at}, {whose}{own}"))
 }
 
-/// How a rung went, as a word: colour alone tells nobody anything.
+/// Says how a rung went in a word, because colour alone tells nobody anything.
 pub(super) fn mark(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Passed => "ok",
@@ -72,12 +72,12 @@ pub(super) fn mark(outcome: Outcome) -> &'static str {
     }
 }
 
-/// How long a rung took; empty where nothing was asked.
+/// Says how long a rung took; empty where nothing was asked.
 pub(super) fn took(stage: &StageResult) -> String {
     stage.seconds.map_or(String::new(), |seconds| format!("{:.1} ms", seconds * 1000.0))
 }
 
-/// What stands above a rung where another machine or address begins, if there are several.
+/// Returns the heading above a rung where another machine or address begins, if there are several.
 pub(super) fn above_rung(diagnosis: &Diagnosis, stage: &StageResult, before: Option<SubjectId>) -> Option<String> {
     if before == Some(stage.subject) {
         return None;
@@ -90,7 +90,7 @@ pub(super) fn above_rung(diagnosis: &Diagnosis, stage: &StageResult, before: Opt
     subject_words::machine(diagnosis, stage.subject).or_else(|| address().filter(|_| several))
 }
 
-/// What an exit status means.
+/// Explains an exit status.
 pub(super) fn status(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Healthy => "healthy",
@@ -99,7 +99,7 @@ pub(super) fn status(verdict: Verdict) -> &'static str {
     }
 }
 
-/// The part that a machine plays.
+/// Names the part that a machine plays.
 pub(super) fn role(role: Role) -> &'static str {
     match role {
         Role::Host => "host",
@@ -110,7 +110,7 @@ pub(super) fn role(role: Role) -> &'static str {
     }
 }
 
-/// The verdict as a sentence.
+/// Writes the verdict as a sentence.
 pub(super) fn verdict(diagnosis: &Diagnosis) -> String {
     let reached = diagnosis.reached.map_or("", reached_words);
     match diagnosis.verdict {
@@ -121,7 +121,7 @@ pub(super) fn verdict(diagnosis: &Diagnosis) -> String {
     }
 }
 
-/// What the host that is known to work tells.
+/// Says what the control host shows.
 pub(super) fn control(diagnosis: &Diagnosis) -> Option<String> {
     let control = diagnosis.control.as_ref()?;
     let reached = control.reached.map_or("", reached_words);
@@ -133,12 +133,12 @@ pub(super) fn control(diagnosis: &Diagnosis) -> Option<String> {
     Some(format!("{} port {} ({verdict}): {}.", control.target.host, control.target.port, control.meaning))
 }
 
-/// What a finding does, and how sure it is.
+/// Says a finding's severity and confidence.
 pub(super) fn rank(finding: &Finding) -> String {
     format!("{}, {}", severity_word(finding.severity), confidence_word(finding.confidence))
 }
 
-/// What a finding means for the client's code, and for other findings.
+/// Says what a finding means for the client's code, and for other findings.
 pub(super) fn consequences(diagnosis: &Diagnosis, finding: &Finding) -> Vec<String> {
     let mut sentences = Vec::new();
     if let (Some(explains), Some(symptom)) = (finding.explains_symptom, symptom(diagnosis)) {
@@ -151,47 +151,58 @@ pub(super) fn consequences(diagnosis: &Diagnosis, finding: &Finding) -> Vec<Stri
     sentences
 }
 
-/// The advice that does most harm where this cause is blamed: of several the first, the page has them all.
+/// Returns the most harmful advice that blames this cause: of several the first, the page has them all.
 pub(super) fn beware(cause: &str) -> Option<String> {
     let (text, id) = claims::about_cause(cause).find_map(|claim| Some((claim.beware.as_ref()?, &claim.id)))?;
     Some(format!("{text} (rdpdoctor explain {id})"))
 }
 
-/// How safe a fix is, and why.
+/// Returns what commands about this finding can name: the host that was asked for, or where it was met, and its port.
+pub(super) fn given(diagnosis: &Diagnosis, finding: &Finding, cause: &Cause) -> Given {
+    let subject = diagnosis.subjects.iter().find(|subject| subject.id == finding.subject);
+    let met = subject.filter(|subject| subject.role == Role::Host);
+    let target = diagnosis.target.as_ref();
+    let address = met.and_then(|host| host.address.as_deref());
+    let given = target.map(|target| target.host.as_str()).or(address).map(|host| Given::NOTHING.host(host));
+    let port = met.and_then(|host| host.port).or(target.map(|target| target.port));
+    given.unwrap_or_default().port(port).side_of(cause)
+}
+
+/// Says how safe a fix is, and why.
 pub(super) fn safety(fix: &Fix) -> String {
     format!("{}: {}", fix.safety.word(), fix.reason.trim_end_matches('.'))
 }
 
-/// The one line of a finding that changes no verdict; its page says the rest.
+/// Returns the one line of an advisory finding; its page says the rest.
 pub(super) fn first_reason(finding: &Finding) -> &str {
     finding.because.first().map_or(finding.title.as_str(), |because| because.text.as_str())
 }
 
-/// What changes no verdict and has to be said.
+/// Lists notices that change no verdict but have to be said.
 pub(super) fn notices(diagnosis: &Diagnosis) -> Vec<String> {
     gateway(diagnosis).into_iter().chain(diagnosis.notices.iter().map(|notice| notice.text.clone())).collect()
 }
 
-/// That the client goes another way. Where nothing was found, the verdict has said it.
+/// Says that the client goes through a gateway; `None` where the verdict has said it.
 pub(super) fn gateway(diagnosis: &Diagnosis) -> Option<String> {
     diagnosis.gateway.as_ref().filter(|_| diagnosis.verdict == Verdict::Faulty).map(gateway_words)
 }
 
-/// What stands above a survey.
+/// Returns the heading of a survey.
 pub(super) fn survey(diagnosis: &Diagnosis, survey: &Survey) -> String {
     let address = diagnosis.subjects.get(survey.subject).and_then(|s| s.address.clone()).unwrap_or_default();
     let state = if survey.complete { "" } else { ", not complete: the host or the time gave out" };
     format!("All that {address} takes{state}")
 }
 
-/// What the evidence excludes, where nothing else was found. `short`: many names are only counted.
+/// Lists what the evidence excludes, where nothing else was found. `short`: many names are only counted.
 pub(super) fn ruled_out(diagnosis: &Diagnosis, short: bool) -> Option<String> {
     let said = diagnosis.verdict == Verdict::Undetermined && !diagnosis.ruled_out.is_empty();
     let names: Vec<&str> = diagnosis.ruled_out.iter().map(String::as_str).collect();
     said.then(|| format!("{}.", listed(&names, short)))
 }
 
-/// Causes by their names, or many of them by their number.
+/// Lists causes by name, or counts many of them.
 fn listed(names: &[&str], short: bool) -> String {
     if short && names.len() > NAMES {
         return format!("{} causes, which --full names", names.len());
@@ -199,7 +210,7 @@ fn listed(names: &[&str], short: bool) -> String {
     names.join(", ")
 }
 
-/// What was not seen, or is still open: what it is, and the text. `short`: many names are only counted.
+/// Lists what was not seen or is still open, as lead and text. `short`: many names are only counted.
 pub(super) fn not_seen(diagnosis: &Diagnosis, short: bool) -> Option<(&'static str, String)> {
     let addresses = diagnosis.subjects.iter().filter(|subject| subject.address.is_some()).count();
     let beside = diagnosis.stages.iter().all(|stage| stage.stage >= Stage::Host);
@@ -210,7 +221,7 @@ pub(super) fn not_seen(diagnosis: &Diagnosis, short: bool) -> Option<(&'static s
     open.then(|| (OPEN, unseen(diagnosis, short)))
 }
 
-/// What could not be read, and why.
+/// Lists what could not be read, and why.
 pub(super) fn unread(diagnosis: &Diagnosis) -> Vec<String> {
     let unread = diagnosis.observations.iter().filter_map(|seen| match &seen.told {
         Some(Told::Unread { what, why }) => Some(format!("{what}: {why}")),
@@ -219,17 +230,18 @@ pub(super) fn unread(diagnosis: &Diagnosis) -> Vec<String> {
     unread.collect()
 }
 
-/// What the run cost the host.
+/// Says what the run cost the host.
 pub(super) fn cost(diagnosis: &Diagnosis) -> String {
     let made = counted(diagnosis.connections, "connection", "connections");
     format!("{made}, {:.1} s. No logon was attempted.", diagnosis.seconds)
 }
 
-/// The causes that are still open. Those behind the rung that broke are only counted: nobody gets there before it is mended.
+/// Lists the causes that are still open. Those behind the broken rung are only counted: nobody gets there before it is
+/// mended.
 fn unseen(diagnosis: &Diagnosis, short: bool) -> String {
     let failed = diagnosis.stages.iter().filter(|stage| stage.outcome == Outcome::Failed);
     let failed = failed.filter(|stage| !diagnosis.is_gateway(stage.subject)).map(|stage| stage.stage);
-    // the last, for one of several addresses may have got further
+    // the last one, because one of several addresses may have got further
     let broken = failed.max();
     let behind = |id: &str| broken.is_some_and(|broken| causes::find(id).is_some_and(|cause| cause.stage > broken));
     let (later, here): (Vec<&str>, Vec<&str>) =
@@ -240,7 +252,7 @@ fn unseen(diagnosis: &Diagnosis, short: bool) -> String {
     if here.is_empty() { rest } else { format!("{here}; and {rest}") }
 }
 
-/// The code that the client showed.
+/// Returns the code that the client showed.
 pub(super) fn symptom(diagnosis: &Diagnosis) -> Option<Symptom> {
     diagnosis.symptom.map(|s| Symptom { code: s.code, extended: s.extended })
 }
@@ -253,7 +265,7 @@ fn reached_words(stage: Stage) -> &'static str {
         Stage::Tls => "as far as TLS",
         Stage::Certificate => "as far as the certificate; what comes after it was not seen",
         Stage::Credssp => "as far as the logon prompt",
-        // reached is of the way of a connection, and these are beside it
+        // `reached` is a stage of the connection, and these are beside it
         Stage::Gateway | Stage::Host | Stage::Client => "by its settings and records",
     }
 }
@@ -332,7 +344,7 @@ fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
     }
 }
 
-/// Where clients were captured on their way to gateways alone.
+/// Writes the verdict where only clients on their way to gateways were captured.
 fn to_gateway_words(diagnosis: &Diagnosis) -> Option<String> {
     let at_host = |stage: &StageResult| {
         let who = diagnosis.subjects.get(stage.subject);
@@ -353,12 +365,12 @@ fn to_gateway_words(diagnosis: &Diagnosis) -> Option<String> {
     ))
 }
 
-/// True if nothing but UDP transports was seen.
+/// True if only UDP transports were seen.
 fn only_udp(diagnosis: &Diagnosis) -> bool {
     diagnosis.stages.is_empty() && any_transport(diagnosis)
 }
 
-/// What a finding does, as a word.
+/// Names a severity.
 pub(super) fn severity_word(severity: Severity) -> &'static str {
     match severity {
         Severity::Blocking => "blocking",
@@ -367,7 +379,7 @@ pub(super) fn severity_word(severity: Severity) -> &'static str {
     }
 }
 
-/// How sure a finding is, as a word.
+/// Names a confidence.
 pub(super) fn confidence_word(confidence: Confidence) -> &'static str {
     match confidence {
         Confidence::Proven => "proven",
@@ -376,12 +388,12 @@ pub(super) fn confidence_word(confidence: Confidence) -> &'static str {
     }
 }
 
-/// The text as a sentence of its own.
+/// Turns the text into a sentence.
 pub(super) fn sentence(text: &str) -> String {
     format!("{}.", capital(text.trim_end_matches('.')))
 }
 
-/// A sentence of its own: capital letter first.
+/// Makes the first letter a capital.
 pub(crate) fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
@@ -430,7 +442,7 @@ mod tests {
         assert_eq!(judged_for(&report), None, "nothing was read");
     }
 
-    /// A host that nobody has asked is not sound.
+    /// A host that nobody asked is not sound.
     #[test]
     fn a_code_is_unexplained_by_what_was_read() {
         let report = machine().dword(TERMINAL_SERVER, "fDenyTSConnections", 0).without_target().code(0x904).diagnose();
@@ -446,7 +458,7 @@ mod tests {
         assert_eq!(listed(&names[..NAMES], true), names[..NAMES].join(", "));
     }
 
-    /// "Not seen" would read as if these faults were not there.
+    /// "Not seen" would read as if these faults were absent.
     #[test]
     fn an_open_cause_is_neither_shown_nor_ruled_out() {
         let report = host("192.0.2.7").nla().code(0x904).diagnose();

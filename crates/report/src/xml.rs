@@ -1,6 +1,6 @@
 //! Text between tags.
 
-/// Text as XML 1.0 and HTML take it, in attributes and between tags: characters that XML cannot hold become U+FFFD.
+/// Escapes text for XML 1.0 and HTML, in attributes and between tags: characters that XML cannot hold become U+FFFD.
 pub(super) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
@@ -20,11 +20,11 @@ pub(super) fn escaped(text: &str) -> String {
     safe
 }
 
-/// Opens and closes every tag in order, and finds no bare `<` or `&`.
+/// Checks that every tag opens and closes in order, with no bare `<` or `&`.
 #[cfg(test)]
 pub(super) fn well_formed(xml: &str) -> bool {
     let mut open = Vec::new();
-    // behind the declaration, or the document type of HTML
+    // after the declaration, or the document type of HTML
     let body = xml.split_once('>').map_or("", |(_, body)| body);
     for piece in body.split('<').skip(1) {
         let Some((tag, text)) = piece.split_once('>') else { return false };

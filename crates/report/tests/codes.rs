@@ -1,4 +1,4 @@
-//! Every code of a list that others keep is known, by number and by name. The list is not part of the project:
+//! Knows every code of a list that others keep, by number and by name. The list is not part of the project:
 //! `RDPDOCTOR_TEST_DATA` names the folder in which `codes.json` lies. Without it the test says so and passes; with
 //! `RDPDOCTOR_TEST_FULL=1` it fails instead.
 
@@ -10,7 +10,7 @@ use std::path::Path;
 use evidence::codes;
 use report::explain::explain;
 
-/// The lists of the file, and the families that they are.
+/// Lists of the file, and the families that they are.
 const LISTS: [(&str, &str); 4] =
     [("discReason", "disconnect"), ("extended", "extended"), ("errinfo", "errinfo"), ("gateway", "proxy")];
 

@@ -1,4 +1,4 @@
-//! What people type leads to the right entry first. The list (`searches.toml`) was written before the search.
+//! Whatever people type leads to the right entry first. The list (`searches.toml`) was written before the search.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
@@ -64,7 +64,7 @@ fn the_order_of_documents_does_not_matter() {
     }
 }
 
-/// A fix that is refused must not come before the claim that says why.
+/// A refused fix must not come before the claim that says why.
 #[test]
 fn who_asks_for_harm_finds_the_warning() {
     let index = search::book();
@@ -74,7 +74,7 @@ fn who_asks_for_harm_finds_the_warning() {
     }
 }
 
-/// `explain` gives the same first entry: numbers in a question that is one of words do not lead it astray.
+/// `explain` gives the same first entry: numbers in a question of words do not mislead it.
 #[test]
 fn explain_finds_what_the_search_finds() {
     let searches: Searches = toml::from_str(include_str!("searches.toml")).unwrap();
@@ -82,7 +82,7 @@ fn explain_finds_what_the_search_finds() {
     for search in searches.search.iter().filter(|search| search.kind.is_none()) {
         let answer = explain(&search.query).unwrap();
         let found: Vec<_> = answer.topics.iter().filter_map(|topic| topic.entries.first()).collect();
-        // a code that is named leads to its cause; a claim may stand behind the code that it is about
+        // a code that is named leads to its cause; a claim may follow the code that it is about
         let right = found.iter().any(|entry| {
             let cause = entry.causes.first().map(|cause| format!("cause:{}", cause.id));
             format!("{}:{}", entry.kind, entry.id) == search.first || cause.as_ref() == Some(&search.first)

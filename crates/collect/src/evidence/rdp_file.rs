@@ -5,10 +5,11 @@ use std::path::Path;
 use evidence::rdp_file::{BYTES_LIMIT, RdpFile, RdpFileRecord};
 use evidence::state::{Part, SCHEMA, State};
 
-use super::{Access, Piece, ReadError, Reader, bytes};
+use super::kind::Kind;
+use super::reader::{Access, Piece, ReadError, Reader, bytes};
 
 pub(super) const READER: Reader =
-    Reader { kind: ".rdp file", recognises: RdpFile::recognises, read: Access::Place(read) };
+    Reader { kind: Kind::RdpFile, recognises: RdpFile::recognises, read: Access::Place(read) };
 
 fn read(path: &Path) -> Result<Piece, ReadError> {
     let rdp_files = vec![rdp_file(path)?];

@@ -2,9 +2,11 @@
 
 use wire::transcript::Transcript;
 
-use super::{Access, Piece, ReadError, Reader, TEXT, text};
+use super::kind::Kind;
+use super::reader::{Access, Piece, ReadError, Reader, TEXT};
+use super::text;
 
-pub(super) const READER: Reader = Reader { kind: "transcript", recognises, read: Access::Bytes(TEXT, read) };
+pub(super) const READER: Reader = Reader { kind: Kind::Transcript, recognises, read: Access::Bytes(TEXT, read) };
 
 fn recognises(head: &[u8]) -> bool {
     head.starts_with(b"rdpdoctor transcript ")

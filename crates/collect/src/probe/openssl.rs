@@ -4,15 +4,14 @@ use std::io::{self, Read, Write};
 
 use openssl::error::ErrorStack;
 use openssl::ssl::{ErrorCode, Ssl, SslContext, SslMethod, SslOptions, SslStream, SslVerifyMode, SslVersion};
+use wire::layer::Layer;
 use wire::machine::{Event, TlsFailure};
 use wire::tls::{Alert, TlsOffer, TlsVersion};
 
-use super::tls::Tunnel;
-
-/// Plaintext that is taken at a time.
+/// Most plaintext taken at a time.
 const PLAIN_LIMIT: usize = 64 * 1024;
 
-/// Two buffers that OpenSSL takes for a socket.
+/// Pair of buffers that OpenSSL takes for a socket.
 #[derive(Debug, Default)]
 struct Pipe {
     incoming: Vec<u8>,
@@ -42,7 +41,7 @@ impl Write for Pipe {
     }
 }
 
-/// The tunnel.
+/// TLS tunnel by OpenSSL.
 pub struct OpenSsl {
     stream: SslStream<Pipe>,
     up: bool,
@@ -75,9 +74,9 @@ impl OpenSsl {
         context.set_min_proto_version(Some(version(offer.min)))?;
         context.set_max_proto_version(Some(version(offer.max)))?;
         context.set_cipher_list("ALL:@SECLEVEL=0")?;
-        // the stock list of OpenSSL 3.5 and later makes a hello that does not fit one segment
+        // the default list of OpenSSL 3.5 and later makes a hello that does not fit one segment
         context.set_groups_list("X25519:P-256:P-384:P-521")?;
-        // hosts without secure renegotiation (RFC 5746) are among those that we came to see
+        // hosts without secure renegotiation (RFC 5746) are among those that we want to see
         context.set_options(SslOptions::ALLOW_UNSAFE_LEGACY_RENEGOTIATION);
         SslStream::new(Ssl::new(&context.build())?, Pipe::default())
     }
@@ -95,7 +94,7 @@ impl OpenSsl {
     }
 }
 
-/// OpenSSL reports an alert as an error whose reason is 1000 and the alert's number (`SSL_AD_REASON_OFFSET`).
+/// Interprets an error: OpenSSL reports an alert with the reason 1000 plus the alert's number (`SSL_AD_REASON_OFFSET`).
 fn failure(error: &openssl::ssl::Error) -> TlsFailure {
     let Some(first) = error.ssl_error().and_then(|stack| stack.errors().first()) else {
         return TlsFailure::Peer(error.to_string());
@@ -109,7 +108,7 @@ fn failure(error: &openssl::ssl::Error) -> TlsFailure {
     }
 }
 
-impl Tunnel for OpenSsl {
+impl Layer for OpenSsl {
     fn read(&mut self, raw: &[u8]) -> Result<Vec<u8>, TlsFailure> {
         self.stream.get_mut().incoming.extend_from_slice(raw);
         self.handshake()?;

@@ -6,34 +6,23 @@ use std::sync::Arc;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{AlertDescription, ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme};
+use wire::layer::Layer;
 use wire::machine::{Event, TlsFailure};
 use wire::tls::{Alert, TlsOffer, TlsStack, TlsVersion};
 
-/// A TLS client that is fed by hand.
-pub trait Tunnel: Send {
-    /// Takes raw bytes and returns the plaintext that they complete.
-    fn read(&mut self, raw: &[u8]) -> Result<Vec<u8>, TlsFailure>;
-    /// Encrypts plaintext; what has to be sent is taken by [`Tunnel::take_output`].
-    fn write(&mut self, plain: &[u8]) -> Result<(), String>;
-    /// The raw bytes that have to be sent.
-    fn take_output(&mut self) -> Vec<u8>;
-    /// What was agreed on, once the handshake is finished.
-    fn up(&self) -> Option<Event>;
-}
-
 /// Opens a tunnel for an offer; an error is our own failure.
-pub fn open(offer: TlsOffer) -> Result<Box<dyn Tunnel>, String> {
+pub fn open(offer: TlsOffer) -> Result<Box<dyn Layer>, String> {
     match offer.stack {
-        TlsStack::Rustls => Rustls::open(offer).map(|tunnel| Box::new(tunnel) as Box<dyn Tunnel>),
+        TlsStack::Rustls => Rustls::open(offer).map(|tunnel| Box::new(tunnel) as Box<dyn Layer>),
         TlsStack::Own | TlsStack::Watched => Err("such a hello is no tunnel".to_owned()),
         #[cfg(feature = "legacy-tls")]
-        TlsStack::OpenSsl => super::openssl::OpenSsl::open(offer).map(|tunnel| Box::new(tunnel) as Box<dyn Tunnel>),
+        TlsStack::OpenSsl => super::openssl::OpenSsl::open(offer).map(|tunnel| Box::new(tunnel) as Box<dyn Layer>),
         #[cfg(not(feature = "legacy-tls"))]
         TlsStack::OpenSsl => Err("this build has no OpenSSL".to_owned()),
     }
 }
 
-/// The most plaintext that is taken at a time; a `TSRequest` has less.
+/// Most plaintext taken at a time; a `TSRequest` has less.
 const PLAIN_LIMIT: u64 = 64 * 1024;
 
 struct Rustls {
@@ -58,7 +47,7 @@ impl Rustls {
             .with_no_client_auth();
         config.enable_sni = false;
         config.resumption = rustls::client::Resumption::disabled();
-        // the name is never sent and never checked: what the certificate says is evidence, not a condition
+        // the name is never sent and never checked: the certificate's contents are evidence, not a condition
         let name = ServerName::try_from("host.invalid").expect("the name is valid");
         ClientConnection::new(Arc::new(config), name)
             .map(|connection| Self { connection })
@@ -66,7 +55,7 @@ impl Rustls {
     }
 }
 
-impl Tunnel for Rustls {
+impl Layer for Rustls {
     fn read(&mut self, mut raw: &[u8]) -> Result<Vec<u8>, TlsFailure> {
         let mut plain = Vec::new();
         while !raw.is_empty() {
@@ -110,7 +99,7 @@ impl Tunnel for Rustls {
     }
 }
 
-/// Who is to blame, in the terms of the machine.
+/// Says who is to blame, in the terms of the machine.
 fn failure(error: &rustls::Error) -> TlsFailure {
     match error {
         rustls::Error::AlertReceived(description) => TlsFailure::Alert(alert(*description)),
@@ -126,7 +115,7 @@ fn alert(description: AlertDescription) -> Alert {
     Alert { level: 2, description: description.into() }
 }
 
-/// Accepts every certificate, because it is evidence: expired, self-signed and weak ones are what we came to see.
+/// Accepts every certificate, because it is evidence: expired, self-signed and weak ones are what we want to see.
 #[derive(Debug)]
 struct Recorder {
     schemes: Vec<SignatureScheme>,

@@ -1,4 +1,4 @@
-//! Pieces in which every field there is holds something.
+//! Pieces in which every existing field holds something.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,10 +21,10 @@ use wire::machine::{
 use wire::ntlm::Challenge;
 use wire::rdpeudp::Syn;
 use wire::tls::{ClientHello, TlsOffer, TlsVersion};
-use wire::transcript::{Entry, NameAnswer, NameLookup, Record, Transcript};
+use wire::transcript::{ConnectionRecord, Entry, NameAnswer, NameLookup, Record, Transcript};
 use wire::x224::{ConnectionRequest, SecurityProtocols, ServerAnswer};
 
-/// Every kind of entry that means something, with fields that such entries have.
+/// Every kind of entry that means something, with the fields that such entries have.
 const EVENTS: &[(&str, u32, &[&str])] = &[
     ("Microsoft-Windows-RemoteDesktopServices-RdpCoreTS", 131, &["ConnType", "ClientIP"]),
     ("Microsoft-Windows-RemoteDesktopServices-RdpCoreTS", 140, &["IPString"]),
@@ -257,7 +257,7 @@ pub fn state() -> State {
     }
 }
 
-fn conversation(plan: ConversationPlan, address: std::net::SocketAddr, events: Vec<Event>) -> Record {
+fn conversation(plan: ConversationPlan, address: std::net::SocketAddr, events: Vec<Event>) -> ConnectionRecord {
     let mut machine = Conversation::new(plan.clone());
     let mut entries = Vec::new();
     for (tick, event) in (1..).zip(events) {
@@ -269,19 +269,19 @@ fn conversation(plan: ConversationPlan, address: std::net::SocketAddr, events: V
             Action::UpgradeTls(_) | Action::Close => None,
         }));
     }
-    Record { address, start: Duration::ZERO, survey: false, plan, entries }
+    ConnectionRecord { address, start: Duration::ZERO, survey: false, plan, entries }
 }
 
-/// A transcript that says `said` wherever a host or this computer can say something, and knows this certificate.
+/// Transcript that has `said` wherever a host or this computer can say something, and this certificate.
 pub fn transcript(said: &str, addresses: [std::net::IpAddr; 2], der: &[u8]) -> Transcript {
     let second = Duration::from_secs(1);
     let plan = ConversationPlan {
         request: Some(ConnectionRequest { cookie: Some(said.to_owned()), protocols: Some(SecurityProtocols(0x0B)) }),
-        hold: Duration::ZERO,
         tls: Some(TlsOffer::MODERN),
         credssp: Some(6),
         random: [7; 32],
-        limits: Limits { tcp: 2 * second, x224: 3 * second, tls: 3 * second, credssp: 2 * second },
+        limits: Limits { tcp: 2 * second, credssp: 2 * second, ..Limits::each(3 * second) },
+        ..ConversationPlan::default()
     };
     let selected = ServerAnswer::Selected { protocol: SecurityProtocols::HYBRID_EX, flags: 0 };
     let up = Event::TlsUp { version: TlsVersion::Tls12, suite: 0xC030, chain: vec![der.to_vec()] };
@@ -308,18 +308,20 @@ pub fn transcript(said: &str, addresses: [std::net::IpAddr; 2], der: &[u8]) -> T
         failed(TlsFailure::Peer(said.to_owned())),
     ];
     let sockets = addresses.map(|address| (address, 3389).into());
+    let answer = NameAnswer::Addresses(sockets.to_vec());
+    let lookup = Record::Name(NameLookup { start: Duration::ZERO, took: Duration::ZERO, answer });
     let pairs = events.into_iter().zip(sockets.into_iter().cycle());
+    let connections = pairs.map(|(events, socket)| Record::Connection(conversation(plan.clone(), socket, events)));
     Transcript {
         at: time::macros::datetime!(2026-11-21 09:00 UTC),
         tool: said.to_owned(),
         host: said.to_owned(),
         port: 3389,
-        name: Some(NameLookup { took: Duration::ZERO, answer: NameAnswer::Addresses(sockets.to_vec()) }),
-        conversations: pairs.map(|(events, socket)| conversation(plan.clone(), socket, events)).collect(),
+        records: std::iter::once(lookup).chain(connections).collect(),
     }
 }
 
-/// The same of a capture.
+/// Capture that has `said` wherever a peer can say something.
 pub fn capture(said: &str, addresses: [std::net::IpAddr; 2], der: &[u8]) -> Capture {
     let at = Duration::from_millis(1_795_251_600_500);
     let [client, host] = addresses;

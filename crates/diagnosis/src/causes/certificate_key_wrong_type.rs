@@ -1,4 +1,4 @@
-//! `certificate-key-wrong-type`: the key of the listener's certificate may sign, and not exchange keys.
+//! `certificate-key-wrong-type`: the key of the listener's certificate may sign but not exchange keys.
 
 use evidence::state::{LISTENER, StoredCertificate};
 use evidence::symptom::Symptom;
@@ -12,7 +12,6 @@ use crate::need::Need;
 /// `AT_SIGNATURE`.
 const SIGNATURE: u32 = 2;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "certificate-key-wrong-type",
     title: "the key of the certificate that is bound to the listener was made for signatures alone",
@@ -21,8 +20,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[Symptom::SOCKET_CLOSED],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::Key(LISTENER)], holds: signature_only },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(LISTENER)], holds: fits },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::key(LISTENER)], holds: signature_only },
+        Proof { shows: Shows::Absence, needs: &[Need::key(LISTENER)], holds: fits },
     ],
     explains: &[Explains { cause: "private-key-unusable", when: |_| true }],
     page: Page {
@@ -46,8 +45,8 @@ fn bound(case: Case<'_>) -> Option<Seen<&StoredCertificate>> {
     case.stored(&thumbprint)
 }
 
-/// Keys of the newer kind (CNG) do not have the difference, whatever the number says; nor is it said of a provider that is
-/// not known.
+/// The bound certificate's key is for signatures only. CNG keys know no such difference, whatever the number says; and
+/// nothing is said of a provider that is not known.
 fn signature_only(case: Case<'_>) -> Option<Ground> {
     let seen = bound(case).filter(|seen| seen.value.key_spec == Some(SIGNATURE) && legacy(seen.value) == Some(true))?;
     if case.key_used_since(seen.id) || case.let_in_near(seen.id) {

@@ -11,7 +11,6 @@ use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "certificate-not-yet-valid",
     title: "the host's certificate is not valid yet",
@@ -23,15 +22,15 @@ pub const CAUSE: Cause = Cause {
         // any handshake that shows a certificate will do; the newest is looked at
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Handshake(TlsOffer::MODERN)],
+            needs: &[Need::handshake(TlsOffer::MODERN)],
             holds: too_early,
         },
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Key(LISTENER), Need::Key(STORE_REMOTE_DESKTOP)],
+            needs: &[Need::key(LISTENER), Need::key(STORE_REMOTE_DESKTOP)],
             holds: had_not_begun,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: begun },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: begun },
     ],
     explains: &[],
     page: Page {
@@ -79,7 +78,7 @@ fn too_early(case: Case<'_>) -> Option<Ground> {
     }
 }
 
-/// No handshake showed the certificate, but the store in which it lay was read.
+/// No handshake showed the certificate, but its store was read.
 fn had_not_begun(case: Case<'_>) -> Option<Ground> {
     let seen = case.recorded_certificate()?;
     let from = moment(&seen.value.not_before)?;

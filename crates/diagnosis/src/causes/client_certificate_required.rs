@@ -8,7 +8,6 @@ use crate::case::{Case, EVERYTHING};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "client-certificate-required",
     title: "the host wants a certificate of the client",
@@ -19,10 +18,10 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Negotiation(Asked::Everything)],
+            needs: &[Need::negotiation(Asked::Everything)],
             holds: says_so,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: says_otherwise },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: says_otherwise },
     ],
     explains: &[],
     page: Page {

@@ -1,17 +1,16 @@
 //! `client-tls12-disabled`: the client's Windows has TLS 1.2 switched off.
 
+use evidence::state::Part;
 use evidence::symptom::Symptom;
 use evidence::{Role, Stage};
 
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::setting::Side;
 use wire::tls::TlsVersion;
 
 const CLIENT: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2\Client";
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "client-tls12-disabled",
     title: "TLS 1.2 is switched off on the client",
@@ -20,9 +19,9 @@ pub const CAUSE: Cause = Cause {
     role: Role::Client,
     codes: &[Symptom::SOCKET_CLOSED],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(CLIENT)], holds: speaks_nothing },
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(CLIENT)], holds: off },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(CLIENT)], holds: on },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::key(CLIENT)], holds: speaks_nothing },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::key(CLIENT)], holds: off },
+        Proof { shows: Shows::Absence, needs: &[Need::key(CLIENT)], holds: on },
     ],
     explains: &[],
     page: Page {
@@ -39,20 +38,20 @@ pub const CAUSE: Cause = Cause {
 
 fn speaks_nothing(case: Case<'_>) -> Option<Ground> {
     let lacking: Option<Vec<_>> =
-        TlsVersion::ALL.iter().map(|version| case.schannel_lacks(*version, Side::Client)).collect();
+        TlsVersion::ALL.iter().map(|version| case.schannel_lacks(*version, Part::Client)).collect();
     let (sure, because): (Vec<_>, Vec<_>) = lacking?.into_iter().unzip();
     let confidence = sure.into_iter().max()?;
     Some(Ground::on(because).confidence(confidence))
 }
 
-/// An older or a newer version may still do with a host that has it: then it hampers only.
+/// TLS 1.2 is off. An older or newer version may still work with a host that has it, so then this only hampers.
 fn off(case: Case<'_>) -> Option<Ground> {
-    let (sure, because) = case.schannel_lacks(TlsVersion::Tls12, Side::Client)?;
+    let (sure, because) = case.schannel_lacks(TlsVersion::Tls12, Part::Client)?;
     Some(Ground::on(vec![because]).severity(Severity::Degrading).confidence(sure))
 }
 
 fn on(case: Case<'_>) -> Option<Ground> {
-    Some(Ground::on(vec![case.schannel_has_tls12(Side::Client)?]))
+    Some(Ground::on(vec![case.schannel_has_tls12(Part::Client)?]))
 }
 
 #[cfg(test)]

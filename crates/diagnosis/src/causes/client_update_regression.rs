@@ -1,5 +1,6 @@
 //! `client-update-regression`: the client's Windows carries an update that is known to break Remote Desktop.
 
+use evidence::state::Part;
 use evidence::state::WINDOWS;
 use evidence::{Role, Stage};
 
@@ -7,7 +8,6 @@ use crate::cause::{Cause, Confidence, Page, Proof, Severity, Shows};
 use crate::need::Need;
 use crate::regressions::{carried, cured};
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "client-update-regression",
     title: "the Windows update on the client is known to break Remote Desktop",
@@ -18,10 +18,10 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Key(WINDOWS)],
-            holds: |case| carried(case, Role::Client),
+            needs: &[Need::key(WINDOWS)],
+            holds: |case| carried(case, Part::Client),
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(WINDOWS)], holds: |case| cured(case, Role::Client) },
+        Proof { shows: Shows::Absence, needs: &[Need::key(WINDOWS)], holds: |case| cured(case, Part::Client) },
     ],
     explains: &[],
     page: Page {
@@ -68,7 +68,7 @@ mod tests {
         windows("26100", 7622).check(&CAUSE, Expect::Unknown);
     }
 
-    /// The freeze of 2025 was one of hosts.
+    /// The freeze of 2025 was a fault of hosts.
     #[test]
     fn near_miss_a_regression_of_hosts() {
         windows("26100", 3194).check(&CAUSE, Expect::Unknown);

@@ -1,4 +1,4 @@
-//! `closed-on-negotiation`: the connection ends as soon as it is used.
+//! `closed-on-negotiation`: the host ends the connection at the first request.
 
 use evidence::fact::Handshake;
 use evidence::symptom::Symptom;
@@ -10,7 +10,6 @@ use crate::case::{Case, EVERYTHING};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "closed-on-negotiation",
     title: "the connection is closed as soon as the client speaks, whatever it asks for",
@@ -22,16 +21,16 @@ pub const CAUSE: Cause = Cause {
         Proof {
             shows: Shows::Presence(Confidence::Proven),
             needs: &[
-                Need::Negotiation(Asked::Everything),
-                Need::HeldRequest,
-                Need::Negotiation(Asked::TlsOnly),
-                Need::Negotiation(Asked::StandardOnly),
-                Need::DirectTls,
+                Need::negotiation(Asked::Everything),
+                Need::HELD_REQUEST,
+                Need::negotiation(Asked::TlsOnly),
+                Need::negotiation(Asked::StandardOnly),
+                Need::DIRECT_TLS,
             ],
             holds: always_closed,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: answered },
-        Proof { shows: Shows::Absence, needs: &[Need::HeldRequest], holds: closed_unasked },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: answered },
+        Proof { shows: Shows::Absence, needs: &[Need::HELD_REQUEST], holds: closed_unasked },
     ],
     explains: &[],
     page: Page {

@@ -1,4 +1,4 @@
-//! `credssp-broken`: TLS is fine, and CredSSP is answered with garbage or broken off.
+//! `credssp-broken`: TLS works, but CredSSP gets garbage or a dropped connection.
 
 use evidence::fact::Introduction;
 use evidence::symptom::Symptom;
@@ -6,9 +6,9 @@ use evidence::{Because, Role, Stage};
 
 use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
-use crate::need::{Need, broken_off};
+use crate::need::Need;
+use crate::stage::credssp::broken_off;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "credssp-broken",
     title: "TLS works, and the host breaks CredSSP off or answers it with nonsense",
@@ -17,9 +17,9 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[Symptom::SOCKET_CLOSED],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Possible), needs: &[Need::Introduction], holds: broken },
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::SecondIntroduction], holds: broken_twice },
-        Proof { shows: Shows::Absence, needs: &[Need::Introduction], holds: answered },
+        Proof { shows: Shows::Presence(Confidence::Possible), needs: &[Need::INTRODUCTION], holds: broken },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::SECOND_INTRODUCTION], holds: broken_twice },
+        Proof { shows: Shows::Absence, needs: &[Need::INTRODUCTION], holds: answered },
     ],
     explains: &[],
     page: Page {
@@ -56,19 +56,19 @@ fn told(case: Case<'_>, seen: Seen<&Introduction>) -> Option<Because> {
     }
 }
 
-/// Everything that it ever said to an introduction.
+/// Looks at every answer that the host gave to CredSSP.
 fn broken(case: Case<'_>) -> Option<Ground> {
     let because: Option<Vec<_>> = case.introductions().map(|seen| told(case, seen)).collect();
     let because = because.filter(|because| !because.is_empty())?;
     let ground = Ground::on(because);
-    // a client without CredSSP never comes here
+    // a client without CredSSP never gets here
     let needed = case.context.profile.protocols.credssp();
     Some(if needed { ground } else { ground.severity(Severity::Advisory) })
 }
 
 fn broken_twice(case: Case<'_>) -> Option<Ground> {
     let ground = broken(case)?;
-    // a close may be the host's way to refuse NTLM: with a name the client then comes by Kerberos and never notices
+    // a close may be the host's way to refuse NTLM; asked by name, the client then uses Kerberos and never notices
     let closed = case.introductions().any(|seen| matches!(seen.value, Introduction::Closed(_)));
     Some(match (closed, case.name_typed()) {
         (false, _) => ground,
@@ -109,7 +109,7 @@ mod tests {
         introduced(&[CLOSED, CLOSED]).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
     }
 
-    /// Kerberos only is healthy, and a host may refuse NTLM by closing.
+    /// A host that takes Kerberos only is healthy, and may refuse NTLM by closing.
     #[test]
     fn a_close_is_only_possible_where_kerberos_may_get_in() {
         let up = host("server01.corp.example").nla().tls_up(TlsVersion::Tls13);

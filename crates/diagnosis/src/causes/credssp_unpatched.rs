@@ -7,10 +7,9 @@ use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
 
-/// The first `TSRequest` version with the update.
+/// First `TSRequest` version with the update.
 const PATCHED: u32 = 5;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "credssp-unpatched",
     title: "the host lacks the CredSSP update of 2018 (CVE-2018-0886), and this client refuses such hosts",
@@ -20,8 +19,8 @@ pub const CAUSE: Cause = Cause {
     // mstsc shows a text of its own for this, not a disconnect reason
     codes: &[],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Introduction], holds: refused_by_client },
-        Proof { shows: Shows::Absence, needs: &[Need::Introduction], holds: accepted_by_client },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::INTRODUCTION], holds: refused_by_client },
+        Proof { shows: Shows::Absence, needs: &[Need::INTRODUCTION], holds: accepted_by_client },
     ],
     explains: &[],
     page: Page {
@@ -86,7 +85,7 @@ mod tests {
 
     #[test]
     fn present() {
-        // there never were versions 0 and 1; a client compares the number
+        // versions 0 and 1 never existed, but a client compares the number
         for version in 0..=4 {
             introduced(version).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
         }

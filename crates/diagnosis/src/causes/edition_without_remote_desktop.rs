@@ -1,4 +1,4 @@
-//! `edition-without-remote-desktop`: this edition of Windows cannot be controlled by Remote Desktop.
+//! `edition-without-remote-desktop`: this edition of Windows has no Remote Desktop host.
 
 use evidence::state::WINDOWS;
 use evidence::symptom::Symptom;
@@ -9,7 +9,6 @@ use crate::case::Case;
 use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "edition-without-remote-desktop",
     title: "this edition of Windows can use Remote Desktop, and cannot be reached by it",
@@ -18,8 +17,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[Symptom::SOCKET_CONNECT_FAILED],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(WINDOWS)], holds: home },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(WINDOWS)], holds: another },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::key(WINDOWS)], holds: home },
+        Proof { shows: Shows::Absence, needs: &[Need::key(WINDOWS)], holds: another },
     ],
     explains: &[
         Explains { cause: "remote-desktop-disabled", when: |_| true },
@@ -45,7 +44,7 @@ fn edition(case: Case<'_>, pick: impl Fn(&str) -> bool) -> Option<Ground> {
 }
 
 fn home(case: Case<'_>) -> Option<Ground> {
-    // where something was patched in that answers, the edition keeps nobody out
+    // where a patched-in library answers, the edition keeps nobody out
     let ground = edition(case, |name| EDITIONS_WITHOUT_HOST.iter().any(|known| begins(name, known)))?;
     let answers = |id| case.answered_since(id) || case.let_in_near(id);
     let answers = ground.because.iter().any(|because| answers(because.observation));

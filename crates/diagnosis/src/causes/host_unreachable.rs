@@ -6,9 +6,9 @@ use wire::machine::{ConnectFailure, TcpAnswer};
 
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
-use crate::need::{Need, tcp_only};
+use crate::need::Need;
+use crate::stage::tcp::tcp_only;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "host-unreachable",
     title: "the network has no way to this address",
@@ -17,8 +17,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[Symptom::SOCKET_CONNECT_FAILED],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Tcp], holds: unreachable },
-        Proof { shows: Shows::Absence, needs: &[Need::Tcp], holds: answered },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::TCP], holds: unreachable },
+        Proof { shows: Shows::Absence, needs: &[Need::TCP], holds: answered },
     ],
     explains: &[],
     page: Page {

@@ -9,12 +9,11 @@ use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::logs::{DAY, not_told, told};
 use crate::need::Need;
 
-/// Over without a licensing mode; over without a licence server.
+/// Events: grace period over without a licensing mode; over without a licence server.
 const EXPIRED: &[u32] = &[1069, 1128];
-/// The listener's own licensing.
+/// Key of the listener's own licensing.
 const LICENSING: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\RCM\Licensing Core";
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "licensing-grace-expired",
     title: "the session host's grace period for licences is over, and its licensing is not set up",
@@ -23,10 +22,10 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::HostLog], holds: expired },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::HOST_LOG], holds: expired },
         Proof {
             shows: Shows::Absence,
-            needs: &[Need::HostLog],
+            needs: &[Need::HOST_LOG],
             holds: |case| not_told(case, RCM_ADMIN, (RCM, EXPIRED), DAY),
         },
     ],
@@ -49,15 +48,17 @@ pub const CAUSE: Cause = Cause {
     fixes: &[],
 };
 
-/// The newest such entry, unless what it complains of is set by now, or somebody came in since who is no administrator's
-/// matter: whether he was one is not known, so that takes a step of its sureness only.
+/// The newest such entry counts, unless the setting it complains of is there by now. A later connection only lowers the
+/// confidence: an administrator can always log on, and whether it was one is not known.
 fn expired(case: Case<'_>) -> Option<Ground> {
     let set =
         |path, name| case.number(path, name).and_then(|seen| seen.value).is_some_and(|mode| matches!(mode, 2 | 4));
     let mode = set(POLICY, "LicensingMode") || set(LICENSING, "LicensingMode");
     let ground = told(case, (RCM, EXPIRED), DAY, |event| event.id != 1069 || !mode)?;
     let since = ground.because.iter().any(|because| case.answered_since(because.observation));
-    Some(if since { ground.confidence(Confidence::Possible) } else { ground })
+    let usual = ground.confidence.unwrap_or(Confidence::Proven);
+    let less = if usual == Confidence::Proven { Confidence::Likely } else { Confidence::Possible };
+    Some(if since { ground.confidence(less) } else { ground })
 }
 
 #[cfg(test)]
@@ -75,7 +76,7 @@ mod tests {
     fn near_miss_the_mode_is_set_by_now() {
         machine().event(RCM, 1069, 300).dword(POLICY, "LicensingMode", 4).check(&CAUSE, Expect::Unknown);
         machine().event(RCM, 1069, 300).dword(LICENSING, "LicensingMode", 2).check(&CAUSE, Expect::Unknown);
-        // 5 is: not configured
+        // 5 means "not configured"
         let likely = Expect::Present(Severity::Blocking, Confidence::Likely);
         machine().event(RCM, 1069, 300).dword(LICENSING, "LicensingMode", 5).check(&CAUSE, likely);
     }
@@ -86,6 +87,17 @@ mod tests {
         machine().event(RCM, 1128, 300).dword(POLICY, "LicensingMode", 4).check(&CAUSE, likely);
         let possible = Expect::Present(Severity::Blocking, Confidence::Possible);
         machine().event(RCM, 1128, 300).event(RCM, 1149, 2).check(&CAUSE, possible);
+    }
+
+    #[test]
+    fn whoever_came_in_since_takes_one_step_of_its_sureness() {
+        let present = |confidence| Expect::Present(Severity::Blocking, confidence);
+        for (minutes, alone, since) in
+            [(5, Confidence::Proven, Confidence::Likely), (300, Confidence::Likely, Confidence::Possible)]
+        {
+            machine().event(RCM, 1069, minutes).check(&CAUSE, present(alone));
+            machine().event(RCM, 1069, minutes).event(RCM, 1149, 2).check(&CAUSE, present(since));
+        }
     }
 
     #[test]

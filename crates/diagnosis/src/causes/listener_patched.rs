@@ -1,4 +1,4 @@
-//! `listener-patched`: the service of Remote Desktop runs something else than Windows' own library.
+//! `listener-patched`: the Remote Desktop service runs something other than Windows' own library.
 
 use evidence::state::{TERMSERVICE, WINDOWS};
 use evidence::windows::windows_own_library;
@@ -8,7 +8,6 @@ use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "listener-patched",
     title: "the service of Remote Desktop is set to run another library than Windows' own",
@@ -17,8 +16,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(TERMSERVICE)], holds: another },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(TERMSERVICE)], holds: windows_own },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::key(TERMSERVICE)], holds: another },
+        Proof { shows: Shows::Absence, needs: &[Need::key(TERMSERVICE)], holds: windows_own },
     ],
     explains: &[],
     page: Page {
@@ -35,7 +34,7 @@ pub const CAUSE: Cause = Cause {
     fixes: &["repair-system-files"],
 };
 
-/// What TermService runs, and whether it is Windows' own.
+/// The library that TermService loads, and whether it is Windows' own.
 fn library(case: Case<'_>) -> Option<(Option<bool>, Because)> {
     let seen = case.text(TERMSERVICE, "ServiceDll")?;
     let root = case.text(WINDOWS, "SystemRoot").and_then(|seen| seen.value);
@@ -74,7 +73,7 @@ mod tests {
         runs(r"%ProgramFiles%\RDP Wrapper\rdpwrap.dll").check(&CAUSE, patched());
         let copy = runs(r"D:\copy\System32\termsrv.dll");
         copy.value(WINDOWS, "SystemRoot", RegistryData::Text(r"C:\Windows".to_owned())).check(&CAUSE, patched());
-        // it leads elsewhere
+        // `..` leads elsewhere
         runs(r"%SystemRoot%\System32\..\Temp\termsrv.dll").check(&CAUSE, patched());
     }
 

@@ -1,44 +1,44 @@
-//! `machine-renamed`: the host's own certificate bears another name than the host.
+//! `machine-renamed`: the host's own certificate has a name that is not the host's.
 
 use evidence::moment::moment;
 use evidence::printable::printable;
 use evidence::state::{COMPUTER_NAME, LISTENER, STORE_REMOTE_DESKTOP, StoredCertificate, TCPIP};
+use evidence::windows::netbios;
 use evidence::{Role, Stage};
 use wire::tls::TlsOffer;
 
 use super::remote_desktop_disabled;
 use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
-use crate::identity::{SIX_MONTHS, TOLERANCE, possible, short};
+use crate::identity::{SIX_MONTHS, TOLERANCE, possible};
 use crate::keys::REMOTE_DESKTOP;
 use crate::need::Need;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "machine-renamed",
     title: "the certificate that the host made for itself bears another name than the host has now",
     stage: Stage::Certificate,
     severity: Severity::Degrading,
     role: Role::Host,
-    // the handshake that shows the old name shows as well that its key works: this explains no closed socket now
+    // the handshake that shows the old name also shows that its key works, so this explains no closed socket now
     codes: &[],
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Handshake(TlsOffer::MODERN), Need::Introduction],
+            needs: &[Need::handshake(TlsOffer::MODERN), Need::INTRODUCTION],
             holds: names_differ,
         },
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Key(LISTENER), Need::Key(STORE_REMOTE_DESKTOP), Need::Key(COMPUTER_NAME)],
+            needs: &[Need::key(LISTENER), Need::key(STORE_REMOTE_DESKTOP), Need::key(COMPUTER_NAME)],
             holds: recorded_names_differ,
         },
         Proof {
             shows: Shows::Absence,
-            needs: &[Need::Handshake(TlsOffer::MODERN), Need::Introduction],
+            needs: &[Need::handshake(TlsOffer::MODERN), Need::INTRODUCTION],
             holds: names_agree,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: not_made_by_windows },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: not_made_by_windows },
     ],
     explains: &[Explains { cause: "certificate-name-mismatch", when: always }],
     page: Page {
@@ -69,17 +69,17 @@ fn names_differ(case: Case<'_>) -> Option<Ground> {
     }
     let (own, called) = (case.windows_made_name()?, case.called());
     let first = called.first()?;
-    if called.iter().any(|name| short(name.value) == short(own.value)) {
+    if called.iter().any(|name| netbios(name.value) == netbios(own.value)) {
         return None;
     }
     let certificate = own.because(format!("the host's own certificate is for {}", own.value));
     Some(Ground::on(vec![certificate, first.because(format!("the host calls itself {}", first.value))]))
 }
 
-/// No handshake showed the certificate, but the store in which it lies was read. A machine that was renamed and has not
-/// been restarted has the new name in its registry already, and beside it the one that it still has.
+/// No handshake showed the certificate, but its store was read. A machine that was renamed and not restarted has the
+/// new name in its registry already, beside the one that is still in force.
 fn recorded_names_differ(case: Case<'_>) -> Option<Ground> {
-    // where Remote Desktop is off, nothing makes a new one, and nobody is shown the old one
+    // where Remote Desktop is off, nothing makes a new one, and no client sees the old one
     let shown =
         |seen: &Seen<&StoredCertificate>| seen.value.store == REMOTE_DESKTOP && !remote_desktop_disabled::rested(case);
     let seen = case.recorded_certificate().filter(shown)?;
@@ -87,9 +87,9 @@ fn recorded_names_differ(case: Case<'_>) -> Option<Ground> {
     let shape = seen.value.subject == seen.value.issuer && (valid - SIX_MONTHS).abs() <= TOLERANCE;
     let own = seen.value.subject.strip_prefix("CN=").filter(|_| shape)?;
     let computer = case.text(COMPUTER_NAME, "ComputerName")?;
-    let name = computer.value.filter(|name| possible(name) && short(name) != short(own))?;
-    // the new name is in force after a restart alone
-    if case.text(TCPIP, "Hostname").and_then(|seen| seen.value).is_some_and(|now| short(now) == short(own)) {
+    let name = computer.value.filter(|name| possible(name) && netbios(name) != netbios(own))?;
+    // the new name is in force only after a restart
+    if case.text(TCPIP, "Hostname").and_then(|seen| seen.value).is_some_and(|now| netbios(now) == netbios(own)) {
         return None;
     }
     let certificate = seen.because(format!("the certificate that Windows made is for {}", printable(own)));
@@ -98,7 +98,7 @@ fn recorded_names_differ(case: Case<'_>) -> Option<Ground> {
 
 fn names_agree(case: Case<'_>) -> Option<Ground> {
     let (own, called) = (case.windows_made_name()?, case.called());
-    let same = called.iter().find(|name| short(name.value) == short(own.value))?;
+    let same = called.iter().find(|name| netbios(name.value) == netbios(own.value))?;
     Some(Ground::on(vec![same.because(format!("the host calls itself {}, and so does its certificate", same.value))]))
 }
 

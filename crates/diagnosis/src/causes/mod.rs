@@ -73,7 +73,7 @@ mod update_regression;
 
 pub mod sketch;
 
-/// Every cause, in the order of the way of a connection.
+/// Every cause, in the order in which a connection meets them.
 pub const ALL: &[&Cause] = &[
     // causes: list
     &name_not_found::CAUSE,
@@ -143,7 +143,7 @@ pub const ALL: &[&Cause] = &[
     &client_update_regression::CAUSE,
 ];
 
-/// The cause of this id.
+/// Finds the cause of this id.
 pub fn find(id: &str) -> Option<&'static Cause> {
     ALL.iter().find(|cause| cause.id == id).copied()
 }

@@ -9,10 +9,10 @@ use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
 
-/// `WSAHOST_NOT_FOUND` of Windows and `EAI_NONAME` of macOS, which say the same where no name server was reached at all.
+/// Codes that do not tell "no such name" from "no name server reached": Windows' `WSAHOST_NOT_FOUND`, macOS'
+/// `EAI_NONAME`.
 pub(super) const ALSO_OFFLINE: [i32; 2] = [11001, 8];
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "name-not-found",
     title: "the name does not exist, or has no address",
@@ -21,8 +21,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Resolver,
     codes: &[Symptom::DNS_LOOKUP_FAILED, 0x208, 0x508, 0x604],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Name], holds: not_found },
-        Proof { shows: Shows::Absence, needs: &[Need::Name], holds: found },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::NAME], holds: not_found },
+        Proof { shows: Shows::Absence, needs: &[Need::NAME], holds: found },
     ],
     explains: &[],
     page: Page {
@@ -32,7 +32,7 @@ pub const CAUSE: Cause = Cause {
         confirm: "The resolver's own code says that there is no such name; a resolver that is silent says something else. \
                   Windows and macOS say the same without a network, so try another name too. Ask the same from the client, with \
                   the full name.",
-        command: "Resolve-DnsName HOST; Get-DnsClientServerAddress; Get-DnsClientGlobalSetting | Select-Object SuffixSearchList",
+        command: "Resolve-DnsName {host}; Get-DnsClientServerAddress; Get-DnsClientGlobalSetting | Select-Object SuffixSearchList",
         how_to_fix: "Use the full name (host.domain). If that works, the client's suffix list or VPN lacks the domain. If the \
                      record is missing, have it registered (on the host: Register-DnsClient). An entry in the hosts file \
                      only hides the fault from one computer.",

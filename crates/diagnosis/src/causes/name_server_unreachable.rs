@@ -10,11 +10,10 @@ use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
 
-/// `EAI_FAIL` as glibc and musl, as macOS, and as Windows (`WSANO_RECOVERY`) number it. Other failures are the
-/// resolver's own.
+/// `EAI_FAIL` as glibc and musl, macOS, and Windows (`WSANO_RECOVERY`) number it. Other failures are the resolver's
+/// own.
 const SERVER_FAILED: [i32; 3] = [-4, 4, 11003];
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "name-server-unreachable",
     title: "no name server gives an answer for the name",
@@ -23,8 +22,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Resolver,
     codes: &[Symptom::DNS_LOOKUP_FAILED, 0x208, 0x508, 0x604],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Name], holds: not_answered },
-        Proof { shows: Shows::Absence, needs: &[Need::Name], holds: answered },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::NAME], holds: not_answered },
+        Proof { shows: Shows::Absence, needs: &[Need::NAME], holds: answered },
     ],
     explains: &[],
     page: Page {
@@ -36,7 +35,7 @@ pub const CAUSE: Cause = Cause {
         confirm: "Ask each configured name server by its own address. If all are silent, it is the network of this computer; if \
                   other names resolve and this one does not, it is the zone or its forwarder.",
         command: "Get-DnsClientServerAddress; (Get-DnsClientServerAddress).ServerAddresses | Sort-Object -Unique | \
-                  ForEach-Object { Resolve-DnsName HOST -Server $_ -DnsOnly }",
+                  ForEach-Object { Resolve-DnsName {host} -Server $_ -DnsOnly }",
         how_to_fix: "Bring the network or VPN up, or correct the name servers of the adapter. Until the name server answers, \
                      the address works instead of the name where NTLM is allowed; it proves that only the name is missing. An \
                      entry in the hosts file hides the fault from one computer and outlives it.",

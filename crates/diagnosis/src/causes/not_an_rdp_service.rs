@@ -1,4 +1,4 @@
-//! `not-an-rdp-service`: something else answers.
+//! `not-an-rdp-service`: something other than Remote Desktop answers.
 
 use evidence::fact::Handshake;
 use evidence::symptom::Symptom;
@@ -10,7 +10,6 @@ use crate::case::{Case, EVERYTHING, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "not-an-rdp-service",
     title: "another service answers on this port",
@@ -21,16 +20,16 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Negotiation(Asked::Everything)],
+            needs: &[Need::negotiation(Asked::Everything)],
             holds: named_service,
         },
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Negotiation(Asked::Everything)],
+            needs: &[Need::negotiation(Asked::Everything)],
             holds: foreign_bytes,
         },
-        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::DirectTls], holds: bare_tls },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: speaks_x224 },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::DIRECT_TLS], holds: bare_tls },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: speaks_x224 },
     ],
     explains: &[],
     page: Page {
@@ -39,7 +38,7 @@ pub const CAUSE: Cause = Cause {
         why: "A port forward or load balancer points to the wrong machine or port, another program took the port before \
               Remote Desktop started, or the name leads to another machine.",
         confirm: "On the machine that you meant: which process owns the port? It should be svchost with TermService.",
-        command: "Get-NetTCPConnection -LocalPort 3389 -State Listen | ForEach-Object { Get-Process -Id $_.OwningProcess }; \
+        command: "Get-NetTCPConnection -LocalPort {port} -State Listen | ForEach-Object { Get-Process -Id $_.OwningProcess }; \
                   (Get-CimInstance Win32_Service -Filter \"Name='TermService'\").ProcessId",
         how_to_fix: "Correct the forward, the name or the port in the client. If another program took the port on the host, \
                      move that program and restart Remote Desktop Services.",
@@ -66,7 +65,7 @@ fn foreign_bytes(case: Case<'_>) -> Option<Ground> {
     Some(Ground::on(vec![seen.because(text)]))
 }
 
-/// Closed on every Connection Request, and at home in TLS: an HTTPS server or the like.
+/// Closes on every Connection Request, yet speaks TLS: an HTTPS server or the like.
 fn bare_tls(case: Case<'_>) -> Option<Ground> {
     let accepted = |seen: Seen<&Handshake>| match seen.value {
         Handshake::Accepted { version: Some(version), .. } => Some(Seen { value: *version, id: seen.id }),
@@ -117,7 +116,7 @@ mod tests {
         sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
     }
 
-    /// Somebody who was captured may have asked another service, at another time.
+    /// The captured client may have asked another service, at another time.
     #[test]
     fn near_miss_tls_that_others_began() {
         let accepted = Handshake::Accepted { version: Some(TlsVersion::Tls12), suite: 0xC030, finished: true };

@@ -9,11 +9,10 @@ use crate::need::Need;
 
 /// `STATUS_NTLM_BLOCKED`.
 const NTLM_BLOCKED: u32 = 0xC000_0418;
-/// What hosts that take no NTLM answer to its first message, before any account is named: that, `STATUS_ACCESS_DENIED`,
+/// Answers of hosts without NTLM to its first message, before any account is named: blocked, `STATUS_ACCESS_DENIED`,
 /// `STATUS_NOT_SUPPORTED`, `SEC_E_UNSUPPORTED_FUNCTION`.
 const REFUSALS: [u32; 4] = [NTLM_BLOCKED, 0xC000_0022, 0xC000_00BB, 0x8009_0302];
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "ntlm-blocked",
     title: "the host refuses NTLM: only Kerberos gets in",
@@ -23,8 +22,8 @@ pub const CAUSE: Cause = Cause {
     // mstsc shows a text of its own, or 0xC07 where the name has no service principal
     codes: &[0xC07],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Introduction], holds: refused },
-        Proof { shows: Shows::Absence, needs: &[Need::Introduction], holds: taken },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::INTRODUCTION], holds: refused },
+        Proof { shows: Shows::Absence, needs: &[Need::INTRODUCTION], holds: taken },
     ],
     explains: &[],
     page: Page {

@@ -9,14 +9,14 @@ use wire::machine::{ConnectFailure, TcpAnswer};
 
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
-use crate::need::{Need, tcp_only};
+use crate::need::Need;
+use crate::stage::tcp::tcp_only;
 
-/// Silence for so long has outlived three SYNs.
+/// Silence that has outlived three SYNs.
 const SURE: Duration = Duration::from_secs(3);
-/// Silence for so long has outlived two.
+/// Silence that has outlived two SYNs.
 const ONE_LOSS: Duration = Duration::from_secs(1);
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "port-filtered",
     title: "nothing answers on the port: the connection attempts vanish",
@@ -25,8 +25,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[Symptom::SOCKET_CONNECT_FAILED, 0x108],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Tcp], holds: silent },
-        Proof { shows: Shows::Absence, needs: &[Need::Tcp], holds: answered },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::TCP], holds: silent },
+        Proof { shows: Shows::Absence, needs: &[Need::TCP], holds: answered },
     ],
     explains: &[],
     page: Page {
@@ -38,7 +38,7 @@ pub const CAUSE: Cause = Cause {
                   hold, the packets are dropped on the way.",
         command: "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server' fDenyTSConnections; \
                   Get-NetFirewallRule -Name RemoteDesktop-UserMode-In-TCP | Select-Object Enabled,Profile,Action; \
-                  Get-NetTCPConnection -LocalPort 3389 -State Listen",
+                  Get-NetTCPConnection -LocalPort {port} -State Listen",
         how_to_fix: "Switch Remote Desktop on if it is off. Enable the rule RemoteDesktop-UserMode-In-TCP for the profile in \
                      use and limit its remote addresses to those that need it; in a cloud, the same for the security group. \
                      Do not open the port to the whole internet.",
@@ -58,8 +58,8 @@ fn silent(case: Case<'_>) -> Option<Ground> {
     let seen = case.tcp().next()?;
     let took = case.evidence.observations[seen.id - 1].took.unwrap_or_default();
     let text = format!("{} answered no connection attempt for {:.1} s", case.label(), took.as_secs_f64());
-    // a lost SYN is sent again after one second, and the next after two more (RFC 6298); until then silence may be a
-    // slow path or a single loss. What the operating system itself gave up on has had its time.
+    // a lost SYN is sent again after one second, and once more after two (RFC 6298); until then silence may be a slow
+    // path or a single loss. Where the operating system itself gave up, that time has passed.
     let patient = *seen.value != TcpAnswer::Silent || took >= SURE;
     let sure = if patient {
         Confidence::Proven

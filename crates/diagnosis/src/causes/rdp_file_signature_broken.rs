@@ -7,7 +7,6 @@ use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "rdp-file-signature-broken",
     title: "the signature of the .rdp file does not cover its settings",
@@ -16,8 +15,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Client,
     codes: &[],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::RdpFile], holds: broken },
-        Proof { shows: Shows::Absence, needs: &[Need::RdpFile], holds: sound },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::RDP_FILE], holds: broken },
+        Proof { shows: Shows::Absence, needs: &[Need::RDP_FILE], holds: sound },
     ],
     explains: &[],
     page: Page {
@@ -46,7 +45,7 @@ fn broken(case: Case<'_>) -> Option<Ground> {
     Some(Ground::on(vec![because]).confidence(confidence))
 }
 
-/// What is wrong with the signature of a file.
+/// Names the fault of a file's signature.
 fn fault(seen: Seen<&RdpFileRecord>) -> Option<(Confidence, Because)> {
     let name = &seen.value.name;
     let (confidence, text) = match &seen.value.signature {

@@ -11,7 +11,7 @@ use evidence::profile::ClientProfile;
 use evidence::rdp_file::{Gateway, GatewayUse, RdpFile, RdpFileRecord, RdpSignature};
 use evidence::state::{LogEvent, LogSpan, RegistryData, RegistryKey, State, StoredCertificate};
 use evidence::target::{Host, Target};
-use evidence::{Evidence, Role, Source, Subject, TimeSource};
+use evidence::{Evidence, ProfileSource, Role, Source, Subject, TimeSource};
 use wire::machine::{TcpAnswer, X224Answer};
 use wire::redaction::Names;
 use wire::tls::{TlsOffer, TlsStack, TlsVersion};
@@ -22,7 +22,7 @@ pub use evidence::sketch::{NOW, key_file, refused, stored};
 use crate::case::{Capabilities, Case, Context, EVERYTHING};
 use crate::cause::{Cause, Confidence, Judgement, Severity};
 
-/// What a test expects of a cause.
+/// Judgement that a test expects of a cause.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Expect {
     Present(Severity, Confidence),
@@ -30,33 +30,33 @@ pub enum Expect {
     Unknown,
 }
 
-/// Evidence about one subject, and for whom it is judged.
+/// Evidence about one subject, and the context in which it is judged.
 pub struct Sketch {
     evidence: Evidence,
     context: Context,
 }
 
-/// A host at 192.0.2.7:3389, asked for by `target`.
+/// Host at 192.0.2.7:3389, asked for by `target`.
 pub fn host(target: &str) -> Sketch {
     sketch(target, Subject { role: Role::Host, name: None, address: Some("192.0.2.7:3389".parse().unwrap()) })
 }
 
-/// The resolver that is asked for `target`.
+/// Resolver asked for `target`.
 pub fn resolver(target: &str) -> Sketch {
     sketch(target, Subject { role: Role::Resolver, name: Some(target.to_owned()), address: None })
 }
 
-/// A host of which something was recorded, without any probe.
+/// Host of which something was recorded, without any probe.
 pub fn machine() -> Sketch {
     sketch("192.0.2.7", Subject { role: Role::Host, name: Some("SERVER01".to_owned()), address: None })
 }
 
-/// A client of which something was recorded, on its way to `target`.
+/// Client of which something was recorded, on its way to `target`.
 pub fn client(target: &str) -> Sketch {
     sketch(target, Subject { role: Role::Client, name: Some("CLIENT01".to_owned()), address: None })
 }
 
-/// A registry key with this value alone.
+/// Registry key with this one value.
 fn one_value(path: &str, name: &str, data: RegistryData) -> Fact {
     let values = BTreeMap::from([(name.to_owned(), data)]);
     Fact::RegistryKey(RegistryKey { path: path.to_owned(), exists: true, values })
@@ -66,7 +66,7 @@ fn sketch(target: &str, subject: Subject) -> Sketch {
     let context = Context {
         target: Some(Target::parse(target).unwrap()),
         profile: ClientProfile::find("mstsc-11").unwrap(),
-        profile_source: "default",
+        profile_source: ProfileSource::Default,
         at: NOW,
         at_source: TimeSource::Attempt,
         symptom: None,
@@ -84,7 +84,7 @@ impl Sketch {
         self
     }
 
-    /// Another address of the same name, which answered X.224.
+    /// Adds another address of the same name, which answered X.224.
     pub fn beside_a_working_address(mut self) -> Self {
         let address = Some("192.0.2.8:3389".parse().unwrap());
         let other = self.evidence.subject(Subject { role: Role::Host, name: None, address });
@@ -94,18 +94,18 @@ impl Sketch {
         self
     }
 
-    /// Something that a capture shows.
+    /// Adds a fact that a capture shows.
     pub fn watched(mut self, fact: Fact) -> Self {
         self.evidence.observe(0, Source::File(1), NOW, None, fact);
         self
     }
 
-    /// A client in a capture that asked for this and was answered so.
+    /// Adds a captured client that asked for this and got this answer.
     pub fn watched_x224(self, requested: SecurityProtocols, answer: X224Answer) -> Self {
         self.watched(Fact::X224Answer { requested: Some(requested), answer })
     }
 
-    /// A client in a capture that offered these versions, and all suites, and was answered so.
+    /// Adds a captured client that offered these versions and all suites, and got this answer.
     pub fn watched_tls(self, min: TlsVersion, max: TlsVersion, answer: Handshake) -> Self {
         let offer = TlsOffer { stack: TlsStack::Watched, min, max, ..TlsOffer::PLAIN_12 };
         let client = |profile: &mut ClientProfile| {
@@ -115,20 +115,20 @@ impl Sketch {
         self.watched(Fact::TlsAnswer { offer, direct: false, answer }).profile_with(client)
     }
 
-    /// The same, with how long the question took.
+    /// Adds a fact, with how long the question took.
     pub fn with_took(mut self, fact: Fact, milliseconds: u64) -> Self {
         let took = std::time::Duration::from_millis(milliseconds);
         self.evidence.observe(0, Source::Probe(1), NOW, Some(took), fact);
         self
     }
 
-    /// How long the last answer took.
+    /// Sets how long the last answer took.
     pub fn took(mut self, time: std::time::Duration) -> Self {
         self.evidence.observations.last_mut().unwrap().took = Some(time);
         self
     }
 
-    /// The same with a record of the machine itself beside what was seen at its address.
+    /// Adds a record of the machine itself beside what its address showed.
     pub fn recorded(mut self, fact: Fact) -> Self {
         let role = self.evidence.subjects[0].role;
         let name = if role == Role::Client { "CLIENT01" } else { "SERVER01" };
@@ -138,24 +138,24 @@ impl Sketch {
         self
     }
 
-    /// An `.rdp` file of the client, with a signature as it was judged.
+    /// Adds an `.rdp` file of the client, with the verdict on its signature.
     pub fn rdp_file(self, text: &str, signature: RdpSignature) -> Self {
         let file = RdpFile::parse(text.as_bytes()).unwrap();
         let record = RdpFileRecord { signature, ..RdpFileRecord::of("server.rdp", &file) };
         self.of(Role::Client, "CLIENT01", Fact::RdpFile(record))
     }
 
-    /// A recording of accesses on the machine, with this refusal in it.
+    /// Adds a recording of accesses on the machine, with this refusal in it.
     pub fn traced(self, access: RefusedAccess) -> Self {
         self.traced_without_refusal().recorded(Fact::RefusedAccess(access))
     }
 
-    /// A recording of accesses on the machine, without any refusal that matters.
+    /// Adds a recording of accesses on the machine, without any refusal that matters.
     pub fn traced_without_refusal(self) -> Self {
         self.recorded(Fact::AccessTrace(AccessTrace { records: 1000, malformed: 0, left_out: 0 }))
     }
 
-    /// The same as it was watched in a capture, between this host and the client of the profile.
+    /// Turns all of it into a capture between this host and the client of the profile.
     pub fn of_a_watched_client(mut self) -> Self {
         self.evidence.clients.push((0, self.context.profile.clone()));
         self
@@ -165,7 +165,7 @@ impl Sketch {
         self.rdp_file(text, RdpSignature::Unsigned)
     }
 
-    /// What a cause is for the client beside a host.
+    /// Checks a cause as judged for the client beside a host.
     #[track_caller]
     pub fn check_client(&self, cause: &Cause, expect: Expect) {
         let client = self.evidence.subjects.iter().position(|subject| subject.role == Role::Client).unwrap();
@@ -177,7 +177,7 @@ impl Sketch {
         self
     }
 
-    /// A registry key with one value more than before.
+    /// Adds one more value to a registry key.
     pub fn value(self, path: &str, name: &str, data: RegistryData) -> Self {
         let known = |fact: &Fact| if let Fact::RegistryKey(key) = fact { Some(key.clone()) } else { None };
         let mut keys = self.evidence.observations.iter().rev().filter_map(|seen| known(&seen.fact));
@@ -192,45 +192,46 @@ impl Sketch {
         self.value(path, name, RegistryData::Dword(number))
     }
 
-    /// Something that was recorded of another machine beside this one.
+    /// Adds a record of another machine beside this one.
     fn of(mut self, role: Role, name: &str, fact: Fact) -> Self {
         let subject = self.evidence.subject(Subject { role, name: Some(name.to_owned()), address: None });
         self.evidence.observe(subject, Source::File(2), NOW, None, fact);
         self
     }
 
-    /// A registry value of another host.
+    /// Adds a registry value of another host.
     pub fn of_another_machine(self, name: &str, path: &str, value: &str, number: u32) -> Self {
         self.of(Role::Host, name, one_value(path, value, RegistryData::Dword(number)))
     }
 
-    /// A registry value of a client.
+    /// Adds a registry value of a client.
     pub fn of_client(self, name: &str, path: &str, value: &str, data: RegistryData) -> Self {
         self.of(Role::Client, name, one_value(path, value, data))
     }
 
-    /// A root that a client trusts.
+    /// Adds a root that a client trusts.
     pub fn trusted_by_client(self, certificate: StoredCertificate) -> Self {
         self.of(Role::Client, "CLIENT01", Fact::StoredCertificate(certificate))
     }
 
-    /// The profile was named, not left to the evidence.
+    /// Marks the profile as named by the user rather than taken from the evidence.
     pub fn client_named(mut self) -> Self {
-        self.context.profile_source = "option";
+        self.context.profile_source = ProfileSource::Option;
         self
     }
 
-    /// A registry key that was looked up and is not there.
+    /// Adds a registry key that was looked up and is not there.
     pub fn absent(self, path: &str) -> Self {
         self.recorded(Fact::RegistryKey(RegistryKey { path: path.to_owned(), exists: false, values: BTreeMap::new() }))
     }
 
-    /// An entry in the System log so many minutes before the attempt, and the log itself, which tells of the last days.
+    /// Adds an entry to the System log this many minutes before the attempt, and the log itself, covering the last
+    /// days.
     pub fn event(self, provider: &str, id: u32, minutes: i64) -> Self {
         self.event_with(provider, id, minutes, &[])
     }
 
-    /// The same with data.
+    /// Adds an entry with data.
     pub fn event_with(self, provider: &str, id: u32, minutes: i64, data: &[(&str, &str)]) -> Self {
         let event = LogEvent {
             at: rfc3339(NOW - time::Duration::minutes(minutes)),
@@ -246,7 +247,7 @@ impl Sketch {
         told
     }
 
-    /// A whole log that tells of so many hours before the attempt.
+    /// Adds a complete log that covers this many hours before the attempt.
     pub fn log(self, channel: &str, hours: i64) -> Self {
         self.recorded(Fact::LogSpan(LogSpan {
             channel: channel.to_owned(),
@@ -275,7 +276,7 @@ impl Sketch {
         self.x224(requested, X224Answer::Server(ServerAnswer::Failure(code)))
     }
 
-    /// Accepted, and NLA chosen.
+    /// Adds a host that accepted and chose NLA.
     pub fn nla(self) -> Self {
         self.accepted().selects(EVERYTHING, SecurityProtocols::HYBRID_EX)
     }
@@ -288,7 +289,7 @@ impl Sketch {
         self.tls(TlsOffer::MODERN, Handshake::Accepted { version: Some(version), suite: 0x1302, finished: true })
     }
 
-    /// A certificate valid from and until so many days from now.
+    /// Adds a certificate valid from and until these days, counted from now.
     pub fn certificate(self, from: i64, until: i64) -> Self {
         self.with(Fact::CertificateNotBefore(NOW + time::Duration::days(from)))
             .with(Fact::CertificateNotAfter(NOW + time::Duration::days(until)))
@@ -309,19 +310,19 @@ impl Sketch {
         self
     }
 
-    /// The time is a guess: the newest one in files.
+    /// Makes the time a guess: the newest one in the files.
     pub fn newest_in_files(mut self) -> Self {
         self.context.at_source = TimeSource::Evidence;
         self
     }
 
-    /// Nobody named a host.
+    /// Drops the target, as if nobody had named a host.
     pub fn without_target(mut self) -> Self {
         self.context.target = None;
         self
     }
 
-    /// The client showed this code.
+    /// Adds a code that the client showed.
     pub fn code(mut self, code: u32) -> Self {
         self.context.symptom = Some(evidence::symptom::Symptom { code, extended: None });
         self
@@ -332,7 +333,7 @@ impl Sketch {
         self
     }
 
-    /// The shape of the certificate that Windows makes for itself, of this name, ten days old.
+    /// Adds a certificate ten days old, as Windows makes it for itself under this name.
     pub fn windows_made(self, name: &str) -> Sketch {
         let named = format!("CN={name}");
         self.certificate(-10, 173)
@@ -346,7 +347,7 @@ impl Sketch {
             .with(Fact::CertificateSelfIssued(true))
     }
 
-    /// A certificate of a year from the organisation's own authority, for these names.
+    /// Adds a one-year certificate for these names from the organisation's own authority.
     pub fn ca_issued(self, names: &[&str]) -> Sketch {
         self.certificate(-10, 355)
             .with(Fact::CertificateSubject(format!("CN={}", names[0])))
@@ -359,7 +360,7 @@ impl Sketch {
             .with(Fact::CertificateSelfIssued(false))
     }
 
-    /// The diagnosis of all causes.
+    /// Diagnoses by all causes.
     pub fn diagnose(&self) -> crate::report::Diagnosis {
         crate::diagnose::diagnose(&self.evidence, &self.context, crate::diagnose::Run::default())
     }
@@ -403,7 +404,7 @@ impl Sketch {
         }
     }
 
-    /// The same from recorded states without names; `None` where a probe saw names, which it redacts itself.
+    /// Returns it rebuilt from redacted states; `None` where a probe saw names, which has its own redaction.
     fn redacted(&self) -> Option<Self> {
         let mut names = Names::default();
         self.renamed(&mut names)?;
@@ -431,7 +432,7 @@ impl Sketch {
     }
 }
 
-/// A recorded fact as the state that holds it says it when it is redacted.
+/// Returns a recorded fact as its state says it after redaction.
 fn renamed(fact: &Fact, names: &mut Names) -> Option<Fact> {
     let mut state = State::default();
     match fact {

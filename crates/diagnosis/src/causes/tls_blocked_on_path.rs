@@ -1,4 +1,4 @@
-//! `tls-blocked-on-path`: something on the way breaks off the handshake.
+//! `tls-blocked-on-path`: something on the path drops the handshake.
 
 use evidence::events::{CORE, RCM, SCHANNEL, SYSTEM};
 use evidence::fact::{Fact, Handshake};
@@ -13,7 +13,6 @@ use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::logs::DAY;
 use crate::need::Need;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "tls-blocked-on-path",
     title: "something between client and host breaks off the TLS handshake",
@@ -25,29 +24,29 @@ pub const CAUSE: Cause = Cause {
         Proof {
             shows: Shows::Presence(Confidence::Likely),
             needs: &[
-                Need::Handshake(TlsOffer::MODERN),
-                Need::Handshake(TlsOffer::PLAIN_12),
-                Need::Handshake(TlsOffer::SPLIT_12),
+                Need::handshake(TlsOffer::MODERN),
+                Need::handshake(TlsOffer::PLAIN_12),
+                Need::handshake(TlsOffer::SPLIT_12),
             ],
             holds: only_the_cut_one_passed,
         },
         Proof {
             shows: Shows::Presence(Confidence::Likely),
             needs: &[
-                Need::Handshake(TlsOffer::MODERN),
-                Need::Handshake(TlsOffer::SPLIT_12),
-                Need::HandshakeAgain(TlsOffer::PLAIN_12),
+                Need::handshake(TlsOffer::MODERN),
+                Need::handshake(TlsOffer::SPLIT_12),
+                Need::handshake_again(TlsOffer::PLAIN_12),
             ],
             holds: only_the_cut_one_passed,
         },
-        // a box that puts segments together stops them all: then only the host knows whether they arrived
+        // a box that reassembles segments stops them all: then only the host knows whether they arrived
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Handshake(TlsOffer::MODERN), Need::HostLog],
+            needs: &[Need::handshake(TlsOffer::MODERN), Need::HOST_LOG],
             holds: never_arrived,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: answered },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::PLAIN_12)], holds: answered },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: answered },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::PLAIN_12)], holds: answered },
     ],
     explains: &[],
     page: Page {
@@ -70,7 +69,7 @@ pub const CAUSE: Cause = Cause {
     fixes: &["exempt-from-inspection", "try-another-client"],
 };
 
-/// Ended without a byte, or not answered at all: what the host would have to do is missing, and so is an alert.
+/// Names an end without a byte, or silence: a host would have answered, at least with an alert.
 fn dead(answer: &Handshake) -> Option<&'static str> {
     match answer {
         Handshake::Closed { end, bytes: 0 } => Some(end.verb()),
@@ -82,7 +81,7 @@ fn dead(answer: &Handshake) -> Option<&'static str> {
 fn only_the_cut_one_passed(case: Case<'_>) -> Option<Ground> {
     let cut = case.tls_with(TlsOffer::SPLIT_12)?;
     let Handshake::Accepted { version: Some(version), .. } = cut.value else { return None };
-    // whoever asked: one that passed in one piece shows that the way is open
+    // whoever sent it: one whole hello that passed shows that the path is open
     let in_one_piece = |offer: TlsOffer| offer.segments == Segments::Whole && offer.max >= TlsVersion::Tls12;
     if case.tls().any(|seen| in_one_piece(seen.value.0) && through(seen.value.1)) {
         return None;
@@ -102,14 +101,13 @@ fn only_the_cut_one_passed(case: Case<'_>) -> Option<Ground> {
     Some(if newest > cut.id { ground } else { ground.confidence(Confidence::Possible) })
 }
 
-/// What Schannel writes where it saw a handshake and could not go along.
+/// Events that Schannel logs for a handshake that it saw and could not complete.
 const SCHANNEL_REFUSED: &[u32] = &[36870, 36871, 36872, 36874, 36886, 36887, 36888];
-/// What Remote Connection Manager writes where there is no usable certificate.
+/// Events that Remote Connection Manager logs where there is no usable certificate.
 const NO_CERTIFICATE: &[u32] = &[1051, 1055, 1057, 1058];
 
-/// No ClientHello was answered in any way; the host's log has the connection, and a System log that tells of the time has
-/// no handshake that failed. Where the entry is of the very connection that was captured this is likely, else it may be
-/// of somebody else's.
+/// No ClientHello got any answer; the host's log has the connection, and a System log that covers the time has no
+/// failed handshake. Likely if the entry is of the captured connection itself; otherwise it may be of somebody else's.
 fn never_arrived(case: Case<'_>) -> Option<Ground> {
     let hello = case.tls().last()?;
     let words = dead(hello.value.1)?;
@@ -141,7 +139,7 @@ fn never_arrived(case: Case<'_>) -> Option<Ground> {
     Some(if own.is_some() { ground } else { ground.confidence(Confidence::Possible) })
 }
 
-/// An answer in TLS, whatever it says: the hello got there.
+/// True for any answer in TLS: the hello got there.
 fn through(answer: &Handshake) -> bool {
     matches!(answer, Handshake::Accepted { .. } | Handshake::Alert(_))
 }
@@ -156,7 +154,7 @@ mod tests {
     use super::*;
     use crate::case::EVERYTHING;
     use crate::causes::sketch::{Expect, Sketch, host};
-    use evidence::observe::CapturedConnection;
+    use evidence::captured::CapturedConnection;
     use wire::machine::End;
     use wire::tls::Alert;
     use wire::x224::SecurityProtocols;
@@ -179,7 +177,7 @@ mod tests {
         }
     }
 
-    /// A host that was starting, or under load, when the first hellos came: the cut one only came later.
+    /// The host was starting, or under load, when the first hellos came; the cut one merely came later.
     #[test]
     fn near_miss_one_in_one_piece_passes_after_it() {
         asked(&RESET, UP).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Possible));
@@ -208,7 +206,7 @@ mod tests {
 
     const PEER: &str = "192.0.2.1:50100";
 
-    /// A host that was watched while it broke off, with its log beside it.
+    /// Host captured while it dropped the handshake, with its log beside it.
     fn with_log(sketch: Sketch, peer: &str) -> Sketch {
         sketch.event_with(CORE, 131, 1, &[("ClientIP", peer), ("ConnType", "TCP")])
     }
@@ -236,7 +234,7 @@ mod tests {
         for dead in [RESET, SILENT] {
             with_log(captured(&dead), PEER).check(&CAUSE, likely());
         }
-        // whoever else connected at that time
+        // somebody else connected at that time
         let possible = Expect::Present(Severity::Blocking, Confidence::Possible);
         with_log(captured(&RESET), "203.0.113.9:1").check(&CAUSE, possible);
     }
@@ -250,7 +248,7 @@ mod tests {
         logged().event(RCM, 1058, 600).check(&CAUSE, Expect::Unknown);
         logged().dword(SCHANNEL_SETTINGS, "EventLogging", 0).check(&CAUSE, Expect::Unknown);
         with_log(captured(&UP), PEER).check(&CAUSE, Expect::Absent);
-        // nobody arrived: then it is not known either whether this is the host's log
+        // nobody arrived, so it is not known either whether this is the host's log
         captured(&RESET).log(SYSTEM, 48).check(&CAUSE, Expect::Unknown);
     }
 

@@ -1,4 +1,4 @@
-//! `tls-cipher-mismatch`: the TLS versions of host and client meet; their suites, groups or signature algorithms do not.
+//! `tls-cipher-mismatch`: host and client share a TLS version, but no suite, group or signature algorithm.
 
 use evidence::events::SCHANNEL;
 use evidence::fact::Handshake;
@@ -9,9 +9,9 @@ use wire::tls::{Alert, TlsOffer, suite};
 
 use crate::case::{Case, NEAR};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
-use crate::need::{Need, as_offered, client_offer, taken_alike, taken_as_client};
+use crate::need::Need;
+use crate::stage::tls::{as_offered, client_offer, refused_with, taken_alike, taken_as_client};
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "tls-cipher-mismatch",
     title: "host and client have a TLS version in common, but no cipher suite, group or signature algorithm",
@@ -22,22 +22,22 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Handshake(TlsOffer::MODERN), Need::ClientSuites],
+            needs: &[Need::handshake(TlsOffer::MODERN), Need::CLIENT_SUITES],
             holds: nothing_common,
         },
-        // a host that only closes gives no reason: the moment may have been one, so it is asked again
+        // a host that only closes gives no reason and may have had a bad moment, so it is asked again
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Handshake(TlsOffer::MODERN), Need::ClientSuitesAgain],
+            needs: &[Need::handshake(TlsOffer::MODERN), Need::CLIENT_SUITES_AGAIN],
             holds: nothing_common,
         },
-        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::ClientSuites], holds: refused_for_suites },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::CLIENT_SUITES], holds: refused_for_suites },
         Proof {
             shows: Shows::Presence(Confidence::Possible),
-            needs: &[Need::Handshake(TlsOffer::MODERN), Need::HostLog],
+            needs: &[Need::handshake(TlsOffer::MODERN), Need::HOST_LOG],
             holds: logged,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::ClientSuites], holds: all_common },
+        Proof { shows: Shows::Absence, needs: &[Need::CLIENT_SUITES], holds: all_common },
     ],
     explains: &[],
     page: Page {
@@ -62,7 +62,7 @@ pub const CAUSE: Cause = Cause {
     fixes: &["reset-cipher-order"],
 };
 
-/// A wide hello is taken, and one with what the client has is not.
+/// A wide hello is accepted, and one with only the client's own suites is not.
 fn nothing_common(case: Case<'_>) -> Option<Ground> {
     let profile = &case.context.profile;
     if taken_as_client(case).is_some() {
@@ -72,10 +72,10 @@ fn nothing_common(case: Case<'_>) -> Option<Ground> {
     let (version, chosen) = wide.value;
     let refused = case.tls_with(client_offer(case))?;
     let (answer, confidence) = match refused.value {
-        Handshake::Alert(alert) if names_the_suites(*alert) => (format!("refused with {alert}"), Confidence::Proven),
-        // a host that closes gives no reason, and where whole hellos are ended it need not be the host
+        Handshake::Alert(alert) if names_the_suites(*alert) => (refused_with(*alert), Confidence::Proven),
+        // a host that closes gives no reason, and where whole hellos are dropped it need not be the host
         Handshake::Closed { end, bytes: 0 } if !case.only_cut_hellos_pass() => {
-            let again = Need::ClientSuitesAgain.answered(case);
+            let again = Need::CLIENT_SUITES_AGAIN.answered(case);
             let sure = if again { Confidence::Likely } else { Confidence::Possible };
             (format!("{} without an answer", end.verb()), sure)
         }
@@ -94,8 +94,8 @@ fn nothing_common(case: Case<'_>) -> Option<Ground> {
     Some(Ground::on(vec![wide.because(ours), refused.because(theirs)]).confidence(confidence))
 }
 
-/// The client itself was watched: its hello was refused with an alert about what it offers. No other hello was seen, so a
-/// host that refuses everybody is not excluded.
+/// A captured client's hello was refused with an alert about its offer. No other hello was seen, so a host that refuses
+/// everybody is not excluded.
 fn refused_for_suites(case: Case<'_>) -> Option<Ground> {
     if case.tls_accepted().is_some() {
         return None;
@@ -111,15 +111,15 @@ fn refused_for_suites(case: Case<'_>) -> Option<Ground> {
     Some(Ground::on(vec![seen.because(text)]).confidence(confidence))
 }
 
-/// The host ended the handshake, and about that time its log says that there was nothing in common. By itself the entry
-/// proves nothing here: it names neither the service nor the client, and scanners leave many of them.
+/// The host ended the handshake, and around that time logged that nothing was in common. The entry alone proves
+/// nothing: it names neither service nor client, and scanners leave many of them.
 fn logged(case: Case<'_>) -> Option<Ground> {
     if case.tls_accepted().is_some() {
         return None;
     }
     let refused = case.tls_with(TlsOffer::MODERN)?;
     let answer = match refused.value {
-        Handshake::Alert(alert) if names_the_suites(*alert) => format!("refused with {alert}"),
+        Handshake::Alert(alert) if names_the_suites(*alert) => refused_with(*alert),
         Handshake::Closed { end, bytes: 0 } => format!("{} without an answer", end.verb()),
         _ => return None,
     };
@@ -191,13 +191,13 @@ mod tests {
         let closed = Handshake::Closed { end: End::Rst, bytes: 0 };
         let once = as_client(closed.clone());
         once.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Possible));
-        assert!(once.with_case(|case| Need::ClientSuitesAgain.askable(case)));
+        assert!(once.with_case(|case| Need::CLIENT_SUITES_AGAIN.askable(case)));
         let offer = once.with_case(client_offer);
         let again = once.tls(offer, closed);
         again.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
     }
 
-    /// A healthy host that prefers another suite, and ended one connection of many.
+    /// A healthy host that prefers another suite dropped one connection of many.
     #[test]
     fn near_miss_the_same_hello_is_taken_the_second_time() {
         let sketch = as_client(Handshake::Closed { end: End::Rst, bytes: 0 });

@@ -1,5 +1,6 @@
 //! `update-regression`: the host's Windows carries an update that is known to break Remote Desktop.
 
+use evidence::state::Part;
 use evidence::state::WINDOWS;
 use evidence::{Role, Stage};
 
@@ -7,7 +8,6 @@ use crate::cause::{Cause, Confidence, Page, Proof, Severity, Shows};
 use crate::need::Need;
 use crate::regressions::{carried, cured};
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "update-regression",
     title: "the installed Windows update is known to break Remote Desktop",
@@ -18,10 +18,10 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Key(WINDOWS)],
-            holds: |case| carried(case, Role::Host),
+            needs: &[Need::key(WINDOWS)],
+            holds: |case| carried(case, Part::Host),
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(WINDOWS)], holds: |case| cured(case, Role::Host) },
+        Proof { shows: Shows::Absence, needs: &[Need::key(WINDOWS)], holds: |case| cured(case, Part::Host) },
     ],
     explains: &[],
     page: Page {
@@ -80,7 +80,7 @@ mod tests {
         windows("ServerStandard", "26100", 3193).check(&CAUSE, Expect::Unknown);
     }
 
-    /// A hotpatch has a revision between the two and another origin; Windows 11 has the same build's number.
+    /// A hotpatch has a revision between the two and another origin; Windows 11 may have the same build number.
     #[test]
     fn near_miss_of_another_kind() {
         windows("ServerDatacenter", "26100", 3403).check(&CAUSE, Expect::Unknown);

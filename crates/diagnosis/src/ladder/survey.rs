@@ -1,4 +1,4 @@
-//! What the survey (`--thorough`) found, in the report.
+//! Results of the survey (`--thorough`), in the report.
 
 use evidence::SubjectId;
 use evidence::fact::{Fact, Handshake, x224_value};
@@ -11,33 +11,33 @@ use wire::x224::{SecurityProtocols, ServerAnswer};
 use crate::case::Case;
 use crate::survey::{self, Taken};
 
-/// All that a host takes.
+/// Everything that a host accepts.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Survey {
-    /// Whose.
+    /// Subject that was surveyed.
     pub subject: SubjectId,
-    /// Everything was asked and answered; false where the host or the time gave out.
+    /// True if everything was asked and answered; false where the host stopped answering or time ran out.
     pub complete: bool,
-    /// The answer to every set of protocols that was requested.
+    /// Answer to every set of protocols that was requested.
     pub negotiation: Vec<SurveyedNegotiation>,
-    /// What the host selected for at least one set; null where nothing is known.
+    /// Protocols that the host selected for at least one set; null where nothing is known.
     pub protocols: SurveyedProtocols,
-    /// What the flags of its Connection Confirms announce ([MS-RDPBCGR] 2.2.1.2.1); null where it sent none.
+    /// Features that the flags of its Connection Confirms announce ([MS-RDPBCGR] 2.2.1.2.1); null where it sent none.
     pub announced: Option<SurveyedFlags>,
-    /// What it takes in each TLS version, new to old; empty where no set of protocols leads to TLS.
+    /// Features accepted in each TLS version, new to old; empty where no set of protocols leads to TLS.
     pub tls: Vec<SurveyedVersion>,
 }
 
-/// A set of protocols and the answer to it.
+/// Set of protocols, and the answer to it.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct SurveyedNegotiation {
     /// `requestedProtocols`.
     pub requested: String,
-    /// The answer.
+    /// Answer of the host.
     pub answer: serde_json::Value,
 }
 
-/// Whether the host selected a protocol for at least one set that has it.
+/// Protocols, each true if the host selected it for at least one set that has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SurveyedProtocols {
     /// Standard RDP Security.
@@ -54,7 +54,7 @@ pub struct SurveyedProtocols {
     pub entra: Option<bool>,
 }
 
-/// What the flags of a Connection Confirm announce.
+/// Features that the flags of a Connection Confirm announce.
 #[allow(clippy::struct_excessive_bools, reason = "they are the flags of the specification")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SurveyedFlags {
@@ -68,25 +68,25 @@ pub struct SurveyedFlags {
     pub remote_credential_guard: bool,
 }
 
-/// What a host takes in one TLS version.
+/// Features that a host accepts in one TLS version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SurveyedVersion {
     /// `1.0` to `1.3`.
     pub version: String,
-    /// It takes the version; null where it gave no clear answer.
+    /// True if it accepts the version; null where it gave no clear answer.
     pub accepted: Option<bool>,
-    /// Its suites, by registered name, the one that it prefers to all others first.
+    /// Suites, by registered name, the host's favourite first.
     pub suites: Vec<String>,
-    /// Its groups, by registered name.
+    /// Groups, by registered name.
     pub groups: Vec<String>,
-    /// The signature algorithms that it uses with its certificate, by registered name (TLS 1.2 and 1.3).
+    /// Signature algorithms that it uses with its certificate, by registered name (TLS 1.2 and 1.3).
     pub signatures: Vec<String>,
-    /// The size of its prime in bits, where it takes suites with DHE.
+    /// Size of its prime in bits, where it accepts suites with DHE.
     pub prime_bits: Option<usize>,
 }
 
 impl Survey {
-    /// What is known about a host; `None` if it was not surveyed.
+    /// Collects what is known about a host; `None` if it was not surveyed.
     pub(crate) fn of(case: Case<'_>) -> Option<Self> {
         let surveyed = |fact: &Fact| matches!(fact, Fact::SurveyedNegotiation { .. } | Fact::SurveyedHandshake { .. });
         case.seen(move |fact| surveyed(fact).then_some(())).next()?;
@@ -127,7 +127,7 @@ impl SurveyedProtocols {
     }
 }
 
-/// True if the protocol was ever selected, false if it was asked for, answered, and never selected.
+/// True if the protocol was ever selected, false if it was requested, answered, and never selected.
 fn selected(case: Case<'_>, protocol: SecurityProtocols) -> Option<bool> {
     let asked = survey::negotiations(case).filter(|seen| seen.value.0.contains(protocol));
     let mut known = None;

@@ -1,6 +1,6 @@
-//! The client's way to an RD Gateway, as it was captured: its rungs, and what its answers mean.
+//! A captured client's way to an RD Gateway: its rungs, and the meaning of the answers.
 //!
-//! None of it is about a host, and none of it is health: what lies behind the gateway was not seen.
+//! None of it is about a host, and none of it is health: the host behind the gateway was not seen.
 
 use evidence::Stage;
 use evidence::fact::{Fact, Handshake, tcp_words};
@@ -9,13 +9,14 @@ use wire::http::{Method, Response};
 use wire::machine::TcpAnswer;
 use wire::tls::TlsVersion;
 
-use super::{Outcome, Rung, accepted_words, refused_words, took};
+use super::rung::{Outcome, Rung, took};
 use crate::case::{Case, Seen};
+use crate::stage::tls::{accepted_words, refused_words};
 
-/// The stages that a capture can show.
+/// Stages that a capture can show.
 pub(super) const STAGES: &[Stage] = &[Stage::Tcp, Stage::Tls, Stage::Certificate, Stage::Gateway];
 
-/// A rung of this way; `None` if it was not seen.
+/// Builds a rung of this way; `None` if it was not seen.
 pub(super) fn rung(case: Case<'_>, stage: Stage) -> Option<Rung> {
     match stage {
         Stage::Tcp => tcp(case),
@@ -36,7 +37,7 @@ fn tcp(case: Case<'_>) -> Option<Rung> {
     Some((outcome, took(case, seen.id), tcp_words(seen.value).to_owned()))
 }
 
-/// How the client's handshakes with it went.
+/// Iterates over the client's handshakes with it.
 fn handshakes(case: Case<'_>) -> impl Iterator<Item = Seen<&Handshake>> {
     case.seen(|fact| if let Fact::TlsAnswer { answer, .. } = fact { Some(answer) } else { None })
 }
@@ -62,7 +63,7 @@ fn tls(case: Case<'_>) -> Option<Rung> {
     Some((outcome, took(case, seen.id), text))
 }
 
-/// What its certificate says, and whether it was valid when it was shown.
+/// Describes its certificate, and whether it was valid when it was shown.
 fn certificate(case: Case<'_>) -> Option<Rung> {
     let unreadable = case.last(|fact| matches!(fact, Fact::CertificateUnreadable).then_some(()));
     if unreadable.is_some() {
@@ -91,7 +92,7 @@ fn certificate(case: Case<'_>) -> Option<Rung> {
     Some((outcome, None, format!("{subject}, for {names}; {validity}")))
 }
 
-/// What was asked in HTTP and how it was answered.
+/// Iterates over the HTTP requests and their answers.
 fn answers(case: Case<'_>) -> impl Iterator<Item = Seen<(Method, &WebAnswer)>> {
     case.seen(|fact| match fact {
         Fact::HttpAnswer { method, answer, .. } => Some((*method, answer)),
@@ -114,7 +115,8 @@ fn answer(case: Case<'_>) -> Option<Rung> {
     encrypted.then(|| (Outcome::Skipped, None, "encrypted: a capture does not show it".to_owned()))
 }
 
-/// What the status of an answer means: the first ones by [MS-TSGU] 3.3.5.1, the others by what is generally said of gateways.
+/// Interprets the status of an answer: the first ones by [MS-TSGU] 3.3.5.1, the others by general knowledge about
+/// gateways.
 fn said_by_gateway(answer: &WebAnswer) -> (Outcome, String) {
     let WebAnswer::Response(response) = answer else { return (Outcome::Failed, without_status(answer)) };
     let (outcome, meaning) = match response.status {

@@ -1,9 +1,11 @@
-//! The numbers and names that Remote Desktop shows: what each means, where it is shown, how sure that is, and what it
-//! leads to.
+//! Numbers and names that Remote Desktop shows: what each means, where it is shown, how sure that is, and what it leads
+//! to.
 //!
-//! The tables are data, `data/codes/*.toml`: one file for each family, that is, for each list in which a number means one
-//! thing. A new code is a new `[[code]]` in the file of its family; a new family is a new file with its line in `FILES`.
+//! The tables are data, `data/codes/*.toml`: one file for each family, that is, for each list in which a number has one
+//! meaning. A new code is a new `[[code]]` in the file of its family; a new family is a new file with its line in
+//! `FILES`.
 
+mod entry;
 mod number;
 mod table;
 
@@ -12,11 +14,12 @@ use std::sync::LazyLock;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use entry::{AttemptStep, Content, EntryKind, Level, Progress};
 pub use number::{Reading, readings};
 
 use crate::stage::Stage;
 
-/// The families, those first in which a number without context is most likely meant.
+/// Tables of the families, in the order in which a number without context is most likely meant.
 const FILES: &[&str] = &[
     include_str!("../../data/codes/pair.toml"),
     include_str!("../../data/codes/disconnect.toml"),
@@ -56,91 +59,93 @@ const FILES: &[&str] = &[
 static FAMILIES: LazyLock<Vec<Family>> =
     LazyLock::new(|| FILES.iter().map(|text| table::parse(text).expect("a test reads every table")).collect());
 
-/// A list in which a number has one meaning.
+/// List in which a number has one meaning.
 #[derive(Debug)]
 pub struct Family {
-    /// Its public name, never reused.
+    /// Public name, never reused.
     pub id: String,
-    /// The heading of its page.
+    /// Heading of its page.
     pub title: String,
-    /// What one of its codes is called.
+    /// Noun for one of its codes.
     pub singular: String,
-    /// Where people meet it.
+    /// Where people see its codes.
     pub shown: String,
-    /// What the list is.
+    /// Description of the list.
     pub about: String,
-    /// Words that, beside a number, say that this list is meant.
+    /// Words that, beside a number, show that this list is meant.
     pub words: Vec<String>,
-    /// How its numbers are written.
+    /// Notation of its numbers.
     pub form: Form,
-    /// It is a number that `diagnose --code` takes.
+    /// True if `diagnose --code` takes its numbers.
     pub symptom: bool,
-    /// It is a list of events: its numbers are written in decimal, beside a provider.
+    /// True for a list of events: numbers are decimal, beside a provider.
     pub events: bool,
-    /// Its numbers are meant only where something names the list: a bare 131 is no exit status.
+    /// True if its numbers count only where something names the list: a bare 131 is no exit status.
     pub named: bool,
     /// Its codes.
     pub codes: Vec<Code>,
 }
 
-/// What one number, or a pair of numbers, says.
+/// Meaning of one number, or of a pair of numbers.
 #[derive(Debug)]
 pub struct Code {
-    /// The number; a negative one as it stands in 32 bits.
+    /// The number; a negative one as its 32 bits.
     pub number: u32,
-    /// The second number of a pair.
+    /// Second number of a pair.
     pub extended: Option<u32>,
-    /// The name in its specification or documentation.
+    /// Name in its specification or documentation.
     pub name: Option<String>,
-    /// What it says, as a clause.
+    /// Meaning, as a clause.
     pub meaning: String,
-    /// Phrases as people type them: what a message says, in few words.
+    /// Phrases that people type: the gist of a message in few words.
     pub keywords: Vec<String>,
-    /// What else has to be known, in sentences.
+    /// Further facts, in sentences.
     pub note: Option<String>,
-    /// The clients that show it, where it is not mstsc.
+    /// Clients that show it, where not mstsc.
     pub client: Option<String>,
-    /// The step of a connection at which it arises.
+    /// Step of a connection at which it arises.
     pub step: Step,
-    /// Where the facts come from.
+    /// Sources of the facts.
     pub sources: Vec<Mark>,
-    /// How sure they are.
+    /// Confidence in the facts.
     pub confidence: Sureness,
-    /// It is met where nothing is wrong.
+    /// True if it also appears where nothing is wrong.
     pub normal: bool,
-    /// It says that something failed, and hardly what: anything else in the same text tells more.
+    /// True if it shows that something failed, and hardly what: anything else in the same text tells more.
     pub vague: bool,
-    /// Of an event: whose log.
+    /// For an event: the machine whose log has it.
     pub side: Option<Side>,
-    /// Of an event: the log.
+    /// For an event: the log.
     pub log: Option<String>,
-    /// Of an event: the provider.
+    /// For an event: the provider.
     pub provider: Option<String>,
-    /// Of an event: the family of the numbers in its data.
+    /// For an event: how logs, redaction and attempts treat its entries.
+    pub entry: EntryKind,
+    /// For an event: family of the numbers in its data.
     pub carries: Option<String>,
-    /// What it does not mean.
+    /// Meanings that people wrongly give it.
     pub not: Vec<String>,
-    /// What to look at next, in sentences.
+    /// Next thing to look at, in sentences.
     pub check: Option<String>,
-    /// Causes that it leads to, the likeliest first, with the reason.
+    /// Causes that lead to it, the likeliest first, with the reason.
     pub causes: Vec<Link>,
     /// Fixes that help where no cause names them.
     pub fixes: Vec<String>,
-    /// Codes with which it is confused, by their ids, with the difference.
+    /// Ids of codes that it is confused with, and the difference.
     pub confused: Vec<Link>,
 }
 
-/// Somewhere else, and why.
+/// Reference to another entry, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Link {
-    /// The id of a cause or a code.
+    /// Id of a cause or a code.
     pub to: String,
-    /// Why.
+    /// Reason for the reference.
     pub why: String,
 }
 
-/// How the numbers of a family are written.
+/// Notation of a family's numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Form {
@@ -153,7 +158,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// The number in this form.
+    /// Writes the number in this notation.
     pub fn write(self, number: u32) -> String {
         match self {
             Self::Hex => format!("0x{number:X}"),
@@ -163,7 +168,7 @@ impl Form {
     }
 }
 
-/// Where a fact comes from.
+/// Kind of source of a fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Mark {
@@ -177,7 +182,7 @@ pub enum Mark {
     Rfc,
     /// The source of FreeRDP.
     Fr,
-    /// The texts of the client, as lists of others keep them.
+    /// Lists of the client's texts that others keep.
     List,
     /// The source or the documentation of the program that says it.
     Prog,
@@ -192,7 +197,7 @@ pub enum Mark {
 }
 
 impl Mark {
-    /// In words, for people.
+    /// Names the kind of source, for people.
     pub fn words(self) -> &'static str {
         match self {
             Self::Ms => "a document of Microsoft",
@@ -215,20 +220,20 @@ impl Mark {
     }
 }
 
-/// How sure a fact is.
+/// Confidence in a fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Sureness {
-    /// Documented, or seen by several.
+    /// Documented, or seen by several people.
     High,
-    /// Evidence is consistent, and not complete.
+    /// Evidence is consistent but incomplete.
     Medium,
     /// Little more than hearsay.
     Low,
 }
 
 impl Sureness {
-    /// In words.
+    /// Names the confidence in one word.
     pub fn word(self) -> &'static str {
         match self {
             Self::High => "high",
@@ -238,20 +243,20 @@ impl Sureness {
     }
 }
 
-/// Whose log an event stands in.
+/// Machine in whose log an event stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
     /// The machine that people connect to.
     Host,
-    /// The computer that they sit at.
+    /// The computer that they sit at, the client.
     Client,
     /// An RD Gateway.
     Gateway,
 }
 
 impl Side {
-    /// In words.
+    /// Names the machine in one word.
     pub fn word(self) -> &'static str {
         match self {
             Self::Host => "host",
@@ -261,7 +266,7 @@ impl Side {
     }
 }
 
-/// The step of a connection at which a code arises: a [`Stage`], or what a probe does not see.
+/// Step of a connection at which a code arises: a [`Stage`], or one that a probe does not reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Step {
@@ -287,12 +292,12 @@ pub enum Step {
     Gateway,
     /// Inside the client.
     Client,
-    /// Inside the host, of no step.
+    /// Inside the host, at no particular step.
     Host,
 }
 
 impl Step {
-    /// The rung of the ladder, where a probe sees this step.
+    /// Returns the rung of the ladder, where a probe reaches this step.
     pub fn stage(self) -> Option<Stage> {
         Some(match self {
             Self::Name => Stage::Name,
@@ -305,7 +310,7 @@ impl Step {
         })
     }
 
-    /// The word on the ladder, or one like it.
+    /// Names it as the ladder does, or similarly.
     pub fn word(self) -> &'static str {
         match self {
             Self::Logon => "logon",
@@ -319,28 +324,28 @@ impl Step {
     }
 }
 
-/// A code with its family.
+/// Code together with its family.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry {
-    /// The list in which it stands.
+    /// Family of the code.
     pub family: &'static Family,
-    /// What it says.
+    /// The code itself.
     pub code: &'static Code,
 }
 
 impl Entry {
-    /// Its public name, such as `disconnect/0x904`, `event-client/1026` or `pair/0x904/0x7`.
+    /// Returns its public name, such as `disconnect/0x904`, `event-client/1026` or `pair/0x904/0x7`.
     pub fn id(self) -> String {
         let extended = self.code.extended.map(|number| format!("/0x{number:X}")).unwrap_or_default();
         format!("{}/{}{extended}", self.family.id, self.family.form.write(self.code.number))
     }
 
-    /// True if nobody has checked part of it, or if it is little more than hearsay.
+    /// True if part of it is unchecked, or little more than hearsay.
     pub fn weak(self) -> bool {
         self.code.confidence == Sureness::Low || self.code.sources.iter().any(|mark| mark.weak())
     }
 
-    /// The causes that it leads to; a pair without any of its own has those of its first number.
+    /// Returns the causes that lead to it; a pair without any of its own has those of its first number.
     pub fn causes(self) -> &'static [Link] {
         if self.code.causes.is_empty() && self.code.extended.is_some() {
             return find("disconnect", self.code.number).map_or(&[], |first| &first.code.causes);
@@ -349,34 +354,34 @@ impl Entry {
     }
 }
 
-/// Every family, in the order of its files.
+/// Returns every family, in the order of `FILES`.
 pub fn families() -> &'static [Family] {
     &FAMILIES
 }
 
-/// The family of this id.
+/// Finds the family of this id.
 pub fn family(id: &str) -> Option<&'static Family> {
     families().iter().find(|family| family.id == id)
 }
 
-/// Every code.
+/// Iterates over every code.
 pub fn all() -> impl Iterator<Item = Entry> {
     families().iter().flat_map(|family| family.codes.iter().map(move |code| Entry { family, code }))
 }
 
-/// The code of this number in the family of this id.
+/// Finds the code of this number in the family of this id.
 pub fn find(id: &str, number: u32) -> Option<Entry> {
     let family = family(id)?;
     let code = family.codes.iter().find(|code| code.number == number && code.extended.is_none())?;
     Some(Entry { family, code })
 }
 
-/// The pair of these numbers, where the two together have a meaning.
+/// Finds the pair of these numbers, where the two together have a meaning.
 pub fn pair(number: u32, extended: u32) -> Option<Entry> {
     all().find(|entry| entry.code.number == number && entry.code.extended == Some(extended))
 }
 
-/// The code of this id, however its numbers are written.
+/// Finds the code of this id, however its numbers are written.
 pub fn by_id(id: &str) -> Option<Entry> {
     let mut parts = id.split('/');
     let family = parts.next()?.to_ascii_lowercase();
@@ -388,7 +393,7 @@ pub fn by_id(id: &str) -> Option<Entry> {
     }
 }
 
-/// What a client shows as its error code: a disconnect reason, a gateway's, or an HRESULT.
+/// Finds a number that a client shows as its error code: a disconnect reason, a gateway's, or an HRESULT.
 pub fn shown_by_client(number: u32) -> Option<Entry> {
     ["disconnect", "gateway", "hresult"].into_iter().find_map(|family| find(family, number))
 }

@@ -1,27 +1,27 @@
-//! One number, and everything that it can be: itself, or another one in the clothes of an HRESULT.
+//! Readings of one number: as itself, or as another code wrapped in an HRESULT.
 
 use super::{Entry, Form, families, find};
 
-/// The bit that makes an HRESULT of an NTSTATUS (`FACILITY_NT_BIT`).
+/// Bit that marks an HRESULT made of an NTSTATUS (`FACILITY_NT_BIT`).
 const NT_BIT: u32 = 0x1000_0000;
 
-/// A code that a number can stand for.
+/// A code that a number can stand for, and how it was read.
 #[derive(Debug, Clone)]
 pub struct Reading {
     /// The code.
     pub entry: Entry,
-    /// How the number had to be read, where it is not the code's own.
+    /// How the number was unwrapped, where it is not the code's own.
     pub read_as: Option<String>,
 }
 
-/// Every code that this number can stand for, in the order of the families; its own before what is read out of it. Lists whose
-/// numbers need a name beside them stay out, but for numbers that no other list could have.
+/// Lists every code that this number can stand for, by family; a direct match comes before an unwrapped one.
+/// Lists whose numbers need a name beside them stay out, but for numbers that no other list could have.
 pub fn readings(number: u32) -> Vec<Reading> {
     let lists = families().iter().filter(|family| !family.named || family.form == Form::Hex8);
     let own = lists.filter_map(|family| find(&family.id, number));
     let mut readings: Vec<Reading> = own.map(|entry| Reading { entry, read_as: None }).collect();
     let mut read = |family: &str, inner: u32, words: String| {
-        // what has a row of its own needs no reading
+        // a number with a row of its own needs no unwrapping
         let plain = readings.iter().any(|reading| reading.read_as.is_none() && reading.entry.family.id == family);
         if let (Some(entry), false) = (find(family, inner), plain) {
             readings.push(Reading { entry, read_as: Some(words) });

@@ -1,9 +1,11 @@
-//! A table as it is written: TOML, in which a code takes what it does not say from its family.
+//! Reads a table from TOML, in which a code inherits from its family what it does not say itself.
+
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use wire::tls::alert;
 
-use super::{Code, Family, Form, Link, Mark, Side, Step, Sureness};
+use super::{AttemptStep, Code, Content, EntryKind, Family, Form, Level, Link, Mark, Side, Step, Sureness};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,6 +27,11 @@ struct Table {
     side: Side,
     log: Option<String>,
     provider: Option<String>,
+    #[serde(default)]
+    fields: BTreeMap<String, Content>,
+    numbered: Option<Content>,
+    #[serde(default)]
+    peer: Vec<String>,
     code: Vec<Row>,
 }
 
@@ -49,6 +56,11 @@ struct Row {
     side: Option<Side>,
     log: Option<String>,
     provider: Option<String>,
+    level: Option<Level>,
+    #[serde(default)]
+    fields: BTreeMap<String, Content>,
+    numbered: Option<Content>,
+    attempt: Option<AttemptStep>,
     carries: Option<String>,
     #[serde(default)]
     not: Vec<String>,
@@ -84,9 +96,16 @@ pub(super) fn parse(text: &str) -> Result<Family, String> {
 fn code(row: Row, table: &Table) -> Result<Code, String> {
     let number = u32::try_from(row.number).or_else(|_| i32::try_from(row.number).map(i32::cast_unsigned));
     let number = number.map_err(|_| format!("{}: {} does not fit into 32 bits", table.id, row.number))?;
-    // the names of alerts are said once, by their decoder
+    // the decoder of alerts has their names, so they are not repeated here
     let name = if table.id == "tls-alert" { alert_name(number) } else { row.name };
     let event = table.log.is_some();
+    let mut attempt = row.attempt;
+    if let Some(step) = attempt.as_mut().filter(|step| step.peer.is_empty()) {
+        step.peer.clone_from(&table.peer);
+    }
+    let mut fields = table.fields.clone();
+    fields.extend(row.fields);
+    let entry = EntryKind { level: row.level, fields, numbered: row.numbered.or(table.numbered), attempt };
     Ok(Code {
         number,
         extended: row.extended,
@@ -103,6 +122,7 @@ fn code(row: Row, table: &Table) -> Result<Code, String> {
         side: event.then(|| row.side.unwrap_or(table.side)),
         log: row.log.or_else(|| table.log.clone()),
         provider: row.provider.or_else(|| table.provider.clone()),
+        entry,
         carries: row.carries,
         not: row.not,
         check: row.check,

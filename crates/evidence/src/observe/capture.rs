@@ -1,13 +1,12 @@
-//! From a capture to evidence: what clients and hosts were seen to say to each other.
+//! Turns a capture into evidence: what clients and hosts were seen to say to each other.
 //!
-//! The client is the one in the capture, and the clock is the capture's. What it does not show (a lost packet, a direction,
-//! what TLS encrypts) becomes no fact.
+//! The client is the one in the capture, and the clock is the capture's. Anything it does not show (a lost packet, one
+//! direction, what TLS encrypts) becomes no fact.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use serde::Serialize;
 use time::OffsetDateTime;
 use wire::capture::{Seen as Captured, Side, UdpWatched, Watched};
 use wire::machine::{End, X224Answer};
@@ -15,54 +14,19 @@ use wire::tls::{Alert, Groups, Signatures, Suites, TlsOffer, TlsVersion};
 use wire::x224::{ConnectionRequest, SecurityProtocols};
 
 use super::{Seen, gateway, handshake, later};
+use crate::captured::{CapturedConnection, CapturedTransport, Doubt};
 use crate::evidence::{Evidence, Role, Source, Subject};
 use crate::fact::Fact;
 use crate::printable::printable;
 use crate::profile::{ClientProfile, EncryptionOracle};
 
-/// The most hosts of a capture that are judged, and the most gateways that are told of.
+/// Most hosts of a capture that are judged, and most gateways that are reported.
 const HOSTS: usize = 16;
-/// The most connections to one host or gateway that become evidence.
+/// Most connections to one host or gateway that become evidence.
 const CONNECTIONS: usize = 6;
 
-/// What a capture shows of a connection beside the host's answers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct CapturedConnection {
-    /// Who asked for it.
-    pub client: String,
-    /// The name that it asked for, in TLS or HTTP.
-    pub server_name: Option<String>,
-    /// The client sent a cookie or routing token with its request.
-    pub cookie: bool,
-    /// Bytes from the client.
-    pub sent: u64,
-    /// Bytes from the host.
-    pub received: u64,
-    /// Who ended it, how and when; nothing where the capture ends first.
-    pub ended: Option<String>,
-    /// The alert that the client sent in clear.
-    pub client_alert: Option<String>,
-    /// The alert that the host sent in clear after it had gone along.
-    pub host_alert: Option<String>,
-    /// What is not sure about it, in words.
-    pub notes: Vec<&'static str>,
-}
-
-/// A UDP transport that was asked for in a capture.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct CapturedTransport {
-    /// Who asked for it.
-    pub client: String,
-    /// The version of RDPEUDP that was asked for.
-    pub asked: Option<u16>,
-    /// The host answered. That it did not says nothing: many networks let no UDP through, and clients go on without.
-    pub answered: bool,
-    /// The version of RDPEUDP that it chose.
-    pub chosen: Option<u16>,
-}
-
-/// Adds the evidence in a capture to other evidence, and says what was left out. `gateways` are the names and addresses of RD
-/// Gateways that are known from elsewhere.
+/// Adds the evidence in a capture to other evidence, and reports what was left out. `gateways` are names and addresses
+/// of RD Gateways known from elsewhere.
 pub fn observe_capture(
     captured: &Captured,
     gateways: &BTreeSet<String>,
@@ -74,7 +38,7 @@ pub fn observe_capture(
         of_host.entry(connection.host).or_default().push(connection);
     }
     let mut left_out = captured.left_out;
-    // that somebody began with TLS tells least: no host has to answer that
+    // a connection that began with TLS tells least: no host has to answer that
     let rank = |watched: &Watched| {
         if watched.exchange.begins_with_tls() { 2 } else { u8::from(watched.came_through()) }
     };
@@ -93,7 +57,7 @@ pub fn observe_capture(
     more.into_iter().chain(elsewhere).collect()
 }
 
-/// What to do with a capture in which there is only what might be a gateway's.
+/// Reports a capture with nothing but connections that might be a gateway's.
 fn tls_alone(captured: &Captured, gateways: &BTreeSet<String>) -> Option<String> {
     if !captured.connections.is_empty() || !captured.transports.is_empty() {
         return None;
@@ -118,8 +82,8 @@ fn tls_alone(captured: &Captured, gateways: &BTreeSet<String>) -> Option<String>
     ))
 }
 
-/// The machines whose connections are looked at and these connections, the most telling first: `rank` is 0 for one that
-/// failed. The others are counted.
+/// Chooses the machines to look at and their connections, the most telling first: `rank` is 0 for one that failed. The
+/// others are counted.
 pub(super) fn chosen<'a, K: Ord>(
     of_machine: BTreeMap<K, Vec<&'a Watched>>,
     left_out: &mut u64,
@@ -129,7 +93,7 @@ pub(super) fn chosen<'a, K: Ord>(
     let fails = |connections: &[&Watched]| connections.iter().any(|connection| rank(connection) == 0);
     machines.sort_by_key(|(_, connections)| (!fails(connections), connections[0].began));
     for (number, (_, connections)) in machines.iter_mut().enumerate() {
-        // what failed tells more, and of that what is newest
+        // failures tell more, and of them the newest
         connections.sort_by_key(|connection| (rank(connection), std::cmp::Reverse(connection.began)));
         let most = if number < HOSTS { CONNECTIONS } else { 0 };
         *left_out = left_out.saturating_add(connections.len().saturating_sub(most) as u64);
@@ -158,7 +122,7 @@ fn connection(watched: &Watched, seen: &mut Seen<'_>) {
     let exchange = &watched.exchange;
     let requested = exchange.request.as_ref().and_then(|request| request.value.as_ref().ok());
     if let Some(answer) = &exchange.answer
-        // what was asked for cannot be told from a request that cannot be read, or was not captured
+        // an unreadable or uncaptured request does not tell what was requested
         && (requested.is_some() || matches!(answer.value, X224Answer::ClosedBeforeRequest(_)))
     {
         let requested = requested.and_then(|request| request.protocols);
@@ -168,7 +132,7 @@ fn connection(watched: &Watched, seen: &mut Seen<'_>) {
     handshaken(watched, seen);
 }
 
-/// How TCP went, unless it was a proxy's, and what a capture tells of a connection as a whole.
+/// Adds how TCP went, unless it was a proxy's, and what a capture tells about a connection as a whole.
 pub(super) fn begun(watched: &Watched, by_proxy: bool, seen: &mut Seen<'_>) {
     if let Some(tcp) = watched.tcp.as_ref().filter(|_| !by_proxy) {
         seen.add(later(seen.began, tcp.at), Some(tcp.took), Fact::TcpAnswer(tcp.value.clone()));
@@ -176,7 +140,7 @@ pub(super) fn begun(watched: &Watched, by_proxy: bool, seen: &mut Seen<'_>) {
     seen.add(seen.began, None, Fact::CapturedConnection(described(watched)));
 }
 
-/// The handshake, behind whatever it was, and the certificate.
+/// Adds the handshake, whatever came before it, and the certificate.
 pub(super) fn handshaken(watched: &Watched, seen: &mut Seen<'_>) {
     let exchange = &watched.exchange;
     let Some(answer) = &exchange.handshake else { return };
@@ -190,7 +154,7 @@ pub(super) fn handshaken(watched: &Watched, seen: &mut Seen<'_>) {
 }
 
 fn udp(transport: &UdpWatched, source: Source, evidence: &mut Evidence) {
-    // whether UDP comes through is a matter of the way, and no connection fails without it
+    // whether UDP gets through depends on the path, and no connection fails without it
     let subject = evidence.subject(Subject { role: Role::Path, name: None, address: Some(transport.host) });
     let fact = Fact::CapturedTransport(CapturedTransport {
         client: transport.client.to_string(),
@@ -202,7 +166,7 @@ fn udp(transport: &UdpWatched, source: Source, evidence: &mut Evidence) {
     evidence.observe(subject, source, moment(transport.began), took, fact);
 }
 
-/// A moment of a capture, which counts since 1970.
+/// Converts a moment of a capture, which counts since 1970.
 pub fn moment(since_1970: Duration) -> OffsetDateTime {
     later(OffsetDateTime::UNIX_EPOCH, since_1970)
 }
@@ -211,16 +175,16 @@ fn described(watched: &Watched) -> CapturedConnection {
     let words = |alert: Alert| alert.to_string();
     let request = watched.exchange.request.as_ref().and_then(|request| request.value.as_ref().ok());
     let one_sided = match watched.one_sided {
-        Some(Side::Client) => Some("only the client's packets were captured"),
-        Some(Side::Host) => Some("only the host's packets were captured: what the client asked is not known"),
+        Some(Side::Client) => Some(Doubt::HostUnseen),
+        Some(Side::Host) => Some(Doubt::ClientUnseen),
         None => None,
     };
     let notes = [
-        watched.midway.then_some("its beginning was not captured"),
+        watched.midway.then_some(Doubt::Midway),
         one_sided,
-        watched.gaps.then_some("bytes are missing in the capture"),
-        watched.altered.then_some("bytes were sent again with other contents; the first count"),
-        watched.exchange.hidden.then_some("TLS 1.3 encrypts the certificate: it is not known"),
+        watched.gaps.then_some(Doubt::Gaps),
+        watched.altered.then_some(Doubt::Altered),
+        watched.exchange.hidden.then_some(Doubt::HiddenCertificate),
     ];
     CapturedConnection {
         client: watched.client.to_string(),
@@ -243,7 +207,7 @@ fn ended((side, end, at): &(Side, End, Duration)) -> String {
     format!("{} by the {who} after {:.3} s", end.verb(), at.as_secs_f64())
 }
 
-/// The client as far as it showed itself; what it did not show is not judged.
+/// Describes the client as far as it showed itself; anything it did not show is not judged.
 fn client(watched: &Watched) -> Option<ClientProfile> {
     let request: &ConnectionRequest = watched.exchange.request.as_ref()?.value.as_ref().ok()?;
     let hello = watched.exchange.hello.as_ref().map(|hello| TlsOffer::watched(&hello.value));

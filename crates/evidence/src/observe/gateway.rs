@@ -1,8 +1,8 @@
-//! From a capture to evidence about RD Gateways: which of the connections that begin with TLS or HTTP lead to one, and what
+//! Turns a capture into evidence about RD Gateways: which connections that begin with TLS or HTTP lead to one, and what
 //! was said there.
 //!
-//! A gateway's TLS looks like that of any web server. One is told of only if a name says that it is one: that of an `.rdp`
-//! file, or that of a request which only gateways are sent. All others stay unsaid.
+//! A gateway's TLS looks like that of any web server. A server is only reported if a name shows that it is one: a name
+//! in an `.rdp` file, or in a request that only gateways get. All others stay unmentioned.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -19,14 +19,14 @@ use crate::rdp_file::RdpSettings;
 use crate::state::State;
 use crate::target::Target;
 
-/// The gateways that the `.rdp` files of a machine name, as names or addresses in small letters, without ports.
+/// Lists the gateways that a machine's `.rdp` files name, as names or addresses in lower case, without ports.
 pub fn named_gateways(state: &State) -> impl Iterator<Item = String> {
     let named = state.rdp_files.iter().filter_map(|file| RdpSettings(file).text("gatewayhostname"));
     named.filter_map(|text| Target::parse(text).ok()).map(|target| target.host.to_string().to_lowercase())
 }
 
-/// Adds what was said at gateways to the evidence, and says how many connections were left out; `None` if there is none to
-/// a gateway.
+/// Adds what was said at gateways to the evidence and reports how many connections were left out; `None` if there is
+/// none.
 pub(super) fn observe(
     captured: &Captured,
     known: &BTreeSet<String>,
@@ -41,7 +41,7 @@ pub(super) fn observe(
         asks_a_gateway(watched) || name.is_some_and(|name| names.contains(&name))
     };
     let places: BTreeSet<SocketAddr> = captured.tunnels.iter().filter(by_name).filter_map(place).collect();
-    // without a name of its own it is the address that tells
+    // without a name of its own the address decides
     let by_address = |watched: &Watched| {
         watched.server_name().is_none()
             && (places.contains(&watched.host) || names.contains(&watched.host.ip().to_string()))
@@ -49,7 +49,7 @@ pub(super) fn observe(
     let mut of_gateway: BTreeMap<(Option<SocketAddr>, Option<String>), Vec<&Watched>> = BTreeMap::new();
     for watched in captured.tunnels.iter().filter(|watched| by_name(watched) || by_address(watched)) {
         let address = place(watched);
-        // at one address all are one gateway's, also those without a name
+        // at one address all belong to one gateway, also those without a name
         let name = watched.server_name().map(str::to_lowercase).filter(|_| address.is_none());
         of_gateway.entry((address, name)).or_default().push(watched);
     }
@@ -65,12 +65,12 @@ pub(super) fn observe(
     Some(left_out)
 }
 
-/// True if somebody asks for what only a gateway has.
+/// True if the client asks for what only a gateway has.
 fn asks_a_gateway(watched: &Watched) -> bool {
     watched.exchange.web.as_ref().is_some_and(|web| web.request.value.method != Method::Connect)
 }
 
-/// Where the gateway is; `None` behind a web proxy, whose address is not the gateway's.
+/// Returns the gateway's address; `None` behind a web proxy, whose address is not the gateway's.
 fn place(watched: &Watched) -> Option<SocketAddr> {
     proxy(watched).is_none().then_some(watched.host)
 }

@@ -1,8 +1,8 @@
 //! `.rdp` files: bytes to settings and back.
 //!
-//! A file is lines of `name:type:value` in UTF-16LE (as mstsc writes them), UTF-8 or Windows-1252. Every line is kept, also
-//! what is no setting, so that a file can be written back as it was. Which of two lines of one name a client obeys is not
-//! documented; both are kept, and readers of one value take the first.
+//! A file is lines of `name:type:value` in UTF-16LE (as mstsc writes them), UTF-8 or Windows-1252. Every line is kept,
+//! even if it is no setting, so that a file can be written back as it was. Which of two lines of one name a client
+//! obeys is not documented; both are kept, and readers of one value take the first.
 
 mod record;
 mod settings;
@@ -14,54 +14,54 @@ pub use settings::{Gateway, GatewayUse, KNOWN, Known, RdpSettings, known};
 
 use thiserror::Error;
 
-/// The most bytes of a file.
+/// Most bytes of a file.
 pub const BYTES_LIMIT: usize = 1024 * 1024;
-/// The most lines of a file.
+/// Most lines of a file.
 pub const LINES_LIMIT: usize = 4000;
 
-/// How the text of a file is written.
+/// Encoding of a file's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
     /// UTF-16, little endian.
     Utf16 {
-        /// A byte order mark stands first.
+        /// True if a byte order mark comes first.
         mark: bool,
     },
     /// UTF-8.
     Utf8 {
-        /// A byte order mark stands first.
+        /// True if a byte order mark comes first.
         mark: bool,
     },
-    /// Windows-1252: what is no UTF-8.
+    /// Windows-1252: anything that is not UTF-8.
     Ansi,
 }
 
-/// One line.
+/// One line of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Line {
-    /// `name:type:value`, each as it is written.
+    /// `name:type:value`, each as written.
     Setting {
-        /// The name.
+        /// Name before the first colon.
         name: String,
         /// `i` (number), `s` (text) or `b` (bytes).
         kind: char,
-        /// The value.
+        /// Value behind the second colon.
         value: String,
     },
     /// Anything else.
     Other(String),
 }
 
-/// A file.
+/// Parsed `.rdp` file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RdpFile {
-    /// How it is written.
+    /// Encoding of its text.
     pub encoding: Encoding,
-    /// Its lines, without their ends.
+    /// Its lines, without line ends.
     pub lines: Vec<Line>,
 }
 
-/// Why bytes are no file that we read.
+/// Reason why bytes are no `.rdp` file that we read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RdpFileError {
     /// Too many bytes.
@@ -76,13 +76,13 @@ pub enum RdpFileError {
 }
 
 impl RdpFile {
-    /// Reads a file. It is one if any line is a setting.
+    /// Reads a file. It counts as one if any line is a setting.
     pub fn parse(bytes: &[u8]) -> Result<Self, RdpFileError> {
         if bytes.len() > BYTES_LIMIT {
             return Err(RdpFileError::Bytes);
         }
         let (encoding, text) = decode(bytes);
-        // programs that write text with its NUL: it belongs to no value
+        // some programs write the terminating NUL of their text: it belongs to no value
         let text = text.trim_end_matches('\0');
         let mut pieces: Vec<&str> = text.split('\n').take(LINES_LIMIT + 2).collect();
         if pieces.last() == Some(&"") {
@@ -95,7 +95,7 @@ impl RdpFile {
         if file.settings().next().is_none() { Err(RdpFileError::NoSetting) } else { Ok(file) }
     }
 
-    /// True if a file that begins like this is of the kind: half of its lines are settings, one of them a known one.
+    /// True if a file that begins like this is an `.rdp` file: half of its lines are settings, one of them a known one.
     pub fn recognises(head: &[u8]) -> bool {
         let (_, text) = decode(head);
         let lines: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).map(Line::parse).collect();
@@ -103,7 +103,7 @@ impl RdpFile {
         names().count() * 2 >= lines.len() && names().any(settings::is_known)
     }
 
-    /// The file as bytes, every line ended by CR LF.
+    /// Encodes the file, every line ended by CR LF.
     pub fn encode(&self) -> Vec<u8> {
         let text: String = self.lines.iter().map(|line| line.text() + "\r\n").collect();
         match self.encoding {
@@ -119,7 +119,7 @@ impl RdpFile {
         }
     }
 
-    /// Its settings, in order: name, type and value.
+    /// Iterates over its settings in order: name, type and value.
     pub fn settings(&self) -> impl Iterator<Item = (&str, char, &str)> {
         self.lines.iter().filter_map(|line| match line {
             Line::Setting { name, kind, value } => Some((name.as_str(), *kind, value.as_str())),
@@ -127,12 +127,12 @@ impl RdpFile {
         })
     }
 
-    /// The lines of one setting, in order. Names do not depend on case.
+    /// Iterates over the lines of one setting in order. Names ignore case.
     pub fn lines_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Line> {
         self.lines.iter().filter(move |line| line.name().is_some_and(|known| same_name(known, name)))
     }
 
-    /// The value of the first line of one setting.
+    /// Returns the value of a setting's first line.
     pub fn value<'a>(&'a self, name: &'a str) -> Option<&'a str> {
         self.settings().find(|(known, _, _)| same_name(known, name)).map(|(_, _, value)| value)
     }
@@ -159,12 +159,12 @@ impl Line {
         }
     }
 
-    /// The name, if it is a setting.
+    /// Returns the name, if it is a setting.
     pub fn name(&self) -> Option<&str> {
         if let Self::Setting { name, .. } = self { Some(name) } else { None }
     }
 
-    /// The line as it is written, without its end.
+    /// Returns the line as written, without its end.
     pub fn text(&self) -> String {
         match self {
             Self::Setting { name, kind, value } => format!("{name}:{kind}:{value}"),
@@ -185,7 +185,7 @@ fn decode(bytes: &[u8]) -> (Encoding, String) {
     if let Some(rest) = bytes.strip_prefix(&[0xFF, 0xFE]) {
         return (Encoding::Utf16 { mark: true }, wide(rest));
     }
-    // every name of a setting begins with an ASCII letter
+    // every setting's name begins with an ASCII letter
     if matches!(bytes, [first, 0, ..] if *first != 0) {
         return (Encoding::Utf16 { mark: false }, wide(bytes));
     }
@@ -195,17 +195,17 @@ fn decode(bytes: &[u8]) -> (Encoding, String) {
     };
     match str::from_utf8(rest) {
         Ok(text) => (Encoding::Utf8 { mark }, text.to_owned()),
-        // a mark that no UTF-8 follows is text like any other
+        // a byte order mark that no UTF-8 follows is ordinary text
         Err(_) => (Encoding::Ansi, bytes.iter().map(|byte| from_ansi(*byte)).collect()),
     }
 }
 
-/// The bytes of text in UTF-16LE, without a byte order mark.
+/// Encodes text as UTF-16LE, without a byte order mark.
 fn utf16(text: &str) -> Vec<u8> {
     text.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }
 
-/// What Windows-1252 has at 0x80 to 0x9F; its five gaps are control characters, as browsers read them.
+/// Characters of Windows-1252 at 0x80 to 0x9F; its five gaps are control characters, as in browsers.
 const ANSI: [char; 32] = [
     '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8D}', 'Ž', '\u{8F}', '\u{90}', '‘', '’',
     '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9D}', 'ž', 'Ÿ',
@@ -259,7 +259,7 @@ mod tests {
         assert_eq!(file.lines[2], Line::Other("x:q:1".to_owned()));
     }
 
-    /// Some programs write the NUL with which their text ends.
+    /// Some programs write the terminating NUL of their text.
     #[test]
     fn the_nul_at_the_end_belongs_to_no_value() {
         let text = "full address:s:server\r\nenablecredsspsupport:i:0\0\0";

@@ -1,4 +1,4 @@
-//! What is kept of a file: the settings without what is private, and what its signature is worth.
+//! The part of a file that is kept: its settings without private ones, and the verdict on its signature.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,60 +10,60 @@ use crate::printable::printable;
 /// An `.rdp` file as it was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RdpFileRecord {
-    /// Its name, without folders.
+    /// Name, without folders.
     pub name: String,
-    /// Its settings, in order.
+    /// Settings, in order.
     #[serde(deserialize_with = "crate::state::read::parts")]
     pub settings: Vec<RdpSetting>,
-    /// What its signature is worth.
+    /// Verdict on its signature.
     pub signature: RdpSignature,
 }
 
 /// A setting of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RdpSetting {
-    /// Its name.
+    /// Name of the setting.
     pub name: String,
-    /// `i`, `s` or `b`; anything else in a line that is no setting by its form.
+    /// `i`, `s` or `b`; anything else for a line that is malformed.
     pub kind: char,
-    /// Its value; null where it is private or may be: user names, tokens, passwords, texts that we do not know; and where there
-    /// is none of its kind.
+    /// Value; null where it is private or may be (user names, tokens, passwords, unknown texts), and where it does not
+    /// fit its kind.
     pub value: Option<String>,
 }
 
-/// What the signature of a file is worth. Whether its signer is trusted is not decided.
+/// Verdict on a file's signature. Whether its signer is trusted is not decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "state", rename_all = "lowercase")]
 pub enum RdpSignature {
-    /// It has none.
+    /// The file has none.
     Unsigned,
-    /// The signed settings are those that were signed.
+    /// The signed settings are unchanged.
     Valid(Signer),
-    /// They are not.
+    /// The signed settings were changed.
     Broken {
-        /// Settings that were signed and are not in the file any more.
+        /// Settings that were signed and are no longer in the file.
         #[serde(deserialize_with = "crate::state::read::parts")]
         missing: Vec<String>,
     },
-    /// That cannot be told.
+    /// It could not be verified.
     Unverifiable {
-        /// Why, in words.
+        /// Reason, in words.
         why: String,
     },
 }
 
-/// Who signed a file, and what.
+/// Signer of a file, and the settings it signed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Signer {
-    /// The certificate's subject.
+    /// Subject of the signer's certificate.
     pub subject: String,
-    /// Its issuer.
+    /// Issuer of that certificate.
     pub issuer: String,
-    /// Its `notBefore`, RFC 3339, UTC.
+    /// `notBefore` of that certificate, RFC 3339, UTC.
     pub not_before: String,
-    /// Its `notAfter`, RFC 3339, UTC.
+    /// `notAfter` of that certificate, RFC 3339, UTC.
     pub not_after: String,
-    /// The settings that are signed.
+    /// Settings that are signed.
     #[serde(deserialize_with = "crate::state::read::parts")]
     pub scope: Vec<String>,
     /// Settings of the file that decide about the connection and are not signed.
@@ -75,7 +75,7 @@ pub struct Signer {
 }
 
 impl RdpFileRecord {
-    /// What is kept of a file of this name.
+    /// Makes the record of a file of this name.
     pub fn of(name: &str, file: &RdpFile) -> Self {
         let settings = file.lines.iter().filter_map(|line| match line {
             Line::Setting { name, kind, value } => Some(RdpSetting {
@@ -88,7 +88,7 @@ impl RdpFileRecord {
         Self { name: printable(name), settings: settings.collect(), signature: signature::verify(file) }
     }
 
-    /// True if it has lines of this name that say different things.
+    /// True if it has lines of this name with different values.
     pub fn contradicts_itself(&self, name: &str) -> bool {
         let lines = || self.settings.iter().filter(|setting| super::same_name(&setting.name, name));
         lines()
@@ -97,7 +97,7 @@ impl RdpFileRecord {
     }
 }
 
-/// A line that names a setting which decides and is none by its form: what the client makes of it is not known.
+/// Keeps a malformed line that names a deciding setting: how the client reads it is not known.
 fn broken(text: &str) -> Option<RdpSetting> {
     let (name, rest) = text.split_once(':').unwrap_or((text, ""));
     let known = known(name).filter(|known| known.decides)?;
@@ -108,10 +108,10 @@ fn broken(text: &str) -> Option<RdpSetting> {
     })
 }
 
-/// What a name of a user of Microsoft Entra begins with.
+/// Beginning of the name of a Microsoft Entra user.
 pub(crate) const ENTRA: &str = "AzureAD\\";
 
-/// The value, if it may be kept. Of a user's name only that it is one of Entra.
+/// Returns the value, if it may be kept; of a user name only that it is an Entra one.
 fn shown<'a>(name: &str, kind: char, value: &'a str) -> Option<&'a str> {
     let number = || value.trim().parse::<i64>().is_ok();
     let entra = || value.trim().get(..ENTRA.len()).is_some_and(|start| start.eq_ignore_ascii_case(ENTRA));

@@ -1,4 +1,4 @@
-//! The settings that matter, with their defaults, and what they ask of a connection.
+//! Settings that matter, with their defaults, and their effect on a connection.
 
 use wire::x224::SecurityProtocols;
 
@@ -6,34 +6,34 @@ use super::{RdpFileRecord, same_name};
 use crate::profile::ClientProfile;
 use crate::target::{DEFAULT_PORT, Target, TargetError};
 
-/// Where Hyper-V lets clients at the consoles of its machines. It starts with TLS, without a negotiation.
+/// Port at which Hyper-V serves the consoles of its machines. It starts with TLS, without a negotiation.
 ///
 /// Source: Microsoft: Azure Stack Edge, connect to the virtual machine console.
 const HYPER_V_PORT: u16 = 2179;
 
-/// A setting that we know.
+/// Setting with a known meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Known {
-    /// Its name.
+    /// Name in the file.
     pub name: &'static str,
     /// `i`, `s` or `b`.
     pub kind: char,
-    /// The default of mstsc, where that is known.
+    /// Default of mstsc, where known.
     pub default: Option<&'static str>,
-    /// It decides where a connection goes or whether it comes about.
+    /// True if it decides where a connection goes or whether it succeeds.
     pub decides: bool,
-    /// Its value may stand in a report.
+    /// True if its value may appear in a report.
     pub shown: bool,
-    /// Where the default comes from.
+    /// Source of the default.
     pub source: Origin,
 }
 
-/// Where we know something from.
+/// Source of a piece of knowledge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     /// Microsoft: Supported RDP properties.
     Microsoft,
-    /// What is generally said of it; not documented by Microsoft.
+    /// Generally said; not documented by Microsoft.
     Practice,
 }
 
@@ -49,7 +49,7 @@ const fn aside(name: &'static str, kind: char, source: Origin) -> Known {
     Known { name, kind, default: None, decides: false, shown: kind == 'i', source }
 }
 
-/// The settings that we know. The value of any other is not shown, unless it is a number.
+/// Known settings. The value of any other is not shown, unless it is a number.
 pub const KNOWN: &[Known] = &[
     text("full address", true, Origin::Microsoft),
     text("alternate full address", true, Origin::Microsoft),
@@ -86,7 +86,7 @@ pub const KNOWN: &[Known] = &[
     Known { shown: true, ..aside("signscope", 's', Origin::Practice) },
 ];
 
-/// The setting of this name.
+/// Finds the known setting of this name.
 pub fn known(name: &str) -> Option<&'static Known> {
     KNOWN.iter().find(|known| same_name(known.name, name))
 }
@@ -95,7 +95,7 @@ pub(super) fn is_known(name: &str) -> bool {
     known(name).is_some()
 }
 
-/// When the client goes through a gateway.
+/// Condition for going through a gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GatewayUse {
     /// Always (`gatewayusagemethod` 1).
@@ -104,39 +104,39 @@ pub enum GatewayUse {
     IfDirectFails,
 }
 
-/// The gateway that a file sends the client through.
+/// Gateway that a file sends the client through.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gateway {
-    /// Its name; `None` if the file leaves it to the administrator's settings.
+    /// Name; `None` if the file leaves it to the administrator's settings.
     pub host: Option<String>,
-    /// When the client goes through it.
+    /// Condition for going through it.
     pub usage: GatewayUse,
 }
 
-/// The settings of a file, as they are obeyed as far as that is known: the first line of a name counts.
+/// Settings of a file as a client obeys them, as far as that is known: the first line of a name counts.
 #[derive(Debug, Clone, Copy)]
 pub struct RdpSettings<'a>(pub &'a RdpFileRecord);
 
 impl<'a> RdpSettings<'a> {
-    /// The text of a setting that is there, is not empty and may be shown.
+    /// Returns the text of a setting that is present, not empty and may be shown.
     pub fn text(self, name: &str) -> Option<&'a str> {
         let mut lines = self.0.settings.iter().filter(|setting| same_name(&setting.name, name));
         lines.next()?.value.as_deref().map(str::trim).filter(|text| !text.is_empty())
     }
 
-    /// The number of a setting: that of the file, or the default.
+    /// Returns the number of a setting: the file's own, or the default.
     pub fn number(self, name: &str) -> Option<i64> {
         let written = self.text(name).and_then(|text| text.parse().ok());
         written.or_else(|| known(name)?.default?.parse().ok())
     }
 
-    /// The address as it is written: `full address`, or what stands in for it.
+    /// Returns the address as written: `full address`, or what stands in for it, with the setting's name.
     pub fn address(self) -> Option<(&'static str, &'a str)> {
         let named = |name| Some((name, self.text(name)?));
         named("full address").or_else(|| named("alternate full address"))
     }
 
-    /// Where the connection goes. The port of the address comes before `server port`, which fills in where it has none.
+    /// Returns where the connection goes. The address's own port wins; `server port` fills in where it has none.
     pub fn target(self) -> Option<Result<Target, TargetError>> {
         let (_, address) = self.address()?;
         Some(Target::parse(address).and_then(|target| {
@@ -149,40 +149,40 @@ impl<'a> RdpSettings<'a> {
         }))
     }
 
-    /// The number in `server port`, where it is no port.
+    /// Returns the number in `server port`, where it is no port.
     pub fn wrong_port(self) -> Option<&'a str> {
         let port = self.text("server port")?;
         let number = port.parse::<i64>().ok()?;
         (!(1..=i64::from(u16::MAX)).contains(&number)).then_some(port)
     }
 
-    /// It leads to the console of a virtual machine of Hyper-V: by its port, or by the machine that the host is told of first.
+    /// True if it leads to the console of a Hyper-V machine: by its port, or by the machine named to the host first.
     pub fn hyper_v_console(self) -> bool {
         let told_first = self.0.settings.iter().any(|setting| same_name(&setting.name, "pcb"));
         told_first || matches!(self.target(), Some(Ok(target)) if target.port == HYPER_V_PORT)
     }
 
-    /// CredSSP is switched off: the client cannot meet a host that requires Network Level Authentication.
+    /// True if CredSSP is switched off: such a client cannot meet a host that requires Network Level Authentication.
     pub fn without_credssp(self) -> bool {
         self.number("enablecredsspsupport") == Some(0)
     }
 
-    /// The user that it names is one of Microsoft Entra.
+    /// True if the user that it names is a Microsoft Entra one.
     pub fn names_entra_user(self) -> bool {
         self.text("username").is_some_and(|user| user == super::record::ENTRA)
     }
 
-    /// The client does not negotiate: it starts with TLS.
+    /// True if the client does not negotiate but starts with TLS.
     pub fn without_negotiation(self) -> bool {
         self.number("negotiate security layer") == Some(0)
     }
 
-    /// The client refuses a host whose certificate it does not trust.
+    /// True if the client refuses a host whose certificate it does not trust.
     pub fn requires_trust(self) -> bool {
         self.number("authentication level") == Some(1)
     }
 
-    /// The gateway that the client goes through; `None` if the file asks for none.
+    /// Returns the gateway that the client goes through; `None` if the file asks for none.
     pub fn gateway(self) -> Option<Gateway> {
         let usage = match self.number("gatewayusagemethod") {
             Some(1) => GatewayUse::Always,
@@ -192,7 +192,7 @@ impl<'a> RdpSettings<'a> {
         Some(Gateway { host: self.text("gatewayhostname").map(crate::printable::printable), usage })
     }
 
-    /// The client that this profile describes, with what the file tells it.
+    /// Returns the profile, changed by what the file tells the client.
     pub fn applied_to(self, profile: ClientProfile) -> ClientProfile {
         let mut protocols = profile.protocols;
         if self.without_credssp() && protocols.credssp() {

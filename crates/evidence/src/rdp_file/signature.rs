@@ -1,10 +1,10 @@
-//! The signature of a file, verified.
+//! Verifies the signature of a file.
 //!
-//! Microsoft has not published the form. What stands here is inferred from public programs that make signatures which mstsc
-//! accepts: `signscope:s:` lists names, separated by commas. Signed is, in UTF-16LE, the line of each of them in that order
-//! and the line of `signscope` itself, each ended by CR LF, then one NUL. `signature:s:` is Base64, perhaps with spaces
-//! in it, of a header of 12 bytes (0x00010001, 1, the length of what follows, all little endian) and of a detached CMS
-//! `SignedData`. Where a name has several lines, both the first and the last are tried.
+//! Microsoft has not published the format. This is inferred from public programs that make signatures which mstsc
+//! accepts: `signscope:s:` lists names, separated by commas. Signed is, in UTF-16LE, the line of each of them in that
+//! order and the line of `signscope` itself, each ended by CR LF, then one NUL. `signature:s:` is Base64, perhaps with
+//! spaces in it, of a header of 12 bytes (0x00010001, 1, the length of the rest, all little endian) and of a detached
+//! CMS `SignedData`. Where a name has several lines, both the first and the last are tried.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -20,9 +20,9 @@ use super::{Line, RdpFile, utf16};
 use crate::moment::rfc3339;
 use crate::printable::printable;
 
-/// The header's first two numbers, as far as they were ever seen.
+/// First two numbers of the header, always these in every file seen.
 const HEADER: (u32, u32) = (0x0001_0001, 1);
-/// The most names in a scope.
+/// Most names in a scope.
 const SCOPE_LIMIT: usize = 1000;
 
 const RSA: &str = "1.2.840.113549.1.1.1";
@@ -35,7 +35,7 @@ const SHA256: &str = "2.16.840.1.101.3.4.2.1";
 const SHA384: &str = "2.16.840.1.101.3.4.2.2";
 const SHA512: &str = "2.16.840.1.101.3.4.2.3";
 
-/// What the signature of the file is worth.
+/// Judges the signature of a file.
 pub(super) fn verify(file: &RdpFile) -> RdpSignature {
     match (file.value("signature"), file.value("signscope")) {
         (None, None) => RdpSignature::Unsigned,
@@ -75,12 +75,12 @@ fn examine(file: &RdpFile, signature: &str, scope: &str) -> Result<RdpSignature,
     Ok(RdpSignature::Broken { missing })
 }
 
-/// A name as a report shows it.
+/// Returns a name as reports show it.
 fn named(name: &str) -> String {
     printable(&name.to_lowercase())
 }
 
-/// The `SignedData` in the value of `signature`.
+/// Decodes the `SignedData` in the value of `signature`.
 fn envelope(signature: &str) -> Result<SignedData, String> {
     let text: String = signature.chars().filter(|c| !c.is_whitespace()).collect();
     let bytes = STANDARD.decode(text).map_err(|_| "the signature is no Base64".to_owned())?;
@@ -95,7 +95,8 @@ fn envelope(signature: &str) -> Result<SignedData, String> {
     SignedData::decode(signed).map_err(|error| format!("it is no CMS SignedData: {error}"))
 }
 
-/// The bytes that were signed: of each name in the scope the line that `pick` takes from its lines, at its n-th mention.
+/// Rebuilds the signed bytes: for each name in the scope the line that `pick` takes from its lines, at its n-th
+/// mention.
 fn signed_text<'a>(
     file: &'a RdpFile,
     names: &[&'a str],
@@ -117,14 +118,14 @@ fn signed_text<'a>(
     utf16(&text)
 }
 
-/// What decides about the connection, is in the file and is not signed.
+/// Lists settings of the file that decide about the connection and are not signed.
 fn outside(file: &RdpFile, names: &[&str]) -> Vec<String> {
     let decides = KNOWN.iter().filter(|known| known.decides && file.lines_of(known.name).next().is_some());
     let unsigned = decides.filter(|known| !names.iter().any(|name| super::same_name(name, known.name)));
     unsigned.map(|known| known.name.to_owned()).collect()
 }
 
-/// Signed names with lines that say different things.
+/// Lists signed names whose lines have different values.
 fn contradicted(file: &RdpFile, names: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     for name in names {
@@ -136,7 +137,7 @@ fn contradicted(file: &RdpFile, names: &[&str]) -> Vec<String> {
     found
 }
 
-/// A signature with the key that has to have made it.
+/// Signature with the key that must have made it.
 struct SignerKey {
     info: SignerInfo,
     algorithm: &'static dyn VerificationAlgorithm,
@@ -168,7 +169,7 @@ impl SignerKey {
         Ok(Self { info: info.clone(), algorithm, key: key.bytes, signer })
     }
 
-    /// True if this is what was signed.
+    /// True if exactly this content was signed.
     fn verifies(&self, content: &[u8]) -> Result<bool, String> {
         let signed = match &self.info.attributes {
             None => content,

@@ -1,4 +1,4 @@
-//! Watched accesses without names: the place stays, and of a path what says where in that place it is.
+//! Watched accesses without names: the place stays, and of a path only the part that tells where in that place it is.
 
 use wire::redaction::Names;
 
@@ -20,7 +20,7 @@ const OPERATIONS: &[&str] = &[
     "RegSetValue",
     "RegDeleteValue",
 ];
-/// Where the parts of a path lie on every Windows that keeps to the usual drive.
+/// Folders of keys on every Windows that uses the default drive.
 const KEYS: &str = r"C:\ProgramData\Microsoft\Crypto\RSA\MachineKeys";
 const LISTENER: &str = r"HKLM\System\CurrentControlSet\Control\Terminal Server\WinStations\RDP-Tcp";
 const STORE: &str = r"HKLM\SOFTWARE\Microsoft\SystemCertificates\Remote Desktop";
@@ -78,13 +78,13 @@ fn renamed_path(place: Place, path: &str, names: &mut Names) -> String {
     }
 }
 
-/// The place itself, or something in it that is not named.
+/// Returns the place itself, or a nameless path inside it.
 fn beneath(place: &str, path: &str, itself: &[&str]) -> String {
     let last = path.rsplit('\\').next().unwrap_or_default();
     if one_of(itself, last).is_some() { place.to_owned() } else { format!(r"{place}\{REDACTED}") }
 }
 
-/// A time of day with colons, such as `9:00:01.1234567 AM`; other forms could be addresses.
+/// Keeps a time of day with colons, such as `9:00:01.1234567 AM`; other forms could be addresses.
 fn time_of_day(text: &str) -> String {
     let plain = text.strip_suffix(" AM").or_else(|| text.strip_suffix(" PM")).unwrap_or(text);
     let (time, fraction) = plain.split_once(['.', ',']).unwrap_or((plain, ""));

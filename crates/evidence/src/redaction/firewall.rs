@@ -1,4 +1,4 @@
-//! Rules of the firewall: what they let in stays, who made them and for whom does not.
+//! Rules of the firewall: their effect stays, their authors and the people they are for do not.
 
 use std::net::IpAddr;
 
@@ -7,7 +7,7 @@ use wire::redaction::Names;
 use super::{REDACTED, one_of, security};
 use crate::firewall;
 
-/// Names of values that Windows itself gives to the rules of Remote Desktop.
+/// Value names that Windows itself gives to the rules of Remote Desktop.
 const OWN: &[&str] = &[
     "RemoteDesktop-UserMode-In-TCP",
     "RemoteDesktop-UserMode-In-UDP",
@@ -58,7 +58,7 @@ const WORDS: &[&str] = &[
     "*",
     "",
 ];
-/// Fields with one of these words or a number.
+/// Fields that hold one of these words or a number.
 const PLAIN: &[&str] = &[
     "Action",
     "Active",
@@ -81,12 +81,12 @@ const PLAIN: &[&str] = &[
 ];
 /// Fields with addresses.
 const ADDRESSES: &[&str] = &["RA4", "RA6", "LA4", "LA6", "RA42", "RA62"];
-/// The name of a value that holds a rule.
+/// Keeps or replaces the name of a value that holds a rule.
 pub(super) fn own(name: &str) -> bool {
     one_of(OWN, name).is_some()
 }
 
-/// A rule with other addresses and accounts, and without what somebody wrote into it.
+/// Renames addresses and accounts in a rule, and removes free text.
 pub(super) fn renamed(rule: &str, names: &mut Names) -> String {
     let mut fields = rule.split('|');
     let version = fields.next().unwrap_or_default();
@@ -119,12 +119,12 @@ fn renamed_field(field: &str, names: &mut Names) -> Option<String> {
         _ if is("Name") => Some(format!("{key}={}", resource(value))),
         "IF" => Some(format!("{key}={}", names.identifier(value))),
         "RUAuth" => Some(format!("{key}={}", security::renamed(value, names))),
-        // that it is there may limit the rule
+        // its presence may limit the rule
         _ => firewall::limit(key).map(|limit| format!("{limit}={REDACTED}")),
     }
 }
 
-/// A word that the form knows, a number, or a range of ports.
+/// Keeps a known word, a number, or a range of ports.
 fn plain(value: &str) -> String {
     let number = |text: &str| text.parse::<u16>().is_ok();
     let range = value.split_once('-').is_some_and(|(from, to)| number(from) && number(to));
@@ -147,14 +147,14 @@ fn service(value: &str) -> String {
     if known { value.to_owned() } else { REDACTED.to_owned() }
 }
 
-/// A reference to a text of Windows.
+/// Keeps a reference to a text of Windows.
 fn resource(value: &str) -> String {
     let number = value.strip_prefix("@FirewallAPI.dll,-").or_else(|| value.strip_prefix("@firewallapi.dll,-"));
     let known = number.is_some_and(|digits| digits.len() <= 6 && digits.bytes().all(|digit| digit.is_ascii_digit()));
     if known { value.to_owned() } else { REDACTED.to_owned() }
 }
 
-/// An address, a network with its mask or prefix, a range of addresses, or a word.
+/// Renames an address, a network with mask or prefix, or a range; keeps a word.
 fn addresses(value: &str, names: &mut Names) -> String {
     if let Some(word) = one_of(WORDS, value) {
         return word;
@@ -171,7 +171,7 @@ fn addresses(value: &str, names: &mut Names) -> String {
     renamed.unwrap_or_else(|| REDACTED.to_owned())
 }
 
-/// Ones and then zeros.
+/// True if ones are followed by zeros only.
 fn is_mask(mask: std::net::Ipv4Addr) -> bool {
     u32::from(mask).leading_ones() + u32::from(mask).trailing_zeros() == 32
 }

@@ -1,13 +1,14 @@
-//! Why something was not read, in the words of this program: these stay, and so do the places that every Windows has.
+//! Reasons why something was not read: our own words stay, and so do the places that every Windows has.
 
 use wire::redaction::Names;
 
-use super::{PROGRAMS, event, one_of};
+use super::{event, one_of};
+use crate::state::PROGRAMS;
 use crate::state::{KEYS, SERVICES, STORES_ROOT, Unread};
 
-/// The value with the number of the control set in use.
+/// Value with the number of the control set in use.
 const SELECT: &str = r"Select\Current";
-/// Files that every Windows has, by their whole names.
+/// Files that every Windows has, by their full names.
 const FILES: &[&str] =
     &["SYSTEM", "SOFTWARE", "DEFAULT", "NTUSER.DAT", "System.evtx", "Security.evtx", "Application.evtx"];
 
@@ -25,7 +26,7 @@ pub(super) fn renamed(unread: &Unread, names: &mut Names) -> Unread {
     Unread { what: known.or_else(log).or_else(service).unwrap_or_else(|| words(what, names)), why: words(why, names) }
 }
 
-/// Words of a program, in which the known keys of the registry stay as they are.
+/// Renames words, but keeps the known registry keys in them.
 fn words(text: &str, names: &mut Names) -> String {
     let mut renamed = String::with_capacity(text.len());
     let (mut done, mut quoted) = (0, false);
@@ -52,7 +53,7 @@ fn words(text: &str, names: &mut Names) -> String {
     renamed
 }
 
-/// The length of the longest known key at the beginning of the text.
+/// Returns the length of the longest known key at the beginning of the text.
 fn key(text: &str) -> Option<usize> {
     let known = KEYS.iter().chain(STORES_ROOT).chain([&SELECT]);
     let ends = |rest: &str| rest.chars().next().is_none_or(|next| !belongs(next)) || thumbprint(rest).is_some();
@@ -62,7 +63,7 @@ fn key(text: &str) -> Option<usize> {
     here.map(|key| key.len()).max()
 }
 
-/// The thumbprint of a certificate, which is the name of its key below that of its store.
+/// Returns a certificate's thumbprint, which names its key below that of its store.
 fn thumbprint(behind: &str) -> Option<&str> {
     let digits = behind.strip_prefix('\\')?.split(|c: char| !c.is_ascii_alphanumeric()).next()?;
     (digits.len() == 40 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())).then_some(digits)
@@ -87,7 +88,7 @@ mod tests {
         once
     }
 
-    /// The words of this program and the places that every Windows has pass; names do not, wherever they stand.
+    /// Our own words and the places that every Windows has pass; names do not, wherever they stand.
     #[test]
     fn our_own_words_pass() {
         for (what, why) in [

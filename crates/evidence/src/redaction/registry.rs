@@ -1,4 +1,4 @@
-//! Registry keys: numbers stay, texts stay where they are one of a list.
+//! Registry keys: numbers stay, texts stay if they are on a list.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +12,12 @@ use crate::state::{
 };
 use crate::windows::{known_edition, plain_path, windows_own_library};
 
-/// Names of values that Windows and its policies give, and nobody else.
+/// Value names that Windows and its policies give, and nobody else.
 const VALUES: &str = include_str!("../../data/registry-values.txt");
-/// How the place of a name begins that was taken out; a number and a bracket follow.
+/// Beginning of the placeholder for a name; a number and a bracket follow.
 const NAMELESS: &str = "(redacted ";
 
-/// Words of the names of Windows' editions.
+/// Words in the names of Windows' editions.
 const PRODUCT: &[&str] = &[
     "Windows",
     "Server",
@@ -71,9 +71,9 @@ const PRODUCT: &[&str] = &[
 
 /// Values of the listener that name a certificate.
 const THUMBPRINTS: &[&str] = &["SSLCertificateSHA1Hash", "SelfSignedCertificate", "TemplateCertificate"];
-/// How the keys end that hold ports which a group policy opens.
+/// End of keys that hold ports opened by a group policy.
 const OPEN_PORTS: &str = r"\globallyopenports\list";
-/// How the path of Windows' own library ends.
+/// End of the path of Windows' own library.
 const LIBRARY: &str = r"\System32\termsrv.dll";
 
 pub(super) fn renamed(keys: &[RegistryKey], names: &mut Names) -> Vec<RegistryKey> {
@@ -112,7 +112,7 @@ fn renamed_values(
     renamed.collect()
 }
 
-/// The older exceptions of group policies: `3389:TCP:scope:enabled:name`, of which the scope is not kept.
+/// Redacts an older exception of a group policy, `3389:TCP:scope:enabled:name`, dropping its scope.
 fn open_port(text: &str) -> String {
     let mut parts = text.split(':');
     let port = parts.next().filter(|port| port.parse::<u16>().is_ok());
@@ -128,7 +128,7 @@ fn nameless(number: usize) -> String {
     format!("{NAMELESS}{number})")
 }
 
-/// The number of a name that was taken out.
+/// Returns the number of a name's placeholder.
 fn number_of(name: &str) -> Option<usize> {
     let number = name.strip_prefix(NAMELESS)?.strip_suffix(')')?.parse().ok()?;
     (nameless(number) == name).then_some(number)
@@ -141,7 +141,7 @@ fn renamed_rule(data: &RegistryData, names: &mut Names) -> RegistryData {
     }
 }
 
-/// The same kind of value without what it says, if that is no number.
+/// Returns a value of the same kind without its content, unless that is a number.
 fn without_text(data: &RegistryData) -> RegistryData {
     match data {
         RegistryData::Dword(_) | RegistryData::Qword(_) => data.clone(),
@@ -171,7 +171,7 @@ fn renamed_data(path: &str, name: &str, data: &RegistryData, names: &mut Names) 
     }
 }
 
-/// A text that means something for a diagnosis; `None` for any other.
+/// Renames a text that matters for a diagnosis; `None` for any other.
 fn renamed_text(of: impl Fn(&str, &str) -> bool, text: &str, names: &mut Names) -> Option<String> {
     let any = |key: &str, values: &[&str]| values.iter().any(|value| of(key, value));
     if of(CRYPTOGRAPHY, "MachineGuid") {
@@ -215,9 +215,9 @@ fn renamed_text(of: impl Fn(&str, &str) -> bool, text: &str, names: &mut Names) 
     kept.then(|| text.to_owned())
 }
 
-/// The library of Windows itself, in whatever folder its Windows lies.
+/// Keeps the path of Windows' own library, in whatever folder its Windows lies.
 fn library(text: &str, names: &mut Names) -> Option<String> {
-    // the parts that lead back may name somebody
+    // the parts that `..` leads back from may name somebody
     let text = &plain_path(text);
     if let Some(own) = windows_own_library(text, None) {
         return own.then(|| text.clone());
@@ -226,7 +226,7 @@ fn library(text: &str, names: &mut Names) -> Option<String> {
     Some(folder.map_or_else(|| text.clone(), |folder| format!("{}{LIBRARY}", names.text(folder))))
 }
 
-/// A suite by its registered name, also with a curve behind it.
+/// Keeps a suite with a registered name, also with a curve behind it.
 fn cipher_suite(name: &str) -> String {
     let plain = ["_P256", "_P384", "_P521"].iter().find_map(|curve| name.strip_suffix(curve));
     let known = name.is_empty() || suite::code(plain.unwrap_or(name)).is_some();

@@ -1,14 +1,15 @@
-//! A state that keeps its names, and no passwords.
+//! Removes passwords from a state that keeps its names.
 
 use super::{IMAGES, REDACTED};
 use crate::state::{RegistryData, Service, State};
 
-/// Parts of the names of values and fields that hold secrets. Numbers stay: they are switches, such as `fPromptForPassword`.
+/// Parts of the names of values and fields that hold secrets. Numbers stay: they are switches, such as
+/// `fPromptForPassword`.
 const SECRET: [&str; 4] = ["password", "passwd", "secret", "token"];
 
 impl State {
-    /// The state without what is secret: passwords in the registry and in entries of logs, and what services are told when they
-    /// are started. Windows keeps none of it in the keys that are read; whoever wrote a state by hand may.
+    /// Removes secrets: passwords in the registry and in entries of logs, and the arguments of services. Windows has
+    /// none in the keys that are read, but a state written by hand may.
     #[must_use]
     pub fn without_secrets(mut self) -> Self {
         let secret = |name: &str| SECRET.iter().any(|part| name.to_ascii_lowercase().contains(part));
@@ -37,7 +38,7 @@ fn blank(data: &mut RegistryData) {
     }
 }
 
-/// Windows' own programs keep theirs, which name a group of services (`-k termsvcs`).
+/// Removes arguments, except of Windows' own programs, which name a group of services (`-k termsvcs`).
 fn without_arguments(service: &mut Service) {
     let Some(image) = &mut service.image else { return };
     let Some(end) = image.to_ascii_lowercase().find(".exe").map(|at| at + 4) else { return };

@@ -1,20 +1,20 @@
-//! Security descriptors: who may do what, by codes that are the same everywhere; accounts become others.
+//! Security descriptors: universal codes for who may do what stay; accounts become others.
 
 use wire::redaction::Names;
 
 use super::REDACTED;
 use crate::security::rights_are_known;
 
-/// Kinds of entries ([MS-DTYP] 2.5.1.1).
+/// Types of entries ([MS-DTYP] 2.5.1.1).
 const KINDS: &[&str] =
     &["A", "D", "OA", "OD", "AU", "AL", "OU", "OL", "ML", "SP", "XA", "XD", "ZA", "XU", "RA", "TL", "FL"];
-/// Codes of accounts that every machine or domain has (the same place).
+/// Codes of accounts that every machine or domain has ([MS-DTYP] 2.5.1.1).
 const ACCOUNTS: &str = "AA AC AN AO AP AU BA BG BO BU CA CD CG CN CO CY DA DC DD DG DU EA ED EK ER ES HA HI HO IS IU KA LA LG LS \
                         LU LW ME MP MU NO NS NU OW PA PO PS PU RA RC RD RE RM RO RS RU SA SH SI SO SS SU SY UD WD WR";
-/// How an entry is inherited.
+/// Codes for how an entry is inherited.
 const FLAGS: &str = "CI OI NP IO ID SA FA TP CR";
 
-/// The text form with other accounts; parts that are no code of the form go.
+/// Renames the accounts in a descriptor's text; parts that are no code of the format go.
 pub(super) fn renamed(sddl: &str, names: &mut Names) -> String {
     let mut renamed = String::with_capacity(sddl.len());
     for (number, part) in sddl.split('(').enumerate() {
@@ -33,7 +33,7 @@ pub(super) fn renamed(sddl: &str, names: &mut Names) -> String {
     renamed
 }
 
-/// What stands outside of entries: `O:` and `G:` with an account, `D:` and `S:` with flags.
+/// Renames the part outside of entries: `O:` and `G:` with an account, `D:` and `S:` with flags.
 fn heads(text: &str, names: &mut Names) -> String {
     let mut renamed = String::new();
     let mut rest = text;
@@ -46,12 +46,12 @@ fn heads(text: &str, names: &mut Names) -> String {
         renamed.push_str(&if matches!(head, "O:" | "G:") { account(value, names) } else { list_flags(value) });
         rest = after;
     }
-    // what is no head of the form is left out, but for that it was there
+    // any malformed head is dropped, but a mark shows that there was one
     renamed.push_str(if rest.trim_matches(')').is_empty() { rest } else { REDACTED_PART });
     renamed
 }
 
-/// In the place of a part: without brackets, which would make it an entry.
+/// Placeholder for a part: without brackets, which would make it an entry.
 const REDACTED_PART: &str = "?";
 
 fn list_flags(value: &str) -> String {

@@ -1,7 +1,7 @@
-//! How much of a machine is kept, however much a log, a hive or a recorded state holds, and how much of all machines.
+//! Limits on how much of a machine, and of all machines, is kept, however much a log, a hive or a recorded state holds.
 //!
-//! Of entries of logs the newest of each kind are kept, half as many of each kind as long as all is too much; of everything
-//! else what fits, in order. What is left out is counted, and stands in the state as unread.
+//! Of log entries the newest of each kind are kept, halving the number per kind while all is too much; of everything
+//! else as much as fits, in order. Anything left out is counted and listed in the state as unread.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -14,29 +14,28 @@ use super::{LogEvent, LogSpan, STORE_MY, STORE_REMOTE_DESKTOP, STORES_ROOT, Stat
 use crate::events;
 use crate::moment::{moment, rfc3339};
 
-/// The most entries of one provider and id that are kept of a machine: the newest.
+/// Most entries of one provider and id that are kept of a machine: the newest.
 pub const KEPT: usize = 500;
-/// The fewest of them where there are many machines; below it the later machines lose more.
+/// Fewest of them where there are many machines; below it the later machines lose more.
 const FEWEST: usize = 15;
-/// The most that is kept of all machines together, in bytes as [`State::weight`] counts them. A report takes about three
-/// times as much.
+/// Most that is kept of all machines together, in bytes as [`State::weight`] counts. A report takes about three times
+/// as much.
 pub const ROOM: usize = 14 * 1024 * 1024;
-/// The part of it that entries of logs may take, those of a file or of a machine: they are many, and the rest has to fit as
-/// well.
+/// Share of it that log entries of a file or machine may take: they are many, and the rest has to fit as well.
 pub const ENTRIES: usize = 6 * 1024 * 1024;
-/// The largest entry, as [`weight`] counts: a record of a log has at most 64 KiB.
+/// Largest entry, as [`weight`] counts: a record of a log has at most 64 KiB.
 const ENTRY: usize = 256 * 1024;
-/// The most keys that are named one by one when they are left out.
+/// Most keys that are named one by one when they are left out.
 const NAMED: usize = 8;
-/// What an entry takes besides its texts, and each value of it.
+/// Overhead of an entry, and of each of its values, in bytes.
 const LINE: usize = 1024;
 const VALUE: usize = 64;
-/// What a thing takes besides its text, what each map in it takes, and what a text takes besides its characters.
+/// Overhead of a thing, of each map in it and of each text, in bytes.
 const THING: usize = 400;
 const MAP: usize = 150;
 const TEXT: usize = 32;
 
-/// About how many bytes of memory a thing takes: as many as it has in JSON, and what it, its maps and its texts take beside.
+/// Estimates the bytes of memory a thing takes: its length in JSON, and overhead for itself, its maps and its texts.
 fn weight(thing: &impl Serialize) -> usize {
     let mut counter = Counter { bytes: 0, maps: 0, quotes: 0 };
     serde_json::to_writer(&mut counter, thing)
@@ -66,7 +65,7 @@ impl Write for Counter {
     }
 }
 
-/// The same of an entry: they are many, so it is not written for that.
+/// Estimates an entry's size without serialising it, because there are many.
 fn weight_of(event: &LogEvent) -> usize {
     let LogEvent { at, channel, provider, id: _, record: _, activity, data } = event;
     let texts: usize = [at, channel, provider].map(String::len).into_iter().sum();
@@ -74,10 +73,10 @@ fn weight_of(event: &LogEvent) -> usize {
     LINE + texts + activity.as_ref().map_or(0, String::len) + data
 }
 
-/// A provider and an id that mean something; one kind for all others.
+/// Provider and id that mean something; all others share one kind.
 pub type Kind = (&'static str, u32);
 
-/// The newest entries of each kind, as they come.
+/// Newest entries of each kind, collected as they arrive.
 #[derive(Debug)]
 pub struct Newest {
     kinds: BTreeMap<Kind, BinaryHeap<Reverse<Kept>>>,
@@ -88,7 +87,7 @@ pub struct Newest {
     left_out: LeftOut,
 }
 
-/// An entry, ordered by its time; the number of the record decides between those of one moment.
+/// Entry ordered by its time, and at equal times by its record number.
 #[derive(Debug)]
 struct Kept {
     at: Option<OffsetDateTime>,
@@ -134,7 +133,7 @@ impl Newest {
         Self { kinds: BTreeMap::new(), most, room, weight: 0, taken: 0, left_out: LeftOut::default() }
     }
 
-    /// False for an entry that is older than all that are kept of its kind; it counts as left out then.
+    /// False for an entry older than all that are kept of its kind; it is then counted as left out.
     pub fn wants(&mut self, kind: Kind, channel: &str, (at, record): (Option<OffsetDateTime>, u64)) -> bool {
         let full = self.kinds.get(&kind).filter(|kept| kept.len() >= self.most);
         let oldest = full.and_then(|kept| kept.peek()).map(|Reverse(oldest)| oldest.order());
@@ -145,7 +144,7 @@ impl Newest {
         wanted
     }
 
-    /// Takes in an entry, in the place of the oldest of its kind if there are enough.
+    /// Takes in an entry, replacing the oldest of its kind if there are enough.
     pub fn add(&mut self, kind: Kind, at: Option<OffsetDateTime>, event: LogEvent) {
         let weight = weight_of(&event);
         if weight > ENTRY {
@@ -163,13 +162,13 @@ impl Newest {
         }
     }
 
-    /// The same for an entry of which nothing else is known yet.
+    /// Takes in an entry of which nothing else is known yet.
     pub(super) fn add_any(&mut self, event: LogEvent) {
         let kind = events::find(&event.provider, event.id).map_or(("", 0), |known| (known.provider, known.id));
         self.add(kind, moment(&event.at), event);
     }
 
-    /// From now on keeps at most so many of each kind.
+    /// From now on keeps at most this many of each kind.
     pub fn keep_at_most(&mut self, most: usize) {
         self.most = self.most.min(most);
         let kinds: Vec<Kind> = self.kinds.keys().copied().collect();
@@ -178,12 +177,12 @@ impl Newest {
         }
     }
 
-    /// About how many bytes of memory the entries take.
+    /// Estimates the bytes of memory that the entries take.
     pub fn weight(&self) -> usize {
         self.weight
     }
 
-    /// Takes out the oldest of a kind that are too many.
+    /// Removes the oldest of a kind that are too many.
     fn trim(&mut self, kind: Kind) {
         let Some(of_kind) = self.kinds.get_mut(&kind) else { return };
         while of_kind.len() > self.most {
@@ -193,14 +192,14 @@ impl Newest {
         }
     }
 
-    /// The entries that are kept, in the order of time; what stands there twice is one.
+    /// Returns the kept entries in the order of time, without duplicates.
     pub fn by_time(self) -> (Vec<LogEvent>, LeftOut) {
         let (mut events, left_out) = self.sorted(Ord::cmp);
         events.dedup();
         (events, left_out)
     }
 
-    /// The entries that are kept, in the order in which they came.
+    /// Returns the kept entries in the order in which they came.
     fn in_given_order(self) -> (Vec<LogEvent>, LeftOut) {
         self.sorted(|one, other| one.number.cmp(&other.number))
     }
@@ -212,20 +211,20 @@ impl Newest {
     }
 }
 
-/// What was left out, by channel.
+/// Entries left out, by channel.
 #[derive(Debug, Default)]
 pub struct LeftOut(BTreeMap<String, Missed>);
 
 #[derive(Debug, Default)]
 struct Missed {
     count: u64,
-    /// The newest of them.
+    /// Time of the newest of them.
     until: Option<OffsetDateTime>,
-    /// One of them says no time.
+    /// True if one of them has no time.
     undated: bool,
 }
 
-/// The most channels that are told apart in it.
+/// Most channels that are told apart in it.
 const CHANNELS: usize = 64;
 
 impl LeftOut {
@@ -239,7 +238,7 @@ impl LeftOut {
         missed.undated |= at.is_none();
     }
 
-    /// Says so in the state: in the stretches of its logs, and as unread.
+    /// Records it in the state: in the periods of its logs, and as unread.
     pub fn tell(self, state: &mut State) {
         for (number, (channel, missed)) in self.0.into_iter().enumerate() {
             let span = |log: &&mut LogSpan| log.channel.eq_ignore_ascii_case(&channel);
@@ -268,7 +267,7 @@ impl Missed {
     }
 }
 
-/// What was left out of a log, in words.
+/// Says how much of a log was left out.
 pub fn left_out(log: &LogSpan) -> Option<Unread> {
     let until = log
         .left_out_until
@@ -277,7 +276,7 @@ pub fn left_out(log: &LogSpan) -> Option<Unread> {
     (log.left_out > 0).then(|| unread(&log.channel, format!("{} older entries{until} {}", log.left_out, older())))
 }
 
-/// Why entries are missing.
+/// Explains why entries are missing.
 fn older() -> String {
     format!("were left out: of each kind the newest are kept, at most {KEPT}, and fewer where there are many")
 }
@@ -286,11 +285,11 @@ fn unread(channel: &str, why: String) -> Unread {
     Unread { what: format!("event log {channel}"), why }
 }
 
-/// Sections of which a part says less than nothing.
+/// Sections that mislead when incomplete: a gap would read as absence.
 pub(super) const REGISTRY: &str = "registry keys";
 pub(super) const CERTIFICATES: &str = "certificates";
 pub(super) const KEY_FILES: &str = "key files";
-/// The keys that stand there where all certificates below them were read.
+/// Keys that are present where all certificates below them were read.
 const STORES: [&str; 2] = [STORE_MY, STORE_REMOTE_DESKTOP];
 
 /// Room that things take one after another, as long as they fit.
@@ -307,7 +306,7 @@ impl Filling {
         Self { left: room, most, left_out: BTreeMap::new(), named: Vec::new() }
     }
 
-    /// True if a thing of this section fits; it is counted otherwise. `name` is for those of which it matters which.
+    /// True if a thing of this section fits; otherwise it is counted. `name` is for sections where it matters which.
     pub(super) fn takes(&mut self, section: &'static str, thing: &impl Serialize, name: Option<&str>) -> bool {
         let weight = weight(thing);
         if let Some(left) = self.left.checked_sub(weight) {
@@ -321,12 +320,12 @@ impl Filling {
         false
     }
 
-    /// What collects entries of logs in what is left of the room.
+    /// Returns a collector of log entries for the room that is left.
     pub(super) fn entries(&self) -> Newest {
         Newest::of(self.most, self.left.min(ENTRIES))
     }
 
-    /// Takes over what was collected of them.
+    /// Takes over the entries that were collected.
     pub(super) fn collected(&mut self, entries: Newest, state: &mut State) -> LeftOut {
         self.left = self.left.saturating_sub(entries.weight);
         let (mut events, left_out) = entries.in_given_order();
@@ -334,8 +333,8 @@ impl Filling {
         left_out
     }
 
-    /// What is only worth something if all of it is there: a list of certificates or of key files that was cut says of none that
-    /// it is not there.
+    /// Takes back what only holds of a whole list: a truncated one of certificates or key files shows of none that it
+    /// is absent.
     fn conclude_nothing(&self, state: &mut State) {
         let lost = |section: &str| self.left_out.get(section).copied().unwrap_or_default();
         if lost(CERTIFICATES) > 0 || lost(REGISTRY) > 0 {
@@ -348,7 +347,7 @@ impl Filling {
         }
     }
 
-    /// Says in the state what did not fit.
+    /// Records in the state what did not fit.
     pub(super) fn tell(self, state: &mut State) {
         self.conclude_nothing(state);
         let too_large = "left out: it is too large, or all that was read is";
@@ -362,7 +361,7 @@ impl Filling {
 }
 
 impl State {
-    /// About how many bytes of memory it takes.
+    /// Estimates the bytes of memory it takes.
     pub fn weight(&self) -> usize {
         fn all<T: Serialize>(things: &[T]) -> usize {
             things.iter().map(weight).sum()
@@ -378,7 +377,7 @@ impl State {
             + all(&self.unread)
     }
 
-    /// Keeps of each kind of entries only the newest, at most so many, and of everything only what fits into the room.
+    /// Keeps at most this many entries of each kind, the newest, and of everything only what fits into the room.
     fn shrink(&mut self, most: usize, room: usize) {
         let mut filling = Filling::new(room, most);
         self.registry.retain(|key| filling.takes(REGISTRY, key, Some(&key.path)));
@@ -401,7 +400,7 @@ impl State {
     }
 }
 
-/// What is kept of all machines together: the more there are, the fewer entries of each.
+/// Room for all machines together: the more there are, the fewer entries of each.
 #[derive(Debug)]
 pub struct Room {
     used: usize,
@@ -415,14 +414,14 @@ impl Default for Room {
 }
 
 impl Room {
-    /// True if a thing of so many bytes may be kept beside what is kept already.
+    /// True if a thing of this many bytes fits beside what is kept already.
     pub fn takes(&mut self, weight: usize) -> bool {
         let fits = self.used < ROOM;
         self.used = self.used.saturating_add(if fits { weight } else { 0 });
         fits
     }
 
-    /// Takes in a state, if it fits beside the others as they are; otherwise [`Room::shrink`] has to make it fit.
+    /// Takes in a state if it fits beside the others as they are; otherwise [`Room::shrink`] has to make it fit.
     pub fn fits(&mut self, state: &mut State) -> bool {
         if self.most < KEPT || state.weight() > ROOM {
             state.shrink(self.most, ROOM);
@@ -433,7 +432,7 @@ impl Room {
         fits
     }
 
-    /// Takes in the last of these states, for which there was no room, in that all of them are shortened.
+    /// Shortens all these states so that the last, for which there was no room, fits as well.
     pub fn shrink(&mut self, states: &mut [&mut State]) {
         let Some((last, earlier)) = states.split_last_mut() else { return };
         let mut weight = last.weight();

@@ -1,12 +1,12 @@
-//! What readers look up on a machine: registry keys, stores of certificates, services.
+//! Places that readers look up on a machine: registry keys, certificate stores, services.
 
 /// `Control\Terminal Server`: the host's own settings.
 pub const TERMINAL_SERVER: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server";
-/// The listener.
+/// The listener's own key.
 pub const LISTENER: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\WinStations\RDP-Tcp";
 /// Group policy for both, which wins over them.
 pub const POLICY: &str = r"HKLM\SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services";
-/// Schannel itself: what it writes into the log.
+/// Schannel itself: which events it logs.
 pub const SCHANNEL_SETTINGS: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL";
 /// The protocols of Schannel; below it `TLS 1.2\Server` and so on.
 pub const SCHANNEL: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols";
@@ -16,44 +16,44 @@ pub const LSA: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Lsa";
 pub const CIPHER_POLICY: &str = r"HKLM\SOFTWARE\Policies\Microsoft\Cryptography\Configuration\SSL\00010002";
 /// CredSSP's settings on a client and on a host.
 pub const CREDSSP: &str = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System\CredSSP\Parameters";
-/// Which Windows it is.
+/// Edition, version and build of Windows.
 pub const WINDOWS: &str = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion";
-/// How people log on at the machine. Of it one value alone is read, `WinStationsDisabled`: beside it a password may stand.
+/// Logon settings. Only `WinStationsDisabled` is read of them, because a password may stand beside it.
 pub const WINLOGON: &str = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon";
 /// The machine's name.
 pub const COMPUTER_NAME: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\ComputerName\ComputerName";
-/// The names that DNS knows the machine by: `NV Hostname` is the one that it is set to, `Hostname` the one that it has had since
-/// it was started.
+/// Names by which DNS knows the machine: `NV Hostname` is the configured one, `Hostname` the one in force since it
+/// started.
 pub const TCPIP: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters";
-/// The number that makes the names of key files the machine's own.
+/// Key of the MachineGuid, which makes the names of key files the machine's own.
 pub const CRYPTOGRAPHY: &str = r"HKLM\SOFTWARE\Microsoft\Cryptography";
 /// The firewall's rules, one value each.
 pub const FIREWALL_RULES: &str =
     r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\FirewallRules";
-/// The firewall's rules from a management of devices (MDM, such as Intune).
+/// Firewall rules from device management (MDM, such as Intune).
 pub const FIREWALL_MDM_RULES: &str =
     r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\Mdm\FirewallRules";
-/// The firewall's rules from group policies.
+/// Firewall rules from group policies.
 pub const FIREWALL_POLICY_RULES: &str = r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\FirewallRules";
 /// FIPS mode.
 pub const FIPS: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Lsa\FIPSAlgorithmPolicy";
-/// What the service of Remote Desktop runs.
+/// Parameters of TermService, with the library that it runs.
 pub const TERMSERVICE: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\TermService\Parameters";
-/// The machine's own certificates: one that was bound to the listener lies here.
+/// The machine's own certificates, among them one bound to the listener.
 pub const STORE_MY: &str = r"HKLM\SOFTWARE\Microsoft\SystemCertificates\MY\Certificates";
-/// The certificates that Windows made for Remote Desktop.
+/// Certificates that Windows made for Remote Desktop.
 pub const STORE_REMOTE_DESKTOP: &str = r"HKLM\SOFTWARE\Microsoft\SystemCertificates\Remote Desktop\Certificates";
 
-/// The authorities that somebody has had this machine trust, its administrator or a policy, and some of Windows itself.
+/// Authorities that an administrator or a policy made this machine trust, and some of Windows itself.
 pub const STORES_ROOT: &[&str] = &[
     r"HKLM\SOFTWARE\Microsoft\SystemCertificates\ROOT\Certificates",
     r"HKLM\SOFTWARE\Policies\Microsoft\SystemCertificates\Root\Certificates",
     r"HKLM\SOFTWARE\Microsoft\EnterpriseCertificates\Root\Certificates",
 ];
-/// The store of those, in [`super::StoredCertificate::store`].
+/// Name of that store, in [`super::StoredCertificate::store`].
 pub const ROOT: &str = "Root";
 
-/// Every registry key that a reader looks up: what is listed here and stands in no state was not read.
+/// Every registry key that a reader looks up: one that is listed here and missing from a state was not read.
 pub const KEYS: &[&str] = &[
     TERMINAL_SERVER,
     LISTENER,
@@ -105,11 +105,14 @@ pub const KEYS: &[&str] = &[
     r"HKCU\Software\Policies\Microsoft\Windows NT\Terminal Services\Client",
 ];
 
-/// True if a reader takes in this value of a key of [`KEYS`]: of all but [`WINLOGON`], every one.
+/// True if a reader keeps this value of a key of [`KEYS`]: every value, except of [`WINLOGON`].
 pub fn takes(path: &str, value: &str) -> bool {
     !path.eq_ignore_ascii_case(WINLOGON) || value.eq_ignore_ascii_case("WinStationsDisabled")
 }
 
-/// The services without which there is no Remote Desktop, and the firewall's own.
+/// Programs whose version matters.
+pub const PROGRAMS: &[&str] = &["termsrv.dll", "mstsc.exe", "mstscax.dll"];
+
+/// Services without which there is no Remote Desktop, and the firewall's own.
 pub const SERVICES: &[&str] =
     &["TermService", "SessionEnv", "UmRdpService", "CertPropSvc", "KeyIso", "CryptSvc", "RpcSs", "MpsSvc"];

@@ -1,4 +1,4 @@
-//! Reading a recorded state: thing by thing, so that no state takes more memory than is kept of a machine.
+//! Reads a recorded state thing by thing, so that no state takes more memory than is kept of a machine.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -13,30 +13,30 @@ use super::{LogEvent, RegistryData, SCHEMA, State, Unread};
 use crate::moment::moment;
 use crate::printable::printable;
 
-/// The name of the form, whatever its version.
+/// Name of the format, whatever its version.
 pub const FORM: &str = "rdpdoctor-state/";
-/// The most values of a registry key and texts of a value.
+/// Most values of a registry key, and texts of a value.
 const VALUES: usize = 100_000;
-/// The most parts of anything else: fields of an entry, settings of an `.rdp` file, usages of a certificate.
+/// Most parts of anything else: fields of an entry, settings of an `.rdp` file, usages of a certificate.
 const PARTS: usize = 4000;
-/// The longest name of a machine, in characters: more has none in DNS (RFC 1035 2.3.4).
-pub(super) const NAME: usize = 255;
+/// Longest name of a machine, in characters: DNS allows no more (RFC 1035 2.3.4).
+pub const NAME: usize = 255;
 
-/// Why text is no state.
+/// Reason why text is no state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StateError {
-    /// Not JSON of this form.
+    /// It is not JSON of this format.
     #[error("read state: {0}")]
     Invalid(String),
-    /// Another form.
+    /// It has another format.
     #[error("read state: the schema is {0:?}, not {SCHEMA:?}")]
     Schema(String),
-    /// Another version of the form.
+    /// It has another version of the format.
     #[error("a recorded state of the form {0:?}, which this version of the program does not know: it knows {SCHEMA:?}")]
     Version(String),
 }
 
-/// The one field that says whether the others can be read.
+/// The one field that tells whether the others can be read.
 #[derive(Deserialize)]
 struct Form {
     #[serde(default)]
@@ -44,7 +44,7 @@ struct Form {
 }
 
 impl State {
-    /// Reads JSON. What is more than is kept of a machine is left out, which the state then says.
+    /// Reads JSON. Anything beyond what is kept of a machine is left out, and the state says so.
     pub fn parse(text: &str) -> Result<Self, StateError> {
         let invalid = |error: serde_json::Error| StateError::Invalid(printable(&short(&error.to_string())));
         let form: Form = serde_json::from_str(text).map_err(invalid)?;
@@ -68,7 +68,7 @@ impl State {
     }
 }
 
-/// The beginning of a text from elsewhere.
+/// Shortens a text from elsewhere to its beginning.
 fn short(text: &str) -> String {
     text.chars().take(NAME).collect()
 }
@@ -142,7 +142,7 @@ fn nameless<T>(_: &T) -> Option<&str> {
     None
 }
 
-/// A list of things: its name, where they go, and the room that they share with the others.
+/// List of things: its name, where they go, and the room that they share with the others.
 struct Section<'a, T>(&'static str, &'a mut Vec<T>, &'a mut Filling, fn(&T) -> Option<&str>);
 
 impl<'de, T: Deserialize<'de> + Serialize> DeserializeSeed<'de> for Section<'_, T> {
@@ -196,23 +196,23 @@ impl<'de> Visitor<'de> for Entries<'_> {
     }
 }
 
-/// Values of a registry key: as many of them, and of the texts in them, as there may be of one thing.
+/// Deserialises values of a registry key, at most [`VALUES`] of them and of the texts in them.
 pub(super) fn values<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, RegistryData>, D::Error> {
     let parts = |value: &RegistryData| if let RegistryData::Texts(texts) = value { texts.len() } else { 0 };
     from.deserialize_map(Map(VALUES, parts, PhantomData))
 }
 
-/// Fields of an entry.
+/// Deserialises fields of an entry, with a limit.
 pub(super) fn fields<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, String>, D::Error> {
     from.deserialize_map(Map(PARTS, |_: &String| 0, PhantomData))
 }
 
-/// Texts of a registry value.
+/// Deserialises texts of a registry value, with a limit.
 pub(super) fn texts<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
     from.deserialize_seq(List(VALUES, PhantomData))
 }
 
-/// Parts of anything else.
+/// Deserialises parts of anything else, with a limit.
 pub(crate) fn parts<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T>, D::Error> {
     from.deserialize_seq(List(PARTS, PhantomData))
 }

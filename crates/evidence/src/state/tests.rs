@@ -17,7 +17,7 @@ fn state(events: Vec<LogEvent>) -> State {
     State { schema: SCHEMA.to_owned(), logs: vec![span()], events, ..State::default() }
 }
 
-/// As from a log: of each kind the newest, the others counted and named; what is left is in the order in which it stood.
+/// As from a log: the newest of each kind are kept, the others counted and named; the rest stays in its order.
 #[test]
 fn the_newest_entries_of_each_kind_are_kept() {
     let many = (0..2000).rev().map(|second| entry(second, "TermDD", 56));
@@ -37,7 +37,7 @@ fn the_newest_entries_of_each_kind_are_kept() {
     assert_eq!(State::parse(&read.to_json()), Ok(read), "what was cut stays as it is");
 }
 
-/// What was left out before, and what says no time, counts with it: only behind the newest of all the log is whole.
+/// Entries left out earlier, and undated ones, count as well: only after the newest of all is the log complete.
 #[test]
 fn what_is_left_out_adds_up() {
     let known = |left_out: u64, until: Option<&str>| {
@@ -55,13 +55,13 @@ fn what_is_left_out_adds_up() {
     let read = State::parse(&state((0..600).map(undated).collect()).to_json()).unwrap();
     assert_eq!((read.logs[0].left_out, &read.logs[0].left_out_until), (100, &None));
     assert!(read.unread[0].why.starts_with("100 older entries were left out"), "{:?}", read.unread);
-    // a log whose stretch is not known is said to lack some, once
+    // a log whose period is not known is said once to lack some
     let events = (0..600).map(|second| entry(second, "TermDD", 56)).collect();
     let read = State::parse(&State { logs: Vec::new(), ..state(events) }.to_json()).unwrap();
     assert!(read.unread.len() == 1 && read.unread[0].why.starts_with("older entries were"), "{:?}", read.unread);
 }
 
-/// However much there is of anything, it takes no more room than there is; how much was left out is said.
+/// However much there is of anything, it takes no more room than there is, and the state says how much was left out.
 #[test]
 fn no_section_is_endless() {
     let key = |number: usize| RegistryKey { path: format!("HKLM\\{number}"), exists: false, values: BTreeMap::new() };
@@ -91,7 +91,7 @@ fn a_key_that_is_too_large_is_named() {
     assert!(read.unread[0].what == LISTENER && read.unread[0].why.starts_with("left out"), "{:?}", read.unread);
 }
 
-/// A list that was cut says of nothing that it is not there.
+/// A truncated list shows of nothing that it is absent.
 #[test]
 fn what_was_left_out_is_not_absent() {
     let store = |path: &str| RegistryKey { path: path.to_owned(), exists: true, values: BTreeMap::new() };
@@ -133,7 +133,7 @@ fn many_machines_share_the_room() {
     assert!(weight <= ROOM && kept.iter().all(|count| (100..KEPT).contains(count)), "{weight} {kept:?}");
     assert!(states.iter().all(|state| state.logs[0].left_out + state.events.len() as u64 == 1000));
     assert!(states.iter().all(|state| state.unread.len() == 1), "{:?}", states[0].unread);
-    // nothing is kept that is older than what was left out last
+    // nothing older than the last one left out is kept
     let until = |state: &State| state.logs[0].left_out_until.clone().unwrap();
     assert!(states.iter().all(|state| state.events.iter().all(|event| event.at > until(state))));
 }
@@ -147,12 +147,12 @@ fn what_no_machine_has_is_refused_in_words() {
     let fields = (0..5000).map(|number| format!(r#""{number}": "x""#)).collect::<Vec<_>>().join(",");
     let event = format!(r#""events": [{{"at": "", "channel": "", "provider": "", "id": 1, "data": {{{fields}}}}}]"#);
     assert!(parse(&event).unwrap_err().to_string().contains("more than 4000 values of one thing"));
-    // many texts in many values are as many things
+    // many texts in many values count as many things
     let texts = format!(r#"{{"texts": [{}]}}"#, vec![r#""""#; 1000].join(","));
     let values = (0..101).map(|number| format!(r#""{number}": {texts}"#)).collect::<Vec<_>>().join(",");
     let key = format!(r#""registry": [{{"path": "HKLM", "exists": true, "values": {{{values}}}}}]"#);
     assert!(parse(&key).unwrap_err().to_string().contains("more than 100000 values of one thing"));
-    // a date that is none says nothing of when it was
+    // an invalid date says nothing about the time
     let read = parse(r#""taken_at": "garbage""#).unwrap();
     assert_eq!(read.taken_at, None);
     assert!(read.unread[0].why.contains("\"garbage\" is no date"), "{:?}", read.unread);

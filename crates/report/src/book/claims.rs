@@ -1,4 +1,4 @@
-//! The pages of the claims, and what other pages say of them.
+//! Pages of the claims, and references to them on other pages.
 
 use std::fmt::Write;
 
@@ -8,13 +8,13 @@ use diagnosis::{causes, claims, fixes};
 use super::super::words;
 use super::{GENERATED, list as bullets, marked, titled, with_code};
 
-/// The index, and a page for each claim: a page of its own keeps its address when a claim is worded anew.
+/// Returns the index, and a page for each claim: a page of its own keeps its address when a claim is reworded.
 pub(super) fn pages() -> impl Iterator<Item = (String, String)> {
     let page = |claim: &Claim| (format!("claims/{}.md", claim.id), page(claim));
     claims::all().iter().map(page).chain([("claims/README.md".to_owned(), index())])
 }
 
-/// A line for each of these claims, for the page of what they are about.
+/// Writes a line for each of these claims, for the page of the thing that they are about.
 pub(super) fn list<'a>(claims: impl Iterator<Item = &'a Claim>) -> String {
     let line = |claim: &Claim| {
         format!("- [{0}](../claims/{0}.md) ({1}): {2}.\n", claim.id, claim.verdict.word(), with_code(&claim.claim))
@@ -22,7 +22,7 @@ pub(super) fn list<'a>(claims: impl Iterator<Item = &'a Claim>) -> String {
     claims.map(line).collect()
 }
 
-/// What to do in place of a refused fix.
+/// Says what to do instead of a refused fix.
 pub(super) fn instead(refused: &str) -> String {
     let mut text = String::new();
     for claim in claims::asking_for(refused) {

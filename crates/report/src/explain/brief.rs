@@ -4,7 +4,8 @@ use diagnosis::codes::{Mark, Sureness};
 
 use super::human::{MATCHED, decimal, nothing, unknown};
 use super::{Answer, Explained, Topic};
-use crate::human::{Paper, Style};
+use crate::format::Style;
+use crate::human::Paper;
 use crate::words::capital;
 
 /// The most lines.

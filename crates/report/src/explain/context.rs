@@ -239,7 +239,7 @@ pub(super) fn candidates<'a>(read: &'a Read, context: &Context) -> Vec<Candidate
 
 /// The second number stands right behind the first.
 fn follows(first: &Number, second: &Number, read: &Read) -> bool {
-    read.numbers.windows(2).any(|two| std::ptr::eq(&two[0], first) && std::ptr::eq(&two[1], second))
+    read.numbers.windows(2).any(|two| std::ptr::eq(&raw const two[0], first) && std::ptr::eq(&raw const two[1], second))
 }
 
 fn plain(number: &Number, score: u8) -> Candidate<'_> {
@@ -304,7 +304,7 @@ fn marked<'a>(number: &'a Number, read: &Read, context: &Context) -> Option<Cand
 /// A number that nothing calls a code, and that looks like one.
 fn unlabelled<'a>(number: &'a Number, last: &str, read: &Read) -> Option<Candidate<'a>> {
     if number.hex && number.plain {
-        let field = FIELDS.iter().any(|field| last == *field);
+        let field = FIELDS.contains(&last);
         let score = if number.value < 0x100 && read.count > FEW_WORDS { 40 } else { 60 };
         return (!field).then(|| plain(number, score));
     }
@@ -327,10 +327,10 @@ fn of_the_system<'a>(number: &'a Number, last: &str, two: &str) -> Option<Candid
     }
     let winsock = (10_000..12_000).contains(&number.value);
     let list = if winsock { "win32" } else { "errno" };
-    let bracket = number.line().ends_with('(') && number.after.starts_with(')');
-    let in_bracket = bracket && (winsock || SYSTEM.iter().any(|words| number.line().contains(words)));
+    let brackets = number.line().ends_with('(') && number.after.starts_with(')');
+    let called = brackets && (winsock || SYSTEM.iter().any(|words| number.line().contains(words)));
     let rust = number.line().ends_with("os { code: ");
-    if in_bracket || rust || last == "errno" || ["system error", "os error", "socket error", "errno"].contains(&two) {
+    if called || rust || last == "errno" || ["system error", "os error", "socket error", "errno"].contains(&two) {
         return of_list(number, 58, list);
     }
     None

@@ -1,23 +1,23 @@
-//! An event of Windows as XML: its provider, its number and the numbers that it carries.
+//! Reads an event of Windows as XML: its provider, its number and the numbers that it carries.
 
-/// What of an event tells something.
+/// Parts of an event that matter here.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Event {
     /// Provider and channel, in lower case.
     pub(super) place: String,
     /// `EventID`.
     pub(super) id: u32,
-    /// The texts of the fields that can hold a code, in order.
+    /// Texts of the fields that can hold a code, in order.
     pub(super) data: Vec<String>,
 }
 
-/// How many events of one text are read.
+/// Most events of one text that are read.
 const MOST: usize = 8;
 
 /// Names of fields that hold a code.
 const CODED: [&str; 8] = ["reason", "error", "code", "status", "alert", "value", "data", "param"];
 
-/// The events in a text; none if it is no XML of events.
+/// Reads the events in a text; none if it is no XML of events.
 pub(super) fn events(text: &str) -> Vec<Event> {
     let lower = text.to_lowercase();
     lower.split("<event ").flat_map(|part| part.split("<event>")).filter_map(event).take(MOST).collect()
@@ -51,12 +51,12 @@ fn last_word(hex: &str) -> Option<String> {
 #[derive(Debug, Clone)]
 struct Element<'a> {
     name: &'a str,
-    /// The attribute `Name` of a `Data`.
+    /// Attribute `Name` of a `Data`.
     field: Option<&'a str>,
     text: &'a str,
 }
 
-/// Every element that holds text and no other element.
+/// Iterates over elements that hold text and no other element.
 fn elements(xml: &str) -> impl Iterator<Item = Element<'_>> + Clone {
     xml.split('<').skip(1).filter_map(|part| {
         let (tag, text) = part.split_once('>')?;

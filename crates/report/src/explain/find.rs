@@ -45,7 +45,7 @@ pub(super) fn subjects(text: &str) -> Vec<Subject> {
     let mut subjects: Vec<Subject> = if found.is_empty() {
         let read = read(text);
         let named: Vec<Subject> = read.words.iter().filter_map(|word| named(word)).collect();
-        let known: HashSet<String> = named.iter().flat_map(|subject| subject.ids()).collect();
+        let known: HashSet<String> = named.iter().flat_map(Subject::ids).collect();
         // the number beside a name is the same thing once more
         let again = |subject: &Subject| subject.parts.is_empty() && subject.ids().any(|id| known.contains(&id));
         let numbers = numbered(&read).into_iter().filter(|subject| !again(subject)).collect::<Vec<_>>();

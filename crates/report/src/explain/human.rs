@@ -4,7 +4,8 @@
 use diagnosis::codes::Sureness;
 
 use super::{Answer, Explained, Neighbour, Topic, brief};
-use crate::human::{Paper, Style};
+use crate::format::Style;
+use crate::human::Paper;
 use crate::words::{STEPS, capital};
 
 /// How many causes are given with their reasons; the others by name.

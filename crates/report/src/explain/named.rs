@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use diagnosis::cause::{Cause, Severity};
 use diagnosis::claims::Claim;
 use diagnosis::codes::{Entry, Reading};
-use diagnosis::fixes::{Fix, Safety};
+use diagnosis::fixes::{Fix, Given, Safety, powershell};
 use diagnosis::{causes, claims, codes, fixes};
 
 use super::{Explained, Measurement, Neighbour, Topic, sentences};
@@ -266,7 +266,10 @@ fn cause(cause: &'static Cause) -> Explained {
                 command: "rdpdoctor diagnose HOST".to_owned(),
                 why: "Shows whether this is the fault of a host.".to_owned(),
             },
-            Measurement { command: page.command.to_owned(), why: format!("{} (PowerShell, only reads)", page.confirm) },
+            Measurement {
+                command: Given::NOTHING.fill(page.command),
+                why: format!("{} (PowerShell, only reads)", page.confirm),
+            },
         ],
         sources: page.references.iter().map(|&text| text.to_owned()).collect(),
         ..blank("cause", cause.id, "cause", format!("{}: {}", sort(cause.severity), cause.title))
@@ -286,14 +289,16 @@ fn fix(fix: &'static Fix) -> Explained {
     let helped = causes::ALL.iter().filter(|cause| cause.fixes.contains(&fix.id));
     let sentence = |text: &str| format!("{}.", text.trim_end_matches('.'));
     let note = match fix.safety {
-        Safety::Refused => format!("Refused: {} If it was done: {}", sentence(fix.reason), sentence(fix.undo)),
+        Safety::Refused => {
+            format!("Refused: {} If it was done: {}", sentence(fix.reason), sentence(&Given::NOTHING.fill(fix.undo)))
+        }
         safety => format!(
             "{}: {} Where: {} Then: {} To go back: {}",
             capital(safety.word()),
             sentence(fix.reason),
-            sentence(fix.place),
-            sentence(fix.verify),
-            sentence(fix.undo)
+            sentence(&fix.place.words()),
+            sentence(&Given::NOTHING.fill(fix.verify)),
+            sentence(&Given::NOTHING.fill(fix.undo))
         ),
     };
     let title = if fix.safety == Safety::Refused { "refused fix" } else { "fix" };
@@ -301,7 +306,7 @@ fn fix(fix: &'static Fix) -> Explained {
         note: Some(note),
         causes: helped.map(|cause| of_cause(cause, "it helps against this")).collect(),
         claims: ids(claims::about_fix(fix.id)),
-        steps: fix.steps.iter().map(|step| fixes::pasted(step)).collect(),
+        steps: powershell::lines(fix, &Given::NOTHING),
         ..blank("fix", fix.id, title, fix.title.to_owned())
     }
 }

@@ -1,7 +1,7 @@
 //! What the sentences and updates in a text mean, as topics.
 
 use diagnosis::printable::printable;
-use diagnosis::regressions::{self, HarmedRole, Regression};
+use diagnosis::regressions::{self, Regression};
 use diagnosis::{causes, codes};
 
 use super::said::{Said, said};
@@ -54,12 +54,12 @@ fn topic(said: &Said, line: &str) -> Found {
 }
 
 /// What is known of an entry by its id, in few words.
-fn see(id: &String) -> Option<Neighbour> {
+fn see(id: &str) -> Option<Neighbour> {
     let code = codes::by_id(id).map(|entry| entry.code.meaning.clone());
     let meaning = code
         .or_else(|| messages::find(id).map(|message| message.meaning.clone()))
         .or_else(|| causes::find(id).map(|cause| cause.title.to_owned()))?;
-    Some(Neighbour { id: id.clone(), meaning, why: String::new() })
+    Some(Neighbour { id: id.to_owned(), meaning, why: String::new() })
 }
 
 /// A sentence with an answer of its own.
@@ -81,7 +81,7 @@ pub(super) fn message(message: &'static Message) -> Explained {
         causes: links
             .map(|link| Neighbour { id: link.to.clone(), meaning: title(&link.to), why: link.why.clone() })
             .collect(),
-        confused: message.see.iter().filter_map(see).collect(),
+        confused: message.see.iter().filter_map(|id| see(id)).collect(),
         next,
         sources: message.sources.clone(),
         confidence: Some(message.confidence),
@@ -101,10 +101,8 @@ pub(super) fn update(name: &str) -> Option<Explained> {
     let rows: Vec<&Regression> =
         regressions::all().iter().filter(|row| row.introduced == name || row.cured == name).collect();
     let first = rows.first()?;
-    let machine = match first.role {
-        HarmedRole::Host => "the machine that people connect to",
-        HarmedRole::Client => "the machine that people connect from",
-    };
+    let machine =
+        if first.harms_host() { "the machine that people connect to" } else { "the machine that people connect from" };
     let cures = first.cured == name;
     let meaning = if cures {
         format!("it cures what {} brought on {machine}: {}", first.introduced, first.breaks)
@@ -118,10 +116,7 @@ pub(super) fn update(name: &str) -> Option<Explained> {
     let cure = if cures { String::new() } else { format!("{} cures it. ", first.cured) };
     let until = first.until_then.as_ref().map(|text| format!("{text} ")).unwrap_or_default();
     let note = format!("{cure}{until}Builds: {}. What is known as of {}.", builds.join("; "), regressions::as_of());
-    let cause = match first.role {
-        HarmedRole::Host => "update-regression",
-        HarmedRole::Client => "client-update-regression",
-    };
+    let cause = if first.harms_host() { "update-regression" } else { "client-update-regression" };
     let title = causes::find(cause).map_or("", |cause| cause.title).to_owned();
     Some(Explained {
         note: Some(note),

@@ -1,4 +1,4 @@
-//! What was seen, what was not, and what would tell more.
+//! Sections about the evidence: observations, open questions, next measurements.
 
 use std::collections::BTreeSet;
 
@@ -8,9 +8,9 @@ use super::{Page, text};
 use crate::words::sentence;
 use crate::{captured, words};
 
-/// The most observations on the page, beside those that a finding cites: a browser has to stay quick.
+/// Most observations on the page, besides those that a finding cites: a browser has to stay quick.
 const OBSERVATIONS: usize = 1000;
-/// The most characters of one value.
+/// Most characters of one value.
 const VALUE: usize = 2000;
 
 impl Page {
@@ -75,7 +75,7 @@ impl Page {
         }
     }
 
-    /// Whom it is about, for whom, and from which files.
+    /// Adds the machines, the client and the files.
     fn machines(&mut self, diagnosis: &Diagnosis) {
         self.open("dl");
         for subject in &diagnosis.subjects {
@@ -132,7 +132,7 @@ impl Page {
     }
 }
 
-/// A value on one line, cut where it is too long to be read.
+/// Shortens a value to one readable line.
 fn short(value: &serde_json::Value) -> String {
     let whole = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let count = whole.chars().count();

@@ -2,7 +2,7 @@ use super::super::sample::diagnosis;
 use super::super::xml::well_formed;
 use super::*;
 
-/// What a hostile machine may call itself.
+/// Names that a hostile machine may give itself.
 const HOSTILE: [&str; 5] = [
     "</script><script>alert(1)</script>",
     "\"><img src=x onerror=alert(1)>",

@@ -45,7 +45,7 @@ fn the_fingerprint_is_that_of_the_machine_and_the_cause() {
     assert_ne!(print(&first), print(&later));
 }
 
-/// Without any result a tool would take the report for green, and close what it had found before.
+/// Without any result a tool would take the report for green, and close its earlier findings.
 #[test]
 fn what_could_not_be_told_is_one_open_result() {
     let mut report = diagnosis("server");
@@ -63,7 +63,7 @@ fn what_could_not_be_told_is_one_open_result() {
 #[test]
 fn a_finding_from_a_file_says_which() {
     let mut report = diagnosis("server");
-    // as it is, so that it can be found: what would be spelled out on a screen is escaped
+    // as it is, so that it can be found: a screen would spell it out, here it is escaped
     report.paths = vec!["/evidence/my\u{202e}log.evtx".to_owned(), "SYSTEM".to_owned()];
     report.files = report.paths.iter().map(|path| diagnosis::printable::printable(path)).collect();
     let from = |id, file| ReportObservation { id, file, ..report.observations[0].clone() };

@@ -1,4 +1,4 @@
-//! What this crate knows, as documents.
+//! Everything that can be explained, as documents to search.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -6,14 +6,14 @@ use std::sync::LazyLock;
 use diagnosis::cause::Cause;
 use diagnosis::claims::Claim;
 use diagnosis::codes::Entry;
-use diagnosis::fixes::{Fix, Safety};
+use diagnosis::fixes::{Fix, Given, Safety, powershell};
 use diagnosis::{causes, claims, codes, fixes};
 use serde::Deserialize;
 
 use super::{Document, Index};
 use crate::guides::{self, Guide};
 
-/// Phrases by id, for what has no such list of its own.
+/// Phrases by id, for things without such a list of their own.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Keywords {
@@ -25,17 +25,17 @@ static KEYWORDS: LazyLock<Keywords> = LazyLock::new(|| {
     toml::from_str(include_str!("../../data/keywords.toml")).expect("a test reads the shipped keywords")
 });
 
-/// The index over causes, fixes, claims and guides.
+/// Indexes causes, fixes, claims and guides.
 pub fn book() -> Index {
     Index::new(documents())
 }
 
-/// Causes, fixes, claims and guides.
+/// Iterates over causes, fixes, claims and guides.
 pub fn documents() -> impl Iterator<Item = Document> {
     let causes = causes::ALL.iter().map(|cause| of_cause(cause));
     let fixes = fixes::ALL.iter().map(|fix| of_fix(fix));
     let book = causes.chain(fixes).chain(claims::all().iter().map(of_claim)).chain(guides::ALL.iter().map(of_guide));
-    // a code without words of its own is found by its number or name
+    // a code without phrases of its own is found by its number or name
     book.chain(codes::all().filter(|entry| !entry.code.keywords.is_empty()).map(of_code))
 }
 
@@ -57,11 +57,11 @@ fn of_cause(cause: &Cause) -> Document {
     }
 }
 
-/// Of a refused fix the title alone: whoever looks for what its page advises is not to meet it first.
+/// Makes the document of a fix; of a refused one the title alone, so that its page's advice is not met first.
 fn of_fix(fix: &Fix) -> Document {
     let text = match fix.safety {
         Safety::Refused => String::new(),
-        _ => [fix.reason, &fix.steps.join(" "), fix.undo].join(" "),
+        _ => [fix.reason, &Given::NOTHING.fill(&powershell::texts(fix).join(" ")), fix.undo].join(" "),
     };
     Document {
         kind: "fix",

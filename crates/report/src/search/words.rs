@@ -1,4 +1,4 @@
-//! Text to terms: words in lower case, without their endings, other words for the same thing made one.
+//! Splits text into terms: lower-case words without endings, with synonyms made one.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 /// Letters of a word that count.
 const LONGEST: usize = 40;
 
-/// Words that say nothing about what is looked for.
+/// Words that carry no meaning for a search.
 const EMPTY: &[&str] = &[
     "a", "about", "after", "all", "an", "and", "any", "are", "as", "at", "be", "been", "but", "by", "can", "cannot",
     "cant", "could", "das", "der", "die", "do", "does", "doesnt", "due", "ein", "eine", "for", "from", "had", "has",
@@ -17,14 +17,14 @@ const EMPTY: &[&str] = &[
     "was", "we", "what", "when", "which", "while", "who", "why", "will", "with", "would", "you", "your", "switch",
 ];
 
-/// Groups of words for one thing.
+/// Groups of synonyms.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
     same: Vec<Vec<String>>,
 }
 
-/// Stem to the stem of the group's first word.
+/// Maps a stem to the stem of the group's first word.
 static SAME: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
     let written: Written =
         toml::from_str(include_str!("../../data/synonyms.toml")).expect("a test reads the shipped synonyms");
@@ -35,25 +35,26 @@ static SAME: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
     pairs.collect()
 });
 
-/// The terms of a text, in order. `MachineKeys` gives `machine` and `key`; numbers such as `1.2` and `0x904` stay whole.
+/// Returns the terms of a text, in order. `MachineKeys` gives `machine` and `key`; numbers such as `1.2` and `0x904`
+/// stay whole.
 pub fn terms(text: &str) -> Vec<String> {
     let words = split(text);
     let full = words.iter().filter(|word| !EMPTY.contains(&word.as_str()));
     full.map(|word| term(word)).collect()
 }
 
-/// Neighbours written as one word. A full stop in a number falls away: `tls` and `1.2` give `tls12`.
+/// Joins neighbours into one word. A full stop in a number is dropped: `tls` and `1.2` give `tls12`.
 pub fn compounds(terms: &[String]) -> impl Iterator<Item = String> {
     terms.windows(2).map(|pair| pair.concat().replace('.', "")).filter(|word| word.len() <= LONGEST)
 }
 
-/// The stem, or the one that stands for it.
+/// Returns the stem, or its synonym.
 fn term(word: &str) -> String {
     let stem = stem(word);
     SAME.get(&stem).cloned().unwrap_or(stem)
 }
 
-/// The terms that are the fewest typing errors away from a word that nothing has, and what each of them counts.
+/// Finds the terms that are the fewest typing errors away from an unknown word, with their weight.
 pub fn near<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> (Vec<String>, f64) {
     let allowed = match word.chars().count() {
         0..4 => return (Vec::new(), 0.0),
@@ -80,7 +81,7 @@ pub fn near<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> (Vec<String
     (near, if best <= 1 { 0.7 } else { 0.5 })
 }
 
-/// Words in lower case, cut where anything else stands between them and where `CamelCase` begins anew.
+/// Splits into lower-case words, also where `CamelCase` begins anew.
 fn split(text: &str) -> Vec<String> {
     let letters: Vec<char> = text.chars().filter(|letter| !matches!(letter, '\'' | '’')).collect();
     let mut words = vec![String::new()];
@@ -100,7 +101,7 @@ fn split(text: &str) -> Vec<String> {
     words
 }
 
-/// In lower case, without the marks of western European letters.
+/// Adds a letter in lower case, without western European accents.
 fn push(word: &mut String, letter: char) {
     if word.chars().count() >= LONGEST {
         return;
@@ -116,7 +117,7 @@ fn push(word: &mut String, letter: char) {
     }
 }
 
-/// A word without its English endings. Light on purpose: two words may keep different stems, but hardly two meanings get one.
+/// Strips English endings. Deliberately light: two words may keep different stems, but hardly two meanings get one.
 fn stem(word: &str) -> String {
     if word.len() <= 3 || word.chars().any(|letter| letter.is_ascii_digit()) {
         return word.to_owned();
@@ -140,7 +141,7 @@ fn has_vowel(rest: &str) -> bool {
     rest.len() >= 3 && rest.contains(['a', 'e', 'i', 'o', 'u', 'y'])
 }
 
-/// `stopp` to `stop`; `install` and `access` keep theirs.
+/// Turns `stopp` into `stop`; `install` and `access` keep their ends.
 fn undoubled(word: &str) -> &str {
     let mut last = word.chars().rev();
     let (one, two) = (last.next(), last.next());

@@ -1,22 +1,34 @@
 //! The text form of a transcript.
 //!
 //! ```text
-//! rdpdoctor transcript 1
+//! rdpdoctor transcript 2
 //! at 2026-11-21T09:00:00Z
 //! tool rdpdoctor/0.1.0
 //! target host.example 3389
-//! name 0.001200 addresses 192.0.2.7:3389
-//! connection 192.0.2.7:3389 0.001300 request=SSL+HYBRID tls=rustls,1.2,1.3,whole credssp=6 …
+//! name 0.000000 system 0.001200 addresses 192.0.2.7:3389
+//! connection 0.001300 192.0.2.7:3389 request=SSL+HYBRID tls=rustls,1.2,1.3,whole credssp=6 …
 //!   0.000400 connected
 //!   0.000410 > 030000130ee00000000000010008000b000000
 //!   0.000900 < 030000130ed000001234000200080002000000
 //! ```
 //!
-//! A connection with `survey` was made for the sake of completeness (`--thorough`). Behind the cut of a hello stand, where they are not
-//! the usual ones, its suites, and its groups and signature algorithms. Times are seconds with six digits: since the beginning of the transcript for a connection, since the beginning of
-//! the connection for its lines. `>` and `<` are raw bytes before `tls-up` and plaintext after it; `tls>` and `tls<` are
-//! the raw bytes of the TLS stack. In a host and a tool, spaces, `#`, `%` and control characters are written as `%` and two
-//! hexadecimal digits for each byte of UTF-8, and `%` alone is an empty word; `-` is a certificate without bytes.
+//! Behind the first four lines stand records: the kind, the seconds since the beginning of the transcript, and the kind's
+//! own words; lines that are indented belong to the record above them and begin with the seconds since its beginning.
+//! Times have six digits. A kind or a word that is not known is refused: half of a record is worse than none.
+//!
+//! `name` is a look-up of the name that was typed: who was asked (`system` is this computer's own resolver), how long it
+//! took, and the answer.
+//!
+//! `connection` is a TCP connection: the address, `survey` if it was made for the sake of completeness (`--thorough`),
+//! and the plan, of which each stage has words of its own. Behind the cut of a hello stand, where they are not the usual
+//! ones, its suites, and its groups and signature algorithms. `>` and `<` are raw bytes before `tls-up` and plaintext after
+//! it; `tls>` and `tls<` are the raw bytes of the TLS stack.
+//!
+//! In a host and a tool, spaces, `#`, `%` and control characters are written as `%` and two hexadecimal digits for each byte
+//! of UTF-8, and `%` alone is an empty word; `-` is a certificate without bytes.
+//!
+//! Version 1 is still read. It had `name` without time and resolver, the address of a `connection` before its time, and
+//! limits without the names of their stages.
 
 mod plan;
 
@@ -30,17 +42,27 @@ use thiserror::Error;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{Entry, NameAnswer, NameLookup, Record, Transcript};
+use super::{ConnectionRecord, Entry, NameAnswer, NameLookup, Record, Transcript};
 use crate::hex;
-use crate::machine::{ConnectFailure, End, Event, TlsFailure};
-use crate::tls::{Alert, TlsVersion};
-use crate::x224::{ConnectionRequest, ServerAnswer};
+use crate::machine::{End, Event};
+use crate::stage::{self, ConnectFailure, STAGES, TlsFailure};
 
 /// The most bytes of a transcript that we read.
 const LIMIT: usize = 64 * 1024 * 1024;
-/// The most connections, and the most addresses of a name, that we read: a probe makes sixteen, a thorough one 200.
+/// The most records, and the most addresses of a name, that we read: a probe makes sixteen, a thorough one 200.
 const MANY: usize = 256;
-const FIRST_LINE: &str = "rdpdoctor transcript 1";
+/// This computer's own resolver, as a record names it.
+const SYSTEM: &str = "system";
+const FIRST_LINE: &str = "rdpdoctor transcript 2";
+/// The beginning of the first line, in every version.
+const TITLE: &str = "rdpdoctor transcript ";
+
+/// A version of the form that we read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Version {
+    One,
+    Two,
+}
 
 /// Why text is no transcript.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -48,6 +70,9 @@ pub enum ParseError {
     /// The first line is not that of a transcript.
     #[error("read transcript: the first line is not {FIRST_LINE:?}")]
     NotATranscript,
+    /// A version that did not exist when this program was made.
+    #[error("read transcript: {FIRST_LINE:?} is the newest form that this program knows, and it is {0:?}")]
+    NewerVersion(String),
     /// More than 64 MiB.
     #[error("read transcript: more than {LIMIT} bytes")]
     TooLarge,
@@ -70,25 +95,23 @@ impl fmt::Display for Transcript {
         writeln!(out, "at {}", self.at.format(&Rfc3339).map_err(|_| fmt::Error)?)?;
         writeln!(out, "tool {}", Word(&self.tool))?;
         writeln!(out, "target {} {}", Word(&self.host), self.port)?;
-        if let Some(name) = &self.name {
-            writeln!(out, "name {} {}", seconds(name.took), NameText(&name.answer))?;
-        }
-        for record in &self.conversations {
-            let survey = if record.survey { "survey " } else { "" };
-            writeln!(
-                out,
-                "connection {} {} {survey}{}",
-                record.address,
-                seconds(record.start),
-                PlanText(&record.plan)
-            )?;
-            for (at, entry) in &record.entries {
-                write!(out, "  {} ", seconds(*at))?;
-                write_entry(out, entry)?;
+        self.records.iter().try_for_each(|record| match record {
+            Record::Name(NameLookup { start, took, answer }) => {
+                writeln!(out, "name {} {SYSTEM} {} {}", seconds(*start), seconds(*took), NameText(answer))
             }
-        }
-        Ok(())
+            Record::Connection(connection) => write_connection(connection, out),
+        })
     }
+}
+
+fn write_connection(record: &ConnectionRecord, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let survey = if record.survey { "survey " } else { "" };
+    let plan = PlanText(&record.plan);
+    writeln!(out, "connection {} {} {survey}{plan}", seconds(record.start), record.address)?;
+    record.entries.iter().try_for_each(|(at, entry)| {
+        write!(out, "  {} ", seconds(*at))?;
+        write_entry(out, entry)
+    })
 }
 
 /// Text as one word of a line.
@@ -124,7 +147,7 @@ fn read_word(word: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-fn seconds(time: Duration) -> String {
+pub(crate) fn seconds(time: Duration) -> String {
     format!("{}.{:06}", time.as_secs(), time.subsec_micros())
 }
 
@@ -147,69 +170,49 @@ impl fmt::Display for NameText<'_> {
 
 fn write_entry(out: &mut fmt::Formatter<'_>, entry: &Entry) -> fmt::Result {
     match entry {
-        Entry::Sent(bytes) => writeln!(out, "> {}{}", hex::encode(bytes), Comment(bytes)),
-        Entry::TunnelSent(bytes) => writeln!(out, "tls> {}", hex::encode(bytes)),
-        Entry::TunnelReceived(bytes) => writeln!(out, "tls< {}", hex::encode(bytes)),
-        Entry::Event(Event::Bytes(bytes)) => writeln!(out, "< {}{}", hex::encode(bytes), Comment(bytes)),
-        Entry::Event(Event::Connected) => writeln!(out, "connected"),
-        Entry::Event(Event::ConnectFailed(failure)) => match failure {
-            ConnectFailure::Refused => writeln!(out, "connect-failed refused"),
-            ConnectFailure::TimedOut => writeln!(out, "connect-failed timed-out"),
-            ConnectFailure::NetworkUnreachable => writeln!(out, "connect-failed network-unreachable"),
-            ConnectFailure::HostUnreachable => writeln!(out, "connect-failed host-unreachable"),
-            ConnectFailure::Other(words) => writeln!(out, "connect-failed other {}", hex::encode(words.as_bytes())),
-        },
-        Entry::Event(Event::TlsUp { version, suite, chain }) => {
-            write!(out, "tls-up {} {suite:04x}", version.number())?;
-            for certificate in chain {
-                out.write_char(' ')?;
-                if certificate.is_empty() { out.write_char('-')? } else { out.write_str(&hex::encode(certificate))? }
-            }
-            out.write_char('\n')
+        Entry::Sent(bytes) => write!(out, "> {}{}", hex::encode(bytes), Comment(bytes)),
+        Entry::TunnelSent(bytes) => write!(out, "tls> {}", hex::encode(bytes)),
+        Entry::TunnelReceived(bytes) => write!(out, "tls< {}", hex::encode(bytes)),
+        Entry::Event(Event::Bytes(bytes)) => write!(out, "< {}{}", hex::encode(bytes), Comment(bytes)),
+        Entry::Event(Event::Connected) => write!(out, "connected"),
+        Entry::Event(Event::ConnectFailed(failure)) => {
+            out.write_str("connect-failed ")?;
+            failure.write(out)
         }
-        Entry::Event(Event::TlsFailed(failure)) => match failure {
-            TlsFailure::Alert(alert) => {
-                writeln!(out, "tls-failed alert {} {} # {alert}", alert.level, alert.description)
-            }
-            TlsFailure::Closed { end, bytes } => writeln!(out, "tls-failed closed {} {bytes}", end_name(*end)),
-            TlsFailure::Peer(words) => {
-                writeln!(out, "tls-failed peer {}{}", hex::encode(words.as_bytes()), Words(words))
-            }
-            TlsFailure::Own(words) => writeln!(out, "tls-failed own {}{}", hex::encode(words.as_bytes()), Words(words)),
-        },
-        Entry::Event(Event::Closed(end)) => writeln!(out, "closed {}", end_name(*end)),
-        Entry::Event(Event::Time) => writeln!(out, "time"),
-        Entry::Event(Event::RehearsalFailed) => writeln!(out, "rehearsal-failed"),
-    }
+        Entry::Event(Event::TlsUp { version, suite, chain }) => {
+            out.write_str("tls-up ")?;
+            stage::write_tls_up(*version, *suite, chain, out)
+        }
+        Entry::Event(Event::TlsFailed(failure)) => {
+            out.write_str("tls-failed ")?;
+            failure.write(out)
+        }
+        Entry::Event(Event::Closed(end)) => write!(out, "closed {}", end_name(*end)),
+        Entry::Event(Event::Time) => write!(out, "time"),
+        Entry::Event(Event::RehearsalFailed) => write!(out, "rehearsal-failed"),
+    }?;
+    out.write_char('\n')
 }
 
-fn end_name(end: End) -> &'static str {
+pub(crate) fn end_name(end: End) -> &'static str {
     match end {
         End::Fin => "fin",
         End::Rst => "rst",
     }
 }
 
-/// What bytes mean, behind a `#`, where they are X.224.
+/// Names, behind a `#`, the message that bytes are.
 struct Comment<'a>(&'a [u8]);
 
 impl fmt::Display for Comment<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Ok(ConnectionRequest { protocols: Some(protocols), .. }) = ConnectionRequest::decode(self.0) {
-            return write!(out, " # Connection Request {protocols}");
-        }
-        match ServerAnswer::decode(self.0) {
-            Ok(ServerAnswer::Selected { protocol, .. }) => write!(out, " # Connection Confirm, selected {protocol}"),
-            Ok(ServerAnswer::Failure(code)) => write!(out, " # Connection Confirm, failure {code}"),
-            Ok(ServerAnswer::NoNegotiation) => write!(out, " # Connection Confirm without negotiation"),
-            Ok(ServerAnswer::DisconnectProviderUltimatum) => write!(out, " # MCS Disconnect Provider Ultimatum"),
-            Err(_) => Ok(()),
-        }
+        let remark = STAGES.iter().find_map(|stage| (stage.remark)(self.0));
+        remark.map_or(Ok(()), |remark| write!(out, " # {remark}"))
     }
 }
 
 /// Words of a TLS stack as a comment: printable ASCII only.
-struct Words<'a>(&'a str);
+pub(crate) struct Words<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Words<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -226,10 +229,8 @@ impl FromStr for Transcript {
             return Err(ParseError::TooLarge);
         }
         let mut lines = text.lines();
-        if lines.next().map(str::trim_end) != Some(FIRST_LINE) {
-            return Err(ParseError::NotATranscript);
-        }
-        let mut reading = Reading::default();
+        let version = read_version(lines.next().unwrap_or_default())?;
+        let mut reading = Reading { version, at: None, tool: None, host: None, port: None, records: Vec::new() };
         for (line, text) in (2..).zip(lines) {
             let words = text.split('#').next().unwrap_or_default();
             reading.line(words).map_err(|what| ParseError::Line { line, what })?;
@@ -239,31 +240,40 @@ impl FromStr for Transcript {
             tool: reading.tool.ok_or(ParseError::Missing("tool"))?,
             host: reading.host.ok_or(ParseError::Missing("target"))?,
             port: reading.port.ok_or(ParseError::Missing("target"))?,
-            name: reading.name,
-            conversations: reading.conversations,
+            records: reading.records,
         })
     }
 }
 
-#[derive(Default)]
+fn read_version(first_line: &str) -> Result<Version, ParseError> {
+    match first_line.trim_end().strip_prefix(TITLE) {
+        Some("1") => Ok(Version::One),
+        Some("2") => Ok(Version::Two),
+        Some(number) if number.parse::<u32>().is_ok_and(|number| number > 2) => {
+            Err(ParseError::NewerVersion(first_line.trim_end().to_owned()))
+        }
+        _ => Err(ParseError::NotATranscript),
+    }
+}
+
 struct Reading {
+    version: Version,
     at: Option<OffsetDateTime>,
     tool: Option<String>,
     host: Option<String>,
     port: Option<u16>,
-    name: Option<NameLookup>,
-    conversations: Vec<Record>,
+    records: Vec<Record>,
 }
 
 /// Words of one line; each method takes the next and says what is wrong if it cannot be understood.
-struct Line<'a>(std::str::SplitWhitespace<'a>);
+pub(crate) struct Line<'a>(std::str::SplitWhitespace<'a>);
 
 impl<'a> Line<'a> {
-    fn next(&mut self, what: &'static str) -> Result<&'a str, &'static str> {
+    pub(crate) fn next(&mut self, what: &'static str) -> Result<&'a str, &'static str> {
         self.0.next().ok_or(what)
     }
 
-    fn parse<T: FromStr>(&mut self, what: &'static str) -> Result<T, &'static str> {
+    pub(crate) fn parse<T: FromStr>(&mut self, what: &'static str) -> Result<T, &'static str> {
         self.next(what)?.parse().map_err(|_| what)
     }
 
@@ -284,12 +294,17 @@ impl<'a> Line<'a> {
         self.0.next().map_or(Ok(()), |_| Err("end of the line"))
     }
 
-    fn text(&mut self, what: &'static str) -> Result<String, &'static str> {
+    /// The words that are left.
+    pub(crate) fn rest(&mut self) -> impl Iterator<Item = &'a str> {
+        self.0.by_ref()
+    }
+
+    pub(crate) fn text(&mut self, what: &'static str) -> Result<String, &'static str> {
         String::from_utf8(self.bytes(what)?).map_err(|_| what)
     }
 }
 
-fn read_seconds(word: &str) -> Option<Duration> {
+pub(crate) fn read_seconds(word: &str) -> Option<Duration> {
     let (whole, micros) = word.split_once('.')?;
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     let micros: u32 = (micros.len() == 6 && digits(micros) && digits(whole)).then(|| micros.parse().ok())??;
@@ -318,21 +333,49 @@ impl Reading {
                 self.host = Some(words.word("target")?);
                 self.port = Some(words.parse("target port")?);
             }
-            Some("name") => self.name = Some(read_name(&mut words)?),
-            Some("connection") if self.conversations.len() >= MANY => return Err("number of connections"),
+            Some(_) if self.records.len() >= MANY => return Err("number of records"),
+            Some("name") => self.name(&mut words)?,
             Some("connection") => {
-                let address = words.parse("address")?;
-                let start = words.seconds("start")?;
-                let survey = words.0.clone().next() == Some("survey");
-                if survey {
-                    words.0.next();
-                }
-                let plan = read_plan(&mut words)?;
-                self.conversations.push(Record { address, start, survey, plan, entries: Vec::new() });
+                let connection = self.connection(&mut words)?;
+                self.records.push(Record::Connection(connection));
             }
             Some(_) => return Err("first word"),
         }
         words.end()
+    }
+
+    fn name(&mut self, words: &mut Line<'_>) -> Result<(), &'static str> {
+        let mut start = Duration::ZERO;
+        if self.version == Version::Two {
+            start = words.seconds("start")?;
+            if words.next("resolver")? != SYSTEM {
+                return Err("resolver");
+            }
+        } else {
+            // the last one counted, wherever it stood
+            self.records.retain(|record| matches!(record, Record::Connection(_)));
+        }
+        let took = words.seconds("time")?;
+        let lookup = NameLookup { start, took, answer: read_name_answer(words)? };
+        let place = if self.version == Version::One { 0 } else { self.records.len() };
+        self.records.insert(place, Record::Name(lookup));
+        Ok(())
+    }
+
+    fn connection(&self, words: &mut Line<'_>) -> Result<ConnectionRecord, &'static str> {
+        let (start, address) = match self.version {
+            Version::One => {
+                let address = words.parse("address")?;
+                (words.seconds("start")?, address)
+            }
+            Version::Two => (words.seconds("start")?, words.parse("address")?),
+        };
+        let survey = words.0.clone().next() == Some("survey");
+        if survey {
+            words.0.next();
+        }
+        let plan = read_plan(words, self.version)?;
+        Ok(ConnectionRecord { address, start, survey, plan, entries: Vec::new() })
     }
 
     fn entry(&mut self, at: Duration, words: &mut Line<'_>) -> Result<(), &'static str> {
@@ -342,26 +385,27 @@ impl Reading {
             "tls>" => Entry::TunnelSent(words.bytes("bytes")?),
             "tls<" => Entry::TunnelReceived(words.bytes("bytes")?),
             "connected" => Entry::Event(Event::Connected),
-            "connect-failed" => Entry::Event(Event::ConnectFailed(read_connect_failure(words)?)),
-            "tls-up" => Entry::Event(read_tls_up(words)?),
-            "tls-failed" => Entry::Event(Event::TlsFailed(read_tls_failure(words)?)),
+            "connect-failed" => Entry::Event(Event::ConnectFailed(ConnectFailure::read(words)?)),
+            "tls-up" => Entry::Event(stage::read_tls_up(words)?),
+            "tls-failed" => Entry::Event(Event::TlsFailed(TlsFailure::read(words)?)),
             "closed" => Entry::Event(Event::Closed(read_end(words)?)),
             "time" => Entry::Event(Event::Time),
             "rehearsal-failed" => Entry::Event(Event::RehearsalFailed),
             _ => return Err("entry"),
         };
         words.end()?;
-        let record = self.conversations.last_mut().ok_or("entry before any connection")?;
+        let Some(Record::Connection(record)) = self.records.last_mut() else {
+            return Err("entry before any connection");
+        };
         record.entries.push((at, entry));
         Ok(())
     }
 }
 
-fn read_name(words: &mut Line<'_>) -> Result<NameLookup, &'static str> {
-    let took = words.seconds("time")?;
-    let answer = match words.next("name answer")? {
+fn read_name_answer(words: &mut Line<'_>) -> Result<NameAnswer, &'static str> {
+    Ok(match words.next("name answer")? {
         "addresses" => {
-            let addresses: Result<Vec<SocketAddr>, _> = words.0.by_ref().take(MANY).map(str::parse).collect();
+            let addresses: Result<Vec<SocketAddr>, _> = words.rest().take(MANY).map(str::parse).collect();
             NameAnswer::Addresses(addresses.map_err(|_| "address")?)
         }
         "not-found" => NameAnswer::NotFound { code: words.parse("code")? },
@@ -369,44 +413,10 @@ fn read_name(words: &mut Line<'_>) -> Result<NameLookup, &'static str> {
         "failed" => NameAnswer::Failed { code: words.parse("code")? },
         "silent" => NameAnswer::Silent,
         _ => return Err("name answer"),
-    };
-    Ok(NameLookup { took, answer })
-}
-
-fn read_connect_failure(words: &mut Line<'_>) -> Result<ConnectFailure, &'static str> {
-    Ok(match words.next("connect-failed")? {
-        "refused" => ConnectFailure::Refused,
-        "timed-out" => ConnectFailure::TimedOut,
-        "network-unreachable" => ConnectFailure::NetworkUnreachable,
-        "host-unreachable" => ConnectFailure::HostUnreachable,
-        "other" => ConnectFailure::Other(words.text("connect-failed")?),
-        _ => return Err("connect-failed"),
     })
 }
 
-fn read_tls_up(words: &mut Line<'_>) -> Result<Event, &'static str> {
-    let version = TlsVersion::parse(words.next("version")?).ok_or("version")?;
-    let suite = read_suite(words.next("suite")?).ok_or("suite")?;
-    let chain: Option<Vec<_>> =
-        words.0.by_ref().map(|word| if word == "-" { Some(Vec::new()) } else { hex::decode(word) }).collect();
-    Ok(Event::TlsUp { version, suite, chain: chain.ok_or("certificate")? })
-}
-
-fn read_suite(word: &str) -> Option<u16> {
-    hex::decode(word).and_then(|bytes| bytes.try_into().ok()).map(u16::from_be_bytes)
-}
-
-fn read_tls_failure(words: &mut Line<'_>) -> Result<TlsFailure, &'static str> {
-    Ok(match words.next("tls-failed")? {
-        "alert" => TlsFailure::Alert(Alert { level: words.parse("level")?, description: words.parse("description")? }),
-        "closed" => TlsFailure::Closed { end: read_end(words)?, bytes: words.parse("bytes")? },
-        "peer" => TlsFailure::Peer(words.text("tls-failed")?),
-        "own" => TlsFailure::Own(words.text("tls-failed")?),
-        _ => return Err("tls-failed"),
-    })
-}
-
-fn read_end(words: &mut Line<'_>) -> Result<End, &'static str> {
+pub(crate) fn read_end(words: &mut Line<'_>) -> Result<End, &'static str> {
     match words.next("end")? {
         "fin" => Ok(End::Fin),
         "rst" => Ok(End::Rst),

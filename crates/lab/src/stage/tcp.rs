@@ -1,13 +1,13 @@
-//! Sockets that accept, refuse or drop connections.
+//! TCP: sockets that accept, refuse or drop connections, and clients that nobody gets round to.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
+use serde::Deserialize;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::error::LabError;
-use crate::host::TcpMode;
 
 /// Clients that may wait to be accepted.
 const BACKLOG: i32 = 128;
@@ -15,6 +15,41 @@ const BACKLOG: i32 = 128;
 const FILLERS: usize = 8;
 /// How long a connection on loopback can take before it has been dropped.
 const DROPPED_AFTER: Duration = Duration::from_millis(200);
+
+/// What a host does with TCP connections.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TcpMode {
+    /// Accepts and serves them.
+    #[default]
+    Accept,
+    /// Answers the SYN with RST: the port is bound, nobody listens.
+    Refuse,
+    /// Drops the SYN: the listener's queue is full, and Linux then stays silent. (Other systems answer with RST.)
+    Filter,
+    /// The network cannot be reached. The kernel answers ENETUNREACH to a TCP connection to a multicast address without
+    /// sending a packet, on every system and without rights; so the address of such a host is always 224.0.0.1.
+    Unreachable,
+    /// Accepts, then FIN at once.
+    Close,
+    /// Accepts, then RST at once.
+    Reset,
+    /// Accepts and says nothing.
+    Silent,
+}
+
+/// What an overloaded host does with a connection that it does not get round to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Neglect {
+    /// Says nothing.
+    #[default]
+    Silent,
+    /// FIN on the request.
+    Close,
+    /// Negotiates, then RST on the ClientHello, as a service that is only just starting.
+    ResetHello,
+}
 
 /// A bound port.
 #[derive(Debug)]

@@ -1,25 +1,88 @@
-//! How a host introduces itself behind TLS: [MS-CSSP] 2.2.1, [MS-NLMP] 2.2.1.2.
+//! CredSSP: how a host introduces itself behind TLS, [MS-CSSP] 2.2.1, [MS-NLMP] 2.2.1.2.
 
-use std::io::{self, Read, Write};
+use std::io;
 
+use serde::Deserialize;
 use time::{Duration, OffsetDateTime};
 use wire::credssp::{self, Framing, TsRequest};
 use wire::der;
 use wire::ntlm::{self, Challenge, WindowsVersion};
+use wire::x224::SecurityProtocols;
 
-use crate::connection::Ending;
-use crate::host::{Credssp, CredsspFault};
+use super::{Ending, Tunnel};
+use crate::host::Host;
+use crate::script::Script;
 use crate::transport;
 
-/// What a real host would draw anew each time; nobody here computes with it.
+/// How a host introduces itself behind TLS.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Credssp {
+    /// The version in its `TSRequest`.
+    pub version: u32,
+    /// `MsvAvNbComputerName`.
+    pub netbios_computer: String,
+    /// `MsvAvNbDomainName`: that of the computer, if it is in no domain.
+    pub netbios_domain: String,
+    /// `MsvAvDnsComputerName`.
+    pub dns_computer: String,
+    /// `MsvAvDnsDomainName`.
+    pub dns_domain: String,
+    /// The build of Windows.
+    pub build: u16,
+    /// How far its clock is ahead of ours; negative if it is behind.
+    pub clock_offset_seconds: i64,
+    /// What it does instead.
+    pub fault: Option<CredsspFault>,
+    /// The CHALLENGE is wrapped in SPNEGO.
+    pub spnego: bool,
+}
+
+/// What goes wrong in CredSSP.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CredsspFault {
+    /// FIN on the first `TSRequest`.
+    Close,
+    /// RST on the first `TSRequest`.
+    Reset,
+    /// No answer.
+    Silent,
+    /// A `TSRequest` with this NTSTATUS.
+    Refuse(u32),
+    /// These bytes through the tunnel.
+    Play(Script),
+}
+
+impl Default for Credssp {
+    fn default() -> Self {
+        Self {
+            version: 6,
+            netbios_computer: "SERVER01".to_owned(),
+            netbios_domain: "CORP".to_owned(),
+            dns_computer: "server01.corp.example".to_owned(),
+            dns_domain: "corp.example".to_owned(),
+            build: 20348,
+            clock_offset_seconds: 0,
+            fault: None,
+            spnego: false,
+        }
+    }
+}
+
+/// A real host would draw it anew each time; nobody here computes with it.
 const SERVER_CHALLENGE: [u8; 8] = *b"lab only";
 /// 1.3.6.1.4.1.311.2.2.10: NTLMSSP.
 const NTLMSSP: &[u8] = &[0x2B, 6, 1, 4, 1, 0x82, 0x37, 2, 2, 10];
 const OBJECT_IDENTIFIER: u8 = 6;
 const ENUMERATED: u8 = 10;
 
-/// Answers the client's first `TSRequest` and waits until the client closes.
-pub(crate) fn serve(host: &Credssp, tunnel: &mut (impl Read + Write + ?Sized)) -> io::Result<Ending> {
+/// Answers the client's first `TSRequest` and waits until the client closes, if CredSSP was selected.
+pub(crate) fn serve(host: &Host, selected: SecurityProtocols, tunnel: &mut dyn Tunnel) -> Option<io::Result<Ending>> {
+    selected.credssp().then(|| introduce(&host.credssp, tunnel))
+}
+
+fn introduce(host: &Credssp, tunnel: &mut dyn Tunnel) -> io::Result<Ending> {
     read_request(tunnel)?;
     let answer = match &host.fault {
         Some(CredsspFault::Close) => return Ok(Ending::Close),
@@ -39,7 +102,7 @@ pub(crate) fn serve(host: &Credssp, tunnel: &mut (impl Read + Write + ?Sized)) -
     Ok(Ending::Close)
 }
 
-fn read_request(tunnel: &mut (impl Read + ?Sized)) -> io::Result<TsRequest> {
+fn read_request(tunnel: &mut dyn Tunnel) -> io::Result<TsRequest> {
     let mut received = Vec::new();
     let mut piece = [0; 4096];
     loop {

@@ -1,8 +1,13 @@
-//! The host's side of the security negotiation, as a pure function: [MS-RDPBCGR] 2.2.1.2, 5.4.2.2.
+//! X.224: the host's side of the security negotiation, [MS-RDPBCGR] 2.2.1.1, 2.2.1.2, 5.4.2.2.
 
-use wire::x224::{ConnectionRequest, NegotiationFailure, SecurityProtocols, ServerAnswer};
+use std::io::{self, Write};
 
-use crate::host::{Negotiation, NegotiationFault, Protocol};
+use serde::Deserialize;
+use wire::x224::{self, ConnectionRequest, Framing, NegotiationFailure, SecurityProtocols, ServerAnswer};
+
+use super::{Ending, Served};
+use crate::host::Host;
+use crate::transport::Transport;
 
 /// `flags` of RDP_NEG_RSP as Windows Server 2022 sends them: extended client data, graphics pipeline, Restricted Admin,
 /// Remote Credential Guard.
@@ -10,7 +15,120 @@ const FLAGS: u8 = 0x1F;
 /// From best to worst.
 const PREFERENCE: [Protocol; 4] = [Protocol::Rdsaad, Protocol::HybridEx, Protocol::Hybrid, Protocol::Ssl];
 
-/// What a host does with a Connection Request.
+/// How a host negotiates the security protocol ([MS-RDPBCGR] 2.2.1.1 and 2.2.1.2).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Negotiation {
+    /// The protocols that it accepts. It picks the first of RDSAAD, HYBRID_EX, HYBRID, SSL, RDP that the client offers.
+    pub accepts: Vec<Protocol>,
+    /// Anything without CredSSP is answered with failure 5.
+    pub nla_required: bool,
+    /// What it does instead.
+    pub fault: Option<NegotiationFault>,
+    /// It answers with this failure whatever is offered.
+    pub failure: Option<u32>,
+    /// A `requestedProtocols` above this number is answered by an MCS Disconnect Provider Ultimatum, as xrdp does.
+    pub limit_protocols: Option<u32>,
+}
+
+/// A security protocol by its name in the specification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum Protocol {
+    /// Standard RDP Security.
+    #[serde(rename = "RDP")]
+    Rdp,
+    /// TLS.
+    #[serde(rename = "SSL")]
+    Ssl,
+    /// CredSSP.
+    #[serde(rename = "HYBRID")]
+    Hybrid,
+    /// CredSSP with the Early User Authorization Result.
+    #[serde(rename = "HYBRID_EX")]
+    HybridEx,
+    /// Microsoft Entra authentication.
+    #[serde(rename = "RDSAAD")]
+    Rdsaad,
+}
+
+impl Protocol {
+    /// Its number on the wire.
+    pub fn on_the_wire(self) -> SecurityProtocols {
+        match self {
+            Self::Rdp => SecurityProtocols::RDP,
+            Self::Ssl => SecurityProtocols::SSL,
+            Self::Hybrid => SecurityProtocols::HYBRID,
+            Self::HybridEx => SecurityProtocols::HYBRID_EX,
+            Self::Rdsaad => SecurityProtocols::RDSAAD,
+        }
+    }
+}
+
+/// What goes wrong in the negotiation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NegotiationFault {
+    /// FIN on the request.
+    Close,
+    /// RST on the request.
+    Reset,
+    /// No answer.
+    Silent,
+    /// A confirm whose negotiation data have a type that does not exist.
+    Malformed,
+    /// An MCS Disconnect Provider Ultimatum instead of a confirm.
+    DisconnectProviderUltimatum,
+    /// A confirm without negotiation data.
+    NoNegotiation,
+    /// RDSTLS is selected, which nobody offers.
+    SelectRdstls,
+    /// Where a Windows host would answer with a failure, Standard RDP Security is selected without a word, as xrdp does.
+    SelectRdp,
+}
+
+impl Default for Negotiation {
+    fn default() -> Self {
+        Self {
+            accepts: vec![Protocol::Ssl, Protocol::Hybrid, Protocol::HybridEx],
+            nla_required: false,
+            fault: None,
+            failure: None,
+            limit_protocols: None,
+        }
+    }
+}
+
+/// Answers a client's request; served is the protocol that was selected.
+pub(crate) fn serve(host: &Host, transport: &mut Transport) -> io::Result<Served<SecurityProtocols>> {
+    let request = read_request(transport)?;
+    let answer = match reply(&host.negotiation, &request) {
+        Reply::Close => return Ok(Served::Ended(Ending::Close)),
+        Reply::Reset => return Ok(Served::Ended(Ending::Reset)),
+        Reply::Silent => return transport.hold().map(|()| Served::Ended(Ending::Close)),
+        Reply::Malformed(bytes) => return transport.write_all(&bytes).map(|()| Served::Ended(Ending::Close)),
+        Reply::Answer(answer) => answer,
+    };
+    super::tls::prepare(host, transport)?;
+    transport.write_all(&answer.encode())?;
+    Ok(match answer {
+        ServerAnswer::Selected { protocol, .. } => Served::On(protocol),
+        ServerAnswer::NoNegotiation => Served::On(SecurityProtocols::RDP),
+        ServerAnswer::Failure(_) | ServerAnswer::DisconnectProviderUltimatum => Served::Ended(Ending::Close),
+    })
+}
+
+/// Reads a client's request.
+pub(crate) fn read_request(transport: &mut Transport) -> io::Result<ConnectionRequest> {
+    let mut frame = transport.take(4)?;
+    let missing = match x224::framing(&frame) {
+        Framing::Incomplete => usize::from(u16::from_be_bytes([frame[2], frame[3]])).saturating_sub(frame.len()),
+        _ => return Err(io::Error::other("the client sent no TPKT")),
+    };
+    frame.extend(transport.take(missing)?);
+    ConnectionRequest::decode(&frame).map_err(io::Error::other)
+}
+
+/// A host's way to treat a Connection Request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Reply {
     /// Answers it.

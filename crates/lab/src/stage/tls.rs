@@ -1,6 +1,8 @@
-//! The host's side of TLS: real tunnels, and what faulty hosts do instead.
+//! TLS: real tunnels, and what faulty hosts do instead.
 
-use std::io::{self, Read, Write};
+mod middlebox;
+
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use rustls::crypto::ring;
@@ -8,21 +10,80 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, ServerConnection, StreamOwned, SupportedCipherSuite, SupportedProtocolVersion};
+use serde::{Deserialize, Deserializer, de};
 use wire::tls::{Alert, TlsVersion};
 
+use super::{Ending, Served, Tunnel};
 use crate::certificate::Identity;
-use crate::connection::Ending;
 use crate::error::LabError;
-use crate::host::{Host, TlsFault};
+use crate::host::Host;
+use crate::script::Script;
 use crate::transport::Transport;
 
 /// RFC 8446 section 5.1: type, version, length.
 const RECORD_HEADER: usize = 5;
 
-/// The plaintext of an established connection.
-pub(crate) trait Tunnel: Read + Write {}
+/// How a host speaks TLS.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tls {
+    /// The oldest version that it speaks.
+    #[serde(deserialize_with = "tls_version")]
+    pub min: TlsVersion,
+    /// The newest version that it speaks.
+    #[serde(deserialize_with = "tls_version")]
+    pub max: TlsVersion,
+    /// The suites that it takes, by their registered names; empty for all that its TLS stack has.
+    pub suites: Vec<String>,
+    /// The groups that it takes, by their registered names; empty for all that its TLS stack has. Takes the feature
+    /// `legacy-tls`.
+    pub groups: Vec<String>,
+    /// What it answers to any ClientHello instead.
+    pub fault: Option<TlsFault>,
+    /// A middlebox is on the path: a ClientHello whose first segment holds the whole record is reset, split ones pass.
+    pub blocks_whole_hello: bool,
+}
 
-impl<T: Read + Write> Tunnel for T {}
+/// What goes wrong when TLS begins.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TlsFault {
+    /// FIN on the ClientHello.
+    Close,
+    /// RST on the ClientHello.
+    Reset,
+    /// No answer.
+    Silent,
+    /// Alert `internal_error`.
+    #[serde(rename = "alert-80")]
+    Alert80,
+    /// Alert `handshake_failure`.
+    #[serde(rename = "alert-40")]
+    Alert40,
+    /// Alert `access_denied`.
+    #[serde(rename = "alert-49")]
+    Alert49,
+    /// These bytes, then FIN.
+    Play(Script),
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        Self {
+            min: TlsVersion::Tls12,
+            max: TlsVersion::Tls13,
+            suites: Vec::new(),
+            groups: Vec::new(),
+            fault: None,
+            blocks_whole_hello: false,
+        }
+    }
+}
+
+fn tls_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TlsVersion, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    TlsVersion::parse(&text).ok_or_else(|| de::Error::custom(format!("TLS version {text:?} is not one of 1.0 to 1.3")))
+}
 
 /// What makes tunnels for one host.
 pub(crate) enum Acceptor {
@@ -87,6 +148,26 @@ fn versions(host: &Host) -> Vec<&'static SupportedProtocolVersion> {
     let known = [(TlsVersion::Tls12, &TLS12), (TlsVersion::Tls13, &TLS13)];
     let spoken = |version| (host.tls.min..=host.tls.max).contains(&version);
     known.into_iter().filter(|(version, _)| spoken(*version)).map(|(_, known)| known).collect()
+}
+
+/// Gets ready for a hello; to be called before the client can have sent it.
+pub(crate) fn prepare(host: &Host, transport: &Transport) -> io::Result<()> {
+    if host.tls.blocks_whole_hello { middlebox::watch(transport) } else { Ok(()) }
+}
+
+/// Answers a client's hello; served is the inside of the tunnel.
+pub(crate) fn serve<'a>(
+    host: &Host,
+    acceptor: &Acceptor,
+    transport: &'a mut Transport,
+) -> io::Result<Served<Box<dyn Tunnel + 'a>>> {
+    if host.tls.blocks_whole_hello && !middlebox::passes(transport)? {
+        return Ok(Served::Ended(Ending::Reset));
+    }
+    match &host.tls.fault {
+        Some(fault) => fail(fault, transport).map(Served::Ended),
+        None => acceptor.accept(transport).map(Served::On),
+    }
 }
 
 /// Reads the ClientHello, however it is cut, and does what the fault says.
