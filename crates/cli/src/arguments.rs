@@ -8,8 +8,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use evidence::profile::DEFAULT;
 use evidence::{ClientProfile, Target};
-use report::format;
 use report::format::Format;
+use report::formats;
 use time::OffsetDateTime;
 
 /// Finds out why a Remote Desktop connection fails, and proves it.
@@ -102,7 +102,7 @@ pub struct DiagnoseOptions {
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_time)]
     pub timeout: Duration,
     /// How to print the report
-    #[arg(long, value_parser = format(), default_value = format::ALL[0].id)]
+    #[arg(long, value_parser = format(), default_value = formats::ALL[0].id)]
     pub format: &'static Format,
     /// Print the whole report, also where much was read; without it, words for a terminal are cut to sixty lines
     #[arg(long)]
@@ -150,7 +150,7 @@ pub struct InspectOptions {
     #[arg(long)]
     pub require_trust: bool,
     /// How to print the report
-    #[arg(long, value_parser = format(), default_value = format::ALL[0].id)]
+    #[arg(long, value_parser = format(), default_value = formats::ALL[0].id)]
     pub format: &'static Format,
     /// Print the whole report, also where much was read; without it, words for a terminal are cut to sixty lines
     #[arg(long)]
@@ -264,8 +264,8 @@ fn client_help() -> String {
 
 /// Parses the formats of the report, as they are listed there.
 fn format() -> impl TypedValueParser<Value = &'static Format> {
-    let listed = format::ALL.iter().map(|format| PossibleValue::new(format.id).help(format.about));
-    PossibleValuesParser::new(listed).map(|id| format::find(&id).expect("only listed values get this far"))
+    let listed = formats::ALL.iter().map(|format| PossibleValue::new(format.id).help(format.about));
+    PossibleValuesParser::new(listed).map(|id| formats::find(&id).expect("only listed values get this far"))
 }
 
 /// Files that are made from the code.

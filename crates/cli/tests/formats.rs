@@ -238,7 +238,7 @@ fn sarif_says_what_the_report_says() {
 
 #[test]
 fn every_format_that_is_listed_can_be_asked_for() {
-    for format in report::format::ALL {
+    for format in report::formats::ALL {
         let (code, text) = diagnose("healthy-server-2022", format.id);
         assert_eq!(code, Some(0), "{}", format.id);
         assert!(!text.is_empty(), "{}", format.id);
@@ -270,7 +270,7 @@ fn what_a_host_calls_itself_never_paints_the_terminal() {
             let transcript = std::fs::read_to_string(&file).unwrap();
             let written = Output { stdout: transcript.into(), ..live.clone() };
             let mut texts = vec![("live", live), ("transcript", written)];
-            for format in report::format::ALL {
+            for format in report::formats::ALL {
                 texts.push((format.id, run(&["diagnose", "--replay", path, "--format", format.id])));
             }
             for (format, output) in texts {

@@ -6,7 +6,8 @@ use evidence::{Evidence, Stage};
 use crate::case::Context;
 use crate::cause::{Confidence, Severity};
 use crate::diagnose::{Run, diagnose};
-use crate::ladder::{NOT_TRIED, Outcome};
+use crate::ladder::Outcome;
+use crate::ladder::rung::NOT_TRIED;
 use crate::report::{Control, Diagnosis, Next, ReportTarget, Verdict};
 
 /// Stage that went wrong, and how: by its causes, or in words where no cause is known.

@@ -6,22 +6,15 @@ use evidence::fact::Fact;
 use evidence::moment::rfc3339;
 use evidence::{Because, Evidence, Role, Stage, SubjectId};
 
+use crate::assemble::{Judged, assemble};
 use crate::case::{Case, Context};
 use crate::cause::{Cause, Confidence, Judgement, Severity};
-use crate::fixes::Safety;
+use crate::fixes::{Fix, Safety};
 use crate::ladder::{Ladder, Outcome};
 use crate::need::Need;
+pub use crate::report::Run;
 use crate::report::{Diagnosis, Finding, UnknownCause, Verdict};
-use crate::{claims, earlier, report};
-
-/// Measurements that the caller took of its own run.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Run {
-    /// Duration in seconds.
-    pub seconds: f64,
-    /// True if it was stopped before it was done.
-    pub interrupted: bool,
-}
+use crate::{claims, earlier};
 
 /// A present cause, before it is ranked.
 struct Present<'a> {
@@ -73,15 +66,36 @@ pub fn diagnose_with(causes: &[&'static Cause], evidence: &Evidence, context: &C
     absent.dedup();
     absent.retain(|id| !present.iter().any(|p| p.cause.id == *id) && !unknown.iter().any(|open| open.cause == *id));
     let findings = rank(&present, context);
-    let ladder = Ladder::of(evidence, context, &findings);
+    let (verdict, ladder) = decided(evidence, context, &findings, run.interrupted);
+    let known = crate::next::Known { verdict, findings: &findings, ladder: &ladder, earlier: &earlier };
+    let next = crate::next::measurements(evidence, context, known);
+    assemble(evidence, context, run, Judged { verdict, findings, unknown, absent, ladder, next })
+}
+
+/// Returns the verdict on one subject and the findings that lead to it, from judgements of all causes that were made before:
+/// what a survey of many hosts needs, without a report.
+pub(crate) fn verdict_on(case: Case<'_>, judgements: &[(&'static Cause, Judgement)]) -> (Verdict, Vec<Finding>) {
+    let present: Vec<Present<'_>> = judgements
+        .iter()
+        .filter_map(|(cause, judgement)| match judgement {
+            Judgement::Present { severity, confidence, because } => {
+                let (severity, confidence, because) = (*severity, *confidence, because.clone());
+                Some(Present { cause, case, severity, confidence, because })
+            }
+            _ => None,
+        })
+        .collect();
+    let findings = rank(&present, case.context);
+    (decided(case.evidence, case.context, &findings, false).0, findings)
+}
+
+fn decided(evidence: &Evidence, context: &Context, findings: &[Finding], interrupted: bool) -> (Verdict, Ladder) {
+    let ladder = Ladder::of(evidence, context, findings);
     let behind_gateway = Case { evidence, subject: 0, context }.behind_gateway();
     // a capture that was not read completely may lack the very packets that show the fault
     let unread = evidence.observations.iter().any(|seen| matches!(seen.fact, Fact::Unread(_)));
-    let cut = run.interrupted || behind_gateway || ladder.incomplete || unread && !evidence.clients.is_empty();
-    let verdict = verdict(&findings, &ladder, context, cut);
-    let known = crate::next::Known { verdict, findings: &findings, ladder: &ladder, earlier: &earlier };
-    let next = crate::next::measurements(evidence, context, known);
-    report::assemble(evidence, context, run, report::Judged { verdict, findings, unknown, absent, ladder, next })
+    let cut = interrupted || behind_gateway || ladder.incomplete || unread && !evidence.clients.is_empty();
+    (verdict(findings, &ladder, context, cut), ladder)
 }
 
 /// Name of the measurement that would decide about a client's way through a gateway.
@@ -147,9 +161,6 @@ fn finding(found: &Present<'_>, present: &[Present<'_>], explains_symptom: Optio
     }
 }
 
-/// Fixes that mend only the certificate that Windows makes for itself, and its key.
-const OF_WINDOWS_OWN: [&str; 3] = ["repair-machine-keys-access", "renew-rdp-certificate", "replace-rdp-key-container"];
-
 /// Lists the cause's fixes. A certificate from an authority is renewed there and bound again, so fixes of Windows' own
 /// come last.
 fn fixes(found: &Present<'_>) -> Vec<String> {
@@ -159,7 +170,7 @@ fn fixes(found: &Present<'_>) -> Vec<String> {
         found.severity < Severity::Advisory || crate::fixes::find(id).is_none_or(|fix| fix.safety != Safety::Weakening)
     };
     let mut list: Vec<&str> = found.cause.fixes.iter().copied().filter(fits).collect();
-    list.sort_by_key(|id| issued && OF_WINDOWS_OWN.contains(id));
+    list.sort_by_key(|id| issued && crate::fixes::find(id).is_some_and(Fix::is_of_windows_own));
     list.into_iter().map(str::to_owned).collect()
 }
 
@@ -223,8 +234,9 @@ mod tests {
                 (report.findings[0].cause.as_str(), report.findings[0].fixes[0].as_str()),
                 ("certificate-expired", first)
             );
-            assert!(OF_WINDOWS_OWN.iter().all(|id| crate::fixes::find(id).is_some()));
         }
+        let own: Vec<_> = crate::fixes::ALL.iter().filter(|fix| fix.is_of_windows_own()).map(|fix| fix.id).collect();
+        assert_eq!(own, ["renew-rdp-certificate", "repair-machine-keys-access", "replace-rdp-key-container"]);
     }
 
     fn told(diagnosis: &Diagnosis) -> (Verdict, Vec<&str>) {
@@ -244,7 +256,7 @@ mod tests {
     #[test]
     fn a_capture_without_the_handshake_shows_no_health() {
         use crate::causes::sketch::Sketch;
-        use evidence::observe::{CapturedConnection, Doubt};
+        use evidence::captured::{CapturedConnection, Doubt};
         let connection = |notes: &[Doubt]| {
             Fact::CapturedConnection(CapturedConnection {
                 client: "192.0.2.9:50100".to_owned(),

@@ -9,7 +9,8 @@ use evidence::{Because, Evidence, SubjectId};
 use time::{Duration, OffsetDateTime};
 use wire::machine::{ConnectFailure, TcpAnswer, X224Answer};
 
-use crate::case::{Case, Context, NEAR, Seen, uses_key};
+use crate::case::{Case, Context, NEAR, Seen};
+use crate::stage::tls::uses_key;
 
 /// Validity of the certificates that Windows makes for Remote Desktop: six months.
 pub(crate) const SIX_MONTHS: Duration = Duration::days(183);

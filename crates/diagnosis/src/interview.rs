@@ -12,14 +12,14 @@ use evidence::observe::observe_record;
 use evidence::{ClientProfile, Evidence, SubjectId};
 use time::OffsetDateTime;
 use wire::machine::{ConversationPlan, End, Event, Limits, TcpAnswer, TlsFailure};
-use wire::transcript::{Entry, Record};
+use wire::transcript::{ConnectionRecord, Entry};
 use wire::x224::ConnectionRequest;
 
-use crate::case::Context;
-use crate::cause::Severity;
-use crate::diagnose::{Run, diagnose};
+use crate::case::{Case, Context};
+use crate::diagnose::verdict_on;
 use crate::need::{Need, Question};
 use crate::planner::Planner;
+use crate::report::{Finding, Verdict};
 
 /// Limits of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,7 +149,7 @@ impl Interview {
     }
 
     /// Takes in the record of a connection.
-    pub fn told(&mut self, record: &Record) {
+    pub fn told(&mut self, record: &ConnectionRecord) {
         observe_record(record, self.at, self.name.as_deref(), &mut self.evidence);
         if record.entries.iter().any(|(_, entry)| is_reset(entry)) {
             self.pause *= 2;
@@ -164,9 +164,16 @@ impl Interview {
     /// Returns everything that was said to this host, to be said to a host of our own making before this one is blamed;
     /// empty if there is nothing to blame it for. Words that fail there are not held against the host.
     pub fn to_rehearse(&self) -> &[ConversationPlan] {
-        let diagnosis = diagnose(&self.evidence, &self.context, Run::default());
-        let blamed = diagnosis.findings.iter().any(|finding| finding.severity < Severity::Advisory);
+        let blamed = self.verdict().0 == Verdict::Faulty;
         if blamed { &self.said } else { &[] }
+    }
+
+    /// Returns the verdict and what it rests on, without a report. What was judged while the next question was looked for is
+    /// not judged again.
+    pub fn verdict(&self) -> (Verdict, Vec<Finding>) {
+        let context = &*self.context.of_subject(&self.evidence, self.subject);
+        let case = Case { evidence: &self.evidence, subject: self.subject, context };
+        verdict_on(case, &self.planner.judgements(case))
     }
 
     /// Returns the evidence about this address alone, with the address as subject even before anything was seen of it.
@@ -177,7 +184,7 @@ impl Interview {
 
 /// True if both plans say the same to a host.
 pub fn same_words(one: &ConversationPlan, other: &ConversationPlan) -> bool {
-    (&one.request, one.hold, one.tls, one.credssp) == (&other.request, other.hold, other.tls, other.credssp)
+    one.same_words(other)
 }
 
 /// True if the peer reset the connection in this entry.
@@ -222,8 +229,8 @@ mod tests {
         Interview::new(context, Budget::default(), at, ADDRESS.parse().unwrap(), None, None)
     }
 
-    fn record(ask: &Ask, entries: Vec<(Duration, Entry)>) -> Record {
-        Record {
+    fn record(ask: &Ask, entries: Vec<(Duration, Entry)>) -> ConnectionRecord {
+        ConnectionRecord {
             address: ADDRESS.parse().unwrap(),
             start: ask.not_before,
             survey: ask.survey,

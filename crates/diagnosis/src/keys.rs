@@ -1,7 +1,9 @@
 //! The machine's certificates and private keys, as recorded.
 
 use evidence::fact::Fact;
-use evidence::key_names::{LEGACY_PROVIDERS, MACHINE_KEYS, RDP_KEY, is_cng, key_digits, split_key_name};
+use evidence::key_names::{
+    LEGACY_PROVIDERS, MACHINE_KEYS, bare, is_cng, key_digits, own_key_file_name, split_key_name,
+};
 use evidence::moment::moment;
 use evidence::printable::printable;
 use evidence::security::{NETWORK_SERVICE, READ, allows};
@@ -133,14 +135,13 @@ impl<'a> Case<'a> {
     /// Returns the name of that file on this machine.
     pub fn own_key_name(self) -> Option<Seen<String>> {
         let guid = self.machine_guid()?;
-        Some(Seen { value: format!("{RDP_KEY}{}", guid.value), id: guid.id })
+        Some(Seen { value: own_key_file_name(guid.value)?, id: guid.id })
     }
 
     /// Returns the MachineGuid, with which the names of its key files end; some write it in braces.
     fn machine_guid(self) -> Option<Seen<&'a str>> {
         let guid = self.text(CRYPTOGRAPHY, "MachineGuid")?;
-        let bare = guid.value?.trim().trim_start_matches('{').trim_end_matches('}');
-        (!bare.is_empty()).then_some(Seen { value: bare, id: guid.id })
+        Some(Seen { value: bare(guid.value?)?, id: guid.id })
     }
 
     /// True if a file with this name lies in either folder of keys.
@@ -320,7 +321,10 @@ mod tests {
                 },
                 RegistryKey { path: STORE_MY.to_owned(), exists: true, values: std::collections::BTreeMap::new() },
             ],
-            key_files: vec![key_file(".", None), key_file(&format!("{RDP_KEY}{GUID}"), Some(rights[number]))],
+            key_files: vec![
+                key_file(".", None),
+                key_file(&format!("{}{GUID}", evidence::key_names::RDP_KEY), Some(rights[number])),
+            ],
             certificates: vec![StoredCertificate { sha1: thumbprint.repeat(20), ..stored("My") }],
             ..State::default()
         };

@@ -11,6 +11,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod accesses;
+mod assemble;
 pub mod attempts;
 pub mod case;
 pub mod cause;

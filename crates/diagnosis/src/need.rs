@@ -6,13 +6,35 @@ use std::fmt;
 use wire::tls::TlsOffer;
 use wire::x224::SecurityProtocols;
 
-use crate::case::Case;
-use crate::stage::x224::EVERYTHING;
+use crate::case::{Case, EVERYTHING};
 
-pub use crate::stage::credssp::broken_off;
-pub use crate::stage::tcp::tcp_only;
-pub use crate::stage::tls::{as_offered, client_offer, speechless, taken_alike, taken_as_client};
-pub use crate::stage::x224::{Asked, SPACED_TRIES, contradicts, unanswered};
+/// Protocols that a Connection Request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Asked {
+    /// TLS and CredSSP in both forms, as current clients do.
+    Everything,
+    /// Everything and Microsoft Entra authentication (RDSAAD). xrdp hangs up on it, so it is never the first question.
+    WithEntra,
+    /// The protocols of the client profile.
+    AsClient,
+    /// TLS alone.
+    TlsOnly,
+    /// Standard RDP Security alone.
+    StandardOnly,
+}
+
+impl Asked {
+    /// `requestedProtocols`.
+    pub fn protocols(self, case: Case<'_>) -> SecurityProtocols {
+        match self {
+            Self::Everything => EVERYTHING,
+            Self::WithEntra => EVERYTHING.with(SecurityProtocols::RDSAAD),
+            Self::AsClient => case.context.profile.protocols,
+            Self::TlsOnly => SecurityProtocols::SSL,
+            Self::StandardOnly => SecurityProtocols::RDP,
+        }
+    }
+}
 
 /// Question to a host, a resolver or a machine's records.
 #[derive(Clone, Copy)]

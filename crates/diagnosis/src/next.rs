@@ -14,6 +14,7 @@ use crate::case::{Case, Context};
 use crate::cause::{Cause, Confidence, Judgement, Severity};
 use crate::causes;
 use crate::earlier::Earlier;
+use crate::fixes::Given;
 use crate::ladder::{Ladder, Outcome};
 use crate::need::Need;
 use crate::planner::decided_on_host;
@@ -86,7 +87,7 @@ fn on_host(evidence: &Evidence, context: &Context, findings: &[Finding]) -> Vec<
             Open::Files(files) => Some(records::with(case, cause, &files)),
             Open::Nothing => None,
             Open::Host => Some(Next {
-                command: format!("on the {}, in PowerShell: {}", place(cause), cause.page.command),
+                command: format!("on the {}, in PowerShell: {}", place(cause), given(case).fill(cause.page.command)),
                 splits: splits(cause, case),
                 why: cause.page.confirm.to_owned(),
             }),
@@ -108,6 +109,15 @@ fn at_another_time(evidence: &Evidence, context: &Context, earlier: &[Earlier]) 
         ),
     });
     next.collect()
+}
+
+/// Returns what commands about this subject can name.
+fn given(case: Case<'_>) -> Given {
+    let target = case.context.target.as_ref();
+    let met = case.who().address.filter(|_| case.who().role == Role::Host);
+    let host = target.map(|target| target.host.to_string()).or_else(|| met.map(|met| met.ip().to_string()));
+    let given = host.map(|host| Given::NOTHING.host(&host)).unwrap_or_default();
+    given.port(met.map(|met| met.port()).or(target.map(|target| target.port)))
 }
 
 /// Names the machine whose own record decides.

@@ -2,7 +2,7 @@
 
 use md5::{Digest, Md5};
 
-use crate::redaction::REDACTED;
+use crate::printable::REDACTED;
 
 /// Beginning of the names of key files of Remote Desktop's container (`TSSecKeySet1`).
 pub const RDP_KEY: &str = "f686aace6942fb7f7ceb231212eef4a4_";
@@ -55,6 +55,17 @@ pub fn key_digits(container: &str) -> Option<String> {
     let digest = Md5::new().chain_update(container.to_ascii_lowercase()).chain_update([0]).finalize();
     let bytes: Vec<u8> = digest.chunks(4).flat_map(|word| word.iter().rev().copied()).collect();
     Some(wire::hex::encode(&bytes))
+}
+
+/// Returns how the key file of Remote Desktop is called on the machine with this number (`MachineGuid`).
+pub fn own_key_file_name(machine_guid: &str) -> Option<String> {
+    Some(format!("{RDP_KEY}{}", bare(machine_guid)?))
+}
+
+/// Returns a machine's number (`MachineGuid`) without the braces that some write around it; `None` where nothing is left.
+pub fn bare(machine_guid: &str) -> Option<&str> {
+    let bare = machine_guid.trim().trim_start_matches('{').trim_end_matches('}');
+    (!bare.is_empty()).then_some(bare)
 }
 
 /// Splits the name of such a file into the digits and the rest, the MachineGuid.

@@ -37,8 +37,7 @@ use crate::state::{
 };
 use crate::target::{Host, Target};
 
-/// Placeholder for a text that was taken out.
-pub const REDACTED: &str = "(redacted)";
+pub use crate::printable::REDACTED;
 
 /// Accounts that services run as on every machine.
 const ACCOUNTS: &[&str] =

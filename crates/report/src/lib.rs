@@ -13,6 +13,7 @@ mod captured;
 mod code_pages;
 pub mod explain;
 pub mod format;
+pub mod formats;
 pub mod guides;
 mod html;
 pub mod human;

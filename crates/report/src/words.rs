@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use diagnosis::cause::{Confidence, Severity};
-use diagnosis::fixes::Fix;
+use diagnosis::cause::{Cause, Confidence, Severity};
+use diagnosis::fixes::{Fix, Given};
 use diagnosis::printable::counted;
 use diagnosis::report::{Diagnosis, Finding, Outcome, ReportGateway, StageResult, Survey, Told, Verdict};
 use diagnosis::symptom::Symptom;
@@ -155,6 +155,17 @@ pub(super) fn consequences(diagnosis: &Diagnosis, finding: &Finding) -> Vec<Stri
 pub(super) fn beware(cause: &str) -> Option<String> {
     let (text, id) = claims::about_cause(cause).find_map(|claim| Some((claim.beware.as_ref()?, &claim.id)))?;
     Some(format!("{text} (rdpdoctor explain {id})"))
+}
+
+/// Returns what commands about this finding can name: the host that was asked for, or where it was met, and its port.
+pub(super) fn given(diagnosis: &Diagnosis, finding: &Finding, cause: &Cause) -> Given {
+    let subject = diagnosis.subjects.iter().find(|subject| subject.id == finding.subject);
+    let met = subject.filter(|subject| subject.role == Role::Host);
+    let target = diagnosis.target.as_ref();
+    let address = met.and_then(|host| host.address.as_deref());
+    let given = target.map(|target| target.host.as_str()).or(address).map(|host| Given::NOTHING.host(host));
+    let port = met.and_then(|host| host.port).or(target.map(|target| target.port));
+    given.unwrap_or_default().port(port).side_of(cause)
 }
 
 /// Says how safe a fix is, and why.

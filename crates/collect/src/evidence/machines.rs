@@ -7,7 +7,8 @@ use evidence::state::{Part, State, Unread};
 use evidence::windows::{NETBIOS, netbios};
 use time::{Date, OffsetDateTime, Time};
 
-use super::{Kind, Piece};
+use super::kind::Kind;
+use super::reader::Piece;
 
 /// Machines that the pieces name, and in which folders.
 #[derive(Default)]

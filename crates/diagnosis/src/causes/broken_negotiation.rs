@@ -8,7 +8,8 @@ use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
 
 use crate::case::{Case, EVERYTHING};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
-use crate::need::{Asked, Need, contradicts};
+use crate::need::{Asked, Need};
+use crate::stage::x224::contradicts;
 
 pub const CAUSE: Cause = Cause {
     id: "broken-negotiation",

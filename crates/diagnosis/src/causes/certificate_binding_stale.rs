@@ -9,11 +9,13 @@ use evidence::{Because, Role, Stage};
 use wire::machine::X224Answer;
 use wire::x224::{NegotiationFailure, ServerAnswer};
 
-use crate::case::{Case, uses_key};
+use crate::case::Case;
 use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::keys::REMOTE_DESKTOP;
 use crate::logs::{DAY, told};
-use crate::need::{Need, speechless};
+use crate::need::Need;
+use crate::stage::tls::speechless;
+use crate::stage::tls::uses_key;
 
 /// Events: the chosen certificate is unusable, or its key is out of reach.
 const FELL_BACK: &[u32] = &[1051, 1055];

@@ -6,7 +6,8 @@ use evidence::{Because, Role, Stage};
 
 use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
-use crate::need::{Need, broken_off};
+use crate::need::Need;
+use crate::stage::credssp::broken_off;
 
 pub const CAUSE: Cause = Cause {
     id: "credssp-broken",

@@ -6,7 +6,8 @@ use wire::x224::{SecurityProtocols, ServerAnswer};
 
 use crate::case::{Case, EVERYTHING, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
-use crate::need::{Asked, Need, contradicts};
+use crate::need::{Asked, Need};
+use crate::stage::x224::contradicts;
 
 pub const CAUSE: Cause = Cause {
     id: "entra-authentication-required",

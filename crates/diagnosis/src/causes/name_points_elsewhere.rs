@@ -31,7 +31,7 @@ pub const CAUSE: Cause = Cause {
               an alias (CNAME), so this is never more than a hint.",
         confirm: "Is the machine that answers the one that you mean? On it, look at its name; from the client, whether the name \
                   is an alias, and which address the machine's own name has.",
-        command: "Resolve-DnsName HOST | Format-Table Name,Type,NameHost,IPAddress; [System.Net.Dns]::GetHostEntry('').HostName",
+        command: "Resolve-DnsName {host} | Format-Table Name,Type,NameHost,IPAddress; [System.Net.Dns]::GetHostEntry('').HostName",
         how_to_fix: "If it is the wrong machine, correct the DNS record or the forward and forget the cached answer. If it is \
                      the right one, connect by its own name, or give it a certificate for the name that people type.",
         references: &[

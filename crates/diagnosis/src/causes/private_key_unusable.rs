@@ -10,12 +10,12 @@ use evidence::symptom::Symptom;
 use evidence::{Role, Stage};
 use wire::tls::TlsOffer;
 
-use crate::case::{Case, NEAR, Seen, uses_key};
+use crate::case::{Case, NEAR, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::keys::{KeyPlace, REMOTE_DESKTOP};
 use crate::logs::{DAY, told};
-use crate::need::{Need, speechless};
-use crate::stage::tls::refused_with;
+use crate::need::Need;
+use crate::stage::tls::{refused_with, speechless, uses_key};
 
 /// Events: Remote Connection Manager could not make or replace a certificate.
 const NO_CERTIFICATE: &[u32] = &[1057, 1058];

@@ -290,8 +290,9 @@ mod tests {
             assert_eq!(told[0].text, format!("server.rdp: server port is {port}, which is none of 1 to 65535"));
             // the first fix is about this setting and no other
             let fix = crate::fixes::find(&report.findings[0].fixes[0]).unwrap();
-            let general = fix.steps.iter().position(|step| step.starts_with("Write the line")).unwrap();
-            assert!(fix.steps[..general].iter().all(|step| !step.contains("enablecredsspsupport")));
+            let steps = crate::fixes::powershell::texts(fix);
+            let general = steps.iter().position(|step| step.starts_with("Write the line")).unwrap();
+            assert!(steps[..general].iter().all(|step| !step.contains("enablecredsspsupport")));
         }
     }
 

@@ -154,7 +154,7 @@ mod tests {
     use super::*;
     use crate::case::EVERYTHING;
     use crate::causes::sketch::{Expect, Sketch, host};
-    use evidence::observe::CapturedConnection;
+    use evidence::captured::CapturedConnection;
     use wire::machine::End;
     use wire::tls::Alert;
     use wire::x224::SecurityProtocols;

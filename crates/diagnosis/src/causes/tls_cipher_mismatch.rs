@@ -9,8 +9,8 @@ use wire::tls::{Alert, TlsOffer, suite};
 
 use crate::case::{Case, NEAR};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
-use crate::need::{Need, as_offered, client_offer, taken_alike, taken_as_client};
-use crate::stage::tls::refused_with;
+use crate::need::Need;
+use crate::stage::tls::{as_offered, client_offer, refused_with, taken_alike, taken_as_client};
 
 pub const CAUSE: Cause = Cause {
     id: "tls-cipher-mismatch",

@@ -1,47 +1,21 @@
 //! The ladder: how far a connection gets, rung by rung.
 
+pub mod rung;
 mod survey;
 mod to_gateway;
 
-use std::time::Duration;
-
-use evidence::{Evidence, Observation, Role, Stage, SubjectId};
+use evidence::{Evidence, Role, Stage, SubjectId};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub use rung::Outcome;
 pub use survey::{Survey, SurveyedFlags, SurveyedNegotiation, SurveyedProtocols, SurveyedVersion};
 
 use crate::case::{Case, Context};
 use crate::cause::Severity;
+use crate::ladder::rung::Rung;
 use crate::report::Finding;
-use crate::stage::tls::{accepted_words, refused_words};
 use crate::stage::{ROOMS, Whose};
-
-/// Outcome of a stage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    /// Done, without a fault.
-    Passed,
-    /// Attempted, without success.
-    Failed,
-    /// Done, with a fault.
-    Degraded,
-    /// Not tried: an earlier stage failed, or the host does not have it.
-    Skipped,
-}
-
-impl Outcome {
-    /// Returns the word in the JSON.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Failed => "failed",
-            Self::Degraded => "degraded",
-            Self::Skipped => "skipped",
-        }
-    }
-}
 
 /// One rung: a stage at a subject.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -69,11 +43,6 @@ pub struct Ladder {
 
 /// Text of a rung whose packets a capture lacks.
 const NOT_CAPTURED: &str = "not captured";
-/// Beginning of the text of a rung that this computer itself kept the probe from.
-pub(crate) const NOT_TRIED: &str = "this computer could not try";
-
-/// A rung before findings are laid over it: how it went, how long it took, what was seen.
-pub type Rung = (Outcome, Option<Duration>, String);
 
 impl Ladder {
     /// Reads the rungs off the evidence; a finding that does not block degrades its rung.
@@ -142,15 +111,6 @@ fn rungs(case: Case<'_>) -> Vec<(Stage, Option<Rung>)> {
 /// The rung of a stage of which nothing was seen; `None` for a machine's records, which nobody has to have.
 fn unseen_rung(stage: Stage, unseen: &str) -> Option<Rung> {
     (!matches!(stage, Stage::Host | Stage::Client)).then(|| (Outcome::Skipped, None, unseen.to_owned()))
-}
-
-/// Returns the observation with this number.
-fn observation(case: Case<'_>, id: usize) -> &Observation {
-    &case.evidence.observations[id - 1]
-}
-
-pub(crate) fn took(case: Case<'_>, id: usize) -> Option<Duration> {
-    observation(case, id).took
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@ use evidence::fact::{Fact, Handshake};
 use time::OffsetDateTime;
 use wire::tls::TlsVersion;
 
-use super::{Room, Whose};
+use super::room::{Room, Whose};
 use crate::case::{Case, Seen};
-use crate::ladder::{Outcome, Rung};
+use crate::ladder::rung::{Outcome, Rung};
 
 /// Its place on the ladder.
 pub const ROOM: Room = Room { stage: Stage::Certificate, of: Whose::Address, rung };

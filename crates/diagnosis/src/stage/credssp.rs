@@ -5,10 +5,10 @@ use evidence::fact::{Fact, Introduction, version_text};
 use time::{Duration, OffsetDateTime};
 use wire::tls::TlsOffer;
 
+use super::room::{Room, Whose};
 use super::tls::tls_finished;
-use super::{Room, Whose};
 use crate::case::{Case, Seen};
-use crate::ladder::{Outcome, Rung, took};
+use crate::ladder::rung::{Outcome, Rung, took};
 use crate::need::{Asking, Kind, Need, Of, Question};
 
 /// Its place on the ladder.

@@ -3,9 +3,9 @@
 use evidence::{Fact, Stage};
 use wire::transcript::NameAnswer;
 
-use super::{Room, Whose};
+use super::room::{Room, Whose};
 use crate::case::Case;
-use crate::ladder::{Outcome, Rung, took};
+use crate::ladder::rung::{Outcome, Rung, took};
 use crate::need::{Kind, Need, Of};
 
 /// Its place on the ladder.

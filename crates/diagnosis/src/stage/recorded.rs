@@ -9,9 +9,9 @@ use evidence::state::{LogEvent, LogSpan, RegistryData, RegistryKey, Service};
 use evidence::{Fact, Stage};
 use time::{Duration, OffsetDateTime};
 
-use super::{Room, Whose};
+use super::room::{Room, Whose};
 use crate::case::{Case, NEAR, Seen};
-use crate::ladder::{Outcome, Rung};
+use crate::ladder::rung::{Outcome, Rung};
 use crate::need::{Kind, Need, Of};
 
 /// Place on the ladder of a host's records.
@@ -102,7 +102,7 @@ impl Need {
 }
 
 impl<'a> Case<'a> {
-    /// Returns a registry key of the machine; `None` if it was not looked up.
+    /// Asks for a registry key of the machine.
     pub fn key(self, path: &str) -> Option<Seen<&'a RegistryKey>> {
         let path = path.to_owned();
         self.machine()?.last(move |fact| match fact {
@@ -127,7 +127,7 @@ impl<'a> Case<'a> {
         Some(Seen { value: number, id: value.id })
     }
 
-    /// Returns a service of the machine that was looked up.
+    /// Asks for a service of the machine.
     pub fn service(self, name: &str) -> Option<Seen<&'a Service>> {
         let name = name.to_owned();
         self.machine()?.last(move |fact| match fact {

@@ -5,9 +5,9 @@ use evidence::printable::printable;
 use evidence::{Fact, Stage};
 use wire::machine::{ConnectFailure, TcpAnswer};
 
-use super::{Room, Whose};
+use super::room::{Room, Whose};
 use crate::case::{Case, Seen};
-use crate::ladder::{NOT_TRIED, Outcome, Rung, took};
+use crate::ladder::rung::{NOT_TRIED, Outcome, Rung, took};
 use crate::need::{Asking, Kind, Need, Of};
 
 /// Its place on the ladder.

@@ -4,11 +4,10 @@ use evidence::Stage;
 use evidence::fact::{Fact, Handshake};
 use wire::tls::{Alert, Segments, Signatures, TlsOffer, TlsStack, TlsVersion};
 
-use super::x224::Asked;
-use super::{Room, Whose};
+use super::room::{Room, Whose};
 use crate::case::{Case, Seen};
-use crate::ladder::{Outcome, Rung, took};
-use crate::need::{Asking, Kind, Need, Of, Question};
+use crate::ladder::rung::{Outcome, Rung, took};
+use crate::need::{Asked, Asking, Kind, Need, Of, Question};
 
 /// Its place on the ladder.
 pub const ROOM: Room = Room { stage: Stage::Tls, of: Whose::Address, rung };

@@ -4,45 +4,13 @@ use evidence::{Fact, Stage};
 use wire::machine::X224Answer;
 use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
 
-use super::{Room, Whose};
-use crate::case::{Case, Seen};
-use crate::ladder::{Outcome, Rung, took};
-use crate::need::{Asking, Kind, Need, Of, Question};
+use super::room::{Room, Whose};
+use crate::case::{Case, EVERYTHING, Seen};
+use crate::ladder::rung::{Outcome, Rung, took};
+use crate::need::{Asked, Asking, Kind, Need, Of, Question};
 
 /// Its place on the ladder.
 pub const ROOM: Room = Room { stage: Stage::X224, of: Whose::Address, rung };
-
-/// Protocols that a probe requests, as a current client does.
-pub const EVERYTHING: SecurityProtocols =
-    SecurityProtocols::SSL.with(SecurityProtocols::HYBRID).with(SecurityProtocols::HYBRID_EX);
-
-/// Protocols that a Connection Request asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Asked {
-    /// TLS and CredSSP in both forms, as current clients do.
-    Everything,
-    /// Everything and Microsoft Entra authentication (RDSAAD). xrdp hangs up on it, so it is never the first question.
-    WithEntra,
-    /// The protocols of the client profile.
-    AsClient,
-    /// TLS alone.
-    TlsOnly,
-    /// Standard RDP Security alone.
-    StandardOnly,
-}
-
-impl Asked {
-    /// `requestedProtocols`.
-    pub fn protocols(self, case: Case<'_>) -> SecurityProtocols {
-        match self {
-            Self::Everything => EVERYTHING,
-            Self::WithEntra => EVERYTHING.with(SecurityProtocols::RDSAAD),
-            Self::AsClient => case.context.profile.protocols,
-            Self::TlsOnly => SecurityProtocols::SSL,
-            Self::StandardOnly => SecurityProtocols::RDP,
-        }
-    }
-}
 
 /// Tries that tell a host that answers now and then from one that failed once.
 pub const SPACED_TRIES: usize = 4;

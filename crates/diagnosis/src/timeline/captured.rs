@@ -76,7 +76,7 @@ mod tests {
     use super::super::timeline;
     use super::*;
     use evidence::Source;
-    use evidence::observe::CapturedConnection;
+    use evidence::captured::CapturedConnection;
     use time::macros::datetime;
     use wire::machine::TcpAnswer;
 

@@ -3,7 +3,8 @@
 use diagnosis::codes::Sureness;
 
 use super::{Answer, Explained, Neighbour, Topic};
-use crate::human::{Paper, Style};
+use crate::format::Style;
+use crate::human::Paper;
 use crate::words::{STEPS, capital};
 
 /// Causes that are given with their reasons; the others by name only.

@@ -248,7 +248,7 @@ mod tests {
     }
 
     fn words(question: &str) -> String {
-        human::render(&explain(question).unwrap(), crate::human::Style { colour: false, width: 100, full: false })
+        human::render(&explain(question).unwrap(), crate::format::Style { colour: false, width: 100, full: false })
     }
 
     #[test]
@@ -291,7 +291,7 @@ mod tests {
         #[test]
         fn anything_can_be_asked(text in "(?s).{0,80}") {
             if let Ok(answer) = explain(&text) {
-                let style = crate::human::Style { colour: false, width: 60, full: false };
+                let style = crate::format::Style { colour: false, width: 60, full: false };
                 let words = human::render(&answer, style);
                 let hidden = |letter: char| letter != '\n' && printable(&letter.to_string()) != letter.to_string();
                 prop_assert!(!words.chars().any(hidden), "{words:?}");

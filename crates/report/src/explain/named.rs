@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use diagnosis::cause::Cause;
 use diagnosis::claims::Claim;
 use diagnosis::codes::{Entry, Reading};
-use diagnosis::fixes::{Fix, Safety};
+use diagnosis::fixes::{Fix, Given, Safety, powershell};
 use diagnosis::{causes, claims, codes, fixes};
 
 use super::{Explained, Measurement, Neighbour, Topic};
@@ -158,7 +158,10 @@ fn cause(cause: &'static Cause) -> Explained {
                 command: "rdpdoctor diagnose HOST".to_owned(),
                 why: "Shows whether this is the fault of a host.".to_owned(),
             },
-            Measurement { command: page.command.to_owned(), why: format!("{} (PowerShell, only reads)", page.confirm) },
+            Measurement {
+                command: Given::NOTHING.fill(page.command),
+                why: format!("{} (PowerShell, only reads)", page.confirm),
+            },
         ],
         sources: page.references.iter().map(|&text| text.to_owned()).collect(),
         ..blank("cause", cause.id, "cause", format!("the connection fails because {}", cause.title))
@@ -174,9 +177,9 @@ fn fix(fix: &'static Fix) -> Explained {
             "{}: {} Where: {} Then: {} To go back: {}",
             capital(safety.word()),
             sentence(fix.reason),
-            sentence(fix.place),
-            sentence(fix.verify),
-            sentence(fix.undo)
+            sentence(&fix.place.words()),
+            sentence(&Given::NOTHING.fill(fix.verify)),
+            sentence(&Given::NOTHING.fill(fix.undo))
         ),
     };
     let title = if fix.safety == Safety::Refused { "refused fix" } else { "fix" };
@@ -184,7 +187,7 @@ fn fix(fix: &'static Fix) -> Explained {
         note: Some(note),
         causes: helped.map(|cause| of_cause(cause, "it helps against this")).collect(),
         claims: ids(claims::about_fix(fix.id)),
-        steps: fix.steps.iter().map(|step| fixes::pasted(step)).collect(),
+        steps: powershell::lines(fix, &Given::NOTHING),
         ..blank("fix", fix.id, title, fix.title.to_owned())
     }
 }

@@ -14,7 +14,7 @@ use crate::redaction::copy::{Copy, Part, PartReader, masked, utf16};
 use crate::x224::SecurityProtocols;
 
 pub(super) const STAGE: Stage =
-    Stage { share: 3, limit: |limits| &mut limits.credssp, begin, write, read, ..Stage::BARE };
+    Stage { name: "credssp", share: 3, limit: |limits| &mut limits.credssp, begin, write, read, ..Stage::BARE };
 
 /// The answer to our first `TSRequest`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,7 +16,8 @@ use crate::tls::{Alert, ClientHello, Groups, Segments, Signatures, Suites, TlsOf
 use crate::transcript::{Line, Words, end_name, read_end};
 use crate::x224::SecurityProtocols;
 
-pub(super) const STAGE: Stage = Stage { share: 4, limit: |limits| &mut limits.tls, begin, write, read, ..Stage::BARE };
+pub(super) const STAGE: Stage =
+    Stage { name: "tls", share: 4, limit: |limits| &mut limits.tls, begin, write, read, ..Stage::BARE };
 
 /// The answer to a ClientHello.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -267,7 +268,13 @@ impl Expect for ExpectTunnel {
 }
 
 fn write(plan: &ConversationPlan, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let Some(offer) = plan.tls else { return Ok(()) };
+    if let Some(offer) = plan.tls {
+        write_offer(offer, out)?;
+    }
+    if plan.random == [0; 32] { Ok(()) } else { write!(out, "random={} ", hex::encode(&plan.random)) }
+}
+
+fn write_offer(offer: TlsOffer, out: &mut fmt::Formatter<'_>) -> fmt::Result {
     let cut = if offer.segments == Segments::Whole { "whole" } else { "split" };
     write!(out, "tls={},{},{},{cut}", offer.stack.name(), offer.min.number(), offer.max.number())?;
     let exchange = (offer.groups, offer.signatures) != (Groups::USUAL, Signatures::USUAL);

@@ -32,8 +32,9 @@ use time::OffsetDateTime;
 
 use self::binary_xml::{Entry, Templates};
 use self::machine::{Machine, Span};
+use super::kind::Kind;
 use super::machines::same_machine;
-use super::{Access, Kind, Piece, ReadError, Reader};
+use super::reader::{Access, Piece, ReadError, Reader};
 
 /// Most damaged places that are named one by one.
 const NAMED: usize = 4;

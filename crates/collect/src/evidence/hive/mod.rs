@@ -23,7 +23,7 @@ use evidence::state::{
 };
 use time::format_description::well_known::Rfc3339;
 
-use super::{Access, Piece, ReadError, Reader};
+use super::reader::{Access, Piece, ReadError, Reader};
 use log::Log;
 use regf::{Flaw, Hive, Key};
 pub(super) use regf::{u16_at, u32_at};
@@ -31,7 +31,8 @@ pub(super) use regf::{u16_at, u32_at};
 /// Most flaws that are reported one by one.
 const FLAWS: usize = 8;
 
-pub(super) const READER: Reader = Reader { kind: super::Kind::RegistryHive, recognises, read: Access::Place(read) };
+pub(super) const READER: Reader =
+    Reader { kind: super::kind::Kind::RegistryHive, recognises, read: Access::Place(read) };
 
 /// First bytes of hives and of their transaction logs.
 pub(super) const MAGIC: &[u8] = b"regf";
