@@ -72,8 +72,8 @@ pub fn diagnose_with(causes: &[&'static Cause], evidence: &Evidence, context: &C
     assemble(evidence, context, run, Judged { verdict, findings, unknown, absent, ladder, next })
 }
 
-/// Returns the verdict on one subject and the findings that lead to it, from judgements of all causes that were made before:
-/// what a survey of many hosts needs, without a report.
+/// Returns the verdict on one subject and the findings that lead to it, from judgements of all causes that were made
+/// before: what a survey of many hosts needs, without a report.
 pub(crate) fn verdict_on(case: Case<'_>, judgements: &[(&'static Cause, Judgement)]) -> (Verdict, Vec<Finding>) {
     let present: Vec<Present<'_>> = judgements
         .iter()

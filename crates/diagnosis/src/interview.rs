@@ -168,8 +168,8 @@ impl Interview {
         if blamed { &self.said } else { &[] }
     }
 
-    /// Returns the verdict and what it rests on, without a report. What was judged while the next question was looked for is
-    /// not judged again.
+    /// Returns the verdict and what it rests on, without a report. What was judged while the next question was looked
+    /// for is not judged again.
     pub fn verdict(&self) -> (Verdict, Vec<Finding>) {
         let context = &*self.context.of_subject(&self.evidence, self.subject);
         let case = Case { evidence: &self.evidence, subject: self.subject, context };

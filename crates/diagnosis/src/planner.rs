@@ -39,8 +39,8 @@ impl Planner {
         if context.thorough { self.survey(case) } else { None }
     }
 
-    /// Returns the judgements of all causes of this subject: those that were made when the last question was looked for, and the
-    /// rest. The evidence must not have changed since.
+    /// Returns the judgements of all causes of this subject: those that were made when the last question was looked
+    /// for, and the rest. The evidence must not have changed since.
     pub(crate) fn judgements(&self, case: Case<'_>) -> Vec<(&'static Cause, Judgement)> {
         let rest = causes_of(case).skip(self.judged.len()).map(|cause| (cause, judged(cause, case)));
         self.judged.iter().cloned().chain(rest).collect()
