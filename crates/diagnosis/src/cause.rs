@@ -139,7 +139,7 @@ pub enum Judgement {
     Present {
         /// Effect here.
         severity: Severity,
-        /// Confidence in it.
+        /// Confidence here.
         confidence: Confidence,
         /// Reasons.
         because: Vec<Because>,
