@@ -1,6 +1,5 @@
 //! The ladder: how far a connection gets, rung by rung.
 
-pub mod rung;
 mod survey;
 mod to_gateway;
 
@@ -8,13 +7,13 @@ use evidence::{Evidence, Role, Stage, SubjectId};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-pub use rung::Outcome;
+pub use crate::stage::rung::Outcome;
 pub use survey::{Survey, SurveyedFlags, SurveyedNegotiation, SurveyedProtocols, SurveyedVersion};
 
 use crate::case::{Case, Context};
 use crate::cause::Severity;
-use crate::ladder::rung::Rung;
 use crate::report::Finding;
+use crate::stage::rung::Rung;
 use crate::stage::{ROOMS, Whose};
 
 /// One rung: a stage at a subject.

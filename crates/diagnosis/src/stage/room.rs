@@ -3,7 +3,7 @@
 use evidence::{Role, Stage};
 
 use crate::case::Case;
-use crate::ladder::rung::Rung;
+use crate::stage::rung::Rung;
 
 /// Stage as the ladder knows it.
 #[derive(Debug)]
