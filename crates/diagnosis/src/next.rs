@@ -129,7 +129,7 @@ fn place(cause: &Cause) -> &'static str {
 fn splits(found: &Cause, case: Case<'_>) -> Vec<String> {
     let near = causes::ALL.iter().filter(|other| other.stage == found.stage && other.role == found.role);
     let left = |needs: &[Need]| needs.contains(&Need::HOST_LOG) && !needs.iter().any(|need| need.askable(case));
-    let open = |other: &&&Cause| matches!(other.judge(case), Judgement::Unknown(needs) if left(&needs));
+    let open = |other: &&&Cause| other.judge(case) == Judgement::Unknown && left(&other.open(case));
     let rivals: Vec<_> =
         near.filter(|other| other.id != found.id).filter(open).map(|other| other.id.to_owned()).collect();
     let rivals = if rivals.is_empty() { vec!["something on the way".to_owned()] } else { rivals };
@@ -302,7 +302,7 @@ fn host_log() -> Next {
 mod tests {
     use super::*;
     use crate::case::EVERYTHING;
-    use crate::causes::sketch::{Sketch, client, host, host_at, machine};
+    use crate::sketch::{Sketch, client, host, host_at, machine};
     use evidence::state::TERMINAL_SERVER;
     use wire::machine::X224Answer;
     use wire::tls::{Alert, TlsOffer};

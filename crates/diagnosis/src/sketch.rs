@@ -404,8 +404,8 @@ impl Sketch {
                 assert!(!because.is_empty(), "a finding without a reason");
                 Expect::Present(severity, confidence)
             }
-            Judgement::Absent(_) => Expect::Absent,
-            Judgement::Unknown(_) => Expect::Unknown,
+            Judgement::Absent => Expect::Absent,
+            Judgement::Unknown => Expect::Unknown,
         }
     }
 
