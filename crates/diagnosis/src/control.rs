@@ -108,7 +108,7 @@ mod tests {
 
     use super::*;
     use crate::case::EVERYTHING;
-    use crate::causes::sketch::{Sketch, host};
+    use crate::sketch::{Sketch, host};
     use evidence::fact::Fact;
 
     fn beside(here: &Sketch, there: &Sketch) -> Diagnosis {

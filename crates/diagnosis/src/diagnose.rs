@@ -216,8 +216,8 @@ fn verdict(findings: &[Finding], ladder: &Ladder, context: &Context, cut: bool) 
 mod tests {
     use super::*;
     use crate::causes;
-    use crate::causes::sketch::host;
     use crate::report::Diagnosis;
+    use crate::sketch::host;
     use evidence::rdp_file::GatewayUse;
     use evidence::state::Unread;
     use wire::tls::TlsVersion;
@@ -256,7 +256,7 @@ mod tests {
     /// Packets were dropped between the negotiation and its outcome.
     #[test]
     fn a_capture_without_the_handshake_shows_no_health() {
-        use crate::causes::sketch::Sketch;
+        use crate::sketch::Sketch;
         use evidence::captured::{CapturedConnection, Doubt};
         let connection = |notes: &[Doubt]| {
             Fact::CapturedConnection(CapturedConnection {

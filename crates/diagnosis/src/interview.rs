@@ -220,7 +220,7 @@ fn plan(question: Question, timeout: Duration, random: [u8; 32]) -> Conversation
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::host;
+    use crate::sketch::host;
 
     const ADDRESS: &str = "192.0.2.7:3389";
 

@@ -302,7 +302,7 @@ fn host_log() -> Next {
 mod tests {
     use super::*;
     use crate::case::EVERYTHING;
-    use crate::causes::sketch::{Sketch, client, host, machine};
+    use crate::sketch::{Sketch, client, host, machine};
     use evidence::state::TERMINAL_SERVER;
     use wire::machine::X224Answer;
     use wire::tls::{Alert, TlsOffer};

@@ -62,7 +62,7 @@ fn notice(file: &RdpFileRecord) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::client;
+    use crate::sketch::client;
 
     #[test]
     fn every_file_has_a_notice() {

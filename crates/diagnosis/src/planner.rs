@@ -105,7 +105,7 @@ pub fn decided_on_host(candidate: &Cause, case: Case<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::host;
+    use crate::sketch::host;
     use evidence::fact::Handshake;
     use wire::machine::End;
     use wire::tls::TlsOffer;

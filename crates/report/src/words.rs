@@ -403,8 +403,8 @@ pub(crate) fn capital(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::sample;
-    use diagnosis::causes::sketch::{host, machine};
     use diagnosis::report::{CapturedConnection, CapturedTransport, ReportObservation};
+    use diagnosis::sketch::{host, machine};
     use evidence::Fact;
     use evidence::state::TERMINAL_SERVER;
 

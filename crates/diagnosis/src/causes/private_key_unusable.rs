@@ -225,7 +225,7 @@ fn key_used(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{self, Expect, Sketch, host, key_file, machine, stored};
+    use crate::sketch::{self, Expect, Sketch, host, key_file, machine, stored};
     use evidence::access::{RefusedAccess, WRITE_PROTECTED};
     use evidence::fact::Fact;
     use evidence::state::{KeyFile, RegistryData, StoredCertificate};

@@ -233,7 +233,7 @@ fn nla_is_optional(case: Case<'_>, record: &RdpFileRecord) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, client, host, machine};
+    use crate::sketch::{Expect, Sketch, client, host, machine};
     use evidence::rdp_file::RdpSignature;
 
     fn file(text: &str) -> Sketch {

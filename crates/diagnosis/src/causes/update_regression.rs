@@ -42,7 +42,7 @@ pub const CAUSE: Cause = Cause {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, machine};
+    use crate::sketch::{Expect, Sketch, machine};
     use evidence::state::RegistryData;
 
     fn windows(edition: &str, build: &str, revision: u32) -> Sketch {

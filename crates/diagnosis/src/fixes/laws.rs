@@ -17,8 +17,8 @@ use super::{ALL, Fix, Given, find};
 use crate::case::{Case, Context};
 use crate::cause::{Cause, Judgement, Severity};
 use crate::causes;
-use crate::causes::sketch::{NOW, client};
 use crate::diagnose::{Run, diagnose};
+use crate::sketch::{NOW, client};
 use reasons::{LISTED, Why};
 use states::{Pair, SHOWN};
 

@@ -115,7 +115,7 @@ fn unseen_rung(stage: Stage, unseen: &str) -> Option<Rung> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::machine;
+    use crate::sketch::machine;
     use evidence::Fact;
     use evidence::state::{LogEvent, Unread};
     use wire::machine::X224Answer;
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn a_watched_client_without_tls_has_not_been_kept_from_it() {
         let selected = ServerAnswer::Selected { protocol: SecurityProtocols::RDP, flags: 0 };
-        let sketch = crate::causes::sketch::host("192.0.2.7");
+        let sketch = crate::sketch::host("192.0.2.7");
         let report = sketch.watched_x224(SecurityProtocols::RDP, X224Answer::Server(selected)).diagnose();
         let tls = report.stages.iter().find(|stage| stage.stage == Stage::Tls).unwrap();
         assert_eq!(tls.text, "the host did not choose TLS");
