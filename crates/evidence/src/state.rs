@@ -131,7 +131,7 @@ pub struct StoredCertificate {
     pub sha1: String,
     /// Its subject.
     pub subject: String,
-    /// Issuer of that certificate.
+    /// Its issuer.
     pub issuer: String,
     /// `notBefore`, RFC 3339, UTC.
     pub not_before: String,
@@ -220,7 +220,7 @@ impl LogSpan {
 /// Entry of an event log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LogEvent {
-    /// Beginning, RFC 3339, UTC.
+    /// Time of the entry, RFC 3339, UTC.
     pub at: String,
     /// Channel of the log.
     pub channel: String,
