@@ -54,7 +54,7 @@ pub fn next(case: Case<'_>) -> Option<Question> {
         patient: false,
         settings: false,
     };
-    Some(if set.is_some() { connection_sequence::riding(case, question) } else { question })
+    Some(if set.is_some() { connection_sequence::riding(case, question, tunnel.is_some()) } else { question })
 }
 
 /// Iterates over the answers to Connection Requests, of the survey and before it.

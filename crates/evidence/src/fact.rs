@@ -284,7 +284,7 @@ impl Fact {
                 json!({"requested": requested.to_string(), "answer": x224_value(answer)})
             }
             Self::Settings { requested, answer } => {
-                json!({"requested": requested.to_string(), "answer": crate::observe::settings_value(answer)})
+                json!({"requested": requested.to_string(), "answer": settings_value(answer)})
             }
             Self::SurveyedHandshake { offer, answer, exchange } => json!({
                 "offer": offer.to_string(), "answer": handshake_value(answer),
@@ -446,5 +446,27 @@ fn introduction_value(answer: &Introduction) -> Value {
         Introduction::Malformed(words) => json!({"malformed": words}),
         Introduction::Closed(end) => json!({"closed": end_word(*end)}),
         Introduction::Silent => "silent".into(),
+    }
+}
+
+/// Returns the answer to a Connect Initial as the report has it.
+fn settings_value(answer: &ConnectionSequenceAnswer) -> Value {
+    match answer {
+        ConnectionSequenceAnswer::Settings(settings) => json!({"settings": {
+            "version": settings.version.map(|version| format!("{version:#010x}")),
+            "client_requested_protocols": settings.requested.map(|protocols| protocols.to_string()),
+            "early_capability_flags": settings.early_capabilities.map(|flags| format!("{flags:#x}")),
+            "encryption_method": settings.encryption.map(|(method, _)| method),
+            "encryption_level": settings.encryption.map(|(_, level)| level),
+            "io_channel": settings.io_channel,
+            "channels": settings.channels,
+            "message_channel": settings.message_channel,
+            "multitransport_flags": settings.multitransport.map(|flags| format!("{flags:#x}")),
+        }}),
+        ConnectionSequenceAnswer::Refused(result) => json!({"refused": result}),
+        ConnectionSequenceAnswer::Ultimatum(reason) => json!({"ultimatum": reason}),
+        ConnectionSequenceAnswer::Malformed(words) => json!({"malformed": words}),
+        ConnectionSequenceAnswer::Closed(end) => json!(end.verb()),
+        ConnectionSequenceAnswer::Silent => json!("silent"),
     }
 }

@@ -11,8 +11,6 @@ use wire::machine::{CredsspAnswer, Outcome, TlsAnswer};
 use wire::ntlm::{self, Challenge};
 use wire::transcript::{ConnectionRecord, NameAnswer, Transcript};
 
-pub(crate) use connection_sequence::value as settings_value;
-
 pub use capture::{moment, observe_capture};
 pub use gateway::named_gateways;
 

@@ -7,12 +7,11 @@ use wire::machine::{ConnectionSequenceAnswer, X224Answer};
 use wire::tls::TlsOffer;
 use wire::x224::{SecurityProtocols, ServerAnswer};
 
+use super::room::{Room, Whose};
 use super::tls::tls_finished;
-use super::{Room, Whose};
 use crate::case::{Case, Seen};
-use crate::ladder::rung::{Outcome, Rung, took};
 use crate::need::Question;
-use crate::survey;
+use crate::stage::rung::{Outcome, Rung, took};
 
 /// Its place on the ladder.
 pub const ROOM: Room = Room { stage: Stage::Sequence, of: Whose::Address, rung };
@@ -21,11 +20,11 @@ pub const ROOM: Room = Room { stage: Stage::Sequence, of: Whose::Address, rung }
 const OPEN: [SecurityProtocols; 2] = [SecurityProtocols::RDP, SecurityProtocols::SSL];
 
 /// Has the survey's question ask for the settings too, where the protocols that it offers let anyone so far: TLS alone,
-/// for which the handshake has to be finished, or Standard RDP Security.
-pub(crate) fn riding(case: Case<'_>, question: Question) -> Question {
+/// for which the handshake has to be finished (`tls` is true where the host speaks it), or Standard RDP Security.
+pub(crate) fn riding(case: Case<'_>, question: Question, tls: bool) -> Question {
     match question.request {
         Some(SecurityProtocols::RDP) => Question { settings: true, ..question },
-        Some(SecurityProtocols::SSL) if survey::tunnel(case).is_some() => {
+        Some(SecurityProtocols::SSL) if tls => {
             let offer = if tls_finished(case, TlsOffer::MODERN) || !case.context.capabilities.openssl {
                 TlsOffer::MODERN
             } else {
@@ -95,7 +94,7 @@ mod tests {
     use wire::mcs::ConnectResponse;
 
     use super::*;
-    use crate::causes::sketch::host;
+    use crate::sketch::host;
 
     fn rung_of(answers: Vec<ConnectionSequenceAnswer>) -> Option<(Outcome, String)> {
         let mut sketch = host("server01.corp.example");
