@@ -1,5 +1,6 @@
-//! Laws of the house: which crate may use which, no import against the order of the floors of a crate, and no circle of more
-//! than four files. The graph is read from the code's own paths (`use`, `crate::…`, `super::…`), without its tests.
+//! Laws of the house: which crate may use which, no import against the order of the floors of a crate, and no circle of
+//! more than four files. The graph is read from the code's own paths (`use`, `crate::…`, `super::…`), without its
+//! tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 
