@@ -167,8 +167,11 @@ fn finding(found: &Present<'_>, present: &[Present<'_>], explains_symptom: Optio
 fn fixes(found: &Present<'_>) -> Vec<String> {
     let issued = found.cause.stage == Stage::Certificate && found.case.self_issued().is_some_and(|seen| !seen.value);
     // a finding that keeps nobody out is no reason to lower security
+    let weakens_in_vain = |fix: &Fix| found.severity == Severity::Advisory && fix.safety == Safety::Weakening;
+    let by_address = found.case.context.target.as_ref().is_some_and(|target| target.name().is_none());
     let fits = |id: &&str| {
-        found.severity < Severity::Advisory || crate::fixes::find(id).is_none_or(|fix| fix.safety != Safety::Weakening)
+        let fix = crate::fixes::find(id);
+        fix.is_none_or(|fix| !(weakens_in_vain(fix) || by_address && fix.is_about_names()))
     };
     let mut list: Vec<&str> = found.cause.fixes.iter().copied().filter(fits).collect();
     list.sort_by_key(|id| issued && crate::fixes::find(id).is_some_and(Fix::is_of_windows_own));
@@ -238,6 +241,22 @@ mod tests {
         }
         let own: Vec<_> = crate::fixes::ALL.iter().filter(|fix| fix.is_of_windows_own()).map(|fix| fix.id).collect();
         assert_eq!(own, ["renew-rdp-certificate", "repair-machine-keys-access", "replace-rdp-key-container"]);
+    }
+
+    /// What a name leads to does not matter to whoever typed an address.
+    #[test]
+    fn names_are_mended_for_those_who_go_by_them() {
+        let banner = || wire::machine::X224Answer::Foreign {
+            service: wire::foreign::ForeignService::Ssh,
+            bytes: b"SSH-2.0-x\r\n".to_vec(),
+        };
+        for (target, fixes) in
+            [("192.0.2.7", &["set-listener-port"][..]), ("server01", &["flush-dns", "set-listener-port"])]
+        {
+            let report = host(target).accepted().x224(crate::case::EVERYTHING, banner()).diagnose();
+            assert_eq!(report.findings[0].cause, "not-an-rdp-service");
+            assert_eq!(report.findings[0].fixes, fixes, "{target}");
+        }
     }
 
     fn told(diagnosis: &Diagnosis) -> (Verdict, Vec<&str>) {

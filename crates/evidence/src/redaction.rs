@@ -30,7 +30,7 @@ use crate::key_names::{
     self, CNG_PROVIDERS, LEGACY_PROVIDERS, MACHINE_KEYS, OTHER_PROVIDERS, RDP_CONTAINER, RDP_KEY, is_cng,
 };
 use crate::moment::{moment, rfc3339};
-use crate::rdp_file::{self, RdpFileRecord, RdpSetting, RdpSignature, Signer};
+use crate::rdp_file::{self, ENTRA, RdpFileRecord, RdpSetting, RdpSignature, Signer};
 use crate::state::{
     FileVersion, KeyFile, LogSpan, PROGRAMS, SCHEMA, SERVICES, Service, State, StoredCertificate, Unread, Volume,
     bounds,
@@ -303,6 +303,8 @@ fn renamed_setting(setting: &RdpSetting, names: &mut Names) -> RdpSetting {
     let value = match (known, value.as_deref()) {
         (Some(known), Some(text)) if known.shown && known.kind == 'i' => number(text).then(|| text.to_owned()),
         (Some(known), Some(text)) if known.shown && known.name == "signscope" => Some(setting_list(text)),
+        // nobody's name: only that it is one of Entra
+        (Some(known), Some(text)) if known.name == "username" && text == ENTRA => Some(text.to_owned()),
         (Some(known), Some(text)) if known.shown => Some(destination(text, names)),
         _ => None,
     };

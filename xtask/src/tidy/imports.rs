@@ -32,7 +32,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("diagnosis", &["accesses attempts case claims notices watched", "cause need stage survey"]),
     ("diagnosis", &["client earlier identity keys logs regressions setting timeline", "causes fixes ladder report"]),
     ("diagnosis", &["assemble next planner diagnose", "control interview sketch"]),
-    ("report", &["format guides search xml", "captured human_timeline subject_words survey_words words"]),
+    ("report", &["format guides messages search xml", "captured human_timeline subject_words survey_words words"]),
     ("report", &["html human human_brief json jsonl junit nagios sarif", "explain formats", "book code_pages"]),
 ];
 
