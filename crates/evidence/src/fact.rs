@@ -14,136 +14,209 @@ use wire::tls::{Alert, TlsOffer, TlsVersion};
 use wire::transcript::NameAnswer;
 use wire::x224::{SecurityProtocols, ServerAnswer};
 
-use crate::access::{AccessTrace, RefusedAccess};
 use crate::captured::{CapturedConnection, CapturedTransport};
 use crate::moment::rfc3339;
 use crate::printable::printable;
-use crate::rdp_file::RdpFileRecord;
-use crate::state::{FileVersion, KeyFile, LogEvent, LogSpan, RegistryKey, Service, StoredCertificate, Unread, Volume};
+use crate::section::{Section, sections};
 
-/// One fact. Its name ([`Fact::name`]) and value are part of the published report.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Fact {
-    /// Answer of the resolver.
-    NameAnswer(NameAnswer),
-    /// Answer to the SYN.
-    TcpAnswer(TcpAnswer),
-    /// Answer to a Connection Request.
-    X224Answer {
-        /// `requestedProtocols`; `None` for a request without negotiation data.
-        requested: Option<SecurityProtocols>,
-        /// The host's answer.
-        answer: X224Answer,
-    },
-    /// Answer to a ClientHello.
-    TlsAnswer {
-        /// Hello that was sent.
-        offer: TlsOffer,
-        /// True if no X.224 came before it.
-        direct: bool,
-        /// The host's answer.
-        answer: Handshake,
-    },
-    /// Answer to a Connection Request of the survey.
-    SurveyedNegotiation {
-        /// `requestedProtocols`.
-        requested: SecurityProtocols,
-        /// The host's answer.
-        answer: X224Answer,
-    },
-    /// Answer to a ClientHello of the survey.
-    SurveyedHandshake {
-        /// Hello that was sent.
-        offer: TlsOffer,
-        /// The host's answer.
-        answer: Handshake,
-        /// Key exchange that the answer shows.
-        exchange: KeyExchange,
-    },
-    /// Number of certificates sent.
-    CertificateCount(usize),
-    /// The leaf's subject.
-    CertificateSubject(String),
-    /// The leaf's issuer.
-    CertificateIssuer(String),
-    /// The leaf's `subjectAltName`, or its common name where it has none.
-    CertificateNames(Vec<String>),
-    /// True if the leaf has a `subjectAltName`.
-    CertificateAlternatives(bool),
-    /// The leaf's `notBefore`.
-    CertificateNotBefore(OffsetDateTime),
-    /// The leaf's `notAfter`.
-    CertificateNotAfter(OffsetDateTime),
-    /// The leaf's public key: algorithm and bits.
-    CertificateKey(String, usize),
-    /// The leaf's signature algorithm, as object identifier.
-    CertificateSignature(String),
-    /// The leaf's extended key usages, as object identifiers.
-    CertificateUsages(Vec<String>),
-    /// The leaf's key usages, in the words of RFC 5280; not observed where the extension is absent.
-    CertificateKeyUsages(Vec<String>),
-    /// The leaf's SHA-1 thumbprint, as Windows shows it.
-    CertificateSha1(String),
-    /// The leaf's SHA-256 thumbprint.
-    CertificateSha256(String),
-    /// True if subject and issuer are equal.
-    CertificateSelfIssued(bool),
-    /// The certificate message could not be read.
-    CertificateUnreadable,
-    /// Answer to our first `TSRequest`.
-    CredsspAnswer(Introduction),
-    /// `MsvAvNbComputerName`.
-    NtlmComputer(String),
-    /// `MsvAvNbDomainName`.
-    NtlmDomain(String),
-    /// `MsvAvDnsComputerName`.
-    NtlmDnsComputer(String),
-    /// `MsvAvDnsDomainName`.
-    NtlmDnsDomain(String),
-    /// The operating system's version.
-    NtlmVersion(WindowsVersion),
-    /// The host's clock minus ours, in milliseconds.
-    ClockOffset(i64),
-    /// Registry key that was looked up.
-    RegistryKey(RegistryKey),
-    /// Service that was looked up.
-    Service(Service),
-    /// Certificate in one of the machine's stores.
-    StoredCertificate(StoredCertificate),
-    /// File with one of its private keys.
-    KeyFile(KeyFile),
-    /// Time that one of its logs covers.
-    LogSpan(LogSpan),
-    /// Entry of one of its logs.
-    LogEvent(LogEvent),
-    /// File whose version matters.
-    FileVersion(FileVersion),
-    /// One of its volumes.
-    Volume(Volume),
-    /// One of its `.rdp` files.
-    RdpFile(RdpFileRecord),
-    /// Recording of accesses on it.
-    AccessTrace(AccessTrace),
-    /// Access refused in such a recording.
-    RefusedAccess(RefusedAccess),
-    /// Captured connection, apart from the host's answers in it.
-    CapturedConnection(CapturedConnection),
-    /// UDP transport that was requested in a capture.
-    CapturedTransport(CapturedTransport),
-    /// Answer of an RD Gateway, or of a web proxy on the way to it, to a request.
-    HttpAnswer {
-        /// Request that was sent.
-        method: Method,
-        /// Address of the proxy, if one answered.
-        proxy: Option<SocketAddr>,
-        /// Answer to the request.
-        answer: WebAnswer,
-    },
-    /// Part of its evidence that could not be read.
-    Unread(Unread),
-    /// Our own message failed with a host of our own making too, so its answers are held against nobody.
-    RehearsalFailed,
+/// Declares [`Fact`]: what probes and captures show, and one fact for each section of a recorded state.
+macro_rules! fact {
+    ($($(#[$doc:meta])* $field:ident: $variant:ident($thing:ty),)*) => {
+        /// One fact. Its name ([`Fact::name`]) and value are part of the published report.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum Fact {
+            /// Answer of the resolver.
+            NameAnswer(NameAnswer),
+            /// Answer to the SYN.
+            TcpAnswer(TcpAnswer),
+            /// Answer to a Connection Request.
+            X224Answer {
+                /// `requestedProtocols`; `None` for a request without negotiation data.
+                requested: Option<SecurityProtocols>,
+                /// The host's answer.
+                answer: X224Answer,
+            },
+            /// Answer to a ClientHello.
+            TlsAnswer {
+                /// Hello that was sent.
+                offer: TlsOffer,
+                /// True if no X.224 came before it.
+                direct: bool,
+                /// The host's answer.
+                answer: Handshake,
+            },
+            /// Answer to a Connection Request of the survey.
+            SurveyedNegotiation {
+                /// `requestedProtocols`.
+                requested: SecurityProtocols,
+                /// The host's answer.
+                answer: X224Answer,
+            },
+            /// Answer to a ClientHello of the survey.
+            SurveyedHandshake {
+                /// Hello that was sent.
+                offer: TlsOffer,
+                /// The host's answer.
+                answer: Handshake,
+                /// Key exchange that the answer shows.
+                exchange: KeyExchange,
+            },
+            /// Number of certificates sent.
+            CertificateCount(usize),
+            /// The leaf's subject.
+            CertificateSubject(String),
+            /// The leaf's issuer.
+            CertificateIssuer(String),
+            /// The leaf's `subjectAltName`, or its common name where it has none.
+            CertificateNames(Vec<String>),
+            /// True if the leaf has a `subjectAltName`.
+            CertificateAlternatives(bool),
+            /// The leaf's `notBefore`.
+            CertificateNotBefore(OffsetDateTime),
+            /// The leaf's `notAfter`.
+            CertificateNotAfter(OffsetDateTime),
+            /// The leaf's public key: algorithm and bits.
+            CertificateKey(String, usize),
+            /// The leaf's signature algorithm, as object identifier.
+            CertificateSignature(String),
+            /// The leaf's extended key usages, as object identifiers.
+            CertificateUsages(Vec<String>),
+            /// The leaf's key usages, in the words of RFC 5280; not observed where the extension is absent.
+            CertificateKeyUsages(Vec<String>),
+            /// The leaf's SHA-1 thumbprint, as Windows shows it.
+            CertificateSha1(String),
+            /// The leaf's SHA-256 thumbprint.
+            CertificateSha256(String),
+            /// True if subject and issuer are equal.
+            CertificateSelfIssued(bool),
+            /// The certificate message could not be read.
+            CertificateUnreadable,
+            /// Answer to our first `TSRequest`.
+            CredsspAnswer(Introduction),
+            /// `MsvAvNbComputerName`.
+            NtlmComputer(String),
+            /// `MsvAvNbDomainName`.
+            NtlmDomain(String),
+            /// `MsvAvDnsComputerName`.
+            NtlmDnsComputer(String),
+            /// `MsvAvDnsDomainName`.
+            NtlmDnsDomain(String),
+            /// The operating system's version.
+            NtlmVersion(WindowsVersion),
+            /// The host's clock minus ours, in milliseconds.
+            ClockOffset(i64),
+            /// Captured connection, apart from the host's answers in it.
+            CapturedConnection(CapturedConnection),
+            /// UDP transport that was requested in a capture.
+            CapturedTransport(CapturedTransport),
+            /// Answer of an RD Gateway, or of a web proxy on the way to it, to a request.
+            HttpAnswer {
+                /// Request that was sent.
+                method: Method,
+                /// Address of the proxy, if one answered.
+                proxy: Option<SocketAddr>,
+                /// Answer to the request.
+                answer: WebAnswer,
+            },
+            /// Our own message failed with a host of our own making too, so its answers are held against nobody.
+            RehearsalFailed,
+            $(
+                #[doc = concat!("One of the `", stringify!($field), "` of a recorded [`State`](crate::state::State).")]
+                $variant($thing),
+            )*
+        }
+
+        impl Fact {
+            /// Returns the name in the report.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    Self::NameAnswer(_) => "name.answer",
+                    Self::TcpAnswer(_) => "tcp.answer",
+                    Self::X224Answer { .. } => "x224.answer",
+                    Self::TlsAnswer { .. } => "tls.answer",
+                    Self::SurveyedNegotiation { .. } => "survey.negotiation",
+                    Self::SurveyedHandshake { .. } => "survey.handshake",
+                    Self::CertificateCount(_) => "certificate.count",
+                    Self::CertificateSubject(_) => "certificate.subject",
+                    Self::CertificateIssuer(_) => "certificate.issuer",
+                    Self::CertificateNames(_) => "certificate.names",
+                    Self::CertificateAlternatives(_) => "certificate.has_alternative_names",
+                    Self::CertificateNotBefore(_) => "certificate.not_before",
+                    Self::CertificateNotAfter(_) => "certificate.not_after",
+                    Self::CertificateKey(..) => "certificate.key",
+                    Self::CertificateSignature(_) => "certificate.signature_algorithm",
+                    Self::CertificateUsages(_) => "certificate.extended_key_usages",
+                    Self::CertificateKeyUsages(_) => "certificate.key_usages",
+                    Self::CertificateSha1(_) => "certificate.sha1",
+                    Self::CertificateSha256(_) => "certificate.sha256",
+                    Self::CertificateSelfIssued(_) => "certificate.self_issued",
+                    Self::CertificateUnreadable => "certificate.unreadable",
+                    Self::CredsspAnswer(_) => "credssp.answer",
+                    Self::NtlmComputer(_) => "ntlm.computer",
+                    Self::NtlmDomain(_) => "ntlm.domain",
+                    Self::NtlmDnsComputer(_) => "ntlm.dns_computer",
+                    Self::NtlmDnsDomain(_) => "ntlm.dns_domain",
+                    Self::NtlmVersion(_) => "ntlm.version",
+                    Self::ClockOffset(_) => "clock.offset_seconds",
+                    Self::CapturedConnection(_) => "capture.connection",
+                    Self::CapturedTransport(_) => "capture.udp",
+                    Self::HttpAnswer { .. } => "http.answer",
+                    Self::RehearsalFailed => "probe.rehearsal_failed",
+                    $(Self::$variant(_) => <$thing>::FACT,)*
+                }
+            }
+
+            /// Returns the value in the report.
+            pub fn value(&self) -> Value {
+                match self {
+                    Self::NameAnswer(answer) => name_value(answer),
+                    Self::TcpAnswer(answer) => Value::from(tcp_words(answer)),
+                    Self::X224Answer { requested, answer } => {
+                        json!({"requested": requested.map(|p| p.to_string()), "answer": x224_value(answer)})
+                    }
+                    Self::TlsAnswer { offer, direct, answer } => {
+                        json!({"offer": offer.to_string(), "direct": direct, "answer": handshake_value(answer)})
+                    }
+                    Self::SurveyedNegotiation { requested, answer } => {
+                        json!({"requested": requested.to_string(), "answer": x224_value(answer)})
+                    }
+                    Self::SurveyedHandshake { offer, answer, exchange } => json!({
+                        "offer": offer.to_string(), "answer": handshake_value(answer),
+                        "group": exchange.group.map(|group| format!("{group:#06x}")),
+                        "signature": exchange.signature.map(|signature| format!("{signature:#06x}")),
+                        "prime_bits": exchange.prime_bits,
+                    }),
+                    Self::CertificateCount(count) => (*count).into(),
+                    Self::CertificateSubject(text)
+                    | Self::CertificateIssuer(text)
+                    | Self::CertificateSignature(text)
+                    | Self::CertificateSha1(text)
+                    | Self::CertificateSha256(text)
+                    | Self::NtlmComputer(text)
+                    | Self::NtlmDomain(text)
+                    | Self::NtlmDnsComputer(text)
+                    | Self::NtlmDnsDomain(text) => text.as_str().into(),
+                    Self::CertificateNames(list) | Self::CertificateUsages(list) | Self::CertificateKeyUsages(list) => {
+                        json!(list)
+                    }
+                    Self::CertificateNotBefore(date) | Self::CertificateNotAfter(date) => rfc3339(*date).into(),
+                    Self::CertificateKey(algorithm, bits) => json!({"algorithm": algorithm, "bits": bits}),
+                    Self::CertificateSelfIssued(yes) | Self::CertificateAlternatives(yes) => (*yes).into(),
+                    Self::CertificateUnreadable | Self::RehearsalFailed => true.into(),
+                    Self::CredsspAnswer(answer) => introduction_value(answer),
+                    Self::CapturedConnection(connection) => recorded(connection),
+                    Self::CapturedTransport(transport) => recorded(transport),
+                    Self::HttpAnswer { method, proxy, answer } => json!({
+                        "method": method.word(), "proxy": proxy.map(|proxy| proxy.to_string()), "answer": web_value(answer)}),
+                    Self::NtlmVersion(version) => version_text(*version).into(),
+                    Self::ClockOffset(milliseconds) => json!(seconds_of(*milliseconds)),
+                    $(Self::$variant(thing) => recorded(thing),)*
+                }
+            }
+        }
+    };
 }
+sections!(fact);
 
 /// Answer to a ClientHello, without the certificates.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -208,117 +281,6 @@ pub enum Introduction {
     Closed(End),
     /// The host sent nothing, or not enough.
     Silent,
-}
-
-impl Fact {
-    /// Returns the name in the report.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::NameAnswer(_) => "name.answer",
-            Self::TcpAnswer(_) => "tcp.answer",
-            Self::X224Answer { .. } => "x224.answer",
-            Self::TlsAnswer { .. } => "tls.answer",
-            Self::SurveyedNegotiation { .. } => "survey.negotiation",
-            Self::SurveyedHandshake { .. } => "survey.handshake",
-            Self::CertificateCount(_) => "certificate.count",
-            Self::CertificateSubject(_) => "certificate.subject",
-            Self::CertificateIssuer(_) => "certificate.issuer",
-            Self::CertificateNames(_) => "certificate.names",
-            Self::CertificateAlternatives(_) => "certificate.has_alternative_names",
-            Self::CertificateNotBefore(_) => "certificate.not_before",
-            Self::CertificateNotAfter(_) => "certificate.not_after",
-            Self::CertificateKey(..) => "certificate.key",
-            Self::CertificateSignature(_) => "certificate.signature_algorithm",
-            Self::CertificateUsages(_) => "certificate.extended_key_usages",
-            Self::CertificateKeyUsages(_) => "certificate.key_usages",
-            Self::CertificateSha1(_) => "certificate.sha1",
-            Self::CertificateSha256(_) => "certificate.sha256",
-            Self::CertificateSelfIssued(_) => "certificate.self_issued",
-            Self::CertificateUnreadable => "certificate.unreadable",
-            Self::CredsspAnswer(_) => "credssp.answer",
-            Self::NtlmComputer(_) => "ntlm.computer",
-            Self::NtlmDomain(_) => "ntlm.domain",
-            Self::NtlmDnsComputer(_) => "ntlm.dns_computer",
-            Self::NtlmDnsDomain(_) => "ntlm.dns_domain",
-            Self::NtlmVersion(_) => "ntlm.version",
-            Self::ClockOffset(_) => "clock.offset_seconds",
-            Self::RegistryKey(_) => "registry.key",
-            Self::Service(_) => "service",
-            Self::StoredCertificate(_) => "store.certificate",
-            Self::KeyFile(_) => "key.file",
-            Self::LogSpan(_) => "log.span",
-            Self::LogEvent(_) => "log.event",
-            Self::FileVersion(_) => "file.version",
-            Self::Volume(_) => "volume",
-            Self::RdpFile(_) => "rdp.file",
-            Self::AccessTrace(_) => "access.trace",
-            Self::RefusedAccess(_) => "access.refused",
-            Self::CapturedConnection(_) => "capture.connection",
-            Self::CapturedTransport(_) => "capture.udp",
-            Self::HttpAnswer { .. } => "http.answer",
-            Self::Unread(_) => "unread",
-            Self::RehearsalFailed => "probe.rehearsal_failed",
-        }
-    }
-
-    /// Returns the value in the report.
-    pub fn value(&self) -> Value {
-        match self {
-            Self::NameAnswer(answer) => name_value(answer),
-            Self::TcpAnswer(answer) => Value::from(tcp_words(answer)),
-            Self::X224Answer { requested, answer } => {
-                json!({"requested": requested.map(|p| p.to_string()), "answer": x224_value(answer)})
-            }
-            Self::TlsAnswer { offer, direct, answer } => {
-                json!({"offer": offer.to_string(), "direct": direct, "answer": handshake_value(answer)})
-            }
-            Self::SurveyedNegotiation { requested, answer } => {
-                json!({"requested": requested.to_string(), "answer": x224_value(answer)})
-            }
-            Self::SurveyedHandshake { offer, answer, exchange } => json!({
-                "offer": offer.to_string(), "answer": handshake_value(answer),
-                "group": exchange.group.map(|group| format!("{group:#06x}")),
-                "signature": exchange.signature.map(|signature| format!("{signature:#06x}")),
-                "prime_bits": exchange.prime_bits,
-            }),
-            Self::CertificateCount(count) => (*count).into(),
-            Self::CertificateSubject(text)
-            | Self::CertificateIssuer(text)
-            | Self::CertificateSignature(text)
-            | Self::CertificateSha1(text)
-            | Self::CertificateSha256(text)
-            | Self::NtlmComputer(text)
-            | Self::NtlmDomain(text)
-            | Self::NtlmDnsComputer(text)
-            | Self::NtlmDnsDomain(text) => text.as_str().into(),
-            Self::CertificateNames(list) | Self::CertificateUsages(list) | Self::CertificateKeyUsages(list) => {
-                json!(list)
-            }
-            Self::CertificateNotBefore(date) | Self::CertificateNotAfter(date) => rfc3339(*date).into(),
-            Self::CertificateKey(algorithm, bits) => json!({"algorithm": algorithm, "bits": bits}),
-            Self::CertificateSelfIssued(yes) | Self::CertificateAlternatives(yes) => (*yes).into(),
-            Self::CertificateUnreadable | Self::RehearsalFailed => true.into(),
-            Self::CredsspAnswer(answer) => introduction_value(answer),
-            Self::RegistryKey(key) => recorded(key),
-            Self::Service(service) => recorded(service),
-            Self::StoredCertificate(certificate) => recorded(certificate),
-            Self::KeyFile(file) => recorded(file),
-            Self::LogSpan(log) => recorded(log),
-            Self::LogEvent(event) => recorded(event),
-            Self::FileVersion(file) => recorded(file),
-            Self::Volume(volume) => recorded(volume),
-            Self::RdpFile(file) => recorded(file),
-            Self::AccessTrace(trace) => recorded(trace),
-            Self::RefusedAccess(access) => recorded(access),
-            Self::CapturedConnection(connection) => recorded(connection),
-            Self::CapturedTransport(transport) => recorded(transport),
-            Self::HttpAnswer { method, proxy, answer } => json!({
-                "method": method.word(), "proxy": proxy.map(|proxy| proxy.to_string()), "answer": web_value(answer)}),
-            Self::Unread(unread) => recorded(unread),
-            Self::NtlmVersion(version) => version_text(*version).into(),
-            Self::ClockOffset(milliseconds) => json!(seconds_of(*milliseconds)),
-        }
-    }
 }
 
 /// Serialises a record of a machine as it is, but printable.
