@@ -225,6 +225,9 @@ pub struct ExplainOptions {
     /// How to print the answer
     #[arg(long, value_enum, default_value_t = ExplainFormat::Human)]
     pub format: ExplainFormat,
+    /// Print all that is known, and not the dozen lines that tell most
+    #[arg(long)]
+    pub full: bool,
 }
 
 /// Format in which an answer of `explain` is printed.

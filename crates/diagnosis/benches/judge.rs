@@ -1,5 +1,5 @@
-//! The cost of judging one host, without its connections: what an interview does with their records. Times are medians of one
-//! run on one core, printed and never asserted; allocations are counted. `cargo xtask bench judge` runs it.
+//! The cost of judging one host, without its connections: what an interview does with their records. Times are medians
+//! of one run on one core, printed and never asserted; allocations are counted. `cargo xtask bench judge` runs it.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, missing_docs)]
 

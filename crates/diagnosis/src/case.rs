@@ -71,7 +71,7 @@ impl Context {
     }
 }
 
-/// A value and the observation that it comes from.
+/// Value, and the observation that it comes from.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Seen<T> {
     /// The value itself.
@@ -120,7 +120,7 @@ impl<'a> Case<'a> {
         self.seen(pick).last()
     }
 
-    /// True if it was watched in a capture or stands in another file: nobody of us asked.
+    /// True if it comes from a capture or another file, so that our own probe did not cause it.
     pub fn watched(self, id: usize) -> bool {
         matches!(self.evidence.observations[id - 1].source, Source::File(_))
     }
@@ -140,7 +140,7 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Where something was observed.
+    /// Returns the source of an observation.
     pub fn source_of(self, id: usize) -> Option<Source> {
         Some(self.evidence.observations.get(id.checked_sub(1)?)?.source)
     }

@@ -122,7 +122,7 @@ fn watched(evidence: &Evidence) -> Option<&ClientProfile> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Sketch, host, machine};
+    use crate::sketch::{Sketch, host, machine};
     use evidence::fact::{Handshake, Introduction};
     use evidence::state::{CIPHER_POLICY, RegistryData, WINDOWS};
     use wire::tls::TlsOffer;

@@ -1,5 +1,6 @@
 //! Judges every cause for every subject and ranks the findings.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 
 use evidence::fact::Fact;
@@ -47,9 +48,9 @@ pub fn diagnose_with(causes: &[&'static Cause], evidence: &Evidence, context: &C
                 Judgement::Present { severity, confidence, because } => {
                     present.push(Present { cause, case, severity, confidence, because });
                 }
-                Judgement::Absent(_) => absent.push(cause.id.to_owned()),
-                Judgement::Unknown(needs) => {
-                    let needs = needs.into_iter().map(Need::words).collect();
+                Judgement::Absent => absent.push(cause.id.to_owned()),
+                Judgement::Unknown => {
+                    let needs = cause.open(case).into_iter().map(Need::words).collect();
                     unknown.push(UnknownCause { cause: cause.id.to_owned(), needs });
                 }
             }
@@ -72,20 +73,20 @@ pub fn diagnose_with(causes: &[&'static Cause], evidence: &Evidence, context: &C
     assemble(evidence, context, run, Judged { verdict, findings, unknown, absent, ladder, next })
 }
 
-/// Returns the verdict on one subject and the findings that lead to it, from judgements of all causes that were made before:
-/// what a survey of many hosts needs, without a report.
-pub(crate) fn verdict_on(case: Case<'_>, judgements: &[(&'static Cause, Judgement)]) -> (Verdict, Vec<Finding>) {
-    let present: Vec<Present<'_>> = judgements
-        .iter()
-        .filter_map(|(cause, judgement)| match judgement {
-            Judgement::Present { severity, confidence, because } => {
-                let (severity, confidence, because) = (*severity, *confidence, because.clone());
-                Some(Present { cause, case, severity, confidence, because })
-            }
-            _ => None,
-        })
-        .collect();
-    let findings = rank(&present, case.context);
+/// Returns the verdict on one subject and the findings that lead to it, from judgements of all causes that were made
+/// before: what a survey of many hosts needs, without a report.
+pub(crate) fn verdict_on<'j>(
+    case: Case<'_>,
+    judgements: impl Iterator<Item = (&'static Cause, Cow<'j, Judgement>)>,
+) -> (Verdict, Vec<Finding>) {
+    let present = judgements.filter_map(|(cause, judgement)| match &*judgement {
+        Judgement::Present { severity, confidence, because } => {
+            let (severity, confidence, because) = (*severity, *confidence, because.clone());
+            Some(Present { cause, case, severity, confidence, because })
+        }
+        Judgement::Absent | Judgement::Unknown => None,
+    });
+    let findings = rank(&present.collect::<Vec<_>>(), case.context);
     (decided(case.evidence, case.context, &findings, false).0, findings)
 }
 
@@ -166,8 +167,11 @@ fn finding(found: &Present<'_>, present: &[Present<'_>], explains_symptom: Optio
 fn fixes(found: &Present<'_>) -> Vec<String> {
     let issued = found.cause.stage == Stage::Certificate && found.case.self_issued().is_some_and(|seen| !seen.value);
     // a finding that keeps nobody out is no reason to lower security
+    let weakens_in_vain = |fix: &Fix| found.severity == Severity::Advisory && fix.safety == Safety::Weakening;
+    let by_address = found.case.context.target.as_ref().is_some_and(|target| target.name().is_none());
     let fits = |id: &&str| {
-        found.severity < Severity::Advisory || crate::fixes::find(id).is_none_or(|fix| fix.safety != Safety::Weakening)
+        let fix = crate::fixes::find(id);
+        fix.is_none_or(|fix| !(weakens_in_vain(fix) || by_address && fix.is_about_names()))
     };
     let mut list: Vec<&str> = found.cause.fixes.iter().copied().filter(fits).collect();
     list.sort_by_key(|id| issued && crate::fixes::find(id).is_some_and(Fix::is_of_windows_own));
@@ -215,8 +219,8 @@ fn verdict(findings: &[Finding], ladder: &Ladder, context: &Context, cut: bool) 
 mod tests {
     use super::*;
     use crate::causes;
-    use crate::causes::sketch::host;
     use crate::report::Diagnosis;
+    use crate::sketch::host;
     use evidence::rdp_file::GatewayUse;
     use evidence::state::Unread;
     use wire::tls::TlsVersion;
@@ -239,6 +243,22 @@ mod tests {
         assert_eq!(own, ["renew-rdp-certificate", "repair-machine-keys-access", "replace-rdp-key-container"]);
     }
 
+    /// What a name leads to does not matter to whoever typed an address.
+    #[test]
+    fn names_are_mended_for_those_who_go_by_them() {
+        let banner = || wire::machine::X224Answer::Foreign {
+            service: wire::foreign::ForeignService::Ssh,
+            bytes: b"SSH-2.0-x\r\n".to_vec(),
+        };
+        for (target, fixes) in
+            [("192.0.2.7", &["set-listener-port"][..]), ("server01", &["flush-dns", "set-listener-port"])]
+        {
+            let report = host(target).accepted().x224(crate::case::EVERYTHING, banner()).diagnose();
+            assert_eq!(report.findings[0].cause, "not-an-rdp-service");
+            assert_eq!(report.findings[0].fixes, fixes, "{target}");
+        }
+    }
+
     fn told(diagnosis: &Diagnosis) -> (Verdict, Vec<&str>) {
         (diagnosis.verdict, diagnosis.findings.iter().map(|finding| finding.cause.as_str()).collect())
     }
@@ -255,7 +275,7 @@ mod tests {
     /// Packets were dropped between the negotiation and its outcome.
     #[test]
     fn a_capture_without_the_handshake_shows_no_health() {
-        use crate::causes::sketch::Sketch;
+        use crate::sketch::Sketch;
         use evidence::captured::{CapturedConnection, Doubt};
         let connection = |notes: &[Doubt]| {
             Fact::CapturedConnection(CapturedConnection {

@@ -215,7 +215,7 @@ pub fn notices(evidence: &Evidence, context: &Context) -> Vec<Because> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Sketch, host, machine};
+    use crate::sketch::{Sketch, host, machine};
     use evidence::state::{RegistryData, TERMINAL_SERVER};
     use wire::tls::TlsVersion;
 

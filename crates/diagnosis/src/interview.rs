@@ -8,7 +8,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use evidence::observe::observe_record;
+use evidence::observe::observe_outcome;
 use evidence::{ClientProfile, Evidence, SubjectId};
 use time::OffsetDateTime;
 use wire::machine::{ConversationPlan, End, Event, Limits, TcpAnswer, TlsFailure};
@@ -150,12 +150,13 @@ impl Interview {
 
     /// Takes in the record of a connection.
     pub fn told(&mut self, record: &ConnectionRecord) {
-        observe_record(record, self.at, self.name.as_deref(), &mut self.evidence);
+        let outcome = record.outcome();
+        let accepted = outcome.tcp.as_ref().is_some_and(|tcp| tcp.value == TcpAnswer::Accepted);
+        observe_outcome(record, outcome, self.at, self.name.as_deref(), &mut self.evidence);
         if record.entries.iter().any(|(_, entry)| is_reset(entry)) {
             self.pause *= 2;
             self.survey_pause = (self.survey_pause * 2).min(SURVEY_PAUSE_MOST);
         }
-        let accepted = record.outcome().tcp.is_some_and(|tcp| tcp.value == TcpAnswer::Accepted);
         if accepted && !record.survey && !self.said.iter().any(|plan| same_words(plan, &record.plan)) {
             self.said.push(record.plan.clone());
         }
@@ -168,12 +169,12 @@ impl Interview {
         if blamed { &self.said } else { &[] }
     }
 
-    /// Returns the verdict and what it rests on, without a report. What was judged while the next question was looked for is
-    /// not judged again.
+    /// Returns the verdict and what it rests on, without a report. What was judged while the next question was looked
+    /// for is not judged again.
     pub fn verdict(&self) -> (Verdict, Vec<Finding>) {
         let context = &*self.context.of_subject(&self.evidence, self.subject);
         let case = Case { evidence: &self.evidence, subject: self.subject, context };
-        verdict_on(case, &self.planner.judgements(case))
+        verdict_on(case, self.planner.judgements(case))
     }
 
     /// Returns the evidence about this address alone, with the address as subject even before anything was seen of it.
@@ -219,7 +220,7 @@ fn plan(question: Question, timeout: Duration, random: [u8; 32]) -> Conversation
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::host;
+    use crate::sketch::host;
 
     const ADDRESS: &str = "192.0.2.7:3389";
 

@@ -262,7 +262,7 @@ impl<'a> Case<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Sketch, key_file, machine, stored};
+    use crate::sketch::{Sketch, key_file, machine, stored};
     use evidence::state::{RegistryKey, State};
 
     const GUID: &str = "11111111-2222-3333-4444-555555555555";

@@ -36,6 +36,7 @@ pub mod planner;
 pub mod regressions;
 pub mod report;
 pub mod setting;
+pub mod sketch;
 pub mod stage;
 pub mod survey;
 pub mod timeline;

@@ -8,14 +8,14 @@ use wire::x224::SecurityProtocols;
 
 use crate::case::{Case, EVERYTHING};
 
-/// Which protocols a Connection Request asks for.
+/// Protocols that a Connection Request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Asked {
     /// TLS and CredSSP in both forms, as current clients do.
     Everything,
-    /// The same, and Microsoft Entra authentication (RDSAAD). xrdp hangs up on it, so it is never the first question.
+    /// Everything and Microsoft Entra authentication (RDSAAD). xrdp hangs up on it, so it is never the first question.
     WithEntra,
-    /// What the client profile asks for.
+    /// The protocols of the client profile.
     AsClient,
     /// TLS alone.
     TlsOnly,

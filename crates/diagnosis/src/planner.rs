@@ -1,5 +1,7 @@
 //! Picks the next question: the cheapest one whose answer can still change the verdict.
 
+use std::borrow::Cow;
+
 use evidence::{Evidence, SubjectId};
 
 use crate::case::{Case, Context};
@@ -39,11 +41,15 @@ impl Planner {
         if context.thorough { self.survey(case) } else { None }
     }
 
-    /// Returns the judgements of all causes of this subject: those that were made when the last question was looked for, and the
-    /// rest. The evidence must not have changed since.
-    pub(crate) fn judgements(&self, case: Case<'_>) -> Vec<(&'static Cause, Judgement)> {
-        let rest = causes_of(case).skip(self.judged.len()).map(|cause| (cause, judged(cause, case)));
-        self.judged.iter().cloned().chain(rest).collect()
+    /// Returns the judgements of all causes of this subject: those that were made when the last question was looked
+    /// for, and the rest. The evidence must not have changed since.
+    pub(crate) fn judgements<'p>(
+        &'p self,
+        case: Case<'p>,
+    ) -> impl Iterator<Item = (&'static Cause, Cow<'p, Judgement>)> {
+        let known = self.judged.iter().map(|(cause, judgement)| (*cause, Cow::Borrowed(judgement)));
+        let rest = causes_of(case).skip(self.judged.len());
+        known.chain(rest.map(move |cause| (cause, Cow::Owned(judged(cause, case)))))
     }
 
     /// Returns the next question of the survey. One that stays unanswered twice ends it, to spare the host.
@@ -67,7 +73,7 @@ fn causes_of(case: Case<'_>) -> impl Iterator<Item = &'static Cause> {
 
 /// Judges a cause; nothing is known before anything was seen.
 fn judged(cause: &Cause, case: Case<'_>) -> Judgement {
-    if case.evidence.observations.is_empty() { Judgement::Unknown(Vec::new()) } else { cause.judge(case) }
+    if case.evidence.observations.is_empty() { Judgement::Unknown } else { cause.judge(case) }
 }
 
 /// Iterates over questions of a cause that may be asked now and can change its judgement.
@@ -80,26 +86,26 @@ fn open_needs(cause: &Cause, judgement: &Judgement, case: Case<'_>) -> impl Iter
 /// True if the proof, once complete, would change the judgement.
 fn can_change(judgement: &Judgement, proof: &Proof) -> bool {
     match (judgement, proof.shows) {
-        (Judgement::Unknown(_), _) => true,
+        (Judgement::Unknown, _) => true,
         (Judgement::Present { confidence, .. }, Shows::Presence(surer)) => surer < *confidence,
         (Judgement::Present { confidence, .. }, Shows::Absence) => *confidence > Confidence::Proven,
-        (Judgement::Absent(_), _) => false,
+        (Judgement::Absent, _) => false,
     }
 }
 
 /// True if measurements on the host would decide a cause that a probe cannot.
 pub fn decided_on_host(candidate: &Cause, case: Case<'_>) -> bool {
     match candidate.judge(case) {
-        Judgement::Unknown(_) => true,
+        Judgement::Unknown => true,
         Judgement::Present { confidence, .. } => confidence > Confidence::Proven,
-        Judgement::Absent(_) => false,
+        Judgement::Absent => false,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::host;
+    use crate::sketch::host;
     use evidence::fact::Handshake;
     use wire::machine::End;
     use wire::tls::TlsOffer;

@@ -7,10 +7,19 @@ use evidence::state::{Part, WINDOWS};
 use serde::Deserialize;
 
 use crate::case::{Case, Seen};
-use crate::cause::Ground;
+use crate::cause::{Confidence, Ground};
 
-static REGRESSIONS: LazyLock<Vec<Regression>> =
+static TABLE: LazyLock<Table> =
     LazyLock::new(|| parse(include_str!("../data/regressions.toml")).expect("a test reads the shipped regressions"));
+
+/// Table as written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    /// Month up to which it was kept, in words.
+    as_of: String,
+    regression: Vec<Regression>,
+}
 
 /// Update that breaks Remote Desktop, and the one that cures it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -37,20 +46,32 @@ pub struct Regression {
     pub breaks: String,
     /// Source, in words.
     pub source: String,
+    /// Advice until the cure is installed, in sentences.
+    pub until_then: Option<String>,
+    /// True if a revision of it was worked out and not read in a history.
+    #[serde(default)]
+    pub inferred: bool,
 }
 
-fn parse(text: &str) -> Result<Vec<Regression>, toml::de::Error> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Written {
-        regression: Vec<Regression>,
+impl Regression {
+    /// True if it harms the machine that people connect to; otherwise the one that they connect from.
+    pub fn harms_host(&self) -> bool {
+        self.role == Part::Host
     }
-    toml::from_str::<Written>(text).map(|written| written.regression)
+}
+
+fn parse(text: &str) -> Result<Table, toml::de::Error> {
+    toml::from_str(text)
+}
+
+/// Returns the month up to which the table was kept, in words.
+pub fn as_of() -> &'static str {
+    &TABLE.as_of
 }
 
 /// Returns every known regression.
 pub fn all() -> &'static [Regression] {
-    &REGRESSIONS
+    &TABLE.regression
 }
 
 /// Windows release of a machine, the key of the table.
@@ -86,18 +107,23 @@ pub(crate) fn carried(case: Case<'_>, part: Part) -> Option<Ground> {
         "it runs {build}.{}; from {introduced} ({build}.{from}) on {breaks}; {cured} ({build}.{until}) cures it",
         release.revision
     );
-    Some(Ground::on(vec![release.build.because(text)]))
+    let ground = Ground::on(vec![release.build.because(text)]);
+    Some(if row.inferred { ground.confidence(Confidence::Likely) } else { ground })
 }
 
-/// Shows that the machine's Windows is past every known regression of its build.
+/// Shows that the machine's Windows is past a known regression of its build, and in no other.
 pub(crate) fn cured(case: Case<'_>, part: Part) -> Option<Ground> {
     let release = Release::of(case)?;
-    let newest = all().iter().filter(|row| release.concerns(row, part)).map(|row| row.until).max()?;
+    let rows = || all().iter().filter(|row| release.concerns(row, part));
+    let past = rows().any(|row| release.revision >= row.until);
+    let within = rows().any(|row| (row.from..row.until).contains(&release.revision));
     let text = format!(
-        "it runs {}.{}, which is past every regression that is known of it",
-        release.build.value, release.revision
+        "it runs {}.{}, which is past the regressions that were known of it in {}, and in none",
+        release.build.value,
+        release.revision,
+        as_of()
     );
-    (release.revision >= newest).then(|| Ground::on(vec![release.build.because(text)]))
+    (past && !within).then(|| Ground::on(vec![release.build.because(text)]))
 }
 
 #[cfg(test)]

@@ -165,7 +165,7 @@ pub struct ReportSymptom {
 pub struct Finding {
     /// Public name of the cause.
     pub cause: String,
-    /// Subject that was surveyed.
+    /// Subject at which it was found.
     pub subject: SubjectId,
     /// Effect on the connection.
     pub severity: Severity,
@@ -203,14 +203,14 @@ pub struct ReportObservation {
     pub id: usize,
     /// Name of the fact.
     pub fact: String,
-    /// Machine that it is about.
+    /// Subject of the fact.
     pub subject: SubjectId,
     /// Source: `resolver`, or `probe/` and the number of the connection, or `file/` and that of the file.
     pub source: String,
     /// The number of the file that it comes from, from 1.
     #[serde(skip)]
     pub file: Option<usize>,
-    /// Beginning, RFC 3339, UTC.
+    /// Time of the observation, RFC 3339, UTC.
     pub at: String,
     /// Value of the fact.
     pub value: serde_json::Value,

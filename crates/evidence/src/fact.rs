@@ -234,7 +234,7 @@ pub enum Handshake {
     Alert(Alert),
     /// The server ended the connection.
     Closed {
-        /// How it ended.
+        /// How it ended, in words.
         end: End,
         /// Bytes received before the end.
         bytes: usize,

@@ -62,7 +62,8 @@ pub fn own_key_file_name(machine_guid: &str) -> Option<String> {
     Some(format!("{RDP_KEY}{}", bare(machine_guid)?))
 }
 
-/// Returns a machine's number (`MachineGuid`) without the braces that some write around it; `None` where nothing is left.
+/// Returns a machine's number (`MachineGuid`) without the braces that some write around it; `None` where nothing is
+/// left.
 pub fn bare(machine_guid: &str) -> Option<&str> {
     let bare = machine_guid.trim().trim_start_matches('{').trim_end_matches('}');
     (!bare.is_empty()).then_some(bare)

@@ -52,10 +52,21 @@ pub fn observe_into(transcript: &Transcript, evidence: &mut Evidence) {
 
 /// Adds the evidence in one connection of a run that began at `at` (UTC) and that `name` (made safe to print) led to.
 pub fn observe_record(record: &ConnectionRecord, at: OffsetDateTime, name: Option<&str>, evidence: &mut Evidence) {
+    observe_outcome(record, record.outcome(), at, name, evidence);
+}
+
+/// Adds the evidence in one connection, whose outcome has been read already.
+pub fn observe_outcome(
+    record: &ConnectionRecord,
+    outcome: Outcome,
+    at: OffsetDateTime,
+    name: Option<&str>,
+    evidence: &mut Evidence,
+) {
     let subject = evidence.host_at(record.address, name.map(str::to_owned));
     evidence.connections += 1;
     let source = Source::Probe(evidence.connections);
-    Seen { evidence, subject, source, began: later(at, record.start) }.outcome(record, record.outcome());
+    Seen { evidence, subject, source, began: later(at, record.start) }.outcome(record, outcome);
 }
 
 fn host(transcript: &Transcript, address: std::net::SocketAddr, evidence: &mut Evidence) -> SubjectId {

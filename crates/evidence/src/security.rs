@@ -93,8 +93,8 @@ pub fn allows(sddl: &str, accounts: &[&str], wanted: u32) -> Option<bool> {
     Some(false)
 }
 
-/// Returns the descriptor without its own denials of these accounts, each by all its names; `None` where that cannot be told.
-/// What is inherited stays.
+/// Returns the descriptor without its own denials of these accounts, each by all its names; `None` where that cannot be
+/// told. What is inherited stays.
 pub fn without_denials(sddl: &str, accounts: &[[&str; 2]]) -> Option<String> {
     let (head, mut entries, tail) = entries(sddl)?;
     entries.retain(|entry| {
@@ -106,7 +106,8 @@ pub fn without_denials(sddl: &str, accounts: &[[&str; 2]]) -> Option<String> {
     Some(format!("{head}{}{tail}", entries.concat()))
 }
 
-/// Returns the descriptor with entries that give these accounts these rights, behind its own and before what is inherited;
+/// Returns the descriptor with entries that give these accounts these rights, behind its own and before what is
+/// inherited;
 /// `None` where that cannot be told, or everybody has every right anyway.
 pub fn with_grants(sddl: &str, grants: &[([&str; 2], &str)]) -> Option<String> {
     let (head, entries, tail) = entries(sddl)?;

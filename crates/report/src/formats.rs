@@ -1,6 +1,7 @@
 //! The list of formats: one file each.
 //!
-//! A new format is a new file beside this one, with its line in [`ALL`] and its `mod`; `--format` derives from the list.
+//! A new format is a new file beside this one, with its line in [`ALL`] and its `mod`; `--format` derives from the
+//! list.
 
 use super::format::Format;
 use super::{html, human, json, jsonl, junit, nagios, sarif};

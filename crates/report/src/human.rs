@@ -330,6 +330,25 @@ mod tests {
         assert_eq!(wrap("", 4), [""]);
     }
 
+    /// Commands are about the host that was asked for, whatever its port.
+    #[test]
+    fn commands_name_the_port_and_the_name_that_were_asked_for() {
+        let mut diagnosis = super::super::sample::diagnosis("server01.corp.example");
+        diagnosis.findings[0].cause = "port-closed".to_owned();
+        diagnosis.findings[0].fixes = vec!["flush-dns".to_owned()];
+        diagnosis.subjects[0].port = Some(3399);
+        let style = Style { colour: false, width: 80, full: true };
+        let text = render(&diagnosis, style);
+        assert!(
+            text.contains("LocalPort -eq 3399;") && text.contains("Resolve-DnsName server01.corp.example\n"),
+            "{text}"
+        );
+        // text that is no name is not pasted into a command
+        diagnosis.target.as_mut().unwrap().host = "x; Stop-Computer".to_owned();
+        let text = render(&diagnosis, style);
+        assert!(text.contains("Resolve-DnsName HOST\n"), "{text}");
+    }
+
     #[test]
     fn a_finding_warns_of_the_most_harmful_advice_on_one_line() {
         let diagnosis = super::super::sample::diagnosis("words");

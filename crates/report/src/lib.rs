@@ -22,6 +22,7 @@ mod human_timeline;
 mod json;
 mod jsonl;
 mod junit;
+pub mod messages;
 mod nagios;
 #[cfg(test)]
 mod sample;

@@ -191,8 +191,8 @@ pub(super) fn gateway(diagnosis: &Diagnosis) -> Option<String> {
 /// Returns the heading of a survey.
 pub(super) fn survey(diagnosis: &Diagnosis, survey: &Survey) -> String {
     let address = diagnosis.subjects.get(survey.subject).and_then(|s| s.address.clone()).unwrap_or_default();
-    let state = if survey.complete { "" } else { ", not complete: the host or the time gave out" };
-    format!("All that {address} takes{state}")
+    let state = if survey.complete { "" } else { " (incomplete: the host stopped answering or time ran out)" };
+    format!("What {address} accepts{state}")
 }
 
 /// Lists what the evidence excludes, where nothing else was found. `short`: many names are only counted.
@@ -284,7 +284,7 @@ fn faulty_words(diagnosis: &Diagnosis) -> String {
     };
     let explained = diagnosis.findings.iter().any(|finding| finding.explains_symptom == Some(true));
     if let (Some(symptom), false) = (symptom(diagnosis), explained) {
-        write!(words, " {symptom} stays unexplained by it.").expect("writing to a String cannot fail");
+        write!(words, " This does not explain {symptom}.").expect("writing to a String cannot fail");
     }
     words
 }
@@ -293,7 +293,7 @@ fn fails(confidence: Confidence) -> &'static str {
     match confidence {
         Confidence::Proven => "The connection fails",
         Confidence::Likely => "The connection most likely fails",
-        Confidence::Possible => "The connection possibly fails",
+        Confidence::Possible => "The connection may be failing",
     }
 }
 
@@ -403,8 +403,8 @@ pub(crate) fn capital(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::sample;
-    use diagnosis::causes::sketch::{host, machine};
     use diagnosis::report::{CapturedConnection, CapturedTransport, ReportObservation};
+    use diagnosis::sketch::{host, machine};
     use evidence::Fact;
     use evidence::state::TERMINAL_SERVER;
 

@@ -61,7 +61,7 @@ pub fn capabilities() -> Capabilities {
 }
 
 impl Probe {
-    /// Makes a probe of `target` with the usual budget and the system's resolver.
+    /// Begins the questioning of one address.
     pub fn new(context: Context, target: Target) -> Self {
         let transcript = Transcript {
             at: context.at,

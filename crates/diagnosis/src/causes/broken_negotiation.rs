@@ -119,7 +119,7 @@ fn wants_entra(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::sketch::{Expect, Sketch, host};
 
     const WITH: SecurityProtocols = EVERYTHING.with(SecurityProtocols::RDSAAD);
     const PRESENT: Expect = Expect::Present(Severity::Blocking, Confidence::Proven);

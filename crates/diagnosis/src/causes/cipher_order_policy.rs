@@ -90,7 +90,7 @@ fn enough_left(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host, machine};
+    use crate::sketch::{Expect, Sketch, host, machine};
     use evidence::state::{LISTENER, POLICY, RegistryData, WINDOWS};
 
     fn list(names: &str) -> Sketch {

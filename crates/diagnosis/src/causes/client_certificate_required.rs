@@ -61,7 +61,7 @@ fn says_otherwise(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, host};
+    use crate::sketch::{Expect, host};
     use wire::machine::End;
 
     #[test]

@@ -57,7 +57,7 @@ fn on(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, client};
+    use crate::sketch::{Expect, Sketch, client};
     use evidence::state::{RegistryData, WINDOWS};
 
     fn windows() -> Sketch {

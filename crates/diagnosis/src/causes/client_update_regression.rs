@@ -43,7 +43,7 @@ pub const CAUSE: Cause = Cause {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, client};
+    use crate::sketch::{Expect, Sketch, client};
     use evidence::state::RegistryData;
 
     fn windows(build: &str, revision: u32) -> Sketch {

@@ -85,7 +85,7 @@ fn no_help(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::sketch::{Expect, Sketch, host};
     use wire::x224::NegotiationFailure;
 
     const WITH: SecurityProtocols = EVERYTHING.with(SecurityProtocols::RDSAAD);

@@ -64,7 +64,7 @@ fn expired(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, machine};
+    use crate::sketch::{Expect, machine};
 
     #[test]
     fn present() {

@@ -115,7 +115,7 @@ fn always(_: Case<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, NOW, Sketch, host, machine, stored};
+    use crate::sketch::{Expect, NOW, Sketch, host, machine, stored};
     use evidence::fact::{Fact, Introduction};
     use evidence::moment::rfc3339;
     use evidence::state::{POLICY, RegistryData, TERMINAL_SERVER};

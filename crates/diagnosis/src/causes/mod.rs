@@ -71,8 +71,6 @@ mod tls_stalled;
 mod tls_version_mismatch;
 mod update_regression;
 
-pub mod sketch;
-
 /// Every cause, in the order in which a connection meets them.
 pub const ALL: &[&Cause] = &[
     // causes: list

@@ -70,7 +70,7 @@ fn found(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, resolver};
+    use crate::sketch::{Expect, resolver};
 
     #[test]
     fn present() {

@@ -119,7 +119,7 @@ fn same_machine(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::sketch::{Expect, Sketch, host};
     use evidence::fact::Introduction;
     use wire::tls::TlsVersion;
 

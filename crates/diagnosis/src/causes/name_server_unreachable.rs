@@ -78,7 +78,7 @@ fn answered(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, resolver};
+    use crate::sketch::{Expect, resolver};
 
     #[track_caller]
     fn check(answer: NameAnswer, expect: Expect) {

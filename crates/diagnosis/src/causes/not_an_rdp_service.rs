@@ -85,7 +85,7 @@ fn speaks_x224(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, host};
+    use crate::sketch::{Expect, host};
     use evidence::fact::Fact;
     use wire::foreign::ForeignService;
     use wire::machine::End;

@@ -24,7 +24,7 @@ const HELLOS: [TlsOffer; 4] = [TlsOffer::MODERN, TlsOffer::PLAIN_12, TlsOffer::S
 
 pub const CAUSE: Cause = Cause {
     id: "private-key-unusable",
-    title: "the host breaks off every TLS handshake, as one does that cannot use its certificate's private key",
+    title: "the host drops every TLS handshake, as it would if it could not use its private key",
     stage: Stage::Tls,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -225,7 +225,7 @@ fn key_used(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{self, Expect, Sketch, host, key_file, machine, stored};
+    use crate::sketch::{self, Expect, Sketch, host, key_file, machine, stored};
     use evidence::access::{RefusedAccess, WRITE_PROTECTED};
     use evidence::fact::Fact;
     use evidence::state::{KeyFile, RegistryData, StoredCertificate};

@@ -148,7 +148,7 @@ fn all_common(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::sketch::{Expect, Sketch, host};
     use evidence::profile::ClientProfile;
     use wire::machine::End;
     use wire::tls::TlsVersion;

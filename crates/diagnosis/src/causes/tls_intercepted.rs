@@ -136,7 +136,7 @@ fn always(_: Case<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host, stored};
+    use crate::sketch::{Expect, Sketch, host, stored};
     use evidence::fact::{Fact, Introduction};
     use evidence::state::{POLICY, RegistryData};
     use wire::tls::TlsVersion;

@@ -124,7 +124,7 @@ fn no_alert(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::sketch::{Expect, Sketch, host};
     use wire::tls::TlsVersion;
 
     fn alert(description: u8) -> Handshake {

@@ -122,6 +122,8 @@ pub fn apply(change: &Change, given: &Given, state: &mut State) -> Undo {
         Change::OpenFirewall(rule) => open(rule, given, state, &mut before),
         Change::CorrectRdpSetting { name, from, to } => correct(name, (*from, *to), given, state, &mut before),
         Change::SignRdpFile => sign(given, state, &mut before),
+        // no state records it
+        Change::ForgetNames => {}
         Change::Run(run) => {
             for change in run.does {
                 before.extend(apply(change, given, state).0);

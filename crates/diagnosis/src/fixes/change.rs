@@ -165,6 +165,8 @@ pub enum Change {
     },
     /// Signs the `.rdp` file `{file}` with the certificate `{thumbprint}`.
     SignRdpFile,
+    /// Empties the resolver's cache.
+    ForgetNames,
     /// Runs a program of Windows.
     Run(Run),
 }

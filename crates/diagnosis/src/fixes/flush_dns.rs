@@ -9,7 +9,7 @@ pub const FIX: Fix = Fix {
     safety: Safety::Safe,
     reason: "Only the cache is emptied; the next lookup fills it again.",
     place: Place::elevated(Machine::Client),
-    steps: &[Step::Change(&[Change::run("Clear-DnsClientCache")]), Step::Read(&[Look::Line("Resolve-DnsName {host}")])],
+    steps: &[Step::Change(&[Change::ForgetNames]), Step::Read(&[Look::Line("Resolve-DnsName {host}")])],
     verify: "the name resolves to the address that you expect",
     undo: "nothing to undo: the cache fills again by itself",
 };

@@ -113,6 +113,11 @@ impl Fix {
         self.steps.iter().flat_map(Step::changes)
     }
 
+    /// True if it mends what a name leads to: of no use to whoever goes by an address.
+    pub fn is_about_names(&self) -> bool {
+        self.changes().any(|change| *change == Change::ForgetNames)
+    }
+
     /// True if it mends only the certificate that Windows makes for itself, or its key: one from an authority is
     /// renewed there.
     pub fn is_of_windows_own(&self) -> bool {

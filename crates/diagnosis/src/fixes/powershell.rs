@@ -109,6 +109,7 @@ fn command(change: &Change, short: Option<&str>) -> String {
              Unicode"
         ),
         Change::SignRdpFile => "rdpsign.exe /sha256 {thumbprint} {file}".to_owned(),
+        Change::ForgetNames => "Clear-DnsClientCache".to_owned(),
         Change::Run(run) => run.line.to_owned(),
     }
 }

@@ -1,6 +1,5 @@
 //! The ladder: how far a connection gets, rung by rung.
 
-pub mod rung;
 mod survey;
 mod to_gateway;
 
@@ -8,13 +7,13 @@ use evidence::{Evidence, Role, Stage, SubjectId};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-pub use rung::Outcome;
+pub use crate::stage::rung::Outcome;
 pub use survey::{Survey, SurveyedFlags, SurveyedNegotiation, SurveyedProtocols, SurveyedVersion};
 
 use crate::case::{Case, Context};
 use crate::cause::Severity;
-use crate::ladder::rung::Rung;
 use crate::report::Finding;
+use crate::stage::rung::Rung;
 use crate::stage::{ROOMS, Whose};
 
 /// One rung: a stage at a subject.
@@ -116,7 +115,7 @@ fn unseen_rung(stage: Stage, unseen: &str) -> Option<Rung> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::machine;
+    use crate::sketch::machine;
     use evidence::Fact;
     use evidence::state::{LogEvent, Unread};
     use wire::machine::X224Answer;
@@ -143,7 +142,7 @@ mod tests {
     #[test]
     fn a_watched_client_without_tls_has_not_been_kept_from_it() {
         let selected = ServerAnswer::Selected { protocol: SecurityProtocols::RDP, flags: 0 };
-        let sketch = crate::causes::sketch::host("192.0.2.7");
+        let sketch = crate::sketch::host("192.0.2.7");
         let report = sketch.watched_x224(SecurityProtocols::RDP, X224Answer::Server(selected)).diagnose();
         let tls = report.stages.iter().find(|stage| stage.stage == Stage::Tls).unwrap();
         assert_eq!(tls.text, "the host did not choose TLS");

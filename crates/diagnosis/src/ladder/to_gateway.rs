@@ -9,8 +9,8 @@ use wire::http::{Method, Response};
 use wire::machine::TcpAnswer;
 use wire::tls::TlsVersion;
 
-use super::rung::{Outcome, Rung, took};
 use crate::case::{Case, Seen};
+use crate::stage::rung::{Outcome, Rung, took};
 use crate::stage::tls::{accepted_words, refused_words};
 
 /// Stages that a capture can show.

@@ -7,7 +7,7 @@ use wire::tls::TlsVersion;
 
 use super::room::{Room, Whose};
 use crate::case::{Case, Seen};
-use crate::ladder::rung::{Outcome, Rung};
+use crate::stage::rung::{Outcome, Rung};
 
 /// Its place on the ladder.
 pub const ROOM: Room = Room { stage: Stage::Certificate, of: Whose::Address, rung };

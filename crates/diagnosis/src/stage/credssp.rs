@@ -8,8 +8,8 @@ use wire::tls::TlsOffer;
 use super::room::{Room, Whose};
 use super::tls::tls_finished;
 use crate::case::{Case, Seen};
-use crate::ladder::rung::{Outcome, Rung, took};
 use crate::need::{Asking, Kind, Need, Of, Question};
+use crate::stage::rung::{Outcome, Rung, took};
 
 /// Its place on the ladder.
 pub const ROOM: Room = Room { stage: Stage::Credssp, of: Whose::Address, rung };

@@ -6,6 +6,7 @@ pub mod credssp;
 pub mod name;
 pub mod recorded;
 mod room;
+pub mod rung;
 pub mod tcp;
 pub mod tls;
 pub mod x224;

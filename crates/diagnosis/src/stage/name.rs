@@ -5,8 +5,8 @@ use wire::transcript::NameAnswer;
 
 use super::room::{Room, Whose};
 use crate::case::Case;
-use crate::ladder::rung::{Outcome, Rung, took};
 use crate::need::{Kind, Need, Of};
+use crate::stage::rung::{Outcome, Rung, took};
 
 /// Its place on the ladder.
 pub const ROOM: Room = Room { stage: Stage::Name, of: Whose::Resolver, rung };

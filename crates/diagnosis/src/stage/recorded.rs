@@ -12,8 +12,8 @@ use time::{Duration, OffsetDateTime};
 
 use super::room::{Room, Whose};
 use crate::case::{Case, NEAR, Seen};
-use crate::ladder::rung::{Outcome, Rung};
 use crate::need::{Kind, Need, Of};
+use crate::stage::rung::{Outcome, Rung};
 
 /// Place on the ladder of a host's records.
 pub const HOST: Room = Room { stage: Stage::Host, of: Whose::Machine, rung };
@@ -103,10 +103,11 @@ impl Need {
 }
 
 impl<'a> Case<'a> {
-    /// Returns a registry key of the machine; `None` if it was not looked up.
+    /// Asks for a registry key of the machine.
     pub fn key(self, path: &str) -> Option<Seen<&'a RegistryKey>> {
+        let machine = self.machine()?;
         let path = path.to_owned();
-        self.machine()?.last(move |fact| match fact {
+        machine.last(move |fact| match fact {
             Fact::RegistryKey(key) if key.path.eq_ignore_ascii_case(&path) => Some(key),
             _ => None,
         })
@@ -128,10 +129,11 @@ impl<'a> Case<'a> {
         Some(Seen { value: number, id: value.id })
     }
 
-    /// Returns a service of the machine that was looked up.
+    /// Asks for a service of the machine.
     pub fn service(self, name: &str) -> Option<Seen<&'a Service>> {
+        let machine = self.machine()?;
         let name = name.to_owned();
-        self.machine()?.last(move |fact| match fact {
+        machine.last(move |fact| match fact {
             Fact::Service(service) if service.name.eq_ignore_ascii_case(&name) => Some(service),
             _ => None,
         })

@@ -3,20 +3,20 @@
 use evidence::{Role, Stage};
 
 use crate::case::Case;
-use crate::ladder::rung::Rung;
+use crate::stage::rung::Rung;
 
-/// A stage as the ladder knows it.
+/// Stage as the ladder knows it.
 #[derive(Debug)]
 pub struct Room {
-    /// The stage.
+    /// Stage of the room.
     pub stage: Stage,
-    /// The subjects that have it: their part, and whether it is about an address of theirs or about the machine.
+    /// Subjects that have it: their part, and whether it is about an address of theirs or about the machine.
     pub of: Whose,
     /// Reads its rung off the evidence; `None` where nothing was seen of it.
     pub rung: fn(Case<'_>) -> Option<Rung>,
 }
 
-/// The subjects that a stage is about.
+/// Subjects that a stage is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Whose {
     /// The resolver's answer to a name.
@@ -30,7 +30,7 @@ pub enum Whose {
 }
 
 impl Whose {
-    /// Reads the rungs off the evidence; a finding that does not block degrades its rung.
+    /// Returns the subjects that one of this part is among, with or without an address.
     pub fn of(role: Role, address: bool) -> Option<Self> {
         match (role, address) {
             (Role::Resolver, _) => Some(Self::Resolver),

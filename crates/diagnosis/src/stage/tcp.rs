@@ -7,8 +7,8 @@ use wire::machine::{ConnectFailure, TcpAnswer};
 
 use super::room::{Room, Whose};
 use crate::case::{Case, Seen};
-use crate::ladder::rung::{NOT_TRIED, Outcome, Rung, took};
 use crate::need::{Asking, Kind, Need, Of};
+use crate::stage::rung::{NOT_TRIED, Outcome, Rung, took};
 
 /// Its place on the ladder.
 pub const ROOM: Room = Room { stage: Stage::Tcp, of: Whose::Address, rung };

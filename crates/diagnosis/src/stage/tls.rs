@@ -6,8 +6,8 @@ use wire::tls::{Alert, Segments, Signatures, TlsOffer, TlsStack, TlsVersion};
 
 use super::room::{Room, Whose};
 use crate::case::{Case, Seen};
-use crate::ladder::rung::{Outcome, Rung, took};
 use crate::need::{Asked, Asking, Kind, Need, Of, Question};
+use crate::stage::rung::{Outcome, Rung, took};
 
 /// Its place on the ladder.
 pub const ROOM: Room = Room { stage: Stage::Tls, of: Whose::Address, rung };

@@ -22,6 +22,8 @@ struct Table {
     step: Step,
     #[serde(default)]
     symptom: bool,
+    #[serde(default)]
+    named: bool,
     side: Side,
     log: Option<String>,
     provider: Option<String>,
@@ -49,6 +51,8 @@ struct Row {
     confidence: Option<Sureness>,
     #[serde(default)]
     normal: bool,
+    #[serde(default)]
+    vague: bool,
     side: Option<Side>,
     log: Option<String>,
     provider: Option<String>,
@@ -84,6 +88,7 @@ pub(super) fn parse(text: &str) -> Result<Family, String> {
         words: table.words,
         form: table.form,
         symptom: table.symptom,
+        named: table.named,
         codes,
     })
 }
@@ -113,6 +118,7 @@ fn code(row: Row, table: &Table) -> Result<Code, String> {
         sources: row.sources.unwrap_or_else(|| table.sources.clone()),
         confidence: row.confidence.unwrap_or(table.confidence),
         normal: row.normal,
+        vague: row.vague,
         side: event.then(|| row.side.unwrap_or(table.side)),
         log: row.log.or_else(|| table.log.clone()),
         provider: row.provider.or_else(|| table.provider.clone()),

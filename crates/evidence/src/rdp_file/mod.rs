@@ -7,6 +7,7 @@
 mod settings;
 pub(crate) mod signature;
 
+pub(crate) use crate::section::rdp_files::ENTRA;
 pub use crate::section::rdp_files::{RdpFileRecord, RdpSetting, RdpSignature, Signer};
 pub use settings::{Gateway, GatewayUse, KNOWN, Known, RdpSettings, known};
 

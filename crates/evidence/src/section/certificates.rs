@@ -18,7 +18,7 @@ pub struct StoredCertificate {
     pub sha1: String,
     /// Its subject.
     pub subject: String,
-    /// Issuer of that certificate.
+    /// Its issuer.
     pub issuer: String,
     /// `notBefore`, RFC 3339, UTC.
     pub not_before: String,

@@ -18,7 +18,7 @@ use crate::state::{self, Part, State, read};
 /// Entry of an event log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LogEvent {
-    /// Beginning, RFC 3339, UTC.
+    /// Time of the entry, RFC 3339, UTC.
     pub at: String,
     /// Channel of the log.
     pub channel: String,

@@ -12,7 +12,7 @@ use evidence::state::{
 };
 use time::Duration;
 
-use crate::causes::sketch::NOW;
+use crate::sketch::NOW;
 
 /// A cause, a fix that it names, and the states that show how the one mends the other.
 pub(super) struct Pair {

@@ -36,7 +36,7 @@ impl Outcome {
 
 /// Beginning of the text of a rung that this computer itself kept the probe from.
 pub(crate) const NOT_TRIED: &str = "this computer could not try";
-/// A rung before findings are laid over it: how it went, how long it took, what was seen.
+/// Rung before findings are laid over it: outcome, duration, summary.
 pub type Rung = (Outcome, Option<Duration>, String);
 
 /// Returns the observation with this number.
