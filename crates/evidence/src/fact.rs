@@ -5,19 +5,23 @@ use std::net::SocketAddr;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use wire::capture::WebAnswer;
-use wire::foreign::ForeignService;
-use wire::hex;
-use wire::http::{Method, Response};
-use wire::machine::{ConnectFailure, End, TcpAnswer, X224Answer};
+use wire::http::Method;
+use wire::machine::{TcpAnswer, X224Answer};
 use wire::ntlm::WindowsVersion;
-use wire::tls::{Alert, TlsOffer, TlsVersion};
+use wire::tls::TlsOffer;
 use wire::transcript::NameAnswer;
-use wire::x224::{SecurityProtocols, ServerAnswer};
+use wire::x224::SecurityProtocols;
 
 use crate::captured::{CapturedConnection, CapturedTransport};
 use crate::moment::rfc3339;
 use crate::printable::printable;
 use crate::section::{Section, sections};
+use crate::stage::{certificate, credssp, gateway, name, tcp, tls, x224};
+
+pub use crate::stage::credssp::{Introduction, version_text};
+pub use crate::stage::tcp::tcp_words;
+pub use crate::stage::tls::{Handshake, KeyExchange};
+pub use crate::stage::x224::x224_value;
 
 /// Declares [`Fact`]: what probes and captures show, and one fact for each section of a recorded state.
 macro_rules! fact {
@@ -130,37 +134,37 @@ macro_rules! fact {
             /// Returns the name in the report.
             pub fn name(&self) -> &'static str {
                 match self {
-                    Self::NameAnswer(_) => "name.answer",
-                    Self::TcpAnswer(_) => "tcp.answer",
-                    Self::X224Answer { .. } => "x224.answer",
-                    Self::TlsAnswer { .. } => "tls.answer",
-                    Self::SurveyedNegotiation { .. } => "survey.negotiation",
-                    Self::SurveyedHandshake { .. } => "survey.handshake",
-                    Self::CertificateCount(_) => "certificate.count",
-                    Self::CertificateSubject(_) => "certificate.subject",
-                    Self::CertificateIssuer(_) => "certificate.issuer",
-                    Self::CertificateNames(_) => "certificate.names",
-                    Self::CertificateAlternatives(_) => "certificate.has_alternative_names",
-                    Self::CertificateNotBefore(_) => "certificate.not_before",
-                    Self::CertificateNotAfter(_) => "certificate.not_after",
-                    Self::CertificateKey(..) => "certificate.key",
-                    Self::CertificateSignature(_) => "certificate.signature_algorithm",
-                    Self::CertificateUsages(_) => "certificate.extended_key_usages",
-                    Self::CertificateKeyUsages(_) => "certificate.key_usages",
-                    Self::CertificateSha1(_) => "certificate.sha1",
-                    Self::CertificateSha256(_) => "certificate.sha256",
-                    Self::CertificateSelfIssued(_) => "certificate.self_issued",
-                    Self::CertificateUnreadable => "certificate.unreadable",
-                    Self::CredsspAnswer(_) => "credssp.answer",
-                    Self::NtlmComputer(_) => "ntlm.computer",
-                    Self::NtlmDomain(_) => "ntlm.domain",
-                    Self::NtlmDnsComputer(_) => "ntlm.dns_computer",
-                    Self::NtlmDnsDomain(_) => "ntlm.dns_domain",
-                    Self::NtlmVersion(_) => "ntlm.version",
-                    Self::ClockOffset(_) => "clock.offset_seconds",
+                    Self::NameAnswer(_) => name::ANSWER,
+                    Self::TcpAnswer(_) => tcp::ANSWER,
+                    Self::X224Answer { .. } => x224::ANSWER,
+                    Self::TlsAnswer { .. } => tls::ANSWER,
+                    Self::SurveyedNegotiation { .. } => x224::SURVEYED,
+                    Self::SurveyedHandshake { .. } => tls::SURVEYED,
+                    Self::CertificateCount(_) => certificate::named::COUNT,
+                    Self::CertificateSubject(_) => certificate::named::SUBJECT,
+                    Self::CertificateIssuer(_) => certificate::named::ISSUER,
+                    Self::CertificateNames(_) => certificate::named::NAMES,
+                    Self::CertificateAlternatives(_) => certificate::named::ALTERNATIVES,
+                    Self::CertificateNotBefore(_) => certificate::named::NOT_BEFORE,
+                    Self::CertificateNotAfter(_) => certificate::named::NOT_AFTER,
+                    Self::CertificateKey(..) => certificate::named::KEY,
+                    Self::CertificateSignature(_) => certificate::named::SIGNATURE,
+                    Self::CertificateUsages(_) => certificate::named::USAGES,
+                    Self::CertificateKeyUsages(_) => certificate::named::KEY_USAGES,
+                    Self::CertificateSha1(_) => certificate::named::SHA1,
+                    Self::CertificateSha256(_) => certificate::named::SHA256,
+                    Self::CertificateSelfIssued(_) => certificate::named::SELF_ISSUED,
+                    Self::CertificateUnreadable => certificate::named::UNREADABLE,
+                    Self::CredsspAnswer(_) => credssp::named::ANSWER,
+                    Self::NtlmComputer(_) => credssp::named::COMPUTER,
+                    Self::NtlmDomain(_) => credssp::named::DOMAIN,
+                    Self::NtlmDnsComputer(_) => credssp::named::DNS_COMPUTER,
+                    Self::NtlmDnsDomain(_) => credssp::named::DNS_DOMAIN,
+                    Self::NtlmVersion(_) => credssp::named::VERSION,
+                    Self::ClockOffset(_) => credssp::named::CLOCK_OFFSET,
                     Self::CapturedConnection(_) => "capture.connection",
                     Self::CapturedTransport(_) => "capture.udp",
-                    Self::HttpAnswer { .. } => "http.answer",
+                    Self::HttpAnswer { .. } => gateway::ANSWER,
                     Self::RehearsalFailed => "probe.rehearsal_failed",
                     $(Self::$variant(_) => <$thing>::FACT,)*
                 }
@@ -169,23 +173,14 @@ macro_rules! fact {
             /// Returns the value in the report.
             pub fn value(&self) -> Value {
                 match self {
-                    Self::NameAnswer(answer) => name_value(answer),
+                    Self::NameAnswer(answer) => name::value(answer),
                     Self::TcpAnswer(answer) => Value::from(tcp_words(answer)),
-                    Self::X224Answer { requested, answer } => {
-                        json!({"requested": requested.map(|p| p.to_string()), "answer": x224_value(answer)})
+                    Self::X224Answer { requested, answer } => x224::value(*requested, answer),
+                    Self::TlsAnswer { offer, direct, answer } => tls::value(*offer, *direct, answer),
+                    Self::SurveyedNegotiation { requested, answer } => x224::value(Some(*requested), answer),
+                    Self::SurveyedHandshake { offer, answer, exchange } => {
+                        tls::surveyed_value(*offer, answer, *exchange)
                     }
-                    Self::TlsAnswer { offer, direct, answer } => {
-                        json!({"offer": offer.to_string(), "direct": direct, "answer": handshake_value(answer)})
-                    }
-                    Self::SurveyedNegotiation { requested, answer } => {
-                        json!({"requested": requested.to_string(), "answer": x224_value(answer)})
-                    }
-                    Self::SurveyedHandshake { offer, answer, exchange } => json!({
-                        "offer": offer.to_string(), "answer": handshake_value(answer),
-                        "group": exchange.group.map(|group| format!("{group:#06x}")),
-                        "signature": exchange.signature.map(|signature| format!("{signature:#06x}")),
-                        "prime_bits": exchange.prime_bits,
-                    }),
                     Self::CertificateCount(count) => (*count).into(),
                     Self::CertificateSubject(text)
                     | Self::CertificateIssuer(text)
@@ -200,16 +195,15 @@ macro_rules! fact {
                         json!(list)
                     }
                     Self::CertificateNotBefore(date) | Self::CertificateNotAfter(date) => rfc3339(*date).into(),
-                    Self::CertificateKey(algorithm, bits) => json!({"algorithm": algorithm, "bits": bits}),
+                    Self::CertificateKey(algorithm, bits) => certificate::key_value(algorithm, *bits),
                     Self::CertificateSelfIssued(yes) | Self::CertificateAlternatives(yes) => (*yes).into(),
                     Self::CertificateUnreadable | Self::RehearsalFailed => true.into(),
-                    Self::CredsspAnswer(answer) => introduction_value(answer),
+                    Self::CredsspAnswer(answer) => credssp::value(answer),
                     Self::CapturedConnection(connection) => recorded(connection),
                     Self::CapturedTransport(transport) => recorded(transport),
-                    Self::HttpAnswer { method, proxy, answer } => json!({
-                        "method": method.word(), "proxy": proxy.map(|proxy| proxy.to_string()), "answer": web_value(answer)}),
+                    Self::HttpAnswer { method, proxy, answer } => gateway::value(*method, *proxy, answer),
                     Self::NtlmVersion(version) => version_text(*version).into(),
-                    Self::ClockOffset(milliseconds) => json!(seconds_of(*milliseconds)),
+                    Self::ClockOffset(milliseconds) => credssp::seconds_of(*milliseconds),
                     $(Self::$variant(thing) => recorded(thing),)*
                 }
             }
@@ -217,71 +211,6 @@ macro_rules! fact {
     };
 }
 sections!(fact);
-
-/// Answer to a ClientHello, without the certificates.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Handshake {
-    /// The server accepted it.
-    Accepted {
-        /// Version that it chose; `None` if older than TLS 1.0.
-        version: Option<TlsVersion>,
-        /// Suite that it chose.
-        suite: u16,
-        /// True if the handshake was finished: the server proved that it can use its private key.
-        finished: bool,
-    },
-    /// Refused with an alert.
-    Alert(Alert),
-    /// The server ended the connection.
-    Closed {
-        /// How it ended, in words.
-        end: End,
-        /// Bytes received before the end.
-        bytes: usize,
-    },
-    /// The server sent nothing, or not enough.
-    Silent {
-        /// Bytes received.
-        bytes: usize,
-    },
-    /// The server sent something other than TLS; its first bytes.
-    NotTls(Vec<u8>),
-    /// The server broke the protocol.
-    Malformed(String),
-    /// Our own side failed.
-    OwnFailure(String),
-}
-
-/// Key exchange as far as it shows before the handshake is finished.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct KeyExchange {
-    /// Group, by its registered number.
-    pub group: Option<u16>,
-    /// Signature algorithm, by its registered number.
-    pub signature: Option<u16>,
-    /// Size of the prime in bits, in suites with DHE.
-    pub prime_bits: Option<usize>,
-}
-
-/// Answer to our first `TSRequest`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Introduction {
-    /// An NTLM CHALLENGE, with this `TSRequest` version.
-    Challenge(u32),
-    /// No CHALLENGE: refused, or another mechanism.
-    Refused {
-        /// `TSRequest` version of the answer.
-        version: u32,
-        /// NTSTATUS of the answer.
-        status: Option<u32>,
-    },
-    /// Not a `TSRequest`.
-    Malformed(String),
-    /// The host ended the connection.
-    Closed(End),
-    /// The host sent nothing, or not enough.
-    Silent,
-}
 
 /// Serialises a record of a machine as it is, but printable.
 fn recorded(what: &impl serde::Serialize) -> Value {
@@ -294,108 +223,4 @@ fn recorded(what: &impl serde::Serialize) -> Value {
         }
     }
     serde_json::to_value(what).map_or(Value::Null, clean)
-}
-
-fn seconds_of(milliseconds: i64) -> Value {
-    // exactly three decimals: no float arithmetic on evidence
-    let sign = if milliseconds < 0 { "-" } else { "" };
-    let size = milliseconds.unsigned_abs();
-    let text = format!("{sign}{}.{:03}", size / 1000, size % 1000);
-    serde_json::from_str(&text).unwrap_or(Value::Null)
-}
-
-/// Formats a version such as `10.0.20348`.
-pub fn version_text(version: WindowsVersion) -> String {
-    format!("{}.{}.{}", version.major, version.minor, version.build)
-}
-
-fn name_value(answer: &NameAnswer) -> Value {
-    match answer {
-        NameAnswer::Addresses(list) => {
-            json!({"addresses": list.iter().map(|a| a.ip().to_string()).collect::<Vec<_>>()})
-        }
-        NameAnswer::NotFound { code } => json!({"not_found": code}),
-        NameAnswer::TryAgain { code } => json!({"try_again": code}),
-        NameAnswer::Failed { code } => json!({"failed": code}),
-        NameAnswer::Silent => "silent".into(),
-    }
-}
-
-/// Says the TCP answer in one word.
-pub fn tcp_words(answer: &TcpAnswer) -> &'static str {
-    match answer {
-        TcpAnswer::Accepted => "accepted",
-        TcpAnswer::Silent | TcpAnswer::Failed(ConnectFailure::TimedOut) => "silent",
-        TcpAnswer::Failed(ConnectFailure::Refused) => "refused",
-        TcpAnswer::Failed(ConnectFailure::NetworkUnreachable) => "network-unreachable",
-        TcpAnswer::Failed(ConnectFailure::HostUnreachable) => "host-unreachable",
-        TcpAnswer::Failed(ConnectFailure::Other(_)) => "own-failure",
-    }
-}
-
-fn end_word(end: End) -> &'static str {
-    match end {
-        End::Fin => "fin",
-        End::Rst => "rst",
-    }
-}
-
-/// Converts the answer to a Connection Request for the report.
-pub fn x224_value(answer: &X224Answer) -> Value {
-    match answer {
-        X224Answer::Server(ServerAnswer::Selected { protocol, flags }) => {
-            json!({"selected": protocol.to_string(), "flags": flags})
-        }
-        X224Answer::Server(ServerAnswer::Failure(code)) => json!({"failure": code.0, "name": code.name()}),
-        X224Answer::Server(ServerAnswer::NoNegotiation) => "no-negotiation".into(),
-        X224Answer::Server(ServerAnswer::DisconnectProviderUltimatum) => "mcs-disconnect-provider-ultimatum".into(),
-        X224Answer::Foreign { service, bytes } => foreign_value(*service, bytes),
-        X224Answer::NotTpkt(bytes) => json!({"not_tpkt": hex::encode(bytes)}),
-        X224Answer::Malformed { bytes, error } => json!({"malformed": hex::encode(bytes), "error": error}),
-        X224Answer::Closed(end) => json!({"closed": end_word(*end)}),
-        X224Answer::ClosedBeforeRequest(end) => json!({"closed_before_request": end_word(*end)}),
-        X224Answer::HeldOpen => "held-open".into(),
-        X224Answer::Incomplete(bytes) => json!({"incomplete": hex::encode(bytes)}),
-        X224Answer::Silent => "silent".into(),
-    }
-}
-
-fn foreign_value(service: ForeignService, bytes: &[u8]) -> Value {
-    json!({"foreign": service.name(), "bytes": hex::encode(bytes)})
-}
-
-fn handshake_value(answer: &Handshake) -> Value {
-    match answer {
-        Handshake::Accepted { version, suite, finished } => json!({
-            "version": version.map(TlsVersion::number), "suite": format!("{suite:#06x}"), "finished": finished}),
-        Handshake::Alert(alert) => json!({"alert": alert.description, "name": alert.name()}),
-        Handshake::Closed { end, bytes } => json!({"closed": end_word(*end), "after_bytes": bytes}),
-        Handshake::Silent { bytes } => json!({"silent_after_bytes": bytes}),
-        Handshake::NotTls(bytes) => json!({"not_tls": hex::encode(bytes)}),
-        Handshake::Malformed(words) => json!({"malformed": words}),
-        Handshake::OwnFailure(words) => json!({"own_failure": words}),
-    }
-}
-
-fn web_value(answer: &WebAnswer) -> Value {
-    match answer {
-        WebAnswer::Response(Response { status, authenticate, proxy_authenticate, websocket }) => json!({
-            "status": status, "authenticate": authenticate, "proxy_authenticate": proxy_authenticate,
-            "websocket": websocket}),
-        WebAnswer::Foreign => "foreign".into(),
-        WebAnswer::Closed(end) => json!({"closed": end_word(*end)}),
-        WebAnswer::Silent => "silent".into(),
-    }
-}
-
-fn introduction_value(answer: &Introduction) -> Value {
-    match answer {
-        Introduction::Challenge(version) => json!({"version": version, "challenge": true}),
-        Introduction::Refused { version, status } => {
-            json!({"version": version, "challenge": false, "status": status.map(|s| format!("{s:#010x}"))})
-        }
-        Introduction::Malformed(words) => json!({"malformed": words}),
-        Introduction::Closed(end) => json!({"closed": end_word(*end)}),
-        Introduction::Silent => "silent".into(),
-    }
 }
