@@ -15,7 +15,8 @@ use wire::x224::SecurityProtocols;
 use crate::captured::{CapturedConnection, CapturedTransport};
 use crate::moment::rfc3339;
 use crate::printable::printable;
-use crate::section::{Section, sections};
+use crate::section::sections;
+use crate::section::thing::Section;
 use crate::stage::{certificate, credssp, gateway, name, tcp, tls, x224};
 
 pub use crate::stage::credssp::{Introduction, version_text};
