@@ -65,8 +65,8 @@ impl Expect for ExpectConnectResponse {
 
     const REDACT: Option<Redact> = Some(redact);
 
-    fn place(outcome: &mut Outcome) -> &mut Option<Timed<ConnectionSequenceAnswer>> {
-        &mut outcome.connection_sequence
+    fn keep(answer: Timed<ConnectionSequenceAnswer>, outcome: &mut Outcome) {
+        outcome.connection_sequence = Some(answer);
     }
 
     fn limit(&self, plan: &ConversationPlan) -> Duration {
