@@ -23,6 +23,7 @@ pub mod printable;
 pub mod profile;
 pub mod rdp_file;
 pub mod redaction;
+pub mod section;
 pub mod security;
 pub mod sketch;
 mod stage;

@@ -63,11 +63,11 @@ fn head(paper: &Paper, topic: &Topic, entry: &Explained, width: usize) -> String
     let number = entry.number.filter(|_| entry.kind == "code").map(|n| decimal(n, &topic.text)).unwrap_or_default();
     let name = entry.name.as_ref().map(|name| format!(", {name}")).unwrap_or_default();
     let words = if topic.by_words {
-        format!("; found by the words {}", topic.matched.iter().take(MATCHED).cloned().collect::<Vec<_>>().join(", "))
+        format!(", found by the words: {}", topic.matched.iter().take(MATCHED).cloned().collect::<Vec<_>>().join(", "))
     } else {
         String::new()
     };
-    let behind = format!(" ({}{number}{name}{read}{words})", entry.title);
+    let behind = format!(" ({}{number}{name}{read}){words}", entry.title);
     let room = width.max(40).saturating_sub(entry.id.chars().count());
     format!("{}{}", paper.bold(&entry.id), cut(&behind, room))
 }
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn whatever_is_known_fits_on_a_dozen_lines() {
-        let ids = diagnosis::codes::all().map(|entry| entry.id());
+        let ids = diagnosis::codes::all().map(diagnosis::codes::Entry::id);
         let causes = diagnosis::causes::ALL.iter().map(|cause| cause.id.to_owned());
         let fixes = diagnosis::fixes::ALL.iter().map(|fix| fix.id.to_owned());
         let claims = diagnosis::claims::all().iter().map(|claim| claim.id.clone());

@@ -30,8 +30,7 @@ const MOST: usize = 8;
 const LONGEST_ID: usize = 80;
 /// Up to this many words a question was typed by somebody who looks for something; more are a pasted message.
 const TYPED: usize = 9;
-/// How much of a pasted message a hit has to answer. Measured: at 0.5 three of twenty texts about other things had a hit, at
-/// 0.65 none.
+/// How much of a pasted message a hit has to answer. The tests of pastes measure it: nothing about other things may have one.
 const COVERED_OF_MESSAGE: f64 = 0.65;
 /// How well a hit has to fit a pasted message.
 const FITS_MESSAGE: f64 = 9.0;

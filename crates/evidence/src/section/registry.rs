@@ -1,16 +1,48 @@
-//! Registry keys: numbers stay, texts stay if they are on a list.
+//! Registry keys that were looked up. In a redacted state numbers stay, and texts if they are on a list.
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use wire::redaction::Names;
 use wire::tls::suite;
 
-use super::{REDACTED, firewall, one_of};
+use super::certificates::forget_stores;
+use super::{Count, Section};
+use crate::redaction::{REDACTED, firewall, one_of, secret};
 use crate::state::{
     CIPHER_POLICY, COMPUTER_NAME, CRYPTOGRAPHY, FIREWALL_MDM_RULES, FIREWALL_POLICY_RULES, FIREWALL_RULES, KEYS,
-    LISTENER, RegistryData, RegistryKey, TCPIP, TERMSERVICE, WINDOWS, WINLOGON,
+    LISTENER, State, TCPIP, TERMSERVICE, WINDOWS, WINLOGON, read,
 };
 use crate::windows::{known_edition, plain_path, windows_own_library};
+
+/// Registry key that was looked up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RegistryKey {
+    /// Path from the root, with `CurrentControlSet` for the control set in use.
+    pub path: String,
+    /// True if it exists.
+    pub exists: bool,
+    /// All its values, by name; of Winlogon a single one.
+    #[serde(default, deserialize_with = "read::values")]
+    pub values: BTreeMap<String, RegistryData>,
+}
+
+/// Value of a registry key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RegistryData {
+    /// `REG_DWORD`.
+    Dword(u32),
+    /// `REG_QWORD`.
+    Qword(u64),
+    /// `REG_SZ`, `REG_EXPAND_SZ`.
+    Text(String),
+    /// `REG_MULTI_SZ`.
+    Texts(#[serde(deserialize_with = "read::texts")] Vec<String>),
+    /// Anything else, hexadecimal.
+    Binary(String),
+}
 
 /// Value names that Windows and its policies give, and nobody else.
 const VALUES: &str = include_str!("../../data/registry-values.txt");
@@ -76,14 +108,41 @@ const OPEN_PORTS: &str = r"\globallyopenports\list";
 /// End of the path of Windows' own library.
 const LIBRARY: &str = r"\System32\termsrv.dll";
 
-pub(super) fn renamed(keys: &[RegistryKey], names: &mut Names) -> Vec<RegistryKey> {
-    keys.iter()
-        .map(|RegistryKey { path, exists, values }| RegistryKey {
+impl Section for RegistryKey {
+    const FACT: &'static str = "registry.key";
+    const TITLE: &'static str = "registry keys";
+    const COUNT: Option<Count> = Some(Count::Things(["registry key", "registry keys"]));
+
+    fn renamed(&self, names: &mut Names, _: &State) -> Self {
+        let Self { path, exists, values } = self;
+        Self {
             path: one_of(KEYS, path).unwrap_or_else(|| REDACTED.to_owned()),
             exists: *exists,
             values: renamed_values(path, values, names),
-        })
-        .collect()
+        }
+    }
+
+    fn remove_secrets(&mut self) {
+        self.values.iter_mut().filter(|(name, _)| secret(name)).for_each(|(_, data)| blank(data));
+    }
+
+    fn label(&self) -> Option<&str> {
+        Some(&self.path)
+    }
+
+    fn cut_short(state: &mut State, _: u64) {
+        forget_stores(state);
+    }
+}
+
+fn blank(data: &mut RegistryData) {
+    match data {
+        RegistryData::Dword(_) | RegistryData::Qword(_) => {}
+        RegistryData::Text(text) if text.is_empty() => {}
+        RegistryData::Text(text) => REDACTED.clone_into(text),
+        RegistryData::Texts(texts) => texts.iter_mut().for_each(|text| REDACTED.clone_into(text)),
+        RegistryData::Binary(hex) => hex.clear(),
+    }
 }
 
 fn renamed_values(

@@ -1,0 +1,110 @@
+//! CredSSP: the answer to our first `TSRequest`, and what the host says of itself in it.
+
+use serde_json::{Value, json};
+use time::{Duration, OffsetDateTime};
+use wire::machine::{CredsspAnswer, End, Outcome};
+use wire::ntlm::{self, Challenge, WindowsVersion};
+use wire::transcript::ConnectionRecord;
+
+use super::{Seen, end_word};
+use crate::fact::Fact;
+use crate::printable::printable;
+
+/// Names of the facts in the report.
+pub(crate) mod named {
+    pub const ANSWER: &str = "credssp.answer";
+    pub const COMPUTER: &str = "ntlm.computer";
+    pub const DOMAIN: &str = "ntlm.domain";
+    pub const DNS_COMPUTER: &str = "ntlm.dns_computer";
+    pub const DNS_DOMAIN: &str = "ntlm.dns_domain";
+    pub const VERSION: &str = "ntlm.version";
+    pub const CLOCK_OFFSET: &str = "clock.offset_seconds";
+}
+
+/// Answer to our first `TSRequest`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Introduction {
+    /// An NTLM CHALLENGE, with this `TSRequest` version.
+    Challenge(u32),
+    /// No CHALLENGE: refused, or another mechanism.
+    Refused {
+        /// `TSRequest` version of the answer.
+        version: u32,
+        /// NTSTATUS of the answer.
+        status: Option<u32>,
+    },
+    /// Not a `TSRequest`.
+    Malformed(String),
+    /// The host ended the connection.
+    Closed(End),
+    /// The host sent nothing, or not enough.
+    Silent,
+}
+
+/// Adds the answer to our `TSRequest`, and what the host says of itself.
+pub(super) fn observe(record: &ConnectionRecord, outcome: &mut Outcome, seen: &mut Seen<'_>) {
+    let Some(credssp) = outcome.credssp.take().filter(|_| !record.survey) else { return };
+    let at = seen.moment(credssp.at);
+    let (answer, challenge) = introduction(credssp.value);
+    seen.add(at, Some(credssp.took), Fact::CredsspAnswer(answer));
+    if let Some(challenge) = challenge {
+        let answering = Duration::try_from(credssp.took / 2).unwrap_or(Duration::MAX);
+        observe_challenge(at, &challenge, at.saturating_sub(answering), seen);
+    }
+}
+
+/// `asked`: our clock half-way between question and answer, when the host most likely read its own.
+fn observe_challenge(at: OffsetDateTime, challenge: &Challenge, asked: OffsetDateTime, seen: &mut Seen<'_>) {
+    type Named = fn(String) -> Fact;
+    let names: [(&Option<String>, Named); 4] = [
+        (&challenge.netbios_computer, Fact::NtlmComputer),
+        (&challenge.netbios_domain, Fact::NtlmDomain),
+        (&challenge.dns_computer, Fact::NtlmDnsComputer),
+        (&challenge.dns_domain, Fact::NtlmDnsDomain),
+    ];
+    let told = names.into_iter().filter_map(|(name, fact)| Some(fact(printable(name.as_ref()?))));
+    let facts = told.chain(challenge.version.map(Fact::NtlmVersion)).collect();
+    seen.together(at, facts);
+    if let Some(clock) = challenge.timestamp.filter(|ticks| *ticks != 0).and_then(ntlm::filetime) {
+        let offset = (clock - asked).whole_milliseconds();
+        seen.add(at, None, Fact::ClockOffset(i64::try_from(offset).unwrap_or(i64::MAX)));
+    }
+}
+
+/// Splits an answer from what the host says of itself in it.
+fn introduction(answer: CredsspAnswer) -> (Introduction, Option<Challenge>) {
+    match answer {
+        CredsspAnswer::Challenge { version, challenge } => (Introduction::Challenge(version), Some(challenge)),
+        CredsspAnswer::Refused { version, status } => (Introduction::Refused { version, status }, None),
+        CredsspAnswer::Malformed(words) => (Introduction::Malformed(printable(&words)), None),
+        CredsspAnswer::Closed(end) => (Introduction::Closed(end), None),
+        CredsspAnswer::Silent => (Introduction::Silent, None),
+    }
+}
+
+/// Converts the answer for the report.
+pub(crate) fn value(answer: &Introduction) -> Value {
+    match answer {
+        Introduction::Challenge(version) => json!({"version": version, "challenge": true}),
+        Introduction::Refused { version, status } => {
+            json!({"version": version, "challenge": false, "status": status.map(|s| format!("{s:#010x}"))})
+        }
+        Introduction::Malformed(words) => json!({"malformed": words}),
+        Introduction::Closed(end) => json!({"closed": end_word(*end)}),
+        Introduction::Silent => "silent".into(),
+    }
+}
+
+/// Converts the offset of a clock for the report.
+pub(crate) fn seconds_of(milliseconds: i64) -> Value {
+    // exactly three decimals: no float arithmetic on evidence
+    let sign = if milliseconds < 0 { "-" } else { "" };
+    let size = milliseconds.unsigned_abs();
+    let text = format!("{sign}{}.{:03}", size / 1000, size % 1000);
+    serde_json::from_str(&text).unwrap_or(Value::Null)
+}
+
+/// Formats a version such as `10.0.20348`.
+pub fn version_text(version: WindowsVersion) -> String {
+    format!("{}.{}.{}", version.major, version.minor, version.build)
+}
