@@ -15,13 +15,15 @@ use wire::x224::SecurityProtocols;
 use crate::captured::{CapturedConnection, CapturedTransport};
 use crate::moment::rfc3339;
 use crate::printable::printable;
-use crate::section::{Section, sections};
+use crate::section::sections;
+use crate::section::thing::Section;
 use crate::stage::{certificate, credssp, gateway, name, tcp, tls, x224};
 
-pub use crate::stage::credssp::{Introduction, version_text};
+pub use crate::stage::credssp::version_text;
 pub use crate::stage::tcp::tcp_words;
-pub use crate::stage::tls::{Handshake, KeyExchange};
+pub use crate::stage::tls::KeyExchange;
 pub use crate::stage::x224::x224_value;
+pub use wire::machine::{CredsspAnswer as Introduction, TlsAnswer as Handshake};
 
 /// Declares [`Fact`]: what probes and captures show, and one fact for each section of a recorded state.
 macro_rules! fact {

@@ -19,6 +19,7 @@ pub mod firewall;
 pub mod key_names;
 pub mod moment;
 pub mod observe;
+pub mod places;
 pub mod printable;
 pub mod profile;
 pub mod rdp_file;
@@ -30,6 +31,7 @@ mod stage;
 pub mod state;
 pub mod symptom;
 pub mod target;
+pub mod telling;
 pub mod windows;
 
 pub use evidence::{Because, Evidence, Observation, Role, Source, Subject, SubjectId, TimeSource};

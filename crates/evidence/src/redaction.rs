@@ -23,34 +23,9 @@ pub(crate) mod security;
 use wire::redaction::Names;
 
 use crate::moment::{moment, rfc3339};
-use crate::state::{SCHEMA, State};
 
 pub use crate::printable::REDACTED;
 pub(crate) use secrets::secret;
-
-impl State {
-    /// Returns the state without names.
-    #[must_use]
-    pub fn redacted(&self) -> Self {
-        let mut names = Names::default();
-        let _ = self.renamed(&mut names);
-        names.settle();
-        self.renamed(&mut names)
-    }
-
-    /// Redacts with pseudonyms shared with transcripts, captures and other states.
-    #[must_use]
-    pub fn renamed(&self, names: &mut Names) -> Self {
-        let head = Self {
-            schema: SCHEMA.to_owned(),
-            part: self.part,
-            taken_at: self.taken_at.as_deref().map(date),
-            computer: self.computer.as_deref().map(|name| names.text(name)),
-            ..Self::default()
-        };
-        self.renamed_things(names, head)
-    }
-}
 
 /// Returns the text if it is on the list. Its case is kept: some of it is compared with case.
 pub(crate) fn one_of(list: &[&str], text: &str) -> Option<String> {

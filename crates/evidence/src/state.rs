@@ -5,22 +5,24 @@
 //! as missing; anything not mentioned was not read, and nothing is concluded from it.
 
 pub mod bounds;
-mod places;
 pub(crate) mod read;
+mod redaction;
 #[cfg(test)]
 mod tests;
 
 use schemars::JsonSchema;
+use serde::Serialize;
 use serde::de::MapAccess;
-use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use wire::redaction::Names;
 
 use crate::fact::Fact;
 use crate::moment::moment;
-use crate::section::{Section, Turn, sections};
-use bounds::Filling;
-pub use places::*;
+pub use crate::places::*;
+use crate::section::filling::Filling;
+use crate::section::registry::forget_stores;
+use crate::section::sections;
+use crate::section::thing::{Section, Turn};
 
 pub use crate::section::certificates::StoredCertificate;
 pub use crate::section::events::LogEvent;
@@ -35,17 +37,6 @@ pub use read::{FORM, NAME, StateError};
 
 /// Name and version of the format.
 pub const SCHEMA: &str = "rdpdoctor-state/1";
-
-/// Part that the machine plays.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Part {
-    /// The machine to connect to.
-    #[default]
-    Host,
-    /// The machine that connects.
-    Client,
-}
 
 /// Declares [`State`] from the list of its sections, with all that is done to every section alike.
 macro_rules! state {
@@ -100,15 +91,20 @@ macro_rules! state {
 
             /// Takes back what only holds of whole sections.
             fn cut_short(&mut self, filling: &Filling) {
-                $(match filling.lost::<$thing>() {
-                    0 => {}
-                    lost => <$thing>::cut_short(self, lost),
+                let mut stores = false;
+                $(let lost = filling.lost(<$thing>::TITLE);
+                if lost > 0 {
+                    <$thing>::cut_short(&mut self.$field, lost);
+                    stores |= <$thing>::TELLS_STORES;
                 })*
+                if stores {
+                    forget_stores(&mut self.registry);
+                }
             }
 
             /// Returns the things without names; all else is that of `head`.
             pub(crate) fn renamed_things(&self, names: &mut Names, head: Self) -> Self {
-                Self { $($field: self.$field.iter().map(|thing| thing.renamed(names, self)).collect(),)* ..head }
+                Self { $($field: self.$field.iter().map(|thing| thing.renamed(names, &self.logs)).collect(),)* ..head }
             }
 
             /// Removes secrets: passwords in the registry and in entries of logs, and the arguments of services.

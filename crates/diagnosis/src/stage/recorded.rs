@@ -5,8 +5,9 @@ use evidence::events::ends_with;
 use evidence::moment::moment;
 use evidence::printable::counted;
 use evidence::rdp_file::RdpFileRecord;
-use evidence::section::{self, Count};
+use evidence::section::thing::Count;
 use evidence::state::{LogEvent, LogSpan, RegistryData, RegistryKey, Service};
+use evidence::telling::counts;
 use evidence::{Fact, Stage};
 use time::{Duration, OffsetDateTime};
 
@@ -199,7 +200,7 @@ impl<'a> Case<'a> {
 /// seen.
 fn rung(case: Case<'_>) -> Option<Rung> {
     let mut parts: Vec<(Count, u64)> = Vec::new();
-    for (count, of) in section::counts() {
+    for (count, of) in counts() {
         let read = case.seen(of).map(|seen| seen.value).fold(0, u64::saturating_add);
         match parts.iter_mut().find(|(known, _)| *known == count) {
             // entries of a log count even where its period was not recorded

@@ -146,12 +146,12 @@ pub(super) fn handshaken(watched: &Watched, seen: &mut Seen<'_>) {
     let exchange = &watched.exchange;
     let Some(answer) = &exchange.handshake else { return };
     let at = moment(answer.at);
-    let (said, chain) = tls::handshake(answer.value.clone());
+    let said = tls::printed(answer.value.clone());
     if let Some(hello) = &exchange.hello {
         let (offer, direct) = (TlsOffer::watched(&hello.value), exchange.request.is_none());
         seen.add(at, Some(answer.took), Fact::TlsAnswer { offer, direct, answer: said });
     }
-    certificate::observe(at, &chain, seen);
+    certificate::observe(at, &exchange.presented.chain, seen);
 }
 
 fn udp(transport: &UdpWatched, source: Source, evidence: &mut Evidence) {

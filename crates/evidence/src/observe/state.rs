@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use crate::evidence::{Evidence, Role, Source, Subject, SubjectId};
 use crate::moment::moment;
 use crate::printable::printable;
-use crate::section::Section;
+use crate::section::thing::Section;
 use crate::state::{NAME, Part, State};
 
 impl State {

@@ -5,12 +5,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wire::redaction::Names;
 
-use super::{Count, Section, Turn};
+use super::logs::LogSpan;
+use super::thing::{Count, Section, Turn};
 use crate::access::{Asked, COMPONENTS, Place, REFUSALS, SERVICES};
 use crate::key_names::RDP_KEY;
 use crate::printable::printable;
 use crate::redaction::{REDACTED, kept, one_of};
-use crate::state::State;
 
 /// A recording of accesses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -106,7 +106,7 @@ impl Section for AccessTrace {
     const TITLE: &'static str = "recordings of accesses";
     const COUNT: Option<Count> = Some(Count::Records(["recorded access", "recorded accesses"]));
 
-    fn renamed(&self, _: &mut Names, _: &State) -> Self {
+    fn renamed(&self, _: &mut Names, _: &[LogSpan]) -> Self {
         let Self { records: _, malformed: _, left_out: _ } = self;
         self.clone()
     }
@@ -121,7 +121,7 @@ impl Section for RefusedAccess {
     const TITLE: &'static str = "refused accesses";
     const TURN: Turn = Turn::Second;
 
-    fn renamed(&self, names: &mut Names, _: &State) -> Self {
+    fn renamed(&self, names: &mut Names, _: &[LogSpan]) -> Self {
         let RefusedAccess {
             process,
             pid,
@@ -197,7 +197,7 @@ mod tests {
 
     fn path(place: Place, path: &str) -> String {
         let access = RefusedAccess { place, ..sketch::refused(path, Asked::Read, "ACCESS DENIED") };
-        let renamed = |access: &RefusedAccess| access.renamed(&mut Names::default(), &State::default());
+        let renamed = |access: &RefusedAccess| access.renamed(&mut Names::default(), &[]);
         let once = renamed(&access);
         assert_eq!(renamed(&once), once, "twice");
         assert_eq!(Place::of(&once.path), Some(place), "{}", once.path);

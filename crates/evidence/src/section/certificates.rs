@@ -4,10 +4,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wire::redaction::Names;
 
-use super::{Count, Section};
+use super::bounded;
+use super::logs::LogSpan;
+use super::thing::{Count, Section};
 use crate::key_names::{self, CNG_PROVIDERS, LEGACY_PROVIDERS, OTHER_PROVIDERS, RDP_CONTAINER, is_cng};
+use crate::places::{Part, ROOT};
 use crate::redaction::{REDACTED, common_name, date, kept, one_of};
-use crate::state::{Part, ROOT, STORE_MY, STORE_REMOTE_DESKTOP, STORES_ROOT, State, read};
 
 /// Certificate in a store of the machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -39,7 +41,7 @@ pub struct StoredCertificate {
     #[serde(default)]
     pub key_spec: Option<u32>,
     /// Extended key usages, as object identifiers.
-    #[serde(default, deserialize_with = "read::parts")]
+    #[serde(default, deserialize_with = "bounded::parts")]
     pub usages: Vec<String>,
     /// Names that it is for: those of `subjectAltName`, else its common name; null where they were not read.
     #[serde(default)]
@@ -59,15 +61,13 @@ pub struct StoredCertificate {
 const ALGORITHMS: &[&str] = &["1.2.840.113549.1.1.", "1.3.14.3.2.", "1.2.840.10045.4.", "1.2.840.10045.2.", "1.3.101."];
 /// Object identifiers in general use: extended key usages of PKIX and Microsoft. Others may be an organisation's own.
 const USAGES: &[&str] = &["1.3.6.1.5.5.7.3.", "2.5.29.37.", "1.3.6.1.4.1.311.10.3.", "1.3.6.1.4.1.311.20.2."];
-/// Keys that are present where all certificates below them were read.
-const STORES: [&str; 2] = [STORE_MY, STORE_REMOTE_DESKTOP];
 
 impl Section for StoredCertificate {
     const FACT: &'static str = "store.certificate";
     const TITLE: &'static str = "certificates";
     const COUNT: Option<Count> = Some(Count::Things(["certificate", "certificates"]));
 
-    fn renamed(&self, names: &mut Names, _: &State) -> Self {
+    fn renamed(&self, names: &mut Names, _: &[LogSpan]) -> Self {
         let StoredCertificate {
             store,
             sha1,
@@ -106,20 +106,12 @@ impl Section for StoredCertificate {
         }
     }
 
-    fn cut_short(state: &mut State, _: u64) {
-        forget_stores(state);
-    }
+    const TELLS_STORES: bool = true;
 
     fn about(&self, machine: Part, part: Part) -> bool {
         // authorities that a host trusts say nothing about those who connect to it
         machine == part && (part == Part::Client || self.store != ROOT)
     }
-}
-
-/// Takes back that stores were read whole: a truncated list shows of no certificate that it is absent.
-pub(super) fn forget_stores(state: &mut State) {
-    let store = |path: &str| STORES.iter().chain(STORES_ROOT).any(|store| path.eq_ignore_ascii_case(store));
-    state.registry.retain(|key| !store(&key.path));
 }
 
 /// Renames a container that is not on every machine, like the digits in its file's name.

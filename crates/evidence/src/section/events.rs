@@ -7,13 +7,16 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use wire::redaction::Names;
 
-use super::{Count, Section, Turn, logs};
+use super::bounded;
+use super::filling::Filling;
+use super::logs;
+use super::logs::LogSpan;
+use super::thing::{Count, Section, Turn};
 use crate::codes::Content;
 use crate::events::{self, Known, RCM, SCHANNEL};
 use crate::moment::moment;
+use crate::places::{Part, SERVICES};
 use crate::redaction::{REDACTED, date, one_of, secret};
-use crate::state::bounds::Filling;
-use crate::state::{self, Part, State, read};
 
 /// Entry of an event log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -33,7 +36,7 @@ pub struct LogEvent {
     #[serde(default)]
     pub activity: Option<String>,
     /// Data of the entry, by name or, where there are no names, by `0`, `1` …
-    #[serde(default, deserialize_with = "read::fields")]
+    #[serde(default, deserialize_with = "bounded::fields")]
     pub data: BTreeMap<String, String>,
 }
 
@@ -161,7 +164,7 @@ impl Section for LogEvent {
     const DATED: bool = true;
     const COUNT: Option<Count> = Some(Count::Records(logs::COUNTED));
 
-    fn renamed(&self, names: &mut Names, _: &State) -> Self {
+    fn renamed(&self, names: &mut Names, _: &[LogSpan]) -> Self {
         let LogEvent { at, channel: log, provider, id, record, activity, data } = self;
         let known = events::find(provider, *id);
         LogEvent {
@@ -298,7 +301,7 @@ fn word(value: &str) -> String {
 
 /// Keeps a service of Windows by its name or title.
 fn service(value: &str) -> String {
-    one_of(state::SERVICES, value).or_else(|| one_of(TITLES, value)).unwrap_or_else(|| REDACTED.to_owned())
+    one_of(SERVICES, value).or_else(|| one_of(TITLES, value)).unwrap_or_else(|| REDACTED.to_owned())
 }
 
 /// Renames `TERMSRV/host 4`: a well-known class, a host, a number.

@@ -4,9 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wire::redaction::Names;
 
-use super::Section;
+use super::logs::LogSpan;
+use super::thing::Section;
+use crate::places::PROGRAMS;
 use crate::redaction::{REDACTED, kept};
-use crate::state::{PROGRAMS, State};
 
 /// File with its version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -23,7 +24,7 @@ impl Section for FileVersion {
     const FACT: &'static str = "file.version";
     const TITLE: &'static str = "files";
 
-    fn renamed(&self, _: &mut Names, _: &State) -> Self {
+    fn renamed(&self, _: &mut Names, _: &[LogSpan]) -> Self {
         let FileVersion { name, version, exists } = self;
         Self { name: kept(PROGRAMS, name), version: version.as_deref().map(number_of_version), exists: *exists }
     }

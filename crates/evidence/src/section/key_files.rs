@@ -4,10 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wire::redaction::Names;
 
-use super::{Count, Section, Turn};
+use super::logs::LogSpan;
+use super::thing::{Count, Section, Turn};
 use crate::key_names::{self, MACHINE_KEYS, RDP_KEY};
 use crate::redaction::{kept, security};
-use crate::state::State;
 
 /// File with a private key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -32,7 +32,7 @@ impl Section for KeyFile {
     const TURN: Turn = Turn::Third;
     const COUNT: Option<Count> = Some(Count::Things(["key file", "key files"]));
 
-    fn renamed(&self, names: &mut Names, _: &State) -> Self {
+    fn renamed(&self, names: &mut Names, _: &[LogSpan]) -> Self {
         let KeyFile { name, folder, size, security, left_out } = self;
         let own = name.get(..RDP_KEY.len()).filter(|start| start.eq_ignore_ascii_case(RDP_KEY));
         KeyFile {
@@ -48,8 +48,8 @@ impl Section for KeyFile {
         }
     }
 
-    fn cut_short(state: &mut State, lost: u64) {
-        for folder in state.key_files.iter_mut().filter(|file| file.name == ".") {
+    fn cut_short(kept: &mut [Self], lost: u64) {
+        for folder in kept.iter_mut().filter(|file| file.name == ".") {
             folder.left_out = folder.left_out.saturating_add(lost);
         }
     }

@@ -1,18 +1,17 @@
 //! Periods that event logs cover, and how much of them is missing.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use wire::redaction::Names;
 
-use super::{Count, Section};
+use super::filling::{KEPT, Missed};
+use super::thing::{Count, Section};
 use crate::events::{CLIENT_CHANNEL, RCM_ADMIN, SYSTEM};
 use crate::moment::{moment, rfc3339};
+use crate::places::Part;
 use crate::redaction::{REDACTED, date, one_of};
-use crate::state::bounds::KEPT;
-use crate::state::{Part, State, Unread};
+use crate::section::unread::Unread;
 
 /// Period that a log covers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -86,7 +85,7 @@ impl Section for LogSpan {
     const DATED: bool = true;
     const COUNT: Option<Count> = Some(Count::Records(COUNTED));
 
-    fn renamed(&self, _: &mut Names, _: &State) -> Self {
+    fn renamed(&self, _: &mut Names, _: &[LogSpan]) -> Self {
         self.nameless()
     }
 
@@ -114,60 +113,12 @@ pub(super) fn channel(name: &str) -> String {
     }
 }
 
-/// Entries left out, by channel.
-#[derive(Debug, Default)]
-pub struct LeftOut(BTreeMap<String, Missed>);
-
-#[derive(Debug, Default)]
-struct Missed {
-    count: u64,
-    /// Time of the newest of them.
-    until: Option<OffsetDateTime>,
-    /// True if one of them has no time.
-    undated: bool,
-}
-
-/// Most channels that are told apart in it.
-const TOLD_APART: usize = 64;
-
-impl LeftOut {
-    pub(super) fn add(&mut self, channel: &str, at: Option<OffsetDateTime>) {
-        if !self.0.contains_key(channel) {
-            self.0.insert(channel.to_owned(), Missed::default());
-        }
-        let Some(missed) = self.0.get_mut(channel) else { return };
-        missed.count += 1;
-        missed.until = missed.until.max(at);
-        missed.undated |= at.is_none();
-    }
-
-    /// Records it in the state: in the periods of its logs, and as unread.
-    pub fn tell(self, state: &mut State) {
-        for (number, (channel, missed)) in self.0.into_iter().enumerate() {
-            let span = |log: &&mut LogSpan| log.channel.eq_ignore_ascii_case(&channel);
-            let new = match state.logs.iter_mut().find(span) {
-                Some(log) => {
-                    let before = left_out(log);
-                    state.unread.retain(|unread| Some(unread) != before.as_ref());
-                    missed.add_to(log);
-                    left_out(log)
-                }
-                None if number < TOLD_APART => Some(unread(&channel, format!("older entries {}", older()))),
-                None => Some(Unread { what: "event logs".to_owned(), why: format!("older entries {}", older()) }),
-            };
-            let new: Vec<Unread> = new.into_iter().filter(|new| !state.unread.contains(new)).collect();
-            state.unread.extend(new);
-        }
-    }
-}
-
-impl Missed {
-    fn add_to(&self, log: &mut LogSpan) {
-        let known = log.left_out_until.as_deref().and_then(moment);
-        let undated = self.undated || (log.left_out > 0 && known.is_none());
-        log.left_out = log.left_out.saturating_add(self.count);
-        log.left_out_until = known.max(self.until).filter(|_| !undated).map(rfc3339);
-    }
+/// Adds entries that were left out to what a log says of itmissed.
+pub(crate) fn add_missed(missed: &Missed, log: &mut LogSpan) {
+    let known = log.left_out_until.as_deref().and_then(moment);
+    let undated = missed.undated || (log.left_out > 0 && known.is_none());
+    log.left_out = log.left_out.saturating_add(missed.count);
+    log.left_out_until = known.max(missed.until).filter(|_| !undated).map(rfc3339);
 }
 
 /// Says how much of a log was left out.
@@ -180,10 +131,10 @@ pub fn left_out(log: &LogSpan) -> Option<Unread> {
 }
 
 /// Explains why entries are missing.
-fn older() -> String {
+pub(crate) fn older() -> String {
     format!("were left out: of each kind the newest are kept, at most {KEPT}, and fewer where there are many")
 }
 
-fn unread(channel: &str, why: String) -> Unread {
+pub(crate) fn unread(channel: &str, why: String) -> Unread {
     Unread { what: format!("event log {channel}"), why }
 }

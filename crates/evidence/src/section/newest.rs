@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BinaryHeap};
 
 use time::OffsetDateTime;
 
-use super::Section;
 use super::events::LogEvent;
-use super::logs::LeftOut;
+use super::filling::{ENTRIES, Filling, KEPT, LeftOut};
+use super::thing::Section;
 use crate::events;
 use crate::moment::moment;
-use crate::state::bounds::{ENTRIES, KEPT};
 
 /// Largest entry, as [`weight`] counts: a record of a log has at most 64 KiB.
 const ENTRY: usize = 256 * 1024;
@@ -150,5 +149,20 @@ impl Newest {
         let mut kept: Vec<Kept> = self.kinds.into_values().flatten().map(|Reverse(kept)| kept).collect();
         kept.sort_by(order);
         (kept.into_iter().map(|kept| kept.event).collect(), self.left_out)
+    }
+}
+
+impl Filling {
+    /// Returns a collector of log entries for the room that is left.
+    pub(crate) fn entries(&self) -> Newest {
+        Newest::of(self.most, self.left.min(ENTRIES))
+    }
+
+    /// Takes over the entries that were collected.
+    pub(crate) fn collected(&mut self, entries: Newest, kept: &mut Vec<LogEvent>) {
+        self.left = self.left.saturating_sub(entries.weight());
+        let (mut events, left_out) = entries.in_given_order();
+        kept.append(&mut events);
+        self.entries.push(left_out);
     }
 }

@@ -4,11 +4,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wire::redaction::Names;
 
-use super::{Count, Section, Turn};
+use super::bounded;
+use super::logs::LogSpan;
+use super::thing::{Count, Section, Turn};
 use crate::printable::printable;
 use crate::rdp_file::{Line, RdpFile, known, same_name, signature};
 use crate::redaction::{REDACTED, common_name, date};
-use crate::state::{State, read};
 use crate::target::{Host, Target};
 
 /// An `.rdp` file as it was read.
@@ -17,7 +18,7 @@ pub struct RdpFileRecord {
     /// Name, without folders.
     pub name: String,
     /// Settings, in order.
-    #[serde(deserialize_with = "read::parts")]
+    #[serde(deserialize_with = "bounded::parts")]
     pub settings: Vec<RdpSetting>,
     /// Verdict on its signature.
     pub signature: RdpSignature,
@@ -46,7 +47,7 @@ pub enum RdpSignature {
     /// The signed settings were changed.
     Broken {
         /// Settings that were signed and are no longer in the file.
-        #[serde(deserialize_with = "read::parts")]
+        #[serde(deserialize_with = "bounded::parts")]
         missing: Vec<String>,
     },
     /// It could not be verified.
@@ -68,13 +69,13 @@ pub struct Signer {
     /// `notAfter` of that certificate, RFC 3339, UTC.
     pub not_after: String,
     /// Settings that are signed.
-    #[serde(deserialize_with = "read::parts")]
+    #[serde(deserialize_with = "bounded::parts")]
     pub scope: Vec<String>,
     /// Settings of the file that decide about the connection and are not signed.
-    #[serde(deserialize_with = "read::parts")]
+    #[serde(deserialize_with = "bounded::parts")]
     pub outside: Vec<String>,
     /// Signed settings that a further line of the file contradicts: which of the two counts is not known.
-    #[serde(deserialize_with = "read::parts")]
+    #[serde(deserialize_with = "bounded::parts")]
     pub contradicted: Vec<String>,
 }
 
@@ -134,7 +135,7 @@ impl Section for RdpFileRecord {
     const TURN: Turn = Turn::Second;
     const COUNT: Option<Count> = Some(Count::Things([".rdp file", ".rdp files"]));
 
-    fn renamed(&self, names: &mut Names, _: &State) -> Self {
+    fn renamed(&self, names: &mut Names, _: &[LogSpan]) -> Self {
         let RdpFileRecord { name, settings, signature } = self;
         let name = match name.to_ascii_lowercase().strip_suffix(".rdp") {
             Some(stem) => format!("{}.rdp", names.text(name.get(..stem.len()).unwrap_or_default())),

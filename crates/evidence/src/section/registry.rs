@@ -1,19 +1,21 @@
 //! Registry keys that were looked up. In a redacted state numbers stay, and texts if they are on a list.
 
 use std::collections::BTreeMap;
+use std::marker::PhantomData;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use wire::redaction::Names;
 use wire::tls::suite;
 
-use super::certificates::forget_stores;
-use super::{Count, Section};
-use crate::redaction::{REDACTED, firewall, one_of, secret};
-use crate::state::{
+use super::bounded::{List, Map};
+use super::logs::LogSpan;
+use super::thing::{Count, Section};
+use crate::places::{
     CIPHER_POLICY, COMPUTER_NAME, CRYPTOGRAPHY, FIREWALL_MDM_RULES, FIREWALL_POLICY_RULES, FIREWALL_RULES, KEYS,
-    LISTENER, State, TCPIP, TERMSERVICE, WINDOWS, WINLOGON, read,
+    LISTENER, STORE_MY, STORE_REMOTE_DESKTOP, STORES_ROOT, TCPIP, TERMSERVICE, WINDOWS, WINLOGON,
 };
+use crate::redaction::{REDACTED, firewall, one_of, secret};
 use crate::windows::{known_edition, plain_path, windows_own_library};
 
 /// Registry key that was looked up.
@@ -24,7 +26,7 @@ pub struct RegistryKey {
     /// True if it exists.
     pub exists: bool,
     /// All its values, by name; of Winlogon a single one.
-    #[serde(default, deserialize_with = "read::values")]
+    #[serde(default, deserialize_with = "values")]
     pub values: BTreeMap<String, RegistryData>,
 }
 
@@ -39,7 +41,7 @@ pub enum RegistryData {
     /// `REG_SZ`, `REG_EXPAND_SZ`.
     Text(String),
     /// `REG_MULTI_SZ`.
-    Texts(#[serde(deserialize_with = "read::texts")] Vec<String>),
+    Texts(#[serde(deserialize_with = "texts")] Vec<String>),
     /// Anything else, hexadecimal.
     Binary(String),
 }
@@ -108,12 +110,26 @@ const OPEN_PORTS: &str = r"\globallyopenports\list";
 /// End of the path of Windows' own library.
 const LIBRARY: &str = r"\System32\termsrv.dll";
 
+/// Most values of a registry key, and texts of a value.
+const MOST_VALUES: usize = 100_000;
+
+/// Deserialises values of a registry key, at most [`MOST_VALUES`] of them and of the texts in them.
+fn values<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, RegistryData>, D::Error> {
+    let parts = |value: &RegistryData| if let RegistryData::Texts(texts) = value { texts.len() } else { 0 };
+    from.deserialize_map(Map(MOST_VALUES, parts, PhantomData))
+}
+
+/// Deserialises texts of a registry value, with a limit.
+fn texts<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    from.deserialize_seq(List(MOST_VALUES, PhantomData))
+}
+
 impl Section for RegistryKey {
     const FACT: &'static str = "registry.key";
     const TITLE: &'static str = "registry keys";
     const COUNT: Option<Count> = Some(Count::Things(["registry key", "registry keys"]));
 
-    fn renamed(&self, names: &mut Names, _: &State) -> Self {
+    fn renamed(&self, names: &mut Names, _: &[LogSpan]) -> Self {
         let Self { path, exists, values } = self;
         Self {
             path: one_of(KEYS, path).unwrap_or_else(|| REDACTED.to_owned()),
@@ -130,9 +146,7 @@ impl Section for RegistryKey {
         Some(&self.path)
     }
 
-    fn cut_short(state: &mut State, _: u64) {
-        forget_stores(state);
-    }
+    const TELLS_STORES: bool = true;
 }
 
 fn blank(data: &mut RegistryData) {
@@ -290,4 +304,13 @@ fn cipher_suite(name: &str) -> String {
     let plain = ["_P256", "_P384", "_P521"].iter().find_map(|curve| name.strip_suffix(curve));
     let known = name.is_empty() || suite::code(plain.unwrap_or(name)).is_some();
     if known { name.to_owned() } else { REDACTED.to_owned() }
+}
+
+/// Keys that are present where all certificates below them were read.
+const STORES: [&str; 2] = [STORE_MY, STORE_REMOTE_DESKTOP];
+
+/// Takes back that stores were read whole: a truncated list shows of no certificate that it is absent.
+pub(crate) fn forget_stores(registry: &mut Vec<RegistryKey>) {
+    let store = |path: &str| STORES.iter().chain(STORES_ROOT).any(|store| path.eq_ignore_ascii_case(store));
+    registry.retain(|key| !store(&key.path));
 }

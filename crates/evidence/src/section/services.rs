@@ -4,9 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wire::redaction::Names;
 
-use super::{Count, Section};
+use super::logs::LogSpan;
+use super::thing::{Count, Section};
+use crate::places::SERVICES;
 use crate::redaction::{REDACTED, kept, one_of};
-use crate::state::{SERVICES, State};
 
 /// Service that was looked up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -43,7 +44,7 @@ impl Section for Service {
     const TITLE: &'static str = "services";
     const COUNT: Option<Count> = Some(Count::Things(["service", "services"]));
 
-    fn renamed(&self, names: &mut Names, _: &State) -> Self {
+    fn renamed(&self, names: &mut Names, _: &[LogSpan]) -> Self {
         let Service { name, exists, start, running, image, account } = self;
         let program = |image: &str| {
             let end = image.to_ascii_lowercase().find(".exe").map_or(image.len(), |at| at + 4);

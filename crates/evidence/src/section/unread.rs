@@ -5,10 +5,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wire::redaction::Names;
 
-use super::Section;
 use super::logs::{self, LogSpan, left_out};
+use super::thing::Section;
+use crate::places::{KEYS, PROGRAMS, SERVICES, STORES_ROOT};
 use crate::redaction::one_of;
-use crate::state::{KEYS, PROGRAMS, SERVICES, STORES_ROOT, State};
 
 /// Value with the number of the control set in use.
 const SELECT: &str = r"Select\Current";
@@ -29,8 +29,8 @@ impl Section for Unread {
     const FACT: &'static str = "unread";
     const TITLE: &'static str = "reasons why something was not read";
 
-    fn renamed(&self, names: &mut Names, state: &State) -> Self {
-        derived(self, &state.logs).unwrap_or_else(|| renamed(self, names))
+    fn renamed(&self, names: &mut Names, logs: &[LogSpan]) -> Self {
+        derived(self, logs).unwrap_or_else(|| renamed(self, names))
     }
 }
 

@@ -4,9 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wire::redaction::Names;
 
-use super::Section;
+use super::logs::LogSpan;
+use super::thing::Section;
 use crate::redaction::REDACTED;
-use crate::state::State;
 
 /// Volume of the machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -23,7 +23,7 @@ impl Section for Volume {
     const FACT: &'static str = "volume";
     const TITLE: &'static str = "volumes";
 
-    fn renamed(&self, _: &mut Names, _: &State) -> Self {
+    fn renamed(&self, _: &mut Names, _: &[LogSpan]) -> Self {
         let Volume { name, free, size } = self;
         let letter = matches!(name.as_bytes(), [letter, b':'] | [letter, b':', b'\\'] if letter.is_ascii_alphabetic());
         Volume { name: if letter { name.clone() } else { REDACTED.to_owned() }, free: *free, size: *size }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
-use wire::machine::{CredsspAnswer, End, Outcome};
+use wire::machine::{CredsspAnswer, Outcome};
 use wire::ntlm::{self, Challenge, WindowsVersion};
 use wire::transcript::ConnectionRecord;
 
@@ -21,33 +21,16 @@ pub(crate) mod named {
     pub const CLOCK_OFFSET: &str = "clock.offset_seconds";
 }
 
-/// Answer to our first `TSRequest`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Introduction {
-    /// An NTLM CHALLENGE, with this `TSRequest` version.
-    Challenge(u32),
-    /// No CHALLENGE: refused, or another mechanism.
-    Refused {
-        /// `TSRequest` version of the answer.
-        version: u32,
-        /// NTSTATUS of the answer.
-        status: Option<u32>,
-    },
-    /// Not a `TSRequest`.
-    Malformed(String),
-    /// The host ended the connection.
-    Closed(End),
-    /// The host sent nothing, or not enough.
-    Silent,
-}
-
 /// Adds the answer to our `TSRequest`, and what the host says of itself.
 pub(super) fn observe(record: &ConnectionRecord, outcome: &mut Outcome, seen: &mut Seen<'_>) {
     let Some(credssp) = outcome.credssp.take().filter(|_| !record.survey) else { return };
     let at = seen.moment(credssp.at);
-    let (answer, challenge) = introduction(credssp.value);
+    let mut answer = credssp.value;
+    if let Some(words) = answer.words_mut() {
+        *words = printable(words);
+    }
     seen.add(at, Some(credssp.took), Fact::CredsspAnswer(answer));
-    if let Some(challenge) = challenge {
+    if let Some(challenge) = outcome.challenge.take() {
         let answering = Duration::try_from(credssp.took / 2).unwrap_or(Duration::MAX);
         observe_challenge(at, &challenge, at.saturating_sub(answering), seen);
     }
@@ -71,27 +54,16 @@ fn observe_challenge(at: OffsetDateTime, challenge: &Challenge, asked: OffsetDat
     }
 }
 
-/// Splits an answer from what the host says of itself in it.
-fn introduction(answer: CredsspAnswer) -> (Introduction, Option<Challenge>) {
-    match answer {
-        CredsspAnswer::Challenge { version, challenge } => (Introduction::Challenge(version), Some(challenge)),
-        CredsspAnswer::Refused { version, status } => (Introduction::Refused { version, status }, None),
-        CredsspAnswer::Malformed(words) => (Introduction::Malformed(printable(&words)), None),
-        CredsspAnswer::Closed(end) => (Introduction::Closed(end), None),
-        CredsspAnswer::Silent => (Introduction::Silent, None),
-    }
-}
-
 /// Converts the answer for the report.
-pub(crate) fn value(answer: &Introduction) -> Value {
+pub(crate) fn value(answer: &CredsspAnswer) -> Value {
     match answer {
-        Introduction::Challenge(version) => json!({"version": version, "challenge": true}),
-        Introduction::Refused { version, status } => {
+        CredsspAnswer::Challenge(version) => json!({"version": version, "challenge": true}),
+        CredsspAnswer::Refused { version, status } => {
             json!({"version": version, "challenge": false, "status": status.map(|s| format!("{s:#010x}"))})
         }
-        Introduction::Malformed(words) => json!({"malformed": words}),
-        Introduction::Closed(end) => json!({"closed": end_word(*end)}),
-        Introduction::Silent => "silent".into(),
+        CredsspAnswer::Malformed(words) => json!({"malformed": words}),
+        CredsspAnswer::Closed(end) => json!({"closed": end_word(*end)}),
+        CredsspAnswer::Silent => "silent".into(),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 use wire::hex;
-use wire::machine::{End, Outcome, TlsAnswer};
-use wire::tls::{Alert, TlsOffer, TlsVersion};
+use wire::machine::{Outcome, Presented, TlsAnswer};
+use wire::tls::{TlsOffer, TlsVersion};
 use wire::transcript::ConnectionRecord;
 
 use super::{Seen, certificate, end_word};
@@ -14,40 +14,6 @@ use crate::printable::printable;
 pub(crate) const ANSWER: &str = "tls.answer";
 /// Name of an answer to the survey.
 pub(crate) const SURVEYED: &str = "survey.handshake";
-
-/// Answer to a ClientHello, without the certificates.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Handshake {
-    /// The server accepted it.
-    Accepted {
-        /// Version that it chose; `None` if older than TLS 1.0.
-        version: Option<TlsVersion>,
-        /// Suite that it chose.
-        suite: u16,
-        /// True if the handshake was finished: the server proved that it can use its private key.
-        finished: bool,
-    },
-    /// Refused with an alert.
-    Alert(Alert),
-    /// The server ended the connection.
-    Closed {
-        /// How it ended, in words.
-        end: End,
-        /// Bytes received before the end.
-        bytes: usize,
-    },
-    /// The server sent nothing, or not enough.
-    Silent {
-        /// Bytes received.
-        bytes: usize,
-    },
-    /// The server sent something other than TLS; its first bytes.
-    NotTls(Vec<u8>),
-    /// The server broke the protocol.
-    Malformed(String),
-    /// Our own side failed.
-    OwnFailure(String),
-}
 
 /// Key exchange as far as it shows before the handshake is finished.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -64,53 +30,31 @@ pub struct KeyExchange {
 pub(super) fn observe(record: &ConnectionRecord, outcome: &mut Outcome, seen: &mut Seen<'_>) {
     let (Some(tls), Some(offer)) = (outcome.tls.take(), record.plan.tls) else { return };
     let (at, took) = (seen.moment(tls.at), Some(tls.took));
-    let exchange = exchange(&tls.value);
-    let (answer, chain) = handshake(tls.value);
+    let (answer, presented) = (printed(tls.value), &outcome.presented);
     if record.survey {
+        let Presented { group, signature, prime_bits, .. } = *presented;
+        let exchange = KeyExchange { group, signature, prime_bits };
         return seen.add(at, took, Fact::SurveyedHandshake { offer, answer, exchange });
     }
     seen.add(at, took, Fact::TlsAnswer { offer, direct: record.plan.request.is_none(), answer });
-    certificate::observe(at, &chain, seen);
+    certificate::observe(at, &presented.chain, seen);
 }
 
-fn exchange(answer: &TlsAnswer) -> KeyExchange {
-    match answer {
-        TlsAnswer::Flight(flight) => {
-            KeyExchange { group: flight.group, signature: flight.signature, prime_bits: flight.prime_bits }
-        }
-        _ => KeyExchange::default(),
+/// Makes the words of an answer safe to print.
+pub(crate) fn printed(mut answer: TlsAnswer) -> TlsAnswer {
+    if let Some(words) = answer.words_mut() {
+        *words = printable(words);
     }
-}
-
-/// Splits an answer from the certificates that came with it.
-pub(crate) fn handshake(answer: TlsAnswer) -> (Handshake, Vec<Vec<u8>>) {
-    let answer = match answer {
-        TlsAnswer::Established { version, suite, chain } => {
-            return (Handshake::Accepted { version: Some(version), suite, finished: true }, chain);
-        }
-        TlsAnswer::Flight(flight) => {
-            return (
-                Handshake::Accepted { version: flight.version, suite: flight.suite, finished: false },
-                flight.chain,
-            );
-        }
-        TlsAnswer::Alert(alert) => Handshake::Alert(alert),
-        TlsAnswer::Closed { end, bytes } => Handshake::Closed { end, bytes },
-        TlsAnswer::Silent { bytes } => Handshake::Silent { bytes },
-        TlsAnswer::NotTls(bytes) => Handshake::NotTls(bytes),
-        TlsAnswer::Malformed(words) => Handshake::Malformed(printable(&words)),
-        TlsAnswer::OwnFailure(words) => Handshake::OwnFailure(printable(&words)),
-    };
-    (answer, Vec::new())
+    answer
 }
 
 /// Converts hello and answer for the report.
-pub(crate) fn value(offer: TlsOffer, direct: bool, answer: &Handshake) -> Value {
+pub(crate) fn value(offer: TlsOffer, direct: bool, answer: &TlsAnswer) -> Value {
     json!({"offer": offer.to_string(), "direct": direct, "answer": handshake_value(answer)})
 }
 
 /// Converts hello and answer of the survey for the report.
-pub(crate) fn surveyed_value(offer: TlsOffer, answer: &Handshake, exchange: KeyExchange) -> Value {
+pub(crate) fn surveyed_value(offer: TlsOffer, answer: &TlsAnswer, exchange: KeyExchange) -> Value {
     json!({
         "offer": offer.to_string(), "answer": handshake_value(answer),
         "group": exchange.group.map(|group| format!("{group:#06x}")),
@@ -119,15 +63,15 @@ pub(crate) fn surveyed_value(offer: TlsOffer, answer: &Handshake, exchange: KeyE
     })
 }
 
-fn handshake_value(answer: &Handshake) -> Value {
+fn handshake_value(answer: &TlsAnswer) -> Value {
     match answer {
-        Handshake::Accepted { version, suite, finished } => json!({
+        TlsAnswer::Accepted { version, suite, finished } => json!({
             "version": version.map(TlsVersion::number), "suite": format!("{suite:#06x}"), "finished": finished}),
-        Handshake::Alert(alert) => json!({"alert": alert.description, "name": alert.name()}),
-        Handshake::Closed { end, bytes } => json!({"closed": end_word(*end), "after_bytes": bytes}),
-        Handshake::Silent { bytes } => json!({"silent_after_bytes": bytes}),
-        Handshake::NotTls(bytes) => json!({"not_tls": hex::encode(bytes)}),
-        Handshake::Malformed(words) => json!({"malformed": words}),
-        Handshake::OwnFailure(words) => json!({"own_failure": words}),
+        TlsAnswer::Alert(alert) => json!({"alert": alert.description, "name": alert.name()}),
+        TlsAnswer::Closed { end, bytes } => json!({"closed": end_word(*end), "after_bytes": bytes}),
+        TlsAnswer::Silent { bytes } => json!({"silent_after_bytes": bytes}),
+        TlsAnswer::NotTls(bytes) => json!({"not_tls": hex::encode(bytes)}),
+        TlsAnswer::Malformed(words) => json!({"malformed": words}),
+        TlsAnswer::OwnFailure(words) => json!({"own_failure": words}),
     }
 }

@@ -3,109 +3,45 @@
 //! Of log entries the newest of each kind are kept, halving the number per kind while all is too much; of everything
 //! else as much as fits, in order. Anything left out is counted and listed in the state as unread.
 
-use std::collections::BTreeMap;
-use std::io::{self, Write};
+use super::{LogSpan, State, Unread};
+use crate::section::filling::{Filling, LeftOut};
+use crate::section::logs::{add_missed, left_out, older, unread};
+use crate::section::thing::Turn;
 
-use serde::Serialize;
-
-use super::{LogEvent, State, Unread};
-use crate::section::logs::LeftOut;
-use crate::section::{Section, Turn};
-
+pub use crate::section::filling::{ENTRIES, KEPT};
 pub use crate::section::newest::Newest;
 
-/// Most entries of one provider and id that are kept of a machine: the newest.
-pub const KEPT: usize = 500;
 /// Fewest of them where there are many machines; below it the later machines lose more.
 const FEWEST: usize = 15;
 /// Most that is kept of all machines together, in bytes as [`State::weight`] counts. A report takes about three times
 /// as much.
 pub const ROOM: usize = 14 * 1024 * 1024;
-/// Share of it that log entries of a file or machine may take: they are many, and the rest has to fit as well.
-pub const ENTRIES: usize = 6 * 1024 * 1024;
-/// Most keys that are named one by one when they are left out.
-const NAMED: usize = 8;
-/// Overhead of a thing, of each map in it and of each text, in bytes.
-const THING: usize = 400;
-const MAP: usize = 150;
-const TEXT: usize = 32;
 
-/// Estimates the bytes of memory a thing takes: its length in JSON, and overhead for itself, its maps and its texts.
-pub(crate) fn weight(thing: &impl Serialize) -> usize {
-    let mut counter = Counter { bytes: 0, maps: 0, quotes: 0 };
-    serde_json::to_writer(&mut counter, thing)
-        .expect("a thing of a state has only string keys, and a count cannot fail");
-    let Counter { bytes, maps, quotes } = counter;
-    THING.saturating_add(bytes).saturating_add(maps.saturating_mul(MAP)).saturating_add(quotes.saturating_mul(TEXT) / 2)
-}
+/// Most channels that are told apart in it.
+const TOLD_APART: usize = 64;
 
-struct Counter {
-    bytes: usize,
-    maps: usize,
-    quotes: usize,
-}
-
-impl Write for Counter {
-    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-        self.bytes = self.bytes.saturating_add(text.len());
-        for byte in text {
-            self.maps = self.maps.saturating_add(usize::from(*byte == b'{'));
-            self.quotes = self.quotes.saturating_add(usize::from(*byte == b'"'));
+impl LeftOut {
+    /// Records it in the state: in the periods of its logs, and as unread.
+    pub fn tell(self, state: &mut State) {
+        for (number, (channel, missed)) in self.0.into_iter().enumerate() {
+            let span = |log: &&mut LogSpan| log.channel.eq_ignore_ascii_case(&channel);
+            let new = match state.logs.iter_mut().find(span) {
+                Some(log) => {
+                    let before = left_out(log);
+                    state.unread.retain(|unread| Some(unread) != before.as_ref());
+                    add_missed(&missed, log);
+                    left_out(log)
+                }
+                None if number < TOLD_APART => Some(unread(&channel, format!("older entries {}", older()))),
+                None => Some(Unread { what: "event logs".to_owned(), why: format!("older entries {}", older()) }),
+            };
+            let new: Vec<Unread> = new.into_iter().filter(|new| !state.unread.contains(new)).collect();
+            state.unread.extend(new);
         }
-        Ok(text.len())
     }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Room that things take one after another, as long as they fit.
-#[derive(Debug)]
-pub(crate) struct Filling {
-    left: usize,
-    most: usize,
-    left_out: BTreeMap<&'static str, u64>,
-    named: Vec<String>,
-    entries: Vec<LeftOut>,
 }
 
 impl Filling {
-    pub(super) fn new(room: usize, most: usize) -> Self {
-        Self { left: room, most, left_out: BTreeMap::new(), named: Vec::new(), entries: Vec::new() }
-    }
-
-    /// True if a thing fits; otherwise it is named or counted.
-    pub(crate) fn takes<T: Section>(&mut self, thing: &T) -> bool {
-        if let Some(left) = self.left.checked_sub(thing.weight()) {
-            self.left = left;
-            return true;
-        }
-        match thing.label().filter(|_| self.named.len() < NAMED) {
-            Some(name) => self.named.push(name.to_owned()),
-            None => *self.left_out.entry(T::TITLE).or_default() += 1,
-        }
-        false
-    }
-
-    /// Returns a collector of log entries for the room that is left.
-    pub(crate) fn entries(&self) -> Newest {
-        Newest::of(self.most, self.left.min(ENTRIES))
-    }
-
-    /// Takes over the entries that were collected.
-    pub(crate) fn collected(&mut self, entries: Newest, kept: &mut Vec<LogEvent>) {
-        self.left = self.left.saturating_sub(entries.weight());
-        let (mut events, left_out) = entries.in_given_order();
-        kept.append(&mut events);
-        self.entries.push(left_out);
-    }
-
-    /// Returns the number of things of a section that were left out without being named.
-    pub(super) fn lost<T: Section>(&self) -> u64 {
-        self.left_out.get(T::TITLE).copied().unwrap_or_default()
-    }
-
     /// Records in the state what did not fit.
     pub(super) fn tell(mut self, state: &mut State) {
         for entries in std::mem::take(&mut self.entries) {

@@ -1,26 +1,22 @@
 //! Reads a recorded state thing by thing, so that no state takes more memory than is kept of a machine.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::iter;
-use std::marker::PhantomData;
 
-use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::bounds::{Filling, KEPT, ROOM};
-use super::{RegistryData, SCHEMA, State, Unread};
+use super::bounds::{KEPT, ROOM};
+use super::{SCHEMA, State, Unread};
 use crate::moment::moment;
 use crate::printable::printable;
-use crate::section::Section;
+use crate::section::filling::Filling;
+use crate::section::thing::Section;
 
 /// Name of the format, whatever its version.
 pub const FORM: &str = "rdpdoctor-state/";
-/// Most values of a registry key, and texts of a value.
-const VALUES: usize = 100_000;
-/// Most parts of anything else: fields of an entry, settings of an `.rdp` file, usages of a certificate.
-const PARTS: usize = 4000;
+
 /// Longest name of a machine, in characters: DNS allows no more (RFC 1035 2.3.4).
 pub const NAME: usize = 255;
 
@@ -137,69 +133,5 @@ impl<'de, T: Section> Visitor<'de> for Things<'_, T> {
         };
         T::fill(&mut iter::from_fn(next), filling, kept);
         failed.map_or(Ok(()), Err)
-    }
-}
-
-/// Deserialises values of a registry key, at most [`VALUES`] of them and of the texts in them.
-pub(crate) fn values<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, RegistryData>, D::Error> {
-    let parts = |value: &RegistryData| if let RegistryData::Texts(texts) = value { texts.len() } else { 0 };
-    from.deserialize_map(Map(VALUES, parts, PhantomData))
-}
-
-/// Deserialises fields of an entry, with a limit.
-pub(crate) fn fields<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, String>, D::Error> {
-    from.deserialize_map(Map(PARTS, |_: &String| 0, PhantomData))
-}
-
-/// Deserialises texts of a registry value, with a limit.
-pub(crate) fn texts<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
-    from.deserialize_seq(List(VALUES, PhantomData))
-}
-
-/// Deserialises parts of anything else, with a limit.
-pub(crate) fn parts<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T>, D::Error> {
-    from.deserialize_seq(List(PARTS, PhantomData))
-}
-
-struct Map<T>(usize, fn(&T) -> usize, PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for Map<T> {
-    type Value = BTreeMap<String, T>;
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "at most {} names with values", self.0)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<Self::Value, A::Error> {
-        let (mut map, mut parts) = (BTreeMap::new(), 0_usize);
-        while let Some((name, value)) = from.next_entry()? {
-            parts = parts.saturating_add((self.1)(&value)).saturating_add(1);
-            map.insert(name, value);
-            if parts > self.0 {
-                return Err(A::Error::custom(format!("more than {} values of one thing", self.0)));
-            }
-        }
-        Ok(map)
-    }
-}
-
-struct List<T>(usize, PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for List<T> {
-    type Value = Vec<T>;
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "a list of at most {}", self.0)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<Self::Value, A::Error> {
-        let mut list = Vec::new();
-        while let Some(thing) = from.next_element()? {
-            list.push(thing);
-            if list.len() > self.0 {
-                return Err(A::Error::custom(format!("more than {} parts of one thing", self.0)));
-            }
-        }
-        Ok(list)
     }
 }
