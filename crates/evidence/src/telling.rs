@@ -1,4 +1,4 @@
-//! What a report tells of facts: how many things of a section they stand for.
+//! Counts the things of a section that a fact stands for, for a report.
 
 use crate::fact::Fact;
 use crate::section::sections;
