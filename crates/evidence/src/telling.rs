@@ -1,4 +1,4 @@
-//! What a report tells of facts: their names and values, and how many things of a section they stand for.
+//! Names and values of facts in a report, and how many things of a section they stand for.
 
 use serde_json::{Value, json};
 
