@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use time::OffsetDateTime;
 use wire::capture::WebAnswer;
 use wire::http::Method;
-use wire::machine::{TcpAnswer, X224Answer};
+use wire::machine::{ConnectionSequenceAnswer, TcpAnswer, X224Answer};
 use wire::ntlm::WindowsVersion;
 use wire::tls::TlsOffer;
 use wire::transcript::NameAnswer;
@@ -48,6 +48,13 @@ macro_rules! fact {
                 requested: SecurityProtocols,
                 /// The host's answer.
                 answer: X224Answer,
+            },
+            /// Answer to a Connect Initial of the survey, behind a request for these protocols.
+            Settings {
+                /// `requestedProtocols`.
+                requested: SecurityProtocols,
+                /// The host's answer.
+                answer: ConnectionSequenceAnswer,
             },
             /// Answer to a ClientHello of the survey.
             SurveyedHandshake {

@@ -7,7 +7,7 @@ use crate::moment::rfc3339;
 use crate::printable::printable;
 use crate::section::sections;
 use crate::section::thing::{Count, Section};
-use crate::stage::{certificate, credssp, gateway, name, tcp, tls, x224};
+use crate::stage::{certificate, connection_sequence, credssp, gateway, name, tcp, tls, x224};
 
 pub use crate::stage::credssp::version_text;
 pub use crate::stage::tcp::tcp_words;
@@ -24,6 +24,7 @@ macro_rules! told {
                     Self::TcpAnswer(_) => tcp::ANSWER,
                     Self::X224Answer { .. } => x224::ANSWER,
                     Self::TlsAnswer { .. } => tls::ANSWER,
+                    Self::Settings { .. } => connection_sequence::ANSWER,
                     Self::SurveyedNegotiation { .. } => x224::SURVEYED,
                     Self::SurveyedHandshake { .. } => tls::SURVEYED,
                     Self::CertificateCount(_) => certificate::named::COUNT,
@@ -64,6 +65,7 @@ macro_rules! told {
                     Self::X224Answer { requested, answer } => x224::value(*requested, answer),
                     Self::TlsAnswer { offer, direct, answer } => tls::value(*offer, *direct, answer),
                     Self::SurveyedNegotiation { requested, answer } => x224::value(Some(*requested), answer),
+                    Self::Settings { requested, answer } => connection_sequence::value(*requested, answer),
                     Self::SurveyedHandshake { offer, answer, exchange } => {
                         tls::surveyed_value(*offer, answer, *exchange)
                     }

@@ -1,9 +1,10 @@
 //! The stages of a connection, a room each: `stage/NAME.rs` holds the states that wait for something in it, its answer,
 //! its share of the time, its words in a plan and in a transcript, and how these lose the names in them.
 //!
-//! [`crate::machine::Conversation`] runs the list of them. A new stage is a file here, its line in [`STAGES`], its field
-//! in [`Outcome`], in [`Limits`] and in [`ConversationPlan`].
+//! [`crate::machine::Conversation`] runs the list of them. A new stage is a file here, its line in [`STAGES`], its
+//! field in [`Outcome`], in [`Limits`] and in [`ConversationPlan`].
 
+mod connection_sequence;
 mod credssp;
 mod tcp;
 mod tls;
@@ -12,6 +13,7 @@ mod x224;
 use std::fmt;
 use std::time::Duration;
 
+pub use connection_sequence::ConnectionSequenceAnswer;
 pub use credssp::CredsspAnswer;
 pub use tcp::{ConnectFailure, TcpAnswer};
 pub use tls::{Presented, TlsAnswer, TlsFailure};
@@ -22,7 +24,7 @@ use crate::machine::{Action, ConversationPlan, Event, Limits, Outcome, Timed};
 use crate::redaction::Names;
 
 /// The stages on the way to a host, in the order in which they follow each other.
-pub(crate) const STAGES: [Stage; 4] = [tcp::STAGE, x224::STAGE, tls::STAGE, credssp::STAGE];
+pub(crate) const STAGES: [Stage; 5] = [tcp::STAGE, x224::STAGE, tls::STAGE, credssp::STAGE, connection_sequence::STAGE];
 
 /// A stage, as the machine, the text of a transcript and redaction see it.
 pub(crate) struct Stage {
@@ -61,7 +63,7 @@ impl Stage {
 
 /// A stage that has begun.
 pub(crate) struct Begun {
-    /// What is said to begin it.
+    /// Actions that begin it.
     pub(crate) actions: Vec<Action>,
     /// The state that waits for the answer.
     pub(crate) state: Box<dyn Waiting>,

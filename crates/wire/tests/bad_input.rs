@@ -1,4 +1,5 @@
-//! Lengths that lie, and structures that are too deep: whatever a host sends, there is an answer, and it claims nothing.
+//! Lengths that lie, and structures that are too deep: whatever a host sends, there is an answer, and it claims
+//! nothing.
 
 #![allow(clippy::unwrap_used)]
 
@@ -101,7 +102,7 @@ fn a_flight_whose_lengths_lie_is_never_taken_for_the_true_one() {
     assert_eq!(taken, []);
 }
 
-/// What a conversation makes of these handshake messages behind a hello of ours.
+/// Feeds a conversation these handshake messages behind a hello of ours, and returns its answer.
 fn answer(offer: TlsOffer, messages: &[&[u8]]) -> TlsAnswer {
     let limits = Limits::each(Duration::from_secs(1));
     let plan = ConversationPlan { tls: Some(offer), random: [1; 32], limits, ..ConversationPlan::default() };
@@ -228,7 +229,7 @@ fn pairs_that_cannot_be_are_refused_and_many_are_cut() {
     }
 }
 
-/// So many elements in one another.
+/// Nests this many elements in one another.
 fn deep(levels: usize, tag: u8) -> Vec<u8> {
     let mut headers = Vec::new();
     let mut size = 0;

@@ -2,6 +2,7 @@
 //! in the report, and how they are observed.
 
 pub(crate) mod certificate;
+pub(crate) mod connection_sequence;
 pub(crate) mod credssp;
 mod end;
 pub(crate) mod gateway;
@@ -33,6 +34,8 @@ pub enum Stage {
     Certificate,
     /// CredSSP up to the point where credentials would be needed.
     Credssp,
+    /// The connection sequence as far as the host's settings.
+    Sequence,
     /// The answer of an RD Gateway to a client that asks to be let through.
     Gateway,
     /// The host's own settings and records.
@@ -43,13 +46,14 @@ pub enum Stage {
 
 impl Stage {
     /// Every stage, in order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Name,
         Self::Tcp,
         Self::X224,
         Self::Tls,
         Self::Certificate,
         Self::Credssp,
+        Self::Sequence,
         Self::Gateway,
         Self::Host,
         Self::Client,
@@ -64,6 +68,7 @@ impl Stage {
             Self::Tls => "tls",
             Self::Certificate => "certificate",
             Self::Credssp => "credssp",
+            Self::Sequence => "sequence",
             Self::Gateway => "gateway",
             Self::Host => "host",
             Self::Client => "client",
@@ -73,7 +78,7 @@ impl Stage {
 
 /// Adds the facts of every stage that a connection came to.
 pub(crate) fn observe(record: &ConnectionRecord, outcome: &mut Outcome, seen: &mut Seen<'_>) {
-    for observe in [tcp::observe, x224::observe, tls::observe, credssp::observe] {
+    for observe in [tcp::observe, x224::observe, tls::observe, credssp::observe, connection_sequence::observe] {
         observe(record, outcome, seen);
     }
 }

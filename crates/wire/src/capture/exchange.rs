@@ -1,7 +1,7 @@
-//! What client and host said to each other, read with the decoders of the probe.
+//! The exchange between client and host, read with the decoders of the probe.
 //!
-//! A capture shows what passed one place. What it lacks (a packet, a direction, the rest after its end) is not known, and
-//! never an answer: the stage is then `None`.
+//! A capture shows what passed one place. What it lacks (a packet, a direction, the rest after its end) is not known,
+//! and never an answer: the stage is then `None`.
 
 use std::time::Duration;
 
@@ -23,14 +23,14 @@ const CLIENT_HELLO: u8 = 1;
 /// An encrypted record of TLS 1.3 of this size in bytes holds more than an alert: the client's Finished.
 const FINISHED: usize = 40;
 
-/// What was said, stage by stage; `None` where the capture does not show it.
+/// Exchange between client and host, stage by stage; `None` where the capture does not show it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Exchange {
     /// The client's Connection Request; `Some(Err)` holds the words of the reader.
     pub request: Option<Timed<Result<ConnectionRequest, String>>>,
     /// The host's answer to it.
     pub answer: Option<Timed<X224Answer>>,
-    /// What was said in HTTP, with a gateway or a web proxy.
+    /// Exchange in HTTP, with a gateway or a web proxy.
     pub web: Option<Web>,
     /// The client's ClientHello: behind X.224, behind the way through a proxy, or at once.
     pub hello: Option<Timed<ClientHello>>,
@@ -233,7 +233,7 @@ fn tls_answer(
     Some((Err(refusal), at))
 }
 
-/// What the host chose although the client did not offer it.
+/// Names the choice of a host that the client did not offer.
 fn not_offered(flight: &ServerFlight, hello: &ClientHello) -> Option<String> {
     if let Some(version) = flight.version.filter(|version| *version > hello.max) {
         return Some(format!("the server chose {version}, which was not offered"));

@@ -16,7 +16,8 @@
 //!   answer 0.010000000 lossy=no version=2
 //! ```
 //!
-//! Of a stage stand how long it took and when it was over. Bytes and words are hexadecimal, `-` is nothing, and lists are joined by `+`.
+//! Of a stage stand how long it took and when it was over. Bytes and words are hexadecimal, `-` is nothing, and lists
+//! are joined by `+`.
 
 mod read;
 
@@ -35,7 +36,8 @@ use crate::rdpeudp::Syn;
 use crate::tls::{ClientHello, TlsVersion};
 use crate::x224::ConnectionRequest;
 
-/// The most lines that are read: a capture has at most 2048 connections of two dozen lines, and as many transports of two.
+/// The most lines that are read: a capture has at most 2048 connections of two dozen lines, and as many transports of
+/// two.
 const LINES: usize = 100_000;
 
 /// Why text is not what a capture shows.

@@ -1,5 +1,5 @@
-//! The connections that may lead to an RD Gateway. Most of them lead elsewhere, and whoever captures has thousands: a few of each
-//! server are kept, of those servers that were asked last, and the rest is counted.
+//! The connections that may lead to an RD Gateway. Most of them lead elsewhere, and whoever captures has thousands: a
+//! few of each server are kept, of those servers that were asked last, and the rest is counted.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -42,7 +42,8 @@ pub(super) struct Tunnels {
 }
 
 impl Tunnels {
-    /// Takes in a connection that is over, `meant` if Remote Desktop was seen there. One that nothing can be told of is let go.
+    /// Takes in a connection that is over, `meant` if Remote Desktop was seen there. One that nothing can be told of is
+    /// let go.
     pub(super) fn take(&mut self, mut watched: Watched, meant: bool) {
         let kind = match (&watched.exchange.web, &watched.exchange.hello, watched.tcp.as_ref()) {
             (Some(web), ..) if web.request.value.method == Method::Connect => Kind::Proxy,
@@ -68,7 +69,8 @@ impl Tunnels {
         }
     }
 
-    /// Lets go of the server that was not asked for longest, if there are too many: whoever captures ends with what matters.
+    /// Lets go of the server that was not asked for longest, if there are too many: whoever captures ends with what
+    /// matters.
     fn make_room(&mut self, kind: Kind) {
         let alike = || self.kept.iter().filter(|((other, ..), _)| *other == kind);
         if alike().count() < SERVERS {

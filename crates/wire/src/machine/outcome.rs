@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::ntlm::Challenge;
-use crate::stage::{CredsspAnswer, Presented, TcpAnswer, TlsAnswer, X224Answer};
+use crate::stage::{ConnectionSequenceAnswer, CredsspAnswer, Presented, TcpAnswer, TlsAnswer, X224Answer};
 
 /// An answer and when it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub struct Outcome {
     pub presented: Presented,
     /// CredSSP.
     pub credssp: Option<Timed<CredsspAnswer>>,
+    /// The connection sequence.
+    pub connection_sequence: Option<Timed<ConnectionSequenceAnswer>>,
     /// CHALLENGE with which the server introduced itself in CredSSP.
     pub challenge: Option<Challenge>,
     /// When it was found that we, and not the peer, are at fault; then there is no other answer than that of TCP.

@@ -278,7 +278,8 @@ impl ExpectFlight {
         Some((answer, Presented::default()))
     }
 
-    /// Names the choice of a server that our hello did not offer. An older version is a refusal in the words of TLS 1.0.
+    /// Names the choice of a server that our hello did not offer. An older version is a refusal in the words of TLS
+    /// 1.0.
     fn not_offered(&self, flight: &ServerFlight) -> Option<String> {
         if let Some(version) = flight.version.filter(|version| *version > self.max) {
             return Some(format!("the server chose {version}, which was not offered"));

@@ -36,7 +36,7 @@ pub enum X224Answer {
     Malformed {
         /// The first bytes of it.
         bytes: Vec<u8>,
-        /// What is wrong with it.
+        /// Error of the decoder.
         error: String,
     },
     /// The connection ended without an answer.

@@ -34,12 +34,13 @@ pub struct ClientHello {
     pub random: [u8; 32],
     /// Length in bytes that the handshake message is padded to (RFC 7685); 0 for none.
     pub pad_to: usize,
-    /// `server_name` (RFC 6066 section 3): whom the client asks for; `None` for none, and for what is no name of a host.
+    /// `server_name` (RFC 6066 section 3): whom the client asks for; `None` for none, and for what is no name of a
+    /// host.
     pub server_name: Option<String>,
 }
 
-/// The name of a host, if it is one: at most 253 letters, digits, hyphens, underscores and dots, the first of them no hyphen
-/// and no dot.
+/// The name of a host, if it is one: at most 253 letters, digits, hyphens, underscores and dots, the first of them no
+/// hyphen and no dot.
 pub fn host_name(bytes: &[u8]) -> Option<&str> {
     let belongs = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     let begins = bytes.first().is_some_and(|first| !matches!(first, b'-' | b'.'));

@@ -52,6 +52,7 @@ fn shape(outcome: &Outcome) -> String {
         CredsspAnswer::Malformed(_) => "malformed".to_owned(),
         other => format!("{other:?}"),
     });
+    let settings = outcome.connection_sequence.as_ref().map(|timed| format!("{timed:?}"));
     let times = (
         outcome.x224.as_ref().map(|stage| (stage.at, stage.took)),
         outcome.tls.as_ref().map(|stage| (stage.at, stage.took)),
@@ -62,7 +63,7 @@ fn shape(outcome: &Outcome) -> String {
         TcpAnswer::Failed(ConnectFailure::Other(_)) => "failed".to_owned(),
         other => format!("{other:?}"),
     });
-    format!("{tcp:?} {x224:?} {tls:?} {facts:?} {credssp:?} {host:?} {times:?}")
+    format!("{tcp:?} {x224:?} {tls:?} {facts:?} {credssp:?} {host:?} {settings:?} {times:?}")
 }
 
 /// Every name in a transcript in a fixed order.

@@ -107,18 +107,17 @@ pub(crate) fn any_plan() -> impl Strategy<Value = ConversationPlan> {
             signatures,
         },
     );
-    let limits = (micros(), micros(), micros(), micros()).prop_map(|(tcp, x224, tls, credssp)| Limits {
-        tcp,
-        x224,
-        tls,
-        credssp,
-    });
-    (option::of(request), micros(), option::of(offer), option::of(any::<u32>()), any::<[u8; 32]>(), limits).prop_map(
-        |(request, hold, tls, credssp, random, limits)| ConversationPlan {
+    let limits = (micros(), micros(), micros(), micros(), micros()).prop_map(
+        |(tcp, x224, tls, credssp, connection_sequence)| Limits { tcp, x224, tls, credssp, connection_sequence },
+    );
+    let behind = (option::of(any::<u32>()), any::<bool>());
+    (option::of(request), micros(), option::of(offer), behind, any::<[u8; 32]>(), limits).prop_map(
+        |(request, hold, tls, (credssp, connection_sequence), random, limits)| ConversationPlan {
             request,
             hold,
             tls,
             credssp,
+            connection_sequence,
             random,
             limits,
         },
@@ -176,7 +175,7 @@ proptest! {
     }
 
     #[test]
-    fn damaged_text_is_refused_by_line_or_read(which in 0..10_usize, at: prop::sample::Index, with in "\\PC|\n| |") {
+    fn damaged_text_is_refused_by_line_or_read(which in 0..11_usize, at: prop::sample::Index, with in "\\PC|\n| |") {
         let text = fixtures()[which].1.to_string();
         let at = at.index(text.len());
         let damaged = format!("{}{with}{}", &text[..at], &text[at + 1..]);
