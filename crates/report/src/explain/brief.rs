@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn whatever_is_known_fits_on_a_dozen_lines() {
-        let ids = diagnosis::codes::all().map(|entry| entry.id());
+        let ids = diagnosis::codes::all().map(diagnosis::codes::Entry::id);
         let causes = diagnosis::causes::ALL.iter().map(|cause| cause.id.to_owned());
         let fixes = diagnosis::fixes::ALL.iter().map(|fix| fix.id.to_owned());
         let claims = diagnosis::claims::all().iter().map(|claim| claim.id.clone());
