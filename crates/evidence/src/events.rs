@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use crate::codes::{self, AttemptStep, Code, Content, Level, Side};
-use crate::state::{LogEvent, Part};
+use crate::places::Part;
+use crate::section::events::LogEvent;
 
 /// The client's own log.
 pub const CLIENT_CHANNEL: &str = "Microsoft-Windows-TerminalServices-RDPClient/Operational";

@@ -17,7 +17,7 @@ struct Cases {
 #[serde(deny_unknown_fields)]
 struct Case {
     #[serde(rename = "case")]
-    file: String,
+    name: String,
     first: Vec<String>,
     #[serde(default)]
     says: Vec<String>,
@@ -41,7 +41,7 @@ fn every_handed_text_is_answered_right() {
     let cases: Cases = toml::from_str(include_str!("cases.toml")).unwrap();
     let mut wrong = Vec::new();
     for case in &cases.case {
-        let text = std::fs::read_to_string(folder.join(format!("{}.txt", case.file))).unwrap();
+        let text = std::fs::read_to_string(folder.join(format!("{}.txt", case.name))).unwrap();
         let answer = explain(&text).unwrap();
         let ids: Vec<_> = answer.topics.iter().flat_map(|topic| &topic.entries).map(|entry| &entry.id).collect();
         let json = answer.to_json();
@@ -50,7 +50,7 @@ fn every_handed_text_is_answered_right() {
             && !ids.iter().any(|id| case.never.contains(id));
         if !right {
             let unsaid: Vec<_> = case.says.iter().filter(|words| !json.contains(*words)).collect();
-            wrong.push(format!("{}: not {:?} but {:?}; does not say {unsaid:?}", case.file, case.first, ids));
+            wrong.push(format!("{}: not {:?} but {:?}; does not say {unsaid:?}", case.name, case.first, ids));
         }
     }
     println!("{} handed texts, {} wrong", cases.case.len(), wrong.len());

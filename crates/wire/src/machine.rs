@@ -13,7 +13,7 @@ use std::time::Duration;
 pub use outcome::{Outcome, Timed};
 pub use plan::{ConversationPlan, Limits};
 
-pub use crate::stage::{ConnectFailure, CredsspAnswer, TcpAnswer, TlsAnswer, TlsFailure, X224Answer};
+pub use crate::stage::{ConnectFailure, CredsspAnswer, Presented, TcpAnswer, TlsAnswer, TlsFailure, X224Answer};
 use crate::stage::{Redact, Waiting};
 use crate::tls::{TlsOffer, TlsVersion};
 

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 pub use credssp::CredsspAnswer;
 pub use tcp::{ConnectFailure, TcpAnswer};
-pub use tls::{TlsAnswer, TlsFailure};
-pub(crate) use tls::{read_up as read_tls_up, rename_chain, write_up as write_tls_up};
+pub use tls::{Presented, TlsAnswer, TlsFailure};
+pub(crate) use tls::{accepted, read_up as read_tls_up, rename_chain, write_up as write_tls_up};
 pub use x224::X224Answer;
 
 use crate::machine::{Action, ConversationPlan, Event, Limits, Outcome, Timed};
@@ -73,14 +73,14 @@ pub(crate) type Redact = for<'a> fn(&'a [u8], &mut Names) -> (Vec<u8>, &'a [u8])
 
 /// A state that waits for the answer of its stage.
 pub(crate) trait Expect: fmt::Debug + Send + 'static {
-    /// The answer of the stage.
+    /// The answer of the stage, with what came beside it.
     type Answer;
 
     /// How received bytes are redacted; `None` where the state has no use for bytes.
     const REDACT: Option<Redact> = None;
 
-    /// The place of the answer.
-    fn place(outcome: &mut Outcome) -> &mut Option<Timed<Self::Answer>>;
+    /// Puts the answer where it belongs.
+    fn keep(answer: Timed<Self::Answer>, outcome: &mut Outcome);
 
     /// How long it waits at most.
     fn limit(&self, plan: &ConversationPlan) -> Duration;
@@ -115,12 +115,9 @@ impl<E: Expect> Waiting for E {
     }
 
     fn handle(&mut self, event: Event, began: Duration, now: Duration, outcome: &mut Outcome) -> bool {
-        let answer = Expect::handle(self, event).map(|value| Timed { value, took: now.saturating_sub(began), at: now });
-        let answered = answer.is_some();
-        if answered {
-            *E::place(outcome) = answer;
-        }
-        answered
+        let Some(value) = Expect::handle(self, event) else { return false };
+        E::keep(Timed { value, took: now.saturating_sub(began), at: now }, outcome);
+        true
     }
 
     fn left(&mut self) -> Vec<u8> {

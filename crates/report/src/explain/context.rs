@@ -326,12 +326,12 @@ fn of_the_system<'a>(number: &'a Number, last: &str, two: &str) -> Option<Candid
         return None;
     }
     let winsock = (10_000..12_000).contains(&number.value);
-    let list = if winsock { "win32" } else { "errno" };
+    let family = if winsock { "win32" } else { "errno" };
     let brackets = number.line().ends_with('(') && number.after.starts_with(')');
-    let told = brackets && (winsock || SYSTEM.iter().any(|words| number.line().contains(words)));
+    let called = brackets && (winsock || SYSTEM.iter().any(|words| number.line().contains(words)));
     let rust = number.line().ends_with("os { code: ");
-    if told || rust || last == "errno" || ["system error", "os error", "socket error", "errno"].contains(&two) {
-        return of_list(number, 58, list);
+    if called || rust || last == "errno" || ["system error", "os error", "socket error", "errno"].contains(&two) {
+        return of_list(number, 58, family);
     }
     None
 }

@@ -101,7 +101,7 @@ impl Watched {
     pub fn came_through(&self) -> bool {
         let Exchange { request, answer, web, handshake, .. } = &self.exchange;
         match (handshake, answer, web) {
-            (Some(handshake), ..) => matches!(handshake.value, TlsAnswer::Established { .. } | TlsAnswer::Flight(_)),
+            (Some(handshake), ..) => matches!(handshake.value, TlsAnswer::Accepted { .. }),
             (None, _, Some(web)) => web.passed(),
             (None, Some(answer), None) => {
                 matches!(&answer.value, X224Answer::Server(ServerAnswer::Selected { .. } | ServerAnswer::NoNegotiation))

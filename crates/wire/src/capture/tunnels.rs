@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use super::connection::Watched;
 use crate::http::Method;
-use crate::machine::{TcpAnswer, TlsAnswer};
+use crate::machine::TcpAnswer;
 
 /// The most servers of one kind.
 const SERVERS: usize = 256;
@@ -93,11 +93,7 @@ impl Tunnels {
 
 /// Leaves as many certificates as there is room for, from the server's own on.
 fn shorten(watched: &mut Watched) {
-    let chain = match watched.exchange.handshake.as_mut().map(|handshake| &mut handshake.value) {
-        Some(TlsAnswer::Established { chain, .. }) => chain,
-        Some(TlsAnswer::Flight(flight)) => &mut flight.chain,
-        _ => return,
-    };
+    let chain = &mut watched.exchange.presented.chain;
     let mut room = CERTIFICATES;
     let fits = chain.iter().take_while(|der| {
         let left = room.checked_sub(der.len());
@@ -114,11 +110,10 @@ mod tests {
 
     use super::*;
     use crate::capture::Exchange;
-    use crate::machine::{End, Timed};
-    use crate::tls::flight::ServerFlight;
+    use crate::machine::{End, Presented, Timed, TlsAnswer};
     use crate::tls::{ClientHello, TlsOffer};
 
-    fn tls(name: &str, began: u64, answer: TlsAnswer) -> Watched {
+    fn tls(name: &str, began: u64, (answer, presented): (TlsAnswer, Presented)) -> Watched {
         let at = Duration::from_secs(began);
         let hello = ClientHello { server_name: Some(name.to_owned()), ..ClientHello::of(TlsOffer::MODERN, [7; 32]) };
         Watched {
@@ -129,6 +124,7 @@ mod tests {
             exchange: Exchange {
                 hello: Some(Timed { value: hello, took: at, at }),
                 handshake: Some(Timed { value: answer, took: at, at }),
+                presented,
                 ..Exchange::default()
             },
             ends: Vec::new(),
@@ -141,15 +137,16 @@ mod tests {
         }
     }
 
-    fn sound(chain: &[usize]) -> TlsAnswer {
+    fn sound(chain: &[usize]) -> (TlsAnswer, Presented) {
         let chain = chain.iter().map(|size| vec![0; *size]).collect();
-        TlsAnswer::Flight(ServerFlight { chain, ..ServerFlight::default() })
+        let answer = TlsAnswer::Accepted { version: None, suite: 0, finished: false };
+        (answer, Presented { chain, ..Presented::default() })
     }
 
     #[test]
     fn of_one_server_those_that_failed_and_the_newest_stay() {
         let mut tunnels = Tunnels::default();
-        let failed = || TlsAnswer::Closed { end: End::Rst, bytes: 0 };
+        let failed = || (TlsAnswer::Closed { end: End::Rst, bytes: 0 }, Presented::default());
         for (began, answer) in [(1, failed()), (2, sound(&[])), (3, sound(&[])), (4, failed()), (5, sound(&[]))] {
             tunnels.take(tls("GW.example", began, answer), false);
         }
@@ -170,7 +167,6 @@ mod tests {
         assert_eq!((kept.len(), left_out), (SERVERS + 1, 999 - SERVERS as u64));
         let began: Vec<u64> = kept.iter().map(|watched| watched.began.as_secs()).collect();
         assert!(began.contains(&0) && began.contains(&999) && !began.contains(&1), "{began:?}");
-        let TlsAnswer::Flight(flight) = &kept[0].exchange.handshake.as_ref().unwrap().value else { panic!() };
-        assert_eq!(flight.chain.len(), 2);
+        assert_eq!(kept[0].exchange.presented.chain.len(), 2);
     }
 }

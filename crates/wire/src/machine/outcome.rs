@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::stage::{CredsspAnswer, TcpAnswer, TlsAnswer, X224Answer};
+use crate::ntlm::Challenge;
+use crate::stage::{CredsspAnswer, Presented, TcpAnswer, TlsAnswer, X224Answer};
 
 /// An answer and when it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,14 @@ pub struct Timed<T> {
     pub at: Duration,
 }
 
+impl<A, B> Timed<(A, B)> {
+    /// Parts an answer from what came with it.
+    pub fn split(self) -> (Timed<A>, B) {
+        let Self { value: (value, beside), took, at } = self;
+        (Timed { value, took, at }, beside)
+    }
+}
+
 /// The answers of a connection, stage by stage. A stage that was not reached is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcome {
@@ -24,8 +33,12 @@ pub struct Outcome {
     pub x224: Option<Timed<X224Answer>>,
     /// TLS.
     pub tls: Option<Timed<TlsAnswer>>,
+    /// Certificates and key exchange that the server showed in TLS.
+    pub presented: Presented,
     /// CredSSP.
     pub credssp: Option<Timed<CredsspAnswer>>,
+    /// CHALLENGE with which the server introduced itself in CredSSP.
+    pub challenge: Option<Challenge>,
     /// When it was found that we, and not the peer, are at fault; then there is no other answer than that of TCP.
     pub rehearsal_failed: Option<Duration>,
 }

@@ -57,4 +57,5 @@ fn rename(exchange: &mut Exchange, names: &mut Names) {
     if let Some(handshake) = &mut exchange.handshake {
         handshake.value.rename(names);
     }
+    exchange.presented.rename(names);
 }

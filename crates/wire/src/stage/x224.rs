@@ -94,8 +94,8 @@ impl Expect for ExpectHoldToEnd {
 
     const REDACT: Option<Redact> = Some(redact);
 
-    fn place(outcome: &mut Outcome) -> &mut Option<Timed<X224Answer>> {
-        &mut outcome.x224
+    fn keep(answer: Timed<X224Answer>, outcome: &mut Outcome) {
+        outcome.x224 = Some(answer);
     }
 
     fn limit(&self, plan: &ConversationPlan) -> Duration {
@@ -122,8 +122,8 @@ impl Expect for ExpectConfirm {
 
     const REDACT: Option<Redact> = Some(redact);
 
-    fn place(outcome: &mut Outcome) -> &mut Option<Timed<X224Answer>> {
-        &mut outcome.x224
+    fn keep(answer: Timed<X224Answer>, outcome: &mut Outcome) {
+        outcome.x224 = Some(answer);
     }
 
     fn limit(&self, plan: &ConversationPlan) -> Duration {

@@ -247,17 +247,17 @@ pub(crate) fn outcome(name: &str) -> Outcome {
 #[test]
 fn fixtures_have_their_outcomes() {
     let host = outcome("nla-host");
-    let Some(TlsAnswer::Established { version: TlsVersion::Tls13, chain, .. }) = host.tls.map(|t| t.value) else {
-        panic!("established")
-    };
-    assert_eq!(Certificate::read(&chain[0]).unwrap().common_name.as_deref(), Some(HOST));
-    assert_eq!(host.credssp.unwrap().value, CredsspAnswer::Challenge { version: 6, challenge: challenge() });
+    let accepted = |version, suite, finished| TlsAnswer::Accepted { version: Some(version), suite, finished };
+    assert_eq!(host.tls.unwrap().value, accepted(TlsVersion::Tls13, 0x1302, true));
+    assert_eq!(Certificate::read(&host.presented.chain[0]).unwrap().common_name.as_deref(), Some(HOST));
+    assert_eq!((host.credssp.unwrap().value, host.challenge), (CredsspAnswer::Challenge(6), Some(challenge())));
     let Some(X224Answer::Foreign { service, .. }) = outcome("ssh-banner").x224.map(|x| x.value) else {
         panic!("foreign")
     };
     assert_eq!(service, ForeignService::Ssh);
     let reset = outcome("reset-after-hello").tls.unwrap();
     assert_eq!(reset.value, TlsAnswer::Closed { end: End::Rst, bytes: 0 });
-    let Some(TlsAnswer::Flight(flight)) = outcome("own-flight").tls.map(|t| t.value) else { panic!("flight") };
-    assert_eq!(flight.chain, [CERTIFICATE]);
+    let flight = outcome("own-flight");
+    assert!(matches!(flight.tls.unwrap().value, TlsAnswer::Accepted { finished: false, .. }));
+    assert_eq!(flight.presented.chain, [CERTIFICATE]);
 }

@@ -1,7 +1,20 @@
-//! The stages of a connection, in the order of the way.
+//! The stages of a connection, in the order of the way. The facts of a stage stand in its file: their names and values
+//! in the report, and how they are observed.
+
+pub(crate) mod certificate;
+pub(crate) mod credssp;
+pub(crate) mod gateway;
+pub(crate) mod name;
+pub(crate) mod tcp;
+pub(crate) mod tls;
+pub(crate) mod x224;
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use wire::machine::{End, Outcome};
+use wire::transcript::ConnectionRecord;
+
+use crate::observe::{Seen, later};
 
 /// Part of a connection in which a fault lies, in the order in which a connection passes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
@@ -54,5 +67,20 @@ impl Stage {
             Self::Host => "host",
             Self::Client => "client",
         }
+    }
+}
+
+/// Adds the facts of every stage that a connection came to.
+pub(crate) fn observe(record: &ConnectionRecord, outcome: &mut Outcome, seen: &mut Seen<'_>) {
+    for observe in [tcp::observe, x224::observe, tls::observe, credssp::observe] {
+        observe(record, outcome, seen);
+    }
+}
+
+/// Says in the report how a connection ended.
+fn end_word(end: End) -> &'static str {
+    match end {
+        End::Fin => "fin",
+        End::Rst => "rst",
     }
 }
