@@ -46,7 +46,7 @@ fn unanswered(answer: &Answer, mut paper: Paper) -> String {
     paper.text()
 }
 
-/// What stands below the head, but for the note.
+/// Lines below the head, except the note.
 struct Body {
     meaning: Vec<String>,
     rest: Vec<String>,
@@ -145,7 +145,7 @@ fn note(topic: &Topic, entry: &Explained, style: Style, room: usize) -> Vec<Stri
     if text.is_empty() { Vec::new() } else { lines("  ", &text, style, room) }
 }
 
-/// What else it can be, what else stands in it, and how to see all.
+/// Lists other meanings, other topics, and how to see all.
 fn tail(answer: &Answer, first: &Topic, style: Style) -> Vec<String> {
     let mut tail = Vec::new();
     let others: Vec<&String> = first.entries.iter().skip(1).map(|entry| &entry.id).collect();
