@@ -107,7 +107,10 @@ fn meaning(entry: &Explained) -> String {
         (true, true) if low => " (little more than hearsay)".to_owned(),
         _ => String::new(),
     };
-    format!("{}{normal}{unsure}.", capital(entry.meaning.trim_end_matches('.')))
+    let text = entry.meaning.trim_end_matches('.');
+    // names of programs keep their small letters
+    let program = text.split(' ').next().is_some_and(|first| entry.title.ends_with(&format!(" {first}")));
+    format!("{}{normal}{unsure}.", if program { text.to_owned() } else { capital(text) })
 }
 
 fn body(entry: &Explained, style: Style) -> Body {
@@ -155,7 +158,10 @@ fn tail(answer: &Answer, first: &Topic, style: Style) -> Vec<String> {
     let also = answer.topics.iter().filter(|topic| !std::ptr::eq(*topic, first));
     let also: Vec<String> = also
         .filter_map(|topic| topic.entries.first())
-        .map(|entry| format!("{} ({})", entry.id, entry.meaning.trim_end_matches('.')))
+        .map(|entry| {
+            let what = if entry.kind == "claim" { format!("{}) (", entry.title) } else { String::new() };
+            format!("{} ({what}{})", entry.id, entry.meaning.trim_end_matches('.'))
+        })
         .collect();
     if !also.is_empty() {
         tail.extend(lines("Also in it: ", &also.join("; "), style, 2));
