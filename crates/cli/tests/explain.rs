@@ -74,7 +74,7 @@ fn wrong_use_is_3() {
     told(&["0x904", "--format", "html"], b"", 3, "html");
 }
 
-/// What people type in the wrong place leads on.
+/// A code typed in the wrong place still leads on.
 #[test]
 fn a_code_in_the_wrong_place_is_understood() {
     let program = |arguments: &[&str]| {

@@ -2,9 +2,8 @@
 
 mod capture;
 mod gateway;
+pub(crate) mod seen;
 mod state;
-
-use std::time::Duration;
 
 use time::OffsetDateTime;
 use wire::machine::Outcome;
@@ -13,15 +12,12 @@ use wire::transcript::{ConnectionRecord, Transcript};
 pub use capture::{moment, observe_capture};
 pub use gateway::named_gateways;
 
-use crate::evidence::{Evidence, Source, SubjectId};
+use seen::{Seen, later};
+
+use crate::evidence::{Evidence, Source};
 use crate::fact::Fact;
 use crate::printable::printable;
 use crate::stage;
-
-/// Adds a duration, stopping at the end of the calendar: a transcript may hold any time.
-pub(crate) fn later(at: OffsetDateTime, passed: Duration) -> OffsetDateTime {
-    at.saturating_add(time::Duration::try_from(passed).unwrap_or(time::Duration::MAX))
-}
 
 /// Turns a transcript into evidence.
 pub fn observe(transcript: &Transcript) -> Evidence {
@@ -59,31 +55,6 @@ pub fn observe_outcome(
     stage::observe(record, &mut outcome, &mut seen);
     if let Some(at) = outcome.rehearsal_failed.filter(|_| !record.survey) {
         seen.add(seen.moment(at), None, Fact::RehearsalFailed);
-    }
-}
-
-/// One connection on its way to becoming facts.
-pub(crate) struct Seen<'a> {
-    evidence: &'a mut Evidence,
-    subject: SubjectId,
-    source: Source,
-    began: OffsetDateTime,
-}
-
-impl Seen<'_> {
-    /// Converts a moment of the connection, which counts from its start.
-    pub(crate) fn moment(&self, since_the_start: Duration) -> OffsetDateTime {
-        later(self.began, since_the_start)
-    }
-
-    /// Adds facts that came together.
-    pub(crate) fn together(&mut self, at: OffsetDateTime, facts: Vec<Fact>) {
-        self.evidence.observe_together(self.subject, self.source, at, facts);
-    }
-
-    /// Adds a fact.
-    pub(crate) fn add(&mut self, at: OffsetDateTime, took: Option<Duration>, fact: Fact) {
-        self.evidence.observe(self.subject, self.source, at, took, fact);
     }
 }
 

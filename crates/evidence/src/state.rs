@@ -16,7 +16,6 @@ use serde::de::MapAccess;
 use time::OffsetDateTime;
 use wire::redaction::Names;
 
-use crate::fact::Fact;
 use crate::moment::moment;
 pub use crate::places::*;
 use crate::section::filling::Filling;
@@ -113,15 +112,6 @@ macro_rules! state {
             pub fn without_secrets(mut self) -> Self {
                 $(self.$field.iter_mut().for_each(Section::remove_secrets);)*
                 self
-            }
-
-            /// Tells `add` the facts about this part of the machine that have a time of their own, or those that have
-            /// none.
-            pub(crate) fn facts(&self, part: Part, dated: bool, mut add: impl FnMut(Option<OffsetDateTime>, Fact)) {
-                $(if <$thing>::DATED == dated {
-                    let about = self.$field.iter().filter(|thing| thing.about(self.part, part));
-                    about.for_each(|thing| add(thing.at(), Fact::$variant(thing.clone())));
-                })*
             }
         }
     };

@@ -123,7 +123,8 @@ impl Index {
         hits
     }
 
-    /// The words of the query that a document has, as they were typed; of a misspelt query the terms that stand for them.
+    /// The words of the query that a document has, as they were typed; of a misspelt query the terms that stand for
+    /// them.
     fn matched(&self, hit: &Hit, asked: &Counts, query: &str) -> Vec<String> {
         let has = |term: &String| {
             let having = self.postings.get(term).into_iter().flatten();

@@ -1,5 +1,5 @@
-//! What people paste gets the right answer first (`pastes.toml`, which says what its fields mean), and what has nothing to do
-//! with Remote Desktop gets none.
+//! Pasted texts get the right answer first (`pastes.toml`, whose head explains the fields), and texts that have nothing
+//! to do with Remote Desktop get none.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 

@@ -13,7 +13,8 @@ use wire::machine::{End, X224Answer};
 use wire::tls::{Alert, Groups, Signatures, Suites, TlsOffer, TlsVersion};
 use wire::x224::{ConnectionRequest, SecurityProtocols};
 
-use super::{Seen, gateway, later};
+use super::gateway;
+use super::seen::{Seen, later};
 use crate::captured::{CapturedConnection, CapturedTransport, Doubt};
 use crate::evidence::{Evidence, Role, Source, Subject};
 use crate::fact::Fact;

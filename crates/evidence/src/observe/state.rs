@@ -3,10 +3,29 @@
 use time::OffsetDateTime;
 
 use crate::evidence::{Evidence, Role, Source, Subject, SubjectId};
+use crate::fact::Fact;
 use crate::moment::moment;
 use crate::printable::printable;
+use crate::section::sections;
 use crate::section::thing::Section;
 use crate::state::{NAME, Part, State};
+
+/// Makes facts of the things of every section.
+macro_rules! facts {
+    ($($(#[$doc:meta])* $field:ident: $variant:ident($thing:ty),)*) => {
+        impl State {
+            /// Tells `add` the facts about this part of the machine that have a time of their own, or those that have
+            /// none.
+            fn facts(&self, part: Part, dated: bool, mut add: impl FnMut(Option<OffsetDateTime>, Fact)) {
+                $(if <$thing>::DATED == dated {
+                    let about = self.$field.iter().filter(|thing| thing.about(self.part, part));
+                    about.for_each(|thing| add(thing.at(), Fact::$variant(thing.clone())));
+                })*
+            }
+        }
+    };
+}
+sections!(facts);
 
 impl State {
     /// Adds all of it to the evidence, as a machine of its own. `at` is when it was read, for facts without a time.

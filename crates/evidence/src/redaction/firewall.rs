@@ -143,7 +143,7 @@ fn program(value: &str) -> String {
 }
 
 fn service(value: &str) -> String {
-    let known = value == "*" || one_of(crate::state::SERVICES, value).is_some();
+    let known = value == "*" || one_of(crate::places::SERVICES, value).is_some();
     if known { value.to_owned() } else { REDACTED.to_owned() }
 }
 

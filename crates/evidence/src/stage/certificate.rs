@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use wire::certificate::Certificate;
 
-use super::Seen;
 use crate::fact::Fact;
+use crate::observe::seen::Seen;
 use crate::printable::printable;
 
 /// Names of the facts in the report.

@@ -5,8 +5,9 @@ use wire::machine::{ConnectionSequenceAnswer, Outcome};
 use wire::transcript::ConnectionRecord;
 use wire::x224::SecurityProtocols;
 
-use super::{Seen, end_word};
+use super::end::end_word;
 use crate::fact::Fact;
+use crate::observe::seen::Seen;
 use crate::printable::printable;
 
 /// Name of the answer in the report.

@@ -6,8 +6,9 @@ use wire::machine::{CredsspAnswer, Outcome};
 use wire::ntlm::{self, Challenge, WindowsVersion};
 use wire::transcript::ConnectionRecord;
 
-use super::{Seen, end_word};
+use super::end::end_word;
 use crate::fact::Fact;
+use crate::observe::seen::Seen;
 use crate::printable::printable;
 
 /// Names of the facts in the report.

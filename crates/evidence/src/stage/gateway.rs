@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use wire::capture::WebAnswer;
 use wire::http::{Method, Response};
 
-use super::end_word;
+use super::end::end_word;
 
 /// Name of the answer in the report.
 pub(crate) const ANSWER: &str = "http.answer";

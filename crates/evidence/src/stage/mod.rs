@@ -4,6 +4,7 @@
 pub(crate) mod certificate;
 pub(crate) mod connection_sequence;
 pub(crate) mod credssp;
+mod end;
 pub(crate) mod gateway;
 pub(crate) mod name;
 pub(crate) mod tcp;
@@ -12,10 +13,10 @@ pub(crate) mod x224;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use wire::machine::{End, Outcome};
+use wire::machine::Outcome;
 use wire::transcript::ConnectionRecord;
 
-use crate::observe::{Seen, later};
+use crate::observe::seen::Seen;
 
 /// Part of a connection in which a fault lies, in the order in which a connection passes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
@@ -79,13 +80,5 @@ impl Stage {
 pub(crate) fn observe(record: &ConnectionRecord, outcome: &mut Outcome, seen: &mut Seen<'_>) {
     for observe in [tcp::observe, x224::observe, tls::observe, credssp::observe, connection_sequence::observe] {
         observe(record, outcome, seen);
-    }
-}
-
-/// Says in the report how a connection ended.
-fn end_word(end: End) -> &'static str {
-    match end {
-        End::Fin => "fin",
-        End::Rst => "rst",
     }
 }

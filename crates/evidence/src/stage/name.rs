@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use serde_json::{Value, json};
 use wire::transcript::{NameAnswer, Transcript};
 
-use super::later;
 use crate::evidence::{Evidence, Role, Source, Subject};
 use crate::fact::Fact;
+use crate::observe::seen::later;
 use crate::printable::printable;
 
 /// Name of the answer in the report.

@@ -3,8 +3,8 @@
 use wire::machine::{ConnectFailure, Outcome, TcpAnswer};
 use wire::transcript::ConnectionRecord;
 
-use super::Seen;
 use crate::fact::Fact;
+use crate::observe::seen::Seen;
 
 /// Name of the answer in the report.
 pub(crate) const ANSWER: &str = "tcp.answer";

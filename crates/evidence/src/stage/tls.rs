@@ -6,25 +6,16 @@ use wire::machine::{Outcome, Presented, TlsAnswer};
 use wire::tls::{TlsOffer, TlsVersion};
 use wire::transcript::ConnectionRecord;
 
-use super::{Seen, certificate, end_word};
-use crate::fact::Fact;
+use super::certificate;
+use super::end::end_word;
+use crate::fact::{Fact, KeyExchange};
+use crate::observe::seen::Seen;
 use crate::printable::printable;
 
 /// Name of the answer in the report.
 pub(crate) const ANSWER: &str = "tls.answer";
 /// Name of an answer to the survey.
 pub(crate) const SURVEYED: &str = "survey.handshake";
-
-/// Key exchange as far as it shows before the handshake is finished.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct KeyExchange {
-    /// Group, by its registered number.
-    pub group: Option<u16>,
-    /// Signature algorithm, by its registered number.
-    pub signature: Option<u16>,
-    /// Size of the prime in bits, in suites with DHE.
-    pub prime_bits: Option<usize>,
-}
 
 /// Adds the answer to a ClientHello, and the certificate that came with it.
 pub(super) fn observe(record: &ConnectionRecord, outcome: &mut Outcome, seen: &mut Seen<'_>) {

@@ -7,8 +7,9 @@ use wire::machine::{Outcome, X224Answer};
 use wire::transcript::ConnectionRecord;
 use wire::x224::{SecurityProtocols, ServerAnswer};
 
-use super::{Seen, end_word};
+use super::end::end_word;
 use crate::fact::Fact;
+use crate::observe::seen::Seen;
 
 /// Name of the answer in the report.
 pub(crate) const ANSWER: &str = "x224.answer";

@@ -8,7 +8,8 @@ use crate::messages::{self, Message};
 
 /// How many words a `*` can stand for.
 const GAP: usize = 16;
-/// How much of the weight of a sentence a line has to hold to be it. A test measures how near texts about other things come.
+/// How much of the weight of a sentence a line has to hold to be it. A test measures how near texts about other things
+/// come.
 const NEAR: f64 = 0.8;
 /// The least weight of what they have in common, so that short sentences of common words are found word for word alone.
 const WEIGHT: f64 = 9.0;
@@ -125,7 +126,7 @@ const OURS: &[&str] = &[
 /// A sentence that was found.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Said {
-    /// What it is.
+    /// Message that was found.
     pub(super) message: &'static Message,
     /// The line that it begins in.
     pub(super) line: usize,
@@ -152,7 +153,7 @@ struct Patterns {
     all: Vec<Pattern>,
     /// The rarest word of the first run, and where it stands in it.
     anchors: HashMap<String, Vec<(usize, usize)>>,
-    /// What each word counts, and the sentences that have it.
+    /// Weight of each word, and the sentences that have it.
     words: HashMap<String, (f64, Vec<usize>)>,
     /// The weight of each sentence.
     whole: Vec<f64>,
