@@ -7,6 +7,7 @@ use wire::machine::{TcpAnswer, X224Answer};
 use wire::tls::{Alert, Segments, TlsOffer, TlsStack, TlsVersion};
 use wire::x224::{SecurityProtocols, ServerAnswer};
 
+use crate::as_client::first_offer;
 use crate::cause::Because;
 use crate::events::ends_with;
 use crate::evidence::{Evidence, Observation, Role, Source, Subject, SubjectId, TimeSource};
@@ -220,12 +221,25 @@ impl<'a> Case<'a> {
 
     /// How the handshake with exactly this offer went.
     pub fn tls_with(self, offer: TlsOffer) -> Option<Seen<&'a Handshake>> {
-        self.tls().filter(|seen| seen.value.0 == offer).last().map(|seen| Seen { value: seen.value.1, id: seen.id })
+        let last = |offer| self.tls().filter(move |seen| seen.value.0 == offer).last();
+        // the first hello has the versions of the client for whom we judge
+        let shaped = if offer == TlsOffer::MODERN { first_offer(self) } else { offer };
+        last(shaped).or_else(|| last(offer)).map(|seen| Seen { value: seen.value.1, id: seen.id })
     }
 
     /// How the handshakes of clients that were watched went.
     pub fn tls_watched(self) -> impl Iterator<Item = Seen<(TlsOffer, &'a Handshake)>> + 'a {
         self.tls().filter(|seen| seen.value.0.stack == TlsStack::Watched)
+    }
+
+    /// How often it was asked with exactly this offer.
+    pub fn times(self, offer: TlsOffer) -> usize {
+        self.tls().filter(|seen| seen.value.0 == offer).count()
+    }
+
+    /// True if it asked the probe for a client certificate inside the handshake.
+    pub fn certificate_requested(self) -> Option<Seen<()>> {
+        self.last(|fact| matches!(fact, Fact::ClientCertificateRequested).then_some(()))
     }
 
     /// The first handshake that the host went along with.
@@ -246,6 +260,8 @@ impl<'a> Case<'a> {
             Handshake::Alert(alert) if offer.stack == TlsStack::Watched => {
                 alert.description == Alert::PROTOCOL_VERSION && offer.offers(version)
             }
+            // Windows of old leaves a hello that it does not know alone; asked twice, it is no slow host
+            Handshake::Silent { bytes: 0 } => offer.offers(version) && self.times(offer) >= 2,
             // rustls lacks suites that old hosts need; its refusal says nothing about 1.2
             Handshake::Alert(_) | Handshake::Closed { .. } => {
                 offer.offers(version)

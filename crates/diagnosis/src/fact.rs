@@ -90,6 +90,8 @@ pub enum Fact {
     CertificateSelfIssued(bool),
     /// What was sent as a certificate could not be read.
     CertificateUnreadable,
+    /// It asked for a certificate of the client inside the handshake.
+    ClientCertificateRequested,
     /// How our first `TSRequest` was answered.
     CredsspAnswer(Introduction),
     /// `MsvAvNbComputerName`.
@@ -157,6 +159,8 @@ pub enum Handshake {
         /// The handshake was finished: the server proved that it can use its private key.
         finished: bool,
     },
+    /// It signed with another key than that of its certificate.
+    WrongKey,
     /// It refused with an alert.
     Alert(Alert),
     /// It ended the connection.
@@ -177,6 +181,23 @@ pub enum Handshake {
     Malformed(String),
     /// We failed.
     OwnFailure(String),
+}
+
+impl Handshake {
+    /// How a hello was refused, behind "was"; `None` if it was not, or if we failed.
+    pub fn refusal(&self) -> Option<String> {
+        Some(match self {
+            Self::Accepted { .. } | Self::OwnFailure(_) => return None,
+            Self::WrongKey => "answered with a signature that is not by the certificate's key".to_owned(),
+            Self::Alert(alert) => format!("refused with {alert}"),
+            Self::Closed { end, bytes: 0 } => format!("{} without an answer", end.verb()),
+            Self::Closed { end, bytes } => format!("{} after {bytes} bytes", end.verb()),
+            Self::Silent { bytes: 0 } => "left without an answer".to_owned(),
+            Self::Silent { bytes } => format!("not answered in full ({bytes} bytes came)"),
+            Self::NotTls(_) => "answered with bytes that are no TLS".to_owned(),
+            Self::Malformed(words) => format!("answered with broken TLS ({words})"),
+        })
+    }
 }
 
 /// How a server comes to a key with us, as far as it can be seen without finishing the handshake.
@@ -206,6 +227,8 @@ pub enum Introduction {
     Malformed(String),
     /// It ended the connection.
     Closed(End),
+    /// It ended the connection with an alert of TLS.
+    Alert(Alert),
     /// It said nothing, or not enough.
     Silent,
 }
@@ -235,6 +258,7 @@ impl Fact {
             Self::CertificateSha256(_) => "certificate.sha256",
             Self::CertificateSelfIssued(_) => "certificate.self_issued",
             Self::CertificateUnreadable => "certificate.unreadable",
+            Self::ClientCertificateRequested => "tls.client_certificate_requested",
             Self::CredsspAnswer(_) => "credssp.answer",
             Self::NtlmComputer(_) => "ntlm.computer",
             Self::NtlmDomain(_) => "ntlm.domain",
@@ -297,7 +321,7 @@ impl Fact {
             Self::CertificateNotBefore(date) | Self::CertificateNotAfter(date) => rfc3339(*date).into(),
             Self::CertificateKey(algorithm, bits) => json!({"algorithm": algorithm, "bits": bits}),
             Self::CertificateSelfIssued(yes) | Self::CertificateAlternatives(yes) => (*yes).into(),
-            Self::CertificateUnreadable | Self::RehearsalFailed => true.into(),
+            Self::CertificateUnreadable | Self::RehearsalFailed | Self::ClientCertificateRequested => true.into(),
             Self::CredsspAnswer(answer) => introduction_value(answer),
             Self::RegistryKey(key) => recorded(key),
             Self::Service(service) => recorded(service),
@@ -411,6 +435,7 @@ fn handshake_value(answer: &Handshake) -> Value {
     match answer {
         Handshake::Accepted { version, suite, finished } => json!({
             "version": version.map(TlsVersion::number), "suite": format!("{suite:#06x}"), "finished": finished}),
+        Handshake::WrongKey => "wrong-key".into(),
         Handshake::Alert(alert) => json!({"alert": alert.description, "name": alert.name()}),
         Handshake::Closed { end, bytes } => json!({"closed": end_word(*end), "after_bytes": bytes}),
         Handshake::Silent { bytes } => json!({"silent_after_bytes": bytes}),
@@ -439,6 +464,7 @@ fn introduction_value(answer: &Introduction) -> Value {
         }
         Introduction::Malformed(words) => json!({"malformed": words}),
         Introduction::Closed(end) => json!({"closed": end_word(*end)}),
+        Introduction::Alert(alert) => json!({"alert": alert.description, "name": alert.name()}),
         Introduction::Silent => "silent".into(),
     }
 }

@@ -13,6 +13,7 @@
 pub mod access;
 pub mod attempts;
 pub mod bundle;
+pub mod as_client;
 pub mod case;
 pub mod cause;
 pub mod causes;
@@ -50,6 +51,7 @@ pub mod survey;
 pub mod symptom;
 pub mod target;
 pub mod timeline;
+pub mod tries;
 mod watched;
 
 pub use case::{Capabilities, Case, Context};

@@ -1,11 +1,16 @@
 //! The questions that proofs rest on: when they are answered, when they may be asked, what they cost, how they are put.
 
 use wire::machine::{TcpAnswer, X224Answer};
-use wire::tls::{Alert, Signatures, TlsOffer, TlsStack, TlsVersion};
+use wire::tls::{Alert, TlsOffer, TlsStack};
 use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
 
-use crate::case::{Case, EVERYTHING, Seen};
+use crate::as_client::{
+    client_offer, client_suites_known, client_versions, client_versions_known, first_offer, taken_alike, tolerates_newest,
+    tunnel,
+};
+use crate::case::{Case, EVERYTHING};
 use crate::fact::{Fact, Handshake, Introduction};
+use crate::tries::{settled, varied};
 
 /// Which protocols a Connection Request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -56,6 +61,14 @@ pub enum Need {
     Handshake(TlsOffer),
     /// What does it say to this ClientHello, which it ended the connection on, when asked again after a pause?
     HandshakeAgain(TlsOffer),
+    /// What does it say to the first ClientHello, which it left without an answer, when it is given more time?
+    PatientHandshake,
+    /// What does it say to a ClientHello without the name that was typed or, where none was, with one?
+    OtherName,
+    /// Does it finish a handshake, and so prove its key?
+    FinishedHandshake,
+    /// What does it say on further tries to a ClientHello that it has answered in two ways?
+    FurtherHandshakes,
     /// What does it say to the TLS versions of the client profile?
     ClientVersions,
     /// What does it say to the TLS suites of the client profile?
@@ -66,6 +79,8 @@ pub enum Need {
     Introduction,
     /// How does it introduce itself the second time, after a pause?
     SecondIntroduction,
+    /// How does it introduce itself, having left us without an answer, when it is given more time?
+    PatientIntroduction,
     /// What does it take of all that can be offered? No proof needs it; [`crate::survey`] puts the questions.
     Survey,
     /// What does this registry key of the machine hold? A probe cannot ask that.
@@ -123,17 +138,18 @@ impl Need {
             // the first hello is there for what any will do for
             Self::Handshake(TlsOffer::MODERN) if case.tls_watched().next().is_some() => true,
             Self::Handshake(offer) => case.tls_with(offer).is_some(),
-            Self::HandshakeAgain(offer) => case.tls().filter(|seen| seen.value.0 == offer).count() >= 2,
+            Self::HandshakeAgain(TlsOffer::MODERN) | Self::PatientHandshake => case.times(first_offer(case)) >= 2,
+            Self::HandshakeAgain(offer) => case.times(offer) >= 2,
+            Self::OtherName => case.tls_with(other_name(case)).is_some(),
+            Self::FinishedHandshake => finished(case) || tunnel(case).is_some_and(|o| case.tls_with(o).is_some()),
+            Self::FurtherHandshakes => varied(case).is_some() && settled(case),
             Self::ClientVersions => client_versions_known(case),
             Self::SecondTry => case.tries().count() >= 2,
             Self::FurtherTries => case.tries().count() >= SPACED_TRIES,
             Self::Introduction => case.credssp().is_some(),
             Self::ClientSuites => client_suites_known(case),
-            Self::ClientSuitesAgain => {
-                let offer = client_offer(case);
-                case.tls().filter(|seen| seen.value.0 == offer).count() >= 2
-            }
-            Self::SecondIntroduction => case.introductions().count() >= 2,
+            Self::ClientSuitesAgain => case.times(client_offer(case)) >= 2,
+            Self::SecondIntroduction | Self::PatientIntroduction => case.introductions().count() >= 2,
             Self::Key(path) => case.key(path).is_some(),
             Self::Service(name) => case.service(name).is_some(),
             Self::KeyFolder => case.key_folder().is_some(),
@@ -195,28 +211,38 @@ impl Need {
             Self::Handshake(offer) => handshake_askable(case, offer),
             Self::HandshakeAgain(offer) => {
                 // without a word: it may have been the moment. Only where another hello went through does it matter
-                let wordless = matches!(case.tls_with(offer).map(|seen| seen.value), Some(Handshake::Closed { .. }));
-                wordless && case.tls().any(|seen| matches!(seen.value.1, Handshake::Accepted { .. }))
+                let silent = |answer: &Handshake| offer != TlsOffer::MODERN && matches!(answer, Handshake::Silent { .. });
+                let wordless =
+                    |answer: &Handshake| matches!(answer, Handshake::Closed { .. }) || silent(answer);
+                case.tls_with(offer).is_some_and(|seen| wordless(seen.value)) && case.tls().any(|seen| matches!(seen.value.1, Handshake::Accepted { .. }))
             }
+            Self::PatientHandshake => case.tls_with(TlsOffer::MODERN).is_some_and(|seen| silent(seen.value)),
+            Self::OtherName => {
+                let refused = |offer| case.tls_with(offer).is_some_and(|seen| refused(seen.value));
+                refused(TlsOffer::MODERN) && refused(TlsOffer::PLAIN_12)
+            }
+            Self::FinishedHandshake => !finished(case) && client_suites_known(case) && tunnel(case).is_some(),
+            Self::FurtherHandshakes => varied(case).is_some(),
             Self::ClientVersions => case.tls_accepted().is_some(),
             Self::ClientSuites => taken_alike(case).is_some(),
             Self::ClientSuitesAgain => {
                 let answer = case.tls_with(client_offer(case));
-                matches!(answer.map(|seen| seen.value), Some(Handshake::Closed { .. }))
+                answer.is_some_and(|seen| refused(seen.value))
             }
             Self::Introduction => {
                 case.selected().is_some_and(|seen| seen.value.credssp())
-                    && case.tls_accepted().is_some()
-                    && (tls_finished(case, TlsOffer::MODERN) || case.context.capabilities.openssl)
+                    && (finished(case) || client_suites_known(case))
+                    && tunnel(case).is_some()
             }
-            Self::SecondIntroduction => case.credssp().is_some_and(|seen| broken_off(seen.value)),
+            Self::SecondIntroduction => case.credssp().is_some_and(|seen| broken_off(seen.value) || errs(seen.value)),
+            Self::PatientIntroduction => case.credssp().is_some_and(|seen| *seen.value == Introduction::Silent),
         }
     }
 
     /// The question as a connection. The first one to an address always asks everything that one connection can.
     pub fn question(self, case: Case<'_>) -> Option<Question> {
         let all =
-            Question { need: self, request: Some(EVERYTHING), hold: false, tls: Some(TlsOffer::MODERN), credssp: true };
+            Question { need: self, request: Some(EVERYTHING), hold: false, tls: Some(first_offer(case)), credssp: true };
         let bare = Question { tls: None, credssp: false, ..all };
         if case.tcp().next().is_none() {
             return Some(all);
@@ -231,7 +257,12 @@ impl Need {
             | Self::AccessTrace
             | Self::RdpFile
             | Self::TrustStore => return None,
-            Self::Tcp | Self::Negotiation(Asked::Everything) | Self::SecondTry => all,
+            Self::Tcp
+            | Self::Negotiation(Asked::Everything)
+            | Self::SecondTry
+            | Self::PatientHandshake
+            | Self::Handshake(TlsOffer::MODERN)
+            | Self::HandshakeAgain(TlsOffer::MODERN) => all,
             Self::FurtherTries => bare,
             Self::HeldRequest => Question { hold: true, ..bare },
             Self::Negotiation(asked) => Question { request: Some(asked.protocols(case)), ..bare },
@@ -239,6 +270,8 @@ impl Need {
             Self::Handshake(offer) | Self::HandshakeAgain(offer) => {
                 Question { tls: Some(offer), credssp: offer.stack != TlsStack::Own, ..all }
             }
+            Self::OtherName => Question { tls: Some(other_name(case)), ..bare },
+            Self::FurtherHandshakes => Question { tls: varied(case), ..all },
             // what the client itself would say answers both at once, if it is taken
             Self::ClientVersions if case.tls_with(client_offer(case)).is_some() => {
                 Question { tls: Some(client_versions(case)), ..bare }
@@ -246,8 +279,9 @@ impl Need {
             Self::ClientVersions | Self::ClientSuites | Self::ClientSuitesAgain => {
                 Question { tls: Some(client_offer(case)), ..bare }
             }
-            Self::Introduction | Self::SecondIntroduction if tls_finished(case, TlsOffer::MODERN) => all,
-            Self::Introduction | Self::SecondIntroduction => Question { tls: Some(TlsOffer::TOLERANT), ..all },
+            Self::FinishedHandshake | Self::Introduction | Self::SecondIntroduction | Self::PatientIntroduction => {
+                Question { tls: Some(tunnel(case)?), ..all }
+            }
         })
     }
 
@@ -258,9 +292,22 @@ impl Need {
             Self::SecondTry
                 | Self::FurtherTries
                 | Self::SecondIntroduction
+                | Self::PatientIntroduction
+                | Self::PatientHandshake
+                | Self::FurtherHandshakes
                 | Self::HandshakeAgain(_)
                 | Self::ClientSuitesAgain
         )
+    }
+
+    /// How often it is put at most. A second try is for servers that serve one client at a time; more are counted.
+    pub fn tries(self) -> usize {
+        if self == Self::FurtherHandshakes { 5 } else { 2 }
+    }
+
+    /// True if it waits for a host that may be slow.
+    pub fn patient(self) -> bool {
+        matches!(self, Self::PatientHandshake | Self::PatientIntroduction)
     }
 
     /// The question in words, for "what was not seen".
@@ -281,6 +328,11 @@ impl Need {
             Self::DirectTls => "whether the port speaks TLS without X.224".to_owned(),
             Self::Handshake(offer) => format!("the answer to a ClientHello ({offer})"),
             Self::HandshakeAgain(offer) => format!("the answer to the same ClientHello ({offer}), after a pause"),
+            Self::PatientHandshake => "the answer to the same ClientHello, given more time".to_owned(),
+            Self::OtherName => "the answer to a ClientHello with another server name, or with none".to_owned(),
+            Self::FinishedHandshake => "whether the host finishes a handshake, and so proves its key".to_owned(),
+            Self::FurtherHandshakes => "the answers to further ClientHellos, with pauses between them".to_owned(),
+            Self::PatientIntroduction => "the host's introduction through CredSSP, given more time".to_owned(),
             Self::ClientVersions => "the answer to the TLS versions of this client".to_owned(),
             Self::Introduction => "the host's introduction through CredSSP".to_owned(),
             Self::ClientSuites => "the answer to the TLS suites of this client".to_owned(),
@@ -330,7 +382,15 @@ pub fn contradicts(answer: &X224Answer) -> bool {
 
 /// An introduction that broke off or made no sense. Silence is none: asking again would only cost time.
 pub fn broken_off(answer: &Introduction) -> bool {
-    matches!(answer, Introduction::Malformed(_) | Introduction::Closed(_))
+    matches!(answer, Introduction::Malformed(_) | Introduction::Closed(_) | Introduction::Alert(_))
+}
+
+/// An error status in place of an introduction, beside those that only refuse NTLM.
+fn errs(answer: &Introduction) -> bool {
+    match answer {
+        Introduction::Refused { status: Some(status), .. } => !crate::causes::NTLM_REFUSALS.contains(status),
+        _ => false,
+    }
 }
 
 /// Everything was refused, or answered with Standard RDP Security.
@@ -349,8 +409,26 @@ fn client_takes(case: Case<'_>, selected: SecurityProtocols) -> bool {
     offered.contains(selected) || offered.contains(plain)
 }
 
-fn tls_finished(case: Case<'_>, offer: TlsOffer) -> bool {
-    case.tls_with(offer).is_some_and(|seen| matches!(seen.value, Handshake::Accepted { finished: true, .. }))
+/// True if a tunnel of ours was finished, or the host failed inside one.
+fn finished(case: Case<'_>) -> bool {
+    case.tls().any(|seen| match seen.value {
+        (offer, Handshake::Accepted { finished: true, .. }) => offer.stack != TlsStack::Watched,
+        (_, answer) => *answer == Handshake::WrongKey,
+    })
+}
+
+/// Our own hello without the name that was typed or, where none was, with one.
+fn other_name(case: Case<'_>) -> TlsOffer {
+    if case.name_typed() { TlsOffer::UNNAMED } else { TlsOffer::NAMED }
+}
+
+/// Anything that is no acceptance, where the fault is not ours.
+pub fn refused_or_silent(answer: &Handshake) -> bool {
+    refused(answer) && !matches!(answer, Handshake::OwnFailure(_)) || silent(answer)
+}
+
+fn silent(answer: &Handshake) -> bool {
+    matches!(answer, Handshake::Silent { .. })
 }
 
 /// A refusal that another hello may tell more about.
@@ -374,10 +452,18 @@ fn handshake_askable(case: Case<'_>, offer: TlsOffer) -> bool {
     }
     let Some(modern) = answer(TlsOffer::MODERN) else { return offer == TlsOffer::MODERN };
     if matches!(modern, Handshake::Silent { .. }) {
-        // one further hello tells a deaf host from a deaf path; a third only where the second was heard
-        let cut = answer(TlsOffer::SPLIT_12);
-        let heard = || cut.is_some_and(|cut| !matches!(cut, Handshake::Silent { .. }));
-        return offer == TlsOffer::SPLIT_12 || offer == TlsOffer::PLAIN_12 && heard();
+        // a slow host is given its time first; then one further hello tells a deaf host from a deaf path, and an old one a
+        // host that only knows old ones; a whole one again only where one of them was heard
+        if case.times(first_offer(case)) < 2 {
+            return false;
+        }
+        let heard = |offer| answer(offer).is_some_and(|answer| !silent(answer));
+        return match offer {
+            TlsOffer::SPLIT_12 => true,
+            TlsOffer::OLD => answer(TlsOffer::SPLIT_12).is_some_and(silent),
+            TlsOffer::PLAIN_12 => heard(TlsOffer::SPLIT_12),
+            _ => false,
+        };
     }
     if !refused(modern) {
         return false;
@@ -387,79 +473,14 @@ fn handshake_askable(case: Case<'_>, offer: TlsOffer) -> bool {
         TlsOffer::PLAIN_12 => true,
         TlsOffer::OLD => plain.is_some_and(refused),
         TlsOffer::SPLIT_12 => speechless(modern) && plain.is_some_and(speechless),
+        // what TLS 1.3 changes, where TLS 1.2 is taken
+        TlsOffer::PLAIN_13 | TlsOffer::MODERN_12 => {
+            !tolerates_newest(case) && client_suites_known(case) && plain.is_some_and(|plain| matches!(plain, Handshake::Accepted { .. }))
+        }
+        TlsOffer::WIDEST => matches!(modern, Handshake::Alert(_)) && plain.is_some_and(refused),
         TlsOffer::TOLERANT => case.context.capabilities.openssl && plain.is_some(),
         _ => false,
     }
-}
-
-/// Our own hello with exactly the client's versions, and all that a usual hello has; cut where nothing else comes through.
-fn client_versions(case: Case<'_>) -> TlsOffer {
-    let usual = if case.only_cut_hellos_pass() { TlsOffer::SPLIT_12 } else { TlsOffer::PLAIN_12 };
-    TlsOffer { min: case.context.profile.tls_min, max: case.context.profile.tls_max, ..usual }
-}
-
-/// Our own hello with exactly the client's versions, suites, groups and signature algorithms.
-pub fn client_offer(case: Case<'_>) -> TlsOffer {
-    let profile = &case.context.profile;
-    let (suites, groups, signatures) = (profile.suites, profile.groups, profile.signatures);
-    TlsOffer { suites, groups, signatures, ..client_versions(case) }
-}
-
-/// x25519, secp256r1 and secp384r1: the groups of rustls with ring.
-const RUSTLS_GROUPS: [u16; 3] = [0x001D, 0x0017, 0x0018];
-
-/// A handshake that shows that host and client have all in common: one with the client's own hello or, if the client has
-/// what rustls chooses from, one with rustls and a suite of the client's.
-pub fn taken_as_client(case: Case<'_>) -> Option<Seen<(TlsVersion, u16)>> {
-    let profile = &case.context.profile;
-    let own = client_offer(case);
-    let like_rustls =
-        profile.signatures == Signatures::USUAL && RUSTLS_GROUPS.iter().all(|g| profile.groups.contains(*g));
-    case.tls().find_map(|seen| match seen.value {
-        (offer, Handshake::Accepted { version: Some(version), suite, .. })
-            if profile.speaks(*version)
-                && (offer == own
-                    || like_rustls && offer.stack == TlsStack::Rustls && profile.offers(*suite)
-                    || offer.stack == TlsStack::Watched && profile.offers(*suite)) =>
-        {
-            Some(Seen { value: (*version, *suite), id: seen.id })
-        }
-        _ => None,
-    })
-}
-
-/// A handshake in a version of the client's, with a hello that is cut as ours for the client is: version and suite. Where
-/// only one of two comes through, that says something about the path, not about what is offered.
-pub fn taken_alike(case: Case<'_>) -> Option<Seen<(TlsVersion, u16)>> {
-    case.tls().find_map(|seen| match seen.value {
-        (offer, Handshake::Accepted { version: Some(version), suite, .. })
-            if offer.segments == client_versions(case).segments && case.context.profile.speaks(*version) =>
-        {
-            Some(Seen { value: (*version, *suite), id: seen.id })
-        }
-        _ => None,
-    })
-}
-
-/// True if the host took one of the client's suites, or was offered them all.
-fn client_suites_known(case: Case<'_>) -> bool {
-    let as_client = || case.tls_watched().any(|seen| as_offered(case, seen.value.0));
-    taken_as_client(case).is_some() || case.tls_with(client_offer(case)).is_some() || as_client()
-}
-
-/// True if a client that was watched offered what the client offers for whom we judge.
-pub fn as_offered(case: Case<'_>, watched: TlsOffer) -> bool {
-    TlsOffer { stack: TlsStack::Watched, segments: watched.segments, ..client_offer(case) } == watched
-}
-
-/// True if the host took one of the client's versions, or is known to refuse every one of them.
-fn client_versions_known(case: Case<'_>) -> bool {
-    let profile = &case.context.profile;
-    let taken = case.tls().any(|seen| match seen.value.1 {
-        Handshake::Accepted { version: Some(version), .. } => profile.speaks(*version),
-        _ => false,
-    });
-    taken || profile.versions().all(|version: TlsVersion| case.tls_refused(version).is_some())
 }
 
 /// True if no TCP connection to the subject ever came about, and why is what `pick` takes.

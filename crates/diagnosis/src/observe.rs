@@ -92,6 +92,10 @@ impl Seen<'_> {
         }
         if let (Some(tls), Some(offer)) = (outcome.tls, record.plan.tls) {
             let at = later(self.began, tls.at);
+            let wanted = matches!(&tls.value, TlsAnswer::Flight(flight) if flight.wants_client_certificate);
+            if outcome.certificate_requested || wanted {
+                self.add(at, None, Fact::ClientCertificateRequested);
+            }
             let (answer, chain) = handshake(tls.value);
             let fact = Fact::TlsAnswer { offer, direct: record.plan.request.is_none(), answer };
             self.evidence.observe(self.subject, self.source, at, Some(tls.took), fact);
@@ -199,6 +203,7 @@ fn handshake(answer: TlsAnswer) -> (Handshake, Vec<Vec<u8>>) {
             );
         }
         TlsAnswer::Alert(alert) => Handshake::Alert(alert),
+        TlsAnswer::WrongKey => Handshake::WrongKey,
         TlsAnswer::Closed { end, bytes } => Handshake::Closed { end, bytes },
         TlsAnswer::Silent { bytes } => Handshake::Silent { bytes },
         TlsAnswer::NotTls(bytes) => Handshake::NotTls(bytes),
@@ -214,6 +219,7 @@ fn introduction(answer: CredsspAnswer) -> (Introduction, Option<Challenge>) {
         CredsspAnswer::Refused { version, status } => (Introduction::Refused { version, status }, None),
         CredsspAnswer::Malformed(words) => (Introduction::Malformed(printable(&words)), None),
         CredsspAnswer::Closed(end) => (Introduction::Closed(end), None),
+        CredsspAnswer::Alert(alert) => (Introduction::Alert(alert), None),
         CredsspAnswer::Silent => (Introduction::Silent, None),
     }
 }

@@ -6,7 +6,7 @@ use crate::evidence::{Evidence, SubjectId};
 use crate::need::{Need, Question};
 use crate::survey;
 
-/// How often a question is put at most. A second try is for servers that serve one client at a time.
+/// How often a question of the survey is put at most.
 const TRIES: usize = 2;
 
 /// What has been asked so far.
@@ -21,7 +21,7 @@ impl Planner {
     /// survey.
     pub fn next(&mut self, evidence: &Evidence, context: &Context, subject: SubjectId) -> Option<Question> {
         let case = Case { evidence, subject, context };
-        let Some(need) = open_needs(case).find(|need| self.tries(subject, *need) < TRIES) else {
+        let Some(need) = open_needs(case).find(|need| self.tries(subject, *need) < need.tries()) else {
             return if context.thorough { self.survey(case) } else { None };
         };
         self.asked.push((subject, need));

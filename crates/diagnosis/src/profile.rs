@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use thiserror::Error;
 use wire::tls::registry::{self, Codes, Registry};
-use wire::tls::{Groups, Signatures, Suites, TlsVersion};
+use wire::tls::{Groups, HelloStyle, Signatures, Suites, TlsVersion};
 use wire::x224::SecurityProtocols;
 
 /// The default client.
@@ -42,6 +42,8 @@ pub struct ClientProfile {
     pub groups: Groups,
     /// The signature algorithms that it offers; those of a usual hello where that is not known.
     pub signatures: Signatures,
+    /// Whose manner its hello follows.
+    pub hello: HelloStyle,
     /// The shortest RSA key, in bits, that it accepts in a certificate; 0 where that is not known.
     pub least_rsa_bits: usize,
     /// What it does with a server that lacks the update for CVE-2018-0886.
@@ -107,6 +109,7 @@ struct WrittenTls {
     suites: Option<Vec<String>>,
     groups: Option<Vec<String>>,
     signatures: Option<Vec<String>>,
+    hello: Option<String>,
     #[serde(default)]
     least_rsa_bits: usize,
 }
@@ -129,6 +132,8 @@ impl TryFrom<Written> for ClientProfile {
         let suites = codes(written.tls.suites.as_deref(), "suite")?;
         let groups = codes(written.tls.groups.as_deref(), "group")?;
         let signatures = codes(written.tls.signatures.as_deref(), "signature algorithm")?;
+        let style = |text: &str| HelloStyle::parse(text).ok_or(format!("the manner {text:?} of a hello is not known"));
+        let hello = written.tls.hello.as_deref().map(style).transpose()?;
         Ok(Self {
             id: crate::printable::printable(&written.id),
             name: crate::printable::printable(&written.name),
@@ -140,6 +145,7 @@ impl TryFrom<Written> for ClientProfile {
             suites,
             groups,
             signatures,
+            hello: hello.unwrap_or_default(),
             least_rsa_bits: written.tls.least_rsa_bits,
             encryption_oracle: written.encryption_oracle,
         })

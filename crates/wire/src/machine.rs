@@ -14,9 +14,11 @@ use crate::credssp::{self, TsRequest};
 use crate::foreign::ForeignService;
 use crate::ntlm::{self, Challenge};
 use crate::tls::flight::{self, FlightProgress};
-use crate::tls::{Alert, ClientHello, ServerFlight, TlsOffer, TlsStack, TlsVersion};
+use crate::tls::{Alert, ClientHello, HelloShape, ServerFlight, TlsOffer, TlsStack, TlsVersion};
 use crate::x224::{self, ConnectionRequest, Framing, ServerAnswer};
 
+/// How long a finished handshake is watched for a remark of a peer that asked for a certificate.
+const REMARK: Duration = Duration::from_millis(600);
 /// Bytes of a foreign answer that are kept as evidence.
 const KEPT: usize = 64;
 
@@ -33,6 +35,8 @@ pub struct ConversationPlan {
     pub credssp: Option<u32>,
     /// The chance in our own ClientHello.
     pub random: [u8; 32],
+    /// Whose manner our hellos follow, by whatever stack, and whom they ask for.
+    pub shape: HelloShape,
     /// How long each stage may take.
     pub limits: Limits,
 }
@@ -96,6 +100,8 @@ pub enum TlsFailure {
         /// Raw bytes that had been received since the stack's first flight.
         bytes: usize,
     },
+    /// The peer signed the handshake with another key than that of its certificate.
+    WrongKey,
     /// The stack says that the peer broke the protocol.
     Peer(String),
     /// The stack could not go on for a reason of its own.
@@ -120,6 +126,8 @@ pub enum Event {
         /// The peer's certificates as DER, leaf first.
         chain: Vec<Vec<u8>>,
     },
+    /// The peer asked for a certificate of ours inside the handshake; it got none.
+    CertificateRequested,
     /// It failed.
     TlsFailed(TlsFailure),
     /// The peer ended the connection.
@@ -148,6 +156,7 @@ enum State {
     ExpectConfirm,
     ExpectFlight,
     ExpectTunnel,
+    ExpectRemark,
     ExpectChallenge,
     Ended,
 }
@@ -192,6 +201,7 @@ impl Conversation {
             State::ExpectHoldToEnd => self.plan.hold,
             State::ExpectConfirm => limits.x224,
             State::ExpectFlight | State::ExpectTunnel => limits.tls,
+            State::ExpectRemark => REMARK.min(limits.tls),
             State::ExpectChallenge => limits.credssp,
             State::Ended => return None,
         };
@@ -211,12 +221,17 @@ impl Conversation {
             self.outcome = Outcome { tcp, rehearsal_failed: Some(now), ..Outcome::default() };
             return if self.ended() { Vec::new() } else { self.end() };
         }
+        if event == Event::CertificateRequested && self.state == State::ExpectTunnel {
+            self.outcome.certificate_requested = true;
+            return Vec::new();
+        }
         match self.state {
             State::ExpectConnection => self.on_connection(now, event),
             State::ExpectHoldToEnd => self.on_hold(now, event),
             State::ExpectConfirm => self.on_confirm(now, event),
             State::ExpectFlight => self.on_flight(now, event),
             State::ExpectTunnel => self.on_tunnel(now, event),
+            State::ExpectRemark => self.on_remark(now, event),
             State::ExpectChallenge => self.on_challenge(now, event),
             State::Ended => Vec::new(),
         }
@@ -332,7 +347,7 @@ impl Conversation {
         self.stage_began = now;
         if offer.stack == TlsStack::Own {
             self.state = State::ExpectFlight;
-            let hello = ClientHello::of(offer, self.plan.random);
+            let hello = ClientHello::shaped(offer, self.plan.random, &self.plan.shape);
             return hello.encode(offer.segments).into_iter().map(Action::Send).collect();
         }
         self.state = State::ExpectTunnel;
@@ -387,6 +402,7 @@ impl Conversation {
             Event::TlsFailed(TlsFailure::Alert(alert)) => TlsAnswer::Alert(alert),
             Event::TlsFailed(TlsFailure::Closed { end, bytes }) => TlsAnswer::Closed { end, bytes },
             Event::Closed(end) => TlsAnswer::Closed { end, bytes: 0 },
+            Event::TlsFailed(TlsFailure::WrongKey) => TlsAnswer::WrongKey,
             Event::TlsFailed(TlsFailure::Peer(words)) => TlsAnswer::Malformed(words),
             Event::TlsFailed(TlsFailure::Own(words)) => TlsAnswer::OwnFailure(words),
             Event::Time => TlsAnswer::Silent { bytes: 0 },
@@ -402,7 +418,26 @@ impl Conversation {
                 let request = TsRequest { version, tokens: vec![ntlm::negotiate()], error: None };
                 vec![Action::Send(request.encode())]
             }
+            // whoever wants a certificate in TLS 1.3 says only after the handshake that it misses one
+            _ if up && self.outcome.certificate_requested => {
+                self.outcome.tls = Some(self.timed(now, answer));
+                self.stage_began = now;
+                self.state = State::ExpectRemark;
+                Vec::new()
+            }
             _ => self.end_tls(now, answer),
+        }
+    }
+
+    /// A handshake that is finished for us may be none for the peer: it asked for a certificate and got none.
+    fn on_remark(&mut self, now: Duration, event: Event) -> Vec<Action> {
+        match event {
+            Event::TlsFailed(TlsFailure::Alert(alert)) => self.end_tls(now, TlsAnswer::Alert(alert)),
+            Event::Closed(end) | Event::TlsFailed(TlsFailure::Closed { end, .. }) => {
+                self.end_tls(now, TlsAnswer::Closed { end, bytes: 0 })
+            }
+            Event::Time | Event::Bytes(_) => self.end(),
+            _ => Vec::new(),
         }
     }
 
@@ -420,7 +455,12 @@ impl Conversation {
                 }
             }
             Event::Closed(end) | Event::TlsFailed(TlsFailure::Closed { end, .. }) => CredsspAnswer::Closed(end),
-            Event::TlsFailed(TlsFailure::Alert(_)) => CredsspAnswer::Closed(End::Fin),
+            Event::TlsFailed(TlsFailure::Alert(alert)) if self.outcome.certificate_requested => {
+                self.outcome.tls = Some(self.timed(now, TlsAnswer::Alert(alert)));
+                return self.end();
+            }
+            Event::TlsFailed(TlsFailure::Alert(alert)) => CredsspAnswer::Alert(alert),
+            Event::TlsFailed(TlsFailure::WrongKey) => CredsspAnswer::Closed(End::Fin),
             Event::TlsFailed(TlsFailure::Peer(words) | TlsFailure::Own(words)) => CredsspAnswer::Malformed(words),
             Event::Time => CredsspAnswer::Silent,
             _ => return Vec::new(),

@@ -13,7 +13,7 @@ use wire::http::{Method, Request, Response, SCHEMES};
 use wire::machine::{ConnectFailure, End, TcpAnswer, Timed, TlsAnswer, X224Answer};
 use wire::rdpeudp::Syn;
 use wire::tls::flight::ServerFlight;
-use wire::tls::{Alert, ClientHello, TlsVersion};
+use wire::tls::{Alert, ClientHello, HelloStyle, TlsVersion};
 use wire::x224::{ConnectionRequest, NegotiationFailure, SecurityProtocols, ServerAnswer};
 
 const CERTIFICATE: &[u8] = include_bytes!("certificates/server01.der");
@@ -101,6 +101,7 @@ fn hello() -> impl Strategy<Value = ClientHello> {
             random,
             pad_to,
             server_name,
+            style: HelloStyle::Plain,
         },
     )
 }

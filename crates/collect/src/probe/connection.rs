@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 use wire::machine::{Action, ConnectFailure, Conversation, ConversationPlan, End, Event, TlsFailure};
-use wire::tls::TlsOffer;
+use wire::tls::{HelloShape, TlsOffer};
 use wire::transcript::Entry;
 
 use super::micros;
@@ -75,6 +75,9 @@ fn connect_failure(error: &io::Error) -> ConnectFailure {
 struct Driver<'a> {
     outlet: &'a dyn Outlet,
     machine: Conversation,
+    shape: HelloShape,
+    /// The peer's request for a certificate has been told.
+    requested: bool,
     entries: Vec<(Duration, Entry)>,
     began: Instant,
     end: Instant,
@@ -89,7 +92,8 @@ impl<'a> Driver<'a> {
     fn new(plan: &ConversationPlan, left: Duration, outlet: &'a dyn Outlet) -> Self {
         let began = Instant::now();
         let machine = Conversation::new(plan.clone());
-        Self { outlet, machine, entries: Vec::new(), began, end: began + left, tunnel: None, kept: 0, raw: 0 }
+        let shape = plan.shape.clone();
+        Self { outlet, machine, shape, requested: false, entries: Vec::new(), began, end: began + left, tunnel: None, kept: 0, raw: 0 }
     }
 
     fn now(&self) -> Duration {
@@ -231,7 +235,7 @@ impl<'a> Driver<'a> {
     }
 
     async fn upgrade(&mut self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin), offer: TlsOffer) -> Option<Event> {
-        match tls::open(offer) {
+        match tls::open(offer, &self.shape) {
             Ok(tunnel) => self.tunnel = Some(tunnel),
             Err(words) => return Some(Event::TlsFailed(TlsFailure::Own(words))),
         }
@@ -268,6 +272,11 @@ impl<'a> Driver<'a> {
         let was_up = tunnel.up().is_some();
         let result = tunnel.read(raw);
         let up = tunnel.up();
+        let requested = tunnel.certificate_requested();
+        if requested && !self.requested {
+            self.requested = true;
+            self.tell(Event::CertificateRequested);
+        }
         // alerts and the client's last flight go out even if reading failed
         let lost = self.flush(stream).await;
         match (result, up) {

@@ -9,6 +9,7 @@ mod connection;
 mod openssl;
 mod outlet;
 mod rehearsal;
+mod signature;
 mod tls;
 
 #[cfg(test)]
@@ -32,6 +33,7 @@ use diagnosis::target::{Host, Target};
 use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
 use wire::machine::{ConversationPlan, Event, Limits, TcpAnswer};
+use wire::tls::{HelloShape, host_name};
 use wire::transcript::{Entry, NameAnswer, NameLookup, Record, Transcript};
 use wire::x224::ConnectionRequest;
 
@@ -55,6 +57,9 @@ impl Default for Budget {
     }
 }
 
+/// What stands for the user's name in `Cookie: mstshash=` where none was given. mstsc always sends one, of nine characters at
+/// most, and some balancers answer to no request without; whoever reads it in a log sees who asked.
+const NEUTRAL: &str = "rdpdoctor";
 /// How long a request is held back to see who ends the connection.
 const HOLD: Duration = Duration::from_millis(250);
 /// The `TSRequest` version that we introduce ourselves with: the current one.
@@ -82,6 +87,8 @@ pub struct Probe {
     pub context: Context,
     /// How much it may take.
     pub budget: Budget,
+    /// What a request says beside the protocols.
+    pub cookie: String,
     /// Clients that a capture shows at hosts: where the probe meets such a host, it asks what matters to that client.
     pub clients: Vec<(SocketAddr, ClientProfile)>,
     /// Who resolves the name.
@@ -114,6 +121,7 @@ impl Probe {
             target,
             context,
             budget: Budget::default(),
+            cookie: NEUTRAL.to_owned(),
             clients: Vec::new(),
             resolver: Arc::new(SystemResolver),
             progress: Arc::new(|_| {}),
@@ -291,11 +299,22 @@ impl Asking {
         whole.checked_sub(self.began.elapsed()).filter(|left| *left > Duration::from_millis(1))
     }
 
+    /// Gives a plan the manner of the client: its cookie, its way to write a hello, and whom it asks for.
+    fn dress(&self, plan: &mut ConversationPlan) {
+        if let Some(request) = &mut plan.request {
+            request.cookie = Some(self.probe.cookie.clone());
+        }
+        let style = self.probe.context.profile.hello;
+        let typed = self.probe.target.name().and_then(|name| host_name(name.trim_end_matches('.').as_bytes()));
+        plan.shape = HelloShape { style, server_name: typed.map(str::to_owned) };
+    }
+
     /// Opens one connection and keeps its record; true if the peer reset it unexpectedly.
     async fn ask(&self, question: Question, left: Duration) -> bool {
         (self.probe.progress)(&format!("asking {}: {}", self.address, question.need.words()));
         let started = self.began.elapsed();
-        let plan = plan(question, self.probe.budget.timeout.min(left));
+        let mut plan = plan(question, self.probe.budget.timeout.min(left));
+        self.dress(&mut plan);
         let entries = connection::converse(self.address, &plan, left, &*self.probe.outlet).await;
         let survey = question.need == Need::Survey;
         let record = Record { address: self.address, start: micros(started), survey, plan, entries };
@@ -307,15 +326,23 @@ impl Asking {
 
 /// True if the two say the same to a host.
 fn same_words(one: &ConversationPlan, other: &ConversationPlan) -> bool {
-    (&one.request, one.hold, one.tls, one.credssp) == (&other.request, other.hold, other.tls, other.credssp)
+    (&one.request, one.hold, one.tls, one.credssp, &one.shape)
+        == (&other.request, other.hold, other.tls, other.credssp, &other.shape)
 }
 
 /// The connection that asks a question. The stages share the time-out; what one does not use is left to the others by
 /// the deadline of the whole connection.
 fn plan(question: Question, timeout: Duration) -> ConversationPlan {
-    // after silence the second try waits longer: a slow host answers then, a deaf one does not
-    let x224 = share(timeout, if question.need == Need::SecondTry { 8 } else { 3 });
-    let limits = Limits { tcp: share(timeout, 4), x224, tls: share(timeout, 4), credssp: share(timeout, 3) };
+    // after silence the second try waits longer: a slow host answers then, a deaf one does not. The first waits longer
+    // than the three seconds after which a proxy gives its own target up
+    let patient = question.need.patient();
+    let stage = |usual: u32| share(timeout, if patient { 9 } else { usual });
+    let limits = Limits {
+        tcp: share(timeout, 4),
+        x224: share(timeout, if question.need == Need::SecondTry { 8 } else { 4 }),
+        tls: stage(4),
+        credssp: stage(3),
+    };
     let micro = |limit: Duration| micros(limit).max(Duration::from_micros(1));
     let Limits { tcp, x224, tls, credssp } = limits;
     ConversationPlan {
@@ -324,6 +351,7 @@ fn plan(question: Question, timeout: Duration) -> ConversationPlan {
         tls: question.tls,
         credssp: question.credssp.then_some(TSREQUEST_VERSION),
         random: chance(),
+        shape: HelloShape::default(),
         limits: Limits { tcp: micro(tcp), x224: micro(x224), tls: micro(tls), credssp: micro(credssp) },
     }
 }

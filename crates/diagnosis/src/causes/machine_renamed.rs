@@ -4,8 +4,9 @@ use wire::tls::TlsOffer;
 
 use super::remote_desktop_disabled;
 use crate::case::{Case, Seen};
-use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::cause::{Because, Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::evidence::Role;
+use crate::fact::Fact;
 use crate::identity::{SIX_MONTHS, TOLERANCE, possible, short};
 use crate::keys::REMOTE_DESKTOP;
 use crate::need::Need;
@@ -22,8 +23,9 @@ pub const CAUSE: Cause = Cause {
     // the handshake that shows the old name shows as well that its key works: this explains no closed socket now
     codes: &[],
     proofs: &[
+        // a proxy that shows its own certificate, or a balancer, looks the same
         Proof {
-            shows: Shows::Presence(Confidence::Proven),
+            shows: Shows::Presence(Confidence::Likely),
             needs: &[Need::Handshake(TlsOffer::MODERN), Need::Introduction],
             holds: names_differ,
         },
@@ -72,7 +74,25 @@ fn names_differ(case: Case<'_>) -> Option<Ground> {
         return None;
     }
     let certificate = own.because(format!("the host's own certificate is for {}", own.value));
-    Some(Ground::on(vec![certificate, first.because(format!("the host calls itself {}", first.value))]))
+    let ground = Ground::on(vec![certificate, first.because(format!("the host calls itself {}", first.value))]);
+    let Some(odd) = too_old(case) else { return Some(ground) };
+    let mut because = ground.because;
+    because.push(odd);
+    Some(Ground::on(because).confidence(Confidence::Possible).severity(Severity::Advisory))
+}
+
+/// The last build before Windows Vista, the first that could do CredSSP.
+const LAST_WITHOUT_CREDSSP: u16 = 3790;
+
+/// It introduces itself as a Windows that could not have been asked like this: a proxy or trap in between, PyRDP for one, says
+/// so whatever is behind it.
+fn too_old(case: Case<'_>) -> Option<Because> {
+    let seen = case.last(|fact| if let Fact::NtlmVersion(version) = fact { Some(*version) } else { None })?;
+    let text = format!(
+        "it introduces itself as build {}, a Windows without CredSSP: something in between may speak for it",
+        seen.value.build
+    );
+    (seen.value.build <= LAST_WITHOUT_CREDSSP && seen.value.build > 0).then(|| seen.because(text))
 }
 
 /// No handshake showed the certificate, but the store in which it lies was read. A machine that was renamed and has not

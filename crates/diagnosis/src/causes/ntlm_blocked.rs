@@ -10,7 +10,7 @@ use crate::need::Need;
 const NTLM_BLOCKED: u32 = 0xC000_0418;
 /// What hosts that take no NTLM answer to its first message, before any account is named: that, `STATUS_ACCESS_DENIED`,
 /// `STATUS_NOT_SUPPORTED`, `SEC_E_UNSUPPORTED_FUNCTION`.
-const REFUSALS: [u32; 4] = [NTLM_BLOCKED, 0xC000_0022, 0xC000_00BB, 0x8009_0302];
+pub(crate) const REFUSALS: [u32; 4] = [NTLM_BLOCKED, 0xC000_0022, 0xC000_00BB, 0x8009_0302];
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {

@@ -1,6 +1,6 @@
 //! `private-key-unusable`: the host cannot use the key of its certificate.
 
-use wire::tls::TlsOffer;
+use wire::tls::{Alert, TlsOffer};
 
 use crate::access::{ACCESS_DENIED, Asked, Place};
 use crate::case::{Case, NEAR, Seen, uses_key};
@@ -199,7 +199,9 @@ fn refused(case: Case<'_>) -> Option<Ground> {
 
 fn broken_off(case: Case<'_>, hellos: &[TlsOffer]) -> Option<Ground> {
     // one handshake that went through, in whatever way, shows a key that works
-    if case.tls().any(|seen| !speechless(seen.value.1)) {
+    // that old versions are off does not speak for the key
+    let old = |offer, answer: &Handshake| offer == TlsOffer::OLD && is_version(answer);
+    if case.tls().any(|seen| !speechless(seen.value.1) && !old(seen.value.0, seen.value.1)) {
         return None;
     }
     let selected = case.selected()?;
@@ -214,6 +216,11 @@ fn broken_off(case: Case<'_>, hellos: &[TlsOffer]) -> Option<Ground> {
         because.push(seen.because(format!("a ClientHello ({offer}) was {answer}")));
     }
     Some(Ground::on(because))
+}
+
+/// Refused for its version.
+fn is_version(answer: &Handshake) -> bool {
+    matches!(answer, Handshake::Alert(alert) if alert.description == Alert::PROTOCOL_VERSION)
 }
 
 fn key_used(case: Case<'_>) -> Option<Ground> {

@@ -2,14 +2,18 @@
 
 use wire::tls::{Alert, TlsOffer, suite};
 
-use crate::case::{Case, NEAR};
+use crate::as_client::{
+    as_offered, client_offer, has_large_hello, taken_alike, taken_as_client, tolerates_newest,
+};
+use crate::case::{Case, NEAR, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
 use crate::events::SCHANNEL;
 use crate::evidence::Role;
 use crate::fact::Handshake;
-use crate::need::{Need, as_offered, client_offer, taken_alike, taken_as_client};
+use crate::need::Need;
 use crate::printable::printable;
 use crate::symptom::Symptom;
+use crate::tries::steady;
 
 /// The declaration.
 pub const CAUSE: Cause = Cause {
@@ -21,15 +25,25 @@ pub const CAUSE: Cause = Cause {
     codes: &[Symptom::SOCKET_CLOSED],
     proofs: &[
         Proof {
-            shows: Shows::Presence(Confidence::Proven),
+            shows: Shows::Presence(Confidence::Likely),
             needs: &[Need::Handshake(TlsOffer::MODERN), Need::ClientSuites],
             holds: nothing_common,
         },
-        // a host that only closes gives no reason: the moment may have been one, so it is asked again
+        // of several machines behind one address another may have answered: the client's hello is sent twice in a row
+        Proof {
+            shows: Shows::Presence(Confidence::Proven),
+            needs: &[Need::Handshake(TlsOffer::MODERN), Need::ClientSuites, Need::ClientSuitesAgain],
+            holds: nothing_common,
+        },
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Handshake(TlsOffer::MODERN), Need::ClientSuitesAgain],
-            holds: nothing_common,
+            needs: &[
+                Need::Handshake(TlsOffer::MODERN),
+                Need::Handshake(TlsOffer::PLAIN_12),
+                Need::Handshake(TlsOffer::OLD),
+                Need::Handshake(TlsOffer::WIDEST),
+            ],
+            holds: version_spoken_and_nothing_taken,
         },
         Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::ClientSuites], holds: refused_for_suites },
         Proof {
@@ -65,17 +79,22 @@ pub const CAUSE: Cause = Cause {
 /// A wide hello is taken, and one with what the client has is not.
 fn nothing_common(case: Case<'_>) -> Option<Ground> {
     let profile = &case.context.profile;
-    if taken_as_client(case).is_some() {
+    // a long hello that is broken off says nothing about what it offers
+    let long = has_large_hello(case) && !case.tls_with(client_offer(case)).is_some_and(|seen| told(seen.value));
+    if taken_as_client(case).is_some() || !tolerates_newest(case) || !steady(case) || long {
         return None;
     }
     let wide = taken_alike(case)?;
     let (version, chosen) = wide.value;
     let refused = case.tls_with(client_offer(case))?;
+    let again = Need::ClientSuitesAgain.answered(case);
     let (answer, confidence) = match refused.value {
-        Handshake::Alert(alert) if names_the_suites(*alert) => (format!("refused with {alert}"), Confidence::Proven),
+        Handshake::Alert(alert) if names_the_suites(*alert) => {
+            let sure = if again { Confidence::Proven } else { Confidence::Likely };
+            (format!("refused with {alert}"), sure)
+        }
         // a host that closes gives no reason, and where whole hellos are ended it need not be the host
         Handshake::Closed { end, bytes: 0 } if !case.only_cut_hellos_pass() => {
-            let again = Need::ClientSuitesAgain.answered(case);
             let sure = if again { Confidence::Likely } else { Confidence::Possible };
             (format!("{} without an answer", end.verb()), sure)
         }
@@ -92,6 +111,25 @@ fn nothing_common(case: Case<'_>) -> Option<Ground> {
         profile.name
     );
     Some(Ground::on(vec![wide.because(ours), refused.because(theirs)]).confidence(confidence))
+}
+
+/// Only TLS 1.0 and 1.1 are refused for their version; TLS 1.2 is spoken, and nothing that can be offered in it is taken.
+pub(super) fn version_spoken_and_nothing_taken(case: Case<'_>) -> Option<Ground> {
+    if case.tls().any(|seen| matches!(seen.value.1, Handshake::Accepted { .. })) {
+        return None;
+    }
+    let alert = |offer| {
+        let seen = case.tls_with(offer)?;
+        if let Handshake::Alert(alert) = seen.value { Some(Seen { value: *alert, id: seen.id }) } else { None }
+    };
+    let old = alert(TlsOffer::OLD).filter(|seen| seen.value.description == Alert::PROTOCOL_VERSION)?;
+    let mut because = vec![old.because(format!("TLS 1.0 and 1.1 are refused for their version, with {}", old.value))];
+    for offer in [TlsOffer::PLAIN_12, TlsOffer::WIDEST] {
+        let seen = alert(offer).filter(|seen| names_the_suites(seen.value))?;
+        let text = format!("TLS 1.2 is not, but whatever it offers ({offer}) is: {}", seen.value);
+        because.push(seen.because(text));
+    }
+    Some(Ground::on(because))
 }
 
 /// The client itself was watched: its hello was refused with an alert about what it offers. No other hello was seen, so a
@@ -132,6 +170,11 @@ fn logged(case: Case<'_>) -> Option<Ground> {
         refused.because(format!("a ClientHello ({}) was {answer}", TlsOffer::MODERN)),
         entry.because(text),
     ]))
+}
+
+/// Refused in words of TLS.
+fn told(answer: &Handshake) -> bool {
+    matches!(answer, Handshake::Alert(_))
 }
 
 fn names_the_suites(alert: Alert) -> bool {

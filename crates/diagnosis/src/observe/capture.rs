@@ -11,7 +11,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use wire::capture::{Seen as Captured, Side, UdpWatched, Watched};
 use wire::machine::{End, X224Answer};
-use wire::tls::{Alert, Groups, Signatures, Suites, TlsOffer, TlsVersion};
+use wire::tls::{Alert, Groups, HelloStyle, Signatures, Suites, TlsOffer, TlsVersion};
 use wire::x224::{ConnectionRequest, SecurityProtocols};
 
 use super::{Seen, gateway, handshake, later};
@@ -258,6 +258,7 @@ fn client(watched: &Watched) -> Option<ClientProfile> {
         suites: hello.map_or(Suites::ALL, |hello| hello.suites),
         groups: hello.map_or(Groups::USUAL, |hello| hello.groups),
         signatures: hello.map_or(Signatures::USUAL, |hello| hello.signatures),
+        hello: HelloStyle::default(),
         least_rsa_bits: 0,
         encryption_oracle: EncryptionOracle::Vulnerable,
     })

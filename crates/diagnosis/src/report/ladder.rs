@@ -5,14 +5,16 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 use wire::machine::{ConnectFailure, TcpAnswer, X224Answer};
-use wire::tls::{Segments, TlsOffer, TlsVersion};
+use wire::tls::{Segments, TlsOffer, TlsStack, TlsVersion};
 use wire::transcript::NameAnswer;
 use wire::x224::{SecurityProtocols, ServerAnswer};
 
 use super::words::counted;
 use super::{Finding, to_gateway};
+use crate::as_client::{last_as_client, taken_as_client};
 use crate::case::{Case, Context, EVERYTHING};
 use crate::cause::{Severity, Stage};
+use crate::causes::NTLM_REFUSALS;
 use crate::evidence::{Evidence, Observation, Role, SubjectId};
 use crate::fact::{Fact, Handshake, Introduction, tcp_words, version_text};
 use crate::printable::printable;
@@ -325,13 +327,24 @@ fn tls(case: Case<'_>) -> Option<Rung> {
     let whole = |offer: TlsOffer| offer.segments == Segments::Whole;
     let accepted = case.tls().find(|seen| whole(seen.value.0) && matches!(seen.value.1, Handshake::Accepted { .. }));
     // what one of our stacks calls a broken protocol, a client may refuse as well, whatever a more tolerant one says
-    let broken = case.tls().find(|seen| matches!(seen.value.1, Handshake::Malformed(_) | Handshake::NotTls(_)));
+    let broken = case.tls().find(|seen| {
+        matches!(seen.value.1, Handshake::Malformed(_) | Handshake::NotTls(_) | Handshake::WrongKey)
+    });
     let best = broken.or(finished).or(accepted).unwrap_or(first);
+    // what the client itself would hear decides, whatever another hello gets
+    if let Some(own) = last_as_client(case).filter(|_| taken_as_client(case).is_none())
+        && own.value.refusal().is_some()
+    {
+        let text = format!("the hello of {} was {}", case.context.profile.name, own.value.refusal().unwrap_or_default());
+        return Some((Outcome::Failed, took(case, own.id), text));
+    }
     let (outcome, text) = match best.value.1 {
         Handshake::Accepted { .. } => {
             let text = accepted_words(best.value.1);
-            if client_speaks(case) {
+            if client_speaks(case) && (finished.is_some() || best.value.0.stack == TlsStack::Watched) {
                 (Outcome::Passed, text)
+            } else if client_speaks(case) {
+                (Outcome::Degraded, text)
             } else {
                 let client = &case.context.profile;
                 (Outcome::Degraded, format!("{text}; not seen with {} of {}", client.versions_text(), client.name))
@@ -369,6 +382,7 @@ pub(super) fn accepted_words(answer: &Handshake) -> String {
 pub(super) fn refused_words(answer: &Handshake) -> String {
     match answer {
         Handshake::Accepted { .. } => String::new(),
+        Handshake::WrongKey => "signed with another key than that of its certificate".to_owned(),
         Handshake::Alert(alert) => alert.to_string(),
         Handshake::Closed { end, bytes: 0 } => format!("{} without an answer", end.verb()),
         Handshake::Closed { end, bytes } => format!("{} after {bytes} bytes", end.verb()),
@@ -425,12 +439,14 @@ fn credssp(case: Case<'_>) -> Option<Rung> {
             (Outcome::Passed, format!("TSRequest version {version}{}", introduced(case)))
         }
         // without NTLM the host cannot introduce itself to a probe; Kerberos may still work
-        Introduction::Refused { status: Some(status), .. } => {
+        Introduction::Refused { status: Some(status), .. } if NTLM_REFUSALS.contains(status) => {
             (Outcome::Passed, format!("NTLM refused ({status:#010x})"))
         }
+        Introduction::Refused { status: Some(status), .. } => (Outcome::Failed, format!("error {status:#010x}")),
         Introduction::Refused { status: None, .. } => (Outcome::Passed, "answered without NTLM".to_owned()),
         Introduction::Malformed(words) => (Outcome::Failed, words.clone()),
         Introduction::Closed(end) => (Outcome::Failed, format!("{} without an answer", end.verb())),
+        Introduction::Alert(alert) => (Outcome::Failed, format!("ended with {alert}")),
         Introduction::Silent => (Outcome::Failed, "no answer in time".to_owned()),
     };
     Some((outcome, took(case, seen.id), text))

@@ -92,6 +92,8 @@ pub enum TlsAnswer {
         /// Bytes that had been received since the ClientHello.
         bytes: usize,
     },
+    /// It signed the handshake with another key than that of its certificate.
+    WrongKey,
     /// Bytes that are no TLS record.
     NotTls(Vec<u8>),
     /// The peer broke the protocol, in the words of the reader.
@@ -121,6 +123,8 @@ pub enum CredsspAnswer {
     Malformed(String),
     /// The connection ended.
     Closed(End),
+    /// The server ended the connection with an alert of TLS.
+    Alert(Alert),
     /// No whole answer within the stage's time.
     Silent,
 }
@@ -134,6 +138,8 @@ pub struct Outcome {
     pub x224: Option<Timed<X224Answer>>,
     /// TLS.
     pub tls: Option<Timed<TlsAnswer>>,
+    /// The peer asked for a certificate of ours.
+    pub certificate_requested: bool,
     /// CredSSP.
     pub credssp: Option<Timed<CredsspAnswer>>,
     /// When it was found that we, and not the peer, are at fault; then there is no other answer than that of TCP.

@@ -58,7 +58,7 @@ fn rename(exchange: &mut Exchange, names: &mut Names) {
         Some(TlsAnswer::Flight(flight)) => rename_chain(&mut flight.chain, names),
         Some(TlsAnswer::NotTls(bytes)) => *bytes = layers::masked(bytes),
         Some(TlsAnswer::Malformed(words) | TlsAnswer::OwnFailure(words)) => *words = names.prose(words),
-        Some(TlsAnswer::Alert(_) | TlsAnswer::Closed { .. } | TlsAnswer::Silent { .. }) | None => {}
+        Some(TlsAnswer::Alert(_) | TlsAnswer::Closed { .. } | TlsAnswer::Silent { .. } | TlsAnswer::WrongKey) | None => {}
     }
 }
 

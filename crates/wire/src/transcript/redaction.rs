@@ -66,6 +66,9 @@ impl Record {
             let sent: String = cookie.chars().filter(char::is_ascii_graphic).take(64).collect();
             *cookie = names.text(&sent);
         }
+        if let Some(name) = &mut redacted.plan.shape.server_name {
+            *name = names.text(name);
+        }
         redacted.rename_entries(names);
         redacted.say_again(self);
         redacted

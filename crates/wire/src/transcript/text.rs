@@ -172,12 +172,14 @@ fn write_entry(out: &mut fmt::Formatter<'_>, entry: &Entry) -> fmt::Result {
                 writeln!(out, "tls-failed alert {} {} # {alert}", alert.level, alert.description)
             }
             TlsFailure::Closed { end, bytes } => writeln!(out, "tls-failed closed {} {bytes}", end_name(*end)),
+            TlsFailure::WrongKey => writeln!(out, "tls-failed wrong-key"),
             TlsFailure::Peer(words) => {
                 writeln!(out, "tls-failed peer {}{}", hex::encode(words.as_bytes()), Words(words))
             }
             TlsFailure::Own(words) => writeln!(out, "tls-failed own {}{}", hex::encode(words.as_bytes()), Words(words)),
         },
         Entry::Event(Event::Closed(end)) => writeln!(out, "closed {}", end_name(*end)),
+        Entry::Event(Event::CertificateRequested) => writeln!(out, "certificate-requested"),
         Entry::Event(Event::Time) => writeln!(out, "time"),
         Entry::Event(Event::RehearsalFailed) => writeln!(out, "rehearsal-failed"),
     }
@@ -346,6 +348,7 @@ impl Reading {
             "tls-up" => Entry::Event(read_tls_up(words)?),
             "tls-failed" => Entry::Event(Event::TlsFailed(read_tls_failure(words)?)),
             "closed" => Entry::Event(Event::Closed(read_end(words)?)),
+            "certificate-requested" => Entry::Event(Event::CertificateRequested),
             "time" => Entry::Event(Event::Time),
             "rehearsal-failed" => Entry::Event(Event::RehearsalFailed),
             _ => return Err("entry"),
@@ -400,6 +403,7 @@ fn read_tls_failure(words: &mut Line<'_>) -> Result<TlsFailure, &'static str> {
     Ok(match words.next("tls-failed")? {
         "alert" => TlsFailure::Alert(Alert { level: words.parse("level")?, description: words.parse("description")? }),
         "closed" => TlsFailure::Closed { end: read_end(words)?, bytes: words.parse("bytes")? },
+        "wrong-key" => TlsFailure::WrongKey,
         "peer" => TlsFailure::Peer(words.text("tls-failed")?),
         "own" => TlsFailure::Own(words.text("tls-failed")?),
         _ => return Err("tls-failed"),

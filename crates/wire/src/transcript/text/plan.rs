@@ -7,7 +7,9 @@ use super::{Line, read_seconds, seconds};
 use crate::hex;
 use crate::machine::{ConversationPlan, Limits};
 use crate::tls::registry::{Codes, Registry};
-use crate::tls::{Groups, Segments, Signatures, Suites, TlsOffer, TlsStack, TlsVersion};
+use crate::tls::{
+    Groups, HelloShape, HelloStyle, NameSent, Segments, Signatures, Suites, TlsOffer, TlsStack, TlsVersion, host_name,
+};
 use crate::x224::{ConnectionRequest, SecurityProtocols};
 
 pub(super) struct PlanText<'a>(pub(super) &'a ConversationPlan);
@@ -37,7 +39,17 @@ impl fmt::Display for PlanText<'_> {
             if exchange {
                 write!(out, ",{},{}", list(offer.groups), list(offer.signatures))?;
             }
-            out.write_str(" ")?;
+            out.write_str(match offer.name {
+                NameSent::Typed => " ",
+                NameSent::None => " name-sent=none ",
+                NameSent::Invented => " name-sent=invented ",
+            })?;
+        }
+        if plan.shape.style != HelloStyle::Plain {
+            write!(out, "style={} ", plan.shape.style.name())?;
+        }
+        if let Some(name) = &plan.shape.server_name {
+            write!(out, "server-name={name} ")?;
         }
         if let Some(version) = plan.credssp {
             write!(out, "credssp={version} ")?;
@@ -60,6 +72,7 @@ pub(super) fn read_plan(words: &mut Line<'_>) -> Result<ConversationPlan, &'stat
         tls: None,
         credssp: None,
         random: [0; 32],
+        shape: HelloShape::default(),
         limits: Limits { tcp: Duration::ZERO, x224: Duration::ZERO, tls: Duration::ZERO, credssp: Duration::ZERO },
     };
     for word in words.0.by_ref() {
@@ -76,6 +89,18 @@ pub(super) fn read_plan(words: &mut Line<'_>) -> Result<ConversationPlan, &'stat
             }
             "hold" => plan.hold = read_seconds(value).ok_or("hold")?,
             "tls" => plan.tls = Some(read_offer(value).ok_or("tls")?),
+            "name-sent" => {
+                let offer = plan.tls.as_mut().ok_or("name-sent")?;
+                offer.name = match value {
+                    "none" => NameSent::None,
+                    "invented" => NameSent::Invented,
+                    _ => return Err("name-sent"),
+                };
+            }
+            "style" => plan.shape.style = HelloStyle::parse(value).ok_or("style")?,
+            "server-name" => {
+                plan.shape.server_name = Some(host_name(value.as_bytes()).ok_or("server-name")?.to_owned());
+            }
             "credssp" => plan.credssp = Some(value.parse().map_err(|_| "credssp")?),
             "limits" => plan.limits = read_limits(value).ok_or("limits")?,
             "random" => plan.random = hex::decode(value).and_then(|b| b.try_into().ok()).ok_or("random")?,
@@ -99,7 +124,7 @@ fn read_offer(value: &str) -> Option<TlsOffer> {
     let suites = parts.next().map_or(Some(Suites::ALL), read_list)?;
     let groups = parts.next().map_or(Some(Groups::USUAL), read_list)?;
     let signatures = parts.next().map_or(Some(Signatures::USUAL), read_list)?;
-    parts.next().is_none().then_some(TlsOffer { stack, min, max, segments, suites, groups, signatures })
+    parts.next().is_none().then_some(TlsOffer { stack, min, max, segments, suites, groups, signatures, name: NameSent::Typed })
 }
 
 fn read_list<R: Registry>(text: &str) -> Option<Codes<R>> {
