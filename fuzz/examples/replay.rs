@@ -1,5 +1,5 @@
-//! Runs every file of `CORPUS/TARGET/` through its target: `replay CORPUS…`. Built with `-C instrument-coverage` it tells
-//! which lines a corpus reaches.
+//! Runs every file of `CORPUS/TARGET/` through its target: `replay CORPUS…`. Built with `-C instrument-coverage` it
+//! shows which lines a corpus reaches.
 
 fn main() -> std::io::Result<()> {
     for corpus in std::env::args().skip(1) {

@@ -1,4 +1,4 @@
-//! Reads an event log. Whatever is in it, what is kept of it is bounded.
+//! Reads an event log. Whatever is in it, only a bounded part is kept.
 #![no_main]
 
 use std::io::Cursor;

@@ -1,7 +1,7 @@
 //! Reads an `.rdp` file, verifies its signature, and writes it back as it was.
 #![no_main]
 
-use diagnosis::rdp_file::{RdpFile, RdpFileRecord, RdpSettings};
+use evidence::rdp_file::{RdpFile, RdpFileRecord, RdpSettings};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let _ = RdpFile::recognises(bytes);

@@ -1,4 +1,4 @@
-//! What each fuzz target does with its bytes: decode, then check what must hold of everything that was decoded.
+//! Fuzz targets: each decodes its bytes, then checks what must hold of everything that was decoded.
 //!
 //! `crates/wire/tests/crashes.rs` includes this file, so that every crash file and every seed is a plain test.
 
@@ -15,7 +15,7 @@ use wire::tls::{Alert, ClientHello, Segments, TlsOffer, TlsStack, TlsVersion, fl
 use wire::transcript::{Record, Transcript};
 use wire::x224::{self, ConnectionRequest, SecurityProtocols, ServerAnswer};
 
-/// A target's name and its function.
+/// Name of a target, and its function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
@@ -44,7 +44,7 @@ pub fn x224_answer(bytes: &[u8]) {
     let _ = ForeignService::recognise(bytes).map(ForeignService::name);
 }
 
-/// [`ConnectionRequest`]: what a client says first.
+/// [`ConnectionRequest`]: a client's first words.
 pub fn connection_request(bytes: &[u8]) {
     let Ok(request) = ConnectionRequest::decode(bytes) else { return };
     let again = ConnectionRequest::decode(&request.encode()).expect("what we write, we read");
@@ -54,7 +54,7 @@ pub fn connection_request(bytes: &[u8]) {
     }
 }
 
-/// [`flight::read`]: a server's answer to a ClientHello. More bytes never turn a verdict round.
+/// [`flight::read`]: a server's answer to a ClientHello. More bytes never reverse a verdict.
 pub fn tls_flight(bytes: &[u8]) {
     let whole = flight::read(bytes);
     let half = flight::read(bytes.get(..bytes.len() / 2).unwrap_or_default());
@@ -123,7 +123,8 @@ fn stages(record: &Record) -> [bool; 4] {
     [outcome.tcp.is_some(), outcome.x224.is_some(), outcome.tls.is_some(), outcome.credssp.is_some()]
 }
 
-/// [`Conversation`] with events made of bytes: it ends when its deadline has passed, and holds a bounded number of bytes.
+/// [`Conversation`] with events made of bytes: it ends when its deadline has passed, and holds a bounded number of
+/// bytes.
 pub fn conversation(bytes: &[u8]) {
     let mut input = Input(bytes);
     let plan = input.plan();
@@ -154,7 +155,8 @@ pub fn capture(bytes: &[u8]) {
     assert_eq!(redacted.redacted(), redacted, "redacting twice changed it again");
 }
 
-/// The first byte chooses the link; then, for each packet, the milliseconds since the one before, its size and itself.
+/// Makes packets: the first byte chooses the link; then, for each packet, the milliseconds since the one before, its
+/// size and itself.
 fn captured(bytes: &[u8], times: usize) -> Seen {
     let links = [Link::Raw, Link::Ethernet, Link::Cooked1, Link::Cooked2, Link::Loopback];
     let mut input = Input(bytes);
@@ -194,7 +196,7 @@ impl Input<'_> {
         taken.to_vec()
     }
 
-    /// The first byte chooses the plan; 0 is that of a normal probe.
+    /// Makes a plan from the first byte; 0 is that of a normal probe.
     fn plan(&mut self) -> ConversationPlan {
         let choice = self.byte();
         let second = Duration::from_secs(1);
@@ -206,7 +208,7 @@ impl Input<'_> {
             tls: (!has(2)).then_some(offers[usize::from(choice >> 6)]),
             credssp: (!has(3)).then_some(6),
             random: [7; 32],
-            limits: Limits { tcp: second, x224: second, tls: second, credssp: second },
+            limits: Limits::each(second),
         }
     }
 
@@ -230,7 +232,7 @@ impl Input<'_> {
     }
 }
 
-/// The seeds that a transcript yields: a target and its bytes.
+/// Makes the seeds that a transcript yields: each a target and its bytes.
 pub fn seeds(text: &str) -> Vec<(&'static str, Vec<u8>)> {
     let mut seeds = vec![("transcript", text.as_bytes().to_vec())];
     if let Ok(transcript) = text.parse::<Transcript>() {
@@ -242,7 +244,7 @@ pub fn seeds(text: &str) -> Vec<(&'static str, Vec<u8>)> {
     seeds
 }
 
-/// The same connection as somebody on the way would have captured it: the reverse of [`captured`].
+/// Writes the connection as somebody on the path would have captured it: the reverse of [`captured`].
 fn capture_seed(record: &Record) -> Vec<u8> {
     use wire::transcript::Entry;
     let mut seed = vec![0];
@@ -269,7 +271,7 @@ fn capture_seed(record: &Record) -> Vec<u8> {
     seed
 }
 
-/// IPv4 and TCP between a client and port 3389.
+/// Builds IPv4 and TCP between a client and port 3389.
 fn raw_packet(side: usize, numbers: [u32; 2], flags: u8, payload: &[u8]) -> Vec<u8> {
     let addresses = [[192, 0, 2, 1], [192, 0, 2, 7]];
     let ports = [50_000_u16, 3389];
@@ -342,7 +344,7 @@ fn credssp_seeds(received: &[u8], seeds: &mut Vec<(&'static str, Vec<u8>)>) {
     }
 }
 
-/// The reverse of [`Input::plan`].
+/// Reverses [`Input::plan`].
 fn script_plan(plan: &ConversationPlan) -> u8 {
     let bit = |set: bool, bit: u8| u8::from(set) << bit;
     let offer = match plan.tls {
@@ -354,7 +356,7 @@ fn script_plan(plan: &ConversationPlan) -> u8 {
     bit(plan.request.is_none(), 0) | bit(!plan.hold.is_zero(), 1) | bit(plan.tls.is_none(), 2) | offer << 6
 }
 
-/// The reverse of [`Input::event`], with the byte for its time.
+/// Reverses [`Input::event`], with the byte for its time.
 fn script_event(event: &Event, script: &mut Vec<u8>) {
     let sized = |kind: u8, bytes: &[u8]| [&[kind][..], &(bytes.len() as u16).to_be_bytes(), bytes].concat();
     let end = |end: &End| u8::from(*end == End::Rst);

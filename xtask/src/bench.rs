@@ -17,16 +17,16 @@ use servers::Server;
 
 /// Rounds that are counted; one more comes first and is not.
 const ROUNDS: usize = 5;
-/// No tool may take longer.
+/// Longest time that a tool may take.
 const LIMIT: Duration = Duration::from_mins(3);
 
-/// A program that looks at a server.
+/// Program that looks at a server.
 struct Tool {
     name: &'static str,
     command: fn(&Programs, u16) -> Vec<String>,
 }
 
-/// Where the programs are.
+/// Paths of the programs.
 struct Programs {
     rdpdoctor: PathBuf,
     sslyze: PathBuf,
@@ -61,7 +61,7 @@ const TOOLS: &[Tool] = &[
     },
 ];
 
-/// A fact and the words by which a tool's output shows that it reports it.
+/// Facts, each with the words by which a tool's output shows that it reports it.
 const FACTS: &[(&str, &[&str])] = &[
     ("certificate's end", &["certificate.not_after", "Not valid after", "Not After"]),
     ("TLS version agreed", &["\"version\": \"1.", "Accepted  TLS", "TLSv1.3   enabled", "TLS 1.3 Cipher Suites"]),
@@ -156,7 +156,7 @@ fn median(times: &mut [Duration]) -> Duration {
     times[times.len() / 2]
 }
 
-/// Runs a tool to its end; its time and what it printed.
+/// Runs a tool to its end; returns its time and its output.
 fn run(command: &[String]) -> Result<(Duration, String)> {
     let (program, arguments) = command.split_first().context("an empty command")?;
     let began = Instant::now();

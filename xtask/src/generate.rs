@@ -1,4 +1,4 @@
-//! Files that are made from something else: each generator has a folder and a way to make the texts of its files.
+//! Generated files: each generator has a folder and a way to make the texts of its files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,9 +13,9 @@ use crate::shell;
 type Texts = BTreeMap<String, String>;
 
 struct Generator {
-    /// From the project's folder; empty for that itself.
+    /// Folder, from the project's; empty for that itself.
     folder: &'static str,
-    /// Parts of that folder in which nothing else may stand: what is not made any more goes.
+    /// Parts of that folder in which nothing else may be: leftovers are removed.
     owned: &'static [&'static str],
     texts: fn(&Path) -> Result<Texts>,
 }
@@ -36,22 +36,22 @@ const GENERATORS: [Generator; 5] = [
     },
 ];
 
-/// What the program makes of its own declarations.
+/// Returns the files that the program prints from its own declarations.
 fn printed(root: &Path, files: &str) -> Result<Texts> {
     let text = shell::capture(shell::cargo(root, &["run", "--quiet", "-p", "rdpdoctor", "--", "generate", files]))?;
     serde_json::from_str(&text).with_context(|| format!("read what `rdpdoctor generate {files}` printed"))
 }
 
-/// A generated file that is not as it should be.
+/// Generated file that is out of date.
 #[derive(Debug, PartialEq, Eq)]
 enum Stale {
     /// Missing or different; the whole new text.
     Text(String),
-    /// Not made any more.
+    /// No longer generated.
     Leftover,
 }
 
-/// Writes all of them, and removes what is not made any more.
+/// Writes all of them, and removes leftovers.
 pub fn write(root: &Path) -> Result<bool> {
     each(root, |name, stale| {
         let path = root.join(name);
@@ -101,7 +101,7 @@ fn each(root: &Path, work: impl Fn(&str, Stale) -> Result<bool>) -> Result<bool>
     Ok(good)
 }
 
-/// What differs from `texts`, with paths from the project's folder.
+/// Returns the differences from `texts`, with paths from the project's folder.
 fn stale(root: &Path, generator: &Generator, texts: Texts) -> Result<BTreeMap<String, Stale>> {
     let full = |path: &str| {
         [generator.folder, path].iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join("/")
@@ -121,7 +121,7 @@ fn stale(root: &Path, generator: &Generator, texts: Texts) -> Result<BTreeMap<St
     Ok(stale)
 }
 
-/// The files of a folder, which need not be there.
+/// Lists the files of a folder, which need not exist.
 fn files(root: &Path, folder: &str) -> Result<Vec<String>> {
     let path = root.join(folder);
     if !path.is_dir() {
@@ -132,7 +132,7 @@ fn files(root: &Path, folder: &str) -> Result<Vec<String>> {
     Ok(names.map(|entry| format!("{folder}/{}", entry.file_name().to_string_lossy())).collect())
 }
 
-/// The first line that differs.
+/// Returns the first line that differs.
 fn difference(found: &str, wanted: &str) -> Option<String> {
     if found == wanted {
         return None;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::policy::Policy;
 use crate::{shell, spdx};
 
-/// The package whose default build must stay slim.
+/// Package whose default build must stay slim.
 const BINARY: &str = "rdpdoctor";
 
 /// Judges all dependencies of all features, and what the binary needs without any.
@@ -34,13 +34,13 @@ struct Package {
     name: String,
     version: String,
     licence: Option<String>,
-    /// Ids of what it depends on outside its tests.
+    /// Ids of the packages it depends on outside its tests.
     needs: Vec<String>,
-    /// Ids of all that it depends on.
+    /// Ids of all packages it depends on.
     needs_for_all: Vec<String>,
 }
 
-/// What cargo resolved.
+/// Dependencies as cargo resolved them.
 struct Tree {
     packages: BTreeMap<String, Package>,
 }

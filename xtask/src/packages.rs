@@ -1,4 +1,4 @@
-//! The system packages that the tests need: what is missing is installed, or named with its reason.
+//! System packages that the tests need: missing ones are installed, or named with the reason.
 
 use std::process::{Command, Stdio};
 
@@ -6,12 +6,12 @@ use anyhow::{Result, bail};
 
 use crate::shell;
 
-/// A package of Debian 12.
+/// Package of Debian 12.
 pub struct Package {
     pub name: &'static str,
-    /// The program that shows that it is there.
+    /// Program that shows that it is installed.
     program: &'static str,
-    /// What shows it, where no program of its own does.
+    /// Check that shows it, where it has no program of its own.
     shown: Option<fn() -> bool>,
     why: &'static str,
     /// True if the feature legacy-tls cannot be compiled without it.
@@ -58,17 +58,17 @@ fn has_venv() -> bool {
     asked.is_ok_and(|status| status.success())
 }
 
-/// What is not there.
+/// Lists the missing packages.
 pub fn missing() -> Vec<&'static Package> {
     PACKAGES.iter().filter(|package| !package.is_there()).collect()
 }
 
-/// One line a package.
+/// Writes one line per package.
 pub fn reasons(missing: &[&Package]) -> String {
     missing.iter().map(|package| format!("  {:22}{}\n", package.name, package.why)).collect()
 }
 
-/// True if this person may install packages, and there is a way.
+/// True if this person may install packages, and there is a way to.
 pub fn can_install() -> bool {
     let user = Command::new("id").arg("-u").output();
     shell::has_program("apt-get") && user.is_ok_and(|output| output.stdout == b"0\n")

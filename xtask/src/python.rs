@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::shell;
 
-/// Readers of event logs and of registry hives, with which the tests compare ours.
+/// Readers of event logs and registry hives with which the tests compare ours.
 pub const READERS: &[&str] = &["python-evtx==0.8.1", "regipy==6.5.0"];
 
 /// Makes the environment of this name, with these packages in it, unless it is there; returns its folder of programs.

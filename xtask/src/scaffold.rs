@@ -5,16 +5,16 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-/// What can be begun, and where it goes.
+/// Kind of thing that can be begun, and where it goes.
 pub struct Kind {
     word: &'static str,
     folder: &'static str,
-    /// Stands before the list's entries: `// causes: list`.
+    /// Word before the list's entries: `// causes: list`.
     plural: &'static str,
-    /// The constant that each file declares.
+    /// Constant that each file declares.
     constant: &'static str,
     template: &'static str,
-    /// Folder, template.
+    /// Folder and template of its scenario.
     scenario: Option<(&'static str, &'static str)>,
 }
 
@@ -38,13 +38,13 @@ const KINDS: [Kind; 2] = [
 ];
 
 impl Kind {
-    /// The kind with this word.
+    /// Finds the kind with this word.
     pub fn named(word: &str) -> Option<&'static Self> {
         KINDS.iter().find(|kind| kind.word == word)
     }
 }
 
-/// Writes the files and enters the name into the list. Nothing is written if anything is in the way.
+/// Writes the files and enters the name into the list. Writes nothing if anything is in the way.
 pub fn add(root: &Path, kind: &Kind, name: &str) -> Result<bool> {
     check_name(name)?;
     let module = name.replace('-', "_");

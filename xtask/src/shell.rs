@@ -1,4 +1,4 @@
-//! Where the project is, and how other programs are run in it.
+//! Finds the project's folder, and runs other programs in it.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ pub fn in_root<T>(task: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
     task(&root()?)
 }
 
-/// The project's folder: the parent of this package's, which cargo names, else the working directory.
+/// Returns the project's folder: the parent of this package's, which cargo names, else the working directory.
 pub fn root() -> Result<PathBuf> {
     let package = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     match package.as_deref().and_then(Path::parent) {
@@ -25,8 +25,8 @@ pub fn full() -> bool {
     env::var_os("RDPDOCTOR_TEST_FULL").is_some_and(|value| value == "1")
 }
 
-/// Cargo in the project's folder, without what `cargo run` told us about this package: build scripts that watch those
-/// variables (ring's does) would run again.
+/// Prepares cargo in the project's folder, without the variables that `cargo run` set about this package: build scripts
+/// that watch them (ring's does) would run again.
 pub fn cargo(root: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     for (name, _) in env::vars_os() {
@@ -50,7 +50,7 @@ pub fn stream(mut command: Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs a program for what it prints; what it complains about goes straight through.
+/// Runs a program and returns its output; its complaints go straight through.
 pub fn capture(mut command: Command) -> Result<String> {
     let output = command.stderr(Stdio::inherit()).output().with_context(|| format!("start {}", words(&command)))?;
     if !output.status.success() {

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::shell;
 
-/// One of them.
+/// Test that is run for long.
 pub struct Soak {
     name: &'static str,
     run: fn(&Path) -> Result<bool>,
@@ -15,11 +15,11 @@ pub struct Soak {
 
 const ALL: [Soak; 2] = [Soak { name: "healthy", run: healthy }, Soak { name: "fuzz", run: fuzz }];
 
-/// Hosts that are made up and must not be blamed.
+/// Invented hosts that must not be blamed.
 const HEALTHY_HOSTS: &str = "10000";
 /// Executions of each fuzz target.
 const EXECUTIONS: &str = "10000000";
-/// Bytes of an input at most: some records of a flight, a transcript with a connection or two.
+/// Most bytes of an input: some records of a flight, a transcript with a connection or two.
 const INPUT_BYTES: &str = "4096";
 
 impl Soak {
@@ -27,7 +27,7 @@ impl Soak {
         ALL.iter().find(|soak| soak.name == name)
     }
 
-    /// Runs it and prints what was counted and the seconds.
+    /// Runs it and prints the count and the seconds.
     pub fn run(&self, root: &Path) -> Result<bool> {
         (self.run)(root)
     }
@@ -44,7 +44,7 @@ fn healthy(root: &Path) -> Result<bool> {
     Ok(true)
 }
 
-/// Every target in turn; a crash leaves its input in `fuzz/artifacts` and ends the run.
+/// Runs every target in turn; a crash leaves its input in `fuzz/artifacts` and ends the run.
 fn fuzz(root: &Path) -> Result<bool> {
     let folder = root.join("fuzz");
     let cargo = |arguments: &[&str]| {
@@ -67,7 +67,7 @@ fn fuzz(root: &Path) -> Result<bool> {
     Ok(true)
 }
 
-/// The targets, as the folder of their programs lists them.
+/// Lists the targets by the folder of their programs.
 fn targets(folder: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder.join("fuzz_targets")).context("list fuzz_targets")? {

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::{generate, licences, packages, python, shell, tidy};
 
-/// The feature that needs OpenSSL on the system.
+/// Feature that needs OpenSSL on the system.
 const LEGACY: &str = "rdpdoctor/legacy-tls";
 
 enum Outcome {
@@ -26,7 +26,7 @@ struct Row {
     outcome: Outcome,
 }
 
-/// The steps so far.
+/// Results of the steps so far.
 struct Report {
     rows: Vec<Row>,
 }
@@ -60,7 +60,7 @@ pub fn run() -> Result<bool> {
 }
 
 impl Report {
-    /// Runs one step and notes how it went; true if it passed.
+    /// Runs one step and notes its result; true if it passed.
     fn step(&mut self, step: &'static str, work: impl FnOnce() -> Result<()>) -> bool {
         println!("\n== {step}");
         let start = Instant::now();
@@ -85,7 +85,7 @@ impl Report {
         }
     }
 
-    /// Installs what is missing, or says what is and which steps go without it.
+    /// Installs missing packages, or says what is missing and which steps go without it.
     fn packages(&mut self) {
         let missing = packages::missing();
         if missing.is_empty() || packages::can_install() {
@@ -172,7 +172,7 @@ fn docs(root: &Path, features: &[&str]) -> Result<()> {
     shell::stream(command)
 }
 
-/// The binary as people get it, which must not ask for OpenSSL when it starts.
+/// Builds the binary as people get it, which must not need OpenSSL to start.
 fn build(root: &Path) -> Result<()> {
     let text = shell::capture(shell::cargo(
         root,

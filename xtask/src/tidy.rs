@@ -1,4 +1,4 @@
-//! The house rules that can be counted, over every file that git knows or would add.
+//! House rules that can be counted, over every file that git knows or would add.
 
 mod book;
 mod causes;
@@ -16,21 +16,21 @@ use crate::shell;
 
 /// A file of the project.
 pub struct File {
-    /// From the project's folder, with `/`.
+    /// Path from the project's folder, with `/`.
     pub path: String,
     pub text: String,
 }
 
-/// What is wrong and where.
+/// Description of a fault, with its place.
 pub type Complaint = String;
 
-/// Lines that a document may have.
+/// Most lines of a document.
 const LONGEST: [(&str, usize); 2] = [("README.md", 150), ("ARCHITECTURE.md", 200)];
 
 /// Judges all files.
 pub fn run(root: &Path) -> Result<bool> {
     let paths = listed(root)?;
-    // what is no text is not judged
+    // files that are not text are not judged
     let read = |path: &String| Some(File { path: path.clone(), text: fs::read_to_string(root.join(path)).ok()? });
     let files: Vec<File> = paths.iter().filter_map(read).collect();
 
@@ -58,7 +58,7 @@ fn listed(root: &Path) -> Result<Vec<String>> {
     Ok(paths)
 }
 
-/// The rules for one file alone.
+/// Applies the rules for one file alone.
 fn judge(file: &File) -> Vec<Complaint> {
     let mut complaints = foreign_words(file);
     complaints.extend(too_long(file));
@@ -77,7 +77,7 @@ fn too_long(file: &File) -> Option<Complaint> {
     (lines > *limit).then(|| format!("{}: {lines} lines, at most {limit}", file.path))
 }
 
-/// Paths of one machine, and hosts of package registries.
+/// Finds paths of one machine, and hosts of package registries.
 fn foreign_words(file: &File) -> Vec<Complaint> {
     let mut complaints = Vec::new();
     for (number, line) in (1..).zip(file.text.lines()) {
@@ -100,7 +100,7 @@ fn names_a_machine_path(line: &str) -> bool {
     })
 }
 
-/// In pieces, so that this file passes its own check.
+/// Returns the hosts, assembled from pieces so that this file passes its own check.
 fn registry_hosts() -> Vec<String> {
     let hosts = [
         ("deb", "debian.org"),

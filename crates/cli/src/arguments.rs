@@ -1,4 +1,4 @@
-//! What can be typed: one declaration for parsing and help.
+//! Command line: one declaration for parsing and help.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -6,8 +6,9 @@ use std::time::Duration;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use diagnosis::Target;
-use diagnosis::report::format::{self, Format};
+use evidence::Target;
+use report::format;
+use report::format::Format;
 use time::OffsetDateTime;
 
 /// Finds out why a Remote Desktop connection fails, and proves it.
@@ -16,19 +17,21 @@ use time::OffsetDateTime;
 #[derive(Debug, Parser)]
 #[command(name = "rdpdoctor", version, max_term_width = 100)]
 pub struct Arguments {
-    /// What to do.
+    /// Command to run.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What to do.
+/// Commands of the program.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Find out why connections to a host fail
     Diagnose(DiagnoseOptions),
-    /// Find out from files (event logs, registry hives, a mounted disk, captures, recordings of Process Monitor, .rdp files, bundles) why connections fail, without making one
+    /// Find out from files (event logs, registry hives, a mounted disk, captures, recordings of Process Monitor, .rdp
+    /// files, bundles) why connections fail, without making one
     Inspect(InspectOptions),
-    /// Make one file of evidence (logs, hives, disks, captures, states) to be sent to others, without names; or print a script that reads a Windows machine
+    /// Make one file of evidence (logs, hives, disks, captures, states) to be sent to others, without names; or print a
+    /// script that reads a Windows machine
     Collect(CollectOptions),
     /// Explain a code, a pasted message, an event, a cause, a fix or a claim, or find them by words; asks no machine
     Explain(ExplainOptions),
@@ -51,7 +54,7 @@ pub enum Command {
     },
 }
 
-/// The options of `diagnose`.
+/// Options of `diagnose`.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit status: 0 healthy, 1 a fault was found, 2 could not tell, 3 wrong use or our own failure.\n\
@@ -70,8 +73,8 @@ pub struct DiagnoseOptions {
     /// The extended error code that the client shows, such as 0x7
     #[arg(long, value_name = "CODE", value_parser = parse_code, requires = "code", allow_hyphen_values = true)]
     pub extended: Option<u32>,
-    /// The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML); without it,
-    /// the client that the evidence tells of, else mstsc-11
+    /// The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML);
+    /// without it, the client that the evidence tells of, else mstsc-11
     #[arg(long, value_name = "PROFILE|FILE")]
     pub client: Option<String>,
     /// An .rdp file: the target (unless one is named), what the client offers, whom it has to trust, and its gateway
@@ -87,11 +90,12 @@ pub struct DiagnoseOptions {
     /// Files and folders from the host or the client (as for `inspect`), to be judged together with what the probe sees
     #[arg(long, value_name = "PATH", num_args = 1.., conflicts_with = "replay")]
     pub with: Vec<PathBuf>,
-    /// Files and folders from the client's machine (hives, a mounted disk, logs): they tell who has to get through, and are
-    /// judged as its own
+    /// Files and folders from the client's machine (hives, a mounted disk, logs): they tell who has to get through, and
+    /// are judged as its own
     #[arg(long, value_name = "PATH", num_args = 1.., conflicts_with = "replay")]
     pub from_client: Vec<PathBuf>,
-    /// A host that is known to work (HOST or HOST:PORT): asked the same, to tell a fault of the host from one of this computer
+    /// A host that is known to work (HOST or HOST:PORT): asked the same, to tell a fault of the host from one of this
+    /// computer
     #[arg(long, value_name = "HOST", value_parser = parse_target)]
     pub control: Option<Target>,
     /// Time for the first look; questions that a finding needs may take as long again
@@ -114,7 +118,7 @@ pub struct DiagnoseOptions {
     pub replay: Option<PathBuf>,
 }
 
-/// The options of `inspect`.
+/// Options of `inspect`.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit status: 0 healthy, 1 a fault was found, 2 could not tell, 3 wrong use or our own failure.\n\n\
@@ -125,12 +129,12 @@ pub struct InspectOptions {
     /// Files and folders; their kinds are recognised by what is in them
     #[arg(required_unless_present = "from_client", value_name = "PATH")]
     pub paths: Vec<PathBuf>,
-    /// Files and folders from the client's machine (hives, a mounted disk, logs): they tell who has to get through, and are
-    /// judged as its own
+    /// Files and folders from the client's machine (hives, a mounted disk, logs): they tell who has to get through, and
+    /// are judged as its own
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub from_client: Vec<PathBuf>,
-    /// The time of the failed attempt (RFC 3339, such as 2026-11-21T09:00:00Z), by which logs are judged; the newest time in
-    /// the files if none. What was captured is always judged by its own clock
+    /// The time of the failed attempt (RFC 3339, such as 2026-11-21T09:00:00Z), by which logs are judged; the newest
+    /// time in the files if none. What was captured is always judged by its own clock
     #[arg(long, value_name = "TIME", value_parser = parse_moment)]
     pub at: Option<OffsetDateTime>,
     /// The error code that the client shows, such as 0x904
@@ -139,8 +143,8 @@ pub struct InspectOptions {
     /// The extended error code that the client shows, such as 0x7
     #[arg(long, value_name = "CODE", value_parser = parse_code, requires = "code", allow_hyphen_values = true)]
     pub extended: Option<u32>,
-    /// The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML); without it,
-    /// the client that the evidence tells of, else mstsc-11
+    /// The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML);
+    /// without it, the client that the evidence tells of, else mstsc-11
     #[arg(long, value_name = "PROFILE|FILE")]
     pub client: Option<String>,
     /// The client refuses a host whose certificate it does not trust, as with authentication level 1
@@ -154,7 +158,7 @@ pub struct InspectOptions {
     pub full: bool,
 }
 
-/// The options of `collect`.
+/// Options of `collect`.
 #[derive(Debug, Args)]
 #[command(after_help = "Exit status: 0 done, 2 done in part (something could not be read), 3 wrong use or failed.\n\n\
     The script of --as powershell reads and changes nothing. It was never run on a real Windows machine by us: read it\n\
@@ -187,20 +191,20 @@ pub struct CollectOptions {
 }
 
 impl CollectOptions {
-    /// Everything that is to be collected.
+    /// Iterates over everything that is to be collected.
     pub fn inputs(&self) -> impl Iterator<Item = &Path> {
         self.paths.iter().chain(&self.from_client).map(PathBuf::as_path)
     }
 }
 
-/// The languages of a script.
+/// Language of a script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ScriptLanguage {
     /// Windows PowerShell 4.0 or newer, and PowerShell 7
     Powershell,
 }
 
-/// How the contents of a bundle are printed.
+/// Format in which the contents of a bundle are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SummaryFormat {
     /// words for a terminal
@@ -209,13 +213,14 @@ pub enum SummaryFormat {
     Json,
 }
 
-/// The options of `explain`.
+/// Options of `explain`.
 #[derive(Debug, Args)]
 #[command(after_help = "Exit status: 0 known, 2 not known, 3 wrong use or our own failure.\n\n\
     Examples:\n  rdpdoctor explain 0x904 0x7\n  rdpdoctor explain -1073741715\n  rdpdoctor explain event 1026\n  \
     rdpdoctor explain STATUS_LOGON_FAILURE\n  rdpdoctor explain private-key-unusable\n  rdpdoctor explain rename MachineKeys\n  rdpdoctor explain - < message.txt")]
 pub struct ExplainOptions {
-    /// Codes in any form, names, the text of a message, the XML of an event, the id of a cause, a fix or a claim, or words to search for; `-` reads standard input
+    /// Codes in any form, names, the text of a message, the XML of an event, the id of a cause, a fix or a claim, or
+    /// words to search for; `-` reads standard input
     #[arg(required = true, value_name = "WORDS", allow_negative_numbers = true)]
     pub words: Vec<String>,
     /// How to print the answer
@@ -223,7 +228,7 @@ pub struct ExplainOptions {
     pub format: ExplainFormat,
 }
 
-/// How an answer of `explain` is printed.
+/// Format in which an answer of `explain` is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ExplainFormat {
     /// words for a terminal
@@ -232,7 +237,7 @@ pub enum ExplainFormat {
     Json,
 }
 
-/// The options of `demo`.
+/// Options of `demo`.
 #[derive(Debug, Args)]
 #[command(after_help = "Exit status: 0 if the fault was found, 2 if not, 3 if the demonstration could not run.")]
 pub struct DemoOptions {
@@ -241,14 +246,14 @@ pub struct DemoOptions {
     pub scenario: String,
 }
 
-/// The options of `lab`.
+/// Options of `lab`.
 #[derive(Debug, Args)]
 pub struct LabOptions {
     /// Scenarios to run until Ctrl-C
     pub scenarios: Vec<String>,
 }
 
-/// The formats of the report, as they are listed there.
+/// Parses the formats of the report, as they are listed there.
 fn format() -> impl TypedValueParser<Value = &'static Format> {
     let listed = format::ALL.iter().map(|format| PossibleValue::new(format.id).help(format.about));
     PossibleValuesParser::new(listed).map(|id| format::find(&id).expect("only listed values get this far"))
@@ -272,11 +277,11 @@ fn parse_target(text: &str) -> Result<Target, String> {
 }
 
 fn parse_code(text: &str) -> Result<u32, String> {
-    diagnosis::symptom::parse_code(text).map_err(|error| error.to_string())
+    evidence::symptom::parse_code(text).map_err(|error| error.to_string())
 }
 
 fn parse_moment(text: &str) -> Result<OffsetDateTime, String> {
-    diagnosis::state::moment(text).ok_or_else(|| "write a time such as 2026-11-21T09:00:00Z".to_owned())
+    evidence::moment::moment(text).ok_or_else(|| "write a time such as 2026-11-21T09:00:00Z".to_owned())
 }
 
 /// Reads `10s`, `500ms` or `2m`; from 100 ms to 10 minutes.

@@ -1,4 +1,5 @@
-//! `rdpdoctor collect`: evidence files as one bundle, without names; or a script that reads a machine where nothing can run.
+//! `rdpdoctor collect`: evidence files as one bundle, without names; or a script that reads a machine where nothing can
+//! run.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -6,17 +7,18 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
-use collect::evidence::{Gathered, Piece, bundle, gather, redacted, script};
-use diagnosis::bundle::{LeftOut, Manifest};
-use diagnosis::printable::printable;
-use diagnosis::state::{SCHEMA, State, Unread, moment};
+use collect::evidence::{Gathered, Kind, Piece, bundle, gather, redacted, script};
+use evidence::bundle::{LeftOut, Manifest};
+use evidence::moment::moment;
+use evidence::printable::printable;
+use evidence::state::{SCHEMA, State, Unread};
 use time::OffsetDateTime;
 
 use crate::arguments::{CollectOptions, SummaryFormat};
 use crate::diagnose::truncated;
 use crate::{HEALTHY, UNDETERMINED, terminal};
 
-/// The most files, and the most that was left out, that are told one by one in words.
+/// Most files, and most left-out items, that are listed one by one in words.
 const TOLD: usize = 40;
 
 /// Runs the command and returns the exit status.
@@ -49,7 +51,7 @@ pub fn run(options: &CollectOptions) -> anyhow::Result<u8> {
     Ok(if manifest.left_out.is_empty() && in_part.is_empty() { HEALTHY } else { UNDETERMINED })
 }
 
-/// What of the files themselves could not be read, by their names.
+/// Lists files that were read only in part, by their names.
 fn read_in_part(gathered: &Gathered) -> Vec<String> {
     let reasons = gathered.pieces.iter().flat_map(|(path, _, piece)| {
         let reasons = match piece {
@@ -64,7 +66,7 @@ fn read_in_part(gathered: &Gathered) -> Vec<String> {
     reasons.collect()
 }
 
-/// What goes into a bundle.
+/// Contents of a bundle.
 struct Collected {
     pieces: Vec<Piece>,
     left_out: Vec<LeftOut>,
@@ -72,13 +74,13 @@ struct Collected {
 }
 
 impl Collected {
-    /// What could not be read is told in the bundle too, and has names like everything else: so it goes the same way.
+    /// Collects the pieces. The list of unread items goes into the bundle too, and is redacted the same way.
     fn of(gathered: &Gathered, keep_names: bool) -> Self {
         let unread =
             Piece::State(Box::new(State { schema: SCHEMA.to_owned(), unread: left_out(gathered), ..State::default() }));
         let mut pieces: Vec<_> =
             gathered.pieces.iter().map(|(path, kind, piece)| (path.clone(), *kind, piece.clone())).collect();
-        pieces.push((PathBuf::new(), "recorded state", unread));
+        pieces.push((PathBuf::new(), Kind::RecordedState, unread));
         let mut pieces = if keep_names {
             pieces.into_iter().map(|(_, _, piece)| without_secrets(piece)).collect()
         } else {
@@ -93,7 +95,7 @@ impl Collected {
     }
 }
 
-/// Passwords have no place in what is handed on, also where names have.
+/// Removes passwords, which have no place in a bundle even if names have.
 fn without_secrets(piece: Piece) -> Piece {
     match piece {
         Piece::State(state) => Piece::State(Box::new(state.without_secrets())),
@@ -101,7 +103,7 @@ fn without_secrets(piece: Piece) -> Piece {
     }
 }
 
-/// When the evidence was gathered: a bundle that is made anew of another keeps that one's time.
+/// Returns when the evidence was gathered: a bundle made from another keeps that one's time.
 fn made_at(gathered: &Gathered) -> OffsetDateTime {
     let [(_, manifest)] = gathered.bundles.as_slice() else { return truncated(OffsetDateTime::now_utc()) };
     let inside = format!("{}: ", gathered.bundles[0].0.display());
@@ -110,7 +112,7 @@ fn made_at(gathered: &Gathered) -> OffsetDateTime {
     told.unwrap_or_else(|| truncated(OffsetDateTime::now_utc()))
 }
 
-/// What bundles among the files say that they lack, and what could not be read now, by the names of the files alone.
+/// Lists items that bundles among the files lack, and items that could not be read now, by file names alone.
 fn left_out(gathered: &Gathered) -> Vec<Unread> {
     let before = gathered.bundles.iter().flat_map(|(_, manifest)| &manifest.left_out);
     let before = before.map(|left_out| Unread { what: left_out.what.clone(), why: left_out.why.clone() });
@@ -129,8 +131,8 @@ fn reasons(gathered: &Gathered) -> String {
     }
 }
 
-/// A bundle never takes the place of evidence, of another file only if that is wanted, and never of what is no file: it is
-/// renamed into its place, and that would be the end of a device or a pipe.
+/// Refuses to replace evidence, any other file unless that is wanted, and anything that is not a file: the bundle is
+/// renamed into its place, and that would destroy a device or a pipe.
 fn allowed(output: &Path, options: &CollectOptions) -> anyhow::Result<()> {
     let shown = output.display();
     if output == Path::new("-") {
@@ -141,7 +143,7 @@ fn allowed(output: &Path, options: &CollectOptions) -> anyhow::Result<()> {
         bail!("{shown} is a place of the system itself: name a file elsewhere for the bundle");
     }
     let Ok(own) = fs::symlink_metadata(output) else { return Ok(()) };
-    // where a link leads to decides; one that leads nowhere is a link and no more
+    // the target of a link decides; a link that leads nowhere is only a link
     let kind = fs::metadata(output).unwrap_or(own).file_type();
     if !(kind.is_file() || kind.is_dir() || kind.is_symlink()) {
         bail!("{shown} is neither a file nor a folder but a device, a pipe or the like: name a file for the bundle");
@@ -159,19 +161,20 @@ fn allowed(output: &Path, options: &CollectOptions) -> anyhow::Result<()> {
     if !options.force {
         bail!("{shown} exists already: name another file, or say --force to replace it");
     }
-    // what is read beside a hive, or through a link, is named by nobody
+    // files that are read beside a hive, or through a link, are named by nobody
     if collect::evidence::is_evidence(&place) {
         bail!("{shown} is evidence itself: name another file for the bundle");
     }
     Ok(())
 }
 
-/// True for a folder whose entries are devices and the like, also where one stands for a file (`/dev/stdout`).
+/// True for a folder of devices and the like, also where a device stands for a file (`/dev/stdout`).
 fn of_the_system(folder: &Path) -> bool {
     ["/dev", "/proc", "/sys"].iter().any(|system| folder.starts_with(system))
 }
 
-/// Writes a file whole or not at all: beside its place first, then in one step into it. A link is replaced, not followed.
+/// Writes a file completely or not at all: beside its place first, then into it in one step. A link is replaced, not
+/// followed.
 fn write(output: &Path, bytes: &[u8], force: bool) -> std::io::Result<()> {
     let mut name = output.file_name().map(OsString::from).unwrap_or_default();
     name.push(format!(".{}.part", std::process::id()));
@@ -180,7 +183,7 @@ fn write(output: &Path, bytes: &[u8], force: bool) -> std::io::Result<()> {
         if force {
             return fs::rename(&part, output);
         }
-        // a link fails where there is a file meanwhile, which renaming would replace
+        // a hard link fails if a file has appeared meanwhile, which renaming would replace
         fs::hard_link(&part, output).or_else(|_| new_file(output, bytes))
     };
     let written = new_file(&part, bytes).and_then(|()| place());
@@ -195,7 +198,7 @@ fn new_file(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     file.sync_all()
 }
 
-/// A bundle that cannot be read is none: better to know now than when it has been sent.
+/// Reads the bundle back: if that fails, better to know now than when it has been sent.
 fn read_back(output: &Path, manifest: &Manifest) -> anyhow::Result<()> {
     let again = gather(&[output.to_owned()]);
     let same = again.bundles.first().is_some_and(|(_, read)| read == manifest);
@@ -205,7 +208,7 @@ fn read_back(output: &Path, manifest: &Manifest) -> anyhow::Result<()> {
     Err(anyhow!("the bundle was written and does not read back: {}", reasons(&again)))
 }
 
-/// What is in a bundle, for people. They see the names of their own files, which the bundle itself may not have.
+/// Describes a bundle for people. They see the names of their own files, which the bundle itself may not have.
 fn words(output: &Path, manifest: &Manifest, gathered: &Gathered, in_part: &[String]) -> String {
     let mut lines = vec![format!("{}, {}:", output.display(), redaction(manifest))];
     let width = manifest.files.iter().map(|file| file.path.chars().count()).max().unwrap_or_default();
@@ -213,7 +216,7 @@ fn words(output: &Path, manifest: &Manifest, gathered: &Gathered, in_part: &[Str
     lines.extend(told(files.map(|file| format!("  {:width$}  {}, {} bytes", file.path, file.kind, file.bytes))));
     let left_out = left_out(gathered);
     let mut left: Vec<(&str, &str)> = left_out.iter().map(|left| (left.what.as_str(), left.why.as_str())).collect();
-    // behind those that were not read stand those that did not fit into the bundle
+    // unread items are followed by those that did not fit into the bundle
     left.extend(manifest.left_out.iter().skip(left.len()).map(|left| (left.what.as_str(), left.why.as_str())));
     if !left.is_empty() {
         lines.push("Left out:".to_owned());
@@ -230,7 +233,7 @@ fn words(output: &Path, manifest: &Manifest, gathered: &Gathered, in_part: &[Str
     lines.join("\n") + "\n"
 }
 
-/// The first of these lines, and how many more there are.
+/// Returns the first of these lines, and counts the rest.
 fn told(lines: impl ExactSizeIterator<Item = String>) -> Vec<String> {
     let more = lines.len().saturating_sub(TOLD);
     let mut told: Vec<String> = lines.take(TOLD).collect();

@@ -2,14 +2,14 @@
 
 use anyhow::anyhow;
 use diagnosis::cause::Severity;
-use diagnosis::observe::observe;
-use diagnosis::report::human;
+use evidence::observe::observe;
 use lab::Scenario;
+use report::human;
 
 use crate::arguments::DemoOptions;
 use crate::{HEALTHY, UNDETERMINED, diagnose, scenario, terminal};
 
-/// What is shown if nothing else is asked for: the likeliest reason for 0x904/0x7.
+/// Scenario that is shown by default: the likeliest reason for 0x904/0x7.
 pub const DEFAULT: &str = "demo";
 
 /// Runs the command and returns the exit status.

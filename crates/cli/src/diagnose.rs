@@ -7,22 +7,21 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow};
 use collect::evidence::Gathered;
 use collect::probe::{self, Probe};
-use diagnosis::client;
 use diagnosis::diagnose::Run;
-use diagnosis::evidence::Evidence;
-use diagnosis::observe::observe;
-use diagnosis::rdp_file::{RdpFileRecord, RdpSettings};
 use diagnosis::report::Diagnosis;
-use diagnosis::{ClientProfile, Context, Symptom, Target, TimeSource};
+use diagnosis::{Context, client};
+use evidence::observe::observe;
+use evidence::rdp_file::{RdpFileRecord, RdpSettings};
+use evidence::{ClientProfile, Evidence, ProfileSource, Symptom, Target, TimeSource};
 use time::OffsetDateTime;
 use wire::transcript::Transcript;
 
 use crate::arguments::DiagnoseOptions;
 use crate::terminal;
 
-/// The most bytes of a profile that are read.
+/// Most bytes of a profile that are read.
 const PROFILE_LIMIT: u64 = 64 * 1024;
-/// The most bytes of a transcript that are read.
+/// Most bytes of a transcript that are read.
 const TRANSCRIPT_LIMIT: u64 = 64 * 1024 * 1024;
 
 /// Runs the command and returns the exit status.
@@ -48,7 +47,7 @@ fn diagnosed(options: &DiagnoseOptions) -> anyhow::Result<Diagnosis> {
     let settings = file.as_ref().map(RdpSettings);
     let base = settings.map_or(base.clone(), |settings| Context {
         profile: settings.applied_to(base.profile),
-        profile_source: "rdp-file",
+        profile_source: ProfileSource::RdpFile,
         require_trust: options.require_trust || settings.requires_trust(),
         gateway: settings.gateway(),
         ..base
@@ -85,7 +84,7 @@ fn read_rdp_file(file: &Path) -> anyhow::Result<RdpFileRecord> {
     collect::evidence::rdp_file(file).with_context(|| format!("read .rdp file {}", file.display()))
 }
 
-/// Whole microseconds, so that a transcript read back is the one that was written.
+/// Truncates to whole microseconds, so that a transcript read back equals the one that was written.
 pub fn truncated(time: OffsetDateTime) -> OffsetDateTime {
     time.replace_microsecond(time.microsecond()).unwrap_or(time)
 }
@@ -125,14 +124,14 @@ fn live(
     Ok(diagnosis::control::diagnose_beside(&here, &probe.context, run, there))
 }
 
-/// What was recorded of the machines.
+/// Gathers the records of the machines.
 fn gathered(options: &DiagnoseOptions) -> Gathered {
     let files: Vec<PathBuf> = options.rdp.iter().chain(&options.with).cloned().collect();
     collect::evidence::gather(&files).with_client(&options.from_client)
 }
 
-/// For whom it is judged, before an `.rdp` file says more: the client that was named, or whose own registry was recorded,
-/// for the probe has to ask what matters to that one.
+/// Sets up the client it is judged for, before an `.rdp` file says more: the one that was named, or whose own registry
+/// was recorded, because the probe has to ask what matters to that one.
 fn for_client(options: &DiagnoseOptions, gathered: &Gathered, at: OffsetDateTime) -> anyhow::Result<Context> {
     let (profile, profile_source) = profile(options.client.as_deref())?;
     let mut context = Context {
@@ -147,15 +146,15 @@ fn for_client(options: &DiagnoseOptions, gathered: &Gathered, at: OffsetDateTime
         gateway: None,
         thorough: options.thorough,
     };
-    if context.profile_source == "default"
+    if context.profile_source == ProfileSource::Default
         && let Some(client) = client::recorded(&evidence(Evidence::default(), gathered, &context), &context)
     {
-        (context.profile, context.profile_source) = (client, "evidence");
+        (context.profile, context.profile_source) = (client, ProfileSource::Evidence);
     }
     Ok(context)
 }
 
-/// The clients that captures among the files show, by the hosts that they connected to.
+/// Lists the captured clients among the files, by the hosts that they connected to.
 fn captured_clients(gathered: &Gathered, at: OffsetDateTime) -> Vec<(SocketAddr, ClientProfile)> {
     let mut evidence = Evidence::default();
     gathered.observe(&mut evidence, at);
@@ -163,14 +162,14 @@ fn captured_clients(gathered: &Gathered, at: OffsetDateTime) -> Vec<(SocketAddr,
     clients.into_iter().filter_map(|(host, client)| Some((subjects[host].address?, client))).collect()
 }
 
-/// What the probe saw, together with what was recorded of the machines.
+/// Joins the probe's evidence with the records of the machines.
 fn evidence(seen: Evidence, gathered: &Gathered, context: &Context) -> Evidence {
     let mut evidence = seen;
     gathered.observe(&mut evidence, context.at);
     evidence
 }
 
-/// Runs a probe to its end or to Ctrl-C, whichever comes first; what was seen until then is returned.
+/// Runs a probe to its end or to Ctrl-C, whichever comes first, and returns everything seen until then.
 pub fn drive(probe: &Probe) -> anyhow::Result<(Transcript, Run)> {
     let began = Instant::now();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
@@ -185,20 +184,22 @@ pub fn drive(probe: &Probe) -> anyhow::Result<(Transcript, Run)> {
     Ok((probe.seen(), Run { seconds: rounded(began.elapsed()), interrupted }))
 }
 
-/// Seconds with three decimals.
+/// Converts to seconds with three decimals.
 fn rounded(time: Duration) -> f64 {
     (time.as_secs_f64() * 1000.0).round() / 1000.0
 }
 
-/// A profile by name, or from a file if there is one of that name; the usual one if none is named.
-pub fn profile(client: Option<&str>) -> anyhow::Result<(ClientProfile, &'static str)> {
-    let Some(client) = client else { return Ok((ClientProfile::find(diagnosis::profile::DEFAULT)?, "default")) };
+/// Finds a profile by name, or reads it from a file of that name; the default one if none is named.
+pub fn profile(client: Option<&str>) -> anyhow::Result<(ClientProfile, ProfileSource)> {
+    let Some(client) = client else {
+        return Ok((ClientProfile::find(evidence::profile::DEFAULT)?, ProfileSource::Default));
+    };
     let path = Path::new(client);
     if path.extension().is_some() || path.is_file() {
         let text = read_bounded(path, PROFILE_LIMIT).with_context(|| format!("read client profile {client}"))?;
-        return Ok((ClientProfile::parse(&text)?, "option"));
+        return Ok((ClientProfile::parse(&text)?, ProfileSource::Option));
     }
-    Ok((ClientProfile::find(client)?, "option"))
+    Ok((ClientProfile::find(client)?, ProfileSource::Option))
 }
 
 fn read_transcript(file: &Path) -> anyhow::Result<Transcript> {
@@ -213,7 +214,7 @@ fn read_bounded(path: &Path, limit: u64) -> anyhow::Result<String> {
     if read as u64 > limit { Err(anyhow!("more than {limit} bytes")) } else { Ok(text) }
 }
 
-/// The target as it is typed.
+/// Writes the target as it is typed.
 pub fn host_and_port(transcript: &Transcript) -> String {
     let host = &transcript.host;
     if host.contains(':') { format!("[{host}]:{}", transcript.port) } else { format!("{host}:{}", transcript.port) }

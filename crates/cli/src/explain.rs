@@ -3,7 +3,8 @@
 use std::io::Read;
 
 use anyhow::{Context as _, anyhow};
-use diagnosis::explain::{self, human};
+use report::explain;
+use report::explain::human;
 
 use crate::arguments::{ExplainFormat, ExplainOptions};
 use crate::{HEALTHY, UNDETERMINED, terminal};
@@ -20,7 +21,7 @@ pub fn run(options: &ExplainOptions) -> anyhow::Result<u8> {
     Ok(if answer.known { HEALTHY } else { UNDETERMINED })
 }
 
-/// The words as one text; a `-` among them stands for standard input.
+/// Joins the words to one text; a `-` among them stands for standard input.
 fn question(words: &[String]) -> anyhow::Result<String> {
     let (input, typed): (Vec<&String>, Vec<&String>) = words.iter().partition(|word| *word == "-");
     let mut text = typed.into_iter().map(String::as_str).collect::<Vec<_>>().join(" ");

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use diagnosis::Diagnosis;
-use diagnosis::explain::Answer;
-use diagnosis::report::book;
+use report::book;
+use report::explain::Answer;
 
 use crate::arguments::Generated;
 use crate::{HEALTHY, manual, terminal};
@@ -17,8 +17,8 @@ pub fn run(files: Generated) -> anyhow::Result<u8> {
         Generated::Completions => manual::completion_files()?,
         Generated::Schema => BTreeMap::from([
             ("rdpdoctor-1.schema.json".to_owned(), Diagnosis::json_schema()),
-            ("rdpdoctor-state-1.schema.json".to_owned(), diagnosis::state::json_schema()),
-            ("rdpdoctor-bundle-1.schema.json".to_owned(), diagnosis::bundle::json_schema()),
+            ("rdpdoctor-state-1.schema.json".to_owned(), evidence::state::json_schema()),
+            ("rdpdoctor-bundle-1.schema.json".to_owned(), evidence::bundle::json_schema()),
             ("rdpdoctor-explain-1.schema.json".to_owned(), Answer::json_schema()),
         ]),
     };

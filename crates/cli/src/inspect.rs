@@ -2,9 +2,9 @@
 
 use collect::evidence::{Gathered, Piece, gather};
 use collect::probe;
+use diagnosis::Context;
 use diagnosis::diagnose::Run;
-use diagnosis::evidence::Evidence;
-use diagnosis::{Context, Symptom, Target, TimeSource};
+use evidence::{Evidence, Symptom, Target, TimeSource};
 use time::OffsetDateTime;
 
 use crate::arguments::InspectOptions;
@@ -19,7 +19,7 @@ pub fn run(options: &InspectOptions) -> anyhow::Result<u8> {
     let mut evidence = Evidence::default();
     gathered.observe(&mut evidence, now);
     let (target, newest) = (target(&gathered), gathered.newest(now));
-    // all of it stands in the evidence now, and once is enough
+    // all of it is in the evidence now, and one copy is enough
     drop(gathered);
     let evidence = evidence.into_order();
     let (at, at_source) = match (options.at, newest) {
@@ -44,7 +44,7 @@ pub fn run(options: &InspectOptions) -> anyhow::Result<u8> {
     Ok(options.format.status.map_or_else(|| diagnosis.verdict.status(), |status| status(&diagnosis)))
 }
 
-/// What a transcript among the files was about.
+/// Finds the target of a transcript among the files.
 fn target(gathered: &Gathered) -> Option<Target> {
     gathered.pieces.iter().find_map(|(_, _, piece)| match piece {
         Piece::Transcript(transcript) => Target::parse(&crate::diagnose::host_and_port(transcript)).ok(),

@@ -11,18 +11,25 @@ pub fn run(options: &LabOptions) -> anyhow::Result<u8> {
     if options.scenarios.is_empty() {
         return list();
     }
-    let mut running = Vec::new();
-    for name in &options.scenarios {
-        let scenario =
-            Scenario::find(name).ok_or_else(|| anyhow!("there is no scenario {name:?}; `rdpdoctor lab` lists them"))?;
-        let lab = Lab::start(&scenario).with_context(|| format!("start the scenario {name}"))?;
-        terminal::print(&described(&scenario, &lab))?;
-        running.push(lab);
+    // all of them run before one is printed: if one fails, no address is shown at which nobody listens any more
+    let scenarios = options.scenarios.iter().map(|name| named(name)).collect::<anyhow::Result<Vec<_>>>()?;
+    let running = scenarios.into_iter().map(started).collect::<anyhow::Result<Vec<_>>>()?;
+    for (scenario, lab) in &running {
+        terminal::print(&described(scenario, lab))?;
     }
     terminal::print("Running until Ctrl-C.\n")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
     runtime.block_on(tokio::signal::ctrl_c()).context("wait for Ctrl-C")?;
     Ok(HEALTHY)
+}
+
+fn named(name: &str) -> anyhow::Result<Scenario> {
+    Scenario::find(name).ok_or_else(|| anyhow!("there is no scenario {name:?}; `rdpdoctor lab` lists them"))
+}
+
+fn started(scenario: Scenario) -> anyhow::Result<(Scenario, Lab)> {
+    let lab = Lab::start(&scenario).with_context(|| format!("start the scenario {}", scenario.name))?;
+    Ok((scenario, lab))
 }
 
 fn list() -> anyhow::Result<u8> {

@@ -1,11 +1,11 @@
 //! The face of rdpdoctor: arguments, printing, exit codes.
 //!
-//! What this crate is for: turning what a person types into calls of `collect` and `diagnosis`, and their results into
-//! text and an exit status.
+//! Purpose: turning a person's words into calls of `collect` and `diagnosis`, and their results into text and an exit
+//! status.
 //!
-//! What it may not do: decide anything about a host. Whoever looks for logic looks in `diagnosis`.
+//! Forbidden: deciding anything about a host. Logic is in `diagnosis`.
 //!
-//! Where to start reading: [`arguments::Arguments`], then [`diagnose`].
+//! Start reading at [`arguments::Arguments`], then [`diagnose`].
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -28,14 +28,14 @@ use clap::error::ErrorKind;
 
 use crate::arguments::{Arguments, Command};
 
-/// Done as asked; healthy.
+/// Exit status: done as asked; healthy.
 pub const HEALTHY: u8 = 0;
-/// Could not tell.
+/// Exit status: could not tell.
 pub const UNDETERMINED: u8 = 2;
-/// Wrong use, or our own failure.
+/// Exit status: wrong use, or our own failure.
 pub const FAILED: u8 = 3;
 
-/// Runs the program on the arguments of the process.
+/// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,

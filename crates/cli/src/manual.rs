@@ -12,7 +12,7 @@ use crate::{HEALTHY, terminal};
 
 const NAME: &str = "rdpdoctor";
 
-/// The shells, and what their users call a file of completions.
+/// Shells, with the names that their users give to a file of completions.
 const FILES: [(Shell, &str); 5] = [
     (Shell::Bash, "rdpdoctor.bash"),
     (Shell::Zsh, "_rdpdoctor"),
@@ -33,7 +33,7 @@ pub fn man() -> anyhow::Result<u8> {
     Ok(HEALTHY)
 }
 
-/// The completions for every shell, by the names of their files.
+/// Returns the completions for every shell, by file name.
 pub fn completion_files() -> anyhow::Result<BTreeMap<String, String>> {
     FILES.into_iter().map(|(shell, name)| Ok((name.to_owned(), completion(shell)?))).collect()
 }
@@ -44,7 +44,7 @@ fn completion(shell: Shell) -> anyhow::Result<String> {
     String::from_utf8(text).context("completions in UTF-8")
 }
 
-/// The man page: the program, then a section for each command.
+/// Returns the man page: the program, then a section for each command.
 pub fn page() -> anyhow::Result<String> {
     let mut command = Arguments::command().disable_help_subcommand(true);
     command.build();
@@ -65,7 +65,7 @@ fn sections(command: &Command, out: &mut Vec<u8>) -> std::io::Result<()> {
     main.render_version_section(out)
 }
 
-/// A command as a section of the page: what is a section of a page of its own becomes a subsection.
+/// Writes a command as a section of the page: a section of its own page becomes a subsection.
 fn section(command: &Command, out: &mut Vec<u8>) -> std::io::Result<()> {
     let mut own = Vec::new();
     let man = Man::new(command.clone());
@@ -80,7 +80,8 @@ fn section(command: &Command, out: &mut Vec<u8>) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Without spaces at line ends, and with the two lines once that the library puts before each part (what `Aq` means).
+/// Removes spaces at line ends, and all but the first of the two lines that the library repeats before each part (the
+/// definition of `Aq`).
 fn tidied(page: &str) -> String {
     let mut lines: Vec<&str> = Vec::new();
     for line in page.lines().map(str::trim_end) {

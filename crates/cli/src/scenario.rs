@@ -1,20 +1,21 @@
-//! A lab scenario, diagnosed: what `demo` shows and what the tests judge.
+//! Lab scenarios, diagnosed: shown by `demo` and judged by the tests.
 
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use collect::probe::{self, Probe};
 use collect::resolve::Resolver;
-use diagnosis::{ClientProfile, Context, Symptom, Target, TimeSource};
+use diagnosis::Context;
+use evidence::{ClientProfile, ProfileSource, Symptom, Target, TimeSource};
 use lab::{Lab, Scenario};
 use time::OffsetDateTime;
 use wire::transcript::NameAnswer;
 
-/// A scenario whose hosts run, ready to be diagnosed.
+/// Scenario whose hosts are running, ready to be diagnosed.
 pub struct Staged {
-    /// The hosts; they stop when this is dropped.
+    /// Running hosts; they stop when this is dropped.
     pub lab: Lab,
-    /// The probe that looks at them.
+    /// Probe that looks at them.
     pub probe: Probe,
 }
 
@@ -44,12 +45,12 @@ fn context(scenario: &Scenario, target: Target) -> anyhow::Result<Context> {
     let profile = match (&ask.profile_text, &ask.profile) {
         (Some(text), _) => ClientProfile::parse(text)?,
         (None, Some(name)) => ClientProfile::find(name)?,
-        (None, None) => ClientProfile::find(diagnosis::profile::DEFAULT)?,
+        (None, None) => ClientProfile::find(evidence::profile::DEFAULT)?,
     };
     Ok(Context {
         target: Some(target),
         profile,
-        profile_source: "option",
+        profile_source: ProfileSource::Option,
         at: crate::diagnose::truncated(OffsetDateTime::now_utc()),
         at_source: TimeSource::Attempt,
         symptom: ask.code.map(|code| Symptom { code, extended: ask.extended }),

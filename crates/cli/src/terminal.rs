@@ -1,4 +1,4 @@
-//! Printing: a closed pipe is no error, colour only where it is wanted, progress only for eyes.
+//! Prints: a closed pipe is no error, colour appears only where it is wanted, progress only where somebody looks.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
@@ -6,14 +6,14 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 
 use anyhow::Context;
-use diagnosis::report::human::Style;
+use report::human::Style;
 
-/// Columns where the terminal does not say.
+/// Columns where the terminal does not tell.
 const USUAL_WIDTH: usize = 100;
 /// Columns above which lines get hard to read.
 const WIDEST: usize = 120;
 
-/// Writes text to standard output; a reader that has gone away ends the writing in silence.
+/// Writes text to standard output; stops silently if the reader is gone.
 pub fn print(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -24,30 +24,30 @@ pub fn print(text: &str) -> anyhow::Result<()> {
 
 /// Writes one line to standard error.
 pub fn complain(text: &str) {
-    // nobody is left to tell if standard error is closed
+    // if standard error is closed, there is nobody left to tell
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// The style of standard output; `full` for everything that there is to say.
+/// Returns the style of standard output; `full` for everything.
 pub fn style(full: bool) -> Style {
     let colour = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
     Style { colour, width: columns().unwrap_or(USUAL_WIDTH).min(WIDEST), full }
 }
 
-/// Columns of the terminal; a size without rows, as pseudo terminals that nobody set up have, is none, and then the
-/// environment is asked.
+/// Returns the columns of the terminal. A size without rows, as of pseudo terminals that nobody set up, counts as none,
+/// and then the environment decides.
 fn columns() -> Option<usize> {
     let told = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
     told.or_else(|| std::env::var("COLUMNS").ok()?.parse().ok()).filter(|columns| *columns > 0)
 }
 
-/// What fits on one line: a line that wraps cannot be written over. The last column stays free, for some terminals wrap
-/// there already.
+/// Cuts text to one line, because a line that wraps cannot be overwritten. The last column stays free: some terminals
+/// wrap there already.
 fn one_line(text: &str, columns: usize) -> String {
     text.chars().take(columns.saturating_sub(1)).collect()
 }
 
-/// One line on standard error that is written over, if that is a terminal.
+/// Returns a progress line on standard error that overwrites itself, if that is a terminal.
 pub fn progress() -> Arc<dyn Fn(&str) + Send + Sync> {
     if !io::stderr().is_terminal() {
         return Arc::new(|_| {});
@@ -58,7 +58,7 @@ pub fn progress() -> Arc<dyn Fn(&str) + Send + Sync> {
     })
 }
 
-/// Takes the line of progress away.
+/// Erases the progress line.
 pub fn clear_progress() {
     if io::stderr().is_terminal() {
         let _ = write!(io::stderr(), "\r\x1b[K");

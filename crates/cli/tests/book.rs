@@ -1,4 +1,4 @@
-//! What the book tells people to type is what the program takes, and its guides are those that a search finds.
+//! Commands in the book are accepted by the program, and its guides are those that a search finds.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
-use diagnosis::guides;
 use rdpdoctor_cli::arguments::Arguments;
+use report::guides;
 
 /// Commands that the parser does not know yet: they are counted and not parsed.
 const TO_COME: &[&str] = &[];
@@ -48,7 +48,7 @@ fn commands(text: &str) -> Vec<&str> {
     found
 }
 
-/// The words of a command as a shell would pass them, without a comment or what the shell itself takes.
+/// Splits a command into words as a shell would, without a comment or what the shell itself takes.
 fn words(command: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut quote = None;

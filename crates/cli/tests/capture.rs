@@ -25,7 +25,7 @@ fn cli(arguments: &[&str], status: i32) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A folder that goes away with it.
+/// Folder that is removed at its end.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -47,7 +47,7 @@ impl Drop for Folder {
     }
 }
 
-/// A gateway that ends the first handshake with an alert, another web server, and the gateway once more.
+/// Frames of a gateway that ends the first handshake with an alert, another web server, and the gateway once more.
 fn frames(second: impl Fn(Talk) -> Talk) -> Vec<Frame> {
     let talk = |port| Talk::new(port, 7_000).to(9, 443).opened();
     let refused = talk(50_001).asks_for("gw.corp.example").says(HOST, &record(21, &[2, 70]), 1400);

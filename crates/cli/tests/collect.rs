@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 
 use collect::evidence::{gather, script, stored};
 
-/// A folder of its own for each test, gone at its end.
+/// Folder of one test, removed at its end.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -38,7 +38,7 @@ fn run(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_rdpdoctor")).args(arguments).output().unwrap()
 }
 
-/// What it prints, if it ends like this.
+/// Output of the program, if it ends with this status.
 fn said(arguments: &[&str], status: i32) -> String {
     let output = run(arguments);
     let text = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
@@ -46,7 +46,7 @@ fn said(arguments: &[&str], status: i32) -> String {
     text
 }
 
-/// A host whose key cannot be used, with everything in it that names somebody.
+/// Host whose key cannot be used, with names of somebody in every place.
 fn host() -> String {
     let event = |second: u32, id: u32, data: &str| {
         format!(
@@ -135,7 +135,7 @@ fn nothing_is_written_over_that_is_evidence() {
     assert_eq!(fs::read_to_string(&bundle).unwrap(), "precious");
     said(&["collect", &state, "-o", &bundle, "--force"], 0);
     assert!(fs::read(&bundle).unwrap().starts_with(b"PK"));
-    // an input is never replaced, by whatever name, nor a file of a folder that is collected
+    // an input is never replaced, under any name, nor a file of a folder that is collected
     let inside = folder.0.join(".").join("state.json");
     for output in [state.as_str(), inside.to_str().unwrap()] {
         assert!(said(&["collect", &state, "-o", output, "--force"], 3).contains("itself among"));
@@ -161,14 +161,14 @@ fn a_link_is_replaced_and_not_followed() {
     let to_input = folder.path("again.zip");
     std::os::unix::fs::symlink(&state, &to_input).unwrap();
     assert!(said(&["collect", &state, "-o", &to_input, "--force"], 3).contains("itself among"));
-    // one that leads nowhere is a file that exists
+    // a link that leads nowhere is a file that exists
     let nowhere = folder.path("nowhere.zip");
     std::os::unix::fs::symlink(folder.path("gone"), &nowhere).unwrap();
     said(&["collect", &state, "-o", &nowhere], 3);
     assert!(!Path::new(&folder.path("gone")).exists());
 }
 
-/// What is read beside a hive is named by nobody, and is evidence all the same.
+/// Files that are read beside a hive are named by nobody, and are evidence all the same.
 #[test]
 fn what_is_evidence_is_never_replaced() {
     let folder = Folder::new("replaced");
@@ -216,7 +216,7 @@ fn a_pipe_is_refused_in_words() {
     assert_eq!(text.matches("No such file").count(), 1, "{text}");
 }
 
-/// What was read in part is no bundle of all there was; the terminal has the real names, the bundle others.
+/// A partly read file makes an incomplete bundle, and that is said; the terminal has the real names, the bundle others.
 #[test]
 fn what_was_read_in_part_is_said_and_counts() {
     let folder = Folder::new("part");
@@ -261,7 +261,7 @@ fn without_files_it_says_what_can_be_done() {
     assert!(said(&["collect", "--help"], 0).contains("never run on a real Windows machine"));
 }
 
-/// As it comes from PowerShell: UTF-16 with a mark, and the lines of a console around it.
+/// From PowerShell: UTF-16 with a byte order mark, and the lines of a console around it.
 #[test]
 fn a_state_of_powershell_is_read() {
     let folder = Folder::new("wide");

@@ -1,4 +1,4 @@
-//! `--control`: a second host of the lab tells whether the fault is the first one's alone.
+//! `--control`: a second host of the lab tells whether only the first one has the fault.
 
 #![allow(clippy::unwrap_used)]
 
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use lab::{Lab, Scenario};
 
-/// The report about the first host of `scenario`, with the first host of `control` beside it; and the exit status.
+/// Reports on the first host of `scenario`, with the first host of `control` beside it; and returns the exit status.
 fn diagnose(scenario: &str, control: &str, format: &str) -> (Option<i32>, String) {
     let [here, there] = [scenario, control].map(|name| Lab::start(&Scenario::find(name).unwrap()).unwrap());
     let [here, there] = [&here, &there].map(|lab| lab.addresses()[0].to_string());

@@ -1,4 +1,4 @@
-//! `rdpdoctor explain` as people use it: exit statuses, what can be typed and pasted, hostile text, the JSON.
+//! `rdpdoctor explain` as people use it: exit statuses, typed and pasted text, hostile text, the JSON.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,5 +1,5 @@
-//! `inspect` of a folder that holds everything: one diagnosis, one timeline, at most sixty lines, and nothing that is wrong
-//! left out. And `diagnose --with`, where the files tell who the client is.
+//! `inspect` of a folder that holds everything: one diagnosis, one timeline, at most sixty lines, and no fault left
+//! out. And `diagnose --with`, where the files tell who the client is.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, clippy::cast_possible_truncation)]
 
@@ -57,7 +57,7 @@ fn state(part: &str, name: &str, registry: &[Value], events: &[Value]) -> Value 
            "registry": registry, "events": events, "logs": if events.is_empty() { json!([]) } else { json!([span]) }})
 }
 
-/// What can be wrong with a machine.
+/// Faults that a machine may have.
 fn fault(number: u32) -> (Vec<Value>, Vec<Value>) {
     let terminal = LISTENER.rsplit_once(r"\WinStations").unwrap().0;
     let settings = |keys: Vec<Value>| (keys, Vec::new());
@@ -110,12 +110,13 @@ fn capture(frames: &[Frame]) -> Vec<u8> {
     writer::file(frames, Container::Little, 1, 65_535)
 }
 
-/// A client that asks for NLA, offers this and is sent away.
+/// Client that asks for NLA, offers this and is refused.
 fn refused(offer: TlsOffer) -> Talk {
     Talk::new(50_100, 1).opened().asks(0x0B).selects(8).hello(offer).packet(HOST, RST, &[])
 }
 
-/// Forty machines with nine kinds of faults, a flood of guesses, captured hosts, `.rdp` files, and what cannot be read.
+/// Writes forty machines with nine kinds of faults, a flood of guesses, captured hosts, `.rdp` files, and unreadable
+/// files.
 fn everything(folder: &Path) {
     for number in 0..40 {
         let (registry, events) = fault(number);
@@ -136,7 +137,7 @@ fn everything(folder: &Path) {
     }
 }
 
-/// The causes of its findings that are no mere advice, each with its title.
+/// Causes of its findings that are no mere advice, each with its title.
 fn faults(report: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let findings = report["findings"].as_array().unwrap().iter().filter(|finding| finding["severity"] != "advisory");
@@ -203,7 +204,7 @@ fn the_real_data_take_sixty_lines() {
     assert!(words.contains("LsaSrv 6041") && words.contains("each for its own client"), "{words}");
 }
 
-/// Nobody said when the attempt was: a log that was written on tells of it all the same, and the report says how to ask.
+/// Nobody said when the attempt was: a log that was written on records it all the same, and the report says how to ask.
 #[test]
 fn a_fault_of_another_time_is_found_by_the_command_that_the_report_names() {
     let folder = folder("earlier");
@@ -224,7 +225,7 @@ fn a_fault_of_another_time_is_found_by_the_command_that_the_report_names() {
     fs::remove_dir_all(&folder).unwrap();
 }
 
-/// What cannot be read is no host that was not reached.
+/// An unreadable file is not a host that was not reached.
 #[test]
 fn a_file_that_cannot_be_read_has_no_rung() {
     let folder = folder("unreadable");
@@ -234,7 +235,7 @@ fn a_file_that_cannot_be_read_has_no_rung() {
     fs::remove_dir_all(&folder).unwrap();
 }
 
-/// A host without the update: whether that is a fault is for the client's own policy to say, which the probe has to know.
+/// A host without the update: the client's own policy decides whether that is a fault, and the probe has to know it.
 #[test]
 fn the_recorded_client_is_the_one_that_is_judged() {
     let lab = Lab::start(&Scenario::find("credssp-unpatched").unwrap()).unwrap();
@@ -253,7 +254,7 @@ fn the_recorded_client_is_the_one_that_is_judged() {
     let named = report(&[&with[..], &["--client", "mstsc-11"]].concat());
     assert!(unpatched(&named), "{named:#}");
     assert_eq!(named["client"]["source"], "option");
-    // registry and logs look alike on both ends: what is said to be the client's is
+    // registry and logs look alike on both ends, so what is said to be the client's is
     fs::write(&file, state("host", "CLIENT01", &[key(CREDSSP, "AllowEncryptionOracle", 2)], &[]).to_string()).unwrap();
     let from_client = ["diagnose", address.as_str(), "--from-client", file.to_str().unwrap()];
     assert!(!unpatched(&report(&from_client)), "{:#}", report(&from_client));
@@ -264,7 +265,7 @@ fn the_recorded_client_is_the_one_that_is_judged() {
     fs::remove_dir_all(&folder).unwrap();
 }
 
-/// A sound host of today, and the capture of a client that knows TLS 1.0 alone.
+/// A sound current host, and the capture of a client that knows only TLS 1.0.
 #[test]
 fn the_captured_client_is_the_one_that_is_judged() {
     let lab = Lab::start(&Scenario::find("healthy-server-2022").unwrap()).unwrap();
@@ -282,7 +283,7 @@ fn the_captured_client_is_the_one_that_is_judged() {
     assert!(run(&with).contains("(what it offers is what the capture shows)"), "{}", run(&with));
     let hosts = told["subjects"].as_array().unwrap().iter().filter(|who| who["role"] == "host").count();
     assert_eq!(hosts, 1, "the host that was captured is the one that was probed: {told:#}");
-    // a capture of another host says nothing of who connects to this one
+    // a capture of another host says nothing about who connects to this one
     fs::write(&file, capture(&old)).unwrap();
     let told = report(&with);
     assert_eq!(told["client"]["source"], "default", "{told:#}");

@@ -1,4 +1,5 @@
-//! The formats for machines, over real sockets: each is read by what reads it elsewhere, and ends with its own status.
+//! Formats for machines, over real sockets: each is read by the tools that read it elsewhere, and has its own exit
+//! status.
 
 #![allow(clippy::unwrap_used)]
 
@@ -11,7 +12,7 @@ fn run(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_rdpdoctor")).args(arguments).stdin(Stdio::null()).output().unwrap()
 }
 
-/// Diagnoses the first host of a scenario; the exit status and what was printed.
+/// Diagnoses the first host of a scenario; returns the exit status and the output.
 fn diagnose(scenario: &str, format: &str) -> (Option<i32>, String) {
     let lab = Lab::start(&Scenario::find(scenario).unwrap()).unwrap();
     let address = lab.addresses()[0].to_string();
@@ -54,7 +55,7 @@ fn json_lines_are_whole_reports() {
     assert_eq!((&report["schema"], &report["verdict"]), (&"rdpdoctor/1".into(), &"faulty".into()));
 }
 
-/// What a program in Python says of a text; `None` where there is no Python.
+/// Runs a program in Python on a text; `None` where there is no Python.
 fn asked_of_python(program: &str, text: &str) -> Option<String> {
     let python = Command::new("python3").args(["-c", program]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
     let Ok(mut python) = python else {
@@ -94,8 +95,8 @@ fn junit_is_read_by_a_parser_of_others() {
     }
 }
 
-/// Reads a page with two parsers of Python's, of HTML and of XML: every tag is closed, nothing is loaded, every link leads
-/// to a place on the page. Prints the verdict's word and the number of findings.
+/// Reads a page with two parsers of Python's, for HTML and XML: every tag is closed, nothing is loaded, every link
+/// leads to a place on the page. Prints the verdict's word and the number of findings.
 const PAGE: &str = r"
 import sys, xml.etree.ElementTree as tree
 from html.parser import HTMLParser
@@ -149,7 +150,7 @@ fn a_page_is_read_by_parsers_of_others() {
     }
 }
 
-/// What evidence files hold is as little to be believed as what a host says.
+/// Evidence files deserve as little trust as the words of a host.
 #[test]
 fn what_stands_in_evidence_never_becomes_a_tag() {
     let planted = "</script><img src=x onerror=alert(1)> & \"quoted\" 'so' ]]> <!-- \u{202e}";
@@ -180,7 +181,7 @@ fn what_stands_in_evidence_never_becomes_a_tag() {
     );
 }
 
-/// A log of SARIF and a report as JSON, from the same transcript.
+/// Report as SARIF and as JSON, from the same transcript.
 fn both(path: &str) -> (serde_json::Value, serde_json::Value) {
     let read = |format| run(&["diagnose", "--replay", path, "--format", format]).stdout;
     let (first, second) = (read("sarif"), read("sarif"));
@@ -237,7 +238,7 @@ fn sarif_says_what_the_report_says() {
 
 #[test]
 fn every_format_that_is_listed_can_be_asked_for() {
-    for format in diagnosis::report::format::ALL {
+    for format in report::format::ALL {
         let (code, text) = diagnose("healthy-server-2022", format.id);
         assert_eq!(code, Some(0), "{}", format.id);
         assert!(!text.is_empty(), "{}", format.id);
@@ -245,7 +246,7 @@ fn every_format_that_is_listed_can_be_asked_for() {
     assert_eq!(run(&["diagnose", "server", "--format", "yaml"]).status.code(), Some(3));
 }
 
-/// Characters that would move the cursor, set colours, break lines or turn text round.
+/// Characters that would move the cursor, set colours, break lines or reverse text.
 fn dangerous(c: char) -> bool {
     (c.is_control() && c != '\n')
         || matches!(
@@ -269,7 +270,7 @@ fn what_a_host_calls_itself_never_paints_the_terminal() {
             let transcript = std::fs::read_to_string(&file).unwrap();
             let written = Output { stdout: transcript.into(), ..live.clone() };
             let mut texts = vec![("live", live), ("transcript", written)];
-            for format in diagnosis::report::format::ALL {
+            for format in report::format::ALL {
                 texts.push((format.id, run(&["diagnose", "--replay", path, "--format", format.id])));
             }
             for (format, output) in texts {

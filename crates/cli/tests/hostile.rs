@@ -1,4 +1,4 @@
-//! Hosts that mean no good: each ends in a verdict, within its time and below its memory.
+//! Hostile hosts: each ends in a verdict, within its time and below its memory.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
@@ -8,20 +8,20 @@ use std::time::{Duration, Instant};
 
 use lab::{Lab, Scenario};
 
-/// The time-out given; what a finding needs may take as long again, and half a second is for the rest.
+/// Time-out given; questions for a finding may take as long again, and half a second is for the rest.
 const TIMEOUT: Duration = Duration::from_secs(2);
 const SLACK: Duration = Duration::from_millis(500);
 /// The promise of the README, in KiB.
 const MEMORY: u64 = 64 * 1024;
 
-/// The highest resident size so far, in KiB; `None` once the process is gone.
+/// Returns the highest resident size so far, in KiB; `None` once the process is gone.
 fn peak(child: &Child) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     line.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// Diagnoses the first host of a scenario; its exit status, time and peak memory.
+/// Diagnoses the first host of a scenario; returns its exit status, time and peak memory.
 fn measure(scenario: &Scenario) -> (i32, Duration, u64) {
     let lab = Lab::start(scenario).unwrap();
     let began = Instant::now();

@@ -2,10 +2,11 @@
 //!
 //! The reasons are few, and none of them is believed:
 //!
-//! - *never gets that far*: the one ends the connection before the other can be seen. How far a connection gets, and how
-//!   little of its evidence shows a cause, is measured with the cause alone.
+//! - *never gets that far*: the one ends the connection before the other can be seen. How far a connection gets, and
+//!   how little of its evidence shows a cause, is measured with the cause alone.
 //! - *one end*: both end the connection at the same point, and it ends once.
-//! - *same field*: both need a value of their own of one field. `pairs.toml` names it, and the two parts disagree there.
+//! - *same field*: both need a value of their own of one field. `pairs.toml` names it, and the two parts disagree
+//!   there.
 
 #![cfg(feature = "legacy-tls")]
 #![allow(clippy::unwrap_used)]
@@ -14,24 +15,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use diagnosis::cause::{Severity, Stage};
+use diagnosis::cause::Severity;
 use diagnosis::diagnose::Run;
-use diagnosis::evidence::{Evidence, Role};
-use diagnosis::fact::{Fact, Handshake, Introduction};
-use diagnosis::observe::observe;
 use diagnosis::{Context, Diagnosis, causes};
+use evidence::fact::{Fact, Handshake, Introduction};
+use evidence::observe::observe;
+use evidence::{Evidence, Role, Stage};
 use lab::Scenario;
 use rdpdoctor_cli::scenario::stage;
 use serde::Deserialize;
 use toml::{Table, Value};
 use wire::machine::X224Answer;
 
-/// Short, for a fault that ends in silence costs all of it, and so does each of its pairs.
+/// Short, because a fault that ends in silence costs all of it, and so does each of its pairs.
 const TIMEOUT: Duration = Duration::from_secs(2);
-/// Most of a probe is waiting.
+/// Probes at a time: most of a probe is waiting.
 const AT_A_TIME: usize = 6;
 
-/// The fields of a scenario by their paths, such as `host.tls.min`.
+/// Fields of a scenario by their paths, such as `host.tls.min`.
 type Fields = BTreeMap<String, Value>;
 /// Two causes in the order of their names.
 type Pair = (String, String);
@@ -78,7 +79,7 @@ impl Point {
         Self::Names,
     ];
 
-    /// Where a connection is when this is seen.
+    /// Returns where a connection is when this is seen.
     fn of(fact: &Fact) -> Self {
         match fact {
             Fact::NameAnswer(_) => Self::Name,
@@ -95,7 +96,7 @@ impl Point {
     }
 }
 
-/// The tables of a scenario and of its host are taken apart, no others.
+/// Flattens the tables of a scenario and of its host, no others.
 fn flat(table: &Table, path: &str, depth: usize, fields: &mut Fields) {
     for (key, value) in table {
         let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
@@ -112,13 +113,13 @@ fn fields(table: &Table) -> Fields {
     fields
 }
 
-/// The fields in which two parts disagree.
+/// Returns the fields in which two parts disagree.
 fn conflicts(one: &Fields, other: &Fields) -> BTreeSet<String> {
     let disagree = one.iter().filter(|(path, value)| other.get(*path).is_some_and(|theirs| theirs != *value));
     disagree.map(|(path, _)| path.clone()).collect()
 }
 
-/// The scenario of these fields; later ones win.
+/// Builds the scenario of these fields; later ones win.
 fn scenario(written: &Written, name: &str, all: &[&Fields]) -> Scenario {
     let mut root: Table =
         toml::from_str("title = 't'\nask.host = 'server01.corp.example'\n[expect]\nverdict = 'healthy'\nfindings = []")
@@ -160,7 +161,7 @@ fn diagnose(scenario: &Scenario) -> Told {
     Told { diagnosis: diagnosis::diagnose(&evidence, &context, run), evidence, context }
 }
 
-/// Does the same for each, several at a time.
+/// Works on each item, several at a time.
 fn each<T: Send, R: Send>(items: Vec<T>, work: impl Fn(&T) -> R + Sync) -> Vec<(T, R)> {
     let (queue, done) = (Mutex::new(items), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
@@ -177,15 +178,15 @@ fn each<T: Send, R: Send>(items: Vec<T>, work: impl Fn(&T) -> R + Sync) -> Vec<(
     done.into_inner().unwrap()
 }
 
-/// What a cause alone shows.
+/// Evidence of a cause alone.
 struct Alone {
-    /// The earliest point whose evidence shows it.
+    /// Earliest point whose evidence shows it.
     seen: Point,
-    /// The last point that a connection reaches.
+    /// Last point that a connection reaches.
     reach: Point,
 }
 
-/// The evidence up to a point.
+/// Returns the evidence up to a point.
 fn until(evidence: &Evidence, point: Point) -> Evidence {
     let mut cut = Evidence { subjects: evidence.subjects.clone(), ..Evidence::default() };
     for seen in evidence.observations.iter().filter(|seen| Point::of(&seen.fact) <= point) {
@@ -212,7 +213,7 @@ fn measured(written: &Written) -> BTreeMap<String, Alone> {
     told.into_iter().map(|((cause, _), told)| (cause.clone(), alone(&cause, &told))).collect()
 }
 
-/// Why two causes exclude one another by how far a connection gets.
+/// Returns why two causes exclude each other by how far a connection gets.
 fn excluded(one: &Alone, other: &Alone) -> Option<&'static str> {
     if one.reach < other.seen || other.reach < one.seen {
         return Some("never gets that far");
@@ -230,7 +231,7 @@ fn pair(text: &str, between: &str) -> (Pair, [String; 2]) {
     ((one, other), written)
 }
 
-/// The table: each pair with its reason, or `None` where both can be.
+/// Builds the table: each pair with its reason, or `None` where both can be.
 fn table(written: &Written, objections: &mut Vec<String>) -> BTreeMap<Pair, Option<String>> {
     let alone = measured(written);
     let same: BTreeMap<_, _> = written.same_field.iter().map(|(text, field)| (pair(text, "+").0, field)).collect();
@@ -263,7 +264,7 @@ fn table(written: &Written, objections: &mut Vec<String>) -> BTreeMap<Pair, Opti
     table
 }
 
-/// What is wrong with the diagnosis of a pair.
+/// Says what is wrong with the diagnosis of a pair.
 fn objection([root, second]: &[String; 2], diagnosis: &Diagnosis) -> Option<String> {
     let place = |cause: &str| diagnosis.findings.iter().position(|finding| finding.cause == cause);
     let found: Vec<_> =
@@ -283,7 +284,7 @@ fn objection([root, second]: &[String; 2], diagnosis: &Diagnosis) -> Option<Stri
 #[test]
 fn every_two_causes_are_found_together_or_exclude_one_another() {
     let written = written();
-    // what lies inside a machine is no fault of a connection that could hide another one
+    // a fault inside a machine is no fault of a connection that could hide another one
     let wire = || causes::ALL.iter().filter(|cause| !matches!(cause.stage, Stage::Host | Stage::Client));
     let ids: BTreeSet<_> = wire().map(|cause| cause.id.to_owned()).collect();
     assert_eq!(written.part.keys().cloned().collect::<BTreeSet<_>>(), ids);

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use lab::{Lab, Scenario};
 use serde_json::Value;
 
-/// Runs the program; checks its exit status and that it holds some words.
+/// Runs the program; checks its exit status and that its output holds some words.
 #[track_caller]
 fn cli(arguments: &[&str], status: i32, words: &str) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_rdpdoctor")).args(arguments).stdin(Stdio::null()).output().unwrap();
@@ -25,11 +25,11 @@ fn lab(scenario: &str) -> (Lab, String) {
     (lab, address)
 }
 
-/// A file that goes away with it.
+/// File that is removed at its end.
 struct File(std::path::PathBuf);
 
 impl File {
-    /// UTF-16LE with a byte order mark, as mstsc writes.
+    /// Writes UTF-16LE with a byte order mark, as mstsc does.
     fn new(name: &str, text: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("rdpdoctor-{}-rdp-{name}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
@@ -137,7 +137,7 @@ fn what_was_seen_beside_a_gateway_is_never_held_against_the_host() {
     let faulty = File::new("gateway-faulty", "");
     std::fs::write(faulty.path(), [wrong, line].concat()).unwrap();
     let text = cli(&["diagnose", "--rdp", &faulty.path()], 1, "through the gateway gateway.corp.example");
-    // the file was read: nobody is asked to read it again
+    // the file was read, so nobody is asked to read it again
     assert!(!text.contains("Next:") && !text.contains("certificate-expired ("), "{text}");
     let (_other, healthy) = lab("healthy-server-2022");
     cli(&["diagnose", &healthy, "--rdp", &always.path()], 2, "through the gateway");

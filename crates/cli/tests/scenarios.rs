@@ -5,11 +5,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use diagnosis::cause::{Cause, Severity, Stage};
+use diagnosis::cause::{Cause, Severity};
 use diagnosis::diagnose::Run;
-use diagnosis::observe::observe;
 use diagnosis::report::Verdict;
-use diagnosis::{Context, Diagnosis, Target, causes};
+use diagnosis::{Context, Diagnosis, causes};
+use evidence::observe::observe;
+use evidence::{Stage, Target};
 use lab::Scenario;
 use lab::scenario::ExpectedVerdict;
 use rdpdoctor_cli::scenario::{Staged, stage};
@@ -32,7 +33,7 @@ fn diagnose(scenario: &Scenario) -> Told {
     Told { staged, transcript, diagnosis }
 }
 
-/// Scenarios that this build can play.
+/// Iterates over scenarios that this build can play.
 fn playable() -> impl Iterator<Item = Scenario> {
     Scenario::all().into_iter().filter(|scenario| cfg!(feature = "legacy-tls") || !scenario.needs_legacy_tls())
 }
@@ -42,7 +43,7 @@ fn counted(diagnosis: &Diagnosis) -> Vec<&str> {
     counted.map(|finding| finding.cause.as_str()).collect()
 }
 
-/// What is wrong with the advisory findings: one that is missing, or the very one that a near miss is about.
+/// Says what is wrong with the advisory findings: one that is missing, or the very one that a near miss is about.
 fn advice(scenario: &Scenario, diagnosis: &Diagnosis) -> Option<String> {
     let advised = |id: &str| diagnosis.findings.iter().any(|f| f.severity == Severity::Advisory && f.cause == id);
     let wanted = &scenario.expect.advisory;
@@ -62,7 +63,7 @@ fn verdict(expected: ExpectedVerdict) -> Verdict {
     }
 }
 
-/// What is wrong with a diagnosis, or `None`.
+/// Says what is wrong with a diagnosis, or `None`.
 fn objection(scenario: &Scenario, diagnosis: &Diagnosis) -> Option<String> {
     let (mut found, mut wanted) =
         (counted(diagnosis), scenario.expect.findings.iter().map(String::as_str).collect::<Vec<_>>());
@@ -107,7 +108,7 @@ fn every_scenario_gets_its_declared_root_first() {
     assert!(played > 60, "only {played} scenarios were played");
 }
 
-/// What holds for every probe, whatever the host does.
+/// Checks the laws of every probe, whatever the host does.
 fn laws(scenario: &Scenario, told: &Told) -> Option<String> {
     let Told { staged, transcript, diagnosis } = told;
     if let Some(record) = transcript.conversations.iter().find(|record| !record.replays_faithfully()) {
@@ -118,7 +119,7 @@ fn laws(scenario: &Scenario, told: &Told) -> Option<String> {
     if diagnosis::diagnose(&observe(&again), &staged.probe.context, run) != *diagnosis {
         return Some("the transcript does not replay to the same diagnosis".to_owned());
     }
-    // as a replay does it: the target is the one in the transcript, redacted like the names that it is compared with
+    // as in a replay: the target is the transcript's, redacted like the names that it is compared with
     let nameless = transcript.redacted();
     if nameless.redacted() != nameless {
         return Some("redacting it twice changes it again".to_owned());
@@ -131,7 +132,7 @@ fn laws(scenario: &Scenario, told: &Told) -> Option<String> {
         return Some(format!("redacted, it replays to {:?}", counted(&redacted)));
     }
     let healthy = scenario.expect.verdict == ExpectedVerdict::Healthy;
-    // one that ended connections without a word is asked the same again before it may pass for healthy
+    // a host that ended connections without a word is asked again before it may count as healthy
     let spoke = scenario.hosts.iter().all(|host| host.neglects.is_empty());
     let limit = if healthy && spoke { 4 } else { 16 };
     if diagnosis.connections > limit {
@@ -143,7 +144,7 @@ fn laws(scenario: &Scenario, told: &Told) -> Option<String> {
         .then(|| "undetermined, and no next measurement".to_owned())
 }
 
-/// The causes that a probe can see; what lies inside a machine is shown by its records.
+/// Iterates over causes that a probe can see; those inside a machine are shown by its records.
 fn on_the_wire() -> impl Iterator<Item = &'static Cause> {
     causes::ALL.iter().copied().filter(|cause| !matches!(cause.stage, Stage::Host | Stage::Client))
 }

@@ -1,4 +1,4 @@
-//! `diagnose --with`: what a probe saw and what the host's own log says, judged together.
+//! `diagnose --with`: a probe's evidence and the host's own log, judged together.
 
 #![allow(clippy::unwrap_used)]
 
@@ -9,7 +9,7 @@ use lab::{Lab, Scenario};
 
 const SPAN: &str = r#"{"channel": "System", "from": "2020-01-01T00:00:00Z", "until": "UNTIL", "records": 1000}"#;
 
-/// A recorded state of the host, whose System log says that its key could not be used.
+/// Recorded state of the host, whose System log says that its key could not be used.
 fn state(folder: &Path, when: time::OffsetDateTime) -> PathBuf {
     let format = time::format_description::well_known::Rfc3339;
     let at = |seconds| (when + time::Duration::seconds(seconds)).format(&format).unwrap();
@@ -58,7 +58,7 @@ fn the_log_of_the_host_proves_what_the_probe_could_only_suspect() {
         found.map(|finding| finding["confidence"].as_str().unwrap().to_owned())
     };
     let alone = report(&[]);
-    // likely with OpenSSL as a third opinion, else possible
+    // likely with OpenSSL as a third opinion, otherwise possible
     let suspected = if cfg!(feature = "legacy-tls") { "likely" } else { "possible" };
     assert_eq!(confidence(&alone).as_deref(), Some(suspected), "{alone:#}");
     assert_eq!(alone["timeline"], serde_json::json!([]));
@@ -81,7 +81,7 @@ fn the_log_of_the_host_proves_what_the_probe_could_only_suspect() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
-/// A recording of Process Monitor: lsass.exe is granted something elsewhere, and then meets these results at the key file.
+/// Recording of Process Monitor: lsass.exe is granted something elsewhere, and then gets these results at the key file.
 fn recording(folder: &Path, results: &[&str]) -> PathBuf {
     let key = r"C:\ProgramData\Microsoft\Crypto\RSA\MachineKeys\f686aace6942fb7f7ceb231212eef4a4_11111111-2222";
     let detail = "Desired Access: Generic Read, Disposition: Open, Options: Non-Directory File";

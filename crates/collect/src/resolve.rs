@@ -1,21 +1,21 @@
-//! Names to addresses, with the resolver's own code.
+//! Resolves names to addresses, keeping the resolver's own error code.
 
 use std::net::SocketAddr;
 
-use diagnosis::target::{Host, Target};
 use dns_lookup::{AddrInfoHints, LookupErrorKind, SockType, getaddrinfo};
+use evidence::target::{Host, Target};
 use wire::transcript::NameAnswer;
 
-/// The most addresses of one name that are looked at.
+/// Most addresses of one name that are looked at.
 pub const ADDRESS_LIMIT: usize = 8;
 
-/// What turns the host that a person named into addresses. Tests hand in their own.
+/// Resolver of the host that a person named. Tests use their own.
 pub trait Resolver: Send + Sync + 'static {
     /// Resolves; may block.
     fn resolve(&self, target: &Target) -> NameAnswer;
 }
 
-/// The operating system's resolver: hosts file, DNS and whatever else it is set up to ask.
+/// Resolver of the operating system: hosts file, DNS and whatever else it is set up to ask.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemResolver;
 
@@ -39,7 +39,7 @@ impl Resolver for SystemResolver {
             Err(error) => {
                 let code = error.error_num();
                 match error.kind() {
-                    // a zone that this computer does not have says nothing about a name
+                    // an unknown zone of this computer says nothing about a name
                     LookupErrorKind::NoName | LookupErrorKind::NoData if !matches!(target.host, Host::Zoned(..)) => {
                         NameAnswer::NotFound { code }
                     }

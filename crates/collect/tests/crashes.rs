@@ -1,13 +1,13 @@
-//! Every crash that fuzzing ever found in the readers of evidence files (`crashes/TARGET/`), and every seed
-//! (`fuzz/seeds/TARGET/`), as plain tests. The targets are in `fuzz/fuzz_targets`.
+//! Plain tests of every crash that fuzzing ever found in the readers of evidence files (`crashes/TARGET/`), and of
+//! every seed (`fuzz/seeds/TARGET/`). The targets are in `fuzz/fuzz_targets`.
 
 #![allow(clippy::unwrap_used)]
 
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use collect::evidence::{Piece, pieces_in, redacted, stored};
-use diagnosis::rdp_file::{RdpFile, RdpFileRecord};
+use collect::evidence::{Kind, Piece, pieces_in, redacted, stored};
+use evidence::rdp_file::{RdpFile, RdpFileRecord};
 
 fn files(folder: &str, target: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join(target);
@@ -17,7 +17,7 @@ fn files(folder: &str, target: &str) -> Vec<PathBuf> {
 /// Reads all of a target's files; true if any of them is one of the kind.
 fn replay(target: &str, read: fn(&[u8]) -> bool) -> bool {
     let mut files = files("tests/crashes", target).into_iter().chain(files("../../fuzz/seeds", target));
-    // all of them, not up to the first that is read
+    // all of them, not only up to the first that is read
     files.by_ref().map(|file| read(&std::fs::read(file).unwrap())).fold(false, |any, read| any | read)
 }
 
@@ -48,7 +48,7 @@ fn rdp_files() {
 #[test]
 fn evidence_that_stands_alone() {
     assert!(replay("evidence", |bytes| {
-        let placed = |piece: Piece| (PathBuf::new(), "", piece);
+        let placed = |piece: Piece| (PathBuf::new(), Kind::RecordedState, piece);
         let pieces: Vec<_> = pieces_in(bytes).into_iter().map(placed).collect();
         let once = redacted(&pieces);
         for piece in &once {

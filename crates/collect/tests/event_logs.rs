@@ -1,4 +1,5 @@
-//! Logs of a real host, where `RDPDOCTOR_TEST_DATA` names them: what was found in them by other readers is found here.
+//! Logs of a real host, where `RDPDOCTOR_TEST_DATA` names them: entries that other readers found in them are found
+//! here.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
@@ -11,11 +12,12 @@ use collect::evidence::{Gathered, Piece, gather};
 use diagnosis::attempts::{Progress, join};
 use diagnosis::case::{Capabilities, Seen};
 use diagnosis::diagnose::Run;
-use diagnosis::evidence::Evidence;
-use diagnosis::state::{LogEvent, State, moment};
-use diagnosis::{ClientProfile, Context, Diagnosis, Severity};
+use diagnosis::{Context, Diagnosis, Severity};
+use evidence::moment::moment;
+use evidence::state::{LogEvent, State};
+use evidence::{ClientProfile, Evidence, ProfileSource};
 
-/// A file of the data; `None` where there are none, which is a failure if everything is to be tested.
+/// Path of a file of the data; `None` where there are none, which is a failure if everything is to be tested.
 fn data(name: &str) -> Option<PathBuf> {
     let Some(folder) = std::env::var_os("RDPDOCTOR_TEST_DATA") else {
         assert!(std::env::var_os("RDPDOCTOR_TEST_FULL").is_none(), "RDPDOCTOR_TEST_DATA is not set");
@@ -37,13 +39,13 @@ fn diagnosis(gathered: &Gathered) -> Diagnosis {
     let context = Context {
         target: None,
         profile: ClientProfile::find("mstsc-11").unwrap(),
-        profile_source: "default",
+        profile_source: ProfileSource::Default,
         at,
         symptom: None,
         capabilities: Capabilities { openssl: false },
         require_trust: false,
         thorough: false,
-        at_source: diagnosis::TimeSource::Attempt,
+        at_source: evidence::TimeSource::Attempt,
         gateway: None,
     };
     diagnosis::diagnose(&evidence, &context, Run::default())
@@ -85,7 +87,7 @@ fn the_listener_log_tells_of_connections_that_passed() {
     let state = state(&gathered);
     let all: Vec<&LogEvent> = state.events.iter().collect();
     assert!(count(&all, 261) >= 186 && count(&all, 1149) == 5);
-    // the end of the first two chunks, as the evtx crate reads them as well: two connections passed
+    // the end of the first two chunks, as the evtx crate reads them as well: two connections succeeded
     let early = |e: &&LogEvent| ("2018-08-07T18:22".."2018-08-07T18:46").contains(&e.at.as_str());
     let first: Vec<&LogEvent> = state.events.iter().filter(early).collect();
     assert_eq!((count(&first, 261), count(&first, 1149)), (157, 2));
@@ -128,8 +130,9 @@ fn a_chunk_without_its_magic_is_named_and_the_rest_is_read() {
     assert!(moment(&state.logs[0].from) < moment(&state.logs[0].until));
 }
 
-/// Every entry that we keep is one that python-evtx reads as well, with the same id at the same second, and what it reads
-/// of the kinds that we keep, we read too. It gives up on records that we still read where a chunk is damaged.
+/// Compares with python-evtx: every entry that we keep is one that it reads too, with the same id at the same second,
+/// and of the kinds that we keep we read all that it reads. It gives up on records that we still read where a chunk is
+/// damaged.
 #[test]
 fn python_evtx_agrees() {
     for (name, least) in

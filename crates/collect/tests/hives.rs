@@ -8,19 +8,19 @@ use std::fs::{self, File};
 use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
 
-use collect::evidence::{Gathered, Piece, gather};
+use collect::evidence::{Gathered, Kind, Piece, gather};
 use diagnosis::cause::Severity;
 use diagnosis::diagnose::{Run, diagnose};
-use diagnosis::evidence::Evidence;
-use diagnosis::state::{
+use diagnosis::{Capabilities, Context, Diagnosis};
+use evidence::state::{
     CIPHER_POLICY, FIREWALL_RULES, KEYS, LISTENER, RegistryData, RegistryKey, SERVICES, State, TERMINAL_SERVER,
 };
-use diagnosis::{Capabilities, ClientProfile, Context, Diagnosis};
+use evidence::{ClientProfile, Evidence, ProfileSource};
 use time::macros::datetime;
 
 const SCHANNEL_EVENTS: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL";
 
-/// The unpacked hives, or `None` where there are none, which is told.
+/// Folder of the unpacked hives; `None`, with a message, where there are none.
 fn unpacked(test: &str) -> Option<PathBuf> {
     let Some(data) = std::env::var_os("RDPDOCTOR_TEST_DATA") else {
         let reason = "RDPDOCTOR_TEST_DATA names no folder with real-world data";
@@ -42,7 +42,7 @@ fn unpacked(test: &str) -> Option<PathBuf> {
 fn state(gathered: &Gathered) -> &State {
     assert!(gathered.unread.is_empty(), "{:?}", gathered.unread);
     match gathered.pieces.as_slice() {
-        [(_, "registry hive", Piece::State(state))] => state,
+        [(_, Kind::RegistryHive, Piece::State(state))] => state,
         other => panic!("{other:?}"),
     }
 }
@@ -61,20 +61,20 @@ fn diagnosis(gathered: &Gathered) -> Diagnosis {
     gathered.observe(&mut evidence, at);
     let context = Context {
         target: None,
-        profile: ClientProfile::find(diagnosis::profile::DEFAULT).unwrap(),
-        profile_source: "default",
+        profile: ClientProfile::find(evidence::profile::DEFAULT).unwrap(),
+        profile_source: ProfileSource::Default,
         at: gathered.newest(time::OffsetDateTime::now_utc()).unwrap_or(at),
         symptom: None,
         capabilities: Capabilities { openssl: false },
         require_trust: false,
         thorough: false,
-        at_source: diagnosis::TimeSource::Attempt,
+        at_source: evidence::TimeSource::Attempt,
         gateway: None,
     };
     diagnose(&evidence, &context, Run::default())
 }
 
-/// What regipy reads in it too: Remote Desktop is off, and all else is as Windows sets it up.
+/// Checks what regipy reads in it too: Remote Desktop is off, and everything else is at Windows' defaults.
 fn as_windows_sets_it_up(gathered: &Gathered, computer: &str, rules: usize) {
     let state = state(gathered);
     assert_eq!(state.computer.as_deref(), Some(computer));
@@ -121,7 +121,7 @@ fn a_corrupted_hive_gives_what_can_be_read() {
     let state = state(&gathered);
     assert_eq!(state.computer.as_deref(), Some("GINEVRA"));
     assert!(state.registry.iter().any(|key| key.path == SCHANNEL_EVENTS && key.exists));
-    // the key for Remote Desktop lies in the damaged part: unread, not absent
+    // the key of Remote Desktop lies in the damaged part: unread, not absent
     assert!(!state.registry.iter().any(|key| key.path == TERMINAL_SERVER));
     assert!(state.unread.iter().any(|unread| unread.what == TERMINAL_SERVER && unread.why.contains("cell")));
     let diagnosis = diagnosis(&gathered);
@@ -137,7 +137,7 @@ fn a_folder_of_hives() {
     fs::remove_dir_all(folder).unwrap();
 }
 
-/// A value as regipy prints it.
+/// Formats a value as regipy prints it.
 fn printed(data: &RegistryData) -> serde_json::Value {
     match data {
         RegistryData::Dword(number) => (*number).into(),
@@ -147,7 +147,7 @@ fn printed(data: &RegistryData) -> serde_json::Value {
     }
 }
 
-/// Compares a key with what regipy makes of it; what it gives up on (a type that it does not know) is not compared.
+/// Compares a key with regipy's reading; values that it gives up on (of an unknown type) are not compared.
 fn agrees(key: &RegistryKey, theirs: &serde_json::Value) -> usize {
     assert_eq!(key.exists, !theirs.is_null(), "{}", key.path);
     let Some(theirs) = theirs.as_object() else { return 0 };
@@ -165,7 +165,7 @@ fn agrees(key: &RegistryKey, theirs: &serde_json::Value) -> usize {
             continue;
         }
         let ours = printed(data);
-        // of long ones it prints the beginning
+        // it prints only the beginning of long ones
         let begins = |theirs: &str| theirs.len() >= 250 && ours.as_str().is_some_and(|ours| ours.starts_with(theirs));
         let same = &ours == value || value.as_str().is_some_and(begins);
         assert!(same, "{} {name}: {data:?}, {value}", key.path);

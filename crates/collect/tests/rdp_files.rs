@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use collect::evidence::rdp_file;
-use diagnosis::rdp_file::{RdpFileRecord, RdpSignature, Signer};
+use evidence::rdp_file::{RdpFileRecord, RdpSignature, Signer};
 
 const SETTINGS: &[&str] =
     &["screen mode id:i:2", "full address:s:server.corp.example", "enablecredsspsupport:i:1", "server port:i:3389"];
 const SCOPE: &str = "Full Address,Server Port,EnableCredSspSupport";
 const SIGNED: &[&str] = &["full address:s:server.corp.example", "server port:i:3389", "enablecredsspsupport:i:1"];
 
-/// A folder that goes away with it, with a key and a certificate in it.
+/// Folder with a key and a certificate, removed at its end.
 struct Scratch(PathBuf);
 
 impl Drop for Scratch {
@@ -41,7 +41,7 @@ impl Scratch {
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// The value of `signature` over these lines.
+    /// Value of `signature` over these lines.
     fn signature(&self, options: &[&str]) -> String {
         let text = format!("{}\r\nsignscope:s:{SCOPE}\r\n\0", SIGNED.join("\r\n"));
         std::fs::write(self.path("text"), wide(&text)).unwrap();

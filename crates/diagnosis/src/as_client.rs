@@ -1,10 +1,10 @@
 //! The hello that the client would send, and what the host makes of it. A verdict rests on that, and not on the best answer
 //! that any hello gets.
 
+use evidence::fact::Handshake;
 use wire::tls::{Groups, Segments, Signatures, TlsOffer, TlsStack, TlsVersion, group};
 
 use crate::case::{Case, Seen};
-use crate::fact::Handshake;
 
 /// A ClientHello with a share of ML-KEM is longer than one TCP segment, and some boxes look at the first one alone.
 pub fn has_large_hello(case: Case<'_>) -> bool {

@@ -1,36 +1,39 @@
-//! Connection attempts, joined from the entries of event logs: when, from whom, how far, how it ended.
+//! Connection attempts, joined from entries of event logs: when, from where, how far, how they ended.
 //!
-//! Windows gives the entries of one connection one ActivityID, across the logs of RdpCoreTS, Remote Connection Manager and
-//! Local Session Manager. What carries none, such as Schannel's entries, belongs to the attempt at whose time it falls, if
-//! there is exactly one; otherwise it stays by itself.
+//! Windows gives the entries of one connection one ActivityID, across the logs of RdpCoreTS, Remote Connection Manager
+//! and Local Session Manager. An entry without one, such as Schannel's, belongs to the attempt at whose time it falls,
+//! if there is exactly one; otherwise it stays by itself.
 
 use std::collections::HashMap;
 
+use evidence::codes::Sureness;
+use evidence::events::{CLIENT, CORE, Known, LSA, LSM, RCM, SCHANNEL, SECURITY};
+use evidence::moment::moment;
+use evidence::printable::printable;
+use evidence::state::LogEvent;
+use evidence::symptom::parse_code;
+use evidence::{codes, events};
 use schemars::JsonSchema;
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
 use crate::case::Seen;
-use crate::codes::{self, Sureness};
-use crate::events::{self, CLIENT, CORE, Known, LSA, LSM, RCM, SCHANNEL, SECURITY};
-use crate::printable::printable;
-use crate::state::{LogEvent, moment};
-use crate::symptom::parse_code;
 
-/// So long after its last entry one without an ActivityID may still belong to an attempt.
+/// Time after an attempt's last entry within which an entry without an ActivityID may still belong to it.
 const NEAR: Duration = Duration::seconds(5);
-/// So many of the latest attempts are looked at for that.
+/// Latest attempts that are considered for that.
 const LOOKED_AT: usize = 64;
 
-/// How far an attempt came.
+/// How far an attempt got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Progress {
     /// The client began to connect.
     Begun,
-    /// The host received it, or the client found the port open.
+    /// The host noticed it, or the client found the port open.
     Arrived,
-    /// The host had the credentials checked before the session (Network Level Authentication), or the TLS handshake is over.
+    /// The host had the credentials checked before the session (Network Level Authentication), or the TLS handshake is
+    /// over.
     Authenticating,
     /// The network authentication succeeded.
     Authenticated,
@@ -38,28 +41,28 @@ pub enum Progress {
     LoggedOn,
 }
 
-/// A connection attempt.
+/// Connection attempt, joined from log entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
-    /// Its first entry's time.
+    /// Time of its first entry.
     pub at: OffsetDateTime,
-    /// Its last entry's time.
+    /// Time of its last entry.
     pub until: OffsetDateTime,
-    /// From whom it came, `address:port` or `address`; of a client's own log, to whom it went.
+    /// Peer as `address:port` or `address`: the sender, or for a client's own log the destination.
     pub peer: Option<String>,
-    /// How far it came.
+    /// How far it got.
     pub reached: Progress,
-    /// What went wrong, each once.
+    /// Problems, each once.
     pub trouble: Vec<&'static str>,
-    /// How it ended.
+    /// How it ended, in words.
     pub ended: Option<String>,
-    /// The observations that it was joined from.
+    /// Observations that it was joined from.
     pub observations: Vec<usize>,
     activity: Option<String>,
     kinds: Vec<(&'static str, u32)>,
 }
 
-/// What an entry says about an attempt.
+/// An entry as it bears on an attempt.
 struct Step<'a> {
     at: OffsetDateTime,
     known: Known,
@@ -67,7 +70,7 @@ struct Step<'a> {
     observation: usize,
 }
 
-/// The attempts of which these entries tell, in the order of time, and the entries that belong to none.
+/// Joins entries to attempts in the order of time, and returns the entries that belong to none.
 pub fn join<'a>(entries: impl Iterator<Item = Seen<&'a LogEvent>>) -> (Vec<Attempt>, Vec<Seen<&'a LogEvent>>) {
     let mut entries: Vec<_> = entries.filter_map(|seen| Some((moment(&seen.value.at)?, seen))).collect();
     entries.sort_by_key(|(at, seen)| (*at, seen.value.record, seen.id));
@@ -104,7 +107,7 @@ pub fn join<'a>(entries: impl Iterator<Item = Seen<&'a LogEvent>>) -> (Vec<Attem
     (attempts, alone)
 }
 
-/// Entries about the listener, the certificate or a service are about no single connection.
+/// False for entries about the listener, the certificate or a service: they are about no single connection.
 fn speaks_of_a_connection(known: &Known) -> bool {
     match known.provider {
         RCM => matches!(known.id, 261 | 1012 | 1036 | 1149 | 1158),
@@ -115,7 +118,7 @@ fn speaks_of_a_connection(known: &Known) -> bool {
 }
 
 impl Step<'_> {
-    /// True if it is enough to know that there was an attempt.
+    /// True if the entry by itself shows that there was an attempt.
     fn begins(&self) -> bool {
         match self.known.provider {
             CORE => matches!(self.known.id, 98 | 131 | 140),
@@ -126,7 +129,7 @@ impl Step<'_> {
         }
     }
 
-    /// The one attempt at whose time it falls, if it has no ActivityID or that attempt has none.
+    /// Finds the one attempt at whose time it falls, if it has no ActivityID or that attempt has none.
     fn near(&self, attempts: &[Attempt]) -> Option<usize> {
         if self.begins() && self.event.activity.is_some() {
             return None;
@@ -183,7 +186,7 @@ impl Step<'_> {
     }
 }
 
-/// How a connection ended: the number as the log and as a client shows it, and what it says in the list that `find` knows.
+/// Says how a connection ended: the number as logs and clients show it, and its meaning in the list that `find` knows.
 fn disconnected(reason: &str, find: fn(u32) -> Option<codes::Entry>) -> String {
     let Ok(number) = parse_code(reason) else { return format!("disconnected, reason {reason}") };
     let known = find(number).filter(|entry| entry.code.confidence < Sureness::Low);
@@ -191,21 +194,21 @@ fn disconnected(reason: &str, find: fn(u32) -> Option<codes::Entry>) -> String {
     format!("disconnected, reason {reason} ({number:#x}{meaning})")
 }
 
-/// The reason that the host's session manager gives: one of the extended codes, or an HRESULT, also one that was made of an
-/// NTSTATUS ([MS-ERREF] 2.1: the bit N).
+/// Finds the reason that the host's session manager gives: an extended code, or an HRESULT, perhaps made of an NTSTATUS
+/// ([MS-ERREF] 2.1: the bit N).
 fn by_host(number: u32) -> Option<codes::Entry> {
     const OF_NTSTATUS: u32 = 0x1000_0000;
     let status = || codes::find("ntstatus", number & !OF_NTSTATUS);
     codes::find("extended", number).or_else(|| codes::find("hresult", number)).or_else(status)
 }
 
-/// Equal addresses; of two ports both have to fit.
+/// True if the addresses are equal and, where both have a port, the ports too.
 fn same_peer(one: &str, other: &str) -> bool {
     let (first, second) = (split(one), split(other));
     first.0 == second.0 && (first.1.is_none() || second.1.is_none() || first.1 == second.1)
 }
 
-/// An address and its port, if it has one; a bare address of version 6 has none.
+/// Splits an address from its port; a bare IPv6 address has none.
 pub(crate) fn split(peer: &str) -> (&str, Option<&str>) {
     match peer.rsplit_once(':') {
         Some((address, port)) if !address.contains(':') || address.ends_with(']') => {
@@ -233,7 +236,7 @@ impl Attempt {
     fn add(&mut self, step: &Step<'_>) {
         self.until = self.until.max(step.at);
         self.reached = self.reached.max(step.progress().unwrap_or(Progress::Begun));
-        // the port comes with one entry only: the longer name is the fuller one
+        // only one entry has the port, so the longer text is the fuller one
         self.peer = [self.peer.take(), step.peer()].into_iter().flatten().max_by_key(String::len);
         if !step.known.normal && !self.trouble.contains(&step.known.meaning()) {
             self.trouble.push(step.known.meaning());
@@ -244,17 +247,17 @@ impl Attempt {
         self.observations.push(step.observation);
     }
 
-    /// True if it has an entry of this kind already, of which each attempt has one.
+    /// True if it already has an entry of this kind, of which each attempt has only one.
     fn has(&self, step: &Step<'_>) -> bool {
         step.begins() && self.kinds.contains(&(step.known.provider, step.known.id))
     }
 
-    /// Nothing went wrong in it that the logs tell of.
+    /// True if the logs record no problem in it.
     pub fn normal(&self) -> bool {
         self.trouble.is_empty()
     }
 
-    /// How far it came, what went wrong, how it ended.
+    /// Says how far it got, what went wrong and how it ended.
     pub fn words(&self) -> String {
         let reached = match self.reached {
             Progress::Begun => "begun",
@@ -267,7 +270,7 @@ impl Attempt {
         parts.collect::<Vec<_>>().join("; ")
     }
 
-    /// The address that it came from, without the port.
+    /// Returns the address that it came from, without the port.
     pub fn address(&self) -> Option<&str> {
         self.peer.as_deref().map(|peer| split(peer).0)
     }
@@ -330,7 +333,7 @@ mod tests {
         let (attempts, alone) = joined(&entries);
         assert!(attempts[0].normal());
         assert!(!attempts[1].normal());
-        // two attempts at that time: Schannel's entry is given to neither
+        // two attempts at that time: Schannel's entry goes to neither
         assert_eq!((attempts.len(), alone), (2, 1));
     }
 
@@ -345,7 +348,7 @@ mod tests {
         assert_eq!(alone, 1);
     }
 
-    /// The key with which the host introduces itself to another server is not that of its listener.
+    /// The key with which the host introduces itself to another server is not its listener's.
     #[test]
     fn what_the_host_meets_as_a_client_belongs_to_no_attempt() {
         let arrived = entry(1, CORE, 131, Some("a"), &[("ClientIP", "198.51.100.4:50270")]);

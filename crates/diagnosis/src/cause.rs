@@ -1,67 +1,13 @@
-//! What a cause is: a name, proofs, a page, fixes. One file of [`crate::causes`] declares one.
+//! Declaration of a cause: a name, proofs, a page, fixes. One file of [`crate::causes`] declares one.
 
+use evidence::{Because, Role, Stage};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::case::Case;
-use crate::evidence::Role;
 use crate::need::Need;
 
-/// The part of a connection in which a fault lies, in the order of the way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Stage {
-    /// The name is turned into addresses.
-    Name,
-    /// The TCP connection.
-    Tcp,
-    /// X.224 and the security negotiation.
-    X224,
-    /// The TLS handshake.
-    Tls,
-    /// What the certificate says.
-    Certificate,
-    /// CredSSP up to the point where credentials would be needed.
-    Credssp,
-    /// What an RD Gateway says to the client that asks to be let through.
-    Gateway,
-    /// What the host's own settings and records show.
-    Host,
-    /// What the client's own settings and records show.
-    Client,
-}
-
-impl Stage {
-    /// All of them, in order.
-    pub const ALL: [Self; 9] = [
-        Self::Name,
-        Self::Tcp,
-        Self::X224,
-        Self::Tls,
-        Self::Certificate,
-        Self::Credssp,
-        Self::Gateway,
-        Self::Host,
-        Self::Client,
-    ];
-
-    /// The word on the ladder.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Name => "name",
-            Self::Tcp => "tcp",
-            Self::X224 => "x224",
-            Self::Tls => "tls",
-            Self::Certificate => "certificate",
-            Self::Credssp => "credssp",
-            Self::Gateway => "gateway",
-            Self::Host => "host",
-            Self::Client => "client",
-        }
-    }
-}
-
-/// What a cause does to a connection.
+/// Effect of a cause on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
@@ -73,143 +19,134 @@ pub enum Severity {
     Advisory,
 }
 
-/// How sure a finding is.
+/// Confidence in a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Confidence {
-    /// The evidence allows nothing else.
+    /// The evidence allows no other explanation.
     Proven,
-    /// The evidence fits this best; something else is not excluded.
+    /// The evidence fits this best; others are not excluded.
     Likely,
-    /// The evidence allows this.
+    /// The evidence allows this explanation.
     Possible,
 }
 
-/// A reason, with the observation that it rests on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Because {
-    /// What was seen, with the values.
-    pub text: String,
-    /// The number of the observation.
-    pub observation: usize,
-}
-
-/// What a proof that holds rests on.
+/// Reasons on which a proof that holds rests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ground {
-    /// Another severity than the cause's usual one.
+    /// Severity, where it differs from the cause's usual one.
     pub severity: Option<Severity>,
-    /// A lower confidence than the proof's usual one.
+    /// Confidence, where it is lower than the proof's usual one.
     pub confidence: Option<Confidence>,
     /// The reasons; never empty.
     pub because: Vec<Because>,
 }
 
 impl Ground {
-    /// The usual severity and confidence.
+    /// Makes a ground with the usual severity and confidence.
     pub fn on(because: Vec<Because>) -> Self {
         Self { severity: None, confidence: None, because }
     }
 
-    /// The same with this severity.
+    /// Changes the severity.
     #[must_use]
     pub fn severity(self, severity: Severity) -> Self {
         Self { severity: Some(severity), ..self }
     }
 
-    /// The same with this confidence.
+    /// Changes the confidence.
     #[must_use]
     pub fn confidence(self, confidence: Confidence) -> Self {
         Self { confidence: Some(confidence), ..self }
     }
 }
 
-/// What a proof shows when it holds.
+/// Conclusion of a proof that holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shows {
-    /// The cause is there, this surely.
+    /// The cause is present, with this confidence.
     Presence(Confidence),
-    /// The cause is not there.
+    /// The cause is absent.
     Absence,
 }
 
-/// One way to show that a cause is there, or that it is not.
+/// One way to show that a cause is present or absent.
 #[derive(Debug)]
 pub struct Proof {
-    /// What it shows.
+    /// Conclusion if it holds.
     pub shows: Shows,
-    /// The questions that must have been answered.
+    /// Questions that must have been answered.
     pub needs: &'static [Need],
     /// Looks at the answers; pure. Called only when all needs are answered.
     pub holds: fn(Case<'_>) -> Option<Ground>,
 }
 
-/// A cause that this one brings about.
+/// Link to a cause that this one brings about.
 #[derive(Debug)]
 pub struct Explains {
-    /// Its id.
+    /// Id of that cause.
     pub cause: &'static str,
     /// True if it does so here.
     pub when: fn(Case<'_>) -> bool,
 }
 
-/// What people read about a cause.
+/// Page about a cause, for people.
 #[derive(Debug)]
 pub struct Page {
-    /// What the person sees and the wire shows.
+    /// Symptoms: what the person sees and the wire shows.
     pub what_happens: &'static str,
-    /// How a host comes to this.
+    /// Reasons how a host gets into this state.
     pub why: &'static str,
-    /// How to make sure, in words.
+    /// Way to make sure, in words.
     pub confirm: &'static str,
     /// One read-only command that shows it on the host or the client (PowerShell).
     pub command: &'static str,
-    /// What to do about it.
+    /// Remedy, in words.
     pub how_to_fix: &'static str,
     /// Specifications and documents.
     pub references: &'static [&'static str],
 }
 
-/// Why a connection fails.
+/// Declaration of a reason why connections fail.
 #[derive(Debug)]
 pub struct Cause {
-    /// Its public name, never reused.
+    /// Public name, never reused.
     pub id: &'static str,
     /// Completes "the connection fails because …".
     pub title: &'static str,
-    /// Where it lies.
+    /// Stage at which it lies.
     pub stage: Stage,
-    /// What it usually does.
+    /// Its usual effect.
     pub severity: Severity,
-    /// Whose fault it is: every subject with this part is judged.
+    /// Part of the machine at fault: every subject with this part is judged.
     pub role: Role,
-    /// Client codes (`discReason`) that it produces; empty where that is not known.
+    /// Client codes (`discReason`) that it produces; empty where not known.
     pub codes: &'static [u32],
-    /// How it is shown.
+    /// Ways to show it, present or absent.
     pub proofs: &'static [Proof],
-    /// What it brings about.
+    /// Causes that it brings about.
     pub explains: &'static [Explains],
-    /// What people read about it.
+    /// Page about it, for people.
     pub page: Page,
-    /// What helps, best first.
+    /// Ids of fixes, best first.
     pub fixes: &'static [&'static str],
 }
 
-/// What is known about a cause and a subject.
+/// Judgement of a cause for one subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Judgement {
     /// A proof of presence is complete.
     Present {
-        /// What it does here.
+        /// Effect here.
         severity: Severity,
-        /// How sure.
+        /// Confidence in it.
         confidence: Confidence,
-        /// Why.
+        /// Reasons.
         because: Vec<Because>,
     },
     /// A proof of absence is complete.
     Absent(Vec<Because>),
-    /// Neither, with what would have to be asked.
+    /// Neither, with the needs that are open.
     Unknown(Vec<Need>),
 }
 

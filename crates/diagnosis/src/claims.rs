@@ -1,7 +1,7 @@
-//! What circulates about 0x904 and its relatives, judged: 42 claims, as data.
+//! Claims that circulate about 0x904 and its relatives, judged: 42 of them, as data.
 //!
-//! A claim names the causes and fixes that it is about, and never the other way round, so that adding one touches one file
-//! (`data/claims.toml`, which says what its fields mean).
+//! A claim names the causes and fixes that it is about, never the other way round, so that adding one touches one file
+//! (`data/claims.toml`, whose head explains the fields).
 
 use std::sync::LazyLock;
 
@@ -10,24 +10,24 @@ use serde::{Deserialize, Serialize};
 static CLAIMS: LazyLock<Vec<Claim>> =
     LazyLock::new(|| parse(include_str!("../data/claims.toml")).expect("a test reads the shipped claims"));
 
-/// What is to be said first about a claim.
+/// Verdict on a claim, the first thing to say about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// It holds.
+    /// It is true.
     True,
-    /// Something in it holds.
+    /// Part of it is true.
     Partly,
-    /// It does not hold.
+    /// It is false.
     False,
-    /// Whether or not anything in it holds, following it does harm.
+    /// Following it does harm, whether or not part of it is true.
     Dangerous,
-    /// Nothing was found that shows it.
+    /// No evidence for it was found.
     Unproven,
 }
 
 impl Verdict {
-    /// The word in reports and pages.
+    /// Returns the word in reports and pages.
     pub fn word(self) -> &'static str {
         match self {
             Self::True => "true",
@@ -38,7 +38,7 @@ impl Verdict {
         }
     }
 
-    /// As a sentence.
+    /// Returns the verdict as a sentence.
     pub fn words(self) -> &'static str {
         match self {
             Self::True => "it holds",
@@ -50,40 +50,40 @@ impl Verdict {
     }
 }
 
-/// A claim, and what is to be thought of it.
+/// Claim with its verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Claim {
-    /// Its public name, `c01` to `c42`, never reused.
+    /// Public name, `c01` to `c42`, never reused.
     pub id: String,
-    /// As it circulates, in our words.
+    /// The claim as it circulates, in our words.
     pub claim: String,
-    /// What is to be said first.
+    /// Verdict on it.
     pub verdict: Verdict,
-    /// What not to do, as an imperative. It is there if following the claim does harm; a claim can be false, or partly true, and
-    /// harmful besides.
+    /// Harmful step to avoid, as an imperative. Present if following the claim does harm; a claim can be false, or
+    /// partly true, and harmful besides.
     pub beware: Option<String>,
-    /// What is right and wrong about it.
+    /// Explanation of what is right and wrong about it.
     pub why: String,
-    /// What to do.
+    /// Advice for what to do instead.
     pub instead: Option<String>,
-    /// Where that comes from, in words.
+    /// Sources, in words.
     pub sources: Vec<String>,
-    /// The causes that it is about.
+    /// Causes that it is about.
     #[serde(default)]
     pub causes: Vec<String>,
-    /// The fixes that are right.
+    /// Fixes that are right.
     #[serde(default)]
     pub fixes: Vec<String>,
-    /// The fix that it asks for and that is refused.
+    /// Fix that it asks for and that is refused.
     pub refused: Option<String>,
-    /// The client's codes (`discReason`) that it is about.
+    /// Client codes (`discReason`) that it is about.
     #[serde(default)]
     pub codes: Vec<u32>,
-    /// The Windows events that it is about.
+    /// Windows events that it is about.
     #[serde(default)]
     pub events: Vec<u32>,
-    /// Phrases as people type them.
+    /// Phrases that people type.
     pub keywords: Vec<String>,
 }
 
@@ -93,13 +93,13 @@ impl Claim {
         self.beware.is_some()
     }
 
-    /// The fixes that it speaks of, right or refused.
+    /// True if it names this fix, as right or refused.
     fn names_fix(&self, id: &str) -> bool {
         self.fixes.iter().any(|fix| fix == id) || self.refused.as_deref() == Some(id)
     }
 }
 
-/// A file of claims.
+/// File of claims, as written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -110,39 +110,39 @@ fn parse(text: &str) -> Result<Vec<Claim>, toml::de::Error> {
     toml::from_str::<Written>(text).map(|written| written.claim)
 }
 
-/// Every claim, by id.
+/// Returns every claim, by id.
 pub fn all() -> &'static [Claim] {
     &CLAIMS
 }
 
-/// The claim of this id: `c15`, `C15`, and `c1` for `c01`.
+/// Finds the claim of this id: `c15`, `C15`, and `c1` for `c01`.
 pub fn find(id: &str) -> Option<&'static Claim> {
     let number = |id: &str| id.strip_prefix(['c', 'C']).and_then(|digits| digits.parse::<u8>().ok());
     let wanted = number(id)?;
     all().iter().find(|claim| number(&claim.id) == Some(wanted))
 }
 
-/// The claims about a cause.
+/// Iterates over the claims about a cause.
 pub fn about_cause(id: &str) -> impl Iterator<Item = &'static Claim> {
     all().iter().filter(move |claim| claim.causes.iter().any(|cause| cause == id))
 }
 
-/// The claims about a fix, right or refused.
+/// Iterates over the claims about a fix, right or refused.
 pub fn about_fix(id: &str) -> impl Iterator<Item = &'static Claim> {
     all().iter().filter(move |claim| claim.names_fix(id))
 }
 
-/// The claims about a code of the client.
+/// Iterates over the claims about a client's code.
 pub fn about_code(code: u32) -> impl Iterator<Item = &'static Claim> {
     all().iter().filter(move |claim| claim.codes.contains(&code))
 }
 
-/// The claims about an event of Windows.
+/// Iterates over the claims about a Windows event.
 pub fn about_event(number: u32) -> impl Iterator<Item = &'static Claim> {
     all().iter().filter(move |claim| claim.events.contains(&number))
 }
 
-/// The claims that ask for a refused fix.
+/// Iterates over the claims that ask for a refused fix.
 pub fn asking_for(refused: &str) -> impl Iterator<Item = &'static Claim> {
     all().iter().filter(move |claim| claim.refused.as_deref() == Some(refused))
 }

@@ -1,37 +1,37 @@
-//! Who the client is, where the evidence tells: what its own registry says changes the profile that it is judged by, and a
-//! client that a capture shows is the one that it shows.
+//! Identifies the client where the evidence tells: its own registry changes the profile that it is judged by, and a
+//! captured client is judged as it showed itself.
 //!
-//! Only the records of a client count, never those of a host; where there are records of several, it is not known which of
-//! them has to get through. What is not recorded stays as the profile has it.
+//! Only the records of a client count, never those of a host; with records of several it is not known which of them has
+//! to get through. Anything not recorded stays as the profile has it.
 
 use std::borrow::Cow;
 
+use evidence::fact::Fact;
+use evidence::printable::printable;
+use evidence::profile::{ClientProfile, EncryptionOracle};
+use evidence::state::CREDSSP;
+use evidence::{Evidence, ProfileSource, Role, Source, SubjectId, profile};
 use wire::tls::{Suites, TlsVersion};
 
 use crate::case::{Case, Context};
-use crate::evidence::{Evidence, Role, Source, SubjectId};
-use crate::fact::Fact;
-use crate::printable::printable;
-use crate::profile::{self, ClientProfile, EncryptionOracle};
 use crate::setting::{Side, TLS12_BUILD, TLS13_BUILD};
-use crate::state::CREDSSP;
 
 impl Context {
-    /// The same for the client of which the evidence tells, unless another one was named: of the one whose own registry was
-    /// recorded, else of the one that was captured. Hosts that were captured with clients of their own keep these, see
+    /// Returns the context for the client that the evidence tells of, unless another one was named: the one whose own
+    /// registry was recorded, else the one that was captured. Hosts captured with clients of their own keep these, see
     /// [`Context::of_subjects`].
     pub fn for_client_of(&self, evidence: &Evidence) -> Cow<'_, Self> {
-        if self.profile_source != "default" {
+        if self.profile_source != ProfileSource::Default {
             return Cow::Borrowed(self);
         }
         let found = recorded(evidence, self).or_else(|| watched(evidence).cloned());
         found.map_or(Cow::Borrowed(self), |profile| {
-            Cow::Owned(Self { profile, profile_source: "evidence", ..self.clone() })
+            Cow::Owned(Self { profile, profile_source: ProfileSource::Evidence, ..self.clone() })
         })
     }
 }
 
-/// The client whose own settings were recorded: the context's, as far as they say nothing else.
+/// Returns the client whose own settings were recorded: the context's, changed by them.
 pub fn recorded(evidence: &Evidence, context: &Context) -> Option<ClientProfile> {
     let mut machines = (0..evidence.subjects.len()).filter(|id| is_recorded_client(evidence, *id));
     let subject = machines.next().filter(|_| machines.next().is_none())?;
@@ -52,7 +52,7 @@ pub fn recorded(evidence: &Evidence, context: &Context) -> Option<ClientProfile>
     })
 }
 
-/// Records of the machine's own registry, not of a user's: an entry of a log tells nothing of what it offers.
+/// True for records of the machine's own registry, not of a user's: a log entry does not tell what it offers.
 fn is_recorded_client(evidence: &Evidence, subject: SubjectId) -> bool {
     let who = &evidence.subjects[subject];
     let of_machine = |fact: &Fact| matches!(fact, Fact::RegistryKey(key) if key.path.starts_with("HKLM\\"));
@@ -61,7 +61,7 @@ fn is_recorded_client(evidence: &Evidence, subject: SubjectId) -> bool {
         && evidence.observations.iter().any(|seen| seen.subject == subject && of_machine(&seen.fact))
 }
 
-/// The profile of the client's own Windows, where its build was read: the defaults of Schannel are its.
+/// Returns the profile of the client's own Windows, where its build was read, because Schannel's defaults depend on it.
 fn of_build(case: Case<'_>, usual: &ClientProfile) -> ClientProfile {
     let own = case.build().and_then(|build| match build.value {
         ..TLS12_BUILD => Some("mstsc-7"),
@@ -70,7 +70,7 @@ fn of_build(case: Case<'_>, usual: &ClientProfile) -> ClientProfile {
     });
     let shipped = own.and_then(|id| ClientProfile::find(id).ok());
     let Some(shipped) = shipped.filter(|_| usual.id == profile::DEFAULT) else { return usual.clone() };
-    // an old Windows may have got the update since: what is not known is not judged
+    // an old Windows may have been updated since: what is not known is not judged
     let encryption_oracle = match shipped.encryption_oracle {
         EncryptionOracle::Unpatched => EncryptionOracle::Vulnerable,
         known => known,
@@ -78,8 +78,8 @@ fn of_build(case: Case<'_>, usual: &ClientProfile) -> ClientProfile {
     ClientProfile { encryption_oracle, ..shipped }
 }
 
-/// The oldest and the newest version that it speaks. Where one in between is switched off, the range still holds it: that
-/// may hide a fault, and makes none up. A client that speaks nothing has a cause of its own.
+/// Returns the oldest and newest version that it speaks. A version switched off in between stays in the range: that may
+/// hide a fault, but makes none up. A client that speaks nothing has a cause of its own.
 fn versions(case: Case<'_>, base: &ClientProfile) -> (TlsVersion, TlsVersion) {
     let speaks = |version: &TlsVersion| {
         case.schannel_lacks(*version, Side::Client).is_none()
@@ -91,7 +91,7 @@ fn versions(case: Case<'_>, base: &ClientProfile) -> (TlsVersion, TlsVersion) {
     (first.min(last), first.max(last))
 }
 
-/// What its policy for the CredSSP update says.
+/// Reads its policy for the CredSSP update.
 fn oracle(case: Case<'_>) -> Option<EncryptionOracle> {
     match case.number(CREDSSP, "AllowEncryptionOracle")?.value? {
         0 => Some(EncryptionOracle::ForceUpdated),
@@ -101,14 +101,14 @@ fn oracle(case: Case<'_>) -> Option<EncryptionOracle> {
     }
 }
 
-/// The suites that its policy leaves; `None` where there is no policy, or one with a suite that we do not know.
+/// Returns the suites that its policy leaves; `None` without a policy, or with a suite that we do not know.
 fn suites(case: Case<'_>) -> Option<Suites> {
     let (_, listed) = case.cipher_policy()?;
     listed.into_iter().try_fold(Suites::NONE, |all, code| Some(all.with(code?)))
 }
 
-/// The client that was captured: at a host that was also probed, where there was a probe. `None` where there are several,
-/// for then each host has its own.
+/// Returns the captured client: the one at a host that was also probed, where there was a probe. `None` where there are
+/// several, for then each host has its own.
 fn watched(evidence: &Evidence) -> Option<&ClientProfile> {
     let probed = |host: SubjectId| {
         evidence.observations.iter().any(|seen| seen.subject == host && matches!(seen.source, Source::Probe(_)))
@@ -123,8 +123,8 @@ fn watched(evidence: &Evidence) -> Option<&ClientProfile> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Sketch, host, machine};
-    use crate::fact::{Handshake, Introduction};
-    use crate::state::{CIPHER_POLICY, RegistryData, WINDOWS};
+    use evidence::fact::{Handshake, Introduction};
+    use evidence::state::{CIPHER_POLICY, RegistryData, WINDOWS};
     use wire::tls::TlsOffer;
 
     const TLS12: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2\Client";
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn near_miss_a_host_says_nothing_of_the_client() {
-        let of_host = unpatched().recorded(Fact::RegistryKey(crate::state::RegistryKey {
+        let of_host = unpatched().recorded(Fact::RegistryKey(evidence::state::RegistryKey {
             path: CREDSSP.to_owned(),
             exists: true,
             values: [("AllowEncryptionOracle".to_owned(), RegistryData::Dword(2))].into(),
@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(told(&of_user).2, "default");
     }
 
-    /// A host of today that has TLS 1.2 alone, and a client that has it switched off.
+    /// A current host with TLS 1.2 only, and a client that has it switched off.
     #[test]
     fn versions_that_the_client_lacks_are_not_offered() {
         let accepted = |version| Handshake::Accepted { version: Some(version), suite: 0xc030, finished: true };
@@ -209,7 +209,7 @@ mod tests {
         let expected =
             [("mstsc-7", TlsVersion::Tls10), ("mstsc-10", TlsVersion::Tls12), ("mstsc-11", TlsVersion::Tls13)];
         assert_eq!(known, expected.map(|(id, newest)| (id.to_owned(), newest)));
-        // whether an old Windows has the update for CredSSP is not known by its build
+        // the build of an old Windows does not tell whether it has the update for CredSSP
         assert_eq!(of_build("7601").encryption_oracle, EncryptionOracle::Vulnerable);
     }
 

@@ -1,13 +1,15 @@
-//! A control: the same probe against a host that is known to work. What fails there in the same way is less likely the
-//! fault of the host that was asked about.
+//! Control: the same probe against a host that is known to work. A failure that both share is less likely the fault of
+//! the host that was asked about.
+
+use evidence::{Evidence, Stage};
 
 use crate::case::Context;
-use crate::cause::{Confidence, Severity, Stage};
+use crate::cause::{Confidence, Severity};
 use crate::diagnose::{Run, diagnose};
-use crate::evidence::Evidence;
-use crate::report::{Control, Diagnosis, NOT_TRIED, Next, Outcome, ReportTarget, Verdict};
+use crate::ladder::{NOT_TRIED, Outcome};
+use crate::report::{Control, Diagnosis, Next, ReportTarget, Verdict};
 
-/// A stage that went wrong, and in which way: by its causes, or in the words of what was seen where none is known.
+/// Stage that went wrong, and how: by its causes, or in words where no cause is known.
 #[derive(Debug, PartialEq, Eq)]
 struct Trouble {
     stage: Stage,
@@ -15,7 +17,7 @@ struct Trouble {
     text: String,
 }
 
-/// The diagnosis of the evidence beside that of a control. Pure, as [`diagnose`] is.
+/// Diagnoses the evidence beside that of a control. Pure, as [`diagnose`] is.
 pub fn diagnose_beside(evidence: &Evidence, context: &Context, run: Run, control: (&Evidence, &Context)) -> Diagnosis {
     // the client's code is about the host that was asked about
     let other = Context { symptom: None, ..control.1.clone() };
@@ -23,7 +25,7 @@ pub fn diagnose_beside(evidence: &Evidence, context: &Context, run: Run, control
     weigh(diagnose(evidence, context, run), &other)
 }
 
-/// Says what the control tells. A failure that it shares makes every finding that it shares one step less sure.
+/// Adds what the control shows. A shared failure makes every finding that it shares one step less sure.
 fn weigh(mut diagnosis: Diagnosis, control: &Diagnosis) -> Diagnosis {
     let there = troubles(control);
     let shared: Vec<Trouble> = troubles(&diagnosis).into_iter().filter(|here| there.contains(here)).collect();
@@ -51,7 +53,7 @@ fn weigh(mut diagnosis: Diagnosis, control: &Diagnosis) -> Diagnosis {
     diagnosis
 }
 
-/// What went wrong, stage by stage. Advisory findings are no trouble.
+/// Lists what went wrong, stage by stage. Advisory findings do not count.
 fn troubles(diagnosis: &Diagnosis) -> Vec<Trouble> {
     let to_hosts = diagnosis.stages.iter().filter(|stage| !diagnosis.is_gateway(stage.subject));
     let wrong = to_hosts.filter(|stage| {
@@ -63,7 +65,7 @@ fn troubles(diagnosis: &Diagnosis) -> Vec<Trouble> {
             let here = here.filter(|found| found.subject == stage.subject && found.severity < Severity::Advisory);
             let mut causes: Vec<String> = here.map(|found| found.cause.clone()).collect();
             causes.sort_unstable();
-            // with a cause, the values may differ from host to host
+            // where a cause is known, the values may differ from host to host
             let text = if causes.is_empty() { stage.text.clone() } else { String::new() };
             Trouble { stage: stage.stage, causes, text }
         })
@@ -106,7 +108,7 @@ mod tests {
     use super::*;
     use crate::case::EVERYTHING;
     use crate::causes::sketch::{Sketch, host};
-    use crate::fact::Fact;
+    use evidence::fact::Fact;
 
     fn beside(here: &Sketch, there: &Sketch) -> Diagnosis {
         diagnose_beside(here.evidence(), here.context(), Run::default(), (there.evidence(), there.context()))

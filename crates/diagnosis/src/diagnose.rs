@@ -1,27 +1,29 @@
-//! Judges every cause for every subject and ranks what is found.
+//! Judges every cause for every subject and ranks the findings.
 
 use std::cmp::Reverse;
 
-use crate::case::{Case, Context};
-use crate::cause::{Because, Cause, Confidence, Judgement, Severity, Stage};
-use crate::claims;
-use crate::earlier;
-use crate::evidence::{Evidence, Role, SubjectId};
-use crate::fact::{Fact, rfc3339};
-use crate::fixes::Safety;
-use crate::need::Need;
-use crate::report::{self, Diagnosis, Finding, Ladder, Outcome, UnknownCause, Verdict};
+use evidence::fact::Fact;
+use evidence::moment::rfc3339;
+use evidence::{Because, Evidence, Role, Stage, SubjectId};
 
-/// What the caller measured about its own run.
+use crate::case::{Case, Context};
+use crate::cause::{Cause, Confidence, Judgement, Severity};
+use crate::fixes::Safety;
+use crate::ladder::{Ladder, Outcome};
+use crate::need::Need;
+use crate::report::{Diagnosis, Finding, UnknownCause, Verdict};
+use crate::{claims, earlier, report};
+
+/// Measurements that the caller took of its own run.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Run {
-    /// How long it took, in seconds.
+    /// Duration in seconds.
     pub seconds: f64,
-    /// It was stopped before it was done.
+    /// True if it was stopped before it was done.
     pub interrupted: bool,
 }
 
-/// A cause that is there, before it is ranked.
+/// A present cause, before it is ranked.
 struct Present<'a> {
     cause: &'static Cause,
     case: Case<'a>,
@@ -30,12 +32,12 @@ struct Present<'a> {
     because: Vec<Because>,
 }
 
-/// The diagnosis of the evidence. Pure: the same evidence and context give the same diagnosis.
+/// Diagnoses the evidence. Pure: the same evidence and context give the same diagnosis.
 pub fn diagnose(evidence: &Evidence, context: &Context, run: Run) -> Diagnosis {
     diagnose_with(crate::causes::ALL, evidence, context, run)
 }
 
-/// The same with another list of causes (the mutation table switches single detectors off).
+/// Diagnoses with another list of causes (the mutation table switches single detectors off).
 pub fn diagnose_with(causes: &[&'static Cause], evidence: &Evidence, context: &Context, run: Run) -> Diagnosis {
     let evidence = &*evidence.in_order();
     let context = &*context.for_client_of(evidence);
@@ -73,7 +75,7 @@ pub fn diagnose_with(causes: &[&'static Cause], evidence: &Evidence, context: &C
     let findings = rank(&present, context);
     let ladder = Ladder::of(evidence, context, &findings);
     let behind_gateway = Case { evidence, subject: 0, context }.behind_gateway();
-    // a capture that was not read whole may lack the very packets that show the fault
+    // a capture that was not read completely may lack the very packets that show the fault
     let unread = evidence.observations.iter().any(|seen| matches!(seen.fact, Fact::Unread(_)));
     let cut = run.interrupted || behind_gateway || ladder.incomplete || unread && !evidence.clients.is_empty();
     let verdict = verdict(&findings, &ladder, context, cut);
@@ -82,16 +84,17 @@ pub fn diagnose_with(causes: &[&'static Cause], evidence: &Evidence, context: &C
     report::assemble(evidence, context, run, report::Judged { verdict, findings, unknown, absent, ladder, next })
 }
 
-/// What would decide about the way of a client that goes through a gateway.
+/// Name of the measurement that would decide about a client's way through a gateway.
 const THROUGH_GATEWAY: &str = "the same questions, put through the gateway";
 
-/// True if the cause lies in a machine's own settings and records, whatever the way to it.
+/// True if the cause lies in a machine's own settings and records, not on the way to it.
 fn lies_inside(cause: &Cause) -> bool {
     matches!(cause.stage, Stage::Host | Stage::Client)
 }
 
-/// Whom a cause is judged for. What lies in a machine's settings is its own; what lies on the way is judged at each
-/// address. A proof at an address sees its machine as well; a machine of which no address is known is judged by itself.
+/// Lists the subjects that a cause is judged for. A cause in a machine's settings is judged for the machine; one on the
+/// way for each address. A proof at an address sees its machine as well; a machine without a known address is judged by
+/// itself.
 fn subjects(evidence: &Evidence, cause: &Cause, context: &Context) -> Vec<SubjectId> {
     let of = |id: &SubjectId| evidence.subjects[*id].role == cause.role;
     let (mut addresses, machines): (Vec<_>, Vec<_>) =
@@ -106,8 +109,8 @@ fn subjects(evidence: &Evidence, cause: &Cause, context: &Context) -> Vec<Subjec
     addresses
 }
 
-/// Sorts by: what explains stands above what it explains; then what it does, whether it fits the client's code, how sure
-/// it is, and where on the way it lies.
+/// Sorts findings: one that explains another comes first; then by severity, by whether it fits the client's code, by
+/// confidence, and by stage.
 fn rank(present: &[Present<'_>], context: &Context) -> Vec<Finding> {
     let mut ranked: Vec<(_, Finding)> = present
         .iter()
@@ -144,13 +147,14 @@ fn finding(found: &Present<'_>, present: &[Present<'_>], explains_symptom: Optio
     }
 }
 
-/// What mends only the certificate that Windows makes for itself, and its key.
+/// Fixes that mend only the certificate that Windows makes for itself, and its key.
 const OF_WINDOWS_OWN: [&str; 3] = ["repair-machine-keys-access", "renew-rdp-certificate", "replace-rdp-key-container"];
 
-/// The cause's fixes. A certificate from an authority is renewed there and bound again: what mends Windows' own comes last.
+/// Lists the cause's fixes. A certificate from an authority is renewed there and bound again, so fixes of Windows' own
+/// come last.
 fn fixes(found: &Present<'_>) -> Vec<String> {
     let issued = found.cause.stage == Stage::Certificate && found.case.self_issued().is_some_and(|seen| !seen.value);
-    // what keeps nobody out is no reason to lower security
+    // a finding that keeps nobody out is no reason to lower security
     let fits = |id: &&str| {
         found.severity < Severity::Advisory || crate::fixes::find(id).is_none_or(|fix| fix.safety != Safety::Weakening)
     };
@@ -161,15 +165,15 @@ fn fixes(found: &Present<'_>) -> Vec<String> {
 
 /// True if `root` brings `symptom` about.
 fn roots(root: &Present<'_>, symptom: &Present<'_>) -> bool {
-    // what lies in a machine shows at each of its addresses
+    // a fault inside a machine shows at each of its addresses
     let own = symptom.case.machine().is_some_and(|machine| machine.subject == root.case.subject);
-    // and what a client tells itself shows at every host
+    // and a client's own fault shows at every host
     let of_client = root.cause.role == Role::Client && root.case.who().address.is_none();
     let same = root.case.subject == symptom.case.subject || own || of_client;
     same && root.cause.explains.iter().any(|link| link.cause == symptom.cause.id && (link.when)(root.case))
 }
 
-/// How many findings stand behind this one. The bound ends cycles, which a test forbids among the declared links.
+/// Counts the findings behind this one. The bound ends cycles, which a test forbids among the declared links.
 fn depth(found: &Present<'_>, present: &[Present<'_>], level: usize) -> usize {
     if level > present.len() {
         return level;
@@ -183,7 +187,7 @@ fn explains_symptom(cause: &Cause, context: &Context) -> Option<bool> {
     (!cause.codes.is_empty()).then(|| cause.codes.contains(&symptom.code))
 }
 
-/// `cut`: what was seen is not the whole way.
+/// `cut`: the evidence does not cover the whole way.
 fn verdict(findings: &[Finding], ladder: &Ladder, context: &Context, cut: bool) -> Verdict {
     let faulty = findings.iter().any(|finding| finding.severity < Severity::Advisory);
     let sound = !ladder.to_hosts().any(|stage| matches!(stage.outcome, Outcome::Failed | Outcome::Degraded));
@@ -201,9 +205,9 @@ mod tests {
     use super::*;
     use crate::causes;
     use crate::causes::sketch::host;
-    use crate::rdp_file::GatewayUse;
     use crate::report::Diagnosis;
-    use crate::state::Unread;
+    use evidence::rdp_file::GatewayUse;
+    use evidence::state::Unread;
     use wire::tls::TlsVersion;
 
     /// Rights on the key file of Windows' own certificate do not renew one from an authority, and cut every session.
@@ -227,7 +231,7 @@ mod tests {
         (diagnosis.verdict, diagnosis.findings.iter().map(|finding| finding.cause.as_str()).collect())
     }
 
-    /// What is missing may be the packets that show the fault.
+    /// The missing packets may be those that show the fault.
     #[test]
     fn a_capture_that_was_not_read_whole_shows_no_health() {
         let whole = || host("192.0.2.7").nla().tls_up(TlsVersion::Tls12).of_a_watched_client();
@@ -236,12 +240,12 @@ mod tests {
         assert_eq!(whole().with(Fact::Unread(unread)).diagnose().verdict, Verdict::Undetermined);
     }
 
-    /// Packets were dropped between the negotiation and what became of it.
+    /// Packets were dropped between the negotiation and its outcome.
     #[test]
     fn a_capture_without_the_handshake_shows_no_health() {
         use crate::causes::sketch::Sketch;
-        use crate::observe::CapturedConnection;
-        let connection = |notes: &[&'static str]| {
+        use evidence::observe::{CapturedConnection, Doubt};
+        let connection = |notes: &[Doubt]| {
             Fact::CapturedConnection(CapturedConnection {
                 client: "192.0.2.9:50100".to_owned(),
                 server_name: None,
@@ -256,7 +260,7 @@ mod tests {
         };
         let agreed = wire::x224::SecurityProtocols::HYBRID_EX;
         let selected = || wire::x224::ServerAnswer::Selected { protocol: agreed, flags: 0 };
-        let captured = |notes: &[&'static str]| {
+        let captured = |notes: &[Doubt]| {
             let begun = host("192.0.2.7")
                 .watched(Fact::TcpAnswer(wire::machine::TcpAnswer::Accepted))
                 .watched(connection(notes));
@@ -267,16 +271,20 @@ mod tests {
             let tls = report.stages.iter().find(|stage| stage.stage == Stage::Tls).unwrap();
             (report.verdict, tls.text.clone())
         };
-        let hole = ["bytes are missing in the capture"];
+        let hole = [Doubt::Gaps];
         assert_eq!(told(&captured(&hole)), (Verdict::Undetermined, "not captured".to_owned()));
         assert_eq!(told(&captured(&[])), (Verdict::Healthy, "not reached".to_owned()));
+        // a doubt about contents is no lack of packets, whatever its words
+        for doubt in [Doubt::Altered, Doubt::HiddenCertificate] {
+            assert_eq!(told(&captured(&[doubt])).0, Verdict::Healthy, "{doubt:?}");
+        }
         let up = |sketch: Sketch| {
             let accepted =
-                crate::fact::Handshake::Accepted { version: Some(TlsVersion::Tls12), suite: 0xC030, finished: true };
+                evidence::fact::Handshake::Accepted { version: Some(TlsVersion::Tls12), suite: 0xC030, finished: true };
             sketch.watched_tls(TlsVersion::Tls10, TlsVersion::Tls12, accepted)
         };
         assert_eq!(told(&up(captured(&hole))).0, Verdict::Healthy, "the hole is behind what was judged");
-        // of two connections one is whole
+        // one of two connections is complete
         let two = up(captured(&[])).watched(connection(&hole));
         let two = two.watched_x224(crate::case::EVERYTHING, wire::machine::X224Answer::Server(selected()));
         assert_eq!(told(&two).0, Verdict::Undetermined);

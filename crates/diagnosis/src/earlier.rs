@@ -1,35 +1,34 @@
-//! Faults that the logs tell of at another time than the one that is judged for. Where nobody said when the attempt was, that
-//! time is a guess, and what was logged before it may be the very attempt.
+//! Faults that the logs show at a time other than the one that is judged for. If nobody said when the attempt was, that
+//! time is a guess, and an earlier log entry may be about the very attempt.
 
 use std::collections::BTreeMap;
 
+use evidence::fact::Fact;
+use evidence::{Because, Evidence, SubjectId, TimeSource, events};
 use time::OffsetDateTime;
 
 use crate::case::{Case, Context};
-use crate::cause::{Because, Cause, Judgement, Severity, Shows};
-use crate::events;
-use crate::evidence::{Evidence, SubjectId, TimeSource};
-use crate::fact::Fact;
+use crate::cause::{Cause, Judgement, Severity, Shows};
 use crate::need::Need;
 
-/// The most machines whose logs are looked at.
+/// Most machines whose logs are looked at.
 const MACHINES: usize = 64;
-/// The most times of a machine at which causes are judged again, new to old.
+/// Most times of a machine at which causes are judged again, new to old.
 const TIMES: usize = 16;
 
-/// A fault that would be found if the attempt had been at another time.
+/// Fault that would be found if the attempt had been at another time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Earlier {
-    /// The id of the cause.
+    /// Id of the cause.
     pub cause: &'static str,
-    /// When it would be found, in whole seconds.
+    /// Time at which it would be found, in whole seconds.
     pub at: OffsetDateTime,
-    /// What was logged then.
+    /// Entry that was logged then.
     pub because: Because,
 }
 
-/// What these causes would be found for, if the attempt had been at the time of an entry; of each the newest. None where it is
-/// known when the attempt was.
+/// Finds faults that would be found if the attempt had been at the time of a log entry, each at its newest time. Empty
+/// where the time of the attempt is known.
 pub fn logged(
     causes: &[&'static Cause],
     evidence: &Evidence,
@@ -40,7 +39,7 @@ pub fn logged(
         return Vec::new();
     }
     let by_log = |cause: &&&'static Cause| {
-        let needs = |shows: Shows, needs: &[Need]| shows != Shows::Absence && needs.contains(&Need::HostLog);
+        let needs = |shows: Shows, needs: &[Need]| shows != Shows::Absence && needs.contains(&Need::HOST_LOG);
         cause.proofs.iter().any(|proof| needs(proof.shows, proof.needs))
     };
     let machines: Vec<(SubjectId, Vec<OffsetDateTime>)> = (0..evidence.subjects.len())
@@ -58,7 +57,7 @@ pub fn logged(
     found.collect()
 }
 
-/// When the newest entry of each kind that speaks of trouble was written, new to old.
+/// Lists when the newest entry of each kind of trouble was written, new to old.
 fn times(case: Case<'_>) -> Vec<OffsetDateTime> {
     let mut newest = BTreeMap::new();
     let entries = case.seen(|fact| if let Fact::LogEvent(event) = fact { Some(event) } else { None });
@@ -76,7 +75,7 @@ fn times(case: Case<'_>) -> Vec<OffsetDateTime> {
     times
 }
 
-/// The newest of these times at which the cause is there because of an entry in a log.
+/// Returns the newest of these times at which the cause is present because of a log entry.
 fn at_one_of(
     cause: &'static Cause,
     evidence: &Evidence,
@@ -104,9 +103,9 @@ fn at_one_of(
 #[cfg(test)]
 mod tests {
     use crate::causes::sketch::client;
-    use crate::events::LSA;
+    use evidence::events::LSA;
 
-    /// The log was written on after the attempt: what it tells of that is not ruled out by its end.
+    /// The log was written on after the attempt, so its end does not rule out what it says about the attempt.
     #[test]
     fn what_was_logged_before_the_newest_time_is_not_ruled_out() {
         let old = || client("192.0.2.7").without_target().event_with(LSA, 6041, 600, &[("0", "TERMSRV/server01 4")]);
@@ -119,7 +118,7 @@ mod tests {
             "{next:?}"
         );
         assert!(next.why.contains("LsaSrv 6041") && next.splits[0] == "encryption-oracle-policy", "{next:?}");
-        // who says when it was has it ruled out
+        // with a known time it is ruled out
         let report = old().diagnose();
         assert!(report.ruled_out.contains(&"encryption-oracle-policy".to_owned()), "{:?}", report.ruled_out);
     }

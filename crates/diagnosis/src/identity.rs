@@ -1,54 +1,53 @@
-//! Whose records are whose: what answered at an address, and the machines of which something was recorded.
+//! Decides which recorded machine an address belongs to.
 
+use evidence::events::{LSM, RCM};
+use evidence::fact::Fact;
+use evidence::printable::printable;
+use evidence::state::LogEvent;
+use evidence::{Because, Evidence, SubjectId};
 use time::{Duration, OffsetDateTime};
 use wire::machine::{ConnectFailure, TcpAnswer, X224Answer};
 
 use crate::case::{Case, Context, NEAR, Seen, uses_key};
-use crate::cause::Because;
-use crate::events::{LSM, RCM};
-use crate::evidence::{Evidence, SubjectId};
-use crate::fact::Fact;
-use crate::printable::printable;
-use crate::state::LogEvent;
 
-/// How long the certificates are valid that Windows makes for Remote Desktop: six months.
+/// Validity of the certificates that Windows makes for Remote Desktop: six months.
 pub(crate) const SIX_MONTHS: Duration = Duration::days(183);
-/// What months of other lengths make of it.
+/// Tolerance for months of different lengths.
 pub(crate) const TOLERANCE: Duration = Duration::days(3);
-/// The most characters of a NetBIOS name ([MS-NBTE] 2.2.1).
+/// Most characters of a NetBIOS name ([MS-NBTE] 2.2.1).
 const NETBIOS: usize = 15;
 
-/// The first label, as NetBIOS keeps it.
+/// Returns the first label, cut as NetBIOS does.
 pub(crate) fn short(name: &str) -> String {
     name.split('.').next().unwrap_or_default().chars().take(NETBIOS).collect::<String>().to_uppercase()
 }
 
-/// What can be the name of a computer; a host may say anything.
+/// True if it can be a computer's name; a host may say anything.
 pub(crate) fn possible(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))
 }
 
-/// What is known of whose an address is.
+/// Match between an address and a recorded machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Likeness {
-    /// It goes by this machine's name.
+    /// The address uses this machine's name.
     Same,
-    /// Nothing that was seen says a name.
+    /// Nothing seen there tells a name.
     Open,
-    /// It calls itself something else.
+    /// The address uses another name.
     Other,
 }
 
 impl<'a> Case<'a> {
-    /// What the host calls itself, in one form or both.
+    /// Names that the host gives for itself, in one form or both.
     pub(crate) fn called(self) -> Vec<Seen<&'a str>> {
         let dns = self.last(|fact| if let Fact::NtlmDnsComputer(name) = fact { Some(name.as_str()) } else { None });
         let netbios = self.last(|fact| if let Fact::NtlmComputer(name) = fact { Some(name.as_str()) } else { None });
         dns.into_iter().chain(netbios).filter(|seen| possible(seen.value)).collect()
     }
 
-    /// The name in a certificate of the shape that Windows makes by itself: issuer and subject are one and the same common
-    /// name, no alternative name, valid for six months.
+    /// Name in a certificate shaped like those that Windows makes by itself: issuer and subject are one common name, no
+    /// alternative name, valid for six months.
     pub(crate) fn windows_made_name(self) -> Option<Seen<&'a str>> {
         let (subject, issuer) = (self.certificate_subject()?, self.certificate_issuer()?);
         let names = self.certificate_names()?;
@@ -61,7 +60,8 @@ impl<'a> Case<'a> {
         (shape && six_months).then_some(Seen { value: name.as_str(), id: subject.id })
     }
 
-    /// True if several machines take turns behind the address, so that a name and a certificate need not be of the same one.
+    /// True if several machines take turns behind the address, so that a name and a certificate may belong to different
+    /// ones.
     pub(crate) fn several_machines(self) -> bool {
         let certificates = self.seen(|fact| if let Fact::CertificateSubject(name) = fact { Some(name) } else { None });
         let computers = self.seen(|fact| if let Fact::NtlmComputer(name) = fact { Some(name) } else { None });
@@ -69,10 +69,10 @@ impl<'a> Case<'a> {
         several(certificates.map(|seen| seen.value).collect()) || several(computers.map(|seen| seen.value).collect())
     }
 
-    /// The same case about the machine itself, of which something was recorded: its settings, its logs.
+    /// Returns the case about the machine itself, of which something was recorded: its settings, its logs.
     ///
-    /// Of several machines it is the one whose name the address goes by. Where nothing seen says a name, and only one machine
-    /// was recorded, that one is meant; where something says another name, it is not.
+    /// Of several machines it is the one whose name the address uses. Where nothing seen tells a name, and only one
+    /// machine was recorded, that one is meant; where something tells another name, it is not.
     pub fn machine(self) -> Option<Self> {
         if self.is_machine(self.subject) {
             return Some(self);
@@ -88,14 +88,14 @@ impl<'a> Case<'a> {
         Some(Self { subject: named.or_else(open)?, ..self })
     }
 
-    /// A subject that was recorded, in the part that this one plays.
+    /// True for a recorded subject in the part that this one plays.
     fn is_machine(self, id: SubjectId) -> bool {
         let who = &self.evidence.subjects[id];
         who.role == self.who().role && who.address.is_none()
     }
 
-    /// Whether this address may be of that machine, by the names that either has. What was typed may be any alias: it speaks
-    /// for a machine, never against one.
+    /// Compares the names of this address and that machine. The typed name may be any alias: it speaks for a machine,
+    /// never against one.
     fn likeness(self, machine: SubjectId) -> Likeness {
         let Some(recorded) = self.evidence.subjects[machine].name.as_deref() else { return Likeness::Open };
         let same = |name: &str| short(name) == short(recorded);
@@ -113,7 +113,7 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// The certificate that was shown lies in a store of that machine.
+    /// True if the certificate that was shown lies in a store of that machine.
     fn holds_shown_certificate(self, machine: SubjectId) -> bool {
         let shown = self.certificate_sha1();
         let mut stored = Self { subject: machine, ..self }
@@ -121,7 +121,7 @@ impl<'a> Case<'a> {
         shown.is_some_and(|shown| stored.any(|stored| stored.value.sha1.eq_ignore_ascii_case(shown.value)))
     }
 
-    /// The same case at each address where this machine was met, as far as it is known whose they are.
+    /// Iterates over the cases at each address where this machine was met, as far as it is known whose they are.
     pub(crate) fn at_addresses(self) -> impl Iterator<Item = Self> + 'a {
         let all = (0..self.evidence.subjects.len()).map(move |subject| Self { subject, ..self });
         all.filter(move |case| {
@@ -131,8 +131,8 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// True if it answered as Remote Desktop does, at or after the time of this observation: what was recorded before is not
-    /// in force, or is another machine's. The same if its own log has somebody come in since.
+    /// True if it answered as Remote Desktop does, or its own log let somebody in, at or after the time of this
+    /// observation: the earlier record is then not in force, or another machine's.
     pub fn answered_since(self, id: usize) -> bool {
         let server = |answer: &X224Answer| matches!(answer, X224Answer::Server(_));
         let since = self.time_of(id);
@@ -147,29 +147,29 @@ impl<'a> Case<'a> {
             .any(|case| case.tcp().any(|seen| refused(seen.value) && self.time_of(seen.id) >= self.time_of(id)))
     }
 
-    /// True if a handshake in which its key was used went through, at or after the time of this observation, or somebody came in since.
+    /// True if a handshake that used its key succeeded, or somebody got in, at or after the time of this observation.
     pub fn key_used_since(self, id: usize) -> bool {
         let since = self.time_of(id);
         self.at_addresses().any(|case| case.tls().any(|seen| uses_key(seen.value.1) && self.time_of(seen.id) >= since))
             || self.let_in_since(since)
     }
 
-    /// True if the machine's own log has somebody come in over the network, at this moment or later: the network
+    /// True if the machine's own log let somebody in over the network, at this moment or later: the network
     /// authentication succeeded (RCM 1149), or a session began or was taken up again from another address (LSM 21, 25).
     fn let_in_since(self, since: OffsetDateTime) -> bool {
         let mut entries = self.events(RCM, &[1149]).chain(self.events(LSM, &[21, 25]));
         entries.any(|seen| self.time_of(seen.id) >= since && (seen.value.id == 1149 || from_elsewhere(seen.value)))
     }
 
-    /// True if a session began from another address since this was recorded (LSM 21). One that is taken up again says nothing of
-    /// new ones.
+    /// True if a session began from another address since this was recorded (LSM 21). A session that is taken up again
+    /// says nothing about new ones.
     pub fn new_session_since(self, id: usize) -> bool {
         let since = self.time_of(id);
         self.events(LSM, &[21]).any(|seen| self.time_of(seen.id) >= since && from_elsewhere(seen.value))
     }
 
-    /// True if somebody came in since shortly before this was recorded: what stood there then kept nobody out, unless it was
-    /// changed between.
+    /// True if somebody got in since shortly before this was recorded: the recorded setting kept nobody out, unless it
+    /// was changed in between.
     pub fn let_in_near(self, id: usize) -> bool {
         self.let_in_since(self.time_of(id) - NEAR)
     }
@@ -181,7 +181,7 @@ fn from_elsewhere(event: &LogEvent) -> bool {
     address.contains(['.', ':']) && !address.starts_with("127.") && address != "::1"
 }
 
-/// What there is to say of whose records were taken for whose.
+/// Notices about which records were attributed to which host.
 pub fn notices(evidence: &Evidence, context: &Context) -> Vec<Because> {
     let mut notices = Vec::new();
     for subject in evidence.hosts() {
@@ -221,10 +221,10 @@ pub fn notices(evidence: &Evidence, context: &Context) -> Vec<Because> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Sketch, host, machine};
-    use crate::state::{RegistryData, TERMINAL_SERVER};
+    use evidence::state::{RegistryData, TERMINAL_SERVER};
     use wire::tls::TlsVersion;
 
-    /// A host at an address, and the records of SERVER01, on which Remote Desktop is off.
+    /// Host at an address, and the records of SERVER01, on which Remote Desktop is off.
     fn off(sketch: Sketch) -> Sketch {
         sketch.value(TERMINAL_SERVER, "fDenyTSConnections", RegistryData::Dword(1))
     }
@@ -243,7 +243,7 @@ mod tests {
         assert!(joined(&named("SERVER01")) && notes(&named("SERVER01")).is_empty());
         assert!(!joined(&named("SERVER02")));
         assert!(notes(&named("SERVER02"))[0].contains("goes by SERVER02"), "{:?}", notes(&named("SERVER02")));
-        // by its certificate, where it says no name
+        // by its certificate, where it tells no name
         let shown = |name: &str| off(host("192.0.2.7").nla().tls_up(TlsVersion::Tls12).windows_made(name));
         assert!(joined(&shown("server01")) && !joined(&shown("SERVER02")));
     }

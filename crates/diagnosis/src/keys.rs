@@ -1,33 +1,27 @@
-//! The machine's certificates and private keys, as they were recorded.
+//! The machine's certificates and private keys, as recorded.
 
-use md5::{Digest, Md5};
+use evidence::fact::Fact;
+use evidence::key_names::{MACHINE_KEYS, RDP_KEY, key_digits, split_key_name};
+use evidence::moment::moment;
+use evidence::printable::printable;
+use evidence::security::{NETWORK_SERVICE, READ, allows};
+use evidence::state::{
+    CRYPTOGRAPHY, KeyFile, LISTENER, LogEvent, POLICY, ROOT, RegistryData, STORE_MY, STORE_REMOTE_DESKTOP,
+    StoredCertificate,
+};
+use evidence::{Because, Role, SubjectId};
 use time::OffsetDateTime;
 
 use crate::case::{Case, Seen};
-use crate::cause::{Because, Confidence};
-use crate::evidence::{Role, SubjectId};
-use crate::fact::Fact;
-use crate::printable::printable;
-use crate::redaction::REDACTED;
-use crate::security::{NETWORK_SERVICE, READ, allows};
-use crate::state::{
-    CRYPTOGRAPHY, KeyFile, LISTENER, LogEvent, POLICY, ROOT, RegistryData, STORE_MY, STORE_REMOTE_DESKTOP,
-    StoredCertificate, moment,
-};
+use crate::cause::Confidence;
 
-/// How the names of key files begin that belong to the container of Remote Desktop (`TSSecKeySet1`).
-pub const RDP_KEY: &str = "f686aace6942fb7f7ceb231212eef4a4_";
-/// The store of the certificates that Windows makes for Remote Desktop.
+/// Store of the certificates that Windows makes for Remote Desktop.
 pub const REMOTE_DESKTOP: &str = "Remote Desktop";
-/// The store of the machine's own certificates.
+/// Store of the machine's own certificates.
 const MY: &str = "My";
-/// The folder of keys of legacy providers.
-pub const MACHINE_KEYS: &str = "MachineKeys";
-/// That of keys of the newer kind.
+/// Folder of CNG keys.
 const KEYS: &str = "Keys";
-/// The container of the key of Remote Desktop.
-pub const RDP_CONTAINER: &str = "TSSecKeySet1";
-/// Providers of the older kind (`CryptoAPI`) of Windows itself that keep a machine's RSA keys in that folder.
+/// Legacy providers (`CryptoAPI`) of Windows itself that keep a machine's RSA keys in that folder.
 const LEGACY_PROVIDERS: &[&str] = &[
     "Microsoft Base Cryptographic Provider v1.0",
     "Microsoft Enhanced Cryptographic Provider v1.0",
@@ -35,15 +29,12 @@ const LEGACY_PROVIDERS: &[&str] = &[
     "Microsoft Strong Cryptographic Provider",
     "Microsoft RSA SChannel Cryptographic Provider",
 ];
-/// What stands in the names of providers of the newer kind (CNG), in lower case, but for that of the TPM.
+/// Part of the names of CNG providers, in lower case, except that of the TPM.
 const NEWER_KIND: &str = "key storage provider";
 const TPM_PROVIDER: &str = "Microsoft Platform Crypto Provider";
-/// `CERT_NCRYPT_KEY_SPEC`: the key is of the newer kind.
+/// `CERT_NCRYPT_KEY_SPEC`: marks a CNG key.
 const NEWER_KEY: u32 = u32::MAX;
-/// The digits of a name that was made from that of a container.
-const DIGITS: usize = 32;
-
-/// True for a key of a legacy provider, false for one of the newer kind (CNG), `None` where it cannot be told.
+/// True for a key of a legacy provider, false for a CNG key, `None` where it cannot be told.
 pub fn legacy(certificate: &StoredCertificate) -> Option<bool> {
     let provider = certificate.provider.as_deref()?;
     let newer = provider.to_ascii_lowercase().contains(NEWER_KIND) || provider.eq_ignore_ascii_case(TPM_PROVIDER);
@@ -53,36 +44,12 @@ pub fn legacy(certificate: &StoredCertificate) -> Option<bool> {
     LEGACY_PROVIDERS.iter().any(|known| known.eq_ignore_ascii_case(provider)).then_some(true)
 }
 
-/// How the name of the file begins in which a legacy provider keeps this container: MD5 of the name in lower case and a zero
-/// byte, as four numbers of 32 bits with the least byte first. `None` for a name of which that is not known.
-///
-/// Source: known from practice, not from a specification; it yields the names that documents tell of known containers. A
-/// redacted container is called by what stands for these digits, so that it still leads to its file.
-pub fn key_digits(container: &str) -> Option<String> {
-    if container.is_empty() || container == REDACTED || !container.is_ascii() {
-        return None;
-    }
-    if container.len() == DIGITS && container.starts_with("00000000000000000000") {
-        return Some(container.to_owned());
-    }
-    let digest = Md5::new().chain_update(container.to_ascii_lowercase()).chain_update([0]).finalize();
-    let bytes: Vec<u8> = digest.chunks(4).flat_map(|word| word.iter().rev().copied()).collect();
-    Some(wire::hex::encode(&bytes))
-}
-
-/// The digits and the rest of the name of such a file, the machine's own number.
-pub(crate) fn split_key_name(name: &str) -> Option<(&str, &str)> {
-    let (digits, rest) = name.split_once('_')?;
-    let hexadecimal = digits.len() == DIGITS && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-    hexadecimal.then_some((digits, rest))
-}
-
-/// Where the key of a certificate lies.
+/// Location of a certificate's key.
 #[derive(Debug, Clone, PartialEq)]
 pub enum KeyPlace<'a> {
-    /// In this file.
+    /// The key is in this file.
     There(Seen<&'a KeyFile>),
-    /// Nowhere: it would be called like this, and all files of the folder were listed.
+    /// The key is missing: all files of the folder were listed, and none has this name.
     Gone(Seen<String>),
 }
 
@@ -93,7 +60,7 @@ impl KeyPlace<'_> {
         file.value.security.as_deref().and_then(|security| allows(security, NETWORK_SERVICE, READ)) == Some(true)
     }
 
-    /// The reason why `TermService` cannot use the key, and how sure that is; `None` where nothing says so.
+    /// Gives the reason why `TermService` cannot use the key, and how sure that is; `None` where nothing shows it.
     pub fn out_of_reach(&self) -> Option<(Because, Confidence)> {
         match self {
             Self::There(file) => Some((closed(*file)?, Confidence::Proven)),
@@ -108,7 +75,7 @@ impl KeyPlace<'_> {
     }
 }
 
-/// The rights on a key file, if they do not let `TermService` in.
+/// Gives the reason if the rights on a key file do not let `TermService` in.
 fn closed(file: Seen<&KeyFile>) -> Option<Because> {
     let security = file.value.security.as_deref()?;
     let text = || format!("NETWORK SERVICE may not read the key file {}: {security}", printable(&file.value.name));
@@ -116,7 +83,7 @@ fn closed(file: Seen<&KeyFile>) -> Option<Because> {
 }
 
 impl<'a> Case<'a> {
-    /// The certificates in the machine's stores, of each store by the newest list of it.
+    /// Iterates over the certificates in the machine's stores, of each store by its newest list.
     pub fn stored_certificates(self) -> impl Iterator<Item = Seen<&'a StoredCertificate>> + 'a {
         let list = |path: &str| self.key(path).and_then(|key| self.source_of(key.id));
         let lists = [(MY, list(STORE_MY)), (REMOTE_DESKTOP, list(STORE_REMOTE_DESKTOP))];
@@ -129,7 +96,7 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// The authorities that the client's machine itself trusts, where one client was recorded and no other.
+    /// Iterates over the authorities that the client's machine trusts, where exactly one client was recorded.
     pub fn trusted_by_client(self) -> impl Iterator<Item = Seen<&'a StoredCertificate>> + 'a {
         let recorded = |id: &SubjectId| {
             let who = &self.evidence.subjects[*id];
@@ -145,12 +112,13 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// The private key files in the folder of legacy providers, and the folder itself.
+    /// Iterates over the private key files in the folder of legacy providers, and the folder itself.
     pub fn machine_keys(self) -> impl Iterator<Item = Seen<&'a KeyFile>> + 'a {
         self.key_files(MACHINE_KEYS)
     }
 
-    /// The files of a folder of keys by the newest list of it: what an older one has may be gone, or have other rights.
+    /// Iterates over the files of a key folder by its newest list: files of an older list may be gone, or have other
+    /// rights.
     fn key_files(self, folder: &'static str) -> impl Iterator<Item = Seen<&'a KeyFile>> + 'a {
         let all = self.machine().into_iter().flat_map(move |machine| {
             machine.seen(move |fact| match fact {
@@ -163,24 +131,24 @@ impl<'a> Case<'a> {
         all.into_iter().filter(move |seen| list.is_none() || self.source_of(seen.id) == list)
     }
 
-    /// That folder itself: it stands there if it could be listed.
+    /// Returns that folder's own entry, present if it could be listed.
     pub fn key_folder(self) -> Option<Seen<&'a KeyFile>> {
         self.machine_keys().filter(|seen| seen.value.name == ".").last()
     }
 
-    /// The key file of Remote Desktop that is the machine's own by its name; `None` also where that cannot be told.
+    /// Returns Remote Desktop's key file that is the machine's own by its name; `None` also where that cannot be told.
     pub fn own_key_file(self) -> Option<Seen<&'a KeyFile>> {
         let name = self.own_key_name()?.value;
         self.machine_keys().find(|seen| seen.value.name.eq_ignore_ascii_case(&name))
     }
 
-    /// How that file is called on this machine.
+    /// Returns the name of that file on this machine.
     pub fn own_key_name(self) -> Option<Seen<String>> {
         let guid = self.machine_guid()?;
         Some(Seen { value: format!("{RDP_KEY}{}", guid.value), id: guid.id })
     }
 
-    /// The machine's number, with which the names of its key files end; some write it in braces.
+    /// Returns the MachineGuid, with which the names of its key files end; some write it in braces.
     fn machine_guid(self) -> Option<Seen<&'a str>> {
         let guid = self.text(CRYPTOGRAPHY, "MachineGuid")?;
         let bare = guid.value?.trim().trim_start_matches('{').trim_end_matches('}');
@@ -193,14 +161,14 @@ impl<'a> Case<'a> {
         files.any(|seen| seen.value.name.eq_ignore_ascii_case(name))
     }
 
-    /// Where the key of a certificate of a legacy provider lies. A file with the number of another machine is not its own, and
-    /// whether it still leads to the key is not known.
+    /// Locates the key of a certificate of a legacy provider. A file with another machine's MachineGuid is not its own,
+    /// and whether it still leads to the key is not known.
     pub fn key_of(self, certificate: &StoredCertificate) -> Option<KeyPlace<'a>> {
         let of_machine = legacy(certificate) == Some(true) && certificate.machine_key != Some(false);
         let container = certificate.container.as_deref().filter(|_| of_machine)?;
         let digits = key_digits(container)?;
         let name = format!("{digits}_{}", self.machine_guid()?.value);
-        // a container may also be called by its unique name, which is that of the file
+        // a container may also be named by its unique name, which is that of the file
         let called =
             |file: &KeyFile| [name.as_str(), container].iter().any(|known| file.name.eq_ignore_ascii_case(known));
         if let Some(file) = self.machine_keys().find(|seen| called(seen.value)) {
@@ -213,21 +181,22 @@ impl<'a> Case<'a> {
         Some(KeyPlace::Gone(Seen { value: name, id: folder.id }))
     }
 
-    /// The thumbprint of the certificate that is bound to the listener, `Some(None)` where none is.
+    /// Returns the thumbprint of the certificate bound to the listener, `Some(None)` where none is.
     pub fn bound_thumbprint(self) -> Option<Seen<Option<String>>> {
         self.listener_thumbprint("SSLCertificateSHA1Hash")
     }
 
-    /// The thumbprint of the certificate from a template that the listener uses, where a policy names one and nothing is bound.
+    /// Returns the thumbprint of the template certificate that the listener uses, where a policy names a template and
+    /// nothing is bound.
     pub fn template_thumbprint(self) -> Option<Seen<String>> {
-        // Microsoft's text of the policy: a certificate that was chosen takes precedence over it
+        // Microsoft's text of the policy: a chosen certificate takes precedence over it
         self.bound_thumbprint()?.value.is_none().then_some(())?;
         self.value(POLICY, "CertTemplateName")?.value?;
         let named = self.listener_thumbprint("TemplateCertificate")?;
         Some(Seen { value: named.value?, id: named.id })
     }
 
-    /// The thumbprint of the certificate that somebody or a policy has chosen in the place of Windows' own.
+    /// Returns the thumbprint of the certificate that somebody or a policy chose instead of Windows' own.
     pub fn configured_thumbprint(self) -> Option<String> {
         self.bound_thumbprint()?.value.or_else(|| self.template_thumbprint().map(|seen| seen.value))
     }
@@ -241,8 +210,8 @@ impl<'a> Case<'a> {
         Some(Seen { value: bound.filter(|hex| hex.chars().any(|digit| digit != '0')), id: value.id })
     }
 
-    /// The certificate that the listener shows, by what was recorded: the one that is bound, else the one from a template,
-    /// else the one that Windows made.
+    /// Returns the certificate that the listener shows, according to the records: the bound one, else the one from a
+    /// template, else the one that Windows made.
     pub fn listener_certificate(self) -> Option<Seen<&'a StoredCertificate>> {
         self.bound_thumbprint()?;
         match self.configured_thumbprint() {
@@ -252,13 +221,13 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// The certificate with this thumbprint, in whatever store of the machine.
+    /// Finds the certificate with this thumbprint in any store of the machine.
     pub fn stored(self, thumbprint: &str) -> Option<Seen<&'a StoredCertificate>> {
         self.stored_certificates().find(|seen| seen.value.sha1.eq_ignore_ascii_case(thumbprint))
     }
 
-    /// The certificate that Windows made for Remote Desktop, on which the listener falls back: the one that the listener
-    /// names as such, else the newest.
+    /// Returns the certificate that Windows made for Remote Desktop, on which the listener falls back: the one that the
+    /// listener names as such, else the newest.
     pub fn made_by_windows(self) -> Option<Seen<&'a StoredCertificate>> {
         let own = |seen: &Seen<&StoredCertificate>| {
             seen.value.store == REMOTE_DESKTOP && seen.value.subject == seen.value.issuer
@@ -270,25 +239,26 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// The same where no handshake was seen: what the host shows counts before what lay in its store.
+    /// Returns the listener's certificate where no handshake was seen: one that the host shows outweighs one in its
+    /// store.
     pub fn recorded_certificate(self) -> Option<Seen<&'a StoredCertificate>> {
         self.listener_certificate().filter(|_| self.not_after().is_none())
     }
 
-    /// False if an entry of Remote Connection Manager names another certificate than the one that is chosen now. It holds the
-    /// thumbprint in its binary part.
+    /// False if an entry of Remote Connection Manager names another certificate than the one chosen now. Its binary
+    /// part holds the thumbprint.
     pub fn may_be_about_configured(self, event: &LogEvent) -> bool {
         let named = event.data.get("Binary").filter(|hex| hex.len() == 40);
         named.zip(self.configured_thumbprint()).is_none_or(|(named, chosen)| named.eq_ignore_ascii_case(&chosen))
     }
 
-    /// When it was recorded, and no later than the attempt: what a machine did since is not known.
+    /// Returns when it was recorded, but no later than the attempt: later changes of the machine are not known.
     pub fn recorded_at(self, id: usize) -> OffsetDateTime {
         self.time_of(id).min(self.context.at)
     }
 
-    /// True if the listener uses the certificate that Windows makes; `None` where that was not read: a group policy may have
-    /// it use one from a template.
+    /// True if the listener uses the certificate that Windows makes; `None` where that was not read: a group policy may
+    /// make it use one from a template.
     pub fn windows_own_certificate(self) -> Option<bool> {
         let none_bound = self.bound_thumbprint()?.value.is_none();
         if !none_bound {
@@ -304,29 +274,10 @@ impl<'a> Case<'a> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Sketch, key_file, machine, stored};
-    use crate::state::{RegistryKey, State};
+    use evidence::state::{RegistryKey, State};
 
     const GUID: &str = "11111111-2222-3333-4444-555555555555";
     const CONTAINER: &str = "{0B6A1F2E-1111-4222-8333-123456789ABC}";
-
-    /// The names that documents tell of the keys that every Windows has.
-    #[test]
-    fn the_file_of_a_container_is_known() {
-        for (container, digits) in [
-            (RDP_CONTAINER, "f686aace6942fb7f7ceb231212eef4a4"),
-            ("iisConfigurationKey", "6de9cb26d2b98c01ec4e9e8b34824aa2"),
-            ("NetFrameworkConfigurationKey", "d6d986f09a1ee04e24c949879fdb506c"),
-            ("iisWasKey", "76944fb33636aeddb9590521c2e8815a"),
-            ("Microsoft Internet Information Server", "c2319c42033a5ca7f44e731bfd3fa2b5"),
-            ("MS IIS DCOM Server", "7a436fe806e483969f48a894af2fe9a1"),
-        ] {
-            assert_eq!(key_digits(container).as_deref(), Some(digits), "{container}");
-        }
-        assert_eq!(format!("{}_", key_digits(RDP_CONTAINER).unwrap()), RDP_KEY);
-        let redacted = format!("{:032}", 3);
-        assert_eq!(key_digits(&redacted), Some(redacted));
-        assert_eq!([key_digits(""), key_digits(REDACTED), key_digits("Schlüssel")], [None, None, None]);
-    }
 
     fn certificate() -> StoredCertificate {
         StoredCertificate { container: Some(CONTAINER.to_owned()), ..stored("My") }
@@ -348,7 +299,7 @@ mod tests {
         assert_eq!(gone(&folder(0, None), &certificate()), Some(true));
         assert_eq!(gone(&folder(1, None), &certificate()), None);
         assert_eq!(gone(&machine(), &certificate()), None);
-        // or it is called like the file itself
+        // or it has the name of the file itself
         let unique = StoredCertificate { container: Some(own.to_lowercase()), ..certificate() };
         assert_eq!(gone(&folder(0, Some(&own)), &unique), Some(false));
         let foreign = "50dd7f001693c375a50cbf792350acde_99999999-2222-3333-4444-555555555555";
@@ -366,7 +317,7 @@ mod tests {
         }
     }
 
-    /// What an older recording lists may be gone since, or have other rights: the newer one counts, whichever was read first.
+    /// Files of an older recording may be gone or have other rights: the newer one counts, whichever was read first.
     #[test]
     fn of_two_recordings_the_newer_counts() {
         let rights = ["D:(A;;FA;;;SY)", "D:(A;;FR;;;NS)"];
@@ -386,11 +337,11 @@ mod tests {
             ..State::default()
         };
         for (first, second) in [(0, 1), (1, 0)] {
-            let mut evidence = crate::evidence::Evidence::default();
+            let mut evidence = evidence::Evidence::default();
             let names = ["aa", "bb"];
             for number in [first, second] {
                 let state = recording(number, names[number]);
-                state.observe(&mut evidence, crate::evidence::Source::File(number + 1), OffsetDateTime::UNIX_EPOCH);
+                state.observe(&mut evidence, evidence::Source::File(number + 1), OffsetDateTime::UNIX_EPOCH);
             }
             let evidence = evidence.into_order();
             let sketch = machine();
@@ -425,7 +376,7 @@ mod tests {
         assert_eq!(shown(&base()).as_deref(), Some("cc"));
         let own = base().value(LISTENER, "SelfSignedCertificate", binary("AA"));
         assert_eq!(shown(&own).as_deref(), Some("aa"));
-        // what is not in the store is not replaced by a guess
+        // a certificate that is not in the store is not replaced by a guess
         assert_eq!(shown(&own.value(LISTENER, "SelfSignedCertificate", binary("bb"))), None);
         let named = RegistryData::Text("RemoteDesktopComputer".to_owned());
         let policy = base().value(POLICY, "CertTemplateName", named);

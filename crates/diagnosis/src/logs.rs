@@ -1,21 +1,21 @@
-//! What entries of logs show about an attempt: a finding where they tell of it, an absence where a whole log is silent.
+//! Findings and absences from log entries: a finding where they record it, an absence where a complete log is silent.
 //!
-//! An entry from before the attempt says how things were. Near the attempt it is as good as seen; within the last day, for
-//! settings and states that stay as they are, it makes a cause likely; older, it makes no finding.
+//! An entry from before the attempt tells how things were. Near the attempt it is as good as seen; within the last day,
+//! for settings and states that persist, it makes a cause likely; an older one makes no finding.
 
+use evidence::events;
+use evidence::printable::printable;
+use evidence::state::{LogEvent, LogSpan};
 use time::Duration;
 
 use crate::case::{Case, NEAR};
 use crate::cause::{Confidence, Ground};
-use crate::events;
-use crate::printable::printable;
-use crate::state::{LogEvent, LogSpan};
 
-/// So far back an entry about something that stays as it is still counts.
+/// Age up to which an entry about a persistent state still counts.
 pub const DAY: Duration = Duration::hours(24);
 
-/// A finding from the newest of these entries that `fits`, at most `window` old: likely at most, if it is not near the
-/// attempt.
+/// Makes a finding from the newest of these entries that `fits`, at most `window` old: likely at most, if it is not
+/// near the attempt.
 pub fn told(
     case: Case<'_>,
     (provider, ids): (&'static str, &'static [u32]),
@@ -36,7 +36,7 @@ pub fn told(
     Some(if near { ground } else { ground.confidence(Confidence::Likely) })
 }
 
-/// An absence: a log that tells of the attempt and, whole, of all the `window` before it, and holds none of these.
+/// Makes an absence: a log covers the attempt and all of the `window` before it, and has none of these entries.
 pub fn not_told(
     case: Case<'_>,
     channel: &str,
@@ -66,9 +66,9 @@ mod tests {
     use time::macros::datetime;
 
     use crate::causes::sketch::{Expect, machine};
-    use crate::events::RCM_ADMIN;
-    use crate::fact::Fact;
-    use crate::state::LogSpan;
+    use evidence::events::RCM_ADMIN;
+    use evidence::fact::Fact;
+    use evidence::state::LogSpan;
 
     fn span(left_out_until: Option<&str>) -> LogSpan {
         LogSpan {
@@ -82,7 +82,7 @@ mod tests {
         }
     }
 
-    /// What was left out may be the very entries that are looked for, unless all of it is older.
+    /// Entries that were left out may be the very ones looked for, unless all of them are older.
     #[test]
     fn a_log_of_which_entries_were_left_out_is_silent_only_behind_them() {
         let cause = crate::causes::find("outstanding-connections-limit").unwrap();

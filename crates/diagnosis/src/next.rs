@@ -1,43 +1,44 @@
-//! The next measurement: what to run, where, and what its result decides.
+//! Suggests the next measurement: what to run, where, and between which causes its result decides.
 
 mod records;
 
 use std::collections::BTreeSet;
 
+use evidence::fact::{Fact, Handshake};
+use evidence::rdp_file::RdpSettings;
+use evidence::symptom::Symptom;
+use evidence::{Evidence, Role, Stage};
 use wire::machine::{ConnectFailure, TcpAnswer};
 
 use crate::case::{Case, Context};
-use crate::cause::{Cause, Confidence, Judgement, Severity, Stage};
+use crate::cause::{Cause, Confidence, Judgement, Severity};
 use crate::causes;
 use crate::earlier::Earlier;
-use crate::evidence::{Evidence, Role};
-use crate::fact::{Fact, Handshake};
+use crate::ladder::{Ladder, Outcome};
 use crate::need::Need;
 use crate::planner::decided_on_host;
-use crate::rdp_file::RdpSettings;
-use crate::report::{Finding, Ladder, Next, Outcome, Verdict};
-use crate::symptom::Symptom;
+use crate::report::{Finding, Next, Verdict};
 use records::Open;
 
-/// How many measurements a report names at most.
+/// Most measurements that a report names.
 const MOST: usize = 4;
-/// How many other times it names at most.
+/// Most other times that it names.
 const TIMES: usize = 2;
 
-/// What has been decided so far.
+/// Decisions made so far.
 #[derive(Debug, Clone, Copy)]
 pub struct Known<'a> {
-    /// The verdict.
+    /// Verdict so far.
     pub verdict: Verdict,
-    /// What is wrong, ranked.
+    /// Findings, ranked.
     pub findings: &'a [Finding],
-    /// The way of the connection.
+    /// Ladder of the connection.
     pub ladder: &'a Ladder,
-    /// What the logs tell of another time.
+    /// Faults that the logs show at another time.
     pub earlier: &'a [Earlier],
 }
 
-/// The measurements that would tell more, best first. None for a healthy host, or for a fault that is proven.
+/// Lists measurements that would tell more, best first. None for a healthy host, or for a fault that is proven.
 pub fn measurements(evidence: &Evidence, context: &Context, known: Known<'_>) -> Vec<Next> {
     let Known { verdict, findings, ladder, earlier } = known;
     let mut next = Vec::new();
@@ -70,11 +71,11 @@ pub fn measurements(evidence: &Evidence, context: &Context, known: Known<'_>) ->
     next
 }
 
-/// Findings that are not proven are proven on the host, or by what of its records was not read yet.
+/// Suggests how to prove findings that are not: on the host, or by records of it that were not read yet.
 fn on_host(evidence: &Evidence, context: &Context, findings: &[Finding]) -> Vec<Next> {
     let open = findings.iter().filter(|f| f.severity < Severity::Advisory && f.confidence > Confidence::Proven);
     let open = open.filter_map(|finding| Some((finding, causes::find(&finding.cause)?)));
-    // several machines with the same finding take the same measurement
+    // several machines with one finding need one measurement
     let mut asked = BTreeSet::new();
     let open = open
         .filter(|(finding, cause)| decided_on_host(cause, Case { evidence, subject: finding.subject, context }))
@@ -94,7 +95,7 @@ fn on_host(evidence: &Evidence, context: &Context, findings: &[Finding]) -> Vec<
     .collect()
 }
 
-/// The same files, judged for the time at which a fault was logged.
+/// Suggests judging the same files for the time at which a fault was logged.
 fn at_another_time(evidence: &Evidence, context: &Context, earlier: &[Earlier]) -> Vec<Next> {
     let mut newest: Vec<&Earlier> = earlier.iter().collect();
     newest.sort_by_key(|fault| std::cmp::Reverse(fault.at));
@@ -109,15 +110,15 @@ fn at_another_time(evidence: &Evidence, context: &Context, earlier: &[Earlier]) 
     next.collect()
 }
 
-/// The machine whose own record decides.
+/// Names the machine whose own record decides.
 fn place(cause: &Cause) -> &'static str {
     if cause.role == Role::Client { "client" } else { "host" }
 }
 
-/// The cause and those of its stage that nothing but the host's own record can tell from it.
+/// Lists the cause and those of its stage that only the host's own record can tell apart.
 fn splits(found: &Cause, case: Case<'_>) -> Vec<String> {
     let near = causes::ALL.iter().filter(|other| other.stage == found.stage && other.role == found.role);
-    let left = |needs: &[Need]| needs.contains(&Need::HostLog) && !needs.iter().any(|need| need.askable(case));
+    let left = |needs: &[Need]| needs.contains(&Need::HOST_LOG) && !needs.iter().any(|need| need.askable(case));
     let open = |other: &&&Cause| matches!(other.judge(case), Judgement::Unknown(needs) if left(&needs));
     let rivals: Vec<_> =
         near.filter(|other| other.id != found.id).filter(open).map(|other| other.id.to_owned()).collect();
@@ -125,7 +126,7 @@ fn splits(found: &Cause, case: Case<'_>) -> Vec<String> {
     std::iter::once(found.id.to_owned()).chain(rivals).collect()
 }
 
-/// Whom to ask: the host that was named, or else the only one that was captured.
+/// Names the host to ask: the one that was named, or else the only one that was captured.
 fn target(evidence: &Evidence, context: &Context) -> String {
     let mut addresses = evidence.hosts().filter_map(|host| evidence.subjects[host].address);
     let only = addresses.next().filter(|_| addresses.next().is_none());
@@ -133,8 +134,8 @@ fn target(evidence: &Evidence, context: &Context) -> String {
     named.or_else(|| only.map(|address| address.to_string())).unwrap_or_else(|| "HOST".to_owned())
 }
 
-/// Where no cause is known: more time helps against silence only; an answer that makes no sense is explained, if at all,
-/// by the host's own record.
+/// Suggests a measurement where no cause is known: more time helps only against silence; a senseless answer is
+/// explained, if at all, by the host's own record.
 fn by_failed_stage(evidence: &Evidence, context: &Context, ladder: &Ladder) -> Vec<Next> {
     let mut wrong = ladder.to_hosts().filter(|stage| matches!(stage.outcome, Outcome::Failed | Outcome::Degraded));
     let Some(first) = wrong.next() else {
@@ -180,8 +181,8 @@ fn longer(target: &str) -> Next {
     }
 }
 
-/// Where clients were captured on their way to gateways alone: what tells more of the first at which something is wrong, or of
-/// the first; and the host behind.
+/// Suggests a measurement where only clients on their way to gateways were captured: for the first gateway at which
+/// something is wrong, or else the first; and for the host behind it.
 fn to_gateway(evidence: &Evidence, context: &Context, ladder: &Ladder) -> Vec<Next> {
     let at_gateway = |id: usize| evidence.subjects[id].role == Role::Gateway;
     let of_gateways = || ladder.stages.iter().filter(|stage| at_gateway(stage.subject));
@@ -214,13 +215,13 @@ fn to_gateway(evidence: &Evidence, context: &Context, ladder: &Ladder) -> Vec<Ne
               reached that"
             .to_owned(),
     };
-    // what did not come as far as its service stands in no record of it
+    // a request that did not reach its service is in no record of it
     let arrived = wrong.is_none_or(|stage| stage.stage == Stage::Gateway);
     let (way, log) = (wrong.map(|_| way), arrived.then_some(log));
     way.into_iter().chain(log).chain([behind_gateway(&host_behind(evidence, context))]).collect()
 }
 
-/// The host that the client wants, where a file of its tells.
+/// Names the host that the client wants, where one of its files tells.
 fn host_behind(evidence: &Evidence, context: &Context) -> String {
     let mut files = evidence.observations.iter().filter_map(|seen| match &seen.fact {
         Fact::RdpFile(file) => RdpSettings(file).target()?.ok(),
@@ -245,7 +246,8 @@ fn options(symptom: Symptom) -> String {
     format!("--code {:#x}{extended}", symptom.code)
 }
 
-/// Where the probe explains nothing: the same question from the client's side and the host's record of the attempt.
+/// Where the probe explains nothing: suggests the same question from the client's side, and the host's record of the
+/// attempt.
 fn by_code(evidence: &Evidence, context: &Context, symptom: Symptom) -> Vec<Next> {
     let (target, options) = (target(evidence, context), options(symptom));
     let from_client = Next {
@@ -291,7 +293,7 @@ mod tests {
     use super::*;
     use crate::case::EVERYTHING;
     use crate::causes::sketch::{Sketch, client, host, machine};
-    use crate::state::TERMINAL_SERVER;
+    use evidence::state::TERMINAL_SERVER;
     use wire::machine::X224Answer;
     use wire::tls::{Alert, TlsOffer};
 
@@ -315,7 +317,7 @@ mod tests {
         assert!(report.next[0].command.contains("--timeout 60s"), "{:?}", report.next);
     }
 
-    /// What is printed is to be typed.
+    /// A printed command can be typed as it is.
     #[test]
     fn a_command_names_whom_to_ask() {
         let asked = |sketch: Sketch| sketch.without_target().code(0x904).diagnose().next[0].command.clone();
@@ -328,7 +330,7 @@ mod tests {
         assert_eq!(told, "rdpdoctor diagnose 192.0.2.7:3389 --timeout 60s --transcript probe.txt");
     }
 
-    /// What has been read is not asked for again: what is open is the policy, which may say otherwise.
+    /// Records that were read are not asked for again: the policy is open, which may say otherwise.
     #[test]
     fn what_was_read_is_not_asked_for_again() {
         let off = machine().dword(TERMINAL_SERVER, "fDenyTSConnections", 1).without_target().newest_in_files();
@@ -337,13 +339,13 @@ mod tests {
         assert!(
             next[0].why.contains(r"the registry key HKLM\SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services")
         );
-        let refused = client("server01").without_target().event(crate::events::LSA, 6041, 1).newest_in_files();
+        let refused = client("server01").without_target().event(evidence::events::LSA, 6041, 1).newest_in_files();
         let next = refused.diagnose().next;
         assert_eq!(next[0].command, "rdpdoctor inspect PATH… --from-client SOFTWARE", "{next:?}");
         assert!(next[0].why.contains("CredSSP"), "{next:?}");
-        // an entry that is all there is to know leaves nothing to read
+        // a crash entry tells all, so nothing is left to read
         let crashed = [("param1", "Remote Desktop Services")];
-        let report = machine().event_with(crate::events::SERVICES, 7031, 1, &crashed).diagnose();
+        let report = machine().event_with(evidence::events::SERVICES, 7031, 1, &crashed).diagnose();
         assert_eq!((report.findings[0].cause.as_str(), report.next), ("service-crashing", vec![]));
     }
 
@@ -354,7 +356,7 @@ mod tests {
         assert_eq!((report.findings.len(), report.next.len()), (2, 1), "{:?}", report.next);
     }
 
-    /// EACCES, EADDRNOTAVAIL, EAFNOSUPPORT: this computer, not the host.
+    /// EACCES, EADDRNOTAVAIL, EAFNOSUPPORT: faults of this computer, not the host.
     #[test]
     fn what_this_computer_refuses_is_no_failure_of_the_host() {
         let refused = TcpAnswer::Failed(ConnectFailure::Other("Permission denied (os error 13)".to_owned()));

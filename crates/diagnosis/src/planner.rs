@@ -1,15 +1,23 @@
 //! Picks the next question: the cheapest one whose answer can still change the verdict.
 
+use evidence::{Evidence, SubjectId};
+
 use crate::case::{Case, Context};
 use crate::cause::{Cause, Confidence, Judgement, Proof, Shows};
-use crate::evidence::{Evidence, SubjectId};
 use crate::need::{Need, Question};
 use crate::survey;
 
-/// How often a question of the survey is put at most.
+/// Most times that a question is put. A second try is for servers that serve one client at a time.
 const TRIES: usize = 2;
 
-/// What has been asked so far.
+/// Most times that a hello is sent to a host that answers it in two ways: they are counted.
+const COUNTED_TRIES: usize = 5;
+
+fn most(need: Need) -> usize {
+    if need == Need::FURTHER_HANDSHAKES { COUNTED_TRIES } else { TRIES }
+}
+
+/// Planner with the questions asked so far.
 #[derive(Debug, Default)]
 pub struct Planner {
     asked: Vec<(SubjectId, Need)>,
@@ -17,18 +25,18 @@ pub struct Planner {
 }
 
 impl Planner {
-    /// The next question to this subject, or `None` if no answer can change its verdict any more and nothing is left to
-    /// survey.
+    /// Returns the next question to this subject, or `None` if no answer can change its verdict any more and nothing is
+    /// left to survey.
     pub fn next(&mut self, evidence: &Evidence, context: &Context, subject: SubjectId) -> Option<Question> {
         let case = Case { evidence, subject, context };
-        let Some(need) = open_needs(case).find(|need| self.tries(subject, *need) < need.tries()) else {
+        let Some(need) = open_needs(case).find(|need| self.tries(subject, *need) < most(*need)) else {
             return if context.thorough { self.survey(case) } else { None };
         };
         self.asked.push((subject, need));
         need.question(case)
     }
 
-    /// The next question of the survey. One that comes back unanswered twice ends it: the host has had enough of us.
+    /// Returns the next question of the survey. One that stays unanswered twice ends it, to spare the host.
     fn survey(&mut self, case: Case<'_>) -> Option<Question> {
         let question = survey::next(case)?;
         let asked = (case.subject, question);
@@ -42,8 +50,8 @@ impl Planner {
     }
 }
 
-/// Every question that may be asked now and can change a judgement, in the order of the causes and their proofs: the
-/// cheap ones stand first in a proof, and each costs one connection.
+/// Iterates over questions that may be asked now and can change a judgement, in the order of the causes and their
+/// proofs: the cheap ones come first in a proof, and each costs one connection.
 fn open_needs(case: Case<'_>) -> impl Iterator<Item = Need> {
     let role = case.who().role;
     let causes = crate::causes::ALL.iter().filter(move |cause| cause.role == role);
@@ -55,7 +63,7 @@ fn open_needs(case: Case<'_>) -> impl Iterator<Item = Need> {
     needs.filter(move |need| !need.answered(case) && need.askable(case))
 }
 
-/// True if the proof, once complete, would say something new.
+/// True if the proof, once complete, would change the judgement.
 fn can_change(judgement: &Judgement, proof: &Proof) -> bool {
     match (judgement, proof.shows) {
         (Judgement::Unknown(_), _) => true,
@@ -65,7 +73,7 @@ fn can_change(judgement: &Judgement, proof: &Proof) -> bool {
     }
 }
 
-/// The measurements on the host that would decide a cause that a probe cannot.
+/// True if measurements on the host would decide a cause that a probe cannot.
 pub fn decided_on_host(candidate: &Cause, case: Case<'_>) -> bool {
     match candidate.judge(case) {
         Judgement::Unknown(_) => true,
@@ -78,17 +86,17 @@ pub fn decided_on_host(candidate: &Cause, case: Case<'_>) -> bool {
 mod tests {
     use super::*;
     use crate::causes::sketch::host;
-    use crate::fact::Handshake;
+    use evidence::fact::Handshake;
     use wire::machine::End;
     use wire::tls::TlsOffer;
 
-    /// A host of old that resets what it does not know is healthy for an old client, and a healthy host is not asked
-    /// more than four times: whether TLS 1.0 works comes before how a hello is cut.
+    /// An old host that resets unknown hellos is healthy for an old client, and a healthy host gets at most four
+    /// connections: whether TLS 1.0 works comes before how a hello is cut.
     #[test]
     fn an_old_version_is_tried_before_a_cut_hello() {
         let reset = Handshake::Closed { end: End::Rst, bytes: 0 };
         let sketch = host("192.0.2.7").nla().profile("mstsc-10").tls(TlsOffer::MODERN, reset.clone());
         let sketch = sketch.tls(TlsOffer::PLAIN_12, reset);
-        assert_eq!(sketch.with_case(|case| open_needs(case).next()), Some(Need::Handshake(TlsOffer::OLD)));
+        assert_eq!(sketch.with_case(|case| open_needs(case).next()), Some(Need::handshake(TlsOffer::OLD)));
     }
 }

@@ -1,51 +1,52 @@
-//! Updates of Windows that are known to break Remote Desktop, as data (`data/regressions.toml`, which says what its fields mean).
+//! Windows updates that are known to break Remote Desktop, as data (`data/regressions.toml`, whose head explains the
+//! fields).
 
 use std::sync::LazyLock;
 
+use evidence::Role;
+use evidence::state::WINDOWS;
 use serde::Deserialize;
 
 use crate::case::{Case, Seen};
 use crate::cause::Ground;
-use crate::evidence::Role;
-use crate::state::WINDOWS;
 
 static REGRESSIONS: LazyLock<Vec<Regression>> =
     LazyLock::new(|| parse(include_str!("../data/regressions.toml")).expect("a test reads the shipped regressions"));
 
-/// An update that breaks Remote Desktop, and the one that cures it.
+/// Update that breaks Remote Desktop, and the one that cures it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Regression {
-    /// The machine on which it does harm.
+    /// Machine on which it does harm.
     pub role: HarmedRole,
-    /// It is about Windows Server only.
+    /// True if it is about Windows Server only.
     pub server: bool,
     /// `CurrentBuildNumber`.
     pub build: u32,
-    /// The first revision (`UBR`) with it.
+    /// First revision (`UBR`) with it.
     pub from: u32,
-    /// The first revision without it again.
+    /// First revision without it again.
     pub until: u32,
-    /// Revisions between the two of another origin.
+    /// Revisions between the two that do not have it.
     #[serde(default)]
     pub except: Vec<u32>,
-    /// The update that brought it.
+    /// Update that brought it.
     pub introduced: String,
-    /// The update that cured it.
+    /// Update that cured it.
     pub cured: String,
-    /// What fails, as a clause.
+    /// Failure that it causes, as a clause.
     pub breaks: String,
-    /// Where that comes from, in words.
+    /// Source, in words.
     pub source: String,
 }
 
-/// The machine on which an update does harm.
+/// Machine on which an update does harm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum HarmedRole {
-    /// The machine that is to be controlled.
+    /// The machine to connect to.
     Host,
-    /// The machine that wants to connect.
+    /// The machine that connects.
     Client,
 }
 
@@ -67,12 +68,12 @@ fn parse(text: &str) -> Result<Vec<Regression>, toml::de::Error> {
     toml::from_str::<Written>(text).map(|written| written.regression)
 }
 
-/// Every regression that is known.
+/// Returns every known regression.
 pub fn all() -> &'static [Regression] {
     &REGRESSIONS
 }
 
-/// Which Windows a machine runs: what the table is asked for.
+/// Windows release of a machine, the key of the table.
 struct Release {
     build: Seen<u32>,
     revision: u32,
@@ -82,7 +83,7 @@ struct Release {
 impl Release {
     fn of(case: Case<'_>) -> Option<Self> {
         let revision = case.number(WINDOWS, "UBR")?.value?;
-        // a machine whose edition is not known is no server: a row about servers then says nothing
+        // an unknown edition counts as no server, so that a row about servers says nothing
         let edition = case.text(WINDOWS, "EditionID")?.value;
         Some(Self { build: case.build()?, revision, server: edition.is_some_and(|name| name.starts_with("Server")) })
     }
@@ -92,7 +93,7 @@ impl Release {
     }
 }
 
-/// The regression that the machine's Windows carries.
+/// Finds the regression that the machine's Windows has.
 pub(crate) fn carried(case: Case<'_>, role: Role) -> Option<Ground> {
     let release = Release::of(case)?;
     let spans = |row: &&Regression| (row.from..row.until).contains(&release.revision);
@@ -108,7 +109,7 @@ pub(crate) fn carried(case: Case<'_>, role: Role) -> Option<Ground> {
     Some(Ground::on(vec![release.build.because(text)]))
 }
 
-/// The machine's Windows is past every regression that is known of its build.
+/// Shows that the machine's Windows is past every known regression of its build.
 pub(crate) fn cured(case: Case<'_>, role: Role) -> Option<Ground> {
     let release = Release::of(case)?;
     let newest = all().iter().filter(|row| release.concerns(row, role)).map(|row| row.until).max()?;

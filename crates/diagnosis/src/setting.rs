@@ -1,45 +1,46 @@
-//! Settings that count: a policy's before the machine's own, and what Schannel has switched off.
+//! Settings in force: a policy's before the machine's own, and the versions that Schannel has switched off.
 
+use evidence::Because;
+use evidence::state::{CIPHER_POLICY, POLICY, RegistryData, SCHANNEL, WINDOWS};
 use wire::tls::{TlsVersion, suite};
 
 use crate::case::{Case, Seen};
-use crate::cause::{Because, Confidence};
-use crate::state::{CIPHER_POLICY, POLICY, RegistryData, SCHANNEL, WINDOWS};
+use crate::cause::Confidence;
 
-/// The first build with TLS 1.3 in Schannel: Windows Server 2022 and Windows 11.
+/// First build with TLS 1.3 in Schannel: Windows Server 2022 and Windows 11.
 pub(crate) const TLS13_BUILD: u32 = 20_348;
-/// The first build that had TLS 1.3 to be tried out: Windows 10 1903.
+/// First build with TLS 1.3 as a preview: Windows 10 1903.
 const TLS13_TRIAL_BUILD: u32 = 18_362;
-/// The first build that has TLS 1.2 on unless told otherwise: Windows 8 and Server 2012.
+/// First build with TLS 1.2 on by default: Windows 8 and Server 2012.
 pub(crate) const TLS12_BUILD: u32 = 9200;
 
-/// What switches a version off for every program.
+/// Setting that switches a version off for every program.
 const ENABLED: &str = "Enabled = 0";
 
-/// A number that decides, and whose it is.
+/// Number in force, and its origin.
 #[derive(Debug, Clone)]
 pub struct Setting {
-    /// The number; `None` where neither has the value.
+    /// Number; `None` where neither policy nor machine has the value.
     pub number: Option<u32>,
-    /// The reason that says so.
+    /// Reason that cites it.
     pub because: Because,
-    /// The policies were read as well, or are what it comes from.
+    /// True if the policies were read as well, or it comes from one.
     pub settled: bool,
 }
 
 impl Setting {
-    /// How sure something is that follows from it.
+    /// Returns how sure a conclusion from it can be.
     pub fn confidence(&self) -> Confidence {
         if self.settled { Confidence::Proven } else { Confidence::Likely }
     }
 }
 
-/// The side of a connection on which Schannel is asked.
+/// Side of a connection on which Schannel acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// As the host.
+    /// The host's side.
     Server,
-    /// As the client.
+    /// The client's side.
     Client,
 }
 
@@ -53,7 +54,7 @@ impl Side {
 }
 
 impl<'a> Case<'a> {
-    /// A setting of Remote Desktop that a group policy can overrule: what counts, where anything of it was read.
+    /// Reads a Remote Desktop setting that a group policy can override: the one in force, if either was read.
     pub fn setting(self, path: &str, name: &str) -> Option<Setting> {
         let policy = self.number(POLICY, name);
         if let Some(Seen { value: Some(number), id }) = policy {
@@ -69,7 +70,7 @@ impl<'a> Case<'a> {
         Some(Setting { number: own.value, because, settled: policy.is_some() })
     }
 
-    /// A text value.
+    /// Reads a text value.
     pub fn text(self, path: &str, name: &str) -> Option<Seen<Option<&'a str>>> {
         let value = self.value(path, name)?;
         let text =
@@ -77,14 +78,14 @@ impl<'a> Case<'a> {
         Some(Seen { value: text, id: value.id })
     }
 
-    /// The number of the Windows build, where that was read.
+    /// Reads the Windows build number.
     pub fn build(self) -> Option<Seen<u32>> {
         let build = self.text(WINDOWS, "CurrentBuildNumber")?;
         Some(Seen { value: build.value?.trim().parse().ok()?, id: build.id })
     }
 
-    /// The reason why Schannel does not use this version, and how sure that is: switched off, or too new for this Windows. A
-    /// version that is merely not used by default is still used by a program that asks for it by name.
+    /// Gives the reason why Schannel does not use this version, and how sure that is: switched off, or too new for this
+    /// Windows. A version that is off by default is still used by a program that asks for it by name.
     pub fn schannel_lacks(self, version: TlsVersion, side: Side) -> Option<(Confidence, Because)> {
         let path = schannel(version, side);
         let value = |name| self.number(&path, name);
@@ -96,7 +97,7 @@ impl<'a> Case<'a> {
             let text = format!("{version} is switched off for the {}: {words}", side.word().to_lowercase());
             return Some((sure, seen.because(text)));
         }
-        // some of the older ones have it in a form for trying out, where somebody has switched it on
+        // some older ones have it as a preview, where somebody has switched it on
         let tried = value("Enabled").is_some_and(|seen| seen.value.is_some());
         let has = |build: u32| build >= TLS13_BUILD || build >= TLS13_TRIAL_BUILD && tried;
         let old = |build: &Seen<u32>| version == TlsVersion::Tls13 && !has(build.value);
@@ -104,15 +105,15 @@ impl<'a> Case<'a> {
         Some((Confidence::Proven, build.because(format!("Windows build {} has no {version}", build.value))))
     }
 
-    /// True if somebody has switched this version on: both values are there and say so.
+    /// True if this version was switched on: both values are there and say so.
     pub fn schannel_switched_on(self, version: TlsVersion, side: Side) -> bool {
         let path = schannel(version, side);
         let value = |name| self.number(&path, name).and_then(|seen| seen.value);
         value("Enabled").is_some_and(|number| number != 0) && value("DisabledByDefault") == Some(0)
     }
 
-    /// The suites of the policy for their order, which is a list of everything that is allowed, and the observation that
-    /// says so: `None` for names that we do not know. Nothing where no policy names any.
+    /// Reads the policy for the suites' order, which also limits them to its list, with the observation; `None` in the
+    /// list for names we do not know. `None` where no policy names any.
     pub fn cipher_policy(self) -> Option<(usize, Vec<Option<u16>>)> {
         let seen = self.value(CIPHER_POLICY, "Functions")?;
         let names: Vec<String> = match seen.value? {
@@ -129,14 +130,14 @@ impl<'a> Case<'a> {
         (!known.is_empty()).then_some((seen.id, known))
     }
 
-    /// The reason why Schannel uses TLS 1.2: switched on, or left as this Windows has it.
+    /// Gives the reason why Schannel uses TLS 1.2: switched on, or on by default in this Windows.
     pub fn schannel_has_tls12(self, side: Side) -> Option<Because> {
         let path = schannel(TlsVersion::Tls12, side);
         let (enabled, not_asked) = (self.number(&path, "Enabled")?, self.number(&path, "DisabledByDefault")?);
         if enabled.value == Some(0) || not_asked.value.is_some_and(|number| number != 0) {
             return None;
         }
-        // Remote Desktop of Windows 7 and Server 2008 R2 needs KB3080079 besides, which is not seen here
+        // Remote Desktop of Windows 7 and Server 2008 R2 also needs KB3080079, which is not seen here
         let old = self.build().is_some_and(|build| build.value < TLS12_BUILD);
         if enabled.value.is_some() && not_asked.value.is_some() && !(old && side == Side::Server) {
             return Some(enabled.because("TLS 1.2 is switched on"));
@@ -149,7 +150,7 @@ impl<'a> Case<'a> {
     }
 }
 
-/// The registry key of a version.
+/// Builds the registry key of a version.
 fn schannel(version: TlsVersion, side: Side) -> String {
     format!(r"{SCHANNEL}\{version}\{}", side.word())
 }

@@ -1,10 +1,12 @@
-//! The survey (`--thorough`): all that a host takes, in as few connections as it can be asked in.
+//! The survey (`--thorough`): everything that a host accepts, in as few connections as possible.
 //!
-//! A host shows of each dimension only what it chooses. So each question leaves out what the host has chosen before:
-//! suites, groups and signature algorithms are struck out together, and only what is then refused is asked for by itself.
-//! A connection asks two things at once, for before the ClientHello stands a Connection Request: the sets of protocols
-//! ride along with the hellos. What has been asked is read from the evidence, so the survey has no state of its own.
+//! A host shows of each dimension only its choice. So each question leaves out what the host has chosen before: suites,
+//! groups and signature algorithms are struck out together, and only what is then refused is asked for by itself. A
+//! connection asks two things at once, because a Connection Request comes before the ClientHello: the sets of protocols
+//! ride along with the hellos. The evidence tells what was asked, so the survey has no state of its own.
 
+use evidence::fact;
+use evidence::fact::{Fact, Handshake};
 use wire::machine::X224Answer;
 use wire::tls::registry::{Codes, Registry};
 use wire::tls::suite::{self, KeyExchange};
@@ -12,28 +14,46 @@ use wire::tls::{Groups, NameSent, Segments, Signatures, Suites, TlsOffer, TlsSta
 use wire::x224::{SecurityProtocols, ServerAnswer};
 
 use crate::case::{Case, EVERYTHING, Seen};
-use crate::fact::{self, Fact, Handshake};
-use crate::need::{Need, Question};
+use crate::need::{Kind, Need, Of, Question};
 
 /// Every protocol that can be requested.
 const PROTOCOLS: SecurityProtocols = EVERYTHING.with(SecurityProtocols::RDSTLS).with(SecurityProtocols::RDSAAD);
 
+static SURVEY: Kind = Kind {
+    name: "survey",
+    words: |_| "what it takes of all that can be offered".to_owned(),
+    answered: |_, _| false,
+    asking: None,
+};
+
+impl Need {
+    /// Surveys all that it takes. No proof needs it; [`next`] puts the questions.
+    pub const SURVEY: Self = Self::new(&SURVEY, Of::Nothing);
+}
+
 /// So many sets without an answer, and no further one is asked for: each costs the time-out of its stage.
 const SILENT: usize = 2;
 
-/// The versions in the order of asking.
+/// Versions in the order of asking.
 pub(crate) const VERSIONS: [TlsVersion; 4] =
     [TlsVersion::Tls13, TlsVersion::Tls12, TlsVersion::Tls11, TlsVersion::Tls10];
 
-/// The next question; `None` when all has been asked, or the host says nothing that could be asked further.
+/// Returns the next question; `None` when all was asked, or the host no longer answers.
 pub fn next(case: Case<'_>) -> Option<Question> {
     let tunnel = tunnel(case);
     let offer = tunnel.and_then(|_| VERSIONS.into_iter().find_map(|version| next_offer(case, version)));
     let request = next_request(case).or(offer.and(tunnel))?;
-    Some(Question { need: Need::Survey, request: Some(request), hold: false, tls: offer, credssp: false })
+    Some(Question {
+        need: Need::SURVEY,
+        request: Some(request),
+        hold: false,
+        tls: offer,
+        credssp: false,
+        patient: false,
+    })
 }
 
-/// The answers to Connection Requests, from the survey and from before it.
+/// Iterates over the answers to Connection Requests, of the survey and before it.
 pub(crate) fn negotiations(case: Case<'_>) -> impl Iterator<Item = Seen<(SecurityProtocols, &X224Answer)>> {
     case.seen(|fact| match fact {
         Fact::SurveyedNegotiation { requested, answer } => Some((*requested, answer)),
@@ -49,7 +69,7 @@ pub(crate) fn every_set_answered(case: Case<'_>) -> bool {
     (0..=PROTOCOLS.0).all(|set| negotiations(case).any(|seen| seen.value.0 == SecurityProtocols(set)))
 }
 
-/// A set of protocols that leads to TLS.
+/// Returns a set of protocols that leads to TLS.
 pub(crate) fn tunnel(case: Case<'_>) -> Option<SecurityProtocols> {
     let leads = |answer: &X224Answer| matches!(answer, X224Answer::Server(ServerAnswer::Selected { protocol, .. }) if protocol.tls());
     let mut sets = negotiations(case).filter(|seen| leads(seen.value.1)).map(|seen| seen.value.0);
@@ -57,7 +77,8 @@ pub(crate) fn tunnel(case: Case<'_>) -> Option<SecurityProtocols> {
     Some(if sets.any(|set| set == EVERYTHING) { EVERYTHING } else { first })
 }
 
-/// The next set of protocols. Those that most likely lead to TLS come first, so that a hello rides along with them.
+/// Returns the next set of protocols. Those that most likely lead to TLS come first, so that a hello rides along with
+/// them.
 fn next_request(case: Case<'_>) -> Option<SecurityProtocols> {
     let answers = || negotiations(case).map(|seen| seen.value);
     let speaks = answers().any(|(_, answer)| matches!(answer, X224Answer::Server(_)));
@@ -72,7 +93,7 @@ fn next_request(case: Case<'_>) -> Option<SecurityProtocols> {
     open().find(plain).or_else(|| open().find(usual)).or_else(|| open().next())
 }
 
-/// A hello of the survey and how it was answered.
+/// Hello of the survey, and its answer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked<'a> {
     pub(crate) offer: TlsOffer,
@@ -80,7 +101,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) exchange: fact::KeyExchange,
 }
 
-/// The hellos of the survey for this version alone.
+/// Iterates over the survey's hellos for this version alone.
 pub(crate) fn hellos(case: Case<'_>, version: TlsVersion) -> impl Iterator<Item = Asked<'_>> {
     let all = case.seen(|fact| match fact {
         Fact::SurveyedHandshake { offer, answer, exchange } => {
@@ -91,7 +112,7 @@ pub(crate) fn hellos(case: Case<'_>, version: TlsVersion) -> impl Iterator<Item 
     all.map(|seen| seen.value).filter(move |asked| (asked.offer.min, asked.offer.max) == (version, version))
 }
 
-/// What a host has shown to take in one version.
+/// Everything that a host has shown to accept in one version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Taken {
     pub(crate) suites: Suites,
@@ -115,7 +136,7 @@ impl Taken {
         self.suites = self.suites.with(suite);
         self.groups = asked.exchange.group.map_or(self.groups, |group| self.groups.with(group));
         self.signatures = asked.exchange.signature.map_or(self.signatures, |code| self.signatures.with(code));
-        // TLS 1.3 encrypts which one it takes, so it is offered a single one
+        // TLS 1.3 encrypts which one it accepts, so it is offered a single one
         let mut single = asked.offer.signatures.codes();
         if let (TlsVersion::Tls13, Some(code), None) = (version, single.next(), single.next()) {
             self.signatures = self.signatures.with(code);
@@ -123,7 +144,7 @@ impl Taken {
     }
 }
 
-/// Everything that a hello of this version can offer.
+/// Builds an offer of everything that a hello of this version can have.
 fn wide(version: TlsVersion) -> TlsOffer {
     TlsOffer {
         stack: TlsStack::Own,
@@ -137,14 +158,13 @@ fn wide(version: TlsVersion) -> TlsOffer {
     }
 }
 
-/// The next hello of this version. An offer is never made twice, and one that was taken has changed the next one; so
-/// this ends.
+/// Returns the next hello of this version. No offer is made twice, and an accepted one changes the next; so this ends.
 fn next_offer(case: Case<'_>, version: TlsVersion) -> Option<TlsOffer> {
     let first = wide(version);
     let answers: Vec<_> =
         hellos(case, version).filter(|asked| asked.offer == first).map(|asked| asked.answer).collect();
     match answers.as_slice() {
-        // a close may be an accident: it is asked once more
+        // a close may be an accident, so it is asked once more
         [] | [Handshake::Closed { .. }] => return Some(first),
         [.., Handshake::Accepted { version: Some(chosen), .. }] if *chosen == version => {}
         _ => return None,
@@ -155,7 +175,7 @@ fn next_offer(case: Case<'_>, version: TlsVersion) -> Option<TlsOffer> {
     candidates(case, version).into_iter().find(|offer| hellos(case, version).all(|asked| may_differ(*offer, asked)))
 }
 
-/// False if the answer to `offer` is known from one before: it was made, or one that has all of it was refused.
+/// False if the answer to `offer` is known already: it was made, or one that includes it was refused.
 fn may_differ(offer: TlsOffer, asked: Asked<'_>) -> bool {
     let part = offer.suites.without(asked.offer.suites).is_empty()
         && offer.groups.without(asked.offer.groups).is_empty()
@@ -164,7 +184,7 @@ fn may_differ(offer: TlsOffer, asked: Asked<'_>) -> bool {
     offer != asked.offer && (taken || !part)
 }
 
-/// The offers that may show more, best first.
+/// Lists the offers that may show more, best first.
 fn candidates(case: Case<'_>, version: TlsVersion) -> Vec<TlsOffer> {
     let (all, taken) = (wide(version), Taken::of(case, version));
     let suites = all.suites.without(taken.suites);
@@ -196,7 +216,7 @@ fn candidates(case: Case<'_>, version: TlsVersion) -> Vec<TlsOffer> {
     offers
 }
 
-/// True if a host with the certificate that was seen could sign so (RFC 8446 section 4.2.3).
+/// True if a host with this certificate could sign like this (RFC 8446 section 4.2.3).
 fn fits(case: Case<'_>, code: u16) -> bool {
     let key =
         case.last(|fact| if let Fact::CertificateKey(algorithm, bits) = fact { Some((algorithm, bits)) } else { None });
@@ -210,7 +230,7 @@ fn fits(case: Case<'_>, code: u16) -> bool {
     }
 }
 
-/// The registered names of these numbers.
+/// Returns the registered names of these numbers.
 pub(crate) fn names<R: Registry>(codes: Codes<R>) -> Vec<String> {
     let name = |code| wire::tls::registry::name::<R>(code).unwrap_or_default().to_owned();
     codes.codes().map(name).collect()

@@ -1,10 +1,14 @@
-//! One timeline of what event logs tell, what was captured and what a probe did: connection attempts as either end saw them,
-//! and entries that stand for themselves.
+//! One timeline of event logs, captures and a probe: connection attempts as either end saw them, and single entries.
 
 mod captured;
 
 use std::collections::BTreeSet;
 
+use evidence::fact::{Fact, Handshake};
+use evidence::moment::{moment, rfc3339};
+use evidence::printable::printable;
+use evidence::state::LogEvent;
+use evidence::{Evidence, Role, Source, SubjectId, events};
 use schemars::JsonSchema;
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
@@ -14,18 +18,13 @@ use wire::x224::ServerAnswer;
 
 use crate::attempts::{self, Progress};
 use crate::case::{Case, Context, NEAR, Seen};
-use crate::events;
-use crate::evidence::{Evidence, Role, Source, SubjectId};
-use crate::fact::{Fact, Handshake, rfc3339};
-use crate::printable::printable;
-use crate::state::{LogEvent, moment};
 
-/// The most lines of each kind: the newest.
+/// Most lines of each kind: the newest.
 const LINES: usize = 500;
-/// The most observations that a line cites.
+/// Most observations that a line cites.
 const CITED: usize = 50;
 
-/// What a line of the timeline tells of.
+/// Kind of line in the timeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Happening {
@@ -39,32 +38,32 @@ pub enum Happening {
     Connection,
 }
 
-/// A line of the timeline.
+/// Line of the timeline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TimelineEntry {
-    /// When, RFC 3339, UTC.
+    /// Beginning, RFC 3339, UTC.
     pub at: String,
-    /// Until when.
+    /// End, RFC 3339, UTC.
     pub until: String,
-    /// Of whom.
+    /// Machine that it is about.
     pub subject: SubjectId,
-    /// What it tells of.
+    /// Kind of line.
     pub kind: Happening,
-    /// Of an attempt or a captured connection: from whom it came; of a client's, to whom it went.
+    /// For an attempt or a captured connection: the sender; for a client's own, the destination.
     pub peer: Option<String>,
-    /// Of an attempt: how far it came.
+    /// For an attempt: how far it got.
     pub reached: Option<Progress>,
-    /// What happened.
+    /// Description.
     pub text: String,
-    /// It belongs to connections that work, or end as they should.
+    /// True if it belongs to connections that work, or end normally.
     pub normal: bool,
-    /// How many alike there were in a row.
+    /// Number of equal ones in a row.
     pub count: usize,
-    /// The observations behind it, at most 50.
+    /// Observations behind it, at most 50.
     pub observations: Vec<usize>,
 }
 
-/// The timeline; empty where the ladder tells all: of a probe alone, or of a single captured connection.
+/// Builds the timeline; empty where the ladder tells all: of a probe alone, or of a single captured connection.
 pub fn timeline(evidence: &Evidence, context: &Context) -> Vec<TimelineEntry> {
     let (mut lines, mut captured, mut probed) = (Vec::new(), Vec::new(), Vec::new());
     for subject in 0..evidence.subjects.len() {
@@ -141,7 +140,7 @@ fn entry(case: Case<'_>, seen: &Seen<&LogEvent>, text: String) -> TimelineEntry 
     }
 }
 
-/// What an entry says by itself; `None` where it only belongs to a connection whose beginning is not known.
+/// Describes a single entry; `None` where it only belongs to a connection whose beginning is not known.
 fn words(event: &LogEvent) -> Option<String> {
     let known = events::find(&event.provider, event.id)?;
     let kept = !known.normal || known.provider == events::RCM;
@@ -150,8 +149,8 @@ fn words(event: &LogEvent) -> Option<String> {
     kept.then(|| format!("{source} {}: {}{about}", event.id, events::meaning(event, known)))
 }
 
-/// The one value that says about what an entry is: of CredSSP's the host that was refused and its version, of others the
-/// service or the code.
+/// Returns the one value that tells what an entry is about: for CredSSP the host that was refused and its version, for
+/// others the service or the code.
 fn subject_of(event: &LogEvent) -> Option<String> {
     const NAMES: [&str; 6] = ["param1", "ErrorCode", "AlertDesc", "Value", "Reason", "0"];
     let value = NAMES.iter().find_map(|name| event.data.get(*name))?;
@@ -167,7 +166,7 @@ fn subject_of(event: &LogEvent) -> Option<String> {
     refused.then(offered).flatten().or_else(|| Some(short(value)))
 }
 
-/// So much of a value that it stays a word or a few.
+/// Shortens a value to a word or a few.
 fn short(value: &str) -> String {
     printable(value).chars().take(60).collect()
 }
@@ -200,7 +199,7 @@ fn of_probes(evidence: &Evidence, lines: &mut Lines) {
     }
 }
 
-/// A step of a probe, in a few words.
+/// Summarises a step of a probe.
 fn step(fact: &Fact) -> Option<String> {
     Some(match fact {
         Fact::TcpAnswer(TcpAnswer::Accepted) => "accepted".to_owned(),
@@ -211,7 +210,7 @@ fn step(fact: &Fact) -> Option<String> {
         Fact::X224Answer { answer: X224Answer::Server(ServerAnswer::Failure(code)), .. } => format!("refused, {code}"),
         Fact::X224Answer { .. } => "no usable answer to the Connection Request".to_owned(),
         Fact::TlsAnswer { offer, answer, .. } => {
-            // of a client that was watched it is its own, always the same
+            // a captured client's offer is its own, always the same
             let offer = if offer.stack == TlsStack::Watched { String::new() } else { format!(" ({offer})") };
             match answer {
                 Handshake::Accepted { .. } => format!("TLS accepted{offer}"),
@@ -232,9 +231,9 @@ fn failed(fact: &Fact) -> bool {
     }
 }
 
-/// The lines that a reader sees, at most so many, old to new: like ones in a row are one, and of the others the first by
-/// rank are shown. Where there are more, like ones near each other are one as well, whatever lies between them. The second
-/// is the number of lines that were left out.
+/// Returns at most this many lines to show, old to new: equal ones in a row become one, and of the others the first by
+/// rank are shown. If there are more, equal ones near each other become one as well, whatever lies in between. Also
+/// returns the number of lines left out.
 pub fn shown(lines: &[TimelineEntry], at: OffsetDateTime, most: usize) -> (Vec<TimelineEntry>, usize) {
     let mut grouped = grouped(lines, false);
     if grouped.len() > most {
@@ -250,7 +249,7 @@ pub fn shown(lines: &[TimelineEntry], at: OffsetDateTime, most: usize) -> (Vec<T
     (chosen.into_iter().map(|number| grouped[number].clone()).collect(), left_out)
 }
 
-/// Like lines as one: those in a row, or those that follow each other `closely` as well.
+/// Merges equal lines: those in a row, and with `closely` those that follow each other soon.
 fn grouped(lines: &[TimelineEntry], closely: bool) -> Vec<TimelineEntry> {
     let mut groups: Vec<(TimelineEntry, BTreeSet<String>)> = Vec::new();
     for line in lines {
@@ -287,13 +286,13 @@ fn follows(group: &TimelineEntry, line: &TimelineEntry) -> bool {
     times.is_some_and(|(until, at)| at - until <= NEAR)
 }
 
-/// An address without its port, for a client takes another port each time.
+/// Returns an address without its port, because a client takes another port each time.
 fn place(peer: &str) -> String {
     peer.parse::<std::net::SocketAddr>().map_or(peer.to_owned(), |address| address.ip().to_string())
 }
 
-/// The newest entry of each of a few kinds comes first, then what goes wrong near the attempt, then the rest near it, then
-/// what is far from it. Lines are asked from new to old, and `kinds` remembers which were there.
+/// Ranks a line: first the newest entry of each of a few kinds, then trouble near the attempt, then the rest near it,
+/// then what is far from it. Lines come from new to old, and `kinds` remembers which were there.
 fn rank<'a>(line: &'a TimelineEntry, at: OffsetDateTime, kinds: &mut BTreeSet<&'a str>) -> (u8, Duration) {
     const KINDS: usize = 5;
     let far = moment(&line.until).map_or(Duration::MAX, |until| (until - at).abs());
@@ -314,7 +313,7 @@ mod tests {
 
     const AT: OffsetDateTime = datetime!(2026-11-21 09:00 UTC);
 
-    /// An attempt from this address, so many seconds after nine.
+    /// Attempt from this address, this many seconds after nine.
     fn attempt(seconds: i64, peer: &str, text: &str) -> TimelineEntry {
         let at = rfc3339(AT + Duration::seconds(seconds));
         TimelineEntry {

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use evidence::fact::Handshake;
 use wire::tls::{TlsOffer, TlsStack, TlsVersion};
 
 use crate::as_client::first_offer;
 use crate::case::{Case, Seen};
-use crate::fact::Handshake;
-use crate::need::refused_or_silent;
+use crate::stage::hello::refused_or_silent;
 
 /// How long an answer took.
 fn took(case: Case<'_>, id: usize) -> Duration {
@@ -79,4 +79,3 @@ pub fn steady(case: Case<'_>) -> bool {
     let takings = takings(case);
     takings.iter().skip_while(|seen| !seen.value).all(|seen| seen.value)
 }
-

@@ -1,19 +1,19 @@
-//! What a capture shows of a host beside its answers: what was agreed on, and what is missing.
+//! Gaps and agreements in a capture of a host, besides its answers.
 
+use evidence::fact::Fact;
 use wire::machine::X224Answer;
 use wire::x224::ServerAnswer;
 
 use crate::case::Case;
-use crate::fact::Fact;
 
 impl Case<'_> {
-    /// True if a capture lacks packets of a connection to this host: its beginning, a side of it, or some in between.
+    /// True if a capture lacks packets of a connection to this host: its beginning, one side of it, or some in between.
     pub(crate) fn lacks_packets(self) -> bool {
         let captured = self.seen(|fact| if let Fact::CapturedConnection(seen) = fact { Some(seen) } else { None });
-        captured.flat_map(|seen| &seen.value.notes).any(|note| note.contains("captur"))
+        captured.flat_map(|seen| &seen.value.notes).any(|doubt| doubt.lacks_packets())
     }
 
-    /// True if client and host were seen to agree on TLS more often than a handshake was, where the capture lacks packets.
+    /// True if client and host agreed on TLS more often than a handshake was seen, where the capture lacks packets.
     pub(crate) fn handshake_not_captured(self) -> bool {
         let agreed = |answer: &X224Answer| match answer {
             X224Answer::Server(ServerAnswer::Selected { protocol, .. }) => protocol.tls(),
@@ -23,7 +23,7 @@ impl Case<'_> {
         self.lacks_packets() && agreed > self.tls_watched().count()
     }
 
-    /// True if a client that was watched was let in without TLS.
+    /// True if a captured client was let in without TLS.
     pub(crate) fn watched_without_tls(self) -> bool {
         let last = self.x224().filter(|seen| self.watched(seen.id)).last();
         last.is_some_and(|seen| match seen.value.1 {

@@ -1,12 +1,13 @@
-//! Laws of the diagnosis, over evidence of any kind, also such as no host would give.
+//! Laws of the diagnosis, over evidence of any kind, even such as no host would give.
 
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
 
 use diagnosis::diagnose::Run;
-use diagnosis::fact::{Handshake, Introduction};
-use diagnosis::{Capabilities, ClientProfile, Context, Diagnosis, Evidence, Fact, Role, Source, Subject, Target};
+use diagnosis::{Capabilities, Context, Diagnosis};
+use evidence::fact::{Handshake, Introduction};
+use evidence::{ClientProfile, Evidence, Fact, ProfileSource, Role, Source, Subject, Target};
 use proptest::prelude::*;
 use time::{Duration, OffsetDateTime};
 use wire::foreign::ForeignService;
@@ -124,11 +125,11 @@ fn context(profile: &str) -> Context {
     Context {
         target: Some(Target::parse("server.corp.example").unwrap()),
         profile: ClientProfile::find(profile).unwrap(),
-        profile_source: "default",
+        profile_source: ProfileSource::Default,
         require_trust: false,
         gateway: None,
         thorough: false,
-        at_source: diagnosis::TimeSource::Attempt,
+        at_source: evidence::TimeSource::Attempt,
         at: NOW,
         symptom: None,
         capabilities: Capabilities { openssl: true },
@@ -139,7 +140,7 @@ fn profile() -> impl Strategy<Value = &'static str> {
     proptest::sample::select(vec!["mstsc-11", "mstsc-10", "mstsc-7", "mac", "freerdp3"])
 }
 
-/// What a diagnosis says, without the numbers of observations.
+/// Returns what a diagnosis says, without the numbers of observations.
 fn said(diagnosis: &Diagnosis) -> (String, BTreeSet<String>) {
     let finding =
         |f: &diagnosis::report::Finding| format!("{} of {}: {:?}, {:?}", f.cause, f.subject, f.severity, f.confidence);
@@ -193,7 +194,7 @@ proptest! {
         prop_assert_eq!(told, kept);
     }
 
-    /// Whatever is said is cited: every reason names an observation that the report shows.
+    /// Every reason cites an observation that the report shows.
     #[test]
     fn every_reason_is_among_the_observations(facts in facts(), profile in profile()) {
         let report = diagnose(&evidence(&facts), profile);

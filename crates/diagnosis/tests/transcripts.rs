@@ -1,5 +1,5 @@
-//! Transcripts of real servers and real networks, redacted, and what each has to be diagnosed as. The tests of the
-//! program made them (`crates/cli/tests/real`); how is said there.
+//! Transcripts of real servers and real networks, redacted, with the diagnosis that each must get. The tests of the
+//! program made them (`crates/cli/tests/real`), where their making is described.
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
@@ -7,9 +7,10 @@ use std::path::Path;
 
 use diagnosis::case::Capabilities;
 use diagnosis::diagnose::Run;
-use diagnosis::observe::observe;
 use diagnosis::report::Verdict;
-use diagnosis::{ClientProfile, Context, Diagnosis, Severity, Stage, Target};
+use diagnosis::{Context, Diagnosis, Severity};
+use evidence::observe::observe;
+use evidence::{ClientProfile, ProfileSource, Stage, Target};
 use wire::transcript::{Record, Transcript};
 
 /// File, verdict, causes that count, the last stage that passed.
@@ -35,12 +36,12 @@ fn judged(transcript: &Transcript) -> Diagnosis {
     let host = format!("{}:{}", transcript.host, transcript.port);
     let context = Context {
         target: Some(Target::parse(&host).unwrap()),
-        profile: ClientProfile::find(diagnosis::profile::DEFAULT).unwrap(),
-        profile_source: "default",
+        profile: ClientProfile::find(evidence::profile::DEFAULT).unwrap(),
+        profile_source: ProfileSource::Default,
         require_trust: false,
         gateway: None,
         thorough: false,
-        at_source: diagnosis::TimeSource::Attempt,
+        at_source: evidence::TimeSource::Attempt,
         at: transcript.at,
         symptom: None,
         capabilities: Capabilities { openssl: true },

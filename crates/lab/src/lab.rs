@@ -11,13 +11,14 @@ use socket2::{SockRef, Socket};
 use time::OffsetDateTime;
 
 use crate::certificate::Identity;
-use crate::connection::{self, Ending};
+use crate::connection;
 use crate::error::LabError;
 use crate::host::{Host, TcpMode};
-use crate::listener::{self, Door};
 use crate::scenario::Scenario;
+use crate::stage::tcp::{self, Door};
+use crate::stage::tls::Acceptor;
+use crate::stage::{self, Ending};
 use crate::stop::Stop;
-use crate::tls::Acceptor;
 use crate::transport::Transport;
 
 /// Ports that are tried until one is free on every address.
@@ -126,7 +127,7 @@ fn common_port(hosts: &[Host]) -> Result<(u16, Vec<Option<Socket>>), LabError> {
 fn bind(address: IpAddr, port: u16) -> Result<(Socket, u16), LabError> {
     let address = SocketAddr::new(address, port);
     let failed = |source| LabError::Bind { address, source };
-    let socket = listener::bind(address).map_err(failed)?;
+    let socket = tcp::bind(address).map_err(failed)?;
     let bound = socket.local_addr().map_err(failed)?;
     let port = bound.as_socket().map_or(port, |bound| bound.port());
     Ok((socket, port))
@@ -141,7 +142,7 @@ impl Running {
             return Ok(Self { address, service, _door: None, thread: None });
         };
         let address = SocketAddr::new(service.host.address, port);
-        match listener::open(socket, address, mode)? {
+        match tcp::open(socket, address, mode)? {
             Door::Open(listener) => {
                 let accepting = service.clone();
                 let thread = thread::Builder::new().name(format!("lab {address}"));
@@ -207,7 +208,7 @@ impl Service {
     fn serve(&self, stream: TcpStream, number: usize) -> io::Result<Transport> {
         let mut transport = Transport::new(stream, &self.host, self.stop.clone())?;
         let served = if self.host.neglects.contains(&number) {
-            connection::neglect(&self.host, &mut transport)
+            stage::neglect(&self.host, &mut transport)
         } else {
             connection::serve(&self.host, self.acceptor.as_ref(), &mut transport)
         };

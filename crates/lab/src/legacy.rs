@@ -16,7 +16,7 @@ use wire::tls::TlsVersion;
 use crate::certificate::Identity;
 use crate::error::LabError;
 use crate::host::{OldSignature, Tls};
-use crate::tls::Tunnel;
+use crate::stage::Tunnel;
 use crate::transport::Transport;
 
 /// 1.2.840.113549.1.1.11, as DER without tag and length.

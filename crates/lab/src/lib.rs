@@ -8,25 +8,21 @@
 //! program's `lab` and `demo`; it knows nothing of the diagnosis, listens on loopback alone (unless a scenario names
 //! another address), and asks nobody anything.
 //!
-//! Where to start reading: [`scenario`] (what can be said), [`Lab::start`] (what then runs), `connection` (what happens to
+//! Where to start reading: [`scenario`] (what can be said), [`Lab::start`] (what then runs), `stage` (what happens to
 //! one client).
 
 mod banner;
 mod certificate;
 mod connection;
-mod credssp;
 mod error;
 pub mod host;
 mod lab;
 #[cfg(feature = "legacy-tls")]
 mod legacy;
-mod listener;
-mod middlebox;
-mod negotiation;
 pub mod scenario;
 pub mod script;
+mod stage;
 mod stop;
-mod tls;
 mod transport;
 
 pub use error::{LabError, ScenarioError};

@@ -6,8 +6,8 @@
 //! What it may not do: I/O, read a clock, use chance, or panic on input. The time is handed in, random bytes are handed
 //! in, and TLS arrives as events ([`machine::Event::TlsUp`]), because rustls and OpenSSL need a clock and chance.
 //!
-//! Where to start reading: [`machine::Conversation`] (what one connection does), then [`transcript::Transcript`] (what it
-//! leaves behind).
+//! Where to start reading: [`machine::Conversation`] (one connection), [`stage`] (what it goes through), then
+//! [`transcript::Transcript`] (what it leaves behind).
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used))]
@@ -21,11 +21,13 @@ pub mod foreign;
 pub mod hex;
 pub mod http;
 pub mod inspection;
+pub mod layer;
 pub mod machine;
 pub mod ntlm;
 pub mod rdpeudp;
 pub mod redaction;
 pub mod signed_data;
+pub mod stage;
 pub mod tls;
 pub mod transcript;
 pub mod x224;

@@ -15,8 +15,9 @@
 //! The pseudonyms of two bundles that were redacted apart mean different things, and are not told apart when they meet.
 
 mod capture;
+pub(crate) mod certificate;
+pub(crate) mod copy;
 mod labels;
-pub(crate) mod layers;
 mod names;
 mod numbers;
 mod prose;

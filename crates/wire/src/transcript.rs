@@ -13,6 +13,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 pub use text::ParseError;
+pub(crate) use text::{Line, Words, end_name, read_end, read_seconds, seconds};
 
 use crate::machine::{Action, Conversation, ConversationPlan, Event, Outcome};
 

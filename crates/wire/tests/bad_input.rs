@@ -103,15 +103,9 @@ fn a_flight_whose_lengths_lie_is_never_taken_for_the_true_one() {
 
 /// What a conversation makes of these handshake messages behind a hello of ours.
 fn answer(offer: TlsOffer, messages: &[&[u8]]) -> TlsAnswer {
-    let second = Duration::from_secs(1);
-    let mut conversation = Conversation::new(ConversationPlan {
-        request: None,
-        hold: Duration::ZERO,
-        tls: Some(offer),
-        credssp: None,
-        random: [1; 32],
-        limits: Limits { tcp: second, x224: second, tls: second, credssp: second },
-    });
+    let limits = Limits::each(Duration::from_secs(1));
+    let plan = ConversationPlan { tls: Some(offer), random: [1; 32], limits, ..ConversationPlan::default() };
+    let mut conversation = Conversation::new(plan);
     conversation.handle(Duration::ZERO, Event::Connected);
     let messages = messages.concat();
     let [.., high, low] = messages.len().to_be_bytes();

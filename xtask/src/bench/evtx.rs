@@ -1,7 +1,8 @@
 //! `cargo xtask bench evtx`: the time to read a large event log, beside the `evtx` crate used plainly and python-evtx.
 //!
-//! The log is made of the chunks of the real logs in `RDPDOCTOR_TEST_DATA`, over and over. Each peer turns every entry into
-//! JSON or text, as its users have it do; ours keeps what means something for Remote Desktop. All use one core.
+//! The log is made of the chunks of the real logs in `RDPDOCTOR_TEST_DATA`, over and over. Each peer turns every entry
+//! into JSON or text, as its users have it do; ours keeps only entries that mean something for Remote Desktop. All use
+//! one core.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -14,9 +15,9 @@ use anyhow::{Context, Result, bail};
 use crate::{python, shell};
 
 const MEGABYTE: u64 = 1 << 20;
-/// The log that is timed; the crate takes its time.
+/// Size of the log that is timed; the crate takes its time.
 const TIMED: u64 = 256 * MEGABYTE;
-/// The log whose reading must not take more memory.
+/// Size of the log whose reading must not take more memory.
 const LARGE: u64 = 1024 * MEGABYTE;
 const ROUNDS: usize = 3;
 
@@ -32,7 +33,7 @@ const PEER: &str = r#"fn main() {
 const PYTHON: &str =
     "import sys, Evtx.Evtx as e\nwith e.Evtx(sys.argv[1]) as log: print(sum(len(r.xml()) > 0 for r in log.records()))";
 
-/// Runs it.
+/// Runs the comparison.
 pub fn evtx(root: &Path) -> Result<bool> {
     let data = std::env::var_os("RDPDOCTOR_TEST_DATA").context("RDPDOCTOR_TEST_DATA names no folder of real logs")?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
@@ -59,7 +60,7 @@ pub fn evtx(root: &Path) -> Result<bool> {
     Ok(memory < 64)
 }
 
-/// The chunks of the logs that are about Remote Desktop.
+/// Returns the chunks of the logs that are about Remote Desktop.
 fn chunks(folder: &Path) -> Result<Vec<Vec<u8>>> {
     let mut chunks = Vec::new();
     for name in ["RdpCoreTS-Operational.evtx", "RemoteConnectionManager-Operational.evtx"] {
@@ -93,7 +94,7 @@ fn command(program: &Path, arguments: &[&str], file: &Path) -> Command {
     command
 }
 
-/// A program of a few lines that uses the crate plainly, built outside of this workspace.
+/// Builds a program of a few lines that uses the crate plainly, outside of this workspace.
 fn peer(folder: &Path) -> Result<PathBuf> {
     fs::write(folder.join("Cargo.toml"), PEER_MANIFEST)?;
     fs::write(folder.join("src/main.rs"), PEER)?;
@@ -128,7 +129,7 @@ fn median(rates: &mut [f64]) -> f64 {
     rates[rates.len() / 2]
 }
 
-/// The most memory that a program held, in MiB.
+/// Returns the most memory that a program held, in MiB.
 fn peak(command: &mut Command) -> Result<u64> {
     let mut child = command.spawn()?;
     let mut most = 0;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-/// A running server.
+/// Running server.
 pub struct Server {
     pub name: &'static str,
     pub port: u16,
@@ -24,7 +24,7 @@ impl Drop for Server {
     }
 }
 
-/// xrdp with TLS and a certificate of its own.
+/// Starts xrdp with TLS and a certificate of its own.
 pub fn xrdp(folder: &Path) -> Result<Server> {
     let folder = folder.join("xrdp");
     std::fs::create_dir_all(&folder)?;
@@ -61,7 +61,7 @@ fn with_settings(stock: &str, settings: &[(&str, String)]) -> String {
     lines.join("\n") + "\n"
 }
 
-/// FreeRDP's shadow server with NLA on a screen of its own.
+/// Starts FreeRDP's shadow server with NLA on a screen of its own.
 pub fn shadow(folder: &Path) -> Result<Server> {
     let folder = folder.join("shadow");
     let settings = folder.join(".config/freerdp/shadow");

@@ -1,11 +1,11 @@
-//! A page of the book that gives a command for Windows says that it was not run there.
+//! Checks that a page of the book with a command for Windows says that it was not run there.
 
 use super::{Complaint, File};
 
-/// How every such page says it; `diagnosis/src/report/book.rs` sets it on the generated ones.
+/// Mark of every such page; `diagnosis/src/report/book.rs` sets it on the generated ones.
 const MARK: &str = "> **Not run on Windows by us.**";
 
-/// The languages of code blocks for Windows.
+/// Languages of code blocks for Windows.
 const LANGUAGES: [&str; 6] = ["powershell", "pwsh", "ps1", "cmd", "bat", "batch"];
 
 /// Programs of Windows, as they begin a command.
@@ -39,7 +39,7 @@ const PROGRAMS: [&str; 27] = [
     "wusa",
 ];
 
-/// Pages with such a command and without the mark, and pages whose mark speaks of nothing.
+/// Finds pages with such a command and without the mark, and pages whose mark refers to nothing.
 pub fn unmarked(files: &[File]) -> Vec<Complaint> {
     let pages = files.iter().filter(|file| file.path.starts_with("docs/book/") && file.path.ends_with(".md"));
     pages.filter_map(judge).collect()
@@ -56,7 +56,7 @@ fn judge(page: &File) -> Option<Complaint> {
     }
 }
 
-/// The commands for Windows in code blocks and in code within the text, with their lines.
+/// Iterates over the commands for Windows in code blocks and in inline code, with their lines.
 fn commands(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let (mut block, mut windows) = (false, false);
     (1..).zip(text.lines()).filter_map(move |(number, line)| {
@@ -79,7 +79,7 @@ fn for_windows(code: &str) -> bool {
     PROGRAMS.contains(&first) || cmdlet(first)
 }
 
-/// `Verb-Noun`.
+/// True for `Verb-Noun`.
 fn cmdlet(word: &str) -> bool {
     let capital = |part: &str| part.starts_with(|letter: char| letter.is_ascii_uppercase());
     let verbs = [

@@ -1,16 +1,16 @@
-//! Every cause that a probe can see has a faulty host in the lab that shows it.
+//! Checks that every cause that a probe can see has a faulty host in the lab that shows it.
 
 use super::{Complaint, File};
 
 const CAUSES: &str = "crates/diagnosis/src/causes/";
 const SCENARIOS: &str = "crates/lab/scenarios/";
-/// What a cause's file has, and other files in the folder do not.
+/// Text in a cause's file that other files in the folder do not have.
 const DECLARATION: &str = "const CAUSE: Cause";
 
-/// What lies inside a machine is shown by what was recorded of it, in the cause's own tests, not on the wire.
+/// Stages inside a machine: their causes show in its records, in the cause's own tests, not on the wire.
 const INSIDE: [&str; 2] = ["stage: Stage::Host,", "stage: Stage::Client,"];
 
-/// Causes that no scenario expects; a note if there is nothing to compare yet.
+/// Finds causes that no scenario expects; a note if there is nothing to compare yet.
 pub fn without_scenario(files: &[File]) -> (Vec<Complaint>, Option<String>) {
     let inside = |folder: &str, end: &str| -> Vec<(String, &str)> {
         let names = files.iter().filter_map(|file| {
@@ -28,7 +28,7 @@ pub fn without_scenario(files: &[File]) -> (Vec<Complaint>, Option<String>) {
     (unseen.map(|(cause, _)| format!("cause {cause}: no scenario in {SCENARIOS} expects it")).collect(), None)
 }
 
-/// True if the cause stands in the scenario's `findings = […]`, or in `advisory = […]`.
+/// True if the cause is in the scenario's `findings = […]`, or in `advisory = […]`.
 fn expects(scenario: &str, cause: &str) -> bool {
     ["findings", "advisory"].iter().any(|list| stands_in(list, scenario, cause))
 }

@@ -1,11 +1,11 @@
-//! Every dependency line has its reason: a comment beside it or above it.
+//! Checks that every dependency line has its reason: a comment beside it or above it.
 
 use super::{Complaint, File};
 
-/// A comment may speak for so many dependencies below it.
+/// Dependencies that one comment above them may speak for.
 const PER_COMMENT: usize = 3;
 
-/// The dependencies of one Cargo.toml that nothing speaks for. One that points to the workspace has its reason there;
+/// Finds the dependencies of one Cargo.toml without a reason. One that points to the workspace has its reason there;
 /// one of our own crates needs none.
 pub fn without_reason(file: &File) -> Vec<Complaint> {
     let mut complaints = Vec::new();

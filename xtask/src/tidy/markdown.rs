@@ -1,10 +1,10 @@
-//! Links between our own documents lead somewhere.
+//! Checks that links between our own documents lead somewhere.
 
 use std::collections::BTreeMap;
 
 use super::{Complaint, File};
 
-/// Links to files that are not there, and to headings that no document has. Pages elsewhere are not asked.
+/// Finds links to missing files and headings. Pages elsewhere are not asked.
 pub fn broken_links(files: &[File], paths: &[String]) -> Vec<Complaint> {
     let documents: BTreeMap<&str, &str> = files
         .iter()
@@ -38,7 +38,7 @@ fn broken(from: &str, target: &str, documents: &BTreeMap<&str, &str>, paths: &[S
     (!found).then_some("no such heading")
 }
 
-/// The path from the project's folder.
+/// Returns the path from the project's folder.
 fn resolve(from: &str, target: &str) -> Option<String> {
     let mut parts: Vec<&str> = from.split('/').collect();
     parts.pop();
@@ -52,7 +52,7 @@ fn resolve(from: &str, target: &str) -> Option<String> {
     Some(parts.join("/"))
 }
 
-/// The lines outside code blocks, with their numbers.
+/// Iterates over the lines outside code blocks, with their numbers.
 fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut code = false;
     (1..).zip(text.lines()).filter(move |(_, line)| {
@@ -62,11 +62,11 @@ fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// `[words](target)` and `[name]: target`.
+/// Finds `[words](target)` and `[name]: target`.
 fn links(text: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     for (number, line) in prose(text) {
-        // inline code stands between the odd back quotes
+        // inline code is between the odd back quotes
         let line: String = line.split('`').step_by(2).collect::<Vec<_>>().join("`");
         let inline = line.match_indices("](").filter_map(|(at, _)| line[at + 2..].split_once(')'));
         found.extend(inline.map(|(target, _)| (number, bare(target))));
@@ -77,13 +77,14 @@ fn links(text: &str) -> Vec<(usize, String)> {
     found
 }
 
-/// Without a title or angle brackets.
+/// Strips a title and angle brackets.
 fn bare(target: &str) -> String {
     let first = target.split_whitespace().next().unwrap_or_default();
     first.trim_start_matches('<').trim_end_matches('>').to_owned()
 }
 
-/// The names under which headings can be linked to: lower case, words joined by `-`, a number if it comes again.
+/// Returns the names under which headings can be linked to: lower case, words joined by `-`, a number if it comes
+/// again.
 fn anchors(text: &str) -> Vec<String> {
     let mut times: BTreeMap<String, usize> = BTreeMap::new();
     let headings = prose(text).filter_map(|(_, line)| line.strip_prefix('#'));

@@ -1,6 +1,6 @@
 //! `rdpdoctor` against servers that other people wrote, and against networks that a kernel breaks.
 //!
-//! Every test starts what it needs on loopback or in network namespaces of its own, and takes it away at its end. Where a
+//! Every test starts what it needs on loopback or in network namespaces of its own, and removes it at its end. Where a
 //! program or a right is missing, the test says so and passes; with `RDPDOCTOR_TEST_FULL=1` it fails instead.
 //! `RDPDOCTOR_KEEP_TRANSCRIPTS=FOLDER` keeps redacted transcripts: that is how `diagnosis/tests/transcripts` were made.
 

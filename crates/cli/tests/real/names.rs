@@ -7,7 +7,7 @@ use crate::support::network::{self, HOST, HOST_TOO, Network};
 use crate::support::xrdp::{self, Xrdp};
 use crate::support::{certificate, programs, root};
 
-/// No test of its own: the name server of the others, which runs where they start it.
+/// No test of its own: the name server of the other tests, which runs where they start it.
 #[test]
 fn name_server() {
     name_server::serve();

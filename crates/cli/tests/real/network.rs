@@ -1,13 +1,12 @@
 //! Faults of a network, made by a kernel.
 
 use crate::support::ask::{Told, ask_from};
-use crate::support::certificate;
 use crate::support::folder::Folder;
 use crate::support::network::{self, HOST, NOBODY, Network};
 use crate::support::xrdp::{self, Xrdp};
-use crate::support::{programs, root};
+use crate::support::{certificate, programs, root};
 
-/// A namespace for the client, xrdp in another, and a question with this rule between them.
+/// Runs a client in one namespace and xrdp in another, with this rule between them, and asks.
 fn through(rule: Option<&str>, target: &str) -> Option<Told> {
     if !programs(&[network::PROGRAMS, xrdp::PROGRAMS].concat()) || !root() {
         return None;
@@ -58,8 +57,8 @@ fn an_address_without_a_route() {
     told.expect(1, "faulty", &["host-unreachable"]);
 }
 
-/// A filter that resets every segment that begins like a ClientHello. A hello whose first byte travels alone passes,
-/// so the host's key is not to blame.
+/// A filter that resets every segment that begins like a ClientHello. A hello whose first byte travels alone passes, so
+/// the host's key is not to blame.
 #[test]
 fn a_filter_of_client_hellos_does_not_blame_the_key() {
     let rule = "tcp dport 3389 @ih,0,16 0x1603 reject with tcp reset";
@@ -68,14 +67,15 @@ fn a_filter_of_client_hellos_does_not_blame_the_key() {
     told.keep("client-hellos-reset");
 }
 
-/// The same filter, silent.
+/// A filter that silently drops such segments.
 #[test]
 fn a_filter_that_drops_client_hellos_does_not_blame_the_key() {
     let Some(told) = through(Some("tcp dport 3389 @ih,0,16 0x1603 drop"), HOST) else { return };
     told.expect(1, "faulty", &["tls-blocked-on-path"]);
 }
 
-/// What is large is lost, as in a tunnel with a small MTU where ICMP is filtered: X.224 passes, the certificate does not.
+/// Large packets are lost, as in a tunnel with a small MTU where ICMP is filtered: X.224 passes, the certificate does
+/// not.
 #[test]
 fn answers_that_are_too_large_for_the_way() {
     if !programs(&[network::PROGRAMS, xrdp::PROGRAMS].concat()) || !root() {

@@ -52,7 +52,7 @@ fn a_redacted_transcript_names_no_machine() {
     }
 }
 
-/// What this machine and the host on it call themselves, in small letters.
+/// Names that this machine and the host on it give themselves, in lower case.
 fn names(open: &Told) -> Vec<String> {
     let facts = ["ntlm.computer", "ntlm.domain", "ntlm.dns_computer", "ntlm.dns_domain"];
     let told = facts.iter().filter_map(|fact| open.fact(fact)?.as_str().map(str::to_lowercase));
@@ -63,7 +63,7 @@ fn names(open: &Told) -> Vec<String> {
     names
 }
 
-/// Everything that went to the host or came from it.
+/// Returns everything that went to the host or came from it.
 fn bytes((_, entry): &(Duration, Entry)) -> Vec<&[u8]> {
     match entry {
         Entry::Sent(bytes)
@@ -75,10 +75,10 @@ fn bytes((_, entry): &(Duration, Entry)) -> Vec<&[u8]> {
     }
 }
 
-/// True if the name is in these bytes, in ASCII or in UTF-16LE, in letters of any size.
+/// True if the name is in these bytes, in ASCII or in UTF-16LE, ignoring case.
 fn holds(bytes: &[u8], name: &str) -> bool {
     let wide: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    // two letters stand in any long row of chance bytes, such as a key; as UTF-16 they are four, and no chance
+    // two letters occur in any long row of random bytes, such as a key; as UTF-16 they are four bytes, and no accident
     let narrow = if name.len() > 3 { name.as_bytes() } else { &wide };
     [narrow, &wide].iter().any(|wanted| bytes.windows(wanted.len()).any(|w| w.eq_ignore_ascii_case(wanted)))
 }

@@ -1,10 +1,9 @@
 //! FreeRDP's shadow server: a host with NLA.
 
 use crate::support::ask::ask;
-use crate::support::certificate;
 use crate::support::folder::Folder;
-use crate::support::programs;
 use crate::support::shadow::{PROGRAMS, Shadow};
+use crate::support::{certificate, programs};
 
 /// mstsc of Windows 7 with `enablecredsspsupport:i:0`, on a system that has TLS 1.2.
 const WITHOUT_CREDSSP: &str = r#"

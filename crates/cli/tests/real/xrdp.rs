@@ -6,12 +6,12 @@ use crate::support::folder::Folder;
 use crate::support::programs;
 use crate::support::xrdp::{PROGRAMS, Setup, Xrdp};
 
-/// What a healthy host may be bothered with.
+/// Most connections that a healthy host should get.
 const CONNECTIONS: usize = 4;
-/// What OpenSSL needs to speak TLS 1.0 at all.
+/// Cipher string that OpenSSL needs to speak TLS 1.0 at all.
 const ANY_CIPHER: Option<&str> = Some("ALL:@SECLEVEL=0");
 
-/// A running xrdp and its folder.
+/// Running xrdp with its folder.
 struct Host {
     xrdp: Xrdp,
     folder: Folder,
@@ -23,7 +23,7 @@ impl Host {
         Self { xrdp: Xrdp::start(&folder, &identity(&folder), setup), folder }
     }
 
-    /// Asks, and compares the connections that it counted with those that the report admits.
+    /// Asks, and compares the connections that it counted with those that the report states.
     fn ask(&self, options: &[&str]) -> Told {
         let before = self.xrdp.connections();
         let told = ask(&self.folder, &self.xrdp.target, options);
@@ -113,8 +113,8 @@ fn tls_10_alone() {
     assert_eq!(last, "credssp skipped: the host did not choose CredSSP", "it was reached, and is not there");
 }
 
-/// OpenSSL at its usual security level cannot serve what it is told to: alert 70 to the hello of a current client, alert 80
-/// to every other one. That is nearly what a host does that cannot use its key, so the report must not be sure of either.
+/// OpenSSL at its usual security level cannot serve its configured versions: alert 70 to the hello of a current client,
+/// alert 80 to every other one. That nearly looks like an unusable key, so the report must not be sure of either.
 #[test]
 fn a_host_that_can_speak_none_of_its_versions_is_never_proven_anything() {
     if !programs(PROGRAMS) {
@@ -126,7 +126,7 @@ fn a_host_that_can_speak_none_of_its_versions_is_never_proven_anything() {
     assert!(findings.iter().all(|finding| finding["confidence"] != "proven"), "{findings:?}");
 }
 
-/// All the suites that OpenSSL was told to take, and no other; the verdict is that of a plain look.
+/// All the suites that OpenSSL was told to accept, and no other; the verdict is that of an ordinary look.
 #[test]
 fn a_thorough_look_finds_what_it_was_told_to_take() {
     if !programs(PROGRAMS) {

@@ -1,4 +1,5 @@
-//! Captures (pcap in both byte orders, with micro- and nanoseconds; pcapng), block by block, however large they are.
+//! Reads captures (pcap in both byte orders, with micro- and nanoseconds; pcapng) block by block, however large they
+//! are.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -9,26 +10,26 @@ use std::time::Duration;
 use pcap_parser::{Block, PcapBlockOwned, PcapError, PcapHeader, create_reader};
 use wire::capture::{Link, Seen, Table, packet};
 
-use super::{Access, Piece, ReadError, Reader};
+use super::{Access, Kind, Piece, ReadError, Reader};
 
-/// The buffer to begin with, and the most that a block may need. The largest packet that tools write has 256 KiB.
+/// Size of the first buffer, and the most that a block may need. The largest packet that tools write has 256 KiB.
 const BUFFER: usize = 256 * 1024;
 const LARGEST: usize = 16 * 1024 * 1024;
-/// The number of the Packet Block, which nobody writes since 2004 (pcapng, section 4.10).
+/// Type of the Packet Block, which nobody writes since 2004 (pcapng, section 4.10).
 const OBSOLETE_PACKET: u32 = 2;
-/// The most interfaces of a section that are told apart.
+/// Most interfaces of a section that are told apart.
 const INTERFACES: usize = 4096;
 
-pub(super) const READER: Reader = Reader { kind: "capture", recognises, read: Access::Place(read) };
+pub(super) const READER: Reader = Reader { kind: Kind::Capture, recognises, read: Access::Place(read) };
 
-/// What a capture says.
+/// Contents of a capture.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Capture {
-    /// The connections in it.
+    /// Connections in it.
     pub seen: Seen,
     /// Packets that were read.
     pub packets: u64,
-    /// What could not be read of it, a line each.
+    /// Notes about what could not be read of it, a line each.
     pub notes: Vec<String>,
 }
 
@@ -43,7 +44,7 @@ fn read(path: &Path) -> Result<Piece, ReadError> {
     Ok(Piece::Capture(Box::new(capture)))
 }
 
-/// Reads a capture to its end, or to where it breaks off.
+/// Reads a capture to its end, or to where it is damaged.
 pub fn read_from(file: impl Read) -> Result<Capture, ReadError> {
     let file = std::io::BufReader::with_capacity(BUFFER, file);
     let mut blocks =
@@ -74,7 +75,7 @@ pub fn read_from(file: impl Read) -> Result<Capture, ReadError> {
     Ok(reading.finish(ended))
 }
 
-/// The words of an error, without the bytes that it quotes.
+/// Returns the words of an error, without the bytes that it quotes.
 fn words(error: &PcapError<&[u8]>) -> String {
     match error {
         PcapError::NomError(_, kind) | PcapError::OwnedNomError(_, kind) => format!("a damaged block ({kind:?})"),
@@ -83,7 +84,7 @@ fn words(error: &PcapError<&[u8]>) -> String {
     }
 }
 
-/// How the packets of an interface are to be read.
+/// Way in which the packets of an interface are to be read.
 #[derive(Debug, Clone, Copy)]
 struct Interface {
     number: i32,
@@ -98,7 +99,7 @@ struct Reading {
     table: Table,
     interfaces: Vec<Interface>,
     packets: u64,
-    /// The longest packet of those that are cut, and how many are.
+    /// Longest packet of those that are truncated, and how many are.
     longest_cut: u32,
     cut: u64,
     malformed: u64,
@@ -127,9 +128,9 @@ impl Reading {
                 let ticks = u64::from(packet.ts_high) << 32 | u64::from(packet.ts_low);
                 self.packet(packet.if_id, ticks, packet.data, packet.caplen, packet.origlen);
             }
-            // simple packets have no time: what a capture says then cannot be judged by its clock
+            // simple packets have no time, so such a capture cannot be judged by its clock
             PcapBlockOwned::NG(Block::SimplePacket(_)) => self.homeless += 1,
-            // packets of the form before 2004
+            // packets of the format before 2004
             PcapBlockOwned::NG(Block::Unknown(unknown)) if unknown.block_type == OBSOLETE_PACKET => self.homeless += 1,
             PcapBlockOwned::NG(_) => {}
         }
@@ -146,7 +147,7 @@ impl Reading {
             self.cut += 1;
             self.longest_cut = self.longest_cut.max(captured);
         }
-        // behind the packet there may be padding
+        // the packet may be followed by padding
         let data = data.get(..usize::try_from(captured).unwrap_or(usize::MAX)).unwrap_or(data);
         let Some(link) = Link::of(interface.number) else {
             if self.strange.len() < 64 || self.strange.contains_key(&interface.number) {
@@ -160,7 +161,7 @@ impl Reading {
                 None => self.homeless += 1,
             },
             Ok(None) => {}
-            // a packet that is cut inside its headers is counted as cut
+            // a packet truncated inside its headers is counted as truncated
             Err(_) if captured < original => {}
             Err(_) => self.malformed += 1,
         }
@@ -193,7 +194,7 @@ impl Reading {
             let (several, verb) = if seen.foreign == 1 { ("connection", "begins") } else { ("connections", "begin") };
             notes.push(format!("{} {several} to port 3389 {verb} with no Connection Request", seen.foreign));
         }
-        // where a gateway may be among what is there, only other evidence tells
+        // only other evidence can tell that a gateway is among these connections
         if seen.connections.is_empty() && seen.transports.is_empty() && seen.tunnels.is_empty() {
             notes.push(format!("no Remote Desktop in {} packets", self.packets));
         }
@@ -203,18 +204,19 @@ impl Reading {
 
 fn legacy(header: &PcapHeader) -> Interface {
     let resolution = Some(if header.is_nanosecond_precision() { 1_000_000_000 } else { 1_000_000 });
-    // the upper bits may tell of a checksum behind each packet
+    // the upper bits may announce a checksum after each packet
     Interface { number: header.network.0 & 0xFFFF, resolution, offset: 0 }
 }
 
-/// Units in a second by the option `if_tsresol` (pcapng, section 4.2): the upper bit chooses powers of two or of ten.
+/// Returns the units in a second by the option `if_tsresol` (pcapng, section 4.2): the upper bit chooses powers of two
+/// or of ten.
 fn resolution(option: u8) -> Option<u64> {
     let exponent = u32::from(option & 0x7F);
     if option & 0x80 == 0 { 10_u64.checked_pow(exponent) } else { 1_u64.checked_shl(exponent) }
 }
 
 impl Interface {
-    /// A time stamp as the time since 1970. One before that is 1970.
+    /// Converts a time stamp to the time since 1970. One before that becomes 1970.
     fn time(self, ticks: u64) -> Option<Duration> {
         let units = self.resolution?;
         let seconds = (ticks / units).saturating_add_signed(self.offset);

@@ -1,16 +1,16 @@
-//! What is not read, and named all the same: files of other kinds, and those that should be of one of ours.
+//! Names files that are not read: other kinds, and damaged files of ours.
 
 use std::path::Path;
 
-use diagnosis::rdp_file::RdpFile;
+use evidence::rdp_file::RdpFile;
 
 use super::text;
 
-/// Names that people give, or Windows, to files of a kind that we read, and how such names end.
+/// Names, and ends of names, that people or Windows give to files of a kind that we read.
 const TELLING: [&str; 3] = ["system", "software", "ntuser.dat"];
 const TELLING_ENDS: [&str; 5] = [".evtx", ".pcap", ".pcapng", ".rdp", ".zip"];
 
-/// What a file is that nobody here reads: where its first bytes are, these, and the words for it.
+/// Kinds of files that nobody here reads: offset and value of their first bytes, and the words for them.
 const KNOWN: &[(usize, &[u8], &str)] = &[
     (3, b"-FVE-FS-", "a volume that BitLocker has encrypted: unlock and mount it first"),
     (0, b"LUKS\xBA\xBE", "a volume that LUKS has encrypted: unlock and mount it first"),
@@ -32,7 +32,7 @@ const KNOWN: &[(usize, &[u8], &str)] = &[
     (0, b"PAGEDU", "a memory dump, which this program does not read"),
 ];
 
-/// Why a file that begins like this is not read.
+/// Says why a file that begins like this is not read.
 pub(super) fn unknown(head: &[u8]) -> String {
     let begins = |at: usize, bytes: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(bytes));
     let known = KNOWN.iter().find(|(at, bytes, _)| begins(*at, bytes)).map(|(.., words)| *words);
@@ -53,7 +53,7 @@ fn wide_rdp_file(head: &[u8]) -> bool {
     zeros && RdpFile::recognises(text::beginning(head).as_bytes())
 }
 
-/// True for a file whose name says that it is of a kind that we read: if it is none, people want to know.
+/// True for a file whose name suggests a kind that we read: if it is not one, people want to know.
 pub(super) fn telling(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     TELLING.contains(&name.as_str()) || TELLING_ENDS.iter().any(|end| name.ends_with(end))

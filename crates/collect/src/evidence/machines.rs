@@ -1,23 +1,23 @@
-//! Of which machine a piece tells, where it does not say so itself.
+//! Decides which machine a piece is about, where it does not say so itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use diagnosis::state::{Part, State, Unread};
+use evidence::state::{Part, State, Unread};
 use time::{Date, OffsetDateTime, Time};
 
-use super::Piece;
+use super::{Kind, Piece};
 
-/// The machines of which pieces tell, and in which folders.
+/// Machines that the pieces name, and in which folders.
 #[derive(Default)]
 pub(super) struct Machines {
-    /// By the first label of their names: the name that counts, and the others that mean the same one.
+    /// Full names by their first label: the one that counts, and the others that mean the same machine.
     names: BTreeMap<String, Vec<String>>,
     folders: BTreeMap<PathBuf, BTreeSet<(bool, String)>>,
 }
 
 impl Machines {
-    pub(super) fn of_pieces(pieces: &[(PathBuf, &'static str, Piece)]) -> Self {
+    pub(super) fn of_pieces(pieces: &[(PathBuf, Kind, Piece)]) -> Self {
         let mut machines = Self::default();
         for (path, _, piece) in pieces {
             let Piece::State(state) = piece else { continue };
@@ -35,8 +35,8 @@ impl Machines {
         machines
     }
 
-    /// The name of the machine that a piece is of. A log or a hive by itself may not say it: then it is that of what lies
-    /// beside it, in the nearest folder where a machine of this part is named. With several, nobody knows.
+    /// Returns the name of the machine that a piece is about. A log or a hive alone may not tell: then it is that of
+    /// its neighbours, in the nearest folder where a machine of this part is named. With several, it is not known.
     pub(super) fn of(&self, path: &Path, state: &State) -> Option<String> {
         if let Some(name) = &state.computer {
             return Some(self.known_as(name));
@@ -48,22 +48,22 @@ impl Machines {
         self.below(folder, state.part)
     }
 
-    /// The only machine of this part below a folder.
+    /// Returns the only machine of this part below a folder.
     pub(super) fn below(&self, folder: &Path, part: Part) -> Option<String> {
         let mut names = self.folders.get(folder)?.iter().filter(|(client, _)| *client == (part == Part::Client));
         names.next().filter(|_| names.next().is_none()).map(|(_, name)| name.clone())
     }
 
-    /// One name for one machine: its log has the whole one, its registry the one of NetBIOS, in capitals and cut.
+    /// Returns one name for one machine: its log has the full one, its registry the NetBIOS name, in capitals and cut.
     fn known_as(&self, name: &str) -> String {
         let alike = self.names.get(&short(name)).into_iter().flatten();
         alike.clone().find(|known| same_machine(known, name)).map_or_else(|| name.to_owned(), String::clone)
     }
 }
 
-/// All that lies on one disk is of one machine, whatever its logs call it: it may have been renamed, or the disk copied. The
-/// registry has its name of today; without one the newest log has.
-pub(super) fn of_one_disk(pieces: &mut [(PathBuf, &'static str, Piece)]) {
+/// Attributes everything on one disk to one machine, whatever its logs say: it may have been renamed, or the disk
+/// copied. The registry has its present name; without one the newest log has.
+pub(super) fn of_one_disk(pieces: &mut [(PathBuf, Kind, Piece)]) {
     let states = || {
         pieces.iter().filter_map(|(_, kind, piece)| match piece {
             Piece::State(state) => Some((*kind, &**state)),
@@ -71,7 +71,7 @@ pub(super) fn of_one_disk(pieces: &mut [(PathBuf, &'static str, Piece)]) {
         })
     };
     let named = || states().filter(|(_, state)| state.computer.is_some());
-    let registry = named().find(|(kind, _)| *kind == super::hive::READER.kind);
+    let registry = named().find(|(kind, _)| *kind == Kind::RegistryHive);
     let newest = || named().max_by_key(|(_, state)| state.newest(OffsetDateTime::new_utc(Date::MAX, Time::MIDNIGHT)));
     let Some(name) = registry.or_else(newest).and_then(|(_, state)| state.computer.clone()) else { return };
     for (_, _, piece) in pieces {
@@ -87,17 +87,17 @@ pub(super) fn of_one_disk(pieces: &mut [(PathBuf, &'static str, Piece)]) {
     }
 }
 
-/// The most machines with one first label that are told apart.
+/// Most machines with one first label that are told apart.
 const ALIKE: usize = 64;
-/// The longest name of NetBIOS ([MS-NBTE] 2.2.1).
+/// Most characters of a NetBIOS name ([MS-NBTE] 2.2.1).
 const NETBIOS: usize = 15;
 
-/// The first label of a name, as NetBIOS cuts it, in small letters.
+/// Returns the first label of a name, cut as NetBIOS does, in lower case.
 fn short(name: &str) -> String {
     name.split('.').next().unwrap_or_default().chars().take(NETBIOS).collect::<String>().to_lowercase()
 }
 
-/// True if both name one machine: alike, or one is the first label of the other, cut.
+/// True if both name one machine: equal, or one is the first label of the other, cut.
 pub(super) fn same_machine(one: &str, other: &str) -> bool {
     let cut = |name: &str| !name.contains('.') && name.chars().count() <= NETBIOS;
     one.to_lowercase() == other.to_lowercase() || ((cut(one) || cut(other)) && short(one) == short(other))
@@ -105,18 +105,18 @@ pub(super) fn same_machine(one: &str, other: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use diagnosis::evidence::Evidence;
+    use evidence::Evidence;
     use time::OffsetDateTime;
 
     use super::super::Gathered;
     use super::*;
 
-    fn piece(path: &str, computer: Option<&str>) -> (PathBuf, &'static str, Piece) {
+    fn piece(path: &str, computer: Option<&str>) -> (PathBuf, Kind, Piece) {
         let state = State { computer: computer.map(str::to_owned), ..State::default() };
-        (PathBuf::from(path), "registry hive", Piece::State(Box::new(state)))
+        (PathBuf::from(path), Kind::RegistryHive, Piece::State(Box::new(state)))
     }
 
-    /// The names of the machines, as the evidence has them after these files.
+    /// Names of the machines, as the evidence has them after these files.
     fn machines(pieces: &[(&str, Option<&str>)]) -> Vec<Option<String>> {
         let pieces = pieces.iter().map(|(path, computer)| piece(path, *computer)).collect();
         let mut evidence = Evidence::default();

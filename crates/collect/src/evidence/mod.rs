@@ -1,13 +1,14 @@
-//! Evidence files: what a machine, a capture or a probe left behind, recognised by content, read without changing it.
+//! Evidence files of a machine, a capture or a probe, recognised by content, read without changing them.
 //!
-//! Each kind has a reader of its own in the list `READERS`. A reader turns one file into a [`Piece`]; everything
-//! that says what a piece means is in `diagnosis`. Every read is bounded; what cannot be read is named, with the reason.
+//! Each kind has a reader of its own in the list `READERS`. A reader turns one file into a [`Piece`]; everything that
+//! interprets a piece is in `diagnosis`. Every read is bounded; anything unreadable is named, with the reason.
 
 mod bundle;
 pub mod capture;
 mod evtx;
 mod foreign;
 mod hive;
+mod kind;
 mod machines;
 #[cfg(test)]
 mod places;
@@ -28,12 +29,12 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use diagnosis::bundle::Manifest;
-use diagnosis::evidence::{Evidence, Source};
-use diagnosis::observe::{moment, named_gateways, observe_capture, observe_into};
-use diagnosis::printable::printable;
-use diagnosis::state::bounds::{ROOM, Room};
-use diagnosis::state::{self as recorded, Part, State, Unread};
+use evidence::bundle::Manifest;
+use evidence::observe::{moment, named_gateways, observe_capture, observe_into};
+use evidence::printable::printable;
+use evidence::state::bounds::{ROOM, Room};
+use evidence::state::{Part, State, Unread};
+use evidence::{Evidence, Source};
 use time::OffsetDateTime;
 use wire::transcript::Transcript;
 
@@ -41,47 +42,47 @@ pub use bundle::write as bundle;
 use capture::Capture;
 pub use evtx::event_log;
 pub use hive::registry_hive;
+pub use kind::Kind;
 use machines::Machines;
 pub use rdp_file::rdp_file;
 pub use redaction::redacted;
 
-/// The bytes by which a kind is recognised.
+/// Bytes by which a kind is recognised.
 const HEAD: u64 = 4096;
-/// The most entries of folders that are looked at.
+/// Most entries of folders that are looked at.
 const ENTRIES: usize = 100_000;
-/// The deepest folder below the one that was named.
+/// Deepest folder below the one that was named.
 const DEPTH: usize = 16;
-/// The most files that are told one by one when they could not be read.
+/// Most unreadable files that are reported one by one.
 const UNREAD: usize = 2000;
-/// The most bytes of a file in a text form of ours, which is read as a whole.
+/// Most bytes of a file in a text format of ours, which is read as a whole.
 const TEXT: u64 = 24 * 1024 * 1024;
 
-/// A kind of file that we can read.
+/// Kind of file that we can read.
 pub(crate) struct Reader {
-    /// Its name, for people.
-    kind: &'static str,
+    kind: Kind,
     /// True if a file that begins like this is of the kind.
     recognises: fn(&[u8]) -> bool,
-    /// Reads a file of it.
+    /// Way to read it.
     read: Access,
 }
 
 /// Reads a file from its bytes.
 type FromBytes = fn(&[u8]) -> Result<Piece, ReadError>;
 
-/// Takes one piece of a bundle (its path there, its kind, what it says), unless there is no room for it.
-type Take<'a> = &'a mut dyn FnMut(&str, &'static str, Piece) -> Result<(), String>;
+/// Takes one piece of a bundle (its path there, its kind, its contents); an error if there is no room.
+type Take<'a> = &'a mut dyn FnMut(&str, Kind, Piece) -> Result<(), String>;
 
-/// How a kind is read.
+/// Way to read a kind of file.
 #[derive(Clone, Copy)]
 enum Access {
-    /// From its bytes, at most so many: such a file may also stand in a bundle.
+    /// From its bytes, at most this many: such a file may also be in a bundle.
     Bytes(u64, FromBytes),
-    /// Where it lies, because it may be of any size, or because there are files beside it.
+    /// In its place, because it may have any size, or because files beside it matter.
     Place(fn(&Path) -> Result<Piece, ReadError>),
-    /// The same, where one file may tell of several machines.
+    /// In its place, where one file may hold several machines.
     Several(fn(&Path) -> Result<Vec<Piece>, ReadError>),
-    /// Many in one, each of which is handed on as it was read.
+    /// As many pieces in one, each handed on as it is read.
     Bundle(fn(&Path, Take<'_>) -> Result<bundle::Inside, ReadError>),
 }
 
@@ -105,19 +106,19 @@ const READERS: &[Reader] = &[
     script::READER,
 ];
 
-/// What one file says.
+/// Contents of one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece {
     /// A machine's settings, logs and the like.
     State(Box<State>),
-    /// What a probe saw.
+    /// A probe's record.
     Transcript(Box<Transcript>),
-    /// What was seen of others.
+    /// Traffic between others.
     Capture(Box<Capture>),
 }
 
 impl Piece {
-    /// What it is, in one word.
+    /// Names the kind in one word.
     pub fn name(&self) -> &'static str {
         match self {
             Self::State(_) => "state",
@@ -127,7 +128,7 @@ impl Piece {
     }
 }
 
-/// A piece as a file that the readers read back to the same evidence: how its name ends, and its bytes.
+/// Returns a piece as a file that the readers read back to the same evidence: the end of its name, and its bytes.
 pub fn stored(piece: &Piece) -> (&'static str, Vec<u8>) {
     match piece {
         Piece::State(state) => ("json", state.to_json().into_bytes()),
@@ -136,24 +137,24 @@ pub fn stored(piece: &Piece) -> (&'static str, Vec<u8>) {
     }
 }
 
-/// Why a file could not be read.
+/// Reason why a file could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The operating system's words.
+    /// Error of the operating system.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// Its contents.
+    /// Fault in the contents.
     #[error("{0}")]
     Contents(String),
 }
 
-/// What these bytes say, if they are a file of a kind that needs none beside it. Files themselves are read by [`gather`], which
-/// bounds how much of them.
+/// Reads the pieces in these bytes, if they are a file of a kind that needs no others. Files themselves are read by
+/// [`gather`], which bounds how much of them.
 pub fn pieces_in(bytes: &[u8]) -> Vec<Piece> {
     if (bundle::READER.recognises)(bytes) {
         let (mut pieces, mut room) = (Vec::new(), Room::default());
         let mut take = |name: &str, kind, piece| keep(&mut pieces, &mut room, (PathBuf::from(name), kind, piece));
-        // what is wrong with it is told where it is read from a file
+        // a fault is reported where it is read from a file
         let _ = bundle::read_from(io::Cursor::new(bytes), &mut take);
         return pieces.into_iter().map(|(_, _, piece)| piece).collect();
     }
@@ -170,28 +171,28 @@ pub fn pieces_in(bytes: &[u8]) -> Vec<Piece> {
 /// Everything that was read.
 #[derive(Debug, Default)]
 pub struct Gathered {
-    /// The files that said something, in order: path, kind, and what they said. The number of a file, from 1, is its
-    /// source in the evidence.
-    pub pieces: Vec<(PathBuf, &'static str, Piece)>,
+    /// Files that were understood, in order: path, kind and contents. The number of a file, from 1, is its source in
+    /// the evidence.
+    pub pieces: Vec<(PathBuf, Kind, Piece)>,
     /// Files that were named or recognised, and could not be read.
     pub unread: Vec<(PathBuf, String)>,
-    /// Files in folders that are of no kind that we know.
+    /// Files in folders that are of no known kind.
     pub passed_over: usize,
-    /// Bundles among them, and what these say of themselves.
+    /// Bundles among them, with their manifests.
     pub bundles: Vec<(PathBuf, Manifest)>,
     /// Entries of folders that were looked at.
     entries: usize,
-    /// Files and disks that were read, by the path that has no links in it, and how many were named again.
+    /// Files and disks that were read, by their path without links; `again` counts those named again.
     met: BTreeSet<PathBuf>,
     again: usize,
     room: Room,
 }
 
-/// Keeps a piece, if there is room for it; the more there are, the fewer entries of logs each of them keeps.
+/// Keeps a piece, if there is room for it; the more there are, the fewer log entries each of them keeps.
 fn keep(
-    pieces: &mut Vec<(PathBuf, &'static str, Piece)>,
+    pieces: &mut Vec<(PathBuf, Kind, Piece)>,
     room: &mut Room,
-    (path, kind, mut piece): (PathBuf, &'static str, Piece),
+    (path, kind, mut piece): (PathBuf, Kind, Piece),
 ) -> Result<(), String> {
     if let Piece::State(state) = &mut piece {
         if !room.fits(state) {
@@ -208,8 +209,7 @@ fn keep(
     Ok(())
 }
 
-/// Reads these files and folders. What was named and is of no known kind is an unread file; inside folders it is passed
-/// over.
+/// Reads these files and folders. A named file of no known kind counts as unread; inside folders it is passed over.
 pub fn gather(paths: &[PathBuf]) -> Gathered {
     let mut gathered = Gathered::default();
     for path in paths {
@@ -221,12 +221,12 @@ pub fn gather(paths: &[PathBuf]) -> Gathered {
 }
 
 impl Gathered {
-    /// The same with these files and folders of the client's machine. Registry and logs look alike on both ends, so somebody
-    /// has to say whose they are.
+    /// Reads also these files and folders of the client's machine. Registry and logs look alike on both ends, so
+    /// somebody has to say whose they are.
     #[must_use]
     pub fn with_client(mut self, paths: &[PathBuf]) -> Self {
         let first = self.pieces.len();
-        // what is named for both ends is of both
+        // files that are named for both ends belong to both
         self.met.clear();
         for path in paths {
             self.path(path, 0);
@@ -241,7 +241,7 @@ impl Gathered {
         self
     }
 
-    /// Leaves out entries that stand in an earlier file as well: of copies and of exports that overlap each entry counts once.
+    /// Drops entries already seen in an earlier file, such as a copy or an overlapping export.
     fn say_once(&mut self) {
         let mut known = HashSet::new();
         let states = self.pieces.iter_mut().filter_map(|(_, _, piece)| match piece {
@@ -250,16 +250,16 @@ impl Gathered {
         });
         for state in states {
             let whose = (state.part == Part::Client, state.computer.as_deref().unwrap_or_default().to_lowercase());
-            // without a number two like entries may be two
+            // without a number two equal entries may be two
             state.events.retain(|event| {
-                let entry = (event.channel.to_lowercase(), event.id, recorded::moment(&event.at), event.record);
+                let entry = (event.channel.to_lowercase(), event.id, evidence::moment::moment(&event.at), event.record);
                 event.record == 0 || known.insert((whose.clone(), entry))
             });
         }
     }
 
     fn path(&mut self, path: &Path, depth: usize) {
-        // a link inside a folder may lead anywhere, also in circles; one that was named is meant
+        // a link inside a folder may lead anywhere, also in circles; a link that was named is meant
         let meta = if depth == 0 { fs::metadata(path) } else { fs::symlink_metadata(path) };
         match meta {
             Err(error) => self.unread.push((path.to_owned(), error.to_string())),
@@ -277,7 +277,7 @@ impl Gathered {
         }
     }
 
-    /// A folder in which there is nothing for us was probably not meant.
+    /// Reads a named folder; one with nothing for us in it was probably not meant.
     fn named_folder(&mut self, path: &Path) {
         let found = |gathered: &Self| (gathered.pieces.len(), gathered.unread.len(), gathered.again);
         let before = found(self);
@@ -307,13 +307,14 @@ impl Gathered {
         }
     }
 
-    /// Of a Windows disk only the places that matter, not the millions of others. All of them are of one machine.
+    /// Reads only the places of a Windows disk that matter, not the millions of other files. All of them belong to one
+    /// machine.
     fn disk(&mut self, path: &Path, disk: &windows::Disk) {
         if self.met_before(path) {
             return;
         }
         let first = self.pieces.len();
-        self.keep(path, "Windows disk", Piece::State(Box::new(disk.state())));
+        self.keep(path, Kind::WindowsDisk, Piece::State(Box::new(disk.state())));
         let (files, missing) = disk.files();
         self.unread.extend(missing);
         for file in files {
@@ -329,7 +330,7 @@ impl Gathered {
         !new
     }
 
-    fn keep(&mut self, path: &Path, kind: &'static str, piece: Piece) {
+    fn keep(&mut self, path: &Path, kind: Kind, piece: Piece) {
         if let Err(why) = keep(&mut self.pieces, &mut self.room, (path.to_owned(), kind, piece)) {
             self.unread.push((path.to_owned(), why));
         }
@@ -377,7 +378,7 @@ impl Gathered {
         Ok(())
     }
 
-    /// What was left out when the bundles were made.
+    /// Iterates over what was left out when the bundles were made.
     fn left_out(&self) -> impl Iterator<Item = (PathBuf, String)> {
         self.bundles.iter().flat_map(|(path, manifest)| {
             let left_out = manifest.left_out.iter();
@@ -388,7 +389,7 @@ impl Gathered {
         })
     }
 
-    /// The gateways that `.rdp` files among them name, whatever stands first.
+    /// Collects the gateways that `.rdp` files among them name, in whatever order the files come.
     fn gateways(&self) -> BTreeSet<String> {
         let states = self.pieces.iter().filter_map(|(_, _, piece)| match piece {
             Piece::State(state) => Some(&**state),
@@ -397,7 +398,7 @@ impl Gathered {
         states.flat_map(named_gateways).collect()
     }
 
-    /// Adds all of it to the evidence. `at` is when it was read, for what says no time itself.
+    /// Adds all of it to the evidence. `at` is when it was read, for contents without a time.
     pub fn observe(&self, evidence: &mut Evidence, at: OffsetDateTime) {
         let mut unread: Vec<(PathBuf, String)> = self.unread.iter().cloned().chain(self.left_out()).collect();
         bound(&mut unread);
@@ -425,8 +426,8 @@ impl Gathered {
         }
     }
 
-    /// The newest moment that anything tells of: the attempt, where nothing else says when it was. What a wrong clock puts
-    /// into the future counts only where there is nothing else.
+    /// Returns the newest moment in anything: the attempt, where nothing else says when that was. Times that a wrong
+    /// clock put into the future count only if there are no others.
     pub fn newest(&self, now: OffsetDateTime) -> Option<OffsetDateTime> {
         self.newest_until(now + time::Duration::DAY)
             .or_else(|| self.newest_until(OffsetDateTime::new_utc(time::Date::MAX, time::Time::MIDNIGHT)))
@@ -445,7 +446,7 @@ impl Gathered {
     }
 }
 
-/// Keeps the first, and says how many more there are.
+/// Keeps the first ones, and counts the rest.
 fn bound(unread: &mut Vec<(PathBuf, String)>) {
     let more = unread.len().saturating_sub(UNREAD);
     unread.truncate(UNREAD);
@@ -460,20 +461,20 @@ fn head(path: &Path) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// True for a file that is read as evidence, or beside some: the transaction log of a hive begins as a hive does. Not for a
-/// bundle.
+/// True for a file that is read as evidence, or beside some: the transaction log of a hive begins as a hive does. False
+/// for a bundle.
 pub fn is_evidence(path: &Path) -> bool {
-    let other = |reader: &&Reader| reader.kind != bundle::READER.kind;
+    let other = |reader: &&Reader| reader.kind != Kind::Bundle;
     let known = |head: &[u8]| READERS.iter().filter(other).any(|reader| (reader.recognises)(head));
     head(path).is_ok_and(|head| head.starts_with(hive::MAGIC) || known(&head) || state::names_itself(path, &head))
 }
 
-/// What is said of a link with a telling name.
+/// Reason given for a link with a telling name.
 const LINK: &str = "a link, which is not followed inside a folder: name it itself";
-/// What is said of a pipe, a device and the like, which would keep us waiting or has no end.
+/// Reason given for a pipe, a device and the like, which would keep us waiting or has no end.
 const NO_FILE: &str = "neither a file nor a folder";
 
-/// Opens a file to read it: a pipe or a device is none.
+/// Opens a regular file for reading; a pipe or a device is refused.
 pub fn regular(path: &Path) -> Result<File, ReadError> {
     let meta = fs::metadata(path)?;
     if meta.is_file() || meta.is_dir() {
@@ -482,13 +483,13 @@ pub fn regular(path: &Path) -> Result<File, ReadError> {
     Err(ReadError::Contents(NO_FILE.to_owned()))
 }
 
-/// A file, unless it says at once that it is larger than `limit`.
+/// Opens a file, unless it is larger than `limit`.
 fn opened(path: &Path, limit: u64) -> Result<File, ReadError> {
     let file = regular(path)?;
     if file.metadata()?.len() > limit { Err(ReadError::Contents(format!("more than {limit} bytes"))) } else { Ok(file) }
 }
 
-/// The bytes of a file of at most `limit`.
+/// Reads a file of at most `limit` bytes.
 fn bytes(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
     let mut bytes = Vec::new();
     let read = opened(path, limit)?.take(limit + 1).read_to_end(&mut bytes)?;

@@ -1,18 +1,18 @@
-//! Files and folders as people name them, and disks as they lie: what is said of what is not read.
+//! Files, folders and disks as people name them: tests of what is reported about the parts that are not read.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use diagnosis::events::{SCHANNEL, SYSTEM};
-use diagnosis::evidence::{Evidence, Role};
-use diagnosis::state::{Part, State};
+use evidence::events::{SCHANNEL, SYSTEM};
+use evidence::state::{Part, State};
+use evidence::{Evidence, Role};
 use time::OffsetDateTime;
 
 use super::evtx::sample::{Line, Sample};
 use super::hive::build::Node;
-use super::{Gathered, LINK, NO_FILE, Piece, gather};
+use super::{Gathered, Kind, LINK, NO_FILE, Piece, gather};
 
-/// A folder of its own for each test, gone at its end.
+/// Folder of one test, removed at its end.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -66,7 +66,7 @@ fn log(computer: &'static str) -> Vec<u8> {
     sample.log(&[vec![Line { id: 36870, at: 1_760_000_000, activity: [1; 16], text: "x".to_owned() }]])
 }
 
-/// What is said of a file or folder of this name.
+/// Reports about a file or folder of this name.
 fn told<'a>(gathered: &'a Gathered, name: &str) -> Vec<&'a str> {
     let of_it = gathered.unread.iter().filter(|(path, _)| path.file_name().is_some_and(|own| own == name));
     of_it.map(|(_, why)| why.as_str()).collect()
@@ -87,7 +87,7 @@ fn a_disk_with_unusable_hives_says_so() {
     assert_eq!(told(&gathered, "SYSTEM"), ["an empty file"]);
     assert_eq!(told(&gathered, "SOFTWARE"), ["it is not there"]);
     assert_eq!(told(&gathered, "System.evtx"), ["of no kind that this program knows"]);
-    // without SYSTEM it is a disk as well
+    // it is a disk even without SYSTEM
     fs::remove_file(folder.0.join("Windows/System32/config/SYSTEM")).unwrap();
     folder.file("Windows/System32/config/SOFTWARE", software());
     assert_eq!(told(&folder.gather(), "SYSTEM"), ["it is not there"]);
@@ -120,7 +120,7 @@ fn in_a_folder_only_telling_names_are_told() {
     assert_eq!(told(&empty.gather(), name), ["it holds no file of a known kind"]);
 }
 
-/// Links of a folder are not followed and pipes not waited for, but what is called like evidence is not passed over.
+/// Links in a folder are not followed and pipes not waited for, but one named like evidence is reported.
 #[cfg(unix)]
 #[test]
 fn a_link_or_a_pipe_with_a_telling_name_is_told() {
@@ -135,7 +135,7 @@ fn a_link_or_a_pipe_with_a_telling_name_is_told() {
     assert_eq!((gathered.unread.len(), gathered.passed_over), (2, 1));
 }
 
-/// Copies of a log, and exports that overlap, tell of each entry once; what two machines wrote stays apart.
+/// Entries of copies and of overlapping exports count once; those of two machines stay apart.
 #[test]
 fn each_entry_counts_once() {
     let folder = Folder::new("copies");
@@ -151,13 +151,13 @@ fn each_entry_counts_once() {
         states.sum()
     };
     assert_eq!(entries(&folder.gather()), 2);
-    // of both ends, if that is what people say
+    // it belongs to both ends, if people say so
     let named = [folder.0.join("a.evtx")];
     assert_eq!(entries(&gather(&named).with_client(&named)), 2);
 }
 
-/// Of a disk what cannot be looked into is said, not taken for absent. A file in the place of a folder cannot be listed either, by
-/// whomever; rights do not keep everybody out.
+/// A place of a disk that cannot be listed is reported, not taken for absent. A file in place of a folder cannot be
+/// listed by anyone, while missing rights do not stop everyone.
 #[test]
 fn folders_that_cannot_be_listed_are_told() {
     let folder = Folder::new("closed");
@@ -170,7 +170,7 @@ fn folders_that_cannot_be_listed_are_told() {
     assert_eq!((told(&gathered, "Logs").len(), told(&gathered, "Users").len()), (1, 1), "{:?}", gathered.unread);
 }
 
-/// The registry of its users is that of a client, and of the same machine.
+/// The registry of a disk's users is a client's, and of the same machine.
 #[test]
 fn the_users_of_a_disk_are_read() {
     let folder = Folder::new("users");
@@ -197,7 +197,7 @@ fn archived_logs_are_read_the_newest_first() {
     folder.file("Windows/System32/config/SOFTWARE", software());
     for day in 1..=10 {
         for case in ["Archive-System", "ARCHIVE-microsoft-windows-remotedesktopservices-rdpcorets%4op"] {
-            // windows writes them in one case, who copies them may not
+            // Windows writes them in one case, but copying may change that
             let case = if day % 2 == 0 { case.to_owned() } else { case.to_lowercase() };
             let name = format!("Windows/System32/winevt/Logs/{case}-2026-11-{day:02}-09-00-00-123.evtx");
             folder.file(&name, log("SERVER01"));
@@ -206,7 +206,7 @@ fn archived_logs_are_read_the_newest_first() {
             .file(&format!("Windows/System32/winevt/Logs/Archive-Setup-2026-11-{day:02}-09-00-00-123.evtx"), log("x"));
     }
     let gathered = folder.gather();
-    let read: Vec<_> = gathered.pieces.iter().filter(|(_, kind, _)| *kind == "event log").collect();
+    let read: Vec<_> = gathered.pieces.iter().filter(|(_, kind, _)| *kind == Kind::EventLog).collect();
     assert_eq!(read.len(), 16);
     assert!(
         read.iter()
@@ -242,7 +242,7 @@ fn a_file_is_read_once_however_often_it_is_named() {
     std::os::unix::fs::symlink(&hive, &link).unwrap();
     let gathered = gather(&[hive.clone(), link, folder.0.join("evidence"), hive.clone()]);
     assert_eq!((gathered.pieces.len(), gathered.unread.len()), (1, 0), "{:?}", gathered.unread);
-    // of both ends, if that is what people say
+    // it belongs to both ends, if people say so
     assert_eq!(gather(std::slice::from_ref(&hive)).with_client(std::slice::from_ref(&hive)).pieces.len(), 2);
 }
 
@@ -252,7 +252,7 @@ fn what_a_wrong_clock_dates_in_the_future_is_not_the_newest() {
         let mut gathered = Gathered::default();
         for at in times {
             let state = State { taken_at: Some((*at).to_owned()), ..State::default() };
-            gathered.pieces.push((PathBuf::from("a"), "recorded state", Piece::State(Box::new(state))));
+            gathered.pieces.push((PathBuf::from("a"), Kind::RecordedState, Piece::State(Box::new(state))));
         }
         gathered.newest(time::macros::datetime!(2026-11-25 09:00 UTC)).map(OffsetDateTime::year)
     };

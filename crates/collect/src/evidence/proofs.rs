@@ -1,22 +1,21 @@
-//! Causes proved from a Windows disk that a test makes: hives, event logs, key folder and all. `SHOWN` says for each cause of
-//! a machine's own files how it is proved, so that a gap is seen.
+//! Causes proved from a Windows disk that a test makes: hives, event logs, key folder and all. `SHOWN` says how each
+//! cause in a machine's own files is proved, so that a gap is seen.
 
 use std::fs;
 use std::path::PathBuf;
 
-use diagnosis::cause::Stage;
 use diagnosis::diagnose::{Run, diagnose};
-use diagnosis::events::{CORE, LSA, RCM, RCM_ADMIN, SCHANNEL, SERVICES, SYSTEM};
-use diagnosis::evidence::Evidence;
-use diagnosis::state::RegistryData;
-use diagnosis::{Capabilities, ClientProfile, Context};
+use diagnosis::{Capabilities, Context};
+use evidence::events::{CORE, LSA, RCM, RCM_ADMIN, SCHANNEL, SERVICES, SYSTEM};
+use evidence::state::RegistryData;
+use evidence::{ClientProfile, Evidence, ProfileSource, Stage};
 use time::OffsetDateTime;
 
 use super::evtx::sample::{Line, Sample};
 use super::hive::build::{Node, wide};
-use super::{Gathered, gather};
+use super::{Gathered, Kind, gather};
 
-/// The provider that Windows uses for the key of Remote Desktop.
+/// Provider that Windows uses for Remote Desktop's key.
 const LEGACY: &str = "Microsoft Enhanced Cryptographic Provider v1.0";
 const GUID: &str = "11111111-2222-3333-4444-555555555555";
 const T: &str = r"ControlSet001\Control\Terminal Server";
@@ -28,10 +27,10 @@ const STORE: &str = r"Microsoft\SystemCertificates";
 const RULE: &str = r"v2.30|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=3389|App=%SystemRoot%\system32\svchost.exe|Svc=termservice|Name=RDP|";
 
 const RDP_CORE: &str = "Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational";
-/// When the disk is looked at.
+/// Time at which the disk is looked at.
 const AT: OffsetDateTime = time::macros::datetime!(2026-11-21 09:00 UTC);
 
-/// A Windows disk.
+/// A Windows disk under construction.
 struct Disk {
     system: Node,
     software: Node,
@@ -39,7 +38,7 @@ struct Disk {
     logs: Vec<Log>,
 }
 
-/// An event log: its channel, and its entries: provider, id, seconds before the disk was looked at, and the one value.
+/// Event log: its channel, and its entries: provider, id, seconds before the disk was looked at, and the one value.
 struct Log(&'static str, &'static str, Vec<(u16, u64, &'static str)>);
 
 impl Log {
@@ -61,7 +60,7 @@ impl Log {
     }
 }
 
-/// Server 2019 with Remote Desktop on, as it should be.
+/// Server 2019 with Remote Desktop on, without a fault.
 fn healthy() -> Disk {
     let mut system = Node::new("ROOT");
     system.dword("Select", "Current", 1).dword(T, "fDenyTSConnections", 0).dword(T, "TSUserEnabled", 0);
@@ -93,7 +92,7 @@ fn healthy() -> Disk {
     software.text(r"Microsoft\Cryptography", "MachineGuid", GUID);
     store(&mut software, "Remote Desktop", "TSSecKeySet1", 1);
     software.at(&format!(r"{STORE}\MY\Certificates"));
-    // what every host's logs are full of: a certificate that was renewed, a listener, connections that break off
+    // every host's logs are full of these: a renewed certificate, a listener, dropped connections
     let logs = vec![
         Log(SYSTEM, RCM, vec![(1056, 40 * 86_400, ""), (9999, 60, "")]),
         Log(RCM_ADMIN, RCM, vec![(258, 40 * 86_400, ""), (258, 60, "")]),
@@ -135,18 +134,18 @@ impl Disk {
         let logs = root.join("windows/System32/winevt/logs");
         fs::create_dir_all(&logs).unwrap();
         self.logs.iter().for_each(|log| fs::write(logs.join(log.file()), log.bytes()).unwrap());
-        // what does not matter is not looked at
+        // irrelevant files are not looked at
         fs::write(root.join("pagefile.sys"), b"regf").unwrap();
         root
     }
 
-    /// An entry more, so many seconds before the disk was looked at.
+    /// Adds an entry this many seconds before the disk was looked at.
     fn logged(&mut self, channel: &'static str, provider: &'static str, entries: &[(u16, u64, &'static str)]) {
         self.logs.retain(|log| log.0 != channel);
         self.logs.push(Log(channel, provider, entries.to_vec()));
     }
 
-    /// The causes that are found when it is the disk of a client.
+    /// Lists the causes that are found when it is the disk of a client.
     fn causes_of_client(&self, test: &str) -> Vec<String> {
         let root = self.mounted(test);
         let gathered = gather(&[]).with_client(std::slice::from_ref(&root));
@@ -155,14 +154,17 @@ impl Disk {
         causes(&gathered, "mstsc-11")
     }
 
-    /// The causes that are found on it.
+    /// Lists the causes that are found on it.
     fn causes(&self, test: &str, client: &str) -> Vec<String> {
         let root = self.mounted(test);
         let gathered = gather(std::slice::from_ref(&root));
         fs::remove_dir_all(&root).unwrap();
         assert!(gathered.unread.is_empty(), "{:?}", gathered.unread);
         let kinds: Vec<_> = gathered.pieces.iter().map(|(_, kind, _)| *kind).collect();
-        assert_eq!(kinds, [&["Windows disk", "registry hive", "registry hive"][..], &["event log"; 3]].concat());
+        assert_eq!(
+            kinds,
+            [&[Kind::WindowsDisk, Kind::RegistryHive, Kind::RegistryHive][..], &[Kind::EventLog; 3]].concat()
+        );
         let found = causes(&gathered, client);
         let redacted = super::redaction::redacted(&gathered.pieces);
         let names = gathered.pieces.into_iter().map(|(path, kind, _)| (path, kind));
@@ -172,7 +174,7 @@ impl Disk {
     }
 }
 
-/// The causes that are found in it.
+/// Lists the causes that are found in it.
 fn causes(gathered: &Gathered, client: &str) -> Vec<String> {
     let mut evidence = Evidence::default();
     gathered.observe(&mut evidence, AT);
@@ -183,13 +185,13 @@ fn causes(gathered: &Gathered, client: &str) -> Vec<String> {
     let context = Context {
         target: None,
         profile: ClientProfile::find(client).unwrap(),
-        profile_source: "default",
+        profile_source: ProfileSource::Default,
         at: AT,
         symptom: None,
         capabilities: Capabilities { openssl: false },
         require_trust: false,
         thorough: false,
-        at_source: diagnosis::TimeSource::Attempt,
+        at_source: evidence::TimeSource::Attempt,
         gateway: None,
     };
     let found = diagnose(&evidence, &context, Run::default()).findings;
@@ -203,7 +205,7 @@ fn a_healthy_disk_has_no_finding() {
 
 type Change = fn(&mut Disk);
 
-/// One change, one finding.
+/// Changes of hives, each with the one cause that must be found.
 const IN_HIVES: &[(&str, Change)] = &[
     ("remote-desktop-disabled", |disk| {
         _ = disk.software.dword(r"Policies\Microsoft\Windows NT\Terminal Services", "fDenyTSConnections", 1);
@@ -229,7 +231,7 @@ const IN_HIVES: &[(&str, Change)] = &[
     ("certificate-binding-stale", |disk| {
         _ = disk.system.set(L, "SSLCertificateSHA1Hash", &RegistryData::Binary("ab".repeat(20)));
     }),
-    // the certificate is there, and the file of its key is not
+    // the certificate is there, but the file of its key is not
     ("certificate-binding-stale", |disk| {
         let thumbprint = store(&mut disk.software, "MY", "{0B6A1F2E-1111-4222-8333-123456789ABC}", 1);
         disk.system.set(L, "SSLCertificateSHA1Hash", &RegistryData::Binary(thumbprint));
@@ -253,7 +255,7 @@ const IN_HIVES: &[(&str, Change)] = &[
     }),
 ];
 
-/// The same in event logs.
+/// Changes of event logs, each with its cause.
 const IN_LOGS: &[(&str, Change)] = &[
     ("outstanding-connections-limit", |disk| disk.logged(RCM_ADMIN, RCM, &[(1006, 120, "")])),
     ("licensing-grace-expired", |disk| disk.logged(RCM_ADMIN, RCM, &[(1069, 3600, "")])),
@@ -265,7 +267,7 @@ const IN_LOGS: &[(&str, Change)] = &[
     ("private-key-unusable", |disk| disk.logged(SYSTEM, SCHANNEL, &[(36870, 60, "server")])),
 ];
 
-/// The same on the disk of a client.
+/// Changes on the disk of a client, each with its cause.
 const OF_CLIENT: &[(&str, Change)] = &[
     ("client-tls12-disabled", |disk| {
         _ = disk.system.dword(&TLS12.replace("Server", "Client"), "Enabled", 0);
@@ -278,7 +280,7 @@ const OF_CLIENT: &[(&str, Change)] = &[
 
 #[test]
 fn each_fault_of_a_client_is_found_alone() {
-    // what keeps others from connecting to it is no matter of a client
+    // faults that keep others from connecting to it do not matter for a client
     let mut off = healthy();
     off.system.dword(T, "fDenyTSConnections", 1);
     assert_eq!(off.causes_of_client("client"), [""; 0]);
@@ -302,7 +304,7 @@ fn each_fault_is_found_alone() {
     }
 }
 
-/// How a cause is proved from what lies on a disk.
+/// Way in which a cause is proved from a disk.
 #[derive(Debug, PartialEq, Eq)]
 enum Shown {
     /// By a hive, in `IN_HIVES`.
@@ -313,11 +315,11 @@ enum Shown {
     ClientHive,
     /// By an `.rdp` file, in `tests/rdp_files.rs`.
     RdpFile,
-    /// By a recorded state alone, for this reason.
+    /// By a recorded state only, for this reason.
     StateAlone(&'static str),
 }
 
-/// Every cause that a machine's own files show.
+/// Every cause that shows in a machine's own files, and how.
 const SHOWN: &[(&str, Shown)] = &[
     ("certificate-key-wrong-type", Shown::Hive),
     ("certificate-renewal-failing", Shown::Log),
@@ -351,7 +353,7 @@ const SHOWN: &[(&str, Shown)] = &[
     ("client-update-regression", Shown::ClientHive),
 ];
 
-/// What is said to be shown is, and nothing is shown that is not said; at least twenty by a hive or a log.
+/// The list and the proofs agree, and at least twenty are by a hive or a log.
 #[test]
 fn it_is_said_how_each_cause_is_shown() {
     let known = |id: &str| diagnosis::causes::find(id).is_some();

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use diagnosis::rdp_file::{BYTES_LIMIT, RdpFile, RdpFileRecord};
-use diagnosis::state::{Part, SCHEMA, State};
+use evidence::rdp_file::{BYTES_LIMIT, RdpFile, RdpFileRecord};
+use evidence::state::{Part, SCHEMA, State};
 
-use super::{Access, Piece, ReadError, Reader, bytes};
+use super::{Access, Kind, Piece, ReadError, Reader, bytes};
 
 pub(super) const READER: Reader =
-    Reader { kind: ".rdp file", recognises: RdpFile::recognises, read: Access::Place(read) };
+    Reader { kind: Kind::RdpFile, recognises: RdpFile::recognises, read: Access::Place(read) };
 
 fn read(path: &Path) -> Result<Piece, ReadError> {
     let rdp_files = vec![rdp_file(path)?];

@@ -1,27 +1,27 @@
 //! Evidence without names of people, machines and domains, addresses and passwords.
 //!
-//! All pieces share one mapping: a machine that is named in a log, a hive, a transcript and a capture has one pseudonym in all
-//! of them. What of each kind stays, and why, is said in [`wire::redaction`] and [`diagnosis::redaction`]. The paths of the pieces
-//! are not changed here: a path names people as well, and has no place in what is handed on.
+//! All pieces share one mapping: a machine that is named in a log, a hive, a transcript and a capture has one pseudonym
+//! in all of them. The parts that stay, and why, are listed in [`wire::redaction`] and [`evidence::redaction`]. The
+//! paths of the pieces are not changed here: a path names people as well, and has no place in what is handed on.
 
 use std::path::PathBuf;
 
 use wire::redaction::Names;
 
-use super::Piece;
 use super::capture::Capture;
+use super::{Kind, Piece};
 
-/// The pieces without names, in the same order. What is redacted already does not change.
-pub fn redacted(pieces: &[(PathBuf, &'static str, Piece)]) -> Vec<Piece> {
+/// Returns the pieces without names, in the same order. A redacted piece does not change.
+pub fn redacted(pieces: &[(PathBuf, Kind, Piece)]) -> Vec<Piece> {
     let mut names = Names::default();
     drop(all_renamed(pieces, &mut names));
     names.settle();
-    // a state names certificates by thumbprints; what these become is known once every certificate was renamed
+    // a state names certificates by thumbprints; their substitutes are known once every certificate was renamed
     drop(all_renamed(pieces, &mut names));
     all_renamed(pieces, &mut names)
 }
 
-fn all_renamed(pieces: &[(PathBuf, &'static str, Piece)], names: &mut Names) -> Vec<Piece> {
+fn all_renamed(pieces: &[(PathBuf, Kind, Piece)], names: &mut Names) -> Vec<Piece> {
     pieces.iter().map(|(_, _, piece)| renamed(piece, names)).collect()
 }
 

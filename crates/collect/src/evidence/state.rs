@@ -4,30 +4,30 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use diagnosis::state::{FORM, SCHEMA, State};
+use evidence::state::{FORM, SCHEMA, State};
 
-use super::{Access, Piece, ReadError, Reader, TEXT, script, text};
+use super::{Access, Kind, Piece, ReadError, Reader, TEXT, script, text};
 
-/// Bytes that are looked through at once.
+/// Bytes that are searched at once.
 const CHUNK: usize = 64 * 1024;
 
-pub(super) const READER: Reader = Reader { kind: "recorded state", recognises, read: Access::Bytes(TEXT, read) };
+pub(super) const READER: Reader = Reader { kind: Kind::RecordedState, recognises, read: Access::Bytes(TEXT, read) };
 
-/// JSON that names the form near its beginning.
+/// True for JSON that names the format near its beginning.
 fn recognises(head: &[u8]) -> bool {
     let text = text::beginning(head);
     text.trim_start().starts_with('{') && text.contains(FORM)
 }
 
-/// True if a file that begins as JSON names the form anywhere: a program that sorts keys puts the name behind all that was
-/// read.
+/// True if a file that begins as JSON names the format anywhere: a program that sorts keys puts the name after
+/// everything else.
 pub(super) fn names_itself(path: &Path, head: &[u8]) -> bool {
     let name = format!("\"{SCHEMA}\"");
     let json = text::beginning(head).trim_start().starts_with('{');
     json && File::open(path).is_ok_and(|file| contains(file.take(TEXT), name.as_bytes()))
 }
 
-/// True if these bytes stand in it, in UTF-8 or in UTF-16, which has a zero beside each.
+/// True if it contains these bytes, in UTF-8 or in UTF-16, which has a zero beside each.
 fn contains(mut source: impl Read, name: &[u8]) -> bool {
     let (mut chunk, mut window) = (vec![0; CHUNK], Vec::<u8>::new());
     loop {
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
     use crate::evidence::{Piece, gather};
 
-    /// A state whose keys a program has sorted, so that its name stands behind all certificates, also in UTF-16.
+    /// A program has sorted the state's keys, so that its name comes after all certificates, also in UTF-16.
     #[test]
     fn a_state_with_sorted_keys_is_one() {
         let folder = std::env::temp_dir().join(format!("rdpdoctor-sorted-{}", std::process::id()));
@@ -76,7 +76,7 @@ mod tests {
                 Piece::State(state) => (*kind, state.computer.as_deref() == Some("ONE")),
                 _ => panic!("{kind}"),
             });
-            assert_eq!(computer, known.then_some(("recorded state", true)), "{name}: {:?}", read.unread);
+            assert_eq!(computer, known.then_some((Kind::RecordedState, true)), "{name}: {:?}", read.unread);
             assert_eq!(read.unread.len(), usize::from(!known));
         }
         std::fs::remove_dir_all(folder).unwrap();

@@ -1,4 +1,4 @@
-//! Text as programs of Windows write it: UTF-8 or UTF-16, with or without a mark.
+//! Decodes text of Windows programs: UTF-8 or UTF-16, with or without a byte order mark.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -6,7 +6,7 @@ use std::io::{self, Read};
 
 use super::ReadError;
 
-/// The text of these bytes. UTF-16 without a mark is known by its zeros, as long as it begins in ASCII.
+/// Decodes these bytes. UTF-16 without a mark is recognised by its zeros, as long as it begins in ASCII.
 pub(super) fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, ReadError> {
     let wide = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
         let units = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
@@ -27,21 +27,22 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, ReadError> {
     }
 }
 
-/// The text at the beginning of a file, as far as it is some.
+/// Decodes the text at the beginning of a file, as far as it is text.
 pub(super) fn beginning(head: &[u8]) -> String {
     // the head may end within a character
     let decoded = (0..4).find_map(|cut| decode(head.get(..head.len().checked_sub(cut)?)?).ok());
     decoded.map(Cow::into_owned).unwrap_or_default()
 }
 
-/// A file of any size as UTF-8: UTF-16 is known as in [`decode`] and becomes that, all else stays as it is.
+/// Reader of a file of any size as UTF-8: UTF-16 is recognised as in [`decode`] and converted, anything else stays as
+/// it is.
 pub(super) struct Utf8<R> {
     input: R,
     unit: Option<fn([u8; 2]) -> u16>,
     began: bool,
     /// Bytes that were read and not decoded yet: less than a character.
     rest: Vec<u8>,
-    /// What is to be handed out next.
+    /// Decoded text to hand out next.
     text: VecDeque<u8>,
 }
 
@@ -72,7 +73,7 @@ impl<R: Read> Utf8<R> {
         Ok(())
     }
 
-    /// Decodes the next piece. What cannot be decoded becomes the character for that.
+    /// Decodes the next piece. Undecodable units become the replacement character.
     fn decode(&mut self, unit: fn([u8; 2]) -> u16) -> io::Result<()> {
         let mut bytes = std::mem::take(&mut self.rest);
         let read = self.input.by_ref().take(CHUNK).read_to_end(&mut bytes)?;
@@ -105,7 +106,7 @@ impl<R: Read> Read for Utf8<R> {
 mod tests {
     use super::*;
 
-    /// A character of four bytes lies across two pieces, and the file ends within a unit.
+    /// A character of four bytes crosses two pieces, and the file ends within a unit.
     #[test]
     fn large_files_are_decoded_in_pieces() {
         let text = ["x".repeat(32_767), "\u{1F680}".to_owned(), "y".repeat(50_000)].concat();

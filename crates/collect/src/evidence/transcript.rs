@@ -2,9 +2,9 @@
 
 use wire::transcript::Transcript;
 
-use super::{Access, Piece, ReadError, Reader, TEXT, text};
+use super::{Access, Kind, Piece, ReadError, Reader, TEXT, text};
 
-pub(super) const READER: Reader = Reader { kind: "transcript", recognises, read: Access::Bytes(TEXT, read) };
+pub(super) const READER: Reader = Reader { kind: Kind::Transcript, recognises, read: Access::Bytes(TEXT, read) };
 
 fn recognises(head: &[u8]) -> bool {
     head.starts_with(b"rdpdoctor transcript ")

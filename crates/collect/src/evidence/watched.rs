@@ -1,7 +1,7 @@
-//! What a capture shows, without its packets: the form in which a bundle holds captures.
+//! Contents of a capture without its packets: the format in which a bundle holds captures.
 //!
-//! The first line names the form, then come the number of packets and the notes, then what was seen, in the text form that
-//! [`wire::capture`] gives it.
+//! The first line names the format, then come the number of packets and the notes, then the connections, in the text
+//! form that [`wire::capture`] gives them.
 
 use std::fmt::Write;
 
@@ -9,13 +9,13 @@ use wire::capture::Seen;
 use wire::hex;
 
 use super::capture::Capture;
-use super::{Access, Piece, ReadError, Reader, TEXT, text};
+use super::{Access, Kind, Piece, ReadError, Reader, TEXT, text};
 
 const FIRST_LINE: &str = "rdpdoctor capture 1";
-/// The most notes that are read.
+/// Most notes that are read.
 const NOTES: usize = 100;
 
-pub(super) const READER: Reader = Reader { kind: "recorded capture", recognises, read: Access::Bytes(TEXT, read) };
+pub(super) const READER: Reader = Reader { kind: Kind::RecordedCapture, recognises, read: Access::Bytes(TEXT, read) };
 
 fn recognises(head: &[u8]) -> bool {
     head.starts_with(FIRST_LINE.as_bytes())
@@ -26,7 +26,7 @@ fn read(bytes: &[u8]) -> Result<Piece, ReadError> {
     Ok(Piece::Capture(Box::new(capture)))
 }
 
-/// The text form.
+/// Writes the text form.
 pub(super) fn written(capture: &Capture) -> String {
     let Capture { seen, packets, notes } = capture;
     let mut text = format!("{FIRST_LINE}\npackets {packets}\n");

@@ -7,25 +7,21 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
+use wire::layer::{Layers, Received};
 use wire::machine::{Action, ConnectFailure, Conversation, ConversationPlan, End, Event, TlsFailure};
 use wire::tls::{HelloShape, TlsOffer};
 use wire::transcript::Entry;
 
 use super::micros;
 use super::outlet::{Layer, Outlet, Step};
-use super::tls::{self, Tunnel};
+use super::tls;
 
 /// Bytes that are read at a time.
 const CHUNK: usize = 16 * 1024;
 /// Raw bytes of a TLS stack that a transcript keeps; replay does not need them.
 const TUNNEL_KEPT: usize = 64 * 1024;
-/// Raw bytes that a TLS handshake may have: more than any real chain of certificates.
+/// Most raw bytes of a TLS handshake: more than any real chain of certificates.
 const TUNNEL_LIMIT: usize = 512 * 1024;
-
-/// True if the peer reset the connection in this entry.
-pub fn is_reset(entry: &Entry) -> bool {
-    matches!(entry, Entry::Event(Event::Closed(End::Rst) | Event::TlsFailed(TlsFailure::Closed { end: End::Rst, .. })))
-}
 
 /// Opens a connection, does what the machine says until it ends or `left` is over, and returns all that happened.
 pub async fn converse(
@@ -50,7 +46,7 @@ pub async fn converse(
     driver.entries
 }
 
-/// The same over a connection that is there already.
+/// Does the same over an established connection.
 pub async fn converse_over(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     plan: &ConversationPlan,
@@ -81,10 +77,10 @@ struct Driver<'a> {
     entries: Vec<(Duration, Entry)>,
     began: Instant,
     end: Instant,
-    tunnel: Option<Box<dyn Tunnel>>,
-    /// Raw bytes of the TLS stack that the transcript has.
+    layers: Layers,
+    /// Raw bytes of the layers that the transcript has.
     kept: usize,
-    /// Raw bytes that the TLS stack was given.
+    /// Raw bytes that the layers were given since the topmost began.
     raw: usize,
 }
 
@@ -93,14 +89,25 @@ impl<'a> Driver<'a> {
         let began = Instant::now();
         let machine = Conversation::new(plan.clone());
         let shape = plan.shape.clone();
-        Self { outlet, machine, shape, requested: false, entries: Vec::new(), began, end: began + left, tunnel: None, kept: 0, raw: 0 }
+        Self {
+            outlet,
+            machine,
+            shape,
+            requested: false,
+            entries: Vec::new(),
+            began,
+            end: began + left,
+            layers: Layers::default(),
+            kept: 0,
+            raw: 0,
+        }
     }
 
     fn now(&self) -> Duration {
         micros(self.began.elapsed())
     }
 
-    /// The machine's deadline, never behind the end of the whole run.
+    /// Returns the machine's deadline, but never later than the end of the whole run.
     fn deadline(&self) -> Instant {
         let own = self.machine.deadline().map_or(self.began, |deadline| self.began + deadline);
         own.min(self.end)
@@ -112,12 +119,12 @@ impl<'a> Driver<'a> {
         self.machine.handle(now, event)
     }
 
-    /// The peer ended the connection; inside a handshake of a TLS stack the bytes that it sent in it matter.
+    /// Returns the event for an end by the peer; inside a TLS stack's handshake the bytes it sent before matter.
     fn closed(&self, end: End) -> Event {
-        match &self.tunnel {
-            Some(tunnel) if tunnel.up().is_none() => Event::TlsFailed(TlsFailure::Closed { end, bytes: self.raw }),
-            _ => Event::Closed(end),
+        if self.layers.rising() {
+            return Event::TlsFailed(TlsFailure::Closed { end, bytes: self.raw });
         }
+        Event::Closed(end)
     }
 
     fn reset_at_once(&mut self) {
@@ -142,13 +149,13 @@ impl<'a> Driver<'a> {
             if self.machine.ended() {
                 return;
             }
-            // a peer that always has something to say would never let a time-out have its turn
+            // a peer that keeps sending would otherwise never let a time-out happen
             let late = Instant::now() >= self.deadline();
             let event = match timeout_at(self.deadline(), stream.read(&mut buffer)).await {
                 Err(_) => Some(Event::Time),
                 Ok(_) if late => Some(Event::Time),
                 Ok(Ok(0)) => Some(self.closed(End::Fin)),
-                Ok(Ok(count)) if self.tunnel.is_some() => self.through_tunnel(&mut stream, &buffer[..count]).await,
+                Ok(Ok(count)) if !self.layers.is_empty() => self.through_layers(&mut stream, &buffer[..count]).await,
                 Ok(Ok(count)) => Some(Event::Bytes(buffer[..count].to_vec())),
                 Ok(Err(_)) => Some(self.closed(End::Rst)),
             };
@@ -175,22 +182,20 @@ impl<'a> Driver<'a> {
         further
     }
 
-    /// Sends what the machine wants sent; an event if the connection is gone.
+    /// Sends the machine's output; returns an event if the connection is gone.
     async fn send(&mut self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin), bytes: Vec<u8>) -> Option<Event> {
         self.entries.push((self.now(), Entry::Sent(bytes.clone())));
-        if self.tunnel.is_none() {
+        if self.layers.is_empty() {
             return self.write(stream, Layer::Bare, bytes).await;
         }
         for step in self.outlet.pass(Layer::Plain, bytes) {
-            let lost = match (step, &mut self.tunnel) {
-                (Step::Write(bytes), Some(tunnel)) => match tunnel.write(&bytes) {
-                    Ok(()) => {
-                        let raw = tunnel.take_output();
-                        self.write(stream, Layer::Tunnel, raw).await
-                    }
+            let lost = match step {
+                Step::Write(bytes) => match self.layers.send(bytes) {
+                    Ok(raw) => self.write(stream, Layer::Tunnel, raw).await,
                     Err(words) => Some(Event::TlsFailed(TlsFailure::Own(words))),
                 },
-                (step, _) => self.take_step(stream, step).await,
+                #[cfg(test)]
+                step => self.take_step(stream, step).await,
             };
             if lost.is_some() {
                 return lost;
@@ -236,15 +241,21 @@ impl<'a> Driver<'a> {
 
     async fn upgrade(&mut self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin), offer: TlsOffer) -> Option<Event> {
         match tls::open(offer, &self.shape) {
-            Ok(tunnel) => self.tunnel = Some(tunnel),
+            Ok(tunnel) => {
+                self.layers.push(tunnel);
+                self.raw = 0;
+            }
             Err(words) => return Some(Event::TlsFailed(TlsFailure::Own(words))),
         }
         self.flush(stream).await
     }
 
-    /// Sends what the TLS stack wants sent.
+    /// Sends the output of the layers.
     async fn flush(&mut self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> Option<Event> {
-        let raw = self.tunnel.as_mut().map(|tunnel| tunnel.take_output()).unwrap_or_default();
+        let raw = match self.layers.output() {
+            Ok(raw) => raw,
+            Err(words) => return Some(Event::TlsFailed(TlsFailure::Own(words))),
+        };
         if raw.is_empty() {
             return None;
         }
@@ -260,35 +271,31 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Hands raw bytes to the TLS stack and says what came of it.
-    async fn through_tunnel(
+    /// Feeds raw bytes to the layers and returns the resulting event.
+    async fn through_layers(
         &mut self,
         stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
         raw: &[u8],
     ) -> Option<Event> {
         self.raw += raw.len();
         self.keep(raw, Entry::TunnelReceived);
-        let tunnel = self.tunnel.as_mut()?;
-        let was_up = tunnel.up().is_some();
-        let result = tunnel.read(raw);
-        let up = tunnel.up();
-        let requested = tunnel.certificate_requested();
+        let Received { bytes, up, requested } = self.layers.receive(raw);
         if requested && !self.requested {
             self.requested = true;
             self.tell(Event::CertificateRequested);
         }
         // alerts and the client's last flight go out even if reading failed
         let lost = self.flush(stream).await;
-        match (result, up) {
+        match (bytes, up) {
             (Err(failure), _) => Some(Event::TlsFailed(failure)),
-            (Ok(plain), Some(up)) if !was_up => {
+            (Ok(plain), Some(up)) => {
                 let mut actions = self.tell(up);
                 while !actions.is_empty() {
                     actions = self.act(stream, actions).await;
                 }
                 (!plain.is_empty()).then_some(Event::Bytes(plain))
             }
-            (Ok(plain), Some(_)) if !plain.is_empty() => Some(Event::Bytes(plain)),
+            (Ok(plain), None) if !self.layers.rising() && !plain.is_empty() => Some(Event::Bytes(plain)),
             _ if self.raw > TUNNEL_LIMIT => {
                 Some(Event::TlsFailed(TlsFailure::Peer("more bytes than any handshake has".to_owned())))
             }

@@ -1,8 +1,6 @@
-//! The live probe: asks what the planner wants to know, one connection at a time per address, within a budget.
+//! The live probe: holds an interview with each address of a target, one connection at a time per address.
 //!
-//! Administrators get banned by their own tools, and some servers serve one client at a time. So connections to one
-//! address follow each other with a pause, the pause doubles after an unexpected reset, and the planner stops as soon as
-//! no answer can change the verdict.
+//! What is asked, when and for how long says [`diagnosis::interview`]; this drives it over sockets.
 
 mod connection;
 #[cfg(feature = "legacy-tls")]
@@ -21,93 +19,50 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use diagnosis::case::{Capabilities, Context};
-use diagnosis::cause::Severity;
-use diagnosis::diagnose::Run;
-use diagnosis::evidence::Evidence;
-use diagnosis::need::{Need, Question};
-use diagnosis::observe::observe;
-use diagnosis::planner::Planner;
-use diagnosis::printable::printable;
-use diagnosis::profile::ClientProfile;
-use diagnosis::target::{Host, Target};
+pub use diagnosis::interview::Budget;
+use diagnosis::interview::{Ask, Interview, same_words};
+use evidence::printable::printable;
+use evidence::profile::ClientProfile;
+use evidence::target::{Host, Target};
 use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
-use wire::machine::{ConversationPlan, Event, Limits, TcpAnswer};
-use wire::tls::{HelloShape, host_name};
+use wire::machine::{ConversationPlan, Event};
 use wire::transcript::{Entry, NameAnswer, NameLookup, Record, Transcript};
-use wire::x224::ConnectionRequest;
 
 use crate::resolve::{Resolver, SystemResolver};
 use outlet::{Direct, Outlet};
 
-/// How much a run may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Budget {
-    /// Time for the first look at every address; questions that a finding needs may take the same again.
-    pub timeout: Duration,
-    /// TCP connections in the whole run.
-    pub connections: usize,
-    /// Pause between two connections to one address.
-    pub pause: Duration,
-}
-
-impl Default for Budget {
-    fn default() -> Self {
-        Self { timeout: Duration::from_secs(10), connections: 16, pause: Duration::from_millis(20) }
-    }
-}
-
-/// What stands for the user's name in `Cookie: mstshash=` where none was given. mstsc always sends one, of nine characters at
-/// most, and some balancers answer to no request without; whoever reads it in a log sees who asked.
-const NEUTRAL: &str = "rdpdoctor";
-/// How long a request is held back to see who ends the connection.
-const HOLD: Duration = Duration::from_millis(250);
-/// The `TSRequest` version that we introduce ourselves with: the current one.
-const TSREQUEST_VERSION: u32 = 6;
-/// The pause between two connections of a survey, which makes dozens; it doubles with every reset.
-const SURVEY_PAUSE: Duration = Duration::from_millis(2);
-/// The longest that it becomes.
-const SURVEY_PAUSE_MOST: Duration = Duration::from_millis(200);
-/// The connections of a survey, beside those of the diagnosis.
-const SURVEY_CONNECTIONS: usize = 184;
-/// A survey may take so many times the time-out.
-const SURVEY_TIME: u32 = 6;
-/// The pause before a question is put a second time: longer than a server takes that serves one client at a time.
-const RETRY_PAUSE: Duration = Duration::from_millis(300);
-
 /// What a probe is told while it runs: one line for people.
 pub type Progress = dyn Fn(&str) + Send + Sync;
 
-/// What to probe and how.
+/// Probe of one target.
 #[derive(Clone)]
 pub struct Probe {
-    /// The host and port.
+    /// Host and port.
     pub target: Target,
-    /// For whom it is judged; the planner asks only what matters to that client.
+    /// Client it is judged for; the planner asks only what matters to that client.
     pub context: Context,
-    /// How much it may take.
+    /// Limits of the run.
     pub budget: Budget,
-    /// What a request says beside the protocols.
-    pub cookie: String,
-    /// Clients that a capture shows at hosts: where the probe meets such a host, it asks what matters to that client.
+    /// Captured clients at hosts: where the probe meets such a host, it asks what matters to that client.
     pub clients: Vec<(SocketAddr, ClientProfile)>,
-    /// Who resolves the name.
+    /// Resolver of the name.
     pub resolver: Arc<dyn Resolver>,
-    /// Who is told what is going on.
+    /// Receiver of progress.
     pub progress: Arc<Progress>,
-    /// The transcript as it grows; readable at any time, so that an interrupted run can say what it knows.
+    /// Transcript as it grows; readable at any time, so that an interrupted run can report what it knows.
     pub transcript: Arc<Mutex<Transcript>>,
-    /// What stands between the machines and the sockets.
+    /// Filter between the machines and the sockets.
     outlet: Arc<dyn Outlet>,
 }
 
-/// What this build can ask.
+/// Returns which questions this build can ask.
 pub fn capabilities() -> Capabilities {
     Capabilities { openssl: cfg!(feature = "legacy-tls") }
 }
 
 impl Probe {
-    /// A probe of `target` with the usual budget and the system's resolver.
+    /// Makes a probe of `target` with the usual budget and the system's resolver.
     pub fn new(context: Context, target: Target) -> Self {
         let transcript = Transcript {
             at: context.at,
@@ -121,7 +76,6 @@ impl Probe {
             target,
             context,
             budget: Budget::default(),
-            cookie: NEUTRAL.to_owned(),
             clients: Vec::new(),
             resolver: Arc::new(SystemResolver),
             progress: Arc::new(|_| {}),
@@ -130,7 +84,7 @@ impl Probe {
         }
     }
 
-    /// What has been seen so far.
+    /// Returns everything seen so far.
     pub fn seen(&self) -> Transcript {
         self.transcript.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -140,13 +94,12 @@ impl Probe {
         let began = Instant::now();
         let addresses = self.resolve(began).await;
         let spent = Arc::new(AtomicUsize::new(0));
-        // one task an address: addresses wait for each other no more than the client would
+        // one task per address: addresses wait for each other no more than the client would
         let mut tasks = Vec::new();
         for address in addresses {
             let one = Asking { probe: self.clone(), address, began, spent: Arc::clone(&spent) };
             tasks.push(tokio::spawn(async move {
-                one.ask_all().await;
-                one.rehearse().await;
+                one.run().await;
             }));
         }
         for task in tasks {
@@ -180,17 +133,17 @@ impl Probe {
     }
 }
 
-/// Whole microseconds: what a transcript keeps.
+/// Truncates to whole microseconds, which a transcript keeps.
 fn micros(time: Duration) -> Duration {
     Duration::from_micros(u64::try_from(time.as_micros()).unwrap_or(u64::MAX))
 }
 
-/// So many tenths of a time-out.
+/// Returns this many tenths of a time-out.
 fn share(timeout: Duration, tenths: u32) -> Duration {
     timeout * tenths / 10
 }
 
-/// One address under questioning.
+/// Questioning of one address.
 struct Asking {
     probe: Probe,
     address: SocketAddr,
@@ -199,74 +152,35 @@ struct Asking {
 }
 
 impl Asking {
-    async fn ask_all(&self) {
-        let mut planner = Planner::default();
-        let mut pause = self.probe.budget.pause;
-        let mut survey_pause = SURVEY_PAUSE;
-        let mut last = None;
-        loop {
-            let evidence = self.evidence();
-            let Some(subject) = evidence.subjects.iter().position(|s| s.address == Some(self.address)) else { return };
-            let Some(question) = planner.next(&evidence, &self.probe.context.of_subject(&evidence, subject), subject)
-            else {
-                return;
-            };
-            let retry = last == Some(question) || question.need.asks_again();
-            let times = match question.need {
-                Need::Survey => SURVEY_TIME,
-                _ if last.is_some() => 2,
-                _ => 1,
-            };
-            if last.is_some() {
-                let wait = match question.need {
-                    Need::Survey => survey_pause,
-                    _ if retry => pause.max(RETRY_PAUSE),
-                    _ => pause,
-                };
-                // the pause doubles with every reset: it must not outlast what is left
-                if self.time_left(times).is_none_or(|left| left <= wait) {
-                    return;
-                }
-                tokio::time::sleep(wait).await;
+    /// Holds the interview, then rehearses what was said before a host is blamed for its answers.
+    async fn run(&self) {
+        let mut interview = self.interview();
+        while let Some(ask) = interview.next(self.began.elapsed(), chance()) {
+            tokio::time::sleep_until(self.began + ask.not_before).await;
+            let left = ask.until.saturating_sub(self.began.elapsed());
+            if left.is_zero() || self.spent.fetch_add(1, Ordering::Relaxed) >= ask.connections {
+                break;
             }
-            let Some(left) = self.time_left(times) else { return };
-            if self.spent.fetch_add(1, Ordering::Relaxed) >= self.connections(question) {
-                return;
-            }
-            if self.ask(question, left).await {
-                pause *= 2;
-                survey_pause = (survey_pause * 2).min(SURVEY_PAUSE_MOST);
-            }
-            last = Some(question);
+            let record = self.ask(ask, left).await;
+            interview.told(&record);
+            self.probe.change(|transcript| transcript.conversations.push(record));
         }
-    }
-
-    /// Before a host is blamed: does what we said to it work with a host of our own making? If it does not, the answers to
-    /// it are not held against the host. No connection is made for this.
-    async fn rehearse(&self) {
-        let diagnosis = diagnosis::diagnose(&self.evidence(), &self.probe.context, Run::default());
-        if !diagnosis.findings.iter().any(|finding| finding.severity < Severity::Advisory) {
-            return;
-        }
-        let mut said: Vec<ConversationPlan> = Vec::new();
-        for record in self.probe.seen().conversations {
-            let accepted = record.outcome().tcp.is_some_and(|tcp| tcp.value == TcpAnswer::Accepted);
-            if accepted
-                && !record.survey
-                && record.address == self.address
-                && !said.iter().any(|plan| same_words(plan, &record.plan))
-            {
-                said.push(record.plan);
-            }
-        }
-        for plan in said {
-            if !rehearsal::passes(&plan, &*self.probe.outlet).await {
-                self.probe.change(|transcript| self.take_back(transcript, &plan));
+        for plan in interview.to_rehearse() {
+            if !rehearsal::passes(plan, &*self.probe.outlet).await {
+                self.probe.change(|transcript| self.take_back(transcript, plan));
             }
         }
     }
 
-    /// Notes in every record of this address that said the same that it failed in rehearsal.
+    fn interview(&self) -> Interview {
+        let probe = &self.probe;
+        let named = !matches!(probe.target.host, Host::Address(_));
+        let name = named.then(|| printable(&probe.target.host.to_string()));
+        let client = probe.clients.iter().find(|(host, _)| *host == self.address).map(|(_, client)| client.clone());
+        Interview::new(probe.context.clone(), probe.budget, probe.context.at, self.address, name, client)
+    }
+
+    /// Notes the failed rehearsal in every record of this address with the same words.
     fn take_back(&self, transcript: &mut Transcript, plan: &ConversationPlan) {
         let same = |record: &&mut Record| record.address == self.address && same_words(&record.plan, plan);
         for record in transcript.conversations.iter_mut().filter(same) {
@@ -275,88 +189,16 @@ impl Asking {
         }
     }
 
-    /// The evidence about this address alone, with the address as subject even before anything was seen of it.
-    fn evidence(&self) -> Evidence {
-        let mut transcript = self.probe.seen();
-        transcript.conversations.retain(|record| record.address == self.address);
-        let mut evidence = observe(&transcript);
-        let name = transcript.name.is_some().then(|| printable(&transcript.host));
-        let subject = evidence.host_at(self.address, name);
-        let here = self.probe.clients.iter().filter(|(host, _)| *host == self.address);
-        evidence.clients.extend(here.map(|(_, client)| (subject, client.clone())));
-        evidence
-    }
-
-    /// How many connections the run may have made before this question.
-    fn connections(&self, question: Question) -> usize {
-        let further = if question.need == Need::Survey { SURVEY_CONNECTIONS } else { 0 };
-        self.probe.budget.connections + further
-    }
-
-    /// The first look has the time-out; what a finding needs may take as long again.
-    fn time_left(&self, times: u32) -> Option<Duration> {
-        let whole = self.probe.budget.timeout * times;
-        whole.checked_sub(self.began.elapsed()).filter(|left| *left > Duration::from_millis(1))
-    }
-
-    /// Gives a plan the manner of the client: its cookie, its way to write a hello, and whom it asks for.
-    fn dress(&self, plan: &mut ConversationPlan) {
-        if let Some(request) = &mut plan.request {
-            request.cookie = Some(self.probe.cookie.clone());
-        }
-        let style = self.probe.context.profile.hello;
-        let typed = self.probe.target.name().and_then(|name| host_name(name.trim_end_matches('.').as_bytes()));
-        plan.shape = HelloShape { style, server_name: typed.map(str::to_owned) };
-    }
-
-    /// Opens one connection and keeps its record; true if the peer reset it unexpectedly.
-    async fn ask(&self, question: Question, left: Duration) -> bool {
-        (self.probe.progress)(&format!("asking {}: {}", self.address, question.need.words()));
-        let started = self.began.elapsed();
-        let mut plan = plan(question, self.probe.budget.timeout.min(left));
-        self.dress(&mut plan);
-        let entries = connection::converse(self.address, &plan, left, &*self.probe.outlet).await;
-        let survey = question.need == Need::Survey;
-        let record = Record { address: self.address, start: micros(started), survey, plan, entries };
-        let reset = record.entries.iter().any(|(_, entry)| connection::is_reset(entry));
-        self.probe.change(|transcript| transcript.conversations.push(record));
-        reset
+    /// Opens one connection and returns its record.
+    async fn ask(&self, ask: Ask, left: Duration) -> Record {
+        (self.probe.progress)(&format!("asking {}: {}", self.address, ask.words));
+        let start = micros(self.began.elapsed());
+        let entries = connection::converse(self.address, &ask.plan, left, &*self.probe.outlet).await;
+        Record { address: self.address, start, survey: ask.survey, plan: ask.plan, entries }
     }
 }
 
-/// True if the two say the same to a host.
-fn same_words(one: &ConversationPlan, other: &ConversationPlan) -> bool {
-    (&one.request, one.hold, one.tls, one.credssp, &one.shape)
-        == (&other.request, other.hold, other.tls, other.credssp, &other.shape)
-}
-
-/// The connection that asks a question. The stages share the time-out; what one does not use is left to the others by
-/// the deadline of the whole connection.
-fn plan(question: Question, timeout: Duration) -> ConversationPlan {
-    // after silence the second try waits longer: a slow host answers then, a deaf one does not. The first waits longer
-    // than the three seconds after which a proxy gives its own target up
-    let patient = question.need.patient();
-    let stage = |usual: u32| share(timeout, if patient { 9 } else { usual });
-    let limits = Limits {
-        tcp: share(timeout, 4),
-        x224: share(timeout, if question.need == Need::SecondTry { 8 } else { 4 }),
-        tls: stage(4),
-        credssp: stage(3),
-    };
-    let micro = |limit: Duration| micros(limit).max(Duration::from_micros(1));
-    let Limits { tcp, x224, tls, credssp } = limits;
-    ConversationPlan {
-        request: question.request.map(|protocols| ConnectionRequest { cookie: None, protocols: Some(protocols) }),
-        hold: if question.hold { HOLD } else { Duration::ZERO },
-        tls: question.tls,
-        credssp: question.credssp.then_some(TSREQUEST_VERSION),
-        random: chance(),
-        shape: HelloShape::default(),
-        limits: Limits { tcp: micro(tcp), x224: micro(x224), tls: micro(tls), credssp: micro(credssp) },
-    }
-}
-
-/// Random bytes for a ClientHello. They protect nothing: no handshake of our own is ever finished.
+/// Draws random bytes for a ClientHello. They protect nothing: none of our own handshakes is ever finished.
 fn chance() -> [u8; 32] {
     use ring::rand::SecureRandom;
     let mut bytes = [0; 32];

@@ -1,7 +1,7 @@
-//! "Is it us?": probers that say something wrong, each against a healthy host over real sockets. None of them may find a
-//! fault of that host.
+//! "Is it us?": probers that say something wrong, each against a healthy host over real sockets. None of them may find
+//! a fault of that host.
 //!
-//! What is spoiled is spoiled between record and socket, the worst place: the transcript says that all is well.
+//! Words are spoiled between record and socket, the worst place: the transcript says that all is well.
 
 #![allow(clippy::needless_pass_by_value)] // every change has one signature
 
@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use diagnosis::cause::Severity;
 use diagnosis::diagnose::Run;
-use diagnosis::observe::observe;
-use diagnosis::{ClientProfile, Context, Diagnosis, Target};
+use diagnosis::{Context, Diagnosis};
+use evidence::observe::observe;
+use evidence::{ClientProfile, ProfileSource, Target};
 use lab::{Lab, Scenario};
 use time::OffsetDateTime;
 use wire::machine::Event;
@@ -21,7 +22,7 @@ use wire::transcript::{Entry, Transcript};
 use super::outlet::{Layer, Outlet, Step};
 use super::{Probe, capabilities};
 
-/// Short, because many a mutant waits for an answer that cannot come; ample on loopback.
+/// Short, because many mutants wait for an answer that cannot come; ample on loopback.
 const TIMEOUT: Duration = Duration::from_millis(1500);
 /// Longer than a stage may take.
 const TOO_LONG: Duration = Duration::from_millis(700);
@@ -30,16 +31,16 @@ const THREADS: usize = 6;
 /// Mutants that a probe cannot tell from a fault of the host, each with the reason. None.
 const INDISTINGUISHABLE: &[(&str, &str)] = &[];
 
-/// The words that are spoiled.
+/// Words that are spoiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
-    /// As soon as the connection is there.
+    /// Nothing yet: as soon as the connection is established.
     Start,
     /// The Connection Request.
     Request,
-    /// A ClientHello, by whatever stack.
+    /// The ClientHello, by any stack.
     Hello,
-    /// What a TLS stack says after its hello.
+    /// A TLS stack's output after its hello.
     Later,
     /// The `TSRequest`, before it is encrypted.
     Introduction,
@@ -76,7 +77,7 @@ fn write(bytes: &[u8]) -> Vec<Step> {
     vec![Step::Write(bytes.to_vec())]
 }
 
-/// The bytes with some of them set.
+/// Returns the bytes with some of them changed.
 fn set<const N: usize>(mut bytes: Vec<u8>, changes: [(usize, u8); N]) -> Vec<Step> {
     for (at, value) in changes {
         // a hello may arrive in pieces
@@ -170,7 +171,7 @@ fn end_flipped(bytes: Vec<u8>) -> Vec<Step> {
     add(bytes, at, 1)
 }
 
-/// What may go wrong with any words.
+/// Faults that any words may have.
 const ANYWHERE: &[(&str, Steps)] = &[
     ("half", half),
     ("one byte less", |bytes| clip(bytes, 1)),
@@ -192,7 +193,7 @@ const ANYWHERE: &[(&str, Steps)] = &[
     ("a bit at the end", end_flipped),
 ];
 
-/// Offsets are those of TPKT, X.224 and RDP_NEG_REQ.
+/// Faults of requests. Offsets are those of TPKT, X.224 and RDP_NEG_REQ.
 const REQUESTS: &[(&str, Steps)] = &[
     ("TPKT version 0", |bytes| set(bytes, [(0, 0)])),
     ("TPKT version 2", |bytes| set(bytes, [(0, 2)])),
@@ -228,7 +229,8 @@ const REQUESTS: &[(&str, Steps)] = &[
     ("in HTTP", |_| write(b"GET / HTTP/1.0\r\n\r\n")),
 ];
 
-/// Offsets are those of the record, the handshake message and a ClientHello with an empty session identifier.
+/// Faults of hellos. Offsets are those of the record, the handshake message and a ClientHello with an empty session
+/// identifier.
 const HELLOS: &[(&str, Steps)] = &[
     ("record of data", |bytes| set(bytes, [(0, 23)])),
     ("record of an alert", |bytes| set(bytes, [(0, 21)])),
@@ -280,7 +282,7 @@ const HELLOS: &[(&str, Steps)] = &[
     }),
 ];
 
-/// Offsets are those of a `TSRequest` with a NEGOTIATE.
+/// Faults of introductions. Offsets are those of a `TSRequest` with a NEGOTIATE.
 const INTRODUCTIONS: &[(&str, Steps)] = &[
     ("version 0", |bytes| set(bytes, [(6, 0)])),
     ("version 1", |bytes| set(bytes, [(6, 1)])),
@@ -297,7 +299,7 @@ const INTRODUCTIONS: &[(&str, Steps)] = &[
     ("NTLM clipped", |bytes| clip(bytes, 20)),
 ];
 
-/// Also before anything is said.
+/// Faults before anything is said.
 const STARTS: &[(&str, Steps)] = &[
     ("closed", close_first),
     ("a byte", |_| write(&[3])),
@@ -316,16 +318,16 @@ fn mutants() -> Vec<Mutant> {
     all.map(|(part, name, steps)| Mutant { name, part, steps }).collect()
 }
 
-/// What a prober that says this says of a host; and what it would say without the rehearsal.
+/// Returns such a prober's diagnosis of a host, and the one without the rehearsal.
 fn diagnose(outlet: Arc<dyn Outlet>, target: &Target) -> (Diagnosis, Diagnosis) {
     let context = Context {
         target: Some(target.clone()),
-        profile: ClientProfile::find(diagnosis::profile::DEFAULT).unwrap(),
-        profile_source: "default",
+        profile: ClientProfile::find(evidence::profile::DEFAULT).unwrap(),
+        profile_source: ProfileSource::Default,
         require_trust: false,
         gateway: None,
         thorough: false,
-        at_source: diagnosis::TimeSource::Attempt,
+        at_source: evidence::TimeSource::Attempt,
         at: OffsetDateTime::now_utc(),
         symptom: None,
         capabilities: capabilities(),

@@ -3,16 +3,19 @@
 use std::io::{self, Read, Write};
 
 use openssl::error::ErrorStack;
-use openssl::ssl::{self, ErrorCode, Ssl, SslContext, SslContextBuilder, SslMethod, SslOptions, SslStream, SslVerifyMode, SslVersion};
+use openssl::ssl::{
+    self, ErrorCode, Ssl, SslContext, SslContextBuilder, SslMethod, SslOptions, SslStream, SslVerifyMode, SslVersion,
+};
+use wire::layer::Layer;
 use wire::machine::{Event, TlsFailure};
 use wire::tls::{Alert, Groups, HelloShape, HelloStyle, Signatures, Suites, TlsOffer, TlsVersion, signature, suite};
 
-use super::tls::{Tunnel, restyle};
+use super::tls::restyle;
 
-/// Plaintext that is taken at a time.
+/// Most plaintext taken at a time.
 const PLAIN_LIMIT: usize = 64 * 1024;
 
-/// Two buffers that OpenSSL takes for a socket.
+/// Pair of buffers that OpenSSL takes for a socket.
 #[derive(Debug, Default)]
 struct Pipe {
     incoming: Vec<u8>,
@@ -42,7 +45,7 @@ impl Write for Pipe {
     }
 }
 
-/// The tunnel.
+/// TLS tunnel by OpenSSL.
 pub struct OpenSsl {
     stream: SslStream<Pipe>,
     up: bool,
@@ -144,7 +147,7 @@ fn signature_word(code: u16) -> Option<&'static str> {
 /// `SSL_R_BAD_SIGNATURE`: the peer's signature does not fit its certificate.
 const BAD_SIGNATURE: i32 = 123;
 
-/// OpenSSL reports an alert as an error whose reason is 1000 and the alert's number (`SSL_AD_REASON_OFFSET`).
+/// Interprets an error: OpenSSL reports an alert with the reason 1000 plus the alert's number (`SSL_AD_REASON_OFFSET`).
 fn failure(error: &ssl::Error) -> TlsFailure {
     let Some(first) = error.ssl_error().and_then(|stack| stack.errors().first()) else {
         return TlsFailure::Peer(error.to_string());
@@ -161,7 +164,7 @@ fn failure(error: &ssl::Error) -> TlsFailure {
     }
 }
 
-impl Tunnel for OpenSsl {
+impl Layer for OpenSsl {
     fn read(&mut self, raw: &[u8]) -> Result<Vec<u8>, TlsFailure> {
         self.stream.get_mut().incoming.extend_from_slice(raw);
         self.handshake()?;

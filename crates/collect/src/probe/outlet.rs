@@ -1,25 +1,25 @@
-//! What stands between the machines and the sockets: nothing. Tests put something there that spoils what we say, to see
-//! that no host is blamed for it.
+//! Filter between the machines and the sockets, which normally does nothing. Tests put one there that spoils our words,
+//! to see that no host is blamed for it.
 
-/// Where bytes are on their way out.
+/// Layer at which bytes leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layer {
     /// The connection has just been established; there are no bytes yet.
     Connected,
-    /// What the machine says without a tunnel.
+    /// The machine's words without a tunnel.
     Bare,
-    /// What the machine says, before the tunnel encrypts it.
+    /// The machine's words, before the tunnel encrypts them.
     Plain,
-    /// What a TLS stack says.
+    /// A TLS stack's words.
     Tunnel,
 }
 
-/// What is done on the socket.
+/// Action on the socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// These bytes are written.
     Write(Vec<u8>),
-    /// Nothing happens for so long.
+    /// Nothing happens for this long.
     #[cfg(test)]
     Wait(std::time::Duration),
     /// The connection is closed for writing.
@@ -27,13 +27,13 @@ pub enum Step {
     Close,
 }
 
-/// Turns what should be said into what is done.
+/// Turns what should be said into actions.
 pub trait Outlet: Send + Sync {
-    /// The steps for these bytes.
+    /// Returns the actions for these bytes.
     fn pass(&self, layer: Layer, bytes: Vec<u8>) -> Vec<Step>;
 }
 
-/// Says what should be said.
+/// Outlet that says exactly what should be said.
 pub struct Direct;
 
 impl Outlet for Direct {

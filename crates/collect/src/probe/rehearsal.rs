@@ -1,8 +1,8 @@
-//! The rehearsal: before a host is blamed, what we said to it is said to a healthy host inside this process, by the same
-//! code. If that host cannot follow either, the fault is ours.
+//! The rehearsal: before a host is blamed, our words are said to a healthy host inside this process, by the same code.
+//! If that host cannot follow either, the fault is ours.
 //!
-//! The host here is as strict as a host can be: it knows our words from the specifications, byte by byte, and not from the
-//! code that writes them; TLS is judged by rustls as a server. It answers as a current Windows does.
+//! The host here is as strict as a host can be: it knows our words from the specifications, byte by byte, and not from
+//! the code that writes them; TLS is judged by rustls as a server. It answers as a current Windows does.
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use rustls::{ServerConfig, ServerConnection};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::timeout;
 use wire::credssp::TsRequest;
-use wire::machine::{ConversationPlan, CredsspAnswer, Limits, Outcome, TlsAnswer, X224Answer};
+use wire::machine::{ConversationPlan, CredsspAnswer, Outcome, TlsAnswer, X224Answer};
 use wire::ntlm::Challenge;
 use wire::tls::{Alert, ClientHello, Segments, TlsOffer, TlsStack, TlsVersion};
 use wire::transcript::Record;
@@ -25,15 +25,15 @@ use super::outlet::Outlet;
 /// Public by design (keys/README.md).
 const CERTIFICATE: &[u8] = include_bytes!("../../keys/rehearsal.certificate.der");
 const KEY: &[u8] = include_bytes!("../../keys/rehearsal.key.der");
-/// The most that a stage may take. There is no network in between.
+/// Longest time for a stage. There is no network in between.
 const LIMIT: Duration = Duration::from_secs(2);
-/// The suites that the host here can take: those of TLS 1.3, and ECDHE with ECDSA.
+/// Suites that the host here can accept: those of TLS 1.3, and ECDHE with ECDSA.
 const TAKEN: [u16; 6] = [0x1301, 0x1302, 0x1303, 0xC02B, 0xC02C, 0xCCA9];
-/// How long a request is held back here: nobody answers before.
+/// Time that a request is held back here: nobody answers before.
 const HOLD: Duration = Duration::from_millis(20);
-/// How long the host listens for more than was agreed.
+/// Time for which the host listens for more than was agreed.
 const AFTERWARDS: Duration = Duration::from_millis(3);
-/// Room in the pipe, more than any message here has.
+/// Size of the pipe, more than any message here has.
 const ROOM: usize = 64 * 1024;
 
 /// TPKT (T.123) and X.224 Connection Request with 8 bytes behind it, and the cookie's length added to both lengths.
@@ -49,12 +49,11 @@ const INTRODUCTION: &[u8] = &[
 
 /// True if the words of this plan work with a healthy host.
 pub async fn passes(plan: &ConversationPlan, outlet: &dyn Outlet) -> bool {
-    let Limits { tcp, x224, tls, credssp } = plan.limits;
-    let limits = Limits { tcp, x224: x224.min(LIMIT), tls: tls.min(LIMIT), credssp: credssp.min(LIMIT) };
+    let limits = plan.limits.at_most(LIMIT);
     let plan = ConversationPlan { limits, hold: plan.hold.min(HOLD), ..plan.clone() };
     let (ours, theirs) = tokio::io::duplex(ROOM);
     let us = connection::converse_over(ours, &plan, LIMIT * 3, outlet);
-    // the host's own failure to follow shows in what we hear
+    // the host's own failure to follow shows in what we receive
     let (entries, _) = tokio::join!(us, serve(theirs, &plan));
     let nowhere = ([127, 0, 0, 1], 0).into();
     let outcome =
@@ -62,7 +61,7 @@ pub async fn passes(plan: &ConversationPlan, outlet: &dyn Outlet) -> bool {
     as_expected(&plan, &outcome)
 }
 
-/// What a current Windows picks.
+/// Picks a protocol as a current Windows does.
 fn pick(offered: SecurityProtocols) -> SecurityProtocols {
     let best = [SecurityProtocols::HYBRID_EX, SecurityProtocols::HYBRID, SecurityProtocols::SSL];
     best.into_iter().find(|protocol| offered.contains(*protocol)).unwrap_or(SecurityProtocols::RDP)
@@ -89,7 +88,7 @@ fn tls_as_expected(plan: &ConversationPlan, outcome: &Outcome) -> bool {
     let refused = plan.tls.is_some_and(refuses);
     match tls {
         Some(TlsAnswer::Established { .. } | TlsAnswer::Flight(_)) => !refused,
-        // which of the two is a matter of what a host looks at first
+        // which of the two depends on what a host looks at first
         Some(TlsAnswer::Alert(alert)) => {
             refused && [Alert::PROTOCOL_VERSION, Alert::HANDSHAKE_FAILURE].contains(&alert.description)
         }
@@ -97,7 +96,8 @@ fn tls_as_expected(plan: &ConversationPlan, outcome: &Outcome) -> bool {
     }
 }
 
-/// rustls speaks 1.2 and 1.3, and the key here is an elliptic curve's; another hello it refuses, as a current host does.
+/// True for a hello that this host refuses, as a current one does: rustls speaks 1.2 and 1.3, and the key here is an
+/// elliptic curve's.
 fn refuses(offer: TlsOffer) -> bool {
     let taken = || ClientHello::of(offer, [0; 32]).suites.iter().any(|suite| TAKEN.contains(suite));
     offer.max < TlsVersion::Tls12 || offer.stack == TlsStack::Own && !taken()
@@ -112,7 +112,7 @@ fn asked(cookie: Option<&str>, protocols: SecurityProtocols) -> Vec<u8> {
     [&head[..], cookie.as_bytes(), &NEGOTIATION, &protocols.0.to_le_bytes()].concat()
 }
 
-/// Exactly these bytes and not one more; an error ends the connection.
+/// Reads exactly these bytes and not one more; an error ends the connection.
 async fn expect(stream: &mut DuplexStream, words: &[u8]) -> io::Result<()> {
     let mut heard = vec![0; words.len()];
     stream.read_exact(&mut heard).await?;
@@ -140,7 +140,7 @@ async fn serve(mut stream: DuplexStream, plan: &ConversationPlan) -> io::Result<
     let config = config().map_err(io::Error::other)?;
     let mut tls = ServerConnection::new(config).map_err(io::Error::other)?;
     if let Some(offer) = plan.tls.filter(|offer| offer.stack == TlsStack::Own) {
-        // that it is what we meant to say; whether that is a hello, rustls says
+        // checks that it is what we meant to say; rustls checks that it is a hello
         let hello = ClientHello::shaped(offer, plan.random, &plan.shape).encode(Segments::Whole).concat();
         expect(&mut stream, &hello).await?;
         tls.read_tls(&mut hello.as_slice())?;
@@ -151,7 +151,7 @@ async fn serve(mut stream: DuplexStream, plan: &ConversationPlan) -> io::Result<
     shake_hands_and_talk(&mut stream, &mut tls, credssp).await
 }
 
-/// Until the client goes: finishes the handshake, and introduces itself in answer to exactly [`INTRODUCTION`].
+/// Finishes the handshake and answers exactly [`INTRODUCTION`] with its own, until the client goes.
 async fn shake_hands_and_talk(stream: &mut DuplexStream, tls: &mut ServerConnection, credssp: bool) -> io::Result<()> {
     let mut buffer = vec![0; 16 * 1024];
     let mut heard = Vec::new();
@@ -208,23 +208,22 @@ fn config() -> Result<Arc<ServerConfig>, rustls::Error> {
 
 #[cfg(test)]
 mod tests {
-    use wire::tls::{HelloShape, Suites};
+    use wire::machine::Limits;
+    use wire::tls::Suites;
     use wire::x224::ConnectionRequest;
 
     use super::*;
     use crate::probe::outlet::Direct;
 
     fn plan(protocols: Option<u32>, tls: Option<TlsOffer>, credssp: Option<u32>) -> ConversationPlan {
-        let second = Duration::from_secs(1);
         let protocols = protocols.map(|bits| Some(SecurityProtocols(bits)));
         ConversationPlan {
             request: protocols.map(|protocols| ConnectionRequest { cookie: None, protocols }),
-            hold: Duration::ZERO,
             tls,
             credssp,
             random: [9; 32],
-            shape: HelloShape::default(),
-            limits: Limits { tcp: second, x224: second, tls: second, credssp: second },
+            limits: Limits::each(Duration::from_secs(1)),
+            ..ConversationPlan::default()
         }
     }
 
@@ -250,8 +249,8 @@ mod tests {
     #[test]
     fn what_we_say_for_a_client_passes() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        for client in diagnosis::ClientProfile::shipped() {
-            // the last is what a policy may leave of a client
+        for client in evidence::ClientProfile::shipped() {
+            // the last is as few as a policy may leave a client
             for suites in [Suites::ALL, client.suites, Suites::of([0xC030, 0x002F]).unwrap()] {
                 let (min, max) = (client.tls_min, client.tls_max);
                 let (groups, signatures) = (client.groups, client.signatures);

@@ -11,40 +11,27 @@ use rustls::sign::CertifiedKey;
 use rustls::{
     AlertDescription, CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme,
 };
+use wire::layer::Layer;
 use wire::machine::{Event, TlsFailure};
 use wire::tls::{Alert, HelloShape, HelloStyle, Suites, TlsOffer, TlsStack, TlsVersion};
 
 use super::signature;
 
-/// A TLS client that is fed by hand.
-pub trait Tunnel: Send {
-    /// Takes raw bytes and returns the plaintext that they complete.
-    fn read(&mut self, raw: &[u8]) -> Result<Vec<u8>, TlsFailure>;
-    /// Encrypts plaintext; what has to be sent is taken by [`Tunnel::take_output`].
-    fn write(&mut self, plain: &[u8]) -> Result<(), String>;
-    /// The raw bytes that have to be sent.
-    fn take_output(&mut self) -> Vec<u8>;
-    /// What was agreed on, once the handshake is finished.
-    fn up(&self) -> Option<Event>;
-    /// True if the peer asked for a certificate of ours.
-    fn certificate_requested(&self) -> bool;
-}
-
 /// Opens a tunnel for an offer, in the manner of a client; an error is our own failure.
-pub fn open(offer: TlsOffer, shape: &HelloShape) -> Result<Box<dyn Tunnel>, String> {
+pub fn open(offer: TlsOffer, shape: &HelloShape) -> Result<Box<dyn Layer>, String> {
     match offer.stack {
-        TlsStack::Rustls => Rustls::open(offer, shape).map(|tunnel| Box::new(tunnel) as Box<dyn Tunnel>),
+        TlsStack::Rustls => Rustls::open(offer, shape).map(|tunnel| Box::new(tunnel) as Box<dyn Layer>),
         TlsStack::Own | TlsStack::Watched => Err("such a hello is no tunnel".to_owned()),
         #[cfg(feature = "legacy-tls")]
         TlsStack::OpenSsl => {
-            super::openssl::OpenSsl::open(offer, shape).map(|tunnel| Box::new(tunnel) as Box<dyn Tunnel>)
-        },
+            super::openssl::OpenSsl::open(offer, shape).map(|tunnel| Box::new(tunnel) as Box<dyn Layer>)
+        }
         #[cfg(not(feature = "legacy-tls"))]
         TlsStack::OpenSsl => Err("this build has no OpenSSL".to_owned()),
     }
 }
 
-/// The most plaintext that is taken at a time; a `TSRequest` has less.
+/// Most plaintext taken at a time; a `TSRequest` has less.
 const PLAIN_LIMIT: u64 = 64 * 1024;
 
 /// Writes the version into the header of the first record that a client of this manner writes there. The header of a
@@ -88,7 +75,7 @@ impl Rustls {
         let named = shape.name(offer.name).and_then(|name| ServerName::try_from(name.to_owned()).ok());
         config.enable_sni = named.is_some();
         config.resumption = rustls::client::Resumption::disabled();
-        // it is never checked: what the certificate says is evidence, not a condition
+        // it is never checked: the certificate's contents are evidence, not a condition
         let name = named.unwrap_or_else(|| ServerName::try_from("host.invalid").expect("the name is valid"));
         ClientConnection::new(Arc::new(config), name)
             .map(|connection| Self { connection, requested, restyled: Some((offer, shape.style)) })
@@ -96,7 +83,7 @@ impl Rustls {
     }
 }
 
-impl Tunnel for Rustls {
+impl Layer for Rustls {
     fn read(&mut self, mut raw: &[u8]) -> Result<Vec<u8>, TlsFailure> {
         let mut plain = Vec::new();
         while !raw.is_empty() {
@@ -163,7 +150,7 @@ impl ResolvesClientCert for Requested {
     }
 }
 
-/// Who is to blame, in the terms of the machine.
+/// Says who is to blame, in the terms of the machine.
 fn failure(error: &rustls::Error) -> TlsFailure {
     match error {
         rustls::Error::AlertReceived(description) => TlsFailure::Alert(alert(*description)),

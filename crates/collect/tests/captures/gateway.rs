@@ -1,19 +1,19 @@
-//! Clients on their way to an RD Gateway: which connections are told of, what is said, and what stays unsaid.
+//! Clients on their way to an RD Gateway: which connections are reported, what is said, and what stays unsaid.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
 
-use collect::evidence::Piece;
 use collect::evidence::capture::Capture;
 use collect::evidence::redaction::redacted;
+use collect::evidence::{Kind, Piece};
 use diagnosis::Context;
 use diagnosis::diagnose::Run;
-use diagnosis::evidence::{Evidence, Role, Source};
-use diagnosis::observe::{moment, named_gateways, observe_capture};
-use diagnosis::rdp_file::{RdpFile, RdpFileRecord};
 use diagnosis::report::{Diagnosis, Outcome, Verdict};
-use diagnosis::state::State;
+use evidence::observe::{moment, named_gateways, observe_capture};
+use evidence::rdp_file::{RdpFile, RdpFileRecord};
+use evidence::state::State;
+use evidence::{Evidence, Role, Source};
 use proptest::prelude::*;
 use wire::capture::WebAnswer;
 use wire::http::Method;
@@ -31,14 +31,14 @@ fn talk(port: u16) -> Talk {
     Talk::new(port, 7_000).to(9, 443)
 }
 
-/// A client's `.rdp` file that names a gateway.
+/// Client's `.rdp` file that names a gateway.
 fn rdp_file(gateway: &str) -> State {
     let text = format!("full address:s:server.corp.example\ngatewayusagemethod:i:1\ngatewayhostname:s:{gateway}\n");
     let file = RdpFileRecord::of("client.rdp", &RdpFile::parse(text.as_bytes()).unwrap());
     State { rdp_files: vec![file], ..State::default() }
 }
 
-/// What is told of a capture beside this file, and the notes.
+/// Evidence of a capture beside this file, and the notes.
 fn told(capture: &Capture, state: &State) -> (Evidence, Vec<String>) {
     let mut evidence = Evidence::default();
     let names: BTreeSet<String> = named_gateways(state).collect();
@@ -46,13 +46,16 @@ fn told(capture: &Capture, state: &State) -> (Evidence, Vec<String>) {
     (evidence, notes)
 }
 
-/// The same as it is judged; stored and redacted together with the file it says the same.
+/// Diagnosis of it; stored and redacted together with the file it says the same.
 fn judged(capture: &Capture, state: &State) -> Diagnosis {
     assert_stored(capture);
     let diagnosis = diagnosed(capture, state);
     let pieces = |capture: &Capture, state: &State| {
         let capture = Piece::Capture(Box::new(capture.clone()));
-        [(PathBuf::new(), "capture", capture), (PathBuf::new(), "state", Piece::State(Box::new(state.clone())))]
+        [
+            (PathBuf::new(), Kind::Capture, capture),
+            (PathBuf::new(), Kind::RecordedState, Piece::State(Box::new(state.clone()))),
+        ]
     };
     let nameless = redacted(&pieces(capture, state));
     let [Piece::Capture(without), Piece::State(file)] = &nameless[..] else { panic!("{nameless:?}") };
@@ -76,7 +79,7 @@ fn diagnosed(capture: &Capture, state: &State) -> Diagnosis {
     diagnosis::diagnose(&evidence, &context, Run::default())
 }
 
-/// The rungs of the way to the gateway.
+/// Rungs of the way to the gateway.
 fn rungs(diagnosis: &Diagnosis) -> Vec<(&'static str, Outcome, &str)> {
     let gateways: Vec<_> =
         diagnosis.subjects.iter().filter(|who| who.role == Role::Gateway).map(|who| who.id).collect();
@@ -109,7 +112,7 @@ fn tls_to_the_gateway_of_the_file_is_told() {
     check(&closed.frames, 1, Outcome::Failed, "reset without an answer");
     let silent = talk(50_001).opened().asks_for(GATEWAY).after(9_000).packet(CLIENT, FIN | ACK, &[]);
     check(&silent.frames, 1, Outcome::Failed, "no whole answer in time");
-    // names do not depend on case
+    // names ignore case
     let again = talk(50_002).opened().asks_for(GATEWAY).goes_along(&certificate());
     let mut subjects = judged(&read(&[whole.frames, again.frames].concat()), &rdp_file(GATEWAY)).subjects;
     assert_eq!(subjects.iter().filter(|who| who.role == Role::Gateway).count(), 1);
@@ -133,14 +136,14 @@ fn a_refused_or_silent_port_is_the_gateways_where_its_address_is_known() {
     let before = talk(50_002).opened().asks_for(GATEWAY).goes_along(&certificate()).frames;
     let both = read(&[before, refused(50_001)].concat());
     assert_eq!(told(&both, &rdp_file(GATEWAY)).0.subjects.len(), 1);
-    // of which nobody knows what it is
+    // nobody knows what it is
     let alone = read(&refused(50_001));
     assert!(matches!(alone.seen.tunnels[0].tcp.as_ref().unwrap().value, TcpAnswer::Failed(_)));
     let (evidence, notes) = told(&alone, &rdp_file(GATEWAY));
     assert_eq!((evidence.observations.len(), notes), (0, vec!["no Remote Desktop in it".to_owned()]));
 }
 
-/// A request in clear, with secrets that must not be kept.
+/// Request in clear, with secrets that must not be kept.
 fn request(line: &str) -> Vec<u8> {
     format!(
         "{line} HTTP/1.1\r\nHost: {GATEWAY}\r\nAuthorization: NTLM c2VjcmV0LXBsYW50ZWQ=\r\nCookie: a=planted\r\n\
@@ -182,7 +185,7 @@ fn http_in_clear_shows_a_gateway_and_what_it_said() {
         (response("407 x", "Proxy-Authenticate: NTLM\r\n"), Outcome::Failed, "wants a logon (NTLM)"),
         (response("500 x", ""), Outcome::Failed, "answered with 500"),
     ] {
-        // without any file: the request says it
+        // without any file: the request tells
         let diagnosis = judged(&read(&in_clear(OUT, &[&answer]).frames), &State::default());
         let rungs = rungs(&diagnosis);
         assert!(rungs[3].1 == outcome && rungs[3].2.contains(words), "{rungs:?}");
@@ -265,7 +268,7 @@ fn tls_at_once_to_a_host_is_no_fault_and_no_health() {
     assert_eq!((diagnosis.verdict, super::counted(&diagnosis).len()), (Verdict::Undetermined, 0));
     let value = diagnosis.observations.iter().find(|seen| seen.fact == "tls.answer").unwrap().value.clone();
     assert_eq!(value["direct"], true);
-    // and it takes nothing from a sound connection, on whichever port
+    // and it takes nothing from a healthy connection, on any port
     for port in [3389, 3390] {
         let sound = sound(7_000).frames;
         let moved = Talk::new(50_009, 9).to(7, port).opened().hello(TlsOffer::PLAIN_12).packet(HOST, RST, &[]);
@@ -294,13 +297,13 @@ fn thousands_of_others_crowd_nobody_out() {
     assert_eq!(capture.seen.connections.len(), 2);
     assert_eq!(rungs(&diagnosed(&capture, &rdp_file(GATEWAY))).len(), 8, "the one in clear and the one in TLS");
     let diagnosis = diagnosed(&capture, &State::default());
-    // what was asked in clear names the gateway, also without a file
+    // the request in clear names the gateway, also without a file
     assert_eq!(rungs(&diagnosis).len(), 8, "{:?}", rungs(&diagnosis));
     assert!(diagnosis.observations.len() < 60, "{}", diagnosis.observations.len());
     assert_eq!(diagnosis.verdict, Verdict::Healthy);
 }
 
-/// Another program reads the same packets. It does not know the younger methods, RDG_IN_DATA and RDG_OUT_DATA.
+/// Another program reads the same packets. It does not know the newer methods, RDG_IN_DATA and RDG_OUT_DATA.
 #[test]
 fn tshark_reads_the_same_names_and_methods() {
     let there = Command::new("tshark").arg("-v").output().is_ok();

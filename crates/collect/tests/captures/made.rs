@@ -23,7 +23,7 @@ fn talk() -> Talk {
     Talk::new(50_001, 7_000)
 }
 
-/// A certificate that the lab once showed.
+/// Certificate that the lab once showed.
 pub fn certificate() -> Vec<u8> {
     let transcript: Transcript = include_str!("../../../wire/tests/transcripts/own-flight.txt").parse().unwrap();
     let outcomes = transcript.conversations.iter().filter_map(|record| record.outcome().tls);
@@ -32,12 +32,12 @@ pub fn certificate() -> Vec<u8> {
     chains.next().unwrap().remove(0)
 }
 
-/// A healthy connection, as far as a capture shows one.
+/// Healthy connection, as far as a capture shows one.
 pub fn sound(sequence: u32) -> Talk {
     sound_open(sequence).closed()
 }
 
-/// The same, and the capture ends before it does.
+/// Healthy connection of which the capture misses the end.
 fn sound_open(sequence: u32) -> Talk {
     Talk::new(50_001, sequence).opened().asks(0x0B).selects(8).handshake(&certificate())
 }
@@ -50,7 +50,7 @@ fn the_certificate_is_judged_by_the_clock_of_the_capture() {
     check(&read(&talk.frames), Verdict::Faulty, &["certificate-expired"]);
 }
 
-/// What was said, without when.
+/// Words of the connection, without times.
 fn said(connection: &Watched) -> (Option<TcpAnswer>, Vec<String>) {
     let Exchange { request, answer, hello, handshake, .. } = &connection.exchange;
     let tcp = connection.tcp.as_ref().map(|tcp| tcp.value.clone());
@@ -78,7 +78,7 @@ fn every_container_says_the_same() {
     check(&read(&frames), Verdict::Healthy, &[]);
 }
 
-/// Ethernet's frame in another dress.
+/// Replacement for Ethernet's frame.
 type Dress<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
 
 #[test]
@@ -227,7 +227,7 @@ proptest! {
     fn order_doubles_and_numbers_do_not_matter(sequence: u32, seed in proptest::collection::vec(0_usize..64, 60)) {
         let frames = sound(sequence).frames;
         let expected = said(&read(&sound(7_000).frames).seen.connections[0]);
-        // the handshake of TCP stays in front, so that it is known where both sides begin
+        // the handshake of TCP stays first, so that it is known where both sides begin
         let mut mixed = frames[3..].to_vec();
         for (at, other) in seed.iter().enumerate() {
             let (at, other) = (at % mixed.len(), other % mixed.len());
@@ -249,7 +249,7 @@ proptest! {
         let expected = said(&read(&frames).seen.connections[0]).1;
         frames.remove(lost.min(frames.len() - 1));
         let told = said(&read(&frames).seen.connections[0]).1;
-        // what is left says the same or less; a handshake may be seen to begin and not to end
+        // the rest says the same or less; a handshake may be seen to begin and not to end
         for (told, expected) in told.iter().zip(&expected).take(3) {
             prop_assert!(told == "None" || told == expected, "{} {}", told, expected);
         }

@@ -1,4 +1,4 @@
-//! Captures: what they say, whatever order, loss or container they come in; and what real ones hold.
+//! Captures: their meaning in any order, with any loss and in any container; and the contents of real ones.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::cast_possible_truncation)]
 
@@ -14,14 +14,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use collect::evidence::capture::{Capture, read_from};
 use collect::evidence::redaction::redacted;
-use collect::evidence::{Piece, gather, stored};
+use collect::evidence::{Kind, Piece, gather, stored};
 use diagnosis::diagnose::Run;
-use diagnosis::evidence::{Evidence, Source};
-use diagnosis::observe::{moment, observe_capture};
 use diagnosis::report::{Diagnosis, Verdict};
-use diagnosis::{Capabilities, ClientProfile, Context, Severity};
+use diagnosis::{Capabilities, Context, Severity};
+use evidence::observe::{moment, observe_capture};
+use evidence::{ClientProfile, Evidence, ProfileSource, Source};
 
-/// What is stored of a capture, read back.
+/// Stores a piece and reads it back.
 fn reread(piece: &Piece) -> Piece {
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -30,15 +30,15 @@ fn reread(piece: &Piece) -> Piece {
     std::fs::write(&path, bytes).unwrap();
     let gathered = gather(std::slice::from_ref(&path));
     std::fs::remove_file(&path).unwrap();
-    let [(_, "recorded capture", piece)] = &gathered.pieces[..] else { panic!("{gathered:?}") };
+    let [(_, Kind::RecordedCapture, piece)] = &gathered.pieces[..] else { panic!("{gathered:?}") };
     piece.clone()
 }
 
-/// Stored and redacted a capture says the same.
+/// Checks that a capture says the same when stored and redacted.
 fn assert_stored(capture: &Capture) {
     let piece = Piece::Capture(Box::new(capture.clone()));
     assert_eq!(reread(&piece), piece);
-    let once = redacted(&[(PathBuf::new(), "capture", piece)]).remove(0);
+    let once = redacted(&[(PathBuf::new(), Kind::Capture, piece)]).remove(0);
     assert_eq!(reread(&once), once);
     let Piece::Capture(nameless) = &once else { panic!("{once:?}") };
     let findings = |capture: &Capture| {
@@ -47,15 +47,15 @@ fn assert_stored(capture: &Capture) {
         (diagnosis.verdict, found.collect::<Vec<_>>())
     };
     assert_eq!(findings(nameless), findings(capture));
-    assert_eq!(redacted(&[(PathBuf::new(), "capture", once.clone())]), [once]);
+    assert_eq!(redacted(&[(PathBuf::new(), Kind::Capture, once.clone())]), [once]);
 }
 
-/// What a file says.
+/// Reads a file.
 fn capture(file: &[u8]) -> Capture {
     read_from(file).unwrap()
 }
 
-/// As `inspect` judges it: for the client in it, by its clock.
+/// Judges it as `inspect` does: for the client in it, by its clock.
 fn judged(capture: &Capture) -> Diagnosis {
     assert_stored(capture);
     diagnosed(capture)
@@ -73,25 +73,25 @@ fn context_of(evidence: &Evidence, capture: &Capture) -> Context {
     let newest = capture.seen.connections.last().map(|connection| connection.began);
     Context {
         target: None,
-        profile_source: if watched.is_some() { "evidence" } else { "default" },
-        profile: watched.unwrap_or_else(|| ClientProfile::find(diagnosis::profile::DEFAULT).unwrap()),
+        profile_source: if watched.is_some() { ProfileSource::Evidence } else { ProfileSource::Default },
+        profile: watched.unwrap_or_else(|| ClientProfile::find(evidence::profile::DEFAULT).unwrap()),
         at: moment(newest.or(capture.seen.until).unwrap_or_default()),
         symptom: None,
         capabilities: Capabilities { openssl: false },
         require_trust: false,
         thorough: false,
-        at_source: diagnosis::TimeSource::Attempt,
+        at_source: evidence::TimeSource::Attempt,
         gateway: None,
     }
 }
 
-/// The causes that count.
+/// Lists the causes that count.
 fn counted(diagnosis: &Diagnosis) -> Vec<&str> {
     let counted = diagnosis.findings.iter().filter(|finding| finding.severity < Severity::Advisory);
     counted.map(|finding| finding.cause.as_str()).collect()
 }
 
-/// The verdict and the causes that count.
+/// Checks the verdict and the causes that count.
 fn check(capture: &Capture, verdict: Verdict, causes: &[&str]) {
     let diagnosis = judged(capture);
     assert_eq!((diagnosis.verdict, counted(&diagnosis)), (verdict, causes.to_vec()), "{:?}", diagnosis.stages);

@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use diagnosis::fact::rfc3339;
 use diagnosis::report::Verdict;
+use evidence::moment::rfc3339;
 use wire::capture::Exchange;
 use wire::certificate::Certificate;
 use wire::machine::{TlsAnswer, X224Answer};
@@ -13,7 +13,7 @@ use wire::x224::ServerAnswer;
 
 use super::{capture, counted, judged};
 
-/// The folder with the captures.
+/// Folder with the captures.
 fn folder() -> Option<PathBuf> {
     let folder = std::env::var_os("RDPDOCTOR_TEST_DATA").map(|data| PathBuf::from(data).join("captures"));
     skip_unless(folder.is_some(), "RDPDOCTOR_TEST_DATA names no folder of real-world data");
@@ -114,10 +114,10 @@ fn udp_transports_are_seen() {
     }
 }
 
-/// What tshark makes of these fields in packets that pass the filter, without packets that only repeat.
+/// Values that tshark gives these fields in packets that pass the filter, without repeated packets.
 fn tshark(path: &Path, filter: &str, fields: &[&str]) -> Vec<String> {
     let mut tshark = Command::new("tshark");
-    // told that TLS is there: it does not see by itself that the negotiation selected it
+    // told that TLS is there, because it does not notice that the negotiation selected it
     let tls = filter.starts_with("tls").then_some(["-d", "tcp.port==3389,tls"]);
     tshark.arg("-r").arg(path).args(tls.into_iter().flatten()).args(["-Y", filter, "-T", "fields"]);
     for field in fields {

@@ -1,10 +1,10 @@
-//! What networks do to packets, and what others put between them.
+//! Packets as networks change them, and as other devices wrap them.
 
 use std::collections::BTreeSet;
 
-use diagnosis::evidence::{Evidence, Source};
-use diagnosis::observe::observe_capture;
 use diagnosis::report::Verdict;
+use evidence::observe::observe_capture;
+use evidence::{Evidence, Source};
 use wire::machine::{ConnectFailure, TcpAnswer, X224Answer};
 
 use super::made::{read, sound};
@@ -15,14 +15,14 @@ fn talk() -> Talk {
     Talk::new(50_001, 7_000)
 }
 
-/// Ethernet, IPv4 and what is in it.
+/// Builds Ethernet, IPv4 and the contents.
 fn packet(protocol: u8, from: [u8; 4], to: [u8; 4], contents: &[u8]) -> Vec<u8> {
     let total = u16::try_from(20 + contents.len()).unwrap().to_be_bytes();
     let head = [&[0; 12][..], &[8, 0, 0x45, 0], &total, &[0, 0, 0, 0, 64, protocol, 0, 0], &from, &to].concat();
     [head, contents.to_vec()].concat()
 }
 
-/// A router says that the packet was not delivered, and quotes it.
+/// Builds a router's report that the packet was not delivered, quoting it.
 fn unreachable(code: u8, quoted: &[u8]) -> Vec<u8> {
     packet(1, [192, 0, 2, 254], [192, 0, 2, 101], &[&[3, code, 0, 0, 0, 0, 0, 0][..], &quoted[14..54]].concat())
 }
@@ -58,7 +58,7 @@ fn icmp_tells_why_nobody_answers() {
     check(&read(&sound), Verdict::Healthy, &[]);
 }
 
-/// Whoever gets a reset with numbers that do not fit ignores it; so it is no refusal.
+/// A reset with numbers that do not fit is ignored by its receiver, so it is no refusal.
 #[test]
 fn a_reset_with_other_numbers_does_not_count() {
     let mut frames = talk().packet(CLIENT, SYN, &[]).frames;
@@ -68,7 +68,7 @@ fn a_reset_with_other_numbers_does_not_count() {
     let again = frames[0].1.clone();
     frames.extend([(4_000, again.clone()), (9_000, again)]);
     check(&read(&frames), Verdict::Faulty, &["port-filtered"]);
-    // in the middle of a connection: the host was silent, and is not taken for one that resets
+    // in the middle of a connection: the host was silent, and does not count as one that resets
     let asked = talk().opened().asks(0x0B);
     let mut blind = asked.clone().packet(HOST, RST, &[]).frames.pop().unwrap();
     blind.1[38] ^= 0x40;
@@ -80,10 +80,10 @@ fn a_reset_with_other_numbers_does_not_count() {
     assert_eq!(answer, Some(X224Answer::Silent));
 }
 
-/// Puts something around a packet.
+/// Wraps a packet.
 type Around<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
 
-/// A mirror port, a provider or a tunnel has put something around each packet.
+/// A mirror port, a provider or a tunnel has wrapped each packet.
 #[test]
 fn what_is_around_packets_is_taken_off() {
     let (from, to) = ([198, 51, 100, 1], [198, 51, 100, 2]);
@@ -103,7 +103,7 @@ fn what_is_around_packets_is_taken_off() {
         let frames: Vec<Frame> = sound(9_000).frames.iter().map(|(at, frame)| (*at, around(frame))).collect();
         assert_eq!(read(&frames).seen, plain, "{number}");
     }
-    // packets in packets without end are left alone
+    // endlessly nested packets are left alone
     let deep = |frame: &[u8]| (0..20).fold(frame.to_vec(), |frame, _| within(&frame));
     let frames: Vec<Frame> = sound(9_000).frames.iter().map(|(at, frame)| (*at, deep(frame))).collect();
     assert!(read(&frames).seen.connections.is_empty());
@@ -119,7 +119,7 @@ fn fragments_that_are_not_put_together_are_named() {
     assert!(seen.notes[0].contains("1 packets are later fragments"), "{:?}", seen.notes);
 }
 
-/// The packets of two captures, one behind the other: who ended the connection is told by the times.
+/// The packets of two captures, one after the other: the times tell who ended the connection.
 #[test]
 fn the_first_end_is_the_first_by_time() {
     let closed = talk().opened().asks(0x0B).packet(HOST, FIN | ACK, &[]).packet(CLIENT, FIN | ACK, &[]);
@@ -130,7 +130,7 @@ fn the_first_end_is_the_first_by_time() {
     assert_eq!(sides(&frames), sides(&closed.frames));
 }
 
-/// An interface that counts in parts of two, or in parts that nobody can count.
+/// Interfaces that count in powers of two, or in units that nobody can count.
 #[test]
 fn times_are_those_of_the_interface() {
     let section = [&[0x4D, 0x3C, 0x2B, 0x1A, 1, 0, 0, 0][..], &[0xFF; 8]].concat();

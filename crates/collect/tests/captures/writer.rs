@@ -8,10 +8,10 @@ pub const RST: u8 = 4;
 pub const FIN: u8 = 1;
 pub const ACK: u8 = 16;
 
-/// A packet: when in milliseconds, and what.
+/// Packet: milliseconds since the beginning, and bytes.
 pub type Frame = (u64, Vec<u8>);
 
-/// A connection being written down; each call is one packet, some milliseconds after the one before.
+/// Connection under construction; each call is one packet, some milliseconds after the one before.
 #[derive(Clone)]
 pub struct Talk {
     pub frames: Vec<Frame>,
@@ -25,13 +25,13 @@ pub const CLIENT: usize = 0;
 pub const HOST: usize = 1;
 
 impl Talk {
-    /// From 192.0.2.`port` % 256 to 192.0.2.7:3389.
+    /// Begins one from 192.0.2.`port` % 256 to 192.0.2.7:3389.
     pub fn new(port: u16, sequence: u32) -> Self {
         let numbers = [sequence, sequence ^ 0x5555_0000];
         Self { frames: Vec::new(), now: 1_000, numbers, ports: [port, 3389], host: 7 }
     }
 
-    /// The same to 192.0.2.`host`:`port`.
+    /// Changes the destination to 192.0.2.`host`:`port`.
     pub fn to(mut self, host: u8, port: u16) -> Self {
         (self.host, self.ports[HOST]) = (host, port);
         self
@@ -57,7 +57,7 @@ impl Talk {
         self.packet(CLIENT, SYN, &[]).packet(HOST, SYN | ACK, &[]).packet(CLIENT, ACK, &[])
     }
 
-    /// In segments of this many bytes.
+    /// Sends bytes in segments of this many.
     pub fn says(mut self, side: usize, bytes: &[u8], segment: usize) -> Self {
         for piece in bytes.chunks(segment) {
             self = self.packet(side, ACK, piece);
@@ -82,18 +82,18 @@ impl Talk {
         self.says(CLIENT, &ClientHello::of(offer, [7; 32]).encode(Segments::Whole).concat(), 100)
     }
 
-    /// A ClientHello that asks for a name.
+    /// Sends a ClientHello that asks for a name.
     pub fn asks_for(self, name: &str) -> Self {
         let hello = ClientHello { server_name: Some(name.to_owned()), ..ClientHello::of(TlsOffer::PLAIN_12, [7; 32]) };
         self.says(CLIENT, &hello.encode(Segments::Whole).concat(), 100)
     }
 
-    /// A whole handshake of TLS 1.2 up to the host's ChangeCipherSpec.
+    /// Sends a whole handshake of TLS 1.2 up to the host's ChangeCipherSpec.
     pub fn handshake(self, certificate: &[u8]) -> Self {
         self.hello(TlsOffer::PLAIN_12).goes_along(certificate)
     }
 
-    /// What follows on the ClientHello.
+    /// Sends the answer to a ClientHello.
     pub fn goes_along(self, certificate: &[u8]) -> Self {
         let talk = self.says(HOST, &flight(certificate), 300);
         let changed = [record(20, &[1]), record(22, &[9; 40])].concat();
@@ -122,7 +122,7 @@ fn flight(certificate: &[u8]) -> Vec<u8> {
     record(22, &messages)
 }
 
-/// Ethernet, IPv4, TCP.
+/// Builds Ethernet, IPv4, TCP.
 fn frame(
     side: usize,
     host: u8,
@@ -143,12 +143,12 @@ fn frame(
     bytes.extend(acknowledged.to_be_bytes());
     bytes.extend([0x50, flags, 1, 0, 0, 0, 0, 0]);
     bytes.extend(payload);
-    // Ethernet pads what is shorter than its shortest frame
+    // Ethernet pads short frames to its shortest
     bytes.resize(bytes.len().max(60), 0);
     bytes
 }
 
-/// The kinds of files.
+/// Kind of capture file.
 #[derive(Clone, Copy, Debug)]
 pub enum Container {
     Little,
@@ -156,10 +156,10 @@ pub enum Container {
     NextGeneration,
 }
 
-/// When every made capture begins: 2026-11-21 09:00 UTC.
+/// Beginning of every made capture: 2026-11-21 09:00 UTC.
 pub const BEGAN: u64 = 1_795_251_600;
 
-/// The file, with packets cut at `snap` bytes.
+/// Writes the file, with packets cut at `snap` bytes.
 pub fn file(frames: &[Frame], container: Container, link: u16, snap: usize) -> Vec<u8> {
     let mut file = match container {
         Container::Little => {

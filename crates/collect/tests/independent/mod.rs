@@ -1,11 +1,11 @@
-//! Readers that others wrote, in Python: what they read is compared with what we read.
+//! Readers that others wrote, in Python: their results are compared with ours.
 
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Runs a script of this folder on a file and returns what it prints, or `None` where Python or the reader is missing,
-/// which is told, and a failure if everything is to be tested.
+/// Runs a script of this folder on a file and returns its output, or `None`, with a message, where Python or the reader
+/// is missing, which is a failure if everything is to be tested.
 pub fn read(script: &str, library: &str, file: &Path, input: &str) -> Option<String> {
     let python = std::env::var_os("RDPDOCTOR_TEST_PYTHON").unwrap_or_else(|| "python3".into());
     let there = Command::new(&python).args(["-c", &format!("import {library}")]).stderr(Stdio::null()).status();

@@ -1,12 +1,12 @@
-//! Pieces in which every field there is holds something.
+//! Pieces in which every existing field holds something.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use collect::evidence::capture::Capture;
-use diagnosis::access::{AccessTrace, Asked, Place, RefusedAccess};
-use diagnosis::rdp_file::{KNOWN, RdpFileRecord, RdpSetting, RdpSignature, Signer};
-use diagnosis::state::{
+use evidence::access::{AccessTrace, Asked, Place, RefusedAccess};
+use evidence::rdp_file::{KNOWN, RdpFileRecord, RdpSetting, RdpSignature, Signer};
+use evidence::state::{
     COMPUTER_NAME, CRYPTOGRAPHY, FIREWALL_RULES, FileVersion, KEYS, KeyFile, LISTENER, LogEvent, LogSpan, Part,
     RegistryData, RegistryKey, SCHEMA, Service, State, StoredCertificate, TERMSERVICE, Unread, Volume, WINDOWS,
 };
@@ -24,7 +24,7 @@ use wire::tls::{ClientHello, TlsOffer, TlsVersion};
 use wire::transcript::{Entry, NameAnswer, NameLookup, Record, Transcript};
 use wire::x224::{ConnectionRequest, SecurityProtocols, ServerAnswer};
 
-/// Every kind of entry that means something, with fields that such entries have.
+/// Every kind of entry that means something, with the fields that such entries have.
 const EVENTS: &[(&str, u32, &[&str])] = &[
     ("Microsoft-Windows-RemoteDesktopServices-RdpCoreTS", 131, &["ConnType", "ClientIP"]),
     ("Microsoft-Windows-RemoteDesktopServices-RdpCoreTS", 140, &["IPString"]),
@@ -272,16 +272,16 @@ fn conversation(plan: ConversationPlan, address: std::net::SocketAddr, events: V
     Record { address, start: Duration::ZERO, survey: false, plan, entries }
 }
 
-/// A transcript that says `said` wherever a host or this computer can say something, and knows this certificate.
+/// Transcript that has `said` wherever a host or this computer can say something, and this certificate.
 pub fn transcript(said: &str, addresses: [std::net::IpAddr; 2], der: &[u8]) -> Transcript {
     let second = Duration::from_secs(1);
     let plan = ConversationPlan {
         request: Some(ConnectionRequest { cookie: Some(said.to_owned()), protocols: Some(SecurityProtocols(0x0B)) }),
-        hold: Duration::ZERO,
         tls: Some(TlsOffer::MODERN),
         credssp: Some(6),
         random: [7; 32],
-        limits: Limits { tcp: 2 * second, x224: 3 * second, tls: 3 * second, credssp: 2 * second },
+        limits: Limits { tcp: 2 * second, credssp: 2 * second, ..Limits::each(3 * second) },
+        ..ConversationPlan::default()
     };
     let selected = ServerAnswer::Selected { protocol: SecurityProtocols::HYBRID_EX, flags: 0 };
     let up = Event::TlsUp { version: TlsVersion::Tls12, suite: 0xC030, chain: vec![der.to_vec()] };
@@ -319,7 +319,7 @@ pub fn transcript(said: &str, addresses: [std::net::IpAddr; 2], der: &[u8]) -> T
     }
 }
 
-/// The same of a capture.
+/// Capture that has `said` wherever a peer can say something.
 pub fn capture(said: &str, addresses: [std::net::IpAddr; 2], der: &[u8]) -> Capture {
     let at = Duration::from_millis(1_795_251_600_500);
     let [client, host] = addresses;

@@ -1,4 +1,4 @@
-//! Redaction of evidence: what was planted is gone, what is diagnosed stays, and twice is once.
+//! Redaction of evidence: planted secrets are gone, diagnosed facts stay, and redacting twice changes nothing.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stderr)]
 
@@ -9,20 +9,20 @@ mod real;
 use std::path::PathBuf;
 
 use collect::evidence::redaction::redacted;
-use collect::evidence::{Gathered, Piece, gather, stored};
+use collect::evidence::{Gathered, Kind, Piece, gather, stored};
 use diagnosis::diagnose::Run;
-use diagnosis::evidence::Evidence;
 use diagnosis::report::Diagnosis;
-use diagnosis::{Capabilities, ClientProfile, Context};
+use diagnosis::{Capabilities, Context};
+use evidence::{ClientProfile, Evidence, ProfileSource};
 
-/// The pieces as they were gathered.
-type Pieces = Vec<(PathBuf, &'static str, Piece)>;
+/// Pieces as they were gathered.
+type Pieces = Vec<(PathBuf, Kind, Piece)>;
 
 fn gathered(pieces: Vec<Piece>) -> Pieces {
-    pieces.into_iter().map(|piece| (PathBuf::new(), "", piece)).collect()
+    pieces.into_iter().map(|piece| (PathBuf::new(), Kind::RecordedState, piece)).collect()
 }
 
-/// The pieces without names, stored and read back as the readers do it.
+/// Redacts pieces, stores them and reads them back.
 fn reread(pieces: &[Piece], test: &str) -> Vec<Piece> {
     let folder = std::env::temp_dir().join(format!("rdpdoctor-reread-{test}-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
@@ -36,7 +36,7 @@ fn reread(pieces: &[Piece], test: &str) -> Vec<Piece> {
     gathered.pieces.into_iter().map(|(_, _, piece)| piece).collect()
 }
 
-/// What was found, without the words.
+/// Findings, without the words.
 fn findings(pieces: Pieces) -> (String, Vec<String>) {
     let mut gathered = Gathered::default();
     gathered.pieces.extend(pieces);
@@ -46,13 +46,13 @@ fn findings(pieces: Pieces) -> (String, Vec<String>) {
     let context = Context {
         target: None,
         profile: ClientProfile::find("mstsc-11").unwrap(),
-        profile_source: "evidence",
+        profile_source: ProfileSource::Evidence,
         at,
         symptom: None,
         capabilities: Capabilities { openssl: false },
         require_trust: false,
         thorough: false,
-        at_source: diagnosis::TimeSource::Attempt,
+        at_source: evidence::TimeSource::Attempt,
         gateway: None,
     };
     let Diagnosis { verdict, findings, .. } = diagnosis::diagnose(&evidence, &context, Run::default());
@@ -64,7 +64,7 @@ fn findings(pieces: Pieces) -> (String, Vec<String>) {
     (format!("{verdict:?}"), found)
 }
 
-/// All that holds whatever the pieces are; returns them without names.
+/// Checks all laws for these pieces; returns them without names.
 fn assert_laws(pieces: Pieces, test: &str) -> Vec<Piece> {
     let once = redacted(&pieces);
     assert_eq!(redacted(&gathered(once.clone())), once, "twice is once");

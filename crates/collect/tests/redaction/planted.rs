@@ -1,10 +1,10 @@
-//! What was planted is gone, wherever it was.
+//! Planted secrets are gone, wherever they were.
 
 use std::net::IpAddr;
 
 use collect::evidence::redaction::redacted;
 use collect::evidence::{Piece, stored};
-use diagnosis::state::State;
+use evidence::state::State;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 use serde_json::Value;
@@ -38,7 +38,7 @@ impl Secrets {
         whole.into_iter().chain(made).chain(addresses.map(|address| address.to_string())).collect()
     }
 
-    /// What must not be left: not even a part of what was made of them.
+    /// Texts that must not be left, not even as a part of a substitute.
     fn forbidden(&self) -> Vec<String> {
         let Self { machine, user, domain, password, guid, sid, addresses } = self;
         let names = [machine, user, domain, password, guid, sid].map(Clone::clone);
@@ -56,7 +56,7 @@ fn wide(text: &str, order: fn(u16) -> [u8; 2]) -> String {
     wire::hex::encode(&text.encode_utf16().flat_map(order).collect::<Vec<_>>())
 }
 
-/// The spellings in which a secret may hide in text, all in lower case.
+/// Spellings in which a secret may hide in text, all in lower case.
 fn spellings(secret: &str) -> Vec<String> {
     let (lower, upper) = (secret.to_lowercase(), secret.to_uppercase());
     let mut all = vec![lower.clone()];
@@ -70,7 +70,7 @@ fn spellings(secret: &str) -> Vec<String> {
 fn assert_gone(pieces: &[Piece], secrets: &Secrets, place: &str) {
     for piece in pieces {
         let (_, bytes) = stored(piece);
-        // in JSON a backslash is written twice
+        // JSON doubles a backslash
         let text = String::from_utf8(bytes).unwrap().to_lowercase().replace(r"\\", r"\");
         for secret in secrets.forbidden() {
             let at = text.find(&secret);
@@ -118,7 +118,7 @@ fn example() -> Secrets {
     }
 }
 
-/// A place of a string in JSON: the way to it, and whether it is a name in a map.
+/// Place of a string in JSON: the way to it, and whether it is a name in a map.
 #[derive(Debug, Clone)]
 struct Place {
     pointer: String,
@@ -145,7 +145,7 @@ fn places(value: &Value, pointer: &str, found: &mut Vec<Place>) {
     }
 }
 
-/// The state with this text in that place; `None` where no text can stand.
+/// Puts this text in that place of the state; `None` where no text can stand.
 fn plant(state: &Value, place: &Place, text: &str) -> Option<Value> {
     let mut changed = state.clone();
     let target = changed.pointer_mut(&place.pointer).unwrap();
@@ -164,12 +164,12 @@ fn without_names(state: &Value) -> Vec<Piece> {
     redacted(&gathered(vec![Piece::State(Box::new(state))]))
 }
 
-/// The texts that a secret may stand in.
+/// Texts in which a secret may hide.
 fn disguises(secret: &str) -> [String; 4] {
     [secret.to_owned(), secret.to_uppercase(), format!("a {secret}, b"), wide(secret, u16::to_le_bytes)]
 }
 
-/// Each place by itself: what is met elsewhere as a name would be found everywhere.
+/// Each place by itself, because a name met elsewhere would be found everywhere.
 #[test]
 fn a_secret_in_any_one_place_is_gone() {
     let (secrets, state) = (example(), serde_json::to_value(full::state()).unwrap());
@@ -177,7 +177,7 @@ fn a_secret_in_any_one_place_is_gone() {
     places(&state, "", &mut all);
     let mut unfit: Vec<String> = Vec::new();
     for place in &all {
-        // the list of keys is long; each piece is judged by itself, so that only that part of the state is needed
+        // the list of keys is long, and each piece is judged by itself, so only that part of the state is needed
         for secret in secrets.all() {
             for disguise in disguises(&secret) {
                 match plant(&cut(&state, place), &shortened(place), &disguise) {
@@ -193,7 +193,7 @@ fn a_secret_in_any_one_place_is_gone() {
     assert!(all.len() > 400, "only {} places", all.len());
 }
 
-/// The state with only that element of its lists in which the place is.
+/// Reduces the state to the list element that holds the place.
 fn cut(state: &Value, place: &Place) -> Value {
     let mut parts = place.pointer.split('/').skip(1);
     let (Some(field), Some(number)) = (parts.next(), parts.next().and_then(|n| n.parse::<usize>().ok())) else {
@@ -210,7 +210,7 @@ fn shortened(place: &Place) -> Place {
     Place { pointer: parts.join("/"), ..place.clone() }
 }
 
-/// A certificate with the secrets in every name that it has.
+/// Certificate with the secrets in every name that it has.
 fn certificate(secrets: &Secrets) -> Vec<u8> {
     use rcgen::{CertificateParams, DnType, KeyPair, SanType};
     let ascii = |text: &str| text.try_into().unwrap();
@@ -233,7 +233,7 @@ fn certificate(secrets: &Secrets) -> Vec<u8> {
     params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().to_vec()
 }
 
-/// A state with the secrets in all places at once, each in one of its disguises.
+/// State with the secrets in all places at once, each in one of its disguises.
 fn planted_everywhere(secrets: &Secrets, turn: usize) -> State {
     let mut state = serde_json::to_value(full::state()).unwrap();
     let texts: Vec<String> = secrets.all().iter().flat_map(|secret| disguises(secret)).collect();
@@ -268,7 +268,7 @@ proptest! {
     }
 }
 
-/// The full pieces as they are: the same is found, stored and read, and names agree across kinds.
+/// The full pieces as they are give the same findings, stored and read back, and names agree across kinds.
 #[test]
 fn pieces_agree() {
     let secrets = example();

@@ -8,7 +8,7 @@ use collect::evidence::{Piece, gather, stored};
 
 use super::assert_laws;
 
-/// The folder; `None` where there is none, which is a failure if everything is to be tested.
+/// Folder with the data; `None` where there is none, which is a failure if everything is to be tested.
 fn data() -> Option<PathBuf> {
     let Some(folder) = std::env::var_os("RDPDOCTOR_TEST_DATA") else {
         let full = std::env::var_os("RDPDOCTOR_TEST_FULL").is_some_and(|value| value == "1");
@@ -25,7 +25,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Each file by itself and all together: what is found stays, and these names, which are in them, do not.
+/// Checks each file by itself and all together: findings stay, and these names, which are in them, do not.
 fn assert_nameless(paths: &[PathBuf], test: &str, names: &[&str]) {
     for path in paths {
         assert_laws(gather(std::slice::from_ref(path)).pieces, test);

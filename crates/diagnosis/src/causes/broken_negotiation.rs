@@ -1,16 +1,15 @@
-//! `broken-negotiation`: the answer to the request cannot be.
+//! `broken-negotiation`: the answer to the request is not a valid one.
 
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::hex;
 use wire::machine::X224Answer;
 use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
 
 use crate::case::{Case, EVERYTHING};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need, contradicts};
-use crate::symptom::Symptom;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "broken-negotiation",
     title: "the host answers the request for security protocols in a way that cannot be",
@@ -21,16 +20,16 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Negotiation(Asked::Everything)],
+            needs: &[Need::negotiation(Asked::Everything)],
             holds: makes_no_sense,
         },
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Negotiation(Asked::Everything), Need::Negotiation(Asked::WithEntra)],
+            needs: &[Need::negotiation(Asked::Everything), Need::negotiation(Asked::WithEntra)],
             holds: refuses_what_it_asks_for,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: makes_sense },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::WithEntra)], holds: wants_entra },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: makes_sense },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::WithEntra)], holds: wants_entra },
     ],
     explains: &[],
     page: Page {
@@ -83,7 +82,7 @@ fn refusal(answer: &X224Answer) -> Option<NegotiationFailure> {
     }
 }
 
-/// Entra authentication is the one thing that the first request left out; it did not help.
+/// Entra authentication is all that the first request left out, and asking for it as well did not help.
 fn refuses_what_it_asks_for(case: Case<'_>) -> Option<Ground> {
     let seen = case.x224_to(EVERYTHING)?;
     let code = refusal(seen.value)?;

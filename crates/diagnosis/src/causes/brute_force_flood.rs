@@ -2,29 +2,28 @@
 
 use std::collections::BTreeSet;
 
+use evidence::events::{CORE, LSM, RCM, SECURITY};
+use evidence::state::{LISTENER, LogEvent, LogSpan, POLICY};
+use evidence::{Because, Role, Stage};
 use time::Duration;
 
 use crate::attempts;
 use crate::case::{Case, NEAR, Seen};
-use crate::cause::{Because, Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::events::{CORE, LSM, RCM, SECURITY};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::state::{LISTENER, LogEvent, LogSpan, POLICY};
 
-/// So many refused logons in the ten minutes before the attempt are worth a word.
+/// Refused logons in the ten minutes before the attempt from which on they are worth a word.
 const NOTED: usize = 20;
-/// So many may hamper others: ten a minute.
+/// Refused logons from which on others may be hampered: ten a minute.
 const HAMPERING: usize = 100;
-/// From so many addresses come those who try, and not those who watch whether the host is there.
+/// Least number of addresses that tells attackers from monitoring of whether the host is up.
 const MANY: usize = 10;
-/// The log in which a listener tells of connections and of logons before the session.
+/// Log in which a listener records connections, and logons before the session.
 const RCM_OPERATIONAL: &str = "Microsoft-Windows-TerminalServices-RemoteConnectionManager/Operational";
 
-/// That of sessions.
+/// Log in which Windows records sessions.
 const LSM_OPERATIONAL: &str = "Microsoft-Windows-TerminalServices-LocalSessionManager/Operational";
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "brute-force-flood",
     title: "somebody tries passwords at a rate that may keep others out",
@@ -33,8 +32,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Possible), needs: &[Need::HostLog], holds: flooded },
-        Proof { shows: Shows::Absence, needs: &[Need::HostLog, Need::Key(LISTENER), Need::Key(POLICY)], holds: quiet },
+        Proof { shows: Shows::Presence(Confidence::Possible), needs: &[Need::HOST_LOG], holds: flooded },
+        Proof { shows: Shows::Absence, needs: &[Need::HOST_LOG, Need::key(LISTENER), Need::key(POLICY)], holds: quiet },
     ],
     explains: &[
         Explains { cause: "outstanding-connections-limit", when: |_| true },
@@ -63,38 +62,38 @@ pub const CAUSE: Cause = Cause {
 /// Entries of one kind.
 type Entries<'a> = Vec<Seen<&'a LogEvent>>;
 
-/// Those of the ten minutes before the attempt.
+/// Entries of the ten minutes before the attempt, of these numbers.
 fn entries<'a>(case: Case<'a>, provider: &'a str, ids: &'a [u32], fits: impl Fn(&LogEvent) -> bool) -> Entries<'a> {
     let near = |seen: &Seen<&LogEvent>| (Duration::ZERO..=NEAR).contains(&(case.context.at - case.time_of(seen.id)));
     case.events(provider, ids).filter(|seen| near(seen) && fits(seen.value)).collect()
 }
 
-/// True if a field of an entry says this.
+/// True if this field of the entry has this text.
 fn says(event: &LogEvent, field: &str, text: &str) -> bool {
     event.data.get(field).is_some_and(|value| value.trim().eq_ignore_ascii_case(text))
 }
 
-/// Logons that the protocol refused: an entry for each, with Network Level Authentication.
+/// Logons that the protocol refused. With Network Level Authentication each one leaves an entry.
 fn refused(case: Case<'_>) -> Entries<'_> {
     entries(case, CORE, &[140], |_| true)
 }
 
-/// Logons over the network that the audit refused: those of type 10 came over Remote Desktop, those of type 3 may have.
+/// Network logons that the audit refused: type 10 came over Remote Desktop, type 3 may have.
 fn audited(case: Case<'_>) -> Entries<'_> {
     entries(case, SECURITY, &[4625], |event| ["3", "10"].iter().any(|kind| says(event, "LogonType", kind)))
 }
 
-/// Connections that arrived, with the address from where.
+/// Connections that arrived, in entries that name the sender's address.
 fn arrived(case: Case<'_>) -> Entries<'_> {
     entries(case, CORE, &[131], |event| !says(event, "ConnType", "UDP"))
 }
 
-/// The same without the address.
+/// Connections that arrived, in entries without an address.
 fn accepted(case: Case<'_>) -> Entries<'_> {
     entries(case, RCM, &[261], |_| true)
 }
 
-/// The address that an entry names: those of the protocol, of Remote Connection Manager, of sessions, of the audit.
+/// Address that an entry names: of the protocol, Remote Connection Manager, sessions or the audit.
 fn address(event: &LogEvent) -> Option<&str> {
     let fields = ["IPString", "ClientIP", "IpAddress", "Address", "Param3"];
     let field = fields.iter().find_map(|name| event.data.get(*name))?;
@@ -105,7 +104,7 @@ fn addresses<'a>(entries: &Entries<'a>) -> BTreeSet<&'a str> {
     entries.iter().filter_map(|seen| address(seen.value)).collect()
 }
 
-/// What was counted, in words.
+/// Says in words how many were counted.
 fn told(entries: &Entries<'_>, what: &str) -> Option<Because> {
     let (count, sources) = (entries.len(), addresses(entries).len());
     let rate = format!("{} a minute", count.div_ceil(10));
@@ -113,7 +112,7 @@ fn told(entries: &Entries<'_>, what: &str) -> Option<Because> {
     Some(entries.last()?.because(text))
 }
 
-/// Each log says the most that it can; the protocol's refusals are the surest.
+/// Takes from each log the most that it can show; the protocol's refusals are the surest.
 fn flooded(case: Case<'_>) -> Option<Ground> {
     [by_refusals, by_audit, by_arrivals].iter().find_map(|look| look(case))
 }
@@ -124,8 +123,9 @@ fn by_refusals(case: Case<'_>) -> Option<Ground> {
     Some(if refused.len() >= HAMPERING { ground } else { ground.severity(Severity::Advisory) })
 }
 
-/// Shared folders and mail refuse logons of type 3 as well: it is Remote Desktop's if as many connections arrived from there;
-/// where no log tells from where, if as many were accepted that did not pass.
+/// Counts refusals of the audit. File shares and mail also refuse logons of type 3, so these are Remote Desktop's only
+/// if as many connections arrived from those addresses; where no log has addresses, if as many were accepted that did
+/// not get in.
 fn by_audit(case: Case<'_>) -> Option<Ground> {
     let audited = audited(case);
     let own = audited.iter().filter(|seen| says(seen.value, "LogonType", "10")).count();
@@ -143,8 +143,8 @@ fn by_audit(case: Case<'_>) -> Option<Ground> {
     Some(if hampers { ground } else { ground.severity(Severity::Advisory) })
 }
 
-/// Connections of many from where nobody came to a logon. Without the logs that tell of logons, they may have; from few
-/// addresses, it may be somebody who watches whether the host is there.
+/// Counts connections from addresses that never got as far as a logon. Without the logs that record logons they may
+/// have; from few addresses it may be monitoring.
 fn by_arrivals(case: Case<'_>) -> Option<Ground> {
     let passed: Entries<'_> =
         entries(case, RCM, &[1149], |_| true).into_iter().chain(entries(case, LSM, &[21, 25], |_| true)).collect();
@@ -154,7 +154,7 @@ fn by_arrivals(case: Case<'_>) -> Option<Ground> {
     if strangers.len() < HAMPERING || addresses(&strangers).len() < MANY {
         return None;
     }
-    // without Network Level Authentication a logon is told of where its session begins
+    // without Network Level Authentication a logon is recorded only when its session begins
     let first = case.setting(LISTENER, "UserAuthentication").is_some_and(|nla| nla.settled && nla.number == Some(1));
     let known = whole(case, RCM_OPERATIONAL).is_some() && (first || whole(case, LSM_OPERATIONAL).is_some());
     let outcome = if known { "from where nobody came to a logon," } else { "whose outcome was not seen," };
@@ -162,13 +162,13 @@ fn by_arrivals(case: Case<'_>) -> Option<Ground> {
     Some(if known { ground } else { ground.severity(Severity::Advisory) })
 }
 
-/// A log of this name that tells of all the ten minutes, without a gap.
+/// Log of this name that covers all of the ten minutes without a gap.
 fn whole<'a>(case: Case<'a>, channel: &str) -> Option<Seen<&'a LogSpan>> {
     let fits = |log: &LogSpan| log.channel.contains(channel) && log.whole_since(case.context.at - NEAR);
     case.logs_near(case.context.at).find(|seen| fits(seen.value))
 }
 
-/// A whole log of the protocol, of a host where it writes every refusal: with Network Level Authentication.
+/// The protocol's log is complete and quiet, on a host that logs every refusal (Network Level Authentication).
 fn quiet(case: Case<'_>) -> Option<Ground> {
     let log = whole(case, "RdpCoreTS").filter(|log| case.logs_of(case.context.at).any(|seen| seen.id == log.id))?;
     let nla = case.setting(LISTENER, "UserAuthentication").filter(|nla| nla.settled && nla.number == Some(1))?;
@@ -188,7 +188,7 @@ mod tests {
 
     const PROTOCOL: &str = "Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational";
 
-    /// A host with its log, that requires Network Level Authentication.
+    /// Host with its protocol log that requires Network Level Authentication.
     fn logged() -> Sketch {
         machine().log(PROTOCOL, 48).dword(LISTENER, "UserAuthentication", 1).absent(POLICY)
     }
@@ -233,12 +233,12 @@ mod tests {
     fn present_by_connections_that_never_came_to_a_logon() {
         let listener = || logged().log(RCM_OPERATIONAL, 48);
         arrivals(listener(), HAMPERING, 50).check(&CAUSE, hampers());
-        // whether they came to a logon was not seen
+        // whether any of them got as far as a logon was not seen
         arrivals(logged(), HAMPERING, 50).check(&CAUSE, said());
-        // a farm in the morning, and somebody who watches it
+        // a farm in the morning, beside monitoring
         let logons = many(arrivals(listener(), HAMPERING, 50), HAMPERING, 50, (RCM, 1149), &[]);
         logons.check(&CAUSE, Expect::Unknown);
-        // each of them makes two connections, and passes once; or is told of where the session begins alone
+        // each makes two connections and gets in once; or only the start of its session is recorded
         let pairs = arrivals(listener(), 2 * HAMPERING, 50);
         many(pairs, HAMPERING, 50, (RCM, 1149), &[]).check(&CAUSE, Expect::Unknown);
         let open = || machine().log(PROTOCOL, 48).log(RCM_OPERATIONAL, 48).dword(LISTENER, "UserAuthentication", 0);
@@ -248,7 +248,7 @@ mod tests {
             sketch.event_with(LSM, 21, 3, &[("Address", format!("203.0.113.{number}").as_str())])
         };
         (0..50).fold(sessions, named).check(&CAUSE, Expect::Unknown);
-        // strangers among those who pass, and a log that counts one more of them without their addresses
+        // strangers among those who get in, and a log without addresses that counts one more of them
         let mixed = many(arrivals(listener(), 3 * HAMPERING, 150), 5, 5, (RCM, 1149), &[]);
         many(mixed, 3 * HAMPERING + 1, 1, (RCM, 261), &[]).check(&CAUSE, hampers());
         arrivals(listener(), HAMPERING, MANY - 1).check(&CAUSE, Expect::Unknown);
@@ -261,15 +261,15 @@ mod tests {
         let audit = |count, kind| many(logged(), count, 50, (SECURITY, 4625), &[("LogonType", kind)]);
         audit(HAMPERING, "10").check(&CAUSE, hampers());
         audit(NOTED, "10").check(&CAUSE, said());
-        // of whatever service
+        // whichever service refused them
         audit(HAMPERING, "3").check(&CAUSE, said());
         audit(NOTED, "3").check(&CAUSE, Expect::Unknown);
         arrivals(audit(HAMPERING, "3"), HAMPERING, 5).check(&CAUSE, hampers());
-        // of a share, beside as many who come in
+        // of a file share, beside as many people who get in
         let share = many(logged(), HAMPERING, 1, (SECURITY, 4625), &[("LogonType", "3")]);
         let logons = many(arrivals(share, HAMPERING, 50), HAMPERING, 50, (RCM, 1149), &[]);
         logons.check(&CAUSE, said());
-        // where no log says from where
+        // where no log has addresses
         let accepted = |sketch| many(sketch, HAMPERING, 1, (RCM, 261), &[]);
         accepted(audit(HAMPERING, "3")).check(&CAUSE, hampers());
         many(accepted(audit(HAMPERING, "3")), 9, 9, (RCM, 1149), &[]).check(&CAUSE, said());
@@ -296,7 +296,7 @@ mod tests {
         // a log that begins with the attempt
         let settings = || machine().dword(LISTENER, "UserAuthentication", 1).absent(POLICY);
         settings().log(PROTOCOL, 0).check(&CAUSE, Expect::Unknown);
-        // without Network Level Authentication the protocol's log says nothing of refusals
+        // without Network Level Authentication the protocol's log does not record refusals
         machine().log(PROTOCOL, 48).check(&CAUSE, Expect::Unknown);
         logged().dword(LISTENER, "UserAuthentication", 0).check(&CAUSE, Expect::Unknown);
     }

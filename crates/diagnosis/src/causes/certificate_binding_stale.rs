@@ -1,58 +1,58 @@
 //! `certificate-binding-stale`: the listener is bound to a certificate that is gone, or whose key it cannot use.
 
+use evidence::events::RCM;
+use evidence::moment::moment;
+use evidence::printable::printable;
+use evidence::state::{CRYPTOGRAPHY, LISTENER, LogEvent, POLICY, STORE_MY, STORE_REMOTE_DESKTOP};
+use evidence::symptom::Symptom;
+use evidence::{Because, Role, Stage};
 use wire::machine::X224Answer;
 use wire::x224::{NegotiationFailure, ServerAnswer};
 
 use crate::case::{Case, uses_key};
-use crate::cause::{Because, Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::events::RCM;
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::keys::REMOTE_DESKTOP;
 use crate::logs::{DAY, told};
 use crate::need::{Need, speechless};
-use crate::printable::printable;
-use crate::state::{CRYPTOGRAPHY, LISTENER, LogEvent, POLICY, STORE_MY, STORE_REMOTE_DESKTOP, moment};
-use crate::symptom::Symptom;
 
-/// Of the certificate that was chosen: none is usable, or its key is out of reach.
+/// Events: the chosen certificate is unusable, or its key is out of reach.
 const FELL_BACK: &[u32] = &[1051, 1055];
-/// Its thumbprint was invalid and was reset.
+/// Event: the chosen certificate's thumbprint was invalid and was reset.
 const RESET: &[u32] = &[1059];
-/// One from a template was installed.
+/// Event: a certificate from a template was installed.
 const INSTALLED: &[u32] = &[1063];
-/// A self-signed certificate could not be made.
+/// Event: a self-signed certificate could not be made.
 const NOT_MADE: &[u32] = &[1057];
 const MISSING: ServerAnswer = ServerAnswer::Failure(NegotiationFailure::SSL_CERT_NOT_ON_SERVER);
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "certificate-binding-stale",
     title: "the listener is bound to a certificate that is gone, or whose private key it cannot use",
     stage: Stage::Host,
-    // not blocking, as the design had it: Windows falls back on its own certificate (events 1051 and 1055)
+    // not blocking: Windows falls back on its own certificate (events 1051 and 1055)
     severity: Severity::Degrading,
     role: Role::Host,
     codes: &[Symptom::SOCKET_CLOSED],
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Key(LISTENER), Need::Key(STORE_MY)],
+            needs: &[Need::key(LISTENER), Need::key(STORE_MY)],
             holds: names_nothing,
         },
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::HostLog], holds: logged },
-        // how the file of a key is called is known from practice alone
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::HOST_LOG], holds: logged },
+        // how the file of a key is named is known from practice alone
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Key(LISTENER), Need::KeyFolder, Need::Key(CRYPTOGRAPHY)],
+            needs: &[Need::key(LISTENER), Need::KEY_FOLDER, Need::key(CRYPTOGRAPHY)],
             holds: key_out_of_reach,
         },
         Proof {
             shows: Shows::Presence(Confidence::Possible),
-            needs: &[Need::Key(LISTENER), Need::Key(POLICY), Need::Key(STORE_MY)],
+            needs: &[Need::key(LISTENER), Need::key(POLICY), Need::key(STORE_MY)],
             holds: template_gone,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(LISTENER)], holds: none_bound },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(LISTENER), Need::Key(STORE_MY)], holds: there_with_key },
+        Proof { shows: Shows::Absence, needs: &[Need::key(LISTENER)], holds: none_bound },
+        Proof { shows: Shows::Absence, needs: &[Need::key(LISTENER), Need::key(STORE_MY)], holds: there_with_key },
     ],
     explains: &[
         Explains { cause: "private-key-unusable", when: |_| true },
@@ -96,13 +96,14 @@ fn names_nothing(case: Case<'_>) -> Option<Ground> {
         }
         Some(_) => return None,
     };
-    // a policy that names a template may have the listener use another one; Microsoft's text says that the bound one wins
+    // a policy that names a template may make the listener use another one; Microsoft's text says that the bound one
+    // wins
     let settled = case.value(POLICY, "CertTemplateName").is_some_and(|seen| seen.value.is_none());
     let ground = Ground::on(vec![because, why]);
     Some(weighed(case, if settled { ground } else { ground.confidence(Confidence::Likely) }, bound.id))
 }
 
-/// The certificate is there, bound or from a template, and `TermService` cannot get at its key.
+/// The certificate, bound or from a template, is there, but `TermService` cannot use its key.
 fn key_out_of_reach(case: Case<'_>) -> Option<Ground> {
     let seen = case.stored(&case.configured_thumbprint()?).filter(|seen| !shown(case, &seen.value.sha1))?;
     let (why, _) = case.key_of(seen.value)?.out_of_reach()?;
@@ -110,7 +111,8 @@ fn key_out_of_reach(case: Case<'_>) -> Option<Ground> {
     Some(weighed(case, Ground::on(vec![because, why]), seen.id))
 }
 
-/// What the listener calls the template's certificate is known from practice alone, and Windows asks for another by itself.
+/// The template's certificate is gone. Only likely: how the listener names it is known from practice alone, and Windows
+/// requests another by itself.
 fn template_gone(case: Case<'_>) -> Option<Ground> {
     let named =
         case.template_thumbprint().filter(|seen| case.stored(&seen.value).is_none() && !shown(case, &seen.value))?;
@@ -119,7 +121,7 @@ fn template_gone(case: Case<'_>) -> Option<Ground> {
     Some(Ground::on(vec![named.because(text), why]).severity(Severity::Advisory))
 }
 
-/// The host's log says that it has fallen back on its own certificate; and nothing that is known since says otherwise.
+/// The host logged that it fell back on its own certificate, and nothing known since contradicts it.
 fn logged(case: Case<'_>) -> Option<Ground> {
     let last = |ids: &'static [u32]| case.recent(RCM, ids, DAY).last().map(|seen| case.time_of(seen.id));
     let since = |ids: &'static [u32]| last(ids).filter(|newest| last(INSTALLED).is_none_or(|made| made <= *newest));
@@ -130,15 +132,15 @@ fn logged(case: Case<'_>) -> Option<Ground> {
             Some(weighed(case, ground, entry))
         });
     fell_back.or_else(|| {
-        // a binding that was reset is gone since: what is left to know is that the chosen certificate is not shown
+        // a reset binding is gone, so all that is left to know is that the chosen certificate is not shown
         case.bound_thumbprint().is_none_or(|seen| seen.value.is_none()).then_some(())?;
         since(RESET)?;
         Some(told(case, (RCM, RESET), DAY, |_| true)?.severity(Severity::Advisory))
     })
 }
 
-/// The entry has to be about what is configured now, as far as that was read: not about one before it, and not of a time
-/// before its key could be read.
+/// True if the entry is about the present configuration, as far as that was read: not about an earlier binding, nor
+/// about a time before the key became readable.
 fn about_what_is_configured(case: Case<'_>, event: &LogEvent) -> bool {
     let configured = case.configured_thumbprint().and_then(|thumbprint| case.stored(&thumbprint));
     let mended = configured.is_some_and(|seen| {
@@ -148,13 +150,13 @@ fn about_what_is_configured(case: Case<'_>, event: &LogEvent) -> bool {
     case.windows_own_certificate() != Some(true) && case.may_be_about_configured(event) && !mended
 }
 
-/// True if a handshake showed this very certificate.
+/// True if a handshake showed exactly this certificate.
 fn shown(case: Case<'_>, thumbprint: &str) -> bool {
     case.at_addresses().any(|at| at.certificate_sha1().is_some_and(|seen| seen.value.eq_ignore_ascii_case(thumbprint)))
 }
 
-/// What it does: nothing more than clients notice where handshakes go through, and it keeps everybody out where the listener
-/// has no certificate to fall back on.
+/// Weighs the damage: clients hardly notice where handshakes succeed, but nobody gets in where the listener has no
+/// certificate to fall back on.
 fn weighed(case: Case<'_>, mut ground: Ground, since: usize) -> Ground {
     if case.key_used_since(since) {
         return ground.severity(Severity::Advisory);
@@ -169,7 +171,7 @@ fn weighed(case: Case<'_>, mut ground: Ground, since: usize) -> Ground {
     ground.confidence(confidence).severity(Severity::Blocking)
 }
 
-/// The host said that it has no certificate, or broke off a handshake as one does that cannot use its key.
+/// The host said that it has no certificate, or dropped a handshake as it would if it could not use its key.
 fn broken(at: Case<'_>) -> Option<Because> {
     let missing = at.x224().find(|seen| *seen.value.1 == X224Answer::Server(MISSING));
     if let Some(seen) = missing {
@@ -180,8 +182,8 @@ fn broken(at: Case<'_>) -> Option<Because> {
     Some(seen.because(format!("{} broke off a handshake", at.label())))
 }
 
-/// The key of the certificate that Windows makes for itself is out of reach; or there is no such certificate, and making one
-/// has failed. An empty store alone says nothing: Windows makes a certificate when it needs one.
+/// The key of Windows' own certificate is out of reach, or there is no such certificate and making one has failed. An
+/// empty store alone shows nothing: Windows makes a certificate when it needs one.
 fn nothing_to_fall_back_on(case: Case<'_>) -> Option<Because> {
     if let Some(made) = case.made_by_windows() {
         return Some(case.key_of(made.value)?.out_of_reach()?.0);
@@ -199,7 +201,7 @@ fn none_bound(case: Case<'_>) -> Option<Ground> {
 fn there_with_key(case: Case<'_>) -> Option<Ground> {
     let thumbprint = case.bound_thumbprint()?.value?;
     let seen = case.stored(&thumbprint).filter(|seen| seen.value.has_key == Some(true))?;
-    // that a key belongs to it says neither that it is there nor that it may be read
+    // that a certificate has a key says neither that the key is there nor that it can be read
     let usable = shown(case, &thumbprint) || case.key_of(seen.value).is_some_and(|place| place.is_readable());
     let subject = printable(&seen.value.subject);
     let text = format!("the bound certificate {subject} has a private key that TermService can read");
@@ -210,8 +212,8 @@ fn there_with_key(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host, key_file, machine, stored};
-    use crate::fact::{Fact, Handshake};
-    use crate::state::{KeyFile, RegistryData, StoredCertificate};
+    use evidence::fact::{Fact, Handshake};
+    use evidence::state::{KeyFile, RegistryData, StoredCertificate};
     use wire::machine::End;
     use wire::tls::{TlsOffer, TlsVersion};
 
@@ -277,13 +279,13 @@ mod tests {
         bound().absent(STORE_REMOTE_DESKTOP).check(&CAUSE, STALE);
         bound().absent(STORE_REMOTE_DESKTOP).event(RCM, 1057, 2).check(&CAUSE, blocks(Confidence::Likely));
         let own = Fact::StoredCertificate(stored(REMOTE_DESKTOP));
-        let own_file = || format!("{}{GUID}", crate::keys::RDP_KEY);
+        let own_file = || format!("{}{GUID}", evidence::key_names::RDP_KEY);
         let closed = |security| folder(bound(), &[(&own_file(), security)]).recorded(own.clone());
         closed(CLOSED).check(&CAUSE, blocks(Confidence::Likely));
         closed(OPEN).check(&CAUSE, STALE);
     }
 
-    /// MachineKeys with these files, on a machine whose number is known.
+    /// MachineKeys with these files, on a machine whose machine GUID is known.
     fn folder(sketch: Sketch, files: &[(&str, &str)]) -> Sketch {
         let sketch = sketch.value(CRYPTOGRAPHY, "MachineGuid", RegistryData::Text(GUID.to_owned()));
         let sketch = sketch.absent(STORE_REMOTE_DESKTOP).recorded(Fact::KeyFile(key_file(".", None)));
@@ -299,7 +301,7 @@ mod tests {
         format!("50dd7f001693c375a50cbf792350acde_{GUID}")
     }
 
-    /// The commonest fault of a certificate from an authority: NETWORK SERVICE was not let read its key.
+    /// The commonest fault of a certificate from an authority: NETWORK SERVICE may not read its key.
     #[test]
     fn a_key_that_may_not_be_read_or_is_gone() {
         let there = |rights| folder(bound(), &[(&key_of_issued(), rights)]).recorded(Fact::StoredCertificate(issued()));
@@ -307,10 +309,10 @@ mod tests {
         there(OPEN).check(&CAUSE, Expect::Absent);
         let gone = folder(bound(), &[]).recorded(Fact::StoredCertificate(issued()));
         gone.check(&CAUSE, LIKELY);
-        // what is not known to be missing is not said to be
+        // a key that is not known to be missing is not said to be
         let part = KeyFile { left_out: 3, ..key_file(".", None) };
         gone.recorded(Fact::KeyFile(part)).check(&CAUSE, Expect::Unknown);
-        // nor is it said to be readable: of a key of the newer kind, and of one of a user, that is not known
+        // nor is it said to be readable: for a CNG key or a user's key that is not known
         let newer = Some("Microsoft Software Key Storage Provider".to_owned());
         for other in [
             StoredCertificate { provider: newer, ..issued() },
@@ -357,11 +359,11 @@ mod tests {
         let nothing = || machine().absent(POLICY).dword(LISTENER, "PortNumber", 3389);
         nothing().event(RCM, 1051, 2).check(&CAUSE, Expect::Absent);
         with("ab", true).event(RCM, 1059, 2).check(&CAUSE, Expect::Unknown);
-        // the bound one was made since, or its key can be read by now
+        // the bound one was made later, or its key is readable by now
         let there =
             |certificate| folder(bound(), &[(&key_of_issued(), OPEN)]).recorded(Fact::StoredCertificate(certificate));
         there(issued()).event(RCM, 1055, 2).check(&CAUSE, Expect::Absent);
-        let new = crate::fact::rfc3339(crate::causes::sketch::NOW - time::Duration::hours(1));
+        let new = evidence::moment::rfc3339(crate::causes::sketch::NOW - time::Duration::hours(1));
         let new = StoredCertificate { not_before: new, ..issued() };
         bound().recorded(Fact::StoredCertificate(new)).event(RCM, 1051, 90).check(&CAUSE, Expect::Unknown);
         let other = [("Binary", "cd".repeat(20))];
@@ -374,14 +376,14 @@ mod tests {
 
     #[test]
     fn near_miss_it_is_there_with_its_key() {
-        // that it has one does not say who may read it
+        // having a key does not say who may read it
         with("ab", true).check(&CAUSE, Expect::Unknown);
         let shown = host("192.0.2.7").nla().tls_up(TlsVersion::Tls12).with(Fact::CertificateSha1("ab".repeat(20)));
         let there = StoredCertificate { sha1: "ab".repeat(20), ..stored("My") };
         bound_on(shown).recorded(Fact::StoredCertificate(there)).check(&CAUSE, Expect::Absent);
     }
 
-    /// The record of the store is older than what the host shows.
+    /// The record of the store is older than what the host shows now.
     #[test]
     fn near_miss_it_is_shown() {
         let shown = host("192.0.2.7").nla().tls_up(TlsVersion::Tls12).with(Fact::CertificateSha1("ab".repeat(20)));

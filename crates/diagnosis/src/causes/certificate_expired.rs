@@ -1,24 +1,24 @@
 //! `certificate-expired`: `notAfter` has passed.
 
+use evidence::events::{RCM, SYSTEM};
+use evidence::fact::Fact;
+use evidence::moment::{moment, rfc3339};
+use evidence::printable::printable;
+use evidence::state::{LISTENER, STORE_REMOTE_DESKTOP};
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use time::OffsetDateTime;
 
 use super::remote_desktop_disabled;
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::events::{RCM, SYSTEM};
-use crate::evidence::Role;
-use crate::fact::{Fact, rfc3339};
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::logs::{DAY, told};
 use crate::need::Need;
-use crate::printable::printable;
-use crate::state::{LISTENER, STORE_REMOTE_DESKTOP, moment};
-use crate::symptom::Symptom;
 use wire::tls::TlsOffer;
 
-/// The listener is configured to use a certificate that has expired.
+/// Event: the certificate chosen for the listener has expired.
 const EXPIRED: &[u32] = &[1053];
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "certificate-expired",
     title: "the host's certificate has expired",
@@ -30,16 +30,16 @@ pub const CAUSE: Cause = Cause {
         // any handshake that shows a certificate will do; the newest is looked at
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Handshake(TlsOffer::MODERN)],
+            needs: &[Need::handshake(TlsOffer::MODERN)],
             holds: expired,
         },
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Key(LISTENER), Need::Key(STORE_REMOTE_DESKTOP)],
+            needs: &[Need::key(LISTENER), Need::key(STORE_REMOTE_DESKTOP)],
             holds: had_expired,
         },
-        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::HostLog], holds: logged },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: valid },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::HOST_LOG], holds: logged },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: valid },
     ],
     explains: &[],
     page: Page {
@@ -59,11 +59,12 @@ pub const CAUSE: Cause = Cause {
                      from a CA is renewed there and bound again.",
         references: &["RFC 5280 section 4.1.2.5", "Microsoft: Remote Desktop listener certificate configurations"],
     },
-    // the order matters: without a usable key a removed certificate is not replaced, and an expired one still served
+    // the order matters: without a usable key a removed certificate is not replaced, while an expired one is still
+    // served
     fixes: &["repair-machine-keys-access", "renew-rdp-certificate", "bind-certificate"],
 };
 
-/// Why `date` has passed by a clock, in words.
+/// Says by which clock `date` has passed, and how long ago.
 fn past(date: OffsetDateTime, clock: OffsetDateTime) -> String {
     let days = (clock - date).whole_days();
     match days {
@@ -105,8 +106,8 @@ fn expired(case: Case<'_>) -> Option<Ground> {
     }
 }
 
-/// No handshake showed the certificate, but the store in which it lay was read. Where Remote Desktop is off or its service rests,
-/// nothing renews it and nobody is shown it.
+/// No handshake showed the certificate, but its store was read. Where Remote Desktop or its service is off, nothing
+/// renews it and no client sees it.
 fn had_expired(case: Case<'_>) -> Option<Ground> {
     let seen = case.recorded_certificate().filter(|_| !remote_desktop_disabled::rested(case))?;
     let (until, clock) = (moment(&seen.value.not_after)?, last_seen_running(case, seen.id));
@@ -119,13 +120,13 @@ fn had_expired(case: Case<'_>) -> Option<Ground> {
     (clock > until).then(|| Ground::on(vec![seen.because(text)]))
 }
 
-/// When the machine was last known to run, by what was recorded with this. A disk may have lain about for long: nothing renews
-/// a certificate on a machine that is off.
+/// When the machine was last known to run, from what was recorded with this. A disk may have lain on a shelf for long:
+/// nothing renews a certificate on a machine that is off.
 fn last_seen_running(case: Case<'_>, id: usize) -> OffsetDateTime {
     let recorded = case.recorded_at(id);
     let ran = case.service("TermService").is_some_and(|seen| seen.value.running == Some(true));
     let last_word = case.machine().and_then(|machine| {
-        // the one log into which every running machine writes
+        // the only log into which every running machine writes
         let spans = machine.seen(|fact| match fact {
             Fact::LogSpan(log) if log.channel.eq_ignore_ascii_case(SYSTEM) => moment(&log.until),
             _ => None,
@@ -135,7 +136,7 @@ fn last_seen_running(case: Case<'_>, id: usize) -> OffsetDateTime {
     last_word.filter(|_| !ran).map_or(recorded, |word| word.min(recorded))
 }
 
-/// The host's log says so of the certificate that was chosen for the listener; and none that is known since says otherwise.
+/// The host logged it of the certificate chosen for the listener, and no certificate known since contradicts it.
 fn logged(case: Case<'_>) -> Option<Ground> {
     let own = case.windows_own_certificate() == Some(true);
     let replaced = || case.listener_certificate().and_then(|seen| moment(&seen.value.not_after));
@@ -156,7 +157,7 @@ fn valid(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, NOW, Sketch, host, machine, stored};
-    use crate::state::{LogSpan, POLICY, RegistryData, Service, StoredCertificate, TERMINAL_SERVER};
+    use evidence::state::{LogSpan, POLICY, RegistryData, Service, StoredCertificate, TERMINAL_SERVER};
     use wire::tls::TlsVersion;
 
     const DAY: i64 = 86_400_000;
@@ -189,7 +190,7 @@ mod tests {
         in_store(-12).value(LISTENER, "SSLCertificateSHA1Hash", bound).check(&CAUSE, Expect::Unknown);
     }
 
-    /// It is made anew when the service starts.
+    /// Windows makes it anew when the service starts.
     #[test]
     fn near_miss_nothing_renews_it_while_remote_desktop_rests() {
         let off = |number| in_store(-12).dword(TERMINAL_SERVER, "fDenyTSConnections", number);
@@ -204,7 +205,7 @@ mod tests {
         in_store(-12).recorded(service(None)).check(&CAUSE, present());
     }
 
-    /// A disk that was read weeks after the machine was switched off: its last word is the last entry of its log.
+    /// A disk read weeks after the machine was switched off: the last entry of its log is its last sign of life.
     #[test]
     fn near_miss_the_machine_was_off() {
         let log = |channel: &str, days: i64| {
@@ -216,7 +217,7 @@ mod tests {
         let present = || Expect::Present(Severity::Degrading, Confidence::Likely);
         in_store(-12).recorded(log(SYSTEM, 20)).check(&CAUSE, Expect::Unknown);
         in_store(-12).recorded(log(SYSTEM, 1)).check(&CAUSE, present());
-        // a log into which nothing is written for weeks says nothing
+        // a log that may stay empty for weeks shows nothing
         in_store(-12).recorded(log("Security", 20)).check(&CAUSE, present());
     }
 
@@ -241,7 +242,7 @@ mod tests {
         machine().event(RCM, 1052, 2).check(&CAUSE, Expect::Unknown);
         machine().event(RCM, 1053, 2 * 24 * 60).check(&CAUSE, Expect::Unknown);
         with_certificate(12).event(RCM, 1053, 2).check(&CAUSE, Expect::Absent);
-        // nothing is chosen any more, or another one
+        // by now none is chosen, or another one
         in_store(12).event(RCM, 1053, 2).check(&CAUSE, Expect::Unknown);
         let bound = machine().value(LISTENER, "SSLCertificateSHA1Hash", RegistryData::Binary("5d".repeat(20)));
         let valid = bound.recorded(Fact::StoredCertificate(stored("My")));

@@ -1,15 +1,14 @@
 //! `certificate-key-mismatch`: the host signs its handshakes with another key than that of its certificate.
 
+use evidence::fact::Handshake;
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::tls::TlsOffer;
 
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::fact::Handshake;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::symptom::Symptom;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "certificate-key-mismatch",
     title: "the host signs the handshake with another key than that of its certificate",
@@ -20,11 +19,11 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Handshake(TlsOffer::MODERN)],
+            needs: &[Need::handshake(TlsOffer::MODERN)],
             holds: wrongly_signed,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: proved },
-        Proof { shows: Shows::Absence, needs: &[Need::FinishedHandshake], holds: proved },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: proved },
+        Proof { shows: Shows::Absence, needs: &[Need::FINISHED_HANDSHAKE], holds: proved },
     ],
     explains: &[],
     page: Page {
@@ -51,7 +50,8 @@ fn wrongly_signed(case: Case<'_>) -> Option<Ground> {
         return None;
     }
     let because = wrong.iter().take(2).map(|seen| {
-        let text = format!("{} signed a handshake ({}) with a key that is not its certificate's", case.label(), seen.value.0);
+        let text =
+            format!("{} signed a handshake ({}) with a key that is not its certificate's", case.label(), seen.value.0);
         seen.because(text)
     });
     let ground = Ground::on(because.collect());

@@ -1,17 +1,17 @@
-//! `certificate-key-wrong-type`: the key of the listener's certificate may sign, and not exchange keys.
+//! `certificate-key-wrong-type`: the key of the listener's certificate may sign but not exchange keys.
+
+use evidence::state::{LISTENER, StoredCertificate};
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 
 use crate::case::{Case, Seen};
-use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::keys::legacy;
 use crate::need::Need;
-use crate::state::{LISTENER, StoredCertificate};
-use crate::symptom::Symptom;
 
 /// `AT_SIGNATURE`.
 const SIGNATURE: u32 = 2;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "certificate-key-wrong-type",
     title: "the key of the certificate that is bound to the listener was made for signatures alone",
@@ -20,8 +20,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[Symptom::SOCKET_CLOSED],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::Key(LISTENER)], holds: signature_only },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(LISTENER)], holds: fits },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::key(LISTENER)], holds: signature_only },
+        Proof { shows: Shows::Absence, needs: &[Need::key(LISTENER)], holds: fits },
     ],
     explains: &[Explains { cause: "private-key-unusable", when: |_| true }],
     page: Page {
@@ -45,8 +45,8 @@ fn bound(case: Case<'_>) -> Option<Seen<&StoredCertificate>> {
     case.stored(&thumbprint)
 }
 
-/// Keys of the newer kind (CNG) do not have the difference, whatever the number says; nor is it said of a provider that is
-/// not known.
+/// The bound certificate's key is for signatures only. CNG keys know no such difference, whatever the number says; and
+/// nothing is said of a provider that is not known.
 fn signature_only(case: Case<'_>) -> Option<Ground> {
     let seen = bound(case).filter(|seen| seen.value.key_spec == Some(SIGNATURE) && legacy(seen.value) == Some(true))?;
     if case.key_used_since(seen.id) || case.let_in_near(seen.id) {
@@ -74,8 +74,8 @@ fn fits(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host, machine, stored};
-    use crate::fact::Fact;
-    use crate::state::RegistryData;
+    use evidence::fact::Fact;
+    use evidence::state::RegistryData;
     use wire::tls::TlsVersion;
 
     fn with(key_spec: Option<u32>) -> Sketch {
@@ -116,7 +116,7 @@ mod tests {
         let bound = up.value(LISTENER, "SSLCertificateSHA1Hash", RegistryData::Binary("5d".repeat(20)));
         let certificate = StoredCertificate { key_spec: Some(2), ..stored("My") };
         bound.recorded(Fact::StoredCertificate(certificate)).check(&CAUSE, Expect::Unknown);
-        with(Some(2)).event(crate::events::RCM, 1149, 2).check(&CAUSE, Expect::Unknown);
+        with(Some(2)).event(evidence::events::RCM, 1149, 2).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

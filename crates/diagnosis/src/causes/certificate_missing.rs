@@ -1,18 +1,17 @@
-//! `certificate-missing`: the host has no certificate that it can use for TLS, and says so.
+//! `certificate-missing`: the host says that it has no certificate usable for TLS.
 
+use evidence::events::RCM;
+use evidence::state::{LISTENER, STORE_REMOTE_DESKTOP};
+use evidence::{Role, Stage};
 use wire::machine::X224Answer;
 use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
 
 use crate::case::{Case, EVERYTHING};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::events::RCM;
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::keys::REMOTE_DESKTOP;
 use crate::logs::{DAY, told};
 use crate::need::{Asked, Need};
-use crate::state::{LISTENER, STORE_REMOTE_DESKTOP};
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "certificate-missing",
     title: "the host has no certificate that it can use for TLS",
@@ -23,24 +22,24 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Negotiation(Asked::Everything)],
+            needs: &[Need::negotiation(Asked::Everything)],
             holds: says_so,
         },
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Key(STORE_REMOTE_DESKTOP), Need::Key(LISTENER), Need::HostLog],
+            needs: &[Need::key(STORE_REMOTE_DESKTOP), Need::key(LISTENER), Need::HOST_LOG],
             holds: none_and_none_made,
         },
         Proof {
             shows: Shows::Presence(Confidence::Possible),
             needs: &[
-                Need::Negotiation(Asked::Everything),
-                Need::Negotiation(Asked::TlsOnly),
-                Need::Negotiation(Asked::StandardOnly),
+                Need::negotiation(Asked::Everything),
+                Need::negotiation(Asked::TlsOnly),
+                Need::negotiation(Asked::StandardOnly),
             ],
             holds: hangs_up_on_tls,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: says_otherwise },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: says_otherwise },
     ],
     explains: &[],
     page: Page {
@@ -69,7 +68,7 @@ pub const CAUSE: Cause = Cause {
     fixes: &["start-services", "repair-machine-keys-access", "renew-rdp-certificate", "replace-rdp-key-container"],
 };
 
-/// A self-signed certificate could not be made.
+/// Event: a self-signed certificate could not be made.
 const NOT_MADE: &[u32] = &[1057];
 
 const MISSING: ServerAnswer = ServerAnswer::Failure(NegotiationFailure::SSL_CERT_NOT_ON_SERVER);
@@ -80,8 +79,8 @@ fn says_so(case: Case<'_>) -> Option<Ground> {
     (*seen.value == X224Answer::Server(MISSING)).then(|| Ground::on(vec![seen.because(text())]))
 }
 
-/// The store is empty, nothing is bound, and the log says that making one has failed; no answer says otherwise. An empty
-/// store alone is what a machine has on which Remote Desktop was never used.
+/// The store is empty, nothing is bound, the log says that making one failed, and no answer contradicts it. An empty
+/// store alone is normal where Remote Desktop was never used.
 fn none_and_none_made(case: Case<'_>) -> Option<Ground> {
     let bound = case.bound_thumbprint().filter(|seen| seen.value.is_none())?;
     let stored = case.stored_certificates().any(|seen| seen.value.store == REMOTE_DESKTOP);
@@ -126,8 +125,8 @@ fn says_otherwise(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host, machine, stored};
-    use crate::fact::Fact;
-    use crate::state::{POLICY, RegistryData};
+    use evidence::fact::Fact;
+    use evidence::state::{POLICY, RegistryData};
 
     #[test]
     fn present() {

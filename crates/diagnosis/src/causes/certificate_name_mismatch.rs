@@ -2,17 +2,16 @@
 
 use std::net::IpAddr;
 
+use evidence::printable::printable;
+use evidence::state::{LISTENER, STORE_REMOTE_DESKTOP};
+use evidence::target::Host;
+use evidence::{Role, Stage};
 use wire::tls::TlsOffer;
 
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::printable::printable;
-use crate::state::{LISTENER, STORE_REMOTE_DESKTOP};
-use crate::target::Host;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "certificate-name-mismatch",
     title: "the host's certificate is not for the name that was asked for",
@@ -23,15 +22,15 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Handshake(TlsOffer::MODERN)],
+            needs: &[Need::handshake(TlsOffer::MODERN)],
             holds: no_name_fits,
         },
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Key(LISTENER), Need::Key(STORE_REMOTE_DESKTOP)],
+            needs: &[Need::key(LISTENER), Need::key(STORE_REMOTE_DESKTOP)],
             holds: no_recorded_name_fits,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: a_name_fits },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: a_name_fits },
     ],
     explains: &[],
     page: Page {
@@ -52,7 +51,7 @@ pub const CAUSE: Cause = Cause {
     fixes: &["bind-certificate"],
 };
 
-/// The comparison of RFC 6125: without case, a star for exactly one whole label, the leftmost, and not above a domain.
+/// Compares as RFC 6125 does: ignoring case; a star is exactly one whole label, the leftmost, and never above a domain.
 fn covers(pattern: &str, name: &str) -> bool {
     let clean = |text: &str| text.strip_suffix('.').unwrap_or(text).to_lowercase();
     let (pattern, name) = (clean(pattern), clean(name));
@@ -93,7 +92,7 @@ fn no_name_fits(case: Case<'_>) -> Option<Ground> {
     Some(Ground::on(because))
 }
 
-/// No handshake showed the certificate, but the store in which it lies was read.
+/// No handshake showed the certificate, but its store was read.
 fn no_recorded_name_fits(case: Case<'_>) -> Option<Ground> {
     let seen = case.recorded_certificate()?;
     let names = seen.value.names.as_deref()?;
@@ -109,14 +108,14 @@ fn no_recorded_name_fits(case: Case<'_>) -> Option<Ground> {
     Some(if vouched { ground.severity(Severity::Degrading) } else { ground })
 }
 
-/// A name was typed, and not that of this computer, from where a tunnel may lead anywhere.
+/// True if a name was typed that is not this computer's own, from where a tunnel may lead anywhere.
 fn name_of_its_own(case: Case<'_>) -> bool {
     let typed = case.context.target.as_ref().and_then(|target| target.name());
     typed.is_some_and(|typed| !typed.trim_end_matches('.').eq_ignore_ascii_case("localhost"))
 }
 
-/// The typed name is the short form of one that the certificate has. Inside a domain that is everyday use: Kerberos
-/// proves the host there, and the client does not ask the certificate.
+/// True if the typed name is the short form of a name in the certificate. Inside a domain that is normal: Kerberos
+/// proves the host there, and the client does not check the certificate.
 fn short_form(case: Case<'_>, names: &[String]) -> bool {
     let typed = case.context.target.as_ref().and_then(|target| target.name());
     let first = |name: &str| name.split('.').next().unwrap_or_default().to_ascii_lowercase();
@@ -134,8 +133,8 @@ fn a_name_fits(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host, stored};
-    use crate::fact::Fact;
-    use crate::state::{POLICY, RegistryData, StoredCertificate};
+    use evidence::fact::Fact;
+    use evidence::state::{POLICY, RegistryData, StoredCertificate};
     use wire::tls::TlsVersion;
 
     fn asked(target: &str) -> Sketch {
@@ -160,7 +159,7 @@ mod tests {
         }
     }
 
-    /// A host that was asked for by `target`, whose own records hold a certificate for these names, bound to the listener.
+    /// Host asked for by `target`, whose own records bind a certificate for these names to the listener.
     fn recorded(sketch: Sketch, names: Option<&[&str]>, issuer: &str) -> Sketch {
         let names = names.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
         let certificate = StoredCertificate { names, issuer: issuer.to_owned(), ..stored("My") };
@@ -187,7 +186,7 @@ mod tests {
         recorded(host("server01.corp.example").nla(), None, "CN=Corp CA").check(&CAUSE, Expect::Unknown);
         let nobody = recorded(host("server01.corp.example").nla(), Some(&["other"]), "CN=Corp CA").without_target();
         nobody.check(&CAUSE, Expect::Unknown);
-        // what the host shows counts
+        // a certificate that the host shows counts for more
         let live = recorded(asked("server01.corp.example"), Some(&["other"]), "CN=Corp CA");
         live.ca_issued(&["server01.corp.example"]).check(&CAUSE, Expect::Absent);
     }

@@ -1,17 +1,16 @@
 //! `certificate-not-yet-valid`: `notBefore` has not come.
 
+use evidence::moment::{moment, rfc3339};
+use evidence::printable::printable;
+use evidence::state::{LISTENER, STORE_REMOTE_DESKTOP};
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::tls::TlsOffer;
 
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::fact::rfc3339;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::printable::printable;
-use crate::state::{LISTENER, STORE_REMOTE_DESKTOP, moment};
-use crate::symptom::Symptom;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "certificate-not-yet-valid",
     title: "the host's certificate is not valid yet",
@@ -23,15 +22,15 @@ pub const CAUSE: Cause = Cause {
         // any handshake that shows a certificate will do; the newest is looked at
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Handshake(TlsOffer::MODERN)],
+            needs: &[Need::handshake(TlsOffer::MODERN)],
             holds: too_early,
         },
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Key(LISTENER), Need::Key(STORE_REMOTE_DESKTOP)],
+            needs: &[Need::key(LISTENER), Need::key(STORE_REMOTE_DESKTOP)],
             holds: had_not_begun,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: begun },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: begun },
     ],
     explains: &[],
     page: Page {
@@ -79,7 +78,7 @@ fn too_early(case: Case<'_>) -> Option<Ground> {
     }
 }
 
-/// No handshake showed the certificate, but the store in which it lay was read.
+/// No handshake showed the certificate, but its store was read.
 fn had_not_begun(case: Case<'_>) -> Option<Ground> {
     let seen = case.recorded_certificate()?;
     let from = moment(&seen.value.not_before)?;
@@ -103,8 +102,8 @@ fn begun(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, NOW, Sketch, host, machine, stored};
-    use crate::fact::Fact;
-    use crate::state::{POLICY, StoredCertificate};
+    use evidence::fact::Fact;
+    use evidence::state::{POLICY, StoredCertificate};
     use wire::tls::TlsVersion;
 
     const DAY: i64 = 86_400_000;

@@ -1,27 +1,26 @@
 //! `certificate-renewal-failing`: Windows cannot make or renew the certificate of Remote Desktop.
 
+use evidence::access::{ACCESS_DENIED, Asked, DISK_FULL, Place, RefusedAccess, WRITE_PROTECTED};
+use evidence::events::{RCM, SYSTEM};
+use evidence::moment::{moment, rfc3339};
+use evidence::state::{LISTENER, POLICY, StoredCertificate};
+use evidence::{Because, Role, Stage};
 use time::OffsetDateTime;
 
-use crate::access::{ACCESS_DENIED, Asked, DISK_FULL, Place, RefusedAccess, WRITE_PROTECTED};
 use crate::case::{Case, Seen};
-use crate::cause::{Because, Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::causes::{machine_keys_unwritable, service_stopped};
-use crate::events::{RCM, SYSTEM};
-use crate::evidence::Role;
-use crate::fact::rfc3339;
 use crate::logs::{DAY, not_told, told};
 use crate::need::Need;
-use crate::state::{LISTENER, POLICY, StoredCertificate, moment};
 
-/// Not made, not replaced.
+/// Events: its own certificate could not be made or replaced.
 const OWN_FAILED: &[u32] = &[1057, 1058];
-/// Not had from the template, not renewed.
+/// Events: a certificate from the template could not be obtained or renewed.
 const TEMPLATE_FAILED: &[u32] = &[1064, 1065];
 const FAILED: &[u32] = &[1057, 1058, 1064, 1065];
-/// Made, or had from a template.
+/// Events: one was made, or obtained from a template.
 const MADE: &[u32] = &[1056, 1063];
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "certificate-renewal-failing",
     title: "Windows cannot make or renew the certificate of Remote Desktop",
@@ -30,29 +29,29 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::HostLog], holds: own_fails },
-        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::HostLog], holds: template_fails },
-        // before it fails
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::HOST_LOG], holds: own_fails },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::HOST_LOG], holds: template_fails },
+        // before the certificate expires
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::KeyFolder, Need::Key(LISTENER), Need::Key(POLICY)],
+            needs: &[Need::KEY_FOLDER, Need::key(LISTENER), Need::key(POLICY)],
             holds: |case| foreseen(case, machine_keys_unwritable::refused(case)?),
         },
         Proof {
             shows: Shows::Presence(Confidence::Likely),
             needs: &[
-                Need::Service("SessionEnv"),
-                Need::Service("KeyIso"),
-                Need::Service("CryptSvc"),
-                Need::Key(LISTENER),
-                Need::Key(POLICY),
+                Need::service("SessionEnv"),
+                Need::service("KeyIso"),
+                Need::service("CryptSvc"),
+                Need::key(LISTENER),
+                Need::key(POLICY),
             ],
             holds: |case| foreseen(case, service_stopped::away(case, &["SessionEnv", "KeyIso", "CryptSvc"])?),
         },
-        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::AccessTrace], holds: refused },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::ACCESS_TRACE], holds: refused },
         Proof {
             shows: Shows::Absence,
-            needs: &[Need::HostLog],
+            needs: &[Need::HOST_LOG],
             holds: |case| not_told(case, SYSTEM, (RCM, FAILED), DAY).filter(|_| !own_has_expired(case)),
         },
     ],
@@ -82,15 +81,16 @@ pub const CAUSE: Cause = Cause {
     fixes: &["repair-machine-keys-access", "replace-rdp-key-container", "renew-rdp-certificate"],
 };
 
-/// The newest word about the self-signed certificate is that it failed, and none from a template was had since.
+/// The newest entry about the self-signed certificate is a failure, and none from a template was obtained since.
 fn own_fails(case: Case<'_>) -> Option<Ground> {
     fails(case, OWN_FAILED, MADE)
 }
 
-/// The same for one from a template. It also fails where no domain controller can be reached while the machine starts, and
-/// nothing is written when it needs no renewal at the next try. A certificate that Windows makes instead mends nothing.
+/// Obtaining one from a template failed. That also happens where no domain controller is reachable while the machine
+/// starts, and nothing is logged if the next try finds no renewal due. A certificate that Windows makes instead mends
+/// nothing.
 fn template_fails(case: Case<'_>) -> Option<Ground> {
-    // the policy that named it may be gone since
+    // the policy that named it may be gone by now
     if case.windows_own_certificate() == Some(true) {
         return None;
     }
@@ -106,13 +106,13 @@ fn fails(case: Case<'_>, failed: &'static [u32], made: &'static [u32]) -> Option
     told(case, (RCM, failed), DAY, |_| true).map(|ground| eased(case, ground))
 }
 
-/// The store holds one that is newer than the failure, so that a later try has succeeded, whatever the log left out.
+/// True if the store holds one newer than the failure: a later try succeeded, whatever the log left out.
 fn replaced_since(case: Case<'_>, failed: &'static [u32], failure: OffsetDateTime) -> bool {
     let renewed = if failed == TEMPLATE_FAILED { of_template(case) } else { case.made_by_windows() };
     renewed.and_then(|seen| moment(&seen.value.not_before)).is_some_and(|from| from > failure)
 }
 
-/// Windows' own certificate had expired when it was recorded: no renewal has succeeded, whatever the log does not say.
+/// True if Windows' own certificate had expired when it was recorded: no renewal succeeded, whatever the log omits.
 fn own_has_expired(case: Case<'_>) -> bool {
     let expired = |seen: Seen<&StoredCertificate>| {
         moment(&seen.value.not_after).is_some_and(|until| until < case.recorded_at(seen.id))
@@ -124,15 +124,15 @@ fn of_template(case: Case<'_>) -> Option<Seen<&StoredCertificate>> {
     case.stored(&case.template_thumbprint()?.value)
 }
 
-/// While a certificate that was bound or came from a template is valid, nobody notices.
+/// Lowers the severity while a bound or template certificate is valid: nobody notices until it expires.
 fn eased(case: Case<'_>, ground: Ground) -> Ground {
     let configured = case.configured_thumbprint().and_then(|thumbprint| case.stored(&thumbprint));
     let until = configured.and_then(|seen| moment(&seen.value.not_after));
     if until.is_some_and(|until| until > case.context.at) { ground.severity(Severity::Advisory) } else { ground }
 }
 
-/// What will keep Windows from making the next one, where the listener uses the certificate that it makes; and until when
-/// there is time, where that is known.
+/// Foresees what will keep Windows from making its next certificate, where the listener uses that one, and, where
+/// known, until when there is time.
 fn foreseen(case: Case<'_>, mut ground: Ground) -> Option<Ground> {
     case.windows_own_certificate().filter(|own| *own)?;
     let recorded = || Some((case.recorded_certificate()?.id, moment(&case.recorded_certificate()?.value.not_after)?));
@@ -145,7 +145,7 @@ fn foreseen(case: Case<'_>, mut ground: Ground) -> Option<Ground> {
     Some(ground)
 }
 
-/// A recording shows a service that could not write the certificate or its key; and no entry of the last day says that
+/// A recording shows a service that could not write the certificate or its key, and no entry of the last day says that
 /// one was made.
 fn refused(case: Case<'_>) -> Option<Ground> {
     let keys = case.refused(Place::RdpKeyFile).filter(|seen| key_not_written(seen.value));
@@ -160,7 +160,7 @@ fn key_not_written(access: &RefusedAccess) -> bool {
     writes && [ACCESS_DENIED, WRITE_PROTECTED, DISK_FULL].contains(&access.result.as_str())
 }
 
-/// A certificate itself: of the store's other keys TermService is refused many, which it can do without.
+/// True for the certificate itself: TermService is refused many other keys of the store, which it can do without.
 fn certificate_not_written(access: &RefusedAccess) -> bool {
     let certificate = access.path.to_ascii_lowercase().contains(r"\remote desktop\certificates\");
     let writes = matches!(access.asked, Some(Asked::Write | Asked::Create | Asked::More));
@@ -173,8 +173,8 @@ mod tests {
 
     use super::*;
     use crate::causes::sketch::{self, Expect, NOW, Sketch, host, key_file, machine, stored};
-    use crate::fact::Fact;
-    use crate::state::{KeyFile, RegistryData, Service};
+    use evidence::fact::Fact;
+    use evidence::state::{KeyFile, RegistryData, Service};
 
     const STORE: &str = r"HKLM\SOFTWARE\Microsoft\SystemCertificates\Remote Desktop";
 
@@ -183,7 +183,7 @@ mod tests {
     }
 
     fn key_denied(result: &str) -> RefusedAccess {
-        let path = format!(r"C:\ProgramData\Microsoft\Crypto\RSA\MachineKeys\{}1", crate::keys::RDP_KEY);
+        let path = format!(r"C:\ProgramData\Microsoft\Crypto\RSA\MachineKeys\{}1", evidence::key_names::RDP_KEY);
         sketch::refused(&path, Asked::Write, result)
     }
 
@@ -249,7 +249,7 @@ mod tests {
         };
         services(4).check(&CAUSE, likely());
         services(3).check(&CAUSE, Expect::Unknown);
-        // a certificate that was bound is not Windows' to renew
+        // a bound certificate is not Windows' to renew
         let bound = RegistryData::Binary("ab".repeat(20));
         services(4).value(LISTENER, "SSLCertificateSHA1Hash", bound).check(&CAUSE, Expect::Unknown);
         let report = services(4).recorded(Fact::StoredCertificate(stored("Remote Desktop"))).diagnose();
@@ -271,7 +271,7 @@ mod tests {
         machine().event(RCM, 1058, 90).recorded(made(30)).check(&CAUSE, Expect::Unknown);
         let older = Expect::Present(Severity::Degrading, Confidence::Likely);
         machine().event(RCM, 1058, 90).recorded(made(120)).check(&CAUSE, older);
-        // what Windows makes is not what the policy asks for
+        // a certificate that Windows makes is not the one the policy asks for
         let template = machine().event(RCM, 1064, 90).recorded(made(30));
         template.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
     }
@@ -291,20 +291,20 @@ mod tests {
         enrolled.event(RCM, 1064, 2).check(&CAUSE, advisory(Confidence::Likely));
     }
 
-    /// Without a domain controller at the start there is no certificate from the template, and later there may be one.
+    /// Without a domain controller at start-up there is no template certificate, but there may be one later.
     #[test]
     fn of_a_template_it_is_never_more_than_likely() {
         let likely = || Expect::Present(Severity::Degrading, Confidence::Likely);
         machine().event(RCM, 1065, 2).check(&CAUSE, likely());
-        // what Windows makes instead is not what was wanted
+        // a certificate that Windows makes instead was not the one wanted
         machine().event(RCM, 1064, 90).event(RCM, 1056, 30).check(&CAUSE, likely());
         machine().event(RCM, 1064, 90).event(RCM, 1063, 30).check(&CAUSE, Expect::Unknown);
         machine().event(RCM, 1058, 90).event(RCM, 1063, 30).check(&CAUSE, Expect::Unknown);
-        // the policy is gone since
+        // the policy is gone by now
         sound().event(RCM, 1064, 90).check(&CAUSE, Expect::Unknown);
     }
 
-    /// A silent log beside a certificate that was not renewed is no proof that renewal works.
+    /// A silent log beside a certificate that was not renewed does not prove that renewal works.
     #[test]
     fn near_miss_the_certificate_has_expired_all_the_same() {
         let own = |days: i64| {
@@ -328,7 +328,7 @@ mod tests {
     #[test]
     fn unseen() {
         machine().check(&CAUSE, Expect::Unknown);
-        // a log of an hour says nothing about the day
+        // a log of one hour does not cover the day
         machine().log(SYSTEM, 1).check(&CAUSE, Expect::Unknown);
     }
 }

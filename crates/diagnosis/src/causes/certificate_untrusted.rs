@@ -1,13 +1,12 @@
 //! `certificate-untrusted`: nobody vouches for the certificate.
 
+use evidence::{Role, Stage};
 use wire::tls::TlsOffer;
 
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "certificate-untrusted",
     title: "no authority vouches for the host's certificate",
@@ -18,12 +17,12 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Handshake(TlsOffer::MODERN)],
+            needs: &[Need::handshake(TlsOffer::MODERN)],
             holds: signs_itself,
         },
         Proof {
             shows: Shows::Absence,
-            needs: &[Need::Handshake(TlsOffer::MODERN), Need::TrustStore],
+            needs: &[Need::handshake(TlsOffer::MODERN), Need::TRUST_STORE],
             holds: installed,
         },
     ],
@@ -53,8 +52,8 @@ fn signs_itself(case: Case<'_>) -> Option<Ground> {
     Some(if case.context.require_trust { ground.severity(Severity::Degrading) } else { ground })
 }
 
-/// The very certificate was installed as trusted on the client. Of an authority that is not there nothing is known: Windows
-/// fetches those of public authorities when they are needed, and a name by itself proves nobody.
+/// True if exactly this certificate was installed as trusted on the client. A missing authority shows nothing: Windows
+/// fetches public authorities when they are needed, and a name by itself proves nobody.
 fn installed(case: Case<'_>) -> Option<Ground> {
     let shown = case.certificate_sha1()?;
     let trusted = case.trusted_by_client().find(|seen| seen.value.sha1.eq_ignore_ascii_case(shown.value))?;
@@ -65,8 +64,8 @@ fn installed(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host, stored};
-    use crate::fact::Fact;
-    use crate::state::{ROOT, StoredCertificate};
+    use evidence::fact::Fact;
+    use evidence::state::{ROOT, StoredCertificate};
     use wire::tls::TlsVersion;
 
     fn up() -> Sketch {

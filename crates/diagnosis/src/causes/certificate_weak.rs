@@ -1,16 +1,16 @@
 //! `certificate-weak`: a key too short, or a signature that proves nothing any more.
 
+use evidence::fact::Fact;
+use evidence::printable::printable;
+use evidence::state::{LISTENER, STORE_REMOTE_DESKTOP, StoredCertificate};
+use evidence::{Role, Stage};
 use wire::tls::TlsOffer;
 
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::fact::Fact;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::printable::printable;
-use crate::state::{LISTENER, STORE_REMOTE_DESKTOP, StoredCertificate};
 
-/// What everybody agrees on as the shortest RSA key (NIST SP 800-131A).
+/// Shortest RSA key that is still accepted everywhere, in bits (NIST SP 800-131A).
 const LEAST_RSA_BITS: usize = 2048;
 /// md2WithRSAEncryption, md4WithRSAEncryption, md5WithRSAEncryption, md5WithRSA of OIW.
 const MD5_OR_OLDER: [&str; 4] =
@@ -18,7 +18,6 @@ const MD5_OR_OLDER: [&str; 4] =
 /// sha1WithRSAEncryption, sha1WithRSA of OIW, ecdsa-with-SHA1.
 const SHA1: [&str; 3] = ["1.2.840.113549.1.1.5", "1.3.14.3.2.29", "1.2.840.10045.4.1"];
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "certificate-weak",
     title: "the host's certificate has a key or a signature that is too weak",
@@ -27,13 +26,13 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Handshake(TlsOffer::MODERN)], holds: weak },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::handshake(TlsOffer::MODERN)], holds: weak },
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Key(LISTENER), Need::Key(STORE_REMOTE_DESKTOP)],
+            needs: &[Need::key(LISTENER), Need::key(STORE_REMOTE_DESKTOP)],
             holds: recorded,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: strong },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: strong },
     ],
     explains: &[],
     page: Page {
@@ -52,7 +51,7 @@ pub const CAUSE: Cause = Cause {
     fixes: &["renew-rdp-certificate", "bind-certificate"],
 };
 
-/// What is wrong with a key, in words; `None` for one that is long enough, or of another kind.
+/// Names the weakness of a key; `None` for one that is long enough or of another kind.
 fn key_words(case: Case<'_>, algorithm: &str, bits: usize) -> Option<String> {
     if algorithm != "rsa" {
         return None;
@@ -68,7 +67,7 @@ fn key_words(case: Case<'_>, algorithm: &str, bits: usize) -> Option<String> {
     short.then(|| format!("its RSA key has {bits} bits; {LEAST_RSA_BITS} are the least that is still safe"))
 }
 
-/// What is wrong with a signature, in words. `vouched`: an authority made it.
+/// Names the weakness of a signature. `vouched`: an authority made it.
 fn signature_words(algorithm: &str, vouched: bool) -> Option<String> {
     if MD5_OR_OLDER.contains(&algorithm) {
         return Some(format!("it is signed with MD5 or older ({algorithm})"));
@@ -76,7 +75,7 @@ fn signature_words(algorithm: &str, vouched: bool) -> Option<String> {
     (vouched && SHA1.contains(&algorithm)).then(|| format!("its authority signed it with SHA-1 ({algorithm})"))
 }
 
-/// A weakness that proves nothing in any case, in words.
+/// Names SHA-1 in a self-signed certificate, a weakness of no weight: such a signature proves nothing anyway.
 fn own_sha1(algorithm: &str) -> Option<String> {
     SHA1.contains(&algorithm).then(|| {
         format!("it has signed itself with SHA-1 ({algorithm}), as older Windows does; that proves nothing in any case")
@@ -97,7 +96,7 @@ fn weak(case: Case<'_>) -> Option<Ground> {
     Some(Ground::on(vec![seen.because(own_sha1(seen.value)?)]).severity(Severity::Advisory))
 }
 
-/// No handshake showed the certificate, but the store in which it lies was read.
+/// No handshake showed the certificate, but its store was read.
 fn recorded(case: Case<'_>) -> Option<Ground> {
     let seen = case.recorded_certificate()?;
     let StoredCertificate { store, subject, issuer, key_algorithm, key_bits, signature_algorithm, .. } = seen.value;
@@ -126,7 +125,7 @@ fn strong(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host, machine, stored};
-    use crate::state::POLICY;
+    use evidence::state::POLICY;
     use wire::tls::TlsVersion;
 
     const DEGRADING: Expect = Expect::Present(Severity::Degrading, Confidence::Proven);

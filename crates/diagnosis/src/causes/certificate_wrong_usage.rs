@@ -1,24 +1,23 @@
-//! `certificate-wrong-usage`: the certificate is not meant for this.
+//! `certificate-wrong-usage`: the certificate may not be used for this purpose.
 
+use evidence::events::RCM;
+use evidence::fact::Fact;
+use evidence::printable::printable;
+use evidence::state::{LISTENER, STORE_MY};
+use evidence::{Role, Stage};
 use wire::certificate::{EKU_REMOTE_DESKTOP, EKU_SERVER_AUTHENTICATION};
 use wire::tls::TlsOffer;
 
 use crate::case::{Case, Seen};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::events::RCM;
-use crate::evidence::Role;
-use crate::fact::Fact;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::logs::{DAY, told};
 use crate::need::Need;
-use crate::printable::printable;
-use crate::state::{LISTENER, STORE_MY};
 
 /// `anyExtendedKeyUsage`.
 const EKU_ANY: &str = "2.5.29.37.0";
-/// The certificate that was chosen for the listener lacks Server Authentication.
+/// Event: the certificate chosen for the listener lacks Server Authentication.
 const WRONG_USAGE: &[u32] = &[1054];
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "certificate-wrong-usage",
     title: "the host's certificate is not meant for servers",
@@ -29,16 +28,16 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Handshake(TlsOffer::MODERN)],
+            needs: &[Need::handshake(TlsOffer::MODERN)],
             holds: forbidden,
         },
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Key(LISTENER), Need::Key(STORE_MY)],
+            needs: &[Need::key(LISTENER), Need::key(STORE_MY)],
             holds: bound_in_spite,
         },
-        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::HostLog], holds: logged },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: allowed },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::HOST_LOG], holds: logged },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: allowed },
     ],
     explains: &[],
     page: Page {
@@ -66,7 +65,7 @@ fn usages(case: Case<'_>) -> Option<Seen<&[String]>> {
     case.last(|fact| if let Fact::CertificateUsages(list) = fact { Some(list.as_slice()) } else { None })
 }
 
-/// Of the newest certificate: an older one of another machine behind the address may have had the extension.
+/// Usages of the newest certificate: an older one may be of another machine behind the address.
 fn key_usages(case: Case<'_>) -> Option<Seen<&[String]>> {
     let source = |id: usize| case.evidence.observations[id - 1].source;
     let newest = source(usages(case)?.id);
@@ -75,13 +74,14 @@ fn key_usages(case: Case<'_>) -> Option<Seen<&[String]>> {
     (source(seen.id) == newest).then_some(seen)
 }
 
-/// An absent extension allows everything.
+/// True if a server may use it; without the extension everything is allowed.
 fn server(usages: &[String]) -> bool {
     usages.is_empty()
         || usages.iter().any(|u| [EKU_ANY, EKU_SERVER_AUTHENTICATION, EKU_REMOTE_DESKTOP].contains(&u.as_str()))
 }
 
-/// One way of a TLS handshake is enough: Windows' own certificates allow encipherment alone and work with every suite.
+/// True if it allows one kind of TLS handshake: Windows' own certificates allow encipherment alone and work with every
+/// suite.
 fn handshake(usages: &[String]) -> bool {
     usages.iter().any(|usage| ["digitalSignature", "keyEncipherment", "keyAgreement"].contains(&usage.as_str()))
 }
@@ -101,7 +101,7 @@ fn forbidden(case: Case<'_>) -> Option<Ground> {
     (!because.is_empty()).then(|| Ground::on(because))
 }
 
-/// No handshake showed the certificate, but it is bound, and the store in which it lies was read.
+/// No handshake showed the certificate, but it is bound, and its store was read.
 fn bound_in_spite(case: Case<'_>) -> Option<Ground> {
     let seen = case.recorded_certificate().filter(|seen| !server(&seen.value.usages))?;
     let (store, list) = (printable(&seen.value.store), printable(&seen.value.usages.join(", ")));
@@ -111,7 +111,7 @@ fn bound_in_spite(case: Case<'_>) -> Option<Ground> {
     Some(Ground::on(vec![seen.because(text)]))
 }
 
-/// The host's log says so of the certificate that was chosen for the listener; and none that is known since says otherwise.
+/// The host logged it of the certificate chosen for the listener, and no certificate known since contradicts it.
 fn logged(case: Case<'_>) -> Option<Ground> {
     let own = case.windows_own_certificate() == Some(true);
     let replaced = case.listener_certificate().is_some_and(|seen| server(&seen.value.usages));
@@ -130,7 +130,7 @@ fn allowed(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host, machine, stored};
-    use crate::state::{RegistryData, StoredCertificate};
+    use evidence::state::{RegistryData, StoredCertificate};
     use wire::tls::TlsVersion;
 
     fn in_store(usage: &str) -> Sketch {
@@ -155,7 +155,7 @@ mod tests {
         machine().event(RCM, 1059, 2).check(&CAUSE, Expect::Unknown);
         machine().event(RCM, 1054, 2 * 24 * 60).check(&CAUSE, Expect::Unknown);
         with_usages(&[EKU_SERVER_AUTHENTICATION]).event(RCM, 1054, 2).check(&CAUSE, Expect::Absent);
-        // another one was bound since
+        // another one was bound later
         in_store(EKU_SERVER_AUTHENTICATION).event(RCM, 1054, 2).check(&CAUSE, Expect::Unknown);
     }
 

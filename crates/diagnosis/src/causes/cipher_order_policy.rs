@@ -1,15 +1,15 @@
 //! `cipher-order-policy`: a policy leaves the host no cipher suite that the client offers.
 
+use evidence::state::CIPHER_POLICY;
+use evidence::symptom::Symptom;
+use evidence::{Because, Role, Stage};
+
 use crate::case::Case;
-use crate::cause::{Because, Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
 use crate::setting::Side;
-use crate::state::CIPHER_POLICY;
-use crate::symptom::Symptom;
 use wire::tls::{TlsVersion, suite};
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "cipher-order-policy",
     title: "a policy leaves the host no cipher suite that the client offers",
@@ -18,8 +18,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[Symptom::SOCKET_CLOSED],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(CIPHER_POLICY)], holds: nothing_left },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(CIPHER_POLICY)], holds: enough_left },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::key(CIPHER_POLICY)], holds: nothing_left },
+        Proof { shows: Shows::Absence, needs: &[Need::key(CIPHER_POLICY)], holds: enough_left },
     ],
     explains: &[Explains { cause: "tls-cipher-mismatch", when: |_| true }],
     page: Page {
@@ -36,7 +36,7 @@ pub const CAUSE: Cause = Cause {
     fixes: &["reset-cipher-order"],
 };
 
-/// The versions that host and client may have in common: where none is left, that is a fault of its own (tls12-disabled).
+/// Versions that host and client may share. Where none is left, that is a fault of its own (tls12-disabled).
 fn versions(case: Case<'_>) -> Vec<TlsVersion> {
     let off = |version: &TlsVersion| {
         case.schannel_lacks(*version, Side::Server).is_some_and(|(sure, _)| sure == Confidence::Proven)
@@ -44,7 +44,7 @@ fn versions(case: Case<'_>) -> Vec<TlsVersion> {
     case.context.profile.versions().filter(|version| !off(version)).collect()
 }
 
-/// Suites that host and client have in common; with a certificate that has an RSA key, or one of which that is not known.
+/// Suites that host and client share. `rsa`: the certificate has an RSA key, or its kind is not known.
 fn usable(case: Case<'_>, known: &[Option<u16>], rsa: bool) -> Vec<u16> {
     let profile = &case.context.profile;
     let ecdsa = |code: u16| suite::name(code).is_some_and(|name| name.contains("_ECDSA_"));
@@ -57,8 +57,8 @@ fn usable(case: Case<'_>, known: &[Option<u16>], rsa: bool) -> Vec<u16> {
 
 fn nothing_left(case: Case<'_>) -> Option<Ground> {
     let (observation, known) = case.cipher_policy()?;
-    // a suite that we do not know may be one that the client has
-    // the key of a certificate that was bound, or had from a template, may be of any kind
+    // a suite that we do not know may be one that the client has; the key of a certificate that was bound or came from
+    // a template may be of any kind
     let rsa = case.windows_own_certificate() != Some(false);
     let open = known.contains(&None) || versions(case).is_empty() || !usable(case, &known, rsa).is_empty();
     if open || case.key_used_since(observation) || case.let_in_near(observation) {
@@ -71,7 +71,7 @@ fn nothing_left(case: Case<'_>) -> Option<Ground> {
         case.context.profile.name,
         if rsa { " an RSA certificate" } else { "" }
     );
-    // where another certificate is bound, its key may be another
+    // another bound certificate may have another kind of key
     Some(Ground::on(vec![Because { text, observation }]).confidence(certainty(case)))
 }
 
@@ -92,7 +92,7 @@ fn enough_left(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host, machine};
-    use crate::state::{LISTENER, POLICY, RegistryData, WINDOWS};
+    use evidence::state::{LISTENER, POLICY, RegistryData, WINDOWS};
 
     fn list(names: &str) -> Sketch {
         let windows = machine().value(WINDOWS, "CurrentBuildNumber", RegistryData::Text("17763".to_owned()));
@@ -118,7 +118,7 @@ mod tests {
         bound.check(&CAUSE, Expect::Unknown);
     }
 
-    /// The certificate comes from a template, whose keys may be for ECDSA.
+    /// A certificate from a template may have an ECDSA key.
     #[test]
     fn a_certificate_from_a_template_may_have_another_key() {
         let template = list("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384");
@@ -126,7 +126,7 @@ mod tests {
         template.check(&CAUSE, Expect::Unknown);
     }
 
-    /// The policy is sound: that TLS 1.2 is off is a fault of its own.
+    /// The policy is sound; that TLS 1.2 is off is a fault of its own.
     #[test]
     fn near_miss_tls12_is_switched_off() {
         let sound = || list("TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256");
@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn near_miss_somebody_has_just_come_in() {
         let ecdsa = list("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384");
-        ecdsa.event(crate::events::RCM, 1149, 2).check(&CAUSE, Expect::Unknown);
+        ecdsa.event(evidence::events::RCM, 1149, 2).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

@@ -1,16 +1,15 @@
 //! `client-certificate-required`: the host wants the client to show a certificate.
 
+use evidence::fact::{Fact, Handshake};
+use evidence::{Role, Source, Stage};
 use wire::machine::X224Answer;
 use wire::tls::{TlsOffer, TlsStack};
 use wire::x224::{NegotiationFailure, ServerAnswer};
 
 use crate::case::{Case, EVERYTHING, Seen};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::{Role, Source};
-use crate::fact::{Fact, Handshake};
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "client-certificate-required",
     title: "the host wants a certificate of the client",
@@ -21,16 +20,16 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Negotiation(Asked::Everything)],
+            needs: &[Need::negotiation(Asked::Everything)],
             holds: says_so,
         },
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Handshake(TlsOffer::MODERN)],
+            needs: &[Need::handshake(TlsOffer::MODERN)],
             holds: refused_without,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: says_otherwise },
-        Proof { shows: Shows::Absence, needs: &[Need::FinishedHandshake], holds: finished_without },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: says_otherwise },
+        Proof { shows: Shows::Absence, needs: &[Need::FINISHED_HANDSHAKE], holds: finished_without },
     ],
     explains: &[],
     page: Page {

@@ -1,16 +1,16 @@
 //! `client-tls12-disabled`: the client's Windows has TLS 1.2 switched off.
 
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
+
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
 use crate::setting::Side;
-use crate::symptom::Symptom;
 use wire::tls::TlsVersion;
 
 const CLIENT: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2\Client";
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "client-tls12-disabled",
     title: "TLS 1.2 is switched off on the client",
@@ -19,9 +19,9 @@ pub const CAUSE: Cause = Cause {
     role: Role::Client,
     codes: &[Symptom::SOCKET_CLOSED],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(CLIENT)], holds: speaks_nothing },
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(CLIENT)], holds: off },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(CLIENT)], holds: on },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::key(CLIENT)], holds: speaks_nothing },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::key(CLIENT)], holds: off },
+        Proof { shows: Shows::Absence, needs: &[Need::key(CLIENT)], holds: on },
     ],
     explains: &[],
     page: Page {
@@ -44,7 +44,7 @@ fn speaks_nothing(case: Case<'_>) -> Option<Ground> {
     Some(Ground::on(because).confidence(confidence))
 }
 
-/// An older or a newer version may still do with a host that has it: then it hampers only.
+/// TLS 1.2 is off. An older or newer version may still work with a host that has it, so then this only hampers.
 fn off(case: Case<'_>) -> Option<Ground> {
     let (sure, because) = case.schannel_lacks(TlsVersion::Tls12, Side::Client)?;
     Some(Ground::on(vec![because]).severity(Severity::Degrading).confidence(sure))
@@ -58,7 +58,7 @@ fn on(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, client};
-    use crate::state::{RegistryData, WINDOWS};
+    use evidence::state::{RegistryData, WINDOWS};
 
     fn windows() -> Sketch {
         client("192.0.2.7").value(WINDOWS, "CurrentBuildNumber", RegistryData::Text("19045".to_owned()))

@@ -1,12 +1,12 @@
 //! `client-update-regression`: the client's Windows carries an update that is known to break Remote Desktop.
 
-use crate::cause::{Cause, Confidence, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use evidence::state::WINDOWS;
+use evidence::{Role, Stage};
+
+use crate::cause::{Cause, Confidence, Page, Proof, Severity, Shows};
 use crate::need::Need;
 use crate::regressions::{carried, cured};
-use crate::state::WINDOWS;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "client-update-regression",
     title: "the Windows update on the client is known to break Remote Desktop",
@@ -17,10 +17,10 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Key(WINDOWS)],
+            needs: &[Need::key(WINDOWS)],
             holds: |case| carried(case, Role::Client),
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(WINDOWS)], holds: |case| cured(case, Role::Client) },
+        Proof { shows: Shows::Absence, needs: &[Need::key(WINDOWS)], holds: |case| cured(case, Role::Client) },
     ],
     explains: &[],
     page: Page {
@@ -43,7 +43,7 @@ pub const CAUSE: Cause = Cause {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, client};
-    use crate::state::RegistryData;
+    use evidence::state::RegistryData;
 
     fn windows(build: &str, revision: u32) -> Sketch {
         let text = |text: &str| RegistryData::Text(text.to_owned());
@@ -67,7 +67,7 @@ mod tests {
         windows("26100", 7622).check(&CAUSE, Expect::Unknown);
     }
 
-    /// The freeze of 2025 was one of hosts.
+    /// The freeze of 2025 was a fault of hosts.
     #[test]
     fn near_miss_a_regression_of_hosts() {
         windows("26100", 3194).check(&CAUSE, Expect::Unknown);

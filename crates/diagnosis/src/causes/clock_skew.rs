@@ -1,21 +1,22 @@
 //! `clock-skew`: the clocks of this computer and the host differ.
 
+use evidence::fact::Fact;
+use evidence::moment::rfc3339;
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
+
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::fact::{Fact, rfc3339};
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::symptom::Symptom;
 
 /// Kerberos' usual tolerance: five minutes, in milliseconds (Windows' default "Maximum tolerance for computer clock
 /// synchronization").
 const TOLERANCE: i64 = 5 * 60 * 1000;
 
-/// Below this the clocks agree, in milliseconds: some hosts tell whole seconds only, and a certificate may be as young
-/// as that.
+/// Difference in milliseconds below which clocks agree: some hosts tell whole seconds only, and a certificate may be as
+/// young as that.
 const AGREEMENT: i64 = 60 * 1000;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "clock-skew",
     title: "the clocks of this computer and the host differ by more than they may",
@@ -24,8 +25,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[Symptom::CLOCK_SKEW, Symptom::CERTIFICATE_EXPIRED],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Introduction], holds: differ },
-        Proof { shows: Shows::Absence, needs: &[Need::Introduction], holds: agree },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::INTRODUCTION], holds: differ },
+        Proof { shows: Shows::Absence, needs: &[Need::INTRODUCTION], holds: agree },
     ],
     explains: &[
         Explains { cause: "certificate-expired", when: validity_differs },
@@ -86,14 +87,15 @@ fn validity_differs(case: Case<'_>) -> bool {
     valid(case.context.at) != valid(theirs.value)
 }
 
-/// A domain's name differs from the computer's in the CHALLENGE of a member, and is the same on a workgroup machine.
+/// True for a member of a domain: in its CHALLENGE the domain's name differs from the computer's; on a workgroup
+/// machine they are equal.
 fn domain_member(case: Case<'_>) -> bool {
     let computer = case.last(|fact| if let Fact::NtlmComputer(name) = fact { Some(name) } else { None });
     let domain = case.last(|fact| if let Fact::NtlmDomain(name) = fact { Some(name) } else { None });
     matches!((computer, domain), (Some(computer), Some(domain)) if !domain.value.is_empty() && !computer.value.eq_ignore_ascii_case(domain.value))
 }
 
-/// A span in the largest unit that tells something.
+/// Says a span in the largest unit that still tells something.
 fn span(milliseconds: i64) -> String {
     let seconds = milliseconds.unsigned_abs() / 1000;
     match seconds {
@@ -108,7 +110,7 @@ fn span(milliseconds: i64) -> String {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host};
-    use crate::fact::Introduction;
+    use evidence::fact::Introduction;
     use wire::tls::TlsVersion;
 
     const MINUTE: i64 = 60_000;

@@ -1,16 +1,15 @@
-//! `closed-on-negotiation`: the connection ends as soon as it is used.
+//! `closed-on-negotiation`: the host ends the connection at the first request.
 
+use evidence::fact::Handshake;
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::machine::X224Answer;
 use wire::x224::SecurityProtocols;
 
 use crate::case::{Case, EVERYTHING};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::fact::Handshake;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
-use crate::symptom::Symptom;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "closed-on-negotiation",
     title: "the connection is closed as soon as the client speaks, whatever it asks for",
@@ -23,16 +22,16 @@ pub const CAUSE: Cause = Cause {
             // a balancer that wants a token of its own and a gateway that wants a preconnection blob look the same
             shows: Shows::Presence(Confidence::Likely),
             needs: &[
-                Need::Negotiation(Asked::Everything),
-                Need::HeldRequest,
-                Need::Negotiation(Asked::TlsOnly),
-                Need::Negotiation(Asked::StandardOnly),
-                Need::DirectTls,
+                Need::negotiation(Asked::Everything),
+                Need::HELD_REQUEST,
+                Need::negotiation(Asked::TlsOnly),
+                Need::negotiation(Asked::StandardOnly),
+                Need::DIRECT_TLS,
             ],
             holds: always_closed,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: answered },
-        Proof { shows: Shows::Absence, needs: &[Need::HeldRequest], holds: closed_unasked },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: answered },
+        Proof { shows: Shows::Absence, needs: &[Need::HELD_REQUEST], holds: closed_unasked },
     ],
     explains: &[],
     page: Page {
@@ -77,7 +76,8 @@ fn always_closed(case: Case<'_>) -> Option<Ground> {
         because.push(seen.because(format!("a request for {asked} is {} without an answer", end.verb())));
     }
     if case.who().address.is_some_and(|address| address.port() == HYPER_V_CONSOLE) {
-        because.push(held.because("port 2179 is the console of Hyper-V, which wants a preconnection blob first (pcb:s:)"));
+        because
+            .push(held.because("port 2179 is the console of Hyper-V, which wants a preconnection blob first (pcb:s:)"));
     }
     Some(Ground::on(because))
 }
@@ -102,7 +102,7 @@ fn answered(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host};
-    use crate::fact::Fact;
+    use evidence::fact::Fact;
     use wire::machine::End;
     use wire::tls::TlsOffer;
 

@@ -1,15 +1,15 @@
-//! `credssp-broken`: TLS is fine, and CredSSP is answered with garbage or broken off.
+//! `credssp-broken`: TLS works, but CredSSP gets garbage or a dropped connection.
 
 use std::time::Duration;
 
-use crate::case::{Case, Seen};
-use crate::cause::{Because, Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::fact::Introduction;
-use crate::need::{Need, broken_off};
-use crate::symptom::Symptom;
+use evidence::fact::Introduction;
+use evidence::symptom::Symptom;
+use evidence::{Because, Role, Stage};
 
-/// The declaration.
+use crate::case::{Case, Seen};
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
+use crate::need::{Need, broken_off};
+
 pub const CAUSE: Cause = Cause {
     id: "credssp-broken",
     title: "TLS works, and the host breaks CredSSP off or answers it with nonsense",
@@ -18,10 +18,10 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[Symptom::SOCKET_CLOSED],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Possible), needs: &[Need::Introduction], holds: broken },
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::SecondIntroduction], holds: broken_twice },
-        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::PatientIntroduction], holds: silent_twice },
-        Proof { shows: Shows::Absence, needs: &[Need::Introduction], holds: answered },
+        Proof { shows: Shows::Presence(Confidence::Possible), needs: &[Need::INTRODUCTION], holds: broken },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::SECOND_INTRODUCTION], holds: broken_twice },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::PATIENT_INTRODUCTION], holds: silent_twice },
+        Proof { shows: Shows::Absence, needs: &[Need::INTRODUCTION], holds: answered },
     ],
     explains: &[],
     page: Page {
@@ -61,7 +61,7 @@ fn told(case: Case<'_>, seen: Seen<&Introduction>) -> Option<Because> {
     }
 }
 
-/// Everything that it ever said to an introduction.
+/// Looks at every answer that the host gave to CredSSP.
 fn broken(case: Case<'_>) -> Option<Ground> {
     // whoever asked for a certificate of ours and got none ends the connection for that
     if case.certificate_requested().is_some() {
@@ -70,7 +70,7 @@ fn broken(case: Case<'_>) -> Option<Ground> {
     let because: Option<Vec<_>> = case.introductions().map(|seen| told(case, seen)).collect();
     let because = because.filter(|because| !because.is_empty())?;
     let ground = Ground::on(because);
-    // a client without CredSSP never comes here
+    // a client without CredSSP never gets here
     let needed = case.context.profile.protocols.credssp();
     Some(if needed { ground } else { ground.severity(Severity::Advisory) })
 }
@@ -82,7 +82,8 @@ const PATIENCE: Duration = Duration::from_millis(1500);
 fn silent_twice(case: Case<'_>) -> Option<Ground> {
     let told = |seen: Seen<&Introduction>| {
         let waited = case.evidence.observations[seen.id - 1].took.unwrap_or_default();
-        let text = format!("{} left the first TSRequest without an answer for {:.1} s", case.label(), waited.as_secs_f64());
+        let text =
+            format!("{} left the first TSRequest without an answer for {:.1} s", case.label(), waited.as_secs_f64());
         (*seen.value == Introduction::Silent && waited >= PATIENCE).then(|| seen.because(text))
     };
     let because: Option<Vec<_>> = case.introductions().map(told).collect();
@@ -94,7 +95,8 @@ fn silent_twice(case: Case<'_>) -> Option<Ground> {
 fn broken_twice(case: Case<'_>) -> Option<Ground> {
     let ground = broken(case)?;
     // a close may be the host's way to refuse NTLM: with a name the client then comes by Kerberos and never notices
-    let closed = case.introductions().any(|seen| matches!(seen.value, Introduction::Closed(_) | Introduction::Alert(_)));
+    let closed =
+        case.introductions().any(|seen| matches!(seen.value, Introduction::Closed(_) | Introduction::Alert(_)));
     Some(match (closed, case.name_typed()) {
         (false, _) => ground,
         (true, false) => ground.confidence(Confidence::Likely),
@@ -111,7 +113,7 @@ fn answered(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host};
-    use crate::fact::Fact;
+    use evidence::fact::Fact;
     use wire::machine::End;
     use wire::tls::TlsVersion;
     use wire::x224::SecurityProtocols;
@@ -134,7 +136,7 @@ mod tests {
         introduced(&[CLOSED, CLOSED]).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
     }
 
-    /// Kerberos only is healthy, and a host may refuse NTLM by closing.
+    /// A host that takes Kerberos only is healthy, and may refuse NTLM by closing.
     #[test]
     fn a_close_is_only_possible_where_kerberos_may_get_in() {
         let up = host("server01.corp.example").nla().tls_up(TlsVersion::Tls13);

@@ -1,18 +1,18 @@
-//! `credssp-client-refused`: the host takes only clients that have the update for CVE-2018-0886.
+//! `credssp-client-refused`: the host accepts only clients that have the update for CVE-2018-0886.
+
+use evidence::profile::EncryptionOracle;
+use evidence::state::CREDSSP;
+use evidence::{Role, Stage};
 
 use crate::case::{Case, Seen};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::profile::EncryptionOracle;
-use crate::state::CREDSSP;
 
-/// The value that decides.
+/// Registry value that decides.
 const NAME: &str = "AllowEncryptionOracle";
-/// Force Updated Clients.
+/// `AllowEncryptionOracle` of "Force Updated Clients".
 const FORCE_UPDATED: u32 = 0;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "credssp-client-refused",
     title: "the host refuses clients that lack the CredSSP update of 2018, and this one lacks it",
@@ -21,8 +21,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(CREDSSP)], holds: host_refuses },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(CREDSSP)], holds: usual },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::key(CREDSSP)], holds: host_refuses },
+        Proof { shows: Shows::Absence, needs: &[Need::key(CREDSSP)], holds: usual },
     ],
     explains: &[],
     page: Page {
@@ -43,12 +43,12 @@ fn own(case: Case<'_>) -> Option<Seen<Option<u32>>> {
     case.number(CREDSSP, NAME)
 }
 
-/// The host takes only clients that have the update, and this one has not.
+/// The host accepts only clients that have the update, and this one lacks it.
 fn host_refuses(case: Case<'_>) -> Option<Ground> {
     let seen = own(case).filter(|seen| seen.value == Some(FORCE_UPDATED))?;
     let profile = &case.context.profile;
     let text = format!("the host says {NAME} = 0 and refuses {}, which lacks the update", profile.name);
-    // a profile tells what a client of its kind is, not whether this one has got the update since
+    // a profile says how such clients are shipped, not whether this one was updated since
     let unpatched = profile.encryption_oracle == EncryptionOracle::Unpatched;
     unpatched.then(|| Ground::on(vec![seen.because(text)]).confidence(Confidence::Likely))
 }

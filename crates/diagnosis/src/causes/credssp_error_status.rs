@@ -1,15 +1,14 @@
 //! `credssp-error-status`: the host answers CredSSP with an error status before any account is named.
 
 use crate::case::{Case, Seen};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::codes;
-use crate::evidence::Role;
-use crate::fact::Introduction;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
+use evidence::codes;
+use evidence::fact::Introduction;
+use evidence::{Role, Stage};
 
 use super::NTLM_REFUSALS;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "credssp-error-status",
     title: "the host answers CredSSP with an error before any account is named",
@@ -18,9 +17,9 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::Introduction], holds: status },
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::SecondIntroduction], holds: status_twice },
-        Proof { shows: Shows::Absence, needs: &[Need::Introduction], holds: none },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::INTRODUCTION], holds: status },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::SECOND_INTRODUCTION], holds: status_twice },
+        Proof { shows: Shows::Absence, needs: &[Need::INTRODUCTION], holds: none },
     ],
     explains: &[],
     page: Page {
@@ -56,7 +55,8 @@ fn status(case: Case<'_>) -> Option<Ground> {
     let all = all.filter(|all| !all.is_empty())?;
     let told = |seen: &Seen<u32>| {
         let known = codes::find("ntstatus", seen.value).or_else(|| codes::find("hresult", seen.value));
-        let name = known.map(|entry| format!(" ({})", entry.code.name.as_deref().unwrap_or("no name"))).unwrap_or_default();
+        let name =
+            known.map(|entry| format!(" ({})", entry.code.name.as_deref().unwrap_or("no name"))).unwrap_or_default();
         let text = format!("{} answered the first TSRequest with the error {:#010X}{name}", case.label(), seen.value);
         seen.because(text)
     };
@@ -89,7 +89,7 @@ mod tests {
             None => Introduction::Challenge(6),
         };
         let up = host(target).nla().tls_up(TlsVersion::Tls13);
-        statuses.iter().fold(up, |sketch, status| sketch.with(crate::fact::Fact::CredsspAnswer(answer(status))))
+        statuses.iter().fold(up, |sketch, status| sketch.with(evidence::fact::Fact::CredsspAnswer(answer(status))))
     }
 
     #[test]

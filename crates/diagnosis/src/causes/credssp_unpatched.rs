@@ -1,15 +1,15 @@
 //! `credssp-unpatched`: the host lacks the update for CVE-2018-0886.
 
+use evidence::fact::Introduction;
+use evidence::{Role, Stage};
+
 use crate::case::{Case, Seen};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::fact::Introduction;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
 
-/// The first `TSRequest` version with the update.
+/// First `TSRequest` version with the update.
 const PATCHED: u32 = 5;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "credssp-unpatched",
     title: "the host lacks the CredSSP update of 2018 (CVE-2018-0886), and this client refuses such hosts",
@@ -19,8 +19,8 @@ pub const CAUSE: Cause = Cause {
     // mstsc shows a text of its own for this, not a disconnect reason
     codes: &[],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Introduction], holds: refused_by_client },
-        Proof { shows: Shows::Absence, needs: &[Need::Introduction], holds: accepted_by_client },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::INTRODUCTION], holds: refused_by_client },
+        Proof { shows: Shows::Absence, needs: &[Need::INTRODUCTION], holds: accepted_by_client },
     ],
     explains: &[],
     page: Page {
@@ -76,7 +76,7 @@ fn accepted_by_client(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host};
-    use crate::fact::Fact;
+    use evidence::fact::Fact;
     use wire::tls::TlsVersion;
 
     fn introduced(version: u32) -> Sketch {
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn present() {
-        // there never were versions 0 and 1; a client compares the number
+        // versions 0 and 1 never existed, but a client compares the number
         for version in 0..=4 {
             introduced(version).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
         }

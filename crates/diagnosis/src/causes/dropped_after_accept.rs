@@ -1,14 +1,13 @@
 //! `dropped-after-accept`: the connection is accepted and ended before anything was said.
 
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::machine::X224Answer;
 
 use crate::case::{Case, EVERYTHING};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
-use crate::symptom::Symptom;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "dropped-after-accept",
     title: "the connection is accepted and ended at once, before the client has said anything",
@@ -19,13 +18,13 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Negotiation(Asked::Everything), Need::HeldRequest],
+            needs: &[Need::negotiation(Asked::Everything), Need::HELD_REQUEST],
             holds: ended_unasked,
         },
-        // a client that was watched connects as it likes: that it would have spoken is not seen
-        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::HeldRequest], holds: ended_on_a_client },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: answered },
-        Proof { shows: Shows::Absence, needs: &[Need::HeldRequest], holds: stays_open },
+        // a captured client sends its request at once, so whether the host would have waited is not seen
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::HELD_REQUEST], holds: ended_on_a_client },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: answered },
+        Proof { shows: Shows::Absence, needs: &[Need::HELD_REQUEST], holds: stays_open },
     ],
     explains: &[],
     page: Page {
@@ -48,7 +47,7 @@ pub const CAUSE: Cause = Cause {
     fixes: &["try-another-client", "restart-services"],
 };
 
-/// Once with a request that went unanswered, and once while we were still silent: two connections, the same end.
+/// Ended once while our request went unanswered, and once while we were still silent: two connections, one outcome.
 fn ended_unasked(case: Case<'_>) -> Option<Ground> {
     let asked = case.x224_to(EVERYTHING)?;
     if !matches!(asked.value, X224Answer::Closed(_) | X224Answer::ClosedBeforeRequest(_)) {
@@ -61,7 +60,7 @@ fn ended_unasked(case: Case<'_>) -> Option<Ground> {
     Some(if case.another_address_answers() { ground.severity(Severity::Degrading) } else { ground })
 }
 
-/// Every connection of a client that was watched ended so.
+/// Every connection of a captured client ended like this.
 fn ended_on_a_client(case: Case<'_>) -> Option<Ground> {
     if case.x224().any(|seen| !matches!(seen.value.1, X224Answer::ClosedBeforeRequest(_))) {
         return None;
@@ -88,7 +87,7 @@ fn stays_open(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host};
-    use crate::fact::Fact;
+    use evidence::fact::Fact;
     use wire::machine::End;
     use wire::x224::{SecurityProtocols, ServerAnswer};
 

@@ -1,19 +1,14 @@
-//! `edition-without-remote-desktop`: this edition of Windows cannot be controlled by Remote Desktop.
+//! `edition-without-remote-desktop`: this edition of Windows has no Remote Desktop host.
+
+use evidence::state::WINDOWS;
+use evidence::symptom::Symptom;
+use evidence::windows::{EDITIONS_WITH_HOST, EDITIONS_WITHOUT_HOST, begins};
+use evidence::{Role, Stage};
 
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::state::WINDOWS;
-use crate::symptom::Symptom;
 
-/// How the `EditionID` of editions begins that have no host in them: Home since Windows 8, and its forerunners. Those of a
-/// country, of one language and without a media player have more behind it.
-const WITHOUT: [&str; 4] = ["Core", "HomeBasic", "HomePremium", "Starter"];
-/// How those of editions begin that have one.
-const WITH: [&str; 6] = ["Professional", "Enterprise", "Education", "Server", "IoTEnterprise", "Ultimate"];
-
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "edition-without-remote-desktop",
     title: "this edition of Windows can use Remote Desktop, and cannot be reached by it",
@@ -22,8 +17,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[Symptom::SOCKET_CONNECT_FAILED],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(WINDOWS)], holds: home },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(WINDOWS)], holds: another },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::key(WINDOWS)], holds: home },
+        Proof { shows: Shows::Absence, needs: &[Need::key(WINDOWS)], holds: another },
     ],
     explains: &[
         Explains { cause: "remote-desktop-disabled", when: |_| true },
@@ -42,47 +37,6 @@ pub const CAUSE: Cause = Cause {
     fixes: &["upgrade-edition"],
 };
 
-/// What may follow in the name of an edition.
-const VARIANTS: [&str; 26] = [
-    "",
-    "E",
-    "SingleLanguage",
-    "CountrySpecific",
-    "ARM",
-    "Connected",
-    "ConnectedN",
-    "ConnectedSingleLanguage",
-    "ConnectedCountrySpecific",
-    "KN",
-    "N",
-    "S",
-    "SN",
-    "G",
-    "Eval",
-    "Workstation",
-    "WorkstationN",
-    "Education",
-    "EducationN",
-    "Standard",
-    "StandardEval",
-    "Datacenter",
-    "DatacenterEval",
-    "Solution",
-    "Essentials",
-    "Rdsh",
-];
-
-/// What of an `EditionID` is one that Windows has: the whole, or as much as decides.
-pub(crate) fn known_edition(name: &str) -> Option<&str> {
-    let start = WITHOUT.iter().chain(&WITH).find(|known| begins(name, known))?;
-    let variant = name.get(start.len()..).is_some_and(|rest| VARIANTS.contains(&rest));
-    Some(if variant { name } else { start })
-}
-
-fn begins(name: &str, with: &str) -> bool {
-    name.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with))
-}
-
 fn edition(case: Case<'_>, pick: impl Fn(&str) -> bool) -> Option<Ground> {
     let seen = case.text(WINDOWS, "EditionID")?;
     let name = seen.value.filter(|name| pick(name))?;
@@ -90,22 +44,22 @@ fn edition(case: Case<'_>, pick: impl Fn(&str) -> bool) -> Option<Ground> {
 }
 
 fn home(case: Case<'_>) -> Option<Ground> {
-    // where something was patched in that answers, the edition keeps nobody out
-    let ground = edition(case, |name| WITHOUT.iter().any(|known| begins(name, known)))?;
+    // where a patched-in library answers, the edition keeps nobody out
+    let ground = edition(case, |name| EDITIONS_WITHOUT_HOST.iter().any(|known| begins(name, known)))?;
     let answers = |id| case.answered_since(id) || case.let_in_near(id);
     let answers = ground.because.iter().any(|because| answers(because.observation));
     (!answers).then_some(ground)
 }
 
 fn another(case: Case<'_>) -> Option<Ground> {
-    edition(case, |name| WITH.iter().any(|known| begins(name, known)))
+    edition(case, |name| EDITIONS_WITH_HOST.iter().any(|known| begins(name, known)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host, machine};
-    use crate::state::RegistryData;
+    use evidence::state::RegistryData;
 
     fn windows(edition: &str) -> Sketch {
         machine().value(WINDOWS, "EditionID", RegistryData::Text(edition.to_owned()))
@@ -115,7 +69,7 @@ mod tests {
     fn present() {
         let variants =
             ["CoreN", "CoreConnectedSingleLanguage", "CoreCountrySpecific", "StarterN", "HomeBasicN", "corearm"];
-        for edition in WITHOUT.into_iter().chain(variants) {
+        for edition in EDITIONS_WITHOUT_HOST.into_iter().chain(variants) {
             windows(edition).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
         }
     }
@@ -132,7 +86,7 @@ mod tests {
     fn near_miss_something_was_added_that_answers() {
         let home = RegistryData::Text("Core".to_owned());
         host("192.0.2.7").nla().value(WINDOWS, "EditionID", home).check(&CAUSE, Expect::Unknown);
-        windows("Core").event(crate::events::RCM, 1149, 2).check(&CAUSE, Expect::Unknown);
+        windows("Core").event(evidence::events::RCM, 1149, 2).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

@@ -1,16 +1,16 @@
 //! `encryption-oracle-policy`: the client's policy refuses hosts without the CredSSP update.
 
+use evidence::events::{LSA, SYSTEM};
+use evidence::state::{CREDSSP, LogEvent};
+use evidence::{Role, Stage};
+
 use crate::case::{Case, NEAR};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::events::{LSA, SYSTEM};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::logs::{not_told, told};
 use crate::need::Need;
-use crate::state::{CREDSSP, LogEvent};
 
 const REFUSED: &[u32] = &[6041];
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "encryption-oracle-policy",
     title: "the client's policy for CredSSP (Encryption Oracle Remediation) refuses the host, or protects against none",
@@ -19,11 +19,11 @@ pub const CAUSE: Cause = Cause {
     role: Role::Client,
     codes: &[],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::HostLog], holds: refused },
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(CREDSSP)], holds: unprotected },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::HOST_LOG], holds: refused },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::key(CREDSSP)], holds: unprotected },
         Proof {
             shows: Shows::Absence,
-            needs: &[Need::HostLog],
+            needs: &[Need::HOST_LOG],
             holds: |case| not_told(case, SYSTEM, (LSA, REFUSED), NEAR),
         },
     ],
@@ -46,10 +46,10 @@ pub const CAUSE: Cause = Cause {
     fixes: &["install-update", "allow-encryption-oracle"],
 };
 
-/// The workaround was left behind: it refuses nobody, so it is no reason for a failure.
+/// The workaround was left behind. It refuses nobody, so it explains no failure.
 fn unprotected(case: Case<'_>) -> Option<Ground> {
     let seen = case.number(CREDSSP, "AllowEncryptionOracle").filter(|seen| seen.value == Some(2))?;
-    // where a host was refused, that is what counts
+    // where a host was refused, that counts for more
     if refused(case).is_some() {
         return None;
     }
@@ -58,7 +58,7 @@ fn unprotected(case: Case<'_>) -> Option<Ground> {
     Some(Ground::on(vec![because]).severity(Severity::Advisory))
 }
 
-/// It was logged at the time of the attempt, for the host in question or, where none was named, for any.
+/// The refusal was logged around the attempt, for this host or, where none was named, for any.
 fn refused(case: Case<'_>) -> Option<Ground> {
     let Some(target) = &case.context.target else {
         let about = |event: &LogEvent| recorded_hosts(case).any(|host| names_short(event, host));
@@ -74,13 +74,14 @@ fn refused(case: Case<'_>) -> Option<Ground> {
     told(case, (LSA, REFUSED), NEAR, |event| names(event, &host))
 }
 
-/// The client is the machine that was recorded as a host: whom it could not reach itself keeps nobody from reaching it.
+/// True if the client is the machine recorded as the host: its own failed outgoing connections say nothing about
+/// incoming ones.
 fn host_itself(case: Case<'_>) -> bool {
     let machines = case.evidence.hosts().map(|subject| &case.evidence.subjects[subject]);
     machines.filter(|host| host.address.is_none()).any(|host| host.name == case.who().name)
 }
 
-/// The names of the hosts among the evidence.
+/// Names of the hosts among the evidence.
 fn recorded_hosts(case: Case<'_>) -> impl Iterator<Item = &str> {
     case.evidence.hosts().filter_map(move |host| case.evidence.subjects[host].name.as_deref())
 }
@@ -90,7 +91,7 @@ fn names(event: &LogEvent, host: &str) -> bool {
     targets(event).any(|name| name.eq_ignore_ascii_case(host))
 }
 
-/// The same by the first label: either may be written with its domain or without.
+/// Compares by the first label, since either may be written with or without its domain.
 fn names_short(event: &LogEvent, host: &str) -> bool {
     let first = |name: &str| name.split('.').next().unwrap_or_default().to_lowercase();
     targets(event).any(|name| first(name) == first(host))
@@ -107,10 +108,10 @@ mod tests {
     use crate::case::Context;
     use crate::causes::sketch::{Expect, NOW, client};
     use crate::diagnose::{Run, diagnose};
-    use crate::evidence::{Evidence, Source};
-    use crate::fact::rfc3339;
-    use crate::state::{LogSpan, Part, State};
-    use crate::target::Target;
+    use evidence::moment::rfc3339;
+    use evidence::state::{LogSpan, Part, State};
+    use evidence::target::Target;
+    use evidence::{Evidence, Source};
 
     #[test]
     fn present() {
@@ -127,7 +128,7 @@ mod tests {
         client("server01").dword(CREDSSP, "AllowEncryptionOracle", 1).check(&CAUSE, Expect::Unknown);
     }
 
-    /// A server's own log tells of what it met as a client of others.
+    /// A server's own log records what it met as a client of others.
     #[test]
     fn a_host_that_could_not_reach_another_is_no_fault_of_its_own() {
         let state = |part| State {
@@ -154,7 +155,7 @@ mod tests {
         }
     }
 
-    /// A client's refusal of another host than the one whose files lie beside its own is no fault of that one.
+    /// A client's refusal of some other host is no fault of the host whose files lie beside it.
     #[test]
     fn near_miss_another_host_was_refused() {
         let told = |principal: &str| {

@@ -1,14 +1,13 @@
 //! `entra-authentication-required`: the host takes Microsoft Entra authentication only.
 
+use evidence::{Role, Stage};
 use wire::machine::X224Answer;
 use wire::x224::{SecurityProtocols, ServerAnswer};
 
 use crate::case::{Case, EVERYTHING, Seen};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need, contradicts};
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "entra-authentication-required",
     title: "the host takes Microsoft Entra authentication only, and this client does not offer it",
@@ -19,11 +18,11 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Negotiation(Asked::Everything), Need::Negotiation(Asked::WithEntra)],
+            needs: &[Need::negotiation(Asked::Everything), Need::negotiation(Asked::WithEntra)],
             holds: entra_alone,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: not_the_reason },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::WithEntra)], holds: no_help },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: not_the_reason },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::WithEntra)], holds: no_help },
     ],
     explains: &[],
     page: Page {

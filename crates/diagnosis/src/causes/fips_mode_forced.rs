@@ -1,15 +1,15 @@
-//! `fips-mode-forced`: Windows allows only FIPS algorithms, and the listener may not fit that.
+//! `fips-mode-forced`: Windows allows FIPS algorithms only, and the listener may not be set for that.
+
+use evidence::state::{FIPS, LISTENER};
+use evidence::{Role, Stage};
 
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::state::{FIPS, LISTENER};
 
 /// `MinEncryptionLevel` that fits FIPS mode.
 const FIPS_LEVEL: u32 = 4;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "fips-mode-forced",
     title: "the host allows FIPS algorithms alone, and its RDP listener is set to security that is not among them",
@@ -20,11 +20,11 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Key(FIPS), Need::Key(LISTENER)],
+            needs: &[Need::key(FIPS), Need::key(LISTENER)],
             holds: conflict,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(FIPS)], holds: off },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(FIPS), Need::Key(LISTENER)], holds: fits },
+        Proof { shows: Shows::Absence, needs: &[Need::key(FIPS)], holds: off },
+        Proof { shows: Shows::Absence, needs: &[Need::key(FIPS), Need::key(LISTENER)], holds: fits },
     ],
     explains: &[],
     page: Page {
@@ -48,11 +48,12 @@ fn conflict(case: Case<'_>) -> Option<Ground> {
     let fips = case.number(FIPS, "Enabled").filter(|seen| seen.value == Some(1))?;
     let layer = case.setting(LISTENER, "SecurityLayer").filter(|setting| setting.number == Some(0))?;
     let level = case.setting(LISTENER, "MinEncryptionLevel").filter(|setting| setting.number != Some(FIPS_LEVEL))?;
-    // a level that is not set may follow the policy, and a policy that was not read may set another layer
+    // an unset level may follow the policy, and a policy that was not read may set another layer
     let sure = level.number.is_some() && layer.settled && level.settled && !case.key_used_since(fips.id);
     let because = vec![fips.because("FIPSAlgorithmPolicy says Enabled = 1"), layer.because, level.because];
     let ground = Ground::on(because);
-    // the policy overrides the level of encryption, so that what is left is who may not speak FIPS: worth knowing, no more
+    // the policy overrides the encryption level; all that is left is which clients cannot do FIPS: worth knowing, no
+    // more
     let ground = ground.severity(Severity::Advisory);
     Some(if sure { ground } else { ground.confidence(Confidence::Possible) })
 }
@@ -72,7 +73,7 @@ fn fits(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, machine};
-    use crate::state::POLICY;
+    use evidence::state::POLICY;
 
     fn forced(layer: u32, level: u32) -> Sketch {
         let listener = machine().dword(LISTENER, "SecurityLayer", layer).dword(LISTENER, "MinEncryptionLevel", level);

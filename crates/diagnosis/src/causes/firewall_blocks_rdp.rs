@@ -1,41 +1,42 @@
 //! `firewall-blocks-rdp`: no rule of the Windows firewall lets the port in.
 
+use evidence::firewall::{Profile, Rule, Verdict, judge};
+use evidence::state::{FIREWALL_MDM_RULES, FIREWALL_POLICY_RULES, FIREWALL_RULES, LISTENER, RegistryData, Service};
+use evidence::symptom::Symptom;
+use evidence::{Because, Role, Stage};
+
 use crate::case::Case;
-use crate::cause::{Because, Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::firewall::{Profile, Rule, Verdict, judge};
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::state::{FIREWALL_MDM_RULES, FIREWALL_POLICY_RULES, FIREWALL_RULES, LISTENER, RegistryData, Service};
-use crate::symptom::Symptom;
 
 const POLICY: &str = r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall";
 const OWN: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy";
-/// The settings of a management of devices (MDM, such as Intune), by the names of the machine's own. No document says where they
-/// lie; tools that read them agree, but for which of the private and the public one is which: only what holds for both counts here.
+/// Settings of device management (MDM, such as Intune), named like the machine's own. No document says where they lie;
+/// tools that read them agree except on which of two is the private and which the public profile, so only what holds
+/// for both counts here.
 const MDM: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\Mdm";
-/// All that decides: without one of them a rule or a switch may be unseen.
+/// Everything that decides: without one of them a rule or a switch may be unseen.
 const NEEDS: &[Need] = &[
-    Need::Key(LISTENER),
-    Need::Key(FIREWALL_RULES),
-    Need::Key(FIREWALL_POLICY_RULES),
-    Need::Key(FIREWALL_MDM_RULES),
-    Need::Key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\DomainProfile\Services\RemoteDesktop"),
-    Need::Key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\StandardProfile\Services\RemoteDesktop"),
-    Need::Key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\DomainProfile\GloballyOpenPorts\List"),
-    Need::Key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\StandardProfile\GloballyOpenPorts\List"),
-    Need::Key(r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\DomainProfile"),
-    Need::Key(r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\StandardProfile"),
-    Need::Key(r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\PublicProfile"),
-    Need::Key(r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\Mdm\DomainProfile"),
-    Need::Key(r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\Mdm\StandardProfile"),
-    Need::Key(r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\Mdm\PublicProfile"),
-    Need::Key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\DomainProfile"),
-    Need::Key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\PrivateProfile"),
-    Need::Key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\StandardProfile"),
-    Need::Key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\PublicProfile"),
+    Need::key(LISTENER),
+    Need::key(FIREWALL_RULES),
+    Need::key(FIREWALL_POLICY_RULES),
+    Need::key(FIREWALL_MDM_RULES),
+    Need::key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\DomainProfile\Services\RemoteDesktop"),
+    Need::key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\StandardProfile\Services\RemoteDesktop"),
+    Need::key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\DomainProfile\GloballyOpenPorts\List"),
+    Need::key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\StandardProfile\GloballyOpenPorts\List"),
+    Need::key(r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\DomainProfile"),
+    Need::key(r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\StandardProfile"),
+    Need::key(r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\PublicProfile"),
+    Need::key(r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\Mdm\DomainProfile"),
+    Need::key(r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\Mdm\StandardProfile"),
+    Need::key(r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\Mdm\PublicProfile"),
+    Need::key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\DomainProfile"),
+    Need::key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\PrivateProfile"),
+    Need::key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\StandardProfile"),
+    Need::key(r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\PublicProfile"),
 ];
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "firewall-blocks-rdp",
     title: "no rule of the Windows firewall lets Remote Desktop in",
@@ -68,7 +69,7 @@ pub const CAUSE: Cause = Cause {
     fixes: &["open-firewall-for-rdp"],
 };
 
-/// How a profile is called in the registry, in the machine's own part and in that of the policies.
+/// Names of a profile's registry keys, in the machine's own part and in the policies'.
 fn keys(profile: Profile) -> (&'static str, &'static [&'static str]) {
     match profile {
         Profile::Domain => ("DomainProfile", &["DomainProfile"]),
@@ -77,14 +78,14 @@ fn keys(profile: Profile) -> (&'static str, &'static [&'static str]) {
     }
 }
 
-/// A switch of a profile: that of the group policy, of the management of devices, or the machine's own.
+/// Reads a switch of a profile: from group policy, device management or the machine's own settings, in that order.
 fn switch(case: Case<'_>, profile: Profile, name: &str) -> Option<u32> {
     let (own, policies) = keys(profile);
     let policy = policies.iter().find_map(|key| case.number(&format!(r"{POLICY}\{key}"), name)?.value);
     policy.or_else(|| [MDM, OWN].iter().find_map(|store| case.number(&format!(r"{store}\{own}"), name)?.value))
 }
 
-/// The rules of a key; `None` if it was not looked up.
+/// Reads the rules of a key; `None` if it was not looked up.
 fn rules(case: Case<'_>, path: &str) -> Option<Vec<Rule>> {
     let values = &case.key(path)?.value.values;
     let text = values.values().filter_map(|data| if let RegistryData::Text(text) = data { Some(text) } else { None });
@@ -92,7 +93,8 @@ fn rules(case: Case<'_>, path: &str) -> Option<Vec<Rule>> {
     Some(text.filter_map(|text| Rule::parse(text)?.in_build(build)).collect())
 }
 
-/// An exception of the older kind, by group policy, for Remote Desktop or for its port. It may be for some addresses alone.
+/// True if a group policy has an exception of the older kind for Remote Desktop or its port. It may be for some
+/// addresses only.
 fn exception(case: Case<'_>, profile: Profile, port: u16) -> bool {
     let key = if profile == Profile::Domain { "DomainProfile" } else { "StandardProfile" };
     let service = case.number(&format!(r"{POLICY}\{key}\Services\RemoteDesktop"), "Enabled");
@@ -106,7 +108,7 @@ fn exception(case: Case<'_>, profile: Profile, port: u16) -> bool {
     by_service || list.is_some_and(|seen| seen.value.values.values().any(by_port))
 }
 
-/// The firewall's service is switched off or does not run, so that nobody knows who filters instead.
+/// True if the firewall's service is disabled or not running: what filters instead is not known.
 fn switched_off(case: Case<'_>) -> bool {
     let off = |service: &Service| !service.exists || service.start == Some(4) || service.running == Some(false);
     case.service("MpsSvc").is_some_and(|seen| off(seen.value))
@@ -116,7 +118,7 @@ fn port(case: Case<'_>) -> Option<u16> {
     case.number(LISTENER, "PortNumber")?.value?.try_into().ok()
 }
 
-/// What the firewall does with the port in this kind of network.
+/// Judges whether the firewall lets the port in on networks of this kind.
 fn verdict(case: Case<'_>, profile: Profile) -> Option<Verdict> {
     let on = |name| switch(case, profile, name);
     if on("EnableFirewall") == Some(0) {
@@ -135,21 +137,21 @@ fn verdict(case: Case<'_>, profile: Profile) -> Option<Verdict> {
         all.extend(rules(case, FIREWALL_RULES)?);
     }
     match judge(&all, port, profile) {
-        // what no rule names is let in where the profile says so
+        // where the profile lets in by default, no rule is needed
         Verdict::NoRule(_) | Verdict::Secure(_) if on("DefaultInboundAction") == Some(0) => Some(Verdict::Open),
         verdict => Some(verdict),
     }
 }
 
-/// Windows' own rule is off, and nothing else keeps the port closed: so it is where Remote Desktop was never switched on.
+/// True if Windows' own rule is off and nothing else closes the port, as where Remote Desktop was never switched on.
 pub(super) fn own_rule_is_off(case: Case<'_>) -> bool {
     let verdicts = Profile::ALL.map(|profile| verdict(case, profile));
     let off = verdicts.iter().any(|verdict| matches!(verdict, Some(Verdict::NoRule(Some(_)))));
     off && verdicts.iter().all(|verdict| matches!(verdict, Some(Verdict::NoRule(_))))
 }
 
-/// Which profile is in use does not stand there, so only what is closed in all of them is proof. Where IPsec opens one of them
-/// it is only worth knowing: who was to come in by that is not known here.
+/// The port is closed in every profile. Which profile is in use is not recorded, so nothing less is proof. Where IPsec
+/// opens one of them this is only advisory: who was meant to come in that way is not known here.
 fn closed_everywhere(case: Case<'_>) -> Option<Ground> {
     // Windows before Vista keeps its rules elsewhere
     let observation = case.key(FIREWALL_RULES).filter(|key| key.value.exists)?.id;
@@ -186,8 +188,8 @@ fn open_everywhere(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, machine};
-    use crate::fact::Fact;
-    use crate::state::WINDOWS;
+    use evidence::fact::Fact;
+    use evidence::state::WINDOWS;
 
     const RULE: &str = r"v2.30|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=3389|App=%SystemRoot%\system32\svchost.exe|Svc=termservice|Name=RDP|";
 
@@ -199,9 +201,9 @@ mod tests {
         firewall_where(|_| true, rule)
     }
 
-    /// Where these keys alone were looked up.
+    /// Firewall settings of which only these keys were looked up.
     fn firewall_where(seen: impl Fn(&str) -> bool, rule: &str) -> Sketch {
-        let paths = NEEDS.iter().filter_map(|need| if let Need::Key(path) = need { Some(*path) } else { None });
+        let paths = NEEDS.iter().filter_map(|need| need.as_key());
         let nothing = paths.filter(|path| seen(path)).fold(machine(), Sketch::absent);
         let on = Profile::ALL.iter().fold(nothing, |sketch, profile| {
             sketch.dword(&format!(r"{OWN}\{}", keys(*profile).0), "EnableFirewall", 1)
@@ -216,7 +218,7 @@ mod tests {
         firewall(RULE)
             .value(FIREWALL_RULES, "x", text("v2.30|Action=Block|Active=TRUE|Dir=In|Name=No|"))
             .check(&CAUSE, closed());
-        // the rule does not follow the port
+        // the rule does not follow the changed port
         firewall(RULE).dword(LISTENER, "PortNumber", 3390).check(&CAUSE, closed());
     }
 
@@ -242,7 +244,7 @@ mod tests {
     #[test]
     fn near_miss_somebody_has_just_come_in() {
         let off = firewall(&RULE.replace("Active=TRUE", "Active=FALSE"));
-        off.event(crate::events::RCM, 1149, 2).check(&CAUSE, Expect::Unknown);
+        off.event(evidence::events::RCM, 1149, 2).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]
@@ -304,7 +306,7 @@ mod tests {
         ignored.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
     }
 
-    /// Nobody has looked what the management of devices says.
+    /// Nobody looked up the settings of device management.
     #[test]
     fn unseen_the_management_of_devices() {
         for rule in [RULE, &RULE.replace("TRUE", "FALSE")] {
@@ -353,7 +355,7 @@ mod tests {
         off.check(&CAUSE, Expect::Absent);
     }
 
-    /// The policies were not read: one of them may let it in.
+    /// The policies were not read: one of them may open the port.
     #[test]
     fn unseen() {
         machine().check(&CAUSE, Expect::Unknown);

@@ -1,14 +1,13 @@
 //! `handshakes-fail-at-times`: the same ClientHello is taken once and broken off another time.
 
 use crate::case::{Case, Seen};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::symptom::Symptom;
 use crate::tries::takings;
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::tls::TlsOffer;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "handshakes-fail-at-times",
     title: "the same handshake is taken once and broken off another time: hosts behind this address differ",
@@ -19,12 +18,12 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::FurtherHandshakes],
+            needs: &[Need::FURTHER_HANDSHAKES],
             holds: failed_after_success,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::FurtherHandshakes], holds: only_starting },
-        Proof { shows: Shows::Absence, needs: &[Need::HandshakeAgain(TlsOffer::MODERN)], holds: always_alike },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: taken_at_once },
+        Proof { shows: Shows::Absence, needs: &[Need::FURTHER_HANDSHAKES], holds: only_starting },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake_again(TlsOffer::MODERN)], holds: always_alike },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: taken_at_once },
     ],
     explains: &[],
     page: Page {
@@ -77,7 +76,9 @@ fn only_starting(case: Case<'_>) -> Option<Ground> {
     let takings = takings(case);
     let first = takings.iter().position(|seen| seen.value)?;
     let later = takings.iter().skip(first).all(|seen| seen.value);
-    later.then(|| Ground::on(vec![takings[first].because(format!("{} took every ClientHello from then on", case.label()))]))
+    later.then(|| {
+        Ground::on(vec![takings[first].because(format!("{} took every ClientHello from then on", case.label()))])
+    })
 }
 
 fn always_alike(case: Case<'_>) -> Option<Ground> {
@@ -98,7 +99,7 @@ fn taken_at_once(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host};
-    use crate::fact::Handshake;
+    use evidence::fact::Handshake;
     use wire::machine::End;
     use wire::tls::TlsVersion;
 

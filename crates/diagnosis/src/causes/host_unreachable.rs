@@ -1,14 +1,13 @@
 //! `host-unreachable`: the network says that there is no way to the host.
 
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::machine::{ConnectFailure, TcpAnswer};
 
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Need, tcp_only};
-use crate::symptom::Symptom;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "host-unreachable",
     title: "the network has no way to this address",
@@ -17,8 +16,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[Symptom::SOCKET_CONNECT_FAILED],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Tcp], holds: unreachable },
-        Proof { shows: Shows::Absence, needs: &[Need::Tcp], holds: answered },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::TCP], holds: unreachable },
+        Proof { shows: Shows::Absence, needs: &[Need::TCP], holds: answered },
     ],
     explains: &[],
     page: Page {
@@ -70,7 +69,7 @@ fn answered(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host};
-    use crate::fact::Fact;
+    use evidence::fact::Fact;
 
     fn failed(failure: ConnectFailure) -> Sketch {
         host("192.0.2.7").with(Fact::TcpAnswer(TcpAnswer::Failed(failure)))

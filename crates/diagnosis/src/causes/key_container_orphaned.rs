@@ -1,14 +1,15 @@
 //! `key-container-orphaned`: the key of Remote Desktop belongs to another machine.
 
-use crate::case::Case;
-use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::keys::{RDP_CONTAINER, RDP_KEY, REMOTE_DESKTOP, legacy};
-use crate::need::Need;
-use crate::state::{CRYPTOGRAPHY, LISTENER, POLICY, STORE_REMOTE_DESKTOP, StoredCertificate};
-use crate::symptom::Symptom;
+use evidence::key_names::{RDP_CONTAINER, RDP_KEY};
+use evidence::state::{CRYPTOGRAPHY, LISTENER, POLICY, STORE_REMOTE_DESKTOP, StoredCertificate};
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 
-/// The declaration.
+use crate::case::Case;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
+use crate::keys::{REMOTE_DESKTOP, legacy};
+use crate::need::Need;
+
 pub const CAUSE: Cause = Cause {
     id: "key-container-orphaned",
     title: "the private key for Remote Desktop belongs to another machine, as on a clone",
@@ -20,21 +21,21 @@ pub const CAUSE: Cause = Cause {
         Proof {
             shows: Shows::Presence(Confidence::Likely),
             needs: &[
-                Need::KeyFolder,
-                Need::Key(CRYPTOGRAPHY),
-                Need::Key(LISTENER),
-                Need::Key(POLICY),
-                Need::Key(STORE_REMOTE_DESKTOP),
+                Need::KEY_FOLDER,
+                Need::key(CRYPTOGRAPHY),
+                Need::key(LISTENER),
+                Need::key(POLICY),
+                Need::key(STORE_REMOTE_DESKTOP),
             ],
             holds: without_its_key,
         },
         Proof {
             shows: Shows::Presence(Confidence::Possible),
-            needs: &[Need::KeyFolder, Need::Key(CRYPTOGRAPHY), Need::Key(LISTENER), Need::Key(POLICY)],
+            needs: &[Need::KEY_FOLDER, Need::key(CRYPTOGRAPHY), Need::key(LISTENER), Need::key(POLICY)],
             holds: left_behind,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::KeyFolder, Need::Key(CRYPTOGRAPHY)], holds: its_own },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(LISTENER)], holds: not_used },
+        Proof { shows: Shows::Absence, needs: &[Need::KEY_FOLDER, Need::key(CRYPTOGRAPHY)], holds: its_own },
+        Proof { shows: Shows::Absence, needs: &[Need::key(LISTENER)], holds: not_used },
     ],
     explains: &[Explains { cause: "private-key-unusable", when: |_| true }],
     page: Page {
@@ -52,7 +53,7 @@ pub const CAUSE: Cause = Cause {
     fixes: &["replace-rdp-key-container", "renew-rdp-certificate"],
 };
 
-/// Only keys of other machines lie there, and the listener uses the certificate that Windows made.
+/// MachineKeys has only keys of other machines, and the listener uses the certificate that Windows made.
 fn only_a_foreign_one(case: Case<'_>) -> Option<Ground> {
     let name = case.own_key_name().filter(|name| !case.has_key_file(&name.value))?;
     let foreign = case.machine_keys().find(|seen| seen.value.name.to_ascii_lowercase().starts_with(RDP_KEY))?;
@@ -64,20 +65,20 @@ fn only_a_foreign_one(case: Case<'_>) -> Option<Ground> {
     uses_it.then(|| Ground::on(because))
 }
 
-/// Where no certificate needs it, it may be a mere remainder of the image: Windows makes a key of its own when it needs one.
+/// A foreign key that no certificate needs may be a mere leftover of the image: Windows makes a key when it needs one.
 fn left_behind(case: Case<'_>) -> Option<Ground> {
     only_a_foreign_one(case).map(|ground| ground.severity(Severity::Advisory))
 }
 
-/// A certificate that Windows made for Remote Desktop: its key lies in the container whose file that is.
+/// True for a certificate that Windows made for Remote Desktop, with its key in the container of that file.
 fn needs_it(certificate: &StoredCertificate) -> bool {
     let container = certificate.container.as_deref().is_none_or(|name| name.eq_ignore_ascii_case(RDP_CONTAINER));
     let made = certificate.store == REMOTE_DESKTOP && certificate.subject == certificate.issuer;
-    // a key of the newer kind lies in another folder, under another name
+    // a CNG key lies in another folder, under another name
     made && container && legacy(certificate) != Some(false)
 }
 
-/// The certificate that needs it is there as well. On a disk that has not been started since it was cloned, Windows may still
+/// The certificate that needs the key is there as well. On a disk not started since it was cloned, Windows may still
 /// mend this by itself.
 fn without_its_key(case: Case<'_>) -> Option<Ground> {
     let mut ground = only_a_foreign_one(case)?;
@@ -103,9 +104,9 @@ fn not_used(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, key_file, machine, stored};
-    use crate::events::RCM;
-    use crate::fact::Fact;
-    use crate::state::{KeyFile, RegistryData};
+    use evidence::events::RCM;
+    use evidence::fact::Fact;
+    use evidence::state::{KeyFile, RegistryData};
 
     const GUID: &str = "11111111-2222-3333-4444-555555555555";
 
@@ -125,7 +126,7 @@ mod tests {
         clone.check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Possible));
         let clone = clone.recorded(Fact::StoredCertificate(stored("Remote Desktop")));
         clone.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
-        // somebody came in shortly before that was recorded
+        // somebody got in shortly before that was recorded
         clone.event(RCM, 1149, 2).check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Possible));
     }
 
@@ -141,7 +142,7 @@ mod tests {
         with(GUID).recorded(other).check(&CAUSE, Expect::Absent);
     }
 
-    /// Keys of the newer kind lie in a folder of their own.
+    /// CNG keys lie in a folder of their own.
     #[test]
     fn near_miss_a_key_of_the_newer_kind() {
         let provider = Some("Microsoft Software Key Storage Provider".to_owned());

@@ -1,19 +1,19 @@
 //! `licensing-grace-expired`: the session host's licensing was not set up, and its grace period is over.
 
+use evidence::events::{RCM, RCM_ADMIN};
+use evidence::state::POLICY;
+use evidence::{Role, Stage};
+
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::events::{RCM, RCM_ADMIN};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::logs::{DAY, not_told, told};
 use crate::need::Need;
-use crate::state::POLICY;
 
-/// Over without a licensing mode; over without a licence server.
+/// Events: grace period over without a licensing mode; over without a licence server.
 const EXPIRED: &[u32] = &[1069, 1128];
-/// The listener's own licensing.
+/// Key of the listener's own licensing.
 const LICENSING: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\RCM\Licensing Core";
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "licensing-grace-expired",
     title: "the session host's grace period for licences is over, and its licensing is not set up",
@@ -22,10 +22,10 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::HostLog], holds: expired },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::HOST_LOG], holds: expired },
         Proof {
             shows: Shows::Absence,
-            needs: &[Need::HostLog],
+            needs: &[Need::HOST_LOG],
             holds: |case| not_told(case, RCM_ADMIN, (RCM, EXPIRED), DAY),
         },
     ],
@@ -48,8 +48,8 @@ pub const CAUSE: Cause = Cause {
     fixes: &[],
 };
 
-/// The newest such entry, unless what it complains of is set by now, or somebody came in since who is no administrator's
-/// matter: whether he was one is not known, so that takes a step of its sureness only.
+/// The newest such entry counts, unless the setting it complains of is there by now. A later connection only lowers the
+/// confidence: an administrator can always log on, and whether it was one is not known.
 fn expired(case: Case<'_>) -> Option<Ground> {
     let set =
         |path, name| case.number(path, name).and_then(|seen| seen.value).is_some_and(|mode| matches!(mode, 2 | 4));
@@ -74,7 +74,7 @@ mod tests {
     fn near_miss_the_mode_is_set_by_now() {
         machine().event(RCM, 1069, 300).dword(POLICY, "LicensingMode", 4).check(&CAUSE, Expect::Unknown);
         machine().event(RCM, 1069, 300).dword(LICENSING, "LicensingMode", 2).check(&CAUSE, Expect::Unknown);
-        // 5 is: not configured
+        // 5 means "not configured"
         let likely = Expect::Present(Severity::Blocking, Confidence::Likely);
         machine().event(RCM, 1069, 300).dword(LICENSING, "LicensingMode", 5).check(&CAUSE, likely);
     }

@@ -1,13 +1,13 @@
-//! `listener-disabled`: the host's listener is switched off, or listens on an adapter that is not there.
+//! `listener-disabled`: the host's listener is switched off, or bound to an adapter that is not there.
+
+use evidence::state::LISTENER;
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::state::LISTENER;
-use crate::symptom::Symptom;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "listener-disabled",
     title: "the host's RDP listener is switched off, or bound to a network adapter that is not there",
@@ -16,9 +16,9 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[Symptom::SOCKET_CONNECT_FAILED],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(LISTENER)], holds: off },
-        Proof { shows: Shows::Presence(Confidence::Possible), needs: &[Need::Key(LISTENER)], holds: one_adapter },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(LISTENER)], holds: on_everywhere },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::key(LISTENER)], holds: off },
+        Proof { shows: Shows::Presence(Confidence::Possible), needs: &[Need::key(LISTENER)], holds: one_adapter },
+        Proof { shows: Shows::Absence, needs: &[Need::key(LISTENER)], holds: on_everywhere },
     ],
     explains: &[Explains { cause: "port-closed", when: |_| true }],
     page: Page {
@@ -42,7 +42,7 @@ pub const CAUSE: Cause = Cause {
 fn off(case: Case<'_>) -> Option<Ground> {
     let key = case.key(LISTENER).filter(|key| !case.answered_since(key.id))?;
     if !key.value.exists {
-        // whoever has just come in did so through a listener of another name
+        // somebody who has just got in did so through a listener of another name
         if case.let_in_near(key.id) {
             return None;
         }
@@ -52,12 +52,12 @@ fn off(case: Case<'_>) -> Option<Ground> {
     Some(Ground::on(vec![seen.because("the listener RDP-Tcp says fEnableWinStation = 0")]))
 }
 
-/// Whether the adapter of this number is there, the registry alone does not say.
+/// The listener is bound to one adapter; whether that adapter exists, the registry alone does not say.
 fn one_adapter(case: Case<'_>) -> Option<Ground> {
     let seen = case.number(LISTENER, "LanAdapter")?;
     let number = seen.value.filter(|number| *number != 0 && !case.answered_since(seen.id))?;
     let text = format!("the listener listens on adapter {number} alone (LanAdapter); if that one is gone, on nothing");
-    // chosen on purpose, as a rule: a fault only where connections are refused
+    // usually chosen on purpose: a fault only where connections are refused
     let ground = Ground::on(vec![seen.because(text)]);
     Some(if case.refused_since(seen.id) { ground } else { ground.severity(Severity::Advisory) })
 }
@@ -72,7 +72,7 @@ fn on_everywhere(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host, machine};
-    use crate::fact::Fact;
+    use evidence::fact::Fact;
     use wire::machine::{ConnectFailure, TcpAnswer};
 
     fn listener(enabled: u32, adapter: u32) -> Sketch {
@@ -98,7 +98,7 @@ mod tests {
         host("192.0.2.7").nla().dword(LISTENER, "LanAdapter", 3).check(&CAUSE, Expect::Unknown);
         host("192.0.2.7").nla().dword(LISTENER, "fEnableWinStation", 0).check(&CAUSE, Expect::Unknown);
         // through a listener of another name
-        machine().absent(LISTENER).event(crate::events::RCM, 1149, 2).check(&CAUSE, Expect::Unknown);
+        machine().absent(LISTENER).event(evidence::events::RCM, 1149, 2).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

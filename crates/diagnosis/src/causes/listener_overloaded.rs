@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::machine::X224Answer;
 
 use crate::case::{Case, Seen};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need, SPACED_TRIES, unanswered};
-use crate::symptom::Symptom;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "listener-overloaded",
     title: "the host answers some connections and leaves others unanswered",
@@ -19,14 +18,14 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[Symptom::SOCKET_CLOSED, 0x108, 0x704],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Possible), needs: &[Need::SecondTry], holds: now_and_then },
+        Proof { shows: Shows::Presence(Confidence::Possible), needs: &[Need::SECOND_TRY], holds: now_and_then },
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::SecondTry, Need::FurtherTries],
+            needs: &[Need::SECOND_TRY, Need::FURTHER_TRIES],
             holds: now_and_then,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: answered_at_once },
-        Proof { shows: Shows::Absence, needs: &[Need::SecondTry], holds: slow },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: answered_at_once },
+        Proof { shows: Shows::Absence, needs: &[Need::SECOND_TRY], holds: slow },
     ],
     explains: &[],
     page: Page {
@@ -48,18 +47,18 @@ pub const CAUSE: Cause = Cause {
     fixes: &["open-firewall-for-rdp", "restart-services", "raise-outstanding-connections"],
 };
 
-/// How long a try took.
+/// Returns how long a try took.
 fn took(case: Case<'_>, seen: Seen<&X224Answer>) -> Duration {
     case.evidence.observations[seen.id - 1].took.unwrap_or_default()
 }
 
-/// The answer that took longest.
+/// Returns the answer that took longest.
 fn slowest(case: Case<'_>) -> Option<Seen<&X224Answer>> {
     let answered = case.tries().filter(|seen| matches!(seen.value, X224Answer::Server(_)));
     answered.max_by_key(|seen| took(case, *seen))
 }
 
-/// Ended, or silent for longer than any answer took: what is merely slow is not lost.
+/// True if the try ended, or stayed silent for longer than any answer took: slow is not lost.
 fn lost(case: Case<'_>, seen: Seen<&X224Answer>) -> bool {
     let patient = || slowest(case).is_none_or(|slowest| took(case, seen) >= took(case, slowest));
     unanswered(seen.value) && (*seen.value != X224Answer::Silent || patient())
@@ -82,7 +81,7 @@ fn now_and_then(case: Case<'_>) -> Option<Ground> {
         )),
         answered.because(format!("of {total} tries with pauses between them {lost} went unanswered, this one did not")),
     ];
-    // once in several is little: the host may just have been starting
+    // one of several is little: the host may just have been starting
     let often = total >= SPACED_TRIES && lost >= 2;
     Some(Ground::on(because).confidence(if often { Confidence::Likely } else { Confidence::Possible }))
 }

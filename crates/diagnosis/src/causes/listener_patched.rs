@@ -1,12 +1,13 @@
-//! `listener-patched`: the service of Remote Desktop runs something else than Windows' own library.
+//! `listener-patched`: the Remote Desktop service runs something other than Windows' own library.
+
+use evidence::state::{TERMSERVICE, WINDOWS};
+use evidence::windows::windows_own_library;
+use evidence::{Because, Role, Stage};
 
 use crate::case::Case;
-use crate::cause::{Because, Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::state::{TERMSERVICE, WINDOWS};
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "listener-patched",
     title: "the service of Remote Desktop is set to run another library than Windows' own",
@@ -15,8 +16,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(TERMSERVICE)], holds: another },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(TERMSERVICE)], holds: windows_own },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::key(TERMSERVICE)], holds: another },
+        Proof { shows: Shows::Absence, needs: &[Need::key(TERMSERVICE)], holds: windows_own },
     ],
     explains: &[],
     page: Page {
@@ -33,49 +34,12 @@ pub const CAUSE: Cause = Cause {
     fixes: &["repair-system-files"],
 };
 
-/// A path in the one form that it is compared in: lower case, without the marks of a path that is not to be interpreted, and
-/// without the parts that lead back.
-pub(crate) fn plain(path: &str) -> String {
-    let path = path.trim().trim_matches('"').to_ascii_lowercase().replace('/', r"\");
-    let path = [r"\\?\", r"\\.\", r"\??\"].iter().find_map(|mark| path.strip_prefix(mark)).unwrap_or(&path);
-    let mut parts: Vec<&str> = Vec::new();
-    for (number, part) in path.split('\\').enumerate() {
-        match part {
-            ".." if parts.len() > 1 => drop(parts.pop()),
-            "." => {}
-            // the first may be empty: \systemroot
-            "" if number > 0 => {}
-            _ => parts.push(part),
-        }
-    }
-    parts.join(r"\")
-}
-
-/// Ways to write the path of Windows' own library; `None` where that depends on which folder is Windows' own.
-pub(crate) fn own(path: &str, root: Option<&str>) -> Option<bool> {
-    let path = plain(path);
-    // without a folder it is looked for in System32 among others
-    if path == "termsrv.dll" {
-        return None;
-    }
-    let Some(place) = path.strip_suffix(r"\system32\termsrv.dll") else { return Some(false) };
-    let root = root.map(|root| root.trim().trim_end_matches('\\').to_ascii_lowercase());
-    let named = ["%systemroot%", "%windir%", r"\systemroot"].contains(&place) || root.as_deref() == Some(place);
-    let usual = place.get(1..) == Some(r":\windows");
-    match (named || usual && root.is_none(), root) {
-        (true, _) => Some(true),
-        // the usual folder on another drive than Windows' own: a letter may have changed
-        (false, Some(_)) if !usual => Some(false),
-        (false, _) => None,
-    }
-}
-
-/// What TermService runs, and whether it is Windows' own.
+/// The library that TermService loads, and whether it is Windows' own.
 fn library(case: Case<'_>) -> Option<(Option<bool>, Because)> {
     let seen = case.text(TERMSERVICE, "ServiceDll")?;
     let root = case.text(WINDOWS, "SystemRoot").and_then(|seen| seen.value);
     let path = seen.value?;
-    Some((own(path, root), seen.because(format!("TermService runs {path}"))))
+    Some((windows_own_library(path, root), seen.because(format!("TermService runs {path}"))))
 }
 
 fn another(case: Case<'_>) -> Option<Ground> {
@@ -97,7 +61,7 @@ fn windows_own(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, machine};
-    use crate::state::RegistryData;
+    use evidence::state::RegistryData;
 
     fn runs(path: &str) -> Sketch {
         machine().value(TERMSERVICE, "ServiceDll", RegistryData::Text(path.to_owned()))
@@ -109,7 +73,7 @@ mod tests {
         runs(r"%ProgramFiles%\RDP Wrapper\rdpwrap.dll").check(&CAUSE, patched());
         let copy = runs(r"D:\copy\System32\termsrv.dll");
         copy.value(WINDOWS, "SystemRoot", RegistryData::Text(r"C:\Windows".to_owned())).check(&CAUSE, patched());
-        // it leads elsewhere
+        // `..` leads elsewhere
         runs(r"%SystemRoot%\System32\..\Temp\termsrv.dll").check(&CAUSE, patched());
     }
 

@@ -1,18 +1,17 @@
-//! `listener-silent`: the connection is accepted and the request never answered.
+//! `listener-silent`: the connection is accepted and the request is never answered.
 
 use std::time::Duration;
 
+use evidence::{Role, Stage};
 use wire::machine::X224Answer;
 
 use crate::case::{Case, Seen};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
 
-/// A host under load, or at the end of a long path with a packet lost, answers a request within this time.
+/// Longest that a loaded host, or one at the end of a long path with a packet lost, takes to answer a request.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "listener-silent",
     title: "the connection is accepted, and the request is never answered",
@@ -23,11 +22,11 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Possible),
-            needs: &[Need::Negotiation(Asked::Everything)],
+            needs: &[Need::negotiation(Asked::Everything)],
             holds: silent,
         },
-        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::SecondTry], holds: silent },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: answered },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::SECOND_TRY], holds: silent },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: answered },
     ],
     explains: &[],
     page: Page {
@@ -51,7 +50,7 @@ pub const CAUSE: Cause = Cause {
     fixes: &["restart-services", "try-another-client"],
 };
 
-/// How long a try waited, in words.
+/// Says how long a try waited.
 fn waited(case: Case<'_>, seen: Seen<&X224Answer>) -> String {
     let took = case.evidence.observations[seen.id - 1].took.unwrap_or_default();
     format!("{:.1} s", took.as_secs_f64())

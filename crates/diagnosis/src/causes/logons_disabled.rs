@@ -1,12 +1,12 @@
-//! `logons-disabled`: the host takes connections and refuses new logons.
+//! `logons-disabled`: the host accepts connections and refuses new logons.
+
+use evidence::state::{LISTENER, TERMINAL_SERVER, WINLOGON};
+use evidence::{Role, Stage};
 
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::state::{LISTENER, TERMINAL_SERVER, WINLOGON};
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "logons-disabled",
     title: "the host is set to refuse new logons",
@@ -15,13 +15,13 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(TERMINAL_SERVER)], holds: refused },
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(LISTENER)], holds: refused },
-        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::Key(WINLOGON)], holds: disabled },
-        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::Key(TERMINAL_SERVER)], holds: drained },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::key(TERMINAL_SERVER)], holds: refused },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::key(LISTENER)], holds: refused },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::key(WINLOGON)], holds: disabled },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::key(TERMINAL_SERVER)], holds: drained },
         Proof {
             shows: Shows::Absence,
-            needs: &[Need::Key(TERMINAL_SERVER), Need::Key(LISTENER), Need::Key(WINLOGON)],
+            needs: &[Need::key(TERMINAL_SERVER), Need::key(LISTENER), Need::key(WINLOGON)],
             holds: allowed,
         },
     ],
@@ -46,9 +46,9 @@ pub const CAUSE: Cause = Cause {
     fixes: &["allow-logons"],
 };
 
-/// The value of Winlogon, a text.
+/// Value of Winlogon that switches logons off; a text.
 const DISABLED: &str = "WinStationsDisabled";
-/// What each value has to be for logons to be refused.
+/// Values that refuse logons, each with the number that does.
 const REFUSING: [(&str, &str, u32); 3] =
     [(TERMINAL_SERVER, "TSEnabled", 0), (TERMINAL_SERVER, "TSUserEnabled", 1), (LISTENER, "fLogonDisabled", 1)];
 
@@ -61,22 +61,23 @@ fn refused(case: Case<'_>) -> Option<Ground> {
     (!because.is_empty()).then(|| weighed(case, Ground::on(because)))
 }
 
-/// Whoever came in since says that it was changed, or does not keep everybody out.
+/// Lowers the finding where somebody got in since: it was changed, or does not keep everybody out.
 fn weighed(case: Case<'_>, ground: Ground) -> Ground {
     let came_in = ground.because.iter().any(|because| case.new_session_since(because.observation));
     if came_in { ground.severity(Severity::Advisory) } else { ground }
 }
 
-/// That this value switches logons off is general knowledge; Windows has it from the start, and has 0 in it.
+/// Winlogon's value switches logons off. That is general knowledge; Windows ships with the value, set to 0.
 fn disabled(case: Case<'_>) -> Option<Ground> {
     let seen = case.text(WINLOGON, DISABLED).filter(|seen| seen.value.is_some_and(|text| text.trim() == "1"))?;
     let because = seen.because(format!("{DISABLED} of Winlogon is 1: remote logons are switched off"));
     Some(weighed(case, Ground::on(vec![because])))
 }
 
-// Not blocking like the others: farms drain a server before maintenance, and only new sessions of users are kept out.
+// Not blocking like the others: farms drain a server before maintenance, and only users' new sessions are kept out.
 
-/// One form of drain mode ends with the next start, which may lie behind; the other is known from practice, not from a document.
+/// The host is in drain mode. One form of it ends with the next restart, which may be past; the other is known from
+/// practice only.
 fn drained(case: Case<'_>) -> Option<Ground> {
     let seen = case.number(TERMINAL_SERVER, "TSServerDrainMode")?;
     let words = match seen.value? {
@@ -105,8 +106,8 @@ fn allowed(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, machine};
-    use crate::events::LSM;
-    use crate::state::RegistryData;
+    use evidence::events::LSM;
+    use evidence::state::RegistryData;
 
     fn without_winlogon() -> Sketch {
         machine().dword(TERMINAL_SERVER, "TSUserEnabled", 0).dword(LISTENER, "fLogonDisabled", 0)
@@ -127,7 +128,7 @@ mod tests {
         }
     }
 
-    /// Whoever began a session since says that it does not keep everybody out; one that is taken up again says nothing.
+    /// A session begun since shows that not everybody is kept out; a session taken up again shows nothing.
     #[test]
     fn near_miss_somebody_came_in_since() {
         let since = |sketch: Sketch, id| sketch.event_with(LSM, id, 0, &[("Address", "203.0.113.7")]);
@@ -164,7 +165,7 @@ mod tests {
         machine().check(&CAUSE, Expect::Unknown);
         machine().dword(TERMINAL_SERVER, "TSUserEnabled", 0).check(&CAUSE, Expect::Unknown);
         without_winlogon().check(&CAUSE, Expect::Unknown);
-        // it is there on every Windows that we know: where it is not, something else may hold
+        // every Windows we know has it: where it is missing, something else may hold
         without_winlogon().dword(WINLOGON, "Other", 0).check(&CAUSE, Expect::Unknown);
     }
 }

@@ -1,13 +1,13 @@
 //! `machine-keys-unwritable`: Windows cannot make new keys.
 
-use crate::access::{ACCESS_DENIED, Asked, Place, WRITE_PROTECTED};
-use crate::case::Case;
-use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::need::Need;
-use crate::security::{ADD_FILE, SYSTEM, allows};
+use evidence::access::{ACCESS_DENIED, Asked, Place, WRITE_PROTECTED};
+use evidence::security::{ADD_FILE, SYSTEM, allows};
+use evidence::{Role, Stage};
 
-/// The declaration.
+use crate::case::Case;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
+use crate::need::Need;
+
 pub const CAUSE: Cause = Cause {
     id: "machine-keys-unwritable",
     title: "Windows may not write into the folder of private keys, so it cannot renew its certificate",
@@ -16,9 +16,9 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::KeyFolder], holds: refused },
-        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::AccessTrace], holds: watched },
-        Proof { shows: Shows::Absence, needs: &[Need::KeyFolder], holds: allowed },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::KEY_FOLDER], holds: refused },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::ACCESS_TRACE], holds: watched },
+        Proof { shows: Shows::Absence, needs: &[Need::KEY_FOLDER], holds: allowed },
     ],
     explains: &[
         Explains { cause: "certificate-renewal-failing", when: |_| true },
@@ -56,8 +56,8 @@ fn allowed(case: Case<'_>) -> Option<Ground> {
     writable(case, true, "may write")
 }
 
-/// A recording shows a service that was not let make a file there, or a volume that takes no writes; and the rights that
-/// were read do not say otherwise.
+/// A recording shows a service that was refused a new file there, or a volume that takes no writes, and the rights that
+/// were read do not contradict it.
 fn watched(case: Case<'_>) -> Option<Ground> {
     let mut seen = case.refused(Place::KeyFolder).chain(case.refused(Place::RdpKeyFile));
     let found = seen.find(|seen| match (seen.value.asked, seen.value.result.as_str()) {
@@ -71,9 +71,9 @@ fn watched(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::RefusedAccess;
     use crate::causes::sketch::{self, Expect, Sketch, key_file, machine};
-    use crate::fact::Fact;
+    use evidence::access::RefusedAccess;
+    use evidence::fact::Fact;
 
     fn folder(security: Option<&str>) -> Sketch {
         machine().recorded(Fact::KeyFile(key_file(".", security)))

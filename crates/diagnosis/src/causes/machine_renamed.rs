@@ -1,45 +1,45 @@
-//! `machine-renamed`: the host's own certificate bears another name than the host.
+//! `machine-renamed`: the host's own certificate has a name that is not the host's.
 
+use evidence::fact::Fact;
+use evidence::moment::moment;
+use evidence::printable::printable;
+use evidence::state::{COMPUTER_NAME, LISTENER, STORE_REMOTE_DESKTOP, StoredCertificate, TCPIP};
+use evidence::{Because, Role, Stage};
 use wire::tls::TlsOffer;
 
 use super::remote_desktop_disabled;
 use crate::case::{Case, Seen};
-use crate::cause::{Because, Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::fact::Fact;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::identity::{SIX_MONTHS, TOLERANCE, possible, short};
 use crate::keys::REMOTE_DESKTOP;
 use crate::need::Need;
-use crate::printable::printable;
-use crate::state::{COMPUTER_NAME, LISTENER, STORE_REMOTE_DESKTOP, StoredCertificate, TCPIP, moment};
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "machine-renamed",
     title: "the certificate that the host made for itself bears another name than the host has now",
     stage: Stage::Certificate,
     severity: Severity::Degrading,
     role: Role::Host,
-    // the handshake that shows the old name shows as well that its key works: this explains no closed socket now
+    // the handshake that shows the old name also shows that its key works, so this explains no closed socket now
     codes: &[],
     proofs: &[
         // a proxy that shows its own certificate, or a balancer, looks the same
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Handshake(TlsOffer::MODERN), Need::Introduction],
+            needs: &[Need::handshake(TlsOffer::MODERN), Need::INTRODUCTION],
             holds: names_differ,
         },
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Key(LISTENER), Need::Key(STORE_REMOTE_DESKTOP), Need::Key(COMPUTER_NAME)],
+            needs: &[Need::key(LISTENER), Need::key(STORE_REMOTE_DESKTOP), Need::key(COMPUTER_NAME)],
             holds: recorded_names_differ,
         },
         Proof {
             shows: Shows::Absence,
-            needs: &[Need::Handshake(TlsOffer::MODERN), Need::Introduction],
+            needs: &[Need::handshake(TlsOffer::MODERN), Need::INTRODUCTION],
             holds: names_agree,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: not_made_by_windows },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: not_made_by_windows },
     ],
     explains: &[Explains { cause: "certificate-name-mismatch", when: always }],
     page: Page {
@@ -95,10 +95,10 @@ fn too_old(case: Case<'_>) -> Option<Because> {
     (seen.value.build <= LAST_WITHOUT_CREDSSP && seen.value.build > 0).then(|| seen.because(text))
 }
 
-/// No handshake showed the certificate, but the store in which it lies was read. A machine that was renamed and has not
-/// been restarted has the new name in its registry already, and beside it the one that it still has.
+/// No handshake showed the certificate, but its store was read. A machine that was renamed and not restarted has the
+/// new name in its registry already, beside the one that is still in force.
 fn recorded_names_differ(case: Case<'_>) -> Option<Ground> {
-    // where Remote Desktop is off, nothing makes a new one, and nobody is shown the old one
+    // where Remote Desktop is off, nothing makes a new one, and no client sees the old one
     let shown =
         |seen: &Seen<&StoredCertificate>| seen.value.store == REMOTE_DESKTOP && !remote_desktop_disabled::rested(case);
     let seen = case.recorded_certificate().filter(shown)?;
@@ -107,7 +107,7 @@ fn recorded_names_differ(case: Case<'_>) -> Option<Ground> {
     let own = seen.value.subject.strip_prefix("CN=").filter(|_| shape)?;
     let computer = case.text(COMPUTER_NAME, "ComputerName")?;
     let name = computer.value.filter(|name| possible(name) && short(name) != short(own))?;
-    // the new name is in force after a restart alone
+    // the new name is in force only after a restart
     if case.text(TCPIP, "Hostname").and_then(|seen| seen.value).is_some_and(|now| short(now) == short(own)) {
         return None;
     }
@@ -135,10 +135,9 @@ fn always(_: Case<'_>) -> bool {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, NOW, Sketch, host, machine, stored};
-    use crate::fact::Fact;
-    use crate::fact::Introduction;
-    use crate::fact::rfc3339;
-    use crate::state::{POLICY, RegistryData, TERMINAL_SERVER};
+    use evidence::fact::{Fact, Introduction};
+    use evidence::moment::rfc3339;
+    use evidence::state::{POLICY, RegistryData, TERMINAL_SERVER};
     use time::Duration;
     use wire::tls::TlsVersion;
 

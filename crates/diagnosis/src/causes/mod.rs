@@ -77,14 +77,11 @@ mod tls_stalled;
 mod tls_version_mismatch;
 mod update_regression;
 
-#[cfg(test)]
-pub(crate) mod sketch;
+pub mod sketch;
 
-pub(crate) use edition_without_remote_desktop::known_edition;
 pub(crate) use ntlm_blocked::REFUSALS as NTLM_REFUSALS;
-pub(crate) use listener_patched::{own as windows_own_library, plain as plain_path};
 
-/// Every cause, in the order of the way of a connection.
+/// Every cause, in the order in which a connection meets them.
 pub const ALL: &[&Cause] = &[
     // causes: list
     &name_not_found::CAUSE,
@@ -160,7 +157,7 @@ pub const ALL: &[&Cause] = &[
     &client_update_regression::CAUSE,
 ];
 
-/// The cause of this id.
+/// Finds the cause of this id.
 pub fn find(id: &str) -> Option<&'static Cause> {
     ALL.iter().find(|cause| cause.id == id).copied()
 }

@@ -1,18 +1,18 @@
 //! `name-not-found`: the name does not resolve.
 
+use evidence::fact::Fact;
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::transcript::NameAnswer;
 
 use crate::case::{Case, Seen};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::fact::Fact;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::symptom::Symptom;
 
-/// `WSAHOST_NOT_FOUND` of Windows and `EAI_NONAME` of macOS, which say the same where no name server was reached at all.
+/// Codes that do not tell "no such name" from "no name server reached": Windows' `WSAHOST_NOT_FOUND`, macOS'
+/// `EAI_NONAME`.
 pub(super) const ALSO_OFFLINE: [i32; 2] = [11001, 8];
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "name-not-found",
     title: "the name does not exist, or has no address",
@@ -21,8 +21,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Resolver,
     codes: &[Symptom::DNS_LOOKUP_FAILED, 0x208, 0x508, 0x604],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Name], holds: not_found },
-        Proof { shows: Shows::Absence, needs: &[Need::Name], holds: found },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::NAME], holds: not_found },
+        Proof { shows: Shows::Absence, needs: &[Need::NAME], holds: found },
     ],
     explains: &[],
     page: Page {

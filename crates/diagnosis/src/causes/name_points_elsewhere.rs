@@ -1,15 +1,15 @@
-//! `name-points-elsewhere`: the machine that answers calls itself something else than was asked for.
+//! `name-points-elsewhere`: the machine that answers has another name than the one asked for.
+
+use evidence::fact::Fact;
+use evidence::{Role, Stage};
 
 use crate::case::{Case, Seen};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::fact::Fact;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
 
 /// The longest NetBIOS name; longer computer names are cut to it.
 const NETBIOS: usize = 15;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "name-points-elsewhere",
     title: "the name leads to a machine that calls itself something else",
@@ -18,9 +18,9 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Possible), needs: &[Need::Introduction], holds: another_name },
-        Proof { shows: Shows::Absence, needs: &[Need::Tcp], holds: nothing_to_compare },
-        Proof { shows: Shows::Absence, needs: &[Need::Introduction], holds: same_machine },
+        Proof { shows: Shows::Presence(Confidence::Possible), needs: &[Need::INTRODUCTION], holds: another_name },
+        Proof { shows: Shows::Absence, needs: &[Need::TCP], holds: nothing_to_compare },
+        Proof { shows: Shows::Absence, needs: &[Need::INTRODUCTION], holds: same_machine },
     ],
     explains: &[],
     page: Page {
@@ -45,7 +45,7 @@ pub const CAUSE: Cause = Cause {
     fixes: &["flush-dns"],
 };
 
-/// The name that was typed, without the root's dot; `None` for addresses and for this computer itself, where a tunnel
+/// Returns the typed name without the root's dot; `None` for addresses, and for this computer itself, where a tunnel
 /// may lead anywhere.
 fn typed(case: Case<'_>) -> Option<&str> {
     let name = case.context.target.as_ref()?.name()?;
@@ -62,12 +62,12 @@ fn certificate_names(case: Case<'_>) -> Option<Seen<&[String]>> {
     case.last(|fact| if let Fact::CertificateNames(names) = fact { Some(names.as_slice()) } else { None })
 }
 
-/// The host's label and the domain behind it.
+/// Splits a name into the host's label and the domain behind it.
 fn split(name: &str) -> (&str, &str) {
     name.split_once('.').unwrap_or((name, ""))
 }
 
-/// The same label, or the one that NetBIOS leaves of it.
+/// True if the labels are equal, or NetBIOS would cut them to the same.
 fn same_host(typed: &str, own: &str) -> bool {
     let (typed, own) = (split(typed).0, split(own).0);
     let cut = own.len() == NETBIOS && typed.get(..NETBIOS).is_some_and(|start| start.eq_ignore_ascii_case(own));
@@ -122,7 +122,7 @@ fn same_machine(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host};
-    use crate::fact::Introduction;
+    use evidence::fact::Introduction;
     use wire::tls::TlsVersion;
 
     fn asked_for(name: &str, certificate: &str) -> Sketch {

@@ -1,20 +1,19 @@
 //! `name-server-unreachable`: no name server gave an answer for the name.
 
+use evidence::fact::Fact;
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::transcript::NameAnswer;
 
 use super::name_not_found::ALSO_OFFLINE;
 use crate::case::{Case, Seen};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::fact::Fact;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::symptom::Symptom;
 
-/// `EAI_FAIL` as glibc and musl, as macOS, and as Windows (`WSANO_RECOVERY`) number it. Other failures are the
-/// resolver's own.
+/// `EAI_FAIL` as glibc and musl, macOS, and Windows (`WSANO_RECOVERY`) number it. Other failures are the resolver's
+/// own.
 const SERVER_FAILED: [i32; 3] = [-4, 4, 11003];
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "name-server-unreachable",
     title: "no name server gives an answer for the name",
@@ -23,8 +22,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Resolver,
     codes: &[Symptom::DNS_LOOKUP_FAILED, 0x208, 0x508, 0x604],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Name], holds: not_answered },
-        Proof { shows: Shows::Absence, needs: &[Need::Name], holds: answered },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::NAME], holds: not_answered },
+        Proof { shows: Shows::Absence, needs: &[Need::NAME], holds: answered },
     ],
     explains: &[],
     page: Page {

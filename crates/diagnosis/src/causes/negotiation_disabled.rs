@@ -1,15 +1,14 @@
-//! `negotiation-disabled`: the host confirms without a word about security protocols.
+//! `negotiation-disabled`: the host confirms without naming a security protocol.
 
+use evidence::state::LISTENER;
+use evidence::{Role, Stage};
 use wire::machine::X224Answer;
 use wire::x224::ServerAnswer;
 
 use crate::case::{Case, EVERYTHING};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
-use crate::state::LISTENER;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "negotiation-disabled",
     title: "the host does not negotiate security: it confirms without negotiation data",
@@ -20,11 +19,11 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Negotiation(Asked::Everything)],
+            needs: &[Need::negotiation(Asked::Everything)],
             holds: without_data,
         },
-        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::Key(LISTENER)], holds: set_so },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: negotiates },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::key(LISTENER)], holds: set_so },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: negotiates },
     ],
     explains: &[],
     page: Page {
@@ -58,7 +57,7 @@ fn without_data(case: Case<'_>) -> Option<Ground> {
     Some(if profile.standard_security { ground } else { ground.severity(Severity::Blocking) })
 }
 
-/// So it is set, and no answer says otherwise.
+/// The registry says so, and no answer contradicts it.
 fn set_so(case: Case<'_>) -> Option<Ground> {
     if negotiates(case).is_some() {
         return None;

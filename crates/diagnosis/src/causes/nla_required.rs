@@ -1,15 +1,14 @@
 //! `nla-required`: the host insists on Network Level Authentication, and the client does not offer it.
 
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::machine::X224Answer;
 use wire::x224::{NegotiationFailure, ServerAnswer};
 
 use crate::case::{Case, Seen};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
-use crate::symptom::Symptom;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "nla-required",
     title: "the host requires Network Level Authentication and this client does not offer it",
@@ -20,12 +19,12 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Negotiation(Asked::AsClient)],
+            needs: &[Need::negotiation(Asked::AsClient)],
             holds: required_and_missing,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: client_offers_it },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::AsClient)], holds: not_required },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: host_does_without },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: client_offers_it },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::AsClient)], holds: not_required },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: host_does_without },
     ],
     explains: &[],
     page: Page {

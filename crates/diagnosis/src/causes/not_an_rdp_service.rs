@@ -1,16 +1,15 @@
-//! `not-an-rdp-service`: something else answers.
+//! `not-an-rdp-service`: something other than Remote Desktop answers.
 
+use evidence::fact::Handshake;
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::hex;
 use wire::machine::X224Answer;
 
 use crate::case::{Case, EVERYTHING, Seen};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::fact::Handshake;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
-use crate::symptom::Symptom;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "not-an-rdp-service",
     title: "another service answers on this port",
@@ -21,16 +20,16 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Negotiation(Asked::Everything)],
+            needs: &[Need::negotiation(Asked::Everything)],
             holds: named_service,
         },
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Negotiation(Asked::Everything)],
+            needs: &[Need::negotiation(Asked::Everything)],
             holds: foreign_bytes,
         },
-        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::DirectTls], holds: bare_tls },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: speaks_x224 },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::DIRECT_TLS], holds: bare_tls },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: speaks_x224 },
     ],
     explains: &[],
     page: Page {
@@ -54,7 +53,7 @@ fn named_service(case: Case<'_>) -> Option<Ground> {
     let start: String = String::from_utf8_lossy(bytes).chars().take_while(|c| !c.is_control()).take(40).collect();
     let start = if start.len() > 3 { format!("{start:?}") } else { hex::encode(bytes) };
     let text = format!("{} answered as {}: {start}", case.label(), service.name());
-    Some(Ground::on(vec![seen.because(crate::printable::printable(&text))]))
+    Some(Ground::on(vec![seen.because(evidence::printable::printable(&text))]))
 }
 
 fn foreign_bytes(case: Case<'_>) -> Option<Ground> {
@@ -70,7 +69,7 @@ fn foreign_bytes(case: Case<'_>) -> Option<Ground> {
     Some(Ground::on(vec![seen.because(text)]))
 }
 
-/// Closed on every Connection Request, and at home in TLS: an HTTPS server or the like.
+/// Closes on every Connection Request, yet speaks TLS: an HTTPS server or the like.
 fn bare_tls(case: Case<'_>) -> Option<Ground> {
     let accepted = |seen: Seen<&Handshake>| match seen.value {
         Handshake::Accepted { version: Some(version), .. } => Some(Seen { value: *version, id: seen.id }),
@@ -91,7 +90,7 @@ fn speaks_x224(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, host};
-    use crate::fact::Fact;
+    use evidence::fact::Fact;
     use wire::foreign::ForeignService;
     use wire::machine::End;
     use wire::tls::{TlsOffer, TlsVersion};
@@ -121,7 +120,7 @@ mod tests {
         sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
     }
 
-    /// Somebody who was captured may have asked another service, at another time.
+    /// The captured client may have asked another service, at another time.
     #[test]
     fn near_miss_tls_that_others_began() {
         let accepted = Handshake::Accepted { version: Some(TlsVersion::Tls12), suite: 0xC030, finished: true };

@@ -1,18 +1,18 @@
 //! `ntlm-blocked`: the host refuses NTLM, so only Kerberos gets in.
 
+use evidence::fact::Introduction;
+use evidence::{Role, Stage};
+
 use crate::case::{Case, Seen};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::fact::Introduction;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
 
 /// `STATUS_NTLM_BLOCKED`.
 const NTLM_BLOCKED: u32 = 0xC000_0418;
-/// What hosts that take no NTLM answer to its first message, before any account is named: that, `STATUS_ACCESS_DENIED`,
+/// Answers of hosts without NTLM to its first message, before any account is named: blocked, `STATUS_ACCESS_DENIED`,
 /// `STATUS_NOT_SUPPORTED`, `SEC_E_UNSUPPORTED_FUNCTION`.
 pub(crate) const REFUSALS: [u32; 4] = [NTLM_BLOCKED, 0xC000_0022, 0xC000_00BB, 0x8009_0302];
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "ntlm-blocked",
     title: "the host refuses NTLM: only Kerberos gets in",
@@ -22,8 +22,8 @@ pub const CAUSE: Cause = Cause {
     // mstsc shows a text of its own, or 0xC07 where the name has no service principal
     codes: &[0xC07],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Introduction], holds: refused },
-        Proof { shows: Shows::Absence, needs: &[Need::Introduction], holds: taken },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::INTRODUCTION], holds: refused },
+        Proof { shows: Shows::Absence, needs: &[Need::INTRODUCTION], holds: taken },
     ],
     explains: &[],
     page: Page {
@@ -81,7 +81,7 @@ fn taken(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host};
-    use crate::fact::Fact;
+    use evidence::fact::Fact;
     use wire::machine::End;
     use wire::tls::TlsVersion;
     use wire::x224::SecurityProtocols;

@@ -1,16 +1,16 @@
-//! `outstanding-connections-limit`: so many connections are begun and not completed that the host defends itself.
+//! `outstanding-connections-limit`: too many half-open connections make the host defend itself.
+
+use evidence::events::{RCM, RCM_ADMIN};
+use evidence::{Role, Stage};
 
 use crate::case::NEAR;
-use crate::cause::{Cause, Confidence, Explains, Page, Proof, Severity, Shows, Stage};
-use crate::events::{RCM, RCM_ADMIN};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Explains, Page, Proof, Severity, Shows};
 use crate::logs::{not_told, told};
 use crate::need::Need;
 
-/// Many connections that were not completed.
+/// Event: many connections were not completed.
 const FLOODED: &[u32] = &[1006];
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "outstanding-connections-limit",
     title: "more connections are begun and not completed than the host takes at a time",
@@ -21,12 +21,12 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::HostLog],
+            needs: &[Need::HOST_LOG],
             holds: |case| told(case, (RCM, FLOODED), NEAR, |_| true),
         },
         Proof {
             shows: Shows::Absence,
-            needs: &[Need::HostLog],
+            needs: &[Need::HOST_LOG],
             holds: |case| not_told(case, RCM_ADMIN, (RCM, FLOODED), NEAR),
         },
     ],

@@ -1,14 +1,13 @@
 //! `port-closed`: the host is up and nothing listens.
 
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::machine::{ConnectFailure, TcpAnswer};
 
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Need, tcp_only};
-use crate::symptom::Symptom;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "port-closed",
     title: "nothing listens on the port",
@@ -17,8 +16,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[Symptom::SOCKET_CONNECT_FAILED],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Tcp], holds: refused },
-        Proof { shows: Shows::Absence, needs: &[Need::Tcp], holds: not_refused },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::TCP], holds: refused },
+        Proof { shows: Shows::Absence, needs: &[Need::TCP], holds: not_refused },
     ],
     explains: &[],
     page: Page {
@@ -61,7 +60,7 @@ fn not_refused(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, host};
-    use crate::fact::Fact;
+    use evidence::fact::Fact;
 
     const REFUSED: Fact = Fact::TcpAnswer(TcpAnswer::Failed(ConnectFailure::Refused));
 

@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
+use evidence::Role;
+use evidence::Stage;
+use evidence::symptom::Symptom;
 use wire::machine::{ConnectFailure, TcpAnswer};
 
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Need, tcp_only};
-use crate::symptom::Symptom;
 
-/// Silence for so long has outlived three SYNs.
+/// Silence that has outlived three SYNs.
 const SURE: Duration = Duration::from_secs(3);
-/// Silence for so long has outlived two.
+/// Silence that has outlived two SYNs.
 const ONE_LOSS: Duration = Duration::from_secs(1);
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "port-filtered",
     title: "nothing answers on the port: the connection attempts vanish",
@@ -24,8 +24,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[Symptom::SOCKET_CONNECT_FAILED, 0x108],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Tcp], holds: silent },
-        Proof { shows: Shows::Absence, needs: &[Need::Tcp], holds: answered },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::TCP], holds: silent },
+        Proof { shows: Shows::Absence, needs: &[Need::TCP], holds: answered },
     ],
     explains: &[],
     page: Page {
@@ -57,8 +57,8 @@ fn silent(case: Case<'_>) -> Option<Ground> {
     let seen = case.tcp().next()?;
     let took = case.evidence.observations[seen.id - 1].took.unwrap_or_default();
     let text = format!("{} answered no connection attempt for {:.1} s", case.label(), took.as_secs_f64());
-    // a lost SYN is sent again after one second, and the next after two more (RFC 6298); until then silence may be a
-    // slow path or a single loss. What the operating system itself gave up on has had its time.
+    // a lost SYN is sent again after one second, and once more after two (RFC 6298); until then silence may be a slow
+    // path or a single loss. Where the operating system itself gave up, that time has passed.
     let patient = *seen.value != TcpAnswer::Silent || took >= SURE;
     let sure = if patient {
         Confidence::Proven
@@ -80,7 +80,7 @@ fn answered(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, host};
-    use crate::fact::Fact;
+    use evidence::fact::Fact;
 
     #[test]
     fn present() {

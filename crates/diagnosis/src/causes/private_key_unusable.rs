@@ -1,27 +1,26 @@
 //! `private-key-unusable`: the host cannot use the key of its certificate.
 
+use evidence::access::{ACCESS_DENIED, Asked, Place};
+use evidence::events::{RCM, SCHANNEL};
+use evidence::fact::Handshake;
+use evidence::printable::printable;
+use evidence::security::{NETWORK_SERVICE, READ, allows};
+use evidence::state::{CRYPTOGRAPHY, LISTENER, LogEvent, POLICY};
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::tls::{Alert, TlsOffer};
 
-use crate::access::{ACCESS_DENIED, Asked, Place};
 use crate::case::{Case, NEAR, Seen, uses_key};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::events::{RCM, SCHANNEL};
-use crate::evidence::Role;
-use crate::fact::Handshake;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::keys::{KeyPlace, REMOTE_DESKTOP};
 use crate::logs::{DAY, told};
 use crate::need::{Need, speechless};
-use crate::printable::printable;
-use crate::security::{NETWORK_SERVICE, READ, allows};
-use crate::state::{CRYPTOGRAPHY, LISTENER, LogEvent, POLICY};
-use crate::symptom::Symptom;
 
-/// What Remote Connection Manager writes where a certificate could not be made or replaced.
+/// Events: Remote Connection Manager could not make or replace a certificate.
 const NO_CERTIFICATE: &[u32] = &[1057, 1058];
-/// The hellos that must all meet the same silence. They differ in code, versions, suites and in how they are cut.
+/// Hellos that must all meet the same silence. They differ in code, versions, suites and in how they are cut.
 const HELLOS: [TlsOffer; 4] = [TlsOffer::MODERN, TlsOffer::PLAIN_12, TlsOffer::SPLIT_12, TlsOffer::OLD];
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "private-key-unusable",
     title: "the host breaks off every TLS handshake, as one does that cannot use its certificate's private key",
@@ -30,39 +29,39 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[Symptom::SOCKET_CLOSED],
     proofs: &[
-        // without OpenSSL two stacks of ours have spoken: one step less sure
+        // without OpenSSL only our own two stacks have spoken: one step less sure
         Proof {
             shows: Shows::Presence(Confidence::Possible),
             needs: &[
-                Need::Handshake(TlsOffer::MODERN),
-                Need::Handshake(TlsOffer::PLAIN_12),
-                Need::Handshake(TlsOffer::OLD),
-                Need::Handshake(TlsOffer::SPLIT_12),
+                Need::handshake(TlsOffer::MODERN),
+                Need::handshake(TlsOffer::PLAIN_12),
+                Need::handshake(TlsOffer::OLD),
+                Need::handshake(TlsOffer::SPLIT_12),
             ],
             holds: every_hello_broken_off,
         },
         Proof {
             shows: Shows::Presence(Confidence::Likely),
             needs: &[
-                Need::Handshake(TlsOffer::MODERN),
-                Need::Handshake(TlsOffer::PLAIN_12),
-                Need::Handshake(TlsOffer::OLD),
-                Need::Handshake(TlsOffer::SPLIT_12),
-                Need::Handshake(TlsOffer::TOLERANT),
+                Need::handshake(TlsOffer::MODERN),
+                Need::handshake(TlsOffer::PLAIN_12),
+                Need::handshake(TlsOffer::OLD),
+                Need::handshake(TlsOffer::SPLIT_12),
+                Need::handshake(TlsOffer::TOLERANT),
             ],
             holds: third_stack_agrees,
         },
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::HostLog], holds: logged },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::HOST_LOG], holds: logged },
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::KeyFolder, Need::Key(CRYPTOGRAPHY), Need::Key(LISTENER), Need::Key(POLICY)],
+            needs: &[Need::KEY_FOLDER, Need::key(CRYPTOGRAPHY), Need::key(LISTENER), Need::key(POLICY)],
             holds: unreadable,
         },
-        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::AccessTrace], holds: refused },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: key_used },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::PLAIN_12)], holds: key_used },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::SPLIT_12)], holds: key_used },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::OLD)], holds: key_used },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::ACCESS_TRACE], holds: refused },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: key_used },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::PLAIN_12)], holds: key_used },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::SPLIT_12)], holds: key_used },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::OLD)], holds: key_used },
     ],
     explains: &[],
     page: Page {
@@ -102,11 +101,11 @@ fn third_stack_agrees(case: Case<'_>) -> Option<Ground> {
     broken_off(case, &[&HELLOS[..], &[TlsOffer::TOLERANT]].concat())
 }
 
-/// Schannel says that it could not use the key, and nothing says that it was used since.
+/// Schannel logged that it could not use the key, and nothing shows it in use since.
 ///
-/// Schannel serves the whole machine: the entry may be about the key of a web server or a directory. Proof it is where it
-/// names the process of Remote Desktop, or where a handshake with the listener was seen to break off. A key that cannot be
-/// used stays so: with either, an entry of the last day counts as well, and makes it likely.
+/// Schannel serves the whole machine, so the entry may be about the key of a web server or a directory. It is proof
+/// where it names Remote Desktop's process, or where a handshake with the listener was seen to drop. An unusable key
+/// stays unusable: with either of these, an entry of the last day counts too, as likely.
 fn logged(case: Case<'_>) -> Option<Ground> {
     let about = |seen: &Seen<&LogEvent>| about_a_host(seen.value) && process(seen.value) != Some(false);
     let seen = case.recent(SCHANNEL, &[36870], DAY).filter(about).last()?;
@@ -126,11 +125,11 @@ fn logged(case: Case<'_>) -> Option<Ground> {
         let ground = Ground::on(because);
         return Some(if near { ground } else { ground.confidence(Confidence::Likely) });
     }
-    // of some service: then the listener's own key may be sound, as its rights say, or nothing else tells of it
+    // of some service: the listener's own key may be sound, as its rights say, or nothing else points to it
     if !near || own_key_readable(case) {
         return None;
     }
-    // that Windows' own could not be made says something where it is in use
+    // a failure to make Windows' own says something only where that one is in use
     let own = case.windows_own_certificate() != Some(false);
     let certificate = told(case, (RCM, NO_CERTIFICATE), DAY, |_| own);
     let confidence = if certificate.is_some() { Confidence::Likely } else { Confidence::Possible };
@@ -138,31 +137,32 @@ fn logged(case: Case<'_>) -> Option<Ground> {
     Some(Ground::on(because).confidence(confidence))
 }
 
-/// The listener uses the certificate that Windows made, and the rights on its key file let TermService in.
+/// True if the listener uses Windows' own certificate, and the rights of its key file let TermService read it.
 fn own_key_readable(case: Case<'_>) -> bool {
     let security = case.own_key_file().and_then(|file| file.value.security.as_deref());
     let readable = security.and_then(|security| allows(security, NETWORK_SERVICE, READ));
     case.windows_own_certificate() == Some(true) && readable == Some(true)
 }
 
-/// The same entry is written of a key with which the machine introduces itself as a client.
+/// True unless the entry is about a key with which the machine introduces itself as a client.
 fn about_a_host(event: &LogEvent) -> bool {
     !event.data.values().any(|value| value.eq_ignore_ascii_case("client"))
 }
 
-/// Whether the entry names the process of Remote Desktop; `None` where it names none, as on older Windows.
+/// True if the entry names Remote Desktop's process; `None` where it names none, as on older Windows.
 fn process(event: &LogEvent) -> Option<bool> {
     let named =
         |field: &str| field.to_ascii_lowercase().contains("process") && !field.to_ascii_lowercase().contains("id");
     let (_, name) = event.data.iter().find(|(field, value)| named(field) && !value.is_empty())?;
     let name = name.to_ascii_lowercase();
-    // CredSSP has lsass do it, and one svchost may hold several services
+    // lsass does it for CredSSP, and one svchost may hold several services
     let unclear = name.contains("lsass") || name.contains("svchost") && !name.contains('[');
     if unclear { None } else { Some(name.contains("termservice") || name.contains("termsvcs")) }
 }
 
-/// The key file's own rights do not let `TermService` in, or there is none; the listener has no other certificate, and no
-/// handshake says otherwise. Where the certificate was not read, its key is in the container that Windows gives it.
+/// The rights of the key file do not let `TermService` read it, or the file is missing; the listener has no other
+/// certificate, and no handshake contradicts it. Where the certificate was not read, its key is taken to be in Windows'
+/// container.
 fn unreadable(case: Case<'_>) -> Option<Ground> {
     if case.windows_own_certificate() != Some(true) || key_used(case).is_some() {
         return None;
@@ -183,8 +183,8 @@ fn unreadable(case: Case<'_>) -> Option<Ground> {
     Some(Ground::on(certificate.into_iter().chain([because]).collect()).confidence(confidence))
 }
 
-/// A recording shows a service that was not let read the key file, in whatever way; and neither a handshake nor the file's
-/// own rights say otherwise.
+/// A recording shows a service that was refused reading the key file, and neither a handshake nor the file's own rights
+/// contradict it.
 fn refused(case: Case<'_>) -> Option<Ground> {
     let own = case.own_key_name().map(|seen| seen.value);
     let another = |name: &str| own.as_ref().is_some_and(|own| !own.eq_ignore_ascii_case(name));
@@ -231,10 +231,10 @@ fn key_used(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::{RefusedAccess, WRITE_PROTECTED};
     use crate::causes::sketch::{self, Expect, Sketch, host, key_file, machine, stored};
-    use crate::fact::Fact;
-    use crate::state::{KeyFile, RegistryData, StoredCertificate};
+    use evidence::access::{RefusedAccess, WRITE_PROTECTED};
+    use evidence::fact::Fact;
+    use evidence::state::{KeyFile, RegistryData, StoredCertificate};
     use wire::machine::End;
     use wire::tls::{Alert, TlsVersion};
 
@@ -254,13 +254,13 @@ mod tests {
         broken.event("Microsoft-Windows-Schannel", 36870, 2).check(&CAUSE, proven);
     }
 
-    /// A directory server whose certificate for LDAP has no key writes the same.
+    /// A directory server whose certificate for LDAP has no key logs the same.
     #[test]
     fn an_entry_that_names_no_process_is_not_proof_by_itself() {
         let unnamed = || machine().event("Schannel", 36870, 2);
         unnamed().check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Possible));
         unnamed().event(RCM, 1058, 90).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
-        // that Windows' own certificate could not be made says nothing where another is bound
+        // that Windows' own certificate could not be made shows nothing where another is bound
         let bound = unnamed().event(RCM, 1058, 90).absent(POLICY);
         let bound = bound.value(LISTENER, "SSLCertificateSHA1Hash", RegistryData::Binary("ab".repeat(20)));
         bound.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Possible));
@@ -268,7 +268,7 @@ mod tests {
         readable.check(&CAUSE, Expect::Unknown);
     }
 
-    /// Logs are exported long after the attempt, and a key that cannot be used stays so.
+    /// Logs are exported long after the attempt, and an unusable key stays unusable.
     #[test]
     fn an_entry_of_the_last_day_makes_it_likely_where_it_is_about_this_key() {
         let likely = || Expect::Present(Severity::Blocking, Confidence::Likely);
@@ -277,7 +277,7 @@ mod tests {
         own().check(&CAUSE, likely());
         let broken = host("192.0.2.7").nla().tls(TlsOffer::MODERN, RESET);
         broken.event("Schannel", 36870, 200).check(&CAUSE, likely());
-        // and somebody came in since
+        // somebody got in since
         own().event(RCM, 1149, 100).check(&CAUSE, Expect::Unknown);
     }
 
@@ -298,7 +298,10 @@ mod tests {
         let machine =
             machine().value(CRYPTOGRAPHY, "MachineGuid", guid).dword(LISTENER, "PortNumber", 3389).absent(POLICY);
         let folder = machine.recorded(Fact::KeyFile(key_file(".", None)));
-        folder.recorded(Fact::KeyFile(key_file(&format!("{}11111111-2222", crate::keys::RDP_KEY), Some(security))))
+        folder.recorded(Fact::KeyFile(key_file(
+            &format!("{}11111111-2222", evidence::key_names::RDP_KEY),
+            Some(security),
+        )))
     }
 
     #[test]
@@ -316,15 +319,15 @@ mod tests {
         let made = || Fact::StoredCertificate(stored("Remote Desktop"));
         let gone = empty().recorded(made());
         gone.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
-        // without the certificate nothing needs it, and another machine's key is another cause
+        // without the certificate nothing needs the key, and another machine's key is another cause
         empty().check(&CAUSE, Expect::Unknown);
-        let foreign = Fact::KeyFile(key_file(&format!("{}99999999", crate::keys::RDP_KEY), None));
+        let foreign = Fact::KeyFile(key_file(&format!("{}99999999", evidence::key_names::RDP_KEY), None));
         empty().recorded(made()).recorded(foreign).check(&CAUSE, Expect::Unknown);
         let left_out = KeyFile { left_out: 1, ..key_file(".", None) };
         empty().recorded(Fact::KeyFile(left_out)).recorded(made()).check(&CAUSE, Expect::Unknown);
     }
 
-    /// The file is a remainder: the certificate has its key in another container, or in one of the newer kind.
+    /// The file is a leftover: the certificate has its key in another container, or as CNG key.
     #[test]
     fn near_miss_the_file_of_another_key() {
         let closed = || key("O:SYD:PAI(A;;FA;;;SY)(A;;FA;;;BA)");
@@ -352,7 +355,8 @@ mod tests {
     }
 
     fn denied() -> RefusedAccess {
-        let path = format!(r"C:\ProgramData\Microsoft\Crypto\RSA\MachineKeys\{}11111111-2222", crate::keys::RDP_KEY);
+        let path =
+            format!(r"C:\ProgramData\Microsoft\Crypto\RSA\MachineKeys\{}11111111-2222", evidence::key_names::RDP_KEY);
         sketch::refused(&path, Asked::Read, ACCESS_DENIED)
     }
 

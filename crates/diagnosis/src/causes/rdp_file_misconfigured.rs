@@ -1,17 +1,16 @@
 //! `rdp-file-misconfigured`: a setting of an `.rdp` file keeps the client from connecting.
 
+use evidence::rdp_file::{GatewayUse, KNOWN, RdpFileRecord, RdpSetting, RdpSettings};
+use evidence::state::{LISTENER, POLICY};
+use evidence::target::Target;
+use evidence::{Because, ProfileSource, Role, Stage};
 use wire::machine::X224Answer;
 use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
 
 use crate::case::{Case, Seen};
-use crate::cause::{Because, Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::rdp_file::{GatewayUse, KNOWN, RdpFileRecord, RdpSetting, RdpSettings};
-use crate::state::{LISTENER, POLICY};
-use crate::target::Target;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "rdp-file-misconfigured",
     title: "a setting of the .rdp file is wrong",
@@ -20,8 +19,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Client,
     codes: &[],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::RdpFile], holds: wrong },
-        Proof { shows: Shows::Absence, needs: &[Need::RdpFile], holds: right },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::RDP_FILE], holds: wrong },
+        Proof { shows: Shows::Absence, needs: &[Need::RDP_FILE], holds: right },
     ],
     explains: &[Explains { cause: "nla-required", when: refuses_nla }],
     page: Page {
@@ -45,7 +44,7 @@ pub const CAUSE: Cause = Cause {
     fixes: &["repair-rdp-file"],
 };
 
-/// A setting that is wrong, what it does, and how sure that is.
+/// A wrong setting: how bad it is, how sure, and its effect in words.
 type Wrong = (Severity, Confidence, Because);
 
 fn wrong(case: Case<'_>) -> Option<Ground> {
@@ -87,7 +86,7 @@ fn address(settings: RdpSettings<'_>) -> Option<Told> {
     let (name, written) = settings.address()?;
     let error = Target::parse(written).err()?;
     let text = format!("{name} is {written:?}, where HOST or HOST:PORT should stand: {error}");
-    // files of a farm have the name of the collection in the first, and go by the second
+    // files of a farm name the collection in the first, and connect by the second
     let second = settings.text(SECOND).is_some_and(|text| name != SECOND && Target::parse(text).is_ok());
     Some(if second {
         (Severity::Advisory, Confidence::Possible, format!("{text}; {SECOND} is in order"))
@@ -96,7 +95,7 @@ fn address(settings: RdpSettings<'_>) -> Option<Told> {
     })
 }
 
-/// Where the address has a port of its own, or is missing, the line does not count.
+/// The port line is wrong. Where the address has its own port, or is missing, the line does not count.
 fn port(settings: RdpSettings<'_>) -> Option<Told> {
     let text = format!("server port is {}, which is none of 1 to 65535", settings.wrong_port()?);
     let (_, address) = settings.address().unzip();
@@ -109,7 +108,7 @@ fn port(settings: RdpSettings<'_>) -> Option<Told> {
     })
 }
 
-/// A gateway is asked for, by settings of its own, and none is named.
+/// A gateway is demanded by settings of its own, and none is named.
 fn gateway(settings: RdpSettings<'_>) -> Option<Told> {
     let severity = match settings.gateway()?.usage {
         GatewayUse::Always => Severity::Blocking,
@@ -128,7 +127,7 @@ fn negotiation(settings: RdpSettings<'_>) -> Option<Told> {
         .then(|| (Severity::Degrading, Confidence::Likely, text.to_owned()))
 }
 
-/// Numbers that are no choice of their setting, and numbers and texts where the other should stand.
+/// Numbers outside a setting's choices, and numbers and texts in each other's place.
 fn values(settings: RdpSettings<'_>) -> impl Iterator<Item = Told> {
     const CHOICES: &[(&str, i64)] = &[
         ("authentication level", 3),
@@ -180,14 +179,14 @@ fn refuses_nla(case: Case<'_>) -> bool {
     case.rdp_files().any(|seen| nla(case, seen).is_some())
 }
 
-/// The file is of the host that is asked about, as far as that is known.
+/// True if the file is for the host that is asked about, as far as that is known.
 fn concerns(case: Case<'_>, record: &RdpFileRecord) -> bool {
     let target = RdpSettings(record).target().and_then(Result::ok);
-    let only = case.context.profile_source == "rdp-file" && case.rdp_files().nth(1).is_none();
+    let only = case.context.profile_source == ProfileSource::RdpFile && case.rdp_files().nth(1).is_none();
     only || case.context.target.is_none() || target == case.context.target
 }
 
-/// The hosts to which the file may lead: those that were asked about, and of others those whose name or address it has.
+/// Hosts to which the file may lead: those asked about, and of the others those whose name or address it has.
 fn hosts<'a>(case: Case<'a>, record: &RdpFileRecord) -> impl Iterator<Item = Case<'a>> {
     let target = RdpSettings(record).target().and_then(Result::ok);
     let meant = target.map(|target| target.host.to_string().to_lowercase());
@@ -214,7 +213,7 @@ fn requires_nla(host: Case<'_>) -> Option<(Confidence, usize, String)> {
     Some((Confidence::Likely, seen.id, "the host's UserAuthentication is 1".to_owned()))
 }
 
-/// The host's own setting, or the policy, which wins.
+/// Reads the host's own setting, or the policy, which wins.
 fn user_authentication(host: Case<'_>) -> Option<Seen<u32>> {
     let of = |path| {
         let seen = host.number(path, "UserAuthentication")?;
@@ -235,7 +234,7 @@ fn nla_is_optional(case: Case<'_>, record: &RdpFileRecord) -> bool {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, client, host, machine};
-    use crate::rdp_file::RdpSignature;
+    use evidence::rdp_file::RdpSignature;
 
     fn file(text: &str) -> Sketch {
         client("192.0.2.7").rdp_file(text, RdpSignature::Unsigned)
@@ -289,7 +288,7 @@ mod tests {
             let told = &report.findings[0].because;
             assert_eq!(told.len(), 1);
             assert_eq!(told[0].text, format!("server.rdp: server port is {port}, which is none of 1 to 65535"));
-            // what is offered first is not about another setting
+            // the first fix is about this setting and no other
             let fix = crate::fixes::find(&report.findings[0].fixes[0]).unwrap();
             let general = fix.steps.iter().position(|step| step.starts_with("Write the line")).unwrap();
             assert!(fix.steps[..general].iter().all(|step| !step.contains("enablecredsspsupport")));
@@ -362,7 +361,7 @@ mod tests {
     #[test]
     fn unseen() {
         client("192.0.2.7").check(&CAUSE, Expect::Unknown);
-        // nobody has asked a host
+        // no host was asked
         file("enablecredsspsupport:i:0").check(&CAUSE, Expect::Unknown);
     }
 }

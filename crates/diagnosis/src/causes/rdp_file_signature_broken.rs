@@ -1,12 +1,12 @@
 //! `rdp-file-signature-broken`: the signature of an `.rdp` file does not cover its settings.
 
-use crate::case::{Case, Seen};
-use crate::cause::{Because, Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::need::Need;
-use crate::rdp_file::{RdpFileRecord, RdpSignature};
+use evidence::rdp_file::{RdpFileRecord, RdpSignature};
+use evidence::{Because, Role, Stage};
 
-/// The declaration.
+use crate::case::{Case, Seen};
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
+use crate::need::Need;
+
 pub const CAUSE: Cause = Cause {
     id: "rdp-file-signature-broken",
     title: "the signature of the .rdp file does not cover its settings",
@@ -15,8 +15,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Client,
     codes: &[],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::RdpFile], holds: broken },
-        Proof { shows: Shows::Absence, needs: &[Need::RdpFile], holds: sound },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::RDP_FILE], holds: broken },
+        Proof { shows: Shows::Absence, needs: &[Need::RDP_FILE], holds: sound },
     ],
     explains: &[],
     page: Page {
@@ -45,7 +45,7 @@ fn broken(case: Case<'_>) -> Option<Ground> {
     Some(Ground::on(vec![because]).confidence(confidence))
 }
 
-/// What is wrong with the signature of a file.
+/// Names the fault of a file's signature.
 fn fault(seen: Seen<&RdpFileRecord>) -> Option<(Confidence, Because)> {
     let name = &seen.value.name;
     let (confidence, text) = match &seen.value.signature {
@@ -80,7 +80,7 @@ fn sound(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, client};
-    use crate::rdp_file::Signer;
+    use evidence::rdp_file::Signer;
 
     fn signed(signature: RdpSignature) -> Sketch {
         client("192.0.2.7").rdp_file("full address:s:server", signature)

@@ -1,14 +1,14 @@
-//! `remote-desktop-disabled`: the host is set to let nobody in.
+//! `remote-desktop-disabled`: Remote Desktop is switched off on the host.
+
+use evidence::state::{POLICY, TERMINAL_SERVER};
+use evidence::symptom::Symptom;
+use evidence::{Because, Role, Stage};
 
 use super::{firewall_blocks_rdp, service_stopped};
 use crate::case::Case;
-use crate::cause::{Because, Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::state::{POLICY, TERMINAL_SERVER};
-use crate::symptom::Symptom;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "remote-desktop-disabled",
     title: "Remote Desktop is switched off on the host",
@@ -17,10 +17,10 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[Symptom::SOCKET_CONNECT_FAILED],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(TERMINAL_SERVER)], holds: off },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::key(TERMINAL_SERVER)], holds: off },
         Proof {
             shows: Shows::Absence,
-            needs: &[Need::Key(TERMINAL_SERVER), Need::Key(POLICY)],
+            needs: &[Need::key(TERMINAL_SERVER), Need::key(POLICY)],
             holds: |case| says(case, 0),
         },
     ],
@@ -50,7 +50,7 @@ pub const CAUSE: Cause = Cause {
     fixes: &["enable-remote-desktop"],
 };
 
-/// The value that counts is that of the policy, if it has one.
+/// Reads the value: the policy's, if it has one, else the machine's own.
 fn says(case: Case<'_>, value: u32) -> Option<Ground> {
     const NAME: &str = "fDenyTSConnections";
     let policy = case.number(POLICY, NAME).filter(|seen| seen.value.is_some());
@@ -60,17 +60,17 @@ fn says(case: Case<'_>, value: u32) -> Option<Ground> {
     (seen.value == Some(value)).then(|| Ground::on(vec![because]))
 }
 
-/// It was off when that was recorded, or its service rested: then nothing is made anew that it needs.
+/// True if it was off when recorded, or its service was stopped: then Windows makes nothing anew that it needs.
 pub(super) fn rested(case: Case<'_>) -> bool {
     case.service("TermService").is_some_and(|seen| seen.value.running == Some(false)) || was_off(case)
 }
 
-/// It was off when that was recorded.
+/// True if it was off when recorded.
 fn was_off(case: Case<'_>) -> bool {
     says(case, 1).is_some()
 }
 
-/// Unless it let somebody in since. Where the policies were not read, one of them may have it on.
+/// It is off, unless it let somebody in since. Where the policies were not read, one of them may have it on.
 fn off(case: Case<'_>) -> Option<Ground> {
     let ground = says(case, 1)?;
     let settled = case.key(POLICY).is_some();
@@ -83,14 +83,14 @@ fn off(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host, machine};
-    use crate::fact::Fact;
-    use crate::state::{FIREWALL_RULES, KEYS, LISTENER, RegistryData, Service};
+    use evidence::fact::Fact;
+    use evidence::state::{FIREWALL_RULES, KEYS, LISTENER, RegistryData, Service};
 
     #[test]
     fn present() {
         let off = || machine().dword(TERMINAL_SERVER, "fDenyTSConnections", 1);
         off().absent(POLICY).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
-        // a policy, which nobody has looked for, would win
+        // a policy, which nobody looked up, would win
         off().check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
     }
 
@@ -119,13 +119,13 @@ mod tests {
         machine().dword(TERMINAL_SERVER, "fDenyTSConnections", 0).absent(POLICY).check(&CAUSE, Expect::Absent);
     }
 
-    /// The setting says on, and nobody has looked whether a policy says otherwise.
+    /// The setting says on, and nobody looked up whether a policy overrides it.
     #[test]
     fn unseen_the_policy() {
         machine().dword(TERMINAL_SERVER, "fDenyTSConnections", 0).check(&CAUSE, Expect::Unknown);
     }
 
-    /// Off on purpose, it takes its service and its firewall rule with it: one fault, not three.
+    /// Switched off on purpose, it takes its service and its firewall rule with it: one fault, not three.
     #[test]
     fn what_goes_with_it_ranks_below_it() {
         let service = |start| {
@@ -139,7 +139,7 @@ mod tests {
             root.root_of
         };
         assert_eq!(roots(off().recorded(service(3))), ["service-stopped"]);
-        // disabled is more than that
+        // a disabled service is more than a stopped one
         assert_eq!(roots(off().recorded(service(4))), [""; 0]);
         let rule = "v2.30|Action=Allow|Active=FALSE|Dir=In|Protocol=6|LPort=3389|Name=RDP|";
         let block = "v2.30|Action=Block|Active=TRUE|Dir=In|Protocol=6|LPort=3389|Name=No|";

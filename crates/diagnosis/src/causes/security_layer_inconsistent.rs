@@ -1,12 +1,12 @@
-//! `security-layer-inconsistent`: the host requires NLA, and switches off the TLS that it needs.
+//! `security-layer-inconsistent`: the host requires NLA but switches off the TLS that NLA needs.
+
+use evidence::state::LISTENER;
+use evidence::{Role, Stage};
 
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::state::LISTENER;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "security-layer-inconsistent",
     title: "the host requires Network Level Authentication and has its security layer set to RDP, which excludes it",
@@ -15,9 +15,9 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[],
     proofs: &[
-        // what Windows makes of the two was not seen, so the settings alone make it likely
-        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::Key(LISTENER)], holds: contradict },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(LISTENER)], holds: agree },
+        // how Windows resolves the two was not seen, so the settings alone make it likely
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::key(LISTENER)], holds: contradict },
+        Proof { shows: Shows::Absence, needs: &[Need::key(LISTENER)], holds: agree },
     ],
     explains: &[
         Explains { cause: "standard-security-only", when: |_| true },
@@ -60,8 +60,8 @@ fn agree(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host, machine};
-    use crate::events::RCM;
-    use crate::state::POLICY;
+    use evidence::events::RCM;
+    use evidence::state::POLICY;
 
     fn listener(layer: u32, nla: u32) -> Sketch {
         machine().dword(LISTENER, "SecurityLayer", layer).dword(LISTENER, "UserAuthentication", nla)
@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn present() {
         listener(0, 1).absent(POLICY).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
-        // nobody has looked whether a policy says otherwise
+        // nobody looked up whether a policy overrides it
         listener(0, 1).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
     }
 
@@ -88,7 +88,7 @@ mod tests {
         listener(0, 0).absent(POLICY).check(&CAUSE, Expect::Absent);
     }
 
-    /// Windows has then set encryption level and security layer right by itself, and says so.
+    /// Windows has then corrected encryption level and security layer by itself, and logs that.
     #[test]
     fn near_miss_an_entry_about_the_encryption_level() {
         machine().event(RCM, 1050, 2).check(&CAUSE, Expect::Unknown);

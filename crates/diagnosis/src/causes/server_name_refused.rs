@@ -1,16 +1,15 @@
 //! `server-name-refused`: what answers goes by the server name in the ClientHello, and does not take this client's.
 
+use evidence::fact::Handshake;
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::tls::TlsOffer;
 
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::fact::Handshake;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::symptom::Symptom;
 use crate::tries::steady;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "server-name-refused",
     title: "what answers here goes by the server name in the ClientHello, and this client's is not the one",
@@ -22,15 +21,15 @@ pub const CAUSE: Cause = Cause {
         Proof {
             shows: Shows::Presence(Confidence::Likely),
             needs: &[
-                Need::Handshake(TlsOffer::MODERN),
-                Need::Handshake(TlsOffer::PLAIN_12),
-                Need::OtherName,
-                Need::HandshakeAgain(TlsOffer::PLAIN_12),
+                Need::handshake(TlsOffer::MODERN),
+                Need::handshake(TlsOffer::PLAIN_12),
+                Need::OTHER_NAME,
+                Need::handshake_again(TlsOffer::PLAIN_12),
             ],
             holds: another_name_is_taken,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: taken },
-        Proof { shows: Shows::Absence, needs: &[Need::OtherName], holds: neither },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: taken },
+        Proof { shows: Shows::Absence, needs: &[Need::OTHER_NAME], holds: neither },
     ],
     explains: &[],
     page: Page {

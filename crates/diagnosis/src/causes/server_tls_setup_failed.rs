@@ -1,15 +1,14 @@
 //! `server-tls-setup-failed`: the server chose TLS and could not begin it, and said so in the words of Remote Desktop.
 
 use crate::case::{Case, Seen};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::fact::Handshake;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::symptom::Symptom;
+use evidence::fact::Handshake;
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::tls::TlsOffer;
 use wire::x224::ServerAnswer;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "server-tls-setup-failed",
     title: "the server chose TLS, could not set it up, and hung up in the clear",
@@ -20,10 +19,10 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Handshake(TlsOffer::MODERN)],
+            needs: &[Need::handshake(TlsOffer::MODERN)],
             holds: hung_up_in_the_clear,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: otherwise },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: otherwise },
     ],
     explains: &[],
     page: Page {
@@ -56,8 +55,12 @@ fn hung_up_in_the_clear(case: Case<'_>) -> Option<Ground> {
     if case.tls_accepted().is_some() {
         return None;
     }
-    let text = format!("{} answered a ClientHello with an MCS Disconnect Provider Ultimatum in the clear", case.label());
-    Some(Ground::on(vec![selected.because(format!("{} selected {}", case.label(), selected.value)), seen.because(text)]))
+    let text =
+        format!("{} answered a ClientHello with an MCS Disconnect Provider Ultimatum in the clear", case.label());
+    Some(Ground::on(vec![
+        selected.because(format!("{} selected {}", case.label(), selected.value)),
+        seen.because(text),
+    ]))
 }
 
 fn otherwise(case: Case<'_>) -> Option<Ground> {

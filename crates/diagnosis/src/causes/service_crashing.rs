@@ -1,20 +1,21 @@
 //! `service-crashing`: Remote Desktop Services ends unexpectedly.
 
+use evidence::events::{SERVICES, SYSTEM};
+use evidence::moment::moment;
+use evidence::state::LogEvent;
+use evidence::{Role, Stage};
 use time::Duration;
 
 use crate::case::{Case, NEAR};
-use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::events::{SERVICES, SYSTEM};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::logs::{not_told, told};
 use crate::need::Need;
-use crate::state::{LogEvent, moment};
 
 const ENDED: &[u32] = &[7031, 7034];
-/// What ended later than this after the attempt is no reason for it; clocks and the time of an attempt are not exact.
+/// Longest time after the attempt at which a crash may still be its reason: clocks and the attempt's time are not
+/// exact.
 const TOLERANCE: Duration = Duration::minutes(1);
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "service-crashing",
     title: "Remote Desktop Services ends unexpectedly",
@@ -23,10 +24,10 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::HostLog], holds: crashed },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::HOST_LOG], holds: crashed },
         Proof {
             shows: Shows::Absence,
-            needs: &[Need::HostLog],
+            needs: &[Need::HOST_LOG],
             holds: |case| not_told(case, SYSTEM, (SERVICES, ENDED), NEAR),
         },
     ],
@@ -50,7 +51,7 @@ pub const CAUSE: Cause = Cause {
     fixes: &["start-services", "install-update"],
 };
 
-/// Windows starts the service again after a minute: what answers since then runs again.
+/// Windows restarts the service after a minute, so a host that answers since then runs again.
 fn crashed(case: Case<'_>) -> Option<Ground> {
     let before = |event: &LogEvent| moment(&event.at).is_some_and(|at| at <= case.context.at + TOLERANCE);
     let ground = told(case, (SERVICES, ENDED), NEAR, |event| before(event) && about_remote_desktop(event))?;
@@ -58,10 +59,10 @@ fn crashed(case: Case<'_>) -> Option<Ground> {
     Some(if answers { ground.severity(Severity::Degrading) } else { ground })
 }
 
-/// `TermService` in UTF-16, as the binary part of the entry has it.
+/// `TermService` in UTF-16, as hexadecimal digits, as the binary part of the entry has it.
 const NAME: &str = "5400650072006d005300650072007600690063006500";
 
-/// The service by its name, in the binary part, or by its English title.
+/// True if the entry names the service in its binary part, or by its English title.
 fn about_remote_desktop(event: &LogEvent) -> bool {
     event.data.iter().any(|(field, value)| match field.as_str() {
         "Binary" => value.to_ascii_lowercase().starts_with(NAME),
@@ -96,7 +97,7 @@ mod tests {
         spooler.check(&CAUSE, Expect::Unknown);
     }
 
-    /// What ended after the attempt did not keep it from coming about.
+    /// A crash after the attempt did not make it fail.
     #[test]
     fn near_miss_after_the_attempt() {
         let ended = |minutes| machine().event_with(SERVICES, 7034, minutes, &[("param1", "Remote Desktop Services")]);

@@ -1,21 +1,21 @@
-//! `service-stopped`: a service that Remote Desktop needs does not run, or must not.
+//! `service-stopped`: a service that Remote Desktop needs is stopped or disabled.
+
+use evidence::state::Service;
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::state::Service;
-use crate::symptom::Symptom;
 
-// What takes effect later is not blocking: without the others the host goes on with the certificate that it has, and what runs
-// although it is disabled is gone after the next restart.
+// Faults that show later do not block: without the other services the host keeps the certificate it has, and a service
+// that runs although disabled is gone only after the next restart.
 
-/// Without these there is no listener, or no certificate and no key. Others start when they are asked for.
+/// Services without which there is no listener, certificate or key. Others start when they are needed.
 const NEEDED: [&str; 4] = ["TermService", "SessionEnv", "KeyIso", "CryptSvc"];
-/// `Start` of a service that must not start.
+/// `Start` of a disabled service.
 const DISABLED: u32 = 4;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "service-stopped",
     title: "a service that Remote Desktop needs is switched off or does not run",
@@ -24,17 +24,17 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[Symptom::SOCKET_CONNECT_FAILED],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Service("TermService")], holds: not_there },
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Service("SessionEnv")], holds: not_there },
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Service("KeyIso")], holds: not_there },
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Service("CryptSvc")], holds: not_there },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::service("TermService")], holds: not_there },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::service("SessionEnv")], holds: not_there },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::service("KeyIso")], holds: not_there },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::service("CryptSvc")], holds: not_there },
         Proof {
             shows: Shows::Absence,
             needs: &[
-                Need::Service("TermService"),
-                Need::Service("SessionEnv"),
-                Need::Service("KeyIso"),
-                Need::Service("CryptSvc"),
+                Need::service("TermService"),
+                Need::service("SessionEnv"),
+                Need::service("KeyIso"),
+                Need::service("CryptSvc"),
             ],
             holds: runs,
         },
@@ -58,7 +58,7 @@ pub const CAUSE: Cause = Cause {
     fixes: &["start-services"],
 };
 
-/// Without the service itself nobody gets in; without the others the host goes on with the certificate that it has.
+/// A needed service is missing. Without TermService nobody gets in; without the others the host keeps its certificate.
 fn not_there(case: Case<'_>) -> Option<Ground> {
     let mut because = away(case, &NEEDED).map(|ground| ground.because).unwrap_or_default();
     because.extend(NEEDED.iter().filter_map(|name| case.service(name)).filter(|seen| still_runs(seen.value)).map(
@@ -76,12 +76,12 @@ fn not_there(case: Case<'_>) -> Option<Ground> {
     Some(if away(case, &NEEDED[..1]).is_some() { ground } else { ground.severity(Severity::Degrading) })
 }
 
-/// It was disabled while it ran.
+/// True if it was disabled while it ran.
 fn still_runs(service: &Service) -> bool {
     service.start == Some(DISABLED) && service.running == Some(true)
 }
 
-/// `TermService` does not run, as where Remote Desktop is off, and none of them is disabled.
+/// True if `TermService` is stopped, as where Remote Desktop is off, and none of them is disabled.
 pub(super) fn merely_stopped(case: Case<'_>) -> bool {
     let none_is_disabled = NEEDED.iter().filter_map(|name| case.service(name)).all(|seen| {
         let service = seen.value;
@@ -90,8 +90,8 @@ pub(super) fn merely_stopped(case: Case<'_>) -> bool {
     none_is_disabled && case.service(NEEDED[0]).is_some_and(|seen| seen.value.running == Some(false))
 }
 
-/// Those of them that are disabled and do not run; of TermService also that it is not there, or does not run. Windows before Vista has not
-/// all of the others. What answers runs, whatever was recorded before.
+/// Which of these services are disabled and not running; for TermService also missing or stopped. Windows before Vista
+/// lacks some of the others. A service that answers is running, whatever was recorded before.
 pub(super) fn away(case: Case<'_>, names: &[&str]) -> Option<Ground> {
     let mut because = Vec::new();
     for seen in names.iter().filter_map(|name| case.service(name)) {
@@ -109,7 +109,7 @@ pub(super) fn away(case: Case<'_>, names: &[&str]) -> Option<Ground> {
     (!because.is_empty()).then(|| Ground::on(because))
 }
 
-/// Only a machine that is running can show that a service runs.
+/// The services ran. Only a machine that was running can show that.
 fn runs(case: Case<'_>) -> Option<Ground> {
     let seen = case.service("TermService").filter(|seen| seen.value.running == Some(true))?;
     let sound = not_there(case).is_none();
@@ -120,7 +120,7 @@ fn runs(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host, machine};
-    use crate::fact::Fact;
+    use evidence::fact::Fact;
 
     fn services(sketch: Sketch, start: u32, running: Option<bool>) -> Sketch {
         let one = |name: &str| {
@@ -154,7 +154,7 @@ mod tests {
         }
     }
 
-    /// Somebody disables a service that runs: nothing is the matter until the next restart.
+    /// Somebody disabled a service that runs: no harm until the next restart.
     #[test]
     fn what_is_disabled_and_runs_is_a_matter_of_the_next_restart() {
         let later = || Expect::Present(Severity::Degrading, Confidence::Proven);

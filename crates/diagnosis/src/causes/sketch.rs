@@ -1,108 +1,62 @@
-//! Evidence sketched in a few words, for the tests of causes.
+//! Evidence sketched in a few words, for the tests of causes and of reports.
+
+#![allow(missing_docs, clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 
-use time::OffsetDateTime;
-use time::macros::datetime;
+use evidence::access::{AccessTrace, RefusedAccess};
+use evidence::fact::{Fact, Handshake};
+use evidence::moment::rfc3339;
+use evidence::profile::ClientProfile;
+use evidence::rdp_file::{Gateway, GatewayUse, RdpFile, RdpFileRecord, RdpSignature};
+use evidence::state::{LogEvent, LogSpan, RegistryData, RegistryKey, State, StoredCertificate};
+use evidence::target::{Host, Target};
+use evidence::{Evidence, ProfileSource, Role, Source, Subject, TimeSource};
 use wire::machine::{TcpAnswer, X224Answer};
 use wire::redaction::Names;
 use wire::tls::{TlsOffer, TlsStack, TlsVersion};
 use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
 
-use crate::access::{AccessTrace, Asked, Place, RefusedAccess};
+pub use evidence::sketch::{NOW, key_file, refused, stored};
+
 use crate::case::{Capabilities, Case, Context, EVERYTHING};
 use crate::cause::{Cause, Confidence, Judgement, Severity};
-use crate::evidence::{Evidence, Role, Source, Subject, TimeSource};
-use crate::fact::{Fact, Handshake, rfc3339};
-use crate::profile::ClientProfile;
-use crate::rdp_file::{Gateway, GatewayUse, RdpFile, RdpFileRecord, RdpSignature};
-use crate::state::{KeyFile, LogEvent, LogSpan, RegistryData, RegistryKey, State, StoredCertificate};
-use crate::target::{Host, Target};
 
-/// When every sketched probe runs.
-pub(crate) const NOW: OffsetDateTime = datetime!(2026-11-21 09:00 UTC);
-
-/// What a test expects of a cause.
+/// Judgement that a test expects of a cause.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Expect {
+pub enum Expect {
     Present(Severity, Confidence),
     Absent,
     Unknown,
 }
 
-/// Evidence about one subject, and for whom it is judged.
-pub(crate) struct Sketch {
+/// Evidence about one subject, and the context in which it is judged.
+pub struct Sketch {
     evidence: Evidence,
     context: Context,
 }
 
-/// A host at 192.0.2.7:3389, asked for by `target`.
-pub(crate) fn host(target: &str) -> Sketch {
+/// Host at 192.0.2.7:3389, asked for by `target`.
+pub fn host(target: &str) -> Sketch {
     sketch(target, Subject { role: Role::Host, name: None, address: Some("192.0.2.7:3389".parse().unwrap()) })
 }
 
-/// The resolver that is asked for `target`.
-pub(crate) fn resolver(target: &str) -> Sketch {
+/// Resolver asked for `target`.
+pub fn resolver(target: &str) -> Sketch {
     sketch(target, Subject { role: Role::Resolver, name: Some(target.to_owned()), address: None })
 }
 
-/// A host of which something was recorded, without any probe.
-pub(crate) fn machine() -> Sketch {
+/// Host of which something was recorded, without any probe.
+pub fn machine() -> Sketch {
     sketch("192.0.2.7", Subject { role: Role::Host, name: Some("SERVER01".to_owned()), address: None })
 }
 
-/// A client of which something was recorded, on its way to `target`.
-pub(crate) fn client(target: &str) -> Sketch {
+/// Client of which something was recorded, on its way to `target`.
+pub fn client(target: &str) -> Sketch {
     sketch(target, Subject { role: Role::Client, name: Some("CLIENT01".to_owned()), address: None })
 }
 
-/// A certificate in this store, as Windows makes it, with its key.
-pub(crate) fn stored(store: &str) -> StoredCertificate {
-    StoredCertificate {
-        store: store.to_owned(),
-        sha1: "5d".repeat(20),
-        subject: "CN=SERVER01".to_owned(),
-        issuer: "CN=SERVER01".to_owned(),
-        not_before: rfc3339(NOW - time::Duration::days(10)),
-        not_after: rfc3339(NOW + time::Duration::days(173)),
-        has_key: Some(true),
-        container: Some("TSSecKeySet1".to_owned()),
-        provider: Some("Microsoft Enhanced Cryptographic Provider v1.0".to_owned()),
-        machine_key: Some(true),
-        key_spec: Some(1),
-        usages: vec!["1.3.6.1.5.5.7.3.1".to_owned()],
-        names: Some(vec!["SERVER01".to_owned()]),
-        key_algorithm: Some("rsa".to_owned()),
-        key_bits: Some(2048),
-        signature_algorithm: Some("1.2.840.113549.1.1.11".to_owned()),
-    }
-}
-
-/// A refusal in a recording: what was asked of which path, and how it ended.
-pub(crate) fn refused(path: &str, asked: Asked, result: &str) -> RefusedAccess {
-    RefusedAccess {
-        process: "lsass.exe".to_owned(),
-        pid: Some(700),
-        service: None,
-        place: Place::of(path).unwrap(),
-        path: path.to_owned(),
-        operation: "CreateFile".to_owned(),
-        asked: Some(asked),
-        result: result.to_owned(),
-        clock: Some("9:00:00.1234567 AM".to_owned()),
-        count: 3,
-        granted: false,
-        comparable: true,
-    }
-}
-
-/// A file in MachineKeys, with this security descriptor.
-pub(crate) fn key_file(name: &str, security: Option<&str>) -> KeyFile {
-    let (folder, security) = ("MachineKeys".to_owned(), security.map(str::to_owned));
-    KeyFile { name: name.to_owned(), folder, size: None, security, left_out: 0 }
-}
-
-/// A registry key with this value alone.
+/// Registry key with this one value.
 fn one_value(path: &str, name: &str, data: RegistryData) -> Fact {
     let values = BTreeMap::from([(name.to_owned(), data)]);
     Fact::RegistryKey(RegistryKey { path: path.to_owned(), exists: true, values })
@@ -112,7 +66,7 @@ fn sketch(target: &str, subject: Subject) -> Sketch {
     let context = Context {
         target: Some(Target::parse(target).unwrap()),
         profile: ClientProfile::find("mstsc-11").unwrap(),
-        profile_source: "default",
+        profile_source: ProfileSource::Default,
         at: NOW,
         at_source: TimeSource::Attempt,
         symptom: None,
@@ -125,13 +79,13 @@ fn sketch(target: &str, subject: Subject) -> Sketch {
 }
 
 impl Sketch {
-    pub(crate) fn with(mut self, fact: Fact) -> Self {
+    pub fn with(mut self, fact: Fact) -> Self {
         self.evidence.observe(0, Source::Probe(1), NOW, None, fact);
         self
     }
 
-    /// Another address of the same name, which answered X.224.
-    pub(crate) fn beside_a_working_address(mut self) -> Self {
+    /// Adds another address of the same name, which answered X.224.
+    pub fn beside_a_working_address(mut self) -> Self {
         let address = Some("192.0.2.8:3389".parse().unwrap());
         let other = self.evidence.subject(Subject { role: Role::Host, name: None, address });
         let answer = X224Answer::Server(ServerAnswer::Selected { protocol: SecurityProtocols::HYBRID, flags: 0 });
@@ -140,19 +94,19 @@ impl Sketch {
         self
     }
 
-    /// Something that a capture shows.
-    pub(crate) fn watched(mut self, fact: Fact) -> Self {
+    /// Adds a fact that a capture shows.
+    pub fn watched(mut self, fact: Fact) -> Self {
         self.evidence.observe(0, Source::File(1), NOW, None, fact);
         self
     }
 
-    /// A client in a capture that asked for this and was answered so.
-    pub(crate) fn watched_x224(self, requested: SecurityProtocols, answer: X224Answer) -> Self {
+    /// Adds a captured client that asked for this and got this answer.
+    pub fn watched_x224(self, requested: SecurityProtocols, answer: X224Answer) -> Self {
         self.watched(Fact::X224Answer { requested: Some(requested), answer })
     }
 
-    /// A client in a capture that offered these versions, and all suites, and was answered so.
-    pub(crate) fn watched_tls(self, min: TlsVersion, max: TlsVersion, answer: Handshake) -> Self {
+    /// Adds a captured client that offered these versions and all suites, and got this answer.
+    pub fn watched_tls(self, min: TlsVersion, max: TlsVersion, answer: Handshake) -> Self {
         let offer = TlsOffer { stack: TlsStack::Watched, min, max, ..TlsOffer::PLAIN_12 };
         let client = |profile: &mut ClientProfile| {
             (profile.tls_min, profile.tls_max, profile.suites) = (min, max, offer.suites);
@@ -161,21 +115,21 @@ impl Sketch {
         self.watched(Fact::TlsAnswer { offer, direct: false, answer }).profile_with(client)
     }
 
-    /// The same, with how long the question took.
-    pub(crate) fn with_took(mut self, fact: Fact, milliseconds: u64) -> Self {
+    /// Adds a fact, with how long the question took.
+    pub fn with_took(mut self, fact: Fact, milliseconds: u64) -> Self {
         let took = std::time::Duration::from_millis(milliseconds);
         self.evidence.observe(0, Source::Probe(1), NOW, Some(took), fact);
         self
     }
 
-    /// How long the last answer took.
-    pub(crate) fn took(mut self, time: std::time::Duration) -> Self {
+    /// Sets how long the last answer took.
+    pub fn took(mut self, time: std::time::Duration) -> Self {
         self.evidence.observations.last_mut().unwrap().took = Some(time);
         self
     }
 
-    /// The same with a record of the machine itself beside what was seen at its address.
-    pub(crate) fn recorded(mut self, fact: Fact) -> Self {
+    /// Adds a record of the machine itself beside what its address showed.
+    pub fn recorded(mut self, fact: Fact) -> Self {
         let role = self.evidence.subjects[0].role;
         let name = if role == Role::Client { "CLIENT01" } else { "SERVER01" };
         let machine = Subject { role, name: Some(name.to_owned()), address: None };
@@ -184,47 +138,47 @@ impl Sketch {
         self
     }
 
-    /// An `.rdp` file of the client, with a signature as it was judged.
-    pub(crate) fn rdp_file(self, text: &str, signature: RdpSignature) -> Self {
+    /// Adds an `.rdp` file of the client, with the verdict on its signature.
+    pub fn rdp_file(self, text: &str, signature: RdpSignature) -> Self {
         let file = RdpFile::parse(text.as_bytes()).unwrap();
         let record = RdpFileRecord { signature, ..RdpFileRecord::of("server.rdp", &file) };
         self.of(Role::Client, "CLIENT01", Fact::RdpFile(record))
     }
 
-    /// A recording of accesses on the machine, with this refusal in it.
-    pub(crate) fn traced(self, access: RefusedAccess) -> Self {
+    /// Adds a recording of accesses on the machine, with this refusal in it.
+    pub fn traced(self, access: RefusedAccess) -> Self {
         self.traced_without_refusal().recorded(Fact::RefusedAccess(access))
     }
 
-    /// A recording of accesses on the machine, without any refusal that matters.
-    pub(crate) fn traced_without_refusal(self) -> Self {
+    /// Adds a recording of accesses on the machine, without any refusal that matters.
+    pub fn traced_without_refusal(self) -> Self {
         self.recorded(Fact::AccessTrace(AccessTrace { records: 1000, malformed: 0, left_out: 0 }))
     }
 
-    /// The same as it was watched in a capture, between this host and the client of the profile.
-    pub(crate) fn of_a_watched_client(mut self) -> Self {
+    /// Turns all of it into a capture between this host and the client of the profile.
+    pub fn of_a_watched_client(mut self) -> Self {
         self.evidence.clients.push((0, self.context.profile.clone()));
         self
     }
 
-    pub(crate) fn recorded_of_client(self, text: &str) -> Self {
+    pub fn recorded_of_client(self, text: &str) -> Self {
         self.rdp_file(text, RdpSignature::Unsigned)
     }
 
-    /// What a cause is for the client beside a host.
+    /// Checks a cause as judged for the client beside a host.
     #[track_caller]
-    pub(crate) fn check_client(&self, cause: &Cause, expect: Expect) {
+    pub fn check_client(&self, cause: &Cause, expect: Expect) {
         let client = self.evidence.subjects.iter().position(|subject| subject.role == Role::Client).unwrap();
         self.check_subject(client, cause, expect);
     }
 
-    pub(crate) fn gateway(mut self, usage: GatewayUse) -> Self {
+    pub fn gateway(mut self, usage: GatewayUse) -> Self {
         self.context.gateway = Some(Gateway { host: Some("gateway.corp.example".to_owned()), usage });
         self
     }
 
-    /// A registry key with one value more than before.
-    pub(crate) fn value(self, path: &str, name: &str, data: RegistryData) -> Self {
+    /// Adds one more value to a registry key.
+    pub fn value(self, path: &str, name: &str, data: RegistryData) -> Self {
         let known = |fact: &Fact| if let Fact::RegistryKey(key) = fact { Some(key.clone()) } else { None };
         let mut keys = self.evidence.observations.iter().rev().filter_map(|seen| known(&seen.fact));
         let key = keys.find(|key| key.path == path);
@@ -234,50 +188,51 @@ impl Sketch {
         self.recorded(Fact::RegistryKey(key))
     }
 
-    pub(crate) fn dword(self, path: &str, name: &str, number: u32) -> Self {
+    pub fn dword(self, path: &str, name: &str, number: u32) -> Self {
         self.value(path, name, RegistryData::Dword(number))
     }
 
-    /// Something that was recorded of another machine beside this one.
+    /// Adds a record of another machine beside this one.
     fn of(mut self, role: Role, name: &str, fact: Fact) -> Self {
         let subject = self.evidence.subject(Subject { role, name: Some(name.to_owned()), address: None });
         self.evidence.observe(subject, Source::File(2), NOW, None, fact);
         self
     }
 
-    /// A registry value of another host.
-    pub(crate) fn of_another_machine(self, name: &str, path: &str, value: &str, number: u32) -> Self {
+    /// Adds a registry value of another host.
+    pub fn of_another_machine(self, name: &str, path: &str, value: &str, number: u32) -> Self {
         self.of(Role::Host, name, one_value(path, value, RegistryData::Dword(number)))
     }
 
-    /// A registry value of a client.
-    pub(crate) fn of_client(self, name: &str, path: &str, value: &str, data: RegistryData) -> Self {
+    /// Adds a registry value of a client.
+    pub fn of_client(self, name: &str, path: &str, value: &str, data: RegistryData) -> Self {
         self.of(Role::Client, name, one_value(path, value, data))
     }
 
-    /// A root that a client trusts.
-    pub(crate) fn trusted_by_client(self, certificate: StoredCertificate) -> Self {
+    /// Adds a root that a client trusts.
+    pub fn trusted_by_client(self, certificate: StoredCertificate) -> Self {
         self.of(Role::Client, "CLIENT01", Fact::StoredCertificate(certificate))
     }
 
-    /// The profile was named, not left to the evidence.
-    pub(crate) fn client_named(mut self) -> Self {
-        self.context.profile_source = "option";
+    /// Marks the profile as named by the user rather than taken from the evidence.
+    pub fn client_named(mut self) -> Self {
+        self.context.profile_source = ProfileSource::Option;
         self
     }
 
-    /// A registry key that was looked up and is not there.
-    pub(crate) fn absent(self, path: &str) -> Self {
+    /// Adds a registry key that was looked up and is not there.
+    pub fn absent(self, path: &str) -> Self {
         self.recorded(Fact::RegistryKey(RegistryKey { path: path.to_owned(), exists: false, values: BTreeMap::new() }))
     }
 
-    /// An entry in the System log so many minutes before the attempt, and the log itself, which tells of the last days.
-    pub(crate) fn event(self, provider: &str, id: u32, minutes: i64) -> Self {
+    /// Adds an entry to the System log this many minutes before the attempt, and the log itself, covering the last
+    /// days.
+    pub fn event(self, provider: &str, id: u32, minutes: i64) -> Self {
         self.event_with(provider, id, minutes, &[])
     }
 
-    /// The same with data.
-    pub(crate) fn event_with(self, provider: &str, id: u32, minutes: i64, data: &[(&str, &str)]) -> Self {
+    /// Adds an entry with data.
+    pub fn event_with(self, provider: &str, id: u32, minutes: i64, data: &[(&str, &str)]) -> Self {
         let event = LogEvent {
             at: rfc3339(NOW - time::Duration::minutes(minutes)),
             channel: "System".to_owned(),
@@ -292,8 +247,8 @@ impl Sketch {
         told
     }
 
-    /// A whole log that tells of so many hours before the attempt.
-    pub(crate) fn log(self, channel: &str, hours: i64) -> Self {
+    /// Adds a complete log that covers this many hours before the attempt.
+    pub fn log(self, channel: &str, hours: i64) -> Self {
         self.recorded(Fact::LogSpan(LogSpan {
             channel: channel.to_owned(),
             from: rfc3339(NOW - time::Duration::hours(hours)),
@@ -305,81 +260,81 @@ impl Sketch {
         }))
     }
 
-    pub(crate) fn accepted(self) -> Self {
+    pub fn accepted(self) -> Self {
         self.with(Fact::TcpAnswer(TcpAnswer::Accepted))
     }
 
-    pub(crate) fn x224(self, requested: SecurityProtocols, answer: X224Answer) -> Self {
+    pub fn x224(self, requested: SecurityProtocols, answer: X224Answer) -> Self {
         self.with(Fact::X224Answer { requested: Some(requested), answer })
     }
 
-    pub(crate) fn selects(self, requested: SecurityProtocols, protocol: SecurityProtocols) -> Self {
+    pub fn selects(self, requested: SecurityProtocols, protocol: SecurityProtocols) -> Self {
         self.x224(requested, X224Answer::Server(ServerAnswer::Selected { protocol, flags: 0 }))
     }
 
-    pub(crate) fn fails(self, requested: SecurityProtocols, code: NegotiationFailure) -> Self {
+    pub fn fails(self, requested: SecurityProtocols, code: NegotiationFailure) -> Self {
         self.x224(requested, X224Answer::Server(ServerAnswer::Failure(code)))
     }
 
-    /// Accepted, and NLA chosen.
-    pub(crate) fn nla(self) -> Self {
+    /// Adds a host that accepted and chose NLA.
+    pub fn nla(self) -> Self {
         self.accepted().selects(EVERYTHING, SecurityProtocols::HYBRID_EX)
     }
 
-    pub(crate) fn tls(self, offer: TlsOffer, answer: Handshake) -> Self {
+    pub fn tls(self, offer: TlsOffer, answer: Handshake) -> Self {
         self.with(Fact::TlsAnswer { offer, direct: false, answer })
     }
 
-    pub(crate) fn tls_up(self, version: TlsVersion) -> Self {
+    pub fn tls_up(self, version: TlsVersion) -> Self {
         self.tls(TlsOffer::MODERN, Handshake::Accepted { version: Some(version), suite: 0x1302, finished: true })
     }
 
-    /// A certificate valid from and until so many days from now.
-    pub(crate) fn certificate(self, from: i64, until: i64) -> Self {
+    /// Adds a certificate valid from and until these days, counted from now.
+    pub fn certificate(self, from: i64, until: i64) -> Self {
         self.with(Fact::CertificateNotBefore(NOW + time::Duration::days(from)))
             .with(Fact::CertificateNotAfter(NOW + time::Duration::days(until)))
     }
 
-    pub(crate) fn profile(mut self, id: &str) -> Self {
+    pub fn profile(mut self, id: &str) -> Self {
         self.context.profile = ClientProfile::find(id).unwrap();
         self
     }
 
-    pub(crate) fn profile_with(mut self, change: impl FnOnce(&mut ClientProfile)) -> Self {
+    pub fn profile_with(mut self, change: impl FnOnce(&mut ClientProfile)) -> Self {
         change(&mut self.context.profile);
         self
     }
 
-    pub(crate) fn without_openssl(mut self) -> Self {
+    pub fn without_openssl(mut self) -> Self {
         self.context.capabilities.openssl = false;
         self
     }
 
-    /// The time is a guess: the newest one in files.
-    pub(crate) fn newest_in_files(mut self) -> Self {
+    /// Makes the time a guess: the newest one in the files.
+    pub fn newest_in_files(mut self) -> Self {
         self.context.at_source = TimeSource::Evidence;
         self
     }
 
-    /// Nobody named a host.
-    pub(crate) fn without_target(mut self) -> Self {
+    /// Drops the target, as if nobody had named a host.
+    pub fn without_target(mut self) -> Self {
         self.context.target = None;
         self
     }
 
-    /// The client showed this code.
-    pub(crate) fn code(mut self, code: u32) -> Self {
-        self.context.symptom = Some(crate::symptom::Symptom { code, extended: None });
+    /// Adds a code that the client showed.
+    pub fn code(mut self, code: u32) -> Self {
+        self.context.symptom = Some(evidence::symptom::Symptom { code, extended: None });
         self
     }
 
-    pub(crate) fn require_trust(mut self) -> Self {
+    pub fn require_trust(mut self) -> Self {
         self.context.require_trust = true;
         self
     }
 
-    /// The shape of the certificate that Windows makes for itself, of this name, ten days old.
-    pub(crate) fn windows_made(self, name: &str) -> Sketch {
+    /// Adds a certificate ten days old, as Windows makes it for itself under this name.
+    pub fn windows_made(self, name: &str) -> Sketch {
         let named = format!("CN={name}");
         self.certificate(-10, 173)
             .with(Fact::CertificateSubject(named.clone()))
@@ -392,8 +347,8 @@ impl Sketch {
             .with(Fact::CertificateSelfIssued(true))
     }
 
-    /// A certificate of a year from the organisation's own authority, for these names.
-    pub(crate) fn ca_issued(self, names: &[&str]) -> Sketch {
+    /// Adds a one-year certificate for these names from the organisation's own authority.
+    pub fn ca_issued(self, names: &[&str]) -> Sketch {
         self.certificate(-10, 355)
             .with(Fact::CertificateSubject(format!("CN={}", names[0])))
             .with(Fact::CertificateIssuer("CN=Corp Example Issuing CA".to_owned()))
@@ -405,25 +360,25 @@ impl Sketch {
             .with(Fact::CertificateSelfIssued(false))
     }
 
-    /// The diagnosis of all causes.
-    pub(crate) fn diagnose(&self) -> crate::report::Diagnosis {
+    /// Diagnoses by all causes.
+    pub fn diagnose(&self) -> crate::report::Diagnosis {
         crate::diagnose::diagnose(&self.evidence, &self.context, crate::diagnose::Run::default())
     }
 
-    pub(crate) fn evidence(&self) -> &Evidence {
+    pub fn evidence(&self) -> &Evidence {
         &self.evidence
     }
 
-    pub(crate) fn context(&self) -> &Context {
+    pub fn context(&self) -> &Context {
         &self.context
     }
 
-    pub(crate) fn with_case<T>(&self, look: impl FnOnce(Case<'_>) -> T) -> T {
+    pub fn with_case<T>(&self, look: impl FnOnce(Case<'_>) -> T) -> T {
         look(Case { evidence: &self.evidence, subject: 0, context: &self.context })
     }
 
     #[track_caller]
-    pub(crate) fn check(&self, cause: &Cause, expect: Expect) {
+    pub fn check(&self, cause: &Cause, expect: Expect) {
         self.check_subject(0, cause, expect);
     }
 
@@ -449,7 +404,7 @@ impl Sketch {
         }
     }
 
-    /// The same from recorded states without names; `None` where a probe saw names, which it redacts itself.
+    /// Returns it rebuilt from redacted states; `None` where a probe saw names, which has its own redaction.
     fn redacted(&self) -> Option<Self> {
         let mut names = Names::default();
         self.renamed(&mut names)?;
@@ -477,7 +432,7 @@ impl Sketch {
     }
 }
 
-/// A recorded fact as the state that holds it says it when it is redacted.
+/// Returns a recorded fact as its state says it after redaction.
 fn renamed(fact: &Fact, names: &mut Names) -> Option<Fact> {
     let mut state = State::default();
     match fact {

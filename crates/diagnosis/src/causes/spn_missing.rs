@@ -1,18 +1,17 @@
 //! `spn-missing`: the host could not register its name for Kerberos.
 
+use evidence::events::{RCM, SYSTEM};
+use evidence::{Role, Stage};
 use time::Duration;
 
-use crate::cause::{Cause, Confidence, Page, Proof, Severity, Shows, Stage};
-use crate::events::{RCM, SYSTEM};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Page, Proof, Severity, Shows};
 use crate::logs::{DAY, not_told, told};
 use crate::need::Need;
 
 const NOT_REGISTERED: &[u32] = &[1066, 1067];
-/// The name is registered when the service starts, so only a log that reaches back that far can be silent about it.
+/// Reach that a log needs to count as silent: the name is registered when the service starts, which may be long ago.
 const MONTH: Duration = Duration::days(35);
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "spn-missing",
     title: "the host could not register its name TERMSRV for Kerberos",
@@ -23,12 +22,12 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::HostLog],
+            needs: &[Need::HOST_LOG],
             holds: |case| told(case, (RCM, NOT_REGISTERED), DAY, |_| true),
         },
         Proof {
             shows: Shows::Absence,
-            needs: &[Need::HostLog],
+            needs: &[Need::HOST_LOG],
             holds: |case| not_told(case, SYSTEM, (RCM, NOT_REGISTERED), MONTH),
         },
     ],

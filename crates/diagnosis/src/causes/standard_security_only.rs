@@ -1,15 +1,14 @@
 //! `standard-security-only`: the host only has Standard RDP Security.
 
+use evidence::state::LISTENER;
+use evidence::{Role, Stage};
 use wire::machine::X224Answer;
 use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
 
 use crate::case::{Case, EVERYTHING};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
-use crate::state::LISTENER;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "standard-security-only",
     title: "the host only offers Standard RDP Security, without TLS",
@@ -20,17 +19,17 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Negotiation(Asked::Everything), Need::Negotiation(Asked::TlsOnly)],
+            needs: &[Need::negotiation(Asked::Everything), Need::negotiation(Asked::TlsOnly)],
             holds: never_tls,
         },
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Negotiation(Asked::Everything)],
+            needs: &[Need::negotiation(Asked::Everything)],
             holds: no_tls_for_a_watched_client,
         },
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(LISTENER)], holds: set_so },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: takes_tls },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::TlsOnly)], holds: takes_tls_alone },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::key(LISTENER)], holds: set_so },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: takes_tls },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::TlsOnly)], holds: takes_tls_alone },
     ],
     explains: &[],
     page: Page {
@@ -78,7 +77,7 @@ fn never_tls(case: Case<'_>) -> Option<Ground> {
     Some(if case.context.profile.standard_security { ground } else { ground.severity(Severity::Blocking) })
 }
 
-/// A client that was watched asked once; whether TLS alone fares better was not asked.
+/// A captured client asked once; whether TLS alone would fare better was not asked.
 fn no_tls_for_a_watched_client(case: Case<'_>) -> Option<Ground> {
     let seen = case.x224_to(EVERYTHING).filter(|seen| case.watched(seen.id))?;
     if takes_tls_alone(case).is_some() {
@@ -89,7 +88,8 @@ fn no_tls_for_a_watched_client(case: Case<'_>) -> Option<Ground> {
     Some(if case.context.profile.standard_security { ground } else { ground.severity(Severity::Blocking) })
 }
 
-/// So it is set, and no answer says otherwise. With NLA required the settings contradict each other, which is another cause.
+/// The registry says so, and no answer contradicts it. With NLA required the settings contradict each other, which is
+/// another cause.
 fn set_so(case: Case<'_>) -> Option<Ground> {
     if takes_tls(case).is_some() || takes_tls_alone(case).is_some() {
         return None;
@@ -116,7 +116,7 @@ fn takes_tls_alone(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host, machine};
-    use crate::state::POLICY;
+    use evidence::state::POLICY;
 
     const NOT_ALLOWED: NegotiationFailure = NegotiationFailure::SSL_NOT_ALLOWED_BY_SERVER;
 
@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn by_its_settings() {
         set(0, 0).absent(POLICY).check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Proven));
-        // nobody has looked whether a policy says otherwise
+        // nobody looked up whether a policy overrides it
         set(0, 0).check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
         set(0, 0).dword(POLICY, "SecurityLayer", 2).check(&CAUSE, Expect::Unknown);
         set(2, 0).check(&CAUSE, Expect::Unknown);
@@ -182,7 +182,7 @@ mod tests {
         let both = SecurityProtocols::SSL.with(SecurityProtocols::HYBRID);
         let sketch = host("192.0.2.7").accepted().watched_x224(both, selected(SecurityProtocols::RDP));
         sketch.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
-        // a client that asks for nothing else is given what it asked for
+        // a client that asks for nothing else gets what it asked for
         let sketch =
             host("192.0.2.7").accepted().watched_x224(SecurityProtocols::RDP, selected(SecurityProtocols::RDP));
         sketch.check(&CAUSE, Expect::Unknown);

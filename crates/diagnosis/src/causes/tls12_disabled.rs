@@ -1,16 +1,16 @@
-//! `tls12-disabled`: the host has TLS 1.2 switched off, and nothing else that this client speaks.
+//! `tls12-disabled`: TLS 1.2 is switched off on the host, and no other version is left that this client speaks.
+
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
 use crate::setting::Side;
-use crate::symptom::Symptom;
 use wire::tls::TlsVersion;
 
 const SERVER: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2\Server";
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "tls12-disabled",
     title: "TLS 1.2 is switched off on the host, and it has no other version that the client speaks",
@@ -19,8 +19,8 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[Symptom::SOCKET_CLOSED],
     proofs: &[
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::Key(SERVER)], holds: nothing_in_common },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(SERVER)], holds: on },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::key(SERVER)], holds: nothing_in_common },
+        Proof { shows: Shows::Absence, needs: &[Need::key(SERVER)], holds: on },
     ],
     explains: &[
         Explains { cause: "tls-version-mismatch", when: |_| true },
@@ -41,7 +41,7 @@ pub const CAUSE: Cause = Cause {
 
 fn nothing_in_common(case: Case<'_>) -> Option<Ground> {
     let (_, setting) = case.schannel_lacks(TlsVersion::Tls12, Side::Server)?;
-    // a handshake since then: the setting counts only from the next start on
+    // a handshake since then: the setting takes effect only at the next start
     if case.key_used_since(setting.observation) {
         return None;
     }
@@ -60,7 +60,7 @@ fn on(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host, machine};
-    use crate::state::{RegistryData, WINDOWS};
+    use evidence::state::{RegistryData, WINDOWS};
 
     fn windows(build: &str) -> Sketch {
         machine().value(WINDOWS, "CurrentBuildNumber", RegistryData::Text(build.to_owned()))
@@ -72,7 +72,7 @@ mod tests {
         windows("17763").dword(SERVER, "Enabled", 0).check(&CAUSE, proven());
     }
 
-    /// A hardening tool wrote TLS 1.3 into a Windows that has none, not even for trying out.
+    /// A hardening tool wrote TLS 1.3 into a Windows that does not have it, not even as a preview.
     #[test]
     fn a_version_that_this_windows_lacks_is_not_switched_on() {
         let tls13 = SERVER.replace("1.2", "1.3");
@@ -89,14 +89,14 @@ mod tests {
         on("9600").check(&CAUSE, Expect::Absent);
     }
 
-    /// Remote Desktop may ask for the version by name.
+    /// Remote Desktop may request the version by name.
     #[test]
     fn off_by_default_alone_is_only_likely() {
         let likely = Expect::Present(Severity::Blocking, Confidence::Likely);
         windows("17763").dword(SERVER, "DisabledByDefault", 1).check(&CAUSE, likely);
     }
 
-    /// Set, and not yet in force.
+    /// It is set, but not yet in force.
     #[test]
     fn near_miss_a_handshake_went_through_since() {
         let up = host("192.0.2.7").nla().tls_up(TlsVersion::Tls12).value(

@@ -1,17 +1,16 @@
 //! `tls13-refused`: whatever offers TLS 1.3 is broken off; the same without it is taken.
 
+use evidence::fact::Handshake;
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::tls::{Segments, TlsOffer, TlsVersion};
 
 use crate::as_client::tolerates_newest;
 use crate::case::{Case, Seen};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::fact::Handshake;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::symptom::Symptom;
 use crate::tries::steady;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "tls13-refused",
     title: "the host, or something on the way, breaks off every handshake that offers TLS 1.3",
@@ -23,29 +22,29 @@ pub const CAUSE: Cause = Cause {
         Proof {
             shows: Shows::Presence(Confidence::Likely),
             needs: &[
-                Need::Handshake(TlsOffer::MODERN),
-                Need::Handshake(TlsOffer::PLAIN_12),
-                Need::ClientSuites,
-                Need::Handshake(TlsOffer::PLAIN_13),
-                Need::Handshake(TlsOffer::MODERN_12),
+                Need::handshake(TlsOffer::MODERN),
+                Need::handshake(TlsOffer::PLAIN_12),
+                Need::CLIENT_SUITES,
+                Need::handshake(TlsOffer::PLAIN_13),
+                Need::handshake(TlsOffer::MODERN_12),
             ],
             holds: only_without,
         },
         Proof {
             shows: Shows::Presence(Confidence::Proven),
             needs: &[
-                Need::Handshake(TlsOffer::MODERN),
-                Need::Handshake(TlsOffer::PLAIN_12),
-                Need::ClientSuites,
-                Need::Handshake(TlsOffer::PLAIN_13),
-                Need::Handshake(TlsOffer::MODERN_12),
-                Need::HandshakeAgain(TlsOffer::PLAIN_13),
+                Need::handshake(TlsOffer::MODERN),
+                Need::handshake(TlsOffer::PLAIN_12),
+                Need::CLIENT_SUITES,
+                Need::handshake(TlsOffer::PLAIN_13),
+                Need::handshake(TlsOffer::MODERN_12),
+                Need::handshake_again(TlsOffer::PLAIN_13),
             ],
             holds: only_without,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: tolerated },
-        Proof { shows: Shows::Absence, needs: &[Need::ClientSuites], holds: tolerated },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::PLAIN_13)], holds: tolerated },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: tolerated },
+        Proof { shows: Shows::Absence, needs: &[Need::CLIENT_SUITES], holds: tolerated },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::PLAIN_13)], holds: tolerated },
     ],
     explains: &[],
     page: Page {
@@ -78,11 +77,13 @@ fn only_without(case: Case<'_>) -> Option<Ground> {
     }
     let newer: Vec<Seen<(TlsOffer, &Handshake)>> =
         case.tls().filter(|seen| whole(seen.value.0) && seen.value.0.max == TlsVersion::Tls13).collect();
-    let refused = newer.iter().map(|seen| Some(seen.because(format!(
-        "a ClientHello that offers TLS 1.3 ({}) was {}",
-        seen.value.0,
-        seen.value.1.refusal()?
-    ))));
+    let refused = newer.iter().map(|seen| {
+        Some(seen.because(format!(
+            "a ClientHello that offers TLS 1.3 ({}) was {}",
+            seen.value.0,
+            seen.value.1.refusal()?
+        )))
+    });
     let mut because = refused.collect::<Option<Vec<_>>>()?;
     because.truncate(3);
     let older = |seen: &Seen<(TlsOffer, &Handshake)>| {
@@ -90,9 +91,12 @@ fn only_without(case: Case<'_>) -> Option<Ground> {
         whole(seen.value.0) && seen.value.0.max == TlsVersion::Tls12 && taken
     };
     let taken: Vec<_> = case.tls().filter(older).collect();
-    because.extend(taken.iter().take(2).map(|seen| {
-        seen.because(format!("one that goes no further than TLS 1.2 ({}) was taken", seen.value.0))
-    }));
+    because.extend(
+        taken
+            .iter()
+            .take(2)
+            .map(|seen| seen.because(format!("one that goes no further than TLS 1.2 ({}) was taken", seen.value.0))),
+    );
     (!taken.is_empty()).then(|| Ground::on(because))
 }
 

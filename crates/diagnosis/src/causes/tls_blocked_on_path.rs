@@ -1,21 +1,20 @@
-//! `tls-blocked-on-path`: something on the way breaks off the handshake.
+//! `tls-blocked-on-path`: something on the path drops the handshake.
 
+use evidence::events::{CORE, RCM, SCHANNEL, SYSTEM};
+use evidence::fact::{Fact, Handshake};
+use evidence::printable::printable;
+use evidence::state::{LogEvent, LogSpan, SCHANNEL_SETTINGS};
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::tls::{Segments, TlsOffer, TlsVersion};
 
 use crate::as_client::{client_offer, has_large_hello};
 use crate::case::{Case, NEAR};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::events::{CORE, RCM, SCHANNEL, SYSTEM};
-use crate::evidence::Role;
-use crate::fact::{Fact, Handshake};
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::logs::DAY;
 use crate::need::Need;
-use crate::printable::printable;
-use crate::state::{LogEvent, LogSpan, SCHANNEL_SETTINGS};
-use crate::symptom::Symptom;
 use crate::tries::steady;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "tls-blocked-on-path",
     title: "something between client and host breaks off the TLS handshake",
@@ -27,35 +26,35 @@ pub const CAUSE: Cause = Cause {
         Proof {
             shows: Shows::Presence(Confidence::Likely),
             needs: &[
-                Need::Handshake(TlsOffer::MODERN),
-                Need::Handshake(TlsOffer::PLAIN_12),
-                Need::Handshake(TlsOffer::SPLIT_12),
+                Need::handshake(TlsOffer::MODERN),
+                Need::handshake(TlsOffer::PLAIN_12),
+                Need::handshake(TlsOffer::SPLIT_12),
             ],
             holds: only_the_cut_one_passed,
         },
         Proof {
             shows: Shows::Presence(Confidence::Likely),
             needs: &[
-                Need::Handshake(TlsOffer::MODERN),
-                Need::Handshake(TlsOffer::SPLIT_12),
-                Need::HandshakeAgain(TlsOffer::PLAIN_12),
+                Need::handshake(TlsOffer::MODERN),
+                Need::handshake(TlsOffer::SPLIT_12),
+                Need::handshake_again(TlsOffer::PLAIN_12),
             ],
             holds: only_the_cut_one_passed,
         },
-        // a box that puts segments together stops them all: then only the host knows whether they arrived
+        // a box that reassembles segments stops them all: then only the host knows whether they arrived
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Handshake(TlsOffer::MODERN), Need::HostLog],
+            needs: &[Need::handshake(TlsOffer::MODERN), Need::HOST_LOG],
             holds: never_arrived,
         },
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Handshake(TlsOffer::MODERN), Need::ClientSuites, Need::ClientSuitesAgain],
+            needs: &[Need::handshake(TlsOffer::MODERN), Need::CLIENT_SUITES, Need::CLIENT_SUITES_AGAIN],
             holds: only_the_short_one_passed,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::ClientSuites], holds: long_answered },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: answered },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::PLAIN_12)], holds: answered },
+        Proof { shows: Shows::Absence, needs: &[Need::CLIENT_SUITES], holds: long_answered },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: answered },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::PLAIN_12)], holds: answered },
     ],
     explains: &[],
     page: Page {
@@ -79,7 +78,7 @@ pub const CAUSE: Cause = Cause {
     fixes: &["exempt-from-inspection", "try-another-client"],
 };
 
-/// Ended without a byte, or not answered at all: what the host would have to do is missing, and so is an alert.
+/// Names an end without a byte, or silence: a host would have answered, at least with an alert.
 fn dead(answer: &Handshake) -> Option<&'static str> {
     match answer {
         Handshake::Closed { end, bytes: 0 } => Some(end.verb()),
@@ -91,7 +90,7 @@ fn dead(answer: &Handshake) -> Option<&'static str> {
 fn only_the_cut_one_passed(case: Case<'_>) -> Option<Ground> {
     let cut = case.tls_with(TlsOffer::SPLIT_12)?;
     let Handshake::Accepted { version: Some(version), .. } = cut.value else { return None };
-    // whoever asked: one that passed in one piece shows that the way is open
+    // whoever sent it: one whole hello that passed shows that the path is open
     let in_one_piece = |offer: TlsOffer| offer.segments == Segments::Whole && offer.max >= TlsVersion::Tls12;
     if case.tls().any(|seen| in_one_piece(seen.value.0) && through(seen.value.1)) {
         return None;
@@ -111,14 +110,13 @@ fn only_the_cut_one_passed(case: Case<'_>) -> Option<Ground> {
     Some(if newest > cut.id { ground } else { ground.confidence(Confidence::Possible) })
 }
 
-/// What Schannel writes where it saw a handshake and could not go along.
+/// Events that Schannel logs for a handshake that it saw and could not complete.
 const SCHANNEL_REFUSED: &[u32] = &[36870, 36871, 36872, 36874, 36886, 36887, 36888];
-/// What Remote Connection Manager writes where there is no usable certificate.
+/// Events that Remote Connection Manager logs where there is no usable certificate.
 const NO_CERTIFICATE: &[u32] = &[1051, 1055, 1057, 1058];
 
-/// No ClientHello was answered in any way; the host's log has the connection, and a System log that tells of the time has
-/// no handshake that failed. Where the entry is of the very connection that was captured this is likely, else it may be
-/// of somebody else's.
+/// No ClientHello got any answer; the host's log has the connection, and a System log that covers the time has no
+/// failed handshake. Likely if the entry is of the captured connection itself; otherwise it may be of somebody else's.
 fn never_arrived(case: Case<'_>) -> Option<Ground> {
     let hello = case.tls().last()?;
     let words = dead(hello.value.1)?;
@@ -197,7 +195,7 @@ mod tests {
     use super::*;
     use crate::case::EVERYTHING;
     use crate::causes::sketch::{Expect, Sketch, host};
-    use crate::observe::CapturedConnection;
+    use evidence::observe::CapturedConnection;
     use wire::machine::End;
     use wire::tls::Alert;
     use wire::x224::SecurityProtocols;
@@ -220,7 +218,7 @@ mod tests {
         }
     }
 
-    /// A host that was starting, or under load, when the first hellos came: the cut one only came later.
+    /// The host was starting, or under load, when the first hellos came; the cut one merely came later.
     #[test]
     fn near_miss_one_in_one_piece_passes_after_it() {
         asked(&RESET, UP).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Possible));
@@ -249,7 +247,7 @@ mod tests {
 
     const PEER: &str = "192.0.2.1:50100";
 
-    /// A host that was watched while it broke off, with its log beside it.
+    /// Host captured while it dropped the handshake, with its log beside it.
     fn with_log(sketch: Sketch, peer: &str) -> Sketch {
         sketch.event_with(CORE, 131, 1, &[("ClientIP", peer), ("ConnType", "TCP")])
     }
@@ -277,7 +275,7 @@ mod tests {
         for dead in [RESET, SILENT] {
             with_log(captured(&dead), PEER).check(&CAUSE, likely());
         }
-        // whoever else connected at that time
+        // somebody else connected at that time
         let possible = Expect::Present(Severity::Blocking, Confidence::Possible);
         with_log(captured(&RESET), "203.0.113.9:1").check(&CAUSE, possible);
     }
@@ -291,7 +289,7 @@ mod tests {
         logged().event(RCM, 1058, 600).check(&CAUSE, Expect::Unknown);
         logged().dword(SCHANNEL_SETTINGS, "EventLogging", 0).check(&CAUSE, Expect::Unknown);
         with_log(captured(&UP), PEER).check(&CAUSE, Expect::Absent);
-        // nobody arrived: then it is not known either whether this is the host's log
+        // nobody arrived, so it is not known either whether this is the host's log
         captured(&RESET).log(SYSTEM, 48).check(&CAUSE, Expect::Unknown);
     }
 

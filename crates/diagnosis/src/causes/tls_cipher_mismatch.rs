@@ -1,21 +1,18 @@
-//! `tls-cipher-mismatch`: the TLS versions of host and client meet; their suites, groups or signature algorithms do not.
+//! `tls-cipher-mismatch`: host and client share a TLS version, but no suite, group or signature algorithm.
 
+use evidence::events::SCHANNEL;
+use evidence::fact::Handshake;
+use evidence::printable::printable;
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::tls::{Alert, TlsOffer, suite};
 
-use crate::as_client::{
-    as_offered, client_offer, has_large_hello, taken_alike, taken_as_client, tolerates_newest,
-};
+use crate::as_client::{as_offered, client_offer, has_large_hello, taken_alike, taken_as_client, tolerates_newest};
 use crate::case::{Case, NEAR, Seen};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::events::SCHANNEL;
-use crate::evidence::Role;
-use crate::fact::Handshake;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::printable::printable;
-use crate::symptom::Symptom;
 use crate::tries::steady;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "tls-cipher-mismatch",
     title: "host and client have a TLS version in common, but no cipher suite, group or signature algorithm",
@@ -26,32 +23,32 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Handshake(TlsOffer::MODERN), Need::ClientSuites],
+            needs: &[Need::handshake(TlsOffer::MODERN), Need::CLIENT_SUITES],
             holds: nothing_common,
         },
         // of several machines behind one address another may have answered: the client's hello is sent twice in a row
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Handshake(TlsOffer::MODERN), Need::ClientSuites, Need::ClientSuitesAgain],
+            needs: &[Need::handshake(TlsOffer::MODERN), Need::CLIENT_SUITES, Need::CLIENT_SUITES_AGAIN],
             holds: nothing_common,
         },
         Proof {
             shows: Shows::Presence(Confidence::Likely),
             needs: &[
-                Need::Handshake(TlsOffer::MODERN),
-                Need::Handshake(TlsOffer::PLAIN_12),
-                Need::Handshake(TlsOffer::OLD),
-                Need::Handshake(TlsOffer::WIDEST),
+                Need::handshake(TlsOffer::MODERN),
+                Need::handshake(TlsOffer::PLAIN_12),
+                Need::handshake(TlsOffer::OLD),
+                Need::handshake(TlsOffer::WIDEST),
             ],
             holds: version_spoken_and_nothing_taken,
         },
-        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::ClientSuites], holds: refused_for_suites },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::CLIENT_SUITES], holds: refused_for_suites },
         Proof {
             shows: Shows::Presence(Confidence::Possible),
-            needs: &[Need::Handshake(TlsOffer::MODERN), Need::HostLog],
+            needs: &[Need::handshake(TlsOffer::MODERN), Need::HOST_LOG],
             holds: logged,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::ClientSuites], holds: all_common },
+        Proof { shows: Shows::Absence, needs: &[Need::CLIENT_SUITES], holds: all_common },
     ],
     explains: &[],
     page: Page {
@@ -76,7 +73,7 @@ pub const CAUSE: Cause = Cause {
     fixes: &["reset-cipher-order"],
 };
 
-/// A wide hello is taken, and one with what the client has is not.
+/// A wide hello is accepted, and one with only the client's own suites is not.
 fn nothing_common(case: Case<'_>) -> Option<Ground> {
     let profile = &case.context.profile;
     // a long hello that is broken off says nothing about what it offers
@@ -87,7 +84,7 @@ fn nothing_common(case: Case<'_>) -> Option<Ground> {
     let wide = taken_alike(case)?;
     let (version, chosen) = wide.value;
     let refused = case.tls_with(client_offer(case))?;
-    let again = Need::ClientSuitesAgain.answered(case);
+    let again = Need::CLIENT_SUITES_AGAIN.answered(case);
     let (answer, confidence) = match refused.value {
         Handshake::Alert(alert) if names_the_suites(*alert) => {
             let sure = if again { Confidence::Proven } else { Confidence::Likely };
@@ -149,8 +146,8 @@ fn refused_for_suites(case: Case<'_>) -> Option<Ground> {
     Some(Ground::on(vec![seen.because(text)]).confidence(confidence))
 }
 
-/// The host ended the handshake, and about that time its log says that there was nothing in common. By itself the entry
-/// proves nothing here: it names neither the service nor the client, and scanners leave many of them.
+/// The host ended the handshake, and around that time logged that nothing was in common. The entry alone proves
+/// nothing: it names neither service nor client, and scanners leave many of them.
 fn logged(case: Case<'_>) -> Option<Ground> {
     if case.tls_accepted().is_some() {
         return None;
@@ -192,7 +189,7 @@ fn all_common(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host};
-    use crate::profile::ClientProfile;
+    use evidence::profile::ClientProfile;
     use wire::machine::End;
     use wire::tls::TlsVersion;
 
@@ -234,13 +231,13 @@ mod tests {
         let closed = Handshake::Closed { end: End::Rst, bytes: 0 };
         let once = as_client(closed.clone());
         once.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Possible));
-        assert!(once.with_case(|case| Need::ClientSuitesAgain.askable(case)));
+        assert!(once.with_case(|case| Need::CLIENT_SUITES_AGAIN.askable(case)));
         let offer = once.with_case(client_offer);
         let again = once.tls(offer, closed);
         again.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
     }
 
-    /// A healthy host that prefers another suite, and ended one connection of many.
+    /// A healthy host that prefers another suite dropped one connection of many.
     #[test]
     fn near_miss_the_same_hello_is_taken_the_second_time() {
         let sketch = as_client(Handshake::Closed { end: End::Rst, bytes: 0 });

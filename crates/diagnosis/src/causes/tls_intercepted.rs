@@ -1,18 +1,17 @@
-//! `tls-intercepted`: the certificate is not the host's but that of a product that opens TLS on the way.
+//! `tls-intercepted`: the certificate belongs to a product on the path that decrypts TLS, not to the host.
 
+use evidence::printable::printable;
+use evidence::state::{COMPUTER_NAME, LISTENER, STORE_MY, STORE_REMOTE_DESKTOP, StoredCertificate};
+use evidence::{Role, Stage};
 use wire::inspection;
 use wire::tls::TlsOffer;
 
 use crate::case::{Case, NEAR, Seen};
-use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::identity::short;
 use crate::logs::DAY;
 use crate::need::Need;
-use crate::printable::printable;
-use crate::state::{COMPUTER_NAME, LISTENER, STORE_MY, STORE_REMOTE_DESKTOP, StoredCertificate};
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "tls-intercepted",
     title: "a product on the way opens the TLS connection and shows its own certificate in the host's place",
@@ -23,31 +22,31 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Handshake(TlsOffer::MODERN)],
+            needs: &[Need::handshake(TlsOffer::MODERN)],
             holds: known_issuer,
         },
         // a product whose authority has another name is only found by comparison
         Proof {
             shows: Shows::Presence(Confidence::Proven),
             needs: &[
-                Need::Handshake(TlsOffer::MODERN),
-                Need::Introduction,
-                Need::Key(LISTENER),
-                Need::Key(STORE_REMOTE_DESKTOP),
-                Need::Key(STORE_MY),
-                Need::Key(COMPUTER_NAME),
+                Need::handshake(TlsOffer::MODERN),
+                Need::INTRODUCTION,
+                Need::key(LISTENER),
+                Need::key(STORE_REMOTE_DESKTOP),
+                Need::key(STORE_MY),
+                Need::key(COMPUTER_NAME),
             ],
             holds: not_the_hosts,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: self_issued },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: self_issued },
         Proof {
             shows: Shows::Absence,
-            needs: &[Need::Handshake(TlsOffer::MODERN), Need::Key(LISTENER)],
+            needs: &[Need::handshake(TlsOffer::MODERN), Need::key(LISTENER)],
             holds: the_hosts,
         },
     ],
     explains: &[
-        // what is wrong with the certificate is then the product's doing
+        // a fault of the certificate is then the product's doing
         Explains { cause: "certificate-expired", when: always },
         Explains { cause: "certificate-not-yet-valid", when: always },
         Explains { cause: "certificate-name-mismatch", when: always },
@@ -75,7 +74,7 @@ pub const CAUSE: Cause = Cause {
     fixes: &["exempt-from-inspection"],
 };
 
-/// A certificate that signs itself was made by no inspecting authority, whatever it is called.
+/// The issuer is a known product's. A self-signed certificate was made by no inspecting authority, whatever its name.
 fn known_issuer(case: Case<'_>) -> Option<Ground> {
     if case.self_issued()?.value {
         return None;
@@ -91,11 +90,11 @@ fn self_issued(case: Case<'_>) -> Option<Ground> {
     Some(Ground::on(vec![seen.because("the certificate is self-signed; inspection shows ones of its own authority")]))
 }
 
-/// The host introduced itself through the tunnel with the name that its registry has, and none of the certificates in its
+/// Through the tunnel the host introduced itself with the name in its registry, and none of the certificates in its
 /// stores is the one that was shown, although that one is older than the record.
 ///
-/// A certificate that was put there since may be older as well, so the record of another time makes it likely at most; and so
-/// does one that signed itself, for a host may still show the one that it has just replaced.
+/// A certificate put there later may be older as well, so a record of another time makes this likely at most; so does a
+/// self-signed one, which the host may still show after it was replaced.
 fn not_the_hosts(case: Case<'_>) -> Option<Ground> {
     let (shown, begins) = (case.certificate_sha1()?, case.not_before()?.value);
     let own = case.listener_certificate()?;
@@ -138,8 +137,8 @@ fn always(_: Case<'_>) -> bool {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, host, stored};
-    use crate::fact::{Fact, Introduction};
-    use crate::state::{POLICY, RegistryData};
+    use evidence::fact::{Fact, Introduction};
+    use evidence::state::{POLICY, RegistryData};
     use wire::tls::TlsVersion;
 
     fn issued_by(issuer: &str) -> Sketch {
@@ -165,7 +164,7 @@ mod tests {
         sketch.check(&CAUSE, Expect::Absent);
     }
 
-    /// The host's registry, as it was read this many minutes before, with these certificates in its stores.
+    /// Adds the host's registry as read this many minutes before, with these certificates in its stores.
     fn recorded(sketch: Sketch, computer: &str, stores: &[StoredCertificate]) -> Sketch {
         let name = RegistryData::Text(computer.to_owned());
         let read = sketch.absent(POLICY).dword(LISTENER, "PortNumber", 3389).value(COMPUTER_NAME, "ComputerName", name);
@@ -185,7 +184,7 @@ mod tests {
         let shown = || introduced(issued_by("CN=Corp Example Proxy CA"));
         let proven = Expect::Present(Severity::Degrading, Confidence::Proven);
         recorded(shown(), "SERVER01", &[stored("Remote Desktop")]).check(&CAUSE, proven);
-        // one that signed itself may be the one that was just replaced
+        // a self-signed one may be the one that was just replaced
         let own = introduced(host("192.0.2.7").nla().tls_up(TlsVersion::Tls13).windows_made("SERVER01"));
         let likely = Expect::Present(Severity::Degrading, Confidence::Likely);
         recorded(own, "SERVER01", &[stored("Remote Desktop")]).check(&CAUSE, likely);
@@ -197,7 +196,7 @@ mod tests {
         let bound = StoredCertificate { sha1: "AB".repeat(20), ..stored("My") };
         recorded(shown(), "SERVER01", &[stored("Remote Desktop"), bound]).check(&CAUSE, Expect::Absent);
         recorded(shown(), "SERVER02", &[stored("Remote Desktop")]).check(&CAUSE, Expect::Unknown);
-        // nothing in the stores: they were not read as they are
+        // the stores are empty: they were not read as they are
         recorded(shown(), "SERVER01", &[]).check(&CAUSE, Expect::Unknown);
     }
 

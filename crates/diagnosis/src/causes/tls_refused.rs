@@ -1,20 +1,19 @@
 //! `tls-refused`: the host refuses every handshake with an alert that nothing else explains.
 
+use evidence::fact::Handshake;
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::tls::{Alert, TlsOffer};
 
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::fact::Handshake;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::symptom::Symptom;
 
 use super::{tls_cipher_mismatch, tls_version_mismatch};
 
-/// The hellos that must all be refused: every version, and every suite that Windows knows.
+/// Hellos that must all be refused: every version, and every suite that Windows knows.
 const HELLOS: [TlsOffer; 3] = [TlsOffer::MODERN, TlsOffer::PLAIN_12, TlsOffer::OLD];
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "tls-refused",
     title: "the host refuses every TLS handshake with an alert",
@@ -23,34 +22,34 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[Symptom::SOCKET_CLOSED],
     proofs: &[
-        // without OpenSSL two stacks of ours have spoken: one step less sure
+        // without OpenSSL only our own two stacks have spoken: one step less sure
         Proof {
             shows: Shows::Presence(Confidence::Likely),
             needs: &[
-                Need::Handshake(TlsOffer::MODERN),
-                Need::Handshake(TlsOffer::PLAIN_12),
-                Need::Handshake(TlsOffer::OLD),
+                Need::handshake(TlsOffer::MODERN),
+                Need::handshake(TlsOffer::PLAIN_12),
+                Need::handshake(TlsOffer::OLD),
             ],
             holds: all_refused,
         },
         Proof {
             shows: Shows::Presence(Confidence::Proven),
             needs: &[
-                Need::Handshake(TlsOffer::MODERN),
-                Need::Handshake(TlsOffer::PLAIN_12),
-                Need::Handshake(TlsOffer::OLD),
-                Need::Handshake(TlsOffer::TOLERANT),
+                Need::handshake(TlsOffer::MODERN),
+                Need::handshake(TlsOffer::PLAIN_12),
+                Need::handshake(TlsOffer::OLD),
+                Need::handshake(TlsOffer::TOLERANT),
             ],
             holds: third_stack_agrees,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: accepted },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::PLAIN_12)], holds: accepted },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: accepted },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::PLAIN_12)], holds: accepted },
         Proof {
             shows: Shows::Absence,
             needs: &[
-                Need::Handshake(TlsOffer::MODERN),
-                Need::Handshake(TlsOffer::PLAIN_12),
-                Need::Handshake(TlsOffer::OLD),
+                Need::handshake(TlsOffer::MODERN),
+                Need::handshake(TlsOffer::PLAIN_12),
+                Need::handshake(TlsOffer::OLD),
             ],
             holds: no_alert,
         },
@@ -82,7 +81,7 @@ fn third_stack_agrees(case: Case<'_>) -> Option<Ground> {
     refused(case, &[&HELLOS[..], &[TlsOffer::TOLERANT]].concat())
 }
 
-/// An alert that is not the one of a private key that cannot be used, and not the polite end of a connection.
+/// Returns an alert that says something: neither that of an unusable private key nor the polite end of a connection.
 fn telling(answer: &Handshake) -> Option<Alert> {
     match answer {
         Handshake::Alert(alert) if !matches!(alert.description, 0 | Alert::INTERNAL_ERROR) => Some(*alert),
@@ -90,7 +89,7 @@ fn telling(answer: &Handshake) -> Option<Alert> {
     }
 }
 
-/// Every hello is refused, and the ones of TLS 1.2 and 1.3 with an alert that tells something.
+/// Every hello is refused, those of TLS 1.2 and 1.3 with an alert that says something.
 fn refused(case: Case<'_>, hellos: &[TlsOffer]) -> Option<Ground> {
     if case.tls().any(|seen| matches!(seen.value.1, Handshake::Accepted { .. })) {
         return None;
@@ -105,7 +104,7 @@ fn refused(case: Case<'_>, hellos: &[TlsOffer]) -> Option<Ground> {
         let seen = case.tls_with(*offer)?;
         let answer = match (telling(seen.value), seen.value) {
             (Some(alert), _) => format!("refused with {alert}"),
-            // old versions may be met in another way; nobody needs them
+            // old versions may fare differently; nobody needs them
             (None, Handshake::Alert(alert)) if *offer == TlsOffer::OLD => format!("refused with {alert}"),
             (None, Handshake::Closed { end, .. }) if *offer == TlsOffer::OLD => end.verb().to_owned(),
             _ => return None,

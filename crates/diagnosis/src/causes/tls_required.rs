@@ -1,14 +1,13 @@
 //! `tls-required`: the host insists on TLS, and the client does not offer it.
 
+use evidence::{Role, Stage};
 use wire::machine::X224Answer;
 use wire::x224::{NegotiationFailure, ServerAnswer};
 
 use crate::case::{Case, EVERYTHING, Seen};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "tls-required",
     title: "the host requires TLS and this client does not offer it",
@@ -19,12 +18,12 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Negotiation(Asked::AsClient)],
+            needs: &[Need::negotiation(Asked::AsClient)],
             holds: required_and_missing,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: client_offers_it },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::AsClient)], holds: not_the_reason },
-        Proof { shows: Shows::Absence, needs: &[Need::Negotiation(Asked::Everything)], holds: host_does_without },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: client_offers_it },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::AsClient)], holds: not_the_reason },
+        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: host_does_without },
     ],
     explains: &[],
     page: Page {

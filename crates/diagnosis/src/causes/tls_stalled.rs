@@ -2,19 +2,18 @@
 
 use std::time::Duration;
 
+use evidence::fact::Handshake;
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::tls::TlsOffer;
 
 use crate::case::Case;
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::fact::Handshake;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::symptom::Symptom;
 
-/// A host under load, or at the end of a long path with a packet lost, answers a ClientHello within this time.
+/// Longest that a loaded host, or one at the end of a long path with a packet lost, takes to answer a ClientHello.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "tls-stalled",
     title: "the host goes silent when the client begins TLS",
@@ -23,18 +22,14 @@ pub const CAUSE: Cause = Cause {
     role: Role::Host,
     codes: &[Symptom::CONNECTION_TIMED_OUT, Symptom::TIMEOUT_OCCURRED],
     proofs: &[
-        // a large answer that is lost on the way looks the same, so never proven from here
+        // a large answer that is lost on the path looks alike, so this is never proven from here
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[
-                Need::Handshake(TlsOffer::MODERN),
-                Need::PatientHandshake,
-                Need::Handshake(TlsOffer::SPLIT_12),
-            ],
+            needs: &[Need::handshake(TlsOffer::MODERN), Need::PATIENT_HANDSHAKE, Need::handshake(TlsOffer::SPLIT_12)],
             holds: silent_twice,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: answered },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::SPLIT_12)], holds: answered },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: answered },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::SPLIT_12)], holds: answered },
     ],
     explains: &[],
     page: Page {
@@ -76,7 +71,7 @@ fn silent_twice(case: Case<'_>) -> Option<Ground> {
         );
     }
     let ground = Ground::on(because);
-    // an answer that begins and does not end is rather lost than never given; and who waited little met a slow path
+    // an answer that begins and does not end is more likely lost than never sent; and a short wait may be a slow path
     let sure = most == 0 && least >= PATIENCE;
     Some(if sure { ground } else { ground.confidence(Confidence::Possible) })
 }

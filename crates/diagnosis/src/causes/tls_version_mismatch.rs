@@ -1,16 +1,15 @@
 //! `tls-version-mismatch`: host and client have no TLS version in common.
 
+use evidence::fact::Handshake;
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
 use wire::tls::{Alert, TlsOffer};
 
 use crate::case::{Case, Seen};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
-use crate::fact::Handshake;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::symptom::Symptom;
 use crate::tries::steady;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "tls-version-mismatch",
     title: "host and client have no TLS version in common",
@@ -21,40 +20,40 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Handshake(TlsOffer::MODERN), Need::ClientVersions],
+            needs: &[Need::handshake(TlsOffer::MODERN), Need::CLIENT_VERSIONS],
             holds: no_common_version,
         },
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::Handshake(TlsOffer::PLAIN_12), Need::Handshake(TlsOffer::OLD)],
+            needs: &[Need::handshake(TlsOffer::PLAIN_12), Need::handshake(TlsOffer::OLD)],
             holds: no_common_version,
         },
-        // a host that only closes gives no reason: the moment may have been one, so it is asked again
+        // a host that only closes gives no reason and may have had a bad moment, so it is asked again
         Proof {
             shows: Shows::Presence(Confidence::Likely),
             needs: &[
-                Need::Handshake(TlsOffer::PLAIN_12),
-                Need::Handshake(TlsOffer::OLD),
-                Need::HandshakeAgain(TlsOffer::PLAIN_12),
+                Need::handshake(TlsOffer::PLAIN_12),
+                Need::handshake(TlsOffer::OLD),
+                Need::handshake_again(TlsOffer::PLAIN_12),
             ],
             holds: no_common_version,
         },
         Proof {
             shows: Shows::Presence(Confidence::Likely),
             needs: &[
-                Need::Handshake(TlsOffer::MODERN),
-                Need::Handshake(TlsOffer::PLAIN_12),
-                Need::Handshake(TlsOffer::OLD),
+                Need::handshake(TlsOffer::MODERN),
+                Need::handshake(TlsOffer::PLAIN_12),
+                Need::handshake(TlsOffer::OLD),
             ],
             holds: every_version_refused,
         },
         Proof {
             shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::ClientVersions],
+            needs: &[Need::CLIENT_VERSIONS],
             holds: refused_for_version,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Handshake(TlsOffer::MODERN)], holds: common_version },
-        Proof { shows: Shows::Absence, needs: &[Need::ClientVersions], holds: common_version },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: common_version },
+        Proof { shows: Shows::Absence, needs: &[Need::CLIENT_VERSIONS], holds: common_version },
     ],
     explains: &[],
     page: Page {
@@ -101,7 +100,7 @@ fn no_common_version(case: Case<'_>) -> Option<Ground> {
     because.push(accepted.because(format!("{} speaks {}", profile.name, profile.versions_text())));
     let ground = Ground::on(because);
     // a plain close, or an alert that names something else, could have another reason
-    let again = Need::HandshakeAgain(TlsOffer::PLAIN_12).answered(case);
+    let again = Need::handshake_again(TlsOffer::PLAIN_12).answered(case);
     Some(match (named, wordless && !again) {
         (true, _) => ground,
         (false, false) => ground.confidence(Confidence::Likely),
@@ -192,12 +191,12 @@ mod tests {
         again.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
     }
 
-    /// A healthy host that was starting, or under load, when the first hellos came.
+    /// A healthy host was starting, or under load, when the first hellos came.
     #[test]
     fn near_miss_the_same_hello_is_taken_the_second_time() {
         let reset = Handshake::Closed { end: End::Rst, bytes: 0 };
         let sketch = old_host(&reset);
-        sketch.with_case(|case| assert!(Need::HandshakeAgain(TlsOffer::PLAIN_12).askable(case)));
+        sketch.with_case(|case| assert!(Need::handshake_again(TlsOffer::PLAIN_12).askable(case)));
         sketch.tls(TlsOffer::PLAIN_12, accepted(TlsVersion::Tls12)).check(&CAUSE, Expect::Absent);
     }
 
@@ -249,7 +248,7 @@ mod tests {
     fn present_for_a_watched_client() {
         let old = |answer| host("192.0.2.7").watched_tls(TlsVersion::Tls10, TlsVersion::Tls11, answer);
         old(alert(70)).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
-        // an alert that names no version proves none
+        // an alert that is not about versions proves nothing about them
         old(alert(40)).check(&CAUSE, Expect::Unknown);
         old(accepted(TlsVersion::Tls11)).check(&CAUSE, Expect::Absent);
     }

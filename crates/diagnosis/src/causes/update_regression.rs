@@ -1,12 +1,12 @@
 //! `update-regression`: the host's Windows carries an update that is known to break Remote Desktop.
 
-use crate::cause::{Cause, Confidence, Page, Proof, Severity, Shows, Stage};
-use crate::evidence::Role;
+use evidence::state::WINDOWS;
+use evidence::{Role, Stage};
+
+use crate::cause::{Cause, Confidence, Page, Proof, Severity, Shows};
 use crate::need::Need;
 use crate::regressions::{carried, cured};
-use crate::state::WINDOWS;
 
-/// The declaration.
 pub const CAUSE: Cause = Cause {
     id: "update-regression",
     title: "the installed Windows update is known to break Remote Desktop",
@@ -17,10 +17,10 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::Key(WINDOWS)],
+            needs: &[Need::key(WINDOWS)],
             holds: |case| carried(case, Role::Host),
         },
-        Proof { shows: Shows::Absence, needs: &[Need::Key(WINDOWS)], holds: |case| cured(case, Role::Host) },
+        Proof { shows: Shows::Absence, needs: &[Need::key(WINDOWS)], holds: |case| cured(case, Role::Host) },
     ],
     explains: &[],
     page: Page {
@@ -42,7 +42,7 @@ pub const CAUSE: Cause = Cause {
 mod tests {
     use super::*;
     use crate::causes::sketch::{Expect, Sketch, machine};
-    use crate::state::RegistryData;
+    use evidence::state::RegistryData;
 
     fn windows(edition: &str, build: &str, revision: u32) -> Sketch {
         let text = |text: &str| RegistryData::Text(text.to_owned());
@@ -66,7 +66,7 @@ mod tests {
         windows("ServerStandard", "26100", 3193).check(&CAUSE, Expect::Unknown);
     }
 
-    /// A hotpatch has a revision between the two and another origin; Windows 11 has the same build's number.
+    /// A hotpatch has a revision between the two and another origin; Windows 11 may have the same build number.
     #[test]
     fn near_miss_of_another_kind() {
         windows("ServerDatacenter", "26100", 3403).check(&CAUSE, Expect::Unknown);

@@ -1,26 +1,27 @@
-//! What of a machine's records would decide, and is not among those that were read.
+//! Finds records of a machine that would decide, and were not read.
 
+use evidence::fact::Fact;
+use evidence::moment::rfc3339;
+use evidence::state::POLICY;
+use evidence::{Evidence, Role, TimeSource};
 use time::OffsetDateTime;
 
 use crate::case::{Case, Context};
 use crate::cause::{Cause, Confidence, Shows};
-use crate::evidence::{Evidence, Role, TimeSource};
-use crate::fact::{Fact, rfc3339};
 use crate::need::Need;
 use crate::report::{Finding, Next};
-use crate::state::POLICY;
 
-/// What is open of a finding.
+/// Open end of a finding.
 pub(super) enum Open {
-    /// These needs, with the files in which their answers lie.
+    /// Needs, with the files in which their answers are.
     Files(Vec<(Need, &'static str)>),
-    /// Nothing that a record of this machine could tell.
+    /// No record of this machine could tell more.
     Nothing,
-    /// It was not found in records: they are still on the machine.
+    /// It was not found in records, which are still on the machine.
     Host,
 }
 
-/// What would make a finding surer, or refute it.
+/// Finds what would make a finding surer, or refute it.
 pub(super) fn open(case: Case<'_>, found: &Cause, finding: &Finding) -> Open {
     let observations = || finding.because.iter().map(|because| &case.evidence.observations[because.observation - 1]);
     if observations().any(|seen| case.evidence.subjects[seen.subject].address.is_some()) {
@@ -37,10 +38,10 @@ pub(super) fn open(case: Case<'_>, found: &Cause, finding: &Finding) -> Open {
             needs.push(need);
         }
     }
-    // a setting of the machine's own counts only as far as no policy says otherwise
+    // a machine's own setting counts only as far as no policy overrides it
     let settings = observations().any(|seen| matches!(seen.fact, Fact::RegistryKey(_)));
     if needs.is_empty() && settings && case.key(POLICY).is_none() {
-        needs.push(Need::Key(POLICY));
+        needs.push(Need::key(POLICY));
     }
     let files: Vec<_> = needs.iter().filter_map(|need| Some((*need, file(*need)?))).collect();
     match (needs.is_empty(), files.is_empty()) {
@@ -50,18 +51,19 @@ pub(super) fn open(case: Case<'_>, found: &Cause, finding: &Finding) -> Open {
     }
 }
 
-/// The file of a Windows machine that answers this; `None` where no single file does.
+/// Names the file of a Windows machine that answers this; `None` where no single file does.
 fn file(need: Need) -> Option<&'static str> {
-    match need {
-        Need::Key(path) if path.starts_with(r"HKLM\SYSTEM\") => Some("SYSTEM"),
-        Need::Key(path) if path.starts_with(r"HKLM\SOFTWARE\") => Some("SOFTWARE"),
-        Need::Service(_) => Some("SYSTEM"),
-        Need::HostLog => Some("System.evtx"),
-        _ => None,
+    if let Some(path) = need.as_key() {
+        let hives = [(r"HKLM\SYSTEM\", "SYSTEM"), (r"HKLM\SOFTWARE\", "SOFTWARE")];
+        return hives.into_iter().find(|(start, _)| path.starts_with(start)).map(|(_, file)| file);
     }
+    if need.as_service().is_some() {
+        return Some("SYSTEM");
+    }
+    (need == Need::HOST_LOG).then_some("System.evtx")
 }
 
-/// The same files with those that are missing.
+/// Names the same files together with those that are missing.
 pub(super) fn with(case: Case<'_>, found: &Cause, open: &[(Need, &'static str)]) -> Next {
     let mut files: Vec<&str> = open.iter().map(|(_, file)| *file).collect();
     files.sort_unstable();
@@ -80,7 +82,7 @@ pub(super) fn with(case: Case<'_>, found: &Cause, open: &[(Need, &'static str)])
     }
 }
 
-/// The command that reads the same again; `at` is the time to judge for, where it is another one.
+/// Returns the command that reads the same files again; `at` is the time to judge for, where it is another one.
 pub(super) fn again(evidence: &Evidence, context: &Context, at: Option<OffsetDateTime>) -> String {
     let symptom = context.symptom.map_or(String::new(), |symptom| format!(" {}", super::options(symptom)));
     let files = files(evidence);
@@ -92,7 +94,7 @@ pub(super) fn again(evidence: &Evidence, context: &Context, at: Option<OffsetDat
     format!("rdpdoctor inspect {files}{at}{symptom}")
 }
 
-/// The only file, as a shell takes it, or what stands for several, or for one inside another.
+/// Names the only file, quoted for a shell, or a placeholder for several, or for one inside another.
 fn files(evidence: &Evidence) -> String {
     let plain =
         |path: &&String| path.chars().all(|letter| letter.is_ascii_alphanumeric() || "/\\.:_-+=@".contains(letter));

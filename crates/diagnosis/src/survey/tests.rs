@@ -1,14 +1,14 @@
-//! The survey against hosts that are made up, with all that they take known.
+//! The survey against invented hosts, of which everything is known.
 
+use evidence::fact::KeyExchange as Shown;
 use proptest::prelude::*;
 use wire::tls::Alert;
 use wire::x224::NegotiationFailure;
 
 use super::*;
 use crate::causes::sketch::{Sketch, host};
-use crate::fact::KeyExchange as Shown;
 
-/// A host with an RSA key. It takes the first of its own list that the client offers.
+/// Host with an RSA key. It takes the first of its own list that the client offers.
 #[derive(Debug, Clone)]
 struct Model {
     versions: Vec<TlsVersion>,
@@ -71,7 +71,7 @@ fn negotiate(requested: SecurityProtocols) -> ServerAnswer {
     }
 }
 
-/// Surveys to the end; the connections that took.
+/// Surveys to the end; returns the connections that took.
 fn survey(model: &Model) -> (Sketch, usize) {
     let mut sketch = host("192.0.2.7").nla().with(Fact::CertificateKey("rsa".to_owned(), 2048));
     for connections in 0..400 {
@@ -101,7 +101,7 @@ fn model() -> impl Strategy<Value = Model> {
         .prop_map(|(versions, suites, groups, signatures)| Model { versions, suites, groups, signatures })
 }
 
-/// What the model takes in a version, from its definition.
+/// Returns what the model accepts in a version, from its definition.
 fn truth(model: &Model, version: TlsVersion) -> Taken {
     let all = wide(version);
     let suites = all.suites.only(|code| {
@@ -131,8 +131,8 @@ proptest! {
             prop_assert_eq!(found, truth, "{}", version);
             needed += truth.suites.codes().count() + truth.groups.codes().count() + truth.signatures.codes().count();
         }
-        // what is taken costs one at most, what is refused is asked once in each dimension, and signatures of 1.3 one by
-        // one; the sets of protocols ride along, but for the four that do not lead to TLS
+        // what is taken costs one at most, what is refused is asked once in each dimension, and signatures of 1.3 one
+        // by one; the sets of protocols ride along, but for the four that do not lead to TLS
         prop_assert!(connections <= 31.max(needed + 4 * 4 + 3) + 4, "{} of {}", connections, needed);
     }
 }

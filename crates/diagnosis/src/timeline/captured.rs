@@ -1,16 +1,17 @@
-//! Captured connections as lines of the timeline: who from, to whom, how far, how it ended.
+//! Captured connections as lines of the timeline: from where, to where, how far, how they ended.
 
 use std::collections::BTreeSet;
 
+use evidence::fact::Fact;
+use evidence::moment::rfc3339;
+use evidence::{Evidence, Observation};
 use time::{Duration, OffsetDateTime};
 use wire::machine::X224Answer;
 use wire::x224::ServerAnswer;
 
 use super::{Happening, Lines, TimelineEntry, failed, step};
-use crate::evidence::{Evidence, Observation};
-use crate::fact::{Fact, rfc3339};
 
-/// The lines of connections that were captured.
+/// Adds the lines of captured connections.
 pub(super) fn connections(evidence: &Evidence, lines: &mut Lines) {
     for begun in &evidence.observations {
         let Fact::CapturedConnection(connection) = &begun.fact else { continue };
@@ -18,7 +19,7 @@ pub(super) fn connections(evidence: &Evidence, lines: &mut Lines) {
         let host = evidence.subjects[begun.subject].address.map_or(String::new(), |host| format!(" to {host}"));
         let alerts = [("client", &connection.client_alert), ("host", &connection.host_alert)];
         let alerts = alerts.iter().filter_map(|(who, alert)| Some(format!("the {who} sent {}", alert.as_ref()?)));
-        // how long it took differs each time, and would keep like ones apart
+        // the duration differs each time, and would keep equal ones apart
         let ended = connection.ended.as_deref().and_then(|ended| ended.split(" after ").next());
         let seen = steps.iter().filter_map(|seen| step(&seen.fact));
         let parts: Vec<String> = seen.chain(alerts).chain(ended.map(str::to_owned)).collect();
@@ -41,8 +42,8 @@ pub(super) fn connections(evidence: &Evidence, lines: &mut Lines) {
     }
 }
 
-/// What the host answered in a captured connection: what was asked since it began, and before the next one to this host did.
-/// Nothing where connections overlap so that it cannot be told whose an answer is.
+/// Iterates over the host's answers in a captured connection: those since it began, and before the next one to this
+/// host did. None where connections overlap, so that it cannot be told which an answer belongs to.
 fn steps_of<'a>(evidence: &'a Evidence, begun: &Observation) -> Vec<&'a Observation> {
     let here = |seen: &&Observation| seen.subject == begun.subject && seen.source == begun.source;
     let asked = |seen: &Observation| {
@@ -74,14 +75,14 @@ fn refused(fact: &Fact) -> bool {
 mod tests {
     use super::super::timeline;
     use super::*;
-    use crate::evidence::Source;
-    use crate::observe::CapturedConnection;
+    use evidence::Source;
+    use evidence::observe::CapturedConnection;
     use time::macros::datetime;
     use wire::machine::TcpAnswer;
 
     const AT: OffsetDateTime = datetime!(2026-11-21 09:00 UTC);
 
-    /// A connection from this client port: when it began, and each step after so many seconds, with how long it took.
+    /// Connection from this client port: when it began, and each step after this many seconds, with its duration.
     fn captured(evidence: &mut Evidence, client: u16, began: i64, steps: &[(i64, u64, Fact)]) {
         let host = evidence.host_at("192.0.2.7:3389".parse().unwrap(), None);
         let connection = CapturedConnection {
@@ -116,7 +117,8 @@ mod tests {
         Fact::X224Answer { requested: Some(crate::case::EVERYTHING), answer }
     }
 
-    /// Both ends: what was captured stands between what they have logged, and by itself where there are several.
+    /// Captures and logs of both ends: a captured connection stands between their entries, and by itself where there
+    /// are several.
     #[test]
     fn captured_connections_are_told() {
         let accepted = || Fact::TcpAnswer(TcpAnswer::Accepted);
@@ -137,7 +139,7 @@ mod tests {
         assert_eq!(lines[0].observations, [1, 2, 3]);
     }
 
-    /// Whose an answer is cannot be told where two were asked at once: then neither is said to have it.
+    /// With two requests at once it cannot be told which an answer belongs to, so neither gets it.
     #[test]
     fn answers_of_connections_that_overlap_are_given_to_none() {
         let mut evidence = Evidence::default();
@@ -145,7 +147,7 @@ mod tests {
         captured(&mut evidence, 50_101, 2, &[(4, 1, selected())]);
         let texts: Vec<_> = told(&evidence).into_iter().map(|(_, text, _)| text).collect();
         assert_eq!(texts, ["captured to 192.0.2.7:3389: reset by the client"; 2]);
-        // an answer that began before the second connection is the first one's
+        // an answer that began before the second connection belongs to the first
         let mut evidence = Evidence::default();
         captured(&mut evidence, 50_100, 0, &[(5, 4, selected())]);
         captured(&mut evidence, 50_101, 2, &[]);

@@ -13,7 +13,7 @@ pub struct Maker {
     issuer: Issuer<'static, KeyPair>,
 }
 
-/// What a certificate says.
+/// Contents of a certificate.
 pub struct Wanted {
     pub subject: String,
     pub names: Vec<String>,
@@ -35,7 +35,7 @@ impl Maker {
         }
     }
 
-    /// The chain, leaf first.
+    /// Returns the chain, leaf first.
     pub fn chain(&self, wanted: &Wanted) -> Vec<Vec<u8>> {
         let mut params = CertificateParams::new(wanted.names.clone()).unwrap();
         params.distinguished_name = rcgen::DistinguishedName::new();

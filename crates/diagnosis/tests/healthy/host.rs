@@ -1,4 +1,4 @@
-//! A healthy host, and what it says.
+//! A healthy host, and its answers.
 
 use time::{Duration, OffsetDateTime};
 use wire::credssp::TsRequest;
@@ -9,7 +9,7 @@ use wire::x224::{ConnectionRequest, NegotiationFailure, SecurityProtocols, Serve
 use crate::Chance;
 use crate::certificate::{Maker, Wanted};
 
-/// When every probe begins.
+/// Time at which every probe begins.
 pub const NOW: OffsetDateTime = time::macros::datetime!(2026-11-21 09:00 UTC);
 
 const BUILDS: &[u16] =
@@ -25,7 +25,7 @@ pub struct Host {
     pub domain: String,
     pub workgroup: bool,
     pub dns_name: String,
-    /// What the person typed.
+    /// Host as the person typed it.
     pub typed: String,
     pub build: u16,
     pub chain: Vec<Vec<u8>>,
@@ -40,9 +40,9 @@ pub struct Host {
     pub clock_offset: Duration,
     /// Milliseconds to each answer.
     pub latency: u64,
-    /// A connection within 100 ms after another is reset.
+    /// True if a connection within 100 ms after another is reset.
     pub one_client: bool,
-    /// Connections from this one on are reset.
+    /// Number of the connection from which on all are reset.
     pub resets_from: Option<usize>,
     pub profile: &'static str,
 }
@@ -60,7 +60,7 @@ impl std::fmt::Debug for Host {
 }
 
 impl Host {
-    /// A host of this chance. Whatever it draws is healthy for the client that it draws.
+    /// Draws a host. Whatever it draws is healthy for the client that it draws.
     pub fn new(chance: &mut Chance, maker: &Maker) -> Self {
         let computer = chance.pick(COMPUTERS).to_owned();
         let workgroup = chance.one_in(3);
@@ -104,7 +104,7 @@ impl Host {
             flags: u8::try_from(chance.between(0, 31)).unwrap(),
             ts_version: chance.pick(&[5, 6]),
             spnego: chance.one_in(2),
-            // Kerberos knows names: a host without NTLM that is asked for by its address is no healthy pair
+            // Kerberos needs names: asking a host without NTLM by its address is no healthy combination
             kerberos_only: chance.one_in(6) && typed.parse::<std::net::IpAddr>().is_err(),
             clock_offset: Duration::milliseconds(i64::try_from(chance.between(0, 480_000)).unwrap() - 240_000),
             latency: chance.between(0, 300),
@@ -114,7 +114,7 @@ impl Host {
         }
     }
 
-    /// What it says to a Connection Request, as Windows picks.
+    /// Answers a Connection Request as Windows would.
     pub fn confirm(&self, request: &ConnectionRequest) -> ServerAnswer {
         let offered = request.protocols.unwrap_or(SecurityProtocols::RDP);
         let takes = |protocol: &SecurityProtocols| {
@@ -130,16 +130,16 @@ impl Host {
         }
     }
 
-    /// The version that it picks from an offer.
+    /// Picks a version from an offer.
     pub fn tls(&self, min: TlsVersion, max: TlsVersion) -> Option<TlsVersion> {
         let picked = max.min(self.tls_max);
         (picked >= min.max(self.tls_min)).then_some(picked)
     }
 
-    /// Its answer to a `TSRequest`, at a time of our clock.
+    /// Answers a `TSRequest`, at a time of our clock.
     pub fn introduction(&self, at: OffsetDateTime) -> Vec<u8> {
         if self.kerberos_only {
-            // STATUS_NOT_SUPPORTED, as a host answers that refuses NTLM
+            // STATUS_NOT_SUPPORTED, the answer of a host that refuses NTLM
             return TsRequest { version: self.ts_version, tokens: Vec::new(), error: Some(0xC000_00BB) }.encode();
         }
         let (major, minor) = match self.build {
@@ -160,7 +160,7 @@ impl Host {
         };
         let mut token = challenge.encode(*b"generate");
         if self.spnego {
-            // what stands before the CHALLENGE in SPNEGO is passed over
+            // a reader has to pass over what precedes the CHALLENGE in SPNEGO
             token.splice(0..0, [0xA1, 0x82, 1, 0, 0x30, 0x82, 0, 0xFC, 0xA2, 0x81, 0xF8, 4, 0x81, 0xF5]);
         }
         TsRequest { version: self.ts_version, tokens: vec![token], error: None }.encode()
@@ -183,7 +183,7 @@ fn negotiation(build: u16, chance: &mut Chance) -> (SecurityProtocols, bool) {
     (if newer { both.with(SecurityProtocols::HYBRID_EX) } else { both }, chance.one_in(2))
 }
 
-/// A client that has a TLS version in common with the host; all of them offer TLS and CredSSP.
+/// Draws a client that shares a TLS version with the host; all of them offer TLS and CredSSP.
 fn fitting(tls_min: TlsVersion, chance: &mut Chance) -> &'static str {
     let all = ["mstsc-11", "mstsc-10", "mac", "freerdp3", "mstsc-7"];
     let count = if tls_min == TlsVersion::Tls10 { 5 } else { 4 };

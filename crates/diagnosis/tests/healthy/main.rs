@@ -11,21 +11,21 @@ mod probe;
 
 use diagnosis::cause::Severity;
 use diagnosis::diagnose::Run;
-use diagnosis::observe::observe;
 use diagnosis::report::Verdict;
+use evidence::observe::observe;
 
 use certificate::Maker;
 use host::Host;
 
-/// Where the series begins; a failing host is named by its seed.
+/// Seed at which the series begins; a failing host is named by its seed.
 const SEED: u64 = 0x5EED_0000;
 const USUAL: u64 = 500;
 
-/// Chance that is the same on every machine (SplitMix64).
+/// Random numbers that are the same on every machine (SplitMix64).
 pub struct Chance(pub u64);
 
 impl Chance {
-    /// Any number.
+    /// Draws any number.
     pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
@@ -34,24 +34,24 @@ impl Chance {
         mixed ^ (mixed >> 31)
     }
 
-    /// From `low` to `high`, both included.
+    /// Draws from `low` to `high`, both included.
     pub fn between(&mut self, low: u64, high: u64) -> u64 {
         low + self.number() % (high - low + 1)
     }
 
-    /// True once in so many times.
+    /// True once in this many times.
     pub fn one_in(&mut self, count: u64) -> bool {
         self.number().is_multiple_of(count)
     }
 
-    /// One of the list.
+    /// Draws one of the list.
     pub fn pick<T: Copy>(&mut self, list: &[T]) -> T {
         let index = self.between(0, list.len() as u64 - 1);
         list[usize::try_from(index).unwrap()]
     }
 }
 
-/// What is wrong with the diagnosis of a host, or `None`.
+/// Says what is wrong with the diagnosis of a host, or `None`.
 fn objection(host: &Host) -> Option<String> {
     let (transcript, context) = probe::ask(host);
     let diagnosis = diagnosis::diagnose(&observe(&transcript), &context, Run::default());
@@ -63,7 +63,7 @@ fn objection(host: &Host) -> Option<String> {
     if diagnosis.connections > 4 {
         return Some(format!("{} connections", diagnosis.connections));
     }
-    // a host that resets further connections leaves open what this client needs; that is no fault, nor is it health
+    // a host that resets further connections leaves open what this client needs; that is no fault, but no health either
     let shown = diagnosis.verdict == Verdict::Healthy || host.resets_from.is_some();
     (!shown).then(|| format!("{:?}: {:#?}", diagnosis.verdict, diagnosis.stages))
 }

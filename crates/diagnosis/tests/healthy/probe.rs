@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use diagnosis::need::Question;
-use diagnosis::observe::observe;
 use diagnosis::planner::Planner;
-use diagnosis::{Capabilities, ClientProfile, Context, Role, Subject, Target};
+use diagnosis::{Capabilities, Context};
+use evidence::observe::observe;
+use evidence::{ClientProfile, ProfileSource, Role, Subject, Target};
 use wire::machine::{Action, Conversation, ConversationPlan, End, Event, Limits, TlsFailure};
 use wire::tls::{Alert, ClientHello, TlsVersion};
 use wire::transcript::{Entry, NameAnswer, NameLookup, Record, Transcript};
@@ -14,24 +15,24 @@ use wire::x224::{ConnectionRequest, SecurityProtocols};
 
 use crate::host::{Host, NOW};
 
-/// As in `collect`.
+/// Pause between connections, as in `collect`.
 const PAUSE: Duration = Duration::from_millis(20);
 const RETRY_PAUSE: Duration = Duration::from_millis(300);
 const CONNECTIONS: usize = 16;
-/// How long a host that serves one client at a time needs to recover.
+/// Time that a host that serves one client at a time needs to recover.
 const RECOVERY: Duration = Duration::from_millis(100);
 
-/// Asks a host all that the planner wants to know.
+/// Asks a host everything that the planner wants to know.
 pub fn ask(host: &Host) -> (Transcript, Context) {
     let target = Target::parse(&host.typed).unwrap();
     let context = Context {
         target: Some(target.clone()),
         profile: ClientProfile::find(host.profile).unwrap(),
-        profile_source: "option",
+        profile_source: ProfileSource::Option,
         require_trust: false,
         gateway: None,
         thorough: false,
-        at_source: diagnosis::TimeSource::Attempt,
+        at_source: evidence::TimeSource::Attempt,
         at: NOW,
         symptom: None,
         capabilities: Capabilities { openssl: true },
@@ -76,11 +77,11 @@ fn plan(question: Question) -> ConversationPlan {
         tls: question.tls,
         credssp: question.credssp.then_some(6),
         random: [7; 32],
-        limits: Limits { tcp: limit, x224: limit, tls: limit, credssp: limit },
+        limits: Limits::each(limit),
     }
 }
 
-/// One connection: every action is answered, and where there is nothing to answer, time passes.
+/// Plays one connection: every action is answered, and where there is nothing to answer, time passes.
 fn converse(host: &Host, address: SocketAddr, plan: ConversationPlan, start: Duration, reset: bool) -> Record {
     let mut machine = Conversation::new(plan.clone());
     let mut talk = Talk { host, heard: Vec::new(), up: false };
@@ -145,10 +146,10 @@ impl Talk<'_> {
         }
     }
 
-    /// The answer to a hello of our own: a ServerHello and, up to TLS 1.2, the certificate.
+    /// Answers a hello of our own: a ServerHello and, up to TLS 1.2, the certificate.
     fn flight(&self) -> Vec<u8> {
         let hello = ClientHello::decode(&self.heard[9..]).unwrap();
-        // a hello without supported_versions offers all that are older
+        // a hello without supported_versions offers every older version
         let Some(version) = self.host.tls(TlsVersion::Tls10, hello.max) else {
             return vec![21, 3, 1, 0, 2, 2, Alert::PROTOCOL_VERSION];
         };
@@ -174,7 +175,7 @@ fn suite(version: TlsVersion) -> u16 {
     }
 }
 
-/// With a length of three bytes.
+/// Prefixes a length of three bytes.
 fn sized(bytes: &[u8]) -> Vec<u8> {
     let size = u32::try_from(bytes.len()).unwrap().to_be_bytes();
     [&size[1..], bytes].concat()

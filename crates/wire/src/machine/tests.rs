@@ -1,19 +1,21 @@
 //! The machine, driven by hand.
 
 use super::*;
+use crate::credssp::TsRequest;
+use crate::ntlm::Challenge;
 use crate::tls::Segments;
-use crate::x224::{NegotiationFailure, SecurityProtocols};
+use crate::x224::{ConnectionRequest, NegotiationFailure, SecurityProtocols, ServerAnswer};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 fn plan() -> ConversationPlan {
     ConversationPlan {
         request: Some(ConnectionRequest { cookie: None, protocols: Some(SecurityProtocols(0x0B)) }),
-        hold: Duration::ZERO,
         tls: Some(TlsOffer::MODERN),
         credssp: Some(6),
         random: [1; 32],
-        limits: Limits { tcp: SECOND, x224: SECOND, tls: SECOND, credssp: SECOND },
+        limits: Limits::each(SECOND),
+        ..ConversationPlan::default()
     }
 }
 

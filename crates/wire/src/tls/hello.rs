@@ -200,7 +200,17 @@ impl ClientHello {
         let max = TlsVersion::from_code(legacy).ok_or_else(|| reader.invalid("client_version", legacy))?;
         let (groups, signatures) = (Vec::new(), Vec::new());
         let min = TlsVersion::Tls10;
-        let mut hello = Self { min, max, suites, groups, signatures, random, pad_to: 0, server_name: None, style: HelloStyle::Plain };
+        let mut hello = Self {
+            min,
+            max,
+            suites,
+            groups,
+            signatures,
+            random,
+            pad_to: 0,
+            server_name: None,
+            style: HelloStyle::Plain,
+        };
         if reader.is_empty() {
             return Ok(hello);
         }

@@ -6,9 +6,10 @@
 use std::net::IpAddr;
 
 use super::{Entry, NameAnswer, Record, Transcript};
-use crate::machine::{ConnectFailure, Conversation, Event, TlsFailure};
-use crate::redaction::{Names, layers};
-use crate::tls::TlsStack;
+use crate::machine::{Conversation, Event, Reading};
+use crate::redaction::Names;
+use crate::redaction::copy::masked;
+use crate::stage::rename_chain;
 
 impl Transcript {
     /// The transcript without names and addresses of the machines in it.
@@ -61,13 +62,8 @@ impl Record {
     fn renamed(&self, names: &mut Names) -> Self {
         let mut redacted = self.clone();
         redacted.address = names.socket(self.address);
-        if let Some(cookie) = redacted.plan.request.as_mut().and_then(|request| request.cookie.as_mut()) {
-            // as the request spells it, so that plan and bytes stay the same name
-            let sent: String = cookie.chars().filter(char::is_ascii_graphic).take(64).collect();
-            *cookie = names.text(&sent);
-        }
-        if let Some(name) = &mut redacted.plan.shape.server_name {
-            *name = names.text(name);
+        for stage in redacted.plan.stages() {
+            (stage.rename)(&mut redacted.plan, names);
         }
         redacted.rename_entries(names);
         redacted.say_again(self);
@@ -76,22 +72,18 @@ impl Record {
 
     fn rename_entries(&mut self, names: &mut Names) {
         let readings = self.readings();
-        let expects_confirm = self.plan.request.is_some();
-        self.rewrite(&readings, Reading::Raw, |stream| layers::raw(stream, expects_confirm, names));
-        self.rewrite(&readings, Reading::Inside, |stream| layers::credssp(stream, names));
-        self.rewrite(&readings, Reading::Unread, |stream| vec![0; stream.len()]);
-        for (_, entry) in &mut self.entries {
+        let mut layers: Vec<usize> = readings.iter().flatten().map(|reading| reading.layer).collect();
+        layers.dedup();
+        for layer in layers {
+            self.redact_layer(&readings, layer, names);
+        }
+        for ((_, entry), reading) in self.entries.iter_mut().zip(readings) {
             match entry {
+                Entry::Event(Event::Bytes(bytes)) if reading.is_none() => bytes.fill(0),
                 Entry::TunnelSent(bytes) | Entry::TunnelReceived(bytes) => bytes.fill(0),
-                Entry::Event(Event::TlsUp { chain, .. }) => {
-                    for der in chain {
-                        *der = layers::certificate(der, names);
-                    }
-                }
-                Entry::Event(
-                    Event::TlsFailed(TlsFailure::Peer(words) | TlsFailure::Own(words))
-                    | Event::ConnectFailed(ConnectFailure::Other(words)),
-                ) => *words = names.prose(words),
+                Entry::Event(Event::TlsUp { chain, .. }) => rename_chain(chain, names),
+                Entry::Event(Event::TlsFailed(failure)) => failure.rename(names),
+                Entry::Event(Event::ConnectFailed(failure)) => failure.rename(names),
                 Entry::Sent(_) | Entry::Event(_) => {}
             }
         }
@@ -105,25 +97,17 @@ impl Record {
             let Entry::Sent(bytes) = entry else { continue };
             *bytes = match said.next() {
                 Some((before, after)) if before == bytes => after,
-                _ => layers::masked(bytes),
+                _ => masked(bytes),
             };
         }
     }
 
-    /// As what the machine takes each entry, by its own word: what came too early or too late is read by nobody.
-    fn readings(&self) -> Vec<Reading> {
+    /// By whom each entry is read, by the machine's own word: bytes that came too early or too late are read by nobody.
+    fn readings(&self) -> Vec<Option<Reading>> {
         let mut machine = Conversation::new(self.plan.clone());
-        let own = self.plan.tls.is_some_and(|offer| offer.stack == TlsStack::Own);
         let mut readings = Vec::with_capacity(self.entries.len());
         for (now, entry) in &self.entries {
-            let outcome = machine.outcome();
-            readings.push(match outcome.tls {
-                _ if machine.ended() || outcome.tcp.is_none() => Reading::Unread,
-                Some(_) => Reading::Inside,
-                None if outcome.x224.is_none() && self.plan.request.is_some() => Reading::Raw,
-                None if own => Reading::Raw,
-                None => Reading::Unread,
-            });
+            readings.push(machine.reading());
             if let Entry::Event(event) = entry {
                 machine.handle(*now, event.clone());
             }
@@ -131,30 +115,31 @@ impl Record {
         readings
     }
 
-    /// Rewrites what was received as one stream, because a name may be cut anywhere, and cuts it again in the same places.
-    fn rewrite(&mut self, readings: &[Reading], wanted: Reading, mut change: impl FnMut(&[u8]) -> Vec<u8>) {
-        let received = self.entries.iter_mut().zip(readings).filter(|(_, reading)| **reading == wanted);
-        let mut parts: Vec<&mut Vec<u8>> = received
-            .filter_map(|((_, entry), _)| match entry {
-                Entry::Event(Event::Bytes(bytes)) => Some(bytes),
-                _ => None,
-            })
-            .collect();
+    /// Redacts what was received in a layer as one stream, because a name may be cut anywhere, stage by stage, and cuts
+    /// it again in the same places.
+    fn redact_layer(&mut self, readings: &[Option<Reading>], layer: usize, names: &mut Names) {
+        let mut stages: Vec<Reading> = Vec::new();
+        let mut parts: Vec<&mut Vec<u8>> = Vec::new();
+        for ((_, entry), reading) in self.entries.iter_mut().zip(readings) {
+            let (Entry::Event(Event::Bytes(bytes)), Some(reading)) = (entry, reading) else { continue };
+            if reading.layer == layer {
+                stages.push(*reading);
+                parts.push(bytes);
+            }
+        }
+        stages.dedup_by_key(|reading| reading.stage);
         let stream: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
-        let mut changed = change(&stream).into_iter();
+        let mut rest = stream.as_slice();
+        let mut changed = Vec::with_capacity(stream.len());
+        for Reading { redact, .. } in stages {
+            let (redacted, behind) = redact(rest, names);
+            changed.extend(redacted);
+            rest = behind;
+        }
+        // nobody reads what is left
+        let mut changed = changed.into_iter();
         for byte in parts.iter_mut().flat_map(|part| part.iter_mut()) {
             *byte = changed.next().unwrap_or(0);
         }
     }
-}
-
-/// As what a machine takes bytes that it is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reading {
-    /// What precedes TLS, or the outside of it.
-    Raw,
-    /// What comes through the tunnel.
-    Inside,
-    /// Nothing.
-    Unread,
 }

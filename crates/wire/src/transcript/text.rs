@@ -32,9 +32,8 @@ use time::format_description::well_known::Rfc3339;
 
 use super::{Entry, NameAnswer, NameLookup, Record, Transcript};
 use crate::hex;
-use crate::machine::{ConnectFailure, End, Event, TlsFailure};
-use crate::tls::{Alert, TlsVersion};
-use crate::x224::{ConnectionRequest, ServerAnswer};
+use crate::machine::{End, Event};
+use crate::stage::{self, ConnectFailure, STAGES, TlsFailure};
 
 /// The most bytes of a transcript that we read.
 const LIMIT: usize = 64 * 1024 * 1024;
@@ -124,7 +123,7 @@ fn read_word(word: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-fn seconds(time: Duration) -> String {
+pub(crate) fn seconds(time: Duration) -> String {
     format!("{}.{:06}", time.as_secs(), time.subsec_micros())
 }
 
@@ -147,71 +146,50 @@ impl fmt::Display for NameText<'_> {
 
 fn write_entry(out: &mut fmt::Formatter<'_>, entry: &Entry) -> fmt::Result {
     match entry {
-        Entry::Sent(bytes) => writeln!(out, "> {}{}", hex::encode(bytes), Comment(bytes)),
-        Entry::TunnelSent(bytes) => writeln!(out, "tls> {}", hex::encode(bytes)),
-        Entry::TunnelReceived(bytes) => writeln!(out, "tls< {}", hex::encode(bytes)),
-        Entry::Event(Event::Bytes(bytes)) => writeln!(out, "< {}{}", hex::encode(bytes), Comment(bytes)),
-        Entry::Event(Event::Connected) => writeln!(out, "connected"),
-        Entry::Event(Event::ConnectFailed(failure)) => match failure {
-            ConnectFailure::Refused => writeln!(out, "connect-failed refused"),
-            ConnectFailure::TimedOut => writeln!(out, "connect-failed timed-out"),
-            ConnectFailure::NetworkUnreachable => writeln!(out, "connect-failed network-unreachable"),
-            ConnectFailure::HostUnreachable => writeln!(out, "connect-failed host-unreachable"),
-            ConnectFailure::Other(words) => writeln!(out, "connect-failed other {}", hex::encode(words.as_bytes())),
-        },
-        Entry::Event(Event::TlsUp { version, suite, chain }) => {
-            write!(out, "tls-up {} {suite:04x}", version.number())?;
-            for certificate in chain {
-                out.write_char(' ')?;
-                if certificate.is_empty() { out.write_char('-')? } else { out.write_str(&hex::encode(certificate))? }
-            }
-            out.write_char('\n')
+        Entry::Sent(bytes) => write!(out, "> {}{}", hex::encode(bytes), Comment(bytes)),
+        Entry::TunnelSent(bytes) => write!(out, "tls> {}", hex::encode(bytes)),
+        Entry::TunnelReceived(bytes) => write!(out, "tls< {}", hex::encode(bytes)),
+        Entry::Event(Event::Bytes(bytes)) => write!(out, "< {}{}", hex::encode(bytes), Comment(bytes)),
+        Entry::Event(Event::Connected) => write!(out, "connected"),
+        Entry::Event(Event::ConnectFailed(failure)) => {
+            out.write_str("connect-failed ")?;
+            failure.write(out)
         }
-        Entry::Event(Event::TlsFailed(failure)) => match failure {
-            TlsFailure::Alert(alert) => {
-                writeln!(out, "tls-failed alert {} {} # {alert}", alert.level, alert.description)
-            }
-            TlsFailure::Closed { end, bytes } => writeln!(out, "tls-failed closed {} {bytes}", end_name(*end)),
-            TlsFailure::WrongKey => writeln!(out, "tls-failed wrong-key"),
-            TlsFailure::Peer(words) => {
-                writeln!(out, "tls-failed peer {}{}", hex::encode(words.as_bytes()), Words(words))
-            }
-            TlsFailure::Own(words) => writeln!(out, "tls-failed own {}{}", hex::encode(words.as_bytes()), Words(words)),
-        },
-        Entry::Event(Event::Closed(end)) => writeln!(out, "closed {}", end_name(*end)),
-        Entry::Event(Event::CertificateRequested) => writeln!(out, "certificate-requested"),
-        Entry::Event(Event::Time) => writeln!(out, "time"),
-        Entry::Event(Event::RehearsalFailed) => writeln!(out, "rehearsal-failed"),
-    }
+        Entry::Event(Event::TlsUp { version, suite, chain }) => {
+            out.write_str("tls-up ")?;
+            stage::write_tls_up(*version, *suite, chain, out)
+        }
+        Entry::Event(Event::TlsFailed(failure)) => {
+            out.write_str("tls-failed ")?;
+            failure.write(out)
+        }
+        Entry::Event(Event::Closed(end)) => write!(out, "closed {}", end_name(*end)),
+        Entry::Event(Event::CertificateRequested) => write!(out, "certificate-requested"),
+        Entry::Event(Event::Time) => write!(out, "time"),
+        Entry::Event(Event::RehearsalFailed) => write!(out, "rehearsal-failed"),
+    }?;
+    out.write_char('\n')
 }
 
-fn end_name(end: End) -> &'static str {
+pub(crate) fn end_name(end: End) -> &'static str {
     match end {
         End::Fin => "fin",
         End::Rst => "rst",
     }
 }
 
-/// What bytes mean, behind a `#`, where they are X.224.
+/// Names, behind a `#`, the message that bytes are.
 struct Comment<'a>(&'a [u8]);
 
 impl fmt::Display for Comment<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Ok(ConnectionRequest { protocols: Some(protocols), .. }) = ConnectionRequest::decode(self.0) {
-            return write!(out, " # Connection Request {protocols}");
-        }
-        match ServerAnswer::decode(self.0) {
-            Ok(ServerAnswer::Selected { protocol, .. }) => write!(out, " # Connection Confirm, selected {protocol}"),
-            Ok(ServerAnswer::Failure(code)) => write!(out, " # Connection Confirm, failure {code}"),
-            Ok(ServerAnswer::NoNegotiation) => write!(out, " # Connection Confirm without negotiation"),
-            Ok(ServerAnswer::DisconnectProviderUltimatum) => write!(out, " # MCS Disconnect Provider Ultimatum"),
-            Err(_) => Ok(()),
-        }
+        let remark = STAGES.iter().find_map(|stage| (stage.remark)(self.0));
+        remark.map_or(Ok(()), |remark| write!(out, " # {remark}"))
     }
 }
 
 /// Words of a TLS stack as a comment: printable ASCII only.
-struct Words<'a>(&'a str);
+pub(crate) struct Words<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Words<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -258,14 +236,14 @@ struct Reading {
 }
 
 /// Words of one line; each method takes the next and says what is wrong if it cannot be understood.
-struct Line<'a>(std::str::SplitWhitespace<'a>);
+pub(crate) struct Line<'a>(std::str::SplitWhitespace<'a>);
 
 impl<'a> Line<'a> {
-    fn next(&mut self, what: &'static str) -> Result<&'a str, &'static str> {
+    pub(crate) fn next(&mut self, what: &'static str) -> Result<&'a str, &'static str> {
         self.0.next().ok_or(what)
     }
 
-    fn parse<T: FromStr>(&mut self, what: &'static str) -> Result<T, &'static str> {
+    pub(crate) fn parse<T: FromStr>(&mut self, what: &'static str) -> Result<T, &'static str> {
         self.next(what)?.parse().map_err(|_| what)
     }
 
@@ -286,12 +264,17 @@ impl<'a> Line<'a> {
         self.0.next().map_or(Ok(()), |_| Err("end of the line"))
     }
 
-    fn text(&mut self, what: &'static str) -> Result<String, &'static str> {
+    /// The words that are left.
+    pub(crate) fn rest(&mut self) -> impl Iterator<Item = &'a str> {
+        self.0.by_ref()
+    }
+
+    pub(crate) fn text(&mut self, what: &'static str) -> Result<String, &'static str> {
         String::from_utf8(self.bytes(what)?).map_err(|_| what)
     }
 }
 
-fn read_seconds(word: &str) -> Option<Duration> {
+pub(crate) fn read_seconds(word: &str) -> Option<Duration> {
     let (whole, micros) = word.split_once('.')?;
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     let micros: u32 = (micros.len() == 6 && digits(micros) && digits(whole)).then(|| micros.parse().ok())??;
@@ -344,9 +327,9 @@ impl Reading {
             "tls>" => Entry::TunnelSent(words.bytes("bytes")?),
             "tls<" => Entry::TunnelReceived(words.bytes("bytes")?),
             "connected" => Entry::Event(Event::Connected),
-            "connect-failed" => Entry::Event(Event::ConnectFailed(read_connect_failure(words)?)),
-            "tls-up" => Entry::Event(read_tls_up(words)?),
-            "tls-failed" => Entry::Event(Event::TlsFailed(read_tls_failure(words)?)),
+            "connect-failed" => Entry::Event(Event::ConnectFailed(ConnectFailure::read(words)?)),
+            "tls-up" => Entry::Event(stage::read_tls_up(words)?),
+            "tls-failed" => Entry::Event(Event::TlsFailed(TlsFailure::read(words)?)),
             "closed" => Entry::Event(Event::Closed(read_end(words)?)),
             "certificate-requested" => Entry::Event(Event::CertificateRequested),
             "time" => Entry::Event(Event::Time),
@@ -376,41 +359,7 @@ fn read_name(words: &mut Line<'_>) -> Result<NameLookup, &'static str> {
     Ok(NameLookup { took, answer })
 }
 
-fn read_connect_failure(words: &mut Line<'_>) -> Result<ConnectFailure, &'static str> {
-    Ok(match words.next("connect-failed")? {
-        "refused" => ConnectFailure::Refused,
-        "timed-out" => ConnectFailure::TimedOut,
-        "network-unreachable" => ConnectFailure::NetworkUnreachable,
-        "host-unreachable" => ConnectFailure::HostUnreachable,
-        "other" => ConnectFailure::Other(words.text("connect-failed")?),
-        _ => return Err("connect-failed"),
-    })
-}
-
-fn read_tls_up(words: &mut Line<'_>) -> Result<Event, &'static str> {
-    let version = TlsVersion::parse(words.next("version")?).ok_or("version")?;
-    let suite = read_suite(words.next("suite")?).ok_or("suite")?;
-    let chain: Option<Vec<_>> =
-        words.0.by_ref().map(|word| if word == "-" { Some(Vec::new()) } else { hex::decode(word) }).collect();
-    Ok(Event::TlsUp { version, suite, chain: chain.ok_or("certificate")? })
-}
-
-fn read_suite(word: &str) -> Option<u16> {
-    hex::decode(word).and_then(|bytes| bytes.try_into().ok()).map(u16::from_be_bytes)
-}
-
-fn read_tls_failure(words: &mut Line<'_>) -> Result<TlsFailure, &'static str> {
-    Ok(match words.next("tls-failed")? {
-        "alert" => TlsFailure::Alert(Alert { level: words.parse("level")?, description: words.parse("description")? }),
-        "closed" => TlsFailure::Closed { end: read_end(words)?, bytes: words.parse("bytes")? },
-        "wrong-key" => TlsFailure::WrongKey,
-        "peer" => TlsFailure::Peer(words.text("tls-failed")?),
-        "own" => TlsFailure::Own(words.text("tls-failed")?),
-        _ => return Err("tls-failed"),
-    })
-}
-
-fn read_end(words: &mut Line<'_>) -> Result<End, &'static str> {
+pub(crate) fn read_end(words: &mut Line<'_>) -> Result<End, &'static str> {
     match words.next("end")? {
         "fin" => Ok(End::Fin),
         "rst" => Ok(End::Rst),

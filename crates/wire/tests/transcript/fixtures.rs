@@ -27,11 +27,11 @@ pub(crate) fn plan() -> ConversationPlan {
     let second = Duration::from_secs(1);
     ConversationPlan {
         request: Some(ConnectionRequest { cookie: None, protocols: Some(SecurityProtocols(0x0B)) }),
-        hold: Duration::ZERO,
         tls: Some(TlsOffer::MODERN),
         credssp: Some(6),
         random: std::array::from_fn(|at| u8::try_from(at).unwrap()),
-        limits: Limits { tcp: 2 * second, x224: 3 * second, tls: 3 * second, credssp: 2 * second },
+        limits: Limits { tcp: 2 * second, credssp: 2 * second, ..Limits::each(3 * second) },
+        ..ConversationPlan::default()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The question: what does `rdpdoctor diagnose` say, and does its transcript say the same?
+//! Asks `rdpdoctor diagnose`, and checks that its transcript says the same.
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -12,12 +12,12 @@ use super::folder::{Folder, number};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_rdpdoctor");
 
-/// What was said.
+/// Diagnosis as the program printed it.
 pub struct Told {
     pub status: Option<i32>,
     pub report: Value,
     pub file: PathBuf,
-    /// The transcript's text: the folder may be gone when it is wanted.
+    /// Text of the transcript, because the folder may be gone when it is wanted.
     text: String,
     options: Vec<String>,
 }
@@ -27,7 +27,7 @@ pub fn ask(folder: &Folder, target: &str, options: &[&str]) -> Told {
     ask_from(None, folder, target, options)
 }
 
-/// The same from inside a network namespace. The transcript must replay to the same report.
+/// Diagnoses from inside a network namespace. The transcript must replay to the same report.
 pub fn ask_from(inside: Option<&str>, folder: &Folder, target: &str, options: &[&str]) -> Told {
     let file = folder.file(&format!("probe-{}.txt", number()));
     let mut live = command(inside, PROGRAM);
@@ -41,7 +41,7 @@ pub fn ask_from(inside: Option<&str>, folder: &Folder, target: &str, options: &[
     told
 }
 
-/// What a transcript says; options of a live run that a replay does not take are left out.
+/// Diagnoses a transcript; options of a live run that a replay does not take are left out.
 pub fn replayed(inside: Option<&str>, file: &Path, options: &[&str]) -> Told {
     let output = replay(inside, file, options).args(["--format", "json"]).output().unwrap();
     told(&output, file)
@@ -88,20 +88,20 @@ impl Told {
         self.report["connections"].as_u64().unwrap()
     }
 
-    /// The causes that count, in their order: those that change the verdict.
+    /// Returns the causes that change the verdict, in their order.
     pub fn causes(&self) -> Vec<&str> {
         let findings = self.report["findings"].as_array().unwrap();
         let counted = findings.iter().filter(|finding| finding["severity"] != "advisory");
         counted.map(|finding| finding["cause"].as_str().unwrap()).collect()
     }
 
-    /// The value of the first observation of this name.
+    /// Returns the value of the first observation of this name.
     pub fn fact(&self, name: &str) -> Option<&Value> {
         let seen = self.report["observations"].as_array().unwrap();
         seen.iter().find(|observation| observation["fact"] == name).map(|observation| &observation["value"])
     }
 
-    /// What the terminal shows, its lines joined, so that wrapping does not matter.
+    /// Returns the terminal's text with its lines joined, so that wrapping does not matter.
     pub fn words(&self) -> String {
         let options: Vec<_> = self.options.iter().map(String::as_str).collect();
         let output = replay(None, &self.file, &options).output().unwrap();
@@ -109,12 +109,12 @@ impl Told {
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
-    /// Everything that must not depend on when and how it was seen: verdict, reached, findings and stages.
+    /// Returns all that must not depend on when and how it was seen: verdict, reached, findings and stages.
     pub fn essence(&self) -> [&Value; 4] {
         ["verdict", "reached", "findings", "stages"].map(|field| &self.report[field])
     }
 
-    /// The verdict, the causes, and nothing else: what an expectation is compared with.
+    /// Checks the verdict and the causes, and nothing else.
     pub fn expect(&self, status: i32, verdict: &str, causes: &[&str]) {
         let expected = (Some(status), verdict, causes.to_vec());
         assert_eq!((self.status, self.verdict(), self.causes()), expected, "{:#}", self.report["stages"]);
@@ -126,7 +126,7 @@ impl Told {
         format!("{words}, {:?}, {count} connections, {} s", self.causes(), self.report["seconds"])
     }
 
-    /// The rungs as a terminal shows them.
+    /// Returns the rungs as a terminal shows them.
     pub fn rungs(&self) -> Vec<String> {
         let stages = self.report["stages"].as_array().unwrap();
         let word = |stage: &Value, field: &str| stage[field].as_str().unwrap_or_default().to_owned();

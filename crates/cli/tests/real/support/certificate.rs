@@ -1,23 +1,23 @@
-//! Self-signed certificates of the shape that Windows makes, by the `openssl` program.
+//! Self-signed certificates shaped like those of Windows, by the `openssl` program.
 
 use std::path::PathBuf;
 
 use super::folder::Folder;
 use super::{command, run};
 
-/// What every certificate is made out to: no machine's real name.
+/// Subject of every certificate: no machine's real name.
 pub const NAME: &str = "SERVER01";
 
 const AUTHORITY: &str = "[ca]\ndefault_ca = itself\n[itself]\ndatabase = index.txt\nnew_certs_dir = .\nrand_serial = yes\n\
                          default_md = sha256\npolicy = any\n[any]\ncommonName = supplied\n";
 
-/// A certificate and its key, as PEM.
+/// Certificate with its key, as PEM.
 pub struct Identity {
     pub certificate: PathBuf,
     pub key: PathBuf,
 }
 
-/// Valid from now on.
+/// Makes one that is valid from now on.
 pub fn healthy(folder: &Folder) -> Identity {
     let made = Identity { certificate: folder.file("healthy.crt"), key: folder.file("server.key") };
     let mut openssl = command(None, "openssl");
@@ -26,7 +26,8 @@ pub fn healthy(folder: &Folder) -> Identity {
     made
 }
 
-/// Valid until a day in 2024. `req` and `x509` of OpenSSL 3.0 refuse dates in the past; `ca` does not.
+/// Makes one that was valid until a day in 2024. `req` and `x509` of OpenSSL 3.0 refuse dates in the past; `ca` does
+/// not.
 pub fn expired(folder: &Folder) -> Identity {
     let made = Identity { certificate: folder.file("expired.crt"), ..healthy(folder) };
     let request = folder.file("request.csr");

@@ -1,4 +1,4 @@
-//! A working folder that goes away with its test.
+//! Working folder that is removed with its test.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,7 +6,7 @@ use std::{env, fs, process};
 
 static NUMBER: AtomicUsize = AtomicUsize::new(0);
 
-/// A number that no other caller in this process gets.
+/// Returns a number that no other caller in this process gets.
 pub fn number() -> usize {
     NUMBER.fetch_add(1, Ordering::SeqCst)
 }
@@ -39,7 +39,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // what cannot be removed lies in the system's temporary folder
+        // anything that cannot be removed is in the system's temporary folder
         let _ = fs::remove_dir_all(&self.0);
     }
 }

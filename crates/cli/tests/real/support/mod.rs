@@ -1,4 +1,4 @@
-//! What the tests stand on: folders, certificates, servers, networks, and the question itself.
+//! Support of the tests: folders, certificates, servers, networks, and the question itself.
 
 pub mod ask;
 pub mod certificate;
@@ -13,13 +13,13 @@ use std::env;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// True if the test may go on: all these programs are there. Says what is missing otherwise.
+/// True if all these programs are there and the test may go on. Otherwise says what is missing.
 pub fn programs(names: &[&str]) -> bool {
     let missing: Vec<_> = names.iter().copied().filter(|name| find(name).is_none()).collect();
     missing.is_empty() || skip(&format!("not installed: {}", missing.join(", ")))
 }
 
-/// True if the test may go on: it runs as root, so it can make networks.
+/// True if the test runs as root, so that it can make networks, and may go on.
 pub fn root() -> bool {
     let user = Command::new("id").arg("-u").output().unwrap();
     user.stdout == b"0\n" || skip("network namespaces need root")
@@ -39,7 +39,7 @@ fn find(program: &str) -> Option<PathBuf> {
     folders.map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
-/// A command by the full path of its program, in a network namespace or in the machine's own network.
+/// Builds a command by the full path of its program, in a network namespace or in the machine's own network.
 pub fn command(inside: Option<&str>, program: &str) -> Command {
     let program = find(program).unwrap_or_else(|| program.into());
     let Some(namespace) = inside else { return Command::new(program) };

@@ -8,13 +8,13 @@ use super::network::{HOST, HOST_TOO, Network};
 use super::server::{Process, wait_for};
 use super::{command, run};
 
-/// Both addresses of the host.
+/// Name with both addresses of the host.
 pub const TWO: &str = "two.lab.test";
-/// NXDOMAIN.
+/// Name that gets NXDOMAIN.
 pub const GONE: &str = "gone.lab.test";
-/// SERVFAIL.
+/// Name that gets SERVFAIL.
 pub const BROKEN: &str = "broken.lab.test";
-/// No answer at all.
+/// Name that gets no answer at all.
 pub const SILENT: &str = "silent.lab.test";
 
 const ROLE: &str = "RDPDOCTOR_TEST_NAME_SERVER";
@@ -64,11 +64,11 @@ fn answer(socket: &UdpSocket, from: SocketAddr, query: &[u8]) {
         reply.extend([0xC0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4]);
         reply.extend(address.parse::<Ipv4Addr>().unwrap().octets());
     }
-    // a client that has gone needs no answer
+    // a client that is gone needs no answer
     let _ = socket.send_to(&reply, from);
 }
 
-/// The name asked for, the type, and where the question ends.
+/// Reads the name asked for, the type, and where the question ends.
 fn question(query: &[u8]) -> Option<(String, u16, usize)> {
     let (mut at, mut labels) = (12, Vec::new());
     loop {

@@ -1,4 +1,4 @@
-//! A network of two: client and host in namespaces of their own, with a cable between them and a filter at the host.
+//! Network of two: client and host in namespaces of their own, with a cable between them and a filter at the host.
 
 use std::path::PathBuf;
 use std::{fs, process};
@@ -6,20 +6,20 @@ use std::{fs, process};
 use super::folder::number;
 use super::{command, run};
 
-/// The host's first address.
+/// First address of the host.
 pub const HOST: &str = "10.98.7.2";
-/// The host's second address.
+/// Second address of the host.
 pub const HOST_TOO: &str = "10.98.7.3";
-/// An address on the cable that nobody has.
+/// Address on the cable that nobody has.
 pub const NOBODY: &str = "10.98.7.9";
 const CLIENT: &str = "10.98.7.1";
-/// The programs that a network needs.
+/// Programs that a network needs.
 pub const PROGRAMS: &[&str] = &["ip", "nft"];
-/// The C library asks once, for one second.
+/// Makes the C library ask once, for one second.
 const RESOLVER: &str = "nameserver 10.98.7.2\noptions timeout:1 attempts:1\n";
 const ORDER: &str = "hosts: files dns\n";
 
-/// A namespace; removed on drop, with all that is in it.
+/// Network namespace; removed on drop, with everything in it.
 pub struct Namespace {
     pub name: String,
 }
@@ -38,7 +38,7 @@ impl Drop for Namespace {
     }
 }
 
-/// The two of them.
+/// Client and host with the cable between them.
 pub struct Network {
     pub client: Namespace,
     pub host: Namespace,
@@ -51,7 +51,7 @@ impl Network {
         let settings = PathBuf::from("/etc/netns").join(&client.name);
         let network = Self { client, host, settings };
         network.connect();
-        // `ip netns exec` lays these over the machine's own
+        // `ip netns exec` mounts these over the machine's own
         fs::create_dir_all(&network.settings).unwrap();
         fs::write(network.settings.join("resolv.conf"), RESOLVER).unwrap();
         fs::write(network.settings.join("nsswitch.conf"), ORDER).unwrap();
@@ -70,7 +70,7 @@ impl Network {
         }
     }
 
-    /// Lets the host's kernel treat what comes in by this rule, and by no other.
+    /// Makes the host's kernel apply this rule, and no other, to incoming packets.
     pub fn filter(&self, rule: &str) {
         let table =
             "add table inet f; flush table inet f; add chain inet f into { type filter hook input priority 0; }";
@@ -78,7 +78,7 @@ impl Network {
         run(command(Some(&self.host.name), "nft").arg(words));
     }
 
-    /// Loses what the host sends in large packets.
+    /// Drops the host's large packets.
     pub fn lose_large_answers(&self) {
         let chain = "add table inet g; add chain inet g out { type filter hook output priority 0; }";
         let words = format!("{chain}; add rule inet g out tcp sport 3389 meta length > 576 drop");
@@ -89,7 +89,7 @@ impl Network {
 impl Drop for Network {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.settings);
-        // only if no other test's settings are in it
+        // only if it has no other test's settings
         let _ = fs::remove_dir("/etc/netns");
     }
 }

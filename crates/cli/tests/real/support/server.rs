@@ -11,24 +11,24 @@ use std::sync::Mutex;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// How long a server may take to come up on a busy machine.
+/// Longest time that a server may take to start on a busy machine.
 const START: Duration = Duration::from_secs(15);
-/// How long a server may take to end when it is asked to.
+/// Longest time that a server may take to end when asked to.
 const END: Duration = Duration::from_secs(1);
-/// Between two looks.
+/// Time between two looks.
 const LOOK: Duration = Duration::from_millis(20);
-/// A port that was free may be taken a moment later.
+/// Tries to start a server: a port that was free may be taken a moment later.
 const TRIES: usize = 3;
 /// Connection Request for TLS and CredSSP: [MS-RDPBCGR] 2.2.1.1.
 const REQUEST: [u8; 19] = [3, 0, 0, 19, 14, 0xE0, 0, 0, 0, 0, 0, 1, 0, 8, 0, 0x0B, 0, 0, 0];
 
 static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
 
-/// A process with all its children, in a group of their own.
+/// Process with all its children, in a group of their own.
 pub struct Process(Child);
 
 impl Process {
-    /// Starts it; what it prints goes to `log`.
+    /// Starts it; its output goes to `log`.
     pub fn start(command: &mut Command, log: &Path) -> Self {
         let (out, errors) = (File::create(log).unwrap(), File::options().append(true).open(log).unwrap());
         command.process_group(0).stdin(Stdio::null()).stdout(out).stderr(errors);
@@ -40,7 +40,7 @@ impl Process {
     }
 
     fn signal(&self, name: &str) {
-        // nobody may be left to take it
+        // there may be no process left to take it
         let words = format!("kill -{name} -{}", self.0.id());
         let _ = Command::new("sh").args(["-c", &words]).stderr(Stdio::null()).status();
     }
@@ -48,7 +48,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // a screen that is asked to end takes its lock file along; the group, because servers fork
+        // a screen that is asked to end removes its lock file; the whole group, because servers fork
         self.signal("TERM");
         let asked = Instant::now();
         while self.runs() && asked.elapsed() < END {
@@ -60,7 +60,7 @@ impl Drop for Process {
     }
 }
 
-/// Looks until `done` says yes; false at the deadline.
+/// Looks until `done` is true; returns false at the deadline.
 pub fn wait_for(mut done: impl FnMut() -> bool) -> bool {
     let began = Instant::now();
     while began.elapsed() < START {

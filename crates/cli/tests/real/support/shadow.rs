@@ -7,10 +7,10 @@ use super::folder::Folder;
 use super::server::{Process, on_free_port, wait_for};
 use super::{command, run};
 
-/// The programs that this host needs.
+/// Programs that this host needs.
 pub const PROGRAMS: &[&str] = &["freerdp-shadow-cli", "winpr-hash", "Xvfb", "sh", "openssl"];
 
-/// A running shadow server with its screen; both stop on drop.
+/// Running shadow server with its screen; both stop on drop.
 pub struct Shadow {
     _process: Process,
     _screen: Process,
@@ -18,7 +18,7 @@ pub struct Shadow {
 }
 
 impl Shadow {
-    /// With NLA and one user.
+    /// Starts one with NLA and one user.
     pub fn with_nla(folder: &Folder, identity: &Identity) -> Self {
         let user = run(command(None, "winpr-hash").args(["-u", "somebody", "-p", "something", "-f", "sam"]));
         let file = folder.write("users.sam", &user);
@@ -38,7 +38,7 @@ impl Shadow {
     }
 }
 
-/// Where both parts of FreeRDP look for certificates.
+/// Puts certificate and key where both parts of FreeRDP look for them.
 fn keep_identity(folder: &Folder, identity: &Identity) {
     for part in ["server", "shadow"] {
         let own = folder.file(&format!(".config/freerdp/{part}"));
@@ -48,14 +48,14 @@ fn keep_identity(folder: &Folder, identity: &Identity) {
     }
 }
 
-/// A screen of its own; without `-noreset` it would vanish with its first client.
+/// Starts a screen of its own; without `-noreset` it would vanish with its first client.
 fn screen(folder: &Folder) -> (Process, String) {
     let file = folder.file("display");
     let words = "exec Xvfb -displayfd 5 -noreset -nolisten tcp -screen 0 640x480x24 5>\"$0\"";
     let mut shell = command(None, "sh");
     let mut process = Process::start(shell.args(["-c", words]).arg(&file), &folder.file("screen.out"));
     let number = || fs::read_to_string(&file).unwrap_or_default();
-    // the number is whole when its line is
+    // the number is complete when its line is
     assert!(wait_for(|| number().ends_with('\n') || !process.runs()) && process.runs(), "Xvfb did not start");
     (process, format!(":{}", number().trim()))
 }

@@ -8,12 +8,12 @@ use super::command;
 use super::folder::Folder;
 use super::server::{Process, on_free_port, wait_for};
 
-/// The programs that this host needs.
+/// Programs that this host needs.
 pub const PROGRAMS: &[&str] = &["xrdp", "openssl"];
-/// The port inside a namespace.
+/// Port inside a namespace.
 pub const PORT: u16 = 3389;
 
-/// How it is set up.
+/// Settings of a host.
 pub struct Setup<'a> {
     pub layer: &'a str,
     pub protocols: &'a str,
@@ -26,7 +26,7 @@ impl Default for Setup<'_> {
     }
 }
 
-/// A running xrdp; stops on drop.
+/// Running xrdp; stops on drop.
 pub struct Xrdp {
     _process: Process,
     log: PathBuf,
@@ -34,7 +34,7 @@ pub struct Xrdp {
 }
 
 impl Xrdp {
-    /// On a free port of loopback.
+    /// Starts one on a free port of loopback.
     pub fn start(folder: &Folder, identity: &Identity, setup: &Setup<'_>) -> Self {
         let log = folder.file("xrdp.log");
         let (process, port) = on_free_port(&folder.file("xrdp.out"), |port| {
@@ -45,7 +45,7 @@ impl Xrdp {
         Self { _process: process, log, target: format!("127.0.0.1:{port}") }
     }
 
-    /// On one address inside a network namespace, port 3389.
+    /// Starts one on an address inside a network namespace, port 3389.
     pub fn inside(namespace: &str, address: &str, folder: &Folder, identity: &Identity) -> Self {
         let file = configure(folder, identity, &Setup::default(), &format!("tcp://{address}:{PORT}"));
         let mut xrdp = command(Some(namespace), "xrdp");
@@ -56,13 +56,13 @@ impl Xrdp {
         Self { _process: process, log, target: format!("{address}:{PORT}") }
     }
 
-    /// How many TCP connections it says that it has accepted.
+    /// Returns how many TCP connections it says that it has accepted.
     pub fn connections(&self) -> usize {
         fs::read_to_string(&self.log).unwrap().matches("connection received from").count()
     }
 }
 
-/// xrdp's own settings with ours in their place.
+/// Writes xrdp's own settings with ours in their place.
 fn configure(folder: &Folder, identity: &Identity, setup: &Setup<'_>, port: &str) -> PathBuf {
     let shipped = fs::read_to_string("/etc/xrdp/xrdp.ini").unwrap();
     let mut ours = vec![

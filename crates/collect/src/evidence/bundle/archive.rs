@@ -1,31 +1,31 @@
-//! The zip around a bundle: only as much of the form (PKWARE APPNOTE.TXT 6.3) as a bundle needs.
+//! The zip around a bundle: only as much of the format (PKWARE APPNOTE.TXT 6.3) as a bundle needs.
 //!
-//! Our own, not the crate `zip`: that keeps entries by their names, so that of two with one name the first is gone before
-//! anybody sees it, and it does not mind entries that share their bytes. Here both are refused in words. Nothing is
-//! believed that an entry says of its size: bytes are counted while they are inflated.
+//! Our own, not the crate `zip`: that one keeps entries by name, so that the first of two with one name is gone before
+//! anybody sees it, and it accepts entries that share their bytes. Here both are refused in words. An entry's own
+//! statement of its size is never believed: bytes are counted while they are inflated.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
-use diagnosis::printable::printable;
+use evidence::printable::printable;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use flate2::{Compression, Crc};
 use time::OffsetDateTime;
 
-/// The most entries of an archive.
+/// Most entries of an archive.
 pub(super) const ENTRIES: usize = 10_000;
-/// The most bytes of the list of entries.
+/// Most bytes of the list of entries.
 const LIST: u64 = 8 * 1024 * 1024;
-/// The most bytes of one entry, inflated.
+/// Most bytes of one entry, inflated.
 pub(super) const ENTRY: u64 = crate::evidence::TEXT;
-/// The most bytes of all entries together, inflated.
+/// Most bytes of all entries together, inflated.
 const TOTAL: u64 = 512 * 1024 * 1024;
-/// The most that an entry may grow when it is inflated, once it has more than [`SMALL`] bytes. Text of ours that would grow
-/// more is stored as it is.
+/// Most that an entry may grow by inflating, once it has more than [`SMALL`] bytes. Our own texts that would grow more
+/// are stored uncompressed.
 const GROWTH: u64 = 200;
 const SMALL: u64 = 1024 * 1024;
-/// The longest name of an entry.
+/// Longest name of an entry.
 const NAME: usize = 200;
 
 pub(super) const MAGIC: &[u8] = b"PK\x03\x04";
@@ -36,25 +36,25 @@ const LOCAL_BYTES: usize = 30;
 const LISTED_BYTES: usize = 46;
 const STORED: u16 = 0;
 const DEFLATED: u16 = 8;
-/// The type of a file in the upper half of its attributes, where Unix wrote it: a link, and the bits that tell.
+/// Bits of the file type in the upper half of the attributes, where Unix wrote them, and the value for a link.
 const LINK: u32 = 0xA000;
 const TYPE: u32 = 0xF000;
 
-/// Why an archive as a whole cannot be read.
+/// Reason why an archive as a whole cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ArchiveError {
-    /// The operating system's words.
+    /// Error of the operating system.
     #[error("{0}")]
     Io(#[from] io::Error),
-    /// Its contents.
+    /// Fault in the contents.
     #[error("{0}")]
     Contents(String),
 }
 
-/// An entry that can be read.
+/// Readable entry.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
-    /// Its name: safe to print, and no way out of any folder.
+    /// Name: safe to print, and never a way out of a folder.
     pub(super) name: String,
     method: u16,
     crc: u32,
@@ -64,12 +64,12 @@ pub(super) struct Entry {
     data: u64,
 }
 
-/// An archive whose list of entries was read.
+/// Archive whose list of entries was read.
 pub(super) struct Archive<S> {
     file: S,
-    /// The entries that can be read, in the order of the list.
+    /// Readable entries, in the order of the list.
     pub(super) entries: Vec<Entry>,
-    /// The others, and why not.
+    /// All other entries, with the reason.
     pub(super) refused: Vec<(String, String)>,
     left: u64,
 }
@@ -106,7 +106,7 @@ impl<S: Read + Seek> Archive<S> {
         }
     }
 
-    /// Where the data of an entry begin, if what stands before them agrees with the list.
+    /// Returns where an entry's data begin, if its local header agrees with the list.
     fn data(&mut self, listed: &Listed<'_>, end: u64) -> Result<u64, String> {
         let outside = || "it does not lie within the archive".to_owned();
         let mut head = [0; LOCAL_BYTES];
@@ -129,7 +129,7 @@ impl<S: Read + Seek> Archive<S> {
         self.file.read_exact(bytes)
     }
 
-    /// Of two entries with one name nobody can tell which is meant.
+    /// Refuses entries with the same name, because nobody can tell which is meant.
     fn refuse_doubles(&mut self) {
         let mut times = BTreeMap::<String, usize>::new();
         let names = self.entries.iter().map(|entry| &entry.name).chain(self.refused.iter().map(|(name, _)| name));
@@ -140,7 +140,7 @@ impl<S: Read + Seek> Archive<S> {
         );
     }
 
-    /// Entries that share bytes are how a small archive inflates to a huge one.
+    /// Refuses entries that share bytes: that is how a small archive inflates to a huge one.
     fn refuse_overlaps(&mut self) {
         let mut ranges: Vec<_> = self.entries.iter().map(|entry| (entry.at, entry.end(), entry.name.clone())).collect();
         ranges.sort();
@@ -172,7 +172,7 @@ impl<S: Read + Seek> Archive<S> {
         self.refused.extend(named);
     }
 
-    /// The bytes of an entry, of which at most `limit` are taken.
+    /// Returns the bytes of an entry, at most `limit`.
     pub(super) fn bytes(&mut self, entry: &Entry, limit: u64) -> Result<Vec<u8>, String> {
         let limit = limit.min(ENTRY).min(self.left);
         self.file.seek(SeekFrom::Start(entry.data)).map_err(|error| error.to_string())?;
@@ -181,15 +181,15 @@ impl<S: Read + Seek> Archive<S> {
             STORED => counted(packed, entry, limit),
             _ => counted(DeflateDecoder::new(packed), entry, limit),
         };
-        // what was inflated counts, also of an entry that was refused for it
+        // inflated bytes count, also of an entry that was refused for them
         self.left = self.left.saturating_sub(bytes.as_ref().map_or(limit, |bytes| bytes.len() as u64));
         bytes
     }
 }
 
-/// Reads, and counts what comes.
+/// Reads, and counts the bytes as they come.
 fn counted(mut from: impl Read, entry: &Entry, limit: u64) -> Result<Vec<u8>, String> {
-    // growing step by step would take twice as much
+    // growing step by step would take twice the memory
     let told = usize::try_from(entry.size.min(limit)).unwrap_or_default();
     let mut bytes = Vec::with_capacity(told);
     let mut part = vec![0; 64 * 1024];
@@ -221,14 +221,14 @@ fn counted(mut from: impl Read, entry: &Entry, limit: u64) -> Result<Vec<u8>, St
     if crc.sum() == entry.crc { Ok(bytes) } else { Err("its checksum is wrong: it was changed or damaged".to_owned()) }
 }
 
-/// The record at the end: how many entries, and where their list lies (size, start).
+/// Finds the record at the end: the number of entries, and the size and start of their list.
 fn end<S: Read + Seek>(file: &mut S, length: u64) -> Result<(usize, u64, u64), ArchiveError> {
     let contents = |why: &str| ArchiveError::Contents(why.to_owned());
     let window = length.min(END_BYTES as u64 + u64::from(u16::MAX));
     let mut tail = vec![0; usize::try_from(window).unwrap_or_default()];
     file.seek(SeekFrom::Start(length - window))?;
     file.read_exact(&mut tail)?;
-    // behind the record stands a comment that reaches to the end
+    // the record is followed by a comment that reaches to the end
     let fits = |at: &usize| {
         let comment = short(&tail, at + 20).map(usize::from);
         tail.get(*at..).is_some_and(|rest| rest.starts_with(END))
@@ -256,7 +256,7 @@ fn end<S: Read + Seek>(file: &mut S, length: u64) -> Result<(usize, u64, u64), A
     Ok((count, size, start))
 }
 
-/// An entry as the list has it.
+/// Entry as the list has it.
 struct Listed<'a> {
     made_by: u16,
     flags: u16,
@@ -270,7 +270,7 @@ struct Listed<'a> {
 }
 
 impl<'a> Listed<'a> {
-    /// The entry at the beginning of these bytes, and what follows it.
+    /// Reads the entry at the beginning of these bytes, and returns the rest as well.
     fn read(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let bytes = bytes.starts_with(LISTED).then_some(bytes)?;
         let [name, extra, comment] = [28, 30, 32].map(|at| short(bytes, at).map(usize::from));
@@ -294,7 +294,7 @@ impl<'a> Listed<'a> {
         Entry { name, method, crc, compressed, size, at, data }
     }
 
-    /// Why nothing of it is read, if so.
+    /// Returns the reason why the entry is not read, if there is one.
     fn refusal(&self) -> Option<String> {
         let unix = self.made_by >> 8 == 3 && self.attributes >> 16 & TYPE == LINK;
         let method = self.method;
@@ -318,8 +318,8 @@ impl<'a> Listed<'a> {
     }
 }
 
-/// Why a name is none within a bundle, if so. Nothing is ever extracted; but who unpacks it with another tool should not be
-/// surprised, and a bundle that we wrote has no such names.
+/// Returns the reason why a name is not allowed in a bundle, if there is one. Nothing is ever extracted; but other
+/// tools that unpack it should not be surprised, and a bundle that we wrote has no such names.
 fn path_refusal(name: &[u8]) -> Option<String> {
     let text = str::from_utf8(name).unwrap_or_default();
     let drive = text.as_bytes().get(1) == Some(&b':');
@@ -343,7 +343,7 @@ impl Entry {
     }
 }
 
-/// An archive that is being written.
+/// Archive that is being written.
 #[derive(Default)]
 pub(super) struct Writer {
     bytes: Vec<u8>,
@@ -352,7 +352,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Adds an entry. `at` is the time that it bears, so that the same input makes the same bytes.
+    /// Adds an entry. `at` becomes its time, so that equal input makes equal bytes.
     pub(super) fn add(&mut self, name: &str, contents: &[u8], at: OffsetDateTime) {
         let mut crc = Crc::new();
         crc.update(contents);
@@ -362,7 +362,7 @@ impl Writer {
         let (method, data) = if stored { (STORED, contents) } else { (DEFLATED, deflated.as_slice()) };
         let (start, [clock, day]) = (self.bytes.len(), dos(at));
         let sizes = [crc.sum(), narrow(data.len()), narrow(contents.len())];
-        // version 2.0 to extract, names in UTF-8
+        // version 2.0 needed to extract, names in UTF-8
         let mut head = [20, 0x800, method, clock, day].map(u16::to_le_bytes).concat();
         head.extend(sizes.into_iter().flat_map(u32::to_le_bytes));
         head.extend([u16::try_from(name.len()).unwrap_or(u16::MAX), 0].into_iter().flat_map(u16::to_le_bytes));
@@ -376,7 +376,7 @@ impl Writer {
         self.count += 1;
     }
 
-    /// The whole archive.
+    /// Returns the complete archive.
     pub(super) fn finish(mut self) -> Vec<u8> {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(&self.list);
@@ -394,12 +394,12 @@ fn deflated(contents: &[u8]) -> Vec<u8> {
     written.expect("writing to memory cannot fail")
 }
 
-/// A length as the form has it; ours are limited far below.
+/// Narrows a length to the format's width; ours are limited far below.
 fn narrow(length: usize) -> u32 {
     u32::try_from(length).expect("a bundle has less than 4 GB")
 }
 
-/// Time and date as DOS has them, in steps of two seconds, from 1980.
+/// Converts to time and date of DOS, in steps of two seconds, from 1980.
 fn dos(at: OffsetDateTime) -> [u16; 2] {
     let year = u16::try_from(at.year().clamp(1980, 2107) - 1980).unwrap_or_default();
     let day = year << 9 | u16::from(u8::from(at.month())) << 5 | u16::from(at.day());

@@ -1,7 +1,7 @@
-//! Bundles: a zip of what was read elsewhere, with a manifest and hashes. Nothing of it is ever unpacked to a disk.
+//! Bundles: a zip of evidence read elsewhere, with a manifest and hashes. Nothing of it is ever unpacked to a disk.
 //!
-//! What is wrong with one entry is told of that entry; the others are read. The bundle as a whole is refused only without a
-//! list of entries or a manifest.
+//! A fault of one entry is reported for that entry; the others are read. The bundle as a whole is refused only if its
+//! list of entries or its manifest is missing.
 
 mod archive;
 #[cfg(test)]
@@ -12,29 +12,29 @@ use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::Path;
 
-use diagnosis::bundle::{BundledFile, LeftOut, MANIFEST, Manifest, SCHEMA};
-use diagnosis::fact::rfc3339;
-use diagnosis::printable::printable;
+use evidence::bundle::{BundledFile, LeftOut, MANIFEST, Manifest, SCHEMA};
+use evidence::moment::rfc3339;
+use evidence::printable::printable;
 use ring::digest::{SHA256, digest};
 use time::OffsetDateTime;
 
 use self::archive::{Archive, ArchiveError, Entry, Writer};
-use super::{Access, Piece, READERS, ReadError, Reader, Take, stored};
+use super::{Access, Kind, Piece, READERS, ReadError, Reader, Take, stored};
 
-/// The most bytes of a manifest.
+/// Most bytes of a manifest.
 const MANIFEST_LIMIT: u64 = 4 * 1024 * 1024;
 
-pub(super) const READER: Reader = Reader { kind: "bundle", recognises, read: Access::Bundle(read) };
+pub(super) const READER: Reader = Reader { kind: Kind::Bundle, recognises, read: Access::Bundle(read) };
 
-/// What was read of a bundle.
+/// Contents of a bundle beside its pieces.
 #[derive(Debug)]
 pub(super) struct Inside {
     pub(super) manifest: Manifest,
-    /// Path within it, and why it was not read.
+    /// Path within it, and the reason why it was not read.
     pub(super) unread: Vec<(String, String)>,
 }
 
-/// How an archive begins, also an empty one.
+/// True if a file that begins like this is an archive, or an empty one.
 fn recognises(head: &[u8]) -> bool {
     head.starts_with(archive::MAGIC) || head.starts_with(b"PK\x05\x06")
 }
@@ -52,7 +52,7 @@ impl From<ArchiveError> for ReadError {
     }
 }
 
-/// Reads a bundle, and hands on what it holds.
+/// Reads a bundle, and hands on its pieces.
 pub(super) fn read_from(file: impl Read + Seek, take: Take<'_>) -> Result<Inside, ReadError> {
     let mut archive = Archive::open(file)?;
     let manifest = manifest(&mut archive)?;
@@ -91,12 +91,12 @@ fn manifest<S: Read + Seek>(archive: &mut Archive<S>) -> Result<Manifest, ReadEr
     Manifest::parse(&text).map_err(|error| ReadError::Contents(error.to_string()))
 }
 
-/// One file of the bundle: as the manifest says, or not at all.
+/// Reads one file of the bundle: as the manifest says, or not at all.
 fn bundled<S: Read + Seek>(
     archive: &mut Archive<S>,
     entry: &Entry,
     file: &BundledFile,
-) -> Result<(&'static str, Piece), String> {
+) -> Result<(Kind, Piece), String> {
     let bytes = archive.bytes(entry, archive::ENTRY)?;
     if sha256(&bytes) != file.sha256.to_ascii_lowercase() || bytes.len() as u64 != file.bytes {
         return Err(format!("it is not the file that {MANIFEST} names: it was changed after the bundle was made"));
@@ -108,15 +108,15 @@ fn bundled<S: Read + Seek>(
     let Some((reader, (_, read))) = reader.and_then(|reader| Some((reader, reader.read.bytes()?))) else {
         return Err("of no kind that stands in bundles".to_owned());
     };
-    if reader.kind != file.kind {
+    if reader.kind.words() != file.kind {
         return Err(format!("{MANIFEST} calls it {:?}, and it is a {}", printable(&file.kind), reader.kind));
     }
     read(&bytes).map(|piece| (reader.kind, piece)).map_err(|error| format!("{}: {error}", reader.kind))
 }
 
-/// Makes a bundle of these pieces: its bytes, and its manifest. The same input makes the same bytes.
+/// Makes a bundle of these pieces: its bytes, and its manifest. Equal input makes equal bytes.
 ///
-/// `made_at` is when they were gathered; `redacted` says whether names were replaced in them, which this does not do.
+/// `made_at` is when they were gathered; `redacted` says whether names were replaced in them, which is not done here.
 pub fn write(pieces: &[Piece], left_out: &[LeftOut], made_at: OffsetDateTime, redacted: bool) -> (Vec<u8>, Manifest) {
     let mut manifest = Manifest {
         schema: SCHEMA.to_owned(),
@@ -144,7 +144,7 @@ pub fn write(pieces: &[Piece], left_out: &[LeftOut], made_at: OffsetDateTime, re
     (zip.finish(), manifest)
 }
 
-/// A piece as a file of the bundle, or why it cannot be one.
+/// Turns a piece into a file of the bundle, or says why it cannot be one.
 fn storable(piece: &Piece, number: usize) -> Result<(BundledFile, Vec<u8>), LeftOut> {
     let (extension, bytes) = stored(piece);
     let reader = READERS.iter().find(|reader| reader.read.bytes().is_some() && (reader.recognises)(&bytes));
@@ -154,7 +154,8 @@ fn storable(piece: &Piece, number: usize) -> Result<(BundledFile, Vec<u8>), Left
         return Err(LeftOut { what: piece.name().to_owned(), why });
     }
     let path = format!("{}/{number}.{extension}", piece.name());
-    let file = BundledFile { path, kind: reader.kind.to_owned(), sha256: sha256(&bytes), bytes: bytes.len() as u64 };
+    let file =
+        BundledFile { path, kind: reader.kind.words().to_owned(), sha256: sha256(&bytes), bytes: bytes.len() as u64 };
     Ok((file, bytes))
 }
 

@@ -1,9 +1,9 @@
-//! Bundles as they should be, and zips that somebody made to do harm: these are put together byte by byte.
+//! Bundles in order, and zips made to do harm: the latter are put together byte by byte.
 
 use std::io::{Cursor, Write};
 use std::path::PathBuf;
 
-use diagnosis::state::{Part, SCHEMA as STATE, State};
+use evidence::state::{Part, SCHEMA as STATE, State};
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 use proptest::prelude::*;
@@ -27,11 +27,11 @@ fn pieces() -> Vec<Piece> {
     ]
 }
 
-/// What a bundle says, with what it holds.
+/// A bundle together with its pieces.
 #[derive(Debug)]
 struct Whole {
     manifest: Manifest,
-    pieces: Vec<(String, &'static str, Piece)>,
+    pieces: Vec<(String, Kind, Piece)>,
     unread: Vec<(String, String)>,
 }
 
@@ -57,7 +57,7 @@ fn what_is_written_is_read() {
         ("2026-11-21T09:00:00Z", true, &left_out[..])
     );
     let found: Vec<_> = inside.pieces.iter().map(|(name, kind, _)| (name.as_str(), *kind)).collect();
-    let kinds = ["recorded state", "transcript", "recorded state"];
+    let kinds = [Kind::RecordedState, Kind::Transcript, Kind::RecordedState];
     assert_eq!(found, ["state/1.json", "transcript/2.txt", "state/3.json"].into_iter().zip(kinds).collect::<Vec<_>>());
     let again: Vec<Piece> = inside.pieces.into_iter().map(|(_, _, piece)| piece).collect();
     assert_eq!(write(&again, &manifest.left_out, AT, true).0, bytes);
@@ -76,7 +76,7 @@ fn a_capture_stands_in_it_without_its_packets() {
     assert_eq!((&inside.unread, &inside.pieces[0].2), (&Vec::new(), &capture));
 }
 
-/// Another hand reads what we write, and we read what it writes.
+/// The crate `zip` reads what we write, and we read what it writes.
 #[test]
 fn the_crate_zip_agrees() {
     let (bytes, manifest) = write(&pieces(), &[], AT, true);
@@ -108,13 +108,13 @@ fn messages_name_the_bundle_and_the_file_in_it() {
     let expected = [format!("{shown}: state/1.json"), format!("{shown}: transcript/2.txt")];
     assert_eq!(names, expected.map(PathBuf::from));
     assert_eq!(gathered.unread[0].0, PathBuf::from(format!("{shown}: state/3.json")));
-    let mut evidence = diagnosis::Evidence::default();
+    let mut evidence = evidence::Evidence::default();
     gathered.observe(&mut evidence, AT);
     let told: Vec<_> = evidence.observations.iter().map(|seen| format!("{:?}", seen.fact)).collect();
     assert!(told.iter().any(|fact| fact.contains("System.evtx") && fact.contains("left out of the bundle: empty")));
 }
 
-/// An entry of a zip as a test wants it, true or not.
+/// Entry of a zip as a test wants it, true or false.
 #[derive(Clone)]
 struct Made {
     name: Vec<u8>,
@@ -126,7 +126,7 @@ struct Made {
     compressed: u32,
     attributes: u32,
     system: u16,
-    /// Where the list says that it begins, if not where it does.
+    /// Beginning according to the list, if that is false.
     at: Option<u32>,
 }
 
@@ -176,7 +176,7 @@ fn archive(entries: &[Made]) -> Vec<u8> {
     [bytes, list, end].concat()
 }
 
-/// A manifest that names these, as they are, and the entries behind it.
+/// Makes a bundle of a manifest that names these, as they are, and their entries.
 fn bundle_of(entries: &[(Made, &[u8])]) -> Vec<u8> {
     let file = |(made, contents): &(Made, &[u8])| BundledFile {
         path: String::from_utf8_lossy(&made.name).into_owned(),
@@ -194,7 +194,7 @@ fn good() -> Vec<u8> {
     state("GOOD").to_json().into_bytes()
 }
 
-/// What is said of a bad entry that stands beside a good one, which is read all the same.
+/// Returns what is reported of a bad entry beside a good one, which is read all the same.
 fn refused(made: Made, contents: &[u8]) -> String {
     let inside = read_bytes(&bundle_of(&[(entry("state/1.json", &good()), &good()), (made, contents)])).unwrap();
     assert_eq!(inside.pieces.len(), 1, "{:?}", inside.unread);
@@ -265,14 +265,14 @@ fn sizes_that_lie_are_refused() {
     assert!(refused(damaged, &good()).contains("damaged"));
 }
 
-/// Ten gigabytes of zeros, as a stream: blocks of deflate, one like the other. It never has room in memory.
+/// Ten gigabytes of zeros, as a stream of equal blocks of deflate. It is never in memory as a whole.
 #[test]
 fn a_bomb_is_refused_while_it_is_inflated() {
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
     let zeros = vec![0; 1024 * 1024];
     (0..64).for_each(|_| encoder.write_all(&zeros).unwrap());
     encoder.flush().unwrap();
-    // a flush ends at a byte, so what follows may be repeated: each time 64 MiB more
+    // a flush ends at a byte, so the blocks after it may be repeated: each time 64 MiB more
     let data = encoder.get_ref().repeat(160);
     let honest = Made {
         compressed: u32::try_from(data.len()).unwrap(),
@@ -281,10 +281,10 @@ fn a_bomb_is_refused_while_it_is_inflated() {
         ..packed("state/x.json", b"x")
     };
     assert!(refused(honest.clone(), b"x").contains("too large"));
-    // one that says that it is small is believed as little
+    // one that claims to be small is believed as little
     assert!(refused(Made { size: 1000, ..honest.clone() }, b"x").contains("and has more"));
     assert!(refused(Made { size: 20 * 1024 * 1024, ..honest }, b"x").contains("and has more"));
-    // one that lies about nothing
+    // one that tells the truth about everything
     let zeros = vec![0; 20 * 1024 * 1024];
     assert!(refused(packed("state/x.json", &zeros), &zeros).contains("zip bomb"));
     // one that grows less, and does not end
@@ -302,7 +302,7 @@ fn entries_that_share_bytes_or_names_are_refused() {
     assert!(inside.pieces.is_empty() && inside.unread[0].1.contains("two entries of this name"), "{:?}", inside.unread);
     let other = Made { name: b"STATE/1.json".to_vec(), ..one.clone() };
     assert_eq!(read_bytes(&bundle_of(&[(one.clone(), &good()), (other, &good())])).unwrap().pieces.len(), 0);
-    // the second one lies within the first
+    // the second entry lies within the first
     let inner = archive(std::slice::from_ref(&two));
     let outer = entry("state/1.json", &inner);
     let manifest = read_bytes(&bundle_of(&[(outer.clone(), &inner)])).unwrap().manifest;
@@ -331,7 +331,7 @@ fn what_the_manifest_and_the_archive_do_not_share_is_named() {
     let good = good();
     let changed = state("EVIL").to_json().into_bytes();
     assert!(refused(entry("state/x.json", &changed), &good).contains("changed after the bundle was made"));
-    // named and not there
+    // named but missing
     let whole = bundle_of(&[(entry("state/1.json", &good), &good), (entry("state/2.json", &good), &good)]);
     let manifest = read_bytes(&whole).unwrap().manifest;
     let manifest = entry(MANIFEST, manifest.to_json().as_bytes());
@@ -340,7 +340,7 @@ fn what_the_manifest_and_the_archive_do_not_share_is_named() {
         inside.unread,
         [("state/2.json".to_owned(), "manifest.json names it, and it is not in the bundle".to_owned())]
     );
-    // there and not named
+    // present but not named
     let more = [manifest, entry("state/1.json", &good), entry("state/2.json", &good), entry("state/3.json", &good)];
     let inside = read_bytes(&archive(&more)).unwrap();
     assert_eq!((inside.pieces.len(), inside.unread[0].0.as_str()), (2, "state/3.json"));
@@ -391,7 +391,7 @@ proptest! {
         let (mut bytes, _) = write(&pieces(), &[], AT, true);
         let length = bytes.len();
         for (at, byte) in changes {
-            // half of the cases are about the lists at the end
+            // half of the cases damage the lists at the end
             let at = if ends { length - 1 - at % 300 } else { at % length };
             bytes[at] = byte;
         }

@@ -1,37 +1,37 @@
-//! Binary XML, the form of an entry: templates with gaps, and the values that go into them ([MS-EVEN6] 2.2.12).
+//! Binary XML, the format of an entry: templates with gaps, and the values that fill them ([MS-EVEN6] 2.2.12).
 //!
-//! A template is read once for each chunk and flattened into [`Slot`]s, so that an entry costs no more than looking up two
-//! values: its provider and its id. Only what is wanted of it is turned into text. Every position is one in the chunk, and
-//! whatever it holds, reading ends: it only moves forward, and nests at most [`DEPTH`] deep.
+//! A template is read once for each chunk and flattened into [`Slot`]s, so that an entry costs no more than looking up
+//! two values: its provider and its id. Only the wanted parts are turned into text. Every position is relative to the
+//! chunk, and reading always ends: it only moves forward, and nests at most [`DEPTH`] deep.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use diagnosis::state::moment;
+use evidence::moment::moment;
 use time::OffsetDateTime;
 
 use super::filetime;
 use super::value::{TEXT, shown, text};
 
-/// The kind of a value that is binary XML itself.
+/// Type of a value that is binary XML itself.
 const NESTED: u8 = 0x21;
-/// The deepest nesting of elements, and of fragments in values.
+/// Deepest nesting of elements, and of fragments in values.
 const DEPTH: usize = 16;
-/// The most slots of a template, counted by the pieces of their contents, and values of an entry.
+/// Most slots of a template, counted by the pieces of their contents, and most values of an entry.
 const SLOTS: usize = 1024;
-/// So many slots before the text of an element its attributes are looked for.
+/// Slots before an element's text in which its attributes are looked for.
 const ATTRIBUTES: usize = 16;
-/// The most bytes of text of an entry.
+/// Most bytes of text of an entry.
 const ENTRY_TEXT: usize = 16 * 1024;
-/// The most that a chunk may cost: bytes of templates, values and slots that are looked at. Those of Windows cost a tenth. A
-/// chunk may name one place in it many times over, and entries within entries multiply.
+/// Most that a chunk may cost: bytes of templates, values and slots that are looked at. Those of Windows cost a tenth.
+/// A chunk may refer to one place many times over, and entries within entries multiply.
 const COST: usize = 1024 * 1024;
 
-/// The part of an entry in which something stands.
+/// Part of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Section {
-    /// `System`: who wrote it, when, under which number.
+    /// `System`: provider, time and ids.
     System,
     /// `EventData`: a list of `Data`.
     Data,
@@ -39,15 +39,15 @@ pub(super) enum Section {
     Other,
 }
 
-/// A place that has a value.
+/// Place in a template that has a value.
 #[derive(Debug, Clone)]
 pub(super) struct Slot {
     section: Section,
     element: Rc<str>,
-    /// The number of the element within the template: its attributes and its text share it.
+    /// Number of the element within the template, shared by its attributes and its text.
     number: usize,
     attribute: Option<Rc<str>>,
-    /// Its pieces, in order: text, and what stands between texts.
+    /// Pieces in order: text, and gaps between texts.
     content: Vec<Content>,
 }
 
@@ -57,7 +57,7 @@ enum Content {
     Gap(usize),
 }
 
-/// A template, flattened.
+/// Flattened template.
 #[derive(Debug, Default)]
 pub(super) struct Template {
     slots: Vec<Slot>,
@@ -68,7 +68,7 @@ pub(super) struct Template {
     channel: Option<Vec<Content>>,
 }
 
-/// A value in a gap: its kind and its bytes in the chunk.
+/// Value of a gap: its type and its bytes in the chunk.
 #[derive(Debug, Clone, Copy)]
 struct Value {
     kind: u8,
@@ -76,7 +76,7 @@ struct Value {
     size: usize,
 }
 
-/// An entry: a template and its values.
+/// Entry: a template and its values.
 #[derive(Debug)]
 pub(super) struct Entry<'a> {
     chunk: &'a [u8],
@@ -84,14 +84,14 @@ pub(super) struct Entry<'a> {
     values: Vec<Value>,
 }
 
-/// The templates of a chunk, by position, and what reading it has cost so far.
+/// Templates of a chunk, by position, and the cost of reading so far.
 #[derive(Debug, Default)]
 pub(super) struct Templates {
     known: HashMap<usize, Rc<Template>>,
     cost: usize,
 }
 
-/// A place in the chunk from which bytes are taken; `None` at its end.
+/// Place in the chunk from which bytes are taken; every method returns `None` at its end.
 #[derive(Debug, Clone, Copy)]
 struct Reader<'a> {
     chunk: &'a [u8],
@@ -127,7 +127,7 @@ impl<'a> Reader<'a> {
         self.chunk.get(self.at).copied().filter(|_| self.at < self.end)
     }
 
-    /// A name, here or at an earlier place in the chunk.
+    /// Reads a name, here or at an earlier place in the chunk.
     fn name(&mut self) -> Option<Rc<str>> {
         let place = self.long()?;
         let here = place == self.at;
@@ -143,7 +143,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Element, text, attribute and so on; the bit 0x40 says that more follows and means nothing to us.
+/// Tokens: element, text, attribute and so on; the bit 0x40 says that more follows and is ignored here.
 mod token {
     pub(super) const END: u8 = 0x00;
     pub(super) const OPEN: u8 = 0x01;
@@ -162,13 +162,13 @@ mod token {
     pub(super) const MORE: u8 = 0x40;
 }
 
-/// What the predefined entities of XML stand for; no others are known.
+/// Predefined entities of XML with their characters; no others are known.
 const ENTITIES: [(&str, &str); 5] = [("amp", "&"), ("lt", "<"), ("gt", ">"), ("quot", "\""), ("apos", "'")];
 
 /// Flattens elements into slots.
 struct Flattener<'a> {
     reader: Reader<'a>,
-    /// In a template each element carries a number that it depends on.
+    /// True in a template, where each element has the number of a value that it depends on.
     template: bool,
     stack: Vec<(Rc<str>, usize)>,
     attribute: Option<Rc<str>>,
@@ -255,7 +255,7 @@ impl<'a> Flattener<'a> {
             return None;
         }
         let (element, number) = self.stack.last()?.clone();
-        // a reference cuts a text into pieces
+        // a reference splits a text into pieces
         if let Some(last) =
             self.slots.last_mut().filter(|last| last.number == number && last.attribute == self.attribute)
         {
@@ -294,13 +294,13 @@ impl Slot {
 }
 
 impl Templates {
-    /// Counts what something costs; `None` when it is too much for one chunk.
+    /// Counts a cost; `None` when it is too much for one chunk.
     fn pay(&mut self, cost: usize) -> Option<()> {
         self.cost = self.cost.saturating_add(cost);
         (self.cost <= COST).then_some(())
     }
 
-    /// The entry whose binary XML lies here; `None` if it is none.
+    /// Reads the entry whose binary XML lies here; `None` if there is none.
     pub(super) fn entry<'a>(&mut self, chunk: &'a [u8], at: usize, end: usize) -> Option<Entry<'a>> {
         let mut reader = Reader::new(chunk, at, end);
         if reader.peek()? == token::HEADER {
@@ -323,7 +323,7 @@ impl Templates {
         Some(Entry { chunk, template, values })
     }
 
-    /// The template at this place, and where it ends.
+    /// Reads the template at this place, and returns where it ends.
     fn template(&mut self, chunk: &[u8], place: usize) -> Option<(Rc<Template>, usize)> {
         let mut head = Reader::new(chunk, place, chunk.len());
         head.take(20)?;
@@ -385,7 +385,7 @@ impl Entry<'_> {
         }
     }
 
-    /// The event's id.
+    /// Returns the event id.
     pub(super) fn id(&self) -> Option<u32> {
         match self.template.id.as_deref()? {
             [Content::Gap(gap)] => {
@@ -396,23 +396,23 @@ impl Entry<'_> {
         }
     }
 
-    /// The provider's name.
+    /// Returns the name of the provider.
     pub(super) fn provider(&self) -> Option<Cow<'_, str>> {
         self.shown(self.template.provider.as_deref()?)
     }
 
-    /// The name of the machine that wrote it.
+    /// Returns the name of the machine that wrote it.
     pub(super) fn computer(&self) -> Option<Cow<'_, str>> {
         self.shown(self.template.computer.as_deref()?)
     }
 
-    /// The channel into which it was written.
+    /// Returns the channel into which it was written.
     pub(super) fn channel(&self) -> Option<Cow<'_, str>> {
         self.shown(self.template.channel.as_deref()?)
     }
 
-    /// The bytes by which computer and channel stand in the entry, so that they need not be read from each: alike for two
-    /// entries only if both are.
+    /// Collects the bytes of computer and channel in the entry, so that they need not be decoded each time: equal for
+    /// two entries only if both names are.
     pub(super) fn origin(&self, bytes: &mut Vec<u8>) {
         bytes.clear();
         for content in [&self.template.computer, &self.template.channel] {
@@ -429,13 +429,13 @@ impl Entry<'_> {
         }
     }
 
-    /// A value in `System`.
+    /// Returns a value in `System`.
     pub(super) fn system(&self, element: &str, attribute: Option<&str>) -> Option<String> {
         let slot = self.template.slots.iter().find(|slot| slot.is(element, attribute))?;
         self.shown(&slot.content).map(Cow::into_owned)
     }
 
-    /// When the event came about, by its own account.
+    /// Returns when the event occurred, by its own account.
     pub(super) fn created(&self) -> Option<OffsetDateTime> {
         let content = self.template.created.as_deref()?;
         if let [Content::Gap(gap)] = content
@@ -446,7 +446,7 @@ impl Entry<'_> {
         moment(&self.shown(content)?)
     }
 
-    /// Its data, by name or, where there are none, by number.
+    /// Returns its data, by name or, where there are none, by number.
     pub(super) fn data(&self, templates: &mut Templates) -> Vec<(String, String)> {
         let mut data = Vec::new();
         self.collect(templates, 0, &mut data);
@@ -484,13 +484,13 @@ impl Entry<'_> {
         }
     }
 
-    /// The entries within an entry that stand in a slot.
+    /// Returns the nested entries in a slot.
     fn nested(&self, slot: &Slot) -> Vec<Value> {
         let value = |piece: &Content| if let Content::Gap(gap) = piece { self.values.get(*gap).copied() } else { None };
         slot.content.iter().filter_map(value).filter(|value| value.kind == NESTED).collect()
     }
 
-    /// The attribute `Name` of the element of the slot at this place, which stands shortly before it.
+    /// Finds the attribute `Name` of the slot's element, which is among the slots shortly before it.
     fn named(&self, place: usize) -> Option<String> {
         let (before, slot) = (self.template.slots.get(..place)?, self.template.slots.get(place)?);
         let name = |other: &&Slot| other.number == slot.number && other.attribute.as_deref() == Some("Name");

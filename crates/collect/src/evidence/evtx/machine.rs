@@ -1,28 +1,28 @@
-//! What one machine has written into a log, as far as it is kept.
+//! Entries that one machine has written into a log, as far as they are kept.
 
-use diagnosis::fact::rfc3339;
-use diagnosis::state::LogSpan;
-use diagnosis::state::bounds::Newest;
+use evidence::moment::rfc3339;
+use evidence::state::LogSpan;
+use evidence::state::bounds::Newest;
 use time::OffsetDateTime;
 
 use super::numbers::Numbers;
 
-/// A machine.
+/// Machine that wrote into a log.
 pub(super) struct Machine {
-    /// Its name, and when it was called so.
+    /// Name, and when it had that name.
     pub(super) named: (OffsetDateTime, String),
-    /// Its channels: what one tells says nothing about another.
+    /// Channels, each judged by itself: one says nothing about another.
     pub(super) spans: Vec<Span>,
-    /// What it wrote.
+    /// Entries it wrote, the newest of each kind.
     pub(super) newest: Newest,
 }
 
-/// A channel.
+/// Channel of a log.
 pub(super) struct Span {
     pub(super) channel: String,
     pub(super) records: u64,
     pub(super) numbers: Numbers,
-    /// The oldest entry and the newest.
+    /// Times of the oldest entry and the newest.
     time: Option<(OffsetDateTime, OffsetDateTime)>,
 }
 
@@ -39,7 +39,8 @@ impl Span {
         self.time = Some((from.min(at), until.max(at)));
     }
 
-    /// `damaged` says whether parts of the log were not read; entries that are missing are damage as well.
+    /// Returns the period that it covers. `damaged`: parts of the log were not read; missing entries are damage as
+    /// well.
     pub(super) fn told(&self, damaged: bool) -> Option<LogSpan> {
         let (from, until) = self.time?;
         Some(LogSpan {

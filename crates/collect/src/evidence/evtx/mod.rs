@@ -1,12 +1,13 @@
 //! Windows event logs (`.evtx`), by provider and id, never by text.
 //!
-//! A log is read one chunk of 64 KiB at a time. Entries that mean nothing for Remote Desktop are counted and no more;
-//! of the others the newest of each kind are kept ([`Newest`]), so that the size of a log does not matter. Chunks stand in any order, and each is read by itself: what is damaged or missing is named, and the
-//! rest is read on. The checksums are not looked at: in a log that was copied while in use, that of the newest chunk is not
-//! written yet. What lies in a chunk has to fit together instead.
+//! A log is read one chunk of 64 KiB at a time. Entries that mean nothing for Remote Desktop are only counted; of the
+//! others the newest of each kind are kept ([`Newest`]), so that the size of a log does not matter. Chunks come in any
+//! order, and each is read by itself: damaged and missing ones are named, and the rest is read. Checksums are ignored,
+//! because in a log that was copied while in use, that of the newest chunk is not written yet; instead the contents of
+//! a chunk have to be consistent.
 //!
-//! A file may hold what several machines wrote, or what stood in several channels. Each machine is a [`State`] of its own,
-//! and what one channel tells says nothing about another.
+//! A file may hold entries of several machines, or of several channels. Each machine becomes a [`State`] of its own,
+//! and one channel says nothing about another.
 
 mod binary_xml;
 mod machine;
@@ -22,20 +23,21 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use diagnosis::events::{self, CLIENT_CHANNEL, Known};
-use diagnosis::fact::rfc3339;
-use diagnosis::state::bounds::{ENTRIES, KEPT, Newest};
-use diagnosis::state::{LogEvent, Part, SCHEMA, State, Unread};
+use evidence::events;
+use evidence::events::{CLIENT_CHANNEL, Known};
+use evidence::moment::rfc3339;
+use evidence::state::bounds::{ENTRIES, KEPT, Newest};
+use evidence::state::{LogEvent, Part, SCHEMA, State, Unread};
 use time::OffsetDateTime;
 
 use self::binary_xml::{Entry, Templates};
 use self::machine::{Machine, Span};
 use super::machines::same_machine;
-use super::{Access, Piece, ReadError, Reader};
+use super::{Access, Kind, Piece, ReadError, Reader};
 
-/// The most damaged places that are named one by one.
+/// Most damaged places that are named one by one.
 const NAMED: usize = 4;
-/// The most machines of one log, and the most channels of all of them.
+/// Most machines of one log, and most channels of all of them.
 const MACHINES: usize = 32;
 const CHANNELS: usize = 256;
 
@@ -43,14 +45,14 @@ const MAGIC: &[u8] = b"ElfFile\0";
 const CHUNK_MAGIC: &[u8] = b"ElfChnk\0";
 const RECORD_MAGIC: &[u8] = b"**\0\0";
 const CHUNK: usize = 65536;
-/// A chunk that was never used: compared as a whole, for a log may be full of them.
+/// Chunk that was never used: compared as a whole, because a log may be full of them.
 static EMPTY: [u8; CHUNK] = [0; CHUNK];
-/// The head of a chunk: its numbers, and two tables that we do not need.
+/// Size of a chunk's head: its numbers, and two tables that we do not need.
 const CHUNK_HEAD: usize = 512;
-/// Magic, size, number, time; behind the entry stands the size once more.
+/// Size of a record's head: magic, size, number, time; the size is repeated after the entry.
 const RECORD_HEAD: usize = 24;
 
-pub(super) const READER: Reader = Reader { kind: "event log", recognises, read: Access::Several(read) };
+pub(super) const READER: Reader = Reader { kind: Kind::EventLog, recognises, read: Access::Several(read) };
 
 fn recognises(head: &[u8]) -> bool {
     head.starts_with(MAGIC)
@@ -60,17 +62,17 @@ fn read(path: &Path) -> Result<Vec<Piece>, ReadError> {
     Ok(event_log(File::open(path)?)?.into_iter().map(|state| Piece::State(Box::new(state))).collect())
 }
 
-/// Reads an event log, wherever its bytes lie: a state for each machine that wrote into it, at least one.
+/// Reads an event log from any source: one state for each machine that wrote into it, at least one.
 pub fn event_log(mut log: impl Read + Seek) -> Result<Vec<State>, ReadError> {
     let mut read = Log::new();
     read.file(&mut log)?;
     read.states()
 }
 
-/// What has been read of a log.
+/// State of reading a log.
 struct Log {
     machines: Vec<Machine>,
-    /// The most entries of a kind that are kept of each.
+    /// Most entries of a kind that are kept of each machine.
     most: usize,
     origins: Origins,
     /// Entries of more machines and channels than are told apart.
@@ -79,17 +81,17 @@ struct Log {
     damaged: usize,
 }
 
-/// Where entries come from: by the bytes that name it, the place of the machine and that of its channel; `None` where there
-/// are too many.
+/// Origins of entries: the bytes that name one, with the positions of its machine and channel; `None` where there are
+/// too many.
 #[derive(Default)]
 struct Origins {
     known: HashMap<Vec<u8>, Option<(usize, usize)>>,
-    /// That of the entry before, which is nearly always the same.
+    /// Origin of the previous entry, which is nearly always the same.
     last: (Vec<u8>, Option<(usize, usize)>),
     bytes: Vec<u8>,
 }
 
-/// The head of a record.
+/// Head of a record.
 #[derive(Clone, Copy)]
 struct Record {
     at: usize,
@@ -140,7 +142,7 @@ impl Log {
         let (mut at, mut unread, mut broken) = (CHUNK_HEAD, 0_usize, 0_usize);
         while at + RECORD_HEAD < end {
             let Some(record) = record(chunk, at, end) else {
-                // no record here: the next place where one fits is where reading goes on
+                // no record here: reading goes on at the next place where one fits
                 let next = (at + 8..end).step_by(8).find(|next| record(chunk, *next, end).is_some());
                 unread += next.unwrap_or(end) - at;
                 at = next.unwrap_or(end);
@@ -173,7 +175,7 @@ impl Log {
         Some(())
     }
 
-    /// The machine that wrote an entry, and its channel.
+    /// Finds the machine that wrote an entry, and its channel.
     fn origin(&mut self, entry: &Entry<'_>, at: OffsetDateTime) -> Option<(usize, usize)> {
         entry.origin(&mut self.origins.bytes);
         if self.origins.bytes == self.origins.last.0 {
@@ -204,7 +206,7 @@ impl Log {
             self.machines.push(Machine { named: (at, name.clone()), spans: Vec::new(), newest });
         }
         let machine = &mut self.machines[place];
-        // one that has joined a domain since bears a longer name
+        // a machine that joined a domain since then has a longer name
         if machine.named.0 < at {
             machine.named = (at, name);
         }
@@ -281,7 +283,7 @@ impl Log {
         Ok(states)
     }
 
-    /// What could not be read.
+    /// Lists what could not be read.
     fn notes(&self) -> Vec<String> {
         let records: u64 = self.machines.iter().flat_map(|machine| &machine.spans).map(|span| span.records).sum();
         let more = self.damaged.saturating_sub(self.damage.len());
@@ -293,9 +295,9 @@ impl Log {
         notes.into_iter().filter(|(so, _)| *so).map(|(_, why)| why).collect()
     }
 
-    /// A log of one channel in which names follow one another is that of one machine that was renamed, as each is by its
-    /// setup, or it was collected from several, one after the other. Which of the two is not known, so of such a log only
-    /// what stands there under the last name is taken.
+    /// Keeps only entries under the last name of a log with one channel in which names follow one another. Either one
+    /// machine was renamed, as every machine is by its setup, or several were collected one after the other, and which
+    /// of the two is not known. Returns a note.
     fn leave_the_last_name(&mut self) -> Option<String> {
         let ends = |machine: &Machine| if let [span] = &machine.spans[..] { span.numbers.ends() } else { None };
         let channel = |machine: &Machine| machine.spans.first().map(|span| span.channel.to_lowercase());
@@ -315,7 +317,7 @@ impl Log {
     }
 }
 
-/// What is known of one machine.
+/// Builds the state of one machine.
 fn state(machine: Machine, damaged: bool) -> State {
     let logs: Vec<_> = machine.spans.iter().filter_map(|span| span.told(damaged)).collect();
     let missing = machine.spans.iter().filter_map(|span| {
@@ -337,7 +339,7 @@ fn state(machine: Machine, damaged: bool) -> State {
     state
 }
 
-/// The record here, if one fits: its magic, and its size twice.
+/// Reads the head of the record here, if one fits: its magic, and its size twice.
 fn record(chunk: &[u8], at: usize, end: usize) -> Option<Record> {
     if !chunk.get(at..)?.starts_with(RECORD_MAGIC) {
         return None;
@@ -354,7 +356,7 @@ fn long(chunk: &[u8], at: usize) -> Option<usize> {
     usize::try_from(u32::from_le_bytes(bytes.try_into().ok()?)).ok()
 }
 
-/// Hundreds of nanoseconds since 1601, to the whole microsecond.
+/// Converts a FILETIME (100 ns since 1601), truncated to microseconds.
 fn filetime(ticks: u64) -> Option<OffsetDateTime> {
     const TO_1970: i64 = 11_644_473_600;
     let seconds = i64::try_from(ticks / 10_000_000).ok()?.checked_sub(TO_1970)?;

@@ -1,22 +1,22 @@
-//! The numbers of the records of a log. They are consecutive, also where the log has begun anew at its beginning, so that
-//! one that is missing between two others is an entry that is missing.
+//! Record numbers of a log. They are consecutive, even where a full log has wrapped around, so that a gap in the
+//! numbers is a missing entry.
 
-/// The most runs of numbers that are remembered.
+/// Most runs of numbers that are remembered.
 const RUNS: usize = 512;
 
-/// The numbers that were seen, as runs without a gap, in whatever order.
+/// Numbers seen so far, in any order, as runs without a gap.
 #[derive(Default)]
 pub(super) struct Numbers {
     runs: Vec<(u64, u64)>,
     current: Option<(u64, u64)>,
-    /// There were too many runs: only the least number and the greatest are known.
+    /// True if there were too many runs: only the lowest and highest number are known.
     scattered: bool,
 }
 
-/// What is missing.
+/// Missing entries.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Missing {
-    /// So many entries at so many places, the first of them from number to number.
+    /// A number of entries at a number of places, the first of them from number to number.
     Entries { count: u64, places: usize, first: (u64, u64) },
     /// Entries at more places than are counted.
     Scattered,
@@ -49,13 +49,13 @@ impl Numbers {
         joined(self.runs.iter().copied().chain(self.current).collect())
     }
 
-    /// The least number and the greatest.
+    /// Returns the lowest number and the highest.
     pub(super) fn ends(&self) -> Option<(u64, u64)> {
         let runs = self.all();
         Some((runs.first()?.0, runs.last()?.1))
     }
 
-    /// What is missing between them.
+    /// Returns the entries missing between them.
     pub(super) fn missing(&self) -> Option<Missing> {
         if self.scattered {
             return Some(Missing::Scattered);
@@ -84,7 +84,7 @@ impl std::fmt::Display for Missing {
     }
 }
 
-/// Runs in order, those joined that touch or overlap.
+/// Sorts runs, and joins those that touch or overlap.
 fn joined(mut runs: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
     runs.sort_unstable();
     let mut joined: Vec<(u64, u64)> = Vec::with_capacity(runs.len());
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn what_is_missing_between_two_numbers_is_counted() {
         assert_eq!(missing([]), None);
-        // begun anew at the beginning of the file, and a chunk that stands there twice
+        // wrapped around to the beginning of the file, and one chunk twice
         assert_eq!(missing((7..=9).chain(1..=6).chain(4..=6)), None);
         assert_eq!(missing([5, 6, 7, 5, 6]), None);
         let gap = missing((1..=1155).chain(1418..=1422)).unwrap();
@@ -136,7 +136,7 @@ mod tests {
         (0..100_000).for_each(|number| numbers.saw(number * 3));
         assert!(numbers.runs.len() < RUNS);
         assert_eq!((numbers.missing(), numbers.ends()), (Some(Missing::Scattered), Some((0, 299_997))));
-        // the runs of a log whose chunks stand in no order join in the end
+        // the runs of a log whose chunks come in any order join in the end
         assert_eq!(missing((0..5000).rev()), None);
     }
 }

@@ -1,6 +1,7 @@
-//! Event logs written for tests: one template in each chunk, with gaps for the id, the time, the ActivityID and one value.
+//! Event logs written for tests: one template in each chunk, with gaps for the id, the time, the ActivityID and one
+//! value.
 
-/// An entry.
+/// Entry of a sample log.
 pub(crate) struct Line {
     pub(crate) id: u16,
     /// Seconds since 1970.
@@ -9,18 +10,18 @@ pub(crate) struct Line {
     pub(crate) text: String,
 }
 
-/// A log of one provider.
+/// Log of one provider.
 pub(crate) struct Sample {
     pub(crate) provider: &'static str,
     pub(crate) channel: &'static str,
     pub(crate) computer: &'static str,
-    /// The name of the one value.
+    /// Name of the one value.
     pub(crate) field: &'static str,
 }
 
 const CHUNK: usize = 65536;
 
-/// The head of a log.
+/// Writes the head of a log.
 pub(crate) fn head() -> Vec<u8> {
     let mut log = vec![0; 4096];
     log[..8].copy_from_slice(b"ElfFile\0");
@@ -29,7 +30,7 @@ pub(crate) fn head() -> Vec<u8> {
 }
 
 impl Sample {
-    /// The bytes of a log with these entries in each of its chunks, numbered throughout.
+    /// Writes a log with these entries in each of its chunks, numbered throughout.
     pub(crate) fn log(&self, chunks: &[Vec<Line>]) -> Vec<u8> {
         let mut log = head();
         let mut first = 1;
@@ -40,7 +41,7 @@ impl Sample {
         log
     }
 
-    /// A chunk, whose entries have the numbers from this one on.
+    /// Writes a chunk whose entries are numbered from this number on.
     pub(crate) fn chunk(&self, first: u64, lines: &[Line]) -> Vec<u8> {
         let mut chunk = vec![0; 512];
         chunk[..8].copy_from_slice(b"ElfChnk\0");
@@ -104,7 +105,7 @@ impl Sample {
     }
 }
 
-/// A chunk with one entry that has no template: an event of Schannel with these elements as its data.
+/// Writes a chunk with one entry that has no template: an event of Schannel with these elements as its data.
 pub(crate) fn plain_chunk(created: &'static str, data: &[(&str, &[Piece])]) -> Vec<u8> {
     let mut chunk = vec![0; 512];
     chunk[..8].copy_from_slice(b"ElfChnk\0");
@@ -146,7 +147,7 @@ pub(crate) fn plain_chunk(created: &'static str, data: &[(&str, &[Piece])]) -> V
     finish(chunk)
 }
 
-/// A piece of text.
+/// Piece of text.
 pub(crate) enum Piece {
     Text(&'static str),
     Character(u16),
@@ -160,7 +161,7 @@ fn finish(mut chunk: Vec<u8>) -> Vec<u8> {
     chunk
 }
 
-/// Text that stands in the template, or the number and kind of a value.
+/// Text in the template, or the number and type of a value.
 pub(crate) enum Gap {
     Text(&'static str),
     Value(u16, u8),
@@ -183,12 +184,12 @@ impl Gap {
     }
 }
 
-/// An element up to its attributes; the caller closes it. Without attributes its start is closed.
+/// Writes an element up to its attributes; the caller closes it. Without attributes its start tag is closed.
 pub(crate) fn open(chunk: &mut Vec<u8>, name: &str, attributes: &[(&str, Gap)]) {
     open_with(chunk, &[0xFF, 0xFF], name, attributes);
 }
 
-/// The same without a template, where an element depends on no value.
+/// Writes an element without a template, where it depends on no value.
 fn open_plain(chunk: &mut Vec<u8>, name: &str, attributes: &[(&str, Gap)]) {
     open_with(chunk, &[], name, attributes);
 }

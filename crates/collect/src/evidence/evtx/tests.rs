@@ -1,6 +1,6 @@
 use std::io::Cursor;
 
-use diagnosis::events::{CLIENT, CORE, SCHANNEL};
+use evidence::events::{CLIENT, CORE, SCHANNEL};
 use proptest::prelude::*;
 
 use super::sample::{Line, Sample};
@@ -16,7 +16,7 @@ fn read_all(bytes: &[u8]) -> Result<Vec<State>, ReadError> {
     event_log(Cursor::new(bytes))
 }
 
-/// Of a log of one machine.
+/// Reads a log of one machine.
 fn read_bytes(bytes: &[u8]) -> Result<State, ReadError> {
     let mut states = read_all(bytes)?;
     assert_eq!(states.len(), 1);
@@ -27,7 +27,7 @@ fn lines(id: u16, seconds: std::ops::Range<u64>) -> Vec<Line> {
     seconds.map(|second| line(id, 1_760_000_000 + second)).collect()
 }
 
-/// A log of these chunks.
+/// Joins these chunks to a log.
 fn of_chunks(chunks: &[Vec<u8>]) -> Vec<u8> {
     [sample::head(), chunks.concat()].concat()
 }
@@ -55,7 +55,7 @@ fn the_log_of_the_client_is_the_clients() {
     assert_eq!(read_bytes(&client.log(&[vec![line(1024, 1_760_000_000)]])).unwrap().part, Part::Client);
 }
 
-/// Chunks stand in any order, and of too many entries the newest stay.
+/// Chunks come in any order, and of too many entries the newest stay.
 #[test]
 fn the_newest_are_kept_and_the_others_counted() {
     let sample = Sample { provider: CORE, channel: "core", computer: "SERVER01", field: "param1" };
@@ -66,7 +66,7 @@ fn the_newest_are_kept_and_the_others_counted() {
     assert_eq!(state.events[KEPT - 1].data["param1"], "text 1760000999");
 }
 
-/// Numbers are consecutive: what lies between two of them and was not read may be the very entry that counts.
+/// Numbers are consecutive: a missing entry between two of them may be the very one that counts.
 #[test]
 fn entries_that_are_missing_make_a_log_not_whole() {
     let chunks = [SYSTEM.chunk(1, &lines(36870, 0..3)), vec![0; CHUNK], SYSTEM.chunk(10, &lines(36871, 60..62))];
@@ -75,7 +75,7 @@ fn entries_that_are_missing_make_a_log_not_whole() {
     assert_eq!(why(&state), ["6 entries are missing between those that were read: numbers 4 to 9"]);
 }
 
-/// A log that was full begins anew at its beginning; while it is copied, a chunk may come twice.
+/// A full log wraps around to its beginning; while it is copied, a chunk may come twice.
 #[test]
 fn a_log_that_has_begun_anew_is_whole() {
     let (old, new) = (SYSTEM.chunk(4, &lines(36870, 3..9)), SYSTEM.chunk(10, &lines(36870, 9..12)));
@@ -84,7 +84,7 @@ fn a_log_that_has_begun_anew_is_whole() {
     assert_eq!(state.events.len(), 9);
 }
 
-/// What was forwarded or saved from several machines: each has what it wrote itself, and nothing of it is whole.
+/// Entries forwarded or saved from several machines: each machine gets its own, and none counts as complete.
 #[test]
 fn each_machine_has_its_own_entries() {
     let other = Sample { computer: "OTHER", ..SYSTEM };
@@ -101,7 +101,7 @@ fn each_machine_has_its_own_entries() {
     assert_eq!(why(&states[0])[0], "it holds entries of 2 machines, and which of theirs came into it is not known");
 }
 
-/// A saved view: that one channel reaches back says nothing about another.
+/// A saved view: one channel's reach says nothing about another.
 #[test]
 fn each_channel_has_its_own_span() {
     let core = Sample { provider: CORE, channel: "core", ..SYSTEM };
@@ -113,8 +113,7 @@ fn each_channel_has_its_own_span() {
     assert_eq!((events[0], events[5]), ((36870, "System"), (131, "core")));
 }
 
-/// Setup gives a machine a name, and its owner another: under which it was known before does not matter, and it may as well
-/// be another machine.
+/// Setup gives a machine a name, and its owner another: its earlier name does not matter, and may be another machine's.
 #[test]
 fn of_a_log_under_two_names_the_last_counts() {
     let (setup, joined) =
@@ -142,7 +141,7 @@ fn machines_without_end_are_counted() {
     assert_eq!(why(&states[0])[0], "56 entries of more machines and channels than are told apart were left out");
 }
 
-/// Entries with long texts of several kinds, and one of another kind as the last: the oldest make room for it.
+/// Entries with long texts of several kinds, and a last one of another kind: the oldest make room for it.
 #[test]
 fn when_there_is_no_more_room_the_oldest_go() {
     let ids = [36871, 36872, 36874, 36886, 36887, 36888];
@@ -157,7 +156,7 @@ fn when_there_is_no_more_room_the_oldest_go() {
     assert!(State { events: state.events.clone(), ..State::default() }.weight() <= ENTRIES);
     let left = usize::try_from(state.logs[0].left_out).unwrap();
     assert!(left > 0 && left + state.events.len() == 3001, "{left}");
-    // what is left are the newest, and what was left out is older than all of them
+    // the newest are left, and all that were left out are older
     assert_eq!(state.events[0].record, left as u64 + 1);
     let until = state.logs[0].left_out_until.clone().unwrap();
     assert!(until < state.events[0].at && state.logs[0].left_out > 0);
@@ -169,7 +168,7 @@ fn when_there_is_no_more_room_the_oldest_go() {
     );
 }
 
-/// Without a template an entry is written out: a reference cuts its text into pieces, and its time is text.
+/// Without a template an entry is written out: a reference splits its text into pieces, and its time is text.
 #[test]
 fn an_entry_without_a_template_is_read_as_a_whole() {
     use sample::Piece::{Character, Entity, Text};
@@ -188,7 +187,7 @@ fn an_entry_without_a_template_is_read_as_a_whole() {
 fn behind_damage_reading_goes_on() {
     let chunk = || vec![line(36870, 1_760_000_000), line(36871, 1_760_000_001), line(36874, 1_760_000_002)];
     let mut log = SYSTEM.log(&[chunk(), chunk(), chunk()]);
-    // the second entry of the first chunk loses its magic; the second chunk its own
+    // the second entry of the first chunk loses its magic, and the second chunk its own
     let second = log[4096 + 513..].windows(4).position(|four| four == b"**\0\0").unwrap() + 4096 + 513;
     log[second] = 0;
     log[4096 + CHUNK] = 0;
@@ -215,7 +214,7 @@ fn a_log_without_entries_is_no_evidence() {
     }
 }
 
-/// Entries within entries, each of them named by a thousand gaps: as many as there are atoms, if all were read.
+/// Entries within entries, each of them named by a thousand gaps: reading all would never end.
 #[test]
 fn entries_within_entries_do_not_multiply() {
     let mut chunk = vec![0; 512];
@@ -240,7 +239,7 @@ fn entries_within_entries_do_not_multiply() {
     assert_eq!(entry.data(&mut templates), []);
 }
 
-/// However large the values of an entry are, what is kept of them is not.
+/// However large the values of an entry are, only a bounded part is kept.
 #[test]
 fn what_is_kept_of_an_entry_is_bounded() {
     let long = Line { text: "x".repeat(20_000), ..line(36870, 1_760_000_000) };
@@ -251,7 +250,7 @@ fn what_is_kept_of_an_entry_is_bounded() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Whatever lies in a chunk, reading ends, without a panic.
+    /// Whatever a chunk contains, reading ends, without a panic.
     #[test]
     fn no_bytes_are_too_bad(changes in prop::collection::vec((4096_usize..8192, any::<u8>()), 0..40)) {
         let mut log = SYSTEM.log(&[(0..20).map(|second| line(36870, 1_760_000_000 + second)).collect()]);

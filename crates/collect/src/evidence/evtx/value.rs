@@ -1,19 +1,19 @@
-//! The values of an entry as text ([MS-EVEN6] 2.2.12).
+//! Values of an entry as text ([MS-EVEN6] 2.2.12).
 
 use std::fmt::Write;
 
 use super::filetime;
 
-/// The most characters of a value.
+/// Most characters of a value.
 pub(super) const TEXT: usize = 512;
 
-/// UTF-16 as text, up to its first zero and [`TEXT`].
+/// Decodes UTF-16 up to its first zero and at most [`TEXT`] characters.
 pub(super) fn text(bytes: &[u8]) -> String {
     let units = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
     char::decode_utf16(units.take_while(|unit| *unit != 0)).take(TEXT).map(|c| c.unwrap_or('\u{FFFD}')).collect()
 }
 
-/// A value as text, as the event viewer shows it; `None` for nothing.
+/// Formats a value as the event viewer shows it; `None` for nothing.
 pub(super) fn shown(kind: u8, bytes: &[u8]) -> Option<String> {
     if kind & 0x80 != 0 {
         return list(kind & 0x7F, bytes);
@@ -35,14 +35,14 @@ pub(super) fn shown(kind: u8, bytes: &[u8]) -> Option<String> {
         0x04 | 0x06 | 0x08 | 0x0A | 0x10 => number()?.to_string(),
         0x0D => (number()? != 0).to_string(),
         0x0F => guid(bytes)?,
-        0x11 => diagnosis::fact::rfc3339(filetime(number()?)?),
+        0x11 => evidence::moment::rfc3339(filetime(number()?)?),
         0x13 => sid(bytes)?,
         0x14 | 0x15 => format!("0x{:x}", number()?),
         _ => hexadecimal(bytes),
     })
 }
 
-/// A list of strings, one after the other; of anything else the bytes.
+/// Formats a list of strings, one after the other; anything else as its bytes.
 fn list(kind: u8, bytes: &[u8]) -> Option<String> {
     if kind != 0x01 {
         return Some(hexadecimal(bytes)).filter(|text| !text.is_empty());

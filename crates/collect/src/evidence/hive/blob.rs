@@ -1,10 +1,10 @@
-//! A certificate as the registry keeps it: its properties one after the other, each with number, a reserved field and length.
+//! A certificate as the registry keeps it: its properties in a row, each with number, a reserved field and length.
 //!
 //! Source: the numbers are the `CERT_*_PROP_ID` of wincrypt.h; the layout of the key provider's record is known from
 //! practice, not from a specification.
 
-use diagnosis::fact::rfc3339;
-use diagnosis::state::StoredCertificate;
+use evidence::moment::rfc3339;
+use evidence::state::StoredCertificate;
 use wire::certificate::Certificate;
 
 use super::regf::{u32_at, until_nul, wide};
@@ -13,12 +13,12 @@ use super::regf::{u32_at, until_nul, wide};
 const KEY_PROVIDER: u32 = 2;
 /// `CERT_CERT_PROP_ID`: the certificate itself.
 const CERTIFICATE: u32 = 32;
-/// `CRYPT_MACHINE_KEYSET`: the container is one of the machine, not of the user who made it.
+/// `CRYPT_MACHINE_KEYSET`: the container is the machine's, not that of the user who made it.
 const MACHINE_KEYSET: u32 = 0x20;
-/// The most properties of a certificate.
+/// Most properties of a certificate.
 const PROPERTIES: usize = 100;
 
-/// The certificate of such a record; `None` if there is none in it.
+/// Reads the certificate of such a record; `None` if it has none.
 pub(in crate::evidence) fn certificate(store: &str, blob: &[u8]) -> Option<StoredCertificate> {
     let mut certificate = None;
     let mut provider = None;
@@ -53,7 +53,7 @@ pub(in crate::evidence) fn certificate(store: &str, blob: &[u8]) -> Option<Store
     })
 }
 
-/// The text whose place in the record stands at `at`.
+/// Reads the text whose offset in the record is at `at`.
 fn string(record: &[u8], at: usize) -> Option<String> {
     let start = u32_at(record, at)? as usize;
     record.get(start..).filter(|_| start >= 28).map(|text| until_nul(&wide(text)))

@@ -2,11 +2,11 @@
 
 #![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)] // a test's hive is small
 
-use diagnosis::state::RegistryData;
+use evidence::state::RegistryData;
 
 const NONE: u32 = u32::MAX;
 
-/// A key with its values and subkeys.
+/// Key with its values and subkeys.
 #[derive(Default)]
 pub(crate) struct Node {
     name: String,
@@ -19,7 +19,7 @@ impl Node {
         Self { name: name.to_owned(), ..Self::default() }
     }
 
-    /// The key of this path, made where it is not there.
+    /// Returns the key of this path, creating it if necessary.
     pub(crate) fn at(&mut self, path: &str) -> &mut Self {
         path.split('\\').fold(self, |node, name| {
             let known = node.children.iter().position(|child| child.name == name);
@@ -51,10 +51,10 @@ impl Node {
         self.set(path, name, &RegistryData::Text(text.to_owned()))
     }
 
-    /// The file.
+    /// Writes the file.
     pub(crate) fn hive(&self) -> Vec<u8> {
         let mut bins = vec![0; 32];
-        // as in the hives of Windows, the root lies first
+        // as in the hives of Windows, the root comes first
         let root = cell(&mut bins, &vec![0; 76 + self.name.len()]);
         self.write_at(&mut bins, root);
         bins.resize(bins.len().next_multiple_of(4096), 0);
@@ -77,7 +77,7 @@ impl Node {
         at
     }
 
-    /// Writes the key into the cell that was kept for it, and everything below it behind.
+    /// Writes the key into the cell reserved for it, and everything below it after that.
     fn write_at(&self, bins: &mut Vec<u8>, at: u32) {
         let children: Vec<u32> = self.children.iter().map(|child| child.write(bins)).collect();
         let values: Vec<u32> = self.values.iter().map(|(name, kind, data)| value(bins, name, *kind, data)).collect();
@@ -97,7 +97,7 @@ impl Node {
         }
         node[72..74].copy_from_slice(&(self.name.len() as u16).to_le_bytes());
         node.extend(self.name.bytes());
-        // behind the size of the cell
+        // after the size of the cell
         bins[at as usize + 4..][..node.len()].copy_from_slice(&node);
         for child in children {
             bins[child as usize + 20..][..4].copy_from_slice(&at.to_le_bytes());
@@ -141,8 +141,8 @@ fn cell(bins: &mut Vec<u8>, data: &[u8]) -> u32 {
     at
 }
 
-/// A transaction log of a hive, which was begun with the entry of this number. Each entry has a number, and what it puts at the
-/// beginning of the hive bins.
+/// Writes a transaction log of a hive, begun with the entry of this number. Each entry has a number, and the bytes it
+/// puts at the beginning of the hive bins.
 pub(crate) fn log(hive: &[u8], first: u32, entries: &[(u32, Vec<u8>)]) -> Vec<u8> {
     let mut log = hive[..512].to_vec();
     for (at, number) in [(4, first), (8, first), (28, 6)] {
@@ -166,7 +166,7 @@ pub(crate) fn log(hive: &[u8], first: u32, entries: &[(u32, Vec<u8>)]) -> Vec<u8
     log
 }
 
-/// Makes the check sum of the base block right.
+/// Corrects the check sum of the base block.
 pub(crate) fn seal(file: &mut [u8]) {
     let sum = super::regf::check_sum(&file[..508]);
     file[508..512].copy_from_slice(&sum.to_le_bytes());

@@ -1,47 +1,48 @@
-//! Transaction logs of a hive in the form since Windows 8.1 (`HvLE`): what was to be written when the machine stopped.
+//! Transaction logs of a hive in the format since Windows 8.1 (`HvLE`): writes that were pending when the machine
+//! stopped.
 
 use std::io::{self, Read};
 
 use super::regf::{BaseBlock, u32_at, u64_at};
 
-/// The unit in which hives are written.
+/// Unit in which hives are written.
 pub(super) const SECTOR: u32 = 512;
-/// The most bytes of a log that we read.
+/// Most bytes of a log that we read.
 const LIMIT: u64 = 64 * 1024 * 1024;
 /// Bytes before the references to pages.
 const HEAD: usize = 40;
-/// Where both check sums begin.
+/// Start values of both check sums.
 const SEED: (u32, u32) = (0x7A4E_55C5, 0x82EF_4D88);
 
-/// What was to be written at once.
+/// Changes that were to be written at once.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Entry {
-    /// Its number.
+    /// Number of the entry.
     pub(super) sequence: u32,
-    /// Places in the hive bins, and what belongs there.
+    /// Offsets in the hive bins, and the bytes that belong there.
     pub(super) pages: Vec<(u32, Vec<u8>)>,
 }
 
-/// How the log of a Windows before 8.1 goes on behind its head: sectors without a check sum of their own.
+/// Mark behind the head of a log of Windows before 8.1: sectors without a check sum of their own.
 const OLD: &[u8] = b"DIRT";
-/// Why such a log is not merged.
+/// Reason why such a log is not merged.
 const OLD_FORM: &str = "a transaction log in the form before Windows 8.1 (DIRT), which this program does not merge: the \
                         last changes of the hive are missing";
 
-/// A log.
+/// Transaction log.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Log {
     pub(super) base: BaseBlock,
-    /// Its entries, each with the number behind that of the one before.
+    /// Entries, each numbered one higher than the one before.
     pub(super) entries: Vec<Entry>,
-    /// Why it ends where it ends, if that is no end as it should be.
+    /// Reason why it ends early, if it does.
     cut: Option<String>,
 }
 
 /// Reads a log; `None` if it is empty, or was never used.
 ///
-/// A log is written anew from its beginning, over what it held before. So its entries are those from the number that its
-/// own base block has, one after the other; what follows with another number is what was applied long ago.
+/// A log is rewritten from its beginning, over its former contents. So its entries are those from the number in its own
+/// base block, in a row; anything after them with another number was applied long ago.
 pub(super) fn read(source: impl Read) -> io::Result<Option<Log>> {
     let mut source = source.take(LIMIT);
     let mut base = Vec::new();
@@ -75,8 +76,8 @@ pub(super) fn read(source: impl Read) -> io::Result<Option<Log>> {
     Ok(base.map(|base| Log { base, entries, cut }))
 }
 
-/// The entries of all logs that continue a hive whose last finished write has this number, in order and up to the first that
-/// is missing; and which one that is, if there are later ones.
+/// Returns the entries of all logs that continue a hive whose last finished write has this number, in order and up to
+/// the first that is missing; and that number, if there are later ones.
 pub(super) fn following(logs: &[Log], finished: u32) -> (Vec<&Entry>, Option<String>) {
     let mut entries: Vec<&Entry> = logs.iter().flat_map(|log| &log.entries).collect();
     entries.retain(|entry| entry.sequence >= finished);
@@ -109,7 +110,7 @@ fn entry(bytes: &[u8]) -> Option<Entry> {
     Some(Entry { sequence: u32_at(bytes, 12)?, pages })
 }
 
-/// The check sum of log entries.
+/// Computes the check sum of log entries.
 pub(super) fn marvin32(data: &[u8]) -> u64 {
     let (mut low, mut high) = SEED;
     let mut chunks = data.chunks_exact(4);

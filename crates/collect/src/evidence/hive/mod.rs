@@ -1,7 +1,7 @@
 //! Registry hives: the machine's (`SYSTEM`, `SOFTWARE`) and a user's (`NTUSER.DAT`, `DEFAULT`), told apart by contents.
 //!
-//! Only what `diagnosis::state` lists is looked up. What is not there is written down as absent; what could not be read
-//! is written down as unread, and never as absent.
+//! Only keys that `evidence::state` lists are looked up. A missing key is recorded as absent; one that could not be read
+//! is recorded as unread, never as absent.
 
 pub(super) mod blob;
 #[cfg(test)]
@@ -17,7 +17,7 @@ use std::fs::{self, File};
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 
-use diagnosis::state::{
+use evidence::state::{
     COMPUTER_NAME, KEYS, Part, ROOT, RegistryData, RegistryKey, SCHEMA, SERVICES, STORE_MY, STORE_REMOTE_DESKTOP,
     STORES_ROOT, Service, State, Unread, takes,
 };
@@ -29,29 +29,29 @@ use log::Log;
 use regf::{Flaw, Hive, Key};
 pub(super) use regf::{u16_at, u32_at};
 
-/// The most flaws that are told one by one.
+/// Most flaws that are reported one by one.
 const FLAWS: usize = 8;
 /// Seconds from the year 1601 to 1970.
 const FILETIME_EPOCH: i64 = 11_644_473_600;
 
-pub(super) const READER: Reader = Reader { kind: "registry hive", recognises, read: Access::Place(read) };
+pub(super) const READER: Reader = Reader { kind: super::Kind::RegistryHive, recognises, read: Access::Place(read) };
 
-/// How hives begin, and their transaction logs.
+/// First bytes of hives and of their transaction logs.
 pub(super) const MAGIC: &[u8] = b"regf";
 
 fn recognises(head: &[u8]) -> bool {
-    // the type of a transaction log, at 28, is not that of a hive
+    // the file type, at 28, tells a transaction log from a hive
     head.starts_with(MAGIC) && u32_at(head, 28) == Some(0)
 }
 
 fn read(path: &Path) -> Result<Piece, ReadError> {
     let hive = Hive::open(File::open(path)?)?;
-    // of a hive that was closed properly the logs say nothing new
+    // if a hive was closed properly, the logs have nothing new
     let (logs, lacks) = if hive.dirty() { logs_beside(path) } else { (Vec::new(), Vec::new()) };
     Ok(Piece::State(Box::new(state(hive, &logs, lacks)?)))
 }
 
-/// Reads a hive with its transaction logs, wherever their bytes lie.
+/// Reads a hive with its transaction logs, from any source.
 pub fn registry_hive(hive: impl Read + Seek, logs: Vec<impl Read + Seek>) -> Result<State, ReadError> {
     let logs = logs.into_iter().map(log::read).collect::<Result<Vec<_>, _>>()?;
     Ok(state(Hive::open(hive)?, &logs.into_iter().flatten().collect::<Vec<_>>(), Vec::new())?)
@@ -63,7 +63,7 @@ impl From<Flaw> for ReadError {
     }
 }
 
-/// The transaction logs beside a hive, and what is known to lack of them.
+/// Finds the transaction logs beside a hive, and lists what is known to be missing of them.
 fn logs_beside(path: &Path) -> (Vec<Log>, Vec<Unread>) {
     let (mut logs, mut lacks) = (Vec::new(), Vec::new());
     let files = files_beside(path);
@@ -73,7 +73,7 @@ fn logs_beside(path: &Path) -> (Vec<Log>, Vec<Unread>) {
             Err(error) => lacks.push(Unread { what: file.display().to_string(), why: error.to_string() }),
         }
     }
-    // since Windows 8.1 both are there, and may go on in each other
+    // since Windows 8.1 both are there, and one may continue the other
     let there = |end: &str| files.iter().any(|file| file.to_string_lossy().to_ascii_lowercase().ends_with(end));
     for (one, other) in [("log1", "log2"), ("log2", "log1")] {
         if lacks.is_empty() && there(one) && !there(other) {
@@ -100,7 +100,7 @@ fn files_beside(path: &Path) -> Vec<PathBuf> {
     logs
 }
 
-/// What a hive says, with its transaction logs merged; `lacks` is what could not be read of these.
+/// Reads the state of a hive with its transaction logs merged; `lacks` lists what could not be read of these.
 fn state<S: Read + Seek>(mut hive: Hive<S>, logs: &[Log], lacks: Vec<Unread>) -> Result<State, Flaw> {
     let mut unread = lacks;
     if hive.dirty() {
@@ -129,19 +129,20 @@ fn state<S: Read + Seek>(mut hive: Hive<S>, logs: &[Log], lacks: Vec<Unread>) ->
     looked.and_then(|()| lookup.finish()).map_err(named)
 }
 
-/// Which hive it is.
+/// Kind of hive.
 enum Kind {
     System,
     Software,
     User,
 }
 
-/// A hive that is being read, and what has come of it.
+/// A hive that is being read, and the results so far.
 struct Lookup<S> {
     hive: Hive<S>,
-    /// All its changes are known. Else what is not in it may be in a log that was not read: that is unread, not absent.
+    /// True if all its changes are known. Otherwise anything missing may be in a log that was not read: it is unread,
+    /// not absent.
     whole: bool,
-    /// The newest write among the keys that were read, as a `FILETIME`.
+    /// Newest write among the keys that were read, as a `FILETIME`.
     newest: u64,
     state: State,
 }
@@ -190,7 +191,7 @@ impl<S: Read + Seek> Lookup<S> {
         self.registry(r"HKCU\", "");
     }
 
-    /// The control set in use, such as `ControlSet001\`.
+    /// Returns the control set in use, such as `ControlSet001\`.
     fn control_set(&mut self) -> Result<String, Flaw> {
         let found = self.hive.find("Select")?;
         let values = found.map(|key| self.hive.values(&key).0).unwrap_or_default();
@@ -199,14 +200,14 @@ impl<S: Read + Seek> Lookup<S> {
             return Err(Flaw::Kind(why.to_owned()));
         };
         let set = format!("ControlSet{number:03}");
-        // nothing below a set that is not there would be there
+        // a set that is not there would make everything below it absent
         match self.hive.find(&set)? {
             Some(_) => Ok(format!("{set}\\")),
             None => Err(Flaw::Kind(format!(r"Select\Current names {set}, which the hive does not have"))),
         }
     }
 
-    /// Looks up all keys of the list that begin like this, below `place` in the hive.
+    /// Looks up all keys of the list with this prefix, below `place` in the hive.
     fn registry(&mut self, prefix: &str, place: &str) {
         for path in KEYS {
             let Some(rest) = path.strip_prefix(prefix) else { continue };
@@ -223,7 +224,7 @@ impl<S: Read + Seek> Lookup<S> {
         }
     }
 
-    /// A key with values that cannot be read is as good as unread: one of them may be the one that counts.
+    /// Looks up a key. One with unreadable values counts as unread: one of them may be the one that matters.
     fn key(&mut self, path: &str, key: &Key) {
         self.newest = self.newest.max(key.written);
         let (mut values, flaws) = self.hive.values(key);
@@ -259,7 +260,7 @@ impl<S: Read + Seek> Lookup<S> {
 
     fn certificates(&mut self, path: &str, store: &str) {
         let flaws = self.store(path, store);
-        // a store of which a part cannot be read says nothing about what it lacks
+        // a store that cannot be read completely does not show that anything is missing
         if !self.whole || !flaws.is_empty() {
             self.state.registry.retain(|key| key.path != path);
         }
@@ -268,17 +269,17 @@ impl<S: Read + Seek> Lookup<S> {
         }
     }
 
-    /// Authorities: one that cannot be read is passed over, for from what is not among them nothing follows.
+    /// Reads authorities. An unreadable one is skipped, because nothing follows from a missing one.
     fn roots(&mut self, path: &str) {
         self.store(path, ROOT);
     }
 
-    /// Takes in the certificates of a store, and says what of it could not be read.
+    /// Takes in the certificates of a store, and returns what of it could not be read.
     fn store(&mut self, path: &str, store: &str) -> Vec<Flaw> {
         let rest = path.strip_prefix(r"HKLM\SOFTWARE\").unwrap_or(path);
         let (children, mut flaws) = match self.hive.find(rest) {
             Ok(key) => key.map(|key| self.hive.children(&key)).unwrap_or_default(),
-            // the key itself is told as unread already
+            // the key itself is already reported as unread
             Err(_) => return Vec::new(),
         };
         for child in children {
@@ -316,7 +317,7 @@ impl<S: Read + Seek> Lookup<S> {
     }
 }
 
-/// A value by its name, whatever the case.
+/// Finds a value by its name, ignoring case.
 fn value<'a>(values: &'a BTreeMap<String, RegistryData>, name: &str) -> Option<&'a RegistryData> {
     values.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, data)| data)
 }
@@ -325,7 +326,7 @@ fn text(data: &RegistryData) -> Option<String> {
     if let RegistryData::Text(text) = data { Some(text.clone()) } else { None }
 }
 
-/// A `FILETIME` as RFC 3339.
+/// Formats a `FILETIME` as RFC 3339.
 fn moment(filetime: u64) -> Option<String> {
     let seconds = i64::try_from(filetime / 10_000_000).ok().filter(|seconds| *seconds > 0)?;
     OffsetDateTime::from_unix_timestamp(seconds - FILETIME_EPOCH).ok()?.format(&Rfc3339).ok()

@@ -1,85 +1,85 @@
-//! The file of a registry hive (`regf`): cells, keys and values, read one at a time where they lie.
+//! The file of a registry hive (`regf`): cells, keys and values, read one at a time in place.
 //!
-//! Our own reader, not `notatin`: that one takes the whole file into memory, stops the process on some broken files, and
-//! brings a terminal library and `chrono` with it; we look up some seventy keys. Source: the description of the format by
-//! M. Suhanov ("Windows registry file format specification"). Nothing here writes.
+//! Our own reader, not `notatin`: that one loads the whole file into memory, stops the process on some broken files,
+//! and brings a terminal library and `chrono` with it; we look up some seventy keys. Source: the description of the
+//! format by M. Suhanov ("Windows registry file format specification"). Nothing here writes.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, SeekFrom};
 
-use diagnosis::state::RegistryData;
+use evidence::state::RegistryData;
 
 use super::log::{Entry, Log, SECTOR, following};
 
-/// Where the hive bins begin.
+/// Offset of the hive bins.
 const BINS: u64 = 4096;
-/// The most bytes of one cell that we read.
+/// Most bytes of one cell that we read.
 const CELL: usize = 1024 * 1024;
-/// The most subkeys of one key, and the most values.
+/// Most subkeys of one key, and most values.
 const ENTRIES: usize = 100_000;
-/// The most keys of a hive that are told apart when lists are lost.
+/// Most keys of a hive that are told apart when lists are lost.
 const STRAYS: usize = 400_000;
-/// Bytes of a hive bin, or a multiple of it.
+/// Size of which every hive bin's size is a multiple.
 const BIN: u32 = 4096;
 /// Bytes in each piece of a large value.
 const PIECE: usize = 16_344;
-/// The most bytes of cells that are read of one hive, each counted as [`CELL_COST`] more. What we look up of a real one takes a
+/// Most bytes of cells that are read of one hive, each counted as [`CELL_COST`] more. Our look-ups in a real one take a
 /// tenth; lists may name one cell a hundred thousand times.
 const READ: usize = 64 * 1024 * 1024;
-/// What it costs to look at a cell, however small.
+/// Cost of looking at a cell, however small.
 const CELL_COST: usize = 32;
-/// The most bytes of a key's cell: names have at most 255 characters.
+/// Most bytes of a key's cell: names have at most 255 characters.
 const KEY: usize = 1024;
-/// "There is none", in place of an offset.
+/// Offset that means "there is none".
 const NONE: u32 = u32::MAX;
 
-/// Why something in a hive could not be read.
+/// Reason why something in a hive could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Flaw {
     /// The file does not begin as a hive does.
     #[error("not a registry hive")]
     Foreign,
-    /// The operating system's words, or a place beyond the end of the file.
+    /// The operating system's error, or a place beyond the end of the file.
     #[error("read at {0:#x}: {1}")]
     Io(u64, String),
-    /// Something else lies there.
+    /// Something else is in this place.
     #[error("the cell at {0:#x} is no {1}")]
     Cell(u32, &'static str),
-    /// More than we read.
+    /// It is larger than what we read.
     #[error("the {1} at {0:#x} is larger than anything that belongs there")]
     Limit(u32, &'static str),
-    /// More than all that is looked for takes in a hive of Windows.
+    /// It takes more reading than all look-ups in a hive of Windows.
     #[error("its lists lead to the same places over and over: reading was given up at {0:#x}")]
     Endless(u32),
-    /// It is a hive, and not one that helps.
+    /// It is a hive of a kind that does not help.
     #[error("{0}")]
     Kind(String),
 }
 
-/// A key.
+/// Key of a hive.
 #[derive(Debug, Clone)]
 pub(super) struct Key {
     pub(super) name: String,
-    /// When it was last written, as a `FILETIME`.
+    /// Time of its last write, as a `FILETIME`.
     pub(super) written: u64,
-    /// Where its cell lies.
+    /// Offset of its cell.
     at: u32,
     subkeys: (u32, u32),
     values: (u32, u32),
 }
 
-/// What the first sector says, of a hive or of its transaction log.
+/// First sector of a hive or of its transaction log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct BaseBlock {
-    /// The numbers of the last write that was begun, and of the last that was finished. That of the first entry, in a log.
+    /// Numbers of the last write that was begun, and of the last that was finished; in a log, that of the first entry.
     pub(super) sequence: (u32, u32),
     root: u32,
-    /// Its check sum is right.
+    /// True if its check sum is right.
     pub(super) sound: bool,
 }
 
 impl BaseBlock {
-    /// `None` if it is none.
+    /// Reads a base block; `None` if it is none.
     pub(super) fn read(sector: &[u8]) -> Option<Self> {
         if !sector.starts_with(b"regf") {
             return None;
@@ -90,7 +90,7 @@ impl BaseBlock {
     }
 }
 
-/// The numbers of the base block but the last one, each or'ed exclusively to the others.
+/// Computes the check sum: all numbers of the base block but the last one, combined by exclusive or.
 pub(super) fn check_sum(block: &[u8]) -> u32 {
     let numbers = block.chunks_exact(4).map(|four| u32::from_le_bytes([four[0], four[1], four[2], four[3]]));
     match numbers.fold(0, |sum, number| sum ^ number) {
@@ -104,13 +104,13 @@ pub(super) fn check_sum(block: &[u8]) -> u32 {
 pub(super) struct Hive<S> {
     source: S,
     base: BaseBlock,
-    /// The bytes that the file has, and should have.
+    /// Bytes that the file has, and should have.
     length: (u64, u64),
-    /// The keys of the whole hive by the key that they say to be below, sorted; they are only looked for where a list is lost.
+    /// Keys of the whole hive sorted by the parent that each one names; only searched where a list is lost.
     strays: Option<Vec<(u32, u32)>>,
-    /// What transaction logs have instead of the file, by sector.
+    /// Sectors that transaction logs have instead of the file.
     sectors: BTreeMap<u32, Vec<u8>>,
-    /// What may still be read.
+    /// Bytes that may still be read.
     left: usize,
 }
 
@@ -126,13 +126,13 @@ impl<S: Read + Seek> Hive<S> {
         Ok(Self { source, base, length, strays: None, sectors: BTreeMap::new(), left: READ })
     }
 
-    /// The last write was not finished: what it would have written stands in the transaction logs.
+    /// True if the last write was not finished: its bytes are then in the transaction logs.
     pub(super) fn dirty(&self) -> bool {
         !self.base.sound || self.base.sequence.0 != self.base.sequence.1
     }
 
-    /// Takes over what the transaction logs have. Returns in words why that may not be all that was not written; that no log
-    /// is there only if that is not `told` already.
+    /// Takes over the contents of the transaction logs. Returns in words why they may not have all that was not
+    /// written; that there is no log only if that is not `told` already.
     pub(super) fn recover(&mut self, logs: &[Log], told: bool) -> Vec<String> {
         let mut lacks = Vec::new();
         let mut finished = self.base.sequence.1;
@@ -154,12 +154,12 @@ impl<S: Read + Seek> Hive<S> {
         lacks
     }
 
-    /// The bytes that the file has and should have, if it ends too early; what a log has instead is not missing.
+    /// Returns the bytes that the file has and should have, if it ends too early; parts that a log has are not missing.
     pub(super) fn cut(&self) -> Option<(u64, u64)> {
         Some(self.length).filter(|(has, wants)| has < wants && self.sectors.is_empty())
     }
 
-    /// Takes over what an entry of a transaction log has.
+    /// Takes over an entry of a transaction log.
     fn apply(&mut self, entry: &Entry) {
         for (offset, page) in &entry.pages {
             for (number, sector) in (offset / SECTOR..).zip(page.chunks(SECTOR as usize)) {
@@ -172,7 +172,7 @@ impl<S: Read + Seek> Hive<S> {
         self.key(self.base.root)
     }
 
-    /// The key of this path below the root; `None` if it is not there.
+    /// Finds the key of this path below the root; `None` if it does not exist.
     pub(super) fn find(&mut self, path: &str) -> Result<Option<Key>, Flaw> {
         let mut key = self.root()?;
         for name in path.split('\\').filter(|name| !name.is_empty()) {
@@ -184,7 +184,7 @@ impl<S: Read + Seek> Hive<S> {
         Ok(Some(key))
     }
 
-    /// A subkey. If it is not found where some cannot be read, that is a flaw, not an answer.
+    /// Finds a subkey. If it is not found where some cannot be read, that is a flaw, not an answer.
     fn child(&mut self, parent: &Key, name: &str) -> Result<Option<Key>, Flaw> {
         let (offsets, mut flaw) = self.offsets(parent);
         for offset in offsets {
@@ -197,7 +197,7 @@ impl<S: Read + Seek> Hive<S> {
         flaw.map_or(Ok(None), Err)
     }
 
-    /// All subkeys that can be read, and what could not.
+    /// Returns all readable subkeys, and the flaws of the others.
     pub(super) fn children(&mut self, parent: &Key) -> (Vec<Key>, Vec<Flaw>) {
         let mut keys = Vec::new();
         let (offsets, flaw) = self.offsets(parent);
@@ -211,7 +211,8 @@ impl<S: Read + Seek> Hive<S> {
         (keys, flaws)
     }
 
-    /// Where the subkeys lie. If the list of them is lost, which is a flaw, those are left that say themselves whose they are.
+    /// Returns where the subkeys lie. If their list is lost, which is a flaw, only keys are left that name their parent
+    /// themselves.
     fn offsets(&mut self, parent: &Key) -> (Vec<u32>, Option<Flaw>) {
         let flaw = match self.subkeys(parent) {
             Ok(offsets) => return (offsets, None),
@@ -225,14 +226,14 @@ impl<S: Read + Seek> Hive<S> {
         (offsets, Some(flaw))
     }
 
-    /// Every key in the first [`READ`] bytes of the hive bins, with the key above it.
+    /// Lists every key in the first [`READ`] bytes of the hive bins, with the key above it.
     fn all_keys(&mut self) -> Vec<(u32, u32)> {
         let mut keys = Vec::new();
         let (mut bin, end) = (0_u32, u32::try_from(READ).unwrap_or(u32::MAX));
         while bin < end {
             let head = self.read(bin, 32).ok().filter(|head| head.starts_with(b"hbin"));
             let size = head.and_then(|head| u32_at(&head, 8)).filter(|size| (BIN..=end).contains(size));
-            // what is cut off has no whole bin at its end
+            // a truncated file has no complete bin at its end
             let there = u32::try_from(self.length.0.saturating_sub(BINS + u64::from(bin))).unwrap_or(u32::MAX);
             let cells = |size: u32| Some((size, self.read(bin, size.min(there) as usize).ok()?));
             let Some((size, cells)) = size.and_then(cells) else {
@@ -254,7 +255,7 @@ impl<S: Read + Seek> Hive<S> {
         keys
     }
 
-    /// All values that can be read, by name, and what could not.
+    /// Returns all readable values by name, and the flaws of the others.
     pub(super) fn values(&mut self, key: &Key) -> (BTreeMap<String, RegistryData>, Vec<Flaw>) {
         let (mut values, mut flaws) = (BTreeMap::new(), Vec::new());
         let offsets = match self.value_list(key) {
@@ -343,7 +344,7 @@ impl<S: Read + Seek> Hive<S> {
         let ascii = u16_at(&cell, 16).ok_or_else(flaw)? & 1 != 0;
         let name = text(cell.get(20..20 + length).ok_or_else(flaw)?, ascii);
         let (size, at, kind) = (number(4)?, number(8)?, number(12)?);
-        // the highest bit: the data lie in the field of their offset
+        // the highest bit: the data are in the field of their offset
         let data = if size & 0x8000_0000 != 0 {
             at.to_le_bytes().get(..(size & 0xFF) as usize).ok_or_else(flaw)?.to_vec()
         } else {
@@ -378,12 +379,12 @@ impl<S: Read + Seek> Hive<S> {
         if data.len() == size { Ok(data) } else { Err(flaw()) }
     }
 
-    /// The contents of the cell at this place in the hive bins.
+    /// Reads the contents of the cell at this place in the hive bins.
     fn cell(&mut self, offset: u32) -> Result<Vec<u8>, Flaw> {
         self.cell_up_to(offset, CELL + 4)
     }
 
-    /// The same, of a longer one only so many bytes.
+    /// Reads the contents of a cell, but at most this many bytes.
     fn cell_up_to(&mut self, offset: u32, most: usize) -> Result<Vec<u8>, Flaw> {
         let head = self.read(offset, 4)?;
         let size = i32::from_le_bytes(head.try_into().map_err(|_| Flaw::Cell(offset, "cell"))?);
@@ -400,13 +401,13 @@ impl<S: Read + Seek> Hive<S> {
         self.read(offset.checked_add(4).ok_or(Flaw::Cell(offset, "cell"))?, length)
     }
 
-    /// Bytes of the hive bins, as they are after the transaction logs.
+    /// Reads bytes of the hive bins, as they are after the transaction logs.
     fn read(&mut self, offset: u32, length: usize) -> Result<Vec<u8>, Flaw> {
         let end = u32::try_from(length).ok().and_then(|length| offset.checked_add(length));
         let end = end.ok_or(Flaw::Limit(offset, "cell"))?;
         let mut bytes = vec![0; length];
         let sectors = offset / SECTOR..=end.saturating_sub(1) / SECTOR;
-        // bytes beyond the end of the file may lie in a log; then all of them do
+        // bytes beyond the end of the file may be in a log; then all of them are
         if !sectors.clone().all(|sector| self.sectors.contains_key(&sector)) {
             self.read_file(u64::from(offset) + BINS, &mut bytes)?;
         }
@@ -430,7 +431,7 @@ impl<S: Read + Seek> Hive<S> {
     }
 }
 
-/// A value by its type.
+/// Decodes a value by its type.
 fn decode(kind: u32, data: &[u8]) -> RegistryData {
     let binary = || RegistryData::Binary(wire::hex::encode(data));
     match kind {
@@ -455,7 +456,7 @@ pub(super) fn wide(bytes: &[u8]) -> String {
     String::from_utf16_lossy(&units)
 }
 
-/// Text up to the zero that ends it.
+/// Cuts text at the zero that ends it.
 pub(super) fn until_nul(text: &str) -> String {
     text.split('\0').next().unwrap_or_default().to_owned()
 }

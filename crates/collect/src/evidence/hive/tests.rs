@@ -1,6 +1,6 @@
 use std::io::Cursor;
 
-use diagnosis::state::{LISTENER, STORE_MY, TERMINAL_SERVER, WINDOWS, WINLOGON};
+use evidence::state::{LISTENER, STORE_MY, TERMINAL_SERVER, WINDOWS, WINLOGON};
 use proptest::prelude::*;
 
 use super::build::{Node, seal, wide};
@@ -31,7 +31,7 @@ fn merged(bytes: &[u8], logs: &[Vec<u8>]) -> Result<State, Flaw> {
     state(Hive::open(Cursor::new(bytes))?, &logs, Vec::new())
 }
 
-/// The same hive in the middle of a write.
+/// Returns the hive as it is in the middle of a write.
 fn dirty(hive: &[u8]) -> Vec<u8> {
     let mut hive = hive.to_vec();
     hive[4] = 8;
@@ -39,14 +39,14 @@ fn dirty(hive: &[u8]) -> Vec<u8> {
     hive
 }
 
-/// A state of the hive by which they can be told apart.
+/// Hive with this port, by which hives are told apart.
 fn with_port(port: u32) -> Vec<u8> {
     let mut root = system();
     root.dword(LISTENER_KEY, "InitialProgram", port);
     root.hive()
 }
 
-/// The state of a key that was read.
+/// Port in the state that was read.
 fn port(state: &State) -> Option<u32> {
     match key(state, LISTENER).values["InitialProgram"] {
         RegistryData::Dword(number) => Some(number),
@@ -54,7 +54,7 @@ fn port(state: &State) -> Option<u32> {
     }
 }
 
-/// A log that was begun with the entry of this number, each of which brings the hive with such a port.
+/// Log begun with the entry of this number; each entry writes the hive with its port.
 fn log_of(first: u32, entries: &[(u32, u32)]) -> Vec<u8> {
     let entries = entries.iter().map(|(number, port)| (*number, with_port(*port).split_off(4096)));
     build::log(&with_port(0), first, &entries.collect::<Vec<_>>())
@@ -69,17 +69,17 @@ fn the_control_set_in_use_is_read() {
     let state = read(&system().hive()).unwrap();
     assert_eq!(key(&state, TERMINAL_SERVER).values["fDenyTSConnections"], RegistryData::Dword(0));
     assert_eq!(key(&state, LISTENER).values["PortNumber"], RegistryData::Dword(3390));
-    assert!(!key(&state, diagnosis::state::LSA).exists);
+    assert!(!key(&state, evidence::state::LSA).exists);
     assert_eq!(state.computer.as_deref(), Some("SERVER01"));
     let service = |name: &str| state.services.iter().find(|service| service.name == name).unwrap();
     assert_eq!((service("TermService").exists, service("TermService").start), (true, Some(4)));
     assert!(!service("KeyIso").exists);
     assert!(state.unread.is_empty() && state.taken_at.is_some());
-    // what lies in another hive was not looked up
+    // keys of another hive were not looked up
     assert!(!state.registry.iter().any(|key| key.path == WINDOWS));
 }
 
-/// A machine that logs somebody on by itself has the password there.
+/// A machine that logs somebody on automatically has the password there.
 #[test]
 fn of_winlogon_nothing_is_read_that_may_be_a_password() {
     let place = r"Microsoft\Windows NT\CurrentVersion\Winlogon";
@@ -110,7 +110,7 @@ fn other_hives_say_what_they_are() {
     assert_eq!(read(b"MZ").unwrap_err(), Flaw::Foreign);
 }
 
-/// What cannot be read is unread, and never absent.
+/// An unreadable key is unread, never absent.
 #[test]
 fn a_broken_key_is_not_an_absent_one() {
     let mut bytes = system().hive();
@@ -122,7 +122,7 @@ fn a_broken_key_is_not_an_absent_one() {
     assert!(key(&state, TERMINAL_SERVER).exists);
 }
 
-/// What lies before the end is read, also where the list that leads to it does not; what lies behind is unread.
+/// Everything before the end is read, even where the list that leads to it is cut off; everything after it is unread.
 #[test]
 fn a_hive_that_was_cut_off_is_read_as_far_as_it_goes() {
     let mut root = system();
@@ -135,14 +135,14 @@ fn a_hive_that_was_cut_off_is_read_as_far_as_it_goes() {
     assert_eq!(key(&state, TERMINAL_SERVER).values["fDenyTSConnections"], RegistryData::Dword(0));
     let cut = format!("cut off: 60000 of {} bytes", whole.len());
     assert!(state.unread.iter().any(|unread| unread.why == cut), "{:?}", state.unread);
-    // what was there before the cut has to be there, and what is not found is not absent
+    // all that is found before the cut must be found, and what is not found is not absent
     let absent: Vec<_> = state.registry.iter().filter(|key| !key.exists).map(|key| &key.path).collect();
     assert!(!absent.iter().any(|path| *path == LISTENER), "{absent:?}");
     let error = read(&whole[..4200]).unwrap_err().to_string();
     assert!(error.starts_with("cut off: 4200 of"), "{error}");
 }
 
-/// What is not in it may be in the log: it is not read, and not absent.
+/// Anything missing may be in the log: it is unread, not absent.
 #[test]
 fn a_dirty_hive_without_its_log_says_so_and_nothing_is_absent_from_it() {
     let state = read(&dirty(&system().hive())).unwrap();
@@ -168,14 +168,14 @@ fn a_log_brings_what_was_not_written() {
     let before = dirty(&with_port(1));
     let state = merged(&before, &[log_of(7, &[(7, 2), (8, 3)]), log_of(9, &[(9, 4)])]).unwrap();
     assert_eq!((port(&state), &state.unread[..]), (Some(4), &[][..]));
-    assert!(!key(&state, diagnosis::state::LSA).exists);
-    // without a hive to be read, all of it in the log
+    assert!(!key(&state, evidence::state::LSA).exists);
+    // there is no readable hive: all of it is in the log
     let mut empty = before[..4096].to_vec();
     empty.resize(before.len(), 0);
     assert_eq!(port(&merged(&empty, &[log_of(7, &[(7, 2)])]).unwrap()), Some(2));
 }
 
-/// Behind the entries of a log lie those that it had when it was last used, with right check sums.
+/// A log's entries are followed by older ones from its last use, with right check sums.
 #[test]
 fn entries_that_were_applied_long_ago_displace_nothing() {
     let state =
@@ -199,7 +199,7 @@ fn a_gap_in_the_logs_ends_the_reading_and_is_told() {
     }
 }
 
-/// The write of the first block itself was cut short: then its numbers say nothing, and the logs have a copy of it.
+/// The write of the first block itself was interrupted: its numbers mean nothing, and the logs have a copy of it.
 #[test]
 fn a_first_block_with_a_wrong_check_sum_makes_a_hive_dirty() {
     let mut torn = with_port(1);
@@ -240,7 +240,7 @@ fn a_log_that_is_not_there_is_told() {
     assert_eq!(both, (Some(2), Vec::new()));
 }
 
-/// A set that is not there has nothing in it: neither settings nor services, and that says nothing.
+/// A control set that does not exist has neither settings nor services, and that shows nothing.
 #[test]
 fn a_control_set_that_is_not_there_is_refused() {
     for number in [0, 7] {
@@ -266,7 +266,8 @@ fn the_case_of_the_names_of_values_does_not_matter() {
     assert_eq!(service.account.as_deref(), Some("LocalSystem"));
 }
 
-/// A hive of an old Windows that was not closed properly, with its log beside it: said in one line, and only if it matters.
+/// A hive of an old Windows that was not closed properly, with its log beside it: reported in one line, and only if it
+/// matters.
 #[test]
 fn a_log_of_an_old_windows_is_named_and_not_merged() {
     let folder = std::env::temp_dir().join(format!("rdpdoctor-old-log-{}", std::process::id()));
@@ -310,7 +311,7 @@ fn a_certificate_comes_with_its_key() {
     assert_eq!(blob::certificate("My", &property(2, &record)), None);
 }
 
-/// A list that names one key sixty thousand times, which claims to be a megabyte long.
+/// A list that names one key sixty thousand times, and claims to be a megabyte long.
 #[test]
 fn lists_that_lead_to_one_place_over_and_over_are_given_up() {
     const COUNT: u16 = 65_000;
@@ -327,7 +328,7 @@ fn lists_that_lead_to_one_place_over_and_over_are_given_up() {
     let mut file = vec![0; 4096 + 32];
     file[..4].copy_from_slice(b"regf");
     file[36] = 32;
-    // the root, the list behind it, the key behind that
+    // the root, the list after it, the key after that
     let (list, child) = (32 + 88, 32 + 88 + 8 + u32::from(COUNT) * 4);
     let mut cell = |data: Vec<u8>, size: usize| {
         file.extend((-i32::try_from(size).unwrap()).to_le_bytes());

@@ -1,4 +1,4 @@
-//! Lines of CSV, one by one, whatever stands in them: at most one of them is held.
+//! Lines of CSV, one by one, whatever their contents: at most one of them is in memory.
 
 use std::borrow::Cow;
 use std::io::{self, Read};
@@ -7,14 +7,14 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use super::ReadError;
 
-/// The most bytes of a line; a registry value in the details may be long.
+/// Most bytes of a line; a registry value in the details may be long.
 const LINE: usize = 64 * 1024;
-/// The most columns. Process Monitor has about thirty.
+/// Most columns. Process Monitor has about thirty.
 const COLUMNS: usize = 64;
 /// Bytes that are read at once.
 const CHUNK: usize = 256 * 1024;
 
-/// Where the columns stand.
+/// Positions of the columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Columns {
     delimiter: u8,
@@ -34,7 +34,7 @@ impl Columns {
         self.detail.is_some()
     }
 
-    /// From the names of the columns.
+    /// Finds the columns by their names.
     fn of(names: &[String], delimiter: u8) -> Option<Self> {
         let at = |name: &str| names.iter().position(|known| known.trim().eq_ignore_ascii_case(name));
         Some(Self {
@@ -46,14 +46,15 @@ impl Columns {
             result: at("Result")?,
             pid: at("PID"),
             detail: at("Detail"),
-            // both are local times in the form of that Windows; the second has a date, whose order nobody knows
+            // both are local times in the format of that Windows; the second has a date, whose order nobody knows
             time: at("Time of Day").or_else(|| at("Date & Time")),
             command_line: at("Command Line"),
         })
     }
 }
 
-/// The columns of a file that begins like this, if it is a recording. A spreadsheet may have put another delimiter.
+/// Finds the columns of a file that begins like this, if it is a recording. A spreadsheet may have changed the
+/// delimiter.
 pub(super) fn columns(head: &[u8]) -> Option<Columns> {
     [b',', b';', b'\t'].into_iter().find_map(|delimiter| {
         let (mut fields, mut ends) = (vec![0; LINE], [0; COLUMNS]);
@@ -80,7 +81,7 @@ fn without_mark(head: &[u8]) -> &[u8] {
     head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head)
 }
 
-/// A line.
+/// Line of a recording.
 pub(super) struct Line<'a> {
     columns: Columns,
     fields: &'a [u8],
@@ -126,27 +127,27 @@ impl<'a> Line<'a> {
     }
 }
 
-/// A file, line by line.
+/// Reader of a file, line by line.
 pub(super) struct Lines<R> {
     input: R,
     pub(super) columns: Columns,
     reader: Reader,
     chunk: Vec<u8>,
-    /// The part of the chunk that was not looked at yet.
+    /// Range of the chunk that was not looked at yet.
     left: std::ops::Range<usize>,
     fields: Vec<u8>,
     ends: [usize; COLUMNS],
-    /// The line at which the record in hand begins, from 1.
+    /// Line at which the present record begins, from 1.
     began: u64,
     malformed: u64,
     first_malformed: Option<u64>,
 }
 
-/// How the reading of a record went.
+/// Result of reading a record.
 enum Record {
-    /// So many fields.
+    /// This many fields.
     Whole(usize),
-    /// Longer than a line may be, or of more columns.
+    /// Longer than a line may be, or with more columns.
     TooLong,
     End,
 }
@@ -177,12 +178,12 @@ impl<R: Read> Lines<R> {
         Ok(lines)
     }
 
-    /// How many lines were of another form, and the first of them.
+    /// Returns how many lines were malformed, and the first of them.
     pub(super) fn malformed(&self) -> (u64, Option<u64>) {
         (self.malformed, self.first_malformed)
     }
 
-    /// The next line that has as many columns as the first.
+    /// Returns the next line with as many columns as the first.
     pub(super) fn next(&mut self) -> Result<Option<Line<'_>>, ReadError> {
         loop {
             self.begin()?;
@@ -201,7 +202,7 @@ impl<R: Read> Lines<R> {
         }
     }
 
-    /// Notes where the next record begins: behind the second half of a line break, which still has to be read.
+    /// Notes where the next record begins: after the second half of a line break, which still has to be read.
     fn begin(&mut self) -> Result<(), ReadError> {
         if self.left.is_empty() {
             self.refill()?;
@@ -236,7 +237,7 @@ impl<R: Read> Lines<R> {
         }
     }
 
-    /// Goes behind the next line break, and begins there anew.
+    /// Skips to the next line break, and begins there anew.
     fn skip_line(&mut self) -> Result<(), ReadError> {
         let line = self.reader.line();
         loop {
@@ -263,7 +264,7 @@ impl<R: Read> Lines<R> {
     }
 }
 
-/// Fills a buffer; less only at the end.
+/// Fills a buffer; returns less only at the end.
 fn fill(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {

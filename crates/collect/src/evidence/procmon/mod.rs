@@ -1,8 +1,8 @@
-//! Recordings of Process Monitor, exported as CSV: what was refused at places that matter, and to whom.
+//! Recordings of Process Monitor, exported as CSV: accesses refused at places that matter, and to which program.
 //!
-//! Ten gigabytes are usual, so lines are read one by one and next to nothing is kept. The columns stand in any order, and a
-//! line tells the time of day in whatever way its Windows writes it, without a date: it is kept as it is, and no moment is
-//! made of it.
+//! Ten gigabytes are usual, so lines are read one by one and next to nothing is kept. The columns come in any order,
+//! and a line has the time of day as its Windows writes it, without a date: it is kept as text, not turned into a
+//! moment.
 
 mod lines;
 #[cfg(test)]
@@ -13,23 +13,24 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
-use diagnosis::access::{self, AccessTrace, Asked, GRANTED, Place, REFUSALS, RefusedAccess};
-use diagnosis::state::{SCHEMA, State, Unread};
+use evidence::access;
+use evidence::access::{AccessTrace, Asked, GRANTED, Place, REFUSALS, RefusedAccess};
+use evidence::state::{SCHEMA, State, Unread};
 
-use super::{Access as Reads, Piece, ReadError, Reader, text};
+use super::{Access as Reads, Kind, Piece, ReadError, Reader, text};
 use lines::{Columns, Line, Lines};
 
-pub(super) const READER: Reader = Reader { kind: "Process Monitor CSV", recognises, read: Reads::Place(read) };
+pub(super) const READER: Reader = Reader { kind: Kind::ProcessMonitor, recognises, read: Reads::Place(read) };
 
-/// The most different accesses that are remembered of one kind of place, of which most are granted.
+/// Most different accesses that are remembered of one kind of place, of which most are granted.
 const REMEMBERED: usize = 2000;
-/// The most refusals that are kept of one kind of place: what happens at one keeps no other from being seen.
+/// Most refusals that are kept of one kind of place, so that one kind cannot hide another.
 const KEPT: usize = 100;
-/// The most refusals that are remembered of one kind of place, until it is known which of them were no fault.
+/// Most refusals that are remembered of one kind of place, until it is known which of them were no fault.
 const REFUSED: usize = 400;
-/// The most bytes of a path; those of the places that matter are short.
+/// Most bytes of a path; those of the places that matter are short.
 const PATH: usize = 1024;
-/// The most characters of another text that is kept.
+/// Most characters of any other text that is kept.
 const TEXT: usize = 60;
 
 fn recognises(head: &[u8]) -> bool {
@@ -45,39 +46,39 @@ pub(super) fn read_from(input: impl Read, name: &str) -> Result<Piece, ReadError
     Ok(Piece::State(Box::new(trace.state(&lines, name))))
 }
 
-/// Who asked for what: a process, and the path in small letters.
+/// Process and path of an access, the path in lower case.
 type Access = (String, Option<u32>, String);
 
-/// What is remembered of an access.
+/// Remembered outcome of an access.
 #[derive(Default)]
 struct Outcome {
-    /// What was refused; a retry with other rights is another refusal.
+    /// Refusals of it; a retry with other rights is another refusal.
     refused: Vec<RefusedAccess>,
     granted: bool,
 }
 
-/// What a recording says.
+/// Recording as read so far.
 #[derive(Default)]
 struct Trace {
     accesses: HashMap<Access, Outcome>,
-    /// How many of them there are of each kind of place, and how many refusals.
+    /// Number of accesses of each kind of place, and of refusals.
     remembered: HashMap<Place, (usize, usize)>,
-    /// In the order in which they were met, so that the same file always gives the same state.
+    /// Accesses in the order in which they were met, so that a file always gives the same state.
     order: Vec<Access>,
     records: u64,
     left_out: u64,
     /// Programs of ours that were granted anything at all.
     granted: Vec<String>,
-    /// Refusals for whom what was asked for is not known.
+    /// Refusals without details of what was asked for.
     without_details: u64,
 }
 
-/// What the reading itself met.
+/// Findings of the reading itself.
 struct Met {
     columns: Columns,
     malformed: u64,
     first_malformed: Option<u64>,
-    /// Why it ended before the end.
+    /// Reason why it ended early.
     cut: Option<String>,
 }
 
@@ -161,8 +162,8 @@ impl Trace {
         }
     }
 
-    /// Its outcome so far; `None` for a new one where there are too many. A refusal that came after that is not kept, so
-    /// one whose way in was forgotten never counts.
+    /// Returns the outcome so far; `None` for a new access where there are too many. Refusals after that are not kept,
+    /// so one whose later success was forgotten never counts.
     fn remember(&mut self, place: Place, process: &str, pid: Option<u32>, path: &str) -> Option<&mut Outcome> {
         let key = (process.to_ascii_lowercase(), pid, path.to_lowercase());
         if !self.accesses.contains_key(&key) {
@@ -180,7 +181,7 @@ impl Trace {
         let mut all = Vec::new();
         for key in &self.order {
             let outcome = self.accesses.remove(key).unwrap_or_default();
-            // what was lost at the end may be the try that succeeded
+            // the lost end may have the try that succeeded
             let comparable = met.cut.is_none() && self.granted.contains(&key.0);
             let judged = |access| RefusedAccess { granted: outcome.granted, comparable, ..access };
             all.extend(outcome.refused.into_iter().map(judged));
@@ -207,7 +208,7 @@ impl Trace {
         }
     }
 
-    /// What was not read, and what cannot be concluded.
+    /// Lists what was not read, and what cannot be concluded.
     fn notes(&self, met: &Met, refused: &[RefusedAccess]) -> Vec<String> {
         let mut notes = Vec::new();
         if let Some(first) = met.first_malformed {
@@ -236,7 +237,7 @@ impl Trace {
     }
 }
 
-/// A text that is kept.
+/// Shortens a text that is kept.
 fn short(text: &str) -> String {
     text.chars().take(TEXT).collect()
 }

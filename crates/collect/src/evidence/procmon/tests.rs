@@ -1,4 +1,4 @@
-use diagnosis::access::ACCESS_DENIED;
+use evidence::access::ACCESS_DENIED;
 use proptest::prelude::*;
 
 use super::*;
@@ -11,7 +11,7 @@ fn line(process: &str, path: &str, result: &str, detail: &str) -> String {
     format!("\"9:00:00.1234567 AM\",\"{process}\",\"700\",\"CreateFile\",\"{path}\",\"{result}\",\"{detail}\"")
 }
 
-/// A line of a program that was granted something elsewhere, as every recording has them.
+/// Line of a program that was granted something elsewhere, as every recording has them.
 fn usual(process: &str) -> String {
     line(process, r"C:\Windows\System32\rsaenh.dll", "SUCCESS", READING)
 }
@@ -26,7 +26,7 @@ fn state_of(bytes: &[u8]) -> State {
     trace.state(&met, "trace.csv")
 }
 
-/// What of a recording of these lines counts.
+/// Returns the refusals that count in a recording of these lines.
 fn counted(lines: &[String]) -> Vec<RefusedAccess> {
     let refused = state_of(&file(lines)).refused;
     refused.into_iter().filter(|access| access.comparable && !access.granted).collect()
@@ -54,7 +54,7 @@ fn a_refusal_is_read_with_all_that_it_says() {
     assert_eq!(found, [expected]);
 }
 
-/// As PowerShell writes it anew.
+/// PowerShell rewrites a recording like this.
 #[test]
 fn a_recording_in_utf_16_is_read_as_well() {
     let lines = [usual("lsass.exe"), line("lsass.exe", KEY, ACCESS_DENIED, READING)];
@@ -71,7 +71,7 @@ fn a_second_try_that_succeeds_makes_it_no_fault_before_and_after() {
     let (denied, got) = (line("lsass.exe", KEY, ACCESS_DENIED, READING), line("lsass.exe", KEY, "SUCCESS", READING));
     assert_eq!(counted(&[denied.clone(), got.clone()]), []);
     assert_eq!(counted(&[got, denied.clone()]), []);
-    // to know that it is there is not to read it
+    // knowing that it exists is not reading it
     let look = line("lsass.exe", KEY, "SUCCESS", "Desired Access: Read Attributes, Disposition: Open");
     assert_eq!(counted(&[usual("lsass.exe"), denied.clone(), look]).len(), 1);
     let another = line("svchost.exe", KEY, "SUCCESS", READING);
@@ -166,14 +166,14 @@ fn what_is_remembered_is_bounded_and_what_is_left_out_is_said() {
         (0..6000).map(move |n| line("lsass.exe", &format!("{path}{n}"), result, READING))
     };
     let denied = line("lsass.exe", KEY, ACCESS_DENIED, READING);
-    // at one kind of place they keep nothing of another from being seen
+    // at one kind of place they hide nothing at another
     let elsewhere = many(r"C:\ProgramData\Microsoft\Crypto\RSA\MachineKeys\", ACCESS_DENIED);
     let lines: Vec<String> = std::iter::once(usual("lsass.exe")).chain(elsewhere).chain([denied.clone()]).collect();
     let state = state_of(&file(&lines));
     assert_eq!((state.refused.len(), state.traces[0].left_out), (101, 5900));
     assert!(state.unread.iter().any(|unread| unread.why.starts_with("5900 refusals")));
     assert_eq!(state.refused.last().map(|access| access.place), Some(Place::RdpKeyFile));
-    // one whose way in may have been forgotten never counts
+    // a refusal whose later success may have been forgotten never counts
     let lines: Vec<String> = many(KEY, "SUCCESS").chain([denied]).collect();
     assert_eq!(counted(&lines), []);
     assert_eq!(state_of(&file(&lines)).traces[0].left_out, 1);

@@ -1,4 +1,5 @@
-//! The output of the script that `rdpdoctor collect --as powershell` prints ([`powershell`]), however it was carried here.
+//! The output of the script that `rdpdoctor collect --as powershell` prints ([`powershell`]), however it was carried
+//! here.
 //!
 //! The output is a row of blocks, each readable without the others, because consoles, mails and remote shells cut it:
 //!
@@ -9,10 +10,10 @@
 //! -----END RDPDOCTOR STATE 3/9; 1234 CHARACTERS; SHA256 (of the gzip, or NONE)-----
 //! ```
 //!
-//! A block is a state (`rdpdoctor-state/1`) with some of the machine's things; the last says of each which (`blocks`). No
-//! block holds white space that counts, so all of it is taken out before reading: then it does not matter where lines were
-//! broken. What stands around the blocks is passed over. Of what is missing nothing is concluded: where a block is lost, logs
-//! count as damaged, folders and stores as not listed.
+//! A block is a state (`rdpdoctor-state/1`) with some of the machine's things; the last says of each which (`blocks`).
+//! No block holds white space that counts, so all of it is taken out before reading: then it does not matter where
+//! lines were broken. What stands around the blocks is passed over. Of what is missing nothing is concluded: where a
+//! block is lost, logs count as damaged, folders and stores as not listed.
 //!
 //! Certificates come as the registry keeps them (value `Blob` below the key of their store), so that the script asks no
 //! cryptography of Windows and touches no private key.
@@ -28,43 +29,43 @@ use std::ops::RangeInclusive;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use diagnosis::printable::printable;
-use diagnosis::state::bounds::Room;
-use diagnosis::state::{RegistryData, RegistryKey, SCHEMA, STORE_MY, STORE_REMOTE_DESKTOP, State, Unread};
+use evidence::printable::printable;
+use evidence::state::bounds::Room;
+use evidence::state::{RegistryData, RegistryKey, SCHEMA, STORE_MY, STORE_REMOTE_DESKTOP, State, Unread};
 use flate2::read::GzDecoder;
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
 
-use super::{Access, Piece, ReadError, Reader, hive, text};
+use super::{Access, Kind, Piece, ReadError, Reader, hive, text};
 pub use source::powershell;
 
-/// The most bytes of an output.
+/// Most bytes of an output.
 const LIMIT: u64 = super::TEXT;
-/// The most bytes of a block, inflated, and of all together.
+/// Most bytes of a block, inflated, and of all together.
 const BLOCK: u64 = super::TEXT;
 const TOTAL: usize = 256 * 1024 * 1024;
-/// The most blocks.
+/// Most blocks.
 const BLOCKS: usize = 10_000;
-/// What the marks look like without their spaces.
+/// The mark without its spaces.
 const BEGIN: &str = "-----BEGINRDPDOCTORSTATE";
 const END: &str = "-----ENDRDPDOCTORSTATE";
 const RULE: &str = "-----";
-/// So many characters of base64 at the beginning of a file may be the middle of a block.
+/// Characters of base64 at the beginning of a file from which on it may be the middle of a block.
 const MIDDLE: usize = 1000;
 
-/// The stores whose certificates come as the registry keeps them, with the names of the stores.
+/// Stores whose certificates come as the registry keeps them, with the names of the stores.
 const STORES: [(&str, &str); 2] = [(STORE_MY, "My"), (STORE_REMOTE_DESKTOP, "Remote Desktop")];
 
-pub(super) const READER: Reader = Reader { kind: "output of the script", recognises, read: Access::Bytes(LIMIT, read) };
+pub(super) const READER: Reader = Reader { kind: Kind::ScriptOutput, recognises, read: Access::Bytes(LIMIT, read) };
 
-/// A mark, or what may be the middle of a block whose beginning was cut away.
+/// True for a mark, or for text that may be the middle of a block whose beginning was cut off.
 fn recognises(head: &[u8]) -> bool {
     let text = squeezed(&text::beginning(head));
     let base64 = |c: char| c.is_ascii_alphanumeric() || "+/=".contains(c);
     text.contains(BEGIN) || text.contains(END) || text.len() >= MIDDLE && text.chars().take(MIDDLE).all(base64)
 }
 
-/// Without white space, and without the marks with which mails quote.
+/// Removes white space, and the marks with which mails quote.
 fn squeezed(text: &str) -> String {
     text.chars().filter(|c| !c.is_whitespace() && !matches!(c, '>' | '\u{FEFF}' | '\0')).collect()
 }
@@ -76,7 +77,8 @@ fn read(bytes: &[u8]) -> Result<Piece, ReadError> {
     Ok(Piece::State(Box::new(output.state()?)))
 }
 
-/// What a tool that answers in JSON (as `az` does) had to carry: its texts in which there are marks. Anything else as it is.
+/// Unpacks the answer of a tool that answers in JSON (such as `az`): its texts that contain marks. Anything else stays
+/// as it is.
 fn carried(text: Cow<'_, str>) -> Cow<'_, str> {
     let json = text.trim_start().starts_with(['{', '[']).then(|| serde_json::from_str::<Value>(&text).ok()).flatten();
     let Some(json) = json else { return text };
@@ -92,14 +94,14 @@ fn carried(text: Cow<'_, str>) -> Cow<'_, str> {
     Cow::Owned(found.join("\n"))
 }
 
-/// What was read of an output.
+/// Contents of an output so far.
 #[derive(Default)]
 struct Output {
-    /// How many blocks there were.
+    /// Number of blocks according to the output.
     count: usize,
     /// Blocks by number.
     blocks: BTreeMap<usize, (State, Vec<String>)>,
-    /// What could not be read.
+    /// Parts that could not be read.
     unread: Vec<Unread>,
     inflated: usize,
     room: Room,
@@ -108,7 +110,7 @@ struct Output {
 impl Output {
     fn take(&mut self, text: &str) {
         let mut parts = text.split(BEGIN);
-        // the rest of a block whose beginning was cut away says at least how many there were
+        // the rest of a block whose beginning was cut off tells at least how many there were
         let before = parts.next().and_then(|before| before.split_once(END));
         if let Some((_, count)) = before.and_then(|(_, mark)| place(mark)) {
             self.count = count;
@@ -127,7 +129,7 @@ impl Output {
         }
     }
 
-    /// All blocks together are one machine's.
+    /// Keeps a block. All blocks together are one machine's.
     fn keep(&mut self, number: usize, mut state: State, sections: Vec<String>) {
         if !self.room.fits(&mut state) {
             let earlier = self.blocks.values_mut().map(|(state, _)| state);
@@ -136,7 +138,7 @@ impl Output {
         self.blocks.insert(number, (state, sections));
     }
 
-    /// The script was run a second time in what was copied: the last run counts.
+    /// Starts anew: the script was run a second time in the copied text, and the last run counts.
     fn again(&mut self) {
         (self.blocks, self.unread, self.room) = (BTreeMap::new(), Vec::new(), Room::default());
         self.cannot("an earlier run of the script in the same file".to_owned(), "only the last one is read");
@@ -160,7 +162,7 @@ impl Output {
         Ok(state)
     }
 
-    /// The sections of which a block is missing, or all.
+    /// Returns the sections that lack a block, or all.
     fn lost(&mut self) -> Lost {
         let missing: Vec<usize> = (1..=self.count).filter(|number| !self.blocks.contains_key(number)).collect();
         for run in runs(&missing) {
@@ -183,7 +185,7 @@ impl Output {
     }
 }
 
-/// Of what blocks are missing.
+/// Sections that lack blocks.
 enum Lost {
     Sections(BTreeSet<String>),
     Anything,
@@ -198,10 +200,10 @@ impl Lost {
     }
 }
 
-/// What is only worth something if all of it is there.
+/// Takes back what only holds of a complete section.
 fn conclude_nothing(state: &mut State, lost: &Lost) {
     for log in &mut state.logs {
-        // of a log that is known, entries may have been left out of a block that does not tell of it
+        // entries of a known log may be in a block without the log itself
         let in_part = state.unread.iter().any(|unread| unread.what == format!("event log {}", log.channel));
         log.damaged |= lost.is_of("events") || in_part;
     }
@@ -213,7 +215,7 @@ fn conclude_nothing(state: &mut State, lost: &Lost) {
     }
 }
 
-/// Numbers in a row, such as 1 to 4 and 6.
+/// Groups numbers into runs, such as 1 to 4 and 6.
 fn runs(numbers: &[usize]) -> Vec<RangeInclusive<usize>> {
     let mut runs: Vec<RangeInclusive<usize>> = Vec::new();
     for number in numbers {
@@ -225,14 +227,14 @@ fn runs(numbers: &[usize]) -> Vec<RangeInclusive<usize>> {
     runs
 }
 
-/// The number of a block and how many there are, at the beginning of what follows a mark: `3/9;`.
+/// Reads the number of a block and how many there are, at the beginning of the text after a mark: `3/9;`.
 fn place(after: &str) -> Option<(usize, usize)> {
     let (number, count) = after.split_once(';')?.0.split_once('/')?;
     let (number, count) = (number.parse().ok()?, count.parse().ok()?);
     (1..=count).contains(&number).then_some((number, count)).filter(|_| count <= BLOCKS)
 }
 
-/// One block, from behind its first mark: its state, and the sections of all blocks if it is the last.
+/// Reads one block, from after its first mark: its state, and the sections of all blocks if it is the last.
 fn block(part: &str, inflated: &mut usize) -> Result<(State, Vec<String>), String> {
     let (head, rest) = part.split_once(RULE).ok_or("it is cut off within its first line")?;
     let (body, mark) = rest.split_once(END).ok_or("it is cut off: its last line is missing")?;
@@ -272,7 +274,7 @@ fn unpacked(body: &str, sum: &str) -> Result<String, String> {
     if read as u64 > BLOCK { Err(format!("too large: it inflates to more than {BLOCK} bytes")) } else { Ok(text) }
 }
 
-/// The list of what stands in all blocks, which the last one has.
+/// Reads the list of the sections in all blocks, which the last one has.
 fn sections(json: &str) -> Vec<String> {
     let value: Value =
         if json.contains("\"blocks\"") { serde_json::from_str(json).unwrap_or_default() } else { Value::Null };
@@ -280,8 +282,7 @@ fn sections(json: &str) -> Vec<String> {
     sections.filter_map(Value::as_str).map(printable).collect()
 }
 
-/// Makes certificates of those that stand in the state as the registry keeps them. A store of which one cannot be read
-/// counts as unread.
+/// Reads certificates from the form in which the registry keeps them. A store with an unreadable one counts as unread.
 pub(super) fn read_certificates(state: &mut State) {
     for (store, name) in STORES {
         let (certificates, rest) =
@@ -300,7 +301,7 @@ pub(super) fn read_certificates(state: &mut State) {
     }
 }
 
-fn certificate(store: &str, key: &RegistryKey) -> Option<diagnosis::state::StoredCertificate> {
+fn certificate(store: &str, key: &RegistryKey) -> Option<evidence::state::StoredCertificate> {
     let RegistryData::Binary(hex) = key.values.get("Blob")? else { return None };
     hive::blob::certificate(store, &wire::hex::decode(hex)?)
 }

@@ -1,22 +1,24 @@
-//! The script itself, from the lists that the other readers go by, so that nothing of them can be forgotten in it.
+//! Writes the script from the lists that the other readers use, so that nothing of them can be forgotten in it.
 
 use std::fmt::Write;
 
-use diagnosis::events::{self, CHANNELS};
-use diagnosis::keys::RDP_KEY;
-use diagnosis::state::{KEYS, SERVICES, STORE_MY, STORE_REMOTE_DESKTOP, WINLOGON};
+use evidence::events;
+use evidence::events::CHANNELS;
+use evidence::key_names::RDP_KEY;
+use evidence::state::{KEYS, SERVICES, STORE_MY, STORE_REMOTE_DESKTOP, WINLOGON};
 
 use crate::evidence::windows::PROGRAMS;
 
 const TEMPLATE: &str = include_str!("collect.ps1");
-/// The most entries of a kind that mean a fault, and of one that belongs to connections that work.
+/// Most entries of a kind that means a fault, and of one that belongs to connections that work.
 const LIMITS: (usize, usize) = (40, 20);
-/// The most files of a folder of keys that are named, besides those of Remote Desktop.
+/// Most files of a folder of keys that are named, besides those of Remote Desktop.
 const KEY_FILES: usize = 500;
 
-/// A script for Windows PowerShell that reads a machine's state and prints it, and changes nothing. The same each time.
+/// Returns a script for Windows PowerShell that reads a machine's state and prints it, and changes nothing. Always the
+/// same.
 pub fn powershell() -> String {
-    // the most telling keys stand first in the list, and last in what is printed
+    // the most telling keys come first in the list, and last in the output
     let keys: Vec<&str> = KEYS.iter().rev().copied().collect();
     let places = [
         ("VERSION", env!("CARGO_PKG_VERSION").to_owned()),
@@ -34,18 +36,18 @@ pub fn powershell() -> String {
     places.iter().fold(TEMPLATE.to_owned(), |script, (place, text)| script.replace(&format!("@{place}@"), text))
 }
 
-/// Texts, one a line.
+/// Writes texts, one a line.
 fn lines(texts: &[&str]) -> String {
     let lines: Vec<String> = texts.iter().map(|text| format!("    {}", quoted(text))).collect();
     lines.join("\n")
 }
 
-/// Text as PowerShell takes it literally.
+/// Quotes text so that PowerShell takes it literally.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// A line for each provider in each of its logs.
+/// Writes a line for each provider in each of its logs.
 fn queries() -> String {
     let mut text = String::new();
     for (provider, names, logs) in CHANNELS {

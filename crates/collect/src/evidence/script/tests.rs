@@ -1,4 +1,4 @@
-//! The output as the script makes it, carried in every way; and laws of the script, which nobody could run here.
+//! The script's output, carried in every way; and laws of the script, which nobody could run here.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -10,10 +10,11 @@ use serde_json::json;
 use tree_sitter::{Node, Parser};
 
 use super::*;
-use diagnosis::events::{self, CHANNELS};
-use diagnosis::state::{KEYS, LISTENER, SERVICES, WINLOGON};
+use evidence::events;
+use evidence::events::CHANNELS;
+use evidence::state::{KEYS, LISTENER, SERVICES, WINLOGON};
 
-/// A block of the script, by the template in `collect.ps1` (`ConvertTo-Armour`).
+/// Writes a block by the script's template in `collect.ps1` (`ConvertTo-Armour`).
 fn armour(json: &str, number: usize, count: usize, form: &str) -> Vec<String> {
     let (body, sum) = if form == "GZIP" {
         let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
@@ -31,7 +32,7 @@ fn armour(json: &str, number: usize, count: usize, form: &str) -> Vec<String> {
     lines
 }
 
-/// As `ConvertTo-Plain` writes JSON.
+/// Writes JSON as `ConvertTo-Plain` does.
 fn plain(json: &str) -> String {
     let mut text = String::new();
     for unit in json.encode_utf16() {
@@ -48,7 +49,7 @@ fn block(section: &str, things: &Value) -> String {
     json!({"schema": SCHEMA, "part": "host", "taken_at": taken, "computer": "BÜRO-01", section: things}).to_string()
 }
 
-/// What the script finds out on a machine, in its blocks.
+/// Blocks of the state that the script finds on a machine.
 fn blocks() -> Vec<String> {
     let event = json!({"at": "2026-11-21T08:59:00.0000000Z", "channel": "System", "provider": "Schannel", "id": 36870,
         "record": 7, "activity": null, "data": {"Type": "server"}});
@@ -107,7 +108,7 @@ fn whole() -> (usize, Vec<String>, Vec<String>, Vec<String>) {
     (1, vec![store, LISTENER.to_owned()], certificates, vec!["event log Security".to_owned()])
 }
 
-/// A block of entries does not tell of the log that they stand in: what was left out of it must not be lost on the way.
+/// A block of entries does not have the log's own record: its count of left-out entries must not be lost.
 #[test]
 fn a_log_of_which_entries_were_left_out_is_not_whole() {
     let damaged = |count: u64| {
@@ -165,8 +166,8 @@ fn an_output_is_read_however_it_was_carried() {
     }
 }
 
-/// Cut after any line, from either side: what is there is told, what is missing is named, and nothing is taken for whole
-/// that is not.
+/// Cut after any line, from either side: what is there is reported, what is missing is named, and nothing incomplete is
+/// taken for complete.
 #[test]
 fn a_cut_output_is_read_as_far_as_it_goes() {
     let lines = lines("GZIP");
@@ -196,11 +197,11 @@ fn a_cut_output_is_read_as_far_as_it_goes() {
 fn the_end_alone_tells_what_it_has() {
     let lines = lines("GZIP");
     let from = lines.iter().position(|line| line.contains("BEGIN RDPDOCTOR STATE 4/7")).unwrap();
-    // as Azure's Run Command leaves it: the middle of block 3, and what follows
+    // as Azure's Run Command leaves it: the middle of block 3, and everything after
     let state = state_of(lines[from - 2..].join("\n").as_bytes()).unwrap();
     assert_eq!(state.unread[0].what, "blocks 1 to 3 of 7 of the script's output");
     assert_eq!((state.services.len(), state.key_files.len(), state.registry.len()), (1, 1, 0));
-    // only the marks of the end are left
+    // only the end marks are left
     let from = lines.iter().position(|line| line.contains("END RDPDOCTOR STATE 6/7")).unwrap();
     let state = state_of(lines[from..].join("\n").as_bytes()).unwrap();
     assert_eq!(state.unread[0].what, "blocks 1 to 6 of 7 of the script's output");
@@ -273,7 +274,7 @@ fn parsed<T>(script: &str, look: impl FnOnce(Node<'_>, &str) -> T) -> T {
     look(tree.root_node(), script)
 }
 
-/// The texts of all nodes of a kind.
+/// Texts of all nodes of a kind.
 fn texts(node: Node<'_>, script: &str, kind: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut waiting = vec![node];
@@ -286,7 +287,7 @@ fn texts(node: Node<'_>, script: &str, kind: &str) -> BTreeSet<String> {
     found
 }
 
-/// The names of all methods that are called.
+/// Names of all methods that are called.
 fn methods(node: Node<'_>, script: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut waiting = vec![node];
@@ -358,7 +359,7 @@ const METHODS: [&str; 13] = [
     "Substring",
 ];
 
-/// It reads. The one command that writes is there once, for `-Out`, and does not write over a file.
+/// The script only reads. Its one command that writes occurs once, for `-Out`, and does not overwrite a file.
 #[test]
 fn the_script_only_reads() {
     parsed(&powershell(), |root, script| {
@@ -380,12 +381,12 @@ fn the_script_only_reads() {
         for line in script.lines().filter(|line| line.contains("New-Object")) {
             assert!(OBJECTS.iter().any(|name| line.contains(&format!("New-Object {name}"))), "{line}");
         }
-        // no way to run text, another program, or a redirection into a file
+        // no way to run text or another program, and no redirection into a file
         for kind in ["redirection", "command_invokation_operator"] {
             assert_eq!(texts(root, script, kind), BTreeSet::new());
         }
     });
-    // the grammar does call them so
+    // the grammar does use these names
     parsed("& 'whoami' > out.txt\n", |root, script| {
         for kind in ["redirection", "command_invokation_operator"] {
             assert_eq!(texts(root, script, kind).len(), 1, "{kind}");
@@ -400,7 +401,7 @@ fn the_script_only_reads() {
     assert!(script.contains("Out-File -LiteralPath $Out -Encoding ascii -NoClobber"));
 }
 
-/// A new key, service or event is in the script by itself.
+/// A new key, service or event is in the script automatically.
 #[test]
 fn the_script_looks_for_all_that_is_listed() {
     let script = powershell();
@@ -430,7 +431,7 @@ fn the_script_looks_for_all_that_is_listed() {
     }
 }
 
-/// Beside the value that is wanted a password may stand.
+/// A password may stand beside the value that is wanted.
 #[test]
 fn of_winlogon_the_script_prints_one_value() {
     let script = powershell();

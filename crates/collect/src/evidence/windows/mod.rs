@@ -1,7 +1,7 @@
 //! A mounted Windows disk: the few places of it that matter, instead of all of it.
 //!
-//! Hives and event logs go the way of all files and are recognised by their contents. What has no contents of its own (who
-//! may read a key, which version a program has, how much space is free) is written down here.
+//! Hives and event logs are treated as all files and recognised by their contents. Facts outside of contents (who may
+//! read a key, which version a program has, how much space is free) are recorded here.
 
 mod security;
 mod version;
@@ -10,40 +10,41 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use diagnosis::keys::{MACHINE_KEYS, RDP_KEY};
-use diagnosis::state::{FileVersion, KeyFile, SCHEMA, State, Unread, Volume};
+use evidence::key_names::{MACHINE_KEYS, RDP_KEY};
+use evidence::state::{FileVersion, KeyFile, SCHEMA, State, Unread, Volume};
 
-/// The most files of a folder of keys that are named, besides those of Remote Desktop.
+/// Most files of a folder of keys that are named, besides those of Remote Desktop.
 const KEYS: usize = 10_000;
-/// Folders of private keys below `ProgramData/Microsoft/Crypto`: where, and the name in a state.
+/// Folders of private keys below `ProgramData/Microsoft/Crypto`: the path, and the name in a state.
 const FOLDERS: [(&str, &str); 2] = [("RSA/MachineKeys", MACHINE_KEYS), ("Keys", "Keys")];
 /// Programs whose version matters.
 pub(super) const PROGRAMS: [&str; 3] = ["termsrv.dll", "mstsc.exe", "mstscax.dll"];
-/// Event logs that tell of Remote Desktop; the others of a disk are left alone. Of some the whole name is known.
+/// Event logs that concern Remote Desktop, by full name, and after them by a part of it; others on a disk are left
+/// alone.
 const LOGS: [&str; 3] = ["system", "security", "application"];
 const CHANNELS: [&str; 3] = ["terminalservices", "remotedesktopservices", "capi2"];
-/// How the names of logs begin that Windows puts aside when they are full (`Archive-System-2026-11-21-08-59-30-123.evtx`).
+/// Beginning of the names of full logs that Windows puts aside (`Archive-System-2026-11-21-08-59-30-123.evtx`).
 const ARCHIVE: &str = "archive-";
-/// The most of them of each log: the newest, by the dates in their names.
+/// Most of them for each log: the newest, by the dates in their names.
 const ARCHIVED: usize = 8;
-/// The most users whose own registry is read.
+/// Most users whose own registry is read.
 const USERS: usize = 64;
 
-/// A folder that holds `Windows/System32/config`.
+/// Folder that holds `Windows/System32/config`.
 pub(super) struct Disk {
     root: PathBuf,
     system32: PathBuf,
 }
 
 impl Disk {
-    /// The Windows disk that is mounted here, or none.
+    /// Returns the Windows disk that is mounted here, if any.
     pub(super) fn at(root: &Path) -> Option<Self> {
         let system32 = descend(root, "Windows/System32")?;
         descend(&system32, "config/SYSTEM").or_else(|| descend(&system32, "config/SOFTWARE"))?;
         Some(Self { root: root.to_owned(), system32 })
     }
 
-    /// The hives and event logs, what is read by its contents; and what of it is not there.
+    /// Lists the hives and event logs, which are read by their contents, and those that are missing.
     pub(super) fn files(&self) -> (Vec<PathBuf>, Vec<(PathBuf, String)>) {
         let (mut files, mut missing) = (Vec::new(), Vec::new());
         for name in ["config/SYSTEM", "config/SOFTWARE"] {
@@ -63,7 +64,7 @@ impl Disk {
         (files, missing)
     }
 
-    /// The registry of each user. A link is not followed: the usual ones lead to a user that is listed by himself.
+    /// Adds the registry of each user. A link is not followed: the usual ones lead to a user who is listed anyway.
     fn users(&self, files: &mut Vec<PathBuf>, missing: &mut Vec<(PathBuf, String)>) {
         let folder = self.root.join("Users");
         let users =
@@ -121,7 +122,7 @@ impl Disk {
         }
     }
 
-    /// What the disk itself says: keys, versions, space.
+    /// Records facts of the disk itself: keys, versions, space.
     pub(super) fn state(&self) -> State {
         let mut state = State { schema: SCHEMA.to_owned(), ..State::default() };
         for (place, name) in FOLDERS {
@@ -140,7 +141,7 @@ impl Disk {
     }
 }
 
-/// The space of the disk, if it is mounted here; of a mere copy of its files that would be the space of another.
+/// Returns the space of the disk, if it is mounted here; for a mere copy of its files it would be that of another disk.
 #[cfg(target_os = "linux")]
 fn volume(root: &Path) -> Option<Volume> {
     use std::os::unix::fs::MetadataExt;
@@ -158,7 +159,7 @@ fn volume(_: &Path) -> Option<Volume> {
     None
 }
 
-/// The folder stands in the state only if it could be listed, with how many of its files are not named there.
+/// Records a folder of keys, but the folder itself only if it could be listed, with the number of its files left out.
 fn keys(state: &mut State, folder: &Path, name: &str) {
     let files = match names(folder) {
         Ok(files) => files,
@@ -180,7 +181,7 @@ fn keys(state: &mut State, folder: &Path, name: &str) {
     }
 }
 
-/// All files of Remote Desktop's own container, the first of the others, and how many are left out.
+/// Returns all files of Remote Desktop's own container, the first of the others, and how many are left out.
 fn named(files: Vec<PathBuf>, most: usize) -> (Vec<PathBuf>, u64) {
     let own = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
@@ -202,7 +203,7 @@ fn program(system32: &Path, name: &str) -> std::io::Result<FileVersion> {
     }
 }
 
-/// The security descriptor, where the mount shows it (ntfs-3g, and ntfs3 by another name).
+/// Reads the security descriptor, where the mount shows it (ntfs-3g, and ntfs3 under another name).
 #[cfg(target_os = "linux")]
 fn rights(path: &Path) -> Option<String> {
     ["system.ntfs_acl", "system.ntfs_security"].iter().find_map(|name| {
@@ -217,12 +218,12 @@ fn rights(_: &Path) -> Option<String> {
     None
 }
 
-/// The path below a folder, whatever the case of its parts.
+/// Returns the path below a folder, ignoring the case of its parts.
 fn descend(folder: &Path, path: &str) -> Option<PathBuf> {
     reach(folder, path).ok().flatten()
 }
 
-/// What lies there, in whatever case; an error where that cannot be told.
+/// Returns the path, ignoring case, if it exists; an error where that cannot be told.
 fn reach(folder: &Path, path: &str) -> std::io::Result<Option<PathBuf>> {
     let mut place = folder.to_owned();
     for part in path.split('/') {

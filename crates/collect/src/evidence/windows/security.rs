@@ -1,4 +1,4 @@
-//! Security descriptors as they lie on a disk (self-relative, [MS-DTYP] 2.4.6), in their text form (2.5.1).
+//! Converts security descriptors on a disk (self-relative, [MS-DTYP] 2.4.6) to their text form (2.5.1).
 
 use crate::evidence::hive::{u16_at, u32_at};
 
@@ -21,7 +21,7 @@ const ACCOUNTS: [(&str, &str); 9] = [
     ("S-1-5-32-545", "BU"),
 ];
 
-/// Owner, group and access list as SDDL; `None` if these are no security descriptor.
+/// Returns owner, group and access list as SDDL; `None` if these bytes are no security descriptor.
 pub(super) fn sddl(bytes: &[u8]) -> Option<String> {
     let control = u16_at(bytes, 2).filter(|_| bytes.first() == Some(&1))?;
     let mut text = String::new();
@@ -48,7 +48,7 @@ fn entries(list: &[u8]) -> Option<String> {
         let letter = match kind {
             0 => "A",
             1 => "D",
-            // kinds that Windows does not use for files are told, and judged by nobody
+            // types that Windows does not use for files are kept, and judged by nobody
             _ => "XA",
         };
         let flags: String = FLAGS.iter().filter(|(bit, _)| flags & bit != 0).map(|(_, word)| *word).collect();
@@ -101,7 +101,7 @@ mod tests {
     fn the_rights_on_a_key() {
         let bytes = descriptor(&[(0, 0x0012_0089, &[20]), (1, 0x001F_01FF, &[32, 545])]);
         assert_eq!(sddl(&bytes).unwrap(), "O:SYD:P(A;ID;0x120089;;;NS)(D;ID;0x1f01ff;;;BU)");
-        assert_eq!(diagnosis::security::allows(&sddl(&bytes).unwrap(), &["NS"], 1), Some(true));
+        assert_eq!(evidence::security::allows(&sddl(&bytes).unwrap(), &["NS"], 1), Some(true));
     }
 
     #[test]

@@ -1,20 +1,20 @@
 //! The version in a program file: the `VS_FIXEDFILEINFO` in its resources.
 //!
-//! The structure begins with a number of its own (`0xFEEF04BD`) after the name `VS_VERSION_INFO`, so the file is searched for
-//! both rather than its resource tree walked.
+//! The structure begins with a number of its own (`0xFEEF04BD`) after the name `VS_VERSION_INFO`, so the file is
+//! searched for both instead of walking its resource tree.
 
 use std::io::{self, Read};
 
 use crate::evidence::hive::u32_at;
 
-/// The most bytes of a program that are searched.
+/// Most bytes of a program that are searched.
 const LIMIT: u64 = 24 * 1024 * 1024;
 /// `VS_VERSION_INFO` and the zero that ends it, in UTF-16.
 const NAME: [u8; 32] = *b"V\0S\0_\0V\0E\0R\0S\0I\0O\0N\0_\0I\0N\0F\0O\0\0\0";
-/// The first number of the structure, and of its form.
+/// First number of the structure.
 const SIGNATURE: u32 = 0xFEEF_04BD;
 
-/// The version of the file; `None` where there is none in it.
+/// Finds the version of the file; `None` where it has none.
 pub(super) fn version(program: impl Read) -> io::Result<Option<String>> {
     let mut bytes = Vec::new();
     program.take(LIMIT).read_to_end(&mut bytes)?;
@@ -27,7 +27,7 @@ fn find(bytes: &[u8]) -> Option<String> {
     }
     let names = bytes.windows(NAME.len()).enumerate().filter(|(_, window)| *window == NAME).take(16);
     names.map(|(at, _)| at + NAME.len()).find_map(|at| {
-        // padding to a multiple of four lies between
+        // padding to a multiple of four comes in between
         let start = (at..at + 4).find(|start| u32_at(bytes, *start) == Some(SIGNATURE))?;
         let (high, low) = (u32_at(bytes, start + 8)?, u32_at(bytes, start + 12)?);
         Some(format!("{}.{}.{}.{}", high >> 16, high & 0xFFFF, low >> 16, low & 0xFFFF))

@@ -1,0 +1,55 @@
+//! Kinds of evidence files.
+
+use std::fmt;
+
+/// Kind of an evidence file; its words are part of the published manifest of a bundle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A zip of other evidence.
+    Bundle,
+    /// A state in our own form.
+    RecordedState,
+    /// A hive of a machine's or a user's registry.
+    RegistryHive,
+    /// An event log of Windows.
+    EventLog,
+    /// The record of a probe.
+    Transcript,
+    /// Captured packets.
+    Capture,
+    /// A capture in our own form, without its packets.
+    RecordedCapture,
+    /// A recording of accesses.
+    ProcessMonitor,
+    /// An `.rdp` file.
+    RdpFile,
+    /// The output of the script for Windows.
+    ScriptOutput,
+    /// Facts of a mounted disk itself, beside its files.
+    WindowsDisk,
+}
+
+impl Kind {
+    /// Returns its words, for people and manifests.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Bundle => "bundle",
+            Self::RecordedState => "recorded state",
+            Self::RegistryHive => "registry hive",
+            Self::EventLog => "event log",
+            Self::Transcript => "transcript",
+            Self::Capture => "capture",
+            Self::RecordedCapture => "recorded capture",
+            Self::ProcessMonitor => "Process Monitor CSV",
+            Self::RdpFile => ".rdp file",
+            Self::ScriptOutput => "output of the script",
+            Self::WindowsDisk => "Windows disk",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.words())
+    }
+}

@@ -1,0 +1,279 @@
+//! The questioning of one address as a machine without I/O: what to ask next, when, and for how long. The time goes in, a plan
+//! comes out; what became of it is told as a record.
+//!
+//! Administrators get banned by their own tools, and some servers serve one client at a time. So connections to one address
+//! follow each other with a pause, the pause doubles after an unexpected reset, and the interview ends as soon as no answer can
+//! change the verdict.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use evidence::observe::observe_record;
+use evidence::{ClientProfile, Evidence, SubjectId};
+use time::OffsetDateTime;
+use wire::machine::{ConversationPlan, End, Event, Limits, TcpAnswer, TlsFailure};
+use wire::tls::{HelloShape, host_name};
+use wire::transcript::{Entry, Record};
+use wire::x224::ConnectionRequest;
+
+use crate::case::Context;
+use crate::cause::Severity;
+use crate::diagnose::{Run, diagnose};
+use crate::need::{Need, Question};
+use crate::planner::Planner;
+
+/// Limits of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// Time for the first look at every address; questions that a finding needs may take the same again.
+    pub timeout: Duration,
+    /// TCP connections in the whole run.
+    pub connections: usize,
+    /// Pause between two connections to one address.
+    pub pause: Duration,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { timeout: Duration::from_secs(10), connections: 16, pause: Duration::from_millis(20) }
+    }
+}
+
+/// Stands for the user's name in `Cookie: mstshash=`. mstsc always sends one, of nine characters at most, and some balancers
+/// answer no request without; whoever reads it in a log sees who asked.
+const NEUTRAL: &str = "rdpdoctor";
+/// Time that a request is held back, to see who ends the connection.
+const HOLD: Duration = Duration::from_millis(250);
+/// `TSRequest` version that we introduce ourselves with: the current one.
+const TSREQUEST_VERSION: u32 = 6;
+/// Pause between two connections of a survey, which makes dozens; it doubles with every reset.
+const SURVEY_PAUSE: Duration = Duration::from_millis(2);
+/// Longest pause of a survey.
+const SURVEY_PAUSE_MOST: Duration = Duration::from_millis(200);
+/// Connections of a survey, beside those of the diagnosis.
+const SURVEY_CONNECTIONS: usize = 184;
+/// Multiple of the time-out that a survey may take.
+const SURVEY_TIME: u32 = 6;
+/// Pause before a question is repeated: longer than a server needs that serves one client at a time.
+const RETRY_PAUSE: Duration = Duration::from_millis(300);
+
+/// A connection to make.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ask {
+    /// The conversation to hold.
+    pub plan: ConversationPlan,
+    /// The question that it answers, in words.
+    pub words: String,
+    /// When to begin, since the run began.
+    pub not_before: Duration,
+    /// When it must have ended, since the run began.
+    pub until: Duration,
+    /// Connections that the whole run may have made before this one.
+    pub connections: usize,
+    /// It is asked for the sake of completeness.
+    pub survey: bool,
+}
+
+/// The questioning of one address.
+#[derive(Debug)]
+pub struct Interview {
+    context: Context,
+    budget: Budget,
+    at: OffsetDateTime,
+    name: Option<String>,
+    subject: SubjectId,
+    evidence: Evidence,
+    planner: Planner,
+    pause: Duration,
+    survey_pause: Duration,
+    last: Option<Question>,
+    said: Vec<ConversationPlan>,
+}
+
+impl Interview {
+    /// Makes a probe of `target` with the usual budget and the system's resolver.
+    pub fn new(
+        context: Context,
+        budget: Budget,
+        at: OffsetDateTime,
+        address: SocketAddr,
+        name: Option<String>,
+        client: Option<ClientProfile>,
+    ) -> Self {
+        let mut evidence = Evidence::default();
+        let subject = evidence.host_at(address, name.clone());
+        evidence.clients.extend(client.map(|client| (subject, client)));
+        Self {
+            context,
+            budget,
+            at,
+            name,
+            subject,
+            evidence,
+            planner: Planner::default(),
+            pause: budget.pause,
+            survey_pause: SURVEY_PAUSE,
+            last: None,
+            said: Vec::new(),
+        }
+    }
+
+    /// Returns the next connection, or `None` if no answer can change the verdict any more, or time is up. `now` counts from
+    /// the beginning of the run; `random` is the chance in our own ClientHello.
+    pub fn next(&mut self, now: Duration, random: [u8; 32]) -> Option<Ask> {
+        let context = self.context.of_subject(&self.evidence, self.subject);
+        let question = self.planner.next(&self.evidence, &context, self.subject)?;
+        let survey = question.need == Need::SURVEY;
+        let first = self.last.is_none();
+        let retry = self.last == Some(question) || question.need.asks_again();
+        let wait = match (first, survey) {
+            (true, _) => Duration::ZERO,
+            (_, true) => self.survey_pause,
+            _ if retry => self.pause.max(RETRY_PAUSE),
+            _ => self.pause,
+        };
+        // the first look has the time-out; what a finding needs may take as long again
+        let times = match (first, survey) {
+            (_, true) => SURVEY_TIME,
+            (true, _) => 1,
+            _ => 2,
+        };
+        let (until, not_before) = (self.budget.timeout * times, now.saturating_add(wait));
+        // the pause doubles with every reset: it must not outlast what is left
+        let left = until.checked_sub(not_before).filter(|left| *left > Duration::from_millis(1))?;
+        self.last = Some(question);
+        Some(Ask {
+            plan: self.dressed(plan(question, self.budget.timeout.min(left), random)),
+            words: question.need.words(),
+            not_before,
+            until,
+            connections: self.budget.connections + if survey { SURVEY_CONNECTIONS } else { 0 },
+            survey,
+        })
+    }
+
+    /// Gives a plan the manner of the client: its cookie, its way to write a hello, and whom it asks for.
+    fn dressed(&self, mut plan: ConversationPlan) -> ConversationPlan {
+        if let Some(request) = &mut plan.request {
+            request.cookie = Some(NEUTRAL.to_owned());
+        }
+        if plan.tls.is_some() {
+            let typed = self.context.target.as_ref().and_then(|target| target.name());
+            let typed = typed.and_then(|name| host_name(name.trim_end_matches('.').as_bytes()));
+            plan.shape = HelloShape { style: self.context.profile.hello, server_name: typed.map(str::to_owned) };
+        }
+        plan
+    }
+
+    /// Takes in what became of a connection.
+    pub fn told(&mut self, record: &Record) {
+        observe_record(record, self.at, self.name.as_deref(), &mut self.evidence);
+        if record.entries.iter().any(|(_, entry)| is_reset(entry)) {
+            self.pause *= 2;
+            self.survey_pause = (self.survey_pause * 2).min(SURVEY_PAUSE_MOST);
+        }
+        let accepted = record.outcome().tcp.is_some_and(|tcp| tcp.value == TcpAnswer::Accepted);
+        if accepted && !record.survey && !self.said.iter().any(|plan| same_words(plan, &record.plan)) {
+            self.said.push(record.plan.clone());
+        }
+    }
+
+    /// Returns what has to be said to a host of our own making before this one is blamed: all that was said to it, if there is
+    /// anything to blame it for. What fails there is not held against the host.
+    pub fn to_rehearse(&self) -> &[ConversationPlan] {
+        let diagnosis = diagnose(&self.evidence, &self.context, Run::default());
+        let blamed = diagnosis.findings.iter().any(|finding| finding.severity < Severity::Advisory);
+        if blamed { &self.said } else { &[] }
+    }
+
+    /// Returns the evidence about this address alone, with the address as subject even before anything was seen of it.
+    pub fn evidence(&self) -> &Evidence {
+        &self.evidence
+    }
+}
+
+/// True if both plans say the same to a host.
+pub fn same_words(one: &ConversationPlan, other: &ConversationPlan) -> bool {
+    (&one.request, one.hold, one.tls, one.credssp, &one.shape)
+        == (&other.request, other.hold, other.tls, other.credssp, &other.shape)
+}
+
+/// True if the peer reset the connection in this entry.
+fn is_reset(entry: &Entry) -> bool {
+    matches!(entry, Entry::Event(Event::Closed(End::Rst) | Event::TlsFailed(TlsFailure::Closed { end: End::Rst, .. })))
+}
+
+/// Returns this many tenths of a time-out.
+fn share(timeout: Duration, tenths: u32) -> Duration {
+    let micros = u64::try_from((timeout * tenths / 10).as_micros()).unwrap_or(u64::MAX);
+    Duration::from_micros(micros.max(1))
+}
+
+/// Plans the connection that asks a question. The stages share the time-out; time that one does not use is left to the
+/// others by the deadline of the whole connection.
+fn plan(question: Question, timeout: Duration, random: [u8; 32]) -> ConversationPlan {
+    let mut limits = Limits::of(timeout);
+    if question.patient {
+        // after silence the second try waits longer: a slow host answers then, a deaf one does not
+        limits.x224 = share(timeout, 8);
+        limits.tls = share(timeout, 9);
+        limits.credssp = share(timeout, 9);
+    }
+    ConversationPlan {
+        request: question.request.map(|protocols| ConnectionRequest { cookie: None, protocols: Some(protocols) }),
+        hold: if question.hold { HOLD } else { Duration::ZERO },
+        tls: question.tls,
+        credssp: question.credssp.then_some(TSREQUEST_VERSION),
+        random,
+        shape: HelloShape::default(),
+        limits,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::host;
+
+    const ADDRESS: &str = "192.0.2.7:3389";
+
+    fn interview() -> Interview {
+        let context = host("192.0.2.7").context().clone();
+        let at = context.at;
+        Interview::new(context, Budget::default(), at, ADDRESS.parse().unwrap(), None, None)
+    }
+
+    fn record(ask: &Ask, entries: Vec<(Duration, Entry)>) -> Record {
+        Record {
+            address: ADDRESS.parse().unwrap(),
+            start: ask.not_before,
+            survey: ask.survey,
+            plan: ask.plan.clone(),
+            entries,
+        }
+    }
+
+    #[test]
+    fn the_first_question_comes_at_once_and_a_second_try_after_a_pause() {
+        let mut interview = interview();
+        let first = interview.next(Duration::ZERO, [0; 32]).unwrap();
+        assert_eq!((first.not_before, first.until, first.connections), (Duration::ZERO, Duration::from_secs(10), 16));
+        let silent = [Entry::Event(Event::Connected), Entry::Event(Event::Time)];
+        let silent = silent.into_iter().map(|entry| (Duration::from_secs(3), entry)).collect();
+        interview.told(&record(&first, silent));
+        let second = interview.next(Duration::from_secs(3), [0; 32]).unwrap();
+        assert_eq!(second.not_before, Duration::from_secs(3) + RETRY_PAUSE);
+        assert_eq!(second.until, Duration::from_secs(20));
+        assert!(second.plan.limits.x224 > first.plan.limits.x224, "a slow host answers the second time");
+    }
+
+    #[test]
+    fn it_ends_when_the_time_is_up() {
+        let mut interview = interview();
+        let first = interview.next(Duration::ZERO, [0; 32]).unwrap();
+        let reset = [Entry::Event(Event::Connected), Entry::Event(Event::Closed(End::Rst))];
+        interview.told(&record(&first, reset.into_iter().map(|entry| (Duration::ZERO, entry)).collect()));
+        assert_eq!(interview.pause, Budget::default().pause * 2, "a reset doubles the pause");
+        assert!(interview.next(Duration::from_secs(20), [0; 32]).is_none());
+    }
+}

@@ -1,0 +1,191 @@
+//! The ladder: how far a connection gets, rung by rung.
+
+mod survey;
+mod to_gateway;
+
+use std::time::Duration;
+
+use evidence::{Evidence, Observation, Role, Stage, SubjectId};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+pub use survey::{Survey, SurveyedFlags, SurveyedNegotiation, SurveyedProtocols, SurveyedVersion};
+
+use crate::case::{Case, Context};
+use crate::cause::Severity;
+use crate::report::Finding;
+use crate::stage::tls::{accepted_words, refused_words};
+use crate::stage::{ROOMS, Whose};
+
+/// Outcome of a stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// Done, without a fault.
+    Passed,
+    /// Attempted, without success.
+    Failed,
+    /// Done, with a fault.
+    Degraded,
+    /// Not tried: an earlier stage failed, or the host does not have it.
+    Skipped,
+}
+
+impl Outcome {
+    /// Returns the word in the JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Degraded => "degraded",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+/// One rung: a stage at a subject.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct StageResult {
+    /// Stage of the rung.
+    pub stage: Stage,
+    /// Subject of the rung.
+    pub subject: SubjectId,
+    /// Outcome of the stage.
+    pub outcome: Outcome,
+    /// Duration in seconds; null where nothing was asked.
+    pub seconds: Option<f64>,
+    /// Summary of what was seen.
+    pub text: String,
+}
+
+/// Rungs of all subjects.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ladder {
+    /// Rungs, in the order of subjects and stages.
+    pub stages: Vec<StageResult>,
+    /// True if a capture lacks the very packets of a TLS handshake that was agreed on.
+    pub incomplete: bool,
+}
+
+/// Text of a rung whose packets a capture lacks.
+const NOT_CAPTURED: &str = "not captured";
+/// Beginning of the text of a rung that this computer itself kept the probe from.
+pub(crate) const NOT_TRIED: &str = "this computer could not try";
+
+/// A rung before findings are laid over it: how it went, how long it took, what was seen.
+pub type Rung = (Outcome, Option<Duration>, String);
+
+impl Ladder {
+    /// Reads the rungs off the evidence; a finding that does not block degrades its rung.
+    pub fn of(evidence: &Evidence, context: &Context, findings: &[Finding]) -> Self {
+        let mut stages = Vec::new();
+        let contexts = context.of_subjects(evidence);
+        for (subject, context) in contexts.iter().enumerate() {
+            let case = Case { evidence, subject, context };
+            let mut unseen = if case.lacks_packets() { NOT_CAPTURED } else { "not reached" };
+            for (stage, found) in rungs(case) {
+                let Some((outcome, took, text)) = found.or_else(|| unseen_rung(stage, unseen)) else { continue };
+                if outcome == Outcome::Failed || outcome == Outcome::Skipped && text != unseen {
+                    unseen = "not reached";
+                }
+                let outcome = overlay(outcome, stage, subject, findings);
+                stages.push(StageResult { stage, subject, outcome, seconds: took.map(|t| t.as_secs_f64()), text });
+            }
+        }
+        let mut cases = contexts.iter().enumerate().map(|(subject, context)| Case { evidence, subject, context });
+        Self { stages, incomplete: cases.any(Case::handshake_not_captured) }
+    }
+
+    /// Iterates over the rungs to hosts, without those of a client's way to a gateway.
+    pub(crate) fn to_hosts(&self) -> impl Iterator<Item = &StageResult> {
+        let of_gateway = |id| self.stages.iter().any(|stage| stage.subject == id && stage.stage == Stage::Gateway);
+        self.stages.iter().filter(move |stage| !of_gateway(stage.subject))
+    }
+
+    /// Returns the last stage that was passed, at the address that got furthest; a machine's own records and a gateway
+    /// do not count. A certificate or the like, seen with another kind of hello behind a failed stage, takes no client
+    /// there.
+    pub fn reached(&self) -> Option<Stage> {
+        let failed = |s: &StageResult| {
+            let before = self.stages.iter().filter(|other| other.subject == s.subject && other.stage < s.stage);
+            before.into_iter().any(|other| other.outcome == Outcome::Failed)
+        };
+        let passed = self.to_hosts().filter(|s| matches!(s.outcome, Outcome::Passed | Outcome::Degraded));
+        let passed = passed.filter(|stage| stage.stage <= Stage::Credssp && !failed(stage));
+        passed.map(|stage| stage.stage).max()
+    }
+}
+
+fn overlay(outcome: Outcome, stage: Stage, subject: SubjectId, findings: &[Finding]) -> Outcome {
+    let here = |severity| {
+        let mut here = findings.iter().filter(|f| f.stage == stage && f.subject == subject);
+        here.any(|finding| finding.severity == severity)
+    };
+    match outcome {
+        Outcome::Passed | Outcome::Degraded if here(Severity::Blocking) => Outcome::Failed,
+        Outcome::Passed if here(Severity::Degrading) => Outcome::Degraded,
+        outcome => outcome,
+    }
+}
+
+/// Reads the rungs that a subject has, in order.
+fn rungs(case: Case<'_>) -> Vec<(Stage, Option<Rung>)> {
+    let who = case.who();
+    if who.role == Role::Gateway {
+        return to_gateway::STAGES.iter().map(|stage| (*stage, to_gateway::rung(case, *stage))).collect();
+    }
+    let whose = Whose::of(who.role, who.address.is_some());
+    let rooms = ROOMS.iter().filter(|room| Some(room.of) == whose);
+    rooms.map(|room| (room.stage, (room.rung)(case))).collect()
+}
+
+/// The rung of a stage of which nothing was seen; `None` for a machine's records, which nobody has to have.
+fn unseen_rung(stage: Stage, unseen: &str) -> Option<Rung> {
+    (!matches!(stage, Stage::Host | Stage::Client)).then(|| (Outcome::Skipped, None, unseen.to_owned()))
+}
+
+/// Returns the observation with this number.
+fn observation(case: Case<'_>, id: usize) -> &Observation {
+    &case.evidence.observations[id - 1]
+}
+
+pub(crate) fn took(case: Case<'_>, id: usize) -> Option<Duration> {
+    observation(case, id).took
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::machine;
+    use evidence::Fact;
+    use evidence::state::{LogEvent, Unread};
+    use wire::machine::X224Answer;
+    use wire::x224::{SecurityProtocols, ServerAnswer};
+
+    /// Nobody tried to reach a machine whose file could not be read.
+    #[test]
+    fn a_machine_of_which_nothing_was_read_has_no_rung() {
+        let unread = Unread { what: "a.evtx".to_owned(), why: "an empty file".to_owned() };
+        let report = machine().with(Fact::Unread(unread)).diagnose();
+        assert_eq!(report.stages, []);
+    }
+
+    #[test]
+    fn entries_count_also_without_the_time_of_their_log() {
+        let entry: LogEvent =
+            serde_json::from_value(serde_json::json!({"at": "2026-11-21T08:00:00Z", "channel": "System",
+            "provider": "TermDD", "id": 50, "record": 1}))
+            .unwrap();
+        let report = machine().with(Fact::LogEvent(entry)).diagnose();
+        assert_eq!((report.stages.len(), report.stages[0].text.as_str()), (1, "read: 1 log entry"));
+    }
+
+    #[test]
+    fn a_watched_client_without_tls_has_not_been_kept_from_it() {
+        let selected = ServerAnswer::Selected { protocol: SecurityProtocols::RDP, flags: 0 };
+        let sketch = crate::causes::sketch::host("192.0.2.7");
+        let report = sketch.watched_x224(SecurityProtocols::RDP, X224Answer::Server(selected)).diagnose();
+        let tls = report.stages.iter().find(|stage| stage.stage == Stage::Tls).unwrap();
+        assert_eq!(tls.text, "the host did not choose TLS");
+    }
+}

@@ -1,0 +1,96 @@
+//! Notices about what a current client will say of a file.
+
+use evidence::fact::Fact;
+use evidence::rdp_file::{Gateway, GatewayUse, RdpFileRecord, RdpSettings, RdpSignature};
+use evidence::{Because, Evidence};
+
+/// Tells what mstsc with the updates of April 14, 2026 (CVE-2026-26151) says of each file.
+///
+/// Widely reported but not tried on a machine, and the words say so.
+///
+/// Also tells where the file sends the client, if that is a gateway: unless `way_told`, because the report is about
+/// that way.
+pub fn notices(evidence: &Evidence, way_told: bool) -> Vec<Because> {
+    let files = evidence.observations.iter().filter_map(|seen| match &seen.fact {
+        Fact::RdpFile(file) => Some((seen.id, file)),
+        _ => None,
+    });
+    let texts = files.flat_map(|(id, file)| {
+        let way = gateway(file).filter(|_| !way_told);
+        way.into_iter().chain([notice(file)]).map(move |text| Because { text, observation: id })
+    });
+    texts.collect()
+}
+
+fn gateway(file: &RdpFileRecord) -> Option<String> {
+    let Gateway { host, usage } = RdpSettings(file).gateway()?;
+    let which = host.map_or("a gateway that it does not name".to_owned(), |host| format!("the gateway {host}"));
+    let when = match usage {
+        GatewayUse::Always => "",
+        GatewayUse::IfDirectFails => " wherever it does not reach the host directly",
+    };
+    let told = "a fault on that way is not among those that this report looks for";
+    Some(format!("{} sends the client through {which}{when}: {told}.", file.name))
+}
+
+fn notice(file: &RdpFileRecord) -> String {
+    const ALL: &str = "leaves every redirection off until the person allows it";
+    const SINCE: &str = "as is reported of mstsc since the updates of April 2026 (CVE-2026-26151)";
+    let unknown = "mstsc says \"Caution: Unknown remote connection\"";
+    let said = match &file.signature {
+        RdpSignature::Unsigned => format!("is not signed: {unknown}"),
+        RdpSignature::Valid(signer) => format!(
+            "is signed by {} (certificate until {}): mstsc names this publisher and asks whether to trust it; where the \
+             client does not trust the certificate, which cannot be seen from here, it says \"Caution: Unknown remote connection\"",
+            signer.subject,
+            signer.not_after.get(..10).unwrap_or(&signer.not_after),
+        ),
+        RdpSignature::Broken { .. } => format!("has a signature that does not fit: {unknown}"),
+        RdpSignature::Unverifiable { why } => {
+            format!("has a signature that could not be verified here ({why}): mstsc names the publisher or warns")
+        }
+    };
+    let outside = match &file.signature {
+        RdpSignature::Valid(signer) if !signer.outside.is_empty() => {
+            format!(" Not signed, and so open to anybody's change: {}.", signer.outside.join(", "))
+        }
+        _ => String::new(),
+    };
+    format!("{} {said}, and {ALL}, {SINCE}.{outside}", file.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::sketch::client;
+
+    #[test]
+    fn every_file_has_a_notice() {
+        let with = |signature| client("192.0.2.7").rdp_file("full address:s:server", signature);
+        let text = |signature| notices(with(signature).evidence(), false)[0].text.clone();
+        assert!(text(RdpSignature::Unsigned).contains("Unknown remote connection"));
+        assert!(text(RdpSignature::Broken { missing: vec![] }).contains("does not fit"));
+        assert!(text(RdpSignature::Unverifiable { why: "no Base64".to_owned() }).contains("(no Base64)"));
+        assert!(notices(client("192.0.2.7").evidence(), false).is_empty());
+    }
+
+    /// The direct way was not looked at, and says nothing about the client's own.
+    #[test]
+    fn a_gateway_is_named() {
+        let with = |usage| {
+            let text = format!(
+                "full address:s:server\ngatewayhostname:s:gateway.corp.example\ngatewayusagemethod:i:{usage}\n"
+            );
+            client("192.0.2.7").rdp_file(&text, RdpSignature::Unsigned)
+        };
+        let first = |usage| notices(with(usage).evidence(), false)[0].text.clone();
+        assert!(
+            first(1).contains("server.rdp sends the client through the gateway gateway.corp.example: a fault"),
+            "{}",
+            first(1)
+        );
+        assert!(first(2).contains("wherever it does not reach the host directly"), "{}", first(2));
+        assert!(!first(0).contains("gateway"), "{}", first(0));
+        assert_eq!(notices(with(1).evidence(), true).len(), 1);
+    }
+}

@@ -1,0 +1,389 @@
+//! The types of a diagnosis, which are the published JSON (`rdpdoctor/1`).
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use time::OffsetDateTime;
+
+pub use crate::ladder::{Ladder, Outcome, StageResult};
+pub use crate::ladder::{Survey, SurveyedFlags, SurveyedNegotiation, SurveyedProtocols, SurveyedVersion};
+use evidence::moment::rfc3339;
+pub use evidence::observe::{CapturedConnection, CapturedTransport};
+use evidence::printable::printable;
+use evidence::{Because, Evidence, Fact, Role, Source, Stage, SubjectId, TimeSource};
+
+use crate::case::{Case, Context};
+use crate::cause::{Confidence, Severity};
+use crate::diagnose::Run;
+use crate::timeline::{TimelineEntry, timeline};
+
+/// Name and version of the report's schema.
+pub const SCHEMA: &str = "rdpdoctor/1";
+
+/// Complete report.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Diagnosis {
+    /// `rdpdoctor/1`; fields are only ever added within a version.
+    pub schema: String,
+    /// Version of the program.
+    pub tool: String,
+    /// Time of the attempt, RFC 3339, UTC.
+    pub at: String,
+    /// Origin of that time: without a probe it is a guess, unless somebody named it.
+    pub at_source: TimeSource,
+    /// Duration of the run.
+    pub seconds: f64,
+    /// TCP connections made or tried.
+    pub connections: usize,
+    /// True if the run was stopped before it was done.
+    pub interrupted: bool,
+    /// Host that was asked about.
+    pub target: Option<ReportTarget>,
+    /// Machines and addresses in the report.
+    pub subjects: Vec<ReportSubject>,
+    /// Client that has to get through.
+    pub client: ReportClient,
+    /// Code that the client showed.
+    pub symptom: Option<ReportSymptom>,
+    /// Overall verdict.
+    pub verdict: Verdict,
+    /// Last stage that passed.
+    pub reached: Option<Stage>,
+    /// Findings, the most likely root first.
+    pub findings: Vec<Finding>,
+    /// Causes still compatible with the evidence, and what would decide them.
+    pub unknown: Vec<UnknownCause>,
+    /// Causes shown to be absent.
+    pub ruled_out: Vec<String>,
+    /// Stages of the connection, per subject.
+    pub stages: Vec<StageResult>,
+    /// Gateway that the client goes through: a direct test then says nothing against the host.
+    pub gateway: Option<ReportGateway>,
+    /// Notices that the client will give for its `.rdp` files; they change no verdict.
+    pub notices: Vec<Because>,
+    /// Everything that was seen.
+    pub observations: Vec<ReportObservation>,
+    /// Files that were read: the first is the source `file/1`.
+    pub files: Vec<String>,
+    /// File names as they are, for addresses, in which every odd letter is escaped; never to be printed.
+    #[serde(skip)]
+    pub paths: Vec<String>,
+    /// Next measurements, best first.
+    pub next: Vec<Next>,
+    /// Result of the same probe against a host that is known to work, if one was named.
+    pub control: Option<Control>,
+    /// Everything that the hosts accept, if that was asked for (`--thorough`).
+    pub surveys: Vec<Survey>,
+    /// Timeline of event logs, captures and the probe, old to new, of each kind the newest 500; empty where it would
+    /// hold only a probe, or a single captured connection.
+    pub timeline: Vec<TimelineEntry>,
+}
+
+/// Overall verdict: faulty, healthy, or neither shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Every stage up to `reached` passed, no fault was found, and no code was given.
+    Healthy,
+    /// At least one blocking or degrading finding.
+    Faulty,
+    /// Neither.
+    Undetermined,
+}
+
+impl Verdict {
+    /// Returns the exit status; 3 is wrong use, or a failure of our own.
+    pub fn status(self) -> u8 {
+        match self {
+            Self::Healthy => 0,
+            Self::Faulty => 1,
+            Self::Undetermined => 2,
+        }
+    }
+}
+
+/// Host that was asked about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ReportTarget {
+    /// Name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+}
+
+/// Machine or address in the report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ReportSubject {
+    /// Number, by which the rest of the report refers to it.
+    pub id: SubjectId,
+    /// Part that it plays.
+    pub role: Role,
+    /// Name by which it was asked for.
+    pub name: Option<String>,
+    /// Address, without the port.
+    pub address: Option<String>,
+    /// Port.
+    pub port: Option<u16>,
+    /// Client that it is judged for, where that is not the report's: the one captured at it.
+    pub client: Option<String>,
+}
+
+/// Client that has to get through.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ReportClient {
+    /// Id of its profile.
+    pub profile: String,
+    /// Name in reports.
+    pub name: String,
+    /// Origin of the profile: `default`, `option`, `rdp-file` for one that an `.rdp` file changes, or `evidence` for a
+    /// client that was captured or whose own registry was recorded.
+    pub source: String,
+}
+
+/// Gateway on the client's way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ReportGateway {
+    /// Name, where the file has it.
+    pub host: Option<String>,
+}
+
+/// Code that the client showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ReportSymptom {
+    /// Error code.
+    pub code: u32,
+    /// Extended error code.
+    pub extended: Option<u32>,
+}
+
+/// Cause that is present.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Finding {
+    /// Public name of the cause.
+    pub cause: String,
+    /// Subject that was surveyed.
+    pub subject: SubjectId,
+    /// Effect on the connection.
+    pub severity: Severity,
+    /// Confidence in it.
+    pub confidence: Confidence,
+    /// Stage at which it lies.
+    pub stage: Stage,
+    /// Completes "the connection fails because …".
+    pub title: String,
+    /// Reasons, each citing an observation.
+    pub because: Vec<Because>,
+    /// True or false where the client's code is known to come or not to come from this; null otherwise.
+    pub explains_symptom: Option<bool>,
+    /// Other findings that it brings about.
+    pub root_of: Vec<String>,
+    /// Fixes, best first.
+    pub fixes: Vec<String>,
+    /// Claims about the cause, judged: `rdpdoctor explain c15` shows one.
+    pub claims: Vec<String>,
+}
+
+/// Cause that is neither shown nor ruled out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct UnknownCause {
+    /// Public name of the cause.
+    pub cause: String,
+    /// Questions that were not answered.
+    pub needs: Vec<String>,
+}
+
+/// Fact as it was seen.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct ReportObservation {
+    /// Number, by which reasons cite it.
+    pub id: usize,
+    /// Name of the fact.
+    pub fact: String,
+    /// Machine that it is about.
+    pub subject: SubjectId,
+    /// Source: `resolver`, or `probe/` and the number of the connection, or `file/` and that of the file.
+    pub source: String,
+    /// The number of the file that it comes from, from 1.
+    #[serde(skip)]
+    pub file: Option<usize>,
+    /// Beginning, RFC 3339, UTC.
+    pub at: String,
+    /// Value of the fact.
+    pub value: serde_json::Value,
+    /// The fact itself, where reports tell it in words; the value is for programs.
+    #[serde(skip)]
+    pub told: Option<Told>,
+}
+
+/// A fact that reports tell in words.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Told {
+    /// Something could not be read.
+    Unread {
+        /// The file, or the part of it.
+        what: String,
+        /// The reason.
+        why: String,
+    },
+    /// The leaf certificate's `notAfter`, UTC.
+    CertificateUntil(OffsetDateTime),
+    /// A connection was captured.
+    Connection(CapturedConnection),
+    /// A UDP transport was asked for in a capture.
+    Transport(CapturedTransport),
+    /// Our own words failed with a host of our own making.
+    RehearsalFailed,
+}
+
+impl Told {
+    fn of(fact: &Fact) -> Option<Self> {
+        Some(match fact {
+            Fact::Unread(unread) => Self::Unread { what: unread.what.clone(), why: unread.why.clone() },
+            Fact::CertificateNotAfter(until) => Self::CertificateUntil(*until),
+            Fact::CapturedConnection(connection) => Self::Connection(connection.clone()),
+            Fact::CapturedTransport(transport) => Self::Transport(transport.clone()),
+            Fact::RehearsalFailed => Self::RehearsalFailed,
+            _ => return None,
+        })
+    }
+}
+
+/// Measurement that would tell more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Next {
+    /// Command, and where to run it.
+    #[serde(rename = "do")]
+    pub command: String,
+    /// Causes that its result decides between.
+    pub splits: Vec<String>,
+    /// Purpose of the measurement.
+    pub why: String,
+}
+
+/// Result of the same probe against a host that is known to work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Control {
+    /// Host that was probed.
+    pub target: ReportTarget,
+    /// Verdict on it.
+    pub verdict: Verdict,
+    /// Last stage that it passed.
+    pub reached: Option<Stage>,
+    /// True if it fails at a stage at which the target fails, in the same way.
+    pub same_failure: bool,
+    /// TCP connections made to it or tried; they are not among those of the report.
+    pub connections: usize,
+    /// Conclusion, in words.
+    pub meaning: String,
+}
+
+/// Decisions of `diagnose`.
+pub(crate) struct Judged {
+    pub(crate) verdict: Verdict,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) unknown: Vec<UnknownCause>,
+    pub(crate) absent: Vec<String>,
+    pub(crate) ladder: Ladder,
+    pub(crate) next: Vec<Next>,
+}
+
+pub(crate) fn assemble(evidence: &Evidence, context: &Context, run: Run, judged: Judged) -> Diagnosis {
+    let Judged { verdict, findings, unknown, absent, ladder, next } = judged;
+    Diagnosis {
+        schema: SCHEMA.to_owned(),
+        tool: env!("CARGO_PKG_VERSION").to_owned(),
+        at: rfc3339(context.at),
+        at_source: context.at_source,
+        seconds: run.seconds,
+        connections: evidence.connections,
+        interrupted: run.interrupted,
+        target: context.target.as_ref().map(|t| ReportTarget { host: t.host.to_string(), port: t.port }),
+        subjects: subjects(evidence, context),
+        client: ReportClient {
+            profile: context.profile.id.clone(),
+            name: context.profile.name.clone(),
+            source: context.profile_source.word().to_owned(),
+        },
+        symptom: context.symptom.map(|s| ReportSymptom { code: s.code, extended: s.extended }),
+        verdict,
+        reached: ladder.reached(),
+        findings,
+        unknown,
+        ruled_out: absent,
+        stages: ladder.stages,
+        gateway: gateway(evidence, context),
+        notices: [
+            crate::notices::notices(evidence, context.gateway.is_some()),
+            crate::identity::notices(evidence, context),
+        ]
+        .concat(),
+        observations: observations(evidence),
+        files: evidence.files.iter().map(|name| printable(name)).collect(),
+        paths: evidence.files.clone(),
+        next,
+        control: None,
+        surveys: surveys(evidence, context),
+        timeline: timeline(evidence, context),
+    }
+}
+
+fn gateway(evidence: &Evidence, context: &Context) -> Option<ReportGateway> {
+    let gateway = context.gateway.as_ref().filter(|_| Case { evidence, subject: 0, context }.behind_gateway());
+    gateway.map(|gateway| ReportGateway { host: gateway.host.clone() })
+}
+
+fn surveys(evidence: &Evidence, context: &Context) -> Vec<Survey> {
+    evidence.hosts().filter_map(|subject| Survey::of(Case { evidence, subject, context })).collect()
+}
+
+fn subjects(evidence: &Evidence, context: &Context) -> Vec<ReportSubject> {
+    let numbered = evidence.subjects.iter().enumerate();
+    let client = |id| {
+        let own = context.of_subject(evidence, id);
+        (own.profile != context.profile).then(|| own.profile.name.clone())
+    };
+    numbered
+        .map(|(id, subject)| ReportSubject {
+            id,
+            role: subject.role,
+            name: subject.name.clone(),
+            address: subject.address.map(|address| address.ip().to_string()),
+            port: subject.address.map(|address| address.port()),
+            client: client(id),
+        })
+        .collect()
+}
+
+fn observations(evidence: &Evidence) -> Vec<ReportObservation> {
+    let seen = evidence.observations.iter();
+    seen.map(|observation| ReportObservation {
+        id: observation.id,
+        fact: observation.fact.name().to_owned(),
+        subject: observation.subject,
+        source: observation.source.to_string(),
+        file: if let Source::File(number) = observation.source { Some(number) } else { None },
+        at: rfc3339(observation.at),
+        value: observation.fact.value(),
+        told: Told::of(&observation.fact),
+    })
+    .collect()
+}
+
+impl Diagnosis {
+    /// True for a gateway: facts about it are about no host.
+    pub fn is_gateway(&self, subject: SubjectId) -> bool {
+        self.subjects.get(subject).is_some_and(|who| who.role == Role::Gateway)
+    }
+
+    /// Writes the report as JSON text.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("a report has only string keys")
+    }
+
+    /// Returns the published JSON Schema of the report.
+    pub fn json_schema() -> String {
+        let schema = schemars::schema_for!(Self);
+        let mut text = serde_json::to_string_pretty(&schema).expect("a schema has only string keys");
+        text.push('\n');
+        text
+    }
+}

@@ -1,0 +1,72 @@
+//! The stage `certificate`: what the host's certificate says.
+
+use evidence::Stage;
+use evidence::fact::{Fact, Handshake};
+use time::OffsetDateTime;
+use wire::tls::TlsVersion;
+
+use super::{Room, Whose};
+use crate::case::{Case, Seen};
+use crate::ladder::{Outcome, Rung};
+
+/// Its place on the ladder.
+pub const ROOM: Room = Room { stage: Stage::Certificate, of: Whose::Address, rung };
+
+impl<'a> Case<'a> {
+    /// Returns its certificate's `notBefore`.
+    pub fn not_before(self) -> Option<Seen<OffsetDateTime>> {
+        self.last(|fact| if let Fact::CertificateNotBefore(date) = fact { Some(*date) } else { None })
+    }
+
+    /// Returns its certificate's `notAfter`.
+    pub fn not_after(self) -> Option<Seen<OffsetDateTime>> {
+        self.last(|fact| if let Fact::CertificateNotAfter(date) = fact { Some(*date) } else { None })
+    }
+
+    /// Returns its certificate's subject.
+    pub fn certificate_subject(self) -> Option<Seen<&'a str>> {
+        self.last(|fact| if let Fact::CertificateSubject(name) = fact { Some(name.as_str()) } else { None })
+    }
+
+    /// Returns its certificate's issuer.
+    pub fn certificate_issuer(self) -> Option<Seen<&'a str>> {
+        self.last(|fact| if let Fact::CertificateIssuer(name) = fact { Some(name.as_str()) } else { None })
+    }
+
+    /// Returns the names that its certificate is for.
+    pub fn certificate_names(self) -> Option<Seen<&'a [String]>> {
+        self.last(|fact| if let Fact::CertificateNames(names) = fact { Some(names.as_slice()) } else { None })
+    }
+
+    /// True if its certificate's issuer is its subject; `None` where no certificate was seen.
+    pub fn self_issued(self) -> Option<Seen<bool>> {
+        self.last(|fact| if let Fact::CertificateSelfIssued(yes) = fact { Some(*yes) } else { None })
+    }
+
+    /// Returns the SHA-1 thumbprint of its certificate, hexadecimal, lower case.
+    pub fn certificate_sha1(self) -> Option<Seen<&'a str>> {
+        self.last(|fact| if let Fact::CertificateSha1(sha1) = fact { Some(sha1.as_str()) } else { None })
+    }
+}
+
+fn rung(case: Case<'_>) -> Option<Rung> {
+    let unreadable = case.last(|fact| matches!(fact, Fact::CertificateUnreadable).then_some(()));
+    if unreadable.is_some() {
+        return Some((Outcome::Failed, None, "what was sent as a certificate could not be read".to_owned()));
+    }
+    let Some(until) = case.not_after() else {
+        let hidden = case
+            .tls_watched()
+            .any(|seen| matches!(seen.value.1, Handshake::Accepted { version: Some(TlsVersion::Tls13), .. }));
+        return hidden.then(|| (Outcome::Skipped, None, "TLS 1.3 encrypts it: no capture shows it".to_owned()));
+    };
+    let subject =
+        case.last(|fact| if let Fact::CertificateSubject(subject) = fact { Some(subject.clone()) } else { None });
+    let subject = subject.map(|seen| seen.value).unwrap_or_default();
+    let self_issued = case.last(|fact| if let Fact::CertificateSelfIssued(yes) = fact { Some(*yes) } else { None });
+    let kind = if self_issued.is_some_and(|seen| seen.value) { ", self-signed" } else { "" };
+    // one that was shown to a client which began with TLS takes no other client further
+    let to_others = case.tls().next().is_none() && case.tls_direct().next().is_none();
+    let outcome = if to_others { Outcome::Skipped } else { Outcome::Passed };
+    Some((outcome, None, format!("{subject}{kind}, valid until {}", until.value.date())))
+}

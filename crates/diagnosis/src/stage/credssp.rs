@@ -1,0 +1,144 @@
+//! The stage `credssp`: CredSSP up to the point where credentials would be needed ([MS-CSSP] 3.1.5).
+
+use evidence::Stage;
+use evidence::fact::{Fact, Introduction, version_text};
+use time::{Duration, OffsetDateTime};
+
+use super::hello::finished;
+use super::{Room, Whose};
+use crate::as_client::{client_suites_known, tunnel};
+use crate::case::{Case, Seen};
+use crate::causes::NTLM_REFUSALS;
+use crate::ladder::{Outcome, Rung, took};
+use crate::need::{Asking, Kind, Need, Of, Question};
+
+/// Its place on the ladder.
+pub const ROOM: Room = Room { stage: Stage::Credssp, of: Whose::Address, rung };
+
+static INTRODUCTION: Kind = Kind {
+    name: "introduction",
+    words: |_| "the host's introduction through CredSSP".to_owned(),
+    answered: |case, _| case.credssp().is_some(),
+    asking: Some(Asking {
+        again: false,
+        askable: |case, _| {
+            case.selected().is_some_and(|seen| seen.value.credssp())
+                && case.tls_accepted().is_some()
+                && (finished(case) || client_suites_known(case))
+                && tunnel(case).is_some()
+        },
+        question: introduce,
+    }),
+};
+
+static SECOND_INTRODUCTION: Kind = Kind {
+    name: "second-introduction",
+    words: |_| "the host's second introduction through CredSSP, after a pause".to_owned(),
+    answered: |case, _| case.introductions().count() >= 2,
+    asking: Some(Asking {
+        again: true,
+        askable: |case, _| case.credssp().is_some_and(|seen| broken_off(seen.value) || errs(seen.value)),
+        question: introduce,
+    }),
+};
+
+static PATIENT_INTRODUCTION: Kind = Kind {
+    name: "patient-introduction",
+    words: |_| "the host's introduction through CredSSP, given more time".to_owned(),
+    answered: |case, _| case.introductions().count() >= 2,
+    asking: Some(Asking {
+        again: true,
+        askable: |case, _| case.credssp().is_some_and(|seen| *seen.value == Introduction::Silent),
+        question: |case, of, all| Question { patient: true, ..introduce(case, of, all) },
+    }),
+};
+
+impl Need {
+    /// Asks for its introduction through CredSSP.
+    pub const INTRODUCTION: Self = Self::new(&INTRODUCTION, Of::Nothing);
+    /// Asks for a second introduction, after a pause.
+    pub const SECOND_INTRODUCTION: Self = Self::new(&SECOND_INTRODUCTION, Of::Nothing);
+    /// Asks for an introduction that was not given, and gives it more time.
+    pub const PATIENT_INTRODUCTION: Self = Self::new(&PATIENT_INTRODUCTION, Of::Nothing);
+}
+
+fn introduce(case: Case<'_>, _: Of, all: Question) -> Question {
+    Question { tls: tunnel(case).or(all.tls), ..all }
+}
+
+impl<'a> Case<'a> {
+    /// Returns its last answer to our `TSRequest`.
+    pub fn credssp(self) -> Option<Seen<&'a Introduction>> {
+        self.introductions().last()
+    }
+
+    /// Iterates over its answers to our `TSRequest`s, in order.
+    pub fn introductions(self) -> impl Iterator<Item = Seen<&'a Introduction>> + 'a {
+        self.seen(|fact| if let Fact::CredsspAnswer(answer) = fact { Some(answer) } else { None })
+    }
+
+    /// Returns its clock minus ours, in milliseconds.
+    pub fn clock_offset(self) -> Option<Seen<i64>> {
+        self.last(|fact| if let Fact::ClockOffset(offset) = fact { Some(*offset) } else { None })
+    }
+
+    /// Returns the time by its own clock.
+    pub fn host_time(self) -> Option<Seen<OffsetDateTime>> {
+        let offset = self.clock_offset()?;
+        let time = self.context.at.checked_add(Duration::milliseconds(offset.value))?;
+        Some(Seen { value: time, id: offset.id })
+    }
+}
+
+/// True for an introduction that broke off or made no sense. Silence is none: asking again would only cost time.
+pub fn broken_off(answer: &Introduction) -> bool {
+    matches!(answer, Introduction::Malformed(_) | Introduction::Closed(_) | Introduction::Alert(_))
+}
+
+/// True for an error status in place of an introduction, beside those that only refuse NTLM.
+fn errs(answer: &Introduction) -> bool {
+    match answer {
+        Introduction::Refused { status: Some(status), .. } => !NTLM_REFUSALS.contains(status),
+        _ => false,
+    }
+}
+
+fn rung(case: Case<'_>) -> Option<Rung> {
+    let Some(seen) = case.credssp() else {
+        if case.tls_watched().next().is_some() {
+            return Some((Outcome::Skipped, None, "encrypted: a capture does not show it".to_owned()));
+        }
+        let selected = case.selected()?;
+        // by whatever hello: old hosts refuse the first one
+        let done = case.tls_accepted().is_some();
+        let text = "the host did not choose CredSSP".to_owned();
+        return (done && !selected.value.credssp()).then_some((Outcome::Skipped, None, text));
+    };
+    let (outcome, text) = match seen.value {
+        Introduction::Challenge(version) => {
+            (Outcome::Passed, format!("TSRequest version {version}{}", introduced(case)))
+        }
+        // without NTLM the host cannot introduce itself to a probe; Kerberos may still work
+        Introduction::Refused { status: Some(status), .. } if NTLM_REFUSALS.contains(status) => {
+            (Outcome::Passed, format!("NTLM refused ({status:#010x})"))
+        }
+        Introduction::Refused { status: Some(status), .. } => (Outcome::Failed, format!("error {status:#010x}")),
+        Introduction::Refused { status: None, .. } => (Outcome::Passed, "answered without NTLM".to_owned()),
+        Introduction::Malformed(words) => (Outcome::Failed, words.clone()),
+        Introduction::Closed(end) => (Outcome::Failed, format!("{} without an answer", end.verb())),
+        Introduction::Alert(alert) => (Outcome::Failed, format!("ended with {alert}")),
+        Introduction::Silent => (Outcome::Failed, "no answer in time".to_owned()),
+    };
+    Some((outcome, took(case, seen.id), text))
+}
+
+fn introduced(case: Case<'_>) -> String {
+    let name = case.last(|fact| match fact {
+        Fact::NtlmDnsComputer(name) | Fact::NtlmComputer(name) => Some(name.clone()),
+        _ => None,
+    });
+    let version = case.last(|fact| if let Fact::NtlmVersion(version) = fact { Some(*version) } else { None });
+    let name = name.map(|seen| format!(", it calls itself {}", seen.value)).unwrap_or_default();
+    let version = version.map(|seen| format!(", version {}", version_text(seen.value))).unwrap_or_default();
+    name + &version
+}

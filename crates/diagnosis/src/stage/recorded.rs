@@ -1,0 +1,216 @@
+//! The stages `host` and `client`: what the settings and records of a machine show. A probe cannot ask for them, so no question
+//! here is ever put.
+
+use evidence::events::ends_with;
+use evidence::moment::moment;
+use evidence::printable::counted;
+use evidence::rdp_file::RdpFileRecord;
+use evidence::state::{LogEvent, LogSpan, RegistryData, RegistryKey, Service};
+use evidence::{Fact, Stage};
+use time::{Duration, OffsetDateTime};
+
+use super::{Room, Whose};
+use crate::case::{Case, NEAR, Seen};
+use crate::ladder::{Outcome, Rung};
+use crate::need::{Kind, Need, Of};
+
+/// Place on the ladder of a host's records.
+pub const HOST: Room = Room { stage: Stage::Host, of: Whose::Machine, rung };
+/// Place on the ladder of a client's records.
+pub const CLIENT: Room = Room { stage: Stage::Client, of: Whose::Client, rung };
+
+static KEY: Kind = Kind {
+    name: "registry-key",
+    words: |of| format!("the registry key {}", of.place()),
+    answered: |case, of| case.key(of.place()).is_some(),
+    asking: None,
+};
+
+static SERVICE: Kind = Kind {
+    name: "service",
+    words: |of| format!("the service {}", of.place()),
+    answered: |case, of| case.service(of.place()).is_some(),
+    asking: None,
+};
+
+static KEY_FOLDER: Kind = Kind {
+    name: "key-folder",
+    words: |_| "the machine's folder of private keys".to_owned(),
+    answered: |case, _| case.key_folder().is_some(),
+    asking: None,
+};
+
+static HOST_LOG: Kind = Kind {
+    name: "host-log",
+    words: |_| "the host's own event logs of the time of the attempt".to_owned(),
+    answered: |case, _| case.logs_near(case.context.at).next().is_some(),
+    asking: None,
+};
+
+static ACCESS_TRACE: Kind = Kind {
+    name: "access-trace",
+    words: |_| "a recording of what was refused to the host's services".to_owned(),
+    answered: |case, _| case.access_traces().next().is_some(),
+    asking: None,
+};
+
+static RDP_FILE: Kind = Kind {
+    name: "rdp-file",
+    words: |_| "an .rdp file of the client".to_owned(),
+    answered: |case, _| case.rdp_files().next().is_some(),
+    asking: None,
+};
+
+static TRUST_STORE: Kind = Kind {
+    name: "trust-store",
+    words: |_| "whom the client trusts".to_owned(),
+    answered: |case, _| case.trusted_by_client().next().is_some(),
+    asking: None,
+};
+
+impl Need {
+    /// Folder of private keys: its files, and who may write there.
+    pub const KEY_FOLDER: Self = Self::new(&KEY_FOLDER, Of::Nothing);
+    /// Logs of the machine of the time of the attempt.
+    pub const HOST_LOG: Self = Self::new(&HOST_LOG, Of::Nothing);
+    /// Recording of accesses that were refused to its services.
+    pub const ACCESS_TRACE: Self = Self::new(&ACCESS_TRACE, Of::Nothing);
+    /// An `.rdp` file of the client.
+    pub const RDP_FILE: Self = Self::new(&RDP_FILE, Of::Nothing);
+    /// Stores of authorities that the client trusts.
+    pub const TRUST_STORE: Self = Self::new(&TRUST_STORE, Of::Nothing);
+
+    /// Returns a registry key of the machine; `None` if it was not looked up.
+    pub const fn key(path: &'static str) -> Self {
+        Self::new(&KEY, Of::Place(path))
+    }
+
+    /// Returns a service of the machine that was looked up.
+    pub const fn service(name: &'static str) -> Self {
+        Self::new(&SERVICE, Of::Place(name))
+    }
+
+    /// Returns the registry key that is asked for.
+    pub fn as_key(self) -> Option<&'static str> {
+        self.of_kind(&KEY).then(|| self.of.place())
+    }
+
+    /// Returns the service that is asked for.
+    pub fn as_service(self) -> Option<&'static str> {
+        self.of_kind(&SERVICE).then(|| self.of.place())
+    }
+}
+
+impl<'a> Case<'a> {
+    /// Returns a registry key of the machine; `None` if it was not looked up.
+    pub fn key(self, path: &str) -> Option<Seen<&'a RegistryKey>> {
+        let path = path.to_owned();
+        self.machine()?.last(move |fact| match fact {
+            Fact::RegistryKey(key) if key.path.eq_ignore_ascii_case(&path) => Some(key),
+            _ => None,
+        })
+    }
+
+    /// Returns a registry value of the machine: `None` if its key was not looked up, `Some(None)` if the value is
+    /// missing. Names of keys and values ignore case.
+    pub fn value(self, path: &str, name: &str) -> Option<Seen<Option<&'a RegistryData>>> {
+        let key = self.key(path)?;
+        let found = key.value.values.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        Some(Seen { value: found.map(|(_, data)| data), id: key.id })
+    }
+
+    /// Returns a registry value as a number, see [`Case::value`].
+    pub fn number(self, path: &str, name: &str) -> Option<Seen<Option<u32>>> {
+        let value = self.value(path, name)?;
+        let number =
+            value.value.and_then(|data| if let RegistryData::Dword(number) = data { Some(*number) } else { None });
+        Some(Seen { value: number, id: value.id })
+    }
+
+    /// Returns a service of the machine that was looked up.
+    pub fn service(self, name: &str) -> Option<Seen<&'a Service>> {
+        let name = name.to_owned();
+        self.machine()?.last(move |fact| match fact {
+            Fact::Service(service) if service.name.eq_ignore_ascii_case(&name) => Some(service),
+            _ => None,
+        })
+    }
+
+    /// Iterates over the machine's `.rdp` files.
+    pub fn rdp_files(self) -> impl Iterator<Item = Seen<&'a RdpFileRecord>> + 'a {
+        let machine = self.machine().into_iter();
+        machine.flat_map(|machine| machine.seen(|fact| if let Fact::RdpFile(file) = fact { Some(file) } else { None }))
+    }
+
+    /// Iterates over entries of the machine's logs from this provider with one of these ids, old to new. Providers are
+    /// compared by the end of their name, ignoring case: `Schannel` is also `Microsoft-Windows-Schannel`.
+    pub fn events(self, provider: &'a str, ids: &'a [u32]) -> impl Iterator<Item = Seen<&'a LogEvent>> + 'a {
+        let machine = self.machine().into_iter();
+        machine.flat_map(move |machine| {
+            machine.seen(move |fact| match fact {
+                Fact::LogEvent(event) if ids.contains(&event.id) && ends_with(&event.provider, provider) => Some(event),
+                _ => None,
+            })
+        })
+    }
+
+    /// Iterates over the machine's logs that cover this moment.
+    pub fn logs_of(self, at: OffsetDateTime) -> impl Iterator<Item = Seen<&'a LogSpan>> + 'a {
+        self.logs_within(at, Duration::ZERO)
+    }
+
+    /// Iterates over the machine's logs that cover a time near this moment: a log ends with its newest entry, which may
+    /// be the very one about the attempt.
+    pub fn logs_near(self, at: OffsetDateTime) -> impl Iterator<Item = Seen<&'a LogSpan>> + 'a {
+        self.logs_within(at, NEAR)
+    }
+
+    fn logs_within(self, at: OffsetDateTime, margin: Duration) -> impl Iterator<Item = Seen<&'a LogSpan>> + 'a {
+        let covers = move |log: &LogSpan| match (moment(&log.from), moment(&log.until)) {
+            (Some(from), Some(until)) => (from - margin..=until + margin).contains(&at),
+            _ => false,
+        };
+        let machine = self.machine().into_iter();
+        machine.flat_map(move |machine| {
+            machine.seen(move |fact| match fact {
+                Fact::LogSpan(log) if covers(log) => Some(log),
+                _ => None,
+            })
+        })
+    }
+
+    /// Iterates over those [`Case::events`] that were written at most `window` before the attempt, or [`NEAR`] after
+    /// it.
+    pub fn recent(
+        self,
+        provider: &'a str,
+        ids: &'a [u32],
+        window: Duration,
+    ) -> impl Iterator<Item = Seen<&'a LogEvent>> + 'a {
+        let at = self.context.at;
+        self.events(provider, ids).filter(move |seen| (-NEAR..=window).contains(&(at - self.time_of(seen.id))))
+    }
+}
+
+/// Builds a rung; `None` where nothing was recorded of a machine. `unseen` is the text for a stage of which nothing was
+/// seen.
+fn rung(case: Case<'_>) -> Option<Rung> {
+    let count = |pick: fn(&Fact) -> bool| case.seen(move |fact| pick(fact).then_some(())).count();
+    let logs = case.seen(|fact| if let Fact::LogSpan(log) = fact { Some(log.records) } else { None });
+    let entries: u64 = logs.map(|seen| seen.value).fold(0, u64::saturating_add);
+    // where it was not recorded of which time a log tells, its entries are there all the same
+    let entries = entries.max(count(|fact| matches!(fact, Fact::LogEvent(_))) as u64);
+    let traces = case.access_traces().map(|seen| seen.value.records).fold(0, u64::saturating_add);
+    let parts = [
+        (count(|fact| matches!(fact, Fact::RegistryKey(_))), ["registry key", "registry keys"]),
+        (count(|fact| matches!(fact, Fact::Service(_))), ["service", "services"]),
+        (count(|fact| matches!(fact, Fact::StoredCertificate(_))), ["certificate", "certificates"]),
+        (count(|fact| matches!(fact, Fact::KeyFile(_))), ["key file", "key files"]),
+        (count(|fact| matches!(fact, Fact::RdpFile(_))), [".rdp file", ".rdp files"]),
+        (usize::try_from(entries).unwrap_or(usize::MAX), ["log entry", "log entries"]),
+        (usize::try_from(traces).unwrap_or(usize::MAX), ["recorded access", "recorded accesses"]),
+    ];
+    let read = parts.into_iter().filter(|(count, _)| *count > 0);
+    let said: Vec<_> = read.map(|(count, [one, several])| counted(count, one, several)).collect();
+    (!said.is_empty()).then(|| (Outcome::Passed, None, format!("read: {}", said.join(", "))))
+}

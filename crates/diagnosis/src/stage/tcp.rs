@@ -1,0 +1,61 @@
+//! The stage `tcp`: the connection.
+
+use evidence::fact::tcp_words;
+use evidence::printable::printable;
+use evidence::{Fact, Stage};
+use wire::machine::{ConnectFailure, TcpAnswer};
+
+use super::{Room, Whose};
+use crate::case::{Case, Seen};
+use crate::ladder::{NOT_TRIED, Outcome, Rung, took};
+use crate::need::{Asking, Kind, Need, Of};
+
+/// Its place on the ladder.
+pub const ROOM: Room = Room { stage: Stage::Tcp, of: Whose::Address, rung };
+
+static TCP: Kind = Kind {
+    name: "tcp",
+    words: |_| "whether the port accepts a connection".to_owned(),
+    answered: |case, _| case.tcp().next().is_some(),
+    // the first connection answers it; a further one would say nothing new
+    asking: Some(Asking { again: false, askable: |_, _| false, question: |_, _, all| all }),
+};
+
+impl Need {
+    /// Opens a connection.
+    pub const TCP: Self = Self::new(&TCP, Of::Nothing);
+}
+
+impl<'a> Case<'a> {
+    /// Iterates over how its TCP connections went.
+    pub fn tcp(self) -> impl Iterator<Item = Seen<&'a TcpAnswer>> + 'a {
+        self.seen(|fact| if let Fact::TcpAnswer(answer) = fact { Some(answer) } else { None })
+    }
+
+    /// True if it accepted any TCP connection.
+    pub fn tcp_accepted(self) -> bool {
+        self.tcp().any(|seen| *seen.value == TcpAnswer::Accepted)
+    }
+}
+
+/// True if no TCP connection to the subject ever succeeded, and `pick` takes the answer.
+pub fn tcp_only(case: Case<'_>, pick: impl Fn(&TcpAnswer) -> bool) -> bool {
+    let mut answers = case.tcp().peekable();
+    answers.peek().is_some() && answers.all(|seen| pick(seen.value))
+}
+
+fn rung(case: Case<'_>) -> Option<Rung> {
+    let accepted = case.tcp().find(|seen| *seen.value == TcpAnswer::Accepted);
+    let seen = accepted.or_else(|| case.tcp().next())?;
+    let outcome = match seen.value {
+        TcpAnswer::Accepted => Outcome::Passed,
+        // a computer without IPv6 goes on to the IPv4 address, and so does a client
+        TcpAnswer::Failed(ConnectFailure::NetworkUnreachable) if case.another_address_answers() => Outcome::Skipped,
+        // this computer's own refusal (no rights, no such address family) says nothing about the host
+        TcpAnswer::Failed(ConnectFailure::Other(error)) => {
+            return Some((Outcome::Skipped, None, format!("{NOT_TRIED}: {}", printable(error))));
+        }
+        _ => Outcome::Failed,
+    };
+    Some((outcome, took(case, seen.id), tcp_words(seen.value).to_owned()))
+}

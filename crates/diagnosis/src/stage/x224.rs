@@ -1,0 +1,327 @@
+//! The stage `x224`: X.224 and the security negotiation ([MS-RDPBCGR] 2.2.1.1, 2.2.1.2).
+
+use evidence::{Fact, Stage};
+use wire::machine::X224Answer;
+use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
+
+use super::{Room, Whose};
+use crate::case::{Case, Seen};
+use crate::ladder::{Outcome, Rung, took};
+use crate::need::{Asking, Kind, Need, Of, Question};
+
+/// Its place on the ladder.
+pub const ROOM: Room = Room { stage: Stage::X224, of: Whose::Address, rung };
+
+/// Protocols that a probe requests, as a current client does.
+pub const EVERYTHING: SecurityProtocols =
+    SecurityProtocols::SSL.with(SecurityProtocols::HYBRID).with(SecurityProtocols::HYBRID_EX);
+
+/// Which protocols a Connection Request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Asked {
+    /// TLS and CredSSP in both forms, as current clients do.
+    Everything,
+    /// The same, and Microsoft Entra authentication (RDSAAD). xrdp hangs up on it, so it is never the first question.
+    WithEntra,
+    /// What the client profile asks for.
+    AsClient,
+    /// TLS alone.
+    TlsOnly,
+    /// Standard RDP Security alone.
+    StandardOnly,
+}
+
+impl Asked {
+    /// `requestedProtocols`.
+    pub fn protocols(self, case: Case<'_>) -> SecurityProtocols {
+        match self {
+            Self::Everything => EVERYTHING,
+            Self::WithEntra => EVERYTHING.with(SecurityProtocols::RDSAAD),
+            Self::AsClient => case.context.profile.protocols,
+            Self::TlsOnly => SecurityProtocols::SSL,
+            Self::StandardOnly => SecurityProtocols::RDP,
+        }
+    }
+}
+
+/// Tries that tell a host that answers now and then from one that failed once.
+pub const SPACED_TRIES: usize = 4;
+
+static HELD_REQUEST: Kind = Kind {
+    name: "held-request",
+    words: |_| "whether the connection stays open while we say nothing".to_owned(),
+    answered: |case, _| {
+        case.x224().any(|seen| {
+            matches!(
+                seen.value.1,
+                X224Answer::HeldOpen | X224Answer::ClosedBeforeRequest(_) | X224Answer::Foreign { .. }
+            )
+        })
+    },
+    asking: Some(Asking {
+        again: false,
+        askable: |case, _| closed(case),
+        question: |_, _, all| Question { hold: true, ..all.bare() },
+    }),
+};
+
+static NEGOTIATION: Kind = Kind {
+    name: "negotiation",
+    words: |of| match of.asked() {
+        Asked::Everything => "the answer to a Connection Request".to_owned(),
+        Asked::AsClient => "the answer to what this client requests".to_owned(),
+        Asked::TlsOnly => "the answer to a request for TLS alone".to_owned(),
+        Asked::StandardOnly => "the answer to a request for Standard RDP Security".to_owned(),
+        Asked::WithEntra => "the answer to a request with Microsoft Entra authentication".to_owned(),
+    },
+    answered: |case, of| {
+        let asked = of.asked();
+        // no answer to a further question, from a host that answered before, may be due to our own pace
+        let paced = |answer| asked != Asked::Everything && unanswered(answer) && answers(case);
+        case.x224_to(asked.protocols(case)).is_some_and(|seen| !paced(seen.value))
+    },
+    asking: Some(Asking {
+        again: false,
+        askable: |case, of| {
+            let everything = case.x224_to(EVERYTHING).map(|seen| seen.value);
+            match of.asked() {
+                Asked::Everything => everything.is_none(),
+                Asked::AsClient => case.selected().is_some_and(|seen| !client_takes(case, seen.value)),
+                Asked::TlsOnly | Asked::StandardOnly => closed(case) || everything.is_some_and(without_tls),
+                Asked::WithEntra => everything.is_some_and(contradicts),
+            }
+        },
+        question: |case, of, all| match of.asked() {
+            Asked::Everything => all,
+            asked => Question { request: Some(asked.protocols(case)), ..all.bare() },
+        },
+    }),
+};
+
+static SECOND_TRY: Kind = Kind {
+    name: "second-try",
+    words: |_| "the answer to a second Connection Request, after a pause".to_owned(),
+    answered: |case, _| case.tries().count() >= 2,
+    asking: Some(Asking {
+        again: true,
+        askable: |case, _| case.tries().count() == 1 && worth_another_try(case),
+        // a slow host answers then, a deaf one does not
+        question: |_, _, all| Question { patient: true, ..all },
+    }),
+};
+
+static FURTHER_TRIES: Kind = Kind {
+    name: "further-tries",
+    words: |_| "the answers to further Connection Requests, with pauses between them".to_owned(),
+    answered: |case, _| case.tries().count() >= SPACED_TRIES,
+    asking: Some(Asking {
+        again: true,
+        askable: |case, _| case.tries().next().is_some_and(|seen| unanswered(seen.value)) && answers(case),
+        question: |_, _, all| all.bare(),
+    }),
+};
+
+impl Need {
+    /// Asks whether it stays open if we say nothing for a quarter of a second.
+    pub const HELD_REQUEST: Self = Self::new(&HELD_REQUEST, Of::Nothing);
+    /// Asks for everything a second time, after a pause.
+    pub const SECOND_TRY: Self = Self::new(&SECOND_TRY, Of::Nothing);
+    /// Asks for everything on further tries, with pauses between them.
+    pub const FURTHER_TRIES: Self = Self::new(&FURTHER_TRIES, Of::Nothing);
+
+    /// Asks for these protocols.
+    pub const fn negotiation(asked: Asked) -> Self {
+        Self::new(&NEGOTIATION, Of::Protocols(asked))
+    }
+}
+
+/// True if it closed on a request for everything.
+pub(super) fn closed(case: Case<'_>) -> bool {
+    matches!(case.x224_to(EVERYTHING).map(|seen| seen.value), Some(X224Answer::Closed(_)))
+}
+
+impl<'a> Case<'a> {
+    /// Iterates over its answers to Connection Requests, each with the requested protocols.
+    pub fn x224(self) -> impl Iterator<Item = Seen<(Option<SecurityProtocols>, &'a X224Answer)>> + 'a {
+        self.seen(|fact| match fact {
+            Fact::X224Answer { requested, answer } => Some((*requested, answer)),
+            _ => None,
+        })
+    }
+
+    /// True if a request was for `protocols`. A captured client that requests TLS and CredSSP counts as requesting
+    /// everything, whichever forms of it its age knows.
+    fn asks(self, seen: &Seen<(Option<SecurityProtocols>, &X224Answer)>, protocols: SecurityProtocols) -> bool {
+        const BOTH: SecurityProtocols = SecurityProtocols::SSL.with(SecurityProtocols::HYBRID);
+        let Some(requested) = seen.value.0 else { return false };
+        requested == protocols || protocols == EVERYTHING && requested.contains(BOTH) && self.watched(seen.id)
+    }
+
+    /// Returns its answer to exactly these protocols: the last well-formed one, or the last of any kind.
+    pub fn x224_to(self, protocols: SecurityProtocols) -> Option<Seen<&'a X224Answer>> {
+        let answers = || {
+            let to =
+                self.x224().filter(move |seen| self.asks(seen, protocols) && *seen.value.1 != X224Answer::HeldOpen);
+            to.map(|seen| Seen { value: seen.value.1, id: seen.id })
+        };
+        answers().filter(|seen| matches!(seen.value, X224Answer::Server(_))).last().or_else(|| answers().last())
+    }
+
+    /// Iterates over tries to ask for everything at once, in order; a request that was held back is none.
+    pub fn tries(self) -> impl Iterator<Item = Seen<&'a X224Answer>> + 'a {
+        let held = |answer: &X224Answer| matches!(answer, X224Answer::HeldOpen | X224Answer::ClosedBeforeRequest(_));
+        let tries = self.x224().filter(move |seen| self.asks(seen, EVERYTHING) && !held(seen.value.1));
+        tries.map(|seen| Seen { value: seen.value.1, id: seen.id })
+    }
+
+    /// Returns the protocol that it selected when everything was offered.
+    pub fn selected(self) -> Option<Seen<SecurityProtocols>> {
+        let answer = self.x224_to(EVERYTHING)?;
+        match answer.value {
+            X224Answer::Server(ServerAnswer::Selected { protocol, .. }) => {
+                Some(Seen { value: *protocol, id: answer.id })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// True if the request got no answer at all.
+pub fn unanswered(answer: &X224Answer) -> bool {
+    matches!(answer, X224Answer::Silent | X224Answer::Closed(_))
+}
+
+/// True if a request for everything was answered.
+fn answers(case: Case<'_>) -> bool {
+    case.tries().any(|seen| matches!(seen.value, X224Answer::Server(_)))
+}
+
+/// True after silence; after a close only where something else was answered, because other causes ask enough of their
+/// own.
+fn worth_another_try(case: Case<'_>) -> bool {
+    case.tries().any(|seen| match seen.value {
+        X224Answer::Silent => true,
+        X224Answer::Closed(_) => case.x224().any(|seen| matches!(seen.value.1, X224Answer::Server(_))),
+        _ => false,
+    })
+}
+
+/// True for a refusal that makes no sense for TLS and CredSSP in every form: no such protocol was missing, and it names
+/// no other reason.
+pub fn contradicts(answer: &X224Answer) -> bool {
+    let X224Answer::Server(ServerAnswer::Failure(code)) = answer else { return false };
+    !matches!(
+        *code,
+        NegotiationFailure::SSL_NOT_ALLOWED_BY_SERVER
+            | NegotiationFailure::SSL_CERT_NOT_ON_SERVER
+            | NegotiationFailure::SSL_WITH_USER_AUTH_REQUIRED_BY_SERVER
+    )
+}
+
+/// True if everything was refused, or answered with Standard RDP Security.
+fn without_tls(answer: &X224Answer) -> bool {
+    match answer {
+        X224Answer::Server(ServerAnswer::Failure(code)) => *code == NegotiationFailure::SSL_NOT_ALLOWED_BY_SERVER,
+        X224Answer::Server(ServerAnswer::Selected { protocol, .. }) => !protocol.tls(),
+        _ => false,
+    }
+}
+
+/// True if the profile's client would get this protocol, or the plain form of it.
+fn client_takes(case: Case<'_>, selected: SecurityProtocols) -> bool {
+    let offered = case.context.profile.protocols;
+    let plain = if selected == SecurityProtocols::HYBRID_EX { SecurityProtocols::HYBRID } else { selected };
+    offered.contains(selected) || offered.contains(plain)
+}
+
+fn rung(case: Case<'_>) -> Option<Rung> {
+    let Some(seen) = case.x224_to(EVERYTHING) else { return x224_as_client(case) };
+    if let Some(rung) = client_refused(case) {
+        return Some(rung);
+    }
+    let (outcome, text) = match seen.value {
+        X224Answer::Server(ServerAnswer::Selected { protocol, .. }) if !offered(*protocol) => {
+            (Outcome::Failed, format!("selected {protocol}, which was not offered"))
+        }
+        // without a finding that says more, this is not what a sound host does
+        X224Answer::Server(ServerAnswer::Selected { protocol: SecurityProtocols::RDP, .. }) => {
+            (Outcome::Degraded, "selected Standard RDP Security although more was offered".to_owned())
+        }
+        X224Answer::Server(ServerAnswer::Selected { protocol, .. }) => {
+            (Outcome::Passed, format!("selected {protocol}"))
+        }
+        X224Answer::Server(ServerAnswer::NoNegotiation) => (Outcome::Degraded, answer_words(seen.value)?),
+        answer => (Outcome::Failed, answer_words(answer)?),
+    };
+    Some((outcome, took(case, seen.id), text))
+}
+
+/// Summarises an answer; `None` for one that is no answer.
+fn answer_words(answer: &X224Answer) -> Option<String> {
+    Some(match answer {
+        X224Answer::Server(ServerAnswer::Selected { protocol, .. }) => format!("selected {protocol}"),
+        X224Answer::Server(ServerAnswer::Failure(code)) => format!("failure {code}"),
+        X224Answer::Server(ServerAnswer::NoNegotiation) => "confirmed without negotiation".to_owned(),
+        X224Answer::Server(ServerAnswer::DisconnectProviderUltimatum) => {
+            "MCS Disconnect Provider Ultimatum instead of a confirm".to_owned()
+        }
+        X224Answer::Foreign { service, .. } => format!("{} answered", service.name()),
+        X224Answer::NotTpkt(_) => "bytes that are no TPKT".to_owned(),
+        X224Answer::Malformed { error, .. } => error.clone(),
+        X224Answer::Closed(end) => format!("{} without an answer", end.verb()),
+        X224Answer::ClosedBeforeRequest(end) => format!("{} before the request", end.verb()),
+        X224Answer::HeldOpen => return None,
+        X224Answer::Incomplete(bytes) => format!("no whole answer in time ({} bytes)", bytes.len()),
+        X224Answer::Silent => "no answer in time".to_owned(),
+    })
+}
+
+/// A captured client may have requested less: it was given what it requested, or nothing.
+fn x224_as_client(case: Case<'_>) -> Option<Rung> {
+    let seen = case.x224().filter(|seen| case.watched(seen.id)).last()?;
+    let (outcome, text) = match seen.value {
+        (requested, X224Answer::Server(ServerAnswer::Selected { protocol, .. })) => {
+            let fits = requested.unwrap_or(SecurityProtocols::RDP).contains(*protocol);
+            (if fits { Outcome::Passed } else { Outcome::Failed }, format!("selected {protocol}"))
+        }
+        (None, X224Answer::Server(ServerAnswer::NoNegotiation)) => {
+            (Outcome::Passed, "confirmed; nothing was negotiated".to_owned())
+        }
+        (_, answer) => (Outcome::Failed, answer_words(answer)?),
+    };
+    let asked = seen.value.0.map_or("no protocol".to_owned(), |protocols| protocols.to_string());
+    Some((outcome, took(case, seen.id), format!("{text} (the client asked for {asked})")))
+}
+
+/// True for a single protocol out of those that a probe offers.
+fn offered(protocol: SecurityProtocols) -> bool {
+    protocol.0.count_ones() <= 1 && EVERYTHING.contains(protocol)
+}
+
+/// Takes the host's answer to the client's own request, where that differs from the answer to the probe's.
+fn client_refused(case: Case<'_>) -> Option<Rung> {
+    let client = &case.context.profile;
+    let selected = case.selected()?;
+    let plain = if selected.value == SecurityProtocols::HYBRID_EX { SecurityProtocols::HYBRID } else { selected.value };
+    if client.protocols.contains(selected.value) || client.protocols.contains(plain) {
+        return None;
+    }
+    let words = format!("selected {}, which {} does not offer", selected.value, client.name);
+    let Some(seen) = case.x224_to(client.protocols) else {
+        return Some((
+            Outcome::Degraded,
+            took(case, selected.id),
+            format!("{words}; its own request was not answered"),
+        ));
+    };
+    let answer = match seen.value {
+        X224Answer::Server(ServerAnswer::Selected { protocol, .. }) if client.protocols.contains(*protocol) => {
+            return None;
+        }
+        X224Answer::Server(ServerAnswer::Failure(code)) => format!("answered failure {code}"),
+        X224Answer::Closed(end) => format!("{} without an answer", end.verb()),
+        X224Answer::Silent => "not answered in time".to_owned(),
+        _ => "answered in another way".to_owned(),
+    };
+    Some((Outcome::Failed, took(case, seen.id), format!("{words}; its own request was {answer}")))
+}

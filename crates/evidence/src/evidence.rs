@@ -1,0 +1,228 @@
+//! Evidence: what was seen, of which machine, when and by which source.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use crate::fact::Fact;
+use crate::profile::ClientProfile;
+
+/// Number of a [`Subject`] within its evidence.
+pub type SubjectId = usize;
+
+/// Part that a machine plays in a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// The machine to connect to.
+    Host,
+    /// The machine that connects.
+    Client,
+    /// An RD Gateway.
+    Gateway,
+    /// Whatever turns names into addresses.
+    Resolver,
+    /// The network in between.
+    Path,
+}
+
+/// Machine, or an address of one, that facts are about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// Part that it plays.
+    pub role: Role,
+    /// Name by which it was asked for.
+    pub name: Option<String>,
+    /// Address, where known.
+    pub address: Option<SocketAddr>,
+}
+
+/// Origin of a fact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The resolver of this computer.
+    Resolver,
+    /// Connection of this number, from 1.
+    Probe(usize),
+    /// File or folder of this number, from 1, in the order in which they were named.
+    File(usize),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Resolver => out.write_str("resolver"),
+            Self::Probe(number) => write!(out, "probe/{number}"),
+            Self::File(number) => write!(out, "file/{number}"),
+        }
+    }
+}
+
+/// Origin of the time for which evidence is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TimeSource {
+    /// The attempt itself: a probe ran then.
+    Attempt,
+    /// A person named it (`--at`).
+    Option,
+    /// The newest time in the evidence; the attempt may have been at another.
+    Evidence,
+    /// The time of reading, because the evidence has none.
+    Reading,
+}
+
+/// Fact with its subject, source and time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observation {
+    /// Number within the evidence, from 1.
+    pub id: usize,
+    /// Machine that it is about.
+    pub subject: SubjectId,
+    /// Origin of the fact.
+    pub source: Source,
+    /// Time of the observation, UTC.
+    pub at: OffsetDateTime,
+    /// Duration of the question, where that means something.
+    pub took: Option<Duration>,
+    /// The fact itself.
+    pub fact: Fact,
+}
+
+/// Reason, with the observation that it rests on.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+pub struct Because {
+    /// Statement of what was seen, with the values.
+    pub text: String,
+    /// Number of the observation.
+    pub observation: usize,
+}
+
+/// Everything that has been seen, and of which machines.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Evidence {
+    /// Machines that it is about.
+    pub subjects: Vec<Subject>,
+    /// Observations, in the order of time.
+    pub observations: Vec<Observation>,
+    /// TCP connections made or tried.
+    pub connections: usize,
+    /// Files that were read: the first is `file/1`.
+    pub files: Vec<String>,
+    /// Clients captured while they connected to a host.
+    pub clients: Vec<(SubjectId, ClientProfile)>,
+}
+
+impl Evidence {
+    /// Returns the subject's number, adding it if it is new.
+    pub fn subject(&mut self, subject: Subject) -> SubjectId {
+        self.subjects.iter().position(|known| *known == subject).unwrap_or_else(|| {
+            self.subjects.push(subject);
+            self.subjects.len() - 1
+        })
+    }
+
+    /// Returns the number of the host at this address, adding it if it is new. Without a name this is any host at the
+    /// address; a host without a name is given this one, because a capture knows addresses only.
+    pub fn host_at(&mut self, address: SocketAddr, name: Option<String>) -> SubjectId {
+        self.at(Role::Host, address, name)
+    }
+
+    /// Returns the number of the gateway at this address, as [`Evidence::host_at`] does for a host.
+    pub fn gateway_at(&mut self, address: SocketAddr, name: Option<String>) -> SubjectId {
+        self.at(Role::Gateway, address, name)
+    }
+
+    fn at(&mut self, role: Role, address: SocketAddr, name: Option<String>) -> SubjectId {
+        let same = |known: &Subject| {
+            let named = known.name.is_none() || name.is_none() || known.name == name;
+            known.role == role && known.address == Some(address) && named
+        };
+        let Some(known) = self.subjects.iter().position(same) else {
+            return self.subject(Subject { role, name, address: Some(address) });
+        };
+        self.subjects[known].name = self.subjects[known].name.take().or(name);
+        known
+    }
+
+    /// Adds an observation and numbers it.
+    pub fn observe(
+        &mut self,
+        subject: SubjectId,
+        source: Source,
+        at: OffsetDateTime,
+        took: Option<Duration>,
+        fact: Fact,
+    ) {
+        let id = self.observations.len() + 1;
+        self.observations.push(Observation { id, subject, source, at, took, fact });
+    }
+
+    /// Adds facts that belong together, such as those of one certificate: once, as long as all of them stay the same.
+    /// Machines behind one address take turns, so a change is added as a whole: the newest facts then describe one
+    /// certificate, not a mixture of several.
+    pub fn observe_together(&mut self, subject: SubjectId, source: Source, at: OffsetDateTime, facts: Vec<Fact>) {
+        let newest = |fact: &Fact| {
+            let mut about = self.observations.iter().rev().filter(|known| known.subject == subject);
+            about.find(|known| known.fact.name() == fact.name())
+        };
+        if facts.iter().all(|fact| newest(fact).is_some_and(|known| known.fact == *fact)) {
+            return;
+        }
+        for fact in facts {
+            self.observe(subject, source, at, None, fact);
+        }
+    }
+
+    /// Returns the evidence with its observations sorted by time and renumbered. Who recorded them first does not
+    /// matter; which is the newest does.
+    pub fn in_order(&self) -> Cow<'_, Self> {
+        if self.observations.is_sorted_by_key(|observation| observation.at) {
+            return Cow::Borrowed(self);
+        }
+        Cow::Owned(self.clone().into_order())
+    }
+
+    /// Sorts in place as [`Evidence::in_order`] does, because much evidence takes much memory.
+    #[must_use]
+    pub fn into_order(mut self) -> Self {
+        self.observations.sort_by_key(|observation| observation.at);
+        for (id, observation) in (1..).zip(&mut self.observations) {
+            observation.id = id;
+        }
+        self
+    }
+
+    /// Iterates over the numbers of all hosts.
+    pub fn hosts(&self) -> impl Iterator<Item = SubjectId> {
+        (0..self.subjects.len()).filter(|id| self.subjects[*id].role == Role::Host)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    const AT: OffsetDateTime = datetime!(2026-11-21 09:00 UTC);
+
+    fn certificate(subject: &str, self_issued: bool) -> Vec<Fact> {
+        vec![Fact::CertificateSubject(subject.to_owned()), Fact::CertificateSelfIssued(self_issued)]
+    }
+
+    /// Three machines behind one address: facts that two certificates share are not taken from the one in between.
+    #[test]
+    fn the_newest_certificate_is_whole() {
+        let mut evidence = Evidence::default();
+        let host = evidence.subject(Subject { role: Role::Host, name: None, address: None });
+        for (number, (name, own)) in [("A", false), ("A", false), ("B", true), ("C", false)].into_iter().enumerate() {
+            evidence.observe_together(host, Source::Probe(number + 1), AT, certificate(name, own));
+        }
+        let newest: Vec<_> = evidence.observations.iter().rev().take(2).rev().map(|seen| seen.fact.clone()).collect();
+        assert_eq!(newest, certificate("C", false));
+        assert_eq!(evidence.observations.len(), 6, "what stays the same is said once");
+    }
+}

@@ -1,0 +1,310 @@
+//! Turns a capture into evidence: what clients and hosts were seen to say to each other.
+//!
+//! The client is the one in the capture, and the clock is the capture's. Anything it does not show (a lost packet, one
+//! direction, what TLS encrypts) becomes no fact.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::Serialize;
+use time::OffsetDateTime;
+use wire::capture::{Seen as Captured, Side, UdpWatched, Watched};
+use wire::machine::{End, X224Answer};
+use wire::tls::{Alert, Groups, HelloStyle, Signatures, Suites, TlsOffer, TlsVersion};
+use wire::x224::{ConnectionRequest, SecurityProtocols};
+
+use super::{Seen, gateway, handshake, later};
+use crate::evidence::{Evidence, Role, Source, Subject};
+use crate::fact::Fact;
+use crate::printable::printable;
+use crate::profile::{ClientProfile, EncryptionOracle};
+
+/// Most hosts of a capture that are judged, and most gateways that are reported.
+const HOSTS: usize = 16;
+/// Most connections to one host or gateway that become evidence.
+const CONNECTIONS: usize = 6;
+
+/// Captured connection, apart from the host's answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CapturedConnection {
+    /// Client that opened it.
+    pub client: String,
+    /// Name that it asked for, in TLS or HTTP.
+    pub server_name: Option<String>,
+    /// True if the client sent a cookie or routing token with its request.
+    pub cookie: bool,
+    /// Bytes from the client.
+    pub sent: u64,
+    /// Bytes from the host.
+    pub received: u64,
+    /// Who ended it, how and when; `None` where the capture ends first.
+    pub ended: Option<String>,
+    /// Alert that the client sent in clear.
+    pub client_alert: Option<String>,
+    /// Alert that the host sent in clear after it had accepted.
+    pub host_alert: Option<String>,
+    /// Doubts about it.
+    pub notes: Vec<Doubt>,
+}
+
+/// Reason why a captured connection shows less than there was. A report has its words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    /// The capture began after the connection.
+    Midway,
+    /// Only the client's packets were captured.
+    HostUnseen,
+    /// Only the host's packets were captured.
+    ClientUnseen,
+    /// Packets in between are missing.
+    Gaps,
+    /// Bytes were sent twice with different contents.
+    Altered,
+    /// TLS 1.3 hides the certificate.
+    HiddenCertificate,
+}
+
+impl Doubt {
+    /// Returns its words in a report.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Midway => "its beginning was not captured",
+            Self::HostUnseen => "only the client's packets were captured",
+            Self::ClientUnseen => "only the host's packets were captured: what the client asked is not known",
+            Self::Gaps => "bytes are missing in the capture",
+            Self::Altered => "bytes were sent again with other contents; the first count",
+            Self::HiddenCertificate => "TLS 1.3 encrypts the certificate: it is not known",
+        }
+    }
+
+    /// True if the capture lacks packets of the connection.
+    pub fn lacks_packets(self) -> bool {
+        match self {
+            Self::Midway | Self::HostUnseen | Self::ClientUnseen | Self::Gaps => true,
+            Self::Altered | Self::HiddenCertificate => false,
+        }
+    }
+}
+
+impl Serialize for Doubt {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.words())
+    }
+}
+
+/// UDP transport that was requested in a capture.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CapturedTransport {
+    /// Client that requested it.
+    pub client: String,
+    /// Version of RDPEUDP that was requested.
+    pub asked: Option<u16>,
+    /// True if the host answered. No answer means little: many networks block UDP, and clients go on without.
+    pub answered: bool,
+    /// Version of RDPEUDP that the host chose.
+    pub chosen: Option<u16>,
+}
+
+/// Adds the evidence in a capture to other evidence, and reports what was left out. `gateways` are names and addresses
+/// of RD Gateways known from elsewhere.
+pub fn observe_capture(
+    captured: &Captured,
+    gateways: &BTreeSet<String>,
+    source: Source,
+    evidence: &mut Evidence,
+) -> Vec<String> {
+    let mut of_host: BTreeMap<SocketAddr, Vec<&Watched>> = BTreeMap::new();
+    for connection in &captured.connections {
+        of_host.entry(connection.host).or_default().push(connection);
+    }
+    let mut left_out = captured.left_out;
+    // a connection that began with TLS tells least: no host has to answer that
+    let rank = |watched: &Watched| {
+        if watched.exchange.begins_with_tls() { 2 } else { u8::from(watched.came_through()) }
+    };
+    for (address, connections) in chosen(of_host, &mut left_out, rank) {
+        host(address, &connections, source, evidence);
+    }
+    for transport in captured.transports.iter().take(HOSTS) {
+        udp(transport, source, evidence);
+    }
+    left_out = left_out.saturating_add(captured.transports.len().saturating_sub(HOSTS) as u64);
+    let of_gateways = gateway::observe(captured, gateways, source, evidence);
+    left_out = left_out.saturating_add(of_gateways.unwrap_or(0));
+    let words = if left_out == 1 { "connection was" } else { "connections were" };
+    let more = (left_out > 0).then(|| format!("{left_out} further {words} not looked at"));
+    let elsewhere = of_gateways.is_none().then(|| tls_alone(captured, gateways)).flatten();
+    more.into_iter().chain(elsewhere).collect()
+}
+
+/// Reports a capture with nothing but connections that might be a gateway's.
+fn tls_alone(captured: &Captured, gateways: &BTreeSet<String>) -> Option<String> {
+    if !captured.connections.is_empty() || !captured.transports.is_empty() {
+        return None;
+    }
+    if captured.tunnels.is_empty() {
+        return None;
+    }
+    let kept = captured.tunnels.iter().filter(|watched| watched.exchange.hello.is_some()).count();
+    if kept == 0 {
+        return Some("no Remote Desktop in it".to_owned());
+    }
+    let count = captured.passed_over.saturating_add(u64::try_from(kept).unwrap_or(u64::MAX));
+    let several = if count == 1 { "connection carries" } else { "connections carry" };
+    let names = gateways.iter().map(|name| printable(name)).collect::<Vec<_>>().join(", ");
+    let advice = if gateways.is_empty() {
+        "name the client's .rdp file with it".to_owned()
+    } else {
+        format!("but none of those that were kept asks for {names}")
+    };
+    Some(format!(
+        "no Remote Desktop in it; {count} {several} TLS from the start: through an RD Gateway it looks like this, {advice}"
+    ))
+}
+
+/// Chooses the machines to look at and their connections, the most telling first: `rank` is 0 for one that failed. The
+/// others are counted.
+pub(super) fn chosen<'a, K: Ord>(
+    of_machine: BTreeMap<K, Vec<&'a Watched>>,
+    left_out: &mut u64,
+    rank: impl Fn(&Watched) -> u8,
+) -> Vec<(K, Vec<&'a Watched>)> {
+    let mut machines: Vec<_> = of_machine.into_iter().collect();
+    let fails = |connections: &[&Watched]| connections.iter().any(|connection| rank(connection) == 0);
+    machines.sort_by_key(|(_, connections)| (!fails(connections), connections[0].began));
+    for (number, (_, connections)) in machines.iter_mut().enumerate() {
+        // failures tell more, and of them the newest
+        connections.sort_by_key(|connection| (rank(connection), std::cmp::Reverse(connection.began)));
+        let most = if number < HOSTS { CONNECTIONS } else { 0 };
+        *left_out = left_out.saturating_add(connections.len().saturating_sub(most) as u64);
+        connections.truncate(most);
+    }
+    machines.retain(|(_, connections)| !connections.is_empty());
+    machines
+}
+
+fn host(address: SocketAddr, connections: &[&Watched], source: Source, evidence: &mut Evidence) {
+    let subject = evidence.host_at(address, None);
+    let mut inorder = connections.to_vec();
+    inorder.sort_by_key(|connection| connection.began);
+    for watched in inorder {
+        let began = moment(watched.began);
+        connection(watched, &mut Seen { evidence: &mut *evidence, subject, source, began });
+    }
+    // the one that failed last is the one that somebody asks about
+    if let Some(profile) = connections.iter().find_map(|watched| client(watched)) {
+        evidence.clients.push((subject, profile));
+    }
+}
+
+fn connection(watched: &Watched, seen: &mut Seen<'_>) {
+    begun(watched, false, seen);
+    let exchange = &watched.exchange;
+    let requested = exchange.request.as_ref().and_then(|request| request.value.as_ref().ok());
+    if let Some(answer) = &exchange.answer
+        // an unreadable or uncaptured request does not tell what was requested
+        && (requested.is_some() || matches!(answer.value, X224Answer::ClosedBeforeRequest(_)))
+    {
+        let requested = requested.and_then(|request| request.protocols);
+        let fact = Fact::X224Answer { requested, answer: answer.value.clone() };
+        seen.add(moment(answer.at), Some(answer.took), fact);
+    }
+    handshaken(watched, seen);
+}
+
+/// Adds how TCP went, unless it was a proxy's, and what a capture tells about a connection as a whole.
+pub(super) fn begun(watched: &Watched, by_proxy: bool, seen: &mut Seen<'_>) {
+    if let Some(tcp) = watched.tcp.as_ref().filter(|_| !by_proxy) {
+        seen.add(later(seen.began, tcp.at), Some(tcp.took), Fact::TcpAnswer(tcp.value.clone()));
+    }
+    seen.add(seen.began, None, Fact::CapturedConnection(described(watched)));
+}
+
+/// Adds the handshake, whatever came before it, and the certificate.
+pub(super) fn handshaken(watched: &Watched, seen: &mut Seen<'_>) {
+    let exchange = &watched.exchange;
+    let Some(answer) = &exchange.handshake else { return };
+    let at = moment(answer.at);
+    let (said, chain) = handshake(answer.value.clone());
+    if let Some(hello) = &exchange.hello {
+        let (offer, direct) = (TlsOffer::watched(&hello.value), exchange.request.is_none());
+        seen.add(at, Some(answer.took), Fact::TlsAnswer { offer, direct, answer: said });
+    }
+    seen.certificates(at, &chain);
+}
+
+fn udp(transport: &UdpWatched, source: Source, evidence: &mut Evidence) {
+    // whether UDP gets through depends on the path, and no connection fails without it
+    let subject = evidence.subject(Subject { role: Role::Path, name: None, address: Some(transport.host) });
+    let fact = Fact::CapturedTransport(CapturedTransport {
+        client: transport.client.to_string(),
+        asked: transport.asked.version,
+        answered: transport.answer.is_some(),
+        chosen: transport.answer.and_then(|(syn, _)| syn.version),
+    });
+    let took = transport.answer.map(|(_, took)| took);
+    evidence.observe(subject, source, moment(transport.began), took, fact);
+}
+
+/// Converts a moment of a capture, which counts since 1970.
+pub fn moment(since_1970: Duration) -> OffsetDateTime {
+    later(OffsetDateTime::UNIX_EPOCH, since_1970)
+}
+
+fn described(watched: &Watched) -> CapturedConnection {
+    let words = |alert: Alert| alert.to_string();
+    let request = watched.exchange.request.as_ref().and_then(|request| request.value.as_ref().ok());
+    let one_sided = match watched.one_sided {
+        Some(Side::Client) => Some(Doubt::HostUnseen),
+        Some(Side::Host) => Some(Doubt::ClientUnseen),
+        None => None,
+    };
+    let notes = [
+        watched.midway.then_some(Doubt::Midway),
+        one_sided,
+        watched.gaps.then_some(Doubt::Gaps),
+        watched.altered.then_some(Doubt::Altered),
+        watched.exchange.hidden.then_some(Doubt::HiddenCertificate),
+    ];
+    CapturedConnection {
+        client: watched.client.to_string(),
+        server_name: watched.server_name().map(str::to_owned),
+        cookie: request.is_some_and(|request| request.cookie.is_some()),
+        sent: watched.sent,
+        received: watched.received,
+        ended: watched.ends.first().map(ended),
+        client_alert: watched.exchange.client_alert.map(words),
+        host_alert: watched.exchange.server_alert.map(words),
+        notes: notes.into_iter().flatten().collect(),
+    }
+}
+
+fn ended((side, end, at): &(Side, End, Duration)) -> String {
+    let who = match side {
+        Side::Client => "client",
+        Side::Host => "host",
+    };
+    format!("{} by the {who} after {:.3} s", end.verb(), at.as_secs_f64())
+}
+
+/// Describes the client as far as it showed itself; anything it did not show is not judged.
+fn client(watched: &Watched) -> Option<ClientProfile> {
+    let request: &ConnectionRequest = watched.exchange.request.as_ref()?.value.as_ref().ok()?;
+    let hello = watched.exchange.hello.as_ref().map(|hello| TlsOffer::watched(&hello.value));
+    Some(ClientProfile {
+        id: "captured".to_owned(),
+        name: format!("the client at {}", watched.client.ip()),
+        sources: vec!["its Connection Request and ClientHello in the capture".to_owned()],
+        protocols: request.protocols.unwrap_or(SecurityProtocols::RDP),
+        standard_security: true,
+        tls_min: hello.map_or(TlsVersion::Tls10, |hello| hello.min),
+        tls_max: hello.map_or(TlsVersion::Tls13, |hello| hello.max),
+        suites: hello.map_or(Suites::ALL, |hello| hello.suites),
+        groups: hello.map_or(Groups::USUAL, |hello| hello.groups),
+        signatures: hello.map_or(Signatures::USUAL, |hello| hello.signatures),
+        hello: HelloStyle::default(),
+        least_rsa_bits: 0,
+        encryption_oracle: EncryptionOracle::Vulnerable,
+    })
+}

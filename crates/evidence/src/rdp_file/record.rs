@@ -1,0 +1,161 @@
+//! The part of a file that is kept: its settings without private ones, and the verdict on its signature.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::settings::known;
+use super::{Line, RdpFile, signature};
+use crate::printable::printable;
+
+/// An `.rdp` file as it was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RdpFileRecord {
+    /// Name, without folders.
+    pub name: String,
+    /// Settings, in order.
+    #[serde(deserialize_with = "crate::state::read::parts")]
+    pub settings: Vec<RdpSetting>,
+    /// Verdict on its signature.
+    pub signature: RdpSignature,
+}
+
+/// A setting of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RdpSetting {
+    /// Name of the setting.
+    pub name: String,
+    /// `i`, `s` or `b`; anything else for a line that is malformed.
+    pub kind: char,
+    /// Value; null where it is private or may be (user names, tokens, passwords, unknown texts), and where it does not
+    /// fit its kind.
+    pub value: Option<String>,
+}
+
+/// Verdict on a file's signature. Whether its signer is trusted is not decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "state", rename_all = "lowercase")]
+pub enum RdpSignature {
+    /// The file has none.
+    Unsigned,
+    /// The signed settings are unchanged.
+    Valid(Signer),
+    /// The signed settings were changed.
+    Broken {
+        /// Settings that were signed and are no longer in the file.
+        #[serde(deserialize_with = "crate::state::read::parts")]
+        missing: Vec<String>,
+    },
+    /// It could not be verified.
+    Unverifiable {
+        /// Reason, in words.
+        why: String,
+    },
+}
+
+/// Signer of a file, and the settings it signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Signer {
+    /// Subject of the signer's certificate.
+    pub subject: String,
+    /// Issuer of that certificate.
+    pub issuer: String,
+    /// `notBefore` of that certificate, RFC 3339, UTC.
+    pub not_before: String,
+    /// `notAfter` of that certificate, RFC 3339, UTC.
+    pub not_after: String,
+    /// Settings that are signed.
+    #[serde(deserialize_with = "crate::state::read::parts")]
+    pub scope: Vec<String>,
+    /// Settings of the file that decide about the connection and are not signed.
+    #[serde(deserialize_with = "crate::state::read::parts")]
+    pub outside: Vec<String>,
+    /// Signed settings that a further line of the file contradicts: which of the two counts is not known.
+    #[serde(deserialize_with = "crate::state::read::parts")]
+    pub contradicted: Vec<String>,
+}
+
+impl RdpFileRecord {
+    /// Makes the record of a file of this name.
+    pub fn of(name: &str, file: &RdpFile) -> Self {
+        let settings = file.lines.iter().filter_map(|line| match line {
+            Line::Setting { name, kind, value } => Some(RdpSetting {
+                name: printable(name.trim()),
+                kind: *kind,
+                value: shown(name, *kind, value).map(printable),
+            }),
+            Line::Other(text) => broken(text),
+        });
+        Self { name: printable(name), settings: settings.collect(), signature: signature::verify(file) }
+    }
+
+    /// True if it has lines of this name with different values.
+    pub fn contradicts_itself(&self, name: &str) -> bool {
+        let lines = || self.settings.iter().filter(|setting| super::same_name(&setting.name, name));
+        lines()
+            .next()
+            .is_some_and(|first| lines().any(|other| (other.kind, &other.value) != (first.kind, &first.value)))
+    }
+}
+
+/// Keeps a malformed line that names a deciding setting: how the client reads it is not known.
+fn broken(text: &str) -> Option<RdpSetting> {
+    let (name, rest) = text.split_once(':').unwrap_or((text, ""));
+    let known = known(name).filter(|known| known.decides)?;
+    Some(RdpSetting {
+        name: known.name.to_owned(),
+        kind: rest.chars().next().filter(char::is_ascii_alphabetic).unwrap_or('?'),
+        value: None,
+    })
+}
+
+/// Returns the value, if it may be kept.
+fn shown<'a>(name: &str, kind: char, value: &'a str) -> Option<&'a str> {
+    let number = || value.trim().parse::<i64>().is_ok();
+    match (kind, known(name)) {
+        (_, Some(known)) if known.shown && known.kind == 's' && kind == 's' => Some(value),
+        (_, Some(known)) if !known.shown => None,
+        ('i', _) if number() => Some(value),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_private_is_kept() {
+        let text = "username:s:secret\ndomain:s:secret\npassword 51:b:secret\ngatewayaccesstoken:s:secret\n\
+                    loadbalanceinfo:s:secret\npcb:s:secret\nodd:s:secret\nodd:i:secret\npassword 51:i:1234\n\
+                    enablecredsspsupport:i:secret\nremoteapplicationprogram:s:secret\nfull address:b:secret\n\
+                    USERNAME :s:secret\nfull address:s:server\nserver port:i:3390\n";
+        let record = RdpFileRecord::of("x.rdp", &RdpFile::parse(text.as_bytes()).unwrap());
+        let told = format!("{record:?}{}", serde_json::to_string(&record).unwrap());
+        assert!(!told.contains("secret") && !told.contains("1234"), "{told}");
+        assert!(told.contains("\"server\"") && told.contains("3390"), "{told}");
+        assert_eq!(record.settings.len(), 15);
+    }
+
+    #[test]
+    fn a_line_without_its_form_is_kept_where_it_decides() {
+        let text = "screen mode id:i:2\nserver port\nScreen Mode Id\nsecret\nfull address:s\nfull address:x:secret";
+        let record = RdpFileRecord::of("x.rdp", &RdpFile::parse(text.as_bytes()).unwrap());
+        let told: Vec<_> =
+            record.settings.iter().map(|one| (one.name.as_str(), one.kind, one.value.as_deref())).collect();
+        let expected = [
+            ("screen mode id", 'i', Some("2")),
+            ("server port", '?', None),
+            ("full address", 's', None),
+            ("full address", 'x', None),
+        ];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn a_line_that_says_the_same_is_no_contradiction() {
+        let record = |text: &str| RdpFileRecord::of("x.rdp", &RdpFile::parse(text.as_bytes()).unwrap());
+        assert!(!record("server port:i:1\nServer Port:i:1").contradicts_itself("server port"));
+        assert!(record("server port:i:1\nServer Port:i:2").contradicts_itself("server port"));
+        assert!(!record("a:i:1").contradicts_itself("server port"));
+    }
+}

@@ -1,0 +1,59 @@
+//! Pieces of recorded states for tests, here and in the crates that judge and print.
+
+#![allow(clippy::unwrap_used)]
+
+use time::OffsetDateTime;
+use time::macros::datetime;
+
+use crate::access::{Asked, Place, RefusedAccess};
+use crate::moment::rfc3339;
+use crate::state::{KeyFile, StoredCertificate};
+
+/// Time at which every sketched probe runs.
+pub const NOW: OffsetDateTime = datetime!(2026-11-21 09:00 UTC);
+
+/// Certificate in this store, as Windows makes it, with its key.
+pub fn stored(store: &str) -> StoredCertificate {
+    StoredCertificate {
+        store: store.to_owned(),
+        sha1: "5d".repeat(20),
+        subject: "CN=SERVER01".to_owned(),
+        issuer: "CN=SERVER01".to_owned(),
+        not_before: rfc3339(NOW - time::Duration::days(10)),
+        not_after: rfc3339(NOW + time::Duration::days(173)),
+        has_key: Some(true),
+        container: Some("TSSecKeySet1".to_owned()),
+        provider: Some("Microsoft Enhanced Cryptographic Provider v1.0".to_owned()),
+        machine_key: Some(true),
+        key_spec: Some(1),
+        usages: vec!["1.3.6.1.5.5.7.3.1".to_owned()],
+        names: Some(vec!["SERVER01".to_owned()]),
+        key_algorithm: Some("rsa".to_owned()),
+        key_bits: Some(2048),
+        signature_algorithm: Some("1.2.840.113549.1.1.11".to_owned()),
+    }
+}
+
+/// Refusal in a recording: the access that was asked, of which path, and how it ended.
+pub fn refused(path: &str, asked: Asked, result: &str) -> RefusedAccess {
+    RefusedAccess {
+        process: "lsass.exe".to_owned(),
+        pid: Some(700),
+        service: None,
+        place: Place::of(path).unwrap(),
+        path: path.to_owned(),
+        operation: "CreateFile".to_owned(),
+        asked: Some(asked),
+        result: result.to_owned(),
+        clock: Some("9:00:00.1234567 AM".to_owned()),
+        count: 3,
+        granted: false,
+        comparable: true,
+    }
+}
+
+/// File in MachineKeys with this security descriptor.
+pub fn key_file(name: &str, security: Option<&str>) -> KeyFile {
+    let (folder, security) = ("MachineKeys".to_owned(), security.map(str::to_owned));
+    KeyFile { name: name.to_owned(), folder, size: None, security, left_out: 0 }
+}

@@ -1,0 +1,58 @@
+//! The stages of a connection, in the order of the way.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// Part of a connection in which a fault lies, in the order in which a connection passes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// Turning the name into addresses.
+    Name,
+    /// The TCP connection.
+    Tcp,
+    /// X.224 and the security negotiation.
+    X224,
+    /// The TLS handshake.
+    Tls,
+    /// The certificate's contents.
+    Certificate,
+    /// CredSSP up to the point where credentials would be needed.
+    Credssp,
+    /// The answer of an RD Gateway to a client that asks to be let through.
+    Gateway,
+    /// The host's own settings and records.
+    Host,
+    /// The client's own settings and records.
+    Client,
+}
+
+impl Stage {
+    /// Every stage, in order.
+    pub const ALL: [Self; 9] = [
+        Self::Name,
+        Self::Tcp,
+        Self::X224,
+        Self::Tls,
+        Self::Certificate,
+        Self::Credssp,
+        Self::Gateway,
+        Self::Host,
+        Self::Client,
+    ];
+
+    /// Returns the word on the ladder.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Tcp => "tcp",
+            Self::X224 => "x224",
+            Self::Tls => "tls",
+            Self::Certificate => "certificate",
+            Self::Credssp => "credssp",
+            Self::Gateway => "gateway",
+            Self::Host => "host",
+            Self::Client => "client",
+        }
+    }
+}

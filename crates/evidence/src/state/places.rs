@@ -1,0 +1,115 @@
+//! Places that readers look up on a machine: registry keys, certificate stores, services.
+
+/// `Control\Terminal Server`: the host's own settings.
+pub const TERMINAL_SERVER: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server";
+/// The listener's own key.
+pub const LISTENER: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\WinStations\RDP-Tcp";
+/// Group policy for both, which wins over them.
+pub const POLICY: &str = r"HKLM\SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services";
+/// Schannel itself: which events it logs.
+pub const SCHANNEL_SETTINGS: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL";
+/// The protocols of Schannel; below it `TLS 1.2\Server` and so on.
+pub const SCHANNEL: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols";
+/// Settings of the local security authority.
+pub const LSA: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Lsa";
+/// The policy for cipher suites.
+pub const CIPHER_POLICY: &str = r"HKLM\SOFTWARE\Policies\Microsoft\Cryptography\Configuration\SSL\00010002";
+/// CredSSP's settings on a client and on a host.
+pub const CREDSSP: &str = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System\CredSSP\Parameters";
+/// Edition, version and build of Windows.
+pub const WINDOWS: &str = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion";
+/// Logon settings. Only `WinStationsDisabled` is read of them, because a password may stand beside it.
+pub const WINLOGON: &str = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon";
+/// The machine's name.
+pub const COMPUTER_NAME: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\ComputerName\ComputerName";
+/// Names by which DNS knows the machine: `NV Hostname` is the configured one, `Hostname` the one in force since it
+/// started.
+pub const TCPIP: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters";
+/// Key of the MachineGuid, which makes the names of key files the machine's own.
+pub const CRYPTOGRAPHY: &str = r"HKLM\SOFTWARE\Microsoft\Cryptography";
+/// The firewall's rules, one value each.
+pub const FIREWALL_RULES: &str =
+    r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\FirewallRules";
+/// Firewall rules from device management (MDM, such as Intune).
+pub const FIREWALL_MDM_RULES: &str =
+    r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\Mdm\FirewallRules";
+/// Firewall rules from group policies.
+pub const FIREWALL_POLICY_RULES: &str = r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\FirewallRules";
+/// FIPS mode.
+pub const FIPS: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Lsa\FIPSAlgorithmPolicy";
+/// Parameters of TermService, with the library that it runs.
+pub const TERMSERVICE: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\TermService\Parameters";
+/// The machine's own certificates, among them one bound to the listener.
+pub const STORE_MY: &str = r"HKLM\SOFTWARE\Microsoft\SystemCertificates\MY\Certificates";
+/// Certificates that Windows made for Remote Desktop.
+pub const STORE_REMOTE_DESKTOP: &str = r"HKLM\SOFTWARE\Microsoft\SystemCertificates\Remote Desktop\Certificates";
+
+/// Authorities that an administrator or a policy made this machine trust, and some of Windows itself.
+pub const STORES_ROOT: &[&str] = &[
+    r"HKLM\SOFTWARE\Microsoft\SystemCertificates\ROOT\Certificates",
+    r"HKLM\SOFTWARE\Policies\Microsoft\SystemCertificates\Root\Certificates",
+    r"HKLM\SOFTWARE\Microsoft\EnterpriseCertificates\Root\Certificates",
+];
+/// Name of that store, in [`super::StoredCertificate::store`].
+pub const ROOT: &str = "Root";
+
+/// Every registry key that a reader looks up: one that is listed here and missing from a state was not read.
+pub const KEYS: &[&str] = &[
+    TERMINAL_SERVER,
+    LISTENER,
+    r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\WinStations",
+    r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\RCM\Licensing Core",
+    POLICY,
+    r"HKLM\SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services\Client",
+    SCHANNEL_SETTINGS,
+    r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.0\Server",
+    r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.1\Server",
+    r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2\Server",
+    r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.3\Server",
+    r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.0\Client",
+    r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.1\Client",
+    r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2\Client",
+    r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.3\Client",
+    LSA,
+    FIPS,
+    CIPHER_POLICY,
+    CREDSSP,
+    WINDOWS,
+    WINLOGON,
+    COMPUTER_NAME,
+    TCPIP,
+    CRYPTOGRAPHY,
+    TERMSERVICE,
+    r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\DomainProfile",
+    r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\StandardProfile",
+    r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\PublicProfile",
+    FIREWALL_RULES,
+    FIREWALL_MDM_RULES,
+    r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\Mdm\DomainProfile",
+    r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\Mdm\StandardProfile",
+    r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\Mdm\PublicProfile",
+    r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall",
+    r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\DomainProfile",
+    r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\PrivateProfile",
+    r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\StandardProfile",
+    r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\PublicProfile",
+    FIREWALL_POLICY_RULES,
+    r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\DomainProfile\Services\RemoteDesktop",
+    r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\StandardProfile\Services\RemoteDesktop",
+    r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\DomainProfile\GloballyOpenPorts\List",
+    r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\StandardProfile\GloballyOpenPorts\List",
+    STORE_MY,
+    STORE_REMOTE_DESKTOP,
+    r"HKCU\Software\Microsoft\Terminal Server Client",
+    r"HKCU\Software\Microsoft\Terminal Server Client\Default",
+    r"HKCU\Software\Policies\Microsoft\Windows NT\Terminal Services\Client",
+];
+
+/// True if a reader keeps this value of a key of [`KEYS`]: every value, except of [`WINLOGON`].
+pub fn takes(path: &str, value: &str) -> bool {
+    !path.eq_ignore_ascii_case(WINLOGON) || value.eq_ignore_ascii_case("WinStationsDisabled")
+}
+
+/// Services without which there is no Remote Desktop, and the firewall's own.
+pub const SERVICES: &[&str] =
+    &["TermService", "SessionEnv", "UmRdpService", "CertPropSvc", "KeyIso", "CryptSvc", "RpcSs", "MpsSvc"];

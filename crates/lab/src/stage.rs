@@ -1,0 +1,87 @@
+//! The stages of a connection as a host serves them, and as it lies in them: a room each. A new stage is a file here and
+//! its line in [`BEHIND_SECURITY`], if it follows the security that was negotiated; its settings are a field of
+//! [`Host`].
+
+mod credssp;
+pub(crate) mod tcp;
+pub(crate) mod tls;
+mod x224;
+
+use std::io::{self, Read, Write};
+
+use wire::x224::SecurityProtocols;
+
+pub use credssp::{Credssp, CredsspFault};
+pub use tcp::{Neglect, TcpMode};
+pub(crate) use tls::has_suite;
+pub use tls::{Tls, TlsFault};
+pub use x224::{Negotiation, NegotiationFault, Protocol};
+
+use crate::host::Host;
+use crate::transport::Transport;
+use tls::Acceptor;
+
+/// A stage that follows once the connection is as secure as was negotiated; `None` if it does not follow this protocol.
+type Follow = fn(&Host, SecurityProtocols, &mut dyn Tunnel) -> Option<io::Result<Ending>>;
+
+/// The stages behind the security that was negotiated, the first that follows serves the client.
+const BEHIND_SECURITY: [Follow; 1] = [credssp::serve];
+
+/// How a host ends a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// FIN.
+    Close,
+    /// RST.
+    Reset,
+}
+
+/// The result of a stage.
+pub(crate) enum Served<T> {
+    /// The connection ended in it.
+    Ended(Ending),
+    /// It goes on with this.
+    On(T),
+}
+
+/// The plaintext of an established connection.
+pub(crate) trait Tunnel: Read + Write {}
+
+impl<T: Read + Write> Tunnel for T {}
+
+/// Serves one client of a host that speaks Remote Desktop.
+pub(crate) fn serve(host: &Host, acceptor: Option<&Acceptor>, transport: &mut Transport) -> io::Result<Ending> {
+    let protocol = match x224::serve(host, transport)? {
+        Served::Ended(ending) => return Ok(ending),
+        Served::On(protocol) => protocol,
+    };
+    match acceptor {
+        Some(acceptor) if protocol.tls() => match tls::serve(host, acceptor, transport)? {
+            Served::Ended(ending) => Ok(ending),
+            Served::On(mut tunnel) => follow(host, protocol, tunnel.as_mut()),
+        },
+        _ => follow(host, protocol, transport),
+    }
+}
+
+fn follow(host: &Host, protocol: SecurityProtocols, tunnel: &mut dyn Tunnel) -> io::Result<Ending> {
+    // where nothing follows, the client is listened to until it goes
+    BEHIND_SECURITY
+        .iter()
+        .find_map(|stage| stage(host, protocol, tunnel))
+        .unwrap_or_else(|| crate::transport::discard(tunnel).map(|()| Ending::Close))
+}
+
+/// Leaves one client unserved.
+pub(crate) fn neglect(host: &Host, transport: &mut Transport) -> io::Result<Ending> {
+    match host.neglect {
+        Neglect::Silent => transport.hold()?,
+        Neglect::Close => drop(x224::read_request(transport)?),
+        Neglect::ResetHello => {
+            if let Served::On(_) = x224::serve(host, transport)? {
+                return tls::fail(&TlsFault::Reset, transport);
+            }
+        }
+    }
+    Ok(Ending::Close)
+}

@@ -1,0 +1,196 @@
+//! TLS: real tunnels, and what faulty hosts do instead.
+
+mod middlebox;
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::version::{TLS12, TLS13};
+use rustls::{ServerConfig, ServerConnection, StreamOwned, SupportedCipherSuite, SupportedProtocolVersion};
+use serde::{Deserialize, Deserializer, de};
+use wire::tls::{Alert, TlsVersion};
+
+use super::{Ending, Served, Tunnel};
+use crate::certificate::Identity;
+use crate::error::LabError;
+use crate::host::Host;
+use crate::script::Script;
+use crate::transport::Transport;
+
+/// RFC 8446 section 5.1: type, version, length.
+const RECORD_HEADER: usize = 5;
+
+/// How a host speaks TLS.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tls {
+    /// The oldest version that it speaks.
+    #[serde(deserialize_with = "tls_version")]
+    pub min: TlsVersion,
+    /// The newest version that it speaks.
+    #[serde(deserialize_with = "tls_version")]
+    pub max: TlsVersion,
+    /// The suites that it takes, by their registered names; empty for all that its TLS stack has.
+    pub suites: Vec<String>,
+    /// The groups that it takes, by their registered names; empty for all that its TLS stack has. Takes the feature
+    /// `legacy-tls`.
+    pub groups: Vec<String>,
+    /// What it answers to any ClientHello instead.
+    pub fault: Option<TlsFault>,
+    /// A middlebox is on the path: a ClientHello whose first segment holds the whole record is reset, split ones pass.
+    pub blocks_whole_hello: bool,
+}
+
+/// What goes wrong when TLS begins.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TlsFault {
+    /// FIN on the ClientHello.
+    Close,
+    /// RST on the ClientHello.
+    Reset,
+    /// No answer.
+    Silent,
+    /// Alert `internal_error`.
+    #[serde(rename = "alert-80")]
+    Alert80,
+    /// Alert `handshake_failure`.
+    #[serde(rename = "alert-40")]
+    Alert40,
+    /// Alert `access_denied`.
+    #[serde(rename = "alert-49")]
+    Alert49,
+    /// These bytes, then FIN.
+    Play(Script),
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        Self {
+            min: TlsVersion::Tls12,
+            max: TlsVersion::Tls13,
+            suites: Vec::new(),
+            groups: Vec::new(),
+            fault: None,
+            blocks_whole_hello: false,
+        }
+    }
+}
+
+fn tls_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TlsVersion, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    TlsVersion::parse(&text).ok_or_else(|| de::Error::custom(format!("TLS version {text:?} is not one of 1.0 to 1.3")))
+}
+
+/// What makes tunnels for one host.
+pub(crate) enum Acceptor {
+    /// TLS 1.2 and 1.3.
+    Rustls(Arc<ServerConfig>),
+    /// Everything that OpenSSL was built with.
+    #[cfg(feature = "legacy-tls")]
+    OpenSsl(crate::legacy::Acceptor),
+}
+
+impl Acceptor {
+    /// Sets up TLS for `host`.
+    pub(crate) fn new(host: &Host, identity: &Identity) -> Result<Self, LabError> {
+        if host.needs_legacy_tls() {
+            #[cfg(feature = "legacy-tls")]
+            return crate::legacy::Acceptor::new(&host.tls, identity).map(Self::OpenSsl);
+            #[cfg(not(feature = "legacy-tls"))]
+            return Err(LabError::NeedsLegacyTls);
+        }
+        let failed = |error: rustls::Error| LabError::Tls(error.to_string());
+        let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).map_err(|e| LabError::Tls(e.to_string()))?;
+        let chain = identity.chain.iter().cloned().map(CertificateDer::from).collect();
+        let mut provider = ring::default_provider();
+        if !host.tls.suites.is_empty() {
+            provider.cipher_suites.retain(|suite| host.tls.suites.iter().any(|name| named(*suite, name)));
+        }
+        let config = ServerConfig::builder_with_provider(Arc::new(provider))
+            .with_protocol_versions(&versions(host))
+            .map_err(failed)?
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .map_err(failed)?;
+        Ok(Self::Rustls(Arc::new(config)))
+    }
+
+    /// Does the handshake. If it fails, the client has been told so by an alert.
+    pub(crate) fn accept<'a>(&self, transport: &'a mut Transport) -> io::Result<Box<dyn Tunnel + 'a>> {
+        match self {
+            Self::Rustls(config) => {
+                let mut connection = ServerConnection::new(config.clone()).map_err(io::Error::other)?;
+                while connection.is_handshaking() {
+                    connection.complete_io(transport)?;
+                }
+                Ok(Box::new(StreamOwned::new(connection, transport)))
+            }
+            #[cfg(feature = "legacy-tls")]
+            Self::OpenSsl(acceptor) => acceptor.accept(transport),
+        }
+    }
+}
+
+/// True if rustls has the suite of this registered name.
+pub(crate) fn has_suite(name: &str) -> bool {
+    ring::ALL_CIPHER_SUITES.iter().any(|suite| named(*suite, name))
+}
+
+fn named(suite: SupportedCipherSuite, name: &str) -> bool {
+    wire::tls::suite::code(name) == Some(suite.suite().into())
+}
+
+fn versions(host: &Host) -> Vec<&'static SupportedProtocolVersion> {
+    let known = [(TlsVersion::Tls12, &TLS12), (TlsVersion::Tls13, &TLS13)];
+    let spoken = |version| (host.tls.min..=host.tls.max).contains(&version);
+    known.into_iter().filter(|(version, _)| spoken(*version)).map(|(_, known)| known).collect()
+}
+
+/// Gets ready for a hello; to be called before the client can have sent it.
+pub(crate) fn prepare(host: &Host, transport: &Transport) -> io::Result<()> {
+    if host.tls.blocks_whole_hello { middlebox::watch(transport) } else { Ok(()) }
+}
+
+/// Answers a client's hello; served is the inside of the tunnel.
+pub(crate) fn serve<'a>(
+    host: &Host,
+    acceptor: &Acceptor,
+    transport: &'a mut Transport,
+) -> io::Result<Served<Box<dyn Tunnel + 'a>>> {
+    if host.tls.blocks_whole_hello && !middlebox::passes(transport)? {
+        return Ok(Served::Ended(Ending::Reset));
+    }
+    match &host.tls.fault {
+        Some(fault) => fail(fault, transport).map(Served::Ended),
+        None => acceptor.accept(transport).map(Served::On),
+    }
+}
+
+/// Reads the ClientHello, however it is cut, and does what the fault says.
+pub(crate) fn fail(fault: &TlsFault, transport: &mut Transport) -> io::Result<Ending> {
+    let header = transport.take(RECORD_HEADER)?;
+    transport.take(usize::from(u16::from_be_bytes([header[3], header[4]])))?;
+    match fault {
+        TlsFault::Close => return Ok(Ending::Close),
+        TlsFault::Reset => return Ok(Ending::Reset),
+        TlsFault::Silent => transport.hold()?,
+        TlsFault::Alert80 => alert(transport, Alert::INTERNAL_ERROR)?,
+        TlsFault::Alert40 => alert(transport, Alert::HANDSHAKE_FAILURE)?,
+        TlsFault::Alert49 => alert(transport, 49)?,
+        TlsFault::Play(script) => {
+            script.play(transport)?;
+            if script.hold {
+                transport.hold()?;
+            }
+        }
+    }
+    Ok(Ending::Close)
+}
+
+fn alert(transport: &mut Transport, description: u8) -> io::Result<()> {
+    transport.write_all(&[21, 3, 3, 0, 2, 2, description])
+}

@@ -1,0 +1,307 @@
+//! Explains codes, events, causes and fixes: from what somebody typed or pasted to an [`Answer`], and the answer in
+//! words.
+//!
+//! `read.rs` finds numbers and words, `event.rs` reads events as XML, `context.rs` interprets the words beside numbers,
+//! `find.rs` decides what is meant, `named.rs` knows everything with a name of its own, `human.rs` writes the answer
+//! for a terminal. No machine is asked anything.
+
+mod answer;
+mod context;
+mod event;
+mod find;
+pub mod human;
+mod named;
+mod read;
+
+use thiserror::Error;
+
+pub use answer::{Answer, EventPlace, Explained, Measurement, Neighbour, SCHEMA, Topic};
+
+use diagnosis::codes::{Entry, Reading, Side, Step};
+use diagnosis::printable::printable;
+use diagnosis::{Stage, causes};
+
+/// Most bytes of a question that are read.
+pub const LIMIT: usize = 64 * 1024;
+/// Command that measures.
+const DIAGNOSE: &str = "rdpdoctor diagnose HOST";
+/// Characters of a question that an answer repeats.
+const REPEATED: usize = 200;
+
+/// Reason why a question cannot be answered.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum QuestionError {
+    /// It is empty.
+    #[error(
+        "read the question: it is empty; name a code, an event, a cause, a fix or a claim, or say in words what happens"
+    )]
+    Empty,
+    /// It is too long.
+    #[error("read the question: more than {LIMIT} bytes")]
+    TooLong,
+}
+
+/// Answers a question: numbers, names, pasted text, an event as XML, an id.
+pub fn explain(question: &str) -> Result<Answer, QuestionError> {
+    if question.len() > LIMIT {
+        return Err(QuestionError::TooLong);
+    }
+    if !question.chars().any(char::is_alphanumeric) {
+        return Err(QuestionError::Empty);
+    }
+    let asked: String = question.trim().chars().take(REPEATED).collect();
+    let mut topics = named::by_id(question);
+    topics.extend(find::subjects(question).iter().map(topic));
+    if topics.iter().all(|topic| topic.entries.is_empty()) {
+        if let Some(found) = named::by_words(question) {
+            // "ports 443 3391" is no question about codes
+            topics.retain(|topic| topic.text.starts_with("0x"));
+            topics.insert(0, found);
+        }
+    } else {
+        topics.extend(named::claimed(question));
+    }
+    Ok(Answer {
+        schema: SCHEMA.to_owned(),
+        tool: env!("CARGO_PKG_VERSION").to_owned(),
+        asked: printable(&asked),
+        known: topics.iter().any(|topic| !topic.entries.is_empty()),
+        topics,
+    })
+}
+
+fn topic(subject: &find::Subject) -> Topic {
+    let mut entries: Vec<Explained> = subject.readings.iter().map(explained).collect();
+    if let [code, extended] = subject.parts.as_slice() {
+        let [code, extended] = [code, extended].map(|entry| entry.code.number);
+        for entry in &mut entries {
+            name_both(entry, code, extended);
+        }
+    }
+    let near = |entry: &Entry| Neighbour { id: entry.id(), meaning: entry.code.meaning.clone(), why: String::new() };
+    Topic {
+        text: printable(&subject.text),
+        by_words: false,
+        entries,
+        parts: subject.parts.iter().map(|entry| entry.id()).collect(),
+        remark: subject.remark.map(str::to_owned),
+        nearest: subject.nearest.iter().map(near).collect(),
+    }
+}
+
+/// Puts both numbers of the message into the commands.
+fn name_both(entry: &mut Explained, code: u32, extended: u32) {
+    for next in entry.next.iter_mut().filter(|next| next.command.starts_with(DIAGNOSE)) {
+        next.command = format!("{DIAGNOSE} --code 0x{code:X} --extended 0x{extended:X}");
+    }
+}
+
+fn explained(reading: &Reading) -> Explained {
+    let entry = reading.entry;
+    let code = entry.code;
+    let kind = match (entry.family.events, code.extended) {
+        (true, _) => "event",
+        (_, Some(_)) => "pair",
+        _ => "code",
+    };
+    let place = code.side.zip(code.log.clone()).zip(code.provider.clone());
+    Explained {
+        kind: kind.to_owned(),
+        id: entry.id(),
+        title: entry.family.singular.clone(),
+        number: Some(code.number),
+        extended: code.extended,
+        name: code.name.clone(),
+        read_as: reading.read_as.clone(),
+        meaning: code.meaning.clone(),
+        note: code.note.clone(),
+        shown: Some(if code.client.is_some() {
+            "the message of that client".to_owned()
+        } else {
+            entry.family.shown.clone()
+        }),
+        client: code.client.clone(),
+        stage: Some(code.step.word().to_owned()),
+        normal: code.normal,
+        event: place.map(|((side, log), provider)| EventPlace { side, log, provider }),
+        not: code.not.clone(),
+        causes: led_to(entry),
+        fixes: code.fixes.clone(),
+        claims: named::claims_about(entry),
+        confused: confused(entry),
+        steps: Vec::new(),
+        next: next(entry),
+        sources: code.sources.iter().map(|mark| mark.words().to_owned()).collect(),
+        confidence: Some(code.confidence),
+        weak: entry.weak(),
+    }
+}
+
+fn led_to(entry: Entry) -> Vec<Neighbour> {
+    let title = |id: &str| causes::find(id).map_or("", |cause| cause.title);
+    let links = entry.causes().iter();
+    links
+        .map(|link| Neighbour { id: link.to.clone(), meaning: title(&link.to).to_owned(), why: link.why.clone() })
+        .collect()
+}
+
+fn confused(entry: Entry) -> Vec<Neighbour> {
+    let meaning = |id: &str| diagnosis::codes::by_id(id).map_or("", |other| other.code.meaning.as_str());
+    let links = entry.code.confused.iter();
+    links
+        .map(|link| Neighbour { id: link.to.clone(), meaning: meaning(&link.to).to_owned(), why: link.why.clone() })
+        .collect()
+}
+
+/// Suggests what to run or look at next; nothing where nothing is wrong.
+fn next(entry: Entry) -> Vec<Measurement> {
+    let code = entry.code;
+    let mut next = Vec::new();
+    if let (Some(log), Some(provider)) = (&code.log, &code.provider) {
+        let filter = format!("@{{LogName='{log}'; ProviderName='{provider}'; Id={}}}", code.number);
+        next.push(Measurement {
+            command: format!("Get-WinEvent -MaxEvents 20 -FilterHashtable {filter}"),
+            why: format!(
+                "Shows these events on the {} (PowerShell, only reads).",
+                code.side.map_or("machine", Side::word)
+            ),
+        });
+    }
+    if code.normal || entry.family.events && code.causes.is_empty() {
+        return next;
+    }
+    let number = entry.family.form.write(code.number);
+    let options = match code.extended {
+        Some(extended) => format!(" --code {number} --extended 0x{extended:X}"),
+        None if entry.family.symptom => format!(" --code {number}"),
+        None if entry.family.id == "extended" => format!(" --code CODE --extended {number}"),
+        None => String::new(),
+    };
+    let usual = || why_diagnose(code.step).to_owned();
+    let why = code.check.clone().unwrap_or_else(usual);
+    next.push(Measurement { command: format!("{DIAGNOSE}{options}"), why });
+    next
+}
+
+fn why_diagnose(step: Step) -> &'static str {
+    match (step.stage(), step) {
+        (Some(Stage::Name), _) => "Asks the same resolver and shows what it says.",
+        (Some(_), _) => "Shows which step of the connection breaks, and what is ruled out.",
+        (None, Step::Gateway) => "Looks at the host without the gateway, from where that is possible.",
+        (None, Step::Client) => "Shows whether the host is sound as far as the logon prompt.",
+        (None, _) => "Shows whether all before the logon is sound; what comes after it is not tried.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn every_code_explains_itself() {
+        for entry in diagnosis::codes::all() {
+            let answer = explain(&entry.id()).unwrap();
+            let first = &answer.topics[0].entries[0];
+            assert_eq!((first.id.clone(), answer.topics.len()), (entry.id(), 1));
+            assert!(first.normal || !first.next.is_empty(), "{}: no next measurement", entry.id());
+            for next in &first.next {
+                let typed = next.command.contains("--code").then(|| next.command.split(' ').collect::<Vec<_>>());
+                let at =
+                    |typed: &[&str]| typed.iter().position(|word| *word == "--code").map(|at| typed[at + 1].to_owned());
+                let code = typed.as_deref().and_then(at).filter(|code| code != "CODE");
+                assert!(code.is_none_or(|code| diagnosis::symptom::parse_code(&code).is_ok()), "{}", next.command);
+            }
+        }
+    }
+
+    #[test]
+    fn causes_and_fixes_are_explained_by_their_ids() {
+        for id in causes::ALL.iter().map(|cause| cause.id).chain(diagnosis::fixes::ALL.iter().map(|fix| fix.id)) {
+            let answer = explain(id).unwrap();
+            assert_eq!((answer.known, answer.topics[0].entries[0].id.as_str()), (true, id));
+        }
+    }
+
+    #[test]
+    fn an_unknown_number_is_not_explained() {
+        let answer = explain("0xDEADBEEF").unwrap();
+        assert!(!answer.known && answer.topics[0].entries.is_empty() && !answer.topics[0].nearest.is_empty());
+        assert!(!explain("no such thing").unwrap().known);
+    }
+
+    #[test]
+    fn a_question_has_to_be_one_and_has_a_limit() {
+        assert_eq!(explain(" \n\u{202e}-"), Err(QuestionError::Empty));
+        assert_eq!(explain(&"7".repeat(LIMIT + 1)), Err(QuestionError::TooLong));
+        assert!(explain(&"7 ".repeat(LIMIT / 2)).is_ok_and(|answer| answer.topics.len() == 1));
+    }
+
+    #[test]
+    fn the_next_command_names_both_numbers() {
+        let command = |text: &str| explain(text).unwrap().topics[0].entries[0].next[0].command.clone();
+        assert_eq!(command("904/7"), "rdpdoctor diagnose HOST --code 0x904 --extended 0x7");
+        assert_eq!(command("0x3 0x9"), "rdpdoctor diagnose HOST --code 0x3 --extended 0x9");
+        assert_eq!(command("ext 9"), "rdpdoctor diagnose HOST --code CODE --extended 0x9");
+        assert_eq!(command("0x204"), "rdpdoctor diagnose HOST --code 0x204");
+    }
+
+    fn words(question: &str) -> String {
+        human::render(&explain(question).unwrap(), crate::human::Style { colour: false, width: 100, full: false })
+    }
+
+    #[test]
+    fn the_pair_is_told_in_25_lines() {
+        let text = words("0x904 0x7");
+        assert!(text.lines().count() <= 25 && text.lines().all(|line| line.chars().count() <= 100), "{text}");
+        let flowing = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for said in [
+            "2308",
+            "closed the TCP connection",
+            "the 7 is not a proven verdict of the server",
+            "is not: by itself an expired certificate",
+            "port: that gives 0x204",
+            "rdpdoctor diagnose HOST --code 0x904 --extended 0x7",
+            "inferred",
+        ] {
+            assert!(flowing.contains(said), "{said} is missing:\n{text}");
+        }
+        insta::assert_snapshot!("pair", text);
+    }
+
+    #[test]
+    fn answers_read_as_they_should() {
+        let asked = ["7", "1026", "-1073741715", "0xDEADBEEF", "0x507", "port-closed", "wake-host", "no such thing"];
+        let text: Vec<String> =
+            asked.iter().map(|question| format!("> explain {question}\n{}", words(question))).collect();
+        insta::assert_snapshot!("answers", text.join("\n"));
+    }
+
+    #[test]
+    fn weak_facts_say_so_in_the_answer() {
+        let explained = &explain("disconnect/0x507").unwrap().topics[0].entries[0];
+        assert!(explained.weak && explained.sources == ["from memory, not checked"]);
+        let pair = &explain("0x904 0x7").unwrap().topics[0].entries[0];
+        assert!(pair.weak && pair.sources.iter().any(|source| source == "inferred"));
+    }
+
+    proptest! {
+        /// Whatever is pasted gets an answer, with nothing in it that paints a terminal.
+        #[test]
+        fn anything_can_be_asked(text in "(?s).{0,80}") {
+            if let Ok(answer) = explain(&text) {
+                let style = crate::human::Style { colour: false, width: 60, full: false };
+                let words = human::render(&answer, style);
+                let hidden = |letter: char| letter != '\n' && printable(&letter.to_string()) != letter.to_string();
+                prop_assert!(!words.chars().any(hidden), "{words:?}");
+            }
+        }
+
+        #[test]
+        fn any_event_can_be_pasted(id in "[0-9]{0,6}", data in "(?s)[^<]{0,20}", provider in "[A-Za-z'\"-]{0,20}") {
+            let xml = format!("<Event x><Provider Name='{provider}'/><EventID>{id}</EventID><Data>{data}</Data><Binary>{data}</Binary>");
+            prop_assert!(explain(&xml).is_ok());
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Guides of the book, for a person who has a problem and no name for it. A test of the program finds each of them in
+//! `docs/book`, under its title.
+
+/// Guide in the book.
+#[derive(Debug)]
+pub struct Guide {
+    /// Name of its page, without `.md`.
+    pub id: &'static str,
+    /// Heading of its page.
+    pub title: &'static str,
+    /// Purpose, in one line.
+    pub about: &'static str,
+    /// Phrases that people type, separated by commas.
+    pub keywords: &'static str,
+}
+
+/// Every guide, in the order of the book.
+pub const ALL: &[Guide] = &[
+    Guide {
+        id: "0x904-in-five-minutes",
+        title: "0x904 in five minutes",
+        about: "from the message on the screen to the cause",
+        keywords: "0x904 what to do, error code 0x904 fix",
+    },
+    Guide {
+        id: "certificate-will-not-renew",
+        title: "The certificate will not renew",
+        about: "Windows makes and renews the certificate of Remote Desktop by itself; what to do where it does not",
+        keywords: "certificate not renewing, certificate renewal failed, expired certificate not renewed, \
+                   certificate does not renew automatically, remote desktop certificate expired",
+    },
+    Guide {
+        id: "works-by-address-not-by-name",
+        title: "Works by address, not by name",
+        about: "the host answers to its IP address, and not to its name; the reverse as well",
+        keywords: "works by ip not hostname, connect with ip but not computer name, works with ip address, not by name",
+    },
+    Guide {
+        id: "through-a-vpn",
+        title: "Through a VPN",
+        about: "the connection fails, stalls or is cut only through the VPN",
+        keywords: "vpn rdp, vpn disconnects, over vpn, mtu vpn, vpn rdp black screen",
+    },
+    Guide {
+        id: "behind-a-gateway",
+        title: "Behind a gateway",
+        about: "the way leads through an RD Gateway, a bastion or a jump host",
+        keywords: "rd gateway, cant connect through gateway, remote desktop gateway, bastion, jump host",
+    },
+    Guide {
+        id: "after-an-update",
+        title: "After an update",
+        about: "it worked until Windows, the client or a product on the way was updated",
+        keywords: "after windows update, rdp stopped working after update, update broke remote desktop, after kb, rdp wrapper, patched termsrv.dll",
+    },
+    Guide {
+        id: "collect-evidence",
+        title: "Collect evidence",
+        about: "how to bring the evidence of a machine, also of one where nothing can be copied or installed",
+        keywords: "collect logs, collect evidence, send logs to support, support bundle, redact logs, anonymise logs, \
+                   azure run command, collect over winrm, powershell script to collect",
+    },
+];

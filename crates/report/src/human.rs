@@ -1,0 +1,349 @@
+//! The report in words, for a terminal.
+//!
+//! First the ladder with the broken rung, then each finding: what was seen, what follows, what to do, how safe that is;
+//! then what was not seen, and the next measurement. Every text of a foreign machine was made printable before.
+
+use diagnosis::cause::Severity;
+use diagnosis::report::{Diagnosis, Finding, Outcome, StageResult, Verdict};
+use diagnosis::{causes, fixes};
+
+use super::format::Format;
+use super::words::{self, capital};
+use super::{human_brief, subject_words, survey_words};
+
+/// Entry in the list of formats.
+pub(super) const FORMAT: Format =
+    Format { id: "human", about: "words for a terminal", render, status: None, failure: None };
+
+/// Appearance of the words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// True for ANSI colours.
+    pub colour: bool,
+    /// Columns; at least 40.
+    pub width: usize,
+    /// True for everything, however much it is; otherwise a report on many files is cut to a screen or two.
+    pub full: bool,
+}
+
+const RED: &str = "\x1b[31m";
+const GREEN: &str = "\x1b[32m";
+const YELLOW: &str = "\x1b[33m";
+const BOLD: &str = "\x1b[1m";
+const RESET: &str = "\x1b[0m";
+
+/// Writes the report: complete, or, where it was read from files and is long, abridged.
+pub fn render(diagnosis: &Diagnosis, style: Style) -> String {
+    if !style.full && human_brief::may_be_abridged(diagnosis) {
+        let plain = whole(diagnosis, Style { colour: false, ..style });
+        if human_brief::rows(&plain, style.width) > human_brief::ROWS {
+            return human_brief::render(diagnosis, style);
+        }
+    }
+    whole(diagnosis, style)
+}
+
+/// Writes the complete report.
+fn whole(diagnosis: &Diagnosis, style: Style) -> String {
+    let mut page = Paper::new(style);
+    page.head(diagnosis);
+    page.ladder(diagnosis);
+    page.verdict(diagnosis);
+    page.control(diagnosis);
+    let (advice, faults): (Vec<&Finding>, Vec<&Finding>) =
+        diagnosis.findings.iter().partition(|finding| finding.severity == Severity::Advisory);
+    for finding in faults {
+        page.finding(diagnosis, finding);
+    }
+    page.advice(&advice);
+    page.notices(diagnosis);
+    page.timeline(diagnosis);
+    page.surveys(diagnosis);
+    page.not_seen(diagnosis);
+    page.next(diagnosis);
+    page.foot(diagnosis);
+    page.text
+}
+
+/// Text under construction, within its width.
+pub(crate) struct Paper {
+    text: String,
+    style: Style,
+}
+
+impl Paper {
+    /// Starts an empty text.
+    pub(crate) fn new(style: Style) -> Self {
+        Self { text: String::new(), style }
+    }
+
+    /// Returns the finished text.
+    pub(crate) fn text(self) -> String {
+        self.text
+    }
+
+    /// Adds one line, whatever its length.
+    pub(crate) fn line(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.text.push('\n');
+    }
+
+    /// Adds an empty line.
+    pub(crate) fn blank(&mut self) {
+        self.text.push('\n');
+    }
+
+    /// Marks text as bold.
+    pub(crate) fn bold(&self, text: &str) -> String {
+        self.paint(BOLD, text)
+    }
+
+    pub(super) fn paint(&self, colour: &str, text: &str) -> String {
+        if self.style.colour { format!("{colour}{text}{RESET}") } else { text.to_owned() }
+    }
+
+    /// Adds a wrapped paragraph, its first line after `first`, the others indented to match.
+    pub(crate) fn wrapped(&mut self, first: &str, text: &str) {
+        let indent = first.chars().count();
+        let room = self.style.width.max(40).saturating_sub(indent);
+        for (number, line) in wrap(text, room).into_iter().enumerate() {
+            let lead = if number == 0 { first.to_owned() } else { " ".repeat(indent) };
+            self.line(&format!("{lead}{line}"));
+        }
+    }
+
+    pub(super) fn head(&mut self, diagnosis: &Diagnosis) {
+        for line in wrap(&words::title(diagnosis), self.style.width.max(40)) {
+            let line = self.paint(BOLD, &line);
+            self.line(&line);
+        }
+        if let Some(time) = words::judged_for(diagnosis) {
+            self.wrapped("", &time);
+        }
+        self.blank();
+    }
+
+    fn ladder(&mut self, diagnosis: &Diagnosis) {
+        if diagnosis.stages.is_empty() {
+            return;
+        }
+        let mut subject = None;
+        for stage in &diagnosis.stages {
+            if let Some(whose) = words::above_rung(diagnosis, stage, subject) {
+                self.line(&format!("  {whose}"));
+            }
+            subject = Some(stage.subject);
+            self.rung(stage);
+        }
+        self.blank();
+    }
+
+    fn rung(&mut self, stage: &StageResult) {
+        let mark = self.mark(stage.outcome);
+        let took = words::took(stage);
+        // the mark may hold colours, so it takes no part in the wrapping
+        let start = self.text.len();
+        self.wrapped(&format!("  #### {:<11} {took:>10}  ", stage.stage.word()), &stage.text);
+        let line = self.text.split_off(start).replacen("####", &mark, 1);
+        self.text.push_str(&line);
+    }
+
+    /// Returns the mark of a rung, four columns wide.
+    pub(super) fn mark(&self, outcome: Outcome) -> String {
+        let mark = format!("{:<4}", words::mark(outcome));
+        match outcome {
+            Outcome::Passed => self.paint(GREEN, &mark),
+            Outcome::Degraded => self.paint(YELLOW, &mark),
+            Outcome::Failed => self.paint(RED, &mark),
+            Outcome::Skipped => mark,
+        }
+    }
+
+    pub(super) fn verdict(&mut self, diagnosis: &Diagnosis) {
+        let colour = match diagnosis.verdict {
+            Verdict::Healthy => GREEN,
+            Verdict::Faulty => RED,
+            Verdict::Undetermined => YELLOW,
+        };
+        for line in wrap(&words::verdict(diagnosis), self.style.width.max(40)) {
+            let line = self.paint(colour, &line);
+            self.line(&line);
+        }
+    }
+
+    pub(super) fn control(&mut self, diagnosis: &Diagnosis) {
+        let Some(text) = words::control(diagnosis) else { return };
+        self.blank();
+        self.wrapped("Control: ", &text);
+    }
+
+    pub(super) fn finding(&mut self, diagnosis: &Diagnosis, finding: &Finding) {
+        self.finding_head(diagnosis, finding);
+        for because in &finding.because {
+            self.wrapped("  seen: ", &because.text);
+        }
+        for consequence in words::consequences(diagnosis, finding) {
+            self.wrapped("  ", &consequence);
+        }
+        let Some(cause) = causes::find(&finding.cause) else { return };
+        self.wrapped("  why:  ", cause.page.why);
+        self.wrapped("  do:   ", cause.page.how_to_fix);
+        self.beware(cause.id);
+        self.command(&format!("{}:", words::PROVE), cause.page.command);
+        if let Some(fix) = finding.fixes.first().and_then(|id| fixes::find(id)) {
+            let lead = format!("{} ({}) {}:", fix.title, words::safety(fix), fix.place);
+            self.wrapped("  fix:  ", &lead);
+            for step in fix.steps {
+                self.line(&format!("          {}", fixes::pasted(step)));
+            }
+            self.wrapped("        then: ", fix.verify);
+        }
+    }
+
+    /// Adds a finding's title and confidence; the verdict already gave the title of the first one.
+    pub(super) fn finding_head(&mut self, diagnosis: &Diagnosis, finding: &Finding) {
+        self.blank();
+        let whose = subject_words::whose(diagnosis, finding.subject).map_or(String::new(), |name| format!(", {name}"));
+        let colour = if finding.severity == Severity::Blocking { RED } else { YELLOW };
+        let title = self.paint(colour, &finding.cause);
+        self.line(&format!("{title} ({}){whose}", words::rank(finding)));
+        if diagnosis.findings.first() != Some(finding) {
+            self.wrapped("  ", &format!("{}.", capital(&finding.title)));
+        }
+    }
+
+    pub(super) fn beware(&mut self, cause: &str) {
+        if let Some(warning) = words::beware(cause) {
+            self.wrapped("  beware: ", &warning);
+        }
+    }
+
+    /// Adds a paragraph whose first word, the name of a cause, has the colour of its severity.
+    pub(super) fn wrapped_with(&mut self, text: &str, cause: &str, severity: Severity) {
+        let start = self.text.len();
+        self.wrapped("", text);
+        let painted = self.paint(if severity == Severity::Blocking { RED } else { YELLOW }, cause);
+        let lines = self.text.split_off(start).replacen(cause, &painted, 1);
+        self.text.push_str(&lines);
+    }
+
+    /// Adds each advisory finding in a line or two; its page says the rest.
+    fn advice(&mut self, findings: &[&Finding]) {
+        if findings.is_empty() {
+            return;
+        }
+        self.blank();
+        self.line(&format!("{}:", words::ADVICE));
+        for finding in findings {
+            self.wrapped(&format!("  {}: ", finding.cause), words::first_reason(finding));
+        }
+    }
+
+    fn notices(&mut self, diagnosis: &Diagnosis) {
+        for notice in words::notices(diagnosis) {
+            self.blank();
+            self.wrapped("Note: ", &notice);
+        }
+    }
+
+    fn timeline(&mut self, diagnosis: &Diagnosis) {
+        let lines = super::human_timeline::lines(diagnosis, super::human_timeline::LINES);
+        if lines.is_empty() {
+            return;
+        }
+        self.blank();
+        self.line(&format!("{}:", words::TIMELINE));
+        for (lead, text) in lines {
+            self.wrapped(&lead, &text);
+        }
+    }
+
+    pub(super) fn surveys(&mut self, diagnosis: &Diagnosis) {
+        for survey in &diagnosis.surveys {
+            self.blank();
+            self.line(&format!("{}:", words::survey(diagnosis, survey)));
+            for (label, text) in survey_words::lines(survey) {
+                self.wrapped(&format!("  {label:<21}  "), &text);
+            }
+        }
+    }
+
+    /// Adds a command on one line whatever the width, so that it can be copied.
+    fn command(&mut self, lead: &str, command: &str) {
+        self.wrapped("  ", lead);
+        self.line(&format!("          {command}"));
+    }
+
+    fn not_seen(&mut self, diagnosis: &Diagnosis) {
+        let short = !self.style.full && human_brief::may_be_abridged(diagnosis);
+        if let Some(text) = words::ruled_out(diagnosis, short) {
+            self.blank();
+            self.wrapped("Ruled out: ", &text);
+        }
+        if let Some((what, text)) = words::not_seen(diagnosis, short) {
+            self.blank();
+            self.wrapped("", &format!("{what}: {text}"));
+        }
+    }
+
+    pub(super) fn next(&mut self, diagnosis: &Diagnosis) {
+        for (number, next) in (1..).zip(&diagnosis.next) {
+            self.blank();
+            let lead = if number == 1 { "Next: ".to_owned() } else { "Then: ".to_owned() };
+            self.wrapped(&lead, &words::sentence(&next.why));
+            self.line(&format!("      {}", next.command));
+        }
+    }
+
+    fn foot(&mut self, diagnosis: &Diagnosis) {
+        self.blank();
+        for (number, file) in (1..).zip(&diagnosis.files) {
+            self.line(&format!("file/{number}: {file}"));
+        }
+        for line in super::captured::lines(diagnosis, super::captured::MOST) {
+            self.wrapped("seen: ", &line);
+        }
+        for line in words::unread(diagnosis) {
+            self.wrapped("not read: ", &line);
+        }
+        self.line(&words::cost(diagnosis));
+    }
+}
+
+/// Breaks at spaces; a word longer than the room gets a line of its own.
+fn wrap(text: &str, room: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let last = lines.last_mut().expect("there is always a line");
+        let used = last.chars().count();
+        if used > 0 && used + 1 + word.chars().count() > room {
+            lines.push(word.to_owned());
+        } else {
+            if used > 0 {
+                last.push(' ');
+            }
+            last.push_str(word);
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paragraphs_break_at_spaces() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("a-very-long-word b", 4), ["a-very-long-word", "b"]);
+        assert_eq!(wrap("", 4), [""]);
+    }
+
+    #[test]
+    fn a_finding_warns_of_the_most_harmful_advice_on_one_line() {
+        let diagnosis = super::super::sample::diagnosis("words");
+        let text = render(&diagnosis, Style { colour: false, width: 80, full: true });
+        let warnings: Vec<_> = text.lines().filter(|line| line.starts_with("  beware: ")).collect();
+        assert_eq!(warnings, ["  beware: do not rename the MachineKeys folder (rdpdoctor explain c15)"]);
+    }
+}

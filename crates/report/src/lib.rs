@@ -1,0 +1,32 @@
+//! Reports for people: every [`mod@format`] and its words, the answers of [`explain`], the [`search`] over everything
+//! known, the [`guides`], and the pages of the [`book`].
+//!
+//! Forbidden: looking at evidence. It sees a [`diagnosis::Diagnosis`] and the catalogue (causes, fixes, claims, codes)
+//! alone, so it does not depend on the crate `evidence`; nor may it judge, do I/O or read a clock.
+//!
+//! Start reading at [`human`], then `words.rs`.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod book;
+mod captured;
+mod code_pages;
+pub mod explain;
+pub mod format;
+pub mod guides;
+mod html;
+pub mod human;
+mod human_brief;
+mod human_timeline;
+mod json;
+mod jsonl;
+mod junit;
+mod nagios;
+#[cfg(test)]
+mod sample;
+mod sarif;
+pub mod search;
+mod subject_words;
+mod survey_words;
+pub(crate) mod words;
+mod xml;

@@ -1,0 +1,471 @@
+//! Sentences of a report, written once for every format that people read.
+
+use std::fmt::Write;
+
+use diagnosis::cause::{Confidence, Severity};
+use diagnosis::fixes::Fix;
+use diagnosis::printable::counted;
+use diagnosis::report::{Diagnosis, Finding, Outcome, ReportGateway, StageResult, Survey, Told, Verdict};
+use diagnosis::symptom::Symptom;
+use diagnosis::{Role, Stage, SubjectId, TimeSource, causes, claims};
+
+use super::captured::{any_connection, any_transport};
+use super::human_timeline::second;
+use super::subject_words;
+
+/// Lead before a command that proves a cause.
+pub(super) const PROVE: &str = "prove it on the machine concerned (PowerShell as administrator, only reads)";
+/// Heading of findings that change no verdict.
+pub(super) const ADVICE: &str = "Worth knowing, no fault by itself";
+/// Heading of the timeline.
+pub(super) const TIMELINE: &str = "What happened (UTC)";
+/// Lead before causes that are still open.
+pub(super) const OPEN: &str = "Neither shown nor ruled out";
+/// Names of causes in a short list.
+const NAMES: usize = 8;
+/// Explanation of how to read the steps of a fix.
+pub(crate) const STEPS: &str = "one a line; words in capitals are to be replaced";
+
+/// Writes the title: the subject, and the client it is judged for.
+pub(super) fn title(diagnosis: &Diagnosis) -> String {
+    subject_words::head(diagnosis)
+}
+
+/// Names the subject of the report.
+pub(super) fn target(diagnosis: &Diagnosis) -> String {
+    diagnosis.target.as_ref().map_or("the evidence".to_owned(), |t| format!("{} port {}", t.host, t.port))
+}
+
+/// Names the time that records are judged for, and how to judge them for another. `None` where a probe saw the attempt
+/// itself, and where nothing was read.
+pub(super) fn judged_for(diagnosis: &Diagnosis) -> Option<String> {
+    if diagnosis.stages.is_empty() {
+        return None;
+    }
+    let at = format!("{} UTC", second(&diagnosis.at));
+    let captured = any_connection(diagnosis);
+    if captured && !diagnosis.stages.iter().any(|stage| stage.stage >= Stage::Host) {
+        return match diagnosis.at_source {
+            TimeSource::Attempt => None,
+            TimeSource::Option => Some("judged by the clock of the capture, whatever --at says".to_owned()),
+            _ if diagnosis.files.len() == 1 => Some(format!("judged by the clock of the capture, {at}")),
+            _ => Some("judged by the clock of each capture".to_owned()),
+        };
+    }
+    let own = if captured { "; what was captured, by its own clock" } else { "" };
+    let whose = match diagnosis.at_source {
+        TimeSource::Attempt => return None,
+        TimeSource::Option => "as --at says",
+        TimeSource::Evidence => "the newest time in the files (--at TIME for another)",
+        TimeSource::Reading => "when the files were read, for they tell no time (--at TIME for another)",
+    };
+    Some(format!("judged for {at}, {whose}{own}"))
+}
+
+/// Says how a rung went in a word, because colour alone tells nobody anything.
+pub(super) fn mark(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Passed => "ok",
+        Outcome::Degraded => "warn",
+        Outcome::Failed => "FAIL",
+        Outcome::Skipped => "-",
+    }
+}
+
+/// Says how long a rung took; empty where nothing was asked.
+pub(super) fn took(stage: &StageResult) -> String {
+    stage.seconds.map_or(String::new(), |seconds| format!("{:.1} ms", seconds * 1000.0))
+}
+
+/// Returns the heading above a rung where another machine or address begins, if there are several.
+pub(super) fn above_rung(diagnosis: &Diagnosis, stage: &StageResult, before: Option<SubjectId>) -> Option<String> {
+    if before == Some(stage.subject) {
+        return None;
+    }
+    if let Some(who) = diagnosis.subjects.get(stage.subject).filter(|who| who.role == Role::Gateway) {
+        return Some(subject_words::gateway_heading(who));
+    }
+    let several = diagnosis.subjects.iter().filter(|subject| subject.address.is_some()).count() > 1;
+    let address = || diagnosis.subjects.get(stage.subject).and_then(|subject| subject.address.clone());
+    subject_words::machine(diagnosis, stage.subject).or_else(|| address().filter(|_| several))
+}
+
+/// Explains an exit status.
+pub(super) fn status(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Healthy => "healthy",
+        Verdict::Faulty => "a fault was found",
+        Verdict::Undetermined => "could not tell",
+    }
+}
+
+/// Names the part that a machine plays.
+pub(super) fn role(role: Role) -> &'static str {
+    match role {
+        Role::Host => "host",
+        Role::Client => "client",
+        Role::Gateway => "gateway",
+        Role::Resolver => "resolver",
+        Role::Path => "path",
+    }
+}
+
+/// Writes the verdict as a sentence.
+pub(super) fn verdict(diagnosis: &Diagnosis) -> String {
+    let reached = diagnosis.reached.map_or("", reached_words);
+    match diagnosis.verdict {
+        Verdict::Healthy => format!("Healthy {reached}."),
+        Verdict::Faulty => faulty_words(diagnosis),
+        Verdict::Undetermined if diagnosis.interrupted => "Interrupted: this is what was seen until then.".to_owned(),
+        Verdict::Undetermined => undetermined_words(diagnosis, reached),
+    }
+}
+
+/// Says what the control host shows.
+pub(super) fn control(diagnosis: &Diagnosis) -> Option<String> {
+    let control = diagnosis.control.as_ref()?;
+    let reached = control.reached.map_or("", reached_words);
+    let verdict = match control.verdict {
+        Verdict::Healthy => format!("healthy {reached}"),
+        Verdict::Faulty => "faulty".to_owned(),
+        Verdict::Undetermined => "undetermined".to_owned(),
+    };
+    Some(format!("{} port {} ({verdict}): {}.", control.target.host, control.target.port, control.meaning))
+}
+
+/// Says a finding's severity and confidence.
+pub(super) fn rank(finding: &Finding) -> String {
+    format!("{}, {}", severity_word(finding.severity), confidence_word(finding.confidence))
+}
+
+/// Says what a finding means for the client's code, and for other findings.
+pub(super) fn consequences(diagnosis: &Diagnosis, finding: &Finding) -> Vec<String> {
+    let mut sentences = Vec::new();
+    if let (Some(explains), Some(symptom)) = (finding.explains_symptom, symptom(diagnosis)) {
+        let verb = if explains { "This produces" } else { "This does not by itself produce" };
+        sentences.push(format!("{verb} {symptom}."));
+    }
+    if !finding.root_of.is_empty() {
+        sentences.push(format!("It brings about: {}.", finding.root_of.join(", ")));
+    }
+    sentences
+}
+
+/// Returns the most harmful advice that blames this cause: of several the first, the page has them all.
+pub(super) fn beware(cause: &str) -> Option<String> {
+    let (text, id) = claims::about_cause(cause).find_map(|claim| Some((claim.beware.as_ref()?, &claim.id)))?;
+    Some(format!("{text} (rdpdoctor explain {id})"))
+}
+
+/// Says how safe a fix is, and why.
+pub(super) fn safety(fix: &Fix) -> String {
+    format!("{}: {}", fix.safety.word(), fix.reason.trim_end_matches('.'))
+}
+
+/// Returns the one line of an advisory finding; its page says the rest.
+pub(super) fn first_reason(finding: &Finding) -> &str {
+    finding.because.first().map_or(finding.title.as_str(), |because| because.text.as_str())
+}
+
+/// Lists notices that change no verdict but have to be said.
+pub(super) fn notices(diagnosis: &Diagnosis) -> Vec<String> {
+    gateway(diagnosis).into_iter().chain(diagnosis.notices.iter().map(|notice| notice.text.clone())).collect()
+}
+
+/// Says that the client goes through a gateway; `None` where the verdict has said it.
+pub(super) fn gateway(diagnosis: &Diagnosis) -> Option<String> {
+    diagnosis.gateway.as_ref().filter(|_| diagnosis.verdict == Verdict::Faulty).map(gateway_words)
+}
+
+/// Returns the heading of a survey.
+pub(super) fn survey(diagnosis: &Diagnosis, survey: &Survey) -> String {
+    let address = diagnosis.subjects.get(survey.subject).and_then(|s| s.address.clone()).unwrap_or_default();
+    let state = if survey.complete { "" } else { ", not complete: the host or the time gave out" };
+    format!("All that {address} takes{state}")
+}
+
+/// Lists what the evidence excludes, where nothing else was found. `short`: many names are only counted.
+pub(super) fn ruled_out(diagnosis: &Diagnosis, short: bool) -> Option<String> {
+    let said = diagnosis.verdict == Verdict::Undetermined && !diagnosis.ruled_out.is_empty();
+    let names: Vec<&str> = diagnosis.ruled_out.iter().map(String::as_str).collect();
+    said.then(|| format!("{}.", listed(&names, short)))
+}
+
+/// Lists causes by name, or counts many of them.
+fn listed(names: &[&str], short: bool) -> String {
+    if short && names.len() > NAMES {
+        return format!("{} causes, which --full names", names.len());
+    }
+    names.join(", ")
+}
+
+/// Lists what was not seen or is still open, as lead and text. `short`: many names are only counted.
+pub(super) fn not_seen(diagnosis: &Diagnosis, short: bool) -> Option<(&'static str, String)> {
+    let addresses = diagnosis.subjects.iter().filter(|subject| subject.address.is_some()).count();
+    let beside = diagnosis.stages.iter().all(|stage| stage.stage >= Stage::Host);
+    if diagnosis.connections == 0 && addresses == 0 && beside && !diagnosis.subjects.is_empty() {
+        return Some(("Not seen", "the connection itself: no probe was made, and the files hold none.".to_owned()));
+    }
+    let open = diagnosis.verdict != Verdict::Healthy && !diagnosis.unknown.is_empty();
+    open.then(|| (OPEN, unseen(diagnosis, short)))
+}
+
+/// Lists what could not be read, and why.
+pub(super) fn unread(diagnosis: &Diagnosis) -> Vec<String> {
+    let unread = diagnosis.observations.iter().filter_map(|seen| match &seen.told {
+        Some(Told::Unread { what, why }) => Some(format!("{what}: {why}")),
+        _ => None,
+    });
+    unread.collect()
+}
+
+/// Says what the run cost the host.
+pub(super) fn cost(diagnosis: &Diagnosis) -> String {
+    let made = counted(diagnosis.connections, "connection", "connections");
+    format!("{made}, {:.1} s. No logon was attempted.", diagnosis.seconds)
+}
+
+/// Lists the causes that are still open. Those behind the broken rung are only counted: nobody gets there before it is
+/// mended.
+fn unseen(diagnosis: &Diagnosis, short: bool) -> String {
+    let failed = diagnosis.stages.iter().filter(|stage| stage.outcome == Outcome::Failed);
+    let failed = failed.filter(|stage| !diagnosis.is_gateway(stage.subject)).map(|stage| stage.stage);
+    // the last one, because one of several addresses may have got further
+    let broken = failed.max();
+    let behind = |id: &str| broken.is_some_and(|broken| causes::find(id).is_some_and(|cause| cause.stage > broken));
+    let (later, here): (Vec<&str>, Vec<&str>) =
+        diagnosis.unknown.iter().map(|open| open.cause.as_str()).partition(|id| behind(id));
+    let (here, plural) = (listed(&here, short), if later.len() == 1 { "" } else { "s" });
+    let Some(stage) = broken.filter(|_| !later.is_empty()) else { return format!("{here}.") };
+    let rest = format!("what lies behind {} ({} cause{plural}).", stage.word(), later.len());
+    if here.is_empty() { rest } else { format!("{here}; and {rest}") }
+}
+
+/// Returns the code that the client showed.
+pub(super) fn symptom(diagnosis: &Diagnosis) -> Option<Symptom> {
+    diagnosis.symptom.map(|s| Symptom { code: s.code, extended: s.extended })
+}
+
+fn reached_words(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Name => "as far as the name",
+        Stage::Tcp => "as far as TCP",
+        Stage::X224 => "as far as the security negotiation",
+        Stage::Tls => "as far as TLS",
+        Stage::Certificate => "as far as the certificate; what comes after it was not seen",
+        Stage::Credssp => "as far as the logon prompt",
+        // `reached` is a stage of the connection, and these are beside it
+        Stage::Gateway | Stage::Host | Stage::Client => "by its settings and records",
+    }
+}
+
+fn faulty_words(diagnosis: &Diagnosis) -> String {
+    let counted: Vec<_> = diagnosis.findings.iter().filter(|f| f.severity < Severity::Advisory).collect();
+    let mut words = match counted.as_slice() {
+        [one] if one.severity == Severity::Blocking => format!("{} because {}.", fails(one.confidence), one.title),
+        [one] => format!("Something is wrong: {}.", one.title),
+        [first, ..] => {
+            let whose =
+                subject_words::whose(diagnosis, first.subject).map_or(String::new(), |name| format!(", of {name}"));
+            format!("{} faults; the first{whose}: {}.", counted.len(), first.title)
+        }
+        [] => String::new(),
+    };
+    let explained = diagnosis.findings.iter().any(|finding| finding.explains_symptom == Some(true));
+    if let (Some(symptom), false) = (symptom(diagnosis), explained) {
+        write!(words, " {symptom} stays unexplained by it.").expect("writing to a String cannot fail");
+    }
+    words
+}
+
+fn fails(confidence: Confidence) -> &'static str {
+    match confidence {
+        Confidence::Proven => "The connection fails",
+        Confidence::Likely => "The connection most likely fails",
+        Confidence::Possible => "The connection possibly fails",
+    }
+}
+
+fn gateway_words(gateway: &ReportGateway) -> String {
+    let which = gateway.host.as_ref().map(|host| format!(" {host}")).unwrap_or_default();
+    format!(
+        "the .rdp file sends the client through the gateway{which}, a way that this program cannot go yet. What stands above \
+         is a direct test; it says nothing about the host as the client meets it."
+    )
+}
+
+fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
+    if diagnosis.observations.iter().any(|seen| seen.told == Some(Told::RehearsalFailed)) {
+        return "Could not tell: what this program says failed with a host of its own making as well, so the fault is its own \
+                or this computer's, and nothing that the host answered is held against it. Please report it, with a \
+                transcript (--transcript)."
+            .to_owned();
+    }
+    if let Some(gateway) = &diagnosis.gateway {
+        return format!("Could not tell: {}", gateway_words(gateway));
+    }
+    if let Some(words) = to_gateway_words(diagnosis) {
+        return words;
+    }
+    let mut to_hosts = diagnosis.stages.iter().filter(|stage| !diagnosis.is_gateway(stage.subject));
+    let failed = to_hosts.any(|stage| stage.outcome == Outcome::Failed);
+    match (symptom(diagnosis), failed) {
+        (Some(symptom), false) => {
+            let meaning = symptom.meaning().map_or(String::new(), |meaning| format!(" ({meaning})"));
+            let sound = match (reached, diagnosis.connections) {
+                ("", 0) => return format!("Could not tell: nothing that was read explains {symptom}{meaning}."),
+                ("", _) => return format!("Could not tell: nothing that was seen explains {symptom}{meaning}."),
+                (_, 0) => "what was captured is sound",
+                _ => "from here the host is sound",
+            };
+            format!("Could not tell: {sound} {reached}, which does not explain {symptom}{meaning}.")
+        }
+        (Some(symptom), true) => {
+            format!("Could not tell what causes {symptom}: a stage failed in a way that no known cause explains.")
+        }
+        (None, false) if only_udp(diagnosis) => {
+            "Could not tell: UDP transports alone were captured, and not the TCP connection that every client makes before \
+             it asks for one."
+                .to_owned()
+        }
+        (None, false) => "Could not tell: what was seen shows neither a fault nor a sound connection.".to_owned(),
+        (None, true) => "Could not tell: a stage failed in a way that no known cause explains.".to_owned(),
+    }
+}
+
+/// Writes the verdict where only clients on their way to gateways were captured.
+fn to_gateway_words(diagnosis: &Diagnosis) -> Option<String> {
+    let at_host = |stage: &StageResult| {
+        let who = diagnosis.subjects.get(stage.subject);
+        who.is_some_and(|who| who.role == Role::Host && who.address.is_some())
+    };
+    let mut to_gateway = diagnosis.stages.iter().filter(|stage| diagnosis.is_gateway(stage.subject)).peekable();
+    if to_gateway.peek().is_none() || diagnosis.stages.iter().any(at_host) {
+        return None;
+    }
+    let broken = to_gateway.find(|stage| matches!(stage.outcome, Outcome::Failed | Outcome::Degraded));
+    let seen = match broken {
+        Some(stage) => format!("something is wrong there ({}: {})", stage.stage.word(), stage.text),
+        None => "nothing is wrong with it as far as it was seen".to_owned(),
+    };
+    Some(format!(
+        "Could not tell: the capture shows the client's connection to the gateway; {seen}. It says nothing about the host \
+         behind."
+    ))
+}
+
+/// True if only UDP transports were seen.
+fn only_udp(diagnosis: &Diagnosis) -> bool {
+    diagnosis.stages.is_empty() && any_transport(diagnosis)
+}
+
+/// Names a severity.
+pub(super) fn severity_word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Blocking => "blocking",
+        Severity::Degrading => "degrading",
+        Severity::Advisory => "advisory",
+    }
+}
+
+/// Names a confidence.
+pub(super) fn confidence_word(confidence: Confidence) -> &'static str {
+    match confidence {
+        Confidence::Proven => "proven",
+        Confidence::Likely => "likely",
+        Confidence::Possible => "possible",
+    }
+}
+
+/// Turns the text into a sentence.
+pub(super) fn sentence(text: &str) -> String {
+    format!("{}.", capital(text.trim_end_matches('.')))
+}
+
+/// Makes the first letter a capital.
+pub(crate) fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+    use diagnosis::causes::sketch::{host, machine};
+    use diagnosis::report::{CapturedConnection, CapturedTransport, ReportObservation};
+    use evidence::Fact;
+    use evidence::state::TERMINAL_SERVER;
+
+    #[test]
+    fn recorded_evidence_says_for_which_time_it_is_judged() {
+        let mut report = sample::diagnosis("words");
+        assert_eq!(judged_for(&report), None, "a probe is the attempt");
+        report.stages[0].stage = Stage::Host;
+        report.at_source = TimeSource::Evidence;
+        let newest = "judged for 2026-11-21 09:00:00 UTC, the newest time in the files (--at TIME for another)";
+        assert_eq!(judged_for(&report).as_deref(), Some(newest));
+        let connection = CapturedConnection {
+            client: "192.0.2.9:50100".to_owned(),
+            server_name: None,
+            cookie: false,
+            sent: 0,
+            received: 0,
+            ended: None,
+            client_alert: None,
+            host_alert: None,
+            notes: Vec::new(),
+        };
+        let told = Some(Told::Connection(connection));
+        let captured = ReportObservation { told, ..report.observations[0].clone() };
+        report.observations.push(captured);
+        report.at_source = TimeSource::Option;
+        let both = "judged for 2026-11-21 09:00:00 UTC, as --at says; what was captured, by its own clock";
+        assert_eq!(judged_for(&report).as_deref(), Some(both));
+        report.stages.retain(|stage| stage.stage < Stage::Host);
+        assert_eq!(judged_for(&report).as_deref(), Some("judged by the clock of the capture, whatever --at says"));
+        report.at_source = TimeSource::Evidence;
+        report.files.push("a.pcap".to_owned());
+        assert_eq!(judged_for(&report).as_deref(), Some("judged by the clock of the capture, 2026-11-21 09:00:00 UTC"));
+        report.stages.clear();
+        assert_eq!(judged_for(&report), None, "nothing was read");
+    }
+
+    /// A host that nobody asked is not sound.
+    #[test]
+    fn a_code_is_unexplained_by_what_was_read() {
+        let report = machine().dword(TERMINAL_SERVER, "fDenyTSConnections", 0).without_target().code(0x904).diagnose();
+        let told = verdict(&report);
+        assert!(told.starts_with("Could not tell: nothing that was read explains 0x904 (the other side"), "{told}");
+    }
+
+    #[test]
+    fn many_names_are_counted_where_the_report_is_short() {
+        let names: Vec<&str> = causes::ALL.iter().take(NAMES + 1).map(|cause| cause.id).collect();
+        assert_eq!(listed(&names, true), "9 causes, which --full names");
+        assert_eq!(listed(&names, false), names.join(", "));
+        assert_eq!(listed(&names[..NAMES], true), names[..NAMES].join(", "));
+    }
+
+    /// "Not seen" would read as if these faults were absent.
+    #[test]
+    fn an_open_cause_is_neither_shown_nor_ruled_out() {
+        let report = host("192.0.2.7").nla().code(0x904).diagnose();
+        assert_eq!(not_seen(&report, false).unwrap().0, "Neither shown nor ruled out");
+        let report = machine().diagnose();
+        assert_eq!(not_seen(&report, false).unwrap().0, "Not seen");
+    }
+
+    #[test]
+    fn udp_alone_is_said_to_be_udp_alone() {
+        let transport =
+            CapturedTransport { client: "192.0.2.9:50100".to_owned(), asked: Some(2), answered: true, chosen: Some(2) };
+        let mut report = host("192.0.2.7").watched(Fact::CapturedTransport(transport)).diagnose();
+        report.stages.clear();
+        assert!(verdict(&report).contains("UDP transports alone"), "{}", verdict(&report));
+        let told = super::super::captured::lines(&report, 8);
+        let words = "a UDP transport (RDPEUDP version 2) was asked for by 192.0.2.9:50100 at 192.0.2.7: answered with version 2; \
+                     what follows is encrypted";
+        assert_eq!(told, [words]);
+    }
+}

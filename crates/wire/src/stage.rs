@@ -1,0 +1,138 @@
+//! The stages of a connection, a room each: `stage/NAME.rs` holds the states that wait for something in it, its answer,
+//! its share of the time, its words in a plan and in a transcript, and how these lose the names in them.
+//!
+//! [`crate::machine::Conversation`] runs the list of them. A new stage is a file here, its line in [`STAGES`], its field
+//! in [`Outcome`], in [`Limits`] and in [`ConversationPlan`].
+
+mod credssp;
+mod tcp;
+mod tls;
+mod x224;
+
+use std::fmt;
+use std::time::Duration;
+
+pub use credssp::CredsspAnswer;
+pub use tcp::{ConnectFailure, TcpAnswer};
+pub use tls::{TlsAnswer, TlsFailure};
+pub(crate) use tls::{read_up as read_tls_up, rename_chain, write_up as write_tls_up};
+pub use x224::X224Answer;
+
+use crate::machine::{Action, ConversationPlan, Event, Limits, Outcome, Timed};
+use crate::redaction::Names;
+
+/// The stages on the way to a host, in the order in which they follow each other.
+pub(crate) const STAGES: [Stage; 4] = [tcp::STAGE, x224::STAGE, tls::STAGE, credssp::STAGE];
+
+/// A stage, as the machine, the text of a transcript and redaction see it.
+pub(crate) struct Stage {
+    /// Its share of the time-out of a connection, in tenths.
+    pub(crate) share: u32,
+    /// Its limit among those of a plan.
+    pub(crate) limit: fn(&mut Limits) -> &mut Duration,
+    /// Begins it, if the plan asks for it and what was found out leads there. The bytes came behind the answer of the
+    /// stage before; who has a use for them takes them.
+    pub(crate) begin: fn(&ConversationPlan, &Outcome, &mut Vec<u8>) -> Option<Begun>,
+    /// Writes what the plan asks of it: words with a space behind each.
+    pub(crate) write: fn(&ConversationPlan, &mut fmt::Formatter<'_>) -> fmt::Result,
+    /// Reads one of these words, if it is one of its own.
+    pub(crate) read: fn(&mut ConversationPlan, &str, &str) -> Option<Result<(), &'static str>>,
+    /// Renames whom the plan names in it.
+    pub(crate) rename: fn(&mut ConversationPlan, &mut Names),
+    /// Says in words for people which message of it these bytes are.
+    pub(crate) remark: fn(&[u8]) -> Option<String>,
+}
+
+impl Stage {
+    /// A stage of which no plan says anything: what the others differ from.
+    const BARE: Self = Self {
+        share: 0,
+        limit: |limits| &mut limits.tcp,
+        begin: |_, _, _| None,
+        write: |_, _| Ok(()),
+        read: |_, _, _| None,
+        rename: |_, _| {},
+        remark: |_| None,
+    };
+}
+
+/// A stage that has begun.
+pub(crate) struct Begun {
+    /// What is said to begin it.
+    pub(crate) actions: Vec<Action>,
+    /// The state that waits for the answer.
+    pub(crate) state: Box<dyn Waiting>,
+}
+
+/// Writes over received bytes whatever names somebody, and returns as many; also what stands behind the answer, which
+/// is read by the next stage of the same layer.
+pub(crate) type Redact = for<'a> fn(&'a [u8], &mut Names) -> (Vec<u8>, &'a [u8]);
+
+/// A state that waits for the answer of its stage.
+pub(crate) trait Expect: fmt::Debug + Send + 'static {
+    /// The answer of the stage.
+    type Answer;
+
+    /// How received bytes are redacted; `None` where the state has no use for bytes.
+    const REDACT: Option<Redact> = None;
+
+    /// The place of the answer.
+    fn place(outcome: &mut Outcome) -> &mut Option<Timed<Self::Answer>>;
+
+    /// How long it waits at most.
+    fn limit(&self, plan: &ConversationPlan) -> Duration;
+
+    /// Takes what happened; returns the answer once there is one.
+    fn handle(&mut self, event: Event) -> Option<Self::Answer>;
+
+    /// The bytes that came behind the answer.
+    fn left(&mut self) -> Vec<u8> {
+        Vec::new()
+    }
+}
+
+/// An [`Expect`] of any stage.
+pub(crate) trait Waiting: fmt::Debug + Send {
+    /// [`Expect::limit`].
+    fn limit(&self, plan: &ConversationPlan) -> Duration;
+
+    /// [`Expect::handle`] at `now`, where the stage began at `began`; true once the answer is in `outcome`.
+    fn handle(&mut self, event: Event, began: Duration, now: Duration, outcome: &mut Outcome) -> bool;
+
+    /// [`Expect::left`].
+    fn left(&mut self) -> Vec<u8>;
+
+    /// [`Expect::REDACT`].
+    fn redact(&self) -> Option<Redact>;
+}
+
+impl<E: Expect> Waiting for E {
+    fn limit(&self, plan: &ConversationPlan) -> Duration {
+        Expect::limit(self, plan)
+    }
+
+    fn handle(&mut self, event: Event, began: Duration, now: Duration, outcome: &mut Outcome) -> bool {
+        let answer = Expect::handle(self, event).map(|value| Timed { value, took: now.saturating_sub(began), at: now });
+        let answered = answer.is_some();
+        if answered {
+            *E::place(outcome) = answer;
+        }
+        answered
+    }
+
+    fn left(&mut self) -> Vec<u8> {
+        Expect::left(self)
+    }
+
+    fn redact(&self) -> Option<Redact> {
+        E::REDACT
+    }
+}
+
+/// Bytes of an answer that are kept as evidence.
+const KEPT: usize = 64;
+
+/// The beginning of bytes that mean nothing to us.
+pub(crate) fn kept(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().copied().take(KEPT).collect()
+}

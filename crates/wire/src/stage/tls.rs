@@ -1,0 +1,457 @@
+//! TLS: a ClientHello of ours and the flight that answers it, or a handshake of a TLS stack.
+
+use std::fmt::{self, Write};
+use std::time::Duration;
+
+use super::{Begun, Expect, Redact, Stage, kept, tcp, x224};
+use crate::bytes::Reader;
+use crate::hex;
+use crate::machine::{Action, ConversationPlan, End, Event, Outcome, Timed};
+use crate::redaction::Names;
+use crate::redaction::certificate::renamed_certificate;
+use crate::redaction::copy::{Copy, Part, PartReader, masked};
+use crate::tls::flight::{self, FlightProgress, ServerFlight};
+use crate::tls::registry::{Codes, Registry};
+use crate::tls::{
+    Alert, ClientHello, Groups, HelloStyle, NameSent, Segments, Signatures, Suites, TlsOffer, TlsStack, TlsVersion,
+    host_name,
+};
+use crate::transcript::{Line, Words, end_name, read_end};
+use crate::x224::SecurityProtocols;
+
+pub(super) const STAGE: Stage =
+    Stage { share: 4, limit: |limits| &mut limits.tls, begin, write, read, rename, ..Stage::BARE };
+
+/// The answer to a ClientHello.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TlsAnswer {
+    /// The handshake was finished.
+    Established {
+        /// The version agreed on.
+        version: TlsVersion,
+        /// The suite agreed on.
+        suite: u16,
+        /// The peer's certificates as DER, leaf first.
+        chain: Vec<Vec<u8>>,
+    },
+    /// The server accepted; the handshake was not finished.
+    Flight(ServerFlight),
+    /// The server refused with an alert.
+    Alert(Alert),
+    /// The connection ended.
+    Closed {
+        /// How.
+        end: End,
+        /// Bytes that had been received since the ClientHello.
+        bytes: usize,
+    },
+    /// No whole answer within the stage's time.
+    Silent {
+        /// Bytes that had been received since the ClientHello.
+        bytes: usize,
+    },
+    /// It signed the handshake with another key than that of its certificate.
+    WrongKey,
+    /// Bytes that are no TLS record.
+    NotTls(Vec<u8>),
+    /// The peer broke the protocol, in the words of the reader.
+    Malformed(String),
+    /// We failed, not the peer.
+    OwnFailure(String),
+}
+
+impl TlsAnswer {
+    /// Takes out what names somebody.
+    pub(crate) fn rename(&mut self, names: &mut Names) {
+        match self {
+            Self::Established { chain, .. } => rename_chain(chain, names),
+            Self::Flight(flight) => rename_chain(&mut flight.chain, names),
+            Self::NotTls(bytes) => *bytes = masked(bytes),
+            Self::Malformed(words) | Self::OwnFailure(words) => *words = names.prose(words),
+            Self::Alert(_) | Self::Closed { .. } | Self::Silent { .. } | Self::WrongKey => {}
+        }
+    }
+}
+
+/// Why a TLS stack gave up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TlsFailure {
+    /// The peer sent an alert.
+    Alert(Alert),
+    /// The peer ended the connection.
+    Closed {
+        /// How.
+        end: End,
+        /// Raw bytes that had been received since the stack's first flight.
+        bytes: usize,
+    },
+    /// The peer signed the handshake with another key than that of its certificate.
+    WrongKey,
+    /// The stack says that the peer broke the protocol.
+    Peer(String),
+    /// The stack could not go on for a reason of its own.
+    Own(String),
+}
+
+impl TlsFailure {
+    /// Its words in a transcript.
+    pub(crate) fn write(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Alert(alert) => write!(out, "alert {} {} # {alert}", alert.level, alert.description),
+            Self::Closed { end, bytes } => write!(out, "closed {} {bytes}", end_name(*end)),
+            Self::WrongKey => out.write_str("wrong-key"),
+            Self::Peer(words) => write!(out, "peer {}{}", hex::encode(words.as_bytes()), Words(words)),
+            Self::Own(words) => write!(out, "own {}{}", hex::encode(words.as_bytes()), Words(words)),
+        }
+    }
+
+    /// Reads these words.
+    pub(crate) fn read(words: &mut Line<'_>) -> Result<Self, &'static str> {
+        Ok(match words.next("tls-failed")? {
+            "alert" => Self::Alert(Alert { level: words.parse("level")?, description: words.parse("description")? }),
+            "closed" => Self::Closed { end: read_end(words)?, bytes: words.parse("bytes")? },
+            "wrong-key" => Self::WrongKey,
+            "peer" => Self::Peer(words.text("tls-failed")?),
+            "own" => Self::Own(words.text("tls-failed")?),
+            _ => return Err("tls-failed"),
+        })
+    }
+
+    /// Renames whom the stack's words name.
+    pub(crate) fn rename(&mut self, names: &mut Names) {
+        if let Self::Peer(words) | Self::Own(words) = self {
+            *words = names.prose(words);
+        }
+    }
+}
+
+/// The end of a handshake as a transcript writes it.
+pub(crate) fn write_up(
+    version: TlsVersion,
+    suite: u16,
+    chain: &[Vec<u8>],
+    out: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    write!(out, "{} {suite:04x}", version.number())?;
+    for certificate in chain {
+        out.write_char(' ')?;
+        if certificate.is_empty() { out.write_char('-')? } else { out.write_str(&hex::encode(certificate))? }
+    }
+    Ok(())
+}
+
+/// Reads what [`write_up`] writes.
+pub(crate) fn read_up(words: &mut Line<'_>) -> Result<Event, &'static str> {
+    let version = TlsVersion::parse(words.next("version")?).ok_or("version")?;
+    let suite = hex::decode(words.next("suite")?).and_then(|bytes| bytes.try_into().ok()).ok_or("suite")?;
+    let read = |word: &str| if word == "-" { Some(Vec::new()) } else { hex::decode(word) };
+    let chain: Option<Vec<_>> = words.rest().map(read).collect();
+    Ok(Event::TlsUp { version, suite: u16::from_be_bytes(suite), chain: chain.ok_or("certificate")? })
+}
+
+/// Renames every certificate of a chain.
+pub(crate) fn rename_chain(chain: &mut [Vec<u8>], names: &mut Names) {
+    for der in chain {
+        *der = renamed_certificate(der, names);
+    }
+}
+
+/// True if a handshake was finished.
+pub(super) fn established(outcome: &Outcome) -> bool {
+    matches!(outcome.tls, Some(Timed { value: TlsAnswer::Established { .. }, .. }))
+}
+
+/// Behind a negotiation that selected a protocol with TLS, or at once where the plan has no request.
+fn begin(plan: &ConversationPlan, outcome: &Outcome, left: &mut Vec<u8>) -> Option<Begun> {
+    let led_here = match plan.request {
+        Some(_) => x224::selected(outcome).is_some_and(SecurityProtocols::tls),
+        None => tcp::accepted(outcome),
+    };
+    let offer = plan.tls.filter(|_| led_here)?;
+    Some(if offer.stack == TlsStack::Own {
+        let hello = ClientHello::shaped(offer, plan.random, &plan.shape);
+        let actions = hello.encode(offer.segments).into_iter().map(Action::Send).collect();
+        let received = std::mem::take(left);
+        Begun { actions, state: Box::new(ExpectFlight { received, wanted: 0, max: offer.max, suites: hello.suites }) }
+    } else {
+        // behind CredSSP the peer says for itself what it misses
+        let last = plan.credssp.is_none() || !x224::selected(outcome).is_some_and(SecurityProtocols::credssp);
+        Begun {
+            actions: vec![Action::UpgradeTls(offer)],
+            state: Box::new(ExpectTunnel { last, ..ExpectTunnel::default() }),
+        }
+    })
+}
+
+/// Waits for the answer to our own hello.
+#[derive(Debug)]
+struct ExpectFlight {
+    received: Vec<u8>,
+    /// Bytes of the flight that are needed before it is looked at again.
+    wanted: usize,
+    /// The newest version that was offered.
+    max: TlsVersion,
+    /// The suites that were offered.
+    suites: Vec<u16>,
+}
+
+impl Expect for ExpectFlight {
+    type Answer = TlsAnswer;
+
+    const REDACT: Option<Redact> = Some(|stream, names| (redacted_flight(stream, names), &[]));
+
+    fn place(outcome: &mut Outcome) -> &mut Option<Timed<TlsAnswer>> {
+        &mut outcome.tls
+    }
+
+    fn limit(&self, plan: &ConversationPlan) -> Duration {
+        plan.limits.tls
+    }
+
+    fn handle(&mut self, event: Event) -> Option<TlsAnswer> {
+        match event {
+            Event::Bytes(bytes) => {
+                let room = flight::FLIGHT_LIMIT.saturating_sub(self.received.len());
+                self.received.extend(bytes.into_iter().take(room));
+                if self.received.len() < self.wanted { None } else { self.look() }
+            }
+            Event::Closed(end) => Some(TlsAnswer::Closed { end, bytes: self.received.len() }),
+            Event::Time => Some(TlsAnswer::Silent { bytes: self.received.len() }),
+            _ => None,
+        }
+    }
+}
+
+impl ExpectFlight {
+    fn look(&mut self) -> Option<TlsAnswer> {
+        let full = self.received.len() >= flight::FLIGHT_LIMIT;
+        Some(match flight::read(&self.received) {
+            FlightProgress::Incomplete if full => TlsAnswer::Malformed("more bytes than any handshake has".to_owned()),
+            FlightProgress::Incomplete => {
+                // never beyond what is kept, so that a record that does not fit is noticed
+                self.wanted = flight::wanted(&self.received).min(flight::FLIGHT_LIMIT);
+                return None;
+            }
+            FlightProgress::Complete(flight) => match self.not_offered(&flight) {
+                Some(words) => TlsAnswer::Malformed(words),
+                None => TlsAnswer::Flight(flight),
+            },
+            FlightProgress::Alert(alert) => TlsAnswer::Alert(alert),
+            FlightProgress::NotTls => TlsAnswer::NotTls(kept(&self.received)),
+            FlightProgress::Malformed(error) => TlsAnswer::Malformed(error.to_string()),
+        })
+    }
+
+    /// Names the choice of a server that our hello did not offer. An older version is a refusal in the words of TLS 1.0.
+    fn not_offered(&self, flight: &ServerFlight) -> Option<String> {
+        if let Some(version) = flight.version.filter(|version| *version > self.max) {
+            return Some(format!("the server chose {version}, which was not offered"));
+        }
+        let offered = self.suites.contains(&flight.suite);
+        (!offered).then(|| format!("the server chose the suite {:#06x}, which was not offered", flight.suite))
+    }
+}
+
+/// Waits for a TLS stack.
+#[derive(Debug, Default)]
+struct ExpectTunnel {
+    /// Nothing follows in the plan.
+    last: bool,
+    /// The peer asked for a certificate of ours.
+    requested: bool,
+    /// The handshake as it was finished, while the peer may still say that it misses one: in TLS 1.3 it says so afterwards.
+    up: Option<TlsAnswer>,
+}
+
+impl Expect for ExpectTunnel {
+    type Answer = TlsAnswer;
+
+    fn place(outcome: &mut Outcome) -> &mut Option<Timed<TlsAnswer>> {
+        &mut outcome.tls
+    }
+
+    fn limit(&self, plan: &ConversationPlan) -> Duration {
+        plan.limits.tls
+    }
+
+    fn handle(&mut self, event: Event) -> Option<TlsAnswer> {
+        Some(match event {
+            Event::CertificateRequested => {
+                self.requested = true;
+                return None;
+            }
+            Event::TlsUp { version, suite, chain } => {
+                let up = TlsAnswer::Established { version, suite, chain };
+                if self.last && self.requested {
+                    self.up = Some(up);
+                    return None;
+                }
+                up
+            }
+            Event::Time | Event::Bytes(_) if self.up.is_some() => self.up.take()?,
+            Event::TlsFailed(TlsFailure::Alert(alert)) => TlsAnswer::Alert(alert),
+            Event::TlsFailed(TlsFailure::Closed { end, bytes }) => TlsAnswer::Closed { end, bytes },
+            Event::Closed(end) => TlsAnswer::Closed { end, bytes: 0 },
+            Event::TlsFailed(TlsFailure::WrongKey) => TlsAnswer::WrongKey,
+            Event::TlsFailed(TlsFailure::Peer(words)) => TlsAnswer::Malformed(words),
+            Event::TlsFailed(TlsFailure::Own(words)) => TlsAnswer::OwnFailure(words),
+            Event::Time => TlsAnswer::Silent { bytes: 0 },
+            _ => return None,
+        })
+    }
+}
+
+fn write(plan: &ConversationPlan, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Some(offer) = plan.tls else { return Ok(()) };
+    let cut = if offer.segments == Segments::Whole { "whole" } else { "split" };
+    write!(out, "tls={},{},{},{cut}", offer.stack.name(), offer.min.number(), offer.max.number())?;
+    let exchange = (offer.groups, offer.signatures) != (Groups::USUAL, Signatures::USUAL);
+    if exchange || offer.suites != Suites::ALL {
+        write!(out, ",{}", list(offer.suites))?;
+    }
+    if exchange {
+        write!(out, ",{},{}", list(offer.groups), list(offer.signatures))?;
+    }
+    out.write_str(match offer.name {
+        NameSent::Typed => " ",
+        NameSent::None => " name-sent=none ",
+        NameSent::Invented => " name-sent=invented ",
+    })?;
+    if plan.shape.style != HelloStyle::Plain {
+        write!(out, "style={} ", plan.shape.style.name())?;
+    }
+    plan.shape.server_name.iter().try_for_each(|name| write!(out, "server-name={name} "))
+}
+
+/// Renames whom the hello asks for.
+fn rename(plan: &mut ConversationPlan, names: &mut Names) {
+    if let Some(name) = &mut plan.shape.server_name {
+        *name = names.text(name);
+    }
+}
+
+fn read_name_sent(plan: &mut ConversationPlan, value: &str) -> Option<()> {
+    plan.tls.as_mut()?.name = match value {
+        "none" => NameSent::None,
+        "invented" => NameSent::Invented,
+        _ => return None,
+    };
+    Some(())
+}
+
+fn list<R: Registry>(codes: Codes<R>) -> String {
+    let codes: Vec<_> = codes.codes().map(|code| format!("{code:04x}")).collect();
+    codes.join("+")
+}
+
+fn read(plan: &mut ConversationPlan, key: &str, value: &str) -> Option<Result<(), &'static str>> {
+    Some(match key {
+        "tls" => read_offer(value).ok_or("tls").map(|offer| plan.tls = Some(offer)),
+        "name-sent" => read_name_sent(plan, value).ok_or("name-sent"),
+        "style" => HelloStyle::parse(value).ok_or("style").map(|style| plan.shape.style = style),
+        "server-name" => {
+            let name = host_name(value.as_bytes()).map(str::to_owned);
+            name.ok_or("server-name").map(|name| plan.shape.server_name = Some(name))
+        }
+        "random" => {
+            let random = hex::decode(value).and_then(|bytes| bytes.try_into().ok());
+            random.ok_or("random").map(|random| plan.random = random)
+        }
+        _ => return None,
+    })
+}
+
+fn read_offer(value: &str) -> Option<TlsOffer> {
+    let mut parts = value.split(',');
+    let name = parts.next()?;
+    let stack = TlsStack::ALL.into_iter().find(|stack| stack.name() == name)?;
+    let min = TlsVersion::parse(parts.next()?)?;
+    let max = TlsVersion::parse(parts.next()?)?;
+    let segments = match parts.next()? {
+        "whole" => Segments::Whole,
+        "split" => Segments::FirstByteAlone,
+        _ => return None,
+    };
+    let suites = parts.next().map_or(Some(Suites::ALL), read_list)?;
+    let groups = parts.next().map_or(Some(Groups::USUAL), read_list)?;
+    let signatures = parts.next().map_or(Some(Signatures::USUAL), read_list)?;
+    parts.next().is_none().then_some(TlsOffer {
+        stack,
+        min,
+        max,
+        segments,
+        suites,
+        groups,
+        signatures,
+        name: NameSent::Typed,
+    })
+}
+
+fn read_list<R: Registry>(text: &str) -> Option<Codes<R>> {
+    if text.is_empty() {
+        return Some(Codes::NONE);
+    }
+    let codes: Option<Vec<_>> = text.split('+').map(|code| u16::from_str_radix(code, 16).ok()).collect();
+    Codes::of(codes?)
+}
+
+/// TLS records: headers, alerts, ServerHello and the structure of certificates stay.
+fn redacted_flight(bytes: &[u8], names: &mut Names) -> Vec<u8> {
+    let mut copy = Copy::zeros(bytes);
+    let mut fragments = Vec::new();
+    let mut reader = PartReader::new(Part::whole(bytes));
+    while let Some(header) = reader.take(5) {
+        let &[kind, 3, _, high, low] = header.bytes else {
+            copy.put(header, &masked(header.bytes));
+            break;
+        };
+        copy.keep(header);
+        let size = usize::from(u16::from_be_bytes([high, low])).min(reader.rest().bytes.len());
+        let Some(fragment) = reader.take(size) else { break };
+        match kind {
+            flight::ALERT => copy.keep(fragment.first(2)),
+            flight::HANDSHAKE => fragments.push(fragment),
+            _ => {}
+        }
+    }
+    let rest = reader.rest();
+    copy.put(rest, &masked(rest.bytes));
+    let handshake: Vec<u8> = fragments.iter().flat_map(|fragment| fragment.bytes).copied().collect();
+    let mut handshake = redacted_messages(&handshake, names).into_iter();
+    for fragment in fragments {
+        let new: Vec<u8> = handshake.by_ref().take(fragment.bytes.len()).collect();
+        copy.put(fragment, &new);
+    }
+    copy.changed
+}
+
+fn redacted_messages(handshake: &[u8], names: &mut Names) -> Vec<u8> {
+    let mut copy = Copy::zeros(handshake);
+    let mut reader = PartReader::new(Part::whole(handshake));
+    while let Some(header) = reader.take(4) {
+        copy.keep(header);
+        let size = Reader::new(header.bytes.get(1..).unwrap_or_default()).u24_be("size").unwrap_or(0);
+        let Some(body) = reader.take(size) else { break };
+        match header.bytes.first() {
+            Some(2) => copy.keep(body),
+            Some(11) => copy.put(body, &redacted_chain(body.bytes, names)),
+            _ => {}
+        }
+    }
+    copy.changed
+}
+
+fn redacted_chain(body: &[u8], names: &mut Names) -> Vec<u8> {
+    let mut copy = Copy::zeros(body);
+    let mut reader = PartReader::new(Part::whole(body));
+    if let Some(size) = reader.take(3) {
+        copy.keep(size);
+    }
+    while let Some(header) = reader.take(3) {
+        copy.keep(header);
+        let size = Reader::new(header.bytes).u24_be("size").unwrap_or(0);
+        let Some(der) = reader.take(size) else { break };
+        copy.put(der, &renamed_certificate(der.bytes, names));
+    }
+    copy.changed
+}

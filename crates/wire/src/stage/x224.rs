@@ -1,0 +1,266 @@
+//! X.224: the Connection Request, and the security negotiation in its answer.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::{Begun, Expect, Redact, Stage, kept, tcp};
+use crate::foreign::ForeignService;
+use crate::hex;
+use crate::machine::{Action, ConversationPlan, End, Event, Outcome, Timed};
+use crate::redaction::Names;
+use crate::redaction::copy::{Copy, Part, head, masked};
+use crate::transcript::{read_seconds, seconds};
+use crate::x224::{self, ConnectionRequest, Framing, SecurityProtocols, ServerAnswer};
+
+pub(super) const STAGE: Stage =
+    // longer than the three seconds after which proxies give their own target up
+    Stage { share: 4, limit: |limits| &mut limits.x224, begin, write, read, rename, remark };
+
+/// TPKT, X.224 and negotiation: nothing in the first 19 bytes of an answer can name anybody.
+const CONFIRM: usize = 19;
+
+/// The answer to a Connection Request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum X224Answer {
+    /// A well-formed answer.
+    Server(ServerAnswer),
+    /// Another service, named.
+    Foreign {
+        /// Its name.
+        service: ForeignService,
+        /// The first bytes that it sent.
+        bytes: Vec<u8>,
+    },
+    /// Bytes that are no TPKT and no service that we know.
+    NotTpkt(Vec<u8>),
+    /// A TPKT whose contents cannot be.
+    Malformed {
+        /// The first bytes of it.
+        bytes: Vec<u8>,
+        /// What is wrong with it.
+        error: String,
+    },
+    /// The connection ended without an answer.
+    Closed(End),
+    /// The connection ended while we held the request back.
+    ClosedBeforeRequest(End),
+    /// The connection was still open when the held request went out; nothing else was asked.
+    HeldOpen,
+    /// The beginning of a TPKT, and no more of it within the stage's time.
+    Incomplete(Vec<u8>),
+    /// Nothing within the stage's time.
+    Silent,
+}
+
+impl X224Answer {
+    /// Takes out what names somebody.
+    pub(crate) fn rename(&mut self, names: &mut Names) {
+        match self {
+            Self::Foreign { bytes, .. } | Self::NotTpkt(bytes) => *bytes = greeting(bytes),
+            Self::Incomplete(bytes) => *bytes = head(bytes, CONFIRM),
+            Self::Malformed { bytes, error } => {
+                *bytes = head(bytes, CONFIRM);
+                *error = names.prose(error);
+            }
+            Self::Server(_) | Self::Closed(_) | Self::ClosedBeforeRequest(_) | Self::HeldOpen | Self::Silent => {}
+        }
+    }
+}
+
+/// The protocol that the server selected, Standard RDP Security where it knows no negotiation.
+pub(super) fn selected(outcome: &Outcome) -> Option<SecurityProtocols> {
+    match outcome.x224.as_ref()?.value {
+        X224Answer::Server(ServerAnswer::Selected { protocol, .. }) => Some(protocol),
+        X224Answer::Server(ServerAnswer::NoNegotiation) => Some(SecurityProtocols::RDP),
+        _ => None,
+    }
+}
+
+fn begin(plan: &ConversationPlan, outcome: &Outcome, _: &mut Vec<u8>) -> Option<Begun> {
+    let request = plan.request.as_ref().filter(|_| tcp::accepted(outcome))?;
+    Some(if plan.hold.is_zero() {
+        let state = Box::new(ExpectConfirm::default());
+        Begun { actions: vec![Action::Send(request.encode())], state }
+    } else {
+        Begun { actions: Vec::new(), state: Box::new(ExpectHoldToEnd) }
+    })
+}
+
+/// Holds the request back, to see whether the peer closes or speaks first.
+#[derive(Debug)]
+struct ExpectHoldToEnd;
+
+impl Expect for ExpectHoldToEnd {
+    type Answer = X224Answer;
+
+    const REDACT: Option<Redact> = Some(redact);
+
+    fn place(outcome: &mut Outcome) -> &mut Option<Timed<X224Answer>> {
+        &mut outcome.x224
+    }
+
+    fn limit(&self, plan: &ConversationPlan) -> Duration {
+        plan.hold
+    }
+
+    fn handle(&mut self, event: Event) -> Option<X224Answer> {
+        match event {
+            Event::Closed(end) => Some(X224Answer::ClosedBeforeRequest(end)),
+            Event::Bytes(bytes) => Some(foreign(&bytes)),
+            Event::Time => Some(X224Answer::HeldOpen),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct ExpectConfirm {
+    received: Vec<u8>,
+}
+
+impl Expect for ExpectConfirm {
+    type Answer = X224Answer;
+
+    const REDACT: Option<Redact> = Some(redact);
+
+    fn place(outcome: &mut Outcome) -> &mut Option<Timed<X224Answer>> {
+        &mut outcome.x224
+    }
+
+    fn limit(&self, plan: &ConversationPlan) -> Duration {
+        plan.limits.x224
+    }
+
+    fn handle(&mut self, event: Event) -> Option<X224Answer> {
+        match event {
+            Event::Bytes(bytes) => self.received.extend(bytes),
+            // a short greeting (telnet, a clipped banner) followed by a close is still an answer
+            Event::Closed(end) if self.received.len() >= 4 && x224::framing(&self.received) == Framing::Incomplete => {
+                let error = format!("{} inside the answer", end.verb());
+                return Some(X224Answer::Malformed { bytes: kept(&self.received), error });
+            }
+            Event::Closed(_) if !self.received.is_empty() => return Some(foreign(&self.received)),
+            Event::Closed(end) => return Some(X224Answer::Closed(end)),
+            Event::Time if !self.received.is_empty() => return Some(X224Answer::Incomplete(kept(&self.received))),
+            Event::Time => return Some(X224Answer::Silent),
+            _ => return None,
+        }
+        match x224::framing(&self.received) {
+            Framing::Incomplete => None,
+            Framing::NotTpkt => Some(foreign(&self.received)),
+            Framing::Complete(length) => {
+                let frame: Vec<u8> = self.received.drain(..length).collect();
+                Some(match ServerAnswer::decode(&frame) {
+                    Ok(answer) => X224Answer::Server(answer),
+                    Err(error) => X224Answer::Malformed { bytes: kept(&frame), error: error.to_string() },
+                })
+            }
+        }
+    }
+
+    fn left(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.received)
+    }
+}
+
+fn foreign(received: &[u8]) -> X224Answer {
+    let bytes = kept(received);
+    match ForeignService::recognise(received) {
+        Some(service) => X224Answer::Foreign { service, bytes },
+        None => X224Answer::NotTpkt(bytes),
+    }
+}
+
+fn write(plan: &ConversationPlan, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if let Some(request) = &plan.request {
+        match request.protocols {
+            Some(protocols) => write!(out, "request={protocols} ")?,
+            None => out.write_str("request=none ")?,
+        }
+        if let Some(cookie) = &request.cookie {
+            write!(out, "cookie={} ", hex::encode(cookie.as_bytes()))?;
+        }
+    }
+    if !plan.hold.is_zero() {
+        write!(out, "hold={} ", seconds(plan.hold))?;
+    }
+    Ok(())
+}
+
+fn read(plan: &mut ConversationPlan, key: &str, value: &str) -> Option<Result<(), &'static str>> {
+    Some(match key {
+        "request" => {
+            let protocols = if value == "none" { Some(None) } else { SecurityProtocols::parse(value).map(Some) };
+            protocols.ok_or("request").map(|protocols| {
+                plan.request = Some(ConnectionRequest { cookie: None, protocols });
+            })
+        }
+        "cookie" => {
+            let cookie = hex::decode(value).and_then(|bytes| String::from_utf8(bytes).ok());
+            match (plan.request.as_mut(), cookie) {
+                (Some(request), Some(cookie)) => {
+                    request.cookie = Some(cookie);
+                    Ok(())
+                }
+                _ => Err("cookie"),
+            }
+        }
+        "hold" => read_seconds(value).ok_or("hold").map(|hold| plan.hold = hold),
+        _ => return None,
+    })
+}
+
+fn rename(plan: &mut ConversationPlan, names: &mut Names) {
+    if let Some(cookie) = plan.request.as_mut().and_then(|request| request.cookie.as_mut()) {
+        // as the request spells it, so that plan and bytes stay the same name
+        let sent: String = cookie.chars().filter(char::is_ascii_graphic).take(64).collect();
+        *cookie = names.text(&sent);
+    }
+}
+
+fn remark(bytes: &[u8]) -> Option<String> {
+    if let Ok(ConnectionRequest { protocols: Some(protocols), .. }) = ConnectionRequest::decode(bytes) {
+        return Some(format!("Connection Request {protocols}"));
+    }
+    Some(match ServerAnswer::decode(bytes).ok()? {
+        ServerAnswer::Selected { protocol, .. } => format!("Connection Confirm, selected {protocol}"),
+        ServerAnswer::Failure(code) => format!("Connection Confirm, failure {code}"),
+        ServerAnswer::NoNegotiation => "Connection Confirm without negotiation".to_owned(),
+        ServerAnswer::DisconnectProviderUltimatum => "MCS Disconnect Provider Ultimatum".to_owned(),
+    })
+}
+
+/// An answer to the Connection Request, or another service's greeting.
+fn redact<'a>(stream: &'a [u8], _: &mut Names) -> (Vec<u8>, &'a [u8]) {
+    match x224::framing(stream) {
+        Framing::Incomplete => (head(stream, CONFIRM), &[]),
+        Framing::NotTpkt => (greeting(stream), &[]),
+        Framing::Complete(length) => {
+            let (answer, behind) = stream.split_at(length.min(stream.len()));
+            (head(answer, CONFIRM), behind)
+        }
+    }
+}
+
+/// Keeps what names the service and masks the rest.
+fn greeting(bytes: &[u8]) -> Vec<u8> {
+    let word = bytes.iter().position(u8::is_ascii_whitespace).unwrap_or(bytes.len());
+    let kept = match ForeignService::recognise(bytes) {
+        Some(ForeignService::Ssh) => word,
+        Some(ForeignService::Vnc | ForeignService::Http) => 12,
+        Some(ForeignService::Tls) => 7,
+        Some(ForeignService::Smtp | ForeignService::Ftp | ForeignService::Mail) => 4,
+        Some(ForeignService::Telnet) => 3,
+        None => 0,
+    };
+    let html = [&b"<!DOCTYPE HTML"[..], b"<HTML"].into_iter();
+    let html =
+        html.filter(|tag| bytes.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag))).map(<[u8]>::len);
+    let kept = html.max().unwrap_or(kept);
+    let whole = Part::whole(bytes);
+    let mut copy = Copy::new(bytes, masked(bytes));
+    copy.keep(whole.first(kept));
+    let places = bytes.windows(4).enumerate().filter(|(_, word)| word.eq_ignore_ascii_case(b"SMTP"));
+    places.filter_map(|(at, _)| whole.get(at..at.saturating_add(4))).for_each(|word| copy.keep(word));
+    copy.changed
+}
