@@ -133,7 +133,7 @@ mod tests {
     fn without_layers_bytes_pass() {
         let mut layers = Layers::default();
         assert_eq!(layers.send(vec![1, 2]), Ok(vec![1, 2]));
-        assert_eq!(layers.receive(&[3]), Received { bytes: Ok(vec![3]), up: None });
+        assert_eq!(layers.receive(&[3]), Received { bytes: Ok(vec![3]), up: None, requested: false });
         assert!(layers.is_empty() && !layers.rising());
     }
 
@@ -143,14 +143,14 @@ mod tests {
         layers.push(Box::new(Marking::new(7)));
         assert!(layers.rising());
         assert_eq!(layers.output(), Ok(vec![7]));
-        assert_eq!(layers.receive(&[7]), Received { bytes: Ok(Vec::new()), up: Some(Event::Connected) });
+        assert_eq!(layers.receive(&[7]), Received { bytes: Ok(Vec::new()), up: Some(Event::Connected), requested: false });
         layers.push(Box::new(Marking::new(8)));
         assert!(layers.rising());
         assert_eq!(layers.output(), Ok(vec![7, 8]));
-        assert_eq!(layers.receive(&[7, 8, 1]), Received { bytes: Ok(vec![1]), up: Some(Event::Connected) });
+        assert_eq!(layers.receive(&[7, 8, 1]), Received { bytes: Ok(vec![1]), up: Some(Event::Connected), requested: false });
         assert!(!layers.rising());
         assert_eq!(layers.send(vec![5]), Ok(vec![7, 8, 5]));
-        assert_eq!(layers.receive(&[7, 8, 5]), Received { bytes: Ok(vec![5]), up: None });
+        assert_eq!(layers.receive(&[7, 8, 5]), Received { bytes: Ok(vec![5]), up: None, requested: false });
     }
 
     #[test]
@@ -158,7 +158,7 @@ mod tests {
         let mut layers = Layers::default();
         layers.push(Box::new(Marking::new(7)));
         layers.push(Box::new(Marking::new(8)));
-        let failed = |mark| Received { bytes: Err(TlsFailure::Peer(format!("no {mark}"))), up: None };
+        let failed = |mark| Received { bytes: Err(TlsFailure::Peer(format!("no {mark}"))), up: None, requested: false };
         assert_eq!(layers.receive(&[9]), failed(7));
         assert_eq!(layers.receive(&[7, 9]), failed(8));
     }

@@ -60,9 +60,8 @@ def make_key(kind):
 
 def unfitting(key):
     """The same modulus with another exponent: OpenSSL takes it for the certificate's key, and signs nonsense with it."""
-    n, other = key.private_numbers(), make_key("rsa").private_numbers()
+    n = key.private_numbers()
     numbers = rsa.RSAPrivateNumbers(n.p, n.q, n.d ^ 6, n.dmp1 ^ 2, n.dmq1 ^ 2, n.iqmp, n.public_numbers)
-    del other
     try:
         return numbers.private_key(unsafe_skip_rsa_key_validation=True)
     except TypeError:
@@ -178,7 +177,9 @@ def introduce(tls, plan):
     token = challenge(plan["build"])
     tls.sendall(ts_request(wrapped(token) if b"\x2b\x06\x01\x05\x05\x02" in request else token))
     tls.settimeout(10)
-    tls.recv(4096)
+    if b"NTLMSSP\0\3" in tls.recv(8192):
+        # whoever names an account has been at the logon prompt
+        print("authenticated", flush=True)
 
 
 def refuse(sock, refusal):

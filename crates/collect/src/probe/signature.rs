@@ -11,8 +11,17 @@ const RSA_BITS_PSS: std::ops::RangeInclusive<usize> = 2048..=8192;
 /// True if the signature is certainly not by the certificate's key. What cannot be verified here is not refuted.
 pub fn refuted(scheme: SignatureScheme, certificate: &[u8], message: &[u8], signature: &[u8]) -> bool {
     let (Some(read), Some(key)) = (Certificate::read(certificate), public_key(certificate)) else { return false };
+    if foreign(scheme, &read.key_algorithm) {
+        return true;
+    }
     let Some(algorithm) = algorithm(scheme, &read) else { return false };
     UnparsedPublicKey::new(algorithm, key).verify(message, signature).is_err()
+}
+
+/// True if keys of this kind never sign like this.
+fn foreign(scheme: SignatureScheme, key: &str) -> bool {
+    let name = scheme.as_str().unwrap_or_default();
+    key == "rsa" && name.starts_with("ECDSA_") || key == "ec" && name.starts_with("RSA_")
 }
 
 /// How ring verifies this; `None` for what it cannot, and for schemes that do not belong to such a key.
@@ -59,6 +68,7 @@ mod tests {
         assert!(!refuted_by(&own, scheme));
         assert!(refuted_by(&other, scheme));
         assert!(!refuted_by(&other, SignatureScheme::ECDSA_NISTP521_SHA512), "nobody here can tell");
+        assert!(refuted_by(&own, SignatureScheme::RSA_PSS_SHA256), "such a key never signs so");
         assert!(!refuted(scheme, b"no certificate", b"", b""));
     }
 }

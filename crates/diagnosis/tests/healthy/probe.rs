@@ -77,6 +77,7 @@ fn plan(question: Question) -> ConversationPlan {
         tls: question.tls,
         credssp: question.credssp.then_some(6),
         random: [7; 32],
+        shape: wire::tls::HelloShape::default(),
         limits: Limits::each(limit),
     }
 }
