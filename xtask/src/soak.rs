@@ -13,11 +13,8 @@ pub struct Soak {
     run: fn(&Path) -> Result<bool>,
 }
 
-const ALL: [Soak; 3] = [
-    Soak { name: "healthy", run: healthy },
-    Soak { name: "witness", run: witness },
-    Soak { name: "fuzz", run: fuzz },
-];
+const ALL: [Soak; 3] =
+    [Soak { name: "healthy", run: healthy }, Soak { name: "witness", run: witness }, Soak { name: "fuzz", run: fuzz }];
 
 /// Invented hosts that must not be blamed.
 const HEALTHY_HOSTS: &str = "10000";

@@ -38,7 +38,12 @@ const CASES: [Case; 18] = [
     Case { name: "15-haproxy-dead-target", one_of: &["closed-on-negotiation"], words: "target is gone", ..FAULTY },
     Case { name: "17-slow-credssp", ..HEALTHY },
     Case { name: "18-vbox-no-certificate", one_of: &["certificate-missing", "standard-security-only"], ..FAULTY },
-    Case { name: "20-pyrdp-in-front", never: &[("machine-renamed", "proven")], verdicts: &["healthy", "faulty"], ..HEALTHY },
+    Case {
+        name: "20-pyrdp-in-front",
+        never: &[("machine-renamed", "proven")],
+        verdicts: &["healthy", "faulty"],
+        ..HEALTHY
+    },
     Case { name: "21-memcached", one_of: &["not-an-rdp-service"], ..FAULTY },
     Case {
         name: "22-hyperv-2179",

@@ -2,7 +2,7 @@
 //! that any hello gets.
 
 use evidence::fact::Handshake;
-use wire::tls::{Groups, Segments, Signatures, TlsOffer, TlsStack, TlsVersion, group};
+use wire::tls::{Groups, NameSent, Segments, Signatures, TlsOffer, TlsStack, TlsVersion, group};
 
 use crate::case::{Case, Seen};
 
@@ -54,7 +54,7 @@ fn like_rustls(case: Case<'_>) -> bool {
 /// version.
 fn speaks_for_client(case: Case<'_>, offer: TlsOffer, suite: u16) -> bool {
     let profile = &case.context.profile;
-    let typed = offer.name == TlsOffer::PLAIN_12.name;
+    let typed = offer.name == NameSent::Typed;
     let newest = offer.max >= profile.tls_max;
     let own = TlsOffer { stack: TlsStack::Own, ..offer } == client_offer(case);
     let tunnel = offer == client_tunnel(case);
@@ -102,9 +102,11 @@ pub fn finished_as_client(case: Case<'_>) -> Option<Seen<TlsVersion>> {
 /// A handshake in a version of the client's, with a hello that is cut as ours for the client is: version and suite. Where
 /// only one of two comes through, that says something about the path, not about what is offered.
 pub fn taken_alike(case: Case<'_>) -> Option<Seen<(TlsVersion, u16)>> {
+    let segments = client_versions(case).segments;
+    let alike = |offer: TlsOffer| offer.segments == segments && offer.name == NameSent::Typed;
     case.tls().find_map(|seen| match seen.value {
         (offer, Handshake::Accepted { version: Some(version), suite, .. })
-            if offer.segments == client_versions(case).segments && case.context.profile.speaks(*version) =>
+            if alike(offer) && case.context.profile.speaks(*version) =>
         {
             Some(Seen { value: (*version, *suite), id: seen.id })
         }
@@ -118,7 +120,7 @@ pub fn tolerates_newest(case: Case<'_>) -> bool {
     let newest = case.context.profile.tls_max;
     let taken = || {
         case.tls().any(|seen| match seen.value.1 {
-            Handshake::Accepted { .. } => seen.value.0.max >= newest,
+            Handshake::Accepted { .. } => seen.value.0.max >= newest && seen.value.0.name == NameSent::Typed,
             _ => false,
         })
     };
@@ -129,6 +131,11 @@ pub fn tolerates_newest(case: Case<'_>) -> bool {
 pub fn client_suites_known(case: Case<'_>) -> bool {
     let as_client = || case.tls_watched().any(|seen| as_offered(case, seen.value.0));
     taken_as_client(case).is_some() || case.tls_with(client_offer(case)).is_some() || as_client()
+}
+
+/// True if the host was asked with the client's own hello, or there is no reason to ask it, having no version in common.
+pub fn client_hello_asked(case: Case<'_>) -> bool {
+    client_suites_known(case) || taken_alike(case).is_none()
 }
 
 /// True if a client that was watched offered what the client offers for whom we judge.
@@ -156,18 +163,17 @@ pub fn tunnel(case: Case<'_>) -> Option<TlsOffer> {
         return Some(seen.value.0);
     }
     let accepted = case.tls().find_map(|seen| match seen.value {
-        (offer, Handshake::Accepted { version: Some(version), suite, .. }) => Some((offer, *version, *suite)),
+        (offer, Handshake::Accepted { version: Some(version), suite, .. }) if offer.name == NameSent::Typed => {
+            Some((offer, *version, *suite))
+        }
         _ => None,
     });
     let (offer, version, suite) = accepted?;
-    let rustls = version == TlsVersion::Tls12 && RUSTLS_SUITES_12.contains(&suite);
-    if rustls && offer.max == TlsVersion::Tls12 && case.tls_with(TlsOffer::MODERN_12).is_none() {
-        return Some(TlsOffer { name: offer.name, ..TlsOffer::MODERN_12 });
-    }
     if !case.context.capabilities.openssl {
-        return None;
+        let rustls = version == TlsVersion::Tls12 && RUSTLS_SUITES_12.contains(&suite);
+        return (rustls && offer.max == TlsVersion::Tls12).then_some(TlsOffer::MODERN_12);
     }
     let as_client = taken_as_client(case).is_some() && !has_large_hello(case);
-    let widest = TlsOffer { max: version, name: offer.name, ..TlsOffer::TOLERANT };
+    let widest = TlsOffer { max: version, ..TlsOffer::TOLERANT };
     Some(if as_client { client_tunnel(case) } else { widest })
 }

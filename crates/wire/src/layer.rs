@@ -143,11 +143,17 @@ mod tests {
         layers.push(Box::new(Marking::new(7)));
         assert!(layers.rising());
         assert_eq!(layers.output(), Ok(vec![7]));
-        assert_eq!(layers.receive(&[7]), Received { bytes: Ok(Vec::new()), up: Some(Event::Connected), requested: false });
+        assert_eq!(
+            layers.receive(&[7]),
+            Received { bytes: Ok(Vec::new()), up: Some(Event::Connected), requested: false }
+        );
         layers.push(Box::new(Marking::new(8)));
         assert!(layers.rising());
         assert_eq!(layers.output(), Ok(vec![7, 8]));
-        assert_eq!(layers.receive(&[7, 8, 1]), Received { bytes: Ok(vec![1]), up: Some(Event::Connected), requested: false });
+        assert_eq!(
+            layers.receive(&[7, 8, 1]),
+            Received { bytes: Ok(vec![1]), up: Some(Event::Connected), requested: false }
+        );
         assert!(!layers.rising());
         assert_eq!(layers.send(vec![5]), Ok(vec![7, 8, 5]));
         assert_eq!(layers.receive(&[7, 8, 5]), Received { bytes: Ok(vec![5]), up: None, requested: false });

@@ -18,6 +18,7 @@ const REMARK: Duration = Duration::from_millis(400);
 pub struct Offers {
     /// The id of the profile of which this is the witness.
     pub profile: &'static str,
+    min: SslVersion,
     max: SslVersion,
     suites_13: &'static str,
     suites_12: &'static str,
@@ -39,6 +40,7 @@ const SCHANNEL_SIGNATURES: &str = "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_p
 pub const CLIENTS: [Offers; 2] = [
     Offers {
         profile: "mstsc-11",
+        min: SslVersion::TLS1_2,
         max: SslVersion::TLS1_3,
         suites_13: "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256",
         suites_12: SCHANNEL_12,
@@ -48,6 +50,7 @@ pub const CLIENTS: [Offers; 2] = [
     },
     Offers {
         profile: "mstsc-10",
+        min: SslVersion::TLS1,
         max: SslVersion::TLS1_2,
         suites_13: "",
         suites_12: SCHANNEL_12,
@@ -87,7 +90,7 @@ impl Write for Restyled {
 fn context(offers: &Offers) -> Result<SslContext, ErrorStack> {
     let mut context = SslContext::builder(SslMethod::tls_client())?;
     context.set_verify(SslVerifyMode::NONE);
-    context.set_min_proto_version(Some(SslVersion::TLS1_2))?;
+    context.set_min_proto_version(Some(offers.min))?;
     context.set_max_proto_version(Some(offers.max))?;
     context.set_cipher_list(offers.suites_12)?;
     if !offers.suites_13.is_empty() {
@@ -121,7 +124,8 @@ pub fn reach_the_prompt(port: u16, name: Option<&str>, offers: &Offers) -> Resul
     if let Some(name) = name {
         ssl.set_hostname(name).map_err(|e| e.to_string())?;
     }
-    let mut tunnel = SslStream::new(ssl, Restyled { stream, record: Some(offers.record) }).map_err(|e| e.to_string())?;
+    let mut tunnel =
+        SslStream::new(ssl, Restyled { stream, record: Some(offers.record) }).map_err(|e| e.to_string())?;
     tunnel.connect().map_err(|error| format!("tls: {error}"))?;
     if selected == 1 { without_credssp(&mut tunnel) } else { introduce(&mut tunnel) }
 }
@@ -140,8 +144,8 @@ fn without_credssp(tunnel: &mut SslStream<Restyled>) -> Result<(), String> {
 /// TSRequest ([MS-CSSP] 2.2.1), version 6, with an NTLM NEGOTIATE ([MS-NLMP] 2.2.1.1) that names nobody.
 const INTRODUCTION: &[u8] = &[
     0x30, 0x37, 0xA0, 0x03, 0x02, 0x01, 0x06, 0xA1, 0x30, 0x30, 0x2E, 0x30, 0x2C, 0xA0, 0x2A, 0x04, 0x28, b'N', b'T',
-    b'L', b'M', b'S', b'S', b'P', 0, 1, 0, 0, 0, 0x17, 0x82, 0x08, 0xE2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 10, 0, 0x61, 0x4A, 0, 0, 0, 15,
+    b'L', b'M', b'S', b'S', b'P', 0, 1, 0, 0, 0, 0x17, 0x82, 0x08, 0xE2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 10, 0, 0x61, 0x4A, 0, 0, 0, 15,
 ];
 
 fn introduce(tunnel: &mut SslStream<Restyled>) -> Result<(), String> {

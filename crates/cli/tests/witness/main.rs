@@ -59,7 +59,8 @@ fn disagreement(description: &Description, offers: &Offers) -> (Option<String>, 
     let tries = if description.at_times() { TRIES } else { 1 };
     let witness: Vec<_> = (0..tries).map(|_| client::reach_the_prompt(host.port, name, offers)).collect();
     let (reached, failed) = (witness.iter().any(Result::is_ok), witness.iter().any(Result::is_err));
-    let line = format!("{told} {blocking:?} in {connections}, witness {witness:?}: {} {}", offers.profile, description.text);
+    let line =
+        format!("{told} {blocking:?} in {connections}, witness {witness:?}: {} {}", offers.profile, description.text);
     assert!(connections <= 16, "{line}");
     assert!(told != "healthy" || connections <= 4, "a healthy host, and {connections} connections: {line}");
     let differs = if told == "healthy" && failed {

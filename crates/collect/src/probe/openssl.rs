@@ -110,7 +110,7 @@ impl OpenSsl {
 
 /// Exactly these suites, as far as OpenSSL has them; all that it has, where all are meant.
 fn set_suites(context: &mut SslContextBuilder, suites: Suites) -> Result<(), ErrorStack> {
-    if suites == Suites::ALL {
+    if suites == Suites::USUAL {
         return context.set_cipher_list("ALL:@SECLEVEL=0");
     }
     let of_13 = |code: &u16| suite::first_version(*code) == TlsVersion::Tls13;

@@ -58,7 +58,7 @@ impl Rustls {
                 .map(|(_, version)| version)
                 .collect();
         let mut provider = rustls::crypto::ring::default_provider();
-        if offer.suites != Suites::ALL {
+        if offer.suites != Suites::USUAL {
             provider.cipher_suites.retain(|suite| offer.suites.contains(suite.suite().into()));
         }
         let provider = Arc::new(provider);

@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn present() {
         let sketch = introduced(named("DESKTOP-OLD"), "SERVER01", "server01.corp.example");
-        sketch.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Proven));
+        sketch.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
     }
 
     #[test]

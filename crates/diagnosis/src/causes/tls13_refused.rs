@@ -17,7 +17,7 @@ pub const CAUSE: Cause = Cause {
     stage: Stage::Tls,
     severity: Severity::Blocking,
     role: Role::Host,
-    codes: &[Symptom::SOCKET_CLOSED, Symptom::CONNECTION_TIMED_OUT],
+    codes: &[Symptom::SOCKET_CLOSED],
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Likely),
@@ -114,6 +114,7 @@ fn tolerated(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::as_client::client_offer;
     use crate::causes::sketch::{Expect, Sketch, host};
     use wire::machine::End;
     use wire::tls::Alert;
@@ -123,7 +124,9 @@ mod tests {
 
     fn without_13(refusal: &Handshake) -> Sketch {
         let sketch = host("192.0.2.7").nla().tls(TlsOffer::MODERN, refusal.clone()).tls(TlsOffer::PLAIN_12, UP);
-        sketch.tls(TlsOffer::MODERN_12, UP).tls(TlsOffer::PLAIN_13, refusal.clone())
+        let own = sketch.with_case(client_offer);
+        let sketch = sketch.tls(own, refusal.clone()).tls(TlsOffer::PLAIN_13, refusal.clone());
+        sketch.tls(TlsOffer::MODERN_12, UP)
     }
 
     #[test]

@@ -6,7 +6,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::hello::finished;
 use super::{Room, Whose};
-use crate::as_client::{client_suites_known, tunnel};
+use crate::as_client::{client_hello_asked, tunnel};
 use crate::case::{Case, Seen};
 use crate::causes::NTLM_REFUSALS;
 use crate::ladder::{Outcome, Rung, took};
@@ -24,7 +24,7 @@ static INTRODUCTION: Kind = Kind {
         askable: |case, _| {
             case.selected().is_some_and(|seen| seen.value.credssp())
                 && case.tls_accepted().is_some()
-                && (finished(case) || client_suites_known(case))
+                && (finished(case) || client_hello_asked(case))
                 && tunnel(case).is_some()
         },
         question: introduce,

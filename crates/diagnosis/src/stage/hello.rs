@@ -4,7 +4,7 @@ use evidence::fact::Handshake;
 use wire::tls::{TlsOffer, TlsStack};
 
 use super::tls::{refused, speechless};
-use crate::as_client::{client_suites_known, first_offer, tolerates_newest, tunnel};
+use crate::as_client::{client_hello_asked, client_suites_known, first_offer, tolerates_newest, tunnel};
 use crate::case::Case;
 use crate::need::{Asking, Kind, Need, Of, Question};
 use crate::tries::{settled, varied};
@@ -28,7 +28,8 @@ static OTHER_NAME: Kind = Kind {
         again: false,
         askable: |case, _| {
             let refused = |offer| case.tls_with(offer).is_some_and(|seen| refused(seen.value));
-            refused(TlsOffer::MODERN) && refused(TlsOffer::PLAIN_12)
+            // whether an old version is all that it knows comes first
+            refused(TlsOffer::MODERN) && refused(TlsOffer::PLAIN_12) && refused(TlsOffer::OLD)
         },
         question: |case, _, all| Question { tls: Some(other_name(case)), ..all.bare() },
     }),
@@ -40,7 +41,7 @@ static FINISHED_HANDSHAKE: Kind = Kind {
     answered: |case, _| finished(case) || tunnel(case).is_some_and(|offer| case.tls_with(offer).is_some()),
     asking: Some(Asking {
         again: false,
-        askable: |case, _| !finished(case) && client_suites_known(case) && tunnel(case).is_some(),
+        askable: |case, _| !finished(case) && client_hello_asked(case) && tunnel(case).is_some(),
         question: |case, _, all| Question { tls: tunnel(case).or(all.tls), ..all },
     }),
 };

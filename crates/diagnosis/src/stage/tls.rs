@@ -2,7 +2,7 @@
 
 use evidence::Stage;
 use evidence::fact::{Fact, Handshake};
-use wire::tls::{Alert, Segments, TlsOffer, TlsStack, TlsVersion};
+use wire::tls::{Alert, NameSent, Segments, TlsOffer, TlsStack, TlsVersion};
 
 use super::hello::askable;
 use super::x224::Asked;
@@ -175,8 +175,11 @@ impl<'a> Case<'a> {
 
     /// Returns the first handshake that the host accepted.
     pub fn tls_accepted(self) -> Option<Seen<TlsVersion>> {
-        self.tls().find_map(|seen| match seen.value.1 {
-            Handshake::Accepted { version: Some(version), .. } => Some(Seen { value: *version, id: seen.id }),
+        self.tls().find_map(|seen| match seen.value {
+            // with another name it may be another host
+            (offer, Handshake::Accepted { version: Some(version), .. }) if offer.name == NameSent::Typed => {
+                Some(Seen { value: *version, id: seen.id })
+            }
             _ => None,
         })
     }

@@ -300,7 +300,7 @@ fn client(watched: &Watched) -> Option<ClientProfile> {
         standard_security: true,
         tls_min: hello.map_or(TlsVersion::Tls10, |hello| hello.min),
         tls_max: hello.map_or(TlsVersion::Tls13, |hello| hello.max),
-        suites: hello.map_or(Suites::ALL, |hello| hello.suites),
+        suites: hello.map_or(Suites::USUAL, |hello| hello.suites),
         groups: hello.map_or(Groups::USUAL, |hello| hello.groups),
         signatures: hello.map_or(Signatures::USUAL, |hello| hello.signatures),
         hello: HelloStyle::default(),

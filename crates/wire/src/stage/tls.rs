@@ -17,7 +17,7 @@ use crate::tls::{
     host_name,
 };
 use crate::transcript::{Line, Words, end_name, read_end};
-use crate::x224::SecurityProtocols;
+use crate::x224::{SecurityProtocols, ServerAnswer};
 
 pub(super) const STAGE: Stage =
     Stage { share: 4, limit: |limits| &mut limits.tls, begin, write, read, rename, ..Stage::BARE };
@@ -306,7 +306,7 @@ fn write(plan: &ConversationPlan, out: &mut fmt::Formatter<'_>) -> fmt::Result {
     let cut = if offer.segments == Segments::Whole { "whole" } else { "split" };
     write!(out, "tls={},{},{},{cut}", offer.stack.name(), offer.min.number(), offer.max.number())?;
     let exchange = (offer.groups, offer.signatures) != (Groups::USUAL, Signatures::USUAL);
-    if exchange || offer.suites != Suites::ALL {
+    if exchange || offer.suites != Suites::USUAL {
         write!(out, ",{}", list(offer.suites))?;
     }
     if exchange {
@@ -372,7 +372,7 @@ fn read_offer(value: &str) -> Option<TlsOffer> {
         "split" => Segments::FirstByteAlone,
         _ => return None,
     };
-    let suites = parts.next().map_or(Some(Suites::ALL), read_list)?;
+    let suites = parts.next().map_or(Some(Suites::USUAL), read_list)?;
     let groups = parts.next().map_or(Some(Groups::USUAL), read_list)?;
     let signatures = parts.next().map_or(Some(Signatures::USUAL), read_list)?;
     parts.next().is_none().then_some(TlsOffer {
@@ -397,6 +397,10 @@ fn read_list<R: Registry>(text: &str) -> Option<Codes<R>> {
 
 /// TLS records: headers, alerts, ServerHello and the structure of certificates stay.
 fn redacted_flight(bytes: &[u8], names: &mut Names) -> Vec<u8> {
+    // xrdp hangs up like this where its TLS cannot be set up; it names nobody
+    if ServerAnswer::decode(bytes) == Ok(ServerAnswer::DisconnectProviderUltimatum) {
+        return bytes.to_vec();
+    }
     let mut copy = Copy::zeros(bytes);
     let mut fragments = Vec::new();
     let mut reader = PartReader::new(Part::whole(bytes));

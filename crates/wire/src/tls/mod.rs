@@ -141,7 +141,7 @@ impl TlsOffer {
         min: TlsVersion::Tls12,
         max: TlsVersion::Tls13,
         segments: Segments::Whole,
-        suites: Suites::ALL,
+        suites: Suites::USUAL,
         groups: Groups::USUAL,
         signatures: Signatures::USUAL,
         name: NameSent::Typed,
@@ -152,7 +152,7 @@ impl TlsOffer {
         min: TlsVersion::Tls12,
         max: TlsVersion::Tls12,
         segments: Segments::Whole,
-        suites: Suites::ALL,
+        suites: Suites::USUAL,
         groups: Groups::USUAL,
         signatures: Signatures::USUAL,
         name: NameSent::Typed,
@@ -163,9 +163,13 @@ impl TlsOffer {
     pub const OLD: Self = Self { max: TlsVersion::Tls11, min: TlsVersion::Tls10, ..Self::PLAIN_12 };
     /// Our own hello with what TLS 1.3 adds to [`TlsOffer::PLAIN_12`].
     pub const PLAIN_13: Self = Self { max: TlsVersion::Tls13, ..Self::PLAIN_12 };
-    /// The same with every group and signature algorithm that a host may insist on.
-    pub const WIDEST: Self =
-        Self { groups: Groups::first(group::CLASSICAL), signatures: Signatures::ALL, ..Self::PLAIN_13 };
+    /// The same with every suite, group and signature algorithm that a host may insist on.
+    pub const WIDEST: Self = Self {
+        suites: Suites::ALL,
+        groups: Groups::first(group::CLASSICAL),
+        signatures: Signatures::ALL,
+        ..Self::PLAIN_13
+    };
     /// The same without the name that was typed.
     pub const UNNAMED: Self = Self { name: NameSent::None, ..Self::PLAIN_13 };
     /// The same with a name that nobody has.
@@ -178,7 +182,7 @@ impl TlsOffer {
         min: TlsVersion::Tls10,
         max: TlsVersion::Tls13,
         segments: Segments::Whole,
-        suites: Suites::ALL,
+        suites: Suites::USUAL,
         groups: Groups::USUAL,
         signatures: Signatures::USUAL,
         name: NameSent::Typed,
@@ -205,7 +209,7 @@ impl TlsOffer {
 
     /// True if it offers all that a usual hello offers, so that a refusal is one of the versions.
     pub fn wide(self) -> bool {
-        self.suites == Suites::ALL
+        self.suites.contains_all(Suites::USUAL)
             && self.groups.contains_all(Groups::USUAL)
             && self.signatures.contains_all(Signatures::USUAL)
     }
