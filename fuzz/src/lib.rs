@@ -12,7 +12,7 @@ use wire::machine::{Action, ConnectFailure, Conversation, ConversationPlan, End,
 use wire::ntlm::{self, Challenge};
 use wire::signed_data::{PublicKey, SignedData};
 use wire::tls::{Alert, ClientHello, Segments, TlsOffer, TlsStack, TlsVersion, flight};
-use wire::transcript::{Record, Transcript};
+use wire::transcript::{ConnectionRecord, Transcript};
 use wire::x224::{self, ConnectionRequest, SecurityProtocols, ServerAnswer};
 
 /// Name of a target, and its function.
@@ -111,14 +111,14 @@ pub fn transcript(bytes: &[u8]) {
     let redacted = transcript.redacted();
     assert_eq!(redacted.redacted(), redacted, "redacting twice changed it again");
     assert_eq!(redacted.to_string().parse().as_ref(), Ok(&redacted));
-    for (before, after) in transcript.conversations.iter().zip(&redacted.conversations) {
+    for (before, after) in transcript.connections().zip(redacted.connections()) {
         assert!(!before.replays_faithfully() || after.replays_faithfully(), "redaction broke a replay");
         assert_eq!(stages(before), stages(after), "redaction changed how far a connection came");
     }
     let _ = redacted.redacted();
 }
 
-fn stages(record: &Record) -> [bool; 4] {
+fn stages(record: &ConnectionRecord) -> [bool; 4] {
     let outcome = record.outcome();
     [outcome.tcp.is_some(), outcome.x224.is_some(), outcome.tls.is_some(), outcome.credssp.is_some()]
 }
@@ -238,15 +238,15 @@ pub fn seeds(text: &str) -> Vec<(&'static str, Vec<u8>)> {
     let mut seeds = vec![("transcript", text.as_bytes().to_vec())];
     if let Ok(transcript) = text.parse::<Transcript>() {
         seeds.push(("transcript", transcript.redacted().to_string().into_bytes()));
-        transcript.conversations.iter().for_each(|record| record_seeds(record, &mut seeds));
-        let captures = transcript.conversations.iter().map(capture_seed).filter(|bytes| bytes.len() > 200);
+        transcript.connections().for_each(|record| record_seeds(record, &mut seeds));
+        let captures = transcript.connections().map(capture_seed).filter(|bytes| bytes.len() > 200);
         seeds.extend(captures.map(|bytes| ("capture", bytes)));
     }
     seeds
 }
 
 /// Writes the connection as somebody on the path would have captured it: the reverse of [`captured`].
-fn capture_seed(record: &Record) -> Vec<u8> {
+fn capture_seed(record: &ConnectionRecord) -> Vec<u8> {
     use wire::transcript::Entry;
     let mut seed = vec![0];
     let mut numbers = [1_u32, 1];
@@ -285,7 +285,7 @@ fn raw_packet(side: usize, numbers: [u32; 2], flags: u8, payload: &[u8]) -> Vec<
     packet
 }
 
-fn record_seeds(record: &Record, seeds: &mut Vec<(&'static str, Vec<u8>)>) {
+fn record_seeds(record: &ConnectionRecord, seeds: &mut Vec<(&'static str, Vec<u8>)>) {
     use wire::transcript::Entry;
     let mut script = vec![script_plan(&record.plan)];
     let mut received = Vec::new();

@@ -1,6 +1,7 @@
 //! Finds the project's folder, and runs other programs in it.
 
 use std::env;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -44,6 +45,20 @@ pub fn cargo(root: &Path, arguments: &[&str]) -> Command {
 /// Runs a program whose output goes straight through.
 pub fn stream(mut command: Command) -> Result<()> {
     let status = command.status().with_context(|| format!("start {}", words(&command)))?;
+    if !status.success() {
+        bail!("{}: {status}", words(&command));
+    }
+    Ok(())
+}
+
+/// Runs a program and hands on each line of its output; its complaints go straight through.
+pub fn watch(mut command: Command, mut line: impl FnMut(&str)) -> Result<()> {
+    let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("start {}", words(&command)))?;
+    let output = child.stdout.take().context("the output of a program that was started with a pipe")?;
+    for bytes in BufReader::new(output).split(b'\n') {
+        line(&String::from_utf8_lossy(&bytes.with_context(|| format!("read the output of {}", words(&command)))?));
+    }
+    let status = child.wait().with_context(|| format!("wait for {}", words(&command)))?;
     if !status.success() {
         bail!("{}: {status}", words(&command));
     }

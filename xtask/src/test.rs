@@ -3,12 +3,15 @@
 //! The order follows what the steps share: clippy and docs use the same check artefacts, the plain build serves the
 //! generators, and the tests come last because they take longest.
 
+mod skips;
+
 use std::env;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use self::skips::Skips;
 use crate::{generate, licences, packages, python, shell, tidy};
 
 /// Feature that needs OpenSSL on the system.
@@ -29,12 +32,14 @@ struct Row {
 /// Results of the steps so far.
 struct Report {
     rows: Vec<Row>,
+    skips: Skips,
 }
 
 /// Runs all steps; true if none failed.
 pub fn run() -> Result<bool> {
     let root = shell::root()?;
-    let mut report = Report { rows: Vec::new() };
+    println!("On a quiet machine this takes about four minutes, and an hour where all is built anew.");
+    let mut report = Report { rows: Vec::new(), skips: Skips::default() };
     report.packages();
     let features: &[&str] =
         if packages::missing().iter().any(|package| package.compiles) { &[] } else { &["--features", LEGACY] };
@@ -50,12 +55,18 @@ pub fn run() -> Result<bool> {
         report.skip("generated files", "the build failed, and a generator is part of it");
     }
     let readers = report.readers(&root);
+    let mut skips = Skips::default();
     report.step("tests", || {
-        let arguments = [&["test", "--workspace", "--no-fail-fast"], features].concat();
+        let arguments = [&["test", "--workspace", "--no-fail-fast"], features, &["--", "--show-output"]].concat();
         let mut tests = shell::cargo(&root, &arguments);
         tests.envs(readers.map(|python| ("RDPDOCTOR_TEST_PYTHON", python)));
-        shell::stream(tests)
+        shell::watch(tests, |line| {
+            if skips.shown(line) {
+                println!("{line}");
+            }
+        })
     });
+    report.skips = skips;
     Ok(report.close())
 }
 
@@ -132,8 +143,13 @@ impl Report {
         let skipped = count(|outcome| matches!(outcome, Outcome::Skipped(_)));
         let total: Duration = self.rows.iter().map(|row| row.time).sum();
         println!("{:>8.1} s in all\n", total.as_secs_f64());
+        self.skips.lines().iter().for_each(|line| println!("{line}"));
         let tail = if skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
-        println!("{} passed, {failed} failed{tail}", self.rows.len() - failed - skipped);
+        let tests = match self.skips.count() {
+            0 => String::new(),
+            count => format!("; {count} tests passed without testing anything, see above"),
+        };
+        println!("{} passed, {failed} failed{tail}{tests}", self.rows.len() - failed - skipped);
         failed == 0
     }
 }
@@ -195,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_failure_does_not_stop_later_steps_and_is_counted() {
-        let mut report = Report { rows: Vec::new() };
+        let mut report = Report { rows: Vec::new(), skips: Skips::default() };
         assert!(!report.step("first", || bail!("broken")));
         assert!(report.step("second", || Ok(())));
         assert_eq!(report.rows.len(), 2);
@@ -204,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_skip_is_no_failure_and_keeps_its_reason() {
-        let mut report = Report { rows: Vec::new() };
+        let mut report = Report { rows: Vec::new(), skips: Skips::default() };
         report.skip("third", "no screen");
         assert_eq!(report.rows[0].line(), "     0.0 s  third           skipped: no screen");
         assert!(report.close());

@@ -2,6 +2,7 @@
 
 mod book;
 mod causes;
+mod imports;
 mod manifests;
 mod markdown;
 mod rust;
@@ -37,6 +38,7 @@ pub fn run(root: &Path) -> Result<bool> {
     let mut complaints: Vec<Complaint> = files.iter().flat_map(judge).collect();
     complaints.extend(markdown::broken_links(&files, &paths));
     complaints.extend(book::unmarked(&files));
+    complaints.extend(imports::judge(&files));
     let (missing, note) = causes::without_scenario(&files);
     complaints.extend(missing);
     for line in complaints.iter().chain(&note) {

@@ -6,9 +6,10 @@ use std::time::Duration;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use evidence::Target;
-use report::format;
+use evidence::profile::DEFAULT;
+use evidence::{ClientProfile, Target};
 use report::format::Format;
+use report::formats;
 use time::OffsetDateTime;
 
 /// Finds out why a Remote Desktop connection fails, and proves it.
@@ -73,9 +74,8 @@ pub struct DiagnoseOptions {
     /// The extended error code that the client shows, such as 0x7
     #[arg(long, value_name = "CODE", value_parser = parse_code, requires = "code", allow_hyphen_values = true)]
     pub extended: Option<u32>,
-    /// The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML);
-    /// without it, the client that the evidence tells of, else mstsc-11
-    #[arg(long, value_name = "PROFILE|FILE")]
+    /// The client that has to get through: a profile, or a file with one
+    #[arg(long, value_name = "PROFILE|FILE", help = client_help())]
     pub client: Option<String>,
     /// An .rdp file: the target (unless one is named), what the client offers, whom it has to trust, and its gateway
     #[arg(long, value_name = "FILE")]
@@ -102,7 +102,7 @@ pub struct DiagnoseOptions {
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_time)]
     pub timeout: Duration,
     /// How to print the report
-    #[arg(long, value_parser = format(), default_value = format::ALL[0].id)]
+    #[arg(long, value_parser = format(), default_value = formats::ALL[0].id)]
     pub format: &'static Format,
     /// Print the whole report, also where much was read; without it, words for a terminal are cut to sixty lines
     #[arg(long)]
@@ -143,15 +143,14 @@ pub struct InspectOptions {
     /// The extended error code that the client shows, such as 0x7
     #[arg(long, value_name = "CODE", value_parser = parse_code, requires = "code", allow_hyphen_values = true)]
     pub extended: Option<u32>,
-    /// The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML);
-    /// without it, the client that the evidence tells of, else mstsc-11
-    #[arg(long, value_name = "PROFILE|FILE")]
+    /// The client that has to get through: a profile, or a file with one
+    #[arg(long, value_name = "PROFILE|FILE", help = client_help())]
     pub client: Option<String>,
     /// The client refuses a host whose certificate it does not trust, as with authentication level 1
     #[arg(long)]
     pub require_trust: bool,
     /// How to print the report
-    #[arg(long, value_parser = format(), default_value = format::ALL[0].id)]
+    #[arg(long, value_parser = format(), default_value = formats::ALL[0].id)]
     pub format: &'static Format,
     /// Print the whole report, also where much was read; without it, words for a terminal are cut to sixty lines
     #[arg(long)]
@@ -226,6 +225,9 @@ pub struct ExplainOptions {
     /// How to print the answer
     #[arg(long, value_enum, default_value_t = ExplainFormat::Human)]
     pub format: ExplainFormat,
+    /// Print all that is known, and not the dozen lines that tell most
+    #[arg(long)]
+    pub full: bool,
 }
 
 /// Format in which an answer of `explain` is printed.
@@ -253,10 +255,20 @@ pub struct LabOptions {
     pub scenarios: Vec<String>,
 }
 
+/// Returns the help of `--client`, with the profiles that come with the program.
+fn client_help() -> String {
+    let profiles: Vec<String> = ClientProfile::shipped().into_iter().map(|profile| profile.id).collect();
+    format!(
+        "The client that has to get through: {}, or a profile file (TOML); without it, the client that the evidence \
+         tells of, else {DEFAULT}",
+        profiles.join(", ")
+    )
+}
+
 /// Parses the formats of the report, as they are listed there.
 fn format() -> impl TypedValueParser<Value = &'static Format> {
-    let listed = format::ALL.iter().map(|format| PossibleValue::new(format.id).help(format.about));
-    PossibleValuesParser::new(listed).map(|id| format::find(&id).expect("only listed values get this far"))
+    let listed = formats::ALL.iter().map(|format| PossibleValue::new(format.id).help(format.about));
+    PossibleValuesParser::new(listed).map(|id| formats::find(&id).expect("only listed values get this far"))
 }
 
 /// Files that are made from the code.

@@ -18,6 +18,7 @@ pub mod generate;
 pub mod inspect;
 pub mod lab_command;
 pub mod manual;
+mod pasted;
 pub mod scenario;
 pub mod terminal;
 

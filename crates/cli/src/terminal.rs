@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 
 use anyhow::Context;
-use report::human::Style;
+use report::format::Style;
 
 /// Columns where the terminal does not tell.
 const USUAL_WIDTH: usize = 100;

@@ -1,7 +1,7 @@
 //! Formats for machines, over real sockets: each is read by the tools that read it elsewhere, and has its own exit
 //! status.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
@@ -60,7 +60,7 @@ fn asked_of_python(program: &str, text: &str) -> Option<String> {
     let python = Command::new("python3").args(["-c", program]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
     let Ok(mut python) = python else {
         assert!(std::env::var_os("RDPDOCTOR_TEST_FULL").is_none(), "python3 is missing");
-        rdpdoctor_cli::terminal::complain("skipped: python3 is missing, so its parsers were not asked");
+        eprintln!("skipped: python3 is missing, so its parsers were not asked");
         return None;
     };
     python.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
@@ -238,7 +238,7 @@ fn sarif_says_what_the_report_says() {
 
 #[test]
 fn every_format_that_is_listed_can_be_asked_for() {
-    for format in report::format::ALL {
+    for format in report::formats::ALL {
         let (code, text) = diagnose("healthy-server-2022", format.id);
         assert_eq!(code, Some(0), "{}", format.id);
         assert!(!text.is_empty(), "{}", format.id);
@@ -270,7 +270,7 @@ fn what_a_host_calls_itself_never_paints_the_terminal() {
             let transcript = std::fs::read_to_string(&file).unwrap();
             let written = Output { stdout: transcript.into(), ..live.clone() };
             let mut texts = vec![("live", live), ("transcript", written)];
-            for format in report::format::ALL {
+            for format in report::formats::ALL {
                 texts.push((format.id, run(&["diagnose", "--replay", path, "--format", format.id])));
             }
             for (format, output) in texts {

@@ -111,7 +111,7 @@ fn every_scenario_gets_its_declared_root_first() {
 /// Checks the laws of every probe, whatever the host does.
 fn laws(scenario: &Scenario, told: &Told) -> Option<String> {
     let Told { staged, transcript, diagnosis } = told;
-    if let Some(record) = transcript.conversations.iter().find(|record| !record.replays_faithfully()) {
+    if let Some(record) = transcript.connections().find(|record| !record.replays_faithfully()) {
         return Some(format!("the connection to {} does not replay faithfully", record.address));
     }
     let again: Transcript = transcript.to_string().parse().unwrap();

@@ -6,40 +6,22 @@
 
 use std::collections::HashMap;
 
-use evidence::codes::Sureness;
-use evidence::events::{CLIENT, CORE, Known, LSA, LSM, RCM, SCHANNEL, SECURITY};
+pub use evidence::codes::Progress;
+use evidence::codes::{AttemptStep, Sureness};
+use evidence::events::Known;
 use evidence::moment::moment;
 use evidence::printable::printable;
-use evidence::state::LogEvent;
+use evidence::state::{LogEvent, Part};
 use evidence::symptom::parse_code;
 use evidence::{codes, events};
-use schemars::JsonSchema;
-use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
 use crate::case::Seen;
 
 /// Time after an attempt's last entry within which an entry without an ActivityID may still belong to it.
-const NEAR: Duration = Duration::seconds(5);
+const LINGERING: Duration = Duration::seconds(5);
 /// Latest attempts that are considered for that.
 const LOOKED_AT: usize = 64;
-
-/// How far an attempt got.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Progress {
-    /// The client began to connect.
-    Begun,
-    /// The host noticed it, or the client found the port open.
-    Arrived,
-    /// The host had the credentials checked before the session (Network Level Authentication), or the TLS handshake is
-    /// over.
-    Authenticating,
-    /// The network authentication succeeded.
-    Authenticated,
-    /// The user was logged on.
-    LoggedOn,
-}
 
 /// Connection attempt, joined from log entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +48,7 @@ pub struct Attempt {
 struct Step<'a> {
     at: OffsetDateTime,
     known: Known,
+    declared: &'static AttemptStep,
     event: &'a LogEvent,
     observation: usize,
 }
@@ -80,13 +63,13 @@ pub fn join<'a>(entries: impl Iterator<Item = Seen<&'a LogEvent>>) -> (Vec<Attem
     for (at, seen) in entries {
         let event = seen.value;
         let known = events::find(&event.provider, event.id);
-        let Some(known) = known.filter(|known| speaks_of_a_connection(known) && !events::as_client(event, *known))
-        else {
+        let known = known.filter(|known| !events::as_client(event, *known));
+        let Some((known, declared)) = known.and_then(|known| Some((known, known.attempt()?))) else {
             alone.push(seen);
             continue;
         };
         let activity = event.activity.as_deref();
-        let step = Step { at, known, event, observation: seen.id };
+        let step = Step { at, known, declared, event, observation: seen.id };
         let joined = activity.and_then(|activity| by_activity.get(activity).copied()).or_else(|| step.near(&attempts));
         let number = match joined {
             Some(number) => number,
@@ -107,26 +90,10 @@ pub fn join<'a>(entries: impl Iterator<Item = Seen<&'a LogEvent>>) -> (Vec<Attem
     (attempts, alone)
 }
 
-/// False for entries about the listener, the certificate or a service: they are about no single connection.
-fn speaks_of_a_connection(known: &Known) -> bool {
-    match known.provider {
-        RCM => matches!(known.id, 261 | 1012 | 1036 | 1149 | 1158),
-        SCHANNEL => known.id != 36872 && known.id != 36886,
-        CORE | LSM | SECURITY | CLIENT | LSA | events::DRIVER => true,
-        _ => false,
-    }
-}
-
 impl Step<'_> {
     /// True if the entry by itself shows that there was an attempt.
     fn begins(&self) -> bool {
-        match self.known.provider {
-            CORE => matches!(self.known.id, 98 | 131 | 140),
-            RCM => matches!(self.known.id, 261 | 1149 | 1158),
-            LSM => matches!(self.known.id, 21 | 25),
-            CLIENT => self.known.id == 1024,
-            _ => false,
-        }
+        self.declared.begins
     }
 
     /// Finds the one attempt at whose time it falls, if it has no ActivityID or that attempt has none.
@@ -142,46 +109,22 @@ impl Step<'_> {
                 (Some(one), Some(other)) => !same_peer(one, other),
                 _ => false,
             };
-            !strangers && !elsewhere && self.at - attempt.until <= NEAR && !attempt.has(self)
+            !strangers && !elsewhere && self.at - attempt.until <= LINGERING && !attempt.has(self)
         };
         let mut found = (start..attempts.len()).filter(|number| fits(&attempts[*number]));
         found.next().filter(|_| found.next().is_none())
     }
 
     fn peer(&self) -> Option<String> {
-        let names: &[&str] = match (self.known.provider, self.known.id) {
-            (CORE, _) => &["ClientIP", "IPString"],
-            (RCM, _) => &["Param3"],
-            (LSM, _) => &["Address"],
-            (SECURITY, _) => &["IpAddress"],
-            (CLIENT, 1024) => &["Value"],
-            _ => &[],
-        };
-        let told = names.iter().find_map(|name| self.event.data.get(*name));
+        let told = self.declared.peer.iter().find_map(|name| self.event.data.get(name));
         told.filter(|text| !text.is_empty() && *text != "-" && *text != "LOCAL").map(|text| printable(text))
     }
 
-    fn progress(&self) -> Option<Progress> {
-        Some(match (self.known.provider, self.known.id) {
-            (CLIENT, 1024) => Progress::Begun,
-            (CORE, 65 | 98 | 131) | (RCM, 261 | 1158) => Progress::Arrived,
-            (CLIENT, 1028 | 1009) | (CORE, 140) => Progress::Authenticating,
-            (CLIENT, 1025) | (RCM, 1149) => Progress::Authenticated,
-            (LSM, 21 | 22 | 25) | (CLIENT, 1027) => Progress::LoggedOn,
-            _ => return None,
-        })
-    }
-
     fn end(&self) -> Option<String> {
-        let value = |name: &str| self.event.data.get(name).map(|text| printable(text));
-        match (self.known.provider, self.known.id) {
-            (LSM, 40) => Some(disconnected(&value("Reason")?, by_host)),
-            (LSM, 23) => Some("logged off".to_owned()),
-            (LSM, 24) => Some("disconnected".to_owned()),
-            (CLIENT, 1026) => Some(disconnected(&value("Value")?, codes::shown_by_client)),
-            (CORE, 142 | 143) => Some("closed by the other end".to_owned()),
-            (CORE, 102) => Some("ended".to_owned()),
-            _ => None,
+        let find = if self.known.part == Part::Host { by_host } else { codes::shown_by_client };
+        match &self.declared.reason {
+            Some(field) => self.event.data.get(field).map(|reason| disconnected(&printable(reason), find)),
+            None => self.declared.ended.clone(),
         }
     }
 }
@@ -235,7 +178,7 @@ impl Attempt {
 
     fn add(&mut self, step: &Step<'_>) {
         self.until = self.until.max(step.at);
-        self.reached = self.reached.max(step.progress().unwrap_or(Progress::Begun));
+        self.reached = self.reached.max(step.declared.reached.unwrap_or(Progress::Begun));
         // only one entry has the port, so the longer text is the fuller one
         self.peer = [self.peer.take(), step.peer()].into_iter().flatten().max_by_key(String::len);
         if !step.known.normal && !self.trouble.contains(&step.known.meaning()) {
@@ -279,6 +222,8 @@ impl Attempt {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+
+    use evidence::events::{CLIENT, CORE, LSM, RCM, SCHANNEL, SECURITY};
 
     use super::*;
 

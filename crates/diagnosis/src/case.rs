@@ -10,6 +10,7 @@ use evidence::target::{Host, Target};
 use evidence::{Because, Evidence, Observation, ProfileSource, Role, Source, Subject, SubjectId, TimeSource};
 use time::{Duration, OffsetDateTime};
 use wire::machine::X224Answer;
+use wire::x224::SecurityProtocols;
 
 /// Largest distance at which a log entry still counts as part of the attempt: clocks differ, and nobody exports a log
 /// at once.
@@ -70,10 +71,7 @@ impl Context {
     }
 }
 
-pub use crate::stage::tls::uses_key;
-pub use crate::stage::x224::EVERYTHING;
-
-/// A value and the observation that it comes from.
+/// Value, and the observation that it comes from.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Seen<T> {
     /// The value itself.
@@ -88,6 +86,10 @@ impl<T> Seen<T> {
         Because { text: text.into(), observation: self.id }
     }
 }
+
+/// Protocols that a probe requests, as a current client does.
+pub const EVERYTHING: SecurityProtocols =
+    SecurityProtocols::SSL.with(SecurityProtocols::HYBRID).with(SecurityProtocols::HYBRID_EX);
 
 /// One subject under judgement, with all evidence and the context.
 #[derive(Debug, Clone, Copy)]
@@ -118,7 +120,7 @@ impl<'a> Case<'a> {
         self.seen(pick).last()
     }
 
-    /// True if it was watched in a capture or stands in another file: nobody of us asked.
+    /// True if it comes from a capture or another file, so that our own probe did not cause it.
     pub fn watched(self, id: usize) -> bool {
         matches!(self.evidence.observations[id - 1].source, Source::File(_))
     }
@@ -138,7 +140,7 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Where something was observed.
+    /// Returns the source of an observation.
     pub fn source_of(self, id: usize) -> Option<Source> {
         Some(self.evidence.observations.get(id.checked_sub(1)?)?.source)
     }

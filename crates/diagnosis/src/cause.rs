@@ -139,15 +139,15 @@ pub enum Judgement {
     Present {
         /// Effect here.
         severity: Severity,
-        /// Confidence in it.
+        /// Confidence here.
         confidence: Confidence,
         /// Reasons.
         because: Vec<Because>,
     },
     /// A proof of absence is complete.
-    Absent(Vec<Because>),
+    Absent,
     /// Neither, with the needs that are open.
-    Unknown(Vec<Need>),
+    Unknown,
 }
 
 impl Cause {
@@ -155,34 +155,37 @@ impl Cause {
     /// seen rather than hidden.
     pub fn judge(&self, case: Case<'_>) -> Judgement {
         let mut present: Option<(Confidence, Ground)> = None;
-        let mut absent = None;
-        let mut open = Vec::new();
         for proof in self.proofs {
-            let missing: Vec<Need> = proof.needs.iter().copied().filter(|need| !need.answered(case)).collect();
-            if !missing.is_empty() {
-                open.extend(missing);
+            let Shows::Presence(usual) = proof.shows else { continue };
+            // a ground may lower the usual confidence, never raise it
+            if present.as_ref().is_some_and(|(best, _)| *best <= usual) {
                 continue;
             }
-            match (proof.shows, (proof.holds)(case)) {
-                (_, None) => {}
-                (Shows::Absence, Some(ground)) => absent = absent.or(Some(ground.because)),
-                (Shows::Presence(usual), Some(ground)) => {
-                    let confidence = ground.confidence.unwrap_or(usual).max(usual);
-                    if present.as_ref().is_none_or(|(best, _)| confidence < *best) {
-                        present = Some((confidence, ground));
-                    }
-                }
+            let Some(ground) = proof.holds(case) else { continue };
+            let confidence = ground.confidence.unwrap_or(usual).max(usual);
+            if present.as_ref().is_none_or(|(best, _)| confidence < *best) {
+                present = Some((confidence, ground));
             }
         }
-        match (present, absent) {
-            (Some((confidence, ground)), _) => Judgement::Present {
-                severity: ground.severity.unwrap_or(self.severity),
-                confidence,
-                because: ground.because,
-            },
-            (None, Some(because)) => Judgement::Absent(because),
-            (None, None) => Judgement::Unknown(distinct(open)),
+        if let Some((confidence, ground)) = present {
+            let severity = ground.severity.unwrap_or(self.severity);
+            return Judgement::Present { severity, confidence, because: ground.because };
         }
+        let mut absence = self.proofs.iter().filter(|proof| proof.shows == Shows::Absence);
+        if absence.any(|proof| proof.holds(case).is_some()) { Judgement::Absent } else { Judgement::Unknown }
+    }
+
+    /// Returns the questions that would have to be answered for a cause that is [`Judgement::Unknown`].
+    pub fn open(&self, case: Case<'_>) -> Vec<Need> {
+        let needs = self.proofs.iter().flat_map(|proof| proof.needs.iter().copied());
+        distinct(needs.filter(|need| !need.answered(case)).collect())
+    }
+}
+
+impl Proof {
+    /// Looks at the evidence; `None` while a question is open, or if the proof does not hold.
+    fn holds(&self, case: Case<'_>) -> Option<Ground> {
+        if self.needs.iter().all(|need| need.answered(case)) { (self.holds)(case) } else { None }
     }
 }
 

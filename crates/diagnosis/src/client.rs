@@ -9,12 +9,12 @@ use std::borrow::Cow;
 use evidence::fact::Fact;
 use evidence::printable::printable;
 use evidence::profile::{ClientProfile, EncryptionOracle};
-use evidence::state::CREDSSP;
+use evidence::state::{CREDSSP, Part};
 use evidence::{Evidence, ProfileSource, Role, Source, SubjectId, profile};
 use wire::tls::{Suites, TlsVersion};
 
 use crate::case::{Case, Context};
-use crate::setting::{Side, TLS12_BUILD, TLS13_BUILD};
+use crate::setting::{TLS12_BUILD, TLS13_BUILD};
 
 impl Context {
     /// Returns the context for the client that the evidence tells of, unless another one was named: the one whose own
@@ -82,8 +82,8 @@ fn of_build(case: Case<'_>, usual: &ClientProfile) -> ClientProfile {
 /// hide a fault, but makes none up. A client that speaks nothing has a cause of its own.
 fn versions(case: Case<'_>, base: &ClientProfile) -> (TlsVersion, TlsVersion) {
     let speaks = |version: &TlsVersion| {
-        case.schannel_lacks(*version, Side::Client).is_none()
-            && (base.speaks(*version) || case.schannel_switched_on(*version, Side::Client))
+        case.schannel_lacks(*version, Part::Client).is_none()
+            && (base.speaks(*version) || case.schannel_switched_on(*version, Part::Client))
     };
     let mut spoken = TlsVersion::ALL.into_iter().filter(speaks);
     let Some(first) = spoken.next() else { return (base.tls_min, base.tls_max) };
@@ -122,7 +122,7 @@ fn watched(evidence: &Evidence) -> Option<&ClientProfile> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Sketch, host, machine};
+    use crate::sketch::{Sketch, host, machine};
     use evidence::fact::{Handshake, Introduction};
     use evidence::state::{CIPHER_POLICY, RegistryData, WINDOWS};
     use wire::tls::TlsOffer;

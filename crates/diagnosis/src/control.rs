@@ -6,8 +6,9 @@ use evidence::{Evidence, Stage};
 use crate::case::Context;
 use crate::cause::{Confidence, Severity};
 use crate::diagnose::{Run, diagnose};
-use crate::ladder::{NOT_TRIED, Outcome};
+use crate::ladder::Outcome;
 use crate::report::{Control, Diagnosis, Next, ReportTarget, Verdict};
+use crate::stage::rung::NOT_TRIED;
 
 /// Stage that went wrong, and how: by its causes, or in words where no cause is known.
 #[derive(Debug, PartialEq, Eq)]
@@ -107,7 +108,7 @@ mod tests {
 
     use super::*;
     use crate::case::EVERYTHING;
-    use crate::causes::sketch::{Sketch, host};
+    use crate::sketch::{Sketch, host};
     use evidence::fact::Fact;
 
     fn beside(here: &Sketch, there: &Sketch) -> Diagnosis {

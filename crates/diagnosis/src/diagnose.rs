@@ -1,27 +1,21 @@
 //! Judges every cause for every subject and ranks the findings.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 
 use evidence::fact::Fact;
 use evidence::moment::rfc3339;
 use evidence::{Because, Evidence, Role, Stage, SubjectId};
 
+use crate::assemble::{Judged, assemble};
 use crate::case::{Case, Context};
 use crate::cause::{Cause, Confidence, Judgement, Severity};
-use crate::fixes::Safety;
+use crate::fixes::{Fix, Safety};
 use crate::ladder::{Ladder, Outcome};
 use crate::need::Need;
+pub use crate::report::Run;
 use crate::report::{Diagnosis, Finding, UnknownCause, Verdict};
-use crate::{claims, earlier, report};
-
-/// Measurements that the caller took of its own run.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Run {
-    /// Duration in seconds.
-    pub seconds: f64,
-    /// True if it was stopped before it was done.
-    pub interrupted: bool,
-}
+use crate::{claims, earlier};
 
 /// A present cause, before it is ranked.
 struct Present<'a> {
@@ -54,9 +48,9 @@ pub fn diagnose_with(causes: &[&'static Cause], evidence: &Evidence, context: &C
                 Judgement::Present { severity, confidence, because } => {
                     present.push(Present { cause, case, severity, confidence, because });
                 }
-                Judgement::Absent(_) => absent.push(cause.id.to_owned()),
-                Judgement::Unknown(needs) => {
-                    let needs = needs.into_iter().map(Need::words).collect();
+                Judgement::Absent => absent.push(cause.id.to_owned()),
+                Judgement::Unknown => {
+                    let needs = cause.open(case).into_iter().map(Need::words).collect();
                     unknown.push(UnknownCause { cause: cause.id.to_owned(), needs });
                 }
             }
@@ -73,15 +67,36 @@ pub fn diagnose_with(causes: &[&'static Cause], evidence: &Evidence, context: &C
     absent.dedup();
     absent.retain(|id| !present.iter().any(|p| p.cause.id == *id) && !unknown.iter().any(|open| open.cause == *id));
     let findings = rank(&present, context);
-    let ladder = Ladder::of(evidence, context, &findings);
+    let (verdict, ladder) = decided(evidence, context, &findings, run.interrupted);
+    let known = crate::next::Known { verdict, findings: &findings, ladder: &ladder, earlier: &earlier };
+    let next = crate::next::measurements(evidence, context, known);
+    assemble(evidence, context, run, Judged { verdict, findings, unknown, absent, ladder, next })
+}
+
+/// Returns the verdict on one subject and the findings that lead to it, from judgements of all causes that were made
+/// before: what a survey of many hosts needs, without a report.
+pub(crate) fn verdict_on<'j>(
+    case: Case<'_>,
+    judgements: impl Iterator<Item = (&'static Cause, Cow<'j, Judgement>)>,
+) -> (Verdict, Vec<Finding>) {
+    let present = judgements.filter_map(|(cause, judgement)| match &*judgement {
+        Judgement::Present { severity, confidence, because } => {
+            let (severity, confidence, because) = (*severity, *confidence, because.clone());
+            Some(Present { cause, case, severity, confidence, because })
+        }
+        Judgement::Absent | Judgement::Unknown => None,
+    });
+    let findings = rank(&present.collect::<Vec<_>>(), case.context);
+    (decided(case.evidence, case.context, &findings, false).0, findings)
+}
+
+fn decided(evidence: &Evidence, context: &Context, findings: &[Finding], interrupted: bool) -> (Verdict, Ladder) {
+    let ladder = Ladder::of(evidence, context, findings);
     let behind_gateway = Case { evidence, subject: 0, context }.behind_gateway();
     // a capture that was not read completely may lack the very packets that show the fault
     let unread = evidence.observations.iter().any(|seen| matches!(seen.fact, Fact::Unread(_)));
-    let cut = run.interrupted || behind_gateway || ladder.incomplete || unread && !evidence.clients.is_empty();
-    let verdict = verdict(&findings, &ladder, context, cut);
-    let known = crate::next::Known { verdict, findings: &findings, ladder: &ladder, earlier: &earlier };
-    let next = crate::next::measurements(evidence, context, known);
-    report::assemble(evidence, context, run, report::Judged { verdict, findings, unknown, absent, ladder, next })
+    let cut = interrupted || behind_gateway || ladder.incomplete || unread && !evidence.clients.is_empty();
+    (verdict(findings, &ladder, context, cut), ladder)
 }
 
 /// Name of the measurement that would decide about a client's way through a gateway.
@@ -147,19 +162,19 @@ fn finding(found: &Present<'_>, present: &[Present<'_>], explains_symptom: Optio
     }
 }
 
-/// Fixes that mend only the certificate that Windows makes for itself, and its key.
-const OF_WINDOWS_OWN: [&str; 3] = ["repair-machine-keys-access", "renew-rdp-certificate", "replace-rdp-key-container"];
-
 /// Lists the cause's fixes. A certificate from an authority is renewed there and bound again, so fixes of Windows' own
 /// come last.
 fn fixes(found: &Present<'_>) -> Vec<String> {
     let issued = found.cause.stage == Stage::Certificate && found.case.self_issued().is_some_and(|seen| !seen.value);
     // a finding that keeps nobody out is no reason to lower security
+    let weakens_in_vain = |fix: &Fix| found.severity == Severity::Advisory && fix.safety == Safety::Weakening;
+    let by_address = found.case.context.target.as_ref().is_some_and(|target| target.name().is_none());
     let fits = |id: &&str| {
-        found.severity < Severity::Advisory || crate::fixes::find(id).is_none_or(|fix| fix.safety != Safety::Weakening)
+        let fix = crate::fixes::find(id);
+        fix.is_none_or(|fix| !(weakens_in_vain(fix) || by_address && fix.is_about_names()))
     };
     let mut list: Vec<&str> = found.cause.fixes.iter().copied().filter(fits).collect();
-    list.sort_by_key(|id| issued && OF_WINDOWS_OWN.contains(id));
+    list.sort_by_key(|id| issued && crate::fixes::find(id).is_some_and(Fix::is_of_windows_own));
     list.into_iter().map(str::to_owned).collect()
 }
 
@@ -204,8 +219,8 @@ fn verdict(findings: &[Finding], ladder: &Ladder, context: &Context, cut: bool) 
 mod tests {
     use super::*;
     use crate::causes;
-    use crate::causes::sketch::host;
     use crate::report::Diagnosis;
+    use crate::sketch::host;
     use evidence::rdp_file::GatewayUse;
     use evidence::state::Unread;
     use wire::tls::TlsVersion;
@@ -223,7 +238,24 @@ mod tests {
                 (report.findings[0].cause.as_str(), report.findings[0].fixes[0].as_str()),
                 ("certificate-expired", first)
             );
-            assert!(OF_WINDOWS_OWN.iter().all(|id| crate::fixes::find(id).is_some()));
+        }
+        let own: Vec<_> = crate::fixes::ALL.iter().filter(|fix| fix.is_of_windows_own()).map(|fix| fix.id).collect();
+        assert_eq!(own, ["renew-rdp-certificate", "repair-machine-keys-access", "replace-rdp-key-container"]);
+    }
+
+    /// What a name leads to does not matter to whoever typed an address.
+    #[test]
+    fn names_are_mended_for_those_who_go_by_them() {
+        let banner = || wire::machine::X224Answer::Foreign {
+            service: wire::foreign::ForeignService::Ssh,
+            bytes: b"SSH-2.0-x\r\n".to_vec(),
+        };
+        for (target, fixes) in
+            [("192.0.2.7", &["set-listener-port"][..]), ("server01", &["flush-dns", "set-listener-port"])]
+        {
+            let report = host(target).accepted().x224(crate::case::EVERYTHING, banner()).diagnose();
+            assert_eq!(report.findings[0].cause, "not-an-rdp-service");
+            assert_eq!(report.findings[0].fixes, fixes, "{target}");
         }
     }
 
@@ -243,8 +275,8 @@ mod tests {
     /// Packets were dropped between the negotiation and its outcome.
     #[test]
     fn a_capture_without_the_handshake_shows_no_health() {
-        use crate::causes::sketch::Sketch;
-        use evidence::observe::{CapturedConnection, Doubt};
+        use crate::sketch::Sketch;
+        use evidence::captured::{CapturedConnection, Doubt};
         let connection = |notes: &[Doubt]| {
             Fact::CapturedConnection(CapturedConnection {
                 client: "192.0.2.9:50100".to_owned(),

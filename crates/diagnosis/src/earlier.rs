@@ -102,7 +102,7 @@ fn at_one_of(
 
 #[cfg(test)]
 mod tests {
-    use crate::causes::sketch::client;
+    use crate::sketch::client;
     use evidence::events::LSA;
 
     /// The log was written on after the attempt, so its end does not rule out what it says about the attempt.

@@ -4,23 +4,18 @@ use evidence::events::{LSM, RCM};
 use evidence::fact::Fact;
 use evidence::printable::printable;
 use evidence::state::LogEvent;
+use evidence::windows::netbios;
 use evidence::{Because, Evidence, SubjectId};
 use time::{Duration, OffsetDateTime};
 use wire::machine::{ConnectFailure, TcpAnswer, X224Answer};
 
-use crate::case::{Case, Context, NEAR, Seen, uses_key};
+use crate::case::{Case, Context, NEAR, Seen};
+use crate::stage::tls::uses_key;
 
 /// Validity of the certificates that Windows makes for Remote Desktop: six months.
 pub(crate) const SIX_MONTHS: Duration = Duration::days(183);
 /// Tolerance for months of different lengths.
 pub(crate) const TOLERANCE: Duration = Duration::days(3);
-/// Most characters of a NetBIOS name ([MS-NBTE] 2.2.1).
-const NETBIOS: usize = 15;
-
-/// Returns the first label, cut as NetBIOS does.
-pub(crate) fn short(name: &str) -> String {
-    name.split('.').next().unwrap_or_default().chars().take(NETBIOS).collect::<String>().to_uppercase()
-}
 
 /// True if it can be a computer's name; a host may say anything.
 pub(crate) fn possible(name: &str) -> bool {
@@ -98,7 +93,7 @@ impl<'a> Case<'a> {
     /// never against one.
     fn likeness(self, machine: SubjectId) -> Likeness {
         let Some(recorded) = self.evidence.subjects[machine].name.as_deref() else { return Likeness::Open };
-        let same = |name: &str| short(name) == short(recorded);
+        let same = |name: &str| netbios(name) == netbios(recorded);
         let called = self.called();
         if called.iter().any(|name| same(name.value)) || self.who().name.as_deref().is_some_and(same) {
             return Likeness::Same;
@@ -220,7 +215,7 @@ pub fn notices(evidence: &Evidence, context: &Context) -> Vec<Because> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Sketch, host, machine};
+    use crate::sketch::{Sketch, host, machine};
     use evidence::state::{RegistryData, TERMINAL_SERVER};
     use wire::tls::TlsVersion;
 

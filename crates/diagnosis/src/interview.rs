@@ -1,31 +1,31 @@
-//! The questioning of one address as a machine without I/O: what to ask next, when, and for how long. The time goes in, a plan
-//! comes out; what became of it is told as a record.
+//! Questioning of one address as a machine without I/O: what to ask next, when, and for how long. The time goes in, a
+//! plan comes out; its outcome is reported as a record.
 //!
-//! Administrators get banned by their own tools, and some servers serve one client at a time. So connections to one address
-//! follow each other with a pause, the pause doubles after an unexpected reset, and the interview ends as soon as no answer can
-//! change the verdict.
+//! Administrators get banned by their own tools, and some servers serve one client at a time. So connections to one
+//! address follow each other with a pause, the pause doubles after an unexpected reset, and the interview ends as soon
+//! as no answer can change the verdict.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use evidence::observe::observe_record;
+use evidence::observe::observe_outcome;
 use evidence::{ClientProfile, Evidence, SubjectId};
 use time::OffsetDateTime;
 use wire::machine::{ConversationPlan, End, Event, Limits, TcpAnswer, TlsFailure};
 use wire::tls::{HelloShape, host_name};
-use wire::transcript::{Entry, Record};
+use wire::transcript::{ConnectionRecord, Entry};
 use wire::x224::ConnectionRequest;
 
-use crate::case::Context;
-use crate::cause::Severity;
-use crate::diagnose::{Run, diagnose};
+use crate::case::{Case, Context};
+use crate::diagnose::verdict_on;
 use crate::need::{Need, Question};
 use crate::planner::Planner;
+use crate::report::{Finding, Verdict};
 
 /// Limits of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
-    /// Time for the first look at every address; questions that a finding needs may take the same again.
+    /// Time for the first look at every address; questions that a finding needs may take as long again.
     pub timeout: Duration,
     /// TCP connections in the whole run.
     pub connections: usize,
@@ -57,24 +57,24 @@ const SURVEY_TIME: u32 = 6;
 /// Pause before a question is repeated: longer than a server needs that serves one client at a time.
 const RETRY_PAUSE: Duration = Duration::from_millis(300);
 
-/// A connection to make.
+/// Connection to make.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ask {
-    /// The conversation to hold.
+    /// Conversation to hold.
     pub plan: ConversationPlan,
-    /// The question that it answers, in words.
+    /// Question that it answers, in words.
     pub words: String,
-    /// When to begin, since the run began.
+    /// Earliest beginning, since the run began.
     pub not_before: Duration,
-    /// When it must have ended, since the run began.
+    /// Latest end, since the run began.
     pub until: Duration,
     /// Connections that the whole run may have made before this one.
     pub connections: usize,
-    /// It is asked for the sake of completeness.
+    /// True if it is asked only for the sake of completeness.
     pub survey: bool,
 }
 
-/// The questioning of one address.
+/// Questioning of one address.
 #[derive(Debug)]
 pub struct Interview {
     context: Context,
@@ -91,7 +91,7 @@ pub struct Interview {
 }
 
 impl Interview {
-    /// Makes a probe of `target` with the usual budget and the system's resolver.
+    /// Begins the questioning of one address.
     pub fn new(
         context: Context,
         budget: Budget,
@@ -118,8 +118,8 @@ impl Interview {
         }
     }
 
-    /// Returns the next connection, or `None` if no answer can change the verdict any more, or time is up. `now` counts from
-    /// the beginning of the run; `random` is the chance in our own ClientHello.
+    /// Returns the next connection, or `None` if no answer can change the verdict any more, or time is up. `now` counts
+    /// from the beginning of the run; `random` is the chance in our own ClientHello.
     pub fn next(&mut self, now: Duration, random: [u8; 32]) -> Option<Ask> {
         let context = self.context.of_subject(&self.evidence, self.subject);
         let question = self.planner.next(&self.evidence, &context, self.subject)?;
@@ -132,14 +132,14 @@ impl Interview {
             _ if retry => self.pause.max(RETRY_PAUSE),
             _ => self.pause,
         };
-        // the first look has the time-out; what a finding needs may take as long again
+        // the first look has the time-out; questions for a finding may take as long again
         let times = match (first, survey) {
             (_, true) => SURVEY_TIME,
             (true, _) => 1,
             _ => 2,
         };
         let (until, not_before) = (self.budget.timeout * times, now.saturating_add(wait));
-        // the pause doubles with every reset: it must not outlast what is left
+        // the pause doubles with every reset, and must not outlast the time left
         let left = until.checked_sub(not_before).filter(|left| *left > Duration::from_millis(1))?;
         self.last = Some(question);
         Some(Ask {
@@ -165,25 +165,33 @@ impl Interview {
         plan
     }
 
-    /// Takes in what became of a connection.
-    pub fn told(&mut self, record: &Record) {
-        observe_record(record, self.at, self.name.as_deref(), &mut self.evidence);
+    /// Takes in the record of a connection.
+    pub fn told(&mut self, record: &ConnectionRecord) {
+        let outcome = record.outcome();
+        let accepted = outcome.tcp.as_ref().is_some_and(|tcp| tcp.value == TcpAnswer::Accepted);
+        observe_outcome(record, outcome, self.at, self.name.as_deref(), &mut self.evidence);
         if record.entries.iter().any(|(_, entry)| is_reset(entry)) {
             self.pause *= 2;
             self.survey_pause = (self.survey_pause * 2).min(SURVEY_PAUSE_MOST);
         }
-        let accepted = record.outcome().tcp.is_some_and(|tcp| tcp.value == TcpAnswer::Accepted);
         if accepted && !record.survey && !self.said.iter().any(|plan| same_words(plan, &record.plan)) {
             self.said.push(record.plan.clone());
         }
     }
 
-    /// Returns what has to be said to a host of our own making before this one is blamed: all that was said to it, if there is
-    /// anything to blame it for. What fails there is not held against the host.
+    /// Returns everything that was said to this host, to be said to a host of our own making before this one is blamed;
+    /// empty if there is nothing to blame it for. Words that fail there are not held against the host.
     pub fn to_rehearse(&self) -> &[ConversationPlan] {
-        let diagnosis = diagnose(&self.evidence, &self.context, Run::default());
-        let blamed = diagnosis.findings.iter().any(|finding| finding.severity < Severity::Advisory);
+        let blamed = self.verdict().0 == Verdict::Faulty;
         if blamed { &self.said } else { &[] }
+    }
+
+    /// Returns the verdict and what it rests on, without a report. What was judged while the next question was looked
+    /// for is not judged again.
+    pub fn verdict(&self) -> (Verdict, Vec<Finding>) {
+        let context = &*self.context.of_subject(&self.evidence, self.subject);
+        let case = Case { evidence: &self.evidence, subject: self.subject, context };
+        verdict_on(case, self.planner.judgements(case))
     }
 
     /// Returns the evidence about this address alone, with the address as subject even before anything was seen of it.
@@ -194,8 +202,7 @@ impl Interview {
 
 /// True if both plans say the same to a host.
 pub fn same_words(one: &ConversationPlan, other: &ConversationPlan) -> bool {
-    (&one.request, one.hold, one.tls, one.credssp, &one.shape)
-        == (&other.request, other.hold, other.tls, other.credssp, &other.shape)
+    one.same_words(other)
 }
 
 /// True if the peer reset the connection in this entry.
@@ -233,7 +240,7 @@ fn plan(question: Question, timeout: Duration, random: [u8; 32]) -> Conversation
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::host;
+    use crate::sketch::host;
 
     const ADDRESS: &str = "192.0.2.7:3389";
 
@@ -243,8 +250,8 @@ mod tests {
         Interview::new(context, Budget::default(), at, ADDRESS.parse().unwrap(), None, None)
     }
 
-    fn record(ask: &Ask, entries: Vec<(Duration, Entry)>) -> Record {
-        Record {
+    fn record(ask: &Ask, entries: Vec<(Duration, Entry)>) -> ConnectionRecord {
+        ConnectionRecord {
             address: ADDRESS.parse().unwrap(),
             start: ask.not_before,
             survey: ask.survey,

@@ -1,7 +1,9 @@
 //! The machine's certificates and private keys, as recorded.
 
 use evidence::fact::Fact;
-use evidence::key_names::{MACHINE_KEYS, RDP_KEY, key_digits, split_key_name};
+use evidence::key_names::{
+    LEGACY_PROVIDERS, MACHINE_KEYS, bare, is_cng, key_digits, own_key_file_name, split_key_name,
+};
 use evidence::moment::moment;
 use evidence::printable::printable;
 use evidence::security::{NETWORK_SERVICE, READ, allows};
@@ -21,24 +23,12 @@ pub const REMOTE_DESKTOP: &str = "Remote Desktop";
 const MY: &str = "My";
 /// Folder of CNG keys.
 const KEYS: &str = "Keys";
-/// Legacy providers (`CryptoAPI`) of Windows itself that keep a machine's RSA keys in that folder.
-const LEGACY_PROVIDERS: &[&str] = &[
-    "Microsoft Base Cryptographic Provider v1.0",
-    "Microsoft Enhanced Cryptographic Provider v1.0",
-    "Microsoft Enhanced RSA and AES Cryptographic Provider",
-    "Microsoft Strong Cryptographic Provider",
-    "Microsoft RSA SChannel Cryptographic Provider",
-];
-/// Part of the names of CNG providers, in lower case, except that of the TPM.
-const NEWER_KIND: &str = "key storage provider";
-const TPM_PROVIDER: &str = "Microsoft Platform Crypto Provider";
 /// `CERT_NCRYPT_KEY_SPEC`: marks a CNG key.
 const NEWER_KEY: u32 = u32::MAX;
 /// True for a key of a legacy provider, false for a CNG key, `None` where it cannot be told.
 pub fn legacy(certificate: &StoredCertificate) -> Option<bool> {
     let provider = certificate.provider.as_deref()?;
-    let newer = provider.to_ascii_lowercase().contains(NEWER_KIND) || provider.eq_ignore_ascii_case(TPM_PROVIDER);
-    if newer || matches!(certificate.key_spec, Some(0 | NEWER_KEY)) {
+    if is_cng(provider) || matches!(certificate.key_spec, Some(0 | NEWER_KEY)) {
         return Some(false);
     }
     LEGACY_PROVIDERS.iter().any(|known| known.eq_ignore_ascii_case(provider)).then_some(true)
@@ -145,14 +135,13 @@ impl<'a> Case<'a> {
     /// Returns the name of that file on this machine.
     pub fn own_key_name(self) -> Option<Seen<String>> {
         let guid = self.machine_guid()?;
-        Some(Seen { value: format!("{RDP_KEY}{}", guid.value), id: guid.id })
+        Some(Seen { value: own_key_file_name(guid.value)?, id: guid.id })
     }
 
     /// Returns the MachineGuid, with which the names of its key files end; some write it in braces.
     fn machine_guid(self) -> Option<Seen<&'a str>> {
         let guid = self.text(CRYPTOGRAPHY, "MachineGuid")?;
-        let bare = guid.value?.trim().trim_start_matches('{').trim_end_matches('}');
-        (!bare.is_empty()).then_some(Seen { value: bare, id: guid.id })
+        Some(Seen { value: bare(guid.value?)?, id: guid.id })
     }
 
     /// True if a file with this name lies in either folder of keys.
@@ -273,7 +262,7 @@ impl<'a> Case<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Sketch, key_file, machine, stored};
+    use crate::sketch::{Sketch, key_file, machine, stored};
     use evidence::state::{RegistryKey, State};
 
     const GUID: &str = "11111111-2222-3333-4444-555555555555";
@@ -332,7 +321,10 @@ mod tests {
                 },
                 RegistryKey { path: STORE_MY.to_owned(), exists: true, values: std::collections::BTreeMap::new() },
             ],
-            key_files: vec![key_file(".", None), key_file(&format!("{RDP_KEY}{GUID}"), Some(rights[number]))],
+            key_files: vec![
+                key_file(".", None),
+                key_file(&format!("{}{GUID}", evidence::key_names::RDP_KEY), Some(rights[number])),
+            ],
             certificates: vec![StoredCertificate { sha1: thumbprint.repeat(20), ..stored("My") }],
             ..State::default()
         };

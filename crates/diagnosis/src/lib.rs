@@ -12,6 +12,7 @@
 
 mod accesses;
 pub mod as_client;
+mod assemble;
 pub mod attempts;
 pub mod case;
 pub mod cause;
@@ -36,6 +37,7 @@ pub mod planner;
 pub mod regressions;
 pub mod report;
 pub mod setting;
+pub mod sketch;
 pub mod stage;
 pub mod survey;
 pub mod timeline;

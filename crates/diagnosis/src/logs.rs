@@ -65,7 +65,7 @@ fn words(window: Duration) -> String {
 mod tests {
     use time::macros::datetime;
 
-    use crate::causes::sketch::{Expect, machine};
+    use crate::sketch::{Expect, machine};
     use evidence::events::RCM_ADMIN;
     use evidence::fact::Fact;
     use evidence::state::LogSpan;

@@ -1,5 +1,5 @@
-//! The questions that proofs rest on. Each kind is declared in the room of its stage ([`crate::stage`]): when it is answered,
-//! when it may be asked, how it is put, and its words.
+//! Questions that proofs rest on. Each kind is declared in the room of its stage ([`crate::stage`]): when it is
+//! answered, when it may be asked, how it is put, and its words.
 
 use std::fmt;
 
@@ -7,48 +7,69 @@ use wire::tls::TlsOffer;
 use wire::x224::SecurityProtocols;
 
 use crate::as_client::first_offer;
-use crate::case::Case;
-use crate::stage::x224::EVERYTHING;
+use crate::case::{Case, EVERYTHING};
 
-pub use crate::as_client::{as_offered, client_offer, taken_alike, taken_as_client};
-pub use crate::stage::credssp::broken_off;
-pub use crate::stage::tcp::tcp_only;
-pub use crate::stage::tls::speechless;
-pub use crate::stage::x224::{Asked, SPACED_TRIES, contradicts, unanswered};
+/// Protocols that a Connection Request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Asked {
+    /// TLS and CredSSP in both forms, as current clients do.
+    Everything,
+    /// Everything and Microsoft Entra authentication (RDSAAD). xrdp hangs up on it, so it is never the first question.
+    WithEntra,
+    /// The protocols of the client profile.
+    AsClient,
+    /// TLS alone.
+    TlsOnly,
+    /// Standard RDP Security alone.
+    StandardOnly,
+}
 
-/// A question.
+impl Asked {
+    /// `requestedProtocols`.
+    pub fn protocols(self, case: Case<'_>) -> SecurityProtocols {
+        match self {
+            Self::Everything => EVERYTHING,
+            Self::WithEntra => EVERYTHING.with(SecurityProtocols::RDSAAD),
+            Self::AsClient => case.context.profile.protocols,
+            Self::TlsOnly => SecurityProtocols::SSL,
+            Self::StandardOnly => SecurityProtocols::RDP,
+        }
+    }
+}
+
+/// Question to a host, a resolver or a machine's records.
 #[derive(Clone, Copy)]
 pub struct Need {
     kind: &'static Kind,
     pub(crate) of: Of,
 }
 
-/// The declaration of a kind of question.
+/// Kind of question, as its stage declares it.
 #[derive(Debug)]
 pub struct Kind {
-    /// Its name, for debugging.
+    /// Name, for debugging.
     pub name: &'static str,
     /// Says it in words, for "what was not seen".
     pub words: fn(Of) -> String,
     /// True if the evidence answers it.
     pub answered: fn(Case<'_>, Of) -> bool,
-    /// How a probe asks for it; `None` where no probe can.
+    /// Way in which a probe asks it; `None` where no probe can.
     pub asking: Option<Asking>,
 }
 
-/// How a probe asks.
+/// Way in which a probe asks.
 #[derive(Debug)]
 pub struct Asking {
-    /// True if it asks again what has been asked, which says something only after a pause.
+    /// True if it repeats a question, which says something only after a pause.
     pub again: bool,
-    /// True if asking makes sense now: what it builds on has been seen, and this build can do it. Only called once the host
-    /// has accepted a connection.
+    /// True if asking makes sense now: its preconditions were seen, and this build can ask it. Only called once the
+    /// host has accepted a connection.
     pub askable: fn(Case<'_>, Of) -> bool,
-    /// Makes the connection that asks it of the one that asks everything.
+    /// Makes its connection out of the one that asks everything.
     pub question: fn(Case<'_>, Of, Question) -> Question,
 }
 
-/// What a question is about.
+/// Subject of a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Of {
     /// Nothing in particular.
@@ -81,7 +102,7 @@ impl Of {
 /// Question put as a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Question {
-    /// The question that it answers, at least.
+    /// Need that it answers, perhaps among others.
     pub need: Need,
     /// `requestedProtocols`; `None` starts with TLS.
     pub request: Option<SecurityProtocols>,
@@ -91,7 +112,7 @@ pub struct Question {
     pub tls: Option<TlsOffer>,
     /// True to introduce ourselves through CredSSP.
     pub credssp: bool,
-    /// The answer to the request is waited for longer than usual.
+    /// True to wait for the answer longer than usual.
     pub patient: bool,
 }
 
@@ -102,7 +123,7 @@ impl Question {
         Self { need, request: Some(EVERYTHING), hold: false, tls, credssp: true, patient: false }
     }
 
-    /// The Connection Request alone.
+    /// Reduces it to the Connection Request alone.
     #[must_use]
     pub fn bare(self) -> Self {
         Self { tls: None, credssp: false, ..self }
@@ -110,7 +131,7 @@ impl Question {
 }
 
 impl Need {
-    /// A question of this kind.
+    /// Makes a question of this kind.
     pub const fn new(kind: &'static Kind, of: Of) -> Self {
         Self { kind, of }
     }

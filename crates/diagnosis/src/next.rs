@@ -14,6 +14,7 @@ use crate::case::{Case, Context};
 use crate::cause::{Cause, Confidence, Judgement, Severity};
 use crate::causes;
 use crate::earlier::Earlier;
+use crate::fixes::Given;
 use crate::ladder::{Ladder, Outcome};
 use crate::need::Need;
 use crate::planner::decided_on_host;
@@ -86,7 +87,7 @@ fn on_host(evidence: &Evidence, context: &Context, findings: &[Finding]) -> Vec<
             Open::Files(files) => Some(records::with(case, cause, &files)),
             Open::Nothing => None,
             Open::Host => Some(Next {
-                command: format!("on the {}, in PowerShell: {}", place(cause), cause.page.command),
+                command: format!("on the {}, in PowerShell: {}", place(cause), given(case).fill(cause.page.command)),
                 splits: splits(cause, case),
                 why: cause.page.confirm.to_owned(),
             }),
@@ -110,6 +111,15 @@ fn at_another_time(evidence: &Evidence, context: &Context, earlier: &[Earlier]) 
     next.collect()
 }
 
+/// Returns what commands about this subject can name.
+fn given(case: Case<'_>) -> Given {
+    let target = case.context.target.as_ref();
+    let met = case.who().address.filter(|_| case.who().role == Role::Host);
+    let host = target.map(|target| target.host.to_string()).or_else(|| met.map(|met| met.ip().to_string()));
+    let given = host.map(|host| Given::NOTHING.host(&host)).unwrap_or_default();
+    given.port(met.map(|met| met.port()).or(target.map(|target| target.port)))
+}
+
 /// Names the machine whose own record decides.
 fn place(cause: &Cause) -> &'static str {
     if cause.role == Role::Client { "client" } else { "host" }
@@ -119,7 +129,7 @@ fn place(cause: &Cause) -> &'static str {
 fn splits(found: &Cause, case: Case<'_>) -> Vec<String> {
     let near = causes::ALL.iter().filter(|other| other.stage == found.stage && other.role == found.role);
     let left = |needs: &[Need]| needs.contains(&Need::HOST_LOG) && !needs.iter().any(|need| need.askable(case));
-    let open = |other: &&&Cause| matches!(other.judge(case), Judgement::Unknown(needs) if left(&needs));
+    let open = |other: &&&Cause| other.judge(case) == Judgement::Unknown && left(&other.open(case));
     let rivals: Vec<_> =
         near.filter(|other| other.id != found.id).filter(open).map(|other| other.id.to_owned()).collect();
     let rivals = if rivals.is_empty() { vec!["something on the way".to_owned()] } else { rivals };
@@ -292,7 +302,7 @@ fn host_log() -> Next {
 mod tests {
     use super::*;
     use crate::case::EVERYTHING;
-    use crate::causes::sketch::{Sketch, client, host, machine};
+    use crate::sketch::{Sketch, client, host, host_at, machine};
     use evidence::state::TERMINAL_SERVER;
     use wire::machine::X224Answer;
     use wire::tls::{Alert, TlsOffer};
@@ -328,6 +338,28 @@ mod tests {
         let silent = host("192.0.2.7").accepted().x224(EVERYTHING, X224Answer::Incomplete(vec![3]));
         let told = silent.without_target().diagnose().next[0].command.clone();
         assert_eq!(told, "rdpdoctor diagnose 192.0.2.7:3389 --timeout 60s --transcript probe.txt");
+    }
+
+    /// A host that was asked for on another port is asked about that port.
+    #[test]
+    fn a_command_names_the_host_and_port_that_were_asked_for() {
+        let filled = |sketch: &Sketch| sketch.with_case(|case| given(case).fill("{host} {name} {port}"));
+        let of = |target| host_at(target, "192.0.2.7:3399");
+        assert_eq!(filled(&of("server01:3399")), "server01 server01 3399");
+        assert_eq!(filled(&of("192.0.2.7:3399")), "192.0.2.7 NAME 3399");
+        assert_eq!(filled(&of("192.0.2.7:3399").without_target()), "192.0.2.7 NAME 3399");
+        assert_eq!(filled(&machine().without_target()), "HOST NAME 3389");
+    }
+
+    /// An id that no table of log entries knows would be looked for in vain.
+    #[test]
+    fn the_entries_that_are_asked_for_are_known() {
+        let command = host_log().command;
+        let list = command.split("-in ").nth(1).unwrap().split(' ').next().unwrap();
+        let providers = [evidence::events::CORE, evidence::events::SCHANNEL, evidence::events::RCM];
+        for id in list.split(',').map(|id| id.parse().unwrap()) {
+            assert!(providers.iter().any(|provider| evidence::events::find(provider, id).is_some()), "{id}");
+        }
     }
 
     /// Records that were read are not asked for again: the policy is open, which may say otherwise.

@@ -17,7 +17,7 @@ pub fn notices(evidence: &Evidence, way_told: bool) -> Vec<Because> {
     });
     let texts = files.flat_map(|(id, file)| {
         let way = gateway(file).filter(|_| !way_told);
-        way.into_iter().chain([notice(file)]).map(move |text| Because { text, observation: id })
+        way.into_iter().chain(credssp(file)).chain([notice(file)]).map(move |text| Because { text, observation: id })
     });
     texts.collect()
 }
@@ -31,6 +31,13 @@ fn gateway(file: &RdpFileRecord) -> Option<String> {
     };
     let told = "a fault on that way is not among those that this report looks for";
     Some(format!("{} sends the client through {which}{when}: {told}.", file.name))
+}
+
+/// Whether that is a fault depends on the host, which may not have been asked.
+fn credssp(file: &RdpFileRecord) -> Option<String> {
+    let told = "a host that requires Network Level Authentication, as Windows does by default, refuses such a client";
+    let off = RdpSettings(file).without_credssp();
+    off.then(|| format!("{} switches CredSSP off (enablecredsspsupport:i:0): {told}.", file.name))
 }
 
 fn notice(file: &RdpFileRecord) -> String {
@@ -62,7 +69,7 @@ fn notice(file: &RdpFileRecord) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::client;
+    use crate::sketch::client;
 
     #[test]
     fn every_file_has_a_notice() {
@@ -72,6 +79,14 @@ mod tests {
         assert!(text(RdpSignature::Broken { missing: vec![] }).contains("does not fit"));
         assert!(text(RdpSignature::Unverifiable { why: "no Base64".to_owned() }).contains("(no Base64)"));
         assert!(notices(client("192.0.2.7").evidence(), false).is_empty());
+    }
+
+    #[test]
+    fn credssp_that_is_off_is_told() {
+        let texts = |text: &str| notices(client("192.0.2.7").rdp_file(text, RdpSignature::Unsigned).evidence(), false);
+        let off = texts("full address:s:server\nenablecredsspsupport:i:0");
+        assert!(off.len() == 2 && off[0].text.contains("switches CredSSP off"), "{off:?}");
+        assert_eq!(texts("full address:s:server\nenablecredsspsupport:i:1").len(), 1);
     }
 
     /// The direct way was not looked at, and says nothing about the client's own.

@@ -1,5 +1,7 @@
 //! Picks the next question: the cheapest one whose answer can still change the verdict.
 
+use std::borrow::Cow;
+
 use evidence::{Evidence, SubjectId};
 
 use crate::case::{Case, Context};
@@ -22,18 +24,39 @@ fn most(need: Need) -> usize {
 pub struct Planner {
     asked: Vec<(SubjectId, Need)>,
     surveyed: Vec<(SubjectId, Question)>,
+    judged: Vec<(&'static Cause, Judgement)>,
 }
 
 impl Planner {
     /// Returns the next question to this subject, or `None` if no answer can change its verdict any more and nothing is
     /// left to survey.
+    ///
+    /// It goes through the causes and their proofs in order and takes the first question that may be asked now and can
+    /// change a judgement: the cheap ones come first in a proof, and each costs one connection.
     pub fn next(&mut self, evidence: &Evidence, context: &Context, subject: SubjectId) -> Option<Question> {
         let case = Case { evidence, subject, context };
-        let Some(need) = open_needs(case).find(|need| self.tries(subject, *need) < most(*need)) else {
-            return if context.thorough { self.survey(case) } else { None };
-        };
-        self.asked.push((subject, need));
-        need.question(case)
+        self.judged.clear();
+        for cause in causes_of(case) {
+            let judgement = judged(cause, case);
+            let open = open_needs(cause, &judgement, case).find(|need| self.tries(subject, *need) < most(*need));
+            self.judged.push((cause, judgement));
+            if let Some(need) = open {
+                self.asked.push((subject, need));
+                return need.question(case);
+            }
+        }
+        if context.thorough { self.survey(case) } else { None }
+    }
+
+    /// Returns the judgements of all causes of this subject: those that were made when the last question was looked
+    /// for, and the rest. The evidence must not have changed since.
+    pub(crate) fn judgements<'p>(
+        &'p self,
+        case: Case<'p>,
+    ) -> impl Iterator<Item = (&'static Cause, Cow<'p, Judgement>)> {
+        let known = self.judged.iter().map(|(cause, judgement)| (*cause, Cow::Borrowed(judgement)));
+        let rest = causes_of(case).skip(self.judged.len());
+        known.chain(rest.map(move |cause| (cause, Cow::Owned(judged(cause, case)))))
     }
 
     /// Returns the next question of the survey. One that stays unanswered twice ends it, to spare the host.
@@ -50,15 +73,19 @@ impl Planner {
     }
 }
 
-/// Iterates over questions that may be asked now and can change a judgement, in the order of the causes and their
-/// proofs: the cheap ones come first in a proof, and each costs one connection.
-fn open_needs(case: Case<'_>) -> impl Iterator<Item = Need> {
+fn causes_of(case: Case<'_>) -> impl Iterator<Item = &'static Cause> {
     let role = case.who().role;
-    let causes = crate::causes::ALL.iter().filter(move |cause| cause.role == role);
-    let proofs = causes.flat_map(move |cause| {
-        let judgement = cause.judge(case);
-        cause.proofs.iter().filter(move |proof| can_change(&judgement, proof))
-    });
+    crate::causes::ALL.iter().copied().filter(move |cause| cause.role == role)
+}
+
+/// Judges a cause; nothing is known before anything was seen.
+fn judged(cause: &Cause, case: Case<'_>) -> Judgement {
+    if case.evidence.observations.is_empty() { Judgement::Unknown } else { cause.judge(case) }
+}
+
+/// Iterates over questions of a cause that may be asked now and can change its judgement.
+fn open_needs(cause: &Cause, judgement: &Judgement, case: Case<'_>) -> impl Iterator<Item = Need> {
+    let proofs = cause.proofs.iter().filter(move |proof| can_change(judgement, proof));
     let needs = proofs.flat_map(|proof| proof.needs.iter().copied());
     needs.filter(move |need| !need.answered(case) && need.askable(case))
 }
@@ -66,26 +93,26 @@ fn open_needs(case: Case<'_>) -> impl Iterator<Item = Need> {
 /// True if the proof, once complete, would change the judgement.
 fn can_change(judgement: &Judgement, proof: &Proof) -> bool {
     match (judgement, proof.shows) {
-        (Judgement::Unknown(_), _) => true,
+        (Judgement::Unknown, _) => true,
         (Judgement::Present { confidence, .. }, Shows::Presence(surer)) => surer < *confidence,
         (Judgement::Present { confidence, .. }, Shows::Absence) => *confidence > Confidence::Proven,
-        (Judgement::Absent(_), _) => false,
+        (Judgement::Absent, _) => false,
     }
 }
 
 /// True if measurements on the host would decide a cause that a probe cannot.
 pub fn decided_on_host(candidate: &Cause, case: Case<'_>) -> bool {
     match candidate.judge(case) {
-        Judgement::Unknown(_) => true,
+        Judgement::Unknown => true,
         Judgement::Present { confidence, .. } => confidence > Confidence::Proven,
-        Judgement::Absent(_) => false,
+        Judgement::Absent => false,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::host;
+    use crate::sketch::host;
     use evidence::fact::Handshake;
     use wire::machine::End;
     use wire::tls::TlsOffer;
@@ -97,6 +124,7 @@ mod tests {
         let reset = Handshake::Closed { end: End::Rst, bytes: 0 };
         let sketch = host("192.0.2.7").nla().profile("mstsc-10").tls(TlsOffer::MODERN, reset.clone());
         let sketch = sketch.tls(TlsOffer::PLAIN_12, reset);
-        assert_eq!(sketch.with_case(|case| open_needs(case).next()), Some(Need::handshake(TlsOffer::OLD)));
+        let next = sketch.with_case(|case| Planner::default().next(case.evidence, case.context, case.subject));
+        assert_eq!(next.map(|question| question.need), Some(Need::handshake(TlsOffer::OLD)));
     }
 }

@@ -3,22 +3,30 @@
 
 use std::sync::LazyLock;
 
-use evidence::Role;
-use evidence::state::WINDOWS;
+use evidence::state::{Part, WINDOWS};
 use serde::Deserialize;
 
 use crate::case::{Case, Seen};
-use crate::cause::Ground;
+use crate::cause::{Confidence, Ground};
 
-static REGRESSIONS: LazyLock<Vec<Regression>> =
+static TABLE: LazyLock<Table> =
     LazyLock::new(|| parse(include_str!("../data/regressions.toml")).expect("a test reads the shipped regressions"));
+
+/// Table as written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    /// Month up to which it was kept, in words.
+    as_of: String,
+    regression: Vec<Regression>,
+}
 
 /// Update that breaks Remote Desktop, and the one that cures it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Regression {
     /// Machine on which it does harm.
-    pub role: HarmedRole,
+    pub role: Part,
     /// True if it is about Windows Server only.
     pub server: bool,
     /// `CurrentBuildNumber`.
@@ -38,39 +46,32 @@ pub struct Regression {
     pub breaks: String,
     /// Source, in words.
     pub source: String,
+    /// Advice until the cure is installed, in sentences.
+    pub until_then: Option<String>,
+    /// True if a revision of it was worked out and not read in a history.
+    #[serde(default)]
+    pub inferred: bool,
 }
 
-/// Machine on which an update does harm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum HarmedRole {
-    /// The machine to connect to.
-    Host,
-    /// The machine that connects.
-    Client,
-}
-
-impl HarmedRole {
-    fn role(self) -> Role {
-        match self {
-            Self::Host => Role::Host,
-            Self::Client => Role::Client,
-        }
+impl Regression {
+    /// True if it harms the machine that people connect to; otherwise the one that they connect from.
+    pub fn harms_host(&self) -> bool {
+        self.role == Part::Host
     }
 }
 
-fn parse(text: &str) -> Result<Vec<Regression>, toml::de::Error> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Written {
-        regression: Vec<Regression>,
-    }
-    toml::from_str::<Written>(text).map(|written| written.regression)
+fn parse(text: &str) -> Result<Table, toml::de::Error> {
+    toml::from_str(text)
+}
+
+/// Returns the month up to which the table was kept, in words.
+pub fn as_of() -> &'static str {
+    &TABLE.as_of
 }
 
 /// Returns every known regression.
 pub fn all() -> &'static [Regression] {
-    &REGRESSIONS
+    &TABLE.regression
 }
 
 /// Windows release of a machine, the key of the table.
@@ -88,36 +89,41 @@ impl Release {
         Some(Self { build: case.build()?, revision, server: edition.is_some_and(|name| name.starts_with("Server")) })
     }
 
-    fn concerns(&self, row: &Regression, role: Role) -> bool {
-        row.role.role() == role && row.build == self.build.value && (self.server || !row.server)
+    fn concerns(&self, row: &Regression, part: Part) -> bool {
+        row.role == part && row.build == self.build.value && (self.server || !row.server)
     }
 }
 
 /// Finds the regression that the machine's Windows has.
-pub(crate) fn carried(case: Case<'_>, role: Role) -> Option<Ground> {
+pub(crate) fn carried(case: Case<'_>, part: Part) -> Option<Ground> {
     let release = Release::of(case)?;
     let spans = |row: &&Regression| (row.from..row.until).contains(&release.revision);
     let row = all()
         .iter()
-        .filter(|row| release.concerns(row, role) && !row.except.contains(&release.revision))
+        .filter(|row| release.concerns(row, part) && !row.except.contains(&release.revision))
         .find(spans)?;
     let Regression { introduced, from, breaks, cured, until, build, .. } = row;
     let text = format!(
         "it runs {build}.{}; from {introduced} ({build}.{from}) on {breaks}; {cured} ({build}.{until}) cures it",
         release.revision
     );
-    Some(Ground::on(vec![release.build.because(text)]))
+    let ground = Ground::on(vec![release.build.because(text)]);
+    Some(if row.inferred { ground.confidence(Confidence::Likely) } else { ground })
 }
 
-/// Shows that the machine's Windows is past every known regression of its build.
-pub(crate) fn cured(case: Case<'_>, role: Role) -> Option<Ground> {
+/// Shows that the machine's Windows is past a known regression of its build, and in no other.
+pub(crate) fn cured(case: Case<'_>, part: Part) -> Option<Ground> {
     let release = Release::of(case)?;
-    let newest = all().iter().filter(|row| release.concerns(row, role)).map(|row| row.until).max()?;
+    let rows = || all().iter().filter(|row| release.concerns(row, part));
+    let past = rows().any(|row| release.revision >= row.until);
+    let within = rows().any(|row| (row.from..row.until).contains(&release.revision));
     let text = format!(
-        "it runs {}.{}, which is past every regression that is known of it",
-        release.build.value, release.revision
+        "it runs {}.{}, which is past the regressions that were known of it in {}, and in none",
+        release.build.value,
+        release.revision,
+        as_of()
     );
-    (release.revision >= newest).then(|| Ground::on(vec![release.build.because(text)]))
+    (past && !within).then(|| Ground::on(vec![release.build.because(text)]))
 }
 
 #[cfg(test)]

@@ -6,15 +6,20 @@ use time::OffsetDateTime;
 
 pub use crate::ladder::{Ladder, Outcome, StageResult};
 pub use crate::ladder::{Survey, SurveyedFlags, SurveyedNegotiation, SurveyedProtocols, SurveyedVersion};
-use evidence::moment::rfc3339;
-pub use evidence::observe::{CapturedConnection, CapturedTransport};
-use evidence::printable::printable;
-use evidence::{Because, Evidence, Fact, Role, Source, Stage, SubjectId, TimeSource};
+pub use evidence::captured::{CapturedConnection, CapturedTransport};
+use evidence::{Because, Role, Stage, SubjectId, TimeSource};
 
-use crate::case::{Case, Context};
 use crate::cause::{Confidence, Severity};
-use crate::diagnose::Run;
-use crate::timeline::{TimelineEntry, timeline};
+use crate::timeline::TimelineEntry;
+
+/// Measurements that the caller took of its own run.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Run {
+    /// Duration in seconds.
+    pub seconds: f64,
+    /// True if it was stopped before it was done.
+    pub interrupted: bool,
+}
 
 /// Name and version of the report's schema.
 pub const SCHEMA: &str = "rdpdoctor/1";
@@ -160,7 +165,7 @@ pub struct ReportSymptom {
 pub struct Finding {
     /// Public name of the cause.
     pub cause: String,
-    /// Subject that was surveyed.
+    /// Subject at which it was found.
     pub subject: SubjectId,
     /// Effect on the connection.
     pub severity: Severity,
@@ -198,14 +203,14 @@ pub struct ReportObservation {
     pub id: usize,
     /// Name of the fact.
     pub fact: String,
-    /// Machine that it is about.
+    /// Subject of the fact.
     pub subject: SubjectId,
     /// Source: `resolver`, or `probe/` and the number of the connection, or `file/` and that of the file.
     pub source: String,
     /// The number of the file that it comes from, from 1.
     #[serde(skip)]
     pub file: Option<usize>,
-    /// Beginning, RFC 3339, UTC.
+    /// Time of the observation, RFC 3339, UTC.
     pub at: String,
     /// Value of the fact.
     pub value: serde_json::Value,
@@ -232,19 +237,6 @@ pub enum Told {
     Transport(CapturedTransport),
     /// Our own words failed with a host of our own making.
     RehearsalFailed,
-}
-
-impl Told {
-    fn of(fact: &Fact) -> Option<Self> {
-        Some(match fact {
-            Fact::Unread(unread) => Self::Unread { what: unread.what.clone(), why: unread.why.clone() },
-            Fact::CertificateNotAfter(until) => Self::CertificateUntil(*until),
-            Fact::CapturedConnection(connection) => Self::Connection(connection.clone()),
-            Fact::CapturedTransport(transport) => Self::Transport(transport.clone()),
-            Fact::RehearsalFailed => Self::RehearsalFailed,
-            _ => return None,
-        })
-    }
 }
 
 /// Measurement that would tell more.
@@ -274,98 +266,6 @@ pub struct Control {
     pub connections: usize,
     /// Conclusion, in words.
     pub meaning: String,
-}
-
-/// Decisions of `diagnose`.
-pub(crate) struct Judged {
-    pub(crate) verdict: Verdict,
-    pub(crate) findings: Vec<Finding>,
-    pub(crate) unknown: Vec<UnknownCause>,
-    pub(crate) absent: Vec<String>,
-    pub(crate) ladder: Ladder,
-    pub(crate) next: Vec<Next>,
-}
-
-pub(crate) fn assemble(evidence: &Evidence, context: &Context, run: Run, judged: Judged) -> Diagnosis {
-    let Judged { verdict, findings, unknown, absent, ladder, next } = judged;
-    Diagnosis {
-        schema: SCHEMA.to_owned(),
-        tool: env!("CARGO_PKG_VERSION").to_owned(),
-        at: rfc3339(context.at),
-        at_source: context.at_source,
-        seconds: run.seconds,
-        connections: evidence.connections,
-        interrupted: run.interrupted,
-        target: context.target.as_ref().map(|t| ReportTarget { host: t.host.to_string(), port: t.port }),
-        subjects: subjects(evidence, context),
-        client: ReportClient {
-            profile: context.profile.id.clone(),
-            name: context.profile.name.clone(),
-            source: context.profile_source.word().to_owned(),
-        },
-        symptom: context.symptom.map(|s| ReportSymptom { code: s.code, extended: s.extended }),
-        verdict,
-        reached: ladder.reached(),
-        findings,
-        unknown,
-        ruled_out: absent,
-        stages: ladder.stages,
-        gateway: gateway(evidence, context),
-        notices: [
-            crate::notices::notices(evidence, context.gateway.is_some()),
-            crate::identity::notices(evidence, context),
-        ]
-        .concat(),
-        observations: observations(evidence),
-        files: evidence.files.iter().map(|name| printable(name)).collect(),
-        paths: evidence.files.clone(),
-        next,
-        control: None,
-        surveys: surveys(evidence, context),
-        timeline: timeline(evidence, context),
-    }
-}
-
-fn gateway(evidence: &Evidence, context: &Context) -> Option<ReportGateway> {
-    let gateway = context.gateway.as_ref().filter(|_| Case { evidence, subject: 0, context }.behind_gateway());
-    gateway.map(|gateway| ReportGateway { host: gateway.host.clone() })
-}
-
-fn surveys(evidence: &Evidence, context: &Context) -> Vec<Survey> {
-    evidence.hosts().filter_map(|subject| Survey::of(Case { evidence, subject, context })).collect()
-}
-
-fn subjects(evidence: &Evidence, context: &Context) -> Vec<ReportSubject> {
-    let numbered = evidence.subjects.iter().enumerate();
-    let client = |id| {
-        let own = context.of_subject(evidence, id);
-        (own.profile != context.profile).then(|| own.profile.name.clone())
-    };
-    numbered
-        .map(|(id, subject)| ReportSubject {
-            id,
-            role: subject.role,
-            name: subject.name.clone(),
-            address: subject.address.map(|address| address.ip().to_string()),
-            port: subject.address.map(|address| address.port()),
-            client: client(id),
-        })
-        .collect()
-}
-
-fn observations(evidence: &Evidence) -> Vec<ReportObservation> {
-    let seen = evidence.observations.iter();
-    seen.map(|observation| ReportObservation {
-        id: observation.id,
-        fact: observation.fact.name().to_owned(),
-        subject: observation.subject,
-        source: observation.source.to_string(),
-        file: if let Source::File(number) = observation.source { Some(number) } else { None },
-        at: rfc3339(observation.at),
-        value: observation.fact.value(),
-        told: Told::of(&observation.fact),
-    })
-    .collect()
 }
 
 impl Diagnosis {

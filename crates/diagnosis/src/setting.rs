@@ -1,7 +1,7 @@
 //! Settings in force: a policy's before the machine's own, and the versions that Schannel has switched off.
 
 use evidence::Because;
-use evidence::state::{CIPHER_POLICY, POLICY, RegistryData, SCHANNEL, WINDOWS};
+use evidence::state::{CIPHER_POLICY, POLICY, Part, RegistryData, SCHANNEL, WINDOWS};
 use wire::tls::{TlsVersion, suite};
 
 use crate::case::{Case, Seen};
@@ -32,24 +32,6 @@ impl Setting {
     /// Returns how sure a conclusion from it can be.
     pub fn confidence(&self) -> Confidence {
         if self.settled { Confidence::Proven } else { Confidence::Likely }
-    }
-}
-
-/// Side of a connection on which Schannel acts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
-    /// The host's side.
-    Server,
-    /// The client's side.
-    Client,
-}
-
-impl Side {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Server => "Server",
-            Self::Client => "Client",
-        }
     }
 }
 
@@ -86,15 +68,15 @@ impl<'a> Case<'a> {
 
     /// Gives the reason why Schannel does not use this version, and how sure that is: switched off, or too new for this
     /// Windows. A version that is off by default is still used by a program that asks for it by name.
-    pub fn schannel_lacks(self, version: TlsVersion, side: Side) -> Option<(Confidence, Because)> {
-        let path = schannel(version, side);
+    pub fn schannel_lacks(self, version: TlsVersion, part: Part) -> Option<(Confidence, Because)> {
+        let path = schannel(version, part);
         let value = |name| self.number(&path, name);
         let off = value("Enabled").filter(|seen| seen.value == Some(0)).map(|seen| (seen, ENABLED));
         let not_asked = || value("DisabledByDefault").filter(|seen| seen.value.is_some_and(|number| number != 0));
         let off = off.or_else(|| not_asked().map(|seen| (seen, "DisabledByDefault = 1")));
         if let Some((seen, words)) = off {
             let sure = if words == ENABLED { Confidence::Proven } else { Confidence::Likely };
-            let text = format!("{version} is switched off for the {}: {words}", side.word().to_lowercase());
+            let text = format!("{version} is switched off for the {}: {words}", side(part).to_lowercase());
             return Some((sure, seen.because(text)));
         }
         // some older ones have it as a preview, where somebody has switched it on
@@ -106,8 +88,8 @@ impl<'a> Case<'a> {
     }
 
     /// True if this version was switched on: both values are there and say so.
-    pub fn schannel_switched_on(self, version: TlsVersion, side: Side) -> bool {
-        let path = schannel(version, side);
+    pub fn schannel_switched_on(self, version: TlsVersion, part: Part) -> bool {
+        let path = schannel(version, part);
         let value = |name| self.number(&path, name).and_then(|seen| seen.value);
         value("Enabled").is_some_and(|number| number != 0) && value("DisabledByDefault") == Some(0)
     }
@@ -131,15 +113,15 @@ impl<'a> Case<'a> {
     }
 
     /// Gives the reason why Schannel uses TLS 1.2: switched on, or on by default in this Windows.
-    pub fn schannel_has_tls12(self, side: Side) -> Option<Because> {
-        let path = schannel(TlsVersion::Tls12, side);
+    pub fn schannel_has_tls12(self, part: Part) -> Option<Because> {
+        let path = schannel(TlsVersion::Tls12, part);
         let (enabled, not_asked) = (self.number(&path, "Enabled")?, self.number(&path, "DisabledByDefault")?);
         if enabled.value == Some(0) || not_asked.value.is_some_and(|number| number != 0) {
             return None;
         }
         // Remote Desktop of Windows 7 and Server 2008 R2 also needs KB3080079, which is not seen here
         let old = self.build().is_some_and(|build| build.value < TLS12_BUILD);
-        if enabled.value.is_some() && not_asked.value.is_some() && !(old && side == Side::Server) {
+        if enabled.value.is_some() && not_asked.value.is_some() && !(old && part == Part::Host) {
             return Some(enabled.because("TLS 1.2 is switched on"));
         }
         let build = self.build().filter(|build| build.value >= TLS12_BUILD)?;
@@ -151,6 +133,14 @@ impl<'a> Case<'a> {
 }
 
 /// Builds the registry key of a version.
-fn schannel(version: TlsVersion, side: Side) -> String {
-    format!(r"{SCHANNEL}\{version}\{}", side.word())
+fn schannel(version: TlsVersion, part: Part) -> String {
+    format!(r"{SCHANNEL}\{version}\{}", side(part))
+}
+
+/// Names the side of a connection as Schannel does.
+fn side(part: Part) -> &'static str {
+    match part {
+        Part::Host => "Server",
+        Part::Client => "Client",
+    }
 }

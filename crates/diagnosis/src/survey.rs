@@ -27,11 +27,11 @@ static SURVEY: Kind = Kind {
 };
 
 impl Need {
-    /// Surveys all that it takes. No proof needs it; [`next`] puts the questions.
+    /// Asks for everything that it accepts. No proof needs it; [`next`] puts the questions.
     pub const SURVEY: Self = Self::new(&SURVEY, Of::Nothing);
 }
 
-/// So many sets without an answer, and no further one is asked for: each costs the time-out of its stage.
+/// Unanswered sets after which no further one is asked for: each costs the time-out of its stage.
 const SILENT: usize = 2;
 
 /// Versions in the order of asking.

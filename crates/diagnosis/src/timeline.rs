@@ -18,6 +18,7 @@ use wire::x224::ServerAnswer;
 
 use crate::attempts::{self, Progress};
 use crate::case::{Case, Context, NEAR, Seen};
+use crate::stage::tls::refused_with;
 
 /// Most lines of each kind: the newest.
 const LINES: usize = 500;
@@ -214,7 +215,7 @@ fn step(fact: &Fact) -> Option<String> {
             let offer = if offer.stack == TlsStack::Watched { String::new() } else { format!(" ({offer})") };
             match answer {
                 Handshake::Accepted { .. } => format!("TLS accepted{offer}"),
-                Handshake::Alert(alert) => format!("TLS refused with {alert}{offer}"),
+                Handshake::Alert(alert) => format!("TLS {}{offer}", refused_with(*alert)),
                 Handshake::Closed { end, .. } => format!("{} in the TLS handshake{offer}", end.verb()),
                 _ => format!("TLS not answered{offer}"),
             }

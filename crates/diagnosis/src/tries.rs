@@ -7,7 +7,11 @@ use wire::tls::{TlsOffer, TlsStack, TlsVersion};
 
 use crate::as_client::first_offer;
 use crate::case::{Case, Seen};
-use crate::stage::hello::refused_or_silent;
+
+/// True for anything that is no acceptance, where the fault is not ours.
+fn refused_or_silent(answer: &Handshake) -> bool {
+    !matches!(answer, Handshake::Accepted { .. } | Handshake::OwnFailure(_))
+}
 
 /// How long an answer took.
 fn took(case: Case<'_>, id: usize) -> Duration {

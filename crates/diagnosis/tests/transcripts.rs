@@ -11,7 +11,7 @@ use diagnosis::report::Verdict;
 use diagnosis::{Context, Diagnosis, Severity};
 use evidence::observe::observe;
 use evidence::{ClientProfile, ProfileSource, Stage, Target};
-use wire::transcript::{Record, Transcript};
+use wire::transcript::{ConnectionRecord, Transcript};
 
 /// File, verdict, causes that count, the last stage that passed.
 const TABLE: &[(&str, Verdict, &[&str], Option<Stage>)] = &[
@@ -54,7 +54,7 @@ fn every_transcript_is_diagnosed_as_it_has_to_be() {
     for (name, verdict, causes, reached) in TABLE {
         let text = std::fs::read_to_string(folder().join(format!("{name}.txt"))).unwrap();
         let transcript: Transcript = text.parse().unwrap();
-        assert!(transcript.conversations.iter().all(Record::replays_faithfully), "{name}");
+        assert!(transcript.connections().all(ConnectionRecord::replays_faithfully), "{name}");
         let diagnosis = judged(&transcript);
         let counted = diagnosis.findings.iter().filter(|finding| finding.severity < Severity::Advisory);
         let found: Vec<_> = counted.map(|finding| finding.cause.as_str()).collect();

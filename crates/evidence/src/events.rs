@@ -1,9 +1,11 @@
-//! The entries of Windows event logs that mean something for Remote Desktop: by provider and id, never by text, which
-//! depends on version and language. What is not in the table is counted and not kept. What an entry says stands in the
-//! lists of codes, `data/codes/event-*.toml`; here is which of them a log is searched for, and which are the normal
-//! ones.
+//! Entries of Windows event logs that mean something for Remote Desktop: by provider and id, never by text, which
+//! depends on version and language. Each kind is declared once, by a `[[code]]` with a `level` in
+//! `data/codes/event-*.toml`; entries of any other kind are counted and not kept.
 
-use crate::codes;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use crate::codes::{self, AttemptStep, Code, Content, Level, Side};
 use crate::state::{LogEvent, Part};
 
 /// The client's own log.
@@ -35,8 +37,8 @@ pub const CLIENT: &str = "Microsoft-Windows-TerminalServices-ClientActiveXCore";
 /// Provider of the older protocol stack's driver.
 pub const DRIVER: &str = "TermDD";
 
-/// Kind of entry that means something for Remote Desktop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Kind of entry that means something for Remote Desktop, declared by a `[[code]]` with a `level`.
+#[derive(Debug, Clone, Copy)]
 pub struct Known {
     /// Provider, or the end of its name.
     pub provider: &'static str,
@@ -46,73 +48,55 @@ pub struct Known {
     pub part: Part,
     /// True if it belongs to connections that work, or end normally.
     pub normal: bool,
-    /// List of codes in which it stands.
-    list: &'static str,
+    code: &'static Code,
 }
 
 impl Known {
+    fn of(code: &'static Code) -> Option<Self> {
+        let level = code.entry.level?;
+        let written = code.provider.as_deref()?;
+        let (provider, ..) = CHANNELS.iter().find(|(provider, ..)| ends_with(written, provider))?;
+        let part = match code.side? {
+            Side::Host => Part::Host,
+            Side::Client => Part::Client,
+            Side::Gateway => return None,
+        };
+        Some(Self { provider, id: code.number, part, normal: level == Level::Normal, code })
+    }
+
     /// Returns its meaning, in the words of its list in `data/codes`.
     pub fn meaning(self) -> &'static str {
-        codes::find(self.list, self.id).map_or("", |entry| &entry.code.meaning)
+        &self.code.meaning
+    }
+
+    /// Returns its part in a connection attempt; `None` for an entry about no single connection.
+    pub fn attempt(self) -> Option<&'static AttemptStep> {
+        self.code.entry.attempt.as_ref()
+    }
+
+    /// Returns the content of a field, where this kind of entry or its list declares it.
+    pub fn field(self, name: &str) -> Option<Content> {
+        let entry = &self.code.entry;
+        let number = name.len() <= 2 && !name.is_empty() && name.bytes().all(|digit| digit.is_ascii_digit());
+        let numbered = || number.then_some(entry.numbered.unwrap_or(Content::Number));
+        entry.fields.get(name).copied().or_else(numbered)
     }
 }
 
-/// Entries of one provider, by their ids.
-struct Kinds {
-    provider: &'static str,
-    part: Part,
-    /// List of codes that has them, with their meanings.
-    list: &'static str,
-    /// Ids that belong to connections that work, or end normally.
-    normal: &'static [u32],
-    /// All other ids.
-    trouble: &'static [u32],
-}
-
-const TABLE: &[Kinds] = &[
-    Kinds {
-        provider: CORE,
-        part: Part::Host,
-        list: "event-rdpcorets",
-        normal: &[65, 66, 98, 102, 103, 131, 135, 141, 142, 143, 148, 226, 227],
-        trouble: &[97, 99, 139, 140],
-    },
-    Kinds {
-        provider: RCM,
-        part: Part::Host,
-        list: "event-rcm",
-        normal: &[258, 261, 1056, 1063, 1149, 1158],
-        trouble: &[
-            259, 260, 262, 1006, 1012, 1036, 1050, 1051, 1052, 1053, 1054, 1055, 1057, 1058, 1059, 1062, 1064, 1065,
-            1066, 1067, 1068, 1069, 1128,
-        ],
-    },
-    Kinds {
-        provider: LSM,
-        part: Part::Host,
-        list: "event-lsm",
-        normal: &[21, 22, 23, 24, 25, 39, 40],
-        trouble: &[32, 33, 34, 35, 36],
-    },
-    Kinds {
-        provider: SCHANNEL,
-        part: Part::Host,
-        list: "event-schannel",
-        normal: &[],
-        trouble: &[36870, 36871, 36872, 36874, 36886, 36887, 36888],
-    },
-    Kinds { provider: SECURITY, part: Part::Host, list: "event-security", normal: &[], trouble: &[4625] },
-    Kinds { provider: SERVICES, part: Part::Host, list: "event-system", normal: &[], trouble: &[7031, 7034] },
-    Kinds { provider: DRIVER, part: Part::Host, list: "event-termdd", normal: &[], trouble: &[50, 56] },
-    Kinds { provider: LSA, part: Part::Client, list: "event-system", normal: &[], trouble: &[6041] },
-    Kinds {
-        provider: CLIENT,
-        part: Part::Client,
-        list: "event-client",
-        normal: &[226, 1024, 1025, 1026, 1027, 1028, 1102, 1103, 1105],
-        trouble: &[1007, 1009, 1015, 1017],
-    },
-];
+/// Every kind, by provider in the order of [`CHANNELS`], normal ones first, by number.
+static TABLE: LazyLock<Vec<Known>> = LazyLock::new(|| {
+    let place = |known: &Known| CHANNELS.iter().position(|(provider, ..)| *provider == known.provider);
+    let events = codes::families().iter().filter(|family| family.events);
+    let mut table: Vec<Known> = events.flat_map(|family| &family.codes).filter_map(Known::of).collect();
+    table.sort_by_key(|known| (place(known), !known.normal, known.id));
+    table
+});
+/// Every kind by number, because logs ask for each of their entries.
+static BY_ID: LazyLock<BTreeMap<u32, Vec<Known>>> = LazyLock::new(|| {
+    let mut by_id: BTreeMap<u32, Vec<Known>> = BTreeMap::new();
+    TABLE.iter().for_each(|known| by_id.entry(known.id).or_default().push(*known));
+    by_id
+});
 
 /// Where a provider writes: its name as used here, its full names, and its channels.
 ///
@@ -132,21 +116,12 @@ pub const CHANNELS: &[(&str, &[&str], &[&str])] = &[
 
 /// Iterates over every kind of entry.
 pub fn all() -> impl Iterator<Item = Known> {
-    TABLE.iter().flat_map(|kinds| {
-        let Kinds { provider, part, list, normal, trouble } = *kinds;
-        let known = move |normal| move |id: &u32| Known { provider, id: *id, part, normal, list };
-        normal.iter().map(known(true)).chain(trouble.iter().map(known(false)))
-    })
+    TABLE.iter().copied()
 }
 
 /// Finds the kind of entry of this provider and id.
 pub fn find(provider: &str, id: u32) -> Option<Known> {
-    let kinds = TABLE.iter().filter(|kinds| ends_with(provider, kinds.provider));
-    let mut found = kinds.filter_map(|Kinds { provider, part, list, normal, trouble }| {
-        let normal = normal.contains(&id);
-        (normal || trouble.contains(&id)).then_some(Known { provider, id, part: *part, normal, list })
-    });
-    found.next()
+    BY_ID.get(&id)?.iter().find(|known| ends_with(provider, known.provider)).copied()
 }
 
 /// Returns the meaning of an entry; for Schannel, on the side of a connection that it is about.
@@ -188,33 +163,34 @@ mod tests {
     fn of_every_provider_the_channels_are_known() {
         for known in all() {
             let (_, names, channels) = CHANNELS.iter().find(|(provider, ..)| *provider == known.provider).unwrap();
-            assert!(!channels.is_empty() && names.iter().all(|name| find(name, known.id) == Some(known)), "{known:?}");
+            let found = |name: &&str| find(name, known.id).is_some_and(|found| std::ptr::eq(found.code, known.code));
+            assert!(!channels.is_empty() && names.iter().all(found), "{known:?}");
         }
     }
 
+    /// A kind that is declared and cannot be searched for would be missing without a word.
     #[test]
-    fn no_kind_stands_there_twice() {
-        for kinds in TABLE {
-            let ids: Vec<u32> = [kinds.normal, kinds.trouble].concat();
-            for (number, id) in ids.iter().enumerate() {
-                assert!(!ids[number + 1..].contains(id), "{} {id}", kinds.provider);
-            }
+    fn every_declared_kind_is_searched_for_once() {
+        let declared = codes::families().iter().filter(|family| family.events).flat_map(|family| &family.codes);
+        let mut seen = std::collections::BTreeSet::new();
+        for code in declared.filter(|code| code.entry.level.is_some()) {
+            let known = Known::of(code).unwrap_or_else(|| panic!("{:?} {}", code.provider, code.number));
+            assert!(seen.insert((known.provider, known.id)), "{known:?} is declared twice");
+            let logs = CHANNELS.iter().find(|(provider, ..)| *provider == known.provider).unwrap().2;
+            assert!(code.log.as_deref().is_some_and(|log| logs.contains(&log)), "{known:?}: {:?}", code.log);
         }
-    }
-
-    /// The meaning of an entry is written once: in its list, for the same provider and part.
-    #[test]
-    fn every_kind_stands_in_its_list() {
-        for kinds in TABLE {
-            for id in kinds.normal.iter().chain(kinds.trouble) {
-                let entry = codes::find(kinds.list, *id).unwrap_or_else(|| panic!("{} {id}", kinds.list));
-                let provider = entry.code.provider.as_deref().unwrap_or_default();
-                assert!(ends_with(provider, kinds.provider), "{provider} is not {} ({id})", kinds.provider);
-                assert_eq!(find(kinds.provider, *id).unwrap().meaning(), entry.code.meaning);
-                let side = if kinds.part == Part::Host { codes::Side::Host } else { codes::Side::Client };
-                assert_eq!(entry.code.side, Some(side), "{} {id}", kinds.list);
-            }
-        }
+        assert_eq!(seen.len(), all().count());
         assert_eq!(find(SCHANNEL, 36874).unwrap().meaning(), "client and host have no cipher suite in common");
+    }
+
+    /// A declaration that nothing reads is a mistake in its place.
+    #[test]
+    fn only_kinds_that_are_kept_say_more() {
+        let codes = codes::families().iter().flat_map(|family| &family.codes);
+        for code in codes.filter(|code| code.entry.level.is_none()) {
+            assert!(code.entry.attempt.is_none(), "{:?} {}", code.provider, code.number);
+        }
+        let begun = all().filter(|known| known.attempt().is_some_and(|step| step.begins));
+        assert!(begun.filter_map(Known::attempt).all(|step| step.reached.is_some()));
     }
 }

@@ -80,7 +80,7 @@ pub enum TimeSource {
 pub struct Observation {
     /// Number within the evidence, from 1.
     pub id: usize,
-    /// Machine that it is about.
+    /// Machine that the fact is about.
     pub subject: SubjectId,
     /// Origin of the fact.
     pub source: Source,

@@ -15,8 +15,8 @@ use wire::transcript::NameAnswer;
 use wire::x224::{SecurityProtocols, ServerAnswer};
 
 use crate::access::{AccessTrace, RefusedAccess};
+use crate::captured::{CapturedConnection, CapturedTransport};
 use crate::moment::rfc3339;
-use crate::observe::{CapturedConnection, CapturedTransport};
 use crate::printable::printable;
 use crate::rdp_file::RdpFileRecord;
 use crate::state::{FileVersion, KeyFile, LogEvent, LogSpan, RegistryKey, Service, StoredCertificate, Unread, Volume};
@@ -165,7 +165,7 @@ pub enum Handshake {
     Alert(Alert),
     /// The server ended the connection.
     Closed {
-        /// How it ended.
+        /// How it ended, in words.
         end: End,
         /// Bytes received before the end.
         bytes: usize,

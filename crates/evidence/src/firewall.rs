@@ -168,6 +168,23 @@ impl Rule {
     }
 }
 
+/// Returns a rule as it is when it was switched on for these addresses, beside those that it names.
+pub fn opened(rule: &str, addresses: &[String]) -> String {
+    let field = |address: &String| format!("{}={address}", if address.contains(':') { "RA6" } else { "RA4" });
+    let mut fields: Vec<String> = rule.split('|').map(str::to_owned).collect();
+    for one in &mut fields {
+        if one.split_once('=').is_some_and(|(key, _)| key.eq_ignore_ascii_case("Active")) {
+            "Active=TRUE".clone_into(one);
+        }
+    }
+    let new: Vec<String> =
+        addresses.iter().map(field).filter(|new| !fields.iter().any(|known| known.eq_ignore_ascii_case(new))).collect();
+    // a rule ends with a bar, so its last field is empty
+    let end = fields.len() - usize::from(fields.last().is_some_and(String::is_empty));
+    fields.splice(end..end, new);
+    fields.join("|")
+}
+
 /// True if a field's name begins like this, ignoring case.
 fn starts(key: &str, with: &str) -> bool {
     key.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with))
@@ -271,6 +288,18 @@ mod tests {
         }
         let usual = OWN.replace("Name=", "Edge=TRUE|Defer=App|Desc=x|EmbedCtxt=y|Name=");
         assert_eq!(judged(&[&usual], Profile::Domain), Verdict::Open);
+    }
+
+    #[test]
+    fn a_rule_is_opened_for_more_and_keeps_those_that_it_had() {
+        let some = |addresses: &[&str]| addresses.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
+        let off = OWN.replace("TRUE", "FALSE").replace("Name=", "RA4=10.0.0.0/255.0.0.0|Name=");
+        let open = opened(&off, &some(&["192.0.2.0/24", "2001:db8::/32"]));
+        let expected = OWN.replace("Name=", "RA4=10.0.0.0/255.0.0.0|Name=") + "RA4=192.0.2.0/24|RA6=2001:db8::/32|";
+        assert_eq!(open, expected);
+        assert_eq!(opened(&open, &some(&["192.0.2.0/24"])), open);
+        assert_eq!(judged(&[&open], Profile::Public), Verdict::Scoped("RDP".to_owned()));
+        assert_eq!(opened("", &some(&["192.0.2.7"])), "RA4=192.0.2.7|");
     }
 
     /// Whether a driver or a service holds the port depends on the version of Windows.

@@ -2,7 +2,7 @@
 
 use md5::{Digest, Md5};
 
-use crate::redaction::REDACTED;
+use crate::printable::REDACTED;
 
 /// Beginning of the names of key files of Remote Desktop's container (`TSSecKeySet1`).
 pub const RDP_KEY: &str = "f686aace6942fb7f7ceb231212eef4a4_";
@@ -10,6 +10,33 @@ pub const RDP_KEY: &str = "f686aace6942fb7f7ceb231212eef4a4_";
 pub const MACHINE_KEYS: &str = "MachineKeys";
 /// Container of Remote Desktop's key.
 pub const RDP_CONTAINER: &str = "TSSecKeySet1";
+/// Legacy providers (`CryptoAPI`) of Windows itself that keep a machine's RSA keys in that folder.
+pub const LEGACY_PROVIDERS: &[&str] = &[
+    "Microsoft Base Cryptographic Provider v1.0",
+    "Microsoft Enhanced Cryptographic Provider v1.0",
+    "Microsoft Enhanced RSA and AES Cryptographic Provider",
+    "Microsoft Strong Cryptographic Provider",
+    "Microsoft RSA SChannel Cryptographic Provider",
+];
+/// Provider of keys in the TPM, a CNG provider with a name of its own.
+const TPM_PROVIDER: &str = "Microsoft Platform Crypto Provider";
+/// Other providers of keys that come with Windows.
+pub const OTHER_PROVIDERS: &[&str] = &[
+    "Microsoft DH SChannel Cryptographic Provider",
+    "Microsoft Software Key Storage Provider",
+    TPM_PROVIDER,
+    "Microsoft Smart Card Key Storage Provider",
+    "Microsoft Base Smart Card Crypto Provider",
+];
+/// Part of the names of all other CNG providers.
+pub const CNG_PROVIDERS: &str = "Key Storage Provider";
+
+/// True for a provider of CNG keys, by its name.
+pub fn is_cng(provider: &str) -> bool {
+    provider.to_ascii_lowercase().contains(&CNG_PROVIDERS.to_ascii_lowercase())
+        || provider.eq_ignore_ascii_case(TPM_PROVIDER)
+}
+
 /// Digits in a file name that was made from a container's name.
 const DIGITS: usize = 32;
 
@@ -28,6 +55,18 @@ pub fn key_digits(container: &str) -> Option<String> {
     let digest = Md5::new().chain_update(container.to_ascii_lowercase()).chain_update([0]).finalize();
     let bytes: Vec<u8> = digest.chunks(4).flat_map(|word| word.iter().rev().copied()).collect();
     Some(wire::hex::encode(&bytes))
+}
+
+/// Returns how the key file of Remote Desktop is called on the machine with this number (`MachineGuid`).
+pub fn own_key_file_name(machine_guid: &str) -> Option<String> {
+    Some(format!("{RDP_KEY}{}", bare(machine_guid)?))
+}
+
+/// Returns a machine's number (`MachineGuid`) without the braces that some write around it; `None` where nothing is
+/// left.
+pub fn bare(machine_guid: &str) -> Option<&str> {
+    let bare = machine_guid.trim().trim_start_matches('{').trim_end_matches('}');
+    (!bare.is_empty()).then_some(bare)
 }
 
 /// Splits the name of such a file into the digits and the rest, the MachineGuid.

@@ -10,6 +10,7 @@
 
 pub mod access;
 pub mod bundle;
+pub mod captured;
 pub mod codes;
 pub mod events;
 mod evidence;

@@ -2,14 +2,15 @@
 
 mod capture;
 mod gateway;
+mod state;
 
 use time::OffsetDateTime;
 use wire::certificate::Certificate;
 use wire::machine::{CredsspAnswer, Outcome, TlsAnswer};
 use wire::ntlm::{self, Challenge};
-use wire::transcript::{NameAnswer, Record, Transcript};
+use wire::transcript::{ConnectionRecord, NameAnswer, Transcript};
 
-pub use capture::{CapturedConnection, CapturedTransport, Doubt, moment, observe_capture};
+pub use capture::{moment, observe_capture};
 pub use gateway::named_gateways;
 
 use crate::evidence::{Evidence, Role, Source, Subject, SubjectId};
@@ -30,7 +31,7 @@ pub fn observe(transcript: &Transcript) -> Evidence {
 
 /// Adds the evidence in a transcript to other evidence.
 pub fn observe_into(transcript: &Transcript, evidence: &mut Evidence) {
-    let name = transcript.name.as_ref();
+    let name = transcript.name();
     if let Some(lookup) = name {
         let resolver =
             evidence.subject(Subject { role: Role::Resolver, name: Some(printable(&transcript.host)), address: None });
@@ -44,21 +45,32 @@ pub fn observe_into(transcript: &Transcript, evidence: &mut Evidence) {
         }
     }
     let name = name.is_some().then(|| printable(&transcript.host));
-    for record in &transcript.conversations {
+    for record in transcript.connections() {
         observe_record(record, transcript.at, name.as_deref(), evidence);
     }
 }
 
 /// Adds the evidence in one connection of a run that began at `at` (UTC) and that `name` (made safe to print) led to.
-pub fn observe_record(record: &Record, at: OffsetDateTime, name: Option<&str>, evidence: &mut Evidence) {
+pub fn observe_record(record: &ConnectionRecord, at: OffsetDateTime, name: Option<&str>, evidence: &mut Evidence) {
+    observe_outcome(record, record.outcome(), at, name, evidence);
+}
+
+/// Adds the evidence in one connection, whose outcome has been read already.
+pub fn observe_outcome(
+    record: &ConnectionRecord,
+    outcome: Outcome,
+    at: OffsetDateTime,
+    name: Option<&str>,
+    evidence: &mut Evidence,
+) {
     let subject = evidence.host_at(record.address, name.map(str::to_owned));
     evidence.connections += 1;
     let source = Source::Probe(evidence.connections);
-    Seen { evidence, subject, source, began: later(at, record.start) }.outcome(record, record.outcome());
+    Seen { evidence, subject, source, began: later(at, record.start) }.outcome(record, outcome);
 }
 
 fn host(transcript: &Transcript, address: std::net::SocketAddr, evidence: &mut Evidence) -> SubjectId {
-    let name = transcript.name.is_some().then(|| printable(&transcript.host));
+    let name = transcript.name().is_some().then(|| printable(&transcript.host));
     evidence.host_at(address, name)
 }
 
@@ -71,7 +83,7 @@ struct Seen<'a> {
 }
 
 impl Seen<'_> {
-    fn outcome(&mut self, record: &Record, mut outcome: Outcome) {
+    fn outcome(&mut self, record: &ConnectionRecord, mut outcome: Outcome) {
         missed_certificate(&mut outcome);
         if record.survey {
             return self.survey(record, outcome);
@@ -115,7 +127,7 @@ impl Seen<'_> {
     }
 
     /// Records answers to the survey as facts of their own: our own additional tries are held against nobody.
-    fn survey(&mut self, record: &Record, outcome: Outcome) {
+    fn survey(&mut self, record: &ConnectionRecord, outcome: Outcome) {
         let requested = record.plan.request.as_ref().and_then(|request| request.protocols);
         if let (Some(x224), Some(requested)) = (outcome.x224, requested) {
             let fact = Fact::SurveyedNegotiation { requested, answer: x224.value };

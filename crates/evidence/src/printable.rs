@@ -2,6 +2,9 @@
 
 use std::fmt::Write;
 
+/// Placeholder for a text that was taken out.
+pub const REDACTED: &str = "(redacted)";
+
 /// Replaces control characters, terminal escapes and marks that reorder or hide text by their code in braces.
 ///
 /// Names in certificates and CHALLENGEs are chosen by the machine under diagnosis; they must not be able to paint the

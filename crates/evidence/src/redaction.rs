@@ -26,19 +26,19 @@ mod security;
 
 use wire::redaction::Names;
 
-use crate::key_names::{self, MACHINE_KEYS, RDP_CONTAINER, RDP_KEY};
+use crate::key_names::{
+    self, CNG_PROVIDERS, LEGACY_PROVIDERS, MACHINE_KEYS, OTHER_PROVIDERS, RDP_CONTAINER, RDP_KEY, is_cng,
+};
 use crate::moment::{moment, rfc3339};
-use crate::rdp_file::{self, RdpFileRecord, RdpSetting, RdpSignature, Signer};
+use crate::rdp_file::{self, ENTRA, RdpFileRecord, RdpSetting, RdpSignature, Signer};
 use crate::state::{
-    FileVersion, KeyFile, LogSpan, SCHEMA, SERVICES, Service, State, StoredCertificate, Unread, Volume, bounds,
+    FileVersion, KeyFile, LogSpan, PROGRAMS, SCHEMA, SERVICES, Service, State, StoredCertificate, Unread, Volume,
+    bounds,
 };
 use crate::target::{Host, Target};
 
-/// Placeholder for a text that was taken out.
-pub const REDACTED: &str = "(redacted)";
+pub use crate::printable::REDACTED;
 
-/// Programs whose version matters.
-const PROGRAMS: &[&str] = &["termsrv.dll", "mstsc.exe", "mstscax.dll"];
 /// Accounts that services run as on every machine.
 const ACCOUNTS: &[&str] =
     &["LocalSystem", r"NT AUTHORITY\NetworkService", r"NT AUTHORITY\LocalService", r"NT AUTHORITY\SYSTEM"];
@@ -49,21 +49,6 @@ const IMAGES: &[&str] = &[
     r"%SystemRoot%\System32\lsass.exe",
     r"C:\Windows\System32\lsass.exe",
 ];
-/// Providers of keys that come with Windows.
-const PROVIDERS: &[&str] = &[
-    "Microsoft Base Cryptographic Provider v1.0",
-    "Microsoft Enhanced Cryptographic Provider v1.0",
-    "Microsoft Enhanced RSA and AES Cryptographic Provider",
-    "Microsoft Strong Cryptographic Provider",
-    "Microsoft RSA SChannel Cryptographic Provider",
-    "Microsoft DH SChannel Cryptographic Provider",
-    "Microsoft Software Key Storage Provider",
-    "Microsoft Platform Crypto Provider",
-    "Microsoft Smart Card Key Storage Provider",
-    "Microsoft Base Smart Card Crypto Provider",
-];
-/// Part of the names of CNG key providers.
-const NEWER_KIND: &str = "Key Storage Provider";
 /// Object identifiers of algorithms.
 const ALGORITHMS: &[&str] = &["1.2.840.113549.1.1.", "1.3.14.3.2.", "1.2.840.10045.4.", "1.2.840.10045.2.", "1.3.101."];
 /// Object identifiers in general use: extended key usages of PKIX and Microsoft. Others may be an organisation's own.
@@ -205,9 +190,9 @@ fn renamed_container(name: &str, names: &mut Names) -> String {
 
 /// Keeps only the kind of a provider that does not come with Windows.
 fn renamed_provider(name: &str) -> String {
-    let newer = name.to_ascii_lowercase().contains(&NEWER_KIND.to_ascii_lowercase());
-    let other = || if newer { format!("{REDACTED} {NEWER_KIND}") } else { kept(PROVIDERS, name) };
-    one_of(PROVIDERS, name).unwrap_or_else(other)
+    let known = one_of(LEGACY_PROVIDERS, name).or_else(|| one_of(OTHER_PROVIDERS, name));
+    let other = || if is_cng(name) { format!("{REDACTED} {CNG_PROVIDERS}") } else { kept(&[], name) };
+    known.unwrap_or_else(other)
 }
 
 /// `rsa`, `ec`, or an object identifier below those of PKCS #1, OIW, X9.62 and RFC 8410.
@@ -318,6 +303,8 @@ fn renamed_setting(setting: &RdpSetting, names: &mut Names) -> RdpSetting {
     let value = match (known, value.as_deref()) {
         (Some(known), Some(text)) if known.shown && known.kind == 'i' => number(text).then(|| text.to_owned()),
         (Some(known), Some(text)) if known.shown && known.name == "signscope" => Some(setting_list(text)),
+        // nobody's name: only that it is one of Entra
+        (Some(known), Some(text)) if known.name == "username" && text == ENTRA => Some(text.to_owned()),
         (Some(known), Some(text)) if known.shown => Some(destination(text, names)),
         _ => None,
     };

@@ -93,6 +93,44 @@ pub fn allows(sddl: &str, accounts: &[&str], wanted: u32) -> Option<bool> {
     Some(false)
 }
 
+/// Returns the descriptor without its own denials of these accounts, each by all its names; `None` where that cannot be
+/// told. What is inherited stays.
+pub fn without_denials(sddl: &str, accounts: &[[&str; 2]]) -> Option<String> {
+    let (head, mut entries, tail) = entries(sddl)?;
+    entries.retain(|entry| {
+        let fields: Vec<&str> = entry.trim_matches(['(', ')']).split(';').collect();
+        let [kind, flags, _, _, _, account, ..] = fields.as_slice() else { return true };
+        let meant = accounts.iter().flatten().any(|name| name.eq_ignore_ascii_case(account));
+        *kind != "D" || flag(flags, "ID") || !meant
+    });
+    Some(format!("{head}{}{tail}", entries.concat()))
+}
+
+/// Returns the descriptor with entries that give these accounts these rights, behind its own and before what is
+/// inherited;
+/// `None` where that cannot be told, or everybody has every right anyway.
+pub fn with_grants(sddl: &str, grants: &[([&str; 2], &str)]) -> Option<String> {
+    let (head, entries, tail) = entries(sddl)?;
+    let inherited = |entry: &&str| entry.split(';').nth(1).is_some_and(|flags| flag(flags, "ID"));
+    let behind = entries.iter().position(inherited).unwrap_or(entries.len());
+    let (own, inherited) = entries.split_at(behind);
+    let grants: Vec<String> =
+        grants.iter().map(|([account, _], rights)| format!("(A;;{rights};;;{account})")).collect();
+    Some(format!("{head}{}{}{}{tail}", own.concat(), grants.concat(), inherited.concat()))
+}
+
+/// A descriptor as what stands before its list, the entries of that, and what stands behind.
+fn entries(sddl: &str) -> Option<(&str, Vec<&str>, &str)> {
+    let list = sddl.find("D:")? + 2;
+    let end = sddl[list..].find("S:").map_or(sddl.len(), |at| list + at);
+    let first = sddl[list..end].find('(').map_or(end, |at| list + at);
+    let entries: Vec<&str> = sddl[first..end].split_inclusive(')').collect();
+    // conditions have brackets of their own
+    let plain = entries.iter().all(|entry| entry.starts_with('(') && entry.ends_with(')') && !entry[1..].contains('('));
+    let everybody = sddl[list..].starts_with("NO_ACCESS_CONTROL");
+    (plain && !everybody).then(|| (&sddl[..first], entries, &sddl[end..]))
+}
+
 /// Flags are pairs of letters: `CIOI` has no `IO` in it.
 fn flag(flags: &str, wanted: &str) -> bool {
     flags.as_bytes().chunks(2).any(|pair| pair == wanted.as_bytes())
@@ -158,9 +196,35 @@ mod tests {
         assert_eq!(allows("D:", NETWORK_SERVICE, READ), Some(false));
     }
 
+    #[test]
+    fn rights_are_given_and_denials_taken_off() {
+        let closed = "O:SYG:SYD:PAI(D;;FR;;;S-1-5-20)(D;;FR;;;WD)(A;;FA;;;SY)(A;ID;FR;;;BA)S:(AU;SA;FA;;;WD)";
+        let accounts = [["SY", "S-1-5-18"], ["NS", "S-1-5-20"]];
+        let open = without_denials(closed, &accounts).unwrap();
+        assert_eq!(open, "O:SYG:SYD:PAI(D;;FR;;;WD)(A;;FA;;;SY)(A;ID;FR;;;BA)S:(AU;SA;FA;;;WD)");
+        let given = with_grants(&open, &[(accounts[1], "FR")]).unwrap();
+        assert_eq!(given, "O:SYG:SYD:PAI(D;;FR;;;WD)(A;;FA;;;SY)(A;;FR;;;NS)(A;ID;FR;;;BA)S:(AU;SA;FA;;;WD)");
+        // a denial of everybody, and one that is inherited, are not of these accounts, or not the file's own
+        assert_eq!(allows(&given, NETWORK_SERVICE, READ), Some(false));
+        let inherited = "D:(D;ID;FR;;;NS)";
+        assert_eq!(without_denials(inherited, &accounts).as_deref(), Some(inherited));
+        let granted = with_grants(inherited, &[(accounts[1], "FR")]).unwrap();
+        assert_eq!(
+            (granted.as_str(), allows(&granted, NETWORK_SERVICE, READ)),
+            ("D:(A;;FR;;;NS)(D;ID;FR;;;NS)", Some(true))
+        );
+        assert_eq!(with_grants("D:", &[(accounts[1], "FR")]).as_deref(), Some("D:(A;;FR;;;NS)"));
+        for unclear in ["O:SYG:SY", "D:NO_ACCESS_CONTROL", "D:(XA;;FR;;;NS;(x))", "D:(A;;FR;;;NS"] {
+            assert_eq!(with_grants(unclear, &[(accounts[1], "FR")]), None, "{unclear}");
+        }
+    }
+
     proptest::proptest! {
         #[test]
         fn any_text_is_read_without_a_panic(text: String) {
+            let _ = with_grants(&text, &[(["NS", "S-1-5-20"], "FR")]);
+            let _ = without_denials(&format!("D:{text}"), &[["NS", "S-1-5-20"]]);
+            let _ = with_grants(&format!("D:{text}S:"), &[(["NS", "S-1-5-20"], "FR")]);
             let _ = allows(&text, SYSTEM, READ);
             let _ = allows(&format!("D:(A;;{text};;;SY)"), SYSTEM, READ);
         }

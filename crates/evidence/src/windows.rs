@@ -1,5 +1,13 @@
 //! Names and places of Windows that say the same on every machine.
 
+/// Most characters of a NetBIOS name ([MS-NBTE] 2.2.1); longer computer names are cut to it.
+pub const NETBIOS: usize = 15;
+
+/// Returns the first label of a computer's name, cut as NetBIOS does, in capitals.
+pub fn netbios(name: &str) -> String {
+    name.split('.').next().unwrap_or_default().chars().take(NETBIOS).collect::<String>().to_uppercase()
+}
+
 /// Beginnings of the `EditionID` of editions without a host: Home since Windows 8, and its forerunners. Those for a
 /// country, of one language or without a media player have more behind it.
 pub const EDITIONS_WITHOUT_HOST: [&str; 4] = ["Core", "HomeBasic", "HomePremium", "Starter"];

@@ -11,7 +11,7 @@ use std::fmt::Write;
 
 use diagnosis::cause::{Cause, Proof, Shows};
 use diagnosis::codes::find;
-use diagnosis::fixes::{Fix, Safety};
+use diagnosis::fixes::{Fix, Given, Safety, powershell};
 use diagnosis::profile::ClientProfile;
 use diagnosis::report::Diagnosis;
 use diagnosis::{causes, fixes, profile};
@@ -78,7 +78,14 @@ fn cause_page(cause: &Cause) -> String {
     let sections = [
         ("What happens", prose(page.what_happens) + "\n"),
         ("Why", prose(page.why) + "\n"),
-        ("How to confirm", format!("{}\n\n{}\n{NEVER_RUN}", prose(page.confirm), code("powershell", &[page.command]))),
+        (
+            "How to confirm",
+            format!(
+                "{}\n\n{}\n{NEVER_RUN}",
+                prose(page.confirm),
+                code("powershell", &[&Given::NOTHING.fill(page.command)])
+            ),
+        ),
         ("How to fix", prose(page.how_to_fix) + "\n"),
         ("Fixes, best first", fixes.collect()),
         ("What is often said about it", claims::list(diagnosis::claims::about_cause(cause.id))),
@@ -130,11 +137,11 @@ fn fix_page(fix: &Fix) -> String {
     let helped = causes::ALL.iter().filter(|cause| cause.fixes.contains(&fix.id));
     let helped = helped.map(|cause| format!("- [{0}](../causes/{0}.md): {1}\n", cause.id, prose(cause.title)));
     let note = "One line is one step, a comment as well; words in capitals are to be replaced.\n\n";
-    let steps: Vec<_> = fix.steps.iter().map(|step| fixes::pasted(step)).collect();
+    let steps = powershell::lines(fix, &Given::NOTHING);
     let sections = [
-        ("Steps", format!("{}.\n{note}{}\n{NEVER_RUN}", capital(fix.place), code("powershell", &steps))),
-        ("What a probe sees when it has worked", capital(fix.verify) + ".\n"),
-        ("How to go back", capital(fix.undo) + ".\n"),
+        ("Steps", format!("{}.\n{note}{}\n{NEVER_RUN}", capital(&fix.place.words()), code("powershell", &steps))),
+        ("What a probe sees when it has worked", capital(&Given::NOTHING.fill(fix.verify)) + ".\n"),
+        ("How to go back", capital(&Given::NOTHING.fill(fix.undo)) + ".\n"),
         ("Helps against", helped.collect()),
         said,
     ];
@@ -144,7 +151,7 @@ fn fix_page(fix: &Fix) -> String {
 fn safety_words(safety: Safety) -> &'static str {
     match safety {
         Safety::Safe => "keeps its meaning and can be reversed",
-        Safety::Disruptive => "can be reversed; cuts sessions or restarts something",
+        Safety::Disruptive => "can be reversed; cuts sessions, restarts something or keeps some clients out",
         Safety::Weakening => "lowers security: only for a short time, as the last way",
         Safety::Manual => "exact steps for a person",
         Safety::Refused => "does harm or mends nothing; it is here to say why",
@@ -275,14 +282,18 @@ mod tests {
         let pages = pages();
         for cause in causes::ALL {
             let page = &pages[&format!("causes/{}.md", cause.id)];
-            assert!(page.contains(cause.page.command) && page.contains(NEVER_RUN), "{}", cause.id);
+            assert!(
+                page.contains(&Given::NOTHING.fill(cause.page.command)) && page.contains(NEVER_RUN),
+                "{}",
+                cause.id
+            );
             for fix in cause.fixes {
                 assert!(pages.contains_key(&format!("fixes/{fix}.md")) && page.contains(fix), "{}: {fix}", cause.id);
             }
         }
         for fix in fixes::ALL {
             let page = &pages[&format!("fixes/{}.md", fix.id)];
-            assert!(fix.steps.iter().all(|step| page.contains(step)), "{}", fix.id);
+            assert!(powershell::lines(fix, &Given::NOTHING).iter().all(|step| page.contains(step)), "{}", fix.id);
             assert!(fix.steps.is_empty() || page.contains(NEVER_RUN), "{}", fix.id);
             let linked = if fix.safety == Safety::Refused { "](../claims/" } else { "](../causes/" };
             assert!(page.contains(linked), "{}", fix.id);

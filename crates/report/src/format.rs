@@ -1,12 +1,17 @@
-//! Formats in which a report is printed: one file each, one explicit list.
-//!
-//! A new format is a new file beside this one, with its line in [`ALL`] and its `mod`; `--format` derives from the
-//! list.
+//! A format in which a report is printed, as its file declares it.
 
 use diagnosis::report::Diagnosis;
 
-use super::human::{self, Style};
-use super::{html, json, jsonl, junit, nagios, sarif};
+/// Appearance of the words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// True for ANSI colours.
+    pub colour: bool,
+    /// Columns; at least 40.
+    pub width: usize,
+    /// True for everything, however much it is; otherwise a report on many files is cut to a screen or two.
+    pub full: bool,
+}
 
 /// Format in which a report is printed.
 #[derive(Debug)]
@@ -25,25 +30,3 @@ pub struct Format {
 
 /// Turns the words of an error into output and an exit status.
 pub type Failure = fn(&str) -> (String, u8);
-
-/// Every format, the usual one first.
-pub const ALL: &[Format] =
-    &[human::FORMAT, json::FORMAT, jsonl::FORMAT, html::FORMAT, sarif::FORMAT, junit::FORMAT, nagios::FORMAT];
-
-/// Finds the format of this id.
-pub fn find(id: &str) -> Option<&'static Format> {
-    ALL.iter().find(|format| format.id == id)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_id_is_its_own() {
-        for format in ALL {
-            assert_eq!(ALL.iter().filter(|other| other.id == format.id).count(), 1, "{}", format.id);
-            assert_eq!(find(format.id).map(|found| found.about), Some(format.about));
-        }
-    }
-}

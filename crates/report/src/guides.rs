@@ -12,18 +12,22 @@ pub struct Guide {
     pub about: &'static str,
     /// Phrases that people type, separated by commas.
     pub keywords: &'static str,
+    /// Its page of the book.
+    pub text: &'static str,
 }
 
 /// Every guide, in the order of the book.
 pub const ALL: &[Guide] = &[
     Guide {
         id: "0x904-in-five-minutes",
+        text: include_str!("../../../docs/book/0x904-in-five-minutes.md"),
         title: "0x904 in five minutes",
         about: "from the message on the screen to the cause",
         keywords: "0x904 what to do, error code 0x904 fix",
     },
     Guide {
         id: "certificate-will-not-renew",
+        text: include_str!("../../../docs/book/certificate-will-not-renew.md"),
         title: "The certificate will not renew",
         about: "Windows makes and renews the certificate of Remote Desktop by itself; what to do where it does not",
         keywords: "certificate not renewing, certificate renewal failed, expired certificate not renewed, \
@@ -31,30 +35,35 @@ pub const ALL: &[Guide] = &[
     },
     Guide {
         id: "works-by-address-not-by-name",
+        text: include_str!("../../../docs/book/works-by-address-not-by-name.md"),
         title: "Works by address, not by name",
         about: "the host answers to its IP address, and not to its name; the reverse as well",
         keywords: "works by ip not hostname, connect with ip but not computer name, works with ip address, not by name",
     },
     Guide {
         id: "through-a-vpn",
+        text: include_str!("../../../docs/book/through-a-vpn.md"),
         title: "Through a VPN",
         about: "the connection fails, stalls or is cut only through the VPN",
         keywords: "vpn rdp, vpn disconnects, over vpn, mtu vpn, vpn rdp black screen",
     },
     Guide {
         id: "behind-a-gateway",
+        text: include_str!("../../../docs/book/behind-a-gateway.md"),
         title: "Behind a gateway",
         about: "the way leads through an RD Gateway, a bastion or a jump host",
         keywords: "rd gateway, cant connect through gateway, remote desktop gateway, bastion, jump host",
     },
     Guide {
         id: "after-an-update",
+        text: include_str!("../../../docs/book/after-an-update.md"),
         title: "After an update",
         about: "it worked until Windows, the client or a product on the way was updated",
         keywords: "after windows update, rdp stopped working after update, update broke remote desktop, after kb, rdp wrapper, patched termsrv.dll",
     },
     Guide {
         id: "collect-evidence",
+        text: include_str!("../../../docs/book/collect-evidence.md"),
         title: "Collect evidence",
         about: "how to bring the evidence of a machine, also of one where nothing can be copied or installed",
         keywords: "collect logs, collect evidence, send logs to support, support bundle, redact logs, anonymise logs, \

@@ -4,27 +4,17 @@
 //! then what was not seen, and the next measurement. Every text of a foreign machine was made printable before.
 
 use diagnosis::cause::Severity;
+use diagnosis::fixes::powershell;
 use diagnosis::report::{Diagnosis, Finding, Outcome, StageResult, Verdict};
 use diagnosis::{causes, fixes};
 
-use super::format::Format;
+use super::format::{Format, Style};
 use super::words::{self, capital};
 use super::{human_brief, subject_words, survey_words};
 
 /// Entry in the list of formats.
 pub(super) const FORMAT: Format =
     Format { id: "human", about: "words for a terminal", render, status: None, failure: None };
-
-/// Appearance of the words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Style {
-    /// True for ANSI colours.
-    pub colour: bool,
-    /// Columns; at least 40.
-    pub width: usize,
-    /// True for everything, however much it is; otherwise a report on many files is cut to a screen or two.
-    pub full: bool,
-}
 
 const RED: &str = "\x1b[31m";
 const GREEN: &str = "\x1b[32m";
@@ -189,14 +179,15 @@ impl Paper {
         self.wrapped("  why:  ", cause.page.why);
         self.wrapped("  do:   ", cause.page.how_to_fix);
         self.beware(cause.id);
-        self.command(&format!("{}:", words::PROVE), cause.page.command);
+        let given = words::given(diagnosis, finding, cause);
+        self.command(&format!("{}:", words::PROVE), &given.fill(cause.page.command));
         if let Some(fix) = finding.fixes.first().and_then(|id| fixes::find(id)) {
-            let lead = format!("{} ({}) {}:", fix.title, words::safety(fix), fix.place);
+            let lead = format!("{} ({}) {}:", fix.title, words::safety(fix), fix.place.words());
             self.wrapped("  fix:  ", &lead);
-            for step in fix.steps {
-                self.line(&format!("          {}", fixes::pasted(step)));
+            for line in powershell::lines(fix, &given) {
+                self.line(&format!("          {line}"));
             }
-            self.wrapped("        then: ", fix.verify);
+            self.wrapped("        then: ", &given.fill(fix.verify));
         }
     }
 
@@ -337,6 +328,25 @@ mod tests {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("a-very-long-word b", 4), ["a-very-long-word", "b"]);
         assert_eq!(wrap("", 4), [""]);
+    }
+
+    /// Commands are about the host that was asked for, whatever its port.
+    #[test]
+    fn commands_name_the_port_and_the_name_that_were_asked_for() {
+        let mut diagnosis = super::super::sample::diagnosis("server01.corp.example");
+        diagnosis.findings[0].cause = "port-closed".to_owned();
+        diagnosis.findings[0].fixes = vec!["flush-dns".to_owned()];
+        diagnosis.subjects[0].port = Some(3399);
+        let style = Style { colour: false, width: 80, full: true };
+        let text = render(&diagnosis, style);
+        assert!(
+            text.contains("LocalPort -eq 3399;") && text.contains("Resolve-DnsName server01.corp.example\n"),
+            "{text}"
+        );
+        // text that is no name is not pasted into a command
+        diagnosis.target.as_mut().unwrap().host = "x; Stop-Computer".to_owned();
+        let text = render(&diagnosis, style);
+        assert!(text.contains("Resolve-DnsName HOST\n"), "{text}");
     }
 
     #[test]

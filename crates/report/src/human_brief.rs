@@ -10,7 +10,8 @@ use diagnosis::printable::counted;
 use diagnosis::report::{Diagnosis, Finding, Outcome, ReportSubject, StageResult, Told, Verdict};
 use diagnosis::{Role, Stage, causes, fixes};
 
-use super::human::{Paper, Style};
+use super::format::Style;
+use super::human::Paper;
 use super::subject_words::{label, whose};
 use super::words;
 

@@ -13,6 +13,7 @@ mod captured;
 mod code_pages;
 pub mod explain;
 pub mod format;
+pub mod formats;
 pub mod guides;
 mod html;
 pub mod human;
@@ -21,6 +22,7 @@ mod human_timeline;
 mod json;
 mod jsonl;
 mod junit;
+pub mod messages;
 mod nagios;
 #[cfg(test)]
 mod sample;

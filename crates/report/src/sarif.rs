@@ -7,7 +7,7 @@
 //! replaces lines of a file.
 
 use diagnosis::cause::Severity;
-use diagnosis::fixes::Fix;
+use diagnosis::fixes::{Fix, Given, powershell};
 use diagnosis::report::{Diagnosis, Finding, Verdict};
 use diagnosis::{causes, fixes};
 use ring::digest::{SHA256, digest};
@@ -94,7 +94,7 @@ fn rule(id: &str) -> Value {
         page.why,
         page.confirm,
         capital(words::PROVE),
-        page.command,
+        Given::NOTHING.fill(page.command),
         page.how_to_fix,
         fixes.join("\n\n")
     );
@@ -109,16 +109,15 @@ fn rule(id: &str) -> Value {
 }
 
 fn help_of_fix(fix: &Fix) -> String {
-    let steps: Vec<String> = fix.steps.iter().map(|step| fixes::pasted(step)).collect();
     format!(
         "Fix: {} ({})\n{}; {}:\n{}\nThen: {}\nTo go back: {}",
         sentence(fix.title),
         words::safety(fix),
-        capital(fix.place),
+        capital(&fix.place.words()),
         words::STEPS,
-        steps.join("\n"),
-        sentence(fix.verify),
-        sentence(fix.undo)
+        powershell::lines(fix, &Given::NOTHING).join("\n"),
+        sentence(&Given::NOTHING.fill(fix.verify)),
+        sentence(&Given::NOTHING.fill(fix.undo))
     )
 }
 

@@ -55,6 +55,8 @@ pub struct Hit {
     pub score: f64,
     /// Share of the query that it covers, from 0 to 1; rare words count for more. Near 0 it matched by accident.
     pub covered: f64,
+    /// The terms that it has in common with the query, those that count most first.
+    pub matched: Vec<String>,
 }
 
 /// Field of a document.
@@ -112,14 +114,30 @@ impl Index {
             *score += PHRASE * self.best_phrase(*number, &asked);
         }
         let mut hits: Vec<Hit> = found.into_iter().map(|(number, (s, c))| self.hit(number, s, c)).collect();
+        // only what is shown says by which words it was found
         hits.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| (a.kind, &a.id).cmp(&(b.kind, &b.id))));
         hits.truncate(limit);
+        for hit in &mut hits {
+            hit.matched = self.matched(hit, &asked);
+        }
         hits
+    }
+
+    fn matched(&self, hit: &Hit, asked: &Counts) -> Vec<String> {
+        let has = |term: &&String| {
+            let having = self.postings.get(*term).into_iter().flatten();
+            having
+                .map(|(number, _)| &self.documents[*number])
+                .any(|document| (document.kind, &document.id) == (hit.kind, &hit.id))
+        };
+        let mut terms: Vec<String> = asked.keys().filter(has).cloned().collect();
+        terms.sort_by(|a, b| self.rarity(b).total_cmp(&self.rarity(a)).then_with(|| a.cmp(b)));
+        terms
     }
 
     fn hit(&self, number: usize, score: f64, covered: f64) -> Hit {
         let Document { kind, id, title, .. } = &self.documents[number];
-        Hit { kind, id: id.clone(), title: title.clone(), score, covered: covered.min(1.0) }
+        Hit { kind, id: id.clone(), title: title.clone(), score, covered: covered.min(1.0), matched: Vec::new() }
     }
 
     /// Returns the terms to look up, each with its share: 1 as typed, less for a guess at a typing error. An unknown

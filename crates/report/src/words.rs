@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use diagnosis::cause::{Confidence, Severity};
-use diagnosis::fixes::Fix;
+use diagnosis::cause::{Cause, Confidence, Severity};
+use diagnosis::fixes::{Fix, Given};
 use diagnosis::printable::counted;
 use diagnosis::report::{Diagnosis, Finding, Outcome, ReportGateway, StageResult, Survey, Told, Verdict};
 use diagnosis::symptom::Symptom;
@@ -157,6 +157,17 @@ pub(super) fn beware(cause: &str) -> Option<String> {
     Some(format!("{text} (rdpdoctor explain {id})"))
 }
 
+/// Returns what commands about this finding can name: the host that was asked for, or where it was met, and its port.
+pub(super) fn given(diagnosis: &Diagnosis, finding: &Finding, cause: &Cause) -> Given {
+    let subject = diagnosis.subjects.iter().find(|subject| subject.id == finding.subject);
+    let met = subject.filter(|subject| subject.role == Role::Host);
+    let target = diagnosis.target.as_ref();
+    let address = met.and_then(|host| host.address.as_deref());
+    let given = target.map(|target| target.host.as_str()).or(address).map(|host| Given::NOTHING.host(host));
+    let port = met.and_then(|host| host.port).or(target.map(|target| target.port));
+    given.unwrap_or_default().port(port).side_of(cause)
+}
+
 /// Says how safe a fix is, and why.
 pub(super) fn safety(fix: &Fix) -> String {
     format!("{}: {}", fix.safety.word(), fix.reason.trim_end_matches('.'))
@@ -180,8 +191,8 @@ pub(super) fn gateway(diagnosis: &Diagnosis) -> Option<String> {
 /// Returns the heading of a survey.
 pub(super) fn survey(diagnosis: &Diagnosis, survey: &Survey) -> String {
     let address = diagnosis.subjects.get(survey.subject).and_then(|s| s.address.clone()).unwrap_or_default();
-    let state = if survey.complete { "" } else { ", not complete: the host or the time gave out" };
-    format!("All that {address} takes{state}")
+    let state = if survey.complete { "" } else { " (incomplete: the host stopped answering or time ran out)" };
+    format!("What {address} accepts{state}")
 }
 
 /// Lists what the evidence excludes, where nothing else was found. `short`: many names are only counted.
@@ -273,7 +284,7 @@ fn faulty_words(diagnosis: &Diagnosis) -> String {
     };
     let explained = diagnosis.findings.iter().any(|finding| finding.explains_symptom == Some(true));
     if let (Some(symptom), false) = (symptom(diagnosis), explained) {
-        write!(words, " {symptom} stays unexplained by it.").expect("writing to a String cannot fail");
+        write!(words, " This does not explain {symptom}.").expect("writing to a String cannot fail");
     }
     words
 }
@@ -282,7 +293,7 @@ fn fails(confidence: Confidence) -> &'static str {
     match confidence {
         Confidence::Proven => "The connection fails",
         Confidence::Likely => "The connection most likely fails",
-        Confidence::Possible => "The connection possibly fails",
+        Confidence::Possible => "The connection may be failing",
     }
 }
 
@@ -392,8 +403,8 @@ pub(crate) fn capital(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::sample;
-    use diagnosis::causes::sketch::{host, machine};
     use diagnosis::report::{CapturedConnection, CapturedTransport, ReportObservation};
+    use diagnosis::sketch::{host, machine};
     use evidence::Fact;
     use evidence::state::TERMINAL_SERVER;
 

@@ -26,6 +26,8 @@ pub(crate) const STAGES: [Stage; 4] = [tcp::STAGE, x224::STAGE, tls::STAGE, cred
 
 /// A stage, as the machine, the text of a transcript and redaction see it.
 pub(crate) struct Stage {
+    /// Its name in a transcript.
+    pub(crate) name: &'static str,
     /// Its share of the time-out of a connection, in tenths.
     pub(crate) share: u32,
     /// Its limit among those of a plan.
@@ -46,6 +48,7 @@ pub(crate) struct Stage {
 impl Stage {
     /// A stage of which no plan says anything: what the others differ from.
     const BARE: Self = Self {
+        name: "",
         share: 0,
         limit: |limits| &mut limits.tcp,
         begin: |_, _, _| None,

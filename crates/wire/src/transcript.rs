@@ -1,4 +1,4 @@
-//! What a probe saw, as text that people read, send and keep: debug log, bug report and fixture in one.
+//! A probe's experience, as text that people read, send and keep: debug log, bug report and fixture in one.
 //!
 //! A transcript holds both layers of each connection (raw below, plaintext above, the TLS facts as events), so that it
 //! replays into the same outcome without a socket. The format is lines of words; `#` starts a comment. Nothing behind
@@ -28,22 +28,57 @@ pub struct Transcript {
     pub host: String,
     /// The port.
     pub port: u16,
-    /// How the name was resolved; `None` for an address.
-    pub name: Option<NameLookup>,
-    /// The connections in the order of their beginning.
-    pub conversations: Vec<Record>,
+    /// Everything that was asked, in the order of its beginning.
+    pub records: Vec<Record>,
 }
 
-/// A name and what it resolved to.
+/// A thing that was asked, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Record {
+    /// The look-up of the name that was typed.
+    Name(NameLookup),
+    /// A TCP connection.
+    Connection(ConnectionRecord),
+}
+
+impl Transcript {
+    /// The look-up of the name that was typed; `None` where that was an address.
+    pub fn name(&self) -> Option<&NameLookup> {
+        self.records.iter().find_map(|record| match record {
+            Record::Name(lookup) => Some(lookup),
+            Record::Connection(_) => None,
+        })
+    }
+
+    /// The TCP connections, in the order of their beginning.
+    pub fn connections(&self) -> impl Iterator<Item = &ConnectionRecord> {
+        self.records.iter().filter_map(|record| match record {
+            Record::Connection(connection) => Some(connection),
+            Record::Name(_) => None,
+        })
+    }
+
+    /// The TCP connections, to be changed.
+    pub fn connections_mut(&mut self) -> impl Iterator<Item = &mut ConnectionRecord> {
+        self.records.iter_mut().filter_map(|record| match record {
+            Record::Connection(connection) => Some(connection),
+            Record::Name(_) => None,
+        })
+    }
+}
+
+/// The look-up of a name by this computer's own resolver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NameLookup {
+    /// When it began, since the beginning of the transcript.
+    pub start: Duration,
     /// How long the resolver took.
     pub took: Duration,
-    /// What it said.
+    /// Its answer.
     pub answer: NameAnswer,
 }
 
-/// What the resolver said.
+/// The answer of a resolver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NameAnswer {
     /// Addresses, in its order.
@@ -67,18 +102,18 @@ pub enum NameAnswer {
     Silent,
 }
 
-/// One connection.
+/// One TCP connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
+pub struct ConnectionRecord {
     /// The address that was tried.
     pub address: SocketAddr,
     /// When it began, since the beginning of the transcript.
     pub start: Duration,
     /// It was made for the sake of completeness: no cause is judged by it.
     pub survey: bool,
-    /// What it was for.
+    /// Its purpose.
     pub plan: ConversationPlan,
-    /// What happened, with the time since its own beginning.
+    /// The events, and what was sent, with the time since its own beginning.
     pub entries: Vec<(Duration, Entry)>,
 }
 
@@ -95,8 +130,8 @@ pub enum Entry {
     TunnelReceived(Vec<u8>),
 }
 
-impl Record {
-    /// What the machine makes of the recorded events: the same code that ran when they happened.
+impl ConnectionRecord {
+    /// Replays the events: the machine that ran when they happened makes the outcome of them.
     pub fn outcome(&self) -> Outcome {
         self.replay().0
     }

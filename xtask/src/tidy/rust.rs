@@ -84,7 +84,7 @@ fn functions(code: &str) -> Vec<Function> {
 }
 
 /// Returns where the braces that open first close again; `None` if a `;` outside brackets comes before.
-fn body_end(code: &str) -> Option<usize> {
+pub fn body_end(code: &str) -> Option<usize> {
     let (mut braces, mut brackets) = (0_usize, 0_usize);
     for (at, letter) in code.char_indices() {
         match letter {
@@ -105,7 +105,7 @@ fn is_name(letter: char) -> bool {
 }
 
 /// Blanks out comments, strings and characters; lines stay where they are.
-fn code_only(text: &str) -> String {
+pub fn code_only(text: &str) -> String {
     let mut code = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(first) = rest.chars().next() {

@@ -10,7 +10,8 @@ use std::time::Duration;
 use pcap_parser::{Block, PcapBlockOwned, PcapError, PcapHeader, create_reader};
 use wire::capture::{Link, Seen, Table, packet};
 
-use super::{Access, Kind, Piece, ReadError, Reader};
+use super::kind::Kind;
+use super::reader::{Access, Piece, ReadError, Reader};
 
 /// Size of the first buffer, and the most that a block may need. The largest packet that tools write has 256 KiB.
 const BUFFER: usize = 256 * 1024;

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use evidence::state::{Part, State, Unread};
+use evidence::windows::{NETBIOS, netbios};
 use time::{Date, OffsetDateTime, Time};
 
-use super::{Kind, Piece};
+use super::kind::Kind;
+use super::reader::Piece;
 
 /// Machines that the pieces name, and in which folders.
 #[derive(Default)]
@@ -22,7 +24,7 @@ impl Machines {
         for (path, _, piece) in pieces {
             let Piece::State(state) = piece else { continue };
             let Some(name) = &state.computer else { continue };
-            let alike = machines.names.entry(short(name)).or_default();
+            let alike = machines.names.entry(netbios(name)).or_default();
             if alike.len() < ALIKE && !alike.iter().any(|known| same_machine(known, name)) {
                 alike.push(name.clone());
             }
@@ -56,7 +58,7 @@ impl Machines {
 
     /// Returns one name for one machine: its log has the full one, its registry the NetBIOS name, in capitals and cut.
     fn known_as(&self, name: &str) -> String {
-        let alike = self.names.get(&short(name)).into_iter().flatten();
+        let alike = self.names.get(&netbios(name)).into_iter().flatten();
         alike.clone().find(|known| same_machine(known, name)).map_or_else(|| name.to_owned(), String::clone)
     }
 }
@@ -89,18 +91,11 @@ pub(super) fn of_one_disk(pieces: &mut [(PathBuf, Kind, Piece)]) {
 
 /// Most machines with one first label that are told apart.
 const ALIKE: usize = 64;
-/// Most characters of a NetBIOS name ([MS-NBTE] 2.2.1).
-const NETBIOS: usize = 15;
-
-/// Returns the first label of a name, cut as NetBIOS does, in lower case.
-fn short(name: &str) -> String {
-    name.split('.').next().unwrap_or_default().chars().take(NETBIOS).collect::<String>().to_lowercase()
-}
 
 /// True if both name one machine: equal, or one is the first label of the other, cut.
 pub(super) fn same_machine(one: &str, other: &str) -> bool {
     let cut = |name: &str| !name.contains('.') && name.chars().count() <= NETBIOS;
-    one.to_lowercase() == other.to_lowercase() || ((cut(one) || cut(other)) && short(one) == short(other))
+    one.to_lowercase() == other.to_lowercase() || ((cut(one) || cut(other)) && netbios(one) == netbios(other))
 }
 
 #[cfg(test)]

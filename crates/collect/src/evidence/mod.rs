@@ -16,6 +16,8 @@ mod procmon;
 #[cfg(test)]
 mod proofs;
 mod rdp_file;
+mod reader;
+mod readers;
 pub mod redaction;
 pub mod script;
 mod state;
@@ -36,15 +38,16 @@ use evidence::state::bounds::{ROOM, Room};
 use evidence::state::{Part, State, Unread};
 use evidence::{Evidence, Source};
 use time::OffsetDateTime;
-use wire::transcript::Transcript;
 
-pub use bundle::write as bundle;
-use capture::Capture;
+pub use bundle::{stored, write as bundle};
 pub use evtx::event_log;
 pub use hive::registry_hive;
 pub use kind::Kind;
 use machines::Machines;
 pub use rdp_file::rdp_file;
+use reader::{Access, NO_FILE, Reader, Take, bytes};
+pub use reader::{Piece, ReadError, regular};
+use readers::READERS;
 pub use redaction::redacted;
 
 /// Bytes by which a kind is recognised.
@@ -55,98 +58,6 @@ const ENTRIES: usize = 100_000;
 const DEPTH: usize = 16;
 /// Most unreadable files that are reported one by one.
 const UNREAD: usize = 2000;
-/// Most bytes of a file in a text format of ours, which is read as a whole.
-const TEXT: u64 = 24 * 1024 * 1024;
-
-/// Kind of file that we can read.
-pub(crate) struct Reader {
-    kind: Kind,
-    /// True if a file that begins like this is of the kind.
-    recognises: fn(&[u8]) -> bool,
-    /// Way to read it.
-    read: Access,
-}
-
-/// Reads a file from its bytes.
-type FromBytes = fn(&[u8]) -> Result<Piece, ReadError>;
-
-/// Takes one piece of a bundle (its path there, its kind, its contents); an error if there is no room.
-type Take<'a> = &'a mut dyn FnMut(&str, Kind, Piece) -> Result<(), String>;
-
-/// Way to read a kind of file.
-#[derive(Clone, Copy)]
-enum Access {
-    /// From its bytes, at most this many: such a file may also be in a bundle.
-    Bytes(u64, FromBytes),
-    /// In its place, because it may have any size, or because files beside it matter.
-    Place(fn(&Path) -> Result<Piece, ReadError>),
-    /// In its place, where one file may hold several machines.
-    Several(fn(&Path) -> Result<Vec<Piece>, ReadError>),
-    /// As many pieces in one, each handed on as it is read.
-    Bundle(fn(&Path, Take<'_>) -> Result<bundle::Inside, ReadError>),
-}
-
-impl Access {
-    fn bytes(self) -> Option<(u64, FromBytes)> {
-        if let Self::Bytes(limit, read) = self { Some((limit, read)) } else { None }
-    }
-}
-
-/// Every kind, the most telling first.
-const READERS: &[Reader] = &[
-    bundle::READER,
-    state::READER,
-    hive::READER,
-    evtx::READER,
-    transcript::READER,
-    capture::READER,
-    watched::READER,
-    procmon::READER,
-    rdp_file::READER,
-    script::READER,
-];
-
-/// Contents of one file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Piece {
-    /// A machine's settings, logs and the like.
-    State(Box<State>),
-    /// A probe's record.
-    Transcript(Box<Transcript>),
-    /// Traffic between others.
-    Capture(Box<Capture>),
-}
-
-impl Piece {
-    /// Names the kind in one word.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::State(_) => "state",
-            Self::Transcript(_) => "transcript",
-            Self::Capture(_) => "capture",
-        }
-    }
-}
-
-/// Returns a piece as a file that the readers read back to the same evidence: the end of its name, and its bytes.
-pub fn stored(piece: &Piece) -> (&'static str, Vec<u8>) {
-    match piece {
-        Piece::State(state) => ("json", state.to_json().into_bytes()),
-        Piece::Transcript(transcript) => ("txt", transcript.to_string().into_bytes()),
-        Piece::Capture(capture) => ("txt", watched::written(capture).into_bytes()),
-    }
-}
-
-/// Reason why a file could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// Error of the operating system.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    /// Fault in the contents.
-    #[error("{0}")]
-    Contents(String),
-}
 
 /// Reads the pieces in these bytes, if they are a file of a kind that needs no others. Files themselves are read by
 /// [`gather`], which bounds how much of them.
@@ -368,7 +279,7 @@ impl Gathered {
     fn bundle(
         &mut self,
         bundle: &Path,
-        read: fn(&Path, Take<'_>) -> Result<bundle::Inside, ReadError>,
+        read: fn(&Path, Take<'_>) -> Result<reader::Inside, ReadError>,
     ) -> Result<(), ReadError> {
         let place = |name: &str| PathBuf::from(format!("{}: {name}", bundle.display()));
         let (pieces, room) = (&mut self.pieces, &mut self.room);
@@ -471,27 +382,3 @@ pub fn is_evidence(path: &Path) -> bool {
 
 /// Reason given for a link with a telling name.
 const LINK: &str = "a link, which is not followed inside a folder: name it itself";
-/// Reason given for a pipe, a device and the like, which would keep us waiting or has no end.
-const NO_FILE: &str = "neither a file nor a folder";
-
-/// Opens a regular file for reading; a pipe or a device is refused.
-pub fn regular(path: &Path) -> Result<File, ReadError> {
-    let meta = fs::metadata(path)?;
-    if meta.is_file() || meta.is_dir() {
-        return Ok(File::open(path)?);
-    }
-    Err(ReadError::Contents(NO_FILE.to_owned()))
-}
-
-/// Opens a file, unless it is larger than `limit`.
-fn opened(path: &Path, limit: u64) -> Result<File, ReadError> {
-    let file = regular(path)?;
-    if file.metadata()?.len() > limit { Err(ReadError::Contents(format!("more than {limit} bytes"))) } else { Ok(file) }
-}
-
-/// Reads a file of at most `limit` bytes.
-fn bytes(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
-    let mut bytes = Vec::new();
-    let read = opened(path, limit)?.take(limit + 1).read_to_end(&mut bytes)?;
-    if read as u64 > limit { Err(ReadError::Contents(format!("more than {limit} bytes"))) } else { Ok(bytes) }
-}

@@ -10,7 +10,9 @@ use time::OffsetDateTime;
 
 use super::evtx::sample::{Line, Sample};
 use super::hive::build::Node;
-use super::{Gathered, Kind, LINK, NO_FILE, Piece, gather};
+use super::kind::Kind;
+use super::reader::{NO_FILE, Piece};
+use super::{Gathered, LINK, gather};
 
 /// Folder of one test, removed at its end.
 struct Folder(PathBuf);

@@ -13,7 +13,8 @@ use time::OffsetDateTime;
 
 use super::evtx::sample::{Line, Sample};
 use super::hive::build::{Node, wide};
-use super::{Gathered, Kind, gather};
+use super::kind::Kind;
+use super::{Gathered, gather};
 
 /// Provider that Windows uses for Remote Desktop's key.
 const LEGACY: &str = "Microsoft Enhanced Cryptographic Provider v1.0";

@@ -5,7 +5,8 @@ use std::path::Path;
 use evidence::rdp_file::{BYTES_LIMIT, RdpFile, RdpFileRecord};
 use evidence::state::{Part, SCHEMA, State};
 
-use super::{Access, Kind, Piece, ReadError, Reader, bytes};
+use super::kind::Kind;
+use super::reader::{Access, Piece, ReadError, Reader, bytes};
 
 pub(super) const READER: Reader =
     Reader { kind: Kind::RdpFile, recognises: RdpFile::recognises, read: Access::Place(read) };

@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use wire::redaction::Names;
 
 use super::capture::Capture;
-use super::{Kind, Piece};
+use super::kind::Kind;
+use super::reader::Piece;
 
 /// Returns the pieces without names, in the same order. A redacted piece does not change.
 pub fn redacted(pieces: &[(PathBuf, Kind, Piece)]) -> Vec<Piece> {

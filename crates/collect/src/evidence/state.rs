@@ -6,7 +6,9 @@ use std::path::Path;
 
 use evidence::state::{FORM, SCHEMA, State};
 
-use super::{Access, Kind, Piece, ReadError, Reader, TEXT, script, text};
+use super::kind::Kind;
+use super::reader::{Access, Piece, ReadError, Reader, TEXT};
+use super::{script, text};
 
 /// Bytes that are searched at once.
 const CHUNK: usize = 64 * 1024;
@@ -55,7 +57,8 @@ fn read(bytes: &[u8]) -> Result<Piece, ReadError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evidence::{Piece, gather};
+    use crate::evidence::gather;
+    use crate::evidence::reader::Piece;
 
     /// A program has sorted the state's keys, so that its name comes after all certificates, also in UTF-16.
     #[test]

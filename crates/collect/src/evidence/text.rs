@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::{self, Read};
 
-use super::ReadError;
+use super::reader::ReadError;
 
 /// Decodes these bytes. UTF-16 without a mark is recognised by its zeros, as long as it begins in ASCII.
 pub(super) fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, ReadError> {

@@ -2,7 +2,9 @@
 
 use wire::transcript::Transcript;
 
-use super::{Access, Kind, Piece, ReadError, Reader, TEXT, text};
+use super::kind::Kind;
+use super::reader::{Access, Piece, ReadError, Reader, TEXT};
+use super::text;
 
 pub(super) const READER: Reader = Reader { kind: Kind::Transcript, recognises, read: Access::Bytes(TEXT, read) };
 

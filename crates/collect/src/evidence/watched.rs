@@ -9,7 +9,9 @@ use wire::capture::Seen;
 use wire::hex;
 
 use super::capture::Capture;
-use super::{Access, Kind, Piece, ReadError, Reader, TEXT, text};
+use super::kind::Kind;
+use super::reader::{Access, Piece, ReadError, Reader, TEXT};
+use super::text;
 
 const FIRST_LINE: &str = "rdpdoctor capture 1";
 /// Most notes that are read.

@@ -27,12 +27,12 @@ use evidence::target::{Host, Target};
 use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
 use wire::machine::{ConversationPlan, Event};
-use wire::transcript::{Entry, NameAnswer, NameLookup, Record, Transcript};
+use wire::transcript::{ConnectionRecord, Entry, NameAnswer, NameLookup, Record, Transcript};
 
 use crate::resolve::{Resolver, SystemResolver};
 use outlet::{Direct, Outlet};
 
-/// What a probe is told while it runs: one line for people.
+/// Receiver of progress while a probe runs: one line for people.
 pub type Progress = dyn Fn(&str) + Send + Sync;
 
 /// Probe of one target.
@@ -62,15 +62,14 @@ pub fn capabilities() -> Capabilities {
 }
 
 impl Probe {
-    /// Makes a probe of `target` with the usual budget and the system's resolver.
+    /// Begins the questioning of one address.
     pub fn new(context: Context, target: Target) -> Self {
         let transcript = Transcript {
             at: context.at,
             tool: concat!("rdpdoctor/", env!("CARGO_PKG_VERSION")).to_owned(),
             host: target.host.to_string(),
             port: target.port,
-            name: None,
-            conversations: Vec::new(),
+            records: Vec::new(),
         };
         Self {
             target,
@@ -123,7 +122,8 @@ impl Probe {
         let addresses = if let NameAnswer::Addresses(list) = &answer { list.clone() } else { Vec::new() };
         if !matches!(self.target.host, Host::Address(_)) {
             let took = micros(began.elapsed());
-            self.change(|transcript| transcript.name = Some(NameLookup { took, answer }));
+            let lookup = NameLookup { start: Duration::ZERO, took, answer };
+            self.change(|transcript| transcript.records.push(Record::Name(lookup)));
         }
         addresses
     }
@@ -163,7 +163,7 @@ impl Asking {
             }
             let record = self.ask(ask, left).await;
             interview.told(&record);
-            self.probe.change(|transcript| transcript.conversations.push(record));
+            self.probe.change(|transcript| transcript.records.push(Record::Connection(record)));
         }
         for plan in interview.to_rehearse() {
             if !rehearsal::passes(plan, &*self.probe.outlet).await {
@@ -182,19 +182,19 @@ impl Asking {
 
     /// Notes the failed rehearsal in every record of this address with the same words.
     fn take_back(&self, transcript: &mut Transcript, plan: &ConversationPlan) {
-        let same = |record: &&mut Record| record.address == self.address && same_words(&record.plan, plan);
-        for record in transcript.conversations.iter_mut().filter(same) {
+        let same = |record: &&mut ConnectionRecord| record.address == self.address && same_words(&record.plan, plan);
+        for record in transcript.connections_mut().filter(same) {
             let at = record.entries.last().map_or(Duration::ZERO, |(at, _)| *at);
             record.entries.push((at, Entry::Event(Event::RehearsalFailed)));
         }
     }
 
     /// Opens one connection and returns its record.
-    async fn ask(&self, ask: Ask, left: Duration) -> Record {
+    async fn ask(&self, ask: Ask, left: Duration) -> ConnectionRecord {
         (self.probe.progress)(&format!("asking {}: {}", self.address, ask.words));
         let start = micros(self.began.elapsed());
         let entries = connection::converse(self.address, &ask.plan, left, &*self.probe.outlet).await;
-        Record { address: self.address, start, survey: ask.survey, plan: ask.plan, entries }
+        ConnectionRecord { address: self.address, start, survey: ask.survey, plan: ask.plan, entries }
     }
 }
 

@@ -339,7 +339,7 @@ fn diagnose(outlet: Arc<dyn Outlet>, target: &Target) -> (Diagnosis, Diagnosis) 
     let transcript = runtime.block_on(probe.run());
     let judge = |transcript: &Transcript| diagnosis::diagnose(&observe(transcript), &probe.context, Run::default());
     let mut bare = transcript.clone();
-    for record in &mut bare.conversations {
+    for record in bare.connections_mut() {
         record.entries.retain(|(_, entry)| *entry != Entry::Event(Event::RehearsalFailed));
     }
     (judge(&transcript), judge(&bare))

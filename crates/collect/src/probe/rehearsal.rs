@@ -16,7 +16,7 @@ use wire::credssp::TsRequest;
 use wire::machine::{ConversationPlan, CredsspAnswer, Outcome, TlsAnswer, X224Answer};
 use wire::ntlm::Challenge;
 use wire::tls::{Alert, ClientHello, Segments, TlsOffer, TlsStack, TlsVersion};
-use wire::transcript::Record;
+use wire::transcript::ConnectionRecord;
 use wire::x224::{SecurityProtocols, ServerAnswer};
 
 use super::connection;
@@ -57,7 +57,8 @@ pub async fn passes(plan: &ConversationPlan, outlet: &dyn Outlet) -> bool {
     let (entries, _) = tokio::join!(us, serve(theirs, &plan));
     let nowhere = ([127, 0, 0, 1], 0).into();
     let outcome =
-        Record { address: nowhere, start: Duration::ZERO, survey: false, plan: plan.clone(), entries }.outcome();
+        ConnectionRecord { address: nowhere, start: Duration::ZERO, survey: false, plan: plan.clone(), entries }
+            .outcome();
     as_expected(&plan, &outcome)
 }
 

@@ -26,7 +26,7 @@ fn talk() -> Talk {
 /// Certificate that the lab once showed.
 pub fn certificate() -> Vec<u8> {
     let transcript: Transcript = include_str!("../../../wire/tests/transcripts/own-flight.txt").parse().unwrap();
-    let outcomes = transcript.conversations.iter().filter_map(|record| record.outcome().tls);
+    let outcomes = transcript.connections().filter_map(|record| record.outcome().tls);
     let mut chains =
         outcomes.filter_map(|tls| if let TlsAnswer::Flight(flight) = tls.value { Some(flight.chain) } else { None });
     chains.next().unwrap().remove(0)

@@ -21,7 +21,7 @@ use wire::machine::{
 use wire::ntlm::Challenge;
 use wire::rdpeudp::Syn;
 use wire::tls::{ClientHello, TlsOffer, TlsVersion};
-use wire::transcript::{Entry, NameAnswer, NameLookup, Record, Transcript};
+use wire::transcript::{ConnectionRecord, Entry, NameAnswer, NameLookup, Record, Transcript};
 use wire::x224::{ConnectionRequest, SecurityProtocols, ServerAnswer};
 
 /// Every kind of entry that means something, with the fields that such entries have.
@@ -257,7 +257,7 @@ pub fn state() -> State {
     }
 }
 
-fn conversation(plan: ConversationPlan, address: std::net::SocketAddr, events: Vec<Event>) -> Record {
+fn conversation(plan: ConversationPlan, address: std::net::SocketAddr, events: Vec<Event>) -> ConnectionRecord {
     let mut machine = Conversation::new(plan.clone());
     let mut entries = Vec::new();
     for (tick, event) in (1..).zip(events) {
@@ -269,7 +269,7 @@ fn conversation(plan: ConversationPlan, address: std::net::SocketAddr, events: V
             Action::UpgradeTls(_) | Action::Close => None,
         }));
     }
-    Record { address, start: Duration::ZERO, survey: false, plan, entries }
+    ConnectionRecord { address, start: Duration::ZERO, survey: false, plan, entries }
 }
 
 /// Transcript that has `said` wherever a host or this computer can say something, and this certificate.
@@ -308,14 +308,16 @@ pub fn transcript(said: &str, addresses: [std::net::IpAddr; 2], der: &[u8]) -> T
         failed(TlsFailure::Peer(said.to_owned())),
     ];
     let sockets = addresses.map(|address| (address, 3389).into());
+    let answer = NameAnswer::Addresses(sockets.to_vec());
+    let lookup = Record::Name(NameLookup { start: Duration::ZERO, took: Duration::ZERO, answer });
     let pairs = events.into_iter().zip(sockets.into_iter().cycle());
+    let connections = pairs.map(|(events, socket)| Record::Connection(conversation(plan.clone(), socket, events)));
     Transcript {
         at: time::macros::datetime!(2026-11-21 09:00 UTC),
         tool: said.to_owned(),
         host: said.to_owned(),
         port: 3389,
-        name: Some(NameLookup { took: Duration::ZERO, answer: NameAnswer::Addresses(sockets.to_vec()) }),
-        conversations: pairs.map(|(events, socket)| conversation(plan.clone(), socket, events)).collect(),
+        records: std::iter::once(lookup).chain(connections).collect(),
     }
 }
 

@@ -8,7 +8,8 @@ use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
 
 use crate::case::{Case, EVERYTHING};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
-use crate::need::{Asked, Need, contradicts};
+use crate::need::{Asked, Need};
+use crate::stage::x224::contradicts;
 
 pub const CAUSE: Cause = Cause {
     id: "broken-negotiation",
@@ -118,7 +119,7 @@ fn wants_entra(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::sketch::{Expect, Sketch, host};
 
     const WITH: SecurityProtocols = EVERYTHING.with(SecurityProtocols::RDSAAD);
     const PRESENT: Expect = Expect::Present(Severity::Blocking, Confidence::Proven);

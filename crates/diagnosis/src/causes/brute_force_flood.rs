@@ -184,7 +184,7 @@ fn quiet(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, machine};
+    use crate::sketch::{Expect, Sketch, machine};
 
     const PROTOCOL: &str = "Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational";
 

@@ -9,11 +9,13 @@ use evidence::{Because, Role, Stage};
 use wire::machine::X224Answer;
 use wire::x224::{NegotiationFailure, ServerAnswer};
 
-use crate::case::{Case, uses_key};
+use crate::case::Case;
 use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::keys::REMOTE_DESKTOP;
 use crate::logs::{DAY, told};
-use crate::need::{Need, speechless};
+use crate::need::Need;
+use crate::stage::tls::speechless;
+use crate::stage::tls::uses_key;
 
 /// Events: the chosen certificate is unusable, or its key is out of reach.
 const FELL_BACK: &[u32] = &[1051, 1055];
@@ -211,7 +213,7 @@ fn there_with_key(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host, key_file, machine, stored};
+    use crate::sketch::{Expect, Sketch, host, key_file, machine, stored};
     use evidence::fact::{Fact, Handshake};
     use evidence::state::{KeyFile, RegistryData, StoredCertificate};
     use wire::machine::End;
@@ -363,7 +365,7 @@ mod tests {
         let there =
             |certificate| folder(bound(), &[(&key_of_issued(), OPEN)]).recorded(Fact::StoredCertificate(certificate));
         there(issued()).event(RCM, 1055, 2).check(&CAUSE, Expect::Absent);
-        let new = evidence::moment::rfc3339(crate::causes::sketch::NOW - time::Duration::hours(1));
+        let new = evidence::moment::rfc3339(crate::sketch::NOW - time::Duration::hours(1));
         let new = StoredCertificate { not_before: new, ..issued() };
         bound().recorded(Fact::StoredCertificate(new)).event(RCM, 1051, 90).check(&CAUSE, Expect::Unknown);
         let other = [("Binary", "cd".repeat(20))];

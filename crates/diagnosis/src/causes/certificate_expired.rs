@@ -156,7 +156,7 @@ fn valid(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, NOW, Sketch, host, machine, stored};
+    use crate::sketch::{Expect, NOW, Sketch, host, machine, stored};
     use evidence::state::{LogSpan, POLICY, RegistryData, Service, StoredCertificate, TERMINAL_SERVER};
     use wire::tls::TlsVersion;
 

@@ -69,7 +69,7 @@ fn proved(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, host};
+    use crate::sketch::{Expect, host};
     use wire::tls::TlsVersion;
 
     #[test]

@@ -73,7 +73,7 @@ fn fits(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host, machine, stored};
+    use crate::sketch::{Expect, Sketch, host, machine, stored};
     use evidence::fact::Fact;
     use evidence::state::RegistryData;
     use wire::tls::TlsVersion;

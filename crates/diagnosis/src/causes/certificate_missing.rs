@@ -124,7 +124,7 @@ fn says_otherwise(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host, machine, stored};
+    use crate::sketch::{Expect, Sketch, host, machine, stored};
     use evidence::fact::Fact;
     use evidence::state::{POLICY, RegistryData};
 

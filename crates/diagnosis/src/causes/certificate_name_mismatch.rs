@@ -132,7 +132,7 @@ fn a_name_fits(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host, stored};
+    use crate::sketch::{Expect, Sketch, host, stored};
     use evidence::fact::Fact;
     use evidence::state::{POLICY, RegistryData, StoredCertificate};
     use wire::tls::TlsVersion;

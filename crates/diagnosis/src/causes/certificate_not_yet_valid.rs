@@ -101,7 +101,7 @@ fn begun(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, NOW, Sketch, host, machine, stored};
+    use crate::sketch::{Expect, NOW, Sketch, host, machine, stored};
     use evidence::fact::Fact;
     use evidence::state::{POLICY, StoredCertificate};
     use wire::tls::TlsVersion;

@@ -172,7 +172,7 @@ mod tests {
     use wire::tls::TlsVersion;
 
     use super::*;
-    use crate::causes::sketch::{self, Expect, NOW, Sketch, host, key_file, machine, stored};
+    use crate::sketch::{self, Expect, NOW, Sketch, host, key_file, machine, stored};
     use evidence::fact::Fact;
     use evidence::state::{KeyFile, RegistryData, Service};
 

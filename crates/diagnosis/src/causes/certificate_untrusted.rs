@@ -63,7 +63,7 @@ fn installed(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host, stored};
+    use crate::sketch::{Expect, Sketch, host, stored};
     use evidence::fact::Fact;
     use evidence::state::{ROOT, StoredCertificate};
     use wire::tls::TlsVersion;

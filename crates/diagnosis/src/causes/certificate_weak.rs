@@ -124,7 +124,7 @@ fn strong(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host, machine, stored};
+    use crate::sketch::{Expect, Sketch, host, machine, stored};
     use evidence::state::POLICY;
     use wire::tls::TlsVersion;
 

@@ -129,7 +129,7 @@ fn allowed(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host, machine, stored};
+    use crate::sketch::{Expect, Sketch, host, machine, stored};
     use evidence::state::{RegistryData, StoredCertificate};
     use wire::tls::TlsVersion;
 

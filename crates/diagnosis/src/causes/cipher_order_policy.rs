@@ -1,13 +1,12 @@
 //! `cipher-order-policy`: a policy leaves the host no cipher suite that the client offers.
 
-use evidence::state::CIPHER_POLICY;
+use evidence::state::{CIPHER_POLICY, Part};
 use evidence::symptom::Symptom;
 use evidence::{Because, Role, Stage};
 
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::setting::Side;
 use wire::tls::{TlsVersion, suite};
 
 pub const CAUSE: Cause = Cause {
@@ -39,7 +38,7 @@ pub const CAUSE: Cause = Cause {
 /// Versions that host and client may share. Where none is left, that is a fault of its own (tls12-disabled).
 fn versions(case: Case<'_>) -> Vec<TlsVersion> {
     let off = |version: &TlsVersion| {
-        case.schannel_lacks(*version, Side::Server).is_some_and(|(sure, _)| sure == Confidence::Proven)
+        case.schannel_lacks(*version, Part::Host).is_some_and(|(sure, _)| sure == Confidence::Proven)
     };
     case.context.profile.versions().filter(|version| !off(version)).collect()
 }
@@ -91,7 +90,7 @@ fn enough_left(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host, machine};
+    use crate::sketch::{Expect, Sketch, host, machine};
     use evidence::state::{LISTENER, POLICY, RegistryData, WINDOWS};
 
     fn list(names: &str) -> Sketch {

@@ -112,7 +112,7 @@ fn finished_without(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, host};
+    use crate::sketch::{Expect, host};
     use wire::machine::End;
 
     #[test]

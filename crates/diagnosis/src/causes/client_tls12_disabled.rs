@@ -1,12 +1,12 @@
 //! `client-tls12-disabled`: the client's Windows has TLS 1.2 switched off.
 
+use evidence::state::Part;
 use evidence::symptom::Symptom;
 use evidence::{Role, Stage};
 
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::setting::Side;
 use wire::tls::TlsVersion;
 
 const CLIENT: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2\Client";
@@ -38,7 +38,7 @@ pub const CAUSE: Cause = Cause {
 
 fn speaks_nothing(case: Case<'_>) -> Option<Ground> {
     let lacking: Option<Vec<_>> =
-        TlsVersion::ALL.iter().map(|version| case.schannel_lacks(*version, Side::Client)).collect();
+        TlsVersion::ALL.iter().map(|version| case.schannel_lacks(*version, Part::Client)).collect();
     let (sure, because): (Vec<_>, Vec<_>) = lacking?.into_iter().unzip();
     let confidence = sure.into_iter().max()?;
     Some(Ground::on(because).confidence(confidence))
@@ -46,18 +46,18 @@ fn speaks_nothing(case: Case<'_>) -> Option<Ground> {
 
 /// TLS 1.2 is off. An older or newer version may still work with a host that has it, so then this only hampers.
 fn off(case: Case<'_>) -> Option<Ground> {
-    let (sure, because) = case.schannel_lacks(TlsVersion::Tls12, Side::Client)?;
+    let (sure, because) = case.schannel_lacks(TlsVersion::Tls12, Part::Client)?;
     Some(Ground::on(vec![because]).severity(Severity::Degrading).confidence(sure))
 }
 
 fn on(case: Case<'_>) -> Option<Ground> {
-    Some(Ground::on(vec![case.schannel_has_tls12(Side::Client)?]))
+    Some(Ground::on(vec![case.schannel_has_tls12(Part::Client)?]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, client};
+    use crate::sketch::{Expect, Sketch, client};
     use evidence::state::{RegistryData, WINDOWS};
 
     fn windows() -> Sketch {

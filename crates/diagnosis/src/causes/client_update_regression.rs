@@ -1,5 +1,6 @@
 //! `client-update-regression`: the client's Windows carries an update that is known to break Remote Desktop.
 
+use evidence::state::Part;
 use evidence::state::WINDOWS;
 use evidence::{Role, Stage};
 
@@ -18,9 +19,9 @@ pub const CAUSE: Cause = Cause {
         Proof {
             shows: Shows::Presence(Confidence::Likely),
             needs: &[Need::key(WINDOWS)],
-            holds: |case| carried(case, Role::Client),
+            holds: |case| carried(case, Part::Client),
         },
-        Proof { shows: Shows::Absence, needs: &[Need::key(WINDOWS)], holds: |case| cured(case, Role::Client) },
+        Proof { shows: Shows::Absence, needs: &[Need::key(WINDOWS)], holds: |case| cured(case, Part::Client) },
     ],
     explains: &[],
     page: Page {
@@ -42,7 +43,7 @@ pub const CAUSE: Cause = Cause {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, client};
+    use crate::sketch::{Expect, Sketch, client};
     use evidence::state::RegistryData;
 
     fn windows(build: &str, revision: u32) -> Sketch {

@@ -109,7 +109,7 @@ fn span(milliseconds: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::sketch::{Expect, Sketch, host};
     use evidence::fact::Introduction;
     use wire::tls::TlsVersion;
 

@@ -101,7 +101,7 @@ fn answered(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::sketch::{Expect, Sketch, host};
     use evidence::fact::Fact;
     use wire::machine::End;
     use wire::tls::TlsOffer;

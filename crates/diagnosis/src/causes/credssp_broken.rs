@@ -8,7 +8,8 @@ use evidence::{Because, Role, Stage};
 
 use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
-use crate::need::{Need, broken_off};
+use crate::need::Need;
+use crate::stage::credssp::broken_off;
 
 pub const CAUSE: Cause = Cause {
     id: "credssp-broken",
@@ -112,7 +113,7 @@ fn answered(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::sketch::{Expect, Sketch, host};
     use evidence::fact::Fact;
     use wire::machine::End;
     use wire::tls::TlsVersion;

@@ -61,7 +61,7 @@ fn usual(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, machine};
+    use crate::sketch::{Expect, machine};
 
     #[test]
     fn present() {

@@ -7,7 +7,7 @@ use evidence::codes;
 use evidence::fact::Introduction;
 use evidence::{Role, Stage};
 
-use super::NTLM_REFUSALS;
+use crate::stage::credssp::NTLM_REFUSALS;
 
 pub const CAUSE: Cause = Cause {
     id: "credssp-error-status",
@@ -80,7 +80,7 @@ fn none(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::sketch::{Expect, Sketch, host};
     use wire::tls::TlsVersion;
 
     fn answered(target: &str, statuses: &[Option<u32>]) -> Sketch {

@@ -75,7 +75,7 @@ fn accepted_by_client(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::sketch::{Expect, Sketch, host};
     use evidence::fact::Fact;
     use wire::tls::TlsVersion;
 

@@ -86,7 +86,7 @@ fn stays_open(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::sketch::{Expect, Sketch, host};
     use evidence::fact::Fact;
     use wire::machine::End;
     use wire::x224::{SecurityProtocols, ServerAnswer};

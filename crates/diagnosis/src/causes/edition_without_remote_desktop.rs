@@ -58,7 +58,7 @@ fn another(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host, machine};
+    use crate::sketch::{Expect, Sketch, host, machine};
     use evidence::state::RegistryData;
 
     fn windows(edition: &str) -> Sketch {

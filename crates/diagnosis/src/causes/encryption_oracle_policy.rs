@@ -106,8 +106,8 @@ fn targets(event: &LogEvent) -> impl Iterator<Item = &str> {
 mod tests {
     use super::*;
     use crate::case::Context;
-    use crate::causes::sketch::{Expect, NOW, client};
     use crate::diagnose::{Run, diagnose};
+    use crate::sketch::{Expect, NOW, client};
     use evidence::moment::rfc3339;
     use evidence::state::{LogSpan, Part, State};
     use evidence::target::Target;

@@ -6,7 +6,8 @@ use wire::x224::{SecurityProtocols, ServerAnswer};
 
 use crate::case::{Case, EVERYTHING, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
-use crate::need::{Asked, Need, contradicts};
+use crate::need::{Asked, Need};
+use crate::stage::x224::contradicts;
 
 pub const CAUSE: Cause = Cause {
     id: "entra-authentication-required",
@@ -84,7 +85,7 @@ fn no_help(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::sketch::{Expect, Sketch, host};
     use wire::x224::NegotiationFailure;
 
     const WITH: SecurityProtocols = EVERYTHING.with(SecurityProtocols::RDSAAD);

@@ -72,7 +72,7 @@ fn fits(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, machine};
+    use crate::sketch::{Expect, Sketch, machine};
     use evidence::state::POLICY;
 
     fn forced(layer: u32, level: u32) -> Sketch {

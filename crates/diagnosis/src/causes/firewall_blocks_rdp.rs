@@ -187,7 +187,7 @@ fn open_everywhere(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, machine};
+    use crate::sketch::{Expect, Sketch, machine};
     use evidence::fact::Fact;
     use evidence::state::WINDOWS;
 

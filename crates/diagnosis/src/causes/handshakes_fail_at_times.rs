@@ -98,7 +98,7 @@ fn taken_at_once(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::sketch::{Expect, Sketch, host};
     use evidence::fact::Handshake;
     use wire::machine::End;
     use wire::tls::TlsVersion;

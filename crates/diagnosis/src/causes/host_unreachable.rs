@@ -6,7 +6,8 @@ use wire::machine::{ConnectFailure, TcpAnswer};
 
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
-use crate::need::{Need, tcp_only};
+use crate::need::Need;
+use crate::stage::tcp::tcp_only;
 
 pub const CAUSE: Cause = Cause {
     id: "host-unreachable",
@@ -68,7 +69,7 @@ fn answered(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::sketch::{Expect, Sketch, host};
     use evidence::fact::Fact;
 
     fn failed(failure: ConnectFailure) -> Sketch {

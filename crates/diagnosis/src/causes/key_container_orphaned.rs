@@ -103,7 +103,7 @@ fn not_used(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, key_file, machine, stored};
+    use crate::sketch::{Expect, Sketch, key_file, machine, stored};
     use evidence::events::RCM;
     use evidence::fact::Fact;
     use evidence::state::{KeyFile, RegistryData};

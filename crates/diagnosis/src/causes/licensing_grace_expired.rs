@@ -56,13 +56,15 @@ fn expired(case: Case<'_>) -> Option<Ground> {
     let mode = set(POLICY, "LicensingMode") || set(LICENSING, "LicensingMode");
     let ground = told(case, (RCM, EXPIRED), DAY, |event| event.id != 1069 || !mode)?;
     let since = ground.because.iter().any(|because| case.answered_since(because.observation));
-    Some(if since { ground.confidence(Confidence::Possible) } else { ground })
+    let usual = ground.confidence.unwrap_or(Confidence::Proven);
+    let less = if usual == Confidence::Proven { Confidence::Likely } else { Confidence::Possible };
+    Some(if since { ground.confidence(less) } else { ground })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, machine};
+    use crate::sketch::{Expect, machine};
 
     #[test]
     fn present() {
@@ -85,6 +87,17 @@ mod tests {
         machine().event(RCM, 1128, 300).dword(POLICY, "LicensingMode", 4).check(&CAUSE, likely);
         let possible = Expect::Present(Severity::Blocking, Confidence::Possible);
         machine().event(RCM, 1128, 300).event(RCM, 1149, 2).check(&CAUSE, possible);
+    }
+
+    #[test]
+    fn whoever_came_in_since_takes_one_step_of_its_sureness() {
+        let present = |confidence| Expect::Present(Severity::Blocking, confidence);
+        for (minutes, alone, since) in
+            [(5, Confidence::Proven, Confidence::Likely), (300, Confidence::Likely, Confidence::Possible)]
+        {
+            machine().event(RCM, 1069, minutes).check(&CAUSE, present(alone));
+            machine().event(RCM, 1069, minutes).event(RCM, 1149, 2).check(&CAUSE, present(since));
+        }
     }
 
     #[test]

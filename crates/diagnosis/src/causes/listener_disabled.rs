@@ -71,7 +71,7 @@ fn on_everywhere(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host, machine};
+    use crate::sketch::{Expect, Sketch, host, machine};
     use evidence::fact::Fact;
     use wire::machine::{ConnectFailure, TcpAnswer};
 

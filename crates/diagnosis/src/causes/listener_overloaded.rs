@@ -8,7 +8,8 @@ use wire::machine::X224Answer;
 
 use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
-use crate::need::{Asked, Need, SPACED_TRIES, unanswered};
+use crate::need::{Asked, Need};
+use crate::stage::x224::{SPACED_TRIES, unanswered};
 
 pub const CAUSE: Cause = Cause {
     id: "listener-overloaded",
@@ -37,7 +38,7 @@ pub const CAUSE: Cause = Cause {
         confirm: "Event 1006 of Remote Connection Manager proves it. Many attempts from strangers (RdpCoreTS 131 and 140) say \
                   who causes it.",
         command: "Get-WinEvent -MaxEvents 20 -FilterHashtable @{ProviderName='Microsoft-Windows-TerminalServices-RemoteConnectionManager'; Id=1006} | \
-                  Format-List TimeCreated,Message; (Get-NetTCPConnection -LocalPort 3389 | Group-Object RemoteAddress | \
+                  Format-List TimeCreated,Message; (Get-NetTCPConnection -LocalPort {port} | Group-Object RemoteAddress | \
                   Sort-Object Count -Descending | Select-Object -First 10 Count,Name)",
         how_to_fix: "Let only the addresses that need it reach the port (firewall, VPN or gateway): that ends a flood. If no \
                      flood is there, free the host's processor or memory, and test each machine behind a balancer. Raise the \
@@ -105,7 +106,7 @@ fn answered_at_once(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::case::EVERYTHING;
-    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::sketch::{Expect, Sketch, host};
     use wire::machine::End;
     use wire::x224::SecurityProtocols;
 

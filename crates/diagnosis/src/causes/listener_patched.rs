@@ -60,7 +60,7 @@ fn windows_own(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, machine};
+    use crate::sketch::{Expect, Sketch, machine};
     use evidence::state::RegistryData;
 
     fn runs(path: &str) -> Sketch {

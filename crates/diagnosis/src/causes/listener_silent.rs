@@ -37,7 +37,7 @@ pub const CAUSE: Cause = Cause {
               balancer or tunnel that does not get through, or a trap that holds attackers up.",
         confirm: "On the host: is the service running and does the attempt arrive (event 131 in RdpCoreTS, 261 in Remote \
                   Connection Manager)? Event 1006 says that too many connections are being set up.",
-        command: "Get-Service TermService; (Get-NetTCPConnection -LocalPort 3389 | Group-Object State | Format-Table Name,Count \
+        command: "Get-Service TermService; (Get-NetTCPConnection -LocalPort {port} | Group-Object State | Format-Table Name,Count \
                   | Out-String); Get-WinEvent -MaxEvents 20 -FilterHashtable \
                   @{LogName='Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational',\
                   'Microsoft-Windows-TerminalServices-RemoteConnectionManager/Operational'; Id=131,261,1006} | \
@@ -86,7 +86,7 @@ fn answered(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::case::EVERYTHING;
-    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::sketch::{Expect, Sketch, host};
     use wire::machine::End;
     use wire::x224::SecurityProtocols;
 

@@ -105,7 +105,7 @@ fn allowed(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, machine};
+    use crate::sketch::{Expect, Sketch, machine};
     use evidence::events::LSM;
     use evidence::state::RegistryData;
 

@@ -71,7 +71,7 @@ fn watched(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{self, Expect, Sketch, key_file, machine};
+    use crate::sketch::{self, Expect, Sketch, key_file, machine};
     use evidence::access::RefusedAccess;
     use evidence::fact::Fact;
 

@@ -4,13 +4,14 @@ use evidence::fact::Fact;
 use evidence::moment::moment;
 use evidence::printable::printable;
 use evidence::state::{COMPUTER_NAME, LISTENER, STORE_REMOTE_DESKTOP, StoredCertificate, TCPIP};
+use evidence::windows::netbios;
 use evidence::{Because, Role, Stage};
 use wire::tls::TlsOffer;
 
 use super::remote_desktop_disabled;
 use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
-use crate::identity::{SIX_MONTHS, TOLERANCE, possible, short};
+use crate::identity::{SIX_MONTHS, TOLERANCE, possible};
 use crate::keys::REMOTE_DESKTOP;
 use crate::need::Need;
 
@@ -70,7 +71,7 @@ fn names_differ(case: Case<'_>) -> Option<Ground> {
     }
     let (own, called) = (case.windows_made_name()?, case.called());
     let first = called.first()?;
-    if called.iter().any(|name| short(name.value) == short(own.value)) {
+    if called.iter().any(|name| netbios(name.value) == netbios(own.value)) {
         return None;
     }
     let certificate = own.because(format!("the host's own certificate is for {}", own.value));
@@ -106,9 +107,9 @@ fn recorded_names_differ(case: Case<'_>) -> Option<Ground> {
     let shape = seen.value.subject == seen.value.issuer && (valid - SIX_MONTHS).abs() <= TOLERANCE;
     let own = seen.value.subject.strip_prefix("CN=").filter(|_| shape)?;
     let computer = case.text(COMPUTER_NAME, "ComputerName")?;
-    let name = computer.value.filter(|name| possible(name) && short(name) != short(own))?;
+    let name = computer.value.filter(|name| possible(name) && netbios(name) != netbios(own))?;
     // the new name is in force only after a restart
-    if case.text(TCPIP, "Hostname").and_then(|seen| seen.value).is_some_and(|now| short(now) == short(own)) {
+    if case.text(TCPIP, "Hostname").and_then(|seen| seen.value).is_some_and(|now| netbios(now) == netbios(own)) {
         return None;
     }
     let certificate = seen.because(format!("the certificate that Windows made is for {}", printable(own)));
@@ -117,7 +118,7 @@ fn recorded_names_differ(case: Case<'_>) -> Option<Ground> {
 
 fn names_agree(case: Case<'_>) -> Option<Ground> {
     let (own, called) = (case.windows_made_name()?, case.called());
-    let same = called.iter().find(|name| short(name.value) == short(own.value))?;
+    let same = called.iter().find(|name| netbios(name.value) == netbios(own.value))?;
     Some(Ground::on(vec![same.because(format!("the host calls itself {}, and so does its certificate", same.value))]))
 }
 
@@ -134,7 +135,7 @@ fn always(_: Case<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, NOW, Sketch, host, machine, stored};
+    use crate::sketch::{Expect, NOW, Sketch, host, machine, stored};
     use evidence::fact::{Fact, Introduction};
     use evidence::moment::rfc3339;
     use evidence::state::{POLICY, RegistryData, TERMINAL_SERVER};

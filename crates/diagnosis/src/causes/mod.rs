@@ -77,10 +77,6 @@ mod tls_stalled;
 mod tls_version_mismatch;
 mod update_regression;
 
-pub mod sketch;
-
-pub(crate) use ntlm_blocked::REFUSALS as NTLM_REFUSALS;
-
 /// Every cause, in the order in which a connection meets them.
 pub const ALL: &[&Cause] = &[
     // causes: list

@@ -32,7 +32,7 @@ pub const CAUSE: Cause = Cause {
         confirm: "The resolver's own code says that there is no such name; a resolver that is silent says something else. \
                   Windows and macOS say the same without a network, so try another name too. Ask the same from the client, with \
                   the full name.",
-        command: "Resolve-DnsName HOST; Get-DnsClientServerAddress; Get-DnsClientGlobalSetting | Select-Object SuffixSearchList",
+        command: "Resolve-DnsName {host}; Get-DnsClientServerAddress; Get-DnsClientGlobalSetting | Select-Object SuffixSearchList",
         how_to_fix: "Use the full name (host.domain). If that works, the client's suffix list or VPN lacks the domain. If the \
                      record is missing, have it registered (on the host: Register-DnsClient). An entry in the hosts file \
                      only hides the fault from one computer.",
@@ -70,7 +70,7 @@ fn found(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, resolver};
+    use crate::sketch::{Expect, resolver};
 
     #[test]
     fn present() {

@@ -1,14 +1,12 @@
 //! `name-points-elsewhere`: the machine that answers has another name than the one asked for.
 
 use evidence::fact::Fact;
+use evidence::windows::NETBIOS;
 use evidence::{Role, Stage};
 
 use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-
-/// The longest NetBIOS name; longer computer names are cut to it.
-const NETBIOS: usize = 15;
 
 pub const CAUSE: Cause = Cause {
     id: "name-points-elsewhere",
@@ -33,7 +31,7 @@ pub const CAUSE: Cause = Cause {
               an alias (CNAME), so this is never more than a hint.",
         confirm: "Is the machine that answers the one that you mean? On it, look at its name; from the client, whether the name \
                   is an alias, and which address the machine's own name has.",
-        command: "Resolve-DnsName HOST | Format-Table Name,Type,NameHost,IPAddress; [System.Net.Dns]::GetHostEntry('').HostName",
+        command: "Resolve-DnsName {host} | Format-Table Name,Type,NameHost,IPAddress; [System.Net.Dns]::GetHostEntry('').HostName",
         how_to_fix: "If it is the wrong machine, correct the DNS record or the forward and forget the cached answer. If it is \
                      the right one, connect by its own name, or give it a certificate for the name that people type.",
         references: &[
@@ -121,7 +119,7 @@ fn same_machine(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::sketch::{Expect, Sketch, host};
     use evidence::fact::Introduction;
     use wire::tls::TlsVersion;
 

@@ -35,7 +35,7 @@ pub const CAUSE: Cause = Cause {
         confirm: "Ask each configured name server by its own address. If all are silent, it is the network of this computer; if \
                   other names resolve and this one does not, it is the zone or its forwarder.",
         command: "Get-DnsClientServerAddress; (Get-DnsClientServerAddress).ServerAddresses | Sort-Object -Unique | \
-                  ForEach-Object { Resolve-DnsName HOST -Server $_ -DnsOnly }",
+                  ForEach-Object { Resolve-DnsName {host} -Server $_ -DnsOnly }",
         how_to_fix: "Bring the network or VPN up, or correct the name servers of the adapter. Until the name server answers, \
                      the address works instead of the name where NTLM is allowed; it proves that only the name is missing. An \
                      entry in the hosts file hides the fault from one computer and outlives it.",
@@ -78,7 +78,7 @@ fn answered(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, resolver};
+    use crate::sketch::{Expect, resolver};
 
     #[track_caller]
     fn check(answer: NameAnswer, expect: Expect) {

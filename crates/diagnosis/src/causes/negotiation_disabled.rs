@@ -77,7 +77,7 @@ fn negotiates(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, host, machine};
+    use crate::sketch::{Expect, host, machine};
     use wire::x224::SecurityProtocols;
 
     #[test]

@@ -38,7 +38,7 @@ pub const CAUSE: Cause = Cause {
         why: "A port forward or load balancer points to the wrong machine or port, another program took the port before \
               Remote Desktop started, or the name leads to another machine.",
         confirm: "On the machine that you meant: which process owns the port? It should be svchost with TermService.",
-        command: "Get-NetTCPConnection -LocalPort 3389 -State Listen | ForEach-Object { Get-Process -Id $_.OwningProcess }; \
+        command: "Get-NetTCPConnection -LocalPort {port} -State Listen | ForEach-Object { Get-Process -Id $_.OwningProcess }; \
                   (Get-CimInstance Win32_Service -Filter \"Name='TermService'\").ProcessId",
         how_to_fix: "Correct the forward, the name or the port in the client. If another program took the port on the host, \
                      move that program and restart Remote Desktop Services.",
@@ -89,7 +89,7 @@ fn speaks_x224(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, host};
+    use crate::sketch::{Expect, host};
     use evidence::fact::Fact;
     use wire::foreign::ForeignService;
     use wire::machine::End;

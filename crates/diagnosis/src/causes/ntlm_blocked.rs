@@ -6,13 +6,10 @@ use evidence::{Role, Stage};
 use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
+use crate::stage::credssp::NTLM_REFUSALS;
 
 /// `STATUS_NTLM_BLOCKED`.
 const NTLM_BLOCKED: u32 = 0xC000_0418;
-/// Answers of hosts without NTLM to its first message, before any account is named: blocked, `STATUS_ACCESS_DENIED`,
-/// `STATUS_NOT_SUPPORTED`, `SEC_E_UNSUPPORTED_FUNCTION`.
-pub(crate) const REFUSALS: [u32; 4] = [NTLM_BLOCKED, 0xC000_0022, 0xC000_00BB, 0x8009_0302];
-
 pub const CAUSE: Cause = Cause {
     id: "ntlm-blocked",
     title: "the host refuses NTLM: only Kerberos gets in",
@@ -52,7 +49,7 @@ pub const CAUSE: Cause = Cause {
 fn status(case: Case<'_>) -> Option<Seen<u32>> {
     let seen = case.credssp()?;
     let Introduction::Refused { status: Some(status), .. } = seen.value else { return None };
-    REFUSALS.contains(status).then_some(Seen { value: *status, id: seen.id })
+    NTLM_REFUSALS.contains(status).then_some(Seen { value: *status, id: seen.id })
 }
 
 fn refused(case: Case<'_>) -> Option<Ground> {
@@ -80,7 +77,7 @@ fn taken(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::sketch::{Expect, Sketch, host};
     use evidence::fact::Fact;
     use wire::machine::End;
     use wire::tls::TlsVersion;

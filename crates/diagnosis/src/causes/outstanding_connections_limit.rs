@@ -50,7 +50,7 @@ pub const CAUSE: Cause = Cause {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, machine};
+    use crate::sketch::{Expect, machine};
 
     #[test]
     fn present() {

@@ -6,7 +6,8 @@ use wire::machine::{ConnectFailure, TcpAnswer};
 
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
-use crate::need::{Need, tcp_only};
+use crate::need::Need;
+use crate::stage::tcp::tcp_only;
 
 pub const CAUSE: Cause = Cause {
     id: "port-closed",
@@ -26,7 +27,7 @@ pub const CAUSE: Cause = Cause {
               another network adapter, or the address belongs to another machine. A firewall can also be set to refuse \
               instead of dropping.",
         confirm: "On the host: does anything listen, on which port and address, and is the service running?",
-        command: "Get-Service TermService; Get-NetTCPConnection -State Listen | Where-Object LocalPort -eq 3389; \
+        command: "Get-Service TermService; Get-NetTCPConnection -State Listen | Where-Object LocalPort -eq {port}; \
                   Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' \
                   PortNumber,fEnableWinStation,LanAdapter",
         how_to_fix: "Start the service or enable the listener. If it listens on another port, name that port in the client \
@@ -59,7 +60,7 @@ fn not_refused(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, host};
+    use crate::sketch::{Expect, host};
     use evidence::fact::Fact;
 
     const REFUSED: Fact = Fact::TcpAnswer(TcpAnswer::Failed(ConnectFailure::Refused));

@@ -9,7 +9,8 @@ use wire::machine::{ConnectFailure, TcpAnswer};
 
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
-use crate::need::{Need, tcp_only};
+use crate::need::Need;
+use crate::stage::tcp::tcp_only;
 
 /// Silence that has outlived three SYNs.
 const SURE: Duration = Duration::from_secs(3);
@@ -37,7 +38,7 @@ pub const CAUSE: Cause = Cause {
                   hold, the packets are dropped on the way.",
         command: "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server' fDenyTSConnections; \
                   Get-NetFirewallRule -Name RemoteDesktop-UserMode-In-TCP | Select-Object Enabled,Profile,Action; \
-                  Get-NetTCPConnection -LocalPort 3389 -State Listen",
+                  Get-NetTCPConnection -LocalPort {port} -State Listen",
         how_to_fix: "Switch Remote Desktop on if it is off. Enable the rule RemoteDesktop-UserMode-In-TCP for the profile in \
                      use and limit its remote addresses to those that need it; in a cloud, the same for the security group. \
                      Do not open the port to the whole internet.",
@@ -79,7 +80,7 @@ fn answered(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, host};
+    use crate::sketch::{Expect, host};
     use evidence::fact::Fact;
 
     #[test]

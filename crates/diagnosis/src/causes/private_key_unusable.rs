@@ -10,11 +10,12 @@ use evidence::symptom::Symptom;
 use evidence::{Role, Stage};
 use wire::tls::{Alert, TlsOffer};
 
-use crate::case::{Case, NEAR, Seen, uses_key};
+use crate::case::{Case, NEAR, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::keys::{KeyPlace, REMOTE_DESKTOP};
 use crate::logs::{DAY, told};
-use crate::need::{Need, speechless};
+use crate::need::Need;
+use crate::stage::tls::{refused_with, speechless, uses_key};
 
 /// Events: Remote Connection Manager could not make or replace a certificate.
 const NO_CERTIFICATE: &[u32] = &[1057, 1058];
@@ -23,7 +24,7 @@ const HELLOS: [TlsOffer; 4] = [TlsOffer::MODERN, TlsOffer::PLAIN_12, TlsOffer::S
 
 pub const CAUSE: Cause = Cause {
     id: "private-key-unusable",
-    title: "the host breaks off every TLS handshake, as one does that cannot use its certificate's private key",
+    title: "the host drops every TLS handshake, as it would if it could not use its private key",
     stage: Stage::Tls,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -209,7 +210,7 @@ fn broken_off(case: Case<'_>, hellos: &[TlsOffer]) -> Option<Ground> {
     for offer in hellos {
         let seen = case.tls_with(*offer)?;
         let answer = match seen.value {
-            Handshake::Alert(alert) => format!("refused with {alert}"),
+            Handshake::Alert(alert) => refused_with(*alert),
             Handshake::Closed { end, .. } => format!("{} without a TLS record", end.verb()),
             _ => return None,
         };
@@ -231,7 +232,7 @@ fn key_used(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{self, Expect, Sketch, host, key_file, machine, stored};
+    use crate::sketch::{self, Expect, Sketch, host, key_file, machine, stored};
     use evidence::access::{RefusedAccess, WRITE_PROTECTED};
     use evidence::fact::Fact;
     use evidence::state::{KeyFile, RegistryData, StoredCertificate};

@@ -68,7 +68,17 @@ fn right(case: Case<'_>) -> Option<Ground> {
 
 fn all(case: Case<'_>, seen: Seen<&RdpFileRecord>) -> Vec<Wrong> {
     let settings = RdpSettings(seen.value);
-    let by_itself = [address(settings), port(settings), gateway(settings), negotiation(settings)].into_iter().flatten();
+    let by_itself = [
+        address(settings),
+        port(settings),
+        gateway(settings),
+        unused_gateway(settings),
+        gateway_itself(settings),
+        entra_by_address(settings),
+        entra_user(settings),
+        negotiation(settings),
+    ];
+    let by_itself = by_itself.into_iter().flatten();
     let told = by_itself.chain(values(settings)).chain(contradictions(seen.value));
     let mut found: Vec<Wrong> = told
         .map(|(severity, confidence, text)| {
@@ -118,6 +128,44 @@ fn gateway(settings: RdpSettings<'_>) -> Option<Told> {
     let text =
         "gatewayusagemethod asks for a gateway and gatewayhostname names none: name one, or set gatewayusagemethod:i:0";
     (own && settings.text("gatewayhostname").is_none()).then(|| (severity, Confidence::Likely, text.to_owned()))
+}
+
+/// A gateway is named, and the file says that none is used.
+fn unused_gateway(settings: RdpSettings<'_>) -> Option<Told> {
+    let host = settings.text("gatewayhostname")?;
+    let written = settings.text("gatewayusagemethod")?.parse::<i64>().ok()?;
+    let text =
+        format!("gatewayhostname names {host}, and gatewayusagemethod is 0: the client does not use it; 1 or 2 does");
+    (written == 0).then_some((Severity::Advisory, Confidence::Possible, text))
+}
+
+/// The client is sent through a gateway to that gateway: often the name of the target was forgotten.
+fn gateway_itself(settings: RdpSettings<'_>) -> Option<Told> {
+    let gateway = settings.gateway()?.host?;
+    let target = settings.target()?.ok()?.host.to_string();
+    let same = target.trim_end_matches('.').eq_ignore_ascii_case(gateway.trim_end_matches('.'));
+    let text = format!(
+        "target and gateway are both {gateway}: right only where one machine is both; else the name of the target is missing"
+    );
+    same.then_some((Severity::Advisory, Confidence::Possible, text))
+}
+
+/// A web account of Entra is asked for, and the target is an address.
+fn entra_by_address(settings: RdpSettings<'_>) -> Option<Told> {
+    let target = settings.target()?.ok()?;
+    let address = target.host.to_string().parse::<std::net::IpAddr>().is_ok();
+    let text = "enablerdsaadauth is 1 and the target is an address: with a web account it has to be the device's name, as \
+                Microsoft Entra knows it";
+    (address && settings.number("enablerdsaadauth") == Some(1))
+        .then(|| (Severity::Blocking, Confidence::Likely, text.to_owned()))
+}
+
+/// The user is one of Entra, and nothing says that the target is.
+fn entra_user(settings: RdpSettings<'_>) -> Option<Told> {
+    let told = ["enablerdsaadauth", "targetisaadjoined"].iter().any(|name| settings.number(name) == Some(1));
+    let text = "username is one of Microsoft Entra (AzureAD\\...) and neither enablerdsaadauth nor targetisaadjoined is 1: this \
+                logs on only from a computer that the same tenant knows";
+    (settings.names_entra_user() && !told).then(|| (Severity::Advisory, Confidence::Possible, text.to_owned()))
 }
 
 fn negotiation(settings: RdpSettings<'_>) -> Option<Told> {
@@ -233,7 +281,7 @@ fn nla_is_optional(case: Case<'_>, record: &RdpFileRecord) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, client, host, machine};
+    use crate::sketch::{Expect, Sketch, client, host, machine};
     use evidence::rdp_file::RdpSignature;
 
     fn file(text: &str) -> Sketch {
@@ -290,8 +338,9 @@ mod tests {
             assert_eq!(told[0].text, format!("server.rdp: server port is {port}, which is none of 1 to 65535"));
             // the first fix is about this setting and no other
             let fix = crate::fixes::find(&report.findings[0].fixes[0]).unwrap();
-            let general = fix.steps.iter().position(|step| step.starts_with("Write the line")).unwrap();
-            assert!(fix.steps[..general].iter().all(|step| !step.contains("enablecredsspsupport")));
+            let steps = crate::fixes::powershell::texts(fix);
+            let general = steps.iter().position(|step| step.starts_with("Write the line")).unwrap();
+            assert!(steps[..general].iter().all(|step| !step.contains("enablecredsspsupport")));
         }
     }
 
@@ -355,6 +404,34 @@ mod tests {
             "screen mode id:i:2",
         ] {
             file(text).check(&CAUSE, Expect::Absent);
+        }
+    }
+
+    #[test]
+    fn present_where_gateway_and_target_or_account_do_not_fit() {
+        let through = "gatewayhostname:s:gw1.example.com\ngatewayusagemethod:i:1\ngatewayprofileusagemethod:i:1\n";
+        found(&format!("full address:s:gw1.example.com\n{through}"), Severity::Advisory, Confidence::Possible);
+        found("full address:s:192.0.2.10\nenablerdsaadauth:i:1", Severity::Blocking, Confidence::Likely);
+        found("full address:s:host\nusername:s:AzureAD\\user@corp.example", Severity::Advisory, Confidence::Possible);
+        found(
+            "full address:s:host\ngatewayhostname:s:gw\ngatewayusagemethod:i:0",
+            Severity::Advisory,
+            Confidence::Possible,
+        );
+    }
+
+    #[test]
+    fn near_miss_gateway_and_account_that_fit() {
+        let through = "gatewayhostname:s:gw1.example.com\ngatewayusagemethod:i:1\ngatewayprofileusagemethod:i:1\n";
+        for text in [
+            format!("full address:s:host.example.com\n{through}"),
+            "full address:s:host\nenablerdsaadauth:i:1".to_owned(),
+            "full address:s:host\nusername:s:AzureAD\\user@corp.example\nenablerdsaadauth:i:1".to_owned(),
+            "full address:s:host\nusername:s:CORP\\user".to_owned(),
+            "full address:s:192.0.2.10\nenablerdsaadauth:i:0".to_owned(),
+            "full address:s:host\ngatewayusagemethod:i:0\ngatewayhostname:s:".to_owned(),
+        ] {
+            file(&text).check(&CAUSE, Expect::Absent);
         }
     }
 

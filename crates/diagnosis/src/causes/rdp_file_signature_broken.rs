@@ -79,7 +79,7 @@ fn sound(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, client};
+    use crate::sketch::{Expect, Sketch, client};
     use evidence::rdp_file::Signer;
 
     fn signed(signature: RdpSignature) -> Sketch {

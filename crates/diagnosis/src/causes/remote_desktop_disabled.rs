@@ -82,7 +82,7 @@ fn off(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host, machine};
+    use crate::sketch::{Expect, Sketch, host, machine};
     use evidence::fact::Fact;
     use evidence::state::{FIREWALL_RULES, KEYS, LISTENER, RegistryData, Service};
 

@@ -59,7 +59,7 @@ fn agree(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host, machine};
+    use crate::sketch::{Expect, Sketch, host, machine};
     use evidence::events::RCM;
     use evidence::state::POLICY;
 

@@ -84,7 +84,7 @@ fn neither(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::sketch::{Expect, Sketch, host};
     use wire::machine::End;
     use wire::tls::TlsVersion;
 

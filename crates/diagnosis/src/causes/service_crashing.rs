@@ -73,7 +73,7 @@ fn about_remote_desktop(event: &LogEvent) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, host, machine};
+    use crate::sketch::{Expect, host, machine};
 
     #[test]
     fn present() {

@@ -119,7 +119,7 @@ fn runs(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host, machine};
+    use crate::sketch::{Expect, Sketch, host, machine};
     use evidence::fact::Fact;
 
     fn services(sketch: Sketch, start: u32, running: Option<bool>) -> Sketch {

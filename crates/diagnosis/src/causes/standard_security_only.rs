@@ -115,7 +115,7 @@ fn takes_tls_alone(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host, machine};
+    use crate::sketch::{Expect, Sketch, host, machine};
     use evidence::state::POLICY;
 
     const NOT_ALLOWED: NegotiationFailure = NegotiationFailure::SSL_NOT_ALLOWED_BY_SERVER;

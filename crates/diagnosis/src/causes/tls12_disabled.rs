@@ -1,12 +1,12 @@
 //! `tls12-disabled`: TLS 1.2 is switched off on the host, and no other version is left that this client speaks.
 
+use evidence::state::Part;
 use evidence::symptom::Symptom;
 use evidence::{Role, Stage};
 
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::setting::Side;
 use wire::tls::TlsVersion;
 
 const SERVER: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2\Server";
@@ -40,26 +40,26 @@ pub const CAUSE: Cause = Cause {
 };
 
 fn nothing_in_common(case: Case<'_>) -> Option<Ground> {
-    let (_, setting) = case.schannel_lacks(TlsVersion::Tls12, Side::Server)?;
+    let (_, setting) = case.schannel_lacks(TlsVersion::Tls12, Part::Host)?;
     // a handshake since then: the setting takes effect only at the next start
     if case.key_used_since(setting.observation) {
         return None;
     }
     let lacking: Option<Vec<_>> =
-        case.context.profile.versions().map(|version| case.schannel_lacks(version, Side::Server)).collect();
+        case.context.profile.versions().map(|version| case.schannel_lacks(version, Part::Host)).collect();
     let (sure, because): (Vec<_>, Vec<_>) = lacking?.into_iter().unzip();
     let confidence = sure.into_iter().max()?;
     Some(Ground::on(because).confidence(confidence))
 }
 
 fn on(case: Case<'_>) -> Option<Ground> {
-    Some(Ground::on(vec![case.schannel_has_tls12(Side::Server)?]))
+    Some(Ground::on(vec![case.schannel_has_tls12(Part::Host)?]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host, machine};
+    use crate::sketch::{Expect, Sketch, host, machine};
     use evidence::state::{RegistryData, WINDOWS};
 
     fn windows(build: &str) -> Sketch {

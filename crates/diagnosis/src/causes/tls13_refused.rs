@@ -115,7 +115,7 @@ fn tolerated(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::as_client::client_offer;
-    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::sketch::{Expect, Sketch, host};
     use wire::machine::End;
     use wire::tls::Alert;
 

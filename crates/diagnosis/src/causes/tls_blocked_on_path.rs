@@ -194,8 +194,8 @@ fn answered(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::case::EVERYTHING;
-    use crate::causes::sketch::{Expect, Sketch, host};
-    use evidence::observe::CapturedConnection;
+    use crate::sketch::{Expect, Sketch, host};
+    use evidence::captured::CapturedConnection;
     use wire::machine::End;
     use wire::tls::Alert;
     use wire::x224::SecurityProtocols;

@@ -11,6 +11,7 @@ use crate::as_client::{as_offered, client_offer, has_large_hello, taken_alike, t
 use crate::case::{Case, NEAR, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
+use crate::stage::tls::refused_with;
 use crate::tries::steady;
 
 pub const CAUSE: Cause = Cause {
@@ -88,7 +89,7 @@ fn nothing_common(case: Case<'_>) -> Option<Ground> {
     let (answer, confidence) = match refused.value {
         Handshake::Alert(alert) if names_the_suites(*alert) => {
             let sure = if again { Confidence::Proven } else { Confidence::Likely };
-            (format!("refused with {alert}"), sure)
+            (refused_with(*alert), sure)
         }
         // a host that closes gives no reason, and where whole hellos are ended it need not be the host
         Handshake::Closed { end, bytes: 0 } if !case.only_cut_hellos_pass() => {
@@ -154,7 +155,7 @@ fn logged(case: Case<'_>) -> Option<Ground> {
     }
     let refused = case.tls_with(TlsOffer::MODERN)?;
     let answer = match refused.value {
-        Handshake::Alert(alert) if names_the_suites(*alert) => format!("refused with {alert}"),
+        Handshake::Alert(alert) if names_the_suites(*alert) => refused_with(*alert),
         Handshake::Closed { end, bytes: 0 } => format!("{} without an answer", end.verb()),
         _ => return None,
     };
@@ -188,7 +189,7 @@ fn all_common(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::sketch::{Expect, Sketch, host};
     use evidence::profile::ClientProfile;
     use wire::machine::End;
     use wire::tls::TlsVersion;

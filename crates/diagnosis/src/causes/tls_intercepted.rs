@@ -2,13 +2,13 @@
 
 use evidence::printable::printable;
 use evidence::state::{COMPUTER_NAME, LISTENER, STORE_MY, STORE_REMOTE_DESKTOP, StoredCertificate};
+use evidence::windows::netbios;
 use evidence::{Role, Stage};
 use wire::inspection;
 use wire::tls::TlsOffer;
 
 use crate::case::{Case, NEAR, Seen};
 use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
-use crate::identity::short;
 use crate::logs::DAY;
 use crate::need::Need;
 
@@ -104,7 +104,7 @@ fn not_the_hosts(case: Case<'_>) -> Option<Ground> {
         return None;
     }
     let computer = case.text(COMPUTER_NAME, "ComputerName")?.value?;
-    let name = case.called().into_iter().find(|name| short(name.value) == short(computer))?;
+    let name = case.called().into_iter().find(|name| netbios(name.value) == netbios(computer))?;
     let because = vec![
         shown.because(format!("the certificate that was shown has the thumbprint {}", shown.value)),
         own.because(format!(
@@ -136,7 +136,7 @@ fn always(_: Case<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host, stored};
+    use crate::sketch::{Expect, Sketch, host, stored};
     use evidence::fact::{Fact, Introduction};
     use evidence::state::{POLICY, RegistryData};
     use wire::tls::TlsVersion;

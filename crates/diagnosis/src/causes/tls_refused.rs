@@ -8,6 +8,7 @@ use wire::tls::{Alert, TlsOffer};
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
+use crate::stage::tls::refused_with;
 
 use super::{tls_cipher_mismatch, tls_version_mismatch};
 
@@ -103,9 +104,9 @@ fn refused(case: Case<'_>, hellos: &[TlsOffer]) -> Option<Ground> {
     for offer in hellos {
         let seen = case.tls_with(*offer)?;
         let answer = match (telling(seen.value), seen.value) {
-            (Some(alert), _) => format!("refused with {alert}"),
+            (Some(alert), _) => refused_with(alert),
             // old versions may fare differently; nobody needs them
-            (None, Handshake::Alert(alert)) if *offer == TlsOffer::OLD => format!("refused with {alert}"),
+            (None, Handshake::Alert(alert)) if *offer == TlsOffer::OLD => refused_with(*alert),
             (None, Handshake::Closed { end, .. }) if *offer == TlsOffer::OLD => end.verb().to_owned(),
             _ => return None,
         };
@@ -130,7 +131,7 @@ fn no_alert(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::sketch::{Expect, Sketch, host};
     use wire::tls::TlsVersion;
 
     fn alert(description: u8) -> Handshake {

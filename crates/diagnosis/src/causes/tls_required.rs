@@ -87,7 +87,7 @@ fn host_does_without(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::sketch::{Expect, Sketch, host};
     use wire::x224::SecurityProtocols;
 
     fn without_tls() -> Sketch {

@@ -8,6 +8,7 @@ use wire::tls::{Alert, TlsOffer};
 use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
+use crate::stage::tls::refused_with;
 use crate::tries::steady;
 
 pub const CAUSE: Cause = Cause {
@@ -86,7 +87,7 @@ fn no_common_version(case: Case<'_>) -> Option<Ground> {
         let seen = case.tls_refused(version)?;
         let answer = match seen.value {
             Handshake::Accepted { version: Some(chosen), .. } => format!("answered with {chosen}"),
-            Handshake::Alert(alert) => format!("refused with {alert}"),
+            Handshake::Alert(alert) => refused_with(*alert),
             Handshake::Closed { end, .. } => format!("{} without an answer", end.verb()),
             Handshake::Silent { bytes: 0 } => "left without an answer".to_owned(),
             _ => return None,
@@ -158,7 +159,7 @@ fn common_version(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, host};
+    use crate::sketch::{Expect, Sketch, host};
     use wire::machine::End;
     use wire::tls::TlsVersion;
 

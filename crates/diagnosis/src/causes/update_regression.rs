@@ -1,5 +1,6 @@
 //! `update-regression`: the host's Windows carries an update that is known to break Remote Desktop.
 
+use evidence::state::Part;
 use evidence::state::WINDOWS;
 use evidence::{Role, Stage};
 
@@ -18,9 +19,9 @@ pub const CAUSE: Cause = Cause {
         Proof {
             shows: Shows::Presence(Confidence::Likely),
             needs: &[Need::key(WINDOWS)],
-            holds: |case| carried(case, Role::Host),
+            holds: |case| carried(case, Part::Host),
         },
-        Proof { shows: Shows::Absence, needs: &[Need::key(WINDOWS)], holds: |case| cured(case, Role::Host) },
+        Proof { shows: Shows::Absence, needs: &[Need::key(WINDOWS)], holds: |case| cured(case, Part::Host) },
     ],
     explains: &[],
     page: Page {
@@ -41,7 +42,7 @@ pub const CAUSE: Cause = Cause {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::{Expect, Sketch, machine};
+    use crate::sketch::{Expect, Sketch, machine};
     use evidence::state::RegistryData;
 
     fn windows(edition: &str, build: &str, revision: u32) -> Sketch {
@@ -60,9 +61,22 @@ mod tests {
         }
     }
 
+    /// The updates of September 2026; of Server 2025 the revisions are worked out.
+    #[test]
+    fn present_in_september_2026() {
+        for (build, revision) in [("20348", 5622), ("17763", 9245), ("17763", 9246)] {
+            let found = windows("ServerStandard", build, revision).diagnose();
+            assert!(found.findings.iter().any(|finding| finding.cause == CAUSE.id), "{build}.{revision}");
+        }
+        let likely = Expect::Present(Severity::Degrading, Confidence::Likely);
+        windows("ServerStandard", "26100", 33_438).check(&CAUSE, likely);
+    }
+
     #[test]
     fn near_miss_cured_or_not_yet_there() {
         windows("ServerStandard", "26100", 3775).check(&CAUSE, Expect::Absent);
+        windows("ServerStandard", "26100", 33_451).check(&CAUSE, Expect::Absent);
+        windows("ServerStandard", "20348", 5631).check(&CAUSE, Expect::Absent);
         windows("ServerStandard", "26100", 3193).check(&CAUSE, Expect::Unknown);
     }
 

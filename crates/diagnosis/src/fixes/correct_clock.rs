@@ -1,19 +1,29 @@
 //! `correct-clock`.
 
+use super::change::{Change, Look, Machine, Place, Step};
 use super::{Fix, Safety};
 
-/// The declaration.
 pub const FIX: Fix = Fix {
     id: "correct-clock",
     title: "Have the wrong clock synchronise",
     safety: Safety::Safe,
-    reason: "Time moves to what the domain or time server says; databases and schedulers on the machine notice a jump of hours. It cannot be taken back, and need not be.",
-    place: "on the machine whose clock is wrong, elevated",
+    reason: "Time moves to what the domain or time server says; databases and schedulers on the machine notice a jump \
+             of hours. It cannot be taken back, and need not be.",
+    place: Place::elevated(Machine::Concerned("on the machine whose clock is wrong")),
     steps: &[
-        "w32tm /query /status   # 0x80070426: the time service does not run: Start-Service W32Time",
-        "w32tm /query /source   # 'Local CMOS Clock' or 'Free-running System Clock': it asks nobody, see below",
-        "w32tm /resync /rediscover",
-        "A domain member takes its time from the domain: w32tm /config /syncfromflags:domhier /update. A virtual machine can be set back by its host: look there as well.",
+        Step::Remarked(
+            &Step::Read(&[Look::Line("w32tm /query /status")]),
+            "0x80070426: the time service does not run: Start-Service W32Time",
+        ),
+        Step::Remarked(
+            &Step::Read(&[Look::Line("w32tm /query /source")]),
+            "'Local CMOS Clock' or 'Free-running System Clock': it asks nobody, see below",
+        ),
+        Step::Change(&[Change::run("w32tm /resync /rediscover")]),
+        Step::Ask(
+            "A domain member takes its time from the domain: w32tm /config /syncfromflags:domhier /update. A virtual \
+             machine can be set back by its host: look there as well.",
+        ),
     ],
     verify: "the clocks differ by less than five minutes",
     undo: "nothing to undo",

@@ -1,15 +1,18 @@
 //! `ignore-server-identity`.
 
+use super::change::Place;
 use super::{Fix, Safety};
 
-/// The declaration.
 pub const FIX: Fix = Fix {
     id: "ignore-server-identity",
     title: "Have the client connect without asking who the host is (authentication level 0)",
     safety: Safety::Refused,
-    reason: "Whoever sits on the way can then take the host's place and be given the password, without a word of warning. And it mends nothing: it decides what a client does with a certificate, not whether one arrives.",
-    place: "nowhere",
+    reason: "Whoever sits on the way can then take the host's place and be given the password, without a word of \
+             warning. And it mends nothing: it decides what a client does with a certificate, not whether one arrives.",
+    place: Place::NOWHERE,
     steps: &[],
     verify: "nothing that this would bring about",
-    undo: "set authentication level:i: to 2 (warn) or 1 (refuse) in every .rdp file and policy that was changed; a signed file has to be signed again; change the passwords that were typed meanwhile on networks that you do not trust",
+    undo: "set authentication level:i: to 2 (warn) or 1 (refuse) in every .rdp file and policy that was changed; a \
+           signed file has to be signed again; change the passwords that were typed meanwhile on networks that you do \
+           not trust",
 };

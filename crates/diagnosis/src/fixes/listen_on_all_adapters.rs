@@ -1,20 +1,23 @@
 //! `listen-on-all-adapters`.
 
+use evidence::state::LISTENER;
+
+use super::change::{Change, Look, Place, RESTART_LISTENER, Step};
 use super::{Fix, Safety};
 
-/// The declaration.
 pub const FIX: Fix = Fix {
     id: "listen-on-all-adapters",
     title: "Let the RDP listener listen on all network adapters",
     safety: Safety::Disruptive,
-    reason: "One value changes; sessions are cut while the service restarts. If one adapter was chosen on purpose, the firewall's rule \
+    reason: "One value changes; sessions are cut while the service restarts. If one adapter was chosen on purpose, \
+             the firewall's rule \
              has to keep the others closed.",
-    place: "on the host's console, elevated",
+    place: Place::HOST_CONSOLE,
     steps: &[
-        "$k='HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp'",
-        "Get-ItemProperty $k | Select-Object LanAdapter",
-        "Set-ItemProperty $k LanAdapter 0 -Type DWord",
-        "Restart-Service TermService -Force; Start-Service UmRdpService",
+        Step::Read(&[Look::Name(LISTENER)]),
+        Step::Read(&[Look::Values(LISTENER, &["LanAdapter"])]),
+        Step::Change(&[Change::dword(LISTENER, "LanAdapter", 0)]),
+        Step::Change(RESTART_LISTENER),
     ],
     verify: "the port answers in X.224",
     undo: "LanAdapter back to its number, then restart TermService",

@@ -1,7 +1,15 @@
 //! The fixes: one file each, one explicit list.
 //!
-//! A fix says what it changes, how safe that is and why, how a probe verifies it and how it is undone. Nothing here is
-//! carried out: these are steps for a person.
+//! A fix says what it changes, how safe that is and why, how a probe verifies it and how it is undone. Its steps are
+//! data ([`change`]): [`powershell`] writes them as commands, [`apply`] does them to a recorded state.
+//! Nothing here is carried out.
+
+pub mod apply;
+pub mod change;
+mod given;
+#[cfg(test)]
+mod laws;
+pub mod powershell;
 
 // fixes: modules
 mod allow_encryption_oracle;
@@ -47,13 +55,16 @@ mod wake_host;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use change::{Change, Place, Step};
+pub use given::Given;
+
 /// How safe a fix is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Safety {
     /// Meaning kept, reversible.
     Safe,
-    /// Reversible; cuts sessions or restarts.
+    /// Reversible; cuts sessions, restarts something, or keeps some clients out.
     Disruptive,
     /// Lowers security: only for a short time, as the last way.
     Weakening,
@@ -88,13 +99,31 @@ pub struct Fix {
     /// Why it is that safe.
     pub reason: &'static str,
     /// Where the steps are done.
-    pub place: &'static str,
-    /// PowerShell commands or instructions, in order. Words in capitals are to be replaced.
-    pub steps: &'static [&'static str],
+    pub place: Place,
+    /// What is looked at, asked and changed, in order.
+    pub steps: &'static [Step],
     /// What a probe sees when it has worked.
     pub verify: &'static str,
     /// How to go back.
     pub undo: &'static str,
+}
+
+impl Fix {
+    /// Returns the changes that it makes, in order, those that a person decides about among them.
+    pub fn changes(&self) -> impl Iterator<Item = &'static Change> + use<> {
+        self.steps.iter().flat_map(Step::changes)
+    }
+
+    /// True if it mends what a name leads to: of no use to whoever goes by an address.
+    pub fn is_about_names(&self) -> bool {
+        self.changes().any(|change| *change == Change::ForgetNames)
+    }
+
+    /// True if it mends only the certificate that Windows makes for itself, or its key: one from an authority is
+    /// renewed there.
+    pub fn is_of_windows_own(&self) -> bool {
+        self.changes().any(Change::is_of_windows_own)
+    }
 }
 
 /// Every fix, by name.
@@ -146,19 +175,6 @@ pub fn find(id: &str) -> Option<&'static Fix> {
     ALL.iter().find(|fix| fix.id == id).copied()
 }
 
-/// A step as a line that may be pasted: a sentence becomes a comment of PowerShell.
-pub fn pasted(step: &str) -> String {
-    if sentence(step) { format!("# {step}") } else { step.to_owned() }
-}
-
-/// Sentences begin with a word of capital and small letters; commands with a verb and its noun, a variable or a program.
-fn sentence(step: &str) -> bool {
-    let first = step.split([' ', ',']).next().unwrap_or_default().trim_end_matches(':');
-    let mut letters = first.chars();
-    letters.next().is_some_and(|letter| letter.is_ascii_uppercase())
-        && letters.all(|letter| letter.is_ascii_lowercase())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,15 +200,67 @@ mod tests {
         }
     }
 
+    /// Whatever is pasted: a sentence has to be a comment, and a command must not.
     #[test]
     fn sentences_and_commands_are_told_apart() {
-        for step in ALL.iter().flat_map(|fix| fix.steps) {
-            assert!(!step.ends_with('.') || sentence(step), "{step}");
-            assert!(!sentence(step) || step.ends_with(['.', '?', ':', ')']), "a sentence without its end: {step}");
+        let sentence = |text: &str| {
+            let first = text.split([' ', ',']).next().unwrap_or_default().trim_end_matches(':');
+            let mut letters = first.chars();
+            letters.next().is_some_and(|letter| letter.is_ascii_uppercase())
+                && letters.all(|letter| letter.is_ascii_lowercase())
+        };
+        for fix in ALL {
+            for line in powershell::lines(fix, &Given::NOTHING) {
+                let told = line.strip_prefix("# ");
+                assert_eq!(told.is_some(), sentence(told.unwrap_or(&line)), "{}: {line}", fix.id);
+                let end = ['.', '?', ':', ')'];
+                assert!(told.is_none_or(|text| text.ends_with(end)), "a sentence without its end: {line}");
+                assert!(!line.contains("{host}") && !line.contains("{port}"), "{}: {line}", fix.id);
+            }
         }
-        assert_eq!(pasted("If it is off, stop."), "# If it is off, stop.");
-        assert_eq!(pasted("DISM /Online"), "DISM /Online");
-        assert_eq!(pasted("Get-Service TermService"), "Get-Service TermService");
+    }
+
+    /// A person who decides has to read what the data say.
+    #[test]
+    fn a_sentence_names_the_changes_that_it_stands_for() {
+        let decided = ALL.iter().flat_map(|fix| fix.steps).filter_map(|step| match step {
+            Step::Decide(text, changes) => Some((*text, *changes)),
+            _ => None,
+        });
+        let mut seen = 0;
+        for (text, change) in decided.flat_map(|(text, changes)| changes.iter().map(move |change| (text, change))) {
+            seen += 1;
+            let said = match change {
+                Change::SetValue(value) => {
+                    let data = match value.data {
+                        change::Data::Dword(number) => number.to_string(),
+                        change::Data::Text(data) | change::Data::Expandable(data) => data.to_owned(),
+                    };
+                    [" ", " to "].iter().any(|between| text.contains(&format!("{}{between}{data}", value.name)))
+                        || text.contains(value.name) && text.contains(&format!("set it to {data}"))
+                }
+                Change::Enable { service, start: 2 } => text.contains(&format!("{service}: Automatic")),
+                Change::Enable { .. } => text.contains("Manual"),
+                Change::Grant(_, grants) => grants.iter().all(|(account, _)| text.contains(account.sid())),
+                Change::Run(run) => text.contains(run.line),
+                _ => false,
+            };
+            assert!(said, "{text}: {change:?}");
+        }
+        assert_eq!(seen, 15);
+    }
+
+    #[test]
+    fn a_fix_is_as_safe_as_its_changes() {
+        for fix in ALL {
+            let cuts = fix.changes().any(Change::cuts_sessions);
+            assert!(!cuts || fix.safety != Safety::Safe, "{}: it cuts sessions", fix.id);
+            let follows =
+                fix.steps.iter().filter_map(|step| if let Step::Then(id, _) = step { Some(*id) } else { None });
+            for id in follows {
+                assert_eq!(find(id).map(|next| next.safety), Some(fix.safety), "{}: then {id}", fix.id);
+            }
+        }
     }
 
     #[test]
@@ -210,28 +278,36 @@ mod tests {
     /// Numbers of events are not unique: in the System log 1055 and 1058 are mostly those of Group Policy.
     #[test]
     fn the_system_log_is_asked_by_provider() {
-        let commands = crate::causes::ALL.iter().map(|cause| cause.page.command);
-        for text in ALL.iter().flat_map(|fix| fix.steps.iter().copied()).chain(commands) {
+        let commands = crate::causes::ALL.iter().map(|cause| cause.page.command.to_owned());
+        for text in ALL.iter().flat_map(|fix| powershell::texts(fix)).chain(commands) {
             assert!(!text.contains("LogName='System'") || text.contains("ProviderName"), "{text}");
         }
     }
 
-    /// What writes below HKLM, to services, the firewall or key files fails without, and half done is worse than not begun.
+    /// What writes below HKLM, to services, the firewall or key files fails without, and half done is worse than not
+    /// begun.
     #[test]
     fn a_fix_that_needs_an_administrator_says_so() {
-        let writes =
-            ["Set-ItemProperty", "New-ItemProperty", "Remove-ItemProperty", "-Service ", "Set-NetFirewallRule"];
         for fix in ALL {
-            let needed = fix.steps.iter().any(|text| writes.iter().any(|write| text.contains(write)));
-            assert!(!needed || fix.place.contains("elevated"), "{}", fix.id);
+            let needed = fix.changes().any(Change::takes_administrator);
+            assert!(!needed || fix.place.rights == change::Rights::Elevated, "{}", fix.id);
+            assert_eq!(
+                fix.place.words().contains("elevated"),
+                fix.place.rights == change::Rights::Elevated,
+                "{}",
+                fix.id
+            );
+            let cuts = fix.changes().any(Change::cuts_sessions);
+            assert!(!cuts || fix.place.console, "{}: it cuts the session that it is run in", fix.id);
         }
     }
 
     #[test]
     fn what_is_changed_was_shown_before() {
         for fix in ALL {
-            let before = |step: usize, what: &str| fix.steps[..step].iter().any(|text| text.contains(what));
-            for (number, text) in fix.steps.iter().enumerate() {
+            let steps = powershell::texts(fix);
+            let before = |step: usize, what: &str| steps[..step].iter().any(|text| text.contains(what));
+            for (number, text) in steps.iter().enumerate() {
                 let address = text.contains("-RemoteAddress");
                 assert!(!address || before(number, "Get-NetFirewallAddressFilter"), "{}: {text}", fix.id);
                 // on a registry key that exists, -Force throws its values away

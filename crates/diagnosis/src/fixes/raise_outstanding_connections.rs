@@ -1,19 +1,25 @@
 //! `raise-outstanding-connections`.
 
+use evidence::state::TERMINAL_SERVER;
+
+use super::change::{Change, Look, Missing, Place, Step};
 use super::{Fix, Safety};
 
-/// The declaration.
 pub const FIX: Fix = Fix {
     id: "raise-outstanding-connections",
     title: "Raise the limit of connections before logon",
     safety: Safety::Weakening,
-    reason: "The limit is what protects the host from floods; it is raised only where many people log on at one moment.",
-    place: "on the host's console, elevated",
+    reason: "The limit is what protects the host from floods; it is raised only where many people log on at one \
+             moment.",
+    place: Place::HOST_CONSOLE,
     steps: &[
-        "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server' MaxOutstandingConnections -ErrorAction SilentlyContinue",
-        "Stop the flood first: if event 1006 goes on while strangers' addresses are shut out, and only then, go on.",
-        "New-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server' MaxOutstandingConnections -PropertyType DWord -Value 3000 -Force",
-        "Restart the computer when its sessions may be cut.",
+        Step::Read(&[Look::Value { key: TERMINAL_SERVER, name: "MaxOutstandingConnections", rare: true }]),
+        Step::Ask(
+            "Stop the flood first: if event 1006 goes on while strangers' addresses are shut out, and only then, go \
+             on.",
+        ),
+        Step::Change(&[Change::dword_made(TERMINAL_SERVER, "MaxOutstandingConnections", 3000, Missing::Value)]),
+        Step::Ask("Restart the computer when its sessions may be cut."),
     ],
     verify: "each of several tries is answered, and event 1006 is not logged again",
     undo: "Remove-ItemProperty of MaxOutstandingConnections, or its former value; then restart",

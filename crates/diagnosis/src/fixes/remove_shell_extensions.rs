@@ -1,14 +1,15 @@
 //! `remove-shell-extensions`.
 
+use super::change::Place;
 use super::{Fix, Safety};
 
-/// The declaration.
 pub const FIX: Fix = Fix {
     id: "remove-shell-extensions",
     title: "Remove shell extensions from Explorer",
     safety: Safety::Refused,
-    reason: "They live in Explorer, and there is no way from there to a socket that the other side closes. The next update of the driver brings them back.",
-    place: "nowhere",
+    reason: "They live in Explorer, and there is no way from there to a socket that the other side closes. The next \
+             update of the driver brings them back.",
+    place: Place::NOWHERE,
     steps: &[],
     verify: "nothing that this would bring about",
     undo: "in Autoruns tick the entries again, or install the driver again",

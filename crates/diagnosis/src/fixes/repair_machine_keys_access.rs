@@ -1,25 +1,55 @@
 //! `repair-machine-keys-access`.
 
+use super::change::{Access, Account, Change, Look, Place, RESTART, Secured, Step};
 use super::{Fix, Safety};
 
-/// The declaration.
 pub const FIX: Fix = Fix {
     id: "repair-machine-keys-access",
     title: "Give the one key file of Remote Desktop, and the folder itself, their rights back",
-    safety: Safety::Safe,
-    reason: "Only the file f686aace…_<MachineGuid> and, where new keys cannot be made, the folder itself, with the narrow rights that Microsoft documents; the other keys in the folder are not touched. Only the last step cuts sessions: it restarts the services.",
-    place: "on the host's console, elevated",
+    safety: Safety::Disruptive,
+    reason: "Only the file f686aace…_<MachineGuid> and, where new keys cannot be made, the folder itself, with the \
+             narrow rights that Microsoft documents; the other keys in the folder are not touched. The rights can be \
+             put back; the last step restarts the services, which cuts every session.",
+    place: Place::HOST_CONSOLE,
     steps: &[
-        "$id = (Get-ItemProperty 'HKLM:\\SOFTWARE\\Microsoft\\Cryptography').MachineGuid",
-        "$key = \"$env:ProgramData\\Microsoft\\Crypto\\RSA\\MachineKeys\\f686aace6942fb7f7ceb231212eef4a4_$id\"",
-        "Test-Path $key   # False: the key is gone, see replace-rdp-key-container",
-        "icacls $key /save \"$env:TEMP\\rdp-key-acl.txt\"   # access denied: takeown /f $key /a, then this again",
-        "icacls $key /remove:d '*S-1-5-18' '*S-1-5-20'   # a denial would outweigh what is granted next",
-        "icacls $key /grant '*S-1-5-18:(F)' '*S-1-5-20:(R)'   # SYSTEM full, NETWORK SERVICE read",
-        "Where nobody may write into the folder: $folder = Split-Path $key; icacls $folder /save \"$env:TEMP\\machinekeys-acl.txt\"; \
-         icacls $folder /grant '*S-1-5-32-544:(F)' '*S-1-1-0:(R,W)', without (OI), (CI) and /t, so that the keys in it stay as they are.",
-        "Restart-Service SessionEnv -Force; Restart-Service TermService -Force; Start-Service UmRdpService",
+        Step::Read(&[Look::Line("$id = (Get-ItemProperty 'HKLM:\\SOFTWARE\\Microsoft\\Cryptography').MachineGuid")]),
+        Step::Read(&[Look::Line(
+            "$key = \"$env:ProgramData\\Microsoft\\Crypto\\RSA\\MachineKeys\\f686aace6942fb7f7ceb231212eef4a4_$id\"",
+        )]),
+        Step::Remarked(
+            &Step::Read(&[Look::Line("Test-Path $key")]),
+            "False: the key is gone, see replace-rdp-key-container",
+        ),
+        Step::Remarked(
+            &Step::Read(&[Look::Line("icacls $key /save \"$env:TEMP\\rdp-key-acl.txt\"")]),
+            "access denied: takeown /f $key /a, then this again",
+        ),
+        Step::Remarked(
+            &Step::Change(&[Change::RemoveDenials(Secured::RdpKey, &[Account::System, Account::NetworkService])]),
+            "a denial would outweigh what is granted next",
+        ),
+        Step::Remarked(
+            &Step::Change(&[Change::Grant(
+                Secured::RdpKey,
+                &[(Account::System, Access::Full), (Account::NetworkService, Access::Read)],
+            )]),
+            "SYSTEM full, NETWORK SERVICE read",
+        ),
+        Step::Decide(
+            "Where nobody may write into the folder: $folder = Split-Path $key; icacls $folder /save \
+             \"$env:TEMP\\machinekeys-acl.txt\"; \
+             icacls $folder /grant '*S-1-5-32-544:(F)' '*S-1-1-0:(R,W)', without (OI), (CI) and /t, so that the keys \
+             in it stay as they are.",
+            &[Change::Grant(
+                Secured::KeyFolder,
+                &[(Account::Administrators, Access::Full), (Account::Everyone, Access::ReadWrite)],
+            )],
+        ),
+        Step::Change(RESTART),
     ],
-    verify: "the TLS handshake is finished",
-    undo: "the saved rights come back (the owner, if takeown was needed, does not): icacls \"$env:ProgramData\\Microsoft\\Crypto\\RSA\\MachineKeys\" /restore \"$env:TEMP\\rdp-key-acl.txt\"; for the folder the same with machinekeys-acl.txt, in the folder above it",
+    verify: "a TLS handshake that broke off is finished; where one was finished before, renew-rdp-certificate now \
+             brings a new certificate (event 1056)",
+    undo: "the saved rights come back (the owner, if takeown was needed, does not): icacls \
+           \"$env:ProgramData\\Microsoft\\Crypto\\RSA\\MachineKeys\" /restore \"$env:TEMP\\rdp-key-acl.txt\"; for the \
+           folder the same with machinekeys-acl.txt, in the folder above it",
 };

@@ -1,21 +1,31 @@
 //! `replace-rdp-key-container`.
 
+use super::change::{Change, Place, Step};
 use super::{Fix, Safety};
 
-/// The declaration.
 pub const FIX: Fix = Fix {
     id: "replace-rdp-key-container",
     title: "Have Windows make a new key for Remote Desktop",
     safety: Safety::Disruptive,
     reason: "One file moves to a backup; sessions are cut while the services restart. The keys of other services stay.",
-    place: "on the host's console, elevated",
+    place: Place::HOST_CONSOLE,
     steps: &[
-        "Stop-Service UmRdpService,TermService,SessionEnv -Force",
-        "New-Item -ItemType Directory C:\\rdp-key-backup; icacls C:\\rdp-key-backup /inheritance:r /grant '*S-1-5-32-544:(OI)(CI)F' '*S-1-5-18:(OI)(CI)F'",
-        "Move-Item \"$env:ProgramData\\Microsoft\\Crypto\\RSA\\MachineKeys\\f686aace6942fb7f7ceb231212eef4a4_*\" C:\\rdp-key-backup   # access denied: takeown /f FILE /a, icacls FILE /grant '*S-1-5-32-544:F', then this again",
-        "Then renew-rdp-certificate, which starts the services again: until then nobody gets in.",
+        Step::Change(&[Change::Stop(&["UmRdpService", "TermService", "SessionEnv"])]),
+        Step::Change(&[Change::run(
+            "New-Item -ItemType Directory C:\\rdp-key-backup; icacls C:\\rdp-key-backup /inheritance:r /grant \
+             '*S-1-5-32-544:(OI)(CI)F' '*S-1-5-18:(OI)(CI)F'",
+        )]),
+        Step::Remarked(
+            &Step::Change(&[Change::MoveKeyFiles("C:\\rdp-key-backup")]),
+            "access denied: takeown /f FILE /a, icacls FILE /grant '*S-1-5-32-544:F', then this again",
+        ),
+        Step::Then(
+            "renew-rdp-certificate",
+            "Then renew-rdp-certificate, which starts the services again: until then nobody gets in.",
+        ),
     ],
     verify: "the TLS handshake is finished with a new certificate",
-    undo: "stop the services, move the file back, start the services; the certificate that renewal removed does not come back, \
+    undo: "stop the services, move the file back, start the services; the certificate that renewal removed does not \
+           come back, \
            Windows makes another for the old key",
 };

@@ -1,17 +1,20 @@
 //! `require-nla`.
 
+use evidence::state::LISTENER;
+
+use super::change::{Change, Look, Place, Step};
 use super::{Fix, Safety};
 
-/// The declaration.
 pub const FIX: Fix = Fix {
     id: "require-nla",
     title: "Require Network Level Authentication",
     safety: Safety::Disruptive,
-    reason: "Clients without CredSSP no longer get in, nor do users whose password has expired or must be changed; it raises security. It takes TLS: require-tls first.",
-    place: "on the host's console, elevated",
+    reason: "Clients without CredSSP no longer get in, nor do users whose password has expired or must be changed; it \
+             raises security. It takes TLS: require-tls first.",
+    place: Place::HOST_CONSOLE,
     steps: &[
-        "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' UserAuthentication",
-        "Set-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' UserAuthentication 1",
+        Step::Read(&[Look::Value { key: LISTENER, name: "UserAuthentication", rare: false }]),
+        Step::Change(&[Change::dword(LISTENER, "UserAuthentication", 1)]),
     ],
     verify: "a request for TLS alone is answered by failure 5",
     undo: "UserAuthentication back to its former value",

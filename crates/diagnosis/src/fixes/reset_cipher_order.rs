@@ -1,20 +1,29 @@
 //! `reset-cipher-order`.
 
+use evidence::state::CIPHER_POLICY;
+
+use super::change::{Change, Look, Machine, Place, Step};
 use super::{Fix, Safety};
 
-/// The declaration.
+/// The machine itself takes away its own value alone.
+const WHERE_THE_POLICY_IS: Place = Place::elevated(Machine::Concerned("on the machine with the policy"))
+    .noted("; a domain policy has to be changed where it is set");
+
 pub const FIX: Fix = Fix {
     id: "reset-cipher-order",
     title: "Take the policy for cipher suites back",
     safety: Safety::Disruptive,
     reason: "Windows' own list holds again, for every service of the machine, after a restart; the old value is kept.",
-    place: "on the machine with the policy, elevated; a domain policy has to be changed where it is set",
+    place: WHERE_THE_POLICY_IS,
     steps: &[
-        "$k='HKLM:\\SOFTWARE\\Policies\\Microsoft\\Cryptography\\Configuration\\SSL\\00010002'",
-        "(Get-ItemProperty $k -ErrorAction SilentlyContinue).Functions | Set-Content \"$env:ProgramData\\cipher-order-before.txt\"",
-        "Remove-ItemProperty $k -Name Functions -ErrorAction SilentlyContinue",
-        "gpupdate /target:computer /force; Get-TlsCipherSuite | Select-Object Name",
-        "Restart the machine. If the value is back, change \"SSL Cipher Suite Order\" in the domain policy.",
+        Step::Read(&[Look::Name(CIPHER_POLICY)]),
+        Step::Read(&[Look::Line(
+            "(Get-ItemProperty $k -ErrorAction SilentlyContinue).Functions | Set-Content \
+             \"$env:ProgramData\\cipher-order-before.txt\"",
+        )]),
+        Step::Change(&[Change::DeleteValue { key: CIPHER_POLICY, name: "Functions", rare: true }]),
+        Step::Change(&[Change::run("gpupdate /target:computer /force; Get-TlsCipherSuite | Select-Object Name")]),
+        Step::Ask("Restart the machine. If the value is back, change \"SSL Cipher Suite Order\" in the domain policy."),
     ],
     verify: "a ClientHello with the client's own suites is accepted",
     undo: "Set-ItemProperty $k Functions (Get-Content \"$env:ProgramData\\cipher-order-before.txt\"), then restart",

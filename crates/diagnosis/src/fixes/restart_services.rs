@@ -1,18 +1,15 @@
 //! `restart-services`.
 
+use super::change::{Look, Place, RESTART, Step};
 use super::{Fix, Safety};
 
-/// The declaration.
 pub const FIX: Fix = Fix {
     id: "restart-services",
     title: "Restart Remote Desktop Services",
     safety: Safety::Disruptive,
     reason: "Every Remote Desktop session of the host is cut, including your own.",
-    place: "on the host's console, elevated, not through Remote Desktop",
-    steps: &[
-        "Get-Service TermService,UmRdpService,SessionEnv",
-        "Restart-Service SessionEnv -Force; Restart-Service TermService -Force; Start-Service UmRdpService",
-    ],
-    verify: "the port answers in X.224",
+    place: Place::HOST_CONSOLE.noted(", not through Remote Desktop"),
+    steps: &[Step::Read(&[Look::Line("Get-Service TermService,UmRdpService,SessionEnv")]), Step::Change(RESTART)],
+    verify: "the port answers in X.224, and another probe no longer finds the fault",
     undo: "nothing to undo: the same services run as before",
 };

@@ -1,19 +1,21 @@
 //! `set-listener-port`.
 
+use evidence::state::LISTENER;
+
+use super::change::{Change, Look, Place, RESTART_LISTENER, Step};
 use super::{Fix, Safety};
 
-/// The declaration.
 pub const FIX: Fix = Fix {
     id: "set-listener-port",
     title: "Set the port that Remote Desktop listens on",
     safety: Safety::Disruptive,
     reason: "The listener restarts; clients and firewall rules that name the former port no longer fit.",
-    place: "on the host's console, elevated",
+    place: Place::HOST_CONSOLE,
     steps: &[
-        "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' PortNumber",
-        "Set-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' PortNumber 3389",
-        "For another port than 3389 a firewall rule for it first: the rules of Windows stay at 3389.",
-        "Restart-Service TermService -Force; Start-Service UmRdpService   # cuts every session",
+        Step::Read(&[Look::Value { key: LISTENER, name: "PortNumber", rare: false }]),
+        Step::Change(&[Change::dword(LISTENER, "PortNumber", 3389)]),
+        Step::Ask("For another port than 3389 a firewall rule for it first: the rules of Windows stay at 3389."),
+        Step::Remarked(&Step::Change(RESTART_LISTENER), "cuts every session"),
     ],
     verify: "the new port answers in X.224",
     undo: "PortNumber back to its former value, then restart TermService",

@@ -1,20 +1,47 @@
 //! `start-services`.
 
+use super::change::{Change, Look, Place, Step};
 use super::{Fix, Safety};
 
-/// The declaration.
 pub const FIX: Fix = Fix {
     id: "start-services",
     title: "Start the services that Remote Desktop needs",
     safety: Safety::Safe,
-    reason: "Services that should run are started; one that is disabled gets back the start type that Windows gives it.",
-    place: "on the host's console, elevated",
+    reason: "Services that should run are started; one that is disabled gets back the start type that Windows gives \
+             it.",
+    place: Place::HOST_CONSOLE,
     steps: &[
-        "Get-Service TermService,SessionEnv,UmRdpService,CertPropSvc,KeyIso,CryptSvc | Select-Object Name,Status,StartType",
-        "One that is Disabled does not start, and somebody has disabled it: ask who; if a group policy did, change that.",
-        "For each that is Disabled: Set-Service NAME -StartupType Manual (CryptSvc: Automatic).",
-        "Start-Service CryptSvc,KeyIso,CertPropSvc,SessionEnv,TermService,UmRdpService   # those that run already stay as they are",
+        Step::Read(&[Look::Line(
+            "Get-Service TermService,SessionEnv,UmRdpService,CertPropSvc,KeyIso,CryptSvc | Select-Object \
+             Name,Status,StartType",
+        )]),
+        Step::Ask(
+            "One that is Disabled does not start, and somebody has disabled it: ask who; if a group policy did, \
+             change that.",
+        ),
+        Step::Decide(
+            "For each that is Disabled: Set-Service NAME -StartupType Manual (CryptSvc: Automatic).",
+            &[
+                Change::Enable { service: "CryptSvc", start: 2 },
+                Change::Enable { service: "KeyIso", start: 3 },
+                Change::Enable { service: "CertPropSvc", start: 3 },
+                Change::Enable { service: "SessionEnv", start: 3 },
+                Change::Enable { service: "TermService", start: 3 },
+                Change::Enable { service: "UmRdpService", start: 3 },
+            ],
+        ),
+        Step::Remarked(
+            &Step::Change(&[Change::Start(&[
+                "CryptSvc",
+                "KeyIso",
+                "CertPropSvc",
+                "SessionEnv",
+                "TermService",
+                "UmRdpService",
+            ])]),
+            "those that run already stay as they are",
+        ),
     ],
-    verify: "the port answers in X.224",
+    verify: "each of the services is Running, and another probe no longer finds the fault",
     undo: "Stop-Service for those that did not run before, and their start type as it was",
 };

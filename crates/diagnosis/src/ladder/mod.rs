@@ -3,45 +3,18 @@
 mod survey;
 mod to_gateway;
 
-use std::time::Duration;
-
-use evidence::{Evidence, Observation, Role, Stage, SubjectId};
+use evidence::{Evidence, Role, Stage, SubjectId};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub use crate::stage::rung::Outcome;
 pub use survey::{Survey, SurveyedFlags, SurveyedNegotiation, SurveyedProtocols, SurveyedVersion};
 
 use crate::case::{Case, Context};
 use crate::cause::Severity;
 use crate::report::Finding;
-use crate::stage::tls::{accepted_words, refused_words};
+use crate::stage::rung::Rung;
 use crate::stage::{ROOMS, Whose};
-
-/// Outcome of a stage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    /// Done, without a fault.
-    Passed,
-    /// Attempted, without success.
-    Failed,
-    /// Done, with a fault.
-    Degraded,
-    /// Not tried: an earlier stage failed, or the host does not have it.
-    Skipped,
-}
-
-impl Outcome {
-    /// Returns the word in the JSON.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Failed => "failed",
-            Self::Degraded => "degraded",
-            Self::Skipped => "skipped",
-        }
-    }
-}
 
 /// One rung: a stage at a subject.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -69,11 +42,6 @@ pub struct Ladder {
 
 /// Text of a rung whose packets a capture lacks.
 const NOT_CAPTURED: &str = "not captured";
-/// Beginning of the text of a rung that this computer itself kept the probe from.
-pub(crate) const NOT_TRIED: &str = "this computer could not try";
-
-/// A rung before findings are laid over it: how it went, how long it took, what was seen.
-pub type Rung = (Outcome, Option<Duration>, String);
 
 impl Ladder {
     /// Reads the rungs off the evidence; a finding that does not block degrades its rung.
@@ -144,19 +112,10 @@ fn unseen_rung(stage: Stage, unseen: &str) -> Option<Rung> {
     (!matches!(stage, Stage::Host | Stage::Client)).then(|| (Outcome::Skipped, None, unseen.to_owned()))
 }
 
-/// Returns the observation with this number.
-fn observation(case: Case<'_>, id: usize) -> &Observation {
-    &case.evidence.observations[id - 1]
-}
-
-pub(crate) fn took(case: Case<'_>, id: usize) -> Option<Duration> {
-    observation(case, id).took
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::sketch::machine;
+    use crate::sketch::machine;
     use evidence::Fact;
     use evidence::state::{LogEvent, Unread};
     use wire::machine::X224Answer;
@@ -183,7 +142,7 @@ mod tests {
     #[test]
     fn a_watched_client_without_tls_has_not_been_kept_from_it() {
         let selected = ServerAnswer::Selected { protocol: SecurityProtocols::RDP, flags: 0 };
-        let sketch = crate::causes::sketch::host("192.0.2.7");
+        let sketch = crate::sketch::host("192.0.2.7");
         let report = sketch.watched_x224(SecurityProtocols::RDP, X224Answer::Server(selected)).diagnose();
         let tls = report.stages.iter().find(|stage| stage.stage == Stage::Tls).unwrap();
         assert_eq!(tls.text, "the host did not choose TLS");

@@ -9,8 +9,9 @@ use wire::http::{Method, Response};
 use wire::machine::TcpAnswer;
 use wire::tls::TlsVersion;
 
-use super::{Outcome, Rung, accepted_words, refused_words, took};
 use crate::case::{Case, Seen};
+use crate::stage::rung::{Outcome, Rung, took};
+use crate::stage::tls::{accepted_words, refused_words};
 
 /// Stages that a capture can show.
 pub(super) const STAGES: &[Stage] = &[Stage::Tcp, Stage::Tls, Stage::Certificate, Stage::Gateway];

@@ -5,9 +5,9 @@ use evidence::fact::{Fact, Handshake};
 use time::OffsetDateTime;
 use wire::tls::TlsVersion;
 
-use super::{Room, Whose};
+use super::room::{Room, Whose};
 use crate::case::{Case, Seen};
-use crate::ladder::{Outcome, Rung};
+use crate::stage::rung::{Outcome, Rung};
 
 /// Its place on the ladder.
 pub const ROOM: Room = Room { stage: Stage::Certificate, of: Whose::Address, rung };
@@ -65,7 +65,7 @@ fn rung(case: Case<'_>) -> Option<Rung> {
     let subject = subject.map(|seen| seen.value).unwrap_or_default();
     let self_issued = case.last(|fact| if let Fact::CertificateSelfIssued(yes) = fact { Some(*yes) } else { None });
     let kind = if self_issued.is_some_and(|seen| seen.value) { ", self-signed" } else { "" };
-    // one that was shown to a client which began with TLS takes no other client further
+    // a certificate shown to a client that began with TLS takes no other client further
     let to_others = case.tls().next().is_none() && case.tls_direct().next().is_none();
     let outcome = if to_others { Outcome::Skipped } else { Outcome::Passed };
     Some((outcome, None, format!("{subject}{kind}, valid until {}", until.value.date())))

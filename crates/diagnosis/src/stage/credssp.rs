@@ -5,12 +5,11 @@ use evidence::fact::{Fact, Introduction, version_text};
 use time::{Duration, OffsetDateTime};
 
 use super::hello::finished;
-use super::{Room, Whose};
+use super::room::{Room, Whose};
 use crate::as_client::{client_hello_asked, tunnel};
 use crate::case::{Case, Seen};
-use crate::causes::NTLM_REFUSALS;
-use crate::ladder::{Outcome, Rung, took};
 use crate::need::{Asking, Kind, Need, Of, Question};
+use crate::stage::rung::{Outcome, Rung, took};
 
 /// Its place on the ladder.
 pub const ROOM: Room = Room { stage: Stage::Credssp, of: Whose::Address, rung };
@@ -52,6 +51,10 @@ static PATIENT_INTRODUCTION: Kind = Kind {
         question: |case, of, all| Question { patient: true, ..introduce(case, of, all) },
     }),
 };
+
+/// Answers of hosts without NTLM to its first message, before any account is named: blocked, `STATUS_ACCESS_DENIED`,
+/// `STATUS_NOT_SUPPORTED`, `SEC_E_UNSUPPORTED_FUNCTION`.
+pub const NTLM_REFUSALS: [u32; 4] = [0xC000_0418, 0xC000_0022, 0xC000_00BB, 0x8009_0302];
 
 impl Need {
     /// Asks for its introduction through CredSSP.
@@ -109,7 +112,7 @@ fn rung(case: Case<'_>) -> Option<Rung> {
             return Some((Outcome::Skipped, None, "encrypted: a capture does not show it".to_owned()));
         }
         let selected = case.selected()?;
-        // by whatever hello: old hosts refuse the first one
+        // with any hello: old hosts refuse the first one
         let done = case.tls_accepted().is_some();
         let text = "the host did not choose CredSSP".to_owned();
         return (done && !selected.value.credssp()).then_some((Outcome::Skipped, None, text));

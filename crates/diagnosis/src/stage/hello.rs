@@ -85,11 +85,6 @@ fn silent(answer: &Handshake) -> bool {
     matches!(answer, Handshake::Silent { .. })
 }
 
-/// True for anything that is no acceptance, where the fault is not ours.
-pub fn refused_or_silent(answer: &Handshake) -> bool {
-    refused(answer) && !matches!(answer, Handshake::OwnFailure(_)) || silent(answer)
-}
-
 /// True if this hello may follow on what is known of the others.
 pub(super) fn askable(case: Case<'_>, offer: TlsOffer) -> bool {
     let answer = |offer| case.tls_with(offer).map(|seen| seen.value);

@@ -1,12 +1,12 @@
-//! The stage `name`: the name is turned into addresses.
+//! The stage `name`: turning the name into addresses.
 
 use evidence::{Fact, Stage};
 use wire::transcript::NameAnswer;
 
-use super::{Room, Whose};
+use super::room::{Room, Whose};
 use crate::case::Case;
-use crate::ladder::{Outcome, Rung, took};
 use crate::need::{Kind, Need, Of};
+use crate::stage::rung::{Outcome, Rung, took};
 
 /// Its place on the ladder.
 pub const ROOM: Room = Room { stage: Stage::Name, of: Whose::Resolver, rung };

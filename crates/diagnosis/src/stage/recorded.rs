@@ -1,4 +1,4 @@
-//! The stages `host` and `client`: what the settings and records of a machine show. A probe cannot ask for them, so no question
+//! The stages `host` and `client`: the settings and records of a machine. A probe cannot ask for them, so no question
 //! here is ever put.
 
 use evidence::events::ends_with;
@@ -9,10 +9,10 @@ use evidence::state::{LogEvent, LogSpan, RegistryData, RegistryKey, Service};
 use evidence::{Fact, Stage};
 use time::{Duration, OffsetDateTime};
 
-use super::{Room, Whose};
+use super::room::{Room, Whose};
 use crate::case::{Case, NEAR, Seen};
-use crate::ladder::{Outcome, Rung};
 use crate::need::{Kind, Need, Of};
+use crate::stage::rung::{Outcome, Rung};
 
 /// Place on the ladder of a host's records.
 pub const HOST: Room = Room { stage: Stage::Host, of: Whose::Machine, rung };
@@ -80,12 +80,12 @@ impl Need {
     /// Stores of authorities that the client trusts.
     pub const TRUST_STORE: Self = Self::new(&TRUST_STORE, Of::Nothing);
 
-    /// Returns a registry key of the machine; `None` if it was not looked up.
+    /// Asks for a registry key of the machine.
     pub const fn key(path: &'static str) -> Self {
         Self::new(&KEY, Of::Place(path))
     }
 
-    /// Returns a service of the machine that was looked up.
+    /// Asks for a service of the machine.
     pub const fn service(name: &'static str) -> Self {
         Self::new(&SERVICE, Of::Place(name))
     }
@@ -102,10 +102,11 @@ impl Need {
 }
 
 impl<'a> Case<'a> {
-    /// Returns a registry key of the machine; `None` if it was not looked up.
+    /// Asks for a registry key of the machine.
     pub fn key(self, path: &str) -> Option<Seen<&'a RegistryKey>> {
+        let machine = self.machine()?;
         let path = path.to_owned();
-        self.machine()?.last(move |fact| match fact {
+        machine.last(move |fact| match fact {
             Fact::RegistryKey(key) if key.path.eq_ignore_ascii_case(&path) => Some(key),
             _ => None,
         })
@@ -127,10 +128,11 @@ impl<'a> Case<'a> {
         Some(Seen { value: number, id: value.id })
     }
 
-    /// Returns a service of the machine that was looked up.
+    /// Asks for a service of the machine.
     pub fn service(self, name: &str) -> Option<Seen<&'a Service>> {
+        let machine = self.machine()?;
         let name = name.to_owned();
-        self.machine()?.last(move |fact| match fact {
+        machine.last(move |fact| match fact {
             Fact::Service(service) if service.name.eq_ignore_ascii_case(&name) => Some(service),
             _ => None,
         })
@@ -198,7 +200,7 @@ fn rung(case: Case<'_>) -> Option<Rung> {
     let count = |pick: fn(&Fact) -> bool| case.seen(move |fact| pick(fact).then_some(())).count();
     let logs = case.seen(|fact| if let Fact::LogSpan(log) = fact { Some(log.records) } else { None });
     let entries: u64 = logs.map(|seen| seen.value).fold(0, u64::saturating_add);
-    // where it was not recorded of which time a log tells, its entries are there all the same
+    // entries of a log count even where its period was not recorded
     let entries = entries.max(count(|fact| matches!(fact, Fact::LogEvent(_))) as u64);
     let traces = case.access_traces().map(|seen| seen.value.records).fold(0, u64::saturating_add);
     let parts = [

@@ -5,10 +5,10 @@ use evidence::printable::printable;
 use evidence::{Fact, Stage};
 use wire::machine::{ConnectFailure, TcpAnswer};
 
-use super::{Room, Whose};
+use super::room::{Room, Whose};
 use crate::case::{Case, Seen};
-use crate::ladder::{NOT_TRIED, Outcome, Rung, took};
 use crate::need::{Asking, Kind, Need, Of};
+use crate::stage::rung::{NOT_TRIED, Outcome, Rung, took};
 
 /// Its place on the ladder.
 pub const ROOM: Room = Room { stage: Stage::Tcp, of: Whose::Address, rung };

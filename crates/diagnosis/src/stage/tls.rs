@@ -5,15 +5,14 @@ use evidence::fact::{Fact, Handshake};
 use wire::tls::{Alert, NameSent, Segments, TlsOffer, TlsStack, TlsVersion};
 
 use super::hello::askable;
-use super::x224::Asked;
-use super::{Room, Whose};
+use super::room::{Room, Whose};
 use crate::as_client::{
     client_offer, client_suites_known, client_versions, client_versions_known, first_offer, last_as_client,
     taken_alike, taken_as_client,
 };
 use crate::case::{Case, Seen};
-use crate::ladder::{Outcome, Rung, took};
-use crate::need::{Asking, Kind, Need, Of, Question};
+use crate::need::{Asked, Asking, Kind, Need, Of, Question};
+use crate::stage::rung::{Outcome, Rung, took};
 
 /// Its place on the ladder.
 pub const ROOM: Room = Room { stage: Stage::Tls, of: Whose::Address, rung };
@@ -64,7 +63,7 @@ static CLIENT_VERSIONS: Kind = Kind {
     asking: Some(Asking {
         again: false,
         askable: |case, _| case.tls_accepted().is_some(),
-        // what the client itself would say answers both at once, if it is taken
+        // the client's own hello, if accepted, answers both at once
         question: |case, of, all| {
             if case.tls_with(client_offer(case)).is_some() {
                 Question { tls: Some(client_versions(case)), ..all.bare() }
@@ -188,9 +187,9 @@ impl<'a> Case<'a> {
     /// with every usual suite, or chose an older version.
     pub fn tls_refused(self, version: TlsVersion) -> Option<Seen<&'a Handshake>> {
         let refusal = |offer: TlsOffer, answer: &Handshake| match answer {
-            // whoever ends whole hellos need not be the host
+            // something on the path may drop whole hellos instead of the host
             Handshake::Closed { .. } if self.only_cut_hellos_pass() => false,
-            // a client of whatever suites: the alert says that it is the version
+            // whichever suites the client has: the alert says that it is the version
             Handshake::Alert(alert) if offer.stack == TlsStack::Watched => {
                 alert.description == Alert::PROTOCOL_VERSION && offer.offers(version)
             }
@@ -248,7 +247,7 @@ fn rung(case: Case<'_>) -> Option<Rung> {
         return without.or_else(|| tls_at_once(case));
     };
     let finished = case.tls().find(|seen| matches!(seen.value.1, Handshake::Accepted { finished: true, .. }));
-    // a hello that passes only when it is cut does not show that a client's would
+    // a hello that passes only when cut does not show that a client's would
     let whole = |offer: TlsOffer| offer.segments == Segments::Whole;
     let accepted = case.tls().find(|seen| whole(seen.value.0) && matches!(seen.value.1, Handshake::Accepted { .. }));
     // what one of our stacks calls a broken protocol, a client may refuse as well, whatever a more tolerant one says
@@ -301,6 +300,11 @@ pub(crate) fn accepted_words(answer: &Handshake) -> String {
     let version = version.map_or("older than TLS 1.0".to_owned(), |version| version.to_string());
     let note = if *finished { "" } else { ", handshake not finished" };
     format!("{version}, suite {suite:#06x}{note}")
+}
+
+/// Says for a reason that an alert refused a handshake.
+pub(crate) fn refused_with(alert: Alert) -> String {
+    format!("refused with {alert}")
 }
 
 /// Summarises a refused handshake; empty if it was accepted.

@@ -4,45 +4,13 @@ use evidence::{Fact, Stage};
 use wire::machine::X224Answer;
 use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
 
-use super::{Room, Whose};
-use crate::case::{Case, Seen};
-use crate::ladder::{Outcome, Rung, took};
-use crate::need::{Asking, Kind, Need, Of, Question};
+use super::room::{Room, Whose};
+use crate::case::{Case, EVERYTHING, Seen};
+use crate::need::{Asked, Asking, Kind, Need, Of, Question};
+use crate::stage::rung::{Outcome, Rung, took};
 
 /// Its place on the ladder.
 pub const ROOM: Room = Room { stage: Stage::X224, of: Whose::Address, rung };
-
-/// Protocols that a probe requests, as a current client does.
-pub const EVERYTHING: SecurityProtocols =
-    SecurityProtocols::SSL.with(SecurityProtocols::HYBRID).with(SecurityProtocols::HYBRID_EX);
-
-/// Which protocols a Connection Request asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Asked {
-    /// TLS and CredSSP in both forms, as current clients do.
-    Everything,
-    /// The same, and Microsoft Entra authentication (RDSAAD). xrdp hangs up on it, so it is never the first question.
-    WithEntra,
-    /// What the client profile asks for.
-    AsClient,
-    /// TLS alone.
-    TlsOnly,
-    /// Standard RDP Security alone.
-    StandardOnly,
-}
-
-impl Asked {
-    /// `requestedProtocols`.
-    pub fn protocols(self, case: Case<'_>) -> SecurityProtocols {
-        match self {
-            Self::Everything => EVERYTHING,
-            Self::WithEntra => EVERYTHING.with(SecurityProtocols::RDSAAD),
-            Self::AsClient => case.context.profile.protocols,
-            Self::TlsOnly => SecurityProtocols::SSL,
-            Self::StandardOnly => SecurityProtocols::RDP,
-        }
-    }
-}
 
 /// Tries that tell a host that answers now and then from one that failed once.
 pub const SPACED_TRIES: usize = 4;
@@ -76,7 +44,7 @@ static NEGOTIATION: Kind = Kind {
     },
     answered: |case, of| {
         let asked = of.asked();
-        // no answer to a further question, from a host that answered before, may be due to our own pace
+        // silence after a host answered before may be due to our own pace
         let paced = |answer| asked != Asked::Everything && unanswered(answer) && answers(case);
         case.x224_to(asked.protocols(case)).is_some_and(|seen| !paced(seen.value))
     },
@@ -243,7 +211,7 @@ fn rung(case: Case<'_>) -> Option<Rung> {
         X224Answer::Server(ServerAnswer::Selected { protocol, .. }) if !offered(*protocol) => {
             (Outcome::Failed, format!("selected {protocol}, which was not offered"))
         }
-        // without a finding that says more, this is not what a sound host does
+        // with no finding that says more, a sound host would not do this
         X224Answer::Server(ServerAnswer::Selected { protocol: SecurityProtocols::RDP, .. }) => {
             (Outcome::Degraded, "selected Standard RDP Security although more was offered".to_owned())
         }

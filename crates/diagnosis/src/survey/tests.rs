@@ -6,7 +6,7 @@ use wire::tls::Alert;
 use wire::x224::NegotiationFailure;
 
 use super::*;
-use crate::causes::sketch::{Sketch, host};
+use crate::sketch::{Sketch, host};
 
 /// Host with an RSA key. It takes the first of its own list that the client offers.
 #[derive(Debug, Clone)]

@@ -76,7 +76,7 @@ mod tests {
     use super::super::timeline;
     use super::*;
     use evidence::Source;
-    use evidence::observe::CapturedConnection;
+    use evidence::captured::CapturedConnection;
     use time::macros::datetime;
     use wire::machine::TcpAnswer;
 
@@ -105,7 +105,7 @@ mod tests {
     }
 
     fn told(evidence: &Evidence) -> Vec<(Option<String>, String, bool)> {
-        let context = crate::causes::sketch::machine();
+        let context = crate::sketch::machine();
         let lines = timeline(&evidence.in_order(), context.context());
         assert!(lines.iter().all(|line| line.kind == Happening::Connection));
         lines.into_iter().map(|line| (line.peer, line.text, line.normal)).collect()
@@ -135,7 +135,7 @@ mod tests {
         };
         let both = [line("50100", "accepted; HYBRID selected", true), line("50101", "no connection", false)];
         assert_eq!(told(&evidence), both);
-        let lines = timeline(&evidence, crate::causes::sketch::machine().context());
+        let lines = timeline(&evidence, crate::sketch::machine().context());
         assert_eq!(lines[0].observations, [1, 2, 3]);
     }
 

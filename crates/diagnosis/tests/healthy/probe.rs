@@ -10,7 +10,7 @@ use evidence::observe::observe;
 use evidence::{ClientProfile, ProfileSource, Role, Subject, Target};
 use wire::machine::{Action, Conversation, ConversationPlan, End, Event, Limits, TlsFailure};
 use wire::tls::{Alert, ClientHello, TlsVersion};
-use wire::transcript::{Entry, NameAnswer, NameLookup, Record, Transcript};
+use wire::transcript::{ConnectionRecord, Entry, NameAnswer, NameLookup, Record, Transcript};
 use wire::x224::{ConnectionRequest, SecurityProtocols};
 
 use crate::host::{Host, NOW};
@@ -39,22 +39,22 @@ pub fn ask(host: &Host) -> (Transcript, Context) {
     };
     let address: SocketAddr = "192.0.2.7:3389".parse().unwrap();
     let answer = NameAnswer::Addresses(vec![address]);
-    let name = target.name().is_some().then(|| NameLookup { took: Duration::from_millis(3), answer });
-    let conversations = Vec::new();
+    let lookup = NameLookup { start: Duration::ZERO, took: Duration::from_millis(3), answer };
+    let records = target.name().is_some().then_some(Record::Name(lookup)).into_iter().collect();
     let mut transcript =
-        Transcript { at: NOW, tool: "test".to_owned(), host: target.host.to_string(), port: 3389, name, conversations };
+        Transcript { at: NOW, tool: "test".to_owned(), host: target.host.to_string(), port: 3389, records };
     let (mut planner, mut pause, mut last, mut clock) = (Planner::default(), PAUSE, None, Duration::from_millis(3));
     let mut closed: Option<Duration> = None;
-    while transcript.conversations.len() < CONNECTIONS {
+    while transcript.connections().count() < CONNECTIONS {
         let mut evidence = observe(&transcript);
-        let named = transcript.name.is_some().then(|| transcript.host.clone());
+        let named = transcript.name().is_some().then(|| transcript.host.clone());
         let subject = evidence.subject(Subject { role: Role::Host, name: named, address: Some(address) });
         let Some(question) = planner.next(&evidence, &context, subject) else { break };
         if last.is_some() {
             clock += if last == Some(question) { pause.max(RETRY_PAUSE) } else { pause };
         }
         last = Some(question);
-        let number = transcript.conversations.len() + 1;
+        let number = transcript.connections().count() + 1;
         let busy = host.one_client && closed.is_some_and(|at| clock < at + RECOVERY);
         let reset = busy || host.resets_from.is_some_and(|first| number >= first);
         let record = converse(host, address, plan(question), clock, reset);
@@ -64,7 +64,7 @@ pub fn ask(host: &Host) -> (Transcript, Context) {
         if reset {
             pause *= 2;
         }
-        transcript.conversations.push(record);
+        transcript.records.push(Record::Connection(record));
     }
     (transcript, context)
 }
@@ -83,7 +83,13 @@ fn plan(question: Question) -> ConversationPlan {
 }
 
 /// Plays one connection: every action is answered, and where there is nothing to answer, time passes.
-fn converse(host: &Host, address: SocketAddr, plan: ConversationPlan, start: Duration, reset: bool) -> Record {
+fn converse(
+    host: &Host,
+    address: SocketAddr,
+    plan: ConversationPlan,
+    start: Duration,
+    reset: bool,
+) -> ConnectionRecord {
     let mut machine = Conversation::new(plan.clone());
     let mut talk = Talk { host, heard: Vec::new(), up: false };
     let mut entries = Vec::new();
@@ -111,7 +117,7 @@ fn converse(host: &Host, address: SocketAddr, plan: ConversationPlan, start: Dur
             }
         }
     }
-    Record { address, start, survey: false, plan, entries }
+    ConnectionRecord { address, start, survey: false, plan, entries }
 }
 
 /// The host's side of a connection.

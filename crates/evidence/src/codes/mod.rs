@@ -5,6 +5,7 @@
 //! meaning. A new code is a new `[[code]]` in the file of its family; a new family is a new file with its line in
 //! `FILES`.
 
+mod entry;
 mod number;
 mod table;
 
@@ -13,6 +14,7 @@ use std::sync::LazyLock;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use entry::{AttemptStep, Content, EntryKind, Level, Progress};
 pub use number::{Reading, readings};
 
 use crate::stage::Stage;
@@ -44,6 +46,14 @@ const FILES: &[&str] = &[
     include_str!("../../data/codes/fatal-error.toml"),
     include_str!("../../data/codes/logon-error.toml"),
     include_str!("../../data/codes/licence-transition.toml"),
+    include_str!("../../data/codes/event-gateway.toml"),
+    include_str!("../../data/codes/event-broker.toml"),
+    include_str!("../../data/codes/event-avd.toml"),
+    include_str!("../../data/codes/freerdp.toml"),
+    include_str!("../../data/codes/xfreerdp-exit.toml"),
+    include_str!("../../data/codes/errno.toml"),
+    include_str!("../../data/codes/kerberos.toml"),
+    include_str!("../../data/codes/guacamole.toml"),
 ];
 
 static FAMILIES: LazyLock<Vec<Family>> =
@@ -70,6 +80,8 @@ pub struct Family {
     pub symptom: bool,
     /// True for a list of events: numbers are decimal, beside a provider.
     pub events: bool,
+    /// True if its numbers count only where something names the list: a bare 131 is no exit status.
+    pub named: bool,
     /// Its codes.
     pub codes: Vec<Code>,
 }
@@ -99,12 +111,16 @@ pub struct Code {
     pub confidence: Sureness,
     /// True if it also appears where nothing is wrong.
     pub normal: bool,
+    /// True if it shows that something failed, and hardly what: anything else in the same text tells more.
+    pub vague: bool,
     /// For an event: the machine whose log has it.
     pub side: Option<Side>,
     /// For an event: the log.
     pub log: Option<String>,
     /// For an event: the provider.
     pub provider: Option<String>,
+    /// For an event: how logs, redaction and attempts treat its entries.
+    pub entry: EntryKind,
     /// For an event: family of the numbers in its data.
     pub carries: Option<String>,
     /// Meanings that people wrongly give it.
@@ -168,6 +184,8 @@ pub enum Mark {
     Fr,
     /// Lists of the client's texts that others keep.
     List,
+    /// The source or the documentation of the program that says it.
+    Prog,
     /// A public issue thread.
     Iss,
     /// A first-hand report.
@@ -188,6 +206,7 @@ impl Mark {
             Self::Rfc => "RFC 8446 and older RFCs",
             Self::Fr => "the source of FreeRDP",
             Self::List => "the texts of the client, as lists of others keep them",
+            Self::Prog => "the source or documentation of that program",
             Self::Iss => "public issue threads",
             Self::Field => "first-hand reports",
             Self::Mem => "from memory, not checked",

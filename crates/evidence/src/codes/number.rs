@@ -1,6 +1,6 @@
 //! Readings of one number: as itself, or as another code wrapped in an HRESULT.
 
-use super::{Entry, families, find};
+use super::{Entry, Form, families, find};
 
 /// Bit that marks an HRESULT made of an NTSTATUS (`FACILITY_NT_BIT`).
 const NT_BIT: u32 = 0x1000_0000;
@@ -15,8 +15,10 @@ pub struct Reading {
 }
 
 /// Lists every code that this number can stand for, by family; a direct match comes before an unwrapped one.
+/// Lists whose numbers need a name beside them stay out, but for numbers that no other list could have.
 pub fn readings(number: u32) -> Vec<Reading> {
-    let own = families().iter().filter_map(|family| find(&family.id, number));
+    let lists = families().iter().filter(|family| !family.named || family.form == Form::Hex8);
+    let own = lists.filter_map(|family| find(&family.id, number));
     let mut readings: Vec<Reading> = own.map(|entry| Reading { entry, read_as: None }).collect();
     let mut read = |family: &str, inner: u32, words: String| {
         // a number with a row of its own needs no unwrapping
@@ -31,6 +33,8 @@ pub fn readings(number: u32) -> Vec<Reading> {
             read("win32", low, format!("HRESULT of the Windows error {low}"));
             read("proxy", low, format!("HRESULT of 0x{low:X}"));
         }
+        // the class of the reasons that the server sends, in the errors of FreeRDP
+        1 => read("errinfo", low, format!("FreeRDP's class 1 and 0x{low:X}")),
         0xC007 => read("win32", low, format!("NTSTATUS of the Windows error {low}")),
         0 => read("proxy", 0x8007_0000 | number, format!("short for 0x{:X}", 0x8007_0000 | number)),
         _ => {}
@@ -65,5 +69,8 @@ mod tests {
         assert_eq!(ids(0x59DD), ["proxy/0x800759DD"]);
         assert_eq!(ids(0x8007_59E6), ["proxy/0x59E6"]);
         assert_eq!(ids(0xDEAD_BEEF), [""; 0]);
+        assert_eq!(ids(0x0001_0009), ["errinfo/0x9"]);
+        assert_eq!(ids(0x0002_0008), ["freerdp/0x00020008"]);
+        assert!(!ids(111).iter().any(|id| id == "errno/111"), "a bare number is no system error");
     }
 }

@@ -1,9 +1,11 @@
 //! Reads a table from TOML, in which a code inherits from its family what it does not say itself.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use wire::tls::alert;
 
-use super::{Code, Family, Form, Link, Mark, Side, Step, Sureness};
+use super::{AttemptStep, Code, Content, EntryKind, Family, Form, Level, Link, Mark, Side, Step, Sureness};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,9 +22,16 @@ struct Table {
     step: Step,
     #[serde(default)]
     symptom: bool,
+    #[serde(default)]
+    named: bool,
     side: Side,
     log: Option<String>,
     provider: Option<String>,
+    #[serde(default)]
+    fields: BTreeMap<String, Content>,
+    numbered: Option<Content>,
+    #[serde(default)]
+    peer: Vec<String>,
     code: Vec<Row>,
 }
 
@@ -42,9 +51,16 @@ struct Row {
     confidence: Option<Sureness>,
     #[serde(default)]
     normal: bool,
+    #[serde(default)]
+    vague: bool,
     side: Option<Side>,
     log: Option<String>,
     provider: Option<String>,
+    level: Option<Level>,
+    #[serde(default)]
+    fields: BTreeMap<String, Content>,
+    numbered: Option<Content>,
+    attempt: Option<AttemptStep>,
     carries: Option<String>,
     #[serde(default)]
     not: Vec<String>,
@@ -72,6 +88,7 @@ pub(super) fn parse(text: &str) -> Result<Family, String> {
         words: table.words,
         form: table.form,
         symptom: table.symptom,
+        named: table.named,
         codes,
     })
 }
@@ -82,6 +99,13 @@ fn code(row: Row, table: &Table) -> Result<Code, String> {
     // the decoder of alerts has their names, so they are not repeated here
     let name = if table.id == "tls-alert" { alert_name(number) } else { row.name };
     let event = table.log.is_some();
+    let mut attempt = row.attempt;
+    if let Some(step) = attempt.as_mut().filter(|step| step.peer.is_empty()) {
+        step.peer.clone_from(&table.peer);
+    }
+    let mut fields = table.fields.clone();
+    fields.extend(row.fields);
+    let entry = EntryKind { level: row.level, fields, numbered: row.numbered.or(table.numbered), attempt };
     Ok(Code {
         number,
         extended: row.extended,
@@ -94,9 +118,11 @@ fn code(row: Row, table: &Table) -> Result<Code, String> {
         sources: row.sources.unwrap_or_else(|| table.sources.clone()),
         confidence: row.confidence.unwrap_or(table.confidence),
         normal: row.normal,
+        vague: row.vague,
         side: event.then(|| row.side.unwrap_or(table.side)),
         log: row.log.or_else(|| table.log.clone()),
         provider: row.provider.or_else(|| table.provider.clone()),
+        entry,
         carries: row.carries,
         not: row.not,
         check: row.check,

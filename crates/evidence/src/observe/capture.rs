@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use serde::Serialize;
 use time::OffsetDateTime;
 use wire::capture::{Seen as Captured, Side, UdpWatched, Watched};
 use wire::machine::{End, X224Answer};
@@ -15,6 +14,7 @@ use wire::tls::{Alert, Groups, HelloStyle, Signatures, Suites, TlsOffer, TlsVers
 use wire::x224::{ConnectionRequest, SecurityProtocols};
 
 use super::{Seen, gateway, handshake, later};
+use crate::captured::{CapturedConnection, CapturedTransport, Doubt};
 use crate::evidence::{Evidence, Role, Source, Subject};
 use crate::fact::Fact;
 use crate::printable::printable;
@@ -24,87 +24,6 @@ use crate::profile::{ClientProfile, EncryptionOracle};
 const HOSTS: usize = 16;
 /// Most connections to one host or gateway that become evidence.
 const CONNECTIONS: usize = 6;
-
-/// Captured connection, apart from the host's answers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct CapturedConnection {
-    /// Client that opened it.
-    pub client: String,
-    /// Name that it asked for, in TLS or HTTP.
-    pub server_name: Option<String>,
-    /// True if the client sent a cookie or routing token with its request.
-    pub cookie: bool,
-    /// Bytes from the client.
-    pub sent: u64,
-    /// Bytes from the host.
-    pub received: u64,
-    /// Who ended it, how and when; `None` where the capture ends first.
-    pub ended: Option<String>,
-    /// Alert that the client sent in clear.
-    pub client_alert: Option<String>,
-    /// Alert that the host sent in clear after it had accepted.
-    pub host_alert: Option<String>,
-    /// Doubts about it.
-    pub notes: Vec<Doubt>,
-}
-
-/// Reason why a captured connection shows less than there was. A report has its words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Doubt {
-    /// The capture began after the connection.
-    Midway,
-    /// Only the client's packets were captured.
-    HostUnseen,
-    /// Only the host's packets were captured.
-    ClientUnseen,
-    /// Packets in between are missing.
-    Gaps,
-    /// Bytes were sent twice with different contents.
-    Altered,
-    /// TLS 1.3 hides the certificate.
-    HiddenCertificate,
-}
-
-impl Doubt {
-    /// Returns its words in a report.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Midway => "its beginning was not captured",
-            Self::HostUnseen => "only the client's packets were captured",
-            Self::ClientUnseen => "only the host's packets were captured: what the client asked is not known",
-            Self::Gaps => "bytes are missing in the capture",
-            Self::Altered => "bytes were sent again with other contents; the first count",
-            Self::HiddenCertificate => "TLS 1.3 encrypts the certificate: it is not known",
-        }
-    }
-
-    /// True if the capture lacks packets of the connection.
-    pub fn lacks_packets(self) -> bool {
-        match self {
-            Self::Midway | Self::HostUnseen | Self::ClientUnseen | Self::Gaps => true,
-            Self::Altered | Self::HiddenCertificate => false,
-        }
-    }
-}
-
-impl Serialize for Doubt {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.words())
-    }
-}
-
-/// UDP transport that was requested in a capture.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct CapturedTransport {
-    /// Client that requested it.
-    pub client: String,
-    /// Version of RDPEUDP that was requested.
-    pub asked: Option<u16>,
-    /// True if the host answered. No answer means little: many networks block UDP, and clients go on without.
-    pub answered: bool,
-    /// Version of RDPEUDP that the host chose.
-    pub chosen: Option<u16>,
-}
 
 /// Adds the evidence in a capture to other evidence, and reports what was left out. `gateways` are names and addresses
 /// of RD Gateways known from elsewhere.

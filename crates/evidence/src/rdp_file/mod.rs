@@ -8,6 +8,7 @@ mod record;
 mod settings;
 mod signature;
 
+pub(crate) use record::ENTRA;
 pub use record::{RdpFileRecord, RdpSetting, RdpSignature, Signer};
 pub use settings::{Gateway, GatewayUse, KNOWN, Known, RdpSettings, known};
 

@@ -108,10 +108,15 @@ fn broken(text: &str) -> Option<RdpSetting> {
     })
 }
 
-/// Returns the value, if it may be kept.
+/// Beginning of the name of a Microsoft Entra user.
+pub(crate) const ENTRA: &str = "AzureAD\\";
+
+/// Returns the value, if it may be kept; of a user name only that it is an Entra one.
 fn shown<'a>(name: &str, kind: char, value: &'a str) -> Option<&'a str> {
     let number = || value.trim().parse::<i64>().is_ok();
+    let entra = || value.trim().get(..ENTRA.len()).is_some_and(|start| start.eq_ignore_ascii_case(ENTRA));
     match (kind, known(name)) {
+        ('s', Some(known)) if known.name == "username" && entra() => Some(ENTRA),
         (_, Some(known)) if known.shown && known.kind == 's' && kind == 's' => Some(value),
         (_, Some(known)) if !known.shown => None,
         ('i', _) if number() => Some(value),
@@ -122,6 +127,14 @@ fn shown<'a>(name: &str, kind: char, value: &'a str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_user_of_entra_only_that_is_kept() {
+        let record = |text: &str| RdpFileRecord::of("x.rdp", &RdpFile::parse(text.as_bytes()).unwrap());
+        let value = |text: &str| record(text).settings[0].value.clone();
+        assert_eq!(value("username:s:azuread\\jo@corp.example").as_deref(), Some("AzureAD\\"));
+        assert_eq!(value("username:s:CORP\\jo"), None);
+    }
 
     #[test]
     fn nothing_private_is_kept() {

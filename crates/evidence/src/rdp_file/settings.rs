@@ -167,6 +167,11 @@ impl<'a> RdpSettings<'a> {
         self.number("enablecredsspsupport") == Some(0)
     }
 
+    /// True if the user that it names is a Microsoft Entra one.
+    pub fn names_entra_user(self) -> bool {
+        self.text("username").is_some_and(|user| user == super::record::ENTRA)
+    }
+
     /// True if the client does not negotiate but starts with TLS.
     pub fn without_negotiation(self) -> bool {
         self.number("negotiate security layer") == Some(0)

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use wire::redaction::Names;
 
 use super::{REDACTED, date, one_of};
-use crate::events::{
-    self, CLIENT, CLIENT_CHANNEL, CORE, LSA, LSM, RCM, RCM_ADMIN, SCHANNEL, SECURITY, SERVICES, SYSTEM,
-};
+use crate::codes::Content;
+use crate::events::{self, CLIENT_CHANNEL, Known, RCM, RCM_ADMIN, SCHANNEL, SYSTEM};
 use crate::state::{self, LogEvent};
 
 /// Logs that every Windows has.
@@ -33,42 +32,15 @@ const TITLES: &[&str] = &["Remote Desktop Services", "Remote Desktop Configurati
 /// `TermService` in UTF-16, hexadecimal, as the binary part of an entry has it.
 const TERMSERVICE: &str = "5400650072006d005300650072007600690063006500";
 
-/// Content of an entry's field.
-#[derive(Clone, Copy)]
-enum Field {
-    /// An address or a host, perhaps with a port.
-    Place,
-    /// A person or an account.
-    Person,
-    /// A machine or a domain.
-    Name,
-    /// A SID.
-    Sid,
-    /// A number or a code.
-    Number,
-    /// One of a few words.
-    Word,
-    /// Service names for Kerberos, with a version behind.
-    Principal,
-    /// A service, by its name or title.
-    Service,
-    /// A program, as far as it tells whether it is Remote Desktop's.
-    Process,
-    /// Bytes in hexadecimal.
-    Bytes,
-    /// Anything else.
-    Text,
-}
-
 /// Fields that mean the same in every entry.
-const FIELDS: &[(Field, &[&str])] = &[
-    (Field::Place, &["ClientIP", "IPString", "IpAddress", "Address", "ClientAddress", "ServerAddress"]),
+const FIELDS: &[(Content, &[&str])] = &[
+    (Content::Place, &["ClientIP", "IPString", "IpAddress", "Address", "ClientAddress", "ServerAddress"]),
     (
-        Field::Person,
+        Content::Person,
         &["TargetUserName", "SubjectUserName", "TargetOutboundUserName", "User", "UserName", "AccountName"],
     ),
     (
-        Field::Name,
+        Content::Name,
         &[
             "TargetDomainName",
             "SubjectDomainName",
@@ -79,9 +51,9 @@ const FIELDS: &[(Field, &[&str])] = &[
             "ClientName",
         ],
     ),
-    (Field::Sid, &["TargetUserSid", "SubjectUserSid", "UserSid", "TraceMessageUserSid"]),
+    (Content::Sid, &["TargetUserSid", "SubjectUserSid", "UserSid", "TraceMessageUserSid"]),
     (
-        Field::Number,
+        Content::Number,
         &[
             "Status",
             "SubStatus",
@@ -114,7 +86,7 @@ const FIELDS: &[(Field, &[&str])] = &[
         ],
     ),
     (
-        Field::Word,
+        Content::Word,
         &[
             "ConnType",
             "StateTransition",
@@ -126,10 +98,10 @@ const FIELDS: &[(Field, &[&str])] = &[
             "ConnectionName",
         ],
     ),
-    (Field::Service, &["param1"]),
-    (Field::Bytes, &["Binary"]),
+    (Content::Service, &["param1"]),
+    (Content::Bytes, &["Binary"]),
     (
-        Field::Text,
+        Content::Text,
         &[
             "Param1",
             "Param2",
@@ -188,7 +160,7 @@ pub(super) fn renamed(event: &LogEvent, names: &mut Names) -> LogEvent {
         id: *id,
         record: *record,
         activity: activity.as_deref().map(|activity| names.identifier(activity)),
-        data: renamed_data(known.map(|known| known.provider), *id, data, names),
+        data: known.map_or(BTreeMap::new(), |known| renamed_data(known, data, names)),
     }
 }
 
@@ -201,36 +173,22 @@ fn provider_name(written: &str, known: &str) -> String {
     if usual { written.to_owned() } else { known.to_owned() }
 }
 
-fn renamed_data(
-    provider: Option<&str>,
-    id: u32,
-    data: &BTreeMap<String, String>,
-    names: &mut Names,
-) -> BTreeMap<String, String> {
+fn renamed_data(known: Known, data: &BTreeMap<String, String>, names: &mut Names) -> BTreeMap<String, String> {
     // a field that no entry of Windows has may have any name, so its name goes as well
     let fields = data.iter().filter_map(|(name, value)| {
-        let provider = provider?;
-        let field = field(provider, id, name)?;
-        Some((name.clone(), renamed_value(provider, field, value, names)))
+        let content = content(known, name)?;
+        Some((name.clone(), renamed_value(known.provider, content, value, names)))
     });
     fields.collect()
 }
 
 /// Returns the content of this field in this kind of entry; `None` for one that we do not know.
-fn field(provider: &str, id: u32, name: &str) -> Option<Field> {
-    let number = name.len() <= 2 && !name.is_empty() && name.bytes().all(|digit| digit.is_ascii_digit());
-    match (provider, id, name) {
-        (RCM, 1149, "Param1") => Some(Field::Person),
-        (RCM, 1149, "Param2") | (RCM, 1056, "0") => Some(Field::Name),
-        (RCM, _, "Param3") | (CLIENT, 1024 | 1102, "Value") => Some(Field::Place),
-        (CLIENT, 1026, "Value") | (CORE, 227, "Value") => Some(Field::Number),
-        (SECURITY | LSM | CORE, _, _) if number => Some(Field::Text),
-        (LSA, _, _) if number => Some(Field::Principal),
-        (SCHANNEL, _, _) if names_process(name) => Some(Field::Process),
-        (SERVICES, _, "0") => Some(Field::Service),
-        _ if number => Some(Field::Number),
-        _ => FIELDS.iter().find(|(_, known)| known.contains(&name)).map(|(field, _)| *field),
+fn content(known: Known, name: &str) -> Option<Content> {
+    if known.provider == SCHANNEL && names_process(name) {
+        return Some(Content::Process);
     }
+    let everywhere = || FIELDS.iter().find(|(_, fields)| fields.contains(&name)).map(|(content, _)| *content);
+    known.field(name).or_else(everywhere)
 }
 
 /// True for Schannel's field with the program that asked; it has had several names.
@@ -251,27 +209,29 @@ fn process(value: &str) -> String {
     }
 }
 
-fn renamed_value(provider: &str, field: Field, value: &str, names: &mut Names) -> String {
+fn renamed_value(provider: &str, content: Content, value: &str, names: &mut Names) -> String {
     if matches!(value, "" | "-" | REDACTED) {
         return value.to_owned();
     }
     let taken_out = || REDACTED.to_owned();
-    match field {
-        Field::Place if value != "LOCAL" => names.place(value),
-        Field::Person => names.person(value),
-        Field::Name => names.text(value),
-        Field::Sid => names.sid(value).unwrap_or_else(taken_out),
-        Field::Number if !is_number(value) => names.address_text(value).unwrap_or_else(|| service(value)),
-        Field::Place | Field::Number => value.to_owned(),
-        Field::Word => word(value),
-        Field::Principal => principals(value, names),
-        Field::Service | Field::Text => service(value),
-        Field::Process => process(value),
-        Field::Bytes if provider == RCM && value.len() == 40 => names.thumbprint(value),
-        Field::Bytes if value.get(..TERMSERVICE.len()).is_some_and(|start| start.eq_ignore_ascii_case(TERMSERVICE)) => {
+    match content {
+        Content::Place if value != "LOCAL" => names.place(value),
+        Content::Person => names.person(value),
+        Content::Name => names.text(value),
+        Content::Sid => names.sid(value).unwrap_or_else(taken_out),
+        Content::Number if !is_number(value) => names.address_text(value).unwrap_or_else(|| service(value)),
+        Content::Place | Content::Number => value.to_owned(),
+        Content::Word => word(value),
+        Content::Principal => principals(value, names),
+        Content::Service | Content::Text => service(value),
+        Content::Process => process(value),
+        Content::Bytes if provider == RCM && value.len() == 40 => names.thumbprint(value),
+        Content::Bytes
+            if value.get(..TERMSERVICE.len()).is_some_and(|start| start.eq_ignore_ascii_case(TERMSERVICE)) =>
+        {
             TERMSERVICE.to_owned()
         }
-        Field::Bytes => String::new(),
+        Content::Bytes => String::new(),
     }
 }
 

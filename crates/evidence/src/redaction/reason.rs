@@ -2,7 +2,8 @@
 
 use wire::redaction::Names;
 
-use super::{PROGRAMS, event, one_of};
+use super::{event, one_of};
+use crate::state::PROGRAMS;
 use crate::state::{KEYS, SERVICES, STORES_ROOT, Unread};
 
 /// Value with the number of the control set in use.

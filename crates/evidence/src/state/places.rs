@@ -110,6 +110,9 @@ pub fn takes(path: &str, value: &str) -> bool {
     !path.eq_ignore_ascii_case(WINLOGON) || value.eq_ignore_ascii_case("WinStationsDisabled")
 }
 
+/// Programs whose version matters.
+pub const PROGRAMS: &[&str] = &["termsrv.dll", "mstsc.exe", "mstscax.dll"];
+
 /// Services without which there is no Remote Desktop, and the firewall's own.
 pub const SERVICES: &[&str] =
     &["TermService", "SessionEnv", "UmRdpService", "CertPropSvc", "KeyIso", "CryptSvc", "RpcSs", "MpsSvc"];

@@ -20,7 +20,7 @@ const VALUES: usize = 100_000;
 /// Most parts of anything else: fields of an entry, settings of an `.rdp` file, usages of a certificate.
 const PARTS: usize = 4000;
 /// Longest name of a machine, in characters: DNS allows no more (RFC 1035 2.3.4).
-pub(super) const NAME: usize = 255;
+pub const NAME: usize = 255;
 
 /// Reason why text is no state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -29,6 +29,8 @@ pub struct Topic {
     pub text: String,
     /// True if it was found by words, not by a name or a number; the entries are then hits, the best first.
     pub by_words: bool,
+    /// Words by which it was found, where it was.
+    pub matched: Vec<String>,
     /// Possible meanings, the likeliest first; empty where it is not known.
     pub entries: Vec<Explained>,
     /// Ids of the single numbers of a pair.
@@ -39,10 +41,10 @@ pub struct Topic {
     pub nearest: Vec<Neighbour>,
 }
 
-/// A code, an event, a cause, a fix, a claim or a guide.
+/// A code, an event, a message, an update, a cause, a fix, a claim or a guide.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Explained {
-    /// `code`, `pair`, `event`, `cause`, `fix`, `claim` or `guide`; more may come.
+    /// `code`, `pair`, `event`, `message`, `update`, `cause`, `fix`, `claim` or `guide`; more may come.
     pub kind: String,
     /// Public name, which can be asked for.
     pub id: String,

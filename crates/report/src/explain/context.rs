@@ -1,4 +1,4 @@
-//! Reads the words beside numbers: which list is meant, which number is the extended one, which is no code at all.
+//! What the words beside numbers say: which list is meant, which number is the extended one, which is no code at all.
 
 use std::collections::HashSet;
 
@@ -7,14 +7,18 @@ use diagnosis::codes::{Family, readings};
 
 use super::read::{Number, Read};
 
-/// Numbers beyond which each distinct one is looked at only once.
+/// Beyond this many numbers each is looked at once.
 const MANY: usize = 16;
-/// Words beside a number up to which all of them are taken to say what is meant.
+/// Up to this many words beside a number, they are taken to say what is meant.
 const FEW_WORDS: usize = 3;
-/// Words from which on one or two digits are no code by themselves: "windows 11".
+/// From this many words on, one or two digits are no code by themselves: "windows 11".
 const SOME_WORDS: usize = 2;
+/// Up to this many words a number that is known is better than nothing.
+const SHORT: usize = 6;
+/// Up to this many words the text is about the one event that it names.
+const ONE_EVENT: usize = 24;
 
-/// Beginnings of "extended" in the languages of mstsc's dialog.
+/// Beginnings of "extended", as the dialog of mstsc says it.
 const EXTENDED: [&str; 18] = [
     "extend",
     "erweitert",
@@ -35,84 +39,344 @@ const EXTENDED: [&str; 18] = [
     "rozšířen",
     "genişletil",
 ];
-/// Parts of words that mark the number behind them as a code.
-const LABELS: [&str; 16] = [
-    "code", "reason", "error", "alert", "status", "value", "fehler", "grund", "erreur", "raison", "errore", "codice",
-    "código", "codigo", "motivo", "错误",
+/// Ends of words before a number that is a code.
+const LABELS: [&str; 32] = [
+    "code",
+    "codes",
+    "reason",
+    "error",
+    "alert",
+    "status",
+    "value",
+    "result",
+    "hresult",
+    "ntstatus",
+    "errinfo",
+    "fehler",
+    "grund",
+    "erreur",
+    "raison",
+    "errore",
+    "codice",
+    "código",
+    "codigo",
+    "motivo",
+    "foutcode",
+    "fout",
+    "kod",
+    "kodu",
+    "błędu",
+    "код",
+    "ошибка",
+    "ошибки",
+    "hatası",
+    "错误",
+    "代码",
+    "代碼",
+];
+/// The same in scripts without blanks.
+const UNSPACED_LABELS: [&str; 6] = ["错误代码", "错误码", "錯誤碼", "錯誤代碼", "コード", "코드"];
+/// Words for the code of the dialog, whose list is that of the client.
+const DIALOG: [&str; 9] = [
+    "error code",
+    "fehlercode",
+    "code d'erreur",
+    "código de error",
+    "codice errore",
+    "código de erro",
+    "foutcode",
+    "kod błędu",
+    "код ошибки",
+];
+/// Words before a number in hexadecimal that is a field of the protocol or of the program, and no code.
+const FIELDS: [&str; 18] = [
+    "flags",
+    "flag",
+    "chan_id",
+    "requestedprotocol",
+    "requestedprotocols",
+    "selected_protocol",
+    "selectedprotocol",
+    "securityprotocol",
+    "negotiateflags",
+    "handle",
+    "address",
+    "offset",
+    "size",
+    "thread",
+    "pid",
+    "ptr",
+    "version",
+    "capability",
+];
+/// Words before a number that is none either, whatever label stands further before.
+const COUNTED: [&str; 16] = [
+    "line",
+    "port",
+    "pid",
+    "display",
+    "socket",
+    "sck",
+    "line",
+    "column",
+    "http",
+    "level",
+    "attempt",
+    "try",
+    "step",
+    "session",
+    "ultimatum",
+    "monitor",
+];
+/// Words before the number of an event.
+const EVENT: [&str; 6] = ["event", "id", "eventid", "ereignis", "ereignisid", "événement"];
+/// The port of Remote Desktop, which stands in many texts.
+const PORT: u32 = 3389;
+/// Words of the operating system, in which a number in brackets is the system's.
+const SYSTEM: [&str; 9] = [
+    "refused",
+    "timed out",
+    "reset by",
+    "route to",
+    "unreachable",
+    "broken pipe",
+    "host is down",
+    "aborted",
+    "unable to connect",
 ];
 
-/// Meaning of the words beside the numbers.
+/// What the words beside the numbers say.
 pub(super) struct Context {
-    /// Families that have a word of their own in the text.
+    /// Families that are named, by a word of their own.
     pub(super) families: Vec<&'static Family>,
-    /// True if it is about an event.
+    /// It is about an event.
     pub(super) event: bool,
-    /// True if there are so few words that all of them are meant.
+    /// So few words that they are all meant.
     pub(super) few: bool,
+    /// FreeRDP or a program around it is named.
+    freerdp: bool,
+}
+
+/// A number that something calls a code.
+#[derive(Debug, Clone)]
+pub(super) struct Candidate<'a> {
+    /// The number.
+    pub(super) number: &'a Number,
+    /// How surely it is one, from 0 to 100.
+    pub(super) score: u8,
+    /// The lists that are meant; none where nothing says so.
+    pub(super) lists: Vec<&'static str>,
+    /// Only these lists.
+    pub(super) only: bool,
 }
 
 impl Context {
-    /// Interprets the words of a text.
+    /// What the words of a text say.
     pub(super) fn of(read: &Read) -> Self {
-        let words: Vec<&str> = read.lower.split(|c: char| !c.is_alphanumeric() && !"_-".contains(c)).collect();
+        let words: HashSet<&str> = read.lower.split(|c: char| !c.is_alphanumeric() && !"_-".contains(c)).collect();
         // providers are joined to other words by hyphens and slashes
         let named = |family: &&Family| {
             let parts = family.words.iter();
-            parts.clone().any(|word| words.contains(&word.as_str()))
+            parts.clone().any(|word| words.contains(word.as_str()))
                 || family.events && parts.clone().any(|word| word.len() > 3 && read.lower.contains(word.as_str()))
         };
         let mut families: Vec<_> = codes::families().iter().filter(named).collect();
         let provider = families.iter().any(|family| family.events);
-        let event = provider || words.iter().any(|word| matches!(*word, "event" | "eventid" | "event-id" | "ereignis"));
+        let event = provider || ["event", "eventid", "event-id", "ereignis"].iter().any(|word| words.contains(word));
         if event && !provider {
             families.extend(codes::families().iter().filter(|family| family.events));
         }
-        Self { families, event, few: read.words.len() <= FEW_WORDS }
+        let freerdp = read.lower.contains("freerdp");
+        Self { families, event, few: read.count <= FEW_WORDS, freerdp }
     }
 
-    /// True if this family is named.
+    /// True if it is this family that is named.
     pub(super) fn names(&self, family: &Family) -> bool {
         self.families.iter().any(|named| named.id == family.id)
     }
 }
 
-/// Lists the numbers that can be codes: beside words only those marked as such, because digits can be anything.
-pub(super) fn candidates<'a>(read: &'a Read, context: &Context) -> Vec<&'a Number> {
+/// The numbers that can be codes: beside words those that are marked as such, as digits can be anything.
+pub(super) fn candidates<'a>(read: &'a Read, context: &Context) -> Vec<Candidate<'a>> {
     let mut all: Vec<&Number> = read.numbers.iter().collect();
     if all.len() > MANY {
         let mut seen = HashSet::new();
-        all.retain(|number| seen.insert(number.text.as_str()));
+        all.retain(|number| {
+            seen.insert((number.text.as_str(), number.words().last().copied().unwrap_or_default().to_owned()))
+        });
     }
-    if context.event {
-        return all;
+    if context.event && read.count <= ONE_EVENT {
+        return all.into_iter().map(|number| plain(number, 62)).collect();
     }
-    let marked = |number: &Number| {
-        let beside = !number.before.chars().any(char::is_alphanumeric) && read.numbers.len() > 1;
-        number.hex || number.text.starts_with('-') || labelled(number) || extended(number) || beside
-    };
+    let mut kept: Vec<Candidate<'a>> = all.iter().filter_map(|number| marked(number, read, context)).collect();
+    let beside = |number: &&Number| !number.before.chars().any(char::is_alphanumeric) && read.numbers.len() > 1;
+    for number in all.iter().copied().filter(beside) {
+        let held = kept.iter().any(|candidate| std::ptr::eq(candidate.number, number));
+        if !held && (context.few || kept.iter().any(|candidate| follows(candidate.number, number, read))) {
+            kept.push(plain(number, 60));
+        }
+    }
     let named = !context.families.is_empty() && context.few;
-    let alone = (read.words.len() < SOME_WORDS || named) && !all.iter().any(|number| number.hex);
+    let alone = (read.count < SOME_WORDS || named) && !all.iter().any(|number| number.hex);
     // SecurityLayer=0 is a setting
-    let setting =
-        |number: &Number| number.value == 0 && !number.hex && !read.words.is_empty() && read.numbers.len() == 1;
-    let kept = all.iter().copied().filter(|number| marked(number) || alone && !setting(number));
-    let kept: Vec<&Number> = kept.collect();
-    if !kept.is_empty() {
-        return kept;
+    let setting = |number: &Number| number.value <= 2 && !number.hex && read.count > 0 && read.numbers.len() == 1;
+    for number in all.iter().filter(|number| alone && !setting(number) && !bracketed(number) && number.value != PORT) {
+        if !kept.iter().any(|candidate| std::ptr::eq(candidate.number, *number)) {
+            kept.push(plain(number, 70));
+        }
     }
-    // better than nothing, if it is a code
-    all.retain(|number| number.text.len() > 2 && !readings(number.value).is_empty());
-    all
+    if kept.is_empty() && read.count <= SHORT {
+        // better than nothing, if it is a code
+        let known = |number: &&Number| number.text.len() > 2 && !readings(number.value).is_empty();
+        all.retain(|number| known(number) && !counted(number) && !bracketed(number));
+        kept.extend(all.into_iter().map(|number| plain(number, 50)));
+    }
+    let place =
+        |candidate: &Candidate<'_>| read.numbers.iter().position(|number| std::ptr::eq(number, candidate.number));
+    kept.sort_by_key(place);
+    kept
+}
+
+/// The second number stands right behind the first.
+fn follows(first: &Number, second: &Number, read: &Read) -> bool {
+    read.numbers.windows(2).any(|two| std::ptr::eq(&raw const two[0], first) && std::ptr::eq(&raw const two[1], second))
+}
+
+fn plain(number: &Number, score: u8) -> Candidate<'_> {
+    Candidate { number, score, lists: Vec::new(), only: false }
+}
+
+fn of_list<'a>(number: &'a Number, score: u8, list: &'static str) -> Option<Candidate<'a>> {
+    codes::find(list, number.value).map(|_| Candidate { number, score, lists: vec![list], only: true })
+}
+
+/// The number as a code, if something beside it says that it is one.
+fn marked<'a>(number: &'a Number, read: &Read, context: &Context) -> Option<Candidate<'a>> {
+    let words = number.words();
+    let last = words.last().copied().unwrap_or_default();
+    let two = words.iter().rev().nth(1).map(|before| format!("{before} {last}")).unwrap_or_default();
+    if let Some(found) = of_the_system(number, last, &two) {
+        return Some(found);
+    }
+    let exit = ["exit code", "exit status", "exited with", "exit value", "status code"].contains(&two.as_str())
+        || ["exit", "exitcode", "rc"].contains(&last)
+        || number.line().contains("exit status");
+    if exit && (context.freerdp || number.value >= 128 && two != "status code") {
+        return of_list(number, 64, "xfreerdp-exit");
+    }
+    if exit || counted(number) {
+        return None;
+    }
+    if context.event && !number.hex && EVENT.contains(&last) {
+        return Some(plain(number, 70));
+    }
+    if let Some(list) = listed(&words, context).filter(|list| codes::find(list, number.value).is_some()) {
+        return Some(Candidate { number, score: 74, lists: vec![list], only: true });
+    }
+    if extended(number) {
+        return Some(plain(number, 74));
+    }
+    if labelled(number) {
+        let dialog = DIALOG.iter().any(|words| number.line().trim_end_matches([' ', ':', '=', '#']).ends_with(words));
+        let lists = if dialog { vec!["disconnect", "gateway", "hresult"] } else { Vec::new() };
+        let small = !number.hex && number.value < 0x100;
+        return Some(Candidate {
+            number,
+            score: if dialog {
+                80
+            } else if small {
+                45
+            } else {
+                74
+            },
+            lists,
+            only: false,
+        });
+    }
+    if starts_line(number) && codes::shown_by_client(number.value).is_some_and(|entry| entry.code.number >= 0x100) {
+        let says = ["disconnect", "connect", "remote", "session", "protocol", "rdp"];
+        let told = says.iter().any(|word| number.after.contains(word));
+        return told.then(|| Candidate { number, score: 76, lists: vec!["disconnect", "gateway"], only: true });
+    }
+    unlabelled(number, last, read)
+}
+
+/// A number that nothing calls a code, and that looks like one.
+fn unlabelled<'a>(number: &'a Number, last: &str, read: &Read) -> Option<Candidate<'a>> {
+    if number.hex && number.plain {
+        let field = FIELDS.contains(&last);
+        let score = if number.value < 0x100 && read.count > FEW_WORDS { 40 } else { 60 };
+        return (!field).then(|| plain(number, score));
+    }
+    // 80090322 and C000006D without their 0x
+    let wide = number.text.len() == 8 && matches!(number.as_hex.unwrap_or(number.value) >> 28, 8 | 0xC | 0xD);
+    if wide && (number.hex || number.as_hex.is_some_and(|value| !readings(value).is_empty())) {
+        return Some(plain(number, 60));
+    }
+    if number.hex {
+        return (read.count <= FEW_WORDS).then(|| plain(number, 60));
+    }
+    // -1 and -5 are results of functions
+    (number.text.starts_with('-') && (number.text.len() > 5 || read.count <= SOME_WORDS)).then(|| plain(number, 60))
+}
+
+/// An error of the operating system: `system error 104`, `errno 113`, `Connection refused (111)`.
+fn of_the_system<'a>(number: &'a Number, last: &str, two: &str) -> Option<Candidate<'a>> {
+    if number.hex {
+        return None;
+    }
+    let winsock = (10_000..12_000).contains(&number.value);
+    let list = if winsock { "win32" } else { "errno" };
+    let brackets = number.line().ends_with('(') && number.after.starts_with(')');
+    let called = brackets && (winsock || SYSTEM.iter().any(|words| number.line().contains(words)));
+    let rust = number.line().ends_with("os { code: ");
+    if called || rust || last == "errno" || ["system error", "os error", "socket error", "errno"].contains(&two) {
+        return of_list(number, 58, list);
+    }
+    None
+}
+
+/// The list that the word before the number, or the one before that, is a word for: `alert 40`, `failure code: 5`.
+fn listed(words: &[&str], context: &Context) -> Option<&'static str> {
+    let near: Vec<&str> = words.iter().rev().take(2).copied().collect();
+    let joined = near.iter().rev().copied().collect::<String>();
+    let meant = |family: &&Family| {
+        !family.events
+            && family.words.iter().any(|word| word.len() > 2 && (near.contains(&word.as_str()) || joined == *word))
+            && !matches!(family.id.as_str(), "disconnect" | "extended" | "ntstatus" | "errinfo" | "freerdp" | "pair")
+    };
+    let named = context.families.iter().copied().filter(|family| !family.events);
+    codes::families().iter().chain(named).find(meant).map(|family| family.id.as_str())
+}
+
+/// It numbers something: a line, a port, a display.
+fn counted(number: &Number) -> bool {
+    if !number.hex && number.value == PORT {
+        return true;
+    }
+    let words = number.words();
+    words.iter().rev().take(2).any(|word| COUNTED.contains(word)) && !extended(number)
+}
+
+/// It stands in brackets behind a name, and is a number of that name's own list: `ConnectionBroken (267)`.
+fn bracketed(number: &Number) -> bool {
+    let behind = number.line().trim_end().strip_suffix('(').map(str::trim_end);
+    !number.hex && behind.is_some_and(|name| name.ends_with(char::is_alphanumeric))
+}
+
+fn starts_line(number: &Number) -> bool {
+    !number.line().chars().any(char::is_alphanumeric) && number.before.contains('\n')
 }
 
 /// True if the text calls it the extended code.
 pub(super) fn extended(number: &Number) -> bool {
-    EXTENDED.iter().any(|word| number.before.contains(word))
-        || number.before.split_whitespace().next_back() == Some("ext")
+    EXTENDED.iter().any(|word| number.before.contains(word)) || number.words().last() == Some(&"ext")
 }
 
-/// True if the word before it calls it a code.
+/// True if the word before it calls it a code. Of a list ("for one of these reasons:") nothing is called one.
 pub(super) fn labelled(number: &Number) -> bool {
-    let mut words = number.before.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
-    words.next_back().is_some_and(|word| LABELS.iter().any(|label| word.contains(label)))
+    let line = number.line().trim_end_matches([' ', ':', '=', '#', '(', '[', '"', '\'']);
+    let unspaced = UNSPACED_LABELS.iter().any(|label| line.ends_with(label));
+    let words = number.words();
+    unspaced || words.last().is_some_and(|word| LABELS.iter().any(|label| word.ends_with(label)))
 }

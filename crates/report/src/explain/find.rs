@@ -1,57 +1,66 @@
-//! Decides which codes a text means: names, pairs, ambiguity, neighbours.
+//! From what was read to the codes that are meant: names, pairs, ambiguity, neighbours.
 
 use std::collections::HashSet;
-use std::sync::LazyLock;
 
 use diagnosis::codes;
 use diagnosis::codes::{Entry, Reading, readings};
 
-use super::context::{Context, candidates, extended, labelled};
+use super::context::{Candidate, Context, candidates, extended, labelled};
 use super::event::{Event, events};
+use super::names::{named, packed};
 use super::read::{Number, Read, read};
 
-/// Most numbers and names of one text that are explained.
+/// How many numbers and names of one text are explained.
 const MOST: usize = 8;
-/// Names from the specifications, in lower case.
-static NAMES: LazyLock<Vec<(String, Entry)>> = LazyLock::new(|| {
-    codes::all().filter_map(|entry| Some((entry.code.name.as_ref()?.to_ascii_lowercase(), entry))).collect()
-});
+/// What a code says that hardly says anything.
+const VAGUE: u8 = 40;
+/// What the two numbers of a client's message say.
+const PAIR: u8 = 92;
+/// What an event says, and one beside whose number little more than its log is named.
+const EVENT: u8 = 62;
+const NAMED_EVENT: u8 = 76;
 
-/// Something in the text, with its possible meanings.
+/// Something in the text, and what it can be.
 #[derive(Debug, Default)]
 pub(super) struct Subject {
-    /// Text as written.
+    /// As it was written.
     pub(super) text: String,
-    /// Possible meanings, the likeliest first; empty where it is not known.
+    /// How much it says, from 0 to 100.
+    pub(super) score: u8,
+    /// What it can be, the likeliest first; empty where it is not known.
     pub(super) readings: Vec<Reading>,
-    /// Meanings of a pair's single numbers.
+    /// What the numbers of a pair are by themselves.
     pub(super) parts: Vec<Entry>,
-    /// Remark about the pair.
+    /// What has to be known about the pair.
     pub(super) remark: Option<&'static str>,
-    /// Number that is not known.
-    unknown: Option<u32>,
+    /// A number that is not known.
+    pub(super) unknown: Option<u32>,
     /// Known codes near to it.
     pub(super) nearest: Vec<Entry>,
 }
 
-/// Finds everything in a text that can be a code.
+/// Everything in a text that can be a code, in the order in which it stands there.
 pub(super) fn subjects(text: &str) -> Vec<Subject> {
     let found = events(text);
     let mut subjects: Vec<Subject> = if found.is_empty() {
         let read = read(text);
-        let mut words = HashSet::new();
-        let named = read.words.iter().filter(|word| words.insert(word.as_str())).filter_map(|word| named(word));
-        named.chain(numbered(&read)).collect()
+        let named: Vec<Subject> = read.words.iter().filter_map(|word| named(word)).collect();
+        let known: HashSet<String> = named.iter().flat_map(Subject::ids).collect();
+        // the number beside a name is the same thing once more
+        let again = |subject: &Subject| subject.parts.is_empty() && subject.ids().any(|id| known.contains(&id));
+        let numbers = numbered(&read).into_iter().filter(|subject| !again(subject)).collect::<Vec<_>>();
+        named.into_iter().chain(packed(text)).chain(numbers).collect()
     } else {
         found.iter().flat_map(of_event).collect()
     };
     let mut seen = HashSet::new();
     subjects.retain(|subject| seen.insert(subject.text.clone()));
-    // beside known numbers an unknown one says nothing, unless it was marked as hexadecimal
+    // what is not known says nothing beside what is, unless it was marked as a number in hexadecimal
     if subjects.iter().any(|subject| !subject.readings.is_empty()) {
         subjects.retain(|subject| !subject.readings.is_empty() || subject.text.starts_with("0x"));
     }
     subjects.retain(|subject| !subject.readings.is_empty() || subject.unknown.is_some());
+    subjects.sort_by_key(|subject| std::cmp::Reverse(subject.score));
     subjects.truncate(MOST);
     for subject in &mut subjects {
         subject.nearest = subject.unknown.map(nearest).unwrap_or_default();
@@ -59,30 +68,27 @@ pub(super) fn subjects(text: &str) -> Vec<Subject> {
     subjects
 }
 
-/// Finds a code's id or a specification's name, complete or without its prefix.
-fn named(word: &str) -> Option<Subject> {
-    let subject = |readings| Subject { text: word.to_owned(), readings, ..Subject::default() };
-    let plain = |entry| Reading { entry, read_as: None };
-    if let Some(entry) = codes::by_id(word) {
-        return Some(subject(vec![plain(entry)]));
+impl Subject {
+    fn ids(&self) -> impl Iterator<Item = String> {
+        self.readings.iter().map(|reading| reading.entry.id())
     }
-    let wanted = word.to_ascii_lowercase();
-    let matches = |test: &dyn Fn(&str) -> bool| -> Vec<Reading> {
-        NAMES.iter().filter(|(name, _)| test(name)).map(|(_, entry)| plain(*entry)).collect()
-    };
-    let mut found = matches(&|name| name == wanted);
-    if found.is_empty() && wanted.len() >= 8 {
-        // without ERRINFO_, STATUS_ and the like, disconnectReason, exDiscReason
-        let start = |name: &str| name.strip_suffix(wanted.as_str()).map(str::len);
-        found = matches(&|name| {
-            start(name)
-                .is_some_and(|at| name[..at].ends_with('_') && wanted.contains('_') || name[..at].ends_with("reason"))
-        });
+
+    /// With what its first meaning says: a code that says hardly anything stands behind.
+    pub(super) fn weighed(mut self, score: u8) -> Self {
+        // so does an exit status that is met where nothing is wrong
+        let little = |code: &codes::Code, events: bool| code.vague || code.normal && !events;
+        let vague =
+            self.readings.first().is_some_and(|reading| little(reading.entry.code, reading.entry.family.events));
+        self.score = if vague { score.min(VAGUE) } else { score };
+        self
     }
-    (!found.is_empty()).then(|| subject(found))
 }
 
-/// Finds the numbers of a text that is no XML.
+pub(super) fn plain(entry: Entry) -> Reading {
+    Reading { entry, read_as: None }
+}
+
+/// The numbers of a text that is no XML.
 fn numbered(read: &Read) -> Vec<Subject> {
     let context = Context::of(read);
     let numbers = candidates(read, &context);
@@ -93,17 +99,16 @@ fn numbered(read: &Read) -> Vec<Subject> {
     }
     let pair = pair(&numbers, &context);
     let mut subjects: Vec<Subject> = pair.iter().map(|&(first, second)| paired(first, second)).collect();
-    let rest = numbers
-        .iter()
-        .filter(|number| pair.is_none_or(|(a, b)| !std::ptr::eq(a, **number) && !std::ptr::eq(b, **number)));
-    let rest: Vec<_> = rest.collect();
-    // 0 is no code beside another one
-    let rest = rest.iter().filter(|number| number.value != 0 || numbers.len() == 1);
-    subjects.extend(rest.map(|number| single(number, &context)));
+    let rest = numbers.iter().filter(|candidate| {
+        pair.is_none_or(|(a, b)| !std::ptr::eq(a, candidate.number) && !std::ptr::eq(b, candidate.number))
+    });
+    // 0 is no code beside another one, or beside words
+    let rest = rest.filter(|candidate| candidate.number.value != 0 || numbers.len() == 1 && context.few);
+    subjects.extend(rest.map(|candidate| single(candidate, &context)));
     subjects
 }
 
-/// Finds a number as a client's error code, also if its `0x` was left out.
+/// What a number is as an error code of a client, also if its `0x` was left out.
 fn as_code(number: &Number) -> Option<Entry> {
     let values = std::iter::once(number.value).chain(number.as_hex);
     values.filter_map(codes::shown_by_client).find(|entry| entry.family.id != "hresult")
@@ -114,19 +119,21 @@ fn as_extended(number: &Number) -> Option<Entry> {
     values.into_iter().find_map(|value| codes::find("extended", value).or_else(|| codes::find("errinfo", value)))
 }
 
-/// Finds the two numbers of a client's message, the code first.
-fn pair<'a>(numbers: &[&'a Number], context: &Context) -> Option<(&'a Number, &'a Number)> {
-    let labelled = numbers.windows(2).find_map(|two| match (extended(two[0]), extended(two[1])) {
+/// The two numbers of a client's message, the code first.
+fn pair<'a>(numbers: &[Candidate<'a>], context: &Context) -> Option<(&'a Number, &'a Number)> {
+    let free: Vec<&'a Number> =
+        numbers.iter().filter(|candidate| !candidate.only).map(|candidate| candidate.number).collect();
+    let labelled = free.windows(2).find_map(|two| match (extended(two[0]), extended(two[1])) {
         (false, true) => Some((two[0], two[1])),
         (true, false) => Some((two[1], two[0])),
         _ => None,
     });
-    let bare = || match numbers {
+    let bare = || match free.as_slice() {
         &[first, second] if context.families.is_empty() || first.value > 0xFF => Some((first, second)),
         _ => None,
     };
-    // 0x0/0x0 appears under messages whose text holds the real code
-    let real = |first: &Number| first.value != 0 || numbers.len() == 2;
+    // 0x0/0x0 stands under messages whose text holds the real code
+    let real = |first: &Number| first.value != 0 || numbers.len() == 2 && context.few;
     let pair = labelled.or_else(bare).filter(|(first, _)| real(first));
     pair.filter(|(first, second)| as_code(first).is_some() && as_extended(second).is_some())
 }
@@ -134,10 +141,9 @@ fn pair<'a>(numbers: &[&'a Number], context: &Context) -> Option<(&'a Number, &'
 fn paired(first: &Number, second: &Number) -> Subject {
     let text = format!("{}/{}", first.text, second.text);
     let parts: Vec<Entry> = as_code(first).into_iter().chain(as_extended(second)).collect();
-    let plain = |entry| Reading { entry, read_as: None };
     let &[code, extended] = parts.as_slice() else { return Subject { text, ..Subject::default() } };
     if let Some(entry) = codes::pair(code.code.number, extended.code.number) {
-        return Subject { text, readings: vec![plain(entry)], parts, ..Subject::default() };
+        return Subject { text, readings: vec![plain(entry)], parts, ..Subject::default() }.weighed(PAIR);
     }
     let (readings, remark) = match extended.code.number {
         0 => (vec![plain(code)], "The second number 0x0 adds nothing: the client knows no further reason."),
@@ -150,17 +156,53 @@ fn paired(first: &Number, second: &Number) -> Subject {
             "A second number other than 0 and 7 is a reason that the server or the licensing gave: trust it before the first.",
         ),
     };
-    Subject { text, readings, parts, remark: Some(remark), ..Subject::default() }
+    Subject { text, readings, parts, remark: Some(remark), ..Subject::default() }.weighed(PAIR)
 }
 
-/// Lists the meanings of a single number, those that the context names first.
-fn single(number: &Number, context: &Context) -> Subject {
+/// A number by itself: all that it can be, what the context names first.
+fn single(candidate: &Candidate<'_>, context: &Context) -> Subject {
+    let number = candidate.number;
+    let of_lists = || candidate.lists.iter().filter_map(|list| codes::find(list, number.value));
+    let mut found: Vec<Reading> = if candidate.only { Vec::new() } else { all_readings(number, context) };
+    for entry in of_lists().collect::<Vec<_>>().into_iter().rev() {
+        found.retain(|reading| !std::ptr::eq(reading.entry.code, entry.code));
+        found.insert(0, plain(entry));
+    }
+    let outside = |reading: &Reading| !context.names(reading.entry.family);
+    if context.few && found.iter().any(|reading| !outside(reading)) {
+        found.retain(|reading| !outside(reading));
+    }
+    let listed = |reading: &Reading| candidate.lists.iter().position(|list| reading.entry.family.id == *list);
+    // a number that the dialog calls its error code is one of the client's list, whatever client it is
+    let hearsay = |reading: &Reading| reading.entry.weak() || reading.entry.code.client.is_some();
+    found.sort_by_key(|reading| {
+        let place = listed(reading);
+        (outside(reading) && place.is_none(), place.unwrap_or(usize::MAX), hearsay(reading))
+    });
+    // what can be a word is one, unless it is known
+    let unknown = (found.is_empty() && number.plain).then_some(number.value);
+    // of the few words beside an event, one names its log
+    let event = context.few && found.first().is_some_and(|reading| reading.entry.family.events);
+    let score = match (found.is_empty(), event) {
+        (true, _) => 10,
+        (false, true) => candidate.score.max(NAMED_EVENT),
+        (false, false) => candidate.score,
+    };
+    Subject { text: number.text.clone(), readings: found, unknown, ..Subject::default() }.weighed(score)
+}
+
+fn all_readings(number: &Number, context: &Context) -> Vec<Reading> {
     let mut found = readings(number.value);
+    // lists whose numbers count only where they are named
+    let named = context.families.iter().filter(|family| family.named);
+    let named = named.filter_map(|family| codes::find(&family.id, number.value)).map(plain);
+    found.splice(0..0, named.collect::<Vec<_>>());
     if let (true, Some(entry)) = (context.families.iter().any(|family| family.id == "gateway"), in_gateway(number)) {
         found.insert(0, entry);
     }
-    // event numbers are never written in hexadecimal
-    found.retain(|reading| !reading.entry.family.events || !number.hex || context.names(reading.entry.family));
+    // the numbers of events are never written in hexadecimal, and beside words they are called events
+    let event = !number.hex && (context.event || context.few);
+    found.retain(|reading| !reading.entry.family.events || event || context.names(reading.entry.family));
     if let (true, Some(value)) = (found.is_empty(), number.as_hex) {
         found = readings(value);
         found.retain(|reading| !reading.entry.family.events);
@@ -168,35 +210,29 @@ fn single(number: &Number, context: &Context) -> Subject {
             reading.read_as.get_or_insert_with(|| format!("hexadecimal 0x{value:X}"));
         }
     }
-    let outside = |reading: &Reading| !context.names(reading.entry.family);
-    if context.few && found.iter().any(|reading| !outside(reading)) {
-        found.retain(|reading| !outside(reading));
-    }
-    found.sort_by_key(|reading| (outside(reading), reading.entry.weak(), reading.entry.code.client.is_some()));
-    // text that can be a word is one, unless it is known as a number
-    let unknown = (found.is_empty() && number.plain).then_some(number.value);
-    Subject { text: number.text.clone(), readings: found, unknown, ..Subject::default() }
+    found
 }
 
-/// Reads a gateway's short number, as some write it.
+/// The short number of a gateway, as some write it.
 fn in_gateway(number: &Number) -> Option<Reading> {
     let entry = codes::find("gateway", 0x300_0000_u32.checked_add(number.value)?)?;
     Some(Reading { entry, read_as: Some(format!("0x3000000 and {:#x}", number.value)) })
 }
 
-/// Reads a line of a log: the first number that is an event, then the codes that it carries. `None` without an event.
-fn of_log(numbers: &[&Number], context: &Context) -> Option<Vec<Subject>> {
+/// A line of a log: the first number that is an event, then the codes that it carries. `None` if there is no event.
+fn of_log(numbers: &[Candidate<'_>], context: &Context) -> Option<Vec<Subject>> {
     let events = |number: &Number| -> Vec<Reading> {
         let families = context.families.iter().filter(|family| family.events);
-        let known = families.filter_map(|family| codes::find(&family.id, number.value));
-        known.map(|entry| Reading { entry, read_as: None }).collect()
+        families.filter_map(|family| codes::find(&family.id, number.value)).map(plain).collect()
     };
-    let at = numbers.iter().position(|number| !number.hex && !events(number).is_empty())?;
-    let readings = events(numbers[at]);
+    let at = numbers.iter().position(|candidate| !candidate.number.hex && !events(candidate.number).is_empty())?;
+    let readings = events(numbers[at].number);
     let carried: Vec<&str> = readings.iter().filter_map(|reading| reading.entry.code.carries.as_deref()).collect();
-    let mut subjects = vec![Subject { text: numbers[at].text.clone(), readings, ..Subject::default() }];
+    let mut subjects =
+        vec![Subject { text: numbers[at].number.text.clone(), readings, ..Subject::default() }.weighed(EVENT)];
     let beside = |number: &Number| context.few && !number.before.chars().any(char::is_alphanumeric);
-    let later = numbers[at + 1..].iter().filter(|number| number.hex || labelled(number) || beside(number));
+    let later = numbers[at + 1..].iter().map(|candidate| candidate.number);
+    let later = later.filter(|number| number.hex || labelled(number) || beside(number));
     subjects.extend(later.filter_map(|number| carried_by(number, &carried)));
     Some(subjects)
 }
@@ -207,21 +243,22 @@ fn of_event(event: &Event) -> Vec<Subject> {
         .clone()
         .filter(|family| family.words.iter().any(|word| event.place.contains(word.as_str())))
         .filter_map(|family| codes::find(&family.id, event.id))
-        .map(|entry| Reading { entry, read_as: None })
+        .map(plain)
         .collect();
     if readings.is_empty() && event.place.trim().is_empty() {
         let any = events.filter_map(|family| codes::find(&family.id, event.id));
-        readings.extend(any.map(|entry| Reading { entry, read_as: None }));
+        readings.extend(any.map(plain));
     }
     let carried: Vec<&str> = readings.iter().filter_map(|reading| reading.entry.code.carries.as_deref()).collect();
     let data = event.data.iter().flat_map(|text| read(text).numbers);
     let inner: Vec<Subject> = data.filter_map(|number| carried_by(&number, &carried)).collect();
-    let mut subjects = vec![Subject { text: format!("event {}", event.id), readings, ..Subject::default() }];
+    let mut subjects =
+        vec![Subject { text: format!("event {}", event.id), readings, ..Subject::default() }.weighed(EVENT)];
     subjects.extend(inner);
     subjects
 }
 
-/// Reads a number in the data of an event: a code of the family that it carries, or an HRESULT.
+/// A number in the data of an event: a code of the family that it carries, or an HRESULT.
 fn carried_by(number: &Number, carried: &[&str]) -> Option<Subject> {
     let fits = |reading: &Reading| {
         let family = reading.entry.family.id.as_str();
@@ -230,10 +267,11 @@ fn carried_by(number: &Number, carried: &[&str]) -> Option<Subject> {
     };
     let readings: Vec<Reading> = readings(number.value).into_iter().filter(fits).collect();
     let text = number.text.clone();
-    (!readings.is_empty() && number.value != 0).then(|| Subject { text, readings, ..Subject::default() })
+    (!readings.is_empty() && number.value != 0)
+        .then(|| Subject { text, readings, ..Subject::default() }.weighed(EVENT - 2))
 }
 
-/// Lists the codes whose numbers are nearest, and those that differ in one digit.
+/// The codes whose numbers are nearest, and those that differ in one digit.
 fn nearest(number: u32) -> Vec<Entry> {
     let mut known: Vec<Entry> =
         codes::all().filter(|entry| !entry.family.events && entry.code.extended.is_none()).collect();
@@ -251,13 +289,13 @@ fn nearest(number: u32) -> Vec<Entry> {
 mod tests {
     use super::*;
 
-    /// Ids of all readings, subject by subject.
+    /// The ids of all readings, subject by subject.
     fn found(text: &str) -> Vec<Vec<String>> {
         let ids = |subject: &Subject| subject.readings.iter().map(|reading| reading.entry.id()).collect();
         subjects(text).iter().map(ids).collect()
     }
 
-    /// First readings.
+    /// The first readings.
     fn best(text: &str) -> Vec<String> {
         found(text).into_iter().map(|ids| ids.into_iter().next().unwrap_or_default()).collect()
     }

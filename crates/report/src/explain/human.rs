@@ -1,20 +1,27 @@
-//! Writes the answer for a terminal: the likeliest meaning in full, every other one in short.
+//! The whole answer in words, for a terminal: the likeliest meaning in full, every other one in short. Without `full`, the answer
+//! is that of `brief.rs`.
 
 use diagnosis::codes::Sureness;
 
-use super::{Answer, Explained, Neighbour, Topic};
-use crate::human::{Paper, Style};
+use super::{Answer, Explained, Neighbour, Topic, brief};
+use crate::format::Style;
+use crate::human::Paper;
 use crate::words::{STEPS, capital};
 
-/// Causes that are given with their reasons; the others by name only.
+/// How many causes are given with their reasons; the others by name.
 const REASONED: usize = 3;
 /// Further causes that are named; the JSON has them all.
 const NAMED: usize = 7;
-/// Short entries after a full one, and claims that are named.
+/// How many of the words are named by which something was found.
+pub(super) const MATCHED: usize = 5;
+/// How many short entries follow a full one, and how many claims are named.
 const SHORT: usize = 8;
 
-/// Writes the whole answer.
+/// The answer in words: on a dozen lines, or with `full` everything that there is.
 pub fn render(answer: &Answer, style: Style) -> String {
+    if !style.full {
+        return brief::render(answer, style);
+    }
     let mut paper = Paper::new(style);
     for (number, topic) in answer.topics.iter().enumerate() {
         if number > 0 {
@@ -23,19 +30,26 @@ pub fn render(answer: &Answer, style: Style) -> String {
         render_topic(&mut paper, topic);
     }
     if answer.topics.is_empty() {
-        paper.wrapped("", &format!("Nothing is known about \"{}\".", answer.asked));
-        paper.wrapped(
-            "",
-            "Ask for a code (0x904, 2308/7), a name (STATUS_LOGON_FAILURE), an event (event 1026), a cause, a fix or a claim, or say in words what happens.",
-        );
+        nothing(&mut paper, answer);
     }
     paper.text()
+}
+
+/// Nothing in the question is known.
+pub(super) fn nothing(paper: &mut Paper, answer: &Answer) {
+    let asked: String = answer.asked.split_whitespace().collect::<Vec<_>>().join(" ");
+    paper.wrapped("", &format!("Nothing is known about \"{asked}\"."));
+    paper.wrapped(
+        "",
+        "Ask for a code (0x904, 2308/7), a name (STATUS_LOGON_FAILURE), an event (event 1026), a cause, a fix or a claim, or say in words what happens.",
+    );
 }
 
 fn render_topic(paper: &mut Paper, topic: &Topic) {
     let Some((first, others)) = topic.entries.split_first() else { return unknown(paper, topic) };
     if topic.by_words {
-        paper.line(if others.is_empty() { "Found by words:" } else { "Found by words, the best first:" });
+        let matched = topic.matched.iter().take(MATCHED).map(String::as_str).collect::<Vec<_>>().join(", ");
+        paper.wrapped("", &format!("Found by words ({matched}), the best first:"));
     } else if !others.is_empty() && topic.parts.is_empty() {
         paper.wrapped("", &format!("{} can be {} things; the likeliest first.", topic.text, topic.entries.len()));
     }
@@ -51,13 +65,13 @@ fn render_topic(paper: &mut Paper, topic: &Topic) {
     }
 }
 
-fn unknown(paper: &mut Paper, topic: &Topic) {
+pub(super) fn unknown(paper: &mut Paper, topic: &Topic) {
     paper.wrapped("", &format!("{} is not known here.", topic.text));
     for near in &topic.nearest {
         paper.wrapped("  nearest known: ", &format!("{}: {}", near.id, near.meaning));
     }
-    if !topic.nearest.is_empty() {
-        paper.wrapped("  ", "A near number explains nothing: compare it with the message once more.");
+    if topic.nearest.iter().any(|near| near.why.is_empty()) {
+        paper.wrapped("  ", "These are only similar numbers. Check for a typo.");
     }
 }
 
@@ -98,11 +112,12 @@ fn full(paper: &mut Paper, topic: &Topic, entry: &Explained) {
         paper.wrapped("  claims: ", &format!("{}{more}", ids(entry.claims.iter().take(SHORT))));
     }
     confused(paper, entry);
+    let guide = entry.kind == "guide";
     if !entry.steps.is_empty() {
-        paper.line(&format!("  steps, {STEPS}:"));
+        paper.line(&if guide { String::new() } else { format!("  steps, {STEPS}:") });
     }
     for step in &entry.steps {
-        paper.line(&format!("          {step}"));
+        paper.line(&if guide { step.clone() } else { format!("          {step}") });
     }
     for next in &entry.next {
         paper.wrapped("  next:   ", &next.why);
@@ -115,7 +130,7 @@ fn confused(paper: &mut Paper, entry: &Explained) {
     if entry.kind == "cause" {
         return named(paper, "  codes:  ", &entry.confused);
     }
-    // "is not" has said it already, so no second line
+    // what "is not" has said already needs no second line
     let said = |near: &&Neighbour| {
         !entry.not.iter().any(|not| near.id.rsplit('/').next().is_some_and(|number| not.contains(number)))
     };
@@ -126,7 +141,7 @@ fn confused(paper: &mut Paper, entry: &Explained) {
     }
 }
 
-fn decimal(number: u32, asked: &str) -> String {
+pub(super) fn decimal(number: u32, asked: &str) -> String {
     if number < 10 {
         return String::new();
     }
@@ -147,7 +162,7 @@ fn causes(paper: &mut Paper, causes: &[Neighbour]) {
     }
 }
 
-/// Names neighbours whose relation the lead has said.
+/// Where the lead says what they have to do with this.
 fn named(paper: &mut Paper, lead: &str, neighbours: &[Neighbour]) {
     if !neighbours.is_empty() {
         paper.wrapped(lead, &ids(neighbours.iter().map(|near| &near.id)));
@@ -166,7 +181,7 @@ fn source(paper: &mut Paper, entry: &Explained) {
     paper.wrapped("  source: ", &format!("{}{sure}", entry.sources.join("; ")));
 }
 
-/// Explains why an entry is not sure.
+/// Why an entry is not sure.
 fn doubt(entry: &Explained) -> String {
     if entry.confidence == Some(Sureness::Low) {
         return format!("{}; confidence low", entry.sources.join("; "));

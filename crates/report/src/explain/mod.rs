@@ -1,17 +1,22 @@
-//! Explains codes, events, causes and fixes: from what somebody typed or pasted to an [`Answer`], and the answer in
-//! words.
+//! What a code, an event, a cause or a fix is: from what somebody typed or pasted to an [`Answer`], and the answer in words.
 //!
-//! `read.rs` finds numbers and words, `event.rs` reads events as XML, `context.rs` interprets the words beside numbers,
-//! `find.rs` decides what is meant, `named.rs` knows everything with a name of its own, `human.rs` writes the answer
-//! for a terminal. No machine is asked anything.
+//! `read.rs` finds numbers and words, `event.rs` reads events as XML, `context.rs` knows what the words beside numbers say,
+//! `names.rs` the names of codes, `find.rs` decides what is meant; `tokens.rs` and `said.rs` find sentences, `sentences.rs`
+//! says what they mean; `named.rs` knows what has a name of its own, `human.rs` sets the answer for a terminal. Each thing found
+//! has a score: what says most leads. Nothing is asked of any machine.
 
 mod answer;
+mod brief;
 mod context;
 mod event;
 mod find;
 pub mod human;
 mod named;
+mod names;
 mod read;
+mod said;
+mod sentences;
+mod tokens;
 
 use thiserror::Error;
 
@@ -21,17 +26,25 @@ use diagnosis::codes::{Entry, Reading, Side, Step};
 use diagnosis::printable::printable;
 use diagnosis::{Stage, causes};
 
-/// Most bytes of a question that are read.
-pub const LIMIT: usize = 64 * 1024;
-/// Command that measures.
+use tokens::Tokens;
+
+/// The most bytes that are read.
+pub const LIMIT: usize = 2 * 1024 * 1024;
+/// How many topics an answer has.
+const MOST: usize = 8;
+/// How many of a topic's first entries count as told.
+const LEAD: usize = 3;
+/// Up to this many words a question was typed and not pasted, and names in it are ids.
+const MOST_TYPED: usize = 12;
+/// The command that measures.
 const DIAGNOSE: &str = "rdpdoctor diagnose HOST";
-/// Characters of a question that an answer repeats.
+/// How much of what was asked an answer repeats, in characters.
 const REPEATED: usize = 200;
 
-/// Reason why a question cannot be answered.
+/// Why a question cannot be answered.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum QuestionError {
-    /// It is empty.
+    /// There is nothing in it.
     #[error(
         "read the question: it is empty; name a code, an event, a cause, a fix or a claim, or say in words what happens"
     )]
@@ -42,6 +55,9 @@ pub enum QuestionError {
 }
 
 /// Answers a question: numbers, names, pasted text, an event as XML, an id.
+///
+/// Everything in it that says something becomes a topic, the one that says most first. Only where nothing else is found are
+/// its words looked up in what the program knows; below a measured threshold nothing is known.
 pub fn explain(question: &str) -> Result<Answer, QuestionError> {
     if question.len() > LIMIT {
         return Err(QuestionError::TooLong);
@@ -50,16 +66,30 @@ pub fn explain(question: &str) -> Result<Answer, QuestionError> {
         return Err(QuestionError::Empty);
     }
     let asked: String = question.trim().chars().take(REPEATED).collect();
-    let mut topics = named::by_id(question);
-    topics.extend(find::subjects(question).iter().map(topic));
+    let tokens = Tokens::of(question);
+    let mut found: Vec<Found> = Vec::new();
+    if tokens.len() <= MOST_TYPED {
+        found.extend(named::by_id(question).into_iter().map(|topic| Found { score: 100, topic }));
+    }
+    let subjects = find::subjects(question);
+    // a pair by itself, such as 0x904/7, is looked up without the sentences
+    if tokens.iter().any(|word| !word.starts_with(|letter: char| letter.is_ascii_digit())) {
+        found.extend(sentences::found(question, &tokens));
+    }
+    found.extend(subjects.iter().map(|subject| Found { score: subject.score, topic: topic(subject) }));
+    found.sort_by_key(|found| std::cmp::Reverse(found.score));
+    let mut topics = merged(found);
     if topics.iter().all(|topic| topic.entries.is_empty()) {
         if let Some(found) = named::by_words(question) {
             // "ports 443 3391" is no question about codes
             topics.retain(|topic| topic.text.starts_with("0x"));
             topics.insert(0, found);
+        } else if topics.is_empty() {
+            topics.extend(named::guides_near(question));
         }
     } else {
         topics.extend(named::claimed(question));
+        topics.extend(named::typed(question, &topics));
     }
     Ok(Answer {
         schema: SCHEMA.to_owned(),
@@ -68,6 +98,28 @@ pub fn explain(question: &str) -> Result<Answer, QuestionError> {
         known: topics.iter().any(|topic| !topic.entries.is_empty()),
         topics,
     })
+}
+
+/// Something that was found, and how much it says, from 0 to 100.
+struct Found {
+    score: u8,
+    topic: Topic,
+}
+
+/// The topics in their order, each answer once: what a later one adds to an earlier one is left out.
+fn merged(found: Vec<Found>) -> Vec<Topic> {
+    let mut topics: Vec<Topic> = Vec::new();
+    for Found { topic, .. } in found {
+        let first = topic.entries.first().map(|entry| &entry.id);
+        let told = |earlier: &Topic| {
+            let ids: Vec<&String> = earlier.entries.iter().take(LEAD).map(|entry| &entry.id).collect();
+            first.is_some_and(|first| ids.contains(&first))
+        };
+        if topics.len() < MOST && !topics.iter().any(told) {
+            topics.push(topic);
+        }
+    }
+    topics
 }
 
 fn topic(subject: &find::Subject) -> Topic {
@@ -82,6 +134,7 @@ fn topic(subject: &find::Subject) -> Topic {
     Topic {
         text: printable(&subject.text),
         by_words: false,
+        matched: Vec::new(),
         entries,
         parts: subject.parts.iter().map(|entry| entry.id()).collect(),
         remark: subject.remark.map(str::to_owned),
@@ -89,7 +142,7 @@ fn topic(subject: &find::Subject) -> Topic {
     }
 }
 
-/// Puts both numbers of the message into the commands.
+/// In the commands, both numbers of the message.
 fn name_both(entry: &mut Explained, code: u32, extended: u32) {
     for next in entry.next.iter_mut().filter(|next| next.command.starts_with(DIAGNOSE)) {
         next.command = format!("{DIAGNOSE} --code 0x{code:X} --extended 0x{extended:X}");
@@ -153,7 +206,7 @@ fn confused(entry: Entry) -> Vec<Neighbour> {
         .collect()
 }
 
-/// Suggests what to run or look at next; nothing where nothing is wrong.
+/// What to run or to look at next; nothing where nothing is wrong.
 fn next(entry: Entry) -> Vec<Measurement> {
     let code = entry.code;
     let mut next = Vec::new();
@@ -175,6 +228,7 @@ fn next(entry: Entry) -> Vec<Measurement> {
         Some(extended) => format!(" --code {number} --extended 0x{extended:X}"),
         None if entry.family.symptom => format!(" --code {number}"),
         None if entry.family.id == "extended" => format!(" --code CODE --extended {number}"),
+        None if matches!(entry.family.id.as_str(), "freerdp" | "xfreerdp-exit") => " --client freerdp3".to_owned(),
         None => String::new(),
     };
     let usual = || why_diagnose(code.step).to_owned();
@@ -247,13 +301,13 @@ mod tests {
         assert_eq!(command("0x204"), "rdpdoctor diagnose HOST --code 0x204");
     }
 
-    fn words(question: &str) -> String {
-        human::render(&explain(question).unwrap(), crate::human::Style { colour: false, width: 100, full: false })
+    fn words(question: &str, full: bool) -> String {
+        human::render(&explain(question).unwrap(), crate::format::Style { colour: false, width: 100, full })
     }
 
     #[test]
     fn the_pair_is_told_in_25_lines() {
-        let text = words("0x904 0x7");
+        let text = words("0x904 0x7", true);
         assert!(text.lines().count() <= 25 && text.lines().all(|line| line.chars().count() <= 100), "{text}");
         let flowing = text.split_whitespace().collect::<Vec<_>>().join(" ");
         for said in [
@@ -274,7 +328,7 @@ mod tests {
     fn answers_read_as_they_should() {
         let asked = ["7", "1026", "-1073741715", "0xDEADBEEF", "0x507", "port-closed", "wake-host", "no such thing"];
         let text: Vec<String> =
-            asked.iter().map(|question| format!("> explain {question}\n{}", words(question))).collect();
+            asked.iter().map(|question| format!("> explain {question}\n{}", words(question, false))).collect();
         insta::assert_snapshot!("answers", text.join("\n"));
     }
 
@@ -287,11 +341,11 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is pasted gets an answer, with nothing in it that paints a terminal.
+        /// Whatever is pasted: an answer, and nothing in it that paints a terminal.
         #[test]
         fn anything_can_be_asked(text in "(?s).{0,80}") {
             if let Ok(answer) = explain(&text) {
-                let style = crate::human::Style { colour: false, width: 60, full: false };
+                let style = crate::format::Style { colour: false, width: 60, full: false };
                 let words = human::render(&answer, style);
                 let hidden = |letter: char| letter != '\n' && printable(&letter.to_string()) != letter.to_string();
                 prop_assert!(!words.chars().any(hidden), "{words:?}");

@@ -1,46 +1,59 @@
-//! Finds causes, fixes, claims and guides by id, and by words that people type.
+//! What has a name of its own, causes, fixes, claims and guides: by its id, and by words that people type.
 
 use std::sync::LazyLock;
 
-use diagnosis::cause::Cause;
+use diagnosis::cause::{Cause, Severity};
 use diagnosis::claims::Claim;
 use diagnosis::codes::{Entry, Reading};
-use diagnosis::fixes::{Fix, Safety};
+use diagnosis::fixes::{Fix, Given, Safety, powershell};
 use diagnosis::{causes, claims, codes, fixes};
 
-use super::{Explained, Measurement, Neighbour, Topic};
+use super::{Explained, Measurement, Neighbour, Topic, sentences};
 use crate::guides::{self, Guide};
+use crate::messages;
 use crate::search::{self, Index};
 use crate::words::capital;
 
-/// Hits of a search that are shown.
+/// How many hits of a search are shown.
 const HITS: usize = 5;
-/// Share of a question that a hit has to cover; below that it matched by accident.
+/// How much of a question a hit has to answer; below that it was found by an accident of words.
 const COVERED: f64 = 0.4;
-/// Share that a claim has to cover where something else is known already.
+/// The same for a claim, where something else is known already.
 const CLAIMED: f64 = 0.6;
-/// Words from which on a question counts as a pasted message.
+/// From more words on, a question is a pasted message.
 const MOST_WORDS: usize = 12;
-/// Score that a hit has to reach; below that it shares only a common word with the question.
+/// How well a hit has to fit: below that a common word is all that it has in common with the question.
 const FITS: f64 = 2.5;
-/// Ids of one text that are explained.
+/// How many ids of one text are explained.
 const MOST: usize = 8;
+/// Letters of the longest id.
+const LONGEST_ID: usize = 80;
+/// Up to this many words a question was typed by somebody who looks for something; more are a pasted message.
+const TYPED: usize = 9;
+/// How much of a pasted message a hit has to answer. Measured: at 0.5 three of twenty texts about other things had a hit, at
+/// 0.65 none.
+const COVERED_OF_MESSAGE: f64 = 0.65;
+/// How well a hit has to fit a pasted message.
+const FITS_MESSAGE: f64 = 9.0;
 
-/// Explains every word that is the id of a cause or a fix.
+/// Every word that is the id of a cause or a fix.
 pub(super) fn by_id(question: &str) -> Vec<Topic> {
     let words = question.split(|letter: char| letter.is_whitespace() || ",;()\"'`".contains(letter));
+    // ids are words joined by hyphens, numbers of claims, and lists with a name
+    let could = |word: &&str| word.len() <= LONGEST_ID && (word.contains(['-', '/']) || word.len() == 3);
+    let words = words.filter(could);
     let mut topics: Vec<Topic> = Vec::new();
     for word in words.map(|word| word.trim_end_matches(['.', ':']).to_lowercase()) {
         if topics.len() < MOST && !topics.iter().any(|topic| topic.text == word) {
             // codes are found where numbers and their context are read
-            let found = by_exact_id(&word).filter(|found| found.number.is_none());
+            let found = by_exact_id(&word).filter(|found| found.number.is_none() || found.kind == "update");
             topics.extend(found.map(|entry| topic(&word, vec![entry])));
         }
     }
     topics
 }
 
-/// Lists the ids of the claims about a code.
+/// The ids of the claims that speak of a code.
 pub(super) fn claims_about(entry: Entry) -> Vec<String> {
     let number = entry.code.number;
     match entry.family.id.as_str() {
@@ -50,38 +63,130 @@ pub(super) fn claims_about(entry: Entry) -> Vec<String> {
     }
 }
 
-/// Lists ids, harmful claims first.
+/// Those that do harm first.
 fn ids(claims: impl Iterator<Item = &'static Claim>) -> Vec<String> {
     let mut claims: Vec<&Claim> = claims.collect();
     claims.sort_by_key(|claim| !claim.harmful());
     claims.into_iter().map(|claim| claim.id.clone()).collect()
 }
 
-/// Searches by words, where nothing in the question was an id, a name or a known number. One topic, with the best hit
-/// first, or none.
+/// The search by words: asked where nothing in the question was an id, a name, a sentence or a known number. One topic, with
+/// the best hit first, or none. A fix is an answer to who asks how to do it, never to a message.
 pub(super) fn by_words(question: &str) -> Option<Topic> {
-    let hits = INDEX.find(question, HITS).into_iter().filter(|hit| hit.covered >= COVERED && hit.score >= FITS);
-    let entries: Vec<Explained> = hits.filter_map(|hit| by_exact_id(&hit.id)).collect();
+    let message = pasted(question);
+    let (covered, fits) = if message { (COVERED_OF_MESSAGE, FITS_MESSAGE) } else { (COVERED, FITS) };
+    let hits = INDEX.find(question, HITS).into_iter();
+    let hits = hits.filter(|hit| hit.covered >= covered && hit.score >= fits && !(message && hit.kind == "fix"));
+    let hits: Vec<_> = hits.filter(|hit| telling(&hit.matched)).collect();
+    let matched = hits.first().map(|hit| hit.matched.clone()).unwrap_or_default();
+    let entries: Vec<Explained> = hits.iter().filter_map(|hit| by_exact_id(&hit.id)).collect();
     let text: String = question.trim().chars().take(super::REPEATED).collect();
-    (!entries.is_empty()).then(|| Topic { by_words: true, ..topic(&text, entries) })
+    (!entries.is_empty()).then(|| Topic { by_words: true, matched, ..topic(&text, entries) })
 }
 
-/// Finds the claim that a code and a few words are about, such as "0x904 write protected media".
+/// Among the words that a hit has in common with the question is one that is not in every question.
+fn telling(matched: &[String]) -> bool {
+    const COMMON: [&str; 24] = [
+        "error",
+        "errorcode",
+        "code",
+        "extend",
+        "message",
+        "fail",
+        "failed",
+        "problem",
+        "remote",
+        "desktop",
+        "rdp",
+        "connect",
+        "session",
+        "server",
+        "client",
+        "window",
+        "computer",
+        "pc",
+        "service",
+        "user",
+        "cod",
+        "host",
+        "system",
+        "network",
+    ];
+    matched.iter().any(|term| !COMMON.contains(&term.as_str()) && !term.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// A text that somebody pasted: longer than what people type, or a sentence about something that went wrong.
+fn pasted(question: &str) -> bool {
+    const WENT_WRONG: [&str; 14] = [
+        "error",
+        "failed",
+        "could not",
+        "couldn't",
+        "cannot",
+        "can't",
+        "unable",
+        "disconnected",
+        "ended",
+        "denied",
+        "refused",
+        "terminated",
+        "lost",
+        "failure",
+    ];
+    let question = question.trim();
+    let words = question.split_whitespace().count();
+    let lower = question.to_lowercase();
+    let wrong = words > 4 && WENT_WRONG.iter().any(|word| lower.contains(word));
+    words > TYPED || question.contains('\n') || wrong || words > 4 && question.ends_with(['.', '!'])
+}
+
+/// The guides that are nearest to words of which nothing is known; none where they share hardly a word.
+pub(super) fn guides_near(question: &str) -> Option<Topic> {
+    if pasted(question) {
+        return None;
+    }
+    let hits = INDEX.find(question, HITS * 4).into_iter().filter(|hit| hit.kind == "guide" && hit.score >= FITS);
+    let near = hits.take(2).filter_map(|hit| {
+        let guide = guides::ALL.iter().find(|guide| guide.id == hit.id)?;
+        Some(Neighbour { id: guide.id.to_owned(), meaning: guide.title.to_owned(), why: "a guide".to_owned() })
+    });
+    let nearest: Vec<Neighbour> = near.collect();
+    let text: String = question.trim().chars().take(super::REPEATED).collect();
+    (!nearest.is_empty()).then(|| Topic { nearest, ..topic(&text, Vec::new()) })
+}
+
+/// What the words of a typed question lead to beside a name in it: "rdp wrapper" is a cause by its name, and a guide.
+pub(super) fn typed(question: &str, told: &[Topic]) -> Option<Topic> {
+    let names = told.first().is_some_and(|topic| topic.entries.first().is_some_and(|entry| entry.number.is_none()));
+    if pasted(question) || !names {
+        return None;
+    }
+    let found = by_words(question)?;
+    let first = &found.entries.first()?.id;
+    let said = told.iter().any(|topic| topic.entries.first().is_some_and(|entry| entry.id == *first));
+    let kind = &found.entries.first()?.kind;
+    (!said && matches!(kind.as_str(), "cause" | "guide")).then_some(found)
+}
+
+/// A code and a few words can be a claim about it, such as "0x904 write protected media".
 pub(super) fn claimed(question: &str) -> Option<Topic> {
     let names_a_code =
         |word: &str| ["code", "error", "extend", "event"].iter().any(|part| word.to_lowercase().contains(part));
     let words =
         question.split_whitespace().filter(|word| word.chars().all(char::is_alphabetic) && !names_a_code(word)).count();
+    if !(2..=MOST_WORDS).contains(&words) {
+        return None;
+    }
     let first = INDEX.find(question, 1).pop()?;
-    let asked = (2..=MOST_WORDS).contains(&words) && first.kind == "claim";
-    let known = claims::find(&first.id).filter(|_| asked && first.covered >= CLAIMED && first.score >= FITS)?;
-    Some(Topic { by_words: true, ..topic(&known.id, vec![claim(known)]) })
+    let known =
+        claims::find(&first.id).filter(|_| first.kind == "claim" && first.covered >= CLAIMED && first.score >= FITS)?;
+    Some(Topic { by_words: true, matched: first.matched, ..topic(&known.id, vec![claim(known)]) })
 }
 
 static INDEX: LazyLock<Index> = LazyLock::new(|| Index::new(search::documents()));
 
-/// Explains the thing of this id; the one place that knows which kinds of things have ids.
-fn by_exact_id(id: &str) -> Option<Explained> {
+/// The one place that knows which kinds of things have an id.
+pub(super) fn by_exact_id(id: &str) -> Option<Explained> {
     let of_code = || codes::by_id(id).map(|entry| super::explained(&Reading { entry, read_as: None }));
     let of_guide = || guides::ALL.iter().find(|guide| guide.id == id).map(guide);
     causes::find(id)
@@ -89,13 +194,16 @@ fn by_exact_id(id: &str) -> Option<Explained> {
         .or_else(|| fixes::find(id).map(fix))
         .or_else(|| claims::find(id).map(claim))
         .or_else(of_guide)
+        .or_else(|| messages::find(id).map(sentences::message))
+        .or_else(|| sentences::update(id.get(..7)?.eq_ignore_ascii_case("update/").then(|| &id[7..])?))
         .or_else(of_code)
 }
 
-fn topic(text: &str, entries: Vec<Explained>) -> Topic {
+pub(super) fn topic(text: &str, entries: Vec<Explained>) -> Topic {
     Topic {
         text: diagnosis::printable::printable(text),
         by_words: false,
+        matched: Vec::new(),
         entries,
         parts: Vec::new(),
         remark: None,
@@ -103,7 +211,7 @@ fn topic(text: &str, entries: Vec<Explained>) -> Topic {
     }
 }
 
-fn blank(kind: &str, id: &str, title: &str, meaning: String) -> Explained {
+pub(super) fn blank(kind: &str, id: &str, title: &str, meaning: String) -> Explained {
     Explained {
         kind: kind.to_owned(),
         id: id.to_owned(),
@@ -158,10 +266,22 @@ fn cause(cause: &'static Cause) -> Explained {
                 command: "rdpdoctor diagnose HOST".to_owned(),
                 why: "Shows whether this is the fault of a host.".to_owned(),
             },
-            Measurement { command: page.command.to_owned(), why: format!("{} (PowerShell, only reads)", page.confirm) },
+            Measurement {
+                command: Given::NOTHING.fill(page.command),
+                why: format!("{} (PowerShell, only reads)", page.confirm),
+            },
         ],
         sources: page.references.iter().map(|&text| text.to_owned()).collect(),
-        ..blank("cause", cause.id, "cause", format!("the connection fails because {}", cause.title))
+        ..blank("cause", cause.id, "cause", format!("{}: {}", sort(cause.severity), cause.title))
+    }
+}
+
+/// What kind of cause it is, so that looking one up does not read like a verdict.
+fn sort(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Blocking => "a cause of connections that fail",
+        Severity::Degrading => "a cause of connections that are slow, warned of or unsafe",
+        Severity::Advisory => "no fault by itself, and worth knowing",
     }
 }
 
@@ -169,14 +289,16 @@ fn fix(fix: &'static Fix) -> Explained {
     let helped = causes::ALL.iter().filter(|cause| cause.fixes.contains(&fix.id));
     let sentence = |text: &str| format!("{}.", text.trim_end_matches('.'));
     let note = match fix.safety {
-        Safety::Refused => format!("Refused: {} If it was done: {}", sentence(fix.reason), sentence(fix.undo)),
+        Safety::Refused => {
+            format!("Refused: {} If it was done: {}", sentence(fix.reason), sentence(&Given::NOTHING.fill(fix.undo)))
+        }
         safety => format!(
             "{}: {} Where: {} Then: {} To go back: {}",
             capital(safety.word()),
             sentence(fix.reason),
-            sentence(fix.place),
-            sentence(fix.verify),
-            sentence(fix.undo)
+            sentence(&fix.place.words()),
+            sentence(&Given::NOTHING.fill(fix.verify)),
+            sentence(&Given::NOTHING.fill(fix.undo))
         ),
     };
     let title = if fix.safety == Safety::Refused { "refused fix" } else { "fix" };
@@ -184,7 +306,7 @@ fn fix(fix: &'static Fix) -> Explained {
         note: Some(note),
         causes: helped.map(|cause| of_cause(cause, "it helps against this")).collect(),
         claims: ids(claims::about_fix(fix.id)),
-        steps: fix.steps.iter().map(|step| fixes::pasted(step)).collect(),
+        steps: powershell::lines(fix, &Given::NOTHING),
         ..blank("fix", fix.id, title, fix.title.to_owned())
     }
 }
@@ -212,7 +334,8 @@ fn claim(claim: &'static Claim) -> Explained {
 }
 
 fn guide(guide: &'static Guide) -> Explained {
-    let place = format!("In the book: docs/book/{}.md.", guide.id);
+    let place = format!("Read it with: rdpdoctor explain {} --full.", guide.id);
     let meaning = format!("{}: {}", guide.title, guide.about);
-    Explained { note: Some(place), ..blank("guide", guide.id, "guide", meaning) }
+    let lines = guide.text.lines().map(str::to_owned).collect();
+    Explained { note: Some(place), steps: lines, ..blank("guide", guide.id, "guide", meaning) }
 }

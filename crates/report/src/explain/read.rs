@@ -1,38 +1,59 @@
-//! Reads what people type or paste into numbers and words.
+//! What people type or paste, as numbers and words.
 //!
-//! Numbers are found in any language: everything that is not ASCII separates them, and digits of other scripts are
-//! read. Dates, times, addresses, versions and GUIDs hold no codes and are left out.
+//! Numbers are found in any language: everything that is not ASCII parts them, digits of other scripts are read. Dates,
+//! times, addresses, versions and GUIDs hold no codes and are left out.
 
-/// Characters before a number that are kept.
-const BEFORE: usize = 120;
-/// Most bytes in which numbers are joined to something else.
+/// How much of the text before a number is looked at, in bytes.
+const BEFORE: usize = 160;
+/// The most bytes in which numbers are joined to something else.
 const LONGEST: usize = 80;
+/// How many numbers of one text are looked at.
+const MOST: usize = 4_000;
+/// How many different words of one text are looked at.
+const WORDS: usize = 40_000;
 
-/// Number, and how it appeared in the text.
+/// A number and how it stood in the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Number {
-    /// Text as written.
+    /// As it was written.
     pub(super) text: String,
-    /// Value; a negative one as its 32 bits.
+    /// As it is read; a negative one as it stands in 32 bits.
     pub(super) value: u32,
-    /// Value in the other reading, for digits without `0x`.
+    /// The other way to read it, for digits without `0x`.
     pub(super) as_hex: Option<u32>,
-    /// True if it was written in hexadecimal.
+    /// It was written in hexadecimal.
     pub(super) hex: bool,
-    /// True if it cannot be a word: `0x` in front, or only digits.
+    /// Nobody can take it for a word: it has `0x` in front, or digits only.
     pub(super) plain: bool,
-    /// Text since the previous number, in lower case, as far as it is kept.
+    /// The text since the number before, in lower case, as far as it is kept.
     pub(super) before: String,
+    /// The text behind it, in lower case, as far as it is kept.
+    pub(super) after: String,
 }
 
-/// Numbers and words of a text.
+impl Number {
+    /// What stands before it in its own line.
+    pub(super) fn line(&self) -> &str {
+        self.before.rsplit('\n').next().unwrap_or_default()
+    }
+
+    /// The words before it in its own line, the nearest last.
+    pub(super) fn words(&self) -> Vec<&str> {
+        let letters = |letter: char| !letter.is_alphanumeric() && letter != '_';
+        self.line().split(letters).filter(|word| !word.is_empty()).collect()
+    }
+}
+
+/// What stands in a text.
 #[derive(Debug, Default)]
 pub(super) struct Read {
-    /// Numbers, in order.
+    /// In order.
     pub(super) numbers: Vec<Number>,
-    /// Words, also those with digits in them, as written.
+    /// Words, also those with digits in them, as they were written; each once.
     pub(super) words: Vec<String>,
-    /// The whole text in lower case, with signs of other scripts as ASCII.
+    /// How many words there are.
+    pub(super) count: usize,
+    /// The whole text in lower case, with the signs of other scripts made plain.
     pub(super) lower: String,
 }
 
@@ -40,27 +61,47 @@ pub(super) struct Read {
 pub(super) fn read(text: &str) -> Read {
     let plain: String = text.chars().filter_map(plain).collect();
     let mut read = Read { lower: plain.to_lowercase(), ..Read::default() };
+    let mut seen = std::collections::HashSet::new();
     let mut last = 0;
     for (start, chunk) in chunks(&plain) {
-        let before = end_of(&plain[last..start]);
-        let numbers = numbers(chunk, &before);
-        if numbers.is_empty() {
-            read.words.push(chunk.to_owned());
-        } else {
-            last = start + chunk.len();
-            read.numbers.extend(numbers);
+        let end = start + chunk.len();
+        let full = read.numbers.len() >= MOST;
+        let found = if full { Vec::new() } else { numbers(chunk, start) };
+        if full && chunk.starts_with(|letter: char| letter.is_ascii_digit()) {
+            continue;
         }
+        if found.is_empty() {
+            read.count += 1;
+            if seen.len() < WORDS && seen.insert(chunk) {
+                read.words.push(chunk.to_owned());
+            }
+            continue;
+        }
+        for (mut number, at) in found {
+            number.before = end_of(&plain[last.min(at)..at]);
+            number.after = start_of(&plain[at + number.text.len()..]);
+            last = at + number.text.len();
+            read.numbers.push(number);
+        }
+        last = last.max(end);
     }
     read
 }
 
-/// Returns the last characters, in lower case.
+/// The last bytes, in lower case.
 fn end_of(text: &str) -> String {
-    let end: Vec<char> = text.chars().rev().take(BEFORE).collect();
-    end.into_iter().rev().collect::<String>().to_lowercase()
+    let start =
+        (text.len().saturating_sub(BEFORE)..text.len()).find(|&at| text.is_char_boundary(at)).unwrap_or(text.len());
+    text[start..].to_lowercase()
 }
 
-/// Returns the ASCII equivalent of a letter of another script; `None` for an invisible one.
+/// The first bytes, in lower case.
+fn start_of(text: &str) -> String {
+    let end = (0..=text.len().min(BEFORE / 4)).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+    text[..end].to_lowercase()
+}
+
+/// ASCII for what stands for it in other scripts; `None` for what cannot be seen.
 fn plain(letter: char) -> Option<char> {
     Some(match letter {
         '\u{FF01}'..='\u{FF5E}' => char::from_u32(u32::from(letter) - 0xFEE0)?,
@@ -75,6 +116,7 @@ fn plain(letter: char) -> Option<char> {
         | '\u{FEFF}' => {
             return None;
         }
+        '\n' => '\n',
         _ if letter.is_control() => ' ',
         _ => letter,
     })
@@ -84,7 +126,7 @@ fn digit(letter: char, zero: char) -> Option<char> {
     char::from_digit(u32::from(letter) - u32::from(zero), 10)
 }
 
-/// Splits into runs of letters, digits and what joins them, without punctuation at their ends; each with its place.
+/// Runs of letters, digits and what joins them, without the marks at their ends; each with its place.
 fn chunks(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let joins = |letter: char| letter.is_ascii_alphanumeric() || "_-.:/+\\@".contains(letter);
     let mut at = 0;
@@ -92,7 +134,7 @@ fn chunks(text: &str) -> impl Iterator<Item = (usize, &str)> {
         loop {
             let start = at + text[at..].find(|letter: char| !letter.is_whitespace())?;
             let first = text[start..].chars().next()?;
-            // a run is either of these, or of letters of another script
+            // a run is either of these or of the letters of another script
             let ends = |letter: char| joins(letter) != joins(first) || letter.is_whitespace();
             let end = text[start..].find(ends).map_or(text.len(), |length| start + length);
             at = end;
@@ -106,14 +148,13 @@ fn chunks(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-fn numbers(chunk: &str, before: &str) -> Vec<Number> {
-    let labelled = |text: &str, before: &str| number(text, before).into_iter().collect::<Vec<_>>();
-    if chunk.len() > LONGEST {
+/// The numbers in a run, each with its place in the text.
+fn numbers(chunk: &str, start: usize) -> Vec<(Number, usize)> {
+    if chunk.len() > LONGEST || openssl(chunk) {
         return Vec::new();
     }
-    let whole = labelled(chunk, before);
-    if !whole.is_empty() {
-        return whole;
+    if let Some(whole) = number(chunk) {
+        return vec![(whole, start)];
     }
     // code:0x904 and the like; a time or an address begins with a digit
     if let Some((label, rest)) = chunk.rsplit_once(':')
@@ -121,30 +162,39 @@ fn numbers(chunk: &str, before: &str) -> Vec<Number> {
             || label.starts_with("0x")
             || label.starts_with("0X"))
     {
-        let mut found = numbers(label, before);
-        found.extend(numbers(rest, &format!("{before}{} ", label.to_lowercase())));
+        let mut found = numbers(label, start);
+        found.extend(numbers(rest, start + label.len() + 1));
         return found;
     }
     for join in ['/', '-'] {
         let parts: Vec<&str> = chunk.split(join).collect();
-        let read: Vec<Number> = parts.iter().filter_map(|part| number(part, before)).collect();
+        let read: Vec<Number> = parts.iter().filter_map(|part| number(part)).collect();
         let marked = read.iter().all(|number| number.text.starts_with("0x") || number.text.starts_with("0X"));
         // two numbers are a pair; three or more without 0x are a date
         if parts.len() == 2 && read.len() == 2 && (join == '/' || marked) {
-            return read;
+            let second = start + parts[0].len() + 1;
+            return read.into_iter().zip([start, second]).collect();
         }
     }
     Vec::new()
 }
 
-fn number(text: &str, before: &str) -> Option<Number> {
+/// A packed error number of OpenSSL, which is looked at elsewhere: `error:14094410:SSL`.
+fn openssl(chunk: &str) -> bool {
+    let digits = chunk.to_ascii_lowercase();
+    let digits = digits.strip_prefix("error:").map(|rest| rest.split(':').next().unwrap_or_default());
+    digits.is_some_and(|digits| digits.len() == 8 && hexadecimal(digits).is_some())
+}
+
+fn number(text: &str) -> Option<Number> {
     let made = |value, as_hex, hex| Number {
         text: text.to_owned(),
         value,
         as_hex,
         hex,
         plain: !hex || text.starts_with("0x") || text.starts_with("0X"),
-        before: before.to_owned(),
+        before: String::new(),
+        after: String::new(),
     };
     if text.len() > 20 {
         return None;
@@ -162,7 +212,7 @@ fn number(text: &str, before: &str) -> Option<Number> {
     hexadecimal(digits).filter(|_| mixed).map(|value| made(value, None, true))
 }
 
-/// Reads hexadecimal digits, also 64 bits whose upper half only repeats the sign.
+/// Also of 64 bits, where the upper half only repeats the sign.
 fn hexadecimal(digits: &str) -> Option<u32> {
     if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;

@@ -1,7 +1,7 @@
 //! Section of findings: what was seen, what follows, what to do, how safe that is and how to go back.
 
 use diagnosis::cause::{Cause, Severity};
-use diagnosis::fixes::Fix;
+use diagnosis::fixes::{Fix, Given, powershell};
 use diagnosis::report::{Diagnosis, Finding};
 use diagnosis::{causes, claims, fixes};
 
@@ -49,16 +49,21 @@ impl Page {
             self.element("p", &consequence);
         }
         if let Some(cause) = causes::find(&finding.cause) {
-            self.cause(cause);
-        }
-        let fixes: Vec<&Fix> = finding.fixes.iter().filter_map(|id| fixes::find(id)).collect();
-        if let Some((first, others)) = fixes.split_first() {
-            self.fix(first);
-            for fix in others {
-                self.details(false, &format!("Another way: {}", fix.title), |page| page.fix(fix));
-            }
+            let given = words::given(diagnosis, finding, cause);
+            self.cause(cause, &given);
+            self.fixes(finding, &given);
         }
         self.claims(finding);
+    }
+
+    fn fixes(&mut self, finding: &Finding, given: &Given) {
+        let fixes: Vec<&Fix> = finding.fixes.iter().filter_map(|id| fixes::find(id)).collect();
+        if let Some((first, others)) = fixes.split_first() {
+            self.fix(first, given);
+            for fix in others {
+                self.details(false, &format!("Another way: {}", fix.title), |page| page.fix(fix, given));
+            }
+        }
     }
 
     fn seen(&mut self, finding: &Finding) {
@@ -72,7 +77,7 @@ impl Page {
         self.close("ul");
     }
 
-    fn cause(&mut self, cause: &Cause) {
+    fn cause(&mut self, cause: &Cause, given: &Given) {
         self.element("h4", "Why");
         self.element("p", cause.page.why);
         self.element("h4", "What to do");
@@ -82,19 +87,19 @@ impl Page {
         }
         self.element("h4", "Proof");
         self.element("p", &format!("{}:", capital(words::PROVE)));
-        self.commands([cause.page.command]);
+        self.commands([given.fill(cause.page.command).as_str()]);
     }
 
-    fn fix(&mut self, fix: &Fix) {
+    fn fix(&mut self, fix: &Fix, given: &Given) {
         self.open("div class=\"fix\"");
         self.element("h4", "Fix");
         self.element("p class=\"name\"", &sentence(fix.title));
         self.element("p", &sentence(&words::safety(fix)));
-        self.element("p", &format!("{}; {}:", capital(fix.place), words::STEPS));
-        let steps: Vec<String> = fix.steps.iter().map(|step| fixes::pasted(step)).collect();
+        self.element("p", &format!("{}; {}:", capital(&fix.place.words()), words::STEPS));
+        let steps = powershell::lines(fix, given);
         self.commands(steps.iter().map(String::as_str));
-        self.element("p", &format!("Then: {}", sentence(fix.verify)));
-        self.element("p", &format!("To go back: {}", sentence(fix.undo)));
+        self.element("p", &format!("Then: {}", sentence(&given.fill(fix.verify))));
+        self.element("p", &format!("To go back: {}", sentence(&given.fill(fix.undo))));
         self.close("div");
     }
 

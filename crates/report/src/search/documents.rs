@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use diagnosis::cause::Cause;
 use diagnosis::claims::Claim;
 use diagnosis::codes::Entry;
-use diagnosis::fixes::{Fix, Safety};
+use diagnosis::fixes::{Fix, Given, Safety, powershell};
 use diagnosis::{causes, claims, codes, fixes};
 use serde::Deserialize;
 
@@ -61,7 +61,7 @@ fn of_cause(cause: &Cause) -> Document {
 fn of_fix(fix: &Fix) -> Document {
     let text = match fix.safety {
         Safety::Refused => String::new(),
-        _ => [fix.reason, &fix.steps.join(" "), fix.undo].join(" "),
+        _ => [fix.reason, &Given::NOTHING.fill(&powershell::texts(fix).join(" ")), fix.undo].join(" "),
     };
     Document {
         kind: "fix",

@@ -26,6 +26,12 @@ pub struct ConversationPlan {
 }
 
 impl ConversationPlan {
+    /// True if both say the same to a host, however long they wait for an answer.
+    pub fn same_words(&self, other: &Self) -> bool {
+        let words = |plan: &Self| Self { random: [0; 32], limits: Limits::default(), ..plan.clone() };
+        words(self) == words(other)
+    }
+
     /// The stages that it may go through, in their order.
     #[allow(clippy::unused_self, reason = "a plan that leads through a gateway will have others")]
     pub(crate) fn stages(&self) -> &'static [Stage] {
@@ -84,9 +90,9 @@ mod tests {
     fn every_stage_has_a_limit_and_a_share_of_its_own() {
         let mut limits = Limits::default();
         for (number, stage) in (1..).zip(&STAGES) {
-            assert_eq!(*(stage.limit)(&mut limits), Duration::ZERO, "stage {number} has the limit of another");
+            assert_eq!(*(stage.limit)(&mut limits), Duration::ZERO, "{} has the limit of another", stage.name);
             *(stage.limit)(&mut limits) = Duration::from_secs(number);
-            assert!((1..10).contains(&stage.share), "stage {number}");
+            assert!((1..10).contains(&stage.share), "{}", stage.name);
         }
         assert_eq!(Limits::of(Duration::ZERO), Limits::each(Duration::from_micros(1)), "no stage without any time");
         let shares = Limits::of(Duration::from_secs(10));

@@ -15,7 +15,7 @@ use crate::tls::Alert;
 use crate::x224::SecurityProtocols;
 
 pub(super) const STAGE: Stage =
-    Stage { share: 3, limit: |limits| &mut limits.credssp, begin, write, read, ..Stage::BARE };
+    Stage { name: "credssp", share: 3, limit: |limits| &mut limits.credssp, begin, write, read, ..Stage::BARE };
 
 /// The answer to our first `TSRequest`.
 #[derive(Debug, Clone, PartialEq, Eq)]

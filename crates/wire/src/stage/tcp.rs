@@ -10,6 +10,7 @@ use crate::redaction::Names;
 use crate::transcript::Line;
 
 pub(super) const STAGE: Stage = Stage {
+    name: "tcp",
     share: 4,
     limit: |limits| &mut limits.tcp,
     begin: |_, _, _| Some(Begun { actions: Vec::new(), state: Box::new(ExpectConnection) }),

@@ -20,7 +20,7 @@ use crate::transcript::{Line, Words, end_name, read_end};
 use crate::x224::{SecurityProtocols, ServerAnswer};
 
 pub(super) const STAGE: Stage =
-    Stage { share: 4, limit: |limits| &mut limits.tls, begin, write, read, rename, ..Stage::BARE };
+    Stage { name: "tls", share: 4, limit: |limits| &mut limits.tls, begin, write, read, rename, ..Stage::BARE };
 
 /// The answer to a ClientHello.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -302,7 +302,17 @@ impl Expect for ExpectTunnel {
 }
 
 fn write(plan: &ConversationPlan, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let Some(offer) = plan.tls else { return Ok(()) };
+    if let Some(offer) = plan.tls {
+        write_offer(offer, out)?;
+    }
+    if plan.shape.style != HelloStyle::Plain {
+        write!(out, "style={} ", plan.shape.style.name())?;
+    }
+    plan.shape.server_name.iter().try_for_each(|name| write!(out, "server-name={name} "))?;
+    if plan.random == [0; 32] { Ok(()) } else { write!(out, "random={} ", hex::encode(&plan.random)) }
+}
+
+fn write_offer(offer: TlsOffer, out: &mut fmt::Formatter<'_>) -> fmt::Result {
     let cut = if offer.segments == Segments::Whole { "whole" } else { "split" };
     write!(out, "tls={},{},{},{cut}", offer.stack.name(), offer.min.number(), offer.max.number())?;
     let exchange = (offer.groups, offer.signatures) != (Groups::USUAL, Signatures::USUAL);
@@ -316,11 +326,7 @@ fn write(plan: &ConversationPlan, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         NameSent::Typed => " ",
         NameSent::None => " name-sent=none ",
         NameSent::Invented => " name-sent=invented ",
-    })?;
-    if plan.shape.style != HelloStyle::Plain {
-        write!(out, "style={} ", plan.shape.style.name())?;
-    }
-    plan.shape.server_name.iter().try_for_each(|name| write!(out, "server-name={name} "))
+    })
 }
 
 /// Renames whom the hello asks for.

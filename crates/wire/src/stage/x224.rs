@@ -14,7 +14,7 @@ use crate::x224::{self, ConnectionRequest, Framing, SecurityProtocols, ServerAns
 
 pub(super) const STAGE: Stage =
     // longer than the three seconds after which proxies give their own target up
-    Stage { share: 4, limit: |limits| &mut limits.x224, begin, write, read, rename, remark };
+    Stage { name: "x224", share: 4, limit: |limits| &mut limits.x224, begin, write, read, rename, remark };
 
 /// TPKT, X.224 and negotiation: nothing in the first 19 bytes of an answer can name anybody.
 const CONFIRM: usize = 19;

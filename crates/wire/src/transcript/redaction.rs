@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use super::{Entry, NameAnswer, Record, Transcript};
+use super::{ConnectionRecord, Entry, NameAnswer, NameLookup, Record, Transcript};
 use crate::machine::{Conversation, Event, Reading};
 use crate::redaction::Names;
 use crate::redaction::copy::masked;
@@ -21,20 +21,34 @@ impl Transcript {
         self.renamed(&mut names)
     }
 
-    /// The same with names that other transcripts, captures and states share.
+    /// The transcript renamed with names that other transcripts, captures and states share.
     #[must_use]
     pub fn renamed(&self, names: &mut Names) -> Self {
         let mut redacted = self.clone();
         redacted.tool = if is_ours(&self.tool) { self.tool.clone() } else { names.prose(&self.tool) };
         redacted.host = host(&self.host, names);
-        if let Some(name) = &mut redacted.name
-            && let NameAnswer::Addresses(list) = &mut name.answer
-        {
+        redacted.records = self.records.iter().map(|record| record.renamed(names)).collect();
+        redacted
+    }
+}
+
+impl Record {
+    fn renamed(&self, names: &mut Names) -> Self {
+        match self {
+            Self::Name(lookup) => Self::Name(lookup.renamed(names)),
+            Self::Connection(connection) => Self::Connection(connection.renamed(names)),
+        }
+    }
+}
+
+impl NameLookup {
+    fn renamed(&self, names: &mut Names) -> Self {
+        let mut redacted = self.clone();
+        if let NameAnswer::Addresses(list) = &mut redacted.answer {
             for address in list {
                 *address = names.socket(*address);
             }
         }
-        redacted.conversations = self.conversations.iter().map(|record| record.renamed(names)).collect();
         redacted
     }
 }
@@ -58,7 +72,7 @@ fn host(typed: &str, names: &mut Names) -> String {
     }
 }
 
-impl Record {
+impl ConnectionRecord {
     fn renamed(&self, names: &mut Names) -> Self {
         let mut redacted = self.clone();
         redacted.address = names.socket(self.address);

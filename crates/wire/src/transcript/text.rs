@@ -1,22 +1,34 @@
 //! The text form of a transcript.
 //!
 //! ```text
-//! rdpdoctor transcript 1
+//! rdpdoctor transcript 2
 //! at 2026-11-21T09:00:00Z
 //! tool rdpdoctor/0.1.0
 //! target host.example 3389
-//! name 0.001200 addresses 192.0.2.7:3389
-//! connection 192.0.2.7:3389 0.001300 request=SSL+HYBRID tls=rustls,1.2,1.3,whole credssp=6 …
+//! name 0.000000 system 0.001200 addresses 192.0.2.7:3389
+//! connection 0.001300 192.0.2.7:3389 request=SSL+HYBRID tls=rustls,1.2,1.3,whole credssp=6 …
 //!   0.000400 connected
 //!   0.000410 > 030000130ee00000000000010008000b000000
 //!   0.000900 < 030000130ed000001234000200080002000000
 //! ```
 //!
-//! A connection with `survey` was made for the sake of completeness (`--thorough`). Behind the cut of a hello stand, where they are not
-//! the usual ones, its suites, and its groups and signature algorithms. Times are seconds with six digits: since the beginning of the transcript for a connection, since the beginning of
-//! the connection for its lines. `>` and `<` are raw bytes before `tls-up` and plaintext after it; `tls>` and `tls<` are
-//! the raw bytes of the TLS stack. In a host and a tool, spaces, `#`, `%` and control characters are written as `%` and two
-//! hexadecimal digits for each byte of UTF-8, and `%` alone is an empty word; `-` is a certificate without bytes.
+//! Behind the first four lines stand records: the kind, the seconds since the beginning of the transcript, and the kind's
+//! own words; lines that are indented belong to the record above them and begin with the seconds since its beginning.
+//! Times have six digits. A kind or a word that is not known is refused: half of a record is worse than none.
+//!
+//! `name` is a look-up of the name that was typed: who was asked (`system` is this computer's own resolver), how long it
+//! took, and the answer.
+//!
+//! `connection` is a TCP connection: the address, `survey` if it was made for the sake of completeness (`--thorough`),
+//! and the plan, of which each stage has words of its own. Behind the cut of a hello stand, where they are not the usual
+//! ones, its suites, and its groups and signature algorithms. `>` and `<` are raw bytes before `tls-up` and plaintext after
+//! it; `tls>` and `tls<` are the raw bytes of the TLS stack.
+//!
+//! In a host and a tool, spaces, `#`, `%` and control characters are written as `%` and two hexadecimal digits for each byte
+//! of UTF-8, and `%` alone is an empty word; `-` is a certificate without bytes.
+//!
+//! Version 1 is still read. It had `name` without time and resolver, the address of a `connection` before its time, and
+//! limits without the names of their stages.
 
 mod plan;
 
@@ -30,16 +42,27 @@ use thiserror::Error;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{Entry, NameAnswer, NameLookup, Record, Transcript};
+use super::{ConnectionRecord, Entry, NameAnswer, NameLookup, Record, Transcript};
 use crate::hex;
 use crate::machine::{End, Event};
 use crate::stage::{self, ConnectFailure, STAGES, TlsFailure};
 
 /// The most bytes of a transcript that we read.
 const LIMIT: usize = 64 * 1024 * 1024;
-/// The most connections, and the most addresses of a name, that we read: a probe makes sixteen, a thorough one 200.
+/// The most records, and the most addresses of a name, that we read: a probe makes sixteen, a thorough one 200.
 const MANY: usize = 256;
-const FIRST_LINE: &str = "rdpdoctor transcript 1";
+/// This computer's own resolver, as a record names it.
+const SYSTEM: &str = "system";
+const FIRST_LINE: &str = "rdpdoctor transcript 2";
+/// The beginning of the first line, in every version.
+const TITLE: &str = "rdpdoctor transcript ";
+
+/// A version of the form that we read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Version {
+    One,
+    Two,
+}
 
 /// Why text is no transcript.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -47,6 +70,9 @@ pub enum ParseError {
     /// The first line is not that of a transcript.
     #[error("read transcript: the first line is not {FIRST_LINE:?}")]
     NotATranscript,
+    /// A version that did not exist when this program was made.
+    #[error("read transcript: {FIRST_LINE:?} is the newest form that this program knows, and it is {0:?}")]
+    NewerVersion(String),
     /// More than 64 MiB.
     #[error("read transcript: more than {LIMIT} bytes")]
     TooLarge,
@@ -69,25 +95,23 @@ impl fmt::Display for Transcript {
         writeln!(out, "at {}", self.at.format(&Rfc3339).map_err(|_| fmt::Error)?)?;
         writeln!(out, "tool {}", Word(&self.tool))?;
         writeln!(out, "target {} {}", Word(&self.host), self.port)?;
-        if let Some(name) = &self.name {
-            writeln!(out, "name {} {}", seconds(name.took), NameText(&name.answer))?;
-        }
-        for record in &self.conversations {
-            let survey = if record.survey { "survey " } else { "" };
-            writeln!(
-                out,
-                "connection {} {} {survey}{}",
-                record.address,
-                seconds(record.start),
-                PlanText(&record.plan)
-            )?;
-            for (at, entry) in &record.entries {
-                write!(out, "  {} ", seconds(*at))?;
-                write_entry(out, entry)?;
+        self.records.iter().try_for_each(|record| match record {
+            Record::Name(NameLookup { start, took, answer }) => {
+                writeln!(out, "name {} {SYSTEM} {} {}", seconds(*start), seconds(*took), NameText(answer))
             }
-        }
-        Ok(())
+            Record::Connection(connection) => write_connection(connection, out),
+        })
     }
+}
+
+fn write_connection(record: &ConnectionRecord, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let survey = if record.survey { "survey " } else { "" };
+    let plan = PlanText(&record.plan);
+    writeln!(out, "connection {} {} {survey}{plan}", seconds(record.start), record.address)?;
+    record.entries.iter().try_for_each(|(at, entry)| {
+        write!(out, "  {} ", seconds(*at))?;
+        write_entry(out, entry)
+    })
 }
 
 /// Text as one word of a line.
@@ -206,10 +230,8 @@ impl FromStr for Transcript {
             return Err(ParseError::TooLarge);
         }
         let mut lines = text.lines();
-        if lines.next().map(str::trim_end) != Some(FIRST_LINE) {
-            return Err(ParseError::NotATranscript);
-        }
-        let mut reading = Reading::default();
+        let version = read_version(lines.next().unwrap_or_default())?;
+        let mut reading = Reading { version, at: None, tool: None, host: None, port: None, records: Vec::new() };
         for (line, text) in (2..).zip(lines) {
             let words = text.split('#').next().unwrap_or_default();
             reading.line(words).map_err(|what| ParseError::Line { line, what })?;
@@ -219,20 +241,29 @@ impl FromStr for Transcript {
             tool: reading.tool.ok_or(ParseError::Missing("tool"))?,
             host: reading.host.ok_or(ParseError::Missing("target"))?,
             port: reading.port.ok_or(ParseError::Missing("target"))?,
-            name: reading.name,
-            conversations: reading.conversations,
+            records: reading.records,
         })
     }
 }
 
-#[derive(Default)]
+fn read_version(first_line: &str) -> Result<Version, ParseError> {
+    match first_line.trim_end().strip_prefix(TITLE) {
+        Some("1") => Ok(Version::One),
+        Some("2") => Ok(Version::Two),
+        Some(number) if number.parse::<u32>().is_ok_and(|number| number > 2) => {
+            Err(ParseError::NewerVersion(first_line.trim_end().to_owned()))
+        }
+        _ => Err(ParseError::NotATranscript),
+    }
+}
+
 struct Reading {
+    version: Version,
     at: Option<OffsetDateTime>,
     tool: Option<String>,
     host: Option<String>,
     port: Option<u16>,
-    name: Option<NameLookup>,
-    conversations: Vec<Record>,
+    records: Vec<Record>,
 }
 
 /// Words of one line; each method takes the next and says what is wrong if it cannot be understood.
@@ -303,21 +334,49 @@ impl Reading {
                 self.host = Some(words.word("target")?);
                 self.port = Some(words.parse("target port")?);
             }
-            Some("name") => self.name = Some(read_name(&mut words)?),
-            Some("connection") if self.conversations.len() >= MANY => return Err("number of connections"),
+            Some(_) if self.records.len() >= MANY => return Err("number of records"),
+            Some("name") => self.name(&mut words)?,
             Some("connection") => {
-                let address = words.parse("address")?;
-                let start = words.seconds("start")?;
-                let survey = words.0.clone().next() == Some("survey");
-                if survey {
-                    words.0.next();
-                }
-                let plan = read_plan(&mut words)?;
-                self.conversations.push(Record { address, start, survey, plan, entries: Vec::new() });
+                let connection = self.connection(&mut words)?;
+                self.records.push(Record::Connection(connection));
             }
             Some(_) => return Err("first word"),
         }
         words.end()
+    }
+
+    fn name(&mut self, words: &mut Line<'_>) -> Result<(), &'static str> {
+        let mut start = Duration::ZERO;
+        if self.version == Version::Two {
+            start = words.seconds("start")?;
+            if words.next("resolver")? != SYSTEM {
+                return Err("resolver");
+            }
+        } else {
+            // the last one counted, wherever it stood
+            self.records.retain(|record| matches!(record, Record::Connection(_)));
+        }
+        let took = words.seconds("time")?;
+        let lookup = NameLookup { start, took, answer: read_name_answer(words)? };
+        let place = if self.version == Version::One { 0 } else { self.records.len() };
+        self.records.insert(place, Record::Name(lookup));
+        Ok(())
+    }
+
+    fn connection(&self, words: &mut Line<'_>) -> Result<ConnectionRecord, &'static str> {
+        let (start, address) = match self.version {
+            Version::One => {
+                let address = words.parse("address")?;
+                (words.seconds("start")?, address)
+            }
+            Version::Two => (words.seconds("start")?, words.parse("address")?),
+        };
+        let survey = words.0.clone().next() == Some("survey");
+        if survey {
+            words.0.next();
+        }
+        let plan = read_plan(words, self.version)?;
+        Ok(ConnectionRecord { address, start, survey, plan, entries: Vec::new() })
     }
 
     fn entry(&mut self, at: Duration, words: &mut Line<'_>) -> Result<(), &'static str> {
@@ -337,17 +396,18 @@ impl Reading {
             _ => return Err("entry"),
         };
         words.end()?;
-        let record = self.conversations.last_mut().ok_or("entry before any connection")?;
+        let Some(Record::Connection(record)) = self.records.last_mut() else {
+            return Err("entry before any connection");
+        };
         record.entries.push((at, entry));
         Ok(())
     }
 }
 
-fn read_name(words: &mut Line<'_>) -> Result<NameLookup, &'static str> {
-    let took = words.seconds("time")?;
-    let answer = match words.next("name answer")? {
+fn read_name_answer(words: &mut Line<'_>) -> Result<NameAnswer, &'static str> {
+    Ok(match words.next("name answer")? {
         "addresses" => {
-            let addresses: Result<Vec<SocketAddr>, _> = words.0.by_ref().take(MANY).map(str::parse).collect();
+            let addresses: Result<Vec<SocketAddr>, _> = words.rest().take(MANY).map(str::parse).collect();
             NameAnswer::Addresses(addresses.map_err(|_| "address")?)
         }
         "not-found" => NameAnswer::NotFound { code: words.parse("code")? },
@@ -355,8 +415,7 @@ fn read_name(words: &mut Line<'_>) -> Result<NameLookup, &'static str> {
         "failed" => NameAnswer::Failed { code: words.parse("code")? },
         "silent" => NameAnswer::Silent,
         _ => return Err("name answer"),
-    };
-    Ok(NameLookup { took, answer })
+    })
 }
 
 pub(crate) fn read_end(words: &mut Line<'_>) -> Result<End, &'static str> {

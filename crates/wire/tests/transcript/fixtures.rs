@@ -1,6 +1,6 @@
 //! The fixtures, built by hand.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use time::OffsetDateTime;
@@ -14,7 +14,7 @@ use wire::machine::{
 };
 use wire::ntlm::{Challenge, WindowsVersion, to_filetime};
 use wire::tls::{Alert, TlsOffer, TlsVersion};
-use wire::transcript::{Entry, NameAnswer, NameLookup, Record, Transcript};
+use wire::transcript::{ConnectionRecord, Entry, NameAnswer, NameLookup, Record, Transcript};
 use wire::x224::{ConnectionRequest, SecurityProtocols, ServerAnswer};
 
 pub(crate) const AT: OffsetDateTime = datetime!(2026-11-21 09:00:00 UTC);
@@ -36,7 +36,7 @@ pub(crate) fn plan() -> ConversationPlan {
 }
 
 /// Runs the machine over `events`, half a millisecond apart, and keeps what it sends.
-pub(crate) fn record(plan: ConversationPlan, events: Vec<Entry>) -> Record {
+pub(crate) fn record(plan: ConversationPlan, events: Vec<Entry>) -> ConnectionRecord {
     let mut machine = Conversation::new(plan.clone());
     let mut entries = Vec::new();
     for (tick, entry) in (1..).zip(events) {
@@ -52,7 +52,7 @@ pub(crate) fn record(plan: ConversationPlan, events: Vec<Entry>) -> Record {
             }
         }
     }
-    Record {
+    ConnectionRecord {
         address: "10.20.30.40:3389".parse().unwrap(),
         start: Duration::from_micros(1300),
         survey: false,
@@ -61,15 +61,17 @@ pub(crate) fn record(plan: ConversationPlan, events: Vec<Entry>) -> Record {
     }
 }
 
-pub(crate) fn transcript(record: Record) -> Transcript {
+pub(crate) fn transcript(record: ConnectionRecord) -> Transcript {
     let answer = NameAnswer::Addresses(vec![record.address]);
     Transcript {
         at: AT,
         tool: "rdpdoctor/0.1.0".to_owned(),
         host: HOST.to_owned(),
         port: 3389,
-        name: Some(NameLookup { took: Duration::from_micros(1200), answer }),
-        conversations: vec![record],
+        records: vec![
+            Record::Name(NameLookup { start: Duration::ZERO, took: Duration::from_micros(1200), answer }),
+            Record::Connection(record),
+        ],
     }
 }
 
@@ -158,8 +160,11 @@ pub(crate) fn fixtures() -> Vec<(&'static str, Transcript)> {
         (
             "name-not-found",
             Transcript {
-                name: Some(NameLookup { took: Duration::from_millis(7), answer: NameAnswer::NotFound { code: -2 } }),
-                conversations: Vec::new(),
+                records: vec![Record::Name(NameLookup {
+                    start: Duration::ZERO,
+                    took: Duration::from_millis(7),
+                    answer: NameAnswer::NotFound { code: -2 },
+                })],
                 ..own(Vec::new())
             },
         ),
@@ -173,7 +178,7 @@ pub(crate) fn every_form() -> Transcript {
     let alert = TlsFailure::Alert(Alert { level: 2, description: 70 });
     let tunnel = |failure| vec![connected(), selected(SecurityProtocols::SSL), Entry::Event(Event::TlsFailed(failure))];
     let answered = |bytes: Vec<u8>| vec![connected(), Entry::Event(Event::Bytes(bytes))];
-    let mut conversations: Vec<Record> = [
+    let mut connections: Vec<ConnectionRecord> = [
         failed(ConnectFailure::Refused),
         failed(ConnectFailure::TimedOut),
         failed(ConnectFailure::NetworkUnreachable),
@@ -194,16 +199,17 @@ pub(crate) fn every_form() -> Transcript {
     .map(|events| record(plan(), events))
     .collect();
     let held = ConversationPlan { hold: Duration::from_millis(250), ..plan() };
-    conversations.push(record(held, vec![connected(), Entry::Event(Event::Time)]));
+    connections.push(record(held, vec![connected(), Entry::Event(Event::Time)]));
     let bare = ConversationPlan { request: Some(ConnectionRequest { cookie: None, protocols: None }), ..plan() };
-    conversations.push(record(bare, vec![connected()]));
+    connections.push(record(bare, vec![connected()]));
     let direct = ConversationPlan { request: None, tls: Some(TlsOffer::OLD), ..plan() };
     let mut direct = record(direct, [connected()].into_iter().chain([bytes(flight())]).collect());
     direct.address = "[2001:db8:1::7]:3389".parse().unwrap();
-    conversations.push(direct);
+    connections.push(direct);
     let answer = NameAnswer::TryAgain { code: -3 };
-    let name = Some(NameLookup { took: Duration::from_secs(5), answer });
-    Transcript { name, conversations, ..transcript(record(plan(), Vec::new())) }
+    let lookup = Record::Name(NameLookup { start: Duration::ZERO, took: Duration::from_secs(5), answer });
+    let records = std::iter::once(lookup).chain(connections.into_iter().map(Record::Connection)).collect();
+    Transcript { records, ..transcript(record(plan(), Vec::new())) }
 }
 
 pub(crate) fn path(name: &str) -> PathBuf {
@@ -219,13 +225,23 @@ fn fixtures_are_what_the_code_builds_and_replay() {
         let text = std::fs::read_to_string(path(name)).unwrap();
         assert_eq!(text.parse(), Ok(transcript.clone()), "{name}");
         assert_eq!(text, transcript.to_string(), "{name}");
-        assert!(transcript.conversations.iter().all(Record::replays_faithfully), "{name}");
+        assert!(transcript.connections().all(ConnectionRecord::replays_faithfully), "{name}");
+    }
+}
+
+#[test]
+fn fixtures_of_version_1_are_still_read() {
+    for (name, transcript) in fixtures() {
+        let held = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/transcript/version-1/{name}.txt"));
+        let text = std::fs::read_to_string(&held).unwrap();
+        assert!(text.starts_with("rdpdoctor transcript 1\n"), "{name}");
+        assert_eq!(text.parse(), Ok(transcript), "{name}");
     }
 }
 
 pub(crate) fn outcome(name: &str) -> Outcome {
     let (_, transcript) = fixtures().into_iter().find(|(known, _)| *known == name).unwrap();
-    transcript.conversations[0].outcome()
+    transcript.connections().next().unwrap().outcome()
 }
 
 #[test]

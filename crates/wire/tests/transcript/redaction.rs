@@ -79,7 +79,7 @@ fn shape(outcome: &Outcome) -> String {
 /// Every name in a transcript in a fixed order.
 fn names(transcript: &Transcript) -> Vec<String> {
     let mut all = vec![transcript.host.clone()];
-    for record in &transcript.conversations {
+    for record in transcript.connections() {
         all.extend(record.plan.request.as_ref().and_then(|request| request.cookie.clone()));
         let outcome = record.outcome();
         for c in certificates(&outcome) {
@@ -126,7 +126,7 @@ fn assert_redacted(transcript: &Transcript, planted: &[&str]) {
 }
 
 fn assert_same_shape(before: &Transcript, after: &Transcript) {
-    for (before, after) in before.conversations.iter().zip(&after.conversations) {
+    for (before, after) in before.connections().zip(after.connections()) {
         assert_eq!(shape(&before.outcome()), shape(&after.outcome()));
         assert!(after.replays_faithfully());
     }
@@ -169,8 +169,7 @@ fn hosts_of_every_form_are_redacted() {
         ("localhost", "localhost"),
         ("", ""),
     ] {
-        let typed =
-            Transcript { host: host.to_owned(), name: None, conversations: Vec::new(), ..fixtures()[0].1.clone() };
+        let typed = Transcript { host: host.to_owned(), records: Vec::new(), ..fixtures()[0].1.clone() };
         assert_eq!(typed.redacted().host, expected);
     }
 }
@@ -191,10 +190,10 @@ fn words_of_a_stack_are_redacted() {
 #[test]
 fn a_certificate_that_names_the_challenge_still_does() {
     let text = fixtures()[0].1.redacted();
-    let outcome = text.conversations[0].outcome();
+    let outcome = text.connections().next().unwrap().outcome();
     let certificate = &certificates(&outcome)[0];
     assert_eq!(certificate.common_name.as_ref().map(|name| name.to_lowercase()), told(&outcome).unwrap().dns_computer);
-    assert!(certificate.names.contains(&text.conversations[0].address.ip().to_string()));
+    assert!(certificate.names.contains(&text.connections().next().unwrap().address.ip().to_string()));
 }
 
 proptest! {
@@ -212,7 +211,7 @@ proptest! {
         if let Some(name) = planted.first() { host.host.clone_from(name); }
         let answer = TsRequest { version: 6, tokens: vec![told.encode([0xC4; 8])], error: None }.encode();
         let (first, second) = answer.split_at(cut.min(answer.len()));
-        let entries = &mut host.conversations[0].entries;
+        let entries = &mut host.connections_mut().next().unwrap().entries;
         let count = entries.len();
         entries[count - 2].1 = bytes(first);
         entries[count - 1].1 = bytes(second);

@@ -13,7 +13,7 @@ use wire::tls::registry::{Codes, Registry};
 use wire::tls::{
     Alert, Groups, HelloShape, HelloStyle, NameSent, Segments, Signatures, Suites, TlsOffer, TlsStack, TlsVersion,
 };
-use wire::transcript::{Entry, NameAnswer, NameLookup, ParseError, Record, Transcript};
+use wire::transcript::{ConnectionRecord, Entry, NameAnswer, NameLookup, ParseError, Record, Transcript};
 use wire::x224::{ConnectionRequest, SecurityProtocols, ServerAnswer};
 
 pub(crate) fn micros() -> impl Strategy<Value = Duration> {
@@ -135,9 +135,9 @@ pub(crate) fn any_plan() -> impl Strategy<Value = ConversationPlan> {
     )
 }
 
-pub(crate) fn any_record() -> impl Strategy<Value = Record> {
+pub(crate) fn any_connection() -> impl Strategy<Value = ConnectionRecord> {
     (address(), micros(), any::<bool>(), any_plan(), vec((micros(), entry()), 0..12))
-        .prop_map(|(address, start, survey, plan, entries)| Record { address, start, survey, plan, entries })
+        .prop_map(|(address, start, survey, plan, entries)| ConnectionRecord { address, start, survey, plan, entries })
 }
 
 pub(crate) fn any_name() -> impl Strategy<Value = NameLookup> {
@@ -148,16 +148,19 @@ pub(crate) fn any_name() -> impl Strategy<Value = NameLookup> {
         any::<i32>().prop_map(|code| NameAnswer::Failed { code }),
         Just(NameAnswer::Silent),
     ];
-    (micros(), answer).prop_map(|(took, answer)| NameLookup { took, answer })
+    (micros(), micros(), answer).prop_map(|(start, took, answer)| NameLookup { start, took, answer })
+}
+
+pub(crate) fn any_record() -> impl Strategy<Value = Record> {
+    prop_oneof![any_name().prop_map(Record::Name), any_connection().prop_map(Record::Connection)]
 }
 
 pub(crate) fn any_transcript() -> impl Strategy<Value = Transcript> {
     // the years that RFC 3339 can write
     let at = (-62_167_219_200_i64..253_402_300_799, 0_u32..1_000_000_000)
         .prop_map(|(s, n)| OffsetDateTime::from_unix_timestamp(s).unwrap().replace_nanosecond(n).unwrap());
-    (at, words(), words(), any::<u16>(), option::of(any_name()), vec(any_record(), 0..3)).prop_map(
-        |(at, tool, host, port, name, conversations)| Transcript { at, tool, host, port, name, conversations },
-    )
+    (at, words(), words(), any::<u16>(), vec(any_record(), 0..4))
+        .prop_map(|(at, tool, host, port, records)| Transcript { at, tool, host, port, records })
 }
 
 proptest! {
@@ -169,15 +172,17 @@ proptest! {
     #[test]
     fn times_are_cut_to_microseconds(nanoseconds: u64) {
         let time = Duration::from_nanos(nanoseconds);
-        let record = |at| Record { entries: vec![(at, connected())], ..record(plan(), Vec::new()) };
+        let record = |at| ConnectionRecord { entries: vec![(at, connected())], ..record(plan(), Vec::new()) };
         let read: Transcript = transcript(record(time)).to_string().parse().unwrap();
-        prop_assert_eq!(&read.conversations[0].entries[0].0, &Duration::from_micros(nanoseconds / 1000));
+        prop_assert_eq!(&read.connections().next().unwrap().entries[0].0, &Duration::from_micros(nanoseconds / 1000));
     }
 
     #[test]
     fn parsing_never_panics(text: String) {
         let _ = text.parse::<Transcript>();
-        let _ = format!("rdpdoctor transcript 1\n{text}").parse::<Transcript>();
+        for version in 1..=2 {
+            let _ = format!("rdpdoctor transcript {version}\n{text}").parse::<Transcript>();
+        }
     }
 
     #[test]
@@ -194,7 +199,7 @@ proptest! {
                 let before = text[..at].matches('\n').count() + 1;
                 prop_assert!((before..=before + 1).contains(&line), "line {} for a fault in {}", line, before);
             }
-            Err(ParseError::NotATranscript) => prop_assert!(at < 23),
+            Err(ParseError::NotATranscript | ParseError::NewerVersion(_)) => prop_assert!(at < 23),
             Err(ParseError::Missing(_)) => {}
             Err(ParseError::TooLarge) => prop_assert!(false),
         }
@@ -204,7 +209,7 @@ proptest! {
     fn redaction_keeps_faithful_records_faithful(transcript in any_transcript()) {
         let redacted = transcript.redacted();
         prop_assert_eq!(redacted.to_string().parse(), Ok(redacted.clone()));
-        for (before, after) in transcript.conversations.iter().zip(&redacted.conversations) {
+        for (before, after) in transcript.connections().zip(redacted.connections()) {
             prop_assert!(!before.replays_faithfully() || after.replays_faithfully());
         }
     }
@@ -219,6 +224,14 @@ fn errors_name_the_line_and_the_fault() {
         (" 3389\n", " 70000\n", "read transcript, line 4: target port is not valid"),
         ("connected", "connected twice", "read transcript, line 7: end of the line is not valid"),
         ("at 2026", "at then 2026", "read transcript, line 2: at is not valid"),
+        (
+            "transcript 2",
+            "transcript 3",
+            "read transcript: \"rdpdoctor transcript 2\" is the newest form that this program knows, and it is \"rdpdoctor transcript 3\"",
+        ),
+        ("name 0.000000 system", "name 0.000000 other", "read transcript, line 5: resolver is not valid"),
+        ("limits=tcp:", "limits=", "read transcript, line 6: limits is not valid"),
+        ("connection 0.001300 10", "connections 0.001300 10", "read transcript, line 6: first word is not valid"),
         ("tool rdpdoctor/0.1.0\n", "", "read transcript: the line \"tool\" is missing"),
     ] {
         let damaged = text.replacen(from, to, 1);

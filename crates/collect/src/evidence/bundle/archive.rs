@@ -18,7 +18,7 @@ pub(super) const ENTRIES: usize = 10_000;
 /// Most bytes of the list of entries.
 const LIST: u64 = 8 * 1024 * 1024;
 /// Most bytes of one entry, inflated.
-pub(super) const ENTRY: u64 = crate::evidence::TEXT;
+pub(super) const ENTRY: u64 = crate::evidence::reader::TEXT;
 /// Most bytes of all entries together, inflated.
 const TOTAL: u64 = 512 * 1024 * 1024;
 /// Most that an entry may grow by inflating, once it has more than [`SMALL`] bytes. Our own texts that would grow more

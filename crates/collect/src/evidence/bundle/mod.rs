@@ -19,19 +19,23 @@ use ring::digest::{SHA256, digest};
 use time::OffsetDateTime;
 
 use self::archive::{Archive, ArchiveError, Entry, Writer};
-use super::{Access, Kind, Piece, READERS, ReadError, Reader, Take, stored};
+use super::kind::Kind;
+use super::reader::{Access, Inside, Piece, ReadError, Reader, Take};
+use super::readers::READERS;
+use super::watched;
 
 /// Most bytes of a manifest.
 const MANIFEST_LIMIT: u64 = 4 * 1024 * 1024;
 
 pub(super) const READER: Reader = Reader { kind: Kind::Bundle, recognises, read: Access::Bundle(read) };
 
-/// Contents of a bundle beside its pieces.
-#[derive(Debug)]
-pub(super) struct Inside {
-    pub(super) manifest: Manifest,
-    /// Path within it, and the reason why it was not read.
-    pub(super) unread: Vec<(String, String)>,
+/// Returns a piece as a file that the readers read back to the same evidence: the end of its name, and its bytes.
+pub fn stored(piece: &Piece) -> (&'static str, Vec<u8>) {
+    match piece {
+        Piece::State(state) => ("json", state.to_json().into_bytes()),
+        Piece::Transcript(transcript) => ("txt", transcript.to_string().into_bytes()),
+        Piece::Capture(capture) => ("txt", watched::written(capture).into_bytes()),
+    }
 }
 
 /// True if a file that begins like this is an archive, or an empty one.

@@ -32,8 +32,9 @@ use time::OffsetDateTime;
 
 use self::binary_xml::{Entry, Templates};
 use self::machine::{Machine, Span};
+use super::kind::Kind;
 use super::machines::same_machine;
-use super::{Access, Kind, Piece, ReadError, Reader};
+use super::reader::{Access, Piece, ReadError, Reader};
 
 /// Most damaged places that are named one by one.
 const NAMED: usize = 4;
@@ -356,12 +357,9 @@ fn long(chunk: &[u8], at: usize) -> Option<usize> {
     usize::try_from(u32::from_le_bytes(bytes.try_into().ok()?)).ok()
 }
 
-/// Converts a FILETIME (100 ns since 1601), truncated to microseconds.
+/// Converts a FILETIME, truncated to microseconds.
 fn filetime(ticks: u64) -> Option<OffsetDateTime> {
-    const TO_1970: i64 = 11_644_473_600;
-    let seconds = i64::try_from(ticks / 10_000_000).ok()?.checked_sub(TO_1970)?;
-    let nanoseconds = u32::try_from(ticks % 10_000_000 / 10 * 1000).ok()?;
-    OffsetDateTime::from_unix_timestamp(seconds).ok()?.replace_nanosecond(nanoseconds).ok()
+    wire::ntlm::filetime(ticks - ticks % 10)
 }
 
 /// Reads until the buffer is full or the file ends.

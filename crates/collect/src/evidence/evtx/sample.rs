@@ -1,6 +1,8 @@
 //! Event logs written for tests: one template in each chunk, with gaps for the id, the time, the ActivityID and one
 //! value.
 
+use time::OffsetDateTime;
+
 /// Entry of a sample log.
 pub(crate) struct Line {
     pub(crate) id: u16,
@@ -228,5 +230,6 @@ fn name(chunk: &mut Vec<u8>, name: &str) {
 }
 
 fn filetime(seconds: u64) -> u64 {
-    (seconds + 11_644_473_600) * 10_000_000
+    let at = OffsetDateTime::from_unix_timestamp(i64::try_from(seconds).unwrap()).unwrap();
+    wire::ntlm::to_filetime(at).unwrap()
 }

@@ -1,7 +1,7 @@
 //! Registry hives: the machine's (`SYSTEM`, `SOFTWARE`) and a user's (`NTUSER.DAT`, `DEFAULT`), told apart by contents.
 //!
-//! Only keys that `evidence::state` lists are looked up. A missing key is recorded as absent; one that could not be read
-//! is recorded as unread, never as absent.
+//! Only keys that `evidence::state` lists are looked up. A missing key is recorded as absent; one that could not be
+//! read is recorded as unread, never as absent.
 
 pub(super) mod blob;
 #[cfg(test)]
@@ -21,20 +21,18 @@ use evidence::state::{
     COMPUTER_NAME, KEYS, Part, ROOT, RegistryData, RegistryKey, SCHEMA, SERVICES, STORE_MY, STORE_REMOTE_DESKTOP,
     STORES_ROOT, Service, State, Unread, takes,
 };
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{Access, Piece, ReadError, Reader};
+use super::reader::{Access, Piece, ReadError, Reader};
 use log::Log;
 use regf::{Flaw, Hive, Key};
 pub(super) use regf::{u16_at, u32_at};
 
 /// Most flaws that are reported one by one.
 const FLAWS: usize = 8;
-/// Seconds from the year 1601 to 1970.
-const FILETIME_EPOCH: i64 = 11_644_473_600;
 
-pub(super) const READER: Reader = Reader { kind: super::Kind::RegistryHive, recognises, read: Access::Place(read) };
+pub(super) const READER: Reader =
+    Reader { kind: super::kind::Kind::RegistryHive, recognises, read: Access::Place(read) };
 
 /// First bytes of hives and of their transaction logs.
 pub(super) const MAGIC: &[u8] = b"regf";
@@ -326,8 +324,8 @@ fn text(data: &RegistryData) -> Option<String> {
     if let RegistryData::Text(text) = data { Some(text.clone()) } else { None }
 }
 
-/// Formats a `FILETIME` as RFC 3339.
+/// Formats a `FILETIME` as RFC 3339, to the whole second; `None` for one that was never set.
 fn moment(filetime: u64) -> Option<String> {
-    let seconds = i64::try_from(filetime / 10_000_000).ok().filter(|seconds| *seconds > 0)?;
-    OffsetDateTime::from_unix_timestamp(seconds - FILETIME_EPOCH).ok()?.format(&Rfc3339).ok()
+    let seconds = filetime - filetime % 10_000_000;
+    wire::ntlm::filetime(seconds).filter(|_| seconds > 0)?.format(&Rfc3339).ok()
 }

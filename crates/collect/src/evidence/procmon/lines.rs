@@ -5,7 +5,7 @@ use std::io::{self, Read};
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
-use super::ReadError;
+use super::super::reader::ReadError;
 
 /// Most bytes of a line; a registry value in the details may be long.
 const LINE: usize = 64 * 1024;

@@ -17,7 +17,9 @@ use evidence::access;
 use evidence::access::{AccessTrace, Asked, GRANTED, Place, REFUSALS, RefusedAccess};
 use evidence::state::{SCHEMA, State, Unread};
 
-use super::{Access as Reads, Kind, Piece, ReadError, Reader, text};
+use super::kind::Kind;
+use super::reader::{Access as Reads, Piece, ReadError, Reader};
+use super::text;
 use lines::{Columns, Line, Lines};
 
 pub(super) const READER: Reader = Reader { kind: Kind::ProcessMonitor, recognises, read: Reads::Place(read) };

@@ -36,13 +36,15 @@ use flate2::read::GzDecoder;
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
 
-use super::{Access, Kind, Piece, ReadError, Reader, hive, text};
+use super::kind::Kind;
+use super::reader::{Access, Piece, ReadError, Reader};
+use super::{hive, text};
 pub use source::powershell;
 
 /// Most bytes of an output.
-const LIMIT: u64 = super::TEXT;
+const LIMIT: u64 = super::reader::TEXT;
 /// Most bytes of a block, inflated, and of all together.
-const BLOCK: u64 = super::TEXT;
+const BLOCK: u64 = super::reader::TEXT;
 const TOTAL: usize = 256 * 1024 * 1024;
 /// Most blocks.
 const BLOCKS: usize = 10_000;

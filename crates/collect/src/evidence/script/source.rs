@@ -5,9 +5,7 @@ use std::fmt::Write;
 use evidence::events;
 use evidence::events::CHANNELS;
 use evidence::key_names::RDP_KEY;
-use evidence::state::{KEYS, SERVICES, STORE_MY, STORE_REMOTE_DESKTOP, WINLOGON};
-
-use crate::evidence::windows::PROGRAMS;
+use evidence::state::{KEYS, PROGRAMS, SERVICES, STORE_MY, STORE_REMOTE_DESKTOP, WINLOGON};
 
 const TEMPLATE: &str = include_str!("collect.ps1");
 /// Most entries of a kind that means a fault, and of one that belongs to connections that work.
@@ -26,7 +24,7 @@ pub fn powershell() -> String {
         ("WINLOGON", quoted(WINLOGON)),
         ("STORES", lines(&[STORE_MY, STORE_REMOTE_DESKTOP])),
         ("SERVICES", lines(SERVICES)),
-        ("PROGRAMS", lines(&PROGRAMS)),
+        ("PROGRAMS", lines(PROGRAMS)),
         ("QUERIES", queries()),
         ("RARE", LIMITS.0.to_string()),
         ("USUAL", LIMITS.1.to_string()),

@@ -11,14 +11,12 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use evidence::key_names::{MACHINE_KEYS, RDP_KEY};
-use evidence::state::{FileVersion, KeyFile, SCHEMA, State, Unread, Volume};
+use evidence::state::{FileVersion, KeyFile, PROGRAMS, SCHEMA, State, Unread, Volume};
 
 /// Most files of a folder of keys that are named, besides those of Remote Desktop.
 const KEYS: usize = 10_000;
 /// Folders of private keys below `ProgramData/Microsoft/Crypto`: the path, and the name in a state.
 const FOLDERS: [(&str, &str); 2] = [("RSA/MachineKeys", MACHINE_KEYS), ("Keys", "Keys")];
-/// Programs whose version matters.
-pub(super) const PROGRAMS: [&str; 3] = ["termsrv.dll", "mstsc.exe", "mstscax.dll"];
 /// Event logs that concern Remote Desktop, by full name, and after them by a part of it; others on a disk are left
 /// alone.
 const LOGS: [&str; 3] = ["system", "security", "application"];
@@ -130,7 +128,7 @@ impl Disk {
                 keys(&mut state, &folder, name);
             }
         }
-        for name in PROGRAMS {
+        for name in PROGRAMS.iter().copied() {
             match program(&self.system32, name) {
                 Ok(file) => state.files.push(file),
                 Err(error) => state.unread.push(Unread { what: name.to_owned(), why: error.to_string() }),

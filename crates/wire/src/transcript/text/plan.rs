@@ -2,10 +2,12 @@
 
 use std::fmt;
 
-use super::{Line, read_seconds, seconds};
-use crate::hex;
+use super::{Line, Version, read_seconds, seconds};
 use crate::machine::{ConversationPlan, Limits};
 use crate::stage::STAGES;
+
+/// The stages in the order of their limits in version 1, which did not name them.
+const LIMITS_OF_VERSION_1: [&str; 4] = ["tcp", "x224", "tls", "credssp"];
 
 pub(super) struct PlanText<'a>(pub(super) &'a ConversationPlan);
 
@@ -13,17 +15,22 @@ impl fmt::Display for PlanText<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         STAGES.iter().try_for_each(|stage| (stage.write)(self.0, out))?;
         let mut limits = self.0.limits;
-        let limits: Vec<_> = STAGES.iter().map(|stage| seconds(*(stage.limit)(&mut limits))).collect();
-        write!(out, "limits={} random={}", limits.join(","), hex::encode(&self.0.random))
+        let limits: Vec<_> =
+            STAGES.iter().map(|stage| format!("{}:{}", stage.name, seconds(*(stage.limit)(&mut limits)))).collect();
+        write!(out, "limits={}", limits.join(","))
     }
 }
 
-pub(super) fn read_plan(words: &mut Line<'_>) -> Result<ConversationPlan, &'static str> {
+pub(super) fn read_plan(words: &mut Line<'_>, version: Version) -> Result<ConversationPlan, &'static str> {
     let mut plan = ConversationPlan::default();
     for word in words.rest() {
         let (key, value) = word.split_once('=').ok_or("plan")?;
         if key == "limits" {
-            plan.limits = read_limits(value).ok_or("limits")?;
+            plan.limits = match version {
+                Version::One => read_unnamed_limits(value),
+                Version::Two => read_limits(value),
+            }
+            .ok_or("limits")?;
         } else {
             STAGES.iter().find_map(|stage| (stage.read)(&mut plan, key, value)).ok_or("plan")??;
         }
@@ -33,9 +40,24 @@ pub(super) fn read_plan(words: &mut Line<'_>) -> Result<ConversationPlan, &'stat
 
 fn read_limits(value: &str) -> Option<Limits> {
     let mut limits = Limits::default();
-    let mut parts = value.split(',').map(read_seconds);
-    for stage in &STAGES {
-        *(stage.limit)(&mut limits) = parts.next()??;
+    for limit in value.split(',') {
+        let (name, limit) = limit.split_once(':')?;
+        set(&mut limits, name, limit)?;
     }
     Some(limits)
+}
+
+fn read_unnamed_limits(value: &str) -> Option<Limits> {
+    let mut limits = Limits::default();
+    let mut values = value.split(',');
+    for name in LIMITS_OF_VERSION_1 {
+        set(&mut limits, name, values.next()?)?;
+    }
+    Some(limits)
+}
+
+fn set(limits: &mut Limits, name: &str, limit: &str) -> Option<()> {
+    let stage = STAGES.iter().find(|stage| stage.name == name)?;
+    *(stage.limit)(limits) = read_seconds(limit)?;
+    Some(())
 }

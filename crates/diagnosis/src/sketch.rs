@@ -38,7 +38,12 @@ pub struct Sketch {
 
 /// Host at 192.0.2.7:3389, asked for by `target`.
 pub fn host(target: &str) -> Sketch {
-    sketch(target, Subject { role: Role::Host, name: None, address: Some("192.0.2.7:3389".parse().unwrap()) })
+    host_at(target, "192.0.2.7:3389")
+}
+
+/// Host at this address and port, asked for by `target`.
+pub fn host_at(target: &str, address: &str) -> Sketch {
+    sketch(target, Subject { role: Role::Host, name: None, address: Some(address.parse().unwrap()) })
 }
 
 /// Resolver asked for `target`.
@@ -399,8 +404,8 @@ impl Sketch {
                 assert!(!because.is_empty(), "a finding without a reason");
                 Expect::Present(severity, confidence)
             }
-            Judgement::Absent(_) => Expect::Absent,
-            Judgement::Unknown(_) => Expect::Unknown,
+            Judgement::Absent => Expect::Absent,
+            Judgement::Unknown => Expect::Unknown,
         }
     }
 

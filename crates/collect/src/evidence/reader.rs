@@ -1,0 +1,115 @@
+//! A kind of evidence file, as its reader declares it, and how files are opened: bounded, and regular ones alone.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+
+use evidence::bundle::Manifest;
+use evidence::state::State;
+use wire::transcript::Transcript;
+
+use super::capture::Capture;
+use super::kind::Kind;
+
+/// Most bytes of a file in a text format of ours, which is read as a whole.
+pub(super) const TEXT: u64 = 24 * 1024 * 1024;
+
+/// Kind of file that we can read.
+pub(crate) struct Reader {
+    pub(super) kind: Kind,
+    /// True if a file that begins like this is of the kind.
+    pub(super) recognises: fn(&[u8]) -> bool,
+    /// Way to read it.
+    pub(super) read: Access,
+}
+
+/// Reads a file from its bytes.
+pub(super) type FromBytes = fn(&[u8]) -> Result<Piece, ReadError>;
+
+/// Takes one piece of a bundle (its path there, its kind, its contents); an error if there is no room.
+pub(super) type Take<'a> = &'a mut dyn FnMut(&str, Kind, Piece) -> Result<(), String>;
+
+/// Way to read a kind of file.
+#[derive(Clone, Copy)]
+pub(super) enum Access {
+    /// From its bytes, at most this many: such a file may also be in a bundle.
+    Bytes(u64, FromBytes),
+    /// In its place, because it may have any size, or because files beside it matter.
+    Place(fn(&Path) -> Result<Piece, ReadError>),
+    /// In its place, where one file may hold several machines.
+    Several(fn(&Path) -> Result<Vec<Piece>, ReadError>),
+    /// As many pieces in one, each handed on as it is read.
+    Bundle(fn(&Path, Take<'_>) -> Result<Inside, ReadError>),
+}
+
+impl Access {
+    pub(super) fn bytes(self) -> Option<(u64, FromBytes)> {
+        if let Self::Bytes(limit, read) = self { Some((limit, read)) } else { None }
+    }
+}
+
+/// Contents of one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// A machine's settings, logs and the like.
+    State(Box<State>),
+    /// A probe's record.
+    Transcript(Box<Transcript>),
+    /// Traffic between others.
+    Capture(Box<Capture>),
+}
+
+impl Piece {
+    /// Names the kind in one word.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::State(_) => "state",
+            Self::Transcript(_) => "transcript",
+            Self::Capture(_) => "capture",
+        }
+    }
+}
+
+/// Reason why a file could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// Error of the operating system.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// Fault in the contents.
+    #[error("{0}")]
+    Contents(String),
+}
+
+/// Reason given for a pipe, a device and the like, which would keep us waiting or has no end.
+pub(super) const NO_FILE: &str = "neither a file nor a folder";
+
+/// Opens a regular file for reading; a pipe or a device is refused.
+pub fn regular(path: &Path) -> Result<File, ReadError> {
+    let meta = fs::metadata(path)?;
+    if meta.is_file() || meta.is_dir() {
+        return Ok(File::open(path)?);
+    }
+    Err(ReadError::Contents(NO_FILE.to_owned()))
+}
+
+/// Opens a file, unless it is larger than `limit`.
+pub(super) fn opened(path: &Path, limit: u64) -> Result<File, ReadError> {
+    let file = regular(path)?;
+    if file.metadata()?.len() > limit { Err(ReadError::Contents(format!("more than {limit} bytes"))) } else { Ok(file) }
+}
+
+/// Reads a file of at most `limit` bytes.
+pub(super) fn bytes(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
+    let mut bytes = Vec::new();
+    let read = opened(path, limit)?.take(limit + 1).read_to_end(&mut bytes)?;
+    if read as u64 > limit { Err(ReadError::Contents(format!("more than {limit} bytes"))) } else { Ok(bytes) }
+}
+
+/// Contents of a bundle beside its pieces.
+#[derive(Debug)]
+pub(super) struct Inside {
+    pub(super) manifest: Manifest,
+    /// Path within it, and the reason why it was not read.
+    pub(super) unread: Vec<(String, String)>,
+}

@@ -1,0 +1,116 @@
+//! From judgements to the types of a diagnosis.
+
+use evidence::moment::rfc3339;
+use evidence::printable::printable;
+use evidence::{Evidence, Fact, Source};
+
+use crate::case::{Case, Context};
+use crate::ladder::{Ladder, Survey};
+use crate::report::{
+    Diagnosis, Finding, Next, ReportClient, ReportGateway, ReportObservation, ReportSubject, ReportSymptom,
+    ReportTarget, Run, SCHEMA, Told, UnknownCause, Verdict,
+};
+use crate::timeline::timeline;
+
+/// Decisions of `diagnose`.
+pub(crate) struct Judged {
+    pub(crate) verdict: Verdict,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) unknown: Vec<UnknownCause>,
+    pub(crate) absent: Vec<String>,
+    pub(crate) ladder: Ladder,
+    pub(crate) next: Vec<Next>,
+}
+
+pub(crate) fn assemble(evidence: &Evidence, context: &Context, run: Run, judged: Judged) -> Diagnosis {
+    let Judged { verdict, findings, unknown, absent, ladder, next } = judged;
+    Diagnosis {
+        schema: SCHEMA.to_owned(),
+        tool: env!("CARGO_PKG_VERSION").to_owned(),
+        at: rfc3339(context.at),
+        at_source: context.at_source,
+        seconds: run.seconds,
+        connections: evidence.connections,
+        interrupted: run.interrupted,
+        target: context.target.as_ref().map(|t| ReportTarget { host: t.host.to_string(), port: t.port }),
+        subjects: subjects(evidence, context),
+        client: ReportClient {
+            profile: context.profile.id.clone(),
+            name: context.profile.name.clone(),
+            source: context.profile_source.word().to_owned(),
+        },
+        symptom: context.symptom.map(|s| ReportSymptom { code: s.code, extended: s.extended }),
+        verdict,
+        reached: ladder.reached(),
+        findings,
+        unknown,
+        ruled_out: absent,
+        stages: ladder.stages,
+        gateway: gateway(evidence, context),
+        notices: [
+            crate::notices::notices(evidence, context.gateway.is_some()),
+            crate::identity::notices(evidence, context),
+        ]
+        .concat(),
+        observations: observations(evidence),
+        files: evidence.files.iter().map(|name| printable(name)).collect(),
+        paths: evidence.files.clone(),
+        next,
+        control: None,
+        surveys: surveys(evidence, context),
+        timeline: timeline(evidence, context),
+    }
+}
+
+fn gateway(evidence: &Evidence, context: &Context) -> Option<ReportGateway> {
+    let gateway = context.gateway.as_ref().filter(|_| Case { evidence, subject: 0, context }.behind_gateway());
+    gateway.map(|gateway| ReportGateway { host: gateway.host.clone() })
+}
+
+fn surveys(evidence: &Evidence, context: &Context) -> Vec<Survey> {
+    evidence.hosts().filter_map(|subject| Survey::of(Case { evidence, subject, context })).collect()
+}
+
+fn subjects(evidence: &Evidence, context: &Context) -> Vec<ReportSubject> {
+    let numbered = evidence.subjects.iter().enumerate();
+    let client = |id| {
+        let own = context.of_subject(evidence, id);
+        (own.profile != context.profile).then(|| own.profile.name.clone())
+    };
+    numbered
+        .map(|(id, subject)| ReportSubject {
+            id,
+            role: subject.role,
+            name: subject.name.clone(),
+            address: subject.address.map(|address| address.ip().to_string()),
+            port: subject.address.map(|address| address.port()),
+            client: client(id),
+        })
+        .collect()
+}
+
+fn observations(evidence: &Evidence) -> Vec<ReportObservation> {
+    let seen = evidence.observations.iter();
+    seen.map(|observation| ReportObservation {
+        id: observation.id,
+        fact: observation.fact.name().to_owned(),
+        subject: observation.subject,
+        source: observation.source.to_string(),
+        file: if let Source::File(number) = observation.source { Some(number) } else { None },
+        at: rfc3339(observation.at),
+        value: observation.fact.value(),
+        told: told(&observation.fact),
+    })
+    .collect()
+}
+
+fn told(fact: &Fact) -> Option<Told> {
+    Some(match fact {
+        Fact::Unread(unread) => Told::Unread { what: unread.what.clone(), why: unread.why.clone() },
+        Fact::CertificateNotAfter(until) => Told::CertificateUntil(*until),
+        Fact::CapturedConnection(connection) => Told::Connection(connection.clone()),
+        Fact::CapturedTransport(transport) => Told::Transport(transport.clone()),
+        Fact::RehearsalFailed => Told::RehearsalFailed,
+        _ => return None,
+    })
+}

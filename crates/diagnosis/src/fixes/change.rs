@@ -1,0 +1,337 @@
+//! Steps of a fix as data: what is looked at, what a person is asked, what is changed and where.
+//!
+//! A change says what it does, never how: [`super::powershell`] writes it as a command, [`super::apply`] does it to a
+//! recorded state. Texts may hold placeholders such as `{host}`, which [`super::Given`] fills.
+
+/// Where the steps of a fix are done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// On which machine.
+    pub machine: Machine,
+    /// As whom.
+    pub rights: Rights,
+    /// From the machine's console, or another way in than Remote Desktop: the steps may end every session.
+    pub console: bool,
+    /// What else is to be known about it, with the comma or semicolon before it.
+    pub note: &'static str,
+}
+
+/// A machine on which something is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Machine {
+    /// The host.
+    Host,
+    /// The client.
+    Client,
+    /// The machine that the finding is about, in words.
+    Concerned(&'static str),
+    /// A machine that is neither host nor client, or a device, in words.
+    Other(&'static str),
+    /// None: the fix is refused.
+    None,
+}
+
+/// The rights that steps take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rights {
+    /// Those of an administrator, asked for and given (elevated).
+    Elevated,
+    /// Those of whoever uses the machine, or of a kind of their own that the place names.
+    Own,
+}
+
+impl Place {
+    /// On the host, as an administrator, from its console.
+    pub const HOST_CONSOLE: Self = Self { machine: Machine::Host, rights: Rights::Elevated, console: true, note: "" };
+    /// Nowhere: the fix is refused.
+    pub const NOWHERE: Self = Self::own(Machine::None);
+
+    /// On a machine, with no more than one's own rights.
+    pub const fn own(machine: Machine) -> Self {
+        Self { machine, rights: Rights::Own, console: false, note: "" }
+    }
+
+    /// On a machine, as an administrator.
+    pub const fn elevated(machine: Machine) -> Self {
+        Self { machine, rights: Rights::Elevated, console: false, note: "" }
+    }
+
+    /// Adds what else is to be known.
+    #[must_use]
+    pub const fn noted(self, note: &'static str) -> Self {
+        Self { note, ..self }
+    }
+
+    /// Returns it in words: `on the host's console, elevated`.
+    pub fn words(self) -> String {
+        let machine = match (self.machine, self.console) {
+            (Machine::Host, true) => "on the host's console",
+            (Machine::Host, false) => "on the host",
+            (Machine::Client, _) => "on the client",
+            (Machine::Concerned(words) | Machine::Other(words), _) => words,
+            (Machine::None, _) => "nowhere",
+        };
+        let rights = if self.rights == Rights::Elevated { ", elevated" } else { "" };
+        format!("{machine}{rights}{}", self.note)
+    }
+}
+
+/// A step of a fix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Shows what is there, or keeps a copy of it, before something is changed.
+    Read(&'static [Look]),
+    /// Something for a person, as a sentence.
+    Ask(&'static str),
+    /// Changes, done one after the other.
+    Change(&'static [Change]),
+    /// Changes that a person decides about, by what the steps before have shown; the sentence says when, and names
+    /// them.
+    Decide(&'static str, &'static [Change]),
+    /// The steps of another fix, by its id, with the sentence that says so.
+    Then(&'static str, &'static str),
+    /// A step with a remark beside it.
+    Remarked(&'static Step, &'static str),
+}
+
+/// A look at what is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// Gives a registry key the short name `$k`, which the steps behind it use.
+    Name(&'static str),
+    /// A registry value.
+    Value {
+        /// The key's path, from the root.
+        key: &'static str,
+        /// The value's name.
+        name: &'static str,
+        /// It is missing on most machines, which is no error.
+        rare: bool,
+    },
+    /// Values of a registry key, side by side.
+    Values(&'static str, &'static [&'static str]),
+    /// A command that only reads, or writes a copy of what it has read.
+    Line(&'static str),
+}
+
+/// A change of a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Sets a registry value.
+    SetValue(Value),
+    /// Removes a registry value.
+    DeleteValue {
+        /// The key's path, from the root.
+        key: &'static str,
+        /// The value's name.
+        name: &'static str,
+        /// It is missing on most machines, which is no error.
+        rare: bool,
+    },
+    /// Sets how a service is started, where it is disabled.
+    Enable {
+        /// The service.
+        service: &'static str,
+        /// `Start`: 2 automatic, 3 manual.
+        start: u32,
+    },
+    /// Starts services that do not run.
+    Start(&'static [&'static str]),
+    /// Stops services and those that depend on them.
+    Stop(&'static [&'static str]),
+    /// Restarts a service; those that depend on it stop.
+    Restart(&'static str),
+    /// Takes denials of accounts off the rights of something.
+    RemoveDenials(Secured, &'static [Account]),
+    /// Gives accounts rights on something, beside those that there are.
+    Grant(Secured, &'static [(Account, Access)]),
+    /// Moves the key files of Remote Desktop's container out of the folder of keys, into this one.
+    MoveKeyFiles(&'static str),
+    /// Removes the certificates that Windows made for Remote Desktop from their store.
+    RemoveOwnCertificates,
+    /// Has the listener use the certificate `{thumbprint}` of the machine's own store.
+    BindCertificate,
+    /// Switches a rule of the firewall on for `{addresses}`, beside those that it has; one that lets in any address is
+    /// limited to them.
+    OpenFirewall(&'static str),
+    /// Corrects a numeric setting of the `.rdp` file `{file}`.
+    CorrectRdpSetting {
+        /// The setting's name.
+        name: &'static str,
+        /// The value that is wrong.
+        from: u32,
+        /// The one that is right.
+        to: u32,
+    },
+    /// Signs the `.rdp` file `{file}` with the certificate `{thumbprint}`.
+    SignRdpFile,
+    /// Empties the resolver's cache.
+    ForgetNames,
+    /// Runs a program of Windows.
+    Run(Run),
+}
+
+/// A registry value that is to be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Value {
+    /// The key's path, from the root.
+    pub key: &'static str,
+    /// The value's name.
+    pub name: &'static str,
+    /// What it is to hold.
+    pub data: Data,
+    /// What is missing on most machines, and is made.
+    pub missing: Missing,
+    /// It is set only where it holds one of these; empty: whatever it holds.
+    pub from: &'static [Data],
+}
+
+/// What a registry value holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Data {
+    /// `REG_DWORD`.
+    Dword(u32),
+    /// `REG_SZ`.
+    Text(&'static str),
+    /// `REG_EXPAND_SZ`.
+    Expandable(&'static str),
+}
+
+/// What of a registry value is missing on most machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// Nothing.
+    Nothing,
+    /// The value.
+    Value,
+    /// Its key as well.
+    Key,
+}
+
+/// Something with rights of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Secured {
+    /// The key file of Remote Desktop that bears this machine's number; in commands `$key`.
+    RdpKey,
+    /// The folder of keys, without what lies in it; in commands `$folder`.
+    KeyFolder,
+}
+
+/// An account that every Windows has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Account {
+    /// `SYSTEM`.
+    System,
+    /// `NETWORK SERVICE`.
+    NetworkService,
+    /// The group of administrators.
+    Administrators,
+    /// Everyone.
+    Everyone,
+}
+
+impl Account {
+    /// Returns its security identifier.
+    pub const fn sid(self) -> &'static str {
+        match self {
+            Self::System => "S-1-5-18",
+            Self::NetworkService => "S-1-5-20",
+            Self::Administrators => "S-1-5-32-544",
+            Self::Everyone => "S-1-1-0",
+        }
+    }
+
+    /// Returns its two letters in the text form of a security descriptor.
+    pub const fn letters(self) -> &'static str {
+        match self {
+            Self::System => "SY",
+            Self::NetworkService => "NS",
+            Self::Administrators => "BA",
+            Self::Everyone => "WD",
+        }
+    }
+}
+
+/// What an account may do with a file or folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Everything.
+    Full,
+    /// Read.
+    Read,
+    /// Read and write.
+    ReadWrite,
+}
+
+/// A program of Windows, and what it is known to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Run {
+    /// The command.
+    pub line: &'static str,
+    /// The changes that it makes, as far as they are recorded in a state.
+    pub does: &'static [Change],
+}
+
+impl Change {
+    /// Sets a number, whatever is there.
+    pub const fn dword(key: &'static str, name: &'static str, number: u32) -> Self {
+        Self::SetValue(Value { key, name, data: Data::Dword(number), missing: Missing::Nothing, from: &[] })
+    }
+
+    /// Sets a number where one of those that do harm is there.
+    pub const fn dword_from(key: &'static str, name: &'static str, from: &'static [Data], number: u32) -> Self {
+        Self::SetValue(Value { key, name, data: Data::Dword(number), missing: Missing::Nothing, from })
+    }
+
+    /// Sets a number in a key or value that is missing on most machines.
+    pub const fn dword_made(key: &'static str, name: &'static str, number: u32, missing: Missing) -> Self {
+        Self::SetValue(Value { key, name, data: Data::Dword(number), missing, from: &[] })
+    }
+
+    /// Runs a program of which nothing is known that a state records.
+    pub const fn run(line: &'static str) -> Self {
+        Self::Run(Run { line, does: &[] })
+    }
+
+    /// True if it ends sessions of Remote Desktop.
+    pub fn cuts_sessions(&self) -> bool {
+        matches!(self, Self::Stop(_) | Self::Restart(_))
+    }
+
+    /// True if it mends only the certificate that Windows makes for itself, or its key.
+    pub fn is_of_windows_own(&self) -> bool {
+        matches!(
+            self,
+            Self::RemoveOwnCertificates
+                | Self::MoveKeyFiles(_)
+                | Self::RemoveDenials(Secured::RdpKey, _)
+                | Self::Grant(Secured::RdpKey, _)
+        )
+    }
+
+    /// True if it takes an administrator.
+    pub fn takes_administrator(&self) -> bool {
+        match self {
+            Self::SetValue(Value { key, .. }) | Self::DeleteValue { key, .. } => key.starts_with("HKLM"),
+            Self::CorrectRdpSetting { .. } | Self::SignRdpFile | Self::Run(_) => false,
+            _ => true,
+        }
+    }
+}
+
+impl Step {
+    /// Returns the changes that it makes or that a person may decide to make.
+    pub fn changes(&self) -> &'static [Change] {
+        match self {
+            Self::Change(changes) | Self::Decide(_, changes) => changes,
+            Self::Remarked(step, _) => step.changes(),
+            Self::Read(_) | Self::Ask(_) | Self::Then(..) => &[],
+        }
+    }
+}
+
+/// Stops and starts what serves Remote Desktop, so that a new certificate or key comes into use.
+pub const RESTART: &[Change] =
+    &[Change::Restart("SessionEnv"), Change::Restart("TermService"), Change::Start(&["UmRdpService"])];
+/// Stops and starts the listener alone, so that its settings come into use.
+pub const RESTART_LISTENER: &[Change] = &[Change::Restart("TermService"), Change::Start(&["UmRdpService"])];

@@ -1,0 +1,119 @@
+//! Placeholders in commands, and what is known to stand in their places.
+
+use evidence::{Host, Role, Target};
+
+use crate::cause::Cause;
+
+/// The port of Remote Desktop unless somebody has changed it.
+const USUAL_PORT: u16 = 3389;
+
+/// Each placeholder, and what stands there where nothing is known: a word in capitals is to be replaced.
+const PLACEHOLDERS: [(&str, &str); 8] = [
+    ("{host}", "HOST"),
+    ("{name}", "NAME"),
+    ("{port}", "3389"),
+    ("{other_port}", "PORT"),
+    ("{side}", "Server"),
+    ("{thumbprint}", "THUMBPRINT"),
+    ("{addresses}", "ADMIN-SUBNET"),
+    ("{file}", "FILE.rdp"),
+];
+
+/// What is known of the machine and the wishes that commands are for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Given {
+    host: Option<String>,
+    name: Option<String>,
+    port: Option<u16>,
+    client: bool,
+    /// The thumbprint of the certificate to use, hexadecimal.
+    pub thumbprint: Option<String>,
+    /// The addresses that are to get in.
+    pub addresses: Vec<String>,
+    /// The `.rdp` file.
+    pub file: Option<String>,
+}
+
+impl Given {
+    /// Knows nothing: commands as on a page of the book.
+    pub const NOTHING: Self =
+        Self { host: None, name: None, port: None, client: false, thumbprint: None, addresses: Vec::new(), file: None };
+
+    /// Takes in whom a person asked for, or where else the host is. Text from elsewhere that is no name and no address
+    /// is left out: it would stand in commands that people paste.
+    #[must_use]
+    pub fn host(mut self, text: &str) -> Self {
+        match Target::parse(text).map(|target| target.host) {
+            Ok(Host::Name(name)) => (self.host, self.name) = (Some(name.clone()), Some(name)),
+            Ok(Host::Address(address)) => self.host = Some(address.to_string()),
+            Ok(Host::Zoned(..)) | Err(_) => {}
+        }
+        self
+    }
+
+    /// Takes in the port of Remote Desktop.
+    #[must_use]
+    pub fn port(self, port: Option<u16>) -> Self {
+        Self { port: port.or(self.port), ..self }
+    }
+
+    /// Takes in which side the cause lies on.
+    #[must_use]
+    pub fn side_of(self, cause: &Cause) -> Self {
+        Self { client: cause.role == Role::Client, ..self }
+    }
+
+    /// Returns the text with what is known in the places of its placeholders.
+    pub fn fill(&self, text: &str) -> String {
+        let mut filled = text.to_owned();
+        for (placeholder, unknown) in PLACEHOLDERS {
+            if filled.contains(placeholder) {
+                let known = self.known(placeholder);
+                filled = filled.replace(placeholder, known.as_deref().unwrap_or(unknown));
+            }
+        }
+        filled
+    }
+
+    fn known(&self, placeholder: &str) -> Option<String> {
+        match placeholder {
+            "{host}" => self.host.clone(),
+            "{name}" => self.name.clone(),
+            "{port}" => self.port.map(|port| port.to_string()),
+            "{other_port}" => self.port.filter(|port| *port != USUAL_PORT).map(|port| port.to_string()),
+            "{side}" => self.client.then(|| "Client".to_owned()),
+            "{thumbprint}" => self.thumbprint.clone(),
+            "{addresses}" => (!self.addresses.is_empty()).then(|| self.addresses.join("','")),
+            "{file}" => self.file.clone(),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "{host} {name} {port} {other_port} {side} {thumbprint} {addresses} {file} @{n='x'} { $_ }";
+
+    #[test]
+    fn what_is_known_is_filled_in() {
+        let unknown = "HOST NAME 3389 PORT Server THUMBPRINT ADMIN-SUBNET FILE.rdp @{n='x'} { $_ }";
+        assert_eq!(Given::NOTHING.fill(TEXT), unknown);
+        let named = Given::NOTHING.host("server01.corp.example").port(Some(3399));
+        let known = "server01.corp.example server01.corp.example 3399 3399 Server";
+        assert_eq!(named.fill("{host} {name} {port} {other_port} {side}"), known);
+        let usual = Given::NOTHING.host("192.0.2.7").port(Some(3389));
+        assert_eq!(usual.fill("{host} {name} {port} {other_port}"), "192.0.2.7 NAME 3389 PORT");
+        let client = crate::causes::find("client-tls12-disabled").unwrap();
+        assert_eq!(Given::NOTHING.side_of(client).fill("{side}"), "Client");
+    }
+
+    /// A name from a capture or a log may be any text.
+    #[test]
+    fn what_is_no_name_does_not_get_into_a_command() {
+        for text in ["x; Remove-Item C:\\", "$(calc)", "a`b", "'", "\"", "fe80::1%$(calc)", "", "a b"] {
+            assert_eq!(Given::NOTHING.host(text).fill("{host} {name}"), "HOST NAME", "{text}");
+        }
+    }
+}

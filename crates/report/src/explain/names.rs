@@ -1,0 +1,82 @@
+//! Codes by their names: those of the specifications, whole or without their beginning, and numbers that a library packed.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
+
+use diagnosis::codes;
+use diagnosis::codes::{Entry, Reading};
+
+use super::find::{Subject, plain};
+
+/// What a name of a specification says.
+const NAME: u8 = 72;
+/// What an alert of TLS says that a library of a client packed into its own number.
+const ALERT: u8 = 64;
+/// How many alerts of one text are told.
+const MOST: usize = 8;
+
+/// The names of the specifications, in lower case, whole and without their beginning.
+struct Names {
+    whole: HashMap<String, Vec<Entry>>,
+    ends: HashMap<String, Vec<Entry>>,
+}
+
+static NAMES: LazyLock<Names> = LazyLock::new(|| {
+    let mut names = Names { whole: HashMap::new(), ends: HashMap::new() };
+    for entry in codes::all() {
+        let Some(name) = entry.code.name.as_ref().map(|name| name.to_ascii_lowercase()) else { continue };
+        // without ERRINFO_, STATUS_ and the like
+        for (at, _) in name.match_indices('_').filter(|_| !entry.family.named) {
+            let end = &name[at + 1..];
+            if end.len() >= 8 && end.contains('_') {
+                names.ends.entry(end.to_owned()).or_default().push(entry);
+            }
+        }
+        // without disconnectReason, exDiscReason
+        if let Some(at) = name.find("reason").map(|at| at + "reason".len()).filter(|at| name.len() >= at + 8) {
+            names.ends.entry(name[at..].to_owned()).or_default().push(entry);
+        }
+        names.whole.entry(name).or_default().push(entry);
+    }
+    names
+});
+
+/// An id of a code or a name of the specifications, whole or without its beginning.
+pub(super) fn named(word: &str) -> Option<Subject> {
+    let subject = |readings| Subject { text: word.to_owned(), readings, ..Subject::default() };
+    if word.contains('/')
+        && let Some(entry) = codes::by_id(word)
+    {
+        return Some(subject(vec![plain(entry)]).weighed(100));
+    }
+    if word.len() < 4 {
+        return None;
+    }
+    let wanted = word.to_ascii_lowercase();
+    let found = NAMES.whole.get(&wanted).or_else(|| NAMES.ends.get(&wanted))?;
+    // CONNECT_FAILED is too short to be one of them for sure
+    Some(subject(found.iter().copied().map(plain).collect()).weighed(NAME))
+}
+
+/// The alerts of TLS in packed numbers of OpenSSL: `error:14094410:` and `error:0A000410:` are 1000 and the alert.
+pub(super) fn packed(text: &str) -> Vec<Subject> {
+    let lower = text.to_ascii_lowercase();
+    let numbers = lower.match_indices("error:").filter_map(|(at, found)| {
+        let digits = lower.get(at + found.len()..at + found.len() + 8)?;
+        let value = u32::from_str_radix(digits, 16).ok()?;
+        let reason = match (value >> 24, value >> 23) {
+            (0x14, _) => value & 0xFFF,
+            (_, 20) => value & 0x7F_FFFF,
+            _ => return None,
+        };
+        Some((digits.to_owned(), reason.checked_sub(1000)?))
+    });
+    let mut seen = HashSet::new();
+    let alerts = numbers.take(4_000).filter(|(digits, _)| seen.insert(digits.clone())).filter_map(|(digits, alert)| {
+        let entry = codes::find("tls-alert", alert)?;
+        let read_as = Some(format!("alert {alert} in the number {digits} of OpenSSL"));
+        let subject = Subject { text: digits, readings: vec![Reading { entry, read_as }], ..Subject::default() };
+        Some(subject.weighed(ALERT))
+    });
+    alerts.take(MOST).collect()
+}

@@ -1,0 +1,335 @@
+//! The sentences of `messages.rs` in a text: word for word, or by their telling words.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
+
+use super::tokens::Tokens;
+use crate::messages::{self, Message};
+
+/// How many words a `*` can stand for.
+const GAP: usize = 16;
+/// How much of the weight of a sentence a line has to hold to be it. Measured: at 0.7 two of twenty texts about other things
+/// were taken for one, at 0.8 none.
+const NEAR: f64 = 0.8;
+/// The least weight of what they have in common, so that short sentences of common words are found word for word alone.
+const WEIGHT: f64 = 9.0;
+/// The fewest words that they have in common.
+const WORDS: usize = 4;
+/// Different lines that are compared by their telling words.
+const LINES: usize = 4_000;
+/// Words of a line that are compared.
+const LONGEST: usize = 160;
+/// How many sentences of one text are told.
+const MOST: usize = 12;
+
+/// Words of other programs. With one of them in the text, a sentence that anybody can say is not about Remote Desktop.
+const FOREIGN: &[&str] = &[
+    "psql",
+    "postgres",
+    "postgresql",
+    "mysql",
+    "mariadb",
+    "redis",
+    "mongodb",
+    "mongo",
+    "curl",
+    "wget",
+    "npm",
+    "yarn",
+    "docker",
+    "kubectl",
+    "kubernetes",
+    "pod",
+    "git",
+    "github",
+    "nginx",
+    "apache",
+    "smtp",
+    "imap",
+    "postfix",
+    "ssh",
+    "sshd",
+    "scp",
+    "sftp",
+    "rsync",
+    "kafka",
+    "elasticsearch",
+    "rabbitmq",
+    "jdbc",
+    "tns",
+    "maven",
+    "gradle",
+    "pip",
+    "cargo",
+    "ldapsearch",
+    "fetch",
+    "axios",
+    "grpc",
+    "telnet",
+    "ftp",
+    "sqlstate",
+    "odbc",
+    "sqlserver",
+    "zoom",
+    "teamviewer",
+    "anydesk",
+    "outlook",
+    "steam",
+    "skype",
+    "spooler",
+    "printer",
+    "bluetooth",
+    "minecraft",
+    "whatsapp",
+    "netflix",
+    "xbox",
+    "playstation",
+    "vpnc",
+    "openvpn",
+    "wireguard",
+    "cisco",
+    "anyconnect",
+    "citrix",
+    "vmware",
+    "horizon",
+];
+/// In a text about another program, sentences of fewer words count for nothing.
+const SURE: usize = 8;
+/// Ports of other services.
+const FOREIGN_PORTS: &[&str] = &[
+    "21", "22", "23", "25", "53", "80", "110", "143", "389", "443", "445", "587", "636", "993", "1433", "1521", "3000",
+    "3306", "5000", "5432", "5672", "6379", "6443", "8000", "8080", "8443", "9092", "9200", "27017",
+];
+/// Words that say that it is about Remote Desktop.
+const OURS: &[&str] = &[
+    "rdp",
+    "3389",
+    "freerdp",
+    "xfreerdp",
+    "xfreerdp3",
+    "wlfreerdp",
+    "mstsc",
+    "guacd",
+    "guacamole",
+    "remmina",
+    "xrdp",
+    "rdesktop",
+    "ironrdp",
+    "termservice",
+    "rdpclient",
+    "mremoteng",
+    "krdc",
+    "vmconnect",
+    "termsrv",
+];
+
+/// A sentence that was found.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Said {
+    /// What it is.
+    pub(super) message: &'static Message,
+    /// The line that it begins in.
+    pub(super) line: usize,
+    /// It stands there word for word.
+    pub(super) exact: bool,
+    /// How many words it has: of two that are found, the longer one says more.
+    pub(super) words: usize,
+}
+
+struct Pattern {
+    message: &'static Message,
+    /// Runs of words, with a gap between each two.
+    runs: Vec<Vec<String>>,
+    words: usize,
+}
+
+impl Pattern {
+    fn distinct(&self) -> HashSet<&String> {
+        self.runs.iter().flatten().collect()
+    }
+}
+
+struct Patterns {
+    all: Vec<Pattern>,
+    /// The rarest word of the first run, and where it stands in it.
+    anchors: HashMap<String, Vec<(usize, usize)>>,
+    /// What each word counts, and the sentences that have it.
+    words: HashMap<String, (f64, Vec<usize>)>,
+    /// The weight of each sentence.
+    whole: Vec<f64>,
+}
+
+static PATTERNS: LazyLock<Patterns> = LazyLock::new(Patterns::new);
+
+impl Patterns {
+    fn new() -> Self {
+        let one = |message: &'static Message, text: &str| {
+            let run = |part: &str| Tokens::of(part).iter().map(str::to_owned).collect::<Vec<_>>();
+            let runs: Vec<Vec<String>> = text.split('*').map(run).filter(|run| !run.is_empty()).collect();
+            Pattern { message, words: runs.iter().map(Vec::len).sum(), runs }
+        };
+        let all: Vec<Pattern> = messages::all()
+            .iter()
+            .flat_map(|message| message.says.iter().map(move |text| one(message, text)))
+            .collect();
+        let mut words: HashMap<String, (f64, Vec<usize>)> = HashMap::new();
+        for (number, pattern) in all.iter().enumerate() {
+            for word in pattern.distinct() {
+                words.entry(word.clone()).or_default().1.push(number);
+            }
+        }
+        let count = |number: usize| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
+        for (weight, having) in words.values_mut() {
+            *weight = (count(all.len()) / count(having.len())).ln();
+        }
+        let weight = |word: &String| words.get(word).map_or(0.0, |(weight, _)| *weight);
+        let mut anchors: HashMap<String, Vec<(usize, usize)>> = HashMap::new();
+        for (number, pattern) in all.iter().enumerate() {
+            let Some(first) = pattern.runs.first() else { continue };
+            let rarest = first.iter().enumerate().max_by(|a, b| weight(a.1).total_cmp(&weight(b.1)));
+            if let Some((at, word)) = rarest {
+                anchors.entry(word.clone()).or_default().push((number, at));
+            }
+        }
+        let whole = all.iter().map(|pattern| pattern.distinct().into_iter().map(weight).sum()).collect();
+        Self { all, anchors, words, whole }
+    }
+
+    /// The sentences that stand there word for word.
+    fn exact(&self, tokens: &Tokens) -> Vec<Said> {
+        let mut seen = HashSet::new();
+        let mut found = Vec::new();
+        for (at, word) in tokens.iter().enumerate() {
+            for &(number, offset) in self.anchors.get(word).into_iter().flatten() {
+                let Some(start) = at.checked_sub(offset) else { continue };
+                let pattern = &self.all[number];
+                if !seen.contains(&number) && stands(pattern, tokens, start) {
+                    seen.insert(number);
+                    found.push(Said {
+                        line: tokens.line(start),
+                        exact: true,
+                        words: pattern.words,
+                        message: pattern.message,
+                    });
+                }
+            }
+        }
+        found
+    }
+
+    /// The sentences whose telling words stand in one line, or in two that follow each other.
+    fn near(&self, tokens: &Tokens) -> Vec<Said> {
+        let mut found: Vec<Said> = Vec::new();
+        let mut seen = HashSet::new();
+        let lines = lines(tokens);
+        for window in 0..lines.len().min(LINES) {
+            let (start, end) = lines[window];
+            let next = lines.get(window + 1).map_or(end, |line| line.1);
+            for (start, end) in [(start, end), (start, next)] {
+                let end = end.min(start + LONGEST);
+                let words: Vec<&str> = (start..end).map(|at| tokens.get(at)).collect();
+                if !seen.insert(words.clone()) {
+                    continue;
+                }
+                let hit = self.nearest(&words).map(|pattern| Said {
+                    message: pattern.message,
+                    line: tokens.line(start),
+                    exact: false,
+                    words: pattern.words,
+                });
+                found.extend(hit);
+            }
+        }
+        found
+    }
+
+    fn nearest(&self, words: &[&str]) -> Option<&Pattern> {
+        let mut shared: HashMap<usize, (f64, usize)> = HashMap::new();
+        for word in words.iter().collect::<HashSet<_>>() {
+            let Some((weight, having)) = self.words.get(*word) else { continue };
+            for number in having {
+                let entry = shared.entry(*number).or_default();
+                entry.0 += weight;
+                entry.1 += 1;
+            }
+        }
+        let share = |number: usize, weight: f64| weight / self.whole[number].max(f64::MIN_POSITIVE);
+        let fits = |(number, (weight, common)): &(usize, (f64, usize))| {
+            // a line that is much longer has its words by chance
+            let long = words.len() > 4 * self.all[*number].words + 12;
+            !long && *weight >= WEIGHT && *common >= WORDS && share(*number, *weight) >= NEAR
+        };
+        let best = shared.into_iter().filter(fits).max_by(|a, b| {
+            let (one, other) = (share(a.0, a.1.0), share(b.0, b.1.0));
+            one.total_cmp(&other).then(a.1.0.total_cmp(&b.1.0)).then(b.0.cmp(&a.0))
+        });
+        best.map(|(number, _)| &self.all[number])
+    }
+}
+
+/// The pattern stands there from this word on.
+fn stands(pattern: &Pattern, tokens: &Tokens, start: usize) -> bool {
+    let run_at =
+        |run: &[String], at: usize| run.iter().enumerate().all(|(offset, word)| tokens.get(at + offset) == word);
+    let mut at = start;
+    for (number, run) in pattern.runs.iter().enumerate() {
+        let room = if number == 0 { 0 } else { GAP };
+        let Some(found) = (at..=at + room).find(|&at| run_at(run, at)) else { return false };
+        at = found + run.len();
+    }
+    true
+}
+
+/// Where each line that has words begins and ends among them.
+fn lines(tokens: &Tokens) -> Vec<(usize, usize)> {
+    let mut lines: Vec<(usize, usize)> = Vec::new();
+    let mut last = usize::MAX;
+    for at in 0..tokens.len() {
+        match lines.last_mut() {
+            Some(line) if tokens.line(at) == last => line.1 = at + 1,
+            _ => lines.push((at, at + 1)),
+        }
+        last = tokens.line(at);
+    }
+    lines
+}
+
+/// The text speaks of another program, and not of Remote Desktop.
+pub(super) fn foreign(text: &str, tokens: &Tokens) -> bool {
+    let mut other = false;
+    let mut before = "";
+    for word in tokens.iter() {
+        if OURS.contains(&word) || word == "desktop" && matches!(before, "remote" | "the") {
+            return false;
+        }
+        other |= FOREIGN.contains(&word) || before == "port" && FOREIGN_PORTS.contains(&word);
+        before = word;
+    }
+    other || text.split_whitespace().any(names_port)
+}
+
+/// An address with the port of another service: `127.0.0.1:5432`, `db.example:3306`.
+fn names_port(word: &str) -> bool {
+    let Some((host, port)) = word.rsplit_once(':') else { return false };
+    let port = port.trim_end_matches(|letter: char| !letter.is_ascii_digit());
+    let host = host.rsplit(['/', '@']).next().unwrap_or_default();
+    let host = host.trim_start_matches(|letter: char| !letter.is_ascii_alphanumeric());
+    FOREIGN_PORTS.contains(&port) && (host.contains('.') || host == "localhost") && !host.contains(':')
+}
+
+/// The sentences in a text: those that stand there word for word, and if there is none, those whose telling words do.
+pub(super) fn said(text: &str, tokens: &Tokens) -> Vec<Said> {
+    let foreign = foreign(text, tokens);
+    let mut found = PATTERNS.exact(tokens);
+    found.retain(|said| !foreign || !said.message.generic && said.words >= SURE);
+    if found.is_empty() && !foreign {
+        found = PATTERNS.near(tokens);
+        found.retain(|said| !said.message.generic);
+    }
+    // the rank first, then the longer one
+    found.sort_by_key(|said| (std::cmp::Reverse((said.message.rank, said.words)), said.line));
+    let mut seen = HashSet::new();
+    found.retain(|said| seen.insert(std::ptr::from_ref(said.message)));
+    found.truncate(MOST);
+    found
+}
