@@ -1,5 +1,5 @@
-//! Hosts that people reported, recreated in a folder of cases (`RDPDOCTOR_TEST_CASES`): each is started and asked as its file
-//! `how` says, and judged by what is expected of it here, typed anew from its file `expect`.
+//! Hosts that people reported, recreated in a folder of cases (`RDPDOCTOR_TEST_CASES`): each is started and asked as
+//! its file `how` says, and judged by what is expected of it here, typed anew from its file `expect`.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::print_stderr)]

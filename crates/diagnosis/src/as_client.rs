@@ -1,5 +1,5 @@
-//! The hello that the client would send, and what the host makes of it. A verdict rests on that, and not on the best answer
-//! that any hello gets.
+//! The hello that the client would send, and what the host makes of it. A verdict rests on that, and not on the best
+//! answer that any hello gets.
 
 use evidence::fact::Handshake;
 use wire::tls::{Groups, NameSent, Segments, Signatures, TlsOffer, TlsStack, TlsVersion, group};
@@ -17,7 +17,8 @@ pub fn first_offer(case: Case<'_>) -> TlsOffer {
     TlsOffer { max: newest, ..TlsOffer::MODERN }
 }
 
-/// Our own hello with exactly the client's versions, and all that a usual hello has; cut where nothing else comes through.
+/// Our own hello with exactly the client's versions, and all that a usual hello has; cut where nothing else comes
+/// through.
 pub fn client_versions(case: Case<'_>) -> TlsOffer {
     let usual = if case.only_cut_hellos_pass() { TlsOffer::SPLIT_12 } else { TlsOffer::PLAIN_12 };
     TlsOffer { min: case.context.profile.tls_min, max: case.context.profile.tls_max, ..usual }
@@ -50,8 +51,8 @@ fn like_rustls(case: Case<'_>) -> bool {
     groups && Signatures::of(RUSTLS_SIGNATURES).is_some_and(|all| profile.signatures.contains_all(all))
 }
 
-/// True if a host that takes this hello takes the client's too: it is the client's, or offers less of the same in no newer
-/// version.
+/// True if a host that takes this hello takes the client's too: it is the client's, or offers less of the same in no
+/// newer version.
 fn speaks_for_client(case: Case<'_>, offer: TlsOffer, suite: u16) -> bool {
     let profile = &case.context.profile;
     let typed = offer.name == NameSent::Typed;
@@ -63,8 +64,8 @@ fn speaks_for_client(case: Case<'_>, offer: TlsOffer, suite: u16) -> bool {
     typed && (own || profile.offers(suite) && (tunnel || rustls || watched))
 }
 
-/// A handshake that shows that host and client have all in common: one with the client's own hello or, if the client has
-/// what rustls chooses from, one with rustls and a suite of the client's.
+/// A handshake that shows that host and client have all in common: one with the client's own hello or, if the client
+/// has what rustls chooses from, one with rustls and a suite of the client's.
 pub fn taken_as_client(case: Case<'_>) -> Option<Seen<(TlsVersion, u16)>> {
     case.tls().find_map(|seen| match seen.value {
         (offer, Handshake::Accepted { version: Some(version), suite, .. })
@@ -99,8 +100,8 @@ pub fn finished_as_client(case: Case<'_>) -> Option<Seen<TlsVersion>> {
     })
 }
 
-/// A handshake in a version of the client's, with a hello that is cut as ours for the client is: version and suite. Where
-/// only one of two comes through, that says something about the path, not about what is offered.
+/// A handshake in a version of the client's, with a hello that is cut as ours for the client is: version and suite.
+/// Where only one of two comes through, that says something about the path, not about what is offered.
 pub fn taken_alike(case: Case<'_>) -> Option<Seen<(TlsVersion, u16)>> {
     let segments = client_versions(case).segments;
     let alike = |offer: TlsOffer| offer.segments == segments && offer.name == NameSent::Typed;
@@ -114,8 +115,8 @@ pub fn taken_alike(case: Case<'_>) -> Option<Seen<(TlsVersion, u16)>> {
     })
 }
 
-/// True if the host took a hello with the client's newest version in it, or the client has nothing newer than TLS 1.2: what it
-/// then refuses, it does not refuse because a version is offered.
+/// True if the host took a hello with the client's newest version in it, or the client has nothing newer than TLS 1.2:
+/// what it then refuses, it does not refuse because a version is offered.
 pub fn tolerates_newest(case: Case<'_>) -> bool {
     let newest = case.context.profile.tls_max;
     let taken = || {
@@ -133,7 +134,8 @@ pub fn client_suites_known(case: Case<'_>) -> bool {
     taken_as_client(case).is_some() || case.tls_with(client_offer(case)).is_some() || as_client()
 }
 
-/// True if the host was asked with the client's own hello, or there is no reason to ask it, having no version in common.
+/// True if the host was asked with the client's own hello, or there is no reason to ask it, having no version in
+/// common.
 pub fn client_hello_asked(case: Case<'_>) -> bool {
     client_suites_known(case) || taken_alike(case).is_none()
 }

@@ -18,8 +18,8 @@ fn took(case: Case<'_>, id: usize) -> Duration {
     case.evidence.observations[id - 1].took.unwrap_or_default()
 }
 
-/// Took or refused; `None` for what says neither, and for a silence that was shorter than the slowest answer: slow is not
-/// lost.
+/// Took or refused; `None` for what says neither, and for a silence that was shorter than the slowest answer: slow is
+/// not lost.
 fn outcome(case: Case<'_>, seen: &Seen<(TlsOffer, &Handshake)>) -> Option<bool> {
     let taken = |answer: &Handshake| matches!(answer, Handshake::Accepted { .. });
     if taken(seen.value.1) {
@@ -60,13 +60,14 @@ pub fn takings(case: Case<'_>) -> Vec<Seen<bool>> {
     told.iter().filter(|(offer, _)| good(*offer)).map(|(_, seen)| *seen).collect()
 }
 
-/// How many of the last tries must have gone well before a host that failed at first is taken for one that was starting.
+/// How many of the last tries must have gone well before a host that failed at first is taken for one that was
+/// starting.
 const STEADY: usize = 3;
 /// How many tries tell how often a host fails.
 const COUNTED: usize = 6;
 
-/// True if it is clear whether the host was only starting: it failed after a success and was asked often enough, or went on
-/// well.
+/// True if it is clear whether the host was only starting: it failed after a success and was asked often enough, or
+/// went on well.
 pub fn settled(case: Case<'_>) -> bool {
     if let Some(offer) = contradicted(case) {
         return case.times(offer) >= COUNTED;

@@ -204,8 +204,8 @@ impl Seen<'_> {
     }
 }
 
-/// In TLS 1.3 a handshake is finished for us before the peer says that it misses our certificate: what it says then is its
-/// answer to the handshake, not to CredSSP.
+/// In TLS 1.3 a handshake is finished for us before the peer says that it misses our certificate: what it says then is
+/// its answer to the handshake, not to CredSSP.
 fn missed_certificate(outcome: &mut Outcome) {
     let ended = match outcome.credssp.as_ref().filter(|_| outcome.certificate_requested).map(|seen| &seen.value) {
         Some(CredsspAnswer::Alert(alert)) => TlsAnswer::Alert(*alert),

@@ -1,5 +1,5 @@
-//! The witness: a client that none of our code has written. The request is typed here byte by byte, OpenSSL speaks TLS with what
-//! a client offers and no more, and a CHALLENGE is looked for by its first bytes.
+//! The witness: a client that none of our code has written. The request is typed here byte by byte, OpenSSL speaks TLS
+//! with what a client offers and no more, and a CHALLENGE is looked for by its first bytes.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;

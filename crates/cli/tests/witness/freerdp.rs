@@ -1,5 +1,5 @@
-//! FreeRDP itself as the witness: xfreerdp of Debian, on a screen that nobody sees. It has been at the logon prompt where it named
-//! an account to the host.
+//! FreeRDP itself as the witness: xfreerdp of Debian, on a screen that nobody sees. It has been at the logon prompt
+//! where it named an account to the host.
 
 use std::fs;
 use std::os::unix::fs::FileTypeExt;
@@ -72,8 +72,8 @@ impl Drop for Screen {
     }
 }
 
-/// Hosts in whose judgement FreeRDP and the clients of Windows do not differ, and what becomes of them. (FreeRDP sends an address
-/// as a server name, which the clients of Windows do not.)
+/// Hosts in whose judgement FreeRDP and the clients of Windows do not differ, and what becomes of them. (FreeRDP sends
+/// an address as a server name, which the clients of Windows do not.)
 const HOSTS: &[(&str, bool, bool)] = &[
     ("{}", false, true),
     (r#"{"max": "1.2", "ciphers": "ECDHE+AES+SHA256"}"#, false, true),

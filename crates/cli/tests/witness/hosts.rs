@@ -56,7 +56,8 @@ impl Chance {
 }
 
 impl Description {
-    /// The host of a seed. Half of what may be odd is left out of most, so that hosts are neither all sound nor all broken.
+    /// The host of a seed. Half of what may be odd is left out of most, so that hosts are neither all sound nor all
+    /// broken.
     pub fn of(seed: u64) -> Self {
         let mut chance = Chance(seed);
         let mut plan = serde_json::Map::new();

@@ -1,9 +1,9 @@
-//! The law of the witness: "healthy" only where another client, with what the profile's client offers, gets to the logon prompt;
-//! a blocking finding only where it does not.
+//! The law of the witness: "healthy" only where another client, with what the profile's client offers, gets to the
+//! logon prompt; a blocking finding only where it does not.
 //!
-//! The hosts are Python's (host.py, in no code of ours), described at random. `RDPDOCTOR_WITNESS_HOSTS` sets their number and
-//! `RDPDOCTOR_WITNESS_SEED` which they are; `cargo xtask soak witness` asks 2,000. What is allowed to disagree stands with its
-//! reason in disagreements.toml.
+//! The hosts are Python's (host.py, in no code of ours), described at random. `RDPDOCTOR_WITNESS_HOSTS` sets their
+//! number and `RDPDOCTOR_WITNESS_SEED` which they are; `cargo xtask soak witness` asks 2,000. What is allowed to
+//! disagree stands with its reason in disagreements.toml.
 
 #![cfg(all(target_os = "linux", feature = "legacy-tls"))]
 #![allow(clippy::unwrap_used, clippy::print_stderr)]

@@ -104,7 +104,8 @@ fn refuses(offer: TlsOffer) -> bool {
     offer.max < TlsVersion::Tls12 || offer.stack == TlsStack::Own && !taken()
 }
 
-/// The request in the words of [MS-RDPBCGR] 2.2.1.1: lengths, the cookie (2.2.1.1 `cookie`) if there is one, the protocols.
+/// The request in the words of [MS-RDPBCGR] 2.2.1.1: lengths, the cookie (2.2.1.1 `cookie`) if there is one, the
+/// protocols.
 fn asked(cookie: Option<&str>, protocols: SecurityProtocols) -> Vec<u8> {
     let cookie = cookie.map(|user| format!("Cookie: mstshash={user}\r\n")).unwrap_or_default();
     let mut head = REQUEST;

@@ -1,4 +1,5 @@
-//! Whether a host signed its handshake with the key of its certificate. Whom to trust is another question, and not asked.
+//! Whether a host signed its handshake with the key of its certificate. Whom to trust is another question, and not
+//! asked.
 
 use ring::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
 use rustls::SignatureScheme;

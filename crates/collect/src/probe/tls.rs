@@ -167,7 +167,8 @@ fn alert(description: AlertDescription) -> Alert {
     Alert { level: 2, description: description.into() }
 }
 
-/// webpki would refuse RSA-1024 and SHA-1 here, which real hosts have; so only what is certainly of another key is refused.
+/// webpki would refuse RSA-1024 and SHA-1 here, which real hosts have; so only what is certainly of another key is
+/// refused.
 fn by_its_key(
     message: &[u8],
     certificate: &CertificateDer<'_>,

@@ -94,8 +94,8 @@ fn none_and_none_made(case: Case<'_>) -> Option<Ground> {
     Some(ground)
 }
 
-/// Every request for TLS is met by a close, and one without is answered: so VirtualBox does, where the file of its certificate
-/// cannot be read.
+/// Every request for TLS is met by a close, and one without is answered: so VirtualBox does, where the file of its
+/// certificate cannot be read.
 fn hangs_up_on_tls(case: Case<'_>) -> Option<Ground> {
     let mut because = Vec::new();
     for (protocols, asked) in [(EVERYTHING, "TLS and CredSSP"), (SecurityProtocols::SSL, "TLS alone")] {

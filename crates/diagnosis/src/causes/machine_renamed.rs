@@ -85,8 +85,8 @@ fn names_differ(case: Case<'_>) -> Option<Ground> {
 /// The last build before Windows Vista, the first that could do CredSSP.
 const LAST_WITHOUT_CREDSSP: u16 = 3790;
 
-/// It introduces itself as a Windows that could not have been asked like this: a proxy or trap in between, PyRDP for one, says
-/// so whatever is behind it.
+/// It introduces itself as a Windows that could not have been asked like this: a proxy or trap in between, PyRDP for
+/// one, says so whatever is behind it.
 fn too_old(case: Case<'_>) -> Option<Because> {
     let seen = case.last(|fact| if let Fact::NtlmVersion(version) = fact { Some(*version) } else { None })?;
     let text = format!(

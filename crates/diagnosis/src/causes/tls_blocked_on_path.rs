@@ -148,7 +148,8 @@ fn never_arrived(case: Case<'_>) -> Option<Ground> {
     Some(if own.is_some() { ground } else { ground.confidence(Confidence::Possible) })
 }
 
-/// The client's hello, with its share of ML-KEM longer than one segment, is broken off; shorter ones of as new a version pass.
+/// The client's hello, with its share of ML-KEM longer than one segment, is broken off; shorter ones of as new a
+/// version pass.
 fn only_the_short_one_passed(case: Case<'_>) -> Option<Ground> {
     if !has_large_hello(case) || !steady(case) {
         return None;

@@ -111,7 +111,8 @@ fn nothing_common(case: Case<'_>) -> Option<Ground> {
     Some(Ground::on(vec![wide.because(ours), refused.because(theirs)]).confidence(confidence))
 }
 
-/// Only TLS 1.0 and 1.1 are refused for their version; TLS 1.2 is spoken, and nothing that can be offered in it is taken.
+/// Only TLS 1.0 and 1.1 are refused for their version; TLS 1.2 is spoken, and nothing that can be offered in it is
+/// taken.
 pub(super) fn version_spoken_and_nothing_taken(case: Case<'_>) -> Option<Ground> {
     if case.tls().any(|seen| matches!(seen.value.1, Handshake::Accepted { .. })) {
         return None;
@@ -130,8 +131,8 @@ pub(super) fn version_spoken_and_nothing_taken(case: Case<'_>) -> Option<Ground>
     Some(Ground::on(because))
 }
 
-/// The client itself was watched: its hello was refused with an alert about what it offers. No other hello was seen, so a
-/// host that refuses everybody is not excluded.
+/// The client itself was watched: its hello was refused with an alert about what it offers. No other hello was seen,
+/// so a host that refuses everybody is not excluded.
 fn refused_for_suites(case: Case<'_>) -> Option<Ground> {
     if case.tls_accepted().is_some() {
         return None;

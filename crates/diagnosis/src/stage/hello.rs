@@ -117,8 +117,8 @@ fn without_13(case: Case<'_>) -> bool {
     taken && !tolerates_newest(case) && client_suites_known(case)
 }
 
-/// A slow host is given its time first; then one further hello tells a deaf host from a deaf path, an old one a host that only
-/// knows old ones, and a whole one follows only where the cut one was heard.
+/// A slow host is given its time first; then one further hello tells a deaf host from a deaf path, an old one a host
+/// that only knows old ones, and a whole one follows only where the cut one was heard.
 fn after_silence(case: Case<'_>, offer: TlsOffer) -> bool {
     if case.times(first_offer(case)) < 2 {
         return false;

@@ -242,7 +242,8 @@ impl ExpectFlight {
         })
     }
 
-    /// Names the choice of a server that our hello did not offer. An older version is a refusal in the words of TLS 1.0.
+    /// Names the choice of a server that our hello did not offer. An older version is a refusal in the words of TLS
+    /// 1.0.
     fn not_offered(&self, flight: &ServerFlight) -> Option<String> {
         if let Some(version) = flight.version.filter(|version| *version > self.max) {
             return Some(format!("the server chose {version}, which was not offered"));
@@ -259,7 +260,8 @@ struct ExpectTunnel {
     last: bool,
     /// The peer asked for a certificate of ours.
     requested: bool,
-    /// The handshake as it was finished, while the peer may still say that it misses one: in TLS 1.3 it says so afterwards.
+    /// The handshake as it was finished, while the peer may still say that it misses one: in TLS 1.3 it says so
+    /// afterwards.
     up: Option<TlsAnswer>,
 }
 

@@ -16,7 +16,8 @@ const EXTENSION_KEY_SHARE: u16 = 51;
 const EXTENSION_RENEGOTIATION: u16 = 0xFF01;
 /// RFC 5746 section 3.3: `TLS_EMPTY_RENEGOTIATION_INFO_SCSV`.
 const RENEGOTIATION_SUITE: u16 = 0x00FF;
-/// FIPS 203: bytes of an ML-KEM-768 key, of which the last 32 are a seed; those before hold numbers, and zeros are such.
+/// FIPS 203: bytes of an ML-KEM-768 key, of which the last 32 are a seed; those before hold numbers, and zeros are
+/// such.
 const ML_KEM_768: usize = 1184;
 /// RFC 6066 section 3: the only kind of name that there is.
 const HOST_NAME: u8 = 0;
@@ -41,14 +42,15 @@ pub struct ClientHello {
     pub random: [u8; 32],
     /// Length in bytes that the handshake message is padded to (RFC 7685); 0 for none.
     pub pad_to: usize,
-    /// `server_name` (RFC 6066 section 3): whom the client asks for; `None` for none, and for what is no name of a host.
+    /// `server_name` (RFC 6066 section 3): whom the client asks for; `None` for none, and for what is no name of a
+    /// host.
     pub server_name: Option<String>,
     /// Whose manner it follows.
     pub style: HelloStyle,
 }
 
-/// The name of a host, if it is one: at most 253 letters, digits, hyphens, underscores and dots, the first of them no hyphen
-/// and no dot.
+/// The name of a host, if it is one: at most 253 letters, digits, hyphens, underscores and dots, the first of them no
+/// hyphen and no dot.
 pub fn host_name(bytes: &[u8]) -> Option<&str> {
     let belongs = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     let begins = bytes.first().is_some_and(|first| !matches!(first, b'-' | b'.'));

@@ -9,7 +9,8 @@ pub enum HelloStyle {
     /// Schannel's, as mstsc uses it: the record has the version of the hello; a session ticket is asked for, and secure
     /// renegotiation is announced by an extension (captures of mstsc on Windows 10).
     Schannel,
-    /// OpenSSL's, as FreeRDP uses it: a record of version 3.1, secure renegotiation is announced by a suite that is none.
+    /// OpenSSL's, as FreeRDP uses it: a record of version 3.1, secure renegotiation is announced by a suite that is
+    /// none.
     OpenSsl,
 }
 

@@ -4,7 +4,8 @@ use super::TlsVersion;
 use super::registry::{self, Codes, Registry};
 
 /// Every suite that a Windows host since Server 2003 may choose, newest first: TLS 1.3, ECDHE and DHE with GCM and CBC,
-/// RSA key exchange, 3DES and RC4 last: those of a usual hello. Behind them those that OpenSSL and GnuTLS may be told to insist on. Offering them all asks "is there anything in common?".
+/// RSA key exchange, 3DES and RC4 last: those of a usual hello. Behind them those that OpenSSL and GnuTLS may be told
+/// to insist on. Offering them all asks "is there anything in common?".
 pub const KNOWN: [(u16, &str); 61] = [
     (0x1302, "TLS_AES_256_GCM_SHA384"),
     (0x1301, "TLS_AES_128_GCM_SHA256"),

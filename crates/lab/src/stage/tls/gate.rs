@@ -1,5 +1,5 @@
-//! What looks at a whole ClientHello, and lets some of them not pass: an old Windows, a proxy that goes by the name, a box that
-//! expects one segment.
+//! What looks at a whole ClientHello, and lets some of them not pass: an old Windows, a proxy that goes by the name, a
+//! box that expects one segment.
 
 use std::io;
 

@@ -1,9 +1,9 @@
 //! A middlebox that reads a ClientHello only if it lies whole in one TCP segment, and then resets the connection.
 //!
-//! A server's program cannot see segments: the kernel joins those that arrive before it reads. So on Linux a socket filter
-//! does the looking: it cuts a segment that holds a whole TLS record to its first two bytes. What is read first then has
-//! exactly two bytes, which no other cut of a hello looks like. (The client would send the rest again after 200 ms; the
-//! reset comes before.) On other systems the first read stands for the first segment.
+//! A server's program cannot see segments: the kernel joins those that arrive before it reads. So on Linux a socket
+//! filter does the looking: it cuts a segment that holds a whole TLS record to its first two bytes. What is read first
+//! then has exactly two bytes, which no other cut of a hello looks like. (The client would send the rest again after
+//! 200 ms; the reset comes before.) On other systems the first read stands for the first segment.
 
 use std::io::{self, Read};
 
