@@ -6,10 +6,8 @@ use evidence::{Role, Stage};
 use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::stage::credssp::NTLM_REFUSALS;
+use crate::stage::credssp::{NTLM_BLOCKED, NTLM_REFUSALS};
 
-/// `STATUS_NTLM_BLOCKED`.
-const NTLM_BLOCKED: u32 = 0xC000_0418;
 pub const CAUSE: Cause = Cause {
     id: "ntlm-blocked",
     title: "the host refuses NTLM: only Kerberos gets in",

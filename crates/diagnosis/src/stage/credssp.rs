@@ -54,7 +54,10 @@ static PATIENT_INTRODUCTION: Kind = Kind {
 
 /// Answers of hosts without NTLM to its first message, before any account is named: blocked, `STATUS_ACCESS_DENIED`,
 /// `STATUS_NOT_SUPPORTED`, `SEC_E_UNSUPPORTED_FUNCTION`.
-pub const NTLM_REFUSALS: [u32; 4] = [0xC000_0418, 0xC000_0022, 0xC000_00BB, 0x8009_0302];
+pub const NTLM_REFUSALS: [u32; 4] = [NTLM_BLOCKED, 0xC000_0022, 0xC000_00BB, 0x8009_0302];
+
+/// `STATUS_NTLM_BLOCKED`.
+pub const NTLM_BLOCKED: u32 = 0xC000_0418;
 
 impl Need {
     /// Asks for its introduction through CredSSP.
@@ -122,8 +125,12 @@ fn rung(case: Case<'_>) -> Option<Rung> {
             (Outcome::Passed, format!("TSRequest version {version}{}", introduced(case)))
         }
         // without NTLM the host cannot introduce itself to a probe; Kerberos may still work
-        Introduction::Refused { status: Some(status), .. } if NTLM_REFUSALS.contains(status) => {
+        Introduction::Refused { status: Some(status), .. } if *status == NTLM_BLOCKED => {
             (Outcome::Passed, format!("NTLM refused ({status:#010x})"))
+        }
+        // these may as well mean that nobody gets in
+        Introduction::Refused { status: Some(status), .. } if NTLM_REFUSALS.contains(status) => {
+            (Outcome::Degraded, format!("NTLM refused ({status:#010x})"))
         }
         Introduction::Refused { status: Some(status), .. } => (Outcome::Failed, format!("error {status:#010x}")),
         Introduction::Refused { status: None, .. } => (Outcome::Passed, "answered without NTLM".to_owned()),
