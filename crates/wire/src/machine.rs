@@ -1,9 +1,9 @@
 //! One connection to one address, as a machine without I/O: events and the time go in, actions come out.
 //!
-//! A connection is a list of stages ([`crate::stage`]), of which each begins where the answers before it lead. The driver
-//! (`collect`) owns sockets, TLS stacks and the clock; it hands in what happened with the time since the start of the
-//! connection, and does what it is told. Whatever the peer does, the machine ends: every state has a deadline, every
-//! buffer a bound.
+//! A connection is a list of stages ([`crate::stage`]), of which each begins where the answers before it lead. The
+//! driver (`collect`) owns sockets, TLS stacks and the clock; it hands in what happened with the time since the start
+//! of the connection, and does what it is told. Whatever the peer does, the machine ends: every state has a deadline,
+//! every buffer a bound.
 
 mod outcome;
 mod plan;
@@ -62,7 +62,7 @@ pub enum Event {
     Closed(End),
     /// The deadline of the present state has passed.
     Time,
-    /// The same exchange failed with a host of our own making: whatever the peer said to it, the fault is ours.
+    /// This exchange failed with a host of our own making: whatever the peer said to it, the fault is ours.
     RehearsalFailed,
 }
 

@@ -1,5 +1,5 @@
-//! The stage `sequence`: the settings that a host tells in the connection sequence, before anybody logs on ([MS-RDPBCGR]
-//! 1.3.1.1). Only a survey (`--thorough`) asks for them, and only where a host lets anyone so far.
+//! The stage `sequence`: the settings that a host tells in the connection sequence, before anybody logs on
+//! ([MS-RDPBCGR] 1.3.1.1). Only a survey (`--thorough`) asks for them, and only where a host lets anyone so far.
 
 use evidence::Stage;
 use evidence::fact::Fact;

@@ -1,4 +1,4 @@
-//! What a connection found out: one answer a stage.
+//! The outcome of a connection: one answer a stage.
 
 use std::time::Duration;
 
