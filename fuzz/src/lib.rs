@@ -231,6 +231,7 @@ impl Input<'_> {
             credssp: (!has(3)).then_some(6),
             connection_sequence: has(4),
             random: [7; 32],
+            shape: wire::tls::HelloShape::default(),
             limits: Limits::each(second),
         }
     }
@@ -396,7 +397,7 @@ fn script_event(event: &Event, script: &mut Vec<u8>) {
         Event::TlsFailed(TlsFailure::Closed { end: how, .. }) => vec![7, end(how)],
         Event::TlsFailed(_) => vec![6, 80],
         Event::Closed(how) => vec![8, end(how)],
-        Event::Time | Event::RehearsalFailed => vec![9],
+        Event::Time | Event::RehearsalFailed | Event::CertificateRequested => vec![9],
     });
     script.push(1);
 }

@@ -27,6 +27,7 @@ usage: cargo xtask TASK
   new cause NAME   begin a cause: its file, its place in the list, its scenario
   new fix NAME     begin a fix: its file and its place in the list
   soak healthy     10,000 generated healthy hosts, none of which may be blamed; the tests make 500
+  soak witness     2,000 generated hosts, judged by another client as well; the tests make 24
   soak fuzz        10,000,000 executions of each fuzz target (cargo-fuzz)
   bench one        the time to a verdict beside sslscan, sslyze and nmap, on xrdp and FreeRDP shadow
   bench evtx       the time to read a large event log beside the evtx crate and python-evtx

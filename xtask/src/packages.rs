@@ -22,7 +22,7 @@ const fn package(name: &'static str, program: &'static str, why: &'static str) -
     Package { name, program, shown: None, why, compiles: false }
 }
 
-const PACKAGES: [Package; 13] = [
+const PACKAGES: [Package; 14] = [
     Package { compiles: true, ..package("pkg-config", "pkg-config", "finds OpenSSL for the feature legacy-tls") },
     Package {
         compiles: true,
@@ -35,6 +35,7 @@ const PACKAGES: [Package; 13] = [
     package("freerdp2-shadow-x11", "freerdp-shadow-cli", "a real host with NLA"),
     package("winpr-utils", "winpr-hash", "makes the password file of the host with NLA"),
     package("xvfb", "Xvfb", "the screen that the host with NLA shows"),
+    package("freerdp2-x11", "xfreerdp", "another client, which has to agree with the verdicts"),
     package("nftables", "nft", "filters packets in a network of the test's own"),
     package("python3", "python3", "an independent parser of XML"),
     Package { shown: Some(has_venv), ..package("python3-venv", "", "a place for independent readers of evidence") },

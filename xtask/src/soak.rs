@@ -1,7 +1,7 @@
 //! Long counts: the same code as in the tests, with larger numbers.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 
@@ -13,10 +13,13 @@ pub struct Soak {
     run: fn(&Path) -> Result<bool>,
 }
 
-const ALL: [Soak; 2] = [Soak { name: "healthy", run: healthy }, Soak { name: "fuzz", run: fuzz }];
+const ALL: [Soak; 3] =
+    [Soak { name: "healthy", run: healthy }, Soak { name: "witness", run: witness }, Soak { name: "fuzz", run: fuzz }];
 
 /// Invented hosts that must not be blamed.
 const HEALTHY_HOSTS: &str = "10000";
+/// Described hosts that another client judges as well.
+const WITNESSED_HOSTS: &str = "2000";
 /// Executions of each fuzz target.
 const EXECUTIONS: &str = "10000000";
 /// Most bytes of an input: some records of a flight, a transcript with a connection or two.
@@ -41,6 +44,22 @@ fn healthy(root: &Path) -> Result<bool> {
     let began = Instant::now();
     shell::stream(command)?;
     println!("{HEALTHY_HOSTS} healthy hosts: {:.1} s", began.elapsed().as_secs_f64());
+    Ok(true)
+}
+
+/// Other hosts every day, the day of the run being their seed.
+fn witness(root: &Path) -> Result<bool> {
+    let features = ["--features", "legacy-tls"];
+    let test = [&["test", "--quiet", "-p", "rdpdoctor", "--test", "witness"], &features[..]].concat();
+    shell::stream(shell::cargo(root, &[&test[..], &["--no-run"]].concat()))?;
+    let mut command = shell::cargo(root, &[&test[..], &["--", "--nocapture", "witness_agree"]].concat());
+    let day = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs() / 86_400);
+    command.env("RDPDOCTOR_WITNESS_HOSTS", WITNESSED_HOSTS).env("RDPDOCTOR_WITNESS_SEED", (day << 20).to_string());
+    let python = crate::python::environment(root, "readers", crate::python::READERS)?.join("python3");
+    command.env("RDPDOCTOR_TEST_PYTHON", python);
+    let began = Instant::now();
+    shell::stream(command)?;
+    println!("{WITNESSED_HOSTS} hosts of the witness: {:.1} s", began.elapsed().as_secs_f64());
     Ok(true)
 }
 

@@ -87,7 +87,7 @@ impl Point {
             Fact::X224Answer { answer: X224Answer::Server(_) | X224Answer::Malformed { .. }, .. } => Self::Answer,
             Fact::X224Answer { .. } | Fact::TlsAnswer { direct: true, .. } => Self::Request,
             Fact::TlsAnswer { answer: Handshake::Accepted { .. }, .. } => Self::Handshake,
-            Fact::TlsAnswer { .. } => Self::Hello,
+            Fact::TlsAnswer { .. } | Fact::ClientCertificateRequested => Self::Hello,
             Fact::CredsspAnswer(Introduction::Challenge(_) | Introduction::Refused { .. }) => Self::TsRequest,
             Fact::CredsspAnswer(_) => Self::Introduction,
             other if other.name().starts_with("certificate.") => Self::Certificate,

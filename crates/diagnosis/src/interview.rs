@@ -12,6 +12,7 @@ use evidence::observe::observe_outcome;
 use evidence::{ClientProfile, Evidence, SubjectId};
 use time::OffsetDateTime;
 use wire::machine::{ConversationPlan, End, Event, Limits, TcpAnswer, TlsFailure};
+use wire::tls::{HelloShape, host_name};
 use wire::transcript::{ConnectionRecord, Entry};
 use wire::x224::ConnectionRequest;
 
@@ -38,6 +39,9 @@ impl Default for Budget {
     }
 }
 
+/// Stands for the user's name in `Cookie: mstshash=`. mstsc always sends one, of nine characters at most, and some
+/// balancers answer no request without; whoever reads it in a log sees who asked.
+const NEUTRAL: &str = "rdpdoctor";
 /// Time that a request is held back, to see who ends the connection.
 const HOLD: Duration = Duration::from_millis(250);
 /// `TSRequest` version that we introduce ourselves with: the current one.
@@ -139,13 +143,26 @@ impl Interview {
         let left = until.checked_sub(not_before).filter(|left| *left > Duration::from_millis(1))?;
         self.last = Some(question);
         Some(Ask {
-            plan: plan(question, self.budget.timeout.min(left), random),
+            plan: self.dressed(plan(question, self.budget.timeout.min(left), random)),
             words: question.need.words(),
             not_before,
             until,
             connections: self.budget.connections + if survey { SURVEY_CONNECTIONS } else { 0 },
             survey,
         })
+    }
+
+    /// Gives a plan the manner of the client: its cookie, its way to write a hello, and whom it asks for.
+    fn dressed(&self, mut plan: ConversationPlan) -> ConversationPlan {
+        if let Some(request) = &mut plan.request {
+            request.cookie = Some(NEUTRAL.to_owned());
+        }
+        if plan.tls.is_some() {
+            let typed = self.context.target.as_ref().and_then(|target| target.name());
+            let typed = typed.and_then(|name| host_name(name.trim_end_matches('.').as_bytes()));
+            plan.shape = HelloShape { style: self.context.profile.hello, server_name: typed.map(str::to_owned) };
+        }
+        plan
     }
 
     /// Takes in the record of a connection.
@@ -206,6 +223,8 @@ fn plan(question: Question, timeout: Duration, random: [u8; 32]) -> Conversation
     if question.patient {
         // after silence the second try waits longer: a slow host answers then, a deaf one does not
         limits.x224 = share(timeout, 8);
+        limits.tls = share(timeout, 9);
+        limits.credssp = share(timeout, 9);
     }
     ConversationPlan {
         request: question.request.map(|protocols| ConnectionRequest { cookie: None, protocols: Some(protocols) }),
@@ -214,6 +233,7 @@ fn plan(question: Question, timeout: Duration, random: [u8; 32]) -> Conversation
         credssp: question.credssp.then_some(TSREQUEST_VERSION),
         connection_sequence: question.settings,
         random,
+        shape: HelloShape::default(),
         limits,
     }
 }

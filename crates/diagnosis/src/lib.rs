@@ -11,6 +11,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod accesses;
+pub mod as_client;
 mod assemble;
 pub mod attempts;
 pub mod case;
@@ -40,6 +41,7 @@ pub mod sketch;
 pub mod stage;
 pub mod survey;
 pub mod timeline;
+pub mod tries;
 mod watched;
 
 // the catalogue of codes and the vocabulary of a report, for those who may not look at evidence

@@ -6,6 +6,7 @@ use std::fmt;
 use wire::tls::TlsOffer;
 use wire::x224::SecurityProtocols;
 
+use crate::as_client::first_offer;
 use crate::case::{Case, EVERYTHING};
 
 /// Protocols that a Connection Request asks for.
@@ -119,8 +120,8 @@ pub struct Question {
 
 impl Question {
     /// Makes the connection that asks everything that one connection can.
-    fn everything(need: Need) -> Self {
-        let tls = Some(TlsOffer::MODERN);
+    fn everything(need: Need, case: Case<'_>) -> Self {
+        let tls = Some(first_offer(case));
         Self { need, request: Some(EVERYTHING), hold: false, tls, credssp: true, patient: false, settings: false }
     }
 
@@ -159,7 +160,7 @@ impl Need {
     /// Returns the question as a connection; `None` where no probe can ask it. The first one to an address always asks
     /// everything that one connection can.
     pub fn question(self, case: Case<'_>) -> Option<Question> {
-        let all = Question::everything(self);
+        let all = Question::everything(self, case);
         let asking = self.kind.asking.as_ref()?;
         Some(if case.tcp().next().is_none() { all } else { (asking.question)(case, self.of, all) })
     }

@@ -12,6 +12,13 @@ use crate::survey;
 /// Most times that a question is put. A second try is for servers that serve one client at a time.
 const TRIES: usize = 2;
 
+/// Most times that a hello is sent to a host that answers it in two ways: they are counted.
+const COUNTED_TRIES: usize = 5;
+
+fn most(need: Need) -> usize {
+    if need == Need::FURTHER_HANDSHAKES { COUNTED_TRIES } else { TRIES }
+}
+
 /// Planner with the questions asked so far.
 #[derive(Debug, Default)]
 pub struct Planner {
@@ -31,7 +38,7 @@ impl Planner {
         self.judged.clear();
         for cause in causes_of(case) {
             let judgement = judged(cause, case);
-            let open = open_needs(cause, &judgement, case).find(|need| self.tries(subject, *need) < TRIES);
+            let open = open_needs(cause, &judgement, case).find(|need| self.tries(subject, *need) < most(*need));
             self.judged.push((cause, judgement));
             if let Some(need) = open {
                 self.asked.push((subject, need));

@@ -10,7 +10,7 @@ use evidence::fact::{Fact, Handshake};
 use wire::machine::X224Answer;
 use wire::tls::registry::{Codes, Registry};
 use wire::tls::suite::{self, KeyExchange};
-use wire::tls::{Groups, Segments, Signatures, Suites, TlsOffer, TlsStack, TlsVersion, group, signature};
+use wire::tls::{Groups, NameSent, Segments, Signatures, Suites, TlsOffer, TlsStack, TlsVersion, group, signature};
 use wire::x224::{SecurityProtocols, ServerAnswer};
 
 use crate::case::{Case, EVERYTHING, Seen};
@@ -159,6 +159,7 @@ fn wide(version: TlsVersion) -> TlsOffer {
         suites: Suites::ALL.only(|code| suite::exists_in(code, version)),
         groups: Groups::ALL.only(|code| version == TlsVersion::Tls13 || group::curve(code)),
         signatures: Signatures::ALL.only(|code| version != TlsVersion::Tls13 || signature::in_13(code)),
+        name: NameSent::Typed,
     }
 }
 

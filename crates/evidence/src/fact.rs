@@ -95,6 +95,8 @@ macro_rules! fact {
             CertificateSelfIssued(bool),
             /// The certificate message could not be read.
             CertificateUnreadable,
+            /// It asked for a certificate of the client inside the handshake.
+            ClientCertificateRequested,
             /// Answer to our first `TSRequest`.
             CredsspAnswer(Introduction),
             /// `MsvAvNbComputerName`.

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use thiserror::Error;
 use wire::tls::registry::{self, Codes, Registry};
-use wire::tls::{Groups, Signatures, Suites, TlsVersion};
+use wire::tls::{Groups, HelloStyle, Signatures, Suites, TlsVersion};
 use wire::x224::SecurityProtocols;
 
 /// Id of the default client.
@@ -42,6 +42,8 @@ pub struct ClientProfile {
     pub groups: Groups,
     /// Signature algorithms that it offers; those of a usual hello where that is not known.
     pub signatures: Signatures,
+    /// Whose manner its hello follows.
+    pub hello: HelloStyle,
     /// Shortest RSA key, in bits, that it accepts in a certificate; 0 where that is not known.
     pub least_rsa_bits: usize,
     /// Treatment of a server that lacks the update for CVE-2018-0886.
@@ -132,6 +134,7 @@ struct WrittenTls {
     suites: Option<Vec<String>>,
     groups: Option<Vec<String>>,
     signatures: Option<Vec<String>>,
+    hello: Option<String>,
     #[serde(default)]
     least_rsa_bits: usize,
 }
@@ -154,6 +157,8 @@ impl TryFrom<Written> for ClientProfile {
         let suites = codes(written.tls.suites.as_deref(), "suite")?;
         let groups = codes(written.tls.groups.as_deref(), "group")?;
         let signatures = codes(written.tls.signatures.as_deref(), "signature algorithm")?;
+        let style = |text: &str| HelloStyle::parse(text).ok_or(format!("the manner {text:?} of a hello is not known"));
+        let hello = written.tls.hello.as_deref().map(style).transpose()?;
         Ok(Self {
             id: crate::printable::printable(&written.id),
             name: crate::printable::printable(&written.name),
@@ -165,6 +170,7 @@ impl TryFrom<Written> for ClientProfile {
             suites,
             groups,
             signatures,
+            hello: hello.unwrap_or_default(),
             least_rsa_bits: written.tls.least_rsa_bits,
             encryption_oracle: written.encryption_oracle,
         })
@@ -208,7 +214,7 @@ impl ClientProfile {
 
     /// True if it offers this suite, as far as that is known.
     pub fn offers(&self, suite: u16) -> bool {
-        self.suites == Suites::ALL || self.suites.contains(suite)
+        self.suites == Suites::USUAL || self.suites.contains(suite)
     }
 
     /// Iterates over the versions that it speaks.
@@ -238,7 +244,7 @@ mod tests {
         assert_eq!(shipped.len(), SHIPPED.len());
         for profile in &shipped {
             assert!(!profile.sources.is_empty(), "{} has no source", profile.id);
-            assert_ne!(profile.suites, Suites::ALL, "{} offers everything", profile.id);
+            assert_ne!(profile.suites, Suites::USUAL, "{} offers everything", profile.id);
             assert_eq!(ClientProfile::find(&profile.id).as_ref(), Ok(profile));
         }
         assert!(ClientProfile::find(DEFAULT).is_ok());

@@ -74,6 +74,9 @@ pub enum TargetError {
     /// A part between dots that is empty or above 63 characters, or more than 253 in all.
     #[error("a part of the name is empty or has more than 63 characters, or the whole more than 253")]
     Length,
+    /// A part between dots that begins or ends with a hyphen (RFC 1123 section 2.1).
+    #[error("a part of the name begins or ends with a hyphen")]
+    Hyphen,
     /// A character that no host name has.
     #[error("the character {0:?} is not allowed in a host name")]
     Character(char),
@@ -165,6 +168,9 @@ fn parse_name(text: &str) -> Result<Host, TargetError> {
     }
     if whole.len() > 253 || whole.split('.').any(|label| label.is_empty() || label.len() > 63) {
         return Err(TargetError::Length);
+    }
+    if whole.split('.').any(|label| label.starts_with('-') || label.ends_with('-')) {
+        return Err(TargetError::Hyphen);
     }
     let last = whole.rsplit('.').next().unwrap_or_default();
     if last.bytes().all(|byte| byte.is_ascii_digit()) {

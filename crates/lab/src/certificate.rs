@@ -42,7 +42,9 @@ impl Identity {
             }
             Key::Ec256 => {
                 let pair = KeyPair::generate().map_err(failed)?;
-                Ok(Self { chain: chain(certificate, now, &pair).map_err(failed)?, key: pair.serialize_pem() })
+                let other = certificate.foreign_key.then(KeyPair::generate).transpose().map_err(failed)?;
+                let key = other.as_ref().unwrap_or(&pair).serialize_pem();
+                Ok(Self { chain: chain(certificate, now, &pair).map_err(failed)?, key })
             }
             #[cfg(feature = "legacy-tls")]
             Key::Rsa1024 => {

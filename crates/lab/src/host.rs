@@ -91,6 +91,8 @@ pub struct Certificate {
     pub usages: Vec<String>,
     /// Its key.
     pub key: Key,
+    /// The host signs with another key of the kind; for `ec-256`.
+    pub foreign_key: bool,
     /// Digest of its signature, where that is not SHA-256; takes the feature `legacy-tls`.
     pub signature: Option<OldSignature>,
     /// Number of letters behind the common name.
@@ -174,6 +176,7 @@ impl Default for Certificate {
             issuer: "Corp Example Issuing CA".to_owned(),
             usages: vec![wire::certificate::EKU_SERVER_AUTHENTICATION.to_owned()],
             key: Key::Rsa2048,
+            foreign_key: false,
             signature: None,
             padding: 0,
             extra: 0,

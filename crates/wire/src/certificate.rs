@@ -87,6 +87,12 @@ impl Certificate {
     }
 }
 
+/// The bits of a certificate's public key, as a signature is verified with: a point, or modulus and exponent as DER.
+pub fn public_key(der: &[u8]) -> Option<Vec<u8>> {
+    let (_, parsed) = X509Certificate::from_der(der.get(..der.len().min(LIMIT))?).ok()?;
+    Some(parsed.public_key().subject_public_key.data.to_vec())
+}
+
 fn bounded(text: &str) -> String {
     text.chars().take(NAME_LIMIT).collect()
 }

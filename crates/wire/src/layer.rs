@@ -16,6 +16,10 @@ pub trait Layer: Send {
     fn take_output(&mut self) -> Vec<u8>;
     /// Tells what both sides agreed on, once bytes can pass.
     fn up(&self) -> Option<Event>;
+    /// True if the peer asked for a certificate of ours.
+    fn certificate_requested(&self) -> bool {
+        false
+    }
 }
 
 /// Layers on top of each other; without any, bytes pass as they are.
@@ -33,6 +37,8 @@ pub struct Received {
     pub bytes: Result<Vec<u8>, TlsFailure>,
     /// The topmost layer came up with these bytes.
     pub up: Option<Event>,
+    /// The peer of the topmost layer asked for a certificate of ours.
+    pub requested: bool,
 }
 
 impl Layers {
@@ -74,7 +80,8 @@ impl Layers {
         let bytes = self.stack.iter_mut().try_fold(raw.to_vec(), |bytes, layer| layer.read(&bytes));
         let up = self.stack.last().filter(|_| !self.up).and_then(|top| top.up());
         self.up |= up.is_some();
-        Received { bytes, up }
+        let requested = self.stack.last().is_some_and(|top| top.certificate_requested());
+        Received { bytes, up, requested }
     }
 }
 
@@ -126,7 +133,7 @@ mod tests {
     fn without_layers_bytes_pass() {
         let mut layers = Layers::default();
         assert_eq!(layers.send(vec![1, 2]), Ok(vec![1, 2]));
-        assert_eq!(layers.receive(&[3]), Received { bytes: Ok(vec![3]), up: None });
+        assert_eq!(layers.receive(&[3]), Received { bytes: Ok(vec![3]), up: None, requested: false });
         assert!(layers.is_empty() && !layers.rising());
     }
 
@@ -136,14 +143,20 @@ mod tests {
         layers.push(Box::new(Marking::new(7)));
         assert!(layers.rising());
         assert_eq!(layers.output(), Ok(vec![7]));
-        assert_eq!(layers.receive(&[7]), Received { bytes: Ok(Vec::new()), up: Some(Event::Connected) });
+        assert_eq!(
+            layers.receive(&[7]),
+            Received { bytes: Ok(Vec::new()), up: Some(Event::Connected), requested: false }
+        );
         layers.push(Box::new(Marking::new(8)));
         assert!(layers.rising());
         assert_eq!(layers.output(), Ok(vec![7, 8]));
-        assert_eq!(layers.receive(&[7, 8, 1]), Received { bytes: Ok(vec![1]), up: Some(Event::Connected) });
+        assert_eq!(
+            layers.receive(&[7, 8, 1]),
+            Received { bytes: Ok(vec![1]), up: Some(Event::Connected), requested: false }
+        );
         assert!(!layers.rising());
         assert_eq!(layers.send(vec![5]), Ok(vec![7, 8, 5]));
-        assert_eq!(layers.receive(&[7, 8, 5]), Received { bytes: Ok(vec![5]), up: None });
+        assert_eq!(layers.receive(&[7, 8, 5]), Received { bytes: Ok(vec![5]), up: None, requested: false });
     }
 
     #[test]
@@ -151,7 +164,7 @@ mod tests {
         let mut layers = Layers::default();
         layers.push(Box::new(Marking::new(7)));
         layers.push(Box::new(Marking::new(8)));
-        let failed = |mark| Received { bytes: Err(TlsFailure::Peer(format!("no {mark}"))), up: None };
+        let failed = |mark| Received { bytes: Err(TlsFailure::Peer(format!("no {mark}"))), up: None, requested: false };
         assert_eq!(layers.receive(&[9]), failed(7));
         assert_eq!(layers.receive(&[7, 9]), failed(8));
     }

@@ -56,6 +56,8 @@ pub enum Event {
         /// The peer's certificates as DER, leaf first.
         chain: Vec<Vec<u8>>,
     },
+    /// The peer asked for a certificate of ours inside the handshake; it got none.
+    CertificateRequested,
     /// It failed.
     TlsFailed(TlsFailure),
     /// The peer ended the connection.
@@ -125,6 +127,7 @@ impl Conversation {
             return self.state.take().map_or_else(Vec::new, |_| vec![Action::Close]);
         }
         let Some(state) = &mut self.state else { return Vec::new() };
+        self.outcome.certificate_requested |= event == Event::CertificateRequested;
         if !state.handle(event, self.began, now, &mut self.outcome) {
             return Vec::new();
         }

@@ -12,7 +12,7 @@ use wire::foreign::ForeignService;
 use wire::http::{Method, Request, Response, SCHEMES};
 use wire::machine::{ConnectFailure, End, Presented, TcpAnswer, Timed, TlsAnswer, X224Answer};
 use wire::rdpeudp::Syn;
-use wire::tls::{Alert, ClientHello, TlsVersion};
+use wire::tls::{Alert, ClientHello, HelloStyle, TlsVersion};
 use wire::x224::{ConnectionRequest, NegotiationFailure, SecurityProtocols, ServerAnswer};
 
 const CERTIFICATE: &[u8] = include_bytes!("certificates/server01.der");
@@ -100,6 +100,7 @@ fn hello() -> impl Strategy<Value = ClientHello> {
             random,
             pad_to,
             server_name,
+            style: HelloStyle::Plain,
         },
     )
 }

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 use wire::layer::{Layers, Received};
 use wire::machine::{Action, ConnectFailure, Conversation, ConversationPlan, End, Event, TlsFailure};
-use wire::tls::TlsOffer;
+use wire::tls::{HelloShape, TlsOffer};
 use wire::transcript::Entry;
 
 use super::micros;
@@ -71,6 +71,9 @@ fn connect_failure(error: &io::Error) -> ConnectFailure {
 struct Driver<'a> {
     outlet: &'a dyn Outlet,
     machine: Conversation,
+    shape: HelloShape,
+    /// The peer's request for a certificate has been told.
+    requested: bool,
     entries: Vec<(Duration, Entry)>,
     began: Instant,
     end: Instant,
@@ -85,9 +88,12 @@ impl<'a> Driver<'a> {
     fn new(plan: &ConversationPlan, left: Duration, outlet: &'a dyn Outlet) -> Self {
         let began = Instant::now();
         let machine = Conversation::new(plan.clone());
+        let shape = plan.shape.clone();
         Self {
             outlet,
             machine,
+            shape,
+            requested: false,
             entries: Vec::new(),
             began,
             end: began + left,
@@ -234,7 +240,7 @@ impl<'a> Driver<'a> {
     }
 
     async fn upgrade(&mut self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin), offer: TlsOffer) -> Option<Event> {
-        match tls::open(offer) {
+        match tls::open(offer, &self.shape) {
             Ok(tunnel) => {
                 self.layers.push(tunnel);
                 self.raw = 0;
@@ -273,7 +279,11 @@ impl<'a> Driver<'a> {
     ) -> Option<Event> {
         self.raw += raw.len();
         self.keep(raw, Entry::TunnelReceived);
-        let Received { bytes, up } = self.layers.receive(raw);
+        let Received { bytes, up, requested } = self.layers.receive(raw);
+        if requested && !self.requested {
+            self.requested = true;
+            self.tell(Event::CertificateRequested);
+        }
         // alerts and the client's last flight go out even if reading failed
         let lost = self.flush(stream).await;
         match (bytes, up) {

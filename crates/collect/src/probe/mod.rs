@@ -7,6 +7,7 @@ mod connection;
 mod openssl;
 mod outlet;
 mod rehearsal;
+mod signature;
 mod tls;
 
 #[cfg(test)]

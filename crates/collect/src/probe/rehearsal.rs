@@ -36,8 +36,10 @@ const AFTERWARDS: Duration = Duration::from_millis(3);
 /// Size of the pipe, more than any message here has.
 const ROOM: usize = 64 * 1024;
 
-/// TPKT (T.123), X.224 Connection Request, RDP_NEG_REQ ([MS-RDPBCGR] 2.2.1.1); requestedProtocols follows.
-const REQUEST: [u8; 15] = [3, 0, 0, 19, 14, 0xE0, 0, 0, 0, 0, 0, 1, 0, 8, 0];
+/// TPKT (T.123) and X.224 Connection Request with 8 bytes behind it, and the cookie's length added to both lengths.
+const REQUEST: [u8; 11] = [3, 0, 0, 19, 14, 0xE0, 0, 0, 0, 0, 0];
+/// RDP_NEG_REQ ([MS-RDPBCGR] 2.2.1.1.1); requestedProtocols follows.
+const NEGOTIATION: [u8; 4] = [1, 0, 8, 0];
 /// TSRequest ([MS-CSSP] 2.2.1), version 6, with an NTLM NEGOTIATE ([MS-NLMP] 2.2.1.1) of 40 bytes without names.
 const INTRODUCTION: &[u8] = &[
     0x30, 0x37, 0xA0, 0x03, 0x02, 0x01, 0x06, 0xA1, 0x30, 0x30, 0x2E, 0x30, 0x2C, 0xA0, 0x2A, 0x04, 0x28, b'N', b'T',
@@ -102,6 +104,16 @@ fn refuses(offer: TlsOffer) -> bool {
     offer.max < TlsVersion::Tls12 || offer.stack == TlsStack::Own && !taken()
 }
 
+/// The request in the words of [MS-RDPBCGR] 2.2.1.1: lengths, the cookie (2.2.1.1 `cookie`) if there is one, the
+/// protocols.
+fn asked(cookie: Option<&str>, protocols: SecurityProtocols) -> Vec<u8> {
+    let cookie = cookie.map(|user| format!("Cookie: mstshash={user}\r\n")).unwrap_or_default();
+    let mut head = REQUEST;
+    let further = u8::try_from(cookie.len()).unwrap_or(u8::MAX);
+    (head[3], head[4]) = (head[3].saturating_add(further), head[4].saturating_add(further));
+    [&head[..], cookie.as_bytes(), &NEGOTIATION, &protocols.0.to_le_bytes()].concat()
+}
+
 /// Reads exactly these bytes and not one more; an error ends the connection.
 async fn expect(stream: &mut DuplexStream, words: &[u8]) -> io::Result<()> {
     let mut heard = vec![0; words.len()];
@@ -119,7 +131,7 @@ async fn serve(mut stream: DuplexStream, plan: &ConversationPlan) -> io::Result<
             return stream.read_exact(&mut [0]).await.map(|_| ());
         }
         let protocols = request.protocols.unwrap_or(SecurityProtocols::RDP);
-        expect(&mut stream, &[&REQUEST[..], &protocols.0.to_le_bytes()].concat()).await?;
+        expect(&mut stream, &asked(request.cookie.as_deref(), protocols)).await?;
         let protocol = pick(protocols);
         credssp = protocol.credssp();
         stream.write_all(&ServerAnswer::Selected { protocol, flags: 0x1F }.encode()).await?;
@@ -131,7 +143,7 @@ async fn serve(mut stream: DuplexStream, plan: &ConversationPlan) -> io::Result<
     let mut tls = ServerConnection::new(config).map_err(io::Error::other)?;
     if let Some(offer) = plan.tls.filter(|offer| offer.stack == TlsStack::Own) {
         // checks that it is what we meant to say; rustls checks that it is a hello
-        let hello = ClientHello::of(offer, plan.random).encode(Segments::Whole).concat();
+        let hello = ClientHello::shaped(offer, plan.random, &plan.shape).encode(Segments::Whole).concat();
         expect(&mut stream, &hello).await?;
         tls.read_tls(&mut hello.as_slice())?;
         let taken = tls.process_new_packets();
@@ -241,7 +253,7 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         for client in evidence::ClientProfile::shipped() {
             // the last is as few as a policy may leave a client
-            for suites in [Suites::ALL, client.suites, Suites::of([0xC030, 0x002F]).unwrap()] {
+            for suites in [Suites::USUAL, client.suites, Suites::of([0xC030, 0x002F]).unwrap()] {
                 let (min, max) = (client.tls_min, client.tls_max);
                 let (groups, signatures) = (client.groups, client.signatures);
                 let offer = TlsOffer { min, max, suites, groups, signatures, ..TlsOffer::PLAIN_12 };

@@ -2,21 +2,30 @@
 
 use std::io::{Read, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustls::client::ResolvesClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{AlertDescription, ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme};
+use rustls::sign::CertifiedKey;
+use rustls::{
+    AlertDescription, CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme,
+};
 use wire::layer::Layer;
 use wire::machine::{Event, TlsFailure};
-use wire::tls::{Alert, TlsOffer, TlsStack, TlsVersion};
+use wire::tls::{Alert, HelloShape, HelloStyle, Suites, TlsOffer, TlsStack, TlsVersion};
 
-/// Opens a tunnel for an offer; an error is our own failure.
-pub fn open(offer: TlsOffer) -> Result<Box<dyn Layer>, String> {
+use super::signature;
+
+/// Opens a tunnel for an offer, in the manner of a client; an error is our own failure.
+pub fn open(offer: TlsOffer, shape: &HelloShape) -> Result<Box<dyn Layer>, String> {
     match offer.stack {
-        TlsStack::Rustls => Rustls::open(offer).map(|tunnel| Box::new(tunnel) as Box<dyn Layer>),
+        TlsStack::Rustls => Rustls::open(offer, shape).map(|tunnel| Box::new(tunnel) as Box<dyn Layer>),
         TlsStack::Own | TlsStack::Watched => Err("such a hello is no tunnel".to_owned()),
         #[cfg(feature = "legacy-tls")]
-        TlsStack::OpenSsl => super::openssl::OpenSsl::open(offer).map(|tunnel| Box::new(tunnel) as Box<dyn Layer>),
+        TlsStack::OpenSsl => {
+            super::openssl::OpenSsl::open(offer, shape).map(|tunnel| Box::new(tunnel) as Box<dyn Layer>)
+        }
         #[cfg(not(feature = "legacy-tls"))]
         TlsStack::OpenSsl => Err("this build has no OpenSSL".to_owned()),
     }
@@ -25,32 +34,51 @@ pub fn open(offer: TlsOffer) -> Result<Box<dyn Layer>, String> {
 /// Most plaintext taken at a time; a `TSRequest` has less.
 const PLAIN_LIMIT: u64 = 64 * 1024;
 
+/// Writes the version into the header of the first record that a client of this manner writes there. The header of a
+/// plain record is protected by nothing.
+pub fn restyle(first_flight: &mut [u8], offer: TlsOffer, style: HelloStyle) {
+    if let ([22, major, minor, ..], HelloStyle::Schannel) = (first_flight, style) {
+        [*major, *minor] = offer.max.min(TlsVersion::Tls12).code().to_be_bytes();
+    }
+}
+
 struct Rustls {
     connection: ClientConnection,
+    requested: Arc<Requested>,
+    /// How the first flight is to be restyled; `None` once it is out.
+    restyled: Option<(TlsOffer, HelloStyle)>,
 }
 
 impl Rustls {
-    fn open(offer: TlsOffer) -> Result<Self, String> {
+    fn open(offer: TlsOffer, shape: &HelloShape) -> Result<Self, String> {
         let versions: Vec<&'static rustls::SupportedProtocolVersion> =
             [(TlsVersion::Tls12, &rustls::version::TLS12), (TlsVersion::Tls13, &rustls::version::TLS13)]
                 .into_iter()
                 .filter(|(version, _)| offer.offers(*version))
                 .map(|(_, version)| version)
                 .collect();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let schemes = provider.signature_verification_algorithms.supported_schemes();
+        let mut provider = rustls::crypto::ring::default_provider();
+        if offer.suites != Suites::USUAL {
+            provider.cipher_suites.retain(|suite| offer.suites.contains(suite.suite().into()));
+        }
+        let provider = Arc::new(provider);
+        let mut schemes = provider.signature_verification_algorithms.supported_schemes();
+        // what the client lacks, it refuses; rustls would take it
+        schemes.retain(|scheme| offer.signatures.contains((*scheme).into()));
+        let requested = Arc::new(Requested::default());
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&versions)
             .map_err(|error| error.to_string())?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(Recorder { schemes }))
-            .with_no_client_auth();
-        config.enable_sni = false;
+            .with_client_cert_resolver(Arc::<Requested>::clone(&requested));
+        let named = shape.name(offer.name).and_then(|name| ServerName::try_from(name.to_owned()).ok());
+        config.enable_sni = named.is_some();
         config.resumption = rustls::client::Resumption::disabled();
-        // the name is never sent and never checked: the certificate's contents are evidence, not a condition
-        let name = ServerName::try_from("host.invalid").expect("the name is valid");
+        // it is never checked: the certificate's contents are evidence, not a condition
+        let name = named.unwrap_or_else(|| ServerName::try_from("host.invalid").expect("the name is valid"));
         ClientConnection::new(Arc::new(config), name)
-            .map(|connection| Self { connection })
+            .map(|connection| Self { connection, requested, restyled: Some((offer, shape.style)) })
             .map_err(|error| error.to_string())
     }
 }
@@ -84,6 +112,10 @@ impl Layer for Rustls {
                 Ok(_) => {}
             }
         }
+        if let (Some((offer, style)), false) = (self.restyled, raw.is_empty()) {
+            restyle(&mut raw, offer, style);
+            self.restyled = None;
+        }
         raw
     }
 
@@ -97,12 +129,32 @@ impl Layer for Rustls {
         let chain = chain.iter().take(wire::tls::flight::CHAIN_LIMIT).map(|der| der.to_vec()).collect();
         Some(Event::TlsUp { version, suite, chain })
     }
+
+    fn certificate_requested(&self) -> bool {
+        self.requested.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Has no certificate, and remembers that one was asked for.
+#[derive(Debug, Default)]
+struct Requested(AtomicBool);
+
+impl ResolvesClientCert for Requested {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.0.store(true, Ordering::Relaxed);
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
 }
 
 /// Says who is to blame, in the terms of the machine.
 fn failure(error: &rustls::Error) -> TlsFailure {
     match error {
         rustls::Error::AlertReceived(description) => TlsFailure::Alert(alert(*description)),
+        rustls::Error::InvalidCertificate(CertificateError::BadSignature) => TlsFailure::WrongKey,
         rustls::Error::General(_)
         | rustls::Error::FailedToGetCurrentTime
         | rustls::Error::FailedToGetRandomBytes
@@ -115,7 +167,20 @@ fn alert(description: AlertDescription) -> Alert {
     Alert { level: 2, description: description.into() }
 }
 
-/// Accepts every certificate, because it is evidence: expired, self-signed and weak ones are what we want to see.
+/// webpki would refuse RSA-1024 and SHA-1 here, which real hosts have; so only what is certainly of another key is
+/// refused.
+fn by_its_key(
+    message: &[u8],
+    certificate: &CertificateDer<'_>,
+    signed: &DigitallySignedStruct,
+) -> Result<HandshakeSignatureValid, rustls::Error> {
+    if signature::refuted(signed.scheme, certificate, message, signed.signature()) {
+        return Err(rustls::Error::InvalidCertificate(CertificateError::BadSignature));
+    }
+    Ok(HandshakeSignatureValid::assertion())
+}
+
+/// Accepts every certificate, because it is evidence: expired, self-signed and weak ones are what we came to see.
 #[derive(Debug)]
 struct Recorder {
     schemes: Vec<SignatureScheme>,
@@ -135,21 +200,20 @@ impl ServerCertVerifier for Recorder {
 
     fn verify_tls12_signature(
         &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        // webpki refuses RSA-1024 and SHA-1 here, which real hosts have; no secret is sent through this tunnel
-        Ok(HandshakeSignatureValid::assertion())
+        by_its_key(message, certificate, signed)
     }
 
     fn verify_tls13_signature(
         &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
+        by_its_key(message, certificate, signed)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

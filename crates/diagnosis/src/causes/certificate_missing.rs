@@ -4,7 +4,7 @@ use evidence::events::RCM;
 use evidence::state::{LISTENER, STORE_REMOTE_DESKTOP};
 use evidence::{Role, Stage};
 use wire::machine::X224Answer;
-use wire::x224::{NegotiationFailure, ServerAnswer};
+use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
 
 use crate::case::{Case, EVERYTHING};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
@@ -30,6 +30,15 @@ pub const CAUSE: Cause = Cause {
             needs: &[Need::key(STORE_REMOTE_DESKTOP), Need::key(LISTENER), Need::HOST_LOG],
             holds: none_and_none_made,
         },
+        Proof {
+            shows: Shows::Presence(Confidence::Possible),
+            needs: &[
+                Need::negotiation(Asked::Everything),
+                Need::negotiation(Asked::TlsOnly),
+                Need::negotiation(Asked::StandardOnly),
+            ],
+            holds: hangs_up_on_tls,
+        },
         Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: says_otherwise },
     ],
     explains: &[],
@@ -38,7 +47,8 @@ pub const CAUSE: Cause = Cause {
                        client gets in, whatever it is set to.",
         why: "Windows makes its self-signed certificate by itself, so something keeps it from doing so: rights on the folder \
               MachineKeys, a key container that belongs to another MachineGuid (a clone), or the service SessionEnv or the key \
-              service not running. Or a certificate was bound to the listener and has been deleted since.",
+              service not running. Or a certificate was bound to the listener and has been deleted since. VirtualBox hangs up on every \
+              request for TLS where it cannot read the file of its certificate (Security/ServerCertificate).",
         confirm: "On the host: is there a certificate in the store 'Remote Desktop', is one bound to the listener, and what do \
                   events 1051, 1055, 1057 and 1058 say?",
         command: "Get-ChildItem 'Cert:\\LocalMachine\\Remote Desktop' | Select-Object Subject,Thumbprint,NotAfter,HasPrivateKey; \
@@ -82,6 +92,26 @@ fn none_and_none_made(case: Case<'_>) -> Option<Ground> {
     ground.because.push(store.because("the store Remote Desktop is empty"));
     ground.because.push(bound.because("no other certificate is bound to the listener"));
     Some(ground)
+}
+
+/// Every request for TLS is met by a close, and one without is answered: so VirtualBox does, where the file of its
+/// certificate cannot be read.
+fn hangs_up_on_tls(case: Case<'_>) -> Option<Ground> {
+    let mut because = Vec::new();
+    for (protocols, asked) in [(EVERYTHING, "TLS and CredSSP"), (SecurityProtocols::SSL, "TLS alone")] {
+        let seen = case.x224_to(protocols)?;
+        let X224Answer::Closed(end) = seen.value else { return None };
+        because.push(seen.because(format!("a request for {asked} is {} without an answer", end.verb())));
+    }
+    let plain = case.x224_to(SecurityProtocols::RDP)?;
+    let taken = matches!(
+        plain.value,
+        X224Answer::Server(
+            ServerAnswer::Selected { protocol: SecurityProtocols::RDP, .. } | ServerAnswer::NoNegotiation
+        )
+    );
+    because.push(plain.because("one for Standard RDP Security is answered".to_owned()));
+    taken.then(|| Ground::on(because))
 }
 
 fn says_otherwise(case: Case<'_>) -> Option<Ground> {

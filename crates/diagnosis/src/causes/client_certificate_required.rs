@@ -1,17 +1,19 @@
 //! `client-certificate-required`: the host wants the client to show a certificate.
 
-use evidence::{Role, Stage};
+use evidence::fact::{Fact, Handshake};
+use evidence::{Role, Source, Stage};
 use wire::machine::X224Answer;
+use wire::tls::{TlsOffer, TlsStack};
 use wire::x224::{NegotiationFailure, ServerAnswer};
 
-use crate::case::{Case, EVERYTHING};
+use crate::case::{Case, EVERYTHING, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
 
 pub const CAUSE: Cause = Cause {
     id: "client-certificate-required",
     title: "the host wants a certificate of the client",
-    stage: Stage::X224,
+    stage: Stage::Tls,
     severity: Severity::Blocking,
     role: Role::Host,
     codes: &[],
@@ -21,11 +23,18 @@ pub const CAUSE: Cause = Cause {
             needs: &[Need::negotiation(Asked::Everything)],
             holds: says_so,
         },
+        Proof {
+            shows: Shows::Presence(Confidence::Proven),
+            needs: &[Need::handshake(TlsOffer::MODERN)],
+            holds: refused_without,
+        },
         Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: says_otherwise },
+        Proof { shows: Shows::Absence, needs: &[Need::FINISHED_HANDSHAKE], holds: finished_without },
     ],
     explains: &[],
     page: Page {
-        what_happens: "The host answers the request with failure 6 (SSL_WITH_USER_AUTH_REQUIRED_BY_SERVER) and closes. Usual \
+        what_happens: "The host answers the request with failure 6 (SSL_WITH_USER_AUTH_REQUIRED_BY_SERVER) and closes, or asks for a \
+                       certificate inside the TLS handshake and ends it with an alert (40, 42, 116) when it gets none. Usual \
                        clients have no certificate to show at this point, and stop.",
         why: "Windows as it is installed does not do this. The code comes from hosts whose listener is set to authenticate \
               clients by TLS certificates, and from gateways, bastions or appliances that speak Remote Desktop.",
@@ -55,7 +64,49 @@ fn says_otherwise(case: Case<'_>) -> Option<Ground> {
     let seen = case.x224_to(EVERYTHING)?;
     let X224Answer::Server(answer) = seen.value else { return None };
     let text = || format!("{} answered, and did not ask for a certificate", case.label());
-    (*answer != WANTED).then(|| Ground::on(vec![seen.because(text())]))
+    // who goes on with TLS may ask for it there
+    let ends = !matches!(answer, ServerAnswer::Selected { protocol, .. } if protocol.tls()) || case.watched(seen.id);
+    (*answer != WANTED && ends).then(|| Ground::on(vec![seen.because(text())]))
+}
+
+/// The numbers of the connections of the probe in which a certificate was asked for.
+fn asking(case: Case<'_>) -> Vec<Seen<Option<Source>>> {
+    let asked = case.seen(|fact| matches!(fact, Fact::ClientCertificateRequested).then_some(()));
+    asked.map(|seen| Seen { value: case.source_of(seen.id), id: seen.id }).collect()
+}
+
+/// It asked for a certificate inside the handshake, got none, and ended it.
+fn refused_without(case: Case<'_>) -> Option<Ground> {
+    let asking = asking(case);
+    let asked = asking.first()?;
+    let same = |id| asking.iter().any(|asked| asked.value.is_some() && asked.value == case.source_of(id));
+    let up = |answer: &Handshake| matches!(answer, Handshake::Accepted { finished: true, .. });
+    // one that is asked for and not missed is no condition
+    if case.tls().any(|seen| up(seen.value.1) && same(seen.id)) {
+        return None;
+    }
+    let ended = |answer: &Handshake| matches!(answer, Handshake::Alert(_) | Handshake::Closed { .. });
+    let mut refused = case.tls().filter(|seen| ended(seen.value.1) && seen.value.0.stack != TlsStack::Own);
+    let first = refused.next()?;
+    let refused = refused.find(|seen| same(seen.id) && !same(first.id)).unwrap_or(first);
+    let same = same(refused.id);
+    let answer = refused.value.1.refusal()?;
+    let because = vec![
+        asked.because(format!("{} asked for a certificate of the client in the handshake", case.label())),
+        refused.because(format!("a client that has none was {answer}")),
+    ];
+    let named = matches!(refused.value.1, Handshake::Alert(_));
+    let ground = Ground::on(because);
+    Some(if same && named { ground } else { ground.confidence(Confidence::Likely) })
+}
+
+/// A handshake was finished, and CredSSP answered where it was begun: nothing was missed.
+fn finished_without(case: Case<'_>) -> Option<Ground> {
+    if refused_without(case).is_some() {
+        return None;
+    }
+    let seen = case.tls().find(|seen| matches!(seen.value.1, Handshake::Accepted { finished: true, .. }))?;
+    Some(Ground::on(vec![seen.because(format!("{} finished a handshake without a certificate of ours", case.label()))]))
 }
 
 #[cfg(test)]

@@ -19,7 +19,8 @@ pub const CAUSE: Cause = Cause {
     codes: &[Symptom::SOCKET_CLOSED],
     proofs: &[
         Proof {
-            shows: Shows::Presence(Confidence::Proven),
+            // a balancer that wants a token of its own and a gateway that wants a preconnection blob look the same
+            shows: Shows::Presence(Confidence::Likely),
             needs: &[
                 Need::negotiation(Asked::Everything),
                 Need::HELD_REQUEST,
@@ -37,7 +38,9 @@ pub const CAUSE: Cause = Cause {
         what_happens: "TCP connects, the first Remote Desktop packet is sent, and the other side closes without a word. The \
                        client shows 0x904, mostly with 0x7.",
         why: "Something that accepts connections but does not serve Remote Desktop: a proxy, bastion, tunnel or load balancer \
-              whose own target is gone, a protection product that drops this source, or a listener whose service died. The \
+              whose own target is gone or that wants a routing token (loadbalanceinfo) of its own, a protection product that drops this \
+              source, or a listener whose service died. Hyper-V's console (port 2179) and gateways such as Devolutions' want a \
+              preconnection blob first (pcb:s: in an .rdp file). The \
               request was held back once: the connection stays open as long as we say nothing, so it is the request that is \
               answered with a close.",
         confirm: "On the host: does the attempt arrive? Event 131 in RdpCoreTS says so. If it does not, something on the way \
@@ -52,6 +55,9 @@ pub const CAUSE: Cause = Cause {
     },
     fixes: &["try-another-client", "restart-services"],
 };
+
+/// Where Hyper-V serves the consoles of its virtual machines ([MS-RDPEPS]).
+const HYPER_V_CONSOLE: u16 = 2179;
 
 fn always_closed(case: Case<'_>) -> Option<Ground> {
     let held = case.x224().find(|seen| *seen.value.1 == X224Answer::HeldOpen)?;
@@ -68,6 +74,10 @@ fn always_closed(case: Case<'_>) -> Option<Ground> {
     for (seen, asked) in all.iter().zip(["TLS and CredSSP", "TLS alone", "Standard RDP Security"]) {
         let X224Answer::Closed(end) = seen.value else { continue };
         because.push(seen.because(format!("a request for {asked} is {} without an answer", end.verb())));
+    }
+    if case.who().address.is_some_and(|address| address.port() == HYPER_V_CONSOLE) {
+        because
+            .push(held.because("port 2179 is the console of Hyper-V, which wants a preconnection blob first (pcb:s:)"));
     }
     Some(Ground::on(because))
 }
@@ -111,7 +121,7 @@ mod tests {
     #[test]
     fn present() {
         let sketch = closed(X224Answer::HeldOpen, Handshake::Closed { end: End::Fin, bytes: 0 });
-        sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+        sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! `credssp-broken`: TLS works, but CredSSP gets garbage or a dropped connection.
 
+use std::time::Duration;
+
 use evidence::fact::Introduction;
 use evidence::symptom::Symptom;
 use evidence::{Because, Role, Stage};
@@ -19,6 +21,7 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof { shows: Shows::Presence(Confidence::Possible), needs: &[Need::INTRODUCTION], holds: broken },
         Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::SECOND_INTRODUCTION], holds: broken_twice },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::PATIENT_INTRODUCTION], holds: silent_twice },
         Proof { shows: Shows::Absence, needs: &[Need::INTRODUCTION], holds: answered },
     ],
     explains: &[],
@@ -52,12 +55,19 @@ fn told(case: Case<'_>, seen: Seen<&Introduction>) -> Option<Because> {
         Introduction::Closed(end) => Some(
             seen.because(format!("{label} {} the connection on the first TSRequest, without an answer", end.verb())),
         ),
+        Introduction::Alert(alert) => {
+            Some(seen.because(format!("{label} ended the connection on the first TSRequest with {alert}")))
+        }
         _ => None,
     }
 }
 
 /// Looks at every answer that the host gave to CredSSP.
 fn broken(case: Case<'_>) -> Option<Ground> {
+    // whoever asked for a certificate of ours and got none ends the connection for that
+    if case.certificate_requested().is_some() {
+        return None;
+    }
     let because: Option<Vec<_>> = case.introductions().map(|seen| told(case, seen)).collect();
     let because = because.filter(|because| !because.is_empty())?;
     let ground = Ground::on(because);
@@ -66,10 +76,28 @@ fn broken(case: Case<'_>) -> Option<Ground> {
     Some(if needed { ground } else { ground.severity(Severity::Advisory) })
 }
 
+/// A host under load, or with a domain controller far away, answers within this time.
+const PATIENCE: Duration = Duration::from_millis(1500);
+
+/// Left without an answer twice, the second time for as long as clients wait.
+fn silent_twice(case: Case<'_>) -> Option<Ground> {
+    let told = |seen: Seen<&Introduction>| {
+        let waited = case.evidence.observations[seen.id - 1].took.unwrap_or_default();
+        let text =
+            format!("{} left the first TSRequest without an answer for {:.1} s", case.label(), waited.as_secs_f64());
+        (*seen.value == Introduction::Silent && waited >= PATIENCE).then(|| seen.because(text))
+    };
+    let because: Option<Vec<_>> = case.introductions().map(told).collect();
+    let ground = Ground::on(because.filter(|because| because.len() > 1)?);
+    let needed = case.context.profile.protocols.credssp();
+    Some(if needed { ground } else { ground.severity(Severity::Advisory) })
+}
+
 fn broken_twice(case: Case<'_>) -> Option<Ground> {
     let ground = broken(case)?;
-    // a close may be the host's way to refuse NTLM; asked by name, the client then uses Kerberos and never notices
-    let closed = case.introductions().any(|seen| matches!(seen.value, Introduction::Closed(_)));
+    // a close may be the host's way to refuse NTLM: with a name the client then comes by Kerberos and never notices
+    let closed =
+        case.introductions().any(|seen| matches!(seen.value, Introduction::Closed(_) | Introduction::Alert(_)));
     Some(match (closed, case.name_typed()) {
         (false, _) => ground,
         (true, false) => ground.confidence(Confidence::Likely),

@@ -1,10 +1,11 @@
 //! `machine-renamed`: the host's own certificate has a name that is not the host's.
 
+use evidence::fact::Fact;
 use evidence::moment::moment;
 use evidence::printable::printable;
 use evidence::state::{COMPUTER_NAME, LISTENER, STORE_REMOTE_DESKTOP, StoredCertificate, TCPIP};
 use evidence::windows::netbios;
-use evidence::{Role, Stage};
+use evidence::{Because, Role, Stage};
 use wire::tls::TlsOffer;
 
 use super::remote_desktop_disabled;
@@ -23,8 +24,9 @@ pub const CAUSE: Cause = Cause {
     // the handshake that shows the old name also shows that its key works, so this explains no closed socket now
     codes: &[],
     proofs: &[
+        // a proxy that shows its own certificate, or a balancer, looks the same
         Proof {
-            shows: Shows::Presence(Confidence::Proven),
+            shows: Shows::Presence(Confidence::Likely),
             needs: &[Need::handshake(TlsOffer::MODERN), Need::INTRODUCTION],
             holds: names_differ,
         },
@@ -73,7 +75,25 @@ fn names_differ(case: Case<'_>) -> Option<Ground> {
         return None;
     }
     let certificate = own.because(format!("the host's own certificate is for {}", own.value));
-    Some(Ground::on(vec![certificate, first.because(format!("the host calls itself {}", first.value))]))
+    let ground = Ground::on(vec![certificate, first.because(format!("the host calls itself {}", first.value))]);
+    let Some(odd) = too_old(case) else { return Some(ground) };
+    let mut because = ground.because;
+    because.push(odd);
+    Some(Ground::on(because).confidence(Confidence::Possible).severity(Severity::Advisory))
+}
+
+/// The last build before Windows Vista, the first that could do CredSSP.
+const LAST_WITHOUT_CREDSSP: u16 = 3790;
+
+/// It introduces itself as a Windows that could not have been asked like this: a proxy or trap in between, PyRDP for
+/// one, says so whatever is behind it.
+fn too_old(case: Case<'_>) -> Option<Because> {
+    let seen = case.last(|fact| if let Fact::NtlmVersion(version) = fact { Some(*version) } else { None })?;
+    let text = format!(
+        "it introduces itself as build {}, a Windows without CredSSP: something in between may speak for it",
+        seen.value.build
+    );
+    (seen.value.build <= LAST_WITHOUT_CREDSSP && seen.value.build > 0).then(|| seen.because(text))
 }
 
 /// No handshake showed the certificate, but its store was read. A machine that was renamed and not restarted has the
@@ -166,7 +186,7 @@ mod tests {
     #[test]
     fn present() {
         let sketch = introduced(named("DESKTOP-OLD"), "SERVER01", "server01.corp.example");
-        sketch.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Proven));
+        sketch.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
     }
 
     #[test]

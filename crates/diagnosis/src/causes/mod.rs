@@ -9,6 +9,7 @@ mod broken_negotiation;
 mod brute_force_flood;
 mod certificate_binding_stale;
 mod certificate_expired;
+mod certificate_key_mismatch;
 mod certificate_key_wrong_type;
 mod certificate_missing;
 mod certificate_name_mismatch;
@@ -25,6 +26,7 @@ mod clock_skew;
 mod closed_on_negotiation;
 mod credssp_broken;
 mod credssp_client_refused;
+mod credssp_error_status;
 mod credssp_unpatched;
 mod dropped_after_accept;
 mod edition_without_remote_desktop;
@@ -32,6 +34,7 @@ mod encryption_oracle_policy;
 mod entra_authentication_required;
 mod fips_mode_forced;
 mod firewall_blocks_rdp;
+mod handshakes_fail_at_times;
 mod host_unreachable;
 mod key_container_orphaned;
 mod licensing_grace_expired;
@@ -57,11 +60,14 @@ mod rdp_file_misconfigured;
 mod rdp_file_signature_broken;
 mod remote_desktop_disabled;
 mod security_layer_inconsistent;
+mod server_name_refused;
+mod server_tls_setup_failed;
 mod service_crashing;
 mod service_stopped;
 mod spn_missing;
 mod standard_security_only;
 mod tls12_disabled;
+mod tls13_refused;
 mod tls_blocked_on_path;
 mod tls_cipher_mismatch;
 mod tls_intercepted;
@@ -93,11 +99,16 @@ pub const ALL: &[&Cause] = &[
     &negotiation_disabled::CAUSE,
     &entra_authentication_required::CAUSE,
     &broken_negotiation::CAUSE,
+    &handshakes_fail_at_times::CAUSE,
+    &server_tls_setup_failed::CAUSE,
+    &server_name_refused::CAUSE,
+    &tls13_refused::CAUSE,
     &private_key_unusable::CAUSE,
     &tls_blocked_on_path::CAUSE,
     &tls_version_mismatch::CAUSE,
     &tls_cipher_mismatch::CAUSE,
     &tls_stalled::CAUSE,
+    &certificate_key_mismatch::CAUSE,
     &tls_intercepted::CAUSE,
     &tls_refused::CAUSE,
     &certificate_expired::CAUSE,
@@ -109,6 +120,7 @@ pub const ALL: &[&Cause] = &[
     &machine_renamed::CAUSE,
     &clock_skew::CAUSE,
     &credssp_unpatched::CAUSE,
+    &credssp_error_status::CAUSE,
     &credssp_broken::CAUSE,
     &ntlm_blocked::CAUSE,
     &edition_without_remote_desktop::CAUSE,

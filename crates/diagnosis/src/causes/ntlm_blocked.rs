@@ -6,12 +6,7 @@ use evidence::{Role, Stage};
 use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-
-/// `STATUS_NTLM_BLOCKED`.
-const NTLM_BLOCKED: u32 = 0xC000_0418;
-/// Answers of hosts without NTLM to its first message, before any account is named: blocked, `STATUS_ACCESS_DENIED`,
-/// `STATUS_NOT_SUPPORTED`, `SEC_E_UNSUPPORTED_FUNCTION`.
-const REFUSALS: [u32; 4] = [NTLM_BLOCKED, 0xC000_0022, 0xC000_00BB, 0x8009_0302];
+use crate::stage::credssp::{NTLM_BLOCKED, NTLM_REFUSALS};
 
 pub const CAUSE: Cause = Cause {
     id: "ntlm-blocked",
@@ -52,7 +47,7 @@ pub const CAUSE: Cause = Cause {
 fn status(case: Case<'_>) -> Option<Seen<u32>> {
     let seen = case.credssp()?;
     let Introduction::Refused { status: Some(status), .. } = seen.value else { return None };
-    REFUSALS.contains(status).then_some(Seen { value: *status, id: seen.id })
+    NTLM_REFUSALS.contains(status).then_some(Seen { value: *status, id: seen.id })
 }
 
 fn refused(case: Case<'_>) -> Option<Ground> {

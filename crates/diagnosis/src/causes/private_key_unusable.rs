@@ -8,7 +8,7 @@ use evidence::security::{NETWORK_SERVICE, READ, allows};
 use evidence::state::{CRYPTOGRAPHY, LISTENER, LogEvent, POLICY};
 use evidence::symptom::Symptom;
 use evidence::{Role, Stage};
-use wire::tls::TlsOffer;
+use wire::tls::{Alert, TlsOffer};
 
 use crate::case::{Case, NEAR, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
@@ -199,8 +199,10 @@ fn refused(case: Case<'_>) -> Option<Ground> {
 }
 
 fn broken_off(case: Case<'_>, hellos: &[TlsOffer]) -> Option<Ground> {
-    // a single successful handshake of any kind shows a working key
-    if case.tls().any(|seen| !speechless(seen.value.1)) {
+    // one handshake that went through, in whatever way, shows a key that works
+    // that old versions are off does not speak for the key
+    let old = |offer, answer: &Handshake| offer == TlsOffer::OLD && is_version(answer);
+    if case.tls().any(|seen| !speechless(seen.value.1) && !old(seen.value.0, seen.value.1)) {
         return None;
     }
     let selected = case.selected()?;
@@ -215,6 +217,11 @@ fn broken_off(case: Case<'_>, hellos: &[TlsOffer]) -> Option<Ground> {
         because.push(seen.because(format!("a ClientHello ({offer}) was {answer}")));
     }
     Some(Ground::on(because))
+}
+
+/// Refused for its version.
+fn is_version(answer: &Handshake) -> bool {
+    matches!(answer, Handshake::Alert(alert) if alert.description == Alert::PROTOCOL_VERSION)
 }
 
 fn key_used(case: Case<'_>) -> Option<Ground> {

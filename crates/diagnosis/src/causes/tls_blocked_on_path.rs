@@ -8,10 +8,12 @@ use evidence::symptom::Symptom;
 use evidence::{Role, Stage};
 use wire::tls::{Segments, TlsOffer, TlsVersion};
 
+use crate::as_client::{client_offer, has_large_hello};
 use crate::case::{Case, NEAR};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::logs::DAY;
 use crate::need::Need;
+use crate::tries::steady;
 
 pub const CAUSE: Cause = Cause {
     id: "tls-blocked-on-path",
@@ -45,6 +47,12 @@ pub const CAUSE: Cause = Cause {
             needs: &[Need::handshake(TlsOffer::MODERN), Need::HOST_LOG],
             holds: never_arrived,
         },
+        Proof {
+            shows: Shows::Presence(Confidence::Likely),
+            needs: &[Need::handshake(TlsOffer::MODERN), Need::CLIENT_SUITES, Need::CLIENT_SUITES_AGAIN],
+            holds: only_the_short_one_passed,
+        },
+        Proof { shows: Shows::Absence, needs: &[Need::CLIENT_SUITES], holds: long_answered },
         Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: answered },
         Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::PLAIN_12)], holds: answered },
     ],
@@ -52,7 +60,8 @@ pub const CAUSE: Cause = Cause {
     page: Page {
         what_happens: "The negotiation succeeds; then the connection is reset, closed or goes silent on the ClientHello. The same \
                        ClientHello cut into several segments, the first of one byte, is answered. mstsc shows 0x904, extended \
-                       0x7, or a time-out.",
+                       0x7, or a time-out. Or only long ones are broken off: newer clients bring a share of ML-KEM, which does not \
+                       fit into one segment.",
         why: "A firewall, intrusion prevention system, provider or protection product on either machine recognises TLS on this port \
               and does not allow it. One that looks at single segments misses a ClientHello that is cut; one that puts segments \
               together stops that one too, and then looks from outside like a host that cannot use its private key.",
@@ -139,12 +148,45 @@ fn never_arrived(case: Case<'_>) -> Option<Ground> {
     Some(if own.is_some() { ground } else { ground.confidence(Confidence::Possible) })
 }
 
-/// True for any answer in TLS: the hello got there.
+/// The client's hello, with its share of ML-KEM longer than one segment, is broken off; shorter ones of as new a
+/// version pass.
+fn only_the_short_one_passed(case: Case<'_>) -> Option<Ground> {
+    if !has_large_hello(case) || !steady(case) {
+        return None;
+    }
+    let long = case.tls_with(client_offer(case))?;
+    let short = case.tls().find(|seen| {
+        let newest = seen.value.0.max >= case.context.profile.tls_max;
+        newest && matches!(seen.value.1, Handshake::Accepted { .. })
+    })?;
+    let text = format!(
+        "the ClientHello of {}, which a share of ML-KEM makes longer than one segment, was {}",
+        case.context.profile.name,
+        dead(long.value)?
+    );
+    Some(Ground::on(vec![
+        long.because(text),
+        short.because(format!("one in a single segment ({}) was taken", short.value.0)),
+    ]))
+}
+
+fn long_answered(case: Case<'_>) -> Option<Ground> {
+    if !has_large_hello(case) {
+        return None;
+    }
+    let seen = case.tls_with(client_offer(case)).filter(|seen| through(seen.value))?;
+    Some(Ground::on(vec![seen.because(format!("{} answered the long hello of this client", case.label()))]))
+}
+
+/// An answer in TLS, whatever it says: the hello got there.
 fn through(answer: &Handshake) -> bool {
     matches!(answer, Handshake::Accepted { .. } | Handshake::Alert(_))
 }
 
 fn answered(case: Case<'_>) -> Option<Ground> {
+    if has_large_hello(case) {
+        return None;
+    }
     let seen = case.tls().find(|seen| seen.value.0.segments == Segments::Whole && through(seen.value.1))?;
     Some(Ground::on(vec![seen.because(format!("{} answered a ClientHello in one piece", case.label()))]))
 }

@@ -7,10 +7,12 @@ use evidence::symptom::Symptom;
 use evidence::{Role, Stage};
 use wire::tls::{Alert, TlsOffer, suite};
 
-use crate::case::{Case, NEAR};
+use crate::as_client::{as_offered, client_offer, has_large_hello, taken_alike, taken_as_client, tolerates_newest};
+use crate::case::{Case, NEAR, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::stage::tls::{as_offered, client_offer, refused_with, taken_alike, taken_as_client};
+use crate::stage::tls::refused_with;
+use crate::tries::steady;
 
 pub const CAUSE: Cause = Cause {
     id: "tls-cipher-mismatch",
@@ -21,15 +23,25 @@ pub const CAUSE: Cause = Cause {
     codes: &[Symptom::SOCKET_CLOSED],
     proofs: &[
         Proof {
-            shows: Shows::Presence(Confidence::Proven),
+            shows: Shows::Presence(Confidence::Likely),
             needs: &[Need::handshake(TlsOffer::MODERN), Need::CLIENT_SUITES],
             holds: nothing_common,
         },
-        // a host that only closes gives no reason and may have had a bad moment, so it is asked again
+        // of several machines behind one address another may have answered: the client's hello is sent twice in a row
+        Proof {
+            shows: Shows::Presence(Confidence::Proven),
+            needs: &[Need::handshake(TlsOffer::MODERN), Need::CLIENT_SUITES, Need::CLIENT_SUITES_AGAIN],
+            holds: nothing_common,
+        },
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::handshake(TlsOffer::MODERN), Need::CLIENT_SUITES_AGAIN],
-            holds: nothing_common,
+            needs: &[
+                Need::handshake(TlsOffer::MODERN),
+                Need::handshake(TlsOffer::PLAIN_12),
+                Need::handshake(TlsOffer::OLD),
+                Need::handshake(TlsOffer::WIDEST),
+            ],
+            holds: version_spoken_and_nothing_taken,
         },
         Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::CLIENT_SUITES], holds: refused_for_suites },
         Proof {
@@ -65,17 +77,22 @@ pub const CAUSE: Cause = Cause {
 /// A wide hello is accepted, and one with only the client's own suites is not.
 fn nothing_common(case: Case<'_>) -> Option<Ground> {
     let profile = &case.context.profile;
-    if taken_as_client(case).is_some() {
+    // a long hello that is broken off says nothing about what it offers
+    let long = has_large_hello(case) && !case.tls_with(client_offer(case)).is_some_and(|seen| told(seen.value));
+    if taken_as_client(case).is_some() || !tolerates_newest(case) || !steady(case) || long {
         return None;
     }
     let wide = taken_alike(case)?;
     let (version, chosen) = wide.value;
     let refused = case.tls_with(client_offer(case))?;
+    let again = Need::CLIENT_SUITES_AGAIN.answered(case);
     let (answer, confidence) = match refused.value {
-        Handshake::Alert(alert) if names_the_suites(*alert) => (refused_with(*alert), Confidence::Proven),
-        // a host that closes gives no reason, and where whole hellos are dropped it need not be the host
+        Handshake::Alert(alert) if names_the_suites(*alert) => {
+            let sure = if again { Confidence::Proven } else { Confidence::Likely };
+            (refused_with(*alert), sure)
+        }
+        // a host that closes gives no reason, and where whole hellos are ended it need not be the host
         Handshake::Closed { end, bytes: 0 } if !case.only_cut_hellos_pass() => {
-            let again = Need::CLIENT_SUITES_AGAIN.answered(case);
             let sure = if again { Confidence::Likely } else { Confidence::Possible };
             (format!("{} without an answer", end.verb()), sure)
         }
@@ -94,8 +111,28 @@ fn nothing_common(case: Case<'_>) -> Option<Ground> {
     Some(Ground::on(vec![wide.because(ours), refused.because(theirs)]).confidence(confidence))
 }
 
-/// A captured client's hello was refused with an alert about its offer. No other hello was seen, so a host that refuses
-/// everybody is not excluded.
+/// Only TLS 1.0 and 1.1 are refused for their version; TLS 1.2 is spoken, and nothing that can be offered in it is
+/// taken.
+pub(super) fn version_spoken_and_nothing_taken(case: Case<'_>) -> Option<Ground> {
+    if case.tls().any(|seen| matches!(seen.value.1, Handshake::Accepted { .. })) {
+        return None;
+    }
+    let alert = |offer| {
+        let seen = case.tls_with(offer)?;
+        if let Handshake::Alert(alert) = seen.value { Some(Seen { value: *alert, id: seen.id }) } else { None }
+    };
+    let old = alert(TlsOffer::OLD).filter(|seen| seen.value.description == Alert::PROTOCOL_VERSION)?;
+    let mut because = vec![old.because(format!("TLS 1.0 and 1.1 are refused for their version, with {}", old.value))];
+    for offer in [TlsOffer::PLAIN_12, TlsOffer::WIDEST] {
+        let seen = alert(offer).filter(|seen| names_the_suites(seen.value))?;
+        let text = format!("TLS 1.2 is not, but whatever it offers ({offer}) is: {}", seen.value);
+        because.push(seen.because(text));
+    }
+    Some(Ground::on(because))
+}
+
+/// The client itself was watched: its hello was refused with an alert about what it offers. No other hello was seen,
+/// so a host that refuses everybody is not excluded.
 fn refused_for_suites(case: Case<'_>) -> Option<Ground> {
     if case.tls_accepted().is_some() {
         return None;
@@ -132,6 +169,11 @@ fn logged(case: Case<'_>) -> Option<Ground> {
         refused.because(format!("a ClientHello ({}) was {answer}", TlsOffer::MODERN)),
         entry.because(text),
     ]))
+}
+
+/// Refused in words of TLS.
+fn told(answer: &Handshake) -> bool {
+    matches!(answer, Handshake::Alert(_))
 }
 
 fn names_the_suites(alert: Alert) -> bool {
@@ -174,7 +216,11 @@ mod tests {
 
     #[test]
     fn present() {
-        as_client(alert(40)).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+        let once = as_client(alert(40));
+        once.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        let offer = once.with_case(client_offer);
+        let twice = once.tls(offer, alert(40));
+        twice.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
     }
 
     #[test]
@@ -214,9 +260,15 @@ mod tests {
     #[test]
     fn a_group_that_the_client_lacks() {
         let wide = Handshake::Accepted { version: Some(TlsVersion::Tls12), suite: 0xC030, finished: false };
-        let sketch = host("192.0.2.7").nla().tls(TlsOffer::MODERN, alert(40)).tls(TlsOffer::PLAIN_12, wide);
-        let offer = sketch.with_case(client_offer);
-        sketch.tls(offer, alert(40)).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+        let offer = sketch_of_group(&wide).with_case(client_offer);
+        let refused = || sketch_of_group(&wide).tls(offer, alert(40));
+        refused().check(&CAUSE, Expect::Unknown);
+        let tolerated = refused().tls(TlsOffer::PLAIN_13, wide.clone());
+        tolerated.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    fn sketch_of_group(wide: &Handshake) -> Sketch {
+        host("192.0.2.7").nla().tls(TlsOffer::MODERN, alert(40)).tls(TlsOffer::PLAIN_12, wide.clone())
     }
 
     #[test]
@@ -242,7 +294,7 @@ mod tests {
 
     #[test]
     fn near_miss_the_client_has_that_suite() {
-        as_client(alert(40)).profile("freerdp3").check(&CAUSE, Expect::Absent);
+        as_client(alert(40)).profile("mac").check(&CAUSE, Expect::Absent);
     }
 
     #[test]

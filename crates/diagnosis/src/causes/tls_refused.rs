@@ -10,6 +10,8 @@ use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
 use crate::stage::tls::refused_with;
 
+use super::{tls_cipher_mismatch, tls_version_mismatch};
+
 /// Hellos that must all be refused: every version, and every suite that Windows knows.
 const HELLOS: [TlsOffer; 3] = [TlsOffer::MODERN, TlsOffer::PLAIN_12, TlsOffer::OLD];
 
@@ -91,6 +93,11 @@ fn telling(answer: &Handshake) -> Option<Alert> {
 /// Every hello is refused, those of TLS 1.2 and 1.3 with an alert that says something.
 fn refused(case: Case<'_>, hellos: &[TlsOffer]) -> Option<Ground> {
     if case.tls().any(|seen| matches!(seen.value.1, Handshake::Accepted { .. })) {
+        return None;
+    }
+    // the alerts, side by side, say more
+    let told = tls_version_mismatch::every_version_refused(case).is_some();
+    if told || tls_cipher_mismatch::version_spoken_and_nothing_taken(case).is_some() {
         return None;
     }
     let mut because = Vec::new();

@@ -25,7 +25,7 @@ pub const CAUSE: Cause = Cause {
         // a large answer that is lost on the path looks alike, so this is never proven from here
         Proof {
             shows: Shows::Presence(Confidence::Likely),
-            needs: &[Need::handshake(TlsOffer::MODERN), Need::handshake(TlsOffer::SPLIT_12)],
+            needs: &[Need::handshake(TlsOffer::MODERN), Need::PATIENT_HANDSHAKE, Need::handshake(TlsOffer::SPLIT_12)],
             holds: silent_twice,
         },
         Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: answered },
@@ -94,28 +94,32 @@ mod tests {
         host("192.0.2.7").nla().tls(TlsOffer::MODERN, SILENT)
     }
 
+    fn silent_twice() -> Sketch {
+        silent_once().tls(TlsOffer::MODERN, SILENT)
+    }
+
     #[test]
     fn present() {
-        let sketch = silent_once().took(PATIENCE).tls(TlsOffer::SPLIT_12, SILENT).took(PATIENCE);
+        let sketch = silent_twice().took(PATIENCE).tls(TlsOffer::SPLIT_12, SILENT).took(PATIENCE);
         sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
     }
 
     #[test]
     fn a_short_wait_may_have_met_a_slow_path() {
         let short = Duration::from_millis(300);
-        let sketch = silent_once().took(PATIENCE).tls(TlsOffer::SPLIT_12, SILENT).took(short);
+        let sketch = silent_twice().took(PATIENCE).tls(TlsOffer::SPLIT_12, SILENT).took(short);
         sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Possible));
     }
 
     #[test]
     fn an_answer_that_does_not_end_is_only_possible() {
-        let sketch = silent_once().tls(TlsOffer::SPLIT_12, Handshake::Silent { bytes: 1460 });
+        let sketch = silent_twice().tls(TlsOffer::SPLIT_12, Handshake::Silent { bytes: 1460 });
         sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Possible));
     }
 
     #[test]
     fn near_miss_the_second_one_is_closed() {
-        silent_once()
+        silent_twice()
             .tls(TlsOffer::SPLIT_12, Handshake::Closed { end: End::Rst, bytes: 0 })
             .check(&CAUSE, Expect::Absent);
     }
@@ -128,5 +132,6 @@ mod tests {
     #[test]
     fn unseen() {
         silent_once().check(&CAUSE, Expect::Unknown);
+        silent_once().tls(TlsOffer::SPLIT_12, SILENT).check(&CAUSE, Expect::Unknown);
     }
 }

@@ -9,6 +9,7 @@ use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
 use crate::stage::tls::refused_with;
+use crate::tries::steady;
 
 pub const CAUSE: Cause = Cause {
     id: "tls-version-mismatch",
@@ -37,6 +38,15 @@ pub const CAUSE: Cause = Cause {
                 Need::handshake_again(TlsOffer::PLAIN_12),
             ],
             holds: no_common_version,
+        },
+        Proof {
+            shows: Shows::Presence(Confidence::Likely),
+            needs: &[
+                Need::handshake(TlsOffer::MODERN),
+                Need::handshake(TlsOffer::PLAIN_12),
+                Need::handshake(TlsOffer::OLD),
+            ],
+            holds: every_version_refused,
         },
         Proof {
             shows: Shows::Presence(Confidence::Proven),
@@ -68,7 +78,7 @@ pub const CAUSE: Cause = Cause {
 fn no_common_version(case: Case<'_>) -> Option<Ground> {
     let profile = &case.context.profile;
     let accepted = case.tls_accepted()?;
-    if common_version(case).is_some() {
+    if common_version(case).is_some() || !steady(case) {
         return None;
     }
     let mut because = vec![accepted.because(format!("{} speaks {}", case.label(), accepted.value))];
@@ -79,6 +89,7 @@ fn no_common_version(case: Case<'_>) -> Option<Ground> {
             Handshake::Accepted { version: Some(chosen), .. } => format!("answered with {chosen}"),
             Handshake::Alert(alert) => refused_with(*alert),
             Handshake::Closed { end, .. } => format!("{} without an answer", end.verb()),
+            Handshake::Silent { bytes: 0 } => "left without an answer".to_owned(),
             _ => return None,
         };
         wordless |= matches!(seen.value, Handshake::Closed { .. });
@@ -98,7 +109,22 @@ fn no_common_version(case: Case<'_>) -> Option<Ground> {
     })
 }
 
-/// A captured client's hello was refused because the host has none of its versions.
+/// Whatever version a hello offers, the host says that it is the version.
+pub(super) fn every_version_refused(case: Case<'_>) -> Option<Ground> {
+    let mut because = Vec::new();
+    for offer in [TlsOffer::MODERN, TlsOffer::PLAIN_12, TlsOffer::OLD] {
+        let seen = case.tls_with(offer)?;
+        let Handshake::Alert(alert) = seen.value else { return None };
+        if alert.description != Alert::PROTOCOL_VERSION {
+            return None;
+        }
+        because.push(seen.because(format!("a ClientHello ({offer}) was refused with {alert}")));
+    }
+    let taken = case.tls().any(|seen| matches!(seen.value.1, Handshake::Accepted { .. }));
+    (!taken).then(|| Ground::on(because))
+}
+
+/// The client itself was watched: every version of its own was refused for being none of the host's.
 fn refused_for_version(case: Case<'_>) -> Option<Ground> {
     let profile = &case.context.profile;
     let by_alert = |seen: &Seen<(TlsOffer, &Handshake)>| {

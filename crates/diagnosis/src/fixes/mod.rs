@@ -21,6 +21,7 @@ mod correct_clock;
 mod delete_licensing_grace;
 mod delete_personal_certificates;
 mod disable_antivirus;
+mod disable_tls13;
 mod enable_listener;
 mod enable_remote_desktop;
 mod enable_tls12;
@@ -137,6 +138,7 @@ pub const ALL: &[&Fix] = &[
     &delete_licensing_grace::FIX,
     &delete_personal_certificates::FIX,
     &disable_antivirus::FIX,
+    &disable_tls13::FIX,
     &enable_listener::FIX,
     &enable_remote_desktop::FIX,
     &enable_tls12::FIX,

@@ -8,7 +8,8 @@ use wire::tls::TlsOffer;
 use wire::x224::{SecurityProtocols, ServerAnswer};
 
 use super::room::{Room, Whose};
-use super::tls::tls_finished;
+
+use crate::as_client::tunnel;
 use crate::case::{Case, Seen};
 use crate::need::Question;
 use crate::stage::rung::{Outcome, Rung, took};
@@ -25,11 +26,7 @@ pub(crate) fn riding(case: Case<'_>, question: Question, tls: bool) -> Question 
     match question.request {
         Some(SecurityProtocols::RDP) => Question { settings: true, ..question },
         Some(SecurityProtocols::SSL) if tls => {
-            let offer = if tls_finished(case, TlsOffer::MODERN) || !case.context.capabilities.openssl {
-                TlsOffer::MODERN
-            } else {
-                TlsOffer::TOLERANT
-            };
+            let offer = tunnel(case).unwrap_or(TlsOffer::MODERN);
             Question { settings: true, tls: Some(offer), ..question }
         }
         _ => question,

@@ -4,10 +4,10 @@ use evidence::Stage;
 use evidence::fact::{Fact, Introduction};
 use evidence::telling::version_text;
 use time::{Duration, OffsetDateTime};
-use wire::tls::TlsOffer;
 
+use super::hello::finished;
 use super::room::{Room, Whose};
-use super::tls::tls_finished;
+use crate::as_client::{client_hello_asked, tunnel};
 use crate::case::{Case, Seen};
 use crate::need::{Asking, Kind, Need, Of, Question};
 use crate::stage::rung::{Outcome, Rung, took};
@@ -24,7 +24,8 @@ static INTRODUCTION: Kind = Kind {
         askable: |case, _| {
             case.selected().is_some_and(|seen| seen.value.credssp())
                 && case.tls_accepted().is_some()
-                && (tls_finished(case, TlsOffer::MODERN) || case.context.capabilities.openssl)
+                && (finished(case) || client_hello_asked(case))
+                && tunnel(case).is_some()
         },
         question: introduce,
     }),
@@ -36,20 +37,40 @@ static SECOND_INTRODUCTION: Kind = Kind {
     answered: |case, _| case.introductions().count() >= 2,
     asking: Some(Asking {
         again: true,
-        askable: |case, _| case.credssp().is_some_and(|seen| broken_off(seen.value)),
+        askable: |case, _| case.credssp().is_some_and(|seen| broken_off(seen.value) || errs(seen.value)),
         question: introduce,
     }),
 };
+
+static PATIENT_INTRODUCTION: Kind = Kind {
+    name: "patient-introduction",
+    words: |_| "the host's introduction through CredSSP, given more time".to_owned(),
+    answered: |case, _| case.introductions().count() >= 2,
+    asking: Some(Asking {
+        again: true,
+        askable: |case, _| case.credssp().is_some_and(|seen| *seen.value == Introduction::Silent),
+        question: |case, of, all| Question { patient: true, ..introduce(case, of, all) },
+    }),
+};
+
+/// Answers of hosts without NTLM to its first message, before any account is named: blocked, `STATUS_ACCESS_DENIED`,
+/// `STATUS_NOT_SUPPORTED`, `SEC_E_UNSUPPORTED_FUNCTION`.
+pub const NTLM_REFUSALS: [u32; 4] = [NTLM_BLOCKED, 0xC000_0022, 0xC000_00BB, 0x8009_0302];
+
+/// `STATUS_NTLM_BLOCKED`.
+pub const NTLM_BLOCKED: u32 = 0xC000_0418;
 
 impl Need {
     /// Asks for its introduction through CredSSP.
     pub const INTRODUCTION: Self = Self::new(&INTRODUCTION, Of::Nothing);
     /// Asks for a second introduction, after a pause.
     pub const SECOND_INTRODUCTION: Self = Self::new(&SECOND_INTRODUCTION, Of::Nothing);
+    /// Asks for an introduction that was not given, and gives it more time.
+    pub const PATIENT_INTRODUCTION: Self = Self::new(&PATIENT_INTRODUCTION, Of::Nothing);
 }
 
 fn introduce(case: Case<'_>, _: Of, all: Question) -> Question {
-    if tls_finished(case, TlsOffer::MODERN) { all } else { Question { tls: Some(TlsOffer::TOLERANT), ..all } }
+    Question { tls: tunnel(case).or(all.tls), ..all }
 }
 
 impl<'a> Case<'a> {
@@ -78,7 +99,15 @@ impl<'a> Case<'a> {
 
 /// True for an introduction that broke off or made no sense. Silence is none: asking again would only cost time.
 pub fn broken_off(answer: &Introduction) -> bool {
-    matches!(answer, Introduction::Malformed(_) | Introduction::Closed(_))
+    matches!(answer, Introduction::Malformed(_) | Introduction::Closed(_) | Introduction::Alert(_))
+}
+
+/// True for an error status in place of an introduction, beside those that only refuse NTLM.
+fn errs(answer: &Introduction) -> bool {
+    match answer {
+        Introduction::Refused { status: Some(status), .. } => !NTLM_REFUSALS.contains(status),
+        _ => false,
+    }
 }
 
 fn rung(case: Case<'_>) -> Option<Rung> {
@@ -97,12 +126,18 @@ fn rung(case: Case<'_>) -> Option<Rung> {
             (Outcome::Passed, format!("TSRequest version {version}{}", introduced(case)))
         }
         // without NTLM the host cannot introduce itself to a probe; Kerberos may still work
-        Introduction::Refused { status: Some(status), .. } => {
+        Introduction::Refused { status: Some(status), .. } if *status == NTLM_BLOCKED => {
             (Outcome::Passed, format!("NTLM refused ({status:#010x})"))
         }
+        // these may as well mean that nobody gets in
+        Introduction::Refused { status: Some(status), .. } if NTLM_REFUSALS.contains(status) => {
+            (Outcome::Degraded, format!("NTLM refused ({status:#010x})"))
+        }
+        Introduction::Refused { status: Some(status), .. } => (Outcome::Failed, format!("error {status:#010x}")),
         Introduction::Refused { status: None, .. } => (Outcome::Passed, "answered without NTLM".to_owned()),
         Introduction::Malformed(words) => (Outcome::Failed, words.clone()),
         Introduction::Closed(end) => (Outcome::Failed, format!("{} without an answer", end.verb())),
+        Introduction::Alert(alert) => (Outcome::Failed, format!("ended with {alert}")),
         Introduction::Silent => (Outcome::Failed, "no answer in time".to_owned()),
     };
     Some((outcome, took(case, seen.id), text))

@@ -2,9 +2,14 @@
 
 use evidence::Stage;
 use evidence::fact::{Fact, Handshake};
-use wire::tls::{Alert, Segments, Signatures, TlsOffer, TlsStack, TlsVersion};
+use wire::tls::{Alert, NameSent, Segments, TlsOffer, TlsStack, TlsVersion};
 
+use super::hello::askable;
 use super::room::{Room, Whose};
+use crate::as_client::{
+    client_offer, client_suites_known, client_versions, client_versions_known, first_offer, last_as_client,
+    taken_alike, taken_as_client,
+};
 use crate::case::{Case, Seen};
 use crate::need::{Asked, Asking, Kind, Need, Of, Question};
 use crate::stage::rung::{Outcome, Rung, took};
@@ -30,23 +35,22 @@ static HANDSHAKE: Kind = Kind {
     answered: |case, of| {
         of.hello() == TlsOffer::MODERN && case.tls_watched().next().is_some() || case.tls_with(of.hello()).is_some()
     },
-    asking: Some(Asking {
-        again: false,
-        askable: |case, of| handshake_askable(case, of.hello()),
-        question: with_hello,
-    }),
+    asking: Some(Asking { again: false, askable: |case, of| askable(case, of.hello()), question: with_hello }),
 };
 
 static HANDSHAKE_AGAIN: Kind = Kind {
     name: "handshake-again",
     words: |of| format!("the answer to the same ClientHello ({}), after a pause", of.hello()),
-    answered: |case, of| case.tls().filter(|seen| seen.value.0 == of.hello()).count() >= 2,
+    answered: |case, of| case.times(put(case, of)) >= 2,
     asking: Some(Asking {
         again: true,
         askable: |case, of| {
-            // closed without a word: it may have been a bad moment, which only matters where another hello succeeded
-            let wordless = matches!(case.tls_with(of.hello()).map(|seen| seen.value), Some(Handshake::Closed { .. }));
-            wordless && case.tls().any(|seen| matches!(seen.value.1, Handshake::Accepted { .. }))
+            // without a word: it may have been the moment. Only where another hello went through does it matter
+            let silent =
+                |answer: &Handshake| of.hello() != TlsOffer::MODERN && matches!(answer, Handshake::Silent { .. });
+            let wordless = |answer: &Handshake| matches!(answer, Handshake::Closed { .. }) || silent(answer);
+            case.tls_with(of.hello()).is_some_and(|seen| wordless(seen.value))
+                && case.tls().any(|seen| matches!(seen.value.1, Handshake::Accepted { .. }))
         },
         question: with_hello,
     }),
@@ -80,16 +84,10 @@ static CLIENT_SUITES: Kind = Kind {
 static CLIENT_SUITES_AGAIN: Kind = Kind {
     name: "client-suites-again",
     words: |_| "the answer to the TLS suites of this client, after a pause".to_owned(),
-    answered: |case, _| {
-        let offer = client_offer(case);
-        case.tls().filter(|seen| seen.value.0 == offer).count() >= 2
-    },
+    answered: |case, _| case.times(client_offer(case)) >= 2,
     asking: Some(Asking {
         again: true,
-        askable: |case, _| {
-            let answer = case.tls_with(client_offer(case));
-            matches!(answer.map(|seen| seen.value), Some(Handshake::Closed { .. }))
-        },
+        askable: |case, _| case.tls_with(client_offer(case)).is_some_and(|seen| refused(seen.value)),
         question: as_client,
     }),
 };
@@ -115,8 +113,13 @@ impl Need {
     }
 }
 
-fn with_hello(_: Case<'_>, of: Of, all: Question) -> Question {
-    let offer = of.hello();
+/// Returns the hello that is put for one; the first has the versions of the client.
+fn put(case: Case<'_>, of: Of) -> TlsOffer {
+    if of.hello() == TlsOffer::MODERN { first_offer(case) } else { of.hello() }
+}
+
+fn with_hello(case: Case<'_>, of: Of, all: Question) -> Question {
+    let offer = put(case, of);
     Question { tls: Some(offer), credssp: offer.stack != TlsStack::Own, ..all }
 }
 
@@ -126,9 +129,6 @@ fn as_client(case: Case<'_>, _: Of, all: Question) -> Question {
 
 /// Suites in which the client encrypts to the host's key: until then the host has not used it.
 const RSA_KEY_EXCHANGE: [u16; 9] = [0x009D, 0x009C, 0x003D, 0x003C, 0x0035, 0x002F, 0x000A, 0x0005, 0x0004];
-
-/// Groups of rustls with ring: x25519, secp256r1 and secp384r1.
-const RUSTLS_GROUPS: [u16; 3] = [0x001D, 0x0017, 0x0018];
 
 impl<'a> Case<'a> {
     /// Iterates over how handshakes behind X.224 went.
@@ -151,7 +151,20 @@ impl<'a> Case<'a> {
 
     /// Returns how the handshake with exactly this offer went.
     pub fn tls_with(self, offer: TlsOffer) -> Option<Seen<&'a Handshake>> {
-        self.tls().filter(|seen| seen.value.0 == offer).last().map(|seen| Seen { value: seen.value.1, id: seen.id })
+        let last = |offer| self.tls().filter(move |seen| seen.value.0 == offer).last();
+        // the first hello has the versions of the client for whom we judge
+        let shaped = if offer == TlsOffer::MODERN { first_offer(self) } else { offer };
+        last(shaped).or_else(|| last(offer)).map(|seen| Seen { value: seen.value.1, id: seen.id })
+    }
+
+    /// Returns how often it was asked with exactly this offer.
+    pub fn times(self, offer: TlsOffer) -> usize {
+        self.tls().filter(|seen| seen.value.0 == offer).count()
+    }
+
+    /// Returns that it asked for a client certificate inside the handshake, if it did.
+    pub fn certificate_requested(self) -> Option<Seen<()>> {
+        self.last(|fact| matches!(fact, Fact::ClientCertificateRequested).then_some(()))
     }
 
     /// Iterates over how the handshakes of captured clients went.
@@ -161,8 +174,11 @@ impl<'a> Case<'a> {
 
     /// Returns the first handshake that the host accepted.
     pub fn tls_accepted(self) -> Option<Seen<TlsVersion>> {
-        self.tls().find_map(|seen| match seen.value.1 {
-            Handshake::Accepted { version: Some(version), .. } => Some(Seen { value: *version, id: seen.id }),
+        self.tls().find_map(|seen| match seen.value {
+            // with another name it may be another host
+            (offer, Handshake::Accepted { version: Some(version), .. }) if offer.name == NameSent::Typed => {
+                Some(Seen { value: *version, id: seen.id })
+            }
             _ => None,
         })
     }
@@ -177,6 +193,8 @@ impl<'a> Case<'a> {
             Handshake::Alert(alert) if offer.stack == TlsStack::Watched => {
                 alert.description == Alert::PROTOCOL_VERSION && offer.offers(version)
             }
+            // Windows of old leaves a hello that it does not know alone; asked twice, it is no slow host
+            Handshake::Silent { bytes: 0 } => offer.offers(version) && self.times(offer) >= 2,
             // rustls lacks suites that old hosts need; its refusal says nothing about 1.2
             Handshake::Alert(_) | Handshake::Closed { .. } => {
                 offer.offers(version)
@@ -208,12 +226,8 @@ pub fn uses_key(answer: &Handshake) -> bool {
     }
 }
 
-pub(crate) fn tls_finished(case: Case<'_>, offer: TlsOffer) -> bool {
-    case.tls_with(offer).is_some_and(|seen| matches!(seen.value, Handshake::Accepted { finished: true, .. }))
-}
-
 /// True for a refusal about which another hello may tell more.
-fn refused(answer: &Handshake) -> bool {
+pub(super) fn refused(answer: &Handshake) -> bool {
     !matches!(answer, Handshake::Accepted { .. } | Handshake::Silent { .. })
 }
 
@@ -226,99 +240,6 @@ pub fn speechless(answer: &Handshake) -> bool {
     }
 }
 
-fn handshake_askable(case: Case<'_>, offer: TlsOffer) -> bool {
-    let answer = |offer| case.tls_with(offer).map(|seen| seen.value);
-    if !case.selected().is_some_and(|seen| seen.value.tls()) {
-        return false;
-    }
-    let Some(modern) = answer(TlsOffer::MODERN) else { return offer == TlsOffer::MODERN };
-    if matches!(modern, Handshake::Silent { .. }) {
-        // a second hello tells a deaf host from a deaf path; a third only helps where the second was heard
-        let cut = answer(TlsOffer::SPLIT_12);
-        let heard = || cut.is_some_and(|cut| !matches!(cut, Handshake::Silent { .. }));
-        return offer == TlsOffer::SPLIT_12 || offer == TlsOffer::PLAIN_12 && heard();
-    }
-    if !refused(modern) {
-        return false;
-    }
-    let plain = answer(TlsOffer::PLAIN_12);
-    match offer {
-        TlsOffer::PLAIN_12 => true,
-        TlsOffer::OLD => plain.is_some_and(refused),
-        TlsOffer::SPLIT_12 => speechless(modern) && plain.is_some_and(speechless),
-        TlsOffer::TOLERANT => case.context.capabilities.openssl && plain.is_some(),
-        _ => false,
-    }
-}
-
-/// Builds our own hello with exactly the client's versions and all that a usual hello has; cut where only cut ones
-/// pass.
-fn client_versions(case: Case<'_>) -> TlsOffer {
-    let usual = if case.only_cut_hellos_pass() { TlsOffer::SPLIT_12 } else { TlsOffer::PLAIN_12 };
-    TlsOffer { min: case.context.profile.tls_min, max: case.context.profile.tls_max, ..usual }
-}
-
-/// Builds our own hello with exactly the client's versions, suites, groups and signature algorithms.
-pub fn client_offer(case: Case<'_>) -> TlsOffer {
-    let profile = &case.context.profile;
-    let (suites, groups, signatures) = (profile.suites, profile.groups, profile.signatures);
-    TlsOffer { suites, groups, signatures, ..client_versions(case) }
-}
-
-/// Finds a handshake that shows that host and client share everything: one with the client's own hello or, if the
-/// client has what rustls chooses from, one with rustls and a suite of the client's.
-pub fn taken_as_client(case: Case<'_>) -> Option<Seen<(TlsVersion, u16)>> {
-    let profile = &case.context.profile;
-    let own = client_offer(case);
-    let like_rustls =
-        profile.signatures == Signatures::USUAL && RUSTLS_GROUPS.iter().all(|g| profile.groups.contains(*g));
-    case.tls().find_map(|seen| match seen.value {
-        (offer, Handshake::Accepted { version: Some(version), suite, .. })
-            if profile.speaks(*version)
-                && (offer == own
-                    || like_rustls && offer.stack == TlsStack::Rustls && profile.offers(*suite)
-                    || offer.stack == TlsStack::Watched && profile.offers(*suite)) =>
-        {
-            Some(Seen { value: (*version, *suite), id: seen.id })
-        }
-        _ => None,
-    })
-}
-
-/// Finds a handshake in a version of the client's, with a hello cut like ours for the client: version and suite. Where
-/// only one of two gets through, that is about the path, not about the offer.
-pub fn taken_alike(case: Case<'_>) -> Option<Seen<(TlsVersion, u16)>> {
-    case.tls().find_map(|seen| match seen.value {
-        (offer, Handshake::Accepted { version: Some(version), suite, .. })
-            if offer.segments == client_versions(case).segments && case.context.profile.speaks(*version) =>
-        {
-            Some(Seen { value: (*version, *suite), id: seen.id })
-        }
-        _ => None,
-    })
-}
-
-/// True if the host accepted one of the client's suites, or was offered them all.
-fn client_suites_known(case: Case<'_>) -> bool {
-    let as_client = || case.tls_watched().any(|seen| as_offered(case, seen.value.0));
-    taken_as_client(case).is_some() || case.tls_with(client_offer(case)).is_some() || as_client()
-}
-
-/// True if a captured client offered what the client in question offers.
-pub fn as_offered(case: Case<'_>, watched: TlsOffer) -> bool {
-    TlsOffer { stack: TlsStack::Watched, segments: watched.segments, ..client_offer(case) } == watched
-}
-
-/// True if the host accepted one of the client's versions, or is known to refuse every one of them.
-fn client_versions_known(case: Case<'_>) -> bool {
-    let profile = &case.context.profile;
-    let taken = case.tls().any(|seen| match seen.value.1 {
-        Handshake::Accepted { version: Some(version), .. } => profile.speaks(*version),
-        _ => false,
-    });
-    taken || profile.versions().all(|version: TlsVersion| case.tls_refused(version).is_some())
-}
-
 fn rung(case: Case<'_>) -> Option<Rung> {
     let Some(first) = case.tls().next() else {
         let without = case.selected().map_or_else(|| case.watched_without_tls(), |selected| !selected.value.tls());
@@ -329,14 +250,25 @@ fn rung(case: Case<'_>) -> Option<Rung> {
     // a hello that passes only when cut does not show that a client's would
     let whole = |offer: TlsOffer| offer.segments == Segments::Whole;
     let accepted = case.tls().find(|seen| whole(seen.value.0) && matches!(seen.value.1, Handshake::Accepted { .. }));
-    // a client may refuse a broken protocol as one of our stacks does, whatever a more tolerant stack says
-    let broken = case.tls().find(|seen| matches!(seen.value.1, Handshake::Malformed(_) | Handshake::NotTls(_)));
+    // what one of our stacks calls a broken protocol, a client may refuse as well, whatever a more tolerant one says
+    let broken = case
+        .tls()
+        .find(|seen| matches!(seen.value.1, Handshake::Malformed(_) | Handshake::NotTls(_) | Handshake::WrongKey));
     let best = broken.or(finished).or(accepted).unwrap_or(first);
+    // what the client itself would hear decides, whatever another hello gets
+    if let Some(own) = last_as_client(case).filter(|_| taken_as_client(case).is_none())
+        && let Some(refusal) = own.value.refusal()
+    {
+        let text = format!("the hello of {} was {refusal}", case.context.profile.name);
+        return Some((Outcome::Failed, took(case, own.id), text));
+    }
     let (outcome, text) = match best.value.1 {
         Handshake::Accepted { .. } => {
             let text = accepted_words(best.value.1);
-            if client_speaks(case) {
+            if client_speaks(case) && (finished.is_some() || best.value.0.stack == TlsStack::Watched) {
                 (Outcome::Passed, text)
+            } else if client_speaks(case) {
+                (Outcome::Degraded, text)
             } else {
                 let client = &case.context.profile;
                 (Outcome::Degraded, format!("{text}; not seen with {} of {}", client.versions_text(), client.name))
@@ -379,6 +311,7 @@ pub(crate) fn refused_with(alert: Alert) -> String {
 pub(crate) fn refused_words(answer: &Handshake) -> String {
     match answer {
         Handshake::Accepted { .. } => String::new(),
+        Handshake::WrongKey => "signed with another key than that of its certificate".to_owned(),
         Handshake::Alert(alert) => alert.to_string(),
         Handshake::Closed { end, bytes: 0 } => format!("{} without an answer", end.verb()),
         Handshake::Closed { end, bytes } => format!("{} after {bytes} bytes", end.verb()),

@@ -78,6 +78,7 @@ fn plan(question: Question) -> ConversationPlan {
         credssp: question.credssp.then_some(6),
         connection_sequence: question.settings,
         random: [7; 32],
+        shape: wire::tls::HelloShape::default(),
         limits: Limits::each(limit),
     }
 }

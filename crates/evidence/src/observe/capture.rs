@@ -10,7 +10,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use wire::capture::{Seen as Captured, Side, UdpWatched, Watched};
 use wire::machine::{End, X224Answer};
-use wire::tls::{Alert, Groups, Signatures, Suites, TlsOffer, TlsVersion};
+use wire::tls::{Alert, Groups, HelloStyle, Signatures, Suites, TlsOffer, TlsVersion};
 use wire::x224::{ConnectionRequest, SecurityProtocols};
 
 use super::gateway;
@@ -221,9 +221,10 @@ fn client(watched: &Watched) -> Option<ClientProfile> {
         standard_security: true,
         tls_min: hello.map_or(TlsVersion::Tls10, |hello| hello.min),
         tls_max: hello.map_or(TlsVersion::Tls13, |hello| hello.max),
-        suites: hello.map_or(Suites::ALL, |hello| hello.suites),
+        suites: hello.map_or(Suites::USUAL, |hello| hello.suites),
         groups: hello.map_or(Groups::USUAL, |hello| hello.groups),
         signatures: hello.map_or(Signatures::USUAL, |hello| hello.signatures),
+        hello: HelloStyle::default(),
         least_rsa_bits: 0,
         encryption_oracle: EncryptionOracle::Vulnerable,
     })

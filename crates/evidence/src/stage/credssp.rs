@@ -64,6 +64,7 @@ pub(crate) fn value(answer: &CredsspAnswer) -> Value {
         }
         CredsspAnswer::Malformed(words) => json!({"malformed": words}),
         CredsspAnswer::Closed(end) => json!({"closed": end_word(*end)}),
+        CredsspAnswer::Alert(alert) => json!({"alert": alert.description, "name": alert.name()}),
         CredsspAnswer::Silent => "silent".into(),
     }
 }

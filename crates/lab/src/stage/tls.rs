@@ -1,6 +1,8 @@
 //! TLS: real tunnels, and what faulty hosts do instead.
 
+mod gate;
 mod middlebox;
+mod mutual;
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -8,17 +10,20 @@ use std::sync::Arc;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, ServerConnection, StreamOwned, SupportedCipherSuite, SupportedProtocolVersion};
 use serde::{Deserialize, Deserializer, de};
 use wire::tls::{Alert, TlsVersion};
 
+pub use self::gate::Resents;
 use super::{Ending, Served, Tunnel};
 use crate::certificate::Identity;
 use crate::error::LabError;
 use crate::host::Host;
 use crate::script::Script;
 use crate::transport::Transport;
+use mutual::Demanding;
 
 /// RFC 8446 section 5.1: type, version, length.
 const RECORD_HEADER: usize = 5;
@@ -42,6 +47,10 @@ pub struct Tls {
     pub fault: Option<TlsFault>,
     /// A middlebox is on the path: a ClientHello whose first segment holds the whole record is reset, split ones pass.
     pub blocks_whole_hello: bool,
+    /// Hellos that have one of these are reset.
+    pub resents: Vec<Resents>,
+    /// It wants a certificate of the client.
+    pub wants_client_certificate: bool,
 }
 
 /// Faults at the beginning of TLS.
@@ -76,6 +85,8 @@ impl Default for Tls {
             groups: Vec::new(),
             fault: None,
             blocks_whole_hello: false,
+            resents: Vec::new(),
+            wants_client_certificate: false,
         }
     }
 }
@@ -110,13 +121,17 @@ impl Acceptor {
         if !host.tls.suites.is_empty() {
             provider.cipher_suites.retain(|suite| host.tls.suites.iter().any(|name| named(*suite, name)));
         }
-        let config = ServerConfig::builder_with_provider(Arc::new(provider))
-            .with_protocol_versions(&versions(host))
-            .map_err(failed)?
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .map_err(failed)?;
-        Ok(Self::Rustls(Arc::new(config)))
+        let signing = provider.key_provider.load_private_key(key).map_err(failed)?;
+        // the key is whatever it is: a host may sign with another one than its certificate's
+        let identity = SingleCertAndKey::from(CertifiedKey::new(chain, signing));
+        let builder = ServerConfig::builder_with_provider(Arc::new(provider));
+        let builder = builder.with_protocol_versions(&versions(host)).map_err(failed)?;
+        let builder = if host.tls.wants_client_certificate {
+            builder.with_client_cert_verifier(Arc::new(Demanding))
+        } else {
+            builder.with_no_client_auth()
+        };
+        Ok(Self::Rustls(Arc::new(builder.with_cert_resolver(Arc::new(identity)))))
     }
 
     /// Does the handshake. If it fails, the client has been told so by an alert.
@@ -162,6 +177,9 @@ pub(crate) fn serve<'a>(
     transport: &'a mut Transport,
 ) -> io::Result<Served<Box<dyn Tunnel + 'a>>> {
     if host.tls.blocks_whole_hello && !middlebox::passes(transport)? {
+        return Ok(Served::Ended(Ending::Reset));
+    }
+    if !host.tls.resents.is_empty() && !gate::passes(&host.tls.resents, transport)? {
         return Ok(Served::Ended(Ending::Reset));
     }
     match &host.tls.fault {

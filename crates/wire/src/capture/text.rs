@@ -219,7 +219,7 @@ fn write_web_answer(out: &mut fmt::Formatter<'_>, answer: &WebAnswer) -> fmt::Re
 }
 
 fn write_hello(out: &mut fmt::Formatter<'_>, hello: &ClientHello) -> fmt::Result {
-    let ClientHello { min, max, suites, groups, signatures, random, pad_to, server_name } = hello;
+    let ClientHello { min, max, suites, groups, signatures, random, pad_to, server_name, style: _ } = hello;
     write!(out, "{} {} {} ", min.number(), max.number(), Codes(suites))?;
     write!(out, "{} {} {pad_to} {}", Codes(groups), Codes(signatures), Bytes(random))?;
     server_name.iter().try_for_each(|name| write!(out, " name={name}"))
@@ -244,6 +244,7 @@ fn write_handshake(out: &mut fmt::Formatter<'_>, answer: &TlsAnswer, presented: 
         TlsAnswer::Alert(alert) => write!(out, "alert {} {}", alert.level, alert.description),
         TlsAnswer::Closed { end, bytes } => write!(out, "closed {} {bytes}", end_name(*end)),
         TlsAnswer::Silent { bytes } => write!(out, "silent {bytes}"),
+        TlsAnswer::WrongKey => out.write_str("wrong-key"),
         TlsAnswer::NotTls(bytes) => write!(out, "not-tls {}", Bytes(bytes)),
         TlsAnswer::Malformed(words) => write!(out, "malformed {}", Bytes(words.as_bytes())),
         TlsAnswer::OwnFailure(words) => write!(out, "own-failure {}", Bytes(words.as_bytes())),

@@ -33,6 +33,8 @@ pub struct Outcome {
     pub x224: Option<Timed<X224Answer>>,
     /// TLS.
     pub tls: Option<Timed<TlsAnswer>>,
+    /// The peer asked for a certificate of ours.
+    pub certificate_requested: bool,
     /// Certificates and key exchange that the server showed in TLS.
     pub presented: Presented,
     /// CredSSP.

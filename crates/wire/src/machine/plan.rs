@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::stage::{STAGES, Stage};
-use crate::tls::TlsOffer;
+use crate::tls::{HelloShape, TlsOffer};
 use crate::x224::ConnectionRequest;
 
 /// The purpose of one connection: how far it goes, and what it says on the way. Nothing is asked by default.
@@ -21,6 +21,8 @@ pub struct ConversationPlan {
     pub connection_sequence: bool,
     /// The chance in our own ClientHello.
     pub random: [u8; 32],
+    /// Whose manner our hellos follow, by whatever stack, and whom they ask for.
+    pub shape: HelloShape,
     /// How long each stage may take.
     pub limits: Limits,
 }
@@ -98,8 +100,8 @@ mod tests {
         }
         assert_eq!(Limits::of(Duration::ZERO), Limits::each(Duration::from_micros(1)), "no stage without any time");
         let shares = Limits::of(Duration::from_secs(10));
-        assert_eq!((shares.tcp, shares.x224), (Duration::from_secs(4), Duration::from_secs(3)));
+        assert_eq!((shares.tcp, shares.x224), (Duration::from_secs(4), Duration::from_secs(4)));
         let capped = shares.at_most(Duration::from_millis(3500));
-        assert_eq!((capped.tcp, capped.x224), (Duration::from_millis(3500), Duration::from_secs(3)));
+        assert_eq!((capped.tcp, capped.x224), (Duration::from_millis(3500), Duration::from_millis(3500)));
     }
 }

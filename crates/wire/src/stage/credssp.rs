@@ -11,6 +11,7 @@ use crate::machine::{Action, ConversationPlan, End, Event, Outcome, Timed};
 use crate::ntlm::{self, Challenge};
 use crate::redaction::Names;
 use crate::redaction::copy::{Copy, Part, PartReader, masked, utf16};
+use crate::tls::Alert;
 use crate::x224::SecurityProtocols;
 
 pub(super) const STAGE: Stage =
@@ -32,6 +33,8 @@ pub enum CredsspAnswer {
     Malformed(String),
     /// The connection ended.
     Closed(End),
+    /// The server ended the connection with an alert of TLS.
+    Alert(Alert),
     /// No whole answer within the stage's time.
     Silent,
 }
@@ -84,7 +87,8 @@ impl Expect for ExpectChallenge {
                 }
             }
             Event::Closed(end) | Event::TlsFailed(TlsFailure::Closed { end, .. }) => CredsspAnswer::Closed(end),
-            Event::TlsFailed(TlsFailure::Alert(_)) => CredsspAnswer::Closed(End::Fin),
+            Event::TlsFailed(TlsFailure::Alert(alert)) => CredsspAnswer::Alert(alert),
+            Event::TlsFailed(TlsFailure::WrongKey) => CredsspAnswer::Closed(End::Fin),
             Event::TlsFailed(TlsFailure::Peer(words) | TlsFailure::Own(words)) => CredsspAnswer::Malformed(words),
             Event::Time => CredsspAnswer::Silent,
             _ => return None,

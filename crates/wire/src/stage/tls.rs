@@ -12,12 +12,15 @@ use crate::redaction::certificate::renamed_certificate;
 use crate::redaction::copy::{Copy, Part, PartReader, masked};
 use crate::tls::flight::{self, FlightProgress, ServerFlight};
 use crate::tls::registry::{Codes, Registry};
-use crate::tls::{Alert, ClientHello, Groups, Segments, Signatures, Suites, TlsOffer, TlsStack, TlsVersion};
+use crate::tls::{
+    Alert, ClientHello, Groups, HelloStyle, NameSent, Segments, Signatures, Suites, TlsOffer, TlsStack, TlsVersion,
+    host_name,
+};
 use crate::transcript::{Line, Words, end_name, read_end};
-use crate::x224::SecurityProtocols;
+use crate::x224::{SecurityProtocols, ServerAnswer};
 
 pub(super) const STAGE: Stage =
-    Stage { name: "tls", share: 4, limit: |limits| &mut limits.tls, begin, write, read, ..Stage::BARE };
+    Stage { name: "tls", share: 4, limit: |limits| &mut limits.tls, begin, write, read, rename, ..Stage::BARE };
 
 /// The answer to a ClientHello, without what the server showed of itself beside it ([`Presented`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +48,8 @@ pub enum TlsAnswer {
         /// Bytes that had been received since the ClientHello.
         bytes: usize,
     },
+    /// It signed the handshake with another key than that of its certificate.
+    WrongKey,
     /// Bytes that are no TLS record.
     NotTls(Vec<u8>),
     /// The peer broke the protocol, in the words of the reader.
@@ -64,13 +69,31 @@ impl TlsAnswer {
         }
     }
 
+    /// Tells how a hello was refused, behind "was"; `None` if it was not, or if we failed.
+    pub fn refusal(&self) -> Option<String> {
+        Some(match self {
+            Self::Accepted { .. } | Self::OwnFailure(_) => return None,
+            Self::WrongKey => "answered with a signature that is not by the certificate's key".to_owned(),
+            Self::Alert(alert) => format!("refused with {alert}"),
+            Self::Closed { end, bytes: 0 } => format!("{} without an answer", end.verb()),
+            Self::Closed { end, bytes } => format!("{} after {bytes} bytes", end.verb()),
+            Self::Silent { bytes: 0 } => "left without an answer".to_owned(),
+            Self::Silent { bytes } => format!("not answered in full ({bytes} bytes came)"),
+            Self::NotTls(_) => "answered with bytes that are no TLS".to_owned(),
+            Self::Malformed(words) => format!("answered with broken TLS ({words})"),
+        })
+    }
+
     /// Returns the words in it that may be anybody's.
     pub fn words_mut(&mut self) -> Option<&mut String> {
         match self {
             Self::Malformed(words) | Self::OwnFailure(words) => Some(words),
-            Self::Accepted { .. } | Self::Alert(_) | Self::Closed { .. } | Self::Silent { .. } | Self::NotTls(_) => {
-                None
-            }
+            Self::Accepted { .. }
+            | Self::WrongKey
+            | Self::Alert(_)
+            | Self::Closed { .. }
+            | Self::Silent { .. }
+            | Self::NotTls(_) => None,
         }
     }
 }
@@ -123,6 +146,8 @@ pub enum TlsFailure {
         /// Raw bytes that had been received since the stack's first flight.
         bytes: usize,
     },
+    /// The peer signed the handshake with another key than that of its certificate.
+    WrongKey,
     /// The stack says that the peer broke the protocol.
     Peer(String),
     /// The stack could not go on for a reason of its own.
@@ -135,6 +160,7 @@ impl TlsFailure {
         match self {
             Self::Alert(alert) => write!(out, "alert {} {} # {alert}", alert.level, alert.description),
             Self::Closed { end, bytes } => write!(out, "closed {} {bytes}", end_name(*end)),
+            Self::WrongKey => out.write_str("wrong-key"),
             Self::Peer(words) => write!(out, "peer {}{}", hex::encode(words.as_bytes()), Words(words)),
             Self::Own(words) => write!(out, "own {}{}", hex::encode(words.as_bytes()), Words(words)),
         }
@@ -145,6 +171,7 @@ impl TlsFailure {
         Ok(match words.next("tls-failed")? {
             "alert" => Self::Alert(Alert { level: words.parse("level")?, description: words.parse("description")? }),
             "closed" => Self::Closed { end: read_end(words)?, bytes: words.parse("bytes")? },
+            "wrong-key" => Self::WrongKey,
             "peer" => Self::Peer(words.text("tls-failed")?),
             "own" => Self::Own(words.text("tls-failed")?),
             _ => return Err("tls-failed"),
@@ -208,12 +235,17 @@ fn begin(plan: &ConversationPlan, outcome: &Outcome, left: &mut Vec<u8>) -> Opti
     };
     let offer = plan.tls.filter(|_| led_here)?;
     Some(if offer.stack == TlsStack::Own {
-        let hello = ClientHello::of(offer, plan.random);
+        let hello = ClientHello::shaped(offer, plan.random, &plan.shape);
         let actions = hello.encode(offer.segments).into_iter().map(Action::Send).collect();
         let received = std::mem::take(left);
         Begun { actions, state: Box::new(ExpectFlight { received, wanted: 0, max: offer.max, suites: hello.suites }) }
     } else {
-        Begun { actions: vec![Action::UpgradeTls(offer)], state: Box::new(ExpectTunnel) }
+        // behind CredSSP the peer says for itself what it misses
+        let last = plan.credssp.is_none() || !x224::selected(outcome).is_some_and(SecurityProtocols::credssp);
+        Begun {
+            actions: vec![Action::UpgradeTls(offer)],
+            state: Box::new(ExpectTunnel { last, ..ExpectTunnel::default() }),
+        }
     })
 }
 
@@ -290,8 +322,16 @@ impl ExpectFlight {
 }
 
 /// Waits for a TLS stack.
-#[derive(Debug)]
-struct ExpectTunnel;
+#[derive(Debug, Default)]
+struct ExpectTunnel {
+    /// Nothing follows in the plan.
+    last: bool,
+    /// The peer asked for a certificate of ours.
+    requested: bool,
+    /// The handshake as it was finished, while the peer may still say that it misses one: in TLS 1.3 it says so
+    /// afterwards.
+    up: Option<(TlsAnswer, Presented)>,
+}
 
 impl Expect for ExpectTunnel {
     type Answer = (TlsAnswer, Presented);
@@ -306,13 +346,24 @@ impl Expect for ExpectTunnel {
 
     fn handle(&mut self, event: Event) -> Option<Self::Answer> {
         let answer = match event {
+            Event::CertificateRequested => {
+                self.requested = true;
+                return None;
+            }
             Event::TlsUp { version, suite, chain } => {
                 let answer = TlsAnswer::Accepted { version: Some(version), suite, finished: true };
-                return Some((answer, Presented { chain, ..Presented::default() }));
+                let up = (answer, Presented { chain, ..Presented::default() });
+                if self.last && self.requested {
+                    self.up = Some(up);
+                    return None;
+                }
+                return Some(up);
             }
+            Event::Time | Event::Bytes(_) if self.up.is_some() => return self.up.take(),
             Event::TlsFailed(TlsFailure::Alert(alert)) => TlsAnswer::Alert(alert),
             Event::TlsFailed(TlsFailure::Closed { end, bytes }) => TlsAnswer::Closed { end, bytes },
             Event::Closed(end) => TlsAnswer::Closed { end, bytes: 0 },
+            Event::TlsFailed(TlsFailure::WrongKey) => TlsAnswer::WrongKey,
             Event::TlsFailed(TlsFailure::Peer(words)) => TlsAnswer::Malformed(words),
             Event::TlsFailed(TlsFailure::Own(words)) => TlsAnswer::OwnFailure(words),
             Event::Time => TlsAnswer::Silent { bytes: 0 },
@@ -326,6 +377,10 @@ fn write(plan: &ConversationPlan, out: &mut fmt::Formatter<'_>) -> fmt::Result {
     if let Some(offer) = plan.tls {
         write_offer(offer, out)?;
     }
+    if plan.shape.style != HelloStyle::Plain {
+        write!(out, "style={} ", plan.shape.style.name())?;
+    }
+    plan.shape.server_name.iter().try_for_each(|name| write!(out, "server-name={name} "))?;
     if plan.random == [0; 32] { Ok(()) } else { write!(out, "random={} ", hex::encode(&plan.random)) }
 }
 
@@ -333,13 +388,33 @@ fn write_offer(offer: TlsOffer, out: &mut fmt::Formatter<'_>) -> fmt::Result {
     let cut = if offer.segments == Segments::Whole { "whole" } else { "split" };
     write!(out, "tls={},{},{},{cut}", offer.stack.name(), offer.min.number(), offer.max.number())?;
     let exchange = (offer.groups, offer.signatures) != (Groups::USUAL, Signatures::USUAL);
-    if exchange || offer.suites != Suites::ALL {
+    if exchange || offer.suites != Suites::USUAL {
         write!(out, ",{}", list(offer.suites))?;
     }
     if exchange {
         write!(out, ",{},{}", list(offer.groups), list(offer.signatures))?;
     }
-    out.write_str(" ")
+    out.write_str(match offer.name {
+        NameSent::Typed => " ",
+        NameSent::None => " name-sent=none ",
+        NameSent::Invented => " name-sent=invented ",
+    })
+}
+
+/// Renames whom the hello asks for.
+fn rename(plan: &mut ConversationPlan, names: &mut Names) {
+    if let Some(name) = &mut plan.shape.server_name {
+        *name = names.text(name);
+    }
+}
+
+fn read_name_sent(plan: &mut ConversationPlan, value: &str) -> Option<()> {
+    plan.tls.as_mut()?.name = match value {
+        "none" => NameSent::None,
+        "invented" => NameSent::Invented,
+        _ => return None,
+    };
+    Some(())
 }
 
 fn list<R: Registry>(codes: Codes<R>) -> String {
@@ -350,6 +425,12 @@ fn list<R: Registry>(codes: Codes<R>) -> String {
 fn read(plan: &mut ConversationPlan, key: &str, value: &str) -> Option<Result<(), &'static str>> {
     Some(match key {
         "tls" => read_offer(value).ok_or("tls").map(|offer| plan.tls = Some(offer)),
+        "name-sent" => read_name_sent(plan, value).ok_or("name-sent"),
+        "style" => HelloStyle::parse(value).ok_or("style").map(|style| plan.shape.style = style),
+        "server-name" => {
+            let name = host_name(value.as_bytes()).map(str::to_owned);
+            name.ok_or("server-name").map(|name| plan.shape.server_name = Some(name))
+        }
         "random" => {
             let random = hex::decode(value).and_then(|bytes| bytes.try_into().ok());
             random.ok_or("random").map(|random| plan.random = random)
@@ -369,10 +450,19 @@ fn read_offer(value: &str) -> Option<TlsOffer> {
         "split" => Segments::FirstByteAlone,
         _ => return None,
     };
-    let suites = parts.next().map_or(Some(Suites::ALL), read_list)?;
+    let suites = parts.next().map_or(Some(Suites::USUAL), read_list)?;
     let groups = parts.next().map_or(Some(Groups::USUAL), read_list)?;
     let signatures = parts.next().map_or(Some(Signatures::USUAL), read_list)?;
-    parts.next().is_none().then_some(TlsOffer { stack, min, max, segments, suites, groups, signatures })
+    parts.next().is_none().then_some(TlsOffer {
+        stack,
+        min,
+        max,
+        segments,
+        suites,
+        groups,
+        signatures,
+        name: NameSent::Typed,
+    })
 }
 
 fn read_list<R: Registry>(text: &str) -> Option<Codes<R>> {
@@ -385,6 +475,10 @@ fn read_list<R: Registry>(text: &str) -> Option<Codes<R>> {
 
 /// TLS records: headers, alerts, ServerHello and the structure of certificates stay.
 fn redacted_flight(bytes: &[u8], names: &mut Names) -> Vec<u8> {
+    // xrdp hangs up like this where its TLS cannot be set up; it names nobody
+    if ServerAnswer::decode(bytes) == Ok(ServerAnswer::DisconnectProviderUltimatum) {
+        return bytes.to_vec();
+    }
     let mut copy = Copy::zeros(bytes);
     let mut fragments = Vec::new();
     let mut reader = PartReader::new(Part::whole(bytes));

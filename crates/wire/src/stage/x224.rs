@@ -13,7 +13,8 @@ use crate::transcript::{read_seconds, seconds};
 use crate::x224::{self, ConnectionRequest, Framing, SecurityProtocols, ServerAnswer};
 
 pub(super) const STAGE: Stage =
-    Stage { name: "x224", share: 3, limit: |limits| &mut limits.x224, begin, write, read, rename, remark };
+    // longer than the three seconds after which proxies give their own target up
+    Stage { name: "x224", share: 4, limit: |limits| &mut limits.x224, begin, write, read, rename, remark };
 
 /// TPKT, X.224 and negotiation: nothing in the first 19 bytes of an answer can name anybody.
 const CONFIRM: usize = 19;

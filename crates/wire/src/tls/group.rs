@@ -30,11 +30,16 @@ impl Registry for Registered {
     const USUAL: usize = 4;
 }
 
+/// All of them that are no hybrids with ML-KEM, whose shares make a hello long.
+pub const CLASSICAL: usize = 12;
+
 /// Some of the groups in [`KNOWN`].
 pub type Groups = Codes<Registered>;
 
 /// x25519, for which our own hello brings a key share.
 pub const X25519: u16 = 0x001D;
+/// X25519MLKEM768, whose share makes a hello longer than one segment.
+pub const X25519_ML_KEM_768: u16 = 0x11EC;
 
 /// True for an elliptic curve of TLS 1.2 and older (RFC 8422); the others exist in TLS 1.3 only, or in suites with DHE.
 pub fn curve(code: u16) -> bool {

@@ -1,16 +1,24 @@
 //! The ClientHello that we write ourselves: any versions, suites, groups, cut and padding.
 
 use crate::bytes::{DecodeError, Reader};
-use crate::tls::{Segments, TlsOffer, TlsVersion, group, suite};
+use crate::tls::{HelloShape, HelloStyle, Segments, TlsOffer, TlsVersion, group, suite};
 
 const EXTENSION_SERVER_NAME: u16 = 0;
 const EXTENSION_GROUPS: u16 = 10;
 const EXTENSION_POINT_FORMATS: u16 = 11;
 const EXTENSION_SIGNATURES: u16 = 13;
 const EXTENSION_PADDING: u16 = 21;
+const EXTENSION_ENCRYPT_THEN_MAC: u16 = 22;
 const EXTENSION_MASTER_SECRET: u16 = 23;
+const EXTENSION_SESSION_TICKET: u16 = 35;
 const EXTENSION_VERSIONS: u16 = 43;
 const EXTENSION_KEY_SHARE: u16 = 51;
+const EXTENSION_RENEGOTIATION: u16 = 0xFF01;
+/// RFC 5746 section 3.3: `TLS_EMPTY_RENEGOTIATION_INFO_SCSV`.
+const RENEGOTIATION_SUITE: u16 = 0x00FF;
+/// FIPS 203: bytes of an ML-KEM-768 key, of which the last 32 are a seed; those before hold numbers, and zeros are
+/// such.
+const ML_KEM_768: usize = 1184;
 /// RFC 6066 section 3: the only kind of name that there is.
 const HOST_NAME: u8 = 0;
 /// RFC 1035 section 2.3.4: the longest name, in bytes.
@@ -37,6 +45,8 @@ pub struct ClientHello {
     /// `server_name` (RFC 6066 section 3): whom the client asks for; `None` for none, and for what is no name of a
     /// host.
     pub server_name: Option<String>,
+    /// Whose manner it follows.
+    pub style: HelloStyle,
 }
 
 /// The name of a host, if it is one: at most 253 letters, digits, hyphens, underscores and dots, the first of them no
@@ -61,7 +71,14 @@ impl ClientHello {
             random,
             pad_to: 0,
             server_name: None,
+            style: HelloStyle::Plain,
         }
+    }
+
+    /// The hello of an offer in the manner of a client.
+    pub fn shaped(offer: TlsOffer, random: [u8; 32], shape: &HelloShape) -> Self {
+        let server_name = shape.name(offer.name).map(str::to_owned);
+        Self { server_name, style: shape.style, ..Self::of(offer, random) }
     }
 
     /// The TLS records of this hello, cut into the writes that `segments` asks for.
@@ -83,10 +100,19 @@ impl ClientHello {
             // four bytes for the header of the padding extension itself
             message = self.message(self.pad_to.saturating_sub(message.len()).saturating_sub(4));
         }
-        // the record's version is at most 1.0 in a first flight: old servers insist on it (RFC 8446 appendix D.2)
-        let mut record = vec![22, 3, 1];
+        // mostly at most 1.0 in a first flight: old servers insist on it (RFC 8446 appendix D.2)
+        let [major, minor] = self.record_version().to_be_bytes();
+        let mut record = vec![22, major, minor];
         record.extend(prefix16(&message));
         record
+    }
+
+    /// The version in the header of its record.
+    pub fn record_version(&self) -> u16 {
+        match self.style {
+            HelloStyle::Schannel => self.max.min(TlsVersion::Tls12).code(),
+            HelloStyle::Plain | HelloStyle::OpenSsl => TlsVersion::Tls10.code(),
+        }
     }
 
     fn message(&self, padding: usize) -> Vec<u8> {
@@ -94,7 +120,9 @@ impl ClientHello {
         let mut body = legacy.to_be_bytes().to_vec();
         body.extend_from_slice(&self.random);
         body.push(0);
-        body.extend(prefix16(&codes(&self.suites)));
+        let announced = (self.style == HelloStyle::OpenSsl).then_some(RENEGOTIATION_SUITE);
+        let suites: Vec<u16> = self.suites.iter().copied().chain(announced).collect();
+        body.extend(prefix16(&codes(&suites)));
         body.extend_from_slice(&[1, 0]);
         body.extend(prefix16(&self.extensions(padding)));
         let mut message = vec![1];
@@ -110,28 +138,55 @@ impl ClientHello {
         }
         extension(&mut all, EXTENSION_GROUPS, &prefix16(&codes(&self.groups)));
         extension(&mut all, EXTENSION_POINT_FORMATS, &[1, 0]);
-        extension(&mut all, EXTENSION_MASTER_SECRET, &[]);
+        match self.style {
+            HelloStyle::Plain => extension(&mut all, EXTENSION_MASTER_SECRET, &[]),
+            HelloStyle::Schannel => {}
+            HelloStyle::OpenSsl => {
+                extension(&mut all, EXTENSION_SESSION_TICKET, &[]);
+                extension(&mut all, EXTENSION_ENCRYPT_THEN_MAC, &[]);
+                extension(&mut all, EXTENSION_MASTER_SECRET, &[]);
+            }
+        }
         if self.max >= TlsVersion::Tls12 {
             extension(&mut all, EXTENSION_SIGNATURES, &prefix16(&codes(&self.signatures)));
         }
+        if self.style == HelloStyle::Schannel {
+            extension(&mut all, EXTENSION_SESSION_TICKET, &[]);
+            extension(&mut all, EXTENSION_MASTER_SECRET, &[]);
+        }
         if self.max == TlsVersion::Tls13 {
-            let offered: Vec<u16> =
-                TlsVersion::ALL.into_iter().rev().filter(|v| *v >= self.min).map(TlsVersion::code).collect();
-            let versions = codes(&offered);
-            let mut list = vec![u8::try_from(versions.len()).unwrap_or(u8::MAX)];
-            list.extend(versions);
-            extension(&mut all, EXTENSION_VERSIONS, &list);
-            let mut share = Vec::new();
-            if self.groups.contains(&group::X25519) {
-                share.extend(group::X25519.to_be_bytes());
-                share.extend(prefix16(&self.random));
-            }
-            extension(&mut all, EXTENSION_KEY_SHARE, &prefix16(&share));
+            self.extensions_of_13(&mut all);
+        }
+        if self.style == HelloStyle::Schannel {
+            extension(&mut all, EXTENSION_RENEGOTIATION, &[0]);
         }
         if padding > 0 {
             extension(&mut all, EXTENSION_PADDING, &vec![0; padding]);
         }
         all
+    }
+
+    fn extensions_of_13(&self, all: &mut Vec<u8>) {
+        let offered: Vec<u16> =
+            TlsVersion::ALL.into_iter().rev().filter(|v| *v >= self.min).map(TlsVersion::code).collect();
+        let versions = codes(&offered);
+        let mut list = vec![u8::try_from(versions.len()).unwrap_or(u8::MAX)];
+        list.extend(versions);
+        extension(all, EXTENSION_VERSIONS, &list);
+        let mut shares = Vec::new();
+        if self.groups.contains(&group::X25519_ML_KEM_768) {
+            // a key that the host can check and nobody can use: no handshake of our own is ever finished
+            let mut share = vec![0; ML_KEM_768.saturating_sub(self.random.len())];
+            share.extend_from_slice(&self.random);
+            share.extend_from_slice(&self.random);
+            shares.extend(group::X25519_ML_KEM_768.to_be_bytes());
+            shares.extend(prefix16(&share));
+        }
+        if self.groups.contains(&group::X25519) {
+            shares.extend(group::X25519.to_be_bytes());
+            shares.extend(prefix16(&self.random));
+        }
+        extension(all, EXTENSION_KEY_SHARE, &prefix16(&shares));
     }
 
     /// Reads the handshake message of a ClientHello (lab, captures): the body behind type and length.
@@ -147,7 +202,17 @@ impl ClientHello {
         let max = TlsVersion::from_code(legacy).ok_or_else(|| reader.invalid("client_version", legacy))?;
         let (groups, signatures) = (Vec::new(), Vec::new());
         let min = TlsVersion::Tls10;
-        let mut hello = Self { min, max, suites, groups, signatures, random, pad_to: 0, server_name: None };
+        let mut hello = Self {
+            min,
+            max,
+            suites,
+            groups,
+            signatures,
+            random,
+            pad_to: 0,
+            server_name: None,
+            style: HelloStyle::Plain,
+        };
         if reader.is_empty() {
             return Ok(hello);
         }

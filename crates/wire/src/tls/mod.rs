@@ -8,6 +8,7 @@ pub mod flight;
 pub mod group;
 pub mod hello;
 pub mod registry;
+pub mod shape;
 pub mod signature;
 pub mod suite;
 
@@ -17,6 +18,7 @@ pub use alert::Alert;
 pub use flight::{FlightProgress, ServerFlight};
 pub use group::Groups;
 pub use hello::{ClientHello, host_name};
+pub use shape::{HelloShape, HelloStyle, NameSent};
 pub use signature::Signatures;
 pub use suite::Suites;
 
@@ -128,6 +130,8 @@ pub struct TlsOffer {
     pub groups: Groups,
     /// The signature algorithms that our own hello offers, from TLS 1.2 on.
     pub signatures: Signatures,
+    /// The name that it asks for.
+    pub name: NameSent,
 }
 
 impl TlsOffer {
@@ -137,9 +141,10 @@ impl TlsOffer {
         min: TlsVersion::Tls12,
         max: TlsVersion::Tls13,
         segments: Segments::Whole,
-        suites: Suites::ALL,
+        suites: Suites::USUAL,
         groups: Groups::USUAL,
         signatures: Signatures::USUAL,
+        name: NameSent::Typed,
     };
     /// Our own hello for TLS 1.2, with every suite that Windows ever spoke there.
     pub const PLAIN_12: Self = Self {
@@ -147,23 +152,40 @@ impl TlsOffer {
         min: TlsVersion::Tls12,
         max: TlsVersion::Tls12,
         segments: Segments::Whole,
-        suites: Suites::ALL,
+        suites: Suites::USUAL,
         groups: Groups::USUAL,
         signatures: Signatures::USUAL,
+        name: NameSent::Typed,
     };
     /// [`Self::PLAIN_12`], cut so that its first byte travels alone.
     pub const SPLIT_12: Self = Self { segments: Segments::FirstByteAlone, ..Self::PLAIN_12 };
     /// Our own hello for TLS 1.0 and 1.1.
     pub const OLD: Self = Self { max: TlsVersion::Tls11, min: TlsVersion::Tls10, ..Self::PLAIN_12 };
+    /// Our own hello with what TLS 1.3 adds to [`TlsOffer::PLAIN_12`].
+    pub const PLAIN_13: Self = Self { max: TlsVersion::Tls13, ..Self::PLAIN_12 };
+    /// The same with every suite, group and signature algorithm that a host may insist on.
+    pub const WIDEST: Self = Self {
+        suites: Suites::ALL,
+        groups: Groups::first(group::CLASSICAL),
+        signatures: Signatures::ALL,
+        ..Self::PLAIN_13
+    };
+    /// The same without the name that was typed.
+    pub const UNNAMED: Self = Self { name: NameSent::None, ..Self::PLAIN_13 };
+    /// The same with a name that nobody has.
+    pub const NAMED: Self = Self { name: NameSent::Invented, ..Self::PLAIN_13 };
+    /// The tunnel of a normal probe without TLS 1.3.
+    pub const MODERN_12: Self = Self { max: TlsVersion::Tls12, ..Self::MODERN };
     /// A tunnel for hosts that rustls cannot talk to.
     pub const TOLERANT: Self = Self {
         stack: TlsStack::OpenSsl,
         min: TlsVersion::Tls10,
         max: TlsVersion::Tls13,
         segments: Segments::Whole,
-        suites: Suites::ALL,
+        suites: Suites::USUAL,
         groups: Groups::USUAL,
         signatures: Signatures::USUAL,
+        name: NameSent::Typed,
     };
 
     /// Offer of a client that was watched, as far as we know the numbers.
@@ -176,6 +198,7 @@ impl TlsOffer {
             suites: hello.suites.iter().copied().fold(Suites::NONE, Suites::with),
             groups: hello.groups.iter().copied().fold(Groups::NONE, Groups::with),
             signatures: hello.signatures.iter().copied().fold(Signatures::NONE, Signatures::with),
+            name: NameSent::Typed,
         }
     }
 
@@ -186,7 +209,9 @@ impl TlsOffer {
 
     /// True if it offers all that a usual hello offers, so that a refusal is one of the versions.
     pub fn wide(self) -> bool {
-        (self.suites, self.groups, self.signatures) == (Suites::ALL, Groups::USUAL, Signatures::USUAL)
+        self.suites.contains_all(Suites::USUAL)
+            && self.groups.contains_all(Groups::USUAL)
+            && self.signatures.contains_all(Signatures::USUAL)
     }
 }
 
@@ -195,6 +220,11 @@ impl fmt::Display for TlsOffer {
         write!(out, "{} {}-{}", self.stack.name(), self.min.number(), self.max.number())?;
         if self.segments == Segments::FirstByteAlone {
             out.write_str(" split")?;
+        }
+        match self.name {
+            NameSent::Typed => {}
+            NameSent::None => out.write_str(" without a name")?,
+            NameSent::Invented => out.write_str(" with a name")?,
         }
         if self.wide() { Ok(()) } else { write!(out, " with {} suites", self.suites.codes().count()) }
     }

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 /// A registry of the IANA, as far as we know it.
 pub trait Registry: Copy {
-    /// Its numbers and names, at most 32, in the order in which we offer them.
+    /// Its numbers and names, at most 64, in the order in which we offer them.
     const KNOWN: &'static [(u16, &'static str)];
     /// How many of them, from the first on, a usual hello offers.
     const USUAL: usize;
@@ -13,7 +13,7 @@ pub trait Registry: Copy {
 /// Some of the numbers of a registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Codes<R> {
-    bits: u32,
+    bits: u64,
     registry: PhantomData<R>,
 }
 
@@ -24,6 +24,11 @@ impl<R: Registry> Codes<R> {
     pub const ALL: Self = Self { bits: first(R::KNOWN.len()), registry: PhantomData };
     /// Those of a usual hello.
     pub const USUAL: Self = Self { bits: first(R::USUAL), registry: PhantomData };
+
+    /// The first so many of all that we know.
+    pub const fn first(count: usize) -> Self {
+        Self { bits: first(count), registry: PhantomData }
+    }
 
     /// These numbers; `None` if one is not known.
     pub fn of(codes: impl IntoIterator<Item = u16>) -> Option<Self> {
@@ -56,6 +61,11 @@ impl<R: Registry> Codes<R> {
         bit::<R>(code).is_some_and(|bit| self.bits & bit != 0)
     }
 
+    /// True if all of these are among them.
+    pub fn contains_all(self, others: Self) -> bool {
+        self.bits & others.bits == others.bits
+    }
+
     /// True if none is among them.
     pub fn is_empty(self) -> bool {
         self.bits == 0
@@ -67,15 +77,15 @@ impl<R: Registry> Codes<R> {
     }
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "at most 32, as the line above says")]
-const fn first(count: usize) -> u32 {
-    assert!(count <= 32, "a set has 32 bits");
-    !u32::MAX.unbounded_shl(count as u32)
+#[allow(clippy::cast_possible_truncation, reason = "at most 64, as the line above says")]
+const fn first(count: usize) -> u64 {
+    assert!(count <= 64, "a set has 64 bits");
+    !u64::MAX.unbounded_shl(count as u32)
 }
 
-fn bit<R: Registry>(code: u16) -> Option<u32> {
+fn bit<R: Registry>(code: u16) -> Option<u64> {
     let place = R::KNOWN.iter().position(|(known, _)| *known == code)?;
-    1_u32.checked_shl(u32::try_from(place).ok()?)
+    1_u64.checked_shl(u32::try_from(place).ok()?)
 }
 
 /// The registered name of a number.

@@ -4,8 +4,9 @@ use super::TlsVersion;
 use super::registry::{self, Codes, Registry};
 
 /// Every suite that a Windows host since Server 2003 may choose, newest first: TLS 1.3, ECDHE and DHE with GCM and CBC,
-/// RSA key exchange, 3DES and RC4 last. Offering them all asks "is there anything in common?".
-pub const KNOWN: [(u16, &str); 30] = [
+/// RSA key exchange, 3DES and RC4 last: those of a usual hello. Behind them those that OpenSSL and GnuTLS may be told
+/// to insist on. Offering them all asks "is there anything in common?".
+pub const KNOWN: [(u16, &str); 61] = [
     (0x1302, "TLS_AES_256_GCM_SHA384"),
     (0x1301, "TLS_AES_128_GCM_SHA256"),
     (0x1303, "TLS_CHACHA20_POLY1305_SHA256"),
@@ -36,6 +37,37 @@ pub const KNOWN: [(u16, &str); 30] = [
     (0x000A, "TLS_RSA_WITH_3DES_EDE_CBC_SHA"),
     (0x0005, "TLS_RSA_WITH_RC4_128_SHA"),
     (0x0004, "TLS_RSA_WITH_RC4_128_MD5"),
+    (0xCCAA, "TLS_DHE_RSA_WITH_CHACHA20_POLY1305_SHA256"),
+    (0x006B, "TLS_DHE_RSA_WITH_AES_256_CBC_SHA256"),
+    (0x0067, "TLS_DHE_RSA_WITH_AES_128_CBC_SHA256"),
+    (0x1304, "TLS_AES_128_CCM_SHA256"),
+    (0x1305, "TLS_AES_128_CCM_8_SHA256"),
+    (0xC0AD, "TLS_ECDHE_ECDSA_WITH_AES_256_CCM"),
+    (0xC0AC, "TLS_ECDHE_ECDSA_WITH_AES_128_CCM"),
+    (0xC09F, "TLS_DHE_RSA_WITH_AES_256_CCM"),
+    (0xC09E, "TLS_DHE_RSA_WITH_AES_128_CCM"),
+    (0xC09D, "TLS_RSA_WITH_AES_256_CCM"),
+    (0xC09C, "TLS_RSA_WITH_AES_128_CCM"),
+    (0xC05D, "TLS_ECDHE_ECDSA_WITH_ARIA_256_GCM_SHA384"),
+    (0xC05C, "TLS_ECDHE_ECDSA_WITH_ARIA_128_GCM_SHA256"),
+    (0xC061, "TLS_ECDHE_RSA_WITH_ARIA_256_GCM_SHA384"),
+    (0xC060, "TLS_ECDHE_RSA_WITH_ARIA_128_GCM_SHA256"),
+    (0xC053, "TLS_DHE_RSA_WITH_ARIA_256_GCM_SHA384"),
+    (0xC052, "TLS_DHE_RSA_WITH_ARIA_128_GCM_SHA256"),
+    (0xC051, "TLS_RSA_WITH_ARIA_256_GCM_SHA384"),
+    (0xC050, "TLS_RSA_WITH_ARIA_128_GCM_SHA256"),
+    (0xC073, "TLS_ECDHE_ECDSA_WITH_CAMELLIA_256_CBC_SHA384"),
+    (0xC072, "TLS_ECDHE_ECDSA_WITH_CAMELLIA_128_CBC_SHA256"),
+    (0xC077, "TLS_ECDHE_RSA_WITH_CAMELLIA_256_CBC_SHA384"),
+    (0xC076, "TLS_ECDHE_RSA_WITH_CAMELLIA_128_CBC_SHA256"),
+    (0x00C4, "TLS_DHE_RSA_WITH_CAMELLIA_256_CBC_SHA256"),
+    (0x00BE, "TLS_DHE_RSA_WITH_CAMELLIA_128_CBC_SHA256"),
+    (0x0088, "TLS_DHE_RSA_WITH_CAMELLIA_256_CBC_SHA"),
+    (0x0045, "TLS_DHE_RSA_WITH_CAMELLIA_128_CBC_SHA"),
+    (0x00C0, "TLS_RSA_WITH_CAMELLIA_256_CBC_SHA256"),
+    (0x00BA, "TLS_RSA_WITH_CAMELLIA_128_CBC_SHA256"),
+    (0x0084, "TLS_RSA_WITH_CAMELLIA_256_CBC_SHA"),
+    (0x0041, "TLS_RSA_WITH_CAMELLIA_128_CBC_SHA"),
 ];
 
 /// The registry of suites.
@@ -44,7 +76,7 @@ pub enum Registered {}
 
 impl Registry for Registered {
     const KNOWN: &'static [(u16, &'static str)] = &KNOWN;
-    const USUAL: usize = KNOWN.len();
+    const USUAL: usize = 30;
 }
 
 /// Some of the suites in [`KNOWN`].
@@ -82,7 +114,16 @@ pub fn key_exchange(code: u16) -> KeyExchange {
 pub fn first_version(code: u16) -> TlsVersion {
     match code {
         0x1300..=0x13FF => TlsVersion::Tls13,
-        0xC02B..=0xC030 | 0xCCA8..=0xCCA9 | 0x009C..=0x009F | 0xC023..=0xC028 | 0x003C..=0x003D => TlsVersion::Tls12,
+        0xC02B..=0xC030
+        | 0xCCA8..=0xCCAA
+        | 0x009C..=0x009F
+        | 0xC023..=0xC028
+        | 0x003C..=0x003D
+        | 0x0067
+        | 0x006B
+        | 0xC050..=0xC079
+        | 0xC09C..=0xC0AF
+        | 0x00BA..=0x00C5 => TlsVersion::Tls12,
         _ => TlsVersion::Tls10,
     }
 }

@@ -189,6 +189,7 @@ fn write_entry(out: &mut fmt::Formatter<'_>, entry: &Entry) -> fmt::Result {
             failure.write(out)
         }
         Entry::Event(Event::Closed(end)) => write!(out, "closed {}", end_name(*end)),
+        Entry::Event(Event::CertificateRequested) => write!(out, "certificate-requested"),
         Entry::Event(Event::Time) => write!(out, "time"),
         Entry::Event(Event::RehearsalFailed) => write!(out, "rehearsal-failed"),
     }?;
@@ -390,6 +391,7 @@ impl Reading {
             "tls-up" => Entry::Event(stage::read_tls_up(words)?),
             "tls-failed" => Entry::Event(Event::TlsFailed(TlsFailure::read(words)?)),
             "closed" => Entry::Event(Event::Closed(read_end(words)?)),
+            "certificate-requested" => Entry::Event(Event::CertificateRequested),
             "time" => Entry::Event(Event::Time),
             "rehearsal-failed" => Entry::Event(Event::RehearsalFailed),
             _ => return Err("entry"),

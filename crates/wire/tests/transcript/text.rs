@@ -10,7 +10,9 @@ use proptest::prelude::*;
 use time::OffsetDateTime;
 use wire::machine::{ConnectFailure, ConversationPlan, End, Event, Limits, TlsFailure};
 use wire::tls::registry::{Codes, Registry};
-use wire::tls::{Alert, Groups, Segments, Signatures, Suites, TlsOffer, TlsStack, TlsVersion};
+use wire::tls::{
+    Alert, Groups, HelloShape, HelloStyle, NameSent, Segments, Signatures, Suites, TlsOffer, TlsStack, TlsVersion,
+};
 use wire::transcript::{ConnectionRecord, Entry, NameAnswer, NameLookup, ParseError, Record, Transcript};
 use wire::x224::{ConnectionRequest, SecurityProtocols, ServerAnswer};
 
@@ -70,6 +72,7 @@ pub(crate) fn entry() -> impl Strategy<Value = Entry> {
         Just(Entry::Event(Event::Connected)),
         Just(Entry::Event(Event::Time)),
         Just(Entry::Event(Event::RehearsalFailed)),
+        Just(Entry::Event(Event::CertificateRequested)),
         some_bytes().prop_map(Entry::Sent),
         some_bytes().prop_map(Entry::TunnelSent),
         some_bytes().prop_map(Entry::TunnelReceived),
@@ -96,8 +99,9 @@ pub(crate) fn any_plan() -> impl Strategy<Value = ConversationPlan> {
     let segments = prop_oneof![Just(Segments::Whole), Just(Segments::FirstByteAlone)];
     let stack = proptest::sample::select(&TlsStack::ALL[..]);
     let lists = (some(Suites::ALL), some(Groups::ALL), some(Signatures::ALL));
-    let offer = (stack, version(), version(), segments, lists).prop_map(
-        |(stack, min, max, segments, (suites, groups, signatures))| TlsOffer {
+    let name = proptest::sample::select(&[NameSent::Typed, NameSent::None, NameSent::Invented][..]);
+    let offer = (stack, version(), version(), segments, lists, name).prop_map(
+        |(stack, min, max, segments, (suites, groups, signatures), name)| TlsOffer {
             stack,
             min,
             max,
@@ -105,20 +109,25 @@ pub(crate) fn any_plan() -> impl Strategy<Value = ConversationPlan> {
             suites,
             groups,
             signatures,
+            name,
         },
     );
+    let style = proptest::sample::select(&HelloStyle::ALL[..]);
+    let shape = (style, option::of("[a-z0-9_][a-z0-9._-]{0,20}"));
+    let shape = shape.prop_map(|(style, server_name)| HelloShape { style, server_name });
     let limits = (micros(), micros(), micros(), micros(), micros()).prop_map(
         |(tcp, x224, tls, credssp, connection_sequence)| Limits { tcp, x224, tls, credssp, connection_sequence },
     );
     let behind = (option::of(any::<u32>()), any::<bool>());
-    (option::of(request), micros(), option::of(offer), behind, any::<[u8; 32]>(), limits).prop_map(
-        |(request, hold, tls, (credssp, connection_sequence), random, limits)| ConversationPlan {
+    (option::of(request), micros(), option::of((offer, shape)), behind, any::<[u8; 32]>(), limits).prop_map(
+        |(request, hold, hello, (credssp, connection_sequence), random, limits)| ConversationPlan {
             request,
             hold,
-            tls,
+            tls: hello.as_ref().map(|(offer, _)| *offer),
             credssp,
             connection_sequence,
             random,
+            shape: hello.map(|(_, shape)| shape).unwrap_or_default(),
             limits,
         },
     )

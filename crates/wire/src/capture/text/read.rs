@@ -12,7 +12,7 @@ use crate::hex;
 use crate::http::{self, Method, Request, Response};
 use crate::machine::{ConnectFailure, End, Presented, TcpAnswer, Timed, TlsAnswer, X224Answer};
 use crate::rdpeudp::Syn;
-use crate::tls::{Alert, ClientHello, TlsVersion, host_name};
+use crate::tls::{Alert, ClientHello, HelloStyle, TlsVersion, host_name};
 use crate::x224::{ConnectionRequest, SecurityProtocols, ServerAnswer};
 
 impl FromStr for Seen {
@@ -344,6 +344,7 @@ fn read_hello(words: &mut Words<'_>) -> Result<ClientHello, &'static str> {
         pad_to: words.parse("padding")?,
         random: words.bytes("random")?.try_into().map_err(|_| "random")?,
         server_name: None,
+        style: HelloStyle::Plain,
     };
     if words.0.clone().next().is_some() {
         let name = host_name(words.named("name")?.as_bytes()).ok_or("name")?;
@@ -368,6 +369,7 @@ fn read_handshake(words: &mut Words<'_>) -> Result<(TlsAnswer, Presented), &'sta
         "closed" => TlsAnswer::Closed { end: words.ending()?, bytes: words.parse("bytes")? },
         "silent" => TlsAnswer::Silent { bytes: words.parse("bytes")? },
         "not-tls" => TlsAnswer::NotTls(words.bytes("bytes")?),
+        "wrong-key" => TlsAnswer::WrongKey,
         "malformed" => TlsAnswer::Malformed(words.text("words")?),
         "own-failure" => TlsAnswer::OwnFailure(words.text("words")?),
         _ => return Err("handshake"),

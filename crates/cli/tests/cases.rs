@@ -1,0 +1,153 @@
+//! Hosts that people reported, recreated in a folder of cases (`RDPDOCTOR_TEST_CASES`): each is started and asked as
+//! its file `how` says, and judged by what is expected of it here, typed anew from its file `expect`.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// What is expected of one case: its verdicts, a finding of which one must be there, and one that must not, so surely.
+struct Case {
+    name: &'static str,
+    verdicts: &'static [&'static str],
+    one_of: &'static [&'static str],
+    never: &'static [(&'static str, &'static str)],
+    /// Words that the report must have.
+    words: &'static str,
+}
+
+const HEALTHY: Case = Case { name: "", verdicts: &["healthy"], one_of: &[], never: &[], words: "" };
+const FAULTY: Case = Case { verdicts: &["faulty"], ..HEALTHY };
+
+const CASES: [Case; 18] = [
+    Case { name: "01-tls13-intolerant", one_of: &["tls13-refused"], ..FAULTY },
+    Case { name: "03-wrong-key", one_of: &["certificate-key-mismatch"], ..FAULTY },
+    Case { name: "04-client-certificate-tls12", one_of: &["client-certificate-required"], ..FAULTY },
+    Case { name: "06-name-needed-reset", ..HEALTHY },
+    Case { name: "07-name-default-certificate", ..HEALTHY },
+    Case { name: "08-strict-renegotiation-2012r2", ..HEALTHY },
+    Case { name: "09-record-version", ..HEALTHY },
+    Case { name: "10-ed25519", one_of: &["tls-cipher-mismatch"], words: "signature algorithm", ..FAULTY },
+    Case { name: "12-credssp-error-status", one_of: &["credssp-error-status"], words: "0x80090304", ..FAULTY },
+    Case { name: "14-routing-cookie-needed", ..HEALTHY },
+    Case { name: "15-haproxy-dead-target", one_of: &["closed-on-negotiation"], words: "target is gone", ..FAULTY },
+    Case { name: "17-slow-credssp", ..HEALTHY },
+    Case { name: "18-vbox-no-certificate", one_of: &["certificate-missing", "standard-security-only"], ..FAULTY },
+    Case {
+        name: "20-pyrdp-in-front",
+        never: &[("machine-renamed", "proven")],
+        verdicts: &["healthy", "faulty"],
+        ..HEALTHY
+    },
+    Case { name: "21-memcached", one_of: &["not-an-rdp-service"], ..FAULTY },
+    Case {
+        name: "22-hyperv-2179",
+        one_of: &["closed-on-negotiation"],
+        never: &[("closed-on-negotiation", "proven")],
+        words: "preconnection blob",
+        ..FAULTY
+    },
+    Case { name: "23-modern-hello-silent-tls10", one_of: &["tls-version-mismatch"], ..FAULTY },
+    Case { name: "24-big-hello", one_of: &["tls-blocked-on-path"], ..FAULTY },
+];
+
+/// The Python that has what the hosts import: the one that the test command prepared, or the machine's.
+fn python() -> PathBuf {
+    std::env::var_os("RDPDOCTOR_TEST_PYTHON").map_or_else(|| "python3".into(), Into::into)
+}
+
+/// Says why the cases do not run; fails where skips are forbidden.
+fn skip(reason: &str) {
+    assert!(std::env::var_os("RDPDOCTOR_TEST_FULL").is_none_or(|value| value != "1"), "{reason}");
+    eprintln!("skipped: {reason}");
+}
+
+/// A running host; it ends with this value.
+struct Host(Child);
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The words behind this key of a file `how`, with the port in them.
+fn how(folder: &Path, key: &str, port: u16) -> Vec<String> {
+    let text = std::fs::read_to_string(folder.join("how")).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_else(|| panic!("{key} in {folder:?}"));
+    line.split_whitespace().map(|word| word.replace("PORT", &port.to_string())).collect()
+}
+
+fn start(folder: &Path, port: u16) -> Host {
+    let mut words = how(folder, "start:", port);
+    // the host of this case knows the key by its whole name; by the shorter one it makes an ordinary one
+    if let Some(word) = words.iter_mut().find(|word| *word == "ed") {
+        *word = "ed25519".to_owned();
+    }
+    assert_eq!(words[0], "python3", "{folder:?}");
+    let mut command = Command::new(python());
+    command.args(&words[1..]).current_dir(folder).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut host = Host(command.spawn().unwrap());
+    let end = Instant::now() + Duration::from_secs(30);
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(host.0.try_wait().unwrap().is_none() && Instant::now() < end, "{folder:?} does not listen");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    host
+}
+
+fn check(root: &Path, case: &Case) {
+    let folder = root.join(case.name);
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let _host = start(&folder, port);
+    let asked = how(&folder, "ask:", port);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rdpdoctor"));
+    let output = command.args(&asked[1..]).args(["--format", "json"]).output().unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let findings: Vec<(&str, &str)> = report["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| (finding["cause"].as_str().unwrap(), finding["confidence"].as_str().unwrap()))
+        .collect();
+    let told = format!("{}: {} {findings:?} in {}", case.name, report["verdict"], report["connections"]);
+    eprintln!("{told}");
+    assert!(case.verdicts.contains(&report["verdict"].as_str().unwrap()), "{told}");
+    let first = findings.first().map(|(cause, _)| *cause);
+    assert!(case.one_of.is_empty() || first.is_some_and(|cause| case.one_of.contains(&cause)), "{told}");
+    assert!(!findings.iter().any(|finding| case.never.contains(finding)), "{told}");
+    let mut words = Command::new(env!("CARGO_BIN_EXE_rdpdoctor"));
+    if !case.words.is_empty() {
+        let output = words.args(&asked[1..]).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.to_lowercase().contains(&case.words.to_lowercase()), "{:?} is not said: {text}", case.words);
+    }
+}
+
+/// All at the same time: some wait for what does not come.
+#[test]
+fn every_reported_host_is_told_right() {
+    let Some(root) = std::env::var_os("RDPDOCTOR_TEST_CASES").map(|folder| PathBuf::from(folder).join("hosts")) else {
+        return skip("RDPDOCTOR_TEST_CASES is not set");
+    };
+    let imports = Command::new(python()).args(["-c", "import cryptography, tlslite"]).stderr(Stdio::null()).status();
+    if !imports.is_ok_and(|status| status.success()) {
+        return skip("no Python with cryptography and tlslite-ng");
+    }
+    let there: Vec<_> = std::fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    for name in &there {
+        assert!(CASES.iter().any(|case| *case.name == **name), "nothing is expected of {name:?}");
+    }
+    let failed: Vec<_> = std::thread::scope(|scope| {
+        let root = &root;
+        let threads: Vec<_> = CASES.iter().map(|case| (case.name, scope.spawn(move || check(root, case)))).collect();
+        threads.into_iter().filter_map(|(name, thread)| thread.join().is_err().then_some(name)).collect()
+    });
+    assert!(failed.is_empty(), "told wrong: {failed:?}");
+}

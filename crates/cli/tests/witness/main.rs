@@ -1,0 +1,110 @@
+//! The law of the witness: "healthy" only where another client, with what the profile's client offers, gets to the
+//! logon prompt; a blocking finding only where it does not.
+//!
+//! The hosts are Python's (host.py, in no code of ours), described at random. `RDPDOCTOR_WITNESS_HOSTS` sets their
+//! number and `RDPDOCTOR_WITNESS_SEED` which they are; `cargo xtask soak witness` asks 2,000. What is allowed to
+//! disagree stands with its reason in disagreements.toml.
+
+#![cfg(all(target_os = "linux", feature = "legacy-tls"))]
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
+mod client;
+mod freerdp;
+mod hosts;
+
+use std::collections::BTreeMap;
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use client::{CLIENTS, Offers};
+use hosts::{Description, Host};
+use serde_json::Value;
+
+/// Hosts that the ordinary tests ask.
+const HOSTS: usize = 24;
+const SEED: u64 = 20_261_128;
+/// Hosts that are asked at the same time.
+const THREADS: usize = 3;
+/// Tries of the witness at a host that fails at times.
+const TRIES: usize = 6;
+
+fn number(variable: &str, usual: u64) -> u64 {
+    std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
+/// The verdict of the program, and its blocking findings.
+fn verdict(host: &Host, name: Option<&str>, profile: &str) -> (String, Vec<String>, u64) {
+    let target = format!("{}:{}", name.unwrap_or("127.0.0.1"), host.port);
+    let arguments = ["diagnose", &target, "--client", profile, "--format", "json", "--timeout", "4s"];
+    let output = Command::new(env!("CARGO_BIN_EXE_rdpdoctor")).args(arguments).output().unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let findings = report["findings"].as_array().unwrap().iter();
+    let blocking = findings.filter(|finding| finding["severity"] == "blocking");
+    let causes = blocking.map(|finding| finding["cause"].as_str().unwrap().to_owned()).collect();
+    (report["verdict"].as_str().unwrap().to_owned(), causes, report["connections"].as_u64().unwrap())
+}
+
+/// The ways in which both may differ, each with its reason.
+fn allowed() -> BTreeMap<String, String> {
+    toml::from_str(include_str!("disagreements.toml")).unwrap()
+}
+
+/// How the program and the witness differ; `None` if they agree.
+fn disagreement(description: &Description, offers: &Offers) -> (Option<String>, String) {
+    let host = Host::start(description);
+    let name = description.by_name.then_some("localhost");
+    let (told, blocking, connections) = verdict(&host, name, offers.profile);
+    let tries = if description.at_times() { TRIES } else { 1 };
+    let witness: Vec<_> = (0..tries).map(|_| client::reach_the_prompt(host.port, name, offers)).collect();
+    let (reached, failed) = (witness.iter().any(Result::is_ok), witness.iter().any(Result::is_err));
+    let line =
+        format!("{told} {blocking:?} in {connections}, witness {witness:?}: {} {}", offers.profile, description.text);
+    assert!(connections <= 16, "{line}");
+    assert!(told != "healthy" || connections <= 4, "a healthy host, and {connections} connections: {line}");
+    let differs = if told == "healthy" && failed {
+        Some(if reached { "healthy-though-it-fails-at-times" } else { "falsely-healthy" })
+    } else if !blocking.is_empty() && reached {
+        Some("falsely-blamed")
+    } else {
+        None
+    };
+    (differs.map(str::to_owned), line)
+}
+
+#[test]
+fn the_program_and_the_witness_agree() {
+    if !hosts::playable() {
+        return;
+    }
+    let count = usize::try_from(number("RDPDOCTOR_WITNESS_HOSTS", HOSTS as u64)).unwrap();
+    let seed = number("RDPDOCTOR_WITNESS_SEED", SEED);
+    let allowed = allowed();
+    let next = AtomicUsize::new(0);
+    let (figures, wrong) = (Mutex::new(BTreeMap::<String, usize>::new()), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= count {
+                        return;
+                    }
+                    let description = Description::of(seed.wrapping_add(number as u64));
+                    let (differs, line) = disagreement(&description, &CLIENTS[number % CLIENTS.len()]);
+                    let word = line.split(' ').next().unwrap_or_default().to_owned();
+                    let mut figures = figures.lock().unwrap_or_else(PoisonError::into_inner);
+                    *figures.entry(differs.clone().unwrap_or(format!("agree, {word}"))).or_default() += 1;
+                    if differs.is_some_and(|kind| !allowed.contains_key(&kind)) {
+                        eprintln!("host {number}: {line}");
+                        wrong.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+                    }
+                }
+            });
+        }
+    });
+    eprintln!("{count} hosts: {:?}", figures.into_inner().unwrap());
+    let wrong = wrong.into_inner().unwrap();
+    assert!(wrong.is_empty(), "{} of {count} disagree:\n{}", wrong.len(), wrong.join("\n"));
+}

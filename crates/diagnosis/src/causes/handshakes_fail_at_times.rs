@@ -1,0 +1,145 @@
+//! `handshakes-fail-at-times`: the same ClientHello is taken once and broken off another time.
+
+use crate::case::{Case, Seen};
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
+use crate::need::Need;
+use crate::tries::takings;
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
+use wire::tls::TlsOffer;
+
+pub const CAUSE: Cause = Cause {
+    id: "handshakes-fail-at-times",
+    title: "the same handshake is taken once and broken off another time: hosts behind this address differ",
+    stage: Stage::Tls,
+    severity: Severity::Degrading,
+    role: Role::Host,
+    codes: &[Symptom::SOCKET_CLOSED],
+    proofs: &[
+        Proof {
+            shows: Shows::Presence(Confidence::Proven),
+            needs: &[Need::FURTHER_HANDSHAKES],
+            holds: failed_after_success,
+        },
+        Proof { shows: Shows::Absence, needs: &[Need::FURTHER_HANDSHAKES], holds: only_starting },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake_again(TlsOffer::MODERN)], holds: always_alike },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: taken_at_once },
+    ],
+    explains: &[],
+    page: Page {
+        what_happens: "Sometimes the client gets in, sometimes the handshake is broken off and it shows 0x904. Trying again helps, \
+                       for a while.",
+        why: "Several machines answer at this address (a farm behind a balancer, DNS round robin, a NAT with several targets) and one of \
+              them is broken: its key cannot be used, its TLS settings differ, its certificate was never bound. Or one machine is so \
+              short of memory or processor time that some handshakes fail.",
+        confirm: "Ask each machine of the farm by its own name or address: the one that always fails is the one to mend, and its \
+                  report names the cause.",
+        command: "Resolve-DnsName HOST; Get-WinEvent -MaxEvents 20 -FilterHashtable @{LogName='System'; ProviderName='Schannel'; \
+                  Id=36870,36871,36874,36888} | Format-List TimeCreated,MachineName,Id,Message",
+        how_to_fix: "Take the broken machine out of the farm, mend it by its own report, and have the balancer test handshakes rather \
+                     than ports alone.",
+        references: &["RFC 8446 section 4.1"],
+    },
+    fixes: &["restart-services", "try-another-client"],
+};
+
+/// The interval in which the share of failures lies with 95 %, of k failures in n tries (Wilson), in per cent.
+fn interval(k: usize, n: usize) -> (u32, u32) {
+    let (Ok(k), Ok(n)) = (u32::try_from(k), u32::try_from(n.max(1))) else { return (0, 100) };
+    let (n, share, z) = (f64::from(n), f64::from(k) / f64::from(n), 1.96_f64);
+    let middle = share + z * z / (2.0 * n);
+    let half = z * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).sqrt();
+    let scale = 100.0 / (1.0 + z * z / n);
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 100")]
+    let whole = |value: f64| value.clamp(0.0, 100.0).round() as u32;
+    (whole((middle - half) * scale), whole((middle + half) * scale))
+}
+
+fn failed_after_success(case: Case<'_>) -> Option<Ground> {
+    let takings = takings(case);
+    let first = takings.iter().position(|seen| seen.value)?;
+    let failure = takings.iter().skip(first).find(|seen| !seen.value)?;
+    let (total, failed) = (takings.len(), takings.iter().filter(|seen| !seen.value).count());
+    let (least, most) = interval(failed, total);
+    let taken: &Seen<bool> = &takings[first];
+    Some(Ground::on(vec![
+        taken.because(format!("{} took a ClientHello", case.label())),
+        failure.because(format!(
+            "a later one, of a kind that it takes, was broken off: {failed} of {total} such tries failed, so {least} to {most} \
+             per cent of all (95 % confidence)"
+        )),
+    ]))
+}
+
+/// Failed at first, and went on well: a service that was only starting.
+fn only_starting(case: Case<'_>) -> Option<Ground> {
+    let takings = takings(case);
+    let first = takings.iter().position(|seen| seen.value)?;
+    let later = takings.iter().skip(first).all(|seen| seen.value);
+    later.then(|| {
+        Ground::on(vec![takings[first].because(format!("{} took every ClientHello from then on", case.label()))])
+    })
+}
+
+fn always_alike(case: Case<'_>) -> Option<Ground> {
+    let seen = case.tls_with(TlsOffer::MODERN)?;
+    let varied = crate::tries::varied(case).is_some();
+    (!varied).then(|| Ground::on(vec![seen.because(format!("{} answered the same hello alike twice", case.label()))]))
+}
+
+fn taken_at_once(case: Case<'_>) -> Option<Ground> {
+    let takings = takings(case);
+    let all = !takings.is_empty() && takings.iter().all(|seen| seen.value);
+    let first = case.tls_with(TlsOffer::MODERN)?;
+    let taken = takings.iter().any(|seen| seen.id == first.id);
+    (all && taken).then(|| Ground::on(vec![first.because(format!("{} took every such ClientHello", case.label()))]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sketch::{Expect, Sketch, host};
+    use evidence::fact::Handshake;
+    use wire::machine::End;
+    use wire::tls::TlsVersion;
+
+    const RESET: Handshake = Handshake::Closed { end: End::Rst, bytes: 0 };
+    const UP: Handshake = Handshake::Accepted { version: Some(TlsVersion::Tls13), suite: 0x1302, finished: true };
+
+    fn answers(list: &[bool]) -> Sketch {
+        let answer = |up: &bool| if *up { UP } else { RESET };
+        list.iter().fold(host("192.0.2.7").nla(), |sketch, up| sketch.tls(TlsOffer::MODERN, answer(up)))
+    }
+
+    #[test]
+    fn present() {
+        let expect = || Expect::Present(Severity::Degrading, Confidence::Proven);
+        answers(&[false, true, false, true, false, true]).check(&CAUSE, expect());
+        answers(&[true, false, true, true, false, true]).check(&CAUSE, expect());
+    }
+
+    #[test]
+    fn near_miss_it_was_only_starting() {
+        answers(&[false, true, true, true]).check(&CAUSE, Expect::Absent);
+        answers(&[false, false, true, true, true]).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn near_miss_it_always_fails_or_never() {
+        answers(&[false, false]).check(&CAUSE, Expect::Absent);
+        answers(&[true]).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn a_share_has_its_interval() {
+        assert_eq!(interval(3, 6), (19, 81));
+        assert_eq!(interval(1, 6), (3, 56));
+        assert_eq!(interval(0, 0), (0, 79));
+    }
+
+    #[test]
+    fn unseen() {
+        host("192.0.2.7").check(&CAUSE, Expect::Unknown);
+        answers(&[false, true]).check(&CAUSE, Expect::Unknown);
+    }
+}

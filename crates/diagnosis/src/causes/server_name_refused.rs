@@ -1,0 +1,121 @@
+//! `server-name-refused`: what answers goes by the server name in the ClientHello, and does not take this client's.
+
+use evidence::fact::Handshake;
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
+use wire::tls::TlsOffer;
+
+use crate::case::Case;
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
+use crate::need::Need;
+use crate::tries::steady;
+
+pub const CAUSE: Cause = Cause {
+    id: "server-name-refused",
+    title: "what answers here goes by the server name in the ClientHello, and this client's is not the one",
+    stage: Stage::Tls,
+    severity: Severity::Blocking,
+    role: Role::Host,
+    codes: &[Symptom::SOCKET_CLOSED],
+    proofs: &[
+        Proof {
+            shows: Shows::Presence(Confidence::Likely),
+            needs: &[
+                Need::handshake(TlsOffer::MODERN),
+                Need::handshake(TlsOffer::PLAIN_12),
+                Need::OTHER_NAME,
+                Need::handshake_again(TlsOffer::PLAIN_12),
+            ],
+            holds: another_name_is_taken,
+        },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: taken },
+        Proof { shows: Shows::Absence, needs: &[Need::OTHER_NAME], holds: neither },
+    ],
+    explains: &[],
+    page: Page {
+        what_happens: "The negotiation succeeds. A ClientHello with the server name of this client (none, if an address was typed) is \
+                       broken off; the same one with another name, or without, is answered. mstsc shows 0x904.",
+        why: "A proxy, balancer or firewall in front of the host routes or filters by the server name (SNI). A client that types an \
+              address sends none, and one that types an alias sends a name that nobody entered there. Windows itself does \
+              not look at it.",
+        confirm: "Try the name that the proxy knows. Its configuration says which names lead to the host, and what becomes of a \
+                  hello without one (Traefik: sniStrict; HAProxy: req.ssl_sni; nginx: ssl_preread).",
+        command: "Resolve-DnsName HOST; Test-NetConnection HOST -Port 3389",
+        how_to_fix: "Connect by the name that is entered at the proxy. Or enter there the name that people type, and a way for \
+                     hellos without a name.",
+        references: &["RFC 6066 section 3"],
+    },
+    fixes: &["try-another-client"],
+};
+
+fn another_name_is_taken(case: Case<'_>) -> Option<Ground> {
+    let other = |offer: TlsOffer| offer == TlsOffer::UNNAMED || offer == TlsOffer::NAMED;
+    let taken = |answer: &Handshake| matches!(answer, Handshake::Accepted { .. });
+    let seen = case.tls().find(|seen| other(seen.value.0) && taken(seen.value.1))?;
+    if !steady(case) || case.tls().any(|seen| !other(seen.value.0) && taken(seen.value.1)) {
+        return None;
+    }
+    let (with, without) = if case.name_typed() {
+        ("with the name that was typed", "without a name")
+    } else {
+        ("without a name, for an address was typed,", "with a name")
+    };
+    let mut because = Vec::new();
+    for offer in [TlsOffer::MODERN, TlsOffer::PLAIN_12] {
+        let seen = case.tls_with(offer)?;
+        because.push(seen.because(format!("a ClientHello {with} was {}", seen.value.refusal()?)));
+    }
+    because.push(seen.because(format!("one {without} was taken")));
+    Some(Ground::on(because))
+}
+
+fn taken(case: Case<'_>) -> Option<Ground> {
+    let own = |offer: TlsOffer| offer.name == TlsOffer::PLAIN_12.name;
+    let seen = case.tls().find(|seen| own(seen.value.0) && matches!(seen.value.1, Handshake::Accepted { .. }))?;
+    Some(Ground::on(vec![seen.because(format!("{} took a ClientHello with this client's server name", case.label()))]))
+}
+
+fn neither(case: Case<'_>) -> Option<Ground> {
+    let other = |offer: TlsOffer| offer == TlsOffer::UNNAMED || offer == TlsOffer::NAMED;
+    let seen = case.tls().find(|seen| other(seen.value.0) && !matches!(seen.value.1, Handshake::Accepted { .. }))?;
+    Some(Ground::on(vec![seen.because("another server name changes nothing".to_owned())]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sketch::{Expect, Sketch, host};
+    use wire::machine::End;
+    use wire::tls::TlsVersion;
+
+    const CLOSED: Handshake = Handshake::Closed { end: End::Fin, bytes: 0 };
+    const UP: Handshake = Handshake::Accepted { version: Some(TlsVersion::Tls13), suite: 0x1301, finished: false };
+
+    fn closed(target: &str) -> Sketch {
+        host(target).nla().tls(TlsOffer::MODERN, CLOSED).tls(TlsOffer::PLAIN_12, CLOSED)
+    }
+
+    #[test]
+    fn present() {
+        for (target, other) in [("192.0.2.7", TlsOffer::NAMED), ("alias.corp.example", TlsOffer::UNNAMED)] {
+            let sketch = closed(target).tls(other, UP).tls(TlsOffer::PLAIN_12, CLOSED);
+            sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        }
+    }
+
+    #[test]
+    fn near_miss_the_name_changes_nothing() {
+        closed("192.0.2.7").tls(TlsOffer::NAMED, CLOSED).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn near_miss_the_host_was_only_starting() {
+        let later = closed("192.0.2.7").tls(TlsOffer::NAMED, UP).tls(TlsOffer::PLAIN_12, UP);
+        later.check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn unseen() {
+        host("192.0.2.7").check(&CAUSE, Expect::Unknown);
+    }
+}

@@ -1,0 +1,160 @@
+//! `tls13-refused`: whatever offers TLS 1.3 is broken off; the same without it is taken.
+
+use evidence::fact::Handshake;
+use evidence::symptom::Symptom;
+use evidence::{Role, Stage};
+use wire::tls::{Segments, TlsOffer, TlsVersion};
+
+use crate::as_client::tolerates_newest;
+use crate::case::{Case, Seen};
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
+use crate::need::Need;
+use crate::tries::steady;
+
+pub const CAUSE: Cause = Cause {
+    id: "tls13-refused",
+    title: "the host, or something on the way, breaks off every handshake that offers TLS 1.3",
+    stage: Stage::Tls,
+    severity: Severity::Blocking,
+    role: Role::Host,
+    codes: &[Symptom::SOCKET_CLOSED],
+    proofs: &[
+        Proof {
+            shows: Shows::Presence(Confidence::Likely),
+            needs: &[
+                Need::handshake(TlsOffer::MODERN),
+                Need::handshake(TlsOffer::PLAIN_12),
+                Need::CLIENT_SUITES,
+                Need::handshake(TlsOffer::PLAIN_13),
+                Need::handshake(TlsOffer::MODERN_12),
+            ],
+            holds: only_without,
+        },
+        Proof {
+            shows: Shows::Presence(Confidence::Proven),
+            needs: &[
+                Need::handshake(TlsOffer::MODERN),
+                Need::handshake(TlsOffer::PLAIN_12),
+                Need::CLIENT_SUITES,
+                Need::handshake(TlsOffer::PLAIN_13),
+                Need::handshake(TlsOffer::MODERN_12),
+                Need::handshake_again(TlsOffer::PLAIN_13),
+            ],
+            holds: only_without,
+        },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: tolerated },
+        Proof { shows: Shows::Absence, needs: &[Need::CLIENT_SUITES], holds: tolerated },
+        Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::PLAIN_13)], holds: tolerated },
+    ],
+    explains: &[],
+    page: Page {
+        what_happens: "The negotiation succeeds. A ClientHello that offers TLS 1.3 is reset, closed, refused or left alone; the same \
+                       hello that goes no further than TLS 1.2 is answered. Windows 11, FreeRDP 3 and other current clients offer 1.3 \
+                       and show 0x904; Windows 10 gets in.",
+        why: "TLS 1.3 was switched on by a registry script on a Windows that has it only as an experiment (Windows 10, Server 2019), \
+              and its server side resets the connection. Or a firewall, balancer or inspection product on the way does not know TLS 1.3.",
+        confirm: "On the host: is there a key for TLS 1.3 below SCHANNEL\\Protocols, and which Windows is it? Windows 11 and Server \
+                  2022 are the first that support it. If the host has none, try from its own subnet: what gets in there is \
+                  broken off on the way.",
+        command: "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL\\Protocols\\TLS 1.3\\Server' \
+                  -ErrorAction SilentlyContinue; (Get-CimInstance Win32_OperatingSystem).Caption; \
+                  Get-WinEvent -MaxEvents 10 -FilterHashtable @{ProviderName='Schannel'; Id=36871,36874,36888} | Format-List TimeCreated,Id,Message",
+        how_to_fix: "On such a Windows switch TLS 1.3 off for the server side and restart it. On the way, have the box let TLS 1.3 \
+                     pass or update it. Until then a client that stops at TLS 1.2 gets in (FreeRDP: /tls:seclevel aside, \
+                     /tls:enforce:1.2). Leave the order of cipher suites alone: it has no part in this.",
+        references: &["RFC 8446 sections 4.1.2 and D", "Microsoft: TLS protocol version support"],
+    },
+    fixes: &["disable-tls13", "exempt-from-inspection", "try-another-client"],
+};
+
+fn whole(offer: TlsOffer) -> bool {
+    offer.segments == Segments::Whole
+}
+
+fn only_without(case: Case<'_>) -> Option<Ground> {
+    if tolerates_newest(case) || !steady(case) {
+        return None;
+    }
+    let newer: Vec<Seen<(TlsOffer, &Handshake)>> =
+        case.tls().filter(|seen| whole(seen.value.0) && seen.value.0.max == TlsVersion::Tls13).collect();
+    let refused = newer.iter().map(|seen| {
+        Some(seen.because(format!(
+            "a ClientHello that offers TLS 1.3 ({}) was {}",
+            seen.value.0,
+            seen.value.1.refusal()?
+        )))
+    });
+    let mut because = refused.collect::<Option<Vec<_>>>()?;
+    because.truncate(3);
+    let older = |seen: &Seen<(TlsOffer, &Handshake)>| {
+        let taken = matches!(seen.value.1, Handshake::Accepted { version: Some(TlsVersion::Tls12), .. });
+        whole(seen.value.0) && seen.value.0.max == TlsVersion::Tls12 && taken
+    };
+    let taken: Vec<_> = case.tls().filter(older).collect();
+    because.extend(
+        taken
+            .iter()
+            .take(2)
+            .map(|seen| seen.because(format!("one that goes no further than TLS 1.2 ({}) was taken", seen.value.0))),
+    );
+    (!taken.is_empty()).then(|| Ground::on(because))
+}
+
+fn tolerated(case: Case<'_>) -> Option<Ground> {
+    let newest = case.context.profile.tls_max;
+    if newest < TlsVersion::Tls13 {
+        let seen = case.tls_with(TlsOffer::MODERN)?;
+        return Some(Ground::on(vec![seen.because(format!("{} offers no TLS 1.3", case.context.profile.name))]));
+    }
+    let taken = |answer: &Handshake| matches!(answer, Handshake::Accepted { .. });
+    let seen = case.tls().find(|seen| seen.value.0.max >= newest && taken(seen.value.1))?;
+    Some(Ground::on(vec![seen.because(format!("{} took a ClientHello that offers TLS 1.3", case.label()))]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::as_client::client_offer;
+    use crate::sketch::{Expect, Sketch, host};
+    use wire::machine::End;
+    use wire::tls::Alert;
+
+    const RESET: Handshake = Handshake::Closed { end: End::Rst, bytes: 0 };
+    const UP: Handshake = Handshake::Accepted { version: Some(TlsVersion::Tls12), suite: 0xC030, finished: true };
+
+    fn without_13(refusal: &Handshake) -> Sketch {
+        let sketch = host("192.0.2.7").nla().tls(TlsOffer::MODERN, refusal.clone()).tls(TlsOffer::PLAIN_12, UP);
+        let own = sketch.with_case(client_offer);
+        let sketch = sketch.tls(own, refusal.clone()).tls(TlsOffer::PLAIN_13, refusal.clone());
+        sketch.tls(TlsOffer::MODERN_12, UP)
+    }
+
+    #[test]
+    fn present() {
+        for refusal in [RESET, Handshake::Alert(Alert { level: 2, description: 70 }), Handshake::Silent { bytes: 0 }] {
+            without_13(&refusal).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+            let twice = without_13(&refusal).tls(TlsOffer::PLAIN_13, refusal.clone());
+            twice.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+        }
+    }
+
+    #[test]
+    fn near_miss_the_client_offers_none() {
+        without_13(&RESET).profile("mstsc-10").check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn near_miss_one_that_offers_it_is_taken() {
+        without_13(&RESET).tls(TlsOffer::PLAIN_13, UP).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn near_miss_the_other_is_refused_at_times() {
+        without_13(&RESET).tls(TlsOffer::MODERN_12, RESET).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn unseen() {
+        host("192.0.2.7").check(&CAUSE, Expect::Unknown);
+    }
+}

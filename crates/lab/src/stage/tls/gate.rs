@@ -1,0 +1,44 @@
+//! What looks at a whole ClientHello, and lets some of them not pass: an old Windows, a proxy that goes by the name, a
+//! box that expects one segment.
+
+use std::io;
+
+use serde::Deserialize;
+use wire::tls::{ClientHello, TlsVersion};
+
+use super::RECORD_HEADER;
+use crate::transport::Transport;
+
+/// Header of a handshake message: its type and its length.
+const MESSAGE_HEADER: usize = 4;
+/// More bytes than a segment usually carries.
+const SEGMENT: usize = 1400;
+
+/// What a hello may have that is not let pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Resents {
+    /// It offers TLS 1.3.
+    #[serde(rename = "tls-1.3")]
+    Tls13,
+    /// It asks for no name.
+    NoName,
+    /// It is longer than a segment.
+    Long,
+}
+
+/// True if the hello may pass; its bytes are then still to be read.
+pub(crate) fn passes(resents: &[Resents], transport: &mut Transport) -> io::Result<bool> {
+    let mut record = transport.take(RECORD_HEADER)?;
+    record.extend(transport.take(usize::from(u16::from_be_bytes([record[3], record[4]])))?);
+    let body = record.get(RECORD_HEADER + MESSAGE_HEADER..).unwrap_or_default();
+    let hello = ClientHello::decode(body).map_err(io::Error::other)?;
+    let resented = |what: &Resents| match what {
+        Resents::Tls13 => hello.max == TlsVersion::Tls13,
+        Resents::NoName => hello.server_name.is_none(),
+        Resents::Long => record.len() > SEGMENT,
+    };
+    let passes = !resents.iter().any(resented);
+    transport.unread(record);
+    Ok(passes)
+}
