@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// What is expected of one case: its verdicts, a finding of which one must be there, and one that must not, so surely.
+/// Expectation of one case: its verdicts, a finding of which one must be there, and one that must not, so surely.
 struct Case {
     name: &'static str,
     verdicts: &'static [&'static str],

@@ -20,7 +20,7 @@ pub struct ConversationPlan {
     pub connection_sequence: bool,
     /// The chance in our own ClientHello.
     pub random: [u8; 32],
-    /// Whose manner our hellos follow, by whatever stack, and whom they ask for.
+    /// Manner that our hellos follow, by whatever stack, and the name that they ask for.
     pub shape: HelloShape,
     /// How long each stage may take.
     pub limits: Limits,
