@@ -2,7 +2,7 @@
 //! its file `how` says, and judged by what is expected of it here, typed anew from its file `expect`.
 
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::print_stderr)]
+#![allow(clippy::unwrap_used, clippy::print_stderr, clippy::unnecessary_debug_formatting, clippy::assigning_clones)]
 
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};

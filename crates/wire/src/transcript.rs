@@ -34,6 +34,7 @@ pub struct Transcript {
 
 /// A thing that was asked, and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "nearly all records are connections")]
 pub enum Record {
     /// The look-up of the name that was typed.
     Name(NameLookup),
