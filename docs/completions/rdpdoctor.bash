@@ -217,7 +217,7 @@ _rdpdoctor() {
             return 0
             ;;
         rdpdoctor__subcmd__explain)
-            opts="-h --format --help"
+            opts="-h --format --full --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -77,6 +77,7 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
         }
         &'rdpdoctor;explain'= {
             cand --format 'How to print the answer'
+            cand --full 'Print all that is known, and not the dozen lines that tell most'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }

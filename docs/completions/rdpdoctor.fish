@@ -83,6 +83,7 @@ complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand collect" -l force -d
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand collect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand explain" -l format -d 'How to print the answer' -r -f -a "human\t'words for a terminal'
 json\t'the published JSON, schema rdpdoctor-explain/1'"
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand explain" -l full -d 'Print all that is known, and not the dozen lines that tell most'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand demo" -s h -l help -d 'Print help'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand lab" -s h -l help -d 'Print help'

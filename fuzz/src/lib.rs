@@ -9,6 +9,7 @@ use wire::certificate::Certificate;
 use wire::credssp::{self, TsRequest};
 use wire::foreign::ForeignService;
 use wire::machine::{Action, ConnectFailure, Conversation, ConversationPlan, End, Event, Limits, TlsFailure};
+use wire::mcs::{self, ConnectInitial, SequenceAnswer};
 use wire::ntlm::{self, Challenge};
 use wire::signed_data::{PublicKey, SignedData};
 use wire::tls::{Alert, ClientHello, Segments, TlsOffer, TlsStack, TlsVersion, flight};
@@ -31,6 +32,7 @@ pub const TARGETS: &[Target] = &[
     ("conversation", conversation),
     ("capture", capture),
     ("signed_data", signed_data),
+    ("connect_response", connect_response),
 ];
 
 /// Framing, [`ServerAnswer`] and [`ForeignService`]: the first bytes from a server.
@@ -103,6 +105,20 @@ pub fn signed_data(bytes: &[u8]) {
     data.signers.iter().for_each(|signer| drop(data.certificate_of(signer).and_then(PublicKey::of)));
 }
 
+/// [`SequenceAnswer`] and its framing, and [`ConnectInitial`], which the lab reads.
+pub fn connect_response(bytes: &[u8]) {
+    if let x224::Framing::Complete(length) = mcs::framing(bytes) {
+        assert!((7..=bytes.len()).contains(&length));
+    }
+    if let Ok(initial) = ConnectInitial::decode(bytes) {
+        assert!(initial.channels.len() <= mcs::CHANNELS_LIMIT);
+        assert!(ConnectInitial::decode(&initial.encode()).is_ok(), "what we write, we read");
+    }
+    let Ok(SequenceAnswer::Response(response)) = SequenceAnswer::decode(bytes) else { return };
+    let again = SequenceAnswer::decode(&response.encode());
+    assert_eq!(again, Ok(SequenceAnswer::Response(response)));
+}
+
 /// [`Transcript`]: parse, write, replay, redact.
 pub fn transcript(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
@@ -118,9 +134,15 @@ pub fn transcript(bytes: &[u8]) {
     let _ = redacted.redacted();
 }
 
-fn stages(record: &ConnectionRecord) -> [bool; 4] {
+fn stages(record: &ConnectionRecord) -> [bool; 5] {
     let outcome = record.outcome();
-    [outcome.tcp.is_some(), outcome.x224.is_some(), outcome.tls.is_some(), outcome.credssp.is_some()]
+    [
+        outcome.tcp.is_some(),
+        outcome.x224.is_some(),
+        outcome.tls.is_some(),
+        outcome.credssp.is_some(),
+        outcome.connection_sequence.is_some(),
+    ]
 }
 
 /// [`Conversation`] with events made of bytes: it ends when its deadline has passed, and holds a bounded number of
@@ -207,6 +229,7 @@ impl Input<'_> {
             hold: if has(1) { second } else { Duration::ZERO },
             tls: (!has(2)).then_some(offers[usize::from(choice >> 6)]),
             credssp: (!has(3)).then_some(6),
+            connection_sequence: has(4),
             random: [7; 32],
             shape: wire::tls::HelloShape::default(),
             limits: Limits::each(second),
@@ -354,7 +377,11 @@ fn script_plan(plan: &ConversationPlan) -> u8 {
         Some(offer) if offer == TlsOffer::OLD => 3,
         _ => 0,
     };
-    bit(plan.request.is_none(), 0) | bit(!plan.hold.is_zero(), 1) | bit(plan.tls.is_none(), 2) | offer << 6
+    bit(plan.request.is_none(), 0)
+        | bit(!plan.hold.is_zero(), 1)
+        | bit(plan.tls.is_none(), 2)
+        | bit(plan.connection_sequence, 4)
+        | offer << 6
 }
 
 /// Reverses [`Input::event`], with the byte for its time.

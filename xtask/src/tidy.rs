@@ -2,6 +2,7 @@
 
 mod book;
 mod causes;
+mod comments;
 mod imports;
 mod manifests;
 mod markdown;
@@ -66,6 +67,7 @@ fn judge(file: &File) -> Vec<Complaint> {
     complaints.extend(too_long(file));
     if file.path.ends_with(".rs") {
         complaints.extend(rust::judge(file));
+        complaints.extend(comments::judge(file));
     }
     if file.path.ends_with("Cargo.toml") {
         complaints.extend(manifests::without_reason(file));

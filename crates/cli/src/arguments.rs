@@ -289,7 +289,14 @@ fn parse_target(text: &str) -> Result<Target, String> {
 }
 
 fn parse_code(text: &str) -> Result<u32, String> {
-    evidence::symptom::parse_code(text).map_err(|error| error.to_string())
+    if let Some((code, extended)) = text.split_once([',', '/']) {
+        return Err(format!("these are two numbers: write --code {code} --extended {extended}"));
+    }
+    let code = evidence::symptom::parse_code(text).map_err(|error| error.to_string())?;
+    // 904 is no code of the client and 0x904 is, as `explain` reads it
+    let known = |code| evidence::codes::shown_by_client(code).is_some();
+    let hex = u32::from_str_radix(text, 16).ok().filter(|hex| text.len() > 2 && !known(code) && known(*hex));
+    Ok(hex.unwrap_or(code))
 }
 
 fn parse_moment(text: &str) -> Result<OffsetDateTime, String> {

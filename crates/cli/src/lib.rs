@@ -36,6 +36,13 @@ pub const UNDETERMINED: u8 = 2;
 /// Exit status: wrong use, or our own failure.
 pub const FAILED: u8 = 3;
 
+/// Returns the code that was typed where a command should stand.
+fn asked_about(error: &clap::Error) -> Option<String> {
+    let first = std::env::args().nth(1).filter(|_| error.kind() == ErrorKind::InvalidSubcommand)?;
+    let code = first.split([',', '/']).next().is_some_and(|part| evidence::symptom::parse_code(part).is_ok());
+    code.then_some(first)
+}
+
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -44,6 +51,9 @@ pub fn main() -> ExitCode {
             // clap's own 2 means "could not tell" here
             let shown = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
             let printed = error.print().is_ok();
+            if let Some(code) = asked_about(&error) {
+                terminal::complain(&format!("To ask what it means: rdpdoctor explain {code}"));
+            }
             return ExitCode::from(if shown && printed { HEALTHY } else { FAILED });
         }
     };

@@ -1,7 +1,7 @@
 //! Bytes that somebody pasted or piped, as text: UTF-8, UTF-16 as Windows writes it, and the code pages of Windows.
 //!
-//! Without a mark at its beginning nothing says which of them a file is in. Each guess here rests on what only that one looks
-//! like, and a wrong one loses a few letters, never the ASCII between them.
+//! Without a mark at its beginning nothing says which of them a file is in. Each guess here rests on what only that one
+//! looks like, and a wrong one loses a few letters, never the ASCII between them.
 
 use encoding_rs::{GBK, WINDOWS_1251, WINDOWS_1252};
 

@@ -74,6 +74,21 @@ fn wrong_use_is_3() {
     told(&["0x904", "--format", "html"], b"", 3, "html");
 }
 
+/// A code typed in the wrong place still leads on.
+#[test]
+fn a_code_in_the_wrong_place_is_understood() {
+    let program = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_rdpdoctor")).args(arguments).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (status, text) = program(&["0x904"]);
+    assert!(status == Some(3) && text.contains("rdpdoctor explain 0x904"), "{text}");
+    let (status, text) = program(&["diagnose", "host", "--code", "0x904,0x7"]);
+    assert!(status == Some(3) && text.contains("--code 0x904 --extended 0x7"), "{text}");
+    let (_, text) = program(&["nonsense"]);
+    assert!(!text.contains("rdpdoctor explain"), "{text}");
+}
+
 #[test]
 fn a_message_can_be_pasted() {
     let dialog = "Fehlercode: 0x904\r\nErweiterter Fehlercode: 0x7\r\nZeitstempel (UTC): 05/22/25 10:34:03";

@@ -63,7 +63,7 @@ pub fn join<'a>(entries: impl Iterator<Item = Seen<&'a LogEvent>>) -> (Vec<Attem
     for (at, seen) in entries {
         let event = seen.value;
         let known = events::find(&event.provider, event.id);
-        let known = known.filter(|known| !events::as_client(event, *known));
+        let known = known.filter(|known| !events::as_client(&event.data, *known));
         let Some((known, declared)) = known.and_then(|known| Some((known, known.attempt()?))) else {
             alone.push(seen);
             continue;

@@ -243,7 +243,7 @@ mod tests {
         assert_eq!(own, ["renew-rdp-certificate", "repair-machine-keys-access", "replace-rdp-key-container"]);
     }
 
-    /// What a name leads to does not matter to whoever typed an address.
+    /// Names that resolve wrongly do not matter to somebody who typed an address.
     #[test]
     fn names_are_mended_for_those_who_go_by_them() {
         let banner = || wire::machine::X224Answer::Foreign {

@@ -231,6 +231,7 @@ fn plan(question: Question, timeout: Duration, random: [u8; 32]) -> Conversation
         hold: if question.hold { HOLD } else { Duration::ZERO },
         tls: question.tls,
         credssp: question.credssp.then_some(TSREQUEST_VERSION),
+        connection_sequence: question.settings,
         random,
         shape: HelloShape::default(),
         limits,

@@ -114,13 +114,15 @@ pub struct Question {
     pub credssp: bool,
     /// True to wait for the answer longer than usual.
     pub patient: bool,
+    /// True to ask for its settings in the connection sequence.
+    pub settings: bool,
 }
 
 impl Question {
-    /// The connection that asks everything that one connection can.
+    /// Makes the connection that asks everything that one connection can.
     fn everything(need: Need, case: Case<'_>) -> Self {
         let tls = Some(first_offer(case));
-        Self { need, request: Some(EVERYTHING), hold: false, tls, credssp: true, patient: false }
+        Self { need, request: Some(EVERYTHING), hold: false, tls, credssp: true, patient: false, settings: false }
     }
 
     /// Reduces it to the Connection Request alone.

@@ -79,13 +79,13 @@ fn causes_of(case: Case<'_>) -> impl Iterator<Item = &'static Cause> {
 }
 
 /// Judges a cause; nothing is known before anything was seen.
-fn judged(cause: &Cause, case: Case<'_>) -> Judgement {
-    if case.evidence.observations.is_empty() { Judgement::Unknown } else { cause.judge(case) }
+fn judged(candidate: &Cause, case: Case<'_>) -> Judgement {
+    if case.evidence.observations.is_empty() { Judgement::Unknown } else { candidate.judge(case) }
 }
 
 /// Iterates over questions of a cause that may be asked now and can change its judgement.
-fn open_needs(cause: &Cause, judgement: &Judgement, case: Case<'_>) -> impl Iterator<Item = Need> {
-    let proofs = cause.proofs.iter().filter(move |proof| can_change(judgement, proof));
+fn open_needs(candidate: &Cause, judgement: &Judgement, case: Case<'_>) -> impl Iterator<Item = Need> {
+    let proofs = candidate.proofs.iter().filter(move |proof| can_change(judgement, proof));
     let needs = proofs.flat_map(|proof| proof.needs.iter().copied());
     needs.filter(move |need| !need.answered(case) && need.askable(case))
 }

@@ -115,7 +115,7 @@ pub(crate) fn carried(case: Case<'_>, part: Part) -> Option<Ground> {
 pub(crate) fn cured(case: Case<'_>, part: Part) -> Option<Ground> {
     let release = Release::of(case)?;
     let rows = || all().iter().filter(|row| release.concerns(row, part));
-    let past = rows().any(|row| release.revision >= row.until);
+    let behind = rows().any(|row| release.revision >= row.until);
     let within = rows().any(|row| (row.from..row.until).contains(&release.revision));
     let text = format!(
         "it runs {}.{}, which is past the regressions that were known of it in {}, and in none",
@@ -123,7 +123,7 @@ pub(crate) fn cured(case: Case<'_>, part: Part) -> Option<Ground> {
         release.revision,
         as_of()
     );
-    (past && !within).then(|| Ground::on(vec![release.build.because(text)]))
+    (behind && !within).then(|| Ground::on(vec![release.build.because(text)]))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Evidence sketched in a few words, for the tests of causes and of reports.
 
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::return_self_not_must_use)]
 
 use std::collections::BTreeMap;
 

@@ -15,6 +15,7 @@ use wire::x224::{SecurityProtocols, ServerAnswer};
 
 use crate::case::{Case, EVERYTHING, Seen};
 use crate::need::{Kind, Need, Of, Question};
+use crate::stage::connection_sequence;
 
 /// Every protocol that can be requested.
 const PROTOCOLS: SecurityProtocols = EVERYTHING.with(SecurityProtocols::RDSTLS).with(SecurityProtocols::RDSAAD);
@@ -42,15 +43,18 @@ pub(crate) const VERSIONS: [TlsVersion; 4] =
 pub fn next(case: Case<'_>) -> Option<Question> {
     let tunnel = tunnel(case);
     let offer = tunnel.and_then(|_| VERSIONS.into_iter().find_map(|version| next_offer(case, version)));
-    let request = next_request(case).or(offer.and(tunnel))?;
-    Some(Question {
+    let set = next_request(case);
+    let request = set.or(offer.and(tunnel))?;
+    let question = Question {
         need: Need::SURVEY,
         request: Some(request),
         hold: false,
         tls: offer,
         credssp: false,
         patient: false,
-    })
+        settings: false,
+    };
+    Some(if set.is_some() { connection_sequence::riding(case, question, tunnel.is_some()) } else { question })
 }
 
 /// Iterates over the answers to Connection Requests, of the survey and before it.
@@ -87,7 +91,8 @@ fn next_request(case: Case<'_>) -> Option<SecurityProtocols> {
         return None;
     }
     let asked: Vec<_> = answers().map(|(set, _)| set).collect();
-    let open = || (0..=PROTOCOLS.0).rev().map(SecurityProtocols).filter(|set| !asked.contains(set));
+    let unasked = |set: &SecurityProtocols| !asked.contains(set) || connection_sequence::unasked(case, *set);
+    let open = || (0..=PROTOCOLS.0).rev().map(SecurityProtocols).filter(unasked);
     let usual = |set: &SecurityProtocols| set.contains(SecurityProtocols::SSL.with(SecurityProtocols::HYBRID));
     let plain = |set: &SecurityProtocols| usual(set) && EVERYTHING.contains(*set);
     open().find(plain).or_else(|| open().find(usual)).or_else(|| open().next())

@@ -147,7 +147,7 @@ fn words(event: &LogEvent) -> Option<String> {
     let kept = !known.normal || known.provider == events::RCM;
     let source = known.provider.rsplit('-').next().unwrap_or(known.provider);
     let about = subject_of(event).map_or(String::new(), |about| format!(" ({about})"));
-    kept.then(|| format!("{source} {}: {}{about}", event.id, events::meaning(event, known)))
+    kept.then(|| format!("{source} {}: {}{about}", event.id, events::meaning(&event.data, known)))
 }
 
 /// Returns the one value that tells what an entry is about: for CredSSP the host that was refused and its version, for

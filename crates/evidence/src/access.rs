@@ -9,53 +9,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::key_names::RDP_KEY;
-use crate::printable::printable;
 
-/// A recording of accesses.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct AccessTrace {
-    /// Accesses in it, by any program to any place.
-    pub records: u64,
-    /// Lines of it that could not be read.
-    #[serde(default)]
-    pub malformed: u64,
-    /// Refusals at places that matter that were left out, because there were too many.
-    #[serde(default)]
-    pub left_out: u64,
-}
-
-/// Access that was refused at a place that matters; equal ones are counted together.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct RefusedAccess {
-    /// Name of the program, such as `lsass.exe`.
-    pub process: String,
-    /// Process id.
-    #[serde(default)]
-    pub pid: Option<u32>,
-    /// Service that the program runs, where that was recorded.
-    #[serde(default)]
-    pub service: Option<String>,
-    /// Kind of place that was refused.
-    pub place: Place,
-    /// Path of the file, key or value.
-    pub path: String,
-    /// Operation, such as `CreateFile`.
-    pub operation: String,
-    /// Kind of access asked for; null where that was not recorded.
-    #[serde(default)]
-    pub asked: Option<Asked>,
-    /// Result, in the words of Process Monitor.
-    pub result: String,
-    /// Time of day of the first one as recorded: in the machine's own time zone, without a date.
-    #[serde(default)]
-    pub clock: Option<String>,
-    /// Number of equal refusals.
-    pub count: u64,
-    /// True if the same process was granted an access to the same place in the same recording: then this is no fault.
-    pub granted: bool,
-    /// True if the recording shows any access that this program was granted; if not, nothing can be concluded.
-    pub comparable: bool,
-}
+pub use crate::section::accesses::{AccessTrace, RefusedAccess};
 
 /// A place at which a refusal matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -143,7 +98,7 @@ impl Place {
         below(rest).then_some(Self::Listener)
     }
 
-    fn words(self) -> &'static str {
+    pub(crate) fn words(self) -> &'static str {
         match self {
             Self::RdpKeyFile => "the key file",
             Self::KeyFolder => "the folder of private keys",
@@ -194,7 +149,7 @@ impl Asked {
         self != Self::Attributes
     }
 
-    fn words(self) -> &'static str {
+    pub(crate) fn words(self) -> &'static str {
         match self {
             Self::Read => "read",
             Self::Write => "write",
@@ -234,29 +189,6 @@ pub fn acts_for_the_system(detail: &str) -> bool {
     let Some(account) = between(detail, "Impersonating: ", ",") else { return true };
     let account = account.to_lowercase();
     AUTHORITIES.iter().any(|authority| account.starts_with(authority)) && !account.ends_with("anonymous logon")
-}
-
-impl RefusedAccess {
-    /// Says for a report which access was refused.
-    pub fn words(&self) -> String {
-        let who = self.service.as_ref().map_or(String::new(), |service| format!(" ({service})"));
-        let asked = self.asked.map_or("open", Asked::words);
-        let times = if self.count > 1 { format!(", {} times", self.count) } else { String::new() };
-        let clock = self.clock.as_ref().map_or(String::new(), |clock| format!(" at {clock}"));
-        printable(&format!(
-            "{}{who} was refused to {asked} {} {}: {} on {}{times}{clock}, in a recording without a date",
-            self.process,
-            self.place.words(),
-            self.path,
-            self.result,
-            self.operation
-        ))
-    }
-
-    /// Returns the name of the file, or the last part of a key.
-    pub fn name(&self) -> &str {
-        self.path.rsplit('\\').next().unwrap_or_default()
-    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use crate::codes::{self, AttemptStep, Code, Content, Level, Side};
-use crate::state::{LogEvent, Part};
+use crate::places::Part;
 
 /// The client's own log.
 pub const CLIENT_CHANNEL: &str = "Microsoft-Windows-TerminalServices-RDPClient/Operational";
@@ -124,17 +124,17 @@ pub fn find(provider: &str, id: u32) -> Option<Known> {
     BY_ID.get(&id)?.iter().find(|known| ends_with(provider, known.provider)).copied()
 }
 
-/// Returns the meaning of an entry; for Schannel, on the side of a connection that it is about.
-pub fn meaning(event: &LogEvent, known: Known) -> &'static str {
-    if known.id == KEY_UNUSABLE && as_client(event, known) {
+/// Returns the meaning of an entry with these fields; for Schannel, on the side of a connection that it is about.
+pub fn meaning(fields: &BTreeMap<String, String>, known: Known) -> &'static str {
+    if known.id == KEY_UNUSABLE && as_client(fields, known) {
         return "the private key of a client credential could not be used";
     }
     known.meaning()
 }
 
 /// True if Schannel's entry is about this machine as client of some server, not about a connection to this host.
-pub fn as_client(event: &LogEvent, known: Known) -> bool {
-    known.provider == SCHANNEL && event.data.values().any(|value| value.eq_ignore_ascii_case("client"))
+pub fn as_client(fields: &BTreeMap<String, String>, known: Known) -> bool {
+    known.provider == SCHANNEL && fields.values().any(|value| value.eq_ignore_ascii_case("client"))
 }
 
 /// True if a provider's name is this one or ends with it, ignoring case: `Schannel` is also

@@ -15,7 +15,7 @@ const RSA_2048: &str = include_str!("../keys/rsa-2048.pem");
 const RSA_1024: &str = include_str!("../keys/rsa-1024.pem");
 const SECONDS_A_DAY: f64 = 86_400.0;
 
-/// What a host shows and signs with.
+/// Certificates that a host shows, and the key that it signs with.
 #[derive(Debug, Clone)]
 pub(crate) struct Identity {
     /// Its certificates as DER, leaf first.
@@ -78,8 +78,8 @@ fn chain(certificate: &Certificate, now: OffsetDateTime, key: &impl SigningKey) 
     Ok(chain)
 }
 
-/// The shape of the certificate that Windows makes for Remote Desktop: issuer = subject = one common name, no alternative
-/// name, key and data encipherment, server authentication.
+/// The shape of the certificate that Windows makes for Remote Desktop: issuer = subject = one common name, no
+/// alternative name, key and data encipherment, server authentication.
 fn leaf(certificate: &Certificate, now: OffsetDateTime) -> Result<CertificateParams, rcgen::Error> {
     let names = if certificate.issued_by_ca { vec![certificate.subject.clone()] } else { Vec::new() };
     let mut params = CertificateParams::new(names)?;

@@ -1,4 +1,4 @@
-//! What happens to one client.
+//! The treatment of one client, from TCP on.
 
 use std::io;
 

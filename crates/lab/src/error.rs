@@ -1,4 +1,4 @@
-//! What can go wrong in the lab itself.
+//! Failures of the lab itself.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use thiserror::Error;
 pub struct ScenarioError {
     /// The scenario.
     pub name: String,
-    /// What is wrong with it.
+    /// Reason.
     pub reason: String,
 }
 

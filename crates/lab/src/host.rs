@@ -7,7 +7,8 @@ use serde::Deserialize;
 use wire::tls::TlsVersion;
 
 pub use crate::stage::{
-    Credssp, CredsspFault, Neglect, Negotiation, NegotiationFault, Protocol, TcpMode, Tls, TlsFault,
+    ConnectionSequence, ConnectionSequenceFault, Credssp, CredsspFault, Neglect, Negotiation, NegotiationFault,
+    Protocol, TcpMode, Tls, TlsFault,
 };
 
 /// A host.
@@ -18,7 +19,7 @@ pub use crate::stage::{
 pub struct Host {
     /// Its address: `127.0.0.1` unless said otherwise. [`TcpMode::Unreachable`] ignores it.
     pub address: IpAddr,
-    /// What it does with TCP connections.
+    /// Treatment of TCP connections.
     pub tcp: TcpMode,
     /// The service that is there instead of Remote Desktop.
     pub banner: Option<Banner>,
@@ -34,7 +35,7 @@ pub struct Host {
     pub ban_after: Option<usize>,
     /// The connections, counted from 1, that it accepts and then neglects, as an overloaded host does.
     pub neglects: Vec<usize>,
-    /// What becomes of those.
+    /// Fate of those connections.
     pub neglect: Neglect,
     /// How it negotiates the security protocol.
     pub negotiation: Negotiation,
@@ -44,6 +45,8 @@ pub struct Host {
     pub certificate: Certificate,
     /// How it introduces itself.
     pub credssp: Credssp,
+    /// How it tells its settings to anyone who comes so far.
+    pub connection_sequence: ConnectionSequence,
 }
 
 /// A service that is not Remote Desktop.
@@ -90,13 +93,13 @@ pub struct Certificate {
     pub key: Key,
     /// The host signs with another key of the kind; for `ec-256`.
     pub foreign_key: bool,
-    /// What it is signed with, where that is not SHA-256; takes the feature `legacy-tls`.
+    /// Digest of its signature, where that is not SHA-256; takes the feature `legacy-tls`.
     pub signature: Option<OldSignature>,
-    /// So many letters behind the common name.
+    /// Number of letters behind the common name.
     pub padding: usize,
     /// How many further copies of it are sent.
     pub extra: usize,
-    /// So many bytes that are no certificate instead of each copy.
+    /// Size of the bytes that are no certificate and stand instead of each copy.
     pub extra_bytes: Option<usize>,
 }
 
@@ -158,6 +161,7 @@ impl Default for Host {
             tls: Tls::default(),
             certificate: Certificate::default(),
             credssp: Credssp::default(),
+            connection_sequence: ConnectionSequence::default(),
         }
     }
 }

@@ -44,7 +44,7 @@ struct Running {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What the threads of a host share.
+/// State that the threads of a host share.
 struct Service {
     host: Host,
     acceptor: Option<Acceptor>,
@@ -91,7 +91,8 @@ impl Drop for Lab {
         self.stop.stop();
         for host in &mut self.hosts {
             let Some(thread) = host.thread.take() else { continue };
-            // wakes the thread that waits for a connection; if even that fails, it is left behind rather than waited for
+            // wakes the thread that waits for a connection; if even that fails, it is left behind rather than waited
+            // for
             if TcpStream::connect_timeout(&host.address, Duration::from_secs(1)).is_ok() {
                 let _ = thread.join();
             }

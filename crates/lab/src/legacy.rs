@@ -102,7 +102,8 @@ impl RsaKey {
 }
 
 impl RsaKey {
-    /// The same certificate with an old signature. `md5WithRSAEncryption` and its kin (RFC 8017 appendix C) differ from
+    /// Signs a certificate again, with an old digest. `md5WithRSAEncryption` and its kin (RFC 8017 appendix C) differ
+    /// from
     /// `sha256WithRSAEncryption` in the last byte, and all signatures of one key are equally long.
     pub(crate) fn sign_again(&self, der: &[u8], signature: OldSignature) -> Result<Vec<u8>, LabError> {
         let (digest, last) = match signature {

@@ -1,10 +1,10 @@
 //! Faulty Remote Desktop hosts on demand.
 //!
-//! What this crate is for: a [`Scenario`] says in TOML which hosts there are, what is wrong with each and what a good
+//! A [`Scenario`] says in TOML which hosts there are, what is wrong with each and what a good
 //! diagnosis has to say about it; a [`Lab`] runs them on loopback. Tests, the demo and people who learn use the same
 //! scenarios. All of them are files of `scenarios/`: adding one means adding a file.
 //!
-//! What it may not do: it is the only code that may lie on the wire, so nothing depends on it but tests and the
+//! This is the only code that may lie on the wire, so nothing depends on it but tests and the
 //! program's `lab` and `demo`; it knows nothing of the diagnosis, listens on loopback alone (unless a scenario names
 //! another address), and asks nobody anything.
 //!

@@ -15,14 +15,14 @@ pub struct Scenario {
     /// The file's name without `.toml`.
     #[serde(skip)]
     pub name: String,
-    /// What is the matter, in words.
+    /// Fault, in words.
     pub title: String,
-    /// What a good diagnosis says.
+    /// Expected diagnosis.
     pub expect: Expect,
     /// How the diagnosis is asked for.
     #[serde(default)]
     pub ask: Ask,
-    /// What the resolver answers.
+    /// Answer of the resolver.
     #[serde(default, rename = "name")]
     pub resolver: Resolver,
     /// The hosts, in the order in which the name's addresses are listed. Without any table there is one healthy host.
@@ -30,7 +30,7 @@ pub struct Scenario {
     pub hosts: Vec<Host>,
 }
 
-/// What a good diagnosis says.
+/// Expected diagnosis.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expect {
@@ -81,7 +81,7 @@ pub struct Ask {
     pub extended: Option<u32>,
 }
 
-/// What the resolver answers to the name that is typed.
+/// Answer of the resolver to the name that is typed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Resolver {

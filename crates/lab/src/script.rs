@@ -28,7 +28,7 @@ const RECORD: usize = 16_384;
 /// RFC 8446 section 4.1.3.
 const RETRY_RANDOM: &str = "CF21AD74E59A6111BE1D8C021E65B891C2A211167ABB8C5E079E09E2C8A8339C";
 
-/// What a host sends.
+/// Bytes that a host sends, step by step.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Script {
@@ -71,7 +71,7 @@ impl TryFrom<String> for Script {
     }
 }
 
-/// What of a recipe has not been read.
+/// Rest of a recipe that has not been read.
 struct Recipe<'a> {
     rest: &'a str,
 }

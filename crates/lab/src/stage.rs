@@ -1,7 +1,8 @@
-//! The stages of a connection as a host serves them, and as it lies in them: a room each. A new stage is a file here and
-//! its line in [`BEHIND_SECURITY`], if it follows the security that was negotiated; its settings are a field of
+//! The stages of a connection as a host serves them, and as it lies in them: a room each. A new stage is a file here
+//! and its line in [`BEHIND_SECURITY`], if it follows the security that was negotiated; its settings are a field of
 //! [`Host`].
 
+mod connection_sequence;
 mod credssp;
 pub(crate) mod tcp;
 pub(crate) mod tls;
@@ -11,6 +12,7 @@ use std::io::{self, Read, Write};
 
 use wire::x224::SecurityProtocols;
 
+pub use connection_sequence::{ConnectionSequence, ConnectionSequenceFault};
 pub use credssp::{Credssp, CredsspFault};
 pub use tcp::{Neglect, TcpMode};
 pub(crate) use tls::has_suite;
@@ -21,11 +23,21 @@ use crate::host::Host;
 use crate::transport::Transport;
 use tls::Acceptor;
 
-/// A stage that follows once the connection is as secure as was negotiated; `None` if it does not follow this protocol.
-type Follow = fn(&Host, SecurityProtocols, &mut dyn Tunnel) -> Option<io::Result<Ending>>;
+/// A stage that follows once the connection is as secure as was negotiated; `None` if it does not follow what was
+/// selected.
+type Follow = fn(&Host, Negotiated, &mut dyn Tunnel) -> Option<io::Result<Ending>>;
 
 /// The stages behind the security that was negotiated, the first that follows serves the client.
-const BEHIND_SECURITY: [Follow; 1] = [credssp::serve];
+const BEHIND_SECURITY: [Follow; 2] = [credssp::serve, connection_sequence::serve];
+
+/// The result of the negotiation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Negotiated {
+    /// The protocols that the client offered.
+    pub(crate) requested: SecurityProtocols,
+    /// The one that the host selected.
+    pub(crate) selected: SecurityProtocols,
+}
 
 /// How a host ends a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,24 +63,24 @@ impl<T: Read + Write> Tunnel for T {}
 
 /// Serves one client of a host that speaks Remote Desktop.
 pub(crate) fn serve(host: &Host, acceptor: Option<&Acceptor>, transport: &mut Transport) -> io::Result<Ending> {
-    let protocol = match x224::serve(host, transport)? {
+    let negotiated = match x224::serve(host, transport)? {
         Served::Ended(ending) => return Ok(ending),
-        Served::On(protocol) => protocol,
+        Served::On(negotiated) => negotiated,
     };
     match acceptor {
-        Some(acceptor) if protocol.tls() => match tls::serve(host, acceptor, transport)? {
+        Some(acceptor) if negotiated.selected.tls() => match tls::serve(host, acceptor, transport)? {
             Served::Ended(ending) => Ok(ending),
-            Served::On(mut tunnel) => follow(host, protocol, tunnel.as_mut()),
+            Served::On(mut tunnel) => follow(host, negotiated, tunnel.as_mut()),
         },
-        _ => follow(host, protocol, transport),
+        _ => follow(host, negotiated, transport),
     }
 }
 
-fn follow(host: &Host, protocol: SecurityProtocols, tunnel: &mut dyn Tunnel) -> io::Result<Ending> {
+fn follow(host: &Host, negotiated: Negotiated, tunnel: &mut dyn Tunnel) -> io::Result<Ending> {
     // where nothing follows, the client is listened to until it goes
     BEHIND_SECURITY
         .iter()
-        .find_map(|stage| stage(host, protocol, tunnel))
+        .find_map(|stage| stage(host, negotiated, tunnel))
         .unwrap_or_else(|| crate::transport::discard(tunnel).map(|()| Ending::Close))
 }
 

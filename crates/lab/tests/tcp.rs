@@ -1,4 +1,4 @@
-//! What hosts do with TCP connections, seen by a plain client.
+//! Hosts and their TCP connections, seen by a plain client.
 
 // clippy's allowance for tests does not reach the helpers of a test file
 #![allow(clippy::unwrap_used)]
@@ -34,7 +34,7 @@ fn request(stream: &mut TcpStream, protocols: u32) {
     stream.write_all(&request.encode()).unwrap();
 }
 
-/// What is read up to the end, and whether it ended with FIN.
+/// Reads up to the end; true if it ended with FIN.
 fn rest(stream: &mut TcpStream) -> (Vec<u8>, bool) {
     let mut bytes = Vec::new();
     match stream.read_to_end(&mut bytes) {
@@ -44,8 +44,8 @@ fn rest(stream: &mut TcpStream) -> (Vec<u8>, bool) {
     }
 }
 
-/// True if a request got an answer or a FIN; false for RST at any moment. One that comes at once shows in `connect` itself:
-/// as ECONNRESET, where a refused SYN is ECONNREFUSED.
+/// True if a request got an answer or a FIN; false for RST at any moment. One that comes at once shows in `connect`
+/// itself: as ECONNRESET, where a refused SYN is ECONNREFUSED.
 fn served(lab: &Lab) -> bool {
     let ask = || {
         let mut stream = TcpStream::connect_timeout(&lab.addresses()[0], PATIENCE)?;

@@ -1,4 +1,4 @@
-//! What hosts do with TLS and CredSSP, seen by the decoders of `wire` and by rustls.
+//! Hosts and their TLS and CredSSP, seen by the decoders of `wire` and by rustls.
 
 // clippy's allowance for tests does not reach the helpers of a test file
 #![allow(clippy::unwrap_used)]
@@ -41,7 +41,7 @@ fn negotiated(lab: &Lab, offer: u32) -> (TcpStream, SecurityProtocols) {
     }
 }
 
-/// What a host answers to a hello of our own.
+/// Says a hello of our own, and returns the host's answer.
 fn flight(lab: &Lab, offer: TlsOffer) -> Result<FlightProgress, ErrorKind> {
     let (mut stream, _) = negotiated(lab, 1);
     for part in ClientHello::of(offer, [7; 32]).encode(offer.segments) {

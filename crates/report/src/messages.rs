@@ -1,6 +1,7 @@
 //! Sentences that programs show or log, and what each says (`data/messages/*.toml`).
 //!
-//! A `[[message]]` has an answer of its own; a `[[lead]]` says the same as an entry that is there anyway: a code, a cause.
+//! A `[[message]]` has an answer of its own; a `[[lead]]` says the same as an entry that is there anyway: a code, a
+//! cause.
 //!
 //!   id        of a message its name; `list` is what stands before it (message, avd)
 //!   to        of a lead the ids of entries, the one that is meant first
@@ -46,15 +47,15 @@ pub struct Message {
     pub generic: bool,
     /// The words are from a source.
     pub attested: bool,
-    /// What it says, as a clause.
+    /// Meaning, as a clause.
     pub meaning: String,
-    /// What else has to be known, in sentences.
+    /// Further facts, in sentences.
     pub note: Option<String>,
     /// A command that helps or tells more.
     pub run: Option<String>,
-    /// What the command is for.
+    /// Purpose of the command.
     pub why: Option<String>,
-    /// Causes that it leads to, the likeliest first.
+    /// Causes that lead to it, the likeliest first.
     pub causes: Vec<Link>,
     /// Entries that belong to it.
     pub see: Vec<String>,

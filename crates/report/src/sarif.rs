@@ -6,6 +6,8 @@
 //! because tools would take a report without results for green. Fixes are in the help of a rule: what SARIF calls a fix
 //! replaces lines of a file.
 
+use std::fmt::Write;
+
 use diagnosis::cause::Severity;
 use diagnosis::fixes::{Fix, Given, powershell};
 use diagnosis::report::{Diagnosis, Finding, Verdict};
@@ -197,7 +199,10 @@ fn file(diagnosis: &Diagnosis, observation: usize) -> Option<usize> {
 /// Builds a fingerprint that stays the same from run to run, so that tools recognise a finding.
 fn fingerprint(cause: &str, whose: &str) -> Value {
     let hash = digest(&SHA256, format!("{cause}\0{whose}").as_bytes());
-    let hexadecimal: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hexadecimal = hash.as_ref().iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a String cannot fail");
+        text
+    });
     json!({"rdpdoctorFinding/v1": hexadecimal})
 }
 

@@ -55,7 +55,7 @@ pub struct Hit {
     pub score: f64,
     /// Share of the query that it covers, from 0 to 1; rare words count for more. Near 0 it matched by accident.
     pub covered: f64,
-    /// The terms that it has in common with the query, those that count most first.
+    /// Words that it has in common with the query.
     pub matched: Vec<String>,
 }
 
@@ -118,21 +118,21 @@ impl Index {
         hits.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| (a.kind, &a.id).cmp(&(b.kind, &b.id))));
         hits.truncate(limit);
         for hit in &mut hits {
-            hit.matched = self.matched(hit, &asked);
+            hit.matched = self.matched(hit, &asked, &query[..end]);
         }
         hits
     }
 
-    fn matched(&self, hit: &Hit, asked: &Counts) -> Vec<String> {
-        let has = |term: &&String| {
-            let having = self.postings.get(*term).into_iter().flatten();
-            having
-                .map(|(number, _)| &self.documents[*number])
-                .any(|document| (document.kind, &document.id) == (hit.kind, &hit.id))
+    /// The words of the query that a document has, as they were typed; of a misspelt query the terms that stand for
+    /// them.
+    fn matched(&self, hit: &Hit, asked: &Counts, query: &str) -> Vec<String> {
+        let has = |term: &String| {
+            let having = self.postings.get(term).into_iter().flatten();
+            having.map(|(number, _)| &self.documents[*number]).any(|one| (one.kind, &one.id) == (hit.kind, &hit.id))
         };
-        let mut terms: Vec<String> = asked.keys().filter(has).cloned().collect();
-        terms.sort_by(|a, b| self.rarity(b).total_cmp(&self.rarity(a)).then_with(|| a.cmp(b)));
-        terms
+        let typed = query.split_whitespace().map(|word| word.trim_matches(|letter: char| !letter.is_alphanumeric()));
+        let words: Vec<String> = typed.filter(|word| terms(word).iter().any(has)).map(str::to_lowercase).collect();
+        if words.is_empty() { asked.keys().filter(|term| has(term)).cloned().collect() } else { words }
     }
 
     fn hit(&self, number: usize, score: f64, covered: f64) -> Hit {

@@ -266,7 +266,7 @@ fn reached_words(stage: Stage) -> &'static str {
         Stage::Certificate => "as far as the certificate; what comes after it was not seen",
         Stage::Credssp => "as far as the logon prompt",
         // `reached` is a stage of the connection, and these are beside it
-        Stage::Gateway | Stage::Host | Stage::Client => "by its settings and records",
+        Stage::Sequence | Stage::Gateway | Stage::Host | Stage::Client => "by its settings and records",
     }
 }
 

@@ -16,7 +16,8 @@ struct Cases {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Case {
-    case: String,
+    #[serde(rename = "case")]
+    name: String,
     first: Vec<String>,
     #[serde(default)]
     says: Vec<String>,
@@ -40,7 +41,7 @@ fn every_handed_text_is_answered_right() {
     let cases: Cases = toml::from_str(include_str!("cases.toml")).unwrap();
     let mut wrong = Vec::new();
     for case in &cases.case {
-        let text = std::fs::read_to_string(folder.join(format!("{}.txt", case.case))).unwrap();
+        let text = std::fs::read_to_string(folder.join(format!("{}.txt", case.name))).unwrap();
         let answer = explain(&text).unwrap();
         let ids: Vec<_> = answer.topics.iter().flat_map(|topic| &topic.entries).map(|entry| &entry.id).collect();
         let json = answer.to_json();
@@ -49,7 +50,7 @@ fn every_handed_text_is_answered_right() {
             && !ids.iter().any(|id| case.never.contains(id));
         if !right {
             let unsaid: Vec<_> = case.says.iter().filter(|words| !json.contains(*words)).collect();
-            wrong.push(format!("{}: not {:?} but {:?}; does not say {unsaid:?}", case.case, case.first, ids));
+            wrong.push(format!("{}: not {:?} but {:?}; does not say {unsaid:?}", case.name, case.first, ids));
         }
     }
     println!("{} handed texts, {} wrong", cases.case.len(), wrong.len());

@@ -1,5 +1,5 @@
-//! What people paste gets the right answer first (`pastes.toml`, which says what its fields mean), and what has nothing to do
-//! with Remote Desktop gets none.
+//! Pasted texts get the right answer first (`pastes.toml`, whose head explains the fields), and texts that have nothing
+//! to do with Remote Desktop get none.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
@@ -30,8 +30,8 @@ enum Verdict {
     Wrong,
 }
 
-fn pastes() -> Vec<Paste> {
-    toml::from_str::<Pastes>(include_str!("pastes.toml")).unwrap().paste
+fn pastes(text: &str) -> Vec<Paste> {
+    toml::from_str::<Pastes>(text).unwrap().paste
 }
 
 /// The ids of the answer, in their order, and whether the first is a fix.
@@ -54,8 +54,20 @@ fn judge(answer: &Answer, right: &[String]) -> Verdict {
 
 #[test]
 fn what_people_paste_is_answered_right() {
-    let (pastes, mut counts, mut fixes) = (pastes(), [0; 4], 0);
-    for paste in &pastes {
+    let pastes = pastes(include_str!("pastes.toml"));
+    assert!(pastes.iter().filter(|paste| !paste.first.is_empty()).count() >= 60);
+    are_answered_right(&pastes);
+}
+
+#[test]
+fn variants_are_answered_right() {
+    are_answered_right(&pastes(include_str!("variants.toml")));
+}
+
+#[track_caller]
+fn are_answered_right(pastes: &[Paste]) {
+    let (mut counts, mut fixes) = ([0; 4], 0);
+    for paste in pastes {
         assert!(!paste.source.is_empty());
         let answer = explain(&paste.text).unwrap();
         let (ids, fix) = told(&answer);
@@ -72,10 +84,9 @@ fn what_people_paste_is_answered_right() {
         "{} pastes: {right} right, {partly} partly, {unknown} unknown, {wrong} wrong; {fixes} fixes first",
         pastes.len()
     );
-    assert!(pastes.iter().filter(|paste| !paste.first.is_empty()).count() >= 60);
     assert_eq!((wrong, fixes), (0, 0), "a wrong first answer is worse than none");
     assert!(right * 10 >= pastes.len() * 9, "{right} right of {}", pastes.len());
     let unrelated: Vec<_> = pastes.iter().filter(|paste| paste.first.is_empty()).collect();
     let silent = unrelated.iter().filter(|paste| !explain(&paste.text).unwrap().known).count();
-    assert_eq!((silent, unrelated.len() >= 20), (unrelated.len(), true));
+    assert_eq!((silent, unrelated.len() >= 10), (unrelated.len(), true));
 }

@@ -37,6 +37,26 @@ pub enum DecodeError {
         /// Our bound in bytes.
         limit: usize,
     },
+    /// More of something than we read.
+    #[error("read {what}: more than the limit of {limit}")]
+    TooMany {
+        /// The things being read.
+        what: &'static str,
+        /// Our bound.
+        limit: usize,
+    },
+}
+
+impl DecodeError {
+    /// The error of a part that begins at `by`, as an error of the whole.
+    #[must_use]
+    pub fn moved(mut self, by: usize) -> Self {
+        match &mut self {
+            Self::Truncated { at, .. } | Self::Invalid { at, .. } => *at = at.saturating_add(by),
+            Self::TooLarge { .. } | Self::TooMany { .. } => {}
+        }
+        self
+    }
 }
 
 /// A cursor over untrusted bytes.
@@ -57,7 +77,7 @@ impl<'a> Reader<'a> {
         self.at
     }
 
-    /// What has not been read yet.
+    /// Returns the bytes that have not been read yet.
     pub fn rest(&self) -> &'a [u8] {
         self.input.get(self.at..).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! What a certificate says, read even when it is invalid: the facts matter most when they are wrong.
+//! Certificates, read even when they are invalid: the facts matter most when they are wrong.
 //!
 //! Source: RFC 5280. Nothing here verifies a signature or trusts anything.
 

@@ -19,7 +19,7 @@ pub struct TsRequest {
     pub error: Option<u32>,
 }
 
-/// What the first bytes of an answer say about its length.
+/// Length of an answer, as far as its first bytes tell it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
     /// More bytes are needed.

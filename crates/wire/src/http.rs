@@ -1,7 +1,8 @@
-//! Heads of HTTP/1 (RFC 9112) by which a client comes to an RD Gateway ([MS-TSGU] 1.3, 3.3.5.1) or through a web proxy to it.
+//! Heads of HTTP/1 (RFC 9112) by which a client comes to an RD Gateway ([MS-TSGU] 1.3, 3.3.5.1) or through a web proxy
+//! to it.
 //!
-//! Of a head only what is named here is looked at. Whatever proves who somebody is (`Authorization`, cookies, the tokens
-//! behind the name of a scheme) is skipped, and so it can stand nowhere.
+//! Of a head only what is named here is looked at. Whatever proves who somebody is (`Authorization`, cookies, the
+//! tokens behind the name of a scheme) is skipped, and so it can stand nowhere.
 
 use std::net::IpAddr;
 
@@ -13,11 +14,12 @@ const LINE_LIMIT: usize = 8 * 1024;
 const HEAD_LIMIT: usize = 96 * 1024;
 /// The path of a gateway ([MS-TSGU] 3.3.5.1), in small letters.
 const GATEWAY_PATH: &str = "/remotedesktopgateway";
-/// The paths of RPC over HTTP ([MS-RPCH] 2.2.2): mail programs have the same, a gateway alone is at this port behind them.
+/// The paths of RPC over HTTP ([MS-RPCH] 2.2.2): mail programs have the same, a gateway alone is at this port behind
+/// them.
 const RPC_PATHS: [&str; 2] = ["/rpc/rpcproxy.dll?", "/rpcwithcert/rpcproxy.dll?"];
 const RPC_PORT: &str = ":3388";
 
-/// What a client asks for.
+/// Request of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
     /// The channel from the gateway, or both in one where it becomes a WebSocket.
@@ -63,16 +65,17 @@ impl Method {
 /// A request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// What is asked for.
+    /// Resource that is asked for.
     pub method: Method,
-    /// Whom it is for: of a way through a proxy its end, else what `Host` says. A name or an address; `None` for what is
-    /// neither.
+    /// Host that it is for: of a way through a proxy its end, else the one in `Host`. A name or an address; `None` for
+    /// what is neither.
     pub host: Option<String>,
     /// The port, where it is written.
     pub port: Option<u16>,
 }
 
-/// The schemes of authentication that are told by their name (RFC 9110 section 11.1, [MS-TSGU] 2.2.5.2.1); any other is `other`.
+/// The schemes of authentication that are told by their name (RFC 9110 section 11.1, [MS-TSGU] 2.2.5.2.1); any other is
+/// `other`.
 pub const SCHEMES: [&str; 8] = ["Negotiate", "NTLM", "Kerberos", "Basic", "Digest", "Bearer", "PAA", "other"];
 
 /// An answer.
@@ -97,7 +100,7 @@ pub enum Head<T> {
     Other,
     /// It is whole.
     Complete {
-        /// What it says.
+        /// Contents of the head.
         value: T,
         /// Its length in bytes.
         size: usize,
@@ -106,7 +109,7 @@ pub enum Head<T> {
     },
 }
 
-/// What the first line of a client asks for: `Complete` as soon as that is there, whatever is missing behind it.
+/// Reads the first line of a client: `Complete` as soon as that is there, whatever is missing behind it.
 pub fn first_line(bytes: &[u8]) -> Head<Method> {
     let line = bytes.get(..LINE_LIMIT).unwrap_or(bytes);
     let Some(end) = line.iter().position(|byte| *byte == b'\n') else {

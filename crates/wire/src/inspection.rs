@@ -14,8 +14,8 @@ fn known() -> impl Iterator<Item = (&'static str, &'static str)> {
 
 /// The product whose name stands in the issuer of a certificate.
 ///
-/// An authority of Active Directory carries its domain (`DC=`) in its name and inspecting products do not: who makes such
-/// a product, or has named a domain like one, has authorities too.
+/// An authority of Active Directory carries its domain (`DC=`) in its name and inspecting products do not: who makes
+/// such a product, or has named a domain like one, has authorities too.
 pub fn product(issuer: &str) -> Option<&'static str> {
     let issuer = issuer.to_lowercase();
     let domain = issuer.split(',').any(|part| part.trim_start().starts_with("dc="));

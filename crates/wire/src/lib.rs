@@ -1,9 +1,10 @@
 //! Remote Desktop on the wire: bytes to meaning and back.
 //!
-//! What this crate is for: every PDU that a connection shows before logon (TPKT, X.224, the security negotiation, the
-//! outside of TLS, CredSSP's `TSRequest`, NTLM), certificates, and the sans-I/O machine that drives one connection.
+//! This crate is for every PDU that a connection shows before logon (TPKT, X.224, the security negotiation, the
+//! outside of TLS, CredSSP's `TSRequest`, NTLM, MCS Connect Response), certificates, and the sans-I/O machine that
+//! drives one connection.
 //!
-//! What it may not do: I/O, read a clock, use chance, or panic on input. The time is handed in, random bytes are handed
+//! It may not do I/O, read a clock, use chance, or panic on input. The time is handed in, random bytes are handed
 //! in, and TLS arrives as events ([`machine::Event::TlsUp`]), because rustls and OpenSSL need a clock and chance.
 //!
 //! Where to start reading: [`machine::Conversation`] (one connection), [`stage`] (what it goes through), then
@@ -23,6 +24,7 @@ pub mod http;
 pub mod inspection;
 pub mod layer;
 pub mod machine;
+pub mod mcs;
 pub mod ntlm;
 pub mod rdpeudp;
 pub mod redaction;

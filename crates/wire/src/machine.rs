@@ -1,7 +1,7 @@
 //! One connection to one address, as a machine without I/O: events and the time go in, actions come out.
 //!
-//! A connection is a list of stages ([`crate::stage`]), of which each begins where the answers before it lead. The driver
-//! (`collect`) owns sockets, TLS stacks and the clock; it hands in what happened with the time since the start of the
+//! A connection is a list of stages ([`crate::stage`]), of which each begins where the answers before it lead. The
+//! driver (`collect`) owns sockets, TLS stacks and the clock; it hands in what happened with the time since the start of the
 //! connection, and does what it is told. Whatever the peer does, the machine ends: every state has a deadline, every
 //! buffer a bound.
 
@@ -13,7 +13,9 @@ use std::time::Duration;
 pub use outcome::{Outcome, Timed};
 pub use plan::{ConversationPlan, Limits};
 
-pub use crate::stage::{ConnectFailure, CredsspAnswer, TcpAnswer, TlsAnswer, TlsFailure, X224Answer};
+pub use crate::stage::{
+    ConnectFailure, ConnectionSequenceAnswer, CredsspAnswer, Presented, TcpAnswer, TlsAnswer, TlsFailure, X224Answer,
+};
 use crate::stage::{Redact, Waiting};
 use crate::tls::{TlsOffer, TlsVersion};
 
@@ -62,7 +64,7 @@ pub enum Event {
     Closed(End),
     /// The deadline of the present state has passed.
     Time,
-    /// The same exchange failed with a host of our own making: whatever the peer said to it, the fault is ours.
+    /// This exchange failed with a host of our own making: whatever the peer said to it, the fault is ours.
     RehearsalFailed,
 }
 

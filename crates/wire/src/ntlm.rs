@@ -39,7 +39,7 @@ pub struct WindowsVersion {
     pub build: u16,
 }
 
-/// What a CHALLENGE tells. Nothing here is a secret; the server challenge itself is not kept.
+/// Contents of a CHALLENGE. Nothing here is a secret; the server challenge itself is not kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Challenge {
     /// `TargetName`: the domain of a member, the computer otherwise.

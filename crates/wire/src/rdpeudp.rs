@@ -1,6 +1,7 @@
 //! The beginning of a UDP transport: SYN and SYN+ACK of RDPEUDP.
 //!
-//! Source: [MS-RDPEUDP] 2.2.2.1 (header), 2.2.2.5 (SYN data), 2.2.2.8 (correlation id), 2.2.2.9 (SYN data, extended). Big endian.
+//! Source: [MS-RDPEUDP] 2.2.2.1 (header), 2.2.2.5 (SYN data), 2.2.2.8 (correlation id), 2.2.2.9 (SYN data, extended).
+//! Big endian.
 
 use crate::bytes::{DecodeError, Reader};
 

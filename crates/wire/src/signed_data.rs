@@ -25,7 +25,7 @@ const MESSAGE_DIGEST: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x09, 
 /// A signature with what it carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedData {
-    /// What was signed is not in it.
+    /// The contents that were signed are not in it.
     pub detached: bool,
     /// The certificates that it carries, DER.
     pub certificates: Vec<Vec<u8>>,

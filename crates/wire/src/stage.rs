@@ -1,9 +1,10 @@
 //! The stages of a connection, a room each: `stage/NAME.rs` holds the states that wait for something in it, its answer,
 //! its share of the time, its words in a plan and in a transcript, and how these lose the names in them.
 //!
-//! [`crate::machine::Conversation`] runs the list of them. A new stage is a file here, its line in [`STAGES`], its field
-//! in [`Outcome`], in [`Limits`] and in [`ConversationPlan`].
+//! [`crate::machine::Conversation`] runs the list of them. A new stage is a file here, its line in [`STAGES`], its
+//! field in [`Outcome`], in [`Limits`] and in [`ConversationPlan`].
 
+mod connection_sequence;
 mod credssp;
 mod tcp;
 mod tls;
@@ -12,17 +13,18 @@ mod x224;
 use std::fmt;
 use std::time::Duration;
 
+pub use connection_sequence::ConnectionSequenceAnswer;
 pub use credssp::CredsspAnswer;
 pub use tcp::{ConnectFailure, TcpAnswer};
-pub use tls::{TlsAnswer, TlsFailure};
-pub(crate) use tls::{read_up as read_tls_up, rename_chain, write_up as write_tls_up};
+pub use tls::{Presented, TlsAnswer, TlsFailure};
+pub(crate) use tls::{accepted, read_up as read_tls_up, rename_chain, write_up as write_tls_up};
 pub use x224::X224Answer;
 
 use crate::machine::{Action, ConversationPlan, Event, Limits, Outcome, Timed};
 use crate::redaction::Names;
 
 /// The stages on the way to a host, in the order in which they follow each other.
-pub(crate) const STAGES: [Stage; 4] = [tcp::STAGE, x224::STAGE, tls::STAGE, credssp::STAGE];
+pub(crate) const STAGES: [Stage; 5] = [tcp::STAGE, x224::STAGE, tls::STAGE, credssp::STAGE, connection_sequence::STAGE];
 
 /// A stage, as the machine, the text of a transcript and redaction see it.
 pub(crate) struct Stage {
@@ -61,7 +63,7 @@ impl Stage {
 
 /// A stage that has begun.
 pub(crate) struct Begun {
-    /// What is said to begin it.
+    /// Actions that begin it.
     pub(crate) actions: Vec<Action>,
     /// The state that waits for the answer.
     pub(crate) state: Box<dyn Waiting>,
@@ -73,14 +75,14 @@ pub(crate) type Redact = for<'a> fn(&'a [u8], &mut Names) -> (Vec<u8>, &'a [u8])
 
 /// A state that waits for the answer of its stage.
 pub(crate) trait Expect: fmt::Debug + Send + 'static {
-    /// The answer of the stage.
+    /// The answer of the stage, with what came beside it.
     type Answer;
 
     /// How received bytes are redacted; `None` where the state has no use for bytes.
     const REDACT: Option<Redact> = None;
 
-    /// The place of the answer.
-    fn place(outcome: &mut Outcome) -> &mut Option<Timed<Self::Answer>>;
+    /// Puts the answer where it belongs.
+    fn keep(answer: Timed<Self::Answer>, outcome: &mut Outcome);
 
     /// How long it waits at most.
     fn limit(&self, plan: &ConversationPlan) -> Duration;
@@ -115,12 +117,9 @@ impl<E: Expect> Waiting for E {
     }
 
     fn handle(&mut self, event: Event, began: Duration, now: Duration, outcome: &mut Outcome) -> bool {
-        let answer = Expect::handle(self, event).map(|value| Timed { value, took: now.saturating_sub(began), at: now });
-        let answered = answer.is_some();
-        if answered {
-            *E::place(outcome) = answer;
-        }
-        answered
+        let Some(value) = Expect::handle(self, event) else { return false };
+        E::keep(Timed { value, took: now.saturating_sub(began), at: now }, outcome);
+        true
     }
 
     fn left(&mut self) -> Vec<u8> {

@@ -139,7 +139,7 @@ impl fmt::Display for NegotiationFailure {
     }
 }
 
-/// What a server says to a Connection Request.
+/// Server's answer to a Connection Request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ServerAnswer {
     /// Connection Confirm with `RDP_NEG_RSP`.
@@ -241,7 +241,7 @@ fn tpdu(frame: &[u8], code: u8) -> Result<Reader<'_>, DecodeError> {
     Ok(reader)
 }
 
-/// What the first bytes of an answer say about its framing.
+/// Framing of an answer, as far as its first bytes tell it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
     /// More bytes are needed.

@@ -1,4 +1,5 @@
-//! Lengths that lie, and structures that are too deep: whatever a host sends, there is an answer, and it claims nothing.
+//! Lengths that lie, and structures that are too deep: whatever a host sends, there is an answer, and it claims
+//! nothing.
 
 #![allow(clippy::unwrap_used)]
 
@@ -101,7 +102,7 @@ fn a_flight_whose_lengths_lie_is_never_taken_for_the_true_one() {
     assert_eq!(taken, []);
 }
 
-/// What a conversation makes of these handshake messages behind a hello of ours.
+/// Feeds a conversation these handshake messages behind a hello of ours, and returns its answer.
 fn answer(offer: TlsOffer, messages: &[&[u8]]) -> TlsAnswer {
     let limits = Limits::each(Duration::from_secs(1));
     let plan = ConversationPlan { tls: Some(offer), random: [1; 32], limits, ..ConversationPlan::default() };
@@ -119,8 +120,11 @@ fn what_was_not_offered_is_no_answer() {
     let hello_13 = [&[2, 0, 0, 46, 3, 3][..], &[9; 32], &[0, 0x13, 1, 0, 0, 6, 0, 43, 0, 2, 3, 4]].concat();
     let (known, done, compressed) = (hello([0xC0, 0x30]), &[14, 0, 0, 0][..], &[25, 0, 0, 1, 0][..]);
     let (plain, old) = (TlsOffer::PLAIN_12, TlsOffer::OLD);
-    assert!(matches!(answer(plain, &[&known, done]), TlsAnswer::Flight(_)));
-    assert!(matches!(answer(plain, &[&[0; 4], &known, done]), TlsAnswer::Flight(_)), "a HelloRequest is passed over");
+    assert!(matches!(answer(plain, &[&known, done]), TlsAnswer::Accepted { finished: false, .. }));
+    assert!(
+        matches!(answer(plain, &[&[0; 4], &known, done]), TlsAnswer::Accepted { finished: false, .. }),
+        "a HelloRequest is passed over"
+    );
     for (offer, messages, words) in [
         (plain, vec![&hello([0x12, 0x34])[..], done], "suite 0x1234"),
         (plain, vec![&hello([0x13, 1]), done], "suite 0x1301"),
@@ -225,7 +229,7 @@ fn pairs_that_cannot_be_are_refused_and_many_are_cut() {
     }
 }
 
-/// So many elements in one another.
+/// Nests this many elements in one another.
 fn deep(levels: usize, tag: u8) -> Vec<u8> {
     let mut headers = Vec::new();
     let mut size = 0;

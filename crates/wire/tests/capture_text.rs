@@ -10,9 +10,8 @@ use proptest::prelude::*;
 use wire::capture::{Exchange, Seen, Side, UdpWatched, Watched, Web, WebAnswer};
 use wire::foreign::ForeignService;
 use wire::http::{Method, Request, Response, SCHEMES};
-use wire::machine::{ConnectFailure, End, TcpAnswer, Timed, TlsAnswer, X224Answer};
+use wire::machine::{ConnectFailure, End, Presented, TcpAnswer, Timed, TlsAnswer, X224Answer};
 use wire::rdpeudp::Syn;
-use wire::tls::flight::ServerFlight;
 use wire::tls::{Alert, ClientHello, HelloStyle, TlsVersion};
 use wire::x224::{ConnectionRequest, NegotiationFailure, SecurityProtocols, ServerAnswer};
 
@@ -110,31 +109,28 @@ fn chain() -> impl Strategy<Value = Vec<Vec<u8>>> {
     vec(prop_oneof![Just(CERTIFICATE.to_vec()), bytes()], 0..3)
 }
 
-fn handshake() -> impl Strategy<Value = TlsAnswer> {
+fn handshake() -> impl Strategy<Value = (TlsAnswer, Presented)> {
     let flight = (
         (option::of(version()), any::<u16>(), chain(), any::<bool>(), any::<bool>()),
         (option::of(any::<u16>()), option::of(any::<u16>()), option::of(0_usize..9000)),
     );
     prop_oneof![
-        (version(), any::<u16>(), chain()).prop_map(|(version, suite, chain)| TlsAnswer::Established {
-            version,
-            suite,
-            chain
+        (option::of(version()), any::<u16>(), chain()).prop_map(|(version, suite, chain)| {
+            let answer = TlsAnswer::Accepted { version, suite, finished: true };
+            (answer, Presented { chain, ..Presented::default() })
         }),
         flight.prop_map(
             |((version, suite, chain, wants_client_certificate, retry), (group, signature, prime_bits))| {
-                TlsAnswer::Flight(ServerFlight {
-                    version,
-                    suite,
-                    chain,
-                    wants_client_certificate,
-                    retry,
-                    group,
-                    signature,
-                    prime_bits,
-                })
+                let answer = TlsAnswer::Accepted { version, suite, finished: false };
+                (answer, Presented { chain, wants_client_certificate, retry, group, signature, prime_bits })
             }
         ),
+        refusal().prop_map(|answer| (answer, Presented::default())),
+    ]
+}
+
+fn refusal() -> impl Strategy<Value = TlsAnswer> {
+    prop_oneof![
         alert().prop_map(TlsAnswer::Alert),
         (end(), 0_usize..9000).prop_map(|(end, bytes)| TlsAnswer::Closed { end, bytes }),
         (0_usize..9000).prop_map(|bytes| TlsAnswer::Silent { bytes }),
@@ -168,15 +164,10 @@ fn web() -> impl Strategy<Value = Option<Web>> {
 fn exchange() -> impl Strategy<Value = Exchange> {
     let alerts = (option::of(alert()), option::of(alert()), any::<bool>());
     (timed(request()), timed(answer()), web(), timed(hello()), timed(handshake()), alerts).prop_map(
-        |(request, answer, web, hello, handshake, (client_alert, server_alert, hidden))| Exchange {
-            request,
-            answer,
-            web,
-            hello,
-            handshake,
-            client_alert,
-            server_alert,
-            hidden,
+        |(request, answer, web, hello, handshake, (client_alert, server_alert, hidden))| {
+            let (handshake, presented) = handshake.map(Timed::split).unzip();
+            let presented = presented.unwrap_or_default();
+            Exchange { request, answer, web, hello, handshake, presented, client_alert, server_alert, hidden }
         },
     )
 }

@@ -1,4 +1,5 @@
-//! Differential tests: `ironrdp-pdu`, written by others from the same specification, reads what we write and the reverse.
+//! Differential tests: `ironrdp-pdu`, written by others from the same specification, reads what we write and the
+//! reverse.
 
 use ironrdp_pdu::nego::{self, NegoRequestData, RequestFlags, ResponseFlags, SecurityProtocol};
 use ironrdp_pdu::x224::X224;
@@ -101,8 +102,8 @@ proptest! {
     }
 }
 
-/// They read a confirm without negotiation data as the selection of `PROTOCOL_RDP`. We keep it apart on purpose: it tells
-/// an old server, or one whose negotiation is switched off, from one that chose Standard RDP Security.
+/// They read a confirm without negotiation data as the selection of `PROTOCOL_RDP`. We keep it apart on purpose: it
+/// tells an old server, or one whose negotiation is switched off, from one that chose Standard RDP Security.
 #[test]
 fn a_confirm_without_negotiation_is_rdp_to_them() {
     let read = decode::<X224<nego::ConnectionConfirm>>(&ServerAnswer::NoNegotiation.encode()).unwrap().0;
@@ -116,4 +117,40 @@ fn a_confirm_without_negotiation_is_rdp_to_them() {
 fn an_ultimatum_is_no_confirm_to_them() {
     let bytes = ServerAnswer::DisconnectProviderUltimatum.encode();
     assert!(decode::<X224<nego::ConnectionConfirm>>(&bytes).is_err());
+}
+
+#[test]
+fn a_connect_initial_means_the_same_to_them() {
+    for (protocol, theirs) in [(0, SecurityProtocol::empty()), (1, SecurityProtocol::SSL)] {
+        let channels: Vec<String> = ["rdpdr", "rdpsnd", "cliprdr", "drdynvc"].map(str::to_owned).to_vec();
+        let ours = wire::mcs::ConnectInitial { selected: SecurityProtocols(protocol), channels: channels.clone() };
+        let read: ironrdp_pdu::mcs::ConnectInitial = decode(&ours.encode()[7..]).unwrap();
+        let blocks = read.conference_create_request.gcc_blocks();
+        assert_eq!(blocks.core.optional_data.server_selected_protocol, Some(theirs));
+        let names: Vec<_> = read.channel_names().unwrap().iter().map(|c| c.name.as_str().unwrap().to_owned()).collect();
+        assert_eq!(names, channels);
+        assert_eq!(blocks.security.encryption_methods.bits(), if protocol == 0 { 0x1B } else { 0 });
+    }
+}
+
+#[test]
+fn a_connect_response_means_the_same_to_them() {
+    let ours = wire::mcs::ConnectResponse {
+        result: 0,
+        version: Some(0x0008_0004),
+        requested: Some(SecurityProtocols::SSL),
+        early_capabilities: Some(2),
+        encryption: Some((0, 0)),
+        io_channel: Some(1003),
+        channels: vec![1004, 1005, 1006],
+        message_channel: Some(1007),
+        multitransport: None,
+    };
+    let read: ironrdp_pdu::mcs::ConnectResponse = decode(&ours.encode()[7..]).unwrap();
+    assert_eq!((read.global_channel_id(), read.channel_ids()), (1003, vec![1004, 1005, 1006]));
+    // and back, as they write it
+    let theirs = encode_vec(&read).unwrap();
+    let size = u16::try_from(theirs.len() + 7).unwrap().to_be_bytes();
+    let frame = [&[3, 0][..], &size, &[2, 0xF0, 0x80], &theirs].concat();
+    assert_eq!(wire::mcs::SequenceAnswer::decode(&frame), Ok(wire::mcs::SequenceAnswer::Response(ours)));
 }

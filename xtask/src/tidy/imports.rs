@@ -24,10 +24,15 @@ const CRATES: &[(&str, &[&str])] = &[
 
 /// Floors of crates from the ground up, each with its modules: an import may go down or stay on its floor.
 const FLOORS: &[(&str, &[&str])] = &[
-    ("evidence", &["captured firewall moment printable security stage windows", "bundle key_names profile target"]),
+    ("evidence", &["captured firewall moment places printable security windows", "bundle key_names profile target"]),
     (
         "evidence",
-        &["access codes rdp_file symptom", "events section state", "evidence fact redaction sketch", "observe"],
+        &[
+            "access codes events rdp_file redaction section symptom",
+            "state",
+            "evidence fact sketch",
+            "observe stage telling",
+        ],
     ),
     ("diagnosis", &["accesses attempts case claims notices watched", "cause need stage survey"]),
     ("diagnosis", &["client earlier identity keys logs regressions setting timeline", "causes fixes ladder report"]),

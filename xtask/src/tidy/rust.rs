@@ -124,6 +124,25 @@ pub fn code_only(text: &str) -> String {
     code
 }
 
+/// Returns the line comments, each with its line number and the column at which it begins, both from 1.
+pub(super) fn line_comments(text: &str) -> Vec<(usize, usize, &str)> {
+    let mut found = Vec::new();
+    let (mut rest, mut line, mut column, mut before) = (text, 1, 1, ' ');
+    while let Some(first) = rest.chars().next() {
+        let length = hidden(rest, is_name(before));
+        if rest.starts_with("//") {
+            found.push((line, column, &rest[..length]));
+        }
+        let (passed, left) = rest.split_at(length.max(first.len_utf8()));
+        for letter in passed.chars() {
+            (line, column) = if letter == '\n' { (line + 1, 1) } else { (line, column + 1) };
+        }
+        before = if length == 0 { first } else { ' ' };
+        rest = left;
+    }
+    found
+}
+
 /// Returns how many bytes at the start are a comment, a string or a character; 0 for code.
 fn hidden(rest: &str, after_name: bool) -> usize {
     if rest.starts_with("//") {

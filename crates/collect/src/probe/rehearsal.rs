@@ -81,14 +81,14 @@ fn as_expected(plan: &ConversationPlan, outcome: &Outcome) -> bool {
     }
     let credssp = outcome.credssp.as_ref().map(|seen| &seen.value);
     let introduced = plan.credssp.is_some() && picked.credssp() && plan.tls.is_some_and(|o| o.stack != TlsStack::Own);
-    tls_as_expected(plan, outcome) && (!introduced || matches!(credssp, Some(CredsspAnswer::Challenge { .. })))
+    tls_as_expected(plan, outcome) && (!introduced || matches!(credssp, Some(CredsspAnswer::Challenge(_))))
 }
 
 fn tls_as_expected(plan: &ConversationPlan, outcome: &Outcome) -> bool {
     let tls = outcome.tls.as_ref().map(|seen| &seen.value);
     let refused = plan.tls.is_some_and(refuses);
     match tls {
-        Some(TlsAnswer::Established { .. } | TlsAnswer::Flight(_)) => !refused,
+        Some(TlsAnswer::Accepted { .. }) => !refused,
         // which of the two depends on what a host looks at first
         Some(TlsAnswer::Alert(alert)) => {
             refused && [Alert::PROTOCOL_VERSION, Alert::HANDSHAKE_FAILURE].contains(&alert.description)

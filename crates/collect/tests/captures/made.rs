@@ -26,10 +26,8 @@ fn talk() -> Talk {
 /// Certificate that the lab once showed.
 pub fn certificate() -> Vec<u8> {
     let transcript: Transcript = include_str!("../../../wire/tests/transcripts/own-flight.txt").parse().unwrap();
-    let outcomes = transcript.connections().filter_map(|record| record.outcome().tls);
-    let mut chains =
-        outcomes.filter_map(|tls| if let TlsAnswer::Flight(flight) = tls.value { Some(flight.chain) } else { None });
-    chains.next().unwrap().remove(0)
+    let mut chains = transcript.connections().map(|record| record.outcome().presented.chain);
+    chains.find(|chain| !chain.is_empty()).unwrap().remove(0)
 }
 
 /// Healthy connection, as far as a capture shows one.
@@ -52,13 +50,13 @@ fn the_certificate_is_judged_by_the_clock_of_the_capture() {
 
 /// Words of the connection, without times.
 fn said(connection: &Watched) -> (Option<TcpAnswer>, Vec<String>) {
-    let Exchange { request, answer, hello, handshake, .. } = &connection.exchange;
+    let Exchange { request, answer, hello, handshake, presented, .. } = &connection.exchange;
     let tcp = connection.tcp.as_ref().map(|tcp| tcp.value.clone());
     let words = [
         format!("{:?}", request.as_ref().map(|told| &told.value)),
         format!("{:?}", answer.as_ref().map(|told| &told.value)),
         format!("{:?}", hello.as_ref().map(|told| &told.value)),
-        format!("{:?}", handshake.as_ref().map(|told| &told.value)),
+        format!("{:?} {presented:?}", handshake.as_ref().map(|told| &told.value)),
     ];
     (tcp, words.into())
 }
@@ -69,7 +67,7 @@ fn every_container_says_the_same() {
     let expected = read(&frames).seen;
     assert!(matches!(
         expected.connections[0].exchange.handshake.as_ref().unwrap().value,
-        TlsAnswer::Established { .. }
+        TlsAnswer::Accepted { finished: true, .. }
     ));
     for container in [Container::Little, Container::BigNanoseconds, Container::NextGeneration] {
         let capture = capture(&file(&frames, container, ETHERNET, WHOLE));
@@ -274,9 +272,8 @@ fn versions_and_answers_are_those_of_the_packets() {
     let watched = &read(&sound(7_000).frames).seen.connections[0];
     let exchange = &watched.exchange;
     assert!(matches!(exchange.answer.as_ref().unwrap().value, X224Answer::Server(_)));
-    let TlsAnswer::Established { version, suite, chain } = &exchange.handshake.as_ref().unwrap().value else {
-        panic!()
-    };
-    assert_eq!((*version, *suite, chain.len()), (TlsVersion::Tls12, 0xC030, 1));
+    let accepted = TlsAnswer::Accepted { version: Some(TlsVersion::Tls12), suite: 0xC030, finished: true };
+    assert_eq!(exchange.handshake.as_ref().unwrap().value, accepted);
+    assert_eq!(exchange.presented.chain.len(), 1);
     assert_eq!(watched.ends.len(), 2);
 }

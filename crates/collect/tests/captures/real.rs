@@ -141,15 +141,17 @@ fn tshark_agrees() {
         let path = folder.join(format!("{name}.pcap"));
         let seen = capture(&std::fs::read(&path).unwrap()).seen;
         let mut ours: [Vec<String>; 4] = Default::default();
-        for Exchange { request, answer, handshake, .. } in seen.connections.iter().map(|seen| &seen.exchange) {
+        for Exchange { request, answer, handshake, presented, .. } in seen.connections.iter().map(|seen| &seen.exchange)
+        {
             let requested = request.as_ref().unwrap().value.as_ref().unwrap().protocols.unwrap();
             ours[0].push(format!("{:#010x}", requested.0));
             if let X224Answer::Server(ServerAnswer::Selected { protocol, .. }) = answer.as_ref().unwrap().value {
                 ours[1].push(format!("{:#010x}", protocol.0));
             }
-            if let Some(TlsAnswer::Established { suite, chain, .. }) = handshake.as_ref().map(|told| &told.value) {
+            if let Some(TlsAnswer::Accepted { suite, finished: true, .. }) = handshake.as_ref().map(|told| &told.value)
+            {
                 ours[2].push(format!("{suite:#06x}"));
-                let leaf = Certificate::read(&chain[0]).unwrap();
+                let leaf = Certificate::read(&presented.chain[0]).unwrap();
                 let dates = format!("{},{}", rfc3339(leaf.not_before), rfc3339(leaf.not_after));
                 ours[3].push(dates.to_lowercase().replace('t', " ").replace('z', " (utc)"));
             }

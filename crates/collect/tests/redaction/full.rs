@@ -15,7 +15,7 @@ use wire::credssp::TsRequest;
 use wire::foreign::ForeignService;
 use wire::http::{Method, Request};
 use wire::machine::{
-    Action, ConnectFailure, Conversation, ConversationPlan, End, Event, Limits, TcpAnswer, Timed, TlsAnswer,
+    Action, ConnectFailure, Conversation, ConversationPlan, End, Event, Limits, Presented, TcpAnswer, Timed, TlsAnswer,
     TlsFailure, X224Answer,
 };
 use wire::ntlm::Challenge;
@@ -335,12 +335,16 @@ pub fn capture(said: &str, addresses: [std::net::IpAddr; 2], der: &[u8]) -> Capt
         X224Answer::Incomplete([&[3; 19][..], &bytes].concat()),
     ];
     let handshakes = [
-        TlsAnswer::Established { version: TlsVersion::Tls12, suite: 0xC030, chain: vec![der.to_vec()] },
+        TlsAnswer::Accepted { version: Some(TlsVersion::Tls12), suite: 0xC030, finished: true },
         TlsAnswer::NotTls(bytes.clone()),
         TlsAnswer::Malformed(words()),
         TlsAnswer::OwnFailure(words()),
         TlsAnswer::Silent { bytes: 0 },
     ];
+    let presented = |answer: &TlsAnswer| {
+        let accepted = matches!(answer, TlsAnswer::Accepted { .. });
+        Presented { chain: accepted.then(|| der.to_vec()).into_iter().collect(), ..Presented::default() }
+    };
     let requests =
         [Ok(ConnectionRequest { cookie: Some(words()), protocols: Some(SecurityProtocols(0x0B)) }), Err(words())];
     let connections = answers.into_iter().zip(handshakes).zip(requests.into_iter().cycle());
@@ -353,6 +357,7 @@ pub fn capture(said: &str, addresses: [std::net::IpAddr; 2], der: &[u8]) -> Capt
             request: Some(timed(request, at)),
             answer: Some(timed(answer, at)),
             hello: Some(timed(ClientHello::of(TlsOffer::PLAIN_12, [7; 32]), at)),
+            presented: presented(&handshake),
             handshake: Some(timed(handshake, at)),
             ..Exchange::default()
         },

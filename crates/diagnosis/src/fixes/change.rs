@@ -12,7 +12,7 @@ pub struct Place {
     pub rights: Rights,
     /// From the machine's console, or another way in than Remote Desktop: the steps may end every session.
     pub console: bool,
-    /// What else is to be known about it, with the comma or semicolon before it.
+    /// Anything else to know about it, with the comma or semicolon before it.
     pub note: &'static str,
 }
 
@@ -178,15 +178,15 @@ pub struct Value {
     pub key: &'static str,
     /// The value's name.
     pub name: &'static str,
-    /// What it is to hold.
+    /// Data that it is to hold.
     pub data: Data,
-    /// What is missing on most machines, and is made.
+    /// Part that is missing on most machines, and is made.
     pub missing: Missing,
     /// It is set only where it holds one of these; empty: whatever it holds.
     pub from: &'static [Data],
 }
 
-/// What a registry value holds.
+/// Data of a registry value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Data {
     /// `REG_DWORD`.
@@ -197,7 +197,7 @@ pub enum Data {
     Expandable(&'static str),
 }
 
-/// What of a registry value is missing on most machines.
+/// Part of a registry value that is missing on most machines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missing {
     /// Nothing.
@@ -252,7 +252,7 @@ impl Account {
     }
 }
 
-/// What an account may do with a file or folder.
+/// Rights of an account on a file or folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// Everything.

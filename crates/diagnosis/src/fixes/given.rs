@@ -19,7 +19,7 @@ const PLACEHOLDERS: [(&str, &str); 8] = [
     ("{file}", "FILE.rdp"),
 ];
 
-/// What is known of the machine and the wishes that commands are for.
+/// Facts about the machine, and wishes, that commands are written for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Given {
     host: Option<String>,

@@ -22,7 +22,7 @@ use crate::sketch::{NOW, client};
 use reasons::{LISTED, Why};
 use states::{Pair, SHOWN};
 
-/// What a person would name where a fix asks for it.
+/// Names what a person would, where a fix asks for it.
 fn given(cause: &Cause) -> Given {
     let mut given = Given::NOTHING.host("server01.corp.example").port(Some(3389)).side_of(cause);
     given.thumbprint = Some(states::NEW.repeat(20));
@@ -68,7 +68,7 @@ fn fix(id: &str) -> &'static Fix {
     find(id).unwrap_or_else(|| panic!("no fix {id}"))
 }
 
-/// What keeps somebody out or will: the causes found in these states.
+/// Finds the causes in these states that keep somebody out, or will.
 fn faults(pair: &Pair, states: &[State]) -> Vec<String> {
     let (evidence, _) = observed(pair, states);
     let diagnosis = diagnose(&evidence, &context(pair), Run::default());
@@ -133,7 +133,7 @@ fn after_its_changes_the_cause_is_no_longer_there() {
     }
 }
 
-/// What mends one thing and breaks another mends nothing.
+/// A fix that breaks something else mends nothing.
 #[test]
 fn no_fix_brings_another_fault_about() {
     for (pair, states) in all_states() {
@@ -193,7 +193,7 @@ fn another_fix_does_not_help() {
     assert_eq!(crossed, states::CROSSES.iter().copied().collect());
 }
 
-/// What was not read is not known afterwards either.
+/// Something that was not read is not known afterwards either.
 #[test]
 fn nothing_is_invented() {
     for fix in ALL {

@@ -92,7 +92,7 @@ impl Safety {
 pub struct Fix {
     /// Its public name, never reused.
     pub id: &'static str,
-    /// What it does, as an imperative.
+    /// Its effect, as an imperative.
     pub title: &'static str,
     /// How safe it is.
     pub safety: Safety,
@@ -100,9 +100,9 @@ pub struct Fix {
     pub reason: &'static str,
     /// Where the steps are done.
     pub place: Place,
-    /// What is looked at, asked and changed, in order.
+    /// Everything that is looked at, asked and changed, in order.
     pub steps: &'static [Step],
-    /// What a probe sees when it has worked.
+    /// Sight of a probe when it has worked.
     pub verify: &'static str,
     /// How to go back.
     pub undo: &'static str,
@@ -284,8 +284,7 @@ mod tests {
         }
     }
 
-    /// What writes below HKLM, to services, the firewall or key files fails without, and half done is worse than not
-    /// begun.
+    /// Writing below HKLM, to services, the firewall or key files fails without, and half done is worse than not begun.
     #[test]
     fn a_fix_that_needs_an_administrator_says_so() {
         for fix in ALL {

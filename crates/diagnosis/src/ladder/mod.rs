@@ -107,9 +107,11 @@ fn rungs(case: Case<'_>) -> Vec<(Stage, Option<Rung>)> {
     rooms.map(|room| (room.stage, (room.rung)(case))).collect()
 }
 
-/// The rung of a stage of which nothing was seen; `None` for a machine's records, which nobody has to have.
+/// The rung of a stage of which nothing was seen; `None` for a machine's records, which nobody has to have, and for
+/// settings, which only a survey asks for.
 fn unseen_rung(stage: Stage, unseen: &str) -> Option<Rung> {
-    (!matches!(stage, Stage::Host | Stage::Client)).then(|| (Outcome::Skipped, None, unseen.to_owned()))
+    (!matches!(stage, Stage::Host | Stage::Client | Stage::Sequence))
+        .then(|| (Outcome::Skipped, None, unseen.to_owned()))
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Results of the survey (`--thorough`), in the report.
 
 use evidence::SubjectId;
-use evidence::fact::{Fact, Handshake, x224_value};
+use evidence::fact::{Fact, Handshake};
+use evidence::telling::x224_value;
 use schemars::JsonSchema;
 use serde::Serialize;
 use wire::machine::X224Answer;

@@ -3,7 +3,8 @@
 //! None of it is about a host, and none of it is health: the host behind the gateway was not seen.
 
 use evidence::Stage;
-use evidence::fact::{Fact, Handshake, tcp_words};
+use evidence::fact::{Fact, Handshake};
+use evidence::telling::tcp_words;
 use wire::capture::WebAnswer;
 use wire::http::{Method, Response};
 use wire::machine::TcpAnswer;

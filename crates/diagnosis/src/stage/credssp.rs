@@ -1,7 +1,8 @@
 //! The stage `credssp`: CredSSP up to the point where credentials would be needed ([MS-CSSP] 3.1.5).
 
 use evidence::Stage;
-use evidence::fact::{Fact, Introduction, version_text};
+use evidence::fact::{Fact, Introduction};
+use evidence::telling::version_text;
 use time::{Duration, OffsetDateTime};
 
 use super::hello::finished;

@@ -2,6 +2,7 @@
 //! what was seen of it. A stage is its file here and its line in [`ROOMS`].
 
 pub mod certificate;
+pub mod connection_sequence;
 pub mod credssp;
 pub mod hello;
 pub mod name;
@@ -22,6 +23,7 @@ pub const ROOMS: &[&Room] = &[
     &tls::ROOM,
     &certificate::ROOM,
     &credssp::ROOM,
+    &connection_sequence::ROOM,
     &recorded::HOST,
     &recorded::CLIENT,
 ];

@@ -5,7 +5,9 @@ use evidence::events::ends_with;
 use evidence::moment::moment;
 use evidence::printable::counted;
 use evidence::rdp_file::RdpFileRecord;
+use evidence::section::thing::Count;
 use evidence::state::{LogEvent, LogSpan, RegistryData, RegistryKey, Service};
+use evidence::telling::counts;
 use evidence::{Fact, Stage};
 use time::{Duration, OffsetDateTime};
 
@@ -197,22 +199,20 @@ impl<'a> Case<'a> {
 /// Builds a rung; `None` where nothing was recorded of a machine. `unseen` is the text for a stage of which nothing was
 /// seen.
 fn rung(case: Case<'_>) -> Option<Rung> {
-    let count = |pick: fn(&Fact) -> bool| case.seen(move |fact| pick(fact).then_some(())).count();
-    let logs = case.seen(|fact| if let Fact::LogSpan(log) = fact { Some(log.records) } else { None });
-    let entries: u64 = logs.map(|seen| seen.value).fold(0, u64::saturating_add);
-    // entries of a log count even where its period was not recorded
-    let entries = entries.max(count(|fact| matches!(fact, Fact::LogEvent(_))) as u64);
-    let traces = case.access_traces().map(|seen| seen.value.records).fold(0, u64::saturating_add);
-    let parts = [
-        (count(|fact| matches!(fact, Fact::RegistryKey(_))), ["registry key", "registry keys"]),
-        (count(|fact| matches!(fact, Fact::Service(_))), ["service", "services"]),
-        (count(|fact| matches!(fact, Fact::StoredCertificate(_))), ["certificate", "certificates"]),
-        (count(|fact| matches!(fact, Fact::KeyFile(_))), ["key file", "key files"]),
-        (count(|fact| matches!(fact, Fact::RdpFile(_))), [".rdp file", ".rdp files"]),
-        (usize::try_from(entries).unwrap_or(usize::MAX), ["log entry", "log entries"]),
-        (usize::try_from(traces).unwrap_or(usize::MAX), ["recorded access", "recorded accesses"]),
-    ];
-    let read = parts.into_iter().filter(|(count, _)| *count > 0);
-    let said: Vec<_> = read.map(|(count, [one, several])| counted(count, one, several)).collect();
+    let mut parts: Vec<(Count, u64)> = Vec::new();
+    for (count, of) in counts() {
+        let read = case.seen(of).map(|seen| seen.value).fold(0, u64::saturating_add);
+        match parts.iter_mut().find(|(known, _)| *known == count) {
+            // entries of a log count even where its period was not recorded
+            Some((_, most)) => *most = read.max(*most),
+            None => parts.push((count, read)),
+        }
+    }
+    parts.sort_by_key(|(count, _)| matches!(count, Count::Records(_)));
+    let said = parts.into_iter().filter(|(_, read)| *read > 0).map(|(count, read)| {
+        let (Count::Things([one, several]) | Count::Records([one, several])) = count;
+        counted(usize::try_from(read).unwrap_or(usize::MAX), one, several)
+    });
+    let said: Vec<_> = said.collect();
     (!said.is_empty()).then(|| (Outcome::Passed, None, format!("read: {}", said.join(", "))))
 }

@@ -1,7 +1,7 @@
 //! The stage `tcp`: the connection.
 
-use evidence::fact::tcp_words;
 use evidence::printable::printable;
+use evidence::telling::tcp_words;
 use evidence::{Fact, Stage};
 use wire::machine::{ConnectFailure, TcpAnswer};
 

@@ -76,6 +76,7 @@ fn plan(question: Question) -> ConversationPlan {
         hold: if question.hold { Duration::from_millis(250) } else { Duration::ZERO },
         tls: question.tls,
         credssp: question.credssp.then_some(6),
+        connection_sequence: question.settings,
         random: [7; 32],
         shape: wire::tls::HelloShape::default(),
         limits: Limits::each(limit),

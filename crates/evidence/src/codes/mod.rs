@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use entry::{AttemptStep, Content, EntryKind, Level, Progress};
 pub use number::{Reading, readings};
 
-use crate::stage::Stage;
+use crate::Stage;
 
 /// Tables of the families, in the order in which a number without context is most likely meant.
 const FILES: &[&str] = &[

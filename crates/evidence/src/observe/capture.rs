@@ -13,12 +13,14 @@ use wire::machine::{End, X224Answer};
 use wire::tls::{Alert, Groups, HelloStyle, Signatures, Suites, TlsOffer, TlsVersion};
 use wire::x224::{ConnectionRequest, SecurityProtocols};
 
-use super::{Seen, gateway, handshake, later};
+use super::gateway;
+use super::seen::{Seen, later};
 use crate::captured::{CapturedConnection, CapturedTransport, Doubt};
 use crate::evidence::{Evidence, Role, Source, Subject};
 use crate::fact::Fact;
 use crate::printable::printable;
 use crate::profile::{ClientProfile, EncryptionOracle};
+use crate::stage::{certificate, tls};
 
 /// Most hosts of a capture that are judged, and most gateways that are reported.
 const HOSTS: usize = 16;
@@ -145,12 +147,12 @@ pub(super) fn handshaken(watched: &Watched, seen: &mut Seen<'_>) {
     let exchange = &watched.exchange;
     let Some(answer) = &exchange.handshake else { return };
     let at = moment(answer.at);
-    let (said, chain) = handshake(answer.value.clone());
+    let said = tls::printed(answer.value.clone());
     if let Some(hello) = &exchange.hello {
         let (offer, direct) = (TlsOffer::watched(&hello.value), exchange.request.is_none());
         seen.add(at, Some(answer.took), Fact::TlsAnswer { offer, direct, answer: said });
     }
-    seen.certificates(at, &chain);
+    certificate::observe(at, &exchange.presented.chain, seen);
 }
 
 fn udp(transport: &UdpWatched, source: Source, evidence: &mut Evidence) {

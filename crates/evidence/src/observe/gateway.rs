@@ -10,8 +10,8 @@ use std::net::{IpAddr, SocketAddr};
 use wire::capture::{Seen as Captured, Watched};
 use wire::http::Method;
 
-use super::Seen;
 use super::capture::{begun, chosen, handshaken, moment};
+use super::seen::Seen;
 use crate::evidence::{Evidence, Role, Source, Subject};
 use crate::fact::Fact;
 use crate::printable::printable;

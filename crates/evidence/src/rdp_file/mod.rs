@@ -4,12 +4,11 @@
 //! even if it is no setting, so that a file can be written back as it was. Which of two lines of one name a client
 //! obeys is not documented; both are kept, and readers of one value take the first.
 
-mod record;
 mod settings;
-mod signature;
+pub(crate) mod signature;
 
-pub(crate) use record::ENTRA;
-pub use record::{RdpFileRecord, RdpSetting, RdpSignature, Signer};
+pub(crate) use crate::section::rdp_files::ENTRA;
+pub use crate::section::rdp_files::{RdpFileRecord, RdpSetting, RdpSignature, Signer};
 pub use settings::{Gateway, GatewayUse, KNOWN, Known, RdpSettings, known};
 
 use thiserror::Error;
@@ -173,7 +172,7 @@ impl Line {
     }
 }
 
-fn same_name(one: &str, other: &str) -> bool {
+pub(crate) fn same_name(one: &str, other: &str) -> bool {
     one.trim().eq_ignore_ascii_case(other.trim())
 }
 

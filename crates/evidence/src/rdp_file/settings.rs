@@ -169,7 +169,7 @@ impl<'a> RdpSettings<'a> {
 
     /// True if the user that it names is a Microsoft Entra one.
     pub fn names_entra_user(self) -> bool {
-        self.text("username").is_some_and(|user| user == super::record::ENTRA)
+        self.text("username").is_some_and(|user| user == super::ENTRA)
     }
 
     /// True if the client does not negotiate but starts with TLS.

@@ -14,9 +14,9 @@ use wire::bytes::Reader;
 use wire::certificate::Certificate;
 use wire::signed_data::{PublicKey, SignedData, SignerInfo};
 
-use super::record::{RdpSignature, Signer};
 use super::settings::KNOWN;
 use super::{Line, RdpFile, utf16};
+use super::{RdpSignature, Signer};
 use crate::moment::rfc3339;
 use crate::printable::printable;
 
@@ -36,7 +36,7 @@ const SHA384: &str = "2.16.840.1.101.3.4.2.2";
 const SHA512: &str = "2.16.840.1.101.3.4.2.3";
 
 /// Judges the signature of a file.
-pub(super) fn verify(file: &RdpFile) -> RdpSignature {
+pub(crate) fn verify(file: &RdpFile) -> RdpSignature {
     match (file.value("signature"), file.value("signscope")) {
         (None, None) => RdpSignature::Unsigned,
         (Some(_), None) => unverifiable("the file says nowhere what was signed (signscope)"),

@@ -82,12 +82,12 @@ const PLAIN: &[&str] = &[
 /// Fields with addresses.
 const ADDRESSES: &[&str] = &["RA4", "RA6", "LA4", "LA6", "RA42", "RA62"];
 /// Keeps or replaces the name of a value that holds a rule.
-pub(super) fn own(name: &str) -> bool {
+pub(crate) fn own(name: &str) -> bool {
     one_of(OWN, name).is_some()
 }
 
 /// Renames addresses and accounts in a rule, and removes free text.
-pub(super) fn renamed(rule: &str, names: &mut Names) -> String {
+pub(crate) fn renamed(rule: &str, names: &mut Names) -> String {
     let mut fields = rule.split('|');
     let version = fields.next().unwrap_or_default();
     let digits = version.strip_prefix('v').unwrap_or(version);
@@ -143,7 +143,7 @@ fn program(value: &str) -> String {
 }
 
 fn service(value: &str) -> String {
-    let known = value == "*" || one_of(crate::state::SERVICES, value).is_some();
+    let known = value == "*" || one_of(crate::places::SERVICES, value).is_some();
     if known { value.to_owned() } else { REDACTED.to_owned() }
 }
 

@@ -1,61 +1,17 @@
 //! Removes passwords from a state that keeps its names.
 
-use super::{IMAGES, REDACTED};
-use crate::state::{RegistryData, Service, State};
-
 /// Parts of the names of values and fields that hold secrets. Numbers stay: they are switches, such as
 /// `fPromptForPassword`.
 const SECRET: [&str; 4] = ["password", "passwd", "secret", "token"];
 
-impl State {
-    /// Removes secrets: passwords in the registry and in entries of logs, and the arguments of services. Windows has
-    /// none in the keys that are read, but a state written by hand may.
-    #[must_use]
-    pub fn without_secrets(mut self) -> Self {
-        let secret = |name: &str| SECRET.iter().any(|part| name.to_ascii_lowercase().contains(part));
-        for key in &mut self.registry {
-            for (_, data) in key.values.iter_mut().filter(|(name, _)| secret(name)) {
-                blank(data);
-            }
-        }
-        for event in &mut self.events {
-            for (_, value) in event.data.iter_mut().filter(|(name, value)| secret(name) && !value.is_empty()) {
-                REDACTED.clone_into(value);
-            }
-        }
-        self.services.iter_mut().for_each(without_arguments);
-        self
-    }
-}
-
-fn blank(data: &mut RegistryData) {
-    match data {
-        RegistryData::Dword(_) | RegistryData::Qword(_) => {}
-        RegistryData::Text(text) if text.is_empty() => {}
-        RegistryData::Text(text) => REDACTED.clone_into(text),
-        RegistryData::Texts(texts) => texts.iter_mut().for_each(|text| REDACTED.clone_into(text)),
-        RegistryData::Binary(hex) => hex.clear(),
-    }
-}
-
-/// Removes arguments, except of Windows' own programs, which name a group of services (`-k termsvcs`).
-fn without_arguments(service: &mut Service) {
-    let Some(image) = &mut service.image else { return };
-    let Some(end) = image.to_ascii_lowercase().find(".exe").map(|at| at + 4) else { return };
-    let end = end + usize::from(image.get(end..).is_some_and(|rest| rest.starts_with('"')));
-    let own = IMAGES.iter().any(|known| image.get(..end).is_some_and(|program| program.eq_ignore_ascii_case(known)));
-    let group = || image.get(end..).unwrap_or_default().split_whitespace().all(|word| word.len() <= 40);
-    if !own && image.len() > end || !group() {
-        image.truncate(end);
-        image.push(' ');
-        image.push_str(REDACTED);
-    }
+/// True if a value or field of this name holds a secret.
+pub(crate) fn secret(name: &str) -> bool {
+    SECRET.iter().any(|part| name.to_ascii_lowercase().contains(part))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::state::RegistryKey;
+    use crate::state::{RegistryData, RegistryKey, Service, State};
 
     fn service(image: &str) -> Service {
         let (name, image) = ("TermService".to_owned(), Some(image.to_owned()));

@@ -15,7 +15,7 @@ const ACCOUNTS: &str = "AA AC AN AO AP AU BA BG BO BU CA CD CG CN CO CY DA DC DD
 const FLAGS: &str = "CI OI NP IO ID SA FA TP CR";
 
 /// Renames the accounts in a descriptor's text; parts that are no code of the format go.
-pub(super) fn renamed(sddl: &str, names: &mut Names) -> String {
+pub(crate) fn renamed(sddl: &str, names: &mut Names) -> String {
     let mut renamed = String::with_capacity(sddl.len());
     for (number, part) in sddl.split('(').enumerate() {
         if number == 0 {

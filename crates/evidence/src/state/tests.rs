@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use super::bounds::{KEPT, ROOM, Room};
 use super::*;
 

@@ -7,9 +7,8 @@ use time::{Duration, OffsetDateTime};
 use wire::credssp::{self, Framing, TsRequest};
 use wire::der;
 use wire::ntlm::{self, Challenge, WindowsVersion};
-use wire::x224::SecurityProtocols;
 
-use super::{Ending, Tunnel};
+use super::{Ending, Negotiated, Tunnel};
 use crate::host::Host;
 use crate::script::Script;
 use crate::transport;
@@ -32,13 +31,13 @@ pub struct Credssp {
     pub build: u16,
     /// How far its clock is ahead of ours; negative if it is behind.
     pub clock_offset_seconds: i64,
-    /// What it does instead.
+    /// Fault that it shows instead.
     pub fault: Option<CredsspFault>,
     /// The CHALLENGE is wrapped in SPNEGO.
     pub spnego: bool,
 }
 
-/// What goes wrong in CredSSP.
+/// Faults in CredSSP.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CredsspFault {
@@ -78,8 +77,8 @@ const OBJECT_IDENTIFIER: u8 = 6;
 const ENUMERATED: u8 = 10;
 
 /// Answers the client's first `TSRequest` and waits until the client closes, if CredSSP was selected.
-pub(crate) fn serve(host: &Host, selected: SecurityProtocols, tunnel: &mut dyn Tunnel) -> Option<io::Result<Ending>> {
-    selected.credssp().then(|| introduce(&host.credssp, tunnel))
+pub(crate) fn serve(host: &Host, negotiated: Negotiated, tunnel: &mut dyn Tunnel) -> Option<io::Result<Ending>> {
+    negotiated.selected.credssp().then(|| introduce(&host.credssp, tunnel))
 }
 
 fn introduce(host: &Credssp, tunnel: &mut dyn Tunnel) -> io::Result<Ending> {

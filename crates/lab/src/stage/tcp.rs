@@ -16,7 +16,7 @@ const FILLERS: usize = 8;
 /// How long a connection on loopback can take before it has been dropped.
 const DROPPED_AFTER: Duration = Duration::from_millis(200);
 
-/// What a host does with TCP connections.
+/// Treatment of TCP connections.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TcpMode {
@@ -38,7 +38,7 @@ pub enum TcpMode {
     Silent,
 }
 
-/// What an overloaded host does with a connection that it does not get round to.
+/// Treatment of connections that an overloaded host does not get round to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Neglect {

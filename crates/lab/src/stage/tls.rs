@@ -43,7 +43,7 @@ pub struct Tls {
     /// The groups that it takes, by their registered names; empty for all that its TLS stack has. Takes the feature
     /// `legacy-tls`.
     pub groups: Vec<String>,
-    /// What it answers to any ClientHello instead.
+    /// Fault that it shows any ClientHello instead.
     pub fault: Option<TlsFault>,
     /// A middlebox is on the path: a ClientHello whose first segment holds the whole record is reset, split ones pass.
     pub blocks_whole_hello: bool,
@@ -53,7 +53,7 @@ pub struct Tls {
     pub wants_client_certificate: bool,
 }
 
-/// What goes wrong when TLS begins.
+/// Faults at the beginning of TLS.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TlsFault {
@@ -96,7 +96,7 @@ fn tls_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TlsVersion,
     TlsVersion::parse(&text).ok_or_else(|| de::Error::custom(format!("TLS version {text:?} is not one of 1.0 to 1.3")))
 }
 
-/// What makes tunnels for one host.
+/// Maker of the tunnels of one host.
 pub(crate) enum Acceptor {
     /// TLS 1.2 and 1.3.
     Rustls(Arc<ServerConfig>),

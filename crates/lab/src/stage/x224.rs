@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Deserialize;
 use wire::x224::{self, ConnectionRequest, Framing, NegotiationFailure, SecurityProtocols, ServerAnswer};
 
-use super::{Ending, Served};
+use super::{Ending, Negotiated, Served};
 use crate::host::Host;
 use crate::transport::Transport;
 
@@ -23,7 +23,7 @@ pub struct Negotiation {
     pub accepts: Vec<Protocol>,
     /// Anything without CredSSP is answered with failure 5.
     pub nla_required: bool,
-    /// What it does instead.
+    /// Fault that it shows instead.
     pub fault: Option<NegotiationFault>,
     /// It answers with this failure whatever is offered.
     pub failure: Option<u32>,
@@ -64,7 +64,7 @@ impl Protocol {
     }
 }
 
-/// What goes wrong in the negotiation.
+/// Faults in the negotiation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NegotiationFault {
@@ -82,7 +82,8 @@ pub enum NegotiationFault {
     NoNegotiation,
     /// RDSTLS is selected, which nobody offers.
     SelectRdstls,
-    /// Where a Windows host would answer with a failure, Standard RDP Security is selected without a word, as xrdp does.
+    /// Where a Windows host would answer with a failure, Standard RDP Security is selected without a word, as xrdp
+    /// does.
     SelectRdp,
 }
 
@@ -98,8 +99,8 @@ impl Default for Negotiation {
     }
 }
 
-/// Answers a client's request; served is the protocol that was selected.
-pub(crate) fn serve(host: &Host, transport: &mut Transport) -> io::Result<Served<SecurityProtocols>> {
+/// Answers a client's request; it goes on with what was negotiated.
+pub(crate) fn serve(host: &Host, transport: &mut Transport) -> io::Result<Served<Negotiated>> {
     let request = read_request(transport)?;
     let answer = match reply(&host.negotiation, &request) {
         Reply::Close => return Ok(Served::Ended(Ending::Close)),
@@ -110,9 +111,10 @@ pub(crate) fn serve(host: &Host, transport: &mut Transport) -> io::Result<Served
     };
     super::tls::prepare(host, transport)?;
     transport.write_all(&answer.encode())?;
+    let requested = request.protocols.unwrap_or(SecurityProtocols::RDP);
     Ok(match answer {
-        ServerAnswer::Selected { protocol, .. } => Served::On(protocol),
-        ServerAnswer::NoNegotiation => Served::On(SecurityProtocols::RDP),
+        ServerAnswer::Selected { protocol: selected, .. } => Served::On(Negotiated { requested, selected }),
+        ServerAnswer::NoNegotiation => Served::On(Negotiated { requested, selected: SecurityProtocols::RDP }),
         ServerAnswer::Failure(_) | ServerAnswer::DisconnectProviderUltimatum => Served::Ended(Ending::Close),
     })
 }

@@ -46,7 +46,7 @@ fn unanswered(answer: &Answer, mut paper: Paper) -> String {
     paper.text()
 }
 
-/// What stands below the head, but for the note.
+/// Lines below the head, except the note.
 struct Body {
     meaning: Vec<String>,
     rest: Vec<String>,
@@ -63,11 +63,11 @@ fn head(paper: &Paper, topic: &Topic, entry: &Explained, width: usize) -> String
     let number = entry.number.filter(|_| entry.kind == "code").map(|n| decimal(n, &topic.text)).unwrap_or_default();
     let name = entry.name.as_ref().map(|name| format!(", {name}")).unwrap_or_default();
     let words = if topic.by_words {
-        format!("; found by the words {}", topic.matched.iter().take(MATCHED).cloned().collect::<Vec<_>>().join(", "))
+        format!(", found by the words: {}", topic.matched.iter().take(MATCHED).cloned().collect::<Vec<_>>().join(", "))
     } else {
         String::new()
     };
-    let behind = format!(" ({}{number}{name}{read}{words})", entry.title);
+    let behind = format!(" ({}{number}{name}{read}){words}", entry.title);
     let room = width.max(40).saturating_sub(entry.id.chars().count());
     format!("{}{}", paper.bold(&entry.id), cut(&behind, room))
 }
@@ -107,7 +107,10 @@ fn meaning(entry: &Explained) -> String {
         (true, true) if low => " (little more than hearsay)".to_owned(),
         _ => String::new(),
     };
-    format!("{}{normal}{unsure}.", capital(entry.meaning.trim_end_matches('.')))
+    let text = entry.meaning.trim_end_matches('.');
+    // names of programs keep their small letters
+    let program = text.split(' ').next().is_some_and(|first| entry.title.ends_with(&format!(" {first}")));
+    format!("{}{normal}{unsure}.", if program { text.to_owned() } else { capital(text) })
 }
 
 fn body(entry: &Explained, style: Style) -> Body {
@@ -142,7 +145,7 @@ fn note(topic: &Topic, entry: &Explained, style: Style, room: usize) -> Vec<Stri
     if text.is_empty() { Vec::new() } else { lines("  ", &text, style, room) }
 }
 
-/// What else it can be, what else stands in it, and how to see all.
+/// Lists other meanings, other topics, and how to see all.
 fn tail(answer: &Answer, first: &Topic, style: Style) -> Vec<String> {
     let mut tail = Vec::new();
     let others: Vec<&String> = first.entries.iter().skip(1).map(|entry| &entry.id).collect();
@@ -155,7 +158,10 @@ fn tail(answer: &Answer, first: &Topic, style: Style) -> Vec<String> {
     let also = answer.topics.iter().filter(|topic| !std::ptr::eq(*topic, first));
     let also: Vec<String> = also
         .filter_map(|topic| topic.entries.first())
-        .map(|entry| format!("{} ({})", entry.id, entry.meaning.trim_end_matches('.')))
+        .map(|entry| {
+            let what = if entry.kind == "claim" { format!("{}) (", entry.title) } else { String::new() };
+            format!("{} ({what}{})", entry.id, entry.meaning.trim_end_matches('.'))
+        })
         .collect();
     if !also.is_empty() {
         tail.extend(lines("Also in it: ", &also.join("; "), style, 2));
@@ -175,7 +181,7 @@ mod tests {
 
     #[test]
     fn whatever_is_known_fits_on_a_dozen_lines() {
-        let ids = diagnosis::codes::all().map(|entry| entry.id());
+        let ids = diagnosis::codes::all().map(diagnosis::codes::Entry::id);
         let causes = diagnosis::causes::ALL.iter().map(|cause| cause.id.to_owned());
         let fixes = diagnosis::fixes::ALL.iter().map(|fix| fix.id.to_owned());
         let claims = diagnosis::claims::all().iter().map(|claim| claim.id.clone());

@@ -1,4 +1,4 @@
-//! What the words beside numbers say: which list is meant, which number is the extended one, which is no code at all.
+//! Reads the words beside numbers: which list is meant, which number is the extended one, which is no code at all.
 
 use std::collections::HashSet;
 
@@ -7,18 +7,18 @@ use diagnosis::codes::{Family, readings};
 
 use super::read::{Number, Read};
 
-/// Beyond this many numbers each is looked at once.
+/// Numbers beyond which each distinct one is looked at only once.
 const MANY: usize = 16;
-/// Up to this many words beside a number, they are taken to say what is meant.
+/// Words beside a number up to which all of them are taken to say what is meant.
 const FEW_WORDS: usize = 3;
-/// From this many words on, one or two digits are no code by themselves: "windows 11".
+/// Words from which on one or two digits are no code by themselves: "windows 11".
 const SOME_WORDS: usize = 2;
 /// Up to this many words a number that is known is better than nothing.
 const SHORT: usize = 6;
 /// Up to this many words the text is about the one event that it names.
 const ONE_EVENT: usize = 24;
 
-/// Beginnings of "extended", as the dialog of mstsc says it.
+/// Beginnings of "extended" in the languages of mstsc's dialog.
 const EXTENDED: [&str; 18] = [
     "extend",
     "erweitert",
@@ -74,7 +74,7 @@ const LABELS: [&str; 32] = [
     "代码",
     "代碼",
 ];
-/// The same in scripts without blanks.
+/// Such labels in scripts without blanks.
 const UNSPACED_LABELS: [&str; 6] = ["错误代码", "错误码", "錯誤碼", "錯誤代碼", "コード", "코드"];
 /// Words for the code of the dialog, whose list is that of the client.
 const DIALOG: [&str; 9] = [
@@ -145,13 +145,13 @@ const SYSTEM: [&str; 9] = [
     "unable to connect",
 ];
 
-/// What the words beside the numbers say.
+/// Meaning of the words beside the numbers.
 pub(super) struct Context {
-    /// Families that are named, by a word of their own.
+    /// Families that have a word of their own in the text.
     pub(super) families: Vec<&'static Family>,
-    /// It is about an event.
+    /// True if it is about an event.
     pub(super) event: bool,
-    /// So few words that they are all meant.
+    /// True if there are so few words that all of them are meant.
     pub(super) few: bool,
     /// FreeRDP or a program around it is named.
     freerdp: bool,
@@ -171,7 +171,7 @@ pub(super) struct Candidate<'a> {
 }
 
 impl Context {
-    /// What the words of a text say.
+    /// Interprets the words of a text.
     pub(super) fn of(read: &Read) -> Self {
         let words: HashSet<&str> = read.lower.split(|c: char| !c.is_alphanumeric() && !"_-".contains(c)).collect();
         // providers are joined to other words by hyphens and slashes
@@ -190,13 +190,13 @@ impl Context {
         Self { families, event, few: read.count <= FEW_WORDS, freerdp }
     }
 
-    /// True if it is this family that is named.
+    /// True if this family is named.
     pub(super) fn names(&self, family: &Family) -> bool {
         self.families.iter().any(|named| named.id == family.id)
     }
 }
 
-/// The numbers that can be codes: beside words those that are marked as such, as digits can be anything.
+/// Lists the numbers that can be codes: beside words only those marked as such, because digits can be anything.
 pub(super) fn candidates<'a>(read: &'a Read, context: &Context) -> Vec<Candidate<'a>> {
     let mut all: Vec<&Number> = read.numbers.iter().collect();
     if all.len() > MANY {
@@ -326,12 +326,12 @@ fn of_the_system<'a>(number: &'a Number, last: &str, two: &str) -> Option<Candid
         return None;
     }
     let winsock = (10_000..12_000).contains(&number.value);
-    let list = if winsock { "win32" } else { "errno" };
+    let family = if winsock { "win32" } else { "errno" };
     let brackets = number.line().ends_with('(') && number.after.starts_with(')');
     let called = brackets && (winsock || SYSTEM.iter().any(|words| number.line().contains(words)));
     let rust = number.line().ends_with("os { code: ");
     if called || rust || last == "errno" || ["system error", "os error", "socket error", "errno"].contains(&two) {
-        return of_list(number, 58, list);
+        return of_list(number, 58, family);
     }
     None
 }

@@ -1,4 +1,4 @@
-//! From what was read to the codes that are meant: names, pairs, ambiguity, neighbours.
+//! Decides which codes a text means: names, pairs, ambiguity, neighbours.
 
 use std::collections::HashSet;
 
@@ -10,30 +10,30 @@ use super::event::{Event, events};
 use super::names::{named, packed};
 use super::read::{Number, Read, read};
 
-/// How many numbers and names of one text are explained.
+/// Most numbers and names of one text that are explained.
 const MOST: usize = 8;
-/// What a code says that hardly says anything.
+/// Score of a code that hardly says anything.
 const VAGUE: u8 = 40;
-/// What the two numbers of a client's message say.
+/// Score of the two numbers of a client's message.
 const PAIR: u8 = 92;
-/// What an event says, and one beside whose number little more than its log is named.
+/// Score of an event, and of one beside whose number little more than its log is named.
 const EVENT: u8 = 62;
 const NAMED_EVENT: u8 = 76;
 
-/// Something in the text, and what it can be.
+/// Something in the text, with its possible meanings.
 #[derive(Debug, Default)]
 pub(super) struct Subject {
-    /// As it was written.
+    /// Text as written.
     pub(super) text: String,
     /// How much it says, from 0 to 100.
     pub(super) score: u8,
-    /// What it can be, the likeliest first; empty where it is not known.
+    /// Possible meanings, the likeliest first; empty where it is not known.
     pub(super) readings: Vec<Reading>,
-    /// What the numbers of a pair are by themselves.
+    /// Meanings of a pair's single numbers.
     pub(super) parts: Vec<Entry>,
-    /// What has to be known about the pair.
+    /// Remark about the pair.
     pub(super) remark: Option<&'static str>,
-    /// A number that is not known.
+    /// Number that is not known.
     pub(super) unknown: Option<u32>,
     /// Known codes near to it.
     pub(super) nearest: Vec<Entry>,
@@ -55,7 +55,7 @@ pub(super) fn subjects(text: &str) -> Vec<Subject> {
     };
     let mut seen = HashSet::new();
     subjects.retain(|subject| seen.insert(subject.text.clone()));
-    // what is not known says nothing beside what is, unless it was marked as a number in hexadecimal
+    // beside known numbers an unknown one says nothing, unless it was marked as hexadecimal
     if subjects.iter().any(|subject| !subject.readings.is_empty()) {
         subjects.retain(|subject| !subject.readings.is_empty() || subject.text.starts_with("0x"));
     }
@@ -88,7 +88,7 @@ pub(super) fn plain(entry: Entry) -> Reading {
     Reading { entry, read_as: None }
 }
 
-/// The numbers of a text that is no XML.
+/// Finds the numbers of a text that is no XML.
 fn numbered(read: &Read) -> Vec<Subject> {
     let context = Context::of(read);
     let numbers = candidates(read, &context);
@@ -108,7 +108,7 @@ fn numbered(read: &Read) -> Vec<Subject> {
     subjects
 }
 
-/// What a number is as an error code of a client, also if its `0x` was left out.
+/// Finds a number as a client's error code, also if its `0x` was left out.
 fn as_code(number: &Number) -> Option<Entry> {
     let values = std::iter::once(number.value).chain(number.as_hex);
     values.filter_map(codes::shown_by_client).find(|entry| entry.family.id != "hresult")
@@ -119,7 +119,7 @@ fn as_extended(number: &Number) -> Option<Entry> {
     values.into_iter().find_map(|value| codes::find("extended", value).or_else(|| codes::find("errinfo", value)))
 }
 
-/// The two numbers of a client's message, the code first.
+/// Finds the two numbers of a client's message, the code first.
 fn pair<'a>(numbers: &[Candidate<'a>], context: &Context) -> Option<(&'a Number, &'a Number)> {
     let free: Vec<&'a Number> =
         numbers.iter().filter(|candidate| !candidate.only).map(|candidate| candidate.number).collect();
@@ -132,7 +132,7 @@ fn pair<'a>(numbers: &[Candidate<'a>], context: &Context) -> Option<(&'a Number,
         &[first, second] if context.families.is_empty() || first.value > 0xFF => Some((first, second)),
         _ => None,
     };
-    // 0x0/0x0 stands under messages whose text holds the real code
+    // 0x0/0x0 appears under messages whose text holds the real code
     let real = |first: &Number| first.value != 0 || numbers.len() == 2 && context.few;
     let pair = labelled.or_else(bare).filter(|(first, _)| real(first));
     pair.filter(|(first, second)| as_code(first).is_some() && as_extended(second).is_some())
@@ -159,7 +159,7 @@ fn paired(first: &Number, second: &Number) -> Subject {
     Subject { text, readings, parts, remark: Some(remark), ..Subject::default() }.weighed(PAIR)
 }
 
-/// A number by itself: all that it can be, what the context names first.
+/// Lists the meanings of a single number, those that the context names first.
 fn single(candidate: &Candidate<'_>, context: &Context) -> Subject {
     let number = candidate.number;
     let of_lists = || candidate.lists.iter().filter_map(|list| codes::find(list, number.value));
@@ -179,7 +179,7 @@ fn single(candidate: &Candidate<'_>, context: &Context) -> Subject {
         let place = listed(reading);
         (outside(reading) && place.is_none(), place.unwrap_or(usize::MAX), hearsay(reading))
     });
-    // what can be a word is one, unless it is known
+    // text that can be a word is one, unless it is known as a number
     let unknown = (found.is_empty() && number.plain).then_some(number.value);
     // of the few words beside an event, one names its log
     let event = context.few && found.first().is_some_and(|reading| reading.entry.family.events);
@@ -213,13 +213,13 @@ fn all_readings(number: &Number, context: &Context) -> Vec<Reading> {
     found
 }
 
-/// The short number of a gateway, as some write it.
+/// Reads a gateway's short number, as some write it.
 fn in_gateway(number: &Number) -> Option<Reading> {
     let entry = codes::find("gateway", 0x300_0000_u32.checked_add(number.value)?)?;
     Some(Reading { entry, read_as: Some(format!("0x3000000 and {:#x}", number.value)) })
 }
 
-/// A line of a log: the first number that is an event, then the codes that it carries. `None` if there is no event.
+/// Reads a line of a log: the first number that is an event, then the codes that it carries. `None` without an event.
 fn of_log(numbers: &[Candidate<'_>], context: &Context) -> Option<Vec<Subject>> {
     let events = |number: &Number| -> Vec<Reading> {
         let families = context.families.iter().filter(|family| family.events);
@@ -258,7 +258,7 @@ fn of_event(event: &Event) -> Vec<Subject> {
     subjects
 }
 
-/// A number in the data of an event: a code of the family that it carries, or an HRESULT.
+/// Reads a number in the data of an event: a code of the family that it carries, or an HRESULT.
 fn carried_by(number: &Number, carried: &[&str]) -> Option<Subject> {
     let fits = |reading: &Reading| {
         let family = reading.entry.family.id.as_str();
@@ -271,7 +271,7 @@ fn carried_by(number: &Number, carried: &[&str]) -> Option<Subject> {
         .then(|| Subject { text, readings, ..Subject::default() }.weighed(EVENT - 2))
 }
 
-/// The codes whose numbers are nearest, and those that differ in one digit.
+/// Lists the codes whose numbers are nearest, and those that differ in one digit.
 fn nearest(number: u32) -> Vec<Entry> {
     let mut known: Vec<Entry> =
         codes::all().filter(|entry| !entry.family.events && entry.code.extended.is_none()).collect();
@@ -289,13 +289,13 @@ fn nearest(number: u32) -> Vec<Entry> {
 mod tests {
     use super::*;
 
-    /// The ids of all readings, subject by subject.
+    /// Ids of all readings, subject by subject.
     fn found(text: &str) -> Vec<Vec<String>> {
         let ids = |subject: &Subject| subject.readings.iter().map(|reading| reading.entry.id()).collect();
         subjects(text).iter().map(ids).collect()
     }
 
-    /// The first readings.
+    /// First readings.
     fn best(text: &str) -> Vec<String> {
         found(text).into_iter().map(|ids| ids.into_iter().next().unwrap_or_default()).collect()
     }

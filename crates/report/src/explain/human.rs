@@ -1,5 +1,5 @@
-//! The whole answer in words, for a terminal: the likeliest meaning in full, every other one in short. Without `full`, the answer
-//! is that of `brief.rs`.
+//! The whole answer in words, for a terminal: the likeliest meaning in full, every other one in short. Without `full`,
+//! the answer is that of `brief.rs`.
 
 use diagnosis::codes::Sureness;
 
@@ -8,13 +8,13 @@ use crate::format::Style;
 use crate::human::Paper;
 use crate::words::{STEPS, capital};
 
-/// How many causes are given with their reasons; the others by name.
+/// Causes that are given with their reasons; the others by name only.
 const REASONED: usize = 3;
 /// Further causes that are named; the JSON has them all.
 const NAMED: usize = 7;
 /// How many of the words are named by which something was found.
 pub(super) const MATCHED: usize = 5;
-/// How many short entries follow a full one, and how many claims are named.
+/// Short entries after a full one, and claims that are named.
 const SHORT: usize = 8;
 
 /// The answer in words: on a dozen lines, or with `full` everything that there is.
@@ -130,7 +130,7 @@ fn confused(paper: &mut Paper, entry: &Explained) {
     if entry.kind == "cause" {
         return named(paper, "  codes:  ", &entry.confused);
     }
-    // what "is not" has said already needs no second line
+    // "is not" has said it already, so no second line
     let said = |near: &&Neighbour| {
         !entry.not.iter().any(|not| near.id.rsplit('/').next().is_some_and(|number| not.contains(number)))
     };
@@ -162,7 +162,7 @@ fn causes(paper: &mut Paper, causes: &[Neighbour]) {
     }
 }
 
-/// Where the lead says what they have to do with this.
+/// Names neighbours whose relation the lead has said.
 fn named(paper: &mut Paper, lead: &str, neighbours: &[Neighbour]) {
     if !neighbours.is_empty() {
         paper.wrapped(lead, &ids(neighbours.iter().map(|near| &near.id)));
@@ -181,7 +181,7 @@ fn source(paper: &mut Paper, entry: &Explained) {
     paper.wrapped("  source: ", &format!("{}{sure}", entry.sources.join("; ")));
 }
 
-/// Why an entry is not sure.
+/// Explains why an entry is not sure.
 fn doubt(entry: &Explained) -> String {
     if entry.confidence == Some(Sureness::Low) {
         return format!("{}; confidence low", entry.sources.join("; "));

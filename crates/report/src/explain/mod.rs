@@ -1,9 +1,10 @@
-//! What a code, an event, a cause or a fix is: from what somebody typed or pasted to an [`Answer`], and the answer in words.
+//! Explains codes, events, causes and fixes: from what somebody typed or pasted to an [`Answer`], and the answer in
+//! words.
 //!
-//! `read.rs` finds numbers and words, `event.rs` reads events as XML, `context.rs` knows what the words beside numbers say,
-//! `names.rs` the names of codes, `find.rs` decides what is meant; `tokens.rs` and `said.rs` find sentences, `sentences.rs`
-//! says what they mean; `named.rs` knows what has a name of its own, `human.rs` sets the answer for a terminal. Each thing found
-//! has a score: what says most leads. Nothing is asked of any machine.
+//! `read.rs` finds numbers and words, `event.rs` reads events as XML, `context.rs` interprets the words beside numbers,
+//! `names.rs` knows the names of codes, `find.rs` decides what is meant; `tokens.rs` and `said.rs` find sentences,
+//! `sentences.rs` interprets them; `named.rs` knows everything with a name of its own, `human.rs` writes the answer for
+//! a terminal. Each thing found has a score: the one that says most leads. No machine is asked anything.
 
 mod answer;
 mod brief;
@@ -28,7 +29,7 @@ use diagnosis::{Stage, causes};
 
 use tokens::Tokens;
 
-/// The most bytes that are read.
+/// Most bytes of a question that are read.
 pub const LIMIT: usize = 2 * 1024 * 1024;
 /// How many topics an answer has.
 const MOST: usize = 8;
@@ -36,15 +37,15 @@ const MOST: usize = 8;
 const LEAD: usize = 3;
 /// Up to this many words a question was typed and not pasted, and names in it are ids.
 const MOST_TYPED: usize = 12;
-/// The command that measures.
+/// Command that measures.
 const DIAGNOSE: &str = "rdpdoctor diagnose HOST";
-/// How much of what was asked an answer repeats, in characters.
+/// Characters of a question that an answer repeats.
 const REPEATED: usize = 200;
 
-/// Why a question cannot be answered.
+/// Reason why a question cannot be answered.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum QuestionError {
-    /// There is nothing in it.
+    /// It is empty.
     #[error(
         "read the question: it is empty; name a code, an event, a cause, a fix or a claim, or say in words what happens"
     )]
@@ -56,8 +57,8 @@ pub enum QuestionError {
 
 /// Answers a question: numbers, names, pasted text, an event as XML, an id.
 ///
-/// Everything in it that says something becomes a topic, the one that says most first. Only where nothing else is found are
-/// its words looked up in what the program knows; below a measured threshold nothing is known.
+/// Everything in it that says something becomes a topic, the one that says most first. Only where nothing else is found
+/// are its words looked up in what the program knows; below a measured threshold nothing is known.
 pub fn explain(question: &str) -> Result<Answer, QuestionError> {
     if question.len() > LIMIT {
         return Err(QuestionError::TooLong);
@@ -142,7 +143,7 @@ fn topic(subject: &find::Subject) -> Topic {
     }
 }
 
-/// In the commands, both numbers of the message.
+/// Puts both numbers of the message into the commands.
 fn name_both(entry: &mut Explained, code: u32, extended: u32) {
     for next in entry.next.iter_mut().filter(|next| next.command.starts_with(DIAGNOSE)) {
         next.command = format!("{DIAGNOSE} --code 0x{code:X} --extended 0x{extended:X}");
@@ -206,7 +207,7 @@ fn confused(entry: Entry) -> Vec<Neighbour> {
         .collect()
 }
 
-/// What to run or to look at next; nothing where nothing is wrong.
+/// Suggests what to run or look at next; nothing where nothing is wrong.
 fn next(entry: Entry) -> Vec<Measurement> {
     let code = entry.code;
     let mut next = Vec::new();
@@ -341,7 +342,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is pasted: an answer, and nothing in it that paints a terminal.
+        /// Whatever is pasted gets an answer, with nothing in it that paints a terminal.
         #[test]
         fn anything_can_be_asked(text in "(?s).{0,80}") {
             if let Ok(answer) = explain(&text) {

@@ -1,4 +1,4 @@
-//! What has a name of its own, causes, fixes, claims and guides: by its id, and by words that people type.
+//! Finds causes, fixes, claims and guides by id, and by words that people type.
 
 use std::sync::LazyLock;
 
@@ -14,29 +14,29 @@ use crate::messages;
 use crate::search::{self, Index};
 use crate::words::capital;
 
-/// How many hits of a search are shown.
+/// Hits of a search that are shown.
 const HITS: usize = 5;
-/// How much of a question a hit has to answer; below that it was found by an accident of words.
+/// Share of a question that a hit has to cover; below that it matched by accident.
 const COVERED: f64 = 0.4;
-/// The same for a claim, where something else is known already.
+/// Share that a claim has to cover where something else is known already.
 const CLAIMED: f64 = 0.6;
-/// From more words on, a question is a pasted message.
+/// Words from which on a question counts as a pasted message.
 const MOST_WORDS: usize = 12;
-/// How well a hit has to fit: below that a common word is all that it has in common with the question.
+/// Score that a hit has to reach; below that it shares only a common word with the question.
 const FITS: f64 = 2.5;
-/// How many ids of one text are explained.
+/// Ids of one text that are explained.
 const MOST: usize = 8;
 /// Letters of the longest id.
 const LONGEST_ID: usize = 80;
 /// Up to this many words a question was typed by somebody who looks for something; more are a pasted message.
 const TYPED: usize = 9;
-/// How much of a pasted message a hit has to answer. Measured: at 0.5 three of twenty texts about other things had a hit, at
-/// 0.65 none.
+/// How much of a pasted message a hit has to answer. The tests of pastes measure it: nothing about other things may
+/// have one.
 const COVERED_OF_MESSAGE: f64 = 0.65;
 /// How well a hit has to fit a pasted message.
 const FITS_MESSAGE: f64 = 9.0;
 
-/// Every word that is the id of a cause or a fix.
+/// Explains every word that is the id of a cause or a fix.
 pub(super) fn by_id(question: &str) -> Vec<Topic> {
     let words = question.split(|letter: char| letter.is_whitespace() || ",;()\"'`".contains(letter));
     // ids are words joined by hyphens, numbers of claims, and lists with a name
@@ -53,7 +53,7 @@ pub(super) fn by_id(question: &str) -> Vec<Topic> {
     topics
 }
 
-/// The ids of the claims that speak of a code.
+/// Lists the ids of the claims about a code.
 pub(super) fn claims_about(entry: Entry) -> Vec<String> {
     let number = entry.code.number;
     match entry.family.id.as_str() {
@@ -63,15 +63,15 @@ pub(super) fn claims_about(entry: Entry) -> Vec<String> {
     }
 }
 
-/// Those that do harm first.
+/// Lists ids, harmful claims first.
 fn ids(claims: impl Iterator<Item = &'static Claim>) -> Vec<String> {
     let mut claims: Vec<&Claim> = claims.collect();
     claims.sort_by_key(|claim| !claim.harmful());
     claims.into_iter().map(|claim| claim.id.clone()).collect()
 }
 
-/// The search by words: asked where nothing in the question was an id, a name, a sentence or a known number. One topic, with
-/// the best hit first, or none. A fix is an answer to who asks how to do it, never to a message.
+/// The search by words: asked where nothing in the question was an id, a name, a sentence or a known number. One topic,
+/// with the best hit first, or none. A fix is an answer to who asks how to do it, never to a message.
 pub(super) fn by_words(question: &str) -> Option<Topic> {
     let message = pasted(question);
     let (covered, fits) = if message { (COVERED_OF_MESSAGE, FITS_MESSAGE) } else { (COVERED, FITS) };
@@ -155,7 +155,8 @@ pub(super) fn guides_near(question: &str) -> Option<Topic> {
     (!nearest.is_empty()).then(|| Topic { nearest, ..topic(&text, Vec::new()) })
 }
 
-/// What the words of a typed question lead to beside a name in it: "rdp wrapper" is a cause by its name, and a guide.
+/// Finds what the words of a typed question lead to beside a name in it: "rdp wrapper" is a cause by its name, and a
+/// guide.
 pub(super) fn typed(question: &str, told: &[Topic]) -> Option<Topic> {
     let names = told.first().is_some_and(|topic| topic.entries.first().is_some_and(|entry| entry.number.is_none()));
     if pasted(question) || !names {
@@ -168,7 +169,7 @@ pub(super) fn typed(question: &str, told: &[Topic]) -> Option<Topic> {
     (!said && matches!(kind.as_str(), "cause" | "guide")).then_some(found)
 }
 
-/// A code and a few words can be a claim about it, such as "0x904 write protected media".
+/// Finds the claim that a code and a few words are about, such as "0x904 write protected media".
 pub(super) fn claimed(question: &str) -> Option<Topic> {
     let names_a_code =
         |word: &str| ["code", "error", "extend", "event"].iter().any(|part| word.to_lowercase().contains(part));
@@ -185,7 +186,7 @@ pub(super) fn claimed(question: &str) -> Option<Topic> {
 
 static INDEX: LazyLock<Index> = LazyLock::new(|| Index::new(search::documents()));
 
-/// The one place that knows which kinds of things have an id.
+/// Explains the thing of this id; the one place that knows which kinds of things have ids.
 pub(super) fn by_exact_id(id: &str) -> Option<Explained> {
     let of_code = || codes::by_id(id).map(|entry| super::explained(&Reading { entry, read_as: None }));
     let of_guide = || guides::ALL.iter().find(|guide| guide.id == id).map(guide);
@@ -276,7 +277,7 @@ fn cause(cause: &'static Cause) -> Explained {
     }
 }
 
-/// What kind of cause it is, so that looking one up does not read like a verdict.
+/// Names the kind of a cause, so that looking one up does not read like a verdict.
 fn sort(severity: Severity) -> &'static str {
     match severity {
         Severity::Blocking => "a cause of connections that fail",

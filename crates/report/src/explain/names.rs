@@ -1,4 +1,5 @@
-//! Codes by their names: those of the specifications, whole or without their beginning, and numbers that a library packed.
+//! Codes by their names: those of the specifications, whole or without their beginning, and numbers that a library
+//! packed.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
@@ -8,9 +9,9 @@ use diagnosis::codes::{Entry, Reading};
 
 use super::find::{Subject, plain};
 
-/// What a name of a specification says.
+/// Score of a name from a specification.
 const NAME: u8 = 72;
-/// What an alert of TLS says that a library of a client packed into its own number.
+/// Score of a TLS alert that a client's library packed into a number of its own.
 const ALERT: u8 = 64;
 /// How many alerts of one text are told.
 const MOST: usize = 8;
@@ -41,7 +42,7 @@ static NAMES: LazyLock<Names> = LazyLock::new(|| {
     names
 });
 
-/// An id of a code or a name of the specifications, whole or without its beginning.
+/// Finds a code's id or a specification's name, complete or without its prefix.
 pub(super) fn named(word: &str) -> Option<Subject> {
     let subject = |readings| Subject { text: word.to_owned(), readings, ..Subject::default() };
     if word.contains('/')

@@ -1,38 +1,38 @@
-//! What people type or paste, as numbers and words.
+//! Reads what people type or paste into numbers and words.
 //!
-//! Numbers are found in any language: everything that is not ASCII parts them, digits of other scripts are read. Dates,
-//! times, addresses, versions and GUIDs hold no codes and are left out.
+//! Numbers are found in any language: everything that is not ASCII separates them, and digits of other scripts are
+//! read. Dates, times, addresses, versions and GUIDs hold no codes and are left out.
 
 /// How much of the text before a number is looked at, in bytes.
 const BEFORE: usize = 160;
-/// The most bytes in which numbers are joined to something else.
+/// Most bytes in which numbers are joined to something else.
 const LONGEST: usize = 80;
 /// How many numbers of one text are looked at.
 const MOST: usize = 4_000;
 /// How many different words of one text are looked at.
 const WORDS: usize = 40_000;
 
-/// A number and how it stood in the text.
+/// Number, and how it appeared in the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Number {
-    /// As it was written.
+    /// Text as written.
     pub(super) text: String,
-    /// As it is read; a negative one as it stands in 32 bits.
+    /// Value; a negative one as its 32 bits.
     pub(super) value: u32,
-    /// The other way to read it, for digits without `0x`.
+    /// Value in the other reading, for digits without `0x`.
     pub(super) as_hex: Option<u32>,
-    /// It was written in hexadecimal.
+    /// True if it was written in hexadecimal.
     pub(super) hex: bool,
-    /// Nobody can take it for a word: it has `0x` in front, or digits only.
+    /// True if it cannot be a word: `0x` in front, or only digits.
     pub(super) plain: bool,
-    /// The text since the number before, in lower case, as far as it is kept.
+    /// Text since the previous number, in lower case, as far as it is kept.
     pub(super) before: String,
     /// The text behind it, in lower case, as far as it is kept.
     pub(super) after: String,
 }
 
 impl Number {
-    /// What stands before it in its own line.
+    /// Returns the text before it in its own line.
     pub(super) fn line(&self) -> &str {
         self.before.rsplit('\n').next().unwrap_or_default()
     }
@@ -44,16 +44,16 @@ impl Number {
     }
 }
 
-/// What stands in a text.
+/// Numbers and words of a text.
 #[derive(Debug, Default)]
 pub(super) struct Read {
-    /// In order.
+    /// Numbers, in order.
     pub(super) numbers: Vec<Number>,
     /// Words, also those with digits in them, as they were written; each once.
     pub(super) words: Vec<String>,
     /// How many words there are.
     pub(super) count: usize,
-    /// The whole text in lower case, with the signs of other scripts made plain.
+    /// The whole text in lower case, with signs of other scripts as ASCII.
     pub(super) lower: String,
 }
 
@@ -101,7 +101,7 @@ fn start_of(text: &str) -> String {
     text[..end].to_lowercase()
 }
 
-/// ASCII for what stands for it in other scripts; `None` for what cannot be seen.
+/// Returns the ASCII equivalent of a letter of another script; `None` for an invisible one.
 fn plain(letter: char) -> Option<char> {
     Some(match letter {
         '\u{FF01}'..='\u{FF5E}' => char::from_u32(u32::from(letter) - 0xFEE0)?,
@@ -126,7 +126,7 @@ fn digit(letter: char, zero: char) -> Option<char> {
     char::from_digit(u32::from(letter) - u32::from(zero), 10)
 }
 
-/// Runs of letters, digits and what joins them, without the marks at their ends; each with its place.
+/// Splits into runs of letters, digits and what joins them, without punctuation at their ends; each with its place.
 fn chunks(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let joins = |letter: char| letter.is_ascii_alphanumeric() || "_-.:/+\\@".contains(letter);
     let mut at = 0;
@@ -134,7 +134,7 @@ fn chunks(text: &str) -> impl Iterator<Item = (usize, &str)> {
         loop {
             let start = at + text[at..].find(|letter: char| !letter.is_whitespace())?;
             let first = text[start..].chars().next()?;
-            // a run is either of these or of the letters of another script
+            // a run is either of these, or of letters of another script
             let ends = |letter: char| joins(letter) != joins(first) || letter.is_whitespace();
             let end = text[start..].find(ends).map_or(text.len(), |length| start + length);
             at = end;
@@ -212,7 +212,7 @@ fn number(text: &str) -> Option<Number> {
     hexadecimal(digits).filter(|_| mixed).map(|value| made(value, None, true))
 }
 
-/// Also of 64 bits, where the upper half only repeats the sign.
+/// Reads hexadecimal digits, also 64 bits whose upper half only repeats the sign.
 fn hexadecimal(digits: &str) -> Option<u32> {
     if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;

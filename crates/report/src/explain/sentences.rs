@@ -1,4 +1,4 @@
-//! What the sentences and updates in a text mean, as topics.
+//! Interprets the sentences and updates in a text, as topics.
 
 use diagnosis::printable::printable;
 use diagnosis::regressions::{self, Regression};
@@ -9,11 +9,11 @@ use super::tokens::Tokens;
 use super::{DIAGNOSE, Explained, Found, Measurement, Neighbour, named};
 use crate::messages::{self, Message};
 
-/// What a sentence of each rank says, from 0 to 100.
+/// Score of a sentence of each rank, from 0 to 100.
 const SCORES: [u8; 5] = [0, 34, 56, 78, 88];
 /// How much less a sentence says that was found by its telling words.
 const NEAR: u8 = 10;
-/// What the number of an update says.
+/// Score of the number of an update.
 const UPDATE: u8 = 57;
 /// How much of the line in which a sentence stands is repeated.
 const SHOWN: usize = 100;
@@ -53,7 +53,7 @@ fn topic(said: &Said, line: &str) -> Found {
     Found { score, topic }
 }
 
-/// What is known of an entry by its id, in few words.
+/// Summarises an entry by its id.
 fn see(id: &str) -> Option<Neighbour> {
     let code = codes::by_id(id).map(|entry| entry.code.meaning.clone());
     let meaning = code

@@ -1,6 +1,7 @@
 //! Text to words, for comparing sentences: in lower case, without accents and signs, whatever stood between them.
 //!
-//! Scripts that set no blanks between words give pairs of neighbouring letters, so that a sentence is found inside another.
+//! Scripts that set no blanks between words give pairs of neighbouring letters, so that a sentence is found inside
+//! another.
 
 /// The words of a text, each with the line that it stands in.
 #[derive(Debug, Default)]

@@ -10,9 +10,9 @@ use crate::http::{self, Head};
 use crate::machine::{ConnectFailure, End, TcpAnswer, Timed, TlsAnswer, X224Answer};
 use crate::x224::ServerAnswer;
 
-/// So many bytes are there before it is first looked at whether more are needed; then twice as many, and so on.
+/// Bytes to buffer before the first parse; doubles each time.
 const FIRST_LOOK: usize = 8 * 1024;
-/// What may lead to a gateway has said all that it tells within so many bytes.
+/// Bytes within which a connection that may lead to a gateway has said all that it tells.
 const TUNNEL: usize = 128 * 1024;
 /// A SYN without an answer is sent again after a second (RFC 6298).
 const RETRANSMISSION: Duration = Duration::from_secs(1);
@@ -26,14 +26,14 @@ pub enum Side {
     Host,
 }
 
-/// What a connection carries, by its first bytes.
+/// Protocol of a connection, by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Carries {
     /// Not seen yet.
     Unknown,
     /// Remote Desktop.
     RemoteDesktop,
-    /// What may lead to an RD Gateway: TLS at once, or a request of HTTP.
+    /// Possible way to an RD Gateway: TLS at once, or a request of HTTP.
     Tunnel,
     /// Something else.
     Other,
@@ -60,7 +60,7 @@ pub(super) struct Connection {
     settled: Option<Exchange>,
 }
 
-/// What a capture shows of one connection.
+/// One connection, as far as a capture shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Watched {
     /// Who asked for the connection.
@@ -71,7 +71,7 @@ pub struct Watched {
     pub began: Duration,
     /// How the SYN was answered, as far as that can be told; times since `began`.
     pub tcp: Option<Timed<TcpAnswer>>,
-    /// What was said; times since 1970.
+    /// Exchange; times since 1970.
     pub exchange: Exchange,
     /// Who ended it, how, and when since `began`; nobody, where the capture ends first.
     pub ends: Vec<(Side, End, Duration)>,
@@ -101,7 +101,7 @@ impl Watched {
     pub fn came_through(&self) -> bool {
         let Exchange { request, answer, web, handshake, .. } = &self.exchange;
         match (handshake, answer, web) {
-            (Some(handshake), ..) => matches!(handshake.value, TlsAnswer::Established { .. } | TlsAnswer::Flight(_)),
+            (Some(handshake), ..) => matches!(handshake.value, TlsAnswer::Accepted { .. }),
             (None, _, Some(web)) => web.passed(),
             (None, Some(answer), None) => {
                 matches!(&answer.value, X224Answer::Server(ServerAnswer::Selected { .. } | ServerAnswer::NoNegotiation))

@@ -1,7 +1,7 @@
-//! What client and host said to each other, read with the decoders of the probe.
+//! The exchange between client and host, read with the decoders of the probe.
 //!
-//! A capture shows what passed one place. What it lacks (a packet, a direction, the rest after its end) is not known, and
-//! never an answer: the stage is then `None`.
+//! A capture shows what passed one place. What it lacks (a packet, a direction, the rest after its end) is not known,
+//! and never an answer: the stage is then `None`.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::capture::stream::Stream;
 use crate::capture::web::Web;
 use crate::foreign::ForeignService;
 use crate::http::{self, Head, Method};
-use crate::machine::{End, Timed, TlsAnswer, X224Answer};
-use crate::stage::kept;
+use crate::machine::{End, Presented, Timed, TlsAnswer, X224Answer};
+use crate::stage::{accepted, kept};
 use crate::tls::flight::{self, ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, FlightProgress, HANDSHAKE};
 use crate::tls::{Alert, ClientHello, ServerFlight, TlsVersion};
 use crate::x224::{self, ConnectionRequest, Framing, ServerAnswer};
@@ -23,19 +23,21 @@ const CLIENT_HELLO: u8 = 1;
 /// An encrypted record of TLS 1.3 of this size in bytes holds more than an alert: the client's Finished.
 const FINISHED: usize = 40;
 
-/// What was said, stage by stage; `None` where the capture does not show it.
+/// Exchange between client and host, stage by stage; `None` where the capture does not show it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Exchange {
     /// The client's Connection Request; `Some(Err)` holds the words of the reader.
     pub request: Option<Timed<Result<ConnectionRequest, String>>>,
     /// The host's answer to it.
     pub answer: Option<Timed<X224Answer>>,
-    /// What was said in HTTP, with a gateway or a web proxy.
+    /// Exchange in HTTP, with a gateway or a web proxy.
     pub web: Option<Web>,
     /// The client's ClientHello: behind X.224, behind the way through a proxy, or at once.
     pub hello: Option<Timed<ClientHello>>,
     /// The host's answer to it.
     pub handshake: Option<Timed<TlsAnswer>>,
+    /// Certificates and key exchange that came with it.
+    pub presented: Presented,
     /// An alert that the client sent in clear.
     pub client_alert: Option<Alert>,
     /// An alert that the host sent in clear after it had gone along.
@@ -123,18 +125,25 @@ impl Exchange {
         self.client_alert = clear_alert(&records);
         let heard = down.bytes().get(answered..).unwrap_or_default();
         if let Some((answer, at)) = tls_answer(heard, answered, down, asked, ending) {
-            let answer = match answer {
-                TlsAnswer::Flight(flight) => self.flight(flight, &hello, heard, &records),
-                other => other,
+            let (value, presented) = match answer {
+                Ok(flight) => self.flight(flight, &hello, heard, &records),
+                Err(refusal) => (refusal, Presented::default()),
             };
-            self.handshake = Some(Timed { value: answer, took: at.saturating_sub(asked), at });
+            self.handshake = Some(Timed { value, took: at.saturating_sub(asked), at });
+            self.presented = presented;
         }
         self.hello = Some(Timed { value: hello, took: Duration::ZERO, at: asked });
     }
 
-    fn flight(&mut self, flight: ServerFlight, hello: &ClientHello, heard: &[u8], sent: &[(u8, &[u8])]) -> TlsAnswer {
+    fn flight(
+        &mut self,
+        flight: ServerFlight,
+        hello: &ClientHello,
+        heard: &[u8],
+        sent: &[(u8, &[u8])],
+    ) -> (TlsAnswer, Presented) {
         if let Some(words) = not_offered(&flight, hello) {
-            return TlsAnswer::Malformed(words);
+            return (TlsAnswer::Malformed(words), Presented::default());
         }
         let heard = records(heard);
         self.server_alert = clear_alert(&heard);
@@ -144,16 +153,16 @@ impl Exchange {
         } else {
             heard.iter().any(|(kind, _)| *kind == CHANGE_CIPHER_SPEC)
         };
-        match flight.version {
-            Some(version) if finished => TlsAnswer::Established { version, suite: flight.suite, chain: flight.chain },
-            _ => TlsAnswer::Flight(flight),
-        }
+        let finished = finished && flight.version.is_some();
+        accepted(flight, finished)
     }
 
     /// True if nothing more can be learnt from further bytes.
     pub fn settled(&self) -> bool {
         match (&self.web, &self.answer, &self.handshake) {
-            (_, _, Some(handshake)) => matches!(handshake.value, TlsAnswer::Established { .. } | TlsAnswer::Alert(_)),
+            (_, _, Some(handshake)) => {
+                matches!(handshake.value, TlsAnswer::Accepted { finished: true, .. } | TlsAnswer::Alert(_))
+            }
             (Some(web), ..) => web.settled() && web.request.value.method != Method::Connect,
             (_, Some(answer), _) => match &answer.value {
                 X224Answer::Server(ServerAnswer::Selected { protocol, .. }) => !protocol.tls(),
@@ -198,19 +207,19 @@ fn answer(down: &Stream, asked: Duration, ending: Ending) -> Option<(X224Answer,
     }
 }
 
-/// The answer to a ClientHello and when it was there.
+/// The flight that answers a ClientHello, or how it was not accepted, and when that was there.
 fn tls_answer(
     heard: &[u8],
     before: usize,
     down: &Stream,
     asked: Duration,
     ending: Ending,
-) -> Option<(TlsAnswer, Duration)> {
+) -> Option<(Result<ServerFlight, TlsAnswer>, Duration)> {
     let read = heard.get(..flight::FLIGHT_LIMIT).unwrap_or(heard);
     let whole = down.time_of(before.saturating_add(1)).unwrap_or(asked);
     let bytes = heard.len();
-    Some(match flight::read(read) {
-        FlightProgress::Complete(flight) => (TlsAnswer::Flight(flight), whole),
+    let (refusal, at) = match flight::read(read) {
+        FlightProgress::Complete(flight) => return Some((Ok(flight), whole)),
         FlightProgress::Alert(alert) => (TlsAnswer::Alert(alert), whole),
         FlightProgress::NotTls => (TlsAnswer::NotTls(kept(heard)), whole),
         FlightProgress::Malformed(error) => (TlsAnswer::Malformed(error.to_string()), whole),
@@ -220,10 +229,11 @@ fn tls_answer(
             None if ending.watched_until.saturating_sub(asked) < PATIENCE => return None,
             None => (TlsAnswer::Silent { bytes }, ending.watched_until),
         },
-    })
+    };
+    Some((Err(refusal), at))
 }
 
-/// What the host chose although the client did not offer it.
+/// Names the choice of a host that the client did not offer.
 fn not_offered(flight: &ServerFlight, hello: &ClientHello) -> Option<String> {
     if let Some(version) = flight.version.filter(|version| *version > hello.max) {
         return Some(format!("the server chose {version}, which was not offered"));

@@ -1,9 +1,9 @@
 //! A captured packet down to its TCP segment or UDP datagram.
 //!
-//! What mirror ports and providers put around packets (VLAN, PPPoE, MPLS, GRE, VXLAN, IP in IP) is taken off.
+//! Headers that mirror ports and providers put around packets (VLAN, PPPoE, MPLS, GRE, VXLAN, IP in IP) are taken off.
 //!
-//! Sources: the tcpdump.org list of link types, IEEE 802.1Q, RFC 2516 (PPPoE), RFC 3032 (MPLS), RFC 2784 and 2890 (GRE),
-//! RFC 7348 (VXLAN), RFC 791, RFC 8200, RFC 4302 (AH), RFC 792, RFC 4443, RFC 9293, RFC 768.
+//! Sources: the tcpdump.org list of link types, IEEE 802.1Q, RFC 2516 (PPPoE), RFC 3032 (MPLS), RFC 2784 and 2890
+//! (GRE), RFC 7348 (VXLAN), RFC 791, RFC 8200, RFC 4302 (AH), RFC 792, RFC 4443, RFC 9293, RFC 768.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -36,7 +36,7 @@ const PROTOCOL_ICMP_6: u8 = 58;
 /// IP of either version within IP.
 const PROTOCOLS_IP: [u8; 2] = [4, 41];
 
-/// What a captured packet begins with.
+/// First header of a captured packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Link {
     /// Four bytes that name the family, in the byte order of whoever wrote them (BSD loopback).
@@ -73,11 +73,11 @@ pub struct Packet<'a> {
     pub from: SocketAddr,
     /// To whom.
     pub to: SocketAddr,
-    /// What it carries.
+    /// Payload.
     pub carried: Carried<'a>,
 }
 
-/// What a packet carries.
+/// Payload of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Carried<'a> {
     /// A TCP segment.
@@ -88,7 +88,7 @@ pub enum Carried<'a> {
     Undelivered {
         /// The number of the segment's first byte.
         sequence: u32,
-        /// What a client takes it for.
+        /// Meaning for a client.
         failure: Unreachable,
     },
     /// A later fragment of a packet of IP: what it carries is not known by itself. The ports are 0.
@@ -277,7 +277,8 @@ fn address_6(reader: &mut Reader<'_>, what: &'static str) -> Result<Ipv6Addr, De
     Ok(bytes.into())
 }
 
-/// `announced` is what the IP header says of the length from here on; a card that cuts segments itself may leave 0 there.
+/// `announced` is what the IP header says of the length from here on; a card that cuts segments itself may leave 0
+/// there.
 fn transport<'a>(
     protocol: u8,
     (from, to): (IpAddr, IpAddr),
@@ -319,7 +320,7 @@ fn transport<'a>(
     Ok(Some(Packet { from, to, carried }))
 }
 
-/// What GRE carries. Its first bits say which words of four bytes follow: checksum, key, number.
+/// Reads the payload of GRE. Its first bits say which words of four bytes follow: checksum, key, number.
 fn generic_routing<'a>(reader: &mut Reader<'a>, depth: usize) -> Result<Option<Packet<'a>>, DecodeError> {
     let flags = reader.u16_be("GRE flags")?;
     let kind = reader.u16_be("GRE protocol")?;
@@ -385,7 +386,7 @@ fn segment<'a>(reader: &mut Reader<'a>, start: usize, announced: Option<usize>) 
     Ok(Segment { sequence, acknowledgement, flags, payload, missing })
 }
 
-/// What is there of `announced` bytes, without padding behind them; and how many are not.
+/// Returns what was captured of `announced` bytes, without padding behind them, and how many were not.
 fn bounded(rest: &[u8], announced: Option<usize>) -> (&[u8], usize) {
     match announced {
         Some(size) => (rest.get(..size).unwrap_or(rest), size.saturating_sub(rest.len())),

@@ -69,7 +69,8 @@ impl Stream {
         }
     }
 
-    /// The place of a sequence number, near the end of what is known: numbers wrap after 4 GiB. `None` before the first.
+    /// The place of a sequence number, near the end of what is known: numbers wrap after 4 GiB. `None` before the
+    /// first.
     fn place(&self, sequence: u32) -> Option<u64> {
         let base = self.base?;
         let low = u32::try_from(self.length & u64::from(u32::MAX)).unwrap_or(0);
@@ -99,7 +100,7 @@ impl Stream {
         }
     }
 
-    /// What waits at `place` already, and how much room is behind that before the next piece.
+    /// Finds the piece that waits at `place` already, and how much room is behind it before the next one.
     fn next_waiting(&self, place: usize, size: usize) -> (Vec<u8>, usize) {
         let covering = self.ahead.range(..=place).next_back();
         let known: Vec<u8> = covering

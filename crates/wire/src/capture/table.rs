@@ -32,20 +32,20 @@ pub struct UdpWatched {
     pub host: SocketAddr,
     /// When, since 1970.
     pub began: Duration,
-    /// What was asked.
+    /// Question.
     pub asked: Syn,
-    /// What was answered, and after how long.
+    /// Answer, and the time that it took.
     pub answer: Option<(Syn, Duration)>,
 }
 
-/// What a capture shows.
+/// Contents of a capture.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// The connections that carry Remote Desktop, or were meant to, in the order of their beginning. One to a host of Remote
-    /// Desktop that begins with TLS is among them.
+    /// The connections that carry Remote Desktop, or were meant to, in the order of their beginning. One to a host of
+    /// Remote Desktop that begins with TLS is among them.
     pub connections: Vec<Watched>,
-    /// Some of those that begin with TLS or with a request of HTTP, and of those that port 443 refused or did not answer: an RD
-    /// Gateway may be among them, which names alone tell. In the order of their beginning.
+    /// Some of those that begin with TLS or with a request of HTTP, and of those that port 443 refused or did not
+    /// answer: an RD Gateway may be among them, which names alone tell. In the order of their beginning.
     pub tunnels: Vec<Watched>,
     /// The UDP transports.
     pub transports: Vec<UdpWatched>,
@@ -153,8 +153,8 @@ impl Table {
         self.weigh();
     }
 
-    /// Lets go of bytes: first of those that nothing more can be learnt from, then of those that are not Remote Desktop, then
-    /// of all.
+    /// Lets go of bytes: first of those that nothing more can be learnt from, then of those that are not Remote
+    /// Desktop, then of all.
     fn shed(&mut self) {
         self.open.values_mut().for_each(Connection::settle);
         self.weigh();

@@ -16,7 +16,8 @@
 //!   answer 0.010000000 lossy=no version=2
 //! ```
 //!
-//! Of a stage stand how long it took and when it was over. Bytes and words are hexadecimal, `-` is nothing, and lists are joined by `+`.
+//! Of a stage stand how long it took and when it was over. Bytes and words are hexadecimal, `-` is nothing, and lists
+//! are joined by `+`.
 
 mod read;
 
@@ -30,12 +31,13 @@ use super::web::{Web, WebAnswer};
 use crate::foreign::ForeignService;
 use crate::hex;
 use crate::http::{self, Response};
-use crate::machine::{ConnectFailure, End, TcpAnswer, Timed, TlsAnswer, X224Answer};
+use crate::machine::{ConnectFailure, End, Presented, TcpAnswer, Timed, TlsAnswer, X224Answer};
 use crate::rdpeudp::Syn;
 use crate::tls::{ClientHello, TlsVersion};
 use crate::x224::ConnectionRequest;
 
-/// The most lines that are read: a capture has at most 2048 connections of two dozen lines, and as many transports of two.
+/// The most lines that are read: a capture has at most 2048 connections of two dozen lines, and as many transports of
+/// two.
 const LINES: usize = 100_000;
 
 /// Why text is not what a capture shows.
@@ -130,7 +132,8 @@ fn write_connection(out: &mut fmt::Formatter<'_>, word: &str, watched: &Watched)
         answers.iter().try_for_each(|answer| write_stage(out, "web-answer", Some(answer), write_web_answer))?;
     }
     write_stage(out, "hello", exchange.hello.as_ref(), write_hello)?;
-    write_stage(out, "handshake", exchange.handshake.as_ref(), write_handshake)?;
+    let write = |out: &mut fmt::Formatter<'_>, answer: &TlsAnswer| write_handshake(out, answer, &exchange.presented);
+    write_stage(out, "handshake", exchange.handshake.as_ref(), write)?;
     for (word, alert) in [("client-alert", exchange.client_alert), ("host-alert", exchange.server_alert)] {
         if let Some(alert) = alert {
             writeln!(out, "  {word} {} {} # {alert}", alert.level, alert.description)?;
@@ -222,23 +225,21 @@ fn write_hello(out: &mut fmt::Formatter<'_>, hello: &ClientHello) -> fmt::Result
     server_name.iter().try_for_each(|name| write!(out, " name={name}"))
 }
 
-fn write_handshake(out: &mut fmt::Formatter<'_>, answer: &TlsAnswer) -> fmt::Result {
-    let chain = |out: &mut fmt::Formatter<'_>, chain: &[Vec<u8>]| {
-        chain.iter().try_for_each(|der| write!(out, " {}", Bytes(der)))
-    };
+fn write_handshake(out: &mut fmt::Formatter<'_>, answer: &TlsAnswer, presented: &Presented) -> fmt::Result {
+    let number = |version: Option<TlsVersion>| version.map_or("-", TlsVersion::number);
     match answer {
-        TlsAnswer::Established { version, suite, chain: ders } => {
-            write!(out, "established {} {suite:04x}", version.number())?;
-            chain(out, ders)
+        TlsAnswer::Accepted { version, suite, finished: true } => {
+            write!(out, "established {} {suite:04x}", number(*version))?;
+            write_chain(out, &presented.chain)
         }
-        TlsAnswer::Flight(flight) => {
-            let version = flight.version.map_or("-", TlsVersion::number);
+        TlsAnswer::Accepted { version, suite, finished: false } => {
+            let Presented { chain, wants_client_certificate, retry, group, signature, prime_bits } = presented;
             let code = |code: Option<u16>| code.map_or("-".to_owned(), |code| format!("{code:04x}"));
-            let bits = flight.prime_bits.map_or("-".to_owned(), |bits| bits.to_string());
-            let (wants, retry) = (yes(flight.wants_client_certificate), yes(flight.retry));
-            write!(out, "flight {version} {:04x} {wants} {retry} ", flight.suite)?;
-            write!(out, "{} {} {bits}", code(flight.group), code(flight.signature))?;
-            chain(out, &flight.chain)
+            let bits = prime_bits.map_or("-".to_owned(), |bits| bits.to_string());
+            let (wants, retry) = (yes(*wants_client_certificate), yes(*retry));
+            write!(out, "flight {} {suite:04x} {wants} {retry} ", number(*version))?;
+            write!(out, "{} {} {bits}", code(*group), code(*signature))?;
+            write_chain(out, chain)
         }
         TlsAnswer::Alert(alert) => write!(out, "alert {} {}", alert.level, alert.description),
         TlsAnswer::Closed { end, bytes } => write!(out, "closed {} {bytes}", end_name(*end)),
@@ -248,6 +249,10 @@ fn write_handshake(out: &mut fmt::Formatter<'_>, answer: &TlsAnswer) -> fmt::Res
         TlsAnswer::Malformed(words) => write!(out, "malformed {}", Bytes(words.as_bytes())),
         TlsAnswer::OwnFailure(words) => write!(out, "own-failure {}", Bytes(words.as_bytes())),
     }
+}
+
+fn write_chain(out: &mut fmt::Formatter<'_>, chain: &[Vec<u8>]) -> fmt::Result {
+    chain.iter().try_for_each(|der| write!(out, " {}", Bytes(der)))
 }
 
 fn write_transport(out: &mut fmt::Formatter<'_>, watched: &UdpWatched) -> fmt::Result {

@@ -1,12 +1,12 @@
-//! The connections that may lead to an RD Gateway. Most of them lead elsewhere, and whoever captures has thousands: a few of each
-//! server are kept, of those servers that were asked last, and the rest is counted.
+//! The connections that may lead to an RD Gateway. Most of them lead elsewhere, and whoever captures has thousands: a
+//! few of each server are kept, of those servers that were asked last, and the rest is counted.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::connection::Watched;
 use crate::http::Method;
-use crate::machine::{TcpAnswer, TlsAnswer};
+use crate::machine::TcpAnswer;
 
 /// The most servers of one kind.
 const SERVERS: usize = 256;
@@ -42,7 +42,8 @@ pub(super) struct Tunnels {
 }
 
 impl Tunnels {
-    /// Takes in a connection that is over, `meant` if Remote Desktop was seen there. One that nothing can be told of is let go.
+    /// Takes in a connection that is over, `meant` if Remote Desktop was seen there. One that nothing can be told of is
+    /// let go.
     pub(super) fn take(&mut self, mut watched: Watched, meant: bool) {
         let kind = match (&watched.exchange.web, &watched.exchange.hello, watched.tcp.as_ref()) {
             (Some(web), ..) if web.request.value.method == Method::Connect => Kind::Proxy,
@@ -68,7 +69,8 @@ impl Tunnels {
         }
     }
 
-    /// Lets go of the server that was not asked for longest, if there are too many: whoever captures ends with what matters.
+    /// Lets go of the server that was not asked for longest, if there are too many: whoever captures ends with what
+    /// matters.
     fn make_room(&mut self, kind: Kind) {
         let alike = || self.kept.iter().filter(|((other, ..), _)| *other == kind);
         if alike().count() < SERVERS {
@@ -93,11 +95,7 @@ impl Tunnels {
 
 /// Leaves as many certificates as there is room for, from the server's own on.
 fn shorten(watched: &mut Watched) {
-    let chain = match watched.exchange.handshake.as_mut().map(|handshake| &mut handshake.value) {
-        Some(TlsAnswer::Established { chain, .. }) => chain,
-        Some(TlsAnswer::Flight(flight)) => &mut flight.chain,
-        _ => return,
-    };
+    let chain = &mut watched.exchange.presented.chain;
     let mut room = CERTIFICATES;
     let fits = chain.iter().take_while(|der| {
         let left = room.checked_sub(der.len());
@@ -114,11 +112,10 @@ mod tests {
 
     use super::*;
     use crate::capture::Exchange;
-    use crate::machine::{End, Timed};
-    use crate::tls::flight::ServerFlight;
+    use crate::machine::{End, Presented, Timed, TlsAnswer};
     use crate::tls::{ClientHello, TlsOffer};
 
-    fn tls(name: &str, began: u64, answer: TlsAnswer) -> Watched {
+    fn tls(name: &str, began: u64, (answer, presented): (TlsAnswer, Presented)) -> Watched {
         let at = Duration::from_secs(began);
         let hello = ClientHello { server_name: Some(name.to_owned()), ..ClientHello::of(TlsOffer::MODERN, [7; 32]) };
         Watched {
@@ -129,6 +126,7 @@ mod tests {
             exchange: Exchange {
                 hello: Some(Timed { value: hello, took: at, at }),
                 handshake: Some(Timed { value: answer, took: at, at }),
+                presented,
                 ..Exchange::default()
             },
             ends: Vec::new(),
@@ -141,15 +139,16 @@ mod tests {
         }
     }
 
-    fn sound(chain: &[usize]) -> TlsAnswer {
+    fn sound(chain: &[usize]) -> (TlsAnswer, Presented) {
         let chain = chain.iter().map(|size| vec![0; *size]).collect();
-        TlsAnswer::Flight(ServerFlight { chain, ..ServerFlight::default() })
+        let answer = TlsAnswer::Accepted { version: None, suite: 0, finished: false };
+        (answer, Presented { chain, ..Presented::default() })
     }
 
     #[test]
     fn of_one_server_those_that_failed_and_the_newest_stay() {
         let mut tunnels = Tunnels::default();
-        let failed = || TlsAnswer::Closed { end: End::Rst, bytes: 0 };
+        let failed = || (TlsAnswer::Closed { end: End::Rst, bytes: 0 }, Presented::default());
         for (began, answer) in [(1, failed()), (2, sound(&[])), (3, sound(&[])), (4, failed()), (5, sound(&[]))] {
             tunnels.take(tls("GW.example", began, answer), false);
         }
@@ -170,7 +169,6 @@ mod tests {
         assert_eq!((kept.len(), left_out), (SERVERS + 1, 999 - SERVERS as u64));
         let began: Vec<u64> = kept.iter().map(|watched| watched.began.as_secs()).collect();
         assert!(began.contains(&0) && began.contains(&999) && !began.contains(&1), "{began:?}");
-        let TlsAnswer::Flight(flight) = &kept[0].exchange.handshake.as_ref().unwrap().value else { panic!() };
-        assert_eq!(flight.chain.len(), 2);
+        assert_eq!(kept[0].exchange.presented.chain.len(), 2);
     }
 }

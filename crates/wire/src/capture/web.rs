@@ -1,4 +1,5 @@
-//! HTTP in clear between a client and an RD Gateway, where somebody has taken TLS off, or a web proxy on the way to one.
+//! HTTP in clear between a client and an RD Gateway, where somebody has taken TLS off, or a web proxy on the way to
+//! one.
 
 use super::exchange::{Ending, PATIENCE};
 use super::stream::Stream;
@@ -8,12 +9,12 @@ use crate::machine::{End, Timed};
 /// The most answers on one connection that are told: a logon takes three.
 const ANSWERS: usize = 8;
 
-/// What was said in clear.
+/// Exchange in clear.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Web {
     /// The first request.
     pub request: Timed<Request>,
-    /// What was answered to it and to those that followed it.
+    /// Answers to it and to those that followed it.
     pub answers: Vec<Timed<WebAnswer>>,
 }
 

@@ -1,8 +1,9 @@
-//! What a connection found out: one answer a stage.
+//! The outcome of a connection: one answer a stage.
 
 use std::time::Duration;
 
-use crate::stage::{CredsspAnswer, TcpAnswer, TlsAnswer, X224Answer};
+use crate::ntlm::Challenge;
+use crate::stage::{ConnectionSequenceAnswer, CredsspAnswer, Presented, TcpAnswer, TlsAnswer, X224Answer};
 
 /// An answer and when it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +14,14 @@ pub struct Timed<T> {
     pub took: Duration,
     /// When it came, since the start of the connection.
     pub at: Duration,
+}
+
+impl<A, B> Timed<(A, B)> {
+    /// Parts an answer from what came with it.
+    pub fn split(self) -> (Timed<A>, B) {
+        let Self { value: (value, beside), took, at } = self;
+        (Timed { value, took, at }, beside)
+    }
 }
 
 /// The answers of a connection, stage by stage. A stage that was not reached is `None`.
@@ -26,8 +35,14 @@ pub struct Outcome {
     pub tls: Option<Timed<TlsAnswer>>,
     /// The peer asked for a certificate of ours.
     pub certificate_requested: bool,
+    /// Certificates and key exchange that the server showed in TLS.
+    pub presented: Presented,
     /// CredSSP.
     pub credssp: Option<Timed<CredsspAnswer>>,
+    /// The connection sequence.
+    pub connection_sequence: Option<Timed<ConnectionSequenceAnswer>>,
+    /// CHALLENGE with which the server introduced itself in CredSSP.
+    pub challenge: Option<Challenge>,
     /// When it was found that we, and not the peer, are at fault; then there is no other answer than that of TCP.
     pub rehearsal_failed: Option<Duration>,
 }

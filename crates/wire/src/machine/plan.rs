@@ -1,4 +1,4 @@
-//! What one connection is for.
+//! The purpose of one connection, and the time of its stages.
 
 use std::time::Duration;
 
@@ -17,6 +17,8 @@ pub struct ConversationPlan {
     pub tls: Option<TlsOffer>,
     /// The `TSRequest` version to introduce ourselves with, if the server selects CredSSP; `None` stops after TLS.
     pub credssp: Option<u32>,
+    /// Ask for the server's settings, if it selects a protocol that lets anyone so far.
+    pub connection_sequence: bool,
     /// The chance in our own ClientHello.
     pub random: [u8; 32],
     /// Whose manner our hellos follow, by whatever stack, and whom they ask for.
@@ -50,16 +52,18 @@ pub struct Limits {
     pub tls: Duration,
     /// From our `TSRequest` to the whole answer.
     pub credssp: Duration,
+    /// From the Connect Initial to the whole answer.
+    pub connection_sequence: Duration,
 }
 
 impl Limits {
-    /// The same time for each stage.
+    /// Gives each stage this time.
     pub fn each(limit: Duration) -> Self {
         Self::default().map(|_, _| limit)
     }
 
-    /// The share of a connection's time-out that each stage has, in whole microseconds, which is what a transcript keeps.
-    /// The shares overlap: the deadline of the whole connection leaves to others what one stage does not use.
+    /// The share of a connection's time-out that each stage has, in whole microseconds, which is what a transcript
+    /// keeps. The shares overlap: the deadline of the whole connection leaves to others what one stage does not use.
     pub fn of(timeout: Duration) -> Self {
         Self::default().map(|stage, _| {
             let share = timeout.saturating_mul(stage.share).as_micros().div_euclid(10);

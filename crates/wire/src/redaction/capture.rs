@@ -1,5 +1,5 @@
-//! A capture without names. What was said after TLS began is not in it to begin with; of what was said in clear the same
-//! stays as in a transcript.
+//! A capture without names. What was said after TLS began is not in it to begin with; of what was said in clear the
+//! same stays as in a transcript.
 
 use super::Names;
 use crate::capture::{Exchange, Seen, UdpWatched, Watched, Web};
@@ -16,7 +16,7 @@ impl Seen {
         self.renamed(&mut names)
     }
 
-    /// The same with names that transcripts, other captures and states share.
+    /// The capture renamed with names that transcripts, other captures and states share.
     #[must_use]
     pub fn renamed(&self, names: &mut Names) -> Self {
         let mut redacted = self.clone();
@@ -57,4 +57,5 @@ fn rename(exchange: &mut Exchange, names: &mut Names) {
     if let Some(handshake) = &mut exchange.handshake {
         handshake.value.rename(names);
     }
+    exchange.presented.rename(names);
 }

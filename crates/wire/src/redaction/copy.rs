@@ -135,7 +135,8 @@ impl<'a> Copy<'a> {
     }
 }
 
-/// Letters and digits become `x`, and so does whatever is not ASCII; punctuation stays. Framing that is broken stays broken.
+/// Letters and digits become `x`, and so does whatever is not ASCII; punctuation stays. Framing that is broken stays
+/// broken.
 pub(crate) fn masked(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().map(|byte| if byte.is_ascii_alphanumeric() || !byte.is_ascii() { b'x' } else { *byte }).collect()
 }

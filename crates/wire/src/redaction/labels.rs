@@ -1,12 +1,12 @@
 //! Labels of names and their pseudonyms.
 //!
 //! A pseudonym is as long as its label in every encoding, and has a form that hardly any name has: `x`, repeated, and a
-//! number (`xxxx0`, `XXX12`). A label of this form is taken for a pseudonym and stays as it is, so that what is redacted
-//! does not change when it is redacted again.
+//! number (`xxxx0`, `XXX12`). A label of this form is taken for a pseudonym and stays as it is, so that what is
+//! redacted does not change when it is redacted again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a pseudonym is filled up with and its ten digits, one list for each width that a character has in UTF-8. None of
+/// The filling of a pseudonym and its ten digits, one list for each width that a character has in UTF-8. None of
 /// these letters is mapped to another by IDNA, none has another case, and few names have any but the first.
 const LETTERS: [[char; 11]; 4] = [
     ['x', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9'],
@@ -39,7 +39,7 @@ impl Labels {
         self.numbers.contains_key(&label.to_lowercase())
     }
 
-    /// What a label becomes; before everything has been met, something of the same length.
+    /// Returns the pseudonym of a label; before everything has been met, something of the same length.
     pub(super) fn rename(&mut self, label: &str) -> String {
         // a digit may stay, and is no pseudonym for a letter: a name would become a number
         let mut letters = label.chars();
@@ -52,7 +52,7 @@ impl Labels {
         if tail.is_empty() { renamed } else { renamed + &self.part(tail, &label.to_lowercase()) }
     }
 
-    /// What a part of a label becomes, which is known by `key`.
+    /// Returns the pseudonym of a part of a label, which is known by `key`.
     fn part(&mut self, part: &str, key: &str) -> String {
         match pseudonym(part) {
             Pseudonym::None => {}
@@ -86,8 +86,8 @@ impl Labels {
         }
     }
 
-    /// The number that is wanted, if its pseudonym is free, or the first that is; labels of one or two letters run out of
-    /// them, and then share.
+    /// The number that is wanted, if its pseudonym is free, or the first that is; labels of one or two letters run out
+    /// of them, and then share.
     fn give(&mut self, key: &str, part: &str, wanted: usize) -> usize {
         let shape = shape(part);
         let room = room(shape.len());

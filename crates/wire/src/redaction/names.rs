@@ -17,7 +17,7 @@ const PUBLIC: &[&str] =
 const SERVICE_SIDS: &[&str] = &["S-1-5-80-0", "S-1-5-80-446051430-1559341753-4161941529-1950928533-810483104"];
 /// Below this the last number of a domain's SID means the same in every domain ([MS-DTYP] 2.4.2.4).
 const WELL_KNOWN: u32 = 1000;
-/// What has been met, and what each becomes.
+/// Names, addresses and identifiers that have been met, and what each becomes.
 #[derive(Debug, Clone, Default)]
 pub struct Names {
     pub(super) labels: Labels,
@@ -69,8 +69,8 @@ impl Names {
         label.to_owned()
     }
 
-    /// The same for a part of the issuer's name of a certificate that TLS inspection made: the product stays, unless it is the
-    /// name of somebody elsewhere.
+    /// Renames a part of the issuer's name of a certificate that TLS inspection made: the product stays, unless it is
+    /// the name of somebody elsewhere.
     pub fn issuer(&mut self, name: &str) -> String {
         let kept = inspection::words_in(name);
         let renamed = pieces(name).map(|piece| {
@@ -85,8 +85,8 @@ impl Names {
         pieces(name).map(|piece| if is_label(piece) { self.labels.rename(piece) } else { piece.to_owned() }).collect()
     }
 
-    /// Replaces a host as it is written, an address or a name, perhaps with a port. Brackets stay, a zone does not: it is the name
-    /// of an interface, of use to nobody else.
+    /// Replaces a host as it is written, an address or a name, perhaps with a port. Brackets stay, a zone does not: it
+    /// is the name of an interface, of use to nobody else.
     pub fn place(&mut self, written: &str) -> String {
         if let Some(renamed) = self.address_text(written) {
             return renamed;
@@ -139,7 +139,7 @@ impl Names {
         }
     }
 
-    /// The same with a port, which stays.
+    /// Replaces an address; its port stays.
     pub fn socket(&mut self, address: SocketAddr) -> SocketAddr {
         SocketAddr::new(self.address(address.ip()), address.port())
     }
@@ -162,9 +162,9 @@ impl Names {
         if bare.is_some() { format!("{{{renamed}}}") } else { renamed }
     }
 
-    /// A thumbprint in hexadecimal becomes that of the certificate without names, where this certificate was met as well, and a
-    /// numbered one elsewhere: it would lead to the certificate, and so to its owner, in public logs. One of zeros says that
-    /// there is none, and stays.
+    /// A thumbprint in hexadecimal becomes that of the certificate without names, where this certificate was met as
+    /// well, and a numbered one elsewhere: it would lead to the certificate, and so to its owner, in public logs. One
+    /// of zeros says that there is none, and stays.
     pub fn thumbprint(&mut self, written: &str) -> String {
         let key = written.to_lowercase();
         if key.chars().all(|digit| digit == '0') {
@@ -183,8 +183,8 @@ impl Names {
         format!("{number:040}")
     }
 
-    /// The digits by which the file of a private key is named, made from the name of the key's container, become a number of as
-    /// many digits.
+    /// The digits by which the file of a private key is named, made from the name of the key's container, become a
+    /// number of as many digits.
     pub fn key_name(&mut self, digits: &str) -> String {
         let key = digits.to_lowercase();
         let number = match numbered(&key, 32).filter(|_| key.starts_with(&"0".repeat(20))) {
@@ -216,8 +216,8 @@ impl Names {
         }
     }
 
-    /// A SID. Those that mean the same on every machine stay; of a domain's or machine's own the domain becomes a number and the
-    /// account as well, unless it is one that every domain has. `None` for what is no SID.
+    /// A SID. Those that mean the same on every machine stay; of a domain's or machine's own the domain becomes a
+    /// number and the account as well, unless it is one that every domain has. `None` for what is no SID.
     pub fn sid(&mut self, written: &str) -> Option<String> {
         let written = written.to_ascii_uppercase();
         let parts: Vec<u64> = written.strip_prefix("S-1-")?.split('-').map(decimal).collect::<Option<_>>()?;
@@ -253,7 +253,8 @@ impl Names {
     }
 }
 
-/// The number of an address that we give, 0 of another one that is reserved for the same purpose; `None` for all others.
+/// The number of an address that we give, 0 of another one that is reserved for the same purpose; `None` for all
+/// others.
 fn documentation(address: IpAddr) -> Option<usize> {
     match address {
         IpAddr::V4(four) => match four.octets() {
@@ -305,7 +306,7 @@ pub(super) fn is_label(piece: &str) -> bool {
 pub(super) mod tests {
     use super::*;
 
-    /// What `rename` makes of each, after it has met all of them; it makes the same of that.
+    /// Renames each after all of them have been met, and checks that renaming again changes nothing.
     pub(in crate::redaction) fn renamed(texts: &[&str], rename: impl Fn(&mut Names, &str) -> String) -> Vec<String> {
         let run = |texts: &[&str]| -> Vec<String> {
             let mut names = Names::default();

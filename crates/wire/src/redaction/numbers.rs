@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What has been met of one kind, in order, and the number of each once all have been met.
+/// Everything of one kind that has been met, in order, and the number of each once all have been met.
 #[derive(Debug, Clone)]
 pub(super) struct Numbers<K> {
     waiting: Vec<K>,

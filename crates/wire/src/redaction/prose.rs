@@ -11,8 +11,8 @@ const SEPARATORS: [char; 6] = [',', ';', '=', '<', '>', '|'];
 const DIGITS: usize = 12;
 
 impl Names {
-    /// Replaces names in the words of a program: addresses, whatever is quoted or has the form of a host name, and every word that
-    /// is none of those that programs use, or that was met elsewhere as a name.
+    /// Replaces names in the words of a program: addresses, whatever is quoted or has the form of a host name, and
+    /// every word that is none of those that programs use, or that was met elsewhere as a name.
     pub fn prose(&mut self, words: &str) -> String {
         let mut renamed = String::with_capacity(words.len());
         for (number, quoted) in words.split(['"', '\'', '`']).enumerate() {
@@ -66,14 +66,14 @@ fn names_somebody(word: &str) -> bool {
     host || like_an_address(inner) || colons > 1 || inner.contains(['@', '\\', '/'])
 }
 
-/// Three or more numbers of a byte with dots between them, also several such in a row (`10.0.0.1-10.0.0.9`): the beginning of an
-/// address, or more than one. Of a version this makes no difference where its numbers have one digit.
+/// Three or more numbers of a byte with dots between them, also several such in a row (`10.0.0.1-10.0.0.9`): the
+/// beginning of an address, or more than one. Of a version this makes no difference where its numbers have one digit.
 fn like_an_address(word: &str) -> bool {
     let numbers = || word.split(['.', '-']);
     word.matches('.').count() > 1 && numbers().all(|number| number.parse::<u8>().is_ok())
 }
 
-/// What stands between the dots of a word, if it has some and something between all of them.
+/// Splits a word at its dots, if it has some and something between all of them.
 fn dotted(word: &str) -> Option<Vec<&str>> {
     let labels: Vec<&str> = trimmed(word).split('.').collect();
     (labels.len() > 1 && labels.iter().all(|label| !label.is_empty())).then_some(labels)

@@ -20,13 +20,8 @@ pub(super) const STAGE: Stage =
 /// The answer to our first `TSRequest`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CredsspAnswer {
-    /// The server introduced itself.
-    Challenge {
-        /// Its `TSRequest` version.
-        version: u32,
-        /// What the NTLM CHALLENGE tells.
-        challenge: Challenge,
-    },
+    /// The server introduced itself with an NTLM CHALLENGE; the version of its `TSRequest`.
+    Challenge(u32),
     /// A `TSRequest` without NTLM CHALLENGE: refused with an NTSTATUS, or with another mechanism.
     Refused {
         /// Its `TSRequest` version.
@@ -44,6 +39,13 @@ pub enum CredsspAnswer {
     Silent,
 }
 
+impl CredsspAnswer {
+    /// Returns the words in it that may be anybody's.
+    pub fn words_mut(&mut self) -> Option<&mut String> {
+        if let Self::Malformed(words) = self { Some(words) } else { None }
+    }
+}
+
 /// Behind TLS, if the server selected CredSSP.
 fn begin(plan: &ConversationPlan, outcome: &Outcome, _: &mut Vec<u8>) -> Option<Begun> {
     let selected = x224::selected(outcome).is_some_and(SecurityProtocols::credssp);
@@ -58,27 +60,30 @@ struct ExpectChallenge {
 }
 
 impl Expect for ExpectChallenge {
-    type Answer = CredsspAnswer;
+    type Answer = (CredsspAnswer, Option<Challenge>);
 
     const REDACT: Option<Redact> = Some(redact);
 
-    fn place(outcome: &mut Outcome) -> &mut Option<Timed<CredsspAnswer>> {
-        &mut outcome.credssp
+    fn keep(answer: Timed<Self::Answer>, outcome: &mut Outcome) {
+        let (answer, challenge) = answer.split();
+        (outcome.credssp, outcome.challenge) = (Some(answer), challenge);
     }
 
     fn limit(&self, plan: &ConversationPlan) -> Duration {
         plan.limits.credssp
     }
 
-    fn handle(&mut self, event: Event) -> Option<CredsspAnswer> {
-        Some(match event {
+    fn handle(&mut self, event: Event) -> Option<Self::Answer> {
+        let answer = match event {
             Event::Bytes(bytes) => {
                 self.received.extend(bytes.into_iter().take(credssp::LIMIT));
                 match credssp::framing(&self.received) {
                     Framing::Incomplete if self.received.len() <= credssp::LIMIT => return None,
                     Framing::Incomplete => CredsspAnswer::Malformed("more bytes than a TSRequest has".to_owned()),
                     Framing::NotTsRequest => CredsspAnswer::Malformed("the answer is no TSRequest".to_owned()),
-                    Framing::Complete(length) => introduction(self.received.get(..length).unwrap_or_default()),
+                    Framing::Complete(length) => {
+                        return Some(introduction(self.received.get(..length).unwrap_or_default()));
+                    }
                 }
             }
             Event::Closed(end) | Event::TlsFailed(TlsFailure::Closed { end, .. }) => CredsspAnswer::Closed(end),
@@ -87,23 +92,24 @@ impl Expect for ExpectChallenge {
             Event::TlsFailed(TlsFailure::Peer(words) | TlsFailure::Own(words)) => CredsspAnswer::Malformed(words),
             Event::Time => CredsspAnswer::Silent,
             _ => return None,
-        })
+        };
+        Some((answer, None))
     }
 }
 
-fn introduction(bytes: &[u8]) -> CredsspAnswer {
+fn introduction(bytes: &[u8]) -> (CredsspAnswer, Option<Challenge>) {
     let request = match TsRequest::decode(bytes) {
         Ok(request) => request,
-        Err(error) => return CredsspAnswer::Malformed(error.to_string()),
+        Err(error) => return (CredsspAnswer::Malformed(error.to_string()), None),
     };
     let version = request.version;
     match (request.tokens.first().map(|token| Challenge::find(token)), request.error) {
-        (Some(Ok(challenge)), None) => CredsspAnswer::Challenge { version, challenge },
+        (Some(Ok(challenge)), None) => (CredsspAnswer::Challenge(version), Some(challenge)),
         // NTLM it is, and no CHALLENGE: nonsense rather than another mechanism
         (Some(Err(error)), None) if request.tokens.first().is_some_and(|token| ntlm::begins(token).is_some()) => {
-            CredsspAnswer::Malformed(error.to_string())
+            (CredsspAnswer::Malformed(error.to_string()), None)
         }
-        (_, status) => CredsspAnswer::Refused { version, status },
+        (_, status) => (CredsspAnswer::Refused { version, status }, None),
     }
 }
 

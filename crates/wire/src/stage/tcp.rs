@@ -84,8 +84,8 @@ struct ExpectConnection;
 impl Expect for ExpectConnection {
     type Answer = TcpAnswer;
 
-    fn place(outcome: &mut Outcome) -> &mut Option<Timed<TcpAnswer>> {
-        &mut outcome.tcp
+    fn keep(answer: Timed<TcpAnswer>, outcome: &mut Outcome) {
+        outcome.tcp = Some(answer);
     }
 
     fn limit(&self, plan: &ConversationPlan) -> Duration {

@@ -22,20 +22,18 @@ use crate::x224::{SecurityProtocols, ServerAnswer};
 pub(super) const STAGE: Stage =
     Stage { name: "tls", share: 4, limit: |limits| &mut limits.tls, begin, write, read, rename, ..Stage::BARE };
 
-/// The answer to a ClientHello.
+/// The answer to a ClientHello, without what the server showed of itself beside it ([`Presented`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TlsAnswer {
-    /// The handshake was finished.
-    Established {
-        /// The version agreed on.
-        version: TlsVersion,
-        /// The suite agreed on.
+    /// The server accepted it.
+    Accepted {
+        /// The version that it chose; `None` for a number that is no TLS version (SSL 3.0).
+        version: Option<TlsVersion>,
+        /// The suite that it chose.
         suite: u16,
-        /// The peer's certificates as DER, leaf first.
-        chain: Vec<Vec<u8>>,
+        /// True if the handshake was finished: the server proved that it can use its private key.
+        finished: bool,
     },
-    /// The server accepted; the handshake was not finished.
-    Flight(ServerFlight),
     /// The server refused with an alert.
     Alert(Alert),
     /// The connection ended.
@@ -63,14 +61,77 @@ pub enum TlsAnswer {
 impl TlsAnswer {
     /// Takes out what names somebody.
     pub(crate) fn rename(&mut self, names: &mut Names) {
-        match self {
-            Self::Established { chain, .. } => rename_chain(chain, names),
-            Self::Flight(flight) => rename_chain(&mut flight.chain, names),
-            Self::NotTls(bytes) => *bytes = masked(bytes),
-            Self::Malformed(words) | Self::OwnFailure(words) => *words = names.prose(words),
-            Self::Alert(_) | Self::Closed { .. } | Self::Silent { .. } | Self::WrongKey => {}
+        if let Self::NotTls(bytes) = self {
+            *bytes = masked(bytes);
+        }
+        if let Some(words) = self.words_mut() {
+            *words = names.prose(words);
         }
     }
+
+    /// Tells how a hello was refused, behind "was"; `None` if it was not, or if we failed.
+    pub fn refusal(&self) -> Option<String> {
+        Some(match self {
+            Self::Accepted { .. } | Self::OwnFailure(_) => return None,
+            Self::WrongKey => "answered with a signature that is not by the certificate's key".to_owned(),
+            Self::Alert(alert) => format!("refused with {alert}"),
+            Self::Closed { end, bytes: 0 } => format!("{} without an answer", end.verb()),
+            Self::Closed { end, bytes } => format!("{} after {bytes} bytes", end.verb()),
+            Self::Silent { bytes: 0 } => "left without an answer".to_owned(),
+            Self::Silent { bytes } => format!("not answered in full ({bytes} bytes came)"),
+            Self::NotTls(_) => "answered with bytes that are no TLS".to_owned(),
+            Self::Malformed(words) => format!("answered with broken TLS ({words})"),
+        })
+    }
+
+    /// Returns the words in it that may be anybody's.
+    pub fn words_mut(&mut self) -> Option<&mut String> {
+        match self {
+            Self::Malformed(words) | Self::OwnFailure(words) => Some(words),
+            Self::Accepted { .. }
+            | Self::WrongKey
+            | Self::Alert(_)
+            | Self::Closed { .. }
+            | Self::Silent { .. }
+            | Self::NotTls(_) => None,
+        }
+    }
+}
+
+/// Certificates and key exchange that a server showed with its answer to a ClientHello; nothing where it did not
+/// accept. Where the handshake was finished, only its certificates are told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Presented {
+    /// Its certificates as DER, leaf first.
+    pub chain: Vec<Vec<u8>>,
+    /// True if it asks for a client certificate (TLS 1.2 and older).
+    pub wants_client_certificate: bool,
+    /// True for a HelloRetryRequest: it accepts the version and wants another key share.
+    pub retry: bool,
+    /// The group that it chose or, in a HelloRetryRequest, wants; `None` where the suite has none.
+    pub group: Option<u16>,
+    /// The signature algorithm of its key exchange (TLS 1.2; 1.3 encrypts it, older versions have none).
+    pub signature: Option<u16>,
+    /// The size of its prime in bits, in suites with DHE.
+    pub prime_bits: Option<usize>,
+}
+
+impl Presented {
+    /// Takes out what names somebody.
+    pub(crate) fn rename(&mut self, names: &mut Names) {
+        rename_chain(&mut self.chain, names);
+    }
+}
+
+/// Parts an accepting flight into the answer and what the server showed of itself.
+pub(crate) fn accepted(flight: ServerFlight, finished: bool) -> (TlsAnswer, Presented) {
+    let ServerFlight { version, suite, chain, wants_client_certificate, retry, group, signature, prime_bits } = flight;
+    let presented = if finished {
+        Presented { chain, ..Presented::default() }
+    } else {
+        Presented { chain, wants_client_certificate, retry, group, signature, prime_bits }
+    };
+    (TlsAnswer::Accepted { version, suite, finished }, presented)
 }
 
 /// Why a TLS stack gave up.
@@ -156,9 +217,14 @@ pub(crate) fn rename_chain(chain: &mut [Vec<u8>], names: &mut Names) {
     }
 }
 
+fn keep(answer: Timed<(TlsAnswer, Presented)>, outcome: &mut Outcome) {
+    let (answer, presented) = answer.split();
+    (outcome.tls, outcome.presented) = (Some(answer), presented);
+}
+
 /// True if a handshake was finished.
 pub(super) fn established(outcome: &Outcome) -> bool {
-    matches!(outcome.tls, Some(Timed { value: TlsAnswer::Established { .. }, .. }))
+    matches!(outcome.tls, Some(Timed { value: TlsAnswer::Accepted { finished: true, .. }, .. }))
 }
 
 /// Behind a negotiation that selected a protocol with TLS, or at once where the plan has no request.
@@ -196,36 +262,37 @@ struct ExpectFlight {
 }
 
 impl Expect for ExpectFlight {
-    type Answer = TlsAnswer;
+    type Answer = (TlsAnswer, Presented);
 
     const REDACT: Option<Redact> = Some(|stream, names| (redacted_flight(stream, names), &[]));
 
-    fn place(outcome: &mut Outcome) -> &mut Option<Timed<TlsAnswer>> {
-        &mut outcome.tls
+    fn keep(answer: Timed<Self::Answer>, outcome: &mut Outcome) {
+        keep(answer, outcome);
     }
 
     fn limit(&self, plan: &ConversationPlan) -> Duration {
         plan.limits.tls
     }
 
-    fn handle(&mut self, event: Event) -> Option<TlsAnswer> {
-        match event {
+    fn handle(&mut self, event: Event) -> Option<Self::Answer> {
+        let answer = match event {
             Event::Bytes(bytes) => {
                 let room = flight::FLIGHT_LIMIT.saturating_sub(self.received.len());
                 self.received.extend(bytes.into_iter().take(room));
-                if self.received.len() < self.wanted { None } else { self.look() }
+                return if self.received.len() < self.wanted { None } else { self.look() };
             }
-            Event::Closed(end) => Some(TlsAnswer::Closed { end, bytes: self.received.len() }),
-            Event::Time => Some(TlsAnswer::Silent { bytes: self.received.len() }),
-            _ => None,
-        }
+            Event::Closed(end) => TlsAnswer::Closed { end, bytes: self.received.len() },
+            Event::Time => TlsAnswer::Silent { bytes: self.received.len() },
+            _ => return None,
+        };
+        Some((answer, Presented::default()))
     }
 }
 
 impl ExpectFlight {
-    fn look(&mut self) -> Option<TlsAnswer> {
+    fn look(&mut self) -> Option<(TlsAnswer, Presented)> {
         let full = self.received.len() >= flight::FLIGHT_LIMIT;
-        Some(match flight::read(&self.received) {
+        let answer = match flight::read(&self.received) {
             FlightProgress::Incomplete if full => TlsAnswer::Malformed("more bytes than any handshake has".to_owned()),
             FlightProgress::Incomplete => {
                 // never beyond what is kept, so that a record that does not fit is noticed
@@ -234,12 +301,13 @@ impl ExpectFlight {
             }
             FlightProgress::Complete(flight) => match self.not_offered(&flight) {
                 Some(words) => TlsAnswer::Malformed(words),
-                None => TlsAnswer::Flight(flight),
+                None => return Some(accepted(flight, false)),
             },
             FlightProgress::Alert(alert) => TlsAnswer::Alert(alert),
             FlightProgress::NotTls => TlsAnswer::NotTls(kept(&self.received)),
             FlightProgress::Malformed(error) => TlsAnswer::Malformed(error.to_string()),
-        })
+        };
+        Some((answer, Presented::default()))
     }
 
     /// Names the choice of a server that our hello did not offer. An older version is a refusal in the words of TLS
@@ -262,35 +330,36 @@ struct ExpectTunnel {
     requested: bool,
     /// The handshake as it was finished, while the peer may still say that it misses one: in TLS 1.3 it says so
     /// afterwards.
-    up: Option<TlsAnswer>,
+    up: Option<(TlsAnswer, Presented)>,
 }
 
 impl Expect for ExpectTunnel {
-    type Answer = TlsAnswer;
+    type Answer = (TlsAnswer, Presented);
 
-    fn place(outcome: &mut Outcome) -> &mut Option<Timed<TlsAnswer>> {
-        &mut outcome.tls
+    fn keep(answer: Timed<Self::Answer>, outcome: &mut Outcome) {
+        keep(answer, outcome);
     }
 
     fn limit(&self, plan: &ConversationPlan) -> Duration {
         plan.limits.tls
     }
 
-    fn handle(&mut self, event: Event) -> Option<TlsAnswer> {
-        Some(match event {
+    fn handle(&mut self, event: Event) -> Option<Self::Answer> {
+        let answer = match event {
             Event::CertificateRequested => {
                 self.requested = true;
                 return None;
             }
             Event::TlsUp { version, suite, chain } => {
-                let up = TlsAnswer::Established { version, suite, chain };
+                let answer = TlsAnswer::Accepted { version: Some(version), suite, finished: true };
+                let up = (answer, Presented { chain, ..Presented::default() });
                 if self.last && self.requested {
                     self.up = Some(up);
                     return None;
                 }
-                up
+                return Some(up);
             }
-            Event::Time | Event::Bytes(_) if self.up.is_some() => self.up.take()?,
+            Event::Time | Event::Bytes(_) if self.up.is_some() => return self.up.take(),
             Event::TlsFailed(TlsFailure::Alert(alert)) => TlsAnswer::Alert(alert),
             Event::TlsFailed(TlsFailure::Closed { end, bytes }) => TlsAnswer::Closed { end, bytes },
             Event::Closed(end) => TlsAnswer::Closed { end, bytes: 0 },
@@ -299,7 +368,8 @@ impl Expect for ExpectTunnel {
             Event::TlsFailed(TlsFailure::Own(words)) => TlsAnswer::OwnFailure(words),
             Event::Time => TlsAnswer::Silent { bytes: 0 },
             _ => return None,
-        })
+        };
+        Some((answer, Presented::default()))
     }
 }
 

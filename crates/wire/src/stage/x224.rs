@@ -37,7 +37,7 @@ pub enum X224Answer {
     Malformed {
         /// The first bytes of it.
         bytes: Vec<u8>,
-        /// What is wrong with it.
+        /// Error of the decoder.
         error: String,
     },
     /// The connection ended without an answer.
@@ -95,8 +95,8 @@ impl Expect for ExpectHoldToEnd {
 
     const REDACT: Option<Redact> = Some(redact);
 
-    fn place(outcome: &mut Outcome) -> &mut Option<Timed<X224Answer>> {
-        &mut outcome.x224
+    fn keep(answer: Timed<X224Answer>, outcome: &mut Outcome) {
+        outcome.x224 = Some(answer);
     }
 
     fn limit(&self, plan: &ConversationPlan) -> Duration {
@@ -123,8 +123,8 @@ impl Expect for ExpectConfirm {
 
     const REDACT: Option<Redact> = Some(redact);
 
-    fn place(outcome: &mut Outcome) -> &mut Option<Timed<X224Answer>> {
-        &mut outcome.x224
+    fn keep(answer: Timed<X224Answer>, outcome: &mut Outcome) {
+        outcome.x224 = Some(answer);
     }
 
     fn limit(&self, plan: &ConversationPlan) -> Duration {

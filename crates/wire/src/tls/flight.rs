@@ -39,7 +39,7 @@ const RETRY_RANDOM: [u8; 32] = [
     0x16, 0x7A, 0xBB, 0x8C, 0x5E, 0x07, 0x9E, 0x09, 0xE2, 0xC8, 0xA8, 0x33, 0x9C,
 ];
 
-/// What a server showed of itself without a finished handshake.
+/// Server's first flight, read without finishing the handshake.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServerFlight {
     /// The version that it chose; `None` for a number that is no TLS version (SSL 3.0).
@@ -101,6 +101,8 @@ pub fn wanted(bytes: &[u8]) -> usize {
 #[derive(Default)]
 struct Reading {
     handshake: Vec<u8>,
+    /// Bytes of handshake messages before those in `handshake`.
+    passed: usize,
     flight: ServerFlight,
     hello_seen: bool,
 }
@@ -108,8 +110,14 @@ struct Reading {
 impl Reading {
     fn run(mut self, bytes: &[u8]) -> Result<FlightProgress, DecodeError> {
         let mut reader = Reader::new(bytes);
-        for _ in 0..RECORDS_LIMIT {
+        let mut records = 0_usize;
+        loop {
+            let at = reader.at();
             let Some((kind, fragment)) = record(&mut reader)? else { return Ok(FlightProgress::Incomplete) };
+            records = records.saturating_add(1);
+            if records > RECORDS_LIMIT {
+                return Err(DecodeError::TooMany { what: "records", limit: RECORDS_LIMIT });
+            }
             match kind {
                 ALERT => {
                     let mut alert = Reader::new(fragment);
@@ -129,39 +137,43 @@ impl Reading {
                 CHANGE_CIPHER_SPEC | APPLICATION_DATA if self.hello_seen => {
                     return Ok(FlightProgress::Complete(self.flight));
                 }
-                _ => return Err(DecodeError::Invalid { what: "record type", at: 0, value: kind.into() }),
+                _ => return Err(DecodeError::Invalid { what: "record type", at, value: kind.into() }),
             }
         }
-        Err(DecodeError::TooLarge { what: "number of records", size: RECORDS_LIMIT, limit: RECORDS_LIMIT })
     }
 
     /// Reads the whole messages that have arrived; true when the flight is complete.
     fn messages(&mut self) -> Result<bool, DecodeError> {
         let handshake = std::mem::take(&mut self.handshake);
         let mut reader = Reader::new(&handshake);
-        while let Some((kind, body)) = message(&mut reader)? {
+        loop {
+            // errors tell the place among the handshake messages, which records cut anywhere
+            let at = self.passed.saturating_add(reader.at());
+            let in_body = |error: DecodeError| error.moved(at.saturating_add(4));
+            let Some((kind, body)) = message(&mut reader)? else { break };
             match kind {
                 // RFC 5246 section 7.4.1.1: a client that is negotiating passes it over
                 HELLO_REQUEST => {}
                 SERVER_HELLO if !self.hello_seen => {
-                    self.server_hello(body)?;
+                    self.server_hello(body).map_err(in_body)?;
                     if self.flight.version == Some(TlsVersion::Tls13) {
                         return Ok(true);
                     }
                 }
-                _ if !self.hello_seen => return Err(unexpected(kind)),
-                CERTIFICATE => self.flight.chain = chain(body)?,
+                _ if !self.hello_seen => return Err(unexpected(kind, at)),
+                CERTIFICATE => self.flight.chain = chain(body).map_err(in_body)?,
                 // what cannot be read of it is not known; the flight is no worse for it
                 SERVER_KEY_EXCHANGE => drop(self.key_exchange(body)),
                 CERTIFICATE_REQUEST => self.flight.wants_client_certificate = true,
                 SERVER_HELLO_DONE => return Ok(true),
                 CERTIFICATE_STATUS | SUPPLEMENTAL_DATA => {}
                 // a second ServerHello, and what nobody asked for, such as a compressed certificate
-                _ => return Err(unexpected(kind)),
+                _ => return Err(unexpected(kind, at)),
             }
         }
         // a message that is still cut off is kept, not copied once more with each of its records
         let cut = reader.rest();
+        self.passed = self.passed.saturating_add(reader.at());
         self.handshake = if cut.len() == handshake.len() { handshake } else { cut.to_vec() };
         Ok(false)
     }
@@ -197,8 +209,8 @@ impl Reading {
     }
 }
 
-fn unexpected(kind: u8) -> DecodeError {
-    DecodeError::Invalid { what: "order of the handshake messages", at: 0, value: kind.into() }
+fn unexpected(kind: u8, at: usize) -> DecodeError {
+    DecodeError::Invalid { what: "order of the handshake messages", at, value: kind.into() }
 }
 
 /// Nothing may stand behind the last field of a message.
@@ -378,8 +390,30 @@ mod tests {
 
     #[test]
     fn a_flight_of_endless_tiny_records_is_refused() {
-        let drip = record_of(HANDSHAKE, &[CERTIFICATE]).repeat(RECORDS_LIMIT);
-        assert!(matches!(read(&drip), FlightProgress::Malformed(_)));
+        let drip = record_of(HANDSHAKE, &[]).repeat(RECORDS_LIMIT);
+        assert_eq!(read(&drip), FlightProgress::Incomplete);
+        let FlightProgress::Malformed(error) = read(&drip.repeat(2)) else { panic!("refused") };
+        assert_eq!(error.to_string(), "read records: more than the limit of 1024");
+    }
+
+    #[test]
+    fn an_error_says_where() {
+        let invalid = |bytes: &[u8]| match read(bytes) {
+            FlightProgress::Malformed(DecodeError::Invalid { what, at, value }) => (what, at, value),
+            other => panic!("{other:?}"),
+        };
+        // a record that may not be there, behind one that may
+        let empty = record_of(HANDSHAKE, &[]);
+        assert_eq!(invalid(&[&empty[..], &record_of(APPLICATION_DATA, &[1])].concat()), ("record type", 5, 23));
+        // a second ServerHello, in a record of its own, behind the first, which has 42 bytes
+        let again = record_of(HANDSHAKE, &hello_12());
+        let first = hello_12().len();
+        assert_eq!(invalid(&again.repeat(2)), ("order of the handshake messages", first, SERVER_HELLO.into()));
+        // a compression method, the last byte of a hello behind a HelloRequest of four bytes
+        let mut squeezed = [handshake(HELLO_REQUEST, &[]), hello_12()].concat();
+        *squeezed.last_mut().unwrap() = 1;
+        let at = squeezed.len();
+        assert_eq!(invalid(&record_of(HANDSHAKE, &squeezed)), ("compression_method", at, 1));
     }
 
     #[test]

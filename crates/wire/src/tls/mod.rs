@@ -113,7 +113,7 @@ pub enum Segments {
     FirstByteAlone,
 }
 
-/// What we offer a server in one handshake.
+/// Our offer in one handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TlsOffer {
     /// The code that speaks.
@@ -157,7 +157,7 @@ impl TlsOffer {
         signatures: Signatures::USUAL,
         name: NameSent::Typed,
     };
-    /// The same, cut so that its first byte travels alone.
+    /// [`Self::PLAIN_12`], cut so that its first byte travels alone.
     pub const SPLIT_12: Self = Self { segments: Segments::FirstByteAlone, ..Self::PLAIN_12 };
     /// Our own hello for TLS 1.0 and 1.1.
     pub const OLD: Self = Self { max: TlsVersion::Tls11, min: TlsVersion::Tls10, ..Self::PLAIN_12 };
@@ -188,7 +188,7 @@ impl TlsOffer {
         name: NameSent::Typed,
     };
 
-    /// What a client that was watched offered, as far as we know the numbers.
+    /// Offer of a client that was watched, as far as we know the numbers.
     pub fn watched(hello: &ClientHello) -> Self {
         Self {
             stack: TlsStack::Watched,

@@ -1,6 +1,6 @@
 //! A transcript without names: see [`crate::redaction`].
 //!
-//! What the TLS stack sent and received raw becomes zeros: replaying does not need it. The random bytes of our own hellos
+//! The raw bytes of the TLS stack become zeros: replaying does not need it. The random bytes of our own hellos
 //! stay: they are chance, and the transcript is to replay.
 
 use std::net::IpAddr;

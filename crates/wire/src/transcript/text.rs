@@ -12,20 +12,21 @@
 //!   0.000900 < 030000130ed000001234000200080002000000
 //! ```
 //!
-//! Behind the first four lines stand records: the kind, the seconds since the beginning of the transcript, and the kind's
-//! own words; lines that are indented belong to the record above them and begin with the seconds since its beginning.
-//! Times have six digits. A kind or a word that is not known is refused: half of a record is worse than none.
+//! Behind the first four lines stand records: the kind, the seconds since the beginning of the transcript, and the
+//! kind's own words; lines that are indented belong to the record above them and begin with the seconds since its
+//! beginning. Times have six digits. A kind or a word that is not known is refused: half of a record is worse than
+//! none.
 //!
-//! `name` is a look-up of the name that was typed: who was asked (`system` is this computer's own resolver), how long it
-//! took, and the answer.
+//! `name` is a look-up of the name that was typed: who was asked (`system` is this computer's own resolver), how long
+//! it took, and the answer.
 //!
 //! `connection` is a TCP connection: the address, `survey` if it was made for the sake of completeness (`--thorough`),
-//! and the plan, of which each stage has words of its own. Behind the cut of a hello stand, where they are not the usual
-//! ones, its suites, and its groups and signature algorithms. `>` and `<` are raw bytes before `tls-up` and plaintext after
-//! it; `tls>` and `tls<` are the raw bytes of the TLS stack.
+//! and the plan, of which each stage has words of its own. Behind the cut of a hello stand, where they are not the
+//! usual ones, its suites, and its groups and signature algorithms. `>` and `<` are raw bytes before `tls-up` and
+//! plaintext after it; `tls>` and `tls<` are the raw bytes of the TLS stack.
 //!
-//! In a host and a tool, spaces, `#`, `%` and control characters are written as `%` and two hexadecimal digits for each byte
-//! of UTF-8, and `%` alone is an empty word; `-` is a certificate without bytes.
+//! In a host and a tool, spaces, `#`, `%` and control characters are written as `%` and two hexadecimal digits for each
+//! byte of UTF-8, and `%` alone is an empty word; `-` is a certificate without bytes.
 //!
 //! Version 1 is still read. It had `name` without time and resolver, the address of a `connection` before its time, and
 //! limits without the names of their stages.

@@ -13,19 +13,11 @@ use wire::transcript::{Entry, Transcript};
 use wire::x224::SecurityProtocols;
 
 fn certificates(outcome: &Outcome) -> Vec<Certificate> {
-    let chain = match outcome.tls.as_ref().map(|tls| &tls.value) {
-        Some(TlsAnswer::Established { chain, .. }) => chain,
-        Some(TlsAnswer::Flight(flight)) => &flight.chain,
-        _ => return Vec::new(),
-    };
-    chain.iter().filter_map(|der| Certificate::read(der)).collect()
+    outcome.presented.chain.iter().filter_map(|der| Certificate::read(der)).collect()
 }
 
 fn told(outcome: &Outcome) -> Option<Challenge> {
-    match outcome.credssp.as_ref().map(|credssp| &credssp.value) {
-        Some(CredsspAnswer::Challenge { challenge, .. }) => Some(challenge.clone()),
-        _ => None,
-    }
+    outcome.challenge.clone()
 }
 
 /// Everything of an outcome that does not name anybody.
@@ -37,10 +29,8 @@ fn shape(outcome: &Outcome) -> String {
         other => kind(format!("{other:?}")),
     });
     let tls = outcome.tls.as_ref().map(|tls| match &tls.value {
-        TlsAnswer::Established { version, suite, .. } => format!("{version} {suite}"),
-        TlsAnswer::Flight(f) => format!("{:?} {} {} {}", f.version, f.suite, f.wants_client_certificate, f.retry),
         TlsAnswer::Malformed(_) | TlsAnswer::NotTls(_) | TlsAnswer::OwnFailure(_) => kind(format!("{:?}", tls.value)),
-        other => format!("{other:?}"),
+        other => format!("{other:?} {} {}", outcome.presented.wants_client_certificate, outcome.presented.retry),
     });
     let facts: Vec<_> = certificates(outcome)
         .into_iter()
@@ -59,10 +49,10 @@ fn shape(outcome: &Outcome) -> String {
         .collect();
     let host = told(outcome).map(|c| (c.timestamp, c.version, c.target.is_some(), c.dns_tree.is_some()));
     let credssp = outcome.credssp.as_ref().map(|credssp| match &credssp.value {
-        CredsspAnswer::Challenge { version, .. } => format!("challenge {version}"),
         CredsspAnswer::Malformed(_) => "malformed".to_owned(),
         other => format!("{other:?}"),
     });
+    let settings = outcome.connection_sequence.as_ref().map(|timed| format!("{timed:?}"));
     let times = (
         outcome.x224.as_ref().map(|stage| (stage.at, stage.took)),
         outcome.tls.as_ref().map(|stage| (stage.at, stage.took)),
@@ -73,7 +63,7 @@ fn shape(outcome: &Outcome) -> String {
         TcpAnswer::Failed(ConnectFailure::Other(_)) => "failed".to_owned(),
         other => format!("{other:?}"),
     });
-    format!("{tcp:?} {x224:?} {tls:?} {facts:?} {credssp:?} {host:?} {times:?}")
+    format!("{tcp:?} {x224:?} {tls:?} {facts:?} {credssp:?} {host:?} {settings:?} {times:?}")
 }
 
 /// Every name in a transcript in a fixed order.

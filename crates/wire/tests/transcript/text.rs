@@ -115,19 +115,17 @@ pub(crate) fn any_plan() -> impl Strategy<Value = ConversationPlan> {
     let style = proptest::sample::select(&HelloStyle::ALL[..]);
     let shape = (style, option::of("[a-z0-9_][a-z0-9._-]{0,20}"));
     let shape = shape.prop_map(|(style, server_name)| HelloShape { style, server_name });
-    let limits = (micros(), micros(), micros(), micros()).prop_map(|(tcp, x224, tls, credssp)| Limits {
-        tcp,
-        x224,
-        tls,
-        credssp,
-    });
-    let hello = option::of((offer, shape));
-    (option::of(request), micros(), hello, option::of(any::<u32>()), any::<[u8; 32]>(), limits).prop_map(
-        |(request, hold, hello, credssp, random, limits)| ConversationPlan {
+    let limits = (micros(), micros(), micros(), micros(), micros()).prop_map(
+        |(tcp, x224, tls, credssp, connection_sequence)| Limits { tcp, x224, tls, credssp, connection_sequence },
+    );
+    let behind = (option::of(any::<u32>()), any::<bool>());
+    (option::of(request), micros(), option::of((offer, shape)), behind, any::<[u8; 32]>(), limits).prop_map(
+        |(request, hold, hello, (credssp, connection_sequence), random, limits)| ConversationPlan {
             request,
             hold,
             tls: hello.as_ref().map(|(offer, _)| *offer),
             credssp,
+            connection_sequence,
             random,
             shape: hello.map(|(_, shape)| shape).unwrap_or_default(),
             limits,
@@ -186,7 +184,7 @@ proptest! {
     }
 
     #[test]
-    fn damaged_text_is_refused_by_line_or_read(which in 0..10_usize, at: prop::sample::Index, with in "\\PC|\n| |") {
+    fn damaged_text_is_refused_by_line_or_read(which in 0..11_usize, at: prop::sample::Index, with in "\\PC|\n| |") {
         let text = fixtures()[which].1.to_string();
         let at = at.index(text.len());
         let damaged = format!("{}{with}{}", &text[..at], &text[at + 1..]);

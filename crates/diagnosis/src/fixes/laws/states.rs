@@ -163,7 +163,7 @@ fn days(number: i64) -> String {
     rfc3339(NOW + Duration::days(number))
 }
 
-/// What the sketches below say of a state.
+/// Words with which the sketches below make a state.
 trait Sketched: Sized {
     fn value(self, path: &str, name: &str, data: RegistryData) -> Self;
     fn absent(self, path: &str) -> Self;

@@ -10,9 +10,8 @@ use crate::capture::table::{Seen, Side, UdpWatched, Watched};
 use crate::capture::web::{Web, WebAnswer};
 use crate::hex;
 use crate::http::{self, Method, Request, Response};
-use crate::machine::{ConnectFailure, End, TcpAnswer, Timed, TlsAnswer, X224Answer};
+use crate::machine::{ConnectFailure, End, Presented, TcpAnswer, Timed, TlsAnswer, X224Answer};
 use crate::rdpeudp::Syn;
-use crate::tls::flight::ServerFlight;
 use crate::tls::{Alert, ClientHello, HelloStyle, TlsVersion, host_name};
 use crate::x224::{ConnectionRequest, SecurityProtocols, ServerAnswer};
 
@@ -229,7 +228,10 @@ fn read_stage(watched: &mut Watched, stage: &str, words: &mut Words<'_>) -> Resu
             web.answers.push(timed(words, read_web_answer)?);
         }
         "hello" => exchange.hello = Some(timed(words, read_hello)?),
-        "handshake" => exchange.handshake = Some(timed(words, read_handshake)?),
+        "handshake" => {
+            let (answer, presented) = timed(words, read_handshake)?.split();
+            (exchange.handshake, exchange.presented) = (Some(answer), presented);
+        }
         "client-alert" => exchange.client_alert = Some(read_alert(words)?),
         "host-alert" => exchange.server_alert = Some(read_alert(words)?),
         "hidden" => exchange.hidden = true,
@@ -351,14 +353,18 @@ fn read_hello(words: &mut Words<'_>) -> Result<ClientHello, &'static str> {
     Ok(hello)
 }
 
-fn read_handshake(words: &mut Words<'_>) -> Result<TlsAnswer, &'static str> {
-    Ok(match words.next("handshake")? {
-        "established" => TlsAnswer::Established {
-            version: words.version("version")?,
-            suite: words.code("suite")?,
-            chain: words.chain()?,
-        },
-        "flight" => TlsAnswer::Flight(read_flight(words)?),
+fn read_handshake(words: &mut Words<'_>) -> Result<(TlsAnswer, Presented), &'static str> {
+    let answer = match words.next("handshake")? {
+        "established" => {
+            let version = read_optional(words.next("version")?, "version", TlsVersion::parse)?;
+            let answer = TlsAnswer::Accepted { version, suite: words.code("suite")?, finished: true };
+            return Ok((answer, Presented { chain: words.chain()?, ..Presented::default() }));
+        }
+        "flight" => {
+            let version = read_optional(words.next("version")?, "version", TlsVersion::parse)?;
+            let answer = TlsAnswer::Accepted { version, suite: words.code("suite")?, finished: false };
+            return Ok((answer, read_presented(words)?));
+        }
         "alert" => TlsAnswer::Alert(read_alert(words)?),
         "closed" => TlsAnswer::Closed { end: words.ending()?, bytes: words.parse("bytes")? },
         "silent" => TlsAnswer::Silent { bytes: words.parse("bytes")? },
@@ -367,13 +373,12 @@ fn read_handshake(words: &mut Words<'_>) -> Result<TlsAnswer, &'static str> {
         "malformed" => TlsAnswer::Malformed(words.text("words")?),
         "own-failure" => TlsAnswer::OwnFailure(words.text("words")?),
         _ => return Err("handshake"),
-    })
+    };
+    Ok((answer, Presented::default()))
 }
 
-fn read_flight(words: &mut Words<'_>) -> Result<ServerFlight, &'static str> {
-    Ok(ServerFlight {
-        version: read_optional(words.next("version")?, "version", TlsVersion::parse)?,
-        suite: words.code("suite")?,
+fn read_presented(words: &mut Words<'_>) -> Result<Presented, &'static str> {
+    Ok(Presented {
         wants_client_certificate: words.yes("client certificate")?,
         retry: words.yes("retry")?,
         group: read_optional(words.next("group")?, "group", read_code)?,

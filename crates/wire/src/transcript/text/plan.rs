@@ -14,10 +14,14 @@ pub(super) struct PlanText<'a>(pub(super) &'a ConversationPlan);
 impl fmt::Display for PlanText<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         STAGES.iter().try_for_each(|stage| (stage.write)(self.0, out))?;
+        // a stage without time is one that the plan does not know
         let mut limits = self.0.limits;
-        let limits: Vec<_> =
-            STAGES.iter().map(|stage| format!("{}:{}", stage.name, seconds(*(stage.limit)(&mut limits)))).collect();
-        write!(out, "limits={}", limits.join(","))
+        let limits = STAGES.iter().map(|stage| (stage.name, *(stage.limit)(&mut limits)));
+        let limits: Vec<_> = limits
+            .filter(|(_, limit)| !limit.is_zero())
+            .map(|(name, limit)| format!("{name}:{}", seconds(limit)))
+            .collect();
+        if limits.is_empty() { Ok(()) } else { write!(out, "limits={}", limits.join(",")) }
     }
 }
 

@@ -1,31 +1,44 @@
-//! Entries of logs: fields that detectors read and codes stay, by provider, id and field.
+//! Entries of event logs. In a redacted state the fields that detectors read and codes stay, by provider, id and field.
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 use wire::redaction::Names;
 
-use super::{REDACTED, date, one_of};
+use super::bounded;
+use super::filling::Filling;
+use super::logs;
+use super::logs::LogSpan;
+use super::thing::{Count, Section, Turn};
 use crate::codes::Content;
-use crate::events::{self, CLIENT_CHANNEL, Known, RCM, RCM_ADMIN, SCHANNEL, SYSTEM};
-use crate::state::{self, LogEvent};
+use crate::events::{self, Known, RCM, SCHANNEL};
+use crate::moment::moment;
+use crate::places::{Part, SERVICES};
+use crate::redaction::{REDACTED, date, one_of, secret};
 
-/// Logs that every Windows has.
-const CHANNELS: &[&str] = &[
-    SYSTEM,
-    "Security",
-    "Application",
-    CLIENT_CHANNEL,
-    RCM_ADMIN,
-    "Microsoft-Windows-TerminalServices-RDPClient/Analytic",
-    "Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational",
-    "Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Admin",
-    "Microsoft-Windows-TerminalServices-RemoteConnectionManager/Operational",
-    "Microsoft-Windows-TerminalServices-LocalSessionManager/Operational",
-    "Microsoft-Windows-TerminalServices-LocalSessionManager/Admin",
-    "Microsoft-Windows-CAPI2/Operational",
-];
-/// Part of a name that marks a log of the protocol.
-const PROTOCOL: &str = "RdpCoreTS";
+/// Entry of an event log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LogEvent {
+    /// Time of the entry, RFC 3339, UTC.
+    pub at: String,
+    /// Channel of the log.
+    pub channel: String,
+    /// Name of the provider.
+    pub provider: String,
+    /// Event id.
+    pub id: u32,
+    /// Record number in the log.
+    #[serde(default)]
+    pub record: u64,
+    /// ActivityID, which joins the entries of one connection.
+    #[serde(default)]
+    pub activity: Option<String>,
+    /// Data of the entry, by name or, where there are no names, by `0`, `1` …
+    #[serde(default, deserialize_with = "bounded::fields")]
+    pub data: BTreeMap<String, String>,
+}
 
 /// Titles by which Windows names services in entries.
 const TITLES: &[&str] = &["Remote Desktop Services", "Remote Desktop Configuration", "Cryptographic Services"];
@@ -140,27 +153,58 @@ const WORDS: &[&str] = &[
     "server",
 ];
 
-/// Keeps or renames the name of a log.
-pub(super) fn channel(name: &str) -> String {
-    match one_of(CHANNELS, name) {
-        _ if name.is_empty() => String::new(),
-        Some(known) => known,
-        None if name.contains(PROTOCOL) => PROTOCOL.to_owned(),
-        None => REDACTED.to_owned(),
-    }
-}
+/// Overhead of an entry, and of each of its values, in bytes.
+const LINE: usize = 1024;
+const VALUE: usize = 64;
 
-pub(super) fn renamed(event: &LogEvent, names: &mut Names) -> LogEvent {
-    let LogEvent { at, channel: log, provider, id, record, activity, data } = event;
-    let known = events::find(provider, *id);
-    LogEvent {
-        at: date(at),
-        channel: channel(log),
-        provider: known.map_or(REDACTED.to_owned(), |known| provider_name(provider, known.provider)),
-        id: *id,
-        record: *record,
-        activity: activity.as_deref().map(|activity| names.identifier(activity)),
-        data: known.map_or(BTreeMap::new(), |known| renamed_data(known, data, names)),
+impl Section for LogEvent {
+    const FACT: &'static str = "log.event";
+    const TITLE: &'static str = "log entries";
+    const TURN: Turn = Turn::Last;
+    const DATED: bool = true;
+    const COUNT: Option<Count> = Some(Count::Records(logs::COUNTED));
+
+    fn renamed(&self, names: &mut Names, _: &[LogSpan]) -> Self {
+        let LogEvent { at, channel: log, provider, id, record, activity, data } = self;
+        let known = events::find(provider, *id);
+        LogEvent {
+            at: date(at),
+            channel: logs::channel(log),
+            provider: known.map_or(REDACTED.to_owned(), |known| provider_name(provider, known.provider)),
+            id: *id,
+            record: *record,
+            activity: activity.as_deref().map(|activity| names.identifier(activity)),
+            data: known.map_or(BTreeMap::new(), |known| renamed_data(known, data, names)),
+        }
+    }
+
+    fn remove_secrets(&mut self) {
+        for (_, value) in self.data.iter_mut().filter(|(name, value)| secret(name) && !value.is_empty()) {
+            REDACTED.clone_into(value);
+        }
+    }
+
+    /// Estimates its size without serialising it, because there are many.
+    fn weight(&self) -> usize {
+        let Self { at, channel, provider, id: _, record: _, activity, data } = self;
+        let texts: usize = [at, channel, provider].map(String::len).into_iter().sum();
+        let data: usize = data.iter().map(|(name, value)| VALUE + name.len() + value.len()).sum();
+        LINE + texts + activity.as_ref().map_or(0, String::len) + data
+    }
+
+    fn fill(things: &mut dyn Iterator<Item = Self>, filling: &mut Filling, kept: &mut Vec<Self>) {
+        let mut entries = filling.entries();
+        things.for_each(|event| entries.add_any(event));
+        filling.collected(entries, kept);
+    }
+
+    fn at(&self) -> Option<OffsetDateTime> {
+        moment(&self.at)
+    }
+
+    fn about(&self, machine: Part, part: Part) -> bool {
+        // a host's log may also hold what it met as a client
+        events::find(&self.provider, self.id).map_or(machine, |known| known.part) == part
     }
 }
 
@@ -257,7 +301,7 @@ fn word(value: &str) -> String {
 
 /// Keeps a service of Windows by its name or title.
 fn service(value: &str) -> String {
-    one_of(state::SERVICES, value).or_else(|| one_of(TITLES, value)).unwrap_or_else(|| REDACTED.to_owned())
+    one_of(SERVICES, value).or_else(|| one_of(TITLES, value)).unwrap_or_else(|| REDACTED.to_owned())
 }
 
 /// Renames `TERMSRV/host 4`: a well-known class, a host, a number.

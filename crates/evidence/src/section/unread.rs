@@ -1,10 +1,14 @@
-//! Reasons why something was not read: our own words stay, and so do the places that every Windows has.
+//! Evidence that could not be read, and why. In a redacted state our own words stay, and so do the places that every
+//! Windows has.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use wire::redaction::Names;
 
-use super::{event, one_of};
-use crate::state::PROGRAMS;
-use crate::state::{KEYS, SERVICES, STORES_ROOT, Unread};
+use super::logs::{self, LogSpan, left_out};
+use super::thing::Section;
+use crate::places::{KEYS, PROGRAMS, SERVICES, STORES_ROOT};
+use crate::redaction::one_of;
 
 /// Value with the number of the control set in use.
 const SELECT: &str = r"Select\Current";
@@ -12,12 +16,36 @@ const SELECT: &str = r"Select\Current";
 const FILES: &[&str] =
     &["SYSTEM", "SOFTWARE", "DEFAULT", "NTUSER.DAT", "System.evtx", "Security.evtx", "Application.evtx"];
 
-pub(super) fn renamed(unread: &Unread, names: &mut Names) -> Unread {
+/// Evidence that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Unread {
+    /// Name of the evidence.
+    pub what: String,
+    /// Reason, in words.
+    pub why: String,
+}
+
+impl Section for Unread {
+    const FACT: &'static str = "unread";
+    const TITLE: &'static str = "reasons why something was not read";
+
+    fn renamed(&self, names: &mut Names, logs: &[LogSpan]) -> Self {
+        derived(self, logs).unwrap_or_else(|| renamed(self, names))
+    }
+}
+
+/// Rebuilds the reason for a log's gaps from its stretch, which has no names but that of its channel.
+fn derived(unread: &Unread, logs: &[LogSpan]) -> Option<Unread> {
+    let log = logs.iter().find(|log| left_out(log).as_ref() == Some(unread))?;
+    left_out(&log.nameless())
+}
+
+fn renamed(unread: &Unread, names: &mut Names) -> Unread {
     let Unread { what, why } = unread;
     let known = one_of(PROGRAMS, what).or_else(|| one_of(FILES, what));
     let log = || {
         let name = what.strip_prefix("event log ")?;
-        Some(format!("event log {}", event::channel(name)))
+        Some(format!("event log {}", logs::channel(name)))
     };
     let service = || {
         let name = what.strip_prefix("the service ")?;

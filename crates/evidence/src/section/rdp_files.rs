@@ -1,11 +1,16 @@
-//! The part of a file that is kept: its settings without private ones, and the verdict on its signature.
+//! `.rdp` files: of each the part that is kept, its settings without private ones and the verdict on its signature.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use wire::redaction::Names;
 
-use super::settings::known;
-use super::{Line, RdpFile, signature};
+use super::bounded;
+use super::logs::LogSpan;
+use super::thing::{Count, Section, Turn};
 use crate::printable::printable;
+use crate::rdp_file::{Line, RdpFile, known, same_name, signature};
+use crate::redaction::{REDACTED, common_name, date};
+use crate::target::{Host, Target};
 
 /// An `.rdp` file as it was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -13,7 +18,7 @@ pub struct RdpFileRecord {
     /// Name, without folders.
     pub name: String,
     /// Settings, in order.
-    #[serde(deserialize_with = "crate::state::read::parts")]
+    #[serde(deserialize_with = "bounded::parts")]
     pub settings: Vec<RdpSetting>,
     /// Verdict on its signature.
     pub signature: RdpSignature,
@@ -42,7 +47,7 @@ pub enum RdpSignature {
     /// The signed settings were changed.
     Broken {
         /// Settings that were signed and are no longer in the file.
-        #[serde(deserialize_with = "crate::state::read::parts")]
+        #[serde(deserialize_with = "bounded::parts")]
         missing: Vec<String>,
     },
     /// It could not be verified.
@@ -64,13 +69,13 @@ pub struct Signer {
     /// `notAfter` of that certificate, RFC 3339, UTC.
     pub not_after: String,
     /// Settings that are signed.
-    #[serde(deserialize_with = "crate::state::read::parts")]
+    #[serde(deserialize_with = "bounded::parts")]
     pub scope: Vec<String>,
     /// Settings of the file that decide about the connection and are not signed.
-    #[serde(deserialize_with = "crate::state::read::parts")]
+    #[serde(deserialize_with = "bounded::parts")]
     pub outside: Vec<String>,
     /// Signed settings that a further line of the file contradicts: which of the two counts is not known.
-    #[serde(deserialize_with = "crate::state::read::parts")]
+    #[serde(deserialize_with = "bounded::parts")]
     pub contradicted: Vec<String>,
 }
 
@@ -90,7 +95,7 @@ impl RdpFileRecord {
 
     /// True if it has lines of this name with different values.
     pub fn contradicts_itself(&self, name: &str) -> bool {
-        let lines = || self.settings.iter().filter(|setting| super::same_name(&setting.name, name));
+        let lines = || self.settings.iter().filter(|setting| same_name(&setting.name, name));
         lines()
             .next()
             .is_some_and(|first| lines().any(|other| (other.kind, &other.value) != (first.kind, &first.value)))
@@ -121,6 +126,95 @@ fn shown<'a>(name: &str, kind: char, value: &'a str) -> Option<&'a str> {
         (_, Some(known)) if !known.shown => None,
         ('i', _) if number() => Some(value),
         _ => None,
+    }
+}
+
+impl Section for RdpFileRecord {
+    const FACT: &'static str = "rdp.file";
+    const TITLE: &'static str = ".rdp files";
+    const TURN: Turn = Turn::Second;
+    const COUNT: Option<Count> = Some(Count::Things([".rdp file", ".rdp files"]));
+
+    fn renamed(&self, names: &mut Names, _: &[LogSpan]) -> Self {
+        let RdpFileRecord { name, settings, signature } = self;
+        let name = match name.to_ascii_lowercase().strip_suffix(".rdp") {
+            Some(stem) => format!("{}.rdp", names.text(name.get(..stem.len()).unwrap_or_default())),
+            None => names.text(name),
+        };
+        RdpFileRecord {
+            name,
+            settings: settings.iter().map(|setting| renamed_setting(setting, names)).collect(),
+            signature: renamed_signature(signature, names),
+        }
+    }
+}
+
+fn renamed_setting(setting: &RdpSetting, names: &mut Names) -> RdpSetting {
+    let RdpSetting { name, kind, value } = setting;
+    let known = known(name);
+    let number = |text: &str| text.len() <= 12 && text.trim().parse::<i64>().is_ok();
+    let value = match (known, value.as_deref()) {
+        (Some(known), Some(text)) if known.shown && known.kind == 'i' => number(text).then(|| text.to_owned()),
+        (Some(known), Some(text)) if known.shown && known.name == "signscope" => Some(setting_list(text)),
+        // nobody's name: only that it is one of Entra
+        (Some(known), Some(text)) if known.name == "username" && text == ENTRA => Some(text.to_owned()),
+        (Some(known), Some(text)) if known.shown => Some(destination(text, names)),
+        _ => None,
+    };
+    RdpSetting {
+        name: known.map_or(REDACTED, |known| known.name).to_owned(),
+        kind: if matches!(kind, 'i' | 's' | 'b') { *kind } else { '?' },
+        value,
+    }
+}
+
+/// Renames where a connection goes; anything that is no target is redacted.
+fn destination(text: &str, names: &mut Names) -> String {
+    let trimmed = text.trim();
+    if trimmed.is_empty() {
+        return String::new();
+    }
+    let Ok(target) = Target::parse(trimmed) else { return REDACTED.to_owned() };
+    let host = match &target.host {
+        Host::Name(_) => {
+            let end = format!(":{}", target.port);
+            names.text(trimmed.strip_suffix(&end).unwrap_or(trimmed))
+        }
+        Host::Address(address) => names.address(*address).to_string(),
+        Host::Zoned(address, _) => names.address((*address).into()).to_string(),
+    };
+    if !trimmed.ends_with(&format!(":{}", target.port)) {
+        return host;
+    }
+    if host.contains(':') { format!("[{host}]:{}", target.port) } else { format!("{host}:{}", target.port) }
+}
+
+fn setting_list(text: &str) -> String {
+    let names: Vec<String> = text.split(',').map(setting_name).collect();
+    names.join(",")
+}
+
+fn setting_name(name: &str) -> String {
+    known(name.trim()).map_or(REDACTED, |known| known.name).to_owned()
+}
+
+fn renamed_signature(signature: &RdpSignature, names: &mut Names) -> RdpSignature {
+    let list = |settings: &[String]| settings.iter().map(|name| setting_name(name)).collect();
+    match signature {
+        RdpSignature::Unsigned => RdpSignature::Unsigned,
+        RdpSignature::Broken { missing } => RdpSignature::Broken { missing: list(missing) },
+        RdpSignature::Unverifiable { why } => RdpSignature::Unverifiable { why: names.prose(why) },
+        RdpSignature::Valid(Signer { subject, issuer, not_before, not_after, scope, outside, contradicted }) => {
+            RdpSignature::Valid(Signer {
+                subject: common_name(subject, names),
+                issuer: common_name(issuer, names),
+                not_before: date(not_before),
+                not_after: date(not_after),
+                scope: list(scope),
+                outside: list(outside),
+                contradicted: list(contradicted),
+            })
+        }
     }
 }
 

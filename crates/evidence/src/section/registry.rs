@@ -1,16 +1,50 @@
-//! Registry keys: numbers stay, texts stay if they are on a list.
+//! Registry keys that were looked up. In a redacted state numbers stay, and texts if they are on a list.
 
 use std::collections::BTreeMap;
+use std::marker::PhantomData;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
 use wire::redaction::Names;
 use wire::tls::suite;
 
-use super::{REDACTED, firewall, one_of};
-use crate::state::{
+use super::bounded::{List, Map};
+use super::logs::LogSpan;
+use super::thing::{Count, Section};
+use crate::places::{
     CIPHER_POLICY, COMPUTER_NAME, CRYPTOGRAPHY, FIREWALL_MDM_RULES, FIREWALL_POLICY_RULES, FIREWALL_RULES, KEYS,
-    LISTENER, RegistryData, RegistryKey, TCPIP, TERMSERVICE, WINDOWS, WINLOGON,
+    LISTENER, STORE_MY, STORE_REMOTE_DESKTOP, STORES_ROOT, TCPIP, TERMSERVICE, WINDOWS, WINLOGON,
 };
+use crate::redaction::{REDACTED, firewall, one_of, secret};
 use crate::windows::{known_edition, plain_path, windows_own_library};
+
+/// Registry key that was looked up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RegistryKey {
+    /// Path from the root, with `CurrentControlSet` for the control set in use.
+    pub path: String,
+    /// True if it exists.
+    pub exists: bool,
+    /// All its values, by name; of Winlogon a single one.
+    #[serde(default, deserialize_with = "values")]
+    pub values: BTreeMap<String, RegistryData>,
+}
+
+/// Value of a registry key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RegistryData {
+    /// `REG_DWORD`.
+    Dword(u32),
+    /// `REG_QWORD`.
+    Qword(u64),
+    /// `REG_SZ`, `REG_EXPAND_SZ`.
+    Text(String),
+    /// `REG_MULTI_SZ`.
+    Texts(#[serde(deserialize_with = "texts")] Vec<String>),
+    /// Anything else, hexadecimal.
+    Binary(String),
+}
 
 /// Value names that Windows and its policies give, and nobody else.
 const VALUES: &str = include_str!("../../data/registry-values.txt");
@@ -76,14 +110,53 @@ const OPEN_PORTS: &str = r"\globallyopenports\list";
 /// End of the path of Windows' own library.
 const LIBRARY: &str = r"\System32\termsrv.dll";
 
-pub(super) fn renamed(keys: &[RegistryKey], names: &mut Names) -> Vec<RegistryKey> {
-    keys.iter()
-        .map(|RegistryKey { path, exists, values }| RegistryKey {
+/// Most values of a registry key, and texts of a value.
+const MOST_VALUES: usize = 100_000;
+
+/// Deserialises values of a registry key, at most [`MOST_VALUES`] of them and of the texts in them.
+fn values<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, RegistryData>, D::Error> {
+    let parts = |value: &RegistryData| if let RegistryData::Texts(texts) = value { texts.len() } else { 0 };
+    from.deserialize_map(Map(MOST_VALUES, parts, PhantomData))
+}
+
+/// Deserialises texts of a registry value, with a limit.
+fn texts<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    from.deserialize_seq(List(MOST_VALUES, PhantomData))
+}
+
+impl Section for RegistryKey {
+    const FACT: &'static str = "registry.key";
+    const TITLE: &'static str = "registry keys";
+    const COUNT: Option<Count> = Some(Count::Things(["registry key", "registry keys"]));
+
+    fn renamed(&self, names: &mut Names, _: &[LogSpan]) -> Self {
+        let Self { path, exists, values } = self;
+        Self {
             path: one_of(KEYS, path).unwrap_or_else(|| REDACTED.to_owned()),
             exists: *exists,
             values: renamed_values(path, values, names),
-        })
-        .collect()
+        }
+    }
+
+    fn remove_secrets(&mut self) {
+        self.values.iter_mut().filter(|(name, _)| secret(name)).for_each(|(_, data)| blank(data));
+    }
+
+    fn label(&self) -> Option<&str> {
+        Some(&self.path)
+    }
+
+    const TELLS_STORES: bool = true;
+}
+
+fn blank(data: &mut RegistryData) {
+    match data {
+        RegistryData::Dword(_) | RegistryData::Qword(_) => {}
+        RegistryData::Text(text) if text.is_empty() => {}
+        RegistryData::Text(text) => REDACTED.clone_into(text),
+        RegistryData::Texts(texts) => texts.iter_mut().for_each(|text| REDACTED.clone_into(text)),
+        RegistryData::Binary(hex) => hex.clear(),
+    }
 }
 
 fn renamed_values(
@@ -231,4 +304,13 @@ fn cipher_suite(name: &str) -> String {
     let plain = ["_P256", "_P384", "_P521"].iter().find_map(|curve| name.strip_suffix(curve));
     let known = name.is_empty() || suite::code(plain.unwrap_or(name)).is_some();
     if known { name.to_owned() } else { REDACTED.to_owned() }
+}
+
+/// Keys that are present where all certificates below them were read.
+const STORES: [&str; 2] = [STORE_MY, STORE_REMOTE_DESKTOP];
+
+/// Takes back that stores were read whole: a truncated list shows of no certificate that it is absent.
+pub(crate) fn forget_stores(registry: &mut Vec<RegistryKey>) {
+    let store = |path: &str| STORES.iter().chain(STORES_ROOT).any(|store| path.eq_ignore_ascii_case(store));
+    registry.retain(|key| !store(&key.path));
 }

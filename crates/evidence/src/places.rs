@@ -1,5 +1,19 @@
 //! Places that readers look up on a machine: registry keys, certificate stores, services.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Part that the machine plays.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Part {
+    /// The machine to connect to.
+    #[default]
+    Host,
+    /// The machine that connects.
+    Client,
+}
+
 /// `Control\Terminal Server`: the host's own settings.
 pub const TERMINAL_SERVER: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server";
 /// The listener's own key.

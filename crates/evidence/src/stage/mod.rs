@@ -1,7 +1,22 @@
-//! The stages of a connection, in the order of the way.
+//! The stages of a connection, in the order of the way. The facts of a stage stand in its file: their names and values
+//! in the report, and how they are observed.
+
+pub(crate) mod certificate;
+pub(crate) mod connection_sequence;
+pub(crate) mod credssp;
+mod end;
+pub(crate) mod gateway;
+pub(crate) mod name;
+pub(crate) mod tcp;
+pub(crate) mod tls;
+pub(crate) mod x224;
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use wire::machine::Outcome;
+use wire::transcript::ConnectionRecord;
+
+use crate::observe::seen::Seen;
 
 /// Part of a connection in which a fault lies, in the order in which a connection passes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
@@ -19,6 +34,8 @@ pub enum Stage {
     Certificate,
     /// CredSSP up to the point where credentials would be needed.
     Credssp,
+    /// The connection sequence as far as the host's settings.
+    Sequence,
     /// The answer of an RD Gateway to a client that asks to be let through.
     Gateway,
     /// The host's own settings and records.
@@ -29,13 +46,14 @@ pub enum Stage {
 
 impl Stage {
     /// Every stage, in order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Name,
         Self::Tcp,
         Self::X224,
         Self::Tls,
         Self::Certificate,
         Self::Credssp,
+        Self::Sequence,
         Self::Gateway,
         Self::Host,
         Self::Client,
@@ -50,9 +68,17 @@ impl Stage {
             Self::Tls => "tls",
             Self::Certificate => "certificate",
             Self::Credssp => "credssp",
+            Self::Sequence => "sequence",
             Self::Gateway => "gateway",
             Self::Host => "host",
             Self::Client => "client",
         }
+    }
+}
+
+/// Adds the facts of every stage that a connection came to.
+pub(crate) fn observe(record: &ConnectionRecord, outcome: &mut Outcome, seen: &mut Seen<'_>) {
+    for observe in [tcp::observe, x224::observe, tls::observe, credssp::observe, connection_sequence::observe] {
+        observe(record, outcome, seen);
     }
 }

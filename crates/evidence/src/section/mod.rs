@@ -1,0 +1,53 @@
+//! Sections of a recorded state. Everything about one stands in its file: what is recorded, which fact it becomes, how
+//! it is bounded, redacted and counted. A new section is its file here and its line in [`sections`]: the fields of a
+//! [`State`], the variants of a [`Fact`](crate::Fact), and all that is done to every section follow from the list.
+
+pub mod accesses;
+pub(crate) mod bounded;
+pub mod certificates;
+pub mod events;
+pub mod files;
+pub(crate) mod filling;
+pub mod key_files;
+pub mod logs;
+pub mod newest;
+pub mod rdp_files;
+pub mod registry;
+pub mod services;
+pub mod thing;
+pub mod unread;
+pub mod volumes;
+
+/// Lists the sections, in the order of a state's fields, and hands the list to the macro `$take`: the documentation of
+/// the field, its name, the variant of the fact, and the type of the things in it.
+macro_rules! sections {
+    ($take:ident) => {
+        $take! {
+            /// Registry keys that were looked up.
+            registry: RegistryKey(crate::section::registry::RegistryKey),
+            /// Services that were looked up.
+            services: Service(crate::section::services::Service),
+            /// Certificates in the machine's stores.
+            certificates: StoredCertificate(crate::section::certificates::StoredCertificate),
+            /// Private key files.
+            key_files: KeyFile(crate::section::key_files::KeyFile),
+            /// Periods that event logs cover.
+            logs: LogSpan(crate::section::logs::LogSpan),
+            /// Entries of event logs that mean something for Remote Desktop.
+            events: LogEvent(crate::section::events::LogEvent),
+            /// Files whose version matters.
+            files: FileVersion(crate::section::files::FileVersion),
+            /// Volumes.
+            volumes: Volume(crate::section::volumes::Volume),
+            /// `.rdp` files.
+            rdp_files: RdpFile(crate::section::rdp_files::RdpFileRecord),
+            /// Recordings of accesses to files and registry keys.
+            traces: AccessTrace(crate::section::accesses::AccessTrace),
+            /// Accesses refused in them, at places that matter for Remote Desktop.
+            refused: RefusedAccess(crate::section::accesses::RefusedAccess),
+            /// Evidence that could not be read, and why.
+            unread: Unread(crate::section::unread::Unread),
+        }
+    };
+}
+pub(crate) use sections;

@@ -1,0 +1,168 @@
+//! The newest entries of each kind: so that the size of a log does not matter.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+
+use time::OffsetDateTime;
+
+use super::events::LogEvent;
+use super::filling::{ENTRIES, Filling, KEPT, LeftOut};
+use super::thing::Section;
+use crate::events;
+use crate::moment::moment;
+
+/// Largest entry, as [`weight`] counts: a record of a log has at most 64 KiB.
+const ENTRY: usize = 256 * 1024;
+
+/// Provider and id that mean something; all others share one kind.
+pub type Kind = (&'static str, u32);
+
+/// Newest entries of each kind, collected as they arrive.
+#[derive(Debug)]
+pub struct Newest {
+    kinds: BTreeMap<Kind, BinaryHeap<Reverse<Kept>>>,
+    most: usize,
+    room: usize,
+    weight: usize,
+    taken: usize,
+    left_out: LeftOut,
+}
+
+/// Entry ordered by its time, and at equal times by its record number.
+#[derive(Debug)]
+struct Kept {
+    at: Option<OffsetDateTime>,
+    number: usize,
+    weight: usize,
+    event: LogEvent,
+}
+
+impl Kept {
+    fn order(&self) -> (Option<OffsetDateTime>, u64) {
+        (self.at, self.event.record)
+    }
+}
+
+impl PartialEq for Kept {
+    fn eq(&self, other: &Self) -> bool {
+        self.order() == other.order()
+    }
+}
+
+impl Eq for Kept {}
+
+impl PartialOrd for Kept {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Kept {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.order().cmp(&other.order())
+    }
+}
+
+impl Default for Newest {
+    fn default() -> Self {
+        Self::of(KEPT, ENTRIES)
+    }
+}
+
+impl Newest {
+    pub(crate) fn of(most: usize, room: usize) -> Self {
+        Self { kinds: BTreeMap::new(), most, room, weight: 0, taken: 0, left_out: LeftOut::default() }
+    }
+
+    /// False for an entry older than all that are kept of its kind; it is then counted as left out.
+    pub fn wants(&mut self, kind: Kind, channel: &str, (at, record): (Option<OffsetDateTime>, u64)) -> bool {
+        let full = self.kinds.get(&kind).filter(|kept| kept.len() >= self.most);
+        let oldest = full.and_then(|kept| kept.peek()).map(|Reverse(oldest)| oldest.order());
+        let wanted = oldest.is_none_or(|oldest| (at, record) > oldest);
+        if !wanted {
+            self.left_out.add(channel, at);
+        }
+        wanted
+    }
+
+    /// Takes in an entry, replacing the oldest of its kind if there are enough.
+    pub fn add(&mut self, kind: Kind, at: Option<OffsetDateTime>, event: LogEvent) {
+        let weight = event.weight();
+        if weight > ENTRY {
+            return self.left_out.add(&event.channel, at);
+        }
+        if !self.wants(kind, &event.channel, (at, event.record)) {
+            return;
+        }
+        self.kinds.entry(kind).or_default().push(Reverse(Kept { at, number: self.taken, weight, event }));
+        self.taken += 1;
+        self.weight = self.weight.saturating_add(weight);
+        self.trim(kind);
+        while self.weight > self.room && self.most > 0 {
+            self.keep_at_most(self.most / 2);
+        }
+    }
+
+    /// Takes in an entry of which nothing else is known yet.
+    pub(crate) fn add_any(&mut self, event: LogEvent) {
+        let kind = events::find(&event.provider, event.id).map_or(("", 0), |known| (known.provider, known.id));
+        self.add(kind, moment(&event.at), event);
+    }
+
+    /// From now on keeps at most this many of each kind.
+    pub fn keep_at_most(&mut self, most: usize) {
+        self.most = self.most.min(most);
+        let kinds: Vec<Kind> = self.kinds.keys().copied().collect();
+        for kind in kinds {
+            self.trim(kind);
+        }
+    }
+
+    /// Estimates the bytes of memory that the entries take.
+    pub fn weight(&self) -> usize {
+        self.weight
+    }
+
+    /// Removes the oldest of a kind that are too many.
+    fn trim(&mut self, kind: Kind) {
+        let Some(of_kind) = self.kinds.get_mut(&kind) else { return };
+        while of_kind.len() > self.most {
+            let Some(Reverse(oldest)) = of_kind.pop() else { return };
+            self.weight = self.weight.saturating_sub(oldest.weight);
+            self.left_out.add(&oldest.event.channel, oldest.at);
+        }
+    }
+
+    /// Returns the kept entries in the order of time, without duplicates.
+    pub fn by_time(self) -> (Vec<LogEvent>, LeftOut) {
+        let (mut events, left_out) = self.sorted(Ord::cmp);
+        events.dedup();
+        (events, left_out)
+    }
+
+    /// Returns the kept entries in the order in which they came.
+    pub(crate) fn in_given_order(self) -> (Vec<LogEvent>, LeftOut) {
+        self.sorted(|one, other| one.number.cmp(&other.number))
+    }
+
+    fn sorted(self, order: impl Fn(&Kept, &Kept) -> std::cmp::Ordering) -> (Vec<LogEvent>, LeftOut) {
+        let mut kept: Vec<Kept> = self.kinds.into_values().flatten().map(|Reverse(kept)| kept).collect();
+        kept.sort_by(order);
+        (kept.into_iter().map(|kept| kept.event).collect(), self.left_out)
+    }
+}
+
+impl Filling {
+    /// Returns a collector of log entries for the room that is left.
+    pub(crate) fn entries(&self) -> Newest {
+        Newest::of(self.most, self.left.min(ENTRIES))
+    }
+
+    /// Takes over the entries that were collected.
+    pub(crate) fn collected(&mut self, entries: Newest, kept: &mut Vec<LogEvent>) {
+        self.left = self.left.saturating_sub(entries.weight());
+        let (mut events, left_out) = entries.in_given_order();
+        kept.append(&mut events);
+        self.entries.push(left_out);
+    }
+}

@@ -1,0 +1,84 @@
+//! CredSSP: the answer to our first `TSRequest`, and what the host says of itself in it.
+
+use serde_json::{Value, json};
+use time::{Duration, OffsetDateTime};
+use wire::machine::{CredsspAnswer, Outcome};
+use wire::ntlm::{self, Challenge, WindowsVersion};
+use wire::transcript::ConnectionRecord;
+
+use super::end::end_word;
+use crate::fact::Fact;
+use crate::observe::seen::Seen;
+use crate::printable::printable;
+
+/// Names of the facts in the report.
+pub(crate) mod named {
+    pub const ANSWER: &str = "credssp.answer";
+    pub const COMPUTER: &str = "ntlm.computer";
+    pub const DOMAIN: &str = "ntlm.domain";
+    pub const DNS_COMPUTER: &str = "ntlm.dns_computer";
+    pub const DNS_DOMAIN: &str = "ntlm.dns_domain";
+    pub const VERSION: &str = "ntlm.version";
+    pub const CLOCK_OFFSET: &str = "clock.offset_seconds";
+}
+
+/// Adds the answer to our `TSRequest`, and what the host says of itself.
+pub(super) fn observe(record: &ConnectionRecord, outcome: &mut Outcome, seen: &mut Seen<'_>) {
+    let Some(credssp) = outcome.credssp.take().filter(|_| !record.survey) else { return };
+    let at = seen.moment(credssp.at);
+    let mut answer = credssp.value;
+    if let Some(words) = answer.words_mut() {
+        *words = printable(words);
+    }
+    seen.add(at, Some(credssp.took), Fact::CredsspAnswer(answer));
+    if let Some(challenge) = outcome.challenge.take() {
+        let answering = Duration::try_from(credssp.took / 2).unwrap_or(Duration::MAX);
+        observe_challenge(at, &challenge, at.saturating_sub(answering), seen);
+    }
+}
+
+/// `asked`: our clock half-way between question and answer, when the host most likely read its own.
+fn observe_challenge(at: OffsetDateTime, challenge: &Challenge, asked: OffsetDateTime, seen: &mut Seen<'_>) {
+    type Named = fn(String) -> Fact;
+    let names: [(&Option<String>, Named); 4] = [
+        (&challenge.netbios_computer, Fact::NtlmComputer),
+        (&challenge.netbios_domain, Fact::NtlmDomain),
+        (&challenge.dns_computer, Fact::NtlmDnsComputer),
+        (&challenge.dns_domain, Fact::NtlmDnsDomain),
+    ];
+    let told = names.into_iter().filter_map(|(name, fact)| Some(fact(printable(name.as_ref()?))));
+    let facts = told.chain(challenge.version.map(Fact::NtlmVersion)).collect();
+    seen.together(at, facts);
+    if let Some(clock) = challenge.timestamp.filter(|ticks| *ticks != 0).and_then(ntlm::filetime) {
+        let offset = (clock - asked).whole_milliseconds();
+        seen.add(at, None, Fact::ClockOffset(i64::try_from(offset).unwrap_or(i64::MAX)));
+    }
+}
+
+/// Converts the answer for the report.
+pub(crate) fn value(answer: &CredsspAnswer) -> Value {
+    match answer {
+        CredsspAnswer::Challenge(version) => json!({"version": version, "challenge": true}),
+        CredsspAnswer::Refused { version, status } => {
+            json!({"version": version, "challenge": false, "status": status.map(|s| format!("{s:#010x}"))})
+        }
+        CredsspAnswer::Malformed(words) => json!({"malformed": words}),
+        CredsspAnswer::Closed(end) => json!({"closed": end_word(*end)}),
+        CredsspAnswer::Alert(alert) => json!({"alert": alert.description, "name": alert.name()}),
+        CredsspAnswer::Silent => "silent".into(),
+    }
+}
+
+/// Converts the offset of a clock for the report.
+pub(crate) fn seconds_of(milliseconds: i64) -> Value {
+    // exactly three decimals: no float arithmetic on evidence
+    let sign = if milliseconds < 0 { "-" } else { "" };
+    let size = milliseconds.unsigned_abs();
+    let text = format!("{sign}{}.{:03}", size / 1000, size % 1000);
+    serde_json::from_str(&text).unwrap_or(Value::Null)
+}
+
+/// Formats a version such as `10.0.20348`.
+pub fn version_text(version: WindowsVersion) -> String {
+    format!("{}.{}.{}", version.major, version.minor, version.build)
+}

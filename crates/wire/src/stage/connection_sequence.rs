@@ -1,0 +1,284 @@
+//! The connection sequence as far as anybody may go in it: Connect Initial, and the server's settings in answer
+//! ([MS-RDPBCGR] 1.3.1.1, Basic Settings Exchange).
+
+use std::fmt;
+use std::time::Duration;
+
+use super::{Begun, Expect, Redact, Stage, TlsFailure, kept, tls, x224};
+use crate::machine::{Action, ConversationPlan, End, Event, Outcome, Timed};
+use crate::mcs::{self, ConnectInitial, ConnectResponse, SequenceAnswer};
+use crate::redaction::Names;
+use crate::redaction::copy::{Copy, Part, head, masked};
+use crate::x224::{Framing, SecurityProtocols};
+
+pub(super) const STAGE: Stage = Stage {
+    name: "connection-sequence",
+    share: 3,
+    limit: |limits| &mut limits.connection_sequence,
+    begin,
+    write,
+    read,
+    remark,
+    ..Stage::BARE
+};
+
+/// The static channels that we ask for: drives, sound, clipboard, and the one that carries all others. None is joined.
+const CHANNELS: [&str; 4] = ["rdpdr", "rdpsnd", "cliprdr", "drdynvc"];
+/// TPKT and X.224 Data: nothing in the first seven bytes can name anybody.
+const FRAME: usize = 7;
+
+/// The answer to a Connect Initial.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConnectionSequenceAnswer {
+    /// The server's settings.
+    Settings(ConnectResponse),
+    /// A Connect Response with another result than success (T.125 section 7).
+    Refused(u8),
+    /// A Disconnect Provider Ultimatum, with its reason.
+    Ultimatum(u8),
+    /// Bytes that are neither.
+    Malformed(String),
+    /// The connection ended.
+    Closed(End),
+    /// No whole answer within the stage's time.
+    Silent,
+}
+
+/// Behind the security that lets anyone so far: TLS alone, or Standard RDP Security.
+fn begin(plan: &ConversationPlan, outcome: &Outcome, left: &mut Vec<u8>) -> Option<Begun> {
+    let selected = x224::selected(outcome).filter(|_| plan.connection_sequence)?;
+    let ready = selected == SecurityProtocols::RDP || selected == SecurityProtocols::SSL && tls::established(outcome);
+    let initial = ConnectInitial { selected, channels: CHANNELS.map(str::to_owned).to_vec() };
+    ready.then(|| Begun {
+        actions: vec![Action::Send(initial.encode())],
+        state: Box::new(ExpectConnectResponse { received: std::mem::take(left) }),
+    })
+}
+
+#[derive(Debug)]
+struct ExpectConnectResponse {
+    received: Vec<u8>,
+}
+
+impl Expect for ExpectConnectResponse {
+    type Answer = ConnectionSequenceAnswer;
+
+    const REDACT: Option<Redact> = Some(redact);
+
+    fn keep(answer: Timed<ConnectionSequenceAnswer>, outcome: &mut Outcome) {
+        outcome.connection_sequence = Some(answer);
+    }
+
+    fn limit(&self, plan: &ConversationPlan) -> Duration {
+        plan.limits.connection_sequence
+    }
+
+    fn handle(&mut self, event: Event) -> Option<ConnectionSequenceAnswer> {
+        use ConnectionSequenceAnswer::{Closed, Malformed, Silent};
+        Some(match event {
+            Event::Bytes(bytes) => {
+                self.received.extend(bytes.into_iter().take(mcs::LIMIT));
+                match mcs::framing(&self.received) {
+                    // a TPKT has fewer bytes than the limit: this one cannot stay incomplete beyond it
+                    Framing::Incomplete => return None,
+                    Framing::NotTpkt => {
+                        Malformed(format!("the answer is no TPKT: {}", crate::hex::encode(&kept(&self.received))))
+                    }
+                    Framing::Complete(length) => settings_of(self.received.get(..length).unwrap_or_default()),
+                }
+            }
+            Event::Closed(end) | Event::TlsFailed(TlsFailure::Closed { end, .. }) => Closed(end),
+            Event::TlsFailed(TlsFailure::Alert(_)) => Closed(End::Fin),
+            Event::TlsFailed(TlsFailure::Peer(words) | TlsFailure::Own(words)) => Malformed(words),
+            Event::Time => Silent,
+            _ => return None,
+        })
+    }
+}
+
+fn settings_of(frame: &[u8]) -> ConnectionSequenceAnswer {
+    match SequenceAnswer::decode(frame) {
+        Ok(SequenceAnswer::Response(response)) if response.result == 0 => ConnectionSequenceAnswer::Settings(response),
+        Ok(SequenceAnswer::Response(response)) => ConnectionSequenceAnswer::Refused(response.result),
+        Ok(SequenceAnswer::Ultimatum(reason)) => ConnectionSequenceAnswer::Ultimatum(reason),
+        Err(error) => ConnectionSequenceAnswer::Malformed(error.to_string()),
+    }
+}
+
+fn write(plan: &ConversationPlan, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if plan.connection_sequence { out.write_str("connection-sequence=initial ") } else { Ok(()) }
+}
+
+fn read(plan: &mut ConversationPlan, key: &str, value: &str) -> Option<Result<(), &'static str>> {
+    (key == "connection-sequence").then(|| {
+        plan.connection_sequence = true;
+        if value == "initial" { Ok(()) } else { Err("connection-sequence") }
+    })
+}
+
+fn remark(bytes: &[u8]) -> Option<String> {
+    if ConnectInitial::decode(bytes).is_ok() {
+        return Some("MCS Connect Initial".to_owned());
+    }
+    match SequenceAnswer::decode(bytes).ok()? {
+        SequenceAnswer::Response(response) => Some(format!("MCS Connect Response, result {}", response.result)),
+        SequenceAnswer::Ultimatum(_) => None,
+    }
+}
+
+/// Keeps the settings; of the block that holds the server's random and certificate only the method and level of
+/// encryption.
+fn redact<'a>(stream: &'a [u8], _: &mut Names) -> (Vec<u8>, &'a [u8]) {
+    match mcs::framing(stream) {
+        Framing::Incomplete => (head(stream, FRAME), &[]),
+        // the length of a TPKT that cannot be has to stay
+        Framing::NotTpkt if stream.first() == Some(&3) => (head(stream, 4), &[]),
+        Framing::NotTpkt => (masked(stream), &[]),
+        Framing::Complete(length) => {
+            let (frame, behind) = stream.split_at(length.min(stream.len()));
+            (redacted_frame(frame), behind)
+        }
+    }
+}
+
+fn redacted_frame(frame: &[u8]) -> Vec<u8> {
+    if let Ok(SequenceAnswer::Ultimatum(_)) = SequenceAnswer::decode(frame) {
+        return frame.to_vec();
+    }
+    let Ok(parts) = mcs::Parts::read(frame) else { return head(frame, FRAME) };
+    let secret = parts.blocks.into_iter().map(|(kind, at, body)| {
+        let kept = mcs::kept_of(kind).min(body.len());
+        at.saturating_add(kept)..at.saturating_add(body.len())
+    });
+    let whole = Part::whole(frame);
+    let mut copy = Copy::of(frame);
+    secret.chain(parts.unread).filter_map(|range| whole.get(range)).for_each(|part| copy.blank(part));
+    copy.changed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::{Conversation, Limits};
+    use crate::tls::{TlsOffer, TlsVersion};
+    use crate::x224::{ConnectionRequest, ServerAnswer};
+
+    fn plan() -> ConversationPlan {
+        ConversationPlan {
+            request: Some(ConnectionRequest { cookie: None, protocols: Some(SecurityProtocols(1)) }),
+            tls: Some(TlsOffer::MODERN),
+            credssp: Some(6),
+            connection_sequence: true,
+            limits: Limits::each(Duration::from_secs(1)),
+            ..ConversationPlan::default()
+        }
+    }
+
+    fn response() -> ConnectResponse {
+        ConnectResponse { version: Some(0x0008_0004), io_channel: Some(1003), ..ConnectResponse::default() }
+    }
+
+    fn selected(protocol: SecurityProtocols) -> Event {
+        Event::Bytes(ServerAnswer::Selected { protocol, flags: 0 }.encode())
+    }
+
+    fn tls_up() -> Event {
+        Event::TlsUp { version: TlsVersion::Tls13, suite: 0x1302, chain: vec![vec![1]] }
+    }
+
+    /// Runs the machine over `events`; the answer, and what was sent last.
+    fn answer(events: Vec<Event>) -> (Option<ConnectionSequenceAnswer>, Vec<Action>) {
+        let mut machine = Conversation::new(plan());
+        let mut last = Vec::new();
+        for event in events {
+            last = machine.handle(Duration::ZERO, event);
+        }
+        (machine.outcome().connection_sequence.clone().map(|timed| timed.value), last)
+    }
+
+    #[test]
+    fn settings_are_asked_for_behind_tls_and_in_clear() {
+        let settings = Event::Bytes(response().encode());
+        let tls = vec![Event::Connected, selected(SecurityProtocols::SSL), tls_up(), settings.clone()];
+        let standard = vec![Event::Connected, selected(SecurityProtocols::RDP), settings.clone()];
+        let old = vec![Event::Connected, Event::Bytes(ServerAnswer::NoNegotiation.encode()), settings];
+        for events in [tls, standard, old] {
+            let (_, sent) = answer(events[..events.len() - 1].to_vec());
+            let [Action::Send(initial)] = &sent[..] else { panic!("{sent:?}") };
+            assert_eq!(ConnectInitial::decode(initial).unwrap().channels, CHANNELS);
+            assert_eq!(answer(events), (Some(ConnectionSequenceAnswer::Settings(response())), vec![Action::Close]));
+        }
+    }
+
+    #[test]
+    fn nobody_is_asked_behind_credssp_or_without_the_plan() {
+        for protocol in [SecurityProtocols::HYBRID, SecurityProtocols::RDSTLS, SecurityProtocols::RDSAAD] {
+            let (_, sent) = answer(vec![Event::Connected, selected(protocol), tls_up()]);
+            let initial = sent.iter().any(|action| matches!(action, Action::Send(bytes) if bytes.first() == Some(&3)));
+            assert!(!initial, "{protocol}");
+        }
+        let mut machine = Conversation::new(ConversationPlan { connection_sequence: false, ..plan() });
+        machine.handle(Duration::ZERO, Event::Connected);
+        assert_eq!(machine.handle(Duration::ZERO, selected(SecurityProtocols::RDP)), [Action::Close]);
+    }
+
+    #[test]
+    fn every_end_is_an_answer() {
+        let refused = ConnectResponse { result: 14, ..ConnectResponse::default() };
+        for (event, expected) in [
+            (Event::Bytes(refused.encode()), "Refused(14)"),
+            (Event::Bytes(ServerAnswer::DisconnectProviderUltimatum.encode()), "Ultimatum(3)"),
+            (Event::Bytes(b"HTTP".to_vec()), "Malformed(\"the answer is no TPKT: 48545450\")"),
+            (Event::Bytes(vec![3, 0, 0, 7, 2, 0xF0, 0x80]), "Malformed(\"read MCS message: "),
+            (Event::Closed(End::Rst), "Closed(Rst)"),
+            (Event::TlsFailed(TlsFailure::Closed { end: End::Fin, bytes: 9 }), "Closed(Fin)"),
+            (Event::Time, "Silent"),
+        ] {
+            let (found, _) = answer(vec![Event::Connected, selected(SecurityProtocols::RDP), event]);
+            let found = format!("{:?}", found.unwrap());
+            assert!(found.starts_with(expected), "{found} is not {expected}");
+        }
+    }
+
+    #[test]
+    fn settings_may_arrive_behind_the_confirm_or_byte_by_byte() {
+        let confirm = ServerAnswer::Selected { protocol: SecurityProtocols::RDP, flags: 0 }.encode();
+        let settings = response().encode();
+        let (first, rest) = settings.split_at(9);
+        let mut events = vec![Event::Connected, Event::Bytes([&confirm, first].concat())];
+        events.extend(rest.iter().map(|byte| Event::Bytes(vec![*byte])));
+        assert_eq!(answer(events).0, Some(ConnectionSequenceAnswer::Settings(response())));
+    }
+
+    #[test]
+    fn the_random_and_the_certificate_of_a_server_go() {
+        let encryption = Some((2, 3));
+        let mut frame = ConnectResponse { encryption, message_channel: Some(1007), ..response() }.encode();
+        // the last block is that of the message channel: it becomes one whose body is a secret
+        let at = frame.windows(4).position(|four| four == [0x04, 0x0C, 6, 0]).unwrap();
+        frame[at + 1] = 0x77;
+        let settings = frame.windows(4).position(|four| four == [0x01, 0x0C, 8, 0]).unwrap();
+        let redacted = redacted_frame(&frame);
+        assert_eq!(redacted[settings..at + 4], frame[settings..at + 4]);
+        assert_eq!(redacted[at + 4..], [0, 0], "a block that nobody knows");
+        let secret = frame.windows(4).position(|four| four == [0x02, 0x0C, 12, 0]).unwrap();
+        frame[secret + 2] = 18;
+        let redacted = redacted_frame(&frame);
+        assert_eq!(redacted[secret..secret + 12], frame[secret..secret + 12], "method and level stay");
+        assert_eq!(redacted[secret + 12..], [0; 6], "random and certificate");
+        assert_eq!(settings_of(&redacted), settings_of(&frame));
+    }
+
+    #[test]
+    fn nothing_that_is_not_read_survives() {
+        let refused = ConnectResponse { result: 14, ..response() };
+        for response in [response(), refused] {
+            let frame = response.encode();
+            let redacted = redacted_frame(&frame);
+            assert_eq!(settings_of(&redacted), settings_of(&frame));
+            assert_eq!(redacted_frame(&redacted), redacted);
+            assert!(!redacted.windows(3).any(|three| three == [2, 1, 34]), "the parameters of the domain");
+            assert_eq!(redacted.windows(4).any(|four| four == b"McDn"), response.result == 0);
+        }
+    }
+}
