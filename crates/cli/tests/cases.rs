@@ -2,7 +2,7 @@
 //! its file `how` says, and judged by what is expected of it here, typed anew from its file `expect`.
 
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::print_stderr)]
+#![allow(clippy::unwrap_used, clippy::print_stderr, clippy::unnecessary_debug_formatting, clippy::assigning_clones)]
 
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// What is expected of one case: its verdicts, a finding of which one must be there, and one that must not, so surely.
+/// Expectation of one case: its verdicts, a finding of which one must be there, and one that must not, so surely.
 struct Case {
     name: &'static str,
     verdicts: &'static [&'static str],

@@ -101,6 +101,7 @@ impl Of {
 
 /// Question put as a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is one thing that a connection may do or not")]
 pub struct Question {
     /// Need that it answers, perhaps among others.
     pub need: Need,

@@ -1,4 +1,4 @@
-//! The same question put several times: whether a host's answers are its own, or a matter of chance.
+//! Questions put several times: whether a host's answers are its own, or a matter of chance.
 
 use std::time::Duration;
 

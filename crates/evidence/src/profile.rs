@@ -42,7 +42,7 @@ pub struct ClientProfile {
     pub groups: Groups,
     /// Signature algorithms that it offers; those of a usual hello where that is not known.
     pub signatures: Signatures,
-    /// Whose manner its hello follows.
+    /// Manner that its hello follows.
     pub hello: HelloStyle,
     /// Shortest RSA key, in bits, that it accepts in a certificate; 0 where that is not known.
     pub least_rsa_bits: usize,

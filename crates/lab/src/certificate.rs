@@ -4,10 +4,84 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, SigningKey,
 };
+use serde::Deserialize;
 use time::{Duration, OffsetDateTime};
 
 use crate::error::LabError;
-use crate::host::{Certificate, Key};
+
+/// The certificate that a host shows.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Certificate {
+    /// The subject's common name.
+    pub subject: String,
+    /// `notBefore`, days from now.
+    pub not_before_days: f64,
+    /// `notAfter`, days from now.
+    pub not_after_days: f64,
+    /// Issued by a CA, with the subject as alternative name; otherwise of the shape that Windows makes by itself.
+    pub issued_by_ca: bool,
+    /// The common name of that CA.
+    pub issuer: String,
+    /// Extended key usages, as object identifiers.
+    pub usages: Vec<String>,
+    /// Its key.
+    pub key: Key,
+    /// The host signs with another key of the kind; for `ec-256`.
+    pub foreign_key: bool,
+    /// Digest of its signature, where that is not SHA-256; takes the feature `legacy-tls`.
+    pub signature: Option<OldSignature>,
+    /// Number of letters behind the common name.
+    pub padding: usize,
+    /// How many further copies of it are sent.
+    pub extra: usize,
+    /// Size of the bytes that are no certificate and stand instead of each copy.
+    pub extra_bytes: Option<usize>,
+}
+
+impl Default for Certificate {
+    fn default() -> Self {
+        Self {
+            subject: "SERVER01".to_owned(),
+            not_before_days: -30.0,
+            not_after_days: 150.0,
+            issued_by_ca: false,
+            issuer: "Corp Example Issuing CA".to_owned(),
+            usages: vec![wire::certificate::EKU_SERVER_AUTHENTICATION.to_owned()],
+            key: Key::Rsa2048,
+            foreign_key: false,
+            signature: None,
+            padding: 0,
+            extra: 0,
+            extra_bytes: None,
+        }
+    }
+}
+
+/// The key of a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Key {
+    /// RSA with 2048 bits: the lab's own.
+    #[serde(rename = "rsa-2048")]
+    Rsa2048,
+    /// RSA with 1024 bits: the lab's own; takes the feature `legacy-tls`.
+    #[serde(rename = "rsa-1024")]
+    Rsa1024,
+    /// A new key on the curve P-256.
+    #[serde(rename = "ec-256")]
+    Ec256,
+}
+
+/// A signature that nobody makes any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OldSignature {
+    /// RSA with MD5.
+    Md5,
+    /// RSA with SHA-1.
+    Sha1,
+}
 
 /// Public by design: it protects nothing (keys/README.md).
 const RSA_2048: &str = include_str!("../keys/rsa-2048.pem");
@@ -157,7 +231,7 @@ mod tests {
     #[cfg(feature = "legacy-tls")]
     #[test]
     fn old_signatures_verify() {
-        use crate::host::OldSignature::{Md5, Sha1};
+        use super::OldSignature::{Md5, Sha1};
         for (signature, id) in [(Md5, "1.2.840.113549.1.1.4"), (Sha1, "1.2.840.113549.1.1.5")] {
             let asked = Certificate { signature: Some(signature), issued_by_ca: true, ..Certificate::default() };
             let made = &made(&asked)[0];

@@ -2,14 +2,19 @@
 //! Authentication.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 use serde::Deserialize;
 use wire::tls::TlsVersion;
 
-pub use crate::stage::{
-    ConnectionSequence, ConnectionSequenceFault, Credssp, CredsspFault, Neglect, Negotiation, NegotiationFault,
-    Protocol, TcpMode, Tls, TlsFault,
-};
+use crate::transport::Pace;
+
+pub use crate::certificate::{Certificate, Key, OldSignature};
+pub use crate::stage::connection_sequence::{ConnectionSequence, ConnectionSequenceFault};
+pub use crate::stage::credssp::{Credssp, CredsspFault};
+pub use crate::stage::tcp::{Neglect, TcpMode};
+pub use crate::stage::tls::{Tls, TlsFault};
+pub use crate::stage::x224::{Negotiation, NegotiationFault, Protocol};
 
 /// A host.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -73,65 +78,16 @@ pub enum Banner {
     Endless,
 }
 
-/// The certificate that a host shows.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Certificate {
-    /// The subject's common name.
-    pub subject: String,
-    /// `notBefore`, days from now.
-    pub not_before_days: f64,
-    /// `notAfter`, days from now.
-    pub not_after_days: f64,
-    /// Issued by a CA, with the subject as alternative name; otherwise of the shape that Windows makes by itself.
-    pub issued_by_ca: bool,
-    /// The common name of that CA.
-    pub issuer: String,
-    /// Extended key usages, as object identifiers.
-    pub usages: Vec<String>,
-    /// Its key.
-    pub key: Key,
-    /// The host signs with another key of the kind; for `ec-256`.
-    pub foreign_key: bool,
-    /// Digest of its signature, where that is not SHA-256; takes the feature `legacy-tls`.
-    pub signature: Option<OldSignature>,
-    /// Number of letters behind the common name.
-    pub padding: usize,
-    /// How many further copies of it are sent.
-    pub extra: usize,
-    /// Size of the bytes that are no certificate and stand instead of each copy.
-    pub extra_bytes: Option<usize>,
-}
-
-/// The key of a certificate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Key {
-    /// RSA with 2048 bits: the lab's own.
-    #[serde(rename = "rsa-2048")]
-    Rsa2048,
-    /// RSA with 1024 bits: the lab's own; takes the feature `legacy-tls`.
-    #[serde(rename = "rsa-1024")]
-    Rsa1024,
-    /// A new key on the curve P-256.
-    #[serde(rename = "ec-256")]
-    Ec256,
-}
-
-/// A signature that nobody makes any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum OldSignature {
-    /// RSA with MD5.
-    Md5,
-    /// RSA with SHA-1.
-    Sha1,
-}
-
 impl Host {
     /// True if a connection to it can get as far as TLS.
     pub(crate) fn speaks_tls(&self) -> bool {
         self.tcp == TcpMode::Accept && self.banner.is_none()
+    }
+
+    /// The pace at which it writes.
+    pub(crate) fn pace(&self) -> Pace {
+        let byte = self.one_byte_at_a_time.then(|| Duration::from_millis(self.byte_delay_ms));
+        Pace { before_answer: Duration::from_millis(self.delay_ms), byte }
     }
 
     /// True if it takes the feature `legacy-tls`: old versions, short keys, old suites.
@@ -140,7 +96,7 @@ impl Host {
             || self.certificate.key == Key::Rsa1024
             || self.certificate.signature.is_some()
             || !self.tls.groups.is_empty()
-            || self.tls.suites.iter().any(|suite| !crate::stage::has_suite(suite))
+            || self.tls.suites.iter().any(|suite| !crate::stage::tls::has_suite(suite))
     }
 }
 
@@ -162,25 +118,6 @@ impl Default for Host {
             certificate: Certificate::default(),
             credssp: Credssp::default(),
             connection_sequence: ConnectionSequence::default(),
-        }
-    }
-}
-
-impl Default for Certificate {
-    fn default() -> Self {
-        Self {
-            subject: "SERVER01".to_owned(),
-            not_before_days: -30.0,
-            not_after_days: 150.0,
-            issued_by_ca: false,
-            issuer: "Corp Example Issuing CA".to_owned(),
-            usages: vec![wire::certificate::EKU_SERVER_AUTHENTICATION.to_owned()],
-            key: Key::Rsa2048,
-            foreign_key: false,
-            signature: None,
-            padding: 0,
-            extra: 0,
-            extra_bytes: None,
         }
     }
 }

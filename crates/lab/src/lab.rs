@@ -159,7 +159,7 @@ impl Service {
     fn new(host: &Host, stop: Arc<Stop>) -> Result<Self, LabError> {
         let acceptor = if host.speaks_tls() {
             let identity = Identity::new(&host.certificate, OffsetDateTime::now_utc())?;
-            Some(Acceptor::new(host, &identity)?)
+            Some(Acceptor::new(&host.tls, host.needs_legacy_tls(), &identity)?)
         } else {
             None
         };
@@ -207,7 +207,7 @@ impl Service {
     }
 
     fn serve(&self, stream: TcpStream, number: usize) -> io::Result<Transport> {
-        let mut transport = Transport::new(stream, &self.host, self.stop.clone())?;
+        let mut transport = Transport::new(stream, self.host.pace(), self.stop.clone())?;
         let served = if self.host.neglects.contains(&number) {
             stage::neglect(&self.host, &mut transport)
         } else {

@@ -13,10 +13,10 @@ use wire::bytes::Reader;
 use wire::der;
 use wire::tls::TlsVersion;
 
-use crate::certificate::Identity;
+use crate::certificate::{Identity, OldSignature};
 use crate::error::LabError;
-use crate::host::{OldSignature, Tls};
-use crate::stage::Tunnel;
+use crate::stage::served::Tunnel;
+use crate::stage::tls::Tls;
 use crate::transport::Transport;
 
 /// 1.2.840.113549.1.1.11, as DER without tag and length.

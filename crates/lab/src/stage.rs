@@ -2,25 +2,21 @@
 //! and its line in [`BEHIND_SECURITY`], if it follows the security that was negotiated; its settings are a field of
 //! [`Host`].
 
-mod connection_sequence;
-mod credssp;
+pub(crate) mod connection_sequence;
+pub(crate) mod credssp;
+pub(crate) mod served;
 pub(crate) mod tcp;
 pub(crate) mod tls;
-mod x224;
+pub(crate) mod x224;
 
-use std::io::{self, Read, Write};
+use std::io;
 
-use wire::x224::SecurityProtocols;
-
-pub use connection_sequence::{ConnectionSequence, ConnectionSequenceFault};
-pub use credssp::{Credssp, CredsspFault};
-pub use tcp::{Neglect, TcpMode};
-pub(crate) use tls::has_suite;
-pub use tls::{Tls, TlsFault};
-pub use x224::{Negotiation, NegotiationFault, Protocol};
+use tcp::Neglect;
+use tls::TlsFault;
 
 use crate::host::Host;
 use crate::transport::Transport;
+pub(crate) use served::{Ending, Negotiated, Served, Tunnel};
 use tls::Acceptor;
 
 /// A stage that follows once the connection is as secure as was negotiated; `None` if it does not follow what was
@@ -28,47 +24,19 @@ use tls::Acceptor;
 type Follow = fn(&Host, Negotiated, &mut dyn Tunnel) -> Option<io::Result<Ending>>;
 
 /// The stages behind the security that was negotiated, the first that follows serves the client.
-const BEHIND_SECURITY: [Follow; 2] = [credssp::serve, connection_sequence::serve];
-
-/// The result of the negotiation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Negotiated {
-    /// The protocols that the client offered.
-    pub(crate) requested: SecurityProtocols,
-    /// The one that the host selected.
-    pub(crate) selected: SecurityProtocols,
-}
-
-/// How a host ends a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ending {
-    /// FIN.
-    Close,
-    /// RST.
-    Reset,
-}
-
-/// The result of a stage.
-pub(crate) enum Served<T> {
-    /// The connection ended in it.
-    Ended(Ending),
-    /// It goes on with this.
-    On(T),
-}
-
-/// The plaintext of an established connection.
-pub(crate) trait Tunnel: Read + Write {}
-
-impl<T: Read + Write> Tunnel for T {}
+const BEHIND_SECURITY: [Follow; 2] = [
+    |host, negotiated, tunnel| credssp::serve(&host.credssp, negotiated, tunnel),
+    |host, negotiated, tunnel| connection_sequence::serve(&host.connection_sequence, negotiated, tunnel),
+];
 
 /// Serves one client of a host that speaks Remote Desktop.
 pub(crate) fn serve(host: &Host, acceptor: Option<&Acceptor>, transport: &mut Transport) -> io::Result<Ending> {
-    let negotiated = match x224::serve(host, transport)? {
+    let negotiated = match x224::serve(&host.negotiation, &host.tls, transport)? {
         Served::Ended(ending) => return Ok(ending),
         Served::On(negotiated) => negotiated,
     };
     match acceptor {
-        Some(acceptor) if negotiated.selected.tls() => match tls::serve(host, acceptor, transport)? {
+        Some(acceptor) if negotiated.selected.tls() => match tls::serve(&host.tls, acceptor, transport)? {
             Served::Ended(ending) => Ok(ending),
             Served::On(mut tunnel) => follow(host, negotiated, tunnel.as_mut()),
         },
@@ -90,7 +58,7 @@ pub(crate) fn neglect(host: &Host, transport: &mut Transport) -> io::Result<Endi
         Neglect::Silent => transport.hold()?,
         Neglect::Close => drop(x224::read_request(transport)?),
         Neglect::ResetHello => {
-            if let Served::On(_) = x224::serve(host, transport)? {
+            if let Served::On(_) = x224::serve(&host.negotiation, &host.tls, transport)? {
                 return tls::fail(&TlsFault::Reset, transport);
             }
         }

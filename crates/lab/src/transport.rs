@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-use crate::host::Host;
 use crate::stop::Stop;
 
 /// How long a connection thread waits for its peer at most.
@@ -15,9 +14,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How a host's answers are slowed down.
 #[derive(Debug, Clone, Copy)]
-struct Pace {
-    before_answer: Duration,
-    byte: Option<Duration>,
+pub(crate) struct Pace {
+    pub(crate) before_answer: Duration,
+    pub(crate) byte: Option<Duration>,
 }
 
 /// A connection as its host treats it.
@@ -33,13 +32,11 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
-    /// A connection of `host`.
-    pub(crate) fn new(stream: TcpStream, host: &Host, stop: Arc<Stop>) -> io::Result<Self> {
+    /// A connection on which the host writes at this pace.
+    pub(crate) fn new(stream: TcpStream, pace: Pace, stop: Arc<Stop>) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        let byte = host.one_byte_at_a_time.then(|| Duration::from_millis(host.byte_delay_ms));
-        let pace = Pace { before_answer: Duration::from_millis(host.delay_ms), byte };
         Ok(Self { stream, stop, pace, pending: Vec::new(), answering: true })
     }
 

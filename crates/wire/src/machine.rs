@@ -1,83 +1,23 @@
 //! One connection to one address, as a machine without I/O: events and the time go in, actions come out.
 //!
 //! A connection is a list of stages ([`crate::stage`]), of which each begins where the answers before it lead. The
-//! driver (`collect`) owns sockets, TLS stacks and the clock; it hands in what happened with the time since the start of the
-//! connection, and does what it is told. Whatever the peer does, the machine ends: every state has a deadline, every
-//! buffer a bound.
+//! driver (`collect`) owns sockets, TLS stacks and the clock; it hands in what happened with the time since the start
+//! of the connection, and does what it is told. Whatever the peer does, the machine ends: every state has a deadline,
+//! every buffer a bound.
 
-mod outcome;
-mod plan;
+pub(crate) mod answer;
+pub(crate) mod event;
+pub(crate) mod outcome;
+pub(crate) mod plan;
 
 use std::time::Duration;
 
+pub use answer::{ConnectionSequenceAnswer, CredsspAnswer, Presented, TcpAnswer, TlsAnswer, X224Answer};
+pub use event::{Action, ConnectFailure, End, Event, TlsFailure};
 pub use outcome::{Outcome, Timed};
 pub use plan::{ConversationPlan, Limits};
 
-pub use crate::stage::{
-    ConnectFailure, ConnectionSequenceAnswer, CredsspAnswer, Presented, TcpAnswer, TlsAnswer, TlsFailure, X224Answer,
-};
-use crate::stage::{Redact, Waiting};
-use crate::tls::{TlsOffer, TlsVersion};
-
-/// How a peer ended a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum End {
-    /// In order, with FIN.
-    Fin,
-    /// With RST.
-    Rst,
-}
-
-impl End {
-    /// `closed` or `reset`, for sentences.
-    pub const fn verb(self) -> &'static str {
-        match self {
-            Self::Fin => "closed",
-            Self::Rst => "reset",
-        }
-    }
-}
-
-/// An event of a connection, as the driver saw it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// The TCP connection is established.
-    Connected,
-    /// It could not be established.
-    ConnectFailed(ConnectFailure),
-    /// Bytes from the peer, as they come out of the topmost layer: raw before TLS is up, plaintext afterwards.
-    Bytes(Vec<u8>),
-    /// The handshake that we asked for is finished.
-    TlsUp {
-        /// The version agreed on.
-        version: TlsVersion,
-        /// The suite agreed on.
-        suite: u16,
-        /// The peer's certificates as DER, leaf first.
-        chain: Vec<Vec<u8>>,
-    },
-    /// The peer asked for a certificate of ours inside the handshake; it got none.
-    CertificateRequested,
-    /// It failed.
-    TlsFailed(TlsFailure),
-    /// The peer ended the connection.
-    Closed(End),
-    /// The deadline of the present state has passed.
-    Time,
-    /// This exchange failed with a host of our own making: whatever the peer said to it, the fault is ours.
-    RehearsalFailed,
-}
-
-/// A thing that the driver has to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
-    /// Write these bytes, in a segment of their own, through all layers that there are.
-    Send(Vec<u8>),
-    /// Put a layer of TLS on top of those that there are, with this offer.
-    UpgradeTls(TlsOffer),
-    /// Close the connection; the machine has ended.
-    Close,
-}
+use crate::stage::room::{Redact, Waiting};
 
 /// The machine.
 #[derive(Debug)]

@@ -6,135 +6,75 @@
 
 mod connection_sequence;
 mod credssp;
+pub(crate) mod room;
 mod tcp;
 mod tls;
 mod x224;
 
-use std::fmt;
 use std::time::Duration;
 
-pub use connection_sequence::ConnectionSequenceAnswer;
-pub use credssp::CredsspAnswer;
-pub use tcp::{ConnectFailure, TcpAnswer};
-pub use tls::{Presented, TlsAnswer, TlsFailure};
 pub(crate) use tls::{accepted, read_up as read_tls_up, rename_chain, write_up as write_tls_up};
-pub use x224::X224Answer;
 
-use crate::machine::{Action, ConversationPlan, Event, Limits, Outcome, Timed};
-use crate::redaction::Names;
+use crate::machine::plan::{ConversationPlan, Limits};
+use room::Stage;
 
 /// The stages on the way to a host, in the order in which they follow each other.
 pub(crate) const STAGES: [Stage; 5] = [tcp::STAGE, x224::STAGE, tls::STAGE, credssp::STAGE, connection_sequence::STAGE];
 
-/// A stage, as the machine, the text of a transcript and redaction see it.
-pub(crate) struct Stage {
-    /// Its name in a transcript.
-    pub(crate) name: &'static str,
-    /// Its share of the time-out of a connection, in tenths.
-    pub(crate) share: u32,
-    /// Its limit among those of a plan.
-    pub(crate) limit: fn(&mut Limits) -> &mut Duration,
-    /// Begins it, if the plan asks for it and what was found out leads there. The bytes came behind the answer of the
-    /// stage before; who has a use for them takes them.
-    pub(crate) begin: fn(&ConversationPlan, &Outcome, &mut Vec<u8>) -> Option<Begun>,
-    /// Writes what the plan asks of it: words with a space behind each.
-    pub(crate) write: fn(&ConversationPlan, &mut fmt::Formatter<'_>) -> fmt::Result,
-    /// Reads one of these words, if it is one of its own.
-    pub(crate) read: fn(&mut ConversationPlan, &str, &str) -> Option<Result<(), &'static str>>,
-    /// Renames whom the plan names in it.
-    pub(crate) rename: fn(&mut ConversationPlan, &mut Names),
-    /// Says in words for people which message of it these bytes are.
-    pub(crate) remark: fn(&[u8]) -> Option<String>,
-}
-
-impl Stage {
-    /// A stage of which no plan says anything: what the others differ from.
-    const BARE: Self = Self {
-        name: "",
-        share: 0,
-        limit: |limits| &mut limits.tcp,
-        begin: |_, _, _| None,
-        write: |_, _| Ok(()),
-        read: |_, _, _| None,
-        rename: |_, _| {},
-        remark: |_| None,
-    };
-}
-
-/// A stage that has begun.
-pub(crate) struct Begun {
-    /// Actions that begin it.
-    pub(crate) actions: Vec<Action>,
-    /// The state that waits for the answer.
-    pub(crate) state: Box<dyn Waiting>,
-}
-
-/// Writes over received bytes whatever names somebody, and returns as many; also what stands behind the answer, which
-/// is read by the next stage of the same layer.
-pub(crate) type Redact = for<'a> fn(&'a [u8], &mut Names) -> (Vec<u8>, &'a [u8]);
-
-/// A state that waits for the answer of its stage.
-pub(crate) trait Expect: fmt::Debug + Send + 'static {
-    /// The answer of the stage, with what came beside it.
-    type Answer;
-
-    /// How received bytes are redacted; `None` where the state has no use for bytes.
-    const REDACT: Option<Redact> = None;
-
-    /// Puts the answer where it belongs.
-    fn keep(answer: Timed<Self::Answer>, outcome: &mut Outcome);
-
-    /// How long it waits at most.
-    fn limit(&self, plan: &ConversationPlan) -> Duration;
-
-    /// Takes what happened; returns the answer once there is one.
-    fn handle(&mut self, event: Event) -> Option<Self::Answer>;
-
-    /// The bytes that came behind the answer.
-    fn left(&mut self) -> Vec<u8> {
-        Vec::new()
+impl ConversationPlan {
+    /// The stages that it may go through, in their order.
+    #[allow(clippy::unused_self, reason = "a plan that leads through a gateway will have others")]
+    pub(crate) fn stages(&self) -> &'static [Stage] {
+        &STAGES
     }
 }
 
-/// An [`Expect`] of any stage.
-pub(crate) trait Waiting: fmt::Debug + Send {
-    /// [`Expect::limit`].
-    fn limit(&self, plan: &ConversationPlan) -> Duration;
-
-    /// [`Expect::handle`] at `now`, where the stage began at `began`; true once the answer is in `outcome`.
-    fn handle(&mut self, event: Event, began: Duration, now: Duration, outcome: &mut Outcome) -> bool;
-
-    /// [`Expect::left`].
-    fn left(&mut self) -> Vec<u8>;
-
-    /// [`Expect::REDACT`].
-    fn redact(&self) -> Option<Redact>;
-}
-
-impl<E: Expect> Waiting for E {
-    fn limit(&self, plan: &ConversationPlan) -> Duration {
-        Expect::limit(self, plan)
+impl Limits {
+    /// Gives each stage this time.
+    pub fn each(limit: Duration) -> Self {
+        Self::default().map(|_, _| limit)
     }
 
-    fn handle(&mut self, event: Event, began: Duration, now: Duration, outcome: &mut Outcome) -> bool {
-        let Some(value) = Expect::handle(self, event) else { return false };
-        E::keep(Timed { value, took: now.saturating_sub(began), at: now }, outcome);
-        true
+    /// The share of a connection's time-out that each stage has, in whole microseconds, which is what a transcript
+    /// keeps. The shares overlap: the deadline of the whole connection leaves to others what one stage does not use.
+    pub fn of(timeout: Duration) -> Self {
+        Self::default().map(|stage, _| {
+            let share = timeout.saturating_mul(stage.share).as_micros().div_euclid(10);
+            Duration::from_micros(u64::try_from(share).unwrap_or(u64::MAX).max(1))
+        })
     }
 
-    fn left(&mut self) -> Vec<u8> {
-        Expect::left(self)
+    /// The limits, each at most `most`.
+    #[must_use]
+    pub fn at_most(self, most: Duration) -> Self {
+        self.map(|_, limit| limit.min(most))
     }
 
-    fn redact(&self) -> Option<Redact> {
-        E::REDACT
+    fn map(mut self, change: impl Fn(&Stage, Duration) -> Duration) -> Self {
+        for stage in &STAGES {
+            let limit = (stage.limit)(&mut self);
+            *limit = change(stage, *limit);
+        }
+        self
     }
 }
 
-/// Bytes of an answer that are kept as evidence.
-const KEPT: usize = 64;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The beginning of bytes that mean nothing to us.
-pub(crate) fn kept(bytes: &[u8]) -> Vec<u8> {
-    bytes.iter().copied().take(KEPT).collect()
+    #[test]
+    fn every_stage_has_a_limit_and_a_share_of_its_own() {
+        let mut limits = Limits::default();
+        for (number, stage) in (1..).zip(&STAGES) {
+            assert_eq!(*(stage.limit)(&mut limits), Duration::ZERO, "{} has the limit of another", stage.name);
+            *(stage.limit)(&mut limits) = Duration::from_secs(number);
+            assert!((1..10).contains(&stage.share), "{}", stage.name);
+        }
+        assert_eq!(Limits::of(Duration::ZERO), Limits::each(Duration::from_micros(1)), "no stage without any time");
+        let shares = Limits::of(Duration::from_secs(10));
+        assert_eq!((shares.tcp, shares.x224), (Duration::from_secs(4), Duration::from_secs(4)));
+        let capped = shares.at_most(Duration::from_millis(3500));
+        assert_eq!((capped.tcp, capped.x224), (Duration::from_millis(3500), Duration::from_millis(3500)));
+    }
 }

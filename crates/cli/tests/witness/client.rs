@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(12);
 /// How long a peer without CredSSP may still complain of the handshake.
 const REMARK: Duration = Duration::from_millis(400);
 
-/// What a client offers, in OpenSSL's words.
+/// Offer of a client, in OpenSSL's words.
 #[derive(Debug, Clone, Copy)]
 pub struct Offers {
     /// The id of the profile of which this is the witness.

@@ -4,10 +4,12 @@
 use evidence::Stage;
 use evidence::fact::Fact;
 use wire::machine::{ConnectionSequenceAnswer, X224Answer};
+use wire::tls::TlsOffer;
 use wire::x224::{SecurityProtocols, ServerAnswer};
 
 use super::room::{Room, Whose};
-use crate::as_client::{first_offer, tunnel};
+
+use crate::as_client::tunnel;
 use crate::case::{Case, Seen};
 use crate::need::Question;
 use crate::stage::rung::{Outcome, Rung, took};
@@ -24,7 +26,7 @@ pub(crate) fn riding(case: Case<'_>, question: Question, tls: bool) -> Question 
     match question.request {
         Some(SecurityProtocols::RDP) => Question { settings: true, ..question },
         Some(SecurityProtocols::SSL) if tls => {
-            let offer = tunnel(case).unwrap_or_else(|| first_offer(case));
+            let offer = tunnel(case).unwrap_or(TlsOffer::MODERN);
             Question { settings: true, tls: Some(offer), ..question }
         }
         _ => question,

@@ -6,8 +6,7 @@ use serde::Deserialize;
 use wire::mcs::{self, ConnectInitial, ConnectResponse};
 use wire::x224::{Framing, SecurityProtocols, ServerAnswer};
 
-use super::{Ending, Negotiated, Tunnel};
-use crate::host::Host;
+use super::served::{Ending, Negotiated, Tunnel};
 use crate::script::Script;
 use crate::transport;
 
@@ -55,9 +54,13 @@ impl Default for ConnectionSequence {
 }
 
 /// Tells its settings and waits until the client closes, if that may come so far without proving who it is.
-pub(crate) fn serve(host: &Host, negotiated: Negotiated, tunnel: &mut dyn Tunnel) -> Option<io::Result<Ending>> {
+pub(crate) fn serve(
+    host: &ConnectionSequence,
+    negotiated: Negotiated,
+    tunnel: &mut dyn Tunnel,
+) -> Option<io::Result<Ending>> {
     let open = [SecurityProtocols::RDP, SecurityProtocols::SSL].contains(&negotiated.selected);
-    open.then(|| tell(&host.connection_sequence, negotiated, tunnel))
+    open.then(|| tell(host, negotiated, tunnel))
 }
 
 fn tell(host: &ConnectionSequence, negotiated: Negotiated, tunnel: &mut dyn Tunnel) -> io::Result<Ending> {

@@ -8,8 +8,7 @@ use wire::credssp::{self, Framing, TsRequest};
 use wire::der;
 use wire::ntlm::{self, Challenge, WindowsVersion};
 
-use super::{Ending, Negotiated, Tunnel};
-use crate::host::Host;
+use super::served::{Ending, Negotiated, Tunnel};
 use crate::script::Script;
 use crate::transport;
 
@@ -77,8 +76,8 @@ const OBJECT_IDENTIFIER: u8 = 6;
 const ENUMERATED: u8 = 10;
 
 /// Answers the client's first `TSRequest` and waits until the client closes, if CredSSP was selected.
-pub(crate) fn serve(host: &Host, negotiated: Negotiated, tunnel: &mut dyn Tunnel) -> Option<io::Result<Ending>> {
-    negotiated.selected.credssp().then(|| introduce(&host.credssp, tunnel))
+pub(crate) fn serve(host: &Credssp, negotiated: Negotiated, tunnel: &mut dyn Tunnel) -> Option<io::Result<Ending>> {
+    negotiated.selected.credssp().then(|| introduce(host, tunnel))
 }
 
 fn introduce(host: &Credssp, tunnel: &mut dyn Tunnel) -> io::Result<Ending> {

@@ -17,10 +17,9 @@ use serde::{Deserialize, Deserializer, de};
 use wire::tls::{Alert, TlsVersion};
 
 pub use self::gate::Resents;
-use super::{Ending, Served, Tunnel};
+use super::served::{Ending, Served, Tunnel};
 use crate::certificate::Identity;
 use crate::error::LabError;
-use crate::host::Host;
 use crate::script::Script;
 use crate::transport::Transport;
 use mutual::Demanding;
@@ -106,11 +105,11 @@ pub(crate) enum Acceptor {
 }
 
 impl Acceptor {
-    /// Sets up TLS for `host`.
-    pub(crate) fn new(host: &Host, identity: &Identity) -> Result<Self, LabError> {
-        if host.needs_legacy_tls() {
+    /// Sets up TLS as `host` speaks it; `legacy` where rustls cannot.
+    pub(crate) fn new(host: &Tls, legacy: bool, identity: &Identity) -> Result<Self, LabError> {
+        if legacy {
             #[cfg(feature = "legacy-tls")]
-            return crate::legacy::Acceptor::new(&host.tls, identity).map(Self::OpenSsl);
+            return crate::legacy::Acceptor::new(host, identity).map(Self::OpenSsl);
             #[cfg(not(feature = "legacy-tls"))]
             return Err(LabError::NeedsLegacyTls);
         }
@@ -118,15 +117,15 @@ impl Acceptor {
         let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).map_err(|e| LabError::Tls(e.to_string()))?;
         let chain = identity.chain.iter().cloned().map(CertificateDer::from).collect();
         let mut provider = ring::default_provider();
-        if !host.tls.suites.is_empty() {
-            provider.cipher_suites.retain(|suite| host.tls.suites.iter().any(|name| named(*suite, name)));
+        if !host.suites.is_empty() {
+            provider.cipher_suites.retain(|suite| host.suites.iter().any(|name| named(*suite, name)));
         }
         let signing = provider.key_provider.load_private_key(key).map_err(failed)?;
         // the key is whatever it is: a host may sign with another one than its certificate's
         let identity = SingleCertAndKey::from(CertifiedKey::new(chain, signing));
         let builder = ServerConfig::builder_with_provider(Arc::new(provider));
         let builder = builder.with_protocol_versions(&versions(host)).map_err(failed)?;
-        let builder = if host.tls.wants_client_certificate {
+        let builder = if host.wants_client_certificate {
             builder.with_client_cert_verifier(Arc::new(Demanding))
         } else {
             builder.with_no_client_auth()
@@ -159,30 +158,30 @@ fn named(suite: SupportedCipherSuite, name: &str) -> bool {
     wire::tls::suite::code(name) == Some(suite.suite().into())
 }
 
-fn versions(host: &Host) -> Vec<&'static SupportedProtocolVersion> {
+fn versions(host: &Tls) -> Vec<&'static SupportedProtocolVersion> {
     let known = [(TlsVersion::Tls12, &TLS12), (TlsVersion::Tls13, &TLS13)];
-    let spoken = |version| (host.tls.min..=host.tls.max).contains(&version);
+    let spoken = |version| (host.min..=host.max).contains(&version);
     known.into_iter().filter(|(version, _)| spoken(*version)).map(|(_, known)| known).collect()
 }
 
 /// Gets ready for a hello; to be called before the client can have sent it.
-pub(crate) fn prepare(host: &Host, transport: &Transport) -> io::Result<()> {
-    if host.tls.blocks_whole_hello { middlebox::watch(transport) } else { Ok(()) }
+pub(crate) fn prepare(host: &Tls, transport: &Transport) -> io::Result<()> {
+    if host.blocks_whole_hello { middlebox::watch(transport) } else { Ok(()) }
 }
 
 /// Answers a client's hello; served is the inside of the tunnel.
 pub(crate) fn serve<'a>(
-    host: &Host,
+    host: &Tls,
     acceptor: &Acceptor,
     transport: &'a mut Transport,
 ) -> io::Result<Served<Box<dyn Tunnel + 'a>>> {
-    if host.tls.blocks_whole_hello && !middlebox::passes(transport)? {
+    if host.blocks_whole_hello && !middlebox::passes(transport)? {
         return Ok(Served::Ended(Ending::Reset));
     }
-    if !host.tls.resents.is_empty() && !gate::passes(&host.tls.resents, transport)? {
+    if !host.resents.is_empty() && !gate::passes(&host.resents, transport)? {
         return Ok(Served::Ended(Ending::Reset));
     }
-    match &host.tls.fault {
+    match &host.fault {
         Some(fault) => fail(fault, transport).map(Served::Ended),
         None => acceptor.accept(transport).map(Served::On),
     }

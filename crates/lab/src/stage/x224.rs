@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use serde::Deserialize;
 use wire::x224::{self, ConnectionRequest, Framing, NegotiationFailure, SecurityProtocols, ServerAnswer};
 
-use super::{Ending, Negotiated, Served};
-use crate::host::Host;
+use super::served::{Ending, Negotiated, Served};
+use super::tls::{self, Tls};
 use crate::transport::Transport;
 
 /// `flags` of RDP_NEG_RSP as Windows Server 2022 sends them: extended client data, graphics pipeline, Restricted Admin,
@@ -100,16 +100,16 @@ impl Default for Negotiation {
 }
 
 /// Answers a client's request; it goes on with what was negotiated.
-pub(crate) fn serve(host: &Host, transport: &mut Transport) -> io::Result<Served<Negotiated>> {
+pub(crate) fn serve(host: &Negotiation, tls: &Tls, transport: &mut Transport) -> io::Result<Served<Negotiated>> {
     let request = read_request(transport)?;
-    let answer = match reply(&host.negotiation, &request) {
+    let answer = match reply(host, &request) {
         Reply::Close => return Ok(Served::Ended(Ending::Close)),
         Reply::Reset => return Ok(Served::Ended(Ending::Reset)),
         Reply::Silent => return transport.hold().map(|()| Served::Ended(Ending::Close)),
         Reply::Malformed(bytes) => return transport.write_all(&bytes).map(|()| Served::Ended(Ending::Close)),
         Reply::Answer(answer) => answer,
     };
-    super::tls::prepare(host, transport)?;
+    tls::prepare(tls, transport)?;
     transport.write_all(&answer.encode())?;
     let requested = request.protocols.unwrap_or(SecurityProtocols::RDP);
     Ok(match answer {

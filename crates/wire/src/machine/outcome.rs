@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use super::answer::{ConnectionSequenceAnswer, CredsspAnswer, Presented, TcpAnswer, TlsAnswer, X224Answer};
 use crate::ntlm::Challenge;
-use crate::stage::{ConnectionSequenceAnswer, CredsspAnswer, Presented, TcpAnswer, TlsAnswer, X224Answer};
 
 /// An answer and when it came.
 #[derive(Debug, Clone, PartialEq, Eq)]

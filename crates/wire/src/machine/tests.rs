@@ -3,7 +3,7 @@
 use super::*;
 use crate::credssp::TsRequest;
 use crate::ntlm::Challenge;
-use crate::tls::Segments;
+use crate::tls::{Segments, TlsOffer, TlsVersion};
 use crate::x224::{ConnectionRequest, NegotiationFailure, SecurityProtocols, ServerAnswer};
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -4,7 +4,7 @@
 use super::Names;
 use crate::capture::{Exchange, Seen, UdpWatched, Watched, Web};
 use crate::machine::Timed;
-use crate::stage::TcpAnswer;
+use crate::machine::answer::TcpAnswer;
 
 impl Seen {
     /// The capture without names and addresses of the machines in it.

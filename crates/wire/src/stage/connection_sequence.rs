@@ -4,9 +4,14 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Begun, Expect, Redact, Stage, TlsFailure, kept, tls, x224};
-use crate::machine::{Action, ConversationPlan, End, Event, Outcome, Timed};
-use crate::mcs::{self, ConnectInitial, ConnectResponse, SequenceAnswer};
+use super::room::{Begun, Expect, Redact, Stage, kept};
+use super::{tls, x224};
+use crate::machine::answer::ConnectionSequenceAnswer;
+use crate::machine::event::TlsFailure;
+use crate::machine::event::{Action, End, Event};
+use crate::machine::outcome::{Outcome, Timed};
+use crate::machine::plan::ConversationPlan;
+use crate::mcs::{self, ConnectInitial, SequenceAnswer};
 use crate::redaction::Names;
 use crate::redaction::copy::{Copy, Part, head, masked};
 use crate::x224::{Framing, SecurityProtocols};
@@ -26,23 +31,6 @@ pub(super) const STAGE: Stage = Stage {
 const CHANNELS: [&str; 4] = ["rdpdr", "rdpsnd", "cliprdr", "drdynvc"];
 /// TPKT and X.224 Data: nothing in the first seven bytes can name anybody.
 const FRAME: usize = 7;
-
-/// The answer to a Connect Initial.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ConnectionSequenceAnswer {
-    /// The server's settings.
-    Settings(ConnectResponse),
-    /// A Connect Response with another result than success (T.125 section 7).
-    Refused(u8),
-    /// A Disconnect Provider Ultimatum, with its reason.
-    Ultimatum(u8),
-    /// Bytes that are neither.
-    Malformed(String),
-    /// The connection ended.
-    Closed(End),
-    /// No whole answer within the stage's time.
-    Silent,
-}
 
 /// Behind the security that lets anyone so far: TLS alone, or Standard RDP Security.
 fn begin(plan: &ConversationPlan, outcome: &Outcome, left: &mut Vec<u8>) -> Option<Begun> {
@@ -160,6 +148,7 @@ fn redacted_frame(frame: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
     use crate::machine::{Conversation, Limits};
+    use crate::mcs::ConnectResponse;
     use crate::tls::{TlsOffer, TlsVersion};
     use crate::x224::{ConnectionRequest, ServerAnswer};
 

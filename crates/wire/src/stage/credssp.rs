@@ -3,41 +3,23 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Begun, Expect, Redact, Stage, TlsFailure, tls, x224};
+use super::room::{Begun, Expect, Redact, Stage};
+use super::{tls, x224};
 use crate::bytes::Reader;
 use crate::credssp::{self, Framing, TsRequest};
 use crate::der;
-use crate::machine::{Action, ConversationPlan, End, Event, Outcome, Timed};
+use crate::machine::answer::CredsspAnswer;
+use crate::machine::event::TlsFailure;
+use crate::machine::event::{Action, End, Event};
+use crate::machine::outcome::{Outcome, Timed};
+use crate::machine::plan::ConversationPlan;
 use crate::ntlm::{self, Challenge};
 use crate::redaction::Names;
 use crate::redaction::copy::{Copy, Part, PartReader, masked, utf16};
-use crate::tls::Alert;
 use crate::x224::SecurityProtocols;
 
 pub(super) const STAGE: Stage =
     Stage { name: "credssp", share: 3, limit: |limits| &mut limits.credssp, begin, write, read, ..Stage::BARE };
-
-/// The answer to our first `TSRequest`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CredsspAnswer {
-    /// The server introduced itself with an NTLM CHALLENGE; the version of its `TSRequest`.
-    Challenge(u32),
-    /// A `TSRequest` without NTLM CHALLENGE: refused with an NTSTATUS, or with another mechanism.
-    Refused {
-        /// Its `TSRequest` version.
-        version: u32,
-        /// `errorCode`, if it gave one.
-        status: Option<u32>,
-    },
-    /// Bytes that are no `TSRequest`.
-    Malformed(String),
-    /// The connection ended.
-    Closed(End),
-    /// The server ended the connection with an alert of TLS.
-    Alert(Alert),
-    /// No whole answer within the stage's time.
-    Silent,
-}
 
 impl CredsspAnswer {
     /// Returns the words in it that may be anybody's.

@@ -3,11 +3,15 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Begun, Expect, Stage};
+use super::room::{Begun, Expect, Stage};
 use crate::hex;
-use crate::machine::{ConversationPlan, Event, Outcome, Timed};
+use crate::machine::answer::TcpAnswer;
+use crate::machine::event::ConnectFailure;
+use crate::machine::event::Event;
+use crate::machine::outcome::{Outcome, Timed};
+use crate::machine::plan::ConversationPlan;
 use crate::redaction::Names;
-use crate::transcript::Line;
+use crate::transcript::line::Line;
 
 pub(super) const STAGE: Stage = Stage {
     name: "tcp",
@@ -16,32 +20,6 @@ pub(super) const STAGE: Stage = Stage {
     begin: |_, _, _| Some(Begun { actions: Vec::new(), state: Box::new(ExpectConnection) }),
     ..Stage::BARE
 };
-
-/// The answer of the TCP stage.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TcpAnswer {
-    /// Established.
-    Accepted,
-    /// Not established.
-    Failed(ConnectFailure),
-    /// Every SYN vanished within the stage's time.
-    Silent,
-}
-
-/// Why a TCP connection did not come about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ConnectFailure {
-    /// RST to our SYN.
-    Refused,
-    /// No answer to any SYN until the operating system gave up by itself.
-    TimedOut,
-    /// No route to the network: this computer's own routing table, or an ICMP message.
-    NetworkUnreachable,
-    /// ICMP host unreachable or prohibited, or no neighbour answered.
-    HostUnreachable,
-    /// Anything else, in the operating system's words: our side.
-    Other(String),
-}
 
 impl ConnectFailure {
     /// Its words in a transcript.

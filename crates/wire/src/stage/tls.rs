@@ -3,10 +3,15 @@
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-use super::{Begun, Expect, Redact, Stage, kept, tcp, x224};
+use super::room::{Begun, Expect, Redact, Stage, kept};
+use super::{tcp, x224};
 use crate::bytes::Reader;
 use crate::hex;
-use crate::machine::{Action, ConversationPlan, End, Event, Outcome, Timed};
+use crate::machine::answer::{Presented, TlsAnswer};
+use crate::machine::event::TlsFailure;
+use crate::machine::event::{Action, Event};
+use crate::machine::outcome::{Outcome, Timed};
+use crate::machine::plan::ConversationPlan;
 use crate::redaction::Names;
 use crate::redaction::certificate::renamed_certificate;
 use crate::redaction::copy::{Copy, Part, PartReader, masked};
@@ -16,47 +21,11 @@ use crate::tls::{
     Alert, ClientHello, Groups, HelloStyle, NameSent, Segments, Signatures, Suites, TlsOffer, TlsStack, TlsVersion,
     host_name,
 };
-use crate::transcript::{Line, Words, end_name, read_end};
+use crate::transcript::line::{Line, Words, end_name, read_end};
 use crate::x224::{SecurityProtocols, ServerAnswer};
 
 pub(super) const STAGE: Stage =
     Stage { name: "tls", share: 4, limit: |limits| &mut limits.tls, begin, write, read, rename, ..Stage::BARE };
-
-/// The answer to a ClientHello, without what the server showed of itself beside it ([`Presented`]).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TlsAnswer {
-    /// The server accepted it.
-    Accepted {
-        /// The version that it chose; `None` for a number that is no TLS version (SSL 3.0).
-        version: Option<TlsVersion>,
-        /// The suite that it chose.
-        suite: u16,
-        /// True if the handshake was finished: the server proved that it can use its private key.
-        finished: bool,
-    },
-    /// The server refused with an alert.
-    Alert(Alert),
-    /// The connection ended.
-    Closed {
-        /// How.
-        end: End,
-        /// Bytes that had been received since the ClientHello.
-        bytes: usize,
-    },
-    /// No whole answer within the stage's time.
-    Silent {
-        /// Bytes that had been received since the ClientHello.
-        bytes: usize,
-    },
-    /// It signed the handshake with another key than that of its certificate.
-    WrongKey,
-    /// Bytes that are no TLS record.
-    NotTls(Vec<u8>),
-    /// The peer broke the protocol, in the words of the reader.
-    Malformed(String),
-    /// We failed, not the peer.
-    OwnFailure(String),
-}
 
 impl TlsAnswer {
     /// Takes out what names somebody.
@@ -98,24 +67,6 @@ impl TlsAnswer {
     }
 }
 
-/// Certificates and key exchange that a server showed with its answer to a ClientHello; nothing where it did not
-/// accept. Where the handshake was finished, only its certificates are told.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Presented {
-    /// Its certificates as DER, leaf first.
-    pub chain: Vec<Vec<u8>>,
-    /// True if it asks for a client certificate (TLS 1.2 and older).
-    pub wants_client_certificate: bool,
-    /// True for a HelloRetryRequest: it accepts the version and wants another key share.
-    pub retry: bool,
-    /// The group that it chose or, in a HelloRetryRequest, wants; `None` where the suite has none.
-    pub group: Option<u16>,
-    /// The signature algorithm of its key exchange (TLS 1.2; 1.3 encrypts it, older versions have none).
-    pub signature: Option<u16>,
-    /// The size of its prime in bits, in suites with DHE.
-    pub prime_bits: Option<usize>,
-}
-
 impl Presented {
     /// Takes out what names somebody.
     pub(crate) fn rename(&mut self, names: &mut Names) {
@@ -132,26 +83,6 @@ pub(crate) fn accepted(flight: ServerFlight, finished: bool) -> (TlsAnswer, Pres
         Presented { chain, wants_client_certificate, retry, group, signature, prime_bits }
     };
     (TlsAnswer::Accepted { version, suite, finished }, presented)
-}
-
-/// Why a TLS stack gave up.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TlsFailure {
-    /// The peer sent an alert.
-    Alert(Alert),
-    /// The peer ended the connection.
-    Closed {
-        /// How.
-        end: End,
-        /// Raw bytes that had been received since the stack's first flight.
-        bytes: usize,
-    },
-    /// The peer signed the handshake with another key than that of its certificate.
-    WrongKey,
-    /// The stack says that the peer broke the protocol.
-    Peer(String),
-    /// The stack could not go on for a reason of its own.
-    Own(String),
 }
 
 impl TlsFailure {

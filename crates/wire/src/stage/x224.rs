@@ -3,13 +3,17 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Begun, Expect, Redact, Stage, kept, tcp};
+use super::room::{Begun, Expect, Redact, Stage, kept};
+use super::tcp;
 use crate::foreign::ForeignService;
 use crate::hex;
-use crate::machine::{Action, ConversationPlan, End, Event, Outcome, Timed};
+use crate::machine::answer::X224Answer;
+use crate::machine::event::{Action, Event};
+use crate::machine::outcome::{Outcome, Timed};
+use crate::machine::plan::ConversationPlan;
 use crate::redaction::Names;
 use crate::redaction::copy::{Copy, Part, head, masked};
-use crate::transcript::{read_seconds, seconds};
+use crate::transcript::line::{read_seconds, seconds};
 use crate::x224::{self, ConnectionRequest, Framing, SecurityProtocols, ServerAnswer};
 
 pub(super) const STAGE: Stage =
@@ -18,39 +22,6 @@ pub(super) const STAGE: Stage =
 
 /// TPKT, X.224 and negotiation: nothing in the first 19 bytes of an answer can name anybody.
 const CONFIRM: usize = 19;
-
-/// The answer to a Connection Request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum X224Answer {
-    /// A well-formed answer.
-    Server(ServerAnswer),
-    /// Another service, named.
-    Foreign {
-        /// Its name.
-        service: ForeignService,
-        /// The first bytes that it sent.
-        bytes: Vec<u8>,
-    },
-    /// Bytes that are no TPKT and no service that we know.
-    NotTpkt(Vec<u8>),
-    /// A TPKT whose contents cannot be.
-    Malformed {
-        /// The first bytes of it.
-        bytes: Vec<u8>,
-        /// Error of the decoder.
-        error: String,
-    },
-    /// The connection ended without an answer.
-    Closed(End),
-    /// The connection ended while we held the request back.
-    ClosedBeforeRequest(End),
-    /// The connection was still open when the held request went out; nothing else was asked.
-    HeldOpen,
-    /// The beginning of a TPKT, and no more of it within the stage's time.
-    Incomplete(Vec<u8>),
-    /// Nothing within the stage's time.
-    Silent,
-}
 
 impl X224Answer {
     /// Takes out what names somebody.

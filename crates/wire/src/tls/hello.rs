@@ -45,7 +45,7 @@ pub struct ClientHello {
     /// `server_name` (RFC 6066 section 3): whom the client asks for; `None` for none, and for what is no name of a
     /// host.
     pub server_name: Option<String>,
-    /// Whose manner it follows.
+    /// Manner that it follows.
     pub style: HelloStyle,
 }
 

@@ -163,16 +163,16 @@ impl TlsOffer {
     pub const OLD: Self = Self { max: TlsVersion::Tls11, min: TlsVersion::Tls10, ..Self::PLAIN_12 };
     /// Our own hello with what TLS 1.3 adds to [`TlsOffer::PLAIN_12`].
     pub const PLAIN_13: Self = Self { max: TlsVersion::Tls13, ..Self::PLAIN_12 };
-    /// The same with every suite, group and signature algorithm that a host may insist on.
+    /// Our own hello with every suite, group and signature algorithm that a host may insist on.
     pub const WIDEST: Self = Self {
         suites: Suites::ALL,
         groups: Groups::first(group::CLASSICAL),
         signatures: Signatures::ALL,
         ..Self::PLAIN_13
     };
-    /// The same without the name that was typed.
+    /// Our own hello without the name that was typed.
     pub const UNNAMED: Self = Self { name: NameSent::None, ..Self::PLAIN_13 };
-    /// The same with a name that nobody has.
+    /// Our own hello with a name that nobody has.
     pub const NAMED: Self = Self { name: NameSent::Invented, ..Self::PLAIN_13 };
     /// The tunnel of a normal probe without TLS 1.3.
     pub const MODERN_12: Self = Self { max: TlsVersion::Tls12, ..Self::MODERN };

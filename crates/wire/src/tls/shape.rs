@@ -1,6 +1,6 @@
-//! What of a ClientHello belongs to the program that sends it, whatever it offers.
+//! Properties of a ClientHello that belong to the program that sends it, whatever it offers.
 
-/// Whose manner of writing a ClientHello is followed. Some hosts, and boxes on the way, look at no more than that.
+/// Manner of writing a ClientHello. Some hosts, and boxes on the way, look at no more than that.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum HelloStyle {
     /// None in particular: a record of version 3.1 and few extensions.
@@ -36,7 +36,7 @@ impl HelloStyle {
 /// The manner of a client, and whom it asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HelloShape {
-    /// Whose manner.
+    /// Manner of writing it.
     pub style: HelloStyle,
     /// `server_name` (RFC 6066 section 3); `None` where an address was typed.
     pub server_name: Option<String>,

@@ -43,10 +43,12 @@ use thiserror::Error;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::line::{Line, end_name, read_end, read_seconds, seconds};
 use super::{ConnectionRecord, Entry, NameAnswer, NameLookup, Record, Transcript};
 use crate::hex;
-use crate::machine::{End, Event};
-use crate::stage::{self, ConnectFailure, STAGES, TlsFailure};
+use crate::machine::event::Event;
+use crate::machine::event::{ConnectFailure, TlsFailure};
+use crate::stage::{self, STAGES};
 
 /// The most bytes of a transcript that we read.
 const LIMIT: usize = 64 * 1024 * 1024;
@@ -134,24 +136,6 @@ impl fmt::Display for Word<'_> {
     }
 }
 
-fn read_word(word: &str) -> Option<String> {
-    if word == "%" {
-        return Some(String::new());
-    }
-    let mut parts = word.split('%');
-    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
-    for part in parts {
-        let (digits, rest) = part.split_at_checked(2)?;
-        bytes.extend(hex::decode(digits)?);
-        bytes.extend_from_slice(rest.as_bytes());
-    }
-    String::from_utf8(bytes).ok()
-}
-
-pub(crate) fn seconds(time: Duration) -> String {
-    format!("{}.{:06}", time.as_secs(), time.subsec_micros())
-}
-
 struct NameText<'a>(&'a NameAnswer);
 
 impl fmt::Display for NameText<'_> {
@@ -196,13 +180,6 @@ fn write_entry(out: &mut fmt::Formatter<'_>, entry: &Entry) -> fmt::Result {
     out.write_char('\n')
 }
 
-pub(crate) fn end_name(end: End) -> &'static str {
-    match end {
-        End::Fin => "fin",
-        End::Rst => "rst",
-    }
-}
-
 /// Names, behind a `#`, the message that bytes are.
 struct Comment<'a>(&'a [u8]);
 
@@ -210,16 +187,6 @@ impl fmt::Display for Comment<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let remark = STAGES.iter().find_map(|stage| (stage.remark)(self.0));
         remark.map_or(Ok(()), |remark| write!(out, " # {remark}"))
-    }
-}
-
-/// Words of a TLS stack as a comment: printable ASCII only.
-pub(crate) struct Words<'a>(pub(crate) &'a str);
-
-impl fmt::Display for Words<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(" # ")?;
-        self.0.chars().filter(|c| c.is_ascii() && !c.is_ascii_control()).try_for_each(|c| out.write_char(c))
     }
 }
 
@@ -265,52 +232,6 @@ struct Reading {
     host: Option<String>,
     port: Option<u16>,
     records: Vec<Record>,
-}
-
-/// Words of one line; each method takes the next and says what is wrong if it cannot be understood.
-pub(crate) struct Line<'a>(std::str::SplitWhitespace<'a>);
-
-impl<'a> Line<'a> {
-    pub(crate) fn next(&mut self, what: &'static str) -> Result<&'a str, &'static str> {
-        self.0.next().ok_or(what)
-    }
-
-    pub(crate) fn parse<T: FromStr>(&mut self, what: &'static str) -> Result<T, &'static str> {
-        self.next(what)?.parse().map_err(|_| what)
-    }
-
-    fn seconds(&mut self, what: &'static str) -> Result<Duration, &'static str> {
-        read_seconds(self.next(what)?).ok_or(what)
-    }
-
-    fn bytes(&mut self, what: &'static str) -> Result<Vec<u8>, &'static str> {
-        self.0.next().map_or(Ok(Vec::new()), |word| hex::decode(word).ok_or(what))
-    }
-
-    fn word(&mut self, what: &'static str) -> Result<String, &'static str> {
-        read_word(self.next(what)?).ok_or(what)
-    }
-
-    /// Nothing may follow what was read: a gap inside hexadecimal text would cut it short.
-    fn end(&mut self) -> Result<(), &'static str> {
-        self.0.next().map_or(Ok(()), |_| Err("end of the line"))
-    }
-
-    /// The words that are left.
-    pub(crate) fn rest(&mut self) -> impl Iterator<Item = &'a str> {
-        self.0.by_ref()
-    }
-
-    pub(crate) fn text(&mut self, what: &'static str) -> Result<String, &'static str> {
-        String::from_utf8(self.bytes(what)?).map_err(|_| what)
-    }
-}
-
-pub(crate) fn read_seconds(word: &str) -> Option<Duration> {
-    let (whole, micros) = word.split_once('.')?;
-    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    let micros: u32 = (micros.len() == 6 && digits(micros) && digits(whole)).then(|| micros.parse().ok())??;
-    Duration::from_secs(whole.parse().ok()?).checked_add(Duration::from_micros(micros.into()))
 }
 
 impl Reading {
@@ -417,12 +338,4 @@ fn read_name_answer(words: &mut Line<'_>) -> Result<NameAnswer, &'static str> {
         "silent" => NameAnswer::Silent,
         _ => return Err("name answer"),
     })
-}
-
-pub(crate) fn read_end(words: &mut Line<'_>) -> Result<End, &'static str> {
-    match words.next("end")? {
-        "fin" => Ok(End::Fin),
-        "rst" => Ok(End::Rst),
-        _ => Err("end"),
-    }
 }

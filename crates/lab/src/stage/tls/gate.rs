@@ -1,4 +1,4 @@
-//! What looks at a whole ClientHello, and lets some of them not pass: an old Windows, a proxy that goes by the name, a
+//! A gate that looks at a whole ClientHello and holds some of them up: an old Windows, a proxy that goes by the name, a
 //! box that expects one segment.
 
 use std::io;
@@ -14,7 +14,7 @@ const MESSAGE_HEADER: usize = 4;
 /// More bytes than a segment usually carries.
 const SEGMENT: usize = 1400;
 
-/// What a hello may have that is not let pass.
+/// Property of a hello that keeps it from passing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Resents {

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use super::{Line, Version, read_seconds, seconds};
+use super::Version;
 use crate::machine::{ConversationPlan, Limits};
 use crate::stage::STAGES;
+use crate::transcript::line::{Line, read_seconds, seconds};
 
 /// The stages in the order of their limits in version 1, which did not name them.
 const LIMITS_OF_VERSION_1: [&str; 4] = ["tcp", "x224", "tls", "credssp"];

@@ -1,0 +1,36 @@
+//! Results of a stage.
+
+use std::io::{Read, Write};
+
+use wire::x224::SecurityProtocols;
+
+/// The result of the negotiation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Negotiated {
+    /// The protocols that the client offered.
+    pub(crate) requested: SecurityProtocols,
+    /// The one that the host selected.
+    pub(crate) selected: SecurityProtocols,
+}
+
+/// How a host ends a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// FIN.
+    Close,
+    /// RST.
+    Reset,
+}
+
+/// The result of a stage.
+pub(crate) enum Served<T> {
+    /// The connection ended in it.
+    Ended(Ending),
+    /// It goes on with this.
+    On(T),
+}
+
+/// The plaintext of an established connection.
+pub(crate) trait Tunnel: Read + Write {}
+
+impl<T: Read + Write> Tunnel for T {}
