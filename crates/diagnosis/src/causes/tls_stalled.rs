@@ -5,7 +5,7 @@ use std::time::Duration;
 use evidence::fact::Handshake;
 use evidence::symptom::Symptom;
 use evidence::{Role, Stage};
-use wire::tls::TlsOffer;
+use wire::tls::{TlsOffer, TlsVersion};
 
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
@@ -77,7 +77,12 @@ fn silent_twice(case: Case<'_>) -> Option<Ground> {
 }
 
 fn answered(case: Case<'_>) -> Option<Ground> {
-    let seen = case.tls().find(|seen| !matches!(seen.value.1, Handshake::Silent { .. } | Handshake::OwnFailure(_)))?;
+    let seen = case.tls().find(|seen| match seen.value {
+        (_, Handshake::Silent { .. } | Handshake::OwnFailure(_)) => false,
+        // to refuse an old version takes one small packet: it says nothing of the answer to a hello of today
+        (offer, Handshake::Alert(_)) => offer.max >= TlsVersion::Tls12,
+        _ => true,
+    })?;
     Some(Ground::on(vec![seen.because(format!("{} did not stay silent on a ClientHello", case.label()))]))
 }
 
@@ -86,7 +91,6 @@ mod tests {
     use super::*;
     use crate::sketch::{Expect, Sketch, host};
     use wire::machine::End;
-    use wire::tls::TlsVersion;
 
     const SILENT: Handshake = Handshake::Silent { bytes: 0 };
 
@@ -96,6 +100,15 @@ mod tests {
 
     fn silent_twice() -> Sketch {
         silent_once().tls(TlsOffer::MODERN, SILENT)
+    }
+
+    /// A path that loses large packets lets the refusal of an old version through, and nothing else.
+    #[test]
+    fn a_small_refusal_of_an_old_version_is_no_answer() {
+        let refused = Handshake::Alert(wire::tls::Alert { level: 2, description: wire::tls::Alert::PROTOCOL_VERSION });
+        let sketch = silent_twice().took(PATIENCE).tls(TlsOffer::SPLIT_12, SILENT).took(PATIENCE);
+        let sketch = sketch.tls(TlsOffer::OLD, refused);
+        sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
     }
 
     #[test]
