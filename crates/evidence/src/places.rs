@@ -64,7 +64,7 @@ pub const STORES_ROOT: &[&str] = &[
     r"HKLM\SOFTWARE\Policies\Microsoft\SystemCertificates\Root\Certificates",
     r"HKLM\SOFTWARE\Microsoft\EnterpriseCertificates\Root\Certificates",
 ];
-/// Name of that store, in [`super::StoredCertificate::store`].
+/// Name of that store, in [`crate::state::StoredCertificate::store`].
 pub const ROOT: &str = "Root";
 
 /// Every registry key that a reader looks up: one that is listed here and missing from a state was not read.

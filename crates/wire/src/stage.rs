@@ -1,8 +1,8 @@
 //! The stages of a connection, a room each: `stage/NAME.rs` holds the states that wait for something in it, its answer,
 //! its share of the time, its words in a plan and in a transcript, and how these lose the names in them.
 //!
-//! [`crate::machine::Conversation`] runs the list of them. A new stage is a file here, its line in [`STAGES`], its
-//! field in [`Outcome`], in [`Limits`] and in [`ConversationPlan`].
+//! [`crate::machine::Conversation`] runs the list of them. A new stage is a file here, its line in `STAGES`, its
+//! answer, and its field in [`crate::machine::Outcome`], in [`Limits`] and in [`ConversationPlan`].
 
 mod connection_sequence;
 mod credssp;

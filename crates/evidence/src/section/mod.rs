@@ -1,6 +1,7 @@
 //! Sections of a recorded state. Everything about one stands in its file: what is recorded, which fact it becomes, how
-//! it is bounded, redacted and counted. A new section is its file here and its line in [`sections`]: the fields of a
-//! [`State`], the variants of a [`Fact`](crate::Fact), and all that is done to every section follow from the list.
+//! it is bounded, redacted and counted. A new section is its file here and its line in `sections`: the fields of a
+//! [`State`](crate::state::State), the variants of a [`Fact`](crate::Fact), and all that is done to every section
+//! follow from the list.
 
 pub mod accesses;
 pub(crate) mod bounded;
