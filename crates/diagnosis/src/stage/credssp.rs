@@ -9,7 +9,7 @@ use super::hello::finished;
 use super::room::{Room, Whose};
 use crate::as_client::{client_hello_asked, tunnel};
 use crate::case::{Case, Seen};
-use crate::need::{Asking, Kind, Need, Of, Question};
+use crate::need::{Asking, Kind, Need, Of, Patience, Question};
 use crate::stage::rung::{Outcome, Rung, took};
 
 /// Its place on the ladder.
@@ -49,7 +49,7 @@ static PATIENT_INTRODUCTION: Kind = Kind {
     asking: Some(Asking {
         again: true,
         askable: |case, _| case.credssp().is_some_and(|seen| *seen.value == Introduction::Silent),
-        question: |case, of, all| Question { patient: true, ..introduce(case, of, all) },
+        question: |case, of, all| Question { patient: Some(Patience::Introduction), ..introduce(case, of, all) },
     }),
 };
 
