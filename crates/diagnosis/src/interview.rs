@@ -18,7 +18,7 @@ use wire::x224::ConnectionRequest;
 
 use crate::case::{Case, Context};
 use crate::diagnose::verdict_on;
-use crate::need::{Need, Question};
+use crate::need::{Need, Patience, Question};
 use crate::planner::Planner;
 use crate::report::{Finding, Verdict};
 
@@ -220,11 +220,12 @@ fn share(timeout: Duration, tenths: u32) -> Duration {
 /// others by the deadline of the whole connection.
 fn plan(question: Question, timeout: Duration, random: [u8; 32]) -> ConversationPlan {
     let mut limits = Limits::of(timeout);
-    if question.patient {
-        // after silence the second try waits longer: a slow host answers then, a deaf one does not
-        limits.x224 = share(timeout, 8);
-        limits.tls = share(timeout, 9);
-        limits.credssp = share(timeout, 9);
+    // after silence another try waits longer: a slow host answers then, a deaf one does not
+    match question.patient {
+        Some(Patience::Negotiation) => limits.x224 = share(timeout, 8),
+        Some(Patience::Handshake) => limits.tls = share(timeout, 9),
+        Some(Patience::Introduction) => limits.credssp = share(timeout, 9),
+        None => {}
     }
     ConversationPlan {
         request: question.request.map(|protocols| ConnectionRequest { cookie: None, protocols: Some(protocols) }),

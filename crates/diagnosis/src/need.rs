@@ -99,6 +99,17 @@ impl Of {
     }
 }
 
+/// Stage whose answer is waited for longer than usual, for a host that may be slow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// The security negotiation.
+    Negotiation,
+    /// The TLS handshake.
+    Handshake,
+    /// The introduction through CredSSP.
+    Introduction,
+}
+
 /// Question put as a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "each is one thing that a connection may do or not")]
@@ -113,8 +124,8 @@ pub struct Question {
     pub tls: Option<TlsOffer>,
     /// True to introduce ourselves through CredSSP.
     pub credssp: bool,
-    /// True to wait for the answer longer than usual.
-    pub patient: bool,
+    /// Stage whose answer is waited for longer than usual.
+    pub patient: Option<Patience>,
     /// True to ask for its settings in the connection sequence.
     pub settings: bool,
 }
@@ -123,7 +134,7 @@ impl Question {
     /// Makes the connection that asks everything that one connection can.
     fn everything(need: Need, case: Case<'_>) -> Self {
         let tls = Some(first_offer(case));
-        Self { need, request: Some(EVERYTHING), hold: false, tls, credssp: true, patient: false, settings: false }
+        Self { need, request: Some(EVERYTHING), hold: false, tls, credssp: true, patient: None, settings: false }
     }
 
     /// Reduces it to the Connection Request alone.

@@ -51,7 +51,7 @@ pub fn next(case: Case<'_>) -> Option<Question> {
         hold: false,
         tls: offer,
         credssp: false,
-        patient: false,
+        patient: None,
         settings: false,
     };
     Some(if set.is_some() { connection_sequence::riding(case, question, tunnel.is_some()) } else { question })

@@ -9,7 +9,7 @@ use super::hello::finished;
 use super::room::{Room, Whose};
 use crate::as_client::{client_hello_asked, tunnel};
 use crate::case::{Case, Seen};
-use crate::need::{Asking, Kind, Need, Of, Question};
+use crate::need::{Asking, Kind, Need, Of, Patience, Question};
 use crate::stage::rung::{Outcome, Rung, took};
 
 /// Its place on the ladder.
@@ -49,7 +49,7 @@ static PATIENT_INTRODUCTION: Kind = Kind {
     asking: Some(Asking {
         again: true,
         askable: |case, _| case.credssp().is_some_and(|seen| *seen.value == Introduction::Silent),
-        question: |case, of, all| Question { patient: true, ..introduce(case, of, all) },
+        question: |case, of, all| Question { patient: Some(Patience::Introduction), ..introduce(case, of, all) },
     }),
 };
 
@@ -59,6 +59,9 @@ pub const NTLM_REFUSALS: [u32; 4] = [NTLM_BLOCKED, 0xC000_0022, 0xC000_00BB, 0x8
 
 /// `STATUS_NTLM_BLOCKED`.
 pub const NTLM_BLOCKED: u32 = 0xC000_0418;
+/// Those by which Windows says that NTLM is what it does not take (the second is `STATUS_NOT_SUPPORTED`); the others may as
+/// well mean that nobody gets in.
+const NTLM_ONLY: [u32; 2] = [NTLM_BLOCKED, 0xC000_00BB];
 
 impl Need {
     /// Asks for its introduction through CredSSP.
@@ -126,10 +129,9 @@ fn rung(case: Case<'_>) -> Option<Rung> {
             (Outcome::Passed, format!("TSRequest version {version}{}", introduced(case)))
         }
         // without NTLM the host cannot introduce itself to a probe; Kerberos may still work
-        Introduction::Refused { status: Some(status), .. } if *status == NTLM_BLOCKED => {
+        Introduction::Refused { status: Some(status), .. } if NTLM_ONLY.contains(status) => {
             (Outcome::Passed, format!("NTLM refused ({status:#010x})"))
         }
-        // these may as well mean that nobody gets in
         Introduction::Refused { status: Some(status), .. } if NTLM_REFUSALS.contains(status) => {
             (Outcome::Degraded, format!("NTLM refused ({status:#010x})"))
         }

@@ -6,7 +6,7 @@ use wire::tls::{TlsOffer, TlsStack};
 use super::tls::{refused, speechless};
 use crate::as_client::{client_hello_asked, client_suites_known, first_offer, tolerates_newest, tunnel};
 use crate::case::Case;
-use crate::need::{Asking, Kind, Need, Of, Question};
+use crate::need::{Asking, Kind, Need, Of, Patience, Question};
 use crate::tries::{settled, varied};
 
 static PATIENT_HANDSHAKE: Kind = Kind {
@@ -16,7 +16,7 @@ static PATIENT_HANDSHAKE: Kind = Kind {
     asking: Some(Asking {
         again: true,
         askable: |case, _| case.tls_with(TlsOffer::MODERN).is_some_and(|seen| silent(seen.value)),
-        question: |_, _, all| Question { patient: true, ..all },
+        question: |_, _, all| Question { patient: Some(Patience::Handshake), ..all },
     }),
 };
 

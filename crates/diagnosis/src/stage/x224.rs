@@ -6,7 +6,7 @@ use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
 
 use super::room::{Room, Whose};
 use crate::case::{Case, EVERYTHING, Seen};
-use crate::need::{Asked, Asking, Kind, Need, Of, Question};
+use crate::need::{Asked, Asking, Kind, Need, Of, Patience, Question};
 use crate::stage::rung::{Outcome, Rung, took};
 
 /// Its place on the ladder.
@@ -74,7 +74,7 @@ static SECOND_TRY: Kind = Kind {
         again: true,
         askable: |case, _| case.tries().count() == 1 && worth_another_try(case),
         // a slow host answers then, a deaf one does not
-        question: |_, _, all| Question { patient: true, ..all },
+        question: |_, _, all| Question { patient: Some(Patience::Negotiation), ..all },
     }),
 };
 

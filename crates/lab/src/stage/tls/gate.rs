@@ -23,6 +23,8 @@ pub enum Resents {
     Tls13,
     /// It asks for no name.
     NoName,
+    /// It asks for a name.
+    Name,
     /// It is longer than a segment.
     Long,
 }
@@ -36,6 +38,7 @@ pub(crate) fn passes(resents: &[Resents], transport: &mut Transport) -> io::Resu
     let resented = |what: &Resents| match what {
         Resents::Tls13 => hello.max == TlsVersion::Tls13,
         Resents::NoName => hello.server_name.is_none(),
+        Resents::Name => hello.server_name.is_some(),
         Resents::Long => record.len() > SEGMENT,
     };
     let passes = !resents.iter().any(resented);
