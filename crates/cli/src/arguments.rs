@@ -104,9 +104,12 @@ pub struct DiagnoseOptions {
     /// How to print the report
     #[arg(long, value_parser = format(), default_value = formats::ALL[0].id)]
     pub format: &'static Format,
-    /// Print the whole report, also where much was read; without it, words for a terminal are cut to sixty lines
+    /// Print the whole report; without it, words for a terminal are one screen (24 lines)
     #[arg(long)]
     pub full: bool,
+    /// Write the commands of the report (proofs, fixes, next steps) to this folder, each as a script to read and run
+    #[arg(long, value_name = "DIR")]
+    pub save_commands: Option<PathBuf>,
     /// Write everything that was sent and received to a file, as text
     #[arg(long, value_name = "FILE")]
     pub transcript: Option<PathBuf>,
@@ -152,9 +155,12 @@ pub struct InspectOptions {
     /// How to print the report
     #[arg(long, value_parser = format(), default_value = formats::ALL[0].id)]
     pub format: &'static Format,
-    /// Print the whole report, also where much was read; without it, words for a terminal are cut to sixty lines
+    /// Print the whole report; without it, words for a terminal are one screen (24 lines)
     #[arg(long)]
     pub full: bool,
+    /// Write the commands of the report (proofs, fixes, next steps) to this folder, each as a script to read and run
+    #[arg(long, value_name = "DIR")]
+    pub save_commands: Option<PathBuf>,
 }
 
 /// Options of `collect`.
@@ -246,6 +252,9 @@ pub struct DemoOptions {
     /// The scenario to show; `rdpdoctor lab` lists them
     #[arg(default_value = crate::demo::DEFAULT)]
     pub scenario: String,
+    /// Print the whole report
+    #[arg(long)]
+    pub full: bool,
 }
 
 /// Options of `lab`.

@@ -17,7 +17,7 @@ use time::OffsetDateTime;
 use wire::transcript::Transcript;
 
 use crate::arguments::DiagnoseOptions;
-use crate::terminal;
+use crate::{report_output, terminal};
 
 /// Most bytes of a profile that are read.
 const PROFILE_LIMIT: u64 = 64 * 1024;
@@ -28,8 +28,9 @@ const TRANSCRIPT_LIMIT: u64 = 64 * 1024 * 1024;
 pub fn run(options: &DiagnoseOptions) -> anyhow::Result<u8> {
     let error = match diagnosed(options) {
         Ok(diagnosis) => {
-            terminal::print(&(options.format.render)(&diagnosis, terminal::style(options.full)))?;
-            return Ok(options.format.status.map_or_else(|| diagnosis.verdict.status(), |status| status(&diagnosis)));
+            // a survey was asked for, and no screen has room for it
+            let full = options.full || options.thorough;
+            return report_output::print(&diagnosis, options.format, full, options.save_commands.as_deref());
         }
         Err(error) => error,
     };

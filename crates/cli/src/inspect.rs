@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use crate::arguments::InspectOptions;
 use crate::diagnose::{profile, truncated};
-use crate::terminal;
+use crate::report_output;
 
 /// Runs the command and returns the exit status.
 pub fn run(options: &InspectOptions) -> anyhow::Result<u8> {
@@ -40,8 +40,7 @@ pub fn run(options: &InspectOptions) -> anyhow::Result<u8> {
         thorough: false,
     };
     let diagnosis = diagnosis::diagnose(&evidence, &context, Run::default());
-    terminal::print(&(options.format.render)(&diagnosis, terminal::style(options.full)))?;
-    Ok(options.format.status.map_or_else(|| diagnosis.verdict.status(), |status| status(&diagnosis)))
+    report_output::print(&diagnosis, options.format, options.full, options.save_commands.as_deref())
 }
 
 /// Finds the target of a transcript among the files.

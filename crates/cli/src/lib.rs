@@ -19,6 +19,7 @@ pub mod inspect;
 pub mod lab_command;
 pub mod manual;
 mod pasted;
+mod report_output;
 pub mod scenario;
 pub mod terminal;
 

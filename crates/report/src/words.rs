@@ -13,16 +13,12 @@ use super::captured::{any_connection, any_transport};
 use super::human_timeline::second;
 use super::subject_words;
 
-/// Lead before a command that proves a cause.
-pub(super) const PROVE: &str = "prove it on the machine concerned (PowerShell as administrator, only reads)";
 /// Heading of findings that change no verdict.
 pub(super) const ADVICE: &str = "Worth knowing, no fault by itself";
 /// Heading of the timeline.
 pub(super) const TIMELINE: &str = "What happened (UTC)";
 /// Lead before causes that are still open.
 pub(super) const OPEN: &str = "Neither shown nor ruled out";
-/// Names of causes in a short list.
-const NAMES: usize = 8;
 /// Explanation of how to read the steps of a fix.
 pub(crate) const STEPS: &str = "one a line; words in capitals are to be replaced";
 
@@ -195,30 +191,21 @@ pub(super) fn survey(diagnosis: &Diagnosis, survey: &Survey) -> String {
     format!("What {address} accepts{state}")
 }
 
-/// Lists what the evidence excludes, where nothing else was found. `short`: many names are only counted.
-pub(super) fn ruled_out(diagnosis: &Diagnosis, short: bool) -> Option<String> {
+/// Lists what the evidence excludes, where nothing else was found.
+pub(super) fn ruled_out(diagnosis: &Diagnosis) -> Option<String> {
     let said = diagnosis.verdict == Verdict::Undetermined && !diagnosis.ruled_out.is_empty();
-    let names: Vec<&str> = diagnosis.ruled_out.iter().map(String::as_str).collect();
-    said.then(|| format!("{}.", listed(&names, short)))
+    said.then(|| format!("{}.", diagnosis.ruled_out.join(", ")))
 }
 
-/// Lists causes by name, or counts many of them.
-fn listed(names: &[&str], short: bool) -> String {
-    if short && names.len() > NAMES {
-        return format!("{} causes, which --full names", names.len());
-    }
-    names.join(", ")
-}
-
-/// Lists what was not seen or is still open, as lead and text. `short`: many names are only counted.
-pub(super) fn not_seen(diagnosis: &Diagnosis, short: bool) -> Option<(&'static str, String)> {
+/// Lists what was not seen or is still open, as lead and text.
+pub(super) fn not_seen(diagnosis: &Diagnosis) -> Option<(&'static str, String)> {
     let addresses = diagnosis.subjects.iter().filter(|subject| subject.address.is_some()).count();
     let beside = diagnosis.stages.iter().all(|stage| stage.stage >= Stage::Host);
     if diagnosis.connections == 0 && addresses == 0 && beside && !diagnosis.subjects.is_empty() {
         return Some(("Not seen", "the connection itself: no probe was made, and the files hold none.".to_owned()));
     }
     let open = diagnosis.verdict != Verdict::Healthy && !diagnosis.unknown.is_empty();
-    open.then(|| (OPEN, unseen(diagnosis, short)))
+    open.then(|| (OPEN, unseen(diagnosis)))
 }
 
 /// Lists what could not be read, and why.
@@ -238,7 +225,17 @@ pub(super) fn cost(diagnosis: &Diagnosis) -> String {
 
 /// Lists the causes that are still open. Those behind the broken rung are only counted: nobody gets there before it is
 /// mended.
-fn unseen(diagnosis: &Diagnosis, short: bool) -> String {
+fn unseen(diagnosis: &Diagnosis) -> String {
+    let (here, later) = open_here(diagnosis);
+    let here = here.join(", ");
+    let Some((stage, count)) = later else { return format!("{here}.") };
+    let later = counted(count, "later cause", "later causes");
+    let rest = format!("{later}, because the connection did not get past {}.", stage.word());
+    if here.is_empty() { rest } else { format!("{here}; and {rest}") }
+}
+
+/// Lists the causes that are still open where the connection got to, and counts those that lie behind the broken stage.
+pub(super) fn open_here(diagnosis: &Diagnosis) -> (Vec<&str>, Option<(Stage, usize)>) {
     let failed = diagnosis.stages.iter().filter(|stage| stage.outcome == Outcome::Failed);
     let failed = failed.filter(|stage| !diagnosis.is_gateway(stage.subject)).map(|stage| stage.stage);
     // the last one, because one of several addresses may have got further
@@ -246,10 +243,32 @@ fn unseen(diagnosis: &Diagnosis, short: bool) -> String {
     let behind = |id: &str| broken.is_some_and(|broken| causes::find(id).is_some_and(|cause| cause.stage > broken));
     let (later, here): (Vec<&str>, Vec<&str>) =
         diagnosis.unknown.iter().map(|open| open.cause.as_str()).partition(|id| behind(id));
-    let (here, plural) = (listed(&here, short), if later.len() == 1 { "" } else { "s" });
-    let Some(stage) = broken.filter(|_| !later.is_empty()) else { return format!("{here}.") };
-    let rest = format!("what lies behind {} ({} cause{plural}).", stage.word(), later.len());
-    if here.is_empty() { rest } else { format!("{here}; and {rest}") }
+    (here, broken.filter(|_| !later.is_empty()).map(|stage| (stage, later.len())))
+}
+
+/// Causes whose proof is a command for the client, though they lie elsewhere.
+const PROVED_FROM_CLIENT: [&str; 4] =
+    ["certificate-untrusted", "host-unreachable", "name-points-elsewhere", "server-name-refused"];
+
+/// Says where a cause is proven, and that doing so is harmless.
+pub(super) fn prove_place(cause: &Cause) -> String {
+    let client = matches!(cause.role, Role::Client | Role::Resolver) || PROVED_FROM_CLIENT.contains(&cause.id);
+    let place = if client { "the client" } else { "the host" };
+    let shell = if of_unix(cause.page.command) { "as root" } else { "PowerShell as administrator" };
+    format!("on {place} ({shell}; this only reads)")
+}
+
+/// True for a command of a Unix shell.
+pub(super) fn of_unix(command: &str) -> bool {
+    command.starts_with("grep ") || command.contains("/var/log/")
+}
+
+/// Splits the place off the command of a next step: `on the host, in PowerShell: Get-Service`.
+pub(super) fn place_and_command(text: &str) -> (Option<&str>, &str) {
+    match text.split_once(": ") {
+        Some((place, command)) if place.starts_with("on ") => (Some(place), command),
+        _ => (None, text),
+    }
 }
 
 /// Returns the code that the client showed.
@@ -272,16 +291,19 @@ fn reached_words(stage: Stage) -> &'static str {
 
 fn faulty_words(diagnosis: &Diagnosis) -> String {
     let counted: Vec<_> = diagnosis.findings.iter().filter(|f| f.severity < Severity::Advisory).collect();
-    let mut words = match counted.as_slice() {
-        [one] if one.severity == Severity::Blocking => format!("{} because {}.", fails(one.confidence), one.title),
-        [one] => format!("Something is wrong: {}.", one.title),
-        [first, ..] => {
-            let whose =
-                subject_words::whose(diagnosis, first.subject).map_or(String::new(), |name| format!(", of {name}"));
-            format!("{} faults; the first{whose}: {}.", counted.len(), first.title)
-        }
-        [] => String::new(),
+    let Some((first, others)) = counted.split_first() else { return String::new() };
+    let whose = subject_words::whose(diagnosis, first.subject);
+    let mut words = if first.severity == Severity::Blocking {
+        let whose = whose.map_or(String::new(), |name| format!(" to {name}"));
+        format!("The connection{whose} {} because {}.", fails(first.confidence), first.title)
+    } else {
+        let whose = whose.map_or(String::new(), |name| format!(" at {name}"));
+        format!("Something is wrong{whose}: {}.", first.title)
     };
+    if !others.is_empty() {
+        let more = counted_words(others.len());
+        write!(words, " {more}.").expect("writing to a String cannot fail");
+    }
     let explained = diagnosis.findings.iter().any(|finding| finding.explains_symptom == Some(true));
     if let (Some(symptom), false) = (symptom(diagnosis), explained) {
         write!(words, " This does not explain {symptom}.").expect("writing to a String cannot fail");
@@ -289,11 +311,16 @@ fn faulty_words(diagnosis: &Diagnosis) -> String {
     words
 }
 
+/// Says how many more faults there are.
+fn counted_words(others: usize) -> String {
+    if others == 1 { "There is one more fault".to_owned() } else { format!("There are {others} more faults") }
+}
+
 fn fails(confidence: Confidence) -> &'static str {
     match confidence {
-        Confidence::Proven => "The connection fails",
-        Confidence::Likely => "The connection most likely fails",
-        Confidence::Possible => "The connection may be failing",
+        Confidence::Proven => "fails",
+        Confidence::Likely => "most likely fails",
+        Confidence::Possible => "may be failing",
     }
 }
 
@@ -450,21 +477,13 @@ mod tests {
         assert!(told.starts_with("Could not tell: nothing that was read explains 0x904 (the other side"), "{told}");
     }
 
-    #[test]
-    fn many_names_are_counted_where_the_report_is_short() {
-        let names: Vec<&str> = causes::ALL.iter().take(NAMES + 1).map(|cause| cause.id).collect();
-        assert_eq!(listed(&names, true), "9 causes, which --full names");
-        assert_eq!(listed(&names, false), names.join(", "));
-        assert_eq!(listed(&names[..NAMES], true), names[..NAMES].join(", "));
-    }
-
     /// "Not seen" would read as if these faults were absent.
     #[test]
     fn an_open_cause_is_neither_shown_nor_ruled_out() {
         let report = host("192.0.2.7").nla().code(0x904).diagnose();
-        assert_eq!(not_seen(&report, false).unwrap().0, "Neither shown nor ruled out");
+        assert_eq!(not_seen(&report).unwrap().0, "Neither shown nor ruled out");
         let report = machine().diagnose();
-        assert_eq!(not_seen(&report, false).unwrap().0, "Not seen");
+        assert_eq!(not_seen(&report).unwrap().0, "Not seen");
     }
 
     #[test]

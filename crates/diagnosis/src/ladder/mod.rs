@@ -56,7 +56,16 @@ impl Ladder {
                 if outcome == Outcome::Failed || outcome == Outcome::Skipped && text != unseen {
                     unseen = "not reached";
                 }
+                let seen = outcome;
                 let outcome = overlay(outcome, stage, subject, findings);
+                let text = if stage == Stage::Tcp && seen == Outcome::Passed && outcome == Outcome::Failed {
+                    // "FAIL … accepted" alone would contradict itself
+                    let here =
+                        |f: &&Finding| f.stage == stage && f.subject == subject && f.severity == Severity::Blocking;
+                    findings.iter().find(here).map_or(text.clone(), |found| format!("{text}, but see {}", found.cause))
+                } else {
+                    text
+                };
                 stages.push(StageResult { stage, subject, outcome, seconds: took.map(|t| t.as_secs_f64()), text });
             }
         }

@@ -303,7 +303,10 @@ mod tests {
     }
 
     fn words(question: &str, full: bool) -> String {
-        human::render(&explain(question).unwrap(), crate::format::Style { colour: false, width: 100, full })
+        human::render(
+            &explain(question).unwrap(),
+            crate::format::Style { colour: false, width: 100, full, saved: false },
+        )
     }
 
     #[test]
@@ -346,7 +349,7 @@ mod tests {
         #[test]
         fn anything_can_be_asked(text in "(?s).{0,80}") {
             if let Ok(answer) = explain(&text) {
-                let style = crate::format::Style { colour: false, width: 60, full: false };
+                let style = crate::format::Style { colour: false, width: 60, full: false, saved: false };
                 let words = human::render(&answer, style);
                 let hidden = |letter: char| letter != '\n' && printable(&letter.to_string()) != letter.to_string();
                 prop_assert!(!words.chars().any(hidden), "{words:?}");
