@@ -68,7 +68,7 @@ fn the_file_makes_a_capture_of_https_tell_of_the_gateway() {
             "the client's connection to the gateway gw.corp.example at 192.0.2.9:443, as captured",
             "FAIL tls",
             "protocol_version",
-            "It says nothing about the host behind.",
+            "It says nothing about the host behind it.",
             "Next: Asked without a logon, a gateway answers 401",
             "https://gw.corp.example/remoteDesktopGateway/",
             "rdpdoctor diagnose server.corp.example",

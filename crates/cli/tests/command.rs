@@ -55,7 +55,7 @@ impl Drop for Scratch {
 #[test]
 fn a_healthy_host_is_0() {
     let (_lab, address) = lab("healthy-server-2022");
-    let text = cli(&["diagnose", &address], 0, "Healthy as far as the logon prompt.");
+    let text = cli(&["diagnose", &address], 0, "Healthy up to the logon prompt.");
     assert!(text.contains("1 connection,") && text.contains("No logon was attempted."), "{text}");
 }
 
@@ -250,7 +250,7 @@ fn a_thorough_look_tells_all_that_a_host_takes() {
     assert_eq!(tls("1.2")["groups"], serde_json::json!(["x25519", "secp256r1", "secp384r1"]));
     assert_eq!(tls("1.2")["signatures"].as_array().unwrap().len(), 6, "{:#}", tls("1.2"));
     assert_eq!((&tls("1.1")["accepted"], &tls("1.0")["accepted"]), (&false.into(), &false.into()));
-    let words = cli(&["diagnose", &address, "--thorough"], 0, "Healthy as far as the logon prompt.");
+    let words = cli(&["diagnose", &address, "--thorough"], 0, "Healthy up to the logon prompt.");
     assert!(words.contains("TLS_AES_256_GCM_SHA384") && words.contains("Remote Credential Guard"), "{words}");
     let plain = cli(&["diagnose", &address, "--format", "json"], 0, "\"surveys\": []");
     assert!(plain.contains("\"connections\": 1"), "{plain}");

@@ -14,13 +14,13 @@ use super::human_timeline::second;
 use super::subject_words;
 
 /// Heading of findings that change no verdict.
-pub(super) const ADVICE: &str = "Worth knowing, no fault by itself";
+pub(super) const ADVICE: &str = "Worth knowing (not a fault by itself)";
 /// Heading of the timeline.
 pub(super) const TIMELINE: &str = "What happened (UTC)";
 /// Lead before causes that are still open.
-pub(super) const OPEN: &str = "Neither shown nor ruled out";
+pub(super) const OPEN: &str = "Not checked or not decided";
 /// Explanation of how to read the steps of a fix.
-pub(crate) const STEPS: &str = "one a line; words in capitals are to be replaced";
+pub(crate) const STEPS: &str = "one per line; replace words in capitals";
 
 /// Writes the title: the subject, and the client it is judged for.
 pub(super) fn title(diagnosis: &Diagnosis) -> String {
@@ -53,7 +53,7 @@ pub(super) fn judged_for(diagnosis: &Diagnosis) -> Option<String> {
         TimeSource::Attempt => return None,
         TimeSource::Option => "as --at says",
         TimeSource::Evidence => "the newest time in the files (--at TIME for another)",
-        TimeSource::Reading => "when the files were read, for they tell no time (--at TIME for another)",
+        TimeSource::Reading => "the time of reading, because the files have no timestamps (--at TIME for another)",
     };
     Some(format!("judged for {at}, {whose}{own}"))
 }
@@ -112,7 +112,7 @@ pub(super) fn verdict(diagnosis: &Diagnosis) -> String {
     match diagnosis.verdict {
         Verdict::Healthy => format!("Healthy {reached}."),
         Verdict::Faulty => faulty_words(diagnosis),
-        Verdict::Undetermined if diagnosis.interrupted => "Interrupted: this is what was seen until then.".to_owned(),
+        Verdict::Undetermined if diagnosis.interrupted => "Interrupted: this is what was seen up to then.".to_owned(),
         Verdict::Undetermined => undetermined_words(diagnosis, reached),
     }
 }
@@ -278,14 +278,14 @@ pub(super) fn symptom(diagnosis: &Diagnosis) -> Option<Symptom> {
 
 fn reached_words(stage: Stage) -> &'static str {
     match stage {
-        Stage::Name => "as far as the name",
-        Stage::Tcp => "as far as TCP",
-        Stage::X224 => "as far as the security negotiation",
-        Stage::Tls => "as far as TLS",
-        Stage::Certificate => "as far as the certificate; what comes after it was not seen",
-        Stage::Credssp => "as far as the logon prompt",
+        Stage::Name => "up to the name",
+        Stage::Tcp => "up to TCP",
+        Stage::X224 => "up to the security negotiation",
+        Stage::Tls => "up to TLS",
+        Stage::Certificate => "up to the certificate; what comes after it was not seen",
+        Stage::Credssp => "up to the logon prompt",
         // `reached` is a stage of the connection, and these are beside it
-        Stage::Sequence | Stage::Gateway | Stage::Host | Stage::Client => "by its settings and records",
+        Stage::Sequence | Stage::Gateway | Stage::Host | Stage::Client => "judging by its settings and logs",
     }
 }
 
@@ -327,16 +327,16 @@ fn fails(confidence: Confidence) -> &'static str {
 fn gateway_words(gateway: &ReportGateway) -> String {
     let which = gateway.host.as_ref().map(|host| format!(" {host}")).unwrap_or_default();
     format!(
-        "the .rdp file sends the client through the gateway{which}, a way that this program cannot go yet. What stands above \
-         is a direct test; it says nothing about the host as the client meets it."
+        "the .rdp file sends the client through the gateway{which}, and this program cannot connect through gateways \
+         yet. The test above was direct, so it says nothing about how the client reaches the host."
     )
 }
 
 fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
     if diagnosis.observations.iter().any(|seen| seen.told == Some(Told::RehearsalFailed)) {
-        return "Could not tell: what this program says failed with a host of its own making as well, so the fault is its own \
-                or this computer's, and nothing that the host answered is held against it. Please report it, with a \
-                transcript (--transcript)."
+        return "Could not tell: this program's own messages also failed with a test host of its own, so the fault \
+                lies in this program or this computer, and nothing is held against the host. Please report it, with \
+                a transcript (--transcript)."
             .to_owned();
     }
     if let Some(gateway) = &diagnosis.gateway {
@@ -353,21 +353,23 @@ fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
             let sound = match (reached, diagnosis.connections) {
                 ("", 0) => return format!("Could not tell: nothing that was read explains {symptom}{meaning}."),
                 ("", _) => return format!("Could not tell: nothing that was seen explains {symptom}{meaning}."),
-                (_, 0) => "what was captured is sound",
-                _ => "from here the host is sound",
+                (_, 0) => "everything that was captured works",
+                _ => "everything that could be tested works from here",
             };
-            format!("Could not tell: {sound} {reached}, which does not explain {symptom}{meaning}.")
+            format!("Could not tell: {sound} ({reached}), so it does not explain {symptom}{meaning}.")
         }
         (Some(symptom), true) => {
-            format!("Could not tell what causes {symptom}: a stage failed in a way that no known cause explains.")
+            format!("Could not tell what causes {symptom}: a step failed in a way that no known cause explains.")
         }
         (None, false) if only_udp(diagnosis) => {
-            "Could not tell: UDP transports alone were captured, and not the TCP connection that every client makes before \
-             it asks for one."
+            "Could not tell: only UDP transports were captured, without the TCP connection that every client makes \
+             first."
                 .to_owned()
         }
-        (None, false) => "Could not tell: what was seen shows neither a fault nor a sound connection.".to_owned(),
-        (None, true) => "Could not tell: a stage failed in a way that no known cause explains.".to_owned(),
+        (None, false) => {
+            "Could not tell: nothing that was seen is a fault, and no complete connection was seen.".to_owned()
+        }
+        (None, true) => "Could not tell: a step failed in a way that no known cause explains.".to_owned(),
     }
 }
 
@@ -384,11 +386,11 @@ fn to_gateway_words(diagnosis: &Diagnosis) -> Option<String> {
     let broken = to_gateway.find(|stage| matches!(stage.outcome, Outcome::Failed | Outcome::Degraded));
     let seen = match broken {
         Some(stage) => format!("something is wrong there ({}: {})", stage.stage.word(), stage.text),
-        None => "nothing is wrong with it as far as it was seen".to_owned(),
+        None => "nothing that was seen of it is wrong".to_owned(),
     };
     Some(format!(
-        "Could not tell: the capture shows the client's connection to the gateway; {seen}. It says nothing about the host \
-         behind."
+        "Could not tell: the capture shows the client's connection to the gateway; {seen}. It says nothing about the \
+         host behind it."
     ))
 }
 
@@ -481,7 +483,7 @@ mod tests {
     #[test]
     fn an_open_cause_is_neither_shown_nor_ruled_out() {
         let report = host("192.0.2.7").nla().code(0x904).diagnose();
-        assert_eq!(not_seen(&report).unwrap().0, "Neither shown nor ruled out");
+        assert_eq!(not_seen(&report).unwrap().0, "Not checked or not decided");
         let report = machine().diagnose();
         assert_eq!(not_seen(&report).unwrap().0, "Not seen");
     }
@@ -492,7 +494,7 @@ mod tests {
             CapturedTransport { client: "192.0.2.9:50100".to_owned(), asked: Some(2), answered: true, chosen: Some(2) };
         let mut report = host("192.0.2.7").watched(Fact::CapturedTransport(transport)).diagnose();
         report.stages.clear();
-        assert!(verdict(&report).contains("UDP transports alone"), "{}", verdict(&report));
+        assert!(verdict(&report).contains("only UDP transports"), "{}", verdict(&report));
         let told = super::super::captured::lines(&report, 8);
         let words = "a UDP transport (RDPEUDP version 2) was asked for by 192.0.2.9:50100 at 192.0.2.7: answered with version 2; \
                      what follows is encrypted";

@@ -11,7 +11,7 @@ use crate::stage::tcp::tcp_only;
 
 pub const CAUSE: Cause = Cause {
     id: "port-closed",
-    title: "the port is closed: nothing listens there, or a firewall refuses the connection",
+    title: "nothing listens on the port, or a firewall refuses the connection",
     stage: Stage::Tcp,
     severity: Severity::Blocking,
     role: Role::Host,

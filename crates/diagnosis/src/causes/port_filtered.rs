@@ -19,7 +19,7 @@ const ONE_LOSS: Duration = Duration::from_secs(1);
 
 pub const CAUSE: Cause = Cause {
     id: "port-filtered",
-    title: "the port does not answer: connection attempts get no reply at all",
+    title: "connection attempts to the port get no answer",
     stage: Stage::Tcp,
     severity: Severity::Blocking,
     role: Role::Host,

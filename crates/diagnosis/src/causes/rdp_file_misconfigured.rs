@@ -336,7 +336,7 @@ mod tests {
             let report = file(&format!("full address:s:server\nserver port:i:{port}")).diagnose();
             let told = &report.findings[0].because;
             assert_eq!(told.len(), 1);
-            assert_eq!(told[0].text, format!("server.rdp: server port is {port}, which is none of 1 to 65535"));
+            assert_eq!(told[0].text, format!("server.rdp: server port is {port}, which is not between 1 and 65535"));
             // the first fix is about this setting and no other
             let fix = crate::fixes::find(&report.findings[0].fixes[0]).unwrap();
             let steps = crate::fixes::powershell::texts(fix);

@@ -243,7 +243,7 @@ fn why_diagnose(step: Step) -> &'static str {
         (Some(Stage::Name), _) => "Asks the same resolver and shows what it says.",
         (Some(_), _) => "Shows which step of the connection breaks, and what is ruled out.",
         (None, Step::Gateway) => "Looks at the host without the gateway, from where that is possible.",
-        (None, Step::Client) => "Shows whether the host is sound as far as the logon prompt.",
+        (None, Step::Client) => "Shows whether the host is sound up to the logon prompt.",
         (None, _) => "Shows whether all before the logon is sound; what comes after it is not tried.",
     }
 }
