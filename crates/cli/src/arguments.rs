@@ -136,8 +136,8 @@ pub struct InspectOptions {
     /// are judged as its own
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub from_client: Vec<PathBuf>,
-    /// The time of the failed attempt (RFC 3339, such as 2026-11-21T09:00:00Z), by which logs are judged; the newest
-    /// time in the files if none. What was captured is always judged by its own clock
+    /// The time of the failed attempt (such as 2026-11-21T09:00:00Z or "2026-11-21 09:00", in UTC), by which logs are
+    /// judged; the newest time in the files if none. What was captured is always judged by its own clock
     #[arg(long, value_name = "TIME", value_parser = parse_moment)]
     pub at: Option<OffsetDateTime>,
     /// The error code that the client shows, such as 0x904
@@ -294,6 +294,9 @@ pub enum Generated {
 }
 
 fn parse_target(text: &str) -> Result<Target, String> {
+    if text.to_ascii_lowercase().ends_with(".rdp") {
+        return Err(format!("this is an .rdp file and no host: write --rdp {text}"));
+    }
     Target::parse(text).map_err(|error| error.to_string())
 }
 
@@ -309,7 +312,11 @@ fn parse_code(text: &str) -> Result<u32, String> {
 }
 
 fn parse_moment(text: &str) -> Result<OffsetDateTime, String> {
-    evidence::moment::moment(text).ok_or_else(|| "write a time such as 2026-11-21T09:00:00Z".to_owned())
+    // as a report writes it, and as people do
+    let plain = text.trim().trim_end_matches("UTC").trim_end().replacen(' ', "T", 1);
+    let written = [text.to_owned(), format!("{plain}Z"), format!("{plain}:00Z")];
+    let read = written.iter().find_map(|text| evidence::moment::moment(text));
+    read.ok_or_else(|| "write a time such as 2026-11-21T09:00:00Z or \"2026-11-21 09:00\" (UTC)".to_owned())
 }
 
 /// Reads `10s`, `500ms` or `2m`; from 100 ms to 10 minutes.

@@ -169,7 +169,7 @@ fn check_screen(folder: &str) -> (String, String) {
         assert!(said && flat.contains(&cause), "{cause}: {title}\n{full}");
     }
     let unread = json["observations"].as_array().unwrap().iter().any(|seen| seen["fact"] == "unread");
-    assert_eq!(unread, words.contains("Not read: "), "{words}");
+    assert_eq!(unread, words.contains("Not read, or in part: "), "{words}");
     assert_eq!(unread, full.contains("not read: "), "{full}");
     (words, full)
 }
@@ -181,7 +181,7 @@ fn a_folder_that_holds_everything_takes_one_screen() {
     let (words, full) = check_screen(folder.to_str().unwrap());
     assert!(faults(&report(&["inspect", folder.to_str().unwrap()])).len() >= 8, "{words}");
     assert!(words.contains("12 addresses") && words.contains("of them with something wrong"), "{words}");
-    assert!(words.contains("Also wrong: ") && words.contains("Not read: "), "{words}");
+    assert!(words.contains("Also wrong: ") && words.contains("Not read, or in part: "), "{words}");
     assert!(full.contains("What happened (UTC):") && full.contains("broken0.json"), "{full}");
     assert!(full.contains("each for its own client"), "{full}");
     fs::remove_dir_all(&folder).unwrap();

@@ -174,8 +174,8 @@ fn elsewhere(evidence: &Evidence, context: &Context) -> Next {
     Next {
         command: format!("on another computer: rdpdoctor diagnose {}", target(evidence, context)),
         splits: vec!["this computer".to_owned(), "host".to_owned()],
-        why: "this computer itself refused to make the connection (a local firewall, a sandbox or a missing address \
-             family), so nothing was learned about the host"
+        why: "this computer could not make the connection (no network, a local firewall, a sandbox or a missing \
+              address family), so nothing was learned about the host"
             .to_owned(),
     }
 }

@@ -82,7 +82,7 @@ fn performance(diagnosis: &Diagnosis) -> String {
 fn certificate_days(diagnosis: &Diagnosis) -> Option<i64> {
     let now = moment(&diagnosis.at)?;
     let days = diagnosis.observations.iter().filter_map(|seen| match seen.told {
-        Some(Told::CertificateUntil(until)) => Some((until - now).whole_seconds().div_euclid(86_400)),
+        Some(Told::CertificateUntil(until)) => Some((until - now).whole_days()),
         _ => None,
     });
     days.min()

@@ -179,9 +179,11 @@ fn actions(diagnosis: &Diagnosis, finding: &Finding) -> Vec<Part> {
     let Some(cause) = causes::find(&finding.cause) else { return Vec::new() };
     let (fix, proof) = (fix(diagnosis, finding, cause), proof(diagnosis, finding, cause));
     let remedy = |label| Part::new(label, cause.page.how_to_fix).rows(3);
+    // what a record shows is the fault itself; what a connection shows can have several reasons
+    let known = cause.stage >= Stage::Host && finding.fixes.len() == 1;
     let mut parts = match (finding.confidence, finding.fixes.len()) {
         (Confidence::Proven, 0) => vec![remedy("Do now"), proof("To confirm")],
-        (Confidence::Proven, 1) => vec![fix("Do now"), proof("To confirm")],
+        (Confidence::Proven, 1) if known => vec![fix("Do now"), proof("To confirm")],
         (Confidence::Proven, _) => vec![proof("Do now: look"), remedy("Then").spare(2), fix("The usual fix")],
         (_, 0) => vec![proof("Do now: prove it"), remedy("Only if that agrees")],
         _ => vec![proof("Do now: prove it"), fix("Only if that agrees")],
@@ -304,7 +306,7 @@ fn aside(diagnosis: &Diagnosis) -> Vec<Part> {
     let unread = machines::unread(diagnosis);
     if let Some((what, why)) = unread.first() {
         let more = if unread.len() > 1 { format!(" (and {} more)", unread.len() - 1) } else { String::new() };
-        parts.push(Part::new("Not read", &format!("{what}{more}: {why}")).rows(2).spare(1));
+        parts.push(Part::new("Not read, or in part", &format!("{what}{more}: {why}")).rows(2).spare(1));
     }
     if let Some(time) = words::judged_for(diagnosis) {
         parts.push(Part::new("", &format!("{}.", capital(&time))).spare(3));
@@ -326,5 +328,7 @@ fn advice(diagnosis: &Diagnosis) -> Vec<String> {
             told.push((&finding.cause, format!("{}: {}", finding.cause, words::first_reason(finding))));
         }
     }
+    // another machine than the one that was meant matters more than anything else
+    told.sort_by_key(|(cause, _)| *cause != "name-points-elsewhere");
     told.into_iter().map(|(_, text)| text).collect()
 }

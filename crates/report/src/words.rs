@@ -6,6 +6,7 @@ use diagnosis::cause::{Cause, Confidence, Severity};
 use diagnosis::fixes::{Fix, Given};
 use diagnosis::printable::counted;
 use diagnosis::report::{Diagnosis, Finding, Outcome, ReportGateway, StageResult, Survey, Told, Verdict};
+use diagnosis::stage::rung::NOT_TRIED;
 use diagnosis::symptom::Symptom;
 use diagnosis::{Role, Stage, SubjectId, TimeSource, causes, claims};
 
@@ -110,7 +111,11 @@ pub(super) fn role(role: Role) -> &'static str {
 pub(super) fn verdict(diagnosis: &Diagnosis) -> String {
     let reached = diagnosis.reached.map_or("", reached_words);
     match diagnosis.verdict {
-        Verdict::Healthy => format!("Healthy {reached}."),
+        Verdict::Healthy => {
+            let elsewhere = diagnosis.findings.iter().any(|finding| finding.cause == "name-points-elsewhere");
+            let but = if elsewhere { ", but the name leads to a machine with a different name" } else { "" };
+            format!("Healthy {reached}{but}.")
+        }
         Verdict::Faulty => faulty_words(diagnosis),
         Verdict::Undetermined if diagnosis.interrupted => "Interrupted: this is what was seen up to then.".to_owned(),
         Verdict::Undetermined => undetermined_words(diagnosis, reached),
@@ -345,6 +350,9 @@ fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
     if let Some(words) = to_gateway_words(diagnosis) {
         return words;
     }
+    if let Some(words) = not_tried(diagnosis) {
+        return words;
+    }
     let mut to_hosts = diagnosis.stages.iter().filter(|stage| !diagnosis.is_gateway(stage.subject));
     let failed = to_hosts.any(|stage| stage.outcome == Outcome::Failed);
     match (symptom(diagnosis), failed) {
@@ -371,6 +379,14 @@ fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
         }
         (None, true) => "Could not tell: a step failed in a way that no known cause explains.".to_owned(),
     }
+}
+
+/// Writes the verdict where this computer could not make a connection.
+fn not_tried(diagnosis: &Diagnosis) -> Option<String> {
+    let own = diagnosis.stages.iter().find(|stage| stage.stage == Stage::Tcp && stage.text.starts_with(NOT_TRIED))?;
+    let others = diagnosis.stages.iter().any(|stage| stage.stage >= Stage::Tcp && stage.outcome == Outcome::Failed);
+    let why = own.text.strip_prefix(NOT_TRIED).unwrap_or_default().trim_start_matches(": ");
+    (!others).then(|| format!("Could not tell: {NOT_TRIED} ({why}), so nothing was learned about the host."))
 }
 
 /// Writes the verdict where only clients on their way to gateways were captured.

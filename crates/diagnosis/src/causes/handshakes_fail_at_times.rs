@@ -34,7 +34,7 @@ pub const CAUSE: Cause = Cause {
               short of memory or processor time that some handshakes fail.",
         confirm: "Ask each machine of the farm by its own name or address: the one that always fails is broken, and \
                   its own report names the cause.",
-        command: "Resolve-DnsName HOST; Get-WinEvent -MaxEvents 20 -FilterHashtable @{LogName='System'; ProviderName='Schannel'; \
+        command: "Resolve-DnsName {host}; Get-WinEvent -MaxEvents 20 -FilterHashtable @{LogName='System'; ProviderName='Schannel'; \
                   Id=36870,36871,36874,36888} | Format-List TimeCreated,MachineName,Id,Message",
         how_to_fix: "Take the broken machine out of the farm and repair it with its own report. Have the load \
                      balancer test handshakes, not only ports.",

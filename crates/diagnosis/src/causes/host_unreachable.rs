@@ -29,7 +29,7 @@ pub const CAUSE: Cause = Cause {
         confirm: "The operating system's own error says which: network unreachable usually comes from this \
                   computer's routing table, host unreachable from the last router. Look at the route from the \
                   client.",
-        command: "Find-NetRoute -RemoteIPAddress ADDRESS; Test-NetConnection ADDRESS -TraceRoute",
+        command: "Find-NetRoute -RemoteIPAddress {host}; Test-NetConnection {host} -TraceRoute",
         how_to_fix: "Bring up the VPN or the route; if the address is stale, correct DNS. If a firewall refuses, let \
                      this source through to the Remote Desktop port only.",
         references: &["RFC 792", "RFC 4443", "POSIX connect(): ENETUNREACH, EHOSTUNREACH"],

@@ -41,7 +41,7 @@ pub const CAUSE: Cause = Cause {
               configured there. Windows itself ignores it.",
         confirm: "Try the name that the proxy knows. Its configuration says which names lead to the host, and what \
                   happens to a hello without one (Traefik: sniStrict; HAProxy: req.ssl_sni; nginx: ssl_preread).",
-        command: "Resolve-DnsName HOST; Test-NetConnection HOST -Port 3389",
+        command: "Resolve-DnsName {host}; Test-NetConnection {host} -Port {port}",
         how_to_fix: "Connect by the name that the proxy knows. Or add the name that people type there, and a route \
                      for hellos without a name.",
         references: &["RFC 6066 section 3"],
