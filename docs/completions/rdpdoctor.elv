@@ -43,24 +43,26 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand --control 'A host that is known to work (HOST or HOST:PORT): asked the same, to tell a fault of the host from one of this computer'
             cand --timeout 'Time for the first look; questions that a finding needs may take as long again'
             cand --format 'How to print the report'
+            cand --save-commands 'Write the commands of the report (proofs, fixes, next steps) to this folder, each as a script to read and run'
             cand --transcript 'Write everything that was sent and received to a file, as text'
             cand --replay 'Diagnose a transcript again, without any connection'
             cand --require-trust 'The client refuses a host whose certificate it does not trust, as with authentication level 1'
             cand --thorough 'Ask also what no verdict needs: every TLS version, suite, group, signature algorithm and set of protocols; makes dozens of connections, and may take six times the time-out'
-            cand --full 'Print the whole report, also where much was read; without it, words for a terminal are cut to sixty lines'
+            cand --full 'Print the whole report; without it, words for a terminal are one screen (24 lines)'
             cand --redact 'Take names and addresses out of that file'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
         &'rdpdoctor;inspect'= {
             cand --from-client 'Files and folders from the client''s machine (hives, a mounted disk, logs): they tell who has to get through, and are judged as its own'
-            cand --at 'The time of the failed attempt (RFC 3339, such as 2026-11-21T09:00:00Z), by which logs are judged; the newest time in the files if none. What was captured is always judged by its own clock'
+            cand --at 'The time of the failed attempt (such as 2026-11-21T09:00:00Z or "2026-11-21 09:00", in UTC), by which logs are judged; the newest time in the files if none. What was captured is always judged by its own clock'
             cand --code 'The error code that the client shows, such as 0x904'
             cand --extended 'The extended error code that the client shows, such as 0x7'
             cand --client 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML); without it, the client that the evidence tells of, else mstsc-11'
             cand --format 'How to print the report'
+            cand --save-commands 'Write the commands of the report (proofs, fixes, next steps) to this folder, each as a script to read and run'
             cand --require-trust 'The client refuses a host whose certificate it does not trust, as with authentication level 1'
-            cand --full 'Print the whole report, also where much was read; without it, words for a terminal are cut to sixty lines'
+            cand --full 'Print the whole report; without it, words for a terminal are one screen (24 lines)'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -82,6 +84,7 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'rdpdoctor;demo'= {
+            cand --full 'Print the whole report'
             cand -h 'Print help'
             cand --help 'Print help'
         }

@@ -63,7 +63,11 @@ fn a_healthy_host_is_0() {
 fn a_fault_is_1_and_says_what_to_do() {
     let (_lab, address) = lab("certificate-expired");
     let text = cli(&["diagnose", &address], 1, "certificate-expired (degrading, proven)");
-    for words in ["seen:", "why:", "do:", "fix:", "Get-ChildItem"] {
+    for words in ["Seen:", "How sure:", "Do now:", "prove-certificate-expired.ps1"] {
+        assert!(text.contains(words), "{words} is missing:\n{text}");
+    }
+    let text = cli(&["diagnose", &address, "--full"], 1, "certificate-expired (degrading, proven)");
+    for words in ["seen:", "why:", "do:", "fix:", "fixed when:", "Get-ChildItem"] {
         assert!(text.contains(words), "{words} is missing:\n{text}");
     }
 }
@@ -71,7 +75,10 @@ fn a_fault_is_1_and_says_what_to_do() {
 #[test]
 fn a_code_that_a_healthy_host_does_not_explain_is_2() {
     let (_lab, address) = lab("healthy-server-2022");
-    let text = cli(&["diagnose", &address, "--code", "0x904", "--extended", "0x7"], 2, "does not explain 0x904/0x7");
+    let code = ["diagnose", &address, "--code", "0x904", "--extended", "0x7"];
+    let text = cli(&code, 2, "it does not explain 0x904/0x7").replace('\n', " ");
+    assert!(text.contains("Do now, on the computer that shows 0x904/0x7:"), "{text}");
+    let text = cli(&[&code[..], &["--full"]].concat(), 2, "does not explain 0x904/0x7");
     assert!(text.contains("Ruled out:") && text.contains("private-key-unusable") && text.contains("Next:"), "{text}");
     cli(&["diagnose", &address, "--code", "2308", "--extended", "7"], 2, "0x904/0x7");
 }
@@ -121,6 +128,8 @@ fn wrong_use_is_3_in_words() {
 #[test]
 fn the_demonstration_finds_its_fault() {
     let text = cli(&["demo"], 0, "The scenario's fault is private-key-unusable: found.");
+    assert!(text.contains("ok name, tcp, x224 · FAIL tls: reset"), "{text}");
+    let text = cli(&["demo", "--full"], 0, "The scenario's fault is private-key-unusable: found.");
     for rung in ["ok   tcp", "ok   x224", "FAIL tls"] {
         assert!(text.contains(rung), "{text}");
     }
@@ -157,7 +166,7 @@ fn what_failed_in_rehearsal_is_not_held_against_the_host() {
     let text = std::fs::read_to_string(&file).unwrap();
     assert!(!text.contains("rehearsal-failed"), "{text}");
     std::fs::write(&file, text + "  9.000000 rehearsal-failed\n").unwrap();
-    cli(&["diagnose", "--replay", &file], 2, "so the fault is its own or this computer's");
+    cli(&["diagnose", "--replay", &file], 2, "the fault lies in this program or this computer");
 }
 
 #[test]

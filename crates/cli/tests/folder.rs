@@ -248,7 +248,7 @@ fn a_fault_of_another_time_is_found_by_the_command_that_the_report_names() {
     let refused = [event(10, "LsaSrv", 6041, &json!({"0": "TERMSRV/server01 4"}))];
     fs::write(folder.join("client.json"), state("client", "CLIENT01", &[], &refused).to_string()).unwrap();
     let file = folder.join("client.json").to_str().unwrap().to_owned();
-    let words = run(&["inspect", &file]);
+    let words = run(&["inspect", "--full", &file]);
     assert!(words.contains("judged for 2026-11-21 08:59:30 UTC, the newest time in the files (--at TIME"), "{words}");
     assert!(!words.contains("Ruled out: encryption-oracle-policy"), "{words}");
     let told = report(&["inspect", &file]);
@@ -258,7 +258,7 @@ fn a_fault_of_another_time_is_found_by_the_command_that_the_report_names() {
     let arguments: Vec<&str> = command.split(' ').skip(1).collect();
     let then = report(&arguments);
     assert_eq!((&then["at_source"], faults(&then)[0].0.as_str()), (&"option".into(), "encryption-oracle-policy"));
-    assert!(run(&arguments).contains("judged for 2026-11-21 08:10:00 UTC, as --at says"), "{}", run(&arguments));
+    assert!(run(&arguments).contains("Judged for 2026-11-21 08:10:00 UTC, as --at says"), "{}", run(&arguments));
     fs::remove_dir_all(&folder).unwrap();
 }
 

@@ -262,8 +262,8 @@ fn by_code(evidence: &Evidence, context: &Context, symptom: Symptom) -> Vec<Next
     let from_client = Next {
         command: format!("on the computer that shows {symptom}: rdpdoctor diagnose {target} {options}"),
         splits: vec!["path".to_owned(), "client".to_owned(), "host".to_owned()],
-        why: "run on the computer that shows the code, the same probe tells whether the fault lies on the way from there, \
-              which this probe did not take"
+        why: "the same test from the computer that shows the code tells whether the fault lies on the way from there, which \
+              this test did not take"
             .to_owned(),
     };
     let client_log = Next {

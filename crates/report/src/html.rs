@@ -163,7 +163,11 @@ impl Page {
         self.open(&format!("section class=\"verdict {}\" aria-label=\"Verdict\"", word.to_lowercase()));
         self.element("p class=\"word\"", word);
         for part in screen::parts(diagnosis).iter().filter(|part| part.tone != screen::Tone::Strong) {
-            let label = if part.label.is_empty() { String::new() } else { format!("<b>{}:</b> ", text(&part.label)) };
+            let label = if part.label.is_empty() {
+                String::new()
+            } else {
+                format!("<span class=\"label\">{}:</span> ", text(&part.label))
+            };
             self.raw("p", &format!("{label}{}", text(&part.text)));
             if let Some(script) = &part.script {
                 self.commands(script.lines.iter().map(String::as_str));

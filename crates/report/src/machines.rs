@@ -34,6 +34,9 @@ pub(super) fn rest(machines: &[Machine<'_>]) -> Option<String> {
 
 /// Names a machine, with its part if it is not the host.
 pub(super) fn name(who: &ReportSubject) -> String {
+    if let (Role::Gateway, Some(name)) = (who.role, &who.name) {
+        return format!("{name} (gateway) at {}", label(who));
+    }
     let part = match who.role {
         Role::Client => " (client)",
         Role::Gateway => " (gateway)",

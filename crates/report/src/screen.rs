@@ -9,7 +9,7 @@ use diagnosis::fixes::Safety;
 use diagnosis::fixes::change::Change;
 use diagnosis::printable::counted;
 use diagnosis::report::{Diagnosis, Finding, Outcome, StageResult, Verdict};
-use diagnosis::{Stage, causes, fixes};
+use diagnosis::{Role, Stage, causes, fixes};
 
 use super::scripts::{self, Script};
 use super::words::{self, capital};
@@ -124,7 +124,11 @@ fn ladder(diagnosis: &Diagnosis) -> Vec<Part> {
         let mut rungs = diagnosis.stages.iter().filter(|stage| stage.subject == machine.who.id);
         rungs.all(|rung| rung.stage == Stage::Name)
     };
-    let several = told.iter().filter(|machine| !only_name(machine)).count() > 1;
+    // nor is whoever wrote an .rdp file that is in order
+    let counts = |machine: &&machines::Machine<'_>| {
+        !only_name(machine) && !(machine.who.role == Role::Client && machine.outcome == Outcome::Passed)
+    };
+    let several = told.iter().filter(counts).count() > 1;
     if told.is_empty() {
         return Vec::new();
     }
@@ -231,15 +235,15 @@ fn proof<'a>(diagnosis: &'a Diagnosis, finding: &'a Finding, cause: &'a Cause) -
 fn next(diagnosis: &Diagnosis) -> Option<Part> {
     let next = diagnosis.next.first()?;
     let place = words::place_and_command(&next.command).0;
-    let place = place.map_or(String::new(), |place| format!("{}: ", capital(place)));
+    let place = place.map_or(String::new(), |place| format!(", {place}"));
     let more = diagnosis.next.len() - 1;
     let more = if more > 0 {
         format!(" ({} in --full.)", counted(more, "further step", "further steps"))
     } else {
         String::new()
     };
-    let text = format!("{place}{}{more}", words::sentence(&next.why));
-    Some(Part::new("Do now", &text).rows(4).apart().script(Some(scripts::of_next(1, next))))
+    let text = format!("{}{more}", words::sentence(&next.why));
+    Some(Part::new(&format!("Do now{place}"), &text).rows(4).apart().script(Some(scripts::of_next(1, next))))
 }
 
 /// Names the other faults, each once.
@@ -306,7 +310,7 @@ fn aside(diagnosis: &Diagnosis) -> Vec<Part> {
     let unread = machines::unread(diagnosis);
     if let Some((what, why)) = unread.first() {
         let more = if unread.len() > 1 { format!(" (and {} more)", unread.len() - 1) } else { String::new() };
-        parts.push(Part::new("Not read, or in part", &format!("{what}{more}: {why}")).rows(2).spare(1));
+        parts.push(Part::new("Not read, or in part", &format!("{what}{more}: {why}")).rows(3).spare(1));
     }
     if let Some(time) = words::judged_for(diagnosis) {
         parts.push(Part::new("", &format!("{}.", capital(&time))).spare(3));
