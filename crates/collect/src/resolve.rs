@@ -67,8 +67,8 @@ fn routes() -> Option<usize> {
     Some(leaving(&four, &six))
 }
 
-/// Counts the routes in Linux' lists of IPv4 (a head, then the device first) and IPv6 (the device last) that do not lead
-/// to the computer itself.
+/// Counts the routes in Linux' lists of IPv4 (a head, then the device first) and IPv6 (the device last) that do not
+/// lead to the computer itself.
 fn leaving(four: &str, six: &str) -> usize {
     let own = |device: Option<&str>| device.is_none_or(|name| name == "lo");
     let four = four.lines().skip(1).filter(|line| !own(line.split_whitespace().next()));

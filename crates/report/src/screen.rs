@@ -1,8 +1,8 @@
 //! The first screen of a report: what is broken, why, how sure that is, what to do now, and what proves it.
 //!
-//! It is data here, so that the terminal ([`super::human_screen`]) and the HTML page open with the same words. Each part
-//! says how many rows it may take and how soon it may be left out; nothing that is left out is lost, because the whole
-//! report and the JSON have it.
+//! It is data here, so that the terminal ([`super::human_screen`]) and the HTML page open with the same words. Each
+//! part says how many rows it may take and how soon it may be left out. Nothing is lost by that: the whole report and
+//! the JSON have it.
 
 use diagnosis::cause::{Cause, Confidence, Severity};
 use diagnosis::fixes::Safety;
@@ -126,7 +126,7 @@ fn ladder(diagnosis: &Diagnosis) -> Vec<Part> {
     };
     // nor is whoever wrote an .rdp file that is in order
     let counts = |machine: &&machines::Machine<'_>| {
-        !only_name(machine) && !(machine.who.role == Role::Client && machine.outcome == Outcome::Passed)
+        !(only_name(machine) || machine.who.role == Role::Client && machine.outcome == Outcome::Passed)
     };
     let several = told.iter().filter(counts).count() > 1;
     if told.is_empty() {
@@ -142,7 +142,7 @@ fn ladder(diagnosis: &Diagnosis) -> Vec<Part> {
     };
     let mut rows: Vec<String> = told.iter().take(MACHINES).map(row).collect();
     rows.extend(machines::rest(&told[told.len().min(MACHINES)..]));
-    let spare = |number: usize| if number == 0 { 0 } else { 1 };
+    let spare = |number: usize| u8::from(number != 0);
     let part = |(number, row): (usize, &String)| Part::new("", &format!("  {row}")).rows(1).spare(spare(number));
     rows.iter().enumerate().map(part).collect()
 }

@@ -1,4 +1,5 @@
-//! Commands of a report as small scripts: on the first screen a long one is a file name, which `--save-commands` writes.
+//! Commands of a report as small scripts: on the first screen a long one is a file name, and `--save-commands` writes
+//! the file.
 
 use std::collections::BTreeSet;
 
@@ -11,6 +12,9 @@ use super::words;
 
 /// First words of every script, by which one of ours is known from a file that somebody else wrote.
 pub const MARK: &str = "# written by rdpdoctor";
+
+/// Ending of a script for PowerShell.
+const POWERSHELL: &str = "ps1";
 
 /// Commands that belong together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,30 +47,22 @@ impl Script {
 
     /// Returns the text of its file.
     pub fn text(&self) -> String {
-        let mut text = String::new();
-        if self.is_powershell() {
-            // without it, Windows PowerShell takes the file for the machine's old code page
-            text.push('\u{feff}');
-        }
-        text += &format!("{MARK}: {}\n# {}\n", self.name, self.about);
-        if let Some(words) = &self.replace {
-            text += &format!("# Replace {words}.\n");
-        }
+        // without the mark, Windows PowerShell takes the file for the machine's old code page
+        let mark = if self.is_powershell() { "\u{feff}" } else { "" };
+        let mut lines = vec![format!("{mark}{MARK}: {}", self.name), format!("# {}", self.about)];
+        lines.extend(self.replace.as_ref().map(|words| format!("# Replace {words}.")));
         for word in self.words.iter().filter(|_| self.is_powershell()) {
             // the second half apart, so that replacing the word leaves this comparison false
             let (first, second) = word.split_at(word.len() / 2);
-            text +=
-                &format!("if ('{word}' -eq '{first}'+'{second}') {{ throw 'replace {word} in this script first' }}\n");
+            let stop = format!("throw 'replace {word} in this script first'");
+            lines.push(format!("if ('{word}' -eq '{first}'+'{second}') {{ {stop} }}"));
         }
-        for line in &self.lines {
-            text += line;
-            text.push('\n');
-        }
-        text
+        lines.extend(self.lines.iter().cloned());
+        lines.join("\n") + "\n"
     }
 
     fn is_powershell(&self) -> bool {
-        self.name.ends_with(".ps1")
+        self.name.rsplit_once('.').is_some_and(|(_, ending)| ending == POWERSHELL)
     }
 }
 
@@ -110,7 +106,7 @@ pub(super) fn of_fix(diagnosis: &Diagnosis, finding: &Finding, cause: &Cause, fi
     let run: Vec<&str> =
         texts.iter().zip(&lines).filter(|(_, line)| !line.starts_with('#')).map(|(text, _)| text.as_str()).collect();
     Script {
-        name: format!("fix-{}.ps1", fix.id),
+        name: format!("fix-{}.{POWERSHELL}", fix.id),
         about: format!(
             "{}, {} ({}).{sure} Read it line by line before you run it.",
             fix.title,
@@ -138,7 +134,7 @@ pub(super) fn of_next(number: usize, next: &Next) -> Script {
 
 /// Returns the ending of a script: our own program and the tools of Unix need no PowerShell.
 fn ending(command: &str) -> &'static str {
-    if command.starts_with("rdpdoctor ") || words::of_unix(command) { "sh" } else { "ps1" }
+    if command.starts_with("rdpdoctor ") || words::of_unix(command) { "sh" } else { POWERSHELL }
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ const TUNNEL_KEPT: usize = 64 * 1024;
 /// Most raw bytes of a TLS handshake: more than any real chain of certificates.
 const TUNNEL_LIMIT: usize = 512 * 1024;
 
-/// What a computer says that has no network.
+/// Words for a computer without a network.
 const NO_NETWORK: &str = "it has no network";
 
 /// Opens a connection, does what the machine says until it ends or `left` is over, and returns all that happened.

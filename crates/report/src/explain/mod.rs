@@ -107,6 +107,9 @@ struct Found {
     topic: Topic,
 }
 
+/// Beginning of the ids of codes that a dialog of the client shows.
+const DIALOG: &str = "disconnect/";
+
 /// The topics in their order, each answer once: what a later one adds to an earlier one is left out.
 fn merged(found: Vec<Found>) -> Vec<Topic> {
     let mut topics: Vec<Topic> = Vec::new();
@@ -116,7 +119,13 @@ fn merged(found: Vec<Found>) -> Vec<Topic> {
             let ids: Vec<&String> = earlier.entries.iter().take(LEAD).map(|entry| &entry.id).collect();
             first.is_some_and(|first| ids.contains(&first))
         };
-        if topics.len() < MOST && !topics.iter().any(told) {
+        // a dialog that shows its codes has a first sentence that it shares with other codes
+        let same_dialog = |earlier: &Topic| {
+            let shows_code = earlier.parts.iter().any(|part| part.starts_with(DIALOG));
+            let sentence = !topic.text.starts_with(|letter: char| letter.is_ascii_digit() || letter == '-');
+            shows_code && sentence && first.is_some_and(|first| first.starts_with(DIALOG))
+        };
+        if topics.len() < MOST && !topics.iter().any(|earlier| told(earlier) || same_dialog(earlier)) {
             topics.push(topic);
         }
     }
