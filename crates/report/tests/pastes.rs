@@ -86,8 +86,6 @@ fn a_dialog_with_its_codes_is_about_these_alone() {
     let (ids, _) = told(&explain(dialog).unwrap());
     assert_eq!(ids.first().map(String::as_str), Some("pair/0x904/0x7"));
     assert!(!ids.iter().any(|id| id == "disconnect/0x704"), "{ids:?}");
-    // the sentence by itself is answered
-    assert!(explain("This computer can't connect to the remote computer.").unwrap().known);
 }
 
 #[test]

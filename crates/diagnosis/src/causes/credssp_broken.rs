@@ -13,7 +13,7 @@ use crate::stage::credssp::broken_off;
 
 pub const CAUSE: Cause = Cause {
     id: "credssp-broken",
-    title: "TLS works, but the host breaks off CredSSP or answers it with nonsense",
+    title: "TLS works, but the host drops CredSSP or answers it with nonsense",
     stage: Stage::Credssp,
     severity: Severity::Blocking,
     role: Role::Host,

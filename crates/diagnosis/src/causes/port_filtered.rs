@@ -19,7 +19,7 @@ const ONE_LOSS: Duration = Duration::from_secs(1);
 
 pub const CAUSE: Cause = Cause {
     id: "port-filtered",
-    title: "connection attempts to the port get no answer",
+    title: "nothing answers on the port",
     stage: Stage::Tcp,
     severity: Severity::Blocking,
     role: Role::Host,

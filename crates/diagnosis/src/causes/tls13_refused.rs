@@ -13,7 +13,7 @@ use crate::tries::steady;
 
 pub const CAUSE: Cause = Cause {
     id: "tls13-refused",
-    title: "the host, or something on the way, breaks off every handshake that offers TLS 1.3",
+    title: "the host, or something on the way, drops every handshake that offers TLS 1.3",
     stage: Stage::Tls,
     severity: Severity::Blocking,
     role: Role::Host,

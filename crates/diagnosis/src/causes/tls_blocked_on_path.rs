@@ -17,7 +17,7 @@ use crate::tries::steady;
 
 pub const CAUSE: Cause = Cause {
     id: "tls-blocked-on-path",
-    title: "something between the client and the host breaks off the TLS handshake",
+    title: "something between the client and the host drops the TLS handshake",
     stage: Stage::Tls,
     severity: Severity::Blocking,
     role: Role::Host,
