@@ -3,6 +3,7 @@
 use evidence::access::{ACCESS_DENIED, Asked, Place};
 use evidence::events::{RCM, SCHANNEL};
 use evidence::fact::Handshake;
+use evidence::moment::whole_second;
 use evidence::printable::printable;
 use evidence::security::{NETWORK_SERVICE, READ, allows};
 use evidence::state::{CRYPTOGRAPHY, LISTENER, LogEvent, POLICY};
@@ -118,7 +119,7 @@ fn logged(case: Case<'_>) -> Option<Ground> {
     }
     let text = format!(
         "Schannel 36870 in the host's System log at {}: the key of the server credential could not be used",
-        printable(&seen.value.at)
+        printable(&whole_second(&seen.value.at))
     );
     let mut because = vec![seen.because(text)];
     let broken = case.tls().find(|seen| speechless(seen.value.1));

@@ -2,6 +2,7 @@
 
 use evidence::events::{CORE, RCM, SCHANNEL, SYSTEM};
 use evidence::fact::{Fact, Handshake};
+use evidence::moment::whole_second;
 use evidence::printable::printable;
 use evidence::state::{LogEvent, LogSpan, SCHANNEL_SETTINGS};
 use evidence::symptom::Symptom;
@@ -143,7 +144,10 @@ fn never_arrived(case: Case<'_>) -> Option<Ground> {
     let peer = from(arrived.value).map(|peer| format!(" from {}", printable(&peer))).unwrap_or_default();
     let because = vec![
         hello.because(format!("a ClientHello ({}) was {words}", hello.value.0)),
-        arrived.because(format!("the host accepted a connection{peer} at {}", printable(&arrived.value.at))),
+        arrived.because(format!(
+            "the host accepted a connection{peer} at {}",
+            printable(&whole_second(&arrived.value.at))
+        )),
         log.because("its System log tells of that time, and Schannel wrote of no handshake that failed"),
     ];
     let ground = Ground::on(because);

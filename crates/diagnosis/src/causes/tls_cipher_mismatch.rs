@@ -2,6 +2,7 @@
 
 use evidence::events::SCHANNEL;
 use evidence::fact::Handshake;
+use evidence::moment::whole_second;
 use evidence::printable::printable;
 use evidence::symptom::Symptom;
 use evidence::{Role, Stage};
@@ -161,7 +162,7 @@ fn logged(case: Case<'_>) -> Option<Ground> {
         _ => return None,
     };
     let entry = case.recent(SCHANNEL, &[36874], NEAR).last()?;
-    let at = printable(&entry.value.at);
+    let at = printable(&whole_second(&entry.value.at));
     let text = format!(
         "Schannel 36874 in the host's System log at {at}: the client and the server have no cipher suite in common"
     );

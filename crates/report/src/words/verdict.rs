@@ -21,7 +21,9 @@ pub(crate) fn verdict(diagnosis: &Diagnosis) -> String {
             format!("Healthy {reached}{but}.")
         }
         Verdict::Faulty => faulty_words(diagnosis),
-        Verdict::Undetermined if diagnosis.interrupted => "Interrupted: this is what was seen up to then.".to_owned(),
+        Verdict::Undetermined if diagnosis.interrupted => {
+            "Interrupted: this is what was seen up to then, without a connection that was still open.".to_owned()
+        }
         Verdict::Undetermined => undetermined_words(diagnosis, reached),
     }
 }
