@@ -94,8 +94,8 @@ pub struct DiagnoseOptions {
     /// through, and count as its own
     #[arg(long, value_name = "PATH", num_args = 1.., conflicts_with = "replay")]
     pub from_client: Vec<PathBuf>,
-    /// A host that is known to work (HOST or HOST:PORT): tested in the same way, to tell a fault of the host from one of
-    /// this computer
+    /// A host that is known to work (HOST or HOST:PORT): tested in the same way, to tell a fault of the host from one
+    /// of this computer
     #[arg(long, value_name = "HOST", value_parser = parse_target)]
     pub control: Option<Target>,
     /// Time for the first look; further questions for a finding may take as long again

@@ -251,7 +251,7 @@ mod tests {
     /// A host that takes TLS and not CredSSP is no Windows of today.
     #[test]
     fn a_host_that_is_no_windows_gets_no_key_repair_of_windows() {
-        let ssl = wire::x224::SecurityProtocols::SSL;
+        let ssl = SecurityProtocols::SSL;
         let xrdp = host("192.0.2.7").selects(crate::case::EVERYTHING, ssl).tls_up(TlsVersion::Tls13);
         let report = xrdp.windows_made("SERVER01").certificate(-200, -1).diagnose();
         let fixes = &report.findings[0].fixes;
@@ -308,7 +308,7 @@ mod tests {
                 notes: notes.to_vec(),
             })
         };
-        let agreed = wire::x224::SecurityProtocols::HYBRID_EX;
+        let agreed = SecurityProtocols::HYBRID_EX;
         let selected = || wire::x224::ServerAnswer::Selected { protocol: agreed, flags: 0 };
         let captured = |notes: &[Doubt]| {
             let begun = host("192.0.2.7")

@@ -78,8 +78,8 @@ fn performance(diagnosis: &Diagnosis) -> String {
     format!("time={:.3}s;;;0 connections={};;;0{days}", diagnosis.seconds, diagnosis.connections)
 }
 
-/// Counts whole days until the first certificate expires, by this computer's clock, as reports count them; negative from
-/// a day after that.
+/// Counts whole days until the first certificate expires, by this computer's clock, as reports count them; negative
+/// from a day after that.
 fn certificate_days(diagnosis: &Diagnosis) -> Option<i64> {
     let now = moment(&diagnosis.at)?;
     let days = diagnosis.observations.iter().filter_map(|seen| match seen.told {
