@@ -188,7 +188,7 @@ fn actions(diagnosis: &Diagnosis, finding: &Finding) -> Vec<Part> {
     let mut parts = match (finding.confidence, finding.fixes.len()) {
         (Confidence::Proven, 0) => vec![remedy("Do now"), proof("To confirm")],
         (Confidence::Proven, 1) if known => vec![fix("Do now"), proof("To confirm")],
-        (Confidence::Proven, _) => vec![proof("Do now: look"), remedy("Then").spare(2), fix("The usual fix")],
+        (Confidence::Proven, _) => vec![proof("Do now: look"), remedy("Then").spare(2), fix("The first fix to try")],
         (_, 0) => vec![proof("Do now: prove it"), remedy("Only if that agrees")],
         _ => vec![proof("Do now: prove it"), fix("Only if that agrees")],
     };
@@ -277,7 +277,8 @@ fn open(diagnosis: &Diagnosis) -> Option<Part> {
         return None;
     }
     let (here, later) = words::open_here(diagnosis);
-    let later = later.map(|(stage, count)| format!("{} beyond {}", counted(count, "cause", "causes"), stage.word()));
+    let later = later
+        .map(|(stage, count)| format!("{} in the steps after {}", counted(count, "cause", "causes"), stage.word()));
     let here = (!here.is_empty()).then(|| few(&here, NAMES));
     let text = here.into_iter().chain(later).collect::<Vec<_>>().join("; ");
     let label = if diagnosis.verdict == Verdict::Faulty { "It may also be" } else { "Not ruled out" };
