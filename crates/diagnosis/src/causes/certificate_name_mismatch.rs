@@ -86,7 +86,7 @@ fn no_name_fits(case: Case<'_>) -> Option<Ground> {
     let mut because = vec![names.because(format!("{typed} was asked for, the certificate is for {list}"))];
     let vouched = case.self_issued().filter(|seen| !seen.value);
     if let (Some(seen), true, false) = (vouched, name_of_its_own(case), short_form(case, names.value)) {
-        because.push(seen.because("it was issued by an authority, so the client goes by its names"));
+        because.push(seen.because("it was issued by an authority, so the client checks its names"));
         return Some(Ground::on(because).severity(Severity::Degrading));
     }
     Some(Ground::on(because))

@@ -1,4 +1,4 @@
-//! `server-name-refused`: what answers goes by the server name in the ClientHello, and does not take this client's.
+//! `server-name-refused`: whatever answers routes by the server name in the ClientHello and refuses this client's.
 
 use evidence::fact::Handshake;
 use evidence::symptom::Symptom;
@@ -12,7 +12,7 @@ use crate::tries::steady;
 
 pub const CAUSE: Cause = Cause {
     id: "server-name-refused",
-    title: "whatever answers here goes by the server name in the ClientHello and does not accept this client's",
+    title: "a proxy or the like routes by the server name in the ClientHello and does not accept this client's",
     stage: Stage::Tls,
     severity: Severity::Blocking,
     role: Role::Host,
