@@ -110,6 +110,10 @@ fn wrong_use_is_3_in_words() {
     }
     cli(&["diagnose", &"a".repeat(64)], 3, "63");
     cli(&["diagnose"], 3, "TARGET");
+    cli(&["diagnose", "server.rdp"], 3, "--rdp server.rdp");
+    cli(&["diagnose", "server", "3389"], 3, "HOST:PORT");
+    cli(&["diagnose", "server", "--port", "3389"], 3, "HOST:PORT");
+    cli(&["inspect", "no-such-file"], 3, "no-such-file: there is no such file");
     cli(&["diagnose", "server", "--code", "zebra"], 3, "zebra");
     cli(&["diagnose", "server", "--extended", "7"], 3, "--code");
     cli(&["diagnose", "server", "--timeout", "0s"], 3, "100ms");
@@ -155,6 +159,29 @@ fn a_transcript_replays_to_the_same_report() {
         report
     };
     assert_eq!(parts(&live), parts(&replayed));
+}
+
+/// A transcript without names was made to be sent; one with names has no business in its place.
+#[test]
+fn a_transcript_replaces_nothing_of_value() {
+    let scratch = Scratch::new("replaces");
+    let file = scratch.file("probe.txt");
+    let (_lab, address) = lab("healthy-server-2022");
+    let write = |more: &[&str], status| {
+        let output = run(&[&["diagnose", &address, "--transcript", &file], more].concat());
+        let complaint = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(status), "{complaint}");
+        complaint
+    };
+    std::fs::write(&file, "my notes").unwrap();
+    assert!(write(&[], 3).contains("it exists and is no transcript"));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "my notes");
+    std::fs::remove_file(&file).unwrap();
+    assert!(write(&[], 0).contains("with names"));
+    assert!(write(&["--redact"], 0).contains("without names"));
+    let nameless = std::fs::read_to_string(&file).unwrap();
+    assert!(write(&[], 3).contains("without names"));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), nameless);
 }
 
 #[test]

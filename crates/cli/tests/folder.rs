@@ -262,6 +262,24 @@ fn a_fault_of_another_time_is_found_by_the_command_that_the_report_names() {
     fs::remove_dir_all(&folder).unwrap();
 }
 
+/// A command that leaves out whose files they are, or which, tells something else when it is run.
+#[test]
+fn a_next_command_names_all_files_as_they_were_given() {
+    let folder = folder("named");
+    let refused = [event(10, "LsaSrv", 6041, &json!({"0": "TERMSRV/server01 4"}))];
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    fs::write(path("logs.json"), state("host", "CLIENT01", &[], &refused).to_string()).unwrap();
+    let (registry, _) = fault(9);
+    fs::write(path("my server.json"), state("host", "SERVER01", &registry, &[]).to_string()).unwrap();
+    let (log, server) = (path("logs.json"), path("my server.json"));
+    let next = |arguments: &[&str]| report(arguments)["next"][0]["do"].as_str().unwrap().to_owned();
+    let at = "--at 2026-11-21T08:10:00Z";
+    assert_eq!(next(&["inspect", "--from-client", &log]), format!("rdpdoctor inspect --from-client {log} {at}"));
+    let both = format!("rdpdoctor inspect '{server}' --from-client {log} {at}");
+    assert_eq!(next(&["inspect", &server, "--from-client", &log]), both);
+    fs::remove_dir_all(&folder).unwrap();
+}
+
 /// An unreadable file is not a host that was not reached.
 #[test]
 fn a_file_that_cannot_be_read_has_no_rung() {

@@ -1,4 +1,4 @@
-//! `certificate-untrusted`: nobody vouches for the certificate.
+//! `certificate-untrusted`: the certificate is self-signed.
 
 use evidence::{Role, Stage};
 use wire::tls::TlsOffer;
@@ -48,7 +48,7 @@ pub const CAUSE: Cause = Cause {
 fn signs_itself(case: Case<'_>) -> Option<Ground> {
     let seen = case.self_issued().filter(|seen| seen.value && installed(case).is_none())?;
     let refused = if case.context.require_trust { "; this client is set to refuse such a host" } else { "" };
-    let text = format!("the certificate is self-signed, so no authority vouches for it{refused}");
+    let text = format!("the certificate is self-signed, not issued by an authority{refused}");
     let because = vec![seen.because(text)];
     let ground = Ground::on(because);
     Some(if case.context.require_trust { ground.severity(Severity::Degrading) } else { ground })

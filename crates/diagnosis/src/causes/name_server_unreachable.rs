@@ -27,7 +27,7 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[],
     page: Page {
-        what_happens: "The client shows 0x104 or says that it cannot find the computer, mostly after some seconds. No packet \
+        what_happens: "The client shows 0x104 or says that it cannot find the computer, usually after some seconds. No packet \
                        reaches the host, and whether the name exists is not known.",
         why: "The name servers that this computer is set up to ask cannot be reached, or answer that they failed (SERVFAIL, \
               REFUSED): no network or VPN, a firewall in front of port 53, a name server that is down, or one whose \
