@@ -112,6 +112,15 @@ fn authentication_level_1_requires_trust() {
     assert_eq!(severity(2), Some("advisory".into()));
 }
 
+/// Whoever inspects a file wants to know where it leads.
+#[test]
+fn a_file_that_is_in_order_says_where_it_leads() {
+    let text = "full address:s:server01.corp.example\ngatewayhostname:s:gw.corp.example\ngatewayusagemethod:i:1\n";
+    let file = File::new("leads", text);
+    let words = "leads to server01.corp.example:3389, through the gateway gw.corp.example";
+    cli(&["inspect", &file.path()], 2, words);
+}
+
 #[test]
 fn what_was_seen_beside_a_gateway_is_never_held_against_the_host() {
     let (_lab, address) = lab("certificate-expired");

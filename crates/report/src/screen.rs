@@ -155,6 +155,11 @@ fn rungs(diagnosis: &Diagnosis) -> String {
     let told = |rung: &StageResult| format!("{} {}: {}", words::mark(rung.outcome), rung.stage.word(), rung.text);
     let broken: Vec<String> = of(Outcome::Failed).chain(of(Outcome::Degraded)).map(told).collect();
     let mut groups: Vec<String> = passed.into_iter().chain(broken).collect();
+    // what was read says more than that it was read
+    let records = diagnosis.stages.len() == 1 && diagnosis.stages[0].stage >= Stage::Host;
+    if records && groups.len() == 1 {
+        groups = diagnosis.stages.iter().map(told).collect();
+    }
     if groups.is_empty() {
         groups.extend(diagnosis.stages.first().map(told));
     }
