@@ -25,10 +25,11 @@ struct Setting {
 }
 
 /// Settings to try, from airy to tight.
-const SETTINGS: [Setting; 5] = [
+const SETTINGS: [Setting; 6] = [
     Setting { text: 4, command: 4, airy: true },
     Setting { text: 3, command: 3, airy: true },
     Setting { text: 2, command: 2, airy: true },
+    Setting { text: 2, command: 4, airy: false },
     Setting { text: 2, command: 2, airy: false },
     Setting { text: 2, command: 1, airy: false },
 ];

@@ -86,7 +86,7 @@ pub(super) fn of_proof(diagnosis: &Diagnosis, finding: &Finding, cause: &Cause) 
     let given = words::given(diagnosis, finding, cause);
     Script {
         name: format!("prove-{}.{}", cause.id, ending(cause.page.command)),
-        about: format!("{}.", words::prove_place(cause)),
+        about: format!("{}: {}", words::capital(&words::prove_place(cause)), cause.page.confirm),
         lines: vec![given.fill(cause.page.command)],
         replace: given.missing([cause.page.command]),
         words: given.missing_words([cause.page.command]),
