@@ -193,7 +193,8 @@ impl Asking {
     async fn ask(&self, ask: Ask, left: Duration) -> ConnectionRecord {
         (self.probe.progress)(&format!("asking {}: {}", self.address, ask.words));
         let start = micros(self.began.elapsed());
-        let entries = connection::converse(self.address, &ask.plan, left, &*self.probe.outlet).await;
+        let (outlet, network) = (&*self.probe.outlet, || self.probe.resolver.has_network());
+        let entries = connection::converse(self.address, &ask.plan, left, outlet, &network).await;
         ConnectionRecord { address: self.address, start, survey: ask.survey, plan: ask.plan, entries }
     }
 }
