@@ -151,3 +151,44 @@ fn an_answer_that_breaks_off_is_no_foreign_service() {
         drive(plan(), vec![Event::Connected, Event::Bytes(vec![3, 0, 0, 19, 14]), Event::Closed(End::Rst)]);
     assert!(matches!(outcome.x224.unwrap().value, X224Answer::Malformed { .. }));
 }
+
+#[test]
+fn an_ultimatum_in_the_clear_is_whole_however_it_is_cut() {
+    let ultimatum = ServerAnswer::DisconnectProviderUltimatum.encode();
+    let own = || ConversationPlan { tls: Some(TlsOffer::PLAIN_12), ..plan() };
+    for at in 1..ultimatum.len() {
+        let (first, rest) = ultimatum.split_at(at);
+        let pieces = [first, rest].map(|piece| Event::Bytes(piece.to_vec()));
+        let events = [Event::Connected, selected(SecurityProtocols::SSL)].into_iter().chain(pieces).collect();
+        let (outcome, _) = drive(own(), events);
+        assert_eq!(outcome.tls.map(|seen| seen.value), Some(TlsAnswer::NotTls(ultimatum.clone())), "cut at {at}");
+    }
+    let events = vec![Event::Connected, selected(SecurityProtocols::SSL), Event::Bytes(vec![3, 0])];
+    let (outcome, _) = drive(own(), events.into_iter().chain([Event::Closed(End::Fin)]).collect());
+    assert_eq!(outcome.tls.map(|seen| seen.value), Some(TlsAnswer::Closed { end: End::Fin, bytes: 2 }));
+}
+
+/// In TLS 1.3 a client hears only behind its handshake that its certificate is missed (RFC 8446 section 4.4.2.4).
+#[test]
+fn a_host_that_asked_for_a_certificate_is_heard_out() {
+    let missed = || Event::TlsFailed(TlsFailure::Alert(crate::tls::Alert { level: 2, description: 116 }));
+    let begun = || vec![Event::Connected, selected(SecurityProtocols::SSL), Event::CertificateRequested, tls_up()];
+    let (outcome, _) = drive(plan(), begun().into_iter().chain([missed()]).collect());
+    assert!(outcome.certificate_requested);
+    assert!(matches!(outcome.tls.map(|seen| seen.value), Some(TlsAnswer::Alert(alert)) if alert.description == 116));
+    let (outcome, _) = drive(plan(), begun().into_iter().chain([Event::Time]).collect());
+    assert!(matches!(outcome.tls.map(|seen| seen.value), Some(TlsAnswer::Accepted { finished: true, .. })));
+    let with_credssp = begun().into_iter().map(|event| match event {
+        Event::Bytes(_) => selected(SecurityProtocols::HYBRID),
+        event => event,
+    });
+    let (outcome, _) = drive(plan(), with_credssp.chain([missed()]).collect());
+    assert!(matches!(outcome.credssp.map(|seen| seen.value), Some(CredsspAnswer::Alert(_))));
+}
+
+#[test]
+fn a_wrong_key_ends_the_handshake() {
+    let events = vec![Event::Connected, selected(SecurityProtocols::SSL), Event::TlsFailed(TlsFailure::WrongKey)];
+    let (outcome, _) = drive(plan(), events);
+    assert_eq!(outcome.tls.map(|seen| seen.value), Some(TlsAnswer::WrongKey));
+}

@@ -22,7 +22,7 @@ use crate::tls::{
     host_name,
 };
 use crate::transcript::line::{Line, Words, end_name, read_end};
-use crate::x224::{SecurityProtocols, ServerAnswer};
+use crate::x224::{Framing, SecurityProtocols, ServerAnswer, framing};
 
 pub(super) const STAGE: Stage =
     Stage { name: "tls", share: 4, limit: |limits| &mut limits.tls, begin, write, read, rename, ..Stage::BARE };
@@ -235,6 +235,11 @@ impl ExpectFlight {
                 None => return Some(accepted(flight, false)),
             },
             FlightProgress::Alert(alert) => TlsAnswer::Alert(alert),
+            // a server that hangs up in the clear says so in a whole frame, which may come in pieces
+            FlightProgress::NotTls if framing(&self.received) == Framing::Incomplete => {
+                self.wanted = self.received.len().saturating_add(1);
+                return None;
+            }
             FlightProgress::NotTls => TlsAnswer::NotTls(kept(&self.received)),
             FlightProgress::Malformed(error) => TlsAnswer::Malformed(error.to_string()),
         };
