@@ -139,8 +139,8 @@ impl Host {
     /// Answers a `TSRequest`, at a time of our clock.
     pub fn introduction(&self, at: OffsetDateTime) -> Vec<u8> {
         if self.kerberos_only {
-            // STATUS_NOT_SUPPORTED, the answer of a host that refuses NTLM
-            return TsRequest { version: self.ts_version, tokens: Vec::new(), error: Some(0xC000_00BB) }.encode();
+            // STATUS_NTLM_BLOCKED, the answer that says so of a host that refuses NTLM
+            return TsRequest { version: self.ts_version, tokens: Vec::new(), error: Some(0xC000_0418) }.encode();
         }
         let (major, minor) = match self.build {
             7601 => (6, 1),
