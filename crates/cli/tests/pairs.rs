@@ -44,23 +44,6 @@ struct Written {
     part: BTreeMap<String, Table>,
     same_field: BTreeMap<String, String>,
     pair: BTreeMap<String, Table>,
-    unjudged: Unjudged,
-}
-
-/// Pairs that are not judged together yet.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Unjudged {
-    /// Causes of which no pair is.
-    causes: Vec<String>,
-    pairs: Vec<String>,
-}
-
-impl Unjudged {
-    fn has(&self, key: &Pair) -> bool {
-        let named = self.pairs.iter().any(|text| pair(text, "+").0 == *key);
-        named || self.causes.iter().any(|cause| *cause == key.0 || *cause == key.1)
-    }
 }
 
 fn written() -> Written {
@@ -257,11 +240,6 @@ fn table(written: &Written, objections: &mut Vec<String>) -> BTreeMap<Pair, Opti
     for (one, measured) in &alone {
         for (other, theirs) in alone.iter().filter(|(other, _)| *other > one) {
             let key = (one.clone(), other.clone());
-            if written.unjudged.has(&key) {
-                left.remove(&key);
-                table.insert(key, Some("not judged yet".to_owned()));
-                continue;
-            }
             let reason = excluded(measured, theirs).map(str::to_owned);
             let named = left.remove(&key);
             let field = same.get(&key);

@@ -59,7 +59,8 @@ pub const NTLM_REFUSALS: [u32; 4] = [NTLM_BLOCKED, 0xC000_0022, 0xC000_00BB, 0x8
 
 /// `STATUS_NTLM_BLOCKED`.
 pub const NTLM_BLOCKED: u32 = 0xC000_0418;
-/// Those by which Windows says that NTLM is what it does not take (the second is `STATUS_NOT_SUPPORTED`); the others may as
+/// Those by which Windows says that NTLM is what it does not take (the second is
+/// `STATUS_NOT_SUPPORTED`); the others may as
 /// well mean that nobody gets in.
 const NTLM_ONLY: [u32; 2] = [NTLM_BLOCKED, 0xC000_00BB];
 
