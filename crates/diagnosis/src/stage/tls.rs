@@ -45,11 +45,15 @@ static HANDSHAKE_AGAIN: Kind = Kind {
     asking: Some(Asking {
         again: true,
         askable: |case, of| {
-            // without a word: it may have been the moment. Only where another hello went through does it matter
-            let silent =
-                |answer: &Handshake| of.hello() != TlsOffer::MODERN && matches!(answer, Handshake::Silent { .. });
-            let wordless = |answer: &Handshake| matches!(answer, Handshake::Closed { .. }) || silent(answer);
-            case.tls_with(of.hello()).is_some_and(|seen| wordless(seen.value))
+            // without a word: it may have been the moment. Only where another hello went through does it matter. And
+            // one that differs from a taken one in its version alone may have met another host, whatever it was told
+            let again = |answer: &Handshake| match answer {
+                Handshake::Closed { .. } => true,
+                Handshake::Silent { .. } => of.hello() != TlsOffer::MODERN,
+                Handshake::Alert(_) => of.hello() == TlsOffer::PLAIN_13,
+                _ => false,
+            };
+            case.tls_with(of.hello()).is_some_and(|seen| again(seen.value))
                 && case.tls().any(|seen| matches!(seen.value.1, Handshake::Accepted { .. }))
         },
         question: with_hello,
