@@ -5,6 +5,7 @@ use evidence::fact::Handshake;
 use wire::tls::{Groups, NameSent, Segments, Signatures, TlsOffer, TlsStack, TlsVersion, group};
 
 use crate::case::{Case, Seen};
+use crate::tries::twice_in_a_row;
 
 /// A ClientHello with a share of ML-KEM is longer than one TCP segment, and some boxes look at the first one alone.
 pub fn has_large_hello(case: Case<'_>) -> bool {
@@ -138,7 +139,13 @@ pub fn client_suites_known(case: Case<'_>) -> bool {
 /// True if the host was asked with the client's own hello, or there is no reason to ask it, having no version in
 /// common.
 pub fn client_hello_asked(case: Case<'_>) -> bool {
-    client_suites_known(case) || taken_alike(case).is_none()
+    let offer = client_offer(case);
+    // a refusal is put to the test first, with nothing in between
+    let open = case.tls_with(offer).is_some_and(|seen| match seen.value {
+        Handshake::Alert(_) | Handshake::Closed { .. } => !twice_in_a_row(case, offer),
+        _ => false,
+    });
+    (client_suites_known(case) || taken_alike(case).is_none()) && !open
 }
 
 /// True if a client that was watched offered what the client offers for whom we judge.

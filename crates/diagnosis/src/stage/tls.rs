@@ -13,6 +13,7 @@ use crate::as_client::{
 use crate::case::{Case, Seen};
 use crate::need::{Asked, Asking, Kind, Need, Of, Question};
 use crate::stage::rung::{Outcome, Rung, took};
+use crate::tries::twice_in_a_row;
 
 /// Its place on the ladder.
 pub const ROOM: Room = Room { stage: Stage::Tls, of: Whose::Address, rung };
@@ -41,7 +42,10 @@ static HANDSHAKE: Kind = Kind {
 static HANDSHAKE_AGAIN: Kind = Kind {
     name: "handshake-again",
     words: |of| format!("the answer to the same ClientHello ({}), after a pause", of.hello()),
-    answered: |case, of| case.times(put(case, of)) >= 2,
+    answered: |case, of| match of.hello() {
+        TlsOffer::PLAIN_13 => twice_in_a_row(case, TlsOffer::PLAIN_13),
+        _ => case.times(put(case, of)) >= 2,
+    },
     asking: Some(Asking {
         again: true,
         askable: |case, of| {
@@ -88,7 +92,7 @@ static CLIENT_SUITES: Kind = Kind {
 static CLIENT_SUITES_AGAIN: Kind = Kind {
     name: "client-suites-again",
     words: |_| "the answer to the TLS suites of this client, after a pause".to_owned(),
-    answered: |case, _| case.times(client_offer(case)) >= 2,
+    answered: |case, _| twice_in_a_row(case, client_offer(case)),
     asking: Some(Asking {
         again: true,
         askable: |case, _| case.tls_with(client_offer(case)).is_some_and(|seen| refused(seen.value)),
