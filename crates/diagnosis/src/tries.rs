@@ -5,7 +5,7 @@ use std::time::Duration;
 use evidence::fact::Handshake;
 use wire::tls::{TlsOffer, TlsStack, TlsVersion};
 
-use crate::as_client::first_offer;
+use crate::as_client::{first_offer, named_by_rustls};
 use crate::case::{Case, Seen};
 
 /// True for anything that is no acceptance, where the fault is not ours.
@@ -47,7 +47,8 @@ fn contradicted(case: Case<'_>) -> Option<TlsOffer> {
         (offer, Handshake::Accepted { version: Some(TlsVersion::Tls13), .. }) => offer.name == modern.name,
         _ => false,
     });
-    (answers.len() > 1 && wordless && shared && modern.max == TlsVersion::Tls13).then_some(modern)
+    let alike = shared && modern.max == TlsVersion::Tls13 && named_by_rustls(case);
+    (answers.len() > 1 && wordless && alike).then_some(modern)
 }
 
 /// Every answer to a hello that the host has taken at least once, in order: true where it took it.

@@ -39,7 +39,6 @@ DEFAULTS = {
     "tls_delay": 0,
     "credssp_delay": 0,
     "credssp_status": None,  # a TSRequest with this errorCode instead of a CHALLENGE
-    "credssp_alert": None,
     "ultimatum": False,  # an MCS Disconnect Provider Ultimatum in the clear instead of TLS
     "bad": [],  # which connections of "period" are met by "refusal" at the hello
     "period": 1,

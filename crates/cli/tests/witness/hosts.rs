@@ -88,7 +88,12 @@ impl Description {
             plan.insert("bad".to_owned(), json!([bad]));
             plan.insert("period".to_owned(), json!(period));
         }
-        plan.insert("refusal".to_owned(), json!(chance.pick(&["rst", "fin", "40", "70", "80", "112"])));
+        if chance.one_in(10) {
+            // with a time-out of four seconds, the last is later than the first try waits
+            let stage = chance.pick(&["x224_delay", "tls_delay", "credssp_delay"]);
+            plan.insert(stage.to_owned(), json!(chance.pick(&[0.3, 1.0, 2.6])));
+        }
+        plan.insert("refusal".to_owned(), json!(chance.pick(&["rst", "fin", "silent", "40", "70", "80", "112"])));
         Self { text: Value::Object(plan).to_string(), by_name: chance.one_in(2) }
     }
 
