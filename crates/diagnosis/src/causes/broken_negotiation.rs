@@ -37,8 +37,9 @@ pub const CAUSE: Cause = Cause {
         what_happens: "The request offers TLS and CredSSP, and the answer does not fit it: bytes that are no confirm, a protocol \
                        that was not offered, a refusal that asks for what was offered, or the end of a session that has not \
                        begun. The client shows 0x904 or a protocol error (0x1104).",
-        why: "Mostly a proxy, balancer or protection product that answers in the host's name, an implementation of the protocol \
-              other than Windows, or a listener that a third-party patch (termsrv.dll) has broken.",
+        why: "Mostly a proxy, balancer or protection product that answers in the host's name, one that sends the PROXY \
+              protocol to a host that does not know it (HAProxy: send-proxy; nginx: proxy_protocol on), an implementation of \
+              the protocol other than Windows, or a listener that a third-party patch (termsrv.dll) has broken.",
         confirm: "Does the attempt reach the host (event 131 in RdpCoreTS), and is its Terminal Services library Microsoft's?",
         command: "(Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Services\\TermService\\Parameters').ServiceDll; \
                   Get-AuthenticodeSignature \"$env:SystemRoot\\System32\\termsrv.dll\" | Select-Object Status,SignerCertificate; \
