@@ -61,8 +61,8 @@ pub fn takings(case: Case<'_>) -> Vec<Seen<bool>> {
     told.iter().filter(|(offer, _)| good(*offer)).map(|(_, seen)| *seen).collect()
 }
 
-/// True if this hello was sent twice in a row. Of machines that take turns behind one address, the same one never answers
-/// both.
+/// True if this hello was sent twice in a row. Of machines that take turns behind one address, the same one never
+/// answers both.
 pub fn twice_in_a_row(case: Case<'_>, offer: TlsOffer) -> bool {
     let sent: Vec<TlsOffer> = case.tls().map(|seen| seen.value.0).collect();
     sent.windows(2).any(|pair| pair.iter().all(|hello| *hello == offer))

@@ -39,6 +39,7 @@ DEFAULTS = {
     "tls_delay": 0,
     "credssp_delay": 0,
     "credssp_status": None,  # a TSRequest with this errorCode instead of a CHALLENGE
+    "mechanism": "ntlm",  # or kerberos, which it asks for instead; reject: SPNEGO with no mechanism left; none: no token
     "ultimatum": False,  # an MCS Disconnect Provider Ultimatum in the clear instead of TLS
     "bad": [],  # which connections of "period" are met by "refusal" at the hello
     "period": 1,
@@ -172,6 +173,14 @@ def introduce(tls, plan):
     time.sleep(plan["credssp_delay"])
     if plan["credssp_status"] is not None:
         tls.sendall(ts_request(status=plan["credssp_status"]))
+        return
+    state = {"kerberos": 3, "reject": 2}.get(plan["mechanism"])
+    if state:
+        named = der(0xA1, der(6, bytes.fromhex("2a864886f712010202"))) if state == 3 else b""
+        tls.sendall(ts_request(der(0xA1, der(0x30, der(0xA0, bytes([10, 1, state])), named))))
+        return
+    if plan["mechanism"] == "none":
+        tls.sendall(ts_request())
         return
     token = challenge(plan["build"])
     tls.sendall(ts_request(wrapped(token) if b"\x2b\x06\x01\x05\x05\x02" in request else token))

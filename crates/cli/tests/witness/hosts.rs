@@ -83,6 +83,9 @@ impl Description {
             let status = chance.pick(&[0x8009_0304_u32, 0xC000_0022, 0xC000_005E]);
             plan.insert("credssp_status".to_owned(), json!(status));
         }
+        if chance.one_in(20) {
+            plan.insert("mechanism".to_owned(), json!(chance.pick(&["kerberos", "reject", "none"])));
+        }
         if chance.one_in(8) {
             let (bad, period) = chance.pick(&[(0, 2), (1, 2), (0, 3), (2, 3)]);
             plan.insert("bad".to_owned(), json!([bad]));
