@@ -2,6 +2,7 @@
 
 use evidence::Stage;
 use evidence::fact::{Fact, Handshake};
+use wire::machine::Ended;
 use wire::tls::{Alert, NameSent, Segments, TlsOffer, TlsStack, TlsVersion};
 
 use super::hello::askable;
@@ -175,6 +176,11 @@ impl<'a> Case<'a> {
         self.last(|fact| matches!(fact, Fact::ClientCertificateRequested).then_some(()))
     }
 
+    /// Returns how it ended the last connection behind a finished handshake by itself, if it did.
+    pub fn ended_behind_tls(self) -> Option<Seen<Ended>> {
+        self.last(|fact| if let Fact::EndedBehindTls(ended) = fact { Some(*ended) } else { None })
+    }
+
     /// Iterates over how the handshakes of captured clients went.
     pub fn tls_watched(self) -> impl Iterator<Item = Seen<(TlsOffer, &'a Handshake)>> + 'a {
         self.tls().filter(|seen| seen.value.0.stack == TlsStack::Watched)
@@ -271,6 +277,15 @@ fn rung(case: Case<'_>) -> Option<Rung> {
         return Some((Outcome::Failed, took(case, own.id), text));
     }
     let (outcome, text) = match best.value.1 {
+        // any client speaks first there: none gets further
+        Handshake::Accepted { finished: true, .. } if case.ended_behind_tls().is_some() => {
+            let ended = case.ended_behind_tls().map(|seen| match seen.value {
+                Ended::Closed(end) => end.verb().to_owned(),
+                Ended::Alert(alert) => format!("ended with {alert}"),
+            });
+            let text = format!("{}, then {} at once", accepted_words(best.value.1), ended.unwrap_or_default());
+            (Outcome::Failed, text)
+        }
         Handshake::Accepted { .. } => {
             let text = accepted_words(best.value.1);
             if client_speaks(case) && (finished.is_some() || best.value.0.stack == TlsStack::Watched) {

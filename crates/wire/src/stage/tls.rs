@@ -7,7 +7,7 @@ use super::room::{Begun, Expect, Redact, Stage, kept};
 use super::{tcp, x224};
 use crate::bytes::Reader;
 use crate::hex;
-use crate::machine::answer::{Presented, TlsAnswer};
+use crate::machine::answer::{Ended, Presented, TlsAnswer};
 use crate::machine::event::TlsFailure;
 use crate::machine::event::{Action, Event};
 use crate::machine::outcome::{Outcome, Timed};
@@ -172,7 +172,8 @@ fn begin(plan: &ConversationPlan, outcome: &Outcome, left: &mut Vec<u8>) -> Opti
         Begun { actions, state: Box::new(ExpectFlight { received, wanted: 0, max: offer.max, suites: hello.suites }) }
     } else {
         // behind CredSSP the peer says for itself what it misses
-        let last = plan.credssp.is_none() || !x224::selected(outcome).is_some_and(SecurityProtocols::credssp);
+        let credssp = plan.credssp.is_some() && x224::selected(outcome).is_some_and(SecurityProtocols::credssp);
+        let last = !credssp && !plan.connection_sequence;
         Begun {
             actions: vec![Action::UpgradeTls(offer)],
             state: Box::new(ExpectTunnel { last, ..ExpectTunnel::default() }),
@@ -257,6 +258,10 @@ impl ExpectFlight {
     }
 }
 
+/// Time that a peer has for a remark behind the handshake, if nothing else is asked of it: one that misses something, or
+/// whose own way on is broken, ends the connection at once.
+const REMARK: Duration = Duration::from_millis(250);
+
 /// Waits for a TLS stack.
 #[derive(Debug, Default)]
 struct ExpectTunnel {
@@ -264,32 +269,73 @@ struct ExpectTunnel {
     last: bool,
     /// The peer asked for a certificate of ours.
     requested: bool,
-    /// The handshake as it was finished, while the peer may still say that it misses one: in TLS 1.3 it says so
-    /// afterwards.
-    up: Option<(TlsAnswer, Presented)>,
+    /// The time so far.
+    elapsed: Duration,
+    /// The handshake as it was finished, while the peer may still say something: in TLS 1.3 it says only afterwards that
+    /// it misses a certificate.
+    up: Option<Tunnel>,
+}
+
+/// The end of a handshake of a TLS stack.
+#[derive(Debug)]
+struct Tunnel {
+    answer: TlsAnswer,
+    presented: Presented,
+    /// How long it took; `None` for the whole stage.
+    took: Option<Duration>,
+    /// The peer ended the connection behind it by itself.
+    ended: Option<Ended>,
+}
+
+impl Tunnel {
+    fn failed(answer: TlsAnswer) -> Self {
+        Self { answer, presented: Presented::default(), took: None, ended: None }
+    }
 }
 
 impl Expect for ExpectTunnel {
-    type Answer = (TlsAnswer, Presented);
+    type Answer = Tunnel;
 
     fn keep(answer: Timed<Self::Answer>, outcome: &mut Outcome) {
-        keep(answer, outcome);
+        let Timed { value: Tunnel { answer: value, presented, took: own, ended }, took, at } = answer;
+        let waited = own.map_or(Duration::ZERO, |own| took.saturating_sub(own));
+        let timed = Timed { value, took: took.saturating_sub(waited), at: at.saturating_sub(waited) };
+        (outcome.tls, outcome.presented, outcome.ended_behind_tls) = (Some(timed), presented, ended);
     }
 
     fn limit(&self, plan: &ConversationPlan) -> Duration {
-        plan.limits.tls
+        match &self.up {
+            Some(Tunnel { took: Some(took), .. }) if !self.requested => {
+                took.saturating_add(REMARK.min(plan.limits.tls))
+            }
+            _ => plan.limits.tls,
+        }
+    }
+
+    fn passed(&mut self, elapsed: Duration) {
+        self.elapsed = elapsed;
+    }
+
+    fn keep_so_far(&self, now: Duration, outcome: &mut Outcome) {
+        let Some(up) = self.up.as_ref().filter(|_| outcome.tls.is_none()) else { return };
+        outcome.tls = Some(Timed { value: up.answer.clone(), took: self.elapsed, at: now });
+        outcome.presented = up.presented.clone();
     }
 
     fn handle(&mut self, event: Event) -> Option<Self::Answer> {
-        let answer = match event {
+        if self.up.is_some() && !self.requested {
+            return self.remark(event);
+        }
+        Some(Tunnel::failed(match event {
             Event::CertificateRequested => {
                 self.requested = true;
                 return None;
             }
             Event::TlsUp { version, suite, chain } => {
                 let answer = TlsAnswer::Accepted { version: Some(version), suite, finished: true };
-                let up = (answer, Presented { chain, ..Presented::default() });
-                if self.last && self.requested {
+                let presented = Presented { chain, ..Presented::default() };
+                let up = Tunnel { answer, presented, took: Some(self.elapsed), ended: None };
+                if self.last {
                     self.up = Some(up);
                     return None;
                 }
@@ -304,8 +350,20 @@ impl Expect for ExpectTunnel {
             Event::TlsFailed(TlsFailure::Own(words)) => TlsAnswer::OwnFailure(words),
             Event::Time => TlsAnswer::Silent { bytes: 0 },
             _ => return None,
+        }))
+    }
+}
+
+impl ExpectTunnel {
+    /// Takes what a peer does behind its handshake, of which it wanted nothing more.
+    fn remark(&mut self, event: Event) -> Option<Tunnel> {
+        let ended = match event {
+            Event::Closed(end) | Event::TlsFailed(TlsFailure::Closed { end, .. }) => Some(Ended::Closed(end)),
+            Event::TlsFailed(TlsFailure::Alert(alert)) => Some(Ended::Alert(alert)),
+            Event::Time | Event::Bytes(_) | Event::TlsFailed(_) => None,
+            _ => return None,
         };
-        Some((answer, Presented::default()))
+        self.up.take().map(|up| Tunnel { ended, ..up })
     }
 }
 

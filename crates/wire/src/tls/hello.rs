@@ -119,7 +119,7 @@ impl ClientHello {
         let legacy = self.max.min(TlsVersion::Tls12).code();
         let mut body = legacy.to_be_bytes().to_vec();
         body.extend_from_slice(&self.random);
-        body.push(0);
+        body.extend(self.session_id());
         let announced = (self.style == HelloStyle::OpenSsl).then_some(RENEGOTIATION_SUITE);
         let suites: Vec<u16> = self.suites.iter().copied().chain(announced).collect();
         body.extend(prefix16(&codes(&suites)));
@@ -128,6 +128,16 @@ impl ClientHello {
         let mut message = vec![1];
         message.extend(prefix24(&body));
         message
+    }
+
+    /// `legacy_session_id` with its length: what offers TLS 1.3 sends one that resumes nothing, for boxes on the way that
+    /// want to see one (RFC 8446 appendix D.4); seen of OpenSSL.
+    fn session_id(&self) -> Vec<u8> {
+        if self.style != HelloStyle::OpenSsl || self.max < TlsVersion::Tls13 {
+            return vec![0];
+        }
+        let other = self.random.iter().rev().map(|byte| !byte);
+        std::iter::once(32).chain(other).collect()
     }
 
     fn extensions(&self, padding: usize) -> Vec<u8> {
