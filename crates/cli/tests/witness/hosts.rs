@@ -83,6 +83,14 @@ impl Description {
             let status = chance.pick(&[0x8009_0304_u32, 0xC000_0022, 0xC000_005E]);
             plan.insert("credssp_status".to_owned(), json!(status));
         }
+        for switch in ["session_id", "hangs_up"] {
+            if chance.one_in(16) {
+                plan.insert(switch.to_owned(), json!(true));
+            }
+        }
+        if chance.one_in(12) {
+            plan.insert("client_certificate".to_owned(), json!("optional"));
+        }
         if chance.one_in(20) {
             plan.insert("mechanism".to_owned(), json!(chance.pick(&["kerberos", "reject", "none"])));
         }
@@ -90,6 +98,7 @@ impl Description {
             let (bad, period) = chance.pick(&[(0, 2), (1, 2), (0, 3), (2, 3)]);
             plan.insert("bad".to_owned(), json!([bad]));
             plan.insert("period".to_owned(), json!(period));
+            plan.insert("bad_at".to_owned(), json!(chance.pick(&["hello", "hello", "request", "accept"])));
         }
         if chance.one_in(10) {
             // with a time-out of four seconds, the last is later than the first try waits

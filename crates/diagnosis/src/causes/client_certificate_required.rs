@@ -85,8 +85,14 @@ fn refused_without(case: Case<'_>) -> Option<Ground> {
     if case.tls().any(|seen| up(seen.value.1) && same(seen.id)) {
         return None;
     }
+    // a hello without the version in which it asks is refused for that
+    let version = case.tls().find_map(|seen| match seen.value.1 {
+        Handshake::Accepted { version, .. } if same(seen.id) => *version,
+        _ => None,
+    });
     let ended = |answer: &Handshake| matches!(answer, Handshake::Alert(_) | Handshake::Closed { .. });
-    let mut refused = case.tls().filter(|seen| ended(seen.value.1) && seen.value.0.stack != TlsStack::Own);
+    let tunnel = |offer: TlsOffer| offer.stack != TlsStack::Own && version.is_none_or(|version| offer.offers(version));
+    let mut refused = case.tls().filter(|seen| ended(seen.value.1) && tunnel(seen.value.0));
     let first = refused.next()?;
     let refused = refused.find(|seen| same(seen.id) && !same(first.id)).unwrap_or(first);
     let same = same(refused.id);
@@ -114,6 +120,7 @@ mod tests {
     use super::*;
     use crate::sketch::{Expect, host};
     use wire::machine::End;
+    use wire::tls::{Alert, TlsVersion};
 
     #[test]
     fn present() {
@@ -126,6 +133,22 @@ mod tests {
     fn near_miss_it_is_the_user_who_has_to_be_known() {
         let sketch = host("192.0.2.7").accepted().fails(EVERYTHING, NegotiationFailure::HYBRID_REQUIRED_BY_SERVER);
         sketch.check(&CAUSE, Expect::Absent);
+    }
+
+    /// What refuses a hello of today for its version may ask an old one for a certificate, and do without.
+    #[test]
+    fn near_miss_the_refusal_is_about_the_version() {
+        let version = Handshake::Alert(Alert { level: 2, description: Alert::PROTOCOL_VERSION });
+        let old = |version| Handshake::Accepted { version: Some(version), suite: 0xC014, finished: false };
+        let asked = |refused, version| {
+            let sketch = host("192.0.2.7").nla().profile("mstsc-10").tls(TlsOffer::MODERN, refused);
+            sketch.tls(TlsOffer::OLD, old(version)).with(Fact::ClientCertificateRequested)
+        };
+        asked(version, TlsVersion::Tls11).check(&CAUSE, Expect::Unknown);
+        let refused = Handshake::Closed { end: End::Rst, bytes: 0 };
+        asked(refused.clone(), TlsVersion::Tls11).check(&CAUSE, Expect::Unknown);
+        let present = Expect::Present(Severity::Blocking, Confidence::Likely);
+        asked(refused, TlsVersion::Tls12).check(&CAUSE, present);
     }
 
     #[test]
