@@ -10,6 +10,7 @@
 
 mod client;
 mod freerdp;
+mod hello;
 mod hosts;
 
 use std::collections::{BTreeMap, BTreeSet};

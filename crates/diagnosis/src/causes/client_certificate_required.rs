@@ -85,17 +85,10 @@ fn refused_without(case: Case<'_>) -> Option<Ground> {
     if case.tls().any(|seen| up(seen.value.1) && same(seen.id)) {
         return None;
     }
-    // a hello without the version in which it asks is refused for that
-    let version = case.tls().find_map(|seen| match seen.value.1 {
-        Handshake::Accepted { version, .. } if same(seen.id) => *version,
-        _ => None,
-    });
     let ended = |answer: &Handshake| matches!(answer, Handshake::Alert(_) | Handshake::Closed { .. });
-    let tunnel = |offer: TlsOffer| offer.stack != TlsStack::Own && version.is_none_or(|version| offer.offers(version));
-    let mut refused = case.tls().filter(|seen| ended(seen.value.1) && tunnel(seen.value.0));
-    let first = refused.next()?;
-    let refused = refused.find(|seen| same(seen.id) && !same(first.id)).unwrap_or(first);
-    let same = same(refused.id);
+    // what refuses another hello may do so for its version or its suites
+    let refused =
+        case.tls().find(|seen| ended(seen.value.1) && seen.value.0.stack != TlsStack::Own && same(seen.id))?;
     let answer = refused.value.1.refusal()?;
     let because = vec![
         asked.because(format!("{} asked for a certificate of the client in the handshake", case.label())),
@@ -103,7 +96,7 @@ fn refused_without(case: Case<'_>) -> Option<Ground> {
     ];
     let named = matches!(refused.value.1, Handshake::Alert(_));
     let ground = Ground::on(because);
-    Some(if same && named { ground } else { ground.confidence(Confidence::Likely) })
+    Some(if named { ground } else { ground.confidence(Confidence::Likely) })
 }
 
 /// A handshake was finished, and CredSSP answered where it was begun: nothing was missed.
@@ -118,9 +111,9 @@ fn finished_without(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sketch::{Expect, host};
+    use crate::sketch::{Expect, Sketch, host};
     use wire::machine::End;
-    use wire::tls::{Alert, TlsVersion};
+    use wire::tls::Alert;
 
     #[test]
     fn present() {
@@ -135,20 +128,26 @@ mod tests {
         sketch.check(&CAUSE, Expect::Absent);
     }
 
-    /// What refuses a hello of today for its version may ask an old one for a certificate, and do without.
+    fn refused_and_asked(refused: Handshake, asked_on: usize) -> Sketch {
+        let sketch = host("192.0.2.7").nla().tls(TlsOffer::MODERN, refused);
+        sketch.on_connection(asked_on, Fact::ClientCertificateRequested)
+    }
+
     #[test]
-    fn near_miss_the_refusal_is_about_the_version() {
-        let version = Handshake::Alert(Alert { level: 2, description: Alert::PROTOCOL_VERSION });
-        let old = |version| Handshake::Accepted { version: Some(version), suite: 0xC014, finished: false };
-        let asked = |refused, version| {
-            let sketch = host("192.0.2.7").nla().profile("mstsc-10").tls(TlsOffer::MODERN, refused);
-            sketch.tls(TlsOffer::OLD, old(version)).with(Fact::ClientCertificateRequested)
-        };
-        asked(version, TlsVersion::Tls11).check(&CAUSE, Expect::Unknown);
-        let refused = Handshake::Closed { end: End::Rst, bytes: 0 };
-        asked(refused.clone(), TlsVersion::Tls11).check(&CAUSE, Expect::Unknown);
-        let present = Expect::Present(Severity::Blocking, Confidence::Likely);
-        asked(refused, TlsVersion::Tls12).check(&CAUSE, present);
+    fn present_in_the_handshake() {
+        let alert = Handshake::Alert(Alert { level: 2, description: 116 });
+        refused_and_asked(alert, 1).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+        let closed = Handshake::Closed { end: End::Fin, bytes: 0 };
+        refused_and_asked(closed, 1).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    /// What refuses one hello for its version or its suites may ask another for a certificate, and do without.
+    #[test]
+    fn near_miss_another_hello_was_refused() {
+        for description in [Alert::PROTOCOL_VERSION, Alert::HANDSHAKE_FAILURE] {
+            let alert = Handshake::Alert(Alert { level: 2, description });
+            refused_and_asked(alert, 2).check(&CAUSE, Expect::Unknown);
+        }
     }
 
     #[test]

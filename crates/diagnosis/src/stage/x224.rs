@@ -95,7 +95,10 @@ static CLOSED_TWICE: Kind = Kind {
     answered: |case, _| answers(case) || closed_twice_in_a_row(case),
     asking: Some(Asking {
         again: true,
-        askable: |case, _| closed(case) && case.x224_to(Asked::StandardOnly.protocols(case)).is_some(),
+        askable: |case, _| {
+            let plain = case.x224_to(Asked::StandardOnly.protocols(case));
+            closed(case) && plain.is_some_and(|seen| matches!(seen.value, X224Answer::Server(_)))
+        },
         question: |_, _, all| all.bare(),
     }),
 };
