@@ -43,7 +43,11 @@ fn key_that_is_none(folder: &Folder) -> Identity {
 const SETUP_FAILED: &[&str] = &["server-tls-setup-failed"];
 const STANDARD_ALONE: &[&str] = &["standard-security-only"];
 
-type Broken = (&'static str, fn(&Folder) -> Identity, Setup<'static>, &'static str, &'static [&'static str]);
+/// Maker of a certificate and its key.
+type Make = fn(&Folder) -> Identity;
+/// Causes of which the first finding is one.
+type Causes = &'static [&'static str];
+type Broken = (&'static str, Make, Setup<'static>, &'static str, Causes);
 
 /// Configurations of xrdp, the verdict and the causes of which the first finding is one.
 fn broken() -> [Broken; 14] {
@@ -91,7 +95,7 @@ fn weston_as_people_break_it() {
     if !programs(&["weston", "openssl"]) {
         return;
     }
-    let rows: [(&'static str, fn(&Folder) -> Identity, &'static str, &'static [&'static str]); 3] = [
+    let rows: [(&str, Make, &str, Causes); 3] = [
         ("as it comes", certificate::healthy, "healthy", &[]),
         ("an expired certificate", certificate::expired, "faulty", &["certificate-expired"]),
         ("an RSA key of 1024 bits", short, "faulty", &["certificate-weak"]),
@@ -118,7 +122,7 @@ fn freerdp_shadow_as_people_break_it() {
     if !programs(shadow::PROGRAMS) {
         return;
     }
-    let rows: [(&'static str, fn(&Folder) -> Identity, &[&str], &'static str, &'static [&'static str]); 5] = [
+    let rows: [(&str, Make, &[&str], &str, Causes); 5] = [
         ("TLS alone", certificate::healthy, &["-sec-nla", "-sec-rdp", "-auth"], "healthy", &[]),
         ("as it comes", certificate::healthy, &["-auth"], "healthy", &[]),
         ("/sec:rdp", certificate::healthy, &["/sec:rdp", "-auth"], "faulty", STANDARD_ALONE),

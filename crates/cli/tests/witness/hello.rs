@@ -215,7 +215,7 @@ const OF_FREERDP: &[Reason] = &[
     ("suites: order", "the order is the client's wish; who takes one of them takes one of ours"),
 ];
 
-/// What the xfreerdp of this machine says.
+/// The hello of the xfreerdp of this machine.
 fn said_by_freerdp() -> Parts {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port();

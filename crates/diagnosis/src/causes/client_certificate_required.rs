@@ -141,7 +141,7 @@ mod tests {
         refused_and_asked(closed, 1).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
     }
 
-    /// What refuses one hello for its version or its suites may ask another for a certificate, and do without.
+    /// A host that refuses one hello for its version or its suites may ask another for a certificate, and do without.
     #[test]
     fn near_miss_another_hello_was_refused() {
         for description in [Alert::PROTOCOL_VERSION, Alert::HANDSHAKE_FAILURE] {

@@ -44,8 +44,8 @@ pub fn tcp_only(case: Case<'_>, pick: impl Fn(&TcpAnswer) -> bool) -> bool {
     answers.peek().is_some() && answers.all(|seen| pick(seen.value))
 }
 
-/// True if an address of the other family (IPv6 beside IPv4, or the reverse) and of the same name answers X.224. A client
-/// that is refused at one goes on to the other at once.
+/// True if an address of the other family (IPv6 beside IPv4, or the reverse) and of the same name answers X.224. A
+/// client that is refused at one goes on to the other at once.
 pub fn other_family_answers(case: Case<'_>) -> bool {
     let Some(own) = case.who().address else { return false };
     let others = case.evidence.hosts().map(|subject| Case { subject, ..case });

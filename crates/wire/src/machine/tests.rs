@@ -61,7 +61,7 @@ fn a_host_without_credssp_is_left_after_tls() {
     assert_eq!(old, outcome);
 }
 
-/// What stands behind it may be gone: a client would get no further.
+/// The target of a proxy may be gone: a client would get no further.
 #[test]
 fn a_host_that_ends_behind_its_handshake_is_heard() {
     let alert = crate::tls::Alert { level: 2, description: 80 };

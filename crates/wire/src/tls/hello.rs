@@ -131,8 +131,8 @@ impl ClientHello {
         message
     }
 
-    /// `legacy_session_id` with its length: what offers TLS 1.3 sends one that resumes nothing, for boxes on the way that
-    /// want to see one (RFC 8446 appendix D.4); seen of OpenSSL.
+    /// `legacy_session_id` with its length: what offers TLS 1.3 sends one that resumes nothing, for boxes on the way
+    /// that want to see one (RFC 8446 appendix D.4); seen of OpenSSL.
     fn session_id(&self) -> Vec<u8> {
         if self.style != HelloStyle::OpenSsl || self.max < TlsVersion::Tls13 {
             return vec![0];
