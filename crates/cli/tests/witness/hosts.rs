@@ -109,6 +109,11 @@ impl Description {
         Self { text: Value::Object(plan).to_string(), by_name: chance.one_in(2) }
     }
 
+    /// True if a stage answers later than it should.
+    pub fn slow(&self) -> bool {
+        self.text.contains("_delay\":2.6")
+    }
+
     /// True if it fails at times.
     pub fn at_times(&self) -> bool {
         self.text.contains("\"bad\"")

@@ -72,6 +72,8 @@ fn disagreement(description: &Description, offers: &Offers) -> (Option<String>, 
         _ if description.at_times() => 16,
         // neither of our stacks that finish handshakes can send its hello, so what they are refused is looked into
         "freerdp3" => 8,
+        // what a stage leaves unanswered in time is asked once more
+        _ if description.slow() => 5,
         _ => 4,
     };
     let differs = if told == "healthy" && connections > most {
