@@ -72,10 +72,10 @@ fn disagreement(description: &Description, offers: &Offers) -> (Option<String>, 
         _ if description.at_times() => 16,
         // neither of our stacks that finish handshakes can send its hello, so what they are refused is looked into
         "freerdp3" => 8,
-        // what a stage leaves unanswered in time is asked once more
-        _ if description.slow() => 5,
         _ => 4,
     };
+    // what a stage leaves unanswered in time is asked once more
+    let most = most + u64::from(description.slow());
     let differs = if told == "healthy" && connections > most {
         Some("healthy-and-asked-too-often")
     } else if told == "healthy" && failed {
