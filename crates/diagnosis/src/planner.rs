@@ -36,6 +36,7 @@ impl Planner {
     pub fn next(&mut self, evidence: &Evidence, context: &Context, subject: SubjectId) -> Option<Question> {
         let case = Case { evidence, subject, context };
         self.judged.clear();
+        self.judged.reserve(crate::causes::ALL.len());
         for cause in causes_of(case) {
             let judgement = judged(cause, case);
             let open = open_needs(cause, &judgement, case).find(|need| self.tries(subject, *need) < most(*need));
