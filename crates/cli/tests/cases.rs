@@ -24,7 +24,7 @@ struct Case {
 const HEALTHY: Case = Case { name: "", verdicts: &["healthy"], one_of: &[], never: &[], words: "" };
 const FAULTY: Case = Case { verdicts: &["faulty"], ..HEALTHY };
 
-const CASES: [Case; 18] = [
+static CASES: [Case; 18] = [
     Case { name: "01-tls13-intolerant", one_of: &["tls13-refused"], ..FAULTY },
     Case { name: "03-wrong-key", one_of: &["certificate-key-mismatch"], ..FAULTY },
     Case { name: "04-client-certificate-tls12", one_of: &["client-certificate-required"], ..FAULTY },
@@ -102,9 +102,14 @@ fn start(folder: &Path, port: u16) -> Host {
     host
 }
 
-fn check(root: &Path, case: &Case) {
+/// Free ports below those that a kernel gives to connections: one of these is nobody else's in the meantime.
+fn ports() -> impl Iterator<Item = u16> {
+    let start = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
+    (start..32_000).filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+}
+
+fn check(root: &Path, case: &Case, port: u16) {
     let folder = root.join(case.name);
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let _host = start(&folder, port);
     let asked = how(&folder, "ask:", port);
     let mut command = Command::new(env!("CARGO_BIN_EXE_rdpdoctor"));
@@ -151,7 +156,9 @@ fn every_reported_host_is_told_right() {
     }
     let failed: Vec<_> = std::thread::scope(|scope| {
         let root = &root;
-        let threads: Vec<_> = CASES.iter().map(|case| (case.name, scope.spawn(move || check(root, case)))).collect();
+        let hosts = CASES.iter().zip(ports());
+        let begin = |(case, port): (&'static Case, u16)| (case.name, scope.spawn(move || check(root, case, port)));
+        let threads: Vec<_> = hosts.map(begin).collect();
         threads.into_iter().filter_map(|(name, thread)| thread.join().is_err().then_some(name)).collect()
     });
     assert!(failed.is_empty(), "told wrong: {failed:?}");

@@ -38,8 +38,9 @@ pub const CAUSE: Cause = Cause {
                        answer, a protocol that was not offered, a refusal that asks for what was offered, or a \
                        message that ends a session which has not begun. The client shows 0x904 or a protocol error \
                        (0x1104).",
-        why: "Usually a proxy, load balancer or security product that answers for the host, an implementation of the \
-              protocol other than Windows, or a listener that a third-party patch (termsrv.dll) has broken.",
+        why: "Usually a proxy, load balancer or security product that answers for the host, one that sends the PROXY \
+              protocol to a host that does not know it (HAProxy: send-proxy; nginx: proxy_protocol on), an implementation \
+              of the protocol other than Windows, or a listener that a third-party patch (termsrv.dll) has broken.",
         confirm: "Does the attempt reach the host (event 131 in RdpCoreTS), and does its Terminal Services library \
                   come from Microsoft?",
         command: "(Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Services\\TermService\\Parameters').ServiceDll; \

@@ -36,6 +36,8 @@ pub const CAUSE: Cause = Cause {
                 Need::negotiation(Asked::Everything),
                 Need::negotiation(Asked::TlsOnly),
                 Need::negotiation(Asked::StandardOnly),
+                // of several machines behind one address another may have answered
+                Need::CLOSED_TWICE,
             ],
             holds: hangs_up_on_tls,
         },

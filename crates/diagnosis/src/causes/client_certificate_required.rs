@@ -86,10 +86,9 @@ fn refused_without(case: Case<'_>) -> Option<Ground> {
         return None;
     }
     let ended = |answer: &Handshake| matches!(answer, Handshake::Alert(_) | Handshake::Closed { .. });
-    let mut refused = case.tls().filter(|seen| ended(seen.value.1) && seen.value.0.stack != TlsStack::Own);
-    let first = refused.next()?;
-    let refused = refused.find(|seen| same(seen.id) && !same(first.id)).unwrap_or(first);
-    let same = same(refused.id);
+    // what refuses another hello may do so for its version or its suites
+    let refused =
+        case.tls().find(|seen| ended(seen.value.1) && seen.value.0.stack != TlsStack::Own && same(seen.id))?;
     let answer = refused.value.1.refusal()?;
     let because = vec![
         asked.because(format!("{} asked for a client certificate in the handshake", case.label())),
@@ -97,7 +96,7 @@ fn refused_without(case: Case<'_>) -> Option<Ground> {
     ];
     let named = matches!(refused.value.1, Handshake::Alert(_));
     let ground = Ground::on(because);
-    Some(if same && named { ground } else { ground.confidence(Confidence::Likely) })
+    Some(if named { ground } else { ground.confidence(Confidence::Likely) })
 }
 
 /// A handshake was finished, and CredSSP answered where it was begun: nothing was missed.
@@ -112,8 +111,9 @@ fn finished_without(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sketch::{Expect, host};
+    use crate::sketch::{Expect, Sketch, host};
     use wire::machine::End;
+    use wire::tls::Alert;
 
     #[test]
     fn present() {
@@ -126,6 +126,28 @@ mod tests {
     fn near_miss_it_is_the_user_who_has_to_be_known() {
         let sketch = host("192.0.2.7").accepted().fails(EVERYTHING, NegotiationFailure::HYBRID_REQUIRED_BY_SERVER);
         sketch.check(&CAUSE, Expect::Absent);
+    }
+
+    fn refused_and_asked(refused: Handshake, asked_on: usize) -> Sketch {
+        let sketch = host("192.0.2.7").nla().tls(TlsOffer::MODERN, refused);
+        sketch.on_connection(asked_on, Fact::ClientCertificateRequested)
+    }
+
+    #[test]
+    fn present_in_the_handshake() {
+        let alert = Handshake::Alert(Alert { level: 2, description: 116 });
+        refused_and_asked(alert, 1).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+        let closed = Handshake::Closed { end: End::Fin, bytes: 0 };
+        refused_and_asked(closed, 1).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    /// A host that refuses one hello for its version or its suites may ask another for a certificate, and do without.
+    #[test]
+    fn near_miss_another_hello_was_refused() {
+        for description in [Alert::PROTOCOL_VERSION, Alert::HANDSHAKE_FAILURE] {
+            let alert = Handshake::Alert(Alert { level: 2, description });
+            refused_and_asked(alert, 2).check(&CAUSE, Expect::Unknown);
+        }
     }
 
     #[test]

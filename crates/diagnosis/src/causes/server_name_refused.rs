@@ -5,6 +5,7 @@ use evidence::symptom::Symptom;
 use evidence::{Role, Stage};
 use wire::tls::TlsOffer;
 
+use crate::as_client::server_name;
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
@@ -33,8 +34,8 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[],
     page: Page {
-        what_happens: "The negotiation succeeds. A ClientHello with the server name of this client (none, if an \
-                       address was typed) is dropped; the same one with another name, or without, is answered. mstsc \
+        what_happens: "The negotiation succeeds. A ClientHello with the server name of this client (of mstsc none, \
+                       if an address was typed) is dropped; the same one with another name, or without, is answered. mstsc \
                        shows 0x904.",
         why: "A proxy, balancer or firewall in front of the host routes or filters by the server name (SNI). A \
               client that types an address sends none, and one that types an alias sends a name that is not \
@@ -56,8 +57,8 @@ fn another_name_is_taken(case: Case<'_>) -> Option<Ground> {
     if !steady(case) || case.tls().any(|seen| !other(seen.value.0) && taken(seen.value.1)) {
         return None;
     }
-    let (with, without) = if case.name_typed() {
-        ("with the name that was typed", "without a name")
+    let (with, without) = if server_name(case.context).is_some() {
+        ("with what was typed as server name", "without a name")
     } else {
         ("without a name, for an address was typed,", "with a name")
     };
