@@ -1,6 +1,6 @@
 //! The live probe: holds an interview with each address of a target, one connection at a time per address.
 //!
-//! What is asked, when and for how long says [`diagnosis::interview`]; this drives it over sockets.
+//! [`diagnosis::interview`] says which questions come when and for how long; this drives them over sockets.
 
 mod connection;
 #[cfg(feature = "legacy-tls")]
