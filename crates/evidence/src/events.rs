@@ -124,6 +124,14 @@ pub fn find(provider: &str, id: u32) -> Option<Known> {
     BY_ID.get(&id)?.iter().find(|known| ends_with(provider, known.provider)).copied()
 }
 
+/// True unless the entry is one of a kind that a log is full of and that has nothing to do with Remote Desktop: logons of
+/// services and over the network, of which only type 10 (and 12, with cached credentials) is Remote Desktop's alone.
+pub fn matters(provider: &str, id: u32, fields: &BTreeMap<String, String>) -> bool {
+    const LOGON: u32 = 4624;
+    let remote = || fields.get("LogonType").is_some_and(|kind| matches!(kind.trim(), "10" | "12"));
+    id != LOGON || !ends_with(provider, SECURITY) || remote()
+}
+
 /// Returns the meaning of an entry with these fields; for Schannel, on the side of a connection that it is about.
 pub fn meaning(fields: &BTreeMap<String, String>, known: Known) -> &'static str {
     if known.id == KEY_UNUSABLE && as_client(fields, known) {
@@ -181,6 +189,14 @@ mod tests {
         }
         assert_eq!(seen.len(), all().count());
         assert_eq!(find(SCHANNEL, 36874).unwrap().meaning(), "client and host have no cipher suite in common");
+    }
+
+    #[test]
+    fn logons_of_services_do_not_matter() {
+        let logon = |kind: &str| BTreeMap::from([("LogonType".to_owned(), kind.to_owned())]);
+        assert!(matters(SECURITY, 4624, &logon("10")) && !matters(SECURITY, 4624, &logon("5")));
+        assert!(matters(SECURITY, 4625, &logon("3")) && matters(LSM, 4624, &logon("5")));
+        assert!(!matters(SECURITY, 4624, &BTreeMap::new()));
     }
 
     /// A declaration that nothing reads is a mistake in its place.

@@ -5,6 +5,10 @@
 use crate::cause::Cause;
 
 // causes: modules
+mod account_disabled;
+mod account_expired;
+mod account_locked;
+mod account_restricted;
 mod broken_negotiation;
 mod brute_force_flood;
 mod certificate_binding_stale;
@@ -42,6 +46,9 @@ mod listener_disabled;
 mod listener_overloaded;
 mod listener_patched;
 mod listener_silent;
+mod logon_failure;
+mod logon_hours;
+mod logon_right_missing;
 mod logons_disabled;
 mod machine_keys_unwritable;
 mod machine_renamed;
@@ -53,6 +60,7 @@ mod nla_required;
 mod not_an_rdp_service;
 mod ntlm_blocked;
 mod outstanding_connections_limit;
+mod password_expired;
 mod port_closed;
 mod port_filtered;
 mod private_key_unusable;
@@ -75,7 +83,9 @@ mod tls_refused;
 mod tls_required;
 mod tls_stalled;
 mod tls_version_mismatch;
+mod trust_broken;
 mod update_regression;
+mod workstation_restricted;
 
 /// Every cause, in the order in which a connection meets them.
 pub const ALL: &[&Cause] = &[
@@ -123,6 +133,16 @@ pub const ALL: &[&Cause] = &[
     &credssp_error_status::CAUSE,
     &credssp_broken::CAUSE,
     &ntlm_blocked::CAUSE,
+    &logon_failure::CAUSE,
+    &account_locked::CAUSE,
+    &account_disabled::CAUSE,
+    &account_expired::CAUSE,
+    &account_restricted::CAUSE,
+    &logon_hours::CAUSE,
+    &workstation_restricted::CAUSE,
+    &password_expired::CAUSE,
+    &logon_right_missing::CAUSE,
+    &trust_broken::CAUSE,
     &edition_without_remote_desktop::CAUSE,
     &remote_desktop_disabled::CAUSE,
     &rdp_file_misconfigured::CAUSE,
