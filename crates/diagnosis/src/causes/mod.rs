@@ -40,6 +40,7 @@ mod fips_mode_forced;
 mod firewall_blocks_rdp;
 mod handshakes_fail_at_times;
 mod host_unreachable;
+mod host_was_off;
 mod key_container_orphaned;
 mod licensing_grace_expired;
 mod listener_disabled;
@@ -147,6 +148,7 @@ pub const ALL: &[&Cause] = &[
     &remote_desktop_disabled::CAUSE,
     &rdp_file_misconfigured::CAUSE,
     &rdp_file_signature_broken::CAUSE,
+    &host_was_off::CAUSE,
     &service_crashing::CAUSE,
     &certificate_renewal_failing::CAUSE,
     &security_layer_inconsistent::CAUSE,
