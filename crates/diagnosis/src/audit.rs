@@ -51,7 +51,11 @@ pub(crate) fn account(event: &LogEvent) -> Option<String> {
 pub(crate) fn source(event: &LogEvent) -> Option<String> {
     let value = ["IpAddress", "ClientAddress"].iter().find_map(|name| event.data.get(*name))?;
     let address = split(value.trim()).0.trim_start_matches("::ffff:");
-    address.parse::<std::net::IpAddr>().ok().map(|address| address.to_string())
+    address
+        .parse::<std::net::IpAddr>()
+        .ok()
+        .filter(|address| !address.is_unspecified())
+        .map(|address| address.to_string())
 }
 
 /// Says in words why a logon was refused: the number, and its meaning where the list of statuses has it.

@@ -296,16 +296,17 @@ impl Log {
         notes.into_iter().filter(|(so, _)| *so).map(|(_, why)| why).collect()
     }
 
-    /// Keeps only entries under the last name of a log with one channel in which names follow one another. Either one
-    /// machine was renamed, as every machine is by its setup, or several were collected one after the other, and which
-    /// of the two is not known. Returns a note.
+    /// Keeps only entries under the last name of a log with one channel in which names follow one another and no record
+    /// number is missing between them: the machine was renamed, as every machine is by its setup, or its disk was copied
+    /// from another. Numbers with gaps are those of several machines, collected into one log. Returns a note.
     fn leave_the_last_name(&mut self) -> Option<String> {
         let ends = |machine: &Machine| if let [span] = &machine.spans[..] { span.numbers.ends() } else { None };
         let channel = |machine: &Machine| machine.spans.first().map(|span| span.channel.to_lowercase());
         self.machines.sort_by_key(ends);
         let follows = |pair: &[Machine]| {
             let ends = ends(&pair[0]).zip(ends(&pair[1]));
-            channel(&pair[0]) == channel(&pair[1]) && ends.is_some_and(|(one, next)| one.1 < next.0)
+            channel(&pair[0]) == channel(&pair[1])
+                && ends.is_some_and(|(one, next)| one.1.checked_add(1) == Some(next.0))
         };
         if self.machines.len() < 2 || !self.machines.windows(2).all(follows) {
             return None;
