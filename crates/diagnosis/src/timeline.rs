@@ -92,8 +92,8 @@ pub fn timeline(evidence: &Evidence, context: &Context) -> Vec<TimelineEntry> {
 
 type Lines = Vec<(OffsetDateTime, TimelineEntry)>;
 
-/// Says in each line of a log which machine it is about, where the logs are of several; and which way a connection went,
-/// where some come in and others go out.
+/// Says in each line of a log which machine it is about, where the logs are of several; and which way a connection
+/// went, where some come in and others go out.
 fn say_whose(evidence: &Evidence, lines: &mut Lines) {
     let role = |line: &TimelineEntry| evidence.subjects[line.subject].role;
     let subjects: BTreeSet<SubjectId> = lines.iter().map(|(_, line)| line.subject).collect();

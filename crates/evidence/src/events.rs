@@ -143,8 +143,8 @@ pub fn find(provider: &str, id: u32) -> Option<Known> {
     BY_ID.get(&id)?.iter().find(|known| ends_with(provider, known.provider)).copied()
 }
 
-/// True unless the entry is one of a kind that a log is full of and that has nothing to do with Remote Desktop: logons of
-/// services and over the network, of which only type 10 (and 12, with cached credentials) is Remote Desktop's alone.
+/// True unless the entry is one of a kind that a log is full of and that has nothing to do with Remote Desktop: logons
+/// of services and over the network, of which only type 10 (and 12, with cached credentials) is Remote Desktop's alone.
 pub fn matters(provider: &str, id: u32, fields: &BTreeMap<String, String>) -> bool {
     const LOGON: u32 = 4624;
     match id {
@@ -169,9 +169,9 @@ const TITLES: &[(&str, &str)] = &[
     ("Windows Firewall", "MpsSvc"),
 ];
 
-/// Returns the service that an entry of the service control manager names, if Remote Desktop needs it, and the state that
-/// it came into (`SERVICE_STATUS` of the Windows API: 1 stopped, 4 running), where the entry tells. Its binary part has
-/// both as UTF-16 text (`TermService/4`), whatever the language; its title is in the language of Windows.
+/// Returns the service that an entry of the service control manager names, if Remote Desktop needs it, and the state
+/// that it came into (`SERVICE_STATUS` of the Windows API: 1 stopped, 4 running), where the entry tells. Its binary
+/// part has both as UTF-16 text (`TermService/4`), whatever the language; its title is in the language of Windows.
 pub fn service(fields: &BTreeMap<String, String>) -> Option<(&'static str, Option<u32>)> {
     let binary = fields.get("Binary").and_then(|binary| binary_text(binary));
     if let Some(text) = binary {
@@ -268,7 +268,7 @@ mod tests {
         assert!(!matters(SECURITY, 4624, &BTreeMap::new()));
     }
 
-    /// What the binary part says holds in every language; a service that Remote Desktop does not need is not kept.
+    /// The binary part counts in every language; a service that Remote Desktop does not need is not kept.
     #[test]
     fn a_service_is_known_by_the_binary_part() {
         let fields = |binary: &str, title: &str| {

@@ -69,8 +69,8 @@ impl Machines {
 }
 
 /// Finds the logs that make no machine of their own beside another, by the number of their piece, with the reason: one
-/// that holds nothing about Remote Desktop, and one under a name that ends, in the same folder, before the entries under
-/// the only other name begin. Setup names a machine anew, and an image of a disk keeps the logs of another.
+/// that holds nothing about Remote Desktop, and one under a name that ends, in the same folder, before the entries
+/// under the only other name begin. Setup names a machine anew, and an image of a disk keeps the logs of another.
 pub(super) fn passed_over(pieces: &[(PathBuf, Kind, Piece)]) -> BTreeMap<usize, String> {
     let named: Vec<(usize, &Path, String, &State)> = pieces
         .iter()

@@ -101,8 +101,8 @@ fn address(event: &LogEvent) -> Option<&str> {
     (field != "-").then(|| attempts::split(field).0)
 }
 
-/// Connections in ten minutes, one every two seconds, that are a flood even if one address sends them all: what watches a
-/// host asks more rarely.
+/// Connections in ten minutes, one every two seconds, that are a flood even if one address sends them all: what watches
+/// a host asks more rarely.
 const FLOOD: usize = 300;
 
 fn addresses<'a>(entries: &Entries<'a>) -> BTreeSet<&'a str> {

@@ -75,8 +75,8 @@ fn differ(case: Case<'_>) -> Option<Ground> {
     Some(if matters || member && case.name_typed() { ground } else { ground.severity(Severity::Advisory) })
 }
 
-/// The host's own logs say that its clock and that of its domain controller, or of a client, differ: a refused logon with
-/// that status keeps a user out; Kerberos 5 and group policy 1126 tell the same of other errands of the host.
+/// The host's own logs say that its clock and that of its domain controller, or of a client, differ: a refused logon
+/// with that status keeps a user out; Kerberos 5 and group policy 1126 tell the same of other errands of the host.
 fn logged(case: Case<'_>) -> Option<Ground> {
     const AT_DC: &[u32] = &[0xC000_0133];
     let logon = refused(case, |event| says(event, AT_DC));

@@ -60,7 +60,8 @@ pub const CAUSE: Cause = Cause {
     fixes: &["wake-host"],
 };
 
-/// True if the time of the attempt is known: of the newest time in a log it is not, and a log often ends with a shutdown.
+/// True if the time of the attempt is known: of the newest time in a log it is not, and a log often ends with a
+/// shutdown.
 fn timed(case: Case<'_>) -> bool {
     matches!(case.context.at_source, TimeSource::Attempt | TimeSource::Option)
 }

@@ -299,8 +299,8 @@ impl Log {
     }
 
     /// Keeps only entries under the last name of a log with one channel in which names follow one another and no record
-    /// number is missing between them: the machine was renamed, as every machine is by its setup, or its disk was copied
-    /// from another. Where numbers have gaps, or entries were numbered anew and had others of their own, several
+    /// number is missing between them: the machine was renamed, as every machine is by its setup, or its disk was
+    /// copied from another. Where numbers have gaps, or entries were numbered anew and had others of their own, several
     /// machines were collected into one log. Returns a note.
     fn leave_the_last_name(&mut self) -> Option<String> {
         let ends = |machine: &Machine| if let [span] = &machine.spans[..] { span.numbers.ends() } else { None };
