@@ -33,7 +33,7 @@ static HANDSHAKE: Kind = Kind {
     words: |of| format!("the answer to a ClientHello ({})", of.hello()),
     // the first hello is there for what any will do for
     answered: |case, of| {
-        of.hello() == TlsOffer::MODERN && case.tls_watched().next().is_some() || case.tls_with(of.hello()).is_some()
+        case.tls_with(of.hello()).is_some() || of.hello() == TlsOffer::MODERN && case.tls_watched().next().is_some()
     },
     asking: Some(Asking { again: false, askable: |case, of| askable(case, of.hello()), question: with_hello }),
 };

@@ -157,7 +157,7 @@ pub(super) fn handshaken(watched: &Watched, seen: &mut Seen<'_>) {
 
 fn udp(transport: &UdpWatched, source: Source, evidence: &mut Evidence) {
     // whether UDP gets through depends on the path, and no connection fails without it
-    let subject = evidence.subject(Subject { role: Role::Path, name: None, address: Some(transport.host) });
+    let subject = evidence.subject(Subject::new(Role::Path, None, Some(transport.host)));
     let fact = Fact::CapturedTransport(CapturedTransport {
         client: transport.client.to_string(),
         asked: transport.asked.version,
