@@ -176,10 +176,10 @@ fn words(event: &LogEvent) -> Option<String> {
 /// Returns the one value that tells what an entry is about: for CredSSP the host that was refused and its version, for
 /// others the service or the code.
 fn subject_of(event: &LogEvent) -> Option<String> {
+    const NAMES: [&str; 6] = ["param1", "ErrorCode", "AlertDesc", "Value", "Reason", "0"];
     if events::ends_with(&event.provider, events::SECURITY) {
         return None;
     }
-    const NAMES: [&str; 6] = ["param1", "ErrorCode", "AlertDesc", "Value", "Reason", "0"];
     let value = NAMES.iter().find_map(|name| event.data.get(*name))?;
     // `TERMSRV/name version`, in one value or in two
     let offered = || {

@@ -68,6 +68,9 @@ impl Machines {
     }
 }
 
+/// States of one folder by the name that they give, each with the number of its piece.
+type ByName<'a> = BTreeMap<&'a str, Vec<(usize, &'a State)>>;
+
 /// Finds the logs that make no machine of their own beside another, by the number of their piece, with the reason: one
 /// that holds nothing about Remote Desktop, and one under a name that ends, in the same folder, before the entries
 /// under the only other name begin. Setup names a machine anew, and an image of a disk keeps the logs of another.
@@ -85,7 +88,7 @@ pub(super) fn passed_over(pieces: &[(PathBuf, Kind, Piece)]) -> BTreeMap<usize, 
         .filter(|(.., state)| !only_logs(state) || !state.events.is_empty())
         .map(|(.., name, state)| (state.part == Part::Client, name.as_str()))
         .collect();
-    let mut folders: BTreeMap<(Option<&Path>, bool), BTreeMap<&str, Vec<(usize, &State)>>> = BTreeMap::new();
+    let mut folders: BTreeMap<(Option<&Path>, bool), ByName<'_>> = BTreeMap::new();
     let mut passed = BTreeMap::new();
     for (number, path, name, state) in &named {
         let client = state.part == Part::Client;
