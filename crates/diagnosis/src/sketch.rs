@@ -99,6 +99,12 @@ impl Sketch {
         self
     }
 
+    /// Adds a fact that the connection of this number shows, from 1; the others are of the first.
+    pub fn on_connection(mut self, number: usize, fact: Fact) -> Self {
+        self.evidence.observe(0, Source::Probe(number), NOW, None, fact);
+        self
+    }
+
     /// Adds a fact that a capture shows.
     pub fn watched(mut self, fact: Fact) -> Self {
         self.evidence.observe(0, Source::File(1), NOW, None, fact);

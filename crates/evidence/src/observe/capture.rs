@@ -225,6 +225,7 @@ fn client(watched: &Watched) -> Option<ClientProfile> {
         groups: hello.map_or(Groups::USUAL, |hello| hello.groups),
         signatures: hello.map_or(Signatures::USUAL, |hello| hello.signatures),
         hello: HelloStyle::default(),
+        names_addresses: false,
         least_rsa_bits: 0,
         encryption_oracle: EncryptionOracle::Vulnerable,
     })
