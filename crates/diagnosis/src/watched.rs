@@ -5,12 +5,30 @@ use wire::machine::X224Answer;
 use wire::x224::ServerAnswer;
 
 use crate::case::Case;
+use crate::need::{Kind, Need, Of};
+
+static CLIENTS: Kind = Kind {
+    name: "captured-clients",
+    words: |_| "how the clients of a captured host fared, counted".to_owned(),
+    answered: |case, _| case.seen(|fact| matches!(fact, Fact::CapturedClients(_)).then_some(())).next().is_some(),
+    asking: None,
+};
+
+impl Need {
+    /// Counts of the clients of a captured host, with each that never came through.
+    pub const CAPTURED_CLIENTS: Self = Self::new(&CLIENTS, Of::Nothing);
+}
 
 impl Case<'_> {
     /// True if a capture lacks packets of a connection to this host: its beginning, one side of it, or some in between.
     pub(crate) fn lacks_packets(self) -> bool {
         let captured = self.seen(|fact| if let Fact::CapturedConnection(seen) = fact { Some(seen) } else { None });
         captured.flat_map(|seen| &seen.value.notes).any(|doubt| doubt.lacks_packets())
+    }
+
+    /// True if a capture breaks off at its end, where it was stopped.
+    fn capture_breaks_off(self) -> bool {
+        self.evidence.observations.iter().any(|seen| matches!(seen.fact, Fact::CaptureCut(_)))
     }
 
     /// True if client and host agreed on TLS more often than a handshake was seen, where the capture lacks packets.
@@ -20,7 +38,7 @@ impl Case<'_> {
             _ => false,
         };
         let agreed = self.x224().filter(|seen| self.watched(seen.id) && agreed(seen.value.1)).count();
-        self.lacks_packets() && agreed > self.tls_watched().count()
+        (self.lacks_packets() || self.capture_breaks_off()) && agreed > self.tls_watched().count()
     }
 
     /// True if a captured client was let in without TLS.

@@ -32,7 +32,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use evidence::bundle::Manifest;
-use evidence::observe::{moment, named_gateways, observe_capture, observe_into};
+use evidence::observe::{moment, named_gateways, observe_capture, observe_cut, observe_into};
 use evidence::printable::printable;
 use evidence::state::bounds::{ROOM, Room};
 use evidence::state::{Part, State, Unread};
@@ -326,6 +326,11 @@ impl Gathered {
                 Piece::Capture(capture) => {
                     let more = observe_capture(&capture.seen, &gateways, Source::File(number), evidence);
                     unread.extend(capture.notes.iter().cloned().chain(more).map(|why| (path.clone(), why)));
+                    if let Some(why) = &capture.cut {
+                        let until = capture.seen.until.map_or(at, moment);
+                        let what = path.display().to_string();
+                        observe_cut(&what, why, until, Source::File(number), evidence);
+                    }
                 }
             }
         }
