@@ -2,16 +2,14 @@
 //! are.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Read;
-use std::path::Path;
 use std::time::Duration;
 
 use pcap_parser::{Block, PcapBlockOwned, PcapError, PcapHeader, create_reader};
 use wire::capture::{Link, Seen, Table, packet};
 
 use super::kind::Kind;
-use super::reader::{Access, Piece, ReadError, Reader};
+use super::reader::{Access, Piece, ReadError, Reader, Source};
 
 /// Size of the first buffer, and the most that a block may need. The largest packet that tools write has 256 KiB.
 const BUFFER: usize = 256 * 1024;
@@ -23,7 +21,7 @@ const OBSOLETE_PACKET: u32 = 2;
 /// Most interfaces of a section that are told apart.
 const INTERFACES: usize = 4096;
 
-pub(super) const READER: Reader = Reader { kind: Kind::Capture, recognises, read: Access::Place(read) };
+pub(super) const READER: Reader = Reader { kind: Kind::Capture, recognises, read: Access::Stream(read) };
 
 /// Contents of a capture.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,9 +42,9 @@ fn recognises(head: &[u8]) -> bool {
     magic == [0x0A, 0x0D, 0x0D, 0x0A] || pcap.iter().any(|known| magic == known)
 }
 
-fn read(path: &Path) -> Result<Piece, ReadError> {
-    let capture = read_from(File::open(path)?)?;
-    Ok(Piece::Capture(Box::new(capture)))
+fn read(source: &mut dyn Source, _: &str) -> Result<Vec<Piece>, ReadError> {
+    let capture = read_from(source)?;
+    Ok(vec![Piece::Capture(Box::new(capture))])
 }
 
 /// Reads a capture to its end, or to where it is damaged.

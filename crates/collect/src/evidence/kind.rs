@@ -13,6 +13,8 @@ pub enum Kind {
     RegistryHive,
     /// An event log of Windows.
     EventLog,
+    /// Entries of event logs as text, CSV, XML or JSON.
+    ExportedEvents,
     /// The record of a probe.
     Transcript,
     /// Captured packets.
@@ -37,6 +39,7 @@ impl Kind {
             Self::RecordedState => "recorded state",
             Self::RegistryHive => "registry hive",
             Self::EventLog => "event log",
+            Self::ExportedEvents => "exported events",
             Self::Transcript => "transcript",
             Self::Capture => "capture",
             Self::RecordedCapture => "recorded capture",

@@ -5,7 +5,16 @@
 
 mod bundle;
 pub mod capture;
+mod csv;
+mod dates;
+mod entries;
 mod evtx;
+mod exports_csv;
+mod exports_json;
+#[cfg(test)]
+mod exports_tests;
+mod exports_text;
+mod exports_xml;
 mod foreign;
 mod hive;
 mod kind;
@@ -69,10 +78,10 @@ pub fn pieces_in(bytes: &[u8]) -> Vec<Piece> {
         let _ = bundle::read_from(io::Cursor::new(bytes), &mut take);
         return pieces.into_iter().map(|(_, _, piece)| piece).collect();
     }
-    if (procmon::READER.recognises)(bytes) {
-        return procmon::read_from(bytes, "these bytes").into_iter().collect();
-    }
     let reader = READERS.iter().find(|reader| (reader.recognises)(bytes));
+    if let Some(Reader { read: Access::Stream(read), .. }) = reader {
+        return read(&mut io::Cursor::new(bytes), "these bytes").unwrap_or_default();
+    }
     let read = reader.and_then(|reader| reader.read.bytes());
     read.and_then(|(limit, read)| if bytes.len() as u64 > limit { None } else { read(bytes).ok() })
         .into_iter()
@@ -267,7 +276,7 @@ impl Gathered {
         let pieces = match reader.read {
             Access::Bytes(limit, read) => bytes(path, limit).and_then(|bytes| read(&bytes)).map(|piece| vec![piece]),
             Access::Place(read) => read(path).map(|piece| vec![piece]),
-            Access::Several(read) => read(path),
+            Access::Stream(read) => regular(path).and_then(|mut file| read(&mut file, &path.display().to_string())),
             Access::Bundle(read) => self.bundle(path, read).map(|()| Vec::new()),
         };
         match pieces {

@@ -1,7 +1,7 @@
 //! A kind of evidence file, as its reader declares it, and how files are opened: bounded, and regular ones alone.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::path::Path;
 
 use evidence::bundle::Manifest;
@@ -29,6 +29,10 @@ pub(super) type FromBytes = fn(&[u8]) -> Result<Piece, ReadError>;
 /// Takes one piece of a bundle (its path there, its kind, its contents); an error if there is no room.
 pub(super) type Take<'a> = &'a mut dyn FnMut(&str, Kind, Piece) -> Result<(), String>;
 
+/// What a file, or bytes in memory, can be read from.
+pub(super) trait Source: Read + Seek {}
+impl<T: Read + Seek> Source for T {}
+
 /// Way to read a kind of file.
 #[derive(Clone, Copy)]
 pub(super) enum Access {
@@ -36,8 +40,9 @@ pub(super) enum Access {
     Bytes(u64, FromBytes),
     /// In its place, because it may have any size, or because files beside it matter.
     Place(fn(&Path) -> Result<Piece, ReadError>),
-    /// In its place, where one file may hold several machines.
-    Several(fn(&Path) -> Result<Vec<Piece>, ReadError>),
+    /// From its beginning to its end, of any size; one file may hold several machines. The name is for words about it.
+    /// Nothing beside it matters, so such a file may also be in a zip.
+    Stream(fn(&mut dyn Source, &str) -> Result<Vec<Piece>, ReadError>),
     /// As many pieces in one, each handed on as it is read.
     Bundle(fn(&Path, Take<'_>) -> Result<Inside, ReadError>),
 }

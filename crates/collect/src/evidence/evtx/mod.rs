@@ -21,9 +21,7 @@ mod value;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::Path;
 
 use evidence::events;
 use evidence::events::{CLIENT_CHANNEL, Known};
@@ -36,7 +34,7 @@ use self::binary_xml::{Entry, Templates};
 use self::machine::{Machine, Span};
 use super::kind::Kind;
 use super::machines::same_machine;
-use super::reader::{Access, Piece, ReadError, Reader};
+use super::reader::{Access, Piece, ReadError, Reader, Source};
 
 /// Most damaged places that are named one by one.
 const NAMED: usize = 4;
@@ -57,14 +55,14 @@ const LAST_RECORD: usize = 32;
 /// Size of a record's head: magic, size, number, time; the size is repeated after the entry.
 const RECORD_HEAD: usize = 24;
 
-pub(super) const READER: Reader = Reader { kind: Kind::EventLog, recognises, read: Access::Several(read) };
+pub(super) const READER: Reader = Reader { kind: Kind::EventLog, recognises, read: Access::Stream(read) };
 
 fn recognises(head: &[u8]) -> bool {
     head.starts_with(MAGIC)
 }
 
-fn read(path: &Path) -> Result<Vec<Piece>, ReadError> {
-    Ok(event_log(File::open(path)?)?.into_iter().map(|state| Piece::State(Box::new(state))).collect())
+fn read(source: &mut dyn Source, _: &str) -> Result<Vec<Piece>, ReadError> {
+    Ok(event_log(source)?.into_iter().map(|state| Piece::State(Box::new(state))).collect())
 }
 
 /// Reads an event log from any source: one state for each machine that wrote into it, at least one.

@@ -9,20 +9,18 @@ mod lines;
 mod tests;
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{BufReader, Read};
-use std::path::Path;
 
 use evidence::access;
 use evidence::access::{AccessTrace, Asked, GRANTED, Place, REFUSALS, RefusedAccess};
 use evidence::state::{SCHEMA, State, Unread};
 
 use super::kind::Kind;
-use super::reader::{Access as Reads, Piece, ReadError, Reader};
+use super::reader::{Access as Reads, Piece, ReadError, Reader, Source};
 use super::text;
 use lines::{Columns, Line, Lines};
 
-pub(super) const READER: Reader = Reader { kind: Kind::ProcessMonitor, recognises, read: Reads::Place(read) };
+pub(super) const READER: Reader = Reader { kind: Kind::ProcessMonitor, recognises, read: Reads::Stream(read) };
 
 /// Most different accesses that are remembered of one kind of place, of which most are granted.
 const REMEMBERED: usize = 2000;
@@ -39,8 +37,8 @@ fn recognises(head: &[u8]) -> bool {
     lines::columns(head).or_else(|| lines::columns(text::beginning(head).as_bytes())).is_some()
 }
 
-fn read(path: &Path) -> Result<Piece, ReadError> {
-    read_from(BufReader::new(File::open(path)?), &path.display().to_string())
+fn read(source: &mut dyn Source, name: &str) -> Result<Vec<Piece>, ReadError> {
+    read_from(BufReader::new(source), name).map(|piece| vec![piece])
 }
 
 pub(super) fn read_from(input: impl Read, name: &str) -> Result<Piece, ReadError> {
