@@ -11,6 +11,8 @@ pub enum Kind {
     RecordedState,
     /// A hive of a machine's or a user's registry.
     RegistryHive,
+    /// An export of the registry.
+    RegistryExport,
     /// An event log of Windows.
     EventLog,
     /// Entries of event logs as text, CSV, XML or JSON.
@@ -38,6 +40,7 @@ impl Kind {
             Self::Bundle => "bundle",
             Self::RecordedState => "recorded state",
             Self::RegistryHive => "registry hive",
+            Self::RegistryExport => "registry export",
             Self::EventLog => "event log",
             Self::ExportedEvents => "exported events",
             Self::Transcript => "transcript",

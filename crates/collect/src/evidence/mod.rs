@@ -28,6 +28,7 @@ mod rdp_file;
 mod reader;
 mod readers;
 pub mod redaction;
+mod registry_export;
 pub mod script;
 mod state;
 mod text;

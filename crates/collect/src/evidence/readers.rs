@@ -2,8 +2,8 @@
 
 use super::reader::Reader;
 use super::{
-    bundle, capture, evtx, exports_csv, exports_json, exports_text, exports_xml, hive, procmon, rdp_file, script,
-    state, transcript, watched,
+    bundle, capture, evtx, exports_csv, exports_json, exports_text, exports_xml, hive, procmon, rdp_file,
+    registry_export, script, state, transcript, watched,
 };
 
 /// Every kind, the most telling first.
@@ -16,6 +16,7 @@ pub(super) const READERS: &[Reader] = &[
     capture::READER,
     watched::READER,
     procmon::READER,
+    registry_export::READER,
     exports_xml::READER,
     exports_csv::READER,
     exports_json::READER,
