@@ -128,7 +128,7 @@ fn write(file: &Path, chunks: &[Vec<u8>], size: u64) -> Result<()> {
 
 fn command(program: &Path, arguments: &[&str], file: &Path) -> Command {
     let mut command = Command::new(program);
-    command.args(arguments).arg(file).stdout(Stdio::null());
+    command.args(arguments).arg(file).stdout(Stdio::null()).stderr(Stdio::null());
     command
 }
 

@@ -295,7 +295,8 @@ impl Gathered {
         let (pieces, room) = (&mut self.pieces, &mut self.room);
         let inside = read(bundle, &mut |name, kind, piece| keep(pieces, room, (place(name), kind, piece)))?;
         self.unread.extend(inside.unread.into_iter().map(|(name, why)| (place(&name), why)));
-        self.bundles.push((bundle.to_owned(), inside.manifest));
+        self.passed_over += inside.passed_over;
+        self.bundles.extend(inside.manifest.map(|manifest| (bundle.to_owned(), manifest)));
         Ok(())
     }
 

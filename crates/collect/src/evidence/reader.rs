@@ -114,7 +114,10 @@ pub(super) fn bytes(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
 /// Contents of a bundle beside its pieces.
 #[derive(Debug)]
 pub(super) struct Inside {
-    pub(super) manifest: Manifest,
+    /// Manifest of a bundle of ours; `None` for any other zip.
+    pub(super) manifest: Option<Manifest>,
+    /// Files in it that are of no known kind.
+    pub(super) passed_over: usize,
     /// Path within it, and the reason why it was not read.
     pub(super) unread: Vec<(String, String)>,
 }
