@@ -25,6 +25,8 @@ pub enum Kind {
     RecordedCapture,
     /// A recording of accesses.
     ProcessMonitor,
+    /// A recording of accesses in Process Monitor's own format.
+    ProcessMonitorLog,
     /// An `.rdp` file.
     RdpFile,
     /// The output of the script for Windows.
@@ -47,6 +49,7 @@ impl Kind {
             Self::Capture => "capture",
             Self::RecordedCapture => "recorded capture",
             Self::ProcessMonitor => "Process Monitor CSV",
+            Self::ProcessMonitorLog => "Process Monitor log",
             Self::RdpFile => ".rdp file",
             Self::ScriptOutput => "output of the script",
             Self::WindowsDisk => "Windows disk",

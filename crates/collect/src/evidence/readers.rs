@@ -16,6 +16,7 @@ pub(super) const READERS: &[Reader] = &[
     capture::READER,
     watched::READER,
     procmon::READER,
+    procmon::pml::READER,
     registry_export::READER,
     exports_xml::READER,
     exports_csv::READER,
