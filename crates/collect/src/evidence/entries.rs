@@ -114,6 +114,13 @@ impl Entries {
         }
     }
 
+    /// Takes in an entry, if there is one.
+    pub(super) fn take_if(&mut self, entry: Option<Exported>) {
+        if let Some(entry) = entry {
+            self.take(entry);
+        }
+    }
+
     /// Says something about the export as a whole, once.
     pub(super) fn note(&mut self, words: &str) {
         if !self.notes.iter().any(|known| known == words) {
@@ -207,7 +214,7 @@ const OPERATIONAL: [u32; 3] = [258, 261, 1149];
 
 /// Returns the channel to which a provider writes this kind of entry, where the export does not tell.
 fn channel_of(known: Known) -> String {
-    let channels = events::CHANNELS.iter().find(|(provider, ..)| *provider == known.provider).map(|(.., all)| *all);
+    let channels = events::places().find(|(provider, ..)| *provider == known.provider).map(|(.., all)| *all);
     let operational = known.provider == RCM && OPERATIONAL.contains(&known.id);
     let channels = channels.unwrap_or_default();
     let channel = if operational { channels.last() } else { channels.first() };

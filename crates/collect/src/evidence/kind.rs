@@ -17,6 +17,12 @@ pub enum Kind {
     EventLog,
     /// Entries of event logs as text, CSV, XML or JSON.
     ExportedEvents,
+    /// The log of the Windows Firewall.
+    FirewallLog,
+    /// A log of xrdp or of its manager of sessions.
+    XrdpLog,
+    /// An export of systemd's journal.
+    Journal,
     /// The record of a probe.
     Transcript,
     /// Captured packets.
@@ -45,6 +51,9 @@ impl Kind {
             Self::RegistryExport => "registry export",
             Self::EventLog => "event log",
             Self::ExportedEvents => "exported events",
+            Self::FirewallLog => "firewall log",
+            Self::XrdpLog => "log of xrdp",
+            Self::Journal => "journal",
             Self::Transcript => "transcript",
             Self::Capture => "capture",
             Self::RecordedCapture => "recorded capture",

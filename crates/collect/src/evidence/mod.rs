@@ -15,8 +15,10 @@ mod exports_json;
 mod exports_tests;
 mod exports_text;
 mod exports_xml;
+mod firewall_log;
 mod foreign;
 mod hive;
+mod journal;
 mod kind;
 mod machines;
 #[cfg(test)]
@@ -35,6 +37,7 @@ mod text;
 mod transcript;
 mod watched;
 mod windows;
+mod xrdp_log;
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File};

@@ -2,8 +2,8 @@
 
 use super::reader::Reader;
 use super::{
-    bundle, capture, evtx, exports_csv, exports_json, exports_text, exports_xml, hive, procmon, rdp_file,
-    registry_export, script, state, transcript, watched,
+    bundle, capture, evtx, exports_csv, exports_json, exports_text, exports_xml, firewall_log, hive, journal, procmon,
+    rdp_file, registry_export, script, state, transcript, watched, xrdp_log,
 };
 
 /// Every kind, the most telling first.
@@ -22,6 +22,9 @@ pub(super) const READERS: &[Reader] = &[
     exports_csv::READER,
     exports_json::READER,
     exports_text::READER,
+    firewall_log::READER,
+    journal::READER,
+    xrdp_log::READER,
     rdp_file::READER,
     script::READER,
 ];
