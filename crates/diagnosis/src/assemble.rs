@@ -106,7 +106,7 @@ fn observations(evidence: &Evidence) -> Vec<ReportObservation> {
 
 fn told(fact: &Fact) -> Option<Told> {
     Some(match fact {
-        Fact::Unread(unread) | Fact::CaptureCut(unread) => {
+        Fact::Unread(unread) | Fact::CaptureCut(unread) | Fact::PassedOver(unread) => {
             Told::Unread { what: unread.what.clone(), why: unread.why.clone() }
         }
         Fact::CertificateNotAfter(until) => Told::CertificateUntil(*until),

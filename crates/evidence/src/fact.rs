@@ -120,6 +120,8 @@ macro_rules! fact {
             CapturedClients(CapturedClients),
             /// Place where a capture breaks off. All before it is whole.
             CaptureCut(NotRead),
+            /// Files of a folder that are of no known kind.
+            PassedOver(NotRead),
             /// Answer of an RD Gateway, or of a web proxy on the way to it, to a request.
             HttpAnswer {
                 /// Request that was sent.

@@ -54,6 +54,7 @@ macro_rules! told {
                     Self::CapturedTransport(_) => "capture.udp",
                     Self::CapturedClients(_) => "capture.clients",
                     Self::CaptureCut(_) => "capture.cut",
+                    Self::PassedOver(_) => "files.passed_over",
                     Self::HttpAnswer { .. } => gateway::ANSWER,
                     Self::RehearsalFailed => "probe.rehearsal_failed",
                     $(Self::$variant(_) => <$thing>::FACT,)*
@@ -93,7 +94,7 @@ macro_rules! told {
                     Self::CapturedConnection(connection) => recorded(connection),
                     Self::CapturedTransport(transport) => recorded(transport),
                     Self::CapturedClients(client) => recorded(client),
-                    Self::CaptureCut(cut) => recorded(cut),
+                    Self::CaptureCut(cut) | Self::PassedOver(cut) => recorded(cut),
                     Self::HttpAnswer { method, proxy, answer } => gateway::value(*method, *proxy, answer),
                     Self::NtlmVersion(version) => version_text(*version).into(),
                     Self::ClockOffset(milliseconds) => credssp::seconds_of(*milliseconds),

@@ -45,7 +45,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use evidence::bundle::Manifest;
-use evidence::observe::{moment, named_gateways, observe_capture, observe_cut, observe_into};
+use evidence::observe::{moment, named_gateways, observe_capture, observe_cut, observe_into, observe_passed_over};
 use evidence::printable::printable;
 use evidence::state::bounds::{ROOM, Room};
 use evidence::state::{Part, State, Unread};
@@ -69,6 +69,8 @@ const HEAD: u64 = 4096;
 const ENTRIES: usize = 100_000;
 /// Deepest folder below the one that was named.
 const DEPTH: usize = 16;
+/// Most files of no known kind that are named.
+const PASSED_OVER: usize = 3;
 /// Most unreadable files that are reported one by one.
 const UNREAD: usize = 2000;
 
@@ -102,6 +104,8 @@ pub struct Gathered {
     pub unread: Vec<(PathBuf, String)>,
     /// Files in folders that are of no known kind.
     pub passed_over: usize,
+    /// Names of the first of them.
+    passed_over_names: Vec<String>,
     /// Bundles among them, with their manifests.
     pub bundles: Vec<(PathBuf, Manifest)>,
     /// Entries of folders that were looked at.
@@ -197,8 +201,29 @@ impl Gathered {
                 self.unread.push((path.to_owned(), LINK.to_owned()));
             }
             Ok(_) if depth == 0 || foreign::telling(path) => self.unread.push((path.to_owned(), NO_FILE.to_owned())),
-            Ok(_) => self.passed_over += 1,
+            Ok(_) => self.pass_over(path),
         }
+    }
+
+    /// Counts a file of no known kind, and names the first ones.
+    fn pass_over(&mut self, path: &Path) {
+        self.passed_over += 1;
+        if self.passed_over_names.len() < PASSED_OVER {
+            self.passed_over_names.extend(path.file_name().map(|name| printable(&name.to_string_lossy())));
+        }
+    }
+
+    /// Says which files are of no known kind: nothing follows from them.
+    fn say_passed_over(&self, evidence: &mut Evidence, at: OffsetDateTime) {
+        if self.passed_over == 0 {
+            return;
+        }
+        let more = self.passed_over.saturating_sub(self.passed_over_names.len());
+        let rest = (more > 0).then(|| format!("{more} more"));
+        let names: Vec<String> = self.passed_over_names.iter().cloned().chain(rest).collect();
+        let several = if self.passed_over == 1 { "1 file" } else { &format!("{} files", self.passed_over) };
+        let why = format!("of no kind that this program knows: {}", names.join(", "));
+        observe_passed_over(several, &why, at, Source::File(0), evidence);
     }
 
     /// Reads a named folder; one with nothing for us in it was probably not meant.
@@ -273,7 +298,7 @@ impl Gathered {
             if named {
                 self.unread.push((path.to_owned(), foreign::unknown(&head)));
             } else {
-                self.passed_over += 1;
+                self.pass_over(path);
             }
             return;
         };
@@ -354,6 +379,7 @@ impl Gathered {
         if !rest.unread.is_empty() {
             rest.observe(evidence, Source::File(0), at);
         }
+        self.say_passed_over(evidence, at);
     }
 
     /// Returns the newest moment in anything: the attempt, where nothing else says when that was. Times that a wrong

@@ -74,6 +74,13 @@ pub fn observe_cut(what: &str, why: &str, at: OffsetDateTime, source: Source, ev
     evidence.observe(path, source, at, None, Fact::CaptureCut(cut));
 }
 
+/// Adds which files of a folder were passed over, from which nothing follows.
+pub fn observe_passed_over(what: &str, why: &str, at: OffsetDateTime, source: Source, evidence: &mut Evidence) {
+    let path = evidence.subject(Subject { role: Role::Path, name: None, address: None });
+    let passed_over = Unread { what: what.to_owned(), why: why.to_owned() };
+    evidence.observe(path, source, at, None, Fact::PassedOver(passed_over));
+}
+
 /// Reports a capture with nothing but connections that might be a gateway's.
 fn tls_alone(captured: &Captured, gateways: &BTreeSet<String>) -> Option<String> {
     if !captured.connections.is_empty() || !captured.transports.is_empty() {
