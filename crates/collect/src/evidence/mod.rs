@@ -94,6 +94,17 @@ pub fn pieces_in(bytes: &[u8]) -> Vec<Piece> {
         .collect()
 }
 
+/// Reads bytes as a file of this kind, whatever they begin with: for fuzzing each reader by itself. Nothing for a kind
+/// that is not read in a stream.
+pub fn pieces_of(kind: Kind, bytes: &[u8]) -> Vec<Piece> {
+    let readers = READERS.iter().filter(|reader| reader.kind == kind);
+    let pieces = readers.filter_map(|reader| match reader.read {
+        Access::Stream(read) => read(&mut io::Cursor::new(bytes), "these bytes").ok(),
+        Access::Bytes(..) | Access::Place(_) | Access::Bundle(_) => None,
+    });
+    pieces.flatten().collect()
+}
+
 /// Everything that was read.
 #[derive(Debug, Default)]
 pub struct Gathered {
