@@ -5,19 +5,6 @@ use wire::machine::X224Answer;
 use wire::x224::ServerAnswer;
 
 use crate::case::Case;
-use crate::need::{Kind, Need, Of};
-
-static CLIENTS: Kind = Kind {
-    name: "captured-clients",
-    words: |_| "how the clients of a captured host fared, counted".to_owned(),
-    answered: |case, _| case.seen(|fact| matches!(fact, Fact::CapturedClients(_)).then_some(())).next().is_some(),
-    asking: None,
-};
-
-impl Need {
-    /// Counts of the clients of a captured host, with each that never came through.
-    pub const CAPTURED_CLIENTS: Self = Self::new(&CLIENTS, Of::Nothing);
-}
 
 impl Case<'_> {
     /// True if a capture lacks packets of a connection to this host: its beginning, one side of it, or some in between.

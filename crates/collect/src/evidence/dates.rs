@@ -5,7 +5,7 @@
 
 use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
 
-/// What the dates of a file show about their order.
+/// Order of the parts of dates, as far as those of a file show it.
 #[derive(Debug, Default)]
 pub(super) struct Dates {
     first_is_day: bool,
@@ -26,10 +26,10 @@ struct Written {
     twelve_hours: bool,
 }
 
-/// What is said of times without a zone.
+/// Note on times without a zone.
 const ZONE: &str = "its times have no zone and were taken as UTC: for exact times export the log itself (wevtutil epl LOG \
                     FILE.evtx), or as XML (wevtutil qe LOG /f:xml)";
-/// What is said of dates whose order is not known.
+/// Note on dates whose order is not known.
 const ORDER: &str =
     "whether the day or the month comes first in its dates is not known; the day was taken to come first";
 

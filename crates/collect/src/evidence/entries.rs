@@ -70,7 +70,7 @@ pub(super) struct Entries {
     machines: Vec<Machine>,
     beyond: u64,
     without_time: u64,
-    /// What else is to be said, once each.
+    /// Notes on the whole export, once each.
     notes: Vec<String>,
 }
 

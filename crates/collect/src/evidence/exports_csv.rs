@@ -6,7 +6,7 @@ use super::csv::{DELIMITERS, Records, first};
 use super::dates::Dates;
 use super::entries::{Entries, Exported};
 use super::kind::Kind;
-use super::reader::{Access, Piece, ReadError, Reader, Source};
+use super::reader::{Access, HEAD, Piece, ReadError, Reader, Source};
 use super::text;
 
 pub(super) const READER: Reader = Reader { kind: Kind::ExportedEvents, recognises, read: Access::Stream(read) };
@@ -68,7 +68,7 @@ fn recognises(bytes: &[u8]) -> bool {
 
 fn read(source: &mut dyn Source, name: &str) -> Result<Vec<Piece>, ReadError> {
     let mut begins = Vec::new();
-    source.take(super::HEAD).read_to_end(&mut begins)?;
+    source.take(HEAD).read_to_end(&mut begins)?;
     let Some((delimiter, columns, before)) = head(&begins) else {
         return Err(ReadError::Contents("its first line does not name the columns".to_owned()));
     };

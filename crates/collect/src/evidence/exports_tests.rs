@@ -23,7 +23,7 @@ fn one(text: &str) -> State {
     states.remove(0)
 }
 
-/// What an entry tells: its time, its number, and a field.
+/// Returns the time of an entry, its number, and a field.
 fn told<'a>(event: &'a LogEvent, field: &str) -> (&'a str, u32, &'a str) {
     (&event.at, event.id, event.data.get(field).map_or("", String::as_str))
 }

@@ -53,7 +53,7 @@ const GPRESULT: &str = "a report of group policies (gpresult), which this progra
                         instead (reg export HKLM\\SOFTWARE\\Policies policies.reg)";
 const RULES: &str = "a list of firewall rules as text, which this program does not read: export them instead (netsh \
                      advfirewall export rules.wfw)";
-/// What is said of any other text.
+/// Words for any other text.
 const TEXT: &str = "text of no kind that this program knows: a message or a log is told by rdpdoctor explain - < FILE, events \
                     by their export (wevtutil epl LOG FILE.evtx)";
 

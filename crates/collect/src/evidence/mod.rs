@@ -58,13 +58,11 @@ pub use hive::registry_hive;
 pub use kind::Kind;
 use machines::Machines;
 pub use rdp_file::rdp_file;
-use reader::{Access, NO_FILE, Reader, Take, bytes};
+use reader::{Access, HEAD, NO_FILE, Reader, Take, bytes};
 pub use reader::{Piece, ReadError, regular};
 use readers::READERS;
 pub use redaction::redacted;
 
-/// Bytes by which a kind is recognised.
-const HEAD: u64 = 4096;
 /// Most entries of folders that are looked at.
 const ENTRIES: usize = 100_000;
 /// Deepest folder below the one that was named.

@@ -11,6 +11,8 @@ use wire::transcript::Transcript;
 use super::capture::Capture;
 use super::kind::Kind;
 
+/// Bytes by which a kind is recognised.
+pub(super) const HEAD: u64 = 4096;
 /// Most bytes of a file in a text format of ours, which is read as a whole.
 pub(super) const TEXT: u64 = 24 * 1024 * 1024;
 
@@ -29,7 +31,7 @@ pub(super) type FromBytes = fn(&[u8]) -> Result<Piece, ReadError>;
 /// Takes one piece of a bundle (its path there, its kind, its contents); an error if there is no room.
 pub(super) type Take<'a> = &'a mut dyn FnMut(&str, Kind, Piece) -> Result<(), String>;
 
-/// What a file, or bytes in memory, can be read from.
+/// A file, or bytes in memory.
 pub(super) trait Source: Read + Seek {}
 impl<T: Read + Seek> Source for T {}
 

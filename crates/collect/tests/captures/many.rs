@@ -21,7 +21,7 @@ fn opened(number: u16) -> Talk {
     Talk::new(20_000 + number, 7).after(u64::from(number) * 1_000).opened()
 }
 
-/// The same, refused by the host.
+/// Connection that the host refuses.
 fn refused(number: u16) -> Talk {
     opened(number).asks(1).answers(&ServerAnswer::Failure(NegotiationFailure(5))).closed()
 }

@@ -48,8 +48,7 @@ pub struct RefusedAccess {
     pub asked: Option<Asked>,
     /// Result, in the words of Process Monitor.
     pub result: String,
-    /// Time of the first one as recorded: RFC 3339, UTC, or only the time of day in the machine's own time zone, without a
-    /// date.
+    /// Time of the first one as recorded: RFC 3339, UTC, or the time of day alone, in the machine's own time zone.
     #[serde(default)]
     pub clock: Option<String>,
     /// Number of equal refusals.

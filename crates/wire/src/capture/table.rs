@@ -70,7 +70,7 @@ pub struct Seen {
 pub struct Table {
     open: BTreeMap<(SocketAddr, SocketAddr), Box<Connection>>,
     weight: usize,
-    /// What is kept, what goes first at the beginning; with a number, for connections may begin at one time.
+    /// Connections that are kept, those that go first at the beginning; numbered, for several may begin at one time.
     kept: BTreeMap<(Outcome, Duration, u64), Watched>,
     tallies: Tallies,
     hosts: BTreeSet<SocketAddr>,

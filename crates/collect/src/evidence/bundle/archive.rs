@@ -185,7 +185,7 @@ impl<S: Read + Seek> Archive<S> {
 
     /// Returns the bytes that an entry begins with, by which its kind is recognised.
     pub(super) fn beginning(&mut self, entry: &Entry) -> Result<Vec<u8>, String> {
-        let (limit, mut head) = (crate::evidence::HEAD, Vec::new());
+        let (limit, mut head) = (crate::evidence::reader::HEAD, Vec::new());
         self.file.seek(SeekFrom::Start(entry.data)).map_err(|error| error.to_string())?;
         let packed = (&mut self.file).take(entry.compressed);
         let read = match entry.method {

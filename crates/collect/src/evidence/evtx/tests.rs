@@ -261,7 +261,7 @@ proptest! {
     }
 }
 
-/// What is kept is not built first and thrown away afterwards: a full log begins anywhere in its file.
+/// A full log begins anywhere in its file; nothing is built first and thrown away afterwards.
 #[test]
 fn the_newest_chunk_is_read_first() {
     let chunk = |last: u64| {

@@ -140,7 +140,7 @@ fn sample() -> Vec<u8> {
     )
 }
 
-/// The same recording, exported by Process Monitor.
+/// Writes that recording as Process Monitor exports it.
 fn exported() -> String {
     let mut text =
         "\u{FEFF}\"Process Name\",\"PID\",\"Operation\",\"Path\",\"Result\",\"Detail\",\"Command Line\"\r\n".to_owned();
