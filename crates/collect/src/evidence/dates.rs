@@ -7,6 +7,7 @@ use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
 
 /// Order of the parts of dates, as far as those of a file show it.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is seen or not, whatever the others are")]
 pub(super) struct Dates {
     first_is_day: bool,
     second_is_day: bool,
@@ -136,7 +137,9 @@ mod tests {
 
     fn read(texts: &[&str]) -> (Vec<Option<String>>, usize) {
         let mut dates = Dates::default();
-        texts.iter().for_each(|text| dates.see(text));
+        for text in texts {
+            dates.see(text);
+        }
         (texts.iter().map(|text| dates.read(text).map(rfc3339)).collect(), dates.notes().count())
     }
 

@@ -112,7 +112,9 @@ fn dumped(event: &Value) -> Option<Exported> {
         let inner = value.get("#text").unwrap_or(value);
         match inner.as_array().filter(|_| name == "Data") {
             Some(list) => {
-                (0..).zip(list).for_each(|(number, one): (usize, _)| entry.field(&number.to_string(), &plain(one)))
+                for (number, one) in list.iter().enumerate() {
+                    entry.field(&number.to_string(), &plain(one));
+                }
             }
             None => entry.field(name, &plain(inner)),
         }

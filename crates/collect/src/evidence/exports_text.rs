@@ -124,7 +124,7 @@ fn finish(draft: &mut Draft, take: &mut impl FnMut(Draft)) {
 fn labelled<'a>(line: &'a str, draft: &Draft) -> Option<(Label, &'a str)> {
     let (name, value) = line.split_once(':')?;
     let name = name.strip_prefix("  ").filter(|name| !name.starts_with(' ')).unwrap_or(name);
-    if name.starts_with(' ') || draft.last == Some(Label::Message) && draft.has.contains(&Label::Log) && name == line {
+    if name.starts_with(' ') {
         return None;
     }
     let label = LABELS.iter().find(|(known, _)| name.trim_end() == *known).map(|(_, label)| *label);
@@ -133,8 +133,9 @@ fn labelled<'a>(line: &'a str, draft: &Draft) -> Option<(Label, &'a str)> {
         let within = draft.last == Some(Label::Message) && draft.entry.message.contains('\n') && !line.contains(" : ");
         return (!within).then_some((label, value.trim()));
     }
+    // any other property: a name in one word, and blanks up to the colon
     let property = !name.trim_end().contains(' ') && line.contains(" : ");
-    (property && draft.last != Some(Label::Message) || property && name.ends_with(' ')).then_some((Label::Other, ""))
+    (property && (name.ends_with(' ') || draft.last != Some(Label::Message))).then_some((Label::Other, ""))
 }
 
 impl Draft {

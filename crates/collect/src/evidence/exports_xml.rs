@@ -38,7 +38,8 @@ fn read(source: &mut dyn Source, name: &str) -> Result<Vec<Piece>, ReadError> {
     let mut entries = Entries::default();
     let mut broken = 0_u64;
     while let Some(slice) = slices.next()? {
-        match slice.and_then(|text| entry(&text)) {
+        let read = if let Slice::Whole(text) = slice { entry(&text) } else { None };
+        match read {
             Some(found) => entries.take(found),
             None => broken += 1,
         }
@@ -52,6 +53,12 @@ fn read(source: &mut dyn Source, name: &str) -> Result<Vec<Piece>, ReadError> {
     entries.states(name)
 }
 
+/// Entry as it stands in the file.
+enum Slice {
+    Whole(String),
+    TooLarge,
+}
+
 /// Cuts entries out of a file.
 struct Slices<R> {
     input: R,
@@ -61,8 +68,8 @@ struct Slices<R> {
 }
 
 impl<R: Read> Slices<R> {
-    /// Returns the next entry, `Some(None)` for one that is too large; `None` at the end.
-    fn next(&mut self) -> io::Result<Option<Option<String>>> {
+    /// Returns the next entry; `None` at the end.
+    fn next(&mut self) -> io::Result<Option<Slice>> {
         let Some(start) = self.find(0, opens)? else { return Ok(None) };
         self.bytes.drain(..start);
 
@@ -73,11 +80,11 @@ impl<R: Read> Slices<R> {
             }
             // too large: go on behind its beginning
             self.bytes.drain(..6);
-            return Ok(Some(None));
+            return Ok(Some(Slice::TooLarge));
         };
         let text = String::from_utf8_lossy(&self.bytes[..end + 8]).into_owned();
         self.bytes.drain(..end + 8);
-        Ok(Some(Some(text)))
+        Ok(Some(Slice::Whole(text)))
     }
 
     /// Finds where this fits, reading on as necessary, at most [`ENTRY`] bytes from the beginning of an entry.

@@ -279,13 +279,12 @@ fn short(path: &str) -> Option<String> {
 
 /// Reads a line with a value: its name (empty for the default one) and contents.
 fn value(line: &str, wide: bool) -> Option<(String, RegistryData)> {
-    let (name, written) = match line.strip_prefix('@') {
-        Some(rest) => (String::new(), rest.strip_prefix('=')?),
-        None => {
-            let (name, rest) = unquoted(line.strip_prefix('"')?)?;
-            (name, rest.strip_prefix('=')?)
-        }
+    let (name, rest) = if let Some(rest) = line.strip_prefix('@') {
+        (String::new(), rest)
+    } else {
+        unquoted(line.strip_prefix('"')?)?
     };
+    let written = rest.strip_prefix('=')?;
     let written = written.trim();
     if let Some(text) = written.strip_prefix('"') {
         return Some((name, RegistryData::Text(unquoted(text)?.0)));

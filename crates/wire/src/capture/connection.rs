@@ -118,18 +118,16 @@ impl Watched {
         let alerted = [client_alert, server_alert].into_iter().flatten().any(|alert| alert.level == 2);
         let tcp_failed = self.tcp.as_ref().is_some_and(|tcp| tcp.value != TcpAnswer::Accepted);
         let open = request.is_some() && answer.is_none() || hello.is_some() && handshake.is_none();
-        match (alerted || tcp_failed, open) {
-            (true, _) => Outcome::Failed,
-            (false, true) => Outcome::Unknown,
-            (false, false) if self.came_through() => {
-                // whatever passes behind a proxy shows itself, or was not captured
-                let known = answer.is_some() || handshake.is_some() || web.is_some();
-                if known { Outcome::Passed } else { Outcome::Unknown }
-            }
-            (false, false) if answer.is_none() && handshake.is_none() && web.is_none() && socks.is_none() => {
-                Outcome::Unknown
-            }
-            (false, false) => Outcome::Failed,
+        let nothing = answer.is_none() && handshake.is_none() && web.is_none();
+        if alerted || tcp_failed {
+            Outcome::Failed
+        } else if open || nothing && (socks.is_none() || self.came_through()) {
+            // whatever passes behind a proxy shows itself, or was not captured
+            Outcome::Unknown
+        } else if self.came_through() {
+            Outcome::Passed
+        } else {
+            Outcome::Failed
         }
     }
 

@@ -20,6 +20,9 @@ const GRANTED: u8 = 90;
 /// Most bytes of a user or a name that version 4 ends with a zero.
 const WORD: usize = 256;
 
+/// At which bytes of the client and of the host it begins what passes through a proxy.
+type Beyond = (usize, usize);
+
 /// A client's request to a SOCKS proxy, and the proxy's reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Socks {
@@ -40,7 +43,7 @@ impl Socks {
     }
 
     /// Reads the request and its reply. Where the way opened: at which bytes the rest begins on both sides.
-    pub(super) fn read(up: &Stream, down: &Stream) -> Option<(Timed<Self>, Option<(usize, usize)>)> {
+    pub(super) fn read(up: &Stream, down: &Stream) -> Option<(Timed<Self>, Option<Beyond>)> {
         let (mut asks, mut answers) = (Reader::new(up.bytes()), Reader::new(down.bytes()));
         let mut socks = asked(&mut asks, &mut answers).ok()??;
         let at = up.time_of(asks.at())?;

@@ -46,10 +46,8 @@ impl Tunnels {
     /// let go.
     pub(super) fn take(&mut self, mut watched: Watched, meant: bool) {
         let kind = match (&watched.exchange.web, &watched.exchange.hello, watched.tcp.as_ref()) {
-            (_, hello, _) if watched.exchange.socks.is_some() => match hello {
-                Some(_) => Kind::Proxy,
-                None => return,
-            },
+            (_, Some(_), _) if watched.exchange.socks.is_some() => Kind::Proxy,
+            (None, None, _) if watched.exchange.socks.is_some() => return,
             (Some(web), ..) if web.request.value.method == Method::Connect => Kind::Proxy,
             (Some(_), ..) => Kind::Gateway,
             (None, Some(_), _) if meant => Kind::Direct,

@@ -33,7 +33,9 @@ impl Seen {
         }
         for Tally { host, named, .. } in &mut redacted.tallies {
             *host = names.socket(*host);
-            named.iter_mut().for_each(|failing| failing.client = names.address(failing.client));
+            for failing in named {
+                failing.client = names.address(failing.client);
+            }
         }
         redacted
     }

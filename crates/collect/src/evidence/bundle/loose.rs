@@ -38,9 +38,8 @@ pub(super) fn read<S: Read + Seek>(archive: &mut Archive<S>, take: Take<'_>) -> 
                     }
                 }
             }
-            Ok(None) => inside.passed_over += 1,
             Err(why) if inside.unread.len() < NAMED => inside.unread.push((entry.name.clone(), why)),
-            Err(_) => inside.passed_over += 1,
+            Ok(None) | Err(_) => inside.passed_over += 1,
         }
     }
     if pieces == 0 && inside.unread.is_empty() {

@@ -172,9 +172,9 @@ impl<'a> Log<'a> {
         let events = number(0x234).min(u32::try_from((ends - places) / PLACE).unwrap_or(u32::MAX));
         let computer = wide_text(header.get(0x0C..0x2C).unwrap_or_default());
         let wide = number(8) == 1;
-        let mut log = Self { window, wide, computer, events, places, processes: HashMap::new(), malformed: 0 };
-        log.processes(processes, strings)?;
-        Ok(log)
+        let mut opened = Self { window, wide, computer, events, places, processes: HashMap::new(), malformed: 0 };
+        opened.processes(processes, strings)?;
+        Ok(opened)
     }
 
     fn processes(&mut self, table: u64, strings: u64) -> Result<(), ReadError> {
@@ -370,8 +370,8 @@ fn rights(mask: u32, names: &[(u32, &str)]) -> String {
         return String::new();
     }
     let all = (mask & GENERIC_ALL != 0).then_some("All Access");
-    let named = names.iter().filter(|(bit, _)| mask & bit != 0).map(|(_, name)| *name);
-    format!("Desired Access: {}", all.into_iter().chain(named).collect::<Vec<_>>().join(", "))
+    let each = names.iter().filter(|(bit, _)| mask & bit != 0).map(|(_, name)| *name);
+    format!("Desired Access: {}", all.into_iter().chain(each).collect::<Vec<_>>().join(", "))
 }
 
 /// Names the account of a security identifier: those of the system by the names that Process Monitor shows.

@@ -72,11 +72,15 @@ pub(super) fn log(programs: &[(u32, &str, &str)], events: &[Made]) -> Vec<u8> {
         file.extend(details);
     }
     let table = file.len();
-    places.iter().for_each(|place| file.extend([&place.to_le_bytes()[..], &[0]].concat()));
+    for place in &places {
+        file.extend([&place.to_le_bytes()[..], &[0]].concat());
+    }
     let processes = file.len();
     let count = u32::try_from(programs.len()).unwrap();
     file.extend(count.to_le_bytes());
-    programs.iter().for_each(|(number, ..)| file.extend(number.to_le_bytes()));
+    for (number, ..) in programs {
+        file.extend(number.to_le_bytes());
+    }
     let first = 4 + 8 * count;
     (0..count).for_each(|place| file.extend((first + place * 0x70).to_le_bytes()));
     for (place, (number, ..)) in (0_u32..).zip(programs) {
