@@ -1,5 +1,6 @@
 //! System packages that the tests need: missing ones are installed, or named with the reason.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
@@ -22,7 +23,7 @@ const fn package(name: &'static str, program: &'static str, why: &'static str) -
     Package { name, program, shown: None, why, compiles: false }
 }
 
-const PACKAGES: [Package; 14] = [
+const PACKAGES: [Package; 19] = [
     Package { compiles: true, ..package("pkg-config", "pkg-config", "finds OpenSSL for the feature legacy-tls") },
     Package {
         compiles: true,
@@ -36,6 +37,11 @@ const PACKAGES: [Package; 14] = [
     package("winpr-utils", "winpr-hash", "makes the password file of the host with NLA"),
     package("xvfb", "Xvfb", "the screen that the host with NLA shows"),
     package("freerdp2-x11", "xfreerdp", "another client, which has to agree with the verdicts"),
+    package("weston", "weston", "a real host of another make"),
+    package("haproxy", "haproxy", "a balancer in front of a real host"),
+    package("nginx-light", "nginx", "a proxy in front of a real host"),
+    Package { shown: Some(has_stream), ..package("libnginx-mod-stream", "", "lets that proxy forward any protocol") },
+    package("stunnel4", "stunnel4", "a tunnel in front of a real host"),
     package("nftables", "nft", "filters packets in a network of the test's own"),
     package("python3", "python3", "an independent parser of XML"),
     Package { shown: Some(has_venv), ..package("python3-venv", "", "a place for independent readers of evidence") },
@@ -52,6 +58,10 @@ impl Package {
 fn has_openssl() -> bool {
     let asked = Command::new("pkg-config").args(["--exists", "openssl"]).status();
     asked.is_ok_and(|status| status.success())
+}
+
+fn has_stream() -> bool {
+    Path::new("/usr/lib/nginx/modules/ngx_stream_module.so").is_file()
 }
 
 fn has_venv() -> bool {
@@ -90,6 +100,7 @@ pub fn install(missing: &[&Package]) -> Result<()> {
 
 fn apt(arguments: &[&str]) -> Result<()> {
     let mut command = Command::new("apt-get");
-    command.arg("-qq").args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+    // run level 1 keeps Debian from starting the services that come with them
+    command.arg("-qq").args(arguments).env("DEBIAN_FRONTEND", "noninteractive").env("RUNLEVEL", "1");
     shell::stream(command)
 }

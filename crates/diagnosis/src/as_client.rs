@@ -1,14 +1,29 @@
 //! The hello that the client would send, and what the host makes of it. A verdict rests on that, and not on the best
 //! answer that any hello gets.
 
-use evidence::fact::Handshake;
-use wire::tls::{Groups, NameSent, Segments, Signatures, TlsOffer, TlsStack, TlsVersion, group};
+use std::net::IpAddr;
 
-use crate::case::{Case, Seen};
+use evidence::fact::Handshake;
+use evidence::target::Host;
+use wire::tls::{Groups, NameSent, Segments, Signatures, TlsOffer, TlsStack, TlsVersion, group, host_name};
+
+use crate::case::{Case, Context, Seen};
+use crate::tries::twice_in_a_row;
 
 /// A ClientHello with a share of ML-KEM is longer than one TCP segment, and some boxes look at the first one alone.
 pub fn has_large_hello(case: Case<'_>) -> bool {
     case.context.profile.groups.contains(group::X25519_ML_KEM_768)
+}
+
+/// Returns what the client sends as a server name (RFC 6066 section 3): the name that was typed, and of some clients an
+/// IPv4 address; `None` where its hello has none.
+pub fn server_name(context: &Context) -> Option<String> {
+    let typed = match &context.target.as_ref()?.host {
+        Host::Name(name) => name.trim_end_matches('.').to_owned(),
+        Host::Address(address @ IpAddr::V4(_)) if context.profile.names_addresses => address.to_string(),
+        Host::Address(_) | Host::Zoned(..) => return None,
+    };
+    host_name(typed.as_bytes()).map(str::to_owned)
 }
 
 /// The first hello, as the client's newest version shapes it: rustls, with TLS 1.2 at least.
@@ -51,6 +66,11 @@ fn like_rustls(case: Case<'_>) -> bool {
     groups && Signatures::of(RUSTLS_SIGNATURES).is_some_and(|all| profile.signatures.contains_all(all))
 }
 
+/// True if rustls sends the server name that the client sends: it sends no address.
+pub fn named_by_rustls(case: Case<'_>) -> bool {
+    case.name_typed() || server_name(case.context).is_none()
+}
+
 /// True if a host that takes this hello takes the client's too: it is the client's, or offers less of the same in no
 /// newer version.
 fn speaks_for_client(case: Case<'_>, offer: TlsOffer, suite: u16) -> bool {
@@ -59,7 +79,8 @@ fn speaks_for_client(case: Case<'_>, offer: TlsOffer, suite: u16) -> bool {
     let newest = offer.max >= profile.tls_max;
     let own = TlsOffer { stack: TlsStack::Own, ..offer } == client_offer(case);
     let tunnel = offer == client_tunnel(case);
-    let rustls = offer.stack == TlsStack::Rustls && newest && like_rustls(case) && !has_large_hello(case);
+    let like = like_rustls(case) && named_by_rustls(case) && !has_large_hello(case);
+    let rustls = offer.stack == TlsStack::Rustls && newest && like;
     let watched = offer.stack == TlsStack::Watched;
     typed && (own || profile.offers(suite) && (tunnel || rustls || watched))
 }
@@ -138,7 +159,13 @@ pub fn client_suites_known(case: Case<'_>) -> bool {
 /// True if the host was asked with the client's own hello, or there is no reason to ask it, having no version in
 /// common.
 pub fn client_hello_asked(case: Case<'_>) -> bool {
-    client_suites_known(case) || taken_alike(case).is_none()
+    let offer = client_offer(case);
+    // a refusal is put to the test first, with nothing in between
+    let open = case.tls_with(offer).is_some_and(|seen| match seen.value {
+        Handshake::Alert(_) | Handshake::Closed { .. } => !twice_in_a_row(case, offer),
+        _ => false,
+    });
+    (client_suites_known(case) || taken_alike(case).is_none()) && !open
 }
 
 /// True if a client that was watched offered what the client offers for whom we judge.

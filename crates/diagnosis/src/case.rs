@@ -7,7 +7,7 @@ use evidence::profile::ClientProfile;
 use evidence::rdp_file::{Gateway, GatewayUse};
 use evidence::symptom::Symptom;
 use evidence::target::{Host, Target};
-use evidence::{Because, Evidence, Observation, ProfileSource, Role, Source, Subject, SubjectId, TimeSource};
+use evidence::{Because, Evidence, Observation, ProfileSource, Source, Subject, SubjectId, TimeSource};
 use time::{Duration, OffsetDateTime};
 use wire::machine::X224Answer;
 use wire::x224::SecurityProtocols;
@@ -172,12 +172,7 @@ impl<'a> Case<'a> {
     }
 
     /// Labels the subject for sentences: `server:3389`, `192.0.2.7:3389` or the resolver's question.
-    pub fn label(self) -> String {
-        let who = self.who();
-        match (who.role, who.address, &who.name) {
-            (Role::Resolver, _, Some(name)) | (_, None, Some(name)) => name.clone(),
-            (_, Some(address), _) => address.to_string(),
-            (_, None, None) => "the host".to_owned(),
-        }
+    pub fn label(self) -> &'a str {
+        self.who().label()
     }
 }

@@ -12,10 +12,11 @@ use evidence::observe::observe_outcome;
 use evidence::{ClientProfile, Evidence, SubjectId};
 use time::OffsetDateTime;
 use wire::machine::{ConversationPlan, End, Event, Limits, TcpAnswer, TlsFailure};
-use wire::tls::{HelloShape, host_name};
+use wire::tls::HelloShape;
 use wire::transcript::{ConnectionRecord, Entry};
 use wire::x224::ConnectionRequest;
 
+use crate::as_client::server_name;
 use crate::case::{Case, Context};
 use crate::diagnose::verdict_on;
 use crate::need::{Need, Patience, Question};
@@ -158,9 +159,7 @@ impl Interview {
             request.cookie = Some(NEUTRAL.to_owned());
         }
         if plan.tls.is_some() {
-            let typed = self.context.target.as_ref().and_then(|target| target.name());
-            let typed = typed.and_then(|name| host_name(name.trim_end_matches('.').as_bytes()));
-            plan.shape = HelloShape { style: self.context.profile.hello, server_name: typed.map(str::to_owned) };
+            plan.shape = HelloShape { style: self.context.profile.hello, server_name: server_name(&self.context) };
         }
         plan
     }

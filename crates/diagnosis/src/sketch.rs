@@ -43,22 +43,22 @@ pub fn host(target: &str) -> Sketch {
 
 /// Host at this address and port, asked for by `target`.
 pub fn host_at(target: &str, address: &str) -> Sketch {
-    sketch(target, Subject { role: Role::Host, name: None, address: Some(address.parse().unwrap()) })
+    sketch(target, Subject::new(Role::Host, None, Some(address.parse().unwrap())))
 }
 
 /// Resolver asked for `target`.
 pub fn resolver(target: &str) -> Sketch {
-    sketch(target, Subject { role: Role::Resolver, name: Some(target.to_owned()), address: None })
+    sketch(target, Subject::new(Role::Resolver, Some(target.to_owned()), None))
 }
 
 /// Host of which something was recorded, without any probe.
 pub fn machine() -> Sketch {
-    sketch("192.0.2.7", Subject { role: Role::Host, name: Some("SERVER01".to_owned()), address: None })
+    sketch("192.0.2.7", Subject::new(Role::Host, Some("SERVER01".to_owned()), None))
 }
 
 /// Client of which something was recorded, on its way to `target`.
 pub fn client(target: &str) -> Sketch {
-    sketch(target, Subject { role: Role::Client, name: Some("CLIENT01".to_owned()), address: None })
+    sketch(target, Subject::new(Role::Client, Some("CLIENT01".to_owned()), None))
 }
 
 /// Registry key with this one value.
@@ -92,10 +92,16 @@ impl Sketch {
     /// Adds another address of the same name, which answered X.224.
     pub fn beside_a_working_address(mut self) -> Self {
         let address = Some("192.0.2.8:3389".parse().unwrap());
-        let other = self.evidence.subject(Subject { role: Role::Host, name: None, address });
+        let other = self.evidence.subject(Subject::new(Role::Host, None, address));
         let answer = X224Answer::Server(ServerAnswer::Selected { protocol: SecurityProtocols::HYBRID, flags: 0 });
         let fact = Fact::X224Answer { requested: Some(EVERYTHING), answer };
         self.evidence.observe(other, Source::Probe(2), NOW, None, fact);
+        self
+    }
+
+    /// Adds a fact that the connection of this number shows, from 1; the others are of the first.
+    pub fn on_connection(mut self, number: usize, fact: Fact) -> Self {
+        self.evidence.observe(0, Source::Probe(number), NOW, None, fact);
         self
     }
 
@@ -137,7 +143,7 @@ impl Sketch {
     pub fn recorded(mut self, fact: Fact) -> Self {
         let role = self.evidence.subjects[0].role;
         let name = if role == Role::Client { "CLIENT01" } else { "SERVER01" };
-        let machine = Subject { role, name: Some(name.to_owned()), address: None };
+        let machine = Subject::new(role, Some(name.to_owned()), None);
         let subject = self.evidence.subject(machine);
         self.evidence.observe(subject, Source::File(1), NOW, None, fact);
         self
@@ -199,7 +205,7 @@ impl Sketch {
 
     /// Adds a record of another machine beside this one.
     fn of(mut self, role: Role, name: &str, fact: Fact) -> Self {
-        let subject = self.evidence.subject(Subject { role, name: Some(name.to_owned()), address: None });
+        let subject = self.evidence.subject(Subject::new(role, Some(name.to_owned()), None));
         self.evidence.observe(subject, Source::File(2), NOW, None, fact);
         self
     }

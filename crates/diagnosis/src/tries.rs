@@ -5,7 +5,7 @@ use std::time::Duration;
 use evidence::fact::Handshake;
 use wire::tls::{TlsOffer, TlsStack, TlsVersion};
 
-use crate::as_client::first_offer;
+use crate::as_client::{first_offer, named_by_rustls};
 use crate::case::{Case, Seen};
 
 /// True for anything that is no acceptance, where the fault is not ours.
@@ -47,7 +47,8 @@ fn contradicted(case: Case<'_>) -> Option<TlsOffer> {
         (offer, Handshake::Accepted { version: Some(TlsVersion::Tls13), .. }) => offer.name == modern.name,
         _ => false,
     });
-    (answers.len() > 1 && wordless && shared && modern.max == TlsVersion::Tls13).then_some(modern)
+    let alike = shared && modern.max == TlsVersion::Tls13 && named_by_rustls(case);
+    (answers.len() > 1 && wordless && alike).then_some(modern)
 }
 
 /// Every answer to a hello that the host has taken at least once, in order: true where it took it.
@@ -58,6 +59,13 @@ pub fn takings(case: Case<'_>) -> Vec<Seen<bool>> {
         .collect();
     let good = |offer| told.iter().any(|(other, seen)| seen.value && *other == offer);
     told.iter().filter(|(offer, _)| good(*offer)).map(|(_, seen)| *seen).collect()
+}
+
+/// True if this hello was sent twice in a row. Of machines that take turns behind one address, the same one never
+/// answers both.
+pub fn twice_in_a_row(case: Case<'_>, offer: TlsOffer) -> bool {
+    let sent: Vec<TlsOffer> = case.tls().map(|seen| seen.value.0).collect();
+    sent.windows(2).any(|pair| pair.iter().all(|hello| *hello == offer))
 }
 
 /// How many of the last tries must have gone well before a host that failed at first is taken for one that was

@@ -102,7 +102,7 @@ fn about_a_host() -> impl Strategy<Value = Fact> {
 
 fn subject(role: Role, last: u8) -> Subject {
     let address = (role != Role::Resolver).then(|| format!("192.0.2.{last}:3389").parse().unwrap());
-    Subject { role, name: Some("server.corp.example".to_owned()), address }
+    Subject::new(role, Some("server.corp.example".to_owned()), address)
 }
 
 /// Subject 0 is the resolver; 1 and 2 are addresses of the host; 3 to 5 are those that nobody asked about.

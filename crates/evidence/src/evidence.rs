@@ -38,6 +38,24 @@ pub struct Subject {
     pub name: Option<String>,
     /// Address, where known.
     pub address: Option<SocketAddr>,
+    /// The address in words: every judgement names it, and it is written once.
+    shown: Option<String>,
+}
+
+impl Subject {
+    /// Makes a machine, or an address of one.
+    pub fn new(role: Role, name: Option<String>, address: Option<SocketAddr>) -> Self {
+        Self { role, name, address, shown: address.map(|address| address.to_string()) }
+    }
+
+    /// Returns the label for sentences: `server:3389`, `192.0.2.7:3389` or the resolver's question.
+    pub fn label(&self) -> &str {
+        match (self.role, self.shown.as_deref(), self.name.as_deref()) {
+            (Role::Resolver, _, Some(name)) | (_, None, Some(name)) => name,
+            (_, Some(address), _) => address,
+            (_, None, None) => "the host",
+        }
+    }
 }
 
 /// Origin of a fact.
@@ -142,7 +160,7 @@ impl Evidence {
             known.role == role && known.address == Some(address) && named
         };
         let Some(known) = self.subjects.iter().position(same) else {
-            return self.subject(Subject { role, name, address: Some(address) });
+            return self.subject(Subject::new(role, name, Some(address)));
         };
         self.subjects[known].name = self.subjects[known].name.take().or(name);
         known
@@ -217,7 +235,7 @@ mod tests {
     #[test]
     fn the_newest_certificate_is_whole() {
         let mut evidence = Evidence::default();
-        let host = evidence.subject(Subject { role: Role::Host, name: None, address: None });
+        let host = evidence.subject(Subject::new(Role::Host, None, None));
         for (number, (name, own)) in [("A", false), ("A", false), ("B", true), ("C", false)].into_iter().enumerate() {
             evidence.observe_together(host, Source::Probe(number + 1), AT, certificate(name, own));
         }

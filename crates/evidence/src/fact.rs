@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use time::OffsetDateTime;
 use wire::capture::WebAnswer;
 use wire::http::Method;
-use wire::machine::{ConnectionSequenceAnswer, TcpAnswer, X224Answer};
+use wire::machine::{ConnectionSequenceAnswer, Ended, TcpAnswer, X224Answer};
 use wire::ntlm::WindowsVersion;
 use wire::tls::TlsOffer;
 use wire::transcript::NameAnswer;
@@ -98,6 +98,8 @@ macro_rules! fact {
             CertificateUnreadable,
             /// It asked for a certificate of the client inside the handshake.
             ClientCertificateRequested,
+            /// It ended the connection behind a finished handshake, where any client speaks first.
+            EndedBehindTls(Ended),
             /// Answer to our first `TSRequest`.
             CredsspAnswer(Introduction),
             /// `MsvAvNbComputerName`.

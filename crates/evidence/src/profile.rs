@@ -44,6 +44,8 @@ pub struct ClientProfile {
     pub signatures: Signatures,
     /// Manner that its hello follows.
     pub hello: HelloStyle,
+    /// True if it sends an IPv4 address that was typed as a server name, which RFC 6066 section 3 forbids.
+    pub names_addresses: bool,
     /// Shortest RSA key, in bits, that it accepts in a certificate; 0 where that is not known.
     pub least_rsa_bits: usize,
     /// Treatment of a server that lacks the update for CVE-2018-0886.
@@ -136,6 +138,8 @@ struct WrittenTls {
     signatures: Option<Vec<String>>,
     hello: Option<String>,
     #[serde(default)]
+    names_addresses: bool,
+    #[serde(default)]
     least_rsa_bits: usize,
 }
 
@@ -171,6 +175,7 @@ impl TryFrom<Written> for ClientProfile {
             groups,
             signatures,
             hello: hello.unwrap_or_default(),
+            names_addresses: written.tls.names_addresses,
             least_rsa_bits: written.tls.least_rsa_bits,
             encryption_oracle: written.encryption_oracle,
         })

@@ -7,9 +7,18 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+#[cfg(feature = "legacy-tls")]
+#[path = "../witness/client.rs"]
+mod client;
+#[cfg(feature = "legacy-tls")]
+mod fronts;
 mod names;
 mod network;
 mod replay;
+#[cfg(feature = "legacy-tls")]
+mod servers;
 mod shadow;
 mod support;
+#[cfg(feature = "legacy-tls")]
+mod table;
 mod xrdp;

@@ -26,6 +26,10 @@ pub struct Offers {
     signatures: &'static str,
     /// The version in the record of its hello.
     record: [u8; 2],
+    /// It goes on where the host has Standard RDP Security alone.
+    standard: bool,
+    /// It sends an address as a server name.
+    names_addresses: bool,
 }
 
 const SCHANNEL_12: &str = "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384:\
@@ -36,8 +40,14 @@ const SCHANNEL_12: &str = "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-
 const SCHANNEL_SIGNATURES: &str = "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:RSA+SHA256:RSA+SHA384:\
     RSA+SHA1:ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA1:RSA+SHA512";
 
-/// The clients of Windows 11 and 10.
-pub const CLIENTS: [Offers; 2] = [
+/// OpenSSL's own choice at its default security level.
+const OPENSSL_12: &str = "DEFAULT";
+const OPENSSL_SIGNATURES: &str = "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519:ed448:rsa_pss_pss_sha256:\
+    rsa_pss_pss_sha384:rsa_pss_pss_sha512:rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:RSA+SHA256:\
+    RSA+SHA384:RSA+SHA512";
+
+/// The clients of Windows 11 and 10, and FreeRDP without the share of ML-KEM that OpenSSL 3.0 lacks.
+pub const CLIENTS: [Offers; 3] = [
     Offers {
         profile: "mstsc-11",
         min: SslVersion::TLS1_2,
@@ -47,6 +57,8 @@ pub const CLIENTS: [Offers; 2] = [
         groups: "X25519:P-256:P-384",
         signatures: SCHANNEL_SIGNATURES,
         record: [3, 3],
+        standard: true,
+        names_addresses: false,
     },
     Offers {
         profile: "mstsc-10",
@@ -57,6 +69,20 @@ pub const CLIENTS: [Offers; 2] = [
         groups: "X25519:P-256:P-384",
         signatures: SCHANNEL_SIGNATURES,
         record: [3, 3],
+        standard: true,
+        names_addresses: false,
+    },
+    Offers {
+        profile: "freerdp3",
+        min: SslVersion::TLS1_2,
+        max: SslVersion::TLS1_3,
+        suites_13: "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256",
+        suites_12: OPENSSL_12,
+        groups: "X25519:P-256:P-384:P-521:X448",
+        signatures: OPENSSL_SIGNATURES,
+        record: [3, 1],
+        standard: false,
+        names_addresses: true,
     },
 ];
 
@@ -115,13 +141,14 @@ pub fn reach_the_prompt(port: u16, name: Option<&str>, offers: &Offers) -> Resul
     stream.read_exact(&mut confirm).map_err(told("x224"))?;
     let [.., kind, _, 8, 0, selected, 0, 0, 0] = confirm else { return Err(format!("x224: {confirm:?}")) };
     match (kind, selected) {
-        (2, 0) => return Ok(()),
+        (2, 0) if offers.standard => return Ok(()),
+        (2, 0) => return Err("x224: Standard RDP Security alone".to_owned()),
         (2, _) => {}
         _ => return Err(format!("x224: failure {selected}")),
     }
     let context = context(offers).map_err(|e| e.to_string())?;
     let mut ssl = Ssl::new(&context).map_err(|e| e.to_string())?;
-    if let Some(name) = name {
+    if let Some(name) = name.or(offers.names_addresses.then_some("127.0.0.1")) {
         ssl.set_hostname(name).map_err(|e| e.to_string())?;
     }
     let mut tunnel =

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use super::verdict;
 /// How long it may take; it waits without an end for a host that is silent.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-fn installed(programs: &[&str]) -> bool {
+pub fn installed(programs: &[&str]) -> bool {
     let there = |program: &&str| Path::new("/usr/bin").join(program).is_file();
     if programs.iter().all(there) {
         return true;
@@ -25,14 +26,15 @@ fn installed(programs: &[&str]) -> bool {
 }
 
 /// A screen; it ends with this value.
-struct Screen {
+pub struct Screen {
     child: Child,
     number: u32,
 }
 
 impl Screen {
-    fn open() -> Self {
-        let number = 300 + std::process::id() % 500;
+    pub fn open() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = 300 + 2 * (std::process::id() % 500) + NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!(":{number}");
         let mut command = Command::new("Xvfb");
         command.args([&name, "-screen", "0", "640x480x24", "-noreset", "-nolisten", "tcp"]);
@@ -44,6 +46,11 @@ impl Screen {
             thread::sleep(Duration::from_millis(20));
         }
         Self { child, number }
+    }
+
+    /// Lets a program use it, and say nothing.
+    pub fn shown<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command.env("DISPLAY", format!(":{}", self.number)).stdout(Stdio::null()).stderr(Stdio::null())
     }
 
     /// Runs xfreerdp against a host; true if it got as far as naming its account. Its own failures are no verdict.
@@ -86,6 +93,8 @@ const HOSTS: &[(&str, bool, bool)] = &[
     (r#"{"no_13": true, "refusal": "fin"}"#, false, false),
     (r#"{"credssp_status": 2148074244}"#, false, false),
     (r#"{"ultimatum": true}"#, false, false),
+    (r#"{"client_certificate": "optional", "session_id": true}"#, false, true),
+    (r#"{"mechanism": "reject"}"#, false, false),
     (r#"{"max": "1.1", "min": "1.0"}"#, false, false),
 ];
 
@@ -102,6 +111,7 @@ fn the_program_and_freerdp_agree() {
         let reached = screen.witness(Host::start(&description), name);
         eprintln!("{text} by name {by_name}: {told} {blocking:?} in {connections}, FreeRDP at the prompt: {reached}");
         assert_eq!(reached, *sound, "{text}: the witness");
-        assert_eq!((told == "healthy", blocking.is_empty()), (*sound, *sound), "{text}: {told} {blocking:?}");
+        assert_eq!(told == "healthy", *sound, "{text}: {told} {blocking:?}");
+        assert!(!sound || blocking.is_empty(), "{text}: {blocking:?}");
     }
 }

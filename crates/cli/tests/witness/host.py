@@ -28,7 +28,9 @@ DEFAULTS = {
     "ciphers": None,  # in OpenSSL's words
     "curve": None,
     "key": "rsa",  # rsa, rsa1024, p256, p384, p521, ed25519, or broken: signatures that do not fit the certificate
-    "client_certificate": False,
+    "client_certificate": False,  # or "optional": asked for and not missed
+    "session_id": False,  # hellos that offer TLS 1.3 without a session id are met by "refusal"
+    "hangs_up": False,  # it closes behind the handshake
     "cookie": False,  # requests without Cookie: mstshash= are closed
     "name": False,  # hellos without a server name are met by "refusal"
     "no_13": False,  # hellos that offer TLS 1.3 are met by "refusal"
@@ -39,9 +41,10 @@ DEFAULTS = {
     "tls_delay": 0,
     "credssp_delay": 0,
     "credssp_status": None,  # a TSRequest with this errorCode instead of a CHALLENGE
-    "credssp_alert": None,
+    "mechanism": "ntlm",  # or kerberos, which it asks for instead; reject: SPNEGO with no mechanism left; none: no token
     "ultimatum": False,  # an MCS Disconnect Provider Ultimatum in the clear instead of TLS
-    "bad": [],  # which connections of "period" are met by "refusal" at the hello
+    "bad": [],  # which connections of "period" are met by "refusal" at the hello, or closed
+    "bad_at": "hello",  # or request, or accept
     "period": 1,
     "build": 20348,
 }
@@ -115,7 +118,8 @@ def hello(sock):
         if len(data) >= 5 and len(data) >= 5 + int.from_bytes(data[3:5], "big"):
             break
         time.sleep(0.002)
-    seen = {"record": data[1:3], "length": len(data), "name": False, "versions": [int.from_bytes(data[9:11], "big")]}
+    sessions = data[43] > 0
+    seen = {"sessions": sessions, "record": data[1:3], "length": len(data), "name": False, "versions": [int.from_bytes(data[9:11], "big")]}
     at = 43
     at += 1 + data[at]
     at += 2 + int.from_bytes(data[at:at + 2], "big")
@@ -174,6 +178,14 @@ def introduce(tls, plan):
     if plan["credssp_status"] is not None:
         tls.sendall(ts_request(status=plan["credssp_status"]))
         return
+    state = {"kerberos": 3, "reject": 2}.get(plan["mechanism"])
+    if state:
+        named = der(0xA1, der(6, bytes.fromhex("2a864886f712010202"))) if state == 3 else b""
+        tls.sendall(ts_request(der(0xA1, der(0x30, der(0xA0, bytes([10, 1, state])), named))))
+        return
+    if plan["mechanism"] == "none":
+        tls.sendall(ts_request())
+        return
     token = challenge(plan["build"])
     tls.sendall(ts_request(wrapped(token) if b"\x2b\x06\x01\x05\x05\x02" in request else token))
     tls.settimeout(10)
@@ -193,11 +205,14 @@ def refuse(sock, refusal):
 
 
 def serve(sock, number, plan, context):
+    bad = number % plan["period"] in plan["bad"] and plan["bad_at"]
+    if bad == "accept":
+        return
     head = take(sock, 4)
     if head[0] != 3:
         return
     body = take(sock, int.from_bytes(head[2:4], "big") - 4)
-    if plan["cookie"] and b"Cookie: mstshash=" not in body:
+    if bad == "request" or plan["cookie"] and b"Cookie: mstshash=" not in body:
         return
     rest = body.split(b"\r\n", 1)[1] if b"\r\n" in body else body[7:]
     asked = int.from_bytes(rest[4:8], "little") if rest[:1] == b"\1" else 0
@@ -218,11 +233,15 @@ def serve(sock, number, plan, context):
         return
     refused = (plan["name"] and not seen["name"] or plan["no_13"] and 0x0304 in seen["versions"]
                or plan["no_record_10"] and seen["record"] == b"\3\1" or 0 < plan["longest"] < seen["length"]
-               or number % plan["period"] in plan["bad"])
+               or plan["session_id"] and 0x0304 in seen["versions"] and not seen["sessions"]
+               or number % plan["period"] in plan["bad"] and plan["bad_at"] == "hello")
     if refused:
         refuse(sock, plan["refusal"])
         return
     tls = context.wrap_socket(sock, server_side=True)
+    if plan["hangs_up"]:
+        tls.shutdown(socket.SHUT_RDWR)
+        return
     if chosen > 1:
         introduce(tls, plan)
     else:
@@ -255,7 +274,8 @@ def main():
         context.set_ecdh_curve(plan["curve"])
     if plan["client_certificate"]:
         context.load_verify_locations(identity("rsa")[0])
-        context.verify_mode = ssl.CERT_REQUIRED
+        optional = plan["client_certificate"] == "optional"
+        context.verify_mode = ssl.CERT_OPTIONAL if optional else ssl.CERT_REQUIRED
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", int(sys.argv[1])))

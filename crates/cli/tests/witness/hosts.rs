@@ -83,13 +83,35 @@ impl Description {
             let status = chance.pick(&[0x8009_0304_u32, 0xC000_0022, 0xC000_005E]);
             plan.insert("credssp_status".to_owned(), json!(status));
         }
+        for switch in ["session_id", "hangs_up"] {
+            if chance.one_in(16) {
+                plan.insert(switch.to_owned(), json!(true));
+            }
+        }
+        if chance.one_in(12) {
+            plan.insert("client_certificate".to_owned(), json!("optional"));
+        }
+        if chance.one_in(20) {
+            plan.insert("mechanism".to_owned(), json!(chance.pick(&["kerberos", "reject", "none"])));
+        }
         if chance.one_in(8) {
             let (bad, period) = chance.pick(&[(0, 2), (1, 2), (0, 3), (2, 3)]);
             plan.insert("bad".to_owned(), json!([bad]));
             plan.insert("period".to_owned(), json!(period));
+            plan.insert("bad_at".to_owned(), json!(chance.pick(&["hello", "hello", "request", "accept"])));
         }
-        plan.insert("refusal".to_owned(), json!(chance.pick(&["rst", "fin", "40", "70", "80", "112"])));
+        if chance.one_in(10) {
+            // with a time-out of four seconds, the last is later than the first try waits
+            let stage = chance.pick(&["x224_delay", "tls_delay", "credssp_delay"]);
+            plan.insert(stage.to_owned(), json!(chance.pick(&[0.3, 1.0, 2.6])));
+        }
+        plan.insert("refusal".to_owned(), json!(chance.pick(&["rst", "fin", "silent", "40", "70", "80", "112"])));
         Self { text: Value::Object(plan).to_string(), by_name: chance.one_in(2) }
+    }
+
+    /// True if a stage answers so late that a busy machine may not wait for it.
+    pub fn slow(&self) -> bool {
+        self.text.contains("_delay\"")
     }
 
     /// True if it fails at times.

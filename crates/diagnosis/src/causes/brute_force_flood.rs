@@ -26,7 +26,7 @@ const LSM_OPERATIONAL: &str = "Microsoft-Windows-TerminalServices-LocalSessionMa
 
 pub const CAUSE: Cause = Cause {
     id: "brute-force-flood",
-    title: "somebody tries passwords at a rate that may keep others out",
+    title: "somebody is trying passwords so fast that others may not get in",
     stage: Stage::Host,
     severity: Severity::Degrading,
     role: Role::Host,
@@ -40,10 +40,10 @@ pub const CAUSE: Cause = Cause {
         Explains { cause: "listener-overloaded", when: |_| true },
     ],
     page: Page {
-        what_happens: "The host's logs are full of refused logons from addresses that nobody knows. Usually it goes on working; at \
-                       high rates it answers slowly, drops connections, and accounts are locked.",
-        why: "A port of Remote Desktop that the internet can reach is found within hours, on whatever port it is, and tried \
-              without end.",
+        what_happens: "The host's logs are full of failed logons from unknown addresses. Usually the host keeps \
+                       working; at high rates it answers slowly, drops connections, and accounts get locked out.",
+        why: "A Remote Desktop port that the internet can reach is found within hours, whatever its number, and \
+              attacked without end.",
         confirm: "Refused logons (RdpCoreTS 140, which is written where Network Level Authentication is used; Security 4625 of type 10, \
                   or of type 3 where as many connections arrived) in the ten minutes before the attempt: from 20 on they are mentioned, \
                   from 100 on they may hamper others. So may 100 connections (RdpCoreTS 131) from ten or \
@@ -52,8 +52,8 @@ pub const CAUSE: Cause = Cause {
         command: "Get-WinEvent -FilterHashtable @{LogName='Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational'; \
                   Id=140; StartTime=(Get-Date).AddMinutes(-10)} | Group-Object {$_.Properties[0].Value} | \
                   Sort-Object Count -Descending | Select-Object Count,Name",
-        how_to_fix: "Let only those addresses reach the port that have to: firewall, VPN or RD Gateway. Keep Network Level \
-                     Authentication on, and lock accounts after failed logons.",
+        how_to_fix: "Let only the addresses that need it reach the port: use a firewall, VPN or RD Gateway. Keep \
+                     Network Level Authentication on, and lock accounts after failed logons.",
         references: &["Microsoft: RdpCoreTS event 140", "Microsoft: Account lockout policy"],
     },
     fixes: &["open-firewall-for-rdp", "require-nla"],

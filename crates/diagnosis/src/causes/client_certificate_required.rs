@@ -12,7 +12,7 @@ use crate::need::{Asked, Need};
 
 pub const CAUSE: Cause = Cause {
     id: "client-certificate-required",
-    title: "the host wants a certificate of the client",
+    title: "the host demands a certificate from the client",
     stage: Stage::Tls,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -33,17 +33,17 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[],
     page: Page {
-        what_happens: "The host answers the request with failure 6 (SSL_WITH_USER_AUTH_REQUIRED_BY_SERVER) and closes, or asks for a \
-                       certificate inside the TLS handshake and ends it with an alert (40, 42, 116) when it gets none. Usual \
-                       clients have no certificate to show at this point, and stop.",
+        what_happens: "The host answers the request with failure 6 (SSL_WITH_USER_AUTH_REQUIRED_BY_SERVER) and \
+                       closes, or asks for a certificate inside the TLS handshake and ends it with an alert (40, 42, \
+                       116) when it gets none. Ordinary clients have no certificate to show here, and stop.",
         why: "Windows as it is installed does not do this. The code comes from hosts whose listener is set to authenticate \
               clients by TLS certificates, and from gateways, bastions or appliances that speak Remote Desktop.",
         confirm: "What answers on this port? If it is a gateway or bastion, its own log names the rule. On a Windows host, the \
                   listener's settings and any product that hooks into it.",
         command: "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp'; \
                   Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Services\\TermService\\Parameters' ServiceDll",
-        how_to_fix: "Reach the host through the product that is meant to be used (its own client or portal), or have its \
-                     administrator take the rule back for this client.",
+        how_to_fix: "Connect through that product (its own client or portal), or have its administrator drop the \
+                     rule for this client.",
         references: &["[MS-RDPBCGR] 2.2.1.2.2 (SSL_WITH_USER_AUTH_REQUIRED_BY_SERVER)"],
     },
     fixes: &["try-another-client"],
@@ -86,18 +86,17 @@ fn refused_without(case: Case<'_>) -> Option<Ground> {
         return None;
     }
     let ended = |answer: &Handshake| matches!(answer, Handshake::Alert(_) | Handshake::Closed { .. });
-    let mut refused = case.tls().filter(|seen| ended(seen.value.1) && seen.value.0.stack != TlsStack::Own);
-    let first = refused.next()?;
-    let refused = refused.find(|seen| same(seen.id) && !same(first.id)).unwrap_or(first);
-    let same = same(refused.id);
+    // what refuses another hello may do so for its version or its suites
+    let refused =
+        case.tls().find(|seen| ended(seen.value.1) && seen.value.0.stack != TlsStack::Own && same(seen.id))?;
     let answer = refused.value.1.refusal()?;
     let because = vec![
-        asked.because(format!("{} asked for a certificate of the client in the handshake", case.label())),
-        refused.because(format!("a client that has none was {answer}")),
+        asked.because(format!("{} asked for a client certificate in the handshake", case.label())),
+        refused.because(format!("a client without one was {answer}")),
     ];
     let named = matches!(refused.value.1, Handshake::Alert(_));
     let ground = Ground::on(because);
-    Some(if same && named { ground } else { ground.confidence(Confidence::Likely) })
+    Some(if named { ground } else { ground.confidence(Confidence::Likely) })
 }
 
 /// A handshake was finished, and CredSSP answered where it was begun: nothing was missed.
@@ -106,14 +105,15 @@ fn finished_without(case: Case<'_>) -> Option<Ground> {
         return None;
     }
     let seen = case.tls().find(|seen| matches!(seen.value.1, Handshake::Accepted { finished: true, .. }))?;
-    Some(Ground::on(vec![seen.because(format!("{} finished a handshake without a certificate of ours", case.label()))]))
+    Some(Ground::on(vec![seen.because(format!("{} finished a handshake without a client certificate", case.label()))]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sketch::{Expect, host};
+    use crate::sketch::{Expect, Sketch, host};
     use wire::machine::End;
+    use wire::tls::Alert;
 
     #[test]
     fn present() {
@@ -126,6 +126,28 @@ mod tests {
     fn near_miss_it_is_the_user_who_has_to_be_known() {
         let sketch = host("192.0.2.7").accepted().fails(EVERYTHING, NegotiationFailure::HYBRID_REQUIRED_BY_SERVER);
         sketch.check(&CAUSE, Expect::Absent);
+    }
+
+    fn refused_and_asked(refused: Handshake, asked_on: usize) -> Sketch {
+        let sketch = host("192.0.2.7").nla().tls(TlsOffer::MODERN, refused);
+        sketch.on_connection(asked_on, Fact::ClientCertificateRequested)
+    }
+
+    #[test]
+    fn present_in_the_handshake() {
+        let alert = Handshake::Alert(Alert { level: 2, description: 116 });
+        refused_and_asked(alert, 1).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+        let closed = Handshake::Closed { end: End::Fin, bytes: 0 };
+        refused_and_asked(closed, 1).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    /// A host that refuses one hello for its version or its suites may ask another for a certificate, and do without.
+    #[test]
+    fn near_miss_another_hello_was_refused() {
+        for description in [Alert::PROTOCOL_VERSION, Alert::HANDSHAKE_FAILURE] {
+            let alert = Handshake::Alert(Alert { level: 2, description });
+            refused_and_asked(alert, 2).check(&CAUSE, Expect::Unknown);
+        }
     }
 
     #[test]

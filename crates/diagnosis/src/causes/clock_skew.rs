@@ -19,7 +19,7 @@ const AGREEMENT: i64 = 60 * 1000;
 
 pub const CAUSE: Cause = Cause {
     id: "clock-skew",
-    title: "the clocks of this computer and the host differ by more than they may",
+    title: "the clocks of this computer and the host are too far apart",
     stage: Stage::Credssp,
     severity: Severity::Degrading,
     role: Role::Host,
@@ -37,10 +37,10 @@ pub const CAUSE: Cause = Cause {
                        authentication error. A certificate can look expired or not yet valid on one side only (0x1B07).",
         why: "A virtual machine that was restored or resumed, a host without a time source, a wrong time zone entered as a \
               wrong time, or a domain controller that is itself wrong. The fault can be on either side.",
-        confirm: "Compare both machines with a third clock, such as the domain controller. This tool does not say which of two \
-                  clocks is wrong.",
+        confirm: "Compare both machines with a third clock, such as the domain controller's. This tool cannot say \
+                  which of the two is wrong.",
         command: "(Get-Date).ToUniversalTime(); w32tm /query /status; w32tm /stripchart /computer:DOMAIN-CONTROLLER /samples:3 /dataonly",
-        how_to_fix: "Have the machine that is wrong synchronise with its domain or time server. Do not raise the Kerberos \
+        how_to_fix: "Synchronise the wrong machine with its domain or time server. Do not raise the Kerberos \
                      tolerance.",
         references: &["[MS-NLMP] 2.2.2.1 (MsvAvTimestamp)", "RFC 4120 section 1.3", "[MS-KILE]"],
     },

@@ -7,11 +7,11 @@ use wire::machine::{ConnectFailure, TcpAnswer};
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::stage::tcp::tcp_only;
+use crate::stage::tcp::{other_family_answers, tcp_only};
 
 pub const CAUSE: Cause = Cause {
     id: "port-closed",
-    title: "nothing listens on the port",
+    title: "nothing listens on the port, or a firewall refuses the connection",
     stage: Stage::Tcp,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -22,7 +22,8 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[],
     page: Page {
-        what_happens: "The client shows 0x204 at once. The address answered with a reset, so something is there and up.",
+        what_happens: "The client shows 0x204 at once. The address answered with a reset, so a machine is there and \
+                       running.",
         why: "The Remote Desktop service is stopped or its listener is disabled, it listens on another port or only on \
               another network adapter, or the address belongs to another machine. A firewall can also be set to refuse \
               instead of dropping.",
@@ -46,6 +47,15 @@ fn refused(case: Case<'_>) -> Option<Ground> {
         return None;
     }
     let seen = case.tcp().next()?;
+    if other_family_answers(case) {
+        let family = if case.who().address.is_some_and(|address| address.is_ipv6()) { "IPv4" } else { "IPv6" };
+        let text = format!(
+            "{} refused the connection, and an {family} address of the same name answers: what listens does so with \
+             {family} alone, and a client goes on to that at once",
+            case.label()
+        );
+        return Some(Ground::on(vec![seen.because(text)]).severity(Severity::Advisory));
+    }
     let text =
         format!("{} refused the connection: nothing listens there, or a firewall refuses on its behalf", case.label());
     let ground = Ground::on(vec![seen.because(text)]);
@@ -60,7 +70,7 @@ fn not_refused(case: Case<'_>) -> Option<Ground> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sketch::{Expect, host};
+    use crate::sketch::{Expect, host, host_at};
     use evidence::fact::Fact;
 
     const REFUSED: Fact = Fact::TcpAnswer(TcpAnswer::Failed(ConnectFailure::Refused));
@@ -74,6 +84,13 @@ mod tests {
     fn one_closed_address_of_two_is_degrading() {
         let sketch = host("192.0.2.7").with(REFUSED).beside_a_working_address();
         sketch.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Proven));
+    }
+
+    /// mstsc and FreeRDP try the next address, and nobody notices.
+    #[test]
+    fn a_closed_ipv6_address_beside_a_sound_ipv4_one_is_no_fault() {
+        let sketch = host_at("server01", "[2001:db8::7]:3389").with(REFUSED).beside_a_working_address();
+        sketch.check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Proven));
     }
 
     #[test]

@@ -18,7 +18,7 @@ const TOLERANCE: Duration = Duration::minutes(1);
 
 pub const CAUSE: Cause = Cause {
     id: "service-crashing",
-    title: "Remote Desktop Services ends unexpectedly",
+    title: "Remote Desktop Services stops unexpectedly",
     stage: Stage::Host,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -37,15 +37,15 @@ pub const CAUSE: Cause = Cause {
         Explains { cause: "closed-on-negotiation", when: |_| true },
     ],
     page: Page {
-        what_happens: "Connections break off, and new ones are refused until the service runs again.",
+        what_happens: "Connections are lost, and new ones are refused until the service runs again.",
         why: "Something inside the process of TermService fails: a patched termsrv.dll, a filter driver or printer driver in the \
               session, or an update that was installed halfway.",
         confirm: "Service Control Manager 7031 or 7034 for TermService within the ten minutes before the attempt. The entry names the service \
                   by its title, in the language of Windows; newer versions add its name.",
         command: "Get-WinEvent -MaxEvents 20 -FilterHashtable @{LogName='System'; ProviderName='Service Control Manager'; \
                   Id=7031,7034} | Format-List TimeCreated,Message; Get-Service TermService,SessionEnv,UmRdpService",
-        how_to_fix: "Start the service, then look for what brings it down: the Application Error 1000 of the same second names the \
-                     module. Undo what patched termsrv.dll, and install the current updates.",
+        how_to_fix: "Start the service, then find what crashes it: the Application Error 1000 of the same second \
+                     names the module. Undo what patched termsrv.dll, and install the current updates.",
         references: &["Microsoft: Service Control Manager events 7031 and 7034"],
     },
     fixes: &["start-services", "install-update"],

@@ -18,7 +18,7 @@ const DISABLED: u32 = 4;
 
 pub const CAUSE: Cause = Cause {
     id: "service-stopped",
-    title: "a service that Remote Desktop needs is switched off or does not run",
+    title: "a service that Remote Desktop needs is disabled or not running",
     stage: Stage::Host,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -45,14 +45,14 @@ pub const CAUSE: Cause = Cause {
         Explains { cause: "certificate-missing", when: |case| away(case, &NEEDED[1..]).is_some() },
     ],
     page: Page {
-        what_happens: "Without TermService nothing listens and mstsc shows 0x204; without SessionEnv, KeyIso or CryptSvc Windows can \
-                       neither make nor renew the certificate, and the handshake fails sooner or later. One that was disabled while it \
-                       ran goes on until the next restart.",
-        why: "A tuning script or a hardening guide has disabled a service, or it was stopped and not started again. Manual start is \
-              normal for most of them: they start when they are asked for, and being idle is no fault.",
-        confirm: "None of them may be Disabled, and TermService has to run.",
+        what_happens: "Without TermService nothing listens and mstsc shows 0x204; without SessionEnv, KeyIso or \
+                       CryptSvc Windows can neither make nor renew the certificate, and the handshake fails sooner \
+                       or later. A service that was disabled while running keeps running until the next restart.",
+        why: "A tuning script or a hardening guide has disabled a service, or it was stopped and not started again. \
+              Manual start is normal for most of them: they start on demand, and being idle is not a fault.",
+        confirm: "None of them may be Disabled, and TermService must be running.",
         command: "Get-Service TermService,SessionEnv,UmRdpService,CertPropSvc,KeyIso,CryptSvc | Select-Object Name,Status,StartType",
-        how_to_fix: "Give a disabled service back its start type, and start it.",
+        how_to_fix: "Set the disabled service back to its start type and start it.",
         references: &["Microsoft: General Remote Desktop connection troubleshooting (services)"],
     },
     fixes: &["start-services"],
@@ -103,7 +103,7 @@ pub(super) fn away(case: Case<'_>, names: &[&str]) -> Option<Ground> {
         } else if service.exists && service.start == Some(DISABLED) && !still_runs(service) && !answers {
             because.push(seen.because(format!("the service {} is disabled (Start = 4)", service.name)));
         } else if service.exists && service.running == Some(false) && itself && !answers {
-            because.push(seen.because("the service TermService does not run"));
+            because.push(seen.because("the service TermService is not running"));
         }
     }
     (!because.is_empty()).then(|| Ground::on(because))

@@ -14,7 +14,7 @@ const MONTH: Duration = Duration::days(35);
 
 pub const CAUSE: Cause = Cause {
     id: "spn-missing",
-    title: "the host could not register its name TERMSRV for Kerberos",
+    title: "the host could not register its TERMSRV name for Kerberos",
     stage: Stage::Host,
     severity: Severity::Advisory,
     role: Role::Host,
@@ -33,10 +33,10 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[],
     page: Page {
-        what_happens: "Logons fall back from Kerberos to NTLM. That works until somebody forbids NTLM, or the account is in the group \
-                       Protected Users.",
-        why: "The host registers TERMSRV/name at its account in the domain when the service starts. It fails if no domain \
-              controller can be reached at that time, or if the account may not write the attribute.",
+        what_happens: "Logons fall back from Kerberos to NTLM. That works until NTLM is forbidden or the account is \
+                       in the group Protected Users.",
+        why: "The host registers TERMSRV/name at its account in the domain when the service starts. That fails if no \
+              domain controller is reachable at that time, or if the account may not write the attribute.",
         confirm: "Remote Connection Manager 1066 or 1067 of the last day. The registration may have succeeded later: setspn says \
                   what is registered now.",
         command: "setspn -L $env:COMPUTERNAME",

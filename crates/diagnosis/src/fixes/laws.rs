@@ -44,7 +44,7 @@ fn observed(pair: &Pair, states: &[State]) -> (Evidence, SubjectId) {
     let mut judged = None;
     if pair.probed {
         let address = Some("192.0.2.7:3389".parse().unwrap());
-        let subject = evidence.subject(Subject { role: Role::Host, name: None, address });
+        let subject = evidence.subject(Subject::new(Role::Host, None, address));
         evidence.observe(subject, Source::Probe(1), NOW, None, evidence::Fact::TcpAnswer(TcpAnswer::Accepted));
         judged = Some(subject);
     }

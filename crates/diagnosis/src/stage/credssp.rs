@@ -137,7 +137,11 @@ fn rung(case: Case<'_>) -> Option<Rung> {
             (Outcome::Degraded, format!("NTLM refused ({status:#010x})"))
         }
         Introduction::Refused { status: Some(status), .. } => (Outcome::Failed, format!("error {status:#010x}")),
-        Introduction::Refused { status: None, .. } => (Outcome::Passed, "answered without NTLM".to_owned()),
+        // it may want Kerberos, or have no mechanism left at all: neither is known from here
+        Introduction::Refused { status: None, .. } => {
+            let text = "answered without NTLM: it wants Kerberos, or has no mechanism left (SPNEGO)";
+            (Outcome::Degraded, text.to_owned())
+        }
         Introduction::Malformed(words) => (Outcome::Failed, words.clone()),
         Introduction::Closed(end) => (Outcome::Failed, format!("{} without an answer", end.verb())),
         Introduction::Alert(alert) => (Outcome::Failed, format!("ended with {alert}")),

@@ -4,7 +4,7 @@ use evidence::fact::Handshake;
 use wire::tls::{TlsOffer, TlsStack};
 
 use super::tls::{refused, speechless};
-use crate::as_client::{client_hello_asked, client_suites_known, first_offer, tolerates_newest, tunnel};
+use crate::as_client::{client_hello_asked, client_suites_known, first_offer, server_name, tolerates_newest, tunnel};
 use crate::case::Case;
 use crate::need::{Asking, Kind, Need, Of, Patience, Question};
 use crate::tries::{settled, varied};
@@ -78,7 +78,7 @@ pub(super) fn finished(case: Case<'_>) -> bool {
 
 /// Returns our own hello without the name that was typed or, where none was, with one.
 fn other_name(case: Case<'_>) -> TlsOffer {
-    if case.name_typed() { TlsOffer::UNNAMED } else { TlsOffer::NAMED }
+    if server_name(case.context).is_some() { TlsOffer::UNNAMED } else { TlsOffer::NAMED }
 }
 
 fn silent(answer: &Handshake) -> bool {

@@ -3,7 +3,7 @@
 use evidence::printable::printable;
 use evidence::telling::tcp_words;
 use evidence::{Fact, Stage};
-use wire::machine::{ConnectFailure, TcpAnswer};
+use wire::machine::{ConnectFailure, TcpAnswer, X224Answer};
 
 use super::room::{Room, Whose};
 use crate::case::{Case, Seen};
@@ -44,6 +44,18 @@ pub fn tcp_only(case: Case<'_>, pick: impl Fn(&TcpAnswer) -> bool) -> bool {
     answers.peek().is_some() && answers.all(|seen| pick(seen.value))
 }
 
+/// True if an address of the other family (IPv6 beside IPv4, or the reverse) and of the same name answers X.224. A
+/// client that is refused at one goes on to the other at once.
+pub fn other_family_answers(case: Case<'_>) -> bool {
+    let Some(own) = case.who().address else { return false };
+    let others = case.evidence.hosts().map(|subject| Case { subject, ..case });
+    let mut others = others.filter(|other| {
+        let who = other.who();
+        who.name == case.who().name && who.address.is_some_and(|at| at.is_ipv6() != own.is_ipv6())
+    });
+    others.any(|other| other.x224().any(|seen| matches!(seen.value.1, X224Answer::Server(_))))
+}
+
 fn rung(case: Case<'_>) -> Option<Rung> {
     let accepted = case.tcp().find(|seen| *seen.value == TcpAnswer::Accepted);
     let seen = accepted.or_else(|| case.tcp().next())?;
@@ -51,6 +63,7 @@ fn rung(case: Case<'_>) -> Option<Rung> {
         TcpAnswer::Accepted => Outcome::Passed,
         // a computer without IPv6 goes on to the IPv4 address, and so does a client
         TcpAnswer::Failed(ConnectFailure::NetworkUnreachable) if case.another_address_answers() => Outcome::Skipped,
+        TcpAnswer::Failed(ConnectFailure::Refused) if other_family_answers(case) => Outcome::Skipped,
         // this computer's own refusal (no rights, no such address family) says nothing about the host
         TcpAnswer::Failed(ConnectFailure::Other(error)) => {
             return Some((Outcome::Skipped, None, format!("{NOT_TRIED}: {}", printable(error))));

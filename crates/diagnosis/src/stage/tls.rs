@@ -2,6 +2,7 @@
 
 use evidence::Stage;
 use evidence::fact::{Fact, Handshake};
+use wire::machine::Ended;
 use wire::tls::{Alert, NameSent, Segments, TlsOffer, TlsStack, TlsVersion};
 
 use super::hello::askable;
@@ -13,6 +14,7 @@ use crate::as_client::{
 use crate::case::{Case, Seen};
 use crate::need::{Asked, Asking, Kind, Need, Of, Question};
 use crate::stage::rung::{Outcome, Rung, took};
+use crate::tries::twice_in_a_row;
 
 /// Its place on the ladder.
 pub const ROOM: Room = Room { stage: Stage::Tls, of: Whose::Address, rung };
@@ -33,7 +35,7 @@ static HANDSHAKE: Kind = Kind {
     words: |of| format!("the answer to a ClientHello ({})", of.hello()),
     // the first hello is there for what any will do for
     answered: |case, of| {
-        of.hello() == TlsOffer::MODERN && case.tls_watched().next().is_some() || case.tls_with(of.hello()).is_some()
+        case.tls_with(of.hello()).is_some() || of.hello() == TlsOffer::MODERN && case.tls_watched().next().is_some()
     },
     asking: Some(Asking { again: false, askable: |case, of| askable(case, of.hello()), question: with_hello }),
 };
@@ -41,15 +43,22 @@ static HANDSHAKE: Kind = Kind {
 static HANDSHAKE_AGAIN: Kind = Kind {
     name: "handshake-again",
     words: |of| format!("the answer to the same ClientHello ({}), after a pause", of.hello()),
-    answered: |case, of| case.times(put(case, of)) >= 2,
+    answered: |case, of| match of.hello() {
+        TlsOffer::PLAIN_13 => twice_in_a_row(case, TlsOffer::PLAIN_13),
+        _ => case.times(put(case, of)) >= 2,
+    },
     asking: Some(Asking {
         again: true,
         askable: |case, of| {
-            // without a word: it may have been the moment. Only where another hello went through does it matter
-            let silent =
-                |answer: &Handshake| of.hello() != TlsOffer::MODERN && matches!(answer, Handshake::Silent { .. });
-            let wordless = |answer: &Handshake| matches!(answer, Handshake::Closed { .. }) || silent(answer);
-            case.tls_with(of.hello()).is_some_and(|seen| wordless(seen.value))
+            // without a word: it may have been the moment. Only where another hello went through does it matter. And
+            // one that differs from a taken one in its version alone may have met another host, whatever it was told
+            let again = |answer: &Handshake| match answer {
+                Handshake::Closed { .. } => true,
+                Handshake::Silent { .. } => of.hello() != TlsOffer::MODERN,
+                Handshake::Alert(_) => of.hello() == TlsOffer::PLAIN_13,
+                _ => false,
+            };
+            case.tls_with(of.hello()).is_some_and(|seen| again(seen.value))
                 && case.tls().any(|seen| matches!(seen.value.1, Handshake::Accepted { .. }))
         },
         question: with_hello,
@@ -84,7 +93,7 @@ static CLIENT_SUITES: Kind = Kind {
 static CLIENT_SUITES_AGAIN: Kind = Kind {
     name: "client-suites-again",
     words: |_| "the answer to the TLS suites of this client, after a pause".to_owned(),
-    answered: |case, _| case.times(client_offer(case)) >= 2,
+    answered: |case, _| twice_in_a_row(case, client_offer(case)),
     asking: Some(Asking {
         again: true,
         askable: |case, _| case.tls_with(client_offer(case)).is_some_and(|seen| refused(seen.value)),
@@ -165,6 +174,11 @@ impl<'a> Case<'a> {
     /// Returns that it asked for a client certificate inside the handshake, if it did.
     pub fn certificate_requested(self) -> Option<Seen<()>> {
         self.last(|fact| matches!(fact, Fact::ClientCertificateRequested).then_some(()))
+    }
+
+    /// Returns how it ended the last connection behind a finished handshake by itself, if it did.
+    pub fn ended_behind_tls(self) -> Option<Seen<Ended>> {
+        self.last(|fact| if let Fact::EndedBehindTls(ended) = fact { Some(*ended) } else { None })
     }
 
     /// Iterates over how the handshakes of captured clients went.
@@ -263,6 +277,15 @@ fn rung(case: Case<'_>) -> Option<Rung> {
         return Some((Outcome::Failed, took(case, own.id), text));
     }
     let (outcome, text) = match best.value.1 {
+        // any client speaks first there: none gets further
+        Handshake::Accepted { finished: true, .. } if case.ended_behind_tls().is_some() => {
+            let ended = case.ended_behind_tls().map(|seen| match seen.value {
+                Ended::Closed(end) => end.verb().to_owned(),
+                Ended::Alert(alert) => format!("ended with {alert}"),
+            });
+            let text = format!("{}, then {} at once", accepted_words(best.value.1), ended.unwrap_or_default());
+            (Outcome::Failed, text)
+        }
         Handshake::Accepted { .. } => {
             let text = accepted_words(best.value.1);
             if client_speaks(case) && (finished.is_some() || best.value.0.stack == TlsStack::Watched) {

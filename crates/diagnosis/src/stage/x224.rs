@@ -89,7 +89,23 @@ static FURTHER_TRIES: Kind = Kind {
     }),
 };
 
+static CLOSED_TWICE: Kind = Kind {
+    name: "closed-twice",
+    words: |_| "whether it closes on the same Connection Request twice in a row".to_owned(),
+    answered: |case, _| answers(case) || closed_twice_in_a_row(case),
+    asking: Some(Asking {
+        again: true,
+        askable: |case, _| {
+            let plain = case.x224_to(Asked::StandardOnly.protocols(case));
+            closed(case) && plain.is_some_and(|seen| matches!(seen.value, X224Answer::Server(_)))
+        },
+        question: |_, _, all| all.bare(),
+    }),
+};
+
 impl Need {
+    /// Asks for everything until it is clear that the host closes on that each time.
+    pub const CLOSED_TWICE: Self = Self::new(&CLOSED_TWICE, Of::Nothing);
     /// Asks whether it stays open if we say nothing for a quarter of a second.
     pub const HELD_REQUEST: Self = Self::new(&HELD_REQUEST, Of::Nothing);
     /// Asks for everything a second time, after a pause.
@@ -152,6 +168,16 @@ impl<'a> Case<'a> {
             _ => None,
         }
     }
+}
+
+/// True if it closed on a request for everything twice with no other request in between. Of machines that take turns
+/// behind one address, the same one never answers both.
+fn closed_twice_in_a_row(case: Case<'_>) -> bool {
+    let all: Vec<_> = case.x224().filter(|seen| *seen.value.1 != X224Answer::HeldOpen).collect();
+    let shut = |seen: &Seen<(Option<SecurityProtocols>, &X224Answer)>| {
+        seen.value.0 == Some(EVERYTHING) && matches!(seen.value.1, X224Answer::Closed(_))
+    };
+    all.windows(2).any(|pair| pair.iter().all(shut))
 }
 
 /// True if the request got no answer at all.

@@ -48,7 +48,7 @@ pub fn ask(host: &Host) -> (Transcript, Context) {
     while transcript.connections().count() < CONNECTIONS {
         let mut evidence = observe(&transcript);
         let named = transcript.name().is_some().then(|| transcript.host.clone());
-        let subject = evidence.subject(Subject { role: Role::Host, name: named, address: Some(address) });
+        let subject = evidence.subject(Subject::new(Role::Host, named, Some(address)));
         let Some(question) = planner.next(&evidence, &context, subject) else { break };
         if last.is_some() {
             clock += if last == Some(question) { pause.max(RETRY_PAUSE) } else { pause };

@@ -69,14 +69,14 @@ pub fn observe_capture(
 /// Adds where a capture breaks off. All before that is whole, so this alone takes no verdict away. `what` names the
 /// capture, `at` is its last moment.
 pub fn observe_cut(what: &str, why: &str, at: OffsetDateTime, source: Source, evidence: &mut Evidence) {
-    let path = evidence.subject(Subject { role: Role::Path, name: None, address: None });
+    let path = evidence.subject(Subject::new(Role::Path, None, None));
     let cut = Unread { what: what.to_owned(), why: why.to_owned() };
     evidence.observe(path, source, at, None, Fact::CaptureCut(cut));
 }
 
 /// Adds which files of a folder were passed over, from which nothing follows.
 pub fn observe_passed_over(what: &str, why: &str, at: OffsetDateTime, source: Source, evidence: &mut Evidence) {
-    let path = evidence.subject(Subject { role: Role::Path, name: None, address: None });
+    let path = evidence.subject(Subject::new(Role::Path, None, None));
     let passed_over = Unread { what: what.to_owned(), why: why.to_owned() };
     evidence.observe(path, source, at, None, Fact::PassedOver(passed_over));
 }
@@ -173,7 +173,7 @@ fn refusal(watched: &Watched) -> String {
 /// Adds how many clients a host had, for each one that never came through.
 fn clients(tally: &Tally, source: Source, evidence: &mut Evidence) {
     let mut add = |client: Option<String>, attempts, passed_since, at| {
-        let subject = evidence.subject(Subject { role: Role::Path, name: client.clone(), address: None });
+        let subject = evidence.subject(Subject::new(Role::Path, client.clone(), None));
         let Tally { connections, clients, failing, .. } = *tally;
         let host = tally.host.to_string();
         let seen = CapturedClients { client, host, attempts, clients, failing, passed_since, connections };
@@ -192,7 +192,7 @@ fn host(place: &Place, connections: &[&Watched], source: Source, evidence: &mut 
         Place::At(address) => evidence.host_at(*address, None),
         Place::Named(proxy, name) => {
             let (role, name, address) = (Role::Host, Some(printable(name)), Some(*proxy));
-            evidence.subject(Subject { role, name, address })
+            evidence.subject(Subject::new(role, name, address))
         }
     };
     let mut inorder = connections.to_vec();
@@ -245,7 +245,7 @@ pub(super) fn handshaken(watched: &Watched, seen: &mut Seen<'_>) {
 
 fn udp(transport: &UdpWatched, source: Source, evidence: &mut Evidence) {
     // whether UDP gets through depends on the path, and no connection fails without it
-    let subject = evidence.subject(Subject { role: Role::Path, name: None, address: Some(transport.host) });
+    let subject = evidence.subject(Subject::new(Role::Path, None, Some(transport.host)));
     let fact = Fact::CapturedTransport(CapturedTransport {
         client: transport.client.to_string(),
         asked: transport.asked.version,
@@ -313,6 +313,7 @@ fn client(watched: &Watched) -> Option<ClientProfile> {
         groups: hello.map_or(Groups::USUAL, |hello| hello.groups),
         signatures: hello.map_or(Signatures::USUAL, |hello| hello.signatures),
         hello: HelloStyle::default(),
+        names_addresses: false,
         least_rsa_bits: 0,
         encryption_oracle: EncryptionOracle::Vulnerable,
     })

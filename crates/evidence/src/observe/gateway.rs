@@ -86,7 +86,7 @@ fn gateway(watched: &Watched, source: Source, evidence: &mut Evidence) {
     let subject = if let Some(address) = place(watched) {
         evidence.gateway_at(address, name.filter(|name| name.parse::<IpAddr>().is_err()))
     } else {
-        evidence.subject(Subject { role: Role::Gateway, name, address: None })
+        evidence.subject(Subject::new(Role::Gateway, name, None))
     };
     let mut seen = Seen { evidence, subject, source, began: moment(watched.began) };
     begun(watched, proxy.is_some(), &mut seen);

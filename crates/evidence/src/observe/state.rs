@@ -47,7 +47,7 @@ impl State {
         };
         // a log or a hive may have any text where a name belongs
         let name = computer.map(|name| printable(&name.chars().take(NAME).collect::<String>()));
-        let subject = evidence.subject(Subject { role, name: name.clone(), address: None });
+        let subject = evidence.subject(Subject::new(role, name.clone(), None));
         let read = self.taken_at.as_deref().and_then(moment).unwrap_or(at);
         for dated in [false, true] {
             self.facts(self.part, dated, |own, fact| {
@@ -64,7 +64,7 @@ impl State {
         if self.part == Part::Client || !self.events.iter().any(|event| event.about(self.part, Part::Client)) {
             return;
         }
-        let subject = evidence.subject(Subject { role: Role::Client, name, address: None });
+        let subject = evidence.subject(Subject::new(Role::Client, name, None));
         self.facts(Part::Client, true, |own, fact| {
             evidence.observe(subject, source, own.unwrap_or(read), None, fact);
         });

@@ -17,7 +17,7 @@ pub(crate) const ANSWER: &str = "name.answer";
 pub(crate) fn observe(transcript: &Transcript, evidence: &mut Evidence) {
     let Some(lookup) = transcript.name() else { return };
     let name = printable(&transcript.host);
-    let resolver = evidence.subject(Subject { role: Role::Resolver, name: Some(name.clone()), address: None });
+    let resolver = evidence.subject(Subject::new(Role::Resolver, Some(name.clone()), None));
     let at = later(transcript.at, lookup.took);
     evidence.observe(resolver, Source::Resolver, at, Some(lookup.took), Fact::NameAnswer(lookup.answer.clone()));
     let addresses: &[SocketAddr] = if let NameAnswer::Addresses(addresses) = &lookup.answer { addresses } else { &[] };

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use wire::hex;
-use wire::machine::{CredsspAnswer, Outcome, Presented, TlsAnswer};
+use wire::machine::{CredsspAnswer, Ended, Outcome, Presented, TlsAnswer};
 use wire::tls::{TlsOffer, TlsVersion};
 use wire::transcript::ConnectionRecord;
 
@@ -16,6 +16,8 @@ use crate::printable::printable;
 pub(crate) const ANSWER: &str = "tls.answer";
 /// Name of the request for a certificate of the client.
 pub(crate) const CERTIFICATE_REQUESTED: &str = "tls.client_certificate_requested";
+/// Name of an end behind the handshake.
+pub(crate) const ENDED: &str = "tls.ended_behind_handshake";
 /// Name of an answer to the survey.
 pub(crate) const SURVEYED: &str = "survey.handshake";
 
@@ -34,6 +36,9 @@ pub(super) fn observe(record: &ConnectionRecord, outcome: &mut Outcome, seen: &m
         seen.add(at, None, Fact::ClientCertificateRequested);
     }
     seen.add(at, took, Fact::TlsAnswer { offer, direct: record.plan.request.is_none(), answer });
+    if let Some(ended) = outcome.ended_behind_tls {
+        seen.add(at, None, Fact::EndedBehindTls(ended));
+    }
     certificate::observe(at, &presented.chain, seen);
 }
 
@@ -61,6 +66,14 @@ pub(crate) fn printed(mut answer: TlsAnswer) -> TlsAnswer {
 /// Converts hello and answer for the report.
 pub(crate) fn value(offer: TlsOffer, direct: bool, answer: &TlsAnswer) -> Value {
     json!({"offer": offer.to_string(), "direct": direct, "answer": handshake_value(answer)})
+}
+
+/// Converts the end of a connection for the report.
+pub(crate) fn ended_value(ended: Ended) -> Value {
+    match ended {
+        Ended::Closed(end) => json!({"closed": end_word(end)}),
+        Ended::Alert(alert) => json!({"alert": alert.description, "name": alert.name()}),
+    }
 }
 
 /// Converts hello and answer of the survey for the report.

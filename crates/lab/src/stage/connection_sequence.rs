@@ -33,6 +33,8 @@ pub struct ConnectionSequence {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ConnectionSequenceFault {
+    /// FIN before a client says anything.
+    CloseAtOnce,
     /// FIN on the Connect Initial.
     Close,
     /// RST on the Connect Initial.
@@ -64,9 +66,12 @@ pub(crate) fn serve(
 }
 
 fn tell(host: &ConnectionSequence, negotiated: Negotiated, tunnel: &mut dyn Tunnel) -> io::Result<Ending> {
+    if host.fault == Some(ConnectionSequenceFault::CloseAtOnce) {
+        return Ok(Ending::Close);
+    }
     let initial = read_initial(tunnel)?;
     let answer = match &host.fault {
-        Some(ConnectionSequenceFault::Close) => return Ok(Ending::Close),
+        Some(ConnectionSequenceFault::Close | ConnectionSequenceFault::CloseAtOnce) => return Ok(Ending::Close),
         Some(ConnectionSequenceFault::Reset) => return Ok(Ending::Reset),
         Some(ConnectionSequenceFault::Silent) => Vec::new(),
         Some(ConnectionSequenceFault::Refuse(result)) => {

@@ -126,6 +126,15 @@ pub enum CredsspAnswer {
     Silent,
 }
 
+/// End of a connection that nobody asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It was closed or reset.
+    Closed(End),
+    /// An alert of TLS.
+    Alert(Alert),
+}
+
 /// The answer to a Connect Initial.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConnectionSequenceAnswer {

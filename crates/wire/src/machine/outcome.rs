@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::answer::{ConnectionSequenceAnswer, CredsspAnswer, Presented, TcpAnswer, TlsAnswer, X224Answer};
+use super::answer::{ConnectionSequenceAnswer, CredsspAnswer, Ended, Presented, TcpAnswer, TlsAnswer, X224Answer};
 use crate::ntlm::Challenge;
 
 /// An answer and when it came.
@@ -35,6 +35,8 @@ pub struct Outcome {
     pub tls: Option<Timed<TlsAnswer>>,
     /// The peer asked for a certificate of ours.
     pub certificate_requested: bool,
+    /// The peer ended the connection behind a finished handshake, though nothing was asked of it yet.
+    pub ended_behind_tls: Option<Ended>,
     /// Certificates and key exchange that the server showed in TLS.
     pub presented: Presented,
     /// CredSSP.

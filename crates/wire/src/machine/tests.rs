@@ -52,9 +52,33 @@ fn a_host_with_nla_is_followed_to_its_challenge() {
 
 #[test]
 fn a_host_without_credssp_is_left_after_tls() {
-    let (outcome, actions) = drive(plan(), vec![Event::Connected, selected(SecurityProtocols::SSL), tls_up()]);
+    let begun = || vec![Event::Connected, selected(SecurityProtocols::SSL), tls_up()];
+    let (outcome, actions) = drive(plan(), begun().into_iter().chain([Event::Time]).collect());
     assert_eq!(actions.last(), Some(&Action::Close));
-    assert!(outcome.tls.is_some() && outcome.credssp.is_none());
+    assert!(outcome.tls.is_some() && outcome.credssp.is_none() && outcome.ended_behind_tls.is_none());
+    // a transcript of before ends with the handshake
+    let (old, _) = drive(plan(), begun());
+    assert_eq!(old, outcome);
+}
+
+/// The target of a proxy may be gone: a client would get no further.
+#[test]
+fn a_host_that_ends_behind_its_handshake_is_heard() {
+    let alert = crate::tls::Alert { level: 2, description: 80 };
+    let ends = [
+        (Event::Closed(End::Rst), Some(Ended::Closed(End::Rst))),
+        (Event::TlsFailed(TlsFailure::Closed { end: End::Fin, bytes: 0 }), Some(Ended::Closed(End::Fin))),
+        (Event::TlsFailed(TlsFailure::Alert(alert)), Some(Ended::Alert(alert))),
+        (Event::Bytes(vec![3]), None),
+    ];
+    for (event, ended) in ends {
+        let events = vec![Event::Connected, selected(SecurityProtocols::SSL), tls_up(), event];
+        let (outcome, actions) = drive(plan(), events);
+        assert_eq!((outcome.ended_behind_tls, actions.last()), (ended, Some(&Action::Close)));
+        let tls = outcome.tls.unwrap();
+        assert!(matches!(tls.value, TlsAnswer::Accepted { finished: true, .. }));
+        assert_eq!((tls.took, tls.at), (Duration::from_millis(100), Duration::from_millis(300)));
+    }
 }
 
 #[test]

@@ -69,6 +69,12 @@ pub(crate) trait Expect: fmt::Debug + Send + 'static {
     /// How long it waits at most.
     fn limit(&self, plan: &ConversationPlan) -> Duration;
 
+    /// Hears how long the stage has taken when something happens.
+    fn passed(&mut self, _elapsed: Duration) {}
+
+    /// Puts what is known at `now` where it belongs, though the stage waits for more.
+    fn keep_so_far(&self, _now: Duration, _outcome: &mut Outcome) {}
+
     /// Takes what happened; returns the answer once there is one.
     fn handle(&mut self, event: Event) -> Option<Self::Answer>;
 
@@ -99,7 +105,11 @@ impl<E: Expect> Waiting for E {
     }
 
     fn handle(&mut self, event: Event, began: Duration, now: Duration, outcome: &mut Outcome) -> bool {
-        let Some(value) = Expect::handle(self, event) else { return false };
+        self.passed(now.saturating_sub(began));
+        let Some(value) = Expect::handle(self, event) else {
+            self.keep_so_far(now, outcome);
+            return false;
+        };
         E::keep(Timed { value, took: now.saturating_sub(began), at: now }, outcome);
         true
     }

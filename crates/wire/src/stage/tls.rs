@@ -1,5 +1,7 @@
 //! TLS: a ClientHello of ours and the flight that answers it, or a handshake of a TLS stack.
 
+mod tunnel;
+
 use std::fmt::{self, Write};
 use std::time::Duration;
 
@@ -23,6 +25,7 @@ use crate::tls::{
 };
 use crate::transcript::line::{Line, Words, end_name, read_end};
 use crate::x224::{Framing, SecurityProtocols, ServerAnswer, framing};
+use tunnel::ExpectTunnel;
 
 pub(super) const STAGE: Stage =
     Stage { name: "tls", share: 4, limit: |limits| &mut limits.tls, begin, write, read, rename, ..Stage::BARE };
@@ -172,11 +175,9 @@ fn begin(plan: &ConversationPlan, outcome: &Outcome, left: &mut Vec<u8>) -> Opti
         Begun { actions, state: Box::new(ExpectFlight { received, wanted: 0, max: offer.max, suites: hello.suites }) }
     } else {
         // behind CredSSP the peer says for itself what it misses
-        let last = plan.credssp.is_none() || !x224::selected(outcome).is_some_and(SecurityProtocols::credssp);
-        Begun {
-            actions: vec![Action::UpgradeTls(offer)],
-            state: Box::new(ExpectTunnel { last, ..ExpectTunnel::default() }),
-        }
+        let credssp = plan.credssp.is_some() && x224::selected(outcome).is_some_and(SecurityProtocols::credssp);
+        let last = !credssp && !plan.connection_sequence;
+        Begun { actions: vec![Action::UpgradeTls(offer)], state: Box::new(ExpectTunnel::new(last)) }
     })
 }
 
@@ -254,58 +255,6 @@ impl ExpectFlight {
         }
         let offered = self.suites.contains(&flight.suite);
         (!offered).then(|| format!("the server chose the suite {:#06x}, which was not offered", flight.suite))
-    }
-}
-
-/// Waits for a TLS stack.
-#[derive(Debug, Default)]
-struct ExpectTunnel {
-    /// Nothing follows in the plan.
-    last: bool,
-    /// The peer asked for a certificate of ours.
-    requested: bool,
-    /// The handshake as it was finished, while the peer may still say that it misses one: in TLS 1.3 it says so
-    /// afterwards.
-    up: Option<(TlsAnswer, Presented)>,
-}
-
-impl Expect for ExpectTunnel {
-    type Answer = (TlsAnswer, Presented);
-
-    fn keep(answer: Timed<Self::Answer>, outcome: &mut Outcome) {
-        keep(answer, outcome);
-    }
-
-    fn limit(&self, plan: &ConversationPlan) -> Duration {
-        plan.limits.tls
-    }
-
-    fn handle(&mut self, event: Event) -> Option<Self::Answer> {
-        let answer = match event {
-            Event::CertificateRequested => {
-                self.requested = true;
-                return None;
-            }
-            Event::TlsUp { version, suite, chain } => {
-                let answer = TlsAnswer::Accepted { version: Some(version), suite, finished: true };
-                let up = (answer, Presented { chain, ..Presented::default() });
-                if self.last && self.requested {
-                    self.up = Some(up);
-                    return None;
-                }
-                return Some(up);
-            }
-            Event::Time | Event::Bytes(_) if self.up.is_some() => return self.up.take(),
-            Event::TlsFailed(TlsFailure::Alert(alert)) => TlsAnswer::Alert(alert),
-            Event::TlsFailed(TlsFailure::Closed { end, bytes }) => TlsAnswer::Closed { end, bytes },
-            Event::Closed(end) => TlsAnswer::Closed { end, bytes: 0 },
-            Event::TlsFailed(TlsFailure::WrongKey) => TlsAnswer::WrongKey,
-            Event::TlsFailed(TlsFailure::Peer(words)) => TlsAnswer::Malformed(words),
-            Event::TlsFailed(TlsFailure::Own(words)) => TlsAnswer::OwnFailure(words),
-            Event::Time => TlsAnswer::Silent { bytes: 0 },
-            _ => return None,
-        };
-        Some((answer, Presented::default()))
     }
 }
 

@@ -12,6 +12,7 @@ const EXTENSION_ENCRYPT_THEN_MAC: u16 = 22;
 const EXTENSION_MASTER_SECRET: u16 = 23;
 const EXTENSION_SESSION_TICKET: u16 = 35;
 const EXTENSION_VERSIONS: u16 = 43;
+const EXTENSION_PSK_MODES: u16 = 45;
 const EXTENSION_KEY_SHARE: u16 = 51;
 const EXTENSION_RENEGOTIATION: u16 = 0xFF01;
 /// RFC 5746 section 3.3: `TLS_EMPTY_RENEGOTIATION_INFO_SCSV`.
@@ -119,7 +120,7 @@ impl ClientHello {
         let legacy = self.max.min(TlsVersion::Tls12).code();
         let mut body = legacy.to_be_bytes().to_vec();
         body.extend_from_slice(&self.random);
-        body.push(0);
+        body.extend(self.session_id());
         let announced = (self.style == HelloStyle::OpenSsl).then_some(RENEGOTIATION_SUITE);
         let suites: Vec<u16> = self.suites.iter().copied().chain(announced).collect();
         body.extend(prefix16(&codes(&suites)));
@@ -130,14 +131,30 @@ impl ClientHello {
         message
     }
 
+    /// `legacy_session_id` with its length: what offers TLS 1.3 sends one that resumes nothing, for boxes on the way
+    /// that want to see one (RFC 8446 appendix D.4); seen of OpenSSL.
+    fn session_id(&self) -> Vec<u8> {
+        if self.style != HelloStyle::OpenSsl || self.max < TlsVersion::Tls13 {
+            return vec![0];
+        }
+        let other = self.random.iter().rev().map(|byte| !byte);
+        std::iter::once(32).chain(other).collect()
+    }
+
     fn extensions(&self, padding: usize) -> Vec<u8> {
         let mut all = Vec::new();
         if let Some(name) = &self.server_name {
             let named = [&[HOST_NAME][..], &prefix16(name.as_bytes())].concat();
             extension(&mut all, EXTENSION_SERVER_NAME, &prefix16(&named));
         }
-        extension(&mut all, EXTENSION_GROUPS, &prefix16(&codes(&self.groups)));
-        extension(&mut all, EXTENSION_POINT_FORMATS, &[1, 0]);
+        let groups = prefix16(&codes(&self.groups));
+        if self.style == HelloStyle::OpenSsl {
+            extension(&mut all, EXTENSION_POINT_FORMATS, &[3, 0, 1, 2]);
+            extension(&mut all, EXTENSION_GROUPS, &groups);
+        } else {
+            extension(&mut all, EXTENSION_GROUPS, &groups);
+            extension(&mut all, EXTENSION_POINT_FORMATS, &[1, 0]);
+        }
         match self.style {
             HelloStyle::Plain => extension(&mut all, EXTENSION_MASTER_SECRET, &[]),
             HelloStyle::Schannel => {}
@@ -173,6 +190,9 @@ impl ClientHello {
         let mut list = vec![u8::try_from(versions.len()).unwrap_or(u8::MAX)];
         list.extend(versions);
         extension(all, EXTENSION_VERSIONS, &list);
+        if self.style == HelloStyle::OpenSsl {
+            extension(all, EXTENSION_PSK_MODES, &[1, 1]);
+        }
         let mut shares = Vec::new();
         if self.groups.contains(&group::X25519_ML_KEM_768) {
             // a key that the host can check and nobody can use: no handshake of our own is ever finished
@@ -316,6 +336,18 @@ mod tests {
         }
         let empty = ClientHello::of(TlsOffer::MODERN, [7; 32]);
         assert_eq!(ClientHello::decode(&body(&empty.encode(Segments::Whole))).unwrap().server_name, None);
+    }
+
+    /// RFC 8446 appendix D.4: boxes on the way may want one where TLS 1.3 is offered.
+    #[test]
+    fn a_hello_in_the_manner_of_openssl_has_a_session_id_where_it_offers_13() {
+        let session = |style, max| {
+            let hello = ClientHello { style, ..ClientHello::of(TlsOffer { max, ..TlsOffer::MODERN }, [7; 32]) };
+            body(&hello.encode(Segments::Whole))[34]
+        };
+        assert_eq!(session(HelloStyle::OpenSsl, TlsVersion::Tls13), 32);
+        assert_eq!(session(HelloStyle::OpenSsl, TlsVersion::Tls12), 0);
+        assert_eq!(session(HelloStyle::Schannel, TlsVersion::Tls12), 0);
     }
 
     #[test]

@@ -19,10 +19,15 @@ pub struct Identity {
 
 /// Makes one that is valid from now on.
 pub fn healthy(folder: &Folder) -> Identity {
-    let made = Identity { certificate: folder.file("healthy.crt"), key: folder.file("server.key") };
+    with_key(folder, "server", &["rsa:2048"])
+}
+
+/// Makes one with another kind of key, in `openssl req`'s words behind `-newkey`.
+pub fn with_key(folder: &Folder, name: &str, kind: &[&str]) -> Identity {
+    let made = Identity { certificate: folder.file(&format!("{name}.crt")), key: folder.file(&format!("{name}.key")) };
     let mut openssl = command(None, "openssl");
-    openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "365", "-subj"]).arg(format!("/CN={NAME}"));
-    run(openssl.arg("-keyout").arg(&made.key).arg("-out").arg(&made.certificate));
+    openssl.args(["req", "-x509", "-newkey"]).args(kind).args(["-nodes", "-days", "365", "-subj"]);
+    run(openssl.arg(format!("/CN={NAME}")).arg("-keyout").arg(&made.key).arg("-out").arg(&made.certificate));
     made
 }
 

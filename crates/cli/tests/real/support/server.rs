@@ -74,12 +74,21 @@ pub fn wait_for(mut done: impl FnMut() -> bool) -> bool {
 
 /// Starts a server on a free port of loopback and waits until it answers X.224.
 pub fn on_free_port(log: &Path, command: impl Fn(u16) -> Command) -> (Process, u16) {
+    until(log, command, answers)
+}
+
+/// Starts a server on a free port of loopback and waits until it takes connections.
+pub fn listening(log: &Path, command: impl Fn(u16) -> Command) -> (Process, u16) {
+    until(log, command, |port| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok())
+}
+
+fn until(log: &Path, command: impl Fn(u16) -> Command, ready: fn(u16) -> bool) -> (Process, u16) {
     for _ in 0..TRIES {
         let port = free_port();
         let mut process = Process::start(&mut command(port), log);
         let mut up = false;
         wait_for(|| {
-            up = answers(port);
+            up = ready(port);
             up || !process.runs()
         });
         if up {
@@ -89,7 +98,8 @@ pub fn on_free_port(log: &Path, command: impl Fn(u16) -> Command) -> (Process, u
     panic!("no server came up; the last one said:\n{}", std::fs::read_to_string(log).unwrap_or_default());
 }
 
-fn free_port() -> u16 {
+/// A port that was free a moment ago, and that no other test gets.
+pub fn free_port() -> u16 {
     loop {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
         if GIVEN.lock().unwrap().insert(port) {

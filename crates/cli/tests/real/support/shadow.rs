@@ -15,6 +15,7 @@ pub struct Shadow {
     _process: Process,
     _screen: Process,
     pub target: String,
+    pub port: u16,
 }
 
 impl Shadow {
@@ -34,7 +35,7 @@ impl Shadow {
             shadow.arg("/bind-address:127.0.0.1").args(options);
             shadow
         });
-        Self { _process: process, _screen: screen, target: format!("127.0.0.1:{port}") }
+        Self { _process: process, _screen: screen, target: format!("127.0.0.1:{port}"), port }
     }
 }
 
@@ -49,7 +50,7 @@ fn keep_identity(folder: &Folder, identity: &Identity) {
 }
 
 /// Starts a screen of its own; without `-noreset` it would vanish with its first client.
-fn screen(folder: &Folder) -> (Process, String) {
+pub fn screen(folder: &Folder) -> (Process, String) {
     let file = folder.file("display");
     let words = "exec Xvfb -displayfd 5 -noreset -nolisten tcp -screen 0 640x480x24 5>\"$0\"";
     let mut shell = command(None, "sh");

@@ -31,6 +31,7 @@ pub struct Xrdp {
     _process: Process,
     log: PathBuf,
     pub target: String,
+    pub port: u16,
 }
 
 impl Xrdp {
@@ -42,7 +43,7 @@ impl Xrdp {
             xrdp.arg("-n").arg("-c").arg(configure(folder, identity, setup, &format!("tcp://127.0.0.1:{port}")));
             xrdp
         });
-        Self { _process: process, log, target: format!("127.0.0.1:{port}") }
+        Self { _process: process, log, target: format!("127.0.0.1:{port}"), port }
     }
 
     /// Starts one on an address inside a network namespace, port 3389.
@@ -53,7 +54,7 @@ impl Xrdp {
         let log = folder.file("xrdp.log");
         let listens = || fs::read_to_string(&log).unwrap_or_default().contains("xrdp_listen_pp done");
         assert!(wait_for(|| listens() || !process.runs()) && process.runs(), "xrdp did not start");
-        Self { _process: process, log, target: format!("{address}:{PORT}") }
+        Self { _process: process, log, target: format!("{address}:{PORT}"), port: PORT }
     }
 
     /// Returns how many TCP connections it says that it has accepted.
