@@ -68,7 +68,7 @@ impl Known {
     fn of(code: &'static Code) -> Option<Self> {
         let level = code.entry.level?;
         let written = code.provider.as_deref()?;
-        let (provider, ..) = CHANNELS.iter().find(|(provider, ..)| ends_with(written, provider))?;
+        let (provider, ..) = places().find(|(provider, ..)| ends_with(written, provider))?;
         let part = match code.side? {
             Side::Host => Part::Host,
             Side::Client => Part::Client,
@@ -98,7 +98,7 @@ impl Known {
 
 /// Every kind, by provider in the order of [`CHANNELS`], normal ones first, by number.
 static TABLE: LazyLock<Vec<Known>> = LazyLock::new(|| {
-    let place = |known: &Known| CHANNELS.iter().position(|(provider, ..)| *provider == known.provider);
+    let place = |known: &Known| places().position(|(provider, ..)| *provider == known.provider);
     let events = codes::families().iter().filter(|family| family.events);
     let mut table: Vec<Known> = events.flat_map(|family| &family.codes).filter_map(Known::of).collect();
     table.sort_by_key(|known| (place(known), !known.normal, known.id));
@@ -111,11 +111,14 @@ static BY_ID: LazyLock<BTreeMap<u32, Vec<Known>>> = LazyLock::new(|| {
     by_id
 });
 
+/// Name of a provider as used here, its full names, and its channels.
+pub type Place = (&'static str, &'static [&'static str], &'static [&'static str]);
+
 /// Where a provider writes: its name as used here, its full names, and its channels.
 ///
 /// Source: providers and channels are named as Windows lists them (`wevtutil el`, `wevtutil ep`) and documents give
 /// them; a channel that a machine lacks is no error.
-pub const CHANNELS: &[(&str, &[&str], &[&str])] = &[
+pub const CHANNELS: &[Place] = &[
     (CORE, &[CORE], &["Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational"]),
     (RCM, &[RCM], &[SYSTEM, RCM_ADMIN, "Microsoft-Windows-TerminalServices-RemoteConnectionManager/Operational"]),
     (LSM, &[LSM], &["Microsoft-Windows-TerminalServices-LocalSessionManager/Operational"]),
@@ -132,6 +135,20 @@ pub const CHANNELS: &[(&str, &[&str], &[&str])] = &[
     (USER32, &[USER32], &[SYSTEM]),
     (KERNEL_POWER, &[KERNEL_POWER], &[SYSTEM]),
 ];
+
+/// Programs with logs of their own, whose lines have no ids: the numbers of their kinds are ours, from 90001 on. The
+/// form is that of [`CHANNELS`].
+pub const PROGRAMS: &[Place] = &[
+    ("Windows Firewall log", &["Windows Firewall log"], &["pfirewall.log"]),
+    ("xrdp", &["xrdp"], &["xrdp.log"]),
+    ("xrdp-sesman", &["xrdp-sesman"], &["xrdp-sesman.log"]),
+    ("gnome-remote-desktop", &["gnome-remote-desktop"], &["journal"]),
+];
+
+/// Iterates over all places where a provider or another program writes.
+pub fn places() -> impl Iterator<Item = &'static Place> {
+    CHANNELS.iter().chain(PROGRAMS)
+}
 
 /// Iterates over every kind of entry.
 pub fn all() -> impl Iterator<Item = Known> {
@@ -239,7 +256,7 @@ mod tests {
     #[test]
     fn of_every_provider_the_channels_are_known() {
         for known in all() {
-            let (_, names, channels) = CHANNELS.iter().find(|(provider, ..)| *provider == known.provider).unwrap();
+            let (_, names, channels) = places().find(|(provider, ..)| *provider == known.provider).unwrap();
             let found = |name: &&str| find(name, known.id).is_some_and(|found| std::ptr::eq(found.code, known.code));
             assert!(!channels.is_empty() && names.iter().all(found), "{known:?}");
         }
@@ -253,7 +270,7 @@ mod tests {
         for code in declared.filter(|code| code.entry.level.is_some()) {
             let known = Known::of(code).unwrap_or_else(|| panic!("{:?} {}", code.provider, code.number));
             assert!(seen.insert((known.provider, known.id)), "{known:?} is declared twice");
-            let logs = CHANNELS.iter().find(|(provider, ..)| *provider == known.provider).unwrap().2;
+            let logs = places().find(|(provider, ..)| *provider == known.provider).unwrap().2;
             assert!(code.log.as_deref().is_some_and(|log| logs.contains(&log)), "{known:?}: {:?}", code.log);
         }
         assert_eq!(seen.len(), all().count());

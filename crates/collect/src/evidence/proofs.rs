@@ -380,7 +380,14 @@ fn it_is_said_how_each_cause_is_shown() {
         assert!(shown(&how).iter().all(here), "{how:?}: {:?}", shown(&how));
     }
     // causes of other parts that a disk shows as well
-    let more = ["credssp-client-refused", "private-key-unusable", "standard-security-only", "negotiation-disabled"];
+    let more = [
+        "credssp-client-refused",
+        "private-key-unusable",
+        "standard-security-only",
+        "negotiation-disabled",
+        // by captures, in tests/captures/many.rs
+        "one-client-fails",
+    ];
     let inside = |cause: &diagnosis::cause::Cause| matches!(cause.stage, Stage::Host | Stage::Client);
     for cause in diagnosis::causes::ALL.iter().filter(|cause| inside(cause)) {
         let listed = more.contains(&cause.id) || SHOWN.iter().any(|(id, _)| *id == cause.id);

@@ -60,6 +60,7 @@ mod negotiation_disabled;
 mod nla_required;
 mod not_an_rdp_service;
 mod ntlm_blocked;
+mod one_client_fails;
 mod outstanding_connections_limit;
 mod password_expired;
 mod port_closed;
@@ -170,6 +171,7 @@ pub const ALL: &[&Cause] = &[
     &cipher_order_policy::CAUSE,
     &fips_mode_forced::CAUSE,
     &credssp_client_refused::CAUSE,
+    &one_client_fails::CAUSE,
     &client_tls12_disabled::CAUSE,
     &update_regression::CAUSE,
     &client_update_regression::CAUSE,

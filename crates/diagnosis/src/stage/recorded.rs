@@ -21,6 +21,13 @@ pub const HOST: Room = Room { stage: Stage::Host, of: Whose::Machine, rung };
 /// Place on the ladder of a client's records.
 pub const CLIENT: Room = Room { stage: Stage::Client, of: Whose::Client, rung };
 
+static CLIENTS: Kind = Kind {
+    name: "captured-clients",
+    words: |_| "how the clients of a captured host fared, counted".to_owned(),
+    answered: |case, _| case.seen(|fact| matches!(fact, Fact::CapturedClients(_)).then_some(())).next().is_some(),
+    asking: None,
+};
+
 static KEY: Kind = Kind {
     name: "registry-key",
     words: |of| format!("the registry key {}", of.place()),
@@ -71,6 +78,9 @@ static TRUST_STORE: Kind = Kind {
 };
 
 impl Need {
+    /// Counts of the clients of a captured host, with each that never came through.
+    pub const CAPTURED_CLIENTS: Self = Self::new(&CLIENTS, Of::Nothing);
+
     /// Folder of private keys: its files, and who may write there.
     pub const KEY_FOLDER: Self = Self::new(&KEY_FOLDER, Of::Nothing);
     /// Logs of the machine of the time of the attempt.

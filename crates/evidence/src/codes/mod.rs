@@ -49,6 +49,7 @@ const FILES: &[&str] = &[
     include_str!("../../data/codes/event-gateway.toml"),
     include_str!("../../data/codes/event-broker.toml"),
     include_str!("../../data/codes/event-avd.toml"),
+    include_str!("../../data/codes/event-programs.toml"),
     include_str!("../../data/codes/freerdp.toml"),
     include_str!("../../data/codes/xfreerdp-exit.toml"),
     include_str!("../../data/codes/errno.toml"),

@@ -274,3 +274,19 @@ proptest! {
         let _ = read_bytes(&log);
     }
 }
+
+/// A full log begins anywhere in its file; nothing is built first and thrown away afterwards.
+#[test]
+fn the_newest_chunk_is_read_first() {
+    let chunk = |last: u64| {
+        let mut chunk = vec![0; CHUNK];
+        chunk[..8].copy_from_slice(CHUNK_MAGIC);
+        chunk[LAST_RECORD..LAST_RECORD + 8].copy_from_slice(&last.to_le_bytes());
+        chunk
+    };
+    let mut junk = chunk(u64::MAX);
+    junk[0] = b'x';
+    let file = [vec![0; 4096], chunk(40), chunk(70), junk, chunk(10), chunk(50)[..9].to_vec()].concat();
+    let order = newest_first(&mut Cursor::new(file), 4096).unwrap();
+    assert_eq!(order, [1, 0, 3, 2, 4]);
+}

@@ -67,6 +67,7 @@ pub(super) const LISTED: &[(&str, &str, Why)] = &[
     ("broken-negotiation", "restart-services", Wire),
     ("tls-blocked-on-path", "exempt-from-inspection", Wire),
     ("tls-blocked-on-path", "try-another-client", Wire),
+    ("one-client-fails", "try-another-client", Wire),
     ("tls-version-mismatch", "enable-tls12", Wire),
     ("tls-cipher-mismatch", "reset-cipher-order", Wire),
     ("tls13-refused", "disable-tls13", Wire),
