@@ -145,7 +145,7 @@ _rdpdoctor() {
             return 0
             ;;
         rdpdoctor__subcmd__demo)
-            opts="-h --help"
+            opts="-h --full --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -159,7 +159,7 @@ _rdpdoctor() {
             return 0
             ;;
         rdpdoctor__subcmd__diagnose)
-            opts="-h --code --extended --client --rdp --require-trust --thorough --with --from-client --control --timeout --format --full --transcript --redact --replay --help"
+            opts="-h --code --extended --client --rdp --require-trust --thorough --with --from-client --control --timeout --format --full --save-commands --transcript --redact --replay --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -199,6 +199,10 @@ _rdpdoctor() {
                     ;;
                 --format)
                     COMPREPLY=($(compgen -W "human json jsonl html sarif junit nagios" -- "${cur}"))
+                    return 0
+                    ;;
+                --save-commands)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --transcript)
@@ -403,7 +407,7 @@ _rdpdoctor() {
             return 0
             ;;
         rdpdoctor__subcmd__inspect)
-            opts="-h --from-client --at --code --extended --client --require-trust --format --full --help"
+            opts="-h --from-client --at --code --extended --client --require-trust --format --full --save-commands --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -431,6 +435,10 @@ _rdpdoctor() {
                     ;;
                 --format)
                     COMPREPLY=($(compgen -W "human json jsonl html sarif junit nagios" -- "${cur}"))
+                    return 0
+                    ;;
+                --save-commands)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)

@@ -27,23 +27,23 @@ end
 complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -s V -l version -d 'Print version'
 complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "diagnose" -d 'Find out why connections to a host fail'
-complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "inspect" -d 'Find out from files (event logs, registry hives, a mounted disk, captures, recordings of Process Monitor, .rdp files, bundles) why connections fail, without making one'
-complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "collect" -d 'Make one file of evidence (logs, hives, disks, captures, states) to be sent to others, without names; or print a script that reads a Windows machine'
-complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "explain" -d 'Explain a code, a pasted message, an event, a cause, a fix or a claim, or find them by words; asks no machine'
-complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "demo" -d 'Diagnose a faulty host that runs on this computer; needs nothing else'
-complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "lab" -d 'Run faulty hosts on this computer, to try tools on; without names, list them'
-complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "completions" -d 'Print the completions for a shell, to be put where that shell looks for them'
+complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "inspect" -d 'Find out why connections fail from files (event logs, registry hives, a mounted disk, captures, recordings of Process Monitor, .rdp files, bundles), without making a connection'
+complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "collect" -d 'Put evidence (logs, hives, disks, captures, states) into one file without names, to send to others; or print a script that reads a Windows machine'
+complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "explain" -d 'Explain a code, a pasted message, an event, a cause, a fix or a claim, or search by words; contacts no machine'
+complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "demo" -d 'Show a diagnosis: run a faulty host on this computer and diagnose it'
+complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "lab" -d 'Run faulty hosts on this computer to try tools on; without names, list them'
+complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "completions" -d 'Print the completions for a shell; put them where that shell looks for them'
 complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "man" -d 'Print the man page'
 complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "generate" -d 'Print files that are made from the code, as a JSON object of paths and texts'
 complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l code -d 'The error code that the client shows, such as 0x904' -r
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l extended -d 'The extended error code that the client shows, such as 0x7' -r
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l client -d 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML); without it, the client that the evidence tells of, else mstsc-11' -r
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l rdp -d 'An .rdp file: the target (unless one is named), what the client offers, whom it has to trust, and its gateway' -r -F
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l with -d 'Files and folders from the host or the client (as for `inspect`), to be judged together with what the probe sees' -r -F
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l from-client -d 'Files and folders from the client\'s machine (hives, a mounted disk, logs): they tell who has to get through, and are judged as its own' -r -F
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l control -d 'A host that is known to work (HOST or HOST:PORT): asked the same, to tell a fault of the host from one of this computer' -r
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l timeout -d 'Time for the first look; questions that a finding needs may take as long again' -r
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l rdp -d 'An .rdp file: gives the target (unless you name one), what the client offers and trusts, and its gateway' -r -F
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l with -d 'Files and folders from the host or the client (as for `inspect`), judged together with what the probe sees' -r -F
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l from-client -d 'Files and folders from the client\'s machine (hives, a mounted disk, logs): they say which client has to get through, and count as its own' -r -F
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l control -d 'A host that is known to work (HOST or HOST:PORT): tested in the same way, to tell a fault of the host from one of this computer' -r
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l timeout -d 'Time for the first look; further questions for a finding may take as long again' -r
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l format -d 'How to print the report' -r -f -a "human\t'words for a terminal'
 json\t'the published JSON, schema rdpdoctor/1'
 jsonl\t'the same JSON on one line: for logs, one line is one whole report'
@@ -51,15 +51,16 @@ html\t'one page for a browser or paper: no script, nothing from the network'
 sarif\t'SARIF 2.1.0 for code scanning: a result per finding, a rule per cause'
 junit\t'JUnit XML for build servers: a test suite per target, a test case per stage and per finding'
 nagios\t'one line with performance data for monitoring; exit status 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN'"
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l save-commands -d 'Write the commands of the report (proofs, fixes, next steps) to this folder, each as a script to read and run' -r -F
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l transcript -d 'Write everything that was sent and received to a file, as text' -r -F
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l replay -d 'Diagnose a transcript again, without any connection' -r -F
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l replay -d 'Diagnose a transcript again, without a connection' -r -F
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l require-trust -d 'The client refuses a host whose certificate it does not trust, as with authentication level 1'
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l thorough -d 'Ask also what no verdict needs: every TLS version, suite, group, signature algorithm and set of protocols; makes dozens of connections, and may take six times the time-out'
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l full -d 'Print the whole report, also where much was read; without it, words for a terminal are cut to sixty lines'
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l redact -d 'Take names and addresses out of that file'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l thorough -d 'Also ask what no verdict needs: every TLS version, suite, group, signature algorithm and set of protocols; makes dozens of connections and may take six times the time-out; prints the whole report'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l full -d 'Print the whole report; without it, words for a terminal are one screen (24 lines)'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l redact -d 'Take names and addresses out of the transcript (the report keeps them)'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l from-client -d 'Files and folders from the client\'s machine (hives, a mounted disk, logs): they tell who has to get through, and are judged as its own' -r -F
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l at -d 'The time of the failed attempt (RFC 3339, such as 2026-11-21T09:00:00Z), by which logs are judged; the newest time in the files if none. What was captured is always judged by its own clock' -r
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l from-client -d 'Files and folders from the client\'s machine (hives, a mounted disk, logs): they say which client has to get through, and count as its own' -r -F
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l at -d 'The time of the failed attempt (such as 2026-11-21T09:00:00Z or "2026-11-21 09:00", in UTC), by which logs are judged; the newest time in the files if none. What was captured is always judged by its own clock' -r
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l code -d 'The error code that the client shows, such as 0x904' -r
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l extended -d 'The extended error code that the client shows, such as 0x7' -r
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l client -d 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML); without it, the client that the evidence tells of, else mstsc-11' -r
@@ -70,33 +71,35 @@ html\t'one page for a browser or paper: no script, nothing from the network'
 sarif\t'SARIF 2.1.0 for code scanning: a result per finding, a rule per cause'
 junit\t'JUnit XML for build servers: a test suite per target, a test case per stage and per finding'
 nagios\t'one line with performance data for monitoring; exit status 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN'"
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l save-commands -d 'Write the commands of the report (proofs, fixes, next steps) to this folder, each as a script to read and run' -r -F
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l require-trust -d 'The client refuses a host whose certificate it does not trust, as with authentication level 1'
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l full -d 'Print the whole report, also where much was read; without it, words for a terminal are cut to sixty lines'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l full -d 'Print the whole report; without it, words for a terminal are one screen (24 lines)'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand collect" -l from-client -d 'Files and folders from the client\'s machine: in the bundle they stand as such' -r -F
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand collect" -l from-client -d 'Files and folders from the client\'s machine: the bundle marks them as such' -r -F
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand collect" -s o -l output -d 'The bundle to write' -r -F
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand collect" -l as -d 'Print a script that reads a machine, instead of collecting anything' -r -f -a "powershell\t'Windows PowerShell 4.0 or newer, and PowerShell 7'"
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand collect" -l format -d 'How to print what is in the bundle' -r -f -a "human\t'words for a terminal'
 json\t'the bundle\'s manifest, schema rdpdoctor-bundle/1'"
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand collect" -l keep-names -d 'Leave names, users, domains and addresses as they are'
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand collect" -l force -d 'Replace the file if it exists, unless it is among what is collected'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand collect" -l force -d 'Replace the file if it exists, unless it is one of the files to collect'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand collect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand explain" -l format -d 'How to print the answer' -r -f -a "human\t'words for a terminal'
 json\t'the published JSON, schema rdpdoctor-explain/1'"
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand explain" -l full -d 'Print all that is known, and not the dozen lines that tell most'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand explain" -l full -d 'Print everything that is known, not just the dozen lines that matter most'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand demo" -l full -d 'Print the whole report'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand demo" -s h -l help -d 'Print help'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand lab" -s h -l help -d 'Print help'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand man" -s h -l help -d 'Print help'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand generate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect collect explain demo lab completions man generate help" -f -a "diagnose" -d 'Find out why connections to a host fail'
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect collect explain demo lab completions man generate help" -f -a "inspect" -d 'Find out from files (event logs, registry hives, a mounted disk, captures, recordings of Process Monitor, .rdp files, bundles) why connections fail, without making one'
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect collect explain demo lab completions man generate help" -f -a "collect" -d 'Make one file of evidence (logs, hives, disks, captures, states) to be sent to others, without names; or print a script that reads a Windows machine'
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect collect explain demo lab completions man generate help" -f -a "explain" -d 'Explain a code, a pasted message, an event, a cause, a fix or a claim, or find them by words; asks no machine'
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect collect explain demo lab completions man generate help" -f -a "demo" -d 'Diagnose a faulty host that runs on this computer; needs nothing else'
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect collect explain demo lab completions man generate help" -f -a "lab" -d 'Run faulty hosts on this computer, to try tools on; without names, list them'
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect collect explain demo lab completions man generate help" -f -a "completions" -d 'Print the completions for a shell, to be put where that shell looks for them'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect collect explain demo lab completions man generate help" -f -a "inspect" -d 'Find out why connections fail from files (event logs, registry hives, a mounted disk, captures, recordings of Process Monitor, .rdp files, bundles), without making a connection'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect collect explain demo lab completions man generate help" -f -a "collect" -d 'Put evidence (logs, hives, disks, captures, states) into one file without names, to send to others; or print a script that reads a Windows machine'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect collect explain demo lab completions man generate help" -f -a "explain" -d 'Explain a code, a pasted message, an event, a cause, a fix or a claim, or search by words; contacts no machine'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect collect explain demo lab completions man generate help" -f -a "demo" -d 'Show a diagnosis: run a faulty host on this computer and diagnose it'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect collect explain demo lab completions man generate help" -f -a "lab" -d 'Run faulty hosts on this computer to try tools on; without names, list them'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect collect explain demo lab completions man generate help" -f -a "completions" -d 'Print the completions for a shell; put them where that shell looks for them'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect collect explain demo lab completions man generate help" -f -a "man" -d 'Print the man page'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect collect explain demo lab completions man generate help" -f -a "generate" -d 'Print files that are made from the code, as a JSON object of paths and texts'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect collect explain demo lab completions man generate help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -1,4 +1,5 @@
-//! `cargo xtask bench one`: the time to a verdict on real servers, beside the peers, in turns in one run.
+//! `cargo xtask bench`: the time to a verdict on real servers, beside the peers, in turns in one run; to judge one host;
+//! to read an event log.
 //!
 //! Timings are ratios of one run on one machine; they are printed, never asserted.
 
@@ -90,6 +91,12 @@ pub fn one(root: &Path) -> Result<bool> {
     for server in [servers::xrdp(&folder)?, servers::shadow(&folder)?] {
         compare(&programs, &server)?;
     }
+    Ok(true)
+}
+
+/// Runs the judge on recorded hosts: a healthy one, and broken ones.
+pub fn judge(root: &Path) -> Result<bool> {
+    shell::stream(shell::cargo(root, &["bench", "-p", "diagnosis", "--bench", "judge"]))?;
     Ok(true)
 }
 

@@ -28,19 +28,19 @@ pub struct Arguments {
 pub enum Command {
     /// Find out why connections to a host fail
     Diagnose(DiagnoseOptions),
-    /// Find out from files (event logs, registry hives, a mounted disk, captures, recordings of Process Monitor, .rdp
-    /// files, bundles) why connections fail, without making one
+    /// Find out why connections fail from files (event logs, registry hives, a mounted disk, captures, recordings of
+    /// Process Monitor, .rdp files, bundles), without making a connection
     Inspect(InspectOptions),
-    /// Make one file of evidence (logs, hives, disks, captures, states) to be sent to others, without names; or print a
+    /// Put evidence (logs, hives, disks, captures, states) into one file without names, to send to others; or print a
     /// script that reads a Windows machine
     Collect(CollectOptions),
-    /// Explain a code, a pasted message, an event, a cause, a fix or a claim, or find them by words; asks no machine
+    /// Explain a code, a pasted message, an event, a cause, a fix or a claim, or search by words; contacts no machine
     Explain(ExplainOptions),
-    /// Diagnose a faulty host that runs on this computer; needs nothing else
+    /// Show a diagnosis: run a faulty host on this computer and diagnose it
     Demo(DemoOptions),
-    /// Run faulty hosts on this computer, to try tools on; without names, list them
+    /// Run faulty hosts on this computer to try tools on; without names, list them
     Lab(LabOptions),
-    /// Print the completions for a shell, to be put where that shell looks for them
+    /// Print the completions for a shell; put them where that shell looks for them
     Completions {
         /// The shell
         shell: Shell,
@@ -77,43 +77,46 @@ pub struct DiagnoseOptions {
     /// The client that has to get through: a profile, or a file with one
     #[arg(long, value_name = "PROFILE|FILE", help = client_help())]
     pub client: Option<String>,
-    /// An .rdp file: the target (unless one is named), what the client offers, whom it has to trust, and its gateway
+    /// An .rdp file: gives the target (unless you name one), what the client offers and trusts, and its gateway
     #[arg(long, value_name = "FILE")]
     pub rdp: Option<PathBuf>,
     /// The client refuses a host whose certificate it does not trust, as with authentication level 1
     #[arg(long)]
     pub require_trust: bool,
-    /// Ask also what no verdict needs: every TLS version, suite, group, signature algorithm and set of protocols; makes
-    /// dozens of connections, and may take six times the time-out
+    /// Also ask what no verdict needs: every TLS version, suite, group, signature algorithm and set of protocols; makes
+    /// dozens of connections and may take six times the time-out; prints the whole report
     #[arg(long)]
     pub thorough: bool,
-    /// Files and folders from the host or the client (as for `inspect`), to be judged together with what the probe sees
+    /// Files and folders from the host or the client (as for `inspect`), judged together with what the probe sees
     #[arg(long, value_name = "PATH", num_args = 1.., conflicts_with = "replay")]
     pub with: Vec<PathBuf>,
-    /// Files and folders from the client's machine (hives, a mounted disk, logs): they tell who has to get through, and
-    /// are judged as its own
+    /// Files and folders from the client's machine (hives, a mounted disk, logs): they say which client has to get
+    /// through, and count as its own
     #[arg(long, value_name = "PATH", num_args = 1.., conflicts_with = "replay")]
     pub from_client: Vec<PathBuf>,
-    /// A host that is known to work (HOST or HOST:PORT): asked the same, to tell a fault of the host from one of this
-    /// computer
+    /// A host that is known to work (HOST or HOST:PORT): tested in the same way, to tell a fault of the host from one
+    /// of this computer
     #[arg(long, value_name = "HOST", value_parser = parse_target)]
     pub control: Option<Target>,
-    /// Time for the first look; questions that a finding needs may take as long again
+    /// Time for the first look; further questions for a finding may take as long again
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_time)]
     pub timeout: Duration,
     /// How to print the report
     #[arg(long, value_parser = format(), default_value = formats::ALL[0].id)]
     pub format: &'static Format,
-    /// Print the whole report, also where much was read; without it, words for a terminal are cut to sixty lines
+    /// Print the whole report; without it, words for a terminal are one screen (24 lines)
     #[arg(long)]
     pub full: bool,
+    /// Write the commands of the report (proofs, fixes, next steps) to this folder, each as a script to read and run
+    #[arg(long, value_name = "DIR")]
+    pub save_commands: Option<PathBuf>,
     /// Write everything that was sent and received to a file, as text
     #[arg(long, value_name = "FILE")]
     pub transcript: Option<PathBuf>,
-    /// Take names and addresses out of that file
+    /// Take names and addresses out of the transcript (the report keeps them)
     #[arg(long, requires = "transcript")]
     pub redact: bool,
-    /// Diagnose a transcript again, without any connection
+    /// Diagnose a transcript again, without a connection
     #[arg(long, value_name = "FILE", conflicts_with_all = ["target", "transcript", "control"])]
     pub replay: Option<PathBuf>,
 }
@@ -126,15 +129,15 @@ pub struct DiagnoseOptions {
     rdpdoctor inspect /mnt/windows --code 0x904 --extended 0x7\n  rdpdoctor inspect capture.pcapng server.rdp --format json"
 )]
 pub struct InspectOptions {
-    /// Files and folders; their kinds are recognised by what is in them
+    /// Files and folders; their contents show what they are
     #[arg(required_unless_present = "from_client", value_name = "PATH")]
     pub paths: Vec<PathBuf>,
-    /// Files and folders from the client's machine (hives, a mounted disk, logs): they tell who has to get through, and
-    /// are judged as its own
+    /// Files and folders from the client's machine (hives, a mounted disk, logs): they say which client has to get
+    /// through, and count as its own
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub from_client: Vec<PathBuf>,
-    /// The time of the failed attempt (RFC 3339, such as 2026-11-21T09:00:00Z), by which logs are judged; the newest
-    /// time in the files if none. What was captured is always judged by its own clock
+    /// The time of the failed attempt (such as 2026-11-21T09:00:00Z or "2026-11-21 09:00", in UTC), by which logs are
+    /// judged; the newest time in the files if none. What was captured is always judged by its own clock
     #[arg(long, value_name = "TIME", value_parser = parse_moment)]
     pub at: Option<OffsetDateTime>,
     /// The error code that the client shows, such as 0x904
@@ -152,9 +155,12 @@ pub struct InspectOptions {
     /// How to print the report
     #[arg(long, value_parser = format(), default_value = formats::ALL[0].id)]
     pub format: &'static Format,
-    /// Print the whole report, also where much was read; without it, words for a terminal are cut to sixty lines
+    /// Print the whole report; without it, words for a terminal are one screen (24 lines)
     #[arg(long)]
     pub full: bool,
+    /// Write the commands of the report (proofs, fixes, next steps) to this folder, each as a script to read and run
+    #[arg(long, value_name = "DIR")]
+    pub save_commands: Option<PathBuf>,
 }
 
 /// Options of `collect`.
@@ -169,7 +175,7 @@ pub struct CollectOptions {
     /// Files and folders, as for `inspect`; also a bundle, to be redacted again
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
-    /// Files and folders from the client's machine: in the bundle they stand as such
+    /// Files and folders from the client's machine: the bundle marks them as such
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub from_client: Vec<PathBuf>,
     /// The bundle to write
@@ -178,7 +184,7 @@ pub struct CollectOptions {
     /// Leave names, users, domains and addresses as they are
     #[arg(long)]
     pub keep_names: bool,
-    /// Replace the file if it exists, unless it is among what is collected
+    /// Replace the file if it exists, unless it is one of the files to collect
     #[arg(long)]
     pub force: bool,
     /// Print a script that reads a machine, instead of collecting anything
@@ -225,7 +231,7 @@ pub struct ExplainOptions {
     /// How to print the answer
     #[arg(long, value_enum, default_value_t = ExplainFormat::Human)]
     pub format: ExplainFormat,
-    /// Print all that is known, and not the dozen lines that tell most
+    /// Print everything that is known, not just the dozen lines that matter most
     #[arg(long)]
     pub full: bool,
 }
@@ -246,6 +252,9 @@ pub struct DemoOptions {
     /// The scenario to show; `rdpdoctor lab` lists them
     #[arg(default_value = crate::demo::DEFAULT)]
     pub scenario: String,
+    /// Print the whole report
+    #[arg(long)]
+    pub full: bool,
 }
 
 /// Options of `lab`.
@@ -285,6 +294,9 @@ pub enum Generated {
 }
 
 fn parse_target(text: &str) -> Result<Target, String> {
+    if text.to_ascii_lowercase().ends_with(".rdp") {
+        return Err(format!("this is an .rdp file and no host: write --rdp {text}"));
+    }
     Target::parse(text).map_err(|error| error.to_string())
 }
 
@@ -300,7 +312,11 @@ fn parse_code(text: &str) -> Result<u32, String> {
 }
 
 fn parse_moment(text: &str) -> Result<OffsetDateTime, String> {
-    evidence::moment::moment(text).ok_or_else(|| "write a time such as 2026-11-21T09:00:00Z".to_owned())
+    // as a report writes it, and as people do
+    let plain = text.trim().trim_end_matches("UTC").trim_end().replacen(' ', "T", 1);
+    let written = [text.to_owned(), format!("{plain}Z"), format!("{plain}:00Z")];
+    let read = written.iter().find_map(|text| evidence::moment::moment(text));
+    read.ok_or_else(|| "write a time such as 2026-11-21T09:00:00Z or \"2026-11-21 09:00\" (UTC)".to_owned())
 }
 
 /// Reads `10s`, `500ms` or `2m`; from 100 ms to 10 minutes.

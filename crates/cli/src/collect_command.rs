@@ -27,6 +27,9 @@ pub fn run(options: &CollectOptions) -> anyhow::Result<u8> {
         terminal::print(&script::powershell())?;
         return Ok(HEALTHY);
     }
+    if let (Some(first), None) = (options.inputs().next(), &options.output) {
+        bail!("name the file to write as well: rdpdoctor collect {} -o bundle.zip", first.display());
+    }
     let Some(output) = options.output.as_deref().filter(|_| options.inputs().next().is_some()) else {
         bail!(
             "this machine itself cannot be read yet: name files or folders, and -o BUNDLE; \

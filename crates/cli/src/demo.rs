@@ -22,7 +22,7 @@ pub fn run(options: &DemoOptions) -> anyhow::Result<u8> {
     let (transcript, run) = diagnose::drive(&staged.probe)?;
     terminal::clear_progress();
     let report = diagnosis::diagnose(&observe(&transcript), &staged.probe.context, run);
-    terminal::print(&human::render(&report, terminal::style(true)))?;
+    terminal::print(&human::render(&report, terminal::style(options.full)))?;
     let found = report.findings.iter().find(|finding| finding.severity < Severity::Advisory);
     let found = found.map(|finding| finding.cause.as_str());
     let expected = scenario.expect.findings.first().map(String::as_str);

@@ -17,7 +17,7 @@ use time::OffsetDateTime;
 use wire::transcript::Transcript;
 
 use crate::arguments::DiagnoseOptions;
-use crate::terminal;
+use crate::{report_output, terminal};
 
 /// Most bytes of a profile that are read.
 const PROFILE_LIMIT: u64 = 64 * 1024;
@@ -27,9 +27,11 @@ const TRANSCRIPT_LIMIT: u64 = 64 * 1024 * 1024;
 /// Runs the command and returns the exit status.
 pub fn run(options: &DiagnoseOptions) -> anyhow::Result<u8> {
     let error = match diagnosed(options) {
-        Ok(diagnosis) => {
-            terminal::print(&(options.format.render)(&diagnosis, terminal::style(options.full)))?;
-            return Ok(options.format.status.map_or_else(|| diagnosis.verdict.status(), |status| status(&diagnosis)));
+        Ok(mut diagnosis) => {
+            report_output::name_files(&mut diagnosis, &options.with, &options.from_client);
+            // a survey was asked for, and no screen has room for it
+            let full = options.full || options.thorough;
+            return report_output::print(&diagnosis, options.format, full, options.save_commands.as_deref());
         }
         Err(error) => error,
     };
@@ -102,8 +104,8 @@ fn live(
     let (transcript, run) = drive(&probe)?;
     terminal::clear_progress();
     if let Some(file) = &options.transcript {
-        let kept = if options.redact { transcript.redacted() } else { transcript.clone() };
-        std::fs::write(file, kept.to_string()).with_context(|| format!("write transcript {}", file.display()))?;
+        write_transcript(file, &transcript, options.redact)
+            .with_context(|| format!("write transcript {}", file.display()))?;
     }
     let Some(control) = options.control.as_ref().filter(|_| !run.interrupted) else {
         return Ok(diagnosis::diagnose(&evidence(observe(&transcript), gathered, &probe.context), &probe.context, run));
@@ -122,6 +124,23 @@ fn live(
     let there = (&observe(&there), &beside.context);
     let here = evidence(observe(&transcript), gathered, &probe.context);
     Ok(diagnosis::control::diagnose_beside(&here, &probe.context, run, there))
+}
+
+/// Writes a transcript and says so. It replaces an older transcript, but no other file, and none without names by one
+/// with names.
+fn write_transcript(file: &Path, transcript: &Transcript, redact: bool) -> anyhow::Result<()> {
+    let redacted = transcript.redacted();
+    if std::fs::metadata(file).is_ok_and(|about| about.len() > 0) {
+        let before = read_bounded(file, TRANSCRIPT_LIMIT).ok().and_then(|text| text.parse::<Transcript>().ok());
+        let before = before.ok_or_else(|| anyhow!("it exists and is no transcript"))?;
+        if !redact && before == before.redacted() && *transcript != redacted {
+            return Err(anyhow!("it exists without names (--redact), and this one would have them"));
+        }
+    }
+    std::fs::write(file, if redact { &redacted } else { transcript }.to_string())?;
+    let names = if redact { "without names" } else { "with names and addresses; --redact takes them out" };
+    terminal::complain(&format!("transcript written to {} ({names})", file.display()));
+    Ok(())
 }
 
 /// Gathers the records of the machines.

@@ -1,5 +1,8 @@
 //! `rdpdoctor inspect`: a diagnosis from evidence files, without a connection.
 
+use std::io::ErrorKind;
+
+use anyhow::anyhow;
 use collect::evidence::{Gathered, Piece, gather};
 use collect::probe;
 use diagnosis::Context;
@@ -9,10 +12,16 @@ use time::OffsetDateTime;
 
 use crate::arguments::InspectOptions;
 use crate::diagnose::{profile, truncated};
-use crate::terminal;
+use crate::report_output;
 
 /// Runs the command and returns the exit status.
 pub fn run(options: &InspectOptions) -> anyhow::Result<u8> {
+    let named = || options.paths.iter().chain(&options.from_client);
+    // one file that is missing among others is said in the report
+    if named().all(|path| std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound)) {
+        let first = named().next().map_or(String::new(), |path| path.display().to_string());
+        return Err(anyhow!("read {first}: there is no such file or folder"));
+    }
     let now = truncated(OffsetDateTime::now_utc());
     let (profile, profile_source) = profile(options.client.as_deref())?;
     let gathered = gather(&options.paths).with_client(&options.from_client);
@@ -39,9 +48,9 @@ pub fn run(options: &InspectOptions) -> anyhow::Result<u8> {
         gateway: None,
         thorough: false,
     };
-    let diagnosis = diagnosis::diagnose(&evidence, &context, Run::default());
-    terminal::print(&(options.format.render)(&diagnosis, terminal::style(options.full)))?;
-    Ok(options.format.status.map_or_else(|| diagnosis.verdict.status(), |status| status(&diagnosis)))
+    let mut diagnosis = diagnosis::diagnose(&evidence, &context, Run::default());
+    report_output::name_files(&mut diagnosis, &options.paths, &options.from_client);
+    report_output::print(&diagnosis, options.format, options.full, options.save_commands.as_deref())
 }
 
 /// Finds the target of a transcript among the files.

@@ -19,13 +19,14 @@ pub mod inspect;
 pub mod lab_command;
 pub mod manual;
 mod pasted;
+mod report_output;
 pub mod scenario;
 pub mod terminal;
 
 use std::process::ExitCode;
 
 use clap::Parser;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::arguments::{Arguments, Command};
 
@@ -43,6 +44,15 @@ fn asked_about(error: &clap::Error) -> Option<String> {
     code.then_some(first)
 }
 
+/// True if a port was named as an option or a word of its own.
+fn named_a_port(error: &clap::Error) -> bool {
+    let argument = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(argument)) => argument.as_str(),
+        _ => return false,
+    };
+    error.kind() == ErrorKind::UnknownArgument && (argument.starts_with("--port") || argument.parse::<u16>().is_ok())
+}
+
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -53,6 +63,9 @@ pub fn main() -> ExitCode {
             let printed = error.print().is_ok();
             if let Some(code) = asked_about(&error) {
                 terminal::complain(&format!("To ask what it means: rdpdoctor explain {code}"));
+            }
+            if named_a_port(&error) {
+                terminal::complain("To name a port, write it behind the host: rdpdoctor diagnose HOST:PORT");
             }
             return ExitCode::from(if shown && printed { HEALTHY } else { FAILED });
         }

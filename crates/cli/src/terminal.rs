@@ -31,7 +31,7 @@ pub fn complain(text: &str) {
 /// Returns the style of standard output; `full` for everything.
 pub fn style(full: bool) -> Style {
     let colour = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
-    Style { colour, width: columns().unwrap_or(USUAL_WIDTH).min(WIDEST), full }
+    Style { colour, width: columns().unwrap_or(USUAL_WIDTH).min(WIDEST), full, saved: false }
 }
 
 /// Returns the columns of the terminal. A size without rows, as of pseudo terminals that nobody set up, counts as none,

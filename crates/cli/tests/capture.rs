@@ -19,7 +19,9 @@ const RDP: &str =
 /// Runs the program; checks its exit status, and returns its words as one line.
 #[track_caller]
 fn cli(arguments: &[&str], status: i32) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_rdpdoctor")).args(arguments).stdin(Stdio::null()).output().unwrap();
+    let full: &[&str] = if arguments[0] == "inspect" { &["--full"] } else { &[] };
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_rdpdoctor")).args(arguments).args(full).stdin(Stdio::null()).output().unwrap();
     let (text, complaint) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert_eq!(output.status.code(), Some(status), "{arguments:?}\n{text}\n{complaint}");
     text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -68,8 +70,8 @@ fn the_file_makes_a_capture_of_https_tell_of_the_gateway() {
             "the client's connection to the gateway gw.corp.example at 192.0.2.9:443, as captured",
             "FAIL tls",
             "protocol_version",
-            "It says nothing about the host behind.",
-            "Next: Asked without a logon, a gateway answers 401",
+            "It says nothing about the host behind it.",
+            "Next: Without a logon, a gateway answers 401",
             "https://gw.corp.example/remoteDesktopGateway/",
             "rdpdoctor diagnose server.corp.example",
         ] {

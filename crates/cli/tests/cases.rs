@@ -128,8 +128,13 @@ fn check(root: &Path, case: &Case, port: u16) {
     assert!(case.one_of.is_empty() || first.is_some_and(|cause| case.one_of.contains(&cause)), "{told}");
     assert!(!findings.iter().any(|finding| case.never.contains(finding)), "{told}");
     let mut words = Command::new(env!("CARGO_BIN_EXE_rdpdoctor"));
+    let screen =
+        Command::new(env!("CARGO_BIN_EXE_rdpdoctor")).args(&asked[1..]).env("COLUMNS", "100").output().unwrap();
+    let screen = String::from_utf8_lossy(&screen.stdout).into_owned();
+    let rows: usize = screen.lines().map(|line| line.chars().count().div_ceil(100).max(1)).sum();
+    assert!(rows <= 24 && rows > 3, "{}: {rows} rows\n{screen}", case.name);
     if !case.words.is_empty() {
-        let output = words.args(&asked[1..]).output().unwrap();
+        let output = words.args(&asked[1..]).arg("--full").output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(text.to_lowercase().contains(&case.words.to_lowercase()), "{:?} is not said: {text}", case.words);
     }

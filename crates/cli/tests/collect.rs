@@ -255,7 +255,7 @@ fn without_files_it_says_what_can_be_done() {
     assert!(said(&["collect"], 3).contains("rdpdoctor collect --as powershell"));
     let folder = Folder::new("without");
     let state = folder.file("state.json", &host());
-    assert!(said(&["collect", &state], 3).contains("-o BUNDLE"));
+    assert!(said(&["collect", &state], 3).contains("-o bundle.zip"));
     assert_eq!(said(&["collect", "--as", "powershell"], 0), script::powershell());
     said(&["collect", "--as", "powershell", &state], 3);
     assert!(said(&["collect", "--help"], 0).contains("never run on a real Windows machine"));

@@ -55,7 +55,7 @@ impl Drop for Scratch {
 #[test]
 fn a_healthy_host_is_0() {
     let (_lab, address) = lab("healthy-server-2022");
-    let text = cli(&["diagnose", &address], 0, "Healthy as far as the logon prompt.");
+    let text = cli(&["diagnose", &address], 0, "Healthy up to the logon prompt.");
     assert!(text.contains("1 connection,") && text.contains("No logon was attempted."), "{text}");
 }
 
@@ -63,7 +63,11 @@ fn a_healthy_host_is_0() {
 fn a_fault_is_1_and_says_what_to_do() {
     let (_lab, address) = lab("certificate-expired");
     let text = cli(&["diagnose", &address], 1, "certificate-expired (degrading, proven)");
-    for words in ["seen:", "why:", "do:", "fix:", "Get-ChildItem"] {
+    for words in ["Seen:", "How sure:", "Do now: look on the host", "prove-certificate-expired.ps1", "Look for:"] {
+        assert!(text.contains(words), "{words} is missing:\n{text}");
+    }
+    let text = cli(&["diagnose", &address, "--full"], 1, "certificate-expired (degrading, proven)");
+    for words in ["seen:", "why:", "do:", "fix:", "fixed when:", "Get-ChildItem"] {
         assert!(text.contains(words), "{words} is missing:\n{text}");
     }
 }
@@ -71,7 +75,10 @@ fn a_fault_is_1_and_says_what_to_do() {
 #[test]
 fn a_code_that_a_healthy_host_does_not_explain_is_2() {
     let (_lab, address) = lab("healthy-server-2022");
-    let text = cli(&["diagnose", &address, "--code", "0x904", "--extended", "0x7"], 2, "does not explain 0x904/0x7");
+    let code = ["diagnose", &address, "--code", "0x904", "--extended", "0x7"];
+    let text = cli(&code, 2, "it does not explain 0x904/0x7").replace('\n', " ");
+    assert!(text.contains("Do now, on the computer that shows 0x904/0x7:"), "{text}");
+    let text = cli(&[&code[..], &["--full"]].concat(), 2, "does not explain 0x904/0x7");
     assert!(text.contains("Ruled out:") && text.contains("private-key-unusable") && text.contains("Next:"), "{text}");
     cli(&["diagnose", &address, "--code", "2308", "--extended", "7"], 2, "0x904/0x7");
 }
@@ -103,6 +110,10 @@ fn wrong_use_is_3_in_words() {
     }
     cli(&["diagnose", &"a".repeat(64)], 3, "63");
     cli(&["diagnose"], 3, "TARGET");
+    cli(&["diagnose", "server.rdp"], 3, "--rdp server.rdp");
+    cli(&["diagnose", "server", "3389"], 3, "HOST:PORT");
+    cli(&["diagnose", "server", "--port", "3389"], 3, "HOST:PORT");
+    cli(&["inspect", "no-such-file"], 3, "no-such-file: there is no such file");
     cli(&["diagnose", "server", "--code", "zebra"], 3, "zebra");
     cli(&["diagnose", "server", "--extended", "7"], 3, "--code");
     cli(&["diagnose", "server", "--timeout", "0s"], 3, "100ms");
@@ -121,6 +132,8 @@ fn wrong_use_is_3_in_words() {
 #[test]
 fn the_demonstration_finds_its_fault() {
     let text = cli(&["demo"], 0, "The scenario's fault is private-key-unusable: found.");
+    assert!(text.contains("ok name, tcp, x224 · FAIL tls: reset"), "{text}");
+    let text = cli(&["demo", "--full"], 0, "The scenario's fault is private-key-unusable: found.");
     for rung in ["ok   tcp", "ok   x224", "FAIL tls"] {
         assert!(text.contains(rung), "{text}");
     }
@@ -148,6 +161,29 @@ fn a_transcript_replays_to_the_same_report() {
     assert_eq!(parts(&live), parts(&replayed));
 }
 
+/// A transcript without names was made to be sent; one with names has no business in its place.
+#[test]
+fn a_transcript_replaces_nothing_of_value() {
+    let scratch = Scratch::new("replaces");
+    let file = scratch.file("probe.txt");
+    let (_lab, address) = lab("healthy-server-2022");
+    let write = |more: &[&str], status| {
+        let output = run(&[&["diagnose", &address, "--transcript", &file], more].concat());
+        let complaint = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(status), "{complaint}");
+        complaint
+    };
+    std::fs::write(&file, "my notes").unwrap();
+    assert!(write(&[], 3).contains("it exists and is no transcript"));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "my notes");
+    std::fs::remove_file(&file).unwrap();
+    assert!(write(&[], 0).contains("with names"));
+    assert!(write(&["--redact"], 0).contains("without names"));
+    let nameless = std::fs::read_to_string(&file).unwrap();
+    assert!(write(&[], 3).contains("without names"));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), nameless);
+}
+
 #[test]
 fn what_failed_in_rehearsal_is_not_held_against_the_host() {
     let scratch = Scratch::new("rehearsal");
@@ -157,7 +193,7 @@ fn what_failed_in_rehearsal_is_not_held_against_the_host() {
     let text = std::fs::read_to_string(&file).unwrap();
     assert!(!text.contains("rehearsal-failed"), "{text}");
     std::fs::write(&file, text + "  9.000000 rehearsal-failed\n").unwrap();
-    cli(&["diagnose", "--replay", &file], 2, "so the fault is its own or this computer's");
+    cli(&["diagnose", "--replay", &file], 2, "the fault lies in this program or this computer");
 }
 
 #[test]
@@ -250,7 +286,7 @@ fn a_thorough_look_tells_all_that_a_host_takes() {
     assert_eq!(tls("1.2")["groups"], serde_json::json!(["x25519", "secp256r1", "secp384r1"]));
     assert_eq!(tls("1.2")["signatures"].as_array().unwrap().len(), 6, "{:#}", tls("1.2"));
     assert_eq!((&tls("1.1")["accepted"], &tls("1.0")["accepted"]), (&false.into(), &false.into()));
-    let words = cli(&["diagnose", &address, "--thorough"], 0, "Healthy as far as the logon prompt.");
+    let words = cli(&["diagnose", &address, "--thorough"], 0, "Healthy up to the logon prompt.");
     assert!(words.contains("TLS_AES_256_GCM_SHA384") && words.contains("Remote Credential Guard"), "{words}");
     let plain = cli(&["diagnose", &address, "--format", "json"], 0, "\"surveys\": []");
     assert!(plain.contains("\"connections\": 1"), "{plain}");

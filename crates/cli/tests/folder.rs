@@ -1,5 +1,5 @@
-//! `inspect` of a folder that holds everything: one diagnosis, one timeline, at most sixty lines, and no fault left
-//! out. And `diagnose --with`, where the files tell who the client is.
+//! `inspect` of a folder that holds everything: one diagnosis, one screen, and no fault left out of the whole
+//! report. And `diagnose --with`, where the files tell who the client is.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, clippy::cast_possible_truncation)]
 
@@ -152,56 +152,93 @@ fn rows(text: &str) -> usize {
     text.lines().map(|line| line.chars().count().div_ceil(100).max(1)).sum()
 }
 
-fn check_brief(folder: &str) -> String {
+/// Checks the first screen on a folder, and that the whole report has everything.
+fn check_screen(folder: &str) -> (String, String) {
     let json = report(&["inspect", folder]);
     let words = run(&["inspect", folder]);
-    assert!(rows(&words) <= 60, "{} rows:\n{words}", rows(&words));
-    // a title may be broken into rows
-    let flat = words.split_whitespace().collect::<Vec<_>>().join(" ");
-    for (cause, title) in faults(&json) {
-        let said = flat.to_lowercase().contains(&title.to_lowercase());
-        assert!(said && flat.contains(&cause), "{cause}: {title}\n{words}");
-    }
-    let unread = json["observations"].as_array().unwrap().iter().any(|seen| seen["fact"] == "unread");
-    assert_eq!(unread, words.contains("not read: "), "{words}");
-    for next in json["next"].as_array().unwrap() {
-        assert!(words.contains(next["do"].as_str().unwrap()), "{words}");
+    assert!(rows(&words) <= 24, "{} rows:\n{words}", rows(&words));
+    let first = &json["findings"][0];
+    if first["severity"] == "blocking" {
+        assert!(words.contains(first["cause"].as_str().unwrap()), "{words}");
     }
     let full = run(&["inspect", "--full", folder]);
-    assert!(rows(&full) > 60 && !full.contains("abridged"), "{full}");
-    words
+    // a title may be broken into rows
+    let flat = full.split_whitespace().collect::<Vec<_>>().join(" ");
+    for (cause, title) in faults(&json) {
+        let said = flat.to_lowercase().contains(&title.to_lowercase());
+        assert!(said && flat.contains(&cause), "{cause}: {title}\n{full}");
+    }
+    let unread = json["observations"].as_array().unwrap().iter().any(|seen| seen["fact"] == "unread");
+    assert_eq!(unread, words.contains("Not read, or in part: "), "{words}");
+    assert_eq!(unread, full.contains("not read: "), "{full}");
+    (words, full)
 }
 
 #[test]
-fn a_folder_that_holds_everything_takes_sixty_lines() {
+fn a_folder_that_holds_everything_takes_one_screen() {
     let folder = folder("everything");
     everything(&folder);
-    let words = check_brief(folder.to_str().unwrap());
+    let (words, full) = check_screen(folder.to_str().unwrap());
     assert!(faults(&report(&["inspect", folder.to_str().unwrap()])).len() >= 8, "{words}");
-    assert!(words.contains("12 addresses") && words.contains("each for its own client"), "{words}");
-    assert!(words.contains("What happened (UTC):") && words.contains("broken0.json"), "{words}");
-    fs::remove_dir_all(&folder).unwrap();
-}
-
-#[test]
-fn a_little_evidence_is_shown_whole() {
-    let folder = folder("little");
-    let (registry, events) = fault(0);
-    fs::write(folder.join("server.json"), state("host", "SERVER01", &registry, &events).to_string()).unwrap();
-    let path = folder.to_str().unwrap();
-    assert_eq!(run(&["inspect", path]), run(&["inspect", "--full", path]));
+    assert!(words.contains("12 addresses") && words.contains("of them with something wrong"), "{words}");
+    assert!(words.contains("Also wrong: ") && words.contains("Not read, or in part: "), "{words}");
+    assert!(full.contains("What happened (UTC):") && full.contains("broken0.json"), "{full}");
+    assert!(full.contains("each for its own client"), "{full}");
     fs::remove_dir_all(&folder).unwrap();
 }
 
 /// The real logs, captures and hives in one folder, as they lie there.
 #[test]
-fn the_real_data_take_sixty_lines() {
+fn the_real_data_take_one_screen() {
     let Ok(folder) = std::env::var("RDPDOCTOR_TEST_DATA") else {
         assert!(std::env::var("RDPDOCTOR_TEST_FULL").is_err(), "RDPDOCTOR_TEST_DATA is not set");
         return eprintln!("skipped: RDPDOCTOR_TEST_DATA is not set");
     };
-    let words = check_brief(&folder);
-    assert!(words.contains("LsaSrv 6041") && words.contains("each for its own client"), "{words}");
+    let (_, full) = check_screen(&folder);
+    assert!(full.contains("LsaSrv 6041") && full.contains("each for its own client"), "{full}");
+}
+
+/// Each file that people brought, by itself and all together.
+#[test]
+fn the_handed_files_take_one_screen() {
+    let Some(root) = std::env::var_os("RDPDOCTOR_TEST_CASES").map(|root| PathBuf::from(root).join("files")) else {
+        assert!(std::env::var("RDPDOCTOR_TEST_FULL").is_err(), "RDPDOCTOR_TEST_CASES is not set");
+        return eprintln!("skipped: RDPDOCTOR_TEST_CASES is not set");
+    };
+    let mut paths: Vec<PathBuf> = fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.push(root);
+    for path in &paths {
+        let words = run(&["inspect", path.to_str().unwrap()]);
+        assert!(rows(&words) <= 24, "{}: {} rows:\n{words}", path.display(), rows(&words));
+    }
+    assert!(paths.len() > 3, "{paths:?}");
+}
+
+/// Scripts that a report names are there and can be read; a file of somebody else stays as it is.
+#[test]
+fn commands_are_saved_as_scripts() {
+    let folder = folder("scripts");
+    let (registry, events) = fault(0);
+    fs::write(folder.join("server.json"), state("host", "SERVER01", &registry, &events).to_string()).unwrap();
+    let (path, scripts) = (folder.join("server.json"), folder.join("scripts"));
+    let arguments = ["inspect", path.to_str().unwrap(), "--save-commands", scripts.to_str().unwrap()];
+    let words = run(&arguments);
+    assert!(words.lines().all(|line| line.chars().count() <= 100), "{words}");
+    let fix = scripts.join("fix-enable-remote-desktop.ps1");
+    let text = fs::read_to_string(&fix).unwrap();
+    assert!(text.contains("fDenyTSConnections") && text.contains("# written by rdpdoctor"), "{text}");
+    for name in words.lines().map(str::trim).filter(|line| line.starts_with("prove-") || line.starts_with("fix-")) {
+        assert!(scripts.join(name).is_file(), "{name}\n{words}");
+    }
+    // again: our own files are written anew, another's is refused
+    fs::write(&fix, format!("{text}\nmore")).unwrap();
+    run(&arguments);
+    assert_eq!(fs::read_to_string(&fix).unwrap(), text);
+    fs::write(&fix, "mine").unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_rdpdoctor")).args(arguments).output().unwrap();
+    assert_eq!((output.status.code(), fs::read_to_string(&fix).unwrap().as_str()), (Some(3), "mine"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("another program wrote it"), "{output:?}");
+    fs::remove_dir_all(&folder).unwrap();
 }
 
 /// Nobody said when the attempt was: a log that was written on records it all the same, and the report says how to ask.
@@ -211,7 +248,7 @@ fn a_fault_of_another_time_is_found_by_the_command_that_the_report_names() {
     let refused = [event(10, "LsaSrv", 6041, &json!({"0": "TERMSRV/server01 4"}))];
     fs::write(folder.join("client.json"), state("client", "CLIENT01", &[], &refused).to_string()).unwrap();
     let file = folder.join("client.json").to_str().unwrap().to_owned();
-    let words = run(&["inspect", &file]);
+    let words = run(&["inspect", "--full", &file]);
     assert!(words.contains("judged for 2026-11-21 08:59:30 UTC, the newest time in the files (--at TIME"), "{words}");
     assert!(!words.contains("Ruled out: encryption-oracle-policy"), "{words}");
     let told = report(&["inspect", &file]);
@@ -221,7 +258,25 @@ fn a_fault_of_another_time_is_found_by_the_command_that_the_report_names() {
     let arguments: Vec<&str> = command.split(' ').skip(1).collect();
     let then = report(&arguments);
     assert_eq!((&then["at_source"], faults(&then)[0].0.as_str()), (&"option".into(), "encryption-oracle-policy"));
-    assert!(run(&arguments).contains("judged for 2026-11-21 08:10:00 UTC, as --at says"), "{}", run(&arguments));
+    assert!(run(&arguments).contains("Judged for 2026-11-21 08:10:00 UTC, as --at says"), "{}", run(&arguments));
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+/// A command that leaves out whose files they are, or which, tells something else when it is run.
+#[test]
+fn a_next_command_names_all_files_as_they_were_given() {
+    let folder = folder("named");
+    let refused = [event(10, "LsaSrv", 6041, &json!({"0": "TERMSRV/server01 4"}))];
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    fs::write(path("logs.json"), state("host", "CLIENT01", &[], &refused).to_string()).unwrap();
+    let (registry, _) = fault(9);
+    fs::write(path("my server.json"), state("host", "SERVER01", &registry, &[]).to_string()).unwrap();
+    let (log, server) = (path("logs.json"), path("my server.json"));
+    let next = |arguments: &[&str]| report(arguments)["next"][0]["do"].as_str().unwrap().to_owned();
+    let at = "--at 2026-11-21T08:10:00Z";
+    assert_eq!(next(&["inspect", "--from-client", &log]), format!("rdpdoctor inspect --from-client {log} {at}"));
+    let both = format!("rdpdoctor inspect '{server}' --from-client {log} {at}");
+    assert_eq!(next(&["inspect", &server, "--from-client", &log]), both);
     fs::remove_dir_all(&folder).unwrap();
 }
 

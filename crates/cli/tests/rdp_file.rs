@@ -58,7 +58,7 @@ fn report(text: &str) -> Value {
 fn a_file_names_target_and_port() {
     let (_lab, address) = lab("healthy-server-2022");
     let file = File::new("target", &format!("screen mode id:i:2\nfull address:s:{address}\nusername:s:planted\n"));
-    let text = cli(&["diagnose", "--rdp", &file.path()], 0, "Healthy as far as the logon prompt.");
+    let text = cli(&["diagnose", "--rdp", &file.path()], 0, "Healthy up to the logon prompt.");
     assert!(text.contains("1 connection,") && text.contains("Caution: Unknown"), "{text}");
     let json = cli(&["diagnose", "--rdp", &file.path(), "--format", "json"], 0, "");
     assert_eq!(report(&json)["client"]["source"], "rdp-file");
@@ -112,6 +112,15 @@ fn authentication_level_1_requires_trust() {
     assert_eq!(severity(2), Some("advisory".into()));
 }
 
+/// Whoever inspects a file wants to know where it leads.
+#[test]
+fn a_file_that_is_in_order_says_where_it_leads() {
+    let text = "full address:s:server01.corp.example\ngatewayhostname:s:gw.corp.example\ngatewayusagemethod:i:1\n";
+    let file = File::new("leads", text);
+    let words = "leads to server01.corp.example:3389, through the gateway gw.corp.example";
+    cli(&["inspect", &file.path()], 2, words);
+}
+
 #[test]
 fn what_was_seen_beside_a_gateway_is_never_held_against_the_host() {
     let (_lab, address) = lab("certificate-expired");
@@ -125,7 +134,7 @@ fn what_was_seen_beside_a_gateway_is_never_held_against_the_host() {
     let always = file(1);
     let text = cli(&["diagnose", "--rdp", &always.path()], 2, "through the gateway gateway.corp.example");
     assert!(
-        text.contains("direct test") && !text.contains("certificate-expired (") && text.contains("ok   tcp"),
+        text.contains("test above was direct") && !text.contains("certificate-expired (") && text.contains("tcp"),
         "{text}"
     );
     // the direct way works, so the client takes it

@@ -16,6 +16,8 @@ use lab::scenario::ExpectedVerdict;
 use rdpdoctor_cli::scenario::{Staged, stage};
 use wire::transcript::Transcript;
 
+mod first_screen;
+
 /// Time-out of the probes: short, because filtered ports take a share of it; ample for everything else on loopback.
 const TIMEOUT: Duration = Duration::from_secs(4);
 
@@ -101,6 +103,9 @@ fn every_scenario_gets_its_declared_root_first() {
         }
         if let Some(words) = laws(&scenario, &told) {
             objections.insert(format!("{} (laws)", scenario.name), words);
+        }
+        if let Some(words) = first_screen::objection(&told.diagnosis) {
+            objections.insert(format!("{} (first screen)", scenario.name), words);
         }
     }
     let list: Vec<_> = objections.iter().map(|(name, words)| format!("  {name}: {words}")).collect();

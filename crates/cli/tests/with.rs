@@ -71,7 +71,7 @@ fn the_log_of_the_host_proves_what_the_probe_could_only_suspect() {
     assert_eq!(confidence(&report(&["--with", &bundle])).as_deref(), Some("proven"));
     let kinds: Vec<_> = both["timeline"].as_array().unwrap().iter().map(|line| line["kind"].clone()).collect();
     assert_eq!(kinds[..3], ["attempt", "entry", "probe"], "{both:#}");
-    let words = run(&["diagnose", &address, "--with", file.to_str().unwrap()]);
+    let words = run(&["diagnose", "--full", &address, "--with", file.to_str().unwrap()]);
     let told = words.split_once("What happened (UTC):").unwrap().1.split("\n\n").next().unwrap();
     assert!(
         told.contains("198.51.100.4:50270: arrived; the private key") && told.contains("probe 1: accepted"),

@@ -6,7 +6,7 @@
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use collect::evidence::{Kind, Piece, pieces_in, redacted, stored};
+use collect::evidence::{Kind, Piece, pieces_in, pieces_of, redacted, stored};
 use evidence::rdp_file::{RdpFile, RdpFileRecord};
 
 fn files(folder: &str, target: &str) -> Vec<PathBuf> {
@@ -58,4 +58,25 @@ fn evidence_that_stands_alone() {
         assert_eq!(redacted(&again), once);
         !once.is_empty()
     }));
+}
+
+/// Each of these readers by itself; every seed is a file that it reads.
+#[test]
+fn readers_of_exports_and_logs() {
+    let read = |target: &str, kind: Kind| {
+        let seeds = files("../../fuzz/seeds", target);
+        assert!(!seeds.is_empty(), "{target}");
+        for seed in seeds {
+            assert!(!pieces_of(kind, &std::fs::read(&seed).unwrap()).is_empty(), "{}", seed.display());
+        }
+        for crash in files("tests/crashes", target) {
+            let _ = pieces_of(kind, &std::fs::read(crash).unwrap());
+        }
+    };
+    read("exported_events", Kind::ExportedEvents);
+    read("registry_export", Kind::RegistryExport);
+    read("process_monitor_log", Kind::ProcessMonitorLog);
+    read("firewall_log", Kind::FirewallLog);
+    read("xrdp_log", Kind::XrdpLog);
+    read("journal", Kind::Journal);
 }

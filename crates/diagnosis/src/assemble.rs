@@ -106,7 +106,9 @@ fn observations(evidence: &Evidence) -> Vec<ReportObservation> {
 
 fn told(fact: &Fact) -> Option<Told> {
     Some(match fact {
-        Fact::Unread(unread) => Told::Unread { what: unread.what.clone(), why: unread.why.clone() },
+        Fact::Unread(unread) | Fact::CaptureCut(unread) | Fact::PassedOver(unread) => {
+            Told::Unread { what: unread.what.clone(), why: unread.why.clone() }
+        }
         Fact::CertificateNotAfter(until) => Told::CertificateUntil(*until),
         Fact::CapturedConnection(connection) => Told::Connection(connection.clone()),
         Fact::CapturedTransport(transport) => Told::Transport(transport.clone()),

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::case::Case;
-use crate::need::Need;
+use crate::need::{Answers, Need};
 
 /// Effect of a cause on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -154,6 +154,11 @@ impl Cause {
     /// Judges one subject. The surest proof of presence wins; presence wins over absence, so that a contradiction is
     /// seen rather than hidden.
     pub fn judge(&self, case: Case<'_>) -> Judgement {
+        self.judge_with(case, &mut Answers::default())
+    }
+
+    /// Judges one subject as [`Cause::judge`] does. `answers` remembers what is answered about it from cause to cause.
+    pub(crate) fn judge_with(&self, case: Case<'_>, answers: &mut Answers) -> Judgement {
         let mut present: Option<(Confidence, Ground)> = None;
         for proof in self.proofs {
             let Shows::Presence(usual) = proof.shows else { continue };
@@ -161,7 +166,7 @@ impl Cause {
             if present.as_ref().is_some_and(|(best, _)| *best <= usual) {
                 continue;
             }
-            let Some(ground) = proof.holds(case) else { continue };
+            let Some(ground) = proof.holds(case, answers) else { continue };
             let confidence = ground.confidence.unwrap_or(usual).max(usual);
             if present.as_ref().is_none_or(|(best, _)| confidence < *best) {
                 present = Some((confidence, ground));
@@ -172,7 +177,7 @@ impl Cause {
             return Judgement::Present { severity, confidence, because: ground.because };
         }
         let mut absence = self.proofs.iter().filter(|proof| proof.shows == Shows::Absence);
-        if absence.any(|proof| proof.holds(case).is_some()) { Judgement::Absent } else { Judgement::Unknown }
+        if absence.any(|proof| proof.holds(case, answers).is_some()) { Judgement::Absent } else { Judgement::Unknown }
     }
 
     /// Returns the questions that would have to be answered for a cause that is [`Judgement::Unknown`].
@@ -184,8 +189,8 @@ impl Cause {
 
 impl Proof {
     /// Looks at the evidence; `None` while a question is open, or if the proof does not hold.
-    fn holds(&self, case: Case<'_>) -> Option<Ground> {
-        if self.needs.iter().all(|need| need.answered(case)) { (self.holds)(case) } else { None }
+    fn holds(&self, case: Case<'_>, answers: &mut Answers) -> Option<Ground> {
+        if self.needs.iter().all(|need| answers.has(case, *need)) { (self.holds)(case) } else { None }
     }
 }
 

@@ -77,14 +77,14 @@ fn meaning(diagnosis: &Diagnosis, control: &Diagnosis, same_failure: bool) -> &'
     let troubled = !troubles(diagnosis).is_empty();
     match (same_failure, control.verdict, troubled) {
         (true, ..) => {
-            "it fails at the same stage in the same way: the fault may lie with this computer or its network, not with \
-             the host"
+            "it fails at the same step in the same way: the fault may lie with this computer or its network, not \
+             with the host"
         }
         (false, Verdict::Healthy, true) => {
             "it is healthy from here: the fault does not lie with this computer or its network as a whole"
         }
         (false, Verdict::Healthy, false) => "it is healthy as well",
-        (false, ..) => "it is not healthy either, in another way: it tells nothing about this fault",
+        (false, ..) => "the control host fails too, but differently, so the comparison does not help",
     }
 }
 
@@ -96,7 +96,8 @@ fn elsewhere(diagnosis: &Diagnosis) -> Next {
     Next {
         command: format!("on another computer, in another network: rdpdoctor diagnose {target}"),
         splits: vec!["this computer or its network".to_owned(), "host".to_owned()],
-        why: "the control fails in the same way from here: a probe from elsewhere tells whether it is this computer"
+        why: "the control host fails in the same way from here: a test from another computer shows whether it is \
+              this one"
             .to_owned(),
     }
 }

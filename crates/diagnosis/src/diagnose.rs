@@ -7,6 +7,8 @@ use evidence::fact::Fact;
 use evidence::moment::rfc3339;
 use evidence::{Because, Evidence, Role, Stage, SubjectId};
 
+use wire::x224::SecurityProtocols;
+
 use crate::assemble::{Judged, assemble};
 use crate::case::{Case, Context};
 use crate::cause::{Cause, Confidence, Judgement, Severity};
@@ -169,9 +171,12 @@ fn fixes(found: &Present<'_>) -> Vec<String> {
     // a finding that keeps nobody out is no reason to lower security
     let weakens_in_vain = |fix: &Fix| found.severity == Severity::Advisory && fix.safety == Safety::Weakening;
     let by_address = found.case.context.target.as_ref().is_some_and(|target| target.name().is_none());
+    // Windows selects CredSSP where it is offered; xrdp and others know TLS alone, and have no key files of Windows
+    let other = found.case.selected().is_some_and(|seen| seen.value == SecurityProtocols::SSL);
     let fits = |id: &&str| {
         let fix = crate::fixes::find(id);
-        fix.is_none_or(|fix| !(weakens_in_vain(fix) || by_address && fix.is_about_names()))
+        let in_vain = |fix: &Fix| by_address && fix.is_about_names() || other && fix.is_of_windows_own();
+        fix.is_none_or(|fix| !(weakens_in_vain(fix) || in_vain(fix)))
     };
     let mut list: Vec<&str> = found.cause.fixes.iter().copied().filter(fits).collect();
     list.sort_by_key(|id| issued && crate::fixes::find(id).is_some_and(Fix::is_of_windows_own));
@@ -243,6 +248,19 @@ mod tests {
         assert_eq!(own, ["renew-rdp-certificate", "repair-machine-keys-access", "replace-rdp-key-container"]);
     }
 
+    /// A host that takes TLS and not CredSSP is no Windows of today.
+    #[test]
+    fn a_host_that_is_no_windows_gets_no_key_repair_of_windows() {
+        let ssl = SecurityProtocols::SSL;
+        let xrdp = host("192.0.2.7").selects(crate::case::EVERYTHING, ssl).tls_up(TlsVersion::Tls13);
+        let report = xrdp.windows_made("SERVER01").certificate(-200, -1).diagnose();
+        let fixes = &report.findings[0].fixes;
+        assert_eq!(
+            (report.findings[0].cause.as_str(), fixes.as_slice()),
+            ("certificate-expired", &["bind-certificate".to_owned()][..])
+        );
+    }
+
     /// Names that resolve wrongly do not matter to somebody who typed an address.
     #[test]
     fn names_are_mended_for_those_who_go_by_them() {
@@ -290,7 +308,7 @@ mod tests {
                 notes: notes.to_vec(),
             })
         };
-        let agreed = wire::x224::SecurityProtocols::HYBRID_EX;
+        let agreed = SecurityProtocols::HYBRID_EX;
         let selected = || wire::x224::ServerAnswer::Selected { protocol: agreed, flags: 0 };
         let captured = |notes: &[Doubt]| {
             let begun = host("192.0.2.7")

@@ -192,18 +192,15 @@ pub fn notices(evidence: &Evidence, context: &Context) -> Vec<Because> {
             let joined = case.machine().is_some_and(|joined| joined.subject == machine);
             let text = match case.likeness(machine) {
                 Likeness::Open if joined => format!(
-                    "the records of {name} are taken for those of {}: nothing that was seen there says a name. If they are of \
-                     the client, say so with --from-client.",
+                    "the records of {name} count as those of {}, because nothing that was seen there shows another machine. If \
+                     they are the client's, say so with --from-client.",
                     case.label()
                 ),
                 Likeness::Same | Likeness::Open => continue,
                 Likeness::Other => {
                     let called = case.called().first().copied().or_else(|| case.windows_made_name());
                     let called = called.map(|called| printable(called.value)).unwrap_or_default();
-                    format!(
-                        "the records of {name} are not judged as those of {}, which goes by {called}.",
-                        case.label()
-                    )
+                    format!("the records of {name} do not count for {}, whose name is {called}.", case.label())
                 }
             };
             notices.push(Because { text, observation });
@@ -237,7 +234,7 @@ mod tests {
         let named = |name: &str| off(host("192.0.2.7").nla().with(Fact::NtlmComputer(name.to_owned())));
         assert!(joined(&named("SERVER01")) && notes(&named("SERVER01")).is_empty());
         assert!(!joined(&named("SERVER02")));
-        assert!(notes(&named("SERVER02"))[0].contains("goes by SERVER02"), "{:?}", notes(&named("SERVER02")));
+        assert!(notes(&named("SERVER02"))[0].contains("whose name is SERVER02"), "{:?}", notes(&named("SERVER02")));
         // by its certificate, where it tells no name
         let shown = |name: &str| off(host("192.0.2.7").nla().tls_up(TlsVersion::Tls12).windows_made(name));
         assert!(joined(&shown("server01")) && !joined(&shown("SERVER02")));

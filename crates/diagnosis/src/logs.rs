@@ -4,6 +4,7 @@
 //! for settings and states that persist, it makes a cause likely; an older one makes no finding.
 
 use evidence::events;
+use evidence::moment::whole_second;
 use evidence::printable::printable;
 use evidence::state::{LogEvent, LogSpan};
 use time::Duration;
@@ -30,7 +31,8 @@ pub fn told(
     let more =
         if count > 1 { format!(", the last of {count} such entries in {}", words(window)) } else { String::new() };
     let log = printable(&event.channel);
-    let text = format!("{source} {} in the log {log} at {}: {known}{more}", event.id, printable(&event.at));
+    let text =
+        format!("{source} {} in the log {log} at {}: {known}{more}", event.id, printable(&whole_second(&event.at)));
     let near = (case.context.at - case.time_of(newest.id)).abs() <= NEAR;
     let ground = Ground::on(vec![newest.because(text)]);
     Some(if near { ground } else { ground.confidence(Confidence::Likely) })

@@ -188,6 +188,22 @@ impl Need {
     }
 }
 
+/// Needs of one subject that were looked at, with whether they are answered: many causes rest on the same few.
+#[derive(Debug, Default)]
+pub(crate) struct Answers(Vec<(Need, bool)>);
+
+impl Answers {
+    /// True if the evidence answers the need. The case must be the same in every call.
+    pub(crate) fn has(&mut self, case: Case<'_>, need: Need) -> bool {
+        let known = self.0.iter().find(|(known, _)| *known == need);
+        known.map(|(_, answered)| *answered).unwrap_or_else(|| {
+            let answered = need.answered(case);
+            self.0.push((need, answered));
+            answered
+        })
+    }
+}
+
 impl PartialEq for Need {
     fn eq(&self, other: &Self) -> bool {
         std::ptr::eq(self.kind, other.kind) && self.of == other.of

@@ -104,7 +104,7 @@ fn at_another_time(evidence: &Evidence, context: &Context, earlier: &[Earlier]) 
         command: records::again(evidence, context, Some(fault.at)),
         splits: vec![fault.cause.to_owned(), "what was wrong later".to_owned()],
         why: format!(
-            "the logs tell of {}, only not at the time that was judged for ({}); if the attempt was then, judge for it",
+            "the logs show {} at another time ({}); if the attempt was then, run this",
             fault.cause, fault.because.text
         ),
     });
@@ -174,10 +174,9 @@ fn elsewhere(evidence: &Evidence, context: &Context) -> Next {
     Next {
         command: format!("on another computer: rdpdoctor diagnose {}", target(evidence, context)),
         splits: vec!["this computer".to_owned(), "host".to_owned()],
-        why:
-            "this computer's own system refused to make the connection, so nothing was learned about the host: a local \
-              firewall, sandbox or missing address family"
-                .to_owned(),
+        why: "this computer could not make the connection (no network, a local firewall, a sandbox or a missing \
+              address family), so nothing was learned about the host"
+            .to_owned(),
     }
 }
 
@@ -185,8 +184,8 @@ fn longer(target: &str) -> Next {
     Next {
         command: format!("rdpdoctor diagnose {target} --timeout 60s --transcript probe.txt"),
         splits: vec!["slow".to_owned(), "silent".to_owned()],
-        why: "a stage did not end as it should: with more time a slow host answers and a silent one does not, and the \
-              transcript keeps every byte of it"
+        why: "a step did not end as it should: given more time, a slow host answers and a silent one does not; the \
+              transcript keeps every byte"
             .to_owned(),
     }
 }
@@ -212,8 +211,8 @@ fn to_gateway(evidence: &Evidence, context: &Context, ladder: &Ladder) -> Vec<Ne
             "on the client, in PowerShell: curl.exe -v --max-time 10 -X RDG_OUT_DATA https://{place}/remoteDesktopGateway/"
         ),
         splits: vec!["path".to_owned(), "gateway".to_owned()],
-        why: "asked without a logon, a gateway answers 401; a time-out, an error of TLS or of the certificate, or another \
-              status tells where on the way to it the connection breaks"
+        why: "without a logon, a gateway answers 401; a time-out, a TLS or certificate error, or another status \
+              shows where the connection to it fails"
             .to_owned(),
     };
     let log = Next {
@@ -221,8 +220,8 @@ fn to_gateway(evidence: &Evidence, context: &Context, ladder: &Ladder) -> Vec<Ne
                   'Microsoft-Windows-TerminalServices-Gateway/Operational' | Format-List TimeCreated,Id,Message"
             .to_owned(),
         splits: vec!["gateway".to_owned(), "host".to_owned()],
-        why: "the gateway's record of the attempt: whether it let the client in, which host it was asked for, and whether it \
-              reached that"
+        why: "the gateway's log of the attempt shows whether it let the client in, which host it was asked for, and \
+              whether it reached that host"
             .to_owned(),
     };
     // a request that did not reach its service is in no record of it
@@ -245,8 +244,8 @@ fn behind_gateway(target: &str) -> Next {
     Next {
         command: format!("on the gateway, or a computer beside it: rdpdoctor diagnose {target}"),
         splits: vec!["gateway".to_owned(), "host".to_owned()],
-        why: "the gateway connects to the host in the client's stead: asked from there, a sound host leaves the way to the \
-              gateway and the gateway itself"
+        why: "the gateway connects to the host for the client. If the host is fine when tested from there, the \
+              gateway or the path to it is at fault"
             .to_owned(),
     }
 }
@@ -263,8 +262,8 @@ fn by_code(evidence: &Evidence, context: &Context, symptom: Symptom) -> Vec<Next
     let from_client = Next {
         command: format!("on the computer that shows {symptom}: rdpdoctor diagnose {target} {options}"),
         splits: vec!["path".to_owned(), "client".to_owned(), "host".to_owned()],
-        why: "run on the computer that shows the code, the same probe tells whether the fault lies on the way from there, \
-              which this probe did not take"
+        why: "the same test from the computer that shows the code tells whether the fault lies on the way from there, which \
+              this test did not take"
             .to_owned(),
     };
     let client_log = Next {
@@ -292,8 +291,8 @@ fn host_log() -> Next {
             .to_owned(),
         splits: vec!["path".to_owned(), "tls".to_owned(), "credssp".to_owned()],
         why:
-            "the host's record, read right after a failed attempt: no event 131 means that it never reached this host, \
-              36870 to 36888 that TLS failed, 140 that the logon failed"
+            "read the host's log right after a failed attempt: no event 131 means that the attempt never reached \
+             this host, 36870 to 36888 that TLS failed, 140 that the logon failed"
                 .to_owned(),
     }
 }

@@ -6,7 +6,7 @@ use evidence::{Evidence, SubjectId};
 
 use crate::case::{Case, Context};
 use crate::cause::{Cause, Confidence, Judgement, Proof, Shows};
-use crate::need::{Need, Question};
+use crate::need::{Answers, Need, Question};
 use crate::survey;
 
 /// Most times that a question is put. A second try is for servers that serve one client at a time.
@@ -37,9 +37,11 @@ impl Planner {
         let case = Case { evidence, subject, context };
         self.judged.clear();
         self.judged.reserve(crate::causes::ALL.len());
+        let mut answers = Answers::default();
         for cause in causes_of(case) {
-            let judgement = judged(cause, case);
-            let open = open_needs(cause, &judgement, case).find(|need| self.tries(subject, *need) < most(*need));
+            let judgement = judged(cause, case, &mut answers);
+            let tried_out = |need: &Need| self.tries(subject, *need) >= most(*need);
+            let open = open_needs(cause, &judgement, case, &mut answers).find(|need| !tried_out(need));
             self.judged.push((cause, judgement));
             if let Some(need) = open {
                 self.asked.push((subject, need));
@@ -57,7 +59,8 @@ impl Planner {
     ) -> impl Iterator<Item = (&'static Cause, Cow<'p, Judgement>)> {
         let known = self.judged.iter().map(|(cause, judgement)| (*cause, Cow::Borrowed(judgement)));
         let rest = causes_of(case).skip(self.judged.len());
-        known.chain(rest.map(move |cause| (cause, Cow::Owned(judged(cause, case)))))
+        let mut answers = Answers::default();
+        known.chain(rest.map(move |cause| (cause, Cow::Owned(judged(cause, case, &mut answers)))))
     }
 
     /// Returns the next question of the survey. One that stays unanswered twice ends it, to spare the host.
@@ -80,15 +83,20 @@ fn causes_of(case: Case<'_>) -> impl Iterator<Item = &'static Cause> {
 }
 
 /// Judges a cause; nothing is known before anything was seen.
-fn judged(candidate: &Cause, case: Case<'_>) -> Judgement {
-    if case.evidence.observations.is_empty() { Judgement::Unknown } else { candidate.judge(case) }
+fn judged(candidate: &Cause, case: Case<'_>, answers: &mut Answers) -> Judgement {
+    if case.evidence.observations.is_empty() { Judgement::Unknown } else { candidate.judge_with(case, answers) }
 }
 
 /// Iterates over questions of a cause that may be asked now and can change its judgement.
-fn open_needs(candidate: &Cause, judgement: &Judgement, case: Case<'_>) -> impl Iterator<Item = Need> {
+fn open_needs(
+    candidate: &Cause,
+    judgement: &Judgement,
+    case: Case<'_>,
+    answers: &mut Answers,
+) -> impl Iterator<Item = Need> {
     let proofs = candidate.proofs.iter().filter(move |proof| can_change(judgement, proof));
     let needs = proofs.flat_map(|proof| proof.needs.iter().copied());
-    needs.filter(move |need| !need.answered(case) && need.askable(case))
+    needs.filter(move |need| !answers.has(case, *need) && need.askable(case))
 }
 
 /// True if the proof, once complete, would change the judgement.

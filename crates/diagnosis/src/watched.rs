@@ -13,6 +13,11 @@ impl Case<'_> {
         captured.flat_map(|seen| &seen.value.notes).any(|doubt| doubt.lacks_packets())
     }
 
+    /// True if a capture breaks off at its end, where it was stopped.
+    fn capture_breaks_off(self) -> bool {
+        self.evidence.observations.iter().any(|seen| matches!(seen.fact, Fact::CaptureCut(_)))
+    }
+
     /// True if client and host agreed on TLS more often than a handshake was seen, where the capture lacks packets.
     pub(crate) fn handshake_not_captured(self) -> bool {
         let agreed = |answer: &X224Answer| match answer {
@@ -20,7 +25,7 @@ impl Case<'_> {
             _ => false,
         };
         let agreed = self.x224().filter(|seen| self.watched(seen.id) && agreed(seen.value.1)).count();
-        self.lacks_packets() && agreed > self.tls_watched().count()
+        (self.lacks_packets() || self.capture_breaks_off()) && agreed > self.tls_watched().count()
     }
 
     /// True if a captured client was let in without TLS.

@@ -82,3 +82,22 @@ pub struct CapturedTransport {
     /// Version of RDPEUDP that the host chose.
     pub chosen: Option<u16>,
 }
+
+/// Clients that a capture shows at one host, and one of them that never came through.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CapturedClients {
+    /// Address of a client that failed and never came through; `None` if each came through.
+    pub client: Option<String>,
+    /// The host, with the port.
+    pub host: String,
+    /// Number of its connections, all of which failed.
+    pub attempts: u64,
+    /// Clients that connected to the host.
+    pub clients: u64,
+    /// Those of them that never came through.
+    pub failing: u64,
+    /// Other clients that came through on a connection that began after its last one.
+    pub passed_since: u64,
+    /// Connections to the host that were counted.
+    pub connections: u64,
+}

@@ -11,8 +11,9 @@ use wire::tls::TlsOffer;
 use wire::transcript::NameAnswer;
 use wire::x224::SecurityProtocols;
 
-use crate::captured::{CapturedConnection, CapturedTransport};
+use crate::captured::{CapturedClients, CapturedConnection, CapturedTransport};
 use crate::section::sections;
+use crate::section::unread::Unread as NotRead;
 
 pub use wire::machine::{CredsspAnswer as Introduction, TlsAnswer as Handshake};
 
@@ -117,6 +118,12 @@ macro_rules! fact {
             CapturedConnection(CapturedConnection),
             /// UDP transport that was requested in a capture.
             CapturedTransport(CapturedTransport),
+            /// Counts of the clients of a captured host, and one that never came through.
+            CapturedClients(CapturedClients),
+            /// Place where a capture breaks off. All before it is whole.
+            CaptureCut(NotRead),
+            /// Files of a folder that are of no known kind.
+            PassedOver(NotRead),
             /// Answer of an RD Gateway, or of a web proxy on the way to it, to a request.
             HttpAnswer {
                 /// Request that was sent.

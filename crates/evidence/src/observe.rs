@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use wire::machine::Outcome;
 use wire::transcript::{ConnectionRecord, Transcript};
 
-pub use capture::{moment, observe_capture};
+pub use capture::{moment, observe_capture, observe_cut, observe_passed_over};
 pub use gateway::named_gateways;
 
 use seen::{Seen, later};

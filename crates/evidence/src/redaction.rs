@@ -1,6 +1,6 @@
 //! A recorded state without names of people, machines and domains, addresses and passwords: see [`wire::redaction`].
 //!
-//! What stays, and why it can name nobody:
+//! These stay, because they can name nobody:
 //!
 //! * numbers of the registry, sizes, counts, dates; what is no date is taken out;
 //! * texts that are one of a list: the keys that readers look up and the names of values in them, providers, channels,

@@ -53,6 +53,9 @@ macro_rules! told {
                     Self::ClockOffset(_) => credssp::named::CLOCK_OFFSET,
                     Self::CapturedConnection(_) => "capture.connection",
                     Self::CapturedTransport(_) => "capture.udp",
+                    Self::CapturedClients(_) => "capture.clients",
+                    Self::CaptureCut(_) => "capture.cut",
+                    Self::PassedOver(_) => "files.passed_over",
                     Self::HttpAnswer { .. } => gateway::ANSWER,
                     Self::RehearsalFailed => "probe.rehearsal_failed",
                     $(Self::$variant(_) => <$thing>::FACT,)*
@@ -92,6 +95,8 @@ macro_rules! told {
                     Self::CredsspAnswer(answer) => credssp::value(answer),
                     Self::CapturedConnection(connection) => recorded(connection),
                     Self::CapturedTransport(transport) => recorded(transport),
+                    Self::CapturedClients(client) => recorded(client),
+                    Self::CaptureCut(cut) | Self::PassedOver(cut) => recorded(cut),
                     Self::HttpAnswer { method, proxy, answer } => gateway::value(*method, *proxy, answer),
                     Self::NtlmVersion(version) => version_text(*version).into(),
                     Self::ClockOffset(milliseconds) => credssp::seconds_of(*milliseconds),

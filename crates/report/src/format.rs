@@ -9,8 +9,10 @@ pub struct Style {
     pub colour: bool,
     /// Columns; at least 40.
     pub width: usize,
-    /// True for everything, however much it is; otherwise a report on many files is cut to a screen or two.
+    /// True for the whole report, however much it is; otherwise words for a terminal are one screen.
     pub full: bool,
+    /// True if the commands of the report are saved as scripts: a long one is then named and not printed.
+    pub saved: bool,
 }
 
 /// Format in which a report is printed.

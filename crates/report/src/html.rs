@@ -14,7 +14,7 @@ use diagnosis::report::{Diagnosis, Verdict};
 
 use super::format::Format;
 use super::xml::escaped;
-use super::{human_timeline, survey_words, words};
+use super::{human_timeline, screen, survey_words, words};
 
 /// Entry in the list of formats.
 pub(super) const FORMAT: Format = Format {
@@ -36,7 +36,7 @@ fn render(diagnosis: &Diagnosis) -> String {
     page.open("body");
     page.header(diagnosis);
     page.open("main");
-    page.verdict(diagnosis);
+    page.screen(diagnosis);
     page.ladder(diagnosis);
     page.findings(diagnosis);
     page.notices(diagnosis);
@@ -157,13 +157,21 @@ impl Page {
         self.close("header");
     }
 
-    fn verdict(&mut self, diagnosis: &Diagnosis) {
+    /// Adds the first screen, as a terminal shows it; the heading stands above already.
+    fn screen(&mut self, diagnosis: &Diagnosis) {
         let word = verdict_word(diagnosis.verdict);
         self.open(&format!("section class=\"verdict {}\" aria-label=\"Verdict\"", word.to_lowercase()));
         self.element("p class=\"word\"", word);
-        self.element("p", &words::verdict(diagnosis));
-        if let Some(control) = words::control(diagnosis) {
-            self.element("p", &format!("Control: {control}"));
+        for part in screen::parts(diagnosis).iter().filter(|part| part.tone != screen::Tone::Strong) {
+            let label = if part.label.is_empty() {
+                String::new()
+            } else {
+                format!("<span class=\"label\">{}:</span> ", text(&part.label))
+            };
+            self.raw("p", &format!("{label}{}", text(&part.text)));
+            if let Some(script) = &part.script {
+                self.commands(script.lines.iter().map(String::as_str));
+            }
         }
         self.close("section");
     }

@@ -3,14 +3,15 @@
 //! First the ladder with the broken rung, then each finding: what was seen, what follows, what to do, how safe that is;
 //! then what was not seen, and the next measurement. Every text of a foreign machine was made printable before.
 
-use diagnosis::cause::Severity;
+use diagnosis::cause::{Confidence, Severity};
 use diagnosis::fixes::powershell;
-use diagnosis::report::{Diagnosis, Finding, Outcome, StageResult, Verdict};
+use diagnosis::report::{Diagnosis, Finding, Outcome, StageResult};
 use diagnosis::{causes, fixes};
 
 use super::format::{Format, Style};
+use super::screen::{self, Tone};
 use super::words::{self, capital};
-use super::{human_brief, subject_words, survey_words};
+use super::{human_screen, subject_words, survey_words};
 
 /// Entry in the list of formats.
 pub(super) const FORMAT: Format =
@@ -22,15 +23,9 @@ const YELLOW: &str = "\x1b[33m";
 const BOLD: &str = "\x1b[1m";
 const RESET: &str = "\x1b[0m";
 
-/// Writes the report: complete, or, where it was read from files and is long, abridged.
+/// Writes the report: its first screen, or all of it.
 pub fn render(diagnosis: &Diagnosis, style: Style) -> String {
-    if !style.full && human_brief::may_be_abridged(diagnosis) {
-        let plain = whole(diagnosis, Style { colour: false, ..style });
-        if human_brief::rows(&plain, style.width) > human_brief::ROWS {
-            return human_brief::render(diagnosis, style);
-        }
-    }
-    whole(diagnosis, style)
+    if style.full { whole(diagnosis, style) } else { human_screen::render(diagnosis, style) }
 }
 
 /// Writes the complete report.
@@ -52,6 +47,9 @@ fn whole(diagnosis: &Diagnosis, style: Style) -> String {
     page.not_seen(diagnosis);
     page.next(diagnosis);
     page.foot(diagnosis);
+    // after so many lines the first ones are off the screen
+    page.blank();
+    page.verdict(diagnosis);
     page.text
 }
 
@@ -102,7 +100,7 @@ impl Paper {
         }
     }
 
-    pub(super) fn head(&mut self, diagnosis: &Diagnosis) {
+    fn head(&mut self, diagnosis: &Diagnosis) {
         for line in wrap(&words::title(diagnosis), self.style.width.max(40)) {
             let line = self.paint(BOLD, &line);
             self.line(&line);
@@ -149,25 +147,31 @@ impl Paper {
         }
     }
 
-    pub(super) fn verdict(&mut self, diagnosis: &Diagnosis) {
-        let colour = match diagnosis.verdict {
-            Verdict::Healthy => GREEN,
-            Verdict::Faulty => RED,
-            Verdict::Undetermined => YELLOW,
-        };
+    fn verdict(&mut self, diagnosis: &Diagnosis) {
         for line in wrap(&words::verdict(diagnosis), self.style.width.max(40)) {
-            let line = self.paint(colour, &line);
+            let line = self.toned(&line, screen::tone(diagnosis.verdict));
             self.line(&line);
         }
     }
 
-    pub(super) fn control(&mut self, diagnosis: &Diagnosis) {
+    /// Gives a line the colour of its tone.
+    pub(super) fn toned(&self, line: &str, tone: Tone) -> String {
+        match tone {
+            Tone::Plain => line.to_owned(),
+            Tone::Strong => self.paint(BOLD, line),
+            Tone::Good => self.paint(GREEN, line),
+            Tone::Doubtful => self.paint(YELLOW, line),
+            Tone::Bad => self.paint(RED, line),
+        }
+    }
+
+    fn control(&mut self, diagnosis: &Diagnosis) {
         let Some(text) = words::control(diagnosis) else { return };
         self.blank();
         self.wrapped("Control: ", &text);
     }
 
-    pub(super) fn finding(&mut self, diagnosis: &Diagnosis, finding: &Finding) {
+    fn finding(&mut self, diagnosis: &Diagnosis, finding: &Finding) {
         self.finding_head(diagnosis, finding);
         for because in &finding.because {
             self.wrapped("  seen: ", &because.text);
@@ -180,19 +184,23 @@ impl Paper {
         self.wrapped("  do:   ", cause.page.how_to_fix);
         self.beware(cause.id);
         let given = words::given(diagnosis, finding, cause);
-        self.command(&format!("{}:", words::PROVE), &given.fill(cause.page.command));
+        self.command(&format!("prove it {}:", words::prove_place(cause)), &given.fill(cause.page.command));
         if let Some(fix) = finding.fixes.first().and_then(|id| fixes::find(id)) {
-            let lead = format!("{} ({}) {}:", fix.title, words::safety(fix), fix.place.words());
+            let sure = if finding.confidence == Confidence::Proven { "" } else { "only if the proof agrees: " };
+            let lead = format!("{sure}{} ({}) {}:", fix.title, words::safety(fix), fix.place.words());
             self.wrapped("  fix:  ", &lead);
             for line in powershell::lines(fix, &given) {
                 self.line(&format!("          {line}"));
             }
-            self.wrapped("        then: ", &given.fill(fix.verify));
+            if let Some(words) = given.missing(powershell::texts(fix).iter().map(String::as_str)) {
+                self.wrapped("        replace ", &words);
+            }
+            self.wrapped("        fixed when: ", &given.fill(fix.verify));
         }
     }
 
     /// Adds a finding's title and confidence; the verdict already gave the title of the first one.
-    pub(super) fn finding_head(&mut self, diagnosis: &Diagnosis, finding: &Finding) {
+    fn finding_head(&mut self, diagnosis: &Diagnosis, finding: &Finding) {
         self.blank();
         let whose = subject_words::whose(diagnosis, finding.subject).map_or(String::new(), |name| format!(", {name}"));
         let colour = if finding.severity == Severity::Blocking { RED } else { YELLOW };
@@ -203,19 +211,10 @@ impl Paper {
         }
     }
 
-    pub(super) fn beware(&mut self, cause: &str) {
+    fn beware(&mut self, cause: &str) {
         if let Some(warning) = words::beware(cause) {
             self.wrapped("  beware: ", &warning);
         }
-    }
-
-    /// Adds a paragraph whose first word, the name of a cause, has the colour of its severity.
-    pub(super) fn wrapped_with(&mut self, text: &str, cause: &str, severity: Severity) {
-        let start = self.text.len();
-        self.wrapped("", text);
-        let painted = self.paint(if severity == Severity::Blocking { RED } else { YELLOW }, cause);
-        let lines = self.text.split_off(start).replacen(cause, &painted, 1);
-        self.text.push_str(&lines);
     }
 
     /// Adds each advisory finding in a line or two; its page says the rest.
@@ -249,7 +248,7 @@ impl Paper {
         }
     }
 
-    pub(super) fn surveys(&mut self, diagnosis: &Diagnosis) {
+    fn surveys(&mut self, diagnosis: &Diagnosis) {
         for survey in &diagnosis.surveys {
             self.blank();
             self.line(&format!("{}:", words::survey(diagnosis, survey)));
@@ -266,23 +265,38 @@ impl Paper {
     }
 
     fn not_seen(&mut self, diagnosis: &Diagnosis) {
-        let short = !self.style.full && human_brief::may_be_abridged(diagnosis);
-        if let Some(text) = words::ruled_out(diagnosis, short) {
+        if let Some(text) = words::ruled_out(diagnosis) {
             self.blank();
             self.wrapped("Ruled out: ", &text);
         }
-        if let Some((what, text)) = words::not_seen(diagnosis, short) {
+        if let Some((what, text)) = words::not_seen(diagnosis) {
             self.blank();
             self.wrapped("", &format!("{what}: {text}"));
         }
     }
 
-    pub(super) fn next(&mut self, diagnosis: &Diagnosis) {
+    fn next(&mut self, diagnosis: &Diagnosis) {
+        let printed: Vec<String> = diagnosis
+            .findings
+            .iter()
+            .filter(|finding| finding.severity < Severity::Advisory)
+            .filter_map(|finding| Some((finding, causes::find(&finding.cause)?)))
+            .map(|(finding, cause)| words::given(diagnosis, finding, cause).fill(cause.page.command))
+            .collect();
         for (number, next) in (1..).zip(&diagnosis.next) {
             self.blank();
             let lead = if number == 1 { "Next: ".to_owned() } else { "Then: ".to_owned() };
-            self.wrapped(&lead, &words::sentence(&next.why));
-            self.line(&format!("      {}", next.command));
+            let (place, command) = words::place_and_command(&next.command);
+            let above = printed.iter().any(|line| line == command);
+            let place = place.map_or(String::new(), |place| format!("{} ", capital(place)));
+            let told = if above { " The command is the one above that proves it." } else { "" };
+            self.wrapped(&lead, &format!("{}{told}", words::sentence(&next.why)));
+            if !above {
+                if !place.is_empty() {
+                    self.line(&format!("      {}:", place.trim_end()));
+                }
+                self.line(&format!("      {command}"));
+            }
         }
     }
 
@@ -319,6 +333,36 @@ fn wrap(text: &str, room: usize) -> Vec<String> {
     lines
 }
 
+/// Breaks a text into at most so many rows; what does not fit is left out at the end of a word, and `…` says so.
+pub(crate) fn clipped(text: &str, width: usize, most: usize) -> Vec<String> {
+    let lead = text.len() - text.trim_start().len();
+    let mut rows: Vec<String> = Vec::new();
+    for line in wrap(text, width.saturating_sub(lead)) {
+        let mut rest = line.as_str();
+        // a word that is longer than the row, such as a path or a name that somebody made up
+        while let Some((cut, _)) = rest.char_indices().nth(width.saturating_sub(lead)) {
+            rows.push(rest[..cut].to_owned());
+            rest = &rest[cut..];
+        }
+        rows.push(rest.to_owned());
+    }
+    let more = rows.len() > most;
+    rows.truncate(most);
+    if let Some(last) = rows.last_mut().filter(|_| more) {
+        while last.chars().count() + 2 + lead > width {
+            match last.rfind(' ') {
+                Some(end) => last.truncate(end),
+                None => {
+                    last.pop();
+                }
+            }
+        }
+        let kept = last.trim_end_matches([',', ';', ':', '(', ' ']).to_owned();
+        *last = format!("{kept} …");
+    }
+    rows.into_iter().map(|row| format!("{}{row}", " ".repeat(lead))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -330,6 +374,15 @@ mod tests {
         assert_eq!(wrap("", 4), [""]);
     }
 
+    #[test]
+    fn what_is_left_out_ends_at_a_word() {
+        assert_eq!(clipped("one two three four", 9, 1), ["one two …"]);
+        assert_eq!(clipped("one two, three four", 10, 1), ["one two …"]);
+        assert_eq!(clipped("one two", 9, 1), ["one two"]);
+        assert_eq!(clipped("  one two three", 9, 2), ["  one two", "  three"]);
+        assert_eq!(clipped(&"x".repeat(30), 10, 2), ["xxxxxxxxxx", "xxxxxxxx …"]);
+    }
+
     /// Commands are about the host that was asked for, whatever its port.
     #[test]
     fn commands_name_the_port_and_the_name_that_were_asked_for() {
@@ -337,7 +390,7 @@ mod tests {
         diagnosis.findings[0].cause = "port-closed".to_owned();
         diagnosis.findings[0].fixes = vec!["flush-dns".to_owned()];
         diagnosis.subjects[0].port = Some(3399);
-        let style = Style { colour: false, width: 80, full: true };
+        let style = Style { colour: false, width: 80, full: true, saved: false };
         let text = render(&diagnosis, style);
         assert!(
             text.contains("LocalPort -eq 3399;") && text.contains("Resolve-DnsName server01.corp.example\n"),
@@ -352,7 +405,7 @@ mod tests {
     #[test]
     fn a_finding_warns_of_the_most_harmful_advice_on_one_line() {
         let diagnosis = super::super::sample::diagnosis("words");
-        let text = render(&diagnosis, Style { colour: false, width: 80, full: true });
+        let text = render(&diagnosis, Style { colour: false, width: 80, full: true, saved: false });
         let warnings: Vec<_> = text.lines().filter(|line| line.starts_with("  beware: ")).collect();
         assert_eq!(warnings, ["  beware: do not rename the MachineKeys folder (rdpdoctor explain c15)"]);
     }

@@ -4,7 +4,7 @@
 //! Forbidden: looking at evidence. It sees a [`diagnosis::Diagnosis`] and the catalogue (causes, fixes, claims, codes)
 //! alone, so it does not depend on the crate `evidence`; nor may it judge, do I/O or read a clock.
 //!
-//! Start reading at [`human`], then `words.rs`.
+//! Start reading at `screen.rs`, the first screen, then [`human`] and `words.rs`.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -17,16 +17,19 @@ pub mod formats;
 pub mod guides;
 mod html;
 pub mod human;
-mod human_brief;
+mod human_screen;
 mod human_timeline;
 mod json;
 mod jsonl;
 mod junit;
+mod machines;
 pub mod messages;
 mod nagios;
 #[cfg(test)]
 mod sample;
 mod sarif;
+mod screen;
+pub mod scripts;
 pub mod search;
 mod subject_words;
 mod survey_words;

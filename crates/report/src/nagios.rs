@@ -78,11 +78,12 @@ fn performance(diagnosis: &Diagnosis) -> String {
     format!("time={:.3}s;;;0 connections={};;;0{days}", diagnosis.seconds, diagnosis.connections)
 }
 
-/// Counts whole days until the first certificate expires, by this computer's clock; negative once it has.
+/// Counts whole days until the first certificate expires, by this computer's clock, as reports count them; negative
+/// from a day after that.
 fn certificate_days(diagnosis: &Diagnosis) -> Option<i64> {
     let now = moment(&diagnosis.at)?;
     let days = diagnosis.observations.iter().filter_map(|seen| match seen.told {
-        Some(Told::CertificateUntil(until)) => Some((until - now).whole_seconds().div_euclid(86_400)),
+        Some(Told::CertificateUntil(until)) => Some((until - now).whole_days()),
         _ => None,
     });
     days.min()
@@ -110,7 +111,7 @@ mod tests {
     fn it_is_one_line_with_one_bar() {
         let text = line(&diagnosis("a|b\nc"));
         assert_eq!((text.lines().count(), text.matches('|').count()), (1, 1), "{text}");
-        assert!(text.starts_with("RDP CRITICAL - a/b c:3389: ") && text.contains("certificate_days=-13"), "{text}");
+        assert!(text.starts_with("RDP CRITICAL - a/b c:3389: ") && text.contains("certificate_days=-12"), "{text}");
         let (text, status) = FORMAT.failure.unwrap()("no such\nfile | x");
         assert_eq!((text.as_str(), status), ("RDP UNKNOWN - no such file / x\n", 3));
     }

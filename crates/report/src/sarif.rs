@@ -92,10 +92,10 @@ fn rule(id: &str) -> Value {
     let fixes: Vec<String> = cause.fixes.iter().filter_map(|id| fixes::find(id)).map(help_of_fix).collect();
     let page = &cause.page;
     let help = format!(
-        "Why: {}\n\nConfirm: {}\n\n{}:\n{}\n\nWhat to do: {}\n\n{}",
+        "Why: {}\n\nConfirm: {}\n\nProve it {}:\n{}\n\nWhat to do: {}\n\n{}",
         page.why,
         page.confirm,
-        capital(words::PROVE),
+        words::prove_place(cause),
         Given::NOTHING.fill(page.command),
         page.how_to_fix,
         fixes.join("\n\n")
@@ -112,7 +112,7 @@ fn rule(id: &str) -> Value {
 
 fn help_of_fix(fix: &Fix) -> String {
     format!(
-        "Fix: {} ({})\n{}; {}:\n{}\nThen: {}\nTo go back: {}",
+        "Fix: {} ({})\n{}; {}:\n{}\nFixed when: {}\nTo go back: {}",
         sentence(fix.title),
         words::safety(fix),
         capital(&fix.place.words()),

@@ -1,7 +1,5 @@
 //! Sentences of a report, written once for every format that people read.
 
-use std::fmt::Write;
-
 use diagnosis::cause::{Cause, Confidence, Severity};
 use diagnosis::fixes::{Fix, Given};
 use diagnosis::printable::counted;
@@ -9,22 +7,23 @@ use diagnosis::report::{Diagnosis, Finding, Outcome, ReportGateway, StageResult,
 use diagnosis::symptom::Symptom;
 use diagnosis::{Role, Stage, SubjectId, TimeSource, causes, claims};
 
-use super::captured::{any_connection, any_transport};
+use super::captured::any_connection;
 use super::human_timeline::second;
 use super::subject_words;
 
-/// Lead before a command that proves a cause.
-pub(super) const PROVE: &str = "prove it on the machine concerned (PowerShell as administrator, only reads)";
+mod verdict;
+
+use verdict::reached_words;
+pub(crate) use verdict::verdict;
+
 /// Heading of findings that change no verdict.
-pub(super) const ADVICE: &str = "Worth knowing, no fault by itself";
+pub(super) const ADVICE: &str = "Worth knowing (not a fault by itself)";
 /// Heading of the timeline.
 pub(super) const TIMELINE: &str = "What happened (UTC)";
 /// Lead before causes that are still open.
-pub(super) const OPEN: &str = "Neither shown nor ruled out";
-/// Names of causes in a short list.
-const NAMES: usize = 8;
+pub(super) const OPEN: &str = "Not checked or not decided";
 /// Explanation of how to read the steps of a fix.
-pub(crate) const STEPS: &str = "one a line; words in capitals are to be replaced";
+pub(crate) const STEPS: &str = "one per line; replace words in capitals";
 
 /// Writes the title: the subject, and the client it is judged for.
 pub(super) fn title(diagnosis: &Diagnosis) -> String {
@@ -57,7 +56,7 @@ pub(super) fn judged_for(diagnosis: &Diagnosis) -> Option<String> {
         TimeSource::Attempt => return None,
         TimeSource::Option => "as --at says",
         TimeSource::Evidence => "the newest time in the files (--at TIME for another)",
-        TimeSource::Reading => "when the files were read, for they tell no time (--at TIME for another)",
+        TimeSource::Reading => "the time of reading, because the files have no timestamps (--at TIME for another)",
     };
     Some(format!("judged for {at}, {whose}{own}"))
 }
@@ -107,17 +106,6 @@ pub(super) fn role(role: Role) -> &'static str {
         Role::Gateway => "gateway",
         Role::Resolver => "resolver",
         Role::Path => "path",
-    }
-}
-
-/// Writes the verdict as a sentence.
-pub(super) fn verdict(diagnosis: &Diagnosis) -> String {
-    let reached = diagnosis.reached.map_or("", reached_words);
-    match diagnosis.verdict {
-        Verdict::Healthy => format!("Healthy {reached}."),
-        Verdict::Faulty => faulty_words(diagnosis),
-        Verdict::Undetermined if diagnosis.interrupted => "Interrupted: this is what was seen until then.".to_owned(),
-        Verdict::Undetermined => undetermined_words(diagnosis, reached),
     }
 }
 
@@ -195,30 +183,21 @@ pub(super) fn survey(diagnosis: &Diagnosis, survey: &Survey) -> String {
     format!("What {address} accepts{state}")
 }
 
-/// Lists what the evidence excludes, where nothing else was found. `short`: many names are only counted.
-pub(super) fn ruled_out(diagnosis: &Diagnosis, short: bool) -> Option<String> {
+/// Lists what the evidence excludes, where nothing else was found.
+pub(super) fn ruled_out(diagnosis: &Diagnosis) -> Option<String> {
     let said = diagnosis.verdict == Verdict::Undetermined && !diagnosis.ruled_out.is_empty();
-    let names: Vec<&str> = diagnosis.ruled_out.iter().map(String::as_str).collect();
-    said.then(|| format!("{}.", listed(&names, short)))
+    said.then(|| format!("{}.", diagnosis.ruled_out.join(", ")))
 }
 
-/// Lists causes by name, or counts many of them.
-fn listed(names: &[&str], short: bool) -> String {
-    if short && names.len() > NAMES {
-        return format!("{} causes, which --full names", names.len());
-    }
-    names.join(", ")
-}
-
-/// Lists what was not seen or is still open, as lead and text. `short`: many names are only counted.
-pub(super) fn not_seen(diagnosis: &Diagnosis, short: bool) -> Option<(&'static str, String)> {
+/// Lists what was not seen or is still open, as lead and text.
+pub(super) fn not_seen(diagnosis: &Diagnosis) -> Option<(&'static str, String)> {
     let addresses = diagnosis.subjects.iter().filter(|subject| subject.address.is_some()).count();
     let beside = diagnosis.stages.iter().all(|stage| stage.stage >= Stage::Host);
     if diagnosis.connections == 0 && addresses == 0 && beside && !diagnosis.subjects.is_empty() {
         return Some(("Not seen", "the connection itself: no probe was made, and the files hold none.".to_owned()));
     }
     let open = diagnosis.verdict != Verdict::Healthy && !diagnosis.unknown.is_empty();
-    open.then(|| (OPEN, unseen(diagnosis, short)))
+    open.then(|| (OPEN, unseen(diagnosis)))
 }
 
 /// Lists what could not be read, and why.
@@ -238,7 +217,17 @@ pub(super) fn cost(diagnosis: &Diagnosis) -> String {
 
 /// Lists the causes that are still open. Those behind the broken rung are only counted: nobody gets there before it is
 /// mended.
-fn unseen(diagnosis: &Diagnosis, short: bool) -> String {
+fn unseen(diagnosis: &Diagnosis) -> String {
+    let (here, later) = open_here(diagnosis);
+    let here = here.join(", ");
+    let Some((stage, count)) = later else { return format!("{here}.") };
+    let later = counted(count, "later cause", "later causes");
+    let rest = format!("{later}, because the connection did not get past {}.", stage.word());
+    if here.is_empty() { rest } else { format!("{here}; and {rest}") }
+}
+
+/// Lists the causes that are still open where the connection got to, and counts those that lie behind the broken stage.
+pub(super) fn open_here(diagnosis: &Diagnosis) -> (Vec<&str>, Option<(Stage, usize)>) {
     let failed = diagnosis.stages.iter().filter(|stage| stage.outcome == Outcome::Failed);
     let failed = failed.filter(|stage| !diagnosis.is_gateway(stage.subject)).map(|stage| stage.stage);
     // the last one, because one of several addresses may have got further
@@ -246,10 +235,32 @@ fn unseen(diagnosis: &Diagnosis, short: bool) -> String {
     let behind = |id: &str| broken.is_some_and(|broken| causes::find(id).is_some_and(|cause| cause.stage > broken));
     let (later, here): (Vec<&str>, Vec<&str>) =
         diagnosis.unknown.iter().map(|open| open.cause.as_str()).partition(|id| behind(id));
-    let (here, plural) = (listed(&here, short), if later.len() == 1 { "" } else { "s" });
-    let Some(stage) = broken.filter(|_| !later.is_empty()) else { return format!("{here}.") };
-    let rest = format!("what lies behind {} ({} cause{plural}).", stage.word(), later.len());
-    if here.is_empty() { rest } else { format!("{here}; and {rest}") }
+    (here, broken.filter(|_| !later.is_empty()).map(|stage| (stage, later.len())))
+}
+
+/// Causes whose proof is a command for the client, though they lie elsewhere.
+const PROVED_FROM_CLIENT: [&str; 4] =
+    ["certificate-untrusted", "host-unreachable", "name-points-elsewhere", "server-name-refused"];
+
+/// Says where a cause is proven, and that doing so is harmless.
+pub(super) fn prove_place(cause: &Cause) -> String {
+    let client = matches!(cause.role, Role::Client | Role::Resolver) || PROVED_FROM_CLIENT.contains(&cause.id);
+    let place = if client { "the client" } else { "the host" };
+    let shell = if of_unix(cause.page.command) { "as root" } else { "PowerShell as administrator" };
+    format!("on {place} ({shell}; this only reads)")
+}
+
+/// True for a command of a Unix shell.
+pub(super) fn of_unix(command: &str) -> bool {
+    command.starts_with("grep ") || command.contains("/var/log/")
+}
+
+/// Splits the place off the command of a next step: `on the host, in PowerShell: Get-Service`.
+pub(super) fn place_and_command(text: &str) -> (Option<&str>, &str) {
+    match text.split_once(": ") {
+        Some((place, command)) if place.starts_with("on ") => (Some(place), command),
+        _ => (None, text),
+    }
 }
 
 /// Returns the code that the client showed.
@@ -257,117 +268,12 @@ pub(super) fn symptom(diagnosis: &Diagnosis) -> Option<Symptom> {
     diagnosis.symptom.map(|s| Symptom { code: s.code, extended: s.extended })
 }
 
-fn reached_words(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Name => "as far as the name",
-        Stage::Tcp => "as far as TCP",
-        Stage::X224 => "as far as the security negotiation",
-        Stage::Tls => "as far as TLS",
-        Stage::Certificate => "as far as the certificate; what comes after it was not seen",
-        Stage::Credssp => "as far as the logon prompt",
-        // `reached` is a stage of the connection, and these are beside it
-        Stage::Sequence | Stage::Gateway | Stage::Host | Stage::Client => "by its settings and records",
-    }
-}
-
-fn faulty_words(diagnosis: &Diagnosis) -> String {
-    let counted: Vec<_> = diagnosis.findings.iter().filter(|f| f.severity < Severity::Advisory).collect();
-    let mut words = match counted.as_slice() {
-        [one] if one.severity == Severity::Blocking => format!("{} because {}.", fails(one.confidence), one.title),
-        [one] => format!("Something is wrong: {}.", one.title),
-        [first, ..] => {
-            let whose =
-                subject_words::whose(diagnosis, first.subject).map_or(String::new(), |name| format!(", of {name}"));
-            format!("{} faults; the first{whose}: {}.", counted.len(), first.title)
-        }
-        [] => String::new(),
-    };
-    let explained = diagnosis.findings.iter().any(|finding| finding.explains_symptom == Some(true));
-    if let (Some(symptom), false) = (symptom(diagnosis), explained) {
-        write!(words, " This does not explain {symptom}.").expect("writing to a String cannot fail");
-    }
-    words
-}
-
-fn fails(confidence: Confidence) -> &'static str {
-    match confidence {
-        Confidence::Proven => "The connection fails",
-        Confidence::Likely => "The connection most likely fails",
-        Confidence::Possible => "The connection may be failing",
-    }
-}
-
 fn gateway_words(gateway: &ReportGateway) -> String {
     let which = gateway.host.as_ref().map(|host| format!(" {host}")).unwrap_or_default();
     format!(
-        "the .rdp file sends the client through the gateway{which}, a way that this program cannot go yet. What stands above \
-         is a direct test; it says nothing about the host as the client meets it."
+        "the .rdp file sends the client through the gateway{which}, and this program cannot connect through gateways \
+         yet. The test above was direct, so it says nothing about how the client reaches the host."
     )
-}
-
-fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
-    if diagnosis.observations.iter().any(|seen| seen.told == Some(Told::RehearsalFailed)) {
-        return "Could not tell: what this program says failed with a host of its own making as well, so the fault is its own \
-                or this computer's, and nothing that the host answered is held against it. Please report it, with a \
-                transcript (--transcript)."
-            .to_owned();
-    }
-    if let Some(gateway) = &diagnosis.gateway {
-        return format!("Could not tell: {}", gateway_words(gateway));
-    }
-    if let Some(words) = to_gateway_words(diagnosis) {
-        return words;
-    }
-    let mut to_hosts = diagnosis.stages.iter().filter(|stage| !diagnosis.is_gateway(stage.subject));
-    let failed = to_hosts.any(|stage| stage.outcome == Outcome::Failed);
-    match (symptom(diagnosis), failed) {
-        (Some(symptom), false) => {
-            let meaning = symptom.meaning().map_or(String::new(), |meaning| format!(" ({meaning})"));
-            let sound = match (reached, diagnosis.connections) {
-                ("", 0) => return format!("Could not tell: nothing that was read explains {symptom}{meaning}."),
-                ("", _) => return format!("Could not tell: nothing that was seen explains {symptom}{meaning}."),
-                (_, 0) => "what was captured is sound",
-                _ => "from here the host is sound",
-            };
-            format!("Could not tell: {sound} {reached}, which does not explain {symptom}{meaning}.")
-        }
-        (Some(symptom), true) => {
-            format!("Could not tell what causes {symptom}: a stage failed in a way that no known cause explains.")
-        }
-        (None, false) if only_udp(diagnosis) => {
-            "Could not tell: UDP transports alone were captured, and not the TCP connection that every client makes before \
-             it asks for one."
-                .to_owned()
-        }
-        (None, false) => "Could not tell: what was seen shows neither a fault nor a sound connection.".to_owned(),
-        (None, true) => "Could not tell: a stage failed in a way that no known cause explains.".to_owned(),
-    }
-}
-
-/// Writes the verdict where only clients on their way to gateways were captured.
-fn to_gateway_words(diagnosis: &Diagnosis) -> Option<String> {
-    let at_host = |stage: &StageResult| {
-        let who = diagnosis.subjects.get(stage.subject);
-        who.is_some_and(|who| who.role == Role::Host && who.address.is_some())
-    };
-    let mut to_gateway = diagnosis.stages.iter().filter(|stage| diagnosis.is_gateway(stage.subject)).peekable();
-    if to_gateway.peek().is_none() || diagnosis.stages.iter().any(at_host) {
-        return None;
-    }
-    let broken = to_gateway.find(|stage| matches!(stage.outcome, Outcome::Failed | Outcome::Degraded));
-    let seen = match broken {
-        Some(stage) => format!("something is wrong there ({}: {})", stage.stage.word(), stage.text),
-        None => "nothing is wrong with it as far as it was seen".to_owned(),
-    };
-    Some(format!(
-        "Could not tell: the capture shows the client's connection to the gateway; {seen}. It says nothing about the host \
-         behind."
-    ))
-}
-
-/// True if only UDP transports were seen.
-fn only_udp(diagnosis: &Diagnosis) -> bool {
-    diagnosis.stages.is_empty() && any_transport(diagnosis)
 }
 
 /// Names a severity.
@@ -450,21 +356,13 @@ mod tests {
         assert!(told.starts_with("Could not tell: nothing that was read explains 0x904 (the other side"), "{told}");
     }
 
-    #[test]
-    fn many_names_are_counted_where_the_report_is_short() {
-        let names: Vec<&str> = causes::ALL.iter().take(NAMES + 1).map(|cause| cause.id).collect();
-        assert_eq!(listed(&names, true), "9 causes, which --full names");
-        assert_eq!(listed(&names, false), names.join(", "));
-        assert_eq!(listed(&names[..NAMES], true), names[..NAMES].join(", "));
-    }
-
     /// "Not seen" would read as if these faults were absent.
     #[test]
     fn an_open_cause_is_neither_shown_nor_ruled_out() {
         let report = host("192.0.2.7").nla().code(0x904).diagnose();
-        assert_eq!(not_seen(&report, false).unwrap().0, "Neither shown nor ruled out");
+        assert_eq!(not_seen(&report).unwrap().0, "Not checked or not decided");
         let report = machine().diagnose();
-        assert_eq!(not_seen(&report, false).unwrap().0, "Not seen");
+        assert_eq!(not_seen(&report).unwrap().0, "Not seen");
     }
 
     #[test]
@@ -473,7 +371,7 @@ mod tests {
             CapturedTransport { client: "192.0.2.9:50100".to_owned(), asked: Some(2), answered: true, chosen: Some(2) };
         let mut report = host("192.0.2.7").watched(Fact::CapturedTransport(transport)).diagnose();
         report.stages.clear();
-        assert!(verdict(&report).contains("UDP transports alone"), "{}", verdict(&report));
+        assert!(verdict(&report).contains("only UDP transports"), "{}", verdict(&report));
         let told = super::super::captured::lines(&report, 8);
         let words = "a UDP transport (RDPEUDP version 2) was asked for by 192.0.2.9:50100 at 192.0.2.7: answered with version 2; \
                      what follows is encrypted";

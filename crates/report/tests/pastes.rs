@@ -3,7 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-use report::explain::{Answer, explain};
+use report::explain::{Answer, explain, human};
+use report::format::Style;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -59,6 +60,34 @@ fn what_people_paste_is_answered_right() {
     are_answered_right(&pastes);
 }
 
+/// Checks that an answer fits on a dozen lines, and that nothing in it is cut in mid-word.
+#[track_caller]
+fn fits(answer: &Answer) {
+    for width in [80, 100] {
+        let style = Style { colour: false, width, full: false, saved: false };
+        let text = human::render(answer, style);
+        assert!(text.lines().count() <= 12, "{} lines:\n{text}", text.lines().count());
+        let whole = human::render(answer, Style { full: true, width: 100_000, ..style });
+        for cut in text.lines().filter_map(|line| line.strip_suffix(" …")).filter(|_| answer.known) {
+            let word = cut.split_whitespace().next_back().unwrap_or_default();
+            let end = |rest: &str| !rest.starts_with(char::is_alphanumeric);
+            let stands = whole.match_indices(word).any(|(at, _)| end(&whole[at + word.len()..]));
+            assert!(stands || !whole.contains(word), "cut in mid-word: {word}\n{text}");
+        }
+    }
+}
+
+/// The dialog's first sentence belongs to several codes, and this one shows its own.
+#[test]
+fn a_dialog_with_its_codes_is_about_these_alone() {
+    let dialog = "Remote Desktop Connection\nThis computer can't connect to the remote computer.\nTry connecting \
+                  again. If the problem continues, contact the owner of the remote computer or your network \
+                  administrator.\nError code: 0x904\nExtended error code: 0x7";
+    let (ids, _) = told(&explain(dialog).unwrap());
+    assert_eq!(ids.first().map(String::as_str), Some("pair/0x904/0x7"));
+    assert!(!ids.iter().any(|id| id == "disconnect/0x704"), "{ids:?}");
+}
+
 #[test]
 fn variants_are_answered_right() {
     are_answered_right(&pastes(include_str!("variants.toml")));
@@ -70,6 +99,7 @@ fn are_answered_right(pastes: &[Paste]) {
     for paste in pastes {
         assert!(!paste.source.is_empty());
         let answer = explain(&paste.text).unwrap();
+        fits(&answer);
         let (ids, fix) = told(&answer);
         let verdict = judge(&answer, &paste.first);
         counts[verdict as usize] += 1;

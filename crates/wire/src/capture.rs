@@ -9,14 +9,18 @@
 mod connection;
 pub mod exchange;
 pub mod packet;
+mod socks;
 pub mod stream;
 pub mod table;
+mod tally;
 mod text;
 mod tunnels;
 mod web;
 
 pub use exchange::Exchange;
 pub use packet::{Link, Packet};
+pub use socks::Socks;
 pub use table::{Seen, Side, Table, UdpWatched, Watched};
+pub use tally::{FailingClient, Tally};
 pub use text::SeenError;
 pub use web::{Web, WebAnswer};

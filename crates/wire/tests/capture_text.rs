@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use wire::capture::{Exchange, Seen, Side, UdpWatched, Watched, Web, WebAnswer};
+use wire::capture::{Exchange, FailingClient, Seen, Side, Socks, Tally, UdpWatched, Watched, Web, WebAnswer};
 use wire::foreign::ForeignService;
 use wire::http::{Method, Request, Response, SCHEMES};
 use wire::machine::{ConnectFailure, End, Presented, TcpAnswer, Timed, TlsAnswer, X224Answer};
@@ -161,13 +161,40 @@ fn web() -> impl Strategy<Value = Option<Web>> {
     option::of((request, answers).prop_map(|(request, answers)| Web { request, answers }))
 }
 
+fn socks() -> impl Strategy<Value = Socks> {
+    let host = proptest::sample::select(vec!["ts.corp.example", "203.0.113.5", "2001:db8::5"]);
+    (4_u8..6, host, any::<u16>(), option::of(any::<u8>())).prop_map(|(version, host, port, reply)| Socks {
+        version,
+        host: host.to_owned(),
+        port,
+        reply,
+    })
+}
+
+fn tally() -> impl Strategy<Value = Tally> {
+    let named =
+        (any::<[u8; 4]>(), any::<u64>(), time(), any::<u64>()).prop_map(|(client, attempts, last, passed_since)| {
+            FailingClient { client: client.into(), attempts, last, passed_since }
+        });
+    (socket(), any::<u64>(), any::<u64>(), any::<u64>(), time(), vec(named, 0..3)).prop_map(
+        |(host, connections, clients, failing, until, named)| Tally {
+            host,
+            connections,
+            clients,
+            failing,
+            until,
+            named,
+        },
+    )
+}
+
 fn exchange() -> impl Strategy<Value = Exchange> {
     let alerts = (option::of(alert()), option::of(alert()), any::<bool>());
-    (timed(request()), timed(answer()), web(), timed(hello()), timed(handshake()), alerts).prop_map(
-        |(request, answer, web, hello, handshake, (client_alert, server_alert, hidden))| {
+    (timed(request()), timed(answer()), web(), timed(socks()), timed(hello()), timed(handshake()), alerts).prop_map(
+        |(request, answer, web, socks, hello, handshake, (client_alert, server_alert, hidden))| {
             let (handshake, presented) = handshake.map(Timed::split).unzip();
             let presented = presented.unwrap_or_default();
-            Exchange { request, answer, web, hello, handshake, presented, client_alert, server_alert, hidden }
+            Exchange { request, answer, web, socks, hello, handshake, presented, client_alert, server_alert, hidden }
         },
     )
 }
@@ -214,10 +241,11 @@ fn transport() -> impl Strategy<Value = UdpWatched> {
 
 fn seen() -> impl Strategy<Value = Seen> {
     let ends = (option::of(time()), option::of(time()), any::<u64>(), any::<u64>(), any::<u64>());
-    (vec(watched(), 0..4), vec(watched(), 0..3), vec(transport(), 0..3), ends).prop_map(
-        |(connections, tunnels, transports, (from, until, left_out, passed_over, foreign))| Seen {
+    (vec(watched(), 0..4), vec(watched(), 0..3), vec(transport(), 0..3), vec(tally(), 0..3), ends).prop_map(
+        |(connections, tunnels, transports, tallies, (from, until, left_out, passed_over, foreign))| Seen {
             connections,
             tunnels,
+            tallies,
             passed_over,
             transports,
             left_out,
@@ -235,7 +263,7 @@ proptest! {
     }
 
     #[test]
-    fn reading_never_panics(text in "(connection |tunnel |udp |  tcp |  web |  web-answer |  answer |  hello |from |[0-9a-z.:+ -]|\n){0,40}") {
+    fn reading_never_panics(text in "(connection |tunnel |udp |tally |  failing |  socks |  tcp |  web |  web-answer |  answer |  hello |from |[0-9a-z.:+ -]|\n){0,40}") {
         drop(text.parse::<Seen>());
     }
 

@@ -57,6 +57,22 @@ fn an_address_without_a_route() {
     told.expect(1, "faulty", &["host-unreachable"]);
 }
 
+/// Without any network the computer itself is at fault, and no host is blamed.
+#[test]
+fn a_computer_without_a_network_blames_no_host() {
+    if !programs(&["unshare"]) || !root() {
+        return;
+    }
+    for (format, status, words) in [("human", 2, "it has no network"), ("nagios", 3, "RDP UNKNOWN")] {
+        let mut alone = std::process::Command::new("unshare");
+        alone.args(["--net", env!("CARGO_BIN_EXE_rdpdoctor"), "diagnose", "192.0.2.7", "--format", format]);
+        let output = alone.output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(status), "{text}");
+        assert!(text.contains(words) && !text.contains("host-unreachable ("), "{text}");
+    }
+}
+
 /// A filter that resets every segment that begins like a ClientHello. A hello whose first byte travels alone passes, so
 /// the host's key is not to blame.
 #[test]

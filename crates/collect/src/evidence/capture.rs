@@ -2,26 +2,26 @@
 //! are.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Read;
-use std::path::Path;
 use std::time::Duration;
 
 use pcap_parser::{Block, PcapBlockOwned, PcapError, PcapHeader, create_reader};
 use wire::capture::{Link, Seen, Table, packet};
 
 use super::kind::Kind;
-use super::reader::{Access, Piece, ReadError, Reader};
+use super::reader::{Access, Piece, ReadError, Reader, Source};
 
 /// Size of the first buffer, and the most that a block may need. The largest packet that tools write has 256 KiB.
 const BUFFER: usize = 256 * 1024;
 const LARGEST: usize = 16 * 1024 * 1024;
+/// Most bytes that a packet that was cut at the end of the file leaves there.
+const LAST: usize = 320 * 1024;
 /// Type of the Packet Block, which nobody writes since 2004 (pcapng, section 4.10).
 const OBSOLETE_PACKET: u32 = 2;
 /// Most interfaces of a section that are told apart.
 const INTERFACES: usize = 4096;
 
-pub(super) const READER: Reader = Reader { kind: Kind::Capture, recognises, read: Access::Place(read) };
+pub(super) const READER: Reader = Reader { kind: Kind::Capture, recognises, read: Access::Stream(read) };
 
 /// Contents of a capture.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub struct Capture {
     pub packets: u64,
     /// Notes about what could not be read of it, a line each.
     pub notes: Vec<String>,
+    /// Where it breaks off, if its last packet is cut: it was stopped there, and everything before it is whole.
+    pub cut: Option<String>,
 }
 
 fn recognises(head: &[u8]) -> bool {
@@ -40,9 +42,9 @@ fn recognises(head: &[u8]) -> bool {
     magic == [0x0A, 0x0D, 0x0D, 0x0A] || pcap.iter().any(|known| magic == known)
 }
 
-fn read(path: &Path) -> Result<Piece, ReadError> {
-    let capture = read_from(File::open(path)?)?;
-    Ok(Piece::Capture(Box::new(capture)))
+fn read(source: &mut dyn Source, _: &str) -> Result<Vec<Piece>, ReadError> {
+    let capture = read_from(source)?;
+    Ok(vec![Piece::Capture(Box::new(capture))])
 }
 
 /// Reads a capture to its end, or to where it is damaged.
@@ -51,6 +53,7 @@ pub fn read_from(file: impl Read) -> Result<Capture, ReadError> {
     let mut blocks =
         create_reader(BUFFER, file).map_err(|error| ReadError::Contents(format!("its header: {}", words(&error))))?;
     let mut reading = Reading::default();
+    let mut cut = false;
     let ended = loop {
         match blocks.next() {
             Ok((size, block)) => {
@@ -66,14 +69,18 @@ pub fn read_from(file: impl Read) -> Result<Capture, ReadError> {
                     break Some("a block is larger than any packet".to_owned());
                 }
             }
-            Err(PcapError::UnexpectedEof) => break Some("it ends inside a packet".to_owned()),
+            Err(PcapError::UnexpectedEof) => {
+                // a length that is damaged in the middle swallows more than a packet
+                cut = blocks.data().len() <= LAST;
+                break Some("it ends inside a packet".to_owned());
+            }
             Err(error) => break Some(words(&error)),
         }
         if blocks.refill().is_err() {
             break Some("the file could not be read further".to_owned());
         }
     };
-    Ok(reading.finish(ended))
+    Ok(reading.finish(ended, cut))
 }
 
 /// Returns the words of an error, without the bytes that it quotes.
@@ -168,10 +175,12 @@ impl Reading {
         }
     }
 
-    fn finish(self, ended: Option<String>) -> Capture {
+    fn finish(self, ended: Option<String>, at_its_end: bool) -> Capture {
         let mut notes = Vec::new();
         let read = format!("{} packets before it were read", self.packets);
-        notes.extend(ended.map(|why| format!("{why}; {read}")));
+        let ended = ended.map(|why| format!("{why}; {read}"));
+        let (cut, damaged) = if at_its_end { (ended, None) } else { (None, ended) };
+        notes.extend(damaged);
         if self.cut > 0 {
             notes.push(format!("{} of {} packets are cut at {} bytes", self.cut, self.packets, self.longest_cut));
         }
@@ -199,7 +208,7 @@ impl Reading {
         if seen.connections.is_empty() && seen.transports.is_empty() && seen.tunnels.is_empty() {
             notes.push(format!("no Remote Desktop in {} packets", self.packets));
         }
-        Capture { seen, packets: self.packets, notes }
+        Capture { seen, packets: self.packets, notes, cut }
     }
 }
 

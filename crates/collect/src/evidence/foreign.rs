@@ -30,7 +30,32 @@ const KNOWN: &[(usize, &[u8], &str)] = &[
     (4, b"LfLe", "an event log of Windows before Vista, which this program does not read"),
     (0, b"regf", "the transaction log of a hive: name the hive itself, with this beside it"),
     (0, b"PAGEDU", "a memory dump, which this program does not read"),
+    (0, b"MDMP", "a memory dump, which this program does not read"),
+    (0, b"%PDF", "a PDF: export the events themselves (wevtutil epl LOG FILE.evtx)"),
+    (0, b"\x89PNG", "a picture: type the message that it shows into rdpdoctor explain"),
+    (0, b"\xFF\xD8\xFF", "a picture: type the message that it shows into rdpdoctor explain"),
+    (0, b"\xD0\xCF\x11\xE0", "a document or an installer of Windows, which this program does not read"),
+    (0, b"SQLite format 3", "a database, which this program does not read"),
 ];
+
+/// Texts that nobody here reads: words that they begin with or hold near their beginning, all of them, and what to do
+/// instead.
+const TEXTS: &[(&[&str], &str)] = &[
+    (&["[com.freerdp."], "a log of FreeRDP, whose times have no date: rdpdoctor explain - < FILE tells what it means"),
+    (&["guacd["], "a log of guacd, whose times have no year: rdpdoctor explain - < FILE tells what it means"),
+    (&["RSOP"], GPRESULT),
+    (&["<Rsop"], GPRESULT),
+    (&["gpresult"], GPRESULT),
+    (&["Rule Name:", "Enabled:", "Direction:"], RULES),
+    (&["DisplayName", "Direction", "Action", "Profile", "Enabled"], RULES),
+];
+const GPRESULT: &str = "a report of group policies (gpresult), which this program does not read: export what they set \
+                        instead (reg export HKLM\\SOFTWARE\\Policies policies.reg)";
+const RULES: &str = "a list of firewall rules as text, which this program does not read: export them instead (netsh \
+                     advfirewall export rules.wfw)";
+/// Words for any other text.
+const TEXT: &str = "text of no kind that this program knows: a message or a log is told by rdpdoctor explain - < FILE, events \
+                    by their export (wevtutil epl LOG FILE.evtx)";
 
 /// Says why a file that begins like this is not read.
 pub(super) fn unknown(head: &[u8]) -> String {
@@ -43,9 +68,20 @@ pub(super) fn unknown(head: &[u8]) -> String {
             "an .rdp file in UTF-16, big end first and without a mark, which this program does not read: save it as UTF-8"
         },
         None if head.iter().all(|byte| *byte == 0) => "nothing but zeros",
-        None => "of no kind that this program knows",
+        None => as_text(head).unwrap_or("of no kind that this program knows"),
     }
     .to_owned()
+}
+
+/// Names a text by its words; `None` for what is no text.
+fn as_text(head: &[u8]) -> Option<&'static str> {
+    let text = text::beginning(head);
+    let control = |c: char| c.is_control() && !matches!(c, '\r' | '\n' | '\t' | '\u{1b}');
+    if text.trim().len() < 16 || text.chars().any(control) {
+        return None;
+    }
+    let known = TEXTS.iter().find(|(words, _)| words.iter().all(|word| text.contains(word)));
+    Some(known.map_or(TEXT, |(_, words)| *words))
 }
 
 fn wide_rdp_file(head: &[u8]) -> bool {
@@ -72,6 +108,11 @@ mod tests {
             (b"\x1F\x8B\x08", "gzip"),
             (b"regf", "name the hive itself"),
             (b"hello", "no kind that this program knows"),
+            (b"A letter about something else", "explain - < FILE"),
+            (b"[08:01:02:123] [1:2] [ERROR][com.freerdp.core] - x", "log of FreeRDP"),
+            (b"<html><title>DESKTOP - RSOP</title>", "reg export"),
+            (b"Rule Name: a\nEnabled: Yes\nDirection: In\n", "netsh advfirewall export"),
+            (b"\x89PNG\r\n", "rdpdoctor explain"),
         ] {
             assert!(unknown(head).contains(words), "{head:?}");
         }

@@ -11,8 +11,18 @@ pub enum Kind {
     RecordedState,
     /// A hive of a machine's or a user's registry.
     RegistryHive,
+    /// An export of the registry.
+    RegistryExport,
     /// An event log of Windows.
     EventLog,
+    /// Entries of event logs as text, CSV, XML or JSON.
+    ExportedEvents,
+    /// The log of the Windows Firewall.
+    FirewallLog,
+    /// A log of xrdp or of its manager of sessions.
+    XrdpLog,
+    /// An export of systemd's journal.
+    Journal,
     /// The record of a probe.
     Transcript,
     /// Captured packets.
@@ -21,6 +31,8 @@ pub enum Kind {
     RecordedCapture,
     /// A recording of accesses.
     ProcessMonitor,
+    /// A recording of accesses in Process Monitor's own format.
+    ProcessMonitorLog,
     /// An `.rdp` file.
     RdpFile,
     /// The output of the script for Windows.
@@ -36,11 +48,17 @@ impl Kind {
             Self::Bundle => "bundle",
             Self::RecordedState => "recorded state",
             Self::RegistryHive => "registry hive",
+            Self::RegistryExport => "registry export",
             Self::EventLog => "event log",
+            Self::ExportedEvents => "exported events",
+            Self::FirewallLog => "firewall log",
+            Self::XrdpLog => "log of xrdp",
+            Self::Journal => "journal",
             Self::Transcript => "transcript",
             Self::Capture => "capture",
             Self::RecordedCapture => "recorded capture",
             Self::ProcessMonitor => "Process Monitor CSV",
+            Self::ProcessMonitorLog => "Process Monitor log",
             Self::RdpFile => ".rdp file",
             Self::ScriptOutput => "output of the script",
             Self::WindowsDisk => "Windows disk",

@@ -5,9 +5,20 @@
 
 mod bundle;
 pub mod capture;
+mod csv;
+mod dates;
+mod entries;
 mod evtx;
+mod exports_csv;
+mod exports_json;
+#[cfg(test)]
+mod exports_tests;
+mod exports_text;
+mod exports_xml;
+mod firewall_log;
 mod foreign;
 mod hive;
+mod journal;
 mod kind;
 mod machines;
 #[cfg(test)]
@@ -19,12 +30,14 @@ mod rdp_file;
 mod reader;
 mod readers;
 pub mod redaction;
+mod registry_export;
 pub mod script;
 mod state;
 mod text;
 mod transcript;
 mod watched;
 mod windows;
+mod xrdp_log;
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File};
@@ -32,7 +45,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use evidence::bundle::Manifest;
-use evidence::observe::{moment, named_gateways, observe_capture, observe_into};
+use evidence::observe::{moment, named_gateways, observe_capture, observe_cut, observe_into, observe_passed_over};
 use evidence::printable::printable;
 use evidence::state::bounds::{ROOM, Room};
 use evidence::state::{Part, State, Unread};
@@ -45,17 +58,17 @@ pub use hive::registry_hive;
 pub use kind::Kind;
 use machines::Machines;
 pub use rdp_file::rdp_file;
-use reader::{Access, NO_FILE, Reader, Take, bytes};
+use reader::{Access, HEAD, NO_FILE, Reader, Take, bytes};
 pub use reader::{Piece, ReadError, regular};
 use readers::READERS;
 pub use redaction::redacted;
 
-/// Bytes by which a kind is recognised.
-const HEAD: u64 = 4096;
 /// Most entries of folders that are looked at.
 const ENTRIES: usize = 100_000;
 /// Deepest folder below the one that was named.
 const DEPTH: usize = 16;
+/// Most files of no known kind that are named.
+const PASSED_OVER: usize = 3;
 /// Most unreadable files that are reported one by one.
 const UNREAD: usize = 2000;
 
@@ -69,14 +82,25 @@ pub fn pieces_in(bytes: &[u8]) -> Vec<Piece> {
         let _ = bundle::read_from(io::Cursor::new(bytes), &mut take);
         return pieces.into_iter().map(|(_, _, piece)| piece).collect();
     }
-    if (procmon::READER.recognises)(bytes) {
-        return procmon::read_from(bytes, "these bytes").into_iter().collect();
-    }
     let reader = READERS.iter().find(|reader| (reader.recognises)(bytes));
+    if let Some(Reader { read: Access::Stream(read), .. }) = reader {
+        return read(&mut io::Cursor::new(bytes), "these bytes").unwrap_or_default();
+    }
     let read = reader.and_then(|reader| reader.read.bytes());
     read.and_then(|(limit, read)| if bytes.len() as u64 > limit { None } else { read(bytes).ok() })
         .into_iter()
         .collect()
+}
+
+/// Reads bytes as a file of this kind, whatever they begin with: for fuzzing each reader by itself. Nothing for a kind
+/// that is not read in a stream.
+pub fn pieces_of(kind: Kind, bytes: &[u8]) -> Vec<Piece> {
+    let readers = READERS.iter().filter(|reader| reader.kind == kind);
+    let pieces = readers.filter_map(|reader| match reader.read {
+        Access::Stream(read) => read(&mut io::Cursor::new(bytes), "these bytes").ok(),
+        Access::Bytes(..) | Access::Place(_) | Access::Bundle(_) => None,
+    });
+    pieces.flatten().collect()
 }
 
 /// Everything that was read.
@@ -89,6 +113,8 @@ pub struct Gathered {
     pub unread: Vec<(PathBuf, String)>,
     /// Files in folders that are of no known kind.
     pub passed_over: usize,
+    /// Names of the first of them.
+    passed_over_names: Vec<String>,
     /// Bundles among them, with their manifests.
     pub bundles: Vec<(PathBuf, Manifest)>,
     /// Entries of folders that were looked at.
@@ -184,8 +210,29 @@ impl Gathered {
                 self.unread.push((path.to_owned(), LINK.to_owned()));
             }
             Ok(_) if depth == 0 || foreign::telling(path) => self.unread.push((path.to_owned(), NO_FILE.to_owned())),
-            Ok(_) => self.passed_over += 1,
+            Ok(_) => self.pass_over(path),
         }
+    }
+
+    /// Counts a file of no known kind, and names the first ones.
+    fn pass_over(&mut self, path: &Path) {
+        self.passed_over += 1;
+        if self.passed_over_names.len() < PASSED_OVER {
+            self.passed_over_names.extend(path.file_name().map(|name| printable(&name.to_string_lossy())));
+        }
+    }
+
+    /// Says which files are of no known kind: nothing follows from them.
+    fn say_passed_over(&self, evidence: &mut Evidence, at: OffsetDateTime) {
+        if self.passed_over == 0 {
+            return;
+        }
+        let more = self.passed_over.saturating_sub(self.passed_over_names.len());
+        let rest = (more > 0).then(|| format!("{more} more"));
+        let names: Vec<String> = self.passed_over_names.iter().cloned().chain(rest).collect();
+        let several = if self.passed_over == 1 { "1 file" } else { &format!("{} files", self.passed_over) };
+        let why = format!("of no kind that this program knows: {}", names.join(", "));
+        observe_passed_over(several, &why, at, Source::File(0), evidence);
     }
 
     /// Reads a named folder; one with nothing for us in it was probably not meant.
@@ -260,14 +307,14 @@ impl Gathered {
             if named {
                 self.unread.push((path.to_owned(), foreign::unknown(&head)));
             } else {
-                self.passed_over += 1;
+                self.pass_over(path);
             }
             return;
         };
         let pieces = match reader.read {
             Access::Bytes(limit, read) => bytes(path, limit).and_then(|bytes| read(&bytes)).map(|piece| vec![piece]),
             Access::Place(read) => read(path).map(|piece| vec![piece]),
-            Access::Several(read) => read(path),
+            Access::Stream(read) => regular(path).and_then(|mut file| read(&mut file, &path.display().to_string())),
             Access::Bundle(read) => self.bundle(path, read).map(|()| Vec::new()),
         };
         match pieces {
@@ -285,7 +332,8 @@ impl Gathered {
         let (pieces, room) = (&mut self.pieces, &mut self.room);
         let inside = read(bundle, &mut |name, kind, piece| keep(pieces, room, (place(name), kind, piece)))?;
         self.unread.extend(inside.unread.into_iter().map(|(name, why)| (place(&name), why)));
-        self.bundles.push((bundle.to_owned(), inside.manifest));
+        self.passed_over += inside.passed_over;
+        self.bundles.extend(inside.manifest.map(|manifest| (bundle.to_owned(), manifest)));
         Ok(())
     }
 
@@ -313,11 +361,15 @@ impl Gathered {
     pub fn observe(&self, evidence: &mut Evidence, at: OffsetDateTime) {
         let mut unread: Vec<(PathBuf, String)> = self.unread.iter().cloned().chain(self.left_out()).collect();
         bound(&mut unread);
-        let machines = Machines::of_pieces(&self.pieces);
+        let passed_over = machines::passed_over(&self.pieces);
+        let machines = Machines::of_pieces(&self.pieces, &passed_over);
         let gateways = self.gateways();
         for (number, (path, _, piece)) in (1..).zip(&self.pieces) {
             evidence.files.push(path.display().to_string());
             match piece {
+                Piece::State(_) if passed_over.contains_key(&(number - 1)) => {
+                    unread.push((path.clone(), passed_over[&(number - 1)].clone()));
+                }
                 Piece::State(state) => {
                     let computer = machines.of(path, state);
                     state.observe_as(computer.as_deref(), evidence, Source::File(number), at);
@@ -326,6 +378,11 @@ impl Gathered {
                 Piece::Capture(capture) => {
                     let more = observe_capture(&capture.seen, &gateways, Source::File(number), evidence);
                     unread.extend(capture.notes.iter().cloned().chain(more).map(|why| (path.clone(), why)));
+                    if let Some(why) = &capture.cut {
+                        let until = capture.seen.until.map_or(at, moment);
+                        let what = path.display().to_string();
+                        observe_cut(&what, why, until, Source::File(number), evidence);
+                    }
                 }
             }
         }
@@ -335,6 +392,7 @@ impl Gathered {
         if !rest.unread.is_empty() {
             rest.observe(evidence, Source::File(0), at);
         }
+        self.say_passed_over(evidence, at);
     }
 
     /// Returns the newest moment in anything: the attempt, where nothing else says when that was. Times that a wrong

@@ -12,9 +12,20 @@ pub(super) const READER: Reader =
     Reader { kind: Kind::RdpFile, recognises: RdpFile::recognises, read: Access::Place(read) };
 
 fn read(path: &Path) -> Result<Piece, ReadError> {
-    let rdp_files = vec![rdp_file(path)?];
+    Ok(piece(rdp_file(path)?))
+}
+
+/// Reads an `.rdp` file of this name from its bytes.
+pub(super) fn from_bytes(path: &str, bytes: &[u8]) -> Result<Piece, ReadError> {
+    let file = RdpFile::parse(bytes).map_err(|error| ReadError::Contents(error.to_string()))?;
+    let name = path.rsplit(['/', '\\']).next().unwrap_or_default();
+    Ok(piece(RdpFileRecord::of(name, &file)))
+}
+
+fn piece(record: RdpFileRecord) -> Piece {
+    let rdp_files = vec![record];
     let state = State { schema: SCHEMA.to_owned(), part: Part::Client, rdp_files, ..State::default() };
-    Ok(Piece::State(Box::new(state)))
+    Piece::State(Box::new(state))
 }
 
 /// Reads an `.rdp` file that was named as one.

@@ -1,7 +1,7 @@
 //! A kind of evidence file, as its reader declares it, and how files are opened: bounded, and regular ones alone.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::path::Path;
 
 use evidence::bundle::Manifest;
@@ -11,6 +11,8 @@ use wire::transcript::Transcript;
 use super::capture::Capture;
 use super::kind::Kind;
 
+/// Bytes by which a kind is recognised.
+pub(super) const HEAD: u64 = 4096;
 /// Most bytes of a file in a text format of ours, which is read as a whole.
 pub(super) const TEXT: u64 = 24 * 1024 * 1024;
 
@@ -29,6 +31,10 @@ pub(super) type FromBytes = fn(&[u8]) -> Result<Piece, ReadError>;
 /// Takes one piece of a bundle (its path there, its kind, its contents); an error if there is no room.
 pub(super) type Take<'a> = &'a mut dyn FnMut(&str, Kind, Piece) -> Result<(), String>;
 
+/// A file, or bytes in memory.
+pub(super) trait Source: Read + Seek {}
+impl<T: Read + Seek> Source for T {}
+
 /// Way to read a kind of file.
 #[derive(Clone, Copy)]
 pub(super) enum Access {
@@ -36,8 +42,9 @@ pub(super) enum Access {
     Bytes(u64, FromBytes),
     /// In its place, because it may have any size, or because files beside it matter.
     Place(fn(&Path) -> Result<Piece, ReadError>),
-    /// In its place, where one file may hold several machines.
-    Several(fn(&Path) -> Result<Vec<Piece>, ReadError>),
+    /// From its beginning to its end, of any size; one file may hold several machines. The name is for words about it.
+    /// Nothing beside it matters, so such a file may also be in a zip.
+    Stream(fn(&mut dyn Source, &str) -> Result<Vec<Piece>, ReadError>),
     /// As many pieces in one, each handed on as it is read.
     Bundle(fn(&Path, Take<'_>) -> Result<Inside, ReadError>),
 }
@@ -109,7 +116,10 @@ pub(super) fn bytes(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
 /// Contents of a bundle beside its pieces.
 #[derive(Debug)]
 pub(super) struct Inside {
-    pub(super) manifest: Manifest,
+    /// Manifest of a bundle of ours; `None` for any other zip.
+    pub(super) manifest: Option<Manifest>,
+    /// Files in it that are of no known kind.
+    pub(super) passed_over: usize,
     /// Path within it, and the reason why it was not read.
     pub(super) unread: Vec<(String, String)>,
 }

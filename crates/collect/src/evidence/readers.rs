@@ -1,7 +1,10 @@
 //! The list of readers.
 
 use super::reader::Reader;
-use super::{bundle, capture, evtx, hive, procmon, rdp_file, script, state, transcript, watched};
+use super::{
+    bundle, capture, evtx, exports_csv, exports_json, exports_text, exports_xml, firewall_log, hive, journal, procmon,
+    rdp_file, registry_export, script, state, transcript, watched, xrdp_log,
+};
 
 /// Every kind, the most telling first.
 pub(super) const READERS: &[Reader] = &[
@@ -13,6 +16,15 @@ pub(super) const READERS: &[Reader] = &[
     capture::READER,
     watched::READER,
     procmon::READER,
+    procmon::pml::READER,
+    registry_export::READER,
+    exports_xml::READER,
+    exports_csv::READER,
+    exports_json::READER,
+    exports_text::READER,
+    firewall_log::READER,
+    journal::READER,
+    xrdp_log::READER,
     rdp_file::READER,
     script::READER,
 ];

@@ -31,9 +31,10 @@ fn renamed(piece: &Piece, names: &mut Names) -> Piece {
         Piece::State(state) => Piece::State(Box::new(state.renamed(names))),
         Piece::Transcript(transcript) => Piece::Transcript(Box::new(transcript.renamed(names))),
         Piece::Capture(capture) => {
-            let Capture { seen, packets, notes } = &**capture;
+            let Capture { seen, packets, notes, cut } = &**capture;
             let notes = notes.iter().map(|note| names.prose(note)).collect();
-            Piece::Capture(Box::new(Capture { seen: seen.renamed(names), packets: *packets, notes }))
+            let cut = cut.as_ref().map(|cut| names.prose(cut));
+            Piece::Capture(Box::new(Capture { seen: seen.renamed(names), packets: *packets, notes, cut }))
         }
     }
 }

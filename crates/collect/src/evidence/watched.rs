@@ -30,13 +30,18 @@ fn read(bytes: &[u8]) -> Result<Piece, ReadError> {
 
 /// Writes the text form.
 pub(super) fn written(capture: &Capture) -> String {
-    let Capture { seen, packets, notes } = capture;
+    let Capture { seen, packets, notes, cut } = capture;
     let mut text = format!("{FIRST_LINE}\npackets {packets}\n");
-    for note in notes {
+    let notes = notes.iter().map(|note| ("note", note)).chain(cut.iter().map(|cut| ("cut", cut)));
+    for (kind, note) in notes {
         let words: String = note.chars().filter(|c| !c.is_control()).collect();
-        writeln!(text, "note {} # {words}", hex::encode(note.as_bytes())).expect("writing to a String cannot fail");
+        writeln!(text, "{kind} {} # {words}", hex::encode(note.as_bytes())).expect("writing to a String cannot fail");
     }
     text + &seen.to_string()
+}
+
+fn words_of(hexadecimal: &str) -> Option<String> {
+    hex::decode(hexadecimal.trim()).and_then(|bytes| String::from_utf8(bytes).ok())
 }
 
 fn parsed(text: &str) -> Result<Capture, String> {
@@ -47,8 +52,9 @@ fn parsed(text: &str) -> Result<Capture, String> {
         if let Some(packets) = words.strip_prefix("packets ") {
             capture.packets = packets.trim().parse().map_err(|_| "the number of packets is not valid".to_owned())?;
         } else if let Some(note) = words.strip_prefix("note ").filter(|_| capture.notes.len() < NOTES) {
-            let note = hex::decode(note.trim()).and_then(|bytes| String::from_utf8(bytes).ok());
-            capture.notes.push(note.ok_or("a note is not valid")?);
+            capture.notes.push(words_of(note).ok_or("a note is not valid")?);
+        } else if let Some(cut) = words.strip_prefix("cut ") {
+            capture.cut = Some(words_of(cut).ok_or("where it breaks off is not valid")?);
         } else {
             break;
         }

@@ -23,12 +23,16 @@ const TUNNEL_KEPT: usize = 64 * 1024;
 /// Most raw bytes of a TLS handshake: more than any real chain of certificates.
 const TUNNEL_LIMIT: usize = 512 * 1024;
 
+/// Words for a computer without a network.
+const NO_NETWORK: &str = "it has no network";
+
 /// Opens a connection, does what the machine says until it ends or `left` is over, and returns all that happened.
 pub async fn converse(
     address: SocketAddr,
     plan: &ConversationPlan,
     left: Duration,
     outlet: &dyn Outlet,
+    has_network: &(dyn Fn() -> bool + Sync),
 ) -> Vec<(Duration, Entry)> {
     let mut driver = Driver::new(plan, left, outlet);
     let deadline = driver.deadline();
@@ -36,6 +40,10 @@ pub async fn converse(
         Err(_) => drop(driver.tell(Event::Time)),
         // a refused SYN is ECONNREFUSED; this one was accepted, and reset before we could look
         Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionReset => driver.reset_at_once(),
+        // the routing table of a computer without a network says nothing about a host
+        Ok(Err(error)) if error.kind() == io::ErrorKind::NetworkUnreachable && !has_network() => {
+            drop(driver.tell(Event::ConnectFailed(ConnectFailure::Other(NO_NETWORK.to_owned()))));
+        }
         Ok(Err(error)) => drop(driver.tell(Event::ConnectFailed(connect_failure(&error)))),
         Ok(Ok(stream)) => {
             // every write is a segment of its own; an error here would only make segments merge

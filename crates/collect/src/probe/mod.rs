@@ -1,6 +1,6 @@
 //! The live probe: holds an interview with each address of a target, one connection at a time per address.
 //!
-//! What is asked, when and for how long says [`diagnosis::interview`]; this drives it over sockets.
+//! [`diagnosis::interview`] says which questions come when and for how long; this drives them over sockets.
 
 mod connection;
 #[cfg(feature = "legacy-tls")]
@@ -193,7 +193,8 @@ impl Asking {
     async fn ask(&self, ask: Ask, left: Duration) -> ConnectionRecord {
         (self.probe.progress)(&format!("asking {}: {}", self.address, ask.words));
         let start = micros(self.began.elapsed());
-        let entries = connection::converse(self.address, &ask.plan, left, &*self.probe.outlet).await;
+        let (outlet, network) = (&*self.probe.outlet, || self.probe.resolver.has_network());
+        let entries = connection::converse(self.address, &ask.plan, left, outlet, &network).await;
         ConnectionRecord { address: self.address, start, survey: ask.survey, plan: ask.plan, entries }
     }
 }

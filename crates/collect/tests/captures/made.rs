@@ -99,7 +99,7 @@ fn what_cannot_be_read_is_named() {
     let frames = sound(7_000).frames;
     let whole = file(&frames, Container::Little, ETHERNET, WHOLE);
     let cut = capture(&whole[..whole.len() - 20]);
-    assert!(cut.notes[0].contains("ends inside a packet"), "{:?}", cut.notes);
+    assert!(cut.cut.as_ref().unwrap().contains("ends inside a packet"), "{cut:?}");
     assert_eq!(cut.seen.connections.len(), 1);
     let snapped = capture(&file(&frames, Container::Little, ETHERNET, 96));
     assert!(snapped.notes[0].contains("cut at 96 bytes"), "{:?}", snapped.notes);
@@ -208,14 +208,6 @@ fn each_host_and_attempt_is_judged() {
     let capture = read(&frames);
     assert_eq!(capture.seen.connections.len(), 2);
     check(&capture, Verdict::Faulty, &["nla-required"]);
-}
-
-#[test]
-fn many_connections_are_counted_not_kept() {
-    let frames: Vec<Frame> = (0..1500_u16).flat_map(|n| Talk::new(20_000 + n, 1).opened().asks(3).frames).collect();
-    let capture = read(&frames);
-    assert_eq!((capture.seen.connections.len(), capture.seen.left_out), (1024, 476));
-    assert!(super::judged(&capture).observations.len() < 60);
 }
 
 proptest! {

@@ -4,6 +4,7 @@
 
 mod gateway;
 mod made;
+mod many;
 mod real;
 mod unusual;
 mod writer;
@@ -18,7 +19,7 @@ use collect::evidence::{Kind, Piece, gather, stored};
 use diagnosis::diagnose::Run;
 use diagnosis::report::{Diagnosis, Verdict};
 use diagnosis::{Capabilities, Context, Severity};
-use evidence::observe::{moment, observe_capture};
+use evidence::observe::{moment, observe_capture, observe_cut};
 use evidence::{ClientProfile, Evidence, ProfileSource, Source};
 
 /// Stores a piece and reads it back.
@@ -64,6 +65,9 @@ fn judged(capture: &Capture) -> Diagnosis {
 fn diagnosed(capture: &Capture) -> Diagnosis {
     let mut evidence = Evidence::default();
     observe_capture(&capture.seen, &BTreeSet::new(), Source::File(1), &mut evidence);
+    if let Some(why) = &capture.cut {
+        observe_cut("a.pcap", why, moment(capture.seen.until.unwrap_or_default()), Source::File(1), &mut evidence);
+    }
     let context = context_of(&evidence, capture);
     diagnosis::diagnose(&evidence, &context, Run::default())
 }

@@ -388,7 +388,7 @@ pub fn capture(said: &str, addresses: [std::net::IpAddr; 2], der: &[u8]) -> Capt
     let tunnels = tunnels.collect();
     let transports = vec![transport];
     let seen = Seen { connections, tunnels, transports, from: Some(at), until: Some(at), ..Seen::default() };
-    Capture { seen, packets: 9, notes: vec![words()] }
+    Capture { seen, packets: 9, notes: vec![words()], cut: Some(words()) }
 }
 
 fn timed<T>(value: T, at: Duration) -> Timed<T> {

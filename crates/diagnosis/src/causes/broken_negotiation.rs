@@ -13,7 +13,7 @@ use crate::stage::x224::contradicts;
 
 pub const CAUSE: Cause = Cause {
     id: "broken-negotiation",
-    title: "the host answers the request for security protocols in a way that cannot be",
+    title: "the host's answer to the security negotiation makes no sense",
     stage: Stage::X224,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -34,20 +34,22 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[],
     page: Page {
-        what_happens: "The request offers TLS and CredSSP, and the answer does not fit it: bytes that are no confirm, a protocol \
-                       that was not offered, a refusal that asks for what was offered, or the end of a session that has not \
-                       begun. The client shows 0x904 or a protocol error (0x1104).",
-        why: "Mostly a proxy, balancer or protection product that answers in the host's name, one that sends the PROXY \
-              protocol to a host that does not know it (HAProxy: send-proxy; nginx: proxy_protocol on), an implementation of \
-              the protocol other than Windows, or a listener that a third-party patch (termsrv.dll) has broken.",
-        confirm: "Does the attempt reach the host (event 131 in RdpCoreTS), and is its Terminal Services library Microsoft's?",
+        what_happens: "The request offers TLS and CredSSP, and the answer does not fit it: bytes that are no valid \
+                       answer, a protocol that was not offered, a refusal that asks for what was offered, or a \
+                       message that ends a session which has not begun. The client shows 0x904 or a protocol error \
+                       (0x1104).",
+        why: "Usually a proxy, load balancer or security product that answers for the host, one that sends the PROXY \
+              protocol to a host that does not know it (HAProxy: send-proxy; nginx: proxy_protocol on), an implementation \
+              of the protocol other than Windows, or a listener that a third-party patch (termsrv.dll) has broken.",
+        confirm: "Does the attempt reach the host (event 131 in RdpCoreTS), and does its Terminal Services library \
+                  come from Microsoft?",
         command: "(Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Services\\TermService\\Parameters').ServiceDll; \
                   Get-AuthenticodeSignature \"$env:SystemRoot\\System32\\termsrv.dll\" | Select-Object Status,SignerCertificate; \
                   Get-WinEvent -MaxEvents 5 -FilterHashtable \
                   @{LogName='Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational'; Id=131} | Format-List \
                   TimeCreated,Message",
-        how_to_fix: "If the attempt never arrives, look at what answers in between. If it does, undo the patch or update the \
-                     server that speaks for Remote Desktop there.",
+        how_to_fix: "If the attempt never arrives, look at the device in between that answers. If it does arrive, \
+                     undo the patch, or update the RDP server software on the host.",
         references: &["[MS-RDPBCGR] 2.2.1.1.1, 2.2.1.2", "ITU-T T.125 section 11.15 (Disconnect Provider Ultimatum)"],
     },
     fixes: &["try-another-client", "restart-services"],

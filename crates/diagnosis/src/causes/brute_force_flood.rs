@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use evidence::events::{CORE, LSM, RCM, SECURITY};
+use evidence::printable::counted;
 use evidence::state::{LISTENER, LogEvent, LogSpan, POLICY};
 use evidence::{Because, Role, Stage};
 use time::Duration;
@@ -26,7 +27,7 @@ const LSM_OPERATIONAL: &str = "Microsoft-Windows-TerminalServices-LocalSessionMa
 
 pub const CAUSE: Cause = Cause {
     id: "brute-force-flood",
-    title: "somebody tries passwords at a rate that may keep others out",
+    title: "somebody is trying passwords so fast that others may not get in",
     stage: Stage::Host,
     severity: Severity::Degrading,
     role: Role::Host,
@@ -40,10 +41,10 @@ pub const CAUSE: Cause = Cause {
         Explains { cause: "listener-overloaded", when: |_| true },
     ],
     page: Page {
-        what_happens: "The host's logs are full of refused logons from addresses that nobody knows. Usually it goes on working; at \
-                       high rates it answers slowly, drops connections, and accounts are locked.",
-        why: "A port of Remote Desktop that the internet can reach is found within hours, on whatever port it is, and tried \
-              without end.",
+        what_happens: "The host's logs are full of failed logons from unknown addresses. Usually the host keeps \
+                       working; at high rates it answers slowly, drops connections, and accounts get locked out.",
+        why: "A Remote Desktop port that the internet can reach is found within hours, whatever its number, and \
+              attacked without end.",
         confirm: "Refused logons (RdpCoreTS 140, which is written where Network Level Authentication is used; Security 4625 of type 10, \
                   or of type 3 where as many connections arrived) in the ten minutes before the attempt: from 20 on they are mentioned, \
                   from 100 on they may hamper others. So may 100 connections (RdpCoreTS 131) from ten or \
@@ -52,8 +53,8 @@ pub const CAUSE: Cause = Cause {
         command: "Get-WinEvent -FilterHashtable @{LogName='Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational'; \
                   Id=140; StartTime=(Get-Date).AddMinutes(-10)} | Group-Object {$_.Properties[0].Value} | \
                   Sort-Object Count -Descending | Select-Object Count,Name",
-        how_to_fix: "Let only those addresses reach the port that have to: firewall, VPN or RD Gateway. Keep Network Level \
-                     Authentication on, and lock accounts after failed logons.",
+        how_to_fix: "Let only the addresses that need it reach the port: use a firewall, VPN or RD Gateway. Keep \
+                     Network Level Authentication on, and lock accounts after failed logons.",
         references: &["Microsoft: RdpCoreTS event 140", "Microsoft: Account lockout policy"],
     },
     fixes: &["open-firewall-for-rdp", "require-nla"],
@@ -100,15 +101,19 @@ fn address(event: &LogEvent) -> Option<&str> {
     (field != "-").then(|| attempts::split(field).0)
 }
 
+/// Connections in ten minutes, one every two seconds, that are a flood even if one address sends them all: what watches
+/// a host asks more rarely.
+const FLOOD: usize = 300;
+
 fn addresses<'a>(entries: &Entries<'a>) -> BTreeSet<&'a str> {
     entries.iter().filter_map(|seen| address(seen.value)).collect()
 }
 
 /// Says in words how many were counted.
 fn told(entries: &Entries<'_>, what: &str) -> Option<Because> {
-    let (count, sources) = (entries.len(), addresses(entries).len());
+    let (count, sources) = (entries.len(), counted(addresses(entries).len(), "address", "addresses"));
     let rate = format!("{} a minute", count.div_ceil(10));
-    let text = format!("{count} {what} from {sources} addresses in the ten minutes before the attempt ({rate})");
+    let text = format!("{count} {what} from {sources} in the ten minutes before the attempt ({rate})");
     Some(entries.last()?.because(text))
 }
 
@@ -151,7 +156,8 @@ fn by_arrivals(case: Case<'_>) -> Option<Ground> {
     let known_here = addresses(&passed);
     let stranger = |seen: &Seen<&LogEvent>| address(seen.value).is_some_and(|address| !known_here.contains(address));
     let strangers: Entries<'_> = arrived(case).into_iter().filter(stranger).collect();
-    if strangers.len() < HAMPERING || addresses(&strangers).len() < MANY {
+    let many = addresses(&strangers).len() >= MANY && strangers.len() >= HAMPERING;
+    if !many && strangers.len() < FLOOD {
         return None;
     }
     // without Network Level Authentication a logon is recorded only when its session begins
@@ -252,6 +258,8 @@ mod tests {
         let mixed = many(arrivals(listener(), 3 * HAMPERING, 150), 5, 5, (RCM, 1149), &[]);
         many(mixed, 3 * HAMPERING + 1, 1, (RCM, 261), &[]).check(&CAUSE, hampers());
         arrivals(listener(), HAMPERING, MANY - 1).check(&CAUSE, Expect::Unknown);
+        arrivals(listener(), FLOOD, 1).check(&CAUSE, hampers());
+        arrivals(listener(), FLOOD - 1, 1).check(&CAUSE, Expect::Unknown);
         let udp = many(listener(), HAMPERING, 50, (CORE, 131), &[("ConnType", "UDP")]);
         udp.check(&CAUSE, Expect::Absent);
     }

@@ -29,7 +29,7 @@ const MISSING: ServerAnswer = ServerAnswer::Failure(NegotiationFailure::SSL_CERT
 
 pub const CAUSE: Cause = Cause {
     id: "certificate-binding-stale",
-    title: "the listener is bound to a certificate that is gone, or whose private key it cannot use",
+    title: "the listener is bound to a certificate that is gone or whose private key it cannot use",
     stage: Stage::Host,
     // not blocking: Windows falls back on its own certificate (events 1051 and 1055)
     severity: Severity::Degrading,
@@ -61,24 +61,27 @@ pub const CAUSE: Cause = Cause {
         Explains { cause: "certificate-missing", when: |_| true },
     ],
     page: Page {
-        what_happens: "Windows logs 1051 or 1055 and shows the certificate that it made for itself instead: clients warn again, and \
-                       those that require a trusted one refuse. Where it has none that it can use either, it says that it has no \
-                       certificate or breaks every handshake off, and mstsc shows 0x904.",
-        why: "SSLCertificateSHA1Hash names a certificate by its thumbprint. That certificate was renewed under a new thumbprint, was \
-              deleted, came without its key, or NETWORK SERVICE, as which TermService runs, was not given the right to read the key.",
-        confirm: "The thumbprint has to be that of a certificate in Cert:\\LocalMachine\\My with HasPrivateKey True, and NETWORK SERVICE \
-                  needs Read on its key. Remote Connection Manager writes 1051 where no usable certificate was found, 1055 where the \
-                  key is out of reach, and 1059 where it has reset an invalid binding.",
+        what_happens: "Windows logs 1051 or 1055 and falls back on the certificate that it made for itself: clients \
+                       warn again, and those that require a trusted certificate refuse. If it cannot use that one \
+                       either, it says that it has no certificate or drops every handshake, and mstsc shows 0x904.",
+        why: "SSLCertificateSHA1Hash names a certificate by its thumbprint. That certificate was renewed under a new \
+              thumbprint, was deleted, came without its key, or NETWORK SERVICE (the account of TermService) may not \
+              read the key.",
+        confirm: "The thumbprint must be that of a certificate in Cert:\\LocalMachine\\My with HasPrivateKey True, \
+                  and NETWORK SERVICE needs Read on its key. Remote Connection Manager writes 1051 where no usable \
+                  certificate was found, 1055 where the key is out of reach, and 1059 where it has reset an invalid \
+                  binding.",
         command: "$h=(Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp')\
                   .SSLCertificateSHA1Hash; $t=-join($h|ForEach-Object{$_.ToString('X2')}); $t; \
                   Get-ChildItem Cert:\\LocalMachine\\My | Where-Object Thumbprint -eq $t | Select-Object Subject,NotAfter,HasPrivateKey; \
                   Get-WinEvent -MaxEvents 10 -FilterHashtable @{LogName='System'; \
                   ProviderName='Microsoft-Windows-TerminalServices-RemoteConnectionManager'; Id=1051,1055,1059} | \
                   Format-List TimeCreated,Id,Message",
-        how_to_fix: "Where the certificate is there and only its key may not be read: in certlm.msc, All Tasks, Manage Private Keys, \
-                     give NETWORK SERVICE Read, and restart TermService. Otherwise bind the certificate that has replaced it, or clear \
-                     the binding: then Windows uses one of its own. On a Connection Broker bind the new one in Server Manager. A \
-                     certificate from a policy's template is asked for anew by Windows itself.",
+        how_to_fix: "If the certificate is there and only its key cannot be read: in certlm.msc, All Tasks, Manage \
+                     Private Keys, give NETWORK SERVICE Read, and restart TermService. Otherwise bind the \
+                     certificate that replaced it, or clear the binding, and Windows uses its own. On a Connection \
+                     Broker, bind the new one in Server Manager. Windows itself requests a certificate again that \
+                     comes from a policy's template.",
         references: &[
             "Microsoft: Remote Desktop listener certificate configurations",
             "Microsoft: Remote Desktop Services Authentication and Encryption (events 1051, 1055, 1059)",
@@ -181,7 +184,7 @@ fn broken(at: Case<'_>) -> Option<Because> {
     }
     let used = at.tls().any(|seen| uses_key(seen.value.1));
     let seen = at.tls().find(|seen| !used && speechless(seen.value.1))?;
-    Some(seen.because(format!("{} broke off a handshake", at.label())))
+    Some(seen.because(format!("{} dropped a handshake", at.label())))
 }
 
 /// The key of Windows' own certificate is out of reach, or there is no such certificate and making one has failed. An

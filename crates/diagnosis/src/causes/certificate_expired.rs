@@ -45,18 +45,19 @@ pub const CAUSE: Cause = Cause {
     page: Page {
         what_happens: "mstsc warns about the certificate, or refuses with 0x1B07 where identity is required. Expiry alone does \
                        not close the connection: it is not by itself a 0x904.",
-        why: "Windows renews its self-signed certificate by itself, so an expired one means that renewal has failed: rights on \
-              the key file in MachineKeys, a damaged key container, or the service SessionEnv not running. A certificate from \
-              a CA expires when nobody renewed or rebound it. A wrong clock makes a good certificate look expired.",
+        why: "Windows renews its self-signed certificate by itself, so an expired one means that renewal failed: \
+              wrong rights on the key file in MachineKeys, a damaged key container, or the service SessionEnv is not \
+              running. A certificate from a CA expires when nobody renews it or binds the new one. A wrong clock \
+              makes a good certificate look expired.",
         confirm: "On the host: the certificate in the store 'Remote Desktop', and events 1057 and 1058, which say why it could \
                   not be replaced. 1053 says that a certificate that was chosen for the listener has expired.",
         command: "Get-ChildItem 'Cert:\\LocalMachine\\Remote Desktop' | Select-Object Subject,Thumbprint,NotAfter; \
                   Get-WinEvent -MaxEvents 10 -FilterHashtable @{LogName='System'; \
                   ProviderName='Microsoft-Windows-TerminalServices-RemoteConnectionManager'; Id=1053,1056,1057,1058} | \
                   Format-List TimeCreated,Id,Message",
-        how_to_fix: "Find out why renewal failed (1058: mostly the key file's rights) and repair that first; then remove the \
-                     self-signed certificate and restart SessionEnv and TermService. Windows makes a new one. A certificate \
-                     from a CA is renewed there and bound again.",
+        how_to_fix: "Find out why renewal failed (1058: usually the rights on the key file) and repair that first. \
+                     Then remove the self-signed certificate and restart SessionEnv and TermService: Windows creates \
+                     a new one. Renew a certificate from a CA there, and bind the new one.",
         references: &["RFC 5280 section 4.1.2.5", "Microsoft: Remote Desktop listener certificate configurations"],
     },
     // the order matters: without a usable key a removed certificate is not replaced, while an expired one is still

@@ -11,7 +11,7 @@ use crate::need::Need;
 
 pub const CAUSE: Cause = Cause {
     id: "certificate-key-mismatch",
-    title: "the host signs the handshake with another key than that of its certificate",
+    title: "the host signs the TLS handshake with a key that does not belong to its certificate",
     stage: Stage::Tls,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -27,18 +27,20 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[],
     page: Page {
-        what_happens: "The host goes along with TLS and sends its certificate; its signature over the handshake does not fit the \
-                       certificate's key. Every client stops there: 0x904, or \"bad signature\", \"decrypt error\".",
-        why: "Certificate and private key do not belong together, and the server did not check: a renewed certificate beside the old \
-              key, the wrong slot of a hardware module. Or the key makes signatures that others cannot verify (a TPM 2.0 older \
-              than 1.16 with RSA-PSS).",
-        confirm: "Compare the public key of the certificate with that of the private key. On Windows certutil verifies that the two \
-                  fit; with a key in a TPM, look at the version of its specification.",
+        what_happens: "The host starts TLS and sends its certificate, but its signature over the handshake does not \
+                       match the certificate's key. Every client stops there: 0x904, or \"bad signature\", \"decrypt \
+                       error\".",
+        why: "Certificate and private key do not belong together, and the server did not check: a renewed \
+              certificate with the old key, or the wrong slot of a hardware module. Or the key makes signatures that \
+              others cannot verify (a TPM 2.0 older than 1.16 with RSA-PSS).",
+        confirm: "Compare the certificate's public key with the private key. On Windows, certutil checks that the \
+                  two match; for a key in a TPM, look at the version of its specification.",
         command: "Get-ChildItem Cert:\\LocalMachine\\My,'Cert:\\LocalMachine\\Remote Desktop' | Select-Object Subject,Thumbprint,HasPrivateKey; \
                   certutil -verifystore My; Get-CimInstance -Namespace root/cimv2/security/microsofttpm Win32_Tpm | \
                   Select-Object SpecVersion,ManufacturerVersion",
-        how_to_fix: "Bind a certificate together with its own key: import both as one file (.pfx), or request a new certificate \
-                     on this machine. With a TPM that signs wrongly, update its firmware or make the key in software.",
+        how_to_fix: "Bind a certificate together with its own key: import both as one file (.pfx), or request a new \
+                     certificate on this machine. If a TPM signs wrongly, update its firmware or create the key in \
+                     software.",
         references: &["RFC 8446 section 4.4.3", "RFC 5246 section 7.4.3"],
     },
     fixes: &["renew-rdp-certificate", "bind-certificate"],

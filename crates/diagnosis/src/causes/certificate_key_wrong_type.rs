@@ -14,7 +14,7 @@ const SIGNATURE: u32 = 2;
 
 pub const CAUSE: Cause = Cause {
     id: "certificate-key-wrong-type",
-    title: "the key of the certificate that is bound to the listener was made for signatures alone",
+    title: "the certificate bound to the listener has a key that was made for signatures only",
     stage: Stage::Host,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -25,12 +25,15 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[Explains { cause: "private-key-unusable", when: |_| true }],
     page: Page {
-        what_happens: "The host selects TLS and breaks the handshake off; mstsc shows 0x904, and Schannel logs 36870 or 36871.",
-        why: "A key of a legacy provider is either AT_KEYEXCHANGE or AT_SIGNATURE. Requests made by hand, and imports with the wrong option, \
-              yield the latter; Remote Desktop asks for the former, though with some cipher suites the other may do. Keys of the newer kind (CNG) do not have the difference.",
+        what_happens: "The host selects TLS and drops the handshake; mstsc shows 0x904, and Schannel logs 36870 or \
+                       36871.",
+        why: "A key of a legacy provider is either AT_KEYEXCHANGE or AT_SIGNATURE. Manual requests, and imports with \
+              the wrong option, give the latter; Remote Desktop needs the former, though some cipher suites work \
+              with the other. Newer (CNG) keys do not make this difference.",
         confirm: "certutil shows KeySpec = 2 -- AT_SIGNATURE for the bound certificate.",
         command: "certutil -v -store My | Select-String 'Cert Hash|Provider =|KeySpec|Subject:'",
-        how_to_fix: "Have the certificate issued anew, or import it again with AT_KEYEXCHANGE, and bind it; until then clear the binding.",
+        how_to_fix: "Have the certificate issued again, or import it again with AT_KEYEXCHANGE, and bind it. Until \
+                     then, clear the binding.",
         references: &[
             "Microsoft: Remote Desktop listener certificate configurations",
             "Microsoft: certutil -importPFX (AT_KEYEXCHANGE)",

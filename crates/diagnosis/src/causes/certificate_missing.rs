@@ -45,12 +45,13 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[],
     page: Page {
-        what_happens: "The host answers the request with failure 3 (SSL_CERT_NOT_ON_SERVER) and closes: TLS cannot begin. No \
-                       client gets in, whatever it is set to.",
-        why: "Windows makes its self-signed certificate by itself, so something keeps it from doing so: rights on the folder \
-              MachineKeys, a key container that belongs to another MachineGuid (a clone), or the service SessionEnv or the key \
-              service not running. Or a certificate was bound to the listener and has been deleted since. VirtualBox hangs up on every \
-              request for TLS where it cannot read the file of its certificate (Security/ServerCertificate).",
+        what_happens: "The host answers the request with failure 3 (SSL_CERT_NOT_ON_SERVER) and closes: TLS cannot \
+                       start. No client gets in, whatever its settings.",
+        why: "Windows creates its self-signed certificate by itself, so something prevents that: wrong rights on the \
+              MachineKeys folder, a key container that belongs to another MachineGuid (a clone), or SessionEnv or \
+              the key service not running. Or the certificate that was bound to the listener has been deleted. \
+              VirtualBox hangs up on every request for TLS if it cannot read its certificate file \
+              (Security/ServerCertificate).",
         confirm: "On the host: is there a certificate in the store 'Remote Desktop', is one bound to the listener, and what do \
                   events 1051, 1055, 1057 and 1058 say?",
         command: "Get-ChildItem 'Cert:\\LocalMachine\\Remote Desktop' | Select-Object Subject,Thumbprint,NotAfter,HasPrivateKey; \
@@ -59,9 +60,9 @@ pub const CAUSE: Cause = Cause {
                   @{LogName='System'; \
                   ProviderName='Microsoft-Windows-TerminalServices-RemoteConnectionManager'; \
                   Id=1051,1055,1056,1057,1058} | Format-List TimeCreated,Id,Message",
-        how_to_fix: "Start SessionEnv, then TermService: Windows makes a certificate. If it does not, repair the rights of \
-                     MachineKeys, or move the one damaged key container away. A binding to a certificate that is gone is \
-                     removed, or renewed with the new thumbprint.",
+        how_to_fix: "Start SessionEnv, then TermService: Windows creates a certificate. If it does not, repair the \
+                     rights on MachineKeys, or move the one damaged key container away. If the listener is bound to \
+                     a certificate that is gone, remove the binding or bind the new one.",
         references: &[
             "[MS-RDPBCGR] 2.2.1.2.2 (SSL_CERT_NOT_ON_SERVER)",
             "Microsoft: Remote Desktop listener certificate configurations",

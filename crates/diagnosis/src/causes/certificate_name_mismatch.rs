@@ -14,7 +14,7 @@ use crate::need::Need;
 
 pub const CAUSE: Cause = Cause {
     id: "certificate-name-mismatch",
-    title: "the host's certificate is not for the name that was asked for",
+    title: "the host's certificate is for a different name than the one asked for",
     stage: Stage::Certificate,
     severity: Severity::Advisory,
     role: Role::Host,
@@ -34,18 +34,18 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[],
     page: Page {
-        what_happens: "mstsc warns that the name in the certificate is another, or refuses where identity is required. With the \
-                       certificate that Windows makes by itself, which nobody vouches for, the name changes little; with one from \
-                       a CA it takes away what that one was bought for.",
-        why: "The host is reached by an alias, an address, the name of a farm or of the other side of a NAT; or the certificate was \
-              issued for another machine or for a name that is no longer used. It can also be another machine.",
-        confirm: "Compare the names in the certificate with the name that people type. An address must stand among the alternative \
-                  names as an address.",
+        what_happens: "mstsc warns that the name in the certificate is a different one, or refuses where identity is \
+                       required. With the self-signed certificate of Windows the name matters little; with one from \
+                       a CA a wrong name defeats its purpose.",
+        why: "You reach the host by an alias, an address, a farm name or the outside name of a NAT; or the \
+              certificate was issued for another machine or for an old name. It may also be the wrong machine.",
+        confirm: "Compare the names in the certificate with the name that people type. An address must be listed \
+                  among the alternative names as an address.",
         command: "Get-ChildItem 'Cert:\\LocalMachine\\Remote Desktop','Cert:\\LocalMachine\\My' | \
                   Select-Object Subject,DnsNameList,Thumbprint; \
                   (Get-CimInstance -Namespace root/cimv2/TerminalServices -ClassName Win32_TSGeneralSetting).SSLCertificateSHA1Hash",
-        how_to_fix: "Connect by a name that is in the certificate, or have one issued with every name in use as subjectAltName and \
-                     bind it to the listener.",
+        how_to_fix: "Connect by a name that is in the certificate, or have one issued that lists every name in use \
+                     (subjectAltName), and bind it to the listener.",
         references: &["RFC 6125 section 6.4 (RFC 9525)", "RFC 5280 section 4.2.1.6"],
     },
     fixes: &["bind-certificate"],
@@ -86,7 +86,7 @@ fn no_name_fits(case: Case<'_>) -> Option<Ground> {
     let mut because = vec![names.because(format!("{typed} was asked for, the certificate is for {list}"))];
     let vouched = case.self_issued().filter(|seen| !seen.value);
     if let (Some(seen), true, false) = (vouched, name_of_its_own(case), short_form(case, names.value)) {
-        because.push(seen.because("it was issued by an authority, so the client goes by its names"));
+        because.push(seen.because("it was issued by an authority, so the client checks its names"));
         return Some(Ground::on(because).severity(Severity::Degrading));
     }
     Some(Ground::on(because))

@@ -36,15 +36,15 @@ pub const CAUSE: Cause = Cause {
     page: Page {
         what_happens: "mstsc warns about the certificate, or refuses with 0x1B07 where identity is required. This alone does not \
                        close the connection: it is not by itself a 0x904.",
-        why: "The certificate was made while the clock of the host, or of the authority that issued it, was ahead; or this \
-              computer's clock is behind. A virtual machine that was restored to an old state, or made from an image, is the \
-              usual place.",
+        why: "The certificate was made while the clock of the host, or of the authority that issued it, was ahead; \
+              or this computer's clock is behind. It usually happens on a virtual machine that was restored to an \
+              old state or made from an image.",
         confirm: "Compare the certificate's NotBefore with a clock that is known to be right, on both machines.",
         command: "Get-ChildItem 'Cert:\\LocalMachine\\Remote Desktop' | Select-Object Subject,Thumbprint,NotBefore,NotAfter; \
                   Get-Date; w32tm /query /status",
-        how_to_fix: "Set the clock that is wrong right first. If both are right now, remove the self-signed certificate and restart \
-                     SessionEnv and TermService, so that Windows makes one by the right clock; have a certificate from a CA \
-                     issued again.",
+        how_to_fix: "Correct the wrong clock first. If both are right now, remove the self-signed certificate and \
+                     restart SessionEnv and TermService, and Windows creates one with the right time; have a \
+                     certificate from a CA issued again.",
         references: &["RFC 5280 section 4.1.2.5"],
     },
     fixes: &["correct-clock", "renew-rdp-certificate", "bind-certificate"],

@@ -23,7 +23,7 @@ const MADE: &[u32] = &[1056, 1063];
 
 pub const CAUSE: Cause = Cause {
     id: "certificate-renewal-failing",
-    title: "Windows cannot make or renew the certificate of Remote Desktop",
+    title: "Windows cannot create or renew the Remote Desktop certificate",
     stage: Stage::Host,
     severity: Severity::Degrading,
     role: Role::Host,
@@ -57,22 +57,24 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[Explains { cause: "certificate-expired", when: |_| true }],
     page: Page {
-        what_happens: "The host goes on with its old certificate until that expires, or has none. Until then everything works; \
-                       after that clients warn or refuse, and where the key is the trouble, connections break off with 0x904.",
-        why: "The service Remote Desktop Configuration (SessionEnv) makes the self-signed certificate and renews what comes \
-              from a template. It fails if the key container TSSecKeySet1 belongs to another MachineGuid or cannot be written, \
-              if the rights of MachineKeys were changed, if CryptSvc or KeyIso do not run, if the disk is full, or if the \
-              template's name is given by its display name.",
-        confirm: "Remote Connection Manager writes 1057 or 1058 for the self-signed certificate and 1064 or 1065 for one from a \
-                  template. A later 1056 or 1063 says that it has succeeded since, and so does a certificate in the store that is newer. An entry counts for a day, as Windows tries \
-                  about twice a day. It can also be told beforehand: SYSTEM may not write into MachineKeys, or one of SessionEnv, \
+        what_happens: "The host keeps its old certificate until that expires, or has none. Until then everything \
+                       works; after that clients warn or refuse, and if the key is the problem, connections fail \
+                       with 0x904.",
+        why: "The service Remote Desktop Configuration (SessionEnv) creates the self-signed certificate and renews \
+              one from a template. It fails if the key container TSSecKeySet1 belongs to another MachineGuid or \
+              cannot be written, if the rights of MachineKeys were changed, if CryptSvc or KeyIso do not run, if the \
+              disk is full, or if the policy names the template by its display name.",
+        confirm: "Remote Connection Manager writes 1057 or 1058 for the self-signed certificate and 1064 or 1065 for \
+                  one from a template. A later 1056 or 1063 says that it has succeeded since, and so does a \
+                  certificate in the store that is newer. An entry counts for a day, as Windows tries about twice a \
+                  day. It can also be seen in advance: SYSTEM may not write into MachineKeys, or one of SessionEnv, \
                   KeyIso and CryptSvc is disabled.",
         command: "Get-WinEvent -MaxEvents 20 -FilterHashtable @{LogName='System'; \
                   ProviderName='Microsoft-Windows-TerminalServices-RemoteConnectionManager'; \
                   Id=1056,1057,1058,1063,1064,1065} | Format-List TimeCreated,Id,Message",
-        how_to_fix: "Repair the rights of the one key file, or move that file to a backup if it is another machine's, and let \
-                     SessionEnv make certificate and key anew. For a template, write its name, not its display name, into the \
-                     policy, and let the computer enrol for it.",
+        how_to_fix: "Repair the rights on the one key file, or move it to a backup if it belongs to another machine, \
+                     and let SessionEnv create the certificate and key again. For a template, put its name, not its \
+                     display name, into the policy, and let the computer enrol for it.",
         references: &[
             "Microsoft: Remote Connection Manager events 1057, 1058, 1065",
             "Microsoft: An internal error occurs when connecting to a remote machine (MachineKeys permissions)",

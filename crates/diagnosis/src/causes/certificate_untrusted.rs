@@ -1,4 +1,4 @@
-//! `certificate-untrusted`: nobody vouches for the certificate.
+//! `certificate-untrusted`: the certificate is self-signed.
 
 use evidence::{Role, Stage};
 use wire::tls::TlsOffer;
@@ -9,7 +9,7 @@ use crate::need::Need;
 
 pub const CAUSE: Cause = Cause {
     id: "certificate-untrusted",
-    title: "no authority vouches for the host's certificate",
+    title: "the host's certificate is self-signed",
     stage: Stage::Certificate,
     severity: Severity::Advisory,
     role: Role::Host,
@@ -28,9 +28,9 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[],
     page: Page {
-        what_happens: "mstsc warns that the certificate is not from a trusted authority and goes on when told to. A client that is \
-                       set to refuse (authentication level 1, a gateway) ends the connection.",
-        why: "Windows signs the certificate of Remote Desktop itself unless it is given one. That is its normal state, and where \
+        what_happens: "mstsc warns that the certificate is not from a trusted authority, and connects if you accept \
+                       that. A client that is set to refuse (authentication level 1, a gateway) ends the connection.",
+        why: "Windows signs its Remote Desktop certificate itself unless it is given one. That is normal, and where \
               Kerberos has shown who the host is, no warning appears.",
         confirm: "On the client: is the host's authority among the trusted roots? A probe sees who has signed, not whom that client \
                   trusts: for a certificate from an authority this stays open here. A self-signed one could have been installed \
@@ -38,8 +38,8 @@ pub const CAUSE: Cause = Cause {
         command: "Get-ChildItem Cert:\\LocalMachine\\Root,Cert:\\CurrentUser\\Root | Select-Object Subject,Thumbprint,NotAfter; \
                   Get-ItemProperty 'HKLM:\\SOFTWARE\\Policies\\Microsoft\\Windows NT\\Terminal Services' -Name AuthenticationLevel \
                   -ErrorAction SilentlyContinue",
-        how_to_fix: "Where clients must refuse what they cannot verify, give the host a certificate from an authority that they \
-                     trust. Do not lower the client's authentication level.",
+        how_to_fix: "If clients must refuse what they cannot verify, give the host a certificate from an authority \
+                     that they trust. Do not lower the client's authentication level.",
         references: &["RFC 5280 section 6", "Microsoft: Remote Desktop listener certificate configurations"],
     },
     fixes: &["bind-certificate"],
@@ -47,7 +47,9 @@ pub const CAUSE: Cause = Cause {
 
 fn signs_itself(case: Case<'_>) -> Option<Ground> {
     let seen = case.self_issued().filter(|seen| seen.value && installed(case).is_none())?;
-    let because = vec![seen.because("the certificate is its own issuer, so no authority vouches for it")];
+    let refused = if case.context.require_trust { "; this client is set to refuse such a host" } else { "" };
+    let text = format!("the certificate is self-signed, not issued by an authority{refused}");
+    let because = vec![seen.because(text)];
     let ground = Ground::on(because);
     Some(if case.context.require_trust { ground.severity(Severity::Degrading) } else { ground })
 }
@@ -57,7 +59,7 @@ fn signs_itself(case: Case<'_>) -> Option<Ground> {
 fn installed(case: Case<'_>) -> Option<Ground> {
     let shown = case.certificate_sha1()?;
     let trusted = case.trusted_by_client().find(|seen| seen.value.sha1.eq_ignore_ascii_case(shown.value))?;
-    Some(Ground::on(vec![trusted.because("the certificate itself stands among the roots that the client trusts")]))
+    Some(Ground::on(vec![trusted.because("the certificate itself is among the roots that the client trusts")]))
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ const SHA1: [&str; 3] = ["1.2.840.113549.1.1.5", "1.3.14.3.2.29", "1.2.840.10045
 
 pub const CAUSE: Cause = Cause {
     id: "certificate-weak",
-    title: "the host's certificate has a key or a signature that is too weak",
+    title: "the host's certificate has a key or signature that is too weak",
     stage: Stage::Certificate,
     severity: Severity::Degrading,
     role: Role::Host,
@@ -38,14 +38,14 @@ pub const CAUSE: Cause = Cause {
     page: Page {
         what_happens: "Newer clients and stricter policies refuse the certificate; others warn or say nothing. SHA-1 on a \
                        self-signed certificate is only worth knowing: a signature on oneself proves nothing anyway.",
-        why: "A certificate from an old template or a forgotten CA, or one that an old Windows made and that was never renewed: \
-              before Windows 8.1 and Server 2012 R2 they were signed with SHA-1.",
+        why: "The certificate comes from an old template or a forgotten CA, or from an old Windows and was never \
+              renewed: before Windows 8.1 and Server 2012 R2, Windows signed with SHA-1.",
         confirm: "On the host: the length of the key and the signature algorithm of the certificate that is bound.",
         command: "Get-ChildItem 'Cert:\\LocalMachine\\Remote Desktop','Cert:\\LocalMachine\\My' | \
                   Select-Object Subject,Thumbprint,@{n='Bits';e={$_.PublicKey.Key.KeySize}},\
                   @{n='Signature';e={$_.SignatureAlgorithm.FriendlyName}}",
-        how_to_fix: "Have Windows make a new self-signed certificate (RSA 2048, SHA-256), or bind one from a CA whose template asks \
-                     for at least that.",
+        how_to_fix: "Have Windows create a new self-signed certificate (RSA 2048, SHA-256), or bind one from a CA \
+                     whose template asks for at least that.",
         references: &["NIST SP 800-131A revision 2", "RFC 6151 (MD5)", "RFC 9155 (SHA-1)", "Microsoft KB2661254"],
     },
     fixes: &["renew-rdp-certificate", "bind-certificate"],

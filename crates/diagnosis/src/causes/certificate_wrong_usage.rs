@@ -20,7 +20,7 @@ const WRONG_USAGE: &[u32] = &[1054];
 
 pub const CAUSE: Cause = Cause {
     id: "certificate-wrong-usage",
-    title: "the host's certificate is not meant for servers",
+    title: "the host's certificate was not issued for servers",
     stage: Stage::Certificate,
     severity: Severity::Degrading,
     role: Role::Host,
@@ -41,8 +41,8 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[],
     page: Page {
-        what_happens: "Strict clients refuse the certificate, mstsc warns; Windows itself may take it back and show its own instead \
-                       after the next restart of the service.",
+        what_happens: "Strict clients refuse the certificate, and mstsc warns. After the next restart of the \
+                       service, Windows may drop it and show its own instead.",
         why: "A certificate for client authentication, code signing or a CA was bound to the listener, or the template lacks Server \
               Authentication (1.3.6.1.5.5.7.3.1) and Remote Desktop Authentication (1.3.6.1.4.1.311.54.1.2).",
         confirm: "On the host: the enhanced and plain key usages of the certificate that is bound. Remote Connection Manager 1054 \
@@ -50,8 +50,8 @@ pub const CAUSE: Cause = Cause {
         command: "Get-ChildItem 'Cert:\\LocalMachine\\Remote Desktop','Cert:\\LocalMachine\\My' | \
                   Select-Object Subject,Thumbprint,EnhancedKeyUsageList,@{n='KeyUsages';e={($_.Extensions | \
                   Where-Object {$_.KeyUsages}).KeyUsages}}",
-        how_to_fix: "Bind a certificate with Server Authentication (or Remote Desktop Authentication), digital signature and key \
-                     encipherment; or remove the binding, and Windows makes one of its own.",
+        how_to_fix: "Bind a certificate with Server Authentication (or Remote Desktop Authentication), digital \
+                     signature and key encipherment; or remove the binding, and Windows creates its own.",
         references: &[
             "RFC 5280 sections 4.2.1.3 and 4.2.1.12",
             "[MS-RDPBCGR] 5.4.5",

@@ -11,7 +11,7 @@ use wire::tls::{TlsVersion, suite};
 
 pub const CAUSE: Cause = Cause {
     id: "cipher-order-policy",
-    title: "a policy leaves the host no cipher suite that the client offers",
+    title: "a policy on the host allows none of the cipher suites that the client offers",
     stage: Stage::Host,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -22,14 +22,15 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[Explains { cause: "tls-cipher-mismatch", when: |_| true }],
     page: Page {
-        what_happens: "The host ends the TLS handshake with alert 40 or without a word, Schannel logs 36874, and mstsc shows 0x904.",
-        why: "The group policy \"SSL Cipher Suite Order\" is a list of everything that is allowed, not a mere order: what is not in it is \
-              off. A list made for another Windows, or one with suites for ECDSA certificates alone, leaves nothing for the certificate \
-              that Windows makes for Remote Desktop, which has an RSA key.",
+        what_happens: "The host ends the TLS handshake with alert 40 or without an answer, Schannel logs 36874, and \
+                       mstsc shows 0x904.",
+        why: "The group policy \"SSL Cipher Suite Order\" lists everything that is allowed, not just the order: a \
+              suite that is not on it is off. A list made for another Windows, or one with only ECDSA suites, leaves \
+              nothing for the Remote Desktop certificate that Windows creates, which has an RSA key.",
         confirm: "The value Functions below Policies names the suites. Without the value Windows uses its own list.",
         command: "(Get-ItemProperty 'HKLM:\\SOFTWARE\\Policies\\Microsoft\\Cryptography\\Configuration\\SSL\\00010002').Functions; \
                   Get-TlsCipherSuite | Select-Object Name",
-        how_to_fix: "Take the policy back, or add suites that clients have and that fit an RSA certificate.",
+        how_to_fix: "Undo the policy, or add suites that the clients have and that work with an RSA certificate.",
         references: &["Microsoft: Prioritizing Schannel cipher suites", "Microsoft: Schannel event 36874"],
     },
     fixes: &["reset-cipher-order"],

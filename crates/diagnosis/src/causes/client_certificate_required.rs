@@ -12,7 +12,7 @@ use crate::need::{Asked, Need};
 
 pub const CAUSE: Cause = Cause {
     id: "client-certificate-required",
-    title: "the host wants a certificate of the client",
+    title: "the host demands a certificate from the client",
     stage: Stage::Tls,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -33,17 +33,17 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[],
     page: Page {
-        what_happens: "The host answers the request with failure 6 (SSL_WITH_USER_AUTH_REQUIRED_BY_SERVER) and closes, or asks for a \
-                       certificate inside the TLS handshake and ends it with an alert (40, 42, 116) when it gets none. Usual \
-                       clients have no certificate to show at this point, and stop.",
+        what_happens: "The host answers the request with failure 6 (SSL_WITH_USER_AUTH_REQUIRED_BY_SERVER) and \
+                       closes, or asks for a certificate inside the TLS handshake and ends it with an alert (40, 42, \
+                       116) when it gets none. Ordinary clients have no certificate to show here, and stop.",
         why: "Windows as it is installed does not do this. The code comes from hosts whose listener is set to authenticate \
               clients by TLS certificates, and from gateways, bastions or appliances that speak Remote Desktop.",
         confirm: "What answers on this port? If it is a gateway or bastion, its own log names the rule. On a Windows host, the \
                   listener's settings and any product that hooks into it.",
         command: "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp'; \
                   Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Services\\TermService\\Parameters' ServiceDll",
-        how_to_fix: "Reach the host through the product that is meant to be used (its own client or portal), or have its \
-                     administrator take the rule back for this client.",
+        how_to_fix: "Connect through that product (its own client or portal), or have its administrator drop the \
+                     rule for this client.",
         references: &["[MS-RDPBCGR] 2.2.1.2.2 (SSL_WITH_USER_AUTH_REQUIRED_BY_SERVER)"],
     },
     fixes: &["try-another-client"],
@@ -91,8 +91,8 @@ fn refused_without(case: Case<'_>) -> Option<Ground> {
         case.tls().find(|seen| ended(seen.value.1) && seen.value.0.stack != TlsStack::Own && same(seen.id))?;
     let answer = refused.value.1.refusal()?;
     let because = vec![
-        asked.because(format!("{} asked for a certificate of the client in the handshake", case.label())),
-        refused.because(format!("a client that has none was {answer}")),
+        asked.because(format!("{} asked for a client certificate in the handshake", case.label())),
+        refused.because(format!("a client without one was {answer}")),
     ];
     let named = matches!(refused.value.1, Handshake::Alert(_));
     let ground = Ground::on(because);
@@ -105,7 +105,7 @@ fn finished_without(case: Case<'_>) -> Option<Ground> {
         return None;
     }
     let seen = case.tls().find(|seen| matches!(seen.value.1, Handshake::Accepted { finished: true, .. }))?;
-    Some(Ground::on(vec![seen.because(format!("{} finished a handshake without a certificate of ours", case.label()))]))
+    Some(Ground::on(vec![seen.because(format!("{} finished a handshake without a client certificate", case.label()))]))
 }
 
 #[cfg(test)]

@@ -25,12 +25,13 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[],
     page: Page {
-        what_happens: "This client fails at every host that wants TLS 1.2, with 0x904; other clients reach the same hosts.",
+        what_happens: "This client fails with 0x904 at every host that needs TLS 1.2; other clients reach the same \
+                       hosts.",
         why: "Enabled = 0 or DisabledByDefault = 1 below TLS 1.2\\Client, set by a hardening tool or a script.",
-        confirm: "Absent values are as Windows has them: TLS 1.2 is on since Windows 8.",
+        confirm: "If the values are absent, the defaults of Windows apply: TLS 1.2 is on since Windows 8.",
         command: "Get-ChildItem 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL\\Protocols' -Recurse | \
                   Where-Object PSChildName -eq Client | Get-ItemProperty | Select-Object PSPath,Enabled,DisabledByDefault",
-        how_to_fix: "Switch TLS 1.2 on for the client side, and restart the computer.",
+        how_to_fix: "Switch TLS 1.2 on for the client side and restart the computer.",
         references: &["Microsoft: Transport Layer Security (TLS) registry settings"],
     },
     fixes: &["enable-tls12"],

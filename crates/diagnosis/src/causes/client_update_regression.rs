@@ -10,7 +10,7 @@ use crate::regressions::{carried, cured};
 
 pub const CAUSE: Cause = Cause {
     id: "client-update-regression",
-    title: "the Windows update on the client is known to break Remote Desktop",
+    title: "a Windows update on the client is known to break Remote Desktop",
     stage: Stage::Client,
     severity: Severity::Degrading,
     role: Role::Client,
@@ -25,16 +25,18 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[],
     page: Page {
-        what_happens: "This client fails at every host, and clients without the update do not. The one that is known of today: \
-                       after the updates of 13 January 2026 Remote Desktop apps could not prompt for credentials (0x80080005).",
-        why: "A cumulative update broke it, and one four days later cured it. This client stopped between the two.",
-        confirm: "CurrentBuildNumber and UBR, compared with the table of regressions. That the update is installed is certain; \
-                  that it is what troubles this connection is not, so the finding is never more than likely. None of these \
-                  updates is known to cause 0x904 by itself.",
+        what_happens: "This client fails at every host; clients without the update do not. The one known today: \
+                       after the updates of 13 January 2026 Remote Desktop apps could not prompt for credentials \
+                       (0x80080005).",
+        why: "A cumulative update broke it, and one four days later fixed it. This client has the first but not the \
+              second.",
+        confirm: "CurrentBuildNumber and UBR, compared with the table of regressions. That the update is installed \
+                  is certain; that it is the reason here is not, so the finding is never more than likely. None of \
+                  these updates is known to cause 0x904 by itself.",
         command: "Get-ItemProperty 'HKLM:\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion' | \
                   Select-Object ProductName,CurrentBuildNumber,UBR",
-        how_to_fix: "Install the current cumulative update on the client. Going back to the one before would take its security \
-                     fixes away.",
+        how_to_fix: "Install the current cumulative update on the client. Removing the update would also remove its \
+                     security fixes.",
         references: &["Microsoft: Windows release health"],
     },
     fixes: &["install-update"],

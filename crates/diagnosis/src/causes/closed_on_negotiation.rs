@@ -35,22 +35,22 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[],
     page: Page {
-        what_happens: "TCP connects, the first Remote Desktop packet is sent, and the other side closes without a word. The \
-                       client shows 0x904, mostly with 0x7.",
-        why: "Something that accepts connections but does not serve Remote Desktop: a proxy, bastion, tunnel or load balancer \
-              whose own target is gone or that wants a routing token (loadbalanceinfo) of its own, a protection product that drops this \
-              source, or a listener whose service died. Hyper-V's console (port 2179) and gateways such as Devolutions' want a \
-              preconnection blob first (pcb:s: in an .rdp file). The \
-              request was held back once: the connection stays open as long as we say nothing, so it is the request that is \
-              answered with a close.",
+        what_happens: "TCP connects, the first Remote Desktop packet is sent, and the other side closes without an \
+                       answer. The client shows 0x904, usually with 0x7.",
+        why: "Something that accepts connections but does not serve Remote Desktop: a proxy, bastion, tunnel or load \
+              balancer whose own target is gone or that wants a routing token (loadbalanceinfo) of its own, a \
+              security product that blocks this source, or a listener whose service has died. Hyper-V's console \
+              (port 2179) and gateways such as Devolutions' want a preconnection blob first (pcb:s: in an .rdp \
+              file). The request was held back once: the connection stays open as long as we say nothing, so it is \
+              the request that is answered with a close.",
         confirm: "On the host: does the attempt arrive? Event 131 in RdpCoreTS says so. If it does not, something on the way \
                   accepted and closed the connection.",
         command: "Get-WinEvent -MaxEvents 20 -FilterHashtable \
                   @{LogName='Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational'; Id=131} | \
                   Format-List TimeCreated,Message; Get-Service TermService",
-        how_to_fix: "If the attempt never arrives: look at the proxy, tunnel, forward or protection product that accepts on \
-                     its behalf. If it arrives: restart Remote Desktop Services from the console, and read the System log of \
-                     that moment.",
+        how_to_fix: "If the attempt never arrives: look at the proxy, tunnel, port forward or security product that \
+                     accepts for the host. If it arrives: restart Remote Desktop Services from the console, and read \
+                     the System log for that moment.",
         references: &["[MS-RDPBCGR] 2.2.1.1, 2.2.1.2"],
     },
     fixes: &["try-another-client", "restart-services"],

@@ -13,7 +13,7 @@ use crate::stage::credssp::broken_off;
 
 pub const CAUSE: Cause = Cause {
     id: "credssp-broken",
-    title: "TLS works, and the host breaks CredSSP off or answers it with nonsense",
+    title: "TLS works, but the host drops CredSSP or answers it with nonsense",
     stage: Stage::Credssp,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -26,21 +26,22 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[],
     page: Page {
-        what_happens: "The TLS handshake is finished, the client introduces itself (CredSSP), and the host closes the connection \
-                       or sends bytes that are no answer. mstsc shows 0x904 or an authentication error before or right after \
-                       the password.",
-        why: "The security subsystem of the host cannot serve the logon (LSASS under pressure, a credential or protection \
-              product that hooks into it), a proxy or bastion ends TLS itself and knows nothing of CredSSP, or a server other \
-              than Windows implements it badly. A host that takes no NTLM may close as well: this program only offers NTLM, and \
-              domain accounts that connect by the host's name then still get in by Kerberos.",
+        what_happens: "The TLS handshake is finished, the client introduces itself (CredSSP), and the host closes \
+                       the connection or sends bytes that are not an answer. mstsc shows 0x904 or an authentication \
+                       error before or right after the password.",
+        why: "The security subsystem of the host cannot serve the logon (LSASS is overloaded, or a credential or \
+              security product hooks into it); a proxy or bastion ends TLS itself and does not support CredSSP; or \
+              server software other than Windows implements it badly. A host that takes no NTLM may close as well: \
+              this program only offers NTLM, and domain accounts that connect by the host's name then still get in \
+              by Kerberos.",
         confirm: "On the host: events of LsaSrv and of RdpCoreTS at the moment of the attempt. If RdpCoreTS has no event 131, \
                   something on the way ended the TLS connection. Compare the certificate with the host's own.",
         command: "Get-WinEvent -LogName System -MaxEvents 500 | Where-Object ProviderName -match 'LsaSrv|Kerberos|NETLOGON' | \
                   Format-List TimeCreated,ProviderName,Id,Message; Get-WinEvent -MaxEvents 20 -FilterHashtable \
                   @{LogName='Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational'; Id=131,139,140,226} | \
                   Format-List TimeCreated,Id,Message",
-        how_to_fix: "Go around the proxy or bastion if there is one. On the host, restart Remote Desktop Services; if it stays, \
-                     look at products that hook into the logon, and restart the computer.",
+        how_to_fix: "Bypass the proxy or bastion if there is one. On the host, restart Remote Desktop Services. If \
+                     that does not help, look at products that hook into the logon, and restart the computer.",
         references: &["[MS-CSSP] 2.2.1, 3.1.5", "[MS-RDPBCGR] 5.4.5.2"],
     },
     fixes: &["restart-services", "try-another-client"],

@@ -15,7 +15,7 @@ const FORCE_UPDATED: u32 = 0;
 
 pub const CAUSE: Cause = Cause {
     id: "credssp-client-refused",
-    title: "the host refuses clients that lack the CredSSP update of 2018, and this one lacks it",
+    title: "the host refuses clients without the CredSSP update of 2018, and this client lacks it",
     stage: Stage::Host,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -28,12 +28,13 @@ pub const CAUSE: Cause = Cause {
     page: Page {
         what_happens: "mstsc says that an authentication error has occurred, and names the remediation; on \
                        the client LsaSrv logs 6041.",
-        why: "AllowEncryptionOracle 0 on a host refuses clients without the update of 2018; 0 or 1 on a client refuses such hosts. 2 lets \
-              everybody in, and gives up the protection: it is a workaround that was left behind.",
-        confirm: "Absent is 1, Mitigated, which is right. Below Policies, on both ends.",
+        why: "AllowEncryptionOracle 0 on a host refuses clients without the update of 2018; 0 or 1 on a client \
+              refuses such hosts. 2 lets everybody in and gives up the protection: it is usually a forgotten \
+              workaround.",
+        confirm: "If it is absent, 1 (Mitigated) applies, which is right. Look below Policies on both ends.",
         command: "Get-ItemProperty 'HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Policies\\System\\CredSSP\\Parameters' \
                   -ErrorAction SilentlyContinue | Select-Object AllowEncryptionOracle",
-        how_to_fix: "Install current updates on whichever end lacks them, and remove the value, or set it to 1.",
+        how_to_fix: "Install current updates on the end that lacks them, and remove the value or set it to 1.",
         references: &["Microsoft KB4093492: CredSSP updates for CVE-2018-0886"],
     },
     fixes: &["install-update"],

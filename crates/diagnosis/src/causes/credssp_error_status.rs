@@ -11,7 +11,7 @@ use crate::stage::credssp::NTLM_REFUSALS;
 
 pub const CAUSE: Cause = Cause {
     id: "credssp-error-status",
-    title: "the host answers CredSSP with an error before any account is named",
+    title: "the host answers CredSSP with an error before the client has named an account",
     stage: Stage::Credssp,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -33,8 +33,9 @@ pub const CAUSE: Cause = Cause {
         command: "Get-WinEvent -LogName System -MaxEvents 500 | Where-Object ProviderName -match 'LsaSrv|Kerberos|NETLOGON|Resource-Exhaustion' | \
                   Format-List TimeCreated,ProviderName,Id,Message; Test-ComputerSecureChannel; nltest /sc_query:$env:USERDNSDOMAIN; \
                   Get-CimInstance Win32_OperatingSystem | Select-Object FreePhysicalMemory,FreeVirtualMemory",
-        how_to_fix: "From the console: free memory or restart the computer where LSASS is out of order; bring the domain controller within \
-                     reach, or mend the secure channel, where it is the domain. Look at products that hook into the logon.",
+        how_to_fix: "From the console: if LSASS is the problem, free memory or restart the computer. If it is the \
+                     domain, make a domain controller reachable or repair the secure channel. Look at products that \
+                     hook into the logon.",
         references: &["[MS-CSSP] 2.2.1 (errorCode)", "[MS-ERREF] 2.3"],
     },
     fixes: &["restart-services", "try-another-client"],

@@ -30,8 +30,9 @@ pub const CAUSE: Cause = Cause {
               the policy at Mitigated (the default) or Force Updated Clients refuse it.",
         confirm: "On the host: the date of its newest update. Anything from May 2018 or later has the fix.",
         command: "Get-HotFix | Sort-Object InstalledOn | Select-Object -Last 5; [Environment]::OSVersion.Version",
-        how_to_fix: "Install the current updates on the host. Setting the client's policy to Vulnerable lets a man in the \
-                     middle use the flaw; as a way to reach the host once, in order to update it, it must be set back at once.",
+        how_to_fix: "Install the current updates on the host. Setting the client's policy to Vulnerable lets a man \
+                     in the middle use the flaw; use it only to reach the host once, to update it, and set it back \
+                     at once.",
         references: &["[MS-CSSP] 2.2.1, version", "CVE-2018-0886", "Microsoft KB4093492"],
     },
     fixes: &["install-update", "allow-encryption-oracle"],
@@ -58,7 +59,7 @@ fn refused_by_client(case: Case<'_>) -> Option<Ground> {
         case.label(),
         seen.value
     );
-    let refuses = format!("{} refuses to go on with such a host", profile.name);
+    let refuses = format!("{} refuses such a host", profile.name);
     Some(Ground::on(vec![seen.because(told), seen.because(refuses)]))
 }
 

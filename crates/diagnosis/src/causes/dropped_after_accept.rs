@@ -10,7 +10,7 @@ use crate::need::{Asked, Need};
 
 pub const CAUSE: Cause = Cause {
     id: "dropped-after-accept",
-    title: "the connection is accepted and ended at once, before the client has said anything",
+    title: "the port accepts the connection and closes it at once, before the client has said anything",
     stage: Stage::Tcp,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -28,11 +28,11 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[],
     page: Page {
-        what_happens: "TCP connects and is closed or reset within a quarter of a second, without a byte from either side. The \
-                       client shows 0x904, mostly with 0x7.",
-        why: "Something accepts connections only to look at who calls: a protection product or fail2ban-like tool that has \
-              banned this source, a load balancer or tunnel without a living target, a gateway that allows other sources \
-              only, or a Remote Desktop service that is shutting down or out of resources.",
+        what_happens: "TCP connects and is closed or reset within a quarter of a second, without a byte from either \
+                       side. The client shows 0x904, usually with 0x7.",
+        why: "Something accepts the connection only to see who connects: a security product or a tool like fail2ban \
+              that has banned this source, a load balancer or tunnel without a working target, a gateway that allows \
+              only other sources, or a Remote Desktop service that is shutting down or out of resources.",
         confirm: "On the host: does the attempt arrive (event 131 in RdpCoreTS, 261 in Remote Connection Manager)? Event 1006 \
                   says that too many connections are being set up. The same probe from another address tells whether this \
                   source alone is refused.",
@@ -40,8 +40,9 @@ pub const CAUSE: Cause = Cause {
                   @{LogName='Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational',\
                   'Microsoft-Windows-TerminalServices-RemoteConnectionManager/Operational'; Id=131,261,1006} | \
                   Format-List TimeCreated,Id,Message",
-        how_to_fix: "If the attempt never arrives, look at the balancer, tunnel or protection product in front; lift the ban of \
-                     this source if it is one. If it arrives, restart Remote Desktop Services from the console.",
+        how_to_fix: "If the attempt never arrives, look at the load balancer, tunnel or security product in front of \
+                     the host; lift the ban on this source if there is one. If it arrives, restart Remote Desktop \
+                     Services from the console.",
         references: &["RFC 9293 section 3.6", "[MS-RDPBCGR] 1.3.1.1"],
     },
     fixes: &["try-another-client", "restart-services"],

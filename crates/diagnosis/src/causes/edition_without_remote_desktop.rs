@@ -11,7 +11,7 @@ use crate::need::Need;
 
 pub const CAUSE: Cause = Cause {
     id: "edition-without-remote-desktop",
-    title: "this edition of Windows can use Remote Desktop, and cannot be reached by it",
+    title: "this edition of Windows does not accept Remote Desktop connections",
     stage: Stage::Host,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -26,12 +26,14 @@ pub const CAUSE: Cause = Cause {
         Explains { cause: "port-filtered", when: |_| true },
     ],
     page: Page {
-        what_happens: "Nothing listens on the port, whatever is set; Settings says that this edition does not support Remote Desktop.",
-        why: "Windows Home has the client and not the host. Tools that add one replace or patch the service; they break with updates.",
+        what_happens: "Nothing listens on the port, whatever the settings; Settings says that this edition does not \
+                       support Remote Desktop.",
+        why: "Windows Home includes the client but not the host. Tools that add it replace or patch the service, and \
+              updates break them.",
         confirm: "EditionID begins with Core on Windows Home.",
         command: "Get-ItemProperty 'HKLM:\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion' | \
                   Select-Object EditionID,ProductName,CurrentBuildNumber",
-        how_to_fix: "Upgrade to Pro, or use a remote help tool that is made for Home, such as Quick Assist.",
+        how_to_fix: "Upgrade to Pro, or use a remote help tool that works with Home, such as Quick Assist.",
         references: &["Microsoft: How to use Remote Desktop (editions)"],
     },
     fixes: &["upgrade-edition"],

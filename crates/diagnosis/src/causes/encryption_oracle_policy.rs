@@ -13,7 +13,8 @@ const REFUSED: &[u32] = &[6041];
 
 pub const CAUSE: Cause = Cause {
     id: "encryption-oracle-policy",
-    title: "the client's policy for CredSSP (Encryption Oracle Remediation) refuses the host, or protects against none",
+    title: "the client's CredSSP policy (Encryption Oracle Remediation) refuses the host, or protects the \
+            client from nothing",
     stage: Stage::Client,
     severity: Severity::Blocking,
     role: Role::Client,
@@ -31,16 +32,17 @@ pub const CAUSE: Cause = Cause {
     page: Page {
         what_happens: "The client asks for credentials and then says that an authentication error has occurred, and that this could be \
                        due to CredSSP encryption oracle remediation.",
-        why: "Since 2018 a patched client refuses hosts that still speak the CredSSP versions before the update (policy \
-              Encryption Oracle Remediation, 0 or 1). The host is the one that is behind.",
+        why: "Since 2018 a patched client refuses hosts that still speak the CredSSP versions before the update \
+              (policy Encryption Oracle Remediation, 0 or 1). It is the host that lacks the update.",
         confirm: "LsaSrv 6041 in the client's System log, at the time of the attempt: it names the host as TERMSRV/name, and the \
                   version of CredSSP that it offered.",
         command: "Get-WinEvent -MaxEvents 10 -FilterHashtable @{LogName='System'; ProviderName='LsaSrv'; Id=6041} | \
                   Format-List TimeCreated,Message; \
                   Get-ItemProperty 'HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Policies\\System\\CredSSP\\Parameters' \
                   -ErrorAction SilentlyContinue",
-        how_to_fix: "Where the client's own AllowEncryptionOracle is 2, remove the value. Otherwise update the host: any security update since May 2018 has it. Loosening the policy on the client lets attackers \
-                     in the middle run commands on hosts, for every host that this client connects to.",
+        how_to_fix: "If the client's own AllowEncryptionOracle is 2, remove the value. Otherwise update the host: \
+                     any security update since May 2018 will do. Loosening the policy on the client lets an attacker \
+                     in the middle run commands on every host that this client connects to.",
         references: &["[MS-CSSP] 3.1.5 (versions)", "Microsoft: CredSSP updates for CVE-2018-0886"],
     },
     fixes: &["install-update", "allow-encryption-oracle"],
@@ -54,7 +56,7 @@ fn unprotected(case: Case<'_>) -> Option<Ground> {
         return None;
     }
     let because =
-        seen.because("AllowEncryptionOracle = 2 (Vulnerable): the client takes hosts without the update of 2018");
+        seen.because("AllowEncryptionOracle = 2 (Vulnerable): the client accepts hosts without the update of 2018");
     Some(Ground::on(vec![because]).severity(Severity::Advisory))
 }
 

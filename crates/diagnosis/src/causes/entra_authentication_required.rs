@@ -11,7 +11,7 @@ use crate::stage::x224::contradicts;
 
 pub const CAUSE: Cause = Cause {
     id: "entra-authentication-required",
-    title: "the host takes Microsoft Entra authentication only, and this client does not offer it",
+    title: "the host accepts only Microsoft Entra authentication, and this client does not offer it",
     stage: Stage::X224,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -28,16 +28,17 @@ pub const CAUSE: Cause = Cause {
     explains: &[],
     page: Page {
         what_happens: "The host refuses TLS and CredSSP and accepts the request as soon as it offers Microsoft Entra \
-                       authentication (RDSAAD, 0x10). A client that is not told to use it says that negotiation failed or \
-                       that the logon method is not supported.",
-        why: "The host is joined to Microsoft Entra ID and set to single sign-on with Entra accounts only (Azure Virtual \
-              Desktop, Windows 365, or a policy), and the client is old or is not told to use a web account.",
+                       authentication (RDSAAD, 0x10). A client that is not set to use it says that negotiation \
+                       failed or that the logon method is not supported.",
+        why: "The host is joined to Microsoft Entra ID and set to single sign-on with Entra accounts only (Azure \
+              Virtual Desktop, Windows 365, or a policy), and the client is old or not set to use a web account.",
         confirm: "On the host: is it joined to Microsoft Entra ID? In the .rdp file: enablerdsaadauth:i:1 lets the client offer \
                   it.",
         command: "dsregcmd /status | Select-String 'AzureAdJoined','DomainJoined','DeviceName'; \
                   Select-String -Path FILE.rdp -Pattern 'enablerdsaadauth','targetisaadjoined'",
-        how_to_fix: "In mstsc, Advanced: use a web account to sign in to the remote computer (enablerdsaadauth:i:1), and connect \
-                     by the host's name, not its address. It takes a client of late 2022 or newer; otherwise the Windows App.",
+        how_to_fix: "In mstsc, Advanced: use a web account to sign in to the remote computer (enablerdsaadauth:i:1), \
+                     and connect by the host's name, not its address. You need a client from late 2022 or newer, or \
+                     the Windows App.",
         references: &[
             "[MS-RDPBCGR] 2.2.1.1.1 (PROTOCOL_RDSAAD), 5.4.5.4",
             "Microsoft Learn: connect to a remote Microsoft Entra joined device",

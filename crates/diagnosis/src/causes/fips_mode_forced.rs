@@ -12,7 +12,7 @@ const FIPS_LEVEL: u32 = 4;
 
 pub const CAUSE: Cause = Cause {
     id: "fips-mode-forced",
-    title: "the host allows FIPS algorithms alone, and its RDP listener is set to security that is not among them",
+    title: "the host allows only FIPS algorithms, but its RDP listener is set to security that does not use them",
     stage: Stage::Host,
     severity: Severity::Degrading,
     role: Role::Host,
@@ -28,14 +28,15 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[],
     page: Page {
-        what_happens: "Clients without FIPS algorithms fail, where the host gives them Standard RDP Security.",
-        why: "The policy \"Use FIPS compliant algorithms\" is on for the whole of Windows. Remote Desktop works with it over TLS; with \
-              the security layer RDP the policy overrides the level of encryption, and whoever does not know FIPS is left out.",
+        what_happens: "Clients without FIPS algorithms fail if the host gives them Standard RDP Security.",
+        why: "The policy \"Use FIPS compliant algorithms\" is on for the whole of Windows. Remote Desktop works with \
+              it over TLS; with the security layer RDP, the policy overrides the encryption level and locks out \
+              clients without FIPS.",
         confirm: "FIPSAlgorithmPolicy\\Enabled = 1, together with SecurityLayer = 0 and a MinEncryptionLevel other than 4.",
         command: "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Lsa\\FIPSAlgorithmPolicy' | Select-Object Enabled; \
                   Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' | \
                   Select-Object SecurityLayer,MinEncryptionLevel",
-        how_to_fix: "Set the security layer to TLS; leave FIPS mode to whoever requires it.",
+        how_to_fix: "Set the security layer to TLS. Leave FIPS mode to those who require it.",
         references: &[
             "Microsoft: Configure server authentication and encryption levels",
             "Microsoft: Cannot connect to an Azure VM by RDP (FIPS compliant algorithms)",

@@ -51,16 +51,18 @@ pub const CAUSE: Cause = Cause {
     explains: &[Explains { cause: "port-filtered", when: |_| true }],
     page: Page {
         what_happens: "The host listens, and connection attempts vanish: mstsc shows 0x204 after a while.",
-        why: "The rules of Remote Desktop are off, or are for another port than the listener's (they do not follow PortNumber), a rule \
-              that blocks wins over them, or a policy has all local rules ignored. Where the only rule that is on asks for IPsec, it is \
-              closed to those alone whom IPsec does not authenticate: in a domain that is isolated like this nobody else is meant.",
-        confirm: "RemoteDesktop-UserMode-In-TCP has to be enabled for the network's profile. Rules for some profiles or some addresses \
-                  alone are no fault by themselves. Where another maker's firewall has taken over, or MpsSvc does not run, the rules of Windows are not in force, \
-                  which its registry does not show.",
+        why: "The Remote Desktop rules are off or are for another port than the listener's (they do not follow \
+              PortNumber), a blocking rule overrides them, or a policy makes Windows ignore all local rules. If the \
+              only active rule requires IPsec, the port is closed only to those whom IPsec does not authenticate; in \
+              an isolated domain that is intended.",
+        confirm: "RemoteDesktop-UserMode-In-TCP must be enabled for the network's profile. Rules for only some \
+                  profiles or addresses are not a fault by themselves. If another vendor's firewall has taken over, \
+                  or MpsSvc is not running, the rules of Windows do not apply; the registry does not show that.",
         command: "Get-NetConnectionProfile | Select-Object InterfaceAlias,NetworkCategory; Get-NetFirewallProfile -PolicyStore ActiveStore | \
                   Select-Object Name,Enabled,DefaultInboundAction,AllowInboundRules,AllowLocalFirewallRules; Get-NetFirewallRule -PolicyStore \
                   ActiveStore -Name RemoteDesktop* | Select-Object Name,Enabled,Profile,Action",
-        how_to_fix: "Enable the rule of Windows for the addresses that need it, and after a change of port make one for that port.",
+        how_to_fix: "Enable the Windows rule for the addresses that need it. If the port was changed, create a rule \
+                     for that port.",
         references: &[
             "[MS-GPFAS] 2.2.2 (firewall rules)",
             "Microsoft: General Remote Desktop connection troubleshooting (firewall)",

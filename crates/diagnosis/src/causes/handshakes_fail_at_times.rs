@@ -10,7 +10,7 @@ use wire::tls::TlsOffer;
 
 pub const CAUSE: Cause = Cause {
     id: "handshakes-fail-at-times",
-    title: "the same handshake is taken once and broken off another time: hosts behind this address differ",
+    title: "the same handshake works one time and fails the next: the hosts behind this address differ",
     stage: Stage::Tls,
     severity: Severity::Degrading,
     role: Role::Host,
@@ -27,17 +27,17 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[],
     page: Page {
-        what_happens: "Sometimes the client gets in, sometimes the handshake is broken off and it shows 0x904. Trying again helps, \
-                       for a while.",
+        what_happens: "Sometimes the client gets in, sometimes the handshake is dropped and it shows 0x904. Trying \
+                       again helps, for a while.",
         why: "Several machines answer at this address (a farm behind a balancer, DNS round robin, a NAT with several targets) and one of \
               them is broken: its key cannot be used, its TLS settings differ, its certificate was never bound. Or one machine is so \
               short of memory or processor time that some handshakes fail.",
-        confirm: "Ask each machine of the farm by its own name or address: the one that always fails is the one to mend, and its \
-                  report names the cause.",
-        command: "Resolve-DnsName HOST; Get-WinEvent -MaxEvents 20 -FilterHashtable @{LogName='System'; ProviderName='Schannel'; \
+        confirm: "Ask each machine of the farm by its own name or address: the one that always fails is broken, and \
+                  its own report names the cause.",
+        command: "Resolve-DnsName {host}; Get-WinEvent -MaxEvents 20 -FilterHashtable @{LogName='System'; ProviderName='Schannel'; \
                   Id=36870,36871,36874,36888} | Format-List TimeCreated,MachineName,Id,Message",
-        how_to_fix: "Take the broken machine out of the farm, mend it by its own report, and have the balancer test handshakes rather \
-                     than ports alone.",
+        how_to_fix: "Take the broken machine out of the farm and repair it with its own report. Have the load \
+                     balancer test handshakes, not only ports.",
         references: &["RFC 8446 section 4.1"],
     },
     fixes: &["restart-services", "try-another-client"],
@@ -63,10 +63,10 @@ fn failed_after_success(case: Case<'_>) -> Option<Ground> {
     let (least, most) = interval(failed, total);
     let taken: &Seen<bool> = &takings[first];
     Some(Ground::on(vec![
-        taken.because(format!("{} took a ClientHello", case.label())),
+        taken.because(format!("{} accepted a ClientHello", case.label())),
         failure.because(format!(
-            "a later one, of a kind that it takes, was broken off: {failed} of {total} such tries failed, so {least} to {most} \
-             per cent of all (95 % confidence)"
+            "a later one, of a kind that it accepts, was dropped: {failed} of {total} such tries failed, so {least} \
+             to {most} per cent of all (95 % confidence)"
         )),
     ]))
 }
@@ -77,7 +77,7 @@ fn only_starting(case: Case<'_>) -> Option<Ground> {
     let first = takings.iter().position(|seen| seen.value)?;
     let later = takings.iter().skip(first).all(|seen| seen.value);
     later.then(|| {
-        Ground::on(vec![takings[first].because(format!("{} took every ClientHello from then on", case.label()))])
+        Ground::on(vec![takings[first].because(format!("{} accepted every ClientHello from then on", case.label()))])
     })
 }
 
@@ -92,7 +92,7 @@ fn taken_at_once(case: Case<'_>) -> Option<Ground> {
     let all = !takings.is_empty() && takings.iter().all(|seen| seen.value);
     let first = case.tls_with(TlsOffer::MODERN)?;
     let taken = takings.iter().any(|seen| seen.id == first.id);
-    (all && taken).then(|| Ground::on(vec![first.because(format!("{} took every such ClientHello", case.label()))]))
+    (all && taken).then(|| Ground::on(vec![first.because(format!("{} accepted every such ClientHello", case.label()))]))
 }
 
 #[cfg(test)]

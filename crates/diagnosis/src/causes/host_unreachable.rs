@@ -11,7 +11,7 @@ use crate::stage::tcp::tcp_only;
 
 pub const CAUSE: Cause = Cause {
     id: "host-unreachable",
-    title: "the network has no way to this address",
+    title: "there is no route to this address",
     stage: Stage::Tcp,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -23,14 +23,15 @@ pub const CAUSE: Cause = Cause {
     explains: &[],
     page: Page {
         what_happens: "The client shows 0x204 at once. No packet was answered by the host itself.",
-        why: "This computer has no route to the network (VPN down, wrong interface, no IPv6), or a router or the neighbour \
-              table said that the host cannot be reached: it is off, moved to another subnet, or a firewall answers with \
-              ICMP prohibited.",
-        confirm: "The operating system's own error says which: network unreachable is mostly this computer's routing table, \
-                  host unreachable is the last router's word. Look at the route from the client.",
-        command: "Find-NetRoute -RemoteIPAddress ADDRESS; Test-NetConnection ADDRESS -TraceRoute",
-        how_to_fix: "Bring up the VPN or the route; if the address is stale, correct DNS. If a firewall prohibits, let this \
-                     source through to the Remote Desktop port only.",
+        why: "This computer has no route to the network (VPN down, wrong interface, no IPv6), or a router or the \
+              neighbour table said that the host cannot be reached: it is off, it moved to another subnet, or a \
+              firewall answers with ICMP \"prohibited\".",
+        confirm: "The operating system's own error says which: network unreachable usually comes from this \
+                  computer's routing table, host unreachable from the last router. Look at the route from the \
+                  client.",
+        command: "Find-NetRoute -RemoteIPAddress {host}; Test-NetConnection {host} -TraceRoute",
+        how_to_fix: "Bring up the VPN or the route; if the address is stale, correct DNS. If a firewall refuses, let \
+                     this source through to the Remote Desktop port only.",
         references: &["RFC 792", "RFC 4443", "POSIX connect(): ENETUNREACH, EHOSTUNREACH"],
     },
     fixes: &["wake-host", "open-firewall-for-rdp", "flush-dns"],

@@ -12,7 +12,7 @@ use crate::need::Need;
 
 pub const CAUSE: Cause = Cause {
     id: "key-container-orphaned",
-    title: "the private key for Remote Desktop belongs to another machine, as on a clone",
+    title: "the private key for Remote Desktop belongs to another machine, as after cloning",
     stage: Stage::Host,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -39,15 +39,17 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[Explains { cause: "private-key-unusable", when: |_| true }],
     page: Page {
-        what_happens: "The host selects TLS and breaks every handshake off; mstsc shows 0x904. Other clones of the same image do the same.",
-        why: "The file with the key is called f686aace6942fb7f7ceb231212eef4a4_ and the machine's MachineGuid. Where an image was cloned \
-              without generalizing it, or MachineGuid was changed, the certificate is still there and its key is looked for under a name that \
-              no file has.",
-        confirm: "MachineGuid has to be the end of the file's name.",
+        what_happens: "The host selects TLS and drops every handshake; mstsc shows 0x904. Other clones of the same \
+                       image do the same.",
+        why: "The file with the key is called f686aace6942fb7f7ceb231212eef4a4_ and the machine's MachineGuid. If an \
+              image was cloned without generalizing it, or MachineGuid was changed, the certificate is still there, \
+              but Windows looks for its key under a name that no file has.",
+        confirm: "The file's name must end with the machine's MachineGuid.",
         command: "(Get-ItemProperty 'HKLM:\\SOFTWARE\\Microsoft\\Cryptography').MachineGuid; \
                   (Get-ChildItem \"$env:ProgramData\\Microsoft\\Crypto\\RSA\\MachineKeys\\f686aace*\" -Force).Name",
-        how_to_fix: "Move the foreign file to a backup and let Windows make a new key and a new certificate. The other files of the folder \
-                     belong to other services: leave them. Generalize images with sysprep before they are cloned.",
+        how_to_fix: "Move the other machine's file to a backup and let Windows create a new key and certificate. \
+                     Leave the other files in the folder: they belong to other services. Generalize images with \
+                     sysprep before you clone them.",
         references: &["Microsoft: An internal error occurs when connecting to a remote machine (MachineKeys)"],
     },
     fixes: &["replace-rdp-key-container", "renew-rdp-certificate"],
@@ -92,7 +94,7 @@ fn without_its_key(case: Case<'_>) -> Option<Ground> {
 
 fn its_own(case: Case<'_>) -> Option<Ground> {
     let seen = case.own_key_file()?;
-    Some(Ground::on(vec![seen.because("the key for Remote Desktop bears this machine's own number")]))
+    Some(Ground::on(vec![seen.because("the key for Remote Desktop belongs to this machine")]))
 }
 
 fn not_used(case: Case<'_>) -> Option<Ground> {

@@ -16,7 +16,7 @@ const LICENSING: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\
 
 pub const CAUSE: Cause = Cause {
     id: "licensing-grace-expired",
-    title: "the session host's grace period for licences is over, and its licensing is not set up",
+    title: "the session host's licensing grace period is over and its licensing is not set up",
     stage: Stage::Host,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -31,8 +31,8 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[],
     page: Page {
-        what_happens: "Logons to a Remote Desktop Session Host are refused for want of a licence; administrators still come in with \
-                       mstsc /admin.",
+        what_happens: "A Remote Desktop Session Host refuses logons because it has no licence; administrators still \
+                       get in with mstsc /admin.",
         why: "The role works without licences for 120 days. After that it needs a licensing mode and a licence server that it can \
               reach.",
         confirm: "Remote Connection Manager 1069: the period is over and no licensing mode is set; 1128 (as it is remembered, not \
@@ -40,9 +40,9 @@ pub const CAUSE: Cause = Cause {
         command: "Get-WinEvent -MaxEvents 5 -FilterHashtable \
                   @{ProviderName='Microsoft-Windows-TerminalServices-RemoteConnectionManager'; Id=1068,1069,1128} | \
                   Format-List TimeCreated,Id,Message",
-        how_to_fix: "Set the licensing mode and the licence server (group policy, Remote Desktop Session Host, Licensing), and \
-                     install licences there. Two connections at a time for administration need neither: remove the role if \
-                     nothing else is wanted. Never delete the grace period from the registry.",
+        how_to_fix: "Set the licensing mode and the licence server (group policy, Remote Desktop Session Host, \
+                     Licensing), and install licences there. Two connections at a time for administration need \
+                     neither: if you need no more, remove the role. Never delete the grace period from the registry.",
         references: &["Microsoft: License your RDS deployment with client access licenses (CALs)"],
     },
     fixes: &[],

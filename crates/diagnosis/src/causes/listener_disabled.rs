@@ -10,7 +10,7 @@ use crate::need::Need;
 
 pub const CAUSE: Cause = Cause {
     id: "listener-disabled",
-    title: "the host's RDP listener is switched off, or bound to a network adapter that is not there",
+    title: "the host's RDP listener is switched off, or bound to a network adapter that does not exist",
     stage: Stage::Host,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -22,12 +22,12 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[Explains { cause: "port-closed", when: |_| true }],
     page: Page {
-        what_happens: "Remote Desktop is on and the service runs, and nothing listens on the port: connections are refused, and \
-                       mstsc shows 0x204.",
-        why: "fEnableWinStation = 0 switches the listener RDP-Tcp off (change logon or a script did it, or it is a remainder of \
-              an installation). LanAdapter names one network adapter by a number; after an adapter was replaced, or a disk was moved \
-              to another machine, the number names nothing, and the listener listens on nothing.",
-        confirm: "fEnableWinStation has to be 1 and LanAdapter 0, which stands for all adapters.",
+        what_happens: "Remote Desktop is on and the service runs, but nothing listens on the port: connections are \
+                       refused, and mstsc shows 0x204.",
+        why: "fEnableWinStation = 0 switches the listener RDP-Tcp off (change logon, a script or an installation did \
+              that). LanAdapter names one network adapter by number; after an adapter was replaced or the disk was \
+              moved to another machine, that number names nothing, and the listener listens on nothing.",
+        confirm: "fEnableWinStation must be 1, and LanAdapter 0, which means all adapters.",
         command: "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' | \
                   Select-Object fEnableWinStation,LanAdapter,PortNumber",
         how_to_fix: "Switch the listener on, let it listen on all adapters, and restart the service.",

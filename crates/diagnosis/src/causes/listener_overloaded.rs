@@ -13,7 +13,7 @@ use crate::stage::x224::{SPACED_TRIES, unanswered};
 
 pub const CAUSE: Cause = Cause {
     id: "listener-overloaded",
-    title: "the host answers some connections and leaves others unanswered",
+    title: "the host answers some connections and ignores others",
     stage: Stage::Tcp,
     severity: Severity::Degrading,
     role: Role::Host,
@@ -31,18 +31,18 @@ pub const CAUSE: Cause = Cause {
     explains: &[],
     page: Page {
         what_happens: "Sometimes the client connects, sometimes it waits or shows 0x904: a second attempt often works.",
-        why: "More connections are being set up than the host takes. Mostly the port is open to the internet and passwords are \
-              being guessed; then Windows limits connections before logon (event 1006). Otherwise the host is short of \
-              processor time or memory, or one of several machines behind a balancer is broken. The first try went \
-              unanswered, so it was not our own pace.",
-        confirm: "Event 1006 of Remote Connection Manager proves it. Many attempts from strangers (RdpCoreTS 131 and 140) say \
-                  who causes it.",
+        why: "More connections are being set up than the host allows. Usually the port is open to the internet and \
+              somebody is guessing passwords; then Windows limits connections before logon (event 1006). Otherwise \
+              the host is short of processor time or memory, or one of several machines behind a load balancer is \
+              broken. The first try already went unanswered, so this test did not cause it.",
+        confirm: "Event 1006 of Remote Connection Manager proves it. Many attempts from unknown addresses (RdpCoreTS \
+                  131 and 140) show who causes it.",
         command: "Get-WinEvent -MaxEvents 20 -FilterHashtable @{ProviderName='Microsoft-Windows-TerminalServices-RemoteConnectionManager'; Id=1006} | \
                   Format-List TimeCreated,Message; (Get-NetTCPConnection -LocalPort {port} | Group-Object RemoteAddress | \
                   Sort-Object Count -Descending | Select-Object -First 10 Count,Name)",
-        how_to_fix: "Let only the addresses that need it reach the port (firewall, VPN or gateway): that ends a flood. If no \
-                     flood is there, free the host's processor or memory, and test each machine behind a balancer. Raise the \
-                     limit only where many people really log on at the same moment.",
+        how_to_fix: "Let only the addresses that need it reach the port (firewall, VPN or gateway): that ends a \
+                     flood. If there is no flood, free processor time or memory on the host, and test each machine \
+                     behind a load balancer. Raise the limit only if many people really log on at the same moment.",
         references: &["[MS-RDPBCGR] 1.3.1.1", "Microsoft: MaxOutstandingConnections (Terminal Server registry)"],
     },
     fixes: &["open-firewall-for-rdp", "restart-services", "raise-outstanding-connections"],

@@ -10,7 +10,7 @@ use crate::need::Need;
 
 pub const CAUSE: Cause = Cause {
     id: "listener-patched",
-    title: "the service of Remote Desktop is set to run another library than Windows' own",
+    title: "the Remote Desktop service is set to run a library that is not Windows' own",
     stage: Stage::Host,
     severity: Severity::Degrading,
     role: Role::Host,
@@ -22,13 +22,13 @@ pub const CAUSE: Cause = Cause {
     explains: &[],
     page: Page {
         what_happens: "Remote Desktop stops working after an update: connections are refused or dropped, or the service crashes.",
-        why: "A tool that adds sessions or makes Home a host puts its own library before termsrv.dll and finds places in it by their \
-              offsets. After an update they are others.",
-        confirm: "ServiceDll has to be %SystemRoot%\\System32\\termsrv.dll. A termsrv.dll that was itself changed does not show here; \
-                  sfc finds it.",
+        why: "A tool that adds sessions, or turns Home into a host, loads its own library before termsrv.dll and \
+              patches it at fixed offsets. An update moves them.",
+        confirm: "ServiceDll must be %SystemRoot%\\System32\\termsrv.dll. This does not show a termsrv.dll that was \
+                  itself changed; sfc finds that.",
         command: "(Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Services\\TermService\\Parameters').ServiceDll; \
                   Get-AuthenticodeSignature \"$env:SystemRoot\\System32\\termsrv.dll\" | Select-Object Status,SignerCertificate",
-        how_to_fix: "Remove that tool with its own uninstaller, set ServiceDll back, and check the system's files.",
+        how_to_fix: "Remove that tool with its own uninstaller, set ServiceDll back, and check the system files.",
         references: &["Microsoft: sfc, System File Checker"],
     },
     fixes: &["repair-system-files"],

@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_millis(1500);
 
 pub const CAUSE: Cause = Cause {
     id: "listener-silent",
-    title: "the connection is accepted, and the request is never answered",
+    title: "the port opens, but RDP never answers",
     stage: Stage::Tcp,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -30,11 +30,11 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[],
     page: Page {
-        what_happens: "TCP connects at once, then nothing: the client waits until it gives up with a time-out (0x108 or 0x704), \
-                       or somebody on the way ends the idle connection and it shows 0x904.",
-        why: "The operating system accepts connections for a program that does not take them: Remote Desktop Services hangs, or \
-              so many connections are being set up that new ones wait. Or something else accepts for the host: a proxy, \
-              balancer or tunnel that does not get through, or a trap that holds attackers up.",
+        what_happens: "TCP connects at once, then nothing: the client waits until it gives up with a time-out (0x108 \
+                       or 0x704), or a device on the way ends the idle connection and it shows 0x904.",
+        why: "The operating system accepts connections, but the program behind does not handle them: Remote Desktop \
+              Services hangs, or so many connections are being set up that new ones wait. Or something else accepts \
+              for the host: a proxy, load balancer or tunnel that cannot reach it, or a trap for attackers.",
         confirm: "On the host: is the service running and does the attempt arrive (event 131 in RdpCoreTS, 261 in Remote \
                   Connection Manager)? Event 1006 says that too many connections are being set up.",
         command: "Get-Service TermService; (Get-NetTCPConnection -LocalPort {port} | Group-Object State | Format-Table Name,Count \
@@ -42,9 +42,9 @@ pub const CAUSE: Cause = Cause {
                   @{LogName='Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational',\
                   'Microsoft-Windows-TerminalServices-RemoteConnectionManager/Operational'; Id=131,261,1006} | \
                   Format-List TimeCreated,Id,Message",
-        how_to_fix: "If the attempt never arrives, look at the proxy, balancer or tunnel that accepts on the host's behalf. If \
-                     it does not get further, restart Remote Desktop Services from the console; if the state list is full of \
-                     strangers, let only known addresses in at the firewall first.",
+        how_to_fix: "If the attempt never arrives, look at the proxy, load balancer or tunnel that accepts for the \
+                     host. If it arrives and gets no further, restart Remote Desktop Services from the console. If \
+                     the connection list is full of unknown addresses, first let only known ones in at the firewall.",
         references: &["[MS-RDPBCGR] 1.3.1.1, 2.2.1.2", "RFC 9293 section 3.9.1"],
     },
     fixes: &["restart-services", "try-another-client"],

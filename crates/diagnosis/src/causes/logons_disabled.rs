@@ -27,13 +27,14 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[],
     page: Page {
-        what_happens: "The connection comes about and ends with a message that remote logons are disabled, or with an error before the \
-                       desktop appears. Sessions that exist already can often be continued.",
-        why: "Somebody drains the server before maintenance (change logon /drain, Server Manager) and has not ended that, or logons \
-              were switched off (change logon /disable) or those at the listener. Drain mode outlives a restart in one of its forms. A \
-              server of a farm that is being drained is no fault: who has a session on it, and administrators, still get in.",
-        confirm: "TSServerDrainMode and fLogonDisabled have to be 0 or absent, TSUserEnabled 0, TSEnabled 1 or absent, and \
-                  WinStationsDisabled of Winlogon 0.",
+        what_happens: "The connection is made and ends with a message that remote logons are disabled, or with an \
+                       error before the desktop appears. Existing sessions can often be continued.",
+        why: "Somebody drained the server for maintenance (change logon /drain, Server Manager) and did not end \
+              that, or switched logons off (change logon /disable) or at the listener. One form of drain mode \
+              survives a restart. Draining a farm server on purpose is not a fault: administrators and people with a \
+              session on it still get in.",
+        confirm: "TSServerDrainMode and fLogonDisabled must be 0 or absent, TSUserEnabled 0, TSEnabled 1 or absent, \
+                  and WinStationsDisabled of Winlogon 0.",
         command: "change logon /query; Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server' | Select-Object \
                   TSEnabled,TSUserEnabled,TSServerDrainMode; Get-ItemProperty \
                   'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' | Select-Object fLogonDisabled; (Get-ItemProperty \

@@ -10,7 +10,7 @@ use crate::need::Need;
 
 pub const CAUSE: Cause = Cause {
     id: "machine-keys-unwritable",
-    title: "Windows may not write into the folder of private keys, so it cannot renew its certificate",
+    title: "Windows may not write to the folder of its private keys, so it cannot renew its certificate",
     stage: Stage::Host,
     severity: Severity::Degrading,
     role: Role::Host,
@@ -26,13 +26,16 @@ pub const CAUSE: Cause = Cause {
         Explains { cause: "certificate-missing", when: |_| true },
     ],
     page: Page {
-        what_happens: "Nothing, until the certificate that Windows made for Remote Desktop expires, half a year after it was made, or is \
-                       removed. Then Remote Connection Manager logs 1057 or 1058 with \"access denied\", and no new one appears.",
-        why: "A hardening script has narrowed the rights on MachineKeys, or the folder was renamed and made anew by hand.",
-        confirm: "Administrators need full control and Everyone the right to read and write, on the folder itself alone; SYSTEM comes in \
-                  through Administrators.",
+        what_happens: "Nothing, until the Remote Desktop certificate expires (Windows creates it for half a year) or \
+                       is removed. Then Remote Connection Manager logs 1057 or 1058 with \"access denied\", and no \
+                       new one appears.",
+        why: "A hardening script reduced the rights on MachineKeys, or somebody renamed the folder and created it \
+              again by hand.",
+        confirm: "Administrators need full control and Everyone the right to read and write, on the folder itself \
+                  only; SYSTEM is covered by Administrators.",
         command: "icacls \"$env:ProgramData\\Microsoft\\Crypto\\RSA\\MachineKeys\"",
-        how_to_fix: "Give the folder back the rights that Windows gives it. Do not rename it, and do not give rights on the files in it.",
+        how_to_fix: "Give the folder back its default rights. Do not rename it, and do not change rights on the \
+                     files in it.",
         references: &[
             "Microsoft: Default permissions for the MachineKeys folders (KB278381)",
             "Microsoft: An internal error occurs when connecting to a remote machine (MachineKeys permissions)",

@@ -17,7 +17,7 @@ use crate::need::Need;
 
 pub const CAUSE: Cause = Cause {
     id: "machine-renamed",
-    title: "the certificate that the host made for itself bears another name than the host has now",
+    title: "the certificate that the host made for itself has a different name than the host has now",
     stage: Stage::Certificate,
     severity: Severity::Degrading,
     role: Role::Host,
@@ -44,19 +44,21 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[Explains { cause: "certificate-name-mismatch", when: always }],
     page: Page {
-        what_happens: "The host introduces itself with one name and shows a self-signed certificate with another. Connections still \
-                       work, until the certificate has to be renewed and cannot be; then the host has no key to answer with, and \
-                       the client shows 0x904, extended 0x7. One report of that pair after a computer was renamed had this. As \
-                       long as the handshake succeeds, a 0x904 has another reason.",
-        why: "The computer was renamed, or made from an image of another, and Windows has not replaced the certificate: mostly \
-              because the rights on the key file in MachineKeys do not let it, or the key belongs to another MachineGuid (a clone).",
+        what_happens: "The host introduces itself with one name and shows a self-signed certificate with another. \
+                       Connections still work until the certificate must be renewed and cannot be; then the host has \
+                       no key to answer with, and the client shows 0x904, extended 0x7. One report of that pair, \
+                       after a computer was renamed, had this cause. As long as the handshake succeeds, a 0x904 has \
+                       another reason.",
+        why: "The computer was renamed, or made from an image of another, and Windows has not replaced the \
+              certificate: usually because of the rights on the key file in MachineKeys, or because the key belongs \
+              to another MachineGuid (a clone).",
         confirm: "On the host: the subject of the certificate in the store 'Remote Desktop' against the computer's name, and events \
                   1057 and 1058, which say why a new one could not be made.",
         command: "$env:COMPUTERNAME; Get-ChildItem 'Cert:\\LocalMachine\\Remote Desktop' | Select-Object Subject,Thumbprint,NotBefore; \
                   Get-WinEvent -MaxEvents 10 -FilterHashtable @{ProviderName='Microsoft-Windows-TerminalServices-RemoteConnectionManager'; Id=1056,1057,1058} | Format-List TimeCreated,Id,Message; \
                   icacls \"$env:ProgramData\\Microsoft\\Crypto\\RSA\\MachineKeys\\f686aace*\"",
-        how_to_fix: "Repair the rights of the key file if 1057 or 1058 complain, then remove the old self-signed certificate and \
-                     restart SessionEnv and TermService: Windows makes one with the present name.",
+        how_to_fix: "Repair the rights of the key file if 1057 or 1058 complain, then remove the old self-signed \
+                     certificate and restart SessionEnv and TermService: Windows creates one with the present name.",
         references: &[
             "[MS-NLMP] 2.2.2.1 (MsvAvDnsComputerName)",
             "Microsoft: Remote Desktop listener certificate configurations",

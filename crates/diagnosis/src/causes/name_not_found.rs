@@ -15,7 +15,7 @@ pub(super) const ALSO_OFFLINE: [i32; 2] = [11001, 8];
 
 pub const CAUSE: Cause = Cause {
     id: "name-not-found",
-    title: "the name does not exist, or has no address",
+    title: "the name does not exist or has no address",
     stage: Stage::Name,
     severity: Severity::Blocking,
     role: Role::Resolver,
@@ -27,15 +27,15 @@ pub const CAUSE: Cause = Cause {
     explains: &[],
     page: Page {
         what_happens: "The client shows 0x104 or says that it cannot find the computer. No packet reaches the host.",
-        why: "A typing error, a short name without the DNS suffix that completes it (another network, no VPN), a record \
-              that was never made or was removed, or a client that asks a DNS server which does not know the internal zone.",
-        confirm: "The resolver's own code says that there is no such name; a resolver that is silent says something else. \
-                  Windows and macOS say the same without a network, so try another name too. Ask the same from the client, with \
+        why: "The name is mistyped; a short name lacks its DNS suffix (another network, no VPN); the record was \
+              never created or was removed; or the client asks a DNS server that does not know the internal zone.",
+        confirm: "The resolver's own code says that there is no such name; silence gives another code. Windows and \
+                  macOS say the same without a network, so try another name too. Ask the same from the client, with \
                   the full name.",
         command: "Resolve-DnsName {host}; Get-DnsClientServerAddress; Get-DnsClientGlobalSetting | Select-Object SuffixSearchList",
-        how_to_fix: "Use the full name (host.domain). If that works, the client's suffix list or VPN lacks the domain. If the \
-                     record is missing, have it registered (on the host: Register-DnsClient). An entry in the hosts file \
-                     only hides the fault from one computer.",
+        how_to_fix: "Use the full name (host.domain). If that works, the client's suffix list or VPN lacks the \
+                     domain. If the record is missing, have it registered (on the host: Register-DnsClient). An \
+                     entry in the hosts file only hides the fault on one computer.",
         references: &[
             "RFC 1035",
             "RFC 3493 section 6.1 (getaddrinfo)",

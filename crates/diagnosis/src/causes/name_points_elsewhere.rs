@@ -10,7 +10,7 @@ use crate::need::Need;
 
 pub const CAUSE: Cause = Cause {
     id: "name-points-elsewhere",
-    title: "the name leads to a machine that calls itself something else",
+    title: "the name leads to a machine with a different name",
     stage: Stage::Name,
     severity: Severity::Advisory,
     role: Role::Host,
@@ -22,15 +22,15 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[],
     page: Page {
-        what_happens: "The connection comes about, to a machine whose own name is another one, and whose certificate is not for \
-                       the name that was typed. The client warns about the name; the logon can fail because the account is \
-                       unknown there, or because Kerberos asks for a ticket for the wrong machine.",
-        why: "Mostly none of it is a fault: aliases, farms, address translation and cloud names lead to machines with names of \
-              their own. It is one if the DNS record is stale (the address now belongs to another machine) or a port forward \
-              leads to the wrong one. From outside the two look the same: the resolver does not tell whether the name is \
-              an alias (CNAME), so this is never more than a hint.",
-        confirm: "Is the machine that answers the one that you mean? On it, look at its name; from the client, whether the name \
-                  is an alias, and which address the machine's own name has.",
+        what_happens: "The connection is made, but to a machine with a different name, whose certificate is not for \
+                       the name that was typed. The client warns about the name; the logon can fail because the \
+                       account is unknown there, or because Kerberos asks for a ticket for the wrong machine.",
+        why: "Usually this is not a fault: aliases, farms, address translation and cloud names lead to machines with \
+              other names. It is one if the DNS record is stale (the address now belongs to another machine) or a \
+              port forward leads to the wrong one. From outside the two look the same: the resolver does not tell \
+              whether the name is an alias (CNAME), so this is never more than a hint.",
+        confirm: "Does the right machine answer? Look at its name there; on the client, see whether the name is an \
+                  alias, and which address the machine's own name has.",
         command: "Resolve-DnsName {host} | Format-Table Name,Type,NameHost,IPAddress; [System.Net.Dns]::GetHostEntry('').HostName",
         how_to_fix: "If it is the wrong machine, correct the DNS record or the forward and forget the cached answer. If it is \
                      the right one, connect by its own name, or give it a certificate for the name that people type.",

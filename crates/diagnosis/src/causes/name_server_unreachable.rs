@@ -16,7 +16,7 @@ const SERVER_FAILED: [i32; 3] = [-4, 4, 11003];
 
 pub const CAUSE: Cause = Cause {
     id: "name-server-unreachable",
-    title: "no name server gives an answer for the name",
+    title: "no DNS server gives an answer for the name",
     stage: Stage::Name,
     severity: Severity::Blocking,
     role: Role::Resolver,
@@ -27,7 +27,7 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[],
     page: Page {
-        what_happens: "The client shows 0x104 or says that it cannot find the computer, mostly after some seconds. No packet \
+        what_happens: "The client shows 0x104 or says that it cannot find the computer, usually after some seconds. No packet \
                        reaches the host, and whether the name exists is not known.",
         why: "The name servers that this computer is set up to ask cannot be reached, or answer that they failed (SERVFAIL, \
               REFUSED): no network or VPN, a firewall in front of port 53, a name server that is down, or one whose \
@@ -36,9 +36,9 @@ pub const CAUSE: Cause = Cause {
                   other names resolve and this one does not, it is the zone or its forwarder.",
         command: "Get-DnsClientServerAddress; (Get-DnsClientServerAddress).ServerAddresses | Sort-Object -Unique | \
                   ForEach-Object { Resolve-DnsName {host} -Server $_ -DnsOnly }",
-        how_to_fix: "Bring the network or VPN up, or correct the name servers of the adapter. Until the name server answers, \
-                     the address works instead of the name where NTLM is allowed; it proves that only the name is missing. An \
-                     entry in the hosts file hides the fault from one computer and outlives it.",
+        how_to_fix: "Bring the network or VPN up, or correct the name servers of the adapter. Until the name server \
+                     answers, the address works instead of the name where NTLM is allowed; that shows that only the \
+                     name is missing. An entry in the hosts file hides the fault on one computer and stays there.",
         references: &["RFC 1035 section 4.1.1 (RCODE)", "RFC 3493 section 6.1 (EAI_AGAIN, EAI_FAIL)"],
     },
     fixes: &["try-another-client", "flush-dns"],

@@ -11,7 +11,7 @@ use crate::need::{Asked, Need};
 
 pub const CAUSE: Cause = Cause {
     id: "negotiation-disabled",
-    title: "the host does not negotiate security: it confirms without negotiation data",
+    title: "the host does not negotiate security: its answer carries no negotiation data",
     stage: Stage::X224,
     severity: Severity::Degrading,
     role: Role::Host,
@@ -27,9 +27,9 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[],
     page: Page {
-        what_happens: "The Connection Confirm has 11 bytes and no negotiation data: the host leaves the client with Standard RDP \
-                       Security. That is not the same as selecting it (protocol 0). Clients that insist on TLS or CredSSP stop \
-                       here; what goes on is not protected against a host in the middle.",
+        what_happens: "The Connection Confirm has 11 bytes and no negotiation data: the host leaves the client with \
+                       Standard RDP Security. That is not the same as selecting it (protocol 0). Clients that insist \
+                       on TLS or CredSSP stop here; others go on without protection against a man in the middle.",
         why: "fAllowSecProtocolNegotiation is 0 on the listener, or what answers is older than the negotiation (before Windows \
               Vista) or a simple implementation of the protocol.",
         confirm: "On the host: fAllowSecProtocolNegotiation absent or 1 is right, 0 means this.",

@@ -11,7 +11,7 @@ use crate::need::{Asked, Need};
 
 pub const CAUSE: Cause = Cause {
     id: "nla-required",
-    title: "the host requires Network Level Authentication and this client does not offer it",
+    title: "the host requires Network Level Authentication, and this client does not offer it",
     stage: Stage::X224,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -30,8 +30,8 @@ pub const CAUSE: Cause = Cause {
     page: Page {
         what_happens: "The host answers the request with failure 5 (HYBRID_REQUIRED_BY_SERVER). mstsc says that the remote \
                        computer requires Network Level Authentication; other clients often only say that negotiation failed.",
-        why: "The host has UserAuthentication 1, as Microsoft recommends. The client is old, is told not to use CredSSP \
-              (enablecredsspsupport:i:0 in the .rdp file), or is a gateway or web client that cannot.",
+        why: "The host has UserAuthentication 1, as Microsoft recommends. The client is old, is told not to use \
+              CredSSP (enablecredsspsupport:i:0 in the .rdp file), or is a gateway or web client that cannot use it.",
         confirm: "On the host: UserAuthentication 1 means that NLA is required; policy beats the listener's own value.",
         command: "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' \
                   UserAuthentication; Get-ItemProperty 'HKLM:\\SOFTWARE\\Policies\\Microsoft\\Windows NT\\Terminal Services' \

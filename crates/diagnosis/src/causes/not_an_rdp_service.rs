@@ -12,7 +12,7 @@ use crate::need::{Asked, Need};
 
 pub const CAUSE: Cause = Cause {
     id: "not-an-rdp-service",
-    title: "another service answers on this port",
+    title: "something other than Remote Desktop answers on this port",
     stage: Stage::X224,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -40,8 +40,8 @@ pub const CAUSE: Cause = Cause {
         confirm: "On the machine that you meant: which process owns the port? It should be svchost with TermService.",
         command: "Get-NetTCPConnection -LocalPort {port} -State Listen | ForEach-Object { Get-Process -Id $_.OwningProcess }; \
                   (Get-CimInstance Win32_Service -Filter \"Name='TermService'\").ProcessId",
-        how_to_fix: "Correct the forward, the name or the port in the client. If another program took the port on the host, \
-                     move that program and restart Remote Desktop Services.",
+        how_to_fix: "Correct the forward, the name or the port in the client. If another program took the port on \
+                     the host, move that program to another port and restart Remote Desktop Services.",
         references: &["[MS-RDPBCGR] 1.3.1.1", "ITU-T T.123 section 8 (TPKT)"],
     },
     fixes: &["flush-dns", "set-listener-port"],

@@ -10,7 +10,7 @@ use crate::stage::credssp::{NTLM_BLOCKED, NTLM_REFUSALS};
 
 pub const CAUSE: Cause = Cause {
     id: "ntlm-blocked",
-    title: "the host refuses NTLM: only Kerberos gets in",
+    title: "the host refuses NTLM, so only Kerberos gets in",
     stage: Stage::Credssp,
     severity: Severity::Advisory,
     role: Role::Host,
@@ -22,9 +22,9 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[],
     page: Page {
-        what_happens: "The host answers the first NTLM message with a refusal, before any account is named. Domain accounts that \
-                       connect by the host's name do not notice: they use Kerberos. Who types an address, or has a local \
-                       account, gets an authentication error (function not supported, 0xC07).",
+        what_happens: "The host answers the first NTLM message with a refusal, before any account is named. Domain \
+                       accounts that connect by the host's name do not notice: they use Kerberos. People who type an \
+                       address or use a local account get an authentication error (function not supported, 0xC07).",
         why: "Incoming NTLM is denied by policy (Restrict NTLM), which is good practice in a domain. An address has no service \
               principal, so Kerberos cannot be used with it unless both sides were set up for that (TryIPSPN and a principal \
               for the address).",
@@ -69,7 +69,7 @@ fn refused(case: Case<'_>) -> Option<Ground> {
 fn taken(case: Case<'_>) -> Option<Ground> {
     let seen = case.credssp()?;
     let challenged = matches!(seen.value, Introduction::Challenge(_));
-    challenged.then(|| Ground::on(vec![seen.because(format!("{} went along with NTLM", case.label()))]))
+    challenged.then(|| Ground::on(vec![seen.because(format!("{} accepted NTLM", case.label()))]))
 }
 
 #[cfg(test)]

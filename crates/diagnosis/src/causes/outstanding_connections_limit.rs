@@ -13,7 +13,7 @@ const FLOODED: &[u32] = &[1006];
 
 pub const CAUSE: Cause = Cause {
     id: "outstanding-connections-limit",
-    title: "more connections are begun and not completed than the host takes at a time",
+    title: "the host has more half-open connections than it allows",
     stage: Stage::Host,
     severity: Severity::Degrading,
     role: Role::Host,
@@ -32,16 +32,17 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[Explains { cause: "listener-overloaded", when: |_| true }],
     page: Page {
-        what_happens: "Some attempts come through, others are dropped or never answered, most often while somebody tries \
-                       passwords from the internet.",
-        why: "The host counts the connections that have not come to a logon, and above a limit drops new ones. A port that \
-              the whole internet can reach fills up with them; so does a monitoring system that connects and says nothing.",
+        what_happens: "Some attempts succeed, others are dropped or never answered, usually while somebody on the \
+                       internet is guessing passwords.",
+        why: "The host counts connections that have not reached a logon, and drops new ones above a limit. A port \
+              that is open to the internet fills up with them; so does a monitoring system that connects and says \
+              nothing.",
         confirm: "Remote Connection Manager 1006 within ten minutes of the attempt.",
         command: "Get-WinEvent -MaxEvents 20 -FilterHashtable \
                   @{ProviderName='Microsoft-Windows-TerminalServices-RemoteConnectionManager'; Id=1006} | \
                   Format-List TimeCreated,Message",
-        how_to_fix: "Let only those addresses reach the port that have to: firewall, VPN or RD Gateway. Raise the limit only where \
-                     all the connections are wanted.",
+        how_to_fix: "Let only the addresses that need it reach the port: use a firewall, VPN or RD Gateway. Raise \
+                     the limit only if all of these connections are wanted.",
         references: &["Microsoft: Remote Connection Manager event 1006"],
     },
     fixes: &["open-firewall-for-rdp", "raise-outstanding-connections"],

@@ -11,7 +11,7 @@ use crate::stage::tcp::{other_family_answers, tcp_only};
 
 pub const CAUSE: Cause = Cause {
     id: "port-closed",
-    title: "nothing listens on the port",
+    title: "nothing listens on the port, or a firewall refuses the connection",
     stage: Stage::Tcp,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -22,7 +22,8 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[],
     page: Page {
-        what_happens: "The client shows 0x204 at once. The address answered with a reset, so something is there and up.",
+        what_happens: "The client shows 0x204 at once. The address answered with a reset, so a machine is there and \
+                       running.",
         why: "The Remote Desktop service is stopped or its listener is disabled, it listens on another port or only on \
               another network adapter, or the address belongs to another machine. A firewall can also be set to refuse \
               instead of dropping.",

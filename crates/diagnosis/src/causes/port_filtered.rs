@@ -19,7 +19,7 @@ const ONE_LOSS: Duration = Duration::from_secs(1);
 
 pub const CAUSE: Cause = Cause {
     id: "port-filtered",
-    title: "nothing answers on the port: the connection attempts vanish",
+    title: "nothing answers on the port",
     stage: Stage::Tcp,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -31,9 +31,9 @@ pub const CAUSE: Cause = Cause {
     explains: &[],
     page: Page {
         what_happens: "The client waits, then shows 0x204. It never gets as far as 0x904.",
-        why: "Something drops the packets without a word. From outside these look the same: Remote Desktop is off (Windows \
-              switches its firewall rule off with it), the host's firewall, a firewall or cloud security rule on the way, a \
-              host that is asleep or off, or an address that nobody has.",
+        why: "Something drops the packets without an answer. From outside these look the same: Remote Desktop is off \
+              (Windows switches its firewall rule off with it), the host's firewall, a firewall or cloud security \
+              rule on the way, a host that is asleep or off, or an address that is not in use.",
         confirm: "On the host: is Remote Desktop on, does a rule let this source in, does the service listen? If all three \
                   hold, the packets are dropped on the way.",
         command: "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server' fDenyTSConnections; \

@@ -3,6 +3,7 @@
 use evidence::access::{ACCESS_DENIED, Asked, Place};
 use evidence::events::{RCM, SCHANNEL};
 use evidence::fact::Handshake;
+use evidence::moment::whole_second;
 use evidence::printable::printable;
 use evidence::security::{NETWORK_SERVICE, READ, allows};
 use evidence::state::{CRYPTOGRAPHY, LISTENER, LogEvent, POLICY};
@@ -68,23 +69,26 @@ pub const CAUSE: Cause = Cause {
     page: Page {
         what_happens: "The negotiation succeeds and the host selects TLS or CredSSP; then it closes or resets the connection \
                        on the ClientHello, without a TLS record, or sends alert 80. mstsc shows 0x904, extended 0x7.",
-        why: "NETWORK SERVICE or SYSTEM lost its rights on the key file f686aace6942fb7f7ceb231212eef4a4_<MachineGuid> in \
-              MachineKeys, the file is gone or belongs to another MachineGuid (a clone), or a bound certificate came without \
-              a key that TermService may read. An expired self-signed certificate is often the visible sign: the same fault \
-              keeps Windows from renewing it. From outside, a filter on the way that swallows every ClientHello looks the same, \
-              and so does a host on which every TLS version or every cipher suite is switched off.",
-        confirm: "Schannel 36870 on the host proves it: the key of the server credential could not be used. Remote Connection \
-                  Manager 1057 or 1058 say that a certificate could not be made or replaced. Schannel 36871 or 36874 instead: \
-                  the key is not the fault, but the settings for TLS versions or cipher suites. If none of these is logged at \
-                  the time of the attempt, something on the way breaks the handshake off.",
+        why: "NETWORK SERVICE or SYSTEM lost its rights on the key file \
+              f686aace6942fb7f7ceb231212eef4a4_<MachineGuid> in MachineKeys, the file is gone or belongs to another \
+              MachineGuid (a clone), or a bound certificate came without a key that TermService may read. An expired \
+              self-signed certificate is often the visible sign: the same fault keeps Windows from renewing it. From \
+              outside, a filter on the way that drops every ClientHello looks the same; so does a host with every \
+              TLS version or cipher suite switched off.",
+        confirm: "Schannel 36870 on the host proves it: the key of the server credential could not be used. Remote \
+                  Connection Manager 1057 or 1058 say that a certificate could not be made or replaced. Schannel \
+                  36871 or 36874 instead: the key is not the fault, but the settings for TLS versions or cipher \
+                  suites. If none of these is logged at the time of the attempt, something on the way drops the \
+                  handshake.",
         command: "Get-WinEvent -MaxEvents 20 -FilterHashtable @{LogName='System'; \
                   ProviderName='Schannel','Microsoft-Windows-TerminalServices-RemoteConnectionManager'; \
                   Id=36870,36871,36874,1055,1057,1058} | \
                   Format-List TimeCreated,ProviderName,Id,Message; \
                   icacls \"$env:ProgramData\\Microsoft\\Crypto\\RSA\\MachineKeys\\f686aace*\"",
-        how_to_fix: "Repair the rights of the one key file (SYSTEM full, NETWORK SERVICE read). If the key itself is lost, move \
-                     that one file to a backup, remove the self-signed certificate and restart SessionEnv and TermService: \
-                     Windows makes both anew. Never rename the MachineKeys folder: it holds keys of other services.",
+        how_to_fix: "Repair the rights on the one key file (SYSTEM full, NETWORK SERVICE read). If the key itself is \
+                     lost, move that one file to a backup, remove the self-signed certificate and restart SessionEnv \
+                     and TermService: Windows creates both again. Never rename the MachineKeys folder: it holds keys \
+                     of other services.",
         references: &[
             "[MS-RDPBCGR] 5.4.5 (Enhanced RDP Security)",
             "Microsoft: An internal error occurs when connecting to a remote machine (MachineKeys permissions)",
@@ -115,12 +119,12 @@ fn logged(case: Case<'_>) -> Option<Ground> {
     }
     let text = format!(
         "Schannel 36870 in the host's System log at {}: the key of the server credential could not be used",
-        printable(&seen.value.at)
+        printable(&whole_second(&seen.value.at))
     );
     let mut because = vec![seen.because(text)];
     let broken = case.tls().find(|seen| speechless(seen.value.1));
     because
-        .extend(broken.map(|seen| seen.because(format!("{} broke off a handshake with Remote Desktop", case.label()))));
+        .extend(broken.map(|seen| seen.because(format!("{} dropped a handshake with Remote Desktop", case.label()))));
     let near = case.context.at - case.time_of(seen.id) <= NEAR;
     if process(seen.value) == Some(true) || broken.is_some() {
         let ground = Ground::on(because);

@@ -13,7 +13,7 @@ use crate::need::Need;
 
 pub const CAUSE: Cause = Cause {
     id: "rdp-file-misconfigured",
-    title: "a setting of the .rdp file is wrong",
+    title: "a setting in the .rdp file is wrong",
     stage: Stage::Client,
     severity: Severity::Blocking,
     role: Role::Client,
@@ -24,18 +24,19 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[Explains { cause: "nla-required", when: refuses_nla }],
     page: Page {
-        what_happens: "The same host works with a new connection and not with this file. What the client shows depends on the \
-                       setting: a name that is not found, a gateway that cannot be reached, or a host that requires Network \
-                       Level Authentication.",
-        why: "Files are handed on for years and outlive what they were made for. Few settings can keep a client out: the \
-              address and port, the gateway, enablecredsspsupport, negotiate security layer. Switching CredSSP off is a fault \
-              only with a host that requires Network Level Authentication, and without a negotiation only the consoles of Hyper-V's \
-              machines are reached (port 2179). Authentication level 1 is no fault: it refuses \
+        what_happens: "The same host works with a new connection, but not with this file. What the client shows \
+                       depends on the setting: a name that is not found, a gateway that cannot be reached, or a host \
+                       that requires Network Level Authentication.",
+        why: "Files are passed on for years and go out of date. Few settings can keep a client out: the address and \
+              port, the gateway, enablecredsspsupport, negotiate security layer. Switching CredSSP off is a fault \
+              only with a host that requires Network Level Authentication, and without a negotiation only the \
+              consoles of Hyper-V's machines are reached (port 2179). Authentication level 1 is no fault: it refuses \
               hosts that the client does not trust, as it should.",
-        confirm: "Compare the lines below with a file that works. Which of two lines of one name counts is not documented.",
+        confirm: "Compare these lines with a file that works. If a name appears twice, it is not documented which \
+                  line counts.",
         command: "Select-String -Path FILE.rdp -Pattern '^(full address|alternate full address|server port|gateway|\
                   enablecredsspsupport|negotiate security layer|authentication level)' | Select-Object LineNumber,Line",
-        how_to_fix: "Correct the setting that is named, or make the file anew in mstsc. A signed file has to be signed again.",
+        how_to_fix: "Correct the setting named above, or create the file again in mstsc. Sign a signed file again.",
         references: &[
             "Microsoft: Supported RDP properties with Remote Desktop Services",
             "[MS-RDPBCGR] 5.4.2 (negotiation-based and direct approach)",
@@ -107,7 +108,7 @@ fn address(settings: RdpSettings<'_>) -> Option<Told> {
 
 /// The port line is wrong. Where the address has its own port, or is missing, the line does not count.
 fn port(settings: RdpSettings<'_>) -> Option<Told> {
-    let text = format!("server port is {}, which is none of 1 to 65535", settings.wrong_port()?);
+    let text = format!("server port is {}, which is not between 1 and 65535", settings.wrong_port()?);
     let (_, address) = settings.address().unzip();
     let counts =
         address.is_some_and(|address| Target::parse(address).is_ok()) && matches!(settings.target(), Some(Err(_)));
@@ -186,7 +187,7 @@ fn values(settings: RdpSettings<'_>) -> impl Iterator<Item = Told> {
     ];
     let number = move |name, most| {
         let number = settings.number(name).filter(|number| !(0..=most).contains(number))?;
-        Some(format!("{name} is {number}, which is none of 0 to {most}"))
+        Some(format!("{name} is {number}, which is not between 0 and {most}"))
     };
     let numbers = CHOICES.iter().filter_map(move |(name, most)| number(*name, *most));
     let kind = |setting: &RdpSetting| {
@@ -335,7 +336,7 @@ mod tests {
             let report = file(&format!("full address:s:server\nserver port:i:{port}")).diagnose();
             let told = &report.findings[0].because;
             assert_eq!(told.len(), 1);
-            assert_eq!(told[0].text, format!("server.rdp: server port is {port}, which is none of 1 to 65535"));
+            assert_eq!(told[0].text, format!("server.rdp: server port is {port}, which is not between 1 and 65535"));
             // the first fix is about this setting and no other
             let fix = crate::fixes::find(&report.findings[0].fixes[0]).unwrap();
             let steps = crate::fixes::powershell::texts(fix);

@@ -22,15 +22,15 @@ pub const CAUSE: Cause = Cause {
     page: Page {
         what_happens: "mstsc treats the file as one of an unknown publisher, or refuses it where a policy allows signed files \
                        only: \"Caution: Unknown remote connection\" instead of the publisher's name.",
-        why: "Somebody changed, added or removed a setting after the file was signed: by hand, by a script, or by saving it in \
-              mstsc. A second line of a signed setting is as bad: which of the two a client obeys is not documented. The form \
-              of the signature is not published either; what is checked here is inferred from programs whose signatures mstsc \
-              accepts. Whether the signer is trusted is not checked.",
+        why: "Somebody changed, added or removed a setting after the file was signed: by hand, by a script, or by \
+              saving it in mstsc. A second line for a signed setting is just as bad: which of the two a client obeys \
+              is not documented. The form of the signature is not published either; what is checked here is inferred \
+              from programs whose signatures mstsc accepts. Whether the signer is trusted is not checked.",
         confirm: "Sign a copy of the file again: where the client then names the publisher, the old signature was the fault.",
         command: "Select-String -Path FILE.rdp -Pattern '^(signscope|signature|full address|alternate full address|server port|\
                   gateway)' | Select-Object LineNumber,Line",
-        how_to_fix: "Fetch the file anew from where it was published, or correct it and sign it again. Do not edit a signed file \
-                     without signing it again.",
+        how_to_fix: "Download the file again from where it was published, or correct it and sign it again. Do not \
+                     edit a signed file without signing it again.",
         references: &[
             "Microsoft: rdpsign",
             "Microsoft: Supported RDP properties with Remote Desktop Services",

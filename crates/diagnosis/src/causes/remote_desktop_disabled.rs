@@ -31,17 +31,17 @@ pub const CAUSE: Cause = Cause {
         Explains { cause: "firewall-blocks-rdp", when: firewall_blocks_rdp::own_rule_is_off },
     ],
     page: Page {
-        what_happens: "Nothing listens on the port, and the firewall's own rules for Remote Desktop are off with it; the service often \
-                       rests as well, and its certificate is not renewed. The client's connection attempts are refused or vanish, and \
-                       mstsc shows 0x204.",
-        why: "Remote Desktop is off on every Windows until somebody switches it on, and a group policy can switch it off again. \
-              Policy wins: where it says off, the setting in System has no effect.",
+        what_happens: "Nothing listens on the port, and the firewall rules for Remote Desktop are off too; often the \
+                       service is stopped as well and its certificate is not renewed. Connection attempts are \
+                       refused or get no answer, and mstsc shows 0x204.",
+        why: "Remote Desktop is off on every Windows until somebody switches it on, and a group policy can switch it \
+              off again. The policy wins: if it says off, the setting in System has no effect.",
         confirm: "On the host, the value fDenyTSConnections: 1 is off, 0 is on. Below Policies it comes from a group policy.",
         command: "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server', \
                   'HKLM:\\SOFTWARE\\Policies\\Microsoft\\Windows NT\\Terminal Services' -Name fDenyTSConnections \
                   -ErrorAction SilentlyContinue | Select-Object PSPath,fDenyTSConnections",
-        how_to_fix: "Switch Remote Desktop on, with Network Level Authentication; where a group policy says off, change that policy: \
-                     anything set on the host itself is undone at its next refresh.",
+        how_to_fix: "Switch Remote Desktop on, with Network Level Authentication; if a group policy says off, change \
+                     the policy: its next refresh undoes anything set on the host itself.",
         references: &[
             "Microsoft: General Remote Desktop connection troubleshooting (fDenyTSConnections)",
             "Microsoft: Allow users to connect remotely by using Remote Desktop Services (group policy)",

@@ -9,7 +9,7 @@ use crate::need::Need;
 
 pub const CAUSE: Cause = Cause {
     id: "security-layer-inconsistent",
-    title: "the host requires Network Level Authentication and has its security layer set to RDP, which excludes it",
+    title: "the host requires Network Level Authentication, but its security layer is set to RDP, which rules it out",
     stage: Stage::Host,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -24,11 +24,12 @@ pub const CAUSE: Cause = Cause {
         Explains { cause: "broken-negotiation", when: |_| true },
     ],
     page: Page {
-        what_happens: "The host refuses clients in a way that makes no sense: it wants CredSSP and offers no TLS to run it in.",
-        why: "SecurityLayer = 0 was set as a workaround and UserAuthentication = 1 was left on, or the two come from different group \
-              policies. CredSSP runs inside TLS: without TLS there is none.",
-        confirm: "SecurityLayer has to be 1 or 2 where UserAuthentication is 1; values below Policies win. Remote Connection Manager \
-                  1050 is about something else: encryption level and security layer, which Windows has then set right by itself.",
+        what_happens: "The host contradicts itself: it requires CredSSP but offers no TLS to run it in.",
+        why: "SecurityLayer = 0 was set as a workaround and UserAuthentication = 1 was left on, or the two come from \
+              different group policies. CredSSP runs inside TLS, so it cannot work without.",
+        confirm: "SecurityLayer must be 1 or 2 if UserAuthentication is 1; values below Policies win. Remote \
+                  Connection Manager 1050 is about something else: encryption level and security layer, which \
+                  Windows has then set right by itself.",
         command: "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp', \
                   'HKLM:\\SOFTWARE\\Policies\\Microsoft\\Windows NT\\Terminal Services' -ErrorAction SilentlyContinue | \
                   Select-Object PSPath,SecurityLayer,UserAuthentication",

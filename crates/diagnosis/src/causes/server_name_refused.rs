@@ -1,4 +1,4 @@
-//! `server-name-refused`: what answers goes by the server name in the ClientHello, and does not take this client's.
+//! `server-name-refused`: whatever answers routes by the server name in the ClientHello and refuses this client's.
 
 use evidence::fact::Handshake;
 use evidence::symptom::Symptom;
@@ -13,7 +13,7 @@ use crate::tries::steady;
 
 pub const CAUSE: Cause = Cause {
     id: "server-name-refused",
-    title: "what answers here goes by the server name in the ClientHello, and this client's is not the one",
+    title: "a proxy or the like routes by the server name in the ClientHello and does not accept this client's",
     stage: Stage::Tls,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -34,16 +34,17 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[],
     page: Page {
-        what_happens: "The negotiation succeeds. A ClientHello with the server name of this client (of mstsc none, if an address was typed) is \
-                       broken off; the same one with another name, or without, is answered. mstsc shows 0x904.",
-        why: "A proxy, balancer or firewall in front of the host routes or filters by the server name (SNI). A client that types an \
-              address sends none, and one that types an alias sends a name that nobody entered there. Windows itself does \
-              not look at it.",
-        confirm: "Try the name that the proxy knows. Its configuration says which names lead to the host, and what becomes of a \
-                  hello without one (Traefik: sniStrict; HAProxy: req.ssl_sni; nginx: ssl_preread).",
-        command: "Resolve-DnsName HOST; Test-NetConnection HOST -Port 3389",
-        how_to_fix: "Connect by the name that is entered at the proxy. Or enter there the name that people type, and a way for \
-                     hellos without a name.",
+        what_happens: "The negotiation succeeds. A ClientHello with the server name of this client (of mstsc none, \
+                       if an address was typed) is dropped; the same one with another name, or without, is answered. mstsc \
+                       shows 0x904.",
+        why: "A proxy, balancer or firewall in front of the host routes or filters by the server name (SNI). A \
+              client that types an address sends none, and one that types an alias sends a name that is not \
+              configured there. Windows itself ignores it.",
+        confirm: "Try the name that the proxy knows. Its configuration says which names lead to the host, and what \
+                  happens to a hello without one (Traefik: sniStrict; HAProxy: req.ssl_sni; nginx: ssl_preread).",
+        command: "Resolve-DnsName {host}; Test-NetConnection {host} -Port {port}",
+        how_to_fix: "Connect by the name that the proxy knows. Or add the name that people type there, and a route \
+                     for hellos without a name.",
         references: &["RFC 6066 section 3"],
     },
     fixes: &["try-another-client"],
@@ -66,14 +67,16 @@ fn another_name_is_taken(case: Case<'_>) -> Option<Ground> {
         let seen = case.tls_with(offer)?;
         because.push(seen.because(format!("a ClientHello {with} was {}", seen.value.refusal()?)));
     }
-    because.push(seen.because(format!("one {without} was taken")));
+    because.push(seen.because(format!("one {without} was accepted")));
     Some(Ground::on(because))
 }
 
 fn taken(case: Case<'_>) -> Option<Ground> {
     let own = |offer: TlsOffer| offer.name == TlsOffer::PLAIN_12.name;
     let seen = case.tls().find(|seen| own(seen.value.0) && matches!(seen.value.1, Handshake::Accepted { .. }))?;
-    Some(Ground::on(vec![seen.because(format!("{} took a ClientHello with this client's server name", case.label()))]))
+    Some(Ground::on(vec![
+        seen.because(format!("{} accepted a ClientHello with this client's server name", case.label())),
+    ]))
 }
 
 fn neither(case: Case<'_>) -> Option<Ground> {

@@ -26,19 +26,20 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[],
     page: Page {
-        what_happens: "The negotiation succeeds with TLS. Instead of an answer in TLS comes an MCS Disconnect Provider Ultimatum, \
-                       unencrypted, and the connection ends. Clients show a failed TLS handshake or 0x904.",
-        why: "Windows does not do this; xrdp does, when it cannot set its side of TLS up: certificate and private key do not belong \
-              together, one of the files cannot be read by its user, or the lists of ciphers or versions in its configuration \
-              leave nothing.",
+        what_happens: "The negotiation succeeds with TLS. Instead of a TLS answer, an unencrypted MCS Disconnect \
+                       Provider Ultimatum comes, and the connection ends. Clients show a failed TLS handshake or \
+                       0x904.",
+        why: "Windows does not do this. xrdp does when it cannot set up TLS: the certificate and private key do not \
+              belong together, its user cannot read one of the files, or the configured ciphers or versions leave \
+              nothing.",
         confirm: "xrdp's own log names the reason at the moment of the attempt (\"Private key and certificate do not match\", \
                   \"error:0B080074\", \"No protocols available\"). The two sums that openssl prints must be the same.",
         command: "grep -iE 'ssl|tls|certificate|cipher' /var/log/xrdp.log | tail -20; \
                   grep -E '^(certificate|key_file|ssl_protocols|tls_ciphers)' /etc/xrdp/xrdp.ini; \
                   openssl x509 -noout -pubkey -in /etc/xrdp/cert.pem | sha256sum; openssl pkey -pubout -in /etc/xrdp/key.pem | sha256sum",
-        how_to_fix: "Point certificate and key_file in xrdp.ini to two files that belong together and that the user xrdp may read \
-                     (on Debian: add it to the group ssl-cert), put ssl_protocols and tls_ciphers back to their defaults, \
-                     and restart xrdp.",
+        how_to_fix: "Point certificate and key_file in xrdp.ini to two files that belong together and that the user \
+                     xrdp may read (on Debian: add it to the group ssl-cert), set ssl_protocols and tls_ciphers back \
+                     to their defaults, and restart xrdp.",
         references: &["[MS-RDPBCGR] 2.2.2.3 (MCS Disconnect Provider Ultimatum)", "xrdp.ini(5)"],
     },
     fixes: &["try-another-client"],

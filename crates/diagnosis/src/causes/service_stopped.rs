@@ -1,11 +1,14 @@
 //! `service-stopped`: a service that Remote Desktop needs is stopped or disabled.
 
-use evidence::state::Service;
+use evidence::events::{self, SERVICES};
+use evidence::printable::printable;
+use evidence::state::{LogEvent, Service};
 use evidence::symptom::Symptom;
 use evidence::{Role, Stage};
 
-use crate::case::Case;
+use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
+use crate::logs::DAY;
 use crate::need::Need;
 
 // Faults that show later do not block: without the other services the host keeps the certificate it has, and a service
@@ -18,7 +21,7 @@ const DISABLED: u32 = 4;
 
 pub const CAUSE: Cause = Cause {
     id: "service-stopped",
-    title: "a service that Remote Desktop needs is switched off or does not run",
+    title: "a service that Remote Desktop needs is disabled or not running",
     stage: Stage::Host,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -28,6 +31,7 @@ pub const CAUSE: Cause = Cause {
         Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::service("SessionEnv")], holds: not_there },
         Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::service("KeyIso")], holds: not_there },
         Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::service("CryptSvc")], holds: not_there },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::HOST_LOG], holds: stopped },
         Proof {
             shows: Shows::Absence,
             needs: &[
@@ -40,23 +44,43 @@ pub const CAUSE: Cause = Cause {
         },
     ],
     explains: &[
-        Explains { cause: "port-closed", when: |case| away(case, &["TermService"]).is_some() },
+        Explains {
+            cause: "port-closed",
+            when: |case| away(case, &["TermService"]).or_else(|| stopped(case)).is_some(),
+        },
         Explains { cause: "certificate-renewal-failing", when: |case| away(case, &NEEDED[1..]).is_some() },
         Explains { cause: "certificate-missing", when: |case| away(case, &NEEDED[1..]).is_some() },
     ],
     page: Page {
-        what_happens: "Without TermService nothing listens and mstsc shows 0x204; without SessionEnv, KeyIso or CryptSvc Windows can \
-                       neither make nor renew the certificate, and the handshake fails sooner or later. One that was disabled while it \
-                       ran goes on until the next restart.",
-        why: "A tuning script or a hardening guide has disabled a service, or it was stopped and not started again. Manual start is \
-              normal for most of them: they start when they are asked for, and being idle is no fault.",
-        confirm: "None of them may be Disabled, and TermService has to run.",
+        what_happens: "Without TermService nothing listens and mstsc shows 0x204; without SessionEnv, KeyIso or \
+                       CryptSvc Windows can neither make nor renew the certificate, and the handshake fails sooner \
+                       or later. A service that was disabled while running keeps running until the next restart.",
+        why: "A tuning script or a hardening guide has disabled a service, or it was stopped and not started again. \
+              Manual start is normal for most of them: they start on demand, and being idle is not a fault.",
+        confirm: "None of them may be Disabled, and TermService must be running.",
         command: "Get-Service TermService,SessionEnv,UmRdpService,CertPropSvc,KeyIso,CryptSvc | Select-Object Name,Status,StartType",
-        how_to_fix: "Give a disabled service back its start type, and start it.",
+        how_to_fix: "Set the disabled service back to its start type and start it.",
         references: &["Microsoft: General Remote Desktop connection troubleshooting (services)"],
     },
     fixes: &["start-services"],
 };
+
+/// Its last entry about TermService before the attempt says that it was stopped. Windows writes such entries for every
+/// service up to version 8.1, and later for some.
+fn stopped(case: Case<'_>) -> Option<Ground> {
+    const STOPPED: Option<u32> = Some(1);
+    let before = |seen: &Seen<&LogEvent>| case.time_of(seen.id) <= case.context.at;
+    let state = |seen: &Seen<&LogEvent>| match events::service(&seen.value.data) {
+        Some(("TermService", state)) => state,
+        _ => None,
+    };
+    let last = case.recent(SERVICES, &[7036], DAY).filter(before).filter(|seen| state(seen).is_some()).last()?;
+    if state(&last) != STOPPED || case.answered_since(last.id) {
+        return None;
+    }
+    let text = format!("Service Control Manager 7036 at {}: TermService was stopped", printable(&last.value.at));
+    Some(Ground::on(vec![last.because(text)]))
+}
 
 /// A needed service is missing. Without TermService nobody gets in; without the others the host keeps its certificate.
 fn not_there(case: Case<'_>) -> Option<Ground> {
@@ -103,7 +127,7 @@ pub(super) fn away(case: Case<'_>, names: &[&str]) -> Option<Ground> {
         } else if service.exists && service.start == Some(DISABLED) && !still_runs(service) && !answers {
             because.push(seen.because(format!("the service {} is disabled (Start = 4)", service.name)));
         } else if service.exists && service.running == Some(false) && itself && !answers {
-            because.push(seen.because("the service TermService does not run"));
+            because.push(seen.because("the service TermService is not running"));
         }
     }
     (!because.is_empty()).then(|| Ground::on(because))
@@ -128,6 +152,19 @@ mod tests {
             Fact::Service(Service { running, ..service(name, true, start) })
         };
         NEEDED.iter().fold(sketch, |sketch, name| sketch.recorded(one(name)))
+    }
+
+    /// The state is in the binary part, whatever the language; the newest entry before the attempt counts.
+    #[test]
+    fn present_by_the_log() {
+        const STOPPED: &str = "5400650072006d0053006500720076006900630065002f0031000000";
+        const RUNS: &str = "5400650072006d0053006500720076006900630065002f0034000000";
+        let entry = |sketch: Sketch, state, minutes| sketch.event_with(SERVICES, 7036, minutes, &[("Binary", state)]);
+        let stopped = || entry(machine(), STOPPED, 5);
+        stopped().check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        entry(stopped(), RUNS, 2).check(&CAUSE, Expect::Unknown);
+        entry(stopped(), RUNS, -2).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        entry(machine(), STOPPED, -2).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::need::{Asked, Need};
 
 pub const CAUSE: Cause = Cause {
     id: "standard-security-only",
-    title: "the host only offers Standard RDP Security, without TLS",
+    title: "the host offers only Standard RDP Security, without TLS",
     stage: Stage::X224,
     severity: Severity::Degrading,
     role: Role::Host,
@@ -36,15 +36,15 @@ pub const CAUSE: Cause = Cause {
         what_happens: "The host refuses TLS and CredSSP (failure 2), or selects protocol 0 although more was offered. mstsc is \
                        believed to go on with a warning; bastions, gateways and most other clients stop here, and the code a \
                        person then sees is the bastion's close: 0x904/0x7.",
-        why: "SecurityLayer is 0 on the listener or by policy, mostly a leftover of a recipe from the web against connection \
-              errors, or a server that never had a certificate (xrdp with security_layer=rdp).",
+        why: "SecurityLayer is 0 on the listener or by policy, usually left over from advice on the web against \
+              connection errors, or a server that never had a certificate (xrdp with security_layer=rdp).",
         confirm: "On the host: SecurityLayer 0 means this. 1 (negotiate) or 2 (TLS) are right; policy beats the listener's value.",
         command: "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' \
                   SecurityLayer,UserAuthentication,MinEncryptionLevel; Get-ItemProperty \
                   'HKLM:\\SOFTWARE\\Policies\\Microsoft\\Windows NT\\Terminal Services' SecurityLayer -ErrorAction SilentlyContinue",
-        how_to_fix: "Require TLS again (SecurityLayer 2) and NLA, from the console: the setting is often there because TLS did \
-                     not work, and if its key or certificate is still broken, nobody gets in until that is repaired. Standard RDP Security does not prove the host's identity; \
-                     do not lower clients to it.",
+        how_to_fix: "Require TLS again (SecurityLayer 2) and NLA, from the console: somebody often set it because \
+                     TLS did not work, and if the key or certificate is still broken, nobody gets in until that is \
+                     repaired. Standard RDP Security does not prove the host's identity; do not lower clients to it.",
         references: &["[MS-RDPBCGR] 2.2.1.2.2 (SSL_NOT_ALLOWED_BY_SERVER), 5.3 (Standard RDP Security)"],
     },
     fixes: &["require-tls", "require-nla"],

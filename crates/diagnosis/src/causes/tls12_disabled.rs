@@ -13,7 +13,7 @@ const SERVER: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\S
 
 pub const CAUSE: Cause = Cause {
     id: "tls12-disabled",
-    title: "TLS 1.2 is switched off on the host, and it has no other version that the client speaks",
+    title: "TLS 1.2 is switched off on the host, and the client speaks no other version that the host has",
     stage: Stage::Host,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -27,10 +27,13 @@ pub const CAUSE: Cause = Cause {
         Explains { cause: "tls-refused", when: |_| true },
     ],
     page: Page {
-        what_happens: "The negotiation selects TLS, and the host ends the handshake with alert 70 or without a word; mstsc shows 0x904.",
-        why: "A hardening tool or a script has set Enabled = 0 or DisabledByDefault = 1 below TLS 1.2\\Server, often by mistake beside \
-              the older versions. Windows that are older than Server 2022 and Windows 11 have no TLS 1.3 to fall back on.",
-        confirm: "Absent values are as Windows has them: TLS 1.2 is on since Windows 8 and Server 2012.",
+        what_happens: "The negotiation selects TLS, and the host ends the handshake with alert 70 or without an \
+                       answer; mstsc shows 0x904.",
+        why: "A hardening tool or a script has set Enabled = 0 or DisabledByDefault = 1 below TLS 1.2\\Server, often \
+              by mistake along with the older versions. Windows older than Server 2022 and Windows 11 has no TLS 1.3 \
+              to fall back on.",
+        confirm: "If the values are absent, the defaults of Windows apply: TLS 1.2 is on since Windows 8 and Server \
+                  2012.",
         command: "Get-ChildItem 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL\\Protocols' -Recurse | \
                   Get-ItemProperty | Select-Object PSPath,Enabled,DisabledByDefault",
         how_to_fix: "Switch TLS 1.2 on for the server side, and restart the machine.",

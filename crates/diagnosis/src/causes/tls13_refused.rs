@@ -13,7 +13,7 @@ use crate::tries::{steady, twice_in_a_row};
 
 pub const CAUSE: Cause = Cause {
     id: "tls13-refused",
-    title: "the host, or something on the way, breaks off every handshake that offers TLS 1.3",
+    title: "the host, or something on the way, drops every handshake that offers TLS 1.3",
     stage: Stage::Tls,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -48,20 +48,22 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[],
     page: Page {
-        what_happens: "The negotiation succeeds. A ClientHello that offers TLS 1.3 is reset, closed, refused or left alone; the same \
-                       hello that goes no further than TLS 1.2 is answered. Windows 11, FreeRDP 3 and other current clients offer 1.3 \
-                       and show 0x904; Windows 10 gets in.",
-        why: "TLS 1.3 was switched on by a registry script on a Windows that has it only as an experiment (Windows 10, Server 2019), \
-              and its server side resets the connection. Or a firewall, balancer or inspection product on the way does not know TLS 1.3.",
-        confirm: "On the host: is there a key for TLS 1.3 below SCHANNEL\\Protocols, and which Windows is it? Windows 11 and Server \
-                  2022 are the first that support it. If the host has none, try from its own subnet: what gets in there is \
-                  broken off on the way.",
+        what_happens: "The negotiation succeeds. A ClientHello that offers TLS 1.3 is reset, closed, refused or \
+                       ignored; the same hello with at most TLS 1.2 is answered. Windows 11, FreeRDP 3 and other \
+                       current clients offer 1.3 and show 0x904; Windows 10 gets in.",
+        why: "A registry script switched TLS 1.3 on in a Windows that has it only as an experiment (Windows 10, \
+              Server 2019), and its server side resets the connection. Or a firewall, balancer or inspection product \
+              on the way does not know TLS 1.3.",
+        confirm: "On the host: is there a key for TLS 1.3 below SCHANNEL\\Protocols, and which Windows is it? \
+                  Windows 11 and Server 2022 are the first that support it. If the host has no such key, try from \
+                  its own subnet: if that works, something on the way drops the handshake.",
         command: "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL\\Protocols\\TLS 1.3\\Server' \
                   -ErrorAction SilentlyContinue; (Get-CimInstance Win32_OperatingSystem).Caption; \
                   Get-WinEvent -MaxEvents 10 -FilterHashtable @{ProviderName='Schannel'; Id=36871,36874,36888} | Format-List TimeCreated,Id,Message",
-        how_to_fix: "On such a Windows switch TLS 1.3 off for the server side and restart it. On the way, have the box let TLS 1.3 \
-                     pass or update it. Until then a client that stops at TLS 1.2 gets in (FreeRDP: /tls:seclevel aside, \
-                     /tls:enforce:1.2). Leave the order of cipher suites alone: it has no part in this.",
+        how_to_fix: "On such a Windows, switch TLS 1.3 off for the server side and restart it. If a device on the \
+                     way is the reason, update it or have it let TLS 1.3 pass. Until then a client that stops at TLS \
+                     1.2 gets in (FreeRDP: /tls:seclevel aside, /tls:enforce:1.2). Leave the order of cipher suites \
+                     alone: it has no part in this.",
         references: &["RFC 8446 sections 4.1.2 and D", "Microsoft: TLS protocol version support"],
     },
     fixes: &["disable-tls13", "exempt-from-inspection", "try-another-client"],
@@ -101,7 +103,7 @@ fn only_without(case: Case<'_>) -> Option<Ground> {
         taken
             .iter()
             .take(2)
-            .map(|seen| seen.because(format!("one that goes no further than TLS 1.2 ({}) was taken", seen.value.0))),
+            .map(|seen| seen.because(format!("one that stops at TLS 1.2 ({}) was accepted", seen.value.0))),
     );
     (!taken.is_empty()).then(|| Ground::on(because))
 }
@@ -114,7 +116,7 @@ fn tolerated(case: Case<'_>) -> Option<Ground> {
     }
     let taken = |answer: &Handshake| matches!(answer, Handshake::Accepted { .. });
     let seen = case.tls().find(|seen| seen.value.0.max >= newest && taken(seen.value.1))?;
-    Some(Ground::on(vec![seen.because(format!("{} took a ClientHello that offers TLS 1.3", case.label()))]))
+    Some(Ground::on(vec![seen.because(format!("{} accepted a ClientHello that offers TLS 1.3", case.label()))]))
 }
 
 #[cfg(test)]

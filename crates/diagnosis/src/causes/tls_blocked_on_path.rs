@@ -2,6 +2,7 @@
 
 use evidence::events::{CORE, RCM, SCHANNEL, SYSTEM};
 use evidence::fact::{Fact, Handshake};
+use evidence::moment::whole_second;
 use evidence::printable::printable;
 use evidence::state::{LogEvent, LogSpan, SCHANNEL_SETTINGS};
 use evidence::symptom::Symptom;
@@ -17,7 +18,7 @@ use crate::tries::steady;
 
 pub const CAUSE: Cause = Cause {
     id: "tls-blocked-on-path",
-    title: "something between client and host breaks off the TLS handshake",
+    title: "something between the client and the host drops the TLS handshake",
     stage: Stage::Tls,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -58,21 +59,23 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[],
     page: Page {
-        what_happens: "The negotiation succeeds; then the connection is reset, closed or goes silent on the ClientHello. The same \
-                       ClientHello cut into several segments, the first of one byte, is answered. mstsc shows 0x904, extended \
-                       0x7, or a time-out. Or only long ones are broken off: newer clients bring a share of ML-KEM, which does not \
-                       fit into one segment.",
-        why: "A firewall, intrusion prevention system, provider or protection product on either machine recognises TLS on this port \
-              and does not allow it. One that looks at single segments misses a ClientHello that is cut; one that puts segments \
-              together stops that one too, and then looks from outside like a host that cannot use its private key.",
-        confirm: "The host's own record of a failed attempt splits the two: with Schannel 36870 the host could not use its key, \
-                  with 36871 or 36874 its TLS settings refuse. With RdpCoreTS 131 and no Schannel event the ClientHello most \
-                  likely never arrived, so something on the way took it. A capture on the host proves it.",
+        what_happens: "The negotiation succeeds; then the connection is reset, closed or goes silent on the \
+                       ClientHello. The same ClientHello, cut into several segments with the first of one byte, is \
+                       answered. mstsc shows 0x904, extended 0x7, or a time-out. Or only long ones are dropped: \
+                       newer clients add an ML-KEM key share, which does not fit into one segment.",
+        why: "A firewall, intrusion prevention system, provider or protection product on either machine recognises \
+              TLS on this port and does not allow it. One that looks at single segments misses a ClientHello that is \
+              cut. One that reassembles segments stops that too, and then looks from outside like a host that cannot \
+              use its private key.",
+        confirm: "The host's own log of a failed attempt tells the two apart: with Schannel 36870 the host could not \
+                  use its key, with 36871 or 36874 its TLS settings refuse. With RdpCoreTS 131 and no Schannel event \
+                  the ClientHello most likely never arrived, so something on the way dropped it. A capture on the \
+                  host proves it.",
         command: "Get-WinEvent -MaxEvents 40 -FilterHashtable \
                   @{ProviderName='Schannel','Microsoft-Windows-RemoteDesktopServices-RdpCoreTS'; \
                   Id=131,226,36870,36871,36874,36888} | Format-List TimeCreated,ProviderName,Id,Message",
-        how_to_fix: "Find the device that does it (try from another network, then from the host's own subnet) and have it let this \
-                     host and port pass uninspected. Do not work around it in the client.",
+        how_to_fix: "Find the device that does it: try from another network, then from the host's own subnet. Have \
+                     it let this host and port pass without inspection. Do not work around it in the client.",
         references: &["RFC 8446 section 4.1.2", "RFC 9293 section 3.7 (segmentation means nothing)"],
     },
     fixes: &["exempt-from-inspection", "try-another-client"],
@@ -141,7 +144,10 @@ fn never_arrived(case: Case<'_>) -> Option<Ground> {
     let peer = from(arrived.value).map(|peer| format!(" from {}", printable(&peer))).unwrap_or_default();
     let because = vec![
         hello.because(format!("a ClientHello ({}) was {words}", hello.value.0)),
-        arrived.because(format!("the host accepted a connection{peer} at {}", printable(&arrived.value.at))),
+        arrived.because(format!(
+            "the host accepted a connection{peer} at {}",
+            printable(&whole_second(&arrived.value.at))
+        )),
         log.because("its System log tells of that time, and Schannel wrote of no handshake that failed"),
     ];
     let ground = Ground::on(because);
@@ -166,7 +172,7 @@ fn only_the_short_one_passed(case: Case<'_>) -> Option<Ground> {
     );
     Some(Ground::on(vec![
         long.because(text),
-        short.because(format!("one in a single segment ({}) was taken", short.value.0)),
+        short.because(format!("one in a single segment ({}) was accepted", short.value.0)),
     ]))
 }
 

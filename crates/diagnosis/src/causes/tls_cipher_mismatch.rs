@@ -2,6 +2,7 @@
 
 use evidence::events::SCHANNEL;
 use evidence::fact::Handshake;
+use evidence::moment::whole_second;
 use evidence::printable::printable;
 use evidence::symptom::Symptom;
 use evidence::{Role, Stage};
@@ -16,7 +17,7 @@ use crate::tries::steady;
 
 pub const CAUSE: Cause = Cause {
     id: "tls-cipher-mismatch",
-    title: "host and client have a TLS version in common, but no cipher suite, group or signature algorithm",
+    title: "the host and the client share a TLS version, but no cipher suite, group or signature algorithm",
     stage: Stage::Tls,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -50,15 +51,15 @@ pub const CAUSE: Cause = Cause {
     page: Page {
         what_happens: "The negotiation succeeds, then the handshake is refused with alert 40 or a plain close, although both sides \
                        speak the same TLS version. mstsc shows 0x904.",
-        why: "A policy for the order of cipher suites, a hardening script or FIPS mode has left the host (or the client) with \
-              suites that the other side does not have. A host whose certificate has an elliptic-curve key cannot use suites \
-              for RSA, and the reverse.",
+        why: "A cipher suite policy, a hardening script or FIPS mode left the host (or the client) only suites that \
+              the other side does not have. A host whose certificate has an elliptic-curve key cannot use RSA \
+              suites, and the other way round.",
         confirm: "On the host: the policy value Functions below SSL\\00010002 and the list of enabled suites. Schannel 36874 says \
                   that an attempt had no suite in common. On the client the same command shows what it offers.",
         command: "Get-ItemProperty 'HKLM:\\SOFTWARE\\Policies\\Microsoft\\Cryptography\\Configuration\\SSL\\00010002' -Name Functions \
                   -ErrorAction SilentlyContinue; Get-TlsCipherSuite | Select-Object Name,CipherSuite; \
                   Get-WinEvent -MaxEvents 10 -FilterHashtable @{LogName='System'; ProviderName='Schannel'; Id=36874}",
-        how_to_fix: "Take the policy back, or add to it a suite that the client has, such as \
+        how_to_fix: "Undo the policy, or add a suite to it that the client has, such as \
                      TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, and restart the machine.",
         references: &[
             "RFC 5246 section 7.4.1.2",
@@ -151,7 +152,7 @@ fn logged(case: Case<'_>) -> Option<Ground> {
         _ => return None,
     };
     let entry = case.recent(SCHANNEL, &[36874], NEAR).last()?;
-    let at = printable(&entry.value.at);
+    let at = printable(&whole_second(&entry.value.at));
     let text = format!(
         "Schannel 36874 in the host's System log at {at}: the client and the server have no cipher suite in common"
     );

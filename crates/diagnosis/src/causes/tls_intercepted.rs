@@ -14,7 +14,7 @@ use crate::need::Need;
 
 pub const CAUSE: Cause = Cause {
     id: "tls-intercepted",
-    title: "a product on the way opens the TLS connection and shows its own certificate in the host's place",
+    title: "a product on the way opens the TLS connection and shows its own certificate instead of the host's",
     stage: Stage::Tls,
     severity: Severity::Degrading,
     role: Role::Host,
@@ -57,15 +57,15 @@ pub const CAUSE: Cause = Cause {
         what_happens: "The handshake succeeds, but with a certificate made on the way. mstsc warns about an authority that it does \
                        not know, and CredSSP, which binds the logon to the host's real key, fails after the password was \
                        entered: an authentication error or 0x904.",
-        why: "A firewall, proxy or antivirus with TLS inspection takes this port for a web server's and opens it. Its authority is \
-              trusted where the organisation has installed it, so browsers do not complain.",
-        confirm: "Compare thumbprints: the one that this report saw (certificate.sha1) with the one that the host holds. If they \
-                  differ, somebody in between has put his own there.",
+        why: "A firewall, proxy or antivirus with TLS inspection treats this port like a web server's and decrypts \
+              it. Computers on which the organisation installed its authority trust it, so browsers do not complain.",
+        confirm: "Compare thumbprints: the one that this report saw (certificate.sha1) with the one that the host \
+                  holds. If they differ, something in between has put its own there.",
         command: "Get-CimInstance -Namespace root/cimv2/TerminalServices -ClassName Win32_TSGeneralSetting | \
                   Select-Object TerminalName,SSLCertificateSHA1Hash; \
                   Get-ChildItem 'Cert:\\LocalMachine\\Remote Desktop' | Select-Object Subject,Issuer,Thumbprint",
-        how_to_fix: "Exempt this host and port from inspection in the product that the issuer names. Remote Desktop cannot be \
-                     inspected in this way: CredSSP notices it.",
+        how_to_fix: "Exempt this host and port from inspection in the product that the issuer names. Remote Desktop \
+                     cannot be inspected like this: CredSSP notices.",
         references: &[
             "[MS-CSSP] 3.1.5 (the public key is bound to the logon)",
             "Chromium: ssl_error_assistant (issuers of inspection products)",

@@ -59,16 +59,17 @@ pub const CAUSE: Cause = Cause {
     page: Page {
         what_happens: "The negotiation succeeds; then every ClientHello, of whatever version and with whatever suites, is refused \
                        with a fatal alert. mstsc shows 0x904.",
-        why: "The alert's name is the host's own word: 40 (handshake_failure) where no suite fits its certificate or none is left \
-              by policy, 70 (protocol_version) where every version is switched off, 49 (access_denied) or 90 from a product that answers in the host's place, 112 and 120 from a proxy that \
-              wants a server name or a protocol name first.",
+        why: "The alert tells why: 40 (handshake_failure) where no suite fits its certificate or none is left by \
+              policy, 70 (protocol_version) where every version is switched off, 49 (access_denied) or 90 from a \
+              product that answers in the host's place, 112 and 120 from a proxy that wants a server name or a \
+              protocol name first.",
         confirm: "On the host: Schannel 36888 names the alert that it sent and its internal state, 36874 that no suite was in \
                   common. If neither is logged for the attempt, something in front of the host answers.",
         command: "Get-WinEvent -MaxEvents 20 -FilterHashtable @{ProviderName='Schannel'; Id=36870,36871,36874,36886,36888} | \
                   Format-List TimeCreated,Id,Message",
-        how_to_fix: "Follow what the host's Schannel says for the alert: mostly a policy for cipher suites to be taken back (40), \
-                     TLS 1.2 to be switched on (70), or a certificate that fits no suite to be replaced. If the host logged nothing, look at the proxy or balancer in \
-                     front of it.",
+        how_to_fix: "Follow what Schannel on the host says about the alert: usually undo a cipher suite policy (40), \
+                     switch TLS 1.2 on (70), or replace a certificate that fits no suite. If the host logged \
+                     nothing, look at the proxy or balancer in front of it.",
         references: &["RFC 8446 section 6", "Microsoft: Schannel events 36874 and 36888"],
     },
     fixes: &["reset-cipher-order", "enable-tls12", "renew-rdp-certificate"],

@@ -10,7 +10,7 @@ use crate::need::{Asked, Need};
 
 pub const CAUSE: Cause = Cause {
     id: "tls-required",
-    title: "the host requires TLS and this client does not offer it",
+    title: "the host requires TLS, and this client does not offer it",
     stage: Stage::X224,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -30,14 +30,14 @@ pub const CAUSE: Cause = Cause {
         what_happens: "The client asks for Standard RDP Security only, and the host answers with failure 1 \
                        (SSL_REQUIRED_BY_SERVER) and closes. A client that knows the code names it; others only say that the \
                        connection was lost.",
-        why: "The host has SecurityLayer 2, which is right. The client is very old, or is told not to negotiate: a thin client, \
-              a scanner or bastion set to 'RDP security', or /sec:rdp on the command line of FreeRDP.",
+        why: "The host has SecurityLayer 2, which is right. The client is very old, or is set not to negotiate: a \
+              thin client, a scanner or bastion set to 'RDP security', or /sec:rdp on the command line of FreeRDP.",
         confirm: "On the host: SecurityLayer 2 means that TLS is required; policy beats the listener's own value.",
         command: "Get-ItemProperty 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations\\RDP-Tcp' \
                   SecurityLayer,UserAuthentication; Get-ItemProperty \
                   'HKLM:\\SOFTWARE\\Policies\\Microsoft\\Windows NT\\Terminal Services' SecurityLayer -ErrorAction SilentlyContinue",
-        how_to_fix: "Let the client negotiate: take out the setting that keeps it from TLS, or use one that has TLS and CredSSP. \
-                     Do not lower the host: without TLS it proves its identity to nobody.",
+        how_to_fix: "Let the client negotiate: remove the setting that keeps it from TLS, or use a client that has \
+                     TLS and CredSSP. Do not lower the host's security: without TLS it cannot prove its identity.",
         references: &["[MS-RDPBCGR] 2.2.1.2.2 (SSL_REQUIRED_BY_SERVER), 5.3, 5.4"],
     },
     fixes: &["try-another-client"],

@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_millis(1500);
 
 pub const CAUSE: Cause = Cause {
     id: "tls-stalled",
-    title: "the host goes silent when the client begins TLS",
+    title: "the host stops answering when the client starts TLS",
     stage: Stage::Tls,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -33,20 +33,22 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[],
     page: Page {
-        what_happens: "The negotiation succeeds; the ClientHello is never answered, neither with TLS nor with a close. The client \
-                       waits and shows a time-out, or 0x904 when somebody else gives up first.",
-        why: "A service that hangs (a key in a hardware module or smart card that does not answer, no memory, a stuck thread), or \
-              something on the way that swallows packets. A path that drops large packets looks the same: the small answers of \
-              the negotiation pass, the certificate, which fills whole packets, does not (a path MTU black hole, often in a VPN).",
-        confirm: "On the host: does the attempt arrive (RdpCoreTS 131), and does its Schannel log anything? A capture on both ends \
-                  shows whether the host answers. From the client, ping -f with falling sizes tells the largest packet that passes.",
+        what_happens: "The negotiation succeeds; the ClientHello is never answered, neither with TLS nor with a \
+                       close. The client waits and shows a time-out, or 0x904 if a device on the way gives up first.",
+        why: "The service hangs (a hardware module or smart card with the key does not answer, no memory, a stuck \
+              thread), or something on the way drops packets. A path that drops large packets looks the same: the \
+              small answers of the negotiation pass, the certificate, which fills whole packets, does not (a path \
+              MTU black hole, often in a VPN).",
+        confirm: "On the host: does the attempt arrive (RdpCoreTS 131), and does its Schannel log anything? A \
+                  capture on both ends shows whether the host answers. From the client, ping -f with decreasing \
+                  sizes shows the largest packet that gets through.",
         command: "Get-WinEvent -MaxEvents 20 -FilterHashtable \
                   @{ProviderName='Schannel','Microsoft-Windows-RemoteDesktopServices-RdpCoreTS'; \
                   Id=131,36870,36871,36874,36887,36888} | Format-List TimeCreated,Id,Message; \
                   Get-NetIPInterface | Select-Object InterfaceAlias,AddressFamily,NlMtu",
-        how_to_fix: "If the host never answers, restart Remote Desktop Services from the console and look at what holds the \
-                     certificate's key. If its answer is lost, lower the MTU of the tunnel on the way, or let ICMP \
-                     \"fragmentation needed\" and \"packet too big\" pass.",
+        how_to_fix: "If the host never answers, restart Remote Desktop Services from the console and look at what \
+                     stores the certificate's key. If its answer is lost, lower the MTU of the tunnel on the way, or \
+                     let ICMP \"fragmentation needed\" and \"packet too big\" pass.",
         references: &["RFC 8446 section 4.1.2", "RFC 2923 section 2.1 (black holes)", "RFC 8899"],
     },
     fixes: &["restart-services", "try-another-client"],

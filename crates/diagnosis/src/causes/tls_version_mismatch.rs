@@ -13,7 +13,7 @@ use crate::tries::steady;
 
 pub const CAUSE: Cause = Cause {
     id: "tls-version-mismatch",
-    title: "host and client have no TLS version in common",
+    title: "the host and the client have no TLS version in common",
     stage: Stage::Tls,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -60,16 +60,17 @@ pub const CAUSE: Cause = Cause {
     page: Page {
         what_happens: "The negotiation succeeds, then the handshake is refused: alert 70 or 40, alert 80, or a plain close. \
                        mstsc shows 0x904.",
-        why: "The host only speaks TLS 1.0 or 1.1 (Windows 7 or Server 2008 R2 without KB3080079, TLS 1.2 switched off in \
-              SCHANNEL), or the client is older than what the host still allows.",
+        why: "The host only speaks TLS 1.0 or 1.1 (Windows 7 or Server 2008 R2 without KB3080079, TLS 1.2 switched \
+              off in SCHANNEL), or the client is too old for what the host still allows.",
         confirm: "On the host: SCHANNEL\\Protocols says which versions are switched off; an absent key is the default of that \
                   Windows. Schannel 36871 or 36874 is logged for each attempt.",
         command: "Get-ChildItem 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL\\Protocols' -Recurse \
                   -ErrorAction SilentlyContinue | Get-ItemProperty | Format-Table @{n='Version';e={Split-Path $_.PSParentPath \
                   -Leaf}},@{n='Side';e={$_.PSChildName}},Enabled,DisabledByDefault",
-        how_to_fix: "Switch TLS 1.2 on where it is missing and restart that machine; on Windows 7 and Server 2008 R2 install \
-                     KB3080079 first. Do not switch TLS 1.0 on at the newer side. If the command shows nothing that is switched off, \
-                     TLS 1.2 is on: look at the policy for cipher suites, or at a device on the way that refuses newer hellos.",
+        how_to_fix: "Switch TLS 1.2 on where it is missing and restart that machine. On Windows 7 and Server 2008 R2 \
+                     install KB3080079 first. Do not switch TLS 1.0 on at the newer end. If the command shows \
+                     nothing that is switched off, TLS 1.2 is on: look at the cipher suite policy, or for a device \
+                     on the way that refuses newer hellos.",
         references: &["RFC 8446 appendix D", "RFC 8996 (TLS 1.0 and 1.1 are deprecated)", "Microsoft KB3080079"],
     },
     fixes: &["enable-tls12"],

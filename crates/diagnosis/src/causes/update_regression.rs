@@ -10,7 +10,7 @@ use crate::regressions::{carried, cured};
 
 pub const CAUSE: Cause = Cause {
     id: "update-regression",
-    title: "the installed Windows update is known to break Remote Desktop",
+    title: "a Windows update on the host is known to break Remote Desktop",
     stage: Stage::Host,
     severity: Severity::Degrading,
     role: Role::Host,
@@ -25,15 +25,17 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[],
     page: Page {
-        what_happens: "Remote Desktop misbehaves on every host with this update, and on none without it. The one that is known of \
-                       today: from 11 February to 8 April 2025 sessions to Windows Server 2025 froze soon after they began.",
-        why: "A cumulative update broke it, and a later one cured it. This host stopped between the two.",
-        confirm: "CurrentBuildNumber and UBR, compared with the table of regressions. That the update is installed is certain; \
-                  that it is what troubles this connection is not, so the finding is never more than likely. None of these \
-                  updates is known to cause 0x904 by itself.",
+        what_happens: "Remote Desktop misbehaves on every host with this update, and on none without it. The one \
+                       known today: from 11 February to 8 April 2025 sessions to Windows Server 2025 froze soon \
+                       after they started.",
+        why: "A cumulative update broke it, and a later one fixed it. This host has the first but not the second.",
+        confirm: "CurrentBuildNumber and UBR, compared with the table of regressions. That the update is installed \
+                  is certain; that it is the reason here is not, so the finding is never more than likely. None of \
+                  these updates is known to cause 0x904 by itself.",
         command: "Get-ItemProperty 'HKLM:\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion' | \
                   Select-Object ProductName,CurrentBuildNumber,UBR",
-        how_to_fix: "Install the current cumulative update. Going back to the one before would take its security fixes away.",
+        how_to_fix: "Install the current cumulative update. Removing the update would also remove its security \
+                     fixes.",
         references: &["Microsoft: Windows release health"],
     },
     fixes: &["install-update"],

@@ -26,11 +26,11 @@ pub const FIX: Fix = Fix {
     id: "allow-logons",
     title: "Allow new logons again",
     safety: Safety::Safe,
-    reason: "It ends a state that is meant for maintenance; who may log on is left as it is.",
+    reason: "It ends a maintenance state; it does not change who may log on.",
     place: Place::HOST_CONSOLE,
     steps: &[
         Step::Read(&[Look::Line("change logon /query")]),
-        Step::Ask("Ask whoever drains this server first: new sessions will come as soon as it is open."),
+        Step::Ask("First ask whoever is draining this server: new sessions arrive as soon as it is open."),
         Step::Change(&[Change::Run(Run { line: "change logon /enable", does: ENABLES })]),
         Step::Read(&[Look::Line(
             "$t='HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server'; Get-ItemProperty $t | Select-Object \
@@ -39,9 +39,8 @@ pub const FIX: Fix = Fix {
              (Get-ItemProperty 'HKLM:\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\Winlogon').WinStationsDisabled",
         )]),
         Step::Decide(
-            "What is still set then, set back: TSServerDrainMode 0, TSUserEnabled 0, TSEnabled 1, fLogonDisabled 0 \
-             (Set-ItemProperty PATH NAME VALUE -Type DWord), \
-             WinStationsDisabled 0 (-Type String)",
+            "Set back what is still set then: TSServerDrainMode 0, TSUserEnabled 0, TSEnabled 1, fLogonDisabled 0 \
+             (Set-ItemProperty PATH NAME VALUE -Type DWord), WinStationsDisabled 0 (-Type String)",
             &[
                 NOT_DRAINED,
                 Change::dword_from(TERMINAL_SERVER, "TSUserEnabled", &[Data::Dword(1)], 0),

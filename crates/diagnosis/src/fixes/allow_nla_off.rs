@@ -9,7 +9,7 @@ pub const FIX: Fix = Fix {
     id: "allow-nla-off",
     title: "Switch Network Level Authentication off for a short time",
     safety: Safety::Weakening,
-    reason: "Everybody who reaches the port reaches the logon and what lies before it. Only as a test with an end.",
+    reason: "Everybody who reaches the port then reaches the logon screen. Only for a short test.",
     place: Place::HOST_CONSOLE,
     steps: &[
         Step::Read(&[Look::Value { key: LISTENER, name: "UserAuthentication", rare: false }]),

@@ -15,7 +15,8 @@ pub const FIX: Fix = Fix {
     id: "bind-certificate",
     title: "Give the listener a certificate from an authority that the clients trust",
     safety: Safety::Disruptive,
-    reason: "New connections get the new certificate; a wrong one keeps everybody out until the old binding is back.",
+    reason: "New connections get the new certificate; a wrong one locks everybody out until you restore the old \
+             binding.",
     place: BESIDE_REMOTE_DESKTOP,
     steps: &[
         Step::Ask(

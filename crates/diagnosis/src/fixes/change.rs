@@ -62,7 +62,7 @@ impl Place {
         Self { note, ..self }
     }
 
-    /// Returns it in words: `on the host's console, elevated`.
+    /// Returns it in words: `on the host's console, as administrator`.
     pub fn words(self) -> String {
         let machine = match (self.machine, self.console) {
             (Machine::Host, true) => "on the host's console",
@@ -71,7 +71,7 @@ impl Place {
             (Machine::Concerned(words) | Machine::Other(words), _) => words,
             (Machine::None, _) => "nowhere",
         };
-        let rights = if self.rights == Rights::Elevated { ", elevated" } else { "" };
+        let rights = if self.rights == Rights::Elevated { ", as administrator" } else { "" };
         format!("{machine}{rights}{}", self.note)
     }
 }

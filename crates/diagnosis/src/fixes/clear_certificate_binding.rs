@@ -7,11 +7,10 @@ use super::{Fix, Safety};
 
 pub const FIX: Fix = Fix {
     id: "clear-certificate-binding",
-    title: "Release the listener from a certificate that is gone",
+    title: "Remove the listener's binding to a certificate that is gone",
     safety: Safety::Disruptive,
-    reason: "One value is removed, after it was shown; sessions are cut while the services restart. Clients then meet \
-             a self-signed \
-             certificate. Not on a Connection Broker: there the certificate is set in Server Manager.",
+    reason: "It shows one value and removes it; restarting the services cuts all sessions. Clients then see a \
+             self-signed certificate. Not on a Connection Broker: set the certificate in Server Manager there.",
     place: Place::HOST_CONSOLE,
     steps: &[
         Step::Read(&[Look::Name(LISTENER)]),

@@ -5,10 +5,10 @@ use super::{Fix, Safety};
 
 pub const FIX: Fix = Fix {
     id: "correct-clock",
-    title: "Have the wrong clock synchronise",
+    title: "Synchronise the wrong clock",
     safety: Safety::Safe,
-    reason: "Time moves to what the domain or time server says; databases and schedulers on the machine notice a jump \
-             of hours. It cannot be taken back, and need not be.",
+    reason: "The time changes to that of the domain or time server; databases and schedulers on the machine notice a \
+             jump of hours. It cannot be undone and need not be.",
     place: Place::elevated(Machine::Concerned("on the machine whose clock is wrong")),
     steps: &[
         Step::Remarked(
@@ -21,8 +21,8 @@ pub const FIX: Fix = Fix {
         ),
         Step::Change(&[Change::run("w32tm /resync /rediscover")]),
         Step::Ask(
-            "A domain member takes its time from the domain: w32tm /config /syncfromflags:domhier /update. A virtual \
-             machine can be set back by its host: look there as well.",
+            "A domain member takes its time from the domain: w32tm /config /syncfromflags:domhier /update. Its host \
+             can reset the clock of a virtual machine: look there as well.",
         ),
     ],
     verify: "the clocks differ by less than five minutes",

@@ -5,10 +5,10 @@ use super::{Fix, Safety};
 
 pub const FIX: Fix = Fix {
     id: "delete-licensing-grace",
-    title: "Delete the grace period of the licensing",
+    title: "Delete the licensing grace period",
     safety: Safety::Refused,
-    reason: "It is no repair but a way around the licence: the counter of 120 days is there to end. It has nothing to \
-             do with a connection that is closed before logon.",
+    reason: "It repairs nothing and only evades the licence: the 120 days are meant to end. It has nothing to do \
+             with a connection that is closed before logon.",
     place: Place::NOWHERE,
     steps: &[],
     verify: "nothing that this would bring about",

@@ -7,8 +7,8 @@ pub const FIX: Fix = Fix {
     id: "delete-personal-certificates",
     title: "Delete expired certificates from the computer's Personal store",
     safety: Safety::Refused,
-    reason: "The store belongs to the other services, and a certificate that has expired is harmless there. With a \
-             certificate its key can go, and then nothing brings back what was encrypted to it.",
+    reason: "Other services use that store, and an expired certificate is harmless there. Deleting a certificate can \
+             delete its key, and what was encrypted to it is then lost.",
     place: Place::NOWHERE,
     steps: &[],
     verify: "nothing that this would bring about",

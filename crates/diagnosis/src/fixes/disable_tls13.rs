@@ -10,7 +10,7 @@ pub const FIX: Fix = Fix {
     id: "disable-tls13",
     title: "Switch TLS 1.3 off on a host whose Windows does not support it",
     safety: Safety::Disruptive,
-    reason: "It takes a restart of the machine; TLS 1.2 stays on, and that is what such a Windows supports.",
+    reason: "The machine must restart. TLS 1.2 stays on, and that is what such a Windows supports.",
     place: Place::elevated(Machine::Concerned("on a host older than Windows 11 or Server 2022")),
     steps: &[
         Step::Read(&[Look::Name(TLS13)]),
@@ -20,7 +20,8 @@ pub const FIX: Fix = Fix {
             Change::dword(TLS13, "DisabledByDefault", 1),
         ]),
         Step::Ask(
-            "If the key was not there, nothing on this host had switched TLS 1.3 on: look at the box in front of it. Otherwise restart the machine.",
+            "If the key was not there, nothing on this host had switched TLS 1.3 on: look at the device in front of \
+             it. Otherwise restart the machine.",
         ),
     ],
     verify: "a ClientHello that offers TLS 1.3 is answered with TLS 1.2",

@@ -10,19 +10,18 @@ pub const FIX: Fix = Fix {
     id: "enable-remote-desktop",
     title: "Switch Remote Desktop on",
     safety: Safety::Disruptive,
-    reason: "It opens the host to logons of the users allowed, from the addresses given; who may log on is left as it \
-             is.",
+    reason: "It lets allowed users log on from the addresses that you give; it does not change who is allowed.",
     place: Place::HOST_CONSOLE,
     steps: &[
         Step::Read(&[Look::Value { key: TERMINAL_SERVER, name: "fDenyTSConnections", rare: false }]),
         Step::Read(&[Look::Value { key: POLICY, name: "fDenyTSConnections", rare: true }]),
-        Step::Ask("If the policy says 1, change the policy: it beats the value below."),
+        Step::Ask("If the policy says 1, change the policy: it overrides the value below."),
         Step::Change(&[Change::dword(TERMINAL_SERVER, "fDenyTSConnections", 0)]),
         firewall::SHOW_RULE,
         firewall::SHOW_ADDRESSES,
         firewall::OPEN,
         firewall::OLD_WINDOWS,
     ],
-    verify: "the port answers in X.224",
+    verify: "the RDP port answers",
     undo: "fDenyTSConnections back to 1, and the rule as it was",
 };

@@ -10,8 +10,8 @@ pub const FIX: Fix = Fix {
     id: "enable-tls12",
     title: "Switch TLS 1.2 on",
     safety: Safety::Disruptive,
-    reason: "It takes a restart of the machine; versions that are on stay on.",
-    place: Place::elevated(Machine::Concerned("on the machine that lacks it (Client instead of Server for a client)")),
+    reason: "The machine must restart; versions that are on stay on.",
+    place: Place::elevated(Machine::Concerned("on the machine that lacks it")),
     steps: &[
         Step::Read(&[Look::Name(TLS12)]),
         Step::Read(&[Look::Line("Get-ItemProperty $k -ErrorAction SilentlyContinue")]),

@@ -5,7 +5,7 @@ use super::{Fix, Safety};
 
 pub const FIX: Fix = Fix {
     id: "flush-dns",
-    title: "Forget cached answers of the resolver",
+    title: "Clear the DNS cache",
     safety: Safety::Safe,
     reason: "Only the cache is emptied; the next lookup fills it again.",
     place: Place::elevated(Machine::Client),

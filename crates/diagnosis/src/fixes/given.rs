@@ -7,16 +7,16 @@ use crate::cause::Cause;
 /// The port of Remote Desktop unless somebody has changed it.
 const USUAL_PORT: u16 = 3389;
 
-/// Each placeholder, and what stands there where nothing is known: a word in capitals is to be replaced.
-const PLACEHOLDERS: [(&str, &str); 8] = [
-    ("{host}", "HOST"),
-    ("{name}", "NAME"),
-    ("{port}", "3389"),
-    ("{other_port}", "PORT"),
-    ("{side}", "Server"),
-    ("{thumbprint}", "THUMBPRINT"),
-    ("{addresses}", "ADMIN-SUBNET"),
-    ("{file}", "FILE.rdp"),
+/// Each placeholder, and what stands there where nothing is known: a word in capitals, with what to replace it with.
+const PLACEHOLDERS: [(&str, &str, Option<&str>); 8] = [
+    ("{host}", "HOST", Some("the host's name or address")),
+    ("{name}", "NAME", Some("the host's name")),
+    ("{port}", "3389", None),
+    ("{other_port}", "PORT", Some("the port that Remote Desktop is to use")),
+    ("{side}", "Server", None),
+    ("{thumbprint}", "THUMBPRINT", Some("the thumbprint of the certificate to use")),
+    ("{addresses}", "ADMIN-SUBNET", Some("the addresses that may connect, such as 192.0.2.0/24")),
+    ("{file}", "FILE.rdp", Some("the path of the .rdp file")),
 ];
 
 /// Facts about the machine, and wishes, that commands are written for.
@@ -66,13 +66,34 @@ impl Given {
     /// Returns the text with what is known in the places of its placeholders.
     pub fn fill(&self, text: &str) -> String {
         let mut filled = text.to_owned();
-        for (placeholder, unknown) in PLACEHOLDERS {
+        for (placeholder, unknown, _) in PLACEHOLDERS {
             if filled.contains(placeholder) {
                 let known = self.known(placeholder);
                 filled = filled.replace(placeholder, known.as_deref().unwrap_or(unknown));
             }
         }
         filled
+    }
+
+    /// Lists the words in capitals that stay in these texts, because nothing is known for them.
+    pub fn missing_words<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> Vec<&'static str> {
+        self.left(texts).into_iter().map(|(word, _)| word).collect()
+    }
+
+    /// Says what they have to be replaced with, as `ADMIN-SUBNET with the addresses that may connect`; `None` where
+    /// nothing has to be.
+    pub fn missing<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> Option<String> {
+        let words: Vec<String> = self.left(texts).iter().map(|(word, with)| format!("{word} with {with}")).collect();
+        (!words.is_empty()).then(|| words.join(", "))
+    }
+
+    fn left<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> Vec<(&'static str, &'static str)> {
+        let texts: Vec<&str> = texts.into_iter().collect();
+        let open = |placeholder: &str| {
+            texts.iter().any(|text| text.contains(placeholder)) && self.known(placeholder).is_none()
+        };
+        let left = PLACEHOLDERS.into_iter().filter(|(placeholder, ..)| open(placeholder));
+        left.filter_map(|(_, word, with)| Some((word, with?))).collect()
     }
 
     fn known(&self, placeholder: &str) -> Option<String> {
@@ -107,6 +128,16 @@ mod tests {
         assert_eq!(usual.fill("{host} {name} {port} {other_port}"), "192.0.2.7 NAME 3389 PORT");
         let client = crate::causes::find("client-tls12-disabled").unwrap();
         assert_eq!(Given::NOTHING.side_of(client).fill("{side}"), "Client");
+    }
+
+    #[test]
+    fn what_has_to_be_replaced_is_said() {
+        let texts = ["Set {addresses}", "{host} {port} {side}"];
+        assert_eq!(Given::NOTHING.missing_words(texts), ["HOST", "ADMIN-SUBNET"]);
+        let named = Given::NOTHING.host("server01");
+        let words = "ADMIN-SUBNET with the addresses that may connect, such as 192.0.2.0/24";
+        assert_eq!(named.missing(texts).as_deref(), Some(words));
+        assert_eq!(named.missing(["{host} {port}"]), None);
     }
 
     /// A name from a capture or a log may be any text.

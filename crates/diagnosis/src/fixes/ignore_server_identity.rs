@@ -5,10 +5,10 @@ use super::{Fix, Safety};
 
 pub const FIX: Fix = Fix {
     id: "ignore-server-identity",
-    title: "Have the client connect without asking who the host is (authentication level 0)",
+    title: "Let the client connect without checking the host's identity (authentication level 0)",
     safety: Safety::Refused,
-    reason: "Whoever sits on the way can then take the host's place and be given the password, without a word of \
-             warning. And it mends nothing: it decides what a client does with a certificate, not whether one arrives.",
+    reason: "An attacker on the way can then take the host's place and get the password without any warning. And it \
+             repairs nothing: it decides what a client does with a certificate, not whether one arrives.",
     place: Place::NOWHERE,
     steps: &[],
     verify: "nothing that this would bring about",

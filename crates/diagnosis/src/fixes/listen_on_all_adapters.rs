@@ -9,9 +9,8 @@ pub const FIX: Fix = Fix {
     id: "listen-on-all-adapters",
     title: "Let the RDP listener listen on all network adapters",
     safety: Safety::Disruptive,
-    reason: "One value changes; sessions are cut while the service restarts. If one adapter was chosen on purpose, \
-             the firewall's rule \
-             has to keep the others closed.",
+    reason: "It changes one value; restarting the service cuts all sessions. If one adapter was chosen on purpose, \
+             the firewall must keep the others closed.",
     place: Place::HOST_CONSOLE,
     steps: &[
         Step::Read(&[Look::Name(LISTENER)]),
@@ -19,6 +18,6 @@ pub const FIX: Fix = Fix {
         Step::Change(&[Change::dword(LISTENER, "LanAdapter", 0)]),
         Step::Change(RESTART_LISTENER),
     ],
-    verify: "the port answers in X.224",
+    verify: "the RDP port answers",
     undo: "LanAdapter back to its number, then restart TermService",
 };

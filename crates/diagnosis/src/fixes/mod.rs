@@ -291,7 +291,7 @@ mod tests {
             let needed = fix.changes().any(Change::takes_administrator);
             assert!(!needed || fix.place.rights == change::Rights::Elevated, "{}", fix.id);
             assert_eq!(
-                fix.place.words().contains("elevated"),
+                fix.place.words().contains("as administrator"),
                 fix.place.rights == change::Rights::Elevated,
                 "{}",
                 fix.id

@@ -18,20 +18,18 @@ pub(super) const SHOW_ADDRESSES: Step = Step::Read(&[Look::Line(
 pub(super) const OPEN: Step = Step::Change(&[Change::OpenFirewall(RULE)]);
 /// Does that where Windows has no such command.
 pub(super) const OLD_WINDOWS: Step = Step::Ask(
-    "Windows 7 and Server 2008 R2 have neither command; there, with the rule's name in the language of Windows: netsh \
-     advfirewall firewall show rule \
-     name=\"Remote Desktop (TCP-In)\", then netsh advfirewall firewall set rule name=\"Remote Desktop (TCP-In)\" new \
-     enable=yes remoteip={addresses} \
-     (remoteip replaces the addresses that the rule had: name those as well).",
+    "Windows 7 and Server 2008 R2 do not have these commands. Use there, with the rule's name in the language of \
+     Windows: netsh advfirewall firewall show rule name=\"Remote Desktop (TCP-In)\", then netsh advfirewall firewall \
+     set rule name=\"Remote Desktop (TCP-In)\" new enable=yes remoteip={addresses} (remoteip replaces the addresses \
+     that the rule had: name those as well).",
 );
 
 pub const FIX: Fix = Fix {
     id: "open-firewall-for-rdp",
     title: "Let Remote Desktop through the host's firewall, from named addresses only",
     safety: Safety::Disruptive,
-    reason: "One named rule is switched on for the addresses given, beside those that it had; nothing else opens. A \
-             rule that let in every address is limited to those given: name all that have to get in, others no longer \
-             do.",
+    reason: "It enables one rule for the addresses that you give, in addition to those that it had; nothing else \
+             opens. If the rule allowed every address, it now allows only yours: name everyone who must get in.",
     place: Place::HOST_CONSOLE,
     steps: &[
         SHOW_RULE,
@@ -39,15 +37,14 @@ pub const FIX: Fix = Fix {
         OPEN,
         OLD_WINDOWS,
         Step::Ask(
-            "Where the listener has another port than 3389, which that rule does not follow: New-NetFirewallRule \
-             -Name RDP-OTHER-PORT -DisplayName 'RDP, other port' \
-             -Direction Inbound -Protocol TCP -LocalPort {other_port} -RemoteAddress {addresses} -Action Allow (or: \
-             netsh advfirewall firewall add rule \
-             name=RDP-OTHER-PORT dir=in protocol=TCP localport={other_port} remoteip={addresses} action=allow).",
+            "If the listener uses another port than 3389, that rule does not apply: New-NetFirewallRule -Name \
+             RDP-OTHER-PORT -DisplayName 'RDP, other port' -Direction Inbound -Protocol TCP -LocalPort {other_port} \
+             -RemoteAddress {addresses} -Action Allow (or: netsh advfirewall firewall add rule name=RDP-OTHER-PORT \
+             dir=in protocol=TCP localport={other_port} remoteip={addresses} action=allow).",
         ),
         Step::Ask(
-            "Where a rule blocks, or a group policy has local rules ignored: change that one; no rule of the host \
-             wins over it.",
+            "If a rule blocks, or a group policy makes Windows ignore local rules, change that: no local rule \
+             overrides it.",
         ),
     ],
     verify: "the port answers from the addresses that the rule names, and from no other",

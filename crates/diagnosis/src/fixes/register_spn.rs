@@ -5,11 +5,11 @@ use super::{Fix, Safety};
 
 pub const FIX: Fix = Fix {
     id: "register-spn",
-    title: "Register the service principal of the name that people type",
+    title: "Register the service principal name (SPN) for the name that people type",
     safety: Safety::Manual,
-    reason: "It changes the host's account in the directory, takes a domain administrator, and the wrong account \
+    reason: "It changes the host's account in the directory and needs a domain administrator; the wrong account \
              breaks Kerberos.",
-    place: Place::own(Machine::Other("on a domain controller or with its tools")),
+    place: Place::own(Machine::Other("on a domain controller, or a computer with its tools")),
     steps: &[
         Step::Read(&[Look::Line("setspn -Q TERMSRV/{name}")]),
         Step::Decide(

@@ -5,10 +5,10 @@ use super::{Fix, Safety};
 
 pub const FIX: Fix = Fix {
     id: "reinstall-rdp-from-winsxs",
-    title: "Install Remote Desktop again out of the WinSxS folder",
+    title: "Reinstall Remote Desktop from the WinSxS folder",
     safety: Safety::Refused,
-    reason: "The folders there are no packages: DISM refuses them, and copying their files by hand mixes versions. \
-             Parts of Windows that are damaged are mended by DISM and sfc.",
+    reason: "The folders there are not packages: DISM refuses them, and copying their files by hand mixes versions. \
+             DISM and sfc repair damaged parts of Windows.",
     place: Place::NOWHERE,
     steps: &[],
     verify: "nothing that this would bring about",

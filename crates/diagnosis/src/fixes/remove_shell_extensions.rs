@@ -7,8 +7,8 @@ pub const FIX: Fix = Fix {
     id: "remove-shell-extensions",
     title: "Remove shell extensions from Explorer",
     safety: Safety::Refused,
-    reason: "They live in Explorer, and there is no way from there to a socket that the other side closes. The next \
-             update of the driver brings them back.",
+    reason: "They run in Explorer and cannot make the other side close a connection. The next driver update brings \
+             them back.",
     place: Place::NOWHERE,
     steps: &[],
     verify: "nothing that this would bring about",

@@ -8,8 +8,8 @@ pub const FIX: Fix = Fix {
     title: "Rename the MachineKeys folder",
     safety: Safety::Refused,
     reason: "Other services of the machine keep RSA keys there, and the older key providers look nowhere else: IIS, \
-             WinRM, SQL Server or a VPN stop, each when it next needs its key. Only one file in it is Remote \
-             Desktop's.",
+             WinRM, SQL Server or a VPN stop working when they next need their key. Only one file in it belongs to \
+             Remote Desktop.",
     place: Place::NOWHERE,
     steps: &[],
     verify: "nothing that this would bring about",

@@ -7,14 +7,14 @@ use super::{Fix, Safety};
 
 pub const FIX: Fix = Fix {
     id: "renew-rdp-certificate",
-    title: "Have Windows make a new self-signed certificate for Remote Desktop",
+    title: "Have Windows create a new self-signed certificate for Remote Desktop",
     safety: Safety::Disruptive,
-    reason: "Only the self-signed certificate in the store 'Remote Desktop' is removed; sessions are cut while the \
-             services restart. Clients that remembered the old one ask once.",
+    reason: "Only the self-signed certificate in the store 'Remote Desktop' is removed; restarting the services cuts \
+             all sessions. Clients that remembered the old one ask once.",
     place: Place::HOST_CONSOLE,
     steps: &[
         Step::Ask(
-            "Repair the rights of the key first (repair-machine-keys-access): Windows cannot replace what it may not \
+            "Repair the rights on the key first (repair-machine-keys-access): Windows cannot replace what it may not \
              write.",
         ),
         Step::Read(&[Look::Value { key: LISTENER, name: "SSLCertificateSHA1Hash", rare: true }]),
@@ -34,5 +34,5 @@ pub const FIX: Fix = Fix {
         )]),
     ],
     verify: "the handshake shows a certificate with a new thumbprint that is valid now",
-    undo: "the removed certificate is of no use without its key; Windows makes another by itself",
+    undo: "the removed certificate is of no use without its key; Windows creates another by itself",
 };

@@ -5,11 +5,11 @@ use super::{Fix, Safety};
 
 pub const FIX: Fix = Fix {
     id: "repair-machine-keys-access",
-    title: "Give the one key file of Remote Desktop, and the folder itself, their rights back",
+    title: "Repair the rights on the Remote Desktop key file and its folder",
     safety: Safety::Disruptive,
-    reason: "Only the file f686aace…_<MachineGuid> and, where new keys cannot be made, the folder itself, with the \
-             narrow rights that Microsoft documents; the other keys in the folder are not touched. The rights can be \
-             put back; the last step restarts the services, which cuts every session.",
+    reason: "It changes only the file f686aace…_<MachineGuid> and, if no new keys can be created, the folder itself, \
+             to the narrow rights that Microsoft documents; it does not touch the other keys in the folder. The old \
+             rights can be restored. The last step restarts the services, which cuts every session.",
     place: Place::HOST_CONSOLE,
     steps: &[
         Step::Read(&[Look::Line("$id = (Get-ItemProperty 'HKLM:\\SOFTWARE\\Microsoft\\Cryptography').MachineGuid")]),
@@ -36,10 +36,9 @@ pub const FIX: Fix = Fix {
             "SYSTEM full, NETWORK SERVICE read",
         ),
         Step::Decide(
-            "Where nobody may write into the folder: $folder = Split-Path $key; icacls $folder /save \
-             \"$env:TEMP\\machinekeys-acl.txt\"; \
-             icacls $folder /grant '*S-1-5-32-544:(F)' '*S-1-1-0:(R,W)', without (OI), (CI) and /t, so that the keys \
-             in it stay as they are.",
+            "If nobody may write to the folder: $folder = Split-Path $key; icacls $folder /save \
+             \"$env:TEMP\\machinekeys-acl.txt\"; icacls $folder /grant '*S-1-5-32-544:(F)' '*S-1-1-0:(R,W)', without \
+             (OI), (CI) and /t, so that the keys in it stay as they are.",
             &[Change::Grant(
                 Secured::KeyFolder,
                 &[(Account::Administrators, Access::Full), (Account::Everyone, Access::ReadWrite)],
@@ -47,8 +46,8 @@ pub const FIX: Fix = Fix {
         ),
         Step::Change(RESTART),
     ],
-    verify: "a TLS handshake that broke off is finished; where one was finished before, renew-rdp-certificate now \
-             brings a new certificate (event 1056)",
+    verify: "the TLS handshake succeeds; if it already did, renew-rdp-certificate now creates a new certificate \
+             (event 1056)",
     undo: "the saved rights come back (the owner, if takeown was needed, does not): icacls \
            \"$env:ProgramData\\Microsoft\\Crypto\\RSA\\MachineKeys\" /restore \"$env:TEMP\\rdp-key-acl.txt\"; for the \
            folder the same with machinekeys-acl.txt, in the folder above it",

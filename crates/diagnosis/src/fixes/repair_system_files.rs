@@ -16,20 +16,19 @@ const OWN_LIBRARY: Change = Change::SetValue(Value {
 
 pub const FIX: Fix = Fix {
     id: "repair-system-files",
-    title: "Give Windows its own files back",
+    title: "Restore the original Windows files",
     safety: Safety::Disruptive,
-    reason: "Windows compares its files with its own store and replaces those that differ; that takes time, a \
-             restart, and what a \
-             wrapper added stops working.",
+    reason: "Windows compares its files with its own store and replaces those that differ. That takes time and a \
+             restart, and what a wrapper added stops working.",
     place: Place::HOST_CONSOLE,
     steps: &[
         Step::Read(&[Look::Name(TERMSERVICE), Look::Line("(Get-ItemProperty $k).ServiceDll")]),
-        Step::Ask("If that is not Windows' own: remove what put it there with its own uninstaller, then:"),
+        Step::Ask("If that is not the file of Windows, uninstall the program that put it there, then:"),
         Step::Change(&[OWN_LIBRARY]),
         Step::Change(&[Change::run("DISM /Online /Cleanup-Image /RestoreHealth")]),
         Step::Change(&[Change::run("sfc /scannow")]),
         Step::Ask("Restart the machine."),
     ],
-    verify: "ServiceDll is that of Windows, sfc finds nothing more to mend, and the port answers in X.224",
+    verify: "ServiceDll is that of Windows, sfc finds nothing more to repair, and the RDP port answers",
     undo: "ServiceDll as it was; files that were replaced are not brought back",
 };

@@ -5,9 +5,10 @@ use super::{Fix, Safety};
 
 pub const FIX: Fix = Fix {
     id: "replace-rdp-key-container",
-    title: "Have Windows make a new key for Remote Desktop",
+    title: "Have Windows create a new key for Remote Desktop",
     safety: Safety::Disruptive,
-    reason: "One file moves to a backup; sessions are cut while the services restart. The keys of other services stay.",
+    reason: "It moves one file to a backup; restarting the services cuts all sessions. The keys of other services \
+             stay.",
     place: Place::HOST_CONSOLE,
     steps: &[
         Step::Change(&[Change::Stop(&["UmRdpService", "TermService", "SessionEnv"])]),
@@ -24,8 +25,7 @@ pub const FIX: Fix = Fix {
             "Then renew-rdp-certificate, which starts the services again: until then nobody gets in.",
         ),
     ],
-    verify: "the TLS handshake is finished with a new certificate",
+    verify: "the TLS handshake succeeds with a new certificate",
     undo: "stop the services, move the file back, start the services; the certificate that renewal removed does not \
-           come back, \
-           Windows makes another for the old key",
+           come back, Windows creates another for the old key",
 };

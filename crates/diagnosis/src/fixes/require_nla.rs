@@ -9,8 +9,8 @@ pub const FIX: Fix = Fix {
     id: "require-nla",
     title: "Require Network Level Authentication",
     safety: Safety::Disruptive,
-    reason: "Clients without CredSSP no longer get in, nor do users whose password has expired or must be changed; it \
-             raises security. It takes TLS: require-tls first.",
+    reason: "Clients without CredSSP can no longer connect, nor can users whose password has expired or must be \
+             changed; it raises security. It needs TLS: do require-tls first.",
     place: Place::HOST_CONSOLE,
     steps: &[
         Step::Read(&[Look::Value { key: LISTENER, name: "UserAuthentication", rare: false }]),

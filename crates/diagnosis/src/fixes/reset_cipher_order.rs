@@ -7,13 +7,14 @@ use super::{Fix, Safety};
 
 /// The machine itself takes away its own value alone.
 const WHERE_THE_POLICY_IS: Place = Place::elevated(Machine::Concerned("on the machine with the policy"))
-    .noted("; a domain policy has to be changed where it is set");
+    .noted("; change a domain policy where it is set");
 
 pub const FIX: Fix = Fix {
     id: "reset-cipher-order",
-    title: "Take the policy for cipher suites back",
+    title: "Undo the cipher suite policy",
     safety: Safety::Disruptive,
-    reason: "Windows' own list holds again, for every service of the machine, after a restart; the old value is kept.",
+    reason: "After a restart, every service on the machine uses the default list of Windows again; the old value is \
+             kept.",
     place: WHERE_THE_POLICY_IS,
     steps: &[
         Step::Read(&[Look::Name(CIPHER_POLICY)]),

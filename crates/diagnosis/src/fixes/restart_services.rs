@@ -10,6 +10,6 @@ pub const FIX: Fix = Fix {
     reason: "Every Remote Desktop session of the host is cut, including your own.",
     place: Place::HOST_CONSOLE.noted(", not through Remote Desktop"),
     steps: &[Step::Read(&[Look::Line("Get-Service TermService,UmRdpService,SessionEnv")]), Step::Change(RESTART)],
-    verify: "the port answers in X.224, and another probe no longer finds the fault",
+    verify: "the RDP port answers, and another probe no longer finds the fault",
     undo: "nothing to undo: the same services run as before",
 };

@@ -9,14 +9,14 @@ pub const FIX: Fix = Fix {
     id: "set-listener-port",
     title: "Set the port that Remote Desktop listens on",
     safety: Safety::Disruptive,
-    reason: "The listener restarts; clients and firewall rules that name the former port no longer fit.",
+    reason: "The listener restarts; clients and firewall rules for the old port no longer work.",
     place: Place::HOST_CONSOLE,
     steps: &[
         Step::Read(&[Look::Value { key: LISTENER, name: "PortNumber", rare: false }]),
         Step::Change(&[Change::dword(LISTENER, "PortNumber", 3389)]),
-        Step::Ask("For another port than 3389 a firewall rule for it first: the rules of Windows stay at 3389."),
+        Step::Ask("For another port than 3389, create a firewall rule first: the rules of Windows stay at 3389."),
         Step::Remarked(&Step::Change(RESTART_LISTENER), "cuts every session"),
     ],
-    verify: "the new port answers in X.224",
+    verify: "RDP answers on the new port",
     undo: "PortNumber back to its former value, then restart TermService",
 };

@@ -7,8 +7,7 @@ pub const FIX: Fix = Fix {
     id: "start-services",
     title: "Start the services that Remote Desktop needs",
     safety: Safety::Safe,
-    reason: "Services that should run are started; one that is disabled gets back the start type that Windows gives \
-             it.",
+    reason: "It starts services that should run; a disabled one gets back the default start type of Windows.",
     place: Place::HOST_CONSOLE,
     steps: &[
         Step::Read(&[Look::Line(
@@ -16,7 +15,7 @@ pub const FIX: Fix = Fix {
              Name,Status,StartType",
         )]),
         Step::Ask(
-            "One that is Disabled does not start, and somebody has disabled it: ask who; if a group policy did, \
+            "A disabled service does not start, and somebody disabled it: find out who. If a group policy did, \
              change that.",
         ),
         Step::Decide(

@@ -7,7 +7,7 @@ pub const FIX: Fix = Fix {
     id: "wake-host",
     title: "Wake the host, or switch it on",
     safety: Safety::Manual,
-    reason: "A person has to know whether the machine may be switched on, and from where.",
+    reason: "Somebody has to know whether the machine may be switched on, and from where.",
     place: Place::own(Machine::Other("beside the host")),
     steps: &[
         Step::Ask(

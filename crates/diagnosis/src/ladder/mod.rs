@@ -56,7 +56,9 @@ impl Ladder {
                 if outcome == Outcome::Failed || outcome == Outcome::Skipped && text != unseen {
                     unseen = "not reached";
                 }
+                let seen = outcome;
                 let outcome = overlay(outcome, stage, subject, findings);
+                let text = blamed(text, stage, seen != outcome && seen == Outcome::Passed, subject, findings);
                 stages.push(StageResult { stage, subject, outcome, seconds: took.map(|t| t.as_secs_f64()), text });
             }
         }
@@ -81,6 +83,17 @@ impl Ladder {
         let passed = self.to_hosts().filter(|s| matches!(s.outcome, Outcome::Passed | Outcome::Degraded));
         let passed = passed.filter(|stage| stage.stage <= Stage::Credssp && !failed(stage));
         passed.map(|stage| stage.stage).max()
+    }
+}
+
+/// Adds the finding to the text of a rung that passed by itself: "FAIL … accepted" alone would contradict itself.
+fn blamed(text: String, stage: Stage, changed: bool, subject: SubjectId, findings: &[Finding]) -> String {
+    let here = |f: &&Finding| f.stage == stage && f.subject == subject && f.severity < Severity::Advisory;
+    // the other rungs say by their texts what is wrong with them
+    let silent = changed && matches!(stage, Stage::Tcp | Stage::Tls);
+    match findings.iter().find(here).filter(|_| silent) {
+        Some(found) => format!("{text}, but see {}", found.cause),
+        None => text,
     }
 }
 

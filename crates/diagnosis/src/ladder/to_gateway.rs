@@ -32,7 +32,7 @@ fn tcp(case: Case<'_>) -> Option<Rung> {
     let accepted = case.tcp().find(|seen| *seen.value == TcpAnswer::Accepted);
     let Some(seen) = accepted.or_else(|| case.tcp().last()) else {
         let proxied = answers(case).any(|seen| seen.value.0 == Method::Connect);
-        return proxied.then(|| (Outcome::Skipped, None, "a web proxy connects in the client's stead".to_owned()));
+        return proxied.then(|| (Outcome::Skipped, None, "a web proxy connects for the client".to_owned()));
     };
     let outcome = if *seen.value == TcpAnswer::Accepted { Outcome::Passed } else { Outcome::Failed };
     Some((outcome, took(case, seen.id), tcp_words(seen.value).to_owned()))

@@ -3,8 +3,8 @@
 
 use evidence::events::ends_with;
 use evidence::moment::moment;
-use evidence::printable::counted;
-use evidence::rdp_file::RdpFileRecord;
+use evidence::printable::{counted, printable};
+use evidence::rdp_file::{RdpFileRecord, RdpSettings};
 use evidence::section::thing::Count;
 use evidence::state::{LogEvent, LogSpan, RegistryData, RegistryKey, Service};
 use evidence::telling::counts;
@@ -20,6 +20,13 @@ use crate::stage::rung::{Outcome, Rung};
 pub const HOST: Room = Room { stage: Stage::Host, of: Whose::Machine, rung };
 /// Place on the ladder of a client's records.
 pub const CLIENT: Room = Room { stage: Stage::Client, of: Whose::Client, rung };
+
+static CLIENTS: Kind = Kind {
+    name: "captured-clients",
+    words: |_| "how the clients of a captured host fared, counted".to_owned(),
+    answered: |case, _| case.seen(|fact| matches!(fact, Fact::CapturedClients(_)).then_some(())).next().is_some(),
+    asking: None,
+};
 
 static KEY: Kind = Kind {
     name: "registry-key",
@@ -71,6 +78,9 @@ static TRUST_STORE: Kind = Kind {
 };
 
 impl Need {
+    /// Counts of the clients of a captured host, with each that never came through.
+    pub const CAPTURED_CLIENTS: Self = Self::new(&CLIENTS, Of::Nothing);
+
     /// Folder of private keys: its files, and who may write there.
     pub const KEY_FOLDER: Self = Self::new(&KEY_FOLDER, Of::Nothing);
     /// Logs of the machine of the time of the attempt.
@@ -214,5 +224,26 @@ fn rung(case: Case<'_>) -> Option<Rung> {
         counted(usize::try_from(read).unwrap_or(usize::MAX), one, several)
     });
     let said: Vec<_> = said.collect();
-    (!said.is_empty()).then(|| (Outcome::Passed, None, format!("read: {}", said.join(", "))))
+    let file = only_rdp_file(case).map_or(String::new(), |words| format!("; {words}"));
+    (!said.is_empty()).then(|| (Outcome::Passed, None, format!("read: {}{file}", said.join(", "))))
+}
+
+/// Says where the only `.rdp` file leads, and what it sets that matters to a connection.
+fn only_rdp_file(case: Case<'_>) -> Option<String> {
+    let files = || case.seen(|fact| if let Fact::RdpFile(file) = fact { Some(file) } else { None });
+    let file = files().next().filter(|_| files().count() == 1)?.value;
+    let settings = RdpSettings(file);
+    let target = match settings.target() {
+        Some(Ok(target)) => format!("to {target}"),
+        Some(Err(_)) => "to an address that makes no sense".to_owned(),
+        None => "to no address".to_owned(),
+    };
+    let gateway = settings.gateway().map(|gateway| {
+        let name = gateway.host.map_or("a gateway".to_owned(), |host| format!("the gateway {host}"));
+        format!("through {name}")
+    });
+    let credssp = settings.without_credssp().then(|| "CredSSP switched off".to_owned());
+    let trust = settings.requires_trust().then(|| "refuses a host that it does not trust".to_owned());
+    let said: Vec<String> = [Some(target), gateway, credssp, trust].into_iter().flatten().collect();
+    Some(format!("{} leads {}", printable(&file.name), said.join(", ")))
 }

@@ -35,7 +35,7 @@ impl Outcome {
 }
 
 /// Beginning of the text of a rung that this computer itself kept the probe from.
-pub(crate) const NOT_TRIED: &str = "this computer could not try";
+pub const NOT_TRIED: &str = "this computer could not try";
 /// Rung before findings are laid over it: outcome, duration, summary.
 pub type Rung = (Outcome, Option<Duration>, String);
 

@@ -4,22 +4,23 @@
 //! direction, what TLS encrypts) becomes no fact.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use time::OffsetDateTime;
-use wire::capture::{Seen as Captured, Side, UdpWatched, Watched};
+use wire::capture::{Seen as Captured, Side, Tally, UdpWatched, Watched};
 use wire::machine::{End, X224Answer};
 use wire::tls::{Alert, Groups, HelloStyle, Signatures, Suites, TlsOffer, TlsVersion};
 use wire::x224::{ConnectionRequest, SecurityProtocols};
 
 use super::gateway;
 use super::seen::{Seen, later};
-use crate::captured::{CapturedConnection, CapturedTransport, Doubt};
+use crate::captured::{CapturedClients, CapturedConnection, CapturedTransport, Doubt};
 use crate::evidence::{Evidence, Role, Source, Subject};
 use crate::fact::Fact;
 use crate::printable::printable;
 use crate::profile::{ClientProfile, EncryptionOracle};
+use crate::section::unread::Unread;
 use crate::stage::{certificate, tls};
 
 /// Most hosts of a capture that are judged, and most gateways that are reported.
@@ -35,17 +36,22 @@ pub fn observe_capture(
     source: Source,
     evidence: &mut Evidence,
 ) -> Vec<String> {
-    let mut of_host: BTreeMap<SocketAddr, Vec<&Watched>> = BTreeMap::new();
-    for connection in &captured.connections {
-        of_host.entry(connection.host).or_default().push(connection);
+    let mut of_host: BTreeMap<Place, Vec<&Watched>> = BTreeMap::new();
+    let (beyond, refused): (Vec<&Watched>, Vec<&Watched>) =
+        captured.connections.iter().partition(|connection| !refused_by_proxy(connection));
+    for connection in beyond {
+        of_host.entry(place(connection)).or_default().push(connection);
     }
     let mut left_out = captured.left_out;
     // a connection that began with TLS tells least: no host has to answer that
     let rank = |watched: &Watched| {
         if watched.exchange.begins_with_tls() { 2 } else { u8::from(watched.came_through()) }
     };
-    for (address, connections) in chosen(of_host, &mut left_out, rank) {
-        host(address, &connections, source, evidence);
+    for (place, connections) in chosen(of_host, &mut left_out, rank) {
+        host(&place, &connections, source, evidence);
+    }
+    for tally in &captured.tallies {
+        clients(tally, source, evidence);
     }
     for transport in captured.transports.iter().take(HOSTS) {
         udp(transport, source, evidence);
@@ -55,8 +61,24 @@ pub fn observe_capture(
     left_out = left_out.saturating_add(of_gateways.unwrap_or(0));
     let words = if left_out == 1 { "connection was" } else { "connections were" };
     let more = (left_out > 0).then(|| format!("{left_out} further {words} not looked at"));
+    let more = more.into_iter().chain(refused.iter().take(HOSTS).map(|watched| refusal(watched)));
     let elsewhere = of_gateways.is_none().then(|| tls_alone(captured, gateways)).flatten();
-    more.into_iter().chain(elsewhere).collect()
+    more.chain(elsewhere).collect()
+}
+
+/// Adds where a capture breaks off. All before that is whole, so this alone takes no verdict away. `what` names the
+/// capture, `at` is its last moment.
+pub fn observe_cut(what: &str, why: &str, at: OffsetDateTime, source: Source, evidence: &mut Evidence) {
+    let path = evidence.subject(Subject::new(Role::Path, None, None));
+    let cut = Unread { what: what.to_owned(), why: why.to_owned() };
+    evidence.observe(path, source, at, None, Fact::CaptureCut(cut));
+}
+
+/// Adds which files of a folder were passed over, from which nothing follows.
+pub fn observe_passed_over(what: &str, why: &str, at: OffsetDateTime, source: Source, evidence: &mut Evidence) {
+    let path = evidence.subject(Subject::new(Role::Path, None, None));
+    let passed_over = Unread { what: what.to_owned(), why: why.to_owned() };
+    evidence.observe(path, source, at, None, Fact::PassedOver(passed_over));
 }
 
 /// Reports a capture with nothing but connections that might be a gateway's.
@@ -93,7 +115,12 @@ pub(super) fn chosen<'a, K: Ord>(
 ) -> Vec<(K, Vec<&'a Watched>)> {
     let mut machines: Vec<_> = of_machine.into_iter().collect();
     let fails = |connections: &[&Watched]| connections.iter().any(|connection| rank(connection) == 0);
-    machines.sort_by_key(|(_, connections)| (!fails(connections), connections[0].began));
+    let newest = |connections: &[&Watched]| {
+        let fails = fails(connections);
+        connections.iter().filter(|connection| !fails || rank(connection) == 0).map(|connection| connection.began).max()
+    };
+    // whoever captures stops when the fault has appeared: the newest failure first
+    machines.sort_by_key(|(_, connections)| (!fails(connections), std::cmp::Reverse(newest(connections))));
     for (number, (_, connections)) in machines.iter_mut().enumerate() {
         // failures tell more, and of them the newest
         connections.sort_by_key(|connection| (rank(connection), std::cmp::Reverse(connection.began)));
@@ -105,8 +132,69 @@ pub(super) fn chosen<'a, K: Ord>(
     machines
 }
 
-fn host(address: SocketAddr, connections: &[&Watched], source: Source, evidence: &mut Evidence) {
-    let subject = evidence.host_at(address, None);
+/// Where a client's connection led: behind a proxy to the host that it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    At(SocketAddr),
+    /// A name that the proxy at this address was asked for; where it leads only the proxy knows.
+    Named(SocketAddr, String),
+}
+
+fn place(watched: &Watched) -> Place {
+    match watched.exchange.beyond_proxy() {
+        None => Place::At(watched.host),
+        Some((host, port)) => match host.parse::<IpAddr>() {
+            Ok(address) => Place::At((address, port).into()),
+            Err(_) => Place::Named(watched.host, host.to_lowercase()),
+        },
+    }
+}
+
+/// True if a proxy was asked for the host, and nothing of Remote Desktop passed.
+fn refused_by_proxy(watched: &Watched) -> bool {
+    watched.exchange.beyond_proxy().is_some() && watched.exchange.request.is_none()
+}
+
+/// Tells that a proxy did not open the way. Why it did not is the proxy's word: nothing is judged by it.
+fn refusal(watched: &Watched) -> String {
+    let (host, port) = watched.exchange.beyond_proxy().unwrap_or_default();
+    let reply = match (&watched.exchange.socks, &watched.exchange.web) {
+        (Some(socks), _) => socks.value.reply.map(|code| format!("reply {code} of SOCKS {}", socks.value.version)),
+        (None, web) => web
+            .as_ref()
+            .and_then(|web| web.answers.last()?.value.status())
+            .map(|status| format!("status {status} of HTTP")),
+    };
+    let reply = reply.unwrap_or_else(|| "no answer that was captured".to_owned());
+    let host = printable(host);
+    format!("the proxy {} was asked for {host}:{port}, and no Remote Desktop followed ({reply})", watched.host)
+}
+
+/// Adds how many clients a host had, for each one that never came through.
+fn clients(tally: &Tally, source: Source, evidence: &mut Evidence) {
+    let mut add = |client: Option<String>, attempts, passed_since, at| {
+        let subject = evidence.subject(Subject::new(Role::Path, client.clone(), None));
+        let Tally { connections, clients, failing, .. } = *tally;
+        let host = tally.host.to_string();
+        let seen = CapturedClients { client, host, attempts, clients, failing, passed_since, connections };
+        evidence.observe(subject, source, moment(at), None, Fact::CapturedClients(seen));
+    };
+    for failing in &tally.named {
+        add(Some(failing.client.to_string()), failing.attempts, failing.passed_since, failing.last);
+    }
+    if tally.named.is_empty() {
+        add(None, 0, 0, tally.until);
+    }
+}
+
+fn host(place: &Place, connections: &[&Watched], source: Source, evidence: &mut Evidence) {
+    let subject = match place {
+        Place::At(address) => evidence.host_at(*address, None),
+        Place::Named(proxy, name) => {
+            let (role, name, address) = (Role::Host, Some(printable(name)), Some(*proxy));
+            evidence.subject(Subject::new(role, name, address))
+        }
+    };
     let mut inorder = connections.to_vec();
     inorder.sort_by_key(|connection| connection.began);
     for watched in inorder {
@@ -120,7 +208,7 @@ fn host(address: SocketAddr, connections: &[&Watched], source: Source, evidence:
 }
 
 fn connection(watched: &Watched, seen: &mut Seen<'_>) {
-    begun(watched, false, seen);
+    begun(watched, watched.exchange.beyond_proxy().is_some(), seen);
     let exchange = &watched.exchange;
     let requested = exchange.request.as_ref().and_then(|request| request.value.as_ref().ok());
     if let Some(answer) = &exchange.answer

@@ -77,7 +77,7 @@ fn place(watched: &Watched) -> Option<SocketAddr> {
 
 fn proxy(watched: &Watched) -> Option<SocketAddr> {
     let method = watched.exchange.web.as_ref().map(|web| web.request.value.method);
-    (method == Some(Method::Connect)).then_some(watched.host)
+    (method == Some(Method::Connect) || watched.exchange.socks.is_some()).then_some(watched.host)
 }
 
 fn gateway(watched: &Watched, source: Source, evidence: &mut Evidence) {

@@ -9,6 +9,7 @@ use super::logs::LogSpan;
 use super::thing::{Count, Section, Turn};
 use crate::access::{Asked, COMPONENTS, Place, REFUSALS, SERVICES};
 use crate::key_names::RDP_KEY;
+use crate::moment::moment;
 use crate::printable::printable;
 use crate::redaction::{REDACTED, kept, one_of};
 
@@ -47,7 +48,7 @@ pub struct RefusedAccess {
     pub asked: Option<Asked>,
     /// Result, in the words of Process Monitor.
     pub result: String,
-    /// Time of day of the first one as recorded: in the machine's own time zone, without a date.
+    /// Time of the first one as recorded: RFC 3339, UTC, or the time of day alone, in the machine's own time zone.
     #[serde(default)]
     pub clock: Option<String>,
     /// Number of equal refusals.
@@ -65,8 +66,10 @@ impl RefusedAccess {
         let asked = self.asked.map_or("open", Asked::words);
         let times = if self.count > 1 { format!(", {} times", self.count) } else { String::new() };
         let clock = self.clock.as_ref().map_or(String::new(), |clock| format!(" at {clock}"));
+        let dated = self.clock.as_deref().is_some_and(|clock| moment(clock).is_some());
+        let undated = if dated { "" } else { ", in a recording without a date" };
         printable(&format!(
-            "{}{who} was refused to {asked} {} {}: {} on {}{times}{clock}, in a recording without a date",
+            "{}{who} was refused to {asked} {} {}: {} on {}{times}{clock}{undated}",
             self.process,
             self.place.words(),
             self.path,
@@ -180,8 +183,11 @@ fn beneath(place: &str, path: &str, itself: &[&str]) -> String {
     if one_of(itself, last).is_some() { place.to_owned() } else { format!(r"{place}\{REDACTED}") }
 }
 
-/// Keeps a time of day with colons, such as `9:00:01.1234567 AM`; other forms could be addresses.
+/// Keeps a moment, and a time of day with colons, such as `9:00:01.1234567 AM`; other forms could be addresses.
 fn time_of_day(text: &str) -> String {
+    if moment(text).is_some() {
+        return text.to_owned();
+    }
     let plain = text.strip_suffix(" AM").or_else(|| text.strip_suffix(" PM")).unwrap_or(text);
     let (time, fraction) = plain.split_once(['.', ',']).unwrap_or((plain, ""));
     let digits = |part: &str, most: usize| part.len() <= most && part.bytes().all(|byte| byte.is_ascii_digit());

@@ -5,7 +5,7 @@ use diagnosis::codes::{Mark, Sureness};
 use super::human::{MATCHED, decimal, nothing, unknown};
 use super::{Answer, Explained, Topic};
 use crate::format::Style;
-use crate::human::Paper;
+use crate::human::{Paper, clipped};
 use crate::words::capital;
 
 /// The most lines.
@@ -69,31 +69,17 @@ fn head(paper: &Paper, topic: &Topic, entry: &Explained, width: usize) -> String
     };
     let behind = format!(" ({}{number}{name}{read}){words}", entry.title);
     let room = width.max(40).saturating_sub(entry.id.chars().count());
-    format!("{}{}", paper.bold(&entry.id), cut(&behind, room))
+    format!("{}{}", paper.bold(&entry.id), clipped(&behind, room, 1).concat())
 }
 
-/// As much of a text as fits, with a mark where it was cut.
-fn cut(text: &str, room: usize) -> String {
-    if text.chars().count() <= room {
-        return text.to_owned();
-    }
-    text.chars().take(room.saturating_sub(3)).chain("...".chars()).collect()
-}
-
-/// At most so many lines of a paragraph.
+/// At most so many lines of a paragraph, behind a first word; a longer one ends at a word, with `…`.
 fn lines(first: &str, text: &str, style: Style, most: usize) -> Vec<String> {
-    let mut paper = Paper::new(style);
-    paper.wrapped(first, text);
-    let all = paper.text();
-    let mut lines: Vec<String> = all.lines().map(str::to_owned).collect();
-    if lines.len() > most {
-        lines.truncate(most);
-        if let Some(last) = lines.last_mut() {
-            let room = style.width.max(40).saturating_sub(4);
-            *last = format!("{} ...", last.chars().take(room).collect::<String>());
-        }
-    }
-    lines
+    let lead = first.chars().count();
+    let rows = clipped(text, style.width.max(40).saturating_sub(lead), most);
+    let behind = |(number, row): (usize, String)| {
+        if number == 0 { format!("{first}{row}") } else { format!("{}{row}", " ".repeat(lead)) }
+    };
+    rows.into_iter().enumerate().map(behind).collect()
 }
 
 fn meaning(entry: &Explained) -> String {
@@ -188,7 +174,7 @@ mod tests {
         let messages = crate::messages::all().iter().filter_map(|message| message.id.clone());
         for id in ids.chain(causes).chain(fixes).chain(claims).chain(messages) {
             for width in [80, 100] {
-                let text = render(&explain(&id).unwrap(), Style { colour: false, width, full: false });
+                let text = render(&explain(&id).unwrap(), Style { colour: false, width, full: false, saved: false });
                 assert!(text.lines().count() <= LINES, "{id} at {width}:\n{text}");
                 assert!(text.contains(&id) && text.lines().count() >= 3, "{id}:\n{text}");
             }

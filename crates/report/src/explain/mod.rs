@@ -107,6 +107,9 @@ struct Found {
     topic: Topic,
 }
 
+/// Beginning of the ids of codes that a dialog of the client shows.
+const DIALOG: &str = "disconnect/";
+
 /// The topics in their order, each answer once: what a later one adds to an earlier one is left out.
 fn merged(found: Vec<Found>) -> Vec<Topic> {
     let mut topics: Vec<Topic> = Vec::new();
@@ -116,7 +119,13 @@ fn merged(found: Vec<Found>) -> Vec<Topic> {
             let ids: Vec<&String> = earlier.entries.iter().take(LEAD).map(|entry| &entry.id).collect();
             first.is_some_and(|first| ids.contains(&first))
         };
-        if topics.len() < MOST && !topics.iter().any(told) {
+        // a dialog that shows its codes has a first sentence that it shares with other codes
+        let same_dialog = |earlier: &Topic| {
+            let shows_code = earlier.parts.iter().any(|part| part.starts_with(DIALOG));
+            let sentence = !topic.text.starts_with(|letter: char| letter.is_ascii_digit() || letter == '-');
+            shows_code && sentence && first.is_some_and(|first| first.starts_with(DIALOG))
+        };
+        if topics.len() < MOST && !topics.iter().any(|earlier| told(earlier) || same_dialog(earlier)) {
             topics.push(topic);
         }
     }
@@ -243,7 +252,7 @@ fn why_diagnose(step: Step) -> &'static str {
         (Some(Stage::Name), _) => "Asks the same resolver and shows what it says.",
         (Some(_), _) => "Shows which step of the connection breaks, and what is ruled out.",
         (None, Step::Gateway) => "Looks at the host without the gateway, from where that is possible.",
-        (None, Step::Client) => "Shows whether the host is sound as far as the logon prompt.",
+        (None, Step::Client) => "Shows whether the host is sound up to the logon prompt.",
         (None, _) => "Shows whether all before the logon is sound; what comes after it is not tried.",
     }
 }
@@ -303,7 +312,10 @@ mod tests {
     }
 
     fn words(question: &str, full: bool) -> String {
-        human::render(&explain(question).unwrap(), crate::format::Style { colour: false, width: 100, full })
+        human::render(
+            &explain(question).unwrap(),
+            crate::format::Style { colour: false, width: 100, full, saved: false },
+        )
     }
 
     #[test]
@@ -346,7 +358,7 @@ mod tests {
         #[test]
         fn anything_can_be_asked(text in "(?s).{0,80}") {
             if let Ok(answer) = explain(&text) {
-                let style = crate::format::Style { colour: false, width: 60, full: false };
+                let style = crate::format::Style { colour: false, width: 60, full: false, saved: false };
                 let words = human::render(&answer, style);
                 let hidden = |letter: char| letter != '\n' && printable(&letter.to_string()) != letter.to_string();
                 prop_assert!(!words.chars().any(hidden), "{words:?}");

@@ -15,7 +15,7 @@ const VALUE: usize = 2000;
 
 impl Page {
     pub(super) fn not_seen(&mut self, diagnosis: &Diagnosis) {
-        let (ruled_out, not_seen) = (words::ruled_out(diagnosis, false), words::not_seen(diagnosis, false));
+        let (ruled_out, not_seen) = (words::ruled_out(diagnosis), words::not_seen(diagnosis));
         if ruled_out.is_none() && not_seen.is_none() {
             return;
         }

@@ -86,7 +86,7 @@ impl Page {
             self.element("p class=\"beware\"", &format!("Beware: {warning}"));
         }
         self.element("h4", "Proof");
-        self.element("p", &format!("{}:", capital(words::PROVE)));
+        self.element("p", &format!("Prove it {}:", words::prove_place(cause)));
         self.commands([given.fill(cause.page.command).as_str()]);
     }
 
@@ -98,7 +98,7 @@ impl Page {
         self.element("p", &format!("{}; {}:", capital(&fix.place.words()), words::STEPS));
         let steps = powershell::lines(fix, given);
         self.commands(steps.iter().map(String::as_str));
-        self.element("p", &format!("Then: {}", sentence(&given.fill(fix.verify))));
+        self.element("p", &format!("Fixed when: {}", sentence(&given.fill(fix.verify))));
         self.element("p", &format!("To go back: {}", sentence(&given.fill(fix.undo))));
         self.close("div");
     }

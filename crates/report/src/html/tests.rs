@@ -56,6 +56,20 @@ fn it_says_what_the_words_for_a_terminal_say() {
     }
 }
 
+/// The page opens with what a terminal shows first, and its commands stand whole.
+#[test]
+fn it_opens_with_the_first_screen() {
+    let page = render(&diagnosis("server"));
+    let top = page.split("<h2>").next().unwrap();
+    for part in screen::parts(&diagnosis("server")).iter().filter(|part| part.tone != screen::Tone::Strong) {
+        assert!(top.contains(&text(&part.text)), "{part:?}");
+        for line in part.script.iter().flat_map(|script| &script.lines) {
+            assert!(top.contains(&text(line)), "{line}");
+        }
+    }
+    assert!(top.contains("Do now: prove it on the host") && top.contains("Only if that agrees"), "{top}");
+}
+
 #[test]
 fn every_observation_that_a_finding_cites_is_on_the_page() {
     let mut report = diagnosis("server");

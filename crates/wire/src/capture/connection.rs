@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::exchange::{self, Ending, Exchange, PATIENCE};
 use super::packet::{Flags, Segment, Unreachable};
+use super::socks;
 use super::stream::Stream;
 use crate::http::{self, Head};
 use crate::machine::{ConnectFailure, End, TcpAnswer, Timed, TlsAnswer, X224Answer};
@@ -33,10 +34,21 @@ pub enum Carries {
     Unknown,
     /// Remote Desktop.
     RemoteDesktop,
-    /// Possible way to an RD Gateway: TLS at once, or a request of HTTP.
+    /// Possible way to an RD Gateway or through a proxy: TLS at once, a request of HTTP or of SOCKS.
     Tunnel,
     /// Something else.
     Other,
+}
+
+/// How a connection went. The order is that in which connections are let go: what failed stays longest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// It came as far as a capture can show.
+    Passed,
+    /// The capture does not show how it ended.
+    Unknown,
+    /// It was refused, broken off or not answered.
+    Failed,
 }
 
 /// A connection that is being watched.
@@ -57,7 +69,7 @@ pub(super) struct Connection {
     down: Stream,
     ends: Vec<(Side, End, Duration)>,
     next_look: usize,
-    settled: Option<Exchange>,
+    settled: Option<Box<Exchange>>,
 }
 
 /// One connection, as far as a capture shows it.
@@ -92,9 +104,31 @@ pub struct Watched {
 impl Watched {
     /// The name or address by which the client asks for the server: in its ClientHello or in HTTP.
     pub fn server_name(&self) -> Option<&str> {
-        let Exchange { web, hello, .. } = &self.exchange;
+        let Exchange { web, hello, socks, .. } = &self.exchange;
+        if let Some(socks) = socks {
+            return Some(&socks.value.host);
+        }
         let asked = web.as_ref().and_then(|web| web.request.value.host.as_deref());
         asked.or_else(|| hello.as_ref()?.value.server_name.as_deref())
+    }
+
+    /// How it went, as far as a capture can show: an answer that the capture lacks is neither success nor failure.
+    pub fn outcome(&self) -> Outcome {
+        let Exchange { request, answer, web, handshake, hello, socks, client_alert, server_alert, .. } = &self.exchange;
+        let alerted = [client_alert, server_alert].into_iter().flatten().any(|alert| alert.level == 2);
+        let tcp_failed = self.tcp.as_ref().is_some_and(|tcp| tcp.value != TcpAnswer::Accepted);
+        let open = request.is_some() && answer.is_none() || hello.is_some() && handshake.is_none();
+        let nothing = answer.is_none() && handshake.is_none() && web.is_none();
+        if alerted || tcp_failed {
+            Outcome::Failed
+        } else if open || nothing && (socks.is_none() || self.came_through()) {
+            // whatever passes behind a proxy shows itself, or was not captured
+            Outcome::Unknown
+        } else if self.came_through() {
+            Outcome::Passed
+        } else {
+            Outcome::Failed
+        }
     }
 
     /// True if it came as far as a capture can show.
@@ -251,6 +285,8 @@ impl Connection {
         }
         if self.carries == Carries::Tunnel && self.weight() >= TUNNEL {
             self.give_up();
+        } else if self.ends.len() >= 2 {
+            self.settle();
         } else if self.weight() >= self.next_look {
             self.next_look = self.next_look.saturating_mul(2);
             self.settle();
@@ -263,7 +299,7 @@ impl Connection {
             let ending = Ending { by_host: None, watched_until: Duration::ZERO, host_seen: self.host_seen };
             let exchange = Exchange::read(&self.up, &self.down, ending);
             if exchange.settled() {
-                self.settled = Some(exchange);
+                self.settled = Some(Box::new(exchange));
                 self.shut();
             }
         }
@@ -273,7 +309,7 @@ impl Connection {
     pub(super) fn give_up(&mut self) {
         if self.settled.is_none() {
             let exchange = Exchange::read(&self.up, &self.down, self.ending(self.last));
-            self.settled = Some(exchange);
+            self.settled = Some(Box::new(exchange));
         }
         self.shut();
     }
@@ -295,7 +331,7 @@ impl Connection {
     pub(super) fn finish(mut self, until: Duration) -> Watched {
         let ending = self.ending(until);
         let mut exchange = match self.settled.take() {
-            Some(exchange) => exchange,
+            Some(exchange) => *exchange,
             None => Exchange::read(&self.up, &self.down, ending),
         };
         if let Some((end, at)) = self.dropped(ending) {
@@ -381,10 +417,11 @@ fn recognised(up: &[u8], down: &[u8]) -> Carries {
         return Carries::RemoteDesktop;
     }
     let line = http::first_line(up);
-    if exchange::is_hello(up) || matches!(line, Head::Complete { .. }) {
+    if exchange::is_hello(up) || matches!(line, Head::Complete { .. }) || socks::is(up, down) {
         return Carries::Tunnel;
     }
-    let other_up = !exchange::may_be_request(up) && !exchange::may_be_hello(up) && line == Head::Other;
+    let may_be_rdp = exchange::may_be_request(up) || exchange::may_be_hello(up);
+    let other_up = !may_be_rdp && line == Head::Other && !socks::may_be(up, down);
     let other_down = up.is_empty() && down.len() >= 6;
     if other_up || other_down { Carries::Other } else { Carries::Unknown }
 }

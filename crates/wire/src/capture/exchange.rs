@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use crate::bytes::Reader;
+use crate::capture::socks::{self, Socks};
 use crate::capture::stream::Stream;
 use crate::capture::web::Web;
 use crate::foreign::ForeignService;
@@ -33,6 +34,8 @@ pub struct Exchange {
     pub answer: Option<Timed<X224Answer>>,
     /// Exchange in HTTP, with a gateway or a web proxy.
     pub web: Option<Web>,
+    /// The client's request to a SOCKS proxy, and its reply.
+    pub socks: Option<Timed<Socks>>,
     /// The client's ClientHello: behind X.224, behind the way through a proxy, or at once.
     pub hello: Option<Timed<ClientHello>>,
     /// The host's answer to it.
@@ -84,35 +87,69 @@ impl Exchange {
     /// Reads both directions of a connection.
     pub fn read(up: &Stream, down: &Stream, ending: Ending) -> Self {
         let mut exchange = Self::default();
-        let tls = if is_hello(up.bytes()) {
-            Some((0, 0))
-        } else if let Head::Complete { .. } = http::first_line(up.bytes()) {
-            Web::read(up, down, ending).and_then(|(web, opened)| {
-                exchange.web = Some(web);
-                opened
-            })
-        } else {
-            exchange.negotiation(up, down, ending)
-        };
+        let begins = exchange.way(up, down, ending);
+        let tls = begins.and_then(|(sent, answered)| {
+            let said = up.bytes().get(sent..).unwrap_or_default();
+            if is_hello(said) {
+                return Some((sent, answered));
+            }
+            // behind a proxy there may be anything
+            let asks = sent == 0 || is_request(said);
+            if asks { exchange.negotiation(up, down, (sent, answered), ending) } else { None }
+        });
         if let Some((sent, answered)) = tls {
             exchange.handshake(up, down, sent, answered, ending);
         }
         exchange
     }
 
+    /// The way through a proxy, where there is one: at which bytes the rest begins on both sides.
+    fn way(&mut self, up: &Stream, down: &Stream, ending: Ending) -> Option<(usize, usize)> {
+        if let Head::Complete { .. } = http::first_line(up.bytes()) {
+            let (web, opened) = Web::read(up, down, ending)?;
+            self.web = Some(web);
+            return opened;
+        }
+        if socks::is(up.bytes(), down.bytes()) {
+            let (socks, opened) = Socks::read(up, down)?;
+            self.socks = Some(socks);
+            return opened;
+        }
+        Some((0, 0))
+    }
+
     /// True if it began with TLS.
     pub fn begins_with_tls(&self) -> bool {
-        self.hello.is_some() && self.request.is_none() && self.web.is_none()
+        self.hello.is_some() && self.request.is_none() && self.web.is_none() && self.socks.is_none()
+    }
+
+    /// The host that a proxy was asked for, and its port; `None` for a connection without a proxy.
+    pub fn beyond_proxy(&self) -> Option<(&str, u16)> {
+        if let Some(socks) = &self.socks {
+            return Some((&socks.value.host, socks.value.port));
+        }
+        let request = &self.web.as_ref()?.request.value;
+        let asked = (request.host.as_deref()?, request.port?);
+        (request.method == Method::Connect).then_some(asked)
     }
 
     /// The request and its answer. Where TLS follows: at which bytes it begins on both sides.
-    fn negotiation(&mut self, up: &Stream, down: &Stream, ending: Ending) -> Option<(usize, usize)> {
-        let Framing::Complete(length) = x224::framing(up.bytes()) else { return None };
-        let frame = up.bytes().get(..length).unwrap_or_default();
+    fn negotiation(
+        &mut self,
+        up: &Stream,
+        down: &Stream,
+        (sent, before): (usize, usize),
+        ending: Ending,
+    ) -> Option<(usize, usize)> {
+        let said = up.bytes().get(sent..).unwrap_or_default();
+        let Framing::Complete(length) = x224::framing(said) else { return None };
+        let frame = said.get(..length).unwrap_or_default();
+        let length = sent.saturating_add(length);
         let asked = up.time_of(length)?;
         let request = ConnectionRequest::decode(frame).map_err(|error| error.to_string());
         self.request = Some(Timed { value: request, took: Duration::ZERO, at: asked });
-        let (answer, answered, at) = answer(down, asked, ending)?;
+        let (answer, size, at) = answer(down, before, asked, ending)?;
+        let answered = before.saturating_add(size);
         let tls = matches!(&answer, X224Answer::Server(ServerAnswer::Selected { protocol, .. }) if protocol.tls());
         self.answer = Some(Timed { value: answer, took: at.saturating_sub(asked), at });
         tls.then_some((length, answered))
@@ -161,23 +198,23 @@ impl Exchange {
     /// True if nothing more can be learnt from further bytes.
     pub fn settled(&self) -> bool {
         match (&self.web, &self.answer, &self.handshake) {
-            (_, _, Some(handshake)) => {
+            (.., Some(handshake)) => {
                 matches!(handshake.value, TlsAnswer::Accepted { finished: true, .. } | TlsAnswer::Alert(_))
             }
-            (Some(web), ..) => web.settled() && web.request.value.method != Method::Connect,
             (_, Some(answer), _) => match &answer.value {
                 X224Answer::Server(ServerAnswer::Selected { protocol, .. }) => !protocol.tls(),
                 _ => true,
             },
+            (Some(web), ..) => web.settled() && web.request.value.method != Method::Connect,
             _ => false,
         }
     }
 }
 
 /// The answer to a Connection Request, how many bytes it has, and when it was there.
-fn answer(down: &Stream, asked: Duration, ending: Ending) -> Option<(X224Answer, usize, Duration)> {
-    let bytes = down.bytes();
-    let at = |count| down.time_of(count).unwrap_or(asked);
+fn answer(down: &Stream, before: usize, asked: Duration, ending: Ending) -> Option<(X224Answer, usize, Duration)> {
+    let bytes = down.bytes().get(before..).unwrap_or_default();
+    let at = |count: usize| down.time_of(before.saturating_add(count)).unwrap_or(asked);
     match x224::framing(bytes) {
         Framing::Complete(length) => {
             let frame = bytes.get(..length).unwrap_or_default();

@@ -11,6 +11,10 @@ const WAITING: usize = 256;
 const ACKNOWLEDGED: u64 = 16 * 1024 * 1024;
 /// The most arrivals whose times are remembered.
 const ARRIVALS: usize = 256;
+/// Bytes that one of them takes.
+const ARRIVAL: usize = size_of::<(usize, Duration)>();
+/// Bytes that a waiting piece takes beside its own.
+const PIECE: usize = 64;
 
 /// One direction of a connection.
 #[derive(Debug, Clone, Default)]
@@ -53,7 +57,10 @@ impl Stream {
     pub fn take(&mut self, at: Duration, sequence: u32, payload: &[u8], missing: usize) {
         let Some(place) = self.place(sequence) else { return };
         let size = payload.len().saturating_add(missing) as u64;
-        self.length = self.length.max(place.saturating_add(size));
+        // behind a FIN, which has a number of its own, there is nothing
+        if size > 0 || place != self.length.saturating_add(1) {
+            self.length = self.length.max(place.saturating_add(size));
+        }
         let Ok(place) = usize::try_from(place) else { return };
         // a keep-alive repeats the last byte with any value (RFC 9293 section 3.8.4)
         let keep_alive = payload.len() == 1 && place.saturating_add(1) == self.bytes.len();
@@ -159,16 +166,19 @@ impl Stream {
         arrived.map(|(_, at)| *at)
     }
 
-    /// Bytes of memory that it holds.
+    /// Bytes of memory that it holds: those of the connection, and what is noted about them.
     pub fn weight(&self) -> usize {
-        self.ahead.values().map(Vec::len).fold(self.bytes.len(), usize::saturating_add)
+        let noted =
+            self.arrivals.capacity().saturating_mul(ARRIVAL).saturating_add(self.ahead.len().saturating_mul(PIECE));
+        self.ahead.values().map(Vec::len).fold(self.bytes.capacity().saturating_add(noted), usize::saturating_add)
     }
 
-    /// Forgets the bytes and keeps no more; length and times stay.
+    /// Forgets the bytes and their times, and keeps no more; the length stays.
     pub fn shut(&mut self) {
         self.lost = self.gaps();
         self.shut = true;
         self.bytes = Vec::new();
+        self.arrivals = Vec::new();
         self.ahead = BTreeMap::new();
     }
 }
@@ -267,7 +277,8 @@ mod tests {
             for (at, size) in pieces {
                 stream.take(Duration::ZERO, at, &vec![0; size], 0);
             }
-            assert!(stream.weight() <= KEPT && stream.ahead.len() <= WAITING + 1);
+            assert!(stream.bytes.len() <= KEPT && stream.ahead.len() <= WAITING + 1);
+            assert!(stream.weight() <= 3 * KEPT);
         }
     }
 }

@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::connection::{Carries, Connection};
-pub use super::connection::{Side, Watched};
+pub use super::connection::{Outcome, Side, Watched};
 use super::packet::{Carried, Packet, Segment};
-use super::tunnels::Tunnels;
+use super::tally::{Tallies, Tally};
+use super::tunnels::{Tunnels, shorten};
 use crate::rdpeudp::Syn;
 
 /// The port that Remote Desktop has unless somebody chose another.
@@ -15,13 +16,13 @@ const PORT: u16 = 3389;
 /// The port of RD Gateways ([MS-TSGU] 2.1.1).
 const GATEWAY_PORT: u16 = 443;
 /// The most connections that are watched at a time.
-const OPEN: usize = 16 * 1024;
+const OPEN: usize = 8 * 1024;
 /// The most addresses that are known as those of hosts.
 const HOSTS: usize = 65_536;
 /// The most connections that are kept in the end.
 const KEPT: usize = 1024;
 /// The most bytes that all connections together hold.
-const MEMORY: usize = 24 * 1024 * 1024;
+const MEMORY: usize = 16 * 1024 * 1024;
 
 /// A UDP transport that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,13 +43,16 @@ pub struct UdpWatched {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Seen {
     /// The connections that carry Remote Desktop, or were meant to, in the order of their beginning. One to a host of
-    /// Remote Desktop that begins with TLS is among them.
+    /// Remote Desktop that begins with TLS is among them. Where there are too many, those that failed stay before those
+    /// that came through, and newer before older ones.
     pub connections: Vec<Watched>,
     /// Some of those that begin with TLS or with a request of HTTP, and of those that port 443 refused or did not
     /// answer: an RD Gateway may be among them, which names alone tell. In the order of their beginning.
     pub tunnels: Vec<Watched>,
     /// The UDP transports.
     pub transports: Vec<UdpWatched>,
+    /// Counts over all connections, also those that are not kept, of each host with several clients.
+    pub tallies: Vec<Tally>,
     /// Connections with Remote Desktop beyond those that are kept.
     pub left_out: u64,
     /// Connections that begin with TLS or with a request of HTTP beyond those that are kept.
@@ -64,8 +68,11 @@ pub struct Seen {
 /// The connections of a capture that is being read.
 #[derive(Debug, Default)]
 pub struct Table {
-    open: BTreeMap<(SocketAddr, SocketAddr), Connection>,
+    open: BTreeMap<(SocketAddr, SocketAddr), Box<Connection>>,
     weight: usize,
+    /// Connections that are kept, those that go first at the beginning; numbered, for several may begin at one time.
+    kept: BTreeMap<(Outcome, Duration, u64), Watched>,
+    tallies: Tallies,
     hosts: BTreeSet<SocketAddr>,
     tunnels: Tunnels,
     transports: BTreeMap<(SocketAddr, SocketAddr), UdpWatched>,
@@ -98,12 +105,12 @@ impl Table {
             && let Some(old) = self.open.remove(&key)
         {
             self.weight = self.weight.saturating_sub(old.weight());
-            self.close(old, at);
+            self.close(*old, at);
         }
         if self.open.len() >= OPEN && !self.open.contains_key(&key) {
             self.make_room(at);
         }
-        let connection = self.open.entry(key).or_insert_with(|| Connection::new(at, from, to, segment));
+        let connection = self.open.entry(key).or_insert_with(|| Box::new(Connection::new(at, from, to, segment)));
         let before = connection.weight();
         connection.take(at, from, segment);
         if connection.carries == Carries::RemoteDesktop && self.hosts.len() < HOSTS {
@@ -121,13 +128,23 @@ impl Table {
             if let Some(asked) = self.transports.get_mut(&(packet.to, packet.from)) {
                 asked.answer.get_or_insert((syn, at.saturating_sub(asked.began)));
             }
-        } else if self.transports.len() < KEPT || self.transports.contains_key(&(packet.from, packet.to)) {
+        } else {
             let (client, host) = (packet.from, packet.to);
             let asked = UdpWatched { client, host, began: at, asked: syn, answer: None };
             self.transports.entry((client, host)).or_insert(asked);
-        } else {
-            self.seen.left_out = self.seen.left_out.saturating_add(1);
+            if self.transports.len() >= KEPT.saturating_mul(2) {
+                self.forget_transports();
+            }
         }
+    }
+
+    /// Keeps the transports that were not answered before those that were, and newer before older ones.
+    fn forget_transports(&mut self) {
+        let mut all: Vec<_> = std::mem::take(&mut self.transports).into_iter().collect();
+        all.sort_by_key(|(_, transport)| (transport.answer.is_some(), std::cmp::Reverse(transport.began)));
+        let more = u64::try_from(all.len().saturating_sub(KEPT)).unwrap_or(u64::MAX);
+        self.seen.left_out = self.seen.left_out.saturating_add(more);
+        self.transports = all.into_iter().take(KEPT).collect();
     }
 
     /// Closes what is over or of no interest; if that is not enough, what is not Remote Desktop, and then everything.
@@ -141,7 +158,7 @@ impl Table {
             let open = std::mem::take(&mut self.open);
             for (key, connection) in open {
                 if goes(&connection) {
-                    self.close(connection, at);
+                    self.close(*connection, at);
                 } else {
                     self.open.insert(key, connection);
                 }
@@ -156,20 +173,20 @@ impl Table {
     /// Lets go of bytes: first of those that nothing more can be learnt from, then of those that are not Remote
     /// Desktop, then of all.
     fn shed(&mut self) {
-        self.open.values_mut().for_each(Connection::settle);
+        self.open.values_mut().for_each(|connection| connection.settle());
         self.weigh();
         for of_remote_desktop in [false, true] {
             if self.weight <= MEMORY / 2 {
                 return;
             }
-            let goes = |connection: &&mut Connection| of_remote_desktop || connection.carries == Carries::Tunnel;
-            self.open.values_mut().filter(goes).for_each(Connection::give_up);
+            let goes = |connection: &&mut Box<Connection>| of_remote_desktop || connection.carries == Carries::Tunnel;
+            self.open.values_mut().filter(goes).for_each(|connection| connection.give_up());
             self.weigh();
         }
     }
 
     fn weigh(&mut self) {
-        self.weight = self.open.values().map(Connection::weight).fold(0, usize::saturating_add);
+        self.weight = self.open.values().map(|connection| connection.weight()).fold(0, usize::saturating_add);
     }
 
     fn close(&mut self, connection: Connection, until: Duration) {
@@ -178,8 +195,15 @@ impl Table {
             Carries::RemoteDesktop => self.keep(connection.finish(until)),
             Carries::Unknown if self.meant(host) => self.keep(connection.finish(until)),
             Carries::Tunnel => {
-                let meant = self.meant(host);
-                self.tunnels.take(connection.finish(until), meant);
+                let watched = connection.finish(until);
+                let beyond = watched.exchange.beyond_proxy();
+                // behind a proxy there was Remote Desktop, or it was asked for
+                if watched.exchange.request.is_some() || beyond.is_some_and(|(_, port)| port == PORT) {
+                    self.keep(watched);
+                } else {
+                    let meant = beyond.is_none() && self.meant(host);
+                    self.tunnels.take(watched, meant);
+                }
             }
             Carries::Unknown if host.port() == GATEWAY_PORT => self.tunnels.take(connection.finish(until), false),
             Carries::Unknown | Carries::Other => {
@@ -193,10 +217,15 @@ impl Table {
         host.port() == PORT || self.hosts.contains(&host)
     }
 
-    fn keep(&mut self, watched: Watched) {
-        if self.seen.connections.len() < KEPT {
-            self.seen.connections.push(watched);
-        } else {
+    /// Keeps a connection. Whoever captures stops when the fault has appeared: what came through goes before what
+    /// failed, and of each what is oldest.
+    fn keep(&mut self, mut watched: Watched) {
+        self.tallies.count(&watched);
+        shorten(&mut watched);
+        let number = self.seen.left_out.saturating_add(self.kept.len() as u64);
+        self.kept.insert((watched.outcome(), watched.began, number), watched);
+        if self.kept.len() > KEPT {
+            self.kept.pop_first();
             self.seen.left_out = self.seen.left_out.saturating_add(1);
         }
     }
@@ -210,7 +239,7 @@ impl Table {
     pub fn finish(mut self) -> Seen {
         let until = self.seen.until.unwrap_or_default();
         for connection in std::mem::take(&mut self.open).into_values() {
-            self.close(connection, until);
+            self.close(*connection, until);
         }
         let (tunnels, passed_over) = std::mem::take(&mut self.tunnels).finish();
         let direct = |watched: &Watched| watched.exchange.begins_with_tls() && self.meant(watched.host);
@@ -219,6 +248,9 @@ impl Table {
             self.keep(watched);
         }
         (self.seen.tunnels, self.seen.passed_over) = (tunnels, passed_over);
+        self.forget_transports();
+        self.seen.connections = self.kept.into_values().collect();
+        self.seen.tallies = self.tallies.finish();
         self.seen.transports = self.transports.into_values().collect();
         self.seen.transports.sort_by_key(|transport| transport.began);
         self.seen.connections.sort_by_key(|connection| connection.began);

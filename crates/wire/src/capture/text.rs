@@ -12,6 +12,10 @@
 //! tunnel 192.0.2.1:50002 192.0.2.9:80 1795251601.000000000 sent=318 received=1402
 //!   web 0.000000000 1795251601.015000000 RDG_OUT_DATA gw.corp.example 443
 //!   web-answer 0.005000000 1795251601.020000000 status 401 Negotiate+NTLM - no
+//! connection 192.0.2.1:50003 192.0.2.10:1080 1795251601.000000000 sent=318 received=1402
+//!   socks 0.005000000 1795251601.015000000 5 10.0.0.1 3389 0
+//! tally 192.0.2.7:3389 connections=1003 clients=1001 failing=1 until=1795251601.000000000
+//!   failing 192.0.2.1 attempts=3 last=1795251601.000000000 passed-since=998
 //! udp 192.0.2.1:50001 192.0.2.7:3389 1795251602.000000000 ask lossy=no version=2
 //!   answer 0.010000000 lossy=no version=2
 //! ```
@@ -26,7 +30,9 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::socks::Socks;
 use super::table::{Seen, Side, UdpWatched, Watched};
+use super::tally::{FailingClient, Tally};
 use super::web::{Web, WebAnswer};
 use crate::foreign::ForeignService;
 use crate::hex;
@@ -102,6 +108,7 @@ impl fmt::Display for Seen {
         }
         self.connections.iter().try_for_each(|watched| write_connection(out, "connection", watched))?;
         self.tunnels.iter().try_for_each(|watched| write_connection(out, "tunnel", watched))?;
+        self.tallies.iter().try_for_each(|tally| write_tally(out, tally))?;
         self.transports.iter().try_for_each(|watched| write_transport(out, watched))
     }
 }
@@ -124,6 +131,10 @@ fn write_connection(out: &mut fmt::Formatter<'_>, word: &str, watched: &Watched)
         TcpAnswer::Accepted => out.write_str("accepted"),
         TcpAnswer::Silent => out.write_str("silent"),
         TcpAnswer::Failed(failure) => write_failure(out, failure),
+    })?;
+    write_stage(out, "socks", exchange.socks.as_ref(), |out, Socks { version, host, port, reply }| {
+        let reply = reply.map_or("-".to_owned(), |reply| reply.to_string());
+        write!(out, "{version} {host} {port} {reply}")
     })?;
     write_stage(out, "request", exchange.request.as_ref(), write_request)?;
     write_stage(out, "answer", exchange.answer.as_ref(), write_answer)?;
@@ -259,6 +270,16 @@ fn write_transport(out: &mut fmt::Formatter<'_>, watched: &UdpWatched) -> fmt::R
     let UdpWatched { client, host, began, asked, answer } = watched;
     writeln!(out, "udp {client} {host} {} {}", Seconds(*began), SynText(asked))?;
     answer.iter().try_for_each(|(syn, took)| writeln!(out, "  answer {} {}", Seconds(*took), SynText(syn)))
+}
+
+fn write_tally(out: &mut fmt::Formatter<'_>, tally: &Tally) -> fmt::Result {
+    let Tally { host, connections, clients, failing, until, named } = tally;
+    let until = Seconds(*until);
+    writeln!(out, "tally {host} connections={connections} clients={clients} failing={failing} until={until}")?;
+    named.iter().try_for_each(|FailingClient { client, attempts, last, passed_since }| {
+        let last = Seconds(*last);
+        writeln!(out, "  failing {client} attempts={attempts} last={last} passed-since={passed_since}")
+    })
 }
 
 struct SynText<'a>(&'a Syn);

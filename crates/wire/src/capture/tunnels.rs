@@ -20,7 +20,7 @@ const CERTIFICATES: usize = 16 * 1024;
 enum Kind {
     /// HTTP that only a gateway is asked.
     Gateway,
-    /// A way through a web proxy.
+    /// A way through a proxy.
     Proxy,
     /// TLS at once, where Remote Desktop is.
     Direct,
@@ -46,6 +46,8 @@ impl Tunnels {
     /// let go.
     pub(super) fn take(&mut self, mut watched: Watched, meant: bool) {
         let kind = match (&watched.exchange.web, &watched.exchange.hello, watched.tcp.as_ref()) {
+            (_, Some(_), _) if watched.exchange.socks.is_some() => Kind::Proxy,
+            (None, None, _) if watched.exchange.socks.is_some() => return,
             (Some(web), ..) if web.request.value.method == Method::Connect => Kind::Proxy,
             (Some(_), ..) => Kind::Gateway,
             (None, Some(_), _) if meant => Kind::Direct,
@@ -94,7 +96,7 @@ impl Tunnels {
 }
 
 /// Leaves as many certificates as there is room for, from the server's own on.
-fn shorten(watched: &mut Watched) {
+pub(super) fn shorten(watched: &mut Watched) {
     let chain = &mut watched.exchange.presented.chain;
     let mut room = CERTIFICATES;
     let fits = chain.iter().take_while(|der| {

@@ -2,7 +2,7 @@
 //! same stays as in a transcript.
 
 use super::Names;
-use crate::capture::{Exchange, Seen, UdpWatched, Watched, Web};
+use crate::capture::{Exchange, Seen, Socks, Tally, UdpWatched, Watched, Web};
 use crate::machine::Timed;
 use crate::machine::answer::TcpAnswer;
 
@@ -31,6 +31,12 @@ impl Seen {
         for UdpWatched { client, host, .. } in &mut redacted.transports {
             (*client, *host) = (names.socket(*client), names.socket(*host));
         }
+        for Tally { host, named, .. } in &mut redacted.tallies {
+            *host = names.socket(*host);
+            for failing in named {
+                failing.client = names.address(failing.client);
+            }
+        }
         redacted
     }
 }
@@ -53,6 +59,9 @@ fn rename(exchange: &mut Exchange, names: &mut Names) {
     }
     if let Some(Web { request, .. }) = &mut exchange.web {
         request.value.host = request.value.host.as_deref().map(|host| names.place(host));
+    }
+    if let Some(Timed { value: Socks { host, .. }, .. }) = &mut exchange.socks {
+        *host = names.place(host);
     }
     if let Some(handshake) = &mut exchange.handshake {
         handshake.value.rename(names);

@@ -72,17 +72,28 @@ pub(super) struct Archive<S> {
     /// All other entries, with the reason.
     pub(super) refused: Vec<(String, String)>,
     left: u64,
+    whose: Whose,
+}
+
+/// Who made an archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// This program: names and sizes are those that it writes.
+    Ours,
+    /// Anybody: PowerShell puts backslashes into names, and an event log of zeros inflates a thousandfold. Nothing is
+    /// unpacked, and the bytes are bounded as ever.
+    Anybodys,
 }
 
 impl<S: Read + Seek> Archive<S> {
     /// Reads the list of entries.
-    pub(super) fn open(mut file: S) -> Result<Self, ArchiveError> {
+    pub(super) fn open(mut file: S, whose: Whose) -> Result<Self, ArchiveError> {
         let length = file.seek(SeekFrom::End(0))?;
         let (count, size, start) = end(&mut file, length)?;
         let mut list = vec![0; usize::try_from(size).unwrap_or_default()];
         file.seek(SeekFrom::Start(start))?;
         file.read_exact(&mut list)?;
-        let mut archive = Self { file, entries: Vec::new(), refused: Vec::new(), left: TOTAL };
+        let mut archive = Self { file, entries: Vec::new(), refused: Vec::new(), left: TOTAL, whose };
         let mut rest = list.as_slice();
         for number in 1..=count {
             let Some((listed, after)) = Listed::read(rest) else {
@@ -100,7 +111,7 @@ impl<S: Read + Seek> Archive<S> {
 
     fn take(&mut self, listed: &Listed<'_>, end: u64) {
         let name = printable(&String::from_utf8_lossy(listed.name).chars().take(NAME).collect::<String>());
-        match listed.refusal().map_or_else(|| self.data(listed, end), Err) {
+        match listed.refusal(self.whose).map_or_else(|| self.data(listed, end), Err) {
             Ok(data) => self.entries.push(listed.entry(name, data)),
             Err(why) => self.refused.push((name, why)),
         }
@@ -172,14 +183,26 @@ impl<S: Read + Seek> Archive<S> {
         self.refused.extend(named);
     }
 
+    /// Returns the bytes that an entry begins with, by which its kind is recognised.
+    pub(super) fn beginning(&mut self, entry: &Entry) -> Result<Vec<u8>, String> {
+        let (limit, mut head) = (crate::evidence::reader::HEAD, Vec::new());
+        self.file.seek(SeekFrom::Start(entry.data)).map_err(|error| error.to_string())?;
+        let packed = (&mut self.file).take(entry.compressed);
+        let read = match entry.method {
+            STORED => packed.take(limit).read_to_end(&mut head),
+            _ => DeflateDecoder::new(packed).take(limit).read_to_end(&mut head),
+        };
+        read.map(|_| head).map_err(|_| "its compressed bytes are damaged at their beginning".to_owned())
+    }
+
     /// Returns the bytes of an entry, at most `limit`.
     pub(super) fn bytes(&mut self, entry: &Entry, limit: u64) -> Result<Vec<u8>, String> {
         let limit = limit.min(ENTRY).min(self.left);
         self.file.seek(SeekFrom::Start(entry.data)).map_err(|error| error.to_string())?;
         let packed = (&mut self.file).take(entry.compressed);
         let bytes = match entry.method {
-            STORED => counted(packed, entry, limit),
-            _ => counted(DeflateDecoder::new(packed), entry, limit),
+            STORED => counted(packed, entry, limit, self.whose),
+            _ => counted(DeflateDecoder::new(packed), entry, limit, self.whose),
         };
         // inflated bytes count, also of an entry that was refused for them
         self.left = self.left.saturating_sub(bytes.as_ref().map_or(limit, |bytes| bytes.len() as u64));
@@ -188,7 +211,7 @@ impl<S: Read + Seek> Archive<S> {
 }
 
 /// Reads, and counts the bytes as they come.
-fn counted(mut from: impl Read, entry: &Entry, limit: u64) -> Result<Vec<u8>, String> {
+fn counted(mut from: impl Read, entry: &Entry, limit: u64, whose: Whose) -> Result<Vec<u8>, String> {
     // growing step by step would take twice the memory
     let told = usize::try_from(entry.size.min(limit)).unwrap_or_default();
     let mut bytes = Vec::with_capacity(told);
@@ -205,7 +228,7 @@ fn counted(mut from: impl Read, entry: &Entry, limit: u64) -> Result<Vec<u8>, St
         if so_far > limit {
             return Err(format!("a zip bomb, or too large: it inflates to more than {limit} bytes"));
         }
-        if so_far > SMALL && so_far / GROWTH > entry.compressed {
+        if whose == Whose::Ours && so_far > SMALL && so_far / GROWTH > entry.compressed {
             let packed = entry.compressed;
             return Err(format!("a zip bomb: {packed} bytes inflate to more than {GROWTH} times as many"));
         }
@@ -295,7 +318,7 @@ impl<'a> Listed<'a> {
     }
 
     /// Returns the reason why the entry is not read, if there is one.
-    fn refusal(&self) -> Option<String> {
+    fn refusal(&self, whose: Whose) -> Option<String> {
         let unix = self.made_by >> 8 == 3 && self.attributes >> 16 & TYPE == LINK;
         let method = self.method;
         let (huge, size) = (u64::from(u32::MAX), self.size);
@@ -312,6 +335,7 @@ impl<'a> Listed<'a> {
             () if size > ENTRY => {
                 format!("too large: it says that it has {size} bytes, of which at most {ENTRY} are read")
             }
+            () if whose == Whose::Anybodys => return self.name.is_empty().then(|| "its name is empty".to_owned()),
             () => return path_refusal(self.name),
         };
         Some(why)

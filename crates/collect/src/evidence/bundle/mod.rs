@@ -1,9 +1,10 @@
 //! Bundles: a zip of evidence read elsewhere, with a manifest and hashes. Nothing of it is ever unpacked to a disk.
 //!
 //! A fault of one entry is reported for that entry; the others are read. The bundle as a whole is refused only if its
-//! list of entries or its manifest is missing.
+//! list of entries is missing, or its manifest damaged. Any other zip is read as a folder: [`loose`].
 
 mod archive;
+mod loose;
 #[cfg(test)]
 mod tests;
 
@@ -18,7 +19,7 @@ use evidence::printable::printable;
 use ring::digest::{SHA256, digest};
 use time::OffsetDateTime;
 
-use self::archive::{Archive, ArchiveError, Entry, Writer};
+use self::archive::{Archive, ArchiveError, Entry, Whose, Writer};
 use super::kind::Kind;
 use super::reader::{Access, Inside, Piece, ReadError, Reader, Take};
 use super::readers::READERS;
@@ -57,14 +58,17 @@ impl From<ArchiveError> for ReadError {
 }
 
 /// Reads a bundle, and hands on its pieces.
-pub(super) fn read_from(file: impl Read + Seek, take: Take<'_>) -> Result<Inside, ReadError> {
-    let mut archive = Archive::open(file)?;
-    let manifest = manifest(&mut archive)?;
-    let mut inside = Inside { manifest, unread: std::mem::take(&mut archive.refused) };
+pub(super) fn read_from(mut file: impl Read + Seek, take: Take<'_>) -> Result<Inside, ReadError> {
+    let mut archive = Archive::open(&mut file, Whose::Ours)?;
+    let Some(manifest) = manifest(&mut archive)? else {
+        return loose::read(&mut Archive::open(&mut file, Whose::Anybodys)?, take);
+    };
+    let files = manifest.files.clone();
+    let mut inside = Inside { manifest: Some(manifest), passed_over: 0, unread: std::mem::take(&mut archive.refused) };
     let mut entries: BTreeMap<String, Entry> =
         archive.entries.iter().map(|entry| (entry.name.clone(), entry.clone())).collect();
     entries.remove(MANIFEST);
-    for file in inside.manifest.files.clone() {
+    for file in files {
         let name = printable(&file.path);
         match entries.remove(&file.path) {
             Some(entry) => {
@@ -82,17 +86,16 @@ pub(super) fn read_from(file: impl Read + Seek, take: Take<'_>) -> Result<Inside
     Ok(inside)
 }
 
-fn manifest<S: Read + Seek>(archive: &mut Archive<S>) -> Result<Manifest, ReadError> {
+/// Reads the manifest; `None` for a zip that has none, which is no bundle of ours.
+fn manifest<S: Read + Seek>(archive: &mut Archive<S>) -> Result<Option<Manifest>, ReadError> {
     let Some(entry) = archive.entries.iter().find(|entry| entry.name == MANIFEST).cloned() else {
         let refused = archive.refused.iter().find(|(name, _)| name.eq_ignore_ascii_case(MANIFEST));
-        let none = "a zip, but no bundle of rdpdoctor: unpack it, and name the folder";
-        let why = refused.map_or_else(|| none.to_owned(), |(name, why)| format!("{name}: {why}"));
-        return Err(ReadError::Contents(why));
+        return refused.map_or(Ok(None), |(name, why)| Err(ReadError::Contents(format!("{name}: {why}"))));
     };
     let bytes = archive.bytes(&entry, MANIFEST_LIMIT);
     let bytes = bytes.map_err(|why| ReadError::Contents(format!("{MANIFEST}: {why}")))?;
     let text = String::from_utf8(bytes).map_err(|_| ReadError::Contents(format!("{MANIFEST} is no UTF-8")))?;
-    Manifest::parse(&text).map_err(|error| ReadError::Contents(error.to_string()))
+    Manifest::parse(&text).map(Some).map_err(|error| ReadError::Contents(error.to_string()))
 }
 
 /// Reads one file of the bundle: as the manifest says, or not at all.

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use time::macros::datetime;
 
 use super::*;
+use crate::evidence::evtx::sample::{Line, Sample};
 use crate::evidence::gather;
 
 const AT: OffsetDateTime = datetime!(2026-11-21 09:00 UTC);
@@ -41,8 +42,9 @@ fn read_bytes(bytes: &[u8]) -> Result<Whole, String> {
         pieces.push((name.to_owned(), kind, piece));
         Ok(())
     };
-    let Inside { manifest, unread } = read_from(Cursor::new(bytes), &mut take).map_err(|error| error.to_string())?;
-    Ok(Whole { manifest, pieces, unread })
+    let Inside { manifest, unread, passed_over: _ } =
+        read_from(Cursor::new(bytes), &mut take).map_err(|error| error.to_string())?;
+    Ok(Whole { manifest: manifest.unwrap_or_default(), pieces, unread })
 }
 
 #[test]
@@ -224,7 +226,7 @@ fn names_that_lead_out_are_refused() {
         assert!(told.contains(why) && !shown.contains('\u{1b}') && inside.pieces.len() == 1, "{shown}: {told}");
     }
     let long = Made { name: vec![b'a'; 300], ..entry("x", &good()) };
-    assert!(read_bytes(&archive(&[long])).is_err());
+    assert!(read_bytes(&archive(&[long])).unwrap().pieces[0].0.len() <= 200);
     let none = Made { name: b"\xFF\xFE.json".to_vec(), ..entry("x", &good()) };
     assert!(read_bytes(&bundle_of(&[(none, &good())])).unwrap().unread[0].1.contains("UTF-8"));
 }
@@ -347,12 +349,54 @@ fn what_the_manifest_and_the_archive_do_not_share_is_named() {
     assert!(inside.unread[0].1.contains("does not name it"));
 }
 
+/// As people pack them: a log in a folder, one that is nearly all zeros, a note, and a zip within.
 #[test]
-fn a_zip_that_is_no_bundle_is_said_to_be_none() {
+fn any_other_zip_is_read_like_a_folder() {
+    let sample = Sample { provider: "Schannel", channel: "System", computer: "SERVER01", field: "param1" };
+    let line = Line { id: 36870, at: 1_760_000_000, activity: [7; 16], text: "x".to_owned() };
+    let log = sample.log(&[vec![line]]);
+    let zeros = [log.clone(), vec![0; 4 << 20]].concat();
+    let mut deflate = DeflateEncoder::new(Vec::new(), Compression::best());
+    deflate.write_all(&zeros).unwrap();
+    let packed = deflate.finish().unwrap();
+    assert!(zeros.len() / packed.len() > 200);
+    let reg = b"REGEDIT4\r\n\r\n[HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server]\r\n\"a\"=dword:1\r\n";
+    let rdp = b"full address:s:server\r\n";
+    let zip = archive(&[
+        entry("Logs\\System.evtx", &log),
+        entry("Logs/", b""),
+        Made {
+            method: 8,
+            compressed: u32::try_from(packed.len()).unwrap(),
+            data: packed,
+            ..entry("Logs/zeros.evtx", &zeros)
+        },
+        entry("notes.txt", b"hello"),
+        entry("a.reg", reg),
+        entry("a.rdp", rdp),
+        entry("System.evtx", b"junk"),
+        entry("within.zip", &archive(&[entry("x", b"x")])),
+    ]);
+    let (mut read, mut take_kinds) = (Vec::new(), Vec::new());
+    let inside = read_from(Cursor::new(&zip), &mut |name, kind, piece| {
+        read.push(name.to_owned());
+        take_kinds.push((kind, piece));
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(read, ["Logs\\System.evtx", "Logs/zeros.evtx", "a.reg", "a.rdp"]);
+    assert_eq!(inside.passed_over, 1);
+    let unread: Vec<_> = inside.unread.iter().map(|(name, why)| format!("{name}: {why}")).collect();
+    assert_eq!(
+        unread,
+        ["System.evtx: of no kind that this program knows", "within.zip: a zip within the zip, which is not opened"]
+    );
+}
+
+#[test]
+fn a_zip_that_cannot_be_read_says_why() {
     let why = |bytes: &[u8]| read_bytes(bytes).unwrap_err();
-    let none = "a zip, but no bundle of rdpdoctor: unpack it, and name the folder";
-    assert_eq!(why(&archive(&[entry("System.evtx", b"ElfFile")])), none);
-    assert_eq!(why(&archive(&[])), none);
+    assert_eq!(why(&archive(&[])), "none of its 0 files is of a kind that this program knows");
     let manifest = |schema: &str| Manifest { schema: schema.to_owned(), ..Manifest::default() }.to_json();
     let of = |text: &str| why(&archive(&[entry(MANIFEST, text.as_bytes())]));
     assert!(of(&manifest("rdpdoctor-bundle/2")).contains("does not know"));
@@ -373,7 +417,8 @@ fn a_zip_that_is_no_bundle_is_said_to_be_none() {
     many[end + 8..end + 12].copy_from_slice(&[0x20, 0x4E, 0x20, 0x4E]);
     assert!(why(&many).contains("20000 entries"));
     many[end + 8..end + 12].copy_from_slice(&[5, 0, 5, 0]);
-    assert_eq!(why(&many), none);
+    let inside = read_bytes(&many).unwrap();
+    assert!(inside.pieces.is_empty() && inside.unread[0].1.contains("damaged at entry 2 of 5"), "{inside:?}");
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //!
 //! A log is read one chunk of 64 KiB at a time. Entries that mean nothing for Remote Desktop are only counted; of the
 //! others the newest of each kind are kept ([`Newest`]), so that the size of a log does not matter. Chunks come in any
-//! order, and each is read by itself: damaged and missing ones are named, and the rest is read. Checksums are ignored,
+//! order; they are read from the newest to the oldest, so that what is kept in the end is not built and thrown away
+//! again. Each is read by itself: damaged and missing ones are named, and the rest is read. Checksums are ignored,
 //! because in a log that was copied while in use, that of the newest chunk is not written yet; instead the contents of
 //! a chunk have to be consistent.
 //!
@@ -18,10 +19,9 @@ pub(super) mod sample;
 mod tests;
 mod value;
 
-use std::collections::HashMap;
-use std::fs::File;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::Path;
 
 use evidence::events;
 use evidence::events::{CLIENT_CHANNEL, Known};
@@ -34,7 +34,7 @@ use self::binary_xml::{Entry, Templates};
 use self::machine::{Machine, Span};
 use super::kind::Kind;
 use super::machines::same_machine;
-use super::reader::{Access, Piece, ReadError, Reader};
+use super::reader::{Access, Piece, ReadError, Reader, Source};
 
 /// Most damaged places that are named one by one.
 const NAMED: usize = 4;
@@ -50,17 +50,19 @@ const CHUNK: usize = 65536;
 static EMPTY: [u8; CHUNK] = [0; CHUNK];
 /// Size of a chunk's head: its numbers, and two tables that we do not need.
 const CHUNK_HEAD: usize = 512;
+/// Place of the number of its last record in a chunk's head.
+const LAST_RECORD: usize = 32;
 /// Size of a record's head: magic, size, number, time; the size is repeated after the entry.
 const RECORD_HEAD: usize = 24;
 
-pub(super) const READER: Reader = Reader { kind: Kind::EventLog, recognises, read: Access::Several(read) };
+pub(super) const READER: Reader = Reader { kind: Kind::EventLog, recognises, read: Access::Stream(read) };
 
 fn recognises(head: &[u8]) -> bool {
     head.starts_with(MAGIC)
 }
 
-fn read(path: &Path) -> Result<Vec<Piece>, ReadError> {
-    Ok(event_log(File::open(path)?)?.into_iter().map(|state| Piece::State(Box::new(state))).collect())
+fn read(source: &mut dyn Source, _: &str) -> Result<Vec<Piece>, ReadError> {
+    Ok(event_log(source)?.into_iter().map(|state| Piece::State(Box::new(state))).collect())
 }
 
 /// Reads an event log from any source: one state for each machine that wrote into it, at least one.
@@ -78,7 +80,8 @@ struct Log {
     origins: Origins,
     /// Entries of more machines and channels than are told apart.
     beyond: u64,
-    damage: Vec<String>,
+    /// Damaged places that are named, by chunk.
+    damage: BTreeMap<(u64, usize), String>,
     damaged: usize,
 }
 
@@ -92,6 +95,12 @@ struct Origins {
     bytes: Vec<u8>,
 }
 
+/// Chunk of the file, for words about it.
+struct Place {
+    number: u64,
+    words: String,
+}
+
 /// Head of a record.
 #[derive(Clone, Copy)]
 struct Record {
@@ -103,7 +112,7 @@ struct Record {
 
 impl Log {
     fn new() -> Self {
-        let (machines, origins, damage) = (Vec::new(), Origins::default(), Vec::new());
+        let (machines, origins, damage) = (Vec::new(), Origins::default(), BTreeMap::new());
         Self { machines, most: KEPT, origins, beyond: 0, damage, damaged: 0 }
     }
 
@@ -113,31 +122,31 @@ impl Log {
         let start = u64::from(u16::from_le_bytes([head[40], head[41]])).max(128);
         file.seek(SeekFrom::Start(start))?;
         let mut chunk = vec![0; CHUNK];
-        for number in 0_u64.. {
+        for number in newest_first(file, start)? {
+            let at = start + number * CHUNK as u64;
+            file.seek(SeekFrom::Start(at))?;
             let read = fill(file, &mut chunk)?;
-            if read == 0 {
-                break;
-            }
-            let place = format!("chunk {number} at byte {}", start + number * CHUNK as u64);
+            let place = Place { number, words: format!("chunk {number} at byte {at}") };
             self.chunk(&chunk[..read], &place);
         }
         Ok(())
     }
 
-    fn chunk(&mut self, chunk: &[u8], place: &str) {
+    fn chunk(&mut self, chunk: &[u8], at_place: &Place) {
+        let place = &at_place.words;
         if !chunk.starts_with(CHUNK_MAGIC) {
             // room that the log has not used yet is empty
             if *chunk != EMPTY[..chunk.len()] {
-                self.damage(format!("{place} does not begin as a chunk, and nothing of it was read"));
+                self.damage(at_place, format!("{place} does not begin as a chunk, and nothing of it was read"));
             }
             return;
         }
         let free = long(chunk, 48).filter(|free| (CHUNK_HEAD..=CHUNK).contains(free));
         let end = free.unwrap_or(CHUNK).min(chunk.len());
         if free.is_none() {
-            self.damage(format!("{place} does not say where it ends"));
+            self.damage(at_place, format!("{place} does not say where it ends"));
         } else if free > Some(chunk.len()) {
-            self.damage(format!("{place} is cut off: the file ends within it"));
+            self.damage(at_place, format!("{place} is cut off: the file ends within it"));
         }
         let mut templates = Templates::default();
         let (mut at, mut unread, mut broken) = (CHUNK_HEAD, 0_usize, 0_usize);
@@ -153,10 +162,10 @@ impl Log {
             broken += usize::from(self.record(chunk, record, &mut templates).is_none());
         }
         if unread > 0 && free.is_some() {
-            self.damage(format!("{place}: {unread} bytes hold no entries"));
+            self.damage(at_place, format!("{place}: {unread} bytes hold no entries"));
         }
         if broken > 0 {
-            self.damage(format!("{place}: {broken} entries do not hold together"));
+            self.damage(at_place, format!("{place}: {broken} entries do not hold together"));
         }
     }
 
@@ -165,7 +174,7 @@ impl Log {
         let entry = templates.entry(chunk, record.at + RECORD_HEAD, record.at + record.size - 4)?;
         let (id, provider) = (entry.id()?, entry.provider()?);
         let at = entry.created().or(record.written)?;
-        let Some((machine, span)) = self.origin(&entry, at) else {
+        let Some((machine, span)) = self.origin(&entry, (at, record.number)) else {
             self.beyond += 1;
             return Some(());
         };
@@ -177,7 +186,7 @@ impl Log {
     }
 
     /// Finds the machine that wrote an entry, and its channel.
-    fn origin(&mut self, entry: &Entry<'_>, at: OffsetDateTime) -> Option<(usize, usize)> {
+    fn origin(&mut self, entry: &Entry<'_>, at: (OffsetDateTime, u64)) -> Option<(usize, usize)> {
         entry.origin(&mut self.origins.bytes);
         if self.origins.bytes == self.origins.last.0 {
             return self.origins.last.1;
@@ -192,7 +201,7 @@ impl Log {
         origin
     }
 
-    fn new_origin(&mut self, entry: &Entry<'_>, at: OffsetDateTime) -> Option<(usize, usize)> {
+    fn new_origin(&mut self, entry: &Entry<'_>, (at, number): (OffsetDateTime, u64)) -> Option<(usize, usize)> {
         let name = entry.computer().unwrap_or_default().into_owned();
         let channel = entry.channel().unwrap_or_default().into_owned();
         let known = self.machines.iter().position(|machine| same_machine(&machine.named.1, &name));
@@ -204,7 +213,9 @@ impl Log {
         if known.is_none() {
             let mut newest = Newest::default();
             newest.keep_at_most(self.most);
-            self.machines.push(Machine { named: (at, name.clone()), spans: Vec::new(), newest });
+            let own = entry.system("EventRecordID", None).and_then(|own| own.parse::<u64>().ok());
+            let shift = own.map_or(0, |own| own.wrapping_sub(number));
+            self.machines.push(Machine { named: (at, name.clone()), spans: Vec::new(), newest, shift });
         }
         let machine = &mut self.machines[place];
         // a machine that joined a domain since then has a longer name
@@ -254,17 +265,19 @@ impl Log {
         }
     }
 
-    fn damage(&mut self, what: String) {
+    /// Notes damage; the first places in the file are named.
+    fn damage(&mut self, place: &Place, what: String) {
+        self.damage.insert((place.number, self.damaged), what);
         self.damaged += 1;
-        if self.damage.len() < NAMED {
-            self.damage.push(what);
+        if self.damage.len() > NAMED {
+            self.damage.pop_last();
         }
     }
 
     fn states(mut self) -> Result<Vec<State>, ReadError> {
         self.machines.retain(|machine| !machine.spans.is_empty());
         if self.machines.is_empty() {
-            let why = self.damage.first().map_or("it holds no entries".to_owned(), Clone::clone);
+            let why = self.damage.values().next().map_or("it holds no entries".to_owned(), Clone::clone);
             return Err(ReadError::Contents(why));
         }
         let mut notes = self.notes();
@@ -289,25 +302,28 @@ impl Log {
         let records: u64 = self.machines.iter().flat_map(|machine| &machine.spans).map(|span| span.records).sum();
         let more = self.damaged.saturating_sub(self.damage.len());
         let rest = (more > 0).then(|| format!("{more} further damaged {}", if more == 1 { "place" } else { "places" }));
-        let places: Vec<String> = self.damage.iter().cloned().chain(rest).collect();
+        let places: Vec<String> = self.damage.values().cloned().chain(rest).collect();
         let damage = format!("parts of it are damaged, {records} entries were read: {}", places.join("; "));
         let beyond = format!("{} entries of more machines and channels than are told apart were left out", self.beyond);
         let notes = [(!places.is_empty(), damage), (self.beyond > 0, beyond)];
         notes.into_iter().filter(|(so, _)| *so).map(|(_, why)| why).collect()
     }
 
-    /// Keeps only entries under the last name of a log with one channel in which names follow one another. Either one
-    /// machine was renamed, as every machine is by its setup, or several were collected one after the other, and which
-    /// of the two is not known. Returns a note.
+    /// Keeps only entries under the last name of a log with one channel in which names follow one another and no record
+    /// number is missing between them: the machine was renamed, as every machine is by its setup, or its disk was
+    /// copied from another. Where numbers have gaps, or entries were numbered anew and had others of their own, several
+    /// machines were collected into one log. Returns a note.
     fn leave_the_last_name(&mut self) -> Option<String> {
         let ends = |machine: &Machine| if let [span] = &machine.spans[..] { span.numbers.ends() } else { None };
         let channel = |machine: &Machine| machine.spans.first().map(|span| span.channel.to_lowercase());
         self.machines.sort_by_key(ends);
         let follows = |pair: &[Machine]| {
             let ends = ends(&pair[0]).zip(ends(&pair[1]));
-            channel(&pair[0]) == channel(&pair[1]) && ends.is_some_and(|(one, next)| one.1 < next.0)
+            channel(&pair[0]) == channel(&pair[1])
+                && ends.is_some_and(|(one, next)| one.1.checked_add(1) == Some(next.0))
         };
-        if self.machines.len() < 2 || !self.machines.windows(2).all(follows) {
+        let collected = self.machines.windows(2).any(|pair| pair[0].shift != pair[1].shift);
+        if self.machines.len() < 2 || collected || !self.machines.windows(2).all(follows) {
             return None;
         }
         let earlier = self.machines.drain(..self.machines.len() - 1);
@@ -316,6 +332,23 @@ impl Log {
             "{count} earlier entries were left out, which name another machine, or this one by an earlier name"
         ))
     }
+}
+
+/// Returns the numbers of the file's chunks, those with the newest entries first: by the number of the last record,
+/// which each chunk's head names. What does not begin as a chunk comes last.
+fn newest_first(file: &mut (impl Read + Seek), start: u64) -> Result<Vec<u64>, ReadError> {
+    let size = file.seek(SeekFrom::End(0))?.saturating_sub(start);
+    let mut chunks = Vec::new();
+    for number in 0..size.div_ceil(CHUNK as u64) {
+        let mut head = [0; LAST_RECORD + 8];
+        file.seek(SeekFrom::Start(start + number * CHUNK as u64))?;
+        let read = fill(file, &mut head)?;
+        let begins = read == head.len() && head.starts_with(CHUNK_MAGIC);
+        let last = head.last_chunk().map_or(0, |bytes: &[u8; 8]| u64::from_le_bytes(*bytes));
+        chunks.push((Reverse(if begins { last } else { 0 }), number));
+    }
+    chunks.sort_unstable();
+    Ok(chunks.into_iter().map(|(_, number)| number).collect())
 }
 
 /// Builds the state of one machine.

@@ -132,6 +132,20 @@ fn of_a_log_under_two_names_the_last_counts() {
     );
 }
 
+/// A log into which the entries of several hosts were forwarded: their record numbers do not follow one another.
+#[test]
+fn of_a_forwarded_log_each_host_is_one() {
+    let name = |computer| Sample { computer, ..SYSTEM };
+    let chunks = [
+        name("ONE").chunk(318, &lines(36870, 0..1)),
+        name("TWO").chunk(6433, &lines(36870, 1..2)),
+        name("THREE").chunk(99456, &lines(36870, 2..3)),
+    ];
+    let states = read_all(&of_chunks(&chunks)).unwrap();
+    let names: Vec<_> = states.iter().map(|state| state.computer.as_deref().unwrap()).collect();
+    assert_eq!(names, ["ONE", "TWO", "THREE"]);
+}
+
 #[test]
 fn machines_without_end_are_counted() {
     let name = |number: usize| Sample { computer: Box::leak(format!("PC{number}").into_boxed_str()), ..SYSTEM };
@@ -259,4 +273,20 @@ proptest! {
         }
         let _ = read_bytes(&log);
     }
+}
+
+/// A full log begins anywhere in its file; nothing is built first and thrown away afterwards.
+#[test]
+fn the_newest_chunk_is_read_first() {
+    let chunk = |last: u64| {
+        let mut chunk = vec![0; CHUNK];
+        chunk[..8].copy_from_slice(CHUNK_MAGIC);
+        chunk[LAST_RECORD..LAST_RECORD + 8].copy_from_slice(&last.to_le_bytes());
+        chunk
+    };
+    let mut junk = chunk(u64::MAX);
+    junk[0] = b'x';
+    let file = [vec![0; 4096], chunk(40), chunk(70), junk, chunk(10), chunk(50)[..9].to_vec()].concat();
+    let order = newest_first(&mut Cursor::new(file), 4096).unwrap();
+    assert_eq!(order, [1, 0, 3, 2, 4]);
 }

@@ -18,8 +18,8 @@ use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 
 use evidence::state::{
-    COMPUTER_NAME, KEYS, Part, ROOT, RegistryData, RegistryKey, SCHEMA, SERVICES, STORE_MY, STORE_REMOTE_DESKTOP,
-    STORES_ROOT, Service, State, Unread, takes,
+    COMPUTER_NAME, FIREWALL_RULES, KEYS, Part, ROOT, RegistryData, RegistryKey, SCHEMA, SERVICES, STORE_MY,
+    STORE_REMOTE_DESKTOP, STORES_ROOT, Service, State, Unread, takes,
 };
 use time::format_description::well_known::Rfc3339;
 
@@ -28,6 +28,8 @@ use log::Log;
 use regf::{Flaw, Hive, Key};
 pub(super) use regf::{u16_at, u32_at};
 
+/// Most keys of an unknown hive in which rules of the firewall are looked for.
+const EXPORTED: usize = 32;
 /// Most flaws that are reported one by one.
 const FLAWS: usize = 8;
 
@@ -123,6 +125,10 @@ fn state<S: Read + Seek>(mut hive: Hive<S>, logs: &[Log], lacks: Vec<Unread>) ->
             lookup.user();
             Ok(())
         }
+        Kind::Firewall(place) => {
+            lookup.firewall(&place);
+            Ok(())
+        }
     };
     looked.and_then(|()| lookup.finish()).map_err(named)
 }
@@ -132,6 +138,8 @@ enum Kind {
     System,
     Software,
     User,
+    /// An export of the firewall's policy (`.wfw`), with the place of its keys.
+    Firewall(String),
 }
 
 /// A hive that is being read, and the results so far.
@@ -156,6 +164,8 @@ impl<S: Read + Seek> Lookup<S> {
             Ok(Kind::Software)
         } else if has("Software") && (has("Control Panel") || has("Environment")) {
             Ok(Kind::User)
+        } else if let Some(place) = self.firewall_policy(&children) {
+            Ok(Kind::Firewall(place))
         } else {
             let names: Vec<_> = children.iter().take(4).map(|key| key.name.as_str()).collect();
             let why = format!("a hive of another kind, with the keys {}", names.join(", "));
@@ -182,6 +192,34 @@ impl<S: Read + Seek> Lookup<S> {
         for store in STORES_ROOT {
             self.roots(store);
         }
+    }
+
+    /// Finds the rules of an exported firewall policy: at the root, or one or two keys below it.
+    fn firewall_policy(&mut self, children: &[Key]) -> Option<String> {
+        const RULES: &str = "FirewallRules";
+        let is = |key: &Key| key.name.eq_ignore_ascii_case(RULES);
+        if children.iter().any(is) {
+            return Some(String::new());
+        }
+        for child in children.iter().take(EXPORTED) {
+            let below = self.hive.children(child).0;
+            if below.iter().any(is) {
+                return Some(format!("{}\\", child.name));
+            }
+            for other in below.iter().take(EXPORTED) {
+                if self.hive.children(other).0.iter().any(is) {
+                    return Some(format!("{}\\{}\\", child.name, other.name));
+                }
+            }
+        }
+        None
+    }
+
+    /// Reads an exported policy. What it lacks was perhaps not exported, so nothing is absent.
+    fn firewall(&mut self, place: &str) {
+        self.whole = false;
+        let parent = FIREWALL_RULES.strip_suffix("FirewallRules").unwrap_or(FIREWALL_RULES);
+        self.registry(parent, place);
     }
 
     fn user(&mut self) {

@@ -376,3 +376,18 @@ proptest! {
         drop(blob::certificate("My", &bytes));
     }
 }
+
+/// `netsh advfirewall export`: a hive with the policy alone, at its root or below it.
+#[test]
+fn an_exported_firewall_policy_is_read() {
+    let rule = "v2.31|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=3389|Name=a|";
+    for place in ["", "FirewallPolicy\\", "Policy\\FirewallPolicy\\"] {
+        let mut root = Node::new("root");
+        root.text(&format!("{place}FirewallRules"), "RemoteDesktop-UserMode-In-TCP", rule);
+        root.dword(&format!("{place}DomainProfile"), "EnableFirewall", 1);
+        let state = registry_hive(Cursor::new(root.hive()), Vec::<Cursor<Vec<u8>>>::new()).unwrap();
+        let rules = state.registry.iter().find(|key| key.path == FIREWALL_RULES).unwrap();
+        assert_eq!(rules.values["RemoteDesktop-UserMode-In-TCP"], RegistryData::Text(rule.to_owned()));
+        assert!(state.registry.len() == 2 && state.registry.iter().all(|key| key.exists), "{:?}", state.registry);
+    }
+}

@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use super::super::reader::ReadError;
+use super::Recorded;
 
 /// Most bytes of a line; a registry value in the details may be long.
 const LINE: usize = 64 * 1024;
@@ -93,36 +94,38 @@ impl<'a> Line<'a> {
         let from = column.checked_sub(1).map_or(0, |before| self.ends[before]);
         String::from_utf8_lossy(&self.fields[from..self.ends[column]])
     }
+}
 
-    pub(super) fn process(&self) -> Cow<'a, str> {
+impl Recorded for Line<'_> {
+    fn process(&self) -> Cow<'_, str> {
         self.field(self.columns.process)
     }
 
-    pub(super) fn operation(&self) -> Cow<'a, str> {
+    fn operation(&self) -> Cow<'_, str> {
         self.field(self.columns.operation)
     }
 
-    pub(super) fn path(&self) -> Cow<'a, str> {
+    fn path(&self) -> Cow<'_, str> {
         self.field(self.columns.path)
     }
 
-    pub(super) fn result(&self) -> Cow<'a, str> {
+    fn result(&self) -> Cow<'_, str> {
         self.field(self.columns.result)
     }
 
-    pub(super) fn pid(&self) -> Option<u32> {
+    fn pid(&self) -> Option<u32> {
         self.field(self.columns.pid?).parse().ok()
     }
 
-    pub(super) fn detail(&self) -> Option<Cow<'a, str>> {
+    fn detail(&self) -> Option<Cow<'_, str>> {
         self.columns.detail.map(|column| self.field(column))
     }
 
-    pub(super) fn time(&self) -> Option<Cow<'a, str>> {
+    fn time(&self) -> Option<Cow<'_, str>> {
         self.columns.time.map(|column| self.field(column))
     }
 
-    pub(super) fn command_line(&self) -> Option<Cow<'a, str>> {
+    fn command_line(&self) -> Option<Cow<'_, str>> {
         self.columns.command_line.map(|column| self.field(column))
     }
 }

@@ -5,24 +5,26 @@
 //! moment.
 
 mod lines;
+pub(super) mod pml;
+#[cfg(test)]
+mod pml_tests;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{BufReader, Read};
-use std::path::Path;
 
 use evidence::access;
 use evidence::access::{AccessTrace, Asked, GRANTED, Place, REFUSALS, RefusedAccess};
 use evidence::state::{SCHEMA, State, Unread};
 
 use super::kind::Kind;
-use super::reader::{Access as Reads, Piece, ReadError, Reader};
+use super::reader::{Access as Reads, Piece, ReadError, Reader, Source};
 use super::text;
-use lines::{Columns, Line, Lines};
+use lines::Lines;
 
-pub(super) const READER: Reader = Reader { kind: Kind::ProcessMonitor, recognises, read: Reads::Place(read) };
+pub(super) const READER: Reader = Reader { kind: Kind::ProcessMonitor, recognises, read: Reads::Stream(read) };
 
 /// Most different accesses that are remembered of one kind of place, of which most are granted.
 const REMEMBERED: usize = 2000;
@@ -39,8 +41,8 @@ fn recognises(head: &[u8]) -> bool {
     lines::columns(head).or_else(|| lines::columns(text::beginning(head).as_bytes())).is_some()
 }
 
-fn read(path: &Path) -> Result<Piece, ReadError> {
-    read_from(BufReader::new(File::open(path)?), &path.display().to_string())
+fn read(source: &mut dyn Source, name: &str) -> Result<Vec<Piece>, ReadError> {
+    read_from(BufReader::new(source), name).map(|piece| vec![piece])
 }
 
 pub(super) fn read_from(input: impl Read, name: &str) -> Result<Piece, ReadError> {
@@ -75,9 +77,22 @@ struct Trace {
     without_details: u64,
 }
 
+/// Access as a recording has it, in whichever format.
+trait Recorded {
+    fn process(&self) -> Cow<'_, str>;
+    fn pid(&self) -> Option<u32>;
+    fn command_line(&self) -> Option<Cow<'_, str>>;
+    fn operation(&self) -> Cow<'_, str>;
+    fn path(&self) -> Cow<'_, str>;
+    fn result(&self) -> Cow<'_, str>;
+    fn detail(&self) -> Option<Cow<'_, str>>;
+    fn time(&self) -> Option<Cow<'_, str>>;
+}
+
 /// Findings of the reading itself.
 struct Met {
-    columns: Columns,
+    /// True if the recording tells what was asked for.
+    details: bool,
     malformed: u64,
     first_malformed: Option<u64>,
     /// Reason why it ended early.
@@ -99,10 +114,10 @@ impl Trace {
             }
         }
         let (malformed, first_malformed) = lines.malformed();
-        Ok((trace, Met { columns: lines.columns, malformed, first_malformed, cut }))
+        Ok((trace, Met { details: lines.columns.has_detail(), malformed, first_malformed, cut }))
     }
 
-    fn take(&mut self, line: &Line<'_>) {
+    fn take(&mut self, line: &impl Recorded) {
         self.records += 1;
         let (process, result) = (line.process(), line.result());
         let granted = result == GRANTED;
@@ -141,6 +156,16 @@ impl Trace {
                 comparable: false,
             };
             self.refuse(access, &path);
+        }
+    }
+
+    /// Counts an access to nothing that matters; `granted` names a program of ours that was granted it.
+    fn pass(&mut self, granted: Option<&str>) {
+        self.records += 1;
+        if let Some(process) =
+            granted.filter(|process| !self.granted.iter().any(|known| known.eq_ignore_ascii_case(process)))
+        {
+            self.granted.push(process.to_ascii_lowercase());
         }
     }
 
@@ -232,7 +257,7 @@ impl Trace {
                     .to_owned(),
             );
         }
-        if self.without_details > 0 || !met.columns.has_detail() {
+        if self.without_details > 0 || !met.details {
             notes.push("without the column Detail it is not known what was asked for".to_owned());
         }
         notes

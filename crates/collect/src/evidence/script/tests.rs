@@ -413,7 +413,11 @@ fn the_script_looks_for_all_that_is_listed() {
         );
     }
     for known in events::all() {
-        let (_, names, logs) = CHANNELS.iter().find(|(provider, ..)| *provider == known.provider).unwrap();
+        // other programs' logs are no logs of Windows
+        let Some((_, names, logs)) = CHANNELS.iter().find(|(provider, ..)| *provider == known.provider) else {
+            assert!(known.id > 90_000, "{known:?}");
+            continue;
+        };
         for log in *logs {
             let asks = |line: &&str| {
                 let ids = |name: &str| line.split_once(name).unwrap().1.split_once(')').unwrap().0.to_owned();

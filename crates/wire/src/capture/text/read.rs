@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use super::{LINES, SERVICES, SeenError, yes};
 use crate::capture::exchange::Exchange;
+use crate::capture::socks::Socks;
 use crate::capture::table::{Seen, Side, UdpWatched, Watched};
+use crate::capture::tally::{FailingClient, Tally};
 use crate::capture::web::{Web, WebAnswer};
 use crate::hex;
 use crate::http::{self, Method, Request, Response};
@@ -40,6 +42,7 @@ enum Within {
     Connection,
     Tunnel,
     Transport,
+    Tally,
 }
 
 impl Seen {
@@ -59,6 +62,14 @@ impl Seen {
                 self.tunnels.push(read_connection(words)?);
                 *within = Within::Tunnel;
             }
+            (false, "tally") => {
+                let host = words.parse("host")?;
+                let (connections, clients) = (words.number("connections")?, words.number("clients")?);
+                let failing = words.number("failing")?;
+                let until = read_seconds(words.named("until")?).ok_or("until")?;
+                self.tallies.push(Tally { host, connections, clients, failing, until, named: Vec::new() });
+                *within = Within::Tally;
+            }
             (false, "udp") => {
                 let (client, host) = (words.parse("client")?, words.parse("host")?);
                 let (began, asked) = (words.seconds("time")?, read_syn(words)?);
@@ -75,10 +86,22 @@ impl Seen {
         let watched = match within {
             Within::Connection => self.connections.last_mut(),
             Within::Tunnel => self.tunnels.last_mut(),
-            Within::Nothing | Within::Transport => None,
+            Within::Nothing | Within::Transport | Within::Tally => None,
         };
         if let Some(watched) = watched {
             return read_stage(watched, stage, words);
+        }
+        if let (Within::Tally, Some(tally)) = (within, self.tallies.last_mut()) {
+            if stage != "failing" || tally.named.len() >= 64 {
+                return Err("stage");
+            }
+            tally.named.push(FailingClient {
+                client: words.parse("client")?,
+                attempts: words.number("attempts")?,
+                last: read_seconds(words.named("last")?).ok_or("last")?,
+                passed_since: words.number("passed-since")?,
+            });
+            return Ok(());
         }
         match (within, self.transports.last_mut()) {
             (Within::Transport, Some(watched)) if stage == "answer" => {
@@ -106,6 +129,11 @@ impl<'a> Words<'a> {
     /// The value behind `name=`.
     fn named(&mut self, name: &'static str) -> Result<&'a str, &'static str> {
         self.next(name)?.strip_prefix(name).and_then(|rest| rest.strip_prefix('=')).ok_or(name)
+    }
+
+    /// The number behind `name=`.
+    fn number(&mut self, name: &'static str) -> Result<u64, &'static str> {
+        self.named(name)?.parse().map_err(|_| name)
     }
 
     fn seconds(&mut self, what: &'static str) -> Result<Duration, &'static str> {
@@ -217,6 +245,7 @@ fn read_stage(watched: &mut Watched, stage: &str, words: &mut Words<'_>) -> Resu
     let exchange = &mut watched.exchange;
     match stage {
         "tcp" => watched.tcp = Some(timed(words, read_tcp)?),
+        "socks" => exchange.socks = Some(timed(words, read_socks)?),
         "request" => exchange.request = Some(timed(words, read_request)?),
         "answer" => exchange.answer = Some(timed(words, read_answer)?),
         "web" => {
@@ -299,6 +328,15 @@ fn read_answer(words: &mut Words<'_>) -> Result<X224Answer, &'static str> {
         "incomplete" => X224Answer::Incomplete(words.bytes("bytes")?),
         "silent" => X224Answer::Silent,
         _ => return Err("answer"),
+    })
+}
+
+fn read_socks(words: &mut Words<'_>) -> Result<Socks, &'static str> {
+    Ok(Socks {
+        version: words.parse::<u8>("version").ok().filter(|version| matches!(version, 4 | 5)).ok_or("version")?,
+        host: http::host(words.next("host")?).ok_or("host")?,
+        port: words.parse("port")?,
+        reply: read_optional(words.next("reply")?, "reply", |reply| reply.parse().ok())?,
     })
 }
 

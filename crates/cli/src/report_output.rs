@@ -1,0 +1,118 @@
+//! Printing of a report, and saving of its commands (`--save-commands`).
+
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow};
+use diagnosis::Diagnosis;
+use report::format::{Format, Style};
+use report::scripts::{self, MARK, Script};
+
+use crate::terminal;
+
+/// Bytes at the beginning of a file in which our mark stands.
+const BEGINNING: usize = 256;
+
+/// Prints a report, saves its commands if a folder is named for them, and returns the exit status.
+pub fn print(diagnosis: &Diagnosis, format: &Format, full: bool, folder: Option<&Path>) -> anyhow::Result<u8> {
+    let saved = folder.map(|folder| save(folder, &scripts::all(diagnosis))).transpose()?;
+    let style = Style { saved: saved.is_some(), ..terminal::style(full) };
+    terminal::print(&(format.render)(diagnosis, style))?;
+    if let (Some(count), Some(folder)) = (saved, folder) {
+        terminal::complain(&format!("{count} scripts were written to {}", folder.display()));
+    }
+    Ok(format.status.map_or_else(|| diagnosis.verdict.status(), |status| status(diagnosis)))
+}
+
+/// Names the files that were given in the commands of a report, so that these can be run as they stand.
+pub fn name_files(diagnosis: &mut Diagnosis, paths: &[PathBuf], from_client: &[PathBuf]) {
+    /// Most paths in a command.
+    const MOST: usize = 8;
+    if paths.len() + from_client.len() > MOST {
+        return;
+    }
+    let listed = |paths: &[PathBuf]| paths.iter().map(|path| quoted(path)).collect::<Option<Vec<_>>>();
+    let (Some(own), Some(client)) = (listed(paths), listed(from_client)) else { return };
+    let client = if client.is_empty() { String::new() } else { format!("--from-client {}", client.join(" ")) };
+    let given = [own.join(" "), client].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
+    let only = if let [only] = diagnosis.files.as_slice() { Some(only.clone()) } else { None };
+    for next in &mut diagnosis.next {
+        let with = if paths.is_empty() { "--with " } else { "" };
+        for place in only.iter().map(String::as_str).chain(["PATH…"]) {
+            let place = if next.command.contains(&format!("{with}{place}")) {
+                format!("{with}{place}")
+            } else {
+                place.to_owned()
+            };
+            let stands = next.command.starts_with("rdpdoctor ") && next.command.contains(&format!(" {place}"));
+            if stands {
+                next.command = next.command.replacen(&place, &given, 1);
+                break;
+            }
+        }
+    }
+}
+
+/// Writes a path as a shell takes it; `None` for one that no quoting of ours is sure to keep.
+fn quoted(path: &Path) -> Option<String> {
+    let text = path.to_str()?;
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "/\\:._-+=@".contains(letter);
+    match text {
+        "" => None,
+        _ if text.chars().all(plain) && !text.starts_with('-') => Some(text.to_owned()),
+        // both shells take these between single quotes as they are
+        _ if text.chars().any(|letter| letter == '\'' || letter.is_control()) => None,
+        _ if text.starts_with('-') => None,
+        _ => Some(format!("'{text}'")),
+    }
+}
+
+/// Writes scripts to a folder, which is made if it is not there, and returns how many. A file that somebody else wrote
+/// is never replaced.
+fn save(folder: &Path, scripts: &[Script]) -> anyhow::Result<usize> {
+    fs::create_dir_all(folder).with_context(|| format!("make the folder {}", folder.display()))?;
+    for script in scripts {
+        let path = folder.join(&script.name);
+        let saved = replaceable(&path).and_then(|()| Ok(write(&path, &script.text())?));
+        saved.with_context(|| format!("write the script {}", path.display()))?;
+    }
+    Ok(scripts.len())
+}
+
+/// Refuses a path at which something is that is no script of ours.
+fn replaceable(path: &Path) -> anyhow::Result<()> {
+    use std::io::Read as _;
+    let Ok(kind) = fs::symlink_metadata(path).map(|about| about.file_type()) else { return Ok(()) };
+    if !kind.is_file() {
+        return Err(anyhow!("it exists and is no file"));
+    }
+    let mut beginning = Vec::new();
+    fs::File::open(path)?.take(BEGINNING as u64).read_to_end(&mut beginning)?;
+    let ours = String::from_utf8_lossy(&beginning).contains(MARK);
+    if ours {
+        fs::remove_file(path).map_err(Into::into)
+    } else {
+        Err(anyhow!("it exists, and another program wrote it"))
+    }
+}
+
+fn write(path: &Path, text: &str) -> std::io::Result<()> {
+    OpenOptions::new().write(true).create_new(true).open(path)?.write_all(text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_written_as_a_shell_takes_it() {
+        let written = |text: &str| quoted(Path::new(text));
+        assert_eq!(written("logs/System.evtx").as_deref(), Some("logs/System.evtx"));
+        assert_eq!(written("my logs").as_deref(), Some("'my logs'"));
+        assert_eq!(written("$(x)").as_deref(), Some("'$(x)'"));
+        for odd in ["", "it's", "-rf", "a\nb"] {
+            assert_eq!(written(odd), None, "{odd:?}");
+        }
+    }
+}

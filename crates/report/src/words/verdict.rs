@@ -1,0 +1,156 @@
+//! The verdict as a sentence.
+
+use std::fmt::Write;
+
+use diagnosis::cause::{Confidence, Severity};
+use diagnosis::report::{Diagnosis, Outcome, StageResult, Told, Verdict};
+use diagnosis::stage::rung::NOT_TRIED;
+use diagnosis::{Role, Stage};
+
+use super::{gateway_words, symptom};
+use crate::captured::any_transport;
+use crate::subject_words;
+
+/// Writes the verdict as a sentence.
+pub(crate) fn verdict(diagnosis: &Diagnosis) -> String {
+    let reached = diagnosis.reached.map_or("", reached_words);
+    match diagnosis.verdict {
+        Verdict::Healthy => {
+            let elsewhere = diagnosis.findings.iter().any(|finding| finding.cause == "name-points-elsewhere");
+            let but = if elsewhere { ", but the name leads to a machine with a different name" } else { "" };
+            format!("Healthy {reached}{but}.")
+        }
+        Verdict::Faulty => faulty_words(diagnosis),
+        Verdict::Undetermined if diagnosis.interrupted => {
+            "Interrupted: this is what was seen up to then, without a connection that was still open.".to_owned()
+        }
+        Verdict::Undetermined => undetermined_words(diagnosis, reached),
+    }
+}
+
+/// Says how far a connection got.
+pub(super) fn reached_words(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Name => "up to the name",
+        Stage::Tcp => "up to TCP",
+        Stage::X224 => "up to the security negotiation",
+        Stage::Tls => "up to TLS",
+        Stage::Certificate => "up to the certificate; what comes after it was not seen",
+        Stage::Credssp => "up to the logon prompt",
+        // `reached` is a stage of the connection, and these are beside it
+        Stage::Sequence | Stage::Gateway | Stage::Host | Stage::Client => "judging by its settings and logs",
+    }
+}
+
+fn faulty_words(diagnosis: &Diagnosis) -> String {
+    let counted: Vec<_> = diagnosis.findings.iter().filter(|f| f.severity < Severity::Advisory).collect();
+    let Some((first, others)) = counted.split_first() else { return String::new() };
+    let whose = subject_words::whose(diagnosis, first.subject);
+    let mut words = if first.severity == Severity::Blocking {
+        let whose = whose.map_or(String::new(), |name| format!(" to {name}"));
+        format!("The connection{whose} {} because {}.", fails(first.confidence), first.title)
+    } else {
+        let whose = whose.map_or(String::new(), |name| format!(" at {name}"));
+        format!("Something is wrong{whose}: {}.", first.title)
+    };
+    if !others.is_empty() {
+        let more = counted_words(others.len());
+        write!(words, " {more}.").expect("writing to a String cannot fail");
+    }
+    let explained = diagnosis.findings.iter().any(|finding| finding.explains_symptom == Some(true));
+    if let (Some(symptom), false) = (symptom(diagnosis), explained) {
+        write!(words, " This does not explain {symptom}.").expect("writing to a String cannot fail");
+    }
+    words
+}
+
+/// Says how many more faults there are.
+fn counted_words(others: usize) -> String {
+    if others == 1 { "There is one more fault".to_owned() } else { format!("There are {others} more faults") }
+}
+
+fn fails(confidence: Confidence) -> &'static str {
+    match confidence {
+        Confidence::Proven => "fails",
+        Confidence::Likely => "most likely fails",
+        Confidence::Possible => "may be failing",
+    }
+}
+
+fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
+    if diagnosis.observations.iter().any(|seen| seen.told == Some(Told::RehearsalFailed)) {
+        return "Could not tell: this program's own messages also failed with a test host of its own, so the fault \
+                lies in this program or this computer, and nothing is held against the host. Please report it, with \
+                a transcript (--transcript)."
+            .to_owned();
+    }
+    if let Some(gateway) = &diagnosis.gateway {
+        return format!("Could not tell: {}", gateway_words(gateway));
+    }
+    if let Some(words) = to_gateway_words(diagnosis) {
+        return words;
+    }
+    if let Some(words) = not_tried(diagnosis) {
+        return words;
+    }
+    let mut to_hosts = diagnosis.stages.iter().filter(|stage| !diagnosis.is_gateway(stage.subject));
+    let failed = to_hosts.any(|stage| stage.outcome == Outcome::Failed);
+    match (symptom(diagnosis), failed) {
+        (Some(symptom), false) => {
+            let meaning = symptom.meaning().map_or(String::new(), |meaning| format!(" ({meaning})"));
+            let sound = match (reached, diagnosis.connections) {
+                ("", 0) => return format!("Could not tell: nothing that was read explains {symptom}{meaning}."),
+                ("", _) => return format!("Could not tell: nothing that was seen explains {symptom}{meaning}."),
+                (_, 0) => "everything that was captured works",
+                _ => "everything that could be tested works from here",
+            };
+            format!("Could not tell: {sound} ({reached}), so it does not explain {symptom}{meaning}.")
+        }
+        (Some(symptom), true) => {
+            format!("Could not tell what causes {symptom}: a step failed in a way that no known cause explains.")
+        }
+        (None, false) if only_udp(diagnosis) => {
+            "Could not tell: only UDP transports were captured, without the TCP connection that every client makes \
+             first."
+                .to_owned()
+        }
+        (None, false) => {
+            "Could not tell: nothing that was seen is a fault, and no complete connection was seen.".to_owned()
+        }
+        (None, true) => "Could not tell: a step failed in a way that no known cause explains.".to_owned(),
+    }
+}
+
+/// Writes the verdict where this computer could not make a connection.
+fn not_tried(diagnosis: &Diagnosis) -> Option<String> {
+    let own = diagnosis.stages.iter().find(|stage| stage.stage == Stage::Tcp && stage.text.starts_with(NOT_TRIED))?;
+    let others = diagnosis.stages.iter().any(|stage| stage.stage >= Stage::Tcp && stage.outcome == Outcome::Failed);
+    let why = own.text.strip_prefix(NOT_TRIED).unwrap_or_default().trim_start_matches(": ");
+    (!others).then(|| format!("Could not tell: {NOT_TRIED} ({why}), so nothing was learned about the host."))
+}
+
+/// Writes the verdict where only clients on their way to gateways were captured.
+fn to_gateway_words(diagnosis: &Diagnosis) -> Option<String> {
+    let at_host = |stage: &StageResult| {
+        let who = diagnosis.subjects.get(stage.subject);
+        who.is_some_and(|who| who.role == Role::Host && who.address.is_some())
+    };
+    let mut to_gateway = diagnosis.stages.iter().filter(|stage| diagnosis.is_gateway(stage.subject)).peekable();
+    if to_gateway.peek().is_none() || diagnosis.stages.iter().any(at_host) {
+        return None;
+    }
+    let broken = to_gateway.find(|stage| matches!(stage.outcome, Outcome::Failed | Outcome::Degraded));
+    let seen = match broken {
+        Some(stage) => format!("something is wrong there ({}: {})", stage.stage.word(), stage.text),
+        None => "nothing that was seen of it is wrong".to_owned(),
+    };
+    Some(format!(
+        "Could not tell: the capture shows the client's connection to the gateway; {seen}. It says nothing about the \
+         host behind it."
+    ))
+}
+
+/// True if only UDP transports were seen.
+fn only_udp(diagnosis: &Diagnosis) -> bool {
+    diagnosis.stages.is_empty() && any_transport(diagnosis)
+}

@@ -1,0 +1,11 @@
+//! Reads entries of event logs as text, CSV, XML and JSON. Whatever is in it, only a bounded part is kept.
+#![no_main]
+
+use collect::evidence::{Kind, Piece, pieces_of};
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    for piece in pieces_of(Kind::ExportedEvents, bytes) {
+        let Piece::State(state) = piece else { continue };
+        assert!(state.weight() < 16 << 20);
+    }
+});
