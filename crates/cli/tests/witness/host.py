@@ -7,6 +7,7 @@ import datetime
 import json
 import os
 import select
+import shutil
 import socket
 import ssl
 import struct
@@ -269,11 +270,16 @@ def main():
     old = plan["min"] < "1.2" or plan["key"] == "rsa1024"
     if plan["ciphers"] or old:
         context.set_ciphers((plan["ciphers"] or "ALL") + (":@SECLEVEL=0" if old else ""))
-    context.load_cert_chain(*identity(plan["key"]))
+    own = identity(plan["key"])
+    context.load_cert_chain(*own)
+    # whoever starts it kills it, so nothing is left for the end
+    shutil.rmtree(os.path.dirname(own[0]))
     if plan["curve"]:
         context.set_ecdh_curve(plan["curve"])
     if plan["client_certificate"]:
-        context.load_verify_locations(identity("rsa")[0])
+        authority = identity("rsa")[0]
+        context.load_verify_locations(authority)
+        shutil.rmtree(os.path.dirname(authority))
         optional = plan["client_certificate"] == "optional"
         context.verify_mode = ssl.CERT_OPTIONAL if optional else ssl.CERT_REQUIRED
     listener = socket.socket()
