@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: the time to a verdict on real servers, beside the peers, in turns in one run; to judge one host;
-//! to read an event log.
+//! `cargo xtask bench`: the time to a verdict on real servers, beside the peers, in turns in one run; to judge one
+//! host; to read an event log.
 //!
 //! Timings are ratios of one run on one machine; they are printed, never asserted.
 
