@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 pub use evidence::codes::Progress;
 use evidence::codes::{AttemptStep, Sureness};
-use evidence::events::Known;
+use evidence::events::{Known, LSM};
 use evidence::moment::moment;
 use evidence::printable::printable;
 use evidence::state::{LogEvent, Part};
@@ -16,12 +16,19 @@ use evidence::symptom::parse_code;
 use evidence::{codes, events};
 use time::{Duration, OffsetDateTime};
 
+use crate::audit;
+pub(crate) use crate::audit::split;
 use crate::case::Seen;
 
 /// Time after an attempt's last entry within which an entry without an ActivityID may still belong to it.
 const LINGERING: Duration = Duration::seconds(5);
+/// Time after an attempt's last entry within which a transport over UDP from the same address belongs to it.
+const TRANSPORT: Duration = Duration::seconds(30);
 /// Latest attempts that are considered for that.
 const LOOKED_AT: usize = 64;
+
+/// Most problems of one attempt that are told apart.
+const TROUBLES: usize = 8;
 
 /// Connection attempt, joined from log entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,11 +42,12 @@ pub struct Attempt {
     /// How far it got.
     pub reached: Progress,
     /// Problems, each once.
-    pub trouble: Vec<&'static str>,
+    pub trouble: Vec<String>,
     /// How it ended, in words.
     pub ended: Option<String>,
     /// Observations that it was joined from.
     pub observations: Vec<usize>,
+    console: bool,
     activity: Option<String>,
     kinds: Vec<(&'static str, u32)>,
 }
@@ -70,7 +78,10 @@ pub fn join<'a>(entries: impl Iterator<Item = Seen<&'a LogEvent>>) -> (Vec<Attem
         };
         let activity = event.activity.as_deref();
         let step = Step { at, known, declared, event, observation: seen.id };
-        let joined = activity.and_then(|activity| by_activity.get(activity).copied()).or_else(|| step.near(&attempts));
+        let joined = activity
+            .and_then(|activity| by_activity.get(activity).copied())
+            .or_else(|| step.beside(&attempts))
+            .or_else(|| step.near(&attempts));
         let number = match joined {
             Some(number) => number,
             None if step.begins() => {
@@ -96,6 +107,21 @@ impl Step<'_> {
         self.declared.begins
     }
 
+    /// True for a transport over UDP, which a client opens beside the connection that it has.
+    fn udp(&self) -> bool {
+        self.event.data.get("ConnType").is_some_and(|kind| kind.trim().eq_ignore_ascii_case("UDP"))
+    }
+
+    /// Finds the latest attempt from the address of a transport over UDP, shortly before it.
+    fn beside(&self, attempts: &[Attempt]) -> Option<usize> {
+        let peer = self.peer().filter(|_| self.udp())?;
+        let start = attempts.len().saturating_sub(LOOKED_AT);
+        (start..attempts.len()).rev().find(|number| {
+            let attempt = &attempts[*number];
+            self.at - attempt.until <= TRANSPORT && attempt.address().is_some_and(|from| from == split(&peer).0)
+        })
+    }
+
     /// Finds the one attempt at whose time it falls, if it has no ActivityID or that attempt has none.
     fn near(&self, attempts: &[Attempt]) -> Option<usize> {
         if self.begins() && self.event.activity.is_some() {
@@ -115,9 +141,18 @@ impl Step<'_> {
         found.next().filter(|_| found.next().is_none())
     }
 
+    /// Returns the address that the entry names. For the session manager a word that is no address says `LOCAL` in the
+    /// language of Windows: the console.
     fn peer(&self) -> Option<String> {
-        let told = self.declared.peer.iter().find_map(|name| self.event.data.get(name));
-        told.filter(|text| !text.is_empty() && *text != "-" && *text != "LOCAL").map(|text| printable(text))
+        let told = self.declared.peer.iter().find_map(|name| self.event.data.get(name))?.trim();
+        let none = told.is_empty() || matches!(told, "-" | "LOCAL") || self.known.provider == LSM && !is_address(told);
+        (!none).then(|| printable(told))
+    }
+
+    /// True if it is about a session at the machine's own console.
+    fn at_console(&self) -> bool {
+        let told = self.event.data.get("Address").map_or("", |address| address.trim());
+        self.known.provider == LSM && !matches!(told, "" | "-") && !is_address(told)
     }
 
     fn end(&self) -> Option<String> {
@@ -145,20 +180,15 @@ fn by_host(number: u32) -> Option<codes::Entry> {
     codes::find("extended", number).or_else(|| codes::find("hresult", number)).or_else(status)
 }
 
+/// True for an address, with a port or without.
+fn is_address(text: &str) -> bool {
+    split(text).0.parse::<std::net::IpAddr>().is_ok()
+}
+
 /// True if the addresses are equal and, where both have a port, the ports too.
 fn same_peer(one: &str, other: &str) -> bool {
     let (first, second) = (split(one), split(other));
     first.0 == second.0 && (first.1.is_none() || second.1.is_none() || first.1 == second.1)
-}
-
-/// Splits an address from its port; a bare IPv6 address has none.
-pub(crate) fn split(peer: &str) -> (&str, Option<&str>) {
-    match peer.rsplit_once(':') {
-        Some((address, port)) if !address.contains(':') || address.ends_with(']') => {
-            (address.trim_matches(['[', ']']), Some(port))
-        }
-        _ => (peer, None),
-    }
 }
 
 impl Attempt {
@@ -171,6 +201,7 @@ impl Attempt {
             trouble: Vec::new(),
             ended: None,
             observations: Vec::new(),
+            console: false,
             activity: None,
             kinds: Vec::new(),
         }
@@ -180,12 +211,17 @@ impl Attempt {
         self.until = self.until.max(step.at);
         self.reached = self.reached.max(step.declared.reached.unwrap_or(Progress::Begun));
         // only one entry has the port, so the longer text is the fuller one
-        self.peer = [self.peer.take(), step.peer()].into_iter().flatten().max_by_key(String::len);
-        if !step.known.normal && !self.trouble.contains(&step.known.meaning()) {
-            self.trouble.push(step.known.meaning());
+        let told = step.peer().filter(|_| self.peer.is_none() || !step.udp());
+        self.peer = [self.peer.take(), told].into_iter().flatten().max_by_key(String::len);
+        if !step.known.normal {
+            let told = audit::told(step.event, step.known);
+            if !self.trouble.contains(&told) && self.trouble.len() < TROUBLES {
+                self.trouble.push(told);
+            }
         }
         self.ended = self.ended.take().filter(|end| end != "ended").or_else(|| step.end());
         self.activity = self.activity.take().or_else(|| step.event.activity.clone());
+        self.console |= step.at_console();
         self.kinds.push((step.known.provider, step.known.id));
         self.observations.push(step.observation);
     }
@@ -207,9 +243,10 @@ impl Attempt {
             Progress::Arrived => "arrived",
             Progress::Authenticating => "came to the logon",
             Progress::Authenticated => "passed the network authentication",
+            Progress::LoggedOn if self.console => "logged on at the console",
             Progress::LoggedOn => "logged on",
         };
-        let parts = [reached].into_iter().chain(self.trouble.iter().copied()).chain(self.ended.as_deref());
+        let parts = [reached].into_iter().chain(self.trouble.iter().map(String::as_str)).chain(self.ended.as_deref());
         parts.collect::<Vec<_>>().join("; ")
     }
 

@@ -327,6 +327,12 @@ impl Sketch {
         self
     }
 
+    /// Makes the time one that a person named.
+    pub fn at_named(mut self) -> Self {
+        self.context.at_source = TimeSource::Option;
+        self
+    }
+
     /// Drops the target, as if nobody had named a host.
     pub fn without_target(mut self) -> Self {
         self.context.target = None;

@@ -17,6 +17,7 @@ use wire::tls::TlsStack;
 use wire::x224::ServerAnswer;
 
 use crate::attempts::{self, Progress};
+use crate::audit;
 use crate::case::{Case, Context, NEAR, Seen};
 use crate::stage::tls::refused_with;
 
@@ -76,6 +77,7 @@ pub fn timeline(evidence: &Evidence, context: &Context) -> Vec<TimelineEntry> {
     if lines.is_empty() && !several {
         return Vec::new();
     }
+    say_whose(evidence, &mut lines);
     lines.extend(captured.into_iter().chain(probed));
     lines.sort_by_key(|(at, _)| *at);
     let mut kept: Vec<TimelineEntry> = Vec::new();
@@ -89,6 +91,27 @@ pub fn timeline(evidence: &Evidence, context: &Context) -> Vec<TimelineEntry> {
 }
 
 type Lines = Vec<(OffsetDateTime, TimelineEntry)>;
+
+/// Says in each line of a log which machine it is about, where the logs are of several; and which way a connection
+/// went, where some come in and others go out.
+fn say_whose(evidence: &Evidence, lines: &mut Lines) {
+    let role = |line: &TimelineEntry| evidence.subjects[line.subject].role;
+    let subjects: BTreeSet<SubjectId> = lines.iter().map(|(_, line)| line.subject).collect();
+    let names: BTreeSet<_> = subjects.iter().map(|id| evidence.subjects[*id].name.as_deref()).collect();
+    let mixed = [Role::Host, Role::Client].iter().all(|way| lines.iter().any(|(_, line)| role(line) == *way));
+    for (_, line) in lines {
+        let attempt = line.kind == Happening::Attempt;
+        let way = match role(line) {
+            _ if !mixed || !attempt => "",
+            Role::Client => "outgoing, ",
+            _ if line.peer.is_none() => "",
+            _ => "incoming, ",
+        };
+        let name = evidence.subjects[line.subject].name.as_deref().filter(|_| names.len() > 1);
+        let name = name.map_or(String::new(), |name| format!("[{}] ", short(name)));
+        line.text = format!("{name}{way}{}", line.text);
+    }
+}
 
 fn of_logs(case: Case<'_>, lines: &mut Lines) {
     let entries = case.seen(|fact| if let Fact::LogEvent(event) = fact { Some(event) } else { None });
@@ -132,7 +155,7 @@ fn entry(case: Case<'_>, seen: &Seen<&LogEvent>, text: String) -> TimelineEntry 
         at,
         subject: case.subject,
         kind: Happening::Entry,
-        peer: None,
+        peer: audit::source(seen.value).filter(|_| events::ends_with(&seen.value.provider, events::SECURITY)),
         reached: None,
         text,
         normal: events::find(&seen.value.provider, seen.value.id).is_none_or(|known| known.normal),
@@ -144,16 +167,19 @@ fn entry(case: Case<'_>, seen: &Seen<&LogEvent>, text: String) -> TimelineEntry 
 /// Describes a single entry; `None` where it only belongs to a connection whose beginning is not known.
 fn words(event: &LogEvent) -> Option<String> {
     let known = events::find(&event.provider, event.id)?;
-    let kept = !known.normal || known.provider == events::RCM;
+    let kept = !known.normal || known.provider == events::RCM || known.provider == events::SECURITY;
     let source = known.provider.rsplit('-').next().unwrap_or(known.provider);
     let about = subject_of(event).map_or(String::new(), |about| format!(" ({about})"));
-    kept.then(|| format!("{source} {}: {}{about}", event.id, events::meaning(&event.data, known)))
+    kept.then(|| format!("{source} {}: {}{about}", event.id, audit::told(event, known)))
 }
 
 /// Returns the one value that tells what an entry is about: for CredSSP the host that was refused and its version, for
 /// others the service or the code.
 fn subject_of(event: &LogEvent) -> Option<String> {
     const NAMES: [&str; 6] = ["param1", "ErrorCode", "AlertDesc", "Value", "Reason", "0"];
+    if events::ends_with(&event.provider, events::SECURITY) {
+        return None;
+    }
     let value = NAMES.iter().find_map(|name| event.data.get(*name))?;
     // `TERMSRV/name version`, in one value or in two
     let offered = || {
@@ -289,7 +315,8 @@ fn follows(group: &TimelineEntry, line: &TimelineEntry) -> bool {
 
 /// Returns an address without its port, because a client takes another port each time.
 fn place(peer: &str) -> String {
-    peer.parse::<std::net::SocketAddr>().map_or(peer.to_owned(), |address| address.ip().to_string())
+    let (address, _) = attempts::split(peer);
+    address.parse::<std::net::IpAddr>().map_or(peer.to_owned(), |address| address.to_string())
 }
 
 /// Ranks a line: first the newest entry of each of a few kinds, then trouble near the attempt, then the rest near it,

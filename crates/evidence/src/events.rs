@@ -37,6 +37,19 @@ pub const CLIENT: &str = "Microsoft-Windows-TerminalServices-ClientActiveXCore";
 /// Provider of the older protocol stack's driver.
 pub const DRIVER: &str = "TermDD";
 
+/// Provider of Kerberos on any machine.
+pub const KERBEROS: &str = "Kerberos";
+/// Provider of group policy.
+pub const GROUP_POLICY: &str = "Microsoft-Windows-GroupPolicy";
+/// Provider of a machine's secure channel to its domain.
+pub const NETLOGON: &str = "NETLOGON";
+/// Provider of the log service: starts and stops of Windows.
+pub const EVENT_LOG: &str = "EventLog";
+/// Provider of shutdowns that somebody asked for.
+pub const USER32: &str = "User32";
+/// Provider of the kernel's power management.
+pub const KERNEL_POWER: &str = "Microsoft-Windows-Kernel-Power";
+
 /// Kind of entry that means something for Remote Desktop, declared by a `[[code]]` with a `level`.
 #[derive(Debug, Clone, Copy)]
 pub struct Known {
@@ -115,6 +128,12 @@ pub const CHANNELS: &[Place] = &[
     (DRIVER, &[DRIVER], &[SYSTEM]),
     (LSA, &[LSA, "Microsoft-Windows-LsaSrv"], &[SYSTEM]),
     (CLIENT, &[CLIENT], &[CLIENT_CHANNEL]),
+    (KERBEROS, &[KERBEROS, "Microsoft-Windows-Security-Kerberos"], &[SYSTEM]),
+    (GROUP_POLICY, &[GROUP_POLICY], &[SYSTEM]),
+    (NETLOGON, &[NETLOGON], &[SYSTEM]),
+    (EVENT_LOG, &[EVENT_LOG], &[SYSTEM]),
+    (USER32, &[USER32], &[SYSTEM]),
+    (KERNEL_POWER, &[KERNEL_POWER], &[SYSTEM]),
 ];
 
 /// Programs with logs of their own, whose lines have no ids: the numbers of their kinds are ours, from 90001 on. The
@@ -139,6 +158,64 @@ pub fn all() -> impl Iterator<Item = Known> {
 /// Finds the kind of entry of this provider and id.
 pub fn find(provider: &str, id: u32) -> Option<Known> {
     BY_ID.get(&id)?.iter().find(|known| ends_with(provider, known.provider)).copied()
+}
+
+/// True unless the entry is one of a kind that a log is full of and that has nothing to do with Remote Desktop: logons
+/// of services and over the network, of which only type 10 (and 12, with cached credentials) is Remote Desktop's alone.
+pub fn matters(provider: &str, id: u32, fields: &BTreeMap<String, String>) -> bool {
+    const LOGON: u32 = 4624;
+    match id {
+        LOGON if ends_with(provider, SECURITY) => {
+            fields.get("LogonType").is_some_and(|kind| matches!(kind.trim(), "10" | "12"))
+        }
+        7000 | 7009 | 7011 | 7036 if ends_with(provider, SERVICES) => service(fields).is_some(),
+        _ => true,
+    }
+}
+
+/// Titles by which Windows names services in entries in English, and their names.
+const TITLES: &[(&str, &str)] = &[
+    ("Remote Desktop Services", "TermService"),
+    ("Remote Desktop Configuration", "SessionEnv"),
+    ("Remote Desktop Services UserMode Port Redirector", "UmRdpService"),
+    ("Certificate Propagation", "CertPropSvc"),
+    ("CNG Key Isolation", "KeyIso"),
+    ("Cryptographic Services", "CryptSvc"),
+    ("Remote Procedure Call (RPC)", "RpcSs"),
+    ("Windows Defender Firewall", "MpsSvc"),
+    ("Windows Firewall", "MpsSvc"),
+];
+
+/// Returns the service that an entry of the service control manager names, if Remote Desktop needs it, and the state
+/// that it came into (`SERVICE_STATUS` of the Windows API: 1 stopped, 4 running), where the entry tells. Its binary
+/// part has both as UTF-16 text (`TermService/4`), whatever the language; its title is in the language of Windows.
+pub fn service(fields: &BTreeMap<String, String>) -> Option<(&'static str, Option<u32>)> {
+    let binary = fields.get("Binary").and_then(|binary| binary_text(binary));
+    if let Some(text) = binary {
+        let (name, state) = text.split_once('/').map_or((text.as_str(), None), |(name, state)| (name, Some(state)));
+        let known = crate::places::SERVICES.iter().find(|known| known.eq_ignore_ascii_case(name));
+        if let Some(known) = known {
+            return Some((known, state.and_then(|state| state.parse().ok())));
+        }
+    }
+    let titled = |value: &String| {
+        let title =
+            TITLES.iter().find(|(title, name)| [title, name].iter().any(|known| value.eq_ignore_ascii_case(known)));
+        title.map(|(_, name)| *name)
+    };
+    fields.values().find_map(titled).map(|name| (name, None))
+}
+
+/// Reads the first text of a binary part: UTF-16, little-endian, in hexadecimal.
+fn binary_text(hexadecimal: &str) -> Option<String> {
+    const LONGEST: usize = 64;
+    let bytes = hexadecimal.as_bytes();
+    let units = bytes.chunks_exact(4).take(LONGEST).map(|four| {
+        let text = std::str::from_utf8(four).ok()?;
+        u16::from_str_radix(text, 16).ok().map(u16::swap_bytes)
+    });
+    let units: Option<Vec<u16>> = units.take_while(|unit| *unit != Some(0)).collect();
+    String::from_utf16(&units?).ok().filter(|text| !text.is_empty())
 }
 
 /// Returns the meaning of an entry with these fields; for Schannel, on the side of a connection that it is about.
@@ -198,6 +275,51 @@ mod tests {
         }
         assert_eq!(seen.len(), all().count());
         assert_eq!(find(SCHANNEL, 36874).unwrap().meaning(), "client and host have no cipher suite in common");
+    }
+
+    #[test]
+    fn logons_of_services_do_not_matter() {
+        let logon = |kind: &str| BTreeMap::from([("LogonType".to_owned(), kind.to_owned())]);
+        assert!(matters(SECURITY, 4624, &logon("10")) && !matters(SECURITY, 4624, &logon("5")));
+        assert!(matters(SECURITY, 4625, &logon("3")) && matters(LSM, 4624, &logon("5")));
+        assert!(!matters(SECURITY, 4624, &BTreeMap::new()));
+    }
+
+    /// The binary part counts in every language; a service that Remote Desktop does not need is not kept.
+    #[test]
+    fn a_service_is_known_by_the_binary_part() {
+        let fields = |binary: &str, title: &str| {
+            let pairs = [("Binary", binary), ("param1", title)];
+            BTreeMap::from(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())))
+        };
+        let stopped = "5400650072006D0053006500720076006900630065002F0031000000";
+        assert_eq!(service(&fields(stopped, "Remotedesktopdienste")), Some(("TermService", Some(1))));
+        assert_eq!(service(&fields("", "Cryptographic Services")), Some(("CryptSvc", None)));
+        let update = "77007500610075007300650072007600";
+        assert_eq!(service(&fields(update, "Windows Update")), None);
+        assert!(!matters(SERVICES, 7036, &fields(update, "Windows Update")));
+        assert!(matters(SERVICES, 7036, &fields(stopped, "")) && matters(SERVICES, 7034, &fields(update, "")));
+        assert_eq!(service(&fields("54zz", "")), None);
+    }
+
+    /// Levels as the manifest of Remote Connection Manager (Windows 10, build 17134) and entries of healthy hosts have
+    /// them.
+    #[test]
+    fn what_windows_calls_information_is_no_failure() {
+        let informational: &[(&str, &[u32])] = &[
+            (RCM, &[258, 259, 261, 262, 1149, 1158]),
+            (LSM, &[21, 22, 23, 24, 25, 32, 34, 39, 40]),
+            (CORE, &[65, 66, 98, 102, 103, 131, 135, 141, 148, 153]),
+            (SECURITY, &[4624, 4778, 4779]),
+            (SERVICES, &[7036]),
+            (EVENT_LOG, &[6005, 6006]),
+            (USER32, &[1074]),
+        ];
+        for (provider, ids) in informational {
+            for id in *ids {
+                assert!(find(provider, *id).is_some_and(|known| known.normal), "{provider} {id} is told as a failure");
+            }
+        }
     }
 
     /// A declaration that nothing reads is a mistake in its place.

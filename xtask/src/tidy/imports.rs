@@ -34,8 +34,11 @@ const FLOORS: &[(&str, &[&str])] = &[
             "observe stage telling",
         ],
     ),
-    ("diagnosis", &["accesses as_client attempts case claims notices tries watched", "cause need stage survey"]),
-    ("diagnosis", &["client earlier identity keys logs regressions setting timeline", "causes fixes ladder report"]),
+    ("diagnosis", &["accesses as_client attempts audit case claims notices tries watched", "cause need stage survey"]),
+    (
+        "diagnosis",
+        &["client earlier identity keys logs refusals regressions setting timeline", "causes fixes ladder report"],
+    ),
     ("diagnosis", &["assemble next planner diagnose", "control interview sketch"]),
     ("report", &["format guides messages search xml", "captured human_timeline subject_words survey_words words"]),
     ("report", &["subject_words words", "machines scripts", "screen"]),

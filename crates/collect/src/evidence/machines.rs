@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use evidence::moment::moment;
 use evidence::state::{Part, State, Unread};
 use evidence::windows::{NETBIOS, netbios};
 use time::{Date, OffsetDateTime, Time};
@@ -19,10 +20,14 @@ pub(super) struct Machines {
 }
 
 impl Machines {
-    pub(super) fn of_pieces(pieces: &[(PathBuf, Kind, Piece)]) -> Self {
+    /// Learns which machines the pieces name, but for those that make no machine of their own ([`passed_over`]).
+    pub(super) fn of_pieces(pieces: &[(PathBuf, Kind, Piece)], passed_over: &BTreeMap<usize, String>) -> Self {
         let mut machines = Self::default();
-        for (path, _, piece) in pieces {
+        for (number, (path, _, piece)) in pieces.iter().enumerate() {
             let Piece::State(state) = piece else { continue };
+            if passed_over.contains_key(&number) {
+                continue;
+            }
             let Some(name) = &state.computer else { continue };
             let alike = machines.names.entry(netbios(name)).or_default();
             if alike.len() < ALIKE && !alike.iter().any(|known| same_machine(known, name)) {
@@ -61,6 +66,82 @@ impl Machines {
         let alike = self.names.get(&netbios(name)).into_iter().flatten();
         alike.clone().find(|known| same_machine(known, name)).map_or_else(|| name.to_owned(), String::clone)
     }
+}
+
+/// States of one folder by the name that they give, each with the number of its piece.
+type ByName<'a> = BTreeMap<&'a str, Vec<(usize, &'a State)>>;
+
+/// Finds the logs that make no machine of their own beside another, by the number of their piece, with the reason: one
+/// that holds nothing about Remote Desktop, and one under a name that ends, in the same folder, before the entries
+/// under the only other name begin. Setup names a machine anew, and an image of a disk keeps the logs of another.
+pub(super) fn passed_over(pieces: &[(PathBuf, Kind, Piece)]) -> BTreeMap<usize, String> {
+    let named: Vec<(usize, &Path, String, &State)> = pieces
+        .iter()
+        .enumerate()
+        .filter_map(|(number, (path, _, piece))| match piece {
+            Piece::State(state) => Some((number, path.as_path(), netbios(state.computer.as_deref()?), &**state)),
+            Piece::Transcript(_) | Piece::Capture(_) => None,
+        })
+        .collect();
+    let telling: BTreeSet<(bool, &str)> = named
+        .iter()
+        .filter(|(.., state)| !only_logs(state) || !state.events.is_empty())
+        .map(|(.., name, state)| (state.part == Part::Client, name.as_str()))
+        .collect();
+    let mut folders: BTreeMap<(Option<&Path>, bool), ByName<'_>> = BTreeMap::new();
+    let mut passed = BTreeMap::new();
+    for (number, path, name, state) in &named {
+        let client = state.part == Part::Client;
+        let others = telling.iter().any(|(other, _)| *other == client);
+        if others && !telling.contains(&(client, name.as_str())) {
+            let what = state.computer.as_deref().unwrap_or_default();
+            passed.insert(*number, format!("not taken: it names \"{what}\", and holds nothing about Remote Desktop"));
+            continue;
+        }
+        folders.entry((path.parent(), client)).or_default().entry(name).or_default().push((*number, state));
+    }
+    for names in folders.values().filter(|names| names.len() == 2) {
+        let spans: Vec<_> = names.values().map(|pieces| (period(pieces), pieces)).collect();
+        for (earlier, later) in [(0, 1), (1, 0)] {
+            let ((one, pieces), (other, beside)) = (&spans[earlier], &spans[later]);
+            let before = one.zip(*other).is_some_and(|(one, other)| one.1 < other.0);
+            let now = beside.iter().find_map(|(_, state)| state.computer.as_deref()).unwrap_or_default();
+            for (number, state) in pieces.iter().filter(|_| before) {
+                let was = state.computer.as_deref().unwrap_or_default();
+                let why = format!("it names \"{was}\", and ends before the entries of \"{now}\" begin");
+                passed.insert(*number, format!("not taken: {why}: an earlier name, or another machine"));
+            }
+        }
+    }
+    passed
+}
+
+/// True if a state has event logs and nothing else.
+fn only_logs(state: &State) -> bool {
+    if state.logs.is_empty() {
+        return false;
+    }
+    let logs = State {
+        schema: state.schema.clone(),
+        part: state.part,
+        taken_at: state.taken_at.clone(),
+        computer: state.computer.clone(),
+        logs: state.logs.clone(),
+        events: state.events.clone(),
+        unread: state.unread.clone(),
+        ..State::default()
+    };
+    logs == *state
+}
+
+/// Returns the first and the last moment of these logs; `None` where there is more than logs, or no time.
+fn period(pieces: &[(usize, &State)]) -> Option<(OffsetDateTime, OffsetDateTime)> {
+    if !pieces.iter().all(|(_, state)| only_logs(state)) {
+        return None;
+    }
+    let logs = || pieces.iter().flat_map(|(_, state)| &state.logs);
+    let from = logs().filter_map(|log| moment(&log.from)).min()?;
+    Some((from, logs().filter_map(|log| moment(&log.until)).max()?))
 }
 
 /// Attributes everything on one disk to one machine, whatever its logs say: it may have been renamed, or the disk
@@ -129,6 +210,50 @@ mod tests {
     fn with_two_machines_beside_it_nobody_knows_whose_it_is() {
         let mixed = [("a/SYSTEM1", Some("ONE")), ("a/SYSTEM2", Some("TWO")), ("a/SOFTWARE", None)];
         assert_eq!(machines(&mixed), [Some("ONE".to_owned()), Some("TWO".to_owned()), None]);
+    }
+
+    /// Log of this machine, of these hours, with an entry that matters or without.
+    fn log(path: &str, computer: &str, hours: (u8, u8), telling: bool) -> (PathBuf, Kind, Piece) {
+        let at = |hour: u8| format!("2026-11-21T{hour:02}:00:00Z");
+        let span = serde_json::json!({"channel": "System", "from": at(hours.0), "until": at(hours.1), "records": 9});
+        let entry = serde_json::json!({"at": at(hours.1), "channel": "System", "provider": "Schannel", "id": 36870});
+        let events: Vec<_> = telling.then(|| serde_json::from_value(entry).unwrap()).into_iter().collect();
+        let logs = vec![serde_json::from_value(span).unwrap()];
+        let state = State { computer: Some(computer.to_owned()), logs, events, ..State::default() };
+        (PathBuf::from(path), Kind::EventLog, Piece::State(Box::new(state)))
+    }
+
+    /// Names of the machines, and how much was passed over with a word.
+    fn told(pieces: Vec<(PathBuf, Kind, Piece)>) -> (Vec<Option<String>>, usize) {
+        let passed = passed_over(&pieces).len();
+        let mut evidence = Evidence::default();
+        Gathered { pieces, ..Gathered::default() }.observe(&mut evidence, OffsetDateTime::UNIX_EPOCH);
+        (evidence.subjects.into_iter().map(|subject| subject.name).collect(), passed)
+    }
+
+    #[test]
+    fn a_log_that_adds_nothing_makes_no_second_machine() {
+        let one = || Some("SERVER01".to_owned());
+        let quiet = || log("a/dhcp.evtx", "WIN-SETUP", (1, 2), false);
+        assert_eq!(told(vec![piece("a/state.json", Some("SERVER01")), quiet()]), (vec![one()], 1));
+        assert_eq!(told(vec![quiet()]), (vec![Some("WIN-SETUP".to_owned())], 0));
+        // of the same machine it tells what its log does not hold
+        assert_eq!(told(vec![piece("a", Some("SERVER01")), log("b", "server01.corp.example", (1, 2), false)]).1, 0);
+    }
+
+    #[test]
+    fn a_name_that_ends_before_the_other_begins_is_an_earlier_one() {
+        let two = |earlier, later| {
+            told(vec![
+                log("a/Security.evtx", "WIN-SETUP", earlier, true),
+                log("a/System.evtx", "SERVER01", later, true),
+            ])
+        };
+        assert_eq!(two((1, 2), (3, 9)), (vec![Some("SERVER01".to_owned())], 1));
+        assert_eq!(two((1, 4), (3, 9)).1, 0);
+        // in folders of their own they are two
+        let apart = vec![log("a/System.evtx", "ONE", (1, 2), true), log("b/System.evtx", "TWO", (3, 9), true)];
+        assert_eq!(told(apart).0.len(), 2);
     }
 
     #[test]

@@ -361,11 +361,15 @@ impl Gathered {
     pub fn observe(&self, evidence: &mut Evidence, at: OffsetDateTime) {
         let mut unread: Vec<(PathBuf, String)> = self.unread.iter().cloned().chain(self.left_out()).collect();
         bound(&mut unread);
-        let machines = Machines::of_pieces(&self.pieces);
+        let passed_over = machines::passed_over(&self.pieces);
+        let machines = Machines::of_pieces(&self.pieces, &passed_over);
         let gateways = self.gateways();
         for (number, (path, _, piece)) in (1..).zip(&self.pieces) {
             evidence.files.push(path.display().to_string());
             match piece {
+                Piece::State(_) if passed_over.contains_key(&(number - 1)) => {
+                    unread.push((path.clone(), passed_over[&(number - 1)].clone()));
+                }
                 Piece::State(state) => {
                     let computer = machines.of(path, state);
                     state.observe_as(computer.as_deref(), evidence, Source::File(number), at);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use diagnosis::diagnose::{Run, diagnose};
 use diagnosis::{Capabilities, Context};
-use evidence::events::{CORE, LSA, RCM, RCM_ADMIN, SCHANNEL, SERVICES, SYSTEM};
+use evidence::events::{CORE, EVENT_LOG, LSA, RCM, RCM_ADMIN, SCHANNEL, SERVICES, SYSTEM};
 use evidence::state::RegistryData;
 use evidence::{ClientProfile, Evidence, ProfileSource, Stage};
 use time::OffsetDateTime;
@@ -262,6 +262,7 @@ const IN_LOGS: &[(&str, Change)] = &[
     ("licensing-grace-expired", |disk| disk.logged(RCM_ADMIN, RCM, &[(1069, 3600, "")])),
     ("spn-missing", |disk| disk.logged(SYSTEM, RCM, &[(1067, 3600, "1355"), (9999, 60, "")])),
     ("service-crashing", |disk| disk.logged(SYSTEM, SERVICES, &[(7034, 120, "Remote Desktop Services")])),
+    ("host-was-off", |disk| disk.logged(SYSTEM, EVENT_LOG, &[(6008, 60, "")])),
     ("brute-force-flood", |disk| disk.logged(RDP_CORE, CORE, &[(140, 300, "203.0.113.7"); 120])),
     ("encryption-oracle-policy", |disk| disk.logged(SYSTEM, LSA, &[(6041, 120, "TERMSRV/old-server 4")])),
     ("certificate-renewal-failing", |disk| disk.logged(SYSTEM, RCM, &[(1058, 600, "access denied")])),
@@ -320,6 +321,9 @@ enum Shown {
     StateAlone(&'static str),
 }
 
+/// The logs that this test makes have one value to an entry.
+const AUDIT: &str = "an entry of the audit log has several fields, unlike those that a test makes here";
+
 /// Every cause that shows in a machine's own files, and how.
 const SHOWN: &[(&str, Shown)] = &[
     ("certificate-key-wrong-type", Shown::Hive),
@@ -336,6 +340,17 @@ const SHOWN: &[(&str, Shown)] = &[
     ("listener-disabled", Shown::Hive),
     ("service-stopped", Shown::Hive),
     ("service-crashing", Shown::Log),
+    ("host-was-off", Shown::Log),
+    ("account-locked", Shown::StateAlone(AUDIT)),
+    ("account-disabled", Shown::StateAlone(AUDIT)),
+    ("account-expired", Shown::StateAlone(AUDIT)),
+    ("account-restricted", Shown::StateAlone(AUDIT)),
+    ("logon-hours", Shown::StateAlone(AUDIT)),
+    ("workstation-restricted", Shown::StateAlone(AUDIT)),
+    ("password-expired", Shown::StateAlone(AUDIT)),
+    ("logon-right-missing", Shown::StateAlone(AUDIT)),
+    ("trust-broken", Shown::StateAlone(AUDIT)),
+    ("logon-failure", Shown::StateAlone(AUDIT)),
     ("logons-disabled", Shown::Hive),
     ("firewall-blocks-rdp", Shown::Hive),
     ("tls12-disabled", Shown::Hive),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use evidence::events::{CORE, LSM, RCM, SECURITY};
+use evidence::printable::counted;
 use evidence::state::{LISTENER, LogEvent, LogSpan, POLICY};
 use evidence::{Because, Role, Stage};
 use time::Duration;
@@ -100,15 +101,19 @@ fn address(event: &LogEvent) -> Option<&str> {
     (field != "-").then(|| attempts::split(field).0)
 }
 
+/// Connections in ten minutes, one every two seconds, that are a flood even if one address sends them all: what watches
+/// a host asks more rarely.
+const FLOOD: usize = 300;
+
 fn addresses<'a>(entries: &Entries<'a>) -> BTreeSet<&'a str> {
     entries.iter().filter_map(|seen| address(seen.value)).collect()
 }
 
 /// Says in words how many were counted.
 fn told(entries: &Entries<'_>, what: &str) -> Option<Because> {
-    let (count, sources) = (entries.len(), addresses(entries).len());
+    let (count, sources) = (entries.len(), counted(addresses(entries).len(), "address", "addresses"));
     let rate = format!("{} a minute", count.div_ceil(10));
-    let text = format!("{count} {what} from {sources} addresses in the ten minutes before the attempt ({rate})");
+    let text = format!("{count} {what} from {sources} in the ten minutes before the attempt ({rate})");
     Some(entries.last()?.because(text))
 }
 
@@ -151,7 +156,8 @@ fn by_arrivals(case: Case<'_>) -> Option<Ground> {
     let known_here = addresses(&passed);
     let stranger = |seen: &Seen<&LogEvent>| address(seen.value).is_some_and(|address| !known_here.contains(address));
     let strangers: Entries<'_> = arrived(case).into_iter().filter(stranger).collect();
-    if strangers.len() < HAMPERING || addresses(&strangers).len() < MANY {
+    let many = addresses(&strangers).len() >= MANY && strangers.len() >= HAMPERING;
+    if !many && strangers.len() < FLOOD {
         return None;
     }
     // without Network Level Authentication a logon is recorded only when its session begins
@@ -252,6 +258,8 @@ mod tests {
         let mixed = many(arrivals(listener(), 3 * HAMPERING, 150), 5, 5, (RCM, 1149), &[]);
         many(mixed, 3 * HAMPERING + 1, 1, (RCM, 261), &[]).check(&CAUSE, hampers());
         arrivals(listener(), HAMPERING, MANY - 1).check(&CAUSE, Expect::Unknown);
+        arrivals(listener(), FLOOD, 1).check(&CAUSE, hampers());
+        arrivals(listener(), FLOOD - 1, 1).check(&CAUSE, Expect::Unknown);
         let udp = many(listener(), HAMPERING, 50, (CORE, 131), &[("ConnType", "UDP")]);
         udp.check(&CAUSE, Expect::Absent);
     }

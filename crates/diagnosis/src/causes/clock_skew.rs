@@ -1,13 +1,18 @@
 //! `clock-skew`: the clocks of this computer and the host differ.
 
+use evidence::events::{GROUP_POLICY, KERBEROS};
 use evidence::fact::Fact;
-use evidence::moment::rfc3339;
+use evidence::moment::{moment, rfc3339};
+use evidence::state::LogEvent;
 use evidence::symptom::Symptom;
 use evidence::{Role, Stage};
+use time::Duration;
 
-use crate::case::Case;
+use crate::case::{Case, NEAR};
 use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
+use crate::logs::told;
 use crate::need::Need;
+use crate::refusals::{refused, says};
 
 /// Kerberos' usual tolerance: five minutes, in milliseconds (Windows' default "Maximum tolerance for computer clock
 /// synchronization").
@@ -19,13 +24,14 @@ const AGREEMENT: i64 = 60 * 1000;
 
 pub const CAUSE: Cause = Cause {
     id: "clock-skew",
-    title: "the clocks of this computer and the host are too far apart",
+    title: "clocks that have to agree are too far apart",
     stage: Stage::Credssp,
     severity: Severity::Degrading,
     role: Role::Host,
     codes: &[Symptom::CLOCK_SKEW, Symptom::CERTIFICATE_EXPIRED],
     proofs: &[
         Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::INTRODUCTION], holds: differ },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::HOST_LOG], holds: logged },
         Proof { shows: Shows::Absence, needs: &[Need::INTRODUCTION], holds: agree },
     ],
     explains: &[
@@ -69,6 +75,31 @@ fn differ(case: Case<'_>) -> Option<Ground> {
     Some(if matters || member && case.name_typed() { ground } else { ground.severity(Severity::Advisory) })
 }
 
+/// The host's own logs say that its clock and that of its domain controller, or of a client, differ: a refused logon
+/// with that status keeps a user out; Kerberos 5 and group policy 1126 tell the same of other errands of the host.
+fn logged(case: Case<'_>) -> Option<Ground> {
+    const AT_DC: &[u32] = &[0xC000_0133];
+    let logon = refused(case, |event| says(event, AT_DC));
+    let kerberos = told(case, (KERBEROS, &[5]), NEAR, before(case));
+    let policy = told(case, (GROUP_POLICY, &[1126]), NEAR, before(case));
+    let others = [kerberos, policy]
+        .into_iter()
+        .flatten()
+        .reduce(|one, other| Ground { because: [one.because, other.because].concat(), ..one });
+    match (logon, others) {
+        (Some(logon), Some(others)) => Some(Ground { because: [logon.because, others.because].concat(), ..logon }),
+        (Some(logon), None) => Some(logon),
+        (None, Some(others)) => Some(others.confidence(Confidence::Likely)),
+        (None, None) => None,
+    }
+}
+
+/// True for an entry from before the attempt, or of its minute.
+fn before(case: Case<'_>) -> impl Fn(&LogEvent) -> bool {
+    let latest = case.context.at + Duration::minutes(1);
+    move |event| moment(&event.at).is_some_and(|at| at <= latest)
+}
+
 fn agree(case: Case<'_>) -> Option<Ground> {
     let offset = case.clock_offset()?;
     let close = offset.value.abs() <= TOLERANCE && !validity_differs(case);
@@ -109,7 +140,7 @@ fn span(milliseconds: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sketch::{Expect, Sketch, host};
+    use crate::sketch::{Expect, Sketch, host, machine};
     use evidence::fact::Introduction;
     use wire::tls::TlsVersion;
 
@@ -161,6 +192,19 @@ mod tests {
         let sketch = host("192.0.2.7").nla().tls_up(TlsVersion::Tls13).certificate(0, 365);
         let sketch = sketch.with(Fact::CredsspAnswer(Introduction::Challenge(6))).with(Fact::ClockOffset(-900));
         sketch.check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn present_by_the_logs_of_the_host() {
+        let refused = crate::refusals::sketch::audited(0xC000_0133, "10", 2);
+        refused.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Proven));
+        for (provider, id) in [(KERBEROS, 5), (GROUP_POLICY, 1126)] {
+            let told = |minutes| machine().event(provider, id, minutes);
+            told(2).check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
+            told(60).check(&CAUSE, Expect::Unknown);
+            told(-5).check(&CAUSE, Expect::Unknown);
+        }
+        machine().event(KERBEROS, 4, 2).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

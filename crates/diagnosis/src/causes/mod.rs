@@ -5,6 +5,10 @@
 use crate::cause::Cause;
 
 // causes: modules
+mod account_disabled;
+mod account_expired;
+mod account_locked;
+mod account_restricted;
 mod broken_negotiation;
 mod brute_force_flood;
 mod certificate_binding_stale;
@@ -36,12 +40,16 @@ mod fips_mode_forced;
 mod firewall_blocks_rdp;
 mod handshakes_fail_at_times;
 mod host_unreachable;
+mod host_was_off;
 mod key_container_orphaned;
 mod licensing_grace_expired;
 mod listener_disabled;
 mod listener_overloaded;
 mod listener_patched;
 mod listener_silent;
+mod logon_failure;
+mod logon_hours;
+mod logon_right_missing;
 mod logons_disabled;
 mod machine_keys_unwritable;
 mod machine_renamed;
@@ -54,6 +62,7 @@ mod not_an_rdp_service;
 mod ntlm_blocked;
 mod one_client_fails;
 mod outstanding_connections_limit;
+mod password_expired;
 mod port_closed;
 mod port_filtered;
 mod private_key_unusable;
@@ -76,7 +85,9 @@ mod tls_refused;
 mod tls_required;
 mod tls_stalled;
 mod tls_version_mismatch;
+mod trust_broken;
 mod update_regression;
+mod workstation_restricted;
 
 /// Every cause, in the order in which a connection meets them.
 pub const ALL: &[&Cause] = &[
@@ -124,10 +135,21 @@ pub const ALL: &[&Cause] = &[
     &credssp_error_status::CAUSE,
     &credssp_broken::CAUSE,
     &ntlm_blocked::CAUSE,
+    &account_locked::CAUSE,
+    &account_disabled::CAUSE,
+    &account_expired::CAUSE,
+    &account_restricted::CAUSE,
+    &logon_hours::CAUSE,
+    &workstation_restricted::CAUSE,
+    &password_expired::CAUSE,
+    &logon_right_missing::CAUSE,
+    &trust_broken::CAUSE,
+    &logon_failure::CAUSE,
     &edition_without_remote_desktop::CAUSE,
     &remote_desktop_disabled::CAUSE,
     &rdp_file_misconfigured::CAUSE,
     &rdp_file_signature_broken::CAUSE,
+    &host_was_off::CAUSE,
     &service_crashing::CAUSE,
     &certificate_renewal_failing::CAUSE,
     &security_layer_inconsistent::CAUSE,

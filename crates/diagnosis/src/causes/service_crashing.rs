@@ -1,6 +1,6 @@
 //! `service-crashing`: Remote Desktop Services ends unexpectedly.
 
-use evidence::events::{SERVICES, SYSTEM};
+use evidence::events::{self, LSM, SERVICES, SYSTEM};
 use evidence::moment::moment;
 use evidence::state::LogEvent;
 use evidence::{Role, Stage};
@@ -12,6 +12,8 @@ use crate::logs::{not_told, told};
 use crate::need::Need;
 
 const ENDED: &[u32] = &[7031, 7034];
+/// Entry of Local Session Manager: the service ended for an unknown reason.
+const LOST: u32 = 18;
 /// Longest time after the attempt at which a crash may still be its reason: clocks and the attempt's time are not
 /// exact.
 const TOLERANCE: Duration = Duration::minutes(1);
@@ -54,20 +56,15 @@ pub const CAUSE: Cause = Cause {
 /// Windows restarts the service after a minute, so a host that answers since then runs again.
 fn crashed(case: Case<'_>) -> Option<Ground> {
     let before = |event: &LogEvent| moment(&event.at).is_some_and(|at| at <= case.context.at + TOLERANCE);
-    let ground = told(case, (SERVICES, ENDED), NEAR, |event| before(event) && about_remote_desktop(event))?;
+    let ended = told(case, (SERVICES, ENDED), NEAR, |event| before(event) && about_remote_desktop(event));
+    let ground = ended.or_else(|| told(case, (LSM, &[LOST]), NEAR, before))?;
     let answers = ground.because.iter().any(|because| case.answered_since(because.observation));
     Some(if answers { ground.severity(Severity::Degrading) } else { ground })
 }
 
-/// `TermService` in UTF-16, as hexadecimal digits, as the binary part of the entry has it.
-const NAME: &str = "5400650072006d005300650072007600690063006500";
-
 /// True if the entry names the service in its binary part, or by its English title.
 fn about_remote_desktop(event: &LogEvent) -> bool {
-    event.data.iter().any(|(field, value)| match field.as_str() {
-        "Binary" => value.to_ascii_lowercase().starts_with(NAME),
-        _ => ["TermService", "Remote Desktop Services"].iter().any(|known| value.eq_ignore_ascii_case(known)),
-    })
+    events::service(&event.data).is_some_and(|(name, _)| name == "TermService")
 }
 
 #[cfg(test)]
@@ -83,6 +80,12 @@ mod tests {
         let binary = "5400650072006d0053006500720076006900630065000000";
         let german = machine().event_with(SERVICES, 7031, 2, &[("param1", "Remotedesktopdienste"), ("Binary", binary)]);
         german.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    #[test]
+    fn present_by_the_session_manager() {
+        machine().event(LSM, 18, 2).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        machine().event(LSM, 34, 2).check(&CAUSE, Expect::Absent);
     }
 
     #[test]

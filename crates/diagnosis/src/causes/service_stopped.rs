@@ -1,11 +1,14 @@
 //! `service-stopped`: a service that Remote Desktop needs is stopped or disabled.
 
-use evidence::state::Service;
+use evidence::events::{self, SERVICES};
+use evidence::printable::printable;
+use evidence::state::{LogEvent, Service};
 use evidence::symptom::Symptom;
 use evidence::{Role, Stage};
 
-use crate::case::Case;
+use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
+use crate::logs::DAY;
 use crate::need::Need;
 
 // Faults that show later do not block: without the other services the host keeps the certificate it has, and a service
@@ -28,6 +31,7 @@ pub const CAUSE: Cause = Cause {
         Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::service("SessionEnv")], holds: not_there },
         Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::service("KeyIso")], holds: not_there },
         Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::service("CryptSvc")], holds: not_there },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::HOST_LOG], holds: stopped },
         Proof {
             shows: Shows::Absence,
             needs: &[
@@ -40,7 +44,10 @@ pub const CAUSE: Cause = Cause {
         },
     ],
     explains: &[
-        Explains { cause: "port-closed", when: |case| away(case, &["TermService"]).is_some() },
+        Explains {
+            cause: "port-closed",
+            when: |case| away(case, &["TermService"]).or_else(|| stopped(case)).is_some(),
+        },
         Explains { cause: "certificate-renewal-failing", when: |case| away(case, &NEEDED[1..]).is_some() },
         Explains { cause: "certificate-missing", when: |case| away(case, &NEEDED[1..]).is_some() },
     ],
@@ -57,6 +64,23 @@ pub const CAUSE: Cause = Cause {
     },
     fixes: &["start-services"],
 };
+
+/// Its last entry about TermService before the attempt says that it was stopped. Windows writes such entries for every
+/// service up to version 8.1, and later for some.
+fn stopped(case: Case<'_>) -> Option<Ground> {
+    const STOPPED: Option<u32> = Some(1);
+    let before = |seen: &Seen<&LogEvent>| case.time_of(seen.id) <= case.context.at;
+    let state = |seen: &Seen<&LogEvent>| match events::service(&seen.value.data) {
+        Some(("TermService", state)) => state,
+        _ => None,
+    };
+    let last = case.recent(SERVICES, &[7036], DAY).filter(before).filter(|seen| state(seen).is_some()).last()?;
+    if state(&last) != STOPPED || case.answered_since(last.id) {
+        return None;
+    }
+    let text = format!("Service Control Manager 7036 at {}: TermService was stopped", printable(&last.value.at));
+    Some(Ground::on(vec![last.because(text)]))
+}
 
 /// A needed service is missing. Without TermService nobody gets in; without the others the host keeps its certificate.
 fn not_there(case: Case<'_>) -> Option<Ground> {
@@ -128,6 +152,19 @@ mod tests {
             Fact::Service(Service { running, ..service(name, true, start) })
         };
         NEEDED.iter().fold(sketch, |sketch, name| sketch.recorded(one(name)))
+    }
+
+    /// The state is in the binary part, whatever the language; the newest entry before the attempt counts.
+    #[test]
+    fn present_by_the_log() {
+        const STOPPED: &str = "5400650072006d0053006500720076006900630065002f0031000000";
+        const RUNS: &str = "5400650072006d0053006500720076006900630065002f0034000000";
+        let entry = |sketch: Sketch, state, minutes| sketch.event_with(SERVICES, 7036, minutes, &[("Binary", state)]);
+        let stopped = || entry(machine(), STOPPED, 5);
+        stopped().check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        entry(stopped(), RUNS, 2).check(&CAUSE, Expect::Unknown);
+        entry(stopped(), RUNS, -2).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        entry(machine(), STOPPED, -2).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::cause::{Cause, Confidence, Page, Proof, Severity, Shows};
 use crate::logs::{DAY, not_told, told};
 use crate::need::Need;
 
-const NOT_REGISTERED: &[u32] = &[1066, 1067];
+const NOT_REGISTERED: &[u32] = &[1067];
 /// Reach that a log needs to count as silent: the name is registered when the service starts, which may be long ago.
 const MONTH: Duration = Duration::days(35);
 
@@ -37,7 +37,7 @@ pub const CAUSE: Cause = Cause {
                        in the group Protected Users.",
         why: "The host registers TERMSRV/name at its account in the domain when the service starts. That fails if no \
               domain controller is reachable at that time, or if the account may not write the attribute.",
-        confirm: "Remote Connection Manager 1066 or 1067 of the last day. The registration may have succeeded later: setspn says \
+        confirm: "Remote Connection Manager 1067 of the last day. The registration may have succeeded later: setspn says \
                   what is registered now.",
         command: "setspn -L $env:COMPUTERNAME",
         how_to_fix: "Register the name, or restart Remote Desktop Services while a domain controller can be reached.",

@@ -187,6 +187,8 @@ pub enum Mark {
     List,
     /// The source or the documentation of the program that says it.
     Prog,
+    /// The message tables and manifests of Windows, as public collections list them.
+    Tab,
     /// A public issue thread.
     Iss,
     /// A first-hand report.
@@ -208,6 +210,7 @@ impl Mark {
             Self::Fr => "the source of FreeRDP",
             Self::List => "the texts of the client, as lists of others keep them",
             Self::Prog => "the source or documentation of that program",
+            Self::Tab => "the message tables of Windows",
             Self::Iss => "public issue threads",
             Self::Field => "first-hand reports",
             Self::Mem => "from memory, not checked",

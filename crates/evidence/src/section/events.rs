@@ -42,8 +42,6 @@ pub struct LogEvent {
 
 /// Titles by which Windows names services in entries.
 const TITLES: &[&str] = &["Remote Desktop Services", "Remote Desktop Configuration", "Cryptographic Services"];
-/// `TermService` in UTF-16, hexadecimal, as the binary part of an entry has it.
-const TERMSERVICE: &str = "5400650072006d005300650072007600690063006500";
 
 /// Fields that mean the same in every entry.
 const FIELDS: &[(Content, &[&str])] = &[
@@ -270,13 +268,18 @@ fn renamed_value(provider: &str, content: Content, value: &str, names: &mut Name
         Content::Service | Content::Text => service(value),
         Content::Process => process(value),
         Content::Bytes if provider == RCM && value.len() == 40 => names.thumbprint(value),
-        Content::Bytes
-            if value.get(..TERMSERVICE.len()).is_some_and(|start| start.eq_ignore_ascii_case(TERMSERVICE)) =>
-        {
-            TERMSERVICE.to_owned()
-        }
+        Content::Bytes if provider == events::SERVICES => service_bytes(value),
         Content::Bytes => String::new(),
     }
+}
+
+/// Keeps the service that a binary part names, and its state, if it is one that Remote Desktop needs.
+fn service_bytes(value: &str) -> String {
+    let fields = BTreeMap::from([("Binary".to_owned(), value.to_owned())]);
+    let Some((name, state)) = events::service(&fields) else { return String::new() };
+    let text = state.map_or_else(|| name.to_owned(), |state| format!("{name}/{state}"));
+    let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    wire::hex::encode(&bytes)
 }
 
 /// True for a decimal number of at most ten digits, a hexadecimal code of at most 64 bits, or a text reference of

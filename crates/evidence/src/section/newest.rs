@@ -88,6 +88,9 @@ impl Newest {
     /// Takes in an entry, replacing the oldest of its kind if there are enough.
     pub fn add(&mut self, kind: Kind, at: Option<OffsetDateTime>, event: LogEvent) {
         let weight = event.weight();
+        if !events::matters(&event.provider, event.id, &event.data) {
+            return;
+        }
         if weight > ENTRY {
             return self.left_out.add(&event.channel, at);
         }

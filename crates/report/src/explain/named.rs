@@ -23,7 +23,7 @@ const CLAIMED: f64 = 0.6;
 /// Words from which on a question counts as a pasted message.
 const MOST_WORDS: usize = 12;
 /// Score that a hit has to reach; below that it shares only a common word with the question.
-const FITS: f64 = 2.5;
+const FITS: f64 = 2.6;
 /// Ids of one text that are explained.
 const MOST: usize = 8;
 /// Letters of the longest id.

@@ -15,6 +15,9 @@ pub(super) struct Machine {
     pub(super) spans: Vec<Span>,
     /// Entries it wrote, the newest of each kind.
     pub(super) newest: Newest,
+    /// Distance from the number of its first record here to the number that the entry itself names: not 0 in a log into
+    /// which entries were collected.
+    pub(super) shift: u64,
 }
 
 /// Channel of a log.

@@ -174,7 +174,7 @@ impl Log {
         let entry = templates.entry(chunk, record.at + RECORD_HEAD, record.at + record.size - 4)?;
         let (id, provider) = (entry.id()?, entry.provider()?);
         let at = entry.created().or(record.written)?;
-        let Some((machine, span)) = self.origin(&entry, at) else {
+        let Some((machine, span)) = self.origin(&entry, (at, record.number)) else {
             self.beyond += 1;
             return Some(());
         };
@@ -186,7 +186,7 @@ impl Log {
     }
 
     /// Finds the machine that wrote an entry, and its channel.
-    fn origin(&mut self, entry: &Entry<'_>, at: OffsetDateTime) -> Option<(usize, usize)> {
+    fn origin(&mut self, entry: &Entry<'_>, at: (OffsetDateTime, u64)) -> Option<(usize, usize)> {
         entry.origin(&mut self.origins.bytes);
         if self.origins.bytes == self.origins.last.0 {
             return self.origins.last.1;
@@ -201,7 +201,7 @@ impl Log {
         origin
     }
 
-    fn new_origin(&mut self, entry: &Entry<'_>, at: OffsetDateTime) -> Option<(usize, usize)> {
+    fn new_origin(&mut self, entry: &Entry<'_>, (at, number): (OffsetDateTime, u64)) -> Option<(usize, usize)> {
         let name = entry.computer().unwrap_or_default().into_owned();
         let channel = entry.channel().unwrap_or_default().into_owned();
         let known = self.machines.iter().position(|machine| same_machine(&machine.named.1, &name));
@@ -213,7 +213,9 @@ impl Log {
         if known.is_none() {
             let mut newest = Newest::default();
             newest.keep_at_most(self.most);
-            self.machines.push(Machine { named: (at, name.clone()), spans: Vec::new(), newest });
+            let own = entry.system("EventRecordID", None).and_then(|own| own.parse::<u64>().ok());
+            let shift = own.map_or(0, |own| own.wrapping_sub(number));
+            self.machines.push(Machine { named: (at, name.clone()), spans: Vec::new(), newest, shift });
         }
         let machine = &mut self.machines[place];
         // a machine that joined a domain since then has a longer name
@@ -307,18 +309,21 @@ impl Log {
         notes.into_iter().filter(|(so, _)| *so).map(|(_, why)| why).collect()
     }
 
-    /// Keeps only entries under the last name of a log with one channel in which names follow one another. Either one
-    /// machine was renamed, as every machine is by its setup, or several were collected one after the other, and which
-    /// of the two is not known. Returns a note.
+    /// Keeps only entries under the last name of a log with one channel in which names follow one another and no record
+    /// number is missing between them: the machine was renamed, as every machine is by its setup, or its disk was
+    /// copied from another. Where numbers have gaps, or entries were numbered anew and had others of their own, several
+    /// machines were collected into one log. Returns a note.
     fn leave_the_last_name(&mut self) -> Option<String> {
         let ends = |machine: &Machine| if let [span] = &machine.spans[..] { span.numbers.ends() } else { None };
         let channel = |machine: &Machine| machine.spans.first().map(|span| span.channel.to_lowercase());
         self.machines.sort_by_key(ends);
         let follows = |pair: &[Machine]| {
             let ends = ends(&pair[0]).zip(ends(&pair[1]));
-            channel(&pair[0]) == channel(&pair[1]) && ends.is_some_and(|(one, next)| one.1 < next.0)
+            channel(&pair[0]) == channel(&pair[1])
+                && ends.is_some_and(|(one, next)| one.1.checked_add(1) == Some(next.0))
         };
-        if self.machines.len() < 2 || !self.machines.windows(2).all(follows) {
+        let collected = self.machines.windows(2).any(|pair| pair[0].shift != pair[1].shift);
+        if self.machines.len() < 2 || collected || !self.machines.windows(2).all(follows) {
             return None;
         }
         let earlier = self.machines.drain(..self.machines.len() - 1);

@@ -132,6 +132,20 @@ fn of_a_log_under_two_names_the_last_counts() {
     );
 }
 
+/// A log into which the entries of several hosts were forwarded: their record numbers do not follow one another.
+#[test]
+fn of_a_forwarded_log_each_host_is_one() {
+    let name = |computer| Sample { computer, ..SYSTEM };
+    let chunks = [
+        name("ONE").chunk(318, &lines(36870, 0..1)),
+        name("TWO").chunk(6433, &lines(36870, 1..2)),
+        name("THREE").chunk(99456, &lines(36870, 2..3)),
+    ];
+    let states = read_all(&of_chunks(&chunks)).unwrap();
+    let names: Vec<_> = states.iter().map(|state| state.computer.as_deref().unwrap()).collect();
+    assert_eq!(names, ["ONE", "TWO", "THREE"]);
+}
+
 #[test]
 fn machines_without_end_are_counted() {
     let name = |number: usize| Sample { computer: Box::leak(format!("PC{number}").into_boxed_str()), ..SYSTEM };

@@ -1,0 +1,77 @@
+//! `trust-broken`: the host and its domain do not trust each other, or no domain controller answers.
+
+use evidence::state::LogEvent;
+use evidence::{Role, Stage};
+
+use crate::cause::{Cause, Confidence, Page, Proof, Severity, Shows};
+use crate::need::Need;
+use crate::refusals::{not_refused, refused, says};
+
+/// Statuses that say so.
+const TRUST: &[u32] = &[0xC000_018B, 0xC000_018D, 0xC000_005E];
+
+pub const CAUSE: Cause = Cause {
+    id: "trust-broken",
+    title: "the host and its domain do not trust each other, or no domain controller answers",
+    stage: Stage::Host,
+    severity: Severity::Blocking,
+    role: Role::Host,
+    codes: &[],
+    proofs: &[
+        Proof {
+            shows: Shows::Presence(Confidence::Proven),
+            needs: &[Need::HOST_LOG],
+            holds: |case| refused(case, fits),
+        },
+        Proof { shows: Shows::Absence, needs: &[Need::HOST_LOG], holds: |case| not_refused(case, fits) },
+    ],
+    explains: &[],
+    page: Page {
+        what_happens: "Accounts of the domain are refused although name and password are right; local accounts get in.",
+        why: "The password of the computer's account differs from that in the domain, as after an old snapshot or copy of the machine; the account was \
+              deleted; or the host reaches no domain controller.",
+        confirm: "Security 4625 with the status 0xC000018D, 0xC000018B or 0xC000005E at the time of the attempt.",
+        command: "Get-WinEvent -MaxEvents 20 -FilterHashtable @{LogName='Security'; Id=4625,4825} | Format-List TimeCreated,Message",
+        how_to_fix: "Log on with a local account. Where a domain controller answers, mend the trust with Test-ComputerSecureChannel -Repair; where none does, \
+                     mend the network or the name server first.",
+        references: &["Microsoft: event 4625, An account failed to log on", "[MS-ERREF] 2.3 (NTSTATUS)"],
+    },
+    fixes: &[],
+};
+
+fn fits(event: &LogEvent) -> bool {
+    says(event, TRUST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::refusals::sketch::{audited, with};
+    use crate::sketch::{Expect, machine};
+
+    #[test]
+    fn present() {
+        for status in TRUST {
+            let refused = audited(*status, "10", 2);
+            refused.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+        }
+    }
+
+    /// A file share refuses logons of the same kind.
+    #[test]
+    fn near_miss_a_logon_over_the_network_that_nothing_connects_with_remote_desktop() {
+        audited(0xC000_018B, "3", 2).check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Possible));
+        audited(0xC000_018B, "2", 2).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn near_miss_another_reason() {
+        with(audited(0xC000_006A, "10", 2), 48).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn unseen() {
+        machine().check(&CAUSE, Expect::Unknown);
+        with(machine(), 48).check(&CAUSE, Expect::Unknown);
+    }
+}
