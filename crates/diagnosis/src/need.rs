@@ -195,12 +195,12 @@ pub(crate) struct Answers(Vec<(Need, bool)>);
 impl Answers {
     /// True if the evidence answers the need. The case must be the same in every call.
     pub(crate) fn has(&mut self, case: Case<'_>, need: Need) -> bool {
-        let known = self.0.iter().find(|(known, _)| *known == need);
-        known.map(|(_, answered)| *answered).unwrap_or_else(|| {
-            let answered = need.answered(case);
-            self.0.push((need, answered));
-            answered
-        })
+        if let Some((_, answered)) = self.0.iter().find(|(known, _)| *known == need) {
+            return *answered;
+        }
+        let answered = need.answered(case);
+        self.0.push((need, answered));
+        answered
     }
 }
 
