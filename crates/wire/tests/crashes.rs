@@ -16,7 +16,18 @@ use std::path::{Path, PathBuf};
 mod targets;
 
 /// Targets of other crates, whose tests replay their files.
-const ELSEWHERE: [&str; 4] = ["event_log", "registry_hive", "rdp_file", "evidence"];
+const ELSEWHERE: [&str; 10] = [
+    "event_log",
+    "registry_hive",
+    "rdp_file",
+    "evidence",
+    "exported_events",
+    "firewall_log",
+    "journal",
+    "process_monitor_log",
+    "registry_export",
+    "xrdp_log",
+];
 
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten();
