@@ -38,7 +38,7 @@ pub struct Ground {
     pub severity: Option<Severity>,
     /// Confidence, where it is lower than the proof's usual one.
     pub confidence: Option<Confidence>,
-    /// The reasons; never empty.
+    /// The reasons: at least one for presence, none for absence, which is not told of one by one.
     pub because: Vec<Because>,
 }
 
@@ -46,6 +46,11 @@ impl Ground {
     /// Makes a ground with the usual severity and confidence.
     pub fn on(because: Vec<Because>) -> Self {
         Self { severity: None, confidence: None, because }
+    }
+
+    /// Makes the ground of an absence, for which no sentence is written: on a healthy host some fifty causes are absent.
+    pub fn nothing() -> Self {
+        Self::on(Vec::new())
     }
 
     /// Changes the severity.

@@ -199,8 +199,8 @@ fn nothing_to_fall_back_on(case: Case<'_>) -> Option<Because> {
 }
 
 fn none_bound(case: Case<'_>) -> Option<Ground> {
-    let bound = case.bound_thumbprint().filter(|seen| seen.value.is_none())?;
-    Some(Ground::on(vec![bound.because("no certificate is bound to the listener")]))
+    case.bound_thumbprint().filter(|seen| seen.value.is_none())?;
+    Some(Ground::nothing())
 }
 
 fn there_with_key(case: Case<'_>) -> Option<Ground> {
@@ -208,9 +208,8 @@ fn there_with_key(case: Case<'_>) -> Option<Ground> {
     let seen = case.stored(&thumbprint).filter(|seen| seen.value.has_key == Some(true))?;
     // that a certificate has a key says neither that the key is there nor that it can be read
     let usable = shown(case, &thumbprint) || case.key_of(seen.value).is_some_and(|place| place.is_readable());
-    let subject = printable(&seen.value.subject);
-    let text = format!("the bound certificate {subject} has a private key that TermService can read");
-    usable.then(|| Ground::on(vec![seen.because(text)]))
+    printable(&seen.value.subject);
+    usable.then(Ground::nothing)
 }
 
 #[cfg(test)]

@@ -60,17 +60,15 @@ fn signature_only(case: Case<'_>) -> Option<Ground> {
 }
 
 fn fits(case: Case<'_>) -> Option<Ground> {
-    let none = case.bound_thumbprint().filter(|seen| seen.value.is_none());
-    if let Some(seen) = none {
-        return Some(Ground::on(vec![
-            seen.because("no certificate is bound, and Windows makes its own with the right key"),
-        ]));
+    // without one, Windows makes its own with the right key
+    if case.bound_thumbprint().is_some_and(|seen| seen.value.is_none()) {
+        return Some(Ground::nothing());
     }
     let fits = |certificate: &StoredCertificate| {
         matches!(certificate.key_spec, Some(0 | 1)) || legacy(certificate) == Some(false)
     };
-    let seen = bound(case).filter(|seen| fits(seen.value))?;
-    Some(Ground::on(vec![seen.because("the key of the bound certificate is for key exchange, or of the newer kind")]))
+    bound(case).filter(|seen| fits(seen.value))?;
+    Some(Ground::nothing())
 }
 
 #[cfg(test)]

@@ -63,10 +63,9 @@ fn says_so(case: Case<'_>) -> Option<Ground> {
 fn says_otherwise(case: Case<'_>) -> Option<Ground> {
     let seen = case.x224_to(EVERYTHING)?;
     let X224Answer::Server(answer) = seen.value else { return None };
-    let text = || format!("{} answered, and did not ask for a certificate", case.label());
     // who goes on with TLS may ask for it there
     let ends = !matches!(answer, ServerAnswer::Selected { protocol, .. } if protocol.tls()) || case.watched(seen.id);
-    (*answer != WANTED && ends).then(|| Ground::on(vec![seen.because(text())]))
+    (*answer != WANTED && ends).then(Ground::nothing)
 }
 
 /// The numbers of the connections of the probe in which a certificate was asked for.
@@ -104,8 +103,8 @@ fn finished_without(case: Case<'_>) -> Option<Ground> {
     if refused_without(case).is_some() {
         return None;
     }
-    let seen = case.tls().find(|seen| matches!(seen.value.1, Handshake::Accepted { finished: true, .. }))?;
-    Some(Ground::on(vec![seen.because(format!("{} finished a handshake without a client certificate", case.label()))]))
+    case.tls().find(|seen| matches!(seen.value.1, Handshake::Accepted { finished: true, .. }))?;
+    Some(Ground::nothing())
 }
 
 #[cfg(test)]

@@ -107,8 +107,8 @@ fn broken_twice(case: Case<'_>) -> Option<Ground> {
 }
 
 fn answered(case: Case<'_>) -> Option<Ground> {
-    let seen = case.introductions().find(|seen| !broken_off(seen.value) && *seen.value != Introduction::Silent)?;
-    Some(Ground::on(vec![seen.because(format!("{} answered our introduction", case.label()))]))
+    case.introductions().find(|seen| !broken_off(seen.value) && *seen.value != Introduction::Silent)?;
+    Some(Ground::nothing())
 }
 
 #[cfg(test)]

@@ -68,9 +68,7 @@ fn accepted_by_client(case: Case<'_>) -> Option<Ground> {
     let profile = &case.context.profile;
     let accepted =
         seen.value >= PATCHED || !profile.encryption_oracle.refuses_unpatched() || !profile.protocols.credssp();
-    accepted.then(|| {
-        Ground::on(vec![seen.because(format!("TSRequest version {} is accepted by {}", seen.value, profile.name))])
-    })
+    accepted.then(Ground::nothing)
 }
 
 #[cfg(test)]

@@ -69,18 +69,17 @@ fn not_the_reason(case: Case<'_>) -> Option<Ground> {
     let profile = &case.context.profile;
     let seen = case.x224_to(EVERYTHING)?;
     if profile.protocols.contains(SecurityProtocols::RDSAAD) {
-        return Some(Ground::on(vec![seen.because(format!("{} offers Microsoft Entra authentication", profile.name))]));
+        return Some(Ground::nothing());
     }
     let X224Answer::Server(answer) = seen.value else { return None };
     let other = !contradicts(seen.value) && *answer != ServerAnswer::DisconnectProviderUltimatum;
-    other.then(|| Ground::on(vec![seen.because(format!("{} answered without asking for it", case.label()))]))
+    other.then(Ground::nothing)
 }
 
 fn no_help(case: Case<'_>) -> Option<Ground> {
     let seen = with_entra(case)?;
     let X224Answer::Server(_) = seen.value else { return None };
-    let text = || format!("{} does not select Microsoft Entra authentication either", case.label());
-    (!selected_entra(seen.value)).then(|| Ground::on(vec![seen.because(text())]))
+    (!selected_entra(seen.value)).then(Ground::nothing)
 }
 
 #[cfg(test)]

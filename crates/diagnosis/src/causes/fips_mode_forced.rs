@@ -60,14 +60,14 @@ fn conflict(case: Case<'_>) -> Option<Ground> {
 }
 
 fn off(case: Case<'_>) -> Option<Ground> {
-    let seen = case.number(FIPS, "Enabled").filter(|seen| seen.value.unwrap_or(0) == 0)?;
-    Some(Ground::on(vec![seen.because("FIPS mode is off")]))
+    case.number(FIPS, "Enabled").filter(|seen| seen.value.unwrap_or(0) == 0)?;
+    Some(Ground::nothing())
 }
 
 fn fits(case: Case<'_>) -> Option<Ground> {
     let tls = |setting: &crate::setting::Setting| setting.settled && setting.number.is_some_and(|layer| layer > 0);
-    let layer = case.setting(LISTENER, "SecurityLayer").filter(tls)?;
-    Some(Ground::on(vec![layer.because]))
+    case.setting(LISTENER, "SecurityLayer").filter(tls)?;
+    Some(Ground::nothing())
 }
 
 #[cfg(test)]

@@ -53,8 +53,8 @@ fn another(case: Case<'_>) -> Option<Ground> {
 }
 
 fn windows_own(case: Case<'_>) -> Option<Ground> {
-    let (own, because) = library(case)?;
-    (own == Some(true)).then(|| Ground::on(vec![because]))
+    let (own, _) = library(case)?;
+    (own == Some(true)).then(Ground::nothing)
 }
 
 #[cfg(test)]

@@ -91,16 +91,11 @@ fn drained(case: Case<'_>) -> Option<Ground> {
 
 fn allowed(case: Case<'_>) -> Option<Ground> {
     let drain = case.number(TERMINAL_SERVER, "TSServerDrainMode")?;
-    let user = case.number(TERMINAL_SERVER, "TSUserEnabled").filter(|seen| seen.value == Some(0))?;
-    let listener = case.number(LISTENER, "fLogonDisabled").filter(|seen| seen.value == Some(0))?;
-    let all = case.text(WINLOGON, DISABLED).filter(|seen| seen.value.is_some_and(|text| text.trim() == "0"))?;
+    case.number(TERMINAL_SERVER, "TSUserEnabled").filter(|seen| seen.value == Some(0))?;
+    case.number(LISTENER, "fLogonDisabled").filter(|seen| seen.value == Some(0))?;
+    case.text(WINLOGON, DISABLED).filter(|seen| seen.value.is_some_and(|text| text.trim() == "0"))?;
     let sound = matches!(drain.value, None | Some(0)) && refused(case).is_none();
-    let because = [
-        user.because("TSUserEnabled = 0"),
-        listener.because("fLogonDisabled = 0"),
-        all.because(format!("{DISABLED} = 0")),
-    ];
-    sound.then(|| Ground::on(because.into()))
+    sound.then(Ground::nothing)
 }
 
 #[cfg(test)]

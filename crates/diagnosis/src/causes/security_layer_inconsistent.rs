@@ -54,7 +54,7 @@ fn agree(case: Case<'_>) -> Option<Ground> {
     let settled = |name| case.setting(LISTENER, name).filter(|setting| setting.settled);
     let layer = settled("SecurityLayer").filter(|setting| setting.number.is_some_and(|layer| layer > 0));
     let nla = settled("UserAuthentication").filter(|setting| setting.number == Some(0));
-    layer.or(nla).map(|setting| Ground::on(vec![setting.because]))
+    layer.or(nla).map(|_| Ground::nothing())
 }
 
 #[cfg(test)]

@@ -103,13 +103,13 @@ fn set_so(case: Case<'_>) -> Option<Ground> {
 
 fn takes_tls(case: Case<'_>) -> Option<Ground> {
     let seen = case.selected()?;
-    seen.value.tls().then(|| Ground::on(vec![seen.because(format!("{} selected {}", case.label(), seen.value))]))
+    seen.value.tls().then(Ground::nothing)
 }
 
 fn takes_tls_alone(case: Case<'_>) -> Option<Ground> {
     let seen = case.x224_to(SecurityProtocols::SSL)?;
     let X224Answer::Server(ServerAnswer::Selected { protocol, .. }) = seen.value else { return None };
-    protocol.tls().then(|| Ground::on(vec![seen.because(format!("{} selected {protocol}", case.label()))]))
+    protocol.tls().then(Ground::nothing)
 }
 
 #[cfg(test)]

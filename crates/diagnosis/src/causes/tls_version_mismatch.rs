@@ -146,15 +146,11 @@ fn refused_for_version(case: Case<'_>) -> Option<Ground> {
 }
 
 fn common_version(case: Case<'_>) -> Option<Ground> {
-    let seen = case.tls().find(|seen| match seen.value.1 {
+    case.tls().find(|seen| match seen.value.1 {
         Handshake::Accepted { version: Some(version), .. } => case.context.profile.speaks(*version),
         _ => false,
     })?;
-    Some(Ground::on(vec![seen.because(format!(
-        "{} takes a version that {} speaks",
-        case.label(),
-        case.context.profile.name
-    ))]))
+    Some(Ground::nothing())
 }
 
 #[cfg(test)]
