@@ -195,7 +195,11 @@ pub(crate) struct Answers(Vec<(Need, bool)>);
 impl Answers {
     /// True if the evidence answers the need. The case must be the same in every call.
     pub(crate) fn has(&mut self, case: Case<'_>, need: Need) -> bool {
-        if let Some((_, answered)) = self.0.iter().find(|(known, _)| *known == need) {
+        // a place in records costs no more than a look at this list
+        if let Of::Place(_) = need.of {
+            return need.answered(case);
+        }
+        if let Some((_, answered)) = self.0.iter().rev().find(|(known, _)| *known == need) {
             return *answered;
         }
         let answered = need.answered(case);

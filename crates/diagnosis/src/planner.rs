@@ -24,7 +24,10 @@ fn most(need: Need) -> usize {
 pub struct Planner {
     asked: Vec<(SubjectId, Need)>,
     surveyed: Vec<(SubjectId, Question)>,
-    judged: Vec<(&'static Cause, Judgement)>,
+    /// Causes, in their order, that were judged when the last question was looked for.
+    judged: usize,
+    /// Those of them that are present.
+    present: Vec<(&'static Cause, Judgement)>,
 }
 
 impl Planner {
@@ -35,14 +38,17 @@ impl Planner {
     /// change a judgement: the cheap ones come first in a proof, and each costs one connection.
     pub fn next(&mut self, evidence: &Evidence, context: &Context, subject: SubjectId) -> Option<Question> {
         let case = Case { evidence, subject, context };
-        self.judged.clear();
-        self.judged.reserve(crate::causes::ALL.len());
+        self.judged = 0;
+        self.present.clear();
         let mut answers = Answers::default();
         for cause in causes_of(case) {
             let judgement = judged(cause, case, &mut answers);
             let tried_out = |need: &Need| self.tries(subject, *need) >= most(*need);
             let open = open_needs(cause, &judgement, case, &mut answers).find(|need| !tried_out(need));
-            self.judged.push((cause, judgement));
+            self.judged += 1;
+            if let Judgement::Present { .. } = judgement {
+                self.present.push((cause, judgement));
+            }
             if let Some(need) = open {
                 self.asked.push((subject, need));
                 return need.question(case);
@@ -51,14 +57,14 @@ impl Planner {
         if context.thorough { self.survey(case) } else { None }
     }
 
-    /// Returns the judgements of all causes of this subject: those that were made when the last question was looked
-    /// for, and the rest. The evidence must not have changed since.
+    /// Returns the causes that may be present in this subject, judged: those that were found to be when the last question
+    /// was looked for, and all that were not judged then. The evidence must not have changed since.
     pub(crate) fn judgements<'p>(
         &'p self,
         case: Case<'p>,
     ) -> impl Iterator<Item = (&'static Cause, Cow<'p, Judgement>)> {
-        let known = self.judged.iter().map(|(cause, judgement)| (*cause, Cow::Borrowed(judgement)));
-        let rest = causes_of(case).skip(self.judged.len());
+        let known = self.present.iter().map(|(cause, judgement)| (*cause, Cow::Borrowed(judgement)));
+        let rest = causes_of(case).skip(self.judged);
         let mut answers = Answers::default();
         known.chain(rest.map(move |cause| (cause, Cow::Owned(judged(cause, case, &mut answers)))))
     }
