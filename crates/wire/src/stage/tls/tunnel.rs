@@ -8,9 +8,18 @@ use crate::machine::outcome::{Outcome, Timed};
 use crate::machine::plan::ConversationPlan;
 use crate::stage::room::Expect;
 
-/// Time that a peer has for a remark behind the handshake, if nothing else is asked of it: one that misses something,
-/// or whose own way on is broken, ends the connection at once.
+/// Longest time that a peer has for a remark behind the handshake, if nothing else is asked of it: one that misses
+/// something, or whose own way on is broken, ends the connection at once.
 const REMARK: Duration = Duration::from_millis(250);
+/// Shortest time for it.
+const REMARK_LEAST: Duration = Duration::from_millis(25);
+/// Multiple of the handshake's own time, which has the way to the peer and its pace in it.
+const REMARK_PACE: u32 = 4;
+
+/// Returns the time for a remark behind a handshake that took this long.
+fn for_remark(handshake: Duration) -> Duration {
+    handshake.saturating_mul(REMARK_PACE).clamp(REMARK_LEAST, REMARK)
+}
 
 /// Waits for a TLS stack.
 #[derive(Debug, Default)]
@@ -56,7 +65,7 @@ impl Expect for ExpectTunnel {
     fn limit(&self, plan: &ConversationPlan) -> Duration {
         match &self.up {
             Some(Tunnel { took: Some(took), .. }) if !self.requested => {
-                took.saturating_add(REMARK.min(plan.limits.tls))
+                took.saturating_add(for_remark(*took).min(plan.limits.tls))
             }
             _ => plan.limits.tls,
         }
@@ -119,5 +128,17 @@ impl ExpectTunnel {
             _ => return None,
         };
         self.up.take().map(|up| Tunnel { ended, ..up })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A host nearby keeps nobody waiting; one far away, or slow, has a quarter of a second.
+    #[test]
+    fn the_time_for_a_remark_follows_the_handshake() {
+        let waited = [1, 10, 40, 100, 5_000].map(|millis| for_remark(Duration::from_millis(millis)).as_millis());
+        assert_eq!(waited, [25, 40, 160, 250, 250]);
     }
 }
