@@ -48,7 +48,7 @@ impl Ground {
         Self { severity: None, confidence: None, because }
     }
 
-    /// Makes the ground of an absence, for which no sentence is written: on a healthy host some fifty causes are absent.
+    /// Makes the ground of an absence, for which no sentence is written: a healthy host has some fifty of them.
     pub fn nothing() -> Self {
         Self::on(Vec::new())
     }

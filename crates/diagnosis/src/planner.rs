@@ -57,8 +57,8 @@ impl Planner {
         if context.thorough { self.survey(case) } else { None }
     }
 
-    /// Returns the causes that may be present in this subject, judged: those that were found to be when the last question
-    /// was looked for, and all that were not judged then. The evidence must not have changed since.
+    /// Returns the causes that may be present in this subject, judged: those that were found to be when the last
+    /// question was looked for, and all that were not judged then. The evidence must not have changed since.
     pub(crate) fn judgements<'p>(
         &'p self,
         case: Case<'p>,
