@@ -92,6 +92,7 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
             break
         }
         'rdpdoctor;demo' {
+            [CompletionResult]::new('--save-commands', '--save-commands', [CompletionResultType]::ParameterName, 'Write the commands of the report (proofs, fixes, next steps) to this folder, each as a script to read and run')
             [CompletionResult]::new('--full', '--full', [CompletionResultType]::ParameterName, 'Print the whole report')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')

@@ -145,12 +145,16 @@ _rdpdoctor() {
             return 0
             ;;
         rdpdoctor__subcmd__demo)
-            opts="-h --full --help"
+            opts="-h --full --save-commands --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --save-commands)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

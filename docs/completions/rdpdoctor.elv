@@ -84,6 +84,7 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'rdpdoctor;demo'= {
+            cand --save-commands 'Write the commands of the report (proofs, fixes, next steps) to this folder, each as a script to read and run'
             cand --full 'Print the whole report'
             cand -h 'Print help'
             cand --help 'Print help'

@@ -87,6 +87,7 @@ complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand explain" -l format -
 json\t'the published JSON, schema rdpdoctor-explain/1'"
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand explain" -l full -d 'Print everything that is known, not just the dozen lines that matter most'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand demo" -l save-commands -d 'Write the commands of the report (proofs, fixes, next steps) to this folder, each as a script to read and run' -r -F
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand demo" -l full -d 'Print the whole report'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand demo" -s h -l help -d 'Print help'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand lab" -s h -l help -d 'Print help'

@@ -255,6 +255,9 @@ pub struct DemoOptions {
     /// Print the whole report
     #[arg(long)]
     pub full: bool,
+    /// Write the commands of the report (proofs, fixes, next steps) to this folder, each as a script to read and run
+    #[arg(long, value_name = "DIR")]
+    pub save_commands: Option<PathBuf>,
 }
 
 /// Options of `lab`.

@@ -4,10 +4,10 @@ use anyhow::anyhow;
 use diagnosis::cause::Severity;
 use evidence::observe::observe;
 use lab::Scenario;
-use report::human;
+use report::formats;
 
 use crate::arguments::DemoOptions;
-use crate::{HEALTHY, UNDETERMINED, diagnose, scenario, terminal};
+use crate::{HEALTHY, UNDETERMINED, diagnose, report_output, scenario, terminal};
 
 /// Scenario that is shown by default: the likeliest reason for 0x904/0x7.
 pub const DEFAULT: &str = "demo";
@@ -22,7 +22,7 @@ pub fn run(options: &DemoOptions) -> anyhow::Result<u8> {
     let (transcript, run) = diagnose::drive(&staged.probe)?;
     terminal::clear_progress();
     let report = diagnosis::diagnose(&observe(&transcript), &staged.probe.context, run);
-    terminal::print(&human::render(&report, terminal::style(options.full)))?;
+    report_output::print(&report, &formats::ALL[0], options.full, options.save_commands.as_deref())?;
     let found = report.findings.iter().find(|finding| finding.severity < Severity::Advisory);
     let found = found.map(|finding| finding.cause.as_str());
     let expected = scenario.expect.findings.first().map(String::as_str);

@@ -20,7 +20,8 @@ pub fn print(diagnosis: &Diagnosis, format: &Format, full: bool, folder: Option<
     let style = Style { saved: saved.is_some(), ..terminal::style(full) };
     terminal::print(&(format.render)(diagnosis, style))?;
     if let (Some(count), Some(folder)) = (saved, folder) {
-        terminal::complain(&format!("{count} scripts were written to {}", folder.display()));
+        let written = if count == 1 { "1 script was".to_owned() } else { format!("{count} scripts were") };
+        terminal::complain(&format!("{written} written to {}", folder.display()));
     }
     Ok(format.status.map_or_else(|| diagnosis.verdict.status(), |status| status(diagnosis)))
 }

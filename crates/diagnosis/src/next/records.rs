@@ -75,7 +75,7 @@ pub(super) fn with(case: Case<'_>, found: &Cause, open: &[(Need, &'static str)])
         command: format!("{again} {option}{}", files.join(" ")),
         splits: vec![found.id.to_owned(), "something else".to_owned()],
         why: format!(
-            r"the files read so far do not show {}; {} would, below Windows\System32 on the {whose}",
+            r"the files read so far do not show {}; {} would, below Windows\System32 on the {whose} (config, winevt\Logs)",
             needs.join(", "),
             files.join(", ")
         ),
