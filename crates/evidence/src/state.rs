@@ -18,7 +18,7 @@ use wire::redaction::Names;
 
 use crate::moment::moment;
 pub use crate::places::*;
-use crate::section::filling::Filling;
+use crate::section::budget::Budget;
 use crate::section::registry::forget_stores;
 use crate::section::sections;
 use crate::section::thing::{Section, Turn};
@@ -66,7 +66,7 @@ macro_rules! state {
                 &mut self,
                 name: &str,
                 map: &mut A,
-                filling: &mut Filling,
+                filling: &mut Budget,
             ) -> Result<bool, A::Error> {
                 match name {
                     $(stringify!($field) => map.next_value_seed(read::Things(&mut self.$field, filling))?,)*
@@ -81,7 +81,7 @@ macro_rules! state {
             }
 
             /// Keeps what fits of the sections whose turn it is.
-            fn fill(&mut self, turn: Turn, filling: &mut Filling) {
+            fn fill(&mut self, turn: Turn, filling: &mut Budget) {
                 $(if <$thing>::TURN == turn {
                     let mut things = std::mem::take(&mut self.$field).into_iter();
                     Section::fill(&mut things, filling, &mut self.$field);
@@ -89,7 +89,7 @@ macro_rules! state {
             }
 
             /// Takes back what only holds of whole sections.
-            fn cut_short(&mut self, filling: &Filling) {
+            fn cut_short(&mut self, filling: &Budget) {
                 let mut stores = false;
                 $(let lost = filling.lost(<$thing>::TITLE);
                 if lost > 0 {

@@ -17,7 +17,7 @@ pub use event::{Action, ConnectFailure, End, Event, TlsFailure};
 pub use outcome::{Outcome, Timed};
 pub use plan::{ConversationPlan, Limits};
 
-use crate::stage::room::{Redact, Waiting};
+use crate::stage::interface::{Redact, Waiting};
 
 /// The machine.
 #[derive(Debug)]

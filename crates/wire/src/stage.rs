@@ -6,7 +6,7 @@
 
 mod connection_sequence;
 mod credssp;
-pub(crate) mod room;
+pub(crate) mod interface;
 mod tcp;
 mod tls;
 mod x224;
@@ -16,7 +16,7 @@ use std::time::Duration;
 pub(crate) use tls::{accepted, read_up as read_tls_up, rename_chain, write_up as write_tls_up};
 
 use crate::machine::plan::{ConversationPlan, Limits};
-use room::Stage;
+use interface::Stage;
 
 /// The stages on the way to a host, in the order in which they follow each other.
 pub(crate) const STAGES: [Stage; 5] = [tcp::STAGE, x224::STAGE, tls::STAGE, credssp::STAGE, connection_sequence::STAGE];

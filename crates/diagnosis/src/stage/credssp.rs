@@ -5,8 +5,8 @@ use evidence::fact::{Fact, Introduction};
 use evidence::telling::version_text;
 use time::{Duration, OffsetDateTime};
 
-use super::hello::finished;
 use super::room::{Room, Whose};
+use super::tls::finished;
 use crate::as_client::{client_hello_asked, tunnel};
 use crate::case::{Case, Seen};
 use crate::need::{Asking, Kind, Need, Of, Patience, Question};

@@ -4,7 +4,6 @@
 pub mod certificate;
 pub mod connection_sequence;
 pub mod credssp;
-pub mod hello;
 pub mod name;
 pub mod recorded;
 mod room;

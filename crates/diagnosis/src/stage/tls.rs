@@ -1,11 +1,14 @@
 //! The stage `tls`: the handshake.
 
+mod further;
+
 use evidence::Stage;
 use evidence::fact::{Fact, Handshake};
 use wire::machine::Ended;
 use wire::tls::{Alert, NameSent, Segments, TlsOffer, TlsStack, TlsVersion};
 
-use super::hello::askable;
+use self::further::askable;
+pub(super) use self::further::finished;
 use super::room::{Room, Whose};
 use crate::as_client::{
     client_offer, client_suites_known, client_versions, client_versions_known, first_offer, last_as_client,

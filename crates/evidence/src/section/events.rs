@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use wire::redaction::Names;
 
 use super::bounded;
-use super::filling::Filling;
+use super::budget::Budget;
 use super::logs;
 use super::logs::LogSpan;
 use super::thing::{Count, Section, Turn};
@@ -190,7 +190,7 @@ impl Section for LogEvent {
         LINE + texts + activity.as_ref().map_or(0, String::len) + data
     }
 
-    fn fill(things: &mut dyn Iterator<Item = Self>, filling: &mut Filling, kept: &mut Vec<Self>) {
+    fn fill(things: &mut dyn Iterator<Item = Self>, filling: &mut Budget, kept: &mut Vec<Self>) {
         let mut entries = filling.entries();
         things.for_each(|event| entries.add_any(event));
         filling.collected(entries, kept);

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use wire::redaction::Names;
 
-use super::filling::{KEPT, Missed};
+use super::budget::{KEPT, Missed};
 use super::thing::{Count, Section};
 use crate::events::{CLIENT_CHANNEL, RCM_ADMIN, SYSTEM};
 use crate::moment::{moment, rfc3339};

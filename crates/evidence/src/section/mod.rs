@@ -5,10 +5,10 @@
 
 pub mod accesses;
 pub(crate) mod bounded;
+pub(crate) mod budget;
 pub mod certificates;
 pub mod events;
 pub mod files;
-pub(crate) mod filling;
 pub mod key_files;
 pub mod logs;
 pub mod newest;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BinaryHeap};
 
 use time::OffsetDateTime;
 
+use super::budget::{Budget, ENTRIES, KEPT, LeftOut};
 use super::events::LogEvent;
-use super::filling::{ENTRIES, Filling, KEPT, LeftOut};
 use super::thing::Section;
 use crate::events;
 use crate::moment::moment;
@@ -155,7 +155,7 @@ impl Newest {
     }
 }
 
-impl Filling {
+impl Budget {
     /// Returns a collector of log entries for the room that is left.
     pub(crate) fn entries(&self) -> Newest {
         Newest::of(self.most, self.left.min(ENTRIES))

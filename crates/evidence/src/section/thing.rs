@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
 use wire::redaction::Names;
 
-use super::filling::{self, Filling};
+use super::budget::{self, Budget};
 use super::logs::LogSpan;
 use crate::places::Part;
 
@@ -30,7 +30,7 @@ pub(crate) trait Section: Clone + Serialize + DeserializeOwned {
 
     /// Estimates the bytes of memory it takes.
     fn weight(&self) -> usize {
-        filling::weight(self)
+        budget::weight(self)
     }
 
     /// Returns its name in the list of what was left out, where it matters which one that was.
@@ -39,7 +39,7 @@ pub(crate) trait Section: Clone + Serialize + DeserializeOwned {
     }
 
     /// Keeps the things that fit.
-    fn fill(things: &mut dyn Iterator<Item = Self>, filling: &mut Filling, kept: &mut Vec<Self>) {
+    fn fill(things: &mut dyn Iterator<Item = Self>, filling: &mut Budget, kept: &mut Vec<Self>) {
         kept.extend(things.filter(|thing| filling.takes(thing.weight(), Self::TITLE, thing.label())));
     }
 

@@ -4,11 +4,11 @@
 //! else as much as fits, in order. Anything left out is counted and listed in the state as unread.
 
 use super::{LogSpan, State, Unread};
-use crate::section::filling::{Filling, LeftOut};
+use crate::section::budget::{Budget, LeftOut};
 use crate::section::logs::{add_missed, left_out, older, unread};
 use crate::section::thing::Turn;
 
-pub use crate::section::filling::{ENTRIES, KEPT};
+pub use crate::section::budget::{ENTRIES, KEPT};
 pub use crate::section::newest::Newest;
 
 /// Fewest of them where there are many machines; below it the later machines lose more.
@@ -41,7 +41,7 @@ impl LeftOut {
     }
 }
 
-impl Filling {
+impl Budget {
     /// Records in the state what did not fit.
     pub(super) fn tell(mut self, state: &mut State) {
         for entries in std::mem::take(&mut self.entries) {
@@ -61,7 +61,7 @@ impl Filling {
 impl State {
     /// Keeps at most this many entries of each kind, the newest, and of everything only what fits into the room.
     fn shrink(&mut self, most: usize, room: usize) {
-        let mut filling = Filling::new(room, most);
+        let mut filling = Budget::new(room, most);
         for turn in Turn::ALL {
             self.fill(turn, &mut filling);
         }

@@ -11,7 +11,7 @@ use super::bounds::{KEPT, ROOM};
 use super::{SCHEMA, State, Unread};
 use crate::moment::moment;
 use crate::printable::printable;
-use crate::section::filling::Filling;
+use crate::section::budget::Budget;
 use crate::section::thing::Section;
 
 /// Name of the format, whatever its version.
@@ -88,7 +88,7 @@ impl<'de> Visitor<'de> for Machine {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<State, A::Error> {
         let mut state = State::default();
-        let mut filling = Filling::new(ROOM, KEPT);
+        let mut filling = Budget::new(ROOM, KEPT);
         while let Some(field) = map.next_key::<Cow<'de, str>>()? {
             match &*field {
                 "schema" => state.schema = map.next_value()?,
@@ -105,7 +105,7 @@ impl<'de> Visitor<'de> for Machine {
 }
 
 /// Things of a section: where they go, and the room that they share with the others.
-pub(super) struct Things<'a, T>(pub &'a mut Vec<T>, pub &'a mut Filling);
+pub(super) struct Things<'a, T>(pub &'a mut Vec<T>, pub &'a mut Budget);
 
 impl<'de, T: Section> DeserializeSeed<'de> for Things<'_, T> {
     type Value = ();

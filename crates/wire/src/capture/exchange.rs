@@ -13,7 +13,7 @@ use crate::foreign::ForeignService;
 use crate::http::{self, Head, Method};
 use crate::machine::{End, Presented, Timed, TlsAnswer, X224Answer};
 use crate::stage::accepted;
-use crate::stage::room::kept;
+use crate::stage::interface::kept;
 use crate::tls::flight::{self, ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, FlightProgress, HANDSHAKE};
 use crate::tls::{Alert, ClientHello, ServerFlight, TlsVersion};
 use crate::x224::{self, ConnectionRequest, Framing, ServerAnswer};

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::room::{Begun, Expect, Redact, Stage, kept};
+use super::interface::{Begun, Expect, Redact, Stage, kept};
 use super::{tls, x224};
 use crate::machine::answer::ConnectionSequenceAnswer;
 use crate::machine::event::TlsFailure;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::room::{Begun, Expect, Redact, Stage};
+use super::interface::{Begun, Expect, Redact, Stage};
 use super::{tls, x224};
 use crate::bytes::Reader;
 use crate::credssp::{self, Framing, TsRequest};

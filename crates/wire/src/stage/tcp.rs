@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::room::{Begun, Expect, Stage};
+use super::interface::{Begun, Expect, Stage};
 use crate::hex;
 use crate::machine::answer::TcpAnswer;
 use crate::machine::event::ConnectFailure;

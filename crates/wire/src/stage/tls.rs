@@ -5,7 +5,7 @@ mod tunnel;
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-use super::room::{Begun, Expect, Redact, Stage, kept};
+use super::interface::{Begun, Expect, Redact, Stage, kept};
 use super::{tcp, x224};
 use crate::bytes::Reader;
 use crate::hex;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::room::{Begun, Expect, Redact, Stage, kept};
+use super::interface::{Begun, Expect, Redact, Stage, kept};
 use super::tcp;
 use crate::foreign::ForeignService;
 use crate::hex;

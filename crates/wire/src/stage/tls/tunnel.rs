@@ -6,7 +6,7 @@ use crate::machine::answer::{Ended, Presented, TlsAnswer};
 use crate::machine::event::{Event, TlsFailure};
 use crate::machine::outcome::{Outcome, Timed};
 use crate::machine::plan::ConversationPlan;
-use crate::stage::room::Expect;
+use crate::stage::interface::Expect;
 
 /// Longest time that a peer has for a remark behind the handshake, if nothing else is asked of it: one that misses
 /// something, or whose own way on is broken, ends the connection at once.

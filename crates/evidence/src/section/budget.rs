@@ -1,4 +1,4 @@
-//! Room that the things of a state take one after another, and what did not fit.
+//! The budget of bytes that the sections of a state share, one after another, and what did not fit into it.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 /// Most entries of one provider and id that are kept of a machine: the newest.
 pub const KEPT: usize = 500;
-/// Share of it that log entries of a file or machine may take: they are many, and the rest has to fit as well.
+/// Bytes of the budget that log entries of a file or machine may take: they are many, and the rest has to fit as well.
 pub const ENTRIES: usize = 6 * 1024 * 1024;
 /// Most keys that are named one by one when they are left out.
 const NAMED: usize = 8;
@@ -49,7 +49,7 @@ impl Write for Counter {
 
 /// Room that things take one after another, as long as they fit.
 #[derive(Debug)]
-pub(crate) struct Filling {
+pub(crate) struct Budget {
     pub(super) left: usize,
     pub(super) most: usize,
     pub(crate) left_out: BTreeMap<&'static str, u64>,
@@ -57,7 +57,7 @@ pub(crate) struct Filling {
     pub(crate) entries: Vec<LeftOut>,
 }
 
-impl Filling {
+impl Budget {
     pub(crate) fn new(room: usize, most: usize) -> Self {
         Self { left: room, most, left_out: BTreeMap::new(), named: Vec::new(), entries: Vec::new() }
     }

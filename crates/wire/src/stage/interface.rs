@@ -1,4 +1,4 @@
-//! A stage, as the machine, the text of a transcript and redaction see it.
+//! The interface of a stage: how it begins, waits and ends, is written in a transcript, and is redacted.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use crate::machine::outcome::{Outcome, Timed};
 use crate::machine::plan::{ConversationPlan, Limits};
 use crate::redaction::Names;
 
-/// A stage, as the machine, the text of a transcript and redaction see it.
+/// Declaration of a stage, of which there is one in each room beside this file.
 pub(crate) struct Stage {
     /// Its name in a transcript.
     pub(crate) name: &'static str,

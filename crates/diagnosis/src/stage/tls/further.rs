@@ -3,7 +3,7 @@
 use evidence::fact::Handshake;
 use wire::tls::{TlsOffer, TlsStack};
 
-use super::tls::{refused, speechless};
+use super::{refused, speechless};
 use crate::as_client::{client_hello_asked, client_suites_known, first_offer, server_name, tolerates_newest, tunnel};
 use crate::case::Case;
 use crate::need::{Asking, Kind, Need, Of, Patience, Question};
@@ -69,7 +69,7 @@ impl Need {
 }
 
 /// True if a tunnel of ours was finished, or the host failed inside one.
-pub(super) fn finished(case: Case<'_>) -> bool {
+pub(in crate::stage) fn finished(case: Case<'_>) -> bool {
     case.tls().any(|seen| match seen.value {
         (offer, Handshake::Accepted { finished: true, .. }) => offer.stack != TlsStack::Watched,
         (_, answer) => *answer == Handshake::WrongKey,
