@@ -107,7 +107,7 @@ fn observations(evidence: &Evidence) -> Vec<ReportObservation> {
 fn told(fact: &Fact) -> Option<Told> {
     Some(match fact {
         Fact::Unread(unread) | Fact::CaptureCut(unread) | Fact::PassedOver(unread) => {
-            Told::Unread { what: unread.what.clone(), why: unread.why.clone() }
+            Told::Unread { what: printable(&unread.what), why: printable(&unread.why) }
         }
         Fact::CertificateNotAfter(until) => Told::CertificateUntil(*until),
         Fact::CapturedConnection(connection) => Told::Connection(connection.clone()),

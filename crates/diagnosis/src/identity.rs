@@ -166,7 +166,7 @@ impl<'a> Case<'a> {
     /// True if somebody got in since shortly before this was recorded: the recorded setting kept nobody out, unless it
     /// was changed in between.
     pub fn let_in_near(self, id: usize) -> bool {
-        self.let_in_since(self.time_of(id) - NEAR)
+        self.let_in_since(self.time_of(id).saturating_sub(NEAR))
     }
 }
 

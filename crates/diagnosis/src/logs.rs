@@ -45,7 +45,7 @@ pub fn not_told(
     (provider, ids): (&'static str, &'static [u32]),
     window: Duration,
 ) -> Option<Ground> {
-    let since = case.context.at - window;
+    let since = case.context.at.saturating_sub(window);
     let whole = |log: &LogSpan| log.whole_since(since) && log.channel.eq_ignore_ascii_case(channel);
     let log = case.logs_near(case.context.at).find(|seen| whole(seen.value))?;
     if case.recent(provider, ids, window).next().is_some() {

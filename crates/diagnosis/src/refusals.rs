@@ -32,7 +32,8 @@ struct Refusal<'a> {
 
 /// Iterates over refused logons of the last day, up to the attempt, old to new.
 fn recent(case: Case<'_>) -> impl Iterator<Item = Seen<&LogEvent>> {
-    let before = move |event: &LogEvent| moment(&event.at).is_some_and(|at| at <= case.context.at + TOLERANCE);
+    let before =
+        move |event: &LogEvent| moment(&event.at).is_some_and(|at| at <= case.context.at.saturating_add(TOLERANCE));
     case.recent(SECURITY, &[FAILED, DENIED], DAY).filter(move |seen| before(seen.value))
 }
 
@@ -117,7 +118,7 @@ fn guesses(case: Case<'_>) -> usize {
 /// Makes an absence: the audit log covers the ten minutes before the attempt and holds no refusal that `fits`, on a
 /// host that is known to record refusals, because within the day it did.
 pub(crate) fn not_refused(case: Case<'_>, fits: impl Fn(&LogEvent) -> bool) -> Option<Ground> {
-    let since = case.context.at - NEAR;
+    let since = case.context.at.saturating_sub(NEAR);
     let whole = |log: &LogSpan| log.whole_since(since) && log.channel.eq_ignore_ascii_case(CHANNEL);
     let log = case.logs_near(case.context.at).find(|seen| whole(seen.value))?;
     let records = recent(case).last()?;

@@ -3,9 +3,16 @@
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// Parses RFC 3339 text.
+/// Parses RFC 3339 text; `None` also for a time that no clock of a machine was set to ([`is_from_a_clock`]).
 pub fn moment(text: &str) -> Option<OffsetDateTime> {
-    OffsetDateTime::parse(text, &Rfc3339).ok()?.checked_to_offset(time::UtcOffset::UTC)
+    let at = OffsetDateTime::parse(text, &Rfc3339).ok()?.checked_to_offset(time::UtcOffset::UTC)?;
+    is_from_a_clock(at).then_some(at)
+}
+
+/// True for a time that a machine may have recorded. Zero of FILETIME is 1601 and zero of Unix 1970: both are what stands
+/// where no time was written. Years far away are damage, and leave no room to reckon with.
+pub fn is_from_a_clock(at: OffsetDateTime) -> bool {
+    (1980..=9000).contains(&at.year())
 }
 
 /// Writes a recorded time for people: without the fraction of its second. Text that is no time stays as it is.
@@ -25,7 +32,15 @@ pub fn rfc3339(date: OffsetDateTime) -> String {
 
 #[cfg(test)]
 mod whole_seconds {
-    use super::whole_second;
+    use super::{moment, whole_second};
+
+    #[test]
+    fn what_no_clock_showed_is_no_moment() {
+        for text in ["1601-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "0000-01-01T00:00:00Z"] {
+            assert_eq!(moment(text), None, "{text}");
+        }
+        assert!(moment("2000-01-01T00:00:00Z").is_some());
+    }
 
     #[test]
     fn a_time_for_people_has_no_fraction() {

@@ -170,7 +170,7 @@ fn by_arrivals(case: Case<'_>) -> Option<Ground> {
 
 /// Log of this name that covers all of the ten minutes without a gap.
 fn whole<'a>(case: Case<'a>, channel: &str) -> Option<Seen<&'a LogSpan>> {
-    let fits = |log: &LogSpan| log.channel.contains(channel) && log.whole_since(case.context.at - NEAR);
+    let fits = |log: &LogSpan| log.channel.contains(channel) && log.whole_since(case.context.at.saturating_sub(NEAR));
     case.logs_near(case.context.at).find(|seen| fits(seen.value))
 }
 

@@ -73,7 +73,7 @@ fn shut_down(case: Case<'_>) -> Option<Ground> {
     let since = case.time_of(stopped.id);
     let started = case.events(EVENT_LOG, &[STARTED]).find(|seen| case.time_of(seen.id) > since);
     let back = match &started {
-        Some(started) => case.time_of(started.id) + STARTING >= at,
+        Some(started) => case.time_of(started.id).saturating_add(STARTING) >= at,
         // a log that ends there may have been copied from the disk of a machine that is off
         None => at - since <= NEAR && written_until(case).is_some_and(|until| until - since <= Duration::minutes(1)),
     };

@@ -55,7 +55,7 @@ pub const CAUSE: Cause = Cause {
 
 /// Windows restarts the service after a minute, so a host that answers since then runs again.
 fn crashed(case: Case<'_>) -> Option<Ground> {
-    let before = |event: &LogEvent| moment(&event.at).is_some_and(|at| at <= case.context.at + TOLERANCE);
+    let before = |event: &LogEvent| moment(&event.at).is_some_and(|at| at <= case.context.at.saturating_add(TOLERANCE));
     let ended = told(case, (SERVICES, ENDED), NEAR, |event| before(event) && about_remote_desktop(event));
     let ground = ended.or_else(|| told(case, (LSM, &[LOST]), NEAR, before))?;
     let answers = ground.because.iter().any(|because| case.answered_since(because.observation));

@@ -131,8 +131,9 @@ fn never_arrived(case: Case<'_>) -> Option<Ground> {
     if silenced.is_some_and(|level| level & 1 == 0) || case.recent(SCHANNEL, SCHANNEL_REFUSED, NEAR).next().is_some() {
         return None;
     }
-    let whole =
-        |log: &LogSpan| log.channel.eq_ignore_ascii_case(SYSTEM) && log.whole_since(at.min(case.context.at - NEAR));
+    let whole = |log: &LogSpan| {
+        log.channel.eq_ignore_ascii_case(SYSTEM) && log.whole_since(at.min(case.context.at.saturating_sub(NEAR)))
+    };
     let log = case.logs_of(at).find(|seen| whole(seen.value))?;
     let clients = case.seen(|fact| if let Fact::CapturedConnection(seen) = fact { Some(&seen.client) } else { None });
     let clients: Vec<_> = clients.map(|seen| seen.value).collect();

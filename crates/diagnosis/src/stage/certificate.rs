@@ -2,6 +2,7 @@
 
 use evidence::Stage;
 use evidence::fact::{Fact, Handshake};
+use evidence::moment::is_from_a_clock;
 use time::OffsetDateTime;
 use wire::tls::TlsVersion;
 
@@ -13,14 +14,16 @@ use crate::stage::rung::{Outcome, Rung};
 pub const ROOM: Room = Room { stage: Stage::Certificate, of: Whose::Address, rung };
 
 impl<'a> Case<'a> {
-    /// Returns its certificate's `notBefore`.
+    /// Returns its certificate's `notBefore`, where there is a time to judge it by: a capture without times has none.
     pub fn not_before(self) -> Option<Seen<OffsetDateTime>> {
-        self.last(|fact| if let Fact::CertificateNotBefore(date) = fact { Some(*date) } else { None })
+        let date = self.last(|fact| if let Fact::CertificateNotBefore(date) = fact { Some(*date) } else { None });
+        date.filter(|_| is_from_a_clock(self.context.at))
     }
 
-    /// Returns its certificate's `notAfter`.
+    /// Returns its certificate's `notAfter`, as [`Case::not_before`] does.
     pub fn not_after(self) -> Option<Seen<OffsetDateTime>> {
-        self.last(|fact| if let Fact::CertificateNotAfter(date) = fact { Some(*date) } else { None })
+        let date = self.last(|fact| if let Fact::CertificateNotAfter(date) = fact { Some(*date) } else { None });
+        date.filter(|_| is_from_a_clock(self.context.at))
     }
 
     /// Returns its certificate's subject.

@@ -181,7 +181,7 @@ impl<'a> Case<'a> {
 
     fn logs_within(self, at: OffsetDateTime, margin: Duration) -> impl Iterator<Item = Seen<&'a LogSpan>> + 'a {
         let covers = move |log: &LogSpan| match (moment(&log.from), moment(&log.until)) {
-            (Some(from), Some(until)) => (from - margin..=until + margin).contains(&at),
+            (Some(from), Some(until)) => (from.saturating_sub(margin)..=until.saturating_add(margin)).contains(&at),
             _ => false,
         };
         let machine = self.machine().into_iter();

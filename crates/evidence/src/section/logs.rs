@@ -123,10 +123,9 @@ pub(crate) fn add_missed(missed: &Missed, log: &mut LogSpan) {
 
 /// Says how much of a log was left out.
 pub fn left_out(log: &LogSpan) -> Option<Unread> {
-    let until = log
-        .left_out_until
-        .as_ref()
-        .map_or(String::new(), |until| format!(", up to {},", until.replacen('T', " ", 1).replacen('Z', " UTC", 1)));
+    let until = log.left_out_until.as_ref().map_or(" (or without a time)".to_owned(), |until| {
+        format!(", up to {},", until.replacen('T', " ", 1).replacen('Z', " UTC", 1))
+    });
     (log.left_out > 0).then(|| unread(&log.channel, format!("{} older entries{until} {}", log.left_out, older())))
 }
 

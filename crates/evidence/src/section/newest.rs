@@ -91,7 +91,8 @@ impl Newest {
         if !events::matters(&event.provider, event.id, &event.data) {
             return;
         }
-        if weight > ENTRY {
+        // an entry without a time would be taken for one of the attempt
+        if weight > ENTRY || at.is_none() {
             return self.left_out.add(&event.channel, at);
         }
         if !self.wants(kind, &event.channel, (at, event.record)) {
