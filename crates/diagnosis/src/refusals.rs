@@ -12,8 +12,9 @@ use time::Duration;
 
 use crate::audit::{DENIED, FAILED, Kind, WRONG, account, kind, reason, source, split, status};
 use crate::case::{Case, NEAR, Seen};
-use crate::cause::{Confidence, Ground, Severity};
+use crate::cause::{Confidence, Ground, Proof, Severity, Shows};
 use crate::logs::DAY;
+use crate::need::Need;
 
 /// Channel of the audit log.
 const CHANNEL: &str = "Security";
@@ -120,14 +121,27 @@ fn guesses(case: Case<'_>) -> usize {
 pub(crate) fn not_refused(case: Case<'_>, fits: impl Fn(&LogEvent) -> bool) -> Option<Ground> {
     let since = case.context.at.saturating_sub(NEAR);
     let whole = |log: &LogSpan| log.whole_since(since) && log.channel.eq_ignore_ascii_case(CHANNEL);
-    let log = case.logs_near(case.context.at).find(|seen| whole(seen.value))?;
-    let records = recent(case).last()?;
-    if recent(case).any(|seen| fits(seen.value)) {
-        return None;
+    case.logs_near(case.context.at).find(|seen| whole(seen.value))?;
+    recent(case).last()?;
+    (!recent(case).any(|seen| fits(seen.value))).then(Ground::nothing)
+}
+
+/// Proofs of a cause that is all in the status of the refusal: `A`, or `B` as well.
+pub(crate) struct Says<const A: u32, const B: u32 = A>;
+
+impl<const A: u32, const B: u32> Says<A, B> {
+    pub(crate) const PROOFS: &[Proof] = &[
+        Proof {
+            shows: Shows::Presence(Confidence::Proven),
+            needs: &[Need::HOST_LOG],
+            holds: |case| refused(case, Self::fits),
+        },
+        Proof { shows: Shows::Absence, needs: &[Need::HOST_LOG], holds: |case| not_refused(case, Self::fits) },
+    ];
+
+    fn fits(event: &LogEvent) -> bool {
+        says(event, &[A, B])
     }
-    let text = "the Security log holds no such refusal in the ten minutes before the attempt";
-    let audited = format!("refused logons are recorded there, the last one at {}", printable(&records.value.at));
-    Some(Ground::on(vec![log.because(text), records.because(audited)]))
 }
 
 /// True for an entry that refuses a logon with one of these statuses.
@@ -140,7 +154,31 @@ pub(crate) mod sketch {
     use evidence::events::SECURITY;
 
     use super::CHANNEL;
-    use crate::sketch::{Sketch, machine};
+    use crate::cause::{Cause, Confidence, Severity};
+    use crate::sketch::{Expect, Sketch, machine};
+
+    /// Checks that an entry with this status shows the cause, with a severity that depends on the cause.
+    pub(crate) fn shown_by(status: u32, cause: &'static Cause, severity: Severity) {
+        audited(status, "10", 2).check(cause, Expect::Present(severity, Confidence::Proven));
+    }
+
+    /// Checks that a logon over the network that nothing connects with Remote Desktop is hardly one of it, as a file
+    /// share refuses logons of the same kind, and one at the console none.
+    pub(crate) fn hardly_shown_by_another_way(status: u32, cause: &'static Cause) {
+        audited(status, "3", 2).check(cause, Expect::Present(Severity::Advisory, Confidence::Possible));
+        audited(status, "2", 2).check(cause, Expect::Unknown);
+    }
+
+    /// Checks that a refusal for this other reason rules the cause out where the log is whole.
+    pub(crate) fn ruled_out_by(status: u32, cause: &'static Cause) {
+        with(audited(status, "10", 2), 48).check(cause, Expect::Absent);
+    }
+
+    /// Checks that nothing is known without a log, and by one that records no refusals.
+    pub(crate) fn unseen(cause: &'static Cause) {
+        machine().check(cause, Expect::Unknown);
+        with(machine(), 48).check(cause, Expect::Unknown);
+    }
 
     /// Host that refused a logon of this type with this status, this many minutes before the attempt.
     pub(crate) fn audited(status: u32, kind: &str, minutes: i64) -> Sketch {

@@ -9,7 +9,7 @@ pub fn moment(text: &str) -> Option<OffsetDateTime> {
     is_from_a_clock(at).then_some(at)
 }
 
-/// True for a time that a machine may have recorded. Zero of FILETIME is 1601 and zero of Unix 1970: both are what stands
+/// True for a time that a machine may have recorded. Zero of FILETIME is 1601, zero of Unix 1970: both are what stands
 /// where no time was written. Years far away are damage, and leave no room to reckon with.
 pub fn is_from_a_clock(at: OffsetDateTime) -> bool {
     (1980..=9000).contains(&at.year())

@@ -1,14 +1,9 @@
 //! `account-disabled`: the user's account is disabled.
 
-use evidence::state::LogEvent;
 use evidence::{Role, Stage};
 
-use crate::cause::{Cause, Confidence, Page, Proof, Severity, Shows};
-use crate::need::Need;
-use crate::refusals::{not_refused, refused, says};
-
-/// Statuses that say so.
-const DISABLED: &[u32] = &[0xC000_0072];
+use crate::cause::{Cause, Page, Severity};
+use crate::refusals::Says;
 
 pub const CAUSE: Cause = Cause {
     id: "account-disabled",
@@ -17,14 +12,7 @@ pub const CAUSE: Cause = Cause {
     severity: Severity::Blocking,
     role: Role::Host,
     codes: &[],
-    proofs: &[
-        Proof {
-            shows: Shows::Presence(Confidence::Proven),
-            needs: &[Need::HOST_LOG],
-            holds: |case| refused(case, fits),
-        },
-        Proof { shows: Shows::Absence, needs: &[Need::HOST_LOG], holds: |case| not_refused(case, fits) },
-    ],
+    proofs: Says::<0xC000_0072>::PROOFS,
     explains: &[],
     page: Page {
         what_happens: "The logon is refused although name and password are right.",
@@ -37,39 +25,28 @@ pub const CAUSE: Cause = Cause {
     fixes: &[],
 };
 
-fn fits(event: &LogEvent) -> bool {
-    says(event, DISABLED)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::refusals::sketch::{audited, with};
-    use crate::sketch::{Expect, machine};
+    use crate::refusals::sketch;
 
     #[test]
     fn present() {
-        for status in DISABLED {
-            let refused = audited(*status, "10", 2);
-            refused.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
-        }
+        sketch::shown_by(0xC000_0072, &CAUSE, Severity::Blocking);
     }
 
-    /// A file share refuses logons of the same kind.
     #[test]
     fn near_miss_a_logon_over_the_network_that_nothing_connects_with_remote_desktop() {
-        audited(0xC000_0072, "3", 2).check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Possible));
-        audited(0xC000_0072, "2", 2).check(&CAUSE, Expect::Unknown);
+        sketch::hardly_shown_by_another_way(0xC000_0072, &CAUSE);
     }
 
     #[test]
     fn near_miss_another_reason() {
-        with(audited(0xC000_006A, "10", 2), 48).check(&CAUSE, Expect::Absent);
+        sketch::ruled_out_by(0xC000_006A, &CAUSE);
     }
 
     #[test]
     fn unseen() {
-        machine().check(&CAUSE, Expect::Unknown);
-        with(machine(), 48).check(&CAUSE, Expect::Unknown);
+        sketch::unseen(&CAUSE);
     }
 }
