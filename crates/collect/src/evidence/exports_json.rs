@@ -1,7 +1,5 @@
 //! Entries of event logs as lines of JSON: of Winlogbeat, of NXLog, and of `evtx_dump -o jsonl`.
 
-use std::io::{BufRead, BufReader, Read};
-
 use evidence::moment::moment;
 use serde_json::{Map, Value};
 
@@ -12,9 +10,6 @@ use super::reader::{Access, Piece, ReadError, Reader, Source};
 use super::text;
 
 pub(super) const READER: Reader = Reader { kind: Kind::ExportedEvents, recognises, read: Access::Stream(read) };
-
-/// Most bytes of a line.
-const LINE: u64 = 512 * 1024;
 
 fn recognises(head: &[u8]) -> bool {
     let text = text::beginning(head);
@@ -27,23 +22,11 @@ fn recognises(head: &[u8]) -> bool {
 }
 
 fn read(source: &mut dyn Source, name: &str) -> Result<Vec<Piece>, ReadError> {
-    let mut lines = BufReader::new(text::Utf8::new(source));
-    let (mut entries, mut line, mut broken) = (Entries::default(), Vec::new(), 0_u64);
-    let mut zones = Dates::default();
-    loop {
-        line.clear();
-        if lines.by_ref().take(LINE).read_until(b'\n', &mut line)? == 0 {
-            break;
-        }
-        let text = line.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(&line).trim_ascii();
-        if text.is_empty() {
-            continue;
-        }
-        match serde_json::from_slice::<Value>(text).ok().as_ref().and_then(|value| entry(value, &mut zones)) {
-            Some(entry) => entries.take(entry),
-            None => broken += 1,
-        }
-    }
+    let (mut entries, mut zones, mut broken) = (Entries::default(), Dates::default(), 0_u64);
+    text::json_lines(source, |value| match value.as_ref().and_then(|value| entry(value, &mut zones)) {
+        Some(entry) => entries.take(entry),
+        None => broken += 1,
+    })?;
     if broken > 0 {
         entries.note(&format!("{broken} lines are no entries of an event log in JSON"));
     }

@@ -3,8 +3,6 @@
 //! Source: the manual of systemd.journal-fields: `__REALTIME_TIMESTAMP` counts microseconds since 1970, `PRIORITY` is
 //! that of syslog (4 is a warning), `MESSAGE` is text or a list of bytes.
 
-use std::io::{BufRead, BufReader, Read};
-
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -16,8 +14,6 @@ use super::{text, xrdp_log};
 
 pub(super) const READER: Reader = Reader { kind: Kind::Journal, recognises, read: Access::Stream(read) };
 
-/// Most bytes of a line.
-const LINE: u64 = 512 * 1024;
 /// Most characters of a message that are kept.
 const MESSAGE: usize = 300;
 /// Priority from which on a line is no trouble (syslog: 4 is a warning, 5 a notice).
@@ -34,23 +30,14 @@ fn recognises(head: &[u8]) -> bool {
 }
 
 fn read(source: &mut dyn Source, name: &str) -> Result<Vec<Piece>, ReadError> {
-    let mut lines = BufReader::new(text::Utf8::new(source));
-    let (mut entries, mut line, mut broken, mut count) = (Entries::default(), Vec::new(), 0_u64, 0_u64);
-    loop {
-        line.clear();
-        if lines.by_ref().take(LINE).read_until(b'\n', &mut line)? == 0 {
-            break;
-        }
-        let text = line.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(&line).trim_ascii();
-        if text.is_empty() {
-            continue;
-        }
+    let (mut entries, mut broken, mut count) = (Entries::default(), 0_u64, 0_u64);
+    text::json_lines(source, |value| {
         count += 1;
-        match serde_json::from_slice::<Value>(text) {
-            Ok(value) => entries.take_if(entry(&value)),
-            Err(_) => broken += 1,
+        match value {
+            Some(value) => entries.take_if(entry(&value)),
+            None => broken += 1,
         }
-    }
+    })?;
     if broken > 0 {
         entries.note(&format!("{broken} lines are no JSON"));
     }

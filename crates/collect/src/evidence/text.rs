@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read};
+
+use serde_json::Value;
 
 use super::reader::ReadError;
 
@@ -32,6 +34,22 @@ pub(super) fn beginning(head: &[u8]) -> String {
     // the head may end within a character
     let decoded = (0..4).find_map(|cut| decode(head.get(..head.len().checked_sub(cut)?)?).ok());
     decoded.map(Cow::into_owned).unwrap_or_default()
+}
+
+/// Most bytes of a line of JSON; the rest of a longer one is taken for another line.
+const LINE: u64 = 512 * 1024;
+
+/// Hands each line of JSON on; `None` for one that is none. Empty lines are passed over.
+pub(super) fn json_lines(source: impl Read, mut each: impl FnMut(Option<Value>)) -> io::Result<()> {
+    let (mut lines, mut line) = (BufReader::new(Utf8::new(source)), Vec::new());
+    while lines.by_ref().take(LINE).read_until(b'\n', &mut line)? > 0 {
+        let text = line.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(&line).trim_ascii();
+        if !text.is_empty() {
+            each(serde_json::from_slice(text).ok());
+        }
+        line.clear();
+    }
+    Ok(())
 }
 
 /// Reader of a file of any size as UTF-8: UTF-16 is recognised as in [`decode`] and converted, anything else stays as
