@@ -37,7 +37,7 @@ static SECOND_INTRODUCTION: Kind = Kind {
     answered: |case, _| case.introductions().count() >= 2,
     asking: Some(Asking {
         again: true,
-        askable: |case, _| case.credssp().is_some_and(|seen| broken_off(seen.value) || errs(seen.value)),
+        askable: |case, _| case.credssp().is_some_and(|seen| failed(&seen)),
         question: introduce,
     }),
 };
@@ -114,6 +114,11 @@ fn errs(answer: &Introduction) -> bool {
     }
 }
 
+/// True for an introduction that failed by what the host did, and not for want of time.
+fn failed(seen: &Seen<&Introduction>) -> bool {
+    broken_off(seen.value) || errs(seen.value)
+}
+
 fn rung(case: Case<'_>) -> Option<Rung> {
     let Some(seen) = case.credssp() else {
         if case.tls_watched().next().is_some() {
@@ -127,7 +132,12 @@ fn rung(case: Case<'_>) -> Option<Rung> {
     };
     let (outcome, text) = match seen.value {
         Introduction::Challenge(version) => {
-            (Outcome::Passed, format!("TSRequest version {version}{}", introduced(case)))
+            let text = format!("TSRequest version {version}{}", introduced(case));
+            // who is let in at times only is not well, and one try more says no more than that
+            match (case.introductions().filter(failed).count(), case.introductions().count()) {
+                (0, _) => (Outcome::Passed, text),
+                (failed, all) => (Outcome::Degraded, format!("{text}; {failed} of {all} introductions failed")),
+            }
         }
         // without NTLM the host cannot introduce itself to a probe; Kerberos may still work
         Introduction::Refused { status: Some(status), .. } if NTLM_ONLY.contains(status) => {
@@ -159,4 +169,28 @@ fn introduced(case: Case<'_>) -> String {
     let name = name.map(|seen| format!(", it calls itself {}", seen.value)).unwrap_or_default();
     let version = version.map(|seen| format!(", version {}", version_text(seen.value))).unwrap_or_default();
     name + &version
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Verdict;
+    use crate::sketch::{Sketch, host};
+    use wire::machine::End;
+    use wire::tls::TlsVersion;
+
+    fn answers(answers: &[Introduction]) -> Verdict {
+        let up = host("192.0.2.7").nla().tls_up(TlsVersion::Tls13);
+        let add = |sketch: Sketch, answer: &Introduction| sketch.with(Fact::CredsspAnswer(answer.clone()));
+        answers.iter().fold(up, add).diagnose().verdict
+    }
+
+    /// Every second logon fails there. A slow host answers when it is given time, and is well.
+    #[test]
+    fn a_host_that_breaks_off_at_times_is_not_healthy() {
+        let (up, closed) = (Introduction::Challenge(6), Introduction::Closed(End::Fin));
+        assert_eq!(answers(std::slice::from_ref(&up)), Verdict::Healthy);
+        assert_eq!(answers(&[closed, up.clone()]), Verdict::Undetermined);
+        assert_eq!(answers(&[Introduction::Silent, up]), Verdict::Healthy);
+    }
 }
