@@ -93,8 +93,10 @@ fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
     if let Some(words) = not_tried(diagnosis) {
         return words;
     }
-    let mut to_hosts = diagnosis.stages.iter().filter(|stage| !diagnosis.is_gateway(stage.subject));
-    let failed = to_hosts.any(|stage| stage.outcome == Outcome::Failed);
+    let went = |outcome: Outcome| {
+        diagnosis.stages.iter().any(|stage| !diagnosis.is_gateway(stage.subject) && stage.outcome == outcome)
+    };
+    let failed = went(Outcome::Failed);
     match (symptom(diagnosis), failed) {
         (Some(symptom), false) => {
             let meaning = symptom.meaning().map_or(String::new(), |meaning| format!(" ({meaning})"));
@@ -113,6 +115,9 @@ fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
             "Could not tell: only UDP transports were captured, without the TCP connection that every client makes \
              first."
                 .to_owned()
+        }
+        (None, false) if went(Outcome::Degraded) => {
+            "Could not tell: a step went well only in part, in a way that no known cause explains.".to_owned()
         }
         (None, false) => {
             "Could not tell: nothing that was seen is a fault, and no complete connection was seen.".to_owned()
