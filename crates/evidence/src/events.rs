@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use crate::codes::{self, AttemptStep, Code, Content, Level, Side};
+use crate::Role;
+use crate::codes::{self, AttemptStep, Code, Content, Level};
 use crate::places::Part;
 
 /// The client's own log.
@@ -70,9 +71,9 @@ impl Known {
         let written = code.provider.as_deref()?;
         let (provider, ..) = places().find(|(provider, ..)| ends_with(written, provider))?;
         let part = match code.side? {
-            Side::Host => Part::Host,
-            Side::Client => Part::Client,
-            Side::Gateway => return None,
+            Role::Host => Part::Host,
+            Role::Client => Part::Client,
+            Role::Gateway | Role::Resolver | Role::Path => return None,
         };
         Some(Self { provider, id: code.number, part, normal: level == Level::Normal, code })
     }

@@ -14,7 +14,7 @@ use crate::profile::ClientProfile;
 pub type SubjectId = usize;
 
 /// Part that a machine plays in a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// The machine to connect to.
@@ -27,6 +27,19 @@ pub enum Role {
     Resolver,
     /// The network in between.
     Path,
+}
+
+impl Role {
+    /// Names the machine in one word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Client => "client",
+            Self::Gateway => "gateway",
+            Self::Resolver => "resolver",
+            Self::Path => "path",
+        }
+    }
 }
 
 /// Machine, or an address of one, that facts are about.

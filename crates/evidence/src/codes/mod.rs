@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use entry::{AttemptStep, Content, EntryKind, Level, Progress};
 pub use number::{Reading, readings};
 
-use crate::Stage;
+use crate::{Role, Stage};
 
 /// Tables of the families, in the order in which a number without context is most likely meant.
 const FILES: &[&str] = &[
@@ -115,7 +115,7 @@ pub struct Code {
     /// True if it shows that something failed, and hardly what: anything else in the same text tells more.
     pub vague: bool,
     /// For an event: the machine whose log has it.
-    pub side: Option<Side>,
+    pub side: Option<Role>,
     /// For an event: the log.
     pub log: Option<String>,
     /// For an event: the provider.
@@ -243,29 +243,6 @@ impl Sureness {
             Self::High => "high",
             Self::Medium => "medium",
             Self::Low => "low",
-        }
-    }
-}
-
-/// Machine in whose log an event stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Side {
-    /// The machine that people connect to.
-    Host,
-    /// The computer that they sit at, the client.
-    Client,
-    /// An RD Gateway.
-    Gateway,
-}
-
-impl Side {
-    /// Names the machine in one word.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Host => "host",
-            Self::Client => "client",
-            Self::Gateway => "gateway",
         }
     }
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use wire::tls::alert;
 
-use super::{AttemptStep, Code, Content, EntryKind, Family, Form, Level, Link, Mark, Side, Step, Sureness};
+use super::{AttemptStep, Code, Content, EntryKind, Family, Form, Level, Link, Mark, Step, Sureness};
+use crate::Role;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,7 +25,7 @@ struct Table {
     symptom: bool,
     #[serde(default)]
     named: bool,
-    side: Side,
+    side: Role,
     log: Option<String>,
     provider: Option<String>,
     #[serde(default)]
@@ -53,7 +54,7 @@ struct Row {
     normal: bool,
     #[serde(default)]
     vague: bool,
-    side: Option<Side>,
+    side: Option<Role>,
     log: Option<String>,
     provider: Option<String>,
     level: Option<Level>,

@@ -1,6 +1,7 @@
 //! The answer as published JSON, `rdpdoctor-explain/1`.
 
-use diagnosis::codes::{Side, Sureness};
+use diagnosis::Role;
+use diagnosis::codes::Sureness;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -98,7 +99,7 @@ pub struct Explained {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct EventPlace {
     /// Machine whose log has it.
-    pub side: Side,
+    pub side: Role,
     /// Name of the log.
     pub log: String,
     /// Name of the provider.

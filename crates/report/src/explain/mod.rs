@@ -23,9 +23,9 @@ use thiserror::Error;
 
 pub use answer::{Answer, EventPlace, Explained, Measurement, Neighbour, SCHEMA, Topic};
 
-use diagnosis::codes::{Entry, Reading, Side, Step};
+use diagnosis::codes::{Entry, Reading, Step};
 use diagnosis::printable::printable;
-use diagnosis::{Stage, causes};
+use diagnosis::{Role, Stage, causes};
 
 use tokens::Tokens;
 
@@ -226,7 +226,7 @@ fn next(entry: Entry) -> Vec<Measurement> {
             command: format!("Get-WinEvent -MaxEvents 20 -FilterHashtable {filter}"),
             why: format!(
                 "Shows these events on the {} (PowerShell, only reads).",
-                code.side.map_or("machine", Side::word)
+                code.side.map_or("machine", Role::word)
             ),
         });
     }
