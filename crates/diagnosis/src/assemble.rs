@@ -3,6 +3,7 @@
 use evidence::moment::rfc3339;
 use evidence::printable::printable;
 use evidence::{Evidence, Fact, Source};
+use wire::machine::{ConnectFailure, TcpAnswer};
 
 use crate::case::{Case, Context};
 use crate::ladder::{Ladder, Survey};
@@ -113,6 +114,7 @@ fn told(fact: &Fact) -> Option<Told> {
         Fact::CapturedConnection(connection) => Told::Connection(connection.clone()),
         Fact::CapturedTransport(transport) => Told::Transport(transport.clone()),
         Fact::RehearsalFailed => Told::RehearsalFailed,
+        Fact::TcpAnswer(TcpAnswer::Failed(ConnectFailure::Other(error))) => Told::NotTried(printable(error)),
         _ => return None,
     })
 }

@@ -8,7 +8,6 @@ use crate::cause::{Confidence, Severity};
 use crate::diagnose::{Run, diagnose};
 use crate::ladder::Outcome;
 use crate::report::{Control, Diagnosis, Next, ReportTarget, Verdict};
-use crate::stage::rung::NOT_TRIED;
 
 /// Stage that went wrong, and how: by its causes, or in words where no cause is known.
 #[derive(Debug, PartialEq, Eq)]
@@ -58,7 +57,8 @@ fn weigh(mut diagnosis: Diagnosis, control: &Diagnosis) -> Diagnosis {
 fn troubles(diagnosis: &Diagnosis) -> Vec<Trouble> {
     let to_hosts = diagnosis.stages.iter().filter(|stage| !diagnosis.is_gateway(stage.subject));
     let wrong = to_hosts.filter(|stage| {
-        matches!(stage.outcome, Outcome::Failed | Outcome::Degraded) || stage.text.starts_with(NOT_TRIED)
+        matches!(stage.outcome, Outcome::Failed | Outcome::Degraded)
+            || stage.stage == Stage::Tcp && diagnosis.not_tried(stage.subject).is_some()
     });
     wrong
         .map(|stage| {

@@ -237,6 +237,8 @@ pub enum Told {
     Transport(CapturedTransport),
     /// Our own words failed with a host of our own making.
     RehearsalFailed,
+    /// This computer itself refused to connect, with its reason.
+    NotTried(String),
 }
 
 /// Measurement that would tell more.
@@ -272,6 +274,16 @@ impl Diagnosis {
     /// True for a gateway: facts about it are about no host.
     pub fn is_gateway(&self, subject: SubjectId) -> bool {
         self.subjects.get(subject).is_some_and(|who| who.role == Role::Gateway)
+    }
+
+    /// Returns this computer's own reason for which nothing reached the subject; `None` if something did.
+    pub fn not_tried(&self, subject: SubjectId) -> Option<&str> {
+        let skipped = |stage: &StageResult| stage.stage == Stage::Tcp && stage.outcome == Outcome::Skipped;
+        self.stages.iter().find(|stage| stage.subject == subject && skipped(stage))?;
+        self.observations.iter().filter(|seen| seen.subject == subject).find_map(|seen| match &seen.told {
+            Some(Told::NotTried(why)) => Some(why.as_str()),
+            _ => None,
+        })
     }
 
     /// Writes the report as JSON text.

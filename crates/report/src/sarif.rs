@@ -173,7 +173,7 @@ fn whose(diagnosis: &Diagnosis, subject: usize) -> String {
     let Some(who) = diagnosis.subjects.get(subject) else { return printed_target(diagnosis) };
     let port = who.port.map_or(String::new(), |port| format!(" port {port}"));
     let name = who.address.as_ref().or(who.name.as_ref()).map_or("a machine without a name", String::as_str);
-    format!("{} {name}{port}", words::role(who.role))
+    format!("{} {name}{port}", who.role.word())
 }
 
 /// Lists the machine, and the evidence files in which it was seen.

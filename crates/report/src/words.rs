@@ -98,17 +98,6 @@ pub(super) fn status(verdict: Verdict) -> &'static str {
     }
 }
 
-/// Names the part that a machine plays.
-pub(super) fn role(role: Role) -> &'static str {
-    match role {
-        Role::Host => "host",
-        Role::Client => "client",
-        Role::Gateway => "gateway",
-        Role::Resolver => "resolver",
-        Role::Path => "path",
-    }
-}
-
 /// Says what the control host shows.
 pub(super) fn control(diagnosis: &Diagnosis) -> Option<String> {
     let control = diagnosis.control.as_ref()?;

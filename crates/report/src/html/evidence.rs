@@ -82,7 +82,7 @@ impl Page {
             let port = subject.port.map(|port| format!("port {port}"));
             let parts = [subject.name.clone(), subject.address.clone(), port];
             let parts: Vec<String> = parts.into_iter().flatten().collect();
-            let role = words::role(subject.role);
+            let role = subject.role.word();
             self.pair(
                 &format!("{role} {}", subject.id),
                 &if parts.is_empty() { "-".to_owned() } else { parts.join(", ") },

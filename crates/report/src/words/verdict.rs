@@ -128,9 +128,8 @@ fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
 
 /// Writes the verdict where this computer could not make a connection.
 fn not_tried(diagnosis: &Diagnosis) -> Option<String> {
-    let own = diagnosis.stages.iter().find(|stage| stage.stage == Stage::Tcp && stage.text.starts_with(NOT_TRIED))?;
+    let why = diagnosis.subjects.iter().find_map(|who| diagnosis.not_tried(who.id))?;
     let others = diagnosis.stages.iter().any(|stage| stage.stage >= Stage::Tcp && stage.outcome == Outcome::Failed);
-    let why = own.text.strip_prefix(NOT_TRIED).unwrap_or_default().trim_start_matches(": ");
     (!others).then(|| format!("Could not tell: {NOT_TRIED} ({why}), so nothing was learned about the host."))
 }
 
