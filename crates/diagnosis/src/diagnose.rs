@@ -14,7 +14,7 @@ use crate::case::{Case, Context};
 use crate::cause::{Cause, Confidence, Judgement, Severity};
 use crate::fixes::{Fix, Safety};
 use crate::ladder::{Ladder, Outcome};
-use crate::need::Need;
+use crate::need::{Answers, Need};
 pub use crate::report::Run;
 use crate::report::{Diagnosis, Finding, UnknownCause, Verdict};
 use crate::{claims, earlier};
@@ -39,6 +39,7 @@ pub fn diagnose_with(causes: &[&'static Cause], evidence: &Evidence, context: &C
     let context = &*context.for_client_of(evidence);
     let contexts = context.of_subjects(evidence);
     let (mut present, mut unknown, mut absent) = (Vec::new(), Vec::<UnknownCause>::new(), Vec::<String>::new());
+    let mut answers: Vec<Answers> = evidence.subjects.iter().map(|_| Answers::default()).collect();
     for cause in causes {
         for subject in subjects(evidence, cause, context) {
             let case = Case { evidence, subject, context: &contexts[subject] };
@@ -46,7 +47,7 @@ pub fn diagnose_with(causes: &[&'static Cause], evidence: &Evidence, context: &C
                 unknown.push(UnknownCause { cause: cause.id.to_owned(), needs: vec![THROUGH_GATEWAY.to_owned()] });
                 continue;
             }
-            match cause.judge(case) {
+            match cause.judge_with(case, &mut answers[subject]) {
                 Judgement::Present { severity, confidence, because } => {
                     present.push(Present { cause, case, severity, confidence, because });
                 }

@@ -160,6 +160,11 @@ impl Need {
         (self.kind.answered)(case, self.of)
     }
 
+    /// True if a probe can ask it at all; the others are answered by records alone.
+    pub(crate) fn has_question(self) -> bool {
+        self.kind.asking.is_some()
+    }
+
     /// True if asking makes sense now.
     pub fn askable(self, case: Case<'_>) -> bool {
         let Some(asking) = &self.kind.asking else { return false };
@@ -190,7 +195,11 @@ impl Need {
 
 /// Needs of one subject that were looked at, with whether they are answered: many causes rest on the same few.
 #[derive(Debug, Default)]
-pub(crate) struct Answers(Vec<(Need, bool)>);
+pub(crate) struct Answers {
+    /// Their kinds, apart from the rest, which is large: most looks end here.
+    kinds: Vec<&'static Kind>,
+    answered: Vec<(Of, bool)>,
+}
 
 impl Answers {
     /// True if the evidence answers the need. The case must be the same in every call.
@@ -199,11 +208,14 @@ impl Answers {
         if let Of::Place(_) = need.of {
             return need.answered(case);
         }
-        if let Some((_, answered)) = self.0.iter().rev().find(|(known, _)| *known == need) {
+        let known = self.kinds.iter().zip(&self.answered).rev();
+        let mut known = known.filter(|(kind, _)| std::ptr::eq(**kind, need.kind));
+        if let Some((_, (_, answered))) = known.find(|(_, (of, _))| *of == need.of) {
             return *answered;
         }
         let answered = need.answered(case);
-        self.0.push((need, answered));
+        self.kinds.push(need.kind);
+        self.answered.push((need.of, answered));
         answered
     }
 }

@@ -102,7 +102,8 @@ fn open_needs(
 ) -> impl Iterator<Item = Need> {
     let proofs = candidate.proofs.iter().filter(move |proof| can_change(judgement, proof));
     let needs = proofs.flat_map(|proof| proof.needs.iter().copied());
-    needs.filter(move |need| !answers.has(case, *need) && need.askable(case))
+    // what is read from records alone is no question to a host, and need not be looked up again
+    needs.filter(move |need| need.has_question() && !answers.has(case, *need) && need.askable(case))
 }
 
 /// True if the proof, once complete, would change the judgement.
