@@ -102,10 +102,12 @@ fn start(folder: &Path, port: u16) -> Host {
     host
 }
 
-/// Free ports below those that a kernel gives to connections: one of these is nobody else's in the meantime.
-fn ports() -> impl Iterator<Item = u16> {
+/// Free ports below those that a kernel gives to connections: one of these is nobody else's in the meantime. All are
+/// looked for before the first host starts: a process that is being started holds what was open here at that moment,
+/// so that a port which is only tried beside it would take a connection, and nobody would answer behind it.
+fn ports() -> Vec<u16> {
     let start = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
-    (start..32_000).filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+    (start..32_000).filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).take(CASES.len()).collect()
 }
 
 fn check(root: &Path, case: &Case, port: u16) {
