@@ -58,7 +58,7 @@ pub use hive::registry_hive;
 pub use kind::Kind;
 use machines::Machines;
 pub use rdp_file::rdp_file;
-use reader::{Access, HEAD, NO_FILE, Reader, Take, bytes};
+use reader::{Access, HEAD, NO_FILE, Reader, Take, bytes, native};
 pub use reader::{Piece, ReadError, regular};
 use readers::READERS;
 pub use redaction::redacted;
@@ -150,7 +150,7 @@ fn keep(
 pub fn gather(paths: &[PathBuf]) -> Gathered {
     let mut gathered = Gathered::default();
     for path in paths {
-        gathered.path(path, 0);
+        gathered.path(&native(path), 0);
     }
     bound(&mut gathered.unread);
     gathered.say_once();
@@ -166,7 +166,7 @@ impl Gathered {
         // files that are named for both ends belong to both
         self.met.clear();
         for path in paths {
-            self.path(path, 0);
+            self.path(&native(path), 0);
         }
         for (_, _, piece) in self.pieces.iter_mut().skip(first) {
             if let Piece::State(state) = piece {

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use evidence::bundle::Manifest;
 use evidence::state::State;
@@ -90,6 +90,11 @@ pub enum ReadError {
 
 /// Reason given for a pipe, a device and the like, which would keep us waiting or has no end.
 pub(super) const NO_FILE: &str = "neither a file nor a folder";
+
+/// Returns a path as this system writes it: on Windows `/` and `\` both part folders, and people expect one of them.
+pub(super) fn native(path: &Path) -> PathBuf {
+    if cfg!(windows) { path.components().collect() } else { path.to_owned() }
+}
 
 /// Opens a regular file for reading; a pipe or a device is refused.
 pub fn regular(path: &Path) -> Result<File, ReadError> {

@@ -3,6 +3,7 @@
 //! Hives and event logs are treated as all files and recognised by their contents. Facts outside of contents (who may
 //! read a key, which version a program has, how much space is free) are recorded here.
 
+#[cfg(any(target_os = "linux", test))]
 mod security;
 mod version;
 
@@ -12,6 +13,8 @@ use std::path::{Path, PathBuf};
 
 use evidence::key_names::{MACHINE_KEYS, RDP_KEY};
 use evidence::state::{FileVersion, KeyFile, PROGRAMS, SCHEMA, State, Unread, Volume};
+
+use super::reader::native;
 
 /// Most files of a folder of keys that are named, besides those of Remote Desktop.
 const KEYS: usize = 10_000;
@@ -48,8 +51,8 @@ impl Disk {
         for name in ["config/SYSTEM", "config/SOFTWARE"] {
             match reach(&self.system32, name) {
                 Ok(Some(path)) => files.push(path),
-                Ok(None) => missing.push((self.system32.join(name), "it is not there".to_owned())),
-                Err(error) => missing.push((self.system32.join(name), error.to_string())),
+                Ok(None) => missing.push((native(&self.system32.join(name)), "it is not there".to_owned())),
+                Err(error) => missing.push((native(&self.system32.join(name)), error.to_string())),
             }
         }
         files.extend(descend(&self.system32, "config/DEFAULT"));
@@ -87,7 +90,7 @@ impl Disk {
     }
 
     fn logs(&self, files: &mut Vec<PathBuf>, missing: &mut Vec<(PathBuf, String)>) {
-        let folder = self.system32.join("winevt/Logs");
+        let folder = native(&self.system32.join("winevt/Logs"));
         let found =
             reach(&self.system32, "winevt/Logs").and_then(|folder| folder.map_or(Ok(Vec::new()), |path| names(&path)));
         let logs = match found {
