@@ -11,11 +11,12 @@ use collect::evidence::{Gathered, Kind, Piece, bundle, gather, redacted, script}
 use evidence::bundle::{LeftOut, Manifest};
 use evidence::moment::moment;
 use evidence::printable::printable;
-use evidence::state::{SCHEMA, State, Unread};
+use evidence::state::{Part, SCHEMA, State, Unread};
 use time::OffsetDateTime;
 
 use crate::arguments::{CollectOptions, SummaryFormat};
 use crate::diagnose::truncated;
+use crate::this_computer::{self, ELSEWHERE};
 use crate::{HEALTHY, UNDETERMINED, terminal};
 
 /// Most files, and most left-out items, that are listed one by one in words.
@@ -30,14 +31,16 @@ pub fn run(options: &CollectOptions) -> anyhow::Result<u8> {
     if let (Some(first), None) = (options.inputs().next(), &options.output) {
         bail!("name the file to write as well: rdpdoctor collect {} -o bundle.zip", first.display());
     }
-    let Some(output) = options.output.as_deref().filter(|_| options.inputs().next().is_some()) else {
-        bail!(
-            "this machine itself cannot be read yet: name files or folders, and -o BUNDLE; \
-             for a Windows machine, `rdpdoctor collect --as powershell` prints a script that reads it"
-        );
+    let Some(output) = options.output.as_deref() else {
+        bail!("name the file to write: rdpdoctor collect -o bundle.zip; {ELSEWHERE}");
     };
+    let here = options.inputs().next().is_none();
     allowed(output, options)?;
-    let gathered = gather(&options.paths).with_client(&options.from_client);
+    let gathered = if here {
+        this_computer::gathered(truncated(OffsetDateTime::now_utc()), Part::Host)?
+    } else {
+        gather(&options.paths).with_client(&options.from_client)
+    };
     if gathered.pieces.is_empty() {
         bail!("nothing to collect: {}", reasons(&gathered));
     }

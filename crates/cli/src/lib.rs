@@ -22,6 +22,7 @@ mod pasted;
 mod report_output;
 pub mod scenario;
 pub mod terminal;
+mod this_computer;
 
 use std::process::ExitCode;
 

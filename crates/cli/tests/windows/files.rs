@@ -24,10 +24,10 @@ const KINDS: [&str; 10] = [
 ];
 
 /// Folder of one test, removed at its end.
-struct Folder(PathBuf);
+pub struct Folder(pub PathBuf);
 
 impl Folder {
-    fn new(test: &str) -> Self {
+    pub fn new(test: &str) -> Self {
         let path = std::env::temp_dir().join(format!("rdpdoctor-windows-{test}-{}", std::process::id()));
         fs::create_dir_all(&path).unwrap();
         Self(path)

@@ -9,6 +9,7 @@
 mod files;
 mod hosts;
 mod program;
+mod this_computer;
 
 use program::Program;
 

@@ -44,6 +44,12 @@ impl Program {
         Some(Self { words: words?, folder: std::env::temp_dir() })
     }
 
+    /// Runs a program that comes with Wine.
+    pub fn wine(&self, words: &[&str]) -> Said {
+        let mut command = Command::new(&self.words[0]);
+        command.args(words).stdin(Stdio::null()).output().unwrap().into()
+    }
+
     /// Lets it run in this folder.
     #[must_use]
     pub fn within(self, folder: impl Into<PathBuf>) -> Self {

@@ -17,7 +17,7 @@ mod exports_text;
 mod exports_xml;
 mod firewall_log;
 mod foreign;
-mod hive;
+pub(crate) mod hive;
 mod journal;
 mod kind;
 mod machines;
@@ -36,7 +36,7 @@ mod state;
 mod text;
 mod transcript;
 mod watched;
-mod windows;
+pub(crate) mod windows;
 mod xrdp_log;
 
 use std::collections::{BTreeSet, HashSet};
@@ -158,6 +158,13 @@ pub fn gather(paths: &[PathBuf]) -> Gathered {
 }
 
 impl Gathered {
+    /// Takes the state of the computer that this program runs on for all there is.
+    pub fn of_this_computer(state: State) -> Self {
+        let mut gathered = Self::default();
+        gathered.keep(Path::new("this computer"), Kind::RecordedState, Piece::State(Box::new(state)));
+        gathered
+    }
+
     /// Reads also these files and folders of the client's machine. Registry and logs look alike on both ends, so
     /// somebody has to say whose they are.
     #[must_use]

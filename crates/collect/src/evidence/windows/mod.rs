@@ -3,7 +3,7 @@
 //! Hives and event logs are treated as all files and recognised by their contents. Facts outside of contents (who may
 //! read a key, which version a program has, how much space is free) are recorded here.
 
-#[cfg(any(target_os = "linux", test))]
+#[cfg(any(target_os = "linux", windows, test))]
 mod security;
 mod version;
 
@@ -32,7 +32,7 @@ const ARCHIVED: usize = 8;
 const USERS: usize = 64;
 
 /// Folder that holds `Windows/System32/config`.
-pub(super) struct Disk {
+pub(crate) struct Disk {
     root: PathBuf,
     system32: PathBuf,
 }
@@ -43,6 +43,13 @@ impl Disk {
         let system32 = descend(root, "Windows/System32")?;
         descend(&system32, "config/SYSTEM").or_else(|| descend(&system32, "config/SOFTWARE"))?;
         Some(Self { root: root.to_owned(), system32 })
+    }
+
+    /// Returns the disk from which this computer itself runs, whose hives and logs are in use: its keys and versions can
+    /// be read all the same.
+    #[cfg(windows)]
+    pub(crate) fn in_use(root: &Path, system32: &Path) -> Self {
+        Self { root: root.to_owned(), system32: system32.to_owned() }
     }
 
     /// Lists the hives and event logs, which are read by their contents, and those that are missing.
@@ -124,7 +131,7 @@ impl Disk {
     }
 
     /// Records facts of the disk itself: keys, versions, space.
-    pub(super) fn state(&self) -> State {
+    pub(crate) fn state(&self) -> State {
         let mut state = State { schema: SCHEMA.to_owned(), ..State::default() };
         for (place, name) in FOLDERS {
             if let Some(folder) = descend(&self.root, &format!("ProgramData/Microsoft/Crypto/{place}")) {
@@ -214,7 +221,13 @@ fn rights(path: &Path) -> Option<String> {
     })
 }
 
-#[cfg(not(target_os = "linux"))]
+/// Reads the security descriptor. On a disk of another machine it is that machine's; what Wine tells is its own.
+#[cfg(windows)]
+fn rights(path: &Path) -> Option<String> {
+    os::security::descriptor(path).ok().and_then(|bytes| security::sddl(&bytes))
+}
+
+#[cfg(not(any(target_os = "linux", windows)))]
 fn rights(_: &Path) -> Option<String> {
     None
 }
