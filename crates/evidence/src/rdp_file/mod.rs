@@ -6,10 +6,12 @@
 
 mod settings;
 pub(crate) mod signature;
+mod signing;
 
 pub(crate) use crate::section::rdp_files::ENTRA;
 pub use crate::section::rdp_files::{RdpFileRecord, RdpSetting, RdpSignature, Signer};
 pub use settings::{Gateway, GatewayUse, KNOWN, Known, RdpSettings, known};
+pub use signing::{SIGNED, ToSign, Unsignable};
 
 use thiserror::Error;
 
