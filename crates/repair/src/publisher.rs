@@ -157,7 +157,8 @@ fn pem_key(text: &[u8], password: Option<&str>) -> Result<KeyPair, PublisherErro
         "RSA PRIVATE KEY" if section.headers().get("DEK-Info").is_some() => Err(PublisherError::OldEncryption),
         "RSA PRIVATE KEY" => KeyPair::from_der(section.contents()).map_err(kind),
         "ENCRYPTED PRIVATE KEY" => {
-            let locked = EncryptedPrivateKeyInfoRef::try_from(section.contents()).map_err(|_| PublisherError::Locked)?;
+            let locked =
+                EncryptedPrivateKeyInfoRef::try_from(section.contents()).map_err(|_| PublisherError::Locked)?;
             let open = locked.decrypt(password.ok_or(PublisherError::Password)?).map_err(|_| PublisherError::Locked)?;
             KeyPair::from_pkcs8(open.as_bytes()).map_err(kind)
         }

@@ -46,7 +46,8 @@ pub enum SignError {
 pub enum Place<'a> {
     /// Nowhere: everything is done but for the writing.
     Nowhere,
-    /// In place of the old one, of which a copy is kept beside it.
+    /// In place of the old one, of which a copy is kept beside it. A copy that is there already stays, and does for a
+    /// file that only gets a new signature in place of its old one.
     Here,
     /// Here; a file that is there already stays.
     At(&'a Path),
@@ -85,7 +86,10 @@ pub fn sign(publisher: &Publisher, path: &Path, place: Place<'_>) -> Result<Sign
         Place::Nowhere => (None, None),
         Place::Here => {
             let kept = file::beside(path, KEPT);
-            file::create(&kept, &old).map_err(|error| taken(error, &kept, SignError::Kept))?;
+            match file::create(&kept, &old) {
+                Err(error) if had_one && error.kind() == io::ErrorKind::AlreadyExists => {}
+                kept_now => kept_now.map_err(|error| taken(error, &kept, SignError::Kept))?,
+            }
             file::replace(path, &bytes)?;
             (Some(path.to_owned()), Some(kept))
         }

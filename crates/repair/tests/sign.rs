@@ -63,7 +63,8 @@ fn parts(bytes: &[u8]) -> (Vec<u8>, Vec<u8>) {
     use std::fmt::Write as _;
     let units: Vec<u16> = bytes[2..].chunks(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
     let text = String::from_utf16(&units).unwrap();
-    let line = |name: &str| text.lines().find(|line| line.to_lowercase().starts_with(&format!("{}:", name.to_lowercase())));
+    let line =
+        |name: &str| text.lines().find(|line| line.to_lowercase().starts_with(&format!("{}:", name.to_lowercase())));
     let mut content = String::new();
     let scope = line("signscope").unwrap();
     for name in scope.strip_prefix("signscope:s:").unwrap().split(',') {
@@ -80,7 +81,8 @@ fn openssl_verifies(scratch: &Scratch, bytes: &[u8]) -> bool {
     std::fs::write(scratch.path("base64"), base64).unwrap();
     scratch.openssl(&["base64", "-d", "-A", "-in", "base64", "-out", "blob"]);
     std::fs::write(scratch.path("der"), &scratch.bytes("blob")[12..]).unwrap();
-    let verify = ["cms", "-verify", "-binary", "-inform", "DER", "-in", "der", "-content", "content", "-CAfile", "cert"];
+    let verify =
+        ["cms", "-verify", "-binary", "-inform", "DER", "-in", "der", "-content", "content", "-CAfile", "cert"];
     let arguments = [&verify[..], &["-purpose", "any", "-out", "/dev/null"]].concat();
     Command::new("openssl").args(arguments).current_dir(&scratch.0).output().unwrap().status.success()
 }
@@ -124,10 +126,7 @@ fn keys_are_read_as_openssl_writes_them() {
     assert_eq!(read("locked", Some("wrong")).err(), Some(PublisherError::Locked));
     assert_eq!(read("old", Some(PASSWORD)).err(), Some(PublisherError::OldEncryption));
     assert_eq!(read("cert", None).err(), Some(PublisherError::NoKey));
-    assert_eq!(
-        Publisher::from_pem(b"", &scratch.bytes("key"), None).err(),
-        Some(PublisherError::NoCertificate)
-    );
+    assert_eq!(Publisher::from_pem(b"", &scratch.bytes("key"), None).err(), Some(PublisherError::NoCertificate));
     let export = ["pkcs12", "-export", "-inkey", "key", "-in", "cert", "-passout", &password];
     // AES as OpenSSL 3 and Windows 10 write it, and the 3DES of older exports
     let old = ["-certpbe", "PBE-SHA1-3DES", "-keypbe", "PBE-SHA1-3DES", "-macalg", "sha1"];
@@ -174,8 +173,14 @@ fn the_old_file_is_kept_and_nothing_is_written_over() {
     assert_eq!((done.kept.as_deref(), done.had_one), (Some(scratch.path("server.rdp.bak").as_path()), false));
     assert_eq!(text(&scratch.path("server.rdp.bak")), FILE.as_bytes());
     let first = text(&path);
-    // the copy of the unsigned file is not written over
+    // a new signature in place of the old one: the copy stays that of the unsigned file
+    assert!(sign(&publisher, &path, Place::Here).unwrap().had_one);
+    assert_eq!((text(&scratch.path("server.rdp.bak")), text(&path)), (FILE.as_bytes().to_vec(), first.clone()));
+    // another file by that name, unsigned: its copy has no place
+    std::fs::write(&path, FILE.replace("server", "other")).unwrap();
     assert!(matches!(sign(&publisher, &path, Place::Here), Err(SignError::Kept(_))));
+    assert_eq!(text(&path), FILE.replace("server", "other").as_bytes());
+    std::fs::write(&path, &first).unwrap();
     let elsewhere = scratch.path("other.rdp");
     let again = sign(&publisher, &path, Place::At(&elsewhere)).unwrap();
     assert!(again.had_one);

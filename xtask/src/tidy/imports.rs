@@ -18,8 +18,9 @@ const CRATES: &[(&str, &[&str])] = &[
     // it may not look at evidence: what it tells of it, it finds in a Diagnosis
     ("report", &["diagnosis"]),
     ("collect", &["wire", "evidence", "diagnosis"]),
+    ("repair", &["wire", "evidence"]),
     ("lab", &["wire"]),
-    ("cli", &["wire", "evidence", "diagnosis", "report", "collect", "lab"]),
+    ("cli", &["wire", "evidence", "diagnosis", "report", "collect", "repair", "lab"]),
 ];
 
 /// Floors of crates from the ground up, each with its modules: an import may go down or stay on its floor.

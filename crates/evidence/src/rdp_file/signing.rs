@@ -189,7 +189,8 @@ mod tests {
 
     #[test]
     fn the_alternate_address_is_added_and_the_old_signature_goes() {
-        let ready = ToSign::of(&file("Full Address:s: a \nsignscope:s:x\nsignature:s:AA==\nscreen mode id:i:2\n")).unwrap();
+        let ready =
+            ToSign::of(&file("Full Address:s: a \nsignscope:s:x\nsignature:s:AA==\nscreen mode id:i:2\n")).unwrap();
         assert_eq!(
             text(&ready.content),
             "Full Address:s: a\r\nalternate full address:s: a\r\nsignscope:s:Full Address,Alternate Full Address\r\n\0"
