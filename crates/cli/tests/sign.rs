@@ -77,7 +77,7 @@ fn a_folder_is_signed_elsewhere_or_in_place_and_inspect_takes_it() {
     let output = inspect.args(["inspect", "share/deep/b.RDP", "--format", "json"]).current_dir(&scratch.0).output();
     let report: Value = serde_json::from_slice(&output.unwrap().stdout).unwrap();
     assert_eq!(report["findings"].as_array().map(Vec::len), Some(0), "{report}");
-    assert!(report["notes"].to_string().contains("b.RDP is signed by CN=Publisher"), "{report}");
+    assert!(report["notices"].to_string().contains("b.RDP is signed by CN=Publisher"), "{report}");
 }
 
 #[test]
