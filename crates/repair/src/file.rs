@@ -18,8 +18,8 @@ pub fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Puts bytes in the place of a file, with its rights, in one step; then reads them back. Where the place is a link, the
-/// file behind it is replaced.
+/// Puts bytes in the place of a file, with its rights, in one step; then reads them back. Where the place is a link,
+/// the file behind it is replaced.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let place = fs::canonicalize(path)?;
     let permissions = fs::metadata(&place)?.permissions();

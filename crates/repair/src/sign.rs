@@ -1,12 +1,13 @@
 //! Signs `.rdp` files, so that clients can tell who published them and that nobody changed them since.
 //!
-//! mstsc warns of every unsigned file since its updates of April 2026. Nothing here was tried on a real Windows machine:
-//! the form is that of [`evidence::rdp_file::ToSign`], and our own reader verifies every file before it is written.
+//! mstsc warns of every unsigned file since its updates of April 2026. Nothing here was tried on a real Windows
+//! machine: the form is that of [`ToSign`], and our own reader verifies every file before it is written.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-use evidence::rdp_file::{BYTES_LIMIT, RdpFile, RdpFileError, RdpFileRecord, RdpSignature, Signer, ToSign, Unsignable};
+use evidence::rdp_file::{BYTES_LIMIT, RdpFile, RdpFileError, RdpFileRecord, RdpSignature, Signer};
+use evidence::signing::{ToSign, Unsignable};
 use thiserror::Error;
 
 use crate::file;

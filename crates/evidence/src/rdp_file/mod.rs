@@ -6,12 +6,10 @@
 
 mod settings;
 pub(crate) mod signature;
-mod signing;
 
 pub(crate) use crate::section::rdp_files::ENTRA;
 pub use crate::section::rdp_files::{RdpFileRecord, RdpSetting, RdpSignature, Signer};
 pub use settings::{Gateway, GatewayUse, KNOWN, Known, RdpSettings, known};
-pub use signing::{SIGNED, ToSign, Unsignable};
 
 use thiserror::Error;
 
@@ -140,7 +138,7 @@ impl RdpFile {
 }
 
 impl Line {
-    fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         let text = text.trim_end_matches('\r');
         let other = || Self::Other(text.to_owned());
         let Some((name, rest)) = text.split_once(':') else { return other() };

@@ -21,7 +21,7 @@ use crate::moment::rfc3339;
 use crate::printable::printable;
 
 /// First two numbers of the header, always these in every file seen.
-pub(super) const HEADER: (u32, u32) = (0x0001_0001, 1);
+pub(crate) const HEADER: (u32, u32) = (0x0001_0001, 1);
 /// Most names in a scope.
 const SCOPE_LIMIT: usize = 1000;
 
@@ -119,7 +119,7 @@ fn signed_text<'a>(
 }
 
 /// Builds the bytes that a signature with this scope is over, in a file that has one line of each name.
-pub(super) fn signed_bytes(file: &RdpFile, scope: &str) -> Vec<u8> {
+pub(crate) fn signed_bytes(file: &RdpFile, scope: &str) -> Vec<u8> {
     let names: Vec<&str> = scope.split(',').collect();
     signed_text(file, &names, scope, |lines, _| lines.first().copied())
 }

@@ -1,17 +1,17 @@
-//! Prepares a file for its signature, and puts that in.
+//! Prepares an `.rdp` file for its signature, and puts that in.
 //!
 //! Microsoft documents neither the format nor the list of signed settings. Names, spelling and order in [`SIGNED`] are
 //! those of the `signscope` lines of published files that rdpsign and Remote Desktop Web Access signed; the settings
 //! that none of these has stand where public programs put them whose files mstsc takes. The form of the signed text is
-//! that of [`super::signature`].
+//! that of [`crate::rdp_file`]'s reader.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use thiserror::Error;
 
-use super::signature::{HEADER, signed_bytes};
-use super::{Encoding, Line, RdpFile, same_name};
 use crate::printable::printable;
+use crate::rdp_file::signature::{HEADER, signed_bytes};
+use crate::rdp_file::{Encoding, Line, RdpFile, same_name};
 
 /// Settings that are signed, as a `signscope` spells them and in its order, with their type.
 pub const SIGNED: &[(&str, char)] = &[
