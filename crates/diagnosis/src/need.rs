@@ -134,13 +134,13 @@ impl Question {
     /// Makes the connection that asks everything that one connection can.
     fn everything(need: Need, case: Case<'_>) -> Self {
         let tls = Some(first_offer(case));
-        Self { need, request: Some(EVERYTHING), hold: false, tls, credssp: true, patient: None, settings: false }
+        Self { need, request: Some(EVERYTHING), hold: false, tls, credssp: true, patient: None, settings: true }
     }
 
     /// Reduces it to the Connection Request alone.
     #[must_use]
     pub fn bare(self) -> Self {
-        Self { tls: None, credssp: false, ..self }
+        Self { tls: None, credssp: false, settings: false, ..self }
     }
 }
 

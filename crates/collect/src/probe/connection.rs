@@ -144,6 +144,14 @@ impl<'a> Driver<'a> {
         self.tell(Event::Closed(End::Rst));
     }
 
+    /// Returns the event for what came out of the layers, or for the peer's word that nothing more will.
+    fn said(&self, plain: Vec<u8>) -> Option<Event> {
+        match plain.is_empty() {
+            false => Some(Event::Bytes(plain)),
+            true => self.layers.ended().then(|| self.closed(End::Fin)),
+        }
+    }
+
     async fn run(&mut self, mut stream: impl AsyncRead + AsyncWrite + Unpin) {
         let mut actions = self.tell(Event::Connected);
         if let Some(event) = self.write(&mut stream, Layer::Connected, Vec::new()).await {
@@ -301,9 +309,11 @@ impl<'a> Driver<'a> {
                 while !actions.is_empty() {
                     actions = self.act(stream, actions).await;
                 }
-                (!plain.is_empty()).then_some(Event::Bytes(plain))
+                self.said(plain)
             }
-            (Ok(plain), None) if !self.layers.rising() && !plain.is_empty() => Some(Event::Bytes(plain)),
+            (Ok(plain), None) if !self.layers.rising() && (!plain.is_empty() || self.layers.ended()) => {
+                self.said(plain)
+            }
             _ if self.raw > TUNNEL_LIMIT => {
                 Some(Event::TlsFailed(TlsFailure::Peer("more bytes than any handshake has".to_owned())))
             }

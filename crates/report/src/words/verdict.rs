@@ -37,8 +37,9 @@ pub(super) fn reached_words(stage: Stage) -> &'static str {
         Stage::Tls => "up to TLS",
         Stage::Certificate => "up to the certificate; what comes after it was not seen",
         Stage::Credssp => "up to the logon prompt",
+        Stage::Sequence => "up to the settings that it tells every client; the logon behind them was not seen",
         // `reached` is a stage of the connection, and these are beside it
-        Stage::Sequence | Stage::Gateway | Stage::Host | Stage::Client => "judging by its settings and logs",
+        Stage::Gateway | Stage::Host | Stage::Client => "judging by its settings and logs",
     }
 }
 

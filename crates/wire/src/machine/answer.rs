@@ -144,10 +144,21 @@ pub enum ConnectionSequenceAnswer {
     Refused(u8),
     /// A Disconnect Provider Ultimatum, with its reason.
     Ultimatum(u8),
-    /// Bytes that are neither.
+    /// Another service, named: the host passes on what no Remote Desktop says.
+    Foreign {
+        /// Its name.
+        service: ForeignService,
+        /// The first bytes that it sent.
+        bytes: Vec<u8>,
+    },
+    /// Bytes that are no TPKT and no service that we know.
+    NotTpkt(Vec<u8>),
+    /// A TPKT whose contents cannot be, or a broken tunnel, in the words of the reader.
     Malformed(String),
     /// The connection ended.
     Closed(End),
+    /// The server ended the connection with an alert of TLS.
+    Alert(Alert),
     /// No whole answer within the stage's time.
     Silent,
 }

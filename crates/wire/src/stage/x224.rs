@@ -214,7 +214,7 @@ fn redact<'a>(stream: &'a [u8], _: &mut Names) -> (Vec<u8>, &'a [u8]) {
 }
 
 /// Keeps what names the service and masks the rest.
-fn greeting(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn greeting(bytes: &[u8]) -> Vec<u8> {
     let word = bytes.iter().position(u8::is_ascii_whitespace).unwrap_or(bytes.len());
     let kept = match ForeignService::recognise(bytes) {
         Some(ForeignService::Ssh) => word,
