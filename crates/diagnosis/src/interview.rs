@@ -19,7 +19,7 @@ use wire::x224::ConnectionRequest;
 use crate::as_client::server_name;
 use crate::case::{Case, Context};
 use crate::diagnose::verdict_on;
-use crate::need::{Need, Patience, Question};
+use crate::need::{Again, Need, Patience, Question};
 use crate::planner::Planner;
 use crate::report::{Finding, Verdict};
 
@@ -57,6 +57,8 @@ const SURVEY_CONNECTIONS: usize = 184;
 const SURVEY_TIME: u32 = 6;
 /// Pause before a question is repeated: longer than a server needs that serves one client at a time.
 const RETRY_PAUSE: Duration = Duration::from_millis(300);
+/// Pause before a host is blamed for ending connections: short enough to wait for, and longer than a moment.
+const LATER_PAUSE: Duration = Duration::from_secs(1);
 
 /// Connection to make.
 #[derive(Debug, Clone, PartialEq)]
@@ -126,12 +128,13 @@ impl Interview {
         let question = self.planner.next(&self.evidence, &context, self.subject)?;
         let survey = question.need == Need::SURVEY;
         let first = self.last.is_none();
-        let retry = self.last == Some(question) || question.need.asks_again();
-        let wait = match (first, survey) {
-            (true, _) => Duration::ZERO,
-            (_, true) => self.survey_pause,
-            _ if retry => self.pause.max(RETRY_PAUSE),
-            _ => self.pause,
+        let again = if self.last == Some(question) { Again::Soon } else { question.need.asks_again() };
+        let wait = match (first, survey, again) {
+            (true, ..) => Duration::ZERO,
+            (_, true, _) => self.survey_pause,
+            (.., Again::Never) => self.pause,
+            (.., Again::Soon) => self.pause.max(RETRY_PAUSE),
+            (.., Again::Later) => self.pause.max(LATER_PAUSE),
         };
         // the first look has the time-out; questions for a finding may take as long again
         let times = match (first, survey) {

@@ -27,6 +27,7 @@ pub const CAUSE: Cause = Cause {
                 Need::negotiation(Asked::TlsOnly),
                 Need::negotiation(Asked::StandardOnly),
                 Need::DIRECT_TLS,
+                Need::LATER_TRY,
             ],
             holds: always_closed,
         },
@@ -65,6 +66,9 @@ fn always_closed(case: Case<'_>) -> Option<Ground> {
         let seen = case.x224_to(protocols)?;
         matches!(seen.value, X224Answer::Closed(_)).then_some(seen)
     };
+    if !case.tries().all(|seen| matches!(seen.value, X224Answer::Closed(_))) {
+        return None;
+    }
     let all = [closed(EVERYTHING)?, closed(SecurityProtocols::SSL)?, closed(SecurityProtocols::RDP)?];
     if case.tls_direct().any(|seen| matches!(seen.value, Handshake::Accepted { .. })) {
         return None;
@@ -74,6 +78,9 @@ fn always_closed(case: Case<'_>) -> Option<Ground> {
     for (seen, asked) in all.iter().zip(["TLS and CredSSP", "TLS alone", "Standard RDP Security"]) {
         let X224Answer::Closed(end) = seen.value else { continue };
         because.push(seen.because(format!("a request for {asked} is {} without an answer", end.verb())));
+    }
+    if let Some(later) = case.tries().last() {
+        because.push(later.because("so is the first request again, a second later".to_owned()));
     }
     if case.who().address.is_some_and(|address| address.port() == HYPER_V_CONSOLE) {
         because
@@ -116,6 +123,7 @@ mod tests {
             .x224(SecurityProtocols::SSL, CLOSED)
             .x224(SecurityProtocols::RDP, CLOSED)
             .with(Fact::TlsAnswer { offer: TlsOffer::PLAIN_12, direct: true, answer: direct })
+            .x224(EVERYTHING, CLOSED)
     }
 
     #[test]

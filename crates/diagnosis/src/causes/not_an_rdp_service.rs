@@ -6,6 +6,7 @@ use evidence::{Role, Stage};
 use wire::foreign::ForeignService;
 use wire::hex;
 use wire::machine::{ConnectionSequenceAnswer, X224Answer};
+use wire::tls::TlsOffer;
 
 use crate::case::{Case, EVERYTHING, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
@@ -32,6 +33,12 @@ pub const CAUSE: Cause = Cause {
         },
         Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::SEQUENCE], holds: named_behind_tls },
         Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::SEQUENCE], holds: foreign_behind_tls },
+        // a box on the way that blocks TLS may say so in HTTP
+        Proof {
+            shows: Shows::Presence(Confidence::Likely),
+            needs: &[Need::handshake(TlsOffer::MODERN)],
+            holds: named_instead_of_tls,
+        },
         Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::DIRECT_TLS], holds: bare_tls },
         Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: speaks_x224 },
     ],
@@ -97,6 +104,20 @@ fn foreign_behind_tls(case: Case<'_>) -> Option<Ground> {
     Some(Ground::on(vec![seen.because(words)]))
 }
 
+/// X.224 was served, TLS was agreed on, and another service answered the ClientHello.
+fn named_instead_of_tls(case: Case<'_>) -> Option<Ground> {
+    if case.tls().any(|seen| matches!(seen.value.1, Handshake::Accepted { .. } | Handshake::Alert(_))) {
+        return None;
+    }
+    let (seen, words) = case.tls().find_map(|seen| {
+        let Handshake::NotTls(bytes) = seen.value.1 else { return None };
+        let service = ForeignService::recognise(bytes)?;
+        Some((seen, named("what it handed the ClientHello to", service, bytes)))
+    })?;
+    let text = format!("{} speaks X.224 and agreed on TLS, and {words}", case.label());
+    Some(Ground::on(vec![seen.because(text)]))
+}
+
 /// An answer to a client's first words behind TLS that `told` has words for; none where the settings came as well.
 fn behind_tls(
     case: Case<'_>,
@@ -147,6 +168,17 @@ mod tests {
     fn unknown_bytes_are_likely() {
         let sketch = host("192.0.2.7").accepted().x224(EVERYTHING, X224Answer::NotTpkt(vec![7; 20]));
         sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    #[test]
+    fn another_service_instead_of_tls_is_likely() {
+        let http = || Handshake::NotTls(b"HTTP/1.1 400 Bad Request".to_vec());
+        let agreed = || host("192.0.2.7").accepted().selects(EVERYTHING, SecurityProtocols::SSL);
+        let sketch = agreed().tls(TlsOffer::MODERN, http());
+        sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        let unknown = agreed().tls(TlsOffer::MODERN, Handshake::NotTls(vec![7; 20]));
+        unknown.check(&CAUSE, Expect::Absent);
+        agreed().tls(TlsOffer::MODERN, http()).tls_up(TlsVersion::Tls12).check(&CAUSE, Expect::Absent);
     }
 
     fn behind_tls(answer: ConnectionSequenceAnswer) -> crate::sketch::Sketch {

@@ -31,6 +31,7 @@ pub(crate) enum Served<T> {
 }
 
 /// The plaintext of an established connection.
-pub(crate) trait Tunnel: Read + Write {}
-
-impl<T: Read + Write> Tunnel for T {}
+pub(crate) trait Tunnel: Read + Write {
+    /// Says that nothing more will come, and leaves the connection open: `close_notify`, where there is TLS.
+    fn end_talk(&mut self) {}
+}

@@ -116,6 +116,8 @@ pub enum CredsspAnswer {
         /// `errorCode`, if it gave one.
         status: Option<u32>,
     },
+    /// A `TSRequest` with SPNEGO's `reject`: no mechanism that we offered, which is NTLM alone, is left.
+    Rejected(u32),
     /// Bytes that are no `TSRequest`.
     Malformed(String),
     /// The connection ended.
