@@ -11,7 +11,7 @@ use diagnosis::diagnose::Run;
 use diagnosis::report::Diagnosis;
 use diagnosis::{Context, client};
 use evidence::observe::observe;
-use evidence::rdp_file::{RdpFileRecord, RdpSettings};
+use evidence::rdp_file::{RdpFileRecord, RdpSettings, Routing};
 use evidence::{ClientProfile, Evidence, ProfileSource, Symptom, Target, TimeSource};
 use time::OffsetDateTime;
 use wire::transcript::Transcript;
@@ -46,12 +46,13 @@ fn diagnosed(options: &DiagnoseOptions) -> anyhow::Result<Diagnosis> {
     let gathered = gathered(options);
     let base = for_client(options, &gathered, at)?;
     let file = options.rdp.as_deref().map(read_rdp_file).transpose()?;
-    let settings = file.as_ref().map(RdpSettings);
+    let settings = file.as_ref().map(|(record, _)| RdpSettings(record));
     let base = settings.map_or(base.clone(), |settings| Context {
         profile: settings.applied_to(base.profile),
         profile_source: ProfileSource::RdpFile,
         require_trust: options.require_trust || settings.requires_trust(),
         gateway: settings.gateway(),
+        routing: file.as_ref().map(|(_, routing)| routing.clone()).unwrap_or_default(),
         ..base
     });
     let context = |target, at| Context { target, at, ..base.clone() };
@@ -82,8 +83,14 @@ fn no_target(rdp: Option<&Path>) -> anyhow::Error {
     }
 }
 
-fn read_rdp_file(file: &Path) -> anyhow::Result<RdpFileRecord> {
-    collect::evidence::rdp_file(file).with_context(|| format!("read .rdp file {}", file.display()))
+fn read_rdp_file(file: &Path) -> anyhow::Result<(RdpFileRecord, Routing)> {
+    let read = collect::evidence::rdp_file_routing(file);
+    let (record, routing) = read.with_context(|| format!("read .rdp file {}", file.display()))?;
+    for name in &routing.unsendable {
+        let why = "it is too long for a request, or has characters that a request cannot hold";
+        terminal::complain(&format!("{name} of {} is not sent: {why}", file.display()));
+    }
+    Ok((record, routing))
 }
 
 /// Truncates to whole microseconds, so that a transcript read back equals the one that was written.
@@ -163,6 +170,7 @@ fn for_client(options: &DiagnoseOptions, gathered: &Gathered, at: OffsetDateTime
         capabilities: probe::capabilities(),
         require_trust: options.require_trust,
         gateway: None,
+        routing: Routing::default(),
         thorough: options.thorough,
     };
     if context.profile_source == ProfileSource::Default

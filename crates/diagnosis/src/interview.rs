@@ -158,8 +158,11 @@ impl Interview {
 
     /// Gives a plan the manner of the client: its cookie, its way to write a hello, and whom it asks for.
     fn dressed(&self, mut plan: ConversationPlan) -> ConversationPlan {
+        let routing = &self.context.routing;
         if let Some(request) = &mut plan.request {
-            request.cookie = Some(NEUTRAL.to_owned());
+            plan.preconnection.clone_from(&routing.preconnection);
+            request.token.clone_from(&routing.token);
+            request.cookie = request.token.is_none().then(|| NEUTRAL.to_owned());
         }
         if plan.tls.is_some() {
             plan.shape = HelloShape { style: self.context.profile.hello, server_name: server_name(&self.context) };
@@ -230,11 +233,12 @@ fn plan(question: Question, timeout: Duration, random: [u8; 32]) -> Conversation
         None => {}
     }
     ConversationPlan {
-        request: question.request.map(|protocols| ConnectionRequest { cookie: None, protocols: Some(protocols) }),
+        request: question.request.map(|protocols| ConnectionRequest { protocols: Some(protocols), ..ConnectionRequest::default() }),
         hold: if question.hold { HOLD } else { Duration::ZERO },
         tls: question.tls,
         credssp: question.credssp.then_some(TSREQUEST_VERSION),
         connection_sequence: question.settings,
+        preconnection: None,
         random,
         shape: HelloShape::default(),
         limits,

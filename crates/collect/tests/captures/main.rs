@@ -19,6 +19,7 @@ use collect::evidence::{Kind, Piece, gather, stored};
 use diagnosis::diagnose::Run;
 use diagnosis::report::{Diagnosis, Verdict};
 use diagnosis::{Capabilities, Context, Severity};
+use evidence::rdp_file::Routing;
 use evidence::observe::{moment, observe_capture, observe_cut};
 use evidence::{ClientProfile, Evidence, ProfileSource, Source};
 
@@ -83,6 +84,7 @@ fn context_of(evidence: &Evidence, capture: &Capture) -> Context {
         symptom: None,
         capabilities: Capabilities { openssl: false },
         require_trust: false,
+        routing: Routing::default(),
         thorough: false,
         at_source: evidence::TimeSource::Attempt,
         gateway: None,

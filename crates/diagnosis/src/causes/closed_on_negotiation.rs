@@ -42,7 +42,7 @@ pub const CAUSE: Cause = Cause {
               balancer whose own target is gone or that wants a routing token (loadbalanceinfo) of its own, a \
               security product that blocks this source, or a listener whose service has died. Hyper-V's console \
               (port 2179) and gateways such as Devolutions' want a preconnection blob first (pcb:s: in an .rdp \
-              file). The request was held back once: the connection stays open as long as we say nothing, so it is \
+              file). diagnose --rdp FILE sends both as the client does. The request was held back once: the connection stays open as long as we say nothing, so it is \
               the request that is answered with a close.",
         confirm: "On the host: does the attempt arrive? Event 131 in RdpCoreTS says so. If it does not, something on the way \
                   accepted and closed the connection.",
@@ -81,6 +81,9 @@ fn always_closed(case: Case<'_>) -> Option<Ground> {
     }
     if let Some(later) = case.tries().last() {
         because.push(later.because("so is the first request again, a second later".to_owned()));
+    }
+    if case.context.routing.token.is_some() || case.context.routing.preconnection.is_some() {
+        because.push(held.because("the routing token or preconnection blob of the .rdp file was sent each time"));
     }
     if case.who().address.is_some_and(|address| address.port() == HYPER_V_CONSOLE) {
         because

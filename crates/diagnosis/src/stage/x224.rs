@@ -95,7 +95,10 @@ static LATER_TRY: Kind = Kind {
     answered: |case, _| case.tries().count() >= 2,
     asking: Some(Asking {
         again: Again::Later,
-        askable: |case, _| closed(case) && case.tries().count() == 1,
+        askable: |case, _| {
+            let mut tries = case.tries();
+            tries.next().is_some_and(|seen| matches!(seen.value, X224Answer::Closed(_))) && tries.next().is_none()
+        },
         // should it answer now, all is asked at once
         question: |_, _, all| all,
     }),

@@ -167,7 +167,7 @@ mod tests {
 
     fn plan() -> ConversationPlan {
         ConversationPlan {
-            request: Some(ConnectionRequest { cookie: None, protocols: Some(SecurityProtocols(1)) }),
+            request: Some(ConnectionRequest { protocols: Some(SecurityProtocols(1)), ..ConnectionRequest::default() }),
             tls: Some(TlsOffer::MODERN),
             credssp: Some(6),
             connection_sequence: true,
