@@ -10,9 +10,10 @@ use collect::probe::{self, Probe};
 use diagnosis::diagnose::Run;
 use diagnosis::report::Diagnosis;
 use diagnosis::{Context, client};
+use evidence::fact::Fact;
 use evidence::observe::observe;
 use evidence::rdp_file::{RdpFileRecord, RdpSettings, Routing};
-use evidence::{ClientProfile, Evidence, ProfileSource, Symptom, Target, TimeSource};
+use evidence::{ClientProfile, Evidence, ProfileSource, Symptom, Target, TimeSource, events};
 use time::OffsetDateTime;
 use wire::transcript::Transcript;
 
@@ -107,6 +108,7 @@ fn live(
     let mut probe = Probe::new(context, target.clone());
     probe.clients = captured_clients(gathered, probe.context.at);
     probe.budget.timeout = options.timeout;
+    probe.budget.doubted = shows_trouble(gathered, probe.context.at);
     probe.progress = terminal::progress();
     let (transcript, run) = drive(&probe)?;
     terminal::clear_progress();
@@ -131,6 +133,16 @@ fn live(
     let there = (&observe(&there), &beside.context);
     let here = evidence(observe(&transcript), gathered, &probe.context);
     Ok(diagnosis::control::diagnose_beside(&here, &probe.context, run, there))
+}
+
+/// True if a log among the files has an entry of a connection that did not work.
+fn shows_trouble(gathered: &Gathered, at: OffsetDateTime) -> bool {
+    let mut evidence = Evidence::default();
+    gathered.observe(&mut evidence, at);
+    evidence.observations.iter().any(|seen| match &seen.fact {
+        Fact::LogEvent(entry) => events::find(&entry.provider, entry.id).is_some_and(|known| !known.normal),
+        _ => false,
+    })
 }
 
 /// Writes a transcript and says so. It replaces an older transcript, but no other file, and none without names by one

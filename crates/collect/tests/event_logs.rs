@@ -13,8 +13,8 @@ use diagnosis::attempts::{Progress, join};
 use diagnosis::case::{Capabilities, Seen};
 use diagnosis::diagnose::Run;
 use diagnosis::{Context, Diagnosis, Severity};
-use evidence::rdp_file::Routing;
 use evidence::moment::moment;
+use evidence::rdp_file::Routing;
 use evidence::state::{LogEvent, State};
 use evidence::{ClientProfile, Evidence, ProfileSource};
 

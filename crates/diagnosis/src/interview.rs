@@ -32,11 +32,14 @@ pub struct Budget {
     pub connections: usize,
     /// Pause between two connections to one address.
     pub pause: Duration,
+    /// True if logs show that connections fail: a host that takes everything is then asked again. So it is where a
+    /// code was given.
+    pub doubted: bool,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(10), connections: 16, pause: Duration::from_millis(20) }
+        Self { timeout: Duration::from_secs(10), connections: 16, pause: Duration::from_millis(20), doubted: false }
     }
 }
 
@@ -106,6 +109,7 @@ impl Interview {
         let mut evidence = Evidence::default();
         let subject = evidence.host_at(address, name.clone());
         evidence.clients.extend(client.map(|client| (subject, client)));
+        let doubted = budget.doubted || context.symptom.is_some();
         Self {
             context,
             budget,
@@ -113,7 +117,7 @@ impl Interview {
             name,
             subject,
             evidence,
-            planner: Planner::default(),
+            planner: Planner::default().doubting(doubted),
             pause: budget.pause,
             survey_pause: SURVEY_PAUSE,
             last: None,
@@ -233,7 +237,9 @@ fn plan(question: Question, timeout: Duration, random: [u8; 32]) -> Conversation
         None => {}
     }
     ConversationPlan {
-        request: question.request.map(|protocols| ConnectionRequest { protocols: Some(protocols), ..ConnectionRequest::default() }),
+        request: question
+            .request
+            .map(|protocols| ConnectionRequest { protocols: Some(protocols), ..ConnectionRequest::default() }),
         hold: if question.hold { HOLD } else { Duration::ZERO },
         tls: question.tls,
         credssp: question.credssp.then_some(TSREQUEST_VERSION),

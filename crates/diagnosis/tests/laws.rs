@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use diagnosis::diagnose::Run;
 use diagnosis::{Capabilities, Context, Diagnosis};
-use evidence::rdp_file::Routing;
 use evidence::fact::{Handshake, Introduction};
+use evidence::rdp_file::Routing;
 use evidence::{ClientProfile, Evidence, Fact, ProfileSource, Role, Source, Subject, Target};
 use proptest::prelude::*;
 use time::{Duration, OffsetDateTime};

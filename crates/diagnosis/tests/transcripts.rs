@@ -9,8 +9,8 @@ use diagnosis::case::Capabilities;
 use diagnosis::diagnose::Run;
 use diagnosis::report::Verdict;
 use diagnosis::{Context, Diagnosis, Severity};
-use evidence::rdp_file::Routing;
 use evidence::observe::observe;
+use evidence::rdp_file::Routing;
 use evidence::{ClientProfile, ProfileSource, Stage, Target};
 use wire::transcript::{ConnectionRecord, Transcript};
 

@@ -88,8 +88,6 @@ pub(crate) fn discard(source: &mut (impl Read + ?Sized)) -> io::Result<()> {
     io::copy(source, &mut io::sink()).map(|_| ())
 }
 
-impl crate::stage::Tunnel for Transport {}
-
 impl Read for Transport {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.answering = true;

@@ -174,7 +174,8 @@ fn negotiation_faults_are_what_they_are_called() {
 fn a_request_in_pieces_is_answered() {
     let lab = start("[[host]]\none_byte_at_a_time = true\n[host.negotiation]\naccepts = ['RDP']");
     let mut stream = connect(&lab);
-    let request = ConnectionRequest { cookie: Some("rdpdoctor".into()), token: None, protocols: Some(SecurityProtocols::SSL) };
+    let request =
+        ConnectionRequest { cookie: Some("rdpdoctor".into()), token: None, protocols: Some(SecurityProtocols::SSL) };
     for byte in request.encode() {
         stream.write_all(&[byte]).unwrap();
     }

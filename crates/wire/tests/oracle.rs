@@ -5,7 +5,9 @@ use ironrdp_pdu::nego::{self, NegoRequestData, RequestFlags, ResponseFlags, Secu
 use ironrdp_pdu::x224::X224;
 use ironrdp_pdu::{decode, encode_vec};
 use proptest::prelude::*;
-use wire::x224::{ConnectionRequest, Framing, NegotiationFailure, RoutingToken, SecurityProtocols, ServerAnswer, framing};
+use wire::x224::{
+    ConnectionRequest, Framing, NegotiationFailure, RoutingToken, SecurityProtocols, ServerAnswer, framing,
+};
 
 /// Also with CR LF inside the number: such a request was once taken for one with a cookie.
 fn protocols() -> impl Strategy<Value = u32> {

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use diagnosis::diagnose::{Run, diagnose};
 use diagnosis::{Capabilities, Context};
-use evidence::rdp_file::Routing;
 use evidence::events::{CORE, EVENT_LOG, LSA, RCM, RCM_ADMIN, SCHANNEL, SERVICES, SYSTEM};
+use evidence::rdp_file::Routing;
 use evidence::state::RegistryData;
 use evidence::{ClientProfile, Evidence, ProfileSource, Stage};
 use time::OffsetDateTime;

@@ -312,7 +312,9 @@ impl<'a> Driver<'a> {
         let lost = self.flush(stream).await;
         match (bytes, up) {
             // a stack has no words for what is none of its own
-            (Err(TlsFailure::Peer(_)), _) if self.layers.rising() && self.first.first().is_some_and(|first| !begins_record(*first)) => {
+            (Err(TlsFailure::Peer(_)), _)
+                if self.layers.rising() && self.first.first().is_some_and(|first| !begins_record(*first)) =>
+            {
                 Some(Event::TlsFailed(TlsFailure::NotTls(std::mem::take(&mut self.first))))
             }
             (Err(failure), _) => Some(Event::TlsFailed(failure)),

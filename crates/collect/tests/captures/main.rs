@@ -19,8 +19,8 @@ use collect::evidence::{Kind, Piece, gather, stored};
 use diagnosis::diagnose::Run;
 use diagnosis::report::{Diagnosis, Verdict};
 use diagnosis::{Capabilities, Context, Severity};
-use evidence::rdp_file::Routing;
 use evidence::observe::{moment, observe_capture, observe_cut};
+use evidence::rdp_file::Routing;
 use evidence::{ClientProfile, Evidence, ProfileSource, Source};
 
 /// Stores a piece and reads it back.

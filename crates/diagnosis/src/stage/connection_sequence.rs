@@ -141,10 +141,7 @@ mod tests {
         rung_behind(SecurityProtocols::SSL, answers)
     }
 
-    fn rung_behind(
-        requested: SecurityProtocols,
-        answers: Vec<ConnectionSequenceAnswer>,
-    ) -> Option<(Outcome, String)> {
+    fn rung_behind(requested: SecurityProtocols, answers: Vec<ConnectionSequenceAnswer>) -> Option<(Outcome, String)> {
         let mut sketch = host("server01.corp.example");
         for answer in answers {
             sketch = sketch.with(Fact::Settings { requested, answer });

@@ -6,8 +6,8 @@ use std::time::Duration;
 use diagnosis::need::Question;
 use diagnosis::planner::Planner;
 use diagnosis::{Capabilities, Context};
-use evidence::rdp_file::Routing;
 use evidence::observe::observe;
+use evidence::rdp_file::Routing;
 use evidence::{ClientProfile, ProfileSource, Role, Subject, Target};
 use wire::machine::{Action, Conversation, ConversationPlan, End, Event, Limits, TlsFailure};
 use wire::tls::{Alert, ClientHello, TlsVersion};
@@ -75,7 +75,9 @@ fn plan(question: Question) -> ConversationPlan {
     let limit = Duration::from_secs(3);
     ConversationPlan {
         preconnection: None,
-        request: question.request.map(|protocols| ConnectionRequest { protocols: Some(protocols), ..ConnectionRequest::default() }),
+        request: question
+            .request
+            .map(|protocols| ConnectionRequest { protocols: Some(protocols), ..ConnectionRequest::default() }),
         hold: if question.hold { Duration::from_millis(250) } else { Duration::ZERO },
         tls: question.tls,
         credssp: question.credssp.then_some(6),

@@ -138,7 +138,12 @@ impl RdpFile {
         let token = value("loadbalanceinfo").map(|text| RoutingToken::parse(text).ok_or("loadbalanceinfo"));
         let blob = value("pcb").map(|text| Preconnection::parse(text).ok_or("pcb"));
         Routing {
-            unsendable: token.iter().filter_map(|it| it.as_ref().err()).chain(blob.iter().filter_map(|it| it.as_ref().err())).copied().collect(),
+            unsendable: token
+                .iter()
+                .filter_map(|it| it.as_ref().err())
+                .chain(blob.iter().filter_map(|it| it.as_ref().err()))
+                .copied()
+                .collect(),
             token: token.and_then(Result::ok),
             preconnection: blob.and_then(Result::ok),
         }

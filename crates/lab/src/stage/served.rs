@@ -4,6 +4,8 @@ use std::io::{Read, Write};
 
 use wire::x224::SecurityProtocols;
 
+use crate::transport::Transport;
+
 /// The result of the negotiation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Negotiated {
@@ -35,3 +37,5 @@ pub(crate) trait Tunnel: Read + Write {
     /// Says that nothing more will come, and leaves the connection open: `close_notify`, where there is TLS.
     fn end_talk(&mut self) {}
 }
+
+impl Tunnel for Transport {}

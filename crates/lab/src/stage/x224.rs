@@ -31,7 +31,7 @@ pub struct Negotiation {
     pub failure: Option<u32>,
     /// A request without this routing token is closed, as a balancer does that finds its target by it.
     pub routing_token: Option<String>,
-    /// What does not begin with this preconnection blob is closed, as a host of many targets does.
+    /// A connection that does not begin with this preconnection blob is closed, as a host of many targets does.
     pub preconnection: Option<String>,
     /// A `requestedProtocols` above this number is answered by an MCS Disconnect Provider Ultimatum, as xrdp does.
     pub limit_protocols: Option<u32>,
@@ -236,7 +236,8 @@ mod tests {
     /// The numbers that the host selects, or its failures as negative numbers, for each offer.
     fn replies(host: &Negotiation, offers: &[u32]) -> Vec<i64> {
         let reply = |offer: &u32| {
-            let request = ConnectionRequest { protocols: Some(SecurityProtocols(*offer)), ..ConnectionRequest::default() };
+            let request =
+                ConnectionRequest { protocols: Some(SecurityProtocols(*offer)), ..ConnectionRequest::default() };
             match reply(host, &request) {
                 Reply::Answer(ServerAnswer::Selected { protocol, .. }) => i64::from(protocol.0),
                 Reply::Answer(ServerAnswer::Failure(failure)) => -i64::from(failure.0),

@@ -18,13 +18,22 @@ pub(crate) fn verdict(diagnosis: &Diagnosis) -> String {
         Verdict::Healthy => {
             let elsewhere = diagnosis.findings.iter().any(|finding| finding.cause == "name-points-elsewhere");
             let but = if elsewhere { ", but the name leads to a machine with a different name" } else { "" };
-            format!("Healthy {reached}{but}.")
+            format!("Healthy {reached}{but}.{}", rests_on(diagnosis))
         }
         Verdict::Faulty => faulty_words(diagnosis),
         Verdict::Undetermined if diagnosis.interrupted => {
             "Interrupted: this is what was seen up to then, without a connection that was still open.".to_owned()
         }
         Verdict::Undetermined => undetermined_words(diagnosis, reached),
+    }
+}
+
+/// Says on how few connections health rests: what fails at times may not have shown.
+fn rests_on(diagnosis: &Diagnosis) -> String {
+    match diagnosis.connections {
+        0 => String::new(),
+        1 => " It rests on 1 connection; what fails only at times may not have shown.".to_owned(),
+        count => format!(" It rests on {count} connections; what fails only at times may not have shown."),
     }
 }
 

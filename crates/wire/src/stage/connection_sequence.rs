@@ -159,8 +159,8 @@ fn redacted_frame(frame: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::{Conversation, Limits};
     use crate::machine::End;
+    use crate::machine::{Conversation, Limits};
     use crate::mcs::ConnectResponse;
     use crate::tls::{TlsOffer, TlsVersion};
     use crate::x224::{ConnectionRequest, ServerAnswer};

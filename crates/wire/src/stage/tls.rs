@@ -134,7 +134,7 @@ impl TlsFailure {
     }
 }
 
-/// What came instead of TLS, without names: which service it is stays.
+/// Bytes that came instead of TLS, without names: which service it is stays.
 fn not_tls(bytes: &[u8]) -> Vec<u8> {
     // xrdp hangs up like this where its TLS cannot be set up; it names nobody
     if ServerAnswer::decode(bytes) == Ok(ServerAnswer::DisconnectProviderUltimatum) {

@@ -14,9 +14,7 @@ use crate::machine::plan::ConversationPlan;
 use crate::redaction::Names;
 use crate::redaction::copy::{Copy, Part, head, masked};
 use crate::transcript::line::{read_seconds, seconds};
-use crate::x224::{
-    self, ConnectionRequest, Framing, Preconnection, RoutingToken, SecurityProtocols, ServerAnswer,
-};
+use crate::x224::{self, ConnectionRequest, Framing, Preconnection, RoutingToken, SecurityProtocols, ServerAnswer};
 
 pub(super) const STAGE: Stage =
     // longer than the three seconds after which proxies give their own target up
@@ -175,15 +173,13 @@ fn read(plan: &mut ConversationPlan, key: &str, value: &str) -> Option<Result<()
                 plan.request = Some(ConnectionRequest { protocols, ..ConnectionRequest::default() });
             })
         }
-        "cookie" => {
-            match (plan.request.as_mut(), text(value)) {
-                (Some(request), Some(cookie)) => {
-                    request.cookie = Some(cookie);
-                    Ok(())
-                }
-                _ => Err("cookie"),
+        "cookie" => match (plan.request.as_mut(), text(value)) {
+            (Some(request), Some(cookie)) => {
+                request.cookie = Some(cookie);
+                Ok(())
             }
-        }
+            _ => Err("cookie"),
+        },
         "token" => match (plan.request.as_mut(), text(value).and_then(|text| RoutingToken::parse(&text))) {
             (Some(request), Some(token)) => {
                 request.token = Some(token);

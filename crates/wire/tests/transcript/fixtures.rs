@@ -230,7 +230,10 @@ pub(crate) fn every_form() -> Transcript {
     .collect();
     let held = ConversationPlan { hold: Duration::from_millis(250), ..plan() };
     connections.push(record(held, vec![connected(), Entry::Event(Event::Time)]));
-    let bare = ConversationPlan { request: Some(ConnectionRequest { protocols: None, ..ConnectionRequest::default() }), ..plan() };
+    let bare = ConversationPlan {
+        request: Some(ConnectionRequest { protocols: None, ..ConnectionRequest::default() }),
+        ..plan()
+    };
     connections.push(record(bare, vec![connected()]));
     let direct = ConversationPlan { request: None, tls: Some(TlsOffer::OLD), ..plan() };
     let mut direct = record(direct, [connected()].into_iter().chain([bytes(flight())]).collect());

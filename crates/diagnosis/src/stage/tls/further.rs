@@ -57,7 +57,20 @@ static FURTHER_HANDSHAKES: Kind = Kind {
     }),
 };
 
+static REPEATED: Kind = Kind {
+    name: "repeated",
+    words: |_| "whether the same goes well each time".to_owned(),
+    answered: |_, _| false,
+    asking: Some(Asking {
+        again: Again::Never,
+        askable: |case, _| case.tls_accepted().is_some(),
+        question: |case, _, all| Question { tls: tunnel(case).or(all.tls), ..all },
+    }),
+};
+
 impl Need {
+    /// Asks everything again. No proof needs it; the planner puts it where somebody saw the host fail.
+    pub const REPEATED: Self = Self::new(&REPEATED, Of::Nothing);
     /// Sends the first ClientHello, which was left without an answer, again, and gives it more time.
     pub const PATIENT_HANDSHAKE: Self = Self::new(&PATIENT_HANDSHAKE, Of::Nothing);
     /// Sends a ClientHello without the name that was typed or, where none was, with one.
