@@ -38,7 +38,10 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("diagnosis", &["accesses as_client attempts audit case claims notices tries watched", "cause need stage survey"]),
     (
         "diagnosis",
-        &["client earlier identity keys logs refusals regressions setting timeline", "causes fixes ladder report"],
+        &[
+            "client earlier identity keys logs refusals regressions server setting timeline",
+            "causes fixes ladder report",
+        ],
     ),
     ("diagnosis", &["assemble next planner diagnose", "control interview sketch"]),
     ("report", &["format guides messages search xml", "captured human_timeline subject_words survey_words words"]),

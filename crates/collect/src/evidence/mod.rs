@@ -57,7 +57,7 @@ pub use evtx::event_log;
 pub use hive::registry_hive;
 pub use kind::Kind;
 use machines::Machines;
-pub use rdp_file::rdp_file;
+pub use rdp_file::{rdp_file, rdp_file_routing};
 use reader::{Access, HEAD, NO_FILE, Reader, Take, bytes};
 pub use reader::{Piece, ReadError, regular};
 use readers::READERS;

@@ -51,6 +51,8 @@ pub struct OpenSsl {
     up: bool,
     /// How the first flight is to be restyled; `None` once it is out.
     restyled: Option<(TlsOffer, HelloStyle)>,
+    /// The peer has sent its `close_notify`.
+    ended: bool,
 }
 
 fn version(version: TlsVersion) -> SslVersion {
@@ -66,7 +68,7 @@ impl OpenSsl {
     /// Opens a tunnel and says hello.
     pub fn open(offer: TlsOffer, shape: &HelloShape) -> Result<Self, String> {
         let stream = Self::stream(offer, shape).map_err(|error| error.to_string())?;
-        let mut tunnel = Self { stream, up: false, restyled: Some((offer, shape.style)) };
+        let mut tunnel = Self { stream, up: false, restyled: Some((offer, shape.style)), ended: false };
         match tunnel.handshake() {
             Ok(()) => Ok(tunnel),
             Err(failure) => Err(format!("{failure:?}")),
@@ -173,7 +175,10 @@ impl Layer for OpenSsl {
         while self.up && plain.len() < PLAIN_LIMIT {
             match self.stream.ssl_read(&mut buffer) {
                 Ok(count) => plain.extend_from_slice(&buffer[..count]),
-                Err(error) if matches!(error.code(), ErrorCode::WANT_READ | ErrorCode::ZERO_RETURN) => break,
+                Err(error) if matches!(error.code(), ErrorCode::WANT_READ | ErrorCode::ZERO_RETURN) => {
+                    self.ended |= error.code() == ErrorCode::ZERO_RETURN;
+                    break;
+                }
                 Err(error) => return Err(failure(&error)),
             }
         }
@@ -213,5 +218,9 @@ impl Layer for OpenSsl {
     fn certificate_requested(&self) -> bool {
         // OpenSSL does not tell; our own hello reads it in the flight of the versions that only OpenSSL speaks
         false
+    }
+
+    fn ended(&self) -> bool {
+        self.ended
     }
 }

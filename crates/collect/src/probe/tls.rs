@@ -47,6 +47,8 @@ struct Rustls {
     requested: Arc<Requested>,
     /// How the first flight is to be restyled; `None` once it is out.
     restyled: Option<(TlsOffer, HelloStyle)>,
+    /// The peer has sent its `close_notify`.
+    ended: bool,
 }
 
 impl Rustls {
@@ -78,7 +80,7 @@ impl Rustls {
         // it is never checked: the certificate's contents are evidence, not a condition
         let name = named.unwrap_or_else(|| ServerName::try_from("host.invalid").expect("the name is valid"));
         ClientConnection::new(Arc::new(config), name)
-            .map(|connection| Self { connection, requested, restyled: Some((offer, shape.style)) })
+            .map(|connection| Self { connection, requested, restyled: Some((offer, shape.style)), ended: false })
             .map_err(|error| error.to_string())
     }
 }
@@ -93,6 +95,7 @@ impl Layer for Rustls {
                 Err(error) => return Err(TlsFailure::Peer(error.to_string())),
             }
             let state = self.connection.process_new_packets().map_err(|error| failure(&error))?;
+            self.ended |= state.peer_has_closed();
             let ready = u64::try_from(state.plaintext_bytes_to_read()).unwrap_or(PLAIN_LIMIT).min(PLAIN_LIMIT);
             let taken = self.connection.reader().take(ready).read_to_end(&mut plain);
             taken.map_err(|error| TlsFailure::Peer(error.to_string()))?;
@@ -132,6 +135,10 @@ impl Layer for Rustls {
 
     fn certificate_requested(&self) -> bool {
         self.requested.0.load(Ordering::Relaxed)
+    }
+
+    fn ended(&self) -> bool {
+        self.ended
     }
 }
 

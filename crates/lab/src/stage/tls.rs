@@ -149,6 +149,12 @@ impl Acceptor {
     }
 }
 
+impl Tunnel for StreamOwned<ServerConnection, &mut Transport> {
+    fn end_talk(&mut self) {
+        self.conn.send_close_notify();
+    }
+}
+
 /// True if rustls has the suite of this registered name.
 pub(crate) fn has_suite(name: &str) -> bool {
     ring::ALL_CIPHER_SUITES.iter().any(|suite| named(*suite, name))

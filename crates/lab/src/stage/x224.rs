@@ -3,7 +3,9 @@
 use std::io::{self, Write};
 
 use serde::Deserialize;
-use wire::x224::{self, ConnectionRequest, Framing, NegotiationFailure, SecurityProtocols, ServerAnswer};
+use wire::x224::{
+    self, ConnectionRequest, Framing, NegotiationFailure, Preconnection, RoutingToken, SecurityProtocols, ServerAnswer,
+};
 
 use super::served::{Ending, Negotiated, Served};
 use super::tls::{self, Tls};
@@ -27,6 +29,10 @@ pub struct Negotiation {
     pub fault: Option<NegotiationFault>,
     /// It answers with this failure whatever is offered.
     pub failure: Option<u32>,
+    /// A request without this routing token is closed, as a balancer does that finds its target by it.
+    pub routing_token: Option<String>,
+    /// A connection that does not begin with this preconnection blob is closed, as a host of many targets does.
+    pub preconnection: Option<String>,
     /// A `requestedProtocols` above this number is answered by an MCS Disconnect Provider Ultimatum, as xrdp does.
     pub limit_protocols: Option<u32>,
 }
@@ -94,6 +100,8 @@ impl Default for Negotiation {
             nla_required: false,
             fault: None,
             failure: None,
+            routing_token: None,
+            preconnection: None,
             limit_protocols: None,
         }
     }
@@ -101,7 +109,17 @@ impl Default for Negotiation {
 
 /// Answers a client's request; it goes on with what was negotiated.
 pub(crate) fn serve(host: &Negotiation, tls: &Tls, transport: &mut Transport) -> io::Result<Served<Negotiated>> {
+    if let Some(blob) = host.preconnection.as_deref().and_then(Preconnection::parse) {
+        let expected = blob.encode();
+        if transport.take(expected.len())? != expected {
+            return Ok(Served::Ended(Ending::Close));
+        }
+    }
     let request = read_request(transport)?;
+    let token = request.token.as_ref().map(RoutingToken::as_str);
+    if host.routing_token.as_deref().is_some_and(|expected| token != Some(expected)) {
+        return Ok(Served::Ended(Ending::Close));
+    }
     let answer = match reply(host, &request) {
         Reply::Close => return Ok(Served::Ended(Ending::Close)),
         Reply::Reset => return Ok(Served::Ended(Ending::Reset)),
@@ -218,7 +236,8 @@ mod tests {
     /// The numbers that the host selects, or its failures as negative numbers, for each offer.
     fn replies(host: &Negotiation, offers: &[u32]) -> Vec<i64> {
         let reply = |offer: &u32| {
-            let request = ConnectionRequest { cookie: None, protocols: Some(SecurityProtocols(*offer)) };
+            let request =
+                ConnectionRequest { protocols: Some(SecurityProtocols(*offer)), ..ConnectionRequest::default() };
             match reply(host, &request) {
                 Reply::Answer(ServerAnswer::Selected { protocol, .. }) => i64::from(protocol.0),
                 Reply::Answer(ServerAnswer::Failure(failure)) => -i64::from(failure.0),
@@ -257,7 +276,7 @@ mod tests {
     #[test]
     fn xrdp_hangs_up_on_protocols_that_it_does_not_know() {
         let xrdp = Negotiation { limit_protocols: Some(0x0B), ..host(&[Protocol::Ssl]) };
-        let request = ConnectionRequest { cookie: None, protocols: Some(SecurityProtocols(0x0F)) };
+        let request = ConnectionRequest { protocols: Some(SecurityProtocols(0x0F)), ..ConnectionRequest::default() };
         assert_eq!(reply(&xrdp, &request), Reply::Answer(ServerAnswer::DisconnectProviderUltimatum));
     }
 
