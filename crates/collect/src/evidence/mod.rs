@@ -19,6 +19,7 @@ mod firewall_log;
 mod foreign;
 mod hive;
 mod journal;
+mod json;
 mod kind;
 mod machines;
 #[cfg(test)]
