@@ -18,6 +18,7 @@ pub mod generate;
 pub mod inspect;
 pub mod lab_command;
 pub mod manual;
+mod output_file;
 mod pasted;
 mod report_output;
 pub mod scenario;
