@@ -92,7 +92,9 @@ pub(crate) fn refused(case: Case<'_>, fits: impl Fn(&LogEvent) -> bool) -> Optio
         _ => "the logon through Remote Desktop was refused to",
     };
     let why = status(event).map_or(String::new(), |status| format!(": {}", reason(status)));
-    let more = if count > 1 { format!(", the last of {count} such entries within a day") } else { String::new() };
+    let least = if case.counts(SECURITY, &[event.id]).next().is_some() { "at least " } else { "" };
+    let more =
+        if count > 1 { format!(", the last of {least}{count} such entries within a day") } else { String::new() };
     let text = format!("Auditing {} at {}: {way} {who}{from}{why}{more}", event.id, printable(&event.at));
     let near = (case.context.at - case.time_of(seen.id)).abs() <= NEAR;
     let guessed = guesses(case) >= GUESSES;

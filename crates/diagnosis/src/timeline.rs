@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use evidence::fact::{Fact, Handshake};
 use evidence::moment::{moment, rfc3339};
-use evidence::printable::printable;
-use evidence::state::LogEvent;
+use evidence::printable::{counted, printable};
+use evidence::state::{EntryCount, LogEvent};
 use evidence::{Evidence, Role, Source, SubjectId, events};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -146,6 +146,47 @@ fn of_logs(case: Case<'_>, lines: &mut Lines) {
         }
     }
     lines.extend(last);
+    lines.extend(case.seen(|fact| if let Fact::EntryCount(count) = fact { Some(count) } else { None }).filter_map(
+        |count| {
+            let line = not_kept(case, &count)?;
+            Some((moment(&line.at)?, line))
+        },
+    ));
+}
+
+/// Tells of entries of a kind that were left out, because there are newer ones: how many, and when. `None` for a kind
+/// that the timeline does not show one by one.
+fn not_kept(case: Case<'_>, seen: &Seen<&EntryCount>) -> Option<TimelineEntry> {
+    let EntryCount { channel: _, provider, id, logon_type, count, from, until, addresses, minutes: _ } = seen.value;
+    let known = events::find(provider, *id).filter(|known| !known.normal)?;
+    let way = logon_type.map(|kind| kind.to_string());
+    let fits = |event: &LogEvent| {
+        let own = event.data.get("LogonType").map(|kind| kind.trim());
+        event.id == *id && events::ends_with(&event.provider, known.provider) && (way.is_none() || own == way.as_deref())
+    };
+    let kept = case.seen(|fact| if let Fact::LogEvent(event) = fact { Some(event) } else { None });
+    let kept: Vec<_> = kept.filter(|event| fits(event.value)).map(|event| case.time_of(event.id)).collect();
+    let until = kept.iter().min().copied().or_else(|| moment(until))?;
+    let more = usize::try_from(*count).ok()?.checked_sub(kept.len()).filter(|more| *more > 0)?;
+    let source = known.provider.rsplit('-').next().unwrap_or(known.provider);
+    let way = way.map_or(String::new(), |way| format!(", logon type {way}"));
+    let sources = usize::try_from(*addresses).ok().filter(|addresses| *addresses > 0);
+    let sources = sources.map_or(String::new(), |sources| {
+        format!(", all {count} from {}", counted(sources, "address", "addresses"))
+    });
+    let text = format!("{source} {id}: {}{way}: older entries, counted{sources}", known.meaning());
+    Some(TimelineEntry {
+        at: from.clone(),
+        until: rfc3339(until),
+        subject: case.subject,
+        kind: Happening::Entry,
+        peer: None,
+        reached: None,
+        text,
+        normal: false,
+        count: more,
+        observations: vec![seen.id],
+    })
 }
 
 fn entry(case: Case<'_>, seen: &Seen<&LogEvent>, text: String) -> TimelineEntry {

@@ -174,6 +174,21 @@ pub fn matters(provider: &str, id: u32, fields: &BTreeMap<String, String>) -> bo
     }
 }
 
+/// True for a kind of which every entry matters: not those of which a log is full and some are of Remote Desktop.
+pub fn each_matters(id: u32) -> bool {
+    !matches!(id, 4624 | 7000 | 7009 | 7011 | 7036)
+}
+
+/// Returns the field with the address and the field with the way of a logon, for entries that refuse one: of them also
+/// those that are not kept are counted by address, way and minute, because their rate is what tells a flood.
+pub fn counted_by(known: Known) -> Option<(&'static str, Option<&'static str>)> {
+    match (known.provider, known.id) {
+        (SECURITY, 4625) => Some(("IpAddress", Some("LogonType"))),
+        (CORE, 140) => Some(("IPString", None)),
+        _ => None,
+    }
+}
+
 /// Titles by which Windows names services in entries in English, and their names.
 const TITLES: &[(&str, &str)] = &[
     ("Remote Desktop Services", "TermService"),

@@ -95,13 +95,13 @@ impl Entries {
         span.time = (span.time.0.min(at), span.time.1.max(at));
         let Some(known) = known else { return };
         let kind = (known.provider, known.id);
-        if !machine.newest.wants(kind, &span.channel, (Some(at), entry.record)) {
-            return;
-        }
         if entry.data.is_empty() && !entry.message.is_empty() {
             for (name, text) in told(known, &entry.message) {
                 entry.field(&name, &text);
             }
+        }
+        if !machine.newest.wants(kind, (Some(at), entry.record)) {
+            return machine.newest.pass_over(kind, &span.channel, Some(at), &entry.data);
         }
         let Exported { provider, record, activity, data, .. } = entry;
         let channel = span.channel.clone();

@@ -128,6 +128,7 @@ fn only_logs(state: &State) -> bool {
         computer: state.computer.clone(),
         logs: state.logs.clone(),
         events: state.events.clone(),
+        counts: state.counts.clone(),
         unread: state.unread.clone(),
         ..State::default()
     };

@@ -26,7 +26,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use evidence::events;
 use evidence::events::{CLIENT_CHANNEL, Known};
 use evidence::moment::rfc3339;
-use evidence::state::bounds::{ENTRIES, KEPT, Newest};
+use evidence::state::bounds::{Data, ENTRIES, KEPT, Newest};
 use evidence::state::{LogEvent, Part, SCHEMA, State, Unread};
 use time::OffsetDateTime;
 
@@ -243,8 +243,12 @@ impl Log {
         let kind = (known.provider, known.id);
         let machine = &mut self.machines[machine];
         let channel = &machine.spans[span].channel;
-        if !machine.newest.wants(kind, channel, (Some(at), record)) {
-            return;
+        if !machine.newest.wants(kind, (Some(at), record)) {
+            let data: Data = match events::counted_by(known) {
+                Some(_) => entry.data(templates).into_iter().collect(),
+                None => Data::new(),
+            };
+            return machine.newest.pass_over(kind, channel, Some(at), &data);
         }
         let event = LogEvent {
             at: rfc3339(at),
