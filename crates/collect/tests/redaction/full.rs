@@ -7,8 +7,8 @@ use collect::evidence::capture::Capture;
 use evidence::access::{AccessTrace, Asked, Place, RefusedAccess};
 use evidence::rdp_file::{KNOWN, RdpFileRecord, RdpSetting, RdpSignature, Signer};
 use evidence::state::{
-    EntryCount, COMPUTER_NAME, CRYPTOGRAPHY, FIREWALL_RULES, FileVersion, KEYS, KeyFile, LISTENER, LogEvent, LogSpan, Part,
-    RegistryData, RegistryKey, SCHEMA, Service, State, StoredCertificate, TERMSERVICE, Unread, Volume, WINDOWS,
+    COMPUTER_NAME, CRYPTOGRAPHY, EntryCount, FIREWALL_RULES, FileVersion, KEYS, KeyFile, LISTENER, LogEvent, LogSpan,
+    Part, RegistryData, RegistryKey, SCHEMA, Service, State, StoredCertificate, TERMSERVICE, Unread, Volume, WINDOWS,
 };
 use wire::capture::{Exchange, Seen, Side, UdpWatched, Watched, Web, WebAnswer};
 use wire::credssp::TsRequest;
@@ -253,7 +253,7 @@ pub fn state() -> State {
             from: "2026-11-20T09:00:00Z".to_owned(),
             until: "2026-11-21T09:00:00Z".to_owned(),
             addresses: 2,
-            minutes: std::collections::BTreeMap::from([("2026-11-21T09:00:00Z".to_owned(), 700)]),
+            minutes: BTreeMap::from([("2026-11-21T09:00:00Z".to_owned(), 700)]),
         }],
         files: vec![FileVersion {
             name: "termsrv.dll".to_owned(),
