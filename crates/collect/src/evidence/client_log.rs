@@ -30,7 +30,7 @@ const GUACD: &str = "guacd";
 /// Kinds of lines, as `event-programs.toml` numbers them.
 const FAILED: u32 = 90_401;
 const ENDED: u32 = 90_402;
-const GUACD_ERROR: u32 = 90_501;
+const GUACD_ERROR: u32 = 90_601;
 const NOTE: &str =
     "its times have no full date and no zone: the day is that of the file's last change, and they were taken as UTC";
 
