@@ -351,6 +351,7 @@ impl<'a> Listed<'a> {
         let unix = self.made_by >> 8 == 3 && self.attributes >> 16 & TYPE == LINK;
         let method = self.method;
         let (huge, size) = (u64::from(u32::MAX), self.size);
+        let most = if whose == Whose::Ours { ENTRY } else { TOTAL };
         let why = match () {
             () if unix => "a symbolic link".to_owned(),
             () if self.flags & 0x41 != 0 => "encrypted".to_owned(),
@@ -361,8 +362,8 @@ impl<'a> Listed<'a> {
             () if size == huge || self.compressed == huge => {
                 "of the form for huge archives (zip64), as no bundle has".to_owned()
             }
-            () if size > ENTRY => {
-                format!("too large: it says that it has {size} bytes, of which at most {ENTRY} are read")
+            () if size > most => {
+                format!("too large: it says that it has {size} bytes, of which at most {most} are read")
             }
             () if whose == Whose::Anybodys => return self.name.is_empty().then(|| "its name is empty".to_owned()),
             () => return path_refusal(self.name),

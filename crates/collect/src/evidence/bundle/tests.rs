@@ -420,6 +420,7 @@ fn a_large_log_is_read_as_it_is_inflated() {
         Ok(())
     });
     let inside = inside.unwrap();
+    assert_eq!(inside.unread.len(), 1, "{:?}", inside.unread);
     assert_eq!(found, [("System.evtx".to_owned(), 500, 600), ("events.txt".to_owned(), 1, 1)]);
     let [(name, why)] = &inside.unread[..] else { panic!("{:?}", inside.unread) };
     assert!(name == "SYSTEM" && why.contains("unpack it and name it itself"), "{why}");
