@@ -50,8 +50,9 @@ const SCHANNEL_12: &str = "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-
 const SCHANNEL_SIGNATURES: &str = "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:RSA+SHA256:RSA+SHA384:\
     RSA+SHA1:ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA1:RSA+SHA512";
 
-/// OpenSSL's own choice at its default security level.
-const OPENSSL_12: &str = "DEFAULT";
+/// OpenSSL's own choice at the security level that FreeRDP sets, whatever that of the distribution is: xfreerdp 2.11 takes
+/// 1024 bits of DHE on Debian, whose level is 2.
+const OPENSSL_12: &str = "DEFAULT:@SECLEVEL=1";
 const OPENSSL_SIGNATURES: &str = "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519:ed448:rsa_pss_pss_sha256:\
     rsa_pss_pss_sha384:rsa_pss_pss_sha512:rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:RSA+SHA256:\
     RSA+SHA384:RSA+SHA512";
@@ -290,7 +291,7 @@ fn size(answer: &[u8]) -> Option<usize> {
 fn tells_its_names(challenge: &[u8]) -> Option<()> {
     let number = |at: usize| Some(usize::from(u16::from_le_bytes([*challenge.get(at)?, *challenge.get(at + 1)?])));
     let (length, begins) = (number(40)?, number(44)?);
-    let mut pairs = challenge.get(begins..begins + length)?;
+    let mut pairs = challenge.get(begins..begins + length).filter(|pairs| !pairs.is_empty())?;
     while let [kind, _, low, high, rest @ ..] = pairs {
         if *kind == 0 {
             return Some(());

@@ -12,6 +12,7 @@ mod client;
 mod freerdp;
 mod hello;
 mod hosts;
+mod reported;
 mod scenarios;
 
 use std::collections::{BTreeMap, BTreeSet};
