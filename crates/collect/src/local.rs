@@ -90,8 +90,8 @@ fn sources() -> Vec<Source> {
     sources
 }
 
-/// Reads the state of a machine. `taken_at` is the time of now, RFC 3339, and `computer` the machine's name; each source
-/// has `patience` to answer.
+/// Reads the state of a machine. `taken_at` is the time of now, RFC 3339, and `computer` the machine's name; each
+/// source has `patience` to answer.
 pub fn read(machine: &Arc<dyn Machine>, computer: Option<String>, taken_at: String, patience: Duration) -> State {
     let mut state = State { schema: SCHEMA.to_owned(), ..State::default() };
     for part in all(machine, patience) {

@@ -1,4 +1,5 @@
-//! `inspect` and `collect` without a path: the machine that Wine plays, with settings that the test plants with reg.exe.
+//! `inspect` and `collect` without a path: the machine that Wine plays, with settings that the test plants with
+//! reg.exe.
 
 use serde_json::Value;
 use wire::certificate::Certificate;
