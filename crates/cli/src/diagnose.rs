@@ -18,6 +18,7 @@ use time::OffsetDateTime;
 use wire::transcript::Transcript;
 
 use crate::arguments::DiagnoseOptions;
+use crate::output_file::OutputFile;
 use crate::{report_output, terminal};
 
 /// Most bytes of a profile that are read.
@@ -27,12 +28,14 @@ const TRANSCRIPT_LIMIT: u64 = 64 * 1024 * 1024;
 
 /// Runs the command and returns the exit status.
 pub fn run(options: &DiagnoseOptions) -> anyhow::Result<u8> {
-    let error = match diagnosed(options) {
+    // a transcript that cannot be written must not take the diagnosis with it
+    let mut failure = None;
+    let error = match diagnosed(options, &mut failure) {
         Ok(mut diagnosis) => {
             report_output::name_files(&mut diagnosis, &options.with, &options.from_client);
             // a survey was asked for, and no screen has room for it
             let full = options.full || options.thorough;
-            return report_output::print(&diagnosis, options.format, full, options.save_commands.as_deref());
+            return report_output::print(&diagnosis, options.format, full, options.save_commands.as_deref(), failure);
         }
         Err(error) => error,
     };
@@ -42,7 +45,7 @@ pub fn run(options: &DiagnoseOptions) -> anyhow::Result<u8> {
     Ok(status)
 }
 
-fn diagnosed(options: &DiagnoseOptions) -> anyhow::Result<Diagnosis> {
+fn diagnosed(options: &DiagnoseOptions, failure: &mut Option<anyhow::Error>) -> anyhow::Result<Diagnosis> {
     let at = truncated(OffsetDateTime::now_utc());
     let gathered = gathered(options);
     let base = for_client(options, &gathered, at)?;
@@ -66,7 +69,7 @@ fn diagnosed(options: &DiagnoseOptions) -> anyhow::Result<Diagnosis> {
         return Ok(diagnosis::diagnose(&evidence, &context, Run::default()));
     }
     match options.target.clone().map(Ok).or_else(|| settings?.target()) {
-        Some(Ok(target)) => live(options, &gathered, &target, context(Some(target.clone()), at)),
+        Some(Ok(target)) => live(options, &gathered, context(Some(target), at), failure),
         // the address itself is the fault: there is nobody to ask
         Some(Err(_)) => {
             let context = context(None, at);
@@ -102,10 +105,11 @@ pub fn truncated(time: OffsetDateTime) -> OffsetDateTime {
 fn live(
     options: &DiagnoseOptions,
     gathered: &Gathered,
-    target: &Target,
     context: Context,
+    failure: &mut Option<anyhow::Error>,
 ) -> anyhow::Result<Diagnosis> {
-    let mut probe = Probe::new(context, target.clone());
+    let target = context.target.clone().context("a live probe has a target")?;
+    let mut probe = Probe::new(context, target);
     probe.clients = captured_clients(gathered, probe.context.at);
     probe.budget.timeout = options.timeout;
     probe.budget.doubted = shows_trouble(gathered, probe.context.at);
@@ -113,8 +117,8 @@ fn live(
     let (transcript, run) = drive(&probe)?;
     terminal::clear_progress();
     if let Some(file) = &options.transcript {
-        write_transcript(file, &transcript, options.redact)
-            .with_context(|| format!("write transcript {}", file.display()))?;
+        let written = write_transcript(file, &transcript, options);
+        *failure = written.with_context(|| format!("write transcript {}", file.display())).err();
     }
     let Some(control) = options.control.as_ref().filter(|_| !run.interrupted) else {
         return Ok(diagnosis::diagnose(&evidence(observe(&transcript), gathered, &probe.context), &probe.context, run));
@@ -147,17 +151,28 @@ fn shows_trouble(gathered: &Gathered, at: OffsetDateTime) -> bool {
 
 /// Writes a transcript and says so. It replaces an older transcript, but no other file, and none without names by one
 /// with names.
-fn write_transcript(file: &Path, transcript: &Transcript, redact: bool) -> anyhow::Result<()> {
+fn write_transcript(file: &Path, transcript: &Transcript, options: &DiagnoseOptions) -> anyhow::Result<()> {
     let redacted = transcript.redacted();
-    if std::fs::metadata(file).is_ok_and(|about| about.len() > 0) {
-        let before = read_bounded(file, TRANSCRIPT_LIMIT).ok().and_then(|text| text.parse::<Transcript>().ok());
-        let before = before.ok_or_else(|| anyhow!("it exists and is no transcript"))?;
-        if !redact && before == before.redacted() && *transcript != redacted {
-            return Err(anyhow!("it exists without names (--redact), and this one would have them"));
+    let kept = |path: &Path| {
+        if std::fs::metadata(path).is_ok_and(|about| about.len() == 0) {
+            return None;
         }
-    }
-    std::fs::write(file, if redact { &redacted } else { transcript }.to_string())?;
-    let names = if redact { "without names" } else { "with names and addresses; --redact takes them out" };
+        let before = text_of(path, TRANSCRIPT_LIMIT).ok().and_then(|text| text.parse::<Transcript>().ok());
+        match before {
+            None => Some("it exists and is no transcript".to_owned()),
+            Some(before) if !options.redact && before == before.redacted() && *transcript != redacted => {
+                Some("it exists without names (--redact), and this one would have them".to_owned())
+            }
+            Some(_) => None,
+        }
+    };
+    let client = options.client.iter().map(Path::new);
+    let inputs = client.chain([&options.rdp, &options.replay].into_iter().flatten().map(PathBuf::as_path));
+    let inputs: Vec<&Path> =
+        inputs.chain(options.with.iter().chain(&options.from_client).map(PathBuf::as_path)).collect();
+    let text = if options.redact { &redacted } else { transcript }.to_string();
+    OutputFile { path: file, inputs: &inputs, kept: &kept }.write(text.as_bytes())?;
+    let names = if options.redact { "without names" } else { "with names and addresses; --redact takes them out" };
     terminal::complain(&format!("transcript written to {} ({names})", file.display()));
     Ok(())
 }
@@ -235,22 +250,20 @@ pub fn profile(client: Option<&str>) -> anyhow::Result<(ClientProfile, ProfileSo
     };
     let path = Path::new(client);
     if path.extension().is_some() || path.is_file() {
-        let text = read_bounded(path, PROFILE_LIMIT).with_context(|| format!("read client profile {client}"))?;
+        let text = text_of(path, PROFILE_LIMIT).with_context(|| format!("read client profile {client}"))?;
         return Ok((ClientProfile::parse(&text)?, ProfileSource::Option));
     }
     Ok((ClientProfile::find(client)?, ProfileSource::Option))
 }
 
 fn read_transcript(file: &Path) -> anyhow::Result<Transcript> {
-    let text = read_bounded(file, TRANSCRIPT_LIMIT).with_context(|| format!("read transcript {}", file.display()))?;
+    let text = text_of(file, TRANSCRIPT_LIMIT).with_context(|| format!("read transcript {}", file.display()))?;
     text.parse().with_context(|| file.display().to_string())
 }
 
-fn read_bounded(path: &Path, limit: u64) -> anyhow::Result<String> {
-    use std::io::Read;
-    let mut text = String::new();
-    let read = collect::evidence::regular(path)?.take(limit + 1).read_to_string(&mut text)?;
-    if read as u64 > limit { Err(anyhow!("more than {limit} bytes")) } else { Ok(text) }
+/// Reads the text of a regular file of at most `limit` bytes.
+fn text_of(path: &Path, limit: u64) -> anyhow::Result<String> {
+    Ok(String::from_utf8(collect::evidence::bytes(path, limit)?)?)
 }
 
 /// Writes the target as it is typed.

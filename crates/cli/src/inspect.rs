@@ -52,7 +52,7 @@ pub fn run(options: &InspectOptions) -> anyhow::Result<u8> {
     };
     let mut diagnosis = diagnosis::diagnose(&evidence, &context, Run::default());
     report_output::name_files(&mut diagnosis, &options.paths, &options.from_client);
-    report_output::print(&diagnosis, options.format, options.full, options.save_commands.as_deref())
+    report_output::print(&diagnosis, options.format, options.full, options.save_commands.as_deref(), None)
 }
 
 /// Finds the target of a transcript among the files.

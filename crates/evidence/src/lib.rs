@@ -28,6 +28,7 @@ pub mod section;
 pub mod security;
 pub mod sketch;
 mod stage;
+pub mod signing;
 pub mod state;
 pub mod symptom;
 pub mod target;

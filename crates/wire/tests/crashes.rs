@@ -27,6 +27,7 @@ const ELSEWHERE: [&str; 10] = [
     "process_monitor_log",
     "registry_export",
     "xrdp_log",
+    "client_log",
 ];
 
 fn files(folder: &Path) -> Vec<PathBuf> {

@@ -146,6 +146,9 @@ fn signature_word(code: u16) -> Option<&'static str> {
     }
 }
 
+/// `ERR_LIB_SSL`. Other libraries number their reasons anew: 123 is a bad signature here, and in ASN.1 a header that is
+/// too long.
+const SSL_LIBRARY: i32 = 20;
 /// `SSL_R_BAD_SIGNATURE`: the peer's signature does not fit its certificate.
 const BAD_SIGNATURE: i32 = 123;
 
@@ -154,7 +157,7 @@ fn failure(error: &ssl::Error) -> TlsFailure {
     let Some(first) = error.ssl_error().and_then(|stack| stack.errors().first()) else {
         return TlsFailure::Peer(error.to_string());
     };
-    let reason = first.reason_code();
+    let reason = if first.library_code() == SSL_LIBRARY { first.reason_code() } else { 0 };
     if reason == BAD_SIGNATURE {
         return TlsFailure::WrongKey;
     }

@@ -11,6 +11,8 @@ use rustls::sign::CertifiedKey;
 use rustls::{
     AlertDescription, CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme,
 };
+use wire::bytes::Reader;
+use wire::der;
 use wire::layer::Layer;
 use wire::machine::{Event, TlsFailure};
 use wire::tls::{Alert, HelloShape, HelloStyle, Suites, TlsOffer, TlsStack, TlsVersion};
@@ -193,16 +195,27 @@ struct Recorder {
     schemes: Vec<SignatureScheme>,
 }
 
+/// True of bytes that are one DER SEQUENCE and no more, as every certificate is (RFC 5280 section 4.1).
+fn is_an_element(certificate: &[u8]) -> bool {
+    let mut reader = Reader::new(certificate);
+    der::expect(&mut reader, der::SEQUENCE, "Certificate").is_ok() && reader.is_empty()
+}
+
 impl ServerCertVerifier for Recorder {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
+        further: &[CertificateDer<'_>],
         _: &ServerName<'_>,
         _: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
+        // rustls looks at the first certificate alone; OpenSSL ends the handshake at any that cannot be read
+        if further.iter().all(|certificate| is_an_element(certificate)) {
+            Ok(ServerCertVerified::assertion())
+        } else {
+            Err(rustls::Error::InvalidCertificate(CertificateError::BadEncoding))
+        }
     }
 
     fn verify_tls12_signature(

@@ -22,10 +22,12 @@ pub const LINES_LIMIT: usize = 4000;
 /// Encoding of a file's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
-    /// UTF-16, little endian.
+    /// UTF-16.
     Utf16 {
         /// True if a byte order mark comes first.
         mark: bool,
+        /// True if the larger half of each unit comes first.
+        big: bool,
     },
     /// UTF-8.
     Utf8 {
@@ -107,9 +109,10 @@ impl RdpFile {
     pub fn encode(&self) -> Vec<u8> {
         let text: String = self.lines.iter().map(|line| line.text() + "\r\n").collect();
         match self.encoding {
-            Encoding::Utf16 { mark } => {
-                let mark: &[u8] = if mark { &[0xFF, 0xFE] } else { &[] };
-                [mark, &utf16(&text)].concat()
+            Encoding::Utf16 { mark, big } => {
+                let text = if mark { format!("\u{FEFF}{text}") } else { text };
+                let bytes: fn(u16) -> [u8; 2] = if big { u16::to_be_bytes } else { u16::to_le_bytes };
+                text.encode_utf16().flat_map(bytes).collect()
             }
             Encoding::Utf8 { mark } => {
                 let mark: &[u8] = if mark { "\u{FEFF}".as_bytes() } else { &[] };
@@ -156,7 +159,7 @@ impl RdpFile {
 }
 
 impl Line {
-    fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         let text = text.trim_end_matches('\r');
         let other = || Self::Other(text.to_owned());
         let Some((name, rest)) = text.split_once(':') else { return other() };
@@ -206,16 +209,21 @@ pub(crate) fn same_name(one: &str, other: &str) -> bool {
 }
 
 fn decode(bytes: &[u8]) -> (Encoding, String) {
-    let wide = |bytes: &[u8]| {
-        let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+    let wide = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
+        let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
         String::from_utf16_lossy(&units)
     };
-    if let Some(rest) = bytes.strip_prefix(&[0xFF, 0xFE]) {
-        return (Encoding::Utf16 { mark: true }, wide(rest));
-    }
     // every setting's name begins with an ASCII letter
-    if matches!(bytes, [first, 0, ..] if *first != 0) {
-        return (Encoding::Utf16 { mark: false }, wide(bytes));
+    match bytes {
+        [0xFF, 0xFE, rest @ ..] => return (Encoding::Utf16 { mark: true, big: false }, wide(rest, u16::from_le_bytes)),
+        [0xFE, 0xFF, rest @ ..] => return (Encoding::Utf16 { mark: true, big: true }, wide(rest, u16::from_be_bytes)),
+        [first, 0, ..] if *first != 0 => {
+            return (Encoding::Utf16 { mark: false, big: false }, wide(bytes, u16::from_le_bytes));
+        }
+        [0, first, ..] if *first != 0 => {
+            return (Encoding::Utf16 { mark: false, big: true }, wide(bytes, u16::from_be_bytes));
+        }
+        _ => {}
     }
     let (mark, rest) = match bytes.strip_prefix("\u{FEFF}".as_bytes()) {
         Some(rest) => (true, rest),
@@ -264,10 +272,13 @@ mod tests {
     #[test]
     fn every_encoding_is_read_and_written_back() {
         let wide = utf16(TEXT);
+        let big: Vec<u8> = TEXT.encode_utf16().flat_map(u16::to_be_bytes).collect();
         let ansi: Vec<u8> = TEXT.chars().map(|c| to_ansi(c).unwrap()).collect();
         for (bytes, encoding) in [
-            ([&[0xFF, 0xFE], wide.as_slice()].concat(), Encoding::Utf16 { mark: true }),
-            (wide, Encoding::Utf16 { mark: false }),
+            ([&[0xFF, 0xFE], wide.as_slice()].concat(), Encoding::Utf16 { mark: true, big: false }),
+            ([&[0xFE, 0xFF], big.as_slice()].concat(), Encoding::Utf16 { mark: true, big: true }),
+            (big, Encoding::Utf16 { mark: false, big: true }),
+            (wide, Encoding::Utf16 { mark: false, big: false }),
             (["\u{FEFF}", TEXT].concat().into_bytes(), Encoding::Utf8 { mark: true }),
             (TEXT.as_bytes().to_vec(), Encoding::Utf8 { mark: false }),
             (ansi, Encoding::Ansi),

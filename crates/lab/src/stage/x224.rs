@@ -80,6 +80,8 @@ pub enum NegotiationFault {
     Reset,
     /// No answer.
     Silent,
+    /// FIN on a request for more than Standard RDP Security, as VirtualBox does that cannot read its certificate.
+    CloseTls,
     /// A confirm whose negotiation data have a type that does not exist.
     Malformed,
     /// An MCS Disconnect Provider Ultimatum instead of a confirm.
@@ -169,13 +171,16 @@ pub(crate) fn reply(host: &Negotiation, request: &ConnectionRequest) -> Reply {
         Some(NegotiationFault::Close) => Reply::Close,
         Some(NegotiationFault::Reset) => Reply::Reset,
         Some(NegotiationFault::Silent) => Reply::Silent,
+        Some(NegotiationFault::CloseTls) if request.protocols.is_some_and(|asked| asked != SecurityProtocols::RDP) => {
+            Reply::Close
+        }
         Some(NegotiationFault::Malformed) => Reply::Malformed(malformed()),
         Some(NegotiationFault::DisconnectProviderUltimatum) => Reply::Answer(ServerAnswer::DisconnectProviderUltimatum),
         Some(NegotiationFault::NoNegotiation) => Reply::Answer(ServerAnswer::NoNegotiation),
         Some(NegotiationFault::SelectRdstls) => {
             Reply::Answer(ServerAnswer::Selected { protocol: SecurityProtocols::RDSTLS, flags: FLAGS })
         }
-        Some(NegotiationFault::SelectRdp) | None => Reply::Answer(answer(host, request)),
+        Some(NegotiationFault::SelectRdp | NegotiationFault::CloseTls) | None => Reply::Answer(answer(host, request)),
     }
 }
 
