@@ -80,6 +80,9 @@ pub enum Unsignable {
     /// Bytes that are no characters in its encoding.
     #[error("its text is damaged: some bytes are no characters")]
     Damaged,
+    /// More to sign than a reader takes.
+    #[error("{0}")]
+    TooLarge(String),
 }
 
 /// File that is ready for its signature.
@@ -115,8 +118,8 @@ impl ToSign {
             }
         }
         let scope = scope.join(",");
-        let mut file = RdpFile { encoding: Encoding::Utf16 { mark: true }, lines };
-        let content = signed_bytes(&file, &scope);
+        let mut file = RdpFile { encoding: Encoding::Utf16 { mark: true, big: false }, lines };
+        let content = signed_bytes(&file, &scope).map_err(Unsignable::TooLarge)?;
         file.lines.push(setting("signscope", scope));
         Ok(Self { file, content })
     }

@@ -128,9 +128,9 @@ fn signed_text(
 }
 
 /// Builds the bytes that a signature with this scope is over, in a file that has one line of each name.
-pub(crate) fn signed_bytes(file: &RdpFile, scope: &str) -> Vec<u8> {
+pub(crate) fn signed_bytes(file: &RdpFile, scope: &str) -> Result<Vec<u8>, String> {
     let names: Vec<&str> = scope.split(',').collect();
-    signed_text(file, &names, scope, |lines, _| lines.first().copied())
+    signed_text(file, &names, scope, |_, _| 0)
 }
 
 /// Lists settings of the file that decide about the connection and are not signed.
