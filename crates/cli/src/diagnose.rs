@@ -38,9 +38,8 @@ pub fn run(options: &DiagnoseOptions) -> anyhow::Result<u8> {
         }
         Err(error) => error,
     };
-    let Some(failure) = options.format.failure else { return Err(error) };
-    let (text, status) = failure(&format!("{error:#}"));
-    terminal::print(&text)?;
+    let Some((text, status)) = options.format.fail(&format!("{error:#}")) else { return Err(error) };
+    terminal::hand_out(&text)?;
     Ok(status)
 }
 
