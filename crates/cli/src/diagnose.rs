@@ -11,9 +11,10 @@ use collect::probe::{self, Probe};
 use diagnosis::diagnose::Run;
 use diagnosis::report::Diagnosis;
 use diagnosis::{Context, client};
+use evidence::fact::Fact;
 use evidence::observe::observe;
-use evidence::rdp_file::{RdpFileRecord, RdpSettings};
-use evidence::{ClientProfile, Evidence, ProfileSource, Symptom, Target, TimeSource};
+use evidence::rdp_file::{RdpFileRecord, RdpSettings, Routing};
+use evidence::{ClientProfile, Evidence, ProfileSource, Symptom, Target, TimeSource, events};
 use time::OffsetDateTime;
 use wire::transcript::Transcript;
 
@@ -49,12 +50,13 @@ fn diagnosed(options: &DiagnoseOptions, failure: &mut Option<anyhow::Error>) -> 
     let gathered = gathered(options);
     let base = for_client(options, &gathered, at)?;
     let file = options.rdp.as_deref().map(read_rdp_file).transpose()?;
-    let settings = file.as_ref().map(RdpSettings);
+    let settings = file.as_ref().map(|(record, _)| RdpSettings(record));
     let base = settings.map_or(base.clone(), |settings| Context {
         profile: settings.applied_to(base.profile),
         profile_source: ProfileSource::RdpFile,
         require_trust: options.require_trust || settings.requires_trust(),
         gateway: settings.gateway(),
+        routing: file.as_ref().map(|(_, routing)| routing.clone()).unwrap_or_default(),
         ..base
     });
     let context = |target, at| Context { target, at, ..base.clone() };
@@ -85,8 +87,14 @@ fn no_target(rdp: Option<&Path>) -> anyhow::Error {
     }
 }
 
-fn read_rdp_file(file: &Path) -> anyhow::Result<RdpFileRecord> {
-    collect::evidence::rdp_file(file).with_context(|| format!("read .rdp file {}", file.display()))
+fn read_rdp_file(file: &Path) -> anyhow::Result<(RdpFileRecord, Routing)> {
+    let read = collect::evidence::rdp_file_routing(file);
+    let (record, routing) = read.with_context(|| format!("read .rdp file {}", file.display()))?;
+    for name in &routing.unsendable {
+        let why = "it is too long for a request, or has characters that a request cannot hold";
+        terminal::complain(&format!("{name} of {} is not sent: {why}", file.display()));
+    }
+    Ok((record, routing))
 }
 
 /// Truncates to whole microseconds, so that a transcript read back equals the one that was written.
@@ -104,6 +112,7 @@ fn live(
     let mut probe = Probe::new(context, target);
     probe.clients = captured_clients(gathered, probe.context.at);
     probe.budget.timeout = options.timeout;
+    probe.budget.doubted = shows_trouble(gathered, probe.context.at);
     probe.progress = terminal::progress();
     let beside = options.control.as_ref().map(|control| {
         let context = Context { target: Some(control.clone()), ..probe.context.clone() };
@@ -125,6 +134,16 @@ fn live(
             let there = (&observe(&beside.seen()), &beside.context);
             diagnosis::control::diagnose_beside(&here, &probe.context, run, there)
         }
+    })
+}
+
+/// True if a log among the files has an entry of a connection that did not work.
+fn shows_trouble(gathered: &Gathered, at: OffsetDateTime) -> bool {
+    let mut evidence = Evidence::default();
+    gathered.observe(&mut evidence, at);
+    evidence.observations.iter().any(|seen| match &seen.fact {
+        Fact::LogEvent(entry) => events::find(&entry.provider, entry.id).is_some_and(|known| !known.normal),
+        _ => false,
     })
 }
 
@@ -176,6 +195,7 @@ fn for_client(options: &DiagnoseOptions, gathered: &Gathered, at: OffsetDateTime
         capabilities: probe::capabilities(),
         require_trust: options.require_trust,
         gateway: None,
+        routing: Routing::default(),
         thorough: options.thorough,
     };
     if context.profile_source == ProfileSource::Default

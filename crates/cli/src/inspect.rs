@@ -7,6 +7,7 @@ use collect::evidence::{Gathered, Piece, gather};
 use collect::probe;
 use diagnosis::Context;
 use diagnosis::diagnose::Run;
+use evidence::rdp_file::Routing;
 use evidence::{Evidence, Symptom, Target, TimeSource};
 use time::OffsetDateTime;
 
@@ -46,6 +47,7 @@ pub fn run(options: &InspectOptions) -> anyhow::Result<u8> {
         capabilities: probe::capabilities(),
         require_trust: options.require_trust,
         gateway: None,
+        routing: Routing::default(),
         thorough: false,
     };
     let mut diagnosis = diagnosis::diagnose(&evidence, &context, Run::default());

@@ -23,7 +23,7 @@ use crate::moment::rfc3339;
 use crate::printable::printable;
 
 /// First two numbers of the header, always these in every file seen.
-const HEADER: (u32, u32) = (0x0001_0001, 1);
+pub(crate) const HEADER: (u32, u32) = (0x0001_0001, 1);
 /// Most names in a scope.
 const SCOPE_LIMIT: usize = 1000;
 
@@ -125,6 +125,12 @@ fn signed_text(
     text.push_str(scope.trim());
     text.push_str("\r\n\0");
     Ok(utf16(&text))
+}
+
+/// Builds the bytes that a signature with this scope is over, in a file that has one line of each name.
+pub(crate) fn signed_bytes(file: &RdpFile, scope: &str) -> Result<Vec<u8>, String> {
+    let names: Vec<&str> = scope.split(',').collect();
+    signed_text(file, &names, scope, |_, _| 0)
 }
 
 /// Lists settings of the file that decide about the connection and are not signed.

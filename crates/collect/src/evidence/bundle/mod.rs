@@ -4,6 +4,7 @@
 //! list of entries is missing, or its manifest damaged. Any other zip is read as a folder: [`loose`].
 
 mod archive;
+mod inflating;
 mod loose;
 #[cfg(test)]
 mod tests;
