@@ -8,7 +8,7 @@ use evidence::access::{AccessTrace, RefusedAccess};
 use evidence::fact::{Fact, Handshake};
 use evidence::moment::rfc3339;
 use evidence::profile::ClientProfile;
-use evidence::rdp_file::{Gateway, GatewayUse, RdpFile, RdpFileRecord, RdpSignature};
+use evidence::rdp_file::{Gateway, GatewayUse, RdpFile, RdpFileRecord, RdpSignature, Routing};
 use evidence::state::{LogEvent, LogSpan, RegistryData, RegistryKey, State, StoredCertificate};
 use evidence::target::{Host, Target};
 use evidence::{Evidence, ProfileSource, Role, Source, Subject, TimeSource};
@@ -78,6 +78,7 @@ fn sketch(target: &str, subject: Subject) -> Sketch {
         capabilities: Capabilities { openssl: true },
         require_trust: false,
         gateway: None,
+        routing: Routing::default(),
         thorough: false,
     };
     Sketch { evidence: Evidence { subjects: vec![subject], ..Evidence::default() }, context }

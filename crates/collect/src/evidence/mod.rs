@@ -20,6 +20,7 @@ mod firewall_log;
 mod foreign;
 mod hive;
 mod journal;
+mod json;
 mod kind;
 mod machines;
 #[cfg(test)]
@@ -41,7 +42,7 @@ mod windows;
 mod xrdp_log;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -53,14 +54,14 @@ use evidence::state::{Part, State, Unread};
 use evidence::{Evidence, Source};
 use time::OffsetDateTime;
 
-pub use bundle::{stored, write as bundle};
+pub use bundle::{is_bundle, stored, write as bundle};
 pub use evtx::event_log;
 pub use hive::registry_hive;
 pub use kind::Kind;
 use machines::Machines;
-pub use rdp_file::rdp_file;
-use reader::{Access, HEAD, NO_FILE, Reader, Take, bytes};
-pub use reader::{Piece, ReadError, regular};
+pub use rdp_file::{rdp_file, rdp_file_routing};
+use reader::{Access, HEAD, NO_FILE, Reader, Take};
+pub use reader::{Piece, ReadError, bytes, regular};
 use readers::READERS;
 pub use redaction::redacted;
 
@@ -441,9 +442,9 @@ fn bound(unread: &mut Vec<(PathBuf, String)>) {
     }
 }
 
-fn head(path: &Path) -> io::Result<Vec<u8>> {
+fn head(path: &Path) -> Result<Vec<u8>, ReadError> {
     let mut head = Vec::new();
-    File::open(path)?.take(HEAD).read_to_end(&mut head)?;
+    regular(path)?.take(HEAD).read_to_end(&mut head)?;
     Ok(head)
 }
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use diagnosis::diagnose::{Run, diagnose};
 use diagnosis::{Capabilities, Context};
 use evidence::events::{CORE, EVENT_LOG, LSA, NETLOGON, RCM, RCM_ADMIN, SCHANNEL, SECURITY, SERVICES, SYSTEM};
+use evidence::rdp_file::Routing;
 use evidence::state::RegistryData;
 use evidence::{ClientProfile, Evidence, ProfileSource, Stage};
 use time::OffsetDateTime;
@@ -204,6 +205,7 @@ fn causes(gathered: &Gathered, client: &str) -> Vec<String> {
         symptom: None,
         capabilities: Capabilities { openssl: false },
         require_trust: false,
+        routing: Routing::default(),
         thorough: false,
         at_source: evidence::TimeSource::Attempt,
         gateway: None,

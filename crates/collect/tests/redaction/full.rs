@@ -287,7 +287,11 @@ fn conversation(plan: ConversationPlan, address: std::net::SocketAddr, events: V
 pub fn transcript(said: &str, addresses: [std::net::IpAddr; 2], der: &[u8]) -> Transcript {
     let second = Duration::from_secs(1);
     let plan = ConversationPlan {
-        request: Some(ConnectionRequest { cookie: Some(said.to_owned()), protocols: Some(SecurityProtocols(0x0B)) }),
+        request: Some(ConnectionRequest {
+            cookie: Some(said.to_owned()),
+            token: None,
+            protocols: Some(SecurityProtocols(0x0B)),
+        }),
         tls: Some(TlsOffer::MODERN),
         credssp: Some(6),
         random: [7; 32],
@@ -356,8 +360,10 @@ pub fn capture(said: &str, addresses: [std::net::IpAddr; 2], der: &[u8]) -> Capt
         let accepted = matches!(answer, TlsAnswer::Accepted { .. });
         Presented { chain: accepted.then(|| der.to_vec()).into_iter().collect(), ..Presented::default() }
     };
-    let requests =
-        [Ok(ConnectionRequest { cookie: Some(words()), protocols: Some(SecurityProtocols(0x0B)) }), Err(words())];
+    let requests = [
+        Ok(ConnectionRequest { cookie: Some(words()), token: None, protocols: Some(SecurityProtocols(0x0B)) }),
+        Err(words()),
+    ];
     let connections = answers.into_iter().zip(handshakes).zip(requests.into_iter().cycle());
     let connections = connections.map(|((answer, handshake), request)| Watched {
         client: (client, 50_000).into(),

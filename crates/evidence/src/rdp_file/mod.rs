@@ -12,6 +12,7 @@ pub use crate::section::rdp_files::{RdpFileRecord, RdpSetting, RdpSignature, Sig
 pub use settings::{Gateway, GatewayUse, KNOWN, Known, RdpSettings, known};
 
 use thiserror::Error;
+use wire::x224::{Preconnection, RoutingToken};
 
 /// Most bytes of a file.
 pub const BYTES_LIMIT: usize = 1024 * 1024;
@@ -134,6 +135,23 @@ impl RdpFile {
         self.lines.iter().filter(move |line| line.name().is_some_and(|known| same_name(known, name)))
     }
 
+    /// Reads what a client sends in clear so that a balancer or a host of many targets finds the right one.
+    pub fn routing(&self) -> Routing {
+        let value = |name| self.value(name).map(str::trim).filter(|value| !value.is_empty());
+        let token = value("loadbalanceinfo").map(|text| RoutingToken::parse(text).ok_or("loadbalanceinfo"));
+        let blob = value("pcb").map(|text| Preconnection::parse(text).ok_or("pcb"));
+        Routing {
+            unsendable: token
+                .iter()
+                .filter_map(|it| it.as_ref().err())
+                .chain(blob.iter().filter_map(|it| it.as_ref().err()))
+                .copied()
+                .collect(),
+            token: token.and_then(Result::ok),
+            preconnection: blob.and_then(Result::ok),
+        }
+    }
+
     /// Returns the value of a setting's first line.
     pub fn value<'a>(&'a self, name: &'a str) -> Option<&'a str> {
         self.settings().find(|(known, _, _)| same_name(known, name)).map(|(_, _, value)| value)
@@ -141,7 +159,7 @@ impl RdpFile {
 }
 
 impl Line {
-    fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         let text = text.trim_end_matches('\r');
         let other = || Self::Other(text.to_owned());
         let Some((name, rest)) = text.split_once(':') else { return other() };
@@ -173,6 +191,17 @@ impl Line {
             Self::Other(text) => text.clone(),
         }
     }
+}
+
+/// Words of a file that lead a client to its target.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Routing {
+    /// `loadbalanceinfo`: the routing token ([MS-RDPBCGR] 2.2.1.1).
+    pub token: Option<RoutingToken>,
+    /// `pcb`: the preconnection blob ([MS-RDPEPS] 2.2.1.2).
+    pub preconnection: Option<Preconnection>,
+    /// Names of settings that cannot be sent as they are: too long, or with characters that a request cannot hold.
+    pub unsendable: Vec<&'static str>,
 }
 
 pub(crate) fn same_name(one: &str, other: &str) -> bool {
@@ -277,6 +306,20 @@ mod tests {
             let file = RdpFile::parse(&bytes).unwrap();
             assert_eq!(file.value("enablecredsspsupport"), Some("0"));
         }
+    }
+
+    #[test]
+    fn what_leads_to_the_target_is_read_and_what_cannot_be_sent_is_named() {
+        let routing = |text: &str| RdpFile::parse(text.as_bytes()).unwrap().routing();
+        let token = "tsv://MS Terminal Services Plugin.1.Desktops";
+        let both = routing(&format!("LoadBalanceInfo:s:{token}\r\npcb:s:0a1b;EnhancedMode=1\r\n"));
+        assert_eq!(both.token.as_ref().map(RoutingToken::as_str), Some(token));
+        assert_eq!(both.preconnection.as_ref().map(Preconnection::as_str), Some("0a1b;EnhancedMode=1"));
+        assert_eq!(both.unsendable, [] as [&str; 0]);
+        assert_eq!(routing("loadbalanceinfo:s: \r\nfull address:s:a"), Routing::default());
+        let long = routing(&format!("loadbalanceinfo:s:{}\npcb:s:a\u{1}b", "x".repeat(300)));
+        assert_eq!((long.token, long.preconnection), (None, None));
+        assert_eq!(long.unsendable, ["loadbalanceinfo", "pcb"]);
     }
 
     #[test]
