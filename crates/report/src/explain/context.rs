@@ -146,6 +146,17 @@ const SYSTEM: [&str; 9] = [
     "unable to connect",
 ];
 
+/// Events that a text is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Events {
+    /// None.
+    None,
+    /// An event, of no list that is named.
+    Any,
+    /// Those of a list that is named.
+    Listed,
+}
+
 /// Meaning of the words beside the numbers.
 pub(super) struct Context<'a> {
     /// Subject of the text.
@@ -154,10 +165,8 @@ pub(super) struct Context<'a> {
     pub(super) providers: Option<Vec<&'static str>>,
     /// Families that have a word of their own in the text.
     pub(super) families: Vec<&'static Family>,
-    /// A list of events is named by a word of its own.
-    provider: bool,
-    /// True if it is about an event.
-    pub(super) event: bool,
+    /// Events that it is about.
+    events: Events,
     /// True if there are so few words that all of them are meant.
     pub(super) few: bool,
     /// FreeRDP or a program around it is named.
@@ -197,7 +206,22 @@ impl<'a> Context<'a> {
         let short = read.count <= ONE_EVENT;
         let providers = if event || short { provided(&read.lower) } else { None };
         let event = event || providers.as_ref().is_some_and(|named| !named.is_empty());
-        Self { about, providers, families, provider, event, few: read.count <= FEW_WORDS, freerdp }
+        let events = match (provider, event) {
+            (true, _) => Events::Listed,
+            (false, true) => Events::Any,
+            (false, false) => Events::None,
+        };
+        Self { about, providers, families, events, few: read.count <= FEW_WORDS, freerdp }
+    }
+
+    /// True if it is about an event.
+    pub(super) fn event(&self) -> bool {
+        self.events != Events::None
+    }
+
+    /// True if a list of events is named by a word of its own.
+    fn listed(&self) -> bool {
+        self.events == Events::Listed
     }
 
     /// True if the provider of this event is named.
@@ -208,16 +232,16 @@ impl<'a> Context<'a> {
 
     /// True if the text can mean this event: its provider is named, or none is and the words are about it.
     pub(super) fn means(&self, entry: Entry, beside: &str) -> bool {
-        let family = self.provider && self.names(entry.family);
+        let family = self.listed() && self.names(entry.family);
         self.provides(entry)
             || family
-            || self.providers.is_none() && !self.provider && self.about.carries(entry, beside)
+            || self.providers.is_none() && !self.listed() && self.about.carries(entry, beside)
     }
 
     /// True if this word is the name of a list of events.
     fn lists(&self, word: &str) -> bool {
         let lists = self.families.iter().filter(|family| family.events);
-        self.provider && lists.flat_map(|family| &family.words).any(|own| own == word)
+        self.listed() && lists.flat_map(|family| &family.words).any(|own| own == word)
     }
 
     /// True if this family is named.
@@ -235,7 +259,7 @@ pub(super) fn candidates<'a>(read: &'a Read, context: &Context<'_>) -> Vec<Candi
             seen.insert((number.text.as_str(), number.words().last().copied().unwrap_or_default().to_owned()))
         });
     }
-    if context.event && read.count <= ONE_EVENT {
+    if context.event() && read.count <= ONE_EVENT {
         return all.into_iter().map(|number| plain(number, 62)).collect();
     }
     let mut kept: Vec<Candidate<'a>> = all.iter().filter_map(|number| marked(number, read, context)).collect();
@@ -297,7 +321,7 @@ fn marked<'a>(number: &'a Number, read: &Read, context: &Context<'_>) -> Option<
     if exit || counted(number) {
         return None;
     }
-    if context.event && !number.hex && (EVENT.contains(&last) || context.lists(last)) {
+    if context.event() && !number.hex && (EVENT.contains(&last) || context.lists(last)) {
         return Some(plain(number, 70));
     }
     if let Some(list) = listed(&words, context).filter(|list| codes::find(list, number.value).is_some()) {

@@ -93,7 +93,7 @@ pub(super) fn plain(entry: Entry) -> Reading {
 fn numbered(read: &Read, about: &About) -> Vec<Subject> {
     let context = Context::of(read, about);
     let numbers = candidates(read, &context);
-    if context.event
+    if context.event()
         && let Some(subjects) = of_log(&numbers, &context)
     {
         return subjects;
@@ -210,7 +210,7 @@ fn carried(reading: &Reading, number: &Number, context: &Context<'_>) -> bool {
     if context.about.foreign {
         return false;
     }
-    let eventful = context.event && !context.about.ours && !number.hex && !labelled(number);
+    let eventful = context.event() && !context.about.ours && !number.hex && !labelled(number);
     !eventful && (telling || context.about.carries(entry, &beside))
 }
 
@@ -224,7 +224,7 @@ fn all_readings(number: &Number, context: &Context<'_>) -> Vec<Reading> {
         found.insert(0, entry);
     }
     // the numbers of events are never written in hexadecimal, and beside words they are called events
-    let event = !number.hex && (context.event || context.few);
+    let event = !number.hex && (context.event() || context.few);
     found.retain(|reading| !reading.entry.family.events || event || context.names(reading.entry.family));
     if let (true, Some(value)) = (found.is_empty(), number.as_hex) {
         found = readings(value);
