@@ -29,6 +29,7 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
             [CompletionResult]::new('inspect', 'inspect', [CompletionResultType]::ParameterValue, 'Find out why connections fail from files (event logs, registry hives, a mounted disk, captures, recordings of Process Monitor, .rdp files, bundles), without making a connection')
             [CompletionResult]::new('collect', 'collect', [CompletionResultType]::ParameterValue, 'Put evidence (logs, hives, disks, captures, states) into one file without names, to send to others; or print a script that reads a Windows machine')
             [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Explain a code, a pasted message, an event, a cause, a fix or a claim, or search by words; contacts no machine')
+            [CompletionResult]::new('sign', 'sign', [CompletionResultType]::ParameterValue, 'Sign .rdp files with a publisher''s certificate, on any system')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Show a diagnosis: run a faulty host on this computer and diagnose it')
             [CompletionResult]::new('lab', 'lab', [CompletionResultType]::ParameterValue, 'Run faulty hosts on this computer to try tools on; without names, list them')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions for a shell; put them where that shell looks for them')
@@ -91,6 +92,18 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
+        'rdpdoctor;sign' {
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'The publisher''s key: a PFX with its certificate, or PEM (RSA, 2048 to 4096 bits)')
+            [CompletionResult]::new('--certificate', '--certificate', [CompletionResultType]::ParameterName, 'The publisher''s certificate in PEM, perhaps with its chain, if it is not in the file of the key')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write the signed files to this folder; without it, each takes its old one''s place, which is kept as FILE.bak')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write the signed files to this folder; without it, each takes its old one''s place, which is kept as FILE.bak')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print what was done')
+            [CompletionResult]::new('--password-stdin', '--password-stdin', [CompletionResultType]::ParameterName, 'Read the key''s password from standard input')
+            [CompletionResult]::new('--check', '--check', [CompletionResultType]::ParameterName, 'Only say what would be signed; write nothing')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
         'rdpdoctor;demo' {
             [CompletionResult]::new('--save-commands', '--save-commands', [CompletionResultType]::ParameterName, 'Write the commands of the report (proofs, fixes, next steps) to this folder, each as a script to read and run')
             [CompletionResult]::new('--full', '--full', [CompletionResultType]::ParameterName, 'Print the whole report')
@@ -123,6 +136,7 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
             [CompletionResult]::new('inspect', 'inspect', [CompletionResultType]::ParameterValue, 'Find out why connections fail from files (event logs, registry hives, a mounted disk, captures, recordings of Process Monitor, .rdp files, bundles), without making a connection')
             [CompletionResult]::new('collect', 'collect', [CompletionResultType]::ParameterValue, 'Put evidence (logs, hives, disks, captures, states) into one file without names, to send to others; or print a script that reads a Windows machine')
             [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Explain a code, a pasted message, an event, a cause, a fix or a claim, or search by words; contacts no machine')
+            [CompletionResult]::new('sign', 'sign', [CompletionResultType]::ParameterValue, 'Sign .rdp files with a publisher''s certificate, on any system')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Show a diagnosis: run a faulty host on this computer and diagnose it')
             [CompletionResult]::new('lab', 'lab', [CompletionResultType]::ParameterValue, 'Run faulty hosts on this computer to try tools on; without names, list them')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions for a shell; put them where that shell looks for them')
@@ -141,6 +155,9 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
             break
         }
         'rdpdoctor;help;explain' {
+            break
+        }
+        'rdpdoctor;help;sign' {
             break
         }
         'rdpdoctor;help;demo' {

@@ -46,6 +46,9 @@ _rdpdoctor() {
             rdpdoctor,man)
                 cmd="rdpdoctor__subcmd__man"
                 ;;
+            rdpdoctor,sign)
+                cmd="rdpdoctor__subcmd__sign"
+                ;;
             rdpdoctor__subcmd__help,collect)
                 cmd="rdpdoctor__subcmd__help__subcmd__collect"
                 ;;
@@ -76,6 +79,9 @@ _rdpdoctor() {
             rdpdoctor__subcmd__help,man)
                 cmd="rdpdoctor__subcmd__help__subcmd__man"
                 ;;
+            rdpdoctor__subcmd__help,sign)
+                cmd="rdpdoctor__subcmd__help__subcmd__sign"
+                ;;
             *)
                 ;;
         esac
@@ -83,7 +89,7 @@ _rdpdoctor() {
 
     case "${cmd}" in
         rdpdoctor)
-            opts="-h -V --help --version diagnose inspect collect explain demo lab completions man generate help"
+            opts="-h -V --help --version diagnose inspect collect explain sign demo lab completions man generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -257,7 +263,7 @@ _rdpdoctor() {
             return 0
             ;;
         rdpdoctor__subcmd__help)
-            opts="diagnose inspect collect explain demo lab completions man generate help"
+            opts="diagnose inspect collect explain sign demo lab completions man generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -410,6 +416,20 @@ _rdpdoctor() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        rdpdoctor__subcmd__help__subcmd__sign)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         rdpdoctor__subcmd__inspect)
             opts="-h --from-client --at --code --extended --client --require-trust --format --full --save-commands --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -473,6 +493,40 @@ _rdpdoctor() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rdpdoctor__subcmd__sign)
+            opts="-o -h --key --certificate --password-stdin --output --check --format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --certificate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

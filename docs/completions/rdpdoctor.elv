@@ -26,6 +26,7 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand inspect 'Find out why connections fail from files (event logs, registry hives, a mounted disk, captures, recordings of Process Monitor, .rdp files, bundles), without making a connection'
             cand collect 'Put evidence (logs, hives, disks, captures, states) into one file without names, to send to others; or print a script that reads a Windows machine'
             cand explain 'Explain a code, a pasted message, an event, a cause, a fix or a claim, or search by words; contacts no machine'
+            cand sign 'Sign .rdp files with a publisher''s certificate, on any system'
             cand demo 'Show a diagnosis: run a faulty host on this computer and diagnose it'
             cand lab 'Run faulty hosts on this computer to try tools on; without names, list them'
             cand completions 'Print the completions for a shell; put them where that shell looks for them'
@@ -83,6 +84,17 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
+        &'rdpdoctor;sign'= {
+            cand --key 'The publisher''s key: a PFX with its certificate, or PEM (RSA, 2048 to 4096 bits)'
+            cand --certificate 'The publisher''s certificate in PEM, perhaps with its chain, if it is not in the file of the key'
+            cand -o 'Write the signed files to this folder; without it, each takes its old one''s place, which is kept as FILE.bak'
+            cand --output 'Write the signed files to this folder; without it, each takes its old one''s place, which is kept as FILE.bak'
+            cand --format 'How to print what was done'
+            cand --password-stdin 'Read the key''s password from standard input'
+            cand --check 'Only say what would be signed; write nothing'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
         &'rdpdoctor;demo'= {
             cand --save-commands 'Write the commands of the report (proofs, fixes, next steps) to this folder, each as a script to read and run'
             cand --full 'Print the whole report'
@@ -110,6 +122,7 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand inspect 'Find out why connections fail from files (event logs, registry hives, a mounted disk, captures, recordings of Process Monitor, .rdp files, bundles), without making a connection'
             cand collect 'Put evidence (logs, hives, disks, captures, states) into one file without names, to send to others; or print a script that reads a Windows machine'
             cand explain 'Explain a code, a pasted message, an event, a cause, a fix or a claim, or search by words; contacts no machine'
+            cand sign 'Sign .rdp files with a publisher''s certificate, on any system'
             cand demo 'Show a diagnosis: run a faulty host on this computer and diagnose it'
             cand lab 'Run faulty hosts on this computer to try tools on; without names, list them'
             cand completions 'Print the completions for a shell; put them where that shell looks for them'
@@ -124,6 +137,8 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
         &'rdpdoctor;help;collect'= {
         }
         &'rdpdoctor;help;explain'= {
+        }
+        &'rdpdoctor;help;sign'= {
         }
         &'rdpdoctor;help;demo'= {
         }

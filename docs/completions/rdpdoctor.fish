@@ -30,6 +30,7 @@ complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "diagnose" -d 'F
 complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "inspect" -d 'Find out why connections fail from files (event logs, registry hives, a mounted disk, captures, recordings of Process Monitor, .rdp files, bundles), without making a connection'
 complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "collect" -d 'Put evidence (logs, hives, disks, captures, states) into one file without names, to send to others; or print a script that reads a Windows machine'
 complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "explain" -d 'Explain a code, a pasted message, an event, a cause, a fix or a claim, or search by words; contacts no machine'
+complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "sign" -d 'Sign .rdp files with a publisher\'s certificate, on any system'
 complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "demo" -d 'Show a diagnosis: run a faulty host on this computer and diagnose it'
 complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "lab" -d 'Run faulty hosts on this computer to try tools on; without names, list them'
 complete -c rdpdoctor -n "__fish_rdpdoctor_needs_command" -f -a "completions" -d 'Print the completions for a shell; put them where that shell looks for them'
@@ -79,7 +80,7 @@ complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand collect" -l from-cli
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand collect" -s o -l output -d 'The bundle to write' -r -F
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand collect" -l as -d 'Print a script that reads a machine, instead of collecting anything' -r -f -a "powershell\t'Windows PowerShell 4.0 or newer, and PowerShell 7'"
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand collect" -l format -d 'How to print what is in the bundle' -r -f -a "human\t'words for a terminal'
-json\t'the bundle\'s manifest, schema rdpdoctor-bundle/1'"
+json\t'JSON (of `collect` the bundle\'s manifest, schema rdpdoctor-bundle/1; of `sign` rdpdoctor-sign/1)'"
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand collect" -l keep-names -d 'Leave names, users, domains and addresses as they are'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand collect" -l force -d 'Replace the file if it exists, unless it is one of the files to collect'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand collect" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -87,6 +88,14 @@ complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand explain" -l format -
 json\t'the published JSON, schema rdpdoctor-explain/1'"
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand explain" -l full -d 'Print everything that is known, not just the dozen lines that matter most'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand sign" -l key -d 'The publisher\'s key: a PFX with its certificate, or PEM (RSA, 2048 to 4096 bits)' -r -F
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand sign" -l certificate -d 'The publisher\'s certificate in PEM, perhaps with its chain, if it is not in the file of the key' -r -F
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand sign" -s o -l output -d 'Write the signed files to this folder; without it, each takes its old one\'s place, which is kept as FILE.bak' -r -F
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand sign" -l format -d 'How to print what was done' -r -f -a "human\t'words for a terminal'
+json\t'JSON (of `collect` the bundle\'s manifest, schema rdpdoctor-bundle/1; of `sign` rdpdoctor-sign/1)'"
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand sign" -l password-stdin -d 'Read the key\'s password from standard input'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand sign" -l check -d 'Only say what would be signed; write nothing'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand sign" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand demo" -l save-commands -d 'Write the commands of the report (proofs, fixes, next steps) to this folder, each as a script to read and run' -r -F
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand demo" -l full -d 'Print the whole report'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand demo" -s h -l help -d 'Print help'
@@ -94,13 +103,14 @@ complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand lab" -s h -l help -d
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand man" -s h -l help -d 'Print help'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand generate" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect collect explain demo lab completions man generate help" -f -a "diagnose" -d 'Find out why connections to a host fail'
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect collect explain demo lab completions man generate help" -f -a "inspect" -d 'Find out why connections fail from files (event logs, registry hives, a mounted disk, captures, recordings of Process Monitor, .rdp files, bundles), without making a connection'
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect collect explain demo lab completions man generate help" -f -a "collect" -d 'Put evidence (logs, hives, disks, captures, states) into one file without names, to send to others; or print a script that reads a Windows machine'
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect collect explain demo lab completions man generate help" -f -a "explain" -d 'Explain a code, a pasted message, an event, a cause, a fix or a claim, or search by words; contacts no machine'
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect collect explain demo lab completions man generate help" -f -a "demo" -d 'Show a diagnosis: run a faulty host on this computer and diagnose it'
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect collect explain demo lab completions man generate help" -f -a "lab" -d 'Run faulty hosts on this computer to try tools on; without names, list them'
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect collect explain demo lab completions man generate help" -f -a "completions" -d 'Print the completions for a shell; put them where that shell looks for them'
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect collect explain demo lab completions man generate help" -f -a "man" -d 'Print the man page'
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect collect explain demo lab completions man generate help" -f -a "generate" -d 'Print files that are made from the code, as a JSON object of paths and texts'
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect collect explain demo lab completions man generate help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect collect explain sign demo lab completions man generate help" -f -a "diagnose" -d 'Find out why connections to a host fail'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect collect explain sign demo lab completions man generate help" -f -a "inspect" -d 'Find out why connections fail from files (event logs, registry hives, a mounted disk, captures, recordings of Process Monitor, .rdp files, bundles), without making a connection'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect collect explain sign demo lab completions man generate help" -f -a "collect" -d 'Put evidence (logs, hives, disks, captures, states) into one file without names, to send to others; or print a script that reads a Windows machine'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect collect explain sign demo lab completions man generate help" -f -a "explain" -d 'Explain a code, a pasted message, an event, a cause, a fix or a claim, or search by words; contacts no machine'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect collect explain sign demo lab completions man generate help" -f -a "sign" -d 'Sign .rdp files with a publisher\'s certificate, on any system'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect collect explain sign demo lab completions man generate help" -f -a "demo" -d 'Show a diagnosis: run a faulty host on this computer and diagnose it'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect collect explain sign demo lab completions man generate help" -f -a "lab" -d 'Run faulty hosts on this computer to try tools on; without names, list them'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect collect explain sign demo lab completions man generate help" -f -a "completions" -d 'Print the completions for a shell; put them where that shell looks for them'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect collect explain sign demo lab completions man generate help" -f -a "man" -d 'Print the man page'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect collect explain sign demo lab completions man generate help" -f -a "generate" -d 'Print files that are made from the code, as a JSON object of paths and texts'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand help; and not __fish_seen_subcommand_from diagnose inspect collect explain sign demo lab completions man generate help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -225,7 +225,11 @@ impl Input<'_> {
         let has = |bit: u8| choice & (1 << bit) != 0;
         let offers = [TlsOffer::MODERN, TlsOffer::PLAIN_12, TlsOffer::SPLIT_12, TlsOffer::OLD];
         ConversationPlan {
-            request: (!has(0)).then_some(ConnectionRequest { cookie: None, protocols: Some(SecurityProtocols(0x0B)) }),
+            preconnection: None,
+            request: (!has(0)).then_some(ConnectionRequest {
+                protocols: Some(SecurityProtocols(0x0B)),
+                ..ConnectionRequest::default()
+            }),
             hold: if has(1) { second } else { Duration::ZERO },
             tls: (!has(2)).then_some(offers[usize::from(choice >> 6)]),
             credssp: (!has(3)).then_some(6),

@@ -36,6 +36,8 @@ pub enum Command {
     Collect(CollectOptions),
     /// Explain a code, a pasted message, an event, a cause, a fix or a claim, or search by words; contacts no machine
     Explain(ExplainOptions),
+    /// Sign .rdp files with a publisher's certificate, on any system
+    Sign(SignOptions),
     /// Show a diagnosis: run a faulty host on this computer and diagnose it
     Demo(DemoOptions),
     /// Run faulty hosts on this computer to try tools on; without names, list them
@@ -209,12 +211,12 @@ pub enum ScriptLanguage {
     Powershell,
 }
 
-/// Format in which the contents of a bundle are printed.
+/// Format in which the contents of a bundle, or what was signed, are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SummaryFormat {
     /// words for a terminal
     Human,
-    /// the bundle's manifest, schema rdpdoctor-bundle/1
+    /// JSON (of `collect` the bundle's manifest, schema rdpdoctor-bundle/1; of `sign` rdpdoctor-sign/1)
     Json,
 }
 
@@ -243,6 +245,42 @@ pub enum ExplainFormat {
     Human,
     /// the published JSON, schema rdpdoctor-explain/1
     Json,
+}
+
+/// Options of `sign`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The signature covers what rdpsign covers: where the file leads, its gateway, programs and redirections.\n\
+    Our own reader verifies each file before it is written. A client trusts the publisher only if its certificate leads\n\
+    to a root that it trusts. We never tried the files on a real Windows machine.\n\n\
+    The password of a PFX or an encrypted key is asked for; or --password-stdin; or RDPDOCTOR_KEY_PASSWORD.\n\n\
+    Exit status: 0 all signed, 2 some, 3 none, or wrong use.\n\n\
+    Examples:\n  rdpdoctor sign server.rdp --key publisher.pfx\n  \
+    rdpdoctor sign share/ --key key.pem --certificate chain.pem --output signed/\n  \
+    rdpdoctor sign share/ --key publisher.pfx --check"
+)]
+pub struct SignOptions {
+    /// .rdp files, and folders with such files
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// The publisher's key: a PFX with its certificate, or PEM (RSA, 2048 to 4096 bits)
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+    /// The publisher's certificate in PEM, perhaps with its chain, if it is not in the file of the key
+    #[arg(long, value_name = "FILE")]
+    pub certificate: Option<PathBuf>,
+    /// Read the key's password from standard input
+    #[arg(long)]
+    pub password_stdin: bool,
+    /// Write the signed files to this folder; without it, each takes its old one's place, which is kept as FILE.bak
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// Only say what would be signed; write nothing
+    #[arg(long, conflicts_with = "output")]
+    pub check: bool,
+    /// How to print what was done
+    #[arg(long, value_enum, default_value_t = SummaryFormat::Human)]
+    pub format: SummaryFormat,
 }
 
 /// Options of `demo`.

@@ -1,13 +1,10 @@
 //! `rdpdoctor collect`: evidence files as one bundle, without names; or a script that reads a machine where nothing can
 //! run.
 
-use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
-use collect::evidence::{Gathered, Kind, Piece, bundle, gather, redacted, script};
+use collect::evidence::{Gathered, Kind, Piece, bundle, gather, is_bundle, is_evidence, redacted, script};
 use evidence::bundle::{LeftOut, Manifest};
 use evidence::moment::moment;
 use evidence::printable::printable;
@@ -16,6 +13,7 @@ use time::OffsetDateTime;
 
 use crate::arguments::{CollectOptions, SummaryFormat};
 use crate::diagnose::truncated;
+use crate::output_file::OutputFile;
 use crate::{HEALTHY, UNDETERMINED, terminal};
 
 /// Most files, and most left-out items, that are listed one by one in words.
@@ -36,14 +34,20 @@ pub fn run(options: &CollectOptions) -> anyhow::Result<u8> {
              for a Windows machine, `rdpdoctor collect --as powershell` prints a script that reads it"
         );
     };
-    allowed(output, options)?;
+    if output == Path::new("-") {
+        bail!("a bundle is not written to standard output: name a file for it");
+    }
+    let inputs: Vec<&Path> = options.inputs().collect();
+    let file = OutputFile { path: output, inputs: &inputs, kept: &|path| kept(path, options.force) };
+    // before the reading, which may take long
+    file.allowed()?;
     let gathered = gather(&options.paths).with_client(&options.from_client);
     if gathered.pieces.is_empty() {
         bail!("nothing to collect: {}", reasons(&gathered));
     }
     let collected = Collected::of(&gathered, options.keep_names);
     let (bytes, manifest) = bundle(&collected.pieces, &collected.left_out, collected.made_at, !options.keep_names);
-    write(output, &bytes, options.force).with_context(|| format!("write bundle {}", output.display()))?;
+    file.write(&bytes).with_context(|| format!("write bundle {}", output.display()))?;
     read_back(output, &manifest)?;
     let in_part = read_in_part(&gathered);
     let text = match options.format {
@@ -134,71 +138,18 @@ fn reasons(gathered: &Gathered) -> String {
     }
 }
 
-/// Refuses to replace evidence, any other file unless that is wanted, and anything that is not a file: the bundle is
-/// renamed into its place, and that would destroy a device or a pipe.
-fn allowed(output: &Path, options: &CollectOptions) -> anyhow::Result<()> {
+/// Says why a file that exists may not be replaced by a bundle: only another bundle may, if that is wanted.
+fn kept(output: &Path, force: bool) -> Option<String> {
     let shown = output.display();
-    if output == Path::new("-") {
-        bail!("a bundle is not written to standard output: name a file for it");
+    if !force {
+        return Some(format!("{shown} exists already: name another file, or say --force to replace it"));
     }
-    let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if of_the_system(&fs::canonicalize(folder).unwrap_or_default()) {
-        bail!("{shown} is a place of the system itself: name a file elsewhere for the bundle");
+    // files that are read beside a hive are named by nobody
+    if is_evidence(output) {
+        return Some(format!("{shown} is evidence itself: name another file for the bundle"));
     }
-    let Ok(own) = fs::symlink_metadata(output) else { return Ok(()) };
-    // the target of a link decides; a link that leads nowhere is only a link
-    let kind = fs::metadata(output).unwrap_or(own).file_type();
-    if !(kind.is_file() || kind.is_dir() || kind.is_symlink()) {
-        bail!("{shown} is neither a file nor a folder but a device, a pipe or the like: name a file for the bundle");
-    }
-    let place = fs::canonicalize(output).with_context(|| format!("look at {shown}"))?;
-    for input in options.inputs() {
-        let input = fs::canonicalize(input).unwrap_or_else(|_| input.to_owned());
-        if place.starts_with(&input) {
-            bail!("{shown} is itself among what is to be collected: name another file for the bundle");
-        }
-    }
-    if place.is_dir() {
-        bail!("{shown} is a folder: name a file for the bundle");
-    }
-    if !options.force {
-        bail!("{shown} exists already: name another file, or say --force to replace it");
-    }
-    // files that are read beside a hive, or through a link, are named by nobody
-    if collect::evidence::is_evidence(&place) {
-        bail!("{shown} is evidence itself: name another file for the bundle");
-    }
-    Ok(())
-}
-
-/// True for a folder of devices and the like, also where a device stands for a file (`/dev/stdout`).
-fn of_the_system(folder: &Path) -> bool {
-    ["/dev", "/proc", "/sys"].iter().any(|system| folder.starts_with(system))
-}
-
-/// Writes a file completely or not at all: beside its place first, then into it in one step. A link is replaced, not
-/// followed.
-fn write(output: &Path, bytes: &[u8], force: bool) -> std::io::Result<()> {
-    let mut name = output.file_name().map(OsString::from).unwrap_or_default();
-    name.push(format!(".{}.part", std::process::id()));
-    let part = output.with_file_name(name);
-    let place = || {
-        if force {
-            return fs::rename(&part, output);
-        }
-        // a hard link fails if a file has appeared meanwhile, which renaming would replace
-        fs::hard_link(&part, output).or_else(|_| new_file(output, bytes))
-    };
-    let written = new_file(&part, bytes).and_then(|()| place());
-    // after renaming it is gone, and after a failure it should be
-    let _ = fs::remove_file(&part);
-    written
-}
-
-fn new_file(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file: File = OpenOptions::new().write(true).create_new(true).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+    let foreign = || format!("{shown} is no bundle of this program, and --force replaces nothing else");
+    (!is_bundle(output)).then(foreign)
 }
 
 /// Reads the bundle back: if that fails, better to know now than when it has been sent.
@@ -251,12 +202,6 @@ fn redaction(manifest: &Manifest) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn no_bundle_goes_where_devices_are() {
-        assert!(of_the_system(Path::new("/dev")) && of_the_system(Path::new("/proc/self/fd")));
-        assert!(!of_the_system(Path::new("/devices")) && !of_the_system(Path::new("/srv/dev")));
-    }
 
     #[test]
     fn endless_lists_are_cut_and_counted() {

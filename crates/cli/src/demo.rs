@@ -7,7 +7,7 @@ use lab::Scenario;
 use report::formats;
 
 use crate::arguments::DemoOptions;
-use crate::{HEALTHY, UNDETERMINED, diagnose, report_output, scenario, terminal};
+use crate::{FAILED, HEALTHY, UNDETERMINED, diagnose, report_output, scenario, terminal};
 
 /// Scenario that is shown by default: the likeliest reason for 0x904/0x7.
 pub const DEFAULT: &str = "demo";
@@ -22,7 +22,8 @@ pub fn run(options: &DemoOptions) -> anyhow::Result<u8> {
     let (transcript, run) = diagnose::drive(&staged.probe)?;
     terminal::clear_progress();
     let report = diagnosis::diagnose(&observe(&transcript), &staged.probe.context, run);
-    report_output::print(&report, &formats::ALL[0], options.full, options.save_commands.as_deref())?;
+    let printed =
+        report_output::print(&report, &formats::ALL[0], options.full, options.save_commands.as_deref(), None)?;
     let found = report.findings.iter().find(|finding| finding.severity < Severity::Advisory);
     let found = found.map(|finding| finding.cause.as_str());
     let expected = scenario.expect.findings.first().map(String::as_str);
@@ -32,5 +33,9 @@ pub fn run(options: &DemoOptions) -> anyhow::Result<u8> {
         None => "\nThe scenario has no fault that a probe can name.\n".to_owned(),
     };
     terminal::print(&words)?;
-    Ok(if found == expected { HEALTHY } else { UNDETERMINED })
+    Ok(match printed {
+        FAILED => FAILED,
+        _ if found == expected => HEALTHY,
+        _ => UNDETERMINED,
+    })
 }

@@ -10,13 +10,15 @@ use collect::probe::{self, Probe};
 use diagnosis::diagnose::Run;
 use diagnosis::report::Diagnosis;
 use diagnosis::{Context, client};
+use evidence::fact::Fact;
 use evidence::observe::observe;
-use evidence::rdp_file::{RdpFileRecord, RdpSettings};
-use evidence::{ClientProfile, Evidence, ProfileSource, Symptom, Target, TimeSource};
+use evidence::rdp_file::{RdpFileRecord, RdpSettings, Routing};
+use evidence::{ClientProfile, Evidence, ProfileSource, Symptom, Target, TimeSource, events};
 use time::OffsetDateTime;
 use wire::transcript::Transcript;
 
 use crate::arguments::DiagnoseOptions;
+use crate::output_file::OutputFile;
 use crate::{report_output, terminal};
 
 /// Most bytes of a profile that are read.
@@ -26,12 +28,14 @@ const TRANSCRIPT_LIMIT: u64 = 64 * 1024 * 1024;
 
 /// Runs the command and returns the exit status.
 pub fn run(options: &DiagnoseOptions) -> anyhow::Result<u8> {
-    let error = match diagnosed(options) {
+    // a transcript that cannot be written must not take the diagnosis with it
+    let mut failure = None;
+    let error = match diagnosed(options, &mut failure) {
         Ok(mut diagnosis) => {
             report_output::name_files(&mut diagnosis, &options.with, &options.from_client);
             // a survey was asked for, and no screen has room for it
             let full = options.full || options.thorough;
-            return report_output::print(&diagnosis, options.format, full, options.save_commands.as_deref());
+            return report_output::print(&diagnosis, options.format, full, options.save_commands.as_deref(), failure);
         }
         Err(error) => error,
     };
@@ -41,17 +45,18 @@ pub fn run(options: &DiagnoseOptions) -> anyhow::Result<u8> {
     Ok(status)
 }
 
-fn diagnosed(options: &DiagnoseOptions) -> anyhow::Result<Diagnosis> {
+fn diagnosed(options: &DiagnoseOptions, failure: &mut Option<anyhow::Error>) -> anyhow::Result<Diagnosis> {
     let at = truncated(OffsetDateTime::now_utc());
     let gathered = gathered(options);
     let base = for_client(options, &gathered, at)?;
     let file = options.rdp.as_deref().map(read_rdp_file).transpose()?;
-    let settings = file.as_ref().map(RdpSettings);
+    let settings = file.as_ref().map(|(record, _)| RdpSettings(record));
     let base = settings.map_or(base.clone(), |settings| Context {
         profile: settings.applied_to(base.profile),
         profile_source: ProfileSource::RdpFile,
         require_trust: options.require_trust || settings.requires_trust(),
         gateway: settings.gateway(),
+        routing: file.as_ref().map(|(_, routing)| routing.clone()).unwrap_or_default(),
         ..base
     });
     let context = |target, at| Context { target, at, ..base.clone() };
@@ -64,7 +69,7 @@ fn diagnosed(options: &DiagnoseOptions) -> anyhow::Result<Diagnosis> {
         return Ok(diagnosis::diagnose(&evidence, &context, Run::default()));
     }
     match options.target.clone().map(Ok).or_else(|| settings?.target()) {
-        Some(Ok(target)) => live(options, &gathered, &target, context(Some(target.clone()), at)),
+        Some(Ok(target)) => live(options, &gathered, context(Some(target), at), failure),
         // the address itself is the fault: there is nobody to ask
         Some(Err(_)) => {
             let context = context(None, at);
@@ -82,8 +87,14 @@ fn no_target(rdp: Option<&Path>) -> anyhow::Error {
     }
 }
 
-fn read_rdp_file(file: &Path) -> anyhow::Result<RdpFileRecord> {
-    collect::evidence::rdp_file(file).with_context(|| format!("read .rdp file {}", file.display()))
+fn read_rdp_file(file: &Path) -> anyhow::Result<(RdpFileRecord, Routing)> {
+    let read = collect::evidence::rdp_file_routing(file);
+    let (record, routing) = read.with_context(|| format!("read .rdp file {}", file.display()))?;
+    for name in &routing.unsendable {
+        let why = "it is too long for a request, or has characters that a request cannot hold";
+        terminal::complain(&format!("{name} of {} is not sent: {why}", file.display()));
+    }
+    Ok((record, routing))
 }
 
 /// Truncates to whole microseconds, so that a transcript read back equals the one that was written.
@@ -94,18 +105,20 @@ pub fn truncated(time: OffsetDateTime) -> OffsetDateTime {
 fn live(
     options: &DiagnoseOptions,
     gathered: &Gathered,
-    target: &Target,
     context: Context,
+    failure: &mut Option<anyhow::Error>,
 ) -> anyhow::Result<Diagnosis> {
-    let mut probe = Probe::new(context, target.clone());
+    let target = context.target.clone().context("a live probe has a target")?;
+    let mut probe = Probe::new(context, target);
     probe.clients = captured_clients(gathered, probe.context.at);
     probe.budget.timeout = options.timeout;
+    probe.budget.doubted = shows_trouble(gathered, probe.context.at);
     probe.progress = terminal::progress();
     let (transcript, run) = drive(&probe)?;
     terminal::clear_progress();
     if let Some(file) = &options.transcript {
-        write_transcript(file, &transcript, options.redact)
-            .with_context(|| format!("write transcript {}", file.display()))?;
+        let written = write_transcript(file, &transcript, options);
+        *failure = written.with_context(|| format!("write transcript {}", file.display())).err();
     }
     let Some(control) = options.control.as_ref().filter(|_| !run.interrupted) else {
         return Ok(diagnosis::diagnose(&evidence(observe(&transcript), gathered, &probe.context), &probe.context, run));
@@ -126,19 +139,40 @@ fn live(
     Ok(diagnosis::control::diagnose_beside(&here, &probe.context, run, there))
 }
 
+/// True if a log among the files has an entry of a connection that did not work.
+fn shows_trouble(gathered: &Gathered, at: OffsetDateTime) -> bool {
+    let mut evidence = Evidence::default();
+    gathered.observe(&mut evidence, at);
+    evidence.observations.iter().any(|seen| match &seen.fact {
+        Fact::LogEvent(entry) => events::find(&entry.provider, entry.id).is_some_and(|known| !known.normal),
+        _ => false,
+    })
+}
+
 /// Writes a transcript and says so. It replaces an older transcript, but no other file, and none without names by one
 /// with names.
-fn write_transcript(file: &Path, transcript: &Transcript, redact: bool) -> anyhow::Result<()> {
+fn write_transcript(file: &Path, transcript: &Transcript, options: &DiagnoseOptions) -> anyhow::Result<()> {
     let redacted = transcript.redacted();
-    if std::fs::metadata(file).is_ok_and(|about| about.len() > 0) {
-        let before = read_bounded(file, TRANSCRIPT_LIMIT).ok().and_then(|text| text.parse::<Transcript>().ok());
-        let before = before.ok_or_else(|| anyhow!("it exists and is no transcript"))?;
-        if !redact && before == before.redacted() && *transcript != redacted {
-            return Err(anyhow!("it exists without names (--redact), and this one would have them"));
+    let kept = |path: &Path| {
+        if std::fs::metadata(path).is_ok_and(|about| about.len() == 0) {
+            return None;
         }
-    }
-    std::fs::write(file, if redact { &redacted } else { transcript }.to_string())?;
-    let names = if redact { "without names" } else { "with names and addresses; --redact takes them out" };
+        let before = text_of(path, TRANSCRIPT_LIMIT).ok().and_then(|text| text.parse::<Transcript>().ok());
+        match before {
+            None => Some("it exists and is no transcript".to_owned()),
+            Some(before) if !options.redact && before == before.redacted() && *transcript != redacted => {
+                Some("it exists without names (--redact), and this one would have them".to_owned())
+            }
+            Some(_) => None,
+        }
+    };
+    let client = options.client.iter().map(Path::new);
+    let inputs = client.chain([&options.rdp, &options.replay].into_iter().flatten().map(PathBuf::as_path));
+    let inputs: Vec<&Path> =
+        inputs.chain(options.with.iter().chain(&options.from_client).map(PathBuf::as_path)).collect();
+    let text = if options.redact { &redacted } else { transcript }.to_string();
+    OutputFile { path: file, inputs: &inputs, kept: &kept }.write(text.as_bytes())?;
+    let names = if options.redact { "without names" } else { "with names and addresses; --redact takes them out" };
     terminal::complain(&format!("transcript written to {} ({names})", file.display()));
     Ok(())
 }
@@ -163,6 +197,7 @@ fn for_client(options: &DiagnoseOptions, gathered: &Gathered, at: OffsetDateTime
         capabilities: probe::capabilities(),
         require_trust: options.require_trust,
         gateway: None,
+        routing: Routing::default(),
         thorough: options.thorough,
     };
     if context.profile_source == ProfileSource::Default
@@ -215,22 +250,20 @@ pub fn profile(client: Option<&str>) -> anyhow::Result<(ClientProfile, ProfileSo
     };
     let path = Path::new(client);
     if path.extension().is_some() || path.is_file() {
-        let text = read_bounded(path, PROFILE_LIMIT).with_context(|| format!("read client profile {client}"))?;
+        let text = text_of(path, PROFILE_LIMIT).with_context(|| format!("read client profile {client}"))?;
         return Ok((ClientProfile::parse(&text)?, ProfileSource::Option));
     }
     Ok((ClientProfile::find(client)?, ProfileSource::Option))
 }
 
 fn read_transcript(file: &Path) -> anyhow::Result<Transcript> {
-    let text = read_bounded(file, TRANSCRIPT_LIMIT).with_context(|| format!("read transcript {}", file.display()))?;
+    let text = text_of(file, TRANSCRIPT_LIMIT).with_context(|| format!("read transcript {}", file.display()))?;
     text.parse().with_context(|| file.display().to_string())
 }
 
-fn read_bounded(path: &Path, limit: u64) -> anyhow::Result<String> {
-    use std::io::Read;
-    let mut text = String::new();
-    let read = collect::evidence::regular(path)?.take(limit + 1).read_to_string(&mut text)?;
-    if read as u64 > limit { Err(anyhow!("more than {limit} bytes")) } else { Ok(text) }
+/// Reads the text of a regular file of at most `limit` bytes.
+fn text_of(path: &Path, limit: u64) -> anyhow::Result<String> {
+    Ok(String::from_utf8(collect::evidence::bytes(path, limit)?)?)
 }
 
 /// Writes the target as it is typed.

@@ -7,6 +7,7 @@ use collect::evidence::{Gathered, Piece, gather};
 use collect::probe;
 use diagnosis::Context;
 use diagnosis::diagnose::Run;
+use evidence::rdp_file::Routing;
 use evidence::{Evidence, Symptom, Target, TimeSource};
 use time::OffsetDateTime;
 
@@ -46,11 +47,12 @@ pub fn run(options: &InspectOptions) -> anyhow::Result<u8> {
         capabilities: probe::capabilities(),
         require_trust: options.require_trust,
         gateway: None,
+        routing: Routing::default(),
         thorough: false,
     };
     let mut diagnosis = diagnosis::diagnose(&evidence, &context, Run::default());
     report_output::name_files(&mut diagnosis, &options.paths, &options.from_client);
-    report_output::print(&diagnosis, options.format, options.full, options.save_commands.as_deref())
+    report_output::print(&diagnosis, options.format, options.full, options.save_commands.as_deref(), None)
 }
 
 /// Finds the target of a transcript among the files.

@@ -18,9 +18,11 @@ pub mod generate;
 pub mod inspect;
 pub mod lab_command;
 pub mod manual;
+mod output_file;
 mod pasted;
 mod report_output;
 pub mod scenario;
+pub mod sign;
 pub mod terminal;
 
 use std::process::ExitCode;
@@ -75,6 +77,7 @@ pub fn main() -> ExitCode {
         Command::Inspect(options) => inspect::run(&options),
         Command::Collect(options) => collect_command::run(&options),
         Command::Explain(options) => explain::run(&options),
+        Command::Sign(options) => sign::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Lab(options) => lab_command::run(&options),
         Command::Completions { shell } => manual::completions(shell),

@@ -1,27 +1,43 @@
 //! Printing of a report, and saving of its commands (`--save-commands`).
 
-use std::fs::{self, OpenOptions};
-use std::io::Write as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
+use collect::evidence::regular;
 use diagnosis::Diagnosis;
 use report::format::{Format, Style};
 use report::scripts::{self, MARK, Script};
 
-use crate::terminal;
+use crate::output_file::OutputFile;
+use crate::{FAILED, terminal};
 
 /// Bytes at the beginning of a file in which our mark stands.
 const BEGINNING: usize = 256;
 
-/// Prints a report, saves its commands if a folder is named for them, and returns the exit status.
-pub fn print(diagnosis: &Diagnosis, format: &Format, full: bool, folder: Option<&Path>) -> anyhow::Result<u8> {
-    let saved = folder.map(|folder| save(folder, &scripts::all(diagnosis))).transpose()?;
-    let style = Style { saved: saved.is_some(), ..terminal::style(full) };
+/// Prints a report, saves its commands if a folder is named for them, and returns the exit status. A report is always
+/// printed: where something beside it failed (`failure`, or the saving), that is told behind it and the status is that
+/// of a failure.
+pub fn print(
+    diagnosis: &Diagnosis,
+    format: &Format,
+    full: bool,
+    folder: Option<&Path>,
+    failure: Option<anyhow::Error>,
+) -> anyhow::Result<u8> {
+    let saved = folder.map(|folder| save(folder, &scripts::all(diagnosis)));
+    let style = Style { saved: matches!(saved, Some(Ok(_))), ..terminal::style(full) };
     terminal::print(&(format.render)(diagnosis, style))?;
-    if let (Some(count), Some(folder)) = (saved, folder) {
-        let written = if count == 1 { "1 script was".to_owned() } else { format!("{count} scripts were") };
+    if let (Some(Ok(count)), Some(folder)) = (&saved, folder) {
+        let written = if *count == 1 { "1 script was".to_owned() } else { format!("{count} scripts were") };
         terminal::complain(&format!("{written} written to {}", folder.display()));
+    }
+    let failures: Vec<anyhow::Error> = failure.into_iter().chain(saved.and_then(Result::err)).collect();
+    for failure in &failures {
+        terminal::complain(&format!("error: {failure:#}"));
+    }
+    if !failures.is_empty() {
+        return Ok(FAILED);
     }
     Ok(format.status.map_or_else(|| diagnosis.verdict.status(), |status| status(diagnosis)))
 }
@@ -75,31 +91,19 @@ fn save(folder: &Path, scripts: &[Script]) -> anyhow::Result<usize> {
     fs::create_dir_all(folder).with_context(|| format!("make the folder {}", folder.display()))?;
     for script in scripts {
         let path = folder.join(&script.name);
-        let saved = replaceable(&path).and_then(|()| Ok(write(&path, &script.text())?));
+        let saved = OutputFile { path: &path, inputs: &[], kept: &kept }.write(script.text().as_bytes());
         saved.with_context(|| format!("write the script {}", path.display()))?;
     }
     Ok(scripts.len())
 }
 
-/// Refuses a path at which something is that is no script of ours.
-fn replaceable(path: &Path) -> anyhow::Result<()> {
+/// Says why a file that exists may not be replaced by a script: it is none of ours.
+fn kept(path: &Path) -> Option<String> {
     use std::io::Read as _;
-    let Ok(kind) = fs::symlink_metadata(path).map(|about| about.file_type()) else { return Ok(()) };
-    if !kind.is_file() {
-        return Err(anyhow!("it exists and is no file"));
-    }
     let mut beginning = Vec::new();
-    fs::File::open(path)?.take(BEGINNING as u64).read_to_end(&mut beginning)?;
-    let ours = String::from_utf8_lossy(&beginning).contains(MARK);
-    if ours {
-        fs::remove_file(path).map_err(Into::into)
-    } else {
-        Err(anyhow!("it exists, and another program wrote it"))
-    }
-}
-
-fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    OpenOptions::new().write(true).create_new(true).open(path)?.write_all(text.as_bytes())
+    let read = regular(path).map(|file| file.take(BEGINNING as u64).read_to_end(&mut beginning));
+    let ours = read.is_ok() && String::from_utf8_lossy(&beginning).contains(MARK);
+    (!ours).then(|| "it exists, and another program wrote it".to_owned())
 }
 
 #[cfg(test)]

@@ -6,10 +6,12 @@ use anyhow::{Context as _, anyhow};
 use collect::probe::{self, Probe};
 use collect::resolve::Resolver;
 use diagnosis::Context;
+use evidence::rdp_file::Routing;
 use evidence::{ClientProfile, ProfileSource, Symptom, Target, TimeSource};
 use lab::{Lab, Scenario};
 use time::OffsetDateTime;
 use wire::transcript::NameAnswer;
+use wire::x224::{Preconnection, RoutingToken};
 
 /// Scenario whose hosts are running, ready to be diagnosed.
 pub struct Staged {
@@ -57,6 +59,11 @@ fn context(scenario: &Scenario, target: Target) -> anyhow::Result<Context> {
         capabilities: probe::capabilities(),
         require_trust: ask.require_trust,
         gateway: None,
+        routing: Routing {
+            token: ask.routing_token.as_deref().and_then(RoutingToken::parse),
+            preconnection: ask.preconnection.as_deref().and_then(Preconnection::parse),
+            ..Routing::default()
+        },
         thorough: ask.thorough,
     })
 }

@@ -130,9 +130,14 @@ fn what_could_not_be_read_is_told_now_and_by_the_bundle() {
 #[test]
 fn nothing_is_written_over_that_is_evidence() {
     let folder = Folder::new("force");
-    let (state, bundle) = (folder.file("state.json", &host()), folder.file("bundle.zip", "precious"));
+    let (state, bundle) = (folder.file("state.json", &host()), folder.path("bundle.zip"));
+    let other = folder.file("notes.zip", "precious");
+    assert!(said(&["collect", &state, "-o", &other], 3).contains("--force"));
+    assert!(said(&["collect", &state, "-o", &other, "--force"], 3).contains("no bundle of this program"));
+    assert_eq!(fs::read_to_string(&other).unwrap(), "precious");
+    fs::remove_file(&other).unwrap();
+    said(&["collect", &state, "-o", &bundle], 0);
     assert!(said(&["collect", &state, "-o", &bundle], 3).contains("--force"));
-    assert_eq!(fs::read_to_string(&bundle).unwrap(), "precious");
     said(&["collect", &state, "-o", &bundle, "--force"], 0);
     assert!(fs::read(&bundle).unwrap().starts_with(b"PK"));
     // an input is never replaced, under any name, nor a file of a folder that is collected
@@ -150,13 +155,15 @@ fn nothing_is_written_over_that_is_evidence() {
 
 #[cfg(unix)]
 #[test]
-fn a_link_is_replaced_and_not_followed() {
+fn nothing_is_written_through_or_over_a_link() {
     let folder = Folder::new("link");
     let (state, other) = (folder.file("state.json", &host()), folder.file("other.txt", "precious"));
     let link = folder.path("bundle.zip");
     std::os::unix::fs::symlink(&other, &link).unwrap();
-    assert!(said(&["collect", &state, "-o", &link], 3).contains("--force"));
-    said(&["collect", &state, "-o", &link, "--force"], 0);
+    for force in [&[][..], &["--force"]] {
+        assert!(said(&[&["collect", &state, "-o", &link], force].concat(), 3).contains("is a link"));
+    }
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert_eq!(fs::read_to_string(&other).unwrap(), "precious");
     let to_input = folder.path("again.zip");
     std::os::unix::fs::symlink(&state, &to_input).unwrap();

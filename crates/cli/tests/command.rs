@@ -168,11 +168,15 @@ fn a_transcript_replaces_nothing_of_value() {
     let file = scratch.file("probe.txt");
     let (_lab, address) = lab("healthy-server-2022");
     let write = |more: &[&str], status| {
-        let output = run(&[&["diagnose", &address, "--transcript", &file], more].concat());
+        let named: &[&str] = if more.contains(&"--transcript") { &[] } else { &["--transcript", &file] };
+        let output = run(&[&["diagnose", &address], more, named].concat());
         let complaint = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(status), "{complaint}");
+        // whatever becomes of the transcript, the diagnosis is told
+        assert!(String::from_utf8(output.stdout).unwrap().contains("Healthy"), "{complaint}");
         complaint
     };
+    assert!(write(&["--transcript", &scratch.file("none/probe.txt")], 3).contains("write transcript"));
     std::fs::write(&file, "my notes").unwrap();
     assert!(write(&[], 3).contains("it exists and is no transcript"));
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "my notes");
@@ -181,6 +185,16 @@ fn a_transcript_replaces_nothing_of_value() {
     assert!(write(&["--redact"], 0).contains("without names"));
     let nameless = std::fs::read_to_string(&file).unwrap();
     assert!(write(&[], 3).contains("without names"));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), nameless);
+    // a transcript that is read as evidence, itself or through a link
+    let link = scratch.file("link.txt");
+    assert!(write(&["--redact", "--with", &file], 3).contains("itself among"));
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        assert!(write(&["--redact", "--transcript", &link], 3).contains("is a link"));
+        assert!(write(&["--redact", "--transcript", &link, "--with", &file], 3).contains("itself among"));
+    }
     assert_eq!(std::fs::read_to_string(&file).unwrap(), nameless);
 }
 

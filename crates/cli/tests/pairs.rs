@@ -88,7 +88,9 @@ impl Point {
             Fact::X224Answer { .. } | Fact::TlsAnswer { direct: true, .. } => Self::Request,
             Fact::TlsAnswer { answer: Handshake::Accepted { .. }, .. } => Self::Handshake,
             Fact::TlsAnswer { .. } | Fact::ClientCertificateRequested => Self::Hello,
-            Fact::CredsspAnswer(Introduction::Challenge(_) | Introduction::Refused { .. }) => Self::TsRequest,
+            Fact::CredsspAnswer(
+                Introduction::Challenge(_) | Introduction::Refused { .. } | Introduction::Rejected(_),
+            ) => Self::TsRequest,
             Fact::CredsspAnswer(_) => Self::Introduction,
             other if other.name().starts_with("certificate.") => Self::Certificate,
             _ => Self::Names,

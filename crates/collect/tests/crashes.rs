@@ -78,5 +78,6 @@ fn readers_of_exports_and_logs() {
     read("process_monitor_log", Kind::ProcessMonitorLog);
     read("firewall_log", Kind::FirewallLog);
     read("xrdp_log", Kind::XrdpLog);
+    read("client_log", Kind::ClientLog);
     read("journal", Kind::Journal);
 }

@@ -14,6 +14,7 @@ use diagnosis::case::{Capabilities, Seen};
 use diagnosis::diagnose::Run;
 use diagnosis::{Context, Diagnosis, Severity};
 use evidence::moment::moment;
+use evidence::rdp_file::Routing;
 use evidence::state::{LogEvent, State};
 use evidence::{ClientProfile, Evidence, ProfileSource};
 
@@ -44,6 +45,7 @@ fn diagnosis(gathered: &Gathered) -> Diagnosis {
         symptom: None,
         capabilities: Capabilities { openssl: false },
         require_trust: false,
+        routing: Routing::default(),
         thorough: false,
         at_source: evidence::TimeSource::Attempt,
         gateway: None,

@@ -12,6 +12,7 @@ use collect::evidence::{Gathered, Kind, Piece, gather};
 use diagnosis::cause::Severity;
 use diagnosis::diagnose::{Run, diagnose};
 use diagnosis::{Capabilities, Context, Diagnosis};
+use evidence::rdp_file::Routing;
 use evidence::state::{
     CIPHER_POLICY, FIREWALL_RULES, KEYS, LISTENER, RegistryData, RegistryKey, SERVICES, State, TERMINAL_SERVER,
 };
@@ -67,6 +68,7 @@ fn diagnosis(gathered: &Gathered) -> Diagnosis {
         symptom: None,
         capabilities: Capabilities { openssl: false },
         require_trust: false,
+        routing: Routing::default(),
         thorough: false,
         at_source: evidence::TimeSource::Attempt,
         gateway: None,

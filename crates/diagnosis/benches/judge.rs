@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use diagnosis::diagnose::Run;
 use diagnosis::interview::{Budget, Interview};
 use diagnosis::{Capabilities, Context};
+use evidence::rdp_file::Routing;
 use evidence::{ClientProfile, ProfileSource, Target, TimeSource, observe};
 use wire::transcript::Transcript;
 
@@ -67,6 +68,7 @@ fn context(transcript: &Transcript) -> Context {
         capabilities: Capabilities { openssl: true },
         require_trust: false,
         gateway: None,
+        routing: Routing::default(),
         thorough: false,
     }
 }

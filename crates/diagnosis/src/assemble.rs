@@ -8,9 +8,10 @@ use wire::machine::{ConnectFailure, TcpAnswer};
 use crate::case::{Case, Context};
 use crate::ladder::{Ladder, Survey};
 use crate::report::{
-    Diagnosis, Finding, Next, ReportClient, ReportGateway, ReportObservation, ReportSubject, ReportSymptom,
-    ReportTarget, Run, SCHEMA, Told, UnknownCause, Verdict,
+    Diagnosis, Finding, Next, ReportClient, ReportGateway, ReportObservation, ReportServer, ReportSubject,
+    ReportSymptom, ReportTarget, Run, SCHEMA, Told, UnknownCause, Verdict,
 };
+use crate::server::{Guess, server};
 use crate::timeline::timeline;
 
 /// Decisions of `diagnose`.
@@ -35,6 +36,7 @@ pub(crate) fn assemble(evidence: &Evidence, context: &Context, run: Run, judged:
         interrupted: run.interrupted,
         target: context.target.as_ref().map(|t| ReportTarget { host: t.host.to_string(), port: t.port }),
         subjects: subjects(evidence, context),
+        servers: servers(evidence, context),
         client: ReportClient {
             profile: context.profile.id.clone(),
             name: context.profile.name.clone(),
@@ -66,6 +68,14 @@ pub(crate) fn assemble(evidence: &Evidence, context: &Context, run: Run, judged:
 fn gateway(evidence: &Evidence, context: &Context) -> Option<ReportGateway> {
     let gateway = context.gateway.as_ref().filter(|_| Case { evidence, subject: 0, context }.behind_gateway());
     gateway.map(|gateway| ReportGateway { host: gateway.host.clone() })
+}
+
+fn servers(evidence: &Evidence, context: &Context) -> Vec<ReportServer> {
+    let guessed = |subject| {
+        let Guess { program, confidence, because } = server(Case { evidence, subject, context })?;
+        Some(ReportServer { subject, program, name: program.name().to_owned(), confidence, because })
+    };
+    evidence.hosts().filter_map(guessed).collect()
 }
 
 fn surveys(evidence: &Evidence, context: &Context) -> Vec<Survey> {

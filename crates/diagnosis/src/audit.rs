@@ -8,6 +8,11 @@ use evidence::{codes, events};
 
 /// Id of a refused logon.
 pub(crate) const FAILED: u32 = 4625;
+/// Id of credentials that were checked by NTLM, on a domain controller or for an account of the machine itself. Only
+/// those that were refused are kept.
+pub(crate) const BY_NTLM: u32 = 4776;
+/// Id of credentials that a domain controller refused by Kerberos.
+pub(crate) const BY_KERBEROS: u32 = 4771;
 /// Id of a user who lacks the right to use Remote Desktop.
 pub(crate) const DENIED: u32 = 4825;
 
@@ -23,6 +28,9 @@ pub(crate) enum Kind {
 
 /// Returns the way of a logon; `None` for one that did not come over the network.
 pub(crate) fn kind(event: &LogEvent) -> Option<Kind> {
+    if matches!(event.id, BY_NTLM | BY_KERBEROS) {
+        return Some(Kind::Network);
+    }
     match event.data.get("LogonType").map(|kind| kind.trim()) {
         Some("10" | "12") => Some(Kind::Remote),
         Some("3") => Some(Kind::Network),
@@ -30,9 +38,17 @@ pub(crate) fn kind(event: &LogEvent) -> Option<Kind> {
     }
 }
 
+/// Codes of Kerberos that say one thing, with the status that says the same (RFC 4120 section 7.5.9). 0x12 stands for
+/// a disabled, expired or locked account, or for other hours.
+const OF_KERBEROS: &[(u32, u32)] = &[(0x17, 0xC000_0071), (0x18, 0xC000_006A), (0x25, 0xC000_0133)];
+
 /// Returns the status that names the reason: the finer one, where an entry has both.
 pub(crate) fn status(event: &LogEvent) -> Option<u32> {
     let number = |field: &str| event.data.get(field).and_then(|text| parse_code(text.trim()).ok());
+    if event.id == BY_KERBEROS {
+        let code = number("Status")?;
+        return OF_KERBEROS.iter().find(|(kerberos, _)| *kerberos == code).map(|(_, status)| *status);
+    }
     number("SubStatus").filter(|status| *status != 0).or_else(|| number("Status"))
 }
 
@@ -74,16 +90,22 @@ fn details(event: &LogEvent) -> Option<String> {
         return named;
     }
     let way = match kind(event) {
+        _ if matches!(event.id, BY_NTLM | BY_KERBEROS) => None,
         Some(Kind::Remote) => Some("through Remote Desktop".to_owned()),
         Some(Kind::Network) => Some("over the network".to_owned()),
         None => event.data.get("LogonType").map(|kind| format!("logon type {}", printable(kind))),
     };
-    if event.id != FAILED {
+    if !matches!(event.id, FAILED | BY_NTLM | BY_KERBEROS) {
         return [named, way].into_iter().flatten().reduce(|one, other| format!("{one}, {other}"));
     }
     let status = status(event);
     let named = named.filter(|_| status.is_some_and(|status| !WRONG.contains(&status)));
-    let why = status.map(reason);
+    let kerberos = || {
+        let code = event.data.get("Status").and_then(|text| parse_code(text.trim()).ok())?;
+        let known = codes::find("kerberos", code).map_or("", |entry| entry.code.meaning.as_str());
+        Some(format!("{code:#x}, {known}").trim_end_matches(", ").to_owned())
+    };
+    let why = if event.id == BY_KERBEROS { kerberos() } else { status.map(reason) };
     [named, way, why].into_iter().flatten().reduce(|one, other| format!("{one}, {other}"))
 }
 

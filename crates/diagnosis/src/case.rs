@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use evidence::fact::Fact;
 use evidence::profile::ClientProfile;
-use evidence::rdp_file::{Gateway, GatewayUse};
+use evidence::rdp_file::{Gateway, GatewayUse, Routing};
 use evidence::symptom::Symptom;
 use evidence::target::{Host, Target};
 use evidence::{Because, Evidence, Observation, ProfileSource, Source, Subject, SubjectId, TimeSource};
@@ -44,6 +44,8 @@ pub struct Context {
     pub require_trust: bool,
     /// Gateway that the client goes through, where its `.rdp` file says so: a direct connection is then only a test.
     pub gateway: Option<Gateway>,
+    /// Words by which the client is led to its target, where its `.rdp` file has them.
+    pub routing: Routing,
     /// True to ask also what no verdict needs: all versions, suites, groups, signature algorithms and protocols.
     pub thorough: bool,
 }

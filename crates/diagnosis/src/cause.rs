@@ -96,7 +96,7 @@ pub struct Explains {
 }
 
 /// Page about a cause, for people.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Page {
     /// Symptoms: what the person sees and the wire shows.
     pub what_happens: &'static str,
@@ -113,7 +113,7 @@ pub struct Page {
 }
 
 /// Declaration of a reason why connections fail.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Cause {
     /// Public name, never reused.
     pub id: &'static str,

@@ -12,11 +12,14 @@ use wire::x224::SecurityProtocols;
 use crate::assemble::{Judged, assemble};
 use crate::case::{Case, Context};
 use crate::cause::{Cause, Confidence, Judgement, Severity};
+use crate::fixes::change::Machine;
 use crate::fixes::{Fix, Safety};
 use crate::ladder::{Ladder, Outcome};
 use crate::need::{Answers, Need};
 pub use crate::report::Run;
 use crate::report::{Diagnosis, Finding, UnknownCause, Verdict};
+use crate::server::advice::advice;
+use crate::server::server;
 use crate::{claims, earlier};
 
 /// A present cause, before it is ranked.
@@ -150,6 +153,7 @@ fn rank(present: &[Present<'_>], context: &Context) -> Vec<Finding> {
 }
 
 fn finding(found: &Present<'_>, present: &[Present<'_>], explains_symptom: Option<bool>) -> Finding {
+    let advice = server(found.case).and_then(|guess| advice(&guess, found.cause));
     Finding {
         cause: found.cause.id.to_owned(),
         subject: found.case.subject,
@@ -160,14 +164,15 @@ fn finding(found: &Present<'_>, present: &[Present<'_>], explains_symptom: Optio
         because: found.because.clone(),
         explains_symptom,
         root_of: present.iter().filter(|other| roots(found, other)).map(|other| other.cause.id.to_owned()).collect(),
-        fixes: fixes(found),
+        fixes: fixes(found, advice.is_some()),
+        advice,
         claims: claims::about_cause(found.cause.id).map(|claim| claim.id.clone()).collect(),
     }
 }
 
 /// Lists the cause's fixes. A certificate from an authority is renewed there and bound again, so fixes of Windows' own
 /// come last.
-fn fixes(found: &Present<'_>) -> Vec<String> {
+fn fixes(found: &Present<'_>, other_server: bool) -> Vec<String> {
     let issued = found.cause.stage == Stage::Certificate && found.case.self_issued().is_some_and(|seen| !seen.value);
     // a finding that keeps nobody out is no reason to lower security
     let weakens_in_vain = |fix: &Fix| found.severity == Severity::Advisory && fix.safety == Safety::Weakening;
@@ -177,7 +182,9 @@ fn fixes(found: &Present<'_>) -> Vec<String> {
     let fits = |id: &&str| {
         let fix = crate::fixes::find(id);
         let in_vain = |fix: &Fix| by_address && fix.is_about_names() || other && fix.is_of_windows_own();
-        fix.is_none_or(|fix| !(weakens_in_vain(fix) || in_vain(fix)))
+        // every fix on a host is one of Windows
+        let foreign = |fix: &Fix| other_server && fix.place.machine == Machine::Host;
+        fix.is_none_or(|fix| !(weakens_in_vain(fix) || in_vain(fix) || foreign(fix)))
     };
     let mut list: Vec<&str> = found.cause.fixes.iter().copied().filter(fits).collect();
     list.sort_by_key(|id| issued && crate::fixes::find(id).is_some_and(Fix::is_of_windows_own));

@@ -19,7 +19,7 @@ use wire::x224::ConnectionRequest;
 use crate::as_client::server_name;
 use crate::case::{Case, Context};
 use crate::diagnose::verdict_on;
-use crate::need::{Need, Patience, Question};
+use crate::need::{Again, Need, Patience, Question};
 use crate::planner::Planner;
 use crate::report::{Finding, Verdict};
 
@@ -32,11 +32,14 @@ pub struct Budget {
     pub connections: usize,
     /// Pause between two connections to one address.
     pub pause: Duration,
+    /// True if logs show that connections fail: a host that takes everything is then asked again. So it is where a
+    /// code was given.
+    pub doubted: bool,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(10), connections: 16, pause: Duration::from_millis(20) }
+        Self { timeout: Duration::from_secs(10), connections: 16, pause: Duration::from_millis(20), doubted: false }
     }
 }
 
@@ -57,6 +60,8 @@ const SURVEY_CONNECTIONS: usize = 184;
 const SURVEY_TIME: u32 = 6;
 /// Pause before a question is repeated: longer than a server needs that serves one client at a time.
 const RETRY_PAUSE: Duration = Duration::from_millis(300);
+/// Pause before a host is blamed for ending connections: short enough to wait for, and longer than a moment.
+const LATER_PAUSE: Duration = Duration::from_secs(1);
 
 /// Connection to make.
 #[derive(Debug, Clone, PartialEq)]
@@ -104,6 +109,7 @@ impl Interview {
         let mut evidence = Evidence::default();
         let subject = evidence.host_at(address, name.clone());
         evidence.clients.extend(client.map(|client| (subject, client)));
+        let doubted = budget.doubted || context.symptom.is_some();
         Self {
             context,
             budget,
@@ -111,7 +117,7 @@ impl Interview {
             name,
             subject,
             evidence,
-            planner: Planner::default(),
+            planner: Planner::default().doubting(doubted),
             pause: budget.pause,
             survey_pause: SURVEY_PAUSE,
             last: None,
@@ -126,12 +132,13 @@ impl Interview {
         let question = self.planner.next(&self.evidence, &context, self.subject)?;
         let survey = question.need == Need::SURVEY;
         let first = self.last.is_none();
-        let retry = self.last == Some(question) || question.need.asks_again();
-        let wait = match (first, survey) {
-            (true, _) => Duration::ZERO,
-            (_, true) => self.survey_pause,
-            _ if retry => self.pause.max(RETRY_PAUSE),
-            _ => self.pause,
+        let again = if self.last == Some(question) { Again::Soon } else { question.need.asks_again() };
+        let wait = match (first, survey, again) {
+            (true, ..) => Duration::ZERO,
+            (_, true, _) => self.survey_pause,
+            (.., Again::Never) => self.pause,
+            (.., Again::Soon) => self.pause.max(RETRY_PAUSE),
+            (.., Again::Later) => self.pause.max(LATER_PAUSE),
         };
         // the first look has the time-out; questions for a finding may take as long again
         let times = match (first, survey) {
@@ -155,8 +162,11 @@ impl Interview {
 
     /// Gives a plan the manner of the client: its cookie, its way to write a hello, and whom it asks for.
     fn dressed(&self, mut plan: ConversationPlan) -> ConversationPlan {
+        let routing = &self.context.routing;
         if let Some(request) = &mut plan.request {
-            request.cookie = Some(NEUTRAL.to_owned());
+            plan.preconnection.clone_from(&routing.preconnection);
+            request.token.clone_from(&routing.token);
+            request.cookie = request.token.is_none().then(|| NEUTRAL.to_owned());
         }
         if plan.tls.is_some() {
             plan.shape = HelloShape { style: self.context.profile.hello, server_name: server_name(&self.context) };
@@ -227,11 +237,14 @@ fn plan(question: Question, timeout: Duration, random: [u8; 32]) -> Conversation
         None => {}
     }
     ConversationPlan {
-        request: question.request.map(|protocols| ConnectionRequest { cookie: None, protocols: Some(protocols) }),
+        request: question
+            .request
+            .map(|protocols| ConnectionRequest { protocols: Some(protocols), ..ConnectionRequest::default() }),
         hold: if question.hold { HOLD } else { Duration::ZERO },
         tls: question.tls,
         credssp: question.credssp.then_some(TSREQUEST_VERSION),
         connection_sequence: question.settings,
+        preconnection: None,
         random,
         shape: HelloShape::default(),
         limits,

@@ -38,6 +38,7 @@ pub mod planner;
 mod refusals;
 pub mod regressions;
 pub mod report;
+pub mod server;
 pub mod setting;
 pub mod sketch;
 pub mod stage;

@@ -57,11 +57,22 @@ pub struct Kind {
     pub asking: Option<Asking>,
 }
 
+/// How long after a question it is repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// It repeats none.
+    Never,
+    /// After a pause that a server needs which serves one client at a time.
+    Soon,
+    /// After a pause in which a service that is only starting, or a moment of trouble, may be over.
+    Later,
+}
+
 /// Way in which a probe asks.
 #[derive(Debug)]
 pub struct Asking {
-    /// True if it repeats a question, which says something only after a pause.
-    pub again: bool,
+    /// Whether it repeats a question, which says something only after a pause.
+    pub again: Again,
     /// True if asking makes sense now: its preconditions were seen, and this build can ask it. Only called once the
     /// host has accepted a connection.
     pub askable: fn(Case<'_>, Of) -> bool,
@@ -134,13 +145,13 @@ impl Question {
     /// Makes the connection that asks everything that one connection can.
     fn everything(need: Need, case: Case<'_>) -> Self {
         let tls = Some(first_offer(case));
-        Self { need, request: Some(EVERYTHING), hold: false, tls, credssp: true, patient: None, settings: false }
+        Self { need, request: Some(EVERYTHING), hold: false, tls, credssp: true, patient: None, settings: true }
     }
 
     /// Reduces it to the Connection Request alone.
     #[must_use]
     pub fn bare(self) -> Self {
-        Self { tls: None, credssp: false, ..self }
+        Self { tls: None, credssp: false, settings: false, ..self }
     }
 }
 
@@ -182,9 +193,9 @@ impl Need {
         Some(if case.tcp().next().is_none() { all } else { (asking.question)(case, self.of, all) })
     }
 
-    /// True if it repeats a question, which says something only after a pause.
-    pub fn asks_again(self) -> bool {
-        self.kind.asking.as_ref().is_some_and(|asking| asking.again)
+    /// Returns whether it repeats a question, and how soon.
+    pub fn asks_again(self) -> Again {
+        self.kind.asking.as_ref().map_or(Again::Never, |asking| asking.again)
     }
 
     /// Says the question in words, for "what was not seen".

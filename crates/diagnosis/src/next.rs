@@ -86,11 +86,15 @@ fn on_host(evidence: &Evidence, context: &Context, findings: &[Finding]) -> Vec<
         match records::open(case, cause, finding) {
             Open::Files(files) => Some(records::with(case, cause, &files)),
             Open::Nothing => None,
-            Open::Host => Some(Next {
-                command: format!("on the {}, in PowerShell: {}", place(cause), given(case).fill(cause.page.command)),
-                splits: splits(cause, case),
-                why: cause.page.confirm.to_owned(),
-            }),
+            Open::Host => {
+                let here = finding.cause_here()?;
+                let shell = if finding.advice.is_some() { "a shell" } else { "PowerShell" };
+                Some(Next {
+                    command: format!("on the {}, in {shell}: {}", place(cause), given(case).fill(here.page.command)),
+                    splits: splits(cause, case),
+                    why: here.page.confirm.to_owned(),
+                })
+            }
         }
     })
     .collect()

@@ -19,9 +19,14 @@ fn most(need: Need) -> usize {
     if need == Need::FURTHER_HANDSHAKES { COUNTED_TRIES } else { TRIES }
 }
 
+/// Times that a host which took everything is asked again, where somebody saw it fail: so it gets four connections.
+pub const REPEATS: usize = 3;
+
 /// Planner with the questions asked so far.
 #[derive(Debug, Default)]
 pub struct Planner {
+    /// True if there is evidence that the host fails at times.
+    doubted: bool,
     asked: Vec<(SubjectId, Need)>,
     surveyed: Vec<(SubjectId, Question)>,
     /// Causes, in their order, that were judged when the last question was looked for.
@@ -31,6 +36,13 @@ pub struct Planner {
 }
 
 impl Planner {
+    /// Asks a host that takes everything a few times more, if there is evidence that it fails at times: one success
+    /// does not contradict that.
+    #[must_use]
+    pub fn doubting(self, doubted: bool) -> Self {
+        Self { doubted, ..self }
+    }
+
     /// Returns the next question to this subject, or `None` if no answer can change its verdict any more and nothing is
     /// left to survey.
     ///
@@ -53,6 +65,11 @@ impl Planner {
                 self.asked.push((subject, need));
                 return need.question(case);
             }
+        }
+        let again = Need::REPEATED;
+        if self.doubted && self.tries(subject, again) < REPEATS && again.askable(case) {
+            self.asked.push((subject, again));
+            return again.question(case);
         }
         if context.thorough { self.survey(case) } else { None }
     }

@@ -10,7 +10,7 @@ use evidence::printable::printable;
 use evidence::state::{LogEvent, LogSpan};
 use time::Duration;
 
-use crate::audit::{DENIED, FAILED, Kind, WRONG, account, kind, reason, source, split, status};
+use crate::audit::{BY_KERBEROS, BY_NTLM, DENIED, FAILED, Kind, WRONG, account, kind, reason, source, split, status};
 use crate::case::{Case, NEAR, Seen};
 use crate::cause::{Confidence, Ground, Proof, Severity, Shows};
 use crate::logs::DAY;
@@ -35,7 +35,7 @@ struct Refusal<'a> {
 fn recent(case: Case<'_>) -> impl Iterator<Item = Seen<&LogEvent>> {
     let before =
         move |event: &LogEvent| moment(&event.at).is_some_and(|at| at <= case.context.at.saturating_add(TOLERANCE));
-    case.recent(SECURITY, &[FAILED, DENIED], DAY).filter(move |seen| before(seen.value))
+    case.recent(SECURITY, &[FAILED, DENIED, BY_NTLM, BY_KERBEROS], DAY).filter(move |seen| before(seen.value))
 }
 
 /// Returns how sure it is that a refused logon came over Remote Desktop; `None` if it did not.
@@ -74,25 +74,34 @@ fn newest<'a>(case: Case<'a>, fits: &dyn Fn(&LogEvent) -> bool) -> Option<Refusa
     let refusals = recent(case).filter(|seen| fits(seen.value));
     let sure = refusals.filter_map(|seen| Some(Refusal { confidence: sureness(case, &seen)?, seen }));
     let still = sure.filter(|refusal| !came_in(case, &refusal.seen));
-    // of several the surest, and of those the newest
-    still.max_by_key(|refusal| (std::cmp::Reverse(refusal.confidence), case.time_of(refusal.seen.id)))
+    // of several the surest, and of those that of the logon itself before that of the check of its credentials
+    let logon = |id: u32| matches!(id, FAILED | DENIED);
+    still.max_by_key(|refusal| {
+        let Refusal { seen, confidence } = refusal;
+        (std::cmp::Reverse(*confidence), logon(seen.value.id), case.time_of(seen.id))
+    })
 }
 
 /// Makes a finding from the entries that refuse a logon for a reason that `fits`.
 pub(crate) fn refused(case: Case<'_>, fits: impl Fn(&LogEvent) -> bool) -> Option<Ground> {
     let Refusal { seen, confidence } = newest(case, &fits)?;
     let event = seen.value;
-    let same = |other: &Seen<&LogEvent>| fits(other.value) && account(other.value) == account(event);
+    let same = |other: &Seen<&LogEvent>| {
+        other.value.id == event.id && fits(other.value) && account(other.value) == account(event)
+    };
     let count = recent(case).filter(same).count();
     let who = account(event).unwrap_or_else(|| "an account without a name".to_owned());
     let from = source(event).map_or(String::new(), |from| format!(" from {from}"));
     let way = match (event.id, kind(event)) {
         (DENIED, _) => "Remote Desktop was denied to",
+        (BY_NTLM | BY_KERBEROS, _) => "credentials were refused to",
         (_, Some(Kind::Network)) => "a network logon was refused to",
         _ => "the logon through Remote Desktop was refused to",
     };
     let why = status(event).map_or(String::new(), |status| format!(": {}", reason(status)));
-    let more = if count > 1 { format!(", the last of {count} such entries within a day") } else { String::new() };
+    let least = if case.counts(SECURITY, &[event.id]).next().is_some() { "at least " } else { "" };
+    let more =
+        if count > 1 { format!(", the last of {least}{count} such entries within a day") } else { String::new() };
     let text = format!("Auditing {} at {}: {way} {who}{from}{why}{more}", event.id, printable(&event.at));
     let near = (case.context.at - case.time_of(seen.id)).abs() <= NEAR;
     let guessed = guesses(case) >= GUESSES;
@@ -112,7 +121,9 @@ pub(crate) fn refused(case: Case<'_>, fits: impl Fn(&LogEvent) -> bool) -> Optio
 /// wrong password.
 fn guesses(case: Case<'_>) -> usize {
     let near = |seen: &Seen<&LogEvent>| (case.context.at - case.time_of(seen.id)).abs() <= NEAR;
-    let wrong = |event: &LogEvent| kind(event).is_some() && status(event).is_some_and(|status| WRONG.contains(&status));
+    let wrong = |event: &LogEvent| {
+        event.id == FAILED && kind(event).is_some() && status(event).is_some_and(|status| WRONG.contains(&status))
+    };
     recent(case).filter(|seen| near(seen) && wrong(seen.value)).count()
 }
 
@@ -146,7 +157,7 @@ impl<const A: u32, const B: u32> Says<A, B> {
 
 /// True for an entry that refuses a logon with one of these statuses.
 pub(crate) fn says(event: &LogEvent, statuses: &[u32]) -> bool {
-    event.id == FAILED && status(event).is_some_and(|status| statuses.contains(&status))
+    event.id != DENIED && status(event).is_some_and(|status| statuses.contains(&status))
 }
 
 #[cfg(test)]
@@ -240,6 +251,27 @@ mod tests {
         check(&before, Severity::Blocking, Confidence::Proven);
         let other = audited(LOCKED, "10", 5).event_with(RCM, 1149, 1, &[("Param1", "user.beta")]);
         check(&other, Severity::Degrading, Confidence::Proven);
+    }
+
+    /// A check of credentials may be of any service, and on a domain controller of any machine.
+    #[test]
+    fn a_check_of_credentials_speaks_for_the_reason() {
+        let checked = |id, status: &str| {
+            let fields = [("TargetUserName", "user.alpha"), ("Workstation", "CLIENT01"), ("Status", status)];
+            crate::sketch::machine().event_with(SECURITY, id, 2, &fields)
+        };
+        check(&checked(BY_NTLM, "0xc0000234"), Severity::Advisory, Confidence::Possible);
+        let arrived = checked(BY_NTLM, "0xc0000234").event_with(CORE, 131, 2, &[("ClientIP", "192.0.2.9:50100")]);
+        check(&arrived, Severity::Blocking, Confidence::Likely);
+        checked(BY_NTLM, "0xc000006a").check(crate::causes::find("account-locked").unwrap(), Expect::Unknown);
+        // the logon itself says more
+        let both = refuses(checked(BY_NTLM, "0xc0000234"), LOCKED, "10", 3);
+        let ground = both.with_case(|case| refused(case, |event| says(event, &[LOCKED]))).unwrap();
+        assert!(ground.because[0].text.starts_with("Auditing 4625"), "{}", ground.because[0].text);
+        let expired = crate::causes::find("password-expired").unwrap();
+        checked(BY_KERBEROS, "0x17").check(expired, Expect::Present(Severity::Advisory, Confidence::Possible));
+        // one code for several reasons
+        checked(BY_KERBEROS, "0x12").check(crate::causes::find("account-locked").unwrap(), Expect::Unknown);
     }
 
     /// Whoever guesses names meets accounts that are locked or disabled; that is no fault of the host.

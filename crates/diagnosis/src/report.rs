@@ -9,7 +9,9 @@ pub use crate::ladder::{Survey, SurveyedFlags, SurveyedNegotiation, SurveyedProt
 pub use evidence::captured::{CapturedConnection, CapturedTransport};
 use evidence::{Because, Role, Stage, SubjectId, TimeSource};
 
-use crate::cause::{Confidence, Severity};
+use crate::cause::{Cause, Confidence, Page, Severity};
+use crate::server::Program;
+use crate::server::advice::Advice;
 use crate::timeline::TimelineEntry;
 
 /// Measurements that the caller took of its own run.
@@ -45,6 +47,8 @@ pub struct Diagnosis {
     pub target: Option<ReportTarget>,
     /// Machines and addresses in the report.
     pub subjects: Vec<ReportSubject>,
+    /// Programs that serve Remote Desktop at the addresses, guessed where their answers tell something.
+    pub servers: Vec<ReportServer>,
     /// Client that has to get through.
     pub client: ReportClient,
     /// Code that the client showed.
@@ -144,6 +148,21 @@ pub struct ReportClient {
     pub source: String,
 }
 
+/// Program that serves Remote Desktop at an address, guessed from its answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ReportServer {
+    /// Subject that it answers for.
+    pub subject: SubjectId,
+    /// Kind of it.
+    pub program: Program,
+    /// Name of it in a sentence.
+    pub name: String,
+    /// Confidence in the guess; never `proven`.
+    pub confidence: Confidence,
+    /// Observation that the guess rests on.
+    pub because: Because,
+}
+
 /// Gateway on the client's way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ReportGateway {
@@ -183,6 +202,8 @@ pub struct Finding {
     pub root_of: Vec<String>,
     /// Fixes, best first.
     pub fixes: Vec<String>,
+    /// Advice for the server that most likely answers, where that is none of Windows: it goes before the cause's own.
+    pub advice: Option<Advice>,
     /// Claims about the cause, judged: `rdpdoctor explain c15` shows one.
     pub claims: Vec<String>,
 }
@@ -268,6 +289,15 @@ pub struct Control {
     pub connections: usize,
     /// Conclusion, in words.
     pub meaning: String,
+}
+
+impl Finding {
+    /// Returns its cause, with the advice that fits the server at hand.
+    pub fn cause_here(&self) -> Option<Cause> {
+        let cause = *crate::causes::find(&self.cause)?;
+        let Some(Advice { confirm, command, how_to_fix }) = self.advice else { return Some(cause) };
+        Some(Cause { page: Page { confirm, command, how_to_fix, ..cause.page }, ..cause })
+    }
 }
 
 impl Diagnosis {

@@ -8,7 +8,7 @@ use evidence::access::{AccessTrace, RefusedAccess};
 use evidence::fact::{Fact, Handshake};
 use evidence::moment::rfc3339;
 use evidence::profile::ClientProfile;
-use evidence::rdp_file::{Gateway, GatewayUse, RdpFile, RdpFileRecord, RdpSignature};
+use evidence::rdp_file::{Gateway, GatewayUse, RdpFile, RdpFileRecord, RdpSignature, Routing};
 use evidence::state::{LogEvent, LogSpan, RegistryData, RegistryKey, State, StoredCertificate};
 use evidence::target::{Host, Target};
 use evidence::{Evidence, ProfileSource, Role, Source, Subject, TimeSource};
@@ -78,6 +78,7 @@ fn sketch(target: &str, subject: Subject) -> Sketch {
         capabilities: Capabilities { openssl: true },
         require_trust: false,
         gateway: None,
+        routing: Routing::default(),
         thorough: false,
     };
     Sketch { evidence: Evidence { subjects: vec![subject], ..Evidence::default() }, context }
@@ -458,6 +459,7 @@ fn renamed(fact: &Fact, names: &mut Names) -> Option<Fact> {
         Fact::KeyFile(file) => state.key_files.push(file.clone()),
         Fact::LogSpan(log) => state.logs.push(log.clone()),
         Fact::LogEvent(event) => state.events.push(event.clone()),
+        Fact::EntryCount(count) => state.counts.push(count.clone()),
         Fact::Service(service) => state.services.push(service.clone()),
         Fact::RdpFile(file) => state.rdp_files.push(file.clone()),
         Fact::TcpAnswer(_) | Fact::X224Answer { .. } | Fact::TlsAnswer { .. } => return Some(fact.clone()),
@@ -468,5 +470,6 @@ fn renamed(fact: &Fact, names: &mut Names) -> Option<Fact> {
     let machine = registry.or(state.services.pop().map(Fact::Service));
     let keys = state.certificates.pop().map(Fact::StoredCertificate).or(state.key_files.pop().map(Fact::KeyFile));
     let log = state.logs.pop().map(Fact::LogSpan).or(state.events.pop().map(Fact::LogEvent));
+    let log = log.or(state.counts.pop().map(Fact::EntryCount));
     machine.or(keys).or(log).or(state.rdp_files.pop().map(Fact::RdpFile))
 }

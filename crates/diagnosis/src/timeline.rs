@@ -1,14 +1,13 @@
 //! One timeline of event logs, captures and a probe: connection attempts as either end saw them, and single entries.
 
 mod captured;
+mod entries;
 
 use std::collections::BTreeSet;
 
 use evidence::fact::{Fact, Handshake};
 use evidence::moment::{moment, rfc3339};
-use evidence::printable::printable;
-use evidence::state::LogEvent;
-use evidence::{Evidence, Role, Source, SubjectId, events};
+use evidence::{Evidence, Role, Source, SubjectId};
 use schemars::JsonSchema;
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
@@ -16,9 +15,9 @@ use wire::machine::{TcpAnswer, X224Answer};
 use wire::tls::TlsStack;
 use wire::x224::ServerAnswer;
 
+use self::entries::{entry, not_kept, short, words};
 use crate::attempts::{self, Progress};
-use crate::audit;
-use crate::case::{Case, Context, NEAR, Seen};
+use crate::case::{Case, Context, NEAR};
 use crate::stage::tls::refused_with;
 
 /// Most lines of each kind: the newest.
@@ -146,56 +145,12 @@ fn of_logs(case: Case<'_>, lines: &mut Lines) {
         }
     }
     lines.extend(last);
-}
-
-fn entry(case: Case<'_>, seen: &Seen<&LogEvent>, text: String) -> TimelineEntry {
-    let at = rfc3339(case.time_of(seen.id));
-    TimelineEntry {
-        until: at.clone(),
-        at,
-        subject: case.subject,
-        kind: Happening::Entry,
-        peer: audit::source(seen.value).filter(|_| events::ends_with(&seen.value.provider, events::SECURITY)),
-        reached: None,
-        text,
-        normal: events::find(&seen.value.provider, seen.value.id).is_none_or(|known| known.normal),
-        count: 1,
-        observations: vec![seen.id],
-    }
-}
-
-/// Describes a single entry; `None` where it only belongs to a connection whose beginning is not known.
-fn words(event: &LogEvent) -> Option<String> {
-    let known = events::find(&event.provider, event.id)?;
-    let kept = !known.normal || known.provider == events::RCM || known.provider == events::SECURITY;
-    let source = known.provider.rsplit('-').next().unwrap_or(known.provider);
-    let about = subject_of(event).map_or(String::new(), |about| format!(" ({about})"));
-    kept.then(|| format!("{source} {}: {}{about}", event.id, audit::told(event, known)))
-}
-
-/// Returns the one value that tells what an entry is about: for CredSSP the host that was refused and its version, for
-/// others the service or the code.
-fn subject_of(event: &LogEvent) -> Option<String> {
-    const NAMES: [&str; 6] = ["param1", "ErrorCode", "AlertDesc", "Value", "Reason", "0"];
-    if events::ends_with(&event.provider, events::SECURITY) {
-        return None;
-    }
-    let value = NAMES.iter().find_map(|name| event.data.get(*name))?;
-    // `TERMSRV/name version`, in one value or in two
-    let offered = || {
-        let name =
-            event.data.values().flat_map(|value| value.split_whitespace()).skip_while(|word| !word.contains('/'));
-        let mut words = name.take(2);
-        let (name, version) = (words.next()?, words.next()?.parse::<u32>().ok()?);
-        Some(format!("{} offered CredSSP version {version}", short(name)))
-    };
-    let refused = events::find(&event.provider, event.id).is_some_and(|known| known.provider == events::LSA);
-    refused.then(offered).flatten().or_else(|| Some(short(value)))
-}
-
-/// Shortens a value to a word or a few.
-fn short(value: &str) -> String {
-    printable(value).chars().take(60).collect()
+    lines.extend(case.seen(|fact| if let Fact::EntryCount(count) = fact { Some(count) } else { None }).filter_map(
+        |count| {
+            let line = not_kept(case, &count)?;
+            Some((moment(&line.at)?, line))
+        },
+    ));
 }
 
 fn of_probes(evidence: &Evidence, lines: &mut Lines) {
@@ -379,21 +334,6 @@ mod tests {
     fn a_little_keeps_its_order() {
         let lines = &in_turn()[..6];
         assert_eq!(shown(lines, AT, 12).0, lines);
-    }
-
-    fn logged(provider: &str, id: u32, value: &str) -> String {
-        let entry = serde_json::json!({"at": "2026-11-21T09:00:00Z", "channel": "System", "provider": provider, "id": id,
-                                       "record": 1, "data": {"0": value}});
-        words(&serde_json::from_value(entry).unwrap()).unwrap()
-    }
-
-    #[test]
-    fn an_entry_says_what_its_values_are() {
-        let refused = logged(events::LSA, 6041, "TERMSRV/192.0.2.7 4");
-        assert!(refused.ends_with("(TERMSRV/192.0.2.7 offered CredSSP version 4)"), "{refused}");
-        assert!(logged(events::LSA, 6041, "TERMSRV/192.0.2.7").ends_with("(TERMSRV/192.0.2.7)"));
-        assert!(logged(events::SCHANNEL, 36870, "client").contains("the private key of a client credential"));
-        assert!(logged(events::SCHANNEL, 36870, "server").contains("the private key of a server credential"));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use diagnosis::diagnose::Run;
 use diagnosis::{Capabilities, Context, Diagnosis};
 use evidence::fact::{Handshake, Introduction};
+use evidence::rdp_file::Routing;
 use evidence::{ClientProfile, Evidence, Fact, ProfileSource, Role, Source, Subject, Target};
 use proptest::prelude::*;
 use time::{Duration, OffsetDateTime};
@@ -128,6 +129,7 @@ fn context(profile: &str) -> Context {
         profile_source: ProfileSource::Default,
         require_trust: false,
         gateway: None,
+        routing: Routing::default(),
         thorough: false,
         at_source: evidence::TimeSource::Attempt,
         at: NOW,

@@ -10,6 +10,7 @@ use diagnosis::diagnose::Run;
 use diagnosis::report::Verdict;
 use diagnosis::{Context, Diagnosis, Severity};
 use evidence::observe::observe;
+use evidence::rdp_file::Routing;
 use evidence::{ClientProfile, ProfileSource, Stage, Target};
 use wire::transcript::{ConnectionRecord, Transcript};
 
@@ -40,6 +41,7 @@ fn judged(transcript: &Transcript) -> Diagnosis {
         profile_source: ProfileSource::Default,
         require_trust: false,
         gateway: None,
+        routing: Routing::default(),
         thorough: false,
         at_source: evidence::TimeSource::Attempt,
         at: transcript.at,

@@ -44,6 +44,8 @@ pub const KERBEROS: &str = "Kerberos";
 pub const GROUP_POLICY: &str = "Microsoft-Windows-GroupPolicy";
 /// Provider of a machine's secure channel to its domain.
 pub const NETLOGON: &str = "NETLOGON";
+/// Provider of the RD Gateway.
+pub const GATEWAY: &str = "Microsoft-Windows-TerminalServices-Gateway";
 /// Provider of the log service: starts and stops of Windows.
 pub const EVENT_LOG: &str = "EventLog";
 /// Provider of shutdowns that somebody asked for.
@@ -71,9 +73,10 @@ impl Known {
         let written = code.provider.as_deref()?;
         let (provider, ..) = places().find(|(provider, ..)| ends_with(written, provider))?;
         let part = match code.side? {
-            Role::Host => Part::Host,
+            // a gateway's log is that of the machine on which it runs
+            Role::Host | Role::Gateway => Part::Host,
             Role::Client => Part::Client,
-            Role::Gateway | Role::Resolver | Role::Path => return None,
+            Role::Resolver | Role::Path => return None,
         };
         Some(Self { provider, id: code.number, part, normal: level == Level::Normal, code })
     }
@@ -129,6 +132,7 @@ pub const CHANNELS: &[Place] = &[
     (DRIVER, &[DRIVER], &[SYSTEM]),
     (LSA, &[LSA, "Microsoft-Windows-LsaSrv"], &[SYSTEM]),
     (CLIENT, &[CLIENT], &[CLIENT_CHANNEL]),
+    (GATEWAY, &[GATEWAY], &["Microsoft-Windows-TerminalServices-Gateway/Operational"]),
     (KERBEROS, &[KERBEROS, "Microsoft-Windows-Security-Kerberos"], &[SYSTEM]),
     (GROUP_POLICY, &[GROUP_POLICY], &[SYSTEM]),
     (NETLOGON, &[NETLOGON], &[SYSTEM]),
@@ -144,6 +148,8 @@ pub const PROGRAMS: &[Place] = &[
     ("xrdp", &["xrdp"], &["xrdp.log"]),
     ("xrdp-sesman", &["xrdp-sesman"], &["xrdp-sesman.log"]),
     ("gnome-remote-desktop", &["gnome-remote-desktop"], &["journal"]),
+    ("FreeRDP", &["FreeRDP"], &["FreeRDP"]),
+    ("guacd", &["guacd"], &["guacd"]),
 ];
 
 /// Iterates over all places where a provider or another program writes.
@@ -165,7 +171,11 @@ pub fn find(provider: &str, id: u32) -> Option<Known> {
 /// of services and over the network, of which only type 10 (and 12, with cached credentials) is Remote Desktop's alone.
 pub fn matters(provider: &str, id: u32, fields: &BTreeMap<String, String>) -> bool {
     const LOGON: u32 = 4624;
+    const CHECKED: u32 = 4776;
     match id {
+        CHECKED if ends_with(provider, SECURITY) => {
+            fields.get("Status").is_some_and(|status| status.trim_start_matches("0x").trim_matches(['0', ' ']) != "")
+        }
         LOGON if ends_with(provider, SECURITY) => {
             fields.get("LogonType").is_some_and(|kind| matches!(kind.trim(), "10" | "12"))
         }
@@ -174,8 +184,23 @@ pub fn matters(provider: &str, id: u32, fields: &BTreeMap<String, String>) -> bo
     }
 }
 
+/// True for a kind of which every entry matters: not those of which a log is full and some are of Remote Desktop.
+pub fn each_matters(id: u32) -> bool {
+    !matches!(id, 4624 | 4776 | 7000 | 7009 | 7011 | 7036)
+}
+
+/// Returns the field with the address and the field with the way of a logon, for entries that refuse one: of them also
+/// those that are not kept are counted by address, way and minute, because their rate is what tells a flood.
+pub fn counted_by(known: Known) -> Option<(&'static str, Option<&'static str>)> {
+    match (known.provider, known.id) {
+        (SECURITY, 4625) => Some(("IpAddress", Some("LogonType"))),
+        (CORE, 140) => Some(("IPString", None)),
+        _ => None,
+    }
+}
+
 /// Titles by which Windows names services in entries in English, and their names.
-const TITLES: &[(&str, &str)] = &[
+pub(crate) const TITLES: &[(&str, &str)] = &[
     ("Remote Desktop Services", "TermService"),
     ("Remote Desktop Configuration", "SessionEnv"),
     ("Remote Desktop Services UserMode Port Redirector", "UmRdpService"),
@@ -204,7 +229,13 @@ pub fn service(fields: &BTreeMap<String, String>) -> Option<(&'static str, Optio
             TITLES.iter().find(|(title, name)| [title, name].iter().any(|known| value.eq_ignore_ascii_case(known)));
         title.map(|(_, name)| *name)
     };
-    fields.values().find_map(titled).map(|name| (name, None))
+    // in English a state says what the binary part would
+    let state = match fields.get("param2").map(|state| state.trim().to_ascii_lowercase()).as_deref() {
+        Some("stopped") => Some(1),
+        Some("running") => Some(4),
+        _ => None,
+    };
+    fields.values().find_map(titled).map(|name| (name, state))
 }
 
 /// Reads the first text of a binary part: UTF-16, little-endian, in hexadecimal.
@@ -284,6 +315,9 @@ mod tests {
         assert!(matters(SECURITY, 4624, &logon("10")) && !matters(SECURITY, 4624, &logon("5")));
         assert!(matters(SECURITY, 4625, &logon("3")) && matters(LSM, 4624, &logon("5")));
         assert!(!matters(SECURITY, 4624, &BTreeMap::new()));
+        let checked = |status: &str| BTreeMap::from([("Status".to_owned(), status.to_owned())]);
+        assert!(matters(SECURITY, 4776, &checked("0xc000006a")) && !matters(SECURITY, 4776, &checked("0x0")));
+        assert!(!matters(SECURITY, 4776, &BTreeMap::new()));
     }
 
     /// The binary part counts in every language; a service that Remote Desktop does not need is not kept.
@@ -296,6 +330,9 @@ mod tests {
         let stopped = "5400650072006D0053006500720076006900630065002F0031000000";
         assert_eq!(service(&fields(stopped, "Remotedesktopdienste")), Some(("TermService", Some(1))));
         assert_eq!(service(&fields("", "Cryptographic Services")), Some(("CryptSvc", None)));
+        let english = BTreeMap::from([("param1", "TermService"), ("param2", "stopped")]);
+        let english = english.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
+        assert_eq!(service(&english), Some(("TermService", Some(1))));
         let update = "77007500610075007300650072007600";
         assert_eq!(service(&fields(update, "Windows Update")), None);
         assert!(!matters(SERVICES, 7036, &fields(update, "Windows Update")));

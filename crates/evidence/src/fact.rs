@@ -50,7 +50,8 @@ macro_rules! fact {
                 /// The host's answer.
                 answer: X224Answer,
             },
-            /// Answer to a Connect Initial of the survey, behind a request for these protocols.
+            /// Answer to a Connect Initial behind a request for these protocols; those of RDP or TLS alone are the
+            /// survey's.
             Settings {
                 /// `requestedProtocols`.
                 requested: SecurityProtocols,

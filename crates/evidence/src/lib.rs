@@ -26,6 +26,7 @@ pub mod rdp_file;
 pub mod redaction;
 pub mod section;
 pub mod security;
+pub mod signing;
 pub mod sketch;
 mod stage;
 pub mod state;

@@ -24,6 +24,7 @@ use crate::section::sections;
 use crate::section::thing::{Section, Turn};
 
 pub use crate::section::certificates::StoredCertificate;
+pub use crate::section::counts::EntryCount;
 pub use crate::section::events::LogEvent;
 pub use crate::section::files::FileVersion;
 pub use crate::section::key_files::KeyFile;

@@ -6,7 +6,7 @@ use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
 use openssl::pkey::{PKey, Private};
 use openssl::sign::Signer;
-use openssl::ssl::{Ssl, SslContext, SslContextBuilder, SslMethod, SslVersion};
+use openssl::ssl::{Ssl, SslContext, SslContextBuilder, SslMethod, SslStream, SslVersion};
 use openssl::x509::X509;
 use rcgen::{PKCS_RSA_SHA256, PublicKeyData, SignatureAlgorithm, SigningKey};
 use wire::bytes::Reader;
@@ -24,6 +24,13 @@ const SHA256_WITH_RSA: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 1, 11];
 
 /// Makes tunnels of any version.
 pub(crate) struct Acceptor(SslContext);
+
+impl Tunnel for SslStream<&mut Transport> {
+    fn end_talk(&mut self) {
+        // the peer need not answer it
+        let _ = self.shutdown();
+    }
+}
 
 impl Acceptor {
     /// Sets up TLS.

@@ -73,6 +73,10 @@ pub struct Ask {
     pub profile_text: Option<String>,
     /// The client refuses a host that it does not trust.
     pub require_trust: bool,
+    /// The routing token of the client's `.rdp` file (`loadbalanceinfo`).
+    pub routing_token: Option<String>,
+    /// The preconnection blob of the client's `.rdp` file (`pcb`).
+    pub preconnection: Option<String>,
     /// Survey the host as well.
     pub thorough: bool,
     /// The error code that the user reports.

@@ -56,6 +56,7 @@ fn follow(host: &Host, negotiated: Negotiated, tunnel: &mut dyn Tunnel) -> io::R
 pub(crate) fn neglect(host: &Host, transport: &mut Transport) -> io::Result<Ending> {
     match host.neglect {
         Neglect::Silent => transport.hold()?,
+        Neglect::Reset => return Ok(Ending::Reset),
         Neglect::Close => drop(x224::read_request(transport)?),
         Neglect::ResetHello => {
             if let Served::On(_) = x224::serve(&host.negotiation, &host.tls, transport)? {

@@ -21,7 +21,7 @@ fn told(settings: &str) -> Vec<u8> {
     let mut stream = TcpStream::connect_timeout(&lab.addresses()[0], PATIENCE).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let selected = SecurityProtocols::RDP;
-    let request = ConnectionRequest { cookie: None, protocols: Some(selected) };
+    let request = ConnectionRequest { protocols: Some(selected), ..ConnectionRequest::default() };
     stream.write_all(&request.encode()).unwrap();
     stream.read_exact(&mut [0; 19]).unwrap();
     let initial = ConnectInitial { selected, channels: vec!["rdpdr".to_owned(), "cliprdr".to_owned()] };

@@ -30,7 +30,7 @@ fn refusal(address: SocketAddr, patience: Duration) -> ErrorKind {
 }
 
 fn request(stream: &mut TcpStream, protocols: u32) {
-    let request = ConnectionRequest { cookie: None, protocols: Some(SecurityProtocols(protocols)) };
+    let request = ConnectionRequest { protocols: Some(SecurityProtocols(protocols)), ..ConnectionRequest::default() };
     stream.write_all(&request.encode()).unwrap();
 }
 
@@ -50,7 +50,7 @@ fn served(lab: &Lab) -> bool {
     let ask = || {
         let mut stream = TcpStream::connect_timeout(&lab.addresses()[0], PATIENCE)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        let request = ConnectionRequest { cookie: None, protocols: Some(SecurityProtocols(3)) };
+        let request = ConnectionRequest { protocols: Some(SecurityProtocols(3)), ..ConnectionRequest::default() };
         stream.write_all(&request.encode())?;
         stream.read_to_end(&mut Vec::new())
     };
@@ -174,7 +174,8 @@ fn negotiation_faults_are_what_they_are_called() {
 fn a_request_in_pieces_is_answered() {
     let lab = start("[[host]]\none_byte_at_a_time = true\n[host.negotiation]\naccepts = ['RDP']");
     let mut stream = connect(&lab);
-    let request = ConnectionRequest { cookie: Some("rdpdoctor".into()), protocols: Some(SecurityProtocols::SSL) };
+    let request =
+        ConnectionRequest { cookie: Some("rdpdoctor".into()), token: None, protocols: Some(SecurityProtocols::SSL) };
     for byte in request.encode() {
         stream.write_all(&[byte]).unwrap();
     }

@@ -31,7 +31,7 @@ fn negotiated(lab: &Lab, offer: u32) -> (TcpStream, SecurityProtocols) {
     let mut stream = TcpStream::connect_timeout(&lab.addresses()[0], PATIENCE).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.set_nodelay(true).unwrap();
-    let request = ConnectionRequest { cookie: None, protocols: Some(SecurityProtocols(offer)) };
+    let request = ConnectionRequest { protocols: Some(SecurityProtocols(offer)), ..ConnectionRequest::default() };
     stream.write_all(&request.encode()).unwrap();
     let mut confirm = [0; 19];
     stream.read_exact(&mut confirm).unwrap();

@@ -62,6 +62,14 @@ pub const ALL: &[Guide] = &[
         keywords: "after windows update, rdp stopped working after update, update broke remote desktop, after kb, rdp wrapper, patched termsrv.dll",
     },
     Guide {
+        id: "sign-rdp-files",
+        text: include_str!("../../../docs/book/sign-rdp-files.md"),
+        title: "Sign .rdp files",
+        about: "what a client asks of .rdp files since April 2026, and how to sign one or a thousand",
+        keywords: "sign rdp file, rdpsign on linux, unsigned rdp file, trusted publisher of rdp files, \
+                   how to sign rdp files, unknown remote connection",
+    },
+    Guide {
         id: "collect-evidence",
         text: include_str!("../../../docs/book/collect-evidence.md"),
         title: "Collect evidence",

@@ -183,6 +183,9 @@ impl Page {
         let heads = [("", "Result"), ("", "Stage"), ("number", "Time"), ("", "What was seen")];
         self.section("The way of the connection", |page| {
             page.table("ladder", "The way of the connection", &heads, |page| page.rungs(diagnosis));
+            for server in words::servers(diagnosis) {
+                page.element("p", &format!("The server: {server}."));
+            }
         });
     }
 

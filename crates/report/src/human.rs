@@ -4,9 +4,9 @@
 //! then what was not seen, and the next measurement. Every text of a foreign machine was made printable before.
 
 use diagnosis::cause::{Confidence, Severity};
+use diagnosis::fixes;
 use diagnosis::fixes::powershell;
 use diagnosis::report::{Diagnosis, Finding, Outcome, StageResult};
-use diagnosis::{causes, fixes};
 
 use super::format::{Format, Style};
 use super::screen::{self, Tone};
@@ -123,6 +123,9 @@ impl Paper {
             subject = Some(stage.subject);
             self.rung(stage);
         }
+        for server in words::servers(diagnosis) {
+            self.wrapped("  server: ", &server);
+        }
         self.blank();
     }
 
@@ -179,12 +182,12 @@ impl Paper {
         for consequence in words::consequences(diagnosis, finding) {
             self.wrapped("  ", &consequence);
         }
-        let Some(cause) = causes::find(&finding.cause) else { return };
+        let Some(cause) = finding.cause_here() else { return };
         self.wrapped("  why:  ", cause.page.why);
         self.wrapped("  do:   ", cause.page.how_to_fix);
         self.beware(cause.id);
-        let given = words::given(diagnosis, finding, cause);
-        self.command(&format!("prove it {}:", words::prove_place(cause)), &given.fill(cause.page.command));
+        let given = words::given(diagnosis, finding, &cause);
+        self.command(&format!("prove it {}:", words::prove_place(&cause)), &given.fill(cause.page.command));
         if let Some(fix) = finding.fixes.first().and_then(|id| fixes::find(id)) {
             let sure = if finding.confidence == Confidence::Proven { "" } else { "only if the proof agrees: " };
             let lead = format!("{sure}{} ({}) {}:", fix.title, words::safety(fix), fix.place.words());
@@ -280,8 +283,8 @@ impl Paper {
             .findings
             .iter()
             .filter(|finding| finding.severity < Severity::Advisory)
-            .filter_map(|finding| Some((finding, causes::find(&finding.cause)?)))
-            .map(|(finding, cause)| words::given(diagnosis, finding, cause).fill(cause.page.command))
+            .filter_map(|finding| Some((finding, finding.cause_here()?)))
+            .map(|(finding, cause)| words::given(diagnosis, finding, &cause).fill(cause.page.command))
             .collect();
         for (number, next) in (1..).zip(&diagnosis.next) {
             self.blank();

@@ -28,6 +28,7 @@ pub(super) fn diagnosis(words: &str) -> Diagnosis {
             port: Some(3389),
             client: None,
         }],
+        servers: Vec::new(),
         client: ReportClient {
             profile: "mstsc-11".to_owned(),
             name: "a current mstsc (Windows 11)".to_owned(),
@@ -47,6 +48,7 @@ pub(super) fn diagnosis(words: &str) -> Diagnosis {
             explains_symptom: None,
             root_of: Vec::new(),
             fixes: vec!["repair-machine-keys-access".to_owned()],
+            advice: None,
             claims: vec!["c15".to_owned()],
         }],
         unknown: Vec::new(),

@@ -9,7 +9,7 @@ use diagnosis::fixes::Safety;
 use diagnosis::fixes::change::Change;
 use diagnosis::printable::counted;
 use diagnosis::report::{Diagnosis, Finding, Outcome, StageResult, Verdict};
-use diagnosis::{Role, Stage, causes, fixes};
+use diagnosis::{Role, Stage, fixes};
 
 use super::scripts::{self, Script};
 use super::words::{self, capital};
@@ -185,8 +185,8 @@ fn reasons(diagnosis: &Diagnosis, finding: &Finding) -> Vec<Part> {
 
 /// Says what to do now and what proves it. A fix comes first only where the fault is proven and no other would mend it.
 fn actions(diagnosis: &Diagnosis, finding: &Finding) -> Vec<Part> {
-    let Some(cause) = causes::find(&finding.cause) else { return Vec::new() };
-    let (fix, proof) = (fix(diagnosis, finding, cause), proof(diagnosis, finding, cause));
+    let Some(cause) = finding.cause_here() else { return Vec::new() };
+    let (fix, proof) = (fix(diagnosis, finding, &cause), proof(diagnosis, finding, &cause));
     let remedy = |label| Part::new(label, cause.page.how_to_fix).rows(3);
     // what a record shows is the fault itself; what a connection shows can have several reasons
     let known = cause.stage >= Stage::Host && finding.fixes.len() == 1;
@@ -315,6 +315,11 @@ fn aside(diagnosis: &Diagnosis) -> Vec<Part> {
         let more: Vec<&str> = advice[1..].iter().filter_map(|text| text.split(':').next()).collect();
         let more = if more.is_empty() { String::new() } else { format!("; also {}", few(&more, NAMES)) };
         parts.push(Part::new("Worth knowing", &format!("{first}{more}")).spare(5));
+    }
+    // advice for another server than Windows has to say why
+    let advised = diagnosis.findings.first().filter(|first| first.advice.is_some());
+    if let Some(first) = advised.and_then(|_| words::servers(diagnosis).into_iter().next()) {
+        parts.push(Part::new("Server", &first).spare(4));
     }
     if let Some(first) = captured::lines(diagnosis, usize::MAX).first() {
         parts.push(Part::new("Captured", first).spare(6));

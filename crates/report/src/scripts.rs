@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use diagnosis::cause::{Cause, Confidence, Severity};
+use diagnosis::fixes;
 use diagnosis::fixes::{Fix, powershell};
 use diagnosis::report::{Diagnosis, Finding, Next};
-use diagnosis::{causes, fixes};
 
 use super::words;
 
@@ -70,10 +70,10 @@ impl Script {
 pub fn all(diagnosis: &Diagnosis) -> Vec<Script> {
     let mut scripts = Vec::new();
     for finding in diagnosis.findings.iter().filter(|finding| finding.severity < Severity::Advisory) {
-        let Some(cause) = causes::find(&finding.cause) else { continue };
-        scripts.push(of_proof(diagnosis, finding, cause));
+        let Some(cause) = finding.cause_here() else { continue };
+        scripts.push(of_proof(diagnosis, finding, &cause));
         let fixes = finding.fixes.iter().filter_map(|id| fixes::find(id));
-        scripts.extend(fixes.map(|fix| of_fix(diagnosis, finding, cause, fix)).filter(|script| !script.is_words()));
+        scripts.extend(fixes.map(|fix| of_fix(diagnosis, finding, &cause, fix)).filter(|script| !script.is_words()));
     }
     scripts.extend((1..).zip(&diagnosis.next).map(|(number, next)| of_next(number, next)));
     let mut names = BTreeSet::new();
@@ -141,6 +141,7 @@ fn ending(command: &str) -> &'static str {
 mod tests {
     use super::*;
     use crate::sample;
+    use diagnosis::causes;
 
     #[test]
     fn a_script_says_where_it_runs_and_what_to_replace() {

@@ -69,7 +69,9 @@ pub(super) fn head(diagnosis: &Diagnosis) -> String {
     });
     let machines = (machines > 0).then(|| format!("records of {}", counted(machines, "machine", "machines")));
     let what: Vec<String> = addresses.into_iter().chain(machines).collect();
-    let files = counted(diagnosis.files.len(), "file", "files");
+    // a log of several machines is a piece for each of them
+    let files: BTreeSet<&String> = diagnosis.files.iter().collect();
+    let files = counted(files.len(), "file", "files");
     format!("the evidence in {files}: {}, for {client}{basis}", what.join("; "))
 }
 

@@ -241,7 +241,17 @@ pub(super) fn prove_place(cause: &Cause) -> String {
 
 /// True for a command of a Unix shell.
 pub(super) fn of_unix(command: &str) -> bool {
-    command.starts_with("grep ") || command.contains("/var/log/")
+    command.starts_with("grep ") || command.starts_with("ps ") || command.contains("/var/log/")
+}
+
+/// Says which server most likely answers at each address, where its answers tell something.
+pub(super) fn servers(diagnosis: &Diagnosis) -> Vec<String> {
+    let told = diagnosis.servers.iter().map(|server| {
+        let sure = if server.confidence == Confidence::Possible { "may be" } else { "is most likely" };
+        let whose = subject_words::whose(diagnosis, server.subject).unwrap_or_else(|| "it".to_owned());
+        format!("{whose} {sure} {}: {}", server.name, server.because.text)
+    });
+    told.collect()
 }
 
 /// Splits the place off the command of a next step: `on the host, in PowerShell: Get-Service`.

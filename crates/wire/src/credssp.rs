@@ -90,6 +90,22 @@ impl TsRequest {
     }
 }
 
+/// `negState` of a `NegTokenResp`: reject (RFC 4178 section 4.2.2).
+const REJECT: &[u8] = &[2];
+/// DER's tag of an enumeration.
+const ENUMERATED: u8 = 10;
+
+/// True for a SPNEGO token that ends the negotiation without a mechanism.
+pub fn rejects(token: &[u8]) -> bool {
+    let state = || {
+        let mut response = der::expect(&mut Reader::new(token), der::context(1), "NegTokenResp").ok()?;
+        let mut fields = der::expect(&mut response, der::SEQUENCE, "NegTokenResp").ok()?;
+        let mut state = der::expect(&mut fields, der::context(0), "negState").ok()?;
+        Some(der::expect(&mut state, ENUMERATED, "negState").ok()?.rest().to_vec())
+    };
+    state().as_deref() == Some(REJECT)
+}
+
 fn tokens(value: &mut Reader<'_>) -> Result<Vec<Vec<u8>>, DecodeError> {
     let mut list = der::expect(value, der::SEQUENCE, "TSRequest.negoTokens")?;
     let mut tokens = Vec::new();
@@ -120,9 +136,17 @@ mod tests {
         assert_eq!(TsRequest::decode(&request.encode()), Ok(request));
     }
 
+    #[test]
+    fn a_reject_is_told_from_other_states() {
+        let response = |state: u8| [0xA1, 7, 0x30, 5, 0xA0, 3, 10, 1, state];
+        assert_eq!([0, 1, 2, 3].map(|state| rejects(&response(state))), [false, false, true, false]);
+        assert!(!rejects(b"NTLMSSP") && !rejects(&[0xA1, 7, 0x30]) && !rejects(&[]));
+    }
+
     proptest::proptest! {
         #[test]
         fn decoding_never_panics(bytes: Vec<u8>) {
+            let _ = rejects(&bytes);
             let _ = TsRequest::decode(&bytes);
             let _ = framing(&bytes);
         }

@@ -9,6 +9,8 @@ pub const INTEGER: u8 = 0x02;
 /// `OCTET STRING`.
 pub const OCTET_STRING: u8 = 0x04;
 
+/// `NULL`.
+pub const NULL: u8 = 0x05;
 /// `OBJECT IDENTIFIER`.
 pub const OBJECT_IDENTIFIER: u8 = 0x06;
 /// `SET`.

@@ -20,6 +20,10 @@ pub trait Layer: Send {
     fn certificate_requested(&self) -> bool {
         false
     }
+    /// True if the peer has said that it will send nothing more, whether or not the layer below stays open.
+    fn ended(&self) -> bool {
+        false
+    }
 }
 
 /// Layers on top of each other; without any, bytes pass as they are.
@@ -56,6 +60,11 @@ impl Layers {
     /// True if the topmost layer is still talking to its peer.
     pub fn rising(&self) -> bool {
         !self.is_empty() && !self.up
+    }
+
+    /// True if the peer of the topmost layer has said that it will send nothing more.
+    pub fn ended(&self) -> bool {
+        self.stack.last().is_some_and(|top| top.ended())
     }
 
     /// Sends bytes down from the top, and returns what goes out on the socket. An error is our own failure.

@@ -1,6 +1,6 @@
-//! CMS `SignedData` (RFC 5652): what a detached signature says, and who may have made it.
+//! CMS `SignedData` (RFC 5652): what a detached signature says, and who may have made it; and how one is written.
 //!
-//! Nothing here verifies a signature or trusts anybody.
+//! Nothing here verifies or makes a signature, or trusts anybody.
 
 use x509_parser::asn1_rs::Oid;
 use x509_parser::certificate::X509Certificate;
@@ -8,7 +8,7 @@ use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::FromDer;
 
 use crate::bytes::{DecodeError, Reader};
-use crate::der::{self, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SET};
+use crate::der::{self, INTEGER, NULL, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SET};
 
 /// The most bytes of a signature that we read.
 pub const LIMIT: usize = 1024 * 1024;
@@ -19,6 +19,12 @@ const KEY_IDENTIFIER: u8 = 0x80;
 
 /// `id-signedData`.
 const SIGNED_DATA: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x07, 0x02];
+/// `id-data`.
+const DATA: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x07, 0x01];
+/// `id-sha256`.
+const SHA256: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01];
+/// `rsaEncryption`: PKCS #1 v1.5 with the digest named beside it (RFC 3370 section 3.2).
+const RSA: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01];
 /// `id-messageDigest`.
 const MESSAGE_DIGEST: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x09, 0x04];
 
@@ -107,6 +113,34 @@ impl SignedData {
     pub fn certificate_of(&self, signer: &SignerInfo) -> Option<&[u8]> {
         self.certificates.iter().map(Vec::as_slice).find(|der| is_of(der, &signer.identifier))
     }
+}
+
+/// Encodes a detached `SignedData` with one signer, whose RSA signature over SHA-256 of the content stands alone,
+/// without signed attributes (RFC 5652 section 5.1). Returns `None` if the signer's certificate cannot be read.
+pub fn encode_detached(signer: &[u8], chain: &[Vec<u8>], signature: &[u8]) -> Option<Vec<u8>> {
+    let (_, parsed) = X509Certificate::from_der(signer).ok()?;
+    let sequence = |parts: &[&[u8]]| der::encode(SEQUENCE, &parts.concat());
+    let algorithm = |oid| sequence(&[&der::encode(OBJECT_IDENTIFIER, oid), &der::encode(NULL, &[])]);
+    let serial = der::encode(INTEGER, parsed.raw_serial());
+    let info = sequence(&[
+        &der::encode_integer(1),
+        &sequence(&[parsed.issuer().as_raw(), &serial]),
+        &algorithm(SHA256),
+        &algorithm(RSA),
+        &der::encode(OCTET_STRING, signature),
+    ]);
+    // elements of a SET OF ascend in DER
+    let mut certificates: Vec<&[u8]> = chain.iter().map(Vec::as_slice).chain([signer]).collect();
+    certificates.sort_unstable();
+    certificates.dedup();
+    let data = sequence(&[
+        &der::encode_integer(1),
+        &der::encode(SET, &algorithm(SHA256)),
+        &sequence(&[&der::encode(OBJECT_IDENTIFIER, DATA)]),
+        &der::encode(der::context(0), &certificates.concat()),
+        &der::encode(SET, &info),
+    ]);
+    Some(sequence(&[&der::encode(OBJECT_IDENTIFIER, SIGNED_DATA), &der::encode(der::context(0), &data)]))
 }
 
 fn certificates(data: &mut Reader<'_>) -> Result<Vec<Vec<u8>>, DecodeError> {

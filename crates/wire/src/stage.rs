@@ -14,6 +14,7 @@ mod x224;
 use std::time::Duration;
 
 pub(crate) use tls::{accepted, read_up as read_tls_up, rename_chain, write_up as write_tls_up};
+pub use tls::{begins_record, instead_of_tls};
 
 use crate::machine::plan::{ConversationPlan, Limits};
 use interface::Stage;

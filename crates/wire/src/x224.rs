@@ -157,11 +157,78 @@ pub enum ServerAnswer {
     DisconnectProviderUltimatum,
 }
 
-/// A Connection Request.
+/// `routingToken`: by which a balancer finds the machine behind it ([MS-RDPBCGR] 2.2.1.1), without its line end.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoutingToken(String);
+
+impl RoutingToken {
+    /// The most characters of it: the length indicator of X.224 counts all in one byte, of which 255 is reserved.
+    pub const LIMIT: usize = 238;
+    /// A cookie in its place is none.
+    const COOKIE: &str = "Cookie: mstshash=";
+
+    /// Takes printable ASCII; `None` for what would not arrive as it is, such as a line end inside.
+    pub fn parse(text: &str) -> Option<Self> {
+        let whole = (1..=Self::LIMIT).contains(&text.len()) && !text.starts_with(Self::COOKIE);
+        (whole && text.bytes().all(|byte| (0x20..0x7F).contains(&byte))).then(|| Self(text.to_owned()))
+    }
+
+    /// Returns it as it is sent.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns one of the same length that tells nothing.
+    #[must_use]
+    pub(crate) fn masked(&self) -> Self {
+        Self("x".repeat(self.0.len()))
+    }
+}
+
+/// `RDP_PRECONNECTION_PDU_V2`, which names the target to a host that serves many ([MS-RDPEPS] 2.2.1.2): what a client
+/// sends before its Connection Request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preconnection(String);
+
+impl Preconnection {
+    /// The most characters that are taken, of UTF-16.
+    pub const LIMIT: usize = 512;
+
+    /// Takes text without control characters; `None` for any other.
+    pub fn parse(text: &str) -> Option<Self> {
+        let whole = (1..=Self::LIMIT).contains(&text.encode_utf16().count());
+        (whole && !text.chars().any(char::is_control)).then(|| Self(text.to_owned()))
+    }
+
+    /// Returns its text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns one of the same length that tells nothing.
+    #[must_use]
+    pub(crate) fn masked(&self) -> Self {
+        Self("x".repeat(self.0.encode_utf16().count()))
+    }
+
+    /// The message: size, flags, version 2, no id, and the text with the zero that ends it.
+    pub fn encode(&self) -> Vec<u8> {
+        let units: Vec<u16> = self.0.encode_utf16().chain([0]).collect();
+        let count = u16::try_from(units.len()).unwrap_or(u16::MAX);
+        let size = u32::from(count).saturating_mul(2).saturating_add(18);
+        let head: Vec<u8> = [size, 0, 2, 0].into_iter().flat_map(u32::to_le_bytes).collect();
+        let text = std::iter::once(count).chain(units).flat_map(u16::to_le_bytes);
+        head.into_iter().chain(text).collect()
+    }
+}
+
+/// A Connection Request.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConnectionRequest {
     /// The `mstshash` cookie, without `Cookie: mstshash=` and line end. At most 9 characters are usual.
     pub cookie: Option<String>,
+    /// The routing token, which takes the place of the cookie.
+    pub token: Option<RoutingToken>,
     /// `requestedProtocols`; `None` leaves the negotiation request out, as clients before RDP 5.2 did.
     pub protocols: Option<SecurityProtocols>,
 }
@@ -170,7 +237,10 @@ impl ConnectionRequest {
     /// The request as TPKT.
     pub fn encode(&self) -> Vec<u8> {
         let mut payload = Vec::new();
-        if let Some(cookie) = &self.cookie {
+        if let Some(token) = &self.token {
+            payload.extend_from_slice(token.as_str().as_bytes());
+            payload.extend_from_slice(b"\r\n");
+        } else if let Some(cookie) = &self.cookie {
             payload.extend_from_slice(b"Cookie: mstshash=");
             payload.extend(cookie.bytes().filter(|byte| (0x21..0x7F).contains(byte)).take(64));
             payload.extend_from_slice(b"\r\n");
@@ -185,10 +255,11 @@ impl ConnectionRequest {
     /// Reads what [`Self::encode`] writes, and what other clients send (lab, captures).
     pub fn decode(frame: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = tpdu(frame, CODE_CONNECTION_REQUEST)?;
-        let mut request = Self { cookie: None, protocols: None };
+        let mut request = Self::default();
         if let Some(line) = routing_line(reader.rest()) {
-            request.cookie =
-                std::str::from_utf8(line).ok().and_then(|l| l.strip_prefix("Cookie: mstshash=")).map(str::to_owned);
+            let text = std::str::from_utf8(line).unwrap_or_default();
+            request.cookie = text.strip_prefix(RoutingToken::COOKIE).map(str::to_owned);
+            request.token = RoutingToken::parse(text);
             reader.take(line.len().saturating_add(2), "cookie")?;
         }
         if !reader.is_empty() {
@@ -321,9 +392,39 @@ mod tests {
 
     #[test]
     fn the_request_without_cookie_is_the_one_of_the_specification() {
-        let request = ConnectionRequest { cookie: None, protocols: Some(SecurityProtocols(0x0B)) };
+        let request = ConnectionRequest { protocols: Some(SecurityProtocols(0x0B)), ..ConnectionRequest::default() };
         assert_eq!(crate::hex::encode(&request.encode()), "030000130ee000000000000100080 00b000000".replace(' ', ""));
         assert_eq!(ConnectionRequest::decode(&request.encode()), Ok(request));
+    }
+
+    #[test]
+    fn what_would_not_arrive_is_no_routing_token() {
+        let whole = RoutingToken::parse("tsv://MS Terminal Services Plugin.1.Desktops").unwrap();
+        let request = ConnectionRequest { token: Some(whole), cookie: Some("a".to_owned()), protocols: None };
+        let sent = request.encode();
+        assert!(sent.ends_with(b"\x00tsv://MS Terminal Services Plugin.1.Desktops\r\n"), "it replaces the cookie");
+        assert_eq!(usize::from(sent[3]), sent.len());
+        let long = "x".repeat(RoutingToken::LIMIT);
+        let request = ConnectionRequest {
+            token: RoutingToken::parse(&long),
+            cookie: None,
+            protocols: Some(SecurityProtocols(0x0B)),
+        };
+        assert_eq!((request.encode()[4], ConnectionRequest::decode(&request.encode())), (254, Ok(request)));
+        for text in ["", "a\r\nb", "a\nb", "é", "Cookie: mstshash=a", &format!("{long}x")] {
+            assert_eq!(RoutingToken::parse(text), None, "{text:?}");
+        }
+    }
+
+    /// [MS-RDPEPS] 2.2.1.2: cbSize, Flags, Version, Id, cchPCB, wszPCB.
+    #[test]
+    fn a_preconnection_blob_is_the_message_of_the_specification() {
+        let blob = Preconnection::parse("a1").unwrap();
+        let expected = "18000000 00000000 02000000 00000000 0300 610031000000".replace(' ', "");
+        assert_eq!(crate::hex::encode(&blob.encode()), expected);
+        for text in ["", "a\0", "a\r\nb", &"x".repeat(Preconnection::LIMIT + 1)] {
+            assert_eq!(Preconnection::parse(text), None, "{text:?}");
+        }
     }
 
     #[test]
@@ -367,8 +468,15 @@ mod tests {
         }
 
         #[test]
-        fn requests_survive_the_round_trip(cookie in proptest::option::of("[a-zA-Z0-9]{1,9}"), protocols: Option<u32>) {
-            let request = ConnectionRequest { cookie, protocols: protocols.map(SecurityProtocols) };
+        fn requests_survive_the_round_trip(
+            cookie in proptest::option::of("[a-zA-Z0-9]{1,9}"),
+            token in proptest::option::of("[!-~]{1,9}"),
+            protocols: Option<u32>,
+        ) {
+            let token = token.and_then(|token| RoutingToken::parse(&token));
+            // the token takes the place of the cookie
+            let cookie = cookie.filter(|_| token.is_none());
+            let request = ConnectionRequest { cookie, token, protocols: protocols.map(SecurityProtocols) };
             proptest::prop_assert_eq!(ConnectionRequest::decode(&request.encode()), Ok(request));
         }
     }

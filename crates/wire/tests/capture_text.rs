@@ -57,7 +57,7 @@ fn tcp() -> impl Strategy<Value = TcpAnswer> {
 fn request() -> impl Strategy<Value = Result<ConnectionRequest, String>> {
     prop_oneof![
         (option::of(".{0,12}"), option::of(any::<u32>())).prop_map(|(cookie, protocols)| {
-            Ok(ConnectionRequest { cookie, protocols: protocols.map(SecurityProtocols) })
+            Ok(ConnectionRequest { cookie, token: None, protocols: protocols.map(SecurityProtocols) })
         }),
         ".{0,12}".prop_map(Err),
     ]

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 mod targets;
 
 /// Targets of other crates, whose tests replay their files.
-const ELSEWHERE: [&str; 10] = [
+const ELSEWHERE: &[&str] = &[
     "event_log",
     "registry_hive",
     "rdp_file",
@@ -27,6 +27,7 @@ const ELSEWHERE: [&str; 10] = [
     "process_monitor_log",
     "registry_export",
     "xrdp_log",
+    "client_log",
 ];
 
 fn files(folder: &Path) -> Vec<PathBuf> {

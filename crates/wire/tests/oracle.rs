@@ -5,7 +5,9 @@ use ironrdp_pdu::nego::{self, NegoRequestData, RequestFlags, ResponseFlags, Secu
 use ironrdp_pdu::x224::X224;
 use ironrdp_pdu::{decode, encode_vec};
 use proptest::prelude::*;
-use wire::x224::{ConnectionRequest, Framing, NegotiationFailure, SecurityProtocols, ServerAnswer, framing};
+use wire::x224::{
+    ConnectionRequest, Framing, NegotiationFailure, RoutingToken, SecurityProtocols, ServerAnswer, framing,
+};
 
 /// Also with CR LF inside the number: such a request was once taken for one with a cookie.
 fn protocols() -> impl Strategy<Value = u32> {
@@ -24,7 +26,7 @@ fn theirs(cookie: Option<&String>, protocols: u32) -> nego::ConnectionRequest {
 proptest! {
     #[test]
     fn requests_are_the_same_bytes_and_the_same_meaning(cookie in proptest::option::of("[!-~]{1,64}"), protocols in protocols()) {
-        let ours = ConnectionRequest { cookie: cookie.clone(), protocols: Some(SecurityProtocols(protocols)) };
+        let ours = ConnectionRequest { cookie: cookie.clone(), token: None, protocols: Some(SecurityProtocols(protocols)) };
         let theirs = theirs(cookie.as_ref(), protocols);
         prop_assert_eq!(&decode::<X224<nego::ConnectionRequest>>(&ours.encode()).unwrap().0, &theirs);
         let bytes = encode_vec(&X224(theirs)).unwrap();
@@ -36,18 +38,21 @@ proptest! {
     /// purpose: a server may answer them differently.
     #[test]
     fn a_request_without_negotiation_means_rdp_to_them(cookie in proptest::option::of("[!-~]{1,64}")) {
-        let ours = ConnectionRequest { cookie: cookie.clone(), protocols: None };
+        let ours = ConnectionRequest { cookie: cookie.clone(), token: None, protocols: None };
         let read = decode::<X224<nego::ConnectionRequest>>(&ours.encode()).unwrap().0;
         prop_assert_eq!(read, theirs(cookie.as_ref(), 0));
         prop_assert_eq!(ConnectionRequest::decode(&ours.encode()), Ok(ours));
     }
 
-    /// A load balancer's routing token is passed over: a probe never sends one, so our structure has no place for it.
+    /// They put `Cookie: msts=` before every routing token; to us it is a part of it, as in a file of settings.
     #[test]
     fn a_routing_token_hides_nothing(token in "[!-~]{1,64}", protocols in protocols()) {
+        let ours = RoutingToken::parse(&format!("Cookie: msts={token}"));
         let theirs = nego::ConnectionRequest { nego_data: Some(NegoRequestData::routing_token(token)), ..theirs(None, protocols) };
-        let ours = ConnectionRequest { cookie: None, protocols: Some(SecurityProtocols(protocols)) };
-        prop_assert_eq!(ConnectionRequest::decode(&encode_vec(&X224(theirs)).unwrap()), Ok(ours));
+        let ours = ConnectionRequest { token: ours, protocols: Some(SecurityProtocols(protocols)), cookie: None };
+        let bytes = encode_vec(&X224(theirs)).unwrap();
+        prop_assert_eq!(&bytes, &ours.encode());
+        prop_assert_eq!(ConnectionRequest::decode(&bytes), Ok(ours));
     }
 
     #[test]

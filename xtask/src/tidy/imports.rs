@@ -18,8 +18,9 @@ const CRATES: &[(&str, &[&str])] = &[
     // it may not look at evidence: what it tells of it, it finds in a Diagnosis
     ("report", &["diagnosis"]),
     ("collect", &["wire", "evidence", "diagnosis"]),
+    ("repair", &["wire", "evidence"]),
     ("lab", &["wire"]),
-    ("cli", &["wire", "evidence", "diagnosis", "report", "collect", "lab"]),
+    ("cli", &["wire", "evidence", "diagnosis", "report", "collect", "repair", "lab"]),
 ];
 
 /// Floors of crates from the ground up, each with its modules: an import may go down or stay on its floor.
@@ -31,13 +32,16 @@ const FLOORS: &[(&str, &[&str])] = &[
             "access codes events rdp_file redaction section symptom",
             "state",
             "evidence fact sketch",
-            "observe stage telling",
+            "observe signing stage telling",
         ],
     ),
     ("diagnosis", &["accesses as_client attempts audit case claims notices tries watched", "cause need stage survey"]),
     (
         "diagnosis",
-        &["client earlier identity keys logs refusals regressions setting timeline", "causes fixes ladder report"],
+        &[
+            "client earlier identity keys logs refusals regressions server setting timeline",
+            "causes fixes ladder report",
+        ],
     ),
     ("diagnosis", &["assemble next planner diagnose", "control interview sketch"]),
     ("report", &["format guides messages search xml", "captured human_timeline subject_words survey_words words"]),

@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 #[cfg(feature = "legacy-tls")]
+#[allow(dead_code, reason = "the witness judges for further clients")]
 #[path = "../witness/client.rs"]
 mod client;
 #[cfg(feature = "legacy-tls")]

@@ -44,7 +44,7 @@ fn healthy_with_either_security_layer() {
         let host = Host::start(certificate::healthy, &Setup { layer, ..Setup::default() });
         let told = host.ask(&[]);
         told.expect(0, "healthy", &[]);
-        assert!(told.words().contains("Healthy up to the certificate"), "{}", told.words());
+        assert!(told.words().contains("Healthy up to the settings"), "{}", told.words());
         told.keep(&format!("xrdp-{layer}"));
     }
 }

@@ -2,14 +2,16 @@
 //! with what a client offers and no more, and a CHALLENGE is looked for by its first bytes.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
-use std::time::Duration;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
 
 use openssl::error::ErrorStack;
 use openssl::ssl::{Ssl, SslContext, SslMethod, SslOptions, SslStream, SslVerifyMode, SslVersion};
 
 /// How long mstsc and FreeRDP wait for an answer at least.
 const PATIENCE: Duration = Duration::from_secs(12);
+/// How long all of it may take, however often something comes.
+const LONGEST: Duration = Duration::from_secs(40);
 /// How long a peer without CredSSP may still complain of the handshake.
 const REMARK: Duration = Duration::from_millis(400);
 
@@ -18,18 +20,26 @@ const REMARK: Duration = Duration::from_millis(400);
 pub struct Offers {
     /// The id of the profile of which this is the witness.
     pub profile: &'static str,
-    min: SslVersion,
-    max: SslVersion,
-    suites_13: &'static str,
-    suites_12: &'static str,
-    groups: &'static str,
-    signatures: &'static str,
+    /// `requestedProtocols` ([MS-RDPBCGR] 2.2.1.1.1).
+    pub protocols: u8,
+    pub min: SslVersion,
+    pub max: SslVersion,
+    pub suites_13: &'static str,
+    pub suites_12: &'static str,
+    pub groups: &'static str,
+    pub signatures: &'static str,
     /// The version in the record of its hello.
-    record: [u8; 2],
+    pub record: [u8; 2],
     /// It goes on where the host has Standard RDP Security alone.
-    standard: bool,
+    pub standard: bool,
     /// It sends an address as a server name.
-    names_addresses: bool,
+    pub names_addresses: bool,
+    /// It refuses a host whose `TSRequest` has a version from before the update for CVE-2018-0886: 2, 3 or 4.
+    pub patched: bool,
+    /// Shortest RSA key, in bits, that it takes.
+    pub least_rsa_bits: u32,
+    /// It refuses a certificate that vouches for itself.
+    pub wants_trust: bool,
 }
 
 const SCHANNEL_12: &str = "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384:\
@@ -40,61 +50,82 @@ const SCHANNEL_12: &str = "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-
 const SCHANNEL_SIGNATURES: &str = "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:RSA+SHA256:RSA+SHA384:\
     RSA+SHA1:ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA1:RSA+SHA512";
 
-/// OpenSSL's own choice at its default security level.
-const OPENSSL_12: &str = "DEFAULT";
+/// OpenSSL's own choice at the security level that FreeRDP sets, whatever that of the distribution is: xfreerdp 2.11 takes
+/// 1024 bits of DHE on Debian, whose level is 2.
+const OPENSSL_12: &str = "DEFAULT:@SECLEVEL=1";
 const OPENSSL_SIGNATURES: &str = "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519:ed448:rsa_pss_pss_sha256:\
     rsa_pss_pss_sha384:rsa_pss_pss_sha512:rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:RSA+SHA256:\
     RSA+SHA384:RSA+SHA512";
 
 /// The clients of Windows 11 and 10, and FreeRDP without the share of ML-KEM that OpenSSL 3.0 lacks.
-pub const CLIENTS: [Offers; 3] = [
-    Offers {
-        profile: "mstsc-11",
-        min: SslVersion::TLS1_2,
-        max: SslVersion::TLS1_3,
-        suites_13: "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256",
-        suites_12: SCHANNEL_12,
-        groups: "X25519:P-256:P-384",
-        signatures: SCHANNEL_SIGNATURES,
-        record: [3, 3],
-        standard: true,
-        names_addresses: false,
-    },
-    Offers {
-        profile: "mstsc-10",
-        min: SslVersion::TLS1,
-        max: SslVersion::TLS1_2,
-        suites_13: "",
-        suites_12: SCHANNEL_12,
-        groups: "X25519:P-256:P-384",
-        signatures: SCHANNEL_SIGNATURES,
-        record: [3, 3],
-        standard: true,
-        names_addresses: false,
-    },
-    Offers {
-        profile: "freerdp3",
-        min: SslVersion::TLS1_2,
-        max: SslVersion::TLS1_3,
-        suites_13: "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256",
-        suites_12: OPENSSL_12,
-        groups: "X25519:P-256:P-384:P-521:X448",
-        signatures: OPENSSL_SIGNATURES,
-        record: [3, 1],
-        standard: false,
-        names_addresses: true,
-    },
-];
+pub const CLIENTS: [Offers; 3] = [MSTSC_11, MSTSC_10, FREERDP_3];
 
-/// A socket that writes another version into the header of the first record.
+const MSTSC_11: Offers = Offers {
+    profile: "mstsc-11",
+    protocols: 0x0B,
+    min: SslVersion::TLS1_2,
+    max: SslVersion::TLS1_3,
+    suites_13: "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256",
+    suites_12: SCHANNEL_12,
+    groups: "X25519:P-256:P-384",
+    signatures: SCHANNEL_SIGNATURES,
+    record: [3, 3],
+    standard: true,
+    names_addresses: false,
+    patched: true,
+    least_rsa_bits: 1024,
+    wants_trust: false,
+};
+
+const MSTSC_10: Offers =
+    Offers { profile: "mstsc-10", min: SslVersion::TLS1, max: SslVersion::TLS1_2, suites_13: "", ..MSTSC_11 };
+
+/// The client as Windows 7 shipped with it: TLS 1.0 alone, and no update since.
+pub const MSTSC_7: Offers = Offers {
+    profile: "mstsc-7",
+    protocols: 3,
+    max: SslVersion::TLS1,
+    groups: "P-256:P-384",
+    names_addresses: true,
+    patched: false,
+    least_rsa_bits: 512,
+    ..MSTSC_10
+};
+
+const FREERDP_3: Offers = Offers {
+    profile: "freerdp3",
+    suites_13: "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256",
+    suites_12: OPENSSL_12,
+    groups: "X25519:P-256:P-384:P-521:X448",
+    signatures: OPENSSL_SIGNATURES,
+    record: [3, 1],
+    standard: false,
+    names_addresses: true,
+    patched: false,
+    ..MSTSC_11
+};
+
+/// A client of which nothing is known but what its test says: it offers all that OpenSSL has.
+pub const ANY: Offers = Offers {
+    suites_13: "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256",
+    suites_12: "ALL:@SECLEVEL=0",
+    groups: "X25519:P-256:P-384:P-521",
+    ..MSTSC_11
+};
+
+/// A socket that writes another version into the header of the first record, and is read for so long only.
 #[derive(Debug)]
 struct Restyled {
     stream: TcpStream,
     record: Option<[u8; 2]>,
+    until: Instant,
 }
 
 impl Read for Restyled {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if Instant::now() > self.until {
+            return Err(io::Error::other("it goes on for too long"));
+        }
         self.stream.read(buffer)
     }
 }
@@ -128,33 +159,68 @@ fn context(offers: &Offers) -> Result<SslContext, ErrorStack> {
     Ok(context.build())
 }
 
-/// Tries to get to the logon prompt; the error says where it ended.
+/// Tries to get to the logon prompt of a host on this machine; the error says where it ended.
 pub fn reach_the_prompt(port: u16, name: Option<&str>, offers: &Offers) -> Result<(), String> {
+    reach((Ipv4Addr::LOCALHOST, port).into(), name, offers)
+}
+
+/// Tries to get to the logon prompt of a host; the error says where it ended.
+pub fn reach(host: SocketAddr, name: Option<&str>, offers: &Offers) -> Result<(), String> {
     let told = |stage: &'static str| move |error: io::Error| format!("{stage}: {error}");
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).map_err(told("tcp"))?;
+    let stream = TcpStream::connect_timeout(&host, PATIENCE).map_err(told("tcp"))?;
     stream.set_read_timeout(Some(PATIENCE)).map_err(told("tcp"))?;
+    let mut stream = Restyled { stream, record: None, until: Instant::now() + LONGEST };
     let cookie = b"Cookie: mstshash=witness\r\n";
     let length = u8::try_from(19 + cookie.len()).expect("short");
     let head = [3, 0, 0, length, length - 5, 0xE0, 0, 0, 0, 0, 0];
-    stream.write_all(&[&head[..], cookie, &[1, 0, 8, 0, 0x0B, 0, 0, 0]].concat()).map_err(told("x224"))?;
-    let mut confirm = [0; 19];
-    stream.read_exact(&mut confirm).map_err(told("x224"))?;
-    let [.., kind, _, 8, 0, selected, 0, 0, 0] = confirm else { return Err(format!("x224: {confirm:?}")) };
-    match (kind, selected) {
-        (2, 0) if offers.standard => return Ok(()),
-        (2, 0) => return Err("x224: Standard RDP Security alone".to_owned()),
-        (2, _) => {}
-        _ => return Err(format!("x224: failure {selected}")),
+    stream.write_all(&[&head[..], cookie, &[1, 0, 8, 0, offers.protocols, 0, 0, 0]].concat()).map_err(told("x224"))?;
+    let Some(selected) = selected(&mut stream).map_err(told("x224"))?? else {
+        return if offers.standard { Ok(()) } else { Err("x224: Standard RDP Security alone".to_owned()) };
+    };
+    if selected & offers.protocols != selected {
+        return Err(format!("x224: {selected} was not offered"));
     }
     let context = context(offers).map_err(|e| e.to_string())?;
     let mut ssl = Ssl::new(&context).map_err(|e| e.to_string())?;
-    if let Some(name) = name.or(offers.names_addresses.then_some("127.0.0.1")) {
+    let address = Some(host.ip().to_string()).filter(|_| offers.names_addresses && host.is_ipv4());
+    if let Some(name) = name.or(address.as_deref()) {
         ssl.set_hostname(name).map_err(|e| e.to_string())?;
     }
-    let mut tunnel =
-        SslStream::new(ssl, Restyled { stream, record: Some(offers.record) }).map_err(|e| e.to_string())?;
+    stream.record = Some(offers.record);
+    let mut tunnel = SslStream::new(ssl, stream).map_err(|e| e.to_string())?;
     tunnel.connect().map_err(|error| format!("tls: {error}"))?;
-    if selected == 1 { without_credssp(&mut tunnel) } else { introduce(&mut tunnel) }
+    refuse_certificate(&tunnel, offers)?;
+    if selected == 1 { without_credssp(&mut tunnel) } else { introduce(&mut tunnel, offers) }
+}
+
+/// Reads which protocol the host chose ([MS-RDPBCGR] 2.2.1.2): none where it has Standard RDP Security alone, which a
+/// host that cannot negotiate says by a confirm without more.
+fn selected(stream: &mut Restyled) -> io::Result<Result<Option<u8>, String>> {
+    let mut confirm = vec![0; 4];
+    stream.read_exact(&mut confirm)?;
+    if confirm[..3] != [3, 0, 0] || !(11..=19).contains(&confirm[3]) {
+        return Ok(Err(format!("x224: {confirm:?}")));
+    }
+    confirm.resize(confirm[3].into(), 0);
+    stream.read_exact(&mut confirm[4..])?;
+    Ok(match confirm[..] {
+        [_, _, _, 11, 6, 0xD0, ..] => Ok(None),
+        [.., 2, _, 8, 0, 0, 0, 0, 0] => Ok(None),
+        [.., 2, _, 8, 0, selected, 0, 0, 0] => Ok(Some(selected)),
+        [.., 3, _, 8, 0, failure, 0, 0, 0] => Err(format!("x224: failure {failure}")),
+        _ => Err(format!("x224: {confirm:?}")),
+    })
+}
+
+/// Checks of the certificate what the client would not pass over by a warning.
+fn refuse_certificate(tunnel: &SslStream<Restyled>, offers: &Offers) -> Result<(), String> {
+    let certificate = tunnel.ssl().peer_certificate().ok_or("tls: no certificate")?;
+    let key = certificate.public_key().map_err(|e| e.to_string())?;
+    if key.rsa().is_ok() && key.bits() < offers.least_rsa_bits {
+        return Err(format!("tls: a key of {} bits", key.bits()));
+    }
+    let own = certificate.subject_name().try_cmp(certificate.issuer_name()).map_err(|e| e.to_string())?.is_eq();
+    if own && offers.wants_trust { Err("tls: nobody vouches for the certificate".to_owned()) } else { Ok(()) }
 }
 
 /// A peer that misses something says so at once, in TLS 1.3 behind the handshake.
@@ -175,10 +241,62 @@ const INTRODUCTION: &[u8] = &[
     0, 0, 10, 0, 0x61, 0x4A, 0, 0, 0, 15,
 ];
 
-fn introduce(tunnel: &mut SslStream<Restyled>) -> Result<(), String> {
+fn introduce(tunnel: &mut SslStream<Restyled>, offers: &Offers) -> Result<(), String> {
     tunnel.write_all(INTRODUCTION).map_err(|error| format!("credssp: {error}"))?;
-    let mut answer = [0; 4096];
-    let count = tunnel.read(&mut answer).map_err(|error| format!("credssp: {error}"))?;
-    let challenge = answer[..count].windows(9).any(|window| window == b"NTLMSSP\0\x02");
-    if challenge { Ok(()) } else { Err(format!("credssp: {count} bytes without a CHALLENGE")) }
+    let mut answer = Vec::new();
+    while answer.len() < LONGEST_ANSWER && size(&answer).is_none_or(|size| answer.len() < size) {
+        let mut piece = [0; 4096];
+        let read = tunnel.read(&mut piece).map_err(|error| format!("credssp: {error}"))?;
+        if read == 0 {
+            return Err("credssp: closed".to_owned());
+        }
+        answer.extend_from_slice(&piece[..read]);
+    }
+    let count = answer.len();
+    // TSRequest ::= SEQUENCE { [0] version … }, with its length in one to three bytes
+    let version = answer.windows(5).take(4).find_map(|field| match field {
+        [0xA0, 3, 2, 1, version] => Some(*version),
+        _ => None,
+    });
+    if offers.patched && version.is_some_and(|version| version < 5) {
+        return Err(format!("credssp: version {version:?}, from before the update"));
+    }
+    let begins = answer.windows(9).position(|window| window == b"NTLMSSP\0\x02");
+    let challenge = begins.map(|at| &answer[at..]).ok_or(format!("credssp: {count} bytes without a CHALLENGE"))?;
+    if tells_its_names(challenge).is_some() {
+        Ok(())
+    } else {
+        Err("credssp: a CHALLENGE that ends too early".to_owned())
+    }
+}
+
+/// Most bytes of an answer: more than any real host needs.
+const LONGEST_ANSWER: usize = 128 * 1024;
+
+/// Reads how many bytes a DER element has, with its head; `None` while that is not known.
+fn size(answer: &[u8]) -> Option<usize> {
+    let first = usize::from(*answer.get(1)?);
+    if first < 0x80 {
+        return Some(first + 2);
+    }
+    let length = answer
+        .get(2..2 + first - 0x80)?
+        .iter()
+        .try_fold(0_usize, |length, byte| length.checked_mul(256)?.checked_add((*byte).into()));
+    Some(length.unwrap_or(LONGEST_ANSWER).saturating_add(first - 0x80 + 2))
+}
+
+/// Reads the pairs of a CHALLENGE ([MS-NLMP] 2.2.1.2, 2.2.2.1), of which none may reach beyond the end. That a last one
+/// says so is not asked for: xfreerdp 2.11 goes on without.
+fn tells_its_names(challenge: &[u8]) -> Option<()> {
+    let number = |at: usize| Some(usize::from(u16::from_le_bytes([*challenge.get(at)?, *challenge.get(at + 1)?])));
+    let (length, begins) = (number(40)?, number(44)?);
+    let mut pairs = challenge.get(begins..begins + length).filter(|pairs| !pairs.is_empty())?;
+    while let [kind, _, low, high, rest @ ..] = pairs {
+        if *kind == 0 {
+            return Some(());
+        }
+        pairs = rest.get(usize::from(u16::from_le_bytes([*low, *high]))..)?;
+    }
+    pairs.is_empty().then_some(())
 }

@@ -11,6 +11,7 @@ import shutil
 import socket
 import ssl
 import struct
+import subprocess
 import sys
 import tempfile
 import threading
@@ -18,7 +19,7 @@ import time
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import dh, ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 DEFAULTS = {
@@ -28,7 +29,10 @@ DEFAULTS = {
     "max": "1.3",
     "ciphers": None,  # in OpenSSL's words
     "curve": None,
-    "key": "rsa",  # rsa, rsa1024, p256, p384, p521, ed25519, or broken: signatures that do not fit the certificate
+    "dh": False,  # DHE with the 1024 bits of RFC 2409 section 6.2
+    "sha1": False,  # TLS 1.2 in which it signs with SHA-1 alone
+    "version_1": False,  # a certificate of X.509 version 1, without extensions
+    "key": "rsa",  # rsa, rsa1024, a path of a key in PEM, p256, p384, p521, ed25519, or broken: signatures that do not fit the certificate
     "client_certificate": False,  # or "optional": asked for and not missed
     "session_id": False,  # hellos that offer TLS 1.3 without a session id are met by "refusal"
     "hangs_up": False,  # it closes behind the handshake
@@ -48,12 +52,16 @@ DEFAULTS = {
     "bad_at": "hello",  # or request, or accept
     "period": 1,
     "build": 20348,
+    "target_info": True,  # False: its CHALLENGE has no names
+    "answer": None,  # in hexadecimal, instead of a Connection Confirm; it then closes on what comes
 }
 VERSIONS = {"1.0": ssl.TLSVersion.TLSv1, "1.1": ssl.TLSVersion.TLSv1_1, "1.2": ssl.TLSVersion.TLSv1_2,
             "1.3": ssl.TLSVersion.TLSv1_3}
 
 
 def make_key(kind):
+    if os.path.exists(kind):
+        return serialization.load_pem_private_key(open(kind, "rb").read(), None)
     curves = {"p256": ec.SECP256R1, "p384": ec.SECP384R1, "p521": ec.SECP521R1}
     if kind in curves:
         return ec.generate_private_key(curves[kind]())
@@ -71,6 +79,37 @@ def unfitting(key):
     except TypeError:
         from cryptography.hazmat.backends.openssl.backend import backend
         return backend.load_rsa_private_numbers(numbers, True)
+
+
+OAKLEY_2 = int("FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A08798E3404DDEF9519B3CD"
+               "3A431B302B0A6DF25F14374FE1356D6D51C245E485B576625E7EC6F44C42E9A637ED6B0BFF5CB6F406B7EDEE386BFB5A899FA5AE9F"
+               "24117C4B1FE649286651ECE65381FFFFFFFFFFFFFFFF", 16)
+
+
+def short_group(context):
+    form = serialization.Encoding.PEM, serialization.ParameterFormat.PKCS3
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(dh.DHParameterNumbers(OAKLEY_2, 2).parameters().parameter_bytes(*form))
+        file.flush()
+        context.load_dh_params(file.name)
+
+
+def sign_with_sha1_alone():
+    """Only OpenSSL's configuration says which algorithms it signs with, and that is read when it is loaded."""
+    if "OPENSSL_CONF" in os.environ:
+        return
+    with tempfile.NamedTemporaryFile("w", delete=False) as file:
+        file.write("openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]\n"
+                   "SignatureAlgorithms = RSA+SHA1\nCipherString = ALL:@SECLEVEL=0\n")
+    os.environ["OPENSSL_CONF"] = file.name
+    os.execv(sys.executable, [sys.executable, *sys.argv])
+
+
+def without_extensions(files):
+    request = ["openssl", "req", "-new", "-key", files[1], "-subj", "/CN=host.corp.example"]
+    request = subprocess.run(request, capture_output=True, check=True).stdout
+    sign = ["openssl", "x509", "-req", "-signkey", files[1], "-days", "174", "-out", files[0]]
+    subprocess.run(sign, input=request, stderr=subprocess.DEVNULL, check=True)
 
 
 def identity(kind):
@@ -154,7 +193,10 @@ def ts_request(token=None, status=None):
     return der(0x30, *fields)
 
 
-def challenge(build):
+def challenge(build, names):
+    if not names:
+        return b"NTLMSSP\0" + struct.pack("<IHHII", 2, 0, 0, 56, 0xE2088235) + os.urandom(8) + bytes(16) \
+            + struct.pack("<BBHBBBB", 10, 0, build, 0, 0, 0, 15)
     pairs = [(2, "CORP"), (1, "HOST"), (4, "corp.example"), (3, "host.corp.example")]
     info = b"".join(struct.pack("<HH", kind, 2 * len(text)) + text.encode("utf-16le") for kind, text in pairs)
     info += struct.pack("<HHQ", 7, 8, int((time.time() + 11644473600) * 10**7)) + struct.pack("<HH", 0, 0)
@@ -187,7 +229,7 @@ def introduce(tls, plan):
     if plan["mechanism"] == "none":
         tls.sendall(ts_request())
         return
-    token = challenge(plan["build"])
+    token = challenge(plan["build"], plan["target_info"])
     tls.sendall(ts_request(wrapped(token) if b"\x2b\x06\x01\x05\x05\x02" in request else token))
     tls.settimeout(10)
     if b"NTLMSSP\0\3" in tls.recv(8192):
@@ -218,6 +260,10 @@ def serve(sock, number, plan, context):
     rest = body.split(b"\r\n", 1)[1] if b"\r\n" in body else body[7:]
     asked = int.from_bytes(rest[4:8], "little") if rest[:1] == b"\1" else 0
     time.sleep(plan["x224_delay"])
+    if plan["answer"]:
+        sock.sendall(bytes.fromhex(plan["answer"]))
+        sock.recv(4096)
+        return
     chosen = next((bit for bit in (8, 2, 1) if plan["protocols"] & asked & bit), None)
     if chosen is None and not plan["standard"] and plan["protocols"]:
         code = 5 if not plan["protocols"] & 1 else 1
@@ -265,12 +311,18 @@ def main():
     unknown = plan.keys() - DEFAULTS.keys()
     if unknown:
         sys.exit(f"no such words: {unknown}")
+    if plan["sha1"]:
+        sign_with_sha1_alone()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version, context.maximum_version = VERSIONS[plan["min"]], VERSIONS[plan["max"]]
-    old = plan["min"] < "1.2" or plan["key"] == "rsa1024"
+    old = plan["min"] < "1.2" or plan["key"] == "rsa1024" or plan["dh"] or plan["sha1"]
     if plan["ciphers"] or old:
         context.set_ciphers((plan["ciphers"] or "ALL") + (":@SECLEVEL=0" if old else ""))
+    if plan["dh"]:
+        short_group(context)
     own = identity(plan["key"])
+    if plan["version_1"]:
+        without_extensions(own)
     context.load_cert_chain(*own)
     # whoever starts it kills it, so nothing is left for the end
     shutil.rmtree(os.path.dirname(own[0]))

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use evidence::events::{self, CLIENT_CHANNEL, Known, LSM, RCM, SCHANNEL, SECURITY};
+use evidence::events::{self, CLIENT_CHANNEL, Known, LSM, RCM, SCHANNEL, SECURITY, SERVICES};
 use evidence::moment::rfc3339;
 use evidence::state::bounds::{ENTRIES, KEPT, Newest};
 use evidence::state::{LogEvent, LogSpan, Part, SCHEMA, State, Unread};
@@ -95,13 +95,13 @@ impl Entries {
         span.time = (span.time.0.min(at), span.time.1.max(at));
         let Some(known) = known else { return };
         let kind = (known.provider, known.id);
-        if !machine.newest.wants(kind, &span.channel, (Some(at), entry.record)) {
-            return;
-        }
         if entry.data.is_empty() && !entry.message.is_empty() {
             for (name, text) in told(known, &entry.message) {
                 entry.field(&name, &text);
             }
+        }
+        if !machine.newest.wants(kind, (Some(at), entry.record)) {
+            return machine.newest.pass_over(kind, &span.channel, Some(at), &entry.data);
         }
         let Exported { provider, record, activity, data, .. } = entry;
         let channel = span.channel.clone();
@@ -165,8 +165,8 @@ impl Entries {
             self.notes.push(format!("{} entries without a time that could be read were left out", self.without_time));
         }
         if self.beyond > 0 {
-            let words = "entries of more machines and channels than are told apart were left out";
-            self.notes.push(format!("{} {words}", self.beyond));
+            let words = "entries of further machines and channels were left out: at most";
+            self.notes.push(format!("{} {words} {MACHINES} machines are told apart in one file", self.beyond));
         }
         let mut states: Vec<State> = self.machines.into_iter().map(state).collect();
         if let Some(first) = states.first_mut() {
@@ -273,11 +273,24 @@ fn told(known: Known, message: &str) -> Vec<(String, String)> {
             found.extend(message.contains(&credential).then(|| ("Type".to_owned(), side.to_owned())));
         }
     }
+    if known.provider == SERVICES {
+        found.extend(service_told(message));
+    }
     let peer = known.attempt().and_then(|attempt| attempt.peer.first());
     if let Some(peer) = peer.filter(|peer| !found.iter().any(|(name, _)| name == *peer)) {
         found.extend(address(message).map(|address| (peer.clone(), address)));
     }
     found
+}
+
+/// Takes service and state out of a message of the service control manager in English: "The Remote Desktop Services
+/// service entered the stopped state.", "… while waiting for the KeyIso service to connect."
+fn service_told(message: &str) -> Vec<(String, String)> {
+    let Some((before, behind)) = message.split_once(" service ") else { return Vec::new() };
+    let name = before.rsplit_once("he ").map_or(before, |(_, name)| name).trim();
+    let state = behind.strip_prefix("entered the ").and_then(|rest| rest.split_once(" state"));
+    let state = state.map(|(state, _)| ("param2".to_owned(), state.to_owned()));
+    [("param1".to_owned(), name.to_owned())].into_iter().chain(state).collect()
 }
 
 /// Finds the first address in a message, perhaps with a port.

@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use evidence::rdp_file::RdpFile;
-
 use super::text;
 
 /// Names, and ends of names, that people or Windows give to files of a kind that we read.
@@ -41,8 +39,8 @@ const KNOWN: &[(usize, &[u8], &str)] = &[
 /// Texts that nobody here reads: words that they begin with or hold near their beginning, all of them, and what to do
 /// instead.
 const TEXTS: &[(&[&str], &str)] = &[
-    (&["[com.freerdp."], "a log of FreeRDP, whose times have no date: rdpdoctor explain - < FILE tells what it means"),
-    (&["guacd["], "a log of guacd, whose times have no year: rdpdoctor explain - < FILE tells what it means"),
+    (&["[com.freerdp."], "a log of FreeRDP without times: rdpdoctor explain - < FILE tells what it means"),
+    (&["guacd["], "a log of guacd without times: rdpdoctor explain - < FILE tells what it means"),
     (&["RSOP"], GPRESULT),
     (&["<Rsop"], GPRESULT),
     (&["gpresult"], GPRESULT),
@@ -57,16 +55,17 @@ const RULES: &str = "a list of firewall rules as text, which this program does n
 const TEXT: &str = "text of no kind that this program knows: a message or a log is told by rdpdoctor explain - < FILE, events \
                     by their export (wevtutil epl LOG FILE.evtx)";
 
+/// Names the kind of a file that begins like this, with what to do, where it is one that nobody here reads.
+pub(super) fn named(head: &[u8]) -> Option<&'static str> {
+    let begins = |at: usize, bytes: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(bytes));
+    KNOWN.iter().find(|(at, bytes, _)| begins(*at, bytes)).map(|(.., words)| *words)
+}
+
 /// Says why a file that begins like this is not read.
 pub(super) fn unknown(head: &[u8]) -> String {
-    let begins = |at: usize, bytes: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(bytes));
-    let known = KNOWN.iter().find(|(at, bytes, _)| begins(*at, bytes)).map(|(.., words)| *words);
-    match known {
+    match named(head) {
         _ if head.is_empty() => "an empty file",
         Some(words) => words,
-        None if wide_rdp_file(head) => {
-            "an .rdp file in UTF-16, big end first and without a mark, which this program does not read: save it as UTF-8"
-        },
         None if head.iter().all(|byte| *byte == 0) => "nothing but zeros",
         None => as_text(head).unwrap_or("of no kind that this program knows"),
     }
@@ -82,11 +81,6 @@ fn as_text(head: &[u8]) -> Option<&'static str> {
     }
     let known = TEXTS.iter().find(|(words, _)| words.iter().all(|word| text.contains(word)));
     Some(known.map_or(TEXT, |(_, words)| *words))
-}
-
-fn wide_rdp_file(head: &[u8]) -> bool {
-    let zeros = head.first() == Some(&0) && head.get(1).is_some_and(|second| *second != 0);
-    zeros && RdpFile::recognises(text::beginning(head).as_bytes())
 }
 
 /// True for a file whose name suggests a kind that we read: if it is not one, people want to know.

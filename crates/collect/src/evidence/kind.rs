@@ -21,6 +21,8 @@ pub enum Kind {
     FirewallLog,
     /// A log of xrdp or of its manager of sessions.
     XrdpLog,
+    /// A log of FreeRDP or guacd.
+    ClientLog,
     /// An export of systemd's journal.
     Journal,
     /// The record of a probe.
@@ -53,6 +55,7 @@ impl Kind {
             Self::ExportedEvents => "exported events",
             Self::FirewallLog => "firewall log",
             Self::XrdpLog => "log of xrdp",
+            Self::ClientLog => "log of a client",
             Self::Journal => "journal",
             Self::Transcript => "transcript",
             Self::Capture => "capture",

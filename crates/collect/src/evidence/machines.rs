@@ -68,8 +68,12 @@ impl Machines {
     }
 }
 
-/// States of one folder by the name that they give, each with the number of its piece.
-type ByName<'a> = BTreeMap<&'a str, Vec<(usize, &'a State)>>;
+/// States of one folder by the name that they give.
+type ByName<'a> = BTreeMap<&'a str, Pieces<'a>>;
+/// States, each with the number of its piece.
+type Pieces<'a> = Vec<(usize, &'a State)>;
+/// First and last moment.
+type Period = (OffsetDateTime, OffsetDateTime);
 
 /// Finds the logs that make no machine of their own beside another, by the number of their piece, with the reason: one
 /// that holds nothing about Remote Desktop, and one under a name that ends, in the same folder, before the entries
@@ -100,20 +104,50 @@ pub(super) fn passed_over(pieces: &[(PathBuf, Kind, Piece)]) -> BTreeMap<usize, 
         }
         folders.entry((path.parent(), client)).or_default().entry(name).or_default().push((*number, state));
     }
-    for names in folders.values().filter(|names| names.len() == 2) {
-        let spans: Vec<_> = names.values().map(|pieces| (period(pieces), pieces)).collect();
-        for (earlier, later) in [(0, 1), (1, 0)] {
-            let ((one, pieces), (other, beside)) = (&spans[earlier], &spans[later]);
-            let before = one.zip(*other).is_some_and(|(one, other)| one.1 < other.0);
-            let now = beside.iter().find_map(|(_, state)| state.computer.as_deref()).unwrap_or_default();
-            for (number, state) in pieces.iter().filter(|_| before) {
-                let was = state.computer.as_deref().unwrap_or_default();
-                let why = format!("it names \"{was}\", and ends before the entries of \"{now}\" begin");
-                passed.insert(*number, format!("not taken: {why}: an earlier name, or another machine"));
-            }
-        }
+    for names in folders.values().filter(|names| names.len() > 1) {
+        passed.extend(earlier_names(names));
     }
     passed
+}
+
+/// Finds the logs of one folder under names that end before the next name begins, with the reason: all names have to
+/// follow one another, and the numbers of their records as well. What else lies there names the machine and has no time.
+fn earlier_names(names: &ByName<'_>) -> Vec<(usize, String)> {
+    let mut spans: Vec<_> = names.values().map(|pieces| (period(pieces), pieces)).collect();
+    spans.sort_by_key(|(period, _)| *period);
+    let follows = |pair: &[(Option<Period>, &Pieces<'_>)]| {
+        let times = pair[0].0.zip(pair[1].0);
+        times.is_some_and(|(one, next)| one.1 < next.0) && numbered_on(pair[0].1, pair[1].1)
+    };
+    let Some(((_, last), earlier)) = spans.split_last() else { return Vec::new() };
+    // of a hive only one name is known, the present one
+    let logs_alone = earlier.iter().all(|(_, pieces)| pieces.iter().all(|(_, state)| only_logs(state)));
+    if !logs_alone || !spans.windows(2).all(follows) {
+        return Vec::new();
+    }
+    let now = last.iter().find_map(|(_, state)| state.computer.as_deref()).unwrap_or_default();
+    let pieces = earlier.iter().flat_map(|(_, pieces)| pieces.iter());
+    let passed = pieces.map(|(number, state)| {
+        let was = state.computer.as_deref().unwrap_or_default();
+        let why = format!("it names \"{was}\", and ends before the entries of \"{now}\" begin");
+        (*number, format!("not taken: {why}: an earlier name, or another machine"))
+    });
+    passed.collect()
+}
+
+/// True unless an entry under the later name has a number that entries under the earlier one already had: a log numbers
+/// its entries onwards, whatever the machine is called.
+fn numbered_on(earlier: &Pieces<'_>, later: &Pieces<'_>) -> bool {
+    let entries = |pieces: &Pieces<'_>| {
+        let events = pieces.iter().flat_map(|(_, state)| &state.events).filter(|event| event.record > 0);
+        events.map(|event| (event.channel.to_lowercase(), event.record)).collect::<Vec<_>>()
+    };
+    let mut highest = BTreeMap::new();
+    for (channel, record) in entries(earlier) {
+        let most = highest.entry(channel).or_insert(record);
+        *most = record.max(*most);
+    }
+    entries(later).into_iter().all(|(channel, record)| highest.get(&channel).is_none_or(|most| record > *most))
 }
 
 /// True if a state has event logs and nothing else.
@@ -128,18 +162,16 @@ fn only_logs(state: &State) -> bool {
         computer: state.computer.clone(),
         logs: state.logs.clone(),
         events: state.events.clone(),
+        counts: state.counts.clone(),
         unread: state.unread.clone(),
         ..State::default()
     };
     logs == *state
 }
 
-/// Returns the first and the last moment of these logs; `None` where there is more than logs, or no time.
-fn period(pieces: &[(usize, &State)]) -> Option<(OffsetDateTime, OffsetDateTime)> {
-    if !pieces.iter().all(|(_, state)| only_logs(state)) {
-        return None;
-    }
-    let logs = || pieces.iter().flat_map(|(_, state)| &state.logs);
+/// Returns the first and the last moment of the logs among these; `None` where there are none.
+fn period(pieces: &Pieces<'_>) -> Option<Period> {
+    let logs = || pieces.iter().filter(|(_, state)| only_logs(state)).flat_map(|(_, state)| &state.logs);
     let from = logs().filter_map(|log| moment(&log.from)).min()?;
     Some((from, logs().filter_map(|log| moment(&log.until)).max()?))
 }
@@ -216,7 +248,10 @@ mod tests {
     fn log(path: &str, computer: &str, hours: (u8, u8), telling: bool) -> (PathBuf, Kind, Piece) {
         let at = |hour: u8| format!("2026-11-21T{hour:02}:00:00Z");
         let span = serde_json::json!({"channel": "System", "from": at(hours.0), "until": at(hours.1), "records": 9});
-        let entry = serde_json::json!({"at": at(hours.1), "channel": "System", "provider": "Schannel", "id": 36870});
+        let record = u64::from(hours.1);
+        let entry = serde_json::json!({
+            "at": at(hours.1), "channel": "System", "provider": "Schannel", "id": 36870, "record": record
+        });
         let events: Vec<_> = telling.then(|| serde_json::from_value(entry).unwrap()).into_iter().collect();
         let logs = vec![serde_json::from_value(span).unwrap()];
         let state = State { computer: Some(computer.to_owned()), logs, events, ..State::default() };
@@ -251,6 +286,17 @@ mod tests {
         };
         assert_eq!(two((1, 2), (3, 9)), (vec![Some("SERVER01".to_owned())], 1));
         assert_eq!(two((1, 4), (3, 9)).1, 0);
+        // beside the registry, which has the present name, and under several names one after another
+        let setup = || log("a/Security.evtx", "WIN-SETUP", (1, 2), true);
+        let now = || log("a/System.evtx", "SERVER01", (6, 9), true);
+        assert_eq!(told(vec![piece("a/SYSTEM", Some("SERVER01")), setup(), now()]).1, 1);
+        assert_eq!(told(vec![setup(), log("a/x.evtx", "WIN-NEXT", (3, 4), true), now()]).1, 2);
+        assert_eq!(told(vec![setup(), log("a/x.evtx", "WIN-NEXT", (3, 7), true), now()]).1, 0);
+        // of another machine, whose log counts its entries anew
+        let mut other = now();
+        let Piece::State(state) = &mut other.2 else { panic!() };
+        state.events[0].record = 1;
+        assert_eq!(told(vec![setup(), other]).1, 0);
         // in folders of their own they are two
         let apart = vec![log("a/System.evtx", "ONE", (1, 2), true), log("b/System.evtx", "TWO", (3, 9), true)];
         assert_eq!(told(apart).0.len(), 2);

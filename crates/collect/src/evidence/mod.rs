@@ -5,6 +5,7 @@
 
 mod bundle;
 pub mod capture;
+mod client_log;
 mod csv;
 mod dates;
 mod entries;
@@ -19,6 +20,7 @@ mod firewall_log;
 mod foreign;
 mod hive;
 mod journal;
+mod json;
 mod kind;
 mod machines;
 #[cfg(test)]
@@ -39,8 +41,8 @@ mod watched;
 mod windows;
 mod xrdp_log;
 
-use std::collections::{BTreeSet, HashSet};
-use std::fs::{self, File};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -52,14 +54,14 @@ use evidence::state::{Part, State, Unread};
 use evidence::{Evidence, Source};
 use time::OffsetDateTime;
 
-pub use bundle::{stored, write as bundle};
+pub use bundle::{is_bundle, stored, write as bundle};
 pub use evtx::event_log;
 pub use hive::registry_hive;
 pub use kind::Kind;
 use machines::Machines;
-pub use rdp_file::rdp_file;
-use reader::{Access, HEAD, NO_FILE, Reader, Take, bytes};
-pub use reader::{Piece, ReadError, regular};
+pub use rdp_file::{rdp_file, rdp_file_routing};
+use reader::{Access, HEAD, NO_FILE, Reader, Take};
+pub use reader::{Piece, ReadError, bytes, regular};
 use readers::READERS;
 pub use redaction::redacted;
 
@@ -93,11 +95,16 @@ pub fn pieces_in(bytes: &[u8]) -> Vec<Piece> {
 }
 
 /// Reads bytes as a file of this kind, whatever they begin with: for fuzzing each reader by itself. Nothing for a kind
-/// that is not read in a stream.
+/// that needs the file in its place, but for a client's log, which gets a day for its times.
 pub fn pieces_of(kind: Kind, bytes: &[u8]) -> Vec<Piece> {
     let readers = READERS.iter().filter(|reader| reader.kind == kind);
     let pieces = readers.filter_map(|reader| match reader.read {
         Access::Stream(read) => read(&mut io::Cursor::new(bytes), "these bytes").ok(),
+        Access::Place(_) if kind == Kind::ClientLog => {
+            client_log::of(bytes, OffsetDateTime::UNIX_EPOCH + time::Duration::days(20_000))
+                .map(|piece| vec![piece])
+                .ok()
+        }
         Access::Bytes(..) | Access::Place(_) | Access::Bundle(_) => None,
     });
     pieces.flatten().collect()
@@ -115,6 +122,8 @@ pub struct Gathered {
     pub passed_over: usize,
     /// Names of the first of them.
     passed_over_names: Vec<String>,
+    /// Kinds of those that have one, with what to do, and their number.
+    passed_over_kinds: BTreeMap<&'static str, usize>,
     /// Bundles among them, with their manifests.
     pub bundles: Vec<(PathBuf, Manifest)>,
     /// Entries of folders that were looked at.
@@ -231,8 +240,13 @@ impl Gathered {
         let rest = (more > 0).then(|| format!("{more} more"));
         let names: Vec<String> = self.passed_over_names.iter().cloned().chain(rest).collect();
         let several = if self.passed_over == 1 { "1 file" } else { &format!("{} files", self.passed_over) };
-        let why = format!("of no kind that this program knows: {}", names.join(", "));
+        let why = format!("of no kind that this program knows: {}{}", names.join(", "), self.kinds_passed_over());
         observe_passed_over(several, &why, at, Source::File(0), evidence);
+    }
+
+    /// Says what is known of the files that were passed over, as `; 3 of them: compressed by xz: unpack it first`.
+    fn kinds_passed_over(&self) -> String {
+        self.passed_over_kinds.iter().map(|(words, count)| format!("; {count} of them: {words}")).collect()
     }
 
     /// Reads a named folder; one with nothing for us in it was probably not meant.
@@ -241,7 +255,8 @@ impl Gathered {
         let before = found(self);
         self.folder(path, 0);
         if found(self) == before {
-            self.unread.push((path.to_owned(), "it holds no file of a known kind".to_owned()));
+            let why = format!("it holds no file of a known kind{}", self.kinds_passed_over());
+            self.unread.push((path.to_owned(), why));
         }
     }
 
@@ -307,6 +322,9 @@ impl Gathered {
             if named {
                 self.unread.push((path.to_owned(), foreign::unknown(&head)));
             } else {
+                if let Some(words) = foreign::named(&head) {
+                    *self.passed_over_kinds.entry(words).or_default() += 1;
+                }
                 self.pass_over(path);
             }
             return;
@@ -424,9 +442,9 @@ fn bound(unread: &mut Vec<(PathBuf, String)>) {
     }
 }
 
-fn head(path: &Path) -> io::Result<Vec<u8>> {
+fn head(path: &Path) -> Result<Vec<u8>, ReadError> {
     let mut head = Vec::new();
-    File::open(path)?.take(HEAD).read_to_end(&mut head)?;
+    regular(path)?.take(HEAD).read_to_end(&mut head)?;
     Ok(head)
 }
 

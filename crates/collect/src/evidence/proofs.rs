@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use diagnosis::diagnose::{Run, diagnose};
 use diagnosis::{Capabilities, Context};
-use evidence::events::{CORE, EVENT_LOG, LSA, RCM, RCM_ADMIN, SCHANNEL, SERVICES, SYSTEM};
+use evidence::events::{CORE, EVENT_LOG, LSA, NETLOGON, RCM, RCM_ADMIN, SCHANNEL, SECURITY, SERVICES, SYSTEM};
+use evidence::rdp_file::Routing;
 use evidence::state::RegistryData;
 use evidence::{ClientProfile, Evidence, ProfileSource, Stage};
 use time::OffsetDateTime;
@@ -39,12 +40,18 @@ struct Disk {
     logs: Vec<Log>,
 }
 
-/// Event log: its channel, and its entries: provider, id, seconds before the disk was looked at, and the one value.
+/// Event log: its channel, and its entries: provider, id, seconds before the disk was looked at, and the value; of
+/// several, with bars between them.
 struct Log(&'static str, &'static str, Vec<(u16, u64, &'static str)>);
 
 impl Log {
     fn bytes(&self) -> Vec<u8> {
-        let field = if self.1 == CORE { "IPString" } else { "param1" };
+        let field = match self.1 {
+            CORE => "IPString",
+            SECURITY => "LogonType|Status|SubStatus|TargetUserName|TargetDomainName|IpAddress",
+            SERVICES => "param1|param2|Binary",
+            _ => "param1",
+        };
         let sample = Sample { provider: self.1, channel: self.0, computer: "server01.corp.example", field };
         let now = u64::try_from(AT.unix_timestamp()).unwrap();
         let line = |(number, (id, before, text)): (u8, &(u16, u64, &str))| Line {
@@ -146,6 +153,13 @@ impl Disk {
         self.logs.push(Log(channel, provider, entries.to_vec()));
     }
 
+    /// Writes an audit log, in place of that of Remote Connection Manager for administrators, with one refused logon
+    /// through Remote Desktop.
+    fn refused(&mut self, status: &'static str) {
+        self.logs.retain(|log| log.0 != RCM_ADMIN);
+        self.logs.push(Log("Security", SECURITY, vec![(4625, 60, status)]));
+    }
+
     /// Lists the causes that are found when it is the disk of a client.
     fn causes_of_client(&self, test: &str) -> Vec<String> {
         let root = self.mounted(test);
@@ -191,6 +205,7 @@ fn causes(gathered: &Gathered, client: &str) -> Vec<String> {
         symptom: None,
         capabilities: Capabilities { openssl: false },
         require_trust: false,
+        routing: Routing::default(),
         thorough: false,
         at_source: evidence::TimeSource::Attempt,
         gateway: None,
@@ -267,6 +282,22 @@ const IN_LOGS: &[(&str, Change)] = &[
     ("encryption-oracle-policy", |disk| disk.logged(SYSTEM, LSA, &[(6041, 120, "TERMSRV/old-server 4")])),
     ("certificate-renewal-failing", |disk| disk.logged(SYSTEM, RCM, &[(1058, 600, "access denied")])),
     ("private-key-unusable", |disk| disk.logged(SYSTEM, SCHANNEL, &[(36870, 60, "server")])),
+    ("service-stopped", |disk| {
+        let stopped = "Remotedesktopdienste|beendet|5400650072006D0053006500720076006900630065002F0031000000";
+        disk.logged(SYSTEM, SERVICES, &[(7036, 60, stopped)]);
+    }),
+    ("service-stopped", |disk| disk.logged(SYSTEM, SERVICES, &[(7000, 60, "Remote Desktop Services|%%1069")])),
+    ("trust-broken", |disk| disk.logged(SYSTEM, NETLOGON, &[(3210, 60, "CORP")])),
+    ("trust-broken", |disk| disk.refused("10|0xc000018d|0x0|user.alpha|CORP|192.0.2.9")),
+    ("account-locked", |disk| disk.refused("10|0xc0000234|0x0|user.alpha|CORP|192.0.2.9")),
+    ("account-disabled", |disk| disk.refused("10|0xc000006e|0xc0000072|user.alpha|CORP|192.0.2.9")),
+    ("account-expired", |disk| disk.refused("10|0xc0000193|0x0|user.alpha|CORP|192.0.2.9")),
+    ("account-restricted", |disk| disk.refused("10|0xc000006e|0x0|user.alpha|CORP|192.0.2.9")),
+    ("logon-hours", |disk| disk.refused("10|0xc000006e|0xc000006f|user.alpha|CORP|192.0.2.9")),
+    ("workstation-restricted", |disk| disk.refused("10|0xc000006e|0xc0000070|user.alpha|CORP|192.0.2.9")),
+    ("password-expired", |disk| disk.refused("10|0xc000006e|0xc0000071|user.alpha|CORP|192.0.2.9")),
+    ("logon-right-missing", |disk| disk.refused("10|0xc000015b|0x0|user.alpha|CORP|192.0.2.9")),
+    ("logon-failure", |disk| disk.refused("10|0xc000006d|0xc000006a|user.alpha|CORP|192.0.2.9")),
 ];
 
 /// Changes on the disk of a client, each with its cause.
@@ -321,9 +352,6 @@ enum Shown {
     StateAlone(&'static str),
 }
 
-/// The logs that this test makes have one value to an entry.
-const AUDIT: &str = "an entry of the audit log has several fields, unlike those that a test makes here";
-
 /// Every cause that shows in a machine's own files, and how.
 const SHOWN: &[(&str, Shown)] = &[
     ("certificate-key-wrong-type", Shown::Hive),
@@ -341,16 +369,16 @@ const SHOWN: &[(&str, Shown)] = &[
     ("service-stopped", Shown::Hive),
     ("service-crashing", Shown::Log),
     ("host-was-off", Shown::Log),
-    ("account-locked", Shown::StateAlone(AUDIT)),
-    ("account-disabled", Shown::StateAlone(AUDIT)),
-    ("account-expired", Shown::StateAlone(AUDIT)),
-    ("account-restricted", Shown::StateAlone(AUDIT)),
-    ("logon-hours", Shown::StateAlone(AUDIT)),
-    ("workstation-restricted", Shown::StateAlone(AUDIT)),
-    ("password-expired", Shown::StateAlone(AUDIT)),
-    ("logon-right-missing", Shown::StateAlone(AUDIT)),
-    ("trust-broken", Shown::StateAlone(AUDIT)),
-    ("logon-failure", Shown::StateAlone(AUDIT)),
+    ("account-locked", Shown::Log),
+    ("account-disabled", Shown::Log),
+    ("account-expired", Shown::Log),
+    ("account-restricted", Shown::Log),
+    ("logon-hours", Shown::Log),
+    ("workstation-restricted", Shown::Log),
+    ("password-expired", Shown::Log),
+    ("logon-right-missing", Shown::Log),
+    ("trust-broken", Shown::Log),
+    ("logon-failure", Shown::Log),
     ("logons-disabled", Shown::Hive),
     ("firewall-blocks-rdp", Shown::Hive),
     ("tls12-disabled", Shown::Hive),

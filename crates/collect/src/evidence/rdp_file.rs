@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use evidence::rdp_file::{BYTES_LIMIT, RdpFile, RdpFileRecord};
+use evidence::rdp_file::{BYTES_LIMIT, RdpFile, RdpFileRecord, Routing};
 use evidence::state::{Part, SCHEMA, State};
 
 use super::kind::Kind;
@@ -30,8 +30,13 @@ fn piece(record: RdpFileRecord) -> Piece {
 
 /// Reads an `.rdp` file that was named as one.
 pub fn rdp_file(path: &Path) -> Result<RdpFileRecord, ReadError> {
+    Ok(rdp_file_routing(path)?.0)
+}
+
+/// Reads an `.rdp` file that was named as one, with what it says to find its target, which no record keeps.
+pub fn rdp_file_routing(path: &Path) -> Result<(RdpFileRecord, Routing), ReadError> {
     let file = RdpFile::parse(&bytes(path, BYTES_LIMIT as u64)?);
     let file = file.map_err(|error| ReadError::Contents(error.to_string()))?;
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    Ok(RdpFileRecord::of(&name, &file))
+    Ok((RdpFileRecord::of(&name, &file), file.routing()))
 }

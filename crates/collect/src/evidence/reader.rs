@@ -1,7 +1,9 @@
 //! A kind of evidence file, as its reader declares it, and how files are opened: bounded, and regular ones alone.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek};
+#[cfg(unix)]
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use evidence::bundle::Manifest;
@@ -91,13 +93,21 @@ pub enum ReadError {
 /// Reason given for a pipe, a device and the like, which would keep us waiting or has no end.
 pub(super) const NO_FILE: &str = "neither a file nor a folder";
 
-/// Opens a regular file for reading; a pipe or a device is refused.
+/// Opens a regular file for reading: the only place where evidence is opened. A pipe or a device is refused, also one
+/// that takes the file's place between two looks: it is opened without waiting, and what was opened is looked at.
 pub fn regular(path: &Path) -> Result<File, ReadError> {
-    let meta = fs::metadata(path)?;
-    if meta.is_file() || meta.is_dir() {
-        return Ok(File::open(path)?);
+    let readable = |about: &Metadata| about.is_file() || about.is_dir();
+    // some devices act when they are opened, and a pipe lets its writer go on
+    if !readable(&fs::metadata(path)?) {
+        return Err(ReadError::Contents(NO_FILE.to_owned()));
     }
-    Err(ReadError::Contents(NO_FILE.to_owned()))
+    let mut options = OpenOptions::new();
+    options.read(true);
+    // also /proc has files that call themselves regular and wait for something to happen
+    #[cfg(unix)]
+    options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    let file = options.open(path)?;
+    if readable(&file.metadata()?) { Ok(file) } else { Err(ReadError::Contents(NO_FILE.to_owned())) }
 }
 
 /// Opens a file, unless it is larger than `limit`.
@@ -107,7 +117,7 @@ pub(super) fn opened(path: &Path, limit: u64) -> Result<File, ReadError> {
 }
 
 /// Reads a file of at most `limit` bytes.
-pub(super) fn bytes(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
+pub fn bytes(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
     let mut bytes = Vec::new();
     let read = opened(path, limit)?.take(limit + 1).read_to_end(&mut bytes)?;
     if read as u64 > limit { Err(ReadError::Contents(format!("more than {limit} bytes"))) } else { Ok(bytes) }

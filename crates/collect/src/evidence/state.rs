@@ -1,13 +1,12 @@
 //! Recorded states (`rdpdoctor-state/1`), in UTF-8 or, as PowerShell writes them, in UTF-16.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 use evidence::state::{FORM, SCHEMA, State};
 
 use super::kind::Kind;
-use super::reader::{Access, Piece, ReadError, Reader, TEXT};
+use super::reader::{Access, Piece, ReadError, Reader, TEXT, regular};
 use super::{script, text};
 
 /// Bytes that are searched at once.
@@ -26,7 +25,7 @@ fn recognises(head: &[u8]) -> bool {
 pub(super) fn names_itself(path: &Path, head: &[u8]) -> bool {
     let name = format!("\"{SCHEMA}\"");
     let json = text::beginning(head).trim_start().starts_with('{');
-    json && File::open(path).is_ok_and(|file| contains(file.take(TEXT), name.as_bytes()))
+    json && regular(path).is_ok_and(|file| contains(file.take(TEXT), name.as_bytes()))
 }
 
 /// True if it contains these bytes, in UTF-8 or in UTF-16, which has a zero beside each.

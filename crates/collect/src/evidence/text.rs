@@ -36,8 +36,9 @@ pub(super) fn beginning(head: &[u8]) -> String {
     decoded.map(Cow::into_owned).unwrap_or_default()
 }
 
-/// Most bytes of a line of JSON; the rest of a longer one is taken for another line.
-const LINE: u64 = 512 * 1024;
+/// Most bytes of a line of JSON, whose values take up to ninety times as much; the rest of a longer one is taken for
+/// another line.
+const LINE: u64 = 256 * 1024;
 
 /// Hands each line of JSON on; `None` for one that is none. Empty lines are passed over.
 pub(super) fn json_lines(source: impl Read, mut each: impl FnMut(Option<Value>)) -> io::Result<()> {

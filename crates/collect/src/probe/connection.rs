@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 use wire::layer::{Layers, Received};
 use wire::machine::{Action, ConnectFailure, Conversation, ConversationPlan, End, Event, TlsFailure};
+use wire::stage::begins_record;
 use wire::tls::{HelloShape, TlsOffer};
 use wire::transcript::Entry;
 
@@ -18,6 +19,8 @@ use super::tls;
 
 /// Bytes that are read at a time.
 const CHUNK: usize = 16 * 1024;
+/// First bytes of a peer that are kept, to say what came instead of TLS.
+const FIRST: usize = 64;
 /// Raw bytes of a TLS stack that a transcript keeps; replay does not need them.
 const TUNNEL_KEPT: usize = 64 * 1024;
 /// Most raw bytes of a TLS handshake: more than any real chain of certificates.
@@ -90,6 +93,8 @@ struct Driver<'a> {
     kept: usize,
     /// Raw bytes that the layers were given since the topmost began.
     raw: usize,
+    /// The first of them.
+    first: Vec<u8>,
 }
 
 impl<'a> Driver<'a> {
@@ -108,6 +113,7 @@ impl<'a> Driver<'a> {
             layers: Layers::default(),
             kept: 0,
             raw: 0,
+            first: Vec::new(),
         }
     }
 
@@ -142,6 +148,14 @@ impl<'a> Driver<'a> {
         let now = self.now();
         self.entries.extend(lost.map(|bytes| (now, Entry::Sent(bytes))));
         self.tell(Event::Closed(End::Rst));
+    }
+
+    /// Returns the event for what came out of the layers, or for the peer's word that nothing more will.
+    fn said(&self, plain: Vec<u8>) -> Option<Event> {
+        match plain.is_empty() {
+            false => Some(Event::Bytes(plain)),
+            true => self.layers.ended().then(|| self.closed(End::Fin)),
+        }
     }
 
     async fn run(&mut self, mut stream: impl AsyncRead + AsyncWrite + Unpin) {
@@ -252,6 +266,7 @@ impl<'a> Driver<'a> {
             Ok(tunnel) => {
                 self.layers.push(tunnel);
                 self.raw = 0;
+                self.first.clear();
             }
             Err(words) => return Some(Event::TlsFailed(TlsFailure::Own(words))),
         }
@@ -286,6 +301,7 @@ impl<'a> Driver<'a> {
         raw: &[u8],
     ) -> Option<Event> {
         self.raw += raw.len();
+        self.first.extend(raw.iter().take(FIRST.saturating_sub(self.first.len())));
         self.keep(raw, Entry::TunnelReceived);
         let Received { bytes, up, requested } = self.layers.receive(raw);
         if requested && !self.requested {
@@ -295,15 +311,23 @@ impl<'a> Driver<'a> {
         // alerts and the client's last flight go out even if reading failed
         let lost = self.flush(stream).await;
         match (bytes, up) {
+            // a stack has no words for what is none of its own
+            (Err(TlsFailure::Peer(_)), _)
+                if self.layers.rising() && self.first.first().is_some_and(|first| !begins_record(*first)) =>
+            {
+                Some(Event::TlsFailed(TlsFailure::NotTls(std::mem::take(&mut self.first))))
+            }
             (Err(failure), _) => Some(Event::TlsFailed(failure)),
             (Ok(plain), Some(up)) => {
                 let mut actions = self.tell(up);
                 while !actions.is_empty() {
                     actions = self.act(stream, actions).await;
                 }
-                (!plain.is_empty()).then_some(Event::Bytes(plain))
+                self.said(plain)
             }
-            (Ok(plain), None) if !self.layers.rising() && !plain.is_empty() => Some(Event::Bytes(plain)),
+            (Ok(plain), None) if !self.layers.rising() && (!plain.is_empty() || self.layers.ended()) => {
+                self.said(plain)
+            }
             _ if self.raw > TUNNEL_LIMIT => {
                 Some(Event::TlsFailed(TlsFailure::Peer("more bytes than any handshake has".to_owned())))
             }

@@ -13,6 +13,7 @@ use diagnosis::cause::Severity;
 use diagnosis::diagnose::Run;
 use diagnosis::{Context, Diagnosis};
 use evidence::observe::observe;
+use evidence::rdp_file::Routing;
 use evidence::{ClientProfile, ProfileSource, Target};
 use lab::{Lab, Scenario};
 use time::OffsetDateTime;
@@ -326,6 +327,7 @@ fn diagnose(outlet: Arc<dyn Outlet>, target: &Target) -> (Diagnosis, Diagnosis) 
         profile_source: ProfileSource::Default,
         require_trust: false,
         gateway: None,
+        routing: Routing::default(),
         thorough: false,
         at_source: evidence::TimeSource::Attempt,
         at: OffsetDateTime::now_utc(),

@@ -51,6 +51,8 @@ pub struct OpenSsl {
     up: bool,
     /// How the first flight is to be restyled; `None` once it is out.
     restyled: Option<(TlsOffer, HelloStyle)>,
+    /// The peer has sent its `close_notify`.
+    ended: bool,
 }
 
 fn version(version: TlsVersion) -> SslVersion {
@@ -66,7 +68,7 @@ impl OpenSsl {
     /// Opens a tunnel and says hello.
     pub fn open(offer: TlsOffer, shape: &HelloShape) -> Result<Self, String> {
         let stream = Self::stream(offer, shape).map_err(|error| error.to_string())?;
-        let mut tunnel = Self { stream, up: false, restyled: Some((offer, shape.style)) };
+        let mut tunnel = Self { stream, up: false, restyled: Some((offer, shape.style)), ended: false };
         match tunnel.handshake() {
             Ok(()) => Ok(tunnel),
             Err(failure) => Err(format!("{failure:?}")),
@@ -144,6 +146,9 @@ fn signature_word(code: u16) -> Option<&'static str> {
     }
 }
 
+/// `ERR_LIB_SSL`. Other libraries number their reasons anew: 123 is a bad signature here, and in ASN.1 a header that is
+/// too long.
+const SSL_LIBRARY: i32 = 20;
 /// `SSL_R_BAD_SIGNATURE`: the peer's signature does not fit its certificate.
 const BAD_SIGNATURE: i32 = 123;
 
@@ -152,7 +157,7 @@ fn failure(error: &ssl::Error) -> TlsFailure {
     let Some(first) = error.ssl_error().and_then(|stack| stack.errors().first()) else {
         return TlsFailure::Peer(error.to_string());
     };
-    let reason = first.reason_code();
+    let reason = if first.library_code() == SSL_LIBRARY { first.reason_code() } else { 0 };
     if reason == BAD_SIGNATURE {
         return TlsFailure::WrongKey;
     }
@@ -173,7 +178,10 @@ impl Layer for OpenSsl {
         while self.up && plain.len() < PLAIN_LIMIT {
             match self.stream.ssl_read(&mut buffer) {
                 Ok(count) => plain.extend_from_slice(&buffer[..count]),
-                Err(error) if matches!(error.code(), ErrorCode::WANT_READ | ErrorCode::ZERO_RETURN) => break,
+                Err(error) if matches!(error.code(), ErrorCode::WANT_READ | ErrorCode::ZERO_RETURN) => {
+                    self.ended |= error.code() == ErrorCode::ZERO_RETURN;
+                    break;
+                }
                 Err(error) => return Err(failure(&error)),
             }
         }
@@ -213,5 +221,9 @@ impl Layer for OpenSsl {
     fn certificate_requested(&self) -> bool {
         // OpenSSL does not tell; our own hello reads it in the flight of the versions that only OpenSSL speaks
         false
+    }
+
+    fn ended(&self) -> bool {
+        self.ended
     }
 }

@@ -17,7 +17,7 @@ use wire::machine::{ConversationPlan, CredsspAnswer, Outcome, TlsAnswer, X224Ans
 use wire::ntlm::Challenge;
 use wire::tls::{Alert, ClientHello, Segments, TlsOffer, TlsStack, TlsVersion};
 use wire::transcript::ConnectionRecord;
-use wire::x224::{SecurityProtocols, ServerAnswer};
+use wire::x224::{ConnectionRequest, SecurityProtocols, ServerAnswer};
 
 use super::connection;
 use super::outlet::Outlet;
@@ -104,14 +104,27 @@ fn refuses(offer: TlsOffer) -> bool {
     offer.max < TlsVersion::Tls12 || offer.stack == TlsStack::Own && !taken()
 }
 
-/// The request in the words of [MS-RDPBCGR] 2.2.1.1: lengths, the cookie (2.2.1.1 `cookie`) if there is one, the
-/// protocols.
-fn asked(cookie: Option<&str>, protocols: SecurityProtocols) -> Vec<u8> {
-    let cookie = cookie.map(|user| format!("Cookie: mstshash={user}\r\n")).unwrap_or_default();
+/// The request in the words of [MS-RDPBCGR] 2.2.1.1: lengths, the routing token or the cookie if there is one, the
+/// protocols. Before it goes the preconnection blob ([MS-RDPEPS] 2.2.1.2), if there is one.
+fn asked(plan: &ConversationPlan, request: &ConnectionRequest) -> Vec<u8> {
+    let protocols = request.protocols.unwrap_or(SecurityProtocols::RDP);
+    let token = request.token.as_ref().map(|token| format!("{}\r\n", token.as_str()));
+    let cookie = request.cookie.as_ref().map(|user| format!("Cookie: mstshash={user}\r\n"));
+    let cookie = token.or(cookie).unwrap_or_default();
+    let blob = plan.preconnection.as_ref().map(|blob| {
+        let text: Vec<u8> = blob.as_str().encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect();
+        let low = |number: usize| u8::try_from(number % 256).unwrap_or_default();
+        let (size, count) = (text.len() + 18, text.len() / 2);
+        let mut head = [0; 18];
+        (head[0], head[1], head[8]) = (low(size), low(size / 256), 2);
+        (head[16], head[17]) = (low(count), low(count / 256));
+        [&head[..], &text].concat()
+    });
     let mut head = REQUEST;
     let further = u8::try_from(cookie.len()).unwrap_or(u8::MAX);
     (head[3], head[4]) = (head[3].saturating_add(further), head[4].saturating_add(further));
-    [&head[..], cookie.as_bytes(), &NEGOTIATION, &protocols.0.to_le_bytes()].concat()
+    let blob = blob.unwrap_or_default();
+    [&blob[..], &head[..], cookie.as_bytes(), &NEGOTIATION, &protocols.0.to_le_bytes()].concat()
 }
 
 /// Reads exactly these bytes and not one more; an error ends the connection.
@@ -131,7 +144,7 @@ async fn serve(mut stream: DuplexStream, plan: &ConversationPlan) -> io::Result<
             return stream.read_exact(&mut [0]).await.map(|_| ());
         }
         let protocols = request.protocols.unwrap_or(SecurityProtocols::RDP);
-        expect(&mut stream, &asked(request.cookie.as_deref(), protocols)).await?;
+        expect(&mut stream, &asked(plan, request)).await?;
         let protocol = pick(protocols);
         credssp = protocol.credssp();
         stream.write_all(&ServerAnswer::Selected { protocol, flags: 0x1F }.encode()).await?;
@@ -212,7 +225,6 @@ fn config() -> Result<Arc<ServerConfig>, rustls::Error> {
 mod tests {
     use wire::machine::Limits;
     use wire::tls::Suites;
-    use wire::x224::ConnectionRequest;
 
     use super::*;
     use crate::probe::outlet::Direct;
@@ -220,7 +232,7 @@ mod tests {
     fn plan(protocols: Option<u32>, tls: Option<TlsOffer>, credssp: Option<u32>) -> ConversationPlan {
         let protocols = protocols.map(|bits| Some(SecurityProtocols(bits)));
         ConversationPlan {
-            request: protocols.map(|protocols| ConnectionRequest { cookie: None, protocols }),
+            request: protocols.map(|protocols| ConnectionRequest { protocols, ..ConnectionRequest::default() }),
             tls,
             credssp,
             random: [9; 32],

@@ -11,6 +11,8 @@ use rustls::sign::CertifiedKey;
 use rustls::{
     AlertDescription, CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme,
 };
+use wire::bytes::Reader;
+use wire::der;
 use wire::layer::Layer;
 use wire::machine::{Event, TlsFailure};
 use wire::tls::{Alert, HelloShape, HelloStyle, Suites, TlsOffer, TlsStack, TlsVersion};
@@ -47,6 +49,8 @@ struct Rustls {
     requested: Arc<Requested>,
     /// How the first flight is to be restyled; `None` once it is out.
     restyled: Option<(TlsOffer, HelloStyle)>,
+    /// The peer has sent its `close_notify`.
+    ended: bool,
 }
 
 impl Rustls {
@@ -78,7 +82,7 @@ impl Rustls {
         // it is never checked: the certificate's contents are evidence, not a condition
         let name = named.unwrap_or_else(|| ServerName::try_from("host.invalid").expect("the name is valid"));
         ClientConnection::new(Arc::new(config), name)
-            .map(|connection| Self { connection, requested, restyled: Some((offer, shape.style)) })
+            .map(|connection| Self { connection, requested, restyled: Some((offer, shape.style)), ended: false })
             .map_err(|error| error.to_string())
     }
 }
@@ -93,6 +97,7 @@ impl Layer for Rustls {
                 Err(error) => return Err(TlsFailure::Peer(error.to_string())),
             }
             let state = self.connection.process_new_packets().map_err(|error| failure(&error))?;
+            self.ended |= state.peer_has_closed();
             let ready = u64::try_from(state.plaintext_bytes_to_read()).unwrap_or(PLAIN_LIMIT).min(PLAIN_LIMIT);
             let taken = self.connection.reader().take(ready).read_to_end(&mut plain);
             taken.map_err(|error| TlsFailure::Peer(error.to_string()))?;
@@ -132,6 +137,10 @@ impl Layer for Rustls {
 
     fn certificate_requested(&self) -> bool {
         self.requested.0.load(Ordering::Relaxed)
+    }
+
+    fn ended(&self) -> bool {
+        self.ended
     }
 }
 
@@ -186,16 +195,27 @@ struct Recorder {
     schemes: Vec<SignatureScheme>,
 }
 
+/// True of bytes that are one DER SEQUENCE and no more, as every certificate is (RFC 5280 section 4.1).
+fn is_an_element(certificate: &[u8]) -> bool {
+    let mut reader = Reader::new(certificate);
+    der::expect(&mut reader, der::SEQUENCE, "Certificate").is_ok() && reader.is_empty()
+}
+
 impl ServerCertVerifier for Recorder {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
+        further: &[CertificateDer<'_>],
         _: &ServerName<'_>,
         _: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
+        // rustls looks at the first certificate alone; OpenSSL ends the handshake at any that cannot be read
+        if further.iter().all(|certificate| is_an_element(certificate)) {
+            Ok(ServerCertVerified::assertion())
+        } else {
+            Err(rustls::Error::InvalidCertificate(CertificateError::BadEncoding))
+        }
     }
 
     fn verify_tls12_signature(

@@ -20,6 +20,7 @@ use diagnosis::diagnose::Run;
 use diagnosis::report::{Diagnosis, Verdict};
 use diagnosis::{Capabilities, Context, Severity};
 use evidence::observe::{moment, observe_capture, observe_cut};
+use evidence::rdp_file::Routing;
 use evidence::{ClientProfile, Evidence, ProfileSource, Source};
 
 /// Stores a piece and reads it back.
@@ -83,6 +84,7 @@ fn context_of(evidence: &Evidence, capture: &Capture) -> Context {
         symptom: None,
         capabilities: Capabilities { openssl: false },
         require_trust: false,
+        routing: Routing::default(),
         thorough: false,
         at_source: evidence::TimeSource::Attempt,
         gateway: None,

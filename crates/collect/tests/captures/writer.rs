@@ -66,7 +66,8 @@ impl Talk {
     }
 
     pub fn asks(self, protocols: u32) -> Self {
-        let request = ConnectionRequest { cookie: None, protocols: Some(SecurityProtocols(protocols)) };
+        let request =
+            ConnectionRequest { protocols: Some(SecurityProtocols(protocols)), ..ConnectionRequest::default() };
         self.says(CLIENT, &request.encode(), 1400)
     }
 

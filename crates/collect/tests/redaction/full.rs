@@ -7,8 +7,8 @@ use collect::evidence::capture::Capture;
 use evidence::access::{AccessTrace, Asked, Place, RefusedAccess};
 use evidence::rdp_file::{KNOWN, RdpFileRecord, RdpSetting, RdpSignature, Signer};
 use evidence::state::{
-    COMPUTER_NAME, CRYPTOGRAPHY, FIREWALL_RULES, FileVersion, KEYS, KeyFile, LISTENER, LogEvent, LogSpan, Part,
-    RegistryData, RegistryKey, SCHEMA, Service, State, StoredCertificate, TERMSERVICE, Unread, Volume, WINDOWS,
+    COMPUTER_NAME, CRYPTOGRAPHY, EntryCount, FIREWALL_RULES, FileVersion, KEYS, KeyFile, LISTENER, LogEvent, LogSpan,
+    Part, RegistryData, RegistryKey, SCHEMA, Service, State, StoredCertificate, TERMSERVICE, Unread, Volume, WINDOWS,
 };
 use wire::capture::{Exchange, Seen, Side, UdpWatched, Watched, Web, WebAnswer};
 use wire::credssp::TsRequest;
@@ -244,6 +244,17 @@ pub fn state() -> State {
             left_out_until: Some("2026-11-20T10:00:00Z".to_owned()),
         }],
         events: EVENTS.iter().map(event).collect(),
+        counts: vec![EntryCount {
+            channel: "Security".to_owned(),
+            provider: "Microsoft-Windows-Security-Auditing".to_owned(),
+            id: 4625,
+            logon_type: Some(3),
+            count: 900,
+            from: "2026-11-20T09:00:00Z".to_owned(),
+            until: "2026-11-21T09:00:00Z".to_owned(),
+            addresses: 2,
+            minutes: BTreeMap::from([("2026-11-21T09:00:00Z".to_owned(), 700)]),
+        }],
         files: vec![FileVersion {
             name: "termsrv.dll".to_owned(),
             version: Some("10.0.20348.1".to_owned()),
@@ -276,7 +287,11 @@ fn conversation(plan: ConversationPlan, address: std::net::SocketAddr, events: V
 pub fn transcript(said: &str, addresses: [std::net::IpAddr; 2], der: &[u8]) -> Transcript {
     let second = Duration::from_secs(1);
     let plan = ConversationPlan {
-        request: Some(ConnectionRequest { cookie: Some(said.to_owned()), protocols: Some(SecurityProtocols(0x0B)) }),
+        request: Some(ConnectionRequest {
+            cookie: Some(said.to_owned()),
+            token: None,
+            protocols: Some(SecurityProtocols(0x0B)),
+        }),
         tls: Some(TlsOffer::MODERN),
         credssp: Some(6),
         random: [7; 32],
@@ -345,8 +360,10 @@ pub fn capture(said: &str, addresses: [std::net::IpAddr; 2], der: &[u8]) -> Capt
         let accepted = matches!(answer, TlsAnswer::Accepted { .. });
         Presented { chain: accepted.then(|| der.to_vec()).into_iter().collect(), ..Presented::default() }
     };
-    let requests =
-        [Ok(ConnectionRequest { cookie: Some(words()), protocols: Some(SecurityProtocols(0x0B)) }), Err(words())];
+    let requests = [
+        Ok(ConnectionRequest { cookie: Some(words()), token: None, protocols: Some(SecurityProtocols(0x0B)) }),
+        Err(words()),
+    ];
     let connections = answers.into_iter().zip(handshakes).zip(requests.into_iter().cycle());
     let connections = connections.map(|((answer, handshake), request)| Watched {
         client: (client, 50_000).into(),

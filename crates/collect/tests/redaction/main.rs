@@ -13,6 +13,7 @@ use collect::evidence::{Gathered, Kind, Piece, gather, stored};
 use diagnosis::diagnose::Run;
 use diagnosis::report::Diagnosis;
 use diagnosis::{Capabilities, Context};
+use evidence::rdp_file::Routing;
 use evidence::{ClientProfile, Evidence, ProfileSource};
 
 /// Pieces as they were gathered.
@@ -51,6 +52,7 @@ fn findings(pieces: Pieces) -> (String, Vec<String>) {
         symptom: None,
         capabilities: Capabilities { openssl: false },
         require_trust: false,
+        routing: Routing::default(),
         thorough: false,
         at_source: evidence::TimeSource::Attempt,
         gateway: None,

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use evidence::events::{CORE, LSM, RCM, SECURITY};
+use evidence::moment::moment;
 use evidence::printable::counted;
-use evidence::state::{LISTENER, LogEvent, LogSpan, POLICY};
+use evidence::state::{EntryCount, LISTENER, LogEvent, LogSpan, POLICY};
 use evidence::{Because, Role, Stage};
 use time::Duration;
 
@@ -63,6 +64,55 @@ pub const CAUSE: Cause = Cause {
 /// Entries of one kind.
 type Entries<'a> = Vec<Seen<&'a LogEvent>>;
 
+/// Entries of the ten minutes before the attempt that refuse a logon: those that are kept, and how many there were. Of
+/// many the newest alone are kept, and all are counted.
+struct Refused<'a> {
+    kept: Entries<'a>,
+    count: usize,
+    addresses: usize,
+    /// Time between the first and the last.
+    took: Duration,
+}
+
+impl<'a> Refused<'a> {
+    fn of(case: Case<'a>, provider: &'a str, id: &'a [u32], types: &[Option<u8>]) -> Self {
+        let typed = |event: &LogEvent| {
+            types.iter().any(|kind| kind.is_none_or(|kind| says(event, "LogonType", &kind.to_string())))
+        };
+        let kept = entries(case, provider, id, typed);
+        let (from, until) = (case.context.at.saturating_sub(NEAR), case.context.at);
+        let mut refused = Self { count: kept.len(), addresses: addresses(&kept).len(), took: Duration::ZERO, kept };
+        let time = |seen: &Seen<&LogEvent>| case.time_of(seen.id);
+        if let Some((first, last)) = refused.kept.first().map(time).zip(refused.kept.last().map(time)) {
+            refused.took = last - first;
+        }
+        let counts = || case.counts(provider, id).filter(|seen| types.contains(&seen.value.logon_type));
+        // of two files with the same log each has counted it
+        let most = |kind: &Option<u8>| {
+            let of_kind = counts().filter(|seen| seen.value.logon_type == *kind);
+            of_kind.map(|seen| seen.value.within(from, until)).max().unwrap_or_default()
+        };
+        let counted = types.iter().map(most).fold(0, u64::saturating_add);
+        let counted = usize::try_from(counted).unwrap_or(usize::MAX);
+        if counted > refused.count {
+            refused.count = counted;
+            let whole = |count: &EntryCount| moment(&count.from).is_some_and(|first| first >= from);
+            for count in counts().map(|seen| seen.value) {
+                let first = moment(&count.from).map_or(from, |first| first.max(from));
+                let last = moment(&count.until).map_or(until, |last| last.min(until));
+                refused.took = refused.took.max(last - first);
+                let addresses = usize::try_from(count.addresses).unwrap_or(usize::MAX);
+                refused.addresses = refused.addresses.max(if whole(count) { addresses } else { 0 });
+            }
+        }
+        refused
+    }
+
+    fn told(&self, what: &str) -> Option<Because> {
+        told(self.kept.last()?, (self.count, self.addresses, self.took), what)
+    }
+}
+
 /// Entries of the ten minutes before the attempt, of these numbers.
 fn entries<'a>(case: Case<'a>, provider: &'a str, ids: &'a [u32], fits: impl Fn(&LogEvent) -> bool) -> Entries<'a> {
     let near = |seen: &Seen<&LogEvent>| (Duration::ZERO..=NEAR).contains(&(case.context.at - case.time_of(seen.id)));
@@ -75,13 +125,13 @@ fn says(event: &LogEvent, field: &str, text: &str) -> bool {
 }
 
 /// Logons that the protocol refused. With Network Level Authentication each one leaves an entry.
-fn refused(case: Case<'_>) -> Entries<'_> {
-    entries(case, CORE, &[140], |_| true)
+fn refused(case: Case<'_>) -> Refused<'_> {
+    Refused::of(case, CORE, &[140], &[None])
 }
 
 /// Network logons that the audit refused: type 10 came over Remote Desktop, type 3 may have.
-fn audited(case: Case<'_>) -> Entries<'_> {
-    entries(case, SECURITY, &[4625], |event| ["3", "10"].iter().any(|kind| says(event, "LogonType", kind)))
+fn audited(case: Case<'_>) -> Refused<'_> {
+    Refused::of(case, SECURITY, &[4625], &[Some(3), Some(10)])
 }
 
 /// Connections that arrived, in entries that name the sender's address.
@@ -109,12 +159,13 @@ fn addresses<'a>(entries: &Entries<'a>) -> BTreeSet<&'a str> {
     entries.iter().filter_map(|seen| address(seen.value)).collect()
 }
 
-/// Says in words how many were counted.
-fn told(entries: &Entries<'_>, what: &str) -> Option<Because> {
-    let (count, sources) = (entries.len(), counted(addresses(entries).len(), "address", "addresses"));
-    let rate = format!("{} a minute", count.div_ceil(10));
+/// Says in words how many there were, from how many addresses and how fast: by the time they took, at least a minute.
+fn told(last: &Seen<&LogEvent>, (count, addresses, took): (usize, usize, Duration), what: &str) -> Option<Because> {
+    let seconds = usize::try_from(took.whole_seconds()).ok()?.clamp(60, 600);
+    let sources = counted(addresses, "address", "addresses");
+    let rate = format!("{} a minute", count.saturating_mul(60).div_ceil(seconds));
     let text = format!("{count} {what} from {sources} in the ten minutes before the attempt ({rate})");
-    Some(entries.last()?.because(text))
+    Some(last.because(text))
 }
 
 /// Takes from each log the most that it can show; the protocol's refusals are the surest.
@@ -124,8 +175,8 @@ fn flooded(case: Case<'_>) -> Option<Ground> {
 
 fn by_refusals(case: Case<'_>) -> Option<Ground> {
     let refused = refused(case);
-    let ground = Ground::on(vec![told(&refused, "refused logons").filter(|_| refused.len() >= NOTED)?]);
-    Some(if refused.len() >= HAMPERING { ground } else { ground.severity(Severity::Advisory) })
+    let ground = Ground::on(vec![refused.told("refused logons").filter(|_| refused.count >= NOTED)?]);
+    Some(if refused.count >= HAMPERING { ground } else { ground.severity(Severity::Advisory) })
 }
 
 /// Counts refusals of the audit. File shares and mail also refuse logons of type 3, so these are Remote Desktop's only
@@ -133,18 +184,19 @@ fn by_refusals(case: Case<'_>) -> Option<Ground> {
 /// not get in.
 fn by_audit(case: Case<'_>) -> Option<Ground> {
     let audited = audited(case);
-    let own = audited.iter().filter(|seen| says(seen.value, "LogonType", "10")).count();
-    let (arrived, from) = (arrived(case), addresses(&audited));
+    let kept = &audited.kept;
+    let own = kept.iter().filter(|seen| says(seen.value, "LogonType", "10")).count();
+    let (arrived, from) = (arrived(case), addresses(kept));
     let count = if arrived.is_empty() {
         accepted(case).len().saturating_sub(entries(case, RCM, &[1149], |_| true).len())
     } else {
         arrived.iter().filter(|seen| address(seen.value).is_some_and(|address| from.contains(address))).count()
     };
-    let of_remote_desktop = own == audited.len() || count >= audited.len();
+    let of_remote_desktop = own == kept.len() || count >= kept.len();
     let least = if of_remote_desktop { NOTED } else { HAMPERING };
-    let because = told(&audited, "logons over the network refused (4625)").filter(|_| audited.len() >= least)?;
+    let because = audited.told("logons over the network refused (4625)").filter(|_| audited.count >= least)?;
     let ground = Ground::on(vec![because]);
-    let hampers = of_remote_desktop && audited.len() >= HAMPERING;
+    let hampers = of_remote_desktop && audited.count >= HAMPERING;
     Some(if hampers { ground } else { ground.severity(Severity::Advisory) })
 }
 
@@ -164,7 +216,10 @@ fn by_arrivals(case: Case<'_>) -> Option<Ground> {
     let first = case.setting(LISTENER, "UserAuthentication").is_some_and(|nla| nla.settled && nla.number == Some(1));
     let known = whole(case, RCM_OPERATIONAL).is_some() && (first || whole(case, LSM_OPERATIONAL).is_some());
     let outcome = if known { "from where nobody came to a logon," } else { "whose outcome was not seen," };
-    let ground = Ground::on(vec![told(&strangers, &format!("connections, {outcome}"))?]);
+    let last = strangers.last()?;
+    let took = case.time_of(last.id) - case.time_of(strangers.first()?.id);
+    let counts = (strangers.len(), addresses(&strangers).len(), took);
+    let ground = Ground::on(vec![told(last, counts, &format!("connections, {outcome}"))?]);
     Some(if known { ground } else { ground.severity(Severity::Advisory) })
 }
 
@@ -178,15 +233,18 @@ fn whole<'a>(case: Case<'a>, channel: &str) -> Option<Seen<&'a LogSpan>> {
 fn quiet(case: Case<'_>) -> Option<Ground> {
     whole(case, "RdpCoreTS").filter(|log| case.logs_of(case.context.at).any(|seen| seen.id == log.id))?;
     case.setting(LISTENER, "UserAuthentication").filter(|nla| nla.settled && nla.number == Some(1))?;
-    let (refused, arrived) = (refused(case).len(), arrived(case).len().max(accepted(case).len()));
-    let few = refused < NOTED && audited(case).len() < NOTED && arrived < HAMPERING;
+    let (refused, arrived) = (refused(case).count, arrived(case).len().max(accepted(case).len()));
+    let few = refused < NOTED && audited(case).count < NOTED && arrived < HAMPERING;
     few.then(Ground::nothing)
 }
 
 #[cfg(test)]
 mod tests {
+    use evidence::fact::Fact;
+    use evidence::moment::rfc3339;
+
     use super::*;
-    use crate::sketch::{Expect, Sketch, machine};
+    use crate::sketch::{Expect, NOW, Sketch, machine};
 
     const PROTOCOL: &str = "Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational";
 
@@ -278,6 +336,35 @@ mod tests {
         accepted(audit(HAMPERING, "3")).check(&CAUSE, hampers());
         many(accepted(audit(HAMPERING, "3")), 9, 9, (RCM, 1149), &[]).check(&CAUSE, said());
         audit(HAMPERING, "2").check(&CAUSE, Expect::Absent);
+    }
+
+    /// Of many entries the newest are kept, and all are counted.
+    #[test]
+    fn what_is_not_kept_counts() {
+        let at = |minutes| rfc3339(NOW - Duration::minutes(minutes));
+        let counted = |sketch: Sketch, (from, until): (i64, i64)| {
+            sketch.recorded(Fact::EntryCount(EntryCount {
+                channel: "Security".to_owned(),
+                provider: SECURITY.to_owned(),
+                id: 4625,
+                logon_type: Some(10),
+                count: 3561,
+                from: at(from),
+                until: at(until),
+                addresses: 12,
+                minutes: std::collections::BTreeMap::new(),
+            }))
+        };
+        let few = || many(logged(), NOTED, 2, (SECURITY, 4625), &[("LogonType", "10")]);
+        few().check(&CAUSE, said());
+        counted(few(), (5, 3)).check(&CAUSE, hampers());
+        let ground = counted(few(), (5, 3)).with_case(flooded).unwrap();
+        assert!(ground.because[0].text.contains("3561 logons"), "{}", ground.because[0].text);
+        assert!(ground.because[0].text.contains("from 12 addresses"), "{}", ground.because[0].text);
+        assert!(ground.because[0].text.contains("(1781 a minute)"), "{}", ground.because[0].text);
+        // an hour before, and after the attempt
+        counted(few(), (65, 61)).check(&CAUSE, said());
+        counted(few(), (5, -3)).check(&CAUSE, said());
     }
 
     #[test]

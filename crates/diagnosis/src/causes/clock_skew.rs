@@ -4,7 +4,7 @@ use evidence::events::{GROUP_POLICY, KERBEROS};
 use evidence::fact::Fact;
 use evidence::moment::{moment, rfc3339};
 use evidence::state::LogEvent;
-use evidence::symptom::Symptom;
+use evidence::symptom::{Symptom, parse_code};
 use evidence::{Role, Stage};
 use time::Duration;
 
@@ -82,7 +82,9 @@ fn logged(case: Case<'_>) -> Option<Ground> {
     let logon = refused(case, |event| says(event, AT_DC));
     let kerberos = told(case, (KERBEROS, &[5]), NEAR, before(case));
     let policy = told(case, (GROUP_POLICY, &[1126]), NEAR, before(case));
-    let others = [kerberos, policy]
+    let in_time = before(case);
+    let error = told(case, (KERBEROS, &[3]), NEAR, |event| in_time(event) && skewed(event));
+    let others = [kerberos, policy, error]
         .into_iter()
         .flatten()
         .reduce(|one, other| Ground { because: [one.because, other.because].concat(), ..one });
@@ -92,6 +94,13 @@ fn logged(case: Case<'_>) -> Option<Ground> {
         (None, Some(others)) => Some(others.confidence(Confidence::Likely)),
         (None, None) => None,
     }
+}
+
+/// True for an error of Kerberos that says so: `KRB_AP_ERR_SKEW` (RFC 4120 section 7.5.9).
+fn skewed(event: &LogEvent) -> bool {
+    const SKEW: u32 = 37;
+    let code = ["ErrorCode", "3"].iter().find_map(|name| event.data.get(*name));
+    code.and_then(|code| parse_code(code.split_whitespace().next()?).ok()) == Some(SKEW)
 }
 
 /// True for an entry from before the attempt, or of its minute.
@@ -155,6 +164,14 @@ mod tests {
             .with(Fact::NtlmComputer("SERVER01".to_owned()))
             .with(Fact::NtlmDomain(domain.to_owned()))
             .with(Fact::ClockOffset(offset))
+    }
+
+    #[test]
+    fn present_by_an_error_of_kerberos() {
+        let error = |code| machine().event_with(KERBEROS, 3, 2, &[("ErrorCode", code)]);
+        error("0x25").check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
+        error("0x7").check(&CAUSE, Expect::Unknown);
+        error("").check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub const CAUSE: Cause = Cause {
                 Need::negotiation(Asked::TlsOnly),
                 Need::negotiation(Asked::StandardOnly),
                 Need::DIRECT_TLS,
+                Need::LATER_TRY,
             ],
             holds: always_closed,
         },
@@ -41,7 +42,7 @@ pub const CAUSE: Cause = Cause {
               balancer whose own target is gone or that wants a routing token (loadbalanceinfo) of its own, a \
               security product that blocks this source, or a listener whose service has died. Hyper-V's console \
               (port 2179) and gateways such as Devolutions' want a preconnection blob first (pcb:s: in an .rdp \
-              file). The request was held back once: the connection stays open as long as we say nothing, so it is \
+              file). diagnose --rdp FILE sends both as the client does. The request was held back once: the connection stays open as long as we say nothing, so it is \
               the request that is answered with a close.",
         confirm: "On the host: does the attempt arrive? Event 131 in RdpCoreTS says so. If it does not, something on the way \
                   accepted and closed the connection.",
@@ -65,6 +66,9 @@ fn always_closed(case: Case<'_>) -> Option<Ground> {
         let seen = case.x224_to(protocols)?;
         matches!(seen.value, X224Answer::Closed(_)).then_some(seen)
     };
+    if !case.tries().all(|seen| matches!(seen.value, X224Answer::Closed(_))) {
+        return None;
+    }
     let all = [closed(EVERYTHING)?, closed(SecurityProtocols::SSL)?, closed(SecurityProtocols::RDP)?];
     if case.tls_direct().any(|seen| matches!(seen.value, Handshake::Accepted { .. })) {
         return None;
@@ -74,6 +78,12 @@ fn always_closed(case: Case<'_>) -> Option<Ground> {
     for (seen, asked) in all.iter().zip(["TLS and CredSSP", "TLS alone", "Standard RDP Security"]) {
         let X224Answer::Closed(end) = seen.value else { continue };
         because.push(seen.because(format!("a request for {asked} is {} without an answer", end.verb())));
+    }
+    if let Some(later) = case.tries().last() {
+        because.push(later.because("so is the first request again, a second later".to_owned()));
+    }
+    if case.context.routing.token.is_some() || case.context.routing.preconnection.is_some() {
+        because.push(held.because("the routing token or preconnection blob of the .rdp file was sent each time"));
     }
     if case.who().address.is_some_and(|address| address.port() == HYPER_V_CONSOLE) {
         because
@@ -116,6 +126,7 @@ mod tests {
             .x224(SecurityProtocols::SSL, CLOSED)
             .x224(SecurityProtocols::RDP, CLOSED)
             .with(Fact::TlsAnswer { offer: TlsOffer::PLAIN_12, direct: true, answer: direct })
+            .x224(EVERYTHING, CLOSED)
     }
 
     #[test]

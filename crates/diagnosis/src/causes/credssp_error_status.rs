@@ -54,14 +54,17 @@ fn error(seen: Seen<&Introduction>) -> Option<Seen<u32>> {
 fn status(case: Case<'_>) -> Option<Ground> {
     let all: Option<Vec<_>> = case.introductions().map(error).collect();
     let all = all.filter(|all| !all.is_empty())?;
-    let told = |seen: &Seen<u32>| {
+    let told = |(number, seen): (usize, &Seen<u32>)| {
+        if number > 0 && seen.value == all[0].value {
+            return seen.because("it did so again after a pause".to_owned());
+        }
         let known = codes::find("ntstatus", seen.value).or_else(|| codes::find("hresult", seen.value));
         let name =
             known.map(|entry| format!(" ({})", entry.code.name.as_deref().unwrap_or("no name"))).unwrap_or_default();
         let text = format!("{} answered the first TSRequest with the error {:#010X}{name}", case.label(), seen.value);
         seen.because(text)
     };
-    let ground = Ground::on(all.iter().take(2).map(told).collect());
+    let ground = Ground::on(all.iter().take(2).enumerate().map(told).collect());
     // a client without CredSSP never comes here
     let needed = case.context.profile.protocols.credssp();
     Some(if needed { ground } else { ground.severity(Severity::Advisory) })

@@ -41,7 +41,7 @@ pub const CAUSE: Cause = Cause {
 fn version(case: Case<'_>) -> Option<Seen<u32>> {
     let seen = case.credssp()?;
     match seen.value {
-        Introduction::Challenge(version) | Introduction::Refused { version, .. } => {
+        Introduction::Challenge(version) | Introduction::Refused { version, .. } | Introduction::Rejected(version) => {
             Some(Seen { value: *version, id: seen.id })
         }
         _ => None,

@@ -18,6 +18,12 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof {
             shows: Shows::Presence(Confidence::Proven),
+            needs: &[Need::negotiation(Asked::Everything), Need::HELD_REQUEST, Need::LATER_TRY],
+            holds: ended_each_time,
+        },
+        // twice within a moment: the service may only just be starting
+        Proof {
+            shows: Shows::Presence(Confidence::Likely),
             needs: &[Need::negotiation(Asked::Everything), Need::HELD_REQUEST],
             holds: ended_unasked,
         },
@@ -61,6 +67,15 @@ fn ended_unasked(case: Case<'_>) -> Option<Ground> {
     Some(if case.another_address_answers() { ground.severity(Severity::Degrading) } else { ground })
 }
 
+/// Ended again after a pause.
+fn ended_each_time(case: Case<'_>) -> Option<Ground> {
+    let mut ground = ended_unasked(case)?;
+    let later = case.tries().last()?;
+    let X224Answer::Closed(end) = later.value else { return None };
+    ground.because.push(later.because(format!("a second later it was {} again", end.verb())));
+    Some(ground)
+}
+
 /// Every connection of a captured client ended like this.
 fn ended_on_a_client(case: Case<'_>) -> Option<Ground> {
     if case.x224().any(|seen| !matches!(seen.value.1, X224Answer::ClosedBeforeRequest(_))) {
@@ -98,8 +113,16 @@ mod tests {
 
     #[test]
     fn present() {
-        let sketch = closed().x224(EVERYTHING, X224Answer::ClosedBeforeRequest(End::Rst));
-        sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+        let twice = || closed().x224(EVERYTHING, X224Answer::ClosedBeforeRequest(End::Rst));
+        twice().check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        let later = twice().x224(EVERYTHING, X224Answer::Closed(End::Rst));
+        later.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+    }
+
+    #[test]
+    fn near_miss_it_answers_a_second_later() {
+        let twice = closed().x224(EVERYTHING, X224Answer::ClosedBeforeRequest(End::Rst));
+        twice.selects(EVERYTHING, SecurityProtocols::HYBRID).check(&CAUSE, Expect::Absent);
     }
 
     #[test]

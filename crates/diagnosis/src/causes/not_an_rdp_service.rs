@@ -3,12 +3,15 @@
 use evidence::fact::Handshake;
 use evidence::symptom::Symptom;
 use evidence::{Role, Stage};
+use wire::foreign::ForeignService;
 use wire::hex;
-use wire::machine::X224Answer;
+use wire::machine::{ConnectionSequenceAnswer, X224Answer};
+use wire::tls::TlsOffer;
 
 use crate::case::{Case, EVERYTHING, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
+use crate::stage::connection_sequence::as_clients_ask;
 
 pub const CAUSE: Cause = Cause {
     id: "not-an-rdp-service",
@@ -28,6 +31,14 @@ pub const CAUSE: Cause = Cause {
             needs: &[Need::negotiation(Asked::Everything)],
             holds: foreign_bytes,
         },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::SEQUENCE], holds: named_behind_tls },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::SEQUENCE], holds: foreign_behind_tls },
+        // a box on the way that blocks TLS may say so in HTTP
+        Proof {
+            shows: Shows::Presence(Confidence::Likely),
+            needs: &[Need::handshake(TlsOffer::MODERN)],
+            holds: named_instead_of_tls,
+        },
         Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::DIRECT_TLS], holds: bare_tls },
         Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: speaks_x224 },
     ],
@@ -36,7 +47,8 @@ pub const CAUSE: Cause = Cause {
         what_happens: "The port accepts the connection, then answers in another protocol or closes it. The client shows 0x904 \
                        or a protocol error (0x1104).",
         why: "A port forward or load balancer points to the wrong machine or port, another program took the port before \
-              Remote Desktop started, or the name leads to another machine.",
+              Remote Desktop started, or the name leads to another machine. A proxy that speaks X.224 and TLS \
+              itself may hand the connection on to another service.",
         confirm: "On the machine that you meant: which process owns the port? It should be svchost with TermService.",
         command: "Get-NetTCPConnection -LocalPort {port} -State Listen | ForEach-Object { Get-Process -Id $_.OwningProcess }; \
                   (Get-CimInstance Win32_Service -Filter \"Name='TermService'\").ProcessId",
@@ -50,10 +62,14 @@ pub const CAUSE: Cause = Cause {
 fn named_service(case: Case<'_>) -> Option<Ground> {
     let seen = case.x224_to(EVERYTHING)?;
     let X224Answer::Foreign { service, bytes } = seen.value else { return None };
+    Some(Ground::on(vec![seen.because(named(&case.label(), *service, bytes))]))
+}
+
+/// Says which service answered, and how it began.
+fn named(whose: &str, service: ForeignService, bytes: &[u8]) -> String {
     let start: String = String::from_utf8_lossy(bytes).chars().take_while(|c| !c.is_control()).take(40).collect();
     let start = if start.len() > 3 { format!("{start:?}") } else { hex::encode(bytes) };
-    let text = format!("{} answered as {}: {start}", case.label(), service.name());
-    Some(Ground::on(vec![seen.because(evidence::printable::printable(&text))]))
+    evidence::printable::printable(&format!("{whose} answered as {}: {start}", service.name()))
 }
 
 fn foreign_bytes(case: Case<'_>) -> Option<Ground> {
@@ -63,10 +79,55 @@ fn foreign_bytes(case: Case<'_>) -> Option<Ground> {
     if bytes.starts_with(&[3, 0]) {
         return None;
     }
+    Some(Ground::on(vec![seen.because(nobodys(&case.label(), bytes))]))
+}
+
+fn nobodys(whose: &str, bytes: &[u8]) -> String {
     let start: Vec<u8> = bytes.iter().copied().take(16).collect();
-    let text =
-        format!("{} answered with bytes that no Remote Desktop server sends: {}", case.label(), hex::encode(&start));
+    format!("{whose} answered with bytes that no Remote Desktop server sends: {}", hex::encode(&start))
+}
+
+/// X.224 and TLS were served, and behind them is another service.
+fn named_behind_tls(case: Case<'_>) -> Option<Ground> {
+    let (seen, words) = behind_tls(case, |answer| match answer {
+        ConnectionSequenceAnswer::Foreign { service, bytes } => Some(named("what is behind it", *service, bytes)),
+        _ => None,
+    })?;
+    Some(Ground::on(vec![seen.because(words)]))
+}
+
+fn foreign_behind_tls(case: Case<'_>) -> Option<Ground> {
+    let (seen, words) = behind_tls(case, |answer| match answer {
+        ConnectionSequenceAnswer::NotTpkt(bytes) => Some(nobodys("what is behind it", bytes)),
+        _ => None,
+    })?;
+    Some(Ground::on(vec![seen.because(words)]))
+}
+
+/// X.224 was served, TLS was agreed on, and another service answered the ClientHello.
+fn named_instead_of_tls(case: Case<'_>) -> Option<Ground> {
+    if case.tls().any(|seen| matches!(seen.value.1, Handshake::Accepted { .. } | Handshake::Alert(_))) {
+        return None;
+    }
+    let (seen, words) = case.tls().find_map(|seen| {
+        let Handshake::NotTls(bytes) = seen.value.1 else { return None };
+        let service = ForeignService::recognise(bytes)?;
+        Some((seen, named("what it handed the ClientHello to", service, bytes)))
+    })?;
+    let text = format!("{} speaks X.224 and agreed on TLS, and {words}", case.label());
     Some(Ground::on(vec![seen.because(text)]))
+}
+
+/// An answer to a client's first words behind TLS that `told` has words for; none where the settings came as well.
+fn behind_tls(
+    case: Case<'_>,
+    told: fn(&ConnectionSequenceAnswer) -> Option<String>,
+) -> Option<(Seen<&ConnectionSequenceAnswer>, String)> {
+    if as_clients_ask(case).any(|seen| matches!(seen.value, ConnectionSequenceAnswer::Settings(_))) {
+        return None;
+    }
+    let (seen, words) = as_clients_ask(case).find_map(|seen| Some((seen, told(seen.value)?)))?;
+    Some((seen, format!("{} speaks X.224 and TLS, and {words}", case.label())))
 }
 
 /// Closes on every Connection Request, yet speaks TLS: an HTTPS server or the like.
@@ -107,6 +168,43 @@ mod tests {
     fn unknown_bytes_are_likely() {
         let sketch = host("192.0.2.7").accepted().x224(EVERYTHING, X224Answer::NotTpkt(vec![7; 20]));
         sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    #[test]
+    fn another_service_instead_of_tls_is_likely() {
+        let http = || Handshake::NotTls(b"HTTP/1.1 400 Bad Request".to_vec());
+        let agreed = || host("192.0.2.7").accepted().selects(EVERYTHING, SecurityProtocols::SSL);
+        let sketch = agreed().tls(TlsOffer::MODERN, http());
+        sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        let unknown = agreed().tls(TlsOffer::MODERN, Handshake::NotTls(vec![7; 20]));
+        unknown.check(&CAUSE, Expect::Absent);
+        agreed().tls(TlsOffer::MODERN, http()).tls_up(TlsVersion::Tls12).check(&CAUSE, Expect::Absent);
+    }
+
+    fn behind_tls(answer: ConnectionSequenceAnswer) -> crate::sketch::Sketch {
+        let sketch = host("192.0.2.7").accepted().selects(EVERYTHING, SecurityProtocols::SSL).tls_up(TlsVersion::Tls13);
+        sketch.with(Fact::Settings { requested: EVERYTHING, answer })
+    }
+
+    #[test]
+    fn another_service_behind_tls_is_proven() {
+        let bytes = b"HTTP/1.1 400 Bad Request".to_vec();
+        let http = ConnectionSequenceAnswer::Foreign { service: ForeignService::Http, bytes };
+        behind_tls(http).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+        let unknown = ConnectionSequenceAnswer::NotTpkt(vec![7; 20]);
+        behind_tls(unknown).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    #[test]
+    fn near_miss_a_close_behind_tls_says_nothing_about_the_service() {
+        behind_tls(ConnectionSequenceAnswer::Closed(End::Fin)).check(&CAUSE, Expect::Absent);
+        behind_tls(ConnectionSequenceAnswer::Silent).check(&CAUSE, Expect::Absent);
+    }
+
+    #[test]
+    fn near_miss_settings_behind_tls() {
+        let told = ConnectionSequenceAnswer::Settings(wire::mcs::ConnectResponse::default());
+        behind_tls(told).check(&CAUSE, Expect::Absent);
     }
 
     #[test]

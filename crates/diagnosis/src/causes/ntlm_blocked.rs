@@ -18,6 +18,7 @@ pub const CAUSE: Cause = Cause {
     codes: &[0xC07],
     proofs: &[
         Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::INTRODUCTION], holds: refused },
+        Proof { shows: Shows::Presence(Confidence::Possible), needs: &[Need::INTRODUCTION], holds: rejected },
         Proof { shows: Shows::Absence, needs: &[Need::INTRODUCTION], holds: taken },
     ],
     explains: &[],
@@ -66,6 +67,18 @@ fn refused(case: Case<'_>) -> Option<Ground> {
     Some(if blocks { ground.severity(Severity::Blocking) } else { ground })
 }
 
+/// Rejected through SPNEGO, without a status: NTLM as the probe says it, which is not wrapped in SPNEGO, is not taken.
+fn rejected(case: Case<'_>) -> Option<Ground> {
+    let seen = case.credssp()?;
+    matches!(seen.value, Introduction::Rejected(_)).then(|| {
+        let text = format!("{} answered the first NTLM message with SPNEGO's reject, without a status", case.label());
+        let kept_out = "kept out are clients that have NTLM alone: by address, with a local account, outside the \
+                        domain, without a domain controller in reach; whether a ticket of Kerberos is taken was \
+                        not seen";
+        Ground::on(vec![seen.because(text), seen.because(kept_out)])
+    })
+}
+
 fn taken(case: Case<'_>) -> Option<Ground> {
     let seen = case.credssp()?;
     let challenged = matches!(seen.value, Introduction::Challenge(_));
@@ -104,6 +117,16 @@ mod tests {
         let without =
             answered("192.0.2.7", refused(NTLM_BLOCKED)).profile_with(|p| p.protocols = SecurityProtocols::SSL);
         without.check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Proven));
+    }
+
+    /// Whether anybody gets in is not known from it.
+    #[test]
+    fn a_reject_without_a_status_is_possible_and_changes_no_verdict() {
+        for target in ["192.0.2.7", "server01.corp.example"] {
+            let sketch = answered(target, Introduction::Rejected(6));
+            sketch.check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Possible));
+        }
+        answered("192.0.2.7", Introduction::Refused { version: 6, status: None }).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! `service-stopped`: a service that Remote Desktop needs is stopped or disabled.
 
-use evidence::events::{self, SERVICES};
+use evidence::events::{self, EVENT_LOG, SERVICES, USER32};
 use evidence::printable::printable;
 use evidence::state::{LogEvent, Service};
 use evidence::symptom::Symptom;
 use evidence::{Role, Stage};
+use time::Duration;
 
-use crate::case::{Case, Seen};
+use crate::case::{Case, NEAR, Seen};
 use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::logs::DAY;
 use crate::need::Need;
@@ -32,6 +33,7 @@ pub const CAUSE: Cause = Cause {
         Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::service("KeyIso")], holds: not_there },
         Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::service("CryptSvc")], holds: not_there },
         Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::HOST_LOG], holds: stopped },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::HOST_LOG], holds: not_started },
         Proof {
             shows: Shows::Absence,
             needs: &[
@@ -46,7 +48,10 @@ pub const CAUSE: Cause = Cause {
     explains: &[
         Explains {
             cause: "port-closed",
-            when: |case| away(case, &["TermService"]).or_else(|| stopped(case)).is_some(),
+            when: |case| {
+                let ground = away(case, &["TermService"]).or_else(|| stopped(case)).or_else(|| not_started(case));
+                ground.is_some_and(|ground| ground.severity.is_none())
+            },
         },
         Explains { cause: "certificate-renewal-failing", when: |case| away(case, &NEEDED[1..]).is_some() },
         Explains { cause: "certificate-missing", when: |case| away(case, &NEEDED[1..]).is_some() },
@@ -65,6 +70,50 @@ pub const CAUSE: Cause = Cause {
     fixes: &["start-services"],
 };
 
+/// State of a service that was started (`SERVICE_RUNNING`).
+const RUNS: Option<u32> = Some(4);
+
+/// Windows tried to start a needed service within the day before the attempt, could not, and no later entry says that
+/// it started.
+fn not_started(case: Case<'_>) -> Option<Ground> {
+    const FAILED: &[u32] = &[7000, 7009];
+    let about =
+        |seen: &Seen<&LogEvent>, name: &str| events::service(&seen.value.data).is_some_and(|(of, _)| of == name);
+    let failed = |name: &'static str| {
+        let entries = case.recent(SERVICES, FAILED, DAY);
+        let before = entries.filter(|seen| case.time_of(seen.id) <= case.context.at && about(seen, name));
+        let last = before.last()?;
+        let ran = |seen: &Seen<&LogEvent>| {
+            events::service(&seen.value.data) == Some((name, RUNS)) && case.time_of(seen.id) >= case.time_of(last.id)
+        };
+        let itself = name == NEEDED[0];
+        let back = case.recent(SERVICES, &[7036], DAY).any(|seen| ran(&seen));
+        (!back && !(itself && case.answered_since(last.id))).then_some((itself, name, last))
+    };
+    let found: Vec<_> = NEEDED.into_iter().filter_map(failed).collect();
+    let itself = found.iter().any(|(itself, ..)| *itself);
+    let because = found.into_iter().map(|(_, name, seen)| {
+        let at = printable(&seen.value.at);
+        seen.because(format!("Service Control Manager {} at {at}: {name} could not be started", seen.value.id))
+    });
+    let ground = Ground::on(because.collect());
+    match ground.because.is_empty() {
+        true => None,
+        false if itself => Some(ground),
+        false => Some(ground.severity(Severity::Degrading)),
+    }
+}
+
+/// True if Windows was being shut down at that time, which stops every service.
+fn shutting_down(case: Case<'_>, stopped: &Seen<&LogEvent>) -> bool {
+    const STOPPED: u32 = 6006;
+    const ASKED: u32 = 1074;
+    let after = |seen: &Seen<&LogEvent>| case.time_of(seen.id) - case.time_of(stopped.id);
+    let minute = Duration::minutes(1);
+    case.events(EVENT_LOG, &[STOPPED]).any(|seen| (-minute..=NEAR).contains(&after(&seen)))
+        || case.events(USER32, &[ASKED]).any(|seen| (-NEAR..=minute).contains(&after(&seen)))
+}
+
 /// Its last entry about TermService before the attempt says that it was stopped. Windows writes such entries for every
 /// service up to version 8.1, and later for some.
 fn stopped(case: Case<'_>) -> Option<Ground> {
@@ -75,7 +124,7 @@ fn stopped(case: Case<'_>) -> Option<Ground> {
         _ => None,
     };
     let last = case.recent(SERVICES, &[7036], DAY).filter(before).filter(|seen| state(seen).is_some()).last()?;
-    if state(&last) != STOPPED || case.answered_since(last.id) {
+    if state(&last) != STOPPED || case.answered_since(last.id) || shutting_down(case, &last) {
         return None;
     }
     let text = format!("Service Control Manager 7036 at {}: TermService was stopped", printable(&last.value.at));
@@ -165,6 +214,32 @@ mod tests {
         entry(stopped(), RUNS, 2).check(&CAUSE, Expect::Unknown);
         entry(stopped(), RUNS, -2).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
         entry(machine(), STOPPED, -2).check(&CAUSE, Expect::Unknown);
+    }
+
+    /// What failed to start is away, unless it started later; a shutdown stops all.
+    #[test]
+    fn present_by_a_start_that_failed() {
+        let entry = |sketch: Sketch, id, title, minutes| sketch.event_with(SERVICES, id, minutes, &[("param1", title)]);
+        let own = "Remote Desktop Services";
+        let failed = || entry(machine(), 7000, own, 5);
+        failed().check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        let keys = entry(machine(), 7009, "CNG Key Isolation", 5);
+        keys.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
+        failed()
+            .event_with(SERVICES, 7036, 2, &[("param1", own), ("param2", "running")])
+            .check(&CAUSE, Expect::Unknown);
+        entry(machine(), 7000, "Print Spooler", 5).check(&CAUSE, Expect::Unknown);
+        entry(machine(), 7000, own, 30 * 60).check(&CAUSE, Expect::Unknown);
+        entry(machine(), 7000, own, -2).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn near_miss_windows_was_shut_down() {
+        let stopped = || machine().event_with(SERVICES, 7036, 5, &[("param1", "TermService"), ("param2", "stopped")]);
+        stopped().check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        stopped().event(EVENT_LOG, 6006, 4).check(&CAUSE, Expect::Unknown);
+        stopped().event(USER32, 1074, 6).check(&CAUSE, Expect::Unknown);
+        stopped().event(USER32, 1074, 60).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
     }
 
     #[test]

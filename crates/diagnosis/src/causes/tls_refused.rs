@@ -93,7 +93,8 @@ fn telling(answer: &Handshake) -> Option<Alert> {
 
 /// Every hello is refused, those of TLS 1.2 and 1.3 with an alert that says something.
 fn refused(case: Case<'_>, hellos: &[TlsOffer]) -> Option<Ground> {
-    if case.tls().any(|seen| matches!(seen.value.1, Handshake::Accepted { .. })) {
+    // a hello that nothing came back for, of a slow host perhaps, was not refused
+    if case.tls().any(|seen| matches!(seen.value.1, Handshake::Accepted { .. } | Handshake::Silent { .. })) {
         return None;
     }
     // the alerts, side by side, say more
@@ -155,6 +156,11 @@ mod tests {
     fn without_the_third_stack_it_is_only_likely() {
         let sketch = all(&alert(40)).without_openssl();
         sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    #[test]
+    fn near_miss_a_hello_has_no_answer_yet() {
+        all(&alert(40)).tls(TlsOffer::TOLERANT, Handshake::Silent { bytes: 0 }).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

@@ -1,9 +1,13 @@
 //! `trust-broken`: the host and its domain do not trust each other, or no domain controller answers.
 
+use evidence::events::{EVENT_LOG, NETLOGON};
+use evidence::moment::moment;
 use evidence::state::LogEvent;
 use evidence::{Role, Stage};
 
-use crate::cause::{Cause, Confidence, Page, Proof, Severity, Shows};
+use crate::case::{Case, NEAR};
+use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
+use crate::logs::told;
 use crate::need::Need;
 use crate::refusals::{not_refused, refused, says};
 
@@ -23,6 +27,7 @@ pub const CAUSE: Cause = Cause {
             needs: &[Need::HOST_LOG],
             holds: |case| refused(case, fits),
         },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::HOST_LOG], holds: without_channel },
         Proof { shows: Shows::Absence, needs: &[Need::HOST_LOG], holds: |case| not_refused(case, fits) },
     ],
     explains: &[],
@@ -30,7 +35,7 @@ pub const CAUSE: Cause = Cause {
         what_happens: "Accounts of the domain are refused although name and password are right; local accounts get in.",
         why: "The password of the computer's account differs from that in the domain, as after an old snapshot or copy of the machine; the account was \
               deleted; or the host reaches no domain controller.",
-        confirm: "Security 4625 with the status 0xC000018D, 0xC000018B or 0xC000005E at the time of the attempt.",
+        confirm: "Security 4625 with the status 0xC000018D, 0xC000018B or 0xC000005E at the time of the attempt; Netlogon 3210, or 5719 long after the start of Windows.",
         command: "Get-WinEvent -MaxEvents 20 -FilterHashtable @{LogName='Security'; Id=4625,4825} | Format-List TimeCreated,Message",
         how_to_fix: "Log on with a local account. Where a domain controller answers, mend the trust with Test-ComputerSecureChannel -Repair; where none does, \
                      mend the network or the name server first.",
@@ -41,6 +46,27 @@ pub const CAUSE: Cause = Cause {
 
 fn fits(event: &LogEvent) -> bool {
     says(event, TRUST)
+}
+
+/// Netlogon says near the attempt that the host could not authenticate with its domain (3210), or reached no domain
+/// controller (5719). While Windows starts the network is often not up yet, and whoever logged on before gets in by
+/// what the host remembers: so it hampers, and nothing where somebody of the domain got in.
+fn without_channel(case: Case<'_>) -> Option<Ground> {
+    let at = case.context.at;
+    let before = |event: &LogEvent| moment(&event.at).is_some_and(|written| written <= at);
+    let started = |event: &LogEvent| {
+        let written = moment(&event.at);
+        let mut starts = case.events(EVENT_LOG, &[6005]).map(|seen| case.time_of(seen.id));
+        starts.any(|start| written.is_some_and(|written| (-NEAR..=NEAR).contains(&(written - start))))
+    };
+    let refused = told(case, (NETLOGON, &[3210]), NEAR, before);
+    let alone = || {
+        let ground = told(case, (NETLOGON, &[5719]), NEAR, |event| before(event) && !started(event))?;
+        Some(ground.confidence(Confidence::Possible))
+    };
+    let ground = refused.or_else(alone)?;
+    let got_in = ground.because.iter().any(|because| case.let_in_near(because.observation));
+    (!got_in).then(|| ground.severity(Severity::Degrading))
 }
 
 #[cfg(test)]
@@ -62,6 +88,20 @@ mod tests {
     fn near_miss_a_logon_over_the_network_that_nothing_connects_with_remote_desktop() {
         audited(0xC000_018B, "3", 2).check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Possible));
         audited(0xC000_018B, "2", 2).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn present_by_netlogon() {
+        let entry = |id, minutes| machine().event(NETLOGON, id, minutes);
+        entry(3210, 2).check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
+        entry(5719, 2).check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Possible));
+        // while Windows started, hours ago, after the attempt, and about another machine
+        entry(5719, 2).event(EVENT_LOG, 6005, 3).check(&CAUSE, Expect::Unknown);
+        entry(3210, 120).check(&CAUSE, Expect::Unknown);
+        entry(3210, -2).check(&CAUSE, Expect::Unknown);
+        entry(5805, 2).check(&CAUSE, Expect::Unknown);
+        let user = [("User", "CORP\\user.alpha"), ("Address", "192.0.2.9")];
+        entry(3210, 2).event_with(evidence::events::LSM, 21, 1, &user).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

@@ -81,7 +81,7 @@ impl Ladder {
             before.into_iter().any(|other| other.outcome == Outcome::Failed)
         };
         let passed = self.to_hosts().filter(|s| matches!(s.outcome, Outcome::Passed | Outcome::Degraded));
-        let passed = passed.filter(|stage| stage.stage <= Stage::Credssp && !failed(stage));
+        let passed = passed.filter(|stage| stage.stage <= Stage::Sequence && !failed(stage));
         passed.map(|stage| stage.stage).max()
     }
 }
@@ -90,7 +90,7 @@ impl Ladder {
 fn blamed(text: String, stage: Stage, changed: bool, subject: SubjectId, findings: &[Finding]) -> String {
     let here = |f: &&Finding| f.stage == stage && f.subject == subject && f.severity < Severity::Advisory;
     // the other rungs say by their texts what is wrong with them
-    let silent = changed && matches!(stage, Stage::Tcp | Stage::Tls);
+    let silent = changed && matches!(stage, Stage::Tcp | Stage::X224 | Stage::Tls);
     match findings.iter().find(here).filter(|_| silent) {
         Some(found) => format!("{text}, but see {}", found.cause),
         None => text,
@@ -121,7 +121,7 @@ fn rungs(case: Case<'_>) -> Vec<(Stage, Option<Rung>)> {
 }
 
 /// The rung of a stage of which nothing was seen; `None` for a machine's records, which nobody has to have, and for
-/// settings, which only a survey asks for.
+/// settings, which are told only where a host lets anyone so far.
 fn unseen_rung(stage: Stage, unseen: &str) -> Option<Rung> {
     (!matches!(stage, Stage::Host | Stage::Client | Stage::Sequence))
         .then(|| (Outcome::Skipped, None, unseen.to_owned()))

@@ -1,5 +1,6 @@
 //! The stage `sequence`: the settings that a host tells in the connection sequence, before anybody logs on
-//! ([MS-RDPBCGR] 1.3.1.1). Only a survey (`--thorough`) asks for them, and only where a host lets anyone so far.
+//! ([MS-RDPBCGR] 1.3.1.1). They are asked for where a host lets anyone so far, as every client does next: a host that
+//! tells them is Remote Desktop, whatever TLS ends in front of it. A survey (`--thorough`) asks behind other requests.
 
 use evidence::Stage;
 use evidence::fact::Fact;
@@ -11,7 +12,7 @@ use super::room::{Room, Whose};
 
 use crate::as_client::tunnel;
 use crate::case::{Case, Seen};
-use crate::need::Question;
+use crate::need::{Kind, Need, Of, Question};
 use crate::stage::rung::{Outcome, Rung, took};
 
 /// Its place on the ladder.
@@ -49,40 +50,82 @@ pub(crate) fn unasked(case: Case<'_>, set: SecurityProtocols) -> bool {
         && case.seen(move |fact| surveyed(fact).then_some(())).next().is_none()
 }
 
+static SEQUENCE: Kind = Kind {
+    name: "sequence",
+    words: |_| "the answer to a client's first words behind TLS".to_owned(),
+    answered: |case, _| as_clients_ask(case).next().is_some(),
+    // every connection that comes so far asks
+    asking: None,
+};
+
+impl Need {
+    /// Asks for the settings, where the host lets anyone so far.
+    pub const SEQUENCE: Self = Self::new(&SEQUENCE, Of::Nothing);
+}
+
+/// Iterates over the answers to a Connect Initial, each with the protocols that were asked for.
+fn all_settings(case: Case<'_>) -> impl Iterator<Item = Seen<(SecurityProtocols, &ConnectionSequenceAnswer)>> {
+    case.seen(|fact| match fact {
+        Fact::Settings { requested, answer } => Some((*requested, answer)),
+        _ => None,
+    })
+}
+
+/// Iterates over the answers that a client would have got as well: not those to sets of protocols that only a survey
+/// asks for.
+pub(crate) fn as_clients_ask(case: Case<'_>) -> impl Iterator<Item = Seen<&ConnectionSequenceAnswer>> {
+    let asked = all_settings(case).filter(|seen| !OPEN.contains(&seen.value.0));
+    asked.map(|seen| Seen { value: seen.value.1, id: seen.id })
+}
+
+fn told(answer: &ConnectionSequenceAnswer) -> bool {
+    matches!(answer, ConnectionSequenceAnswer::Settings(_))
+}
+
 impl<'a> Case<'a> {
     /// Returns the protocols that were asked for, and what became of the question for its settings.
     pub fn settings(self) -> Option<Seen<(SecurityProtocols, &'a ConnectionSequenceAnswer)>> {
-        let told = |answer: &ConnectionSequenceAnswer| matches!(answer, ConnectionSequenceAnswer::Settings(_));
-        let all = || {
-            self.seen(|fact| match fact {
-                Fact::Settings { requested, answer } => Some((*requested, answer)),
-                _ => None,
-            })
-        };
-        all().find(|seen| told(seen.value.1)).or_else(|| all().last())
+        all_settings(self).find(|seen| told(seen.value.1)).or_else(|| all_settings(self).last())
     }
 }
 
-/// Our own further tries are held against nobody, so no answer fails the rung.
+/// A client gets no further than a host that does not answer its first words; what a survey alone asks is held against
+/// nobody.
 fn rung(case: Case<'_>) -> Option<Rung> {
+    let asked = || as_clients_ask(case);
+    let refused = asked().filter(|seen| !told(seen.value)).count();
+    if let Some(last) = asked().last().filter(|_| refused == asked().count()) {
+        return Some((Outcome::Failed, took(case, last.id), words_of(last.value)));
+    }
     let seen = case.settings()?;
     let (requested, answer) = seen.value;
-    let skipped = |text: String| (Outcome::Skipped, text);
-    let (outcome, text) = match answer {
+    let ConnectionSequenceAnswer::Settings(settings) = answer else {
+        return Some((Outcome::Skipped, took(case, seen.id), words_of(answer)));
+    };
+    let told = settings.requested.filter(|told| *told != requested);
+    let told = told.map(|told| format!("; it was asked for {told}, and we asked for {requested}"));
+    let mut text = format!("{}{}", words_of(answer), told.unwrap_or_default());
+    if refused > 0 {
+        text += &format!("; {refused} of {} tries failed", asked().count());
+    }
+    Some((if refused > 0 { Outcome::Degraded } else { Outcome::Passed }, took(case, seen.id), text))
+}
+
+fn words_of(answer: &ConnectionSequenceAnswer) -> String {
+    match answer {
         ConnectionSequenceAnswer::Settings(settings) => {
             let version = settings.version.map_or_else(|| "no version".to_owned(), wire::mcs::version_words);
-            let told = settings.requested.filter(|told| *told != requested);
-            let told = told.map(|told| format!("; it was asked for {told}, and we asked for {requested}"));
-            let count = settings.channels.len();
-            (Outcome::Passed, format!("{version}, {count} static channels{}", told.unwrap_or_default()))
+            format!("{version}, {} static channels", settings.channels.len())
         }
-        ConnectionSequenceAnswer::Refused(result) => skipped(format!("settings refused with result {result}")),
-        ConnectionSequenceAnswer::Ultimatum(reason) => skipped(format!("settings refused, reason {reason}")),
-        ConnectionSequenceAnswer::Malformed(words) => skipped(words.clone()),
-        ConnectionSequenceAnswer::Closed(end) => skipped(format!("{} without settings", end.verb())),
-        ConnectionSequenceAnswer::Silent => skipped("no settings in time".to_owned()),
-    };
-    Some((outcome, took(case, seen.id), text))
+        ConnectionSequenceAnswer::Refused(result) => format!("settings refused with result {result}"),
+        ConnectionSequenceAnswer::Ultimatum(reason) => format!("settings refused, reason {reason}"),
+        ConnectionSequenceAnswer::Foreign { service, .. } => format!("answered as {}", service.name()),
+        ConnectionSequenceAnswer::NotTpkt(_) => "bytes that are not Remote Desktop's".to_owned(),
+        ConnectionSequenceAnswer::Malformed(words) => words.clone(),
+        ConnectionSequenceAnswer::Closed(end) => format!("{} without settings", end.verb()),
+        ConnectionSequenceAnswer::Alert(alert) => format!("ended with {alert}"),
+        ConnectionSequenceAnswer::Silent => "no settings in time".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -91,12 +134,17 @@ mod tests {
     use wire::mcs::ConnectResponse;
 
     use super::*;
+    use crate::case::EVERYTHING;
     use crate::sketch::host;
 
     fn rung_of(answers: Vec<ConnectionSequenceAnswer>) -> Option<(Outcome, String)> {
+        rung_behind(SecurityProtocols::SSL, answers)
+    }
+
+    fn rung_behind(requested: SecurityProtocols, answers: Vec<ConnectionSequenceAnswer>) -> Option<(Outcome, String)> {
         let mut sketch = host("server01.corp.example");
         for answer in answers {
-            sketch = sketch.with(Fact::Settings { requested: SecurityProtocols::SSL, answer });
+            sketch = sketch.with(Fact::Settings { requested, answer });
         }
         let report = sketch.diagnose();
         let rung = report.stages.into_iter().find(|stage| stage.stage == Stage::Sequence)?;
@@ -128,6 +176,18 @@ mod tests {
         assert_eq!((outcome, text.as_str()), (Outcome::Skipped, "reset without settings"));
         let (outcome, _) = rung_of(vec![settings(SecurityProtocols::SSL), ConnectionSequenceAnswer::Silent]).unwrap();
         assert_eq!(outcome, Outcome::Passed, "one answer is enough");
+    }
+
+    /// A client that gets as far would have got the same.
+    #[test]
+    fn what_a_client_would_hear_counts() {
+        let closed = || ConnectionSequenceAnswer::Closed(End::Fin);
+        let heard = |answers| rung_behind(EVERYTHING, answers).unwrap();
+        assert_eq!(heard(vec![closed()]), (Outcome::Failed, "closed without settings".to_owned()));
+        let (outcome, text) = heard(vec![closed(), settings(EVERYTHING)]);
+        assert_eq!(outcome, Outcome::Degraded);
+        assert!(text.ends_with("; 1 of 2 tries failed"), "{text}");
+        assert_eq!(heard(vec![settings(EVERYTHING)]).0, Outcome::Passed);
     }
 
     #[test]

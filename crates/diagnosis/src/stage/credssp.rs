@@ -9,7 +9,7 @@ use super::room::{Room, Whose};
 use super::tls::finished;
 use crate::as_client::{client_hello_asked, tunnel};
 use crate::case::{Case, Seen};
-use crate::need::{Asking, Kind, Need, Of, Patience, Question};
+use crate::need::{Again, Asking, Kind, Need, Of, Patience, Question};
 use crate::stage::rung::{Outcome, Rung, took};
 
 /// Its place on the ladder.
@@ -20,7 +20,7 @@ static INTRODUCTION: Kind = Kind {
     words: |_| "the host's introduction through CredSSP".to_owned(),
     answered: |case, _| case.credssp().is_some(),
     asking: Some(Asking {
-        again: false,
+        again: Again::Never,
         askable: |case, _| {
             case.selected().is_some_and(|seen| seen.value.credssp())
                 && case.tls_accepted().is_some()
@@ -36,7 +36,7 @@ static SECOND_INTRODUCTION: Kind = Kind {
     words: |_| "the host's second introduction through CredSSP, after a pause".to_owned(),
     answered: |case, _| case.introductions().count() >= 2,
     asking: Some(Asking {
-        again: true,
+        again: Again::Soon,
         askable: |case, _| case.credssp().is_some_and(|seen| failed(&seen)),
         question: introduce,
     }),
@@ -47,7 +47,7 @@ static PATIENT_INTRODUCTION: Kind = Kind {
     words: |_| "the host's introduction through CredSSP, given more time".to_owned(),
     answered: |case, _| case.introductions().count() >= 2,
     asking: Some(Asking {
-        again: true,
+        again: Again::Soon,
         askable: |case, _| case.credssp().is_some_and(|seen| *seen.value == Introduction::Silent),
         question: |case, of, all| Question { patient: Some(Patience::Introduction), ..introduce(case, of, all) },
     }),
@@ -147,6 +147,11 @@ fn rung(case: Case<'_>) -> Option<Rung> {
             (Outcome::Degraded, format!("NTLM refused ({status:#010x})"))
         }
         Introduction::Refused { status: Some(status), .. } => (Outcome::Failed, format!("error {status:#010x}")),
+        // whether it takes Kerberos is not known from here
+        Introduction::Rejected(_) => {
+            let text = "NTLM rejected (SPNEGO): whoever has no Kerberos ticket for its name gets no further";
+            (Outcome::Degraded, text.to_owned())
+        }
         // it may want Kerberos, or have no mechanism left at all: neither is known from here
         Introduction::Refused { status: None, .. } => {
             let text = "answered without NTLM: it wants Kerberos, or has no mechanism left (SPNEGO)";

@@ -6,7 +6,7 @@ use evidence::moment::moment;
 use evidence::printable::{counted, printable};
 use evidence::rdp_file::{RdpFileRecord, RdpSettings};
 use evidence::section::thing::Count;
-use evidence::state::{LogEvent, LogSpan, RegistryData, RegistryKey, Service};
+use evidence::state::{EntryCount, LogEvent, LogSpan, RegistryData, RegistryKey, Service};
 use evidence::telling::counts;
 use evidence::{Fact, Stage};
 use time::{Duration, OffsetDateTime};
@@ -163,6 +163,19 @@ impl<'a> Case<'a> {
         machine.flat_map(move |machine| {
             machine.seen(move |fact| match fact {
                 Fact::LogEvent(event) if ids.contains(&event.id) && ends_with(&event.provider, provider) => Some(event),
+                _ => None,
+            })
+        })
+    }
+
+    /// Iterates over counts of entries of this provider with one of these ids, of which more were read than are kept.
+    pub fn counts(self, provider: &'a str, ids: &'a [u32]) -> impl Iterator<Item = Seen<&'a EntryCount>> + 'a {
+        let machine = self.machine().into_iter();
+        machine.flat_map(move |machine| {
+            machine.seen(move |fact| match fact {
+                Fact::EntryCount(count) if ids.contains(&count.id) && ends_with(&count.provider, provider) => {
+                    Some(count)
+                }
                 _ => None,
             })
         })

@@ -7,7 +7,7 @@ use wire::machine::{ConnectFailure, TcpAnswer, X224Answer};
 
 use super::room::{Room, Whose};
 use crate::case::{Case, Seen};
-use crate::need::{Asking, Kind, Need, Of};
+use crate::need::{Again, Asking, Kind, Need, Of};
 use crate::stage::rung::{NOT_TRIED, Outcome, Rung, took};
 
 /// Its place on the ladder.
@@ -18,7 +18,7 @@ static TCP: Kind = Kind {
     words: |_| "whether the port accepts a connection".to_owned(),
     answered: |case, _| case.tcp().next().is_some(),
     // the first connection answers it; a further one would say nothing new
-    asking: Some(Asking { again: false, askable: |_, _| false, question: |_, _, all| all }),
+    asking: Some(Asking { again: Again::Never, askable: |_, _| false, question: |_, _, all| all }),
 };
 
 impl Need {

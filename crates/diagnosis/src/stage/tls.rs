@@ -5,6 +5,7 @@ mod further;
 use evidence::Stage;
 use evidence::fact::{Fact, Handshake};
 use wire::machine::Ended;
+use wire::stage::instead_of_tls;
 use wire::tls::{Alert, NameSent, Segments, TlsOffer, TlsStack, TlsVersion};
 
 use self::further::askable;
@@ -15,7 +16,7 @@ use crate::as_client::{
     taken_alike, taken_as_client,
 };
 use crate::case::{Case, Seen};
-use crate::need::{Asked, Asking, Kind, Need, Of, Question};
+use crate::need::{Again, Asked, Asking, Kind, Need, Of, Question};
 use crate::stage::rung::{Outcome, Rung, took};
 use crate::tries::twice_in_a_row;
 
@@ -27,7 +28,7 @@ static DIRECT_TLS: Kind = Kind {
     words: |_| "whether the port speaks TLS without X.224".to_owned(),
     answered: |case, _| case.tls_direct().next().is_some(),
     asking: Some(Asking {
-        again: false,
+        again: Again::Never,
         askable: |case, _| super::x224::closed(case) && Need::negotiation(Asked::StandardOnly).answered(case),
         question: |_, _, all| Question { request: None, tls: Some(TlsOffer::PLAIN_12), ..all.bare() },
     }),
@@ -40,7 +41,7 @@ static HANDSHAKE: Kind = Kind {
     answered: |case, of| {
         case.tls_with(of.hello()).is_some() || of.hello() == TlsOffer::MODERN && case.tls_watched().next().is_some()
     },
-    asking: Some(Asking { again: false, askable: |case, of| askable(case, of.hello()), question: with_hello }),
+    asking: Some(Asking { again: Again::Never, askable: |case, of| askable(case, of.hello()), question: with_hello }),
 };
 
 static HANDSHAKE_AGAIN: Kind = Kind {
@@ -51,7 +52,7 @@ static HANDSHAKE_AGAIN: Kind = Kind {
         _ => case.times(put(case, of)) >= 2,
     },
     asking: Some(Asking {
-        again: true,
+        again: Again::Soon,
         askable: |case, of| {
             // without a word: it may have been the moment. Only where another hello went through does it matter. And
             // one that differs from a taken one in its version alone may have met another host, whatever it was told
@@ -73,7 +74,7 @@ static CLIENT_VERSIONS: Kind = Kind {
     words: |_| "the answer to the TLS versions of this client".to_owned(),
     answered: |case, _| client_versions_known(case),
     asking: Some(Asking {
-        again: false,
+        again: Again::Never,
         askable: |case, _| case.tls_accepted().is_some(),
         // the client's own hello, if accepted, answers both at once
         question: |case, of, all| {
@@ -90,7 +91,7 @@ static CLIENT_SUITES: Kind = Kind {
     name: "client-suites",
     words: |_| "the answer to the TLS suites of this client".to_owned(),
     answered: |case, _| client_suites_known(case),
-    asking: Some(Asking { again: false, askable: |case, _| taken_alike(case).is_some(), question: as_client }),
+    asking: Some(Asking { again: Again::Never, askable: |case, _| taken_alike(case).is_some(), question: as_client }),
 };
 
 static CLIENT_SUITES_AGAIN: Kind = Kind {
@@ -98,7 +99,7 @@ static CLIENT_SUITES_AGAIN: Kind = Kind {
     words: |_| "the answer to the TLS suites of this client, after a pause".to_owned(),
     answered: |case, _| twice_in_a_row(case, client_offer(case)),
     asking: Some(Asking {
-        again: true,
+        again: Again::Soon,
         askable: |case, _| case.tls_with(client_offer(case)).is_some_and(|seen| refused(seen.value)),
         question: as_client,
     }),
@@ -342,7 +343,7 @@ pub(crate) fn refused_words(answer: &Handshake) -> String {
         Handshake::Closed { end, bytes: 0 } => format!("{} without an answer", end.verb()),
         Handshake::Closed { end, bytes } => format!("{} after {bytes} bytes", end.verb()),
         Handshake::Silent { bytes } => format!("no whole answer in time ({bytes} bytes)"),
-        Handshake::NotTls(_) => "bytes that are no TLS record".to_owned(),
+        Handshake::NotTls(bytes) => instead_of_tls(bytes),
         Handshake::Malformed(words) => words.clone(),
         Handshake::OwnFailure(words) => format!("our own failure: {words}"),
     }

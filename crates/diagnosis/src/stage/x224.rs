@@ -6,7 +6,7 @@ use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
 
 use super::room::{Room, Whose};
 use crate::case::{Case, EVERYTHING, Seen};
-use crate::need::{Asked, Asking, Kind, Need, Of, Patience, Question};
+use crate::need::{Again, Asked, Asking, Kind, Need, Of, Patience, Question};
 use crate::stage::rung::{Outcome, Rung, took};
 
 /// Its place on the ladder.
@@ -27,7 +27,7 @@ static HELD_REQUEST: Kind = Kind {
         })
     },
     asking: Some(Asking {
-        again: false,
+        again: Again::Never,
         askable: |case, _| closed(case),
         question: |_, _, all| Question { hold: true, ..all.bare() },
     }),
@@ -49,7 +49,7 @@ static NEGOTIATION: Kind = Kind {
         case.x224_to(asked.protocols(case)).is_some_and(|seen| !paced(seen.value))
     },
     asking: Some(Asking {
-        again: false,
+        again: Again::Never,
         askable: |case, of| {
             let everything = case.x224_to(EVERYTHING).map(|seen| seen.value);
             match of.asked() {
@@ -71,7 +71,7 @@ static SECOND_TRY: Kind = Kind {
     words: |_| "the answer to a second Connection Request, after a pause".to_owned(),
     answered: |case, _| case.tries().count() >= 2,
     asking: Some(Asking {
-        again: true,
+        again: Again::Soon,
         askable: |case, _| case.tries().count() == 1 && worth_another_try(case),
         // a slow host answers then, a deaf one does not
         question: |_, _, all| Question { patient: Some(Patience::Negotiation), ..all },
@@ -83,9 +83,24 @@ static FURTHER_TRIES: Kind = Kind {
     words: |_| "the answers to further Connection Requests, with pauses between them".to_owned(),
     answered: |case, _| case.tries().count() >= SPACED_TRIES,
     asking: Some(Asking {
-        again: true,
+        again: Again::Soon,
         askable: |case, _| case.tries().next().is_some_and(|seen| unanswered(seen.value)) && answers(case),
         question: |_, _, all| all.bare(),
+    }),
+};
+
+static LATER_TRY: Kind = Kind {
+    name: "later-try",
+    words: |_| "the answer to the same Connection Request a second later".to_owned(),
+    answered: |case, _| case.tries().count() >= 2,
+    asking: Some(Asking {
+        again: Again::Later,
+        askable: |case, _| {
+            let mut tries = case.tries();
+            tries.next().is_some_and(|seen| matches!(seen.value, X224Answer::Closed(_))) && tries.next().is_none()
+        },
+        // should it answer now, all is asked at once
+        question: |_, _, all| all,
     }),
 };
 
@@ -94,7 +109,7 @@ static CLOSED_TWICE: Kind = Kind {
     words: |_| "whether it closes on the same Connection Request twice in a row".to_owned(),
     answered: |case, _| answers(case) || closed_twice_in_a_row(case),
     asking: Some(Asking {
-        again: true,
+        again: Again::Soon,
         askable: |case, _| {
             let plain = case.x224_to(Asked::StandardOnly.protocols(case));
             closed(case) && plain.is_some_and(|seen| matches!(seen.value, X224Answer::Server(_)))
@@ -110,6 +125,8 @@ impl Need {
     pub const HELD_REQUEST: Self = Self::new(&HELD_REQUEST, Of::Nothing);
     /// Asks for everything a second time, after a pause.
     pub const SECOND_TRY: Self = Self::new(&SECOND_TRY, Of::Nothing);
+    /// Asks for everything once more, a second after it ended the connection.
+    pub const LATER_TRY: Self = Self::new(&LATER_TRY, Of::Nothing);
     /// Asks for everything on further tries, with pauses between them.
     pub const FURTHER_TRIES: Self = Self::new(&FURTHER_TRIES, Of::Nothing);
 

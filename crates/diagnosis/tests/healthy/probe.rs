@@ -7,6 +7,7 @@ use diagnosis::need::Question;
 use diagnosis::planner::Planner;
 use diagnosis::{Capabilities, Context};
 use evidence::observe::observe;
+use evidence::rdp_file::Routing;
 use evidence::{ClientProfile, ProfileSource, Role, Subject, Target};
 use wire::machine::{Action, Conversation, ConversationPlan, End, Event, Limits, TlsFailure};
 use wire::tls::{Alert, ClientHello, TlsVersion};
@@ -31,6 +32,7 @@ pub fn ask(host: &Host) -> (Transcript, Context) {
         profile_source: ProfileSource::Option,
         require_trust: false,
         gateway: None,
+        routing: Routing::default(),
         thorough: false,
         at_source: evidence::TimeSource::Attempt,
         at: NOW,
@@ -72,7 +74,10 @@ pub fn ask(host: &Host) -> (Transcript, Context) {
 fn plan(question: Question) -> ConversationPlan {
     let limit = Duration::from_secs(3);
     ConversationPlan {
-        request: question.request.map(|protocols| ConnectionRequest { cookie: None, protocols: Some(protocols) }),
+        preconnection: None,
+        request: question
+            .request
+            .map(|protocols| ConnectionRequest { protocols: Some(protocols), ..ConnectionRequest::default() }),
         hold: if question.hold { Duration::from_millis(250) } else { Duration::ZERO },
         tls: question.tls,
         credssp: question.credssp.then_some(6),

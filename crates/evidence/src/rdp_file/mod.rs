@@ -12,6 +12,7 @@ pub use crate::section::rdp_files::{RdpFileRecord, RdpSetting, RdpSignature, Sig
 pub use settings::{Gateway, GatewayUse, KNOWN, Known, RdpSettings, known};
 
 use thiserror::Error;
+use wire::x224::{Preconnection, RoutingToken};
 
 /// Most bytes of a file.
 pub const BYTES_LIMIT: usize = 1024 * 1024;
@@ -21,10 +22,12 @@ pub const LINES_LIMIT: usize = 4000;
 /// Encoding of a file's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
-    /// UTF-16, little endian.
+    /// UTF-16.
     Utf16 {
         /// True if a byte order mark comes first.
         mark: bool,
+        /// True if the larger half of each unit comes first.
+        big: bool,
     },
     /// UTF-8.
     Utf8 {
@@ -106,9 +109,10 @@ impl RdpFile {
     pub fn encode(&self) -> Vec<u8> {
         let text: String = self.lines.iter().map(|line| line.text() + "\r\n").collect();
         match self.encoding {
-            Encoding::Utf16 { mark } => {
-                let mark: &[u8] = if mark { &[0xFF, 0xFE] } else { &[] };
-                [mark, &utf16(&text)].concat()
+            Encoding::Utf16 { mark, big } => {
+                let text = if mark { format!("\u{FEFF}{text}") } else { text };
+                let bytes: fn(u16) -> [u8; 2] = if big { u16::to_be_bytes } else { u16::to_le_bytes };
+                text.encode_utf16().flat_map(bytes).collect()
             }
             Encoding::Utf8 { mark } => {
                 let mark: &[u8] = if mark { "\u{FEFF}".as_bytes() } else { &[] };
@@ -131,6 +135,23 @@ impl RdpFile {
         self.lines.iter().filter(move |line| line.name().is_some_and(|known| same_name(known, name)))
     }
 
+    /// Reads what a client sends in clear so that a balancer or a host of many targets finds the right one.
+    pub fn routing(&self) -> Routing {
+        let value = |name| self.value(name).map(str::trim).filter(|value| !value.is_empty());
+        let token = value("loadbalanceinfo").map(|text| RoutingToken::parse(text).ok_or("loadbalanceinfo"));
+        let blob = value("pcb").map(|text| Preconnection::parse(text).ok_or("pcb"));
+        Routing {
+            unsendable: token
+                .iter()
+                .filter_map(|it| it.as_ref().err())
+                .chain(blob.iter().filter_map(|it| it.as_ref().err()))
+                .copied()
+                .collect(),
+            token: token.and_then(Result::ok),
+            preconnection: blob.and_then(Result::ok),
+        }
+    }
+
     /// Returns the value of a setting's first line.
     pub fn value<'a>(&'a self, name: &'a str) -> Option<&'a str> {
         self.settings().find(|(known, _, _)| same_name(known, name)).map(|(_, _, value)| value)
@@ -138,7 +159,7 @@ impl RdpFile {
 }
 
 impl Line {
-    fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         let text = text.trim_end_matches('\r');
         let other = || Self::Other(text.to_owned());
         let Some((name, rest)) = text.split_once(':') else { return other() };
@@ -172,21 +193,37 @@ impl Line {
     }
 }
 
+/// Words of a file that lead a client to its target.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Routing {
+    /// `loadbalanceinfo`: the routing token ([MS-RDPBCGR] 2.2.1.1).
+    pub token: Option<RoutingToken>,
+    /// `pcb`: the preconnection blob ([MS-RDPEPS] 2.2.1.2).
+    pub preconnection: Option<Preconnection>,
+    /// Names of settings that cannot be sent as they are: too long, or with characters that a request cannot hold.
+    pub unsendable: Vec<&'static str>,
+}
+
 pub(crate) fn same_name(one: &str, other: &str) -> bool {
     one.trim().eq_ignore_ascii_case(other.trim())
 }
 
 fn decode(bytes: &[u8]) -> (Encoding, String) {
-    let wide = |bytes: &[u8]| {
-        let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+    let wide = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
+        let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
         String::from_utf16_lossy(&units)
     };
-    if let Some(rest) = bytes.strip_prefix(&[0xFF, 0xFE]) {
-        return (Encoding::Utf16 { mark: true }, wide(rest));
-    }
     // every setting's name begins with an ASCII letter
-    if matches!(bytes, [first, 0, ..] if *first != 0) {
-        return (Encoding::Utf16 { mark: false }, wide(bytes));
+    match bytes {
+        [0xFF, 0xFE, rest @ ..] => return (Encoding::Utf16 { mark: true, big: false }, wide(rest, u16::from_le_bytes)),
+        [0xFE, 0xFF, rest @ ..] => return (Encoding::Utf16 { mark: true, big: true }, wide(rest, u16::from_be_bytes)),
+        [first, 0, ..] if *first != 0 => {
+            return (Encoding::Utf16 { mark: false, big: false }, wide(bytes, u16::from_le_bytes));
+        }
+        [0, first, ..] if *first != 0 => {
+            return (Encoding::Utf16 { mark: false, big: true }, wide(bytes, u16::from_be_bytes));
+        }
+        _ => {}
     }
     let (mark, rest) = match bytes.strip_prefix("\u{FEFF}".as_bytes()) {
         Some(rest) => (true, rest),
@@ -235,10 +272,13 @@ mod tests {
     #[test]
     fn every_encoding_is_read_and_written_back() {
         let wide = utf16(TEXT);
+        let big: Vec<u8> = TEXT.encode_utf16().flat_map(u16::to_be_bytes).collect();
         let ansi: Vec<u8> = TEXT.chars().map(|c| to_ansi(c).unwrap()).collect();
         for (bytes, encoding) in [
-            ([&[0xFF, 0xFE], wide.as_slice()].concat(), Encoding::Utf16 { mark: true }),
-            (wide, Encoding::Utf16 { mark: false }),
+            ([&[0xFF, 0xFE], wide.as_slice()].concat(), Encoding::Utf16 { mark: true, big: false }),
+            ([&[0xFE, 0xFF], big.as_slice()].concat(), Encoding::Utf16 { mark: true, big: true }),
+            (big, Encoding::Utf16 { mark: false, big: true }),
+            (wide, Encoding::Utf16 { mark: false, big: false }),
             (["\u{FEFF}", TEXT].concat().into_bytes(), Encoding::Utf8 { mark: true }),
             (TEXT.as_bytes().to_vec(), Encoding::Utf8 { mark: false }),
             (ansi, Encoding::Ansi),
@@ -266,6 +306,20 @@ mod tests {
             let file = RdpFile::parse(&bytes).unwrap();
             assert_eq!(file.value("enablecredsspsupport"), Some("0"));
         }
+    }
+
+    #[test]
+    fn what_leads_to_the_target_is_read_and_what_cannot_be_sent_is_named() {
+        let routing = |text: &str| RdpFile::parse(text.as_bytes()).unwrap().routing();
+        let token = "tsv://MS Terminal Services Plugin.1.Desktops";
+        let both = routing(&format!("LoadBalanceInfo:s:{token}\r\npcb:s:0a1b;EnhancedMode=1\r\n"));
+        assert_eq!(both.token.as_ref().map(RoutingToken::as_str), Some(token));
+        assert_eq!(both.preconnection.as_ref().map(Preconnection::as_str), Some("0a1b;EnhancedMode=1"));
+        assert_eq!(both.unsendable, [] as [&str; 0]);
+        assert_eq!(routing("loadbalanceinfo:s: \r\nfull address:s:a"), Routing::default());
+        let long = routing(&format!("loadbalanceinfo:s:{}\npcb:s:a\u{1}b", "x".repeat(300)));
+        assert_eq!((long.token, long.preconnection), (None, None));
+        assert_eq!(long.unsendable, ["loadbalanceinfo", "pcb"]);
     }
 
     #[test]

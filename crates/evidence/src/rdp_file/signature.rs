@@ -6,6 +6,8 @@
 //! spaces in it, of a header of 12 bytes (0x00010001, 1, the length of the rest, all little endian) and of a detached
 //! CMS `SignedData`. Where a name has several lines, both the first and the last are tried.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::digest;
@@ -15,13 +17,13 @@ use wire::certificate::Certificate;
 use wire::signed_data::{PublicKey, SignedData, SignerInfo};
 
 use super::settings::KNOWN;
-use super::{Line, RdpFile, utf16};
+use super::{BYTES_LIMIT, Line, RdpFile, utf16};
 use super::{RdpSignature, Signer};
 use crate::moment::rfc3339;
 use crate::printable::printable;
 
 /// First two numbers of the header, always these in every file seen.
-const HEADER: (u32, u32) = (0x0001_0001, 1);
+pub(crate) const HEADER: (u32, u32) = (0x0001_0001, 1);
 /// Most names in a scope.
 const SCOPE_LIMIT: usize = 1000;
 
@@ -62,9 +64,11 @@ fn examine(file: &RdpFile, signature: &str, scope: &str) -> Result<RdpSignature,
     if !missing.is_empty() {
         return Ok(RdpSignature::Broken { missing });
     }
-    let first = signed_text(file, &names, scope, |lines, nth| lines.get(nth).or(lines.last()).copied());
-    let last = signed_text(file, &names, scope, |lines, _| lines.last().copied());
-    if key.verifies(&first)? || key.verifies(&last)? {
+    let first = |lines: &[&Line], nth: usize| nth.min(lines.len().saturating_sub(1));
+    let last = |lines: &[&Line], _| lines.len().saturating_sub(1);
+    if key.verifies(&signed_text(file, &names, scope, first)?)?
+        || key.verifies(&signed_text(file, &names, scope, last)?)?
+    {
         return Ok(RdpSignature::Valid(Signer {
             scope: names.iter().map(|name| named(name)).collect(),
             outside: outside(file, &names),
@@ -95,27 +99,38 @@ fn envelope(signature: &str) -> Result<SignedData, String> {
     SignedData::decode(signed).map_err(|error| format!("it is no CMS SignedData: {error}"))
 }
 
-/// Rebuilds the signed bytes: for each name in the scope the line that `pick` takes from its lines, at its n-th
-/// mention.
-fn signed_text<'a>(
-    file: &'a RdpFile,
-    names: &[&'a str],
+/// Rebuilds the signed bytes: for each name in the scope the line whose number `pick` gives of its lines, at its n-th
+/// mention. No file that anybody signs has more of them than a file may have, however often it names one long line.
+fn signed_text(
+    file: &RdpFile,
+    names: &[&str],
     scope: &str,
-    pick: impl Fn(&[&'a Line], usize) -> Option<&'a Line>,
-) -> Vec<u8> {
+    pick: impl Fn(&[&Line], usize) -> usize,
+) -> Result<Vec<u8>, String> {
+    let mut mentions: BTreeMap<String, (usize, Vec<&Line>)> = BTreeMap::new();
     let mut text = String::new();
-    for (at, name) in names.iter().enumerate() {
-        let nth = names[..at].iter().filter(|known| super::same_name(known, name)).count();
-        let lines: Vec<&Line> = file.lines_of(name).collect();
-        if let Some(line) = pick(&lines, nth) {
+    for name in names {
+        let mention = mentions.entry(name.to_ascii_lowercase());
+        let (nth, lines) = mention.or_insert_with(|| (0, file.lines_of(name).collect()));
+        if let Some(line) = lines.get(pick(lines, *nth)) {
             text.push_str(line.text().trim());
             text.push_str("\r\n");
+        }
+        *nth += 1;
+        if text.len() > BYTES_LIMIT {
+            return Err(format!("what it claims to have signed has more than {BYTES_LIMIT} bytes"));
         }
     }
     text.push_str("signscope:s:");
     text.push_str(scope.trim());
     text.push_str("\r\n\0");
-    utf16(&text)
+    Ok(utf16(&text))
+}
+
+/// Builds the bytes that a signature with this scope is over, in a file that has one line of each name.
+pub(crate) fn signed_bytes(file: &RdpFile, scope: &str) -> Result<Vec<u8>, String> {
+    let names: Vec<&str> = scope.split(',').collect();
+    signed_text(file, &names, scope, |_, _| 0)
 }
 
 /// Lists settings of the file that decide about the connection and are not signed.
@@ -127,10 +142,10 @@ fn outside(file: &RdpFile, names: &[&str]) -> Vec<String> {
 
 /// Lists signed names whose lines have different values.
 fn contradicted(file: &RdpFile, names: &[&str]) -> Vec<String> {
-    let mut found = Vec::new();
-    for name in names {
+    let (mut found, mut seen) = (Vec::new(), BTreeSet::new());
+    for name in names.iter().filter(|name| seen.insert(name.to_ascii_lowercase())) {
         let lines: Vec<String> = file.lines_of(name).map(Line::text).collect();
-        if lines.iter().any(|line| !line.eq_ignore_ascii_case(&lines[0])) && !found.contains(&named(name)) {
+        if lines.iter().any(|line| !line.eq_ignore_ascii_case(&lines[0])) {
             found.push(named(name));
         }
     }

@@ -15,6 +15,11 @@ pub(crate) fn fields<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<Stri
     from.deserialize_map(Map(PARTS, |_: &String| 0, PhantomData))
 }
 
+/// Deserialises numbers by their names, with a limit.
+pub(crate) fn numbers<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, u64>, D::Error> {
+    from.deserialize_map(Map(PARTS, |_: &u64| 0, PhantomData))
+}
+
 /// Deserialises parts of anything else, with a limit.
 pub(crate) fn parts<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T>, D::Error> {
     from.deserialize_seq(List(PARTS, PhantomData))

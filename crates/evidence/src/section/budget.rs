@@ -6,6 +6,8 @@ use std::io::{self, Write};
 use serde::Serialize;
 use time::OffsetDateTime;
 
+use super::counts::EntryCount;
+
 /// Most entries of one provider and id that are kept of a machine: the newest.
 pub const KEPT: usize = 500;
 /// Bytes of the budget that log entries of a file or machine may take: they are many, and the rest has to fit as well.
@@ -81,9 +83,14 @@ impl Budget {
     }
 }
 
-/// Entries left out, by channel.
+/// Entries left out.
 #[derive(Debug, Default)]
-pub struct LeftOut(pub(crate) BTreeMap<String, Missed>);
+pub struct LeftOut {
+    /// How many, by channel.
+    pub(crate) channels: BTreeMap<String, Missed>,
+    /// All entries of the kinds that lost some.
+    pub(crate) counts: Vec<EntryCount>,
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Missed {
@@ -96,10 +103,10 @@ pub(crate) struct Missed {
 
 impl LeftOut {
     pub(super) fn add(&mut self, channel: &str, at: Option<OffsetDateTime>) {
-        if !self.0.contains_key(channel) {
-            self.0.insert(channel.to_owned(), Missed::default());
+        if !self.channels.contains_key(channel) {
+            self.channels.insert(channel.to_owned(), Missed::default());
         }
-        let Some(missed) = self.0.get_mut(channel) else { return };
+        let Some(missed) = self.channels.get_mut(channel) else { return };
         missed.count += 1;
         missed.until = missed.until.max(at);
         missed.undated |= at.is_none();

@@ -40,15 +40,12 @@ pub struct LogEvent {
     pub data: BTreeMap<String, String>,
 }
 
-/// Titles by which Windows names services in entries.
-const TITLES: &[&str] = &["Remote Desktop Services", "Remote Desktop Configuration", "Cryptographic Services"];
-
 /// Fields that mean the same in every entry.
 const FIELDS: &[(Content, &[&str])] = &[
-    (Content::Place, &["ClientIP", "IPString", "IpAddress", "Address", "ClientAddress", "ServerAddress"]),
+    (Content::Place, &["ClientIP", "IPString", "IpAddress", "Address", "ClientAddress", "ServerAddress", "Resource"]),
     (
         Content::Person,
-        &["TargetUserName", "SubjectUserName", "TargetOutboundUserName", "User", "UserName", "AccountName"],
+        &["TargetUserName", "SubjectUserName", "TargetOutboundUserName", "User", "UserName", "Username", "AccountName"],
     ),
     (
         Content::Name,
@@ -86,6 +83,9 @@ const FIELDS: &[(Content, &[&str])] = &[
             "Source",
             "TunnelID",
             "InstanceID",
+            "SessionDuration",
+            "BytesReceived",
+            "BytesTransfered",
             "Event",
             "NewState",
             "PreviousState",
@@ -107,6 +107,8 @@ const FIELDS: &[(Content, &[&str])] = &[
             "Type",
             "listenerName",
             "ConnectionName",
+            "ConnectionProtocol",
+            "AuthType",
         ],
     ),
     (Content::Service, &["param1"]),
@@ -133,10 +135,12 @@ const FIELDS: &[(Content, &[&str])] = &[
     ),
 ];
 
-/// Words for the protocol's own states, and names of the listener.
+/// Words for the states of the protocol and of services, and names of the listener.
 const WORDS: &[&str] = &[
     "TCP",
     "UDP",
+    "HTTP",
+    "NTLM",
     "RDP_SEC",
     "RDP_TCP",
     "RDP_UDP",
@@ -149,6 +153,8 @@ const WORDS: &[&str] = &[
     "FEventCheckAndCompleteReadsFailed",
     "client",
     "server",
+    "stopped",
+    "running",
 ];
 
 /// Overhead of an entry, and of each of its values, in bytes.
@@ -304,7 +310,8 @@ fn word(value: &str) -> String {
 
 /// Keeps a service of Windows by its name or title.
 fn service(value: &str) -> String {
-    one_of(SERVICES, value).or_else(|| one_of(TITLES, value)).unwrap_or_else(|| REDACTED.to_owned())
+    let titled = || events::TITLES.iter().any(|(title, _)| title.eq_ignore_ascii_case(value)).then(|| value.to_owned());
+    one_of(SERVICES, value).or_else(titled).unwrap_or_else(|| REDACTED.to_owned())
 }
 
 /// Renames `TERMSRV/host 4`: a well-known class, a host, a number.

@@ -7,6 +7,7 @@ pub mod accesses;
 pub(crate) mod bounded;
 pub(crate) mod budget;
 pub mod certificates;
+pub mod counts;
 pub mod events;
 pub mod files;
 pub mod key_files;
@@ -36,6 +37,8 @@ macro_rules! sections {
             logs: LogSpan(crate::section::logs::LogSpan),
             /// Entries of event logs that mean something for Remote Desktop.
             events: LogEvent(crate::section::events::LogEvent),
+            /// Counts of entries of which more were read than are kept.
+            counts: EntryCount(crate::section::counts::EntryCount),
             /// Files whose version matters.
             files: FileVersion(crate::section::files::FileVersion),
             /// Volumes.

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use time::OffsetDateTime;
 
 use super::budget::{Budget, ENTRIES, KEPT, LeftOut};
+use super::counts::Tally;
 use super::events::LogEvent;
 use super::thing::Section;
 use crate::events;
@@ -16,6 +17,8 @@ const ENTRY: usize = 256 * 1024;
 
 /// Provider and id that mean something; all others share one kind.
 pub type Kind = (&'static str, u32);
+/// Data of an entry by their names.
+pub type Data = BTreeMap<String, String>;
 
 /// Newest entries of each kind, collected as they arrive.
 #[derive(Debug)]
@@ -26,6 +29,7 @@ pub struct Newest {
     weight: usize,
     taken: usize,
     left_out: LeftOut,
+    tallies: BTreeMap<(Kind, Option<u8>), Tally>,
 }
 
 /// Entry ordered by its time, and at equal times by its record number.
@@ -71,18 +75,34 @@ impl Default for Newest {
 
 impl Newest {
     pub(crate) fn of(most: usize, room: usize) -> Self {
-        Self { kinds: BTreeMap::new(), most, room, weight: 0, taken: 0, left_out: LeftOut::default() }
+        let (kinds, left_out, tallies) = (BTreeMap::new(), LeftOut::default(), BTreeMap::new());
+        Self { kinds, most, room, weight: 0, taken: 0, left_out, tallies }
     }
 
-    /// False for an entry older than all that are kept of its kind; it is then counted as left out.
-    pub fn wants(&mut self, kind: Kind, channel: &str, (at, record): (Option<OffsetDateTime>, u64)) -> bool {
+    /// False for an entry older than all that are kept of its kind; [`Newest::pass_over`] then has to count it.
+    pub fn wants(&self, kind: Kind, (at, record): (Option<OffsetDateTime>, u64)) -> bool {
         let full = self.kinds.get(&kind).filter(|kept| kept.len() >= self.most);
         let oldest = full.and_then(|kept| kept.peek()).map(|Reverse(oldest)| oldest.order());
-        let wanted = oldest.is_none_or(|oldest| (at, record) > oldest);
-        if !wanted {
-            self.left_out.add(channel, at);
+        oldest.is_none_or(|oldest| (at, record) > oldest)
+    }
+
+    /// Counts an entry that is not wanted. Its data matter for the kinds of [`events::counted_by`] alone.
+    pub fn pass_over(&mut self, kind: Kind, channel: &str, at: Option<OffsetDateTime>, data: &Data) {
+        self.left_out.add(channel, at);
+        if let Some(tally) = self.tally(kind, channel, at, data) {
+            tally.left_out = true;
         }
-        wanted
+    }
+
+    /// Counts an entry; `None` where its kind is not counted.
+    fn tally(&mut self, kind: Kind, channel: &str, at: Option<OffsetDateTime>, data: &Data) -> Option<&mut Tally> {
+        let (known, at) = (events::find(kind.0, kind.1).filter(|known| events::each_matters(known.id))?, at?);
+        let fields = events::counted_by(known);
+        let logon_type = logon_type(fields.and_then(|(_, way)| data.get(way?)));
+        let address = fields.and_then(|(address, _)| data.get(address)).map(|address| address.trim());
+        let tally = self.tallies.entry((kind, logon_type)).or_default();
+        tally.saw(channel, at, address.filter(|address| !matches!(*address, "" | "-")), fields.is_some());
+        Some(tally)
     }
 
     /// Takes in an entry, replacing the oldest of its kind if there are enough.
@@ -95,9 +115,10 @@ impl Newest {
         if weight > ENTRY || at.is_none() {
             return self.left_out.add(&event.channel, at);
         }
-        if !self.wants(kind, &event.channel, (at, event.record)) {
-            return;
+        if !self.wants(kind, (at, event.record)) {
+            return self.pass_over(kind, &event.channel, at, &event.data);
         }
+        self.tally(kind, &event.channel, at, &event.data);
         self.kinds.entry(kind).or_default().push(Reverse(Kept { at, number: self.taken, weight, event }));
         self.taken += 1;
         self.weight = self.weight.saturating_add(weight);
@@ -134,6 +155,11 @@ impl Newest {
             let Some(Reverse(oldest)) = of_kind.pop() else { return };
             self.weight = self.weight.saturating_sub(oldest.weight);
             self.left_out.add(&oldest.event.channel, oldest.at);
+            let way = events::find(kind.0, kind.1).and_then(events::counted_by).and_then(|(_, way)| way);
+            let way = logon_type(way.and_then(|way| oldest.event.data.get(way)));
+            if let Some(tally) = self.tallies.get_mut(&(kind, way)) {
+                tally.left_out = true;
+            }
         }
     }
 
@@ -152,8 +178,19 @@ impl Newest {
     fn sorted(self, order: impl Fn(&Kept, &Kept) -> std::cmp::Ordering) -> (Vec<LogEvent>, LeftOut) {
         let mut kept: Vec<Kept> = self.kinds.into_values().flatten().map(|Reverse(kept)| kept).collect();
         kept.sort_by(order);
-        (kept.into_iter().map(|kept| kept.event).collect(), self.left_out)
+        let mut left_out = self.left_out;
+        let tallies = self.tallies.into_iter();
+        left_out.counts.extend(tallies.filter_map(|(((provider, id), way), tally)| tally.told(provider, id, way)));
+        (kept.into_iter().map(|kept| kept.event).collect(), left_out)
     }
+}
+
+/// Types of logons whose refusals are counted by themselves: over the network, and Remote Desktop's two.
+const LOGON_TYPES: [u8; 3] = [3, 10, 12];
+
+/// Reads the type of a logon, if it is one that is counted by itself.
+fn logon_type(text: Option<&String>) -> Option<u8> {
+    text.and_then(|text| text.trim().parse().ok()).filter(|kind| LOGON_TYPES.contains(kind))
 }
 
 impl Budget {

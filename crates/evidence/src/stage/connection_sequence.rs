@@ -1,19 +1,21 @@
 //! The connection sequence: the settings that a host tells before anybody logs on.
 
 use serde_json::{Value, json};
+use wire::hex;
 use wire::machine::{ConnectionSequenceAnswer, Outcome};
 use wire::transcript::ConnectionRecord;
 use wire::x224::SecurityProtocols;
 
 use super::end::end_word;
+use super::x224::foreign_value;
 use crate::fact::Fact;
 use crate::observe::seen::Seen;
 use crate::printable::printable;
 
 /// Name of the answer in the report.
-pub(crate) const ANSWER: &str = "survey.settings";
+pub(crate) const ANSWER: &str = "sequence.answer";
 
-/// Adds the answer to a Connect Initial, which only a survey sends.
+/// Adds the answer to a Connect Initial.
 pub(super) fn observe(record: &ConnectionRecord, outcome: &mut Outcome, seen: &mut Seen<'_>) {
     let requested = record.plan.request.as_ref().and_then(|request| request.protocols);
     let (Some(told), Some(requested)) = (outcome.connection_sequence.take(), requested) else { return };
@@ -45,8 +47,11 @@ fn answer_value(answer: &ConnectionSequenceAnswer) -> Value {
         }}),
         ConnectionSequenceAnswer::Refused(result) => json!({"refused": result}),
         ConnectionSequenceAnswer::Ultimatum(reason) => json!({"ultimatum": reason}),
+        ConnectionSequenceAnswer::Foreign { service, bytes } => foreign_value(*service, bytes),
+        ConnectionSequenceAnswer::NotTpkt(bytes) => json!({"not_tpkt": hex::encode(bytes)}),
         ConnectionSequenceAnswer::Malformed(words) => json!({"malformed": words}),
         ConnectionSequenceAnswer::Closed(end) => json!({"closed": end_word(*end)}),
+        ConnectionSequenceAnswer::Alert(alert) => json!({"alert": alert.description, "name": alert.name()}),
         ConnectionSequenceAnswer::Silent => json!("silent"),
     }
 }

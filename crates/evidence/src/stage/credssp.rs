@@ -62,6 +62,7 @@ pub(crate) fn value(answer: &CredsspAnswer) -> Value {
         CredsspAnswer::Refused { version, status } => {
             json!({"version": version, "challenge": false, "status": status.map(|s| format!("{s:#010x}"))})
         }
+        CredsspAnswer::Rejected(version) => json!({"version": version, "challenge": false, "spnego": "reject"}),
         CredsspAnswer::Malformed(words) => json!({"malformed": words}),
         CredsspAnswer::Closed(end) => json!({"closed": end_word(*end)}),
         CredsspAnswer::Alert(alert) => json!({"alert": alert.description, "name": alert.name()}),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use wire::hex;
-use wire::machine::{CredsspAnswer, Ended, Outcome, Presented, TlsAnswer};
+use wire::machine::{ConnectionSequenceAnswer, CredsspAnswer, Ended, Outcome, Presented, TlsAnswer};
 use wire::tls::{TlsOffer, TlsVersion};
 use wire::transcript::ConnectionRecord;
 
@@ -43,15 +43,24 @@ pub(super) fn observe(record: &ConnectionRecord, outcome: &mut Outcome, seen: &m
 }
 
 /// In TLS 1.3 a handshake is finished for us before the peer says that it misses our certificate: what it says then is
-/// its answer to the handshake, not to CredSSP.
+/// its answer to the handshake, not to what we said.
 fn missed_certificate(outcome: &mut Outcome) {
-    let ended = match outcome.credssp.as_ref().filter(|_| outcome.certificate_requested).map(|seen| &seen.value) {
-        Some(CredsspAnswer::Alert(alert)) => TlsAnswer::Alert(*alert),
-        Some(CredsspAnswer::Closed(end)) => TlsAnswer::Closed { end: *end, bytes: 0 },
-        _ => return,
-    };
-    if let (Some(tls), Some(credssp)) = (&mut outcome.tls, outcome.credssp.take()) {
-        (tls.value, tls.at) = (ended, credssp.at);
+    if !outcome.certificate_requested {
+        return;
+    }
+    let credssp = outcome.credssp.as_ref().map(|seen| match seen.value {
+        CredsspAnswer::Alert(alert) => Some((TlsAnswer::Alert(alert), seen.at)),
+        CredsspAnswer::Closed(end) => Some((TlsAnswer::Closed { end, bytes: 0 }, seen.at)),
+        _ => None,
+    });
+    let sequence = outcome.connection_sequence.as_ref().map(|seen| match seen.value {
+        ConnectionSequenceAnswer::Alert(alert) => Some((TlsAnswer::Alert(alert), seen.at)),
+        ConnectionSequenceAnswer::Closed(end) => Some((TlsAnswer::Closed { end, bytes: 0 }, seen.at)),
+        _ => None,
+    });
+    if let (Some(tls), Some((ended, at))) = (&mut outcome.tls, credssp.or(sequence).flatten()) {
+        (tls.value, tls.at) = (ended, at);
+        (outcome.credssp, outcome.connection_sequence) = (None, None);
     }
 }
 

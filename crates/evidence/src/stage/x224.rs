@@ -52,6 +52,7 @@ pub fn x224_value(answer: &X224Answer) -> Value {
     }
 }
 
-fn foreign_value(service: ForeignService, bytes: &[u8]) -> Value {
+/// Converts what another service said for the report.
+pub(super) fn foreign_value(service: ForeignService, bytes: &[u8]) -> Value {
     json!({"foreign": service.name(), "bytes": hex::encode(bytes)})
 }

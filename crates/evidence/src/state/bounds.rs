@@ -9,7 +9,7 @@ use crate::section::logs::{add_missed, left_out, older, unread};
 use crate::section::thing::Turn;
 
 pub use crate::section::budget::{ENTRIES, KEPT};
-pub use crate::section::newest::Newest;
+pub use crate::section::newest::{Data, Newest};
 
 /// Fewest of them where there are many machines; below it the later machines lose more.
 const FEWEST: usize = 15;
@@ -21,9 +21,15 @@ pub const ROOM: usize = 14 * 1024 * 1024;
 const TOLD_APART: usize = 64;
 
 impl LeftOut {
-    /// Records it in the state: in the periods of its logs, and as unread.
+    /// Records it in the state: in the periods of its logs, as unread, and as counts. A count that the state has already
+    /// is of all entries, those that are left out now among them.
     pub fn tell(self, state: &mut State) {
-        for (number, (channel, missed)) in self.0.into_iter().enumerate() {
+        for count in self.counts {
+            if !state.counts.iter().any(|known| known.is_of(&count)) {
+                state.counts.push(count);
+            }
+        }
+        for (number, (channel, missed)) in self.channels.into_iter().enumerate() {
             let span = |log: &&mut LogSpan| log.channel.eq_ignore_ascii_case(&channel);
             let new = match state.logs.iter_mut().find(span) {
                 Some(log) => {

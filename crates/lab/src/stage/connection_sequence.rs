@@ -47,6 +47,10 @@ pub enum ConnectionSequenceFault {
     Ultimatum,
     /// These bytes.
     Play(Script),
+    /// These bytes, before a client says anything.
+    Greet(Script),
+    /// A `close_notify` on the Connect Initial; the connection stays open.
+    CloseNotify,
 }
 
 impl Default for ConnectionSequence {
@@ -69,11 +73,20 @@ fn tell(host: &ConnectionSequence, negotiated: Negotiated, tunnel: &mut dyn Tunn
     if host.fault == Some(ConnectionSequenceFault::CloseAtOnce) {
         return Ok(Ending::Close);
     }
+    if let Some(ConnectionSequenceFault::Greet(script)) = &host.fault {
+        script.play(tunnel)?;
+        tunnel.flush()?;
+        return transport::discard(tunnel).map(|()| Ending::Close);
+    }
     let initial = read_initial(tunnel)?;
     let answer = match &host.fault {
         Some(ConnectionSequenceFault::Close | ConnectionSequenceFault::CloseAtOnce) => return Ok(Ending::Close),
         Some(ConnectionSequenceFault::Reset) => return Ok(Ending::Reset),
-        Some(ConnectionSequenceFault::Silent) => Vec::new(),
+        Some(ConnectionSequenceFault::CloseNotify) => {
+            tunnel.end_talk();
+            Vec::new()
+        }
+        Some(ConnectionSequenceFault::Silent | ConnectionSequenceFault::Greet(_)) => Vec::new(),
         Some(ConnectionSequenceFault::Refuse(result)) => {
             ConnectResponse { result: *result, ..ConnectResponse::default() }.encode()
         }

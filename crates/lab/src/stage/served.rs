@@ -4,6 +4,8 @@ use std::io::{Read, Write};
 
 use wire::x224::SecurityProtocols;
 
+use crate::transport::Transport;
+
 /// The result of the negotiation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Negotiated {
@@ -31,6 +33,9 @@ pub(crate) enum Served<T> {
 }
 
 /// The plaintext of an established connection.
-pub(crate) trait Tunnel: Read + Write {}
+pub(crate) trait Tunnel: Read + Write {
+    /// Says that nothing more will come, and leaves the connection open: `close_notify`, where there is TLS.
+    fn end_talk(&mut self) {}
+}
 
-impl<T: Read + Write> Tunnel for T {}
+impl Tunnel for Transport {}

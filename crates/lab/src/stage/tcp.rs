@@ -47,6 +47,8 @@ pub enum Neglect {
     Silent,
     /// FIN on the request.
     Close,
+    /// RST at once.
+    Reset,
     /// Negotiates, then RST on the ClientHello, as a service that is only just starting.
     ResetHello,
 }

@@ -22,7 +22,7 @@ use crate::certificate::Identity;
 use crate::error::LabError;
 use crate::script::Script;
 use crate::transport::Transport;
-use mutual::Demanding;
+use mutual::Asking;
 
 /// RFC 8446 section 5.1: type, version, length.
 const RECORD_HEADER: usize = 5;
@@ -50,6 +50,8 @@ pub struct Tls {
     pub resents: Vec<Resents>,
     /// It wants a certificate of the client.
     pub wants_client_certificate: bool,
+    /// It asks for one and goes on without.
+    pub asks_for_client_certificate: bool,
 }
 
 /// Faults at the beginning of TLS.
@@ -86,6 +88,7 @@ impl Default for Tls {
             blocks_whole_hello: false,
             resents: Vec::new(),
             wants_client_certificate: false,
+            asks_for_client_certificate: false,
         }
     }
 }
@@ -125,8 +128,8 @@ impl Acceptor {
         let identity = SingleCertAndKey::from(CertifiedKey::new(chain, signing));
         let builder = ServerConfig::builder_with_provider(Arc::new(provider));
         let builder = builder.with_protocol_versions(&versions(host)).map_err(failed)?;
-        let builder = if host.wants_client_certificate {
-            builder.with_client_cert_verifier(Arc::new(Demanding))
+        let builder = if host.wants_client_certificate || host.asks_for_client_certificate {
+            builder.with_client_cert_verifier(Arc::new(Asking { misses_it: host.wants_client_certificate }))
         } else {
             builder.with_no_client_auth()
         };
@@ -146,6 +149,12 @@ impl Acceptor {
             #[cfg(feature = "legacy-tls")]
             Self::OpenSsl(acceptor) => acceptor.accept(transport),
         }
+    }
+}
+
+impl Tunnel for StreamOwned<ServerConnection, &mut Transport> {
+    fn end_talk(&mut self) {
+        self.conn.send_close_notify();
     }
 }
 

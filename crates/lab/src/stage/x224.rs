@@ -3,7 +3,9 @@
 use std::io::{self, Write};
 
 use serde::Deserialize;
-use wire::x224::{self, ConnectionRequest, Framing, NegotiationFailure, SecurityProtocols, ServerAnswer};
+use wire::x224::{
+    self, ConnectionRequest, Framing, NegotiationFailure, Preconnection, RoutingToken, SecurityProtocols, ServerAnswer,
+};
 
 use super::served::{Ending, Negotiated, Served};
 use super::tls::{self, Tls};
@@ -27,6 +29,10 @@ pub struct Negotiation {
     pub fault: Option<NegotiationFault>,
     /// It answers with this failure whatever is offered.
     pub failure: Option<u32>,
+    /// A request without this routing token is closed, as a balancer does that finds its target by it.
+    pub routing_token: Option<String>,
+    /// A connection that does not begin with this preconnection blob is closed, as a host of many targets does.
+    pub preconnection: Option<String>,
     /// A `requestedProtocols` above this number is answered by an MCS Disconnect Provider Ultimatum, as xrdp does.
     pub limit_protocols: Option<u32>,
 }
@@ -74,6 +80,8 @@ pub enum NegotiationFault {
     Reset,
     /// No answer.
     Silent,
+    /// FIN on a request for more than Standard RDP Security, as VirtualBox does that cannot read its certificate.
+    CloseTls,
     /// A confirm whose negotiation data have a type that does not exist.
     Malformed,
     /// An MCS Disconnect Provider Ultimatum instead of a confirm.
@@ -94,6 +102,8 @@ impl Default for Negotiation {
             nla_required: false,
             fault: None,
             failure: None,
+            routing_token: None,
+            preconnection: None,
             limit_protocols: None,
         }
     }
@@ -101,7 +111,17 @@ impl Default for Negotiation {
 
 /// Answers a client's request; it goes on with what was negotiated.
 pub(crate) fn serve(host: &Negotiation, tls: &Tls, transport: &mut Transport) -> io::Result<Served<Negotiated>> {
+    if let Some(blob) = host.preconnection.as_deref().and_then(Preconnection::parse) {
+        let expected = blob.encode();
+        if transport.take(expected.len())? != expected {
+            return Ok(Served::Ended(Ending::Close));
+        }
+    }
     let request = read_request(transport)?;
+    let token = request.token.as_ref().map(RoutingToken::as_str);
+    if host.routing_token.as_deref().is_some_and(|expected| token != Some(expected)) {
+        return Ok(Served::Ended(Ending::Close));
+    }
     let answer = match reply(host, &request) {
         Reply::Close => return Ok(Served::Ended(Ending::Close)),
         Reply::Reset => return Ok(Served::Ended(Ending::Reset)),
@@ -151,13 +171,16 @@ pub(crate) fn reply(host: &Negotiation, request: &ConnectionRequest) -> Reply {
         Some(NegotiationFault::Close) => Reply::Close,
         Some(NegotiationFault::Reset) => Reply::Reset,
         Some(NegotiationFault::Silent) => Reply::Silent,
+        Some(NegotiationFault::CloseTls) if request.protocols.is_some_and(|asked| asked != SecurityProtocols::RDP) => {
+            Reply::Close
+        }
         Some(NegotiationFault::Malformed) => Reply::Malformed(malformed()),
         Some(NegotiationFault::DisconnectProviderUltimatum) => Reply::Answer(ServerAnswer::DisconnectProviderUltimatum),
         Some(NegotiationFault::NoNegotiation) => Reply::Answer(ServerAnswer::NoNegotiation),
         Some(NegotiationFault::SelectRdstls) => {
             Reply::Answer(ServerAnswer::Selected { protocol: SecurityProtocols::RDSTLS, flags: FLAGS })
         }
-        Some(NegotiationFault::SelectRdp) | None => Reply::Answer(answer(host, request)),
+        Some(NegotiationFault::SelectRdp | NegotiationFault::CloseTls) | None => Reply::Answer(answer(host, request)),
     }
 }
 
@@ -218,7 +241,8 @@ mod tests {
     /// The numbers that the host selects, or its failures as negative numbers, for each offer.
     fn replies(host: &Negotiation, offers: &[u32]) -> Vec<i64> {
         let reply = |offer: &u32| {
-            let request = ConnectionRequest { cookie: None, protocols: Some(SecurityProtocols(*offer)) };
+            let request =
+                ConnectionRequest { protocols: Some(SecurityProtocols(*offer)), ..ConnectionRequest::default() };
             match reply(host, &request) {
                 Reply::Answer(ServerAnswer::Selected { protocol, .. }) => i64::from(protocol.0),
                 Reply::Answer(ServerAnswer::Failure(failure)) => -i64::from(failure.0),
@@ -257,7 +281,7 @@ mod tests {
     #[test]
     fn xrdp_hangs_up_on_protocols_that_it_does_not_know() {
         let xrdp = Negotiation { limit_protocols: Some(0x0B), ..host(&[Protocol::Ssl]) };
-        let request = ConnectionRequest { cookie: None, protocols: Some(SecurityProtocols(0x0F)) };
+        let request = ConnectionRequest { protocols: Some(SecurityProtocols(0x0F)), ..ConnectionRequest::default() };
         assert_eq!(reply(&xrdp, &request), Reply::Answer(ServerAnswer::DisconnectProviderUltimatum));
     }
 

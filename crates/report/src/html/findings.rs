@@ -3,7 +3,7 @@
 use diagnosis::cause::{Cause, Severity};
 use diagnosis::fixes::{Fix, Given, powershell};
 use diagnosis::report::{Diagnosis, Finding};
-use diagnosis::{causes, claims, fixes};
+use diagnosis::{claims, fixes};
 
 use super::{Page, text};
 use crate::words::{capital, sentence};
@@ -48,7 +48,7 @@ impl Page {
         for consequence in words::consequences(diagnosis, finding) {
             self.element("p", &consequence);
         }
-        if let Some(cause) = causes::find(&finding.cause) {
+        if let Some(cause) = &finding.cause_here() {
             let given = words::given(diagnosis, finding, cause);
             self.cause(cause, &given);
             self.fixes(finding, &given);

@@ -18,13 +18,22 @@ pub(crate) fn verdict(diagnosis: &Diagnosis) -> String {
         Verdict::Healthy => {
             let elsewhere = diagnosis.findings.iter().any(|finding| finding.cause == "name-points-elsewhere");
             let but = if elsewhere { ", but the name leads to a machine with a different name" } else { "" };
-            format!("Healthy {reached}{but}.")
+            format!("Healthy {reached}{but}.{}", rests_on(diagnosis))
         }
         Verdict::Faulty => faulty_words(diagnosis),
         Verdict::Undetermined if diagnosis.interrupted => {
             "Interrupted: this is what was seen up to then, without a connection that was still open.".to_owned()
         }
         Verdict::Undetermined => undetermined_words(diagnosis, reached),
+    }
+}
+
+/// Says on how few connections health rests: what fails at times may not have shown.
+fn rests_on(diagnosis: &Diagnosis) -> String {
+    match diagnosis.connections {
+        0 => String::new(),
+        1 => " It rests on 1 connection; what fails only at times may not have shown.".to_owned(),
+        count => format!(" It rests on {count} connections; what fails only at times may not have shown."),
     }
 }
 
@@ -37,8 +46,9 @@ pub(super) fn reached_words(stage: Stage) -> &'static str {
         Stage::Tls => "up to TLS",
         Stage::Certificate => "up to the certificate; what comes after it was not seen",
         Stage::Credssp => "up to the logon prompt",
+        Stage::Sequence => "up to the settings that it tells every client; the logon behind them was not seen",
         // `reached` is a stage of the connection, and these are beside it
-        Stage::Sequence | Stage::Gateway | Stage::Host | Stage::Client => "judging by its settings and logs",
+        Stage::Gateway | Stage::Host | Stage::Client => "judging by its settings and logs",
     }
 }
 

@@ -184,12 +184,13 @@ fn write_failure(out: &mut fmt::Formatter<'_>, failure: &ConnectFailure) -> fmt:
 fn write_request(out: &mut fmt::Formatter<'_>, request: &Result<ConnectionRequest, String>) -> fmt::Result {
     match request {
         Err(words) => write!(out, "broken {}", Bytes(words.as_bytes())),
-        Ok(ConnectionRequest { cookie, protocols }) => {
+        Ok(ConnectionRequest { cookie, token, protocols }) => {
             match protocols {
                 Some(protocols) => write!(out, "{protocols}")?,
                 None => out.write_char('-')?,
             }
-            cookie.iter().try_for_each(|cookie| write!(out, " cookie={}", Bytes(cookie.as_bytes())))
+            cookie.iter().try_for_each(|cookie| write!(out, " cookie={}", Bytes(cookie.as_bytes())))?;
+            token.iter().try_for_each(|token| write!(out, " token={}", Bytes(token.as_str().as_bytes())))
         }
     }
 }

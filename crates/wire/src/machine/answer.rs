@@ -116,6 +116,8 @@ pub enum CredsspAnswer {
         /// `errorCode`, if it gave one.
         status: Option<u32>,
     },
+    /// A `TSRequest` with SPNEGO's `reject`: no mechanism that we offered, which is NTLM alone, is left.
+    Rejected(u32),
     /// Bytes that are no `TSRequest`.
     Malformed(String),
     /// The connection ended.
@@ -144,10 +146,21 @@ pub enum ConnectionSequenceAnswer {
     Refused(u8),
     /// A Disconnect Provider Ultimatum, with its reason.
     Ultimatum(u8),
-    /// Bytes that are neither.
+    /// Another service, named: the host passes on what no Remote Desktop says.
+    Foreign {
+        /// Its name.
+        service: ForeignService,
+        /// The first bytes that it sent.
+        bytes: Vec<u8>,
+    },
+    /// Bytes that are no TPKT and no service that we know.
+    NotTpkt(Vec<u8>),
+    /// A TPKT whose contents cannot be, or a broken tunnel, in the words of the reader.
     Malformed(String),
     /// The connection ended.
     Closed(End),
+    /// The server ended the connection with an alert of TLS.
+    Alert(Alert),
     /// No whole answer within the stage's time.
     Silent,
 }

@@ -50,6 +50,8 @@ pub enum TlsFailure {
     },
     /// The peer signed the handshake with another key than that of its certificate.
     WrongKey,
+    /// The first bytes of the peer are of no TLS record.
+    NotTls(Vec<u8>),
     /// The stack says that the peer broke the protocol.
     Peer(String),
     /// The stack could not go on for a reason of its own.

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use crate::tls::{HelloShape, TlsOffer};
-use crate::x224::ConnectionRequest;
+use crate::x224::{ConnectionRequest, Preconnection};
 
 /// The purpose of one connection: how far it goes, and what it says on the way. Nothing is asked by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConversationPlan {
+    /// The blob that goes before the request, where it is not held back.
+    pub preconnection: Option<Preconnection>,
     /// The Connection Request; `None` starts with TLS at once.
     pub request: Option<ConnectionRequest>,
     /// How long the request is held back, to see whether the peer closes or speaks first.

@@ -10,7 +10,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 fn plan() -> ConversationPlan {
     ConversationPlan {
-        request: Some(ConnectionRequest { cookie: None, protocols: Some(SecurityProtocols(0x0B)) }),
+        request: Some(ConnectionRequest { protocols: Some(SecurityProtocols(0x0B)), ..ConnectionRequest::default() }),
         tls: Some(TlsOffer::MODERN),
         credssp: Some(6),
         random: [1; 32],

@@ -5,6 +5,7 @@ use super::Names;
 use crate::capture::{Exchange, Seen, Socks, Tally, UdpWatched, Watched, Web};
 use crate::machine::Timed;
 use crate::machine::answer::TcpAnswer;
+use crate::x224::RoutingToken;
 
 impl Seen {
     /// The capture without names and addresses of the machines in it.
@@ -44,6 +45,7 @@ impl Seen {
 fn rename(exchange: &mut Exchange, names: &mut Names) {
     match &mut exchange.request {
         Some(Timed { value: Ok(request), .. }) => {
+            request.token = request.token.as_ref().map(RoutingToken::masked);
             request.cookie = request.cookie.as_deref().map(|cookie| names.text(cookie));
         }
         Some(Timed { value: Err(words), .. }) => *words = names.prose(words),

@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use super::interface::{Begun, Expect, Redact, Stage, kept};
 use super::{tls, x224};
+use crate::foreign::ForeignService;
 use crate::machine::answer::ConnectionSequenceAnswer;
 use crate::machine::event::TlsFailure;
-use crate::machine::event::{Action, End, Event};
+use crate::machine::event::{Action, Event};
 use crate::machine::outcome::{Outcome, Timed};
 use crate::machine::plan::ConversationPlan;
 use crate::mcs::{self, ConnectInitial, SequenceAnswer};
 use crate::redaction::Names;
-use crate::redaction::copy::{Copy, Part, head, masked};
+use crate::redaction::copy::{Copy, Part, head};
 use crate::x224::{Framing, SecurityProtocols};
 
 pub(super) const STAGE: Stage = Stage {
@@ -62,25 +63,36 @@ impl Expect for ExpectConnectResponse {
     }
 
     fn handle(&mut self, event: Event) -> Option<ConnectionSequenceAnswer> {
-        use ConnectionSequenceAnswer::{Closed, Malformed, Silent};
+        use ConnectionSequenceAnswer::{Alert, Closed, Malformed, Silent};
         Some(match event {
             Event::Bytes(bytes) => {
                 self.received.extend(bytes.into_iter().take(mcs::LIMIT));
                 match mcs::framing(&self.received) {
                     // a TPKT has fewer bytes than the limit: this one cannot stay incomplete beyond it
                     Framing::Incomplete => return None,
-                    Framing::NotTpkt => {
-                        Malformed(format!("the answer is no TPKT: {}", crate::hex::encode(&kept(&self.received))))
-                    }
+                    Framing::NotTpkt => foreign(&self.received),
                     Framing::Complete(length) => settings_of(self.received.get(..length).unwrap_or_default()),
                 }
             }
             Event::Closed(end) | Event::TlsFailed(TlsFailure::Closed { end, .. }) => Closed(end),
-            Event::TlsFailed(TlsFailure::Alert(_)) => Closed(End::Fin),
+            Event::TlsFailed(TlsFailure::Alert(alert)) => Alert(alert),
             Event::TlsFailed(TlsFailure::Peer(words) | TlsFailure::Own(words)) => Malformed(words),
             Event::Time => Silent,
             _ => return None,
         })
+    }
+}
+
+/// Names the service whose first bytes these are.
+fn foreign(received: &[u8]) -> ConnectionSequenceAnswer {
+    let bytes = kept(received);
+    match ForeignService::recognise(received) {
+        Some(service) => ConnectionSequenceAnswer::Foreign { service, bytes },
+        // a TPKT of a length that cannot be is broken, and none of another service
+        None if received.starts_with(&[3, 0]) => {
+            ConnectionSequenceAnswer::Malformed(format!("no TPKT has this length: {}", crate::hex::encode(&bytes)))
+        }
+        None => ConnectionSequenceAnswer::NotTpkt(bytes),
     }
 }
 
@@ -121,7 +133,7 @@ fn redact<'a>(stream: &'a [u8], _: &mut Names) -> (Vec<u8>, &'a [u8]) {
         Framing::Incomplete => (head(stream, FRAME), &[]),
         // the length of a TPKT that cannot be has to stay
         Framing::NotTpkt if stream.first() == Some(&3) => (head(stream, 4), &[]),
-        Framing::NotTpkt => (masked(stream), &[]),
+        Framing::NotTpkt => (x224::greeting(stream), &[]),
         Framing::Complete(length) => {
             let (frame, behind) = stream.split_at(length.min(stream.len()));
             (redacted_frame(frame), behind)
@@ -147,6 +159,7 @@ fn redacted_frame(frame: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::machine::End;
     use crate::machine::{Conversation, Limits};
     use crate::mcs::ConnectResponse;
     use crate::tls::{TlsOffer, TlsVersion};
@@ -154,7 +167,7 @@ mod tests {
 
     fn plan() -> ConversationPlan {
         ConversationPlan {
-            request: Some(ConnectionRequest { cookie: None, protocols: Some(SecurityProtocols(1)) }),
+            request: Some(ConnectionRequest { protocols: Some(SecurityProtocols(1)), ..ConnectionRequest::default() }),
             tls: Some(TlsOffer::MODERN),
             credssp: Some(6),
             connection_sequence: true,
@@ -217,7 +230,10 @@ mod tests {
         for (event, expected) in [
             (Event::Bytes(refused.encode()), "Refused(14)"),
             (Event::Bytes(ServerAnswer::DisconnectProviderUltimatum.encode()), "Ultimatum(3)"),
-            (Event::Bytes(b"HTTP".to_vec()), "Malformed(\"the answer is no TPKT: 48545450\")"),
+            (Event::Bytes(b"HTTP/1.1 400 Bad Request".to_vec()), "Foreign { service: Http"),
+            (Event::Bytes(vec![7; 9]), "NotTpkt([7, 7, "),
+            (Event::Bytes(vec![3, 0, 0, 4]), "Malformed(\"no TPKT has this length"),
+            (Event::TlsFailed(TlsFailure::Alert(crate::tls::Alert { level: 2, description: 80 })), "Alert(Alert"),
             (Event::Bytes(vec![3, 0, 0, 7, 2, 0xF0, 0x80]), "Malformed(\"read MCS message: "),
             (Event::Closed(End::Rst), "Closed(Rst)"),
             (Event::TlsFailed(TlsFailure::Closed { end: End::Fin, bytes: 9 }), "Closed(Fin)"),

@@ -85,11 +85,16 @@ fn introduction(bytes: &[u8]) -> (CredsspAnswer, Option<Challenge>) {
         Err(error) => return (CredsspAnswer::Malformed(error.to_string()), None),
     };
     let version = request.version;
-    match (request.tokens.first().map(|token| Challenge::find(token)), request.error) {
+    // `STATUS_SUCCESS` is no error, whoever says it
+    let error = request.error.filter(|status| *status != 0);
+    match (request.tokens.first().map(|token| Challenge::find(token)), error) {
         (Some(Ok(challenge)), None) => (CredsspAnswer::Challenge(version), Some(challenge)),
         // NTLM it is, and no CHALLENGE: nonsense rather than another mechanism
         (Some(Err(error)), None) if request.tokens.first().is_some_and(|token| ntlm::begins(token).is_some()) => {
             (CredsspAnswer::Malformed(error.to_string()), None)
+        }
+        (Some(_), None) if request.tokens.first().is_some_and(|token| credssp::rejects(token)) => {
+            (CredsspAnswer::Rejected(version), None)
         }
         (_, status) => (CredsspAnswer::Refused { version, status }, None),
     }

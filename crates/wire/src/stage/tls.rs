@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::interface::{Begun, Expect, Redact, Stage, kept};
 use super::{tcp, x224};
 use crate::bytes::Reader;
+use crate::foreign::ForeignService;
 use crate::hex;
 use crate::machine::answer::{Presented, TlsAnswer};
 use crate::machine::event::TlsFailure;
@@ -34,7 +35,7 @@ impl TlsAnswer {
     /// Takes out what names somebody.
     pub(crate) fn rename(&mut self, names: &mut Names) {
         if let Self::NotTls(bytes) = self {
-            *bytes = masked(bytes);
+            *bytes = not_tls(bytes);
         }
         if let Some(words) = self.words_mut() {
             *words = names.prose(words);
@@ -51,7 +52,7 @@ impl TlsAnswer {
             Self::Closed { end, bytes } => format!("{} after {bytes} bytes", end.verb()),
             Self::Silent { bytes: 0 } => "left without an answer".to_owned(),
             Self::Silent { bytes } => format!("not answered in full ({bytes} bytes came)"),
-            Self::NotTls(_) => "answered with bytes that are no TLS".to_owned(),
+            Self::NotTls(bytes) => format!("answered with {}", instead_of_tls(bytes)),
             Self::Malformed(words) => format!("answered with broken TLS ({words})"),
         })
     }
@@ -67,6 +68,15 @@ impl TlsAnswer {
             | Self::Silent { .. }
             | Self::NotTls(_) => None,
         }
+    }
+}
+
+/// Says what came instead of TLS.
+pub fn instead_of_tls(bytes: &[u8]) -> String {
+    match ForeignService::recognise(bytes) {
+        Some(service) => format!("{} instead of TLS", service.name()),
+        None if ServerAnswer::decode(bytes).is_ok() => "an unencrypted message of Remote Desktop".to_owned(),
+        None => "bytes that are no TLS record".to_owned(),
     }
 }
 
@@ -95,6 +105,7 @@ impl TlsFailure {
             Self::Alert(alert) => write!(out, "alert {} {} # {alert}", alert.level, alert.description),
             Self::Closed { end, bytes } => write!(out, "closed {} {bytes}", end_name(*end)),
             Self::WrongKey => out.write_str("wrong-key"),
+            Self::NotTls(bytes) => write!(out, "not-tls {}", hex::encode(bytes)),
             Self::Peer(words) => write!(out, "peer {}{}", hex::encode(words.as_bytes()), Words(words)),
             Self::Own(words) => write!(out, "own {}{}", hex::encode(words.as_bytes()), Words(words)),
         }
@@ -106,6 +117,7 @@ impl TlsFailure {
             "alert" => Self::Alert(Alert { level: words.parse("level")?, description: words.parse("description")? }),
             "closed" => Self::Closed { end: read_end(words)?, bytes: words.parse("bytes")? },
             "wrong-key" => Self::WrongKey,
+            "not-tls" => Self::NotTls(hex::decode(words.next("not-tls")?).ok_or("not-tls")?),
             "peer" => Self::Peer(words.text("tls-failed")?),
             "own" => Self::Own(words.text("tls-failed")?),
             _ => return Err("tls-failed"),
@@ -114,10 +126,26 @@ impl TlsFailure {
 
     /// Renames whom the stack's words name.
     pub(crate) fn rename(&mut self, names: &mut Names) {
-        if let Self::Peer(words) | Self::Own(words) = self {
-            *words = names.prose(words);
+        match self {
+            Self::Peer(words) | Self::Own(words) => *words = names.prose(words),
+            Self::NotTls(bytes) => *bytes = not_tls(bytes),
+            Self::Alert(_) | Self::Closed { .. } | Self::WrongKey => {}
         }
     }
+}
+
+/// Bytes that came instead of TLS, without names: which service it is stays.
+fn not_tls(bytes: &[u8]) -> Vec<u8> {
+    // xrdp hangs up like this where its TLS cannot be set up; it names nobody
+    if ServerAnswer::decode(bytes) == Ok(ServerAnswer::DisconnectProviderUltimatum) {
+        return bytes.to_vec();
+    }
+    x224::greeting(bytes)
+}
+
+/// True for the first byte of a TLS record (RFC 8446 section 5.1, and heartbeat).
+pub fn begins_record(first: u8) -> bool {
+    (20..=24).contains(&first)
 }
 
 /// The end of a handshake as a transcript writes it.
@@ -360,9 +388,8 @@ fn read_list<R: Registry>(text: &str) -> Option<Codes<R>> {
 
 /// TLS records: headers, alerts, ServerHello and the structure of certificates stay.
 fn redacted_flight(bytes: &[u8], names: &mut Names) -> Vec<u8> {
-    // xrdp hangs up like this where its TLS cannot be set up; it names nobody
-    if ServerAnswer::decode(bytes) == Ok(ServerAnswer::DisconnectProviderUltimatum) {
-        return bytes.to_vec();
+    if bytes.first().is_some_and(|first| !begins_record(*first)) {
+        return not_tls(bytes);
     }
     let mut copy = Copy::zeros(bytes);
     let mut fragments = Vec::new();

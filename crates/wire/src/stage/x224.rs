@@ -14,7 +14,7 @@ use crate::machine::plan::ConversationPlan;
 use crate::redaction::Names;
 use crate::redaction::copy::{Copy, Part, head, masked};
 use crate::transcript::line::{read_seconds, seconds};
-use crate::x224::{self, ConnectionRequest, Framing, SecurityProtocols, ServerAnswer};
+use crate::x224::{self, ConnectionRequest, Framing, Preconnection, RoutingToken, SecurityProtocols, ServerAnswer};
 
 pub(super) const STAGE: Stage =
     // longer than the three seconds after which proxies give their own target up
@@ -51,7 +51,8 @@ fn begin(plan: &ConversationPlan, outcome: &Outcome, _: &mut Vec<u8>) -> Option<
     let request = plan.request.as_ref().filter(|_| tcp::accepted(outcome))?;
     Some(if plan.hold.is_zero() {
         let state = Box::new(ExpectConfirm::default());
-        Begun { actions: vec![Action::Send(request.encode())], state }
+        let before = plan.preconnection.iter().map(|blob| Action::Send(blob.encode()));
+        Begun { actions: before.chain([Action::Send(request.encode())]).collect(), state }
     } else {
         Begun { actions: Vec::new(), state: Box::new(ExpectHoldToEnd) }
     })
@@ -151,6 +152,12 @@ fn write(plan: &ConversationPlan, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(cookie) = &request.cookie {
             write!(out, "cookie={} ", hex::encode(cookie.as_bytes()))?;
         }
+        if let Some(token) = &request.token {
+            write!(out, "token={} ", hex::encode(token.as_str().as_bytes()))?;
+        }
+    }
+    if let Some(blob) = &plan.preconnection {
+        write!(out, "preconnection={} ", hex::encode(blob.as_str().as_bytes()))?;
     }
     if !plan.hold.is_zero() {
         write!(out, "hold={} ", seconds(plan.hold))?;
@@ -163,25 +170,43 @@ fn read(plan: &mut ConversationPlan, key: &str, value: &str) -> Option<Result<()
         "request" => {
             let protocols = if value == "none" { Some(None) } else { SecurityProtocols::parse(value).map(Some) };
             protocols.ok_or("request").map(|protocols| {
-                plan.request = Some(ConnectionRequest { cookie: None, protocols });
+                plan.request = Some(ConnectionRequest { protocols, ..ConnectionRequest::default() });
             })
         }
-        "cookie" => {
-            let cookie = hex::decode(value).and_then(|bytes| String::from_utf8(bytes).ok());
-            match (plan.request.as_mut(), cookie) {
-                (Some(request), Some(cookie)) => {
-                    request.cookie = Some(cookie);
-                    Ok(())
-                }
-                _ => Err("cookie"),
+        "cookie" => match (plan.request.as_mut(), text(value)) {
+            (Some(request), Some(cookie)) => {
+                request.cookie = Some(cookie);
+                Ok(())
             }
+            _ => Err("cookie"),
+        },
+        "token" => match (plan.request.as_mut(), text(value).and_then(|text| RoutingToken::parse(&text))) {
+            (Some(request), Some(token)) => {
+                request.token = Some(token);
+                Ok(())
+            }
+            _ => Err("token"),
+        },
+        "preconnection" => {
+            let blob = text(value).and_then(|text| Preconnection::parse(&text));
+            blob.ok_or("preconnection").map(|blob| plan.preconnection = Some(blob))
         }
         "hold" => read_seconds(value).ok_or("hold").map(|hold| plan.hold = hold),
         _ => return None,
     })
 }
 
+/// Text that a transcript has in hexadecimal.
+fn text(value: &str) -> Option<String> {
+    String::from_utf8(hex::decode(value)?).ok()
+}
+
 fn rename(plan: &mut ConversationPlan, names: &mut Names) {
+    // both name machines, in ways of their own
+    plan.preconnection = plan.preconnection.as_ref().map(Preconnection::masked);
+    if let Some(request) = &mut plan.request {
+        request.token = request.token.as_ref().map(RoutingToken::masked);
+    }
     if let Some(cookie) = plan.request.as_mut().and_then(|request| request.cookie.as_mut()) {
         // as the request spells it, so that plan and bytes stay the same name
         let sent: String = cookie.chars().filter(char::is_ascii_graphic).take(64).collect();
@@ -214,7 +239,7 @@ fn redact<'a>(stream: &'a [u8], _: &mut Names) -> (Vec<u8>, &'a [u8]) {
 }
 
 /// Keeps what names the service and masks the rest.
-fn greeting(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn greeting(bytes: &[u8]) -> Vec<u8> {
     let word = bytes.iter().position(u8::is_ascii_whitespace).unwrap_or(bytes.len());
     let kept = match ForeignService::recognise(bytes) {
         Some(ForeignService::Ssh) => word,

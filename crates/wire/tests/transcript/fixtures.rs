@@ -27,7 +27,7 @@ pub(crate) const CERTIFICATE: &[u8] = include_bytes!("../certificates/server01.d
 pub(crate) fn plan() -> ConversationPlan {
     let second = Duration::from_secs(1);
     ConversationPlan {
-        request: Some(ConnectionRequest { cookie: None, protocols: Some(SecurityProtocols(0x0B)) }),
+        request: Some(ConnectionRequest { protocols: Some(SecurityProtocols(0x0B)), ..ConnectionRequest::default() }),
         tls: Some(TlsOffer::MODERN),
         credssp: Some(6),
         random: std::array::from_fn(|at| u8::try_from(at).unwrap()),
@@ -183,7 +183,7 @@ pub(crate) fn connection_sequence() -> Transcript {
         ..ConnectResponse::default()
     };
     let plan = |request| ConversationPlan {
-        request: Some(ConnectionRequest { cookie: None, protocols: Some(request) }),
+        request: Some(ConnectionRequest { protocols: Some(request), ..ConnectionRequest::default() }),
         connection_sequence: true,
         limits: Limits { connection_sequence: Duration::from_secs(3), ..plan().limits },
         ..plan()
@@ -230,7 +230,10 @@ pub(crate) fn every_form() -> Transcript {
     .collect();
     let held = ConversationPlan { hold: Duration::from_millis(250), ..plan() };
     connections.push(record(held, vec![connected(), Entry::Event(Event::Time)]));
-    let bare = ConversationPlan { request: Some(ConnectionRequest { cookie: None, protocols: None }), ..plan() };
+    let bare = ConversationPlan {
+        request: Some(ConnectionRequest { protocols: None, ..ConnectionRequest::default() }),
+        ..plan()
+    };
     connections.push(record(bare, vec![connected()]));
     let direct = ConversationPlan { request: None, tls: Some(TlsOffer::OLD), ..plan() };
     let mut direct = record(direct, [connected()].into_iter().chain([bytes(flight())]).collect());

@@ -14,7 +14,7 @@ use wire::tls::{
     Alert, Groups, HelloShape, HelloStyle, NameSent, Segments, Signatures, Suites, TlsOffer, TlsStack, TlsVersion,
 };
 use wire::transcript::{ConnectionRecord, Entry, NameAnswer, NameLookup, ParseError, Record, Transcript};
-use wire::x224::{ConnectionRequest, SecurityProtocols, ServerAnswer};
+use wire::x224::{ConnectionRequest, Preconnection, RoutingToken, SecurityProtocols, ServerAnswer};
 
 pub(crate) fn micros() -> impl Strategy<Value = Duration> {
     prop_oneof![any::<u64>().prop_map(Duration::from_micros), (0..=u64::MAX).prop_map(Duration::from_secs)]
@@ -62,6 +62,7 @@ pub(crate) fn tls_failure() -> impl Strategy<Value = TlsFailure> {
     prop_oneof![
         (any::<u8>(), any::<u8>()).prop_map(|(level, description)| TlsFailure::Alert(Alert { level, description })),
         (end(), 0_usize..100_000).prop_map(|(end, bytes)| TlsFailure::Closed { end, bytes }),
+        vec(any::<u8>(), 1..9).prop_map(TlsFailure::NotTls),
         words().prop_map(TlsFailure::Peer),
         words().prop_map(TlsFailure::Own),
     ]
@@ -94,8 +95,9 @@ fn some<R: Registry + std::fmt::Debug>(all: Codes<R>) -> impl Strategy<Value = C
 }
 
 pub(crate) fn any_plan() -> impl Strategy<Value = ConversationPlan> {
-    let request = (option::of(words()), option::of(any::<u32>().prop_map(SecurityProtocols)))
-        .prop_map(|(cookie, protocols)| ConnectionRequest { cookie, protocols });
+    let token = option::of("[ -~]{1,20}".prop_map(|text| RoutingToken::parse(&text)));
+    let request = (option::of(words()), token, option::of(any::<u32>().prop_map(SecurityProtocols)))
+        .prop_map(|(cookie, token, protocols)| ConnectionRequest { cookie, token: token.flatten(), protocols });
     let segments = prop_oneof![Just(Segments::Whole), Just(Segments::FirstByteAlone)];
     let stack = proptest::sample::select(&TlsStack::ALL[..]);
     let lists = (some(Suites::ALL), some(Groups::ALL), some(Signatures::ALL));
@@ -119,8 +121,11 @@ pub(crate) fn any_plan() -> impl Strategy<Value = ConversationPlan> {
         |(tcp, x224, tls, credssp, connection_sequence)| Limits { tcp, x224, tls, credssp, connection_sequence },
     );
     let behind = (option::of(any::<u32>()), any::<bool>());
-    (option::of(request), micros(), option::of((offer, shape)), behind, any::<[u8; 32]>(), limits).prop_map(
-        |(request, hold, hello, (credssp, connection_sequence), random, limits)| ConversationPlan {
+    let before = option::of("[ -~]{1,20}".prop_map(|text| Preconnection::parse(&text)));
+    let request = (option::of(request), before);
+    (request, micros(), option::of((offer, shape)), behind, any::<[u8; 32]>(), limits).prop_map(
+        |((request, before), hold, hello, (credssp, connection_sequence), random, limits)| ConversationPlan {
+            preconnection: before.flatten(),
             request,
             hold,
             tls: hello.as_ref().map(|(offer, _)| *offer),

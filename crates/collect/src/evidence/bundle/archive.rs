@@ -13,6 +13,8 @@ use flate2::write::DeflateEncoder;
 use flate2::{Compression, Crc};
 use time::OffsetDateTime;
 
+use super::inflating::Inflating;
+
 /// Most entries of an archive.
 pub(super) const ENTRIES: usize = 10_000;
 /// Most bytes of the list of entries.
@@ -59,7 +61,8 @@ pub(super) struct Entry {
     method: u16,
     crc: u32,
     compressed: u64,
-    size: u64,
+    /// Bytes, by its own account.
+    pub(super) size: u64,
     at: u64,
     data: u64,
 }
@@ -197,6 +200,10 @@ impl<S: Read + Seek> Archive<S> {
 
     /// Returns the bytes of an entry, at most `limit`.
     pub(super) fn bytes(&mut self, entry: &Entry, limit: u64) -> Result<Vec<u8>, String> {
+        if self.whose == Whose::Anybodys && entry.size > limit.min(ENTRY) {
+            let most = limit.min(ENTRY) / (1024 * 1024);
+            return Err(format!("more than {most} MiB, which is too large within a zip: unpack it and name it itself"));
+        }
         let limit = limit.min(ENTRY).min(self.left);
         self.file.seek(SeekFrom::Start(entry.data)).map_err(|error| error.to_string())?;
         let packed = (&mut self.file).take(entry.compressed);
@@ -207,6 +214,28 @@ impl<S: Read + Seek> Archive<S> {
         // inflated bytes count, also of an entry that was refused for them
         self.left = self.left.saturating_sub(bytes.as_ref().map_or(limit, |bytes| bytes.len() as u64));
         bytes
+    }
+}
+
+impl<S: Read + Seek> Archive<S> {
+    /// Reads an entry as it is inflated, however large it is, within what may be inflated of the whole archive.
+    pub(super) fn stream<T>(
+        &mut self,
+        entry: &Entry,
+        read: impl FnOnce(&mut Inflating<&mut S>) -> Result<T, String>,
+    ) -> Result<T, String> {
+        let said = |error: io::Error| format!("its compressed bytes are damaged: {error}");
+        let deflated = entry.method != STORED;
+        let bytes = Inflating::begin(&mut self.file, (entry.data, entry.compressed), deflated, self.left);
+        let mut bytes = bytes.map_err(said)?;
+        let result = read(&mut bytes);
+        let all = bytes.finish();
+        self.left = all.as_ref().map_or(0, |(.., left)| *left);
+        let (crc, length, _) = all.map_err(said)?;
+        if (crc, length) != (entry.crc, entry.size) {
+            return Err("its checksum or its size is wrong: it was changed or damaged".to_owned());
+        }
+        result
     }
 }
 
@@ -322,6 +351,7 @@ impl<'a> Listed<'a> {
         let unix = self.made_by >> 8 == 3 && self.attributes >> 16 & TYPE == LINK;
         let method = self.method;
         let (huge, size) = (u64::from(u32::MAX), self.size);
+        let most = if whose == Whose::Ours { ENTRY } else { TOTAL };
         let why = match () {
             () if unix => "a symbolic link".to_owned(),
             () if self.flags & 0x41 != 0 => "encrypted".to_owned(),
@@ -332,8 +362,8 @@ impl<'a> Listed<'a> {
             () if size == huge || self.compressed == huge => {
                 "of the form for huge archives (zip64), as no bundle has".to_owned()
             }
-            () if size > ENTRY => {
-                format!("too large: it says that it has {size} bytes, of which at most {ENTRY} are read")
+            () if size > most => {
+                format!("too large: it says that it has {size} bytes, of which at most {most} are read")
             }
             () if whose == Whose::Anybodys => return self.name.is_empty().then(|| "its name is empty".to_owned()),
             () => return path_refusal(self.name),

@@ -1,6 +1,7 @@
 //! A zip of logs and other files that somebody packed: read like a folder, without unpacking it.
 //!
-//! Each file is inflated into memory by itself and let go of before the next. A hive is read without its transaction
+//! Each file is inflated into memory by itself and let go of before the next; a large log is read as it is inflated. A
+//! hive is read without its transaction
 //! logs, and a zip within the zip is not opened.
 
 use std::io::{Cursor, Read, Seek};
@@ -61,6 +62,10 @@ fn one<S: Read + Seek>(archive: &mut Archive<S>, entry: &Entry) -> Result<Option
     let bytes = |archive: &mut Archive<S>, limit: u64| archive.bytes(entry, limit);
     let pieces = match reader.read {
         Access::Bytes(limit, read) => read(&bytes(archive, limit)?).map(|piece| vec![piece]),
+        Access::Stream(read) if entry.size > ENTRY => {
+            let read = archive.stream(entry, |source| read(source, &printable(&entry.name)).map_err(said));
+            return read.map(|pieces| Some((reader.kind, pieces)));
+        }
         Access::Stream(read) => read(&mut Cursor::new(bytes(archive, ENTRY)?), &printable(&entry.name)),
         Access::Place(_) if reader.kind == Kind::RegistryHive => {
             let hive = Cursor::new(bytes(archive, ENTRY)?);

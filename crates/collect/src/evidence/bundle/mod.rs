@@ -4,12 +4,12 @@
 //! list of entries is missing, or its manifest damaged. Any other zip is read as a folder: [`loose`].
 
 mod archive;
+mod inflating;
 mod loose;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::Path;
 
@@ -21,7 +21,7 @@ use time::OffsetDateTime;
 
 use self::archive::{Archive, ArchiveError, Entry, Whose, Writer};
 use super::kind::Kind;
-use super::reader::{Access, Inside, Piece, ReadError, Reader, Take};
+use super::reader::{Access, Inside, Piece, ReadError, Reader, Take, regular};
 use super::readers::READERS;
 use super::watched;
 
@@ -45,7 +45,13 @@ fn recognises(head: &[u8]) -> bool {
 }
 
 fn read(path: &Path, take: Take<'_>) -> Result<Inside, ReadError> {
-    read_from(File::open(path)?, take)
+    read_from(regular(path)?, take)
+}
+
+/// True for a bundle that this program wrote: a zip with a manifest of ours.
+pub fn is_bundle(path: &Path) -> bool {
+    let manifest = regular(path).and_then(|mut file| manifest(&mut Archive::open(&mut file, Whose::Ours)?));
+    manifest.is_ok_and(|manifest| manifest.is_some())
 }
 
 impl From<ArchiveError> for ReadError {

@@ -393,6 +393,39 @@ fn any_other_zip_is_read_like_a_folder() {
     );
 }
 
+/// A log that is too large to be held in memory is read as it is inflated, whatever kind of log it is; what cannot be
+/// read so says what to do.
+#[test]
+fn a_large_log_is_read_as_it_is_inflated() {
+    let sample = Sample { provider: "Schannel", channel: "System", computer: "SERVER01", field: "param1" };
+    let line = |number: u64| {
+        let (id, text) = (36870, format!("text {number}"));
+        Line { id, at: 1_760_000_000 + number, activity: [7; 16], text }
+    };
+    let mut log = sample.log(&[(0..200).map(line).collect(), (200..600).map(line).collect()]);
+    log.resize(usize::try_from(archive::ENTRY).unwrap() + 4096 + 65536, 0);
+    let mut text = b"TimeCreated : 2026-11-20T08:01:02Z\r\nProviderName : Schannel\r\nId : 36870\r\n\r\n".to_vec();
+    text.resize(usize::try_from(archive::ENTRY).unwrap() + 1, b'\n');
+    let mut hive = b"regf".to_vec();
+    hive.resize(text.len(), 0);
+    let mut made = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in [("System.evtx", &log), ("events.txt", &text), ("SYSTEM", &hive)] {
+        made.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        made.write_all(bytes).unwrap();
+    }
+    let mut found = Vec::new();
+    let inside = read_from(Cursor::new(made.finish().unwrap().into_inner()), &mut |name, _, piece| {
+        let Piece::State(state) = piece else { panic!() };
+        found.push((name.to_owned(), state.events.len(), state.logs[0].records));
+        Ok(())
+    });
+    let inside = inside.unwrap();
+    assert_eq!(inside.unread.len(), 1, "{:?}", inside.unread);
+    assert_eq!(found, [("System.evtx".to_owned(), 500, 600), ("events.txt".to_owned(), 1, 1)]);
+    let [(name, why)] = &inside.unread[..] else { panic!("{:?}", inside.unread) };
+    assert!(name == "SYSTEM" && why.contains("unpack it and name it itself"), "{why}");
+}
+
 #[test]
 fn a_zip_that_cannot_be_read_says_why() {
     let why = |bytes: &[u8]| read_bytes(bytes).unwrap_err();

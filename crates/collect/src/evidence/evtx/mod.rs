@@ -26,7 +26,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use evidence::events;
 use evidence::events::{CLIENT_CHANNEL, Known};
 use evidence::moment::rfc3339;
-use evidence::state::bounds::{ENTRIES, KEPT, Newest};
+use evidence::state::bounds::{Data, ENTRIES, KEPT, Newest};
 use evidence::state::{LogEvent, Part, SCHEMA, State, Unread};
 use time::OffsetDateTime;
 
@@ -101,6 +101,12 @@ struct Place {
     words: String,
 }
 
+impl Place {
+    fn of(number: u64, at: u64) -> Self {
+        Self { number, words: format!("chunk {number} at byte {at}") }
+    }
+}
+
 /// Head of a record.
 #[derive(Clone, Copy)]
 struct Record {
@@ -122,12 +128,29 @@ impl Log {
         let start = u64::from(u16::from_le_bytes([head[40], head[41]])).max(128);
         file.seek(SeekFrom::Start(start))?;
         let mut chunk = vec![0; CHUNK];
-        for number in newest_first(file, start)? {
+        let order = match newest_first(file, start) {
+            Err(ReadError::Io(error)) if error.kind() == io::ErrorKind::Unsupported => {
+                return self.forward(file, &mut chunk, start);
+            }
+            order => order?,
+        };
+        for number in order {
             let at = start + number * CHUNK as u64;
             file.seek(SeekFrom::Start(at))?;
             let read = fill(file, &mut chunk)?;
-            let place = Place { number, words: format!("chunk {number} at byte {at}") };
-            self.chunk(&chunk[..read], &place);
+            self.chunk(&chunk[..read], &Place::of(number, at));
+        }
+        Ok(())
+    }
+
+    /// Reads the chunks in their order in the file, where its end cannot be looked for.
+    fn forward(&mut self, file: &mut impl Read, chunk: &mut [u8], start: u64) -> Result<(), ReadError> {
+        for number in 0.. {
+            let read = fill(file, chunk)?;
+            if read == 0 {
+                break;
+            }
+            self.chunk(&chunk[..read], &Place::of(number, start.saturating_add(number * CHUNK as u64)));
         }
         Ok(())
     }
@@ -243,8 +266,12 @@ impl Log {
         let kind = (known.provider, known.id);
         let machine = &mut self.machines[machine];
         let channel = &machine.spans[span].channel;
-        if !machine.newest.wants(kind, channel, (Some(at), record)) {
-            return;
+        if !machine.newest.wants(kind, (Some(at), record)) {
+            let data: Data = match events::counted_by(known) {
+                Some(_) => entry.data(templates).into_iter().collect(),
+                None => Data::new(),
+            };
+            return machine.newest.pass_over(kind, channel, Some(at), &data);
         }
         let event = LogEvent {
             at: rfc3339(at),
@@ -284,8 +311,11 @@ impl Log {
         notes.extend(self.leave_the_last_name());
         let several = self.machines.len() > 1;
         if several {
+            let more = if self.machines.len() >= MACHINES && self.beyond > 0 { "more than " } else { "" };
             let count = self.machines.len();
-            notes.push(format!("it holds entries of {count} machines, and which of theirs came into it is not known"));
+            notes.push(format!(
+                "it holds entries of {more}{count} machines, and which of theirs came into it is not known"
+            ));
         }
         let damaged = self.damaged > 0 || self.beyond > 0 || several;
         let mut states: Vec<State> = self.machines.into_iter().map(|machine| state(machine, damaged)).collect();

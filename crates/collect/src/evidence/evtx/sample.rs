@@ -1,5 +1,5 @@
-//! Event logs written for tests: one template in each chunk, with gaps for the id, the time, the ActivityID and one
-//! value.
+//! Event logs written for tests: one template in each chunk, with gaps for the id, the time, the ActivityID and the
+//! values.
 
 use time::OffsetDateTime;
 
@@ -9,6 +9,7 @@ pub(crate) struct Line {
     /// Seconds since 1970.
     pub(crate) at: u64,
     pub(crate) activity: [u8; 16],
+    /// Its value; of several fields the values, with bars between them.
     pub(crate) text: String,
 }
 
@@ -17,7 +18,7 @@ pub(crate) struct Sample {
     pub(crate) provider: &'static str,
     pub(crate) channel: &'static str,
     pub(crate) computer: &'static str,
-    /// Name of the one value.
+    /// Name of the value; the names of several, with bars between them.
     pub(crate) field: &'static str,
 }
 
@@ -60,15 +61,16 @@ impl Sample {
             if place == chunk.len() {
                 self.template(&mut chunk);
             }
-            let text: Vec<u8> = line.text.encode_utf16().flat_map(u16::to_le_bytes).collect();
-            let (id, at) = (line.id.to_le_bytes(), filetime(line.at).to_le_bytes());
-            let values: [(u8, &[u8]); 4] = [(0x06, &id), (0x11, &at), (0x0F, &line.activity), (0x01, &text)];
-            chunk.extend(4_u32.to_le_bytes());
-            for (kind, bytes) in values {
+            let (id, at) = (line.id.to_le_bytes().to_vec(), filetime(line.at).to_le_bytes().to_vec());
+            let text = |text: &str| (0x01, text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>());
+            let mut values = vec![(0x06, id), (0x11, at), (0x0F, line.activity.to_vec())];
+            values.extend(line.text.splitn(self.field.split('|').count(), '|').map(text));
+            chunk.extend(u32::try_from(values.len()).unwrap().to_le_bytes());
+            for (kind, bytes) in &values {
                 chunk.extend(u16::try_from(bytes.len()).unwrap().to_le_bytes());
-                chunk.extend([kind, 0]);
+                chunk.extend([*kind, 0]);
             }
-            for (_, bytes) in values {
+            for (_, bytes) in &values {
                 chunk.extend(bytes);
             }
             while !(chunk.len() + 4 - start).is_multiple_of(8) {
@@ -98,10 +100,13 @@ impl Sample {
         element(chunk, "Computer", &Gap::Text(self.computer));
         chunk.push(0x04);
         open(chunk, "EventData", &[]);
-        open(chunk, "Data", &[("Name", Gap::Text(self.field))]);
-        chunk.push(0x02);
-        Gap::Value(3, 0x01).write(chunk);
-        chunk.extend([0x04, 0x04, 0x04, 0x00]);
+        for (number, field) in (3..).zip(self.field.split('|')) {
+            open(chunk, "Data", &[("Name", Gap::Text(field))]);
+            chunk.push(0x02);
+            Gap::Value(number, 0x01).write(chunk);
+            chunk.push(0x04);
+        }
+        chunk.extend([0x04, 0x04, 0x00]);
         let size = u32::try_from(chunk.len() - head - 24).unwrap();
         chunk[head + 20..head + 24].copy_from_slice(&size.to_le_bytes());
     }

@@ -1,6 +1,6 @@
 use std::io::Cursor;
 
-use evidence::events::{CLIENT, CORE, SCHANNEL};
+use evidence::events::{CLIENT, CORE, SCHANNEL, SECURITY};
 use proptest::prelude::*;
 
 use super::sample::{Line, Sample};
@@ -64,6 +64,30 @@ fn the_newest_are_kept_and_the_others_counted() {
     assert_eq!((state.events.len(), state.logs[0].left_out, state.logs[0].records), (KEPT, 500, 1000));
     assert_eq!(state.events[0].data["param1"], "text 1760000500");
     assert_eq!(state.events[KEPT - 1].data["param1"], "text 1760000999");
+}
+
+/// Of refused logons those that are not kept are counted as well: how many, when, from how many addresses.
+#[test]
+fn refused_logons_that_are_not_kept_are_counted() {
+    let field = "LogonType|SubStatus|IpAddress";
+    let sample = Sample { provider: SECURITY, channel: "Security", computer: "SERVER01", field };
+    let entry = |number: u64| {
+        let text = format!("{}|0xc000006a|192.0.2.{}", if number.is_multiple_of(10) { 3 } else { 10 }, number % 7);
+        Line { text, ..line(4625, 1_760_000_000 + number / 22) }
+    };
+    let chunks: Vec<Vec<Line>> = (0..18).map(|chunk| (chunk * 200..chunk * 200 + 200).map(entry).collect()).collect();
+    let state = read_bytes(&sample.log(&chunks)).unwrap();
+    assert_eq!((state.events.len(), state.logs[0].left_out), (KEPT, 3100));
+    let counts: Vec<_> = state.counts.iter().map(|count| (count.logon_type, count.count, count.addresses)).collect();
+    assert_eq!(counts, [(Some(3), 360, 7), (Some(10), 3240, 7)]);
+    let ten = &state.counts[1];
+    assert_eq!((ten.from.as_str(), ten.until.as_str()), ("2025-10-09T08:53:20Z", "2025-10-09T08:56:03Z"));
+    assert_eq!(ten.minutes.values().sum::<u64>(), 3240);
+    // a state that is cut again keeps what was counted
+    let again = State::parse(&state.to_json()).unwrap();
+    assert_eq!(again.counts, state.counts);
+    let few = read_bytes(&sample.log(&[(0..200).map(entry).collect()])).unwrap();
+    assert_eq!(few.counts, []);
 }
 
 /// Numbers are consecutive: a missing entry between two of them may be the very one that counts.

@@ -2,6 +2,7 @@
 //! stopped.
 
 use std::io::{self, Read};
+use std::ops::Range;
 
 use super::regf::{BaseBlock, u32_at, u64_at};
 
@@ -9,6 +10,10 @@ use super::regf::{BaseBlock, u32_at, u64_at};
 pub(super) const SECTOR: u32 = 512;
 /// Most bytes of a log that we read.
 const LIMIT: u64 = 64 * 1024 * 1024;
+/// Most bytes of entries that are kept, of all logs of a hive together: what was pending is rarely a tenth of it.
+pub(super) const KEPT: usize = 32 * 1024 * 1024;
+/// Bytes of memory that a page and its sectors take beside their contents.
+const PAGE: usize = 100;
 /// Bytes before the references to pages.
 const HEAD: usize = 40;
 /// Start values of both check sums.
@@ -19,8 +24,26 @@ const SEED: (u32, u32) = (0x7A4E_55C5, 0x82EF_4D88);
 pub(super) struct Entry {
     /// Number of the entry.
     pub(super) sequence: u32,
-    /// Offsets in the hive bins, and the bytes that belong there.
-    pub(super) pages: Vec<(u32, Vec<u8>)>,
+    /// Offsets in the hive bins, and the place in `bytes` of what belongs there.
+    pages: Vec<(u32, Range<usize>)>,
+    bytes: Vec<u8>,
+}
+
+impl Entry {
+    /// Estimates the bytes of memory that it takes, with the sectors that are made of it: a page of one byte takes a
+    /// hundred.
+    fn cost(&self) -> usize {
+        let sectors: usize = self.pages.iter().map(|(_, place)| 1 + place.len() / SECTOR as usize).sum();
+        self.bytes.capacity().saturating_add(sectors.saturating_mul(PAGE))
+    }
+
+    /// Iterates over its sectors: number in the hive bins, and contents.
+    pub(super) fn sectors(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        self.pages.iter().flat_map(|(offset, place)| {
+            let page = self.bytes.get(place.clone()).unwrap_or_default();
+            (offset / SECTOR..).zip(page.chunks(SECTOR as usize))
+        })
+    }
 }
 
 /// Mark behind the head of a log of Windows before 8.1: sectors without a check sum of their own.
@@ -43,7 +66,9 @@ pub(super) struct Log {
 ///
 /// A log is rewritten from its beginning, over its former contents. So its entries are those from the number in its own
 /// base block, in a row; anything after them with another number was applied long ago.
-pub(super) fn read(source: impl Read) -> io::Result<Option<Log>> {
+///
+/// `room` is how many bytes of entries may still be kept.
+pub(super) fn read(source: impl Read, room: &mut usize) -> io::Result<Option<Log>> {
     let mut source = source.take(LIMIT);
     let mut base = Vec::new();
     source.by_ref().take(u64::from(SECTOR)).read_to_end(&mut base)?;
@@ -63,13 +88,21 @@ pub(super) fn read(source: impl Read) -> io::Result<Option<Log>> {
         if number == expected && bytes.len() < size as usize {
             cut = Some(format!("a transaction log ends within its entry {number}"));
         }
-        let Some(entry) = entry(&bytes) else { break };
+        bytes.shrink_to_fit();
+        let Some(entry) = entry(bytes) else { break };
         if number > expected {
             cut = Some(format!("a transaction log goes on with entry {number}, where {expected} is due"));
         }
         if number != expected {
             break;
         }
+        let Some(left) = room.checked_sub(entry.cost()) else {
+            cut = Some(format!(
+                "of the transaction logs not more than {KEPT} bytes are kept: entry {number} is too much"
+            ));
+            break;
+        };
+        *room = left;
         entries.push(entry);
         expected = expected.wrapping_add(1);
     }
@@ -78,8 +111,9 @@ pub(super) fn read(source: impl Read) -> io::Result<Option<Log>> {
 
 /// Returns the entries of all logs that continue a hive whose last finished write has this number, in order and up to
 /// the first that is missing; and that number, if there are later ones.
-pub(super) fn following(logs: &[Log], finished: u32) -> (Vec<&Entry>, Option<String>) {
-    let mut entries: Vec<&Entry> = logs.iter().flat_map(|log| &log.entries).collect();
+pub(super) fn following(logs: Vec<Log>, finished: u32) -> (Vec<Entry>, Option<String>) {
+    let cut = logs.iter().find_map(|log| log.cut.clone());
+    let mut entries: Vec<Entry> = logs.into_iter().flat_map(|log| log.entries).collect();
     entries.retain(|entry| entry.sequence >= finished);
     entries.sort_by_key(|entry| entry.sequence);
     entries.dedup_by_key(|entry| entry.sequence);
@@ -89,25 +123,27 @@ pub(super) fn following(logs: &[Log], finished: u32) -> (Vec<&Entry>, Option<Str
         format!("the transaction logs go on with entry {} behind {}", next.sequence, last.sequence)
     });
     entries.truncate(unbroken);
-    (entries, gap.or_else(|| logs.iter().find_map(|log| log.cut.clone())))
+    (entries, gap.or(cut))
 }
 
-fn entry(bytes: &[u8]) -> Option<Entry> {
-    let size = u32_at(bytes, 4)? as usize;
-    let bytes = bytes.get(..size).filter(|bytes| bytes.starts_with(b"HvLE"))?;
+fn entry(whole: Vec<u8>) -> Option<Entry> {
+    let size = u32_at(&whole, 4)? as usize;
+    let bytes = whole.get(..size).filter(|bytes| bytes.starts_with(b"HvLE"))?;
     let (sum, head) = (u64_at(bytes, 24)?, u64_at(bytes, 32)?);
     if sum != marvin32(bytes.get(HEAD..)?) || head != marvin32(bytes.get(..32)?) {
         return None;
     }
     let count = u32_at(bytes, 20)? as usize;
-    let (references, mut data) = bytes.get(HEAD..)?.split_at_checked(count.checked_mul(8)?)?;
+    let (references, _) = bytes.get(HEAD..)?.split_at_checked(count.checked_mul(8)?)?;
+    let mut begin = HEAD + references.len();
     let mut pages = Vec::with_capacity(count);
     for reference in references.chunks_exact(8) {
-        let (page, rest) = data.split_at_checked(u32_at(reference, 4)? as usize)?;
-        pages.push((u32_at(reference, 0)?, page.to_vec()));
-        data = rest;
+        let (offset, length) = (u32_at(reference, 0)?, u32_at(reference, 4)?);
+        let end = begin.checked_add(length as usize).filter(|end| *end <= bytes.len())?;
+        pages.push((offset, begin..end));
+        begin = end;
     }
-    Some(Entry { sequence: u32_at(bytes, 12)?, pages })
+    Some(Entry { sequence: u32_at(bytes, 12)?, pages, bytes: whole })
 }
 
 /// Computes the check sum of log entries.

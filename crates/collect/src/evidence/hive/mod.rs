@@ -13,7 +13,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 
@@ -23,7 +23,7 @@ use evidence::state::{
 };
 use time::format_description::well_known::Rfc3339;
 
-use super::reader::{Access, Piece, ReadError, Reader};
+use super::reader::{Access, Piece, ReadError, Reader, regular};
 use log::Log;
 use regf::{Flaw, Hive, Key};
 pub(super) use regf::{u16_at, u32_at};
@@ -45,16 +45,17 @@ fn recognises(head: &[u8]) -> bool {
 }
 
 fn read(path: &Path) -> Result<Piece, ReadError> {
-    let hive = Hive::open(File::open(path)?)?;
+    let hive = Hive::open(regular(path)?)?;
     // if a hive was closed properly, the logs have nothing new
     let (logs, lacks) = if hive.dirty() { logs_beside(path) } else { (Vec::new(), Vec::new()) };
-    Ok(Piece::State(Box::new(state(hive, &logs, lacks)?)))
+    Ok(Piece::State(Box::new(state(hive, logs, lacks)?)))
 }
 
 /// Reads a hive with its transaction logs, from any source.
 pub fn registry_hive(hive: impl Read + Seek, logs: Vec<impl Read + Seek>) -> Result<State, ReadError> {
-    let logs = logs.into_iter().map(log::read).collect::<Result<Vec<_>, _>>()?;
-    Ok(state(Hive::open(hive)?, &logs.into_iter().flatten().collect::<Vec<_>>(), Vec::new())?)
+    let mut room = log::KEPT;
+    let logs = logs.into_iter().map(|log| log::read(log, &mut room)).collect::<Result<Vec<_>, _>>()?;
+    Ok(state(Hive::open(hive)?, logs.into_iter().flatten().collect(), Vec::new())?)
 }
 
 impl From<Flaw> for ReadError {
@@ -67,8 +68,9 @@ impl From<Flaw> for ReadError {
 fn logs_beside(path: &Path) -> (Vec<Log>, Vec<Unread>) {
     let (mut logs, mut lacks) = (Vec::new(), Vec::new());
     let files = files_beside(path);
+    let mut room = log::KEPT;
     for file in &files {
-        match File::open(file).and_then(log::read) {
+        match regular(file).and_then(|file| Ok(log::read(file, &mut room)?)) {
             Ok(log) => logs.extend(log),
             Err(error) => lacks.push(Unread { what: file.display().to_string(), why: error.to_string() }),
         }
@@ -101,7 +103,7 @@ fn files_beside(path: &Path) -> Vec<PathBuf> {
 }
 
 /// Reads the state of a hive with its transaction logs merged; `lacks` lists what could not be read of these.
-fn state<S: Read + Seek>(mut hive: Hive<S>, logs: &[Log], lacks: Vec<Unread>) -> Result<State, Flaw> {
+fn state<S: Read + Seek>(mut hive: Hive<S>, logs: Vec<Log>, lacks: Vec<Unread>) -> Result<State, Flaw> {
     let mut unread = lacks;
     if hive.dirty() {
         let why = hive.recover(logs, !unread.is_empty());

@@ -133,7 +133,7 @@ impl<S: Read + Seek> Hive<S> {
 
     /// Takes over the contents of the transaction logs. Returns in words why they may not have all that was not
     /// written; that there is no log only if that is not `told` already.
-    pub(super) fn recover(&mut self, logs: &[Log], told: bool) -> Vec<String> {
+    pub(super) fn recover(&mut self, logs: Vec<Log>, told: bool) -> Vec<String> {
         let mut lacks = Vec::new();
         let mut finished = self.base.sequence.1;
         if !self.base.sound {
@@ -149,7 +149,7 @@ impl<S: Read + Seek> Hive<S> {
         }
         lacks.extend(gap);
         for entry in entries {
-            self.apply(entry);
+            self.apply(&entry);
         }
         lacks
     }
@@ -161,11 +161,7 @@ impl<S: Read + Seek> Hive<S> {
 
     /// Takes over an entry of a transaction log.
     fn apply(&mut self, entry: &Entry) {
-        for (offset, page) in &entry.pages {
-            for (number, sector) in (offset / SECTOR..).zip(page.chunks(SECTOR as usize)) {
-                self.sectors.insert(number, sector.to_vec());
-            }
-        }
+        self.sectors.extend(entry.sectors().map(|(number, sector)| (number, sector.to_vec())));
     }
 
     pub(super) fn root(&mut self) -> Result<Key, Flaw> {

@@ -27,8 +27,9 @@ fn read(bytes: &[u8]) -> Result<State, Flaw> {
 }
 
 fn merged(bytes: &[u8], logs: &[Vec<u8>]) -> Result<State, Flaw> {
-    let logs: Vec<_> = logs.iter().filter_map(|log| log::read(&log[..]).unwrap()).collect();
-    state(Hive::open(Cursor::new(bytes))?, &logs, Vec::new())
+    let mut room = log::KEPT;
+    let logs: Vec<_> = logs.iter().filter_map(|log| log::read(&log[..], &mut room).unwrap()).collect();
+    state(Hive::open(Cursor::new(bytes))?, logs, Vec::new())
 }
 
 /// Returns the hive as it is in the middle of a write.
@@ -364,7 +365,7 @@ proptest! {
         bytes[at % length] = byte;
         drop(read(&bytes));
         drop(read(&bytes[..cut.min(length)]));
-        drop(log::read(&bytes[..]));
+        drop(log::read(&bytes[..], &mut log::KEPT.clone()));
         let log = log_of(7, &[(7, 2), (8, 3)]);
         let mut broken = log.clone();
         broken[at % log.len()] = byte;

@@ -34,20 +34,21 @@ use evidence::state::bounds::Room;
 use evidence::state::{RegistryData, RegistryKey, SCHEMA, STORE_MY, STORE_REMOTE_DESKTOP, State, Unread};
 use flate2::read::GzDecoder;
 use ring::digest::{SHA256, digest};
-use serde_json::Value;
 
 use super::kind::Kind;
 use super::reader::{Access, Piece, ReadError, Reader};
-use super::{hive, text};
+use super::{hive, json, text};
 pub use source::powershell;
 
 /// Most bytes of an output.
 const LIMIT: u64 = super::reader::TEXT;
-/// Most bytes of a block, inflated, and of all together.
-const BLOCK: u64 = super::reader::TEXT;
-const TOTAL: usize = 256 * 1024 * 1024;
+/// Most bytes of a block, inflated, and of all together: the script begins a new one at 4,000 characters.
+const BLOCK: u64 = 4 * 1024 * 1024;
+const TOTAL: usize = 64 * 1024 * 1024;
 /// Most blocks.
 const BLOCKS: usize = 10_000;
+/// Most characters of the name of a section.
+const SECTION: usize = 64;
 /// The mark without its spaces.
 const BEGIN: &str = "-----BEGINRDPDOCTORSTATE";
 const END: &str = "-----ENDRDPDOCTORSTATE";
@@ -62,18 +63,26 @@ pub(super) const READER: Reader = Reader { kind: Kind::ScriptOutput, recognises,
 
 /// True for a mark, or for text that may be the middle of a block whose beginning was cut off.
 fn recognises(head: &[u8]) -> bool {
-    let text = squeezed(&text::beginning(head));
+    let text = squeezed(Cow::Owned(text::beginning(head)));
     let base64 = |c: char| c.is_ascii_alphanumeric() || "+/=".contains(c);
     text.contains(BEGIN) || text.contains(END) || text.len() >= MIDDLE && text.chars().take(MIDDLE).all(base64)
 }
 
 /// Removes white space, and the marks with which mails quote.
-fn squeezed(text: &str) -> String {
-    text.chars().filter(|c| !c.is_whitespace() && !matches!(c, '>' | '\u{FEFF}' | '\0')).collect()
+fn squeezed(text: Cow<'_, str>) -> String {
+    let counts = |c: char| !c.is_whitespace() && !matches!(c, '>' | '\u{FEFF}' | '\0');
+    match text {
+        Cow::Borrowed(text) => text.chars().filter(|c| counts(*c)).collect(),
+        // in place: one copy of a large file is enough
+        Cow::Owned(mut text) => {
+            text.retain(counts);
+            text
+        }
+    }
 }
 
 fn read(bytes: &[u8]) -> Result<Piece, ReadError> {
-    let text = squeezed(&carried(text::decode(bytes)?));
+    let text = squeezed(carried(text::decode(bytes)?));
     let mut output = Output::default();
     output.take(&text);
     Ok(Piece::State(Box::new(output.state()?)))
@@ -82,18 +91,15 @@ fn read(bytes: &[u8]) -> Result<Piece, ReadError> {
 /// Unpacks the answer of a tool that answers in JSON (such as `az`): its texts that contain marks. Anything else stays
 /// as it is.
 fn carried(text: Cow<'_, str>) -> Cow<'_, str> {
-    let json = text.trim_start().starts_with(['{', '[']).then(|| serde_json::from_str::<Value>(&text).ok()).flatten();
-    let Some(json) = json else { return text };
-    let (mut found, mut waiting) = (Vec::new(), vec![&json]);
-    while let Some(value) = waiting.pop() {
-        match value {
-            Value::String(text) if text.contains("RDPDOCTOR STATE") => found.push(text.as_str()),
-            Value::Array(values) => waiting.extend(values.iter().rev()),
-            Value::Object(values) => waiting.extend(values.values().rev()),
-            _ => {}
-        }
-    }
-    Cow::Owned(found.join("\n"))
+    let mut found = String::new();
+    let json = text.trim_start().starts_with(['{', '['])
+        && json::texts(&text, |text| {
+            if text.contains("RDPDOCTOR STATE") {
+                found.push_str(text);
+                found.push('\n');
+            }
+        });
+    if json { Cow::Owned(found) } else { text }
 }
 
 /// Contents of an output so far.
@@ -278,10 +284,16 @@ fn unpacked(body: &str, sum: &str) -> Result<String, String> {
 
 /// Reads the list of the sections in all blocks, which the last one has.
 fn sections(json: &str) -> Vec<String> {
-    let value: Value =
-        if json.contains("\"blocks\"") { serde_json::from_str(json).unwrap_or_default() } else { Value::Null };
-    let sections = value.get("blocks").and_then(Value::as_array).into_iter().flatten();
-    sections.filter_map(Value::as_str).map(printable).collect()
+    if !json.contains("\"blocks\"") {
+        return Vec::new();
+    }
+    let mut sections = Vec::new();
+    json::texts_of(json, "blocks", |section| {
+        if sections.len() < BLOCKS {
+            sections.push(printable(&section.chars().take(SECTION).collect::<String>()));
+        }
+    });
+    sections
 }
 
 /// Reads certificates from the form in which the registry keeps them. A store with an unreadable one counts as unread.

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 use tree_sitter::{Node, Parser};
 
 use super::*;

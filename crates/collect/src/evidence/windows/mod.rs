@@ -7,11 +7,13 @@ mod security;
 mod version;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use evidence::key_names::{MACHINE_KEYS, RDP_KEY};
 use evidence::state::{FileVersion, KeyFile, PROGRAMS, SCHEMA, State, Unread, Volume};
+
+use super::reader::{ReadError, regular};
 
 /// Most files of a folder of keys that are named, besides those of Remote Desktop.
 const KEYS: usize = 10_000;
@@ -191,13 +193,11 @@ fn named(files: Vec<PathBuf>, most: usize) -> (Vec<PathBuf>, u64) {
     (named, left_out as u64)
 }
 
-fn program(system32: &Path, name: &str) -> std::io::Result<FileVersion> {
+fn program(system32: &Path, name: &str) -> Result<FileVersion, ReadError> {
     let name = name.to_owned();
     match descend(system32, &name) {
         None => Ok(FileVersion { name, version: None, exists: false }),
-        // a pipe would keep us waiting
-        Some(path) if !path.is_file() => Err(std::io::Error::other("not a file")),
-        Some(path) => Ok(FileVersion { name, version: version::version(File::open(path)?)?, exists: true }),
+        Some(path) => Ok(FileVersion { name, version: version::version(regular(&path)?)?, exists: true }),
     }
 }
 

@@ -6,7 +6,7 @@ use wire::tls::{TlsOffer, TlsStack};
 use super::{refused, speechless};
 use crate::as_client::{client_hello_asked, client_suites_known, first_offer, server_name, tolerates_newest, tunnel};
 use crate::case::Case;
-use crate::need::{Asking, Kind, Need, Of, Patience, Question};
+use crate::need::{Again, Asking, Kind, Need, Of, Patience, Question};
 use crate::tries::{settled, varied};
 
 static PATIENT_HANDSHAKE: Kind = Kind {
@@ -14,7 +14,7 @@ static PATIENT_HANDSHAKE: Kind = Kind {
     words: |_| "the answer to the same ClientHello, given more time".to_owned(),
     answered: |case, _| case.times(first_offer(case)) >= 2,
     asking: Some(Asking {
-        again: true,
+        again: Again::Soon,
         askable: |case, _| case.tls_with(TlsOffer::MODERN).is_some_and(|seen| silent(seen.value)),
         question: |_, _, all| Question { patient: Some(Patience::Handshake), ..all },
     }),
@@ -25,7 +25,7 @@ static OTHER_NAME: Kind = Kind {
     words: |_| "the answer to a ClientHello with another server name, or with none".to_owned(),
     answered: |case, _| case.tls_with(other_name(case)).is_some(),
     asking: Some(Asking {
-        again: false,
+        again: Again::Never,
         askable: |case, _| {
             let refused = |offer| case.tls_with(offer).is_some_and(|seen| refused(seen.value));
             // whether an old version is all that it knows comes first
@@ -40,7 +40,7 @@ static FINISHED_HANDSHAKE: Kind = Kind {
     words: |_| "whether the host finishes a handshake, and so proves its key".to_owned(),
     answered: |case, _| finished(case) || tunnel(case).is_some_and(|offer| case.tls_with(offer).is_some()),
     asking: Some(Asking {
-        again: false,
+        again: Again::Never,
         askable: |case, _| !finished(case) && client_hello_asked(case) && tunnel(case).is_some(),
         question: |case, _, all| Question { tls: tunnel(case).or(all.tls), ..all },
     }),
@@ -51,13 +51,26 @@ static FURTHER_HANDSHAKES: Kind = Kind {
     words: |_| "the answers to further ClientHellos, with pauses between them".to_owned(),
     answered: |case, _| varied(case).is_some() && settled(case),
     asking: Some(Asking {
-        again: true,
+        again: Again::Soon,
         askable: |case, _| varied(case).is_some(),
         question: |case, _, all| Question { tls: varied(case).or(all.tls), ..all },
     }),
 };
 
+static REPEATED: Kind = Kind {
+    name: "repeated",
+    words: |_| "whether the same goes well each time".to_owned(),
+    answered: |_, _| false,
+    asking: Some(Asking {
+        again: Again::Never,
+        askable: |case, _| case.tls_accepted().is_some(),
+        question: |case, _, all| Question { tls: tunnel(case).or(all.tls), ..all },
+    }),
+};
+
 impl Need {
+    /// Asks everything again. No proof needs it; the planner puts it where somebody saw the host fail.
+    pub const REPEATED: Self = Self::new(&REPEATED, Of::Nothing);
     /// Sends the first ClientHello, which was left without an answer, again, and gives it more time.
     pub const PATIENT_HANDSHAKE: Self = Self::new(&PATIENT_HANDSHAKE, Of::Nothing);
     /// Sends a ClientHello without the name that was typed or, where none was, with one.

@@ -1,15 +1,22 @@
-//! A host that wants a certificate of its client, and takes none.
+//! A host that asks its client for a certificate, and takes none.
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
-/// Asks for a certificate, and ends the handshake without one or with any.
+/// Asks for a certificate, and ends the handshake with any.
 #[derive(Debug)]
-pub(super) struct Demanding;
+pub(super) struct Asking {
+    /// It ends the handshake without one as well.
+    pub misses_it: bool,
+}
 
-impl ClientCertVerifier for Demanding {
+impl ClientCertVerifier for Asking {
+    fn client_auth_mandatory(&self) -> bool {
+        self.misses_it
+    }
+
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]
     }

@@ -15,7 +15,7 @@ use crate::http::{self, Method, Request, Response};
 use crate::machine::{ConnectFailure, End, Presented, TcpAnswer, Timed, TlsAnswer, X224Answer};
 use crate::rdpeudp::Syn;
 use crate::tls::{Alert, ClientHello, HelloStyle, TlsVersion, host_name};
-use crate::x224::{ConnectionRequest, SecurityProtocols, ServerAnswer};
+use crate::x224::{ConnectionRequest, RoutingToken, SecurityProtocols, ServerAnswer};
 
 impl FromStr for Seen {
     type Err = SeenError;
@@ -304,10 +304,14 @@ fn read_request(words: &mut Words<'_>) -> Result<Result<ConnectionRequest, Strin
         return Ok(Err(words.text("request")?));
     }
     let protocols = read_optional(first, "request", SecurityProtocols::parse)?;
-    let mut request = ConnectionRequest { cookie: None, protocols };
+    let mut request = ConnectionRequest { protocols, ..ConnectionRequest::default() };
+    let text = |bytes: &str| read_bytes(bytes).and_then(|bytes| String::from_utf8(bytes).ok());
+    if words.0.clone().next().is_some_and(|word| word.starts_with("cookie=")) {
+        request.cookie = Some(text(words.named("cookie")?).ok_or("cookie")?);
+    }
     if words.0.clone().next().is_some() {
-        let cookie = read_bytes(words.named("cookie")?).and_then(|bytes| String::from_utf8(bytes).ok());
-        request.cookie = Some(cookie.ok_or("cookie")?);
+        let token = text(words.named("token")?).and_then(|token| RoutingToken::parse(&token));
+        request.token = Some(token.ok_or("token")?);
     }
     Ok(Ok(request))
 }

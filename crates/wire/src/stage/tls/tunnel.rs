@@ -6,7 +6,7 @@ use crate::machine::answer::{Ended, Presented, TlsAnswer};
 use crate::machine::event::{Event, TlsFailure};
 use crate::machine::outcome::{Outcome, Timed};
 use crate::machine::plan::ConversationPlan;
-use crate::stage::interface::Expect;
+use crate::stage::interface::{Expect, kept};
 
 /// Longest time that a peer has for a remark behind the handshake, if nothing else is asked of it: one that misses
 /// something, or whose own way on is broken, ends the connection at once.
@@ -105,6 +105,7 @@ impl Expect for ExpectTunnel {
             Event::TlsFailed(TlsFailure::Closed { end, bytes }) => TlsAnswer::Closed { end, bytes },
             Event::Closed(end) => TlsAnswer::Closed { end, bytes: 0 },
             Event::TlsFailed(TlsFailure::WrongKey) => TlsAnswer::WrongKey,
+            Event::TlsFailed(TlsFailure::NotTls(bytes)) => TlsAnswer::NotTls(kept(&bytes)),
             Event::TlsFailed(TlsFailure::Peer(words)) => TlsAnswer::Malformed(words),
             Event::TlsFailed(TlsFailure::Own(words)) => TlsAnswer::OwnFailure(words),
             Event::Time => TlsAnswer::Silent { bytes: 0 },

@@ -1,0 +1,90 @@
+//! Replaces a file as a whole or not at all, and reads back what it wrote.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Reads a regular file of at most `limit` bytes. Links are followed; anything else than a file is refused.
+pub fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > limit {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("it has more than {limit} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// Puts bytes in the place of a file, with its rights, in one step; then reads them back. Where the place is a link,
+/// the file behind it is replaced.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let place = fs::canonicalize(path)?;
+    let permissions = fs::metadata(&place)?.permissions();
+    let part = beside(&place, &format!(".{}.part", std::process::id()));
+    let written = create(&part, bytes)
+        .and_then(|()| fs::set_permissions(&part, permissions))
+        .and_then(|()| fs::rename(&part, &place));
+    if written.is_err() {
+        let _ = fs::remove_file(&part);
+    }
+    written?;
+    read_back(&place, bytes)
+}
+
+/// Writes a new file and reads it back. A file that is there already stays as it is: an error.
+pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    if written.is_err() {
+        let _ = fs::remove_file(path);
+    }
+    written?;
+    read_back(path, bytes)
+}
+
+/// Returns the path with these letters behind its name.
+pub fn beside(path: &Path, letters: &str) -> PathBuf {
+    let mut name = path.file_name().map(OsString::from).unwrap_or_default();
+    name.push(letters);
+    path.with_file_name(name)
+}
+
+fn read_back(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if read(path, bytes.len())? == bytes {
+        Ok(())
+    } else {
+        Err(io::Error::other("what was written does not read back the same"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_with_its_rights_and_a_new_one_never_over_another() {
+        let folder = std::env::temp_dir().join(format!("rdpdoctor-file-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let (path, link) = (folder.join("a"), folder.join("link"));
+        create(&path, b"old").unwrap();
+        assert_eq!(create(&path, b"other").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(read(&path, 3).unwrap(), b"old");
+        assert!(read(&path, 2).is_err() && read(&folder, 2).is_err());
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+            std::os::unix::fs::symlink(&path, &link).unwrap();
+            replace(&link, b"new").unwrap();
+            assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+        }
+        replace(&path, b"newer").unwrap();
+        assert_eq!(read(&path, 10).unwrap(), b"newer");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), if cfg!(unix) { 2 } else { 1 }, "{link:?}");
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}
