@@ -101,7 +101,9 @@ fn decided(evidence: &Evidence, context: &Context, findings: &[Finding], interru
     let behind_gateway = Case { evidence, subject: 0, context }.behind_gateway();
     // a capture that was not read completely may lack the very packets that show the fault
     let unread = evidence.observations.iter().any(|seen| matches!(seen.fact, Fact::Unread(_)));
-    let cut = interrupted || behind_gateway || ladder.incomplete || unread && !evidence.clients.is_empty();
+    // what clients meet at an address that nobody asked is not known
+    let unasked = crate::stage::name::unasked(evidence).is_some();
+    let cut = interrupted || unasked || behind_gateway || ladder.incomplete || unread && !evidence.clients.is_empty();
     (verdict(findings, &ladder, context, cut), ladder)
 }
 

@@ -171,7 +171,7 @@ fn by_failed_stage(evidence: &Evidence, context: &Context, ladder: &Ladder) -> V
         }
         _ => false,
     };
-    let answered = evidence.observations.iter().any(|seen| seen.subject == first.subject && spoke(&seen.fact));
+    let answered = evidence.observations.about(first.subject).any(|seen| spoke(&seen.fact));
     let silent = || match evidence.subjects[first.subject].address.filter(|_| context.target.is_none()) {
         Some(address) => longer(&address.to_string()),
         None => longer(&target(evidence, context)),
