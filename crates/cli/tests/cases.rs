@@ -149,8 +149,8 @@ fn check(root: &Path, case: &Case, port: u16) {
     }
 }
 
-/// The case in which both differ: the hello of FreeRDP with OpenSSL 3.5 has a share of ML-KEM and is long, which that of
-/// the witness with OpenSSL 3.0 is not.
+/// The case in which both differ: the hello of FreeRDP with OpenSSL 3.5 has a share of ML-KEM and is long, which that
+/// of the witness with OpenSSL 3.0 is not.
 #[cfg(feature = "legacy-tls")]
 const LONG_HELLO: &str = "24-big-hello";
 

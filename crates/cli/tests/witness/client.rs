@@ -52,8 +52,8 @@ const SCHANNEL_12: &str = "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-
 const SCHANNEL_SIGNATURES: &str = "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:RSA+SHA256:RSA+SHA384:\
     RSA+SHA1:ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA1:RSA+SHA512";
 
-/// OpenSSL's own choice at the security level that FreeRDP sets, whatever that of the distribution is: xfreerdp 2.11 takes
-/// 1024 bits of DHE on Debian, whose level is 2.
+/// OpenSSL's own choice at the security level that FreeRDP sets, whatever that of the distribution is: xfreerdp 2.11
+/// takes 1024 bits of DHE on Debian, whose level is 2.
 const OPENSSL_12: &str = "DEFAULT:@SECLEVEL=1";
 const OPENSSL_SIGNATURES: &str = "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519:ed448:rsa_pss_pss_sha256:\
     rsa_pss_pss_sha384:rsa_pss_pss_sha512:rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:RSA+SHA256:\
