@@ -47,6 +47,15 @@ fn asked_about(error: &clap::Error) -> Option<String> {
     code.then_some(first)
 }
 
+/// Prints help, or what is wrong with the arguments, which may be names of files that somebody else chose.
+fn said(error: &clap::Error, shown: bool) -> anyhow::Result<()> {
+    if shown {
+        return Ok(error.print()?);
+    }
+    terminal::complain(error.render().to_string().trim_end());
+    Ok(())
+}
+
 /// True if a port was named as an option or a word of its own.
 fn named_a_port(error: &clap::Error) -> bool {
     let argument = match error.get(ContextKind::InvalidArg) {
@@ -81,7 +90,7 @@ pub fn main() -> ExitCode {
             without_advice(&mut error);
             // clap's own 2 means "could not tell" here
             let shown = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            let printed = error.print().is_ok();
+            let printed = said(&error, shown).is_ok();
             if let Some(code) = asked_about(&error) {
                 terminal::complain(&format!("To ask what it means: rdpdoctor explain {code}"));
             }
