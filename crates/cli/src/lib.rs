@@ -25,6 +25,7 @@ pub mod scenario;
 pub mod sign;
 pub mod terminal;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -64,11 +65,29 @@ fn named_a_port(error: &clap::Error) -> bool {
     error.kind() == ErrorKind::UnknownArgument && (argument.starts_with("--port") || argument.parse::<u16>().is_ok())
 }
 
+/// Returns the arguments of the process; `--json`, as many programs call it, is `--format=json`.
+fn typed() -> impl Iterator<Item = OsString> {
+    let mut words = false;
+    std::env::args_os().map(move |argument| {
+        words |= argument == "--";
+        if argument == "--json" && !words { OsString::from("--format=json") } else { argument }
+    })
+}
+
+/// Drops the advice to write `--` before an option that is not known: nothing here takes a value that looks like one.
+fn without_advice(error: &mut clap::Error) {
+    if let Some(ContextValue::StyledStrs(mut tips)) = error.remove(ContextKind::Suggested) {
+        tips.retain(|tip| !tip.to_string().contains("as a value"));
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
+    }
+}
+
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match Arguments::try_parse_from(typed()) {
         Ok(arguments) => arguments,
-        Err(error) => {
+        Err(mut error) => {
+            without_advice(&mut error);
             // clap's own 2 means "could not tell" here
             let shown = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
             let printed = said(&error, shown).is_ok();

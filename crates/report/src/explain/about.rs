@@ -402,3 +402,48 @@ fn names_port(word: &str) -> bool {
     let host = host.trim_start_matches(|letter: char| !letter.is_ascii_alphanumeric());
     FOREIGN_PORTS.contains(&port) && (host.contains('.') || host == "localhost") && !host.contains(':')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn about(text: &str) -> About {
+        About::of(text, &Tokens::of(text))
+    }
+
+    #[test]
+    fn a_text_is_ours_foreign_or_neither() {
+        assert!(about("rdp error 7").ours && about("error 7 on the terminal server").ours);
+        assert!(about("psql: error 7").foreign && !about("psql: error 7").ours);
+        assert!(!about("rdp through ssh").foreign, "Remote Desktop is named");
+        let neither = about("error 7 of the dishwasher");
+        assert!(!neither.ours && !neither.foreign && !neither.bare());
+        assert!(about("what does error code 7 mean").bare());
+    }
+
+    #[test]
+    fn words_carry_the_entry_that_they_are_about() {
+        let refused = codes::find("win32", 5).unwrap();
+        assert!(about("error 5 access denied").carries(refused, ""));
+        assert!(!about("error 5 of the dishwasher").carries(refused, ""));
+        let event = codes::find("event-rcm", 1149).unwrap();
+        assert!(!about("event 1149 backup finished on the second tape drive").carries(event, ""));
+    }
+
+    #[test]
+    fn a_provider_is_known_by_its_name_and_another_one_is_another() {
+        let named = |text: &str| provided(&text.to_lowercase());
+        assert_eq!(named("event 41 Kernel-Power"), Some(vec!["Microsoft-Windows-Kernel-Power"]));
+        assert_eq!(named("event 4 Kerberos"), Some(vec!["Microsoft-Windows-Security-Kerberos"]));
+        assert_eq!(named("event 131 Microsoft-Windows-AppXDeployment-Server"), Some(Vec::new()));
+        assert_eq!(named("Source: Application Error Event ID: 1000"), Some(Vec::new()));
+        assert_eq!(named("event 41"), None);
+    }
+
+    #[test]
+    fn what_is_said_not_to_have_failed_is_no_failure() {
+        let nothing = |text: &str| nothing_wrong(&Tokens::of(text));
+        assert!(nothing("I can connect without problems") && nothing("the logon attempt did not fail"));
+        assert!(!nothing("no problems with A, and B failed") && !nothing("the logon failed") && !nothing("hello"));
+    }
+}
