@@ -26,12 +26,10 @@ const CERTIFICATES: &[&str] = &[
     "certificate-wrong-usage",
     "certificate-untrusted",
     "certificate-key-mismatch",
-    "certificate-key-wrong-type",
 ];
 const TLS: &[&str] = &[
     "tls-version-mismatch",
     "tls-cipher-mismatch",
-    "tls12-disabled",
     "tls13-refused",
     "tls-refused",
     "private-key-unusable",
