@@ -36,6 +36,7 @@ fn context() -> Context {
         capabilities: collect::probe::capabilities(),
         require_trust: true,
         gateway: None,
+        routing: evidence::rdp_file::Routing::default(),
         thorough: false,
     }
 }
