@@ -10,6 +10,7 @@ use diagnosis::{Context, diagnose};
 use evidence::observe::{observe, observe_capture};
 use evidence::printable::hidden;
 use evidence::profile::{ClientProfile, DEFAULT, ProfileSource};
+use evidence::rdp_file::Routing;
 use evidence::state::State;
 use evidence::{Evidence, Source, TimeSource};
 use report::format::Style;
@@ -36,7 +37,7 @@ fn context() -> Context {
         capabilities: collect::probe::capabilities(),
         require_trust: true,
         gateway: None,
-        routing: evidence::rdp_file::Routing::default(),
+        routing: Routing::default(),
         thorough: false,
     }
 }

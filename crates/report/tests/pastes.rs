@@ -93,6 +93,12 @@ fn variants_are_answered_right() {
     are_answered_right(&pastes(include_str!("variants.toml")));
 }
 
+/// The list was held out while the scoring was mended, so it may have answers that are missing.
+#[test]
+fn what_was_held_out_is_answered_right() {
+    are_answered_right(&pastes(include_str!("heldout.toml")));
+}
+
 #[track_caller]
 fn are_answered_right(pastes: &[Paste]) {
     let (mut counts, mut fixes) = ([0; 4], 0);
