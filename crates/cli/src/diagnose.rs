@@ -227,7 +227,7 @@ pub fn drive(probe: &Probe) -> anyhow::Result<(Transcript, Run)> {
     Ok((probe.seen(), run))
 }
 
-/// Runs a probe and the one of a control at the same time, so that both together take no longer than one; see [`drive`].
+/// Runs a probe and the one of a control at the same time, so that both take no longer than one; see [`drive`].
 fn drive_both(probe: &Probe, beside: Option<&Probe>) -> anyhow::Result<Run> {
     let began = Instant::now();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;

@@ -18,8 +18,8 @@ use report::formats;
 use serde_json::Value;
 use time::macros::datetime;
 
-/// Commands of a terminal in both forms, a bell, overwriting, reordered and hidden text, the ends of texts in HTML, XML,
-/// CSV and monitoring.
+/// Commands of a terminal in both forms, a bell, overwriting, reordered and hidden text, the ends of texts in HTML,
+/// XML, CSV and monitoring.
 const FOREIGN: &str =
     "\u{1b}[2J\u{1b}]0;t\u{7}\u{1b}[8m\u{9b}31m\r\u{0}\u{202e}\u{2066}\u{e0041}</script><b a='\">]]>|&\n=1";
 

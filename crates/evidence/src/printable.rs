@@ -20,7 +20,8 @@ pub fn printable(text: &str) -> String {
     })
 }
 
-/// True for control characters, line breaks, what Unicode calls default ignorable, and noncharacters: no shape of their own.
+/// True for control characters, line breaks, what Unicode calls default ignorable, and noncharacters: none has a
+/// shape of its own.
 pub fn hidden(c: char) -> bool {
     c.is_control()
         || matches!(

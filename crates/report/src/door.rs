@@ -40,14 +40,14 @@ impl Door {
     }
 }
 
-/// Marks of the colours in a report on its way to the door, where each becomes a command (SGR, ECMA-48 8.3.117): they are
-/// noncharacters of Unicode, so a terminal's own commands need not be let through for them.
+/// Marks of the colours in a report on its way to the door, where each becomes a command (SGR, ECMA-48 8.3.117). They
+/// are noncharacters of Unicode, so a terminal's own commands need not be let through for them.
 pub(super) mod colour {
     /// Faults.
     pub const RED: &str = "\u{fdd0}";
     /// Health.
     pub const GREEN: &str = "\u{fdd1}";
-    /// What could not be told.
+    /// Doubt: could not tell, or in part.
     pub const YELLOW: &str = "\u{fdd2}";
     /// Headings.
     pub const BOLD: &str = "\u{fdd3}";
@@ -72,7 +72,8 @@ pub fn json(text: &str) -> Outward {
     })
 }
 
-/// Returns text or markup in which every character that is not seen is its code in braces, but for line breaks and tabs.
+/// Returns text or markup in which every character that is not seen is its code in braces, but for line breaks
+/// and tabs.
 pub fn text(text: &str) -> Outward {
     replaced(text, instead)
 }

@@ -214,7 +214,8 @@ mod tests {
         let report = sample::diagnosis("words");
         let (plain, painted) = (render(&report, style(100)), render(&report, Style { colour: true, ..style(100) }));
         assert_eq!(plain.lines().count(), painted.lines().count());
-        assert!(painted.contains("\u{1b}[31mFAIL\u{1b}[0m tls"), "{painted}");
+        let let_out = crate::human::FORMAT.print(&report, Style { colour: true, ..style(100) });
+        assert!(let_out.as_str().contains("\u{1b}[31mFAIL\u{1b}[0m tls"), "{painted}");
     }
 
     /// With the scripts saved, a command that would run over the edge is a file that can be run.

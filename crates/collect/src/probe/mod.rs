@@ -137,7 +137,7 @@ impl Probe {
 const ASKED: usize = 8;
 
 /// Chooses the addresses to ask: all, or of many the first, which a client tries first, and of each further part of the
-/// list one by chance. A fault at any of them is then met sooner or later, in whatever order the name's server lists them.
+/// list one by chance. A fault at any of them is then met sooner or later.
 fn chosen(addresses: &[SocketAddr], chance: [u8; 32]) -> Vec<SocketAddr> {
     if addresses.len() <= ASKED {
         return addresses.to_vec();
