@@ -12,6 +12,7 @@ mod soak;
 mod spdx;
 mod test;
 mod tidy;
+mod windows;
 
 use std::process::ExitCode;
 
@@ -21,6 +22,7 @@ const USAGE: &str = "\
 usage: cargo xtask TASK
 
   test             everything that a change must pass; the seconds of each step
+  windows [--release]  the program for Windows, tried under Wine; prints its path last
   licences         licences and bans of all dependencies (the list: xtask/licences.txt)
   tidy             the house rules that can be counted
   gen [--check]    write the generated files, or only compare them
@@ -56,6 +58,8 @@ fn main() -> ExitCode {
 fn dispatch(words: &[&str]) -> Option<Result<bool>> {
     Some(match words {
         ["test"] => test::run(),
+        ["windows"] => shell::in_root(|root| windows::run(root, windows::Profile::Dev)),
+        ["windows", "--release"] => shell::in_root(|root| windows::run(root, windows::Profile::Release)),
         ["licences"] => shell::in_root(licences::run),
         ["tidy"] => shell::in_root(tidy::run),
         ["gen"] => shell::in_root(generate::write),

@@ -5,28 +5,39 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
 
-use crate::shell;
+use crate::{shell, windows};
 
 /// Package of Debian 12.
 pub struct Package {
     pub name: &'static str,
-    /// Program that shows that it is installed.
+    /// Program, or the whole path of a file, that shows that it is installed.
     program: &'static str,
     /// Check that shows it, where it has no program of its own.
     shown: Option<fn() -> bool>,
     why: &'static str,
-    /// True if the feature legacy-tls cannot be compiled without it.
-    pub compiles: bool,
+    /// Part that goes without it.
+    pub part: Part,
+}
+
+/// Part of the judgement for which a package is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The feature legacy-tls.
+    Legacy,
+    /// Tests that meet programs of others.
+    Tests,
+    /// The program for Windows.
+    Windows,
 }
 
 const fn package(name: &'static str, program: &'static str, why: &'static str) -> Package {
-    Package { name, program, shown: None, why, compiles: false }
+    Package { name, program, shown: None, why, part: Part::Tests }
 }
 
-const PACKAGES: [Package; 19] = [
-    Package { compiles: true, ..package("pkg-config", "pkg-config", "finds OpenSSL for the feature legacy-tls") },
+const PACKAGES: [Package; 24] = [
+    Package { part: Part::Legacy, ..package("pkg-config", "pkg-config", "finds OpenSSL for the feature legacy-tls") },
     Package {
-        compiles: true,
+        part: Part::Legacy,
         shown: Some(has_openssl),
         ..package("libssl-dev", "", "OpenSSL for the feature legacy-tls")
     },
@@ -47,6 +58,14 @@ const PACKAGES: [Package; 19] = [
     Package { shown: Some(has_venv), ..package("python3-venv", "", "a place for independent readers of evidence") },
     package("tshark", "tshark", "an independent reader of captures"),
     package("iproute2", "ip", "makes networks of the test's own"),
+    Package { part: Part::Windows, ..package("rustc-web", windows::RUSTC, "compiles the program for Windows") },
+    Package { part: Part::Windows, ..package("cargo-web", windows::CARGO, "builds the program for Windows") },
+    Package { part: Part::Windows, ..package("rust-web-src", windows::LIBRARY, "Rust's library, built for Windows") },
+    Package {
+        part: Part::Windows,
+        ..package("gcc-mingw-w64-x86-64-win32", windows::LINKER, "links the program for Windows")
+    },
+    Package { part: Part::Windows, ..package("wine64", windows::WINE, "runs the program for Windows") },
 ];
 
 impl Package {
@@ -76,7 +95,7 @@ pub fn missing() -> Vec<&'static Package> {
 
 /// Writes one line per package.
 pub fn reasons(missing: &[&Package]) -> String {
-    missing.iter().map(|package| format!("  {:22}{}\n", package.name, package.why)).collect()
+    missing.iter().map(|package| format!("  {:27}{}\n", package.name, package.why)).collect()
 }
 
 /// True if this person may install packages, and there is a way to.

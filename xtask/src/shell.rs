@@ -1,6 +1,7 @@
 //! Finds the project's folder, and runs other programs in it.
 
 use std::env;
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -29,7 +30,12 @@ pub fn full() -> bool {
 /// Prepares cargo in the project's folder, without the variables that `cargo run` set about this package: build scripts
 /// that watch them (ring's does) would run again.
 pub fn cargo(root: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    of(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), root, arguments)
+}
+
+/// Prepares a program of Rust's in the project's folder, like [`cargo`].
+pub fn of(program: impl AsRef<OsStr>, root: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in env::vars_os() {
         let told = name.to_str().is_some_and(|name| {
             name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") || name.starts_with("CARGO_BIN_")

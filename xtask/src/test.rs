@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use self::skips::Skips;
-use crate::{generate, licences, packages, python, shell, tidy};
+use crate::packages::Part;
+use crate::{generate, licences, packages, python, shell, tidy, windows};
 
 /// Feature that needs OpenSSL on the system.
 const LEGACY: &str = "rdpdoctor/legacy-tls";
@@ -38,11 +39,14 @@ struct Report {
 /// Runs all steps; true if none failed.
 pub fn run() -> Result<bool> {
     let root = shell::root()?;
-    println!("On a quiet machine this takes about four minutes, and an hour where all is built anew.");
+    println!("On a quiet machine this takes about five minutes, and an hour where all is built anew.");
     let mut report = Report { rows: Vec::new(), skips: Skips::default() };
     report.packages();
-    let features: &[&str] =
-        if packages::missing().iter().any(|package| package.compiles) { &[] } else { &["--features", LEGACY] };
+    let features: &[&str] = if packages::missing().iter().any(|package| package.part == Part::Legacy) {
+        &[]
+    } else {
+        &["--features", LEGACY]
+    };
     report.step("fmt", || cargo(&root, &["fmt", "--all", "--check"], &[]));
     report.step("licences", || verdict(licences::run(&root)));
     report.step("tidy", || verdict(tidy::run(&root)));
@@ -55,11 +59,13 @@ pub fn run() -> Result<bool> {
         report.skip("generated files", "the build failed, and a generator is part of it");
     }
     let readers = report.readers(&root);
+    let windows = report.windows(&root);
     let mut skips = Skips::default();
     report.step("tests", || {
         let arguments = [&["test", "--workspace", "--no-fail-fast"], features, &["--", "--show-output"]].concat();
         let mut tests = shell::cargo(&root, &arguments);
         tests.envs(readers.map(|python| ("RDPDOCTOR_TEST_PYTHON", python)));
+        tests.envs(windows.iter().flat_map(windows::Program::variables));
         shell::watch(tests, |line| {
             if skips.shown(line) {
                 println!("{line}");
@@ -109,10 +115,11 @@ impl Report {
             return;
         }
         self.skip("packages", &named);
-        if missing.iter().any(|package| package.compiles) {
+        let lacks = |part| missing.iter().any(|package| package.part == part);
+        if lacks(Part::Legacy) {
             self.skip("legacy TLS", "clippy, docs and tests go without OpenSSL: its packages are missing");
         }
-        if missing.iter().any(|package| !package.compiles) {
+        if lacks(Part::Tests) {
             self.skip("real hosts", "tests that need a missing program say so and skip themselves");
         }
     }
@@ -130,6 +137,20 @@ impl Report {
             self.skip("readers", &format!("tests beside python-evtx and regipy skip themselves: {error:#}"));
         }
         place
+    }
+
+    /// Builds the program for Windows and prepares Wine for it, or says why the tests go without.
+    fn windows(&mut self, root: &Path) -> Option<windows::Program> {
+        if packages::missing().iter().any(|package| package.part == Part::Windows) && !shell::full() {
+            self.skip("Windows", "no program for Windows is made and tested: its packages are missing");
+            return None;
+        }
+        let mut made = None;
+        self.step("Windows", || {
+            made = Some(windows::make(root, windows::Profile::Dev)?);
+            Ok(())
+        });
+        made
     }
 
     /// Prints the table and the count; true if nothing failed.

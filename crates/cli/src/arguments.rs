@@ -127,13 +127,16 @@ pub struct DiagnoseOptions {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit status: 0 healthy, 1 a fault was found, 2 could not tell, 3 wrong use or our own failure.\n\n\
-    Examples:\n  rdpdoctor inspect System.evtx SYSTEM SOFTWARE\n  \
+    Examples:\n  rdpdoctor inspect\n  rdpdoctor inspect System.evtx SYSTEM SOFTWARE\n  \
     rdpdoctor inspect /mnt/windows --code 0x904 --extended 0x7\n  rdpdoctor inspect capture.pcapng server.rdp --format json"
 )]
 pub struct InspectOptions {
-    /// Files and folders; their contents show what they are
-    #[arg(required_unless_present = "from_client", value_name = "PATH")]
+    /// Files and folders; their contents show what they are. Without any, on Windows: this computer itself
+    #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+    /// This computer is the one that connects, and not the host
+    #[arg(long, conflicts_with_all = ["paths", "from_client"])]
+    pub as_client: bool,
     /// Files and folders from the client's machine (hives, a mounted disk, logs): they say which client has to get
     /// through, and count as its own
     #[arg(long, value_name = "PATH", num_args = 1..)]
@@ -174,7 +177,8 @@ pub struct InspectOptions {
     rdpdoctor collect --as powershell > state.ps1\n  rdpdoctor collect output.txt -o bundle.zip\n  \
     rdpdoctor collect bundle.zip -o redacted-again.zip")]
 pub struct CollectOptions {
-    /// Files and folders, as for `inspect`; also a bundle, to be redacted again
+    /// Files and folders, as for `inspect`; also a bundle, to be redacted again. Without any, on Windows: this computer
+    /// itself
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// Files and folders from the client's machine: the bundle marks them as such

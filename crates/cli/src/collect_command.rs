@@ -8,13 +8,14 @@ use collect::evidence::{Gathered, Kind, Piece, bundle, gather, is_bundle, is_evi
 use evidence::bundle::{LeftOut, Manifest};
 use evidence::moment::moment;
 use evidence::printable::printable;
-use evidence::state::{SCHEMA, State, Unread};
+use evidence::state::{Part, SCHEMA, State, Unread};
 use report::door;
 use time::OffsetDateTime;
 
 use crate::arguments::{CollectOptions, SummaryFormat};
 use crate::diagnose::truncated;
 use crate::output_file::OutputFile;
+use crate::this_computer::{self, ELSEWHERE};
 use crate::{HEALTHY, UNDETERMINED, terminal};
 
 /// Most files, and most left-out items, that are listed one by one in words.
@@ -29,11 +30,8 @@ pub fn run(options: &CollectOptions) -> anyhow::Result<u8> {
     if let (Some(first), None) = (options.inputs().next(), &options.output) {
         bail!("name the file to write as well: rdpdoctor collect {} -o bundle.zip", first.display());
     }
-    let Some(output) = options.output.as_deref().filter(|_| options.inputs().next().is_some()) else {
-        bail!(
-            "this machine itself cannot be read yet: name files or folders, and -o BUNDLE; \
-             for a Windows machine, `rdpdoctor collect --as powershell` prints a script that reads it"
-        );
+    let Some(output) = options.output.as_deref() else {
+        bail!("name the file to write: rdpdoctor collect -o bundle.zip; {ELSEWHERE}");
     };
     if output == Path::new("-") {
         bail!("a bundle is not written to standard output: name a file for it");
@@ -42,7 +40,11 @@ pub fn run(options: &CollectOptions) -> anyhow::Result<u8> {
     let file = OutputFile { path: output, inputs: &inputs, kept: &|path| kept(path, options.force) };
     // before the reading, which may take long
     file.allowed()?;
-    let gathered = gather(&options.paths).with_client(&options.from_client);
+    let gathered = if inputs.is_empty() {
+        this_computer::gathered(truncated(OffsetDateTime::now_utc()), Part::Host)?
+    } else {
+        gather(&options.paths).with_client(&options.from_client)
+    };
     if gathered.pieces.is_empty() {
         bail!("nothing to collect: {}", reasons(&gathered));
     }

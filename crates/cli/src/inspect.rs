@@ -8,24 +8,32 @@ use collect::probe;
 use diagnosis::Context;
 use diagnosis::diagnose::Run;
 use evidence::rdp_file::Routing;
+use evidence::state::Part;
 use evidence::{Evidence, Symptom, Target, TimeSource};
 use time::OffsetDateTime;
 
 use crate::arguments::InspectOptions;
 use crate::diagnose::{profile, truncated};
-use crate::report_output;
+use crate::{report_output, this_computer};
 
 /// Runs the command and returns the exit status.
 pub fn run(options: &InspectOptions) -> anyhow::Result<u8> {
     let named = || options.paths.iter().chain(&options.from_client);
+    let here = named().next().is_none();
     // one file that is missing among others is said in the report
-    if named().all(|path| std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound)) {
+    if !here
+        && named().all(|path| std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound))
+    {
         let first = named().next().map_or(String::new(), |path| path.display().to_string());
         return Err(anyhow!("read {first}: there is no such file or folder"));
     }
     let now = truncated(OffsetDateTime::now_utc());
     let (profile, profile_source) = profile(options.client.as_deref())?;
-    let gathered = gather(&options.paths).with_client(&options.from_client);
+    let gathered = if here {
+        this_computer::gathered(now, if options.as_client { Part::Client } else { Part::Host })?
+    } else {
+        gather(&options.paths).with_client(&options.from_client)
+    };
     let mut evidence = Evidence::default();
     gathered.observe(&mut evidence, now);
     let (target, newest) = (target(&gathered), gathered.newest(now));

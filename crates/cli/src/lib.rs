@@ -24,6 +24,7 @@ mod report_output;
 pub mod scenario;
 pub mod sign;
 pub mod terminal;
+mod this_computer;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -24,9 +24,16 @@ pub fn print(text: &str) -> anyhow::Result<()> {
 pub fn hand_out(text: &Outward) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_str().as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) if is_gone(&error) => Ok(()),
         other => other.context("write standard output"),
     }
+}
+
+/// True if nobody reads any more.
+fn is_gone(error: &io::Error) -> bool {
+    /// `ERROR_PIPE_NOT_CONNECTED` (winerror.h), which std takes for another kind.
+    const NOT_CONNECTED: i32 = 233;
+    error.kind() == io::ErrorKind::BrokenPipe || cfg!(windows) && error.raw_os_error() == Some(NOT_CONNECTED)
 }
 
 /// Writes one line to standard error.
@@ -37,8 +44,15 @@ pub fn complain(text: &str) {
 
 /// Returns the style of standard output; `full` for everything.
 pub fn style(full: bool) -> Style {
-    let colour = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
+    let wanted = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
+    let colour = wanted && (!io::stdout().is_terminal() || obeys());
     Style { colour, width: columns().unwrap_or(USUAL_WIDTH).min(WIDEST), full, saved: false }
+}
+
+/// True unless this is a console of Windows that prints a terminal's commands as they are (before Windows 10), or one
+/// of whose streams goes elsewhere. Asking switches a console to obeying.
+fn obeys() -> bool {
+    anstyle_query::windows::enable_ansi_colors() != Some(false)
 }
 
 /// Returns the columns of the terminal. A size without rows, as of pseudo terminals that nobody set up, counts as none,
@@ -56,7 +70,7 @@ fn one_line(text: &str, columns: usize) -> String {
 
 /// Returns a progress line on standard error that overwrites itself, if that is a terminal.
 pub fn progress() -> Arc<dyn Fn(&str) + Send + Sync> {
-    if !io::stderr().is_terminal() {
+    if !shows_progress() {
         return Arc::new(|_| {});
     }
     Arc::new(|text| {
@@ -67,9 +81,14 @@ pub fn progress() -> Arc<dyn Fn(&str) + Send + Sync> {
 
 /// Erases the progress line.
 pub fn clear_progress() {
-    if io::stderr().is_terminal() {
+    if shows_progress() {
         let _ = write!(io::stderr(), "\r\x1b[K");
     }
+}
+
+/// True if somebody looks at standard error, and a line there can be erased.
+fn shows_progress() -> bool {
+    io::stderr().is_terminal() && obeys()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Reads the world: the live [`probe`], and [`evidence`] files.
+//! Reads the world: the live [`probe`], [`evidence`] files, and this computer itself ([`local`]).
 //!
 //! Purpose: everything that needs a socket, a clock, chance or a TLS stack in order to see.
 //!
@@ -10,5 +10,6 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod evidence;
+pub mod local;
 pub mod probe;
 pub mod resolve;

@@ -119,7 +119,7 @@ fn shortened(path: &str) -> String {
     const MOST: usize = 48;
     let mut parts: Vec<&str> = path.rsplit(['/', '\\']).take(2).collect();
     parts.reverse();
-    let end = parts.join("/");
+    let end = parts.join(if path.contains('\\') { "\\" } else { "/" });
     let length = end.chars().count();
     if length <= MOST { end } else { format!("…{}", end.chars().skip(length - MOST + 1).collect::<String>()) }
 }
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn a_path_keeps_its_end() {
         assert_eq!(shortened("/evidence/SERVER01/SYSTEM"), "SERVER01/SYSTEM");
-        assert_eq!(shortened(r"D:\Windows\SYSTEM"), "Windows/SYSTEM");
+        assert_eq!(shortened(r"D:\Windows\SYSTEM"), r"Windows\SYSTEM");
         let long = shortened(&"x".repeat(200));
         assert!(long.starts_with('…') && long.chars().count() == 48, "{long}");
     }

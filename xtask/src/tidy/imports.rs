@@ -17,7 +17,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("diagnosis", &["wire", "evidence"]),
     // it may not look at evidence: what it tells of it, it finds in a Diagnosis
     ("report", &["diagnosis"]),
-    ("collect", &["wire", "evidence", "diagnosis"]),
+    ("os", &[]),
+    ("collect", &["wire", "evidence", "diagnosis", "os"]),
     ("repair", &["wire", "evidence"]),
     ("lab", &["wire"]),
     ("cli", &["wire", "evidence", "diagnosis", "report", "collect", "repair", "lab"]),

@@ -18,7 +18,7 @@ mod exports_text;
 mod exports_xml;
 mod firewall_log;
 mod foreign;
-mod hive;
+pub(crate) mod hive;
 mod journal;
 mod json;
 mod kind;
@@ -38,7 +38,7 @@ mod state;
 mod text;
 mod transcript;
 mod watched;
-mod windows;
+pub(crate) mod windows;
 mod xrdp_log;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -60,7 +60,7 @@ pub use hive::registry_hive;
 pub use kind::Kind;
 use machines::Machines;
 pub use rdp_file::{rdp_file, rdp_file_routing};
-use reader::{Access, HEAD, NO_FILE, Reader, Take};
+use reader::{Access, HEAD, NO_FILE, Reader, Take, native};
 pub use reader::{Piece, ReadError, bytes, regular};
 use readers::READERS;
 pub use redaction::redacted;
@@ -159,7 +159,7 @@ fn keep(
 pub fn gather(paths: &[PathBuf]) -> Gathered {
     let mut gathered = Gathered::default();
     for path in paths {
-        gathered.path(path, 0);
+        gathered.path(&native(path), 0);
     }
     bound(&mut gathered.unread);
     gathered.say_once();
@@ -167,6 +167,13 @@ pub fn gather(paths: &[PathBuf]) -> Gathered {
 }
 
 impl Gathered {
+    /// Takes the state of the computer that this program runs on for all there is.
+    pub fn of_this_computer(state: State) -> Self {
+        let mut gathered = Self::default();
+        gathered.keep(Path::new("this computer"), Kind::RecordedState, Piece::State(Box::new(state)));
+        gathered
+    }
+
     /// Reads also these files and folders of the client's machine. Registry and logs look alike on both ends, so
     /// somebody has to say whose they are.
     #[must_use]
@@ -175,7 +182,7 @@ impl Gathered {
         // files that are named for both ends belong to both
         self.met.clear();
         for path in paths {
-            self.path(path, 0);
+            self.path(&native(path), 0);
         }
         for (_, _, piece) in self.pieces.iter_mut().skip(first) {
             if let Piece::State(state) = piece {

@@ -4,7 +4,7 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek};
 #[cfg(unix)]
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use evidence::bundle::Manifest;
 use evidence::state::State;
@@ -92,6 +92,11 @@ pub enum ReadError {
 
 /// Reason given for a pipe, a device and the like, which would keep us waiting or has no end.
 pub(super) const NO_FILE: &str = "neither a file nor a folder";
+
+/// Returns a path as this system writes it: on Windows `/` and `\` both part folders, and people expect one of them.
+pub(super) fn native(path: &Path) -> PathBuf {
+    if cfg!(windows) { path.components().collect() } else { path.to_owned() }
+}
 
 /// Opens a regular file for reading: the only place where evidence is opened. A pipe or a device is refused, also one
 /// that takes the file's place between two looks: it is opened without waiting, and what was opened is looked at.

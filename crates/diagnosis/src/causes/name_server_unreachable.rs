@@ -53,16 +53,26 @@ fn not_answered(case: Case<'_>) -> Option<Ground> {
     let name = case.label();
     let (text, confidence) = match seen.value {
         NameAnswer::TryAgain { code } => {
-            (format!("no name server answered for {name} (getaddrinfo code {code}, EAI_AGAIN)"), Confidence::Proven)
+            (format!("no name server answered for {name} ({})", number(*code, "EAI_AGAIN")), Confidence::Proven)
         }
         NameAnswer::Failed { code } if SERVER_FAILED.contains(code) => {
-            (format!("the name server failed on {name} (getaddrinfo code {code}, EAI_FAIL)"), Confidence::Proven)
+            (format!("the name server failed on {name} ({})", number(*code, "EAI_FAIL")), Confidence::Proven)
         }
         // a slower answer may still come
         NameAnswer::Silent => (format!("the resolver did not answer for {name} in time"), Confidence::Likely),
         _ => return None,
     };
     Some(Ground::on(vec![seen.because(text)]).confidence(confidence))
+}
+
+/// Returns a resolver's code with its name: Windows has names of its own (winsock2.h).
+fn number(code: i32, elsewhere: &str) -> String {
+    let name = match code {
+        11002 => "WSATRY_AGAIN",
+        11003 => "WSANO_RECOVERY",
+        _ => elsewhere,
+    };
+    format!("getaddrinfo code {code}, {name}")
 }
 
 fn answered(case: Case<'_>) -> Option<Ground> {
@@ -90,6 +100,13 @@ mod tests {
         for answer in [NameAnswer::TryAgain { code: -3 }, NameAnswer::Failed { code: -4 }] {
             check(answer, Expect::Present(Severity::Blocking, Confidence::Proven));
         }
+    }
+
+    #[test]
+    fn codes_have_the_names_of_their_system() {
+        assert_eq!(number(-3, "EAI_AGAIN"), "getaddrinfo code -3, EAI_AGAIN");
+        assert_eq!(number(11002, "EAI_AGAIN"), "getaddrinfo code 11002, WSATRY_AGAIN");
+        assert_eq!(number(11003, "EAI_FAIL"), "getaddrinfo code 11003, WSANO_RECOVERY");
     }
 
     #[test]

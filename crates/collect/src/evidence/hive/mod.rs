@@ -25,6 +25,8 @@ use time::format_description::well_known::Rfc3339;
 
 use super::reader::{Access, Piece, ReadError, Reader, regular};
 use log::Log;
+#[cfg(windows)]
+pub(crate) use regf::decode;
 use regf::{Flaw, Hive, Key};
 pub(super) use regf::{u16_at, u32_at};
 
@@ -285,15 +287,7 @@ impl<S: Read + Seek> Lookup<S> {
         if key.is_none() && !self.whole {
             return;
         }
-        let start = value(&values, "Start");
-        self.state.services.push(Service {
-            name: name.to_owned(),
-            exists: key.is_some(),
-            start: start.and_then(|data| if let RegistryData::Dword(start) = data { Some(*start) } else { None }),
-            running: None,
-            image: value(&values, "ImagePath").and_then(text),
-            account: value(&values, "ObjectName").and_then(text),
-        });
+        self.state.services.push(service(name, key.as_ref().map(|_| &values), None));
     }
 
     fn certificates(&mut self, path: &str, store: &str) {
@@ -352,6 +346,19 @@ impl<S: Read + Seek> Lookup<S> {
         }
         self.state.taken_at = moment(self.newest);
         Ok(self.state)
+    }
+}
+
+/// Describes a service by the values of its key, or as one that is not installed; `running` if that is known.
+pub(crate) fn service(name: &str, values: Option<&BTreeMap<String, RegistryData>>, running: Option<bool>) -> Service {
+    let found = |of: &str| values.and_then(|values| value(values, of));
+    Service {
+        name: name.to_owned(),
+        exists: values.is_some(),
+        start: found("Start").and_then(|data| if let RegistryData::Dword(start) = data { Some(*start) } else { None }),
+        running,
+        image: found("ImagePath").and_then(text),
+        account: found("ObjectName").and_then(text),
     }
 }
 

@@ -428,7 +428,7 @@ impl<S: Read + Seek> Hive<S> {
 }
 
 /// Decodes a value by its type.
-fn decode(kind: u32, data: &[u8]) -> RegistryData {
+pub(crate) fn decode(kind: u32, data: &[u8]) -> RegistryData {
     let binary = || RegistryData::Binary(wire::hex::encode(data));
     match kind {
         1 | 2 => RegistryData::Text(until_nul(&wide(data))),

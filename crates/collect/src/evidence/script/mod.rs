@@ -297,7 +297,7 @@ fn sections(json: &str) -> Vec<String> {
 }
 
 /// Reads certificates from the form in which the registry keeps them. A store with an unreadable one counts as unread.
-pub(super) fn read_certificates(state: &mut State) {
+pub(crate) fn read_certificates(state: &mut State) {
     for (store, name) in STORES {
         let (certificates, rest) =
             std::mem::take(&mut state.registry).into_iter().partition::<Vec<_>, _>(|key| below(&key.path, store));

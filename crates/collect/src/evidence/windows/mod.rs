@@ -3,6 +3,7 @@
 //! Hives and event logs are treated as all files and recognised by their contents. Facts outside of contents (who may
 //! read a key, which version a program has, how much space is free) are recorded here.
 
+#[cfg(any(target_os = "linux", windows, test))]
 mod security;
 mod version;
 
@@ -13,7 +14,7 @@ use std::path::{Path, PathBuf};
 use evidence::key_names::{MACHINE_KEYS, RDP_KEY};
 use evidence::state::{FileVersion, KeyFile, PROGRAMS, SCHEMA, State, Unread, Volume};
 
-use super::reader::{ReadError, regular};
+use super::reader::{ReadError, native, regular};
 
 /// Most files of a folder of keys that are named, besides those of Remote Desktop.
 const KEYS: usize = 10_000;
@@ -31,7 +32,7 @@ const ARCHIVED: usize = 8;
 const USERS: usize = 64;
 
 /// Folder that holds `Windows/System32/config`.
-pub(super) struct Disk {
+pub(crate) struct Disk {
     root: PathBuf,
     system32: PathBuf,
 }
@@ -44,14 +45,21 @@ impl Disk {
         Some(Self { root: root.to_owned(), system32 })
     }
 
+    /// Returns the disk from which this computer itself runs, whose hives and logs are in use: its keys and versions can
+    /// be read all the same.
+    #[cfg(windows)]
+    pub(crate) fn in_use(root: &Path, system32: &Path) -> Self {
+        Self { root: root.to_owned(), system32: system32.to_owned() }
+    }
+
     /// Lists the hives and event logs, which are read by their contents, and those that are missing.
     pub(super) fn files(&self) -> (Vec<PathBuf>, Vec<(PathBuf, String)>) {
         let (mut files, mut missing) = (Vec::new(), Vec::new());
         for name in ["config/SYSTEM", "config/SOFTWARE"] {
             match reach(&self.system32, name) {
                 Ok(Some(path)) => files.push(path),
-                Ok(None) => missing.push((self.system32.join(name), "it is not there".to_owned())),
-                Err(error) => missing.push((self.system32.join(name), error.to_string())),
+                Ok(None) => missing.push((native(&self.system32.join(name)), "it is not there".to_owned())),
+                Err(error) => missing.push((native(&self.system32.join(name)), error.to_string())),
             }
         }
         files.extend(descend(&self.system32, "config/DEFAULT"));
@@ -89,7 +97,7 @@ impl Disk {
     }
 
     fn logs(&self, files: &mut Vec<PathBuf>, missing: &mut Vec<(PathBuf, String)>) {
-        let folder = self.system32.join("winevt/Logs");
+        let folder = native(&self.system32.join("winevt/Logs"));
         let found =
             reach(&self.system32, "winevt/Logs").and_then(|folder| folder.map_or(Ok(Vec::new()), |path| names(&path)));
         let logs = match found {
@@ -123,7 +131,7 @@ impl Disk {
     }
 
     /// Records facts of the disk itself: keys, versions, space.
-    pub(super) fn state(&self) -> State {
+    pub(crate) fn state(&self) -> State {
         let mut state = State { schema: SCHEMA.to_owned(), ..State::default() };
         for (place, name) in FOLDERS {
             if let Some(folder) = descend(&self.root, &format!("ProgramData/Microsoft/Crypto/{place}")) {
@@ -211,7 +219,13 @@ fn rights(path: &Path) -> Option<String> {
     })
 }
 
-#[cfg(not(target_os = "linux"))]
+/// Reads the security descriptor. On a disk of another machine it is that machine's; what Wine tells is its own.
+#[cfg(windows)]
+fn rights(path: &Path) -> Option<String> {
+    os::security::descriptor(path).ok().and_then(|bytes| security::sddl(&bytes))
+}
+
+#[cfg(not(any(target_os = "linux", windows)))]
 fn rights(_: &Path) -> Option<String> {
     None
 }
