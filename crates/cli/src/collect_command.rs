@@ -9,6 +9,7 @@ use evidence::bundle::{LeftOut, Manifest};
 use evidence::moment::moment;
 use evidence::printable::printable;
 use evidence::state::{Part, SCHEMA, State, Unread};
+use report::door;
 use time::OffsetDateTime;
 
 use crate::arguments::{CollectOptions, SummaryFormat};
@@ -53,10 +54,10 @@ pub fn run(options: &CollectOptions) -> anyhow::Result<u8> {
     read_back(output, &manifest)?;
     let in_part = read_in_part(&gathered);
     let text = match options.format {
-        SummaryFormat::Human => words(output, &manifest, &gathered, &in_part),
-        SummaryFormat::Json => manifest.to_json(),
+        SummaryFormat::Human => door::text(&words(output, &manifest, &gathered, &in_part)),
+        SummaryFormat::Json => door::json(&manifest.to_json()),
     };
-    terminal::print(&text)?;
+    terminal::hand_out(&text)?;
     Ok(if manifest.left_out.is_empty() && in_part.is_empty() { HEALTHY } else { UNDETERMINED })
 }
 

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
@@ -39,9 +40,8 @@ pub fn run(options: &DiagnoseOptions) -> anyhow::Result<u8> {
         }
         Err(error) => error,
     };
-    let Some(failure) = options.format.failure else { return Err(error) };
-    let (text, status) = failure(&format!("{error:#}"));
-    terminal::print(&text)?;
+    let Some((text, status)) = options.format.fail(&format!("{error:#}")) else { return Err(error) };
+    terminal::hand_out(&text)?;
     Ok(status)
 }
 
@@ -114,29 +114,27 @@ fn live(
     probe.budget.timeout = options.timeout;
     probe.budget.doubted = shows_trouble(gathered, probe.context.at);
     probe.progress = terminal::progress();
-    let (transcript, run) = drive(&probe)?;
+    let beside = options.control.as_ref().map(|control| {
+        let context = Context { target: Some(control.clone()), ..probe.context.clone() };
+        let mut beside = Probe::new(context, control.clone());
+        (beside.budget, beside.progress) = (probe.budget, Arc::clone(&probe.progress));
+        beside
+    });
+    let run = drive_both(&probe, beside.as_ref())?;
     terminal::clear_progress();
+    let transcript = probe.seen();
     if let Some(file) = &options.transcript {
         let written = write_transcript(file, &transcript, options);
         *failure = written.with_context(|| format!("write transcript {}", file.display())).err();
     }
-    let Some(control) = options.control.as_ref().filter(|_| !run.interrupted) else {
-        return Ok(diagnosis::diagnose(&evidence(observe(&transcript), gathered, &probe.context), &probe.context, run));
-    };
-    let now = truncated(OffsetDateTime::now_utc());
-    let mut beside =
-        Probe::new(Context { target: Some(control.clone()), at: now, ..probe.context.clone() }, control.clone());
-    beside.budget = probe.budget;
-    beside.progress = terminal::progress();
-    let (there, control_run) = drive(&beside)?;
-    terminal::clear_progress();
-    if control_run.interrupted {
-        let run = Run { interrupted: true, ..run };
-        return Ok(diagnosis::diagnose(&evidence(observe(&transcript), gathered, &probe.context), &probe.context, run));
-    }
-    let there = (&observe(&there), &beside.context);
     let here = evidence(observe(&transcript), gathered, &probe.context);
-    Ok(diagnosis::control::diagnose_beside(&here, &probe.context, run, there))
+    Ok(match beside.filter(|_| !run.interrupted) {
+        None => diagnosis::diagnose(&here, &probe.context, run),
+        Some(beside) => {
+            let there = (&observe(&beside.seen()), &beside.context);
+            diagnosis::control::diagnose_beside(&here, &probe.context, run, there)
+        }
+    })
 }
 
 /// True if a log among the files has an entry of a connection that did not work.
@@ -223,19 +221,44 @@ fn evidence(seen: Evidence, gathered: &Gathered, context: &Context) -> Evidence 
     evidence
 }
 
-/// Runs a probe to its end or to Ctrl-C, whichever comes first, and returns everything seen until then.
+/// Runs a probe to its end or until it is stopped, whichever comes first, and returns everything seen until then.
 pub fn drive(probe: &Probe) -> anyhow::Result<(Transcript, Run)> {
+    let run = drive_both(probe, None)?;
+    Ok((probe.seen(), run))
+}
+
+/// Runs a probe and the one of a control at the same time, so that both take no longer than one; see [`drive`].
+fn drive_both(probe: &Probe, beside: Option<&Probe>) -> anyhow::Result<Run> {
     let began = Instant::now();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
+    let both = async {
+        match beside {
+            Some(beside) => drop(tokio::join!(probe.run(), beside.run())),
+            None => drop(probe.run().await),
+        }
+    };
     let interrupted = runtime.block_on(async {
         tokio::select! {
-            _ = probe.run() => false,
-            _ = tokio::signal::ctrl_c() => true,
+            () = both => false,
+            () = stopped() => true,
         }
     });
     // a resolver that still waits for an answer must not keep the report waiting
     runtime.shutdown_background();
-    Ok((probe.seen(), Run { seconds: rounded(began.elapsed()), interrupted }))
+    Ok(Run { seconds: rounded(began.elapsed()), interrupted })
+}
+
+/// Waits for Ctrl-C or, as a service manager and `timeout` send it, SIGTERM.
+async fn stopped() {
+    #[cfg(unix)]
+    if let Ok(mut ended) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = ended.recv() => {}
+        }
+        return;
+    }
+    let _ = tokio::signal::ctrl_c().await;
 }
 
 /// Converts to seconds with three decimals.

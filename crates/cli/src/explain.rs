@@ -3,8 +3,8 @@
 use std::io::Read;
 
 use anyhow::{Context as _, anyhow};
-use report::explain;
 use report::explain::human;
+use report::{door, explain};
 
 use crate::arguments::{ExplainFormat, ExplainOptions};
 use crate::pasted::{binary, decoded};
@@ -15,10 +15,10 @@ pub fn run(options: &ExplainOptions) -> anyhow::Result<u8> {
     let question = question(&options.words)?;
     let answer = explain::explain(&question)?;
     let text = match options.format {
-        ExplainFormat::Human => human::render(&answer, terminal::style(options.full)),
-        ExplainFormat::Json => answer.to_json() + "\n",
+        ExplainFormat::Human => door::text(&human::render(&answer, terminal::style(options.full))),
+        ExplainFormat::Json => door::json(&(answer.to_json() + "\n")),
     };
-    terminal::print(&text)?;
+    terminal::hand_out(&text)?;
     Ok(if answer.known { HEALTHY } else { UNDETERMINED })
 }
 

@@ -1,6 +1,8 @@
 //! `rdpdoctor lab`: faulty hosts to try tools on.
 
 use anyhow::{Context as _, anyhow};
+use diagnosis::{Stage, causes};
+use lab::scenario::Expect;
 use lab::{Lab, Scenario};
 
 use crate::arguments::LabOptions;
@@ -32,17 +34,35 @@ fn started(scenario: Scenario) -> anyhow::Result<(Scenario, Lab)> {
     Ok((scenario, lab))
 }
 
+/// Prints the scenarios by the step of the connection at which each is broken, with their numbers.
 fn list() -> anyhow::Result<u8> {
-    let lines = Scenario::all().into_iter().map(|scenario| {
-        let legacy = if scenario.needs_legacy_tls() && !cfg!(feature = "legacy-tls") {
-            " (not in this build: needs OpenSSL)"
-        } else {
-            ""
-        };
-        format!("{:<60} {}{legacy}\n", scenario.name, scenario.title)
-    });
-    terminal::print(&lines.collect::<String>())?;
+    let scenarios = Scenario::all();
+    let mut text = String::new();
+    for stage in Stage::ALL.into_iter().map(Some).chain([None]) {
+        let here: Vec<&Scenario> = scenarios.iter().filter(|scenario| broken_at(scenario) == stage).collect();
+        if !here.is_empty() {
+            let title = stage.map_or("no fault, or none that shows", Stage::word);
+            text.push_str(&format!("{title} ({})\n", here.len()));
+            text.extend(here.into_iter().map(line));
+            text.push('\n');
+        }
+    }
+    text.push_str(&format!("{} scenarios. `rdpdoctor lab NAME…` runs some of them until Ctrl-C.\n", scenarios.len()));
+    terminal::print(&text)?;
     Ok(HEALTHY)
+}
+
+/// The step of the first cause that a diagnosis is expected to find, or of the cause that a near miss is about.
+fn broken_at(scenario: &Scenario) -> Option<Stage> {
+    let Expect { findings, advisory, near_miss_of, .. } = &scenario.expect;
+    let cause = findings.first().or(near_miss_of.as_ref()).or(advisory.first())?;
+    causes::find(cause).map(|cause| cause.stage)
+}
+
+fn line(scenario: &Scenario) -> String {
+    let missing = scenario.needs_legacy_tls() && !cfg!(feature = "legacy-tls");
+    let legacy = if missing { " (not in this build: needs OpenSSL)" } else { "" };
+    format!("  {:<58} {}{legacy}\n", scenario.name, scenario.title)
 }
 
 fn described(scenario: &Scenario, lab: &Lab) -> String {

@@ -26,6 +26,7 @@ pub mod sign;
 pub mod terminal;
 mod this_computer;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -47,6 +48,15 @@ fn asked_about(error: &clap::Error) -> Option<String> {
     code.then_some(first)
 }
 
+/// Prints help, or what is wrong with the arguments, which may be names of files that somebody else chose.
+fn said(error: &clap::Error, shown: bool) -> anyhow::Result<()> {
+    if shown {
+        return Ok(error.print()?);
+    }
+    terminal::complain(error.render().to_string().trim_end());
+    Ok(())
+}
+
 /// True if a port was named as an option or a word of its own.
 fn named_a_port(error: &clap::Error) -> bool {
     let argument = match error.get(ContextKind::InvalidArg) {
@@ -56,14 +66,32 @@ fn named_a_port(error: &clap::Error) -> bool {
     error.kind() == ErrorKind::UnknownArgument && (argument.starts_with("--port") || argument.parse::<u16>().is_ok())
 }
 
+/// Returns the arguments of the process; `--json`, as many programs call it, is `--format=json`.
+fn typed() -> impl Iterator<Item = OsString> {
+    let mut words = false;
+    std::env::args_os().map(move |argument| {
+        words |= argument == "--";
+        if argument == "--json" && !words { OsString::from("--format=json") } else { argument }
+    })
+}
+
+/// Drops the advice to write `--` before an option that is not known: nothing here takes a value that looks like one.
+fn without_advice(error: &mut clap::Error) {
+    if let Some(ContextValue::StyledStrs(mut tips)) = error.remove(ContextKind::Suggested) {
+        tips.retain(|tip| !tip.to_string().contains("as a value"));
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
+    }
+}
+
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match Arguments::try_parse_from(typed()) {
         Ok(arguments) => arguments,
-        Err(error) => {
+        Err(mut error) => {
+            without_advice(&mut error);
             // clap's own 2 means "could not tell" here
             let shown = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            let printed = error.print().is_ok();
+            let printed = said(&error, shown).is_ok();
             if let Some(code) = asked_about(&error) {
                 terminal::complain(&format!("To ask what it means: rdpdoctor explain {code}"));
             }

@@ -27,7 +27,7 @@ pub fn print(
 ) -> anyhow::Result<u8> {
     let saved = folder.map(|folder| save(folder, &scripts::all(diagnosis)));
     let style = Style { saved: matches!(saved, Some(Ok(_))), ..terminal::style(full) };
-    terminal::print(&(format.render)(diagnosis, style))?;
+    terminal::hand_out(&format.print(diagnosis, style))?;
     if let (Some(Ok(count)), Some(folder)) = (&saved, folder) {
         let written = if *count == 1 { "1 script was".to_owned() } else { format!("{count} scripts were") };
         terminal::complain(&format!("{written} written to {}", folder.display()));

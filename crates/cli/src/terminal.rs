@@ -2,12 +2,12 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 
 use anyhow::Context;
 use evidence::printable::printable;
+use report::door::{self, Outward};
 use report::format::Style;
 
 /// Columns where the terminal does not tell.
@@ -15,11 +15,15 @@ const USUAL_WIDTH: usize = 100;
 /// Columns above which lines get hard to read.
 const WIDEST: usize = 120;
 
-/// Writes text to standard output, without the terminal's commands in it but for our own colours; stops silently if the
-/// reader is gone.
+/// Writes words of our own to standard output, see [`hand_out`].
 pub fn print(text: &str) -> anyhow::Result<()> {
+    hand_out(&door::text(text))
+}
+
+/// Writes text that went through the door to standard output; stops silently if the reader is gone.
+pub fn hand_out(text: &Outward) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
-    match out.write_all(tame(text).as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(text.as_str().as_bytes()).and_then(|()| out.flush()) {
         Err(error) if is_gone(&error) => Ok(()),
         other => other.context("write standard output"),
     }
@@ -35,32 +39,7 @@ fn is_gone(error: &io::Error) -> bool {
 /// Writes one line to standard error.
 pub fn complain(text: &str) {
     // if standard error is closed, there is nobody left to tell
-    let _ = writeln!(io::stderr(), "{}", tame(text));
-}
-
-/// Replaces control characters by their code in braces, but for line breaks, tabs and colours (SGR, ECMA-48 8.3.117).
-/// Whatever else let a name of a file or machine through as it is, no terminal obeys it.
-fn tame(text: &str) -> Cow<'_, str> {
-    let wild = |letter: char| letter.is_ascii_control() && !matches!(letter, '\n' | '\t');
-    if !text.contains(wild) {
-        return Cow::Borrowed(text);
-    }
-    let mut tamed = String::with_capacity(text.len());
-    for (at, letter) in text.char_indices() {
-        if wild(letter) && !is_colour(&text[at..]) {
-            tamed.push_str(&printable(letter.encode_utf8(&mut [0; 4])));
-        } else {
-            tamed.push(letter);
-        }
-    }
-    Cow::Owned(tamed)
-}
-
-/// True if text begins with a command that only sets a colour.
-fn is_colour(text: &str) -> bool {
-    let parameters =
-        text.strip_prefix("\x1b[").map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';'));
-    parameters.is_some_and(|rest| rest.starts_with('m'))
+    let _ = writeln!(io::stderr(), "{}", door::text(text).as_str());
 }
 
 /// Returns the style of standard output; `full` for everything.
@@ -86,7 +65,7 @@ fn columns() -> Option<usize> {
 /// Cuts text to one line, because a line that wraps cannot be overwritten. The last column stays free: some terminals
 /// wrap there already.
 fn one_line(text: &str, columns: usize) -> String {
-    text.chars().take(columns.saturating_sub(1)).collect()
+    printable(text).chars().take(columns.saturating_sub(1)).collect()
 }
 
 /// Returns a progress line on standard error that overwrites itself, if that is a terminal.
@@ -115,13 +94,6 @@ fn shows_progress() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_terminal_is_given_no_command_but_colours() {
-        assert_eq!(tame("ok\x1b]0;title\x07\x1b[2J\r\n"), "ok{U+001B}]0;title{U+0007}{U+001B}[2J{U+000D}\n");
-        assert_eq!(tame("\x1b[1;31mred\x1b[0m\t|\n"), "\x1b[1;31mred\x1b[0m\t|\n");
-        assert_eq!(tame("\x1b[31"), "{U+001B}[31");
-    }
 
     #[test]
     fn progress_stays_on_one_line() {

@@ -125,6 +125,9 @@ fn wrong_use_is_3_in_words() {
     let shown = cli(&["lab", "healthy-ca-issued", "no-such-scenario"], 3, "no-such-scenario");
     assert_eq!(shown, "");
     cli(&["cure"], 3, "cure");
+    cli(&["explain", "0x904", "--json"], 0, "\"id\": \"disconnect/0x904\"");
+    cli(&["explain", "no such word", "--", "--json"], 2, "");
+    cli(&["diagnose", "-x"], 3, "unexpected argument '-x'");
     cli(&["--help"], 0, "Remote Desktop");
     cli(&["--version"], 0, "rdpdoctor 0.");
 }
@@ -142,7 +145,9 @@ fn the_demonstration_finds_its_fault() {
 #[test]
 fn the_lab_lists_what_it_can_play() {
     let text = cli(&["lab"], 0, "private-key-unusable");
-    assert_eq!(text.lines().count(), Scenario::all().len());
+    let all = Scenario::all().len();
+    assert_eq!(text.lines().filter(|line| line.starts_with("  ")).count(), all);
+    assert!(text.contains(&format!("\n{all} scenarios.")) && text.contains("\ntls ("), "{text}");
 }
 
 #[test]

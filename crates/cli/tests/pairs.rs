@@ -86,6 +86,8 @@ impl Point {
             Fact::TcpAnswer(_) | Fact::RehearsalFailed => Self::Tcp,
             Fact::X224Answer { answer: X224Answer::Server(_) | X224Answer::Malformed { .. }, .. } => Self::Answer,
             Fact::X224Answer { .. } | Fact::TlsAnswer { direct: true, .. } => Self::Request,
+            // without TLS they follow the answer; behind TLS its own facts have got further
+            Fact::Settings { .. } => Self::Answer,
             Fact::TlsAnswer { answer: Handshake::Accepted { .. }, .. } => Self::Handshake,
             Fact::TlsAnswer { .. } | Fact::ClientCertificateRequested => Self::Hello,
             Fact::CredsspAnswer(

@@ -6,8 +6,8 @@ use dns_lookup::{AddrInfoHints, LookupErrorKind, SockType, getaddrinfo};
 use evidence::target::{Host, Target};
 use wire::transcript::NameAnswer;
 
-/// Most addresses of one name that are looked at.
-pub const ADDRESS_LIMIT: usize = 8;
+/// Most addresses of one name that are kept; those that are not asked are told.
+const ADDRESS_LIMIT: usize = 64;
 
 /// Resolver of the host that a person named. Tests use their own.
 pub trait Resolver: Send + Sync + 'static {

@@ -51,6 +51,7 @@ pub(crate) fn assemble(evidence: &Evidence, context: &Context, run: Run, judged:
         stages: ladder.stages,
         gateway: gateway(evidence, context),
         notices: [
+            crate::stage::name::unasked(evidence).into_iter().collect(),
             crate::notices::notices(evidence, context.gateway.is_some()),
             crate::identity::notices(evidence, context),
         ]

@@ -62,7 +62,7 @@ impl Context {
         let watched = evidence.clients.iter().find(|(host, _)| *host == subject);
         let asked_for = matches!(self.profile_source, ProfileSource::Option | ProfileSource::RdpFile);
         let profile = watched.filter(|_| !asked_for).map(|(_, client)| client);
-        let seen = || evidence.observations.iter().filter(|seen| seen.subject == subject);
+        let seen = || evidence.observations.about(subject);
         let captured = seen().any(|seen| matches!(seen.fact, Fact::CapturedConnection(_)));
         let at = if captured { seen().map(|seen| seen.at).max() } else { None };
         if profile.is_none() && at.is_none() {
@@ -112,8 +112,7 @@ impl<'a> Case<'a> {
 
     /// Iterates over the subject's facts that `pick` takes.
     pub fn seen<T: 'a>(self, pick: impl Fn(&'a Fact) -> Option<T> + 'a) -> impl Iterator<Item = Seen<T>> + 'a {
-        let subject = self.subject;
-        let about = self.evidence.observations.iter().filter(move |observation| observation.subject == subject);
+        let about = self.evidence.observations.about(self.subject);
         about.filter_map(move |observation| pick(&observation.fact).map(|value| Seen { value, id: observation.id }))
     }
 
@@ -155,10 +154,10 @@ impl<'a> Case<'a> {
     /// Returns the host that was asked for, if this is it; a captured host was asked for by others.
     pub fn asked_for(self) -> Option<&'a Host> {
         let target = self.context.target.as_ref()?;
-        let probed = |seen: &Observation| seen.subject == self.subject && matches!(seen.source, Source::Probe(_));
+        let probed = |seen: &Observation| matches!(seen.source, Source::Probe(_));
         let name = self.who().name.as_deref();
         let meant = name.is_none_or(|name| target.name().is_none_or(|typed| typed.eq_ignore_ascii_case(name)));
-        (meant && self.evidence.observations.iter().any(probed)).then_some(&target.host)
+        (meant && self.evidence.observations.about(self.subject).any(probed)).then_some(&target.host)
     }
 
     /// True if a name was typed, not an address.

@@ -58,7 +58,7 @@ fn is_recorded_client(evidence: &Evidence, subject: SubjectId) -> bool {
     let of_machine = |fact: &Fact| matches!(fact, Fact::RegistryKey(key) if key.path.starts_with("HKLM\\"));
     who.role == Role::Client
         && who.address.is_none()
-        && evidence.observations.iter().any(|seen| seen.subject == subject && of_machine(&seen.fact))
+        && evidence.observations.about(subject).any(|seen| of_machine(&seen.fact))
 }
 
 /// Returns the profile of the client's own Windows, where its build was read, because Schannel's defaults depend on it.
@@ -110,9 +110,8 @@ fn suites(case: Case<'_>) -> Option<Suites> {
 /// Returns the captured client: the one at a host that was also probed, where there was a probe. `None` where there are
 /// several, for then each host has its own.
 fn watched(evidence: &Evidence) -> Option<&ClientProfile> {
-    let probed = |host: SubjectId| {
-        evidence.observations.iter().any(|seen| seen.subject == host && matches!(seen.source, Source::Probe(_)))
-    };
+    let probed =
+        |host: SubjectId| evidence.observations.about(host).any(|seen| matches!(seen.source, Source::Probe(_)));
     let about = evidence.clients.iter().filter(|(host, _)| evidence.connections == 0 || probed(*host));
     let mut clients = about.map(|(_, client)| client);
     let first = clients.next()?;

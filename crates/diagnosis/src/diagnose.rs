@@ -101,7 +101,9 @@ fn decided(evidence: &Evidence, context: &Context, findings: &[Finding], interru
     let behind_gateway = Case { evidence, subject: 0, context }.behind_gateway();
     // a capture that was not read completely may lack the very packets that show the fault
     let unread = evidence.observations.iter().any(|seen| matches!(seen.fact, Fact::Unread(_)));
-    let cut = interrupted || behind_gateway || ladder.incomplete || unread && !evidence.clients.is_empty();
+    // what clients meet at an address that nobody asked is not known
+    let unasked = crate::stage::name::unasked(evidence).is_some();
+    let cut = interrupted || unasked || behind_gateway || ladder.incomplete || unread && !evidence.clients.is_empty();
     (verdict(findings, &ladder, context, cut), ladder)
 }
 
@@ -183,7 +185,7 @@ fn fixes(found: &Present<'_>, other_server: bool) -> Vec<String> {
         let fix = crate::fixes::find(id);
         let in_vain = |fix: &Fix| by_address && fix.is_about_names() || other && fix.is_of_windows_own();
         // every fix on a host is one of Windows
-        let foreign = |fix: &Fix| other_server && fix.place.machine == Machine::Host;
+        let foreign = |fix: &Fix| other_server && matches!(fix.place.machine, Machine::Host | Machine::Concerned(_));
         fix.is_none_or(|fix| !(weakens_in_vain(fix) || in_vain(fix) || foreign(fix)))
     };
     let mut list: Vec<&str> = found.cause.fixes.iter().copied().filter(fits).collect();
@@ -267,6 +269,32 @@ mod tests {
             (report.findings[0].cause.as_str(), fixes.as_slice()),
             ("certificate-expired", &["bind-certificate".to_owned()][..])
         );
+    }
+
+    /// xrdp and others have files and logs of their own.
+    #[test]
+    fn a_server_that_is_no_windows_gets_its_own_advice() {
+        let told = |early_capabilities| {
+            let response = wire::mcs::ConnectResponse {
+                version: Some(0x0008_0004),
+                early_capabilities,
+                ..wire::mcs::ConnectResponse::default()
+            };
+            let answer = wire::machine::ConnectionSequenceAnswer::Settings(response);
+            let settings = Fact::Settings { requested: crate::case::EVERYTHING, answer };
+            let ssl = SecurityProtocols::SSL;
+            let sketch = host("192.0.2.7").selects(crate::case::EVERYTHING, ssl).tls_up(TlsVersion::Tls13);
+            let report = sketch.windows_made("SERVER01").certificate(-200, -1).with(settings).diagnose();
+            let expired = report.findings.into_iter().find(|found| found.cause == "certificate-expired").unwrap();
+            (expired.cause_here().unwrap().page.command, expired.fixes)
+        };
+        let (command, fixes) = told(None);
+        assert!(command.contains("/etc/xrdp/xrdp.ini"), "{command}");
+        assert_eq!(fixes, [] as [&str; 0]);
+        // nobody that we have met says this
+        let (command, fixes) = told(Some(0x10));
+        assert!(!command.contains("xrdp"), "{command}");
+        assert_eq!(fixes, ["bind-certificate"]);
     }
 
     /// Names that resolve wrongly do not matter to somebody who typed an address.

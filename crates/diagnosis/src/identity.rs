@@ -187,7 +187,7 @@ pub fn notices(evidence: &Evidence, context: &Context) -> Vec<Because> {
         let machines = (0..evidence.subjects.len()).filter(|id| case.is_machine(*id));
         for machine in machines {
             let Some(name) = evidence.subjects[machine].name.as_deref().map(printable) else { continue };
-            let first = |id: SubjectId| evidence.observations.iter().find(|seen| seen.subject == id);
+            let first = |id: SubjectId| evidence.observations.about(id).next();
             let Some(observation) = first(machine).map(|seen| seen.id) else { continue };
             let joined = case.machine().is_some_and(|joined| joined.subject == machine);
             let text = match case.likeness(machine) {

@@ -4,11 +4,11 @@ mod records;
 
 use std::collections::BTreeSet;
 
-use evidence::fact::{Fact, Handshake};
+use evidence::fact::{Fact, Handshake, Introduction};
 use evidence::rdp_file::RdpSettings;
 use evidence::symptom::Symptom;
 use evidence::{Evidence, Role, Stage};
-use wire::machine::{ConnectFailure, TcpAnswer};
+use wire::machine::{ConnectFailure, ConnectionSequenceAnswer, TcpAnswer};
 
 use crate::case::{Case, Context};
 use crate::cause::{Cause, Confidence, Judgement, Severity};
@@ -162,16 +162,39 @@ fn by_failed_stage(evidence: &Evidence, context: &Context, ladder: &Ladder) -> V
             .into_iter()
             .collect();
     };
-    let spoke = |fact: &Fact| match fact {
-        Fact::TlsAnswer { answer, direct: false, .. } => !matches!(answer, Handshake::Silent { .. }),
+    // whether the host said or did anything in the stage that failed
+    let spoke = |fact: &Fact| match (first.stage, fact) {
+        (Stage::Tls, Fact::TlsAnswer { answer, direct: false, .. }) => !matches!(answer, Handshake::Silent { .. }),
+        (Stage::Sequence, Fact::Settings { answer, .. }) => *answer != ConnectionSequenceAnswer::Silent,
+        (Stage::Credssp, Fact::CredsspAnswer(answer)) => {
+            matches!(answer, Introduction::Rejected(_) | Introduction::Refused { .. })
+        }
         _ => false,
     };
-    let answered = evidence.observations.iter().any(|seen| seen.subject == first.subject && spoke(&seen.fact));
+    let answered = evidence.observations.about(first.subject).any(|seen| spoke(&seen.fact));
     let silent = || match evidence.subjects[first.subject].address.filter(|_| context.target.is_none()) {
         Some(address) => longer(&address.to_string()),
         None => longer(&target(evidence, context)),
     };
-    if first.stage == Stage::Tls && answered { vec![host_log()] } else { vec![silent()] }
+    match (answered, first.stage) {
+        (false, _) => vec![silent()],
+        (true, Stage::Credssp) => vec![by_ticket(Case { evidence, subject: first.subject, context })],
+        (true, _) => vec![host_log()],
+    }
+}
+
+/// Suggests how to learn whether a host that takes no NTLM takes Kerberos: more time changes nothing about it.
+fn by_ticket(case: Case<'_>) -> Next {
+    Next {
+        command: format!(
+            "on a computer of the host's domain, in PowerShell: {}",
+            given(case).fill("klist get TERMSRV/{name}")
+        ),
+        splits: vec!["ntlm-blocked".to_owned(), "credssp".to_owned()],
+        why: "the host took no NTLM. With a ticket for its name a client gets in that goes by this name, with a \
+              domain account; where none comes, neither that client gets in nor one that types an address"
+            .to_owned(),
+    }
 }
 
 fn elsewhere(evidence: &Evidence, context: &Context) -> Next {
@@ -321,6 +344,29 @@ mod tests {
         let report = alert(sketch, TlsOffer::OLD, 80).diagnose();
         assert_eq!(report.verdict, Verdict::Undetermined);
         assert!(report.next[0].command.contains("36871") && report.next.len() == 1, "{:?}", report.next);
+    }
+
+    #[test]
+    fn a_host_that_takes_no_ntlm_is_not_given_more_time() {
+        let up = |target| host(target).nla().tls_up(wire::tls::TlsVersion::Tls13);
+        let next = |sketch: Sketch| sketch.diagnose().next[0].command.clone();
+        let rejected = || Fact::CredsspAnswer(Introduction::Rejected(6));
+        let command = "on a computer of the host's domain, in PowerShell: klist get TERMSRV/";
+        assert_eq!(next(up("server01.corp.example").with(rejected())), format!("{command}server01.corp.example"));
+        assert_eq!(next(up("192.0.2.7").with(rejected())), format!("{command}NAME"));
+        let silent = up("192.0.2.7").with(Fact::CredsspAnswer(Introduction::Silent));
+        assert!(next(silent).contains("--timeout 60s"));
+    }
+
+    #[test]
+    fn an_end_behind_tls_is_looked_up_on_the_host_and_silence_is_given_time() {
+        let ssl = wire::x224::SecurityProtocols::SSL;
+        let next = |answer| {
+            let sketch = host("192.0.2.7").selects(EVERYTHING, ssl).tls_up(wire::tls::TlsVersion::Tls13);
+            sketch.with(Fact::Settings { requested: EVERYTHING, answer }).diagnose().next[0].command.clone()
+        };
+        assert!(next(ConnectionSequenceAnswer::Closed(wire::machine::End::Fin)).contains("36871"));
+        assert!(next(ConnectionSequenceAnswer::Silent).contains("--timeout 60s"));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use evidence::profile::ClientProfile;
 use evidence::rdp_file::{Gateway, GatewayUse, RdpFile, RdpFileRecord, RdpSignature, Routing};
 use evidence::state::{LogEvent, LogSpan, RegistryData, RegistryKey, State, StoredCertificate};
 use evidence::target::{Host, Target};
-use evidence::{Evidence, ProfileSource, Role, Source, Subject, TimeSource};
+use evidence::{Evidence, Observation, ProfileSource, Role, Source, Subject, TimeSource};
 use wire::machine::{TcpAnswer, X224Answer};
 use wire::redaction::Names;
 use wire::tls::{TlsOffer, TlsStack, TlsVersion};
@@ -134,9 +134,19 @@ impl Sketch {
         self
     }
 
+    /// Changes the observation that was added last.
+    fn newest(&mut self, change: impl Fn(&mut Observation)) {
+        let last = self.evidence.observations.len();
+        self.evidence.observations.rewrite(|seen| {
+            if seen.id == last {
+                change(seen);
+            }
+        });
+    }
+
     /// Sets how long the last answer took.
     pub fn took(mut self, time: std::time::Duration) -> Self {
-        self.evidence.observations.last_mut().unwrap().took = Some(time);
+        self.newest(|seen| seen.took = Some(time));
         self
     }
 
@@ -255,7 +265,7 @@ impl Sketch {
             data: data.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         };
         let mut told = self.log("System", 48).recorded(Fact::LogEvent(event));
-        told.evidence.observations.last_mut().unwrap().at = NOW - time::Duration::minutes(minutes);
+        told.newest(|seen| seen.at = NOW - time::Duration::minutes(minutes));
         told
     }
 
@@ -443,10 +453,12 @@ impl Sketch {
             subject.name = subject.name.as_deref().map(|name| names.text(name));
             subject.address = subject.address.map(|address| names.socket(address));
         }
-        for observation in &mut redacted.evidence.observations {
-            observation.fact = renamed(&observation.fact, names)?;
-        }
-        Some(redacted)
+        let mut whole = true;
+        redacted.evidence.observations.rewrite(|seen| match renamed(&seen.fact, names) {
+            Some(said) => seen.fact = said,
+            None => whole = false,
+        });
+        whole.then_some(redacted)
     }
 }
 

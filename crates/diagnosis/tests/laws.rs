@@ -166,10 +166,7 @@ proptest! {
     ) {
         let told = evidence(&facts);
         let mut shuffled = told.clone();
-        shuffled.observations = order.iter().map(|index| told.observations[*index].clone()).collect();
-        for (id, observation) in (1..).zip(&mut shuffled.observations) {
-            observation.id = id;
-        }
+        shuffled.observations = order.iter().map(|index| told.observations[*index].clone()).collect::<Vec<_>>().into();
         prop_assert_eq!(said(&diagnose(&told, profile)), said(&diagnose(&shuffled, profile)));
     }
 

@@ -46,6 +46,8 @@ pub const GROUP_POLICY: &str = "Microsoft-Windows-GroupPolicy";
 pub const NETLOGON: &str = "NETLOGON";
 /// Provider of the RD Gateway.
 pub const GATEWAY: &str = "Microsoft-Windows-TerminalServices-Gateway";
+/// Provider of the part of a session host that asks the connection broker.
+pub const BROKER: &str = "Microsoft-Windows-TerminalServices-SessionBroker-Client";
 /// Provider of the log service: starts and stops of Windows.
 pub const EVENT_LOG: &str = "EventLog";
 /// Provider of shutdowns that somebody asked for.
@@ -133,6 +135,7 @@ pub const CHANNELS: &[Place] = &[
     (LSA, &[LSA, "Microsoft-Windows-LsaSrv"], &[SYSTEM]),
     (CLIENT, &[CLIENT], &[CLIENT_CHANNEL]),
     (GATEWAY, &[GATEWAY], &["Microsoft-Windows-TerminalServices-Gateway/Operational"]),
+    (BROKER, &[BROKER], &["Microsoft-Windows-TerminalServices-SessionBroker-Client/Operational"]),
     (KERBEROS, &[KERBEROS, "Microsoft-Windows-Security-Kerberos"], &[SYSTEM]),
     (GROUP_POLICY, &[GROUP_POLICY], &[SYSTEM]),
     (NETLOGON, &[NETLOGON], &[SYSTEM]),

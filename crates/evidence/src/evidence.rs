@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::time::Duration;
 
 use time::OffsetDateTime;
@@ -132,13 +133,76 @@ pub struct Because {
     pub observation: usize,
 }
 
+/// List of observations that finds those about one subject without looking at all the others: every proof asks for
+/// them, for every machine.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Observations {
+    all: Vec<Observation>,
+    /// Places of the observations about each subject, in their order.
+    places: Vec<Vec<usize>>,
+}
+
+impl Observations {
+    /// Iterates over those about one subject, in their order.
+    pub fn about(&self, subject: SubjectId) -> impl DoubleEndedIterator<Item = &Observation> {
+        let places = self.places.get(subject).map_or(&[][..], Vec::as_slice);
+        places.iter().filter_map(|place| self.all.get(*place))
+    }
+
+    /// Changes them in their places.
+    pub fn rewrite(&mut self, each: impl FnMut(&mut Observation)) {
+        let mut all = std::mem::take(&mut self.all);
+        all.iter_mut().for_each(each);
+        *self = all.into();
+    }
+
+    fn add(&mut self, observation: Observation) {
+        let subject = observation.subject;
+        if self.places.len() <= subject {
+            self.places.resize_with(subject + 1, Vec::new);
+        }
+        if let Some(places) = self.places.get_mut(subject) {
+            places.push(self.all.len());
+        }
+        self.all.push(observation);
+    }
+}
+
+impl From<Vec<Observation>> for Observations {
+    /// Numbers observations anew, in this order.
+    fn from(all: Vec<Observation>) -> Self {
+        let mut observations = Self::default();
+        for (id, observation) in (1..).zip(all) {
+            observations.add(Observation { id, ..observation });
+        }
+        observations
+    }
+}
+
+impl Deref for Observations {
+    type Target = [Observation];
+
+    fn deref(&self) -> &[Observation] {
+        &self.all
+    }
+}
+
+impl<'a> IntoIterator for &'a Observations {
+    type Item = &'a Observation;
+    type IntoIter = std::slice::Iter<'a, Observation>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.all.iter()
+    }
+}
+
 /// Everything that has been seen, and of which machines.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Evidence {
     /// Machines that it is about.
     pub subjects: Vec<Subject>,
     /// Observations, in the order of time.
-    pub observations: Vec<Observation>,
+    pub observations: Observations,
     /// TCP connections made or tried.
     pub connections: usize,
     /// Files that were read: the first is `file/1`.
@@ -189,17 +253,15 @@ impl Evidence {
         fact: Fact,
     ) {
         let id = self.observations.len() + 1;
-        self.observations.push(Observation { id, subject, source, at, took, fact });
+        self.observations.add(Observation { id, subject, source, at, took, fact });
     }
 
     /// Adds facts that belong together, such as those of one certificate: once, as long as all of them stay the same.
     /// Machines behind one address take turns, so a change is added as a whole: the newest facts then describe one
     /// certificate, not a mixture of several.
     pub fn observe_together(&mut self, subject: SubjectId, source: Source, at: OffsetDateTime, facts: Vec<Fact>) {
-        let newest = |fact: &Fact| {
-            let mut about = self.observations.iter().rev().filter(|known| known.subject == subject);
-            about.find(|known| known.fact.name() == fact.name())
-        };
+        let newest =
+            |fact: &Fact| self.observations.about(subject).rev().find(|known| known.fact.name() == fact.name());
         if facts.iter().all(|fact| newest(fact).is_some_and(|known| known.fact == *fact)) {
             return;
         }
@@ -220,10 +282,9 @@ impl Evidence {
     /// Sorts in place as [`Evidence::in_order`] does, because much evidence takes much memory.
     #[must_use]
     pub fn into_order(mut self) -> Self {
-        self.observations.sort_by_key(|observation| observation.at);
-        for (id, observation) in (1..).zip(&mut self.observations) {
-            observation.id = id;
-        }
+        let mut sorted = self.observations.all;
+        sorted.sort_by_key(|observation| observation.at);
+        self.observations = sorted.into();
         self
     }
 

@@ -20,14 +20,15 @@ pub fn printable(text: &str) -> String {
     })
 }
 
-/// True for control characters, line breaks, and what Unicode calls default ignorable: no shape of their own.
-fn hidden(c: char) -> bool {
+/// True for control characters, line breaks, what Unicode calls default ignorable, and noncharacters: none has a
+/// shape of its own.
+pub fn hidden(c: char) -> bool {
     c.is_control()
         || matches!(
             c,
             '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}' | '\u{180B}'..='\u{180F}'
                 | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{3164}'
-                | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}' | '\u{1BCA0}'..='\u{1BCA3}'
+                | '\u{FDD0}'..='\u{FDEF}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}' | '\u{1BCA0}'..='\u{1BCA3}'
                 | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}'
         )
 }

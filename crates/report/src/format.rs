@@ -2,6 +2,8 @@
 
 use diagnosis::report::Diagnosis;
 
+use super::door::{Door, Outward};
+
 /// Appearance of the words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Style {
@@ -22,12 +24,26 @@ pub struct Format {
     pub id: &'static str,
     /// Purpose, for the help.
     pub about: &'static str,
-    /// Writes a report as text.
-    pub render: fn(&Diagnosis, Style) -> String,
+    /// Writes a report as text, before it goes through the door.
+    pub(super) render: fn(&Diagnosis, Style) -> String,
+    /// Door through which every output of this format leaves ([`crate::door`]).
+    pub(super) door: Door,
     /// Returns the exit status, where its readers have a convention of their own.
     pub status: Option<fn(&Diagnosis) -> u8>,
     /// Output and exit status if there is no report; `None` where a complaint on standard error will do.
-    pub failure: Option<Failure>,
+    pub(super) failure: Option<Failure>,
+}
+
+impl Format {
+    /// Writes a report as text, with nothing in it that a terminal or a viewer obeys.
+    pub fn print(&self, diagnosis: &Diagnosis, style: Style) -> Outward {
+        self.door.out(&(self.render)(diagnosis, style), style.colour)
+    }
+
+    /// Returns output and exit status for the words of an error, where the format has its own way to say it.
+    pub fn fail(&self, words: &str) -> Option<(Outward, u8)> {
+        self.failure.map(|failure| failure(words)).map(|(text, status)| (self.door.out(&text, false), status))
+    }
 }
 
 /// Turns the words of an error into output and an exit status.

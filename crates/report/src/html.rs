@@ -12,6 +12,7 @@ use diagnosis::TimeSource;
 use diagnosis::printable::printable;
 use diagnosis::report::{Diagnosis, Verdict};
 
+use super::door::Door;
 use super::format::Format;
 use super::xml::escaped;
 use super::{human_timeline, screen, survey_words, words};
@@ -21,6 +22,7 @@ pub(super) const FORMAT: Format = Format {
     id: "html",
     about: "one page for a browser or paper: no script, nothing from the network",
     render: |diagnosis, _| render(diagnosis),
+    door: Door::Text,
     status: None,
     failure: None,
 };

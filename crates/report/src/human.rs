@@ -8,6 +8,8 @@ use diagnosis::fixes;
 use diagnosis::fixes::powershell;
 use diagnosis::report::{Diagnosis, Finding, Outcome, StageResult};
 
+use super::door::Door;
+use super::door::colour::{BOLD, GREEN, RED, RESET, YELLOW};
 use super::format::{Format, Style};
 use super::screen::{self, Tone};
 use super::words::{self, capital};
@@ -15,13 +17,7 @@ use super::{human_screen, subject_words, survey_words};
 
 /// Entry in the list of formats.
 pub(super) const FORMAT: Format =
-    Format { id: "human", about: "words for a terminal", render, status: None, failure: None };
-
-const RED: &str = "\x1b[31m";
-const GREEN: &str = "\x1b[32m";
-const YELLOW: &str = "\x1b[33m";
-const BOLD: &str = "\x1b[1m";
-const RESET: &str = "\x1b[0m";
+    Format { id: "human", about: "words for a terminal", render, door: Door::Painted, status: None, failure: None };
 
 /// Writes the report: its first screen, or all of it.
 pub fn render(diagnosis: &Diagnosis, style: Style) -> String {

@@ -93,13 +93,14 @@ fn set(diagnosis: &Diagnosis, parts: &[Part], setting: Setting, width: usize, sa
         if let Some(script) = &part.script {
             let (command, by_name) = command(script, setting, width, saved);
             named |= by_name;
-            rows.push(Row { text: format!("  {command}"), tone: Tone::Plain });
+            let how = if by_name && !saved { "  (--save-commands DIR writes it)" } else { "" };
+            rows.push(Row { text: format!("  {command}{how}"), tone: Tone::Plain });
         }
     }
     if setting.airy {
         rows.push(blank());
     }
-    for line in foot(diagnosis, named, saved) {
+    for line in foot(diagnosis, named && saved) {
         rows.extend(clipped(&line, width, 2).into_iter().map(|text| Row { text, tone: Tone::Plain }));
     }
     rows
@@ -118,12 +119,8 @@ fn command(script: &Script, setting: Setting, width: usize, saved: bool) -> (Str
     }
 }
 
-fn foot(diagnosis: &Diagnosis, named: bool, saved: bool) -> Vec<String> {
-    let scripts = match (named, saved) {
-        (false, _) => "",
-        (true, false) => " --save-commands DIR writes the scripts named above.",
-        (true, true) => " The scripts are in the folder that you named.",
-    };
+fn foot(diagnosis: &Diagnosis, saved: bool) -> Vec<String> {
+    let scripts = if saved { " The scripts are in the folder that you named." } else { "" };
     vec![format!("--full prints the whole report.{scripts}"), words::cost(diagnosis)]
 }
 
@@ -217,7 +214,8 @@ mod tests {
         let report = sample::diagnosis("words");
         let (plain, painted) = (render(&report, style(100)), render(&report, Style { colour: true, ..style(100) }));
         assert_eq!(plain.lines().count(), painted.lines().count());
-        assert!(painted.contains("\u{1b}[31mFAIL\u{1b}[0m tls"), "{painted}");
+        let let_out = crate::human::FORMAT.print(&report, Style { colour: true, ..style(100) });
+        assert!(let_out.as_str().contains("\u{1b}[31mFAIL\u{1b}[0m tls"), "{painted}");
     }
 
     /// With the scripts saved, a command that would run over the edge is a file that can be run.
@@ -228,5 +226,7 @@ mod tests {
         assert!(text.contains("\n  prove-private-key-unusable.ps1\n"), "{text}");
         assert!(text.contains("\n  fix-repair-machine-keys-access.ps1\n"), "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+        let text = render(&report, style(80));
+        assert!(!text.contains(".ps1\n") && !text.contains(".sh\n"), "how to get a script stands beside it: {text}");
     }
 }

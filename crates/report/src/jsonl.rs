@@ -5,6 +5,7 @@
 
 use diagnosis::report::Diagnosis;
 
+use super::door::Door;
 use super::format::Format;
 
 /// Entry in the list of formats.
@@ -12,6 +13,7 @@ pub(super) const FORMAT: Format = Format {
     id: "jsonl",
     about: "the same JSON on one line: for logs, one line is one whole report",
     render: |diagnosis, _| line(diagnosis),
+    door: Door::Json,
     status: None,
     failure: None,
 };

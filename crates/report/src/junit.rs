@@ -9,6 +9,7 @@ use std::fmt::Write;
 use diagnosis::cause::Severity;
 use diagnosis::report::{Diagnosis, Finding, Outcome, StageResult, Verdict};
 
+use super::door::Door;
 use super::format::Format;
 use super::words;
 use super::xml::escaped;
@@ -18,6 +19,7 @@ pub(super) const FORMAT: Format = Format {
     id: "junit",
     about: "JUnit XML for build servers: a test suite per target, a test case per stage and per finding",
     render: |diagnosis, _| render(diagnosis),
+    door: Door::Text,
     status: None,
     failure: None,
 };

@@ -8,6 +8,7 @@ use diagnosis::cause::{Confidence, Severity};
 use diagnosis::moment::moment;
 use diagnosis::report::{Diagnosis, Told, Verdict};
 
+use super::door::Door;
 use super::format::Format;
 
 /// Entry in the list of formats.
@@ -15,6 +16,7 @@ pub(super) const FORMAT: Format = Format {
     id: "nagios",
     about: "one line with performance data for monitoring; exit status 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN",
     render: |diagnosis, _| line(diagnosis),
+    door: Door::Text,
     status: Some(|diagnosis| state(diagnosis) as u8),
     failure: Some(|words| (format!("RDP UNKNOWN - {}\n", one_line(words)), State::Unknown as u8)),
 };

@@ -15,6 +15,7 @@ use diagnosis::{causes, fixes};
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
+use super::door::Door;
 use super::format::Format;
 use super::words::{self, capital, sentence};
 
@@ -23,6 +24,7 @@ pub(super) const FORMAT: Format = Format {
     id: "sarif",
     about: "SARIF 2.1.0 for code scanning: a result per finding, a rule per cause",
     render: |diagnosis, _| render(diagnosis),
+    door: Door::Json,
     status: None,
     failure: None,
 };

@@ -8,7 +8,7 @@ use diagnosis::fixes;
 use diagnosis::fixes::{Fix, powershell};
 use diagnosis::report::{Diagnosis, Finding, Next};
 
-use super::words;
+use super::{door, words};
 
 /// First words of every script, by which one of ours is known from a file that somebody else wrote.
 pub const MARK: &str = "# written by rdpdoctor";
@@ -49,7 +49,7 @@ impl Script {
     pub fn text(&self) -> String {
         // without the mark, Windows PowerShell takes the file for the machine's old code page
         let mark = if self.is_powershell() { "\u{feff}" } else { "" };
-        let mut lines = vec![format!("{mark}{MARK}: {}", self.name), format!("# {}", self.about)];
+        let mut lines = vec![format!("{MARK}: {}", self.name), format!("# {}", self.about)];
         lines.extend(self.replace.as_ref().map(|words| format!("# Replace {words}.")));
         for word in self.words.iter().filter(|_| self.is_powershell()) {
             // the second half apart, so that replacing the word leaves this comparison false
@@ -58,7 +58,7 @@ impl Script {
             lines.push(format!("if ('{word}' -eq '{first}'+'{second}') {{ {stop} }}"));
         }
         lines.extend(self.lines.iter().cloned());
-        lines.join("\n") + "\n"
+        format!("{mark}{}\n", door::text(&lines.join("\n")).as_str())
     }
 
     fn is_powershell(&self) -> bool {

@@ -12,7 +12,8 @@ pub use documents::{book, documents};
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use words::{compounds, terms};
+use words::compounds;
+pub use words::terms;
 
 /// Letters of a query that are read.
 pub const LONGEST_QUERY: usize = 512;
@@ -55,6 +56,8 @@ pub struct Hit {
     pub score: f64,
     /// Share of the query that it covers, from 0 to 1; rare words count for more. Near 0 it matched by accident.
     pub covered: f64,
+    /// Share of the query that its best keyword phrase is, where the whole phrase is in the query; 0 where none is.
+    pub phrase: f64,
     /// Words that it has in common with the query.
     pub matched: Vec<String>,
 }
@@ -102,6 +105,7 @@ impl Index {
         let asked = self.asked(&query[..end]);
         let whole: f64 = asked.iter().map(|(term, share)| share * self.rarity(term)).sum();
         let mut found: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
+        let mut phrases: BTreeMap<usize, f64> = BTreeMap::new();
         for (term, share) in &asked {
             let worth = share * self.rarity(term);
             for (number, weight) in self.postings.get(term).into_iter().flatten() {
@@ -111,9 +115,12 @@ impl Index {
             }
         }
         for (number, (score, _)) in &mut found {
-            *score += PHRASE * self.best_phrase(*number, &asked);
+            let phrase = self.best_phrase(*number, &asked);
+            *score += PHRASE * phrase;
+            phrases.insert(*number, phrase / whole);
         }
-        let mut hits: Vec<Hit> = found.into_iter().map(|(number, (s, c))| self.hit(number, s, c)).collect();
+        let mut hits: Vec<Hit> =
+            found.into_iter().map(|(number, (s, c))| self.hit(number, s, c, phrases[&number])).collect();
         // only what is shown says by which words it was found
         hits.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| (a.kind, &a.id).cmp(&(b.kind, &b.id))));
         hits.truncate(limit);
@@ -135,9 +142,17 @@ impl Index {
         if words.is_empty() { asked.keys().filter(|term| has(term)).cloned().collect() } else { words }
     }
 
-    fn hit(&self, number: usize, score: f64, covered: f64) -> Hit {
+    fn hit(&self, number: usize, score: f64, covered: f64, phrase: f64) -> Hit {
         let Document { kind, id, title, .. } = &self.documents[number];
-        Hit { kind, id: id.clone(), title: title.clone(), score, covered: covered.min(1.0), matched: Vec::new() }
+        Hit {
+            kind,
+            id: id.clone(),
+            title: title.clone(),
+            score,
+            covered: covered.min(1.0),
+            phrase,
+            matched: Vec::new(),
+        }
     }
 
     /// Returns the terms to look up, each with its share: 1 as typed, less for a guess at a typing error. An unknown

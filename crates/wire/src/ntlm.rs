@@ -114,7 +114,8 @@ impl Challenge {
         {
             challenge.version = Some(WindowsVersion { major, minor, build: u16::from_le_bytes([low, high]) });
         }
-        // 3.1.5.1.2: who seals, as CredSSP does, answers no CHALLENGE without the names of its host (xfreerdp 2.11 neither)
+        // 3.1.5.1.2: who seals, as CredSSP does, answers no CHALLENGE without the names of its host; nor does
+        // xfreerdp 2.11
         if pairs.is_empty() {
             return Err(reader.invalid("length of TargetInfo", 0_u64));
         }

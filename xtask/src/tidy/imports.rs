@@ -45,7 +45,10 @@ const FLOORS: &[(&str, &[&str])] = &[
         ],
     ),
     ("diagnosis", &["assemble next planner diagnose", "control interview sketch"]),
-    ("report", &["format guides messages search xml", "captured human_timeline subject_words survey_words words"]),
+    (
+        "report",
+        &["door", "format guides messages search xml", "captured human_timeline subject_words survey_words words"],
+    ),
     ("report", &["subject_words words", "machines scripts", "screen"]),
     ("report", &["html human human_screen json jsonl junit nagios sarif", "explain formats", "book code_pages"]),
 ];

@@ -12,8 +12,6 @@ use openssl::ssl::{Ssl, SslContext, SslMethod, SslOptions, SslStream, SslVerifyM
 const PATIENCE: Duration = Duration::from_secs(12);
 /// How long all of it may take, however often something comes.
 const LONGEST: Duration = Duration::from_secs(40);
-/// How long a peer without CredSSP may still complain of the handshake.
-const REMARK: Duration = Duration::from_millis(400);
 
 /// Offer of a client, in OpenSSL's words.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +38,10 @@ pub struct Offers {
     pub least_rsa_bits: u32,
     /// It refuses a certificate that vouches for itself.
     pub wants_trust: bool,
+    /// The routing token of its `.rdp` file, in place of the cookie ([MS-RDPBCGR] 2.2.1.1).
+    pub routing_token: Option<&'static str>,
+    /// The preconnection blob of its `.rdp` file.
+    pub preconnection: Option<&'static str>,
 }
 
 const SCHANNEL_12: &str = "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384:\
@@ -50,8 +52,8 @@ const SCHANNEL_12: &str = "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-
 const SCHANNEL_SIGNATURES: &str = "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:RSA+SHA256:RSA+SHA384:\
     RSA+SHA1:ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA1:RSA+SHA512";
 
-/// OpenSSL's own choice at the security level that FreeRDP sets, whatever that of the distribution is: xfreerdp 2.11 takes
-/// 1024 bits of DHE on Debian, whose level is 2.
+/// OpenSSL's own choice at the security level that FreeRDP sets, whatever that of the distribution is: xfreerdp 2.11
+/// takes 1024 bits of DHE on Debian, whose level is 2.
 const OPENSSL_12: &str = "DEFAULT:@SECLEVEL=1";
 const OPENSSL_SIGNATURES: &str = "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519:ed448:rsa_pss_pss_sha256:\
     rsa_pss_pss_sha384:rsa_pss_pss_sha512:rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:RSA+SHA256:\
@@ -75,6 +77,8 @@ const MSTSC_11: Offers = Offers {
     patched: true,
     least_rsa_bits: 1024,
     wants_trust: false,
+    routing_token: None,
+    preconnection: None,
 };
 
 const MSTSC_10: Offers =
@@ -170,10 +174,15 @@ pub fn reach(host: SocketAddr, name: Option<&str>, offers: &Offers) -> Result<()
     let stream = TcpStream::connect_timeout(&host, PATIENCE).map_err(told("tcp"))?;
     stream.set_read_timeout(Some(PATIENCE)).map_err(told("tcp"))?;
     let mut stream = Restyled { stream, record: None, until: Instant::now() + LONGEST };
-    let cookie = b"Cookie: mstshash=witness\r\n";
+    if let Some(blob) = offers.preconnection {
+        stream.write_all(&preconnection(blob)).map_err(told("x224"))?;
+    }
+    let cookie = format!("{}\r\n", offers.routing_token.unwrap_or("Cookie: mstshash=witness"));
     let length = u8::try_from(19 + cookie.len()).expect("short");
     let head = [3, 0, 0, length, length - 5, 0xE0, 0, 0, 0, 0, 0];
-    stream.write_all(&[&head[..], cookie, &[1, 0, 8, 0, offers.protocols, 0, 0, 0]].concat()).map_err(told("x224"))?;
+    stream
+        .write_all(&[&head[..], cookie.as_bytes(), &[1, 0, 8, 0, offers.protocols, 0, 0, 0]].concat())
+        .map_err(told("x224"))?;
     let Some(selected) = selected(&mut stream).map_err(told("x224"))?? else {
         return if offers.standard { Ok(()) } else { Err("x224: Standard RDP Security alone".to_owned()) };
     };
@@ -191,6 +200,15 @@ pub fn reach(host: SocketAddr, name: Option<&str>, offers: &Offers) -> Result<()
     tunnel.connect().map_err(|error| format!("tls: {error}"))?;
     refuse_certificate(&tunnel, offers)?;
     if selected == 1 { without_credssp(&mut tunnel) } else { introduce(&mut tunnel, offers) }
+}
+
+/// Writes a preconnection blob of version 2 ([MS-RDPEPS] 2.2.1.2).
+fn preconnection(blob: &str) -> Vec<u8> {
+    let text: Vec<u8> = blob.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect();
+    let count = u16::try_from(text.len() / 2).expect("short");
+    let size = 18 + u32::from(count) * 2;
+    let numbers = [size, 0, 2, 0].map(u32::to_le_bytes).concat();
+    [numbers, count.to_le_bytes().to_vec(), text].concat()
 }
 
 /// Reads which protocol the host chose ([MS-RDPBCGR] 2.2.1.2): none where it has Standard RDP Security alone, which a
@@ -223,14 +241,43 @@ fn refuse_certificate(tunnel: &SslStream<Restyled>, offers: &Offers) -> Result<(
     if own && offers.wants_trust { Err("tls: nobody vouches for the certificate".to_owned()) } else { Ok(()) }
 }
 
-/// A peer that misses something says so at once, in TLS 1.3 behind the handshake.
+/// MCS Connect Initial with a GCC Conference Create Request ([MS-RDPBCGR] 2.2.1.3, T.125), up to the settings.
+const CONNECT_INITIAL: &[u8] = &[
+    3, 0, 1, 0x67, 2, 0xF0, 0x80, 0x7F, 0x65, 0x82, 1, 0x5B, 4, 1, 1, 4, 1, 1, 1, 1, 0xFF,
+    // domain parameters: target, least, most
+    0x30, 0x19, 2, 1, 0x22, 2, 1, 2, 2, 1, 0, 2, 1, 1, 2, 1, 0, 2, 1, 1, 2, 2, 0xFF, 0xFF, 2, 1, 2, //
+    0x30, 0x19, 2, 1, 1, 2, 1, 1, 2, 1, 1, 2, 1, 1, 2, 1, 0, 2, 1, 1, 2, 2, 4, 0x20, 2, 1, 2, //
+    0x30, 0x1C, 2, 2, 0xFF, 0xFF, 2, 2, 0xFC, 0x17, 2, 2, 0xFF, 0xFF, 2, 1, 1, 2, 1, 0, 2, 1, 1, 2, 2, 0xFF, 0xFF, 2,
+    1, 2, //
+    4, 0x81, 0xFB, 0, 5, 0, 0x14, 0x7C, 0, 1, 0x80, 0xF2, 0, 8, 0, 0x10, 0, 1, 0xC0, 0, b'D', b'u', b'c', b'a', 0x80,
+    0xE4,
+];
+
+/// The settings behind it: TS_UD_CS_CORE ([MS-RDPBCGR] 2.2.1.3.2) and TS_UD_CS_SEC (2.2.1.3.3).
+fn settings(selected: u8) -> Vec<u8> {
+    let mut core = vec![1, 0xC0, 216, 0, 4, 0, 8, 0, 0, 4, 0, 3, 1, 0xCA, 3, 0xAA, 9, 4, 0, 0, 0x28, 0x0A, 0, 0];
+    core.extend([[b'w', 0], [b'i', 0], [b't', 0]].concat());
+    // the rest of the name; keyboard: type, subtype, function keys; the file of an input method
+    core.resize(56, 0);
+    core.extend([4, 0, 0, 0, 0, 0, 0, 0, 12, 0, 0, 0]);
+    core.resize(132, 0);
+    core.extend([1, 0xCA, 1, 0, 0, 0, 0, 0, 24, 0, 7, 0, 1, 0]);
+    core.resize(212, 0);
+    core.extend([selected, 0, 0, 0]);
+    core.extend([2, 0xC0, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    core
+}
+
+/// Says what a client says first behind TLS. A peer that misses something closes then, in TLS 1.3 behind the handshake;
+/// one that is no host answers in its own way.
 fn without_credssp(tunnel: &mut SslStream<Restyled>) -> Result<(), String> {
-    tunnel.get_ref().stream.set_read_timeout(Some(REMARK)).map_err(|e| e.to_string())?;
-    match tunnel.read(&mut [0; 16]) {
-        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => Ok(()),
-        Err(error) => Err(format!("tls: {error}")),
-        Ok(0) => Err("tls: closed".to_owned()),
-        Ok(_) => Ok(()),
+    let told = |error: io::Error| format!("sequence: {error}");
+    tunnel.write_all(&[CONNECT_INITIAL, &settings(1)].concat()).map_err(told)?;
+    let mut answer = [0; 9];
+    tunnel.read_exact(&mut answer).map_err(told)?;
+    match answer {
+        [3, 0, _, _, 2, 0xF0, 0x80, 0x7F, 0x66] => Ok(()),
+        other => Err(format!("sequence: {other:02x?}")),
     }
 }
 

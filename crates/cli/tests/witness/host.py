@@ -237,6 +237,23 @@ def introduce(tls, plan):
         print("authenticated", flush=True)
 
 
+def tell_settings(tls, asked):
+    """Answers an MCS Connect Initial with a Connect Response, [MS-RDPBCGR] 2.2.1.4, and nothing else."""
+    head = take(tls, 4)
+    request = take(tls, int.from_bytes(head[2:4], "big") - 4)
+    if head[0] != 3 or request[:5] != b"\x02\xf0\x80\x7f\x65":
+        return
+    blocks = struct.pack("<HHII", 0x0C01, 12, 0x00080004, asked) + struct.pack("<HHII", 0x0C02, 12, 0, 0)
+    blocks += struct.pack("<HHHH", 0x0C03, 8, 1003, 0)
+    conference = bytes.fromhex("000500147c00012a14760a01010001c0004d63446e") + bytes([len(blocks)]) + blocks
+    limits = der(0x30, bytes.fromhex("020122020103020100020101020100020101020300fff8020102"))
+    content = bytes.fromhex("0a0100020100") + limits + der(4, conference)
+    frame = b"\x02\xf0\x80\x7f" + der(0x66, content)
+    tls.sendall(b"\x03\x00" + struct.pack(">H", len(frame) + 4) + frame)
+    tls.settimeout(10)
+    tls.recv(4096)
+
+
 def refuse(sock, refusal):
     if refusal == "silent":
         select.select([], [], [], 30)
@@ -293,7 +310,7 @@ def serve(sock, number, plan, context):
         introduce(tls, plan)
     else:
         tls.settimeout(10)
-        tls.recv(4096)
+        tell_settings(tls, asked)
     tls.close()
 
 

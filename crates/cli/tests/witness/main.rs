@@ -29,8 +29,8 @@ use serde_json::Value;
 /// Hosts that the ordinary tests ask.
 const HOSTS: usize = 24;
 const SEED: u64 = 20_261_128;
-/// Hosts that are asked at the same time.
-const THREADS: usize = 3;
+/// Hosts that are asked at the same time; `RDPDOCTOR_WITNESS_THREADS` sets another number.
+const THREADS: u64 = 3;
 /// Tries of the witness at a host that fails at times.
 const TRIES: usize = 6;
 
@@ -131,7 +131,7 @@ fn the_program_and_the_witness_agree() {
     let figures = Mutex::new((BTreeMap::new(), BTreeMap::new()));
     let wrong = Mutex::new(Vec::new());
     thread::scope(|scope| {
-        for _ in 0..THREADS {
+        for _ in 0..number("RDPDOCTOR_WITNESS_THREADS", THREADS) {
             scope.spawn(|| {
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);

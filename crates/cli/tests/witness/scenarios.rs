@@ -42,6 +42,10 @@ fn client_of(scenario: &Scenario) -> Offers {
         }
     };
     offers.wants_trust = scenario.ask.require_trust;
+    // a handful of scenarios, for the length of the tests
+    let kept = |text: &Option<String>| text.clone().map(|text| &*text.leak());
+    offers.routing_token = kept(&scenario.ask.routing_token);
+    offers.preconnection = kept(&scenario.ask.preconnection);
     offers
 }
 
@@ -69,7 +73,6 @@ fn written(profile: &toml::Table) -> Offers {
         standard: profile["standard_security"].as_bool().unwrap(),
         min: version("min"),
         max: version("max"),
-        // a handful of scenarios, for the length of the tests
         suites_12: suites.map_or(ANY.suites_12, |list| list.leak()),
         patched: profile["encryption_oracle"].as_str() != Some("vulnerable"),
         least_rsa_bits: u32::try_from(bits).unwrap(),

@@ -1,8 +1,9 @@
-//! Logs of clients whose times lack a part of the date: FreeRDP's (`[08:01:02:123] [1:2] [ERROR][com.freerdp.core] - …`)
+//! Logs of clients whose times lack a part of the date: FreeRDP's (`[08:01:02:123] [1:2] [ERROR][com.freerdp.core]`)
 //! and guacd's in the form of syslog (`Nov 20 08:01:02 host guacd[7]: ERROR: …`).
 //!
-//! The missing part comes from when the file was written last: its last line is of that day, and whenever the clock goes
-//! back a day has begun. Source: the default prefix of FreeRDP's logger (winpr, `wlog`), and logs in the issues of both.
+//! The missing part comes from when the file was written last: its last line is of that day, and whenever the clock
+//! goes back a day has begun. Source: the default prefix of FreeRDP's logger (winpr, `wlog`), and logs in issues of
+//! both.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -34,7 +35,7 @@ const GUACD_ERROR: u32 = 90_601;
 const NOTE: &str =
     "its times have no full date and no zone: the day is that of the file's last change, and they were taken as UTC";
 
-/// What a line's time tells: the time of the day, and for syslog the day of a year.
+/// Time of a line: that of the day, and for syslog the day of a year.
 #[derive(Clone, Copy)]
 struct Clock {
     day: Option<(Month, u8)>,

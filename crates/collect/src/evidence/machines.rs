@@ -111,7 +111,7 @@ pub(super) fn passed_over(pieces: &[(PathBuf, Kind, Piece)]) -> BTreeMap<usize, 
 }
 
 /// Finds the logs of one folder under names that end before the next name begins, with the reason: all names have to
-/// follow one another, and the numbers of their records as well. What else lies there names the machine and has no time.
+/// follow one another, and the numbers of their records as well. A hive beside them has the present name and no time.
 fn earlier_names(names: &ByName<'_>) -> Vec<(usize, String)> {
     let mut spans: Vec<_> = names.values().map(|pieces| (period(pieces), pieces)).collect();
     spans.sort_by_key(|(period, _)| *period);

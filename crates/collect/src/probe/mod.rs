@@ -91,7 +91,7 @@ impl Probe {
     /// Asks until no answer can change the verdict, or the budget is spent.
     pub async fn run(&self) -> Transcript {
         let began = Instant::now();
-        let addresses = self.resolve(began).await;
+        let addresses = chosen(&self.resolve(began).await, chance());
         let spent = Arc::new(AtomicUsize::new(0));
         // one task per address: addresses wait for each other no more than the client would
         let mut tasks = Vec::new();
@@ -131,6 +131,24 @@ impl Probe {
     fn change(&self, change: impl FnOnce(&mut Transcript)) {
         change(&mut self.transcript.lock().unwrap_or_else(PoisonError::into_inner));
     }
+}
+
+/// Most addresses of one name that are asked in a run.
+const ASKED: usize = 8;
+
+/// Chooses the addresses to ask: all, or of many the first, which a client tries first, and of each further part of the
+/// list one by chance. A fault at any of them is then met sooner or later.
+fn chosen(addresses: &[SocketAddr], chance: [u8; 32]) -> Vec<SocketAddr> {
+    if addresses.len() <= ASKED {
+        return addresses.to_vec();
+    }
+    let part = |number: usize| number * addresses.len() / ASKED;
+    let one = |number: usize| {
+        let (begin, length) = (part(number), part(number + 1) - part(number));
+        let by_chance = if number == 0 { 0 } else { usize::from(chance[number]) % length };
+        addresses[begin + by_chance]
+    };
+    (0..ASKED).map(one).collect()
 }
 
 /// Truncates to whole microseconds, which a transcript keeps.
@@ -208,4 +226,24 @@ fn chance() -> [u8; 32] {
         bytes[..now.len()].copy_from_slice(&now);
     }
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_addresses_any_may_be_asked() {
+        let all: Vec<SocketAddr> = (1..=19).map(|last| SocketAddr::from(([192, 0, 2, last], 3389))).collect();
+        assert_eq!(chosen(&all[..ASKED], [0; 32]), all[..ASKED]);
+        let mut met = std::collections::BTreeSet::new();
+        for chance in 0..=255 {
+            let asked = chosen(&all, [chance; 32]);
+            assert_eq!((asked.len(), asked[0]), (ASKED, all[0]));
+            assert!(asked.is_sorted() && asked.windows(2).all(|pair| pair[0] != pair[1]), "{asked:?}");
+            met.extend(asked);
+        }
+        // only the second stays behind the first, which a client prefers
+        assert_eq!(met.len(), all.len() - 1);
+    }
 }

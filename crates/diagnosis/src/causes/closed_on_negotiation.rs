@@ -6,7 +6,7 @@ use evidence::{Role, Stage};
 use wire::machine::X224Answer;
 use wire::x224::SecurityProtocols;
 
-use crate::case::{Case, EVERYTHING};
+use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
 
@@ -66,10 +66,15 @@ fn always_closed(case: Case<'_>) -> Option<Ground> {
         let seen = case.x224_to(protocols)?;
         matches!(seen.value, X224Answer::Closed(_)).then_some(seen)
     };
-    if !case.tries().all(|seen| matches!(seen.value, X224Answer::Closed(_))) {
+    let took = |id: usize| case.evidence.observations[id - 1].took.unwrap_or_default();
+    let closes = || case.tries().filter(|seen| matches!(seen.value, X224Answer::Closed(_)));
+    let soonest = closes().map(|seen| took(seen.id)).min()?;
+    // a try that was given less time than a close takes there, the run being at its end, says nothing
+    let cut_short = |seen: Seen<&X224Answer>| *seen.value == X224Answer::Silent && took(seen.id) < soonest;
+    if !case.tries().all(|seen| matches!(seen.value, X224Answer::Closed(_)) || cut_short(seen)) {
         return None;
     }
-    let all = [closed(EVERYTHING)?, closed(SecurityProtocols::SSL)?, closed(SecurityProtocols::RDP)?];
+    let all = [closes().next()?, closed(SecurityProtocols::SSL)?, closed(SecurityProtocols::RDP)?];
     if case.tls_direct().any(|seen| matches!(seen.value, Handshake::Accepted { .. })) {
         return None;
     }
@@ -79,7 +84,7 @@ fn always_closed(case: Case<'_>) -> Option<Ground> {
         let X224Answer::Closed(end) = seen.value else { continue };
         because.push(seen.because(format!("a request for {asked} is {} without an answer", end.verb())));
     }
-    if let Some(later) = case.tries().last() {
+    if let Some(later) = closes().skip(1).last() {
         because.push(later.because("so is the first request again, a second later".to_owned()));
     }
     if case.context.routing.token.is_some() || case.context.routing.preconnection.is_some() {
@@ -110,7 +115,10 @@ fn answered(case: Case<'_>) -> Option<Ground> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::case::EVERYTHING;
     use crate::sketch::{Expect, Sketch, host};
     use evidence::fact::Fact;
     use wire::machine::End;
@@ -133,6 +141,29 @@ mod tests {
     fn present() {
         let sketch = closed(X224Answer::HeldOpen, Handshake::Closed { end: End::Fin, bytes: 0 });
         sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    /// A balancer closes after its own three seconds, and the later try was given two, the run being at its end.
+    #[test]
+    fn a_later_try_that_was_cut_short_says_nothing() {
+        let later = |milliseconds| {
+            host("192.0.2.7")
+                .accepted()
+                .x224(EVERYTHING, CLOSED)
+                .took(Duration::from_millis(3200))
+                .x224(EVERYTHING, X224Answer::HeldOpen)
+                .x224(SecurityProtocols::SSL, CLOSED)
+                .x224(SecurityProtocols::RDP, CLOSED)
+                .with(Fact::TlsAnswer {
+                    offer: TlsOffer::PLAIN_12,
+                    direct: true,
+                    answer: Handshake::Closed { end: End::Fin, bytes: 0 },
+                })
+                .x224(EVERYTHING, X224Answer::Silent)
+                .took(Duration::from_millis(milliseconds))
+        };
+        later(2200).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        later(6000).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

@@ -216,7 +216,7 @@ mod tests {
         entry(machine(), STOPPED, -2).check(&CAUSE, Expect::Unknown);
     }
 
-    /// What failed to start is away, unless it started later; a shutdown stops all.
+    /// A service that failed to start is away, unless it started later.
     #[test]
     fn present_by_a_start_that_failed() {
         let entry = |sketch: Sketch, id, title, minutes| sketch.event_with(SERVICES, id, minutes, &[("param1", title)]);

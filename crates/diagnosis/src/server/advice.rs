@@ -26,16 +26,9 @@ const CERTIFICATES: &[&str] = &[
     "certificate-wrong-usage",
     "certificate-untrusted",
     "certificate-key-mismatch",
-    "certificate-key-wrong-type",
 ];
-const TLS: &[&str] = &[
-    "tls-version-mismatch",
-    "tls-cipher-mismatch",
-    "tls12-disabled",
-    "tls13-refused",
-    "tls-refused",
-    "private-key-unusable",
-];
+const TLS: &[&str] =
+    &["tls-version-mismatch", "tls-cipher-mismatch", "tls13-refused", "tls-refused", "private-key-unusable"];
 const SECURITY: &[&str] = &["standard-security-only", "negotiation-disabled", "broken-negotiation"];
 /// Causes for which the log of the server says more than any setting.
 const SERVICE: &[&str] = &[

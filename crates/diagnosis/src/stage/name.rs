@@ -1,6 +1,8 @@
 //! The stage `name`: turning the name into addresses.
 
-use evidence::{Fact, Stage};
+use std::net::SocketAddr;
+
+use evidence::{Because, Evidence, Fact, Source, Stage};
 use wire::transcript::NameAnswer;
 
 use super::room::{Room, Whose};
@@ -23,6 +25,38 @@ impl Need {
     pub const NAME: Self = Self::new(&NAME, Of::Nothing);
 }
 
+/// Most addresses that are told one by one.
+const TOLD: usize = 8;
+
+/// Says which addresses of the name were not asked, if any: what a client meets there is not known, so such a host is
+/// not called healthy.
+pub fn unasked(evidence: &Evidence) -> Option<Because> {
+    let (observation, list) = evidence.observations.iter().rev().find_map(|seen| match &seen.fact {
+        Fact::NameAnswer(NameAnswer::Addresses(list)) => Some((seen.id, list)),
+        _ => None,
+    })?;
+    let asked = |address: &SocketAddr| {
+        let host = evidence.hosts().find(|id| evidence.subjects[*id].address == Some(*address));
+        host.is_some_and(|id| evidence.observations.about(id).any(|seen| matches!(seen.source, Source::Probe(_))))
+    };
+    let unasked: Vec<String> =
+        list.iter().filter(|address| !asked(address)).map(|address| address.ip().to_string()).collect();
+    // without a single connection it was no run, or the run says so itself
+    if unasked.is_empty() || unasked.len() == list.len() {
+        return None;
+    }
+    let more = unasked.len().saturating_sub(TOLD);
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let text = format!(
+        "{} of the {} addresses of this name were not asked: {}{rest}. The next run asks others of them; to ask a \
+         certain one, name it instead.",
+        unasked.len(),
+        list.len(),
+        unasked.iter().take(TOLD).cloned().collect::<Vec<_>>().join(", ")
+    );
+    Some(Because { text, observation })
+}
+
 fn rung(case: Case<'_>) -> Option<Rung> {
     let seen = case.last(|fact| if let Fact::NameAnswer(answer) = fact { Some(answer) } else { None })?;
     let (outcome, text) = match seen.value {
@@ -36,4 +70,37 @@ fn rung(case: Case<'_>) -> Option<Rung> {
         NameAnswer::Silent => (Outcome::Failed, "no answer from the resolver".to_owned()),
     };
     Some((outcome, took(case, seen.id), text))
+}
+
+#[cfg(test)]
+mod tests {
+    use evidence::observe::observe;
+    use wire::transcript::Transcript;
+
+    use crate::diagnose::{Run, diagnose};
+    use crate::report::Verdict;
+    use crate::sketch::host;
+
+    /// A name with these addresses, of which the first was asked and is healthy.
+    fn of_addresses(list: &str) -> (Verdict, Vec<String>) {
+        let text = format!(
+            "rdpdoctor transcript 1\nat 2026-11-21T09:00:00Z\ntool x\ntarget server 3389\nname 0.001000 addresses {list}\n\
+             connection 192.0.2.1:3389 0.001 request=SSL limits=1.0,1.0,1.0,1.0\n  0.001 connected\n  0.002 < \
+             030000130ed000001234000200080001000000\n"
+        );
+        let transcript: Transcript = text.parse().unwrap();
+        let report = diagnose(&observe(&transcript), host("192.0.2.1").context(), Run::default());
+        (report.verdict, report.notices.into_iter().map(|notice| notice.text).collect())
+    }
+
+    #[test]
+    fn what_was_not_asked_is_said_and_is_not_healthy() {
+        assert_eq!(of_addresses("192.0.2.1:3389"), (Verdict::Healthy, Vec::new()));
+        let (verdict, told) = of_addresses("192.0.2.1:3389 192.0.2.2:3389 192.0.2.3:3389");
+        assert_eq!(verdict, Verdict::Undetermined);
+        assert!(
+            told[0].starts_with("2 of the 3 addresses of this name were not asked: 192.0.2.2, 192.0.2.3."),
+            "{told:?}"
+        );
+    }
 }

@@ -10,6 +10,7 @@ use evidence::observe::observe;
 use evidence::rdp_file::Routing;
 use evidence::{ClientProfile, ProfileSource, Role, Subject, Target};
 use wire::machine::{Action, Conversation, ConversationPlan, End, Event, Limits, TlsFailure};
+use wire::mcs::{ConnectInitial, ConnectResponse};
 use wire::tls::{Alert, ClientHello, TlsVersion};
 use wire::transcript::{ConnectionRecord, Entry, NameAnswer, NameLookup, Record, Transcript};
 use wire::x224::{ConnectionRequest, SecurityProtocols};
@@ -144,6 +145,11 @@ impl Talk<'_> {
                 }
                 None => Event::TlsFailed(TlsFailure::Alert(Alert { level: 2, description: Alert::PROTOCOL_VERSION })),
             }),
+            // a host without CredSSP tells its settings to anyone who comes so far
+            Action::Send(bytes) if ConnectInitial::decode(bytes).is_ok() => {
+                let settings = ConnectResponse { version: Some(0x0008_0010), ..ConnectResponse::default() };
+                Some(Event::Bytes(settings.encode()))
+            }
             Action::Send(_) if self.up => Some(Event::Bytes(self.host.introduction(at))),
             Action::Send(bytes) if self.heard.is_empty() && bytes.first() == Some(&3) => {
                 let request = ConnectionRequest::decode(bytes).unwrap();

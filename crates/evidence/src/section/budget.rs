@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::counts::EntryCount;
+use super::tally::{Of, Tally};
 
 /// Most entries of one provider and id that are kept of a machine: the newest.
 pub const KEPT: usize = 500;
@@ -89,7 +89,7 @@ pub struct LeftOut {
     /// How many, by channel.
     pub(crate) channels: BTreeMap<String, Missed>,
     /// All entries of the kinds that lost some.
-    pub(crate) counts: Vec<EntryCount>,
+    pub(crate) counts: Vec<(Of, Tally)>,
 }
 
 #[derive(Debug, Default)]

@@ -9,6 +9,7 @@ use wire::redaction::Names;
 
 use super::bounded;
 use super::logs::{self, LogSpan};
+use super::tally::{Of, Tally};
 use super::thing::Section;
 use crate::events;
 use crate::moment::{moment, rfc3339};
@@ -45,6 +46,26 @@ impl EntryCount {
     /// True for two counts of the same kind of entry.
     pub(crate) fn is_of(&self, other: &Self) -> bool {
         (self.id, self.logon_type) == (other.id, other.logon_type) && self.provider == other.provider
+    }
+
+    /// Returns the count of this kind; `None` where every entry of it is kept.
+    pub(crate) fn of(((provider, id), logon_type): Of, tally: Tally) -> Option<Self> {
+        let (from, until) = tally.time.filter(|_| tally.left_out)?;
+        let minute = |(minute, count): (i64, u64)| {
+            let at = OffsetDateTime::from_unix_timestamp(minute.checked_mul(60)?).ok()?;
+            Some((rfc3339(at), count))
+        };
+        Some(Self {
+            channel: tally.channel,
+            provider: provider.to_owned(),
+            id,
+            logon_type,
+            count: tally.count,
+            from: rfc3339(from),
+            until: rfc3339(until),
+            addresses: tally.addresses.len() as u64,
+            minutes: tally.minutes.into_iter().filter_map(minute).collect(),
+        })
     }
 
     /// Returns how many were written in these moments, as far as whole minutes tell: a minute that is only partly in
@@ -94,72 +115,11 @@ impl Section for EntryCount {
     }
 }
 
-/// Minutes of which the entries are counted one by one.
-const MINUTES: usize = 360;
-/// Addresses that are told apart.
-const ADDRESSES: usize = 1024;
-
-/// Count of one kind as its entries arrive.
-#[derive(Debug, Default)]
-pub(super) struct Tally {
-    channel: String,
-    count: u64,
-    pub(super) left_out: bool,
-    time: Option<(OffsetDateTime, OffsetDateTime)>,
-    addresses: std::collections::BTreeSet<u64>,
-    minutes: BTreeMap<i64, u64>,
-}
-
-impl Tally {
-    /// Counts an entry; `address` is what it names, where that is to be counted.
-    pub(super) fn saw(&mut self, channel: &str, at: OffsetDateTime, address: Option<&str>, by_minute: bool) {
-        if self.count == 0 {
-            channel.clone_into(&mut self.channel);
-        }
-        self.count += 1;
-        let (from, until) = self.time.unwrap_or((at, at));
-        self.time = Some((from.min(at), until.max(at)));
-        if let Some(address) = address.filter(|_| self.addresses.len() < ADDRESSES) {
-            self.addresses.insert(fingerprint(address));
-        }
-        if by_minute {
-            *self.minutes.entry(at.unix_timestamp().div_euclid(60)).or_default() += 1;
-            if self.minutes.len() > MINUTES {
-                self.minutes.pop_first();
-            }
-        }
-    }
-
-    /// Returns the count of this kind; `None` where every entry of it is kept.
-    pub(super) fn told(self, provider: &str, id: u32, logon_type: Option<u8>) -> Option<EntryCount> {
-        let (from, until) = self.time.filter(|_| self.left_out)?;
-        let minute = |(minute, count): (i64, u64)| {
-            let at = OffsetDateTime::from_unix_timestamp(minute.checked_mul(60)?).ok()?;
-            Some((rfc3339(at), count))
-        };
-        Some(EntryCount {
-            channel: self.channel,
-            provider: provider.to_owned(),
-            id,
-            logon_type,
-            count: self.count,
-            from: rfc3339(from),
-            until: rfc3339(until),
-            addresses: self.addresses.len() as u64,
-            minutes: self.minutes.into_iter().filter_map(minute).collect(),
-        })
-    }
-}
-
-/// Hashes an address, so that many can be told apart in little room (FNV-1a, 64 bits).
-fn fingerprint(address: &str) -> u64 {
-    address.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3))
-}
-
 #[cfg(test)]
 mod tests {
     use time::macros::datetime;
 
+    use super::super::tally::MINUTES;
     use super::*;
 
     fn counted(seconds: &[i64]) -> EntryCount {
@@ -168,7 +128,7 @@ mod tests {
             let at = datetime!(2026-11-21 09:00 UTC) + Duration::seconds(*second);
             tally.saw("Security", at, Some(if second % 2 == 0 { "192.0.2.1" } else { "192.0.2.2" }), true);
         }
-        tally.told("Security", 4625, Some(10)).unwrap()
+        EntryCount::of((("Security", 4625), Some(10)), tally).unwrap()
     }
 
     #[test]
@@ -197,6 +157,6 @@ mod tests {
     fn where_nothing_was_left_out_nothing_is_counted() {
         let mut tally = Tally::default();
         tally.saw("Security", datetime!(2026-11-21 09:00 UTC), None, false);
-        assert_eq!(tally.told("Security", 4625, None), None);
+        assert_eq!(EntryCount::of((("Security", 4625), None), tally), None);
     }
 }

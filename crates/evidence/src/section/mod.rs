@@ -16,6 +16,7 @@ pub mod newest;
 pub mod rdp_files;
 pub mod registry;
 pub mod services;
+pub(crate) mod tally;
 pub mod thing;
 pub mod unread;
 pub mod volumes;

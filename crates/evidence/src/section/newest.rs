@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BinaryHeap};
 use time::OffsetDateTime;
 
 use super::budget::{Budget, ENTRIES, KEPT, LeftOut};
-use super::counts::Tally;
 use super::events::LogEvent;
+pub use super::tally::Kind;
+use super::tally::{Of, Tally};
 use super::thing::Section;
 use crate::events;
 use crate::moment::moment;
@@ -15,8 +16,6 @@ use crate::moment::moment;
 /// Largest entry, as [`weight`] counts: a record of a log has at most 64 KiB.
 const ENTRY: usize = 256 * 1024;
 
-/// Provider and id that mean something; all others share one kind.
-pub type Kind = (&'static str, u32);
 /// Data of an entry by their names.
 pub type Data = BTreeMap<String, String>;
 
@@ -29,7 +28,7 @@ pub struct Newest {
     weight: usize,
     taken: usize,
     left_out: LeftOut,
-    tallies: BTreeMap<(Kind, Option<u8>), Tally>,
+    tallies: BTreeMap<Of, Tally>,
 }
 
 /// Entry ordered by its time, and at equal times by its record number.
@@ -179,8 +178,7 @@ impl Newest {
         let mut kept: Vec<Kept> = self.kinds.into_values().flatten().map(|Reverse(kept)| kept).collect();
         kept.sort_by(order);
         let mut left_out = self.left_out;
-        let tallies = self.tallies.into_iter();
-        left_out.counts.extend(tallies.filter_map(|(((provider, id), way), tally)| tally.told(provider, id, way)));
+        left_out.counts.extend(self.tallies);
         (kept.into_iter().map(|kept| kept.event).collect(), left_out)
     }
 }

@@ -3,7 +3,7 @@
 //! Of log entries the newest of each kind are kept, halving the number per kind while all is too much; of everything
 //! else as much as fits, in order. Anything left out is counted and listed in the state as unread.
 
-use super::{LogSpan, State, Unread};
+use super::{EntryCount, LogSpan, State, Unread};
 use crate::section::budget::{Budget, LeftOut};
 use crate::section::logs::{add_missed, left_out, older, unread};
 use crate::section::thing::Turn;
@@ -21,10 +21,10 @@ pub const ROOM: usize = 14 * 1024 * 1024;
 const TOLD_APART: usize = 64;
 
 impl LeftOut {
-    /// Records it in the state: in the periods of its logs, as unread, and as counts. A count that the state has already
-    /// is of all entries, those that are left out now among them.
+    /// Records it in the state: in the periods of its logs, as unread, and as counts. A count that the state has
+    /// already is of all entries, those that are left out now among them.
     pub fn tell(self, state: &mut State) {
-        for count in self.counts {
+        for count in self.counts.into_iter().filter_map(|(of, tally)| EntryCount::of(of, tally)) {
             if !state.counts.iter().any(|known| known.is_of(&count)) {
                 state.counts.push(count);
             }

@@ -77,7 +77,8 @@ fn no_section_is_endless() {
         ..state((0..60_000).map(|second| entry(second, "TermDD", 56)).collect())
     };
     let read = State::parse(&many.to_json()).unwrap();
-    assert!(read.weight() <= ROOM + 10_000 && many.weight() > 4 * ROOM, "{}", read.weight());
+    // the words and the counts of what was left out come beside it: a hundred kilobytes at most
+    assert!(read.weight() <= ROOM + 100_000 && many.weight() > 4 * ROOM, "{}", read.weight());
     let told = |what: &str| read.unread.iter().any(|unread| unread.what == what && unread.why.contains("left out"));
     assert!(told("registry keys") || told("files"), "{:?}", &read.unread[read.unread.len() - 4..]);
     assert!(told("event log System"));

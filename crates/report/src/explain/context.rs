@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 
 use diagnosis::codes;
-use diagnosis::codes::{Family, readings};
+use diagnosis::codes::{Entry, Family, readings};
 
+use super::about::{About, provided};
 use super::read::{Number, Read};
 
 /// Numbers beyond which each distinct one is looked at only once.
@@ -145,12 +146,27 @@ const SYSTEM: [&str; 9] = [
     "unable to connect",
 ];
 
+/// Events that a text is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Events {
+    /// None.
+    None,
+    /// An event, of no list that is named.
+    Any,
+    /// Those of a list that is named.
+    Listed,
+}
+
 /// Meaning of the words beside the numbers.
-pub(super) struct Context {
+pub(super) struct Context<'a> {
+    /// Subject of the text.
+    pub(super) about: &'a About,
+    /// Providers of events that are named; nothing where no provider is.
+    pub(super) providers: Option<Vec<&'static str>>,
     /// Families that have a word of their own in the text.
     pub(super) families: Vec<&'static Family>,
-    /// True if it is about an event.
-    pub(super) event: bool,
+    /// Events that it is about.
+    events: Events,
     /// True if there are so few words that all of them are meant.
     pub(super) few: bool,
     /// FreeRDP or a program around it is named.
@@ -170,9 +186,9 @@ pub(super) struct Candidate<'a> {
     pub(super) only: bool,
 }
 
-impl Context {
+impl<'a> Context<'a> {
     /// Interprets the words of a text.
-    pub(super) fn of(read: &Read) -> Self {
+    pub(super) fn of(read: &Read, about: &'a About) -> Self {
         let words: HashSet<&str> = read.lower.split(|c: char| !c.is_alphanumeric() && !"_-".contains(c)).collect();
         // providers are joined to other words by hyphens and slashes
         let named = |family: &&Family| {
@@ -187,7 +203,45 @@ impl Context {
             families.extend(codes::families().iter().filter(|family| family.events));
         }
         let freerdp = read.lower.contains("freerdp");
-        Self { families, event, few: read.count <= FEW_WORDS, freerdp }
+        let short = read.count <= ONE_EVENT;
+        let providers = if event || short { provided(&read.lower) } else { None };
+        let event = event || providers.as_ref().is_some_and(|named| !named.is_empty());
+        let events = match (provider, event) {
+            (true, _) => Events::Listed,
+            (false, true) => Events::Any,
+            (false, false) => Events::None,
+        };
+        Self { about, providers, families, events, few: read.count <= FEW_WORDS, freerdp }
+    }
+
+    /// True if it is about an event.
+    pub(super) fn event(&self) -> bool {
+        self.events != Events::None
+    }
+
+    /// True if a list of events is named by a word of its own.
+    fn listed(&self) -> bool {
+        self.events == Events::Listed
+    }
+
+    /// True if the provider of this event is named.
+    pub(super) fn provides(&self, entry: Entry) -> bool {
+        let named = self.providers.iter().flatten();
+        entry.code.provider.as_deref().is_some_and(|own| named.into_iter().any(|provider| *provider == own))
+    }
+
+    /// True if the text can mean this event: its provider is named, or none is and the words are about it.
+    pub(super) fn means(&self, entry: Entry, beside: &str) -> bool {
+        let family = self.listed() && self.names(entry.family);
+        self.provides(entry)
+            || family
+            || self.providers.is_none() && !self.listed() && self.about.carries(entry, beside)
+    }
+
+    /// True if this word is the name of a list of events.
+    fn lists(&self, word: &str) -> bool {
+        let lists = self.families.iter().filter(|family| family.events);
+        self.listed() && lists.flat_map(|family| &family.words).any(|own| own == word)
     }
 
     /// True if this family is named.
@@ -197,7 +251,7 @@ impl Context {
 }
 
 /// Lists the numbers that can be codes: beside words only those marked as such, because digits can be anything.
-pub(super) fn candidates<'a>(read: &'a Read, context: &Context) -> Vec<Candidate<'a>> {
+pub(super) fn candidates<'a>(read: &'a Read, context: &Context<'_>) -> Vec<Candidate<'a>> {
     let mut all: Vec<&Number> = read.numbers.iter().collect();
     if all.len() > MANY {
         let mut seen = HashSet::new();
@@ -205,7 +259,7 @@ pub(super) fn candidates<'a>(read: &'a Read, context: &Context) -> Vec<Candidate
             seen.insert((number.text.as_str(), number.words().last().copied().unwrap_or_default().to_owned()))
         });
     }
-    if context.event && read.count <= ONE_EVENT {
+    if context.event() && read.count <= ONE_EVENT {
         return all.into_iter().map(|number| plain(number, 62)).collect();
     }
     let mut kept: Vec<Candidate<'a>> = all.iter().filter_map(|number| marked(number, read, context)).collect();
@@ -225,7 +279,7 @@ pub(super) fn candidates<'a>(read: &'a Read, context: &Context) -> Vec<Candidate
             kept.push(plain(number, 70));
         }
     }
-    if kept.is_empty() && read.count <= SHORT {
+    if kept.is_empty() && read.count <= SHORT && context.about.bare() {
         // better than nothing, if it is a code
         let known = |number: &&Number| number.text.len() > 2 && !readings(number.value).is_empty();
         all.retain(|number| known(number) && !counted(number) && !bracketed(number));
@@ -251,7 +305,7 @@ fn of_list<'a>(number: &'a Number, score: u8, list: &'static str) -> Option<Cand
 }
 
 /// The number as a code, if something beside it says that it is one.
-fn marked<'a>(number: &'a Number, read: &Read, context: &Context) -> Option<Candidate<'a>> {
+fn marked<'a>(number: &'a Number, read: &Read, context: &Context<'_>) -> Option<Candidate<'a>> {
     let words = number.words();
     let last = words.last().copied().unwrap_or_default();
     let two = words.iter().rev().nth(1).map(|before| format!("{before} {last}")).unwrap_or_default();
@@ -262,12 +316,12 @@ fn marked<'a>(number: &'a Number, read: &Read, context: &Context) -> Option<Cand
         || ["exit", "exitcode", "rc"].contains(&last)
         || number.line().contains("exit status");
     if exit && (context.freerdp || number.value >= 128 && two != "status code") {
-        return of_list(number, 64, "xfreerdp-exit");
+        return of_list(number, 64, "xfreerdp-exit").filter(|_| context.about.bare());
     }
     if exit || counted(number) {
         return None;
     }
-    if context.event && !number.hex && EVENT.contains(&last) {
+    if context.event() && !number.hex && (EVENT.contains(&last) || context.lists(last)) {
         return Some(plain(number, 70));
     }
     if let Some(list) = listed(&words, context).filter(|list| codes::find(list, number.value).is_some()) {
@@ -337,7 +391,7 @@ fn of_the_system<'a>(number: &'a Number, last: &str, two: &str) -> Option<Candid
 }
 
 /// The list that the word before the number, or the one before that, is a word for: `alert 40`, `failure code: 5`.
-fn listed(words: &[&str], context: &Context) -> Option<&'static str> {
+fn listed(words: &[&str], context: &Context<'_>) -> Option<&'static str> {
     let near: Vec<&str> = words.iter().rev().take(2).copied().collect();
     let joined = near.iter().rev().copied().collect::<String>();
     let meant = |family: &&Family| {

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use diagnosis::codes;
 use diagnosis::codes::{Entry, Reading, readings};
 
+use super::about::About;
 use super::context::{Candidate, Context, candidates, extended, labelled};
 use super::event::{Event, events};
 use super::names::{named, packed};
@@ -40,7 +41,7 @@ pub(super) struct Subject {
 }
 
 /// Everything in a text that can be a code, in the order in which it stands there.
-pub(super) fn subjects(text: &str) -> Vec<Subject> {
+pub(super) fn subjects(text: &str, about: &About) -> Vec<Subject> {
     let found = events(text);
     let mut subjects: Vec<Subject> = if found.is_empty() {
         let read = read(text);
@@ -48,7 +49,7 @@ pub(super) fn subjects(text: &str) -> Vec<Subject> {
         let known: HashSet<String> = named.iter().flat_map(Subject::ids).collect();
         // the number beside a name is the same thing once more
         let again = |subject: &Subject| subject.parts.is_empty() && subject.ids().any(|id| known.contains(&id));
-        let numbers = numbered(&read).into_iter().filter(|subject| !again(subject)).collect::<Vec<_>>();
+        let numbers = numbered(&read, about).into_iter().filter(|subject| !again(subject)).collect::<Vec<_>>();
         named.into_iter().chain(packed(text)).chain(numbers).collect()
     } else {
         found.iter().flat_map(of_event).collect()
@@ -89,10 +90,10 @@ pub(super) fn plain(entry: Entry) -> Reading {
 }
 
 /// Finds the numbers of a text that is no XML.
-fn numbered(read: &Read) -> Vec<Subject> {
-    let context = Context::of(read);
+fn numbered(read: &Read, about: &About) -> Vec<Subject> {
+    let context = Context::of(read, about);
     let numbers = candidates(read, &context);
-    if context.event
+    if context.event()
         && let Some(subjects) = of_log(&numbers, &context)
     {
         return subjects;
@@ -120,7 +121,7 @@ fn as_extended(number: &Number) -> Option<Entry> {
 }
 
 /// Finds the two numbers of a client's message, the code first.
-fn pair<'a>(numbers: &[Candidate<'a>], context: &Context) -> Option<(&'a Number, &'a Number)> {
+fn pair<'a>(numbers: &[Candidate<'a>], context: &Context<'_>) -> Option<(&'a Number, &'a Number)> {
     let free: Vec<&'a Number> =
         numbers.iter().filter(|candidate| !candidate.only).map(|candidate| candidate.number).collect();
     let labelled = free.windows(2).find_map(|two| match (extended(two[0]), extended(two[1])) {
@@ -160,10 +161,13 @@ fn paired(first: &Number, second: &Number) -> Subject {
 }
 
 /// Lists the meanings of a single number, those that the context names first.
-fn single(candidate: &Candidate<'_>, context: &Context) -> Subject {
+fn single(candidate: &Candidate<'_>, context: &Context<'_>) -> Subject {
     let number = candidate.number;
     let of_lists = || candidate.lists.iter().filter_map(|list| codes::find(list, number.value));
     let mut found: Vec<Reading> = if candidate.only { Vec::new() } else { all_readings(number, context) };
+    let known = !found.is_empty();
+    found.retain(|reading| carried(reading, number, context));
+    let dropped = known && found.is_empty();
     for entry in of_lists().collect::<Vec<_>>().into_iter().rev() {
         found.retain(|reading| !std::ptr::eq(reading.entry.code, entry.code));
         found.insert(0, plain(entry));
@@ -180,7 +184,7 @@ fn single(candidate: &Candidate<'_>, context: &Context) -> Subject {
         (outside(reading) && place.is_none(), place.unwrap_or(usize::MAX), hearsay(reading))
     });
     // text that can be a word is one, unless it is known as a number
-    let unknown = (found.is_empty() && number.plain).then_some(number.value);
+    let unknown = (found.is_empty() && number.plain && !dropped).then_some(number.value);
     // of the few words beside an event, one names its log
     let event = context.few && found.first().is_some_and(|reading| reading.entry.family.events);
     let score = match (found.is_empty(), event) {
@@ -191,7 +195,26 @@ fn single(candidate: &Candidate<'_>, context: &Context) -> Subject {
     Subject { text: number.text.clone(), readings: found, unknown, ..Subject::default() }.weighed(score)
 }
 
-fn all_readings(number: &Number, context: &Context) -> Vec<Reading> {
+/// True if the words around a number carry this meaning of it. A number of three hexadecimal digits and more that is
+/// written as one speaks for itself, unless the text is about another program; so do the numbers of SSPI and of logons.
+fn carried(reading: &Reading, number: &Number, context: &Context<'_>) -> bool {
+    let entry = reading.entry;
+    let beside = format!("{} {}", number.line(), number.after.lines().next().unwrap_or_default());
+    if entry.family.events {
+        return context.means(entry, &beside);
+    }
+    // 0x0000000A is how others write a small number, and 0x8007 stands before the numbers of Windows
+    let padded = number.text.len() >= 10 && number.value < 0x1_0000;
+    let general = number.value >> 16 == 0x8007;
+    let telling = number.hex && number.value >= 0x100 && !padded && !general;
+    if context.about.foreign {
+        return false;
+    }
+    let eventful = context.event() && !context.about.ours && !number.hex && !labelled(number);
+    !eventful && (telling || context.about.carries(entry, &beside))
+}
+
+fn all_readings(number: &Number, context: &Context<'_>) -> Vec<Reading> {
     let mut found = readings(number.value);
     // lists whose numbers count only where they are named
     let named = context.families.iter().filter(|family| family.named);
@@ -201,7 +224,7 @@ fn all_readings(number: &Number, context: &Context) -> Vec<Reading> {
         found.insert(0, entry);
     }
     // the numbers of events are never written in hexadecimal, and beside words they are called events
-    let event = !number.hex && (context.event || context.few);
+    let event = !number.hex && (context.event() || context.few);
     found.retain(|reading| !reading.entry.family.events || event || context.names(reading.entry.family));
     if let (true, Some(value)) = (found.is_empty(), number.as_hex) {
         found = readings(value);
@@ -220,10 +243,14 @@ fn in_gateway(number: &Number) -> Option<Reading> {
 }
 
 /// Reads a line of a log: the first number that is an event, then the codes that it carries. `None` without an event.
-fn of_log(numbers: &[Candidate<'_>], context: &Context) -> Option<Vec<Subject>> {
+fn of_log(numbers: &[Candidate<'_>], context: &Context<'_>) -> Option<Vec<Subject>> {
     let events = |number: &Number| -> Vec<Reading> {
-        let families = context.families.iter().filter(|family| family.events);
-        families.filter_map(|family| codes::find(&family.id, number.value)).map(plain).collect()
+        let families = codes::families().iter().filter(|family| family.events);
+        let all = families.filter_map(|family| codes::find(&family.id, number.value)).map(plain);
+        let mut all: Vec<Reading> = all.filter(|reading| carried(reading, number, context)).collect();
+        // a provider that is named in full stands before a list that is
+        all.sort_by_key(|reading| !context.provides(reading.entry));
+        all
     };
     let at = numbers.iter().position(|candidate| !candidate.number.hex && !events(candidate.number).is_empty())?;
     let readings = events(numbers[at].number);
@@ -287,12 +314,17 @@ fn nearest(number: u32) -> Vec<Entry> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tokens::Tokens;
     use super::*;
+
+    fn all(text: &str) -> Vec<Subject> {
+        subjects(text, &About::of(text, &Tokens::of(text)))
+    }
 
     /// Ids of all readings, subject by subject.
     fn found(text: &str) -> Vec<Vec<String>> {
         let ids = |subject: &Subject| subject.readings.iter().map(|reading| reading.entry.id()).collect();
-        subjects(text).iter().map(ids).collect()
+        all(text).iter().map(ids).collect()
     }
 
     /// First readings.
@@ -440,16 +472,16 @@ mod tests {
         for text in
             [numbers, words, "a:".repeat(32_000), "7/".repeat(32_000), "<event ".repeat(9_000), "<data>7".repeat(9_000)]
         {
-            assert!(subjects(&text).len() <= MOST);
+            assert!(all(&text).len() <= MOST);
         }
     }
 
     #[test]
     fn what_is_not_known_stays_so() {
-        let unknown = subjects("0xDEADBEEF");
+        let unknown = all("0xDEADBEEF");
         assert!(unknown.len() == 1 && unknown[0].readings.is_empty() && unknown[0].nearest.len() == 1, "{unknown:?}");
-        let near: Vec<String> = subjects("0x905")[0].nearest.iter().map(|entry| entry.id()).collect();
+        let near: Vec<String> = all("0x905")[0].nearest.iter().map(|entry| entry.id()).collect();
         assert_eq!(near[0], "disconnect/0x904");
-        assert!(subjects("certificate will not renew").is_empty() && subjects("").is_empty());
+        assert!(all("certificate will not renew").is_empty() && all("").is_empty());
     }
 }

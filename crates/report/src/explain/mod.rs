@@ -2,10 +2,12 @@
 //! words.
 //!
 //! `read.rs` finds numbers and words, `event.rs` reads events as XML, `context.rs` interprets the words beside numbers,
-//! `names.rs` knows the names of codes, `find.rs` decides what is meant; `tokens.rs` and `said.rs` find sentences,
-//! `sentences.rs` interprets them; `named.rs` knows everything with a name of its own, `human.rs` writes the answer for
-//! a terminal. Each thing found has a score: the one that says most leads. No machine is asked anything.
+//! `about.rs` decides what the text speaks of, `names.rs` knows the names of codes, `find.rs` decides what is meant;
+//! `tokens.rs` and `said.rs` find sentences, `sentences.rs` interprets them; `named.rs` knows everything with a name of
+//! its own, `human.rs` writes the answer for a terminal. Each thing found has a score: the one that says most leads. No
+//! machine is asked anything.
 
+mod about;
 mod answer;
 mod brief;
 mod context;
@@ -27,6 +29,7 @@ use diagnosis::codes::{Entry, Reading, Step};
 use diagnosis::printable::printable;
 use diagnosis::{Role, Stage, causes};
 
+use about::{About, nothing_wrong};
 use tokens::Tokens;
 
 /// Most bytes of a question that are read.
@@ -72,16 +75,17 @@ pub fn explain(question: &str) -> Result<Answer, QuestionError> {
     if tokens.len() <= MOST_TYPED {
         found.extend(named::by_id(question).into_iter().map(|topic| Found { score: 100, topic }));
     }
-    let subjects = find::subjects(question);
+    let about = About::of(question, &tokens);
+    let subjects = find::subjects(question, &about);
     // a pair by itself, such as 0x904/7, is looked up without the sentences
     if tokens.iter().any(|word| !word.starts_with(|letter: char| letter.is_ascii_digit())) {
-        found.extend(sentences::found(question, &tokens));
+        found.extend(sentences::found(question, &tokens, &about));
     }
     found.extend(subjects.iter().map(|subject| Found { score: subject.score, topic: topic(subject) }));
     found.sort_by_key(|found| std::cmp::Reverse(found.score));
     let mut topics = merged(found);
     if topics.iter().all(|topic| topic.entries.is_empty()) {
-        if let Some(found) = named::by_words(question) {
+        if let Some(found) = named::by_words(question, &about).filter(|_| !nothing_wrong(&tokens)) {
             // "ports 443 3391" is no question about codes
             topics.retain(|topic| topic.text.starts_with("0x"));
             topics.insert(0, found);
@@ -90,7 +94,7 @@ pub fn explain(question: &str) -> Result<Answer, QuestionError> {
         }
     } else {
         topics.extend(named::claimed(question));
-        topics.extend(named::typed(question, &topics));
+        topics.extend(named::typed(question, &topics, &about));
     }
     Ok(Answer {
         schema: SCHEMA.to_owned(),

@@ -8,6 +8,7 @@ use diagnosis::codes::{Entry, Reading};
 use diagnosis::fixes::{Fix, Given, Safety, powershell};
 use diagnosis::{causes, claims, codes, fixes};
 
+use super::about::About;
 use super::{Explained, Measurement, Neighbour, Topic, sentences};
 use crate::guides::{self, Guide};
 use crate::messages;
@@ -33,6 +34,48 @@ const TYPED: usize = 9;
 /// How much of a pasted message a hit has to answer. The tests of pastes measure it: nothing about other things may
 /// have one.
 const COVERED_OF_MESSAGE: f64 = 0.65;
+/// Share of a question of everyday words that a hit has to cover, and share that one phrase of the hit has to be.
+const EVERYDAY: f64 = 0.9;
+const OF_PHRASE: f64 = 0.2;
+/// Words of the field, as stems, that no everyday sentence has.
+const FIELD: [&str; 36] = [
+    "tls",
+    "tls1",
+    "ssl",
+    "ntlm",
+    "kerbero",
+    "spn",
+    "setspn",
+    "cipher",
+    "handshake",
+    "machinekey",
+    "machin",
+    "keycontainer",
+    "f686aace",
+    "winsx",
+    "sfc",
+    "dism",
+    "gpo",
+    "schannel",
+    "mslicens",
+    "securitylayer",
+    "certlm",
+    "certutil",
+    "w32tm",
+    "nxdomain",
+    "servfail",
+    "procmon",
+    "winevent",
+    "fips",
+    "smartcard",
+    "keyset",
+    "sysprep",
+    "mtu",
+    "cve",
+    "kdc",
+    "icacl",
+    "redact",
+];
 /// How well a hit has to fit a pasted message.
 const FITS_MESSAGE: f64 = 9.0;
 
@@ -72,16 +115,28 @@ fn ids(claims: impl Iterator<Item = &'static Claim>) -> Vec<String> {
 
 /// The search by words: asked where nothing in the question was an id, a name, a sentence or a known number. One topic,
 /// with the best hit first, or none. A fix is an answer to who asks how to do it, never to a message.
-pub(super) fn by_words(question: &str) -> Option<Topic> {
+pub(super) fn by_words(question: &str, about: &About) -> Option<Topic> {
+    if about.foreign {
+        return None;
+    }
     let message = pasted(question);
     let (covered, fits) = if message { (COVERED_OF_MESSAGE, FITS_MESSAGE) } else { (COVERED, FITS) };
     let hits = INDEX.find(question, HITS).into_iter();
     let hits = hits.filter(|hit| hit.covered >= covered && hit.score >= fits && !(message && hit.kind == "fix"));
-    let hits: Vec<_> = hits.filter(|hit| telling(&hit.matched)).collect();
+    let hits: Vec<_> = hits.filter(|hit| telling(&hit.matched) && carries(hit, about, question)).collect();
     let matched = hits.first().map(|hit| hit.matched.clone()).unwrap_or_default();
     let entries: Vec<Explained> = hits.iter().filter_map(|hit| by_exact_id(&hit.id)).collect();
     let text: String = question.trim().chars().take(super::REPEATED).collect();
     (!entries.is_empty()).then(|| Topic { by_words: true, matched, ..topic(&text, entries) })
+}
+
+/// True if the words carry this hit: Remote Desktop is named, or one of the field's own words; else the hit has to have
+/// nearly all of them, and a phrase of it has to be there whole. A fix changes a machine, so everyday words never lead
+/// to one.
+fn carries(hit: &search::Hit, about: &About, question: &str) -> bool {
+    about.ours
+        || search::terms(question).iter().any(|term| FIELD.contains(&term.as_str()))
+        || hit.kind != "fix" && hit.covered >= EVERYDAY && hit.phrase >= OF_PHRASE
 }
 
 /// Among the words that a hit has in common with the question is one that is not in every question.
@@ -157,12 +212,12 @@ pub(super) fn guides_near(question: &str) -> Option<Topic> {
 
 /// Finds what the words of a typed question lead to beside a name in it: "rdp wrapper" is a cause by its name, and a
 /// guide.
-pub(super) fn typed(question: &str, told: &[Topic]) -> Option<Topic> {
+pub(super) fn typed(question: &str, told: &[Topic], about: &About) -> Option<Topic> {
     let names = told.first().is_some_and(|topic| topic.entries.first().is_some_and(|entry| entry.number.is_none()));
     if pasted(question) || !names {
         return None;
     }
-    let found = by_words(question)?;
+    let found = by_words(question, about)?;
     let first = &found.entries.first()?.id;
     let said = told.iter().any(|topic| topic.entries.first().is_some_and(|entry| entry.id == *first));
     let kind = &found.entries.first()?.kind;

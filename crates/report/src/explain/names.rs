@@ -50,10 +50,11 @@ pub(super) fn named(word: &str) -> Option<Subject> {
     {
         return Some(subject(vec![plain(entry)]).weighed(100));
     }
-    if word.len() < 4 {
+    // a name may stand behind that of its list: ExtendedDisconnectReasonCode.exDiscReasonNoInfo
+    let wanted = word.rsplit(['.', ':']).next().unwrap_or(word).to_ascii_lowercase();
+    if wanted.len() < 4 {
         return None;
     }
-    let wanted = word.to_ascii_lowercase();
     let found = NAMES.whole.get(&wanted).or_else(|| NAMES.ends.get(&wanted))?;
     // CONNECT_FAILED is too short to be one of them for sure
     Some(subject(found.iter().copied().map(plain).collect()).weighed(NAME))

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
+use super::about::{About, nothing_wrong};
 use super::tokens::Tokens;
 use crate::messages::{self, Message};
 
@@ -19,110 +20,15 @@ const WORDS: usize = 4;
 const LINES: usize = 4_000;
 /// Words of a line that are compared.
 const LONGEST: usize = 160;
+/// Up to this many words a sentence can be one that anybody says; how common its words are then, on average, among the
+/// sentences that are known (the logarithm of one in how many has the word).
+const FEW: usize = 4;
+const EVERYDAY: f64 = 4.5;
 /// How many sentences of one text are told.
 const MOST: usize = 12;
 
-/// Words of other programs. With one of them in the text, a sentence that anybody can say is not about Remote Desktop.
-const FOREIGN: &[&str] = &[
-    "psql",
-    "postgres",
-    "postgresql",
-    "mysql",
-    "mariadb",
-    "redis",
-    "mongodb",
-    "mongo",
-    "curl",
-    "wget",
-    "npm",
-    "yarn",
-    "docker",
-    "kubectl",
-    "kubernetes",
-    "pod",
-    "git",
-    "github",
-    "nginx",
-    "apache",
-    "smtp",
-    "imap",
-    "postfix",
-    "ssh",
-    "sshd",
-    "scp",
-    "sftp",
-    "rsync",
-    "kafka",
-    "elasticsearch",
-    "rabbitmq",
-    "jdbc",
-    "tns",
-    "maven",
-    "gradle",
-    "pip",
-    "cargo",
-    "ldapsearch",
-    "fetch",
-    "axios",
-    "grpc",
-    "telnet",
-    "ftp",
-    "sqlstate",
-    "odbc",
-    "sqlserver",
-    "zoom",
-    "teamviewer",
-    "anydesk",
-    "outlook",
-    "steam",
-    "skype",
-    "spooler",
-    "printer",
-    "bluetooth",
-    "minecraft",
-    "whatsapp",
-    "netflix",
-    "xbox",
-    "playstation",
-    "vpnc",
-    "openvpn",
-    "wireguard",
-    "cisco",
-    "anyconnect",
-    "citrix",
-    "vmware",
-    "horizon",
-];
 /// In a text about another program, sentences of fewer words count for nothing.
 const SURE: usize = 8;
-/// Ports of other services.
-const FOREIGN_PORTS: &[&str] = &[
-    "21", "22", "23", "25", "53", "80", "110", "143", "389", "443", "445", "587", "636", "993", "1433", "1521", "3000",
-    "3306", "5000", "5432", "5672", "6379", "6443", "8000", "8080", "8443", "9092", "9200", "27017",
-];
-/// Words that say that it is about Remote Desktop.
-const OURS: &[&str] = &[
-    "rdp",
-    "3389",
-    "freerdp",
-    "xfreerdp",
-    "xfreerdp3",
-    "wlfreerdp",
-    "mstsc",
-    "guacd",
-    "guacamole",
-    "remmina",
-    "xrdp",
-    "rdesktop",
-    "ironrdp",
-    "termservice",
-    "rdpclient",
-    "mremoteng",
-    "krdc",
-    "vmconnect",
-    "termsrv",
-];
-
 /// A sentence that was found.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Said {
@@ -196,14 +102,17 @@ impl Patterns {
     }
 
     /// The sentences that stand there word for word.
-    fn exact(&self, tokens: &Tokens) -> Vec<Said> {
+    fn exact(&self, tokens: &Tokens, about: &About) -> Vec<Said> {
         let mut seen = HashSet::new();
         let mut found = Vec::new();
         for (at, word) in tokens.iter().enumerate() {
             for &(number, offset) in self.anchors.get(word).into_iter().flatten() {
                 let Some(start) = at.checked_sub(offset) else { continue };
                 let pattern = &self.all[number];
-                if !seen.contains(&number) && stands(pattern, tokens, start) {
+                if !seen.contains(&number)
+                    && stands(pattern, tokens, start)
+                    && (about.ours || !self.everyday(number) || fills(pattern, tokens, start))
+                {
                     seen.insert(number);
                     found.push(Said {
                         line: tokens.line(start),
@@ -217,8 +126,15 @@ impl Patterns {
         found
     }
 
+    /// True if it is short and made of words that many sentences have, so that anybody can say it about anything.
+    fn everyday(&self, number: usize) -> bool {
+        let pattern = &self.all[number];
+        let words = f64::from(u32::try_from(pattern.words).unwrap_or(u32::MAX));
+        pattern.words <= FEW && !pattern.message.generic && self.whole[number] < EVERYDAY * words
+    }
+
     /// The sentences whose telling words stand in one line, or in two that follow each other.
-    fn near(&self, tokens: &Tokens) -> Vec<Said> {
+    fn near(&self, tokens: &Tokens, about: &About) -> Vec<Said> {
         let mut found: Vec<Said> = Vec::new();
         let mut seen = HashSet::new();
         let lines = lines(tokens);
@@ -231,7 +147,7 @@ impl Patterns {
                 if !seen.insert(words.clone()) {
                     continue;
                 }
-                let hit = self.nearest(&words).map(|pattern| Said {
+                let hit = self.nearest(&words, about).map(|pattern| Said {
                     message: pattern.message,
                     line: tokens.line(start),
                     exact: false,
@@ -243,8 +159,11 @@ impl Patterns {
         found
     }
 
-    fn nearest(&self, words: &[&str]) -> Option<&Pattern> {
-        let shares = self.shares(words).into_iter().filter(|(_, share)| *share >= NEAR);
+    fn nearest(&self, words: &[&str], about: &About) -> Option<&Pattern> {
+        let shares = self
+            .shares(words)
+            .into_iter()
+            .filter(|(number, share)| *share >= NEAR && (about.ours || !self.everyday(*number)));
         let best = shares.max_by(|a, b| {
             let (one, other) = (self.whole[a.0], self.whole[b.0]);
             a.1.total_cmp(&b.1).then(one.total_cmp(&other)).then(b.0.cmp(&a.0))
@@ -264,7 +183,7 @@ impl Patterns {
             }
         }
         // a line that is much longer has its words by chance
-        let long = |number: usize| words.len() > 4 * self.all[number].words + 12;
+        let long = |number: usize| words.len() > 2 * self.all[number].words + 12;
         let compared = shared
             .into_iter()
             .filter(|(number, (weight, common))| !long(*number) && *weight >= WEIGHT && *common >= WORDS);
@@ -285,6 +204,15 @@ fn stands(pattern: &Pattern, tokens: &Tokens, start: usize) -> bool {
     true
 }
 
+/// True if it is at least half of the words of the line that it begins in.
+fn fills(pattern: &Pattern, tokens: &Tokens, start: usize) -> bool {
+    let line = tokens.line(start);
+    let word = |at: &usize| tokens.line(*at) == line && tokens.get(*at).starts_with(char::is_alphabetic);
+    let before = (0..start).rev().take_while(|at| tokens.line(*at) == line).filter(word).count();
+    let behind = (start..tokens.len()).take_while(|at| tokens.line(*at) == line).filter(word).count();
+    pattern.words * 2 >= before + behind
+}
+
 /// Where each line that has words begins and ends among them.
 fn lines(tokens: &Tokens) -> Vec<(usize, usize)> {
     let mut lines: Vec<(usize, usize)> = Vec::new();
@@ -299,36 +227,12 @@ fn lines(tokens: &Tokens) -> Vec<(usize, usize)> {
     lines
 }
 
-/// The text speaks of another program, and not of Remote Desktop.
-pub(super) fn foreign(text: &str, tokens: &Tokens) -> bool {
-    let mut other = false;
-    let mut before = "";
-    for word in tokens.iter() {
-        if OURS.contains(&word) || word == "desktop" && matches!(before, "remote" | "the") {
-            return false;
-        }
-        other |= FOREIGN.contains(&word) || before == "port" && FOREIGN_PORTS.contains(&word);
-        before = word;
-    }
-    other || text.split_whitespace().any(names_port)
-}
-
-/// An address with the port of another service: `127.0.0.1:5432`, `db.example:3306`.
-fn names_port(word: &str) -> bool {
-    let Some((host, port)) = word.trim_end_matches([':', ',', '.']).rsplit_once(':') else { return false };
-    let port = port.trim_end_matches(|letter: char| !letter.is_ascii_digit());
-    let host = host.rsplit(['/', '@']).next().unwrap_or_default();
-    let host = host.trim_start_matches(|letter: char| !letter.is_ascii_alphanumeric());
-    FOREIGN_PORTS.contains(&port) && (host.contains('.') || host == "localhost") && !host.contains(':')
-}
-
 /// The sentences in a text: those that stand there word for word, and if there is none, those whose telling words do.
-pub(super) fn said(text: &str, tokens: &Tokens) -> Vec<Said> {
-    let foreign = foreign(text, tokens);
-    let mut found = PATTERNS.exact(tokens);
-    found.retain(|said| !foreign || !said.message.generic && said.words >= SURE);
-    if found.is_empty() && !foreign {
-        found = PATTERNS.near(tokens);
+pub(super) fn said(tokens: &Tokens, about: &About) -> Vec<Said> {
+    let mut found = PATTERNS.exact(tokens, about);
+    found.retain(|said| !about.foreign || !said.message.generic && said.words >= SURE);
+    if found.is_empty() && !about.foreign && !nothing_wrong(tokens) {
+        found = PATTERNS.near(tokens, about);
         found.retain(|said| !said.message.generic);
     }
     // the rank first, then the longer one
@@ -343,8 +247,13 @@ pub(super) fn said(text: &str, tokens: &Tokens) -> Vec<Said> {
 mod tests {
     use super::*;
 
+    fn said_in(text: &str) -> Vec<Said> {
+        let tokens = Tokens::of(text);
+        said(&tokens, &About::of(text, &tokens))
+    }
+
     fn first(text: &str) -> Option<(&'static Message, bool)> {
-        said(text, &Tokens::of(text)).first().map(|said| (said.message, said.exact))
+        said_in(text).first().map(|said| (said.message, said.exact))
     }
 
     #[test]
@@ -374,7 +283,7 @@ mod tests {
             let pastes = toml::from_str::<Pastes>(file).unwrap().paste;
             for paste in pastes.into_iter().filter(|paste| paste.first.is_empty()) {
                 let tokens = Tokens::of(&paste.text);
-                if foreign(&paste.text, &tokens) {
+                if About::of(&paste.text, &tokens).foreign {
                     continue;
                 }
                 let words: Vec<&str> = tokens.iter().collect();

@@ -4,6 +4,7 @@ use diagnosis::printable::printable;
 use diagnosis::regressions::{self, Regression};
 use diagnosis::{causes, codes};
 
+use super::about::About;
 use super::said::{Said, said};
 use super::tokens::Tokens;
 use super::{DIAGNOSE, Explained, Found, Measurement, Neighbour, named};
@@ -19,10 +20,10 @@ const UPDATE: u8 = 57;
 const SHOWN: usize = 100;
 
 /// Every sentence and update in a text.
-pub(super) fn found(question: &str, tokens: &Tokens) -> Vec<Found> {
+pub(super) fn found(question: &str, tokens: &Tokens, about: &About) -> Vec<Found> {
     let lines: Vec<&str> = question.lines().collect();
     let line = |at: usize| lines.get(at).map_or("", |line| line.trim()).chars().take(SHOWN).collect::<String>();
-    let mut found: Vec<Found> = said(question, tokens).iter().map(|said| topic(said, &line(said.line))).collect();
+    let mut found: Vec<Found> = said(tokens, about).iter().map(|said| topic(said, &line(said.line))).collect();
     let mut seen = std::collections::HashSet::new();
     let updates =
         tokens.iter().filter(|word| word.len() >= 8 && word.starts_with("kb") && seen.insert(word.to_owned()));

@@ -7,10 +7,13 @@ use proptest::option;
 use proptest::prelude::*;
 use wire::certificate::Certificate;
 use wire::credssp::TsRequest;
-use wire::machine::{ConnectFailure, CredsspAnswer, Event, Outcome, TcpAnswer, TlsAnswer, TlsFailure, X224Answer};
+use wire::machine::{
+    ConnectFailure, ConnectionSequenceAnswer, ConversationPlan, CredsspAnswer, Event, Outcome, TcpAnswer, TlsAnswer,
+    TlsFailure, X224Answer,
+};
 use wire::ntlm::Challenge;
 use wire::transcript::{Entry, Transcript};
-use wire::x224::SecurityProtocols;
+use wire::x224::{ConnectionRequest, Preconnection, RoutingToken, SecurityProtocols};
 
 fn certificates(outcome: &Outcome) -> Vec<Certificate> {
     outcome.presented.chain.iter().filter_map(|der| Certificate::read(der)).collect()
@@ -52,7 +55,12 @@ fn shape(outcome: &Outcome) -> String {
         CredsspAnswer::Malformed(_) => "malformed".to_owned(),
         other => format!("{other:?}"),
     });
-    let settings = outcome.connection_sequence.as_ref().map(|timed| format!("{timed:?}"));
+    let settings = outcome.connection_sequence.as_ref().map(|timed| match &timed.value {
+        ConnectionSequenceAnswer::Foreign { service, bytes } => format!("{service:?} {}", bytes.len()),
+        ConnectionSequenceAnswer::NotTpkt(bytes) => format!("not TPKT {}", bytes.len()),
+        ConnectionSequenceAnswer::Malformed(_) => "malformed".to_owned(),
+        _ => format!("{timed:?}"),
+    });
     let times = (
         outcome.x224.as_ref().map(|stage| (stage.at, stage.took)),
         outcome.tls.as_ref().map(|stage| (stage.at, stage.took)),
@@ -208,4 +216,29 @@ proptest! {
         let planted: Vec<&str> = planted.iter().map(String::as_str).collect();
         assert_redacted(&host, &planted);
     }
+}
+
+/// Both name machines and collections, in spellings that no list of names knows.
+#[test]
+fn the_routing_token_and_the_preconnection_blob_tell_nothing() {
+    let token = RoutingToken::parse("Cookie: msts=3640205228.15629.0000");
+    let preconnection = Preconnection::parse("vm-of-contoso;EnhancedMode=1");
+    let request = Some(ConnectionRequest { token, ..plan().request.unwrap() });
+    let said = ConversationPlan { request, preconnection, ..plan() };
+    let original = transcript(record(said, vec![connected(), selected(SecurityProtocols::SSL)]));
+    let text = original.to_string();
+    assert_eq!(text.parse::<Transcript>().as_ref(), Ok(&original));
+    let redacted = original.redacted();
+    let nameless = redacted.to_string();
+    for named in ["3640205228", "contoso"] {
+        let hexes = [wire::hex::encode(named.as_bytes()), wire::hex::encode(&utf16(named))];
+        assert!(hexes.iter().any(|hex| text.contains(hex)), "{named} is said");
+        assert!(!hexes.iter().any(|hex| nameless.contains(hex)), "{named}: {nameless}");
+    }
+    assert!(redacted.connections().all(wire::transcript::ConnectionRecord::replays_faithfully), "{nameless}");
+    assert_eq!(redacted.redacted(), redacted);
+}
+
+fn utf16(text: &str) -> Vec<u8> {
+    text.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }

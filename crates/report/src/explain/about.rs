@@ -1,0 +1,449 @@
+//! Decides what a text speaks of: Remote Desktop, another program, or nothing in particular. A number or an everyday
+//! word is only told as ours where the words around it carry that.
+
+use std::collections::HashSet;
+
+use diagnosis::codes::{self, Code, Entry};
+
+use super::tokens::Tokens;
+use crate::search::terms;
+
+/// Words of other programs. With one of them in the text, a sentence that anybody can say is not about Remote Desktop.
+const FOREIGN: &[&str] = &[
+    "psql",
+    "postgres",
+    "postgresql",
+    "mysql",
+    "mariadb",
+    "redis",
+    "mongodb",
+    "mongo",
+    "curl",
+    "wget",
+    "npm",
+    "yarn",
+    "docker",
+    "kubectl",
+    "kubernetes",
+    "pod",
+    "git",
+    "github",
+    "nginx",
+    "apache",
+    "smtp",
+    "imap",
+    "postfix",
+    "ssh",
+    "sshd",
+    "scp",
+    "sftp",
+    "rsync",
+    "kafka",
+    "elasticsearch",
+    "rabbitmq",
+    "jdbc",
+    "tns",
+    "maven",
+    "gradle",
+    "pip",
+    "cargo",
+    "ldapsearch",
+    "fetch",
+    "axios",
+    "grpc",
+    "telnet",
+    "ftp",
+    "sqlstate",
+    "odbc",
+    "sqlserver",
+    "zoom",
+    "teamviewer",
+    "anydesk",
+    "outlook",
+    "steam",
+    "skype",
+    "spooler",
+    "printer",
+    "bluetooth",
+    "minecraft",
+    "whatsapp",
+    "netflix",
+    "xbox",
+    "playstation",
+    "vpnc",
+    "openvpn",
+    "wireguard",
+    "cisco",
+    "anyconnect",
+    "citrix",
+    "vmware",
+    "horizon",
+    "matlab",
+    "autocad",
+    "sysmon",
+    "windowsupdateclient",
+    "bugcheck",
+    "bluescreen",
+    "uart",
+    "firmware",
+];
+/// Ports of other services.
+const FOREIGN_PORTS: &[&str] = &[
+    "21", "22", "23", "25", "53", "80", "110", "143", "389", "443", "445", "587", "636", "993", "1433", "1521", "3000",
+    "3306", "5000", "5432", "5672", "6379", "6443", "8000", "8080", "8443", "9092", "9200", "27017",
+];
+/// Words that say that it is about Remote Desktop.
+const OURS: &[&str] = &[
+    "rdp",
+    "3389",
+    "freerdp",
+    "xfreerdp",
+    "xfreerdp3",
+    "wlfreerdp",
+    "mstsc",
+    "guacd",
+    "guacamole",
+    "remmina",
+    "xrdp",
+    "rdesktop",
+    "ironrdp",
+    "termservice",
+    "rdpclient",
+    "mremoteng",
+    "krdc",
+    "vmconnect",
+    "termsrv",
+];
+/// Words of ours in pairs, each with the word before it.
+const OURS_IN_TWO: &[(&str, &str)] = &[
+    ("remote", "desktop"),
+    ("the", "desktop"),
+    ("remote", "computer"),
+    ("remote", "pc"),
+    ("remote", "session"),
+    ("terminal", "server"),
+    ("terminal", "services"),
+    ("session", "host"),
+    ("rd", "gateway"),
+    ("network", "level"),
+    ("remote", "login"),
+    ("connection", "broker"),
+    ("escritorio", "remoto"),
+    ("desktop", "remoto"),
+    ("bureau", "distance"),
+    ("uzak", "masaustu"),
+    ("pulpit", "zdalny"),
+    ("рабочии", "стол"),
+    ("远程", "程桌"),
+    ("遠端", "端桌"),
+    ("デス", "スク"),
+    ("원격", "데스크톱"),
+];
+/// Words of ours that make no text with another program in it one about Remote Desktop.
+const OURS_BESIDE: &[&str] = &[
+    "nla",
+    "credssp",
+    "termdd",
+    "schannel",
+    "remotedesktop",
+    "remotecomputer",
+    "remotedesktopverbindung",
+    "terminalservices",
+    "localsessionmanager",
+    "remoteconnectionmanager",
+    "rdpcorets",
+    "rdpwrap",
+    "rdgateway",
+    "tsgateway",
+    "rdweb",
+    "remoteapp",
+    "wvd",
+    "avd",
+    "errinfo",
+    "errconnect",
+];
+/// Words that stand beside any number and any message, as stems.
+const NEUTRAL: &[&str] = &[
+    "error",
+    "errorcode",
+    "code",
+    "cod",
+    "codig",
+    "codic",
+    "kod",
+    "extend",
+    "message",
+    "messag",
+    "fail",
+    "failed",
+    "failur",
+    "problem",
+    "issue",
+    "window",
+    "microsoft",
+    "computer",
+    "pc",
+    "server",
+    "client",
+    "service",
+    "servic",
+    "user",
+    "host",
+    "system",
+    "network",
+    "event",
+    "eventid",
+    "id",
+    "source",
+    "sourc",
+    "log",
+    "level",
+    "warn",
+    "warning",
+    "information",
+    "informat",
+    "info",
+    "number",
+    "reason",
+    "status",
+    "statu",
+    "value",
+    "valu",
+    "result",
+    "mean",
+    "explain",
+    "exit",
+    "return",
+    "get",
+    "got",
+    "see",
+    "show",
+    "help",
+    "fix",
+    "solv",
+    "please",
+    "pleas",
+    "connect",
+    "disconnect",
+    "session",
+    "remot",
+    "remote",
+    "desktop",
+    "ereigni",
+    "ereignis",
+    "grund",
+    "quelle",
+    "winevent",
+    "unknown",
+    "app",
+    "windows",
+    "hex",
+    "decimal",
+    "try",
+    "again",
+    "why",
+    "say",
+    "said",
+    "time",
+];
+/// Share of the words beside the number of an event that have to be about it.
+const OF_EVENT: usize = 3;
+/// Up to this many words the whole text is what stands beside a number.
+const SHORT: usize = 40;
+/// Bytes of a text whose words are compared with an entry.
+const COMPARED: usize = 2_000;
+
+/// Subject of a text, as far as its words say it.
+#[derive(Debug, Default)]
+pub(super) struct About {
+    /// Another program is named, and Remote Desktop is not.
+    pub(super) foreign: bool,
+    /// Remote Desktop is named, or a part of it.
+    pub(super) ours: bool,
+    /// The words that stand beside any number left out, as stems; of a long text none.
+    content: HashSet<String>,
+    /// There are more words than can be compared with one entry.
+    long: bool,
+}
+
+impl About {
+    /// Looks at the words of a text.
+    pub(super) fn of(text: &str, tokens: &Tokens) -> Self {
+        let strict = strict(tokens);
+        let pairs = || {
+            let mut before = "";
+            tokens.iter().any(|word| {
+                let two = OURS_IN_TWO.contains(&(before, word));
+                before = word;
+                two || OURS_BESIDE.contains(&word)
+            })
+        };
+        let long = tokens.len() > SHORT;
+        Self {
+            foreign: foreign(text, tokens),
+            ours: strict || pairs(),
+            content: if long { HashSet::new() } else { content(text) },
+            long,
+        }
+    }
+
+    /// True if nothing but words that stand beside any number is there, or Remote Desktop is named.
+    pub(super) fn bare(&self) -> bool {
+        self.ours || !self.long && self.content.is_empty()
+    }
+
+    /// True if the words beside a number carry this meaning of it; `beside` is its line, for a long text.
+    pub(super) fn carries(&self, entry: Entry, beside: &str) -> bool {
+        if self.bare() {
+            return true;
+        }
+        let near;
+        let content = if self.long {
+            near = content(beside);
+            &near
+        } else {
+            &self.content
+        };
+        let known = words_of(entry);
+        let shared = content.iter().filter(|term| known.contains(*term)).count();
+        shared > 0 && (!entry.family.events || shared * OF_EVENT >= content.len()) || content.is_empty()
+    }
+}
+
+/// The words of a text that say something, as stems.
+fn content(text: &str) -> HashSet<String> {
+    let end = (0..=text.len().min(COMPARED)).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+    let number = |term: &str| term.starts_with(|letter: char| letter.is_ascii_digit()) || term.chars().count() < 2;
+    terms(&text[..end]).into_iter().filter(|term| !NEUTRAL.contains(&term.as_str()) && !number(term)).collect()
+}
+
+/// The words of a code, as stems.
+fn words_of(entry: Entry) -> HashSet<String> {
+    let Code { meaning, note, keywords, provider, name, .. } = entry.code;
+    let parts = [note, provider, name].into_iter().flatten().map(String::as_str);
+    let mut text = String::from(meaning);
+    for part in parts.chain(keywords.iter().map(String::as_str)).chain(entry.family.words.iter().map(String::as_str)) {
+        text.push(' ');
+        text.push_str(part);
+    }
+    content(&text)
+}
+
+/// The events of the providers that a text names, in lower case; `Some` of nothing where it names only others.
+pub(super) fn provided(lower: &str) -> Option<Vec<&'static str>> {
+    // those of lines without numbers are names of programs
+    let ours = codes::all().filter(|entry| entry.family.events && entry.family.id != "event-programs");
+    let ours = ours.filter_map(|entry| entry.code.provider.as_deref().zip(Some(entry.family.words.is_empty())));
+    let mut named: Vec<&'static str> = Vec::new();
+    let words: HashSet<&str> =
+        lower.split(|letter: char| !letter.is_alphanumeric() && !"-_.".contains(letter)).collect();
+    for (provider, single) in ours {
+        let whole = provider.to_ascii_lowercase();
+        let tail = whole.rsplit_once("windows-").map_or(whole.as_str(), |(_, tail)| tail);
+        // Security-Kerberos is called Kerberos; the lists have words of their own
+        let last = tail.rsplit('-').next().unwrap_or(tail);
+        let named_so = if tail.contains(' ') {
+            lower.contains(tail)
+        } else {
+            [whole.as_str(), tail].iter().any(|name| words.contains(name))
+                || single && last.len() > 5 && words.contains(last)
+        };
+        if named_so && !named.contains(&provider) {
+            named.push(provider);
+        }
+    }
+    let microsoft = words.iter().any(|word| word.len() > 18 && word.starts_with("microsoft-windows-"));
+    let source = ["source:", "quelle:", "provider:", "providername:"].iter().any(|label| lower.contains(label));
+    (!named.is_empty() || microsoft || source).then_some(named)
+}
+
+/// True if everything that the text calls a failure is said not to be one: "without problems", "did not fail".
+pub(super) fn nothing_wrong(tokens: &Tokens) -> bool {
+    const FAILURES: [&str; 16] = [
+        "fail", "fails", "failed", "error", "errors", "problem", "problems", "issue", "issues", "expired", "denied",
+        "refused", "lost", "blocked", "broken", "trouble",
+    ];
+    const NO: [&str; 10] = ["no", "not", "without", "never", "didnt", "doesnt", "isnt", "wasnt", "ohne", "kein"];
+    let words: Vec<&str> = tokens.iter().take(SHORT).collect();
+    let failures: Vec<usize> = (0..words.len()).filter(|&at| FAILURES.contains(&words[at])).collect();
+    let negated = |at: &usize| words[at.saturating_sub(2)..*at].iter().any(|word| NO.contains(word));
+    !failures.is_empty() && tokens.len() <= SHORT && failures.iter().all(negated)
+}
+
+/// The text speaks of another program, and not of Remote Desktop.
+fn foreign(text: &str, tokens: &Tokens) -> bool {
+    if strict(tokens) {
+        return false;
+    }
+    let mut before = "";
+    let other = tokens.iter().any(|word| {
+        let port = before == "port" && FOREIGN_PORTS.contains(&word);
+        before = word;
+        port || FOREIGN.contains(&word)
+    });
+    other || text.split_whitespace().any(names_port)
+}
+
+/// Remote Desktop is named by its own words.
+fn strict(tokens: &Tokens) -> bool {
+    let mut before = "";
+    tokens.iter().any(|word| {
+        let desktop = word == "desktop" && matches!(before, "remote" | "the");
+        before = word;
+        desktop || OURS.contains(&word)
+    })
+}
+
+/// An address with the port of another service: `127.0.0.1:5432`, `db.example:3306`.
+fn names_port(word: &str) -> bool {
+    let Some((host, port)) = word.trim_end_matches([':', ',', '.']).rsplit_once(':') else { return false };
+    let port = port.trim_end_matches(|letter: char| !letter.is_ascii_digit());
+    let host = host.rsplit(['/', '@']).next().unwrap_or_default();
+    let host = host.trim_start_matches(|letter: char| !letter.is_ascii_alphanumeric());
+    FOREIGN_PORTS.contains(&port) && (host.contains('.') || host == "localhost") && !host.contains(':')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn about(text: &str) -> About {
+        About::of(text, &Tokens::of(text))
+    }
+
+    #[test]
+    fn a_text_is_ours_foreign_or_neither() {
+        assert!(about("rdp error 7").ours && about("error 7 on the terminal server").ours);
+        assert!(about("psql: error 7").foreign && !about("psql: error 7").ours);
+        assert!(!about("rdp through ssh").foreign, "Remote Desktop is named");
+        let neither = about("error 7 of the dishwasher");
+        assert!(!neither.ours && !neither.foreign && !neither.bare());
+        assert!(about("what does error code 7 mean").bare());
+    }
+
+    #[test]
+    fn words_carry_the_entry_that_they_are_about() {
+        let refused = codes::find("win32", 5).unwrap();
+        assert!(about("error 5 access denied").carries(refused, ""));
+        assert!(!about("error 5 of the dishwasher").carries(refused, ""));
+        let event = codes::find("event-rcm", 1149).unwrap();
+        assert!(!about("event 1149 backup finished on the second tape drive").carries(event, ""));
+    }
+
+    #[test]
+    fn a_provider_is_known_by_its_name_and_another_one_is_another() {
+        let named = |text: &str| provided(&text.to_lowercase());
+        assert_eq!(named("event 41 Kernel-Power"), Some(vec!["Microsoft-Windows-Kernel-Power"]));
+        assert_eq!(named("event 4 Kerberos"), Some(vec!["Microsoft-Windows-Security-Kerberos"]));
+        assert_eq!(named("event 131 Microsoft-Windows-AppXDeployment-Server"), Some(Vec::new()));
+        assert_eq!(named("Source: Application Error Event ID: 1000"), Some(Vec::new()));
+        assert_eq!(named("event 41"), None);
+    }
+
+    #[test]
+    fn what_is_said_not_to_have_failed_is_no_failure() {
+        let nothing = |text: &str| nothing_wrong(&Tokens::of(text));
+        assert!(nothing("I can connect without problems") && nothing("the logon attempt did not fail"));
+        assert!(!nothing("no problems with A, and B failed") && !nothing("the logon failed") && !nothing("hello"));
+    }
+}
