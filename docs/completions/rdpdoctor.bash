@@ -431,7 +431,7 @@ _rdpdoctor() {
             return 0
             ;;
         rdpdoctor__subcmd__inspect)
-            opts="-h --from-client --at --code --extended --client --require-trust --format --full --save-commands --help"
+            opts="-h --as-client --from-client --at --code --extended --client --require-trust --format --full --save-commands --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -62,6 +62,7 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand --client 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML); without it, the client that the evidence tells of, else mstsc-11'
             cand --format 'How to print the report'
             cand --save-commands 'Write the commands of the report (proofs, fixes, next steps) to this folder, each as a script to read and run'
+            cand --as-client 'This computer is the one that connects, and not the host'
             cand --require-trust 'The client refuses a host whose certificate it does not trust, as with authentication level 1'
             cand --full 'Print the whole report; without it, words for a terminal are one screen (24 lines)'
             cand -h 'Print help (see more with ''--help'')'
