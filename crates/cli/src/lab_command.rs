@@ -42,12 +42,13 @@ fn list() -> anyhow::Result<u8> {
         let here: Vec<&Scenario> = scenarios.iter().filter(|scenario| broken_at(scenario) == stage).collect();
         if !here.is_empty() {
             let title = stage.map_or("no fault, or none that shows", Stage::word);
-            text.push_str(&format!("{title} ({})\n", here.len()));
+            text.extend([title, &format!(" ({})\n", here.len())]);
             text.extend(here.into_iter().map(line));
             text.push('\n');
         }
     }
-    text.push_str(&format!("{} scenarios. `rdpdoctor lab NAME…` runs some of them until Ctrl-C.\n", scenarios.len()));
+    text += "`rdpdoctor lab NAME…` runs some of them until Ctrl-C; ";
+    text.extend([scenarios.len().to_string(), " scenarios in all.\n".to_owned()]);
     terminal::print(&text)?;
     Ok(HEALTHY)
 }

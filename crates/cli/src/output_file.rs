@@ -3,12 +3,11 @@
 //! Nothing is written over what is read or what is evidence, nothing through a link, and nothing over what this program
 //! did not make itself.
 
-use std::ffi::OsString;
-use std::fs::{self, OpenOptions, Permissions};
-use std::io::{self, Write as _};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
+use repair::file;
 
 /// Says why a file that exists may not be replaced; `None` if this program made it and it may.
 pub type Kept<'a> = &'a dyn Fn(&Path) -> Option<String>;
@@ -29,40 +28,14 @@ impl OutputFile<'_> {
         self.replaced().map(drop)
     }
 
-    /// Writes the file: beside its place first, then into it in one step. If this fails, what was there is there still.
+    /// Writes the file in one step. If this fails, what was there is there still.
     pub fn write(&self, bytes: &[u8]) -> anyhow::Result<()> {
-        let replaced = self.replaced()?;
-        let mut name = OsString::from(".");
-        name.push(self.path.file_name().unwrap_or_default());
-        name.push(format!(".{}.part", std::process::id()));
-        let part = self.path.with_file_name(name);
-        let written = new_file(&part, bytes, replaced.as_ref());
-        // one that was there before is not ours
-        if written.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::AlreadyExists) {
-            return Ok(written?);
-        }
-        let placed =
-            written.and_then(|()| if replaced.is_some() { fs::rename(&part, self.path) } else { self.place(&part) });
-        // after renaming it is gone, and after a failure it should be
-        let _ = fs::remove_file(&part);
-        Ok(placed?)
+        let write = if self.replaced()? { file::replace } else { file::create };
+        Ok(write(self.path, bytes)?)
     }
 
-    /// Puts a file where none may be: one that has appeared meanwhile stays.
-    fn place(&self, part: &Path) -> io::Result<()> {
-        match fs::hard_link(part, self.path) {
-            // not every file system has hard links; there an empty file takes the name first
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                OpenOptions::new().write(true).create_new(true).open(self.path)?;
-                fs::rename(part, self.path).inspect_err(|_| drop(fs::remove_file(self.path)))
-            }
-            linked => linked,
-        }
-    }
-
-    /// Returns the rights of the file that will be replaced, `None` if none is there; an error where nothing may be
-    /// written.
-    fn replaced(&self) -> anyhow::Result<Option<Permissions>> {
+    /// True if a file is there that will be replaced; an error where nothing may be written.
+    fn replaced(&self) -> anyhow::Result<bool> {
         let shown = self.path.display();
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let folder = fs::canonicalize(folder).unwrap_or_default();
@@ -70,7 +43,7 @@ impl OutputFile<'_> {
             bail!("{shown} is a place of the system itself: name a file elsewhere");
         }
         let Ok(about) = fs::symlink_metadata(self.path) else {
-            return Ok(None);
+            return Ok(false);
         };
         // links are followed to see what would be hit, though nothing is written through them
         let kind = fs::metadata(self.path).map_or(about.file_type(), |about| about.file_type());
@@ -93,7 +66,7 @@ impl OutputFile<'_> {
         }
         match (self.kept)(self.path) {
             Some(why) => Err(anyhow!("{why}")),
-            None => Ok(Some(about.permissions())),
+            None => Ok(true),
         }
     }
 }
@@ -101,14 +74,6 @@ impl OutputFile<'_> {
 /// True for a folder of devices and the like, also where a device stands for a file (`/dev/stdout`).
 fn of_the_system(folder: &Path) -> bool {
     ["/dev", "/proc", "/sys"].iter().any(|system| folder.starts_with(system))
-}
-
-/// Writes a file where none may be yet, with these rights, and waits until the disk has it.
-fn new_file(path: &Path, bytes: &[u8], rights: Option<&Permissions>) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
-    rights.map_or(Ok(()), |rights| file.set_permissions(rights.clone()))?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }
 
 #[cfg(test)]

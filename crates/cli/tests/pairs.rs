@@ -84,10 +84,10 @@ impl Point {
         match fact {
             Fact::NameAnswer(_) => Self::Name,
             Fact::TcpAnswer(_) | Fact::RehearsalFailed => Self::Tcp,
-            Fact::X224Answer { answer: X224Answer::Server(_) | X224Answer::Malformed { .. }, .. } => Self::Answer,
+            // without TLS the settings follow the answer; behind TLS its own facts have got further
+            Fact::X224Answer { answer: X224Answer::Server(_) | X224Answer::Malformed { .. }, .. }
+            | Fact::Settings { .. } => Self::Answer,
             Fact::X224Answer { .. } | Fact::TlsAnswer { direct: true, .. } => Self::Request,
-            // without TLS they follow the answer; behind TLS its own facts have got further
-            Fact::Settings { .. } => Self::Answer,
             Fact::TlsAnswer { answer: Handshake::Accepted { .. }, .. } => Self::Handshake,
             Fact::TlsAnswer { .. } | Fact::ClientCertificateRequested => Self::Hello,
             Fact::CredsspAnswer(

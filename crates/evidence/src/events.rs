@@ -176,9 +176,9 @@ pub fn matters(provider: &str, id: u32, fields: &BTreeMap<String, String>) -> bo
     const LOGON: u32 = 4624;
     const CHECKED: u32 = 4776;
     match id {
-        CHECKED if ends_with(provider, SECURITY) => {
-            fields.get("Status").is_some_and(|status| status.trim_start_matches("0x").trim_matches(['0', ' ']) != "")
-        }
+        CHECKED if ends_with(provider, SECURITY) => fields
+            .get("Status")
+            .is_some_and(|status| !status.trim_start_matches("0x").trim_matches(['0', ' ']).is_empty()),
         LOGON if ends_with(provider, SECURITY) => {
             fields.get("LogonType").is_some_and(|kind| matches!(kind.trim(), "10" | "12"))
         }

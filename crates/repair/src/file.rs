@@ -1,7 +1,7 @@
 //! Replaces a file as a whole or not at all, and reads back what it wrote.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -22,26 +22,45 @@ pub fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
 /// the file behind it is replaced.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let place = fs::canonicalize(path)?;
-    let permissions = fs::metadata(&place)?.permissions();
-    let part = beside(&place, &format!(".{}.part", std::process::id()));
-    let written = create(&part, bytes)
-        .and_then(|()| fs::set_permissions(&part, permissions))
-        .and_then(|()| fs::rename(&part, &place));
-    if written.is_err() {
-        let _ = fs::remove_file(&part);
-    }
-    written?;
-    read_back(&place, bytes)
+    let rights = fs::metadata(&place)?.permissions();
+    through_part(&place, bytes, Some(&rights), |part| fs::rename(part, &place))
 }
 
-/// Writes a new file and reads it back. A file that is there already stays as it is: an error.
+/// Puts bytes where no file is yet, in one step; then reads them back. A file that is there already stays as it is: an
+/// error.
 pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
-    if written.is_err() {
-        let _ = fs::remove_file(path);
-    }
-    written?;
+    through_part(path, bytes, None, |part| match fs::hard_link(part, path) {
+        // not every file system has hard links; there an empty file takes the name first
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            OpenOptions::new().write(true).create_new(true).open(path)?;
+            fs::rename(part, path).inspect_err(|_| drop(fs::remove_file(path)))
+        }
+        linked => linked,
+    })
+}
+
+/// Writes a file beside its place, with these rights, waits until the disk has it, puts it there and reads it back. If
+/// this fails, what was there is there still.
+fn through_part(
+    path: &Path,
+    bytes: &[u8],
+    rights: Option<&Permissions>,
+    place: impl FnOnce(&Path) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}.part", std::process::id()));
+    let part = path.with_file_name(name);
+    // one that was there before is not ours: it stays
+    let mut file = OpenOptions::new().write(true).create_new(true).open(&part)?;
+    let placed = rights
+        .map_or(Ok(()), |rights| file.set_permissions(rights.clone()))
+        .and_then(|()| file.write_all(bytes))
+        .and_then(|()| file.sync_all())
+        .and_then(|()| place(&part));
+    // after renaming it is gone, and after a failure it should be
+    let _ = fs::remove_file(&part);
+    placed?;
     read_back(path, bytes)
 }
 
@@ -76,7 +95,7 @@ mod tests {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
             std::os::unix::fs::symlink(&path, &link).unwrap();
             replace(&link, b"new").unwrap();
             assert!(fs::symlink_metadata(&link).unwrap().is_symlink());

@@ -56,7 +56,7 @@ fn tls_alone_is_healthy() {
     let shadow = Shadow::start(&folder, &certificate::healthy(&folder), &["-sec-nla", "-sec-rdp", "-auth"]);
     let told = ask(&folder, &shadow.target, &[]);
     told.expect(0, "healthy", &[]);
-    assert_eq!(told.reached(), "certificate");
+    assert_eq!(told.reached(), "sequence");
 }
 
 #[test]

@@ -15,6 +15,7 @@ const LONGEST: Duration = Duration::from_secs(40);
 
 /// Offer of a client, in OpenSSL's words.
 #[derive(Debug, Clone, Copy)]
+#[allow(clippy::struct_excessive_bools)] // each is a habit of its own
 pub struct Offers {
     /// The id of the profile of which this is the witness.
     pub profile: &'static str,
@@ -222,8 +223,7 @@ fn selected(stream: &mut Restyled) -> io::Result<Result<Option<u8>, String>> {
     confirm.resize(confirm[3].into(), 0);
     stream.read_exact(&mut confirm[4..])?;
     Ok(match confirm[..] {
-        [_, _, _, 11, 6, 0xD0, ..] => Ok(None),
-        [.., 2, _, 8, 0, 0, 0, 0, 0] => Ok(None),
+        [_, _, _, 11, 6, 0xD0, ..] | [.., 2, _, 8, 0, 0, 0, 0, 0] => Ok(None),
         [.., 2, _, 8, 0, selected, 0, 0, 0] => Ok(Some(selected)),
         [.., 3, _, 8, 0, failure, 0, 0, 0] => Err(format!("x224: failure {failure}")),
         _ => Err(format!("x224: {confirm:?}")),

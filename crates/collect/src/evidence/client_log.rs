@@ -51,7 +51,7 @@ fn recognises(head: &[u8]) -> bool {
 /// Rest of a line behind its time.
 struct Rest<'a>(&'a str);
 
-impl<'a> Rest<'a> {
+impl Rest<'_> {
     /// Names the program that wrote the line; `None` for any other.
     fn program(&self) -> Option<&'static str> {
         if self.0.contains("][com.freerdp.") || self.0.contains("][com.winpr.") {
@@ -62,13 +62,11 @@ impl<'a> Rest<'a> {
 
     /// Returns the kind of the line and its code or sentence, if it tells of a fault.
     fn kind(&self) -> Option<(u32, String)> {
-        match self.program()? {
-            FREERDP => code(self.0),
-            _ => {
-                let (_, sentence) = self.0.split_once("]: ERROR:")?;
-                Some((GUACD_ERROR, sentence.trim().chars().take(200).collect()))
-            }
+        if self.program()? == FREERDP {
+            return code(self.0);
         }
+        let (_, sentence) = self.0.split_once("]: ERROR:")?;
+        Some((GUACD_ERROR, sentence.trim().chars().take(200).collect()))
     }
 }
 

@@ -253,7 +253,8 @@ impl Gathered {
 
     /// Says what is known of the files that were passed over, as `; 3 of them: compressed by xz: unpack it first`.
     fn kinds_passed_over(&self) -> String {
-        self.passed_over_kinds.iter().map(|(words, count)| format!("; {count} of them: {words}")).collect()
+        let told = self.passed_over_kinds.iter().map(|(words, count)| format!("; {count} of them: {words}"));
+        told.collect::<Vec<_>>().concat()
     }
 
     /// Reads a named folder; one with nothing for us in it was probably not meant.

@@ -152,10 +152,10 @@ impl<'a> Driver<'a> {
 
     /// Returns the event for what came out of the layers, or for the peer's word that nothing more will.
     fn said(&self, plain: Vec<u8>) -> Option<Event> {
-        match plain.is_empty() {
-            false => Some(Event::Bytes(plain)),
-            true => self.layers.ended().then(|| self.closed(End::Fin)),
+        if !plain.is_empty() {
+            return Some(Event::Bytes(plain));
         }
+        self.layers.ended().then(|| self.closed(End::Fin))
     }
 
     async fn run(&mut self, mut stream: impl AsyncRead + AsyncWrite + Unpin) {

@@ -76,10 +76,10 @@ struct Refused<'a> {
 
 impl<'a> Refused<'a> {
     fn of(case: Case<'a>, provider: &'a str, id: &'a [u32], types: &[Option<u8>]) -> Self {
-        let typed = |event: &LogEvent| {
+        let of_kinds = |event: &LogEvent| {
             types.iter().any(|kind| kind.is_none_or(|kind| says(event, "LogonType", &kind.to_string())))
         };
-        let kept = entries(case, provider, id, typed);
+        let kept = entries(case, provider, id, of_kinds);
         let (from, until) = (case.context.at.saturating_sub(NEAR), case.context.at);
         let mut refused = Self { count: kept.len(), addresses: addresses(&kept).len(), took: Duration::ZERO, kept };
         let time = |seen: &Seen<&LogEvent>| case.time_of(seen.id);

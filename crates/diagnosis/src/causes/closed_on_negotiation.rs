@@ -67,14 +67,14 @@ fn always_closed(case: Case<'_>) -> Option<Ground> {
         matches!(seen.value, X224Answer::Closed(_)).then_some(seen)
     };
     let took = |id: usize| case.evidence.observations[id - 1].took.unwrap_or_default();
-    let closes = || case.tries().filter(|seen| matches!(seen.value, X224Answer::Closed(_)));
-    let soonest = closes().map(|seen| took(seen.id)).min()?;
+    let refused = || case.tries().filter(|seen| matches!(seen.value, X224Answer::Closed(_)));
+    let soonest = refused().map(|seen| took(seen.id)).min()?;
     // a try that was given less time than a close takes there, the run being at its end, says nothing
     let cut_short = |seen: Seen<&X224Answer>| *seen.value == X224Answer::Silent && took(seen.id) < soonest;
     if !case.tries().all(|seen| matches!(seen.value, X224Answer::Closed(_)) || cut_short(seen)) {
         return None;
     }
-    let all = [closes().next()?, closed(SecurityProtocols::SSL)?, closed(SecurityProtocols::RDP)?];
+    let all = [refused().next()?, closed(SecurityProtocols::SSL)?, closed(SecurityProtocols::RDP)?];
     if case.tls_direct().any(|seen| matches!(seen.value, Handshake::Accepted { .. })) {
         return None;
     }
@@ -84,7 +84,7 @@ fn always_closed(case: Case<'_>) -> Option<Ground> {
         let X224Answer::Closed(end) = seen.value else { continue };
         because.push(seen.because(format!("a request for {asked} is {} without an answer", end.verb())));
     }
-    if let Some(later) = closes().skip(1).last() {
+    if let Some(later) = refused().skip(1).last() {
         because.push(later.because("so is the first request again, a second later".to_owned()));
     }
     if case.context.routing.token.is_some() || case.context.routing.preconnection.is_some() {

@@ -62,7 +62,7 @@ pub const CAUSE: Cause = Cause {
 fn named_service(case: Case<'_>) -> Option<Ground> {
     let seen = case.x224_to(EVERYTHING)?;
     let X224Answer::Foreign { service, bytes } = seen.value else { return None };
-    Some(Ground::on(vec![seen.because(named(&case.label(), *service, bytes))]))
+    Some(Ground::on(vec![seen.because(named(case.label(), *service, bytes))]))
 }
 
 /// Says which service answered, and how it began.
@@ -79,7 +79,7 @@ fn foreign_bytes(case: Case<'_>) -> Option<Ground> {
     if bytes.starts_with(&[3, 0]) {
         return None;
     }
-    Some(Ground::on(vec![seen.because(nobodys(&case.label(), bytes))]))
+    Some(Ground::on(vec![seen.because(nobodys(case.label(), bytes))]))
 }
 
 fn nobodys(whose: &str, bytes: &[u8]) -> String {

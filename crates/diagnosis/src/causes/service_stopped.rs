@@ -88,7 +88,7 @@ fn not_started(case: Case<'_>) -> Option<Ground> {
         };
         let itself = name == NEEDED[0];
         let back = case.recent(SERVICES, &[7036], DAY).any(|seen| ran(&seen));
-        (!back && !(itself && case.answered_since(last.id))).then_some((itself, name, last))
+        (!back && (!itself || !case.answered_since(last.id))).then_some((itself, name, last))
     };
     let found: Vec<_> = NEEDED.into_iter().filter_map(failed).collect();
     let itself = found.iter().any(|(itself, ..)| *itself);

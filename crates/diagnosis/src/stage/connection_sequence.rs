@@ -104,10 +104,8 @@ fn rung(case: Case<'_>) -> Option<Rung> {
     };
     let told = settings.requested.filter(|told| *told != requested);
     let told = told.map(|told| format!("; it was asked for {told}, and we asked for {requested}"));
-    let mut text = format!("{}{}", words_of(answer), told.unwrap_or_default());
-    if refused > 0 {
-        text += &format!("; {refused} of {} tries failed", asked().count());
-    }
+    let tries = (refused > 0).then(|| format!("; {refused} of {} tries failed", asked().count()));
+    let text = format!("{}{}{}", words_of(answer), told.unwrap_or_default(), tries.unwrap_or_default());
     Some((if refused > 0 { Outcome::Degraded } else { Outcome::Passed }, took(case, seen.id), text))
 }
 

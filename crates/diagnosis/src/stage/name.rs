@@ -74,29 +74,25 @@ fn rung(case: Case<'_>) -> Option<Rung> {
 
 #[cfg(test)]
 mod tests {
-    use evidence::observe::observe;
-    use wire::transcript::Transcript;
-
-    use crate::diagnose::{Run, diagnose};
+    use super::*;
     use crate::report::Verdict;
     use crate::sketch::host;
+    use evidence::fact::Introduction;
+    use wire::tls::TlsVersion;
 
-    /// A name with these addresses, of which the first was asked and is healthy.
-    fn of_addresses(list: &str) -> (Verdict, Vec<String>) {
-        let text = format!(
-            "rdpdoctor transcript 1\nat 2026-11-21T09:00:00Z\ntool x\ntarget server 3389\nname 0.001000 addresses {list}\n\
-             connection 192.0.2.1:3389 0.001 request=SSL limits=1.0,1.0,1.0,1.0\n  0.001 connected\n  0.002 < \
-             030000130ed000001234000200080001000000\n"
-        );
-        let transcript: Transcript = text.parse().unwrap();
-        let report = diagnose(&observe(&transcript), host("192.0.2.1").context(), Run::default());
+    /// Name with these addresses, of which 192.0.2.7 was asked and is healthy.
+    fn of_addresses(list: &[&str]) -> (Verdict, Vec<String>) {
+        let list = list.iter().map(|address| address.parse().unwrap()).collect();
+        let sketch = host("server").with(Fact::NameAnswer(NameAnswer::Addresses(list))).accepted().nla();
+        let sketch = sketch.tls_up(TlsVersion::Tls13).with(Fact::CredsspAnswer(Introduction::Challenge(6)));
+        let report = sketch.diagnose();
         (report.verdict, report.notices.into_iter().map(|notice| notice.text).collect())
     }
 
     #[test]
     fn what_was_not_asked_is_said_and_is_not_healthy() {
-        assert_eq!(of_addresses("192.0.2.1:3389"), (Verdict::Healthy, Vec::new()));
-        let (verdict, told) = of_addresses("192.0.2.1:3389 192.0.2.2:3389 192.0.2.3:3389");
+        assert_eq!(of_addresses(&["192.0.2.7:3389"]), (Verdict::Healthy, Vec::new()));
+        let (verdict, told) = of_addresses(&["192.0.2.7:3389", "192.0.2.2:3389", "192.0.2.3:3389"]);
         assert_eq!(verdict, Verdict::Undetermined);
         assert!(
             told[0].starts_with("2 of the 3 addresses of this name were not asked: 192.0.2.2, 192.0.2.3."),

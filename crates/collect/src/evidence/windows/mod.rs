@@ -45,8 +45,8 @@ impl Disk {
         Some(Self { root: root.to_owned(), system32 })
     }
 
-    /// Returns the disk from which this computer itself runs, whose hives and logs are in use: its keys and versions can
-    /// be read all the same.
+    /// Returns the disk from which this computer itself runs, whose hives and logs are in use: its keys and versions
+    /// can be read all the same.
     #[cfg(windows)]
     pub(crate) fn in_use(root: &Path, system32: &Path) -> Self {
         Self { root: root.to_owned(), system32: system32.to_owned() }
