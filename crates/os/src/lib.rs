@@ -7,7 +7,7 @@
 //! Forbidden: changing anything, waiting without an end, and any policy: what is looked up, what it means and how much
 //! of it is kept is decided in `collect`.
 //!
-//! Start reading at [`registry`]. Everything was run under Wine, and nothing of it on Windows itself.
+//! Start reading at `registry`. Everything was run under Wine, and nothing of it on Windows itself.
 
 #![cfg(windows)]
 
