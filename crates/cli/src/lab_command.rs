@@ -47,8 +47,8 @@ fn list() -> anyhow::Result<u8> {
             text.push('\n');
         }
     }
-    text += "`rdpdoctor lab NAME…` runs some of them until Ctrl-C; ";
-    text.extend([scenarios.len().to_string(), " scenarios in all.\n".to_owned()]);
+    text.push_str(&scenarios.len().to_string());
+    text += " scenarios. `rdpdoctor lab NAME…` runs some of them until Ctrl-C.\n";
     terminal::print(&text)?;
     Ok(HEALTHY)
 }

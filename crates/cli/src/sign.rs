@@ -167,6 +167,9 @@ fn words(publisher: &Publisher, outcomes: &[Outcome], check: bool) -> String {
     let certificate = &publisher.certificate;
     let until = certificate.not_after.date();
     lines.push(format!("Publisher: {}, valid until {until}", printable(&certificate.subject)));
+    if certificate.self_issued {
+        lines.push("It vouches for itself: clients trust it only once it is installed there as trusted.".to_owned());
+    }
     if done > 0 {
         lines.push(format!(
             "For clients that should not ask any more, its SHA-1 thumbprint goes into the policy \"Specify SHA1\n\
@@ -187,8 +190,15 @@ fn told(path: &str, signed: &Signed) -> Vec<String> {
     let mut lines = vec![match (&signed.path, &signed.kept) {
         (None, _) => format!("{path}: can be signed{again}"),
         (Some(_), Some(kept)) => format!("{path}: signed{again}; as it was: {}", shown(kept)),
+        (Some(place), None) if shown(place) == path => format!("{path}: signed{again}"),
         (Some(place), None) => format!("{path}: signed{again} as {}", shown(place)),
     }];
+    if signed.was_broken {
+        lines.push(
+            "  BEWARE: it was changed after it had been signed. Compare it with what was published before anybody uses it."
+                .to_owned(),
+        );
+    }
     if !signed.signer.outside.is_empty() {
         lines.push(format!("  not protected by a signature, as with rdpsign: {}", signed.signer.outside.join(", ")));
     }
@@ -206,6 +216,7 @@ fn document(publisher: &Publisher, outcomes: &[Outcome]) -> Value {
                 "written": signed.path.as_ref().map(|path| path.display().to_string()),
                 "kept": signed.kept.as_ref().map(|path| path.display().to_string()),
                 "had_signature": signed.had_one,
+                "was_broken": signed.was_broken,
                 "scope": signed.signer.scope,
                 "outside": signed.signer.outside,
             }),

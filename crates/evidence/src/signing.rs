@@ -77,6 +77,12 @@ pub enum Unsignable {
     /// A line that a client may take for a setting that is signed, and that has not its type.
     #[error("its line of {0} is malformed: write {0}:{1}:…")]
     Malformed(String, char),
+    /// A character that some clients take for the end of a line or of a value, or pass over.
+    #[error("a line of it has a control character or an invisible mark, which clients read differently")]
+    Hidden,
+    /// A setting whose value does not fit its type.
+    #[error("its line of {0} is no number")]
+    NoNumber(String),
     /// Bytes that are no characters in its encoding.
     #[error("its text is damaged: some bytes are no characters")]
     Damaged,
@@ -102,6 +108,10 @@ impl ToSign {
         if lines.iter().any(|line| line.text().contains(char::REPLACEMENT_CHARACTER)) {
             return Err(Unsignable::Damaged);
         }
+        // a carriage return, a NUL or a byte order mark within a line: some clients go on behind it, some stop
+        if lines.iter().any(|line| printable(&line.text()) != line.text()) {
+            return Err(Unsignable::Hidden);
+        }
         let value = |name: &str| lines.iter().find(|line| is_of(line, name)).and_then(value_of);
         let address = value("full address").filter(|text| !text.is_empty()).ok_or(Unsignable::NoAddress)?.to_owned();
         if value("alternate full address").is_none() {
@@ -112,6 +122,9 @@ impl ToSign {
             let named: Vec<&Line> = lines.iter().filter(|line| is_of(line, name)).collect();
             match named.as_slice() {
                 [] => {}
+                [Line::Setting { kind: 'i', value, .. }] if *kind == 'i' && value.trim().parse::<i32>().is_err() => {
+                    return Err(Unsignable::NoNumber(name.to_lowercase()));
+                }
                 [Line::Setting { kind: found, .. }] if found == kind => scope.push(*name),
                 [_] => return Err(Unsignable::Malformed(name.to_lowercase(), *kind)),
                 _ => return Err(Unsignable::Repeated(printable(&name.to_lowercase()))),
@@ -220,6 +233,17 @@ mod tests {
             refused("full address:s:a\nserver port=1: \nserver port:1\n"),
             Unsignable::Malformed("server port".to_owned(), 'i')
         );
+        assert_eq!(
+            refused("full address:s:a\nserver port:i:99999999999\n"),
+            Unsignable::NoNumber("server port".to_owned())
+        );
+        for hidden in [
+            "full address:s:good\rfull address:s:evil\n",
+            "full address:s:good\0.evil\n",
+            "full address:s:a\n\u{feff}full address:s:b\n",
+        ] {
+            assert_eq!(refused(hidden), Unsignable::Hidden, "{hidden:?}");
+        }
         let damaged = RdpFile::parse(b"\xFF\xFEf\0u\0l\0l\0 \0a\0d\0d\0r\0e\0s\0s\0:\0s\0:\0\x00\xD8").unwrap();
         assert_eq!(ToSign::of(&damaged), Err(Unsignable::Damaged));
     }

@@ -1,7 +1,7 @@
 //! Replaces a file as a whole or not at all, and reads back what it wrote.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -22,14 +22,23 @@ pub fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
 /// the file behind it is replaced.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let place = fs::canonicalize(path)?;
-    let rights = fs::metadata(&place)?.permissions();
-    through_part(&place, bytes, Some(&rights), |part| fs::rename(part, &place))
+    let like = fs::metadata(&place)?;
+    through_part(&place, bytes, Some(&like), |part| fs::rename(part, &place))
 }
 
 /// Puts bytes where no file is yet, in one step; then reads them back. A file that is there already stays as it is: an
 /// error.
 pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    through_part(path, bytes, None, |part| match fs::hard_link(part, path) {
+    create_as(path, bytes, None)
+}
+
+/// Puts bytes where no file is yet, with the rights of another file, of which it is a copy or a newer form.
+pub fn create_like(path: &Path, bytes: &[u8], other: &Path) -> io::Result<()> {
+    create_as(path, bytes, Some(&fs::metadata(other)?))
+}
+
+fn create_as(path: &Path, bytes: &[u8], like: Option<&Metadata>) -> io::Result<()> {
+    through_part(path, bytes, like, |part| match fs::hard_link(part, path) {
         // not every file system has hard links; there an empty file takes the name first
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
             OpenOptions::new().write(true).create_new(true).open(path)?;
@@ -39,12 +48,12 @@ pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
     })
 }
 
-/// Writes a file beside its place, with these rights, waits until the disk has it, puts it there and reads it back. If
+/// Writes a file beside its place, with the rights of another, waits until the disk has it, puts it there and reads it back. If
 /// this fails, what was there is there still.
 fn through_part(
     path: &Path,
     bytes: &[u8],
-    rights: Option<&Permissions>,
+    like: Option<&Metadata>,
     place: impl FnOnce(&Path) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut name = OsString::from(".");
@@ -53,8 +62,8 @@ fn through_part(
     let part = path.with_file_name(name);
     // one that was there before is not ours: it stays
     let mut file = OpenOptions::new().write(true).create_new(true).open(&part)?;
-    let placed = rights
-        .map_or(Ok(()), |rights| file.set_permissions(rights.clone()))
+    let placed = like
+        .map_or(Ok(()), |like| take_rights(&part, &file, like))
         .and_then(|()| file.write_all(bytes))
         .and_then(|()| file.sync_all())
         .and_then(|()| place(&part));
@@ -69,6 +78,22 @@ pub fn beside(path: &Path, letters: &str) -> PathBuf {
     let mut name = path.file_name().map(OsString::from).unwrap_or_default();
     name.push(letters);
     path.with_file_name(name)
+}
+
+/// Gives a file the rights and the owner of another. Only an administrator can give away a file; for anybody else it
+/// stays his own.
+fn take_rights(path: &Path, file: &File, like: &Metadata) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt as _, chown};
+        let own = file.metadata()?;
+        if (own.uid(), own.gid()) != (like.uid(), like.gid()) {
+            // not ours to give: the rights below hold all the same
+            let _ = chown(path, Some(like.uid()), Some(like.gid()));
+        }
+    }
+    let _ = path;
+    file.set_permissions(like.permissions())
 }
 
 fn read_back(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -95,7 +120,7 @@ mod tests {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
-            fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+            fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
             std::os::unix::fs::symlink(&path, &link).unwrap();
             replace(&link, b"new").unwrap();
             assert!(fs::symlink_metadata(&link).unwrap().is_symlink());

@@ -59,10 +59,12 @@ pub enum Place<'a> {
 pub struct Signed {
     /// Path of the signed file, if it was written.
     pub path: Option<PathBuf>,
-    /// Path of the copy of the old file, if there is one.
+    /// Path of the copy of the old file, if one was made now.
     pub kept: Option<PathBuf>,
     /// True if the old file had a signature.
     pub had_one: bool,
+    /// True if the old file had a signature that did not fit its settings any more: somebody changed them since.
+    pub was_broken: bool,
     /// Verdict of our reader on the new one.
     pub signer: Signer,
 }
@@ -81,25 +83,27 @@ pub fn signed(publisher: &Publisher, bytes: &[u8]) -> Result<(Vec<u8>, Signer), 
 /// Signs a file.
 pub fn sign(publisher: &Publisher, path: &Path, place: Place<'_>) -> Result<Signed, SignError> {
     let old = file::read(path, BYTES_LIMIT)?;
-    let had_one = RdpFile::parse(&old)?.value("signature").is_some();
+    let parsed = RdpFile::parse(&old)?;
+    let had_one = parsed.value("signature").is_some();
+    let was_broken = matches!(RdpFileRecord::of("", &parsed).signature, RdpSignature::Broken { .. });
     let (bytes, signer) = signed(publisher, &old)?;
     let (path, kept) = match place {
         Place::Nowhere => (None, None),
         Place::Here => {
             let kept = file::beside(path, KEPT);
-            match file::create(&kept, &old) {
-                Err(error) if had_one && error.kind() == io::ErrorKind::AlreadyExists => {}
-                kept_now => kept_now.map_err(|error| taken(error, &kept, SignError::Kept))?,
-            }
+            let kept = match file::create_like(&kept, &old, path) {
+                Err(error) if had_one && error.kind() == io::ErrorKind::AlreadyExists => None,
+                done => done.map(|()| Some(kept.clone())).map_err(|error| taken(error, &kept, SignError::Kept))?,
+            };
             file::replace(path, &bytes)?;
-            (Some(path.to_owned()), Some(kept))
+            (Some(path.to_owned()), kept)
         }
         Place::At(place) => {
-            file::create(place, &bytes).map_err(|error| taken(error, place, SignError::Taken))?;
+            file::create_like(place, &bytes, path).map_err(|error| taken(error, place, SignError::Taken))?;
             (Some(place.to_owned()), None)
         }
     };
-    Ok(Signed { path, kept, had_one, signer })
+    Ok(Signed { path, kept, had_one, was_broken, signer })
 }
 
 fn taken(error: io::Error, path: &Path, say: fn(String) -> SignError) -> SignError {

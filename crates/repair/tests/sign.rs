@@ -167,14 +167,22 @@ fn the_old_file_is_kept_and_nothing_is_written_over() {
     let publisher = scratch.publisher();
     let path = scratch.path("server.rdp");
     std::fs::write(&path, FILE).unwrap();
+    #[cfg(unix)]
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let nothing = sign(&publisher, &path, Place::Nowhere).unwrap();
     assert_eq!((nothing.path, nothing.kept, text(&path)), (None, None, FILE.as_bytes().to_vec()));
     let done = sign(&publisher, &path, Place::Here).unwrap();
     assert_eq!((done.kept.as_deref(), done.had_one), (Some(scratch.path("server.rdp.bak").as_path()), false));
     assert_eq!(text(&scratch.path("server.rdp.bak")), FILE.as_bytes());
+    #[cfg(unix)]
+    for name in ["server.rdp", "server.rdp.bak"] {
+        let rights = std::fs::metadata(scratch.path(name)).unwrap().permissions();
+        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&rights) & 0o777, 0o600, "{name}");
+    }
     let first = text(&path);
     // a new signature in place of the old one: the copy stays that of the unsigned file
-    assert!(sign(&publisher, &path, Place::Here).unwrap().had_one);
+    let again = sign(&publisher, &path, Place::Here).unwrap();
+    assert_eq!((again.had_one, again.was_broken, again.kept), (true, false, None));
     assert_eq!((text(&scratch.path("server.rdp.bak")), text(&path)), (FILE.as_bytes().to_vec(), first.clone()));
     // another file by that name, unsigned: its copy has no place
     std::fs::write(&path, FILE.replace("server", "other")).unwrap();

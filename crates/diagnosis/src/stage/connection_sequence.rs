@@ -5,6 +5,7 @@
 use evidence::Stage;
 use evidence::fact::Fact;
 use wire::machine::{ConnectionSequenceAnswer, X224Answer};
+use wire::mcs::ConnectResponse;
 use wire::tls::TlsOffer;
 use wire::x224::{SecurityProtocols, ServerAnswer};
 
@@ -79,7 +80,16 @@ pub(crate) fn as_clients_ask(case: Case<'_>) -> impl Iterator<Item = Seen<&Conne
 }
 
 fn told(answer: &ConnectionSequenceAnswer) -> bool {
-    matches!(answer, ConnectionSequenceAnswer::Settings(_))
+    matches!(answer, ConnectionSequenceAnswer::Settings(settings) if lacks(settings).is_none())
+}
+
+/// Names what a client needs of the settings and they lack ([MS-RDPBCGR] 2.2.1.4: core and network data are there
+/// always).
+fn lacks(settings: &ConnectResponse) -> Option<&'static str> {
+    if settings.version.is_none() {
+        return Some("no core data");
+    }
+    settings.io_channel.is_none_or(|channel| channel == 0).then_some("no channel for input and output")
 }
 
 impl<'a> Case<'a> {
@@ -113,7 +123,8 @@ fn words_of(answer: &ConnectionSequenceAnswer) -> String {
     match answer {
         ConnectionSequenceAnswer::Settings(settings) => {
             let version = settings.version.map_or_else(|| "no version".to_owned(), wire::mcs::version_words);
-            format!("{version}, {} static channels", settings.channels.len())
+            let lacking = lacks(settings).map(|what| format!("; settings with {what}, which no client can use"));
+            format!("{version}, {} static channels{}", settings.channels.len(), lacking.unwrap_or_default())
         }
         ConnectionSequenceAnswer::Refused(result) => format!("settings refused with result {result}"),
         ConnectionSequenceAnswer::Ultimatum(reason) => format!("settings refused, reason {reason}"),
@@ -129,7 +140,6 @@ fn words_of(answer: &ConnectionSequenceAnswer) -> String {
 #[cfg(test)]
 mod tests {
     use wire::machine::End;
-    use wire::mcs::ConnectResponse;
 
     use super::*;
     use crate::case::EVERYTHING;
@@ -154,6 +164,7 @@ mod tests {
         let response = ConnectResponse {
             version: Some(0x0008_0010),
             requested: Some(requested),
+            io_channel: Some(1003),
             channels,
             ..ConnectResponse::default()
         };
@@ -186,6 +197,17 @@ mod tests {
         assert_eq!(outcome, Outcome::Degraded);
         assert!(text.ends_with("; 1 of 2 tries failed"), "{text}");
         assert_eq!(heard(vec![settings(EVERYTHING)]).0, Outcome::Passed);
+    }
+
+    #[test]
+    fn settings_that_no_client_can_use_are_none() {
+        let ConnectionSequenceAnswer::Settings(whole) = settings(EVERYTHING) else { unreachable!() };
+        let without_core = ConnectResponse { version: None, ..whole.clone() };
+        let without_channel = ConnectResponse { io_channel: Some(0), ..whole };
+        for lacking in [without_core, without_channel] {
+            let (outcome, text) = rung_behind(EVERYTHING, vec![ConnectionSequenceAnswer::Settings(lacking)]).unwrap();
+            assert!(outcome == Outcome::Failed && text.ends_with("which no client can use"), "{text}");
+        }
     }
 
     #[test]

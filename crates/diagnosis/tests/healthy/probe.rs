@@ -147,7 +147,11 @@ impl Talk<'_> {
             }),
             // a host without CredSSP tells its settings to anyone who comes so far
             Action::Send(bytes) if ConnectInitial::decode(bytes).is_ok() => {
-                let settings = ConnectResponse { version: Some(0x0008_0010), ..ConnectResponse::default() };
+                let settings = ConnectResponse {
+                    version: Some(0x0008_0010),
+                    io_channel: Some(1003),
+                    ..ConnectResponse::default()
+                };
                 Some(Event::Bytes(settings.encode()))
             }
             Action::Send(_) if self.up => Some(Event::Bytes(self.host.introduction(at))),
