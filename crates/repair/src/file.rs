@@ -48,8 +48,8 @@ fn create_as(path: &Path, bytes: &[u8], like: Option<&Metadata>) -> io::Result<(
     })
 }
 
-/// Writes a file beside its place, with the rights of another, waits until the disk has it, puts it there and reads it back. If
-/// this fails, what was there is there still.
+/// Writes a file beside its place, with the rights of another, waits until the disk has it, puts it there and reads it
+/// back. If this fails, what was there is there still.
 fn through_part(
     path: &Path,
     bytes: &[u8],
