@@ -104,7 +104,6 @@ fn decided(evidence: &Evidence, context: &Context, findings: &[Finding], interru
     // what clients meet at an address that nobody asked is not known
     let unasked = crate::stage::name::unasked(evidence).is_some();
     let cut = interrupted || unasked || behind_gateway || ladder.incomplete || unread && !evidence.clients.is_empty();
-    let cut = cut || by_another_way(&ladder, context);
     (verdict(findings, &ladder, context, cut), ladder)
 }
 
@@ -216,13 +215,6 @@ fn depth(found: &Present<'_>, present: &[Present<'_>], level: usize) -> usize {
 fn explains_symptom(cause: &Cause, context: &Context) -> Option<bool> {
     let symptom = context.symptom?;
     (!cause.codes.is_empty()).then(|| cause.codes.contains(&symptom.code))
-}
-
-/// True if health would rest on CredSSP, which the client in question does not speak, and the way that it goes itself
-/// was not seen up to the settings.
-fn by_another_way(ladder: &Ladder, context: &Context) -> bool {
-    let passed = |stage| ladder.to_hosts().any(|seen| seen.stage == stage && seen.outcome == Outcome::Passed);
-    !context.profile.protocols.credssp() && passed(Stage::Credssp) && !passed(Stage::Sequence)
 }
 
 /// `cut`: the evidence does not cover the whole way.
