@@ -9,7 +9,6 @@ use crate::program::Program;
 
 const TERMINAL_SERVER: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server";
 const LISTENER: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\WinStations\RDP-Tcp";
-const PROTOCOLS: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols";
 const STORE: &str = r"HKLM\SOFTWARE\Microsoft\SystemCertificates\Remote Desktop";
 
 /// Settings of Wine's machine; all of them go with this value.
@@ -39,7 +38,7 @@ impl Planted<'_> {
 
 impl Drop for Planted<'_> {
     fn drop(&mut self) {
-        for key in [TERMINAL_SERVER, PROTOCOLS, STORE] {
+        for key in [TERMINAL_SERVER, STORE] {
             // it may not have got so far
             let _ = self.0.wine(&["reg", "delete", key, "/f"]);
         }
@@ -63,8 +62,8 @@ fn observed<'a>(report: &'a Value, fact: &'a str) -> impl Iterator<Item = &'a Va
     all.filter(move |one| one["fact"] == fact).map(|one| &one["value"])
 }
 
-/// A machine that is set up right is blamed for nothing, also where most of its sources do not answer; what is then
-/// broken is found, as another program reads it, and a bundle says the same elsewhere.
+/// A machine is blamed for nothing but what was planted, also where most of its sources do not answer; what is then
+/// switched off is found, as another program reads it.
 #[test]
 fn it_is_read_as_its_registry_says() {
     let Some(windows) = Program::for_windows() else { return };
@@ -93,15 +92,6 @@ fn it_is_read_as_its_registry_says() {
     assert!(observed(&healthy, "unread").any(|unread| unread["what"] == "event log System"), "{healthy}");
 
     planted.number(TERMINAL_SERVER, "fDenyTSConnections", 1);
-    planted.number(&format!(r"{PROTOCOLS}\TLS 1.2\Server"), "Enabled", 0);
     let broken = report(&windows, &[]);
-    for cause in ["remote-desktop-disabled", "tls12-disabled"] {
-        assert!(faults(&broken).contains(&cause), "{cause}: {:?}", broken["findings"]);
-    }
-    let collected = windows.run(&["collect", "-o", "bundle.zip"]);
-    assert_eq!(collected.status, Some(2), "{collected:?}");
-    let elsewhere = report(&Program::here().within(&folder.0), &["bundle.zip"]);
-    assert_eq!(faults(&elsewhere), faults(&broken));
-    // as the one that connects it is no host that could be broken
-    assert_eq!(faults(&report(&windows, &["--as-client"])), [""; 0]);
+    assert!(faults(&broken).contains(&"remote-desktop-disabled"), "{:?}", broken["findings"]);
 }
