@@ -62,8 +62,8 @@ fn observed<'a>(report: &'a Value, fact: &'a str) -> impl Iterator<Item = &'a Va
     all.filter(move |one| one["fact"] == fact).map(|one| &one["value"])
 }
 
-/// What is planted is read as another program reads it, also where most of the sources do not answer, and what is
-/// switched off is found. Whether Wine keeps a service running depends on what ran there before, so nothing rests on it.
+/// Planted values are read as another program reads them, also where most of the sources do not answer, and what is
+/// switched off is found. Whether Wine keeps a service running depends on what ran there before: nothing rests on it.
 #[test]
 fn it_is_read_as_its_registry_says() {
     let Some(windows) = Program::for_windows() else { return };
