@@ -2,7 +2,7 @@
 //! which advice and which logs fit.
 //!
 //! Seen of real servers: xrdp 0.9.21, weston 10 and FreeRDP shadow 2.11 (settings, NTLM), ironrdp-server 0.13 (NTLM).
-//! What others say is as they say it themselves, and anyone may say it.
+//! Names and numbers of other servers are as they give them themselves, and anyone may give any.
 
 use evidence::Because;
 use evidence::fact::{Fact, Handshake};
