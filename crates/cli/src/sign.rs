@@ -118,7 +118,7 @@ fn publisher(options: &SignOptions) -> anyhow::Result<Publisher> {
     let password = if needs_password(&key) { Some(password(options)?) } else { None };
     Publisher::from_pem(&certificates, &key, password.as_deref()).with_context(|| match &options.certificate {
         Some(certificate) => format!("read {} and {}", options.key.display(), certificate.display()),
-        None => shown(),
+        None => format!("{} (its certificate may be in another file: --certificate FILE)", shown()),
     })
 }
 
