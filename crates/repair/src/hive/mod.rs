@@ -1,8 +1,8 @@
-//! Changes registry hives that no Windows uses: the file with its transaction logs merged, values set and deleted in it,
-//! and sealed as Windows leaves a hive that it closed.
+//! Changes registry hives that no Windows uses: the file with its transaction logs merged, values set and deleted in
+//! it, and sealed as Windows leaves a hive that it closed.
 //!
-//! An [`Image`] is bytes and stays bytes: who puts it where the hive was keeps the hive, which is what undoing restores.
-//! The logs stay as they are, because those of a hive that was closed are ignored ("Dirty state of a hive").
+//! An [`Image`] is bytes and stays bytes: who puts it where the hive was keeps the hive, which undoing restores. The
+//! logs stay as they are, because those of a hive that was closed are ignored ("Dirty state of a hive").
 //!
 //! Refused is everything whose last writes are not all known: a hive that was not closed and has no logs, logs with a
 //! gap, a file that ends early, bins that are not sound. Sealing such a hive would make it look whole.
