@@ -79,7 +79,7 @@ fn a_bin_is_added_where_no_cell_is_free() {
     let mut padded = before.clone();
     padded.extend([0xEE; 20_000]);
     let grown = image(&padded).set(SERVER, "Large", BINARY, &[9; 9000], AT).unwrap().seal(AT).unwrap();
-    assert_eq!((grown.len(), &grown[..after.len()] == after), (padded.len(), true));
+    assert_eq!((grown.len(), grown[..after.len()] == after), (padded.len(), true));
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn what_is_not_whole_is_refused() {
     bin[4096] = b'x';
     assert_eq!(refused(bin, &[]), Refusal::Unsound(0, "a hive bin"));
     assert!(matches!(image(&hive).set("Nowhere", "a", 4, &[0; 4], AT), Err(Refusal::NoKey(_))));
-    assert!(matches!(image(&hive).set(SERVER, "a", 3, &[0; 20_000], AT), Err(Refusal::Large(_))));
+    assert!(matches!(image(&hive).set(SERVER, "a", 3, &vec![0; 20_000], AT), Err(Refusal::Large(_))));
 }
 
 #[test]
