@@ -10,12 +10,14 @@
 //! Source: "Windows registry file format specification" by M. Suhanov.
 
 mod bins;
+mod edits;
 #[cfg(test)]
 mod tests;
 mod values;
 
 use std::io::Cursor;
 
+pub use edits::{Data, Edit};
 use evidence::hive::log::{Log, following};
 use evidence::hive::{BINS, BaseBlock, Flaw, Hive, Key, Value, check_sum, u32_at};
 
@@ -64,6 +66,9 @@ pub enum Refusal {
     /// The key's values are not Windows' own way of keeping values.
     #[error("the key {0} keeps something else than values")]
     Special(String),
+    /// It did not hold afterwards what it was set to.
+    #[error("the value {0} does not read back as it was set")]
+    Untaken(String),
     /// There is no more room.
     #[error("the hive cannot grow any more")]
     Full,

@@ -70,6 +70,25 @@ fn a_number_is_set_a_value_is_deleted_and_another_is_added() {
 }
 
 #[test]
+fn edits_name_keys_as_a_running_windows_does() {
+    let edit = |key: &str, name: &str, data| Edit { key: key.to_owned(), name: name.to_owned(), data };
+    let server = r"CurrentControlSet\Control\Terminal Server";
+    let edits = [
+        edit(server, "fDenyTSConnections", Some(Data::number(2))),
+        edit(&server.to_ascii_uppercase(), "FDENYTSCONNECTIONS", Some(Data::number(0))),
+        edit(LISTENER, "SSLCertificateSHA1Hash", None),
+    ];
+    let edited = image(&system().hive()).edit(&edits, AT).unwrap();
+    assert_eq!(edited.held(server, "fDenyTSConnections"), Ok(Some(Data::number(0))));
+    assert_eq!(edited.held(LISTENER, "SSLCertificateSHA1Hash"), Ok(None));
+    let nowhere = edit(r"CurrentControlSet\Nowhere", "a", None);
+    assert!(matches!(edited.edit(&[nowhere], AT), Err(Refusal::NoKey(_))));
+    let mut other = Node::new("ROOT");
+    other.dword(r"ControlSet001\Control", "a", 1);
+    assert!(matches!(image(&other.hive()).path(server), Err(Refusal::NoKey(_))));
+}
+
+#[test]
 fn a_bin_is_added_where_no_cell_is_free() {
     let before = system().hive();
     let after = image(&before).set(SERVER, "Large", BINARY, &[9; 9000], AT).unwrap().seal(AT).unwrap();
@@ -135,9 +154,9 @@ fn logs_are_merged_first_and_a_gap_between_them_is_refused() {
 }
 
 /// Change of one of eight values: what it is set to, or `None` to delete it.
-type Edit = (u8, Option<(u32, Vec<u8>)>);
+type Step = (u8, Option<(u32, Vec<u8>)>);
 
-fn edits() -> impl Strategy<Value = Vec<Edit>> {
+fn edits() -> impl Strategy<Value = Vec<Step>> {
     let data = prop_oneof![
         Just(Vec::new()),
         prop::collection::vec(any::<u8>(), 1..=8),
