@@ -96,7 +96,7 @@ fn a_bin_is_added_where_no_cell_is_free() {
     assert_eq!(held(&image(&after), SERVER)["Large"], (BINARY, vec![9; 9000]));
     // bytes behind the last bin mean nothing, and do not become something
     let mut padded = before.clone();
-    padded.extend([0xEE; 20_000]);
+    padded.resize(before.len() + 20_000, 0xEE);
     let grown = image(&padded).set(SERVER, "Large", BINARY, &[9; 9000], AT).unwrap().seal(AT).unwrap();
     assert_eq!((grown.len(), grown[..after.len()] == after), (padded.len(), true));
 }
