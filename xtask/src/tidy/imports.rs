@@ -19,7 +19,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("report", &["diagnosis"]),
     ("os", &[]),
     ("collect", &["wire", "evidence", "diagnosis", "os"]),
-    ("repair", &["wire", "evidence"]),
+    ("repair", &["wire", "evidence", "diagnosis"]),
     ("lab", &["wire"]),
     ("cli", &["wire", "evidence", "diagnosis", "report", "collect", "repair", "lab"]),
 ];
