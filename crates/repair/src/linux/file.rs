@@ -89,7 +89,9 @@ impl Like<'_> {
     }
 }
 
-fn part(path: &Path) -> PathBuf {
+/// Returns the place beside a file where it is written before it gets its name; one that is left there is of a run that
+/// was killed.
+pub(super) fn part(path: &Path) -> PathBuf {
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
     name.push(".rdpdoctor.part");

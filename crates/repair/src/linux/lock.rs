@@ -12,25 +12,27 @@ pub(super) struct Lock(PathBuf);
 impl Lock {
     /// Takes the lock; one that was left behind by a process that is gone is taken over.
     pub(super) fn take(path: &Path) -> Result<Self, Failed> {
-        for _ in 0..2 {
-            match OpenOptions::new().write(true).create_new(true).open(path) {
-                Ok(mut file) => {
-                    let lock = Self(path.to_owned());
-                    // programs of shadow-utils write their number with a zero behind it
-                    let written = file.write_all(format!("{}\0", std::process::id()).as_bytes());
-                    return written.map(|()| lock).map_err(|why| failed(path, &why.to_string()));
-                }
-                Err(error) if error.kind() == ErrorKind::AlreadyExists && abandoned(path) => {
-                    let _ = fs::remove_file(path);
-                }
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                    return Err(failed(path, "another program is changing the groups"));
-                }
-                Err(error) => return Err(failed(path, &error.to_string())),
-            }
-        }
-        Err(failed(path, "another program is changing the groups"))
+        let part = super::file::part(path);
+        let _ = fs::remove_file(&part);
+        // programs of shadow-utils write their number with a zero behind it; whoever finds the lock finds a number in it
+        let numbered = OpenOptions::new().write(true).create_new(true).open(&part);
+        let numbered = numbered.and_then(|mut file| file.write_all(format!("{}\0", std::process::id()).as_bytes()));
+        let taken = numbered.map_err(|why| failed(path, &why.to_string())).and_then(|()| linked(&part, path));
+        let _ = fs::remove_file(&part);
+        taken.map(|()| Self(path.to_owned()))
     }
+}
+
+/// Gives the file its name, which only one can do.
+fn linked(part: &Path, path: &Path) -> Result<(), Failed> {
+    for _ in 0..2 {
+        match fs::hard_link(part, path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && abandoned(path) => drop(fs::remove_file(path)),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => break,
+            linked => return linked.map_err(|why| failed(path, &why.to_string())),
+        }
+    }
+    Err(failed(path, "another program is changing the groups"))
 }
 
 impl Drop for Lock {
