@@ -14,7 +14,7 @@ impl Lock {
     pub(super) fn take(path: &Path) -> Result<Self, Failed> {
         let part = super::file::part(path);
         let _ = fs::remove_file(&part);
-        // programs of shadow-utils write their number with a zero behind it; whoever finds the lock finds a number in it
+        // shadow-utils writes its number with a zero behind it; whoever finds the lock finds a number in it
         let numbered = OpenOptions::new().write(true).create_new(true).open(&part);
         let numbered = numbered.and_then(|mut file| file.write_all(format!("{}\0", std::process::id()).as_bytes()));
         let taken = numbered.map_err(|why| failed(path, &why.to_string())).and_then(|()| linked(&part, path));
