@@ -14,7 +14,6 @@
 pub mod file;
 pub mod groups;
 pub mod hand;
-pub mod ini;
 pub mod journal;
 #[cfg(target_os = "linux")]
 pub mod linux;

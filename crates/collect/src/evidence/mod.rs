@@ -39,6 +39,7 @@ mod text;
 mod transcript;
 mod watched;
 pub(crate) mod windows;
+pub(crate) mod xrdp;
 mod xrdp_log;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};

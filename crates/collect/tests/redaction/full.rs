@@ -261,6 +261,7 @@ pub fn state() -> State {
             exists: true,
         }],
         volumes: vec![Volume { name: "C:".to_owned(), free: 1, size: 2 }],
+        xrdp: vec![xrdp()],
         rdp_files: rdp_files(),
         traces: vec![AccessTrace { records: 9, malformed: 1, left_out: 0 }],
         refused: refused(),

@@ -6,9 +6,10 @@ mod service;
 
 use std::path::Path;
 
+use evidence::ini;
+
 use crate::groups;
 use crate::hand::{Failed, Hand, Unread};
-use crate::ini;
 use crate::place::{Held, Place};
 
 pub use service::Patience;
@@ -33,7 +34,9 @@ impl Hand for Linux {
             Place::File { path } => file::read(path, FILE),
             Place::Ini { path, section, name } => {
                 let (text, _) = text(path)?;
-                ini::read(&text, section, name).map_err(|why| Unread(format!("{}: {why}", path.display())))
+                let setting = ini::read(&text, section, name);
+                let setting = setting.map_err(|why| Unread(format!("{}: {why}", path.display())))?;
+                Ok(setting.map_or(Held::Absent, Held::Text))
             }
             Place::Member { folder, group, user } => {
                 let (text, _) = text(&folder.join("group"))?;
@@ -48,7 +51,10 @@ impl Hand for Linux {
     fn write(&mut self, place: &Place, held: &Held) -> Result<(), Failed> {
         match (place, held) {
             (Place::File { path }, Held::File { .. } | Held::Absent) => file::write(path, held),
-            (Place::Ini { path, section, name }, _) => changed(path, |text| ini::written(text, section, name, held)),
+            (Place::Ini { path, section, name }, Held::Text(_) | Held::Absent) => {
+                let setting = if let Held::Text(text) = held { Some(text.as_str()) } else { None };
+                changed(path, |text| ini::written(text, section, name, setting).map_err(Failed))
+            }
             (Place::Member { folder, group, user }, Held::Present | Held::Absent) => {
                 member(folder, group, user, *held == Held::Present)
             }

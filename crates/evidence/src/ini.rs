@@ -1,8 +1,5 @@
 //! Settings of an ini file, changed in their lines: comments, blanks, order and ends of lines stay as they are.
 
-use crate::hand::{Failed, Unread};
-use crate::place::Held;
-
 /// Line of a file, with its end.
 fn lines(text: &str) -> Vec<&str> {
     text.split_inclusive('\n').collect()
@@ -30,6 +27,17 @@ struct Found {
     own: Vec<usize>,
 }
 
+impl Found {
+    /// Returns the only line of the setting, if there is one.
+    fn only(&self, section: &str, name: &str) -> Result<Option<usize>, String> {
+        match self.own[..] {
+            [] => Ok(None),
+            [at] => Ok(Some(at)),
+            _ => Err(format!("{name} stands {} times in [{section}]", self.own.len())),
+        }
+    }
+}
+
 fn find(lines: &[&str], section: &str, name: &str) -> Result<Found, String> {
     let mut inside = false;
     let (mut heads, mut own) = (Vec::new(), Vec::new());
@@ -48,45 +56,37 @@ fn find(lines: &[&str], section: &str, name: &str) -> Result<Found, String> {
     }
 }
 
-/// Reads a setting; where it stands twice, nobody knows which one counts.
-pub fn read(text: &str, section: &str, name: &str) -> Result<Held, Unread> {
+/// Reads a setting: all behind its `=`; `None` where it is not set. Where it stands twice, nobody knows which one
+/// counts: an error, as where there is no such section.
+pub fn read(text: &str, section: &str, name: &str) -> Result<Option<String>, String> {
     let lines = lines(text);
-    let found = find(&lines, section, name).map_err(Unread)?;
-    match found.own[..] {
-        [] => Ok(Held::Absent),
-        [at] => Ok(Held::Text(setting_of(lines[at]).map_or(String::new(), |(_, text)| text.to_owned()))),
-        _ => Err(Unread(format!("{name} stands {} times in [{section}]", found.own.len()))),
-    }
+    let own = find(&lines, section, name)?.only(section, name)?;
+    Ok(own.and_then(|at| setting_of(lines[at])).map(|(_, text)| text.to_owned()))
 }
 
-/// Returns the text of the file with the setting as it is to be. A new one comes right behind the head of its section.
-pub fn written(text: &str, section: &str, name: &str, held: &Held) -> Result<String, Failed> {
-    let mut lines: Vec<String> = lines(text).into_iter().map(str::to_owned).collect();
-    let found = find(&lines.iter().map(String::as_str).collect::<Vec<_>>(), section, name).map_err(Failed)?;
-    let own = match found.own[..] {
-        [] => None,
-        [at] => Some(at),
-        _ => return Err(Failed(format!("{name} stands {} times in [{section}]", found.own.len()))),
-    };
-    match (held, own) {
-        (Held::Absent, None) => {}
-        (Held::Absent, Some(at)) => drop(lines.remove(at)),
-        (Held::Text(new), _) if new.contains(['\r', '\n']) => {
-            return Err(Failed(format!("{name}: a setting is one line")));
-        }
-        (Held::Text(new), Some(at)) => {
+/// Returns the text of the file with the setting as it is to be, or without it. A new one comes right behind the head
+/// of its section.
+pub fn written(text: &str, section: &str, name: &str, setting: Option<&str>) -> Result<String, String> {
+    let lines = lines(text);
+    let found = find(&lines, section, name)?;
+    let own = found.only(section, name)?;
+    let mut lines: Vec<String> = lines.into_iter().map(str::to_owned).collect();
+    match (setting, own) {
+        (None, None) => {}
+        (None, Some(at)) => drop(lines.remove(at)),
+        (Some(new), _) if new.contains(['\r', '\n']) => return Err(format!("{name}: a setting is one line")),
+        (Some(new), Some(at)) => {
             let line = &lines[at];
             let (left, _) = line.split_once('=').unwrap_or((line, ""));
             lines[at] = format!("{left}={new}{}", end_of(line));
         }
-        (Held::Text(new), None) => {
+        (Some(new), None) => {
             let end = end_of(&lines[found.section]).to_owned();
             if end.is_empty() {
-                return Err(Failed(format!("the file ends with the head of [{section}]")));
+                return Err(format!("the file ends with the head of [{section}]"));
             }
             lines.insert(found.section + 1, format!("{name}={new}{end}"));
         }
-        _ => return Err(Failed(format!("{name}: a setting holds text alone"))),
     }
     Ok(lines.concat())
 }
@@ -101,34 +101,29 @@ mod tests {
 
     const TEXT: &str = "; first\r\n[Globals]\r\n; port=1\r\nport = 3389\r\nkey_file=\r\n[Xorg]\nport=-1";
 
-    fn text(text: &str) -> Held {
-        Held::Text(text.to_owned())
-    }
-
     #[test]
     fn one_line_changes_and_goes_back_to_the_byte() {
-        assert_eq!(read(TEXT, "globals", "PORT"), Ok(text(" 3389")));
-        let other = written(TEXT, "Globals", "port", &text("3390")).unwrap();
+        assert_eq!(read(TEXT, "globals", "PORT"), Ok(Some(" 3389".to_owned())));
+        let other = written(TEXT, "Globals", "port", Some("3390")).unwrap();
         assert_eq!(other, TEXT.replace("port = 3389", "port =3390"));
-        assert_eq!(written(&other, "Globals", "port", &text(" 3389")).unwrap(), TEXT);
-        let last = written(TEXT, "Xorg", "port", &text("5")).unwrap();
+        assert_eq!(written(&other, "Globals", "port", Some(" 3389")).unwrap(), TEXT);
+        let last = written(TEXT, "Xorg", "port", Some("5")).unwrap();
         assert_eq!(last, TEXT.replace("port=-1", "port=5"));
         for section in ["Globals", "Xorg"] {
-            let added = written(TEXT, section, "new", &text("x")).unwrap();
-            assert_eq!(read(&added, section, "new"), Ok(text("x")));
-            assert_eq!(written(&added, section, "new", &Held::Absent).unwrap(), TEXT);
+            let added = written(TEXT, section, "new", Some("x")).unwrap();
+            assert_eq!(read(&added, section, "new"), Ok(Some("x".to_owned())));
+            assert_eq!(written(&added, section, "new", None).unwrap(), TEXT);
         }
     }
 
     #[test]
     fn what_is_ambiguous_is_left_alone() {
         let twice = "[Globals]\nport=1\nport=2\n";
-        assert!(read(twice, "Globals", "port").is_err() && written(twice, "Globals", "port", &text("3")).is_err());
+        assert!(read(twice, "Globals", "port").is_err() && written(twice, "Globals", "port", Some("3")).is_err());
         let heads = "[Globals]\nport=1\n[Globals]\n";
         assert!(read(heads, "Globals", "port").is_err());
         assert!(read("port=1\n", "Globals", "port").is_err());
-        assert!(written("[Globals]", "Globals", "port", &text("3")).is_err());
-        assert!(written("[Globals]\n", "Globals", "port", &text("3\n[x]")).is_err());
-        assert!(written("[Globals]\n", "Globals", "port", &Held::Present).is_err());
+        assert!(written("[Globals]", "Globals", "port", Some("3")).is_err());
+        assert!(written("[Globals]\n", "Globals", "port", Some("3\n[x]")).is_err());
     }
 }
