@@ -14,6 +14,7 @@
 pub mod file;
 pub mod groups;
 pub mod hand;
+pub mod hive;
 pub mod journal;
 #[cfg(target_os = "linux")]
 pub mod linux;
