@@ -30,6 +30,7 @@ usage: cargo xtask TASK
   new fix NAME     begin a fix: its file and its place in the list
   soak healthy     10,000 generated healthy hosts, none of which may be blamed; the tests make 500
   soak witness     2,000 generated hosts, judged by another client as well; the tests make 24
+  soak repair      10,000 random plans with faults; a real run, killed at each call that changes something
   soak fuzz        10,000,000 executions of each fuzz target (cargo-fuzz)
   bench one        the time to a verdict beside sslscan, sslyze and nmap, on xrdp and FreeRDP shadow
   bench judge      the time to observe, plan and judge one recorded host, and its allocations

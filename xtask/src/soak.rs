@@ -13,13 +13,19 @@ pub struct Soak {
     run: fn(&Path) -> Result<bool>,
 }
 
-const ALL: [Soak; 3] =
-    [Soak { name: "healthy", run: healthy }, Soak { name: "witness", run: witness }, Soak { name: "fuzz", run: fuzz }];
+const ALL: [Soak; 4] = [
+    Soak { name: "healthy", run: healthy },
+    Soak { name: "witness", run: witness },
+    Soak { name: "repair", run: repair },
+    Soak { name: "fuzz", run: fuzz },
+];
 
 /// Invented hosts that must not be blamed.
 const HEALTHY_HOSTS: &str = "10000";
 /// Described hosts that another client judges as well.
 const WITNESSED_HOSTS: &str = "2000";
+/// Random plans on the simulated machine.
+const PLANS: &str = "10000";
 /// Executions of each fuzz target.
 const EXECUTIONS: &str = "10000000";
 /// Most bytes of an input: some records of a flight, a transcript with a connection or two.
@@ -60,6 +66,15 @@ fn witness(root: &Path) -> Result<bool> {
     let began = Instant::now();
     shell::stream(command)?;
     println!("{WITNESSED_HOSTS} hosts of the witness: {:.1} s", began.elapsed().as_secs_f64());
+    Ok(true)
+}
+
+/// Random plans with random faults, and a real process that strace kills at each call that changes something.
+fn repair(root: &Path) -> Result<bool> {
+    let test = ["test", "--quiet", "-p", "repair", "--test", "simulated", "--test", "killed"];
+    let mut command = shell::cargo(root, &[&test[..], &["--", "--nocapture", "random_plans", "system_call"]].concat());
+    command.env("RDPDOCTOR_REPAIR_PLANS", PLANS).env("RDPDOCTOR_REPAIR_STRACE", "1");
+    shell::stream(command)?;
     Ok(true)
 }
 

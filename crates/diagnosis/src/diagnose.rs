@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 
 use evidence::fact::Fact;
 use evidence::moment::rfc3339;
+use evidence::state::XrdpFile;
 use evidence::{Because, Evidence, Role, Stage, SubjectId};
 
 use wire::x224::SecurityProtocols;
@@ -12,7 +13,7 @@ use wire::x224::SecurityProtocols;
 use crate::assemble::{Judged, assemble};
 use crate::case::{Case, Context};
 use crate::cause::{Cause, Confidence, Judgement, Severity};
-use crate::fixes::change::Machine;
+use crate::fixes::change::{Change, Machine};
 use crate::fixes::{Fix, Safety};
 use crate::ladder::{Ladder, Outcome};
 use crate::need::{Answers, Need};
@@ -181,12 +182,20 @@ fn fixes(found: &Present<'_>, other_server: bool) -> Vec<String> {
     let by_address = found.case.context.target.as_ref().is_some_and(|target| target.name().is_none());
     // Windows selects CredSSP where it is offered; xrdp and others know TLS alone, and have no key files of Windows
     let other = found.case.selected().is_some_and(|seen| seen.value == SecurityProtocols::SSL);
+    let seen = found.case.xrdp();
+    let xrdp = seen.is_some();
+    let joinable = seen.is_some_and(|seen| {
+        let shut = |file: &XrdpFile| file.readable == Some(false);
+        [&seen.value.certificate, &seen.value.key].into_iter().all(|file| !shut(file) || file.group.is_some())
+    });
     let fits = |id: &&str| {
         let fix = crate::fixes::find(id);
         let in_vain = |fix: &Fix| by_address && fix.is_about_names() || other && fix.is_of_windows_own();
-        // every fix on a host is one of Windows
-        let foreign = |fix: &Fix| other_server && matches!(fix.place.machine, Machine::Host | Machine::Concerned(_));
-        fix.is_none_or(|fix| !(weakens_in_vain(fix) || in_vain(fix) || foreign(fix)))
+        // every other fix on a host is one of Windows
+        let of_windows = |fix: &Fix| matches!(fix.place.machine, Machine::Host | Machine::Concerned(_));
+        let foreign = |fix: &Fix| if fix.is_of_xrdp() { !xrdp } else { (xrdp || other_server) && of_windows(fix) };
+        let helpless = |fix: &Fix| xrdp && fix.changes().any(|change| *change == Change::JoinKeyGroup) && !joinable;
+        fix.is_none_or(|fix| !(weakens_in_vain(fix) || in_vain(fix) || foreign(fix) || helpless(fix)))
     };
     let mut list: Vec<&str> = found.cause.fixes.iter().copied().filter(fits).collect();
     list.sort_by_key(|id| issued && crate::fixes::find(id).is_some_and(Fix::is_of_windows_own));

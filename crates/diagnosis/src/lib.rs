@@ -47,6 +47,7 @@ pub mod survey;
 pub mod timeline;
 pub mod tries;
 mod watched;
+pub mod xrdp;
 
 // the catalogue of codes and the vocabulary of a report, for those who may not look at evidence
 pub use evidence::{Because, ClientProfile, Host, Role, Stage, SubjectId, Symptom, Target, TimeSource};

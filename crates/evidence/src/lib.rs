@@ -17,6 +17,7 @@ mod evidence;
 pub mod fact;
 pub mod firewall;
 pub mod hive;
+pub mod ini;
 pub mod key_names;
 pub mod moment;
 pub mod observe;

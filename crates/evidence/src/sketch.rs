@@ -7,7 +7,7 @@ use time::macros::datetime;
 
 use crate::access::{Asked, Place, RefusedAccess};
 use crate::moment::rfc3339;
-use crate::state::{KeyFile, StoredCertificate};
+use crate::state::{KeyFile, StoredCertificate, XRDP_INI, Xrdp, XrdpFile};
 
 /// Time at which every sketched probe runs.
 pub const NOW: OffsetDateTime = datetime!(2026-11-21 09:00 UTC);
@@ -31,6 +31,31 @@ pub fn stored(store: &str) -> StoredCertificate {
         key_algorithm: Some("rsa".to_owned()),
         key_bits: Some(2048),
         signature_algorithm: Some("1.2.840.113549.1.1.11".to_owned()),
+    }
+}
+
+/// xrdp as a distribution ships it, with a certificate and key that it may read.
+pub fn xrdp() -> Xrdp {
+    let file = |path: &str| XrdpFile {
+        path: path.to_owned(),
+        place: Some(path.to_owned()),
+        exists: Some(true),
+        readable: Some(true),
+        group: None,
+        mode: Some(0o640),
+    };
+    Xrdp {
+        file: XRDP_INI.to_owned(),
+        port: Some("3389".to_owned()),
+        security_layer: Some("negotiate".to_owned()),
+        ssl_protocols: Some("TLSv1.2, TLSv1.3".to_owned()),
+        user: Some("xrdp".to_owned()),
+        certificate: file("/etc/xrdp/cert.pem"),
+        key: file("/etc/xrdp/key.pem"),
+        subject: Some("CN=SERVER01".to_owned()),
+        not_before: Some(rfc3339(NOW - time::Duration::days(10))),
+        not_after: Some(rfc3339(NOW + time::Duration::days(3640))),
+        key_matches: Some(true),
     }
 }
 

@@ -33,6 +33,7 @@ pub use crate::section::registry::{RegistryData, RegistryKey};
 pub use crate::section::services::Service;
 pub use crate::section::unread::Unread;
 pub use crate::section::volumes::Volume;
+pub use crate::section::xrdp::{XRDP_INI, Xrdp, XrdpFile};
 pub use read::{FORM, NAME, StateError};
 
 /// Name and version of the format.

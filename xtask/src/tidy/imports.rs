@@ -19,14 +19,17 @@ const CRATES: &[(&str, &[&str])] = &[
     ("report", &["diagnosis"]),
     ("os", &[]),
     ("collect", &["wire", "evidence", "diagnosis", "os"]),
-    ("repair", &["wire", "evidence"]),
+    ("repair", &["wire", "evidence", "diagnosis"]),
     ("lab", &["wire"]),
     ("cli", &["wire", "evidence", "diagnosis", "report", "collect", "repair", "lab"]),
 ];
 
 /// Floors of crates from the ground up, each with its modules: an import may go down or stay on its floor.
 const FLOORS: &[(&str, &[&str])] = &[
-    ("evidence", &["captured firewall moment places printable security windows", "bundle key_names profile target"]),
+    (
+        "evidence",
+        &["captured firewall ini moment places printable security windows", "bundle key_names profile target"],
+    ),
     (
         "evidence",
         &[
@@ -40,10 +43,11 @@ const FLOORS: &[(&str, &[&str])] = &[
     (
         "diagnosis",
         &[
-            "client earlier identity keys logs refusals regressions server setting timeline",
+            "client earlier identity keys logs refusals regressions server setting timeline xrdp",
             "causes fixes ladder order report",
         ],
     ),
+    ("repair", &["file hand hive place publisher", "groups linux ratchet sign", "offline", "plan", "journal", "run"]),
     ("diagnosis", &["assemble next planner diagnose", "control interview sketch"]),
     (
         "report",

@@ -21,6 +21,8 @@ pub enum Kind {
     FirewallLog,
     /// A log of xrdp or of its manager of sessions.
     XrdpLog,
+    /// The settings of an xrdp, with what they lead to.
+    XrdpSettings,
     /// A log of FreeRDP or guacd.
     ClientLog,
     /// An export of systemd's journal.
@@ -55,6 +57,7 @@ impl Kind {
             Self::ExportedEvents => "exported events",
             Self::FirewallLog => "firewall log",
             Self::XrdpLog => "log of xrdp",
+            Self::XrdpSettings => "settings of xrdp",
             Self::ClientLog => "log of a client",
             Self::Journal => "journal",
             Self::Transcript => "transcript",

@@ -39,6 +39,7 @@ mod text;
 mod transcript;
 mod watched;
 pub(crate) mod windows;
+pub(crate) mod xrdp;
 mod xrdp_log;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -64,6 +65,7 @@ use reader::{Access, HEAD, NO_FILE, Reader, Take, native};
 pub use reader::{Piece, ReadError, bytes, regular};
 use readers::READERS;
 pub use redaction::redacted;
+pub use windows::{OfflineHive, offline_hives};
 
 /// Most entries of folders that are looked at.
 const ENTRIES: usize = 100_000;

@@ -3,7 +3,7 @@
 use super::reader::Reader;
 use super::{
     bundle, capture, client_log, evtx, exports_csv, exports_json, exports_text, exports_xml, firewall_log, hive,
-    journal, procmon, rdp_file, registry_export, script, state, transcript, watched, xrdp_log,
+    journal, procmon, rdp_file, registry_export, script, state, transcript, watched, xrdp, xrdp_log,
 };
 
 /// Every kind, the most telling first.
@@ -25,6 +25,7 @@ pub(super) const READERS: &[Reader] = &[
     firewall_log::READER,
     journal::READER,
     xrdp_log::READER,
+    xrdp::READER,
     client_log::READER,
     rdp_file::READER,
     script::READER,

@@ -9,6 +9,7 @@ use evidence::rdp_file::{KNOWN, RdpFileRecord, RdpSetting, RdpSignature, Signer}
 use evidence::state::{
     COMPUTER_NAME, CRYPTOGRAPHY, EntryCount, FIREWALL_RULES, FileVersion, KEYS, KeyFile, LISTENER, LogEvent, LogSpan,
     Part, RegistryData, RegistryKey, SCHEMA, Service, State, StoredCertificate, TERMSERVICE, Unread, Volume, WINDOWS,
+    Xrdp, XrdpFile,
 };
 use wire::capture::{Exchange, Seen, Side, UdpWatched, Watched, Web, WebAnswer};
 use wire::credssp::TsRequest;
@@ -141,6 +142,30 @@ fn certificate() -> StoredCertificate {
     }
 }
 
+fn xrdp() -> Xrdp {
+    let file = || XrdpFile {
+        path: "/srv/srv.pem".to_owned(),
+        place: Some("/srv/srv.pem".to_owned()),
+        exists: Some(true),
+        readable: Some(false),
+        group: Some("srv".to_owned()),
+        mode: Some(0o640),
+    };
+    Xrdp {
+        file: "/srv/xrdp.ini".to_owned(),
+        port: Some("tcp://srv:3389".to_owned()),
+        security_layer: Some("negotiate".to_owned()),
+        ssl_protocols: Some("TLSv1.2".to_owned()),
+        user: Some("srv".to_owned()),
+        certificate: file(),
+        key: file(),
+        subject: Some("CN=srv, O=x".to_owned()),
+        not_before: Some("2026-01-01T00:00:00Z".to_owned()),
+        not_after: Some("2027-01-01T00:00:00Z".to_owned()),
+        key_matches: Some(true),
+    }
+}
+
 fn rdp_files() -> Vec<RdpFileRecord> {
     let settings = KNOWN.iter().map(|known| RdpSetting {
         name: known.name.to_owned(),
@@ -261,6 +286,7 @@ pub fn state() -> State {
             exists: true,
         }],
         volumes: vec![Volume { name: "C:".to_owned(), free: 1, size: 2 }],
+        xrdp: vec![xrdp()],
         rdp_files: rdp_files(),
         traces: vec![AccessTrace { records: 9, malformed: 1, left_out: 0 }],
         refused: refused(),

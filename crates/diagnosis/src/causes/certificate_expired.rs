@@ -14,6 +14,7 @@ use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::logs::{DAY, told};
 use crate::need::Need;
+use crate::xrdp;
 use wire::tls::TlsOffer;
 
 /// Event: the certificate chosen for the listener has expired.
@@ -39,6 +40,7 @@ pub const CAUSE: Cause = Cause {
             holds: had_expired,
         },
         Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::HOST_LOG], holds: logged },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::XRDP], holds: xrdp::expired },
         Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: valid },
     ],
     explains: &[],
@@ -62,7 +64,7 @@ pub const CAUSE: Cause = Cause {
     },
     // the order matters: without a usable key a removed certificate is not replaced, while an expired one is still
     // served
-    fixes: &["repair-machine-keys-access", "renew-rdp-certificate", "bind-certificate"],
+    fixes: &["repair-machine-keys-access", "renew-rdp-certificate", "bind-certificate", "make-xrdp-certificate"],
 };
 
 /// Says by which clock `date` has passed, and how long ago.

@@ -8,6 +8,7 @@ use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
 use crate::stage::tcp::{other_family_answers, tcp_only};
+use crate::xrdp;
 
 pub const CAUSE: Cause = Cause {
     id: "port-closed",
@@ -18,6 +19,7 @@ pub const CAUSE: Cause = Cause {
     codes: &[Symptom::SOCKET_CONNECT_FAILED],
     proofs: &[
         Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::TCP], holds: refused },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::XRDP], holds: xrdp::no_port },
         Proof { shows: Shows::Absence, needs: &[Need::TCP], holds: not_refused },
     ],
     explains: &[],
@@ -35,7 +37,7 @@ pub const CAUSE: Cause = Cause {
                      (HOST:PORT) or set it back. If this is not the machine you meant, correct DNS or the port forward.",
         references: &["RFC 9293 section 3.5.2", "Microsoft Learn: OnDisconnected, discReason 516"],
     },
-    fixes: &["enable-remote-desktop", "start-services", "set-listener-port"],
+    fixes: &["enable-remote-desktop", "start-services", "set-listener-port", "set-xrdp-port"],
 };
 
 fn is_refused(answer: &TcpAnswer) -> bool {

@@ -12,11 +12,12 @@ use evidence::{Role, Stage};
 use wire::tls::{Alert, TlsOffer};
 
 use crate::case::{Case, NEAR, Seen};
-use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
+use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::keys::{KeyPlace, REMOTE_DESKTOP};
 use crate::logs::{DAY, told};
 use crate::need::Need;
 use crate::stage::tls::{refused_with, speechless, uses_key};
+use crate::xrdp;
 
 /// Events: Remote Connection Manager could not make or replace a certificate.
 const NO_CERTIFICATE: &[u32] = &[1057, 1058];
@@ -59,13 +60,18 @@ pub const CAUSE: Cause = Cause {
             needs: &[Need::KEY_FOLDER, Need::key(CRYPTOGRAPHY), Need::key(LISTENER), Need::key(POLICY)],
             holds: unreadable,
         },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::XRDP], holds: xrdp::unreadable },
         Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::ACCESS_TRACE], holds: refused },
         Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: key_used },
         Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::PLAIN_12)], holds: key_used },
         Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::SPLIT_12)], holds: key_used },
         Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::OLD)], holds: key_used },
     ],
-    explains: &[],
+    // an xrdp that cannot use its key offers no TLS
+    explains: &[
+        Explains { cause: "standard-security-only", when: |case| xrdp::unreadable(case).is_some() },
+        Explains { cause: "certificate-missing", when: |case| xrdp::unreadable(case).is_some() },
+    ],
     page: Page {
         what_happens: "The negotiation succeeds and the host selects TLS or CredSSP; then it closes or resets the connection \
                        on the ClientHello, without a TLS record, or sends alert 80. mstsc shows 0x904, extended 0x7.",
@@ -95,7 +101,13 @@ pub const CAUSE: Cause = Cause {
             "Microsoft: Schannel event 36870",
         ],
     },
-    fixes: &["repair-machine-keys-access", "replace-rdp-key-container", "renew-rdp-certificate"],
+    fixes: &[
+        "repair-machine-keys-access",
+        "replace-rdp-key-container",
+        "renew-rdp-certificate",
+        "let-xrdp-read-its-key",
+        "make-xrdp-certificate",
+    ],
 };
 
 fn every_hello_broken_off(case: Case<'_>) -> Option<Ground> {

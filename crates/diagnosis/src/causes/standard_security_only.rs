@@ -8,6 +8,7 @@ use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
 use crate::case::{Case, EVERYTHING};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
+use crate::xrdp;
 
 pub const CAUSE: Cause = Cause {
     id: "standard-security-only",
@@ -28,6 +29,7 @@ pub const CAUSE: Cause = Cause {
             holds: no_tls_for_a_watched_client,
         },
         Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::key(LISTENER)], holds: set_so },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::XRDP], holds: xrdp::plain },
         Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: takes_tls },
         Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::TlsOnly)], holds: takes_tls_alone },
     ],
@@ -47,7 +49,7 @@ pub const CAUSE: Cause = Cause {
                      repaired. Standard RDP Security does not prove the host's identity; do not lower clients to it.",
         references: &["[MS-RDPBCGR] 2.2.1.2.2 (SSL_NOT_ALLOWED_BY_SERVER), 5.3 (Standard RDP Security)"],
     },
-    fixes: &["require-tls", "require-nla"],
+    fixes: &["require-tls", "require-nla", "offer-tls-in-xrdp"],
 };
 
 fn without_tls(answer: &X224Answer) -> Option<&'static str> {

@@ -7,6 +7,7 @@ use evidence::key_names::{MACHINE_KEYS, RDP_KEY, own_key_file_name};
 use evidence::rdp_file::{RdpFileRecord, RdpSignature, Signer, known};
 use evidence::state::{
     CRYPTOGRAPHY, FIREWALL_RULES, KeyFile, LISTENER, RegistryData, RegistryKey, Service, State, StoredCertificate,
+    Xrdp, XrdpFile,
 };
 use evidence::{firewall, security};
 
@@ -31,6 +32,7 @@ enum Before {
     RemovedKeyFile(usize, KeyFile),
     RemovedCertificate(usize, StoredCertificate),
     RdpFile(usize, RdpFileRecord),
+    Xrdp(usize, Xrdp),
 }
 
 impl Undo {
@@ -51,6 +53,7 @@ impl Undo {
                 Before::Key(at, key) => put(&mut state.registry, at, key),
                 Before::Service(at, service) => put(&mut state.services, at, service),
                 Before::Rights(at, file) => put(&mut state.key_files, at, file),
+                Before::Xrdp(at, xrdp) => put(&mut state.xrdp, at, xrdp),
                 Before::RdpFile(at, file) => put(&mut state.rdp_files, at, file),
                 Before::RemovedKeyFile(at, file) => insert(&mut state.key_files, at, file),
                 Before::RemovedCertificate(at, certificate) => insert(&mut state.certificates, at, certificate),
@@ -122,8 +125,16 @@ pub fn apply(change: &Change, given: &Given, state: &mut State) -> Undo {
         Change::OpenFirewall(rule) => open(rule, given, state, &mut before),
         Change::CorrectRdpSetting { name, from, to } => correct(name, (*from, *to), given, state, &mut before),
         Change::SignRdpFile => sign(given, state, &mut before),
-        // no state records it
-        Change::ForgetNames => {}
+        Change::SetXrdp { name, value } => xrdp(state, &mut before, |xrdp| set_xrdp(name, &given.fill(value), xrdp)),
+        Change::JoinKeyGroup => xrdp(state, &mut before, |xrdp| {
+            for file in [&mut xrdp.certificate, &mut xrdp.key] {
+                if file.readable == Some(false) && file.group.take().is_some() {
+                    file.readable = Some(true);
+                }
+            }
+        }),
+        // no state records them
+        Change::ForgetNames | Change::RestartUnit(_) | Change::MakeXrdpCertificate => {}
         Change::Run(run) => {
             for change in run.does {
                 before.extend(apply(change, given, state).0);
@@ -273,6 +284,39 @@ fn open(rule: &str, given: &Given, state: &mut State, before: &mut Vec<Before>) 
             *text = firewall::opened(text, &given.addresses);
         }
     });
+}
+
+/// Changes every xrdp.
+fn xrdp(state: &mut State, before: &mut Vec<Before>, change: impl Fn(&mut Xrdp)) {
+    for (at, xrdp) in state.xrdp.iter_mut().enumerate() {
+        let was = xrdp.clone();
+        change(xrdp);
+        if *xrdp != was {
+            before.push(Before::Xrdp(at, was));
+        }
+    }
+}
+
+/// A new certificate and its key belong together; from when until when it is valid is not known before it is made.
+fn set_xrdp(name: &str, value: &str, xrdp: &mut Xrdp) {
+    let made = |path: &str| XrdpFile {
+        path: path.to_owned(),
+        place: Some(path.to_owned()),
+        exists: Some(true),
+        readable: Some(true),
+        group: None,
+        mode: Some(0o640),
+    };
+    match name {
+        "port" => xrdp.port = Some(value.to_owned()),
+        "security_layer" => xrdp.security_layer = Some(value.to_owned()),
+        "certificate" => {
+            xrdp.certificate = made(value);
+            (xrdp.not_before, xrdp.not_after, xrdp.key_matches) = (None, None, None);
+        }
+        "key_file" => xrdp.key = made(value),
+        _ => {}
+    }
 }
 
 /// Changes the `.rdp` file that is meant, or each.

@@ -25,6 +25,8 @@ pub enum Machine {
     Client,
     /// The machine that the finding is about, in words.
     Concerned(&'static str),
+    /// The host, where it is xrdp that serves.
+    Xrdp,
     /// A machine that is neither host nor client, or a device, in words.
     Other(&'static str),
     /// None: the fix is refused.
@@ -43,6 +45,8 @@ pub enum Rights {
 impl Place {
     /// On the host, as an administrator, from its console.
     pub const HOST_CONSOLE: Self = Self { machine: Machine::Host, rights: Rights::Elevated, console: true, note: "" };
+    /// On the host with xrdp, as root, by another way in than Remote Desktop.
+    pub const XRDP: Self = Self { machine: Machine::Xrdp, rights: Rights::Elevated, console: true, note: "" };
     /// Nowhere: the fix is refused.
     pub const NOWHERE: Self = Self::own(Machine::None);
 
@@ -67,11 +71,16 @@ impl Place {
         let machine = match (self.machine, self.console) {
             (Machine::Host, true) => "on the host's console",
             (Machine::Host, false) => "on the host",
+            (Machine::Xrdp, _) => "in a shell on the host with xrdp, not through Remote Desktop",
             (Machine::Client, _) => "on the client",
             (Machine::Concerned(words) | Machine::Other(words), _) => words,
             (Machine::None, _) => "nowhere",
         };
-        let rights = if self.rights == Rights::Elevated { ", as administrator" } else { "" };
+        let rights = match (self.rights, self.machine) {
+            (Rights::Elevated, Machine::Xrdp) => ", as root",
+            (Rights::Elevated, _) => ", as administrator",
+            (Rights::Own, _) => "",
+        };
         format!("{machine}{rights}{}", self.note)
     }
 }
@@ -169,7 +178,25 @@ pub enum Change {
     ForgetNames,
     /// Runs a program of Windows.
     Run(Run),
+    /// Sets a setting of xrdp in the section `Globals` of its `xrdp.ini`.
+    SetXrdp {
+        /// The setting's name.
+        name: &'static str,
+        /// The value that it is to have.
+        value: &'static str,
+    },
+    /// Makes the account that xrdp runs as, `{user}`, a member of the group `{group}`, which may read its key.
+    JoinKeyGroup,
+    /// Makes a new key ([`NEW_KEY`]) and its certificate ([`NEW_CERTIFICATE`]), which vouches for itself.
+    MakeXrdpCertificate,
+    /// Restarts a service of Linux, if it runs.
+    RestartUnit(&'static str),
 }
+
+/// Place of a certificate that is made for xrdp.
+pub const NEW_CERTIFICATE: &str = "/etc/xrdp/rdpdoctor-cert.pem";
+/// Place of its key.
+pub const NEW_KEY: &str = "/etc/xrdp/rdpdoctor-key.pem";
 
 /// A registry value that is to be set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -295,7 +322,7 @@ impl Change {
 
     /// True if it ends sessions of Remote Desktop.
     pub fn cuts_sessions(&self) -> bool {
-        matches!(self, Self::Stop(_) | Self::Restart(_))
+        matches!(self, Self::Stop(_) | Self::Restart(_) | Self::RestartUnit(_))
     }
 
     /// True if it mends only the certificate that Windows makes for itself, or its key.

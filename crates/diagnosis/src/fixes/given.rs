@@ -8,7 +8,7 @@ use crate::cause::Cause;
 const USUAL_PORT: u16 = 3389;
 
 /// Each placeholder, and what stands there where nothing is known: a word in capitals, with what to replace it with.
-const PLACEHOLDERS: [(&str, &str, Option<&str>); 8] = [
+const PLACEHOLDERS: [(&str, &str, Option<&str>); 10] = [
     ("{host}", "HOST", Some("the host's name or address")),
     ("{name}", "NAME", Some("the host's name")),
     ("{port}", "3389", None),
@@ -16,6 +16,9 @@ const PLACEHOLDERS: [(&str, &str, Option<&str>); 8] = [
     ("{side}", "Server", None),
     ("{thumbprint}", "THUMBPRINT", Some("the thumbprint of the certificate to use")),
     ("{addresses}", "ADMIN-SUBNET", Some("the addresses that may connect, such as 192.0.2.0/24")),
+    // as Debian and Ubuntu call them
+    ("{user}", "xrdp", None),
+    ("{group}", "ssl-cert", None),
     ("{file}", "FILE.rdp", Some("the path of the .rdp file")),
 ];
 

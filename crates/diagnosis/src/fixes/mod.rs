@@ -10,6 +10,7 @@ mod given;
 #[cfg(test)]
 mod laws;
 pub mod powershell;
+mod shell;
 
 // fixes: modules
 mod allow_encryption_oracle;
@@ -29,7 +30,10 @@ mod exempt_from_inspection;
 mod flush_dns;
 mod ignore_server_identity;
 mod install_update;
+mod let_xrdp_read_its_key;
 mod listen_on_all_adapters;
+mod make_xrdp_certificate;
+mod offer_tls_in_xrdp;
 mod open_firewall_for_rdp;
 mod raise_outstanding_connections;
 mod register_spn;
@@ -46,6 +50,7 @@ mod require_tls;
 mod reset_cipher_order;
 mod restart_services;
 mod set_listener_port;
+mod set_xrdp_port;
 mod sign_rdp_file;
 mod start_services;
 mod try_another_client;
@@ -114,6 +119,11 @@ impl Fix {
         self.steps.iter().flat_map(Step::changes)
     }
 
+    /// True if it mends xrdp, and no Windows.
+    pub fn is_of_xrdp(&self) -> bool {
+        self.place.machine == change::Machine::Xrdp
+    }
+
     /// True if it mends what a name leads to: of no use to whoever goes by an address.
     pub fn is_about_names(&self) -> bool {
         self.changes().any(|change| *change == Change::ForgetNames)
@@ -146,7 +156,10 @@ pub const ALL: &[&Fix] = &[
     &flush_dns::FIX,
     &ignore_server_identity::FIX,
     &install_update::FIX,
+    &let_xrdp_read_its_key::FIX,
     &listen_on_all_adapters::FIX,
+    &make_xrdp_certificate::FIX,
+    &offer_tls_in_xrdp::FIX,
     &open_firewall_for_rdp::FIX,
     &raise_outstanding_connections::FIX,
     &register_spn::FIX,
@@ -163,6 +176,7 @@ pub const ALL: &[&Fix] = &[
     &reset_cipher_order::FIX,
     &restart_services::FIX,
     &set_listener_port::FIX,
+    &set_xrdp_port::FIX,
     &sign_rdp_file::FIX,
     &start_services::FIX,
     &try_another_client::FIX,
@@ -290,12 +304,8 @@ mod tests {
         for fix in ALL {
             let needed = fix.changes().any(Change::takes_administrator);
             assert!(!needed || fix.place.rights == change::Rights::Elevated, "{}", fix.id);
-            assert_eq!(
-                fix.place.words().contains("as administrator"),
-                fix.place.rights == change::Rights::Elevated,
-                "{}",
-                fix.id
-            );
+            let said = ["as administrator", "as root"].iter().any(|words| fix.place.words().contains(words));
+            assert_eq!(said, fix.place.rights == change::Rights::Elevated, "{}", fix.id);
             let cuts = fix.changes().any(Change::cuts_sessions);
             assert!(!cuts || fix.place.console, "{}: it cuts the session that it is run in", fix.id);
         }

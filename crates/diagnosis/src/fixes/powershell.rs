@@ -1,4 +1,4 @@
-//! Steps as lines for PowerShell: the one place where a change becomes a command.
+//! Steps as lines for PowerShell: the one place where a change becomes a command. Those of Linux are in `shell.rs`.
 //!
 //! It lies here and not with the reports, because whoever carries changes out writes the same commands down for the
 //! case that everything fails, and may not depend on reports.
@@ -6,6 +6,7 @@
 use super::Fix;
 use super::change::{Access, Change, Data, Look, Missing, Secured, Step, Value};
 use super::given::Given;
+use super::shell;
 
 /// Returns the steps of a fix, one a line, with what is known in the places of placeholders. Sentences are comments, so
 /// that all of it may be pasted.
@@ -111,6 +112,9 @@ fn command(change: &Change, short: Option<&str>) -> String {
         Change::SignRdpFile => "rdpsign.exe /sha256 {thumbprint} {file}".to_owned(),
         Change::ForgetNames => "Clear-DnsClientCache".to_owned(),
         Change::Run(run) => run.line.to_owned(),
+        Change::SetXrdp { .. } | Change::JoinKeyGroup | Change::MakeXrdpCertificate | Change::RestartUnit(_) => {
+            shell::command(change)
+        }
     }
 }
 

@@ -70,6 +70,13 @@ static RDP_FILE: Kind = Kind {
     asking: None,
 };
 
+static XRDP: Kind = Kind {
+    name: "xrdp",
+    words: |_| "the settings of xrdp, on the host itself".to_owned(),
+    answered: |case, _| case.xrdp().is_some(),
+    asking: None,
+};
+
 static TRUST_STORE: Kind = Kind {
     name: "trust-store",
     words: |_| "whom the client trusts".to_owned(),
@@ -89,6 +96,8 @@ impl Need {
     pub const ACCESS_TRACE: Self = Self::new(&ACCESS_TRACE, Of::Nothing);
     /// An `.rdp` file of the client.
     pub const RDP_FILE: Self = Self::new(&RDP_FILE, Of::Nothing);
+    /// Settings of xrdp, with its certificate and key.
+    pub const XRDP: Self = Self::new(&XRDP, Of::Nothing);
     /// Stores of authorities that the client trusts.
     pub const TRUST_STORE: Self = Self::new(&TRUST_STORE, Of::Nothing);
 

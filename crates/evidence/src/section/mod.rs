@@ -20,6 +20,7 @@ pub(crate) mod tally;
 pub mod thing;
 pub mod unread;
 pub mod volumes;
+pub mod xrdp;
 
 /// Lists the sections, in the order of a state's fields, and hands the list to the macro `$take`: the documentation of
 /// the field, its name, the variant of the fact, and the type of the things in it.
@@ -50,6 +51,8 @@ macro_rules! sections {
             traces: AccessTrace(crate::section::accesses::AccessTrace),
             /// Accesses refused in them, at places that matter for Remote Desktop.
             refused: RefusedAccess(crate::section::accesses::RefusedAccess),
+            /// xrdp, on a machine with Linux.
+            xrdp: Xrdp(crate::section::xrdp::Xrdp),
             /// Evidence that could not be read, and why.
             unread: Unread(crate::section::unread::Unread),
         }

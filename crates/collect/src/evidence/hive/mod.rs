@@ -84,7 +84,8 @@ fn logs_beside(path: &Path) -> (Vec<Log>, Vec<Unread>) {
     (logs, lacks)
 }
 
-fn files_beside(path: &Path) -> Vec<PathBuf> {
+/// Lists the transaction logs beside a hive.
+pub(super) fn files_beside(path: &Path) -> Vec<PathBuf> {
     let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default().to_ascii_lowercase();
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);

@@ -3,6 +3,7 @@
 //! Hives and event logs are treated as all files and recognised by their contents. Facts outside of contents (who may
 //! read a key, which version a program has, how much space is free) are recorded here.
 
+mod offline;
 #[cfg(any(target_os = "linux", windows, test))]
 mod security;
 mod version;
@@ -15,6 +16,7 @@ use evidence::key_names::{MACHINE_KEYS, RDP_KEY};
 use evidence::state::{FileVersion, KeyFile, PROGRAMS, SCHEMA, State, Unread, Volume};
 
 use super::reader::{ReadError, native, regular};
+pub use offline::{OfflineHive, offline_hives};
 
 /// Most files of a folder of keys that are named, besides those of Remote Desktop.
 const KEYS: usize = 10_000;

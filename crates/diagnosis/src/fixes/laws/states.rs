@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use evidence::key_names::{RDP_KEY, key_digits};
 use evidence::moment::rfc3339;
 use evidence::rdp_file::{RdpFile, RdpFileRecord, RdpSignature};
-use evidence::sketch::{key_file, stored};
+use evidence::sketch::{key_file, stored, xrdp};
 use evidence::state::{
     CIPHER_POLICY, COMPUTER_NAME, CRYPTOGRAPHY, FIPS, FIREWALL_RULES, KEYS, LISTENER, Part, RegistryData, RegistryKey,
     STORE_MY, STORE_REMOTE_DESKTOP, Service, State, StoredCertificate, TERMINAL_SERVER, TERMSERVICE, WINDOWS, WINLOGON,
+    Xrdp,
 };
 use time::Duration;
 
@@ -105,6 +106,17 @@ pub(super) const SHOWN: &[Pair] = &[
     }),
     not_shown("machine-renamed", "renew-rdp-certificate", || one(renamed())),
     not_shown("machine-renamed", "replace-rdp-key-container", || one(renamed())),
+    not_shown("private-key-unusable", "let-xrdp-read-its-key", || {
+        linux(|xrdp| (xrdp.key.readable, xrdp.key.group) = (Some(false), Some("ssl-cert".to_owned())))
+    }),
+    not_shown("private-key-unusable", "make-xrdp-certificate", || linux(|xrdp| xrdp.key.readable = Some(false))),
+    not_shown("certificate-binding-stale", "make-xrdp-certificate", || linux(|xrdp| xrdp.key.exists = Some(false))),
+    not_shown("certificate-key-mismatch", "make-xrdp-certificate", || linux(|xrdp| xrdp.key_matches = Some(false))),
+    not_shown("certificate-expired", "make-xrdp-certificate", || linux(|xrdp| xrdp.not_after = Some(days(-1)))),
+    not_shown("standard-security-only", "offer-tls-in-xrdp", || {
+        linux(|xrdp| xrdp.security_layer = Some("rdp".to_owned()))
+    }),
+    not_shown("port-closed", "set-xrdp-port", || linux(|xrdp| xrdp.port = Some("33x9".to_owned()))),
     ruled_out("rdp-file-misconfigured", "repair-rdp-file", without_credssp),
     ruled_out("rdp-file-signature-broken", "sign-rdp-file", signature_broken),
 ];
@@ -240,6 +252,14 @@ fn issued(thumbprint: &str, change: impl FnOnce(&mut StoredCertificate)) -> Stor
     };
     change(&mut certificate);
     certificate
+}
+
+/// A server with Linux whose xrdp is sound but for this.
+fn linux(change: fn(&mut Xrdp)) -> Vec<Vec<State>> {
+    let mut xrdp = xrdp();
+    change(&mut xrdp);
+    let taken_at = Some(rfc3339(NOW));
+    one(State { computer: Some("SERVER01".to_owned()), taken_at, xrdp: vec![xrdp], ..State::default() })
 }
 
 /// A server on which nothing is wrong.

@@ -1,0 +1,129 @@
+//! Settings of an ini file, changed in their lines: comments, blanks, order and ends of lines stay as they are.
+
+/// Line of a file, with its end.
+fn lines(text: &str) -> Vec<&str> {
+    text.split_inclusive('\n').collect()
+}
+
+/// Returns the name of the section that a line begins.
+fn section_of(line: &str) -> Option<&str> {
+    line.trim().strip_prefix('[')?.split_once(']').map(|(name, _)| name.trim())
+}
+
+/// Splits a line into the name of its setting and all behind `=`, without the end of the line.
+fn setting_of(line: &str) -> Option<(&str, &str)> {
+    let line = line.trim_end_matches(['\r', '\n']);
+    let trimmed = line.trim_start();
+    if trimmed.starts_with([';', '#']) {
+        return None;
+    }
+    let (name, text) = line.split_once('=')?;
+    Some((name.trim(), text))
+}
+
+/// Places of a setting: the line of its section, and its own lines.
+struct Found {
+    section: usize,
+    own: Vec<usize>,
+}
+
+impl Found {
+    /// Returns the only line of the setting, if there is one.
+    fn only(&self, section: &str, name: &str) -> Result<Option<usize>, String> {
+        match self.own[..] {
+            [] => Ok(None),
+            [at] => Ok(Some(at)),
+            _ => Err(format!("{name} stands {} times in [{section}]", self.own.len())),
+        }
+    }
+}
+
+fn find(lines: &[&str], section: &str, name: &str) -> Result<Found, String> {
+    let mut inside = false;
+    let (mut heads, mut own) = (Vec::new(), Vec::new());
+    for (at, line) in lines.iter().enumerate() {
+        if let Some(head) = section_of(line) {
+            inside = head.eq_ignore_ascii_case(section);
+            heads.extend(inside.then_some(at));
+        } else if inside && setting_of(line).is_some_and(|(known, _)| known.eq_ignore_ascii_case(name)) {
+            own.push(at);
+        }
+    }
+    match heads[..] {
+        [] => Err(format!("it has no section [{section}]")),
+        [section] => Ok(Found { section, own }),
+        _ => Err(format!("it has the section [{section}] more than once")),
+    }
+}
+
+/// Reads a setting: all behind its `=`; `None` where it is not set. Where it stands twice, nobody knows which one
+/// counts: an error, as where there is no such section.
+pub fn read(text: &str, section: &str, name: &str) -> Result<Option<String>, String> {
+    let lines = lines(text);
+    let own = find(&lines, section, name)?.only(section, name)?;
+    Ok(own.and_then(|at| setting_of(lines[at])).map(|(_, text)| text.to_owned()))
+}
+
+/// Returns the text of the file with the setting as it is to be, or without it. A new one comes right behind the head
+/// of its section.
+pub fn written(text: &str, section: &str, name: &str, setting: Option<&str>) -> Result<String, String> {
+    let lines = lines(text);
+    let found = find(&lines, section, name)?;
+    let own = found.only(section, name)?;
+    let mut lines: Vec<String> = lines.into_iter().map(str::to_owned).collect();
+    match (setting, own) {
+        (None, None) => {}
+        (None, Some(at)) => drop(lines.remove(at)),
+        (Some(new), _) if new.contains(['\r', '\n']) => return Err(format!("{name}: a setting is one line")),
+        (Some(new), Some(at)) => {
+            let line = &lines[at];
+            let (left, _) = line.split_once('=').unwrap_or((line, ""));
+            lines[at] = format!("{left}={new}{}", end_of(line));
+        }
+        (Some(new), None) => {
+            let end = end_of(&lines[found.section]).to_owned();
+            if end.is_empty() {
+                return Err(format!("the file ends with the head of [{section}]"));
+            }
+            lines.insert(found.section + 1, format!("{name}={new}{end}"));
+        }
+    }
+    Ok(lines.concat())
+}
+
+fn end_of(line: &str) -> &str {
+    &line[line.trim_end_matches(['\r', '\n']).len()..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "; first\r\n[Globals]\r\n; port=1\r\nport = 3389\r\nkey_file=\r\n[Xorg]\nport=-1";
+
+    #[test]
+    fn one_line_changes_and_goes_back_to_the_byte() {
+        assert_eq!(read(TEXT, "globals", "PORT"), Ok(Some(" 3389".to_owned())));
+        let other = written(TEXT, "Globals", "port", Some("3390")).unwrap();
+        assert_eq!(other, TEXT.replace("port = 3389", "port =3390"));
+        assert_eq!(written(&other, "Globals", "port", Some(" 3389")).unwrap(), TEXT);
+        let last = written(TEXT, "Xorg", "port", Some("5")).unwrap();
+        assert_eq!(last, TEXT.replace("port=-1", "port=5"));
+        for section in ["Globals", "Xorg"] {
+            let added = written(TEXT, section, "new", Some("x")).unwrap();
+            assert_eq!(read(&added, section, "new"), Ok(Some("x".to_owned())));
+            assert_eq!(written(&added, section, "new", None).unwrap(), TEXT);
+        }
+    }
+
+    #[test]
+    fn what_is_ambiguous_is_left_alone() {
+        let twice = "[Globals]\nport=1\nport=2\n";
+        assert!(read(twice, "Globals", "port").is_err() && written(twice, "Globals", "port", Some("3")).is_err());
+        let heads = "[Globals]\nport=1\n[Globals]\n";
+        assert!(read(heads, "Globals", "port").is_err());
+        assert!(read("port=1\n", "Globals", "port").is_err());
+        assert!(written("[Globals]", "Globals", "port", Some("3")).is_err());
+        assert!(written("[Globals]\n", "Globals", "port", Some("3\n[x]")).is_err());
+    }
+}

@@ -1,0 +1,173 @@
+//! Services of Linux: by systemd where it runs, else by the scripts of sysvinit; a process that was started by hand is
+//! seen, and not touched.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::hand::{Failed, Unread};
+
+/// Longest times that a service is waited for.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// Until a command of the service manager has ended.
+    pub command: Duration,
+    /// Until a service runs, or does not run any more.
+    pub change: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { command: Duration::from_mins(1), change: Duration::from_secs(15) }
+    }
+}
+
+/// Pause between two looks.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Whoever starts and stops services here.
+enum Manager {
+    Systemd,
+    /// The service's script.
+    Script(PathBuf),
+    /// Nobody: the service was started by hand.
+    None,
+}
+
+impl Manager {
+    fn of(service: &str) -> Self {
+        let script = Path::new("/etc/init.d").join(service);
+        if Path::new("/run/systemd/system").is_dir() {
+            Self::Systemd
+        } else if script.is_file() {
+            Self::Script(script)
+        } else {
+            Self::None
+        }
+    }
+
+    fn command(&self, word: &str, service: &str) -> Option<Command> {
+        match self {
+            Self::Systemd => {
+                let mut command = Command::new("systemctl");
+                command.args(["--no-ask-password", word, service]);
+                Some(command)
+            }
+            Self::Script(script) => {
+                let mut command = Command::new(script);
+                command.arg(word);
+                Some(command)
+            }
+            Self::None => None,
+        }
+    }
+}
+
+/// A name of a service is no path and no option.
+fn named(service: &str) -> Result<(), String> {
+    let letter = |letter: char| letter.is_ascii_alphanumeric() || "-_.@".contains(letter);
+    let sound = service.starts_with(|first: char| first.is_ascii_alphanumeric()) && service.chars().all(letter);
+    if sound { Ok(()) } else { Err("this is no name of a service".to_owned()) }
+}
+
+/// True if the service runs.
+pub(super) fn running(service: &str) -> Result<bool, Unread> {
+    named(service).map_err(Unread)?;
+    Ok(process(service).is_some())
+}
+
+/// Returns the number of its process, by the file in which it writes it down.
+fn process(service: &str) -> Option<u32> {
+    let files = [format!("/run/{service}/{service}.pid"), format!("/run/{service}.pid")];
+    files.iter().find_map(|file| {
+        let number = fs::read_to_string(file).ok()?.trim().parse::<u32>().ok()?;
+        let name = fs::read_to_string(format!("/proc/{number}/comm")).ok()?;
+        // the system cuts names at 15 bytes
+        (!name.trim().is_empty() && service.starts_with(name.trim())).then_some(number)
+    })
+}
+
+/// Starts or stops a service.
+pub(super) fn set(service: &str, run: bool, patience: Patience) -> Result<(), Failed> {
+    named(service).map_err(Failed)?;
+    if process(service).is_some() == run {
+        return Ok(());
+    }
+    order(if run { "start" } else { "stop" }, service, patience)?;
+    let words = if run { "it did not start" } else { "it did not stop" };
+    reached(patience, || process(service).is_some() == run).then_some(()).ok_or_else(|| failed(service, words))
+}
+
+/// Restarts a service that runs; behind that another process runs.
+pub(super) fn restart(service: &str, patience: Patience) -> Result<(), Failed> {
+    named(service).map_err(Failed)?;
+    let Some(before) = process(service) else { return Ok(()) };
+    order("restart", service, patience)?;
+    let renewed = || process(service).is_some_and(|now| now != before);
+    reached(patience, renewed).then_some(()).ok_or_else(|| failed(service, "it did not come back with a new process"))
+}
+
+fn failed(service: &str, why: &str) -> Failed {
+    Failed(format!("service {service}: {why}"))
+}
+
+fn order(word: &str, service: &str, patience: Patience) -> Result<(), Failed> {
+    let by_hand = || failed(service, "it was started by hand: end its process and start it again as it was started");
+    let mut command = Manager::of(service).command(word, service).ok_or_else(by_hand)?;
+    let ended = run(&mut command, patience.command).map_err(|why| failed(service, &why))?;
+    if ended { Ok(()) } else { Err(failed(service, &format!("the system refused to {word} it"))) }
+}
+
+/// Runs a command that has to end in time; true if it ended well.
+fn run(command: &mut Command, patience: Duration) -> Result<bool, String> {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().map_err(|error| format!("{}: {error}", command.get_program().display()))?;
+    let mut status = None;
+    let ended = reached(Patience { change: patience, command: patience }, || {
+        status = child.try_wait().ok().flatten();
+        status.is_some()
+    });
+    if !ended {
+        let _ = child.kill();
+        let _ = child.wait();
+        return Err(format!("{} did not end within {} s", command.get_program().display(), patience.as_secs()));
+    }
+    Ok(status.is_some_and(|status| status.success()))
+}
+
+/// Looks until something holds; false if it never did in time.
+fn reached(patience: Patience, mut holds: impl FnMut() -> bool) -> bool {
+    let began = Instant::now();
+    loop {
+        if holds() {
+            return true;
+        }
+        if began.elapsed() >= patience.change {
+            return false;
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_hangs_is_ended() {
+        let mut hangs = Command::new("sleep");
+        assert!(run(hangs.arg("1000"), Duration::from_millis(30)).unwrap_err().contains("did not end"));
+        assert_eq!(run(&mut Command::new("true"), Duration::from_mins(1)), Ok(true));
+        assert_eq!(run(&mut Command::new("false"), Duration::from_mins(1)), Ok(false));
+        assert!(run(&mut Command::new("/no/such/program"), Duration::from_mins(1)).is_err());
+    }
+
+    #[test]
+    fn names_are_no_paths_and_no_options() {
+        assert!(running("../x").is_err() && running("-x").is_err() && running("").is_err());
+        assert_eq!(running("no-such-service-of-ours"), Ok(false));
+        assert_eq!(restart("no-such-service-of-ours", Patience::default()), Ok(()));
+    }
+}

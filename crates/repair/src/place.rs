@@ -1,0 +1,228 @@
+//! Places of a machine, and what they hold: the two halves of every change.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use ring::digest::{SHA256, digest};
+use serde::{Deserialize, Serialize};
+use wire::hex;
+
+/// Part of a machine that can be read, and written as it was read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Place {
+    /// A file: its bytes, its mode and its owner. Links are never followed.
+    File {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// A setting of an ini file. All other lines, comments among them, stay as they are.
+    Ini {
+        /// Path of the file.
+        path: PathBuf,
+        /// Section, without its brackets.
+        section: String,
+        /// Name of the setting.
+        name: String,
+    },
+    /// Membership of a user in a group, in `group` and `gshadow`.
+    Member {
+        /// Folder with the two files, `/etc` on a machine that runs.
+        folder: PathBuf,
+        /// The group.
+        group: String,
+        /// The user.
+        user: String,
+    },
+    /// A service: whether it runs.
+    Service {
+        /// Its name.
+        name: String,
+    },
+    /// A value of Windows' registry.
+    Registry {
+        /// Path of the key, from the root: `HKLM\…`.
+        key: String,
+        /// Name of the value.
+        name: String,
+    },
+}
+
+impl Place {
+    /// Returns the place of a file.
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Self::File { path: path.into() }
+    }
+
+    /// Lists the files that hold it: copies of them bring it back without this program.
+    pub fn files(&self) -> Vec<PathBuf> {
+        match self {
+            Self::File { path } | Self::Ini { path, .. } => vec![path.clone()],
+            Self::Member { folder, .. } => vec![folder.join("group"), folder.join("gshadow")],
+            Self::Service { .. } | Self::Registry { .. } => Vec::new(),
+        }
+    }
+
+    /// Returns the path that names it, if one does.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File { path } | Self::Ini { path, .. } | Self::Member { folder: path, .. } => Some(path),
+            Self::Service { .. } | Self::Registry { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { path } => write!(f, "{}", path.display()),
+            Self::Ini { path, section, name } => write!(f, "{} [{section}] {name}", path.display()),
+            Self::Member { group, user, .. } => write!(f, "member {user} of the group {group}"),
+            Self::Service { name } => write!(f, "service {name}"),
+            Self::Registry { key, name } => write!(f, "{key} {name}"),
+        }
+    }
+}
+
+/// Contents of a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Held {
+    /// Nothing is there: no such file, setting, value; the user is no member.
+    Absent,
+    /// The user is a member.
+    Present,
+    /// A file.
+    File {
+        /// Its bytes.
+        bytes: Vec<u8>,
+        /// Its permission bits (`0o640`).
+        mode: u32,
+        /// Number of the user that owns it.
+        uid: u32,
+        /// Number of its group.
+        gid: u32,
+    },
+    /// Text of a setting: everything behind its `=`.
+    Text(String),
+    /// True if the service runs.
+    Running(bool),
+    /// Value of the registry.
+    Value {
+        /// Its type (`REG_DWORD` is 4).
+        kind: u32,
+        /// Its data.
+        data: Vec<u8>,
+    },
+}
+
+/// Returns the SHA-256 of bytes, hexadecimal, lower case.
+pub fn sha256(bytes: &[u8]) -> String {
+    hex::encode(digest(&SHA256, bytes).as_ref())
+}
+
+/// Contents of a place as a journal or a plan writes them down: bytes of files are kept beside it, by their SHA-256.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Kept {
+    /// Nothing.
+    Absent,
+    /// Member.
+    Present,
+    /// A file.
+    File {
+        /// SHA-256 of its bytes, hexadecimal.
+        sha256: String,
+        /// Its permission bits.
+        mode: u32,
+        /// Its owner.
+        uid: u32,
+        /// Its group.
+        gid: u32,
+    },
+    /// A setting.
+    Text {
+        /// Everything behind its `=`.
+        text: String,
+    },
+    /// A service.
+    Running {
+        /// True if it runs.
+        running: bool,
+    },
+    /// A value of the registry.
+    Value {
+        /// Its type.
+        #[serde(rename = "type")]
+        kind: u32,
+        /// Its data, hexadecimal.
+        data: String,
+    },
+}
+
+impl Kept {
+    /// Returns what is written down of these contents.
+    pub fn of(held: &Held) -> Self {
+        match held {
+            Held::Absent => Self::Absent,
+            Held::Present => Self::Present,
+            Held::File { bytes, mode, uid, gid } => {
+                Self::File { sha256: sha256(bytes), mode: *mode, uid: *uid, gid: *gid }
+            }
+            Held::Text(text) => Self::Text { text: text.clone() },
+            Held::Running(running) => Self::Running { running: *running },
+            Held::Value { kind, data } => Self::Value { kind: *kind, data: hex::encode(data) },
+        }
+    }
+
+    /// Returns the contents; `blob` finds bytes by their SHA-256. `None` where they are not to be had.
+    pub fn held(&self, blob: impl FnOnce(&str) -> Option<Vec<u8>>) -> Option<Held> {
+        Some(match self {
+            Self::Absent => Held::Absent,
+            Self::Present => Held::Present,
+            Self::File { sha256, mode, uid, gid } => {
+                Held::File { bytes: blob(sha256)?, mode: *mode, uid: *uid, gid: *gid }
+            }
+            Self::Text { text } => Held::Text(text.clone()),
+            Self::Running { running } => Held::Running(*running),
+            Self::Value { kind, data } => Held::Value { kind: *kind, data: hex::decode(data)? },
+        })
+    }
+
+    /// Returns it in words for a person, without the contents of a file.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Absent => "nothing".to_owned(),
+            Self::Present => "yes".to_owned(),
+            Self::File { sha256, mode, .. } => {
+                format!("a file (mode {mode:04o}, SHA-256 {}…)", sha256.get(..12).unwrap_or(sha256))
+            }
+            Self::Text { text } if text.trim().is_empty() => "empty".to_owned(),
+            Self::Text { text } => text.trim().to_owned(),
+            Self::Running { running } => if *running { "runs" } else { "stopped" }.to_owned(),
+            Self::Value { kind: 4, data } => number(data).map_or_else(|| data.clone(), |number| number.to_string()),
+            Self::Value { kind, data } => format!("type {kind}, data {data}"),
+        }
+    }
+}
+
+/// Reads a `REG_DWORD` that is written down.
+fn number(data: &str) -> Option<u32> {
+    hex::decode(data)?.try_into().ok().map(u32::from_le_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_what_was_held() {
+        let file = Held::File { bytes: b"x".to_vec(), mode: 0o640, uid: 0, gid: 7 };
+        let value = Held::Value { kind: 4, data: vec![1, 0, 0, 255] };
+        for held in [Held::Absent, Held::Present, file, Held::Text(" a".to_owned()), Held::Running(true), value] {
+            let kept: Kept = serde_json::from_str(&serde_json::to_string(&Kept::of(&held)).unwrap()).unwrap();
+            assert_eq!(kept.held(|sum| (sum == sha256(b"x")).then(|| b"x".to_vec())), Some(held));
+        }
+        let lost = Kept::of(&Held::File { bytes: b"x".to_vec(), mode: 0, uid: 0, gid: 0 });
+        assert_eq!(lost.held(|_| None), None);
+    }
+}

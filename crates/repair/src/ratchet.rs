@@ -1,0 +1,244 @@
+//! The ratchet: settings that matter for security, each with its order from weak to strong. No plan lowers one.
+
+use crate::place::{Held, Place};
+
+/// Direction of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Turn {
+    /// At least as strong as before, or of no weight for security.
+    Kept,
+    /// Weaker, or nobody can tell: the reason.
+    Weaker(String),
+}
+
+/// Groups whose members are as good as the administrator, or see what is only for the administrator.
+const POWERFUL: &[&str] =
+    &["root", "wheel", "sudo", "admin", "adm", "shadow", "disk", "kmem", "docker", "lxd", "libvirt", "systemd-journal"];
+
+/// Compares what a place is to hold with what it holds.
+pub fn compare(place: &Place, before: &Held, after: &Held) -> Turn {
+    match place {
+        Place::File { .. } => file(before, after),
+        Place::Member { group, user, .. } if *after == Held::Present && POWERFUL.contains(&group.as_str()) => {
+            Turn::Weaker(format!("the group {group} would give {user} far more than a key"))
+        }
+        Place::Ini { name, .. } => ordered(&setting(name), name, before, after),
+        Place::Registry { key, name } => ordered(&registry(key, name), name, before, after),
+        Place::Member { .. } | Place::Service { .. } => Turn::Kept,
+    }
+}
+
+/// Order of a setting: its strength, the higher the stronger; `None` for a setting of no weight.
+enum Order {
+    /// No weight for security.
+    Free,
+    /// Strength of what it holds; `None` where that makes no sense.
+    By(fn(&Held) -> Option<u32>),
+    /// It matters, and no order of its values is known.
+    Unknown,
+}
+
+fn ordered(order: &Order, name: &str, before: &Held, after: &Held) -> Turn {
+    match order {
+        Order::Free => Turn::Kept,
+        Order::Unknown => Turn::Weaker(format!("nobody can say in general which {name} is the stronger one")),
+        Order::By(strength) => match (strength(before), strength(after)) {
+            (_, None) => Turn::Weaker(format!("it is not known how strong the new {name} is")),
+            (Some(before), Some(after)) if after < before => {
+                Turn::Weaker(format!("{name} is a setting for security, and this is the weaker one"))
+            }
+            _ => Turn::Kept,
+        },
+    }
+}
+
+/// Returns the order of a setting of xrdp.ini.
+fn setting(name: &str) -> Order {
+    match name.to_ascii_lowercase().as_str() {
+        "security_layer" => Order::By(|held| match word(held).as_str() {
+            "rdp" => Some(0),
+            "tls" => Some(2),
+            // anything else, and nothing, is taken for `negotiate`
+            _ => Some(1),
+        }),
+        "crypt_level" => Order::By(|held| match word(held).as_str() {
+            "none" => Some(0),
+            "low" => Some(1),
+            "medium" => Some(2),
+            // its own value where none stands
+            "" | "high" => Some(3),
+            "fips" => Some(4),
+            _ => None,
+        }),
+        "ssl_protocols" => Order::By(|held| {
+            let weight = |one: &str| match one.trim() {
+                "sslv3" => Some(0),
+                "tlsv1" => Some(1),
+                "tlsv1.1" => Some(2),
+                "tlsv1.2" => Some(3),
+                "tlsv1.3" => Some(4),
+                _ => None,
+            };
+            let text = word(held);
+            // as it comes: 1.2 and 1.3
+            if text.is_empty() { Some(3) } else { text.split(',').map(weight).min().flatten() }
+        }),
+        "tls_ciphers" => Order::Unknown,
+        "port" => Order::By(|held| Some(u32::from(stays_inside(&word(held))))),
+        _ => Order::Free,
+    }
+}
+
+/// True if every address of xrdp's `port` is one that other machines do not reach.
+fn stays_inside(port: &str) -> bool {
+    let inside = |one: &str| {
+        ["tcp://127.", "tcp://.:", "tcp6://.:", "tcp6://{::1}", "unix:", "vsock:"].iter().any(|at| one.starts_with(at))
+    };
+    !port.is_empty() && port.split_whitespace().all(inside)
+}
+
+fn word(held: &Held) -> String {
+    if let Held::Text(text) = held { text.trim().to_ascii_lowercase() } else { String::new() }
+}
+
+/// Returns the order of a value of Windows' registry. Policies have the names of the settings that they overrule.
+fn registry(key: &str, name: &str) -> Order {
+    let (key, name) = (key.to_ascii_lowercase(), name.to_ascii_lowercase());
+    match name.as_str() {
+        "securitylayer" | "userauthentication" | "minencryptionlevel" => Order::By(|held| number(held, 1)),
+        // 2 lets through what an attacker may have changed; missing, it is 1 or stricter
+        "allowencryptionoracle" => Order::By(|held| Some(2 - number(held, 1)?.min(2))),
+        // 0 connects without a word, 2 asks, 1 refuses
+        "authenticationlevel" => Order::By(|held| {
+            Some(match number(held, 2)? {
+                0 => 0,
+                2 => 1,
+                1 => 2,
+                _ => return None,
+            })
+        }),
+        "enabled" | "disabledbydefault" if key.contains(r"schannel\protocols\") => schannel(&key, &name),
+        _ => Order::Free,
+    }
+}
+
+/// Old versions are stronger switched off, current ones switched on.
+fn schannel(key: &str, name: &str) -> Order {
+    let current = key.contains("tls 1.2") || key.contains("tls 1.3");
+    let switches_on = name == "enabled";
+    if current == switches_on {
+        Order::By(|held| Some(u32::from(number(held, 1)? != 0)))
+    } else {
+        Order::By(|held| Some(u32::from(number(held, 0)? == 0)))
+    }
+}
+
+/// Reads a `REG_DWORD`; `missing` is what counts where there is none.
+fn number(held: &Held, missing: u32) -> Option<u32> {
+    match held {
+        Held::Absent => Some(missing),
+        Held::Value { kind: 4, data } => Some(u32::from_le_bytes(data.as_slice().try_into().ok()?)),
+        _ => None,
+    }
+}
+
+/// A file is weaker if others may do with it what they could not do before, or if a private key can be read by anybody.
+fn file(before: &Held, after: &Held) -> Turn {
+    let Held::File { bytes, mode, uid, gid } = after else { return Turn::Kept };
+    let key = bytes.windows(11).any(|window| window == b"PRIVATE KEY");
+    if key && mode & 0o037 != 0 {
+        return Turn::Weaker("a private key that others could read or change".to_owned());
+    }
+    if mode & 0o002 != 0 {
+        return Turn::Weaker("anybody could change it".to_owned());
+    }
+    match before {
+        Held::File { mode: was, uid: owner, gid: group, .. } => {
+            if mode & !was & 0o6077 != 0 {
+                Turn::Weaker(format!("its mode would be {mode:04o} instead of {was:04o}"))
+            } else if (uid, gid) != (owner, group) {
+                Turn::Weaker("it would belong to somebody else".to_owned())
+            } else {
+                Turn::Kept
+            }
+        }
+        _ => Turn::Kept,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ini(name: &str) -> Place {
+        Place::Ini { path: "/etc/xrdp/xrdp.ini".into(), section: "Globals".to_owned(), name: name.to_owned() }
+    }
+
+    fn value(key: &str, name: &str) -> Place {
+        Place::Registry { key: key.to_owned(), name: name.to_owned() }
+    }
+
+    fn dword(number: u32) -> Held {
+        Held::Value { kind: 4, data: number.to_le_bytes().to_vec() }
+    }
+
+    /// Checks an order from weak to strong, every pair of it.
+    fn in_order(place: &Place, weak_to_strong: &[Held]) {
+        for (low, weak) in weak_to_strong.iter().enumerate() {
+            for strong in &weak_to_strong[low + 1..] {
+                assert_eq!(compare(place, weak, strong), Turn::Kept, "{place}: {weak:?} to {strong:?}");
+                let lowered = compare(place, strong, weak);
+                assert!(matches!(lowered, Turn::Weaker(_)), "{place}: {strong:?} to {weak:?}");
+            }
+            assert_eq!(compare(place, weak, weak), Turn::Kept);
+        }
+    }
+
+    #[test]
+    fn every_setting_has_its_order() {
+        let texts = |texts: &[&str]| texts.iter().map(|text| Held::Text((*text).to_owned())).collect::<Vec<_>>();
+        in_order(&ini("security_layer"), &texts(&["rdp", "negotiate", " TLS "]));
+        in_order(&ini("security_layer"), &[Held::Text("rdp".to_owned()), Held::Absent]);
+        in_order(&ini("crypt_level"), &texts(&["none", "low", "medium", "high", "fips"]));
+        in_order(&ini("ssl_protocols"), &texts(&["SSLv3, TLSv1.3", "TLSv1", "TLSv1.1, TLSv1.2", "TLSv1.2", "TLSv1.3"]));
+        in_order(&ini("port"), &texts(&["3389", "tcp://127.0.0.1:3389"]));
+        let listener = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\WinStations\RDP-Tcp";
+        in_order(&value(listener, "SecurityLayer"), &[dword(0), dword(1), dword(2)]);
+        in_order(&value(listener, "UserAuthentication"), &[dword(0), Held::Absent]);
+        in_order(&value(listener, "MinEncryptionLevel"), &[dword(1), dword(2), dword(3), dword(4)]);
+        in_order(&value(r"HKLM\x\CredSSP\Parameters", "AllowEncryptionOracle"), &[dword(2), dword(1), dword(0)]);
+        in_order(&value("HKCU", "AuthenticationLevel"), &[dword(0), dword(2), dword(1)]);
+        let protocol = |version: &str| format!(r"HKLM\SCHANNEL\Protocols\{version}\Server");
+        in_order(&value(&protocol("TLS 1.2"), "Enabled"), &[dword(0), dword(1)]);
+        in_order(&value(&protocol("TLS 1.0"), "Enabled"), &[dword(1), dword(0)]);
+        in_order(&value(&protocol("TLS 1.2"), "DisabledByDefault"), &[dword(1), dword(0)]);
+    }
+
+    #[test]
+    fn what_cannot_be_weighed_is_no_way_out() {
+        let ciphers = compare(&ini("tls_ciphers"), &Held::Absent, &Held::Text("ALL:@SECLEVEL=0".to_owned()));
+        assert!(matches!(ciphers, Turn::Weaker(_)));
+        let typo = compare(&ini("ssl_protocols"), &Held::Absent, &Held::Text("TLS1.2".to_owned()));
+        assert!(matches!(typo, Turn::Weaker(_)));
+        assert_eq!(compare(&ini("key_file"), &Held::Absent, &Held::Text("/k".to_owned())), Turn::Kept);
+        let text = Held::Value { kind: 1, data: vec![] };
+        assert!(matches!(compare(&value("x", "SecurityLayer"), &dword(2), &text), Turn::Weaker(_)));
+    }
+
+    #[test]
+    fn files_and_groups() {
+        let file = |text: &str, mode, uid| Held::File { bytes: text.as_bytes().to_vec(), mode, uid, gid: 0 };
+        let place = Place::file("/etc/x");
+        let weaker = |before: &Held, after: &Held| matches!(compare(&place, before, after), Turn::Weaker(_));
+        assert!(weaker(&file("a", 0o600, 0), &file("a", 0o640, 0)));
+        assert!(weaker(&file("a", 0o600, 0), &file("a", 0o600, 7)));
+        assert!(!weaker(&file("a", 0o644, 0), &file("b", 0o640, 0)));
+        let key = "-----BEGIN PRIVATE KEY-----";
+        assert!(weaker(&Held::Absent, &file(key, 0o644, 0)) && !weaker(&Held::Absent, &file(key, 0o640, 0)));
+        assert!(weaker(&Held::Absent, &file("a", 0o666, 0)) && !weaker(&file("a", 0o600, 0), &Held::Absent));
+        let member =
+            |group: &str| Place::Member { folder: "/etc".into(), group: group.to_owned(), user: "xrdp".to_owned() };
+        let joins = |group| compare(&member(group), &Held::Absent, &Held::Present);
+        assert!(matches!(joins("root"), Turn::Weaker(_)) && joins("ssl-cert") == Turn::Kept);
+    }
+}
