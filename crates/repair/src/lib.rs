@@ -13,6 +13,7 @@
 
 pub mod file;
 pub mod groups;
+pub mod guard;
 pub mod hand;
 pub mod hive;
 pub mod journal;

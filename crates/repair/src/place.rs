@@ -39,6 +39,17 @@ pub enum Place {
         /// Its name.
         name: String,
     },
+    /// A rule of nftables, first in its chain.
+    Nftables {
+        /// Family of the table: `ip`, `ip6`, `inet`.
+        family: String,
+        /// The table.
+        table: String,
+        /// The chain.
+        chain: String,
+        /// The rule, as nftables lists it.
+        rule: String,
+    },
     /// A value of Windows' registry.
     Registry {
         /// Path of the key, from the root: `HKLM\…`.
@@ -59,7 +70,7 @@ impl Place {
         match self {
             Self::File { path } | Self::Ini { path, .. } => vec![path.clone()],
             Self::Member { folder, .. } => vec![folder.join("group"), folder.join("gshadow")],
-            Self::Service { .. } | Self::Registry { .. } => Vec::new(),
+            Self::Service { .. } | Self::Registry { .. } | Self::Nftables { .. } => Vec::new(),
         }
     }
 
@@ -67,7 +78,7 @@ impl Place {
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::File { path } | Self::Ini { path, .. } | Self::Member { folder: path, .. } => Some(path),
-            Self::Service { .. } | Self::Registry { .. } => None,
+            Self::Service { .. } | Self::Registry { .. } | Self::Nftables { .. } => None,
         }
     }
 }
@@ -79,6 +90,9 @@ impl fmt::Display for Place {
             Self::Ini { path, section, name } => write!(f, "{} [{section}] {name}", path.display()),
             Self::Member { group, user, .. } => write!(f, "member {user} of the group {group}"),
             Self::Service { name } => write!(f, "service {name}"),
+            Self::Nftables { family, table, chain, rule } => {
+                write!(f, "nftables {family} {table} {chain}: {rule}")
+            }
             Self::Registry { key, name } => write!(f, "{key} {name}"),
         }
     }
@@ -89,7 +103,7 @@ impl fmt::Display for Place {
 pub enum Held {
     /// Nothing is there: no such file, setting, value; the user is no member.
     Absent,
-    /// The user is a member.
+    /// The user is a member; the rule is there.
     Present,
     /// A file.
     File {

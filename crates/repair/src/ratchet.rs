@@ -24,7 +24,24 @@ pub fn compare(place: &Place, before: &Held, after: &Held) -> Turn {
         }
         Place::Ini { name, .. } => ordered(&setting(name), name, before, after),
         Place::Registry { key, name } => ordered(&registry(key, name), name, before, after),
+        Place::Nftables { rule, .. } => nftables(rule, before, after),
         Place::Member { .. } | Place::Service { .. } => Turn::Kept,
+    }
+}
+
+/// A rule that lets packets in is weaker, unless it is for named addresses alone; so is the end of one that keeps them
+/// out.
+fn nftables(rule: &str, before: &Held, after: &Held) -> Turn {
+    let words: Vec<&str> = rule.split_whitespace().collect();
+    let narrow = words
+        .windows(3)
+        .any(|three| three[1] == "saddr" && three[2] != "0.0.0.0/0" && three[2] != "::/0" && three[2] != "!=");
+    let comes = *before == Held::Absent && *after == Held::Present;
+    match (words.last().copied(), comes) {
+        (Some("accept"), true) if !narrow => Turn::Weaker("it would let in any address".to_owned()),
+        (Some("accept"), _) | (Some("drop" | "reject"), true) => Turn::Kept,
+        (Some("drop" | "reject"), false) => Turn::Weaker("it would let in what is kept out".to_owned()),
+        _ => Turn::Weaker("it is not known what this rule does".to_owned()),
     }
 }
 
@@ -223,6 +240,23 @@ mod tests {
         assert_eq!(compare(&ini("key_file"), &Held::Absent, &Held::Text("/k".to_owned())), Turn::Kept);
         let text = Held::Value { kind: 1, data: vec![] };
         assert!(matches!(compare(&value("x", "SecurityLayer"), &dword(2), &text), Turn::Weaker(_)));
+    }
+
+    #[test]
+    fn a_rule_that_lets_in_is_for_named_addresses() {
+        let place = |rule: &str| Place::Nftables {
+            family: "inet".to_owned(),
+            table: "filter".to_owned(),
+            chain: "input".to_owned(),
+            rule: rule.to_owned(),
+        };
+        let comes = |rule: &str| compare(&place(rule), &Held::Absent, &Held::Present) == Turn::Kept;
+        let goes = |rule: &str| compare(&place(rule), &Held::Present, &Held::Absent) == Turn::Kept;
+        assert!(comes("ip saddr 192.0.2.0/24 tcp dport 3389 accept") && comes("tcp dport 3389 drop"));
+        for wide in ["tcp dport 3389 accept", "ip saddr 0.0.0.0/0 accept", "ip saddr != 192.0.2.7 accept", "jump x"] {
+            assert!(!comes(wide), "{wide}");
+        }
+        assert!(goes("tcp dport 3389 accept") && !goes("tcp dport 3389 drop") && !goes("jump x"));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Carrying out a plan, and going back: journal first, then the change, then reading it back.
 
+use std::path::Path;
+
 use thiserror::Error;
 
 use crate::hand::{Hand, Unread, put};
@@ -62,6 +64,23 @@ pub fn apply(
     make: Maker<'_>,
     clock: Clock<'_>,
 ) -> Result<Applied, RunError> {
+    if plan.lease {
+        return Err(Refusal::Rule("a plan with a weaker setting needs a guard that ends its lease".to_owned()).into());
+    }
+    apply_on_terms(plan, hand, store, elsewhere, make, clock, &mut |_| Ok(()))
+}
+
+/// Carries out a plan like [`apply`], with `guarded` done when the journal in this folder is on the disk, and before the
+/// first change: it lays down the terms ([`crate::guard::Terms`]) and starts whoever watches them.
+pub fn apply_on_terms(
+    plan: &Plan,
+    hand: &mut dyn Hand,
+    store: &Store,
+    elsewhere: bool,
+    make: Maker<'_>,
+    clock: Clock<'_>,
+    guarded: &mut dyn FnMut(&Path) -> Result<(), String>,
+) -> Result<Applied, RunError> {
     let steps = plan.resolve(hand, make)?;
     let copies = script::copies(hand, &steps)?;
     let text = script::script(&copies, &steps, if elsewhere { &[] } else { &plan.restarts });
@@ -84,6 +103,9 @@ pub fn apply(
         .chain(steps.iter().cloned())
         .collect();
     let mut journal = Journal::begin(&store.next()?, begin, &kept, &text, &clock())?;
+    if let Err(why) = guarded(&journal.folder.clone()) {
+        return Ok(rolled_back(journal, hand, why, clock));
+    }
     Ok(match all(&mut journal, hand, &steps, clock) {
         Ok(()) => Applied::Done(journal),
         Err(why) => rolled_back(journal, hand, why, clock),

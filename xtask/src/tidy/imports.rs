@@ -47,7 +47,10 @@ const FLOORS: &[(&str, &[&str])] = &[
             "causes fixes ladder order report",
         ],
     ),
-    ("repair", &["file hand hive place publisher", "groups linux ratchet sign", "offline", "plan", "journal", "run"]),
+    (
+        "repair",
+        &["file hand hive place publisher", "groups linux ratchet sign", "offline", "plan", "journal", "run", "guard"],
+    ),
     ("diagnosis", &["assemble next planner diagnose", "control interview sketch"]),
     (
         "report",

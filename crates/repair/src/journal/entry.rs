@@ -118,6 +118,8 @@ pub enum Ended {
     RolledBack,
     /// A person took it back.
     Undone,
+    /// Nobody confirmed it in time, or its lease ended, and everything is as before.
+    Reverted,
     /// Some of it could not be taken back, because somebody else changed it since.
     Partly,
 }
@@ -129,6 +131,7 @@ impl Ended {
             Self::Applied => "applied",
             Self::RolledBack => "rolled back",
             Self::Undone => "undone",
+            Self::Reverted => "taken back when its time was over",
             Self::Partly => "taken back in part",
         }
     }

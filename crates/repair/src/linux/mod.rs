@@ -2,6 +2,7 @@
 
 mod file;
 mod lock;
+mod nftables;
 mod service;
 
 use std::path::Path;
@@ -44,6 +45,11 @@ impl Hand for Linux {
             }
             Place::Service { name } if !self.elsewhere => service::running(name).map(Held::Running),
             Place::Service { .. } => Err(Unread("the services of this machine do not run here".to_owned())),
+            Place::Nftables { family, table, chain, rule } if !self.elsewhere => {
+                let there = nftables::Rule { family, table, chain, rule }.there(self.patience)?;
+                Ok(if there { Held::Present } else { Held::Absent })
+            }
+            Place::Nftables { .. } => Err(Unread("the firewall of this machine is not in use here".to_owned())),
             Place::Registry { .. } => Err(Unread("this machine has no registry".to_owned())),
         }
     }
@@ -61,6 +67,9 @@ impl Hand for Linux {
             }
             (Place::Member { folder, group, user }, Held::Present | Held::Absent) => {
                 member(folder, group, user, *held == Held::Present)
+            }
+            (Place::Nftables { family, table, chain, rule }, Held::Present | Held::Absent) if !self.elsewhere => {
+                nftables::Rule { family, table, chain, rule }.set(*held == Held::Present, self.patience)
             }
             (Place::Service { name }, Held::Running(run)) if !self.elsewhere => service::set(name, *run, self.patience),
             _ => Err(Failed(format!("{place} cannot hold this"))),

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -123,7 +123,13 @@ fn order(word: &str, service: &str, patience: Patience) -> Result<(), Failed> {
 /// Runs a command that has to end in time; true if it ended well.
 fn run(command: &mut Command, patience: Duration) -> Result<bool, String> {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = command.spawn().map_err(|error| format!("{}: {error}", command.get_program().display()))?;
+    let program = command.get_program().display().to_string();
+    let mut child = command.spawn().map_err(|error| format!("{program}: {error}"))?;
+    ended(&mut child, patience).map_err(|why| format!("{program} {why}"))
+}
+
+/// Waits for a process that has to end in time, and ends it otherwise; true if it ended well.
+pub(super) fn ended(child: &mut Child, patience: Duration) -> Result<bool, String> {
     let mut status = None;
     let ended = reached(Patience { change: patience, command: patience }, || {
         status = child.try_wait().ok().flatten();
@@ -132,7 +138,7 @@ fn run(command: &mut Command, patience: Duration) -> Result<bool, String> {
     if !ended {
         let _ = child.kill();
         let _ = child.wait();
-        return Err(format!("{} did not end within {} s", command.get_program().display(), patience.as_secs()));
+        return Err(format!("did not end within {} s", patience.as_secs()));
     }
     Ok(status.is_some_and(|status| status.success()))
 }

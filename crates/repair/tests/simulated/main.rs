@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout)] // the count of the plans
 
 mod journals;
+mod leases;
 mod machine;
 mod random;
 
@@ -50,6 +51,11 @@ fn registry(name: &str) -> Place {
     Place::Registry { key: r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server".to_owned(), name: name.to_owned() }
 }
 
+fn rule(rule: &str) -> Place {
+    let [family, table, chain, rule] = ["inet", "filter", "input", rule].map(str::to_owned);
+    Place::Nftables { family, table, chain, rule }
+}
+
 fn service() -> Place {
     Place::Service { name: "xrdp".to_owned() }
 }
@@ -63,6 +69,7 @@ fn changes() -> Vec<(Place, Held, After)> {
         (ini("certificate"), Held::Absent, held(&text("/etc/xrdp/new.pem"))),
         (ini("old"), text("1"), held(&Held::Absent)),
         (member(), Held::Absent, held(&Held::Present)),
+        (rule("ip saddr 192.0.2.0/24 tcp dport 3389 accept"), Held::Absent, held(&Held::Present)),
         (service(), Held::Running(false), held(&Held::Running(true))),
         (registry("fDenyTSConnections"), dword(1), held(&dword(0))),
         (registry("SSLCertificateSHA1Hash"), dword(1), held(&Held::Absent)),

@@ -7,7 +7,7 @@ use repair::ratchet::{Turn, compare};
 use repair::run::{self, Applied, Third};
 
 use crate::machine::{FAULTS, Folder};
-use crate::{apply, clock, dying, ini, planned, text, undo};
+use crate::{apply, clock, dying, ini, planned, rule, text, undo};
 
 /// Plans of an ordinary test run.
 const PLANS: usize = 300;
@@ -32,7 +32,7 @@ impl Numbers {
             Place::Ini { name, .. } if name == "security_layer" => text(self.one(&layers)),
             Place::Ini { name, .. } if name == "ssl_protocols" => text(self.one(&protocols)),
             Place::Ini { .. } => [Held::Absent, text(self.one(&["a", " b", "3389", ""]))][self.below(2)].clone(),
-            Place::Member { .. } => [Held::Absent, Held::Present][self.below(2)].clone(),
+            Place::Member { .. } | Place::Nftables { .. } => [Held::Absent, Held::Present][self.below(2)].clone(),
             Place::Service { .. } => Held::Running(self.below(2) == 0),
             Place::Registry { .. } => {
                 let number = u32::try_from(self.below(3)).unwrap();
@@ -50,13 +50,14 @@ impl Numbers {
         let name = format!("n{}", self.below(6));
         let group = self.one(&["ssl-cert", "sudo"]).to_owned();
         let value = self.one(&["SecurityLayer", "UserAuthentication", "PortNumber"]).to_owned();
-        match self.below(7) {
+        match self.below(8) {
             0 => ini("security_layer"),
             1 => ini("ssl_protocols"),
             2 => ini(&name),
             3 => Place::Member { folder: "/etc".into(), group, user: name },
             4 => Place::Service { name },
             5 => Place::Registry { key: "HKLM".to_owned(), name: value },
+            6 => rule(self.one(&["tcp dport 3389 accept", "ip saddr 192.0.2.7 accept", "tcp dport 3389 drop"])),
             _ => Place::file(format!("/srv/{name}")),
         }
     }
