@@ -1,9 +1,9 @@
-//! Changes that do not stay of themselves: those that may cut off whoever makes them, until somebody confirms from a new
-//! session; and weaker settings on a lease, which always ends.
+//! Changes that do not stay of themselves: those that may cut off whoever makes them, until somebody confirms from a
+//! new session; and weaker settings on a lease, which always ends.
 //!
-//! The terms lie beside the journal before the first change, so a run that is killed in between is taken back as well. A
-//! process of its own waits ([`watch`]); if that one dies, or the machine restarts, the next run of this program does it
-//! ([`sweep`]). Nothing listens on the network.
+//! The terms lie beside the journal before the first change, so a run that is killed in between is taken back as well.
+//! A process of its own waits ([`watch`]); if that one dies, or the machine restarts, the next run of this program does
+//! it ([`sweep`]). Nothing listens on the network.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -119,7 +119,7 @@ pub enum GuardError {
     Journal(PathBuf, JournalError),
 }
 
-/// Waits until a run is confirmed or its time is over, and takes it back then. `pause` waits a moment between two looks.
+/// Waits until a run is confirmed or its time is over, and takes it back then. `pause` waits a moment between looks.
 pub fn watch(
     run: &Path,
     store: &Store,

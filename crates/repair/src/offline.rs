@@ -1,6 +1,6 @@
 //! Changes of the registry of a Windows that does not run: values in the file of a hive.
 //!
-//! In a plan they are a change of one file, with the values that it is about, so that a journal keeps the whole hive and
+//! In a plan they are a change of one file, with the values that it is about, so a journal keeps the whole hive, and
 //! going back restores it to the byte. The transaction logs beside it are read and stay as they are.
 
 use std::path::PathBuf;

@@ -70,8 +70,8 @@ pub fn apply(
     apply_on_terms(plan, hand, store, elsewhere, make, clock, &mut |_| Ok(()))
 }
 
-/// Carries out a plan like [`apply`], with `guarded` done when the journal in this folder is on the disk, and before the
-/// first change: it lays down the terms ([`crate::guard::Terms`]) and starts whoever watches them.
+/// Carries out a plan like [`apply`], with `guarded` done when the journal in this folder is on the disk, and before
+/// the first change: it lays down the terms ([`crate::guard::Terms`]) and starts whoever watches them.
 pub fn apply_on_terms(
     plan: &Plan,
     hand: &mut dyn Hand,

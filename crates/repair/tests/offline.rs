@@ -21,6 +21,10 @@ const SERVER: &str = r"CurrentControlSet\Control\Terminal Server";
 const LISTENER: &str = r"CurrentControlSet\Control\Terminal Server\WinStations\RDP-Tcp";
 const AT: u64 = 134_000_000_000_000_000;
 
+fn hand() -> Linux {
+    Linux { elsewhere: true, ..Linux::default() }
+}
+
 fn dword(number: u32) -> Kept {
     Kept::of(&Held::Value { kind: 4, data: number.to_le_bytes().to_vec() })
 }
@@ -68,7 +72,7 @@ impl Disk {
     }
 
     fn plan(&self, change: HiveChange) -> Plan {
-        let step = Step::new(&self.hand(), Place::file(&self.hive), After::Hive(change), "enable-remote-desktop");
+        let step = Step::new(&hand(), Place::file(&self.hive), After::Hive(change), "enable-remote-desktop");
         Plan {
             schema: SCHEMA.to_owned(),
             origin: "here".to_owned(),
@@ -76,10 +80,6 @@ impl Disk {
             steps: vec![step.unwrap()],
             ..Plan::default()
         }
-    }
-
-    fn hand(&self) -> Linux {
-        Linux { elsewhere: true, ..Linux::default() }
     }
 
     fn store(&self) -> Store {
@@ -92,7 +92,7 @@ impl Disk {
         // a plan that was saved and read again is the same plan
         let plan: Plan = serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap();
         let mut make = |_: &str| Err("no key is made here".to_owned());
-        apply(&plan, &mut self.hand(), &store, true, &mut make, &|| "2026-11-21T09:00:00Z".to_owned())
+        apply(&plan, &mut hand(), &store, true, &mut make, &|| "2026-11-21T09:00:00Z".to_owned())
     }
 
     fn refused(&self, change: HiveChange) -> String {
@@ -123,7 +123,7 @@ fn a_hive_is_changed_and_taken_back_to_the_byte() {
     assert_eq!(held(&disk.hive, SERVER, "fDenyTSConnections"), Some(vec![0; 4]));
     assert_eq!(held(&disk.hive, LISTENER, "SSLCertificateSHA1Hash"), None);
     assert_eq!(held(&disk.hive, LISTENER, "UserAuthentication"), Some(vec![1, 0, 0, 0]));
-    let left = back(&mut journal, &mut disk.hand(), Ended::Undone, Third::Leave, &|| String::new());
+    let left = back(&mut journal, &mut hand(), Ended::Undone, Third::Leave, &|| String::new());
     assert_eq!((left, fs::read(&disk.hive).unwrap() == before), (Vec::new(), true));
 }
 
@@ -149,10 +149,7 @@ fn logs_are_merged_and_stay_and_going_back_brings_the_dirty_hive_back() {
     let Ok(Applied::Done(mut journal)) = disk.apply(change) else { panic!("it is not done") };
     assert_eq!(held(&disk.hive, SERVER, "fDenyTSConnections"), Some(vec![0; 4]));
     assert_eq!(fs::read(disk.folder.join("SYSTEM.LOG1")).unwrap(), log);
-    assert_eq!(
-        back(&mut journal, &mut disk.hand(), Ended::Undone, Third::Leave, &|| String::new()),
-        Vec::<String>::new()
-    );
+    assert_eq!(back(&mut journal, &mut hand(), Ended::Undone, Third::Leave, &|| String::new()), Vec::<String>::new());
     assert_eq!(fs::read(&disk.hive).unwrap(), dirty);
 }
 
@@ -171,6 +168,6 @@ fn a_hibernated_windows_and_a_weaker_one_are_refused() {
     let mut nowhere = disk.change();
     nowhere.values[0].key = "Nowhere".to_owned();
     assert!(disk.refused(nowhere).contains("Nowhere"));
-    assert!(disk.hand().head(&file, 4).is_ok_and(|held| matches!(held, Held::File { bytes, .. } if bytes == [0; 4])));
+    assert!(hand().head(&file, 4).is_ok_and(|held| matches!(held, Held::File { bytes, .. } if bytes == [0; 4])));
     assert!(disk.apply(disk.change()).is_ok(), "zeros: it has started again since");
 }

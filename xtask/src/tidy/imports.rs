@@ -49,7 +49,16 @@ const FLOORS: &[(&str, &[&str])] = &[
     ),
     (
         "repair",
-        &["file hand hive place publisher", "groups linux ratchet sign", "offline", "plan", "journal", "run", "guard"],
+        &[
+            "file hand hive place publisher",
+            "groups ratchet sign",
+            "offline",
+            "plan",
+            "journal",
+            "run",
+            "guard",
+            "linux",
+        ],
     ),
     ("diagnosis", &["assemble next planner diagnose", "control interview sketch"]),
     (

@@ -5,11 +5,15 @@ mod lock;
 mod nftables;
 mod service;
 
+use std::fs;
+use std::io;
 use std::path::Path;
+use std::time::SystemTime;
 
 use evidence::ini;
 
 use crate::groups;
+use crate::guard::Moment;
 use crate::hand::{Failed, Hand, Unread};
 use crate::place::{Held, Place};
 
@@ -46,7 +50,7 @@ impl Hand for Linux {
             Place::Service { name } if !self.elsewhere => service::running(name).map(Held::Running),
             Place::Service { .. } => Err(Unread("the services of this machine do not run here".to_owned())),
             Place::Nftables { family, table, chain, rule } if !self.elsewhere => {
-                let there = nftables::Rule { family, table, chain, rule }.there(self.patience)?;
+                let there = nftables::Rule { family, table, chain, text: rule }.there(self.patience)?;
                 Ok(if there { Held::Present } else { Held::Absent })
             }
             Place::Nftables { .. } => Err(Unread("the firewall of this machine is not in use here".to_owned())),
@@ -69,7 +73,7 @@ impl Hand for Linux {
                 member(folder, group, user, *held == Held::Present)
             }
             (Place::Nftables { family, table, chain, rule }, Held::Present | Held::Absent) if !self.elsewhere => {
-                nftables::Rule { family, table, chain, rule }.set(*held == Held::Present, self.patience)
+                nftables::Rule { family, table, chain, text: rule }.set(*held == Held::Present, self.patience)
             }
             (Place::Service { name }, Held::Running(run)) if !self.elsewhere => service::set(name, *run, self.patience),
             _ => Err(Failed(format!("{place} cannot hold this"))),
@@ -82,6 +86,16 @@ impl Hand for Linux {
         }
         service::restart(name, self.patience)
     }
+}
+
+/// Reads the clocks. Those of the kernel count the time of sleep and cannot be set.
+pub fn moment() -> io::Result<Moment> {
+    let wrong = || io::Error::new(io::ErrorKind::InvalidData, "the kernel tells no time");
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned();
+    let uptime = fs::read_to_string("/proc/uptime")?;
+    let uptime = uptime.split('.').next().and_then(|seconds| seconds.parse().ok()).ok_or_else(wrong)?;
+    let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    Ok(Moment { boot, uptime, unix })
 }
 
 /// Reads a file as text, with what else it is.

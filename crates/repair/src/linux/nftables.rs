@@ -16,7 +16,7 @@ pub(super) struct Rule<'a> {
     pub(super) family: &'a str,
     pub(super) table: &'a str,
     pub(super) chain: &'a str,
-    pub(super) rule: &'a str,
+    pub(super) text: &'a str,
 }
 
 impl Rule<'_> {
@@ -29,7 +29,7 @@ impl Rule<'_> {
     pub(super) fn set(&self, there: bool, patience: Patience) -> Result<(), Failed> {
         let handle = self.handle(patience).map_err(Failed)?;
         let command = match (handle, there) {
-            (None, true) => format!("insert rule {} {} {} {}", self.family, self.table, self.chain, self.rule),
+            (None, true) => format!("insert rule {} {} {} {}", self.family, self.table, self.chain, self.text),
             (Some(handle), false) => {
                 format!("delete rule {} {} {} handle {handle}", self.family, self.table, self.chain)
             }
@@ -45,11 +45,11 @@ impl Rule<'_> {
             return Err("this is no name of a chain".to_owned());
         }
         // one command, and nothing else behind it
-        if self.rule.is_empty() || self.rule.contains([';', '\n', '{', '}', '#', '$', '\\']) {
+        if self.text.is_empty() || self.text.contains([';', '\n', '{', '}', '#', '$', '\\']) {
             return Err("this is no single rule".to_owned());
         }
         let list = nft(&["-s", "-a", "list", "chain", self.family, self.table, self.chain], patience)?;
-        let own = |line: &&str| line.trim().split_once(" # handle ").is_some_and(|(rule, _)| rule == self.rule);
+        let own = |line: &&str| line.trim().split_once(" # handle ").is_some_and(|(rule, _)| rule == self.text);
         let found = list.lines().find(own).and_then(|line| line.rsplit(' ').next()?.parse().ok());
         Ok(found)
     }
