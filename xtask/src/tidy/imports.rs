@@ -47,7 +47,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "causes fixes ladder report",
         ],
     ),
-    ("repair", &["file hand hive place publisher", "groups linux ratchet sign", "plan", "journal", "run"]),
+    ("repair", &["file hand hive place publisher", "groups linux ratchet sign", "make plan", "journal remedy", "run"]),
     ("diagnosis", &["assemble next planner diagnose", "control interview sketch"]),
     (
         "report",
