@@ -29,6 +29,9 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
             [CompletionResult]::new('inspect', 'inspect', [CompletionResultType]::ParameterValue, 'Find out why connections fail from files (event logs, registry hives, a mounted disk, captures, recordings of Process Monitor, .rdp files, bundles), without making a connection')
             [CompletionResult]::new('collect', 'collect', [CompletionResultType]::ParameterValue, 'Put evidence (logs, hives, disks, captures, states) into one file without names, to send to others; or print a script that reads a Windows machine')
             [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Explain a code, a pasted message, an event, a cause, a fix or a claim, or search by words; contacts no machine')
+            [CompletionResult]::new('fix', 'fix', [CompletionResultType]::ParameterValue, 'Repair xrdp, here or on a mounted disk: show what would be changed, and change it with --apply')
+            [CompletionResult]::new('undo', 'undo', [CompletionResultType]::ParameterValue, 'Take back what `fix` has changed')
+            [CompletionResult]::new('history', 'history', [CompletionResultType]::ParameterValue, 'List what `fix` has changed')
             [CompletionResult]::new('sign', 'sign', [CompletionResultType]::ParameterValue, 'Sign .rdp files with a publisher''s certificate, on any system')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Show a diagnosis: run a faulty host on this computer and diagnose it')
             [CompletionResult]::new('lab', 'lab', [CompletionResultType]::ParameterValue, 'Run faulty hosts on this computer to try tools on; without names, list them')
@@ -93,6 +96,30 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
+        'rdpdoctor;fix' {
+            [CompletionResult]::new('--for', '--for', [CompletionResultType]::ParameterName, 'Mend only this cause; may be given again')
+            [CompletionResult]::new('--only', '--only', [CompletionResultType]::ParameterName, 'Use only this fix; may be given again')
+            [CompletionResult]::new('--save', '--save', [CompletionResultType]::ParameterName, 'Write the plan to a file')
+            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Take the plan from a file; it is refused if the machine has changed since')
+            [CompletionResult]::new('--apply', '--apply', [CompletionResultType]::ParameterName, 'Make the changes')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Do not ask before the changes are made')
+            [CompletionResult]::new('--finish', '--finish', [CompletionResultType]::ParameterName, 'Finish a run that was cut off')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'rdpdoctor;undo' {
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Do not ask before it is taken back')
+            [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Put back what was there before, also where somebody else changed it since')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'rdpdoctor;history' {
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
         'rdpdoctor;sign' {
             [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'The publisher''s key: a PFX with its certificate, or PEM (RSA, 2048 to 4096 bits)')
             [CompletionResult]::new('--certificate', '--certificate', [CompletionResultType]::ParameterName, 'The publisher''s certificate in PEM, perhaps with its chain, if it is not in the file of the key')
@@ -137,6 +164,9 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
             [CompletionResult]::new('inspect', 'inspect', [CompletionResultType]::ParameterValue, 'Find out why connections fail from files (event logs, registry hives, a mounted disk, captures, recordings of Process Monitor, .rdp files, bundles), without making a connection')
             [CompletionResult]::new('collect', 'collect', [CompletionResultType]::ParameterValue, 'Put evidence (logs, hives, disks, captures, states) into one file without names, to send to others; or print a script that reads a Windows machine')
             [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Explain a code, a pasted message, an event, a cause, a fix or a claim, or search by words; contacts no machine')
+            [CompletionResult]::new('fix', 'fix', [CompletionResultType]::ParameterValue, 'Repair xrdp, here or on a mounted disk: show what would be changed, and change it with --apply')
+            [CompletionResult]::new('undo', 'undo', [CompletionResultType]::ParameterValue, 'Take back what `fix` has changed')
+            [CompletionResult]::new('history', 'history', [CompletionResultType]::ParameterValue, 'List what `fix` has changed')
             [CompletionResult]::new('sign', 'sign', [CompletionResultType]::ParameterValue, 'Sign .rdp files with a publisher''s certificate, on any system')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Show a diagnosis: run a faulty host on this computer and diagnose it')
             [CompletionResult]::new('lab', 'lab', [CompletionResultType]::ParameterValue, 'Run faulty hosts on this computer to try tools on; without names, list them')
@@ -156,6 +186,15 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
             break
         }
         'rdpdoctor;help;explain' {
+            break
+        }
+        'rdpdoctor;help;fix' {
+            break
+        }
+        'rdpdoctor;help;undo' {
+            break
+        }
+        'rdpdoctor;help;history' {
             break
         }
         'rdpdoctor;help;sign' {

@@ -31,11 +31,17 @@ _rdpdoctor() {
             rdpdoctor,explain)
                 cmd="rdpdoctor__subcmd__explain"
                 ;;
+            rdpdoctor,fix)
+                cmd="rdpdoctor__subcmd__fix"
+                ;;
             rdpdoctor,generate)
                 cmd="rdpdoctor__subcmd__generate"
                 ;;
             rdpdoctor,help)
                 cmd="rdpdoctor__subcmd__help"
+                ;;
+            rdpdoctor,history)
+                cmd="rdpdoctor__subcmd__history"
                 ;;
             rdpdoctor,inspect)
                 cmd="rdpdoctor__subcmd__inspect"
@@ -48,6 +54,9 @@ _rdpdoctor() {
                 ;;
             rdpdoctor,sign)
                 cmd="rdpdoctor__subcmd__sign"
+                ;;
+            rdpdoctor,undo)
+                cmd="rdpdoctor__subcmd__undo"
                 ;;
             rdpdoctor__subcmd__help,collect)
                 cmd="rdpdoctor__subcmd__help__subcmd__collect"
@@ -64,11 +73,17 @@ _rdpdoctor() {
             rdpdoctor__subcmd__help,explain)
                 cmd="rdpdoctor__subcmd__help__subcmd__explain"
                 ;;
+            rdpdoctor__subcmd__help,fix)
+                cmd="rdpdoctor__subcmd__help__subcmd__fix"
+                ;;
             rdpdoctor__subcmd__help,generate)
                 cmd="rdpdoctor__subcmd__help__subcmd__generate"
                 ;;
             rdpdoctor__subcmd__help,help)
                 cmd="rdpdoctor__subcmd__help__subcmd__help"
+                ;;
+            rdpdoctor__subcmd__help,history)
+                cmd="rdpdoctor__subcmd__help__subcmd__history"
                 ;;
             rdpdoctor__subcmd__help,inspect)
                 cmd="rdpdoctor__subcmd__help__subcmd__inspect"
@@ -82,6 +97,9 @@ _rdpdoctor() {
             rdpdoctor__subcmd__help,sign)
                 cmd="rdpdoctor__subcmd__help__subcmd__sign"
                 ;;
+            rdpdoctor__subcmd__help,undo)
+                cmd="rdpdoctor__subcmd__help__subcmd__undo"
+                ;;
             *)
                 ;;
         esac
@@ -89,7 +107,7 @@ _rdpdoctor() {
 
     case "${cmd}" in
         rdpdoctor)
-            opts="-h -V --help --version diagnose inspect collect explain sign demo lab completions man generate help"
+            opts="-h -V --help --version diagnose inspect collect explain fix undo history sign demo lab completions man generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -248,6 +266,36 @@ _rdpdoctor() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        rdpdoctor__subcmd__fix)
+            opts="-h --for --only --apply --yes --save --from --finish --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --only)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --save)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         rdpdoctor__subcmd__generate)
             opts="-h --help book schema man completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -263,7 +311,7 @@ _rdpdoctor() {
             return 0
             ;;
         rdpdoctor__subcmd__help)
-            opts="diagnose inspect collect explain sign demo lab completions man generate help"
+            opts="diagnose inspect collect explain fix undo history sign demo lab completions man generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -346,6 +394,20 @@ _rdpdoctor() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        rdpdoctor__subcmd__help__subcmd__fix)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         rdpdoctor__subcmd__help__subcmd__generate)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -361,6 +423,20 @@ _rdpdoctor() {
             return 0
             ;;
         rdpdoctor__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rdpdoctor__subcmd__help__subcmd__history)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -419,6 +495,34 @@ _rdpdoctor() {
         rdpdoctor__subcmd__help__subcmd__sign)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rdpdoctor__subcmd__help__subcmd__undo)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rdpdoctor__subcmd__history)
+            opts="-h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -527,6 +631,20 @@ _rdpdoctor() {
                     COMPREPLY=($(compgen -W "human json" -- "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rdpdoctor__subcmd__undo)
+            opts="-h --yes --force --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

@@ -26,6 +26,9 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand inspect 'Find out why connections fail from files (event logs, registry hives, a mounted disk, captures, recordings of Process Monitor, .rdp files, bundles), without making a connection'
             cand collect 'Put evidence (logs, hives, disks, captures, states) into one file without names, to send to others; or print a script that reads a Windows machine'
             cand explain 'Explain a code, a pasted message, an event, a cause, a fix or a claim, or search by words; contacts no machine'
+            cand fix 'Repair xrdp, here or on a mounted disk: show what would be changed, and change it with --apply'
+            cand undo 'Take back what `fix` has changed'
+            cand history 'List what `fix` has changed'
             cand sign 'Sign .rdp files with a publisher''s certificate, on any system'
             cand demo 'Show a diagnosis: run a faulty host on this computer and diagnose it'
             cand lab 'Run faulty hosts on this computer to try tools on; without names, list them'
@@ -85,6 +88,27 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
+        &'rdpdoctor;fix'= {
+            cand --for 'Mend only this cause; may be given again'
+            cand --only 'Use only this fix; may be given again'
+            cand --save 'Write the plan to a file'
+            cand --from 'Take the plan from a file; it is refused if the machine has changed since'
+            cand --apply 'Make the changes'
+            cand --yes 'Do not ask before the changes are made'
+            cand --finish 'Finish a run that was cut off'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'rdpdoctor;undo'= {
+            cand --yes 'Do not ask before it is taken back'
+            cand --force 'Put back what was there before, also where somebody else changed it since'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'rdpdoctor;history'= {
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
         &'rdpdoctor;sign'= {
             cand --key 'The publisher''s key: a PFX with its certificate, or PEM (RSA, 2048 to 4096 bits)'
             cand --certificate 'The publisher''s certificate in PEM, perhaps with its chain, if it is not in the file of the key'
@@ -123,6 +147,9 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand inspect 'Find out why connections fail from files (event logs, registry hives, a mounted disk, captures, recordings of Process Monitor, .rdp files, bundles), without making a connection'
             cand collect 'Put evidence (logs, hives, disks, captures, states) into one file without names, to send to others; or print a script that reads a Windows machine'
             cand explain 'Explain a code, a pasted message, an event, a cause, a fix or a claim, or search by words; contacts no machine'
+            cand fix 'Repair xrdp, here or on a mounted disk: show what would be changed, and change it with --apply'
+            cand undo 'Take back what `fix` has changed'
+            cand history 'List what `fix` has changed'
             cand sign 'Sign .rdp files with a publisher''s certificate, on any system'
             cand demo 'Show a diagnosis: run a faulty host on this computer and diagnose it'
             cand lab 'Run faulty hosts on this computer to try tools on; without names, list them'
@@ -138,6 +165,12 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
         &'rdpdoctor;help;collect'= {
         }
         &'rdpdoctor;help;explain'= {
+        }
+        &'rdpdoctor;help;fix'= {
+        }
+        &'rdpdoctor;help;undo'= {
+        }
+        &'rdpdoctor;help;history'= {
         }
         &'rdpdoctor;help;sign'= {
         }

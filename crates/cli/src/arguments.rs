@@ -36,6 +36,12 @@ pub enum Command {
     Collect(CollectOptions),
     /// Explain a code, a pasted message, an event, a cause, a fix or a claim, or search by words; contacts no machine
     Explain(ExplainOptions),
+    /// Repair xrdp, here or on a mounted disk: show what would be changed, and change it with --apply
+    Fix(FixOptions),
+    /// Take back what `fix` has changed
+    Undo(UndoOptions),
+    /// List what `fix` has changed
+    History,
     /// Sign .rdp files with a publisher's certificate, on any system
     Sign(SignOptions),
     /// Show a diagnosis: run a faulty host on this computer and diagnose it
@@ -249,6 +255,60 @@ pub enum ExplainFormat {
     Human,
     /// the published JSON, schema rdpdoctor-explain/1
     Json,
+}
+
+/// Options of `fix`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Without --apply nothing is changed. Every change is written down before it is made; `rdpdoctor undo` goes back.\n\n\
+    Exit status without --apply: 0 nothing to do, 1 there are changes, 3 wrong use or failure.\n\
+    With --apply: 0 applied and verified, 1 rolled back (or refused by you), 2 applied but not verified, 3 failed.\n\n\
+    Examples:\n  rdpdoctor fix\n  sudo rdpdoctor fix --apply\n  rdpdoctor fix /mnt/server --for certificate-expired --apply --yes\n  \
+    rdpdoctor fix --save plan.json"
+)]
+#[allow(clippy::struct_excessive_bools)] // each is an option of its own
+pub struct FixOptions {
+    /// The root of a mounted disk, or an xrdp.ini; without it, this machine
+    #[arg(value_name = "PATH")]
+    pub path: Option<PathBuf>,
+    /// Mend only this cause; may be given again
+    #[arg(long = "for", value_name = "CAUSE")]
+    pub causes: Vec<String>,
+    /// Use only this fix; may be given again
+    #[arg(long, value_name = "FIX")]
+    pub only: Vec<String>,
+    /// Make the changes
+    #[arg(long)]
+    pub apply: bool,
+    /// Do not ask before the changes are made
+    #[arg(long, requires = "apply")]
+    pub yes: bool,
+    /// Write the plan to a file
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
+    /// Take the plan from a file; it is refused if the machine has changed since
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["causes", "only"])]
+    pub from: Option<PathBuf>,
+    /// Finish a run that was cut off
+    #[arg(long, conflicts_with_all = ["causes", "only", "apply", "save", "from"])]
+    pub finish: bool,
+}
+
+/// Options of `undo`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit status: 0 done or nothing to undo, 2 not everything (somebody changed it since), 3 failed."
+)]
+pub struct UndoOptions {
+    /// The number of the run, as `history` lists it; without it, the last one whose changes are there
+    #[arg(value_name = "RUN")]
+    pub run: Option<String>,
+    /// Do not ask before it is taken back
+    #[arg(long)]
+    pub yes: bool,
+    /// Put back what was there before, also where somebody else changed it since
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Options of `sign`.

@@ -14,6 +14,7 @@ pub mod collect_command;
 pub mod demo;
 pub mod diagnose;
 pub mod explain;
+pub mod fix;
 pub mod generate;
 pub mod inspect;
 pub mod lab_command;
@@ -106,6 +107,9 @@ pub fn main() -> ExitCode {
         Command::Inspect(options) => inspect::run(&options),
         Command::Collect(options) => collect_command::run(&options),
         Command::Explain(options) => explain::run(&options),
+        Command::Fix(options) => fix::run(&options),
+        Command::Undo(options) => fix::journals::undo(&options),
+        Command::History => fix::journals::history(),
         Command::Sign(options) => sign::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Lab(options) => lab_command::run(&options),

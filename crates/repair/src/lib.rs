@@ -19,10 +19,12 @@ pub mod hive;
 pub mod journal;
 #[cfg(target_os = "linux")]
 pub mod linux;
+pub mod make;
 pub mod offline;
 pub mod place;
 pub mod plan;
 pub mod publisher;
 pub mod ratchet;
+pub mod remedy;
 pub mod run;
 pub mod sign;

@@ -39,7 +39,7 @@ mod text;
 mod transcript;
 mod watched;
 pub(crate) mod windows;
-pub(crate) mod xrdp;
+mod xrdp;
 mod xrdp_log;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -66,6 +66,7 @@ pub use reader::{Piece, ReadError, bytes, regular};
 use readers::READERS;
 pub use redaction::redacted;
 pub use windows::{OfflineHive, offline_hives};
+pub use xrdp::root_of as root_of_xrdp;
 
 /// Most entries of folders that are looked at.
 const ENTRIES: usize = 100_000;
@@ -220,6 +221,7 @@ impl Gathered {
             Err(error) => self.unread.push((path.to_owned(), error.to_string())),
             Ok(meta) if meta.is_dir() => match windows::Disk::at(path) {
                 Some(disk) => self.disk(path, &disk),
+                None if depth == 0 && xrdp::below(path).is_some() => self.linux(path),
                 None if depth == 0 => self.named_folder(path),
                 None => self.folder(path, depth),
             },
@@ -287,6 +289,14 @@ impl Gathered {
         inside.sort();
         for entry in inside {
             self.path(&entry, depth + 1);
+        }
+    }
+
+    /// Reads of a mounted Linux only what xrdp has there: its settings and its logs.
+    fn linux(&mut self, root: &Path) {
+        let logs = ["var/log/xrdp.log", "var/log/xrdp-sesman.log"].map(|log| root.join(log));
+        for file in xrdp::below(root).into_iter().chain(logs.into_iter().filter(|log| log.is_file())) {
+            self.file(&file, true);
         }
     }
 

@@ -34,7 +34,7 @@ fn recognises(head: &[u8]) -> bool {
 }
 
 /// Returns the settings of xrdp below the root of a machine, if there are any.
-pub(crate) fn below(root: &Path) -> Option<PathBuf> {
+pub(super) fn below(root: &Path) -> Option<PathBuf> {
     let path = root.join(XRDP_INI.trim_start_matches('/'));
     fs::symlink_metadata(&path).is_ok_and(|about| about.is_file()).then_some(path)
 }
@@ -90,5 +90,5 @@ fn read(path: &Path) -> Result<Piece, ReadError> {
     Ok(Piece::State(Box::new(state)))
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;

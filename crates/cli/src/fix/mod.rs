@@ -1,0 +1,209 @@
+//! `rdpdoctor fix`: a plan of what would be changed, and with `--apply` the changes, with a way back.
+
+pub mod journals;
+mod patient;
+mod words;
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
+
+use anyhow::{Context as _, anyhow, bail};
+use diagnosis::fixes::{self, Fix, Given};
+use repair::journal::{Ended, Journal};
+use repair::make;
+use repair::plan::{Plan, SCHEMA};
+use repair::remedy::{self, Unplanned};
+use repair::run::{self, Applied, Third};
+
+use crate::arguments::FixOptions;
+use crate::output_file::OutputFile;
+use crate::{FAILED, HEALTHY, UNDETERMINED, terminal};
+use patient::{Found, Patient};
+
+/// Exit status: a plan has changes; or they were made and rolled back.
+const CHANGES: u8 = 1;
+/// Most bytes of a saved plan.
+const PLAN: u64 = 1024 * 1024;
+
+/// Runs the command and returns the exit status.
+pub fn run(options: &FixOptions) -> anyhow::Result<u8> {
+    if options.finish {
+        return finish(options);
+    }
+    let patient = Patient::at(options.path.as_deref())?;
+    let found = patient.found()?;
+    let (plan, by_hand) = match &options.from {
+        Some(file) => (saved(file)?, Vec::new()),
+        None => planned(&patient, &found, options)?,
+    };
+    if plan.steps.is_empty() {
+        terminal::print(&words::nothing(&found, &by_hand))?;
+        return Ok(HEALTHY);
+    }
+    terminal::print(&words::plan(&plan, &found, &by_hand, patient.elsewhere()))?;
+    if let Some(file) = &options.save {
+        save(&plan, file)?;
+    }
+    if !options.apply {
+        terminal::print(&words::how_to_apply(options))?;
+        return Ok(CHANGES);
+    }
+    if !options.yes && !agreed("Make these changes?")? {
+        terminal::print("Nothing was changed.\n")?;
+        return Ok(CHANGES);
+    }
+    apply(&patient, &found, &plan)
+}
+
+/// Plans what mends the findings: for each the first fix that can be carried out here. Returns also the causes that take
+/// a person.
+fn planned(patient: &Patient, found: &Found, options: &FixOptions) -> anyhow::Result<(Plan, Vec<String>)> {
+    for id in options.causes.iter().filter(|id| diagnosis::causes::find(id).is_none()) {
+        bail!("there is no cause {id}: `rdpdoctor inspect` names those that are found");
+    }
+    for id in options.only.iter().filter(|id| fixes::find(id).is_none()) {
+        bail!("there is no fix {id}: `rdpdoctor inspect` names those that help");
+    }
+    let mut chosen: Vec<&'static Fix> = Vec::new();
+    let (mut causes, mut by_hand) = (Vec::new(), Vec::new());
+    for (cause, listed) in &found.faults {
+        if !options.causes.is_empty() && !options.causes.contains(cause) {
+            continue;
+        }
+        let able = listed.iter().filter_map(|id| fixes::find(id)).filter(|fix| fix.is_of_xrdp());
+        let wanted = |fix: &&Fix| options.only.is_empty() || options.only.iter().any(|id| id == fix.id);
+        match able.clone().find(wanted) {
+            Some(fix) => {
+                causes.push(cause.clone());
+                if !chosen.iter().any(|known| known.id == fix.id) {
+                    chosen.push(fix);
+                }
+            }
+            None if able.clone().next().is_none() => by_hand.push(cause.clone()),
+            None => {}
+        }
+    }
+    let hand = patient.hand()?;
+    let (xrdp, name) = (found.xrdp.clone(), found.name.clone());
+    let repaired = remedy::Patient { root: &patient.root, xrdp: &xrdp, name: &name, origin: &patient.origin };
+    let plan = remedy::plan(&repaired, &chosen, &Given::NOTHING, &*hand).map_err(|why: Unplanned| anyhow!("{why}"))?;
+    Ok((Plan { causes, ..plan }, by_hand))
+}
+
+fn saved(file: &Path) -> anyhow::Result<Plan> {
+    let read = || format!("read the plan {}", file.display());
+    let bytes = collect::evidence::bytes(file, PLAN).with_context(read)?;
+    let plan: Plan = serde_json::from_slice(&bytes).with_context(read)?;
+    if plan.schema != SCHEMA {
+        bail!("{} is no plan of this version", file.display());
+    }
+    Ok(plan)
+}
+
+fn save(plan: &Plan, file: &Path) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(plan).context("write the plan")? + "\n";
+    let kept = |path: &Path| {
+        let ours = saved(path).is_ok();
+        (!ours).then(|| "it exists and is no plan".to_owned())
+    };
+    OutputFile { path: file, inputs: &[], kept: &kept }
+        .write(text.as_bytes())
+        .with_context(|| format!("write the plan {}", file.display()))?;
+    terminal::complain(&format!("plan written to {}", file.display()));
+    Ok(())
+}
+
+/// Asks a person; without a terminal nobody can answer.
+fn agreed(question: &str) -> anyhow::Result<bool> {
+    if !std::io::stdin().is_terminal() {
+        bail!("nobody is there to ask: --yes makes the changes without asking");
+    }
+    terminal::print(&format!("{question} [y/N] "))?;
+    std::io::stdout().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).context("read the answer")?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Makes the changes, looks whether they helped, and takes them back if not.
+fn apply(patient: &Patient, found: &Found, plan: &Plan) -> anyhow::Result<u8> {
+    if plan.origin != patient.origin {
+        bail!("the plan was made for another machine");
+    }
+    let store = journals::store()?;
+    let _lock = store.lock()?;
+    if let Some(open) = journals::unfinished(&store)? {
+        bail!(
+            "an earlier run was cut off ({}): `rdpdoctor undo` takes it back, `rdpdoctor fix --finish` finishes it",
+            journals::number(&open)
+        );
+    }
+    let seen_before = patient.probed(&found.xrdp);
+    let mut hand = patient.hand()?;
+    let mut make = |name: &str| make::certificate(name);
+    let applied = run::apply(plan, &mut *hand, &store, patient.elsewhere(), &mut make, &journals::now)?;
+    ended(patient, applied, &plan.causes, seen_before.as_ref())
+}
+
+/// Finishes a run that was cut off.
+fn finish(options: &FixOptions) -> anyhow::Result<u8> {
+    let store = journals::store()?;
+    let _lock = store.lock()?;
+    let open =
+        journals::unfinished(&store)?.ok_or_else(|| anyhow!("no run was cut off: there is nothing to finish"))?;
+    let patient = Patient::at(options.path.as_deref())?;
+    if open.begin.origin != patient.origin {
+        bail!("run {} belongs to another machine: name its folder", journals::number(&open));
+    }
+    let causes = open.begin.causes.clone();
+    let mut hand = journals::hand(open.begin.elsewhere)?;
+    let applied = run::finish(open, &mut *hand, &journals::now).map_err(|why| anyhow!(why))?;
+    ended(&patient, applied, &causes, None)
+}
+
+/// Tells how a run ended; where all was done, whether it helped.
+fn ended(
+    patient: &Patient,
+    applied: Applied,
+    causes: &[String],
+    seen_before: Option<&patient::Probed>,
+) -> anyhow::Result<u8> {
+    let mut journal = match applied {
+        Applied::Done(journal) => journal,
+        Applied::RolledBack { why, journal } => {
+            let number = journals::number(&journal);
+            terminal::print(&format!("It failed: {why}.\nEverything is as before (run {number}).\n"))?;
+            return Ok(CHANGES);
+        }
+        Applied::Stuck { why, left, journal } => {
+            terminal::print(&words::stuck(&why, &left, &journal))?;
+            return Ok(FAILED);
+        }
+    };
+    let verdict = patient.verify(causes, seen_before)?;
+    match verdict {
+        patient::Verdict::Repaired(told) => {
+            run::end(&mut journal, &told, &journals::now)?;
+            terminal::print(&words::done("Repaired", &told, &journal))?;
+            Ok(HEALTHY)
+        }
+        patient::Verdict::NotVisible(told) => {
+            run::end(&mut journal, &told, &journals::now)?;
+            terminal::print(&words::done("Applied, not yet visible", &told, &journal))?;
+            Ok(UNDETERMINED)
+        }
+        patient::Verdict::NoHelp(told) => no_help(&mut journal, &told),
+    }
+}
+
+fn no_help(journal: &mut Journal, told: &str) -> anyhow::Result<u8> {
+    let mut hand = journals::hand(journal.begin.elsewhere)?;
+    let left = run::back(journal, &mut *hand, Ended::RolledBack, Third::Leave, &journals::now);
+    if left.is_empty() {
+        let number = journals::number(journal);
+        terminal::print(&format!("It did not help: {told}.\nRolled back: everything is as before (run {number}).\n"))?;
+        return Ok(CHANGES);
+    }
+    terminal::print(&words::stuck(&format!("it did not help: {told}"), &left, journal))?;
+    Ok(FAILED)
+}
