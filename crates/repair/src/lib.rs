@@ -26,5 +26,6 @@ pub mod plan;
 pub mod publisher;
 pub mod ratchet;
 pub mod remedy;
+pub mod remedy_offline;
 pub mod run;
 pub mod sign;

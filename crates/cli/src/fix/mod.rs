@@ -1,5 +1,6 @@
 //! `rdpdoctor fix`: a plan of what would be changed, and with `--apply` the changes, with a way back.
 
+mod disk;
 pub mod journals;
 mod patient;
 mod words;
@@ -9,7 +10,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, anyhow, bail};
 use diagnosis::fixes::{self, Fix, Given};
-use repair::journal::{Ended, Journal};
+use repair::journal::{Ended, Journal, Lock, Store};
 use repair::make;
 use repair::plan::{Plan, SCHEMA};
 use repair::remedy::{self, Unplanned};
@@ -29,6 +30,9 @@ const PLAN: u64 = 1024 * 1024;
 pub fn run(options: &FixOptions) -> anyhow::Result<u8> {
     if options.finish {
         return finish(options);
+    }
+    if let Some(disk) = disk::Disk::at(options.path.as_deref()) {
+        return disk.run(options);
     }
     let patient = Patient::at(options.path.as_deref())?;
     let found = patient.found()?;
@@ -125,19 +129,25 @@ fn agreed(question: &str) -> anyhow::Result<bool> {
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
-/// Makes the changes, looks whether they helped, and takes them back if not.
-fn apply(patient: &Patient, found: &Found, plan: &Plan) -> anyhow::Result<u8> {
-    if plan.origin != patient.origin {
+/// Opens and locks the folder of the journals for a plan of this machine, unless an earlier run is still open.
+fn ready(plan: &Plan, origin: &str) -> anyhow::Result<(Store, Lock)> {
+    if plan.origin != origin {
         bail!("the plan was made for another machine");
     }
     let store = journals::store()?;
-    let _lock = store.lock()?;
+    let lock = store.lock()?;
     if let Some(open) = journals::unfinished(&store)? {
         bail!(
             "an earlier run was cut off ({}): `rdpdoctor undo` takes it back, `rdpdoctor fix --finish` finishes it",
             journals::number(&open)
         );
     }
+    Ok((store, lock))
+}
+
+/// Makes the changes, looks whether they helped, and takes them back if not.
+fn apply(patient: &Patient, found: &Found, plan: &Plan) -> anyhow::Result<u8> {
+    let (store, _lock) = ready(plan, &patient.origin)?;
     let seen_before = patient.probed(&found.xrdp);
     let mut hand = patient.hand()?;
     let mut make = |name: &str| make::certificate(name);
@@ -151,11 +161,20 @@ fn finish(options: &FixOptions) -> anyhow::Result<u8> {
     let _lock = store.lock()?;
     let open =
         journals::unfinished(&store)?.ok_or_else(|| anyhow!("no run was cut off: there is nothing to finish"))?;
-    let patient = Patient::at(options.path.as_deref())?;
-    if open.begin.origin != patient.origin {
-        bail!("run {} belongs to another machine: name its folder", journals::number(&open));
-    }
+    let foreign = |origin: &str| open.begin.origin != origin;
+    let elsewhere = || anyhow!("run {} belongs to another machine: name its folder", journals::number(&open));
     let causes = open.begin.causes.clone();
+    if let Some(disk) = disk::Disk::at(options.path.as_deref()) {
+        if foreign(&disk.origin()) {
+            return Err(elsewhere());
+        }
+        let applied = run::finish(open, &mut *journals::hand(true)?, &journals::now).map_err(|why| anyhow!(why))?;
+        return disk.ended(applied, &causes);
+    }
+    let patient = Patient::at(options.path.as_deref())?;
+    if foreign(&patient.origin) {
+        return Err(elsewhere());
+    }
     let mut hand = journals::hand(open.begin.elsewhere)?;
     let applied = run::finish(open, &mut *hand, &journals::now).map_err(|why| anyhow!(why))?;
     ended(&patient, applied, &causes, None)

@@ -198,7 +198,7 @@ fn port(xrdp: &Xrdp) -> u16 {
     text.split([' ', ',']).find_map(last).unwrap_or(3389)
 }
 
-fn context(target: Option<Target>, at: OffsetDateTime) -> anyhow::Result<Context> {
+pub fn context(target: Option<Target>, at: OffsetDateTime) -> anyhow::Result<Context> {
     let (profile, profile_source) = profile(None)?;
     Ok(Context {
         target,

@@ -20,7 +20,7 @@ pub fn nothing(found: &Found, by_hand: &[String]) -> String {
     lines.join("\n") + "\n"
 }
 
-fn left_over(by_hand: &[String]) -> Vec<String> {
+pub fn left_over(by_hand: &[String]) -> Vec<String> {
     by_hand.iter().map(|cause| format!("By hand: {cause} (`rdpdoctor explain {cause}`)")).collect()
 }
 

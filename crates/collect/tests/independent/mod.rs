@@ -15,7 +15,7 @@ pub fn read(script: &str, library: &str, file: &Path, input: &str) -> Option<Str
         eprintln!("skipped: {reason}");
         return None;
     }
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/independent").join(script);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../collect/tests/independent").join(script);
     let mut reader = Command::new(&python)
         .arg(script)
         .arg(file)

@@ -61,7 +61,8 @@ impl Node {
         let mut bins = vec![0; 32];
         // as in the hives of Windows, the root comes first
         let root = cell(&mut bins, &vec![0; 76 + self.name.len()]);
-        self.write_at(&mut bins, root);
+        let security = security(&mut bins);
+        self.write_at(&mut bins, root, security);
         // the rest is a free cell
         let end = bins.len();
         bins.resize((end + 8).next_multiple_of(4096), 0);
@@ -80,15 +81,15 @@ impl Node {
         file
     }
 
-    fn write(&self, bins: &mut Vec<u8>) -> u32 {
+    fn write(&self, bins: &mut Vec<u8>, security: u32) -> u32 {
         let at = cell(bins, &vec![0; 76 + self.name.len()]);
-        self.write_at(bins, at);
+        self.write_at(bins, at, security);
         at
     }
 
     /// Writes the key into the cell reserved for it, and everything below it after that.
-    fn write_at(&self, bins: &mut Vec<u8>, at: u32) {
-        let children: Vec<u32> = self.children.iter().map(|child| child.write(bins)).collect();
+    fn write_at(&self, bins: &mut Vec<u8>, at: u32, security: u32) {
+        let children: Vec<u32> = self.children.iter().map(|child| child.write(bins, security)).collect();
         let values: Vec<u32> = self.values.iter().map(|(name, kind, data)| value(bins, name, *kind, data)).collect();
         let mut list = b"lf".to_vec();
         list.extend((children.len() as u16).to_le_bytes());
@@ -100,7 +101,8 @@ impl Node {
         node[..4].copy_from_slice(b"nk\x20\0");
         let written = 133_000_000_000_000_000_u64.to_le_bytes();
         node[4..12].copy_from_slice(&written);
-        let numbers = [(20, children.len() as u32), (28, subkeys), (36, values.len() as u32), (40, values_at)];
+        let numbers =
+            [(20, children.len() as u32), (28, subkeys), (36, values.len() as u32), (40, values_at), (44, security)];
         for (at, number) in numbers {
             node[at..at + 4].copy_from_slice(&number.to_le_bytes());
         }
@@ -112,6 +114,18 @@ impl Node {
             bins[child as usize + 20..][..4].copy_from_slice(&at.to_le_bytes());
         }
     }
+}
+
+/// Writes the one security descriptor that all keys have: nobody owns them, and everybody may do everything.
+fn security(bins: &mut Vec<u8>) -> u32 {
+    let at = bins.len() as u32;
+    let mut sk = b"sk\0\0".to_vec();
+    // the next and the one before: itself; then the count of its uses, and its size
+    sk.extend([at, at, 1, 20].into_iter().flat_map(u32::to_le_bytes));
+    // revision 1, self-relative; no owner, no group, no lists
+    sk.extend([1, 0, 0, 0x80]);
+    sk.extend([0; 16]);
+    cell(bins, &sk)
 }
 
 fn value(bins: &mut Vec<u8>, name: &str, kind: u32, data: &[u8]) -> u32 {
