@@ -103,7 +103,10 @@ fn decided(evidence: &Evidence, context: &Context, findings: &[Finding], interru
     let unread = evidence.observations.iter().any(|seen| matches!(seen.fact, Fact::Unread(_)));
     // what clients meet at an address that nobody asked is not known
     let unasked = crate::stage::name::unasked(evidence).is_some();
-    let cut = interrupted || unasked || behind_gateway || ladder.incomplete || unread && !evidence.clients.is_empty();
+    // who was asked may be another than the one to whom the client is led
+    let led = context.routing.doubtful();
+    let cut = interrupted || unasked || behind_gateway || led || ladder.incomplete;
+    let cut = cut || unread && !evidence.clients.is_empty();
     (verdict(findings, &ladder, context, cut), ladder)
 }
 
