@@ -33,7 +33,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "access codes events rdp_file redaction section symptom",
             "state",
             "evidence fact sketch",
-            "observe signing stage telling",
+            "hive observe signing stage telling",
         ],
     ),
     ("diagnosis", &["accesses as_client attempts audit case claims notices tries watched", "cause need stage survey"]),
