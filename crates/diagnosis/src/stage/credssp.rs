@@ -135,10 +135,12 @@ fn failed(seen: &Seen<&Introduction>) -> bool {
 }
 
 /// Tells for each try whether the host introduced itself, or refused NTLM as hosts do that take none. Silence says
-/// neither: a slow host is not lost.
+/// neither: a slow host is not lost. Of a host that never does better an error is its answer.
 pub(super) fn tries(case: Case<'_>) -> Vec<Seen<bool>> {
-    let told = case.introductions().filter(|seen| *seen.value != Introduction::Silent);
-    told.map(|seen| Seen { value: !failed(&seen), id: seen.id }).collect()
+    let told = || case.introductions().filter(|seen| *seen.value != Introduction::Silent);
+    let never_better = told().all(|seen| failed(&seen));
+    let answered = |seen: &Seen<&Introduction>| !failed(seen) || never_better && errs(seen.value);
+    told().map(|seen| Seen { value: answered(&seen), id: seen.id }).collect()
 }
 
 fn rung(case: Case<'_>) -> Option<Rung> {
