@@ -1,11 +1,12 @@
 //! `settings-refused`: TLS works, and the host ends the connection where client and host exchange their settings.
 
 use evidence::{Role, Stage};
+use wire::x224::SecurityProtocols;
 
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
-use crate::stage::connection_sequence::{as_clients_ask, client_request, refuses, told, words_of};
+use crate::stage::connection_sequence::{as_clients_ask, client_request, inside_tls, refuses, told, words_of};
 
 pub const CAUSE: Cause = Cause {
     id: "settings-refused",
@@ -45,6 +46,9 @@ pub const CAUSE: Cause = Cause {
 /// Refused at least twice, a second apart, and never answered otherwise.
 fn refused_each_time(case: Case<'_>) -> Option<Ground> {
     let request = client_request(case);
+    if !inside_tls(case, request) {
+        return None;
+    }
     let because: Option<Vec<_>> = as_clients_ask(case)
         .map(|seen| {
             let words = words_of(case, request, seen.value);
@@ -59,10 +63,12 @@ fn told_once(case: Case<'_>) -> Option<Ground> {
     as_clients_ask(case).find(|seen| told(case, seen.value)).map(|_| Ground::nothing())
 }
 
-/// Where the client proves who it is first, nobody is asked without.
+/// Where the client proves who it is first, nobody is asked without; and where there is no TLS, there is nothing behind
+/// it.
 fn never_asked(case: Case<'_>) -> Option<Ground> {
     let seen = case.selected()?;
-    (seen.value.credssp() && case.context.profile.protocols.credssp()).then(Ground::nothing)
+    let proves = seen.value.credssp() && case.context.profile.protocols.credssp();
+    (proves || seen.value == SecurityProtocols::RDP).then(Ground::nothing)
 }
 
 #[cfg(test)]
@@ -74,7 +80,6 @@ mod tests {
     use wire::machine::{ConnectionSequenceAnswer, End, Ended, Withdrawal};
     use wire::mcs::ConnectResponse;
     use wire::tls::TlsVersion;
-    use wire::x224::SecurityProtocols;
 
     const SSL: SecurityProtocols = SecurityProtocols::SSL;
 

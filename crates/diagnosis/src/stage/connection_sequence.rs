@@ -11,8 +11,9 @@ use wire::x224::{SecurityProtocols, ServerAnswer};
 
 use super::room::{Room, Whose};
 
+use super::tls::finished;
 use super::x224::client_takes;
-use crate::as_client::tunnel;
+use crate::as_client::{client_hello_asked, tunnel};
 use crate::case::{Case, EVERYTHING, Seen};
 use crate::need::{Again, Asking, Kind, Need, Of, Patience, Question};
 use crate::stage::rung::{Outcome, Rung, took};
@@ -53,10 +54,17 @@ static SEQUENCE: Kind = Kind {
     name: "sequence",
     words: |_| "the answer to a client's first words behind TLS".to_owned(),
     answered: |case, _| as_clients_ask(case).next().is_some(),
-    // every connection that comes so far asks; only a way that no other connection goes has to be gone for it
+    // every connection that comes so far asks; for it alone a way has to be gone that no other connection goes, or a
+    // tunnel to be found where the first hello was refused
     asking: Some(Asking {
         again: Again::Never,
-        askable: |case, _| own_way(case).is_some() && as_clients_ask(case).next().is_none(),
+        askable: |case, _| {
+            let behind_tls = case.selected().is_some_and(|seen| seen.value == SecurityProtocols::SSL)
+                && case.tls_accepted().is_some()
+                && (finished(case) || client_hello_asked(case))
+                && tunnel(case).is_some();
+            (behind_tls || own_way(case).is_some()) && as_clients_ask(case).next().is_none()
+        },
         question: |case, _, all| ask(case, all),
     }),
 };
@@ -67,7 +75,9 @@ static LATER_SEQUENCE: Kind = Kind {
     answered: |case, _| as_clients_ask(case).count() >= 2,
     asking: Some(Asking {
         again: Again::Later,
-        askable: |case, _| only(case).is_some_and(|seen| refuses(case, seen.value)),
+        askable: |case, _| {
+            inside_tls(case, client_request(case)) && only(case).is_some_and(|seen| refuses(case, seen.value))
+        },
         question: |case, _, all| ask(case, all),
     }),
 };
@@ -212,16 +222,20 @@ impl Flaw {
     }
 }
 
-/// Returns the fault of the settings that answer this request, if they have one, the worst first.
-fn flaw(case: Case<'_>, request: SecurityProtocols, settings: &ConnectResponse) -> Option<Flaw> {
-    let inside_tls = case.x224_to(request).is_some_and(|seen| match seen.value {
+/// True if the host chose TLS in answer to this request.
+pub(crate) fn inside_tls(case: Case<'_>, request: SecurityProtocols) -> bool {
+    case.x224_to(request).is_some_and(|seen| match seen.value {
         X224Answer::Server(ServerAnswer::Selected { protocol, .. }) => protocol.tls(),
         _ => false,
-    });
+    })
+}
+
+/// Returns the fault of the settings that answer this request, if they have one, the worst first.
+fn flaw(case: Case<'_>, request: SecurityProtocols, settings: &ConnectResponse) -> Option<Flaw> {
     if settings.conference != 0 {
         return Some(Flaw::Conference(settings.conference));
     }
-    if let Some((method, level)) = settings.encryption.filter(|both| inside_tls && *both != (0, 0)) {
+    if let Some((method, level)) = settings.encryption.filter(|both| inside_tls(case, request) && *both != (0, 0)) {
         return Some(Flaw::Encryption(method, level));
     }
     if settings.version.is_none() {
