@@ -41,7 +41,7 @@ const FLOORS: &[(&str, &[&str])] = &[
         "diagnosis",
         &[
             "client earlier identity keys logs refusals regressions server setting timeline",
-            "causes fixes ladder report",
+            "causes fixes ladder order report",
         ],
     ),
     ("diagnosis", &["assemble next planner diagnose", "control interview sketch"]),
