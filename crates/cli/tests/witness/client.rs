@@ -63,7 +63,7 @@ const OPENSSL_SIGNATURES: &str = "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519
     RSA+SHA384:RSA+SHA512";
 
 /// The clients of Windows 11 and 10, and FreeRDP without the share of ML-KEM that OpenSSL 3.0 lacks.
-pub const CLIENTS: [Offers; 3] = [MSTSC_11, MSTSC_10, FREERDP_3];
+pub const CLIENTS: [Offers; 4] = [MSTSC_11, MSTSC_10, FREERDP_3, WITHOUT_CREDSSP];
 
 const MSTSC_11: Offers = Offers {
     profile: "mstsc-11",
@@ -87,6 +87,9 @@ const MSTSC_11: Offers = Offers {
 
 const MSTSC_10: Offers =
     Offers { profile: "mstsc-10", min: SslVersion::TLS1, max: SslVersion::TLS1_2, suites_13: "", ..MSTSC_11 };
+
+/// mstsc with `enablecredsspsupport:i:0` in its `.rdp` file: it offers TLS alone.
+pub const WITHOUT_CREDSSP: Offers = Offers { profile: "no-credssp", protocols: 1, ..MSTSC_11 };
 
 /// The client as Windows 7 shipped with it: TLS 1.0 alone, and no update since.
 pub const MSTSC_7: Offers = Offers {

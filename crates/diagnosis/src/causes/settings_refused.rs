@@ -19,6 +19,8 @@ pub const CAUSE: Cause = Cause {
         // our first words are not a client's to the last byte, so no more than this is known
         Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::LATER_SEQUENCE], holds: refused_each_time },
         Proof { shows: Shows::Absence, needs: &[Need::SEQUENCE], holds: told_once },
+        // slow is not dead; and how long clients wait here is not known, so that silence alone shows nothing
+        Proof { shows: Shows::Absence, needs: &[Need::PATIENT_SEQUENCE], holds: told_once },
         Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: never_asked },
     ],
     explains: &[],
