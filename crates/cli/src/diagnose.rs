@@ -147,8 +147,8 @@ fn shows_trouble(gathered: &Gathered, at: OffsetDateTime) -> bool {
     })
 }
 
-/// Writes a transcript and says so. It replaces an older transcript of the same host, but no other file, and none without
-/// names by one with names.
+/// Writes a transcript and says so. It replaces an older transcript of the same host, but no other file, and none
+/// without names by one with names.
 fn write_transcript(file: &Path, transcript: &Transcript, options: &DiagnoseOptions) -> anyhow::Result<()> {
     let redacted = transcript.redacted();
     let kept = |path: &Path| {

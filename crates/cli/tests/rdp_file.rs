@@ -123,7 +123,7 @@ fn the_user_of_a_file_is_sent_and_leaves_no_trace() {
     cli(&["diagnose", "--rdp", &file("stranger", "bob").path()], 1, "closed as soon as the client speaks");
 }
 
-/// What was seen of one host is not lost to what is seen of another.
+/// A second host does not take the place of what was seen of the first.
 #[test]
 fn a_transcript_of_another_host_is_not_replaced() {
     let (_one, first) = lab("healthy-server-2022");

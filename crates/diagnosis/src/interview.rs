@@ -43,8 +43,8 @@ impl Default for Budget {
     }
 }
 
-/// Stands for the user's name in `Cookie: mstshash=`, where no user is named. mstsc always sends one, of nine characters at most, and some
-/// balancers answer no request without; whoever reads it in a log sees who asked.
+/// Stands for the user's name in `Cookie: mstshash=`, where no user is named. mstsc always sends one, of nine
+/// characters at most, and some balancers answer no request without; whoever reads it in a log sees who asked.
 const NEUTRAL: &str = "rdpdoctor";
 /// Time that a request is held back, to see who ends the connection.
 const HOLD: Duration = Duration::from_millis(250);

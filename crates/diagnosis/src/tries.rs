@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use evidence::Because;
 use evidence::fact::Handshake;
 use wire::tls::{TlsOffer, TlsStack, TlsVersion};
 
 use crate::as_client::{first_offer, named_by_rustls};
 use crate::case::{Case, Seen};
-use crate::cause::Ground;
 
 /// True for anything that is no acceptance, where the fault is not ours.
 fn refused_or_silent(answer: &Handshake) -> bool {
@@ -117,7 +117,7 @@ fn interval(k: usize, n: usize) -> (u32, u32) {
 
 /// Reasons that one thing went well, and failed later, with the share of failures; `None` where it never failed after a
 /// success.
-pub fn at_times(tries: &[Seen<bool>], taken: &str, dropped: &str) -> Option<Ground> {
+pub fn at_times(tries: &[Seen<bool>], taken: &str, dropped: &str) -> Option<Vec<Because>> {
     let first = tries.iter().position(|seen| seen.value)?;
     let failure = tries.iter().skip(first).find(|seen| !seen.value)?;
     let (total, failed) = (tries.len(), tries.iter().filter(|seen| !seen.value).count());
@@ -125,7 +125,7 @@ pub fn at_times(tries: &[Seen<bool>], taken: &str, dropped: &str) -> Option<Grou
     let share =
         format!("{failed} of {total} such tries failed, so {least} to {most} per cent of all (95 % confidence)");
     let good = tries.get(first)?;
-    Some(Ground::on(vec![good.because(taken), failure.because(format!("{dropped}: {share}"))]))
+    Some(vec![good.because(taken), failure.because(format!("{dropped}: {share}"))])
 }
 
 #[cfg(test)]

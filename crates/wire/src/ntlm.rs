@@ -65,7 +65,8 @@ pub struct Challenge {
 /// Fault of a CHALLENGE that can be read. What each client makes of it is not said here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChallengeFlaw {
-    /// It has no `TargetInfo`. [MS-NLMP] 3.1.5.1.2: who seals, as CredSSP does, answers none such; nor does xfreerdp 2.11.
+    /// It has no `TargetInfo`. [MS-NLMP] 3.1.5.1.2: who seals, as CredSSP does, answers none such; nor does
+    /// xfreerdp 2.11.
     NoTargetInfo,
     /// Its flags agree to no NTLM, or to no set of characters ([MS-NLMP] 2.2.2.5); the flags.
     Flags(u32),

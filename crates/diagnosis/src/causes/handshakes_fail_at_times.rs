@@ -45,7 +45,7 @@ pub const CAUSE: Cause = Cause {
 
 fn failed_after_success(case: Case<'_>) -> Option<Ground> {
     let taken = format!("{} accepted a ClientHello", case.label());
-    at_times(&takings(case), &taken, "a later one, of a kind that it accepts, was dropped")
+    at_times(&takings(case), &taken, "a later one, of a kind that it accepts, was dropped").map(Ground::on)
 }
 
 /// Failed at first, and went on well: a service that was only starting.

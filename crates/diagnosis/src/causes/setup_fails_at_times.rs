@@ -49,7 +49,7 @@ pub const CAUSE: Cause = Cause {
 
 fn failed_after_success(case: Case<'_>) -> Option<Ground> {
     let taken = format!("{} answered a client's first words behind TLS", case.label());
-    at_times(&setups(case), &taken, "later the same words were broken off")
+    at_times(&setups(case), &taken, "later the same words were broken off").map(Ground::on)
 }
 
 fn only_starting(case: Case<'_>) -> Option<Ground> {
@@ -66,7 +66,7 @@ fn never_failed(case: Case<'_>) -> Option<Ground> {
     (!setups.is_empty() && setups.iter().all(|seen| seen.value)).then(Ground::nothing)
 }
 
-/// What is asked behind TLS is asked of nobody who selects none.
+/// Rules it out where the host selects no TLS: there is nothing behind it.
 fn nothing_behind_tls(case: Case<'_>) -> Option<Ground> {
     let seen = case.selected()?;
     (!seen.value.tls() && setups(case).is_empty()).then(Ground::nothing)

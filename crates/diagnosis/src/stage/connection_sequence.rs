@@ -222,6 +222,14 @@ impl Flaw {
     }
 }
 
+/// True if the client's own way leads it past TLS: it offers none, or what the host chose for it has none. Nothing that
+/// is wrong behind TLS keeps it out.
+pub(crate) fn client_goes_in_clear(case: Case<'_>) -> bool {
+    let request = client_request(case);
+    let answer = case.x224_to(request).filter(|_| request != EVERYTHING);
+    answer.is_some_and(|seen| selects_open(seen.value)) && !inside_tls(case, request)
+}
+
 /// True if the host chose TLS in answer to this request.
 pub(crate) fn inside_tls(case: Case<'_>, request: SecurityProtocols) -> bool {
     case.x224_to(request).is_some_and(|seen| match seen.value {

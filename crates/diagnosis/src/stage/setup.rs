@@ -1,4 +1,4 @@
-//! What a client says first behind TLS, whichever way it goes: its introduction through CredSSP, or its opening of the
+//! First words of a client behind TLS, whichever way it goes: its introduction through CredSSP, or its opening of the
 //! connection sequence. Of several tries at either it is counted how many fail.
 
 use super::connection_sequence::{ask, outcomes};

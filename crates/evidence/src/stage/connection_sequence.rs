@@ -96,7 +96,7 @@ mod tests {
     use wire::tls::{Alert, TlsOffer};
     use wire::x224::ConnectionRequest;
 
-    /// The same hello goes through behind another request: the handshake is not what fails.
+    /// Behind another request this hello goes through: the handshake is not what fails.
     #[test]
     fn a_handshake_that_fails_behind_a_request_for_tls_alone_is_an_answer_to_that_request() {
         let asked = |protocols, connection_sequence, answer: &TlsAnswer| {
