@@ -54,6 +54,7 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand --thorough 'Also ask what no verdict needs: every TLS version, suite, group, signature algorithm and set of protocols; makes dozens of connections and may take six times the time-out; prints the whole report'
             cand --full 'Print the whole report; without it, words for a terminal are one screen (24 lines)'
             cand --redact 'Take names and addresses out of the transcript (the report keeps them)'
+            cand --force 'Replace a transcript of another host'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }

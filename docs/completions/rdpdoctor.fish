@@ -62,6 +62,7 @@ complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l require
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l thorough -d 'Also ask what no verdict needs: every TLS version, suite, group, signature algorithm and set of protocols; makes dozens of connections and may take six times the time-out; prints the whole report'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l full -d 'Print the whole report; without it, words for a terminal are one screen (24 lines)'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l redact -d 'Take names and addresses out of the transcript (the report keeps them)'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l force -d 'Replace a transcript of another host'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l from-client -d 'Files and folders from the client\'s machine (hives, a mounted disk, logs): they say which client has to get through, and count as its own' -r -F
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l at -d 'The time of the failed attempt (such as 2026-11-21T09:00:00Z or "2026-11-21 09:00", in UTC), by which logs are judged; the newest time in the files if none. What was captured is always judged by its own clock' -r

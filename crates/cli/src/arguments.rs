@@ -124,6 +124,9 @@ pub struct DiagnoseOptions {
     /// Take names and addresses out of the transcript (the report keeps them)
     #[arg(long, requires = "transcript")]
     pub redact: bool,
+    /// Replace a transcript of another host
+    #[arg(long, requires = "transcript")]
+    pub force: bool,
     /// Diagnose a transcript again, without a connection
     #[arg(long, value_name = "FILE", conflicts_with_all = ["target", "transcript", "control"])]
     pub replay: Option<PathBuf>,

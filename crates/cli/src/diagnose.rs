@@ -147,8 +147,8 @@ fn shows_trouble(gathered: &Gathered, at: OffsetDateTime) -> bool {
     })
 }
 
-/// Writes a transcript and says so. It replaces an older transcript, but no other file, and none without names by one
-/// with names.
+/// Writes a transcript and says so. It replaces an older transcript of the same host, but no other file, and none
+/// without names by one with names.
 fn write_transcript(file: &Path, transcript: &Transcript, options: &DiagnoseOptions) -> anyhow::Result<()> {
     let redacted = transcript.redacted();
     let kept = |path: &Path| {
@@ -160,6 +160,10 @@ fn write_transcript(file: &Path, transcript: &Transcript, options: &DiagnoseOpti
             None => Some("it exists and is no transcript".to_owned()),
             Some(before) if !options.redact && before == before.redacted() && *transcript != redacted => {
                 Some("it exists without names (--redact), and this one would have them".to_owned())
+            }
+            Some(before) if !options.force && !same_host(&before, transcript) && !same_host(&before, &redacted) => {
+                let host = host_and_port(&before);
+                Some(format!("it exists, and is of another host ({host}): name another file, or --force"))
             }
             Some(_) => None,
         }
@@ -173,6 +177,11 @@ fn write_transcript(file: &Path, transcript: &Transcript, options: &DiagnoseOpti
     let names = if options.redact { "without names" } else { "with names and addresses; --redact takes them out" };
     terminal::complain(&format!("transcript written to {} ({names})", file.display()));
     Ok(())
+}
+
+/// True if both are of one host, by the name that was typed.
+fn same_host(one: &Transcript, other: &Transcript) -> bool {
+    one.host.eq_ignore_ascii_case(&other.host) && one.port == other.port
 }
 
 /// Gathers the records of the machines.

@@ -61,6 +61,7 @@ fn context(scenario: &Scenario, target: Target) -> anyhow::Result<Context> {
         gateway: None,
         routing: Routing {
             token: ask.routing_token.as_deref().and_then(RoutingToken::parse),
+            user: ask.user.clone(),
             preconnection: ask.preconnection.as_deref().and_then(Preconnection::parse),
             ..Routing::default()
         },

@@ -25,7 +25,7 @@ use lab::Scenario;
 use rdpdoctor_cli::scenario::stage;
 use serde::Deserialize;
 use toml::{Table, Value};
-use wire::machine::X224Answer;
+use wire::machine::{ConnectionSequenceAnswer, X224Answer};
 
 /// Short, because a fault that ends in silence costs all of it, and so does each of its pairs.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -86,7 +86,9 @@ impl Point {
             Fact::TcpAnswer(_) | Fact::RehearsalFailed => Self::Tcp,
             // without TLS the settings follow the answer; behind TLS its own facts have got further
             Fact::X224Answer { answer: X224Answer::Server(_) | X224Answer::Malformed { .. }, .. }
-            | Fact::Settings { .. } => Self::Answer,
+            | Fact::Settings { answer: ConnectionSequenceAnswer::Settings(_), .. } => Self::Answer,
+            // the lab refuses them behind TLS alone
+            Fact::Settings { .. } => Self::Introduction,
             Fact::X224Answer { .. } | Fact::TlsAnswer { direct: true, .. } => Self::Request,
             Fact::TlsAnswer { answer: Handshake::Accepted { .. }, .. } => Self::Handshake,
             Fact::TlsAnswer { .. } | Fact::ClientCertificateRequested => Self::Hello,

@@ -92,6 +92,55 @@ fn a_file_without_credssp_explains_why_the_host_refuses() {
     assert!(self::report(&text)["findings"].as_array().unwrap().iter().all(|f| f["severity"] == "advisory"), "{text}");
 }
 
+/// Whoever is led elsewhere by the file was not asked, so the file is not shown to be in order.
+#[test]
+fn what_of_a_file_was_not_sent_for_sure_is_in_the_report() {
+    let (_lab, address) = lab("healthy-server-2022");
+    let long = format!("loadbalanceinfo:s:tsv://{}", "7".repeat(300));
+    let file = File::new("long", &format!("full address:s:{address}\n{long}\n"));
+    cli(&["diagnose", "--rdp", &file.path(), "--full"], 2, "loadbalanceinfo of the .rdp file was not sent");
+    let twice = "loadbalanceinfo:s:tsv://one\nloadbalanceinfo:s:tsv://other";
+    let file = File::new("twice", &format!("full address:s:{address}\n{twice}\n"));
+    cli(&["diagnose", "--rdp", &file.path(), "--full"], 2, "the first one was sent");
+    // the same line twice leads to one place
+    let same = "loadbalanceinfo:s:tsv://one\nloadbalanceinfo:s:tsv://one";
+    let file = File::new("same", &format!("full address:s:{address}\n{same}\n"));
+    cli(&["diagnose", "--rdp", &file.path()], 0, "Healthy");
+}
+
+/// A balancer that knows its users by name lets the user of the file in, and no stranger.
+#[test]
+fn the_user_of_a_file_is_sent_and_leaves_no_trace() {
+    let (_lab, address) = lab("closed-on-negotiation-user");
+    let file = |name: &str, user: &str| File::new(name, &format!("full address:s:{address}\nusername:s:{user}\n"));
+    let alice = file("user", "alice");
+    let transcript = alice.0.join("seen.txt").display().to_string();
+    let arguments = ["diagnose", "--rdp", &alice.path(), "--transcript", &transcript, "--redact", "--format", "json"];
+    let json = cli(&arguments, 0, "healthy");
+    let hex: String = "alice".bytes().map(|byte| format!("{byte:02x}")).collect();
+    let written = std::fs::read_to_string(&transcript).unwrap();
+    assert!(!json.contains("alice") && !written.contains("alice") && !written.contains(&hex), "{json}\n{written}");
+    cli(&["diagnose", "--rdp", &file("stranger", "bob").path()], 1, "closed as soon as the client speaks");
+}
+
+/// A second host does not take the place of what was seen of the first.
+#[test]
+fn a_transcript_of_another_host_is_not_replaced() {
+    let (_one, first) = lab("healthy-server-2022");
+    let (_other, second) = lab("healthy-server-2022");
+    let folder = File::new("transcripts", "full address:s:a\n");
+    let transcript = folder.0.join("seen.txt").display().to_string();
+    let seen = |address: &str, more: &[&str], status| {
+        cli(&[&["diagnose", address, "--transcript", &transcript], more].concat(), status, "");
+        std::fs::read_to_string(&transcript).unwrap()
+    };
+    assert!(seen(&first, &[], 0).contains(&first));
+    assert!(seen(&first, &[], 0).contains(&first), "its own is replaced");
+    let kept = seen(&second, &[], 3);
+    assert!(kept.contains(&first) && !kept.contains(&second));
+    assert!(seen(&second, &["--force"], 0).contains(&second));
+}
+
 #[test]
 fn authentication_level_1_requires_trust() {
     let (_lab, address) = lab("healthy-server-2022");
@@ -108,7 +157,8 @@ fn authentication_level_1_requires_trust() {
         let findings = report["findings"].as_array().unwrap().clone();
         findings.iter().find(|f| f["cause"] == "certificate-untrusted").map(|f| f["severity"].clone())
     };
-    assert_eq!(severity(1), Some("degrading".into()));
+    // by its address nothing else shows who it is: the client refuses it
+    assert_eq!(severity(1), Some("blocking".into()));
     assert_eq!(severity(2), Some("advisory".into()));
 }
 

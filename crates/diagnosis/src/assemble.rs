@@ -54,6 +54,7 @@ pub(crate) fn assemble(evidence: &Evidence, context: &Context, run: Run, judged:
         notices: [
             crate::stage::name::unasked(evidence).into_iter().collect(),
             crate::notices::notices(evidence, context.gateway.is_some()),
+            crate::notices::routing(evidence, &context.routing),
             crate::identity::notices(evidence, context),
         ]
         .concat(),

@@ -21,6 +21,7 @@ pub use crate::report::Run;
 use crate::report::{Diagnosis, Finding, UnknownCause, Verdict};
 use crate::server::advice::advice;
 use crate::server::server;
+use crate::stage::connection_sequence::client_goes_in_clear;
 use crate::{claims, earlier};
 
 /// A present cause, before it is ranked.
@@ -53,6 +54,7 @@ pub fn diagnose_with(causes: &[&'static Cause], evidence: &Evidence, context: &C
             }
             match cause.judge_with(case, &mut answers[subject]) {
                 Judgement::Present { severity, confidence, because } => {
+                    let severity = for_client(cause, case, severity);
                     present.push(Present { cause, case, severity, confidence, because });
                 }
                 Judgement::Absent => absent.push(cause.id.to_owned()),
@@ -88,13 +90,19 @@ pub(crate) fn verdict_on<'j>(
 ) -> (Verdict, Vec<Finding>) {
     let present = judgements.filter_map(|(cause, judgement)| match &*judgement {
         Judgement::Present { severity, confidence, because } => {
-            let (severity, confidence, because) = (*severity, *confidence, because.clone());
+            let (severity, confidence, because) = (for_client(cause, case, *severity), *confidence, because.clone());
             Some(Present { cause, case, severity, confidence, because })
         }
         Judgement::Absent | Judgement::Unknown => None,
     });
     let findings = rank(&present.collect::<Vec<_>>(), case.context);
     (decided(case.evidence, case.context, &findings, false).0, findings)
+}
+
+/// Returns how much a fault matters to the client: one behind TLS matters nothing to who is led past TLS.
+fn for_client(cause: &Cause, case: Case<'_>, severity: Severity) -> Severity {
+    let behind_tls = matches!(cause.stage, Stage::Tls | Stage::Certificate | Stage::Credssp);
+    if behind_tls && client_goes_in_clear(case) { Severity::Advisory } else { severity }
 }
 
 fn decided(evidence: &Evidence, context: &Context, findings: &[Finding], interrupted: bool) -> (Verdict, Ladder) {
@@ -104,7 +112,10 @@ fn decided(evidence: &Evidence, context: &Context, findings: &[Finding], interru
     let unread = evidence.observations.iter().any(|seen| matches!(seen.fact, Fact::Unread(_)));
     // what clients meet at an address that nobody asked is not known
     let unasked = crate::stage::name::unasked(evidence).is_some();
-    let cut = interrupted || unasked || behind_gateway || ladder.incomplete || unread && !evidence.clients.is_empty();
+    // who was asked may be another than the one to whom the client is led
+    let led = context.routing.doubtful();
+    let cut = interrupted || unasked || behind_gateway || led || ladder.incomplete;
+    let cut = cut || unread && !evidence.clients.is_empty();
     (verdict(findings, &ladder, context, cut), ladder)
 }
 
@@ -245,9 +256,10 @@ mod tests {
     use crate::causes;
     use crate::report::Diagnosis;
     use crate::sketch::host;
+    use evidence::fact::Handshake;
     use evidence::rdp_file::GatewayUse;
     use evidence::state::Unread;
-    use wire::tls::TlsVersion;
+    use wire::tls::{TlsOffer, TlsVersion};
 
     /// Rights on the key file of Windows' own certificate do not renew one from an authority, and cut every session.
     #[test]
@@ -326,6 +338,21 @@ mod tests {
         (diagnosis.verdict, diagnosis.findings.iter().map(|finding| finding.cause.as_str()).collect())
     }
 
+    /// Who offers no TLS never meets what is wrong behind it.
+    #[test]
+    fn what_is_wrong_behind_tls_does_not_matter_to_who_is_led_past_it() {
+        let broken = |protocol| {
+            let up = host("192.0.2.7").nla().tls(TlsOffer::MODERN, Handshake::WrongKey);
+            let own = up.profile_with(|profile| profile.protocols = SecurityProtocols::SSL);
+            own.selects(SecurityProtocols::SSL, protocol).diagnose()
+        };
+        let severity = |report: Diagnosis| {
+            report.findings.iter().find(|found| found.cause == "certificate-key-mismatch").map(|found| found.severity)
+        };
+        assert_eq!(severity(broken(SecurityProtocols::SSL)), Some(Severity::Blocking));
+        assert_eq!(severity(broken(SecurityProtocols::RDP)), Some(Severity::Advisory));
+    }
+
     /// The missing packets may be those that show the fault.
     #[test]
     fn a_capture_that_was_not_read_whole_shows_no_health() {
@@ -374,8 +401,7 @@ mod tests {
             assert_eq!(told(&captured(&[doubt])).0, Verdict::Healthy, "{doubt:?}");
         }
         let up = |sketch: Sketch| {
-            let accepted =
-                evidence::fact::Handshake::Accepted { version: Some(TlsVersion::Tls12), suite: 0xC030, finished: true };
+            let accepted = Handshake::Accepted { version: Some(TlsVersion::Tls12), suite: 0xC030, finished: true };
             sketch.watched_tls(TlsVersion::Tls10, TlsVersion::Tls12, accepted)
         };
         assert_eq!(told(&up(captured(&hole))).0, Verdict::Healthy, "the hole is behind what was judged");

@@ -43,8 +43,8 @@ impl Default for Budget {
     }
 }
 
-/// Stands for the user's name in `Cookie: mstshash=`. mstsc always sends one, of nine characters at most, and some
-/// balancers answer no request without; whoever reads it in a log sees who asked.
+/// Stands for the user's name in `Cookie: mstshash=`, where no user is named. mstsc always sends one, of nine
+/// characters at most, and some balancers answer no request without; whoever reads it in a log sees who asked.
 const NEUTRAL: &str = "rdpdoctor";
 /// Time that a request is held back, to see who ends the connection.
 const HOLD: Duration = Duration::from_millis(250);
@@ -166,7 +166,7 @@ impl Interview {
         if let Some(request) = &mut plan.request {
             plan.preconnection.clone_from(&routing.preconnection);
             request.token.clone_from(&routing.token);
-            request.cookie = request.token.is_none().then(|| NEUTRAL.to_owned());
+            request.cookie = request.token.is_none().then(|| routing.cookie().unwrap_or_else(|| NEUTRAL.to_owned()));
         }
         if plan.tls.is_some() {
             plan.shape = HelloShape { style: self.context.profile.hello, server_name: server_name(&self.context) };
@@ -234,6 +234,7 @@ fn plan(question: Question, timeout: Duration, random: [u8; 32]) -> Conversation
         Some(Patience::Negotiation) => limits.x224 = share(timeout, 8),
         Some(Patience::Handshake) => limits.tls = share(timeout, 9),
         Some(Patience::Introduction) => limits.credssp = share(timeout, 9),
+        Some(Patience::Settings) => limits.connection_sequence = share(timeout, 9),
         None => {}
     }
     ConversationPlan {
@@ -286,6 +287,17 @@ mod tests {
         assert_eq!(second.not_before, Duration::from_secs(3) + RETRY_PAUSE);
         assert_eq!(second.until, Duration::from_secs(20));
         assert!(second.plan.limits.x224 > first.plan.limits.x224, "a slow host answers the second time");
+    }
+
+    #[test]
+    fn the_user_of_a_file_is_named_as_its_client_names_it() {
+        let cookie = |user: Option<&str>| {
+            let mut interview = interview();
+            interview.context.routing.user = user.map(str::to_owned);
+            interview.next(Duration::ZERO, [0; 32]).unwrap().plan.request.unwrap().cookie.unwrap()
+        };
+        assert_eq!(cookie(Some("administrator")), "administr");
+        assert_eq!(cookie(None), NEUTRAL);
     }
 
     #[test]

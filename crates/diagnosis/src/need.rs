@@ -119,6 +119,8 @@ pub enum Patience {
     Handshake,
     /// The introduction through CredSSP.
     Introduction,
+    /// The settings.
+    Settings,
 }
 
 /// Question put as a connection.

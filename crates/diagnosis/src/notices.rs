@@ -1,7 +1,7 @@
 //! Notices about what a current client will say of a file.
 
 use evidence::fact::Fact;
-use evidence::rdp_file::{Gateway, GatewayUse, RdpFileRecord, RdpSettings, RdpSignature};
+use evidence::rdp_file::{Gateway, GatewayUse, RdpFileRecord, RdpSettings, RdpSignature, Routing};
 use evidence::{Because, Evidence};
 
 /// Tells what mstsc with the updates of April 14, 2026 (CVE-2026-26151) says of each file.
@@ -20,6 +20,25 @@ pub fn notices(evidence: &Evidence, way_told: bool) -> Vec<Because> {
         way.into_iter().chain(credssp(file)).chain([notice(file)]).map(move |text| Because { text, observation: id })
     });
     texts.collect()
+}
+
+/// Tells which words of the client's `.rdp` file, by which it is led to its target, were not sent for sure as it sends
+/// them.
+pub fn routing(evidence: &Evidence, routing: &Routing) -> Vec<Because> {
+    let observation = evidence.observations.iter().last().map_or(0, |seen| seen.id);
+    let unsendable = routing.unsendable.iter().map(|name| {
+        format!(
+            "{name} of the .rdp file was not sent: it is too long for a request, or has characters that a request \
+             cannot hold. Whoever is led by it may meet another host than the one that was asked."
+        )
+    });
+    let ambiguous = routing.ambiguous.iter().map(|name| {
+        format!(
+            "{name} stands in the .rdp file more than once, with different values: the first one was sent, and which \
+             one the client sends is not documented."
+        )
+    });
+    unsendable.chain(ambiguous).map(|text| Because { text, observation }).collect()
 }
 
 fn gateway(file: &RdpFileRecord) -> Option<String> {
@@ -70,6 +89,24 @@ fn notice(file: &RdpFileRecord) -> String {
 mod tests {
     use super::*;
     use crate::sketch::client;
+
+    /// Whoever was asked may be another host.
+    #[test]
+    fn what_was_not_sent_for_sure_is_told_and_takes_health_away() {
+        use crate::report::Verdict;
+        use crate::sketch::host;
+        use wire::tls::TlsVersion;
+        let told = |change: fn(&mut Routing)| {
+            let report = host("192.0.2.7").nla().tls_up(TlsVersion::Tls13).routing(change).diagnose();
+            (report.verdict, report.notices.iter().map(|told| told.text.clone()).collect::<String>())
+        };
+        let (verdict, text) = told(|routing| routing.unsendable = vec!["loadbalanceinfo"]);
+        assert!(verdict == Verdict::Undetermined && text.contains("loadbalanceinfo of the .rdp file was not sent"));
+        let (verdict, text) = told(|routing| routing.ambiguous = vec!["pcb"]);
+        assert!(verdict == Verdict::Undetermined && text.contains("the first one was sent"), "{text}");
+        let (verdict, text) = told(|routing| routing.user = Some("alice".to_owned()));
+        assert!(verdict == Verdict::Healthy && text.is_empty(), "{text}");
+    }
 
     #[test]
     fn every_file_has_a_notice() {

@@ -16,7 +16,7 @@ const TRIES: usize = 2;
 const COUNTED_TRIES: usize = 5;
 
 fn most(need: Need) -> usize {
-    if need == Need::FURTHER_HANDSHAKES { COUNTED_TRIES } else { TRIES }
+    if need == Need::FURTHER_HANDSHAKES || need == Need::FURTHER_SETUPS { COUNTED_TRIES } else { TRIES }
 }
 
 /// Times that a host which took everything is asked again, where somebody saw it fail: so it gets four connections.

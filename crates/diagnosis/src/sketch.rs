@@ -194,6 +194,12 @@ impl Sketch {
         self.check_subject(client, cause, expect);
     }
 
+    /// Changes the words by which the client is led to its target.
+    pub fn routing(mut self, change: impl FnOnce(&mut Routing)) -> Self {
+        change(&mut self.context.routing);
+        self
+    }
+
     pub fn gateway(mut self, usage: GatewayUse) -> Self {
         self.context.gateway = Some(Gateway { host: Some("gateway.corp.example".to_owned()), usage });
         self

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use evidence::Because;
 use evidence::fact::Handshake;
 use wire::tls::{TlsOffer, TlsStack, TlsVersion};
 
@@ -80,15 +81,61 @@ pub fn settled(case: Case<'_>) -> bool {
     if let Some(offer) = contradicted(case) {
         return case.times(offer) >= COUNTED;
     }
-    let takings = takings(case);
-    let first = takings.iter().position(|seen| seen.value).unwrap_or(takings.len());
-    let failed_later = takings.iter().skip(first).any(|seen| !seen.value);
-    let steady = takings.iter().rev().take_while(|seen| seen.value).count() >= STEADY;
-    if failed_later { takings.len() >= COUNTED } else { steady }
+    counted(&takings(case))
+}
+
+/// True if these tries of one thing, true where it went well, are enough to tell chance from a start.
+pub fn counted(tries: &[Seen<bool>]) -> bool {
+    let first = tries.iter().position(|seen| seen.value).unwrap_or(tries.len());
+    let failed_later = tries.iter().skip(first).any(|seen| !seen.value);
+    if failed_later { tries.len() >= COUNTED } else { only_started(tries) }
+}
+
+/// True if it failed at first, if at all, and then went on well often enough to be believed.
+pub fn only_started(tries: &[Seen<bool>]) -> bool {
+    let well = tries.iter().skip_while(|seen| !seen.value);
+    well.clone().all(|seen| seen.value) && well.count() >= STEADY
 }
 
 /// True if no hello that it has taken was refused later: what it makes of another hello is no chance.
 pub fn steady(case: Case<'_>) -> bool {
     let takings = takings(case);
     takings.iter().skip_while(|seen| !seen.value).all(|seen| seen.value)
+}
+
+/// The interval in which the share of failures lies with 95 %, of k failures in n tries (Wilson), in per cent.
+fn interval(k: usize, n: usize) -> (u32, u32) {
+    let (Ok(k), Ok(n)) = (u32::try_from(k), u32::try_from(n.max(1))) else { return (0, 100) };
+    let (n, share, z) = (f64::from(n), f64::from(k) / f64::from(n), 1.96_f64);
+    let middle = share + z * z / (2.0 * n);
+    let half = z * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).sqrt();
+    let scale = 100.0 / (1.0 + z * z / n);
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 100")]
+    let whole = |value: f64| value.clamp(0.0, 100.0).round() as u32;
+    (whole((middle - half) * scale), whole((middle + half) * scale))
+}
+
+/// Reasons that one thing went well, and failed later, with the share of failures; `None` where it never failed after a
+/// success.
+pub fn at_times(tries: &[Seen<bool>], taken: &str, dropped: &str) -> Option<Vec<Because>> {
+    let first = tries.iter().position(|seen| seen.value)?;
+    let failure = tries.iter().skip(first).find(|seen| !seen.value)?;
+    let (total, failed) = (tries.len(), tries.iter().filter(|seen| !seen.value).count());
+    let (least, most) = interval(failed, total);
+    let share =
+        format!("{failed} of {total} such tries failed, so {least} to {most} per cent of all (95 % confidence)");
+    let good = tries.get(first)?;
+    Some(vec![good.because(taken), failure.because(format!("{dropped}: {share}"))])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_has_its_interval() {
+        assert_eq!(interval(3, 6), (19, 81));
+        assert_eq!(interval(1, 6), (3, 56));
+        assert_eq!(interval(0, 0), (0, 79));
+    }
 }

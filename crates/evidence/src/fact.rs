@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use wire::capture::WebAnswer;
 use wire::http::Method;
 use wire::machine::{ConnectionSequenceAnswer, Ended, TcpAnswer, X224Answer};
-use wire::ntlm::WindowsVersion;
+use wire::ntlm::{ChallengeFlaw, WindowsVersion};
 use wire::tls::TlsOffer;
 use wire::transcript::NameAnswer;
 use wire::x224::SecurityProtocols;
@@ -113,6 +113,8 @@ macro_rules! fact {
             NtlmDnsDomain(String),
             /// The operating system's version.
             NtlmVersion(WindowsVersion),
+            /// Fault of its CHALLENGE.
+            ChallengeFlaw(ChallengeFlaw),
             /// The host's clock minus ours, in milliseconds.
             ClockOffset(i64),
             /// Captured connection, apart from the host's answers in it.

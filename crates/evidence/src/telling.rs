@@ -9,7 +9,7 @@ use crate::section::sections;
 use crate::section::thing::{Count, Section};
 use crate::stage::{certificate, connection_sequence, credssp, gateway, name, tcp, tls, x224};
 
-pub use crate::stage::credssp::version_text;
+pub use crate::stage::credssp::{flaw_words, version_text};
 pub use crate::stage::tcp::tcp_words;
 pub use crate::stage::x224::x224_value;
 
@@ -50,6 +50,7 @@ macro_rules! told {
                     Self::NtlmDnsComputer(_) => credssp::named::DNS_COMPUTER,
                     Self::NtlmDnsDomain(_) => credssp::named::DNS_DOMAIN,
                     Self::NtlmVersion(_) => credssp::named::VERSION,
+                    Self::ChallengeFlaw(_) => credssp::named::FLAW,
                     Self::ClockOffset(_) => credssp::named::CLOCK_OFFSET,
                     Self::CapturedConnection(_) => "capture.connection",
                     Self::CapturedTransport(_) => "capture.udp",
@@ -99,6 +100,7 @@ macro_rules! told {
                     Self::CaptureCut(cut) | Self::PassedOver(cut) => recorded(cut),
                     Self::HttpAnswer { method, proxy, answer } => gateway::value(*method, *proxy, answer),
                     Self::NtlmVersion(version) => version_text(*version).into(),
+                    Self::ChallengeFlaw(flaw) => credssp::flaw_words(*flaw).into(),
                     Self::ClockOffset(milliseconds) => credssp::seconds_of(*milliseconds),
                     $(Self::$variant(thing) => recorded(thing),)*
                 }

@@ -209,7 +209,7 @@ impl Service {
     fn serve(&self, stream: TcpStream, number: usize) -> io::Result<Transport> {
         let mut transport = Transport::new(stream, self.host.pace(), self.stop.clone())?;
         let served = if self.host.neglects.contains(&number) {
-            stage::neglect(&self.host, &mut transport)
+            stage::neglect(&self.host, self.acceptor.as_ref(), &mut transport)
         } else {
             connection::serve(&self.host, self.acceptor.as_ref(), &mut transport)
         };

@@ -1,6 +1,7 @@
 //! TLS as old hosts speak it, through OpenSSL at security level 0 (feature `legacy-tls`).
 
 use std::io;
+use std::time::Duration;
 
 use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
@@ -29,6 +30,10 @@ impl Tunnel for SslStream<&mut Transport> {
     fn end_talk(&mut self) {
         // the peer need not answer it
         let _ = self.shutdown();
+    }
+
+    fn answers_after(&mut self, time: Duration) {
+        self.get_mut().slow_down(time);
     }
 }
 

@@ -75,6 +75,8 @@ pub struct Ask {
     pub require_trust: bool,
     /// The routing token of the client's `.rdp` file (`loadbalanceinfo`).
     pub routing_token: Option<String>,
+    /// The user that the client's `.rdp` file names (`username`).
+    pub user: Option<String>,
     /// The preconnection blob of the client's `.rdp` file (`pcb`).
     pub preconnection: Option<String>,
     /// Survey the host as well.

@@ -11,6 +11,8 @@ pub(crate) mod x224;
 
 use std::io;
 
+use connection_sequence::ConnectionSequenceFault;
+use credssp::CredsspFault;
 use tcp::Neglect;
 use tls::TlsFault;
 
@@ -53,8 +55,14 @@ fn follow(host: &Host, negotiated: Negotiated, tunnel: &mut dyn Tunnel) -> io::R
 }
 
 /// Leaves one client unserved.
-pub(crate) fn neglect(host: &Host, transport: &mut Transport) -> io::Result<Ending> {
+pub(crate) fn neglect(host: &Host, acceptor: Option<&Acceptor>, transport: &mut Transport) -> io::Result<Ending> {
     match host.neglect {
+        Neglect::CloseBehindTls => {
+            let mut broken = host.clone();
+            broken.credssp.fault = Some(CredsspFault::Close);
+            broken.connection_sequence.fault = Some(ConnectionSequenceFault::Close);
+            return serve(&broken, acceptor, transport);
+        }
         Neglect::Silent => transport.hold()?,
         Neglect::Reset => return Ok(Ending::Reset),
         Neglect::Close => drop(x224::read_request(transport)?),

@@ -75,6 +75,13 @@ impl Transport {
         self.socket().set_linger(Some(Duration::ZERO))
     }
 
+    /// Takes this long before each answer from now on.
+    pub(crate) fn slow_down(&mut self, time: Duration) {
+        self.pace.before_answer = time;
+        // whatever was written since, the next bytes are an answer
+        self.answering = true;
+    }
+
     fn pause(&self, duration: Duration) -> io::Result<()> {
         if duration.is_zero() || !self.stop.pause(duration) {
             return Ok(());

@@ -90,20 +90,40 @@ impl TsRequest {
     }
 }
 
-/// `negState` of a `NegTokenResp`: reject (RFC 4178 section 4.2.2).
-const REJECT: &[u8] = &[2];
 /// DER's tag of an enumeration.
 const ENUMERATED: u8 = 10;
 
-/// True for a SPNEGO token that ends the negotiation without a mechanism.
-pub fn rejects(token: &[u8]) -> bool {
-    let state = || {
-        let mut response = der::expect(&mut Reader::new(token), der::context(1), "NegTokenResp").ok()?;
-        let mut fields = der::expect(&mut response, der::SEQUENCE, "NegTokenResp").ok()?;
-        let mut state = der::expect(&mut fields, der::context(0), "negState").ok()?;
-        Some(der::expect(&mut state, ENUMERATED, "negState").ok()?.rest().to_vec())
-    };
-    state().as_deref() == Some(REJECT)
+/// `negState` of a `NegTokenResp` (RFC 4178 section 4.2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NegotiationState(pub u8);
+
+impl NegotiationState {
+    /// The negotiation is over, and the client let in.
+    pub const ACCEPT_COMPLETED: Self = Self(0);
+    /// It ends without a mechanism.
+    pub const REJECT: Self = Self(2);
+
+    /// Reads the state out of a token; `None` where it is none of SPNEGO, or has none.
+    pub fn of(token: &[u8]) -> Option<Self> {
+        Self::read(token).map(|(state, _)| state)
+    }
+
+    /// Reads it, and how many bytes of the token it takes with all that stands before it. They name nobody.
+    pub(crate) fn read(token: &[u8]) -> Option<(Self, usize)> {
+        let mut reader = Reader::new(token);
+        for tag in [der::context(1), der::SEQUENCE, der::context(0), ENUMERATED] {
+            if reader.u8("NegTokenResp").ok()? != tag {
+                return None;
+            }
+            let size = der::length(&mut reader, "NegTokenResp", LIMIT).ok()?;
+            // all is there that it says to be there
+            if size > reader.rest().len() || tag == ENUMERATED && size != 1 {
+                return None;
+            }
+        }
+        let state = Self(reader.u8("negState").ok()?);
+        Some((state, reader.at()))
+    }
 }
 
 fn tokens(value: &mut Reader<'_>) -> Result<Vec<Vec<u8>>, DecodeError> {
@@ -137,16 +157,18 @@ mod tests {
     }
 
     #[test]
-    fn a_reject_is_told_from_other_states() {
+    fn a_state_is_read_where_there_is_one() {
         let response = |state: u8| [0xA1, 7, 0x30, 5, 0xA0, 3, 10, 1, state];
-        assert_eq!([0, 1, 2, 3].map(|state| rejects(&response(state))), [false, false, true, false]);
-        assert!(!rejects(b"NTLMSSP") && !rejects(&[0xA1, 7, 0x30]) && !rejects(&[]));
+        assert_eq!([0, 1, 2, 3].map(|state| NegotiationState::read(&response(state)).unwrap().0.0), [0, 1, 2, 3]);
+        assert_eq!(NegotiationState::read(&response(2)).unwrap().1, 9);
+        let none: [&[u8]; 4] = [b"NTLMSSP", &[0xA1, 7, 0x30], &[], &response(2)[..8]];
+        assert!(none.iter().all(|token| NegotiationState::of(token).is_none()));
     }
 
     proptest::proptest! {
         #[test]
         fn decoding_never_panics(bytes: Vec<u8>) {
-            let _ = rejects(&bytes);
+            let _ = NegotiationState::read(&bytes);
             let _ = TsRequest::decode(&bytes);
             let _ = framing(&bytes);
         }

@@ -12,7 +12,9 @@ pub(crate) mod plan;
 
 use std::time::Duration;
 
-pub use answer::{ConnectionSequenceAnswer, CredsspAnswer, Ended, Presented, TcpAnswer, TlsAnswer, X224Answer};
+pub use answer::{
+    ConnectionSequenceAnswer, CredsspAnswer, Ended, Presented, TcpAnswer, TlsAnswer, Withdrawal, X224Answer,
+};
 pub use event::{Action, ConnectFailure, End, Event, TlsFailure};
 pub use outcome::{Outcome, Timed};
 pub use plan::{ConversationPlan, Limits};

@@ -30,6 +30,8 @@ const T124: [u8; 7] = [0, 5, 0, 0x14, 0x7C, 0, 1];
 const CREATE_REQUEST: [u8; 12] = [0, 8, 0, 0x10, 0, 1, 0xC0, 0, b'D', b'u', b'c', b'a'];
 /// A `ConferenceCreateResponse`: choice, node, tag, result, and user data whose key is `McDn`.
 const CREATE_RESPONSE: [u8; 13] = [0x14, 0x76, 0x0A, 1, 1, 0, 1, 0xC0, 0, b'M', b'c', b'D', b'n'];
+/// Where the result stands in it.
+const CONFERENCE_RESULT: usize = 5;
 
 const CS_CORE: u16 = 0xC001;
 const CS_SECURITY: u16 = 0xC002;
@@ -59,6 +61,9 @@ pub struct ConnectInitial {
 pub struct ConnectResponse {
     /// `result` of T.125: 0 is success.
     pub result: u8,
+    /// The byte that holds `result` of the conference in it (T.124): 0 is success; the number of a refusal stands in
+    /// its upper half.
+    pub conference: u8,
     /// `version` of the core data; [`version_words`] names it.
     pub version: Option<u32>,
     /// `clientRequestedProtocols`: the request as it arrived at the server.
@@ -222,7 +227,9 @@ impl ConnectResponse {
     pub fn encode(&self) -> Vec<u8> {
         let data = self.blocks();
         // the length of the connectPDU is 42 with every server of Microsoft, whatever follows; clients pass it over
-        let connect_data = [&T124[..], &[42], &CREATE_RESPONSE, &per_length(data.len()), &data].concat();
+        let mut conference = CREATE_RESPONSE;
+        conference[CONFERENCE_RESULT] = self.conference;
+        let connect_data = [&T124[..], &[42], &conference, &per_length(data.len()), &data].concat();
         let content = [
             der::encode(ENUMERATED, &[self.result]),
             der::encode(der::INTEGER, &[0]),
@@ -300,7 +307,8 @@ impl SequenceAnswer {
             return Ok(Self::Ultimatum(((choice & 3) << 1) | (reason >> 7)));
         }
         let parts = Parts::read(frame)?;
-        let mut response = ConnectResponse { result: parts.result, ..ConnectResponse::default() };
+        let (result, conference) = (parts.result, parts.conference);
+        let mut response = ConnectResponse { result, conference, ..ConnectResponse::default() };
         for (kind, at, body) in parts.blocks {
             response.take(kind, at, body)?;
         }
@@ -327,6 +335,7 @@ pub(crate) fn kept_of(kind: u16) -> usize {
 /// A Connect Response as far as its blocks.
 pub(crate) struct Parts<'a> {
     result: u8,
+    conference: u8,
     /// The blocks, if the result is success.
     pub(crate) blocks: Vec<Block<'a>>,
     /// Where values lie that nobody reads.
@@ -345,7 +354,7 @@ impl<'a> Parts<'a> {
         let result = reader.u8("result")?;
         let called = skip(&mut reader, der::INTEGER, "calledConnectId")?;
         let parameters = skip(&mut reader, der::SEQUENCE, "domainParameters")?;
-        let mut parts = Self { result, blocks: Vec::new(), unread: vec![called, parameters] };
+        let mut parts = Self { result, conference: 0, blocks: Vec::new(), unread: vec![called, parameters] };
         if result == 0 {
             enter(&mut reader, der::OCTET_STRING, "userData")?;
             parts.conference(&mut reader)?;
@@ -367,7 +376,7 @@ impl<'a> Parts<'a> {
         let tag = reader.at();
         reader.take(size.into(), "tag")?;
         self.unread.push(tag..reader.at());
-        reader.u8("result")?;
+        self.conference = reader.u8("result")?;
         constant(reader, CREATE_RESPONSE.get(6..).unwrap_or_default(), "userData of the conference")?;
         self.blocks = blocks(reader)?;
         Ok(())

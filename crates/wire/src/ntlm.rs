@@ -58,16 +58,41 @@ pub struct Challenge {
     pub timestamp: Option<u64>,
     /// `Version`; absent or all zero on some servers that are not Windows.
     pub version: Option<WindowsVersion>,
+    /// Fault of it, if it has one.
+    pub flaw: Option<ChallengeFlaw>,
 }
+
+/// Fault of a CHALLENGE that can be read. What each client makes of it is not said here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChallengeFlaw {
+    /// It has no `TargetInfo`. [MS-NLMP] 3.1.5.1.2: who seals, as CredSSP does, answers none such; nor does
+    /// xfreerdp 2.11.
+    NoTargetInfo,
+    /// Its flags agree to no NTLM, or to no set of characters ([MS-NLMP] 2.2.2.5); the flags.
+    Flags(u32),
+    /// `MsvAvNbComputerName` or `MsvAvNbDomainName` is not there at all, not even empty ([MS-NLMP] 2.2.2.1).
+    NoNames,
+    /// It comes with SPNEGO's `accept-completed`, though nobody has proved anything yet (RFC 4178 section 4.2.2).
+    Completed,
+}
+
+/// `NTLMSSP_NEGOTIATE_NTLM` ([MS-NLMP] 2.2.2.5).
+const NTLM: u32 = 0x0000_0200;
+/// `NTLMSSP_NEGOTIATE_UNICODE` and `NTLM_NEGOTIATE_OEM`: one of them has to be.
+const CHARACTERS: u32 = 0x0000_0003;
 
 /// Seconds from 1601-01-01 to 1970-01-01.
 const FILETIME_EPOCH: i64 = 11_644_473_600;
 
 /// A FILETIME (100 ns since 1601-01-01 UTC) as a date, or `None` outside the years that a date can have.
 pub fn filetime(ticks: u64) -> Option<OffsetDateTime> {
-    let nanoseconds =
-        i128::from(ticks).checked_mul(100)?.checked_sub(i128::from(FILETIME_EPOCH).checked_mul(1_000_000_000)?)?;
-    OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).ok()
+    OffsetDateTime::from_unix_timestamp_nanos(unix_nanoseconds(ticks)).ok()
+}
+
+/// A FILETIME as nanoseconds since 1970-01-01 UTC, also beyond the years that a date can have.
+pub fn unix_nanoseconds(ticks: u64) -> i128 {
+    // both numbers are far below what an i128 holds
+    i128::from(ticks).saturating_mul(100).saturating_sub(i128::from(FILETIME_EPOCH).saturating_mul(1_000_000_000))
 }
 
 /// A date as FILETIME, or `None` before 1601.
@@ -114,26 +139,32 @@ impl Challenge {
         {
             challenge.version = Some(WindowsVersion { major, minor, build: u16::from_le_bytes([low, high]) });
         }
-        // 3.1.5.1.2: who seals, as CredSSP does, answers no CHALLENGE without the names of its host; nor does
-        // xfreerdp 2.11
-        if pairs.is_empty() {
-            return Err(reader.invalid("length of TargetInfo", 0_u64));
-        }
-        challenge.read_pairs(pairs)?;
+        let named = challenge.read_pairs(pairs)?;
+        challenge.flaw = if pairs.is_empty() {
+            Some(ChallengeFlaw::NoTargetInfo)
+        } else if flags & NTLM == 0 || flags & CHARACTERS == 0 {
+            Some(ChallengeFlaw::Flags(flags))
+        } else {
+            (!named).then_some(ChallengeFlaw::NoNames)
+        };
         Ok(challenge)
     }
 
-    fn read_pairs(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
+    /// Reads the pairs; true if both names of NetBIOS are among them, be they empty.
+    fn read_pairs(&mut self, bytes: &[u8]) -> Result<bool, DecodeError> {
         let mut reader = Reader::new(bytes);
+        let (mut computer, mut domain) = (false, false);
         for _ in 0..AV_PAIR_LIMIT {
             if reader.is_empty() {
-                return Ok(());
+                break;
             }
             let id = reader.u16_le("AvId")?;
             let size = reader.u16_le("AvLen")?;
             let value = reader.take(size.into(), "AV_PAIR value")?;
+            computer |= id == 1;
+            domain |= id == 2;
             match id {
-                0 => return Ok(()),
+                0 => break,
                 1 => self.netbios_computer = text(value),
                 2 => self.netbios_domain = text(value),
                 3 => self.dns_computer = text(value),
@@ -143,7 +174,7 @@ impl Challenge {
                 _ => {}
             }
         }
-        Ok(())
+        Ok(computer && domain)
     }
 
     /// The message as a server sends it (lab, tests).
@@ -235,8 +266,39 @@ mod tests {
 
     #[test]
     fn an_anonymous_challenge_is_read() {
-        let challenge = Challenge::default();
+        let challenge = Challenge { flaw: Some(ChallengeFlaw::NoNames), ..Challenge::default() };
         assert_eq!(Challenge::decode(&challenge.encode([1; 8])), Ok(challenge));
+    }
+
+    #[test]
+    fn a_challenge_that_lacks_what_clients_need_is_read_and_marked() {
+        let named =
+            Challenge { netbios_computer: Some("A".into()), netbios_domain: Some("B".into()), ..Challenge::default() };
+        let message = named.encode([0; 8]);
+        let flaw = |message: &[u8]| Challenge::decode(message).unwrap().flaw;
+        assert_eq!(flaw(&message), None);
+        let flags = |flags: u32| {
+            let mut changed = message.clone();
+            changed[20..24].copy_from_slice(&flags.to_le_bytes());
+            flaw(&changed)
+        };
+        assert_eq!(flags(0), Some(ChallengeFlaw::Flags(0)));
+        assert_eq!(flags(0xE28A_8035), Some(ChallengeFlaw::Flags(0xE28A_8035)), "no NTLM");
+        assert_eq!(flags(0xE28A_8234), Some(ChallengeFlaw::Flags(0xE28A_8234)), "no characters");
+        assert_eq!(flags(0xE28A_8236), None, "characters of the machine are enough");
+        let mut empty = message.clone();
+        empty[40..48].fill(0);
+        assert_eq!(flaw(&empty), Some(ChallengeFlaw::NoTargetInfo));
+        // pairs that are there and empty are there
+        let at = message.windows(6).position(|six| six == [1, 0, 2, 0, b'A', 0]).unwrap();
+        let mut unnamed = message.clone();
+        unnamed[at + 2] = 0;
+        unnamed.drain(at + 4..at + 6);
+        unnamed[40] -= 2;
+        assert_eq!(flaw(&unnamed), None);
+        let mut absent = message;
+        absent[at] = 9;
+        assert_eq!(flaw(&absent), Some(ChallengeFlaw::NoNames));
     }
 
     #[test]
@@ -268,8 +330,11 @@ mod tests {
         ) {
             let [target, netbios_computer, netbios_domain, dns_computer, dns_domain, dns_tree] = names;
             let version = Some(WindowsVersion { major: 10, minor: 0, build });
-            let challenge =
-                Challenge { target, netbios_computer, netbios_domain, dns_computer, dns_domain, dns_tree, timestamp, version };
+            let named = netbios_computer.is_some() && netbios_domain.is_some();
+            let flaw = (!named).then_some(ChallengeFlaw::NoNames);
+            let challenge = Challenge {
+                target, netbios_computer, netbios_domain, dns_computer, dns_domain, dns_tree, timestamp, version, flaw,
+            };
             proptest::prop_assert_eq!(Challenge::find(&challenge.encode([7; 8])), Ok(challenge));
         }
     }

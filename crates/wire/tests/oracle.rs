@@ -141,6 +141,7 @@ fn a_connect_initial_means_the_same_to_them() {
 #[test]
 fn a_connect_response_means_the_same_to_them() {
     let ours = wire::mcs::ConnectResponse {
+        conference: 0,
         result: 0,
         version: Some(0x0008_0004),
         requested: Some(SecurityProtocols::SSL),

@@ -41,6 +41,8 @@ pub struct Offers {
     pub wants_trust: bool,
     /// The routing token of its `.rdp` file, in place of the cookie ([MS-RDPBCGR] 2.2.1.1).
     pub routing_token: Option<&'static str>,
+    /// The user that its `.rdp` file names; another name otherwise.
+    pub user: Option<&'static str>,
     /// The preconnection blob of its `.rdp` file.
     pub preconnection: Option<&'static str>,
 }
@@ -61,7 +63,7 @@ const OPENSSL_SIGNATURES: &str = "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519
     RSA+SHA384:RSA+SHA512";
 
 /// The clients of Windows 11 and 10, and FreeRDP without the share of ML-KEM that OpenSSL 3.0 lacks.
-pub const CLIENTS: [Offers; 3] = [MSTSC_11, MSTSC_10, FREERDP_3];
+pub const CLIENTS: [Offers; 4] = [MSTSC_11, MSTSC_10, FREERDP_3, WITHOUT_CREDSSP];
 
 const MSTSC_11: Offers = Offers {
     profile: "mstsc-11",
@@ -79,11 +81,15 @@ const MSTSC_11: Offers = Offers {
     least_rsa_bits: 1024,
     wants_trust: false,
     routing_token: None,
+    user: None,
     preconnection: None,
 };
 
 const MSTSC_10: Offers =
     Offers { profile: "mstsc-10", min: SslVersion::TLS1, max: SslVersion::TLS1_2, suites_13: "", ..MSTSC_11 };
+
+/// mstsc with `enablecredsspsupport:i:0` in its `.rdp` file: it offers TLS alone.
+pub const WITHOUT_CREDSSP: Offers = Offers { profile: "no-credssp", protocols: 1, ..MSTSC_11 };
 
 /// The client as Windows 7 shipped with it: TLS 1.0 alone, and no update since.
 pub const MSTSC_7: Offers = Offers {
@@ -178,7 +184,8 @@ pub fn reach(host: SocketAddr, name: Option<&str>, offers: &Offers) -> Result<()
     if let Some(blob) = offers.preconnection {
         stream.write_all(&preconnection(blob)).map_err(told("x224"))?;
     }
-    let cookie = format!("{}\r\n", offers.routing_token.unwrap_or("Cookie: mstshash=witness"));
+    let named = format!("Cookie: mstshash={}", offers.user.unwrap_or("witness"));
+    let cookie = format!("{}\r\n", offers.routing_token.unwrap_or(&named));
     let length = u8::try_from(19 + cookie.len()).expect("short");
     let head = [3, 0, 0, length, length - 5, 0xE0, 0, 0, 0, 0, 0];
     stream
@@ -273,11 +280,47 @@ fn settings(selected: u8) -> Vec<u8> {
 fn without_credssp(tunnel: &mut SslStream<Restyled>) -> Result<(), String> {
     let told = |error: io::Error| format!("sequence: {error}");
     tunnel.write_all(&[CONNECT_INITIAL, &settings(1)].concat()).map_err(told)?;
-    let mut answer = [0; 9];
+    let mut answer = vec![0; 9];
     tunnel.read_exact(&mut answer).map_err(told)?;
-    match answer {
-        [3, 0, _, _, 2, 0xF0, 0x80, 0x7F, 0x66] => Ok(()),
-        other => Err(format!("sequence: {other:02x?}")),
+    let [3, 0, high, low, 2, 0xF0, 0x80, 0x7F, 0x66] = answer[..] else {
+        return Err(format!("sequence: {answer:02x?}"));
+    };
+    answer.resize(usize::from(u16::from_be_bytes([high, low])).max(9), 0);
+    tunnel.read_exact(&mut answer[9..]).map_err(told)?;
+    welcome(&answer).ok_or_else(|| format!("sequence: no welcome: {answer:02x?}"))?;
+    stays(tunnel)
+}
+
+/// True for a Connect Response that FreeRDP 2.11 goes on with, and [MS-RDPBCGR] 3.2.5.3.4 too: success in T.125, a
+/// result that T.124 knows, and no encryption inside TLS.
+fn welcome(answer: &[u8]) -> Option<()> {
+    let result = answer.windows(2).position(|window| window == [0x0A, 1])?;
+    let key = answer.windows(4).position(|window| window == b"McDn")?;
+    let success = answer.get(result + 2)? == &0 && answer.get(key.checked_sub(4)?)? < &0x10;
+    // the length in front of the blocks has one byte or two
+    let mut at = key + if answer.get(key + 4)? & 0x80 == 0 { 5 } else { 6 };
+    let mut encrypts = false;
+    while let Some([kind, 0x0C, low, high]) = answer.get(at..at + 4) {
+        let body = answer.get(at + 4..at + 12).unwrap_or_default();
+        encrypts |= *kind == 2 && body.iter().any(|byte| *byte != 0);
+        at += usize::from(u16::from_le_bytes([*low, *high])).max(4);
+    }
+    (success && !encrypts).then_some(())
+}
+
+/// How long it is listened whether the host hangs up right behind its settings.
+const MOMENT: Duration = Duration::from_millis(200);
+
+/// Checks that the host neither says goodbye (MCS Disconnect Provider Ultimatum) nor closes.
+fn stays(tunnel: &mut SslStream<Restyled>) -> Result<(), String> {
+    tunnel.get_ref().stream.set_read_timeout(Some(MOMENT)).map_err(|error| format!("sequence: {error}"))?;
+    let mut more = [0; 9];
+    match tunnel.ssl_read(&mut more) {
+        Ok(_) if more[7] >> 2 != 8 => Ok(()),
+        Ok(_) => Err("sequence: an Ultimatum behind the settings".to_owned()),
+        // nothing came
+        Err(error) if error.io_error().is_some_and(|error| error.kind() == io::ErrorKind::WouldBlock) => Ok(()),
+        Err(error) => Err(format!("sequence: ended behind the settings: {error}")),
     }
 }
 

@@ -35,6 +35,7 @@ DEFAULTS = {
     "key": "rsa",  # rsa, rsa1024, a path of a key in PEM, p256, p384, p521, ed25519, or broken: signatures that do not fit the certificate
     "client_certificate": False,  # or "optional": asked for and not missed
     "session_id": False,  # hellos that offer TLS 1.3 without a session id are met by "refusal"
+    "settings": "whole",  # or close, left (closed behind them), ultimatum (behind them), conference (refused), encryption (inside TLS)
     "hangs_up": False,  # it closes behind the handshake
     "cookie": False,  # requests without Cookie: mstshash= are closed
     "name": False,  # hellos without a server name are met by "refusal"
@@ -45,6 +46,7 @@ DEFAULTS = {
     "x224_delay": 0,
     "tls_delay": 0,
     "credssp_delay": 0,
+    "settings_delay": 0,
     "credssp_status": None,  # a TSRequest with this errorCode instead of a CHALLENGE
     "mechanism": "ntlm",  # or kerberos, which it asks for instead; reject: SPNEGO with no mechanism left; none: no token
     "ultimatum": False,  # an MCS Disconnect Provider Ultimatum in the clear instead of TLS
@@ -237,19 +239,32 @@ def introduce(tls, plan):
         print("authenticated", flush=True)
 
 
-def tell_settings(tls, asked):
+def tell_settings(tls, asked, kind, delay):
     """Answers an MCS Connect Initial with a Connect Response, [MS-RDPBCGR] 2.2.1.4, and nothing else."""
     head = take(tls, 4)
     request = take(tls, int.from_bytes(head[2:4], "big") - 4)
     if head[0] != 3 or request[:5] != b"\x02\xf0\x80\x7f\x65":
         return
-    blocks = struct.pack("<HHII", 0x0C01, 12, 0x00080004, asked) + struct.pack("<HHII", 0x0C02, 12, 0, 0)
-    blocks += struct.pack("<HHHH", 0x0C03, 8, 1003, 0)
-    conference = bytes.fromhex("000500147c00012a14760a01010001c0004d63446e") + bytes([len(blocks)]) + blocks
+    time.sleep(delay)
+    if kind == "close":
+        return
+    network = request.find(b"\x03\xc0")
+    count = struct.unpack_from("<I", request, network + 4)[0] if network > 0 else 0
+    encryption = (2, 2) if kind == "encryption" else (0, 0)
+    blocks = struct.pack("<HHII", 0x0C01, 12, 0x00080004, asked) + struct.pack("<HHII", 0x0C02, 12, *encryption)
+    channels = b"".join(struct.pack("<H", 1004 + number) for number in range(count)) + b"\0\0" * (count % 2)
+    blocks += struct.pack("<HHHH", 0x0C03, 8 + len(channels), 1003, count) + channels
+    result = 0x10 if kind == "conference" else 0
+    conference = bytes.fromhex("000500147c00012a14760a0101") + bytes([result]) + bytes.fromhex("01c0004d63446e")
+    conference += bytes([len(blocks)]) + blocks
     limits = der(0x30, bytes.fromhex("020122020103020100020101020100020101020300fff8020102"))
     content = bytes.fromhex("0a0100020100") + limits + der(4, conference)
     frame = b"\x02\xf0\x80\x7f" + der(0x66, content)
     tls.sendall(b"\x03\x00" + struct.pack(">H", len(frame) + 4) + frame)
+    if kind == "ultimatum":
+        tls.sendall(bytes.fromhex("0300000902f0802180"))
+    if kind == "left":
+        return
     tls.settimeout(10)
     tls.recv(4096)
 
@@ -310,7 +325,7 @@ def serve(sock, number, plan, context):
         introduce(tls, plan)
     else:
         tls.settimeout(10)
-        tell_settings(tls, asked)
+        tell_settings(tls, asked, plan["settings"], plan["settings_delay"])
     tls.close()
 
 

@@ -94,6 +94,10 @@ impl Description {
         if chance.one_in(20) {
             plan.insert("mechanism".to_owned(), json!(chance.pick(&["kerberos", "reject", "none"])));
         }
+        if chance.one_in(5) {
+            let kinds = ["close", "left", "ultimatum", "conference", "encryption"];
+            plan.insert("settings".to_owned(), json!(chance.pick(&kinds)));
+        }
         if chance.one_in(8) {
             let (bad, period) = chance.pick(&[(0, 2), (1, 2), (0, 3), (2, 3)]);
             plan.insert("bad".to_owned(), json!([bad]));
@@ -102,7 +106,7 @@ impl Description {
         }
         if chance.one_in(10) {
             // with a time-out of four seconds, the last is later than the first try waits
-            let stage = chance.pick(&["x224_delay", "tls_delay", "credssp_delay"]);
+            let stage = chance.pick(&["x224_delay", "tls_delay", "credssp_delay", "settings_delay"]);
             plan.insert(stage.to_owned(), json!(chance.pick(&[0.3, 1.0, 2.6])));
         }
         plan.insert("refusal".to_owned(), json!(chance.pick(&["rst", "fin", "silent", "40", "70", "80", "112"])));

@@ -17,12 +17,14 @@ mod scenarios;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::thread;
 
-use client::{CLIENTS, Offers};
+use client::{CLIENTS, Offers, WITHOUT_CREDSSP};
 use hosts::{Description, Host};
 use serde_json::Value;
 
@@ -45,13 +47,29 @@ fn number(variable: &str, usual: u64) -> u64 {
 /// The verdict of the program, and its blocking findings.
 fn verdict(host: &Host, name: Option<&str>, profile: &str) -> (String, Vec<String>, u64) {
     let target = format!("{}:{}", name.unwrap_or("127.0.0.1"), host.port);
-    let arguments = ["diagnose", &target, "--client", profile, "--format", "json", "--timeout", "4s"];
-    let output = Command::new(env!("CARGO_BIN_EXE_rdpdoctor")).args(arguments).output().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rdpdoctor"));
+    command.args(["diagnose", &target, "--format", "json", "--timeout", "4s"]);
+    if profile == WITHOUT_CREDSSP.profile {
+        command.arg("--rdp").arg(file_without_credssp());
+    } else {
+        command.args(["--client", profile]);
+    }
+    let output = command.output().unwrap();
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     let findings = report["findings"].as_array().unwrap().iter();
     let blocking = findings.filter(|finding| finding["severity"] == "blocking");
     let causes = blocking.map(|finding| finding["cause"].as_str().unwrap().to_owned()).collect();
     (report["verdict"].as_str().unwrap().to_owned(), causes, report["connections"].as_u64().unwrap())
+}
+
+/// Writes the `.rdp` file of a client without CredSSP, once.
+fn file_without_credssp() -> &'static Path {
+    static FILE: LazyLock<PathBuf> = LazyLock::new(|| {
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("no-credssp-{}.rdp", std::process::id()));
+        fs::write(&file, "enablecredsspsupport:i:0\r\n").unwrap();
+        file
+    });
+    &FILE
 }
 
 /// Differences that are allowed, each with its reason.

@@ -25,6 +25,13 @@ const HOSTS: &[(&str, &str)] = &[
         "https://github.com/neutrinolabs/xrdp/issues/1776",
         r#"{"key": "p256", "max": "1.2", "ciphers": "aRSA", "protocols": 1}"#,
     ),
+    // a proxy that fails on a client's first words behind TLS
+    ("https://github.com/FreeRDP/FreeRDP/issues/6170", r#"{"protocols": 1, "settings": "close"}"#),
+    // a balancer that lets in whoever names a user, whichever
+    (
+        "https://www.haproxy.com/documentation/aloha/12-0/deployment-guides/remote-desktop/without-connection-broker/",
+        r#"{"cookie": true}"#,
+    ),
 ];
 
 #[test]

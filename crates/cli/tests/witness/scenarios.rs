@@ -45,6 +45,7 @@ fn client_of(scenario: &Scenario) -> Offers {
     // a handful of scenarios, for the length of the tests
     let kept = |text: &Option<String>| text.clone().map(|text| &*text.leak());
     offers.routing_token = kept(&scenario.ask.routing_token);
+    offers.user = kept(&scenario.ask.user);
     offers.preconnection = kept(&scenario.ask.preconnection);
     offers
 }

@@ -328,6 +328,7 @@ pub fn transcript(said: &str, addresses: [std::net::IpAddr; 2], der: &[u8]) -> T
     let up = Event::TlsUp { version: TlsVersion::Tls12, suite: 0xC030, chain: vec![der.to_vec()] };
     let name = || Some(said.to_owned());
     let challenge = Challenge {
+        flaw: None,
         target: name(),
         netbios_computer: name(),
         netbios_domain: name(),

@@ -51,7 +51,23 @@ fn signs_itself(case: Case<'_>) -> Option<Ground> {
     let text = format!("the certificate is self-signed, not issued by an authority{refused}");
     let because = vec![seen.because(text)];
     let ground = Ground::on(because);
-    Some(if case.context.require_trust { ground.severity(Severity::Degrading) } else { ground })
+    if !case.context.require_trust {
+        return Some(ground);
+    }
+    if vouched_otherwise(case) {
+        return Some(ground.severity(Severity::Degrading));
+    }
+    // it may have been installed as trusted on this one client, unless its store was read
+    let known = Need::TRUST_STORE.answered(case);
+    let ground = ground.severity(Severity::Blocking);
+    Some(if known { ground } else { ground.confidence(Confidence::Likely) })
+}
+
+/// True if Kerberos may show to the client who the host is, whatever its certificate: by CredSSP, of a member of a
+/// domain, that was asked for by its name.
+fn vouched_otherwise(case: Case<'_>) -> bool {
+    let credssp = case.selected().is_none_or(|seen| seen.value.credssp()) && case.context.profile.protocols.credssp();
+    credssp && case.name_typed() && case.domain_member() != Some(false)
 }
 
 /// True if exactly this certificate was installed as trusted on the client. A missing authority shows nothing: Windows
@@ -69,6 +85,7 @@ mod tests {
     use evidence::fact::Fact;
     use evidence::state::{ROOT, StoredCertificate};
     use wire::tls::TlsVersion;
+    use wire::x224::SecurityProtocols;
 
     fn up() -> Sketch {
         host("server01.corp.example").nla().tls_up(TlsVersion::Tls13)
@@ -78,6 +95,25 @@ mod tests {
     fn present() {
         let sketch = up().windows_made("SERVER01").require_trust();
         sketch.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Proven));
+    }
+
+    /// Kerberos vouches for nobody who is asked for by an address, is in no domain, or does without CredSSP.
+    #[test]
+    fn blocking_where_nothing_else_shows_who_the_host_is() {
+        let blocking = || Expect::Present(Severity::Blocking, Confidence::Likely);
+        let by_address = || host("192.0.2.7").nla().tls_up(TlsVersion::Tls13).windows_made("SERVER01").require_trust();
+        by_address().check(&CAUSE, blocking());
+        let named = || up().windows_made("SERVER01").require_trust();
+        named().profile_with(|profile| profile.protocols = SecurityProtocols::SSL).check(&CAUSE, blocking());
+        let alone = |domain: &str| {
+            named().with(Fact::NtlmComputer("SERVER01".to_owned())).with(Fact::NtlmDomain(domain.to_owned()))
+        };
+        alone("SERVER01").check(&CAUSE, blocking());
+        alone("CORP").check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Proven));
+        // whose store was read, and who has it not, refuses it for sure
+        let store = by_address().with(Fact::CertificateSha1("ab".repeat(20)));
+        let store = store.trusted_by_client(StoredCertificate { sha1: "cd".repeat(20), ..stored(ROOT) });
+        store.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! `clock-skew`: the clocks of this computer and the host differ.
 
 use evidence::events::{GROUP_POLICY, KERBEROS};
-use evidence::fact::Fact;
 use evidence::moment::{moment, rfc3339};
 use evidence::state::LogEvent;
 use evidence::symptom::{Symptom, parse_code};
@@ -60,13 +59,14 @@ fn differ(case: Case<'_>) -> Option<Ground> {
         return None;
     }
     let side = if offset.value < 0 { "behind" } else { "ahead of" };
-    let host_time = case.host_time().map(|time| rfc3339(time.value)).unwrap_or_default();
+    let beyond = || "a date that no calendar here has".to_owned();
+    let host_time = case.host_time().map_or_else(beyond, |time| rfc3339(time.value));
     let text = format!("the host's clock is {} {side} this computer's (it says {host_time})", span(offset.value));
     let mut because = vec![offset.because(text)];
     if matters && let Some(dates) = case.not_after() {
         because.push(dates.because("its certificate is valid by one of the two clocks and not by the other"));
     }
-    let member = domain_member(case);
+    let member = case.domain_member() == Some(true);
     if member && case.name_typed() {
         because
             .push(offset.because("it is a domain member and was asked for by name: Kerberos needs clocks that agree"));
@@ -127,14 +127,6 @@ fn validity_differs(case: Case<'_>) -> bool {
     valid(case.context.at) != valid(theirs.value)
 }
 
-/// True for a member of a domain: in its CHALLENGE the domain's name differs from the computer's; on a workgroup
-/// machine they are equal.
-fn domain_member(case: Case<'_>) -> bool {
-    let computer = case.last(|fact| if let Fact::NtlmComputer(name) = fact { Some(name) } else { None });
-    let domain = case.last(|fact| if let Fact::NtlmDomain(name) = fact { Some(name) } else { None });
-    matches!((computer, domain), (Some(computer), Some(domain)) if !domain.value.is_empty() && !computer.value.eq_ignore_ascii_case(domain.value))
-}
-
 /// Says a span in the largest unit that still tells something.
 fn span(milliseconds: i64) -> String {
     let seconds = milliseconds.unsigned_abs() / 1000;
@@ -150,7 +142,7 @@ fn span(milliseconds: i64) -> String {
 mod tests {
     use super::*;
     use crate::sketch::{Expect, Sketch, host, machine};
-    use evidence::fact::Introduction;
+    use evidence::fact::{Fact, Introduction};
     use wire::tls::TlsVersion;
 
     const MINUTE: i64 = 60_000;

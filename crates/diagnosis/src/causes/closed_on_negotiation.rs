@@ -12,7 +12,7 @@ use crate::need::{Asked, Need};
 
 pub const CAUSE: Cause = Cause {
     id: "closed-on-negotiation",
-    title: "the connection is closed as soon as the client speaks, whatever it asks for",
+    title: "the connection is closed as soon as the client speaks",
     stage: Stage::X224,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -42,7 +42,7 @@ pub const CAUSE: Cause = Cause {
               balancer whose own target is gone or that wants a routing token (loadbalanceinfo) of its own, a \
               security product that blocks this source, or a listener whose service has died. Hyper-V's console \
               (port 2179) and gateways such as Devolutions' want a preconnection blob first (pcb:s: in an .rdp \
-              file). diagnose --rdp FILE sends both as the client does. The request was held back once: the connection stays open as long as we say nothing, so it is \
+              file), and some balancers know users by their names (mstshash). diagnose --rdp FILE sends what the file has, as the client does. The request was held back once: the connection stays open as long as we say nothing, so it is \
               the request that is answered with a close.",
         confirm: "On the host: does the attempt arrive? Event 131 in RdpCoreTS says so. If it does not, something on the way \
                   accepted and closed the connection.",
@@ -89,6 +89,12 @@ fn always_closed(case: Case<'_>) -> Option<Ground> {
     }
     if case.context.routing.token.is_some() || case.context.routing.preconnection.is_some() {
         because.push(held.because("the routing token or preconnection blob of the .rdp file was sent each time"));
+    }
+    if case.context.routing.user.is_none() && case.context.routing.token.is_none() {
+        because.push(held.because(
+            "no user was named in these requests, as a client names its own (mstshash): a balancer that goes by it \
+             closes on a stranger, and --rdp FILE names the user of the file",
+        ));
     }
     if case.who().address.is_some_and(|address| address.port() == HYPER_V_CONSOLE) {
         because

@@ -5,6 +5,7 @@ use std::time::Duration;
 use evidence::fact::Introduction;
 use evidence::symptom::Symptom;
 use evidence::{Because, Role, Stage};
+use wire::ntlm::ChallengeFlaw;
 
 use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
@@ -22,6 +23,7 @@ pub const CAUSE: Cause = Cause {
         Proof { shows: Shows::Presence(Confidence::Possible), needs: &[Need::INTRODUCTION], holds: broken },
         Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::SECOND_INTRODUCTION], holds: broken_twice },
         Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::PATIENT_INTRODUCTION], holds: silent_twice },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::INTRODUCTION], holds: names_nothing },
         Proof { shows: Shows::Absence, needs: &[Need::INTRODUCTION], holds: answered },
     ],
     explains: &[],
@@ -71,10 +73,20 @@ fn broken(case: Case<'_>) -> Option<Ground> {
     }
     let because: Option<Vec<_>> = case.introductions().map(|seen| told(case, seen)).collect();
     let because = because.filter(|because| !because.is_empty())?;
-    let ground = Ground::on(because);
-    // a client without CredSSP never gets here
-    let needed = case.context.profile.protocols.credssp();
-    Some(if needed { ground } else { ground.severity(Severity::Advisory) })
+    Some(for_client(case, Ground::on(because)))
+}
+
+/// Who seals answers no CHALLENGE without the names of its host ([MS-NLMP] 3.1.5.1.2); FreeRDP was seen to end the
+/// connection on it, and of mstsc nobody is known to have shown it.
+fn names_nothing(case: Case<'_>) -> Option<Ground> {
+    let flaw = case.challenge_flaw().filter(|seen| seen.value == ChallengeFlaw::NoTargetInfo)?;
+    let text = format!("the CHALLENGE of {} names nothing of the host: it has no TargetInfo", case.label());
+    Some(for_client(case, Ground::on(vec![flaw.because(text)])))
+}
+
+/// A client without CredSSP never gets here.
+fn for_client(case: Case<'_>, ground: Ground) -> Ground {
+    if case.context.profile.protocols.credssp() { ground } else { ground.severity(Severity::Advisory) }
 }
 
 /// A host under load, or with a domain controller far away, answers within this time.
@@ -89,9 +101,7 @@ fn silent_twice(case: Case<'_>) -> Option<Ground> {
         (*seen.value == Introduction::Silent && waited >= PATIENCE).then(|| seen.because(text))
     };
     let because: Option<Vec<_>> = case.introductions().map(told).collect();
-    let ground = Ground::on(because.filter(|because| because.len() > 1)?);
-    let needed = case.context.profile.protocols.credssp();
-    Some(if needed { ground } else { ground.severity(Severity::Advisory) })
+    Some(for_client(case, Ground::on(because.filter(|because| because.len() > 1)?)))
 }
 
 fn broken_twice(case: Case<'_>) -> Option<Ground> {
@@ -155,6 +165,18 @@ mod tests {
     fn a_client_without_credssp_is_not_concerned() {
         let twice = introduced(&[garbage(), garbage()]).profile_with(|p| p.protocols = SecurityProtocols::SSL);
         twice.check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Proven));
+    }
+
+    #[test]
+    fn a_challenge_that_names_nothing_is_likely_refused() {
+        let flawed = |flaw| introduced(&[Introduction::Challenge(6)]).with(Fact::ChallengeFlaw(flaw));
+        let present = Expect::Present(Severity::Blocking, Confidence::Likely);
+        flawed(ChallengeFlaw::NoTargetInfo).check(&CAUSE, present);
+        // nobody is known to refuse these, and nobody is known to take them
+        for flaw in [ChallengeFlaw::Flags(0), ChallengeFlaw::NoNames, ChallengeFlaw::Completed] {
+            flawed(flaw).check(&CAUSE, Expect::Absent);
+            assert_eq!(flawed(flaw).diagnose().verdict, crate::report::Verdict::Undetermined, "{flaw:?}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use evidence::codes;
 use evidence::fact::Introduction;
 use evidence::{Role, Stage};
 
-use crate::stage::credssp::NTLM_REFUSALS;
+use crate::stage::credssp::{NTLM_REFUSALS, broken_off};
 
 pub const CAUSE: Cause = Cause {
     id: "credssp-error-status",
@@ -52,7 +52,8 @@ fn error(seen: Seen<&Introduction>) -> Option<Seen<u32>> {
 
 /// Everything that it ever said to an introduction.
 fn status(case: Case<'_>) -> Option<Ground> {
-    let all: Option<Vec<_>> = case.introductions().map(error).collect();
+    // of a try that was broken off nothing is known but that
+    let all: Option<Vec<_>> = case.introductions().filter(|seen| !broken_off(seen.value)).map(error).collect();
     let all = all.filter(|all| !all.is_empty())?;
     let told = |(number, seen): (usize, &Seen<u32>)| {
         if number > 0 && seen.value == all[0].value {
@@ -72,12 +73,15 @@ fn status(case: Case<'_>) -> Option<Ground> {
 
 fn status_twice(case: Case<'_>) -> Option<Ground> {
     let ground = status(case)?;
+    if ground.because.len() < 2 {
+        return Some(ground.confidence(Confidence::Likely));
+    }
     // with a name the client tries Kerberos first, which a host that cannot do NTLM may still take
     Some(if case.name_typed() { ground.confidence(Confidence::Likely) } else { ground })
 }
 
 fn none(case: Case<'_>) -> Option<Ground> {
-    case.introductions().find(|seen| error(*seen).is_none())?;
+    case.introductions().find(|seen| error(*seen).is_none() && !broken_off(seen.value))?;
     Some(Ground::nothing())
 }
 
@@ -109,6 +113,15 @@ mod tests {
     #[test]
     fn near_miss_another_try_went_well() {
         answered("192.0.2.7", &[Some(0x8009_0304), None]).check(&CAUSE, Expect::Absent);
+    }
+
+    /// One of several machines behind the address, or each of them, errs whenever it answers.
+    #[test]
+    fn a_try_that_was_broken_off_takes_nothing_back() {
+        let closed = evidence::fact::Fact::CredsspAnswer(Introduction::Closed(wire::machine::End::Fin));
+        let likely = || Expect::Present(Severity::Blocking, Confidence::Likely);
+        answered("192.0.2.7", &[Some(0x8009_0304)]).with(closed.clone()).check(&CAUSE, likely());
+        answered("192.0.2.7", &[]).with(closed).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! `handshakes-fail-at-times`: the same ClientHello is taken once and broken off another time.
 
-use crate::case::{Case, Seen};
+use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::tries::takings;
+use crate::tries::{at_times, takings};
 use evidence::symptom::Symptom;
 use evidence::{Role, Stage};
 use wire::tls::TlsOffer;
@@ -43,32 +43,9 @@ pub const CAUSE: Cause = Cause {
     fixes: &["restart-services", "try-another-client"],
 };
 
-/// The interval in which the share of failures lies with 95 %, of k failures in n tries (Wilson), in per cent.
-fn interval(k: usize, n: usize) -> (u32, u32) {
-    let (Ok(k), Ok(n)) = (u32::try_from(k), u32::try_from(n.max(1))) else { return (0, 100) };
-    let (n, share, z) = (f64::from(n), f64::from(k) / f64::from(n), 1.96_f64);
-    let middle = share + z * z / (2.0 * n);
-    let half = z * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).sqrt();
-    let scale = 100.0 / (1.0 + z * z / n);
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 100")]
-    let whole = |value: f64| value.clamp(0.0, 100.0).round() as u32;
-    (whole((middle - half) * scale), whole((middle + half) * scale))
-}
-
 fn failed_after_success(case: Case<'_>) -> Option<Ground> {
-    let takings = takings(case);
-    let first = takings.iter().position(|seen| seen.value)?;
-    let failure = takings.iter().skip(first).find(|seen| !seen.value)?;
-    let (total, failed) = (takings.len(), takings.iter().filter(|seen| !seen.value).count());
-    let (least, most) = interval(failed, total);
-    let taken: &Seen<bool> = &takings[first];
-    Some(Ground::on(vec![
-        taken.because(format!("{} accepted a ClientHello", case.label())),
-        failure.because(format!(
-            "a later one, of a kind that it accepts, was dropped: {failed} of {total} such tries failed, so {least} \
-             to {most} per cent of all (95 % confidence)"
-        )),
-    ]))
+    let taken = format!("{} accepted a ClientHello", case.label());
+    at_times(&takings(case), &taken, "a later one, of a kind that it accepts, was dropped").map(Ground::on)
 }
 
 /// Failed at first, and went on well: a service that was only starting.
@@ -126,13 +103,6 @@ mod tests {
     fn near_miss_it_always_fails_or_never() {
         answers(&[false, false]).check(&CAUSE, Expect::Absent);
         answers(&[true]).check(&CAUSE, Expect::Absent);
-    }
-
-    #[test]
-    fn a_share_has_its_interval() {
-        assert_eq!(interval(3, 6), (19, 81));
-        assert_eq!(interval(1, 6), (3, 56));
-        assert_eq!(interval(0, 0), (0, 79));
     }
 
     #[test]

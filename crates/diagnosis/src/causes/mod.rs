@@ -74,6 +74,8 @@ mod server_name_refused;
 mod server_tls_setup_failed;
 mod service_crashing;
 mod service_stopped;
+mod settings_refused;
+mod setup_fails_at_times;
 mod spn_missing;
 mod standard_security_only;
 mod tls12_disabled;
@@ -134,6 +136,8 @@ pub const ALL: &[&Cause] = &[
     &credssp_unpatched::CAUSE,
     &credssp_error_status::CAUSE,
     &credssp_broken::CAUSE,
+    &settings_refused::CAUSE,
+    &setup_fails_at_times::CAUSE,
     &ntlm_blocked::CAUSE,
     &account_locked::CAUSE,
     &account_disabled::CAUSE,

@@ -123,7 +123,10 @@ fn behind_tls(
     case: Case<'_>,
     told: fn(&ConnectionSequenceAnswer) -> Option<String>,
 ) -> Option<(Seen<&ConnectionSequenceAnswer>, String)> {
-    if as_clients_ask(case).any(|seen| matches!(seen.value, ConnectionSequenceAnswer::Settings(_))) {
+    let settings = |answer: &ConnectionSequenceAnswer| {
+        matches!(answer, ConnectionSequenceAnswer::Settings(_) | ConnectionSequenceAnswer::Withdrawn { .. })
+    };
+    if as_clients_ask(case).any(|seen| settings(seen.value)) {
         return None;
     }
     let (seen, words) = as_clients_ask(case).find_map(|seen| Some((seen, told(seen.value)?)))?;

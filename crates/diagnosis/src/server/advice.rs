@@ -38,6 +38,8 @@ const SERVICE: &[&str] = &[
     "tls-stalled",
     "credssp-broken",
     "credssp-error-status",
+    "settings-refused",
+    "setup-fails-at-times",
 ];
 
 /// Advice by program and cause.

@@ -2,8 +2,9 @@
 
 use evidence::Stage;
 use evidence::fact::{Fact, Introduction};
-use evidence::telling::version_text;
+use evidence::telling::{flaw_words, version_text};
 use time::{Duration, OffsetDateTime};
+use wire::ntlm::ChallengeFlaw;
 
 use super::room::{Room, Whose};
 use super::tls::finished;
@@ -11,6 +12,7 @@ use crate::as_client::{client_hello_asked, tunnel};
 use crate::case::{Case, Seen};
 use crate::need::{Again, Asking, Kind, Need, Of, Patience, Question};
 use crate::stage::rung::{Outcome, Rung, took};
+use crate::tries::only_started;
 
 /// Its place on the ladder.
 pub const ROOM: Room = Room { stage: Stage::Credssp, of: Whose::Address, rung };
@@ -88,9 +90,22 @@ impl<'a> Case<'a> {
         self.seen(|fact| if let Fact::CredsspAnswer(answer) = fact { Some(answer) } else { None })
     }
 
+    /// Returns the fault of its CHALLENGE, if it has one.
+    pub fn challenge_flaw(self) -> Option<Seen<ChallengeFlaw>> {
+        self.last(|fact| if let Fact::ChallengeFlaw(flaw) = fact { Some(*flaw) } else { None })
+    }
+
     /// Returns its clock minus ours, in milliseconds.
     pub fn clock_offset(self) -> Option<Seen<i64>> {
         self.last(|fact| if let Fact::ClockOffset(offset) = fact { Some(*offset) } else { None })
+    }
+
+    /// Returns whether it is a member of a domain: in its CHALLENGE the domain's name differs from the computer's; on a
+    /// workgroup machine they are equal.
+    pub fn domain_member(self) -> Option<bool> {
+        let computer = self.last(|fact| if let Fact::NtlmComputer(name) = fact { Some(name) } else { None })?;
+        let domain = self.last(|fact| if let Fact::NtlmDomain(name) = fact { Some(name) } else { None })?;
+        Some(!domain.value.is_empty() && !computer.value.eq_ignore_ascii_case(domain.value))
     }
 
     /// Returns the time by its own clock.
@@ -119,7 +134,21 @@ fn failed(seen: &Seen<&Introduction>) -> bool {
     broken_off(seen.value) || errs(seen.value)
 }
 
+/// Tells for each try whether the host introduced itself, or refused NTLM as hosts do that take none. Silence says
+/// neither: a slow host is not lost. Of a host that never does better an error is its answer.
+pub(super) fn tries(case: Case<'_>) -> Vec<Seen<bool>> {
+    let told = || case.introductions().filter(|seen| *seen.value != Introduction::Silent);
+    let never_better = told().all(|seen| failed(&seen));
+    let answered = |seen: &Seen<&Introduction>| !failed(seen) || never_better && errs(seen.value);
+    told().map(|seen| Seen { value: answered(&seen), id: seen.id }).collect()
+}
+
 fn rung(case: Case<'_>) -> Option<Rung> {
+    let client = &case.context.profile;
+    if !client.protocols.credssp() && case.credssp().is_some() {
+        // whatever the host says there, this client never hears it
+        return Some((Outcome::Skipped, None, format!("{} does not offer CredSSP", client.name)));
+    }
     let Some(seen) = case.credssp() else {
         if case.tls_watched().next().is_some() {
             return Some((Outcome::Skipped, None, "encrypted: a capture does not show it".to_owned()));
@@ -133,9 +162,13 @@ fn rung(case: Case<'_>) -> Option<Rung> {
     let (outcome, text) = match seen.value {
         Introduction::Challenge(version) => {
             let text = format!("TSRequest version {version}{}", introduced(case));
+            if let Some(flaw) = case.challenge_flaw() {
+                return Some((Outcome::Failed, took(case, seen.id), format!("{text}; {}", flaw_words(flaw.value))));
+            }
             // who is let in at times only is not well, and one try more says no more than that
             match (case.introductions().filter(failed).count(), case.introductions().count()) {
                 (0, _) => (Outcome::Passed, text),
+                _ if only_started(&tries(case)) => (Outcome::Passed, text),
                 (failed, all) => (Outcome::Degraded, format!("{text}; {failed} of {all} introductions failed")),
             }
         }

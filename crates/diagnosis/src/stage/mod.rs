@@ -8,6 +8,7 @@ pub mod name;
 pub mod recorded;
 mod room;
 pub mod rung;
+pub mod setup;
 pub mod tcp;
 pub mod tls;
 pub mod x224;

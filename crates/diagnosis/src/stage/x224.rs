@@ -4,6 +4,7 @@ use evidence::{Fact, Stage};
 use wire::machine::X224Answer;
 use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
 
+use super::connection_sequence::riding;
 use super::room::{Room, Whose};
 use crate::case::{Case, EVERYTHING, Seen};
 use crate::need::{Again, Asked, Asking, Kind, Need, Of, Patience, Question};
@@ -61,7 +62,12 @@ static NEGOTIATION: Kind = Kind {
         },
         question: |case, of, all| match of.asked() {
             Asked::Everything => all,
-            asked => Question { request: Some(asked.protocols(case)), ..all.bare() },
+            asked => {
+                let bare = Question { request: Some(asked.protocols(case)), ..all.bare() };
+                // the client's own way is gone to the end, as far as anybody may go
+                let own = asked == Asked::AsClient && case.tls_accepted().is_some();
+                if asked == Asked::AsClient { riding(case, bare, own) } else { bare }
+            }
         },
     }),
 };
@@ -239,7 +245,7 @@ fn without_tls(answer: &X224Answer) -> bool {
 }
 
 /// True if the profile's client would get this protocol, or the plain form of it.
-fn client_takes(case: Case<'_>, selected: SecurityProtocols) -> bool {
+pub(super) fn client_takes(case: Case<'_>, selected: SecurityProtocols) -> bool {
     let offered = case.context.profile.protocols;
     let plain = if selected == SecurityProtocols::HYBRID_EX { SecurityProtocols::HYBRID } else { selected };
     offered.contains(selected) || offered.contains(plain)

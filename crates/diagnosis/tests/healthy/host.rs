@@ -149,6 +149,7 @@ impl Host {
             _ => (10, 0),
         };
         let challenge = Challenge {
+            flaw: None,
             target: Some(self.domain.clone()),
             netbios_computer: Some(self.computer.clone()),
             netbios_domain: Some(self.domain.clone()),

@@ -147,9 +147,11 @@ impl Talk<'_> {
             }),
             // a host without CredSSP tells its settings to anyone who comes so far
             Action::Send(bytes) if ConnectInitial::decode(bytes).is_ok() => {
+                let asked = ConnectInitial::decode(bytes).map_or(0, |initial| initial.channels.len());
                 let settings = ConnectResponse {
                     version: Some(0x0008_0010),
                     io_channel: Some(1003),
+                    channels: (1004..).take(asked).collect(),
                     ..ConnectResponse::default()
                 };
                 Some(Event::Bytes(settings.encode()))

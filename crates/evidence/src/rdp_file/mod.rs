@@ -140,7 +140,15 @@ impl RdpFile {
         let value = |name| self.value(name).map(str::trim).filter(|value| !value.is_empty());
         let token = value("loadbalanceinfo").map(|text| RoutingToken::parse(text).ok_or("loadbalanceinfo"));
         let blob = value("pcb").map(|text| Preconnection::parse(text).ok_or("pcb"));
+        let user = value("username").and_then(printable_ascii);
+        let differ = |name: &&str| {
+            let mut lines = self.lines_of(name).map(Line::text);
+            let first = lines.next();
+            lines.any(|line| Some(line) != first)
+        };
         Routing {
+            user: user.map(str::to_owned),
+            ambiguous: ["loadbalanceinfo", "pcb"].into_iter().filter(differ).collect(),
             unsendable: token
                 .iter()
                 .filter_map(|it| it.as_ref().err())
@@ -193,6 +201,12 @@ impl Line {
     }
 }
 
+/// Returns the name as it can stand in a request; `None` where it has characters of which nobody documents how a client
+/// writes them there.
+fn printable_ascii(name: &str) -> Option<&str> {
+    name.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ').then_some(name)
+}
+
 /// Words of a file that lead a client to its target.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Routing {
@@ -200,8 +214,29 @@ pub struct Routing {
     pub token: Option<RoutingToken>,
     /// `pcb`: the preconnection blob ([MS-RDPEPS] 2.2.1.2).
     pub preconnection: Option<Preconnection>,
+    /// `username`, by which some balancers find the machine of a user; a client sends it in clear, see
+    /// [`Routing::cookie`].
+    pub user: Option<String>,
+    /// Names of settings that stand there more than once with different values: the first is sent, and which one a
+    /// client sends is not documented.
+    pub ambiguous: Vec<&'static str>,
     /// Names of settings that cannot be sent as they are: too long, or with characters that a request cannot hold.
     pub unsendable: Vec<&'static str>,
+}
+
+impl Routing {
+    /// Most characters of a user's name that mstsc sends in `Cookie: mstshash=`.
+    const COOKIE_MOST: usize = 9;
+
+    /// Returns what stands in `Cookie: mstshash=`, of nine characters at most as mstsc sends it; `None` without a user.
+    pub fn cookie(&self) -> Option<String> {
+        self.user.as_ref().map(|user| user.chars().take(Self::COOKIE_MOST).collect())
+    }
+
+    /// True if what leads the client to its target was not sent for sure as the client sends it.
+    pub fn doubtful(&self) -> bool {
+        !self.unsendable.is_empty() || !self.ambiguous.is_empty()
+    }
 }
 
 pub(crate) fn same_name(one: &str, other: &str) -> bool {
@@ -320,6 +355,21 @@ mod tests {
         let long = routing(&format!("loadbalanceinfo:s:{}\npcb:s:a\u{1}b", "x".repeat(300)));
         assert_eq!((long.token, long.preconnection), (None, None));
         assert_eq!(long.unsendable, ["loadbalanceinfo", "pcb"]);
+    }
+
+    #[test]
+    fn a_user_is_sent_as_mstsc_sends_it() {
+        let cookie = |user: &str| RdpFile::parse(format!("username:s:{user}").as_bytes()).unwrap().routing().cookie();
+        assert_eq!(cookie("alice").as_deref(), Some("alice"));
+        assert_eq!(cookie("administrator").as_deref(), Some("administr"));
+        assert_eq!((cookie(""), cookie("Jörg"), cookie("a\u{1}b")), (None, None, None));
+    }
+
+    #[test]
+    fn what_stands_there_twice_is_named_only_if_it_differs() {
+        let ambiguous = |text: &str| RdpFile::parse(text.as_bytes()).unwrap().routing().ambiguous;
+        assert_eq!(ambiguous("loadbalanceinfo:s:tsv://a\nloadbalanceinfo:s:tsv://b\npcb:s:a"), ["loadbalanceinfo"]);
+        assert_eq!(ambiguous("loadbalanceinfo:s:tsv://a\nloadbalanceinfo:s:tsv://a"), [] as [&str; 0]);
     }
 
     #[test]

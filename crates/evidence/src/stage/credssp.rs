@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 use wire::machine::{CredsspAnswer, Outcome};
-use wire::ntlm::{self, Challenge, WindowsVersion};
+use wire::ntlm::{self, Challenge, ChallengeFlaw, WindowsVersion};
 use wire::transcript::ConnectionRecord;
 
 use super::end::end_word;
@@ -19,6 +19,7 @@ pub(crate) mod named {
     pub const DNS_COMPUTER: &str = "ntlm.dns_computer";
     pub const DNS_DOMAIN: &str = "ntlm.dns_domain";
     pub const VERSION: &str = "ntlm.version";
+    pub const FLAW: &str = "ntlm.challenge_flaw";
     pub const CLOCK_OFFSET: &str = "clock.offset_seconds";
 }
 
@@ -47,12 +48,19 @@ fn observe_challenge(at: OffsetDateTime, challenge: &Challenge, asked: OffsetDat
         (&challenge.dns_domain, Fact::NtlmDnsDomain),
     ];
     let told = names.into_iter().filter_map(|(name, fact)| Some(fact(printable(name.as_ref()?))));
-    let facts = told.chain(challenge.version.map(Fact::NtlmVersion)).collect();
+    let flaw = challenge.flaw.map(Fact::ChallengeFlaw);
+    let facts = told.chain(challenge.version.map(Fact::NtlmVersion)).chain(flaw).collect();
     seen.together(at, facts);
-    if let Some(clock) = challenge.timestamp.filter(|ticks| *ticks != 0).and_then(ntlm::filetime) {
-        let offset = (clock - asked).whole_milliseconds();
-        seen.add(at, None, Fact::ClockOffset(i64::try_from(offset).unwrap_or(i64::MAX)));
+    if let Some(offset) = challenge.timestamp.and_then(|ticks| offset(ticks, asked)) {
+        seen.add(at, None, Fact::ClockOffset(offset));
     }
+}
+
+/// Returns the milliseconds by which a clock is ahead of ours; `None` for a host that tells none. It is reckoned by
+/// number, because a clock may say more than a date can.
+fn offset(ticks: u64, asked: OffsetDateTime) -> Option<i64> {
+    let ahead = (ntlm::unix_nanoseconds(ticks) - asked.unix_timestamp_nanos()) / 1_000_000;
+    (ticks != 0).then(|| i64::try_from(ahead).unwrap_or(i64::MAX))
 }
 
 /// Converts the answer for the report.
@@ -70,6 +78,16 @@ pub(crate) fn value(answer: &CredsspAnswer) -> Value {
     }
 }
 
+/// Says the fault of a CHALLENGE.
+pub fn flaw_words(flaw: ChallengeFlaw) -> String {
+    match flaw {
+        ChallengeFlaw::NoTargetInfo => "it names nothing of the host (no TargetInfo)".to_owned(),
+        ChallengeFlaw::Flags(flags) => format!("its flags agree to no NTLM that a client asks for ({flags:#010x})"),
+        ChallengeFlaw::NoNames => "it has none of the names that have to be in it (NetBIOS)".to_owned(),
+        ChallengeFlaw::Completed => "it comes with SPNEGO's accept-completed, before any proof".to_owned(),
+    }
+}
+
 /// Converts the offset of a clock for the report.
 pub(crate) fn seconds_of(milliseconds: i64) -> Value {
     // exactly three decimals: no float arithmetic on evidence
@@ -82,4 +100,20 @@ pub(crate) fn seconds_of(milliseconds: i64) -> Value {
 /// Formats a version such as `10.0.20348`.
 pub fn version_text(version: WindowsVersion) -> String {
     format!("{}.{}.{}", version.major, version.minor, version.build)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A clock beyond the year 9999 is no date any more, and is told all the same.
+    #[test]
+    fn any_clock_is_told() {
+        let epoch = 116_444_736_000_000_000;
+        let offset = |ticks| offset(ticks, OffsetDateTime::UNIX_EPOCH);
+        assert_eq!(offset(epoch + 15_000_000), Some(1500));
+        assert_eq!(offset(epoch - 15_000_000), Some(-1500));
+        assert_eq!(offset(u64::MAX), Some(1_833_029_933_770_955), "the year 60056");
+        assert_eq!(offset(0), None, "no clock");
+    }
 }

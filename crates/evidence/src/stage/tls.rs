@@ -6,8 +6,8 @@ use wire::machine::{ConnectionSequenceAnswer, CredsspAnswer, Ended, Outcome, Pre
 use wire::tls::{TlsOffer, TlsVersion};
 use wire::transcript::ConnectionRecord;
 
-use super::certificate;
 use super::end::end_word;
+use super::{certificate, connection_sequence};
 use crate::fact::{Fact, KeyExchange};
 use crate::observe::seen::Seen;
 use crate::printable::printable;
@@ -34,6 +34,9 @@ pub(super) fn observe(record: &ConnectionRecord, outcome: &mut Outcome, seen: &m
     }
     if outcome.certificate_requested || presented.wants_client_certificate {
         seen.add(at, None, Fact::ClientCertificateRequested);
+    }
+    if let Some((requested, answer)) = connection_sequence::without_tls(record, &answer) {
+        return seen.add(at, took, Fact::Settings { requested, answer });
     }
     seen.add(at, took, Fact::TlsAnswer { offer, direct: record.plan.request.is_none(), answer });
     if let Some(ended) = outcome.ended_behind_tls {

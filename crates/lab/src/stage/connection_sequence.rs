@@ -1,6 +1,7 @@
 //! The connection sequence: the settings that a host tells anyone who comes so far, [MS-RDPBCGR] 2.2.1.3 and 2.2.1.4.
 
 use std::io;
+use std::time::Duration;
 
 use serde::Deserialize;
 use wire::mcs::{self, ConnectInitial, ConnectResponse};
@@ -25,6 +26,14 @@ pub struct ConnectionSequence {
     pub early_capabilities: u32,
     /// Its level of encryption under Standard RDP Security: 1 low, 2 client compatible, 3 high, 4 FIPS.
     pub encryption_level: u32,
+    /// The byte that holds the result of the conference; 16 is the refusal `userRejected`.
+    pub conference: u8,
+    /// Method and level of encryption that it names inside TLS, where there is none.
+    pub encryption_in_tls: Option<(u32, u32)>,
+    /// It opens no static channel, whatever is asked for.
+    pub without_channels: bool,
+    /// Milliseconds before its answer.
+    pub delay_ms: u64,
     /// Fault that it shows instead.
     pub fault: Option<ConnectionSequenceFault>,
 }
@@ -45,6 +54,10 @@ pub enum ConnectionSequenceFault {
     Refuse(u8),
     /// An MCS Disconnect Provider Ultimatum.
     Ultimatum,
+    /// Its settings, and an MCS Disconnect Provider Ultimatum right behind them.
+    Withdraw,
+    /// Its settings, and FIN right behind them.
+    WithdrawByClose,
     /// These bytes.
     Play(Script),
     /// These bytes, before a client says anything.
@@ -55,7 +68,17 @@ pub enum ConnectionSequenceFault {
 
 impl Default for ConnectionSequence {
     fn default() -> Self {
-        Self { version: 0x0008_0010, requested: None, early_capabilities: 0x07, encryption_level: 2, fault: None }
+        Self {
+            version: 0x0008_0010,
+            requested: None,
+            early_capabilities: 0x07,
+            encryption_level: 2,
+            conference: 0,
+            encryption_in_tls: None,
+            without_channels: false,
+            delay_ms: 0,
+            fault: None,
+        }
     }
 }
 
@@ -79,6 +102,9 @@ fn tell(host: &ConnectionSequence, negotiated: Negotiated, tunnel: &mut dyn Tunn
         return transport::discard(tunnel).map(|()| Ending::Close);
     }
     let initial = read_initial(tunnel)?;
+    if host.delay_ms > 0 {
+        tunnel.answers_after(Duration::from_millis(host.delay_ms));
+    }
     let answer = match &host.fault {
         Some(ConnectionSequenceFault::Close | ConnectionSequenceFault::CloseAtOnce) => return Ok(Ending::Close),
         Some(ConnectionSequenceFault::Reset) => return Ok(Ending::Reset),
@@ -95,25 +121,34 @@ fn tell(host: &ConnectionSequence, negotiated: Negotiated, tunnel: &mut dyn Tunn
             script.play(tunnel)?;
             Vec::new()
         }
-        None => settings(host, negotiated, &initial).encode(),
+        Some(ConnectionSequenceFault::Withdraw) => {
+            let told = settings(host, negotiated, &initial).encode();
+            [told, ServerAnswer::DisconnectProviderUltimatum.encode()].concat()
+        }
+        None | Some(ConnectionSequenceFault::WithdrawByClose) => settings(host, negotiated, &initial).encode(),
     };
     tunnel.write_all(&answer)?;
     tunnel.flush()?;
+    if host.fault == Some(ConnectionSequenceFault::WithdrawByClose) {
+        return Ok(Ending::Close);
+    }
     transport::discard(tunnel)?;
     Ok(Ending::Close)
 }
 
 fn settings(host: &ConnectionSequence, negotiated: Negotiated, initial: &ConnectInitial) -> ConnectResponse {
     // 128 bits, of which a host that means it would show a random and a certificate
-    let method = if negotiated.selected.tls() { 0 } else { 2 };
-    let level = if negotiated.selected.tls() { 0 } else { host.encryption_level };
-    let count = u16::try_from(initial.channels.len()).unwrap_or(0);
+    let standard = (2, host.encryption_level);
+    let encryption = if negotiated.selected.tls() { host.encryption_in_tls.unwrap_or_default() } else { standard };
+    let asked = if host.without_channels { 0 } else { initial.channels.len() };
+    let count = u16::try_from(asked).unwrap_or(0);
     ConnectResponse {
         result: 0,
+        conference: host.conference,
         version: Some(host.version),
         requested: Some(host.requested.map_or(negotiated.requested, SecurityProtocols)),
         early_capabilities: Some(host.early_capabilities),
-        encryption: Some((method, level)),
+        encryption: Some(encryption),
         io_channel: Some(IO_CHANNEL),
         channels: (1..=count).map(|number| IO_CHANNEL + number).collect(),
         message_channel: None,

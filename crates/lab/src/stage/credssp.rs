@@ -138,6 +138,7 @@ fn challenge(host: &Credssp, now: OffsetDateTime) -> Challenge {
         dns_tree: member.then(|| host.dns_domain.clone()),
         timestamp: ntlm::to_filetime(clock),
         version: Some(WindowsVersion { major: 10, minor: 0, build: host.build }),
+        flaw: None,
     }
 }
 

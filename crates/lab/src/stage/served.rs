@@ -1,6 +1,7 @@
 //! Results of a stage.
 
 use std::io::{Read, Write};
+use std::time::Duration;
 
 use wire::x224::SecurityProtocols;
 
@@ -36,6 +37,13 @@ pub(crate) enum Served<T> {
 pub(crate) trait Tunnel: Read + Write {
     /// Says that nothing more will come, and leaves the connection open: `close_notify`, where there is TLS.
     fn end_talk(&mut self) {}
+
+    /// Has the host take this long before each answer from now on.
+    fn answers_after(&mut self, time: Duration);
 }
 
-impl Tunnel for Transport {}
+impl Tunnel for Transport {
+    fn answers_after(&mut self, time: Duration) {
+        self.slow_down(time);
+    }
+}

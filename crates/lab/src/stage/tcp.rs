@@ -51,6 +51,8 @@ pub enum Neglect {
     Reset,
     /// Negotiates, then RST on the ClientHello, as a service that is only just starting.
     ResetHello,
+    /// Does everything but answer behind TLS: FIN on a client's first words there.
+    CloseBehindTls,
 }
 
 /// A bound port.

@@ -6,6 +6,7 @@ mod mutual;
 
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
@@ -155,6 +156,10 @@ impl Acceptor {
 impl Tunnel for StreamOwned<ServerConnection, &mut Transport> {
     fn end_talk(&mut self) {
         self.conn.send_close_notify();
+    }
+
+    fn answers_after(&mut self, time: Duration) {
+        self.sock.slow_down(time);
     }
 }
 

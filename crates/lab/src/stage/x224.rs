@@ -31,6 +31,9 @@ pub struct Negotiation {
     pub failure: Option<u32>,
     /// A request without this routing token is closed, as a balancer does that finds its target by it.
     pub routing_token: Option<String>,
+    /// A request that names another user than this (`Cookie: mstshash=`) is closed, as a balancer does that finds its
+    /// target by the user.
+    pub user: Option<String>,
     /// A connection that does not begin with this preconnection blob is closed, as a host of many targets does.
     pub preconnection: Option<String>,
     /// A `requestedProtocols` above this number is answered by an MCS Disconnect Provider Ultimatum, as xrdp does.
@@ -103,6 +106,7 @@ impl Default for Negotiation {
             fault: None,
             failure: None,
             routing_token: None,
+            user: None,
             preconnection: None,
             limit_protocols: None,
         }
@@ -120,6 +124,9 @@ pub(crate) fn serve(host: &Negotiation, tls: &Tls, transport: &mut Transport) ->
     let request = read_request(transport)?;
     let token = request.token.as_ref().map(RoutingToken::as_str);
     if host.routing_token.as_deref().is_some_and(|expected| token != Some(expected)) {
+        return Ok(Served::Ended(Ending::Close));
+    }
+    if host.user.is_some() && request.cookie != host.user {
         return Ok(Served::Ended(Ending::Close));
     }
     let answer = match reply(host, &request) {

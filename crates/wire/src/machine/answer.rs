@@ -137,11 +137,27 @@ pub enum Ended {
     Alert(Alert),
 }
 
+/// How a server ends the connection right behind its settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Withdrawal {
+    /// A Disconnect Provider Ultimatum, with its reason.
+    Ultimatum(u8),
+    /// It closed or reset the connection, or sent an alert of TLS.
+    Ended(Ended),
+}
+
 /// The answer to a Connect Initial.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConnectionSequenceAnswer {
     /// The server's settings.
     Settings(ConnectResponse),
+    /// The server's settings, and the end of the connection right behind them, before a client can go on.
+    Withdrawn {
+        /// The settings.
+        settings: ConnectResponse,
+        /// How it ended the connection.
+        by: Withdrawal,
+    },
     /// A Connect Response with another result than success (T.125 section 7).
     Refused(u8),
     /// A Disconnect Provider Ultimatum, with its reason.

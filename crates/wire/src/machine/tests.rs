@@ -40,13 +40,15 @@ fn tls_up() -> Event {
 
 #[test]
 fn a_host_with_nla_is_followed_to_its_challenge() {
-    let answer = TsRequest { version: 6, tokens: vec![Challenge::default().encode([0; 8])], error: None };
+    let name = || Some("SERVER01".to_owned());
+    let challenge = Challenge { netbios_computer: name(), netbios_domain: name(), ..Challenge::default() };
+    let answer = TsRequest { version: 6, tokens: vec![challenge.encode([0; 8])], error: None };
     let events =
         vec![Event::Connected, selected(SecurityProtocols::HYBRID_EX), tls_up(), Event::Bytes(answer.encode())];
     let (outcome, actions) = drive(plan(), events);
     assert!(matches!(actions[..], [Action::Send(_), Action::UpgradeTls(_), Action::Send(_), Action::Close]));
     let credssp = outcome.credssp.unwrap();
-    assert_eq!((&credssp.value, outcome.challenge), (&CredsspAnswer::Challenge(6), Some(Challenge::default())));
+    assert_eq!((&credssp.value, outcome.challenge), (&CredsspAnswer::Challenge(6), Some(challenge)));
     assert_eq!((credssp.at, credssp.took), (Duration::from_millis(400), Duration::from_millis(100)));
 }
 

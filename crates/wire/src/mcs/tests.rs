@@ -25,6 +25,7 @@ fn response(frame: &[u8]) -> ConnectResponse {
 
 fn full() -> ConnectResponse {
     ConnectResponse {
+        conference: 0,
         result: 0,
         version: Some(0x0008_0010),
         requested: Some(SecurityProtocols::SSL),
@@ -129,6 +130,7 @@ pub(super) fn any_response() -> impl Strategy<Value = ConnectResponse> {
             let fields = core.and_then(|(_, fields)| fields);
             let (io_channel, channels) = network.unzip();
             ConnectResponse {
+                conference: 0,
                 result: 0,
                 version: core.map(|(version, _)| version),
                 requested: fields.map(|(requested, _)| SecurityProtocols(requested)),

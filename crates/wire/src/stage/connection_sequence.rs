@@ -7,12 +7,12 @@ use std::time::Duration;
 use super::interface::{Begun, Expect, Redact, Stage, kept};
 use super::{tls, x224};
 use crate::foreign::ForeignService;
-use crate::machine::answer::ConnectionSequenceAnswer;
+use crate::machine::answer::{ConnectionSequenceAnswer, Ended, Withdrawal};
 use crate::machine::event::TlsFailure;
 use crate::machine::event::{Action, Event};
 use crate::machine::outcome::{Outcome, Timed};
 use crate::machine::plan::ConversationPlan;
-use crate::mcs::{self, ConnectInitial, SequenceAnswer};
+use crate::mcs::{self, ConnectInitial, ConnectResponse, SequenceAnswer};
 use crate::redaction::Names;
 use crate::redaction::copy::{Copy, Part, head};
 use crate::x224::{Framing, SecurityProtocols};
@@ -40,13 +40,55 @@ fn begin(plan: &ConversationPlan, outcome: &Outcome, left: &mut Vec<u8>) -> Opti
     let initial = ConnectInitial { selected, channels: CHANNELS.map(str::to_owned).to_vec() };
     ready.then(|| Begun {
         actions: vec![Action::Send(initial.encode())],
-        state: Box::new(ExpectConnectResponse { received: std::mem::take(left) }),
+        state: Box::new(ExpectConnectResponse { received: std::mem::take(left), ..ExpectConnectResponse::default() }),
     })
 }
 
-#[derive(Debug)]
+/// How long we listen whether a server takes back its settings: a quarter of the time that they took, within these
+/// bounds.
+const LINGER: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(50));
+
+#[derive(Debug, Default)]
 struct ExpectConnectResponse {
     received: Vec<u8>,
+    /// The settings, how many bytes they had, and when they came.
+    told: Option<(ConnectResponse, usize, Duration)>,
+    /// How long it has been waited.
+    elapsed: Duration,
+}
+
+impl ExpectConnectResponse {
+    /// Looks at what stands behind the settings, once they are there.
+    fn behind(&self) -> Option<ConnectionSequenceAnswer> {
+        let (settings, length, _) = self.told.as_ref()?;
+        let behind = self.received.get(*length..).unwrap_or_default();
+        let Framing::Complete(length) = mcs::framing(behind) else { return None };
+        match SequenceAnswer::decode(behind.get(..length).unwrap_or_default()) {
+            Ok(SequenceAnswer::Ultimatum(reason)) => {
+                let by = Withdrawal::Ultimatum(reason);
+                Some(ConnectionSequenceAnswer::Withdrawn { settings: settings.clone(), by })
+            }
+            // whatever else it says, it went on
+            _ => Some(ConnectionSequenceAnswer::Settings(settings.clone())),
+        }
+    }
+
+    /// Takes what happens behind the settings.
+    fn after_settings(&mut self, event: Event) -> Option<ConnectionSequenceAnswer> {
+        let (settings, ..) = self.told.as_ref()?;
+        let ended = match event {
+            Event::Bytes(bytes) => {
+                self.received.extend(bytes.into_iter().take(mcs::LIMIT));
+                return self.behind();
+            }
+            Event::Closed(end) | Event::TlsFailed(TlsFailure::Closed { end, .. }) => Ended::Closed(end),
+            Event::TlsFailed(TlsFailure::Alert(alert)) => Ended::Alert(alert),
+            Event::Time => return Some(ConnectionSequenceAnswer::Settings(settings.clone())),
+            _ => return None,
+        };
+        let by = Withdrawal::Ended(ended);
+        Some(ConnectionSequenceAnswer::Withdrawn { settings: settings.clone(), by })
+    }
 }
 
 impl Expect for ExpectConnectResponse {
@@ -55,15 +97,34 @@ impl Expect for ExpectConnectResponse {
     const REDACT: Option<Redact> = Some(redact);
 
     fn keep(answer: Timed<ConnectionSequenceAnswer>, outcome: &mut Outcome) {
-        outcome.connection_sequence = Some(answer);
+        // the settings took as long as they took, however long we listened behind them
+        let (took, at) =
+            outcome.connection_sequence.as_ref().map_or((answer.took, answer.at), |told| (told.took, told.at));
+        outcome.connection_sequence = Some(Timed { value: answer.value, took, at });
     }
 
     fn limit(&self, plan: &ConversationPlan) -> Duration {
-        plan.limits.connection_sequence
+        let limit = plan.limits.connection_sequence;
+        let linger = |told: Duration| told.saturating_add((told / 4).clamp(LINGER.0, LINGER.1)).min(limit);
+        self.told.as_ref().map_or(limit, |(_, _, told)| linger(*told))
+    }
+
+    fn passed(&mut self, elapsed: Duration) {
+        self.elapsed = elapsed;
+    }
+
+    fn keep_so_far(&self, now: Duration, outcome: &mut Outcome) {
+        if let Some((settings, _, took)) = &self.told {
+            let value = ConnectionSequenceAnswer::Settings(settings.clone());
+            outcome.connection_sequence = Some(Timed { value, took: *took, at: now });
+        }
     }
 
     fn handle(&mut self, event: Event) -> Option<ConnectionSequenceAnswer> {
-        use ConnectionSequenceAnswer::{Alert, Closed, Malformed, Silent};
+        use ConnectionSequenceAnswer::{Alert, Closed, Malformed, Settings, Silent};
+        if self.told.is_some() {
+            return self.after_settings(event);
+        }
         Some(match event {
             Event::Bytes(bytes) => {
                 self.received.extend(bytes.into_iter().take(mcs::LIMIT));
@@ -71,7 +132,13 @@ impl Expect for ExpectConnectResponse {
                     // a TPKT has fewer bytes than the limit: this one cannot stay incomplete beyond it
                     Framing::Incomplete => return None,
                     Framing::NotTpkt => foreign(&self.received),
-                    Framing::Complete(length) => settings_of(self.received.get(..length).unwrap_or_default()),
+                    Framing::Complete(length) => match settings_of(self.received.get(..length).unwrap_or_default()) {
+                        Settings(settings) => {
+                            self.told = Some((settings, length, self.elapsed));
+                            return self.behind();
+                        }
+                        answer => answer,
+                    },
                 }
             }
             Event::Closed(end) | Event::TlsFailed(TlsFailure::Closed { end, .. }) => Closed(end),
@@ -136,13 +203,22 @@ fn redact<'a>(stream: &'a [u8], _: &mut Names) -> (Vec<u8>, &'a [u8]) {
         Framing::NotTpkt => (x224::greeting(stream), &[]),
         Framing::Complete(length) => {
             let (frame, behind) = stream.split_at(length.min(stream.len()));
-            (redacted_frame(frame), behind)
+            // the end of the connection may stand behind it
+            let end = match mcs::framing(behind) {
+                Framing::Complete(length) => behind.get(..length).filter(|frame| is_ultimatum(frame)),
+                _ => None,
+            };
+            ([redacted_frame(frame), end.unwrap_or_default().to_vec()].concat(), &[])
         }
     }
 }
 
+fn is_ultimatum(frame: &[u8]) -> bool {
+    matches!(SequenceAnswer::decode(frame), Ok(SequenceAnswer::Ultimatum(_)))
+}
+
 fn redacted_frame(frame: &[u8]) -> Vec<u8> {
-    if let Ok(SequenceAnswer::Ultimatum(_)) = SequenceAnswer::decode(frame) {
+    if is_ultimatum(frame) {
         return frame.to_vec();
     }
     let Ok(parts) = mcs::Parts::read(frame) else { return head(frame, FRAME) };
@@ -208,7 +284,10 @@ mod tests {
             let (_, sent) = answer(events[..events.len() - 1].to_vec());
             let [Action::Send(initial)] = &sent[..] else { panic!("{sent:?}") };
             assert_eq!(ConnectInitial::decode(initial).unwrap().channels, CHANNELS);
-            assert_eq!(answer(events), (Some(ConnectionSequenceAnswer::Settings(response())), vec![Action::Close]));
+            // it listens for a moment whether they are taken back
+            assert_eq!(answer(events.clone()), (Some(ConnectionSequenceAnswer::Settings(response())), Vec::new()));
+            let silent = [events, vec![Event::Time]].concat();
+            assert_eq!(answer(silent), (Some(ConnectionSequenceAnswer::Settings(response())), vec![Action::Close]));
         }
     }
 
@@ -243,6 +322,40 @@ mod tests {
             let found = format!("{:?}", found.unwrap());
             assert!(found.starts_with(expected), "{found} is not {expected}");
         }
+    }
+
+    #[test]
+    fn settings_that_are_taken_back_are_told_from_those_that_stand() {
+        let ultimatum = ServerAnswer::DisconnectProviderUltimatum.encode();
+        let settings = response().encode();
+        let ends = |events: &[Event]| {
+            let begun = [Event::Connected, selected(SecurityProtocols::RDP)];
+            answer([&begun[..], events].concat()).0.unwrap()
+        };
+        let withdrawn = |by| ConnectionSequenceAnswer::Withdrawn { settings: response(), by };
+        let told = Event::Bytes(settings.clone());
+        assert_eq!(ends(&[Event::Bytes([settings, ultimatum.clone()].concat())]), withdrawn(Withdrawal::Ultimatum(3)));
+        assert_eq!(ends(&[told.clone(), Event::Bytes(ultimatum)]), withdrawn(Withdrawal::Ultimatum(3)));
+        let reset = Withdrawal::Ended(Ended::Closed(End::Rst));
+        assert_eq!(ends(&[told.clone(), Event::Closed(End::Rst)]), withdrawn(reset));
+        let alert = crate::tls::Alert { level: 2, description: 80 };
+        let alerted = Event::TlsFailed(TlsFailure::Alert(alert));
+        assert_eq!(ends(&[told.clone(), alerted]), withdrawn(Withdrawal::Ended(Ended::Alert(alert))));
+        // another message takes nothing back, nor does silence
+        let more = Event::Bytes(vec![3, 0, 0, 9, 2, 0xF0, 0x80, 0x2E, 0]);
+        for quiet in [more, Event::Time] {
+            assert_eq!(ends(&[told.clone(), quiet]), ConnectionSequenceAnswer::Settings(response()));
+        }
+    }
+
+    #[test]
+    fn the_end_behind_settings_survives_the_redaction() {
+        let ultimatum = ServerAnswer::DisconnectProviderUltimatum.encode();
+        let stream = [response().encode(), ultimatum.clone(), b"SERVER01".to_vec()].concat();
+        let (redacted, behind) = redact(&stream, &mut Names::default());
+        assert!(redacted.ends_with(&ultimatum) && behind.is_empty(), "{redacted:?}");
+        let (redacted, _) = redact(&stream[..response().encode().len()], &mut Names::default());
+        assert_eq!(redacted.len(), response().encode().len());
     }
 
     #[test]

@@ -6,14 +6,14 @@ use std::time::Duration;
 use super::interface::{Begun, Expect, Redact, Stage};
 use super::{tls, x224};
 use crate::bytes::Reader;
-use crate::credssp::{self, Framing, TsRequest};
+use crate::credssp::{self, Framing, NegotiationState, TsRequest};
 use crate::der;
 use crate::machine::answer::CredsspAnswer;
 use crate::machine::event::TlsFailure;
 use crate::machine::event::{Action, End, Event};
 use crate::machine::outcome::{Outcome, Timed};
 use crate::machine::plan::ConversationPlan;
-use crate::ntlm::{self, Challenge};
+use crate::ntlm::{self, Challenge, ChallengeFlaw};
 use crate::redaction::Names;
 use crate::redaction::copy::{Copy, Part, PartReader, masked, utf16};
 use crate::x224::SecurityProtocols;
@@ -87,14 +87,19 @@ fn introduction(bytes: &[u8]) -> (CredsspAnswer, Option<Challenge>) {
     let version = request.version;
     // `STATUS_SUCCESS` is no error, whoever says it
     let error = request.error.filter(|status| *status != 0);
+    let state = request.tokens.first().and_then(|token| NegotiationState::of(token));
     match (request.tokens.first().map(|token| Challenge::find(token)), error) {
-        (Some(Ok(challenge)), None) => (CredsspAnswer::Challenge(version), Some(challenge)),
+        // whatever comes with it
+        (Some(_), None) if state == Some(NegotiationState::REJECT) => (CredsspAnswer::Rejected(version), None),
+        (Some(Ok(mut challenge)), None) => {
+            if state == Some(NegotiationState::ACCEPT_COMPLETED) {
+                challenge.flaw = Some(ChallengeFlaw::Completed);
+            }
+            (CredsspAnswer::Challenge(version), Some(challenge))
+        }
         // NTLM it is, and no CHALLENGE: nonsense rather than another mechanism
         (Some(Err(error)), None) if request.tokens.first().is_some_and(|token| ntlm::begins(token).is_some()) => {
             (CredsspAnswer::Malformed(error.to_string()), None)
-        }
-        (Some(_), None) if request.tokens.first().is_some_and(|token| credssp::rejects(token)) => {
-            (CredsspAnswer::Rejected(version), None)
         }
         (_, status) => (CredsspAnswer::Refused { version, status }, None),
     }
@@ -167,13 +172,15 @@ fn tokens(value: Part<'_>, copy: &mut Copy<'_>, names: &mut Names) {
     }
 }
 
-/// Renames a CHALLENGE; keeps only the signature of a malformed one, zeroes anything else: the wrapper of SPNEGO, the
-/// server's random bytes, and bytes between the fields.
+/// Renames a CHALLENGE; keeps only the signature of a malformed one, and the state of SPNEGO; zeroes anything else: the
+/// rest of its wrapper, the server's random bytes, and bytes between the fields.
 fn nego_token(token: &[u8], names: &mut Names) -> Vec<u8> {
     let start = ntlm::begins(token).unwrap_or(token.len());
     let (wrapper, message) = token.split_at(start);
     let challenge = renamed_challenge(message, names).filter(|new| Challenge::decode(new).is_ok());
-    [vec![0; wrapper.len()], challenge.unwrap_or_else(|| broken_challenge(message))].concat()
+    let state = NegotiationState::read(token).map_or(0, |(_, size)| size);
+    let wrapper = wrapper.iter().enumerate().map(|(at, byte)| if at < state { *byte } else { 0 });
+    wrapper.chain(challenge.unwrap_or_else(|| broken_challenge(message))).collect()
 }
 
 /// A message of a type that does not exist.
@@ -217,4 +224,41 @@ fn ntlm_field(message: Part<'_>, at: usize) -> Option<Part<'_>> {
         return message.get(0..0);
     }
     message.get(start..start.checked_add(size)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names() -> Challenge {
+        let name = || Some("SERVER01".to_owned());
+        Challenge { netbios_computer: name(), netbios_domain: name(), ..Challenge::default() }
+    }
+
+    /// A `NegTokenResp` with this state and a CHALLENGE, in a `TSRequest`.
+    fn wrapped(state: u8) -> Vec<u8> {
+        let fields = [
+            der::encode(der::context(0), &der::encode(10, &[state])),
+            der::encode(der::context(2), &der::encode(der::OCTET_STRING, &names().encode([7; 8]))),
+        ];
+        let token = der::encode(der::context(1), &der::encode(der::SEQUENCE, &fields.concat()));
+        TsRequest { version: 6, tokens: vec![token], error: None }.encode()
+    }
+
+    #[test]
+    fn the_state_of_spnego_decides_what_a_challenge_is_worth() {
+        assert_eq!(introduction(&wrapped(1)), (CredsspAnswer::Challenge(6), Some(names())));
+        assert_eq!(introduction(&wrapped(2)), (CredsspAnswer::Rejected(6), None));
+        let completed = Challenge { flaw: Some(ChallengeFlaw::Completed), ..names() };
+        assert_eq!(introduction(&wrapped(0)), (CredsspAnswer::Challenge(6), Some(completed)));
+    }
+
+    #[test]
+    fn the_state_survives_the_redaction() {
+        for state in 0..4 {
+            let (redacted, _) = redact(&wrapped(state), &mut Names::default());
+            assert_eq!(introduction(&redacted).0, introduction(&wrapped(state)).0, "state {state}");
+            assert!(!redacted.windows(4).any(|four| four == [7; 4]), "the server's random");
+        }
+    }
 }

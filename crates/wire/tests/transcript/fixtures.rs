@@ -90,6 +90,7 @@ pub(crate) fn connected() -> Entry {
 
 pub(crate) fn challenge() -> Challenge {
     Challenge {
+        flaw: None,
         target: Some("CONTOSO".to_owned()),
         netbios_computer: Some("SERVER01".to_owned()),
         netbios_domain: Some("CONTOSO".to_owned()),
