@@ -28,6 +28,58 @@ const PHRASE: f64 = 0.75;
 /// Weight of two words written as one, in the query or in the document.
 const COMPOUND: f64 = 0.8;
 
+/// Terms that stand in every question, whatever it is about.
+const EVERYWHERE: [&str; 48] = [
+    "error",
+    "errorcode",
+    "code",
+    "extend",
+    "message",
+    "fail",
+    "failed",
+    "problem",
+    "remote",
+    "desktop",
+    "rdp",
+    "connect",
+    "session",
+    "server",
+    "client",
+    "window",
+    "computer",
+    "pc",
+    "service",
+    "user",
+    "cod",
+    "host",
+    "system",
+    "network",
+    "issu",
+    "work",
+    "get",
+    "try",
+    "help",
+    "fix",
+    "pleas",
+    "happen",
+    "show",
+    "say",
+    "always",
+    "suddenly",
+    "anymor",
+    "since",
+    "using",
+    "via",
+    "microsoft",
+    "why",
+    "remotedesktop",
+    "only",
+    "over",
+    "mak",
+    "new",
+    "just",
+];
+
 /// Document that can be found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
@@ -58,6 +110,9 @@ pub struct Hit {
     pub covered: f64,
     /// Share of the query that its best keyword phrase is, where the whole phrase is in the query; 0 where none is.
     pub phrase: f64,
+    /// Share of the query's telling words that its name, title and keywords hold, from 0 to 1. A word that its text
+    /// mentions in passing is none of them; words that stand in every question are not counted.
+    pub subject: f64,
     /// Words that it has in common with the query.
     pub matched: Vec<String>,
 }
@@ -79,6 +134,8 @@ pub struct Index {
     postings: BTreeMap<String, Vec<(usize, f64)>>,
     /// For each document its keyword phrases, as terms.
     phrases: Vec<Vec<BTreeSet<String>>>,
+    /// For each document the terms of its name, title and keywords.
+    subjects: Vec<BTreeSet<String>>,
 }
 
 impl Index {
@@ -95,7 +152,9 @@ impl Index {
             }
         }
         let phrases = documents.iter().map(|document| document.keywords.split(',').map(phrase).collect()).collect();
-        Self { documents, postings, phrases }
+        let subjects = fields.into_iter().map(|[id, title, keywords, _]| [id, title, keywords]);
+        let subjects = subjects.map(|fields| fields.into_iter().flat_map(BTreeMap::into_keys).collect()).collect();
+        Self { documents, postings, phrases, subjects }
     }
 
     /// Finds the documents that fit best, the best first; equal ones by kind and id. Only the beginning of a long query
@@ -119,8 +178,11 @@ impl Index {
             *score += PHRASE * phrase;
             phrases.insert(*number, phrase / whole);
         }
-        let mut hits: Vec<Hit> =
-            found.into_iter().map(|(number, (s, c))| self.hit(number, s, c, phrases[&number])).collect();
+        let telling = self.telling(&asked, &query[..end]);
+        let mut hits: Vec<Hit> = found
+            .into_iter()
+            .map(|(number, (s, c))| self.hit(number, s, c, phrases[&number], self.subject(number, &telling)))
+            .collect();
         // only what is shown says by which words it was found
         hits.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| (a.kind, &a.id).cmp(&(b.kind, &b.id))));
         hits.truncate(limit);
@@ -142,7 +204,7 @@ impl Index {
         if words.is_empty() { asked.keys().filter(|term| has(term)).cloned().collect() } else { words }
     }
 
-    fn hit(&self, number: usize, score: f64, covered: f64, phrase: f64) -> Hit {
+    fn hit(&self, number: usize, score: f64, covered: f64, phrase: f64, subject: f64) -> Hit {
         let Document { kind, id, title, .. } = &self.documents[number];
         Hit {
             kind,
@@ -151,6 +213,7 @@ impl Index {
             score,
             covered: covered.min(1.0),
             phrase,
+            subject,
             matched: Vec::new(),
         }
     }
@@ -190,6 +253,23 @@ impl Index {
         ((all - with + 0.5) / (with + 0.5)).ln_1p()
     }
 
+    /// The telling words of a query with their shares and weights: no words of every question, no numbers that are
+    /// nowhere, and no two words read as one.
+    fn telling<'a>(&self, asked: &'a Counts, query: &str) -> Vec<(&'a String, f64, f64)> {
+        let joined: BTreeSet<String> = compounds(&terms(query)).collect();
+        let counts = |term: &String| telling(term) || digits(term) && self.postings.contains_key(term);
+        let telling = asked.iter().filter(|(term, _)| counts(term) && !joined.contains(*term));
+        telling.map(|(term, share)| (term, *share, self.rarity(term))).collect()
+    }
+
+    /// How much of these words a document is about; 0 where there are none.
+    fn subject(&self, number: usize, telling: &[(&String, f64, f64)]) -> f64 {
+        let all: f64 = telling.iter().map(|(_, _, worth)| worth).sum();
+        let about = telling.iter().filter(|(term, _, _)| self.subjects[number].contains(*term));
+        let told: f64 = about.map(|(_, share, worth)| share * worth).sum();
+        if all > 0.0 { told / all } else { 0.0 }
+    }
+
     /// Weight of the best phrase of a document that is in the query as a whole.
     fn best_phrase(&self, number: usize, asked: &Counts) -> f64 {
         let whole = self.phrases[number].iter().filter_map(|phrase| {
@@ -198,6 +278,17 @@ impl Index {
         });
         whole.fold(0.0, f64::max)
     }
+}
+
+/// True if a term says what a question is about: it is no word of every question, and no number.
+pub fn telling(term: &str) -> bool {
+    !EVERYWHERE.contains(&term) && !digits(term)
+}
+
+/// True for a number, and for the number of an update.
+fn digits(term: &str) -> bool {
+    let term = term.strip_prefix("kb").unwrap_or(term);
+    term.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Counts the terms of a text. Two words in a row count as one word as well.

@@ -300,8 +300,9 @@ fn carried_by(number: &Number, carried: &[&str]) -> Option<Subject> {
 
 /// Lists the codes whose numbers are nearest, and those that differ in one digit.
 fn nearest(number: u32) -> Vec<Entry> {
-    let mut known: Vec<Entry> =
-        codes::all().filter(|entry| !entry.family.events && entry.code.extended.is_none()).collect();
+    let mut known: Vec<Entry> = codes::all()
+        .filter(|entry| !entry.family.events && !entry.family.named && entry.code.extended.is_none())
+        .collect();
     let slip = |entry: &Entry| {
         let (one, other) = (format!("{number:X}"), format!("{:X}", entry.code.number));
         let differ = one.bytes().zip(other.bytes()).filter(|(a, b)| a != b).count();

@@ -3,7 +3,7 @@
 //!
 //! `read.rs` finds numbers and words, `event.rs` reads events as XML, `context.rs` interprets the words beside numbers,
 //! `about.rs` decides what the text speaks of, `names.rs` knows the names of codes, `find.rs` decides what is meant;
-//! `tokens.rs` and `said.rs` find sentences, `sentences.rs` interprets them; `named.rs` knows everything with a name of
+//! `tokens.rs` and `said.rs` find sentences, `symptoms.rs` everyday words, `sentences.rs` interprets them; `named.rs` knows everything with a name of
 //! its own, `human.rs` writes the answer for a terminal. Each thing found has a score: the one that says most leads. No
 //! machine is asked anything.
 
@@ -19,6 +19,7 @@ mod names;
 mod read;
 mod said;
 mod sentences;
+mod symptoms;
 mod tokens;
 
 use thiserror::Error;
@@ -85,7 +86,9 @@ pub fn explain(question: &str) -> Result<Answer, QuestionError> {
     found.sort_by_key(|found| std::cmp::Reverse(found.score));
     let mut topics = merged(found);
     if topics.iter().all(|topic| topic.entries.is_empty()) {
-        if let Some(found) = named::by_words(question, &about).filter(|_| !nothing_wrong(&tokens)) {
+        let symptom = symptoms::symptom(question, &tokens, &about).map(|message| sentences::symptom(message, question));
+        let by_words = || named::by_words(question, &about).filter(|_| !nothing_wrong(&tokens));
+        if let Some(found) = symptom.or_else(by_words) {
             // "ports 443 3391" is no question about codes
             topics.retain(|topic| topic.text.starts_with("0x"));
             topics.insert(0, found);

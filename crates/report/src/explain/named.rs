@@ -34,6 +34,11 @@ const TYPED: usize = 9;
 /// How much of a pasted message a hit has to answer. The tests of pastes measure it: nothing about other things may
 /// have one.
 const COVERED_OF_MESSAGE: f64 = 0.65;
+/// Share of the telling words of a question that a hit has to be about: that its text mentions them is not enough.
+const SUBJECT: f64 = 0.5;
+/// Up to this many words a question is the name of something, and what is about all of it is its answer.
+const NAME: usize = 3;
+const OF_NAME: f64 = 0.65;
 /// Share of a question of everyday words that a hit has to cover, and share that one phrase of the hit has to be.
 const EVERYDAY: f64 = 0.9;
 const OF_PHRASE: f64 = 0.2;
@@ -123,7 +128,7 @@ pub(super) fn by_words(question: &str, about: &About) -> Option<Topic> {
     let (covered, fits) = if message { (COVERED_OF_MESSAGE, FITS_MESSAGE) } else { (COVERED, FITS) };
     let hits = INDEX.find(question, HITS).into_iter();
     let hits = hits.filter(|hit| hit.covered >= covered && hit.score >= fits && !(message && hit.kind == "fix"));
-    let hits: Vec<_> = hits.filter(|hit| telling(&hit.matched) && carries(hit, about, question)).collect();
+    let hits: Vec<_> = hits.filter(|hit| hit.subject >= SUBJECT && carries(hit, about, question)).collect();
     let matched = hits.first().map(|hit| hit.matched.clone()).unwrap_or_default();
     let entries: Vec<Explained> = hits.iter().filter_map(|hit| by_exact_id(&hit.id)).collect();
     let text: String = question.trim().chars().take(super::REPEATED).collect();
@@ -134,40 +139,12 @@ pub(super) fn by_words(question: &str, about: &About) -> Option<Topic> {
 /// nearly all of them, and a phrase of it has to be there whole. A fix changes a machine, so everyday words never lead
 /// to one.
 fn carries(hit: &search::Hit, about: &About, question: &str) -> bool {
+    let named = matches!(hit.kind, "cause" | "guide" | "code") && hit.subject >= OF_NAME;
+    let name = named && question.split_whitespace().count() <= NAME;
     about.ours
+        || name
         || search::terms(question).iter().any(|term| FIELD.contains(&term.as_str()))
         || hit.kind != "fix" && hit.covered >= EVERYDAY && hit.phrase >= OF_PHRASE
-}
-
-/// Among the words that a hit has in common with the question is one that is not in every question.
-fn telling(matched: &[String]) -> bool {
-    const COMMON: [&str; 24] = [
-        "error",
-        "errorcode",
-        "code",
-        "extend",
-        "message",
-        "fail",
-        "failed",
-        "problem",
-        "remote",
-        "desktop",
-        "rdp",
-        "connect",
-        "session",
-        "server",
-        "client",
-        "window",
-        "computer",
-        "pc",
-        "service",
-        "user",
-        "cod",
-        "host",
-        "system",
-        "network",
-    ];
-    matched.iter().any(|term| !COMMON.contains(&term.as_str()) && !term.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// A text that somebody pasted: longer than what people type, or a sentence about something that went wrong.
