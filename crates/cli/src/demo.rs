@@ -1,9 +1,7 @@
 //! `rdpdoctor demo`: a faulty host on this computer, diagnosed.
 
-use anyhow::anyhow;
 use diagnosis::cause::Severity;
 use evidence::observe::observe;
-use lab::Scenario;
 use report::formats;
 
 use crate::arguments::DemoOptions;
@@ -14,8 +12,7 @@ pub const DEFAULT: &str = "demo";
 
 /// Runs the command and returns the exit status.
 pub fn run(options: &DemoOptions) -> anyhow::Result<u8> {
-    let scenario = Scenario::find(&options.scenario)
-        .ok_or_else(|| anyhow!("there is no scenario {:?}; `rdpdoctor lab` lists them", options.scenario))?;
+    let scenario = scenario::named(&options.scenario)?;
     let mut staged = scenario::stage(&scenario)?;
     staged.probe.progress = terminal::progress();
     terminal::print(&format!("Scenario {}: {}.\n\n", scenario.name, scenario.title))?;

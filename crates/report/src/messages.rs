@@ -6,7 +6,7 @@
 //!   id        of a message its name; `list` is what stands before it (message, avd)
 //!   to        of a lead the ids of entries, the one that is meant first
 //!   says      texts by which it is known, in any spelling of capitals and signs; `*` stands for a few words
-//!   topics    words that people use who have no message: each is a list of words that all have to be there, `|` between
+//!   topics    words of people who have no message: each is a list of words that all have to be there, `|` between
 //!             words of which one is enough; they count where Remote Desktop is named
 //!   alone     true where the words of a topic are enough, without Remote Desktop being named
 //!   rank      1: it hardly says what is wrong, 2: it narrows it, 3 (usual): it says so, 4: it names the cause

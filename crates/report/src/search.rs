@@ -11,6 +11,7 @@ mod words;
 pub use documents::{book, documents};
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use words::compounds;
 pub use words::terms;
@@ -28,15 +29,17 @@ const PHRASE: f64 = 0.75;
 /// Weight of two words written as one, in the query or in the document.
 const COMPOUND: f64 = 0.8;
 
-/// Terms that stand in every question, whatever it is about.
-const EVERYWHERE: [&str; 48] = [
+/// Most typing errors of a name that is recognised.
+const MISTAKES: usize = 3;
+/// How many similar names are offered.
+const SIMILAR: usize = 3;
+/// Words that stand in every question, whatever it is about.
+const EVERYWHERE: [&str; 47] = [
     "error",
-    "errorcode",
     "code",
     "extend",
     "message",
     "fail",
-    "failed",
     "problem",
     "remote",
     "desktop",
@@ -50,17 +53,16 @@ const EVERYWHERE: [&str; 48] = [
     "pc",
     "service",
     "user",
-    "cod",
     "host",
     "system",
     "network",
-    "issu",
+    "issue",
     "work",
     "get",
     "try",
     "help",
     "fix",
-    "pleas",
+    "please",
     "happen",
     "show",
     "say",
@@ -75,10 +77,15 @@ const EVERYWHERE: [&str; 48] = [
     "remotedesktop",
     "only",
     "over",
-    "mak",
+    "make",
     "new",
     "just",
+    "errorcode",
+    "extended",
 ];
+/// Their terms.
+static SAYS_NOTHING: LazyLock<BTreeSet<String>> =
+    LazyLock::new(|| EVERYWHERE.iter().flat_map(|word| terms(word)).collect());
 
 /// Document that can be found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -280,9 +287,26 @@ impl Index {
     }
 }
 
+/// Returns the known names that a misspelt one may stand for, the nearest first: those of which a part between hyphens,
+/// or the whole, is at most a third of its letters away, or begins with it.
+pub fn similar<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let name: String = name.to_lowercase().chars().take(LONGEST_QUERY).collect();
+    let allowed = (name.chars().count() / 3).min(MISTAKES);
+    let near = known.filter_map(|known| {
+        let whole = strsim::osa_distance(&name, known);
+        let parts = known.split('-').map(|part| strsim::osa_distance(&name, part) + 1);
+        let begins = (name.chars().count() > 2 && known.starts_with(&name)).then_some(1);
+        let errors = parts.chain([whole]).chain(begins).min()?;
+        (errors <= allowed).then_some((errors, known.len(), known))
+    });
+    let mut near: Vec<(usize, usize, &str)> = near.collect();
+    near.sort_unstable();
+    near.into_iter().take(SIMILAR).map(|(_, _, known)| known).collect()
+}
+
 /// True if a term says what a question is about: it is no word of every question, and no number.
 pub fn telling(term: &str) -> bool {
-    !EVERYWHERE.contains(&term) && !digits(term)
+    !SAYS_NOTHING.contains(term) && !digits(term)
 }
 
 /// True for a number, and for the number of an update.
@@ -386,6 +410,31 @@ mod tests {
         let documents = [document("a", "x", "red house, blue"), document("b", "x", "red, house blue")];
         assert_eq!(first(&documents, "red house").as_deref(), Some("a"));
         assert_eq!(first(&documents, "blue house").as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn a_misspelt_name_has_similar_ones_and_another_word_has_none() {
+        let known = ["certificate-expired", "certificate-weak", "port-closed", "listener-silent"];
+        let found = |name: &str| similar(name, known.into_iter());
+        assert_eq!(found("certificate-expird"), ["certificate-expired"]);
+        assert_eq!(found("expird"), ["certificate-expired"]);
+        assert_eq!(found("Port"), ["port-closed"]);
+        assert_eq!(found("certificate"), ["certificate-weak", "certificate-expired"]);
+        assert!(found("banana").is_empty() && found("").is_empty());
+    }
+
+    #[test]
+    fn a_hit_is_about_what_its_title_says_and_not_about_what_its_text_mentions() {
+        let index = Index::new(some());
+        let subject =
+            |query: &str, id: &str| index.find(query, 9).into_iter().find(|hit| hit.id == id).map(|hit| hit.subject);
+        assert!(subject("expired certificate", "certificate-expired").unwrap() > 0.9);
+        assert!(subject("expired xylophone", "certificate-expired").unwrap() < 0.6);
+        assert_eq!(
+            subject("rdp session keys", "c15").map(|share| share > 0.9),
+            Some(true),
+            "words of every question do not count"
+        );
     }
 
     #[test]

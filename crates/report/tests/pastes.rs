@@ -101,6 +101,11 @@ fn what_was_held_out_is_answered_right() {
     are_answered_right(&pastes(include_str!("unseen.toml")));
 }
 
+#[test]
+fn unseen_everyday_sentences_are_answered_right_or_not_at_all() {
+    are_answered_right(&pastes(include_str!("everyday-unseen.toml")));
+}
+
 /// Everyday words: the first list is of sentences that had a wrong answer or none, the second was written before the
 /// thresholds for weak words.
 #[test]

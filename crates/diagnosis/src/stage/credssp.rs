@@ -136,7 +136,7 @@ fn rung(case: Case<'_>) -> Option<Rung> {
             // who is let in at times only is not well, and one try more says no more than that
             match (case.introductions().filter(failed).count(), case.introductions().count()) {
                 (0, _) => (Outcome::Passed, text),
-                (failed, all) => (Outcome::Degraded, format!("{text}; {failed} of {all} introductions failed")),
+                (failed, all) => (Outcome::Degraded, format!("{text}; {failed} of {all} tries failed")),
             }
         }
         // without NTLM the host cannot introduce itself to a probe; Kerberos may still work

@@ -131,9 +131,8 @@ const COUNTED: [&str; 16] = [
 ];
 /// Words before the number of an event.
 const EVENT: [&str; 6] = ["event", "id", "eventid", "ereignis", "ereignisid", "événement"];
-/// Exit statuses of any program that a signal ended (128 and the signal): hang-up, interrupt, bus error, abort, kill, fault,
-/// pipe, termination.
-const KILLED: [u32; 8] = [129, 130, 134, 137, 139, 141, 143, 135];
+/// Exit statuses of any program that a signal ended: 128 and the signal.
+const KILLED: [u32; 8] = [129, 130, 134, 135, 137, 139, 141, 143];
 /// The port of Remote Desktop, which stands in many texts.
 const PORT: u32 = 3389;
 /// Words of the operating system, in which a number in brackets is the system's.

@@ -128,7 +128,8 @@ pub(super) fn by_words(question: &str, about: &About) -> Option<Topic> {
     let (covered, fits) = if message { (COVERED_OF_MESSAGE, FITS_MESSAGE) } else { (COVERED, FITS) };
     let hits = INDEX.find(question, HITS).into_iter();
     let hits = hits.filter(|hit| hit.covered >= covered && hit.score >= fits && !(message && hit.kind == "fix"));
-    let hits: Vec<_> = hits.filter(|hit| hit.subject >= SUBJECT && carries(hit, about, question)).collect();
+    let enough = |hit: &search::Hit| hit.subject >= if hit.kind == "claim" { CLAIMED } else { SUBJECT };
+    let hits: Vec<_> = hits.filter(|hit| enough(hit) && carries(hit, about, question)).collect();
     let matched = hits.first().map(|hit| hit.matched.clone()).unwrap_or_default();
     let entries: Vec<Explained> = hits.iter().filter_map(|hit| by_exact_id(&hit.id)).collect();
     let text: String = question.trim().chars().take(super::REPEATED).collect();
@@ -294,19 +295,33 @@ fn cause(cause: &'static Cause) -> Explained {
         claims: ids(claims::about_cause(cause.id)),
         fixes: cause.fixes.iter().map(|&fix| fix.to_owned()).collect(),
         confused: produced.collect(),
-        next: vec![
-            Measurement {
-                command: "rdpdoctor diagnose HOST".to_owned(),
-                why: "Shows whether this is the fault of a host.".to_owned(),
-            },
-            Measurement {
-                command: Given::NOTHING.fill(page.command),
-                why: format!("{} (PowerShell, only reads)", page.confirm),
-            },
-        ],
+        next: next(cause),
         sources: page.references.iter().map(|&text| text.to_owned()).collect(),
         ..blank("cause", cause.id, "cause", format!("{}: {}", sort(cause.severity), cause.title))
     }
+}
+
+/// Lists what tells whether this is the cause: a probe first where one can see it, else the command that confirms it.
+fn next(cause: &Cause) -> Vec<Measurement> {
+    let measurement = |command: &str, why: &str| Measurement { command: command.to_owned(), why: why.to_owned() };
+    let confirm = measurement(
+        &Given::NOTHING.fill(cause.page.command),
+        &format!("{} (PowerShell, only reads)", cause.page.confirm),
+    );
+    if cause.shows_to_a_probe() {
+        return vec![measurement(super::DIAGNOSE, "Shows whether this is the fault of a host."), confirm];
+    }
+    let of_file = cause.page.command.contains("FILE.rdp");
+    let (command, why) = if of_file {
+        ("rdpdoctor inspect FILE.rdp", "Shows what the file asks for, and whether its signature is intact.")
+    } else {
+        (
+            "rdpdoctor inspect FOLDER",
+            "Reads copies of the machine's logs and settings, and says whether this is in them.",
+        )
+    };
+    let inspect = measurement(command, why);
+    if of_file { vec![inspect, confirm] } else { vec![confirm, inspect] }
 }
 
 /// Names the kind of a cause, so that looking one up does not read like a verdict.

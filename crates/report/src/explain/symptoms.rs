@@ -1,7 +1,7 @@
 //! Symptoms in everyday words, of people who have no message to paste.
 //!
-//! A symptom is known by words that all have to be there (`topics` of `messages.rs`). They count where Remote Desktop is
-//! named; of a symptom that stands `alone` they have to be nearly all that the question says.
+//! A symptom is known by words that all have to be there (`topics` of `messages.rs`). They count where Remote Desktop
+//! is named; of a symptom that stands `alone` they have to be nearly all that the question says.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;

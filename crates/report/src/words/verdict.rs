@@ -46,7 +46,7 @@ pub(super) fn reached_words(stage: Stage) -> &'static str {
         Stage::Tls => "up to TLS",
         Stage::Certificate => "up to the certificate; what comes after it was not seen",
         Stage::Credssp => "up to the logon prompt",
-        Stage::Sequence => "up to the settings that it tells every client; the logon behind them was not seen",
+        Stage::Sequence => "up to the settings that it sends every client; the logon after them was not tried",
         // `reached` is a stage of the connection, and these are beside it
         Stage::Gateway | Stage::Host | Stage::Client => "judging by its settings and logs",
     }
@@ -127,7 +127,7 @@ fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
                 .to_owned()
         }
         (None, false) if went(Outcome::Degraded) => {
-            "Could not tell: a step went well only in part, in a way that no known cause explains.".to_owned()
+            "Could not tell: one step worked only partly, and no known cause explains why.".to_owned()
         }
         (None, false) => {
             "Could not tell: nothing that was seen is a fault, and no complete connection was seen.".to_owned()
