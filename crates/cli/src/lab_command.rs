@@ -62,18 +62,22 @@ fn line(scenario: &Scenario) -> String {
     format!("  {:<58} {}{legacy}\n", scenario.name, scenario.title)
 }
 
-/// The command that shows the fault. One that needs a name that no resolver knows, a client of its own, or what an
-/// `.rdp` file sends, is shown by `demo` alone, which brings them along.
+/// The commands that show the fault. What a client of its own, what an `.rdp` file sends, or a name that no resolver
+/// knows brings about is shown by `demo` alone, which brings them along.
 fn described(scenario: &Scenario, lab: &Lab) -> String {
     let Ask { host, profile, profile_text, require_trust, routing_token, preconnection, thorough, code, extended } =
         &scenario.ask;
-    let staged = host.is_some() || profile_text.is_some() || routing_token.is_some() || preconnection.is_some();
     let mut text = format!("{}: {}\n", scenario.name, scenario.title);
-    if staged {
-        let addresses: Vec<String> = lab.addresses().iter().map(ToString::to_string).collect();
+    let own = profile_text.is_some() || routing_token.is_some() || preconnection.is_some();
+    let needs = match host {
+        Some(host) if about_names(scenario) => Some(format!("the name {host}")),
+        _ => own.then(|| "a client of its own".to_owned()),
+    };
+    let addresses = lab.addresses();
+    if let Some(needs) = needs {
+        let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
         text += &format!("  rdpdoctor demo {}\n", scenario.name);
-        let what = host.as_ref().map_or("a client of its own".to_owned(), |host| format!("the name {host}"));
-        text += &format!("  (the fault needs {what}, so asking {} does not show it)\n", addresses.join(" or "));
+        text += &format!("  (the fault needs {needs}: asking {} does not show it)\n", addresses.join(" or "));
         return text;
     }
     let mut options = profile.as_ref().map(|profile| format!(" --client {profile}")).unwrap_or_default();
@@ -81,6 +85,18 @@ fn described(scenario: &Scenario, lab: &Lab) -> String {
     options += &extended.map(|extended| format!(" --extended {extended:#x}")).unwrap_or_default();
     options += if *require_trust { " --require-trust" } else { "" };
     options += if *thorough { " --thorough" } else { "" };
-    text.extend(lab.addresses().into_iter().map(|address| format!("  rdpdoctor diagnose {address}{options}\n")));
+    text.extend(addresses.into_iter().map(|address| format!("  rdpdoctor diagnose {address}{options}\n")));
+    if let Some(host) = host {
+        text += &format!("  (rdpdoctor demo {} asks by the name {host})\n", scenario.name);
+    }
     text
+}
+
+/// True if the scenario is about the name that is typed: what it leads to, or what is made of it.
+fn about_names(scenario: &Scenario) -> bool {
+    let Expect { findings, advisory, near_miss_of, .. } = &scenario.expect;
+    let causes = findings.iter().chain(near_miss_of).chain(advisory);
+    scenario.resolver.answer.is_some()
+        || broken_at(scenario) == Some(Stage::Name)
+        || causes.into_iter().any(|cause| cause.contains("name"))
 }

@@ -284,7 +284,8 @@ fn open(diagnosis: &Diagnosis) -> Option<Part> {
         .findings
         .first()
         .is_some_and(|first| first.severity == Severity::Blocking && first.confidence == Confidence::Proven);
-    if diagnosis.verdict == Verdict::Healthy || diagnosis.unknown.is_empty() || proven {
+    if diagnosis.verdict == Verdict::Healthy || diagnosis.unknown.is_empty() || proven || words::only_unread(diagnosis)
+    {
         return None;
     }
     let (here, later) = words::open_here(diagnosis);

@@ -127,7 +127,10 @@ pub(super) fn by_words(question: &str, about: &About) -> Option<Topic> {
     let message = pasted(question);
     let (covered, fits) = if message { (COVERED_OF_MESSAGE, FITS_MESSAGE) } else { (COVERED, FITS) };
     let hits = INDEX.find(question, HITS).into_iter();
-    let hits = hits.filter(|hit| hit.covered >= covered && hit.score >= fits && !(message && hit.kind == "fix"));
+    // of a single word the field may have many entries, so that none of them fits well
+    let single = |hit: &search::Hit| !question.trim().contains(char::is_whitespace) && hit.subject >= OF_NAME;
+    let fits = |hit: &search::Hit| hit.covered >= covered && (hit.score >= fits || single(hit));
+    let hits = hits.filter(|hit| fits(hit) && !(message && hit.kind == "fix"));
     let enough = |hit: &search::Hit| hit.subject >= if hit.kind == "claim" { CLAIMED } else { SUBJECT };
     let hits: Vec<_> = hits.filter(|hit| enough(hit) && carries(hit, about, question)).collect();
     let matched = hits.first().map(|hit| hit.matched.clone()).unwrap_or_default();

@@ -3,12 +3,13 @@
 use std::fmt::Write;
 
 use diagnosis::cause::{Confidence, Severity};
-use diagnosis::report::{Diagnosis, Outcome, StageResult, Told, Verdict};
+use diagnosis::report::{Diagnosis, Outcome, ReportObservation, StageResult, Told, Verdict};
 use diagnosis::stage::rung::NOT_TRIED;
 use diagnosis::{Role, Stage};
 
 use super::{gateway_words, symptom};
 use crate::captured::any_transport;
+use crate::machines;
 use crate::subject_words;
 
 /// Writes the verdict as a sentence.
@@ -100,7 +101,7 @@ fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
     if let Some(words) = to_gateway_words(diagnosis) {
         return words;
     }
-    if let Some(words) = not_tried(diagnosis) {
+    if let Some(words) = not_tried(diagnosis).or_else(|| nothing_read(diagnosis)).or_else(|| intact(diagnosis)) {
         return words;
     }
     let went = |outcome: Outcome| {
@@ -141,6 +142,37 @@ fn not_tried(diagnosis: &Diagnosis) -> Option<String> {
     let why = diagnosis.subjects.iter().find_map(|who| diagnosis.not_tried(who.id))?;
     let others = diagnosis.stages.iter().any(|stage| stage.stage >= Stage::Tcp && stage.outcome == Outcome::Failed);
     (!others).then(|| format!("Could not tell: {NOT_TRIED} ({why}), so nothing was learned about the host."))
+}
+
+/// Writes the verdict where nothing that was given could be read.
+fn nothing_read(diagnosis: &Diagnosis) -> Option<String> {
+    let unread = machines::unread(diagnosis);
+    let (what, why) = unread.first().filter(|_| only_unread(diagnosis))?;
+    let more = if unread.len() > 1 { format!(" (and {} more)", unread.len() - 1) } else { String::new() };
+    Some(format!("Could not tell: nothing was read. {what}{more}: {why}."))
+}
+
+/// True if all that is known is that something was not read.
+pub(crate) fn only_unread(diagnosis: &Diagnosis) -> bool {
+    let unread = |seen: &ReportObservation| matches!(seen.told, Some(Told::Unread { .. }));
+    !diagnosis.observations.is_empty() && diagnosis.connections == 0 && diagnosis.observations.iter().all(unread)
+}
+
+/// Writes the verdict of an `.rdp` file by itself whose signature holds.
+fn intact(diagnosis: &Diagnosis) -> Option<String> {
+    let alone = diagnosis.stages.iter().all(|stage| stage.stage == Stage::Client) && diagnosis.connections == 0;
+    let signed = diagnosis.observations.iter().filter_map(|seen| match &seen.told {
+        Some(Told::SignatureIntact { file, signer }) => Some((file, signer)),
+        _ => None,
+    });
+    let signed: Vec<_> = signed.collect();
+    let &[(file, signer)] = signed.as_slice() else { return None };
+    (alone && diagnosis.symptom.is_none() && diagnosis.observations.len() == 1).then(|| {
+        format!(
+            "The signature of {file} is intact: its signed settings are as {signer} signed them, as far as this program \
+             can check. Whether a connection works was not tried."
+        )
+    })
 }
 
 /// Writes the verdict where only clients on their way to gateways were captured.
