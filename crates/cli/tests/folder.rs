@@ -285,15 +285,15 @@ fn a_next_command_names_all_files_as_they_were_given() {
 #[test]
 fn a_file_of_no_kind_is_one_line() {
     let folder = folder("no-kind");
-    std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("x.docx"), b"PK-like words").unwrap();
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("x.docx"), b"PK-like words").unwrap();
     let text = run(&["inspect", folder.join("x.docx").to_str().unwrap()]);
     assert!(
         text.starts_with("Could not tell: nothing was read.") || text.contains("\nCould not tell: nothing was read."),
         "{text}"
     );
     assert!(!text.contains("Not ruled out"), "{text}");
-    std::fs::remove_dir_all(folder).unwrap();
+    fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]

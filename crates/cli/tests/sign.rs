@@ -53,7 +53,7 @@ impl Scratch {
         (output.status.code().unwrap(), out, complaints)
     }
 
-    /// What `inspect` prints of a file.
+    /// Returns what `inspect` prints of a file, as one line.
     fn inspected(&self, name: &str) -> String {
         let mut inspect = Command::new(env!("CARGO_BIN_EXE_rdpdoctor"));
         let output = inspect.args(["inspect", name]).current_dir(&self.0).output().unwrap();

@@ -49,8 +49,9 @@ fn fits(event: &LogEvent) -> bool {
 }
 
 /// Netlogon says near the attempt that the host could not authenticate with its domain (3210), or reached no domain
-/// controller (5719); Kerberos that a ticket could not be validated (7). While Windows starts the network is often not up yet, and whoever logged on before gets in by
-/// what the host remembers: so it hampers, and nothing where somebody of the domain got in.
+/// controller (5719); Kerberos that a ticket could not be validated (7). While Windows starts the network is often not
+/// up yet, and whoever logged on before gets in by what the host remembers: so it hampers, and nothing where somebody
+/// of the domain got in.
 fn without_channel(case: Case<'_>) -> Option<Ground> {
     let at = case.context.at;
     let before = |event: &LogEvent| moment(&event.at).is_some_and(|written| written <= at);

@@ -375,7 +375,7 @@ mod tests {
         for id in ["errinfo/0x7", "licence/7", "fatal-error/7", "disconnect/0x7"] {
             assert!(seven.iter().any(|found| found == id), "{id}: {seven:?}");
         }
-        assert_eq!(seven[seven.len() - 2..], ["disconnect/0x7", "event-system/7"], "hearsay stands last");
+        assert_eq!(seven.last().map(String::as_str), Some("disconnect/0x7"), "hearsay stands last");
         assert_eq!(found("1026"), [["event-client/1026", "errinfo/0x402"]]);
         assert_eq!(found("0x402"), [["errinfo/0x402"]]);
         assert_eq!(found("263"), [["disconnect/0x107", "extended/0x107", "errinfo/0x107"]]);

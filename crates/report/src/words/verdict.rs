@@ -9,7 +9,6 @@ use diagnosis::{Role, Stage};
 
 use super::{gateway_words, symptom};
 use crate::captured::any_transport;
-use crate::machines;
 use crate::subject_words;
 
 /// Writes the verdict as a sentence.
@@ -146,7 +145,11 @@ fn not_tried(diagnosis: &Diagnosis) -> Option<String> {
 
 /// Writes the verdict where nothing that was given could be read.
 fn nothing_read(diagnosis: &Diagnosis) -> Option<String> {
-    let unread = machines::unread(diagnosis);
+    let unread = diagnosis.observations.iter().filter_map(|seen| match &seen.told {
+        Some(Told::Unread { what, why }) => Some((what, why)),
+        _ => None,
+    });
+    let unread: Vec<_> = unread.collect();
     let (what, why) = unread.first().filter(|_| only_unread(diagnosis))?;
     let more = if unread.len() > 1 { format!(" (and {} more)", unread.len() - 1) } else { String::new() };
     Some(format!("Could not tell: nothing was read. {what}{more}: {why}."))
