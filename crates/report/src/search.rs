@@ -34,7 +34,7 @@ const MISTAKES: usize = 3;
 /// How many similar names are offered.
 const SIMILAR: usize = 3;
 /// Words that stand in every question, whatever it is about.
-const EVERYWHERE: [&str; 47] = [
+const EVERYWHERE: [&str; 48] = [
     "error",
     "code",
     "extend",
@@ -82,6 +82,7 @@ const EVERYWHERE: [&str; 47] = [
     "just",
     "errorcode",
     "extended",
+    "now",
 ];
 /// Their terms.
 static SAYS_NOTHING: LazyLock<BTreeSet<String>> =

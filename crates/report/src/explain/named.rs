@@ -131,7 +131,13 @@ pub(super) fn by_words(question: &str, about: &About) -> Option<Topic> {
     let single = |hit: &search::Hit| !question.trim().contains(char::is_whitespace) && hit.subject >= OF_NAME;
     let fits = |hit: &search::Hit| hit.covered >= covered && (hit.score >= fits || single(hit));
     let hits = hits.filter(|hit| fits(hit) && !(message && hit.kind == "fix"));
-    let enough = |hit: &search::Hit| hit.subject >= if hit.kind == "claim" { CLAIMED } else { SUBJECT };
+    // one word says what is meant, and not what somebody wants to do or to believe
+    let one = search::terms(question).iter().filter(|term| search::telling(term)).count() < 2;
+    let enough = |hit: &search::Hit| match hit.kind {
+        "claim" => (!one || !about.ours) && hit.subject >= CLAIMED,
+        "fix" => !one && hit.subject >= SUBJECT,
+        _ => hit.subject >= SUBJECT,
+    };
     let hits: Vec<_> = hits.filter(|hit| enough(hit) && carries(hit, about, question)).collect();
     let matched = hits.first().map(|hit| hit.matched.clone()).unwrap_or_default();
     let entries: Vec<Explained> = hits.iter().filter_map(|hit| by_exact_id(&hit.id)).collect();
