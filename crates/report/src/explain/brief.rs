@@ -118,7 +118,9 @@ fn body(entry: &Explained, style: Style) -> Body {
     rest.retain(|line| !line.trim_end().ends_with(':'));
     if let Some(next) = entry.next.first().filter(|_| entry.kind != "fix") {
         rest.push(format!("  next:    {}", next.command));
-        rest.extend(lines("           ", &next.why, style, 1));
+        // of a cause it says by what the command is read
+        let most = if entry.kind == "cause" { 2 } else { 1 };
+        rest.extend(lines("           ", &next.why, style, most));
     }
     Body { meaning: lines("  ", &meaning(entry), style, 2), rest }
 }
