@@ -76,8 +76,11 @@ fn described(scenario: &Scenario, lab: &Lab) -> String {
     let addresses = lab.addresses();
     if let Some(needs) = needs {
         let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-        text += &format!("  rdpdoctor demo {}\n", scenario.name);
-        text += &format!("  (the fault needs {needs}: asking {} does not show it)\n", addresses.join(" or "));
+        let addresses = addresses.join(" or ");
+        text.extend([
+            format!("  rdpdoctor demo {}\n", scenario.name),
+            format!("  (the fault needs {needs}: asking {addresses} does not show it)\n"),
+        ]);
         return text;
     }
     let mut options = profile.as_ref().map(|profile| format!(" --client {profile}")).unwrap_or_default();
@@ -86,9 +89,7 @@ fn described(scenario: &Scenario, lab: &Lab) -> String {
     options += if *require_trust { " --require-trust" } else { "" };
     options += if *thorough { " --thorough" } else { "" };
     text.extend(addresses.into_iter().map(|address| format!("  rdpdoctor diagnose {address}{options}\n")));
-    if let Some(host) = host {
-        text += &format!("  (rdpdoctor demo {} asks by the name {host})\n", scenario.name);
-    }
+    text.extend(host.iter().map(|host| format!("  (rdpdoctor demo {} asks by the name {host})\n", scenario.name)));
     text
 }
 

@@ -237,7 +237,8 @@ pub(super) fn by_exact_id(id: &str) -> Option<Explained> {
         .or_else(|| fixes::find(id).map(fix))
         .or_else(|| claims::find(id).map(claim))
         .or_else(of_guide)
-        .or_else(|| messages::find(id).map(sentences::message))
+        // reading the messages takes time, and all their ids have a list before them
+        .or_else(|| messages::find(Some(id).filter(|id| id.contains('/'))?).map(sentences::message))
         .or_else(|| sentences::update(id.get(..7)?.eq_ignore_ascii_case("update/").then(|| &id[7..])?))
         .or_else(of_code)
 }

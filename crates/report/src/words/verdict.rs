@@ -168,11 +168,11 @@ fn intact(diagnosis: &Diagnosis) -> Option<String> {
         Some(Told::SignatureIntact { file, signer }) => Some((file, signer)),
         _ => None,
     });
-    let signed: Vec<_> = signed.collect();
-    let &[(file, signer)] = signed.as_slice() else { return None };
+    let intact: Vec<_> = signed.collect();
+    let &[(file, by)] = intact.as_slice() else { return None };
     (alone && diagnosis.symptom.is_none() && diagnosis.observations.len() == 1).then(|| {
         format!(
-            "The signature of {file} is intact: its signed settings are as {signer} signed them, as far as this program \
+            "The signature of {file} is intact: its signed settings are as {by} signed them, as far as this program \
              can check. Whether a connection works was not tried."
         )
     })
