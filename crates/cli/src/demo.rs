@@ -1,7 +1,7 @@
 //! `rdpdoctor demo`: a faulty host on this computer, diagnosed.
 
-use anyhow::anyhow;
 use diagnosis::cause::Severity;
+use diagnosis::report::Diagnosis;
 use evidence::observe::observe;
 use lab::Scenario;
 use report::formats;
@@ -14,8 +14,7 @@ pub const DEFAULT: &str = "demo";
 
 /// Runs the command and returns the exit status.
 pub fn run(options: &DemoOptions) -> anyhow::Result<u8> {
-    let scenario = Scenario::find(&options.scenario)
-        .ok_or_else(|| anyhow!("there is no scenario {:?}; `rdpdoctor lab` lists them", options.scenario))?;
+    let scenario = scenario::named(&options.scenario)?;
     let mut staged = scenario::stage(&scenario)?;
     staged.probe.progress = terminal::progress();
     terminal::print(&format!("Scenario {}: {}.\n\n", scenario.name, scenario.title))?;
@@ -30,7 +29,7 @@ pub fn run(options: &DemoOptions) -> anyhow::Result<u8> {
     let words = match expected {
         Some(cause) if found == expected => format!("\nThe scenario's fault is {cause}: found.\n"),
         Some(cause) => format!("\nThe scenario's fault is {cause}: NOT found.\n"),
-        None => "\nThe scenario has no fault that a probe can name.\n".to_owned(),
+        None => aside(&scenario, &report),
     };
     terminal::print(&words)?;
     Ok(match printed {
@@ -38,4 +37,13 @@ pub fn run(options: &DemoOptions) -> anyhow::Result<u8> {
         _ if found == expected => HEALTHY,
         _ => UNDETERMINED,
     })
+}
+
+/// Tells of a scenario without a fault: what is only worth knowing in it, if there is such a thing.
+fn aside(scenario: &Scenario, report: &Diagnosis) -> String {
+    let Some(cause) = scenario.expect.advisory.first() else {
+        return "\nThe scenario has no fault that a probe can name.\n".to_owned();
+    };
+    let found = if report.findings.iter().any(|finding| finding.cause == *cause) { "found" } else { "NOT found" };
+    format!("\nThe scenario shows {cause}, which is worth knowing and no fault by itself: {found}.\n")
 }

@@ -1,12 +1,12 @@
 //! `rdpdoctor lab`: faulty hosts to try tools on.
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use diagnosis::{Stage, causes};
-use lab::scenario::Expect;
+use lab::scenario::{Ask, Expect};
 use lab::{Lab, Scenario};
 
 use crate::arguments::LabOptions;
-use crate::{HEALTHY, terminal};
+use crate::{HEALTHY, scenario, terminal};
 
 /// Runs the command and returns the exit status.
 pub fn run(options: &LabOptions) -> anyhow::Result<u8> {
@@ -14,7 +14,7 @@ pub fn run(options: &LabOptions) -> anyhow::Result<u8> {
         return list();
     }
     // all of them run before one is printed: if one fails, no address is shown at which nobody listens any more
-    let scenarios = options.scenarios.iter().map(|name| named(name)).collect::<anyhow::Result<Vec<_>>>()?;
+    let scenarios = options.scenarios.iter().map(|name| scenario::named(name)).collect::<anyhow::Result<Vec<_>>>()?;
     let running = scenarios.into_iter().map(started).collect::<anyhow::Result<Vec<_>>>()?;
     for (scenario, lab) in &running {
         terminal::print(&described(scenario, lab))?;
@@ -23,10 +23,6 @@ pub fn run(options: &LabOptions) -> anyhow::Result<u8> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
     runtime.block_on(tokio::signal::ctrl_c()).context("wait for Ctrl-C")?;
     Ok(HEALTHY)
-}
-
-fn named(name: &str) -> anyhow::Result<Scenario> {
-    Scenario::find(name).ok_or_else(|| anyhow!("there is no scenario {name:?}; `rdpdoctor lab` lists them"))
 }
 
 fn started(scenario: Scenario) -> anyhow::Result<(Scenario, Lab)> {
@@ -66,11 +62,42 @@ fn line(scenario: &Scenario) -> String {
     format!("  {:<58} {}{legacy}\n", scenario.name, scenario.title)
 }
 
+/// The commands that show the fault. What a client of its own, what an `.rdp` file sends, or a name that no resolver
+/// knows brings about is shown by `demo` alone, which brings them along.
 fn described(scenario: &Scenario, lab: &Lab) -> String {
-    let client = scenario.ask.profile.as_ref().map(|profile| format!(" --client {profile}")).unwrap_or_default();
-    let commands = lab.addresses().into_iter().map(|address| format!("  rdpdoctor diagnose {address}{client}\n"));
-    let name = scenario.ask.host.as_ref();
-    let note =
-        name.map(|host| format!("  (the scenario is about the name {host}; an address stands in for it here)\n"));
-    format!("{}: {}\n{}{}", scenario.name, scenario.title, commands.collect::<String>(), note.unwrap_or_default())
+    let Ask { host, profile, profile_text, require_trust, routing_token, preconnection, thorough, code, extended } =
+        &scenario.ask;
+    let mut text = format!("{}: {}\n", scenario.name, scenario.title);
+    let own = profile_text.is_some() || routing_token.is_some() || preconnection.is_some();
+    let needs = match host {
+        Some(host) if about_names(scenario) => Some(format!("the name {host}")),
+        _ => own.then(|| "a client of its own".to_owned()),
+    };
+    let addresses = lab.addresses();
+    if let Some(needs) = needs {
+        let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        let addresses = addresses.join(" or ");
+        text.extend([
+            format!("  rdpdoctor demo {}\n", scenario.name),
+            format!("  (the fault needs {needs}: asking {addresses} does not show it)\n"),
+        ]);
+        return text;
+    }
+    let mut options = profile.as_ref().map(|profile| format!(" --client {profile}")).unwrap_or_default();
+    options += &code.map(|code| format!(" --code {code:#x}")).unwrap_or_default();
+    options += &extended.map(|extended| format!(" --extended {extended:#x}")).unwrap_or_default();
+    options += if *require_trust { " --require-trust" } else { "" };
+    options += if *thorough { " --thorough" } else { "" };
+    text.extend(addresses.into_iter().map(|address| format!("  rdpdoctor diagnose {address}{options}\n")));
+    text.extend(host.iter().map(|host| format!("  (rdpdoctor demo {} asks by the name {host})\n", scenario.name)));
+    text
+}
+
+/// True if the scenario is about the name that is typed: what it leads to, or what is made of it.
+fn about_names(scenario: &Scenario) -> bool {
+    let Expect { findings, advisory, near_miss_of, .. } = &scenario.expect;
+    let causes = findings.iter().chain(near_miss_of).chain(advisory);
+    scenario.resolver.answer.is_some()
+        || broken_at(scenario) == Some(Stage::Name)
+        || causes.into_iter().any(|cause| cause.contains("name"))
 }

@@ -30,6 +30,16 @@ impl Resolver for Scripted {
     }
 }
 
+/// Finds a scenario by its name; the error names those that may have been meant.
+pub fn named(name: &str) -> anyhow::Result<Scenario> {
+    Scenario::find(name).ok_or_else(|| {
+        let all = Scenario::all();
+        let near = report::search::similar(name, all.iter().map(|scenario| scenario.name.as_str()));
+        let near = if near.is_empty() { String::new() } else { format!("did you mean {}? ", near.join(" or ")) };
+        anyhow!("there is no scenario {name:?}; {near}`rdpdoctor lab` lists them")
+    })
+}
+
 /// Starts the hosts of a scenario and sets up the probe that it asks for.
 pub fn stage(scenario: &Scenario) -> anyhow::Result<Staged> {
     let lab = Lab::start(scenario).with_context(|| format!("start the scenario {}", scenario.name))?;

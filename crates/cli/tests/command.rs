@@ -143,6 +143,24 @@ fn the_demonstration_finds_its_fault() {
 }
 
 #[test]
+fn a_misspelt_scenario_has_a_suggestion() {
+    for command in ["demo", "lab"] {
+        let output = run(&[command, "certificate-expird"]);
+        let complaint = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            output.status.code() == Some(3) && complaint.contains("did you mean certificate-expired?"),
+            "{complaint}"
+        );
+    }
+}
+
+#[test]
+fn a_demonstration_of_what_is_no_fault_says_so() {
+    let text = cli(&["demo", "name-points-elsewhere"], 0, "which is worth knowing and no fault by itself: found.");
+    assert!(!text.contains("no fault that a probe can name"), "{text}");
+}
+
+#[test]
 fn the_lab_lists_what_it_can_play() {
     let text = cli(&["lab"], 0, "private-key-unusable");
     let all = Scenario::all().len();

@@ -281,6 +281,21 @@ fn a_next_command_names_all_files_as_they_were_given() {
 }
 
 /// An unreadable file is not a host that was not reached.
+/// A file that is no evidence has one sentence, and no list of causes that it does not rule out.
+#[test]
+fn a_file_of_no_kind_is_one_line() {
+    let folder = folder("no-kind");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("x.docx"), b"PK-like words").unwrap();
+    let text = run(&["inspect", folder.join("x.docx").to_str().unwrap()]);
+    assert!(
+        text.starts_with("Could not tell: nothing was read.") || text.contains("\nCould not tell: nothing was read."),
+        "{text}"
+    );
+    assert!(!text.contains("Not ruled out"), "{text}");
+    fs::remove_dir_all(folder).unwrap();
+}
+
 #[test]
 fn a_file_that_cannot_be_read_has_no_rung() {
     let folder = folder("unreadable");

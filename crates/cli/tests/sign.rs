@@ -53,6 +53,13 @@ impl Scratch {
         (output.status.code().unwrap(), out, complaints)
     }
 
+    /// Returns what `inspect` prints of a file, as one line.
+    fn inspected(&self, name: &str) -> String {
+        let mut inspect = Command::new(env!("CARGO_BIN_EXE_rdpdoctor"));
+        let output = inspect.args(["inspect", name]).current_dir(&self.0).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
     fn read(&self, name: &str) -> Vec<u8> {
         std::fs::read(self.0.join(name)).unwrap()
     }
@@ -78,6 +85,27 @@ fn a_folder_is_signed_elsewhere_or_in_place_and_inspect_takes_it() {
     let report: Value = serde_json::from_slice(&output.unwrap().stdout).unwrap();
     assert_eq!(report["findings"].as_array().map(Vec::len), Some(0), "{report}");
     assert!(report["notices"].to_string().contains("b.RDP is signed by CN=Publisher"), "{report}");
+}
+
+#[test]
+fn an_intact_signature_is_told_and_a_changed_file_is_to_be_fetched_again() {
+    let scratch = Scratch::new("intact");
+    let (status, ..) = scratch.run("share/a.rdp --key key --certificate cert", "");
+    assert_eq!(status, 0);
+    let text = scratch.inspected("share/a.rdp");
+    assert!(text.contains("The signature of a.rdp is intact") && text.contains("CN=Publisher"), "{text}");
+    // the file is UTF-16
+    let mut changed = scratch.read("share/a.rdp");
+    let utf16: Vec<u8> = "a.corp".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let at = changed.windows(utf16.len()).position(|bytes| bytes == utf16).unwrap();
+    changed[at] = b'x';
+    std::fs::write(scratch.0.join("share/a.rdp"), changed).unwrap();
+    let text = scratch.inspected("share/a.rdp");
+    assert!(!text.contains("is intact") && text.contains("Get the .rdp file from its publisher again"), "{text}");
+    assert!(!text.contains("Sign the .rdp file again"), "{text}");
+    // one line that nobody signed is no longer all of it
+    let text = scratch.inspected("share/notes.txt");
+    assert!(!text.contains("is intact"), "{text}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use evidence::moment::rfc3339;
 use evidence::printable::printable;
+use evidence::rdp_file::{RdpFileRecord, RdpSignature};
 use evidence::{Evidence, Fact, Source};
 use wire::machine::{ConnectFailure, TcpAnswer};
 
@@ -129,6 +130,13 @@ fn told(fact: &Fact) -> Option<Told> {
         Fact::CapturedTransport(transport) => Told::Transport(transport.clone()),
         Fact::RehearsalFailed => Told::RehearsalFailed,
         Fact::TcpAnswer(TcpAnswer::Failed(ConnectFailure::Other(error))) => Told::NotTried(printable(error)),
+        Fact::RdpFile(file) => return signed(file),
         _ => return None,
     })
+}
+
+fn signed(file: &RdpFileRecord) -> Option<Told> {
+    let RdpSignature::Valid(signer) = &file.signature else { return None };
+    let whole = signer.outside.is_empty() && signer.contradicted.is_empty();
+    whole.then(|| Told::SignatureIntact { file: printable(&file.name), signer: printable(&signer.subject) })
 }

@@ -185,6 +185,12 @@ impl Cause {
         if absence.any(|proof| proof.holds(case, answers).is_some()) { Judgement::Absent } else { Judgement::Unknown }
     }
 
+    /// True if a probe alone can show it; else it takes the machine's own records.
+    pub fn shows_to_a_probe(&self) -> bool {
+        let presence = self.proofs.iter().filter(|proof| matches!(proof.shows, Shows::Presence(_)));
+        presence.into_iter().any(|proof| proof.needs.iter().all(|need| need.has_question()))
+    }
+
     /// Returns the questions that would have to be answered for a cause that is [`Judgement::Unknown`].
     pub fn open(&self, case: Case<'_>) -> Vec<Need> {
         let needs = self.proofs.iter().flat_map(|proof| proof.needs.iter().copied());

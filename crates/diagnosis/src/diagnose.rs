@@ -325,9 +325,10 @@ mod tests {
             service: wire::foreign::ForeignService::Ssh,
             bytes: b"SSH-2.0-x\r\n".to_vec(),
         };
-        for (target, fixes) in
-            [("192.0.2.7", &["set-listener-port"][..]), ("server01", &["flush-dns", "set-listener-port"])]
-        {
+        for (target, fixes) in [
+            ("192.0.2.7", &["find-program-on-port", "set-listener-port"][..]),
+            ("server01", &["find-program-on-port", "flush-dns", "set-listener-port"]),
+        ] {
             let report = host(target).accepted().x224(crate::case::EVERYTHING, banner()).diagnose();
             assert_eq!(report.findings[0].cause, "not-an-rdp-service");
             assert_eq!(report.findings[0].fixes, fixes, "{target}");

@@ -264,6 +264,13 @@ pub enum Told {
     RehearsalFailed,
     /// This computer itself refused to connect, with its reason.
     NotTried(String),
+    /// The signature of an `.rdp` file covers all that decides, and holds.
+    SignatureIntact {
+        /// The file.
+        file: String,
+        /// The signer, as its certificate names it.
+        signer: String,
+    },
 }
 
 /// Measurement that would tell more.

@@ -104,7 +104,7 @@ fn table(family: &'static Family, usual: Source<'_>) -> String {
 fn says(code: &Code, usual: Source<'_>) -> String {
     let mut text = prose(&code.meaning);
     if code.normal {
-        text.push_str("; nothing is wrong by it");
+        text.push_str("; this is normal");
     }
     if let Some(client) = &code.client {
         write!(text, "; {}", prose(client)).expect("writing to a String cannot fail");

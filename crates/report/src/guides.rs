@@ -38,14 +38,14 @@ pub const ALL: &[Guide] = &[
         text: include_str!("../../../docs/book/works-by-address-not-by-name.md"),
         title: "Works by address, not by name",
         about: "the host answers to its IP address, and not to its name; the reverse as well",
-        keywords: "works by ip not hostname, connect with ip but not computer name, works with ip address, not by name",
+        keywords: "works by ip not hostname, works by name not by ip, connect with ip but not computer name, works with ip address, not by name",
     },
     Guide {
         id: "through-a-vpn",
         text: include_str!("../../../docs/book/through-a-vpn.md"),
         title: "Through a VPN",
         about: "the connection fails, stalls or is cut only through the VPN",
-        keywords: "vpn rdp, vpn disconnects, over vpn, mtu vpn, vpn rdp black screen",
+        keywords: "vpn rdp, vpn disconnects, disconnects immediately over vpn, over vpn, mtu vpn, vpn rdp black screen",
     },
     Guide {
         id: "behind-a-gateway",

@@ -86,7 +86,7 @@ fn set(diagnosis: &Diagnosis, parts: &[Part], setting: Setting, width: usize, sa
             rows.push(blank());
         }
         let label = if part.label.is_empty() { String::new() } else { format!("{}: ", part.label) };
-        let most = part.rows.min(if part.spare == 0 && part.rows > 2 { 3.max(setting.text) } else { setting.text });
+        let most = part.rows.min(if part.spare <= 1 && part.rows > 2 { 3.max(setting.text) } else { setting.text });
         for text in clipped(&format!("{label}{}", part.text), width, most) {
             rows.push(Row { text, tone: part.tone });
         }

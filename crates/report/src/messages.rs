@@ -6,6 +6,9 @@
 //!   id        of a message its name; `list` is what stands before it (message, avd)
 //!   to        of a lead the ids of entries, the one that is meant first
 //!   says      texts by which it is known, in any spelling of capitals and signs; `*` stands for a few words
+//!   topics    words of people who have no message: each is a list of words that all have to be there, `|` between
+//!             words of which one is enough; they count where Remote Desktop is named
+//!   alone     true where the words of a topic are enough, without Remote Desktop being named
 //!   rank      1: it hardly says what is wrong, 2: it narrows it, 3 (usual): it says so, 4: it names the cause
 //!   generic   other programs say so too: it counts only where nothing speaks of another program
 //!   attested  false where the words are not from a source, as in a language that was put together from memory
@@ -25,6 +28,7 @@ const FILES: &[&str] = &[
     include_str!("../data/messages/clients.toml"),
     include_str!("../data/messages/azure.toml"),
     include_str!("../data/messages/names.toml"),
+    include_str!("../data/messages/symptoms.toml"),
 ];
 
 static ALL: LazyLock<Vec<Message>> =
@@ -41,6 +45,10 @@ pub struct Message {
     pub program: String,
     /// Texts by which it is known.
     pub says: Vec<String>,
+    /// Words by which a symptom is known.
+    pub topics: Vec<String>,
+    /// Its words are enough where Remote Desktop is not named.
+    pub alone: bool,
     /// How much it says, from 1 to 4.
     pub rank: u8,
     /// Other programs say so too.
@@ -80,8 +88,14 @@ struct Own {
     id: String,
     #[serde(default = "own_list")]
     list: String,
+    #[serde(default)]
     program: String,
+    #[serde(default)]
     says: Vec<String>,
+    #[serde(default)]
+    topics: Vec<String>,
+    #[serde(default)]
+    alone: bool,
     #[serde(default = "usual_rank")]
     rank: u8,
     #[serde(default)]
@@ -103,7 +117,12 @@ struct Own {
 #[serde(deny_unknown_fields)]
 struct Lead {
     to: Vec<String>,
+    #[serde(default)]
     says: Vec<String>,
+    #[serde(default)]
+    topics: Vec<String>,
+    #[serde(default)]
+    alone: bool,
     #[serde(default = "usual_rank")]
     rank: u8,
     #[serde(default)]
@@ -140,6 +159,8 @@ impl From<Own> for Message {
             to: Vec::new(),
             program: own.program,
             says: own.says,
+            topics: own.topics,
+            alone: own.alone,
             rank: own.rank,
             generic: own.generic,
             attested: true,
@@ -162,6 +183,8 @@ impl From<Lead> for Message {
             to: lead.to,
             program: String::new(),
             says: lead.says,
+            topics: lead.topics,
+            alone: lead.alone,
             rank: lead.rank,
             generic: lead.generic,
             attested: lead.attested,
@@ -220,12 +243,16 @@ mod tests {
     fn a_message_says_what_it_means_and_where_that_comes_from() {
         let mut ids = std::collections::BTreeSet::new();
         for message in all() {
-            assert!((1..=4).contains(&message.rank) && !message.says.is_empty(), "{message:?}");
+            let known_by = !message.says.is_empty() || !message.topics.is_empty();
+            assert!((1..=4).contains(&message.rank) && known_by, "{message:?}");
             let Some(id) = &message.id else { continue };
             assert!(ids.insert(id.to_lowercase()), "{id} is there twice");
             assert!(!message.meaning.is_empty() && !message.meaning.ends_with('.'), "{id}");
             assert!(message.note.as_ref().is_none_or(|note| note.ends_with('.')), "{id}");
-            assert!(!message.sources.is_empty() && !message.program.is_empty(), "{id}");
+            assert!(!message.sources.is_empty(), "{id}");
+            assert!(
+                message.says.is_empty() || message.generic || !message.program.is_empty() || !message.topics.is_empty()
+            );
             assert_eq!(message.run.is_some(), message.why.is_some(), "{id}");
         }
     }

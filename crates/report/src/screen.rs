@@ -204,7 +204,7 @@ fn actions(diagnosis: &Diagnosis, finding: &Finding) -> Vec<Part> {
     let proves =
         parts.iter().position(|part| part.script.as_ref().is_some_and(|script| script.name.starts_with("prove-")));
     if let Some(place) = proves {
-        parts.insert(place + 1, Part::new("Look for", cause.page.confirm).spare(4));
+        parts.insert(place + 1, Part::new("Look for", cause.page.confirm).rows(3).spare(1));
     }
     parts.extend(words::beware(cause.id).map(|text| Part::new("Beware", &capital(&text)).rows(1).spare(4)));
     parts
@@ -284,7 +284,8 @@ fn open(diagnosis: &Diagnosis) -> Option<Part> {
         .findings
         .first()
         .is_some_and(|first| first.severity == Severity::Blocking && first.confidence == Confidence::Proven);
-    if diagnosis.verdict == Verdict::Healthy || diagnosis.unknown.is_empty() || proven {
+    if diagnosis.verdict == Verdict::Healthy || diagnosis.unknown.is_empty() || proven || words::only_unread(diagnosis)
+    {
         return None;
     }
     let (here, later) = words::open_here(diagnosis);

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use diagnosis::cause::{Cause, Confidence, Severity};
 use diagnosis::fixes;
+use diagnosis::fixes::change::Step;
 use diagnosis::fixes::{Fix, powershell};
 use diagnosis::report::{Diagnosis, Finding, Next};
 
@@ -115,8 +116,16 @@ pub(super) fn of_fix(diagnosis: &Diagnosis, finding: &Finding, cause: &Cause, fi
         ),
         replace: given.missing(run.iter().copied()),
         words: given.missing_words(run),
-        lines,
+        lines: with_stops(fix, lines),
     }
+}
+
+/// Ends a script where a person has to make sure of something: what is only a remark would be passed over.
+fn with_stops(fix: &Fix, lines: Vec<String>) -> Vec<String> {
+    const STOP: &str = "throw 'Make sure of the line above, then delete this line and run the script again.'";
+    let stops = |step: &Step| matches!(step, Step::Stop(_));
+    let with = |(step, line): (&Step, String)| [Some(line), stops(step).then(|| STOP.to_owned())];
+    fix.steps.iter().zip(lines).flat_map(with).flatten().collect()
 }
 
 /// Returns the command of a next step, by its number from 1.
@@ -158,6 +167,20 @@ mod tests {
         // what anybody does with it: the guard has to let that through
         let replaced = text.replace("ADMIN-SUBNET", "192.0.2.0/24");
         assert!(replaced.contains("if ('192.0.2.0/24' -eq 'ADMIN-'+'SUBNET')"), "{replaced}");
+    }
+
+    #[test]
+    fn a_script_ends_where_a_person_has_to_make_sure() {
+        let mut report = sample::diagnosis("server01");
+        report.findings[0].fixes = vec!["renew-rdp-certificate".to_owned(), "set-listener-port".to_owned()];
+        let scripts = all(&report);
+        let lines = |name: &str| &scripts.iter().find(|script| script.name == name).unwrap().lines;
+        let renew = lines("fix-renew-rdp-certificate.ps1");
+        let asked = renew.iter().position(|line| line.contains("stop here")).unwrap();
+        assert!(renew[asked].starts_with('#') && renew[asked + 1].starts_with("throw '"), "{renew:?}");
+        let removed = renew.iter().position(|line| line.contains("Remove-Item")).unwrap();
+        assert!(asked + 1 < removed, "{renew:?}");
+        assert!(!lines("fix-set-listener-port.ps1").iter().any(|line| line.starts_with("throw")));
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod words;
 pub use documents::{book, documents};
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use words::compounds;
 pub use words::terms;
@@ -27,6 +28,65 @@ const LENGTH: f64 = 0.5;
 const PHRASE: f64 = 0.75;
 /// Weight of two words written as one, in the query or in the document.
 const COMPOUND: f64 = 0.8;
+
+/// Most typing errors of a name that is recognised.
+const MISTAKES: usize = 3;
+/// How many similar names are offered.
+const SIMILAR: usize = 3;
+/// Words that stand in every question, whatever it is about.
+const EVERYWHERE: [&str; 48] = [
+    "error",
+    "code",
+    "extend",
+    "message",
+    "fail",
+    "problem",
+    "remote",
+    "desktop",
+    "rdp",
+    "connect",
+    "session",
+    "server",
+    "client",
+    "window",
+    "computer",
+    "pc",
+    "service",
+    "user",
+    "host",
+    "system",
+    "network",
+    "issue",
+    "work",
+    "get",
+    "try",
+    "help",
+    "fix",
+    "please",
+    "happen",
+    "show",
+    "say",
+    "always",
+    "suddenly",
+    "anymor",
+    "since",
+    "using",
+    "via",
+    "microsoft",
+    "why",
+    "remotedesktop",
+    "only",
+    "over",
+    "make",
+    "new",
+    "just",
+    "errorcode",
+    "extended",
+    "now",
+];
+/// Their terms.
+static SAYS_NOTHING: LazyLock<BTreeSet<String>> =
+    LazyLock::new(|| EVERYWHERE.iter().flat_map(|word| terms(word)).collect());
 
 /// Document that can be found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +118,9 @@ pub struct Hit {
     pub covered: f64,
     /// Share of the query that its best keyword phrase is, where the whole phrase is in the query; 0 where none is.
     pub phrase: f64,
+    /// Share of the query's telling words that its name, title and keywords hold, from 0 to 1. A word that its text
+    /// mentions in passing is none of them; words that stand in every question are not counted.
+    pub subject: f64,
     /// Words that it has in common with the query.
     pub matched: Vec<String>,
 }
@@ -79,6 +142,8 @@ pub struct Index {
     postings: BTreeMap<String, Vec<(usize, f64)>>,
     /// For each document its keyword phrases, as terms.
     phrases: Vec<Vec<BTreeSet<String>>>,
+    /// For each document the terms of its name, title and keywords.
+    subjects: Vec<BTreeSet<String>>,
 }
 
 impl Index {
@@ -95,7 +160,9 @@ impl Index {
             }
         }
         let phrases = documents.iter().map(|document| document.keywords.split(',').map(phrase).collect()).collect();
-        Self { documents, postings, phrases }
+        let subjects = fields.into_iter().map(|[id, title, keywords, _]| [id, title, keywords]);
+        let subjects = subjects.map(|fields| fields.into_iter().flat_map(BTreeMap::into_keys).collect()).collect();
+        Self { documents, postings, phrases, subjects }
     }
 
     /// Finds the documents that fit best, the best first; equal ones by kind and id. Only the beginning of a long query
@@ -119,8 +186,11 @@ impl Index {
             *score += PHRASE * phrase;
             phrases.insert(*number, phrase / whole);
         }
-        let mut hits: Vec<Hit> =
-            found.into_iter().map(|(number, (s, c))| self.hit(number, s, c, phrases[&number])).collect();
+        let telling = self.telling(&asked, &query[..end]);
+        let mut hits: Vec<Hit> = found
+            .into_iter()
+            .map(|(number, (s, c))| self.hit(number, s, c, phrases[&number], self.subject(number, &telling)))
+            .collect();
         // only what is shown says by which words it was found
         hits.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| (a.kind, &a.id).cmp(&(b.kind, &b.id))));
         hits.truncate(limit);
@@ -142,7 +212,7 @@ impl Index {
         if words.is_empty() { asked.keys().filter(|term| has(term)).cloned().collect() } else { words }
     }
 
-    fn hit(&self, number: usize, score: f64, covered: f64, phrase: f64) -> Hit {
+    fn hit(&self, number: usize, score: f64, covered: f64, phrase: f64, subject: f64) -> Hit {
         let Document { kind, id, title, .. } = &self.documents[number];
         Hit {
             kind,
@@ -151,6 +221,7 @@ impl Index {
             score,
             covered: covered.min(1.0),
             phrase,
+            subject,
             matched: Vec::new(),
         }
     }
@@ -190,6 +261,23 @@ impl Index {
         ((all - with + 0.5) / (with + 0.5)).ln_1p()
     }
 
+    /// The telling words of a query with their shares and weights: no words of every question, no numbers that are
+    /// nowhere, and no two words read as one.
+    fn telling<'a>(&self, asked: &'a Counts, query: &str) -> Vec<(&'a String, f64, f64)> {
+        let joined: BTreeSet<String> = compounds(&terms(query)).collect();
+        let counts = |term: &String| telling(term) || digits(term) && self.postings.contains_key(term);
+        let telling = asked.iter().filter(|(term, _)| counts(term) && !joined.contains(*term));
+        telling.map(|(term, share)| (term, *share, self.rarity(term))).collect()
+    }
+
+    /// How much of these words a document is about; 0 where there are none.
+    fn subject(&self, number: usize, telling: &[(&String, f64, f64)]) -> f64 {
+        let all: f64 = telling.iter().map(|(_, _, worth)| worth).sum();
+        let about = telling.iter().filter(|(term, _, _)| self.subjects[number].contains(*term));
+        let told: f64 = about.map(|(_, share, worth)| share * worth).sum();
+        if all > 0.0 { told / all } else { 0.0 }
+    }
+
     /// Weight of the best phrase of a document that is in the query as a whole.
     fn best_phrase(&self, number: usize, asked: &Counts) -> f64 {
         let whole = self.phrases[number].iter().filter_map(|phrase| {
@@ -198,6 +286,34 @@ impl Index {
         });
         whole.fold(0.0, f64::max)
     }
+}
+
+/// Returns the known names that a misspelt one may stand for, the nearest first: those of which a part between hyphens,
+/// or the whole, is at most a third of its letters away, or begins with it.
+pub fn similar<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let name: String = name.to_lowercase().chars().take(LONGEST_QUERY).collect();
+    let allowed = (name.chars().count() / 3).min(MISTAKES);
+    let near = known.filter_map(|known| {
+        let whole = strsim::osa_distance(&name, known);
+        let parts = known.split('-').map(|part| strsim::osa_distance(&name, part) + 1);
+        let begins = (name.chars().count() > 2 && known.starts_with(&name)).then_some(1);
+        let errors = parts.chain([whole]).chain(begins).min()?;
+        (errors <= allowed).then_some((errors, known.len(), known))
+    });
+    let mut near: Vec<(usize, usize, &str)> = near.collect();
+    near.sort_unstable();
+    near.into_iter().take(SIMILAR).map(|(_, _, known)| known).collect()
+}
+
+/// True if a term says what a question is about: it is no word of every question, and no number.
+pub fn telling(term: &str) -> bool {
+    !SAYS_NOTHING.contains(term) && !digits(term)
+}
+
+/// True for a number, and for the number of an update.
+fn digits(term: &str) -> bool {
+    let term = term.strip_prefix("kb").unwrap_or(term);
+    term.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Counts the terms of a text. Two words in a row count as one word as well.
@@ -295,6 +411,31 @@ mod tests {
         let documents = [document("a", "x", "red house, blue"), document("b", "x", "red, house blue")];
         assert_eq!(first(&documents, "red house").as_deref(), Some("a"));
         assert_eq!(first(&documents, "blue house").as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn a_misspelt_name_has_similar_ones_and_another_word_has_none() {
+        let known = ["certificate-expired", "certificate-weak", "port-closed", "listener-silent"];
+        let found = |name: &str| similar(name, known.into_iter());
+        assert_eq!(found("certificate-expird"), ["certificate-expired"]);
+        assert_eq!(found("expird"), ["certificate-expired"]);
+        assert_eq!(found("Port"), ["port-closed"]);
+        assert_eq!(found("certificate"), ["certificate-weak", "certificate-expired"]);
+        assert!(found("banana").is_empty() && found("").is_empty());
+    }
+
+    #[test]
+    fn a_hit_is_about_what_its_title_says_and_not_about_what_its_text_mentions() {
+        let index = Index::new(some());
+        let subject =
+            |query: &str, id: &str| index.find(query, 9).into_iter().find(|hit| hit.id == id).map(|hit| hit.subject);
+        assert!(subject("expired certificate", "certificate-expired").unwrap() > 0.9);
+        assert!(subject("expired xylophone", "certificate-expired").unwrap() < 0.6);
+        assert_eq!(
+            subject("rdp session keys", "c15").map(|share| share > 0.9),
+            Some(true),
+            "words of every question do not count"
+        );
     }
 
     #[test]

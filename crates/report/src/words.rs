@@ -14,7 +14,7 @@ use super::subject_words;
 mod verdict;
 
 use verdict::reached_words;
-pub(crate) use verdict::verdict;
+pub(crate) use verdict::{only_unread, verdict};
 
 /// Heading of findings that change no verdict.
 pub(super) const ADVICE: &str = "Worth knowing (not a fault by itself)";

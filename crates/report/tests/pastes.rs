@@ -101,6 +101,19 @@ fn what_was_held_out_is_answered_right() {
     are_answered_right(&pastes(include_str!("unseen.toml")));
 }
 
+#[test]
+fn unseen_everyday_sentences_are_answered_right_or_not_at_all() {
+    are_answered_right(&pastes(include_str!("everyday-unseen.toml")));
+}
+
+/// Everyday words: the first list is of sentences that had a wrong answer or none, the second was written before the
+/// thresholds for weak words.
+#[test]
+fn everyday_sentences_are_answered_right_or_not_at_all() {
+    let files = [include_str!("reviewed.toml"), include_str!("everyday.toml")];
+    are_answered_right(&files.into_iter().flat_map(pastes).collect::<Vec<_>>());
+}
+
 #[track_caller]
 fn are_answered_right(pastes: &[Paste]) {
     let (mut counts, mut fixes) = ([0; 4], 0);

@@ -58,7 +58,7 @@ pub const CAUSE: Cause = Cause {
                      Network Level Authentication on, and lock accounts after failed logons.",
         references: &["Microsoft: RdpCoreTS event 140", "Microsoft: Account lockout policy"],
     },
-    fixes: &["open-firewall-for-rdp", "require-nla"],
+    fixes: &["limit-rdp-addresses", "require-nla"],
 };
 
 /// Entries of one kind.

@@ -45,7 +45,7 @@ pub const CAUSE: Cause = Cause {
                      behind a load balancer. Raise the limit only if many people really log on at the same moment.",
         references: &["[MS-RDPBCGR] 1.3.1.1", "Microsoft: MaxOutstandingConnections (Terminal Server registry)"],
     },
-    fixes: &["open-firewall-for-rdp", "restart-services", "raise-outstanding-connections"],
+    fixes: &["limit-rdp-addresses", "restart-services", "raise-outstanding-connections"],
 };
 
 /// Returns how long a try took.

@@ -37,7 +37,7 @@ pub const CAUSE: Cause = Cause {
         how_to_fix: "Add the user to the host's group Remote Desktop Users, and look at both rights, Allow and Deny, in the host's policy.",
         references: &["Microsoft: event 4625, An account failed to log on", "[MS-ERREF] 2.3 (NTSTATUS)"],
     },
-    fixes: &[],
+    fixes: &["grant-remote-desktop-logon"],
 };
 
 fn fits(event: &LogEvent) -> bool {

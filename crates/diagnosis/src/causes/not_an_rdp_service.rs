@@ -56,7 +56,7 @@ pub const CAUSE: Cause = Cause {
                      the host, move that program to another port and restart Remote Desktop Services.",
         references: &["[MS-RDPBCGR] 1.3.1.1", "ITU-T T.123 section 8 (TPKT)"],
     },
-    fixes: &["flush-dns", "set-listener-port"],
+    fixes: &["find-program-on-port", "flush-dns", "set-listener-port"],
 };
 
 fn named_service(case: Case<'_>) -> Option<Ground> {

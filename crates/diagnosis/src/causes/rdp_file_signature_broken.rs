@@ -26,7 +26,7 @@ pub const CAUSE: Cause = Cause {
               saving it in mstsc. A second line for a signed setting is just as bad: which of the two a client obeys \
               is not documented. The form of the signature is not published either; what is checked here is inferred \
               from programs whose signatures mstsc accepts. Whether the signer is trusted is not checked.",
-        confirm: "Sign a copy of the file again: where the client then names the publisher, the old signature was the fault.",
+        confirm: "Compare it with a new copy from its publisher: a line that differs was changed after the signing.",
         command: "Select-String -Path FILE.rdp -Pattern '^(signscope|signature|full address|alternate full address|server port|\
                   gateway)' | Select-Object LineNumber,Line",
         how_to_fix: "Download the file again from where it was published, or correct it and sign it again. Do not \
@@ -37,7 +37,7 @@ pub const CAUSE: Cause = Cause {
             "RFC 5652 (Cryptographic Message Syntax)",
         ],
     },
-    fixes: &["sign-rdp-file"],
+    fixes: &["fetch-rdp-file-again", "sign-rdp-file"],
 };
 
 fn broken(case: Case<'_>) -> Option<Ground> {

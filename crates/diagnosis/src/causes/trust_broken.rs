@@ -1,6 +1,6 @@
 //! `trust-broken`: the host and its domain do not trust each other, or no domain controller answers.
 
-use evidence::events::{EVENT_LOG, NETLOGON};
+use evidence::events::{EVENT_LOG, KERBEROS, NETLOGON};
 use evidence::moment::moment;
 use evidence::state::LogEvent;
 use evidence::{Role, Stage};
@@ -35,7 +35,7 @@ pub const CAUSE: Cause = Cause {
         what_happens: "Accounts of the domain are refused although name and password are right; local accounts get in.",
         why: "The password of the computer's account differs from that in the domain, as after an old snapshot or copy of the machine; the account was \
               deleted; or the host reaches no domain controller.",
-        confirm: "Security 4625 with the status 0xC000018D, 0xC000018B or 0xC000005E at the time of the attempt; Netlogon 3210, or 5719 long after the start of Windows.",
+        confirm: "Security 4625 with the status 0xC000018D, 0xC000018B or 0xC000005E at the time of the attempt; Netlogon 3210, 5719 long after the start of Windows, or Kerberos 7.",
         command: "Get-WinEvent -MaxEvents 20 -FilterHashtable @{LogName='Security'; Id=4625,4825} | Format-List TimeCreated,Message",
         how_to_fix: "Log on with a local account. Where a domain controller answers, mend the trust with Test-ComputerSecureChannel -Repair; where none does, \
                      mend the network or the name server first.",
@@ -49,8 +49,9 @@ fn fits(event: &LogEvent) -> bool {
 }
 
 /// Netlogon says near the attempt that the host could not authenticate with its domain (3210), or reached no domain
-/// controller (5719). While Windows starts the network is often not up yet, and whoever logged on before gets in by
-/// what the host remembers: so it hampers, and nothing where somebody of the domain got in.
+/// controller (5719); Kerberos that a ticket could not be validated (7). While Windows starts the network is often not
+/// up yet, and whoever logged on before gets in by what the host remembers: so it hampers, and nothing where somebody
+/// of the domain got in.
 fn without_channel(case: Case<'_>) -> Option<Ground> {
     let at = case.context.at;
     let before = |event: &LogEvent| moment(&event.at).is_some_and(|written| written <= at);
@@ -64,7 +65,9 @@ fn without_channel(case: Case<'_>) -> Option<Ground> {
         let ground = told(case, (NETLOGON, &[5719]), NEAR, |event| before(event) && !started(event))?;
         Some(ground.confidence(Confidence::Possible))
     };
-    let ground = refused.or_else(alone)?;
+    // Windows itself says that this is usually a failure of the trust
+    let ticket = || Some(told(case, (KERBEROS, &[7]), NEAR, before)?.confidence(Confidence::Possible));
+    let ground = refused.or_else(alone).or_else(ticket)?;
     let got_in = ground.because.iter().any(|because| case.let_in_near(because.observation));
     (!got_in).then(|| ground.severity(Severity::Degrading))
 }
@@ -102,6 +105,16 @@ mod tests {
         entry(5805, 2).check(&CAUSE, Expect::Unknown);
         let user = [("User", "CORP\\user.alpha"), ("Address", "192.0.2.9")];
         entry(3210, 2).event_with(evidence::events::LSM, 21, 1, &user).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn a_ticket_that_could_not_be_validated_makes_it_possible() {
+        let entry = |id, minutes| machine().event(KERBEROS, id, minutes);
+        entry(7, 2).check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Possible));
+        entry(4, 2).check(&CAUSE, Expect::Unknown);
+        entry(7, 120).check(&CAUSE, Expect::Unknown);
+        let user = [("User", "CORP\\user.alpha"), ("Address", "192.0.2.9")];
+        entry(7, 2).event_with(evidence::events::LSM, 21, 1, &user).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub const FIX: Fix = Fix {
     steps: &[
         Step::Ask("Prefer to update the host from its console, through WinRM or a management tool."),
         Step::Read(&[Look::Name(CREDSSP), Look::Value { key: CREDSSP, name: "AllowEncryptionOracle", rare: true }]),
-        Step::Ask("Run the next line only if there is no other way."),
+        Step::Stop("Run the next line only if there is no other way."),
         Step::Change(&[Change::dword_made(CREDSSP, "AllowEncryptionOracle", 2, Missing::Key)]),
         Step::Ask(
             "Connect (Microsoft asks for a restart of the client first; usually none is needed), update the host, \

@@ -30,7 +30,7 @@ pub const FIX: Fix = Fix {
     place: Place::HOST_CONSOLE,
     steps: &[
         Step::Read(&[Look::Line("change logon /query")]),
-        Step::Ask("First ask whoever is draining this server: new sessions arrive as soon as it is open."),
+        Step::Stop("First ask whoever is draining this server: new sessions arrive as soon as it is open."),
         Step::Change(&[Change::Run(Run { line: "change logon /enable", does: ENABLES })]),
         Step::Read(&[Look::Line(
             "$t='HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server'; Get-ItemProperty $t | Select-Object \

@@ -92,6 +92,8 @@ pub enum Step {
     Read(&'static [Look]),
     /// Something for a person, as a sentence.
     Ask(&'static str),
+    /// Something that a person has to make sure of before the steps behind it are done, as a sentence.
+    Stop(&'static str),
     /// Changes, done one after the other.
     Change(&'static [Change]),
     /// Changes that a person decides about, by what the steps before have shown; the sentence says when, and names
@@ -352,7 +354,7 @@ impl Step {
         match self {
             Self::Change(changes) | Self::Decide(_, changes) => changes,
             Self::Remarked(step, _) => step.changes(),
-            Self::Read(_) | Self::Ask(_) | Self::Then(..) => &[],
+            Self::Read(_) | Self::Ask(_) | Self::Stop(_) | Self::Then(..) => &[],
         }
     }
 }

@@ -27,10 +27,14 @@ mod enable_listener;
 mod enable_remote_desktop;
 mod enable_tls12;
 mod exempt_from_inspection;
+mod fetch_rdp_file_again;
+mod find_program_on_port;
 mod flush_dns;
+mod grant_remote_desktop_logon;
 mod ignore_server_identity;
 mod install_update;
 mod let_xrdp_read_its_key;
+mod limit_rdp_addresses;
 mod listen_on_all_adapters;
 mod make_xrdp_certificate;
 mod offer_tls_in_xrdp;
@@ -153,10 +157,14 @@ pub const ALL: &[&Fix] = &[
     &enable_remote_desktop::FIX,
     &enable_tls12::FIX,
     &exempt_from_inspection::FIX,
+    &fetch_rdp_file_again::FIX,
+    &find_program_on_port::FIX,
     &flush_dns::FIX,
+    &grant_remote_desktop_logon::FIX,
     &ignore_server_identity::FIX,
     &install_update::FIX,
     &let_xrdp_read_its_key::FIX,
+    &limit_rdp_addresses::FIX,
     &listen_on_all_adapters::FIX,
     &make_xrdp_certificate::FIX,
     &offer_tls_in_xrdp::FIX,

@@ -16,7 +16,7 @@ pub fn lines(fix: &Fix, given: &Given) -> Vec<String> {
 
 fn line(step: &Step, text: &str) -> String {
     match step {
-        Step::Ask(_) | Step::Decide(..) | Step::Then(..) => format!("# {text}"),
+        Step::Ask(_) | Step::Stop(_) | Step::Decide(..) | Step::Then(..) => format!("# {text}"),
         Step::Read(_) | Step::Change(_) => text.to_owned(),
         Step::Remarked(step, _) => line(step, text),
     }
@@ -33,7 +33,9 @@ fn text(step: &Step, short: &mut Option<&'static str>) -> String {
     match step {
         Step::Read(looks) => joined(looks.iter().map(|one| look(one, short))),
         Step::Change(changes) => joined(changes.iter().map(|one| command(one, *short))),
-        Step::Ask(sentence) | Step::Decide(sentence, _) | Step::Then(_, sentence) => (*sentence).to_owned(),
+        Step::Ask(sentence) | Step::Stop(sentence) | Step::Decide(sentence, _) | Step::Then(_, sentence) => {
+            (*sentence).to_owned()
+        }
         Step::Remarked(step, remark) => format!("{}   # {remark}", text(step, short)),
     }
 }

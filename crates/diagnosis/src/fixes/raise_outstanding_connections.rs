@@ -13,7 +13,7 @@ pub const FIX: Fix = Fix {
     place: Place::HOST_CONSOLE,
     steps: &[
         Step::Read(&[Look::Value { key: TERMINAL_SERVER, name: "MaxOutstandingConnections", rare: true }]),
-        Step::Ask(
+        Step::Stop(
             "Stop the flood first. Continue only if event 1006 keeps appearing while unknown addresses are locked \
              out.",
         ),

@@ -18,7 +18,7 @@ pub const FIX: Fix = Fix {
              write.",
         ),
         Step::Read(&[Look::Value { key: LISTENER, name: "SSLCertificateSHA1Hash", rare: true }]),
-        Step::Ask("If that names a certificate of your own, stop here: renew that one at its CA and bind it again."),
+        Step::Stop("If that names a certificate of your own, stop here: renew that one at its CA and bind it again."),
         Step::Read(&[Look::Line(
             "Get-ChildItem 'Cert:\\LocalMachine\\Remote Desktop' | Format-List Subject,Issuer,Thumbprint,NotAfter",
         )]),

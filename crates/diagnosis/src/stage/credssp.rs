@@ -169,7 +169,7 @@ fn rung(case: Case<'_>) -> Option<Rung> {
             match (case.introductions().filter(failed).count(), case.introductions().count()) {
                 (0, _) => (Outcome::Passed, text),
                 _ if only_started(&tries(case)) => (Outcome::Passed, text),
-                (failed, all) => (Outcome::Degraded, format!("{text}; {failed} of {all} introductions failed")),
+                (failed, all) => (Outcome::Degraded, format!("{text}; {failed} of {all} tries failed")),
             }
         }
         // without NTLM the host cannot introduce itself to a probe; Kerberos may still work

@@ -257,7 +257,7 @@ fn only_rdp_file(case: Case<'_>) -> Option<String> {
     let settings = RdpSettings(file);
     let target = match settings.target() {
         Some(Ok(target)) => format!("to {target}"),
-        Some(Err(_)) => "to an address that makes no sense".to_owned(),
+        Some(Err(_)) => "to an address that is not valid".to_owned(),
         None => "to no address".to_owned(),
     };
     let gateway = settings.gateway().map(|gateway| {

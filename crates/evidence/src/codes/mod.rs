@@ -232,7 +232,7 @@ pub enum Sureness {
     High,
     /// Evidence is consistent but incomplete.
     Medium,
-    /// Little more than hearsay.
+    /// Unconfirmed.
     Low,
 }
 
@@ -321,7 +321,7 @@ impl Entry {
         format!("{}/{}{extended}", self.family.id, self.family.form.write(self.code.number))
     }
 
-    /// True if part of it is unchecked, or little more than hearsay.
+    /// True if part of it is unchecked or unconfirmed.
     pub fn weak(self) -> bool {
         self.code.confidence == Sureness::Low || self.code.sources.iter().any(|mark| mark.weak())
     }

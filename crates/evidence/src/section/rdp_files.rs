@@ -231,6 +231,16 @@ mod tests {
     }
 
     #[test]
+    fn redirections_keep_their_names_and_no_text() {
+        let text = "redirectclipboard:i:1\nredirectprinters:i:0\ndrivestoredirect:s:D:secret\nodd:i:1\n";
+        let record = RdpFileRecord::of("x.rdp", &RdpFile::parse(text.as_bytes()).unwrap());
+        let renamed = record.renamed(&mut Names::default(), &[]);
+        let told: Vec<_> = renamed.settings.iter().map(|one| (one.name.as_str(), one.value.as_deref())).collect();
+        let kept = [("redirectclipboard", Some("1")), ("redirectprinters", Some("0")), ("drivestoredirect", None)];
+        assert_eq!(told, [&kept[..], &[(REDACTED, None)]].concat());
+    }
+
+    #[test]
     fn nothing_private_is_kept() {
         let text = "username:s:secret\ndomain:s:secret\npassword 51:b:secret\ngatewayaccesstoken:s:secret\n\
                     loadbalanceinfo:s:secret\npcb:s:secret\nodd:s:secret\nodd:i:secret\npassword 51:i:1234\n\

@@ -56,6 +56,7 @@ const FOREIGN: &[&str] = &[
     "sqlstate",
     "odbc",
     "sqlserver",
+    "sql",
     "zoom",
     "teamviewer",
     "anydesk",

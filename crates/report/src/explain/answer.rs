@@ -91,7 +91,7 @@ pub struct Explained {
     pub sources: Vec<String>,
     /// Confidence in the facts.
     pub confidence: Option<Sureness>,
-    /// True if part of it is unchecked, or little more than hearsay.
+    /// True if part of it is unchecked or unconfirmed.
     pub weak: bool,
 }
 

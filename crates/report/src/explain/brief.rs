@@ -84,13 +84,13 @@ fn lines(first: &str, text: &str, style: Style, most: usize) -> Vec<String> {
 
 fn meaning(entry: &Explained) -> String {
     let cause = entry.kind == "cause";
-    let normal = if entry.normal { "; nothing is wrong by it" } else { "" };
+    let normal = if entry.normal { "; this is normal" } else { "" };
     let weak = |words: &&str| [Mark::Mem, Mark::Inf].iter().any(|mark| mark.words() == *words);
     let doubts: Vec<&str> = entry.sources.iter().map(String::as_str).filter(weak).collect();
     let low = entry.confidence == Some(Sureness::Low);
     let unsure = match (entry.weak && !cause, doubts.is_empty()) {
         (true, false) => format!(" (partly {})", doubts.join("; ")),
-        (true, true) if low => " (little more than hearsay)".to_owned(),
+        (true, true) if low => " (unconfirmed)".to_owned(),
         _ => String::new(),
     };
     let text = entry.meaning.trim_end_matches('.');
@@ -118,7 +118,9 @@ fn body(entry: &Explained, style: Style) -> Body {
     rest.retain(|line| !line.trim_end().ends_with(':'));
     if let Some(next) = entry.next.first().filter(|_| entry.kind != "fix") {
         rest.push(format!("  next:    {}", next.command));
-        rest.extend(lines("           ", &next.why, style, 1));
+        // of a cause it says by what the command is read
+        let most = if entry.kind == "cause" { 2 } else { 1 };
+        rest.extend(lines("           ", &next.why, style, most));
     }
     Body { meaning: lines("  ", &meaning(entry), style, 2), rest }
 }
@@ -151,6 +153,11 @@ fn tail(answer: &Answer, first: &Topic, style: Style) -> Vec<String> {
         .collect();
     if !also.is_empty() {
         tail.extend(lines("Also in it: ", &also.join("; "), style, 2));
+    }
+    let unknown: Vec<&str> =
+        answer.topics.iter().filter(|one| one.entries.is_empty()).map(|one| one.text.as_str()).collect();
+    if !unknown.is_empty() {
+        tail.extend(lines("Not known here: ", &format!("{}.", unknown.join(", ")), style, 1));
     }
     tail.push("More: the same with --full; an id alone is explained too.".to_owned());
     tail

@@ -131,6 +131,8 @@ const COUNTED: [&str; 16] = [
 ];
 /// Words before the number of an event.
 const EVENT: [&str; 6] = ["event", "id", "eventid", "ereignis", "ereignisid", "événement"];
+/// Exit statuses of any program that a signal ended: 128 and the signal.
+const KILLED: [u32; 8] = [129, 130, 134, 135, 137, 139, 141, 143];
 /// The port of Remote Desktop, which stands in many texts.
 const PORT: u32 = 3389;
 /// Words of the operating system, in which a number in brackets is the system's.
@@ -252,7 +254,7 @@ impl<'a> Context<'a> {
 
 /// Lists the numbers that can be codes: beside words only those marked as such, because digits can be anything.
 pub(super) fn candidates<'a>(read: &'a Read, context: &Context<'_>) -> Vec<Candidate<'a>> {
-    let mut all: Vec<&Number> = read.numbers.iter().collect();
+    let mut all: Vec<&Number> = read.numbers.iter().filter(|number| !of_another(number, context)).collect();
     if all.len() > MANY {
         let mut seen = HashSet::new();
         all.retain(|number| {
@@ -289,6 +291,16 @@ pub(super) fn candidates<'a>(read: &'a Read, context: &Context<'_>) -> Vec<Candi
         |candidate: &Candidate<'_>| read.numbers.iter().position(|number| std::ptr::eq(number, candidate.number));
     kept.sort_by_key(place);
     kept
+}
+
+/// The number belongs to another program: the status of one that a signal ended, or what `net` says of shares, "System
+/// error 5 has occurred".
+fn of_another(number: &Number, context: &Context<'_>) -> bool {
+    let line = number.line().trim_end_matches([' ', ':', '=']);
+    let ended = ["exit code", "exit status", "exited with", "exited with code", "exited with status"];
+    let killed = KILLED.contains(&number.value) && ended.iter().any(|words| line.ends_with(words));
+    let net = line.ends_with("system error") && number.after.trim_start().starts_with("has occurred");
+    !context.freerdp && killed || net
 }
 
 /// The second number stands right behind the first.

@@ -81,10 +81,7 @@ fn full(paper: &mut Paper, topic: &Topic, entry: &Explained) {
     let name = entry.name.as_ref().map(|name| format!(", {name}")).unwrap_or_default();
     let title = paper.bold(&entry.id);
     paper.line(&format!("{title} ({}{number}{name}{read})", entry.title));
-    paper.wrapped(
-        "  ",
-        &format!("{}{}.", capital(&entry.meaning), if entry.normal { "; nothing is wrong by it" } else { "" }),
-    );
+    paper.wrapped("  ", &format!("{}{}.", capital(&entry.meaning), if entry.normal { "; this is normal" } else { "" }));
     if let Some(client) = &entry.client {
         paper.wrapped("  client: ", &format!("{client}."));
     }

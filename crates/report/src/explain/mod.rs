@@ -3,9 +3,9 @@
 //!
 //! `read.rs` finds numbers and words, `event.rs` reads events as XML, `context.rs` interprets the words beside numbers,
 //! `about.rs` decides what the text speaks of, `names.rs` knows the names of codes, `find.rs` decides what is meant;
-//! `tokens.rs` and `said.rs` find sentences, `sentences.rs` interprets them; `named.rs` knows everything with a name of
-//! its own, `human.rs` writes the answer for a terminal. Each thing found has a score: the one that says most leads. No
-//! machine is asked anything.
+//! `tokens.rs` and `said.rs` find sentences, `symptoms.rs` everyday words, `sentences.rs` interprets both; `named.rs`
+//! knows everything with a name of its own, `human.rs` writes the answer for a terminal. Each thing found has a score:
+//! the one that says most leads. No machine is asked anything.
 
 mod about;
 mod answer;
@@ -19,6 +19,7 @@ mod names;
 mod read;
 mod said;
 mod sentences;
+mod symptoms;
 mod tokens;
 
 use thiserror::Error;
@@ -26,6 +27,7 @@ use thiserror::Error;
 pub use answer::{Answer, EventPlace, Explained, Measurement, Neighbour, SCHEMA, Topic};
 
 use diagnosis::codes::{Entry, Reading, Step};
+use diagnosis::fixes::Given;
 use diagnosis::printable::printable;
 use diagnosis::{Role, Stage, causes};
 
@@ -85,7 +87,9 @@ pub fn explain(question: &str) -> Result<Answer, QuestionError> {
     found.sort_by_key(|found| std::cmp::Reverse(found.score));
     let mut topics = merged(found);
     if topics.iter().all(|topic| topic.entries.is_empty()) {
-        if let Some(found) = named::by_words(question, &about).filter(|_| !nothing_wrong(&tokens)) {
+        let symptom = symptoms::symptom(question, &tokens, &about).map(|message| sentences::symptom(message, question));
+        let by_words = || named::by_words(question, &about).filter(|_| !nothing_wrong(&tokens));
+        if let Some(found) = symptom.or_else(by_words) {
             // "ports 443 3391" is no question about codes
             topics.retain(|topic| topic.text.starts_with("0x"));
             topics.insert(0, found);
@@ -237,6 +241,7 @@ fn next(entry: Entry) -> Vec<Measurement> {
     if code.normal || entry.family.events && code.causes.is_empty() {
         return next;
     }
+    next.extend(licensing(code.step));
     let number = entry.family.form.write(code.number);
     let options = match code.extended {
         Some(extended) => format!(" --code {number} --extended 0x{extended:X}"),
@@ -249,6 +254,15 @@ fn next(entry: Entry) -> Vec<Measurement> {
     let why = code.check.clone().unwrap_or_else(usual);
     next.push(Measurement { command: format!("{DIAGNOSE}{options}"), why });
     next
+}
+
+/// Measures what the host says of its licensing, which no probe can see.
+fn licensing(step: Step) -> Option<Measurement> {
+    let cause = causes::find("licensing-grace-expired").filter(|_| step == Step::Licence)?;
+    Some(Measurement {
+        command: Given::NOTHING.fill(cause.page.command),
+        why: "Shows what the session host says of its licensing (PowerShell on it, only reads).".to_owned(),
+    })
 }
 
 fn why_diagnose(step: Step) -> &'static str {

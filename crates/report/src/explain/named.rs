@@ -34,6 +34,11 @@ const TYPED: usize = 9;
 /// How much of a pasted message a hit has to answer. The tests of pastes measure it: nothing about other things may
 /// have one.
 const COVERED_OF_MESSAGE: f64 = 0.65;
+/// Share of the telling words of a question that a hit has to be about: that its text mentions them is not enough.
+const SUBJECT: f64 = 0.5;
+/// Up to this many words a question is the name of something, and what is about all of it is its answer.
+const NAME: usize = 3;
+const OF_NAME: f64 = 0.65;
 /// Share of a question of everyday words that a hit has to cover, and share that one phrase of the hit has to be.
 const EVERYDAY: f64 = 0.9;
 const OF_PHRASE: f64 = 0.2;
@@ -122,8 +127,18 @@ pub(super) fn by_words(question: &str, about: &About) -> Option<Topic> {
     let message = pasted(question);
     let (covered, fits) = if message { (COVERED_OF_MESSAGE, FITS_MESSAGE) } else { (COVERED, FITS) };
     let hits = INDEX.find(question, HITS).into_iter();
-    let hits = hits.filter(|hit| hit.covered >= covered && hit.score >= fits && !(message && hit.kind == "fix"));
-    let hits: Vec<_> = hits.filter(|hit| telling(&hit.matched) && carries(hit, about, question)).collect();
+    // of a single word the field may have many entries, so that none of them fits well
+    let single = |hit: &search::Hit| !question.trim().contains(char::is_whitespace) && hit.subject >= OF_NAME;
+    let fits = |hit: &search::Hit| hit.covered >= covered && (hit.score >= fits || single(hit));
+    let hits = hits.filter(|hit| fits(hit) && !(message && hit.kind == "fix"));
+    // one word says what is meant, and not what somebody wants to do or to believe
+    let one = search::terms(question).iter().filter(|term| search::telling(term)).count() < 2;
+    let enough = |hit: &search::Hit| match hit.kind {
+        "claim" => (!one || !about.ours) && hit.subject >= CLAIMED,
+        "fix" => !one && hit.subject >= SUBJECT,
+        _ => hit.subject >= SUBJECT,
+    };
+    let hits: Vec<_> = hits.filter(|hit| enough(hit) && carries(hit, about, question)).collect();
     let matched = hits.first().map(|hit| hit.matched.clone()).unwrap_or_default();
     let entries: Vec<Explained> = hits.iter().filter_map(|hit| by_exact_id(&hit.id)).collect();
     let text: String = question.trim().chars().take(super::REPEATED).collect();
@@ -134,40 +149,12 @@ pub(super) fn by_words(question: &str, about: &About) -> Option<Topic> {
 /// nearly all of them, and a phrase of it has to be there whole. A fix changes a machine, so everyday words never lead
 /// to one.
 fn carries(hit: &search::Hit, about: &About, question: &str) -> bool {
+    let named = matches!(hit.kind, "cause" | "guide" | "code") && hit.subject >= OF_NAME;
+    let name = named && question.split_whitespace().count() <= NAME;
     about.ours
+        || name
         || search::terms(question).iter().any(|term| FIELD.contains(&term.as_str()))
         || hit.kind != "fix" && hit.covered >= EVERYDAY && hit.phrase >= OF_PHRASE
-}
-
-/// Among the words that a hit has in common with the question is one that is not in every question.
-fn telling(matched: &[String]) -> bool {
-    const COMMON: [&str; 24] = [
-        "error",
-        "errorcode",
-        "code",
-        "extend",
-        "message",
-        "fail",
-        "failed",
-        "problem",
-        "remote",
-        "desktop",
-        "rdp",
-        "connect",
-        "session",
-        "server",
-        "client",
-        "window",
-        "computer",
-        "pc",
-        "service",
-        "user",
-        "cod",
-        "host",
-        "system",
-        "network",
-    ];
-    matched.iter().any(|term| !COMMON.contains(&term.as_str()) && !term.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// A text that somebody pasted: longer than what people type, or a sentence about something that went wrong.
@@ -250,7 +237,8 @@ pub(super) fn by_exact_id(id: &str) -> Option<Explained> {
         .or_else(|| fixes::find(id).map(fix))
         .or_else(|| claims::find(id).map(claim))
         .or_else(of_guide)
-        .or_else(|| messages::find(id).map(sentences::message))
+        // reading the messages takes time, and all their ids have a list before them
+        .or_else(|| messages::find(Some(id).filter(|id| id.contains('/'))?).map(sentences::message))
         .or_else(|| sentences::update(id.get(..7)?.eq_ignore_ascii_case("update/").then(|| &id[7..])?))
         .or_else(of_code)
 }
@@ -317,19 +305,33 @@ fn cause(cause: &'static Cause) -> Explained {
         claims: ids(claims::about_cause(cause.id)),
         fixes: cause.fixes.iter().map(|&fix| fix.to_owned()).collect(),
         confused: produced.collect(),
-        next: vec![
-            Measurement {
-                command: "rdpdoctor diagnose HOST".to_owned(),
-                why: "Shows whether this is the fault of a host.".to_owned(),
-            },
-            Measurement {
-                command: Given::NOTHING.fill(page.command),
-                why: format!("{} (PowerShell, only reads)", page.confirm),
-            },
-        ],
+        next: next(cause),
         sources: page.references.iter().map(|&text| text.to_owned()).collect(),
         ..blank("cause", cause.id, "cause", format!("{}: {}", sort(cause.severity), cause.title))
     }
+}
+
+/// Lists what tells whether this is the cause: a probe first where one can see it, else the command that confirms it.
+fn next(cause: &Cause) -> Vec<Measurement> {
+    let measurement = |command: &str, why: &str| Measurement { command: command.to_owned(), why: why.to_owned() };
+    let confirm = measurement(
+        &Given::NOTHING.fill(cause.page.command),
+        &format!("{} (PowerShell, only reads)", cause.page.confirm),
+    );
+    if cause.shows_to_a_probe() {
+        return vec![measurement(super::DIAGNOSE, "Shows whether this is the fault of a host."), confirm];
+    }
+    let of_file = cause.page.command.contains("FILE.rdp");
+    let (command, why) = if of_file {
+        ("rdpdoctor inspect FILE.rdp", "Shows what the file asks for, and whether its signature is intact.")
+    } else {
+        (
+            "rdpdoctor inspect FOLDER",
+            "Reads copies of the machine's logs and settings, and says whether this is in them.",
+        )
+    };
+    let inspect = measurement(command, why);
+    if of_file { vec![inspect, confirm] } else { vec![confirm, inspect] }
 }
 
 /// Names the kind of a cause, so that looking one up does not read like a verdict.

@@ -7,7 +7,7 @@ use diagnosis::{causes, codes};
 use super::about::About;
 use super::said::{Said, said};
 use super::tokens::Tokens;
-use super::{DIAGNOSE, Explained, Found, Measurement, Neighbour, named};
+use super::{DIAGNOSE, Explained, Found, Measurement, Neighbour, Topic, named};
 use crate::messages::{self, Message};
 
 /// Score of a sentence of each rank, from 0 to 100.
@@ -34,12 +34,25 @@ pub(super) fn found(question: &str, tokens: &Tokens, about: &About) -> Vec<Found
     found
 }
 
-fn topic(said: &Said, line: &str) -> Found {
-    let message = said.message;
-    let entries: Vec<Explained> = match &message.id {
+/// The entries that a sentence or symptom leads to.
+fn entries(message: &'static Message) -> Vec<Explained> {
+    match &message.id {
         Some(_) => vec![self::message(message)],
         None => message.to.iter().filter_map(|id| named::by_exact_id(id)).collect(),
-    };
+    }
+}
+
+/// A symptom that a question tells of in words of its own.
+pub(super) fn symptom(message: &'static Message, question: &str) -> Topic {
+    let mut topic = named::topic(&question.trim().chars().take(SHOWN).collect::<String>(), entries(message));
+    topic.remark =
+        Some("It was recognised by everyday words: if it is another question, paste the message itself.".to_owned());
+    topic
+}
+
+fn topic(said: &Said, line: &str) -> Found {
+    let message = said.message;
+    let entries = entries(message);
     let by_telling_words = "It was recognised by its telling words: compare the rest of it.";
     let unattested = "This wording of the language is not from a source; it was recognised by its telling words.";
     let remark = match (said.exact, message.attested) {
@@ -90,7 +103,7 @@ pub(super) fn message(message: &'static Message) -> Explained {
         ..named::blank(
             "message",
             message.id.as_deref().unwrap_or_default(),
-            &format!("message of {}", message.program),
+            &if message.program.is_empty() { "symptom".to_owned() } else { format!("message of {}", message.program) },
             message.meaning.clone(),
         )
     }

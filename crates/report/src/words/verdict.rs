@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use diagnosis::cause::{Confidence, Severity};
-use diagnosis::report::{Diagnosis, Outcome, StageResult, Told, Verdict};
+use diagnosis::report::{Diagnosis, Outcome, ReportObservation, StageResult, Told, Verdict};
 use diagnosis::stage::rung::NOT_TRIED;
 use diagnosis::{Role, Stage};
 
@@ -46,7 +46,7 @@ pub(super) fn reached_words(stage: Stage) -> &'static str {
         Stage::Tls => "up to TLS",
         Stage::Certificate => "up to the certificate; what comes after it was not seen",
         Stage::Credssp => "up to the logon prompt",
-        Stage::Sequence => "up to the settings that it tells every client; the logon behind them was not seen",
+        Stage::Sequence => "up to the settings that it sends every client; the logon after them was not tried",
         // `reached` is a stage of the connection, and these are beside it
         Stage::Gateway | Stage::Host | Stage::Client => "judging by its settings and logs",
     }
@@ -100,7 +100,7 @@ fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
     if let Some(words) = to_gateway_words(diagnosis) {
         return words;
     }
-    if let Some(words) = not_tried(diagnosis) {
+    if let Some(words) = not_tried(diagnosis).or_else(|| nothing_read(diagnosis)).or_else(|| intact(diagnosis)) {
         return words;
     }
     let went = |outcome: Outcome| {
@@ -127,7 +127,7 @@ fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
                 .to_owned()
         }
         (None, false) if went(Outcome::Degraded) => {
-            "Could not tell: a step went well only in part, in a way that no known cause explains.".to_owned()
+            "Could not tell: one step worked only partly, and no known cause explains why.".to_owned()
         }
         (None, false) => {
             "Could not tell: nothing that was seen is a fault, and no complete connection was seen.".to_owned()
@@ -141,6 +141,41 @@ fn not_tried(diagnosis: &Diagnosis) -> Option<String> {
     let why = diagnosis.subjects.iter().find_map(|who| diagnosis.not_tried(who.id))?;
     let others = diagnosis.stages.iter().any(|stage| stage.stage >= Stage::Tcp && stage.outcome == Outcome::Failed);
     (!others).then(|| format!("Could not tell: {NOT_TRIED} ({why}), so nothing was learned about the host."))
+}
+
+/// Writes the verdict where nothing that was given could be read.
+fn nothing_read(diagnosis: &Diagnosis) -> Option<String> {
+    let unread = diagnosis.observations.iter().filter_map(|seen| match &seen.told {
+        Some(Told::Unread { what, why }) => Some((what, why)),
+        _ => None,
+    });
+    let unread: Vec<_> = unread.collect();
+    let (what, why) = unread.first().filter(|_| only_unread(diagnosis))?;
+    let more = if unread.len() > 1 { format!(" (and {} more)", unread.len() - 1) } else { String::new() };
+    Some(format!("Could not tell: nothing was read. {what}{more}: {why}."))
+}
+
+/// True if all that is known is that something was not read.
+pub(crate) fn only_unread(diagnosis: &Diagnosis) -> bool {
+    let unread = |seen: &ReportObservation| matches!(seen.told, Some(Told::Unread { .. }));
+    !diagnosis.observations.is_empty() && diagnosis.connections == 0 && diagnosis.observations.iter().all(unread)
+}
+
+/// Writes the verdict of an `.rdp` file by itself whose signature holds.
+fn intact(diagnosis: &Diagnosis) -> Option<String> {
+    let alone = diagnosis.stages.iter().all(|stage| stage.stage == Stage::Client) && diagnosis.connections == 0;
+    let signed = diagnosis.observations.iter().filter_map(|seen| match &seen.told {
+        Some(Told::SignatureIntact { file, signer }) => Some((file, signer)),
+        _ => None,
+    });
+    let intact: Vec<_> = signed.collect();
+    let &[(file, by)] = intact.as_slice() else { return None };
+    (alone && diagnosis.symptom.is_none() && diagnosis.observations.len() == 1).then(|| {
+        format!(
+            "The signature of {file} is intact: its signed settings are as {by} signed them, as far as this program \
+             can check. Whether a connection works was not tried."
+        )
+    })
 }
 
 /// Writes the verdict where only clients on their way to gateways were captured.

@@ -139,6 +139,7 @@ pub(super) const CROSSES: &[(&str, &str)] = &[
     ("machine-renamed", "bind-certificate"),
     ("private-key-unusable", "bind-certificate"),
     ("firewall-blocks-rdp", "enable-remote-desktop"),
+    ("firewall-blocks-rdp", "limit-rdp-addresses"),
     // the two agree again, on less security
     ("security-layer-inconsistent", "allow-nla-off"),
     // whatever restarts TermService starts it
