@@ -207,7 +207,7 @@ fn sarif_says_what_the_report_says() {
         "hostile-names-in-challenge",
     ] {
         let lab = Lab::start(&Scenario::find(scenario).unwrap()).unwrap();
-        run(&["diagnose", &lab.addresses()[0].to_string(), "--timeout", "2s", "--transcript", path]);
+        run(&["diagnose", &lab.addresses()[0].to_string(), "--timeout", "2s", "--transcript", path, "--force"]);
         let (log, report) = both(path);
         let run = &log["runs"][0];
         let results = run["results"].as_array().unwrap();
@@ -266,7 +266,7 @@ fn what_a_host_calls_itself_never_paints_the_terminal() {
         let lab = Lab::start(&Scenario::find(scenario).unwrap()).unwrap();
         let target = format!("localhost:{}", lab.port);
         for redact in [&[][..], &["--redact"]] {
-            let live = run(&[&["diagnose", &target, "--timeout", "2s", "--transcript", path], redact].concat());
+            let live = run(&[&["diagnose", &target, "--timeout", "2s", "--transcript", path, "--force"], redact].concat());
             let transcript = std::fs::read_to_string(&file).unwrap();
             let written = Output { stdout: transcript.into(), ..live.clone() };
             let mut texts = vec![("live", live), ("transcript", written)];

@@ -87,15 +87,14 @@ impl Point {
             // without TLS the settings follow the answer; behind TLS its own facts have got further
             Fact::X224Answer { answer: X224Answer::Server(_) | X224Answer::Malformed { .. }, .. }
             | Fact::Settings { answer: ConnectionSequenceAnswer::Settings(_), .. } => Self::Answer,
-            // the lab refuses them behind TLS alone
-            Fact::Settings { .. } => Self::Introduction,
             Fact::X224Answer { .. } | Fact::TlsAnswer { direct: true, .. } => Self::Request,
             Fact::TlsAnswer { answer: Handshake::Accepted { .. }, .. } => Self::Handshake,
             Fact::TlsAnswer { .. } | Fact::ClientCertificateRequested => Self::Hello,
             Fact::CredsspAnswer(
                 Introduction::Challenge(_) | Introduction::Refused { .. } | Introduction::Rejected(_),
             ) => Self::TsRequest,
-            Fact::CredsspAnswer(_) => Self::Introduction,
+            // the lab refuses settings behind TLS alone
+            Fact::CredsspAnswer(_) | Fact::Settings { .. } => Self::Introduction,
             other if other.name().starts_with("certificate.") => Self::Certificate,
             _ => Self::Names,
         }

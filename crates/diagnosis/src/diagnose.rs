@@ -100,8 +100,8 @@ pub(crate) fn verdict_on<'j>(
 }
 
 /// Returns how much a fault matters to the client: one behind TLS matters nothing to who is led past TLS.
-fn for_client(cause: &Cause, case: Case<'_>, severity: Severity) -> Severity {
-    let behind_tls = matches!(cause.stage, Stage::Tls | Stage::Certificate | Stage::Credssp);
+fn for_client(fault: &Cause, case: Case<'_>, severity: Severity) -> Severity {
+    let behind_tls = matches!(fault.stage, Stage::Tls | Stage::Certificate | Stage::Credssp);
     if behind_tls && client_goes_in_clear(case) { Severity::Advisory } else { severity }
 }
 

@@ -105,7 +105,8 @@ impl Expect for ExpectConnectResponse {
 
     fn limit(&self, plan: &ConversationPlan) -> Duration {
         let limit = plan.limits.connection_sequence;
-        let linger = |told: Duration| told.saturating_add((told / 4).clamp(LINGER.0, LINGER.1)).min(limit);
+        let moment = |told: Duration| told.checked_div(4).unwrap_or_default().clamp(LINGER.0, LINGER.1);
+        let linger = |told: Duration| told.saturating_add(moment(told)).min(limit);
         self.told.as_ref().map_or(limit, |(_, _, told)| linger(*told))
     }
 
