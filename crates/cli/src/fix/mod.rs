@@ -141,7 +141,8 @@ fn apply(patient: &Patient, found: &Found, plan: &Plan) -> anyhow::Result<u8> {
     let seen_before = patient.probed(&found.xrdp);
     let mut hand = patient.hand()?;
     let mut make = |name: &str| make::certificate(name);
-    let applied = run::apply(plan, &mut *hand, &store, patient.elsewhere(), &mut make, &journals::now)?;
+    let applied = run::apply(plan, &mut *hand, &store, patient.elsewhere(), &mut make, &journals::now)
+        .map_err(|why| anyhow!("{why}"))?;
     ended(patient, applied, &plan.causes, seen_before.as_ref())
 }
 
