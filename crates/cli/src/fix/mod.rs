@@ -55,8 +55,8 @@ pub fn run(options: &FixOptions) -> anyhow::Result<u8> {
     apply(&patient, &found, &plan)
 }
 
-/// Plans what mends the findings: for each the first fix that can be carried out here. Returns also the causes that take
-/// a person.
+/// Plans what mends the findings: for each the first fix that can be carried out here. Returns also the causes that
+/// take a person.
 fn planned(patient: &Patient, found: &Found, options: &FixOptions) -> anyhow::Result<(Plan, Vec<String>)> {
     for id in options.causes.iter().filter(|id| diagnosis::causes::find(id).is_none()) {
         bail!("there is no cause {id}: `rdpdoctor inspect` names those that are found");

@@ -1,5 +1,5 @@
-//! A real xrdp in a mount namespace of its own, with its init script: broken, repaired with the program alone, proven by
-//! a probe, and taken back to the byte.
+//! A real xrdp in a mount namespace of its own, with its init script: broken, repaired with the program alone, proven
+//! by a probe, and taken back to the byte.
 
 use std::process::Command;
 
