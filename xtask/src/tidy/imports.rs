@@ -44,7 +44,7 @@ const FLOORS: &[(&str, &[&str])] = &[
         "diagnosis",
         &[
             "client earlier identity keys logs refusals regressions server setting timeline xrdp",
-            "causes fixes ladder report",
+            "causes fixes ladder order report",
         ],
     ),
     ("repair", &["file hand hive place publisher", "groups linux ratchet sign", "make plan", "journal remedy", "run"]),

@@ -223,11 +223,7 @@ fn refused() -> Vec<RefusedAccess> {
 }
 
 fn version() -> FileVersion {
-    FileVersion {
-        name: "termsrv.dll".to_owned(),
-        version: Some("10.0.20348.1".to_owned()),
-        exists: true,
-    }
+    FileVersion { name: "termsrv.dll".to_owned(), version: Some("10.0.20348.1".to_owned()), exists: true }
 }
 
 pub fn state() -> State {
