@@ -19,10 +19,10 @@ use crate::ladder::{Ladder, Outcome};
 use crate::need::{Answers, Need};
 pub use crate::report::Run;
 use crate::report::{Diagnosis, Finding, UnknownCause, Verdict};
-use crate::server::advice::advice;
+use crate::server::advice::{advice, of_settings};
 use crate::server::server;
 use crate::stage::connection_sequence::client_goes_in_clear;
-use crate::{claims, earlier};
+use crate::{claims, earlier, xrdp};
 
 /// A present cause, before it is ranked.
 struct Present<'a> {
@@ -167,14 +167,16 @@ fn rank(present: &[Present<'_>], context: &Context) -> Vec<Finding> {
 }
 
 fn finding(found: &Present<'_>, present: &[Present<'_>], explains_symptom: Option<bool>) -> Finding {
-    let advice = server(found.case).and_then(|guess| advice(&guess, found.cause));
+    let of_settings = || of_settings(found.cause).filter(|_| xrdp::shows(found.case, &found.because));
+    let guessed = || server(found.case).and_then(|guess| advice(&guess, found.cause));
+    let advice = of_settings().or_else(guessed);
     Finding {
         cause: found.cause.id.to_owned(),
         subject: found.case.subject,
         severity: found.severity,
         confidence: found.confidence,
         stage: found.cause.stage,
-        title: found.cause.title.to_owned(),
+        title: xrdp::title(found.case, found.cause).unwrap_or(found.cause.title).to_owned(),
         because: found.because.clone(),
         explains_symptom,
         root_of: present.iter().filter(|other| roots(found, other)).map(|other| other.cause.id.to_owned()).collect(),
@@ -194,7 +196,7 @@ fn fixes(found: &Present<'_>, other_server: bool) -> Vec<String> {
     // Windows selects CredSSP where it is offered; xrdp and others know TLS alone, and have no key files of Windows
     let other = found.case.selected().is_some_and(|seen| seen.value == SecurityProtocols::SSL);
     let seen = found.case.xrdp();
-    let xrdp = seen.is_some();
+    let of_xrdp = seen.is_some();
     let joinable = seen.is_some_and(|seen| {
         let shut = |file: &XrdpFile| file.readable == Some(false);
         [&seen.value.certificate, &seen.value.key].into_iter().all(|file| !shut(file) || file.group.is_some())
@@ -204,8 +206,9 @@ fn fixes(found: &Present<'_>, other_server: bool) -> Vec<String> {
         let in_vain = |fix: &Fix| by_address && fix.is_about_names() || other && fix.is_of_windows_own();
         // every other fix on a host is one of Windows
         let of_windows = |fix: &Fix| matches!(fix.place.machine, Machine::Host | Machine::Concerned(_));
-        let foreign = |fix: &Fix| if fix.is_of_xrdp() { !xrdp } else { (xrdp || other_server) && of_windows(fix) };
-        let helpless = |fix: &Fix| xrdp && fix.changes().any(|change| *change == Change::JoinKeyGroup) && !joinable;
+        let foreign =
+            |fix: &Fix| if fix.is_of_xrdp() { !of_xrdp } else { (of_xrdp || other_server) && of_windows(fix) };
+        let helpless = |fix: &Fix| of_xrdp && fix.changes().any(|change| *change == Change::JoinKeyGroup) && !joinable;
         fix.is_none_or(|fix| !(weakens_in_vain(fix) || in_vain(fix) || foreign(fix) || helpless(fix)))
     };
     let mut list: Vec<&str> = found.cause.fixes.iter().copied().filter(fits).collect();

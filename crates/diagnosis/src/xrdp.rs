@@ -6,16 +6,29 @@
 use evidence::moment::{moment, rfc3339};
 use evidence::printable::printable;
 use evidence::state::{Xrdp, XrdpFile};
+use evidence::{Because, Fact};
 
 use crate::case::{Case, Seen};
-use crate::cause::{Confidence, Ground, Severity};
+use crate::cause::{Cause, Confidence, Ground, Severity};
 use crate::stage::tls::uses_key;
 
 impl<'a> Case<'a> {
     /// Returns the settings of the machine's xrdp.
     pub fn xrdp(self) -> Option<Seen<&'a Xrdp>> {
-        self.machine()?.last(|fact| if let evidence::Fact::Xrdp(xrdp) = fact { Some(xrdp) } else { None })
+        self.machine()?.last(|fact| if let Fact::Xrdp(xrdp) = fact { Some(xrdp) } else { None })
     }
+}
+
+/// True if one of these reasons is what the settings of an xrdp say.
+pub(crate) fn shows(case: Case<'_>, because: &[Because]) -> bool {
+    let of_settings = |id: usize| case.evidence.observations.get(id.wrapping_sub(1)).map(|seen| &seen.fact);
+    because.iter().any(|reason| matches!(of_settings(reason.observation), Some(Fact::Xrdp(_))))
+}
+
+/// Returns the title of a cause where that of Windows does not fit.
+pub(crate) fn title(case: Case<'_>, cause: &Cause) -> Option<&'static str> {
+    let fits = cause.id == "private-key-unusable" && unreadable(case).is_some();
+    fits.then_some("xrdp may not read its private key or its certificate")
 }
 
 /// Way in which xrdp secures a connection.
@@ -159,7 +172,6 @@ mod tests {
     use super::*;
     use crate::causes;
     use crate::sketch::{Expect, Sketch, host, machine};
-    use evidence::Fact;
     use evidence::sketch::xrdp;
     use wire::tls::TlsVersion;
 

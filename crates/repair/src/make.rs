@@ -1,5 +1,5 @@
-//! A new key with a certificate that vouches for itself, made by openssl: xrdp needs its library, and its packages bring
-//! the program (by `ssl-cert` on Debian).
+//! A new key with a certificate that vouches for itself, made by openssl: xrdp needs its library, and its packages
+//! bring the program (by `ssl-cert` on Debian).
 
 use std::process::{Command, Stdio};
 

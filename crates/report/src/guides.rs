@@ -70,6 +70,13 @@ pub const ALL: &[Guide] = &[
                    how to sign rdp files, unknown remote connection",
     },
     Guide {
+        id: "repair-xrdp",
+        text: include_str!("../../../docs/book/repair-xrdp.md"),
+        title: "Repair xrdp, with a way back",
+        about: "what rdpdoctor fix changes on an xrdp, what it never does, and how to get out when everything fails",
+        keywords: "repair xrdp, fix xrdp, xrdp ssl-cert group, undo a fix",
+    },
+    Guide {
         id: "collect-evidence",
         text: include_str!("../../../docs/book/collect-evidence.md"),
         title: "Collect evidence",

@@ -59,8 +59,8 @@ pub fn run(options: &FixOptions) -> anyhow::Result<u8> {
     apply(&patient, &found, &plan)
 }
 
-/// Plans what mends the findings: for each the first fix that can be carried out here. Returns also the causes that take
-/// a person.
+/// Plans what mends the findings: for each the first fix that can be carried out here. Returns also the causes that
+/// take a person.
 fn planned(patient: &Patient, found: &Found, options: &FixOptions) -> anyhow::Result<(Plan, Vec<String>)> {
     for id in options.causes.iter().filter(|id| diagnosis::causes::find(id).is_none()) {
         bail!("there is no cause {id}: `rdpdoctor inspect` names those that are found");
@@ -151,7 +151,8 @@ fn apply(patient: &Patient, found: &Found, plan: &Plan) -> anyhow::Result<u8> {
     let seen_before = patient.probed(&found.xrdp);
     let mut hand = patient.hand()?;
     let mut make = |name: &str| make::certificate(name);
-    let applied = run::apply(plan, &mut *hand, &store, patient.elsewhere(), &mut make, &journals::now)?;
+    let applied = run::apply(plan, &mut *hand, &store, patient.elsewhere(), &mut make, &journals::now)
+        .map_err(|why| anyhow!("{why}"))?;
     ended(patient, applied, &plan.causes, seen_before.as_ref())
 }
 

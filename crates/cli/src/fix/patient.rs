@@ -35,7 +35,7 @@ pub struct Patient {
     pub origin: String,
 }
 
-/// What was found on it.
+/// State of it, and what is wrong.
 pub struct Found {
     /// Settings of its xrdp.
     pub xrdp: Xrdp,

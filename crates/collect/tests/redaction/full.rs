@@ -222,6 +222,10 @@ fn refused() -> Vec<RefusedAccess> {
     paths.into_iter().map(access).collect()
 }
 
+fn version() -> FileVersion {
+    FileVersion { name: "termsrv.dll".to_owned(), version: Some("10.0.20348.1".to_owned()), exists: true }
+}
+
 pub fn state() -> State {
     let event = |(provider, id, fields): &(&str, u32, &[&str])| LogEvent {
         at: "2026-11-21T09:00:00Z".to_owned(),
@@ -280,11 +284,7 @@ pub fn state() -> State {
             addresses: 2,
             minutes: BTreeMap::from([("2026-11-21T09:00:00Z".to_owned(), 700)]),
         }],
-        files: vec![FileVersion {
-            name: "termsrv.dll".to_owned(),
-            version: Some("10.0.20348.1".to_owned()),
-            exists: true,
-        }],
+        files: vec![version()],
         volumes: vec![Volume { name: "C:".to_owned(), free: 1, size: 2 }],
         xrdp: vec![xrdp()],
         rdp_files: rdp_files(),

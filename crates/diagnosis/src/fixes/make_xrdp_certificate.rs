@@ -7,7 +7,7 @@ pub const FIX: Fix = Fix {
     id: "make-xrdp-certificate",
     title: "Give xrdp a new certificate with its own key",
     safety: Safety::Disruptive,
-    reason: "Clients warn once more, because the certificate is new and vouches for itself. Where one from an authority is wanted, put that in its place. The files that were set stay where they are.",
+    reason: "Clients warn once more, because the certificate is new and self-signed. Where one from an authority is wanted, put that in its place. The files that were set stay where they are.",
     place: Place::XRDP,
     steps: &[
         Step::Read(&[Look::Line("grep -E '^(certificate|key_file)' /etc/xrdp/xrdp.ini")]),

@@ -111,6 +111,75 @@ const ALL: &[(Program, &[&str], Advice)] = &[
     ),
 ];
 
+/// Advice where the settings of an xrdp themselves show the cause.
+const OF_SETTINGS: &[(&str, Advice)] = &[
+    (
+        "private-key-unusable",
+        Advice {
+            confirm: "The account that xrdp runs as has to be able to read the file, and to pass every folder above it.",
+            command: "ps -C xrdp -o user:20,args; id xrdp; \
+                      namei -l $(grep -oP '^(certificate|key_file)=\\K/.+' /etc/xrdp/xrdp.ini) /etc/xrdp/key.pem",
+            how_to_fix: "On the host, \"rdpdoctor fix --for private-key-unusable\" shows what it would change; with \
+                         --apply it changes that, and \"rdpdoctor undo\" goes back.",
+        },
+    ),
+    (
+        "certificate-binding-stale",
+        Advice {
+            confirm: "Both files that certificate and key_file in /etc/xrdp/xrdp.ini name have to be there; where one \
+                      is empty, xrdp takes /etc/xrdp/cert.pem and /etc/xrdp/key.pem.",
+            command: "grep -E '^(certificate|key_file)' /etc/xrdp/xrdp.ini; ls -lL /etc/xrdp/cert.pem /etc/xrdp/key.pem",
+            how_to_fix: "Correct the path, if it was mistyped. Or \"rdpdoctor fix --for certificate-binding-stale\" on \
+                         the host shows how it would make a new certificate; --apply does it, \"rdpdoctor undo\" \
+                         goes back.",
+        },
+    ),
+    (
+        "certificate-key-mismatch",
+        Advice {
+            confirm: "Both commands print the same number where key and certificate belong together.",
+            command: "openssl x509 -noout -pubkey -in /etc/xrdp/cert.pem | sha256sum; \
+                      openssl pkey -pubout -in /etc/xrdp/key.pem | sha256sum",
+            how_to_fix: "Put the right key beside the certificate. Or \"rdpdoctor fix --for certificate-key-mismatch\" \
+                         on the host shows how it would make a new pair; --apply does it, \"rdpdoctor undo\" goes \
+                         back.",
+        },
+    ),
+    (
+        "certificate-expired",
+        Advice {
+            confirm: "openssl prints the day until which the certificate is valid.",
+            command: "grep -E '^certificate' /etc/xrdp/xrdp.ini; openssl x509 -noout -subject -enddate -in \
+                      /etc/xrdp/cert.pem",
+            how_to_fix: "Renew a certificate from an authority there. Else \"rdpdoctor fix --for certificate-expired\" \
+                         on the host shows how it would make a new one; --apply does it, \"rdpdoctor undo\" goes back.",
+        },
+    ),
+    (
+        "standard-security-only",
+        Advice {
+            confirm: "security_layer says what xrdp negotiates: rdp means no TLS.",
+            command: "grep -E '^security_layer' /etc/xrdp/xrdp.ini",
+            how_to_fix: "On the host, \"rdpdoctor fix --for standard-security-only\" shows what it would change; with \
+                         --apply it changes that, and \"rdpdoctor undo\" goes back.",
+        },
+    ),
+    (
+        "port-closed",
+        Advice {
+            confirm: "port in the section [Globals] has to be a number from 1 to 65535, or an address with one.",
+            command: "grep -n '^port' /etc/xrdp/xrdp.ini; ss -ltnp | grep xrdp",
+            how_to_fix: "On the host, \"rdpdoctor fix --for port-closed\" shows what it would change; with --apply it \
+                         changes that, and \"rdpdoctor undo\" goes back.",
+        },
+    ),
+];
+
+/// Returns the advice for a cause that the settings of an xrdp show.
+pub fn of_settings(cause: &Cause) -> Option<Advice> {
+    OF_SETTINGS.iter().find(|(id, _)| *id == cause.id).map(|(_, advice)| *advice)
+}
+
 /// Returns the advice for a cause where the server is most likely none of Windows, and there is advice of its own.
 pub fn advice(guess: &Guess, cause: &Cause) -> Option<Advice> {
     let on_the_wire = cause.role == Role::Host && cause.stage < Stage::Host;
@@ -138,6 +207,16 @@ mod tests {
                 let cause = causes::find(id).unwrap_or_else(|| panic!("{id}"));
                 assert!(advice(&guess(*program, Confidence::Likely), cause).is_some(), "{id}");
             }
+        }
+    }
+
+    #[test]
+    fn advice_of_settings_names_causes_that_a_fix_of_xrdp_helps() {
+        for (id, advice) in OF_SETTINGS {
+            let cause = causes::find(id).unwrap_or_else(|| panic!("{id}"));
+            let helps = |fix: &&str| crate::fixes::find(fix).is_some_and(crate::fixes::Fix::is_of_xrdp);
+            assert!(cause.fixes.iter().any(helps), "{id}");
+            assert!(advice.how_to_fix.contains(&format!("rdpdoctor fix --for {id}")), "{id}");
         }
     }
 

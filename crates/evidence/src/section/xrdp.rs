@@ -75,7 +75,7 @@ const FILES: &[&str] = &[
 impl Section for Xrdp {
     const FACT: &'static str = "xrdp";
     const TITLE: &'static str = "settings of xrdp";
-    const COUNT: Option<Count> = Some(Count::Things(["xrdp", "xrdps"]));
+    const COUNT: Option<Count> = Some(Count::Things(["configuration of xrdp", "configurations of xrdp"]));
 
     fn renamed(&self, names: &mut Names, _: &[LogSpan]) -> Self {
         let Self {

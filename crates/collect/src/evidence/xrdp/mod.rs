@@ -1,8 +1,8 @@
 //! `xrdp.ini` and what it leads to: certificate, key, and whether the account that xrdp runs as may read them.
 //!
-//! Paths in it are those of the machine that the file belongs to. If the file lies in `etc/xrdp` of a folder, that folder
-//! is the root of the machine, with its users and links; else it is this machine. Source: the file itself as it is
-//! shipped, and what xrdp 0.9.21 does.
+//! Paths in it are those of the machine that the file belongs to. If the file lies in `etc/xrdp` of a folder, that
+//! folder is the root of the machine, with its users and links; else it is this machine. Source: the file itself as it
+//! is shipped, and what xrdp 0.9.21 does.
 
 mod pair;
 mod reach;

@@ -14,7 +14,7 @@ use super::reach::Machine;
 /// Most bytes of a file with a certificate or a key.
 const LIMIT: u64 = 1024 * 1024;
 
-/// What could be read of both.
+/// Facts about both, as far as they could be read.
 #[derive(Default)]
 pub(super) struct Pair {
     pub(super) subject: Option<String>,
