@@ -26,8 +26,8 @@ pub(crate) fn shows(case: Case<'_>, because: &[Because]) -> bool {
 }
 
 /// Returns the title of a cause where that of Windows does not fit.
-pub(crate) fn title(case: Case<'_>, cause: &Cause) -> Option<&'static str> {
-    let fits = cause.id == "private-key-unusable" && unreadable(case).is_some();
+pub(crate) fn title(case: Case<'_>, of: &Cause) -> Option<&'static str> {
+    let fits = of.id == "private-key-unusable" && unreadable(case).is_some();
     fits.then_some("xrdp may not read its private key or its certificate")
 }
 

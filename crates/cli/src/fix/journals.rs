@@ -86,19 +86,16 @@ pub fn unfinished(store: &Store) -> anyhow::Result<Option<Journal>> {
 pub fn undo(options: &UndoOptions) -> anyhow::Result<u8> {
     let store = store()?;
     let _lock = store.lock()?;
-    let journal = match &options.run {
-        Some(run) => {
-            let folder = store.folder().join(run);
-            // a number and no path
-            if run.is_empty() || !run.bytes().all(|digit| digit.is_ascii_digit()) || !folder.is_dir() {
-                bail!("there is no run {run}: `rdpdoctor history` lists them");
-            }
-            Some(Journal::open(&folder).map_err(|why| anyhow!("read the journal {}: {why}", folder.display()))?)
+    let journal = if let Some(run) = &options.run {
+        let folder = store.folder().join(run);
+        // a number and no path
+        if run.is_empty() || !run.bytes().all(|digit| digit.is_ascii_digit()) || !folder.is_dir() {
+            bail!("there is no run {run}: `rdpdoctor history` lists them");
         }
-        None => {
-            let last = store.last_applied();
-            last.map_err(|(folder, why)| anyhow!("read the journal {}: {why}", folder.display()))?
-        }
+        Some(Journal::open(&folder).map_err(|why| anyhow!("read the journal {}: {why}", folder.display()))?)
+    } else {
+        let last = store.last_applied();
+        last.map_err(|(folder, why)| anyhow!("read the journal {}: {why}", folder.display()))?
     };
     let Some(mut journal) = journal else {
         terminal::print("There is nothing to undo.\n")?;
@@ -133,7 +130,8 @@ pub fn undo(options: &UndoOptions) -> anyhow::Result<u8> {
         terminal::print("Undone: everything is as it was before that run.\n")?;
         return Ok(HEALTHY);
     }
-    let lines: String = left.iter().map(|line| format!("  {}\n", printable(line))).collect();
+    let lines: Vec<String> = left.iter().map(|line| format!("  {}\n", printable(line))).collect();
+    let lines = lines.concat();
     let more = "`rdpdoctor undo --force` puts back what was there before, whatever is there now.";
     terminal::print(&format!("Not everything was taken back:\n{lines}{more}\n"))?;
     Ok(if left.len() < begun { UNDETERMINED } else { FAILED })

@@ -62,10 +62,10 @@ pub fn run(options: &FixOptions) -> anyhow::Result<u8> {
 /// Plans what mends the findings: for each the first fix that can be carried out here. Returns also the causes that
 /// take a person.
 fn planned(patient: &Patient, found: &Found, options: &FixOptions) -> anyhow::Result<(Plan, Vec<String>)> {
-    for id in options.causes.iter().filter(|id| diagnosis::causes::find(id).is_none()) {
+    if let Some(id) = options.causes.iter().find(|id| diagnosis::causes::find(id).is_none()) {
         bail!("there is no cause {id}: `rdpdoctor inspect` names those that are found");
     }
-    for id in options.only.iter().filter(|id| fixes::find(id).is_none()) {
+    if let Some(id) = options.only.iter().find(|id| fixes::find(id).is_none()) {
         bail!("there is no fix {id}: `rdpdoctor inspect` names those that help");
     }
     let mut chosen: Vec<&'static Fix> = Vec::new();

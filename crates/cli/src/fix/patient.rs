@@ -129,32 +129,16 @@ impl Patient {
         if self.elsewhere() || self.hand().ok()?.read(&service()).ok()? != repair::place::Held::Running(true) {
             return None;
         }
-        let mut faults = self.asked(xrdp).ok().flatten();
+        let mut faults = asked(xrdp).ok().flatten();
         // a service that has just been restarted does not listen at once
         for _ in 0..TRIES {
             if !faults.as_ref().is_some_and(|faults| faults.iter().any(|fault| fault == "port-closed")) {
                 break;
             }
             std::thread::sleep(PAUSE);
-            faults = self.asked(xrdp).ok().flatten();
+            faults = asked(xrdp).ok().flatten();
         }
         Some(Probed { faults })
-    }
-
-    /// Returns the faults of a probe; `None` where it could not tell.
-    fn asked(&self, xrdp: &Xrdp) -> anyhow::Result<Option<Vec<String>>> {
-        let target = format!("127.0.0.1:{}", port(xrdp));
-        let target = Target::parse(&target).map_err(|error| anyhow!("{error}"))?;
-        let now = truncated(OffsetDateTime::now_utc());
-        let context = context(Some(target.clone()), now)?;
-        let mut probe = Probe::new(context.clone(), target);
-        probe.budget.timeout = PROBE;
-        let (transcript, run) = drive(&probe)?;
-        let seen = diagnosis::diagnose(&observe(&transcript), &context, run);
-        let faults = seen.findings.iter().filter(|finding| finding.severity < Severity::Advisory);
-        let faults: Vec<String> = faults.map(|finding| finding.cause.clone()).collect();
-        let told = !faults.is_empty() || seen.verdict == diagnosis::report::Verdict::Healthy;
-        Ok(told.then_some(faults))
     }
 
     /// Looks whether the causes are gone: in the files, and by a probe where it runs here.
@@ -184,6 +168,22 @@ impl Patient {
             None => Verdict::NotVisible(format!("its files no longer show {causes}, but a probe could not tell{also}")),
         })
     }
+}
+
+/// Returns the faults of a probe; `None` where it could not tell.
+fn asked(xrdp: &Xrdp) -> anyhow::Result<Option<Vec<String>>> {
+    let target = format!("127.0.0.1:{}", port(xrdp));
+    let target = Target::parse(&target).map_err(|error| anyhow!("{error}"))?;
+    let now = truncated(OffsetDateTime::now_utc());
+    let context = context(Some(target.clone()), now)?;
+    let mut probe = Probe::new(context.clone(), target);
+    probe.budget.timeout = PROBE;
+    let (transcript, run) = drive(&probe)?;
+    let seen = diagnosis::diagnose(&observe(&transcript), &context, run);
+    let faults = seen.findings.iter().filter(|finding| finding.severity < Severity::Advisory);
+    let faults: Vec<String> = faults.map(|finding| finding.cause.clone()).collect();
+    let told = !faults.is_empty() || seen.verdict == diagnosis::report::Verdict::Healthy;
+    Ok(told.then_some(faults))
 }
 
 /// The service that is asked.
