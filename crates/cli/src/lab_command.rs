@@ -65,10 +65,20 @@ fn line(scenario: &Scenario) -> String {
 /// The commands that show the fault. What a client of its own, what an `.rdp` file sends, or a name that no resolver
 /// knows brings about is shown by `demo` alone, which brings them along.
 fn described(scenario: &Scenario, lab: &Lab) -> String {
-    let Ask { host, profile, profile_text, require_trust, routing_token, preconnection, thorough, code, extended } =
-        &scenario.ask;
+    let Ask {
+        host,
+        profile,
+        profile_text,
+        require_trust,
+        routing_token,
+        preconnection,
+        user,
+        thorough,
+        code,
+        extended,
+    } = &scenario.ask;
     let mut text = format!("{}: {}\n", scenario.name, scenario.title);
-    let own = profile_text.is_some() || routing_token.is_some() || preconnection.is_some();
+    let own = profile_text.is_some() || routing_token.is_some() || preconnection.is_some() || user.is_some();
     let needs = match host {
         Some(host) if about_names(scenario) => Some(format!("the name {host}")),
         _ => own.then(|| "a client of its own".to_owned()),
