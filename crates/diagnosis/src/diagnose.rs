@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use evidence::fact::Fact;
 use evidence::moment::rfc3339;
@@ -41,42 +42,93 @@ pub fn diagnose_with(causes: &[&'static Cause], evidence: &Evidence, context: &C
     let evidence = &*evidence.in_order();
     let context = &*context.for_client_of(evidence);
     let contexts = context.of_subjects(evidence);
-    let (mut present, mut unknown, mut absent) = (Vec::new(), Vec::<UnknownCause>::new(), Vec::<String>::new());
-    let mut answers: Vec<Answers> = evidence.subjects.iter().map(|_| Answers::default()).collect();
-    for cause in causes {
-        for subject in subjects(evidence, cause, context) {
-            let case = Case { evidence, subject, context: &contexts[subject] };
-            if !lies_inside(cause) && case.behind_gateway() {
-                unknown.push(UnknownCause { cause: cause.id.to_owned(), needs: vec![THROUGH_GATEWAY.to_owned()] });
-                continue;
-            }
-            match cause.judge_with(case, &mut answers[subject]) {
-                Judgement::Present { severity, confidence, because } => {
-                    present.push(Present { cause, case, severity, confidence, because });
-                }
-                Judgement::Absent => absent.push(cause.id.to_owned()),
-                Judgement::Unknown => {
-                    let needs = cause.open(case).into_iter().map(Need::words).collect();
-                    unknown.push(UnknownCause { cause: cause.id.to_owned(), needs });
-                }
-            }
-        }
+    let (mut present, mut unknown, mut absent) = (Vec::new(), Vec::<UnknownCause>::new(), Vec::<&str>::new());
+    for (cause, told) in causes.iter().zip(judged(causes, evidence, context, &contexts)) {
+        present.extend(told.present);
+        unknown.extend(told.unknown);
+        absent.extend(told.absent.then_some(cause.id));
     }
     let mut earlier = earlier::logged(causes, evidence, context, |cause| subjects(evidence, cause, context));
     earlier.retain(|fault| !present.iter().any(|found| found.cause.id == fault.cause));
-    for fault in earlier.iter().filter(|fault| absent.iter().any(|id| *id == fault.cause)) {
+    for fault in earlier.iter().filter(|fault| absent.contains(&fault.cause)) {
         let needs = vec![format!("whether the attempt was at {}, when it was logged", rfc3339(fault.at))];
         unknown.push(UnknownCause { cause: fault.cause.to_owned(), needs });
     }
-    unknown.dedup_by(|second, first| second.cause == first.cause);
     unknown.retain(|open| !present.iter().any(|found| found.cause.id == open.cause));
-    absent.dedup();
     absent.retain(|id| !present.iter().any(|p| p.cause.id == *id) && !unknown.iter().any(|open| open.cause == *id));
+    let absent = absent.into_iter().map(str::to_owned).collect();
     let findings = rank(&present, context);
     let (verdict, ladder) = decided(evidence, context, &findings, run.interrupted);
     let known = crate::next::Known { verdict, findings: &findings, ladder: &ladder, earlier: &earlier };
     let next = crate::next::measurements(evidence, context, known);
     assemble(evidence, context, run, Judged { verdict, findings, unknown, absent, ladder, next })
+}
+
+/// Judgements of one cause for all machines: where it is present, and of the others only that there are some.
+#[derive(Default)]
+struct OfCause<'a> {
+    present: Vec<Present<'a>>,
+    /// Needs of the first machine where it is open.
+    unknown: Option<UnknownCause>,
+    absent: bool,
+}
+
+/// Judges machine after machine, so that the answers of one are all that is kept.
+fn judged<'a>(
+    causes: &[&'static Cause],
+    evidence: &'a Evidence,
+    context: &Context,
+    contexts: &'a [Cow<'a, Context>],
+) -> Vec<OfCause<'a>> {
+    let mut judged: Vec<OfCause<'a>> = causes.iter().map(|_| OfCause::default()).collect();
+    let asked = Asked::of(causes, evidence, context);
+    let (addresses, machines): (Vec<_>, Vec<_>) =
+        (0..evidence.subjects.len()).partition(|id| evidence.subjects[*id].address.is_some());
+    for subject in addresses.into_iter().chain(machines) {
+        let case = Case { evidence, subject, context: &contexts[subject] };
+        let (behind_gateway, mut answers) = (case.behind_gateway(), Answers::default());
+        for (cause, told) in causes.iter().zip(&mut judged).filter(|(cause, _)| asked.has(cause, subject)) {
+            let open = |needs| UnknownCause { cause: cause.id.to_owned(), needs };
+            if !lies_inside(cause) && behind_gateway {
+                told.unknown.get_or_insert_with(|| open(vec![THROUGH_GATEWAY.to_owned()]));
+                continue;
+            }
+            match cause.judge_with(case, &mut answers) {
+                Judgement::Present { severity, confidence, because } => {
+                    told.present.push(Present { cause, case, severity, confidence, because });
+                }
+                Judgement::Absent => told.absent = true,
+                Judgement::Unknown => {
+                    let needs = || cause.open(case).into_iter().map(Need::words).collect();
+                    told.unknown.get_or_insert_with(|| open(needs()));
+                }
+            }
+        }
+    }
+    judged
+}
+
+/// Machines of which each group of causes is asked: those of one role, inside machines or on the way to them.
+struct Asked(Vec<((Role, bool), Vec<bool>)>);
+
+impl Asked {
+    fn of(causes: &[&Cause], evidence: &Evidence, context: &Context) -> Self {
+        let mut groups: Vec<((Role, bool), Vec<bool>)> = Vec::new();
+        for cause in causes {
+            let group = (cause.role, lies_inside(cause));
+            if groups.iter().all(|(known, _)| *known != group) {
+                let mut asked = vec![false; evidence.subjects.len()];
+                subjects(evidence, cause, context).into_iter().for_each(|subject| asked[subject] = true);
+                groups.push((group, asked));
+            }
+        }
+        Self(groups)
+    }
+
+    fn has(&self, cause: &Cause, subject: SubjectId) -> bool {
+        let group = (cause.role, lies_inside(cause));
+        self.0.iter().any(|(known, asked)| *known == group && asked[subject])
+    }
 }
 
 /// Returns the verdict on one subject and the findings that lead to it, from judgements of all causes that were made
@@ -127,7 +179,7 @@ fn subjects(evidence: &Evidence, cause: &Cause, context: &Context) -> Vec<Subjec
     }
     let seen_by =
         |subject: &SubjectId| Case { evidence, subject: *subject, context }.machine().map(|case| case.subject);
-    let met: Vec<_> = addresses.iter().filter_map(seen_by).collect();
+    let met: BTreeSet<_> = addresses.iter().filter_map(seen_by).collect();
     addresses.extend(machines.into_iter().filter(|machine| !met.contains(machine)));
     addresses
 }

@@ -157,9 +157,9 @@ pub(crate) fn log(hive: &[u8], first: u32, entries: &[(u32, Vec<u8>)]) -> Vec<u8
         entry.extend([0, page.len() as u32].into_iter().flat_map(u32::to_le_bytes));
         entry.extend(page);
         entry.resize(size, 0);
-        let sum = super::log::marvin32(&entry[40..]).to_le_bytes();
+        let sum = super::sums::marvin32(&entry[40..]).to_le_bytes();
         entry[24..32].copy_from_slice(&sum);
-        let sum = super::log::marvin32(&entry[..32]).to_le_bytes();
+        let sum = super::sums::marvin32(&entry[..32]).to_le_bytes();
         entry[32..40].copy_from_slice(&sum);
         log.extend(entry);
     }
@@ -168,7 +168,7 @@ pub(crate) fn log(hive: &[u8], first: u32, entries: &[(u32, Vec<u8>)]) -> Vec<u8
 
 /// Corrects the check sum of the base block.
 pub(crate) fn seal(file: &mut [u8]) {
-    let sum = super::regf::check_sum(&file[..508]);
+    let sum = super::sums::check_sum(&file[..508]);
     file[508..512].copy_from_slice(&sum.to_le_bytes());
 }
 

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::ops::Range;
 
 use super::regf::{BaseBlock, u32_at, u64_at};
+use super::sums::marvin32;
 
 /// Unit in which hives are written.
 pub(super) const SECTOR: u32 = 512;
@@ -16,8 +17,6 @@ pub(super) const KEPT: usize = 32 * 1024 * 1024;
 const PAGE: usize = 100;
 /// Bytes before the references to pages.
 const HEAD: usize = 40;
-/// Start values of both check sums.
-const SEED: (u32, u32) = (0x7A4E_55C5, 0x82EF_4D88);
 
 /// Changes that were to be written at once.
 #[derive(Debug, PartialEq, Eq)]
@@ -144,26 +143,4 @@ fn entry(whole: Vec<u8>) -> Option<Entry> {
         begin = end;
     }
     Some(Entry { sequence: u32_at(bytes, 12)?, pages, bytes: whole })
-}
-
-/// Computes the check sum of log entries.
-pub(super) fn marvin32(data: &[u8]) -> u64 {
-    let (mut low, mut high) = SEED;
-    let mut chunks = data.chunks_exact(4);
-    for chunk in &mut chunks {
-        low = low.wrapping_add(u32_at(chunk, 0).unwrap_or_default());
-        (low, high) = mix(low, high);
-    }
-    let last = chunks.remainder().iter().rev().fold(0x80, |word: u32, byte| word << 8 | u32::from(*byte));
-    low = low.wrapping_add(last);
-    (low, high) = mix(low, high);
-    (low, high) = mix(low, high);
-    u64::from(high) << 32 | u64::from(low)
-}
-
-fn mix(low: u32, high: u32) -> (u32, u32) {
-    let (low, high) = (low.rotate_left(20).wrapping_add(high ^ low), high ^ low);
-    let (low, high) = (low, high.rotate_left(9) ^ low);
-    let (low, high) = (low.rotate_left(27).wrapping_add(high), high);
-    (low, high.rotate_left(19))
 }

@@ -8,6 +8,7 @@ pub(super) mod blob;
 pub(super) mod build;
 mod log;
 mod regf;
+mod sums;
 #[cfg(test)]
 mod tests;
 

@@ -10,6 +10,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use evidence::state::RegistryData;
 
 use super::log::{Entry, Log, SECTOR, following};
+use super::sums::check_sum;
 
 /// Offset of the hive bins.
 const BINS: u64 = 4096;
@@ -87,16 +88,6 @@ impl BaseBlock {
         let number = |at| u32_at(sector, at);
         let sound = check_sum(sector.get(..508)?) == number(508)?;
         Some(Self { sequence: (number(4)?, number(8)?), root: number(36)?, sound })
-    }
-}
-
-/// Computes the check sum: all numbers of the base block but the last one, combined by exclusive or.
-pub(super) fn check_sum(block: &[u8]) -> u32 {
-    let numbers = block.chunks_exact(4).map(|four| u32::from_le_bytes([four[0], four[1], four[2], four[3]]));
-    match numbers.fold(0, |sum, number| sum ^ number) {
-        0 => 1,
-        u32::MAX => u32::MAX - 1,
-        sum => sum,
     }
 }
 

@@ -218,7 +218,7 @@ fn a_first_block_with_a_wrong_check_sum_makes_a_hive_dirty() {
 #[test]
 fn a_check_sum_is_never_all_zeros_or_all_ones() {
     let block = |word: u32| [&word.to_le_bytes()[..], &[0; 504]].concat();
-    assert_eq!([0, u32::MAX, 7].map(|word| regf::check_sum(&block(word))), [1, u32::MAX - 1, 7]);
+    assert_eq!([0, u32::MAX, 7].map(|word| sums::check_sum(&block(word))), [1, u32::MAX - 1, 7]);
 }
 
 /// One of the two logs was not copied with the hive.
