@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use evidence::fact::Fact;
 use evidence::moment::rfc3339;
@@ -187,26 +187,33 @@ fn subjects(evidence: &Evidence, cause: &Cause, context: &Context) -> Vec<Subjec
 /// Sorts findings: one that explains another comes first; then by severity, by whether it fits the client's code, by
 /// confidence, and by stage.
 fn rank(present: &[Present<'_>], context: &Context) -> Vec<Finding> {
+    let roots = Roots::of(present);
+    let mut root_of = vec![Vec::new(); present.len()];
+    for (place, symptom) in present.iter().enumerate() {
+        roots.behind(place).for_each(|root| root_of[root].push(symptom.cause.id.to_owned()));
+    }
     let mut ranked: Vec<(_, Finding)> = present
         .iter()
-        .map(|found| {
+        .zip(root_of)
+        .enumerate()
+        .map(|(place, (found, root_of))| {
             let explains = explains_symptom(found.cause, context);
             let key = (
-                depth(found, present, 0),
+                roots.depth(place, 0),
                 found.severity,
                 Reverse(explains == Some(true)),
                 found.confidence,
                 found.cause.stage,
                 found.case.subject,
             );
-            (key, finding(found, present, explains))
+            (key, finding(found, root_of, explains))
         })
         .collect();
     ranked.sort_by_key(|(key, _)| *key);
     ranked.into_iter().map(|(_, finding)| finding).collect()
 }
 
-fn finding(found: &Present<'_>, present: &[Present<'_>], explains_symptom: Option<bool>) -> Finding {
+fn finding(found: &Present<'_>, root_of: Vec<String>, explains_symptom: Option<bool>) -> Finding {
     let advice = server(found.case).and_then(|guess| advice(&guess, found.cause));
     Finding {
         cause: found.cause.id.to_owned(),
@@ -217,7 +224,7 @@ fn finding(found: &Present<'_>, present: &[Present<'_>], explains_symptom: Optio
         title: found.cause.title.to_owned(),
         because: found.because.clone(),
         explains_symptom,
-        root_of: present.iter().filter(|other| roots(found, other)).map(|other| other.cause.id.to_owned()).collect(),
+        root_of,
         fixes: fixes(found, advice.is_some()),
         advice,
         claims: claims::about_cause(found.cause.id).map(|claim| claim.id.clone()).collect(),
@@ -245,23 +252,50 @@ fn fixes(found: &Present<'_>, other_server: bool) -> Vec<String> {
     list.into_iter().map(str::to_owned).collect()
 }
 
-/// True if `root` brings `symptom` about.
-fn roots(root: &Present<'_>, symptom: &Present<'_>) -> bool {
-    // a fault inside a machine shows at each of its addresses
-    let own = symptom.case.machine().is_some_and(|machine| machine.subject == root.case.subject);
-    // and a client's own fault shows at every host
-    let of_client = root.cause.role == Role::Client && root.case.who().address.is_none();
-    let same = root.case.subject == symptom.case.subject || own || of_client;
-    same && root.cause.explains.iter().any(|link| link.cause == symptom.cause.id && (link.when)(root.case))
+/// What brings what about, among findings: only those of one machine, and a client's, are looked at for each other.
+struct Roots<'p, 'a> {
+    present: &'p [Present<'a>],
+    /// Places of the findings at each subject.
+    at: BTreeMap<SubjectId, Vec<usize>>,
+    /// Places of those of a client's own, which show at every host.
+    of_clients: Vec<usize>,
 }
 
-/// Counts the findings behind this one. The bound ends cycles, which a test forbids among the declared links.
-fn depth(found: &Present<'_>, present: &[Present<'_>], level: usize) -> usize {
-    if level > present.len() {
-        return level;
+impl<'p, 'a> Roots<'p, 'a> {
+    fn of(present: &'p [Present<'a>]) -> Self {
+        let (mut at, mut of_clients) = (BTreeMap::<_, Vec<usize>>::new(), Vec::new());
+        let roots = present.iter().enumerate().filter(|(_, found)| !found.cause.explains.is_empty());
+        for (place, root) in roots {
+            at.entry(root.case.subject).or_default().push(place);
+            if root.cause.role == Role::Client && root.case.who().address.is_none() {
+                of_clients.push(place);
+            }
+        }
+        Self { present, at, of_clients }
     }
-    let behind = present.iter().filter(|root| roots(root, found));
-    behind.map(|root| depth(root, present, level + 1) + 1).max().unwrap_or(0)
+
+    /// Iterates over the places of the findings that bring this one about.
+    fn behind(&self, place: usize) -> impl Iterator<Item = usize> {
+        let symptom = &self.present[place];
+        // a fault inside a machine shows at each of its addresses
+        let machine = || symptom.case.machine().map(|machine| machine.subject);
+        let machine = if self.at.is_empty() { None } else { machine() };
+        let subjects: BTreeSet<SubjectId> = machine.into_iter().chain([symptom.case.subject]).collect();
+        let here = subjects.iter().filter_map(|subject| self.at.get(subject)).flatten();
+        let places: BTreeSet<usize> = here.chain(&self.of_clients).copied().collect();
+        places.into_iter().filter(|root| {
+            let root = &self.present[*root];
+            root.cause.explains.iter().any(|link| link.cause == symptom.cause.id && (link.when)(root.case))
+        })
+    }
+
+    /// Counts the findings behind this one. The bound ends cycles, which a test forbids among the declared links.
+    fn depth(&self, place: usize, level: usize) -> usize {
+        if level > self.present.len() {
+            return level;
+        }
+        self.behind(place).map(|root| self.depth(root, level + 1) + 1).max().unwrap_or(0)
+    }
 }
 
 fn explains_symptom(cause: &Cause, context: &Context) -> Option<bool> {
