@@ -33,6 +33,7 @@ usage: cargo xtask TASK
   soak fuzz        10,000,000 executions of each fuzz target (cargo-fuzz)
   bench one        the time to a verdict beside sslscan, sslyze and nmap, on xrdp and FreeRDP shadow
   bench judge      the time to observe, plan and judge one recorded host, and its allocations
+  bench grow       how time and memory grow with each kind of input: exponent and peak, and the limits
   bench evtx       the time to read a large event log beside the evtx crate and python-evtx
 
 test obeys CARGO_BUILD_JOBS; with RDPDOCTOR_TEST_FULL=1 nothing may be skipped";
@@ -66,6 +67,7 @@ fn dispatch(words: &[&str]) -> Option<Result<bool>> {
         ["gen", "--check"] => shell::in_root(generate::check),
         ["bench", "one"] => shell::in_root(bench::one),
         ["bench", "judge"] => shell::in_root(bench::judge),
+        ["bench", "grow"] => shell::in_root(bench::grow),
         ["bench", "evtx"] => shell::in_root(bench::evtx),
         ["new", kind, name] => {
             let kind = scaffold::Kind::named(kind)?;

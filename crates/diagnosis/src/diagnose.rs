@@ -252,7 +252,7 @@ fn fixes(found: &Present<'_>, other_server: bool) -> Vec<String> {
     list.into_iter().map(str::to_owned).collect()
 }
 
-/// What brings what about, among findings: only those of one machine, and a client's, are looked at for each other.
+/// Links among findings, by which one brings another about: only those of one machine, and a client's, can.
 struct Roots<'p, 'a> {
     present: &'p [Present<'a>],
     /// Places of the findings at each subject.

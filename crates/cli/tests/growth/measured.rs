@@ -1,4 +1,4 @@
-//! What the program takes, as the kernel counts it.
+//! Time and memory that a run of the program takes, as the kernel counts them.
 
 use std::fs::{File, read_to_string};
 use std::path::Path;
@@ -19,7 +19,7 @@ pub struct Measured {
     pub cpu: f64,
     /// Highest resident size, in KiB.
     pub peak: u64,
-    /// False if the report says that something could not be read, or only in part.
+    /// False if the report is of nothing: no file was understood.
     pub read: bool,
     pub complaint: String,
 }
@@ -61,7 +61,7 @@ pub fn measured(folder: &Path, arguments: &[String], space: Option<u64>) -> Meas
     let cpu = cpu(&place);
     let status = child.wait().unwrap().code();
     let complaint = read_to_string(complaint).unwrap_or_default();
-    let read = !read_to_string(said).unwrap_or_default().contains("Not read, or in part");
+    let read = !read_to_string(said).unwrap_or_default().starts_with("the evidence, for");
     Measured { status, cpu, peak, read, complaint }
 }
 

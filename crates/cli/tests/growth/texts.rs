@@ -8,6 +8,8 @@ use super::{Kind, one, words};
 
 /// Bytes of the smallest input.
 const UNIT: usize = 64 * 1024;
+/// Those of an `.rdp` file, of which at most a megabyte is read.
+const RDP: usize = 8 * 1024;
 
 pub const KINDS: &[Kind] = &[
     Kind { name: ".rdp: many settings", make: |f, n| one(f, "a.rdp", &settings(n)) },
@@ -68,14 +70,18 @@ pub const KINDS: &[Kind] = &[
 ];
 
 fn repeat(text: &str, size: usize) -> String {
-    text.repeat(size * UNIT / text.len())
+    text.repeat(size * RDP / text.len())
 }
 
 /// Writes a head, and behind it as many numbered pieces as the size holds.
 fn numbered(size: usize, head: &str, piece: impl Fn(usize) -> String) -> Vec<u8> {
+    filled(size * UNIT, head, piece)
+}
+
+fn filled(bytes: usize, head: &str, piece: impl Fn(usize) -> String) -> Vec<u8> {
     let mut text = head.to_owned();
     for number in 0.. {
-        if text.len() >= size * UNIT {
+        if text.len() >= bytes {
             break;
         }
         text.push_str(&piece(number));
@@ -88,7 +94,9 @@ fn address(rest: &str) -> Vec<u8> {
 }
 
 fn settings(size: usize) -> Vec<u8> {
-    numbered(size, "full address:s:server.corp.example\r\n", |number| format!("setting {number}:s:{number}\r\n"))
+    filled(size * RDP / 8, "full address:s:server.corp.example\r\n", |number| {
+        format!("setting {number}:s:{number}\r\n")
+    })
 }
 
 /// The bomb: one long setting that a scope names over and over.
@@ -211,7 +219,7 @@ fn access(number: usize) -> String {
     )
 }
 
-/// What a machine's shell answers, with a field that nobody reads, full of small objects.
+/// Writes an answer of a machine's shell, with a field that nobody reads, full of small objects.
 fn objects(size: usize) -> Vec<u8> {
     let begun = "[\"-----BEGIN RDPDOCTOR STATE 1/1; GZIP-----\",{\"a\":0}";
     [numbered(size, begun, |_| ",{\"a\":0}".to_owned()), b"]".to_vec()].concat()

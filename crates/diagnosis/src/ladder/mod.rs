@@ -95,7 +95,7 @@ impl Ladder {
     }
 }
 
-/// Adds the finding at this subject to the text of a rung that passed by itself: "FAIL … accepted" alone would contradict itself.
+/// Adds the finding here to the text of a rung that passed by itself: "FAIL … accepted" alone would contradict itself.
 fn blamed(text: String, stage: Stage, changed: bool, findings: &[&Finding]) -> String {
     let here = |f: &&&Finding| f.stage == stage && f.severity < Severity::Advisory;
     // the other rungs say by their texts what is wrong with them
