@@ -8,7 +8,14 @@ use anyhow::Result;
 use crate::shell;
 
 /// Readers of event logs and registry hives with which the tests compare ours, and what hosts written in Python need.
-pub const READERS: &[&str] = &["python-evtx==0.8.1", "regipy==6.5.0", "cryptography==48.0.0", "tlslite-ng==0.8.2"];
+pub const READERS: &[&str] = &[
+    "python-evtx==0.8.1",
+    "regipy==6.5.0",
+    "python-registry==1.3.1",
+    "libregf-python==20260526",
+    "cryptography==48.0.0",
+    "tlslite-ng==0.8.2",
+];
 
 /// Makes the environment of this name, with these packages in it, unless it is there; returns its folder of programs.
 pub fn environment(root: &Path, name: &str, packages: &[&str]) -> Result<PathBuf> {

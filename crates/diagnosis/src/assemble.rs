@@ -26,6 +26,7 @@ pub(crate) struct Judged {
 
 pub(crate) fn assemble(evidence: &Evidence, context: &Context, run: Run, judged: Judged) -> Diagnosis {
     let Judged { verdict, findings, unknown, absent, ladder, next } = judged;
+    let order = crate::order::order(&findings, &next);
     Diagnosis {
         schema: SCHEMA.to_owned(),
         tool: env!("CARGO_PKG_VERSION").to_owned(),
@@ -59,6 +60,7 @@ pub(crate) fn assemble(evidence: &Evidence, context: &Context, run: Run, judged:
         observations: observations(evidence),
         files: evidence.files.iter().map(|name| printable(name)).collect(),
         paths: evidence.files.clone(),
+        order,
         next,
         control: None,
         surveys: surveys(evidence, context),

@@ -34,6 +34,7 @@ pub mod logs;
 pub mod need;
 pub mod next;
 pub mod notices;
+pub mod order;
 pub mod planner;
 mod refusals;
 pub mod regressions;

@@ -10,6 +10,7 @@ pub use evidence::captured::{CapturedConnection, CapturedTransport};
 use evidence::{Because, Role, Stage, SubjectId, TimeSource};
 
 use crate::cause::{Cause, Confidence, Page, Severity};
+use crate::order::OrderedStep;
 use crate::server::Program;
 use crate::server::advice::Advice;
 use crate::timeline::TimelineEntry;
@@ -78,6 +79,9 @@ pub struct Diagnosis {
     pub paths: Vec<String>,
     /// Next measurements, best first.
     pub next: Vec<Next>,
+    /// Order in which to try fixes and measurements, best first: each as long as the one before did not help. Empty
+    /// unless several causes are in question.
+    pub order: Vec<OrderedStep>,
     /// Result of the same probe against a host that is known to work, if one was named.
     pub control: Option<Control>,
     /// Everything that the hosts accept, if that was asked for (`--thorough`).

@@ -16,6 +16,7 @@ pub mod events;
 mod evidence;
 pub mod fact;
 pub mod firewall;
+pub mod hive;
 pub mod key_names;
 pub mod moment;
 pub mod observe;

@@ -8,5 +8,6 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod file;
+pub mod hive;
 pub mod publisher;
 pub mod sign;

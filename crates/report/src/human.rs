@@ -42,6 +42,7 @@ fn whole(diagnosis: &Diagnosis, style: Style) -> String {
     page.surveys(diagnosis);
     page.not_seen(diagnosis);
     page.next(diagnosis);
+    page.order(diagnosis);
     page.foot(diagnosis);
     // after so many lines the first ones are off the screen
     page.blank();
@@ -296,6 +297,20 @@ impl Paper {
                 }
                 self.line(&format!("      {command}"));
             }
+        }
+    }
+
+    /// Tells in which order to try what helps, where several causes are in question.
+    fn order(&mut self, diagnosis: &Diagnosis) {
+        if diagnosis.order.is_empty() {
+            return;
+        }
+        self.blank();
+        self.wrapped("", "In this order, with a new diagnosis after each step:");
+        for (number, step) in (1..).zip(&diagnosis.order) {
+            let measured = || step.measure.as_deref().map(|command| words::place_and_command(command).1);
+            let what = step.fix.as_deref().or_else(measured).unwrap_or_default();
+            self.wrapped(&format!("  {number}. "), &format!("{what}: {}", step.why));
         }
     }
 

@@ -67,6 +67,7 @@ pub(super) fn diagnosis(words: &str) -> Diagnosis {
             told: Some(Told::CertificateUntil(time::macros::datetime!(2026-11-08 10:00 UTC))),
         }],
         next: Vec::new(),
+        order: Vec::new(),
         control: None,
         gateway: None,
         notices: Vec::new(),

@@ -33,7 +33,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "access codes events rdp_file redaction section symptom",
             "state",
             "evidence fact sketch",
-            "observe signing stage telling",
+            "hive observe signing stage telling",
         ],
     ),
     ("diagnosis", &["accesses as_client attempts audit case claims notices tries watched", "cause need stage survey"]),
@@ -41,7 +41,7 @@ const FLOORS: &[(&str, &[&str])] = &[
         "diagnosis",
         &[
             "client earlier identity keys logs refusals regressions server setting timeline",
-            "causes fixes ladder report",
+            "causes fixes ladder order report",
         ],
     ),
     ("diagnosis", &["assemble next planner diagnose", "control interview sketch"]),

@@ -11,7 +11,7 @@ mod sample;
 #[path = "../../../collect/tests/captures/writer.rs"]
 mod writer;
 
-use super::hive::build::{Node, log, seal};
+use evidence::hive::sketch::{Node, log, seal};
 use sample::{Line, Sample};
 use writer::{CLIENT, Container, Frame, Talk, file};
 

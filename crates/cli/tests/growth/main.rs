@@ -10,7 +10,6 @@ mod binary;
 #[path = "../real/support/folder.rs"]
 #[allow(dead_code, reason = "it is that of the tests on real servers")]
 mod folder;
-mod hive;
 mod measured;
 mod records;
 mod texts;

@@ -9,10 +9,10 @@ use evidence::{Evidence, Role};
 use time::OffsetDateTime;
 
 use super::evtx::sample::{Line, Sample};
-use super::hive::build::Node;
 use super::kind::Kind;
 use super::reader::{NO_FILE, Piece};
 use super::{Gathered, LINK, gather};
+use evidence::hive::sketch::Node;
 
 /// Folder of one test, removed at its end.
 struct Folder(PathBuf);

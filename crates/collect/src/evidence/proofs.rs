@@ -13,9 +13,9 @@ use evidence::{ClientProfile, Evidence, ProfileSource, Stage};
 use time::OffsetDateTime;
 
 use super::evtx::sample::{Line, Sample};
-use super::hive::build::{Node, wide};
 use super::kind::Kind;
 use super::{Gathered, gather};
+use evidence::hive::sketch::{Node, wide};
 
 /// Provider that Windows uses for Remote Desktop's key.
 const LEGACY: &str = "Microsoft Enhanced Cryptographic Provider v1.0";

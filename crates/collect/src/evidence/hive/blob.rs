@@ -7,7 +7,7 @@ use evidence::moment::rfc3339;
 use evidence::state::StoredCertificate;
 use wire::certificate::Certificate;
 
-use super::regf::{u32_at, until_nul, wide};
+use evidence::hive::{u32_at, until_nul, wide};
 
 /// `CERT_KEY_PROV_INFO_PROP_ID`.
 const KEY_PROVIDER: u32 = 2;

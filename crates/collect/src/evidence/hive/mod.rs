@@ -5,11 +5,6 @@
 
 pub(super) mod blob;
 #[cfg(test)]
-pub(super) mod build;
-mod log;
-mod regf;
-mod sums;
-#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
@@ -18,6 +13,11 @@ use std::fs;
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 
+#[cfg(windows)]
+pub(crate) use evidence::hive::decode;
+use evidence::hive::log::{self, Log};
+use evidence::hive::{Flaw, Hive, Key};
+pub(super) use evidence::hive::{u16_at, u32_at};
 use evidence::state::{
     COMPUTER_NAME, FIREWALL_RULES, KEYS, Part, ROOT, RegistryData, RegistryKey, SCHEMA, SERVICES, STORE_MY,
     STORE_REMOTE_DESKTOP, STORES_ROOT, Service, State, Unread, takes,
@@ -25,11 +25,6 @@ use evidence::state::{
 use time::format_description::well_known::Rfc3339;
 
 use super::reader::{Access, Piece, ReadError, Reader, regular};
-use log::Log;
-#[cfg(windows)]
-pub(crate) use regf::decode;
-use regf::{Flaw, Hive, Key};
-pub(super) use regf::{u16_at, u32_at};
 
 /// Most keys of an unknown hive in which rules of the firewall are looked for.
 const EXPORTED: usize = 32;

@@ -1,9 +1,9 @@
 use std::io::Cursor;
 
+use evidence::hive::sketch::{self, Node, seal, wide};
 use evidence::state::{LISTENER, STORE_MY, TERMINAL_SERVER, WINDOWS, WINLOGON};
 use proptest::prelude::*;
 
-use super::build::{Node, seal, wide};
 use super::*;
 
 const SET: &str = r"ControlSet002\Control\Terminal Server";
@@ -58,7 +58,7 @@ fn port(state: &State) -> Option<u32> {
 /// Log begun with the entry of this number; each entry writes the hive with its port.
 fn log_of(first: u32, entries: &[(u32, u32)]) -> Vec<u8> {
     let entries = entries.iter().map(|(number, port)| (*number, with_port(*port).split_off(4096)));
-    build::log(&with_port(0), first, &entries.collect::<Vec<_>>())
+    sketch::log(&with_port(0), first, &entries.collect::<Vec<_>>())
 }
 
 fn key<'a>(state: &'a State, path: &str) -> &'a RegistryKey {
@@ -218,7 +218,7 @@ fn a_first_block_with_a_wrong_check_sum_makes_a_hive_dirty() {
 #[test]
 fn a_check_sum_is_never_all_zeros_or_all_ones() {
     let block = |word: u32| [&word.to_le_bytes()[..], &[0; 504]].concat();
-    assert_eq!([0, u32::MAX, 7].map(|word| sums::check_sum(&block(word))), [1, u32::MAX - 1, 7]);
+    assert_eq!([0, u32::MAX, 7].map(|word| evidence::hive::check_sum(&block(word))), [1, u32::MAX - 1, 7]);
 }
 
 /// One of the two logs was not copied with the hive.

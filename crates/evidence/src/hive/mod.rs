@@ -1,29 +1,30 @@
-//! The file of a registry hive (`regf`): cells, keys and values, read one at a time in place.
+//! Files of registry hives (`regf`): cells, keys and values, read one at a time in place.
 //!
 //! Our own reader, not `notatin`: that one loads the whole file into memory, stops the process on some broken files,
 //! and brings a terminal library and `chrono` with it; we look up some seventy keys. Source: the description of the
 //! format by M. Suhanov ("Windows registry file format specification"). Nothing here writes.
 
+pub mod log;
+pub mod sketch;
+
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, SeekFrom};
 
-use evidence::state::RegistryData;
+use crate::state::RegistryData;
+use log::{Entry, Log, SECTOR, following};
 
-use super::log::{Entry, Log, SECTOR, following};
-use super::sums::check_sum;
-
-/// Offset of the hive bins.
-const BINS: u64 = 4096;
+/// Offset of the hive bins in the file, bytes.
+pub const BINS: u64 = 4096;
 /// Most bytes of one cell that we read.
 const CELL: usize = 1024 * 1024;
 /// Most subkeys of one key, and most values.
 const ENTRIES: usize = 100_000;
 /// Most keys of a hive that are told apart when lists are lost.
 const STRAYS: usize = 400_000;
-/// Size of which every hive bin's size is a multiple.
-const BIN: u32 = 4096;
-/// Bytes in each piece of a large value.
-const PIECE: usize = 16_344;
+/// Size of which every hive bin's size is a multiple, bytes.
+pub const BIN: u32 = 4096;
+/// Bytes in each piece of a large value; smaller ones lie in one cell.
+pub const PIECE: usize = 16_344;
 /// Most bytes of cells that are read of one hive, each counted as [`CELL_COST`] more. Our look-ups in a real one take a
 /// tenth; lists may name one cell a hundred thousand times.
 const READ: usize = 64 * 1024 * 1024;
@@ -32,11 +33,11 @@ const CELL_COST: usize = 32;
 /// Most bytes of a key's cell: names have at most 255 characters.
 const KEY: usize = 1024;
 /// Offset that means "there is none".
-const NONE: u32 = u32::MAX;
+pub const NONE: u32 = u32::MAX;
 
 /// Reason why something in a hive could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Flaw {
+pub enum Flaw {
     /// The file does not begin as a hive does.
     #[error("not a registry hive")]
     Foreign,
@@ -59,29 +60,43 @@ pub(super) enum Flaw {
 
 /// Key of a hive.
 #[derive(Debug, Clone)]
-pub(super) struct Key {
-    pub(super) name: String,
+pub struct Key {
+    /// Its name.
+    pub name: String,
     /// Time of its last write, as a `FILETIME`.
-    pub(super) written: u64,
-    /// Offset of its cell.
-    at: u32,
+    pub written: u64,
+    /// Offset of its cell in the hive bins.
+    pub at: u32,
     subkeys: (u32, u32),
     values: (u32, u32),
 }
 
+/// Value of a key, as it lies in the hive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Value {
+    /// Its name; empty for the default value.
+    pub name: String,
+    /// Its type, `REG_DWORD` and the like, by number.
+    pub kind: u32,
+    /// Its data, as they are.
+    pub data: Vec<u8>,
+    /// Offset of its cell in the hive bins.
+    pub at: u32,
+}
+
 /// First sector of a hive or of its transaction log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct BaseBlock {
+pub struct BaseBlock {
     /// Numbers of the last write that was begun, and of the last that was finished; in a log, that of the first entry.
-    pub(super) sequence: (u32, u32),
+    pub sequence: (u32, u32),
     root: u32,
     /// True if its check sum is right.
-    pub(super) sound: bool,
+    pub sound: bool,
 }
 
 impl BaseBlock {
     /// Reads a base block; `None` if it is none.
-    pub(super) fn read(sector: &[u8]) -> Option<Self> {
+    pub fn read(sector: &[u8]) -> Option<Self> {
         if !sector.starts_with(b"regf") {
             return None;
         }
@@ -91,8 +106,18 @@ impl BaseBlock {
     }
 }
 
+/// Computes the check sum: all numbers of the base block but the last one, combined by exclusive or.
+pub fn check_sum(block: &[u8]) -> u32 {
+    let numbers = block.chunks_exact(4).map(|four| u32::from_le_bytes([four[0], four[1], four[2], four[3]]));
+    match numbers.fold(0, |sum, number| sum ^ number) {
+        0 => 1,
+        u32::MAX => u32::MAX - 1,
+        sum => sum,
+    }
+}
+
 /// An open hive.
-pub(super) struct Hive<S> {
+pub struct Hive<S> {
     source: S,
     base: BaseBlock,
     /// Bytes that the file has, and should have.
@@ -107,7 +132,7 @@ pub(super) struct Hive<S> {
 
 impl<S: Read + Seek> Hive<S> {
     /// Reads the base block.
-    pub(super) fn open(mut source: S) -> Result<Self, Flaw> {
+    pub fn open(mut source: S) -> Result<Self, Flaw> {
         let mut base = [0; 512];
         source.read_exact(&mut base).map_err(|_| Flaw::Foreign)?;
         let bins = u32_at(&base, 40).ok_or(Flaw::Foreign)?;
@@ -118,13 +143,13 @@ impl<S: Read + Seek> Hive<S> {
     }
 
     /// True if the last write was not finished: its bytes are then in the transaction logs.
-    pub(super) fn dirty(&self) -> bool {
+    pub fn dirty(&self) -> bool {
         !self.base.sound || self.base.sequence.0 != self.base.sequence.1
     }
 
     /// Takes over the contents of the transaction logs. Returns in words why they may not have all that was not
     /// written; that there is no log only if that is not `told` already.
-    pub(super) fn recover(&mut self, logs: Vec<Log>, told: bool) -> Vec<String> {
+    pub fn recover(&mut self, logs: Vec<Log>, told: bool) -> Vec<String> {
         let mut lacks = Vec::new();
         let mut finished = self.base.sequence.1;
         if !self.base.sound {
@@ -146,7 +171,7 @@ impl<S: Read + Seek> Hive<S> {
     }
 
     /// Returns the bytes that the file has and should have, if it ends too early; parts that a log has are not missing.
-    pub(super) fn cut(&self) -> Option<(u64, u64)> {
+    pub fn cut(&self) -> Option<(u64, u64)> {
         Some(self.length).filter(|(has, wants)| has < wants && self.sectors.is_empty())
     }
 
@@ -155,12 +180,13 @@ impl<S: Read + Seek> Hive<S> {
         self.sectors.extend(entry.sectors().map(|(number, sector)| (number, sector.to_vec())));
     }
 
-    pub(super) fn root(&mut self) -> Result<Key, Flaw> {
+    /// Reads the root key.
+    pub fn root(&mut self) -> Result<Key, Flaw> {
         self.key(self.base.root)
     }
 
     /// Finds the key of this path below the root; `None` if it does not exist.
-    pub(super) fn find(&mut self, path: &str) -> Result<Option<Key>, Flaw> {
+    pub fn find(&mut self, path: &str) -> Result<Option<Key>, Flaw> {
         let mut key = self.root()?;
         for name in path.split('\\').filter(|name| !name.is_empty()) {
             match self.child(&key, name)? {
@@ -185,7 +211,7 @@ impl<S: Read + Seek> Hive<S> {
     }
 
     /// Returns all readable subkeys, and the flaws of the others.
-    pub(super) fn children(&mut self, parent: &Key) -> (Vec<Key>, Vec<Flaw>) {
+    pub fn children(&mut self, parent: &Key) -> (Vec<Key>, Vec<Flaw>) {
         let mut keys = Vec::new();
         let (offsets, flaw) = self.offsets(parent);
         let mut flaws = Vec::from_iter(flaw);
@@ -243,15 +269,21 @@ impl<S: Read + Seek> Hive<S> {
     }
 
     /// Returns all readable values by name, and the flaws of the others.
-    pub(super) fn values(&mut self, key: &Key) -> (BTreeMap<String, RegistryData>, Vec<Flaw>) {
-        let (mut values, mut flaws) = (BTreeMap::new(), Vec::new());
+    pub fn values(&mut self, key: &Key) -> (BTreeMap<String, RegistryData>, Vec<Flaw>) {
+        let (values, flaws) = self.raw_values(key);
+        (values.into_iter().map(|value| (value.name, decode(value.kind, &value.data))).collect(), flaws)
+    }
+
+    /// Returns all readable values in their order, not decoded, and the flaws of the others.
+    pub fn raw_values(&mut self, key: &Key) -> (Vec<Value>, Vec<Flaw>) {
+        let (mut values, mut flaws) = (Vec::new(), Vec::new());
         let offsets = match self.value_list(key) {
             Ok(offsets) => offsets,
             Err(flaw) => return (values, vec![flaw]),
         };
         for offset in offsets {
             match self.value(offset) {
-                Ok((name, data)) => drop(values.insert(name, data)),
+                Ok(value) => values.push(value),
                 Err(flaw) => flaws.push(flaw),
             }
         }
@@ -320,7 +352,7 @@ impl<S: Read + Seek> Hive<S> {
         offsets.collect::<Option<_>>().ok_or(Flaw::Cell(list, "list of values"))
     }
 
-    fn value(&mut self, offset: u32) -> Result<(String, RegistryData), Flaw> {
+    fn value(&mut self, offset: u32) -> Result<Value, Flaw> {
         let flaw = || Flaw::Cell(offset, "value");
         let cell = self.cell(offset)?;
         if !cell.starts_with(b"vk") {
@@ -337,7 +369,7 @@ impl<S: Read + Seek> Hive<S> {
         } else {
             self.data(at, size as usize)?
         };
-        Ok((name, decode(kind, &data)))
+        Ok(Value { name, kind, data, at: offset })
     }
 
     fn data(&mut self, offset: u32, size: usize) -> Result<Vec<u8>, Flaw> {
@@ -419,7 +451,7 @@ impl<S: Read + Seek> Hive<S> {
 }
 
 /// Decodes a value by its type.
-pub(crate) fn decode(kind: u32, data: &[u8]) -> RegistryData {
+pub fn decode(kind: u32, data: &[u8]) -> RegistryData {
     let binary = || RegistryData::Binary(wire::hex::encode(data));
     match kind {
         1 | 2 => RegistryData::Text(until_nul(&wide(data))),
@@ -437,25 +469,28 @@ fn text(bytes: &[u8], latin: bool) -> String {
     if latin { bytes.iter().map(|byte| char::from(*byte)).collect() } else { wide(bytes) }
 }
 
-/// UTF-16, little endian.
-pub(super) fn wide(bytes: &[u8]) -> String {
+/// Reads UTF-16, little endian.
+pub fn wide(bytes: &[u8]) -> String {
     let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
     String::from_utf16_lossy(&units)
 }
 
 /// Cuts text at the zero that ends it.
-pub(super) fn until_nul(text: &str) -> String {
+pub fn until_nul(text: &str) -> String {
     text.split('\0').next().unwrap_or_default().to_owned()
 }
 
-pub(in crate::evidence) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+/// Reads a number of two bytes, little endian; `None` where the bytes end before.
+pub fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     bytes.get(at..at.checked_add(2)?)?.try_into().ok().map(u16::from_le_bytes)
 }
 
-pub(in crate::evidence) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+/// Reads a number of four bytes, little endian; `None` where the bytes end before.
+pub fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..at.checked_add(4)?)?.try_into().ok().map(u32::from_le_bytes)
 }
 
-pub(super) fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+/// Reads a number of eight bytes, little endian; `None` where the bytes end before.
+pub fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     bytes.get(at..at.checked_add(8)?)?.try_into().ok().map(u64::from_le_bytes)
 }

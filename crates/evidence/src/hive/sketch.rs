@@ -1,26 +1,28 @@
-//! Hives made for tests: as much of the format as Windows writes for a few keys.
+//! Hives made for tests, here and in the crates that read and change them: as much of the format as Windows writes for
+//! a few keys.
 
-#![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)] // a test's hive is small
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, clippy::cast_possible_wrap)] // a test's hive is small
 
-use evidence::state::RegistryData;
+use crate::state::RegistryData;
 
 const NONE: u32 = u32::MAX;
 
 /// Key with its values and subkeys.
 #[derive(Default)]
-pub(crate) struct Node {
+pub struct Node {
     name: String,
     values: Vec<(String, u32, Vec<u8>)>,
     children: Vec<Node>,
 }
 
 impl Node {
-    pub(crate) fn new(name: &str) -> Self {
+    /// Key with nothing in it.
+    pub fn new(name: &str) -> Self {
         Self { name: name.to_owned(), ..Self::default() }
     }
 
     /// Returns the key of this path, creating it if necessary.
-    pub(crate) fn at(&mut self, path: &str) -> &mut Self {
+    pub fn at(&mut self, path: &str) -> &mut Self {
         path.split('\\').fold(self, |node, name| {
             let known = node.children.iter().position(|child| child.name == name);
             let place = known.unwrap_or_else(|| {
@@ -31,7 +33,8 @@ impl Node {
         })
     }
 
-    pub(crate) fn set(&mut self, path: &str, name: &str, data: &RegistryData) -> &mut Self {
+    /// Sets a value of the key of this path, creating the key if necessary.
+    pub fn set(&mut self, path: &str, name: &str, data: &RegistryData) -> &mut Self {
         let (kind, bytes) = match data {
             RegistryData::Dword(number) => (4, number.to_le_bytes().to_vec()),
             RegistryData::Qword(number) => (11, number.to_le_bytes().to_vec()),
@@ -43,21 +46,27 @@ impl Node {
         self
     }
 
-    pub(crate) fn dword(&mut self, path: &str, name: &str, number: u32) -> &mut Self {
+    /// Sets a number.
+    pub fn dword(&mut self, path: &str, name: &str, number: u32) -> &mut Self {
         self.set(path, name, &RegistryData::Dword(number))
     }
 
-    pub(crate) fn text(&mut self, path: &str, name: &str, text: &str) -> &mut Self {
+    /// Sets a text.
+    pub fn text(&mut self, path: &str, name: &str, text: &str) -> &mut Self {
         self.set(path, name, &RegistryData::Text(text.to_owned()))
     }
 
     /// Writes the file.
-    pub(crate) fn hive(&self) -> Vec<u8> {
+    pub fn hive(&self) -> Vec<u8> {
         let mut bins = vec![0; 32];
         // as in the hives of Windows, the root comes first
         let root = cell(&mut bins, &vec![0; 76 + self.name.len()]);
         self.write_at(&mut bins, root);
-        bins.resize(bins.len().next_multiple_of(4096), 0);
+        // the rest is a free cell
+        let end = bins.len();
+        bins.resize((end + 8).next_multiple_of(4096), 0);
+        let free = (bins.len() - end) as u32;
+        bins[end..end + 4].copy_from_slice(&free.to_le_bytes());
         bins[..4].copy_from_slice(b"hbin");
         let size = bins.len() as u32;
         bins[8..12].copy_from_slice(&size.to_le_bytes());
@@ -143,7 +152,7 @@ fn cell(bins: &mut Vec<u8>, data: &[u8]) -> u32 {
 
 /// Writes a transaction log of a hive, begun with the entry of this number. Each entry has a number, and the bytes it
 /// puts at the beginning of the hive bins.
-pub(crate) fn log(hive: &[u8], first: u32, entries: &[(u32, Vec<u8>)]) -> Vec<u8> {
+pub fn log(hive: &[u8], first: u32, entries: &[(u32, Vec<u8>)]) -> Vec<u8> {
     let mut log = hive[..512].to_vec();
     for (at, number) in [(4, first), (8, first), (28, 6)] {
         log[at..at + 4].copy_from_slice(&number.to_le_bytes());
@@ -157,9 +166,9 @@ pub(crate) fn log(hive: &[u8], first: u32, entries: &[(u32, Vec<u8>)]) -> Vec<u8
         entry.extend([0, page.len() as u32].into_iter().flat_map(u32::to_le_bytes));
         entry.extend(page);
         entry.resize(size, 0);
-        let sum = super::sums::marvin32(&entry[40..]).to_le_bytes();
+        let sum = super::log::marvin32(&entry[40..]).to_le_bytes();
         entry[24..32].copy_from_slice(&sum);
-        let sum = super::sums::marvin32(&entry[..32]).to_le_bytes();
+        let sum = super::log::marvin32(&entry[..32]).to_le_bytes();
         entry[32..40].copy_from_slice(&sum);
         log.extend(entry);
     }
@@ -167,11 +176,12 @@ pub(crate) fn log(hive: &[u8], first: u32, entries: &[(u32, Vec<u8>)]) -> Vec<u8
 }
 
 /// Corrects the check sum of the base block.
-pub(crate) fn seal(file: &mut [u8]) {
-    let sum = super::sums::check_sum(&file[..508]);
+pub fn seal(file: &mut [u8]) {
+    let sum = super::check_sum(&file[..508]);
     file[508..512].copy_from_slice(&sum.to_le_bytes());
 }
 
-pub(crate) fn wide(text: &str) -> Vec<u8> {
+/// Returns text as UTF-16, little endian.
+pub fn wide(text: &str) -> Vec<u8> {
     text.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }

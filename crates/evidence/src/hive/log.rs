@@ -4,25 +4,28 @@
 use std::io::{self, Read};
 use std::ops::Range;
 
-use super::regf::{BaseBlock, u32_at, u64_at};
-use super::sums::marvin32;
+use super::{BaseBlock, u32_at, u64_at};
 
-/// Unit in which hives are written.
-pub(super) const SECTOR: u32 = 512;
+/// Unit in which hives are written, bytes.
+pub const SECTOR: u32 = 512;
 /// Most bytes of a log that we read.
 const LIMIT: u64 = 64 * 1024 * 1024;
 /// Most bytes of entries that are kept, of all logs of a hive together: what was pending is rarely a tenth of it.
-pub(super) const KEPT: usize = 32 * 1024 * 1024;
+pub const KEPT: usize = 32 * 1024 * 1024;
 /// Bytes of memory that a page and its sectors take beside their contents.
 const PAGE: usize = 100;
 /// Bytes before the references to pages.
 const HEAD: usize = 40;
+/// Start values of both check sums.
+const SEED: (u32, u32) = (0x7A4E_55C5, 0x82EF_4D88);
 
 /// Changes that were to be written at once.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Entry {
+pub struct Entry {
     /// Number of the entry.
-    pub(super) sequence: u32,
+    pub sequence: u32,
+    /// Bytes of the hive bins when it was written.
+    pub bins: u32,
     /// Offsets in the hive bins, and the place in `bytes` of what belongs there.
     pages: Vec<(u32, Range<usize>)>,
     bytes: Vec<u8>,
@@ -37,7 +40,7 @@ impl Entry {
     }
 
     /// Iterates over its sectors: number in the hive bins, and contents.
-    pub(super) fn sectors(&self) -> impl Iterator<Item = (u32, &[u8])> {
+    pub fn sectors(&self) -> impl Iterator<Item = (u32, &[u8])> {
         self.pages.iter().flat_map(|(offset, place)| {
             let page = self.bytes.get(place.clone()).unwrap_or_default();
             (offset / SECTOR..).zip(page.chunks(SECTOR as usize))
@@ -53,10 +56,11 @@ const OLD_FORM: &str = "a transaction log in the form before Windows 8.1 (DIRT),
 
 /// Transaction log.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Log {
-    pub(super) base: BaseBlock,
+pub struct Log {
+    /// Its copy of the first block of the hive.
+    pub base: BaseBlock,
     /// Entries, each numbered one higher than the one before.
-    pub(super) entries: Vec<Entry>,
+    pub entries: Vec<Entry>,
     /// Reason why it ends early, if it does.
     cut: Option<String>,
 }
@@ -67,7 +71,7 @@ pub(super) struct Log {
 /// base block, in a row; anything after them with another number was applied long ago.
 ///
 /// `room` is how many bytes of entries may still be kept.
-pub(super) fn read(source: impl Read, room: &mut usize) -> io::Result<Option<Log>> {
+pub fn read(source: impl Read, room: &mut usize) -> io::Result<Option<Log>> {
     let mut source = source.take(LIMIT);
     let mut base = Vec::new();
     source.by_ref().take(u64::from(SECTOR)).read_to_end(&mut base)?;
@@ -110,7 +114,7 @@ pub(super) fn read(source: impl Read, room: &mut usize) -> io::Result<Option<Log
 
 /// Returns the entries of all logs that continue a hive whose last finished write has this number, in order and up to
 /// the first that is missing; and that number, if there are later ones.
-pub(super) fn following(logs: Vec<Log>, finished: u32) -> (Vec<Entry>, Option<String>) {
+pub fn following(logs: Vec<Log>, finished: u32) -> (Vec<Entry>, Option<String>) {
     let cut = logs.iter().find_map(|log| log.cut.clone());
     let mut entries: Vec<Entry> = logs.into_iter().flat_map(|log| log.entries).collect();
     entries.retain(|entry| entry.sequence >= finished);
@@ -142,5 +146,27 @@ fn entry(whole: Vec<u8>) -> Option<Entry> {
         pages.push((offset, begin..end));
         begin = end;
     }
-    Some(Entry { sequence: u32_at(bytes, 12)?, pages, bytes: whole })
+    Some(Entry { sequence: u32_at(bytes, 12)?, bins: u32_at(bytes, 16)?, pages, bytes: whole })
+}
+
+/// Computes the check sum of log entries.
+pub fn marvin32(data: &[u8]) -> u64 {
+    let (mut low, mut high) = SEED;
+    let mut chunks = data.chunks_exact(4);
+    for chunk in &mut chunks {
+        low = low.wrapping_add(u32_at(chunk, 0).unwrap_or_default());
+        (low, high) = mix(low, high);
+    }
+    let last = chunks.remainder().iter().rev().fold(0x80, |word: u32, byte| word << 8 | u32::from(*byte));
+    low = low.wrapping_add(last);
+    (low, high) = mix(low, high);
+    (low, high) = mix(low, high);
+    u64::from(high) << 32 | u64::from(low)
+}
+
+fn mix(low: u32, high: u32) -> (u32, u32) {
+    let (low, high) = (low.rotate_left(20).wrapping_add(high ^ low), high ^ low);
+    let (low, high) = (low, high.rotate_left(9) ^ low);
+    let (low, high) = (low.rotate_left(27).wrapping_add(high), high);
+    (low, high.rotate_left(19))
 }
