@@ -52,6 +52,9 @@ pub fn run() -> Result<bool> {
     report.step("tidy", || verdict(tidy::run(&root)));
     report.step("clippy", || clippy(&root, features));
     report.step("docs", || docs(&root, features));
+    report.step("fuzz targets", || {
+        cargo(&root.join("fuzz"), &["check", "--quiet", "--bins", "--target-dir", "../target/fuzz"], &[])
+    });
     let built = report.step("build", || build(&root));
     if built {
         report.step("generated files", || verdict(generate::check(&root)));
