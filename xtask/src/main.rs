@@ -6,6 +6,7 @@ mod licences;
 mod packages;
 mod policy;
 mod python;
+mod release;
 mod scaffold;
 mod shell;
 mod soak;
@@ -23,6 +24,7 @@ usage: cargo xtask TASK
 
   test             everything that a change must pass; the seconds of each step
   windows [--release]  the program for Windows, tried under Wine; prints its path last
+  release          the program as people get it: hardened, without paths of this computer; prints its path last
   licences         licences and bans of all dependencies (the list: xtask/licences.txt)
   tidy             the house rules that can be counted
   gen [--check]    write the generated files, or only compare them
@@ -61,6 +63,7 @@ fn dispatch(words: &[&str]) -> Option<Result<bool>> {
         ["test"] => test::run(),
         ["windows"] => shell::in_root(|root| windows::run(root, windows::Profile::Dev)),
         ["windows", "--release"] => shell::in_root(|root| windows::run(root, windows::Profile::Release)),
+        ["release"] => shell::in_root(release::run),
         ["licences"] => shell::in_root(licences::run),
         ["tidy"] => shell::in_root(tidy::run),
         ["gen"] => shell::in_root(generate::write),

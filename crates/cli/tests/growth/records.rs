@@ -71,7 +71,7 @@ pub const KINDS: &[Kind] = &[
                 f,
                 "rdp_files",
                 100 * n,
-                |i| json!({"name": format!("{i}.rdp"), "settings": [{"name": "full address", "kind": "s", "value": format!("h{i}")}]}),
+                |i| json!({"name": format!("{i}.rdp"), "settings": [{"name": "full address", "kind": "s", "value": format!("h{i}")}], "signature": {"state": "unsigned"}}),
             )
         },
     },
@@ -117,7 +117,12 @@ fn event(number: usize) -> Value {
 
 /// Writes a state with this many things in a section.
 fn section(folder: &Path, name: &str, count: usize, thing: impl Fn(usize) -> Value) -> Vec<String> {
-    let mut text = format!("{{\"schema\":\"rdpdoctor-state/1\",\"computer\":\"SRV01\",\"{name}\":[");
+    let mut text = "{\"schema\":\"rdpdoctor-state/1\",\"computer\":\"SRV01\",".to_owned();
+    // something that a report tells, beside what grows
+    if name != "registry" {
+        let _ = write!(text, "\"registry\":[{}],", key(0));
+    }
+    let _ = write!(text, "\"{name}\":[");
     for number in 0..count {
         let _ = write!(text, "{}{}", if number == 0 { "" } else { "," }, thing(number));
     }

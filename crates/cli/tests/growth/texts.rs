@@ -18,10 +18,7 @@ pub const KINDS: &[Kind] = &[
     Kind { name: ".rdp: one long value", make: |f, n| one(f, "a.rdp", &address(&["x:s:", &repeat("y", n)].concat())) },
     Kind { name: "diagnose --rdp: many settings", make: diagnose_rdp },
     Kind { name: "events .xml: entries", make: |f, n| one(f, "a.xml", &numbered(n, "<Events>", xml)) },
-    Kind {
-        name: "events .xml: fields",
-        make: |f, n| one(f, "a.xml", &numbered(n, XML_HEAD, |i| format!("<Data Name='a{i}'>{i}</Data>"))),
-    },
+    Kind { name: "events .xml: fields", make: |f, n| one(f, "a.xml", &fields(n)) },
     Kind { name: "events .csv: entries", make: |f, n| one(f, "a.csv", &numbered(n, CSV, csv)) },
     Kind { name: "events .csv: machines", make: |f, n| one(f, "a.csv", &numbered(n, CSV, csv_machines)) },
     Kind { name: "events .json: entries", make: |f, n| one(f, "a.json", &numbered(n, "", beat)) },
@@ -34,7 +31,13 @@ pub const KINDS: &[Kind] = &[
     Kind {
         name: ".reg: keys",
         make: |f, n| {
-            one(f, "a.reg", &numbered(n, REG, |i| format!("[{LISTENERS}\\a{i}]\r\n\"PortNumber\"=dword:00000d3d\r\n")))
+            one(
+                f,
+                "a.reg",
+                &numbered(n, &format!("{REG}[{LISTENERS}\\RDP-Tcp]\r\n"), |i| {
+                    format!("[{LISTENERS}\\a{i}]\r\n\"PortNumber\"=dword:00000d3d\r\n")
+                }),
+            )
         },
     },
     Kind {
@@ -135,6 +138,13 @@ fn xml(number: usize) -> String {
 }
 
 const CSV: &str = "TimeCreated,ProviderName,Id,MachineName,Message\n";
+
+/// One entry with many fields, behind a usual one.
+fn fields(size: usize) -> Vec<u8> {
+    let begun = format!("<Events>{}{XML_HEAD}", xml(0));
+    let fields = numbered(size, &begun, |number| format!("<Data Name='a{number}'>{number}</Data>"));
+    [fields, b"</EventData></Event></Events>".to_vec()].concat()
+}
 
 fn csv(number: usize) -> String {
     format!("2026-11-20T{}Z,{CORE},131,SRV01,from client 10.0.0.{}:50123.\n", clock(number), number % 250)
