@@ -118,7 +118,9 @@ impl Asked {
             let group = (cause.role, lies_inside(cause));
             if groups.iter().all(|(known, _)| *known != group) {
                 let mut asked = vec![false; evidence.subjects.len()];
-                subjects(evidence, cause, context).into_iter().for_each(|subject| asked[subject] = true);
+                for subject in subjects(evidence, cause, context) {
+                    asked[subject] = true;
+                }
                 groups.push((group, asked));
             }
         }

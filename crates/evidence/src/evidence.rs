@@ -317,13 +317,12 @@ impl Evidence {
     }
 
     fn at(&mut self, role: Role, address: SocketAddr, name: Option<String>) -> SubjectId {
-        let known = match &name {
-            None => self.subjects.first_at(role, address),
-            Some(_) => {
-                let of = |name| self.subjects.find(role, Some(address), name);
-                // the first of those with this name and those without one
-                [of(name.clone()), of(None)].into_iter().flatten().min()
-            }
+        let known = if name.is_none() {
+            self.subjects.first_at(role, address)
+        } else {
+            let of = |name| self.subjects.find(role, Some(address), name);
+            // the first of those with this name and those without one
+            [of(name.clone()), of(None)].into_iter().flatten().min()
         };
         let Some(known) = known else {
             return self.subject(Subject::new(role, name, Some(address)));

@@ -1,4 +1,4 @@
-//! Names in places that a host fills as it likes and nobody reads, or reads a few bytes of: after redaction none is left,
+//! Names in places that a host fills as it likes and of which little or nothing is read: after redaction none is left,
 //! in letters, UTF-16, base64 or hexadecimal, and the transcript still tells the same.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::cast_possible_truncation)]

@@ -37,7 +37,7 @@ pub const KINDS: &[Kind] = &[
                 &hive_of(|root| {
                     (0..200 * n).for_each(|i| {
                         root.dword(&format!("{STATIONS}\\a{i}"), "PortNumber", 3389);
-                    })
+                    });
                 }),
             )
         },
@@ -51,7 +51,7 @@ pub const KINDS: &[Kind] = &[
                 &hive_of(|root| {
                     (0..200 * n).for_each(|i| {
                         root.dword(STATIONS, &format!("a{i}"), 7);
-                    })
+                    });
                 }),
             )
         },
@@ -65,7 +65,7 @@ pub const KINDS: &[Kind] = &[
                 &hive_of(|root| {
                     (0..n).for_each(|i| {
                         root.text(STATIONS, &format!("a{i}"), &"x".repeat(30_000));
-                    })
+                    });
                 }),
             )
         },

@@ -98,7 +98,7 @@ fn time_and_memory_grow_no_faster_than_the_input() {
         let took: Vec<Measured> = sizes.iter().map(|size| run(kind, *size, None)).collect();
         let peak = took.iter().map(|took| took.peak).max().unwrap_or_default();
         let growth = took.get(2).filter(|last| last.cpu >= FLOOR).map(|last| (last.cpu / took[1].cpu).log10());
-        let times: String = took.iter().map(|took| format!(" {:>7.3} s", took.cpu)).collect();
+        let times = took.iter().map(|took| format!(" {:>7.3} s", took.cpu)).collect::<Vec<_>>().concat();
         let told = growth.map_or("-".to_owned(), |growth| format!("{growth:.2}"));
         println!("{:<34}{times} {told:>8} {:>5} MiB", kind.name, peak / 1024);
         // a kind that is not understood is no measurement of its reader

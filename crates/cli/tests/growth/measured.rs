@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Longest that a run may take before it is ended.
-const LONGEST: Duration = Duration::from_secs(240);
+const LONGEST: Duration = Duration::from_mins(4);
 const LOOK: Duration = Duration::from_millis(2);
 
 /// File of the folder that becomes the standard input, if it is there.

@@ -81,10 +81,10 @@ pub const KINDS: &[Kind] = &[
         name: "states of one machine in a folder",
         make: |f, n| inspect(f, filled(f, 40 * n, "json", |_| state(1))),
     },
-    Kind { name: "states in a bundle", make: |f, n| bundled(f, states(f, 40 * n)) },
+    Kind { name: "states in a bundle", make: |f, n| bundled(f, &states(f, 40 * n)) },
     Kind { name: "collect: states in a folder", make: |f, n| collect(&states(f, 40 * n)) },
     Kind { name: ".rdp files in a folder", make: |f, n| inspect(f, rdp_files(f, 40 * n)) },
-    Kind { name: ".rdp files in a bundle", make: |f, n| bundled(f, rdp_files(f, 40 * n)) },
+    Kind { name: ".rdp files in a bundle", make: |f, n| bundled(f, &rdp_files(f, 40 * n)) },
     Kind {
         name: "files of no kind in a folder",
         make: |f, n| inspect(f, filled(f, 100 * n, "bin", |i| if i == 0 { state(0) } else { format!("\0{i}") })),
@@ -100,7 +100,7 @@ pub const KINDS: &[Kind] = &[
         },
     },
     Kind { name: "transcripts in a folder", make: |f, n| inspect(f, transcripts(f, 20 * n)) },
-    Kind { name: "transcripts in a bundle", make: |f, n| bundled(f, transcripts(f, 20 * n)) },
+    Kind { name: "transcripts in a bundle", make: |f, n| bundled(f, &transcripts(f, 20 * n)) },
 ];
 
 fn key(number: usize) -> Value {
@@ -168,8 +168,8 @@ fn collect(name: &str) -> Vec<String> {
 }
 
 /// Makes a bundle of the folder, which is not measured.
-fn bundled(folder: &Path, name: String) -> Vec<String> {
-    let mut command = inside(folder, &collect(&name), None);
+fn bundled(folder: &Path, name: &str) -> Vec<String> {
+    let mut command = inside(folder, &collect(name), None);
     let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
     assert!(matches!(status.code(), Some(0..=2)), "{status}");
     inspect(folder, "made.zip".to_owned())

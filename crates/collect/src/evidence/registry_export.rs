@@ -55,7 +55,7 @@ struct Lines<R> {
 impl<R: BufRead> Lines<R> {
     fn next(&mut self) -> Result<Option<String>, ReadError> {
         let mut whole = String::new();
-        let (mut skipping, mut quotes) = (false, Quotes::default());
+        let (mut skipping, mut place) = (false, Quotes::default());
         loop {
             let mut line = Vec::new();
             let read = self.input.by_ref().take(VALUE as u64).read_until(b'\n', &mut line)?;
@@ -63,11 +63,11 @@ impl<R: BufRead> Lines<R> {
                 return Ok((!whole.is_empty() && !skipping).then_some(whole));
             }
             if whole.len() + line.len() > VALUE {
-                (skipping, whole, quotes) = (true, String::new(), Quotes::default());
+                (skipping, whole, place) = (true, String::new(), Quotes::default());
             }
             let text = String::from_utf8_lossy(&line);
             let text = text.trim_end_matches(['\r', '\n']);
-            let quoted = quotes.open();
+            let quoted = place.open();
             // a new key ends whatever was never ended
             if (skipping || !whole.is_empty()) && !quoted && text.starts_with("[HKEY_") {
                 self.too_long += u64::from(skipping);
@@ -80,13 +80,13 @@ impl<R: BufRead> Lines<R> {
             let part = if goes_on { text.trim_end_matches('\\').trim() } else { text };
             let part = if whole.is_empty() || quoted { part } else { part.trim_start() };
             whole.push_str(part);
-            quotes.read(part);
+            place.read(part);
             if goes_on {
                 continue;
             }
-            if quotes.open() {
+            if place.open() {
                 whole.push('\n');
-                quotes.read("\n");
+                place.read("\n");
                 continue;
             }
             return Ok(Some(whole));
@@ -120,15 +120,14 @@ impl Quotes {
     fn read(&mut self, text: &str) {
         for character in text.chars() {
             *self = match (&self, character) {
-                (Self::Begin, '"') | (Self::Name(true), _) => Self::Name(false),
                 (Self::Begin, '@') | (Self::Name(false), '"') => Self::Named(false),
                 (Self::Name(false), '\\') => Self::Name(true),
-                (Self::Name(false), _) => Self::Name(false),
+                (Self::Begin, '"') | (Self::Name(_), _) => Self::Name(false),
                 (Self::Named(false), '=') => Self::Named(true),
-                (Self::Named(true), '"') | (Self::Text(true), _) => Self::Text(false),
+                (Self::Text(false), '"') => return *self = Self::Over,
                 (Self::Text(false), '\\') => Self::Text(true),
-                (Self::Text(false), other) if other != '"' => Self::Text(false),
-                (Self::Begin | Self::Named(_) | Self::Text(false) | Self::Over, _) => return *self = Self::Over,
+                (Self::Named(true), '"') | (Self::Text(_), _) => Self::Text(false),
+                (Self::Begin | Self::Named(_) | Self::Over, _) => return *self = Self::Over,
             };
         }
     }

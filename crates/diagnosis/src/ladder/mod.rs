@@ -51,7 +51,9 @@ impl Ladder {
         let mut stages = Vec::new();
         let contexts = context.of_subjects(evidence);
         let mut of_subjects: BTreeMap<SubjectId, Vec<&Finding>> = BTreeMap::new();
-        findings.iter().for_each(|finding| of_subjects.entry(finding.subject).or_default().push(finding));
+        for finding in findings {
+            of_subjects.entry(finding.subject).or_default().push(finding);
+        }
         for (subject, context) in contexts.iter().enumerate() {
             let case = Case { evidence, subject, context };
             let findings = of_subjects.remove(&subject).unwrap_or_default();

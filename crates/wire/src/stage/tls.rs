@@ -438,7 +438,7 @@ fn redacted_messages(handshake: &[u8], names: &mut Names) -> Vec<u8> {
     copy.changed
 }
 
-/// Keeps of a ServerHello what is read of it: version, suite, the mark of a HelloRetryRequest, the version and the group
+/// Keeps of a ServerHello what is read: version, suite, the mark of a HelloRetryRequest, the version and the group
 /// that were chosen. Its random bytes, session id, cookie and all else that a host may fill as it likes become zeros.
 fn redacted_hello(body: &[u8]) -> Vec<u8> {
     let mut copy = Copy::zeros(body);

@@ -269,8 +269,7 @@ pub(super) fn greeting(bytes: &[u8]) -> Vec<u8> {
         Some(ForeignService::Tls) => 7,
         Some(ForeignService::Smtp | ForeignService::Ftp) => 4,
         Some(ForeignService::Mail) if bytes.starts_with(b"*") => 4,
-        Some(ForeignService::Mail) => 3,
-        Some(ForeignService::Telnet) => 3,
+        Some(ForeignService::Mail | ForeignService::Telnet) => 3,
         None => 0,
     };
     let html = [&b"<!DOCTYPE HTML"[..], b"<HTML"].into_iter();
