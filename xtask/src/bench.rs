@@ -1,5 +1,5 @@
 //! `cargo xtask bench`: the time to a verdict on real servers, beside the peers, in turns in one run; the time to judge
-//! one host, and to read an event log.
+//! one host, and to read an event log; how time and memory grow with what is read.
 //!
 //! Timings are ratios of one run on one machine; they are printed, never asserted.
 
@@ -97,6 +97,15 @@ pub fn one(root: &Path) -> Result<bool> {
 /// Runs the judge on recorded hosts: a healthy one, and broken ones.
 pub fn judge(root: &Path) -> Result<bool> {
     shell::stream(shell::cargo(root, &["bench", "-p", "diagnosis", "--bench", "judge"]))?;
+    Ok(true)
+}
+
+/// Reads every kind of input at three sizes, and fails where time or memory is above its limit.
+pub fn grow(root: &Path) -> Result<bool> {
+    let test = ["test", "--quiet", "-p", "rdpdoctor", "--features", "legacy-tls", "--test", "growth"];
+    let mut command = shell::cargo(root, &[&test[..], &["--", "--nocapture", "grow_no_faster"]].concat());
+    command.env("RDPDOCTOR_GROW", "all");
+    shell::stream(command)?;
     Ok(true)
 }
 

@@ -6,6 +6,7 @@ mod licences;
 mod packages;
 mod policy;
 mod python;
+mod release;
 mod scaffold;
 mod shell;
 mod soak;
@@ -23,6 +24,7 @@ usage: cargo xtask TASK
 
   test             everything that a change must pass; the seconds of each step
   windows [--release]  the program for Windows, tried under Wine; prints its path last
+  release          the program as people get it: hardened, without paths of this computer; prints its path last
   licences         licences and bans of all dependencies (the list: xtask/licences.txt)
   tidy             the house rules that can be counted
   gen [--check]    write the generated files, or only compare them
@@ -34,6 +36,7 @@ usage: cargo xtask TASK
   soak fuzz        10,000,000 executions of each fuzz target (cargo-fuzz)
   bench one        the time to a verdict beside sslscan, sslyze and nmap, on xrdp and FreeRDP shadow
   bench judge      the time to observe, plan and judge one recorded host, and its allocations
+  bench grow       how time and memory grow with each kind of input: exponent and peak, and the limits
   bench evtx       the time to read a large event log beside the evtx crate and python-evtx
 
 test obeys CARGO_BUILD_JOBS; with RDPDOCTOR_TEST_FULL=1 nothing may be skipped";
@@ -61,12 +64,14 @@ fn dispatch(words: &[&str]) -> Option<Result<bool>> {
         ["test"] => test::run(),
         ["windows"] => shell::in_root(|root| windows::run(root, windows::Profile::Dev)),
         ["windows", "--release"] => shell::in_root(|root| windows::run(root, windows::Profile::Release)),
+        ["release"] => shell::in_root(release::run),
         ["licences"] => shell::in_root(licences::run),
         ["tidy"] => shell::in_root(tidy::run),
         ["gen"] => shell::in_root(generate::write),
         ["gen", "--check"] => shell::in_root(generate::check),
         ["bench", "one"] => shell::in_root(bench::one),
         ["bench", "judge"] => shell::in_root(bench::judge),
+        ["bench", "grow"] => shell::in_root(bench::grow),
         ["bench", "evtx"] => shell::in_root(bench::evtx),
         ["new", kind, name] => {
             let kind = scaffold::Kind::named(kind)?;

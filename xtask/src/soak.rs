@@ -94,11 +94,23 @@ fn fuzz(root: &Path) -> Result<bool> {
         let (corpus, seeds) = (format!("corpus/{target}"), format!("seeds/{target}"));
         let (runs, size) = (format!("-runs={EXECUTIONS}"), format!("-max_len={INPUT_BYTES}"));
         let began = Instant::now();
-        let options = ["--", &runs, &size, "-print_final_stats=1", "-verbosity=0"];
+        let dictionary = dictionary(&target).map(|name| format!("-dict=dictionaries/{name}"));
+        let mut options = vec!["--", &runs, &size, "-print_final_stats=1", "-verbosity=0"];
+        options.extend(dictionary.as_deref());
         shell::stream(cargo(&[&["fuzz", "run", "-s", "none", &target, &corpus, &seeds], &options[..]].concat()))?;
         println!("{EXECUTIONS} executions of {target}: {:.0} s, no crash", began.elapsed().as_secs_f64());
     }
     Ok(true)
+}
+
+/// Names the words of a format that a target may put together.
+fn dictionary(target: &str) -> Option<&'static str> {
+    match target {
+        "rdp_file" | "inspect" => Some("rdp_file.dict"),
+        "evidence" | "report" => Some("script_output.dict"),
+        "transcript" | "conversation" => Some("transcript.dict"),
+        _ => None,
+    }
 }
 
 /// Lists the targets by the folder of their programs.

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 
 use self::skips::Skips;
 use crate::packages::Part;
-use crate::{generate, licences, packages, python, shell, tidy, windows};
+use crate::{generate, licences, packages, python, release, shell, tidy, windows};
 
 /// Feature that needs OpenSSL on the system.
 const LEGACY: &str = "rdpdoctor/legacy-tls";
@@ -52,6 +52,9 @@ pub fn run() -> Result<bool> {
     report.step("tidy", || verdict(tidy::run(&root)));
     report.step("clippy", || clippy(&root, features));
     report.step("docs", || docs(&root, features));
+    report.step("fuzz targets", || {
+        cargo(&root.join("fuzz"), &["check", "--quiet", "--bins", "--target-dir", "../target/fuzz"], &[])
+    });
     let built = report.step("build", || build(&root));
     if built {
         report.step("generated files", || verdict(generate::check(&root)));
@@ -223,7 +226,7 @@ fn build(root: &Path) -> Result<()> {
     if bytes.windows(9).any(|window| window == b"libssl.so") {
         bail!("the binary without extra features is linked with OpenSSL");
     }
-    Ok(())
+    if cfg!(target_os = "linux") { release::hardened(Path::new(binary)) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod book;
 mod causes;
 mod comments;
+mod doors;
 mod imports;
 mod manifests;
 mod markdown;
@@ -40,6 +41,7 @@ pub fn run(root: &Path) -> Result<bool> {
     complaints.extend(markdown::broken_links(&files, &paths));
     complaints.extend(book::unmarked(&files));
     complaints.extend(imports::judge(&files));
+    complaints.extend(doors::unused(&files));
     let (missing, note) = causes::without_scenario(&files);
     complaints.extend(missing);
     for line in complaints.iter().chain(&note) {
@@ -68,6 +70,7 @@ fn judge(file: &File) -> Vec<Complaint> {
     if file.path.ends_with(".rs") {
         complaints.extend(rust::judge(file));
         complaints.extend(comments::judge(file));
+        complaints.extend(doors::judge(file));
     }
     if file.path.ends_with("Cargo.toml") {
         complaints.extend(manifests::without_reason(file));

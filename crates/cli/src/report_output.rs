@@ -17,7 +17,7 @@ const BEGINNING: usize = 256;
 
 /// Prints a report, saves its commands if a folder is named for them, and returns the exit status. A report is always
 /// printed: where something beside it failed (`failure`, or the saving), that is told behind it and the status is that
-/// of a failure.
+/// of a failure, unless the format has statuses of its own.
 pub fn print(
     diagnosis: &Diagnosis,
     format: &Format,
@@ -36,10 +36,12 @@ pub fn print(
     for failure in &failures {
         terminal::complain(&format!("error: {failure:#}"));
     }
-    if !failures.is_empty() {
-        return Ok(FAILED);
+    match format.status {
+        // what its line says of the host and the status have to agree; the failure stands on standard error
+        Some(status) => Ok(status(diagnosis)),
+        None if failures.is_empty() => Ok(diagnosis.verdict.status()),
+        None => Ok(FAILED),
     }
-    Ok(format.status.map_or_else(|| diagnosis.verdict.status(), |status| status(diagnosis)))
 }
 
 /// Names the files that were given in the commands of a report, so that these can be run as they stand.

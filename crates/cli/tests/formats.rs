@@ -39,6 +39,21 @@ fn nagios_prints_one_line_and_ends_as_plug_ins_do() {
     }
 }
 
+/// A transcript that cannot be written is told on standard error; line and status still agree about the host.
+#[test]
+fn nagios_keeps_its_status_where_a_transcript_cannot_be_written() {
+    let lab = Lab::start(&Scenario::find("port-closed").unwrap()).unwrap();
+    let address = lab.addresses()[0].to_string();
+    let output = |format: &str| run(&["diagnose", &address, "--transcript", "/proc/no-such/a.txt", "--format", format]);
+    let (nagios, human) = (output("nagios"), output("human"));
+    let line = String::from_utf8(nagios.stdout).unwrap();
+    let words = ["OK", "WARNING", "CRITICAL", "UNKNOWN"];
+    let told = words.iter().position(|word| line.starts_with(&format!("RDP {word} - ")));
+    assert_eq!(nagios.status.code(), told.map(|status| i32::try_from(status).unwrap()), "{line}");
+    assert!(!nagios.stderr.is_empty());
+    assert_eq!(human.status.code(), Some(3));
+}
+
 #[test]
 fn nagios_says_unknown_where_nothing_could_be_tried() {
     let output = run(&["diagnose", "server", "--client", "no-such.toml", "--format", "nagios"]);

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 use evidence::fact::Fact;
 use evidence::moment::rfc3339;
@@ -43,43 +44,96 @@ pub fn diagnose_with(causes: &[&'static Cause], evidence: &Evidence, context: &C
     let evidence = &*evidence.in_order();
     let context = &*context.for_client_of(evidence);
     let contexts = context.of_subjects(evidence);
-    let (mut present, mut unknown, mut absent) = (Vec::new(), Vec::<UnknownCause>::new(), Vec::<String>::new());
-    let mut answers: Vec<Answers> = evidence.subjects.iter().map(|_| Answers::default()).collect();
-    for cause in causes {
-        for subject in subjects(evidence, cause, context) {
-            let case = Case { evidence, subject, context: &contexts[subject] };
-            if !lies_inside(cause) && case.behind_gateway() {
-                unknown.push(UnknownCause { cause: cause.id.to_owned(), needs: vec![THROUGH_GATEWAY.to_owned()] });
-                continue;
-            }
-            match cause.judge_with(case, &mut answers[subject]) {
-                Judgement::Present { severity, confidence, because } => {
-                    let severity = for_client(cause, case, severity);
-                    present.push(Present { cause, case, severity, confidence, because });
-                }
-                Judgement::Absent => absent.push(cause.id.to_owned()),
-                Judgement::Unknown => {
-                    let needs = cause.open(case).into_iter().map(Need::words).collect();
-                    unknown.push(UnknownCause { cause: cause.id.to_owned(), needs });
-                }
-            }
-        }
+    let (mut present, mut unknown, mut absent) = (Vec::new(), Vec::<UnknownCause>::new(), Vec::<&str>::new());
+    for (cause, told) in causes.iter().zip(judged(causes, evidence, context, &contexts)) {
+        present.extend(told.present);
+        unknown.extend(told.unknown);
+        absent.extend(told.absent.then_some(cause.id));
     }
     let mut earlier = earlier::logged(causes, evidence, context, |cause| subjects(evidence, cause, context));
     earlier.retain(|fault| !present.iter().any(|found| found.cause.id == fault.cause));
-    for fault in earlier.iter().filter(|fault| absent.iter().any(|id| *id == fault.cause)) {
+    for fault in earlier.iter().filter(|fault| absent.contains(&fault.cause)) {
         let needs = vec![format!("whether the attempt was at {}, when it was logged", rfc3339(fault.at))];
         unknown.push(UnknownCause { cause: fault.cause.to_owned(), needs });
     }
-    unknown.dedup_by(|second, first| second.cause == first.cause);
     unknown.retain(|open| !present.iter().any(|found| found.cause.id == open.cause));
-    absent.dedup();
     absent.retain(|id| !present.iter().any(|p| p.cause.id == *id) && !unknown.iter().any(|open| open.cause == *id));
+    let absent = absent.into_iter().map(str::to_owned).collect();
     let findings = rank(&present, context);
     let (verdict, ladder) = decided(evidence, context, &findings, run.interrupted);
     let known = crate::next::Known { verdict, findings: &findings, ladder: &ladder, earlier: &earlier };
     let next = crate::next::measurements(evidence, context, known);
     assemble(evidence, context, run, Judged { verdict, findings, unknown, absent, ladder, next })
+}
+
+/// Judgements of one cause for all machines: where it is present, and of the others only that there are some.
+#[derive(Default)]
+struct OfCause<'a> {
+    present: Vec<Present<'a>>,
+    /// Needs of the first machine where it is open.
+    unknown: Option<UnknownCause>,
+    absent: bool,
+}
+
+/// Judges machine after machine, so that the answers of one are all that is kept.
+fn judged<'a>(
+    causes: &[&'static Cause],
+    evidence: &'a Evidence,
+    context: &Context,
+    contexts: &'a [Cow<'a, Context>],
+) -> Vec<OfCause<'a>> {
+    let mut judged: Vec<OfCause<'a>> = causes.iter().map(|_| OfCause::default()).collect();
+    let asked = Asked::of(causes, evidence, context);
+    let (addresses, machines): (Vec<_>, Vec<_>) =
+        (0..evidence.subjects.len()).partition(|id| evidence.subjects[*id].address.is_some());
+    for subject in addresses.into_iter().chain(machines) {
+        let case = Case { evidence, subject, context: &contexts[subject] };
+        let (behind_gateway, mut answers) = (case.behind_gateway(), Answers::default());
+        for (cause, told) in causes.iter().zip(&mut judged).filter(|(cause, _)| asked.has(cause, subject)) {
+            let open = |needs| UnknownCause { cause: cause.id.to_owned(), needs };
+            if !lies_inside(cause) && behind_gateway {
+                told.unknown.get_or_insert_with(|| open(vec![THROUGH_GATEWAY.to_owned()]));
+                continue;
+            }
+            match cause.judge_with(case, &mut answers) {
+                Judgement::Present { severity, confidence, because } => {
+                    let severity = for_client(cause, case, severity);
+                    told.present.push(Present { cause, case, severity, confidence, because });
+                }
+                Judgement::Absent => told.absent = true,
+                Judgement::Unknown => {
+                    let needs = || cause.open(case).into_iter().map(Need::words).collect();
+                    told.unknown.get_or_insert_with(|| open(needs()));
+                }
+            }
+        }
+    }
+    judged
+}
+
+/// Machines of which each group of causes is asked: those of one role, inside machines or on the way to them.
+struct Asked(Vec<((Role, bool), Vec<bool>)>);
+
+impl Asked {
+    fn of(causes: &[&Cause], evidence: &Evidence, context: &Context) -> Self {
+        let mut groups: Vec<((Role, bool), Vec<bool>)> = Vec::new();
+        for cause in causes {
+            let group = (cause.role, lies_inside(cause));
+            if groups.iter().all(|(known, _)| *known != group) {
+                let mut asked = vec![false; evidence.subjects.len()];
+                for subject in subjects(evidence, cause, context) {
+                    asked[subject] = true;
+                }
+                groups.push((group, asked));
+            }
+        }
+        Self(groups)
+    }
+
+    fn has(&self, cause: &Cause, subject: SubjectId) -> bool {
+        let group = (cause.role, lies_inside(cause));
+        self.0.iter().any(|(known, asked)| *known == group && asked[subject])
+    }
 }
 
 /// Returns the verdict on one subject and the findings that lead to it, from judgements of all causes that were made
@@ -139,7 +193,7 @@ fn subjects(evidence: &Evidence, cause: &Cause, context: &Context) -> Vec<Subjec
     }
     let seen_by =
         |subject: &SubjectId| Case { evidence, subject: *subject, context }.machine().map(|case| case.subject);
-    let met: Vec<_> = addresses.iter().filter_map(seen_by).collect();
+    let met: BTreeSet<_> = addresses.iter().filter_map(seen_by).collect();
     addresses.extend(machines.into_iter().filter(|machine| !met.contains(machine)));
     addresses
 }
@@ -147,26 +201,33 @@ fn subjects(evidence: &Evidence, cause: &Cause, context: &Context) -> Vec<Subjec
 /// Sorts findings: one that explains another comes first; then by severity, by whether it fits the client's code, by
 /// confidence, and by stage.
 fn rank(present: &[Present<'_>], context: &Context) -> Vec<Finding> {
+    let roots = Roots::of(present);
+    let mut root_of = vec![Vec::new(); present.len()];
+    for (place, symptom) in present.iter().enumerate() {
+        roots.behind(place).for_each(|root| root_of[root].push(symptom.cause.id.to_owned()));
+    }
     let mut ranked: Vec<(_, Finding)> = present
         .iter()
-        .map(|found| {
+        .zip(root_of)
+        .enumerate()
+        .map(|(place, (found, root_of))| {
             let explains = explains_symptom(found.cause, context);
             let key = (
-                depth(found, present, 0),
+                roots.depth(place, 0),
                 found.severity,
                 Reverse(explains == Some(true)),
                 found.confidence,
                 found.cause.stage,
                 found.case.subject,
             );
-            (key, finding(found, present, explains))
+            (key, finding(found, root_of, explains))
         })
         .collect();
     ranked.sort_by_key(|(key, _)| *key);
     ranked.into_iter().map(|(_, finding)| finding).collect()
 }
 
-fn finding(found: &Present<'_>, present: &[Present<'_>], explains_symptom: Option<bool>) -> Finding {
+fn finding(found: &Present<'_>, root_of: Vec<String>, explains_symptom: Option<bool>) -> Finding {
     let of_settings = || of_settings(found.cause).filter(|_| xrdp::shows(found.case, &found.because));
     let guessed = || server(found.case).and_then(|guess| advice(&guess, found.cause));
     let advice = of_settings().or_else(guessed);
@@ -179,7 +240,7 @@ fn finding(found: &Present<'_>, present: &[Present<'_>], explains_symptom: Optio
         title: xrdp::title(found.case, found.cause).unwrap_or(found.cause.title).to_owned(),
         because: found.because.clone(),
         explains_symptom,
-        root_of: present.iter().filter(|other| roots(found, other)).map(|other| other.cause.id.to_owned()).collect(),
+        root_of,
         fixes: fixes(found, advice.is_some()),
         advice,
         claims: claims::about_cause(found.cause.id).map(|claim| claim.id.clone()).collect(),
@@ -216,23 +277,50 @@ fn fixes(found: &Present<'_>, other_server: bool) -> Vec<String> {
     list.into_iter().map(str::to_owned).collect()
 }
 
-/// True if `root` brings `symptom` about.
-fn roots(root: &Present<'_>, symptom: &Present<'_>) -> bool {
-    // a fault inside a machine shows at each of its addresses
-    let own = symptom.case.machine().is_some_and(|machine| machine.subject == root.case.subject);
-    // and a client's own fault shows at every host
-    let of_client = root.cause.role == Role::Client && root.case.who().address.is_none();
-    let same = root.case.subject == symptom.case.subject || own || of_client;
-    same && root.cause.explains.iter().any(|link| link.cause == symptom.cause.id && (link.when)(root.case))
+/// Links among findings, by which one brings another about: only those of one machine, and a client's, can.
+struct Roots<'p, 'a> {
+    present: &'p [Present<'a>],
+    /// Places of the findings at each subject.
+    at: BTreeMap<SubjectId, Vec<usize>>,
+    /// Places of those of a client's own, which show at every host.
+    of_clients: Vec<usize>,
 }
 
-/// Counts the findings behind this one. The bound ends cycles, which a test forbids among the declared links.
-fn depth(found: &Present<'_>, present: &[Present<'_>], level: usize) -> usize {
-    if level > present.len() {
-        return level;
+impl<'p, 'a> Roots<'p, 'a> {
+    fn of(present: &'p [Present<'a>]) -> Self {
+        let (mut at, mut of_clients) = (BTreeMap::<_, Vec<usize>>::new(), Vec::new());
+        let roots = present.iter().enumerate().filter(|(_, found)| !found.cause.explains.is_empty());
+        for (place, root) in roots {
+            at.entry(root.case.subject).or_default().push(place);
+            if root.cause.role == Role::Client && root.case.who().address.is_none() {
+                of_clients.push(place);
+            }
+        }
+        Self { present, at, of_clients }
     }
-    let behind = present.iter().filter(|root| roots(root, found));
-    behind.map(|root| depth(root, present, level + 1) + 1).max().unwrap_or(0)
+
+    /// Iterates over the places of the findings that bring this one about.
+    fn behind(&self, place: usize) -> impl Iterator<Item = usize> {
+        let symptom = &self.present[place];
+        // a fault inside a machine shows at each of its addresses
+        let machine = || symptom.case.machine().map(|machine| machine.subject);
+        let machine = if self.at.is_empty() { None } else { machine() };
+        let subjects: BTreeSet<SubjectId> = machine.into_iter().chain([symptom.case.subject]).collect();
+        let here = subjects.iter().filter_map(|subject| self.at.get(subject)).flatten();
+        let places: BTreeSet<usize> = here.chain(&self.of_clients).copied().collect();
+        places.into_iter().filter(|root| {
+            let root = &self.present[*root];
+            root.cause.explains.iter().any(|link| link.cause == symptom.cause.id && (link.when)(root.case))
+        })
+    }
+
+    /// Counts the findings behind this one. The bound ends cycles, which a test forbids among the declared links.
+    fn depth(&self, place: usize, level: usize) -> usize {
+        if level > self.present.len() {
+            return level;
+        }
+        self.behind(place).map(|root| self.depth(root, level + 1) + 1).max().unwrap_or(0)
+    }
 }
 
 fn explains_symptom(cause: &Cause, context: &Context) -> Option<bool> {

@@ -118,11 +118,11 @@ impl<'a> Case<'a> {
 
     /// Iterates over the cases at each address where this machine was met, as far as it is known whose they are.
     pub(crate) fn at_addresses(self) -> impl Iterator<Item = Self> + 'a {
-        let all = (0..self.evidence.subjects.len()).map(move |subject| Self { subject, ..self });
+        let all = self.evidence.subjects.addressed().iter().map(move |subject| Self { subject: *subject, ..self });
         all.filter(move |case| {
             let (who, own) = (case.who(), case.subject == self.subject);
             let here = || case.machine().is_some_and(|machine| machine.subject == self.subject);
-            who.role == self.who().role && who.address.is_some() && (own || here())
+            who.role == self.who().role && (own || here())
         })
     }
 

@@ -81,7 +81,7 @@ fn sketch(target: &str, subject: Subject) -> Sketch {
         routing: Routing::default(),
         thorough: false,
     };
-    Sketch { evidence: Evidence { subjects: vec![subject], ..Evidence::default() }, context }
+    Sketch { evidence: Evidence { subjects: [subject].into_iter().collect(), ..Evidence::default() }, context }
 }
 
 impl Sketch {
@@ -455,10 +455,10 @@ impl Sketch {
                 Host::Zoned(..) => return None,
             }
         }
-        for subject in &mut redacted.evidence.subjects {
+        redacted.evidence.subjects.rewrite(|subject| {
             subject.name = subject.name.as_deref().map(|name| names.text(name));
             subject.address = subject.address.map(|address| names.socket(address));
-        }
+        });
         let mut whole = true;
         redacted.evidence.observations.rewrite(|seen| match renamed(&seen.fact, names) {
             Some(said) => seen.fact = said,

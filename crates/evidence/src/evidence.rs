@@ -1,6 +1,7 @@
 //! Evidence: what was seen, of which machine, when and by which source.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::ops::Deref;
@@ -196,11 +197,97 @@ impl<'a> IntoIterator for &'a Observations {
     }
 }
 
+/// Machines and addresses in the order in which they were met, found again by name and address.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Subjects {
+    all: Vec<Subject>,
+    /// Numbers of those with this address and name.
+    numbers: BTreeMap<(Option<SocketAddr>, Option<String>), Vec<SubjectId>>,
+    /// Numbers of those with an address, in order.
+    addressed: Vec<SubjectId>,
+}
+
+impl Subjects {
+    /// Returns the numbers of those that are an address, in order.
+    pub fn addressed(&self) -> &[SubjectId] {
+        &self.addressed
+    }
+
+    /// Changes them in their places.
+    pub fn rewrite(&mut self, each: impl FnMut(&mut Subject)) {
+        let mut all = std::mem::take(&mut self.all);
+        all.iter_mut().for_each(each);
+        *self = all.into_iter().collect();
+    }
+
+    fn add(&mut self, subject: Subject) -> SubjectId {
+        let number = self.all.len();
+        self.numbers.entry((subject.address, subject.name.clone())).or_default().push(number);
+        if subject.address.is_some() {
+            self.addressed.push(number);
+        }
+        self.all.push(subject);
+        number
+    }
+
+    /// Finds the first of this part with this address and name.
+    fn find(&self, role: Role, address: Option<SocketAddr>, name: Option<String>) -> Option<SubjectId> {
+        let numbers = self.numbers.get(&(address, name))?;
+        numbers.iter().copied().find(|number| self.all.get(*number).is_some_and(|known| known.role == role))
+    }
+
+    /// Finds the first of this part at an address, under any of its names.
+    fn first_at(&self, role: Role, address: SocketAddr) -> Option<SubjectId> {
+        let named = self.numbers.range((Some(address), None)..).take_while(|((at, _), _)| *at == Some(address));
+        let numbers = named.flat_map(|(_, numbers)| numbers).copied();
+        numbers.filter(|number| self.all.get(*number).is_some_and(|known| known.role == role)).min()
+    }
+
+    /// Gives a name to one that has none.
+    fn name(&mut self, number: SubjectId, name: Option<String>) {
+        if let Some(known) = self.all.get_mut(number).filter(|known| known.name.is_none() && name.is_some()) {
+            let numbers = self.numbers.entry((known.address, None)).or_default();
+            numbers.retain(|other| *other != number);
+            known.name = name;
+            let numbers = self.numbers.entry((known.address, known.name.clone())).or_default();
+            numbers.push(number);
+            numbers.sort_unstable();
+        }
+    }
+}
+
+impl FromIterator<Subject> for Subjects {
+    fn from_iter<I: IntoIterator<Item = Subject>>(all: I) -> Self {
+        let mut subjects = Self::default();
+        for subject in all {
+            subjects.add(subject);
+        }
+        subjects
+    }
+}
+
+impl Deref for Subjects {
+    type Target = [Subject];
+
+    fn deref(&self) -> &[Subject] {
+        &self.all
+    }
+}
+
+impl IntoIterator for Subjects {
+    type Item = Subject;
+    type IntoIter = std::vec::IntoIter<Subject>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.all.into_iter()
+    }
+}
+
 /// Everything that has been seen, and of which machines.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Evidence {
     /// Machines that it is about.
-    pub subjects: Vec<Subject>,
+    pub subjects: Subjects,
     /// Observations, in the order of time.
     pub observations: Observations,
     /// TCP connections made or tried.
@@ -214,10 +301,8 @@ pub struct Evidence {
 impl Evidence {
     /// Returns the subject's number, adding it if it is new.
     pub fn subject(&mut self, subject: Subject) -> SubjectId {
-        self.subjects.iter().position(|known| *known == subject).unwrap_or_else(|| {
-            self.subjects.push(subject);
-            self.subjects.len() - 1
-        })
+        let known = self.subjects.find(subject.role, subject.address, subject.name.clone());
+        known.unwrap_or_else(|| self.subjects.add(subject))
     }
 
     /// Returns the number of the host at this address, adding it if it is new. Without a name this is any host at the
@@ -232,14 +317,17 @@ impl Evidence {
     }
 
     fn at(&mut self, role: Role, address: SocketAddr, name: Option<String>) -> SubjectId {
-        let same = |known: &Subject| {
-            let named = known.name.is_none() || name.is_none() || known.name == name;
-            known.role == role && known.address == Some(address) && named
+        let known = if name.is_none() {
+            self.subjects.first_at(role, address)
+        } else {
+            let of = |name| self.subjects.find(role, Some(address), name);
+            // the first of those with this name and those without one
+            [of(name.clone()), of(None)].into_iter().flatten().min()
         };
-        let Some(known) = self.subjects.iter().position(same) else {
+        let Some(known) = known else {
             return self.subject(Subject::new(role, name, Some(address)));
         };
-        self.subjects[known].name = self.subjects[known].name.take().or(name);
+        self.subjects.name(known, name);
         known
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use diagnosis::cause::Severity;
-use diagnosis::report::{Diagnosis, Outcome, ReportSubject, StageResult, Told};
+use diagnosis::report::{Diagnosis, Finding, Outcome, ReportSubject, StageResult, Told};
 use diagnosis::{Role, Stage};
 
 use super::subject_words::label;
@@ -16,12 +16,26 @@ pub(super) struct Machine<'a> {
     pub(super) who: &'a ReportSubject,
     /// The causes found, or how far it got.
     pub(super) text: String,
+    /// True if nothing but its name was looked up.
+    pub(super) only_name: bool,
+    faulty: bool,
+}
+
+/// Rungs and findings of one subject.
+#[derive(Default)]
+struct Own<'a> {
+    rungs: Vec<&'a StageResult>,
+    findings: Vec<&'a Finding>,
 }
 
 /// Lists the machines of which something was seen, faulty ones first.
 pub(super) fn told(diagnosis: &Diagnosis) -> Vec<Machine<'_>> {
-    let mut machines: Vec<Machine<'_>> = diagnosis.subjects.iter().filter_map(|who| machine(diagnosis, who)).collect();
-    machines.sort_by_key(|machine| (rank(machine.outcome), faults(diagnosis, machine.who).next().is_none()));
+    let mut own: BTreeMap<usize, Own<'_>> = BTreeMap::new();
+    diagnosis.stages.iter().for_each(|rung| own.entry(rung.subject).or_default().rungs.push(rung));
+    diagnosis.findings.iter().for_each(|found| own.entry(found.subject).or_default().findings.push(found));
+    let mut machines: Vec<Machine<'_>> =
+        diagnosis.subjects.iter().filter_map(|who| machine(own.get(&who.id)?, who)).collect();
+    machines.sort_by_key(|machine| (rank(machine.outcome), !machine.faulty));
     machines
 }
 
@@ -56,32 +70,26 @@ fn rank(outcome: Outcome) -> u8 {
 }
 
 /// Describes a machine; `None` for one of which nothing was seen.
-fn machine<'a>(diagnosis: &'a Diagnosis, who: &'a ReportSubject) -> Option<Machine<'a>> {
-    let rungs: Vec<&StageResult> = diagnosis.stages.iter().filter(|stage| stage.subject == who.id).collect();
+fn machine<'a>(own: &Own<'a>, who: &'a ReportSubject) -> Option<Machine<'a>> {
+    let Own { rungs, findings } = own;
     let worst = rungs.iter().min_by_key(|rung| rank(rung.outcome))?;
-    let wrong: Vec<&str> = faults(diagnosis, who).collect();
+    let wrong: Vec<&str> =
+        findings.iter().filter(|found| found.severity < Severity::Advisory).map(|found| found.cause.as_str()).collect();
     let text = match worst.outcome {
         _ if !wrong.is_empty() => wrong.join(", "),
         Outcome::Failed | Outcome::Degraded => format!("{}: {}", worst.stage.word(), worst.text),
         Outcome::Skipped => worst.text.clone(),
-        Outcome::Passed => sound(&rungs),
+        Outcome::Passed => sound(rungs),
     };
     // a machine with a finding beside the rungs is not sound
-    let blocked =
-        diagnosis.findings.iter().any(|found| found.subject == who.id && found.severity == Severity::Blocking);
+    let blocked = findings.iter().any(|found| found.severity == Severity::Blocking);
     let outcome = match worst.outcome {
         Outcome::Passed | Outcome::Skipped | Outcome::Degraded if blocked => Outcome::Failed,
         Outcome::Passed | Outcome::Skipped if !wrong.is_empty() => Outcome::Degraded,
         outcome => outcome,
     };
-    Some(Machine { outcome, who, text })
-}
-
-/// Lists the causes found for it.
-fn faults<'a>(diagnosis: &'a Diagnosis, who: &ReportSubject) -> impl Iterator<Item = &'a str> + use<'a> {
-    let id = who.id;
-    let own = diagnosis.findings.iter().filter(move |found| found.subject == id && found.severity < Severity::Advisory);
-    own.map(|found| found.cause.as_str())
+    let only_name = rungs.iter().all(|rung| rung.stage == Stage::Name);
+    Some(Machine { outcome, who, text, only_name, faulty: !wrong.is_empty() })
 }
 
 /// Says how far it got.

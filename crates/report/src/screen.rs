@@ -120,13 +120,9 @@ pub(super) fn tone(verdict: Verdict) -> Tone {
 fn ladder(diagnosis: &Diagnosis) -> Vec<Part> {
     let told = machines::told(diagnosis);
     // the name that was looked up is no machine beside its address
-    let only_name = |machine: &machines::Machine<'_>| {
-        let mut rungs = diagnosis.stages.iter().filter(|stage| stage.subject == machine.who.id);
-        rungs.all(|rung| rung.stage == Stage::Name)
-    };
     // nor is whoever wrote an .rdp file that is in order
     let counts = |machine: &&machines::Machine<'_>| {
-        !(only_name(machine) || machine.who.role == Role::Client && machine.outcome == Outcome::Passed)
+        !(machine.only_name || machine.who.role == Role::Client && machine.outcome == Outcome::Passed)
     };
     let several = told.iter().filter(counts).count() > 1;
     if told.is_empty() {
@@ -136,7 +132,7 @@ fn ladder(diagnosis: &Diagnosis) -> Vec<Part> {
         return vec![Part::new("", &format!("  {}", rungs(diagnosis)))];
     }
     let told: Vec<machines::Machine<'_>> =
-        told.into_iter().filter(|machine| !only_name(machine) || machine.outcome == Outcome::Failed).collect();
+        told.into_iter().filter(|machine| !machine.only_name || machine.outcome == Outcome::Failed).collect();
     let row = |machine: &machines::Machine<'_>| {
         format!("{} {}: {}", words::mark(machine.outcome), machines::name(machine.who), machine.text)
     };

@@ -77,15 +77,10 @@ pub(super) fn head(diagnosis: &Diagnosis) -> String {
 
 /// Iterates over recorded machines; one that is both host and client counts once.
 fn recorded(diagnosis: &Diagnosis) -> impl Iterator<Item = &ReportSubject> {
-    let told = |who: &&ReportSubject| {
-        who.address.is_none()
-            && matches!(who.role, Role::Host | Role::Client)
-            && diagnosis.stages.iter().any(|stage| stage.subject == who.id)
-    };
-    let machines: Vec<&ReportSubject> = diagnosis.subjects.iter().filter(told).collect();
-    let first = |(number, who): &(usize, &ReportSubject)| {
-        !machines[..*number].iter().any(|other| other.name.is_some() && other.name == who.name)
-    };
-    let kept: Vec<&ReportSubject> = machines.iter().copied().enumerate().filter(first).map(|(_, who)| who).collect();
-    kept.into_iter()
+    let seen: BTreeSet<usize> = diagnosis.stages.iter().map(|stage| stage.subject).collect();
+    let mut names = BTreeSet::new();
+    diagnosis.subjects.iter().filter(move |who| {
+        let told = who.address.is_none() && matches!(who.role, Role::Host | Role::Client) && seen.contains(&who.id);
+        told && who.name.as_ref().is_none_or(|name| names.insert(name))
+    })
 }

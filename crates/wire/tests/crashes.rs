@@ -28,6 +28,8 @@ const ELSEWHERE: &[&str] = &[
     "registry_export",
     "xrdp_log",
     "client_log",
+    "report",
+    "inspect",
 ];
 
 fn files(folder: &Path) -> Vec<PathBuf> {

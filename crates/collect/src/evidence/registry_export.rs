@@ -54,22 +54,20 @@ struct Lines<R> {
 
 impl<R: BufRead> Lines<R> {
     fn next(&mut self) -> Result<Option<String>, ReadError> {
-        let mut whole = Vec::new();
-        let mut skipping = false;
+        let mut whole = String::new();
+        let (mut skipping, mut place) = (false, Quotes::default());
         loop {
             let mut line = Vec::new();
             let read = self.input.by_ref().take(VALUE as u64).read_until(b'\n', &mut line)?;
             if read == 0 {
-                let text = String::from_utf8_lossy(&whole).into_owned();
-                return Ok((!whole.is_empty() && !skipping).then_some(text));
+                return Ok((!whole.is_empty() && !skipping).then_some(whole));
             }
             if whole.len() + line.len() > VALUE {
-                (skipping, whole) = (true, Vec::new());
+                (skipping, whole, place) = (true, String::new(), Quotes::default());
             }
             let text = String::from_utf8_lossy(&line);
             let text = text.trim_end_matches(['\r', '\n']);
-            let begun = String::from_utf8_lossy(&whole);
-            let quoted = !begun.is_empty() && open_quote(&begun);
+            let quoted = place.open();
             // a new key ends whatever was never ended
             if (skipping || !whole.is_empty()) && !quoted && text.starts_with("[HKEY_") {
                 self.too_long += u64::from(skipping);
@@ -80,27 +78,63 @@ impl<R: BufRead> Lines<R> {
             }
             let goes_on = !quoted && text.ends_with('\\') && !text.starts_with('[') && !open_quote(text);
             let part = if goes_on { text.trim_end_matches('\\').trim() } else { text };
-            whole.extend_from_slice(if whole.is_empty() || quoted { part } else { part.trim_start() }.as_bytes());
+            let part = if whole.is_empty() || quoted { part } else { part.trim_start() };
+            whole.push_str(part);
+            place.read(part);
             if goes_on {
                 continue;
             }
-            let so_far = String::from_utf8_lossy(&whole);
-            if open_quote(&so_far) {
-                whole.push(b'\n');
+            if place.open() {
+                whole.push('\n');
+                place.read("\n");
                 continue;
             }
-            return Ok(Some(so_far.into_owned()));
+            return Ok(Some(whole));
         }
     }
 }
 
-/// True if the text of a value's name or of a value has begun and not ended.
+/// True if the text of a value's name or of a value has begun in this line and not ended.
 fn open_quote(line: &str) -> bool {
-    let Some(rest) = line.strip_prefix('"') else {
-        return line.strip_prefix("@=\"").is_some_and(|value| unquoted(value).is_none());
-    };
-    let Some((_, behind)) = unquoted(rest) else { return true };
-    behind.strip_prefix("=\"").is_some_and(|value| unquoted(value).is_none())
+    let mut quotes = Quotes::default();
+    quotes.read(line);
+    quotes.open()
+}
+
+/// Place within a value, which is read piece by piece: a value of many lines is looked at once.
+#[derive(Default)]
+enum Quotes {
+    #[default]
+    Begin,
+    /// Within the quotes of the name, or behind a backslash there.
+    Name(bool),
+    /// Behind the name, or behind the `@` that stands for it; true behind the sign of equality as well.
+    Named(bool),
+    /// Within the quotes of a text, or behind a backslash there.
+    Text(bool),
+    /// Nothing that is still to come opens or ends a quote that counts.
+    Over,
+}
+
+impl Quotes {
+    fn read(&mut self, text: &str) {
+        for character in text.chars() {
+            *self = match (&self, character) {
+                (Self::Begin, '@') | (Self::Name(false), '"') => Self::Named(false),
+                (Self::Name(false), '\\') => Self::Name(true),
+                (Self::Begin, '"') | (Self::Name(_), _) => Self::Name(false),
+                (Self::Named(false), '=') => Self::Named(true),
+                (Self::Text(false), '"') => return *self = Self::Over,
+                (Self::Text(false), '\\') => Self::Text(true),
+                (Self::Named(true), '"') | (Self::Text(_), _) => Self::Text(false),
+                (Self::Begin | Self::Named(_) | Self::Over, _) => return *self = Self::Over,
+            };
+        }
+    }
+
+    fn open(&self) -> bool {
+        matches!(self, Self::Name(_) | Self::Text(_))
+    }
 }
 
 /// Reads text up to the quote that ends it: the text, and what follows.

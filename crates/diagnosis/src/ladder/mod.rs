@@ -3,6 +3,8 @@
 mod survey;
 mod to_gateway;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use evidence::{Evidence, Role, Stage, SubjectId};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -48,8 +50,13 @@ impl Ladder {
     pub fn of(evidence: &Evidence, context: &Context, findings: &[Finding]) -> Self {
         let mut stages = Vec::new();
         let contexts = context.of_subjects(evidence);
+        let mut of_subjects: BTreeMap<SubjectId, Vec<&Finding>> = BTreeMap::new();
+        for finding in findings {
+            of_subjects.entry(finding.subject).or_default().push(finding);
+        }
         for (subject, context) in contexts.iter().enumerate() {
             let case = Case { evidence, subject, context };
+            let findings = of_subjects.remove(&subject).unwrap_or_default();
             let mut unseen = if case.lacks_packets() { NOT_CAPTURED } else { "not reached" };
             for (stage, found) in rungs(case) {
                 let Some((outcome, took, text)) = found.or_else(|| unseen_rung(stage, unseen)) else { continue };
@@ -57,8 +64,8 @@ impl Ladder {
                     unseen = "not reached";
                 }
                 let seen = outcome;
-                let outcome = overlay(outcome, stage, subject, findings);
-                let text = blamed(text, stage, seen != outcome && seen == Outcome::Passed, subject, findings);
+                let outcome = overlay(outcome, stage, &findings);
+                let text = blamed(text, stage, seen != outcome && seen == Outcome::Passed, &findings);
                 stages.push(StageResult { stage, subject, outcome, seconds: took.map(|t| t.as_secs_f64()), text });
             }
         }
@@ -68,27 +75,31 @@ impl Ladder {
 
     /// Iterates over the rungs to hosts, without those of a client's way to a gateway.
     pub(crate) fn to_hosts(&self) -> impl Iterator<Item = &StageResult> {
-        let of_gateway = |id| self.stages.iter().any(|stage| stage.subject == id && stage.stage == Stage::Gateway);
-        self.stages.iter().filter(move |stage| !of_gateway(stage.subject))
+        let of_gateway = self.stages.iter().filter(|stage| stage.stage == Stage::Gateway);
+        let of_gateway: BTreeSet<SubjectId> = of_gateway.map(|stage| stage.subject).collect();
+        self.stages.iter().filter(move |stage| !of_gateway.contains(&stage.subject))
     }
 
     /// Returns the last stage that was passed, at the address that got furthest; a machine's own records and a gateway
     /// do not count. A certificate or the like, seen with another kind of hello behind a failed stage, takes no client
     /// there.
     pub fn reached(&self) -> Option<Stage> {
-        let failed = |s: &StageResult| {
-            let before = self.stages.iter().filter(|other| other.subject == s.subject && other.stage < s.stage);
-            before.into_iter().any(|other| other.outcome == Outcome::Failed)
-        };
+        // the first stage that failed at each address
+        let mut fails: BTreeMap<SubjectId, Stage> = BTreeMap::new();
+        for stage in self.stages.iter().filter(|stage| stage.outcome == Outcome::Failed) {
+            let first = fails.entry(stage.subject).or_insert(stage.stage);
+            *first = stage.stage.min(*first);
+        }
+        let failed = |s: &StageResult| fails.get(&s.subject).is_some_and(|first| *first < s.stage);
         let passed = self.to_hosts().filter(|s| matches!(s.outcome, Outcome::Passed | Outcome::Degraded));
         let passed = passed.filter(|stage| stage.stage <= Stage::Sequence && !failed(stage));
         passed.map(|stage| stage.stage).max()
     }
 }
 
-/// Adds the finding to the text of a rung that passed by itself: "FAIL … accepted" alone would contradict itself.
-fn blamed(text: String, stage: Stage, changed: bool, subject: SubjectId, findings: &[Finding]) -> String {
-    let here = |f: &&Finding| f.stage == stage && f.subject == subject && f.severity < Severity::Advisory;
+/// Adds the finding here to the text of a rung that passed by itself: "FAIL … accepted" alone would contradict itself.
+fn blamed(text: String, stage: Stage, changed: bool, findings: &[&Finding]) -> String {
+    let here = |f: &&&Finding| f.stage == stage && f.severity < Severity::Advisory;
     // the other rungs say by their texts what is wrong with them
     let silent = changed && matches!(stage, Stage::Tcp | Stage::X224 | Stage::Tls);
     match findings.iter().find(here).filter(|_| silent) {
@@ -97,9 +108,9 @@ fn blamed(text: String, stage: Stage, changed: bool, subject: SubjectId, finding
     }
 }
 
-fn overlay(outcome: Outcome, stage: Stage, subject: SubjectId, findings: &[Finding]) -> Outcome {
+fn overlay(outcome: Outcome, stage: Stage, findings: &[&Finding]) -> Outcome {
     let here = |severity| {
-        let mut here = findings.iter().filter(|f| f.stage == stage && f.subject == subject);
+        let mut here = findings.iter().filter(|f| f.stage == stage);
         here.any(|finding| finding.severity == severity)
     };
     match outcome {

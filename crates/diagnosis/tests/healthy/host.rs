@@ -8,6 +8,7 @@ use wire::x224::{ConnectionRequest, NegotiationFailure, SecurityProtocols, Serve
 
 use crate::Chance;
 use crate::certificate::{Maker, Wanted};
+use crate::turns::Turns;
 
 /// Time at which every probe begins.
 pub const NOW: OffsetDateTime = time::macros::datetime!(2026-11-21 09:00 UTC);
@@ -44,6 +45,8 @@ pub struct Host {
     pub one_client: bool,
     /// Number of the connection from which on all are reset.
     pub resets_from: Option<usize>,
+    /// A second machine behind the same address, which cannot speak TLS.
+    pub turns: Option<Turns>,
     pub profile: &'static str,
 }
 
@@ -110,6 +113,7 @@ impl Host {
             latency: chance.between(0, 300),
             one_client: chance.one_in(5),
             resets_from: chance.one_in(5).then(|| usize::try_from(chance.between(2, 4)).unwrap()),
+            turns: None,
             profile: fitting(tls_min, chance),
         }
     }

@@ -8,6 +8,7 @@
 mod certificate;
 mod host;
 mod probe;
+mod turns;
 
 use diagnosis::cause::Severity;
 use diagnosis::diagnose::Run;

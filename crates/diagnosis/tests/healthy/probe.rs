@@ -16,6 +16,7 @@ use wire::transcript::{ConnectionRecord, Entry, NameAnswer, NameLookup, Record, 
 use wire::x224::{ConnectionRequest, SecurityProtocols};
 
 use crate::host::{Host, NOW};
+use crate::turns::Bad;
 
 /// Pause between connections, as in `collect`.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -60,7 +61,8 @@ pub fn ask(host: &Host) -> (Transcript, Context) {
         let number = transcript.connections().count() + 1;
         let busy = host.one_client && closed.is_some_and(|at| clock < at + RECOVERY);
         let reset = busy || host.resets_from.is_some_and(|first| number >= first);
-        let record = converse(host, address, plan(question), clock, reset);
+        let bad = host.turns.as_ref().filter(|turns| turns.is_bad(number)).map(|turns| turns.answer);
+        let record = converse(host, address, plan(question), clock, reset, bad);
         assert!(record.replays_faithfully());
         clock += record.entries.last().map_or(Duration::ZERO, |(at, _)| *at);
         closed = Some(clock);
@@ -96,12 +98,13 @@ fn converse(
     plan: ConversationPlan,
     start: Duration,
     reset: bool,
+    bad: Option<Bad>,
 ) -> ConnectionRecord {
     let mut machine = Conversation::new(plan.clone());
     let mut talk = Talk { host, heard: Vec::new(), up: false };
     let mut entries = Vec::new();
     let mut now = Duration::from_millis(host.latency);
-    let mut events = vec![Event::Connected];
+    let (mut events, mut refused) = (vec![Event::Connected], false);
     if reset {
         events.push(Event::Closed(End::Rst));
     }
@@ -119,12 +122,25 @@ fn converse(
             if let Action::Send(bytes) = &action {
                 entries.push((now, Entry::Sent(bytes.clone())));
             }
-            if !reset {
+            if let Some(bad) = bad.filter(|_| is_hello(&action)) {
+                events.extend(bad.event(matches!(action, Action::UpgradeTls(_))));
+                refused = true;
+            } else if !reset && !refused {
+                // a hello in pieces goes on behind its first one
                 events.extend(talk.answer(&action, NOW + start + now));
             }
         }
     }
     ConnectionRecord { address, start, survey: false, plan, entries }
+}
+
+/// True for a hello, of a TLS stack or our own.
+fn is_hello(action: &Action) -> bool {
+    match action {
+        Action::UpgradeTls(_) => true,
+        Action::Send(bytes) => bytes.first() == Some(&22),
+        Action::Close => false,
+    }
 }
 
 /// The host's side of a connection.

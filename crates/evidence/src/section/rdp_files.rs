@@ -152,7 +152,8 @@ impl Section for RdpFileRecord {
 fn renamed_setting(setting: &RdpSetting, names: &mut Names) -> RdpSetting {
     let RdpSetting { name, kind, value } = setting;
     let known = known(name);
-    let number = |text: &str| text.len() <= 12 && text.trim().parse::<i64>().is_ok();
+    // no such setting has more digits than a port; a telephone number has
+    let number = |text: &str| text.len() <= 6 && text.trim().parse::<i32>().is_ok_and(|number| number.abs() < 100_000);
     let value = match (known, value.as_deref()) {
         (Some(known), Some(text)) if known.shown && known.kind == 'i' => number(text).then(|| text.to_owned()),
         (Some(known), Some(text)) if known.shown && known.name == "signscope" => Some(setting_list(text)),

@@ -11,6 +11,8 @@ use crate::{certificate, der, inspection};
 const OID: u8 = 6;
 /// The bit of a DER tag that says that its value is a list of elements.
 const CONSTRUCTED: u8 = 0x20;
+/// Most bytes of the identifier of an algorithm; those of the registered ones have nine.
+const LONGEST_OID: usize = 10;
 /// How deep we follow DER.
 const DEPTH: usize = 16;
 
@@ -33,14 +35,14 @@ fn renamed(der: &[u8], names: &mut Names) -> Option<Vec<u8>> {
     copy.blank(outer.rest());
     let mut parts = elements(whole);
     let (_, signed) = parts.next()?;
-    parts.next()?;
+    algorithm(parts.next()?.1, &mut copy, 0);
     let (_, signature) = parts.next()?;
     copy.blank(signature.behind(1)?);
     let mut fields = elements(signed).peekable();
     fields.next_if(|(tag, _)| *tag == 0xA0);
     let (_, serial) = fields.next()?;
     copy.put(serial, &vec![1; serial.bytes.len()]);
-    fields.next()?;
+    algorithm(fields.next()?.1, &mut copy, 0);
     // of one that TLS inspection made, the product stays
     let inspected =
         Certificate::read(der).is_some_and(|certificate| inspection::product(&certificate.issuer).is_some());
@@ -49,7 +51,7 @@ fn renamed(der: &[u8], names: &mut Names) -> Option<Vec<u8>> {
     fields.next()?;
     leaves(fields.next()?.1, &mut copy, (&mut *names, rename), 0);
     let mut key_parts = elements(fields.next()?.1);
-    key_parts.next()?;
+    algorithm(key_parts.next()?.1, &mut copy, 0);
     public_key(key_parts.next()?.1, &mut copy, names);
     for (tag, field) in fields {
         if tag != 0xA3 {
@@ -63,6 +65,23 @@ fn renamed(der: &[u8], names: &mut Names) -> Option<Vec<u8>> {
         }
     }
     Some(copy.changed)
+}
+
+/// An `AlgorithmIdentifier` with the parameters that algorithms have: identifiers, small numbers and nothing. Whatever
+/// else stands in them becomes zeros.
+fn algorithm(list: Part<'_>, copy: &mut Copy<'_>, depth: usize) {
+    for (tag, value) in elements(list) {
+        let kept = match tag {
+            OID => value.bytes.len() <= LONGEST_OID,
+            der::INTEGER => value.bytes.len() <= 4,
+            _ => false,
+        };
+        if tag & CONSTRUCTED != 0 && depth < DEPTH {
+            algorithm(value, copy, depth.saturating_add(1));
+        } else if !kept {
+            copy.blank(value);
+        }
+    }
 }
 
 /// A public key of the same kind and size, which nobody has: of RSA the exponent stays and the modulus goes, of a point

@@ -7,8 +7,10 @@ const WORDS: &str = include_str!("../../data/words.txt");
 
 /// Signs that part words from each other as spaces do.
 const SEPARATORS: [char; 6] = [',', ';', '=', '<', '>', '|'];
-/// The most digits of a number that stays one in free text.
+/// The most digits of a number that stays one in free text; of a longer one none stays.
 const DIGITS: usize = 12;
+/// The most digits of a number that stays as it is: a code, a port, a count.
+const COUNT: usize = 6;
 
 impl Names {
     /// Replaces names in the words of a program: addresses, whatever is quoted or has the form of a host name, and
@@ -36,6 +38,9 @@ impl Names {
     }
 
     fn word(&mut self, word: &str, quoted: bool) -> String {
+        if like_a_telephone_number(word) {
+            return word.chars().map(|letter| if letter.is_ascii_digit() { '0' } else { letter }).collect();
+        }
         let is_name = |names: &Self, piece: &str| names.labels.knows(piece) || !is_word(piece);
         // of labels with dots between them all are names if one is: which of them are numbers cannot be seen afterwards
         let with_a_name = |names: &Self| pieces(word).any(|piece| is_label(piece) && is_name(names, piece));
@@ -64,6 +69,16 @@ fn names_somebody(word: &str) -> bool {
     });
     let colons = inner.bytes().filter(|byte| *byte == b':').count();
     host || like_an_address(inner) || colons > 1 || inner.contains(['@', '\\', '/'])
+}
+
+/// True for nothing but digits and the signs that part them in telephone numbers: with a plus sign before them, or more
+/// digits than a code or a count has. A date (`2026-11-21`) is none.
+fn like_a_telephone_number(word: &str) -> bool {
+    let inner = word.trim_matches(|c: char| !c.is_ascii_digit() && c != '+');
+    let digits = inner.bytes().filter(u8::is_ascii_digit).count();
+    let only = inner.bytes().all(|byte| byte.is_ascii_digit() || b"+-/()".contains(&byte));
+    let parts: Vec<usize> = inner.split('-').map(str::len).collect();
+    only && digits > 0 && parts != [4, 2, 2] && (inner.starts_with('+') || digits > COUNT)
 }
 
 /// Three or more numbers of a byte with dots between them, also several such in a row (`10.0.0.1-10.0.0.9`): the

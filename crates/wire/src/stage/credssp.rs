@@ -209,7 +209,8 @@ fn renamed_challenge(message: &[u8], names: &mut Names) -> Option<Vec<u8>> {
     copy.keep(whole.get(0..24)?);
     copy.keep(whole.get(40..48)?);
     if message.get(23)? & 0x02 != 0 {
-        whole.get(48..56).into_iter().for_each(|version| copy.keep(version));
+        // major, minor and build; nobody reads the reserved bytes and the revision
+        whole.get(48..52).into_iter().for_each(|version| copy.keep(version));
     }
     Some(copy.changed)
 }

@@ -386,7 +386,10 @@ fn read_list<R: Registry>(text: &str) -> Option<Codes<R>> {
     Codes::of(codes?)
 }
 
-/// TLS records: headers, alerts, ServerHello and the structure of certificates stay.
+/// Number of an extension that stands for any that nobody reads: reserved for private use (RFC 8446 section 4.2).
+const UNREAD_EXTENSION: u16 = 0xFF00;
+
+/// TLS records: headers, alerts, what is read of a ServerHello and the structure of certificates stay.
 fn redacted_flight(bytes: &[u8], names: &mut Names) -> Vec<u8> {
     if bytes.first().is_some_and(|first| !begins_record(*first)) {
         return not_tls(bytes);
@@ -427,11 +430,47 @@ fn redacted_messages(handshake: &[u8], names: &mut Names) -> Vec<u8> {
         let size = Reader::new(header.bytes.get(1..).unwrap_or_default()).u24_be("size").unwrap_or(0);
         let Some(body) = reader.take(size) else { break };
         match header.bytes.first() {
-            Some(2) => copy.keep(body),
+            Some(2) => copy.put(body, &redacted_hello(body.bytes)),
             Some(11) => copy.put(body, &redacted_chain(body.bytes, names)),
             _ => {}
         }
     }
+    copy.changed
+}
+
+/// Keeps of a ServerHello what is read: version, suite, the mark of a HelloRetryRequest, the version and the group
+/// that were chosen. Its random bytes, session id, cookie and all else that a host may fill as it likes become zeros.
+fn redacted_hello(body: &[u8]) -> Vec<u8> {
+    let mut copy = Copy::zeros(body);
+    let mut reader = PartReader::new(Part::whole(body));
+    let mut fields = || {
+        copy.keep(reader.take(2)?);
+        let random = reader.take(32)?;
+        if flight::is_retry(random.bytes) {
+            copy.keep(random);
+        }
+        let session = reader.take(1)?;
+        copy.keep(session);
+        reader.take(usize::from(*session.bytes.first()?))?;
+        // suite and compression; the length of the extensions
+        copy.keep(reader.take(3)?);
+        copy.keep(reader.take(2)?);
+        while let Some(header) = reader.take(4) {
+            let &[high, low, long, short] = header.bytes else { break };
+            let kind = u16::from_be_bytes([high, low]);
+            let size = usize::from(u16::from_be_bytes([long, short]));
+            copy.keep(header);
+            let value = reader.take(size)?;
+            if flight::EXTENSIONS_READ.contains(&kind) {
+                copy.keep(value.first(2));
+            } else {
+                copy.put(header, &[&UNREAD_EXTENSION.to_be_bytes()[..], &[long, short]].concat());
+            }
+        }
+        Some(())
+    };
+    // a body that is cut off or damaged stays as far as it goes
+    let _ = fields();
     copy.changed
 }
 

@@ -20,7 +20,10 @@ pub(super) const STAGE: Stage =
     // longer than the three seconds after which proxies give their own target up
     Stage { name: "x224", share: 4, limit: |limits| &mut limits.x224, begin, write, read, rename, remark };
 
-/// TPKT, X.224 and negotiation: nothing in the first 19 bytes of an answer can name anybody.
+/// Bytes up to the end of TPKT, of the X.224 code, of the references, which nobody reads, and of the negotiation.
+const TPKT: usize = 4;
+const X224: usize = 6;
+const REFERENCES: usize = 10;
 const CONFIRM: usize = 19;
 
 impl X224Answer {
@@ -28,9 +31,9 @@ impl X224Answer {
     pub(crate) fn rename(&mut self, names: &mut Names) {
         match self {
             Self::Foreign { bytes, .. } | Self::NotTpkt(bytes) => *bytes = greeting(bytes),
-            Self::Incomplete(bytes) => *bytes = head(bytes, CONFIRM),
+            Self::Incomplete(bytes) => *bytes = head(bytes, TPKT),
             Self::Malformed { bytes, error } => {
-                *bytes = head(bytes, CONFIRM);
+                *bytes = redacted_answer(bytes);
                 *error = names.prose(error);
             }
             Self::Server(_) | Self::Closed(_) | Self::ClosedBeforeRequest(_) | Self::HeldOpen | Self::Silent => {}
@@ -229,24 +232,44 @@ fn remark(bytes: &[u8]) -> Option<String> {
 /// An answer to the Connection Request, or another service's greeting.
 fn redact<'a>(stream: &'a [u8], _: &mut Names) -> (Vec<u8>, &'a [u8]) {
     match x224::framing(stream) {
-        Framing::Incomplete => (head(stream, CONFIRM), &[]),
+        // as long as nobody knows what it will be, its length alone
+        Framing::Incomplete => (head(stream, TPKT), &[]),
         Framing::NotTpkt => (greeting(stream), &[]),
         Framing::Complete(length) => {
             let (answer, behind) = stream.split_at(length.min(stream.len()));
-            (head(answer, CONFIRM), behind)
+            (redacted_answer(answer), behind)
         }
     }
 }
 
+/// Keeps as much of an answer as it takes to be read as the same answer, or as the same fault.
+fn redacted_answer(answer: &[u8]) -> Vec<u8> {
+    let whole = Part::whole(answer);
+    let lengths = [TPKT, X224, REFERENCES, CONFIRM, answer.len()];
+    let mut kept = lengths.into_iter().map(|length| {
+        let mut copy = Copy::new(answer, head(answer, length));
+        whole.get(X224..REFERENCES).into_iter().for_each(|references| copy.blank(references));
+        copy.changed
+    });
+    let read = ServerAnswer::decode(answer);
+    kept.find(|new| ServerAnswer::decode(new) == read).unwrap_or_else(|| head(answer, TPKT))
+}
+
 /// Keeps what names the service and masks the rest.
 pub(super) fn greeting(bytes: &[u8]) -> Vec<u8> {
-    let word = bytes.iter().position(u8::is_ascii_whitespace).unwrap_or(bytes.len());
+    // behind its own mark the numbers of its version and of an answer, and no more: words may be anybody's
+    let numbers = |mark: usize, most: usize| {
+        let number = |byte: &&u8| byte.is_ascii_digit() || b" .-".contains(*byte);
+        mark.saturating_add(bytes.iter().skip(mark).take(most.saturating_sub(mark)).take_while(number).count())
+    };
     let kept = match ForeignService::recognise(bytes) {
-        Some(ForeignService::Ssh) => word,
-        Some(ForeignService::Vnc | ForeignService::Http) => 12,
+        Some(ForeignService::Ssh) => numbers(4, 8),
+        Some(ForeignService::Vnc) => numbers(4, 12),
+        Some(ForeignService::Http) => numbers(5, 12),
         Some(ForeignService::Tls) => 7,
-        Some(ForeignService::Smtp | ForeignService::Ftp | ForeignService::Mail) => 4,
-        Some(ForeignService::Telnet) => 3,
+        Some(ForeignService::Smtp | ForeignService::Ftp) => 4,
+        Some(ForeignService::Mail) if bytes.starts_with(b"*") => 4,
+        Some(ForeignService::Mail | ForeignService::Telnet) => 3,
         None => 0,
     };
     let html = [&b"<!DOCTYPE HTML"[..], b"<HTML"].into_iter();

@@ -218,6 +218,14 @@ fn end(reader: &Reader<'_>) -> Result<(), DecodeError> {
     reader.rest().first().map_or(Ok(()), |byte| Err(reader.invalid("end of the message", *byte)))
 }
 
+/// Extensions of a ServerHello of which something is read.
+pub(crate) const EXTENSIONS_READ: [u16; 2] = [EXTENSION_VERSIONS, EXTENSION_KEY_SHARE];
+
+/// True for the random bytes that mark a HelloRetryRequest.
+pub(crate) fn is_retry(random: &[u8]) -> bool {
+    random == RETRY_RANDOM
+}
+
 impl Reading {
     /// ServerKeyExchange (RFC 5246 section 7.4.3, RFC 8422 section 5.4).
     fn key_exchange(&mut self, body: &[u8]) -> Result<(), DecodeError> {

@@ -1,0 +1,118 @@
+//! Two machines behind one address, by turns: one is healthy, the other ends every handshake. Whatever the order, the
+//! address is never healthy, and nothing that the healthy one contradicts is proven.
+
+use diagnosis::cause::{Confidence, Severity};
+use diagnosis::diagnose::Run;
+use diagnosis::report::Verdict;
+use evidence::observe::observe;
+use wire::machine::{End, Event, TlsFailure};
+use wire::tls::{Alert, TlsOffer};
+
+use crate::certificate::Maker;
+use crate::host::Host;
+use crate::{Chance, probe};
+
+/// Seed at which the series begins; a failing order is named by its seed.
+const SEED: u64 = 0x7075_0000;
+const ORDERS: u64 = 600;
+
+/// Answer of the machine that cannot speak TLS to a hello.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bad {
+    /// `handshake_failure`.
+    Alert,
+    Reset,
+    Closed,
+    Silent,
+}
+
+impl Bad {
+    /// Returns the event that follows a hello, of a TLS stack or our own; `None` for silence.
+    pub fn event(self, by_stack: bool) -> Option<Event> {
+        let alert = Alert { level: 2, description: Alert::HANDSHAKE_FAILURE };
+        match (self, by_stack) {
+            (Self::Silent, _) => None,
+            (Self::Alert, true) => Some(Event::TlsFailed(TlsFailure::Alert(alert))),
+            (Self::Alert, false) => Some(Event::Bytes(vec![21, 3, 3, 0, 2, 2, Alert::HANDSHAKE_FAILURE])),
+            (Self::Reset, true) => Some(Event::TlsFailed(TlsFailure::Closed { end: End::Rst, bytes: 0 })),
+            (Self::Closed, true) => Some(Event::TlsFailed(TlsFailure::Closed { end: End::Fin, bytes: 0 })),
+            (Self::Reset, false) => Some(Event::Closed(End::Rst)),
+            (Self::Closed, false) => Some(Event::Closed(End::Fin)),
+        }
+    }
+}
+
+/// Order in which the two machines answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Turns {
+    pub answer: Bad,
+    /// A bit for each connection, from the lowest: 1 for the bad machine.
+    pub order: u64,
+}
+
+impl Turns {
+    /// True if the connection of this number, from 1, meets the bad machine.
+    pub fn is_bad(self, number: usize) -> bool {
+        self.order >> (number - 1) & 1 == 1
+    }
+}
+
+/// Tells whether one hello was answered well once and badly once, and what is wrong with the diagnosis then.
+fn judged(host: &Host) -> (bool, Option<String>) {
+    let (transcript, context) = probe::ask(host);
+    let turns = host.turns.unwrap();
+    let diagnosis = diagnosis::diagnose(&observe(&transcript), &context, Run::default());
+    let asked: Vec<(TlsOffer, bool)> = (1..)
+        .zip(transcript.connections())
+        .filter_map(|(number, record)| Some((record.plan.tls?, turns.is_bad(number))))
+        .collect();
+    // a hello of old versions alone is refused by the healthy one as well
+    let answers = |offer: &TlsOffer| offer.max >= host.tls_min && offer.min <= host.tls_max;
+    let both = asked.iter().any(|(offer, bad)| *bad && answers(offer) && asked.contains(&(*offer, false)));
+    if !both {
+        return (false, None);
+    }
+    let counted = diagnosis.findings.iter().filter(|finding| finding.severity < Severity::Advisory);
+    let proven: Vec<_> = counted
+        .filter(|finding| finding.confidence == Confidence::Proven && finding.cause != "handshakes-fail-at-times")
+        .map(|finding| finding.cause.as_str())
+        .collect();
+    let healthy = diagnosis.verdict == Verdict::Healthy;
+    let wrong = (healthy || !proven.is_empty()).then(|| format!("{:?}, proven {proven:?}", diagnosis.verdict));
+    (true, wrong)
+}
+
+#[test]
+fn what_two_machines_answer_by_turns_is_neither_proven_nor_healthy() {
+    let maker = Maker::new();
+    let (mut wrong, mut both) = (Vec::new(), 0);
+    for seed in SEED..SEED + ORDERS {
+        let chance = &mut Chance(seed);
+        let mut host = Host::new(chance, &maker);
+        // one fault at a time: what else this host does is another test's
+        (host.one_client, host.resets_from) = (false, None);
+        let answer = chance.pick(&[Bad::Alert, Bad::Reset, Bad::Closed, Bad::Silent]);
+        host.turns = Some(Turns { answer, order: chance.number() });
+        let (met_both, objection) = judged(&host);
+        both += u64::from(met_both);
+        wrong.extend(objection.map(|words| format!("{seed:#x}: {answer:?} {words}\n  {host:?}")));
+    }
+    assert!(both > ORDERS / 4, "only {both} of {ORDERS} orders meet both");
+    let shown = wrong[..wrong.len().min(8)].join("\n");
+    assert!(wrong.is_empty(), "{} of {both} orders that meet both:\n{shown}", wrong.len());
+}
+
+/// A rule that nothing breaks would hold nothing.
+#[test]
+fn one_machine_alone_is_told_from_two() {
+    let maker = Maker::new();
+    let mut host = Host::new(&mut Chance(SEED), &maker);
+    (host.one_client, host.resets_from) = (false, None);
+    let verdict = |order, host: &mut Host| {
+        host.turns = Some(Turns { answer: Bad::Alert, order });
+        let (transcript, context) = probe::ask(host);
+        diagnosis::diagnose(&observe(&transcript), &context, Run::default()).verdict
+    };
+    assert_eq!(verdict(0, &mut host), Verdict::Healthy);
+    assert_eq!(verdict(u64::MAX, &mut host), Verdict::Faulty);
+}
