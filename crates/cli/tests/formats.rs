@@ -266,7 +266,8 @@ fn what_a_host_calls_itself_never_paints_the_terminal() {
         let lab = Lab::start(&Scenario::find(scenario).unwrap()).unwrap();
         let target = format!("localhost:{}", lab.port);
         for redact in [&[][..], &["--redact"]] {
-            let live = run(&[&["diagnose", &target, "--timeout", "2s", "--transcript", path, "--force"], redact].concat());
+            let live =
+                run(&[&["diagnose", &target, "--timeout", "2s", "--transcript", path, "--force"], redact].concat());
             let transcript = std::fs::read_to_string(&file).unwrap();
             let written = Output { stdout: transcript.into(), ..live.clone() };
             let mut texts = vec![("live", live), ("transcript", written)];
