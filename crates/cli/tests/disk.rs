@@ -1,5 +1,5 @@
-//! `fix` on a mounted Windows disk: three faults of its registry are repaired, read back by readers of others, and taken
-//! back to the byte.
+//! `fix` on a mounted Windows disk: three faults of its registry are repaired, read back by readers of others, and
+//! taken back to the byte.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]

@@ -357,8 +357,6 @@ mod tests {
             (best, ours, worst) = (best + exact, ours + greedy, worst.max(greedy / exact));
             near += usize::from(greedy <= exact * 1.05);
         }
-        let (more, worst) = ((ours / best - 1.0) * 100.0, (worst - 1.0) * 100.0);
-        println!("{more:.2} % more in all, {near} of 1,000 within 5 %, at worst {worst:.1} %");
-        assert!(ours <= best * 1.05, "{ours} and {best}");
+        assert!(ours <= best * 1.05 && near >= 980, "{ours} and {best}: {near} of 1,000 near, at worst {worst} times");
     }
 }

@@ -32,6 +32,13 @@ const LAWS: [Law; 3] = [
             ("crates/collect/src/resolve.rs", "lists of the kernel in /proc, whose paths are written down there"),
             ("crates/collect/src/local/live.rs", "a copy that this run made itself in a folder of its own"),
             ("crates/repair/src/file.rs", "the one writer, and what it reads back"),
+            ("crates/repair/src/journal/chain.rs", "lines that this program appends itself, in a folder of its own"),
+            ("crates/repair/src/journal/store.rs", "the folder of the journals, which nobody else can open"),
+            ("crates/repair/src/linux/file.rs", "the hand's own door: no links, no pipes, a bound"),
+            ("crates/repair/src/linux/lock.rs", "the system's own lock of its list of groups"),
+            ("crates/repair/src/linux/mod.rs", "clocks of the kernel in /proc"),
+            ("crates/repair/src/linux/service.rs", "numbers of processes in /run and their names in /proc"),
+            ("crates/cli/src/fix/journals.rs", "the machine's own number in /etc/machine-id"),
         ],
     },
     Law {

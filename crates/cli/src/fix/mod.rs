@@ -5,7 +5,7 @@ pub mod journals;
 mod patient;
 mod words;
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow, bail};
@@ -123,7 +123,6 @@ fn agreed(question: &str) -> anyhow::Result<bool> {
         bail!("nobody is there to ask: --yes makes the changes without asking");
     }
     terminal::print(&format!("{question} [y/N] "))?;
-    std::io::stdout().flush()?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).context("read the answer")?;
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
