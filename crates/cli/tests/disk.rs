@@ -90,11 +90,13 @@ fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-/// Values of a hive that three readers of others agree about, by key and name.
-fn told(hive: &Path, keys: &[&str]) -> Option<BTreeMap<String, BTreeMap<String, (u32, String)>>> {
+/// Types and data of values, by key and name.
+type Values = BTreeMap<String, BTreeMap<String, (u32, String)>>;
+
+/// Values of a hive that three readers of others agree about.
+fn told(hive: &Path, keys: &[&str]) -> Option<Values> {
     let told = independent::read("values.py", "pyregf, Registry, regipy", hive, &keys.join("\n"))?;
-    let readers: BTreeMap<String, BTreeMap<String, BTreeMap<String, (u32, String)>>> =
-        serde_json::from_str(&told).unwrap();
+    let readers: BTreeMap<String, Values> = serde_json::from_str(&told).unwrap();
     assert_eq!(readers.len(), 3);
     let mut all = readers.into_values();
     let first = all.next().unwrap();
