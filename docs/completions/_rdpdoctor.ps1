@@ -32,6 +32,8 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
             [CompletionResult]::new('fix', 'fix', [CompletionResultType]::ParameterValue, 'Repair xrdp, here or on a mounted disk: show what would be changed, and change it with --apply')
             [CompletionResult]::new('undo', 'undo', [CompletionResultType]::ParameterValue, 'Take back what `fix` has changed')
             [CompletionResult]::new('history', 'history', [CompletionResultType]::ParameterValue, 'List what `fix` has changed')
+            [CompletionResult]::new('confirm', 'confirm', [CompletionResultType]::ParameterValue, 'Keep what `fix --confirm-within` has changed')
+            [CompletionResult]::new('guard', 'guard', [CompletionResultType]::ParameterValue, 'Wait for the code of a run, and take the run back without it')
             [CompletionResult]::new('sign', 'sign', [CompletionResultType]::ParameterValue, 'Sign .rdp files with a publisher''s certificate, on any system')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Show a diagnosis: run a faulty host on this computer and diagnose it')
             [CompletionResult]::new('lab', 'lab', [CompletionResultType]::ParameterValue, 'Run faulty hosts on this computer to try tools on; without names, list them')
@@ -102,6 +104,7 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
             [CompletionResult]::new('--only', '--only', [CompletionResultType]::ParameterName, 'Use only this fix; may be given again')
             [CompletionResult]::new('--save', '--save', [CompletionResultType]::ParameterName, 'Write the plan to a file')
             [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Take the plan from a file; it is refused if the machine has changed since')
+            [CompletionResult]::new('--confirm-within', '--confirm-within', [CompletionResultType]::ParameterName, 'Take everything back after this time, unless the code that is shown is typed: `rdpdoctor confirm CODE`, best in a new session, which shows that one can still get in')
             [CompletionResult]::new('--apply', '--apply', [CompletionResultType]::ParameterName, 'Make the changes')
             [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Do not ask before the changes are made')
             [CompletionResult]::new('--finish', '--finish', [CompletionResultType]::ParameterName, 'Finish a run that was cut off')
@@ -117,6 +120,17 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
             break
         }
         'rdpdoctor;history' {
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'rdpdoctor;confirm' {
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'rdpdoctor;guard' {
+            [CompletionResult]::new('--elsewhere', '--elsewhere', [CompletionResultType]::ParameterName, 'The files are those of another machine')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
@@ -168,6 +182,8 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
             [CompletionResult]::new('fix', 'fix', [CompletionResultType]::ParameterValue, 'Repair xrdp, here or on a mounted disk: show what would be changed, and change it with --apply')
             [CompletionResult]::new('undo', 'undo', [CompletionResultType]::ParameterValue, 'Take back what `fix` has changed')
             [CompletionResult]::new('history', 'history', [CompletionResultType]::ParameterValue, 'List what `fix` has changed')
+            [CompletionResult]::new('confirm', 'confirm', [CompletionResultType]::ParameterValue, 'Keep what `fix --confirm-within` has changed')
+            [CompletionResult]::new('guard', 'guard', [CompletionResultType]::ParameterValue, 'Wait for the code of a run, and take the run back without it')
             [CompletionResult]::new('sign', 'sign', [CompletionResultType]::ParameterValue, 'Sign .rdp files with a publisher''s certificate, on any system')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Show a diagnosis: run a faulty host on this computer and diagnose it')
             [CompletionResult]::new('lab', 'lab', [CompletionResultType]::ParameterValue, 'Run faulty hosts on this computer to try tools on; without names, list them')
@@ -196,6 +212,12 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
             break
         }
         'rdpdoctor;help;history' {
+            break
+        }
+        'rdpdoctor;help;confirm' {
+            break
+        }
+        'rdpdoctor;help;guard' {
             break
         }
         'rdpdoctor;help;sign' {

@@ -22,6 +22,9 @@ _rdpdoctor() {
             rdpdoctor,completions)
                 cmd="rdpdoctor__subcmd__completions"
                 ;;
+            rdpdoctor,confirm)
+                cmd="rdpdoctor__subcmd__confirm"
+                ;;
             rdpdoctor,demo)
                 cmd="rdpdoctor__subcmd__demo"
                 ;;
@@ -36,6 +39,9 @@ _rdpdoctor() {
                 ;;
             rdpdoctor,generate)
                 cmd="rdpdoctor__subcmd__generate"
+                ;;
+            rdpdoctor,guard)
+                cmd="rdpdoctor__subcmd__guard"
                 ;;
             rdpdoctor,help)
                 cmd="rdpdoctor__subcmd__help"
@@ -64,6 +70,9 @@ _rdpdoctor() {
             rdpdoctor__subcmd__help,completions)
                 cmd="rdpdoctor__subcmd__help__subcmd__completions"
                 ;;
+            rdpdoctor__subcmd__help,confirm)
+                cmd="rdpdoctor__subcmd__help__subcmd__confirm"
+                ;;
             rdpdoctor__subcmd__help,demo)
                 cmd="rdpdoctor__subcmd__help__subcmd__demo"
                 ;;
@@ -78,6 +87,9 @@ _rdpdoctor() {
                 ;;
             rdpdoctor__subcmd__help,generate)
                 cmd="rdpdoctor__subcmd__help__subcmd__generate"
+                ;;
+            rdpdoctor__subcmd__help,guard)
+                cmd="rdpdoctor__subcmd__help__subcmd__guard"
                 ;;
             rdpdoctor__subcmd__help,help)
                 cmd="rdpdoctor__subcmd__help__subcmd__help"
@@ -107,7 +119,7 @@ _rdpdoctor() {
 
     case "${cmd}" in
         rdpdoctor)
-            opts="-h -V --help --version diagnose inspect collect explain fix undo history sign demo lab completions man generate help"
+            opts="-h -V --help --version diagnose inspect collect explain fix undo history confirm guard sign demo lab completions man generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -156,6 +168,20 @@ _rdpdoctor() {
             ;;
         rdpdoctor__subcmd__completions)
             opts="-h --help bash elvish fish powershell zsh"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rdpdoctor__subcmd__confirm)
+            opts="-h --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -267,7 +293,7 @@ _rdpdoctor() {
             return 0
             ;;
         rdpdoctor__subcmd__fix)
-            opts="-h --for --only --apply --yes --save --from --finish --help"
+            opts="-h --for --only --apply --yes --save --from --confirm-within --finish --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -286,6 +312,10 @@ _rdpdoctor() {
                     return 0
                     ;;
                 --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --confirm-within)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -310,8 +340,22 @@ _rdpdoctor() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        rdpdoctor__subcmd__guard)
+            opts="-h --elsewhere --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         rdpdoctor__subcmd__help)
-            opts="diagnose inspect collect explain fix undo history sign demo lab completions man generate help"
+            opts="diagnose inspect collect explain fix undo history confirm guard sign demo lab completions man generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -339,6 +383,20 @@ _rdpdoctor() {
             return 0
             ;;
         rdpdoctor__subcmd__help__subcmd__completions)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rdpdoctor__subcmd__help__subcmd__confirm)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -409,6 +467,20 @@ _rdpdoctor() {
             return 0
             ;;
         rdpdoctor__subcmd__help__subcmd__generate)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rdpdoctor__subcmd__help__subcmd__guard)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

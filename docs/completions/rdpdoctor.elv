@@ -29,6 +29,8 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand fix 'Repair xrdp, here or on a mounted disk: show what would be changed, and change it with --apply'
             cand undo 'Take back what `fix` has changed'
             cand history 'List what `fix` has changed'
+            cand confirm 'Keep what `fix --confirm-within` has changed'
+            cand guard 'Wait for the code of a run, and take the run back without it'
             cand sign 'Sign .rdp files with a publisher''s certificate, on any system'
             cand demo 'Show a diagnosis: run a faulty host on this computer and diagnose it'
             cand lab 'Run faulty hosts on this computer to try tools on; without names, list them'
@@ -94,6 +96,7 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand --only 'Use only this fix; may be given again'
             cand --save 'Write the plan to a file'
             cand --from 'Take the plan from a file; it is refused if the machine has changed since'
+            cand --confirm-within 'Take everything back after this time, unless the code that is shown is typed: `rdpdoctor confirm CODE`, best in a new session, which shows that one can still get in'
             cand --apply 'Make the changes'
             cand --yes 'Do not ask before the changes are made'
             cand --finish 'Finish a run that was cut off'
@@ -107,6 +110,15 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand --help 'Print help'
         }
         &'rdpdoctor;history'= {
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'rdpdoctor;confirm'= {
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'rdpdoctor;guard'= {
+            cand --elsewhere 'The files are those of another machine'
             cand -h 'Print help'
             cand --help 'Print help'
         }
@@ -151,6 +163,8 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand fix 'Repair xrdp, here or on a mounted disk: show what would be changed, and change it with --apply'
             cand undo 'Take back what `fix` has changed'
             cand history 'List what `fix` has changed'
+            cand confirm 'Keep what `fix --confirm-within` has changed'
+            cand guard 'Wait for the code of a run, and take the run back without it'
             cand sign 'Sign .rdp files with a publisher''s certificate, on any system'
             cand demo 'Show a diagnosis: run a faulty host on this computer and diagnose it'
             cand lab 'Run faulty hosts on this computer to try tools on; without names, list them'
@@ -172,6 +186,10 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
         &'rdpdoctor;help;undo'= {
         }
         &'rdpdoctor;help;history'= {
+        }
+        &'rdpdoctor;help;confirm'= {
+        }
+        &'rdpdoctor;help;guard'= {
         }
         &'rdpdoctor;help;sign'= {
         }

@@ -42,6 +42,20 @@ pub enum Command {
     Undo(UndoOptions),
     /// List what `fix` has changed
     History,
+    /// Keep what `fix --confirm-within` has changed
+    Confirm {
+        /// The code that `fix` has shown
+        code: String,
+    },
+    /// Wait for the code of a run, and take the run back without it
+    #[command(hide = true)]
+    Guard {
+        /// Folder of the run
+        run: PathBuf,
+        /// The files are those of another machine
+        #[arg(long)]
+        elsewhere: bool,
+    },
     /// Sign .rdp files with a publisher's certificate, on any system
     Sign(SignOptions),
     /// Show a diagnosis: run a faulty host on this computer and diagnose it
@@ -292,6 +306,10 @@ pub struct FixOptions {
     /// Take the plan from a file; it is refused if the machine has changed since
     #[arg(long, value_name = "FILE", conflicts_with_all = ["causes", "only"])]
     pub from: Option<PathBuf>,
+    /// Take everything back after this time, unless the code that is shown is typed: `rdpdoctor confirm CODE`, best in
+    /// a new session, which shows that one can still get in
+    #[arg(long, value_name = "TIME", value_parser = parse_time, requires = "apply")]
+    pub confirm_within: Option<Duration>,
     /// Finish a run that was cut off
     #[arg(long, conflicts_with_all = ["causes", "only", "apply", "save", "from"])]
     pub finish: bool,

@@ -110,6 +110,8 @@ pub fn main() -> ExitCode {
         Command::Fix(options) => fix::run(&options),
         Command::Undo(options) => fix::journals::undo(&options),
         Command::History => fix::journals::history(),
+        Command::Confirm { code } => fix::guarded::confirm(&code),
+        Command::Guard { run, elsewhere } => fix::guarded::guard(&run, elsewhere),
         Command::Sign(options) => sign::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Lab(options) => lab_command::run(&options),

@@ -8,6 +8,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use ring::rand::{SecureRandom as _, SystemRandom};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -24,6 +25,14 @@ const CONFIRMED: &str = "confirmed";
 pub const LONGEST: u64 = 24 * 60 * 60;
 /// Most bytes of these files.
 const LIMIT: usize = 64 * 1024;
+
+/// Makes a code that nobody guesses in the time that a change waits: eight digits.
+pub fn code() -> Result<String, String> {
+    let mut bytes = [0; 8];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| "the system gives no random numbers".to_owned())?;
+    let number = u64::from_le_bytes(bytes) % 100_000_000;
+    Ok(format!("{:04}-{:04}", number / 10_000, number % 10_000))
+}
 
 /// A moment, as clocks tell that nobody sets and one that somebody may.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -180,19 +189,23 @@ pub fn confirm(store: &Store, code: &str, now: &Moment) -> Result<PathBuf, Guard
     Err(GuardError::Unknown)
 }
 
-/// Takes back every run whose time is over, where no guard did: it was killed, or the machine was restarted. Returns
-/// each with how it ended.
+/// Takes back every run whose time is over, where no guard did: it was killed, or the machine was restarted; those
+/// whose files are another machine's, or the others. Returns each with how it ended.
 pub fn sweep(
     store: &Store,
     lock: &Lock,
     hand: &mut dyn Hand,
     clock: Clock<'_>,
     now: &Moment,
+    elsewhere: bool,
 ) -> Result<Vec<(PathBuf, Watched)>, GuardError> {
     let mut swept = Vec::new();
     for (_, run) in store.runs()?.into_iter().rev() {
         let failed = |why| GuardError::Journal(run.clone(), why);
         let Some(terms) = Terms::of(&run).map_err(failed)?.filter(|terms| terms.due(now)) else { continue };
+        if terms.confirmed(&run) || Journal::open(&run).map_err(failed)?.begin.elsewhere != elsewhere {
+            continue;
+        }
         let how = taken_back(&run, &terms, lock, hand, clock).map_err(failed)?;
         if !matches!(how, Watched::Confirmed | Watched::Ended) {
             swept.push((run, how));

@@ -72,7 +72,7 @@ pub const ALL: &[Guide] = &[
     Guide {
         id: "repair-xrdp",
         text: include_str!("../../../docs/book/repair-xrdp.md"),
-        title: "Repair xrdp, with a way back",
+        title: "Repair xrdp or a Windows disk, with a way back",
         about: "what rdpdoctor fix changes on an xrdp, what it never does, and how to get out when everything fails",
         keywords: "repair xrdp, fix xrdp, xrdp ssl-cert group, undo a fix",
     },

@@ -85,7 +85,8 @@ pub fn unfinished(store: &Store) -> anyhow::Result<Option<Journal>> {
 /// Runs `undo` and returns the exit status.
 pub fn undo(options: &UndoOptions) -> anyhow::Result<u8> {
     let store = store()?;
-    let _lock = store.lock()?;
+    let lock = store.lock()?;
+    super::guarded::sweep(&store, &lock)?;
     let journal = if let Some(run) = &options.run {
         let folder = store.folder().join(run);
         // a number and no path
@@ -102,7 +103,7 @@ pub fn undo(options: &UndoOptions) -> anyhow::Result<u8> {
         return Ok(HEALTHY);
     };
     let number = number(&journal);
-    if matches!(journal.ended(), Some(Ended::Undone | Ended::RolledBack)) {
+    if matches!(journal.ended(), Some(Ended::Undone | Ended::RolledBack | Ended::Reverted)) {
         terminal::print(&format!("Run {number} was {} already.\n", journal.ended().map_or("", Ended::words)))?;
         return Ok(HEALTHY);
     }

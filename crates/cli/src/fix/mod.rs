@@ -1,12 +1,14 @@
 //! `rdpdoctor fix`: a plan of what would be changed, and with `--apply` the changes, with a way back.
 
 mod disk;
+pub mod guarded;
 pub mod journals;
 mod patient;
 mod words;
 
 use std::io::IsTerminal as _;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use diagnosis::fixes::{self, Fix, Given};
@@ -32,6 +34,9 @@ pub fn run(options: &FixOptions) -> anyhow::Result<u8> {
         return finish(options);
     }
     if let Some(disk) = disk::Disk::at(options.path.as_deref()) {
+        if options.confirm_within.is_some() {
+            bail!("that Windows does not run: nobody can be cut off, so there is nothing to confirm");
+        }
         return disk.run(options);
     }
     let patient = Patient::at(options.path.as_deref())?;
@@ -56,7 +61,7 @@ pub fn run(options: &FixOptions) -> anyhow::Result<u8> {
         terminal::print("Nothing was changed.\n")?;
         return Ok(CHANGES);
     }
-    apply(&patient, &found, &plan)
+    apply(&patient, &found, &plan, options.confirm_within)
 }
 
 /// Plans what mends the findings: for each the first fix that can be carried out here. Returns also the causes that
@@ -135,6 +140,7 @@ fn ready(plan: &Plan, origin: &str) -> anyhow::Result<(Store, Lock)> {
     }
     let store = journals::store()?;
     let lock = store.lock()?;
+    guarded::sweep(&store, &lock)?;
     if let Some(open) = journals::unfinished(&store)? {
         bail!(
             "an earlier run was cut off ({}): `rdpdoctor undo` takes it back, `rdpdoctor fix --finish` finishes it",
@@ -145,14 +151,22 @@ fn ready(plan: &Plan, origin: &str) -> anyhow::Result<(Store, Lock)> {
 }
 
 /// Makes the changes, looks whether they helped, and takes them back if not.
-fn apply(patient: &Patient, found: &Found, plan: &Plan) -> anyhow::Result<u8> {
+fn apply(patient: &Patient, found: &Found, plan: &Plan, within: Option<Duration>) -> anyhow::Result<u8> {
     let (store, _lock) = ready(plan, &patient.origin)?;
     let seen_before = patient.probed(&found.xrdp);
     let mut hand = patient.hand()?;
     let mut make = |name: &str| make::certificate(name);
-    let applied = run::apply(plan, &mut *hand, &store, patient.elsewhere(), &mut make, &journals::now)
+    let elsewhere = patient.elsewhere();
+    let mut guard = within.map(|within| guarded::Guard::new(within, elsewhere)).transpose()?;
+    let mut guarded = |run: &Path| guard.as_mut().map_or(Ok(()), |guard| guard.start(run));
+    let applied = run::apply_on_terms(plan, &mut *hand, &store, elsewhere, &mut make, &journals::now, &mut guarded)
         .map_err(|why| anyhow!("{why}"))?;
-    ended(patient, applied, &plan.causes, seen_before.as_ref())
+    let stays = matches!(applied, Applied::Done(_));
+    let status = ended(patient, applied, &plan.causes, seen_before.as_ref())?;
+    if let Some(guard) = guard.filter(|_| stays && status != CHANGES) {
+        terminal::print(&guard.words())?;
+    }
+    Ok(status)
 }
 
 /// Finishes a run that was cut off.

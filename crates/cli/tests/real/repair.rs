@@ -10,11 +10,13 @@ use crate::support::{command, programs, root};
 /// Programs that these tests need.
 const PROGRAMS: &[&str] = &["xrdp", "openssl", "unshare", "usermod", "ss", "start-stop-daemon"];
 
-/// Gives the namespace an /etc that may be changed, places for a running machine, and words for what follows.
+/// Gives the namespace a copy of /etc that may be changed and that nobody else changes, places for a running machine,
+/// and words for what follows.
 const PRELUDE: &str = r#"
 set -u
-scratch=$(mktemp -d) && mount -t tmpfs scratch "$scratch" && mkdir "$scratch/new" "$scratch/work" || exit 99
-mount -t overlay etc -o "lowerdir=/etc,upperdir=$scratch/new,workdir=$scratch/work" /etc || exit 99
+scratch=$(mktemp -d) && mount -t tmpfs scratch "$scratch" && mkdir "$scratch/etc" || exit 99
+cp -a /etc/. "$scratch/etc/" && chmod --reference=/etc "$scratch/etc" || exit 99
+mount --bind "$scratch/etc" /etc || exit 99
 for folder in /run /var/lib /var/log; do mount -t tmpfs rw "$folder" || exit 99; done
 chmod 1777 /var/log
 ip link set lo up

@@ -11,7 +11,7 @@ use crate::tries::{at_times, only_started};
 
 pub const CAUSE: Cause = Cause {
     id: "setup-fails-at-times",
-    title: "behind TLS the host answers one time and breaks off the next: the hosts behind this address differ",
+    title: "behind TLS the host answers one time and ends the connection the next: the hosts behind this address differ",
     stage: Stage::Credssp,
     severity: Severity::Degrading,
     role: Role::Host,

@@ -125,12 +125,12 @@ fn account(name: &str, names: &mut Names) -> String {
     one_of(ACCOUNTS, name).unwrap_or_else(|| names.person(name))
 }
 
-/// Keeps numbers of ports alone: an address may stand before one.
+/// Keeps numbers of ports alone, and of what somebody mistyped where its letters are: an address may stand before one.
 fn without_addresses(port: &str) -> String {
     let plain = |word: &str| word.len() <= 8 && word.bytes().all(|letter| letter.is_ascii_alphanumeric());
-    let words: Vec<&str> =
-        port.split([' ', ',']).map(|word| if plain(word.trim()) { word.trim() } else { REDACTED }).collect();
-    words.join(" ")
+    let masked = |word: &str| word.chars().map(|letter| if letter.is_ascii_digit() { letter } else { 'x' }).collect();
+    let word = |word: &str| if plain(word) { masked(word) } else { REDACTED.to_owned() };
+    port.split([' ', ',']).map(|text| word(text.trim())).collect::<Vec<String>>().join(" ")
 }
 
 fn versions(text: &str) -> String {

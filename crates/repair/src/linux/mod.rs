@@ -98,6 +98,12 @@ pub fn moment() -> io::Result<Moment> {
     Ok(Moment { boot, uptime, unix })
 }
 
+/// Leaves the session of whoever started this process, so that its end is not the end of this.
+pub fn detach() {
+    // whoever leads a group already has left
+    let _ = rustix::process::setsid();
+}
+
 /// Reads a file as text, with what else it is.
 fn text(path: &Path) -> Result<(String, Held), Unread> {
     let held = file::read(path, TEXT)?;

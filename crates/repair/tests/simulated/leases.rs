@@ -80,14 +80,23 @@ fn a_lease_ends_wherever_the_program_dies() {
             let (machine, plan) = weaker();
             let store = folder.empty();
             assert!(dying(|| on_terms(&plan, &mut machine.with(Some((at, fault))), &store, None)).is_none());
-            let early =
-                sweep(&store, &store.lock().unwrap(), &mut machine.with(None), &clock, &moment("a", SECONDS - 1));
+            let early = sweep(
+                &store,
+                &store.lock().unwrap(),
+                &mut machine.with(None),
+                &clock,
+                &moment("a", SECONDS - 1),
+                false,
+            );
             assert_eq!(early.unwrap(), [], "its time is not over");
             let lock = store.lock().unwrap();
-            let swept = sweep(&store, &lock, &mut machine.with(None), &clock, &moment("b", SECONDS)).unwrap();
+            let swept = sweep(&store, &lock, &mut machine.with(None), &clock, &moment("b", SECONDS), false).unwrap();
             assert!(swept.iter().all(|(_, how)| *how == Watched::Reverted), "{swept:?}");
             assert_eq!(machine.now(), before, "{fault:?} at {at}");
-            assert_eq!(sweep(&store, &lock, &mut machine.with(None), &clock, &moment("b", SECONDS)).unwrap(), []);
+            assert_eq!(
+                sweep(&store, &lock, &mut machine.with(None), &clock, &moment("b", SECONDS), false).unwrap(),
+                []
+            );
         }
     }
 }
@@ -105,7 +114,8 @@ fn a_code_keeps_a_change_in_time_and_no_other_does() {
     assert!(matches!(confirm(&store, CODE, &moment("a", SECONDS)), Err(GuardError::Late)));
     assert_eq!(confirm(&store, CODE, &moment("a", SECONDS - 1)).unwrap(), first.folder);
     assert_eq!(watched(&first, &mut machine.with(None), &store, 0), Watched::Confirmed);
-    let swept = sweep(&store, &store.lock().unwrap(), &mut machine.with(None), &clock, &moment("b", 10 * SECONDS));
+    let swept =
+        sweep(&store, &store.lock().unwrap(), &mut machine.with(None), &clock, &moment("b", 10 * SECONDS), false);
     assert_eq!((swept.unwrap(), machine.now()), (Vec::new(), after));
     assert_eq!(undo(&mut first, &mut machine.with(None), Third::Leave), Vec::<String>::new());
     let second = run("other");

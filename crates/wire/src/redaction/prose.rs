@@ -21,7 +21,13 @@ impl Names {
             if number > 0 {
                 renamed.push('"');
             }
-            for word in quoted.split_inclusive(|c: char| c.is_whitespace() || SEPARATORS.contains(&c)) {
+            let parts = quoted.split_inclusive(|c: char| c.is_whitespace() || SEPARATORS.contains(&c));
+            let parts: Vec<&str> = parts.collect();
+            for (at, word) in parts.iter().enumerate() {
+                if counts_bytes(&parts[at..]) {
+                    renamed.push_str(word);
+                    continue;
+                }
                 let new = self.address_in(word).unwrap_or_else(|| self.word(word, number % 2 == 1));
                 renamed.push_str(&new);
             }
@@ -69,6 +75,13 @@ fn names_somebody(word: &str) -> bool {
     });
     let colons = inner.bytes().filter(|byte| *byte == b':').count();
     host || like_an_address(inner) || colons > 1 || inner.contains(['@', '\\', '/'])
+}
+
+/// True if the first word is a number of bytes, as in `5000 of 6000 bytes`.
+fn counts_bytes(words: &[&str]) -> bool {
+    let word = |at: usize| words.get(at).map_or("", |word| word.trim());
+    let number = !word(0).is_empty() && word(0).bytes().all(|digit| digit.is_ascii_digit());
+    number && (word(1) == "bytes" || word(1) == "of" && word(3) == "bytes")
 }
 
 /// True for nothing but digits and the signs that part them in telephone numbers: with a plus sign before them, or more
