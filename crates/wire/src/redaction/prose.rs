@@ -24,7 +24,7 @@ impl Names {
             let parts = quoted.split_inclusive(|c: char| c.is_whitespace() || SEPARATORS.contains(&c));
             let parts: Vec<&str> = parts.collect();
             for (at, word) in parts.iter().enumerate() {
-                if counts_bytes(&parts[at..]) {
+                if counts_bytes(parts.get(at..).unwrap_or_default()) {
                     renamed.push_str(word);
                     continue;
                 }
