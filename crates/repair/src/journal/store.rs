@@ -127,6 +127,7 @@ impl Store {
 
 /// Makes a folder that nobody else can open; one that is there stays as it is.
 pub(super) fn private_folder(path: &Path) -> io::Result<()> {
+    #[cfg_attr(not(unix), allow(unused_mut))]
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
