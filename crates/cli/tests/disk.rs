@@ -114,6 +114,8 @@ fn three_faults_of_a_disk_are_repaired_and_taken_back_to_the_byte() {
     for line in ["remote-desktop-disabled", "tls12-disabled", "fDenyTSConnections", "DisabledByDefault"] {
         assert!(shown.contains(line), "{line}: {shown}");
     }
+    let misspelt = disk.fix(&["--for", "remote-desktop-disable"]);
+    assert!(misspelt.status.code() == Some(3) && text(&misspelt).contains("there is no cause"), "{}", text(&misspelt));
     assert_eq!(disk.all(), before, "a plan changes nothing");
     let applied = disk.fix(&["--apply", "--yes"]);
     assert_eq!(applied.status.code(), Some(2), "nobody has seen it work yet: {}", text(&applied));

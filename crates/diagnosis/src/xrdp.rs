@@ -1,7 +1,7 @@
 //! Faults of an xrdp that its own files show: its settings, its certificate and key, and whether it may read them.
 //!
-//! What the settings do was measured with xrdp 0.9.21: a key or certificate that it cannot read leaves it with Standard
-//! RDP Security (`negotiate`) or with nothing (`tls`); digits of `port` are taken for ports wherever they stand.
+//! Measured with xrdp 0.9.21: a key or certificate that it cannot read leaves it with Standard RDP Security
+//! (`negotiate`) or with nothing (`tls`); digits of `port` are taken for ports wherever they stand.
 
 use evidence::moment::{moment, rfc3339};
 use evidence::printable::printable;

@@ -19,7 +19,7 @@ use repair::remedy_offline::{self, OpenHive};
 use repair::run::{self, Applied};
 use time::OffsetDateTime;
 
-use super::{CHANGES, agreed, journals, no_help, patient, ready, save, saved, words};
+use super::{CHANGES, journals, no_help, patient, ready, saved, wanted, words};
 use crate::arguments::FixOptions;
 use crate::diagnose::truncated;
 use crate::{FAILED, HEALTHY, UNDETERMINED, terminal};
@@ -61,15 +61,7 @@ impl Disk {
         if plan.steps.is_empty() {
             return Ok(HEALTHY);
         }
-        if let Some(file) = &options.save {
-            save(&plan, file)?;
-        }
-        if !options.apply {
-            terminal::print(&words::how_to_apply(options))?;
-            return Ok(CHANGES);
-        }
-        if !options.yes && !agreed("Make these changes?")? {
-            terminal::print("Nothing was changed.\n")?;
+        if !wanted(&plan, options)? {
             return Ok(CHANGES);
         }
         self.apply(&plan)

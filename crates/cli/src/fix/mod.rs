@@ -33,6 +33,7 @@ pub fn run(options: &FixOptions) -> anyhow::Result<u8> {
     if options.finish {
         return finish(options);
     }
+    known(options)?;
     if let Some(disk) = disk::Disk::at(options.path.as_deref()) {
         if options.confirm_within.is_some() {
             bail!("that Windows does not run: nobody can be cut off, so there is nothing to confirm");
@@ -50,29 +51,42 @@ pub fn run(options: &FixOptions) -> anyhow::Result<u8> {
         return Ok(HEALTHY);
     }
     terminal::print(&words::plan(&plan, &found, &by_hand, patient.elsewhere()))?;
-    if let Some(file) = &options.save {
-        save(&plan, file)?;
-    }
-    if !options.apply {
-        terminal::print(&words::how_to_apply(options))?;
-        return Ok(CHANGES);
-    }
-    if !options.yes && !agreed("Make these changes?")? {
-        terminal::print("Nothing was changed.\n")?;
+    if !wanted(&plan, options)? {
         return Ok(CHANGES);
     }
     apply(&patient, &found, &plan, options.confirm_within)
 }
 
-/// Plans what mends the findings: for each the first fix that can be carried out here. Returns also the causes that
-/// take a person.
-fn planned(patient: &Patient, found: &Found, options: &FixOptions) -> anyhow::Result<(Plan, Vec<String>)> {
+/// Checks that the causes and fixes that were named exist.
+fn known(options: &FixOptions) -> anyhow::Result<()> {
     if let Some(id) = options.causes.iter().find(|id| diagnosis::causes::find(id).is_none()) {
         bail!("there is no cause {id}: `rdpdoctor inspect` names those that are found");
     }
     if let Some(id) = options.only.iter().find(|id| fixes::find(id).is_none()) {
         bail!("there is no fix {id}: `rdpdoctor inspect` names those that help");
     }
+    Ok(())
+}
+
+/// Saves a plan that was shown, where that was asked for; true if it is to be carried out.
+fn wanted(plan: &Plan, options: &FixOptions) -> anyhow::Result<bool> {
+    if let Some(file) = &options.save {
+        save(plan, file)?;
+    }
+    if !options.apply {
+        terminal::print(&words::how_to_apply(options))?;
+        return Ok(false);
+    }
+    if !options.yes && !agreed("Make these changes?")? {
+        terminal::print("Nothing was changed.\n")?;
+        return Ok(false);
+    }
+    Ok(true)
+}
+
+/// Plans what mends the findings: for each the first fix that can be carried out here. Returns also the causes that
+/// take a person.
+fn planned(patient: &Patient, found: &Found, options: &FixOptions) -> anyhow::Result<(Plan, Vec<String>)> {
     let mut chosen: Vec<&'static Fix> = Vec::new();
     let (mut causes, mut by_hand) = (Vec::new(), Vec::new());
     for (cause, listed) in &found.faults {
