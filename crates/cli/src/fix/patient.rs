@@ -72,7 +72,7 @@ impl Patient {
             Some(path) => path.to_owned(),
         };
         if !ini.is_file() {
-            bail!("{} is not there: without an xrdp there is nothing that this program repairs", ini.display());
+            bail!("{} is not there: this program repairs an xrdp, or a Windows on its mounted disk", ini.display());
         }
         let ini = std::fs::canonicalize(&ini)?;
         let root = root_of_xrdp(&ini);
