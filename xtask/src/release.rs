@@ -31,6 +31,7 @@ pub fn run(root: &Path) -> Result<bool> {
     let program = target.join("release/rdpdoctor");
     hardened(&program)?;
     let bytes = std::fs::read(&program).with_context(|| format!("read {}", program.display()))?;
+    without_keys(&bytes)?;
     for path in [root, cargo_home.as_path()] {
         let path = path.display().to_string();
         if bytes.windows(path.len()).any(|window| window == path.as_bytes()) {
@@ -48,6 +49,21 @@ pub fn hardened(program: &Path) -> Result<()> {
     let text = shell::capture(command).context("readelf, which comes with the linker")?;
     let missing = missing(&text);
     if missing.is_empty() { Ok(()) } else { bail!("{}: {}", program.display(), missing.join("; ")) }
+}
+
+/// Refuses a program that holds a private key as PEM; the words that begin one, which our readers know, are none.
+pub fn without_keys(program: &[u8]) -> Result<()> {
+    const END: &[u8] = b"PRIVATE KEY-----";
+    const LINE: usize = 40;
+    let in_key = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/".contains(byte);
+    let ends = program.windows(END.len()).enumerate().filter(|(_, window)| *window == END);
+    for (place, _) in ends {
+        let behind = program[place + END.len()..].iter().skip_while(|byte| b"\r\n".contains(byte));
+        if behind.take_while(|byte| in_key(byte)).count() >= LINE {
+            bail!("the program holds a private key");
+        }
+    }
+    Ok(())
 }
 
 /// Lists what a program lacks, by the words of readelf.
@@ -73,6 +89,16 @@ mod tests {
 
     const SOUND: &str = "  Type:      DYN (Position-Independent Executable file)\n  GNU_RELRO  0x1 0x2 0x3 0x4 0x5 R 0x1\n  \
                          GNU_STACK 0x000000 0x0 0x0 0x000000 0x000000 RW  0\n 0x1e (FLAGS)   BIND_NOW\n";
+
+    #[test]
+    fn a_key_is_found_and_its_first_words_alone_are_none() {
+        let line = "MIIEvgIBADANBgkqhkiG9w0BAQEFAASCBKgwggSkAgEAAoIBAQ";
+        for end in ["\n", "\r\n"] {
+            let key = format!("\0-----BEGIN RSA PRIVATE KEY-----{end}{line}{end}\0");
+            assert!(without_keys(key.as_bytes()).is_err());
+        }
+        assert!(without_keys(b"-----BEGIN PRIVATE KEY-----\n\0-----BEGIN PRIVATE KEY-----, see there").is_ok());
+    }
 
     #[test]
     fn what_a_program_lacks_is_told() {

@@ -226,6 +226,7 @@ fn build(root: &Path) -> Result<()> {
     if bytes.windows(9).any(|window| window == b"libssl.so") {
         bail!("the binary without extra features is linked with OpenSSL");
     }
+    release::without_keys(&bytes)?;
     if cfg!(target_os = "linux") { release::hardened(Path::new(binary)) } else { Ok(()) }
 }
 

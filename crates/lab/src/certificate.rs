@@ -4,10 +4,12 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, SigningKey,
 };
+use rustls::pki_types::PrivatePkcs8KeyDer;
 use serde::Deserialize;
 use time::{Duration, OffsetDateTime};
 
 use crate::error::LabError;
+use crate::key;
 
 /// The certificate that a host shows.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -83,19 +85,15 @@ pub enum OldSignature {
     Sha1,
 }
 
-/// Public by design: it protects nothing (keys/README.md).
-const RSA_2048: &str = include_str!("../keys/rsa-2048.pem");
-#[cfg(feature = "legacy-tls")]
-const RSA_1024: &str = include_str!("../keys/rsa-1024.pem");
 const SECONDS_A_DAY: f64 = 86_400.0;
 
 /// Certificates that a host shows, and the key that it signs with.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Identity {
     /// Its certificates as DER, leaf first.
     pub(crate) chain: Vec<Vec<u8>>,
-    /// Its key: PKCS#8 as PEM.
-    pub(crate) key: String,
+    /// Its key.
+    pub(crate) key: PrivatePkcs8KeyDer<'static>,
 }
 
 impl Identity {
@@ -104,26 +102,29 @@ impl Identity {
         let failed = |source| LabError::Certificate { subject: certificate.subject.clone(), source };
         #[cfg(feature = "legacy-tls")]
         if let Some(signature) = certificate.signature {
-            let pair = crate::legacy::RsaKey::from_pem(RSA_2048)?;
+            let key = key::rsa_2048();
+            let pair = crate::legacy::RsaKey::new(&key)?;
             let mut chain = chain(certificate, now, &pair).map_err(failed)?;
             chain[0] = pair.sign_again(&chain[0], signature)?;
-            return Ok(Self { chain, key: RSA_2048.to_owned() });
+            return Ok(Self { chain, key });
         }
         match certificate.key {
             Key::Rsa2048 => {
-                let pair = KeyPair::from_pem(RSA_2048).map_err(failed)?;
-                Ok(Self { chain: chain(certificate, now, &pair).map_err(failed)?, key: RSA_2048.to_owned() })
+                let key = key::rsa_2048();
+                let pair = KeyPair::try_from(&key).map_err(failed)?;
+                Ok(Self { chain: chain(certificate, now, &pair).map_err(failed)?, key })
             }
             Key::Ec256 => {
                 let pair = KeyPair::generate().map_err(failed)?;
                 let other = certificate.foreign_key.then(KeyPair::generate).transpose().map_err(failed)?;
-                let key = other.as_ref().unwrap_or(&pair).serialize_pem();
+                let key = other.as_ref().unwrap_or(&pair).serialize_der().into();
                 Ok(Self { chain: chain(certificate, now, &pair).map_err(failed)?, key })
             }
             #[cfg(feature = "legacy-tls")]
             Key::Rsa1024 => {
-                let pair = crate::legacy::RsaKey::from_pem(RSA_1024)?;
-                Ok(Self { chain: chain(certificate, now, &pair).map_err(failed)?, key: RSA_1024.to_owned() })
+                let key = key::rsa_1024();
+                let pair = crate::legacy::RsaKey::new(&key)?;
+                Ok(Self { chain: chain(certificate, now, &pair).map_err(failed)?, key })
             }
             #[cfg(not(feature = "legacy-tls"))]
             Key::Rsa1024 => Err(LabError::NeedsLegacyTls),

@@ -10,6 +10,7 @@ use openssl::sign::Signer;
 use openssl::ssl::{Ssl, SslContext, SslContextBuilder, SslMethod, SslStream, SslVersion};
 use openssl::x509::X509;
 use rcgen::{PKCS_RSA_SHA256, PublicKeyData, SignatureAlgorithm, SigningKey};
+use rustls::pki_types::PrivatePkcs8KeyDer;
 use wire::bytes::Reader;
 use wire::der;
 use wire::tls::TlsVersion;
@@ -86,8 +87,8 @@ fn version(version: TlsVersion) -> SslVersion {
     }
 }
 
-fn key(pem: &str) -> Result<PKey<Private>, ErrorStack> {
-    PKey::private_key_from_pem(pem.as_bytes())
+fn key(key: &PrivatePkcs8KeyDer<'_>) -> Result<PKey<Private>, ErrorStack> {
+    PKey::private_key_from_pkcs8(key.secret_pkcs8_der())
 }
 
 fn failed(error: &ErrorStack) -> LabError {
@@ -103,9 +104,9 @@ pub(crate) struct RsaKey {
 
 impl RsaKey {
     /// Reads a key.
-    pub(crate) fn from_pem(pem: &str) -> Result<Self, LabError> {
+    pub(crate) fn new(pkcs8: &PrivatePkcs8KeyDer<'_>) -> Result<Self, LabError> {
         let read = || {
-            let private = key(pem)?;
+            let private = key(pkcs8)?;
             let public = private.rsa()?.public_key_to_der_pkcs1()?;
             Ok(Self { private, public })
         };

@@ -16,6 +16,7 @@ mod certificate;
 mod connection;
 mod error;
 pub mod host;
+mod key;
 mod lab;
 #[cfg(feature = "legacy-tls")]
 mod legacy;

@@ -3,8 +3,8 @@
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use time::OffsetDateTime;
 
-/// Public by design (crates/lab/keys/README.md).
-const RSA_2048: &str = include_str!("../../../lab/keys/rsa-2048.pem");
+/// Public by design: it protects nothing.
+const RSA_2048: &str = include_str!("rsa-2048.pem");
 
 /// Makes certificates; keys are made once, because they take long and decide nothing.
 pub struct Maker {

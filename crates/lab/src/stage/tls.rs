@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::crypto::ring;
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
@@ -118,7 +117,7 @@ impl Acceptor {
             return Err(LabError::NeedsLegacyTls);
         }
         let failed = |error: rustls::Error| LabError::Tls(error.to_string());
-        let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).map_err(|e| LabError::Tls(e.to_string()))?;
+        let key = PrivateKeyDer::from(identity.key.clone_key());
         let chain = identity.chain.iter().cloned().map(CertificateDer::from).collect();
         let mut provider = ring::default_provider();
         if !host.suites.is_empty() {
