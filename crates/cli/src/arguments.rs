@@ -149,7 +149,8 @@ pub struct DiagnoseOptions {
 /// Options of `inspect`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit status: 0 healthy, 1 a fault was found, 2 could not tell, 3 wrong use or our own failure.\n\n\
+    after_help = "Exit status: 0 healthy, 1 a fault was found, 2 could not tell, 3 wrong use or our own failure.\n\
+    Ctrl-C ends the reading with what is known; a second one ends the program.\n\n\
     Examples:\n  rdpdoctor inspect\n  rdpdoctor inspect System.evtx SYSTEM SOFTWARE\n  \
     rdpdoctor inspect /mnt/windows --code 0x904 --extended 0x7\n  rdpdoctor inspect capture.pcapng server.rdp --format json"
 )]

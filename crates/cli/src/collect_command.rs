@@ -16,7 +16,7 @@ use crate::arguments::{CollectOptions, SummaryFormat};
 use crate::diagnose::truncated;
 use crate::output_file::OutputFile;
 use crate::this_computer::{self, ELSEWHERE};
-use crate::{HEALTHY, UNDETERMINED, terminal};
+use crate::{HEALTHY, UNDETERMINED, reading, terminal};
 
 /// Most files, and most left-out items, that are listed one by one in words.
 const TOLD: usize = 40;
@@ -43,7 +43,7 @@ pub fn run(options: &CollectOptions) -> anyhow::Result<u8> {
     let gathered = if inputs.is_empty() {
         this_computer::gathered(truncated(OffsetDateTime::now_utc()), Part::Host)?
     } else {
-        gather(&options.paths).with_client(&options.from_client)
+        reading::shown(|| gather(&options.paths).with_client(&options.from_client))
     };
     if gathered.pieces.is_empty() {
         bail!("nothing to collect: {}", reasons(&gathered));

@@ -20,6 +20,7 @@ use wire::transcript::Transcript;
 
 use crate::arguments::DiagnoseOptions;
 use crate::output_file::OutputFile;
+use crate::reading::{self, stopped};
 use crate::{report_output, terminal};
 
 /// Most bytes of a profile that are read.
@@ -187,7 +188,7 @@ fn same_host(one: &Transcript, other: &Transcript) -> bool {
 /// Gathers the records of the machines.
 fn gathered(options: &DiagnoseOptions) -> Gathered {
     let files: Vec<PathBuf> = options.rdp.iter().chain(&options.with).cloned().collect();
-    collect::evidence::gather(&files).with_client(&options.from_client)
+    reading::shown(|| collect::evidence::gather(&files).with_client(&options.from_client))
 }
 
 /// Sets up the client it is judged for, before an `.rdp` file says more: the one that was named, or whose own registry
@@ -255,19 +256,6 @@ fn drive_both(probe: &Probe, beside: Option<&Probe>) -> anyhow::Result<Run> {
     // a resolver that still waits for an answer must not keep the report waiting
     runtime.shutdown_background();
     Ok(Run { seconds: rounded(began.elapsed()), interrupted })
-}
-
-/// Waits for Ctrl-C or, as a service manager and `timeout` send it, SIGTERM.
-async fn stopped() {
-    #[cfg(unix)]
-    if let Ok(mut ended) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = ended.recv() => {}
-        }
-        return;
-    }
-    let _ = tokio::signal::ctrl_c().await;
 }
 
 /// Converts to seconds with three decimals.

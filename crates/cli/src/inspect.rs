@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 
 use crate::arguments::InspectOptions;
 use crate::diagnose::{profile, truncated};
-use crate::{report_output, this_computer};
+use crate::{reading, report_output, this_computer};
 
 /// Runs the command and returns the exit status.
 pub fn run(options: &InspectOptions) -> anyhow::Result<u8> {
@@ -29,10 +29,10 @@ pub fn run(options: &InspectOptions) -> anyhow::Result<u8> {
     }
     let now = truncated(OffsetDateTime::now_utc());
     let (profile, profile_source) = profile(options.client.as_deref())?;
-    let gathered = if here {
-        this_computer::gathered(now, if options.as_client { Part::Client } else { Part::Host })?
+    let (gathered, interrupted) = if here {
+        (this_computer::gathered(now, if options.as_client { Part::Client } else { Part::Host })?, false)
     } else {
-        gather(&options.paths).with_client(&options.from_client)
+        reading::until_stopped(|| gather(&options.paths).with_client(&options.from_client))
     };
     let mut evidence = Evidence::default();
     gathered.observe(&mut evidence, now);
@@ -58,7 +58,7 @@ pub fn run(options: &InspectOptions) -> anyhow::Result<u8> {
         routing: Routing::default(),
         thorough: false,
     };
-    let mut diagnosis = diagnosis::diagnose(&evidence, &context, Run::default());
+    let mut diagnosis = diagnosis::diagnose(&evidence, &context, Run { interrupted, ..Run::default() });
     report_output::name_files(&mut diagnosis, &options.paths, &options.from_client);
     report_output::print(&diagnosis, options.format, options.full, options.save_commands.as_deref(), None)
 }

@@ -21,6 +21,7 @@ pub mod lab_command;
 pub mod manual;
 mod output_file;
 mod pasted;
+mod reading;
 mod report_output;
 pub mod scenario;
 pub mod sign;

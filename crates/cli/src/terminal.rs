@@ -87,7 +87,7 @@ pub fn clear_progress() {
 }
 
 /// True if somebody looks at standard error, and a line there can be erased.
-fn shows_progress() -> bool {
+pub fn shows_progress() -> bool {
     io::stderr().is_terminal() && obeys()
 }
 

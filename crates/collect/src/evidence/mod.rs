@@ -31,6 +31,7 @@ mod proofs;
 mod rdp_file;
 mod reader;
 mod readers;
+pub mod reading;
 pub mod redaction;
 mod registry_export;
 pub mod script;
@@ -64,6 +65,7 @@ pub use rdp_file::{rdp_file, rdp_file_routing};
 use reader::{Access, HEAD, NO_FILE, Reader, Take, native};
 pub use reader::{Piece, ReadError, bytes, regular};
 use readers::READERS;
+use reading::Reading;
 pub use redaction::redacted;
 pub use windows::{OfflineHive, offline_hives};
 pub use xrdp::root_of as root_of_xrdp;
@@ -135,6 +137,8 @@ pub struct Gathered {
     met: BTreeSet<PathBuf>,
     again: usize,
     room: Room,
+    /// Nothing more is read: its [`Reading`] was ended, or is at its bound.
+    over: bool,
 }
 
 /// Keeps a piece, if there is room for it; the more there are, the fewer log entries each of them keeps.
@@ -161,9 +165,7 @@ fn keep(
 /// Reads these files and folders. A named file of no known kind counts as unread; inside folders it is passed over.
 pub fn gather(paths: &[PathBuf]) -> Gathered {
     let mut gathered = Gathered::default();
-    for path in paths {
-        gathered.path(&native(path), 0);
-    }
+    Reading::current().within(|| paths.iter().for_each(|path| gathered.path(&native(path), 0)));
     bound(&mut gathered.unread);
     gathered.say_once();
     gathered
@@ -184,9 +186,7 @@ impl Gathered {
         let first = self.pieces.len();
         // files that are named for both ends belong to both
         self.met.clear();
-        for path in paths {
-            self.path(&native(path), 0);
-        }
+        Reading::current().within(|| paths.iter().for_each(|path| self.path(&native(path), 0)));
         for (_, _, piece) in self.pieces.iter_mut().skip(first) {
             if let Piece::State(state) = piece {
                 state.part = Part::Client;
@@ -214,7 +214,22 @@ impl Gathered {
         }
     }
 
+    /// True if nothing more is read, which is said once, with the place.
+    fn over_at(&mut self, path: &Path) -> bool {
+        if let Some(why) = Reading::current().over().filter(|_| !self.over) {
+            self.over = true;
+            self.unread.push((path.to_owned(), why));
+        }
+        self.over
+    }
+
     fn path(&mut self, path: &Path, depth: usize) {
+        if !self.over_at(path) {
+            self.found(path, depth);
+        }
+    }
+
+    fn found(&mut self, path: &Path, depth: usize) {
         // a link inside a folder may lead anywhere, also in circles; a link that was named is meant
         let meta = if depth == 0 { fs::metadata(path) } else { fs::symlink_metadata(path) };
         match meta {
@@ -330,9 +345,10 @@ impl Gathered {
     }
 
     fn file(&mut self, path: &Path, named: bool) {
-        if self.met_before(path) {
+        if self.over_at(path) || self.met_before(path) {
             return;
         }
+        Reading::current().another();
         let head = match head(path) {
             Ok(head) => head,
             Err(error) => return self.unread.push((path.to_owned(), error.to_string())),
@@ -359,6 +375,8 @@ impl Gathered {
             Ok(pieces) => pieces.into_iter().for_each(|piece| self.keep(path, reader.kind, piece)),
             Err(error) => self.unread.push((path.to_owned(), format!("{}: {error}", reader.kind))),
         }
+        // what was kept of this one may be a part
+        self.over_at(path);
     }
 
     fn bundle(

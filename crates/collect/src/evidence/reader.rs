@@ -1,6 +1,6 @@
 //! A kind of evidence file, as its reader declares it, and how files are opened: bounded, and regular ones alone.
 
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, Metadata, OpenOptions};
 use std::io::{self, Read, Seek};
 #[cfg(unix)]
 use std::os::unix::fs::OpenOptionsExt;
@@ -12,6 +12,7 @@ use wire::transcript::Transcript;
 
 use super::capture::Capture;
 use super::kind::Kind;
+use super::reading::{Reading, Regular};
 
 /// Bytes by which a kind is recognised.
 pub(super) const HEAD: u64 = 4096;
@@ -100,7 +101,7 @@ pub(super) fn native(path: &Path) -> PathBuf {
 
 /// Opens a regular file for reading: the only place where evidence is opened. A pipe or a device is refused, also one
 /// that takes the file's place between two looks: it is opened without waiting, and what was opened is looked at.
-pub fn regular(path: &Path) -> Result<File, ReadError> {
+pub fn regular(path: &Path) -> Result<Regular, ReadError> {
     let readable = |about: &Metadata| about.is_file() || about.is_dir();
     // some devices act when they are opened, and a pipe lets its writer go on
     if !readable(&fs::metadata(path)?) {
@@ -112,11 +113,15 @@ pub fn regular(path: &Path) -> Result<File, ReadError> {
     #[cfg(unix)]
     options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
     let file = options.open(path)?;
-    if readable(&file.metadata()?) { Ok(file) } else { Err(ReadError::Contents(NO_FILE.to_owned())) }
+    if readable(&file.metadata()?) {
+        Ok(Reading::current().opened(file))
+    } else {
+        Err(ReadError::Contents(NO_FILE.to_owned()))
+    }
 }
 
 /// Opens a file, unless it is larger than `limit`.
-pub(super) fn opened(path: &Path, limit: u64) -> Result<File, ReadError> {
+pub(super) fn opened(path: &Path, limit: u64) -> Result<Regular, ReadError> {
     let file = regular(path)?;
     if file.metadata()?.len() > limit { Err(ReadError::Contents(format!("more than {limit} bytes"))) } else { Ok(file) }
 }

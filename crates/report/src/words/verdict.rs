@@ -21,6 +21,9 @@ pub(crate) fn verdict(diagnosis: &Diagnosis) -> String {
             format!("Healthy {reached}{but}.{}", rests_on(diagnosis))
         }
         Verdict::Faulty => faulty_words(diagnosis),
+        Verdict::Undetermined if diagnosis.interrupted && diagnosis.connections == 0 => {
+            "Interrupted: this is what was seen up to then.".to_owned()
+        }
         Verdict::Undetermined if diagnosis.interrupted => {
             "Interrupted: this is what was seen up to then, without a connection that was still open.".to_owned()
         }

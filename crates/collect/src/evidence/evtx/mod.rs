@@ -35,6 +35,7 @@ use self::machine::{Machine, Span};
 use super::kind::Kind;
 use super::machines::same_machine;
 use super::reader::{Access, Piece, ReadError, Reader, Source};
+use super::reading::BYTES;
 
 /// Most damaged places that are named one by one.
 const NAMED: usize = 4;
@@ -134,11 +135,17 @@ impl Log {
             }
             order => order?,
         };
+        if file.seek(SeekFrom::End(0))?.saturating_sub(start) > BYTES {
+            let place = Place::of(BYTES / CHUNK as u64, start + BYTES);
+            self.damage(&place, format!("what is behind the first {} GiB was not read", BYTES >> 30));
+        }
         for number in order {
             let at = start + number * CHUNK as u64;
             file.seek(SeekFrom::Start(at))?;
             let read = fill(file, &mut chunk)?;
-            self.chunk(&chunk[..read], &Place::of(number, at));
+            if read > 0 {
+                self.chunk(&chunk[..read], &Place::of(number, at));
+            }
         }
         Ok(())
     }
@@ -367,12 +374,16 @@ impl Log {
 /// Returns the numbers of the file's chunks, those with the newest entries first: by the number of the last record,
 /// which each chunk's head names. What does not begin as a chunk comes last.
 fn newest_first(file: &mut (impl Read + Seek), start: u64) -> Result<Vec<u64>, ReadError> {
-    let size = file.seek(SeekFrom::End(0))?.saturating_sub(start);
+    let size = file.seek(SeekFrom::End(0))?.saturating_sub(start).min(BYTES);
     let mut chunks = Vec::new();
     for number in 0..size.div_ceil(CHUNK as u64) {
         let mut head = [0; LAST_RECORD + 8];
         file.seek(SeekFrom::Start(start + number * CHUNK as u64))?;
         let read = fill(file, &mut head)?;
+        // it was cut meanwhile, or its reading was ended
+        if read == 0 {
+            break;
+        }
         let begins = read == head.len() && head.starts_with(CHUNK_MAGIC);
         let last = head.last_chunk().map_or(0, |bytes: &[u8; 8]| u64::from_le_bytes(*bytes));
         chunks.push((Reverse(if begins { last } else { 0 }), number));
