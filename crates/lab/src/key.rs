@@ -61,7 +61,9 @@ fn pkcs8([p, q]: &[BigUint; 2]) -> Vec<u8> {
     let numbers =
         [p * q, exponent, private.clone(), p.clone(), q.clone(), &private % below_p, private % below_q, coefficient];
     let mut key = integer(&BigUint::ZERO);
-    numbers.iter().for_each(|number| key.extend(integer(number)));
+    for number in &numbers {
+        key.extend(integer(number));
+    }
     let algorithm = [der::encode(der::OBJECT_IDENTIFIER, RSA_ENCRYPTION), der::encode(der::NULL, &[])].concat();
     let info = [
         integer(&BigUint::ZERO),

@@ -2,8 +2,11 @@
 
 use std::path::Path;
 
-use super::{Kind, one};
+use super::{Kind, one, words};
 
+#[allow(dead_code, reason = "the writer is that of the reader's own tests")]
+#[path = "../../../collect/src/evidence/procmon/sample.rs"]
+mod recording;
 #[allow(dead_code, reason = "the writer is that of the reader's own tests")]
 #[path = "../../../collect/src/evidence/evtx/sample.rs"]
 mod sample;
@@ -72,6 +75,10 @@ pub const KINDS: &[Kind] = &[
     },
     Kind { name: "hive: pages of its log", make: |f, n| logged(f, n, 4096) },
     Kind { name: "hive: small pages of its log", make: |f, n| logged(f, n, 1) },
+    Kind { name: "recording of Process Monitor: accesses", make: |f, n| one(f, "a.pml", &recorded(2000 * n, |_| 1)) },
+    Kind { name: "recording of Process Monitor: keys", make: |f, n| one(f, "a.pml", &recorded(2000 * n, |i| i)) },
+    Kind { name: "mounted disk: key files", make: disk },
+    Kind { name: "captures in a folder", make: captures },
     Kind { name: "capture: connections", make: |f, n| one(f, "a.pcap", &capture((0..40 * n).flat_map(refused))) },
     Kind {
         name: "capture: open connections",
@@ -133,6 +140,37 @@ fn logged(folder: &Path, size: usize, page: usize) -> Vec<String> {
     hive[4] = 8;
     seal(&mut hive);
     one(folder, "SYSTEM", &hive)
+}
+
+/// Writes a recording in which the service that needs the keys is refused them.
+fn recorded(count: usize, key: impl Fn(usize) -> usize) -> Vec<u8> {
+    let keys = r"C:\ProgramData\Microsoft\Crypto\RSA\MachineKeys";
+    let access = |number| recording::create_file(&format!(r"{keys}\{:032x}_a", key(number)), 0x8000_0000, false, &[]);
+    let events: Vec<_> = (0..count).map(|number| (10, 3, 20, recording::DENIED, access(number))).collect();
+    recording::log(&[(10, "lsass.exe", "")], &events)
+}
+
+/// Fills a folder like a Windows disk with files of keys.
+fn disk(folder: &Path, size: usize) -> Vec<String> {
+    let config = folder.join("disk/Windows/System32/config");
+    let keys = folder.join("disk/ProgramData/Microsoft/Crypto/RSA/MachineKeys");
+    std::fs::create_dir_all(&config).unwrap();
+    std::fs::create_dir_all(&keys).unwrap();
+    std::fs::write(config.join("SYSTEM"), hive_of(|_| ())).unwrap();
+    for number in 0..100 * size {
+        std::fs::write(keys.join(format!("{number:032x}_01234567-89ab-cdef-0123-456789abcdef")), b"key").unwrap();
+    }
+    words(&["inspect", "disk"])
+}
+
+/// Fills a folder with captures of one connection each.
+fn captures(folder: &Path, size: usize) -> Vec<String> {
+    let inside = folder.join("files");
+    std::fs::create_dir(&inside).unwrap();
+    for number in 0..100 * size {
+        std::fs::write(inside.join(format!("{number:05}.pcap")), capture(refused(number))).unwrap();
+    }
+    words(&["inspect", "files"])
 }
 
 /// A connection whose host ends it after the request.

@@ -9,6 +9,8 @@ pub(super) mod pml;
 #[cfg(test)]
 mod pml_tests;
 #[cfg(test)]
+pub(super) mod sample;
+#[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
