@@ -101,6 +101,12 @@ fn what_was_held_out_is_answered_right() {
     are_answered_right(&pastes(include_str!("unseen.toml")));
 }
 
+/// Texts of public threads, written down before `explain` was tried on them.
+#[test]
+fn what_was_found_is_answered_right() {
+    are_answered_right(&pastes(include_str!("found.toml")));
+}
+
 #[test]
 fn unseen_everyday_sentences_are_answered_right_or_not_at_all() {
     are_answered_right(&pastes(include_str!("everyday-unseen.toml")));
