@@ -274,7 +274,7 @@ mod tests {
         Ok((**state).clone())
     }
 
-    /// What the firewall does with the port, in each kind of network.
+    /// Judges the port in each kind of network.
     fn verdicts(rules: &[String]) -> [Verdict; 3] {
         let state = state(&list(rules)).unwrap();
         let text = |data: &RegistryData| if let RegistryData::Text(text) = data { text.clone() } else { panic!() };
@@ -333,7 +333,7 @@ mod tests {
         assert!(state(&cut).unwrap_err().contains("cut off after 60"));
     }
 
-    /// What somebody wrote into a description is no setting, and a name begins no field.
+    /// Text in a description is no setting, and a name begins no field.
     #[test]
     fn a_description_and_a_name_change_nothing() {
         let trap = rule("x|Action=Block|LPort=3389", &REMOTE_DESKTOP)
