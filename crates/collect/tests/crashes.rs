@@ -77,6 +77,7 @@ fn readers_of_exports_and_logs() {
     read("registry_export", Kind::RegistryExport);
     read("process_monitor_log", Kind::ProcessMonitorLog);
     read("firewall_log", Kind::FirewallLog);
+    read("firewall_rules", Kind::FirewallRules);
     read("xrdp_log", Kind::XrdpLog);
     read("client_log", Kind::ClientLog);
     read("journal", Kind::Journal);

@@ -101,6 +101,33 @@ fn what_was_held_out_is_answered_right() {
     are_answered_right(&pastes(include_str!("unseen.toml")));
 }
 
+/// Texts of public threads, written down before `explain` was tried on them.
+#[test]
+fn what_was_found_is_answered_right() {
+    are_answered_right(&pastes(include_str!("found.toml")));
+}
+
+/// Texts that nothing was changed for: the figure is what a stranger may expect. It may rise, and must not fall.
+#[test]
+fn what_nothing_was_changed_for_keeps_its_figure() {
+    let pastes = pastes(include_str!("found-unseen.toml"));
+    let mut counts = [0; 4];
+    for paste in &pastes {
+        let answer = explain(&paste.text).unwrap();
+        fits(&answer);
+        let (ids, fix) = told(&answer);
+        assert!(!fix, "{}", paste.text);
+        let verdict = judge(&answer, &paste.first);
+        counts[verdict as usize] += 1;
+        if verdict != Verdict::Right {
+            println!("{verdict:?}: {:?}: not {:?} but {:?}", paste.source, paste.first, ids.first());
+        }
+    }
+    let [right, partly, unknown, wrong] = counts;
+    println!("{} pastes: {right} right, {partly} partly, {unknown} unknown, {wrong} wrong", pastes.len());
+    assert!(right >= 27 && wrong <= 1, "{counts:?}");
+}
+
 #[test]
 fn unseen_everyday_sentences_are_answered_right_or_not_at_all() {
     are_answered_right(&pastes(include_str!("everyday-unseen.toml")));

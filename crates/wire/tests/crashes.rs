@@ -23,6 +23,7 @@ const ELSEWHERE: &[&str] = &[
     "evidence",
     "exported_events",
     "firewall_log",
+    "firewall_rules",
     "journal",
     "process_monitor_log",
     "registry_export",

@@ -25,6 +25,10 @@ pub const KINDS: &[Kind] = &[
     Kind { name: "events .json: nested values", make: |f, n| one(f, "a.json", &nested(n)) },
     Kind { name: "events .txt: entries", make: |f, n| one(f, "a.txt", &numbered(n, "", listed)) },
     Kind { name: "firewall log: lines", make: |f, n| one(f, "pfirewall.log", &numbered(n, FIREWALL, dropped)) },
+    Kind {
+        name: "list of firewall rules",
+        make: |f, n| one(f, "rules.txt", &(numbered(n, "", listed_rule) + "Ok.\r\n")),
+    },
     Kind { name: "journal: entries", make: |f, n| one(f, "a.json", &numbered(n, "", journal)) },
     Kind { name: "xrdp log: lines", make: |f, n| one(f, "xrdp.log", &numbered(n, "", xrdp)) },
     Kind { name: "client's log: lines", make: |f, n| one(f, "a.log", &numbered(n, "", freerdp)) },
@@ -210,6 +214,25 @@ fn freerdp(number: usize) -> String {
 
 const REG: &str = "Windows Registry Editor Version 5.00\r\n\r\n";
 const LISTENERS: &str = r"HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Control\Terminal Server\WinStations";
+fn listed_rule(number: usize) -> String {
+    let said = [
+        ("Enabled", "Yes"),
+        ("Direction", "In"),
+        ("Profiles", "Domain,Private,Public"),
+        ("LocalIP", "Any"),
+        ("RemoteIP", "Any"),
+        ("Protocol", "TCP"),
+        ("LocalPort", "3389"),
+        ("Rule source", "Local Setting"),
+        ("Action", "Allow"),
+    ];
+    let mut rule = format!("\r\n{:<38}a {number}\r\n{}\r\n", "Rule Name:", "-".repeat(70));
+    for (label, said) in said {
+        let _ = write!(rule, "{:<38}{said}\r\n", format!("{label}:"));
+    }
+    rule
+}
+
 const RULES: &str = "Windows Registry Editor Version 5.00\r\n\r\n[HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services\\SharedAccess\\Parameters\\FirewallPolicy\\FirewallRules]\r\n";
 
 fn rule(number: usize) -> String {

@@ -10,11 +10,12 @@ use time::OffsetDateTime;
 use crate::program::Program;
 
 /// Kinds of evidence files, as the folders of their seeds are called.
-const KINDS: [&str; 10] = [
+const KINDS: [&str; 11] = [
     "event_log",
     "evidence",
     "exported_events",
     "firewall_log",
+    "firewall_rules",
     "journal",
     "process_monitor_log",
     "registry_export",

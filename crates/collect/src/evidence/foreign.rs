@@ -51,6 +51,10 @@ const GPRESULT: &str = "a report of group policies (gpresult), which this progra
                         instead (reg export HKLM\\SOFTWARE\\Policies policies.reg)";
 const RULES: &str = "a list of firewall rules as text, which this program does not read: export them instead (netsh \
                      advfirewall export rules.wfw)";
+const RULES_ELSEWHERE: &str = "a list of firewall rules in the words of another language, which this program does not guess: \
+                               export them instead (netsh advfirewall export rules.wfw)";
+/// Signs under the name of each rule in a list of netsh, whatever its language.
+const UNDERLINE: &str = "----------------------------------------------------------------------";
 /// Words for any other text.
 const TEXT: &str = "text of no kind that this program knows: a message or a log is told by rdpdoctor explain - < FILE, events \
                     by their export (wevtutil epl LOG FILE.evtx)";
@@ -80,7 +84,9 @@ fn as_text(head: &[u8]) -> Option<&'static str> {
         return None;
     }
     let known = TEXTS.iter().find(|(words, _)| words.iter().all(|word| text.contains(word)));
-    Some(known.map_or(TEXT, |(_, words)| *words))
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let listed = lines.next().is_some_and(|first| first.contains(':')) && lines.next() == Some(UNDERLINE);
+    Some(known.map_or(if listed { RULES_ELSEWHERE } else { TEXT }, |(_, words)| *words))
 }
 
 /// True for a file whose name suggests a kind that we read: if it is not one, people want to know.
@@ -106,6 +112,7 @@ mod tests {
             (b"[08:01:02:123] [1:2] [ERROR][com.freerdp.core] - x", "log of FreeRDP"),
             (b"<html><title>DESKTOP - RSOP</title>", "reg export"),
             (b"Rule Name: a\nEnabled: Yes\nDirection: In\n", "netsh advfirewall export"),
+            (b"\nRegelname:   a\n----------------------------------------------------------------------\nAktiviert: Ja\n", "another language"),
             (b"\x89PNG\r\n", "rdpdoctor explain"),
         ] {
             assert!(unknown(head).contains(words), "{head:?}");

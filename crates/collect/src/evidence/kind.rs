@@ -19,6 +19,8 @@ pub enum Kind {
     ExportedEvents,
     /// The log of the Windows Firewall.
     FirewallLog,
+    /// A list of firewall rules as text.
+    FirewallRules,
     /// A log of xrdp or of its manager of sessions.
     XrdpLog,
     /// The settings of an xrdp, with what they lead to.
@@ -56,6 +58,7 @@ impl Kind {
             Self::EventLog => "event log",
             Self::ExportedEvents => "exported events",
             Self::FirewallLog => "firewall log",
+            Self::FirewallRules => "list of firewall rules",
             Self::XrdpLog => "log of xrdp",
             Self::XrdpSettings => "settings of xrdp",
             Self::ClientLog => "log of a client",

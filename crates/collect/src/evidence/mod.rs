@@ -17,6 +17,7 @@ mod exports_tests;
 mod exports_text;
 mod exports_xml;
 mod firewall_log;
+mod firewall_rules;
 mod foreign;
 pub(crate) mod hive;
 mod journal;

@@ -2,8 +2,9 @@
 
 use super::reader::Reader;
 use super::{
-    bundle, capture, client_log, evtx, exports_csv, exports_json, exports_text, exports_xml, firewall_log, hive,
-    journal, procmon, rdp_file, registry_export, script, state, transcript, watched, xrdp, xrdp_log,
+    bundle, capture, client_log, evtx, exports_csv, exports_json, exports_text, exports_xml, firewall_log,
+    firewall_rules, hive, journal, procmon, rdp_file, registry_export, script, state, transcript, watched, xrdp,
+    xrdp_log,
 };
 
 /// Every kind, the most telling first.
@@ -23,6 +24,7 @@ pub(super) const READERS: &[Reader] = &[
     exports_json::READER,
     exports_text::READER,
     firewall_log::READER,
+    firewall_rules::READER,
     journal::READER,
     xrdp_log::READER,
     xrdp::READER,

@@ -9,8 +9,9 @@ use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::logs::{DAY, not_told, told};
 use crate::need::Need;
 
-/// Events: grace period over without a licensing mode; over without a licence server.
-const EXPIRED: &[u32] = &[1069, 1128];
+/// Events: grace period over without a licensing mode; over without a licence server, as older and newer Windows number
+/// it.
+const EXPIRED: &[u32] = &[1069, 1128, 50_280];
 /// Key of the listener's own licensing.
 const LICENSING: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\RCM\Licensing Core";
 
@@ -35,10 +36,10 @@ pub const CAUSE: Cause = Cause {
                        get in with mstsc /admin.",
         why: "The role works without licences for 120 days. After that it needs a licensing mode and a licence server that it can \
               reach.",
-        confirm: "Remote Connection Manager 1069: the period is over and no licensing mode is set; 1128 (as it is remembered, not \
-                  looked up): and no licence server was found. An entry counts for a day: both may have been set since.",
+        confirm: "Remote Connection Manager 1069: the period is over and no licensing mode is set; 50280, on older \
+                  Windows 1128: and no licence server was found. An entry counts for a day: both may have been set since.",
         command: "Get-WinEvent -MaxEvents 5 -FilterHashtable \
-                  @{ProviderName='Microsoft-Windows-TerminalServices-RemoteConnectionManager'; Id=1068,1069,1128} | \
+                  @{ProviderName='Microsoft-Windows-TerminalServices-RemoteConnectionManager'; Id=1068,1069,1128,50280} | \
                   Format-List TimeCreated,Id,Message",
         how_to_fix: "Set the licensing mode and the licence server (group policy, Remote Desktop Session Host, \
                      Licensing), and install licences there. Two connections at a time for administration need \
@@ -85,6 +86,7 @@ mod tests {
     fn without_a_licence_server_it_is_over_as_well() {
         let likely = Expect::Present(Severity::Blocking, Confidence::Likely);
         machine().event(RCM, 1128, 300).dword(POLICY, "LicensingMode", 4).check(&CAUSE, likely);
+        machine().event(RCM, 50_280, 300).dword(POLICY, "LicensingMode", 4).check(&CAUSE, likely);
         let possible = Expect::Present(Severity::Blocking, Confidence::Possible);
         machine().event(RCM, 1128, 300).event(RCM, 1149, 2).check(&CAUSE, possible);
     }

@@ -16,6 +16,8 @@ const NEAR: f64 = 0.8;
 const WEIGHT: f64 = 9.0;
 /// The fewest words that they have in common.
 const WORDS: usize = 4;
+/// Up to this many words a sentence is short.
+const SHORT: usize = 6;
 /// Different lines that are compared by their telling words.
 const LINES: usize = 4_000;
 /// Words of a line that are compared.
@@ -184,9 +186,14 @@ impl Patterns {
         }
         // a line that is much longer has its words by chance
         let long = |number: usize| words.len() > 2 * self.all[number].words + 12;
+        // without one of its words a short sentence says something else, such as that it can connect
+        let enough = |number: usize| match self.all[number].distinct().len() {
+            short @ WORDS..=SHORT => short,
+            _ => WORDS,
+        };
         let compared = shared
             .into_iter()
-            .filter(|(number, (weight, common))| !long(*number) && *weight >= WEIGHT && *common >= WORDS);
+            .filter(|(number, (weight, common))| !long(*number) && *weight >= WEIGHT && *common >= enough(*number));
         compared.map(|(number, (weight, _))| (number, weight / self.whole[number].max(f64::MIN_POSITIVE))).collect()
     }
 }
