@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use evidence::{Evidence, SubjectId};
+use wire::machine::TcpAnswer;
 
 use crate::case::{Case, Context};
 use crate::cause::{Cause, Confidence, Judgement, Proof, Severity, Shows};
@@ -110,9 +111,11 @@ impl Planner {
             Judgement::Absent | Judgement::Unknown => false,
         };
         let spared = || case.tcp().count() >= ENOUGH || self.present.iter().any(|(_, judgement)| blames(judgement));
+        let lost = || case.tcp().any(|seen| *seen.value != TcpAnswer::Accepted);
         match self.doubted {
             true => REPEATS,
             false if spared() => 0,
+            false if lost() => REPEATS,
             false => CONFIRMATIONS,
         }
     }
