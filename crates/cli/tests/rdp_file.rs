@@ -59,7 +59,7 @@ fn a_file_names_target_and_port() {
     let (_lab, address) = lab("healthy-server-2022");
     let file = File::new("target", &format!("screen mode id:i:2\nfull address:s:{address}\nusername:s:planted\n"));
     let text = cli(&["diagnose", "--rdp", &file.path()], 0, "Healthy up to the logon prompt.");
-    assert!(text.contains("1 connection,") && text.contains("Caution: Unknown"), "{text}");
+    assert!(text.contains("2 connections,") && text.contains("Caution: Unknown"), "{text}");
     let json = cli(&["diagnose", "--rdp", &file.path(), "--format", "json"], 0, "");
     assert_eq!(report(&json)["client"]["source"], "rdp-file");
     assert!(!json.contains("planted"), "{json}");

@@ -86,6 +86,7 @@ pub struct Interview {
     context: Context,
     budget: Budget,
     at: OffsetDateTime,
+    doubted: bool,
     name: Option<String>,
     subject: SubjectId,
     evidence: Evidence,
@@ -114,6 +115,7 @@ impl Interview {
             context,
             budget,
             at,
+            doubted,
             name,
             subject,
             evidence,
@@ -149,13 +151,20 @@ impl Interview {
         let (until, not_before) = (self.budget.timeout * times, now.saturating_add(wait));
         // the pause doubles with every reset, and must not outlast the time left
         let left = until.checked_sub(not_before).filter(|left| *left > Duration::from_millis(1))?;
+        let confirms = question.need == Need::REPEATED && !self.doubted && !self.context.thorough;
+        let connections = match self.budget.connections {
+            most if survey => most + SURVEY_CONNECTIONS,
+            // other addresses of the name may need theirs for a first look
+            most if confirms => most / 2,
+            most => most,
+        };
         self.last = Some(question);
         Some(Ask {
             plan: self.dressed(plan(question, self.budget.timeout.min(left), random)),
             words: question.need.words(),
             not_before,
             until,
-            connections: self.budget.connections + if survey { SURVEY_CONNECTIONS } else { 0 },
+            connections,
             survey,
         })
     }

@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use evidence::{Evidence, SubjectId};
+use wire::machine::TcpAnswer;
 
 use crate::case::{Case, Context};
-use crate::cause::{Cause, Confidence, Judgement, Proof, Shows};
+use crate::cause::{Cause, Confidence, Judgement, Proof, Severity, Shows};
 use crate::need::{Answers, Need, Question};
 use crate::survey;
 
@@ -21,6 +22,13 @@ fn most(need: Need) -> usize {
 
 /// Times that a host which took everything is asked again, where somebody saw it fail: so it gets four connections.
 pub const REPEATS: usize = 3;
+
+/// Times that a host which took everything is asked again, where nobody saw it fail. Of two machines that take turns
+/// behind one address, the first connection meets only one.
+const CONFIRMATIONS: usize = 1;
+
+/// Most connections that a healthy host gets: one that needed them all for an answer is asked no more.
+const ENOUGH: usize = 4;
 
 /// Planner with the questions asked so far.
 #[derive(Debug, Default)]
@@ -67,7 +75,7 @@ impl Planner {
             }
         }
         let again = Need::REPEATED;
-        if self.doubted && self.tries(subject, again) < REPEATS && again.askable(case) {
+        if self.tries(subject, again) < self.repeats(case) && again.askable(case) {
             self.asked.push((subject, again));
             return again.question(case);
         }
@@ -93,6 +101,23 @@ impl Planner {
         let tries = self.surveyed.iter().filter(|known| **known == asked).count();
         self.surveyed.push(asked);
         (tries < TRIES).then_some(question)
+    }
+
+    /// Returns how often a host is asked again that took everything. One that is blamed anyway is spared, and one that
+    /// many questions were put to.
+    fn repeats(&self, case: Case<'_>) -> usize {
+        let blames = |judgement: &Judgement| match judgement {
+            Judgement::Present { severity, .. } => *severity < Severity::Advisory,
+            Judgement::Absent | Judgement::Unknown => false,
+        };
+        let spared = || case.tcp().count() >= ENOUGH || self.present.iter().any(|(_, judgement)| blames(judgement));
+        let lost = || case.tcp().any(|seen| *seen.value != TcpAnswer::Accepted);
+        match self.doubted {
+            true => REPEATS,
+            false if spared() => 0,
+            false if lost() => REPEATS,
+            false => CONFIRMATIONS,
+        }
     }
 
     fn tries(&self, subject: SubjectId, need: Need) -> usize {

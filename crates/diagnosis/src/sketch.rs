@@ -144,6 +144,12 @@ impl Sketch {
         });
     }
 
+    /// Sets when the last answer was seen, since the first.
+    pub fn at(mut self, since: std::time::Duration) -> Self {
+        self.newest(|seen| seen.at = NOW + since);
+        self
+    }
+
     /// Sets how long the last answer took.
     pub fn took(mut self, time: std::time::Duration) -> Self {
         self.newest(|seen| seen.took = Some(time));

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use evidence::Because;
 use evidence::fact::Handshake;
+use evidence::{Because, Source};
 use wire::tls::{TlsOffer, TlsStack, TlsVersion};
 
 use crate::as_client::{first_offer, named_by_rustls};
@@ -75,13 +75,43 @@ const STEADY: usize = 3;
 /// How many tries tell how often a host fails.
 const COUNTED: usize = 6;
 
+/// Pause after which a connection is no longer on the heels of another. Some servers serve one client at a time, and
+/// drop who comes while they put the last one away.
+const HEELS: Duration = Duration::from_millis(250);
+
+/// True if this was seen in a connection that came on the heels of another one to the same address.
+fn on_the_heels(case: Case<'_>, id: usize) -> bool {
+    let source = case.evidence.observations.get(id - 1).map(|seen| seen.source);
+    let Some(Source::Probe(number)) = source else { return false };
+    let (mut ended, mut began) = (None, None);
+    for seen in case.evidence.observations.about(case.subject) {
+        match seen.source {
+            Source::Probe(earlier) if earlier < number => ended = ended.max(Some(seen.at)),
+            Source::Probe(same) if same == number => {
+                let start = seen.at.saturating_sub(seen.took.unwrap_or_default().try_into().unwrap_or_default());
+                began = Some(began.map_or(start, |known: time::OffsetDateTime| known.min(start)));
+            }
+            _ => {}
+        }
+    }
+    began.zip(ended).is_some_and(|(began, ended)| began - ended < HEELS)
+}
+
+/// Takes out the failures that our own pace explains: of connections on the heels of another, where those with a pause
+/// before them went well often enough.
+pub fn minded(case: Case<'_>, tries: Vec<Seen<bool>>) -> Vec<Seen<bool>> {
+    let well = tries.iter().filter(|seen| seen.value).count();
+    let spared = |seen: &Seen<bool>| seen.value || well < STEADY || !on_the_heels(case, seen.id);
+    tries.into_iter().filter(spared).collect()
+}
+
 /// True if it is clear whether the host was only starting: it failed after a success and was asked often enough, or
 /// went on well.
 pub fn settled(case: Case<'_>) -> bool {
     if let Some(offer) = contradicted(case) {
         return case.times(offer) >= COUNTED;
     }
-    counted(&takings(case))
+    counted(&minded(case, takings(case)))
 }
 
 /// True if these tries of one thing, true where it went well, are enough to tell chance from a start.

@@ -10,6 +10,7 @@ use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
 use crate::stage::x224::{SPACED_TRIES, unanswered};
+use crate::tries::minded;
 
 pub const CAUSE: Cause = Cause {
     id: "listener-overloaded",
@@ -65,22 +66,30 @@ fn lost(case: Case<'_>, seen: Seen<&X224Answer>) -> bool {
     unanswered(seen.value) && (*seen.value != X224Answer::Silent || patient())
 }
 
+/// Iterates over the tries that were lost and not on the heels of another, as [`minded`] says.
+fn lost_tries(case: Case<'_>) -> impl Iterator<Item = Seen<&X224Answer>> {
+    let tries = case.tries().map(|seen| Seen { value: !lost(case, seen), id: seen.id });
+    let counted: Vec<usize> = minded(case, tries.collect()).iter().map(|seen| seen.id).collect();
+    case.tries().filter(move |seen| lost(case, *seen) && counted.contains(&seen.id))
+}
+
 /// The first try counts most: none of ours came before it.
 fn now_and_then(case: Case<'_>) -> Option<Ground> {
-    let first = case.tries().next().filter(|seen| lost(case, *seen))?;
+    let first = lost_tries(case).next()?;
+    let at_first = case.tries().next().is_some_and(|seen| seen.id == first.id);
     let answered = case.tries().find(|seen| matches!(seen.value, X224Answer::Server(_)))?;
     let total = case.tries().count();
-    let lost = case.tries().filter(|seen| lost(case, *seen)).count();
+    let lost = lost_tries(case).count();
     let words = match first.value {
         X224Answer::Closed(end) => end.verb(),
         _ => "left without an answer",
     };
     let because = vec![
-        first.because(format!(
-            "the first request to {} was {words}, before anything else was asked of it",
-            case.label()
-        )),
-        answered.because(format!("of {total} tries with pauses between them {lost} went unanswered, this one did not")),
+        first.because(match at_first {
+            true => format!("the first request to {} was {words}, before anything else was asked of it", case.label()),
+            false => format!("a later request to {} was {words}, although the same had been answered", case.label()),
+        }),
+        answered.because(format!("of {total} tries {lost} went unanswered, this one did not")),
     ];
     // one of several is little: the host may just have been starting
     let often = total >= SPACED_TRIES && lost >= 2;
@@ -95,7 +104,8 @@ fn slow(case: Case<'_>) -> Option<Ground> {
 
 fn answered_at_once(case: Case<'_>) -> Option<Ground> {
     case.tries().next().filter(|seen| !unanswered(seen.value))?;
-    Some(Ground::nothing())
+    let all_answered = case.tries().all(|seen| !unanswered(seen.value));
+    (all_answered || lost_tries(case).next().is_none()).then(Ground::nothing)
 }
 
 #[cfg(test)]
@@ -103,8 +113,9 @@ mod tests {
     use super::*;
     use crate::case::EVERYTHING;
     use crate::sketch::{Expect, Sketch, host};
+    use evidence::Fact;
     use wire::machine::End;
-    use wire::x224::SecurityProtocols;
+    use wire::x224::{SecurityProtocols, ServerAnswer};
 
     const CLOSED: X224Answer = X224Answer::Closed(End::Rst);
 
@@ -130,9 +141,31 @@ mod tests {
         tries(&once[..2]).check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Possible));
     }
 
+    /// Requests in connections of their own, each after a pause; a lost one is closed.
+    fn paced(answers: &[(bool, u64)]) -> Sketch {
+        let begun = host("192.0.2.7").accepted().selects(EVERYTHING, SecurityProtocols::HYBRID_EX);
+        let mut at = Duration::ZERO;
+        answers.iter().enumerate().fold(begun, |sketch, (number, (answered, pause))| {
+            at += Duration::from_millis(*pause);
+            let protocol = SecurityProtocols::HYBRID_EX;
+            let selected = X224Answer::Server(ServerAnswer::Selected { protocol, flags: 0 });
+            let answer = if *answered { selected } else { CLOSED };
+            let fact = Fact::X224Answer { requested: Some(EVERYTHING), answer };
+            sketch.on_connection(number + 2, fact).at(at)
+        })
+    }
+
     #[test]
-    fn near_miss_resets_after_a_good_first_try_are_our_own_pace() {
-        tries(&[None, Some(CLOSED), Some(CLOSED), None]).check(&CAUSE, Expect::Absent);
+    fn a_good_first_try_contradicts_no_later_ones() {
+        let by_turns = paced(&[(false, 20), (true, 300), (false, 300)]);
+        by_turns.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
+        let once = paced(&[(false, 300), (true, 300), (true, 300)]);
+        once.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Possible));
+    }
+
+    #[test]
+    fn near_miss_a_close_on_the_heels_of_a_good_try_is_our_own_pace() {
+        paced(&[(false, 20), (true, 300), (true, 300)]).check(&CAUSE, Expect::Absent);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::room::{Room, Whose};
 use crate::case::{Case, Seen};
 use crate::need::{Again, Asking, Kind, Need, Of};
 use crate::stage::rung::{NOT_TRIED, Outcome, Rung, took};
+use crate::tries::minded;
 
 /// Its place on the ladder.
 pub const ROOM: Room = Room { stage: Stage::Tcp, of: Whose::Address, rung };
@@ -56,7 +57,21 @@ pub fn other_family_answers(case: Case<'_>) -> bool {
     others.any(|other| other.x224().any(|seen| matches!(seen.value.1, X224Answer::Server(_))))
 }
 
+/// Says how many connections failed after one that was accepted; `None` if none did, or our own pace explains it.
+fn lost_later(case: Case<'_>) -> Option<String> {
+    if case.tcp().all(|seen| *seen.value == TcpAnswer::Accepted) {
+        return None;
+    }
+    let answers = case.tcp().map(|seen| Seen { value: *seen.value == TcpAnswer::Accepted, id: seen.id });
+    let tries = minded(case, answers.skip_while(|seen| !seen.value).collect());
+    let lost = tries.iter().filter(|seen| !seen.value).count();
+    (lost > 0).then(|| format!("accepted, but {lost} of {} connections were not", tries.len()))
+}
+
 fn rung(case: Case<'_>) -> Option<Rung> {
+    if let Some(text) = lost_later(case) {
+        return Some((Outcome::Degraded, None, text));
+    }
     let accepted = case.tcp().find(|seen| *seen.value == TcpAnswer::Accepted);
     let seen = accepted.or_else(|| case.tcp().next())?;
     let outcome = match seen.value {

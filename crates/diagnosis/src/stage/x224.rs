@@ -90,7 +90,7 @@ static FURTHER_TRIES: Kind = Kind {
     answered: |case, _| case.tries().count() >= SPACED_TRIES,
     asking: Some(Asking {
         again: Again::Soon,
-        askable: |case, _| case.tries().next().is_some_and(|seen| unanswered(seen.value)) && answers(case),
+        askable: |case, _| case.tries().any(|seen| unanswered(seen.value)) && answers(case),
         question: |_, _, all| all.bare(),
     }),
 };

@@ -31,12 +31,12 @@ pub(crate) fn verdict(diagnosis: &Diagnosis) -> String {
     }
 }
 
-/// Says on how few connections health rests: what fails at times may not have shown.
+/// Says how few connections were made: what fails at times may not have shown.
 fn rests_on(diagnosis: &Diagnosis) -> String {
     match diagnosis.connections {
         0 => String::new(),
-        1 => " It rests on 1 connection; what fails only at times may not have shown.".to_owned(),
-        count => format!(" It rests on {count} connections; what fails only at times may not have shown."),
+        1 => " 1 connection was made; what fails only at times may not have shown.".to_owned(),
+        count => format!(" {count} connections were made; what fails only at times may not have shown."),
     }
 }
 
