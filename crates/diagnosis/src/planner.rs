@@ -7,7 +7,7 @@ use wire::machine::TcpAnswer;
 
 use crate::case::{Case, Context};
 use crate::cause::{Cause, Confidence, Judgement, Proof, Severity, Shows};
-use crate::need::{Answers, Need, Question};
+use crate::need::{Answers, Need, Patience, Question};
 use crate::survey;
 
 /// Most times that a question is put. A second try is for servers that serve one client at a time.
@@ -37,6 +37,8 @@ pub struct Planner {
     doubted: bool,
     asked: Vec<(SubjectId, Need)>,
     surveyed: Vec<(SubjectId, Question)>,
+    /// Stage at which a host was given more time.
+    slow: Option<Patience>,
     /// Causes, in their order, that were judged when the last question was looked for.
     judged: usize,
     /// Those of them that are present.
@@ -71,13 +73,15 @@ impl Planner {
             }
             if let Some(need) = open {
                 self.asked.push((subject, need));
-                return need.question(case);
+                let question = need.question(case);
+                self.slow = question.and_then(|question| question.patient).or(self.slow);
+                return question;
             }
         }
         let again = Need::REPEATED;
         if self.tries(subject, again) < self.repeats(case) && again.askable(case) {
             self.asked.push((subject, again));
-            return again.question(case);
+            return again.question(case).map(|question| Question { patient: self.slow, ..question });
         }
         if context.thorough { self.survey(case) } else { None }
     }
@@ -103,14 +107,15 @@ impl Planner {
         (tries < TRIES).then_some(question)
     }
 
-    /// Returns how often a host is asked again that took everything. One that is blamed anyway is spared, and one that
-    /// many questions were put to.
+    /// Returns how often a host is asked again that took everything. One that is blamed anyway is spared, one that
+    /// many questions were put to, and one that is slow: whoever asks is waiting.
     fn repeats(&self, case: Case<'_>) -> usize {
         let blames = |judgement: &Judgement| match judgement {
             Judgement::Present { severity, .. } => *severity < Severity::Advisory,
             Judgement::Absent | Judgement::Unknown => false,
         };
-        let spared = || case.tcp().count() >= ENOUGH || self.present.iter().any(|(_, judgement)| blames(judgement));
+        let blamed = || self.present.iter().any(|(_, judgement)| blames(judgement));
+        let spared = || self.slow.is_some() || case.tcp().count() >= ENOUGH || blamed();
         let lost = || case.tcp().any(|seen| *seen.value != TcpAnswer::Accepted);
         match self.doubted {
             true => REPEATS,

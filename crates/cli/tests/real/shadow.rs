@@ -24,7 +24,7 @@ fn nla_is_healthy_as_far_as_the_logon_prompt() {
     let shadow = Shadow::with_nla(&folder, &certificate::healthy(&folder));
     let told = ask(&folder, &shadow.target, &[]);
     told.expect(0, "healthy", &[]);
-    assert_eq!((told.reached(), told.connections()), ("credssp", 1));
+    assert_eq!((told.reached(), told.connections()), ("credssp", 2));
     assert!(told.words().contains("Healthy up to the logon prompt"), "{}", told.words());
     assert!(told.fact("ntlm.computer").is_some() && told.fact("clock.offset_seconds").is_some());
     told.keep("shadow-nla");

@@ -77,6 +77,10 @@ fn lost_tries(case: Case<'_>) -> impl Iterator<Item = Seen<&X224Answer>> {
 fn now_and_then(case: Case<'_>) -> Option<Ground> {
     let first = lost_tries(case).next()?;
     let at_first = case.tries().next().is_some_and(|seen| seen.id == first.id);
+    // who answers nothing from some moment on may have had enough of us
+    if !at_first && !case.tries().any(|seen| seen.id > first.id && !unanswered(seen.value)) {
+        return None;
+    }
     let answered = case.tries().find(|seen| matches!(seen.value, X224Answer::Server(_)))?;
     let total = case.tries().count();
     let lost = lost_tries(case).count();
@@ -105,7 +109,7 @@ fn slow(case: Case<'_>) -> Option<Ground> {
 fn answered_at_once(case: Case<'_>) -> Option<Ground> {
     case.tries().next().filter(|seen| !unanswered(seen.value))?;
     let all_answered = case.tries().all(|seen| !unanswered(seen.value));
-    (all_answered || lost_tries(case).next().is_none()).then(Ground::nothing)
+    (all_answered || now_and_then(case).is_none()).then(Ground::nothing)
 }
 
 #[cfg(test)]

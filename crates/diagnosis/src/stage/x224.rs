@@ -265,7 +265,10 @@ fn rung(case: Case<'_>) -> Option<Rung> {
             (Outcome::Degraded, "selected Standard RDP Security although more was offered".to_owned())
         }
         X224Answer::Server(ServerAnswer::Selected { protocol, .. }) => {
-            (Outcome::Passed, format!("selected {protocol}{}", lost_tries(case)))
+            // perhaps it has had enough of us, perhaps it is gone: nobody was seen to get in since
+            let ends_lost = case.tries().last().is_some_and(|seen| unanswered(seen.value));
+            let outcome = if ends_lost { Outcome::Degraded } else { Outcome::Passed };
+            (outcome, format!("selected {protocol}{}", lost_tries(case)))
         }
         X224Answer::Server(ServerAnswer::NoNegotiation) => (Outcome::Degraded, answer_words(seen.value)?),
         answer => (Outcome::Failed, answer_words(answer)?),
