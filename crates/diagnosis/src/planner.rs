@@ -8,7 +8,8 @@ use wire::machine::TcpAnswer;
 use crate::case::{Case, Context};
 use crate::cause::{Cause, Confidence, Judgement, Proof, Severity, Shows};
 use crate::need::{Answers, Need, Question};
-use crate::survey;
+use crate::stage::path::asked_for;
+use crate::{path, survey};
 
 /// Most times that a question is put. A second try is for servers that serve one client at a time.
 const TRIES: usize = 2;
@@ -16,7 +17,13 @@ const TRIES: usize = 2;
 /// Most times that a hello is sent to a host that answers it in two ways: they are counted.
 const COUNTED_TRIES: usize = 5;
 
+/// Most connections of one question about the path. Each asks another thing, or counts more.
+const MEASURED_TRIES: usize = path::SAMPLES;
+
 fn most(need: Need) -> usize {
+    if need.is_about_the_path() {
+        return MEASURED_TRIES;
+    }
     if need == Need::FURTHER_HANDSHAKES || need == Need::FURTHER_SETUPS { COUNTED_TRIES } else { TRIES }
 }
 
@@ -35,6 +42,8 @@ const ENOUGH: usize = 4;
 pub struct Planner {
     /// True if there is evidence that the host fails at times.
     doubted: bool,
+    /// True to measure the path even where nothing is odd.
+    path: bool,
     asked: Vec<(SubjectId, Need)>,
     surveyed: Vec<(SubjectId, Question)>,
     /// Causes, in their order, that were judged when the last question was looked for.
@@ -49,6 +58,12 @@ impl Planner {
     #[must_use]
     pub fn doubting(self, doubted: bool) -> Self {
         Self { doubted, ..self }
+    }
+
+    /// Measures the path of a host that lets anyone in, even where nothing is odd.
+    #[must_use]
+    pub fn measuring(self, path: bool) -> Self {
+        Self { path, ..self }
     }
 
     /// Returns the next question to this subject, or `None` if no answer can change its verdict any more and nothing is
@@ -78,6 +93,12 @@ impl Planner {
         if self.tries(subject, again) < self.repeats(case) && again.askable(case) {
             self.asked.push((subject, again));
             return again.question(case);
+        }
+        if self.path
+            && let Some(need) = asked_for(case).find(|need| self.tries(subject, *need) < most(*need))
+        {
+            self.asked.push((subject, need));
+            return need.question(case);
         }
         if context.thorough { self.survey(case) } else { None }
     }
