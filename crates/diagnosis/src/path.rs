@@ -1,7 +1,7 @@
 //! What the path did to connections: packets that were lost, times that packets took, the rate at which bytes came.
 //!
-//! Only packets that went one at a time are counted, in connections that were answered in the end: a filter that stops all
-//! of something, or everything from some point on, is none of the path's accidents.
+//! Only packets that went one at a time are counted, and of those that were lost only what came through later: a filter
+//! that stops all of something, or everything from some point on, is none of the path's accidents.
 
 use std::time::Duration;
 
@@ -67,7 +67,7 @@ impl<'a> Case<'a> {
     }
 }
 
-fn figures<'a>(case: Case<'a>) -> impl Iterator<Item = (Seen<&'a PathTry>, &'a TcpFigures)> + 'a {
+fn figures(case: Case<'_>) -> impl Iterator<Item = (Seen<&PathTry>, &TcpFigures)> {
     case.path().filter_map(|seen| Some((seen, seen.value.figures.as_ref()?)))
 }
 
@@ -81,9 +81,9 @@ pub fn samples(case: Case<'_>) -> Vec<Seen<&PathTry>> {
     case.path().filter(|seen| seen.value.plan.pieces).collect()
 }
 
-/// Iterates over the figures of those that were answered in the end: one that breaks off was cut, and not by chance.
-fn counted<'a>(case: Case<'a>) -> impl Iterator<Item = &'a TcpFigures> + 'a {
-    let counted = figures(case).filter(|(seen, _)| seen.value.plan.pieces && seen.value.came >= Came::X224);
+/// Iterates over the figures of those.
+fn counted(case: Case<'_>) -> impl Iterator<Item = &TcpFigures> {
+    let counted = figures(case).filter(|(seen, _)| seen.value.plan.pieces);
     counted.map(|(_, figures)| figures)
 }
 
@@ -95,7 +95,9 @@ fn came_through(figures: &TcpFigures) -> bool {
 /// Returns the packets to the host that were lost, or whose acknowledgement was lost unnoticed by the host.
 pub fn there(case: Case<'_>) -> Share {
     counted(case).fold(Share { lost: 0, of: 0 }, |share, seen| {
-        let lost = seen.again.saturating_sub(seen.syn_again).saturating_sub(seen.needless);
+        // behind what was never acknowledged the connection may have been cut, and not by chance
+        let vain = seen.timeouts.saturating_add(seen.outstanding);
+        let lost = [seen.syn_again, seen.needless, vain].into_iter().fold(seen.again, u64::saturating_sub);
         share.add(lost, seen.sent)
     })
 }
@@ -229,12 +231,15 @@ pub(crate) mod tests {
     /// A filter that drops everything of ours is no loss.
     #[test]
     fn what_never_comes_through_is_not_counted() {
-        let dropped = TcpFigures { acknowledged: 1, sent: 6, again: 5, ..TcpFigures::default() };
         let plan = PathPlan { pieces: true, ..PathPlan::default() };
-        let cut = PathTry { plan, figures: Some(dropped), came: Came::Tcp, burst: None };
-        let sketch = (0..12).fold(plain(dropped), |sketch, _| sketch.with(Fact::Path(cut)));
-        assert!(!sketch.with_case(odd) && !sketch.with_case(lossy));
-        assert_eq!(sketch.with_case(there), Share { lost: 0, of: 0 });
+        for (acknowledged, sent) in [(1, 6), (30, 15)] {
+            let cut = TcpFigures { acknowledged, sent, again: 5, timeouts: 4, outstanding: 1, ..TcpFigures::default() };
+            let cut = PathTry { plan, figures: Some(cut), came: Came::Tcp, burst: None };
+            let sketch = (0..12).fold(host("192.0.2.7").nla(), |sketch, _| sketch.with(Fact::Path(cut)));
+            let all = usize::try_from(12 * sent).unwrap();
+            assert_eq!(sketch.with_case(there), Share { lost: 0, of: all });
+            assert!(!sketch.with_case(lossy));
+        }
     }
 
     #[test]

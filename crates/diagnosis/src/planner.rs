@@ -206,4 +206,20 @@ mod tests {
         let next = sketch.with_case(|case| Planner::default().next(case.evidence, case.context, case.subject));
         assert_eq!(next.map(|question| question.need), Some(Need::handshake(TlsOffer::OLD)));
     }
+
+    /// A path without anything odd is measured where somebody asks for that, and one that loses packets always.
+    #[test]
+    fn a_path_is_measured_for_a_reason() {
+        let sound = wire::figures::TcpFigures { acknowledged: 90, syn_rtt: 20_000, ..Default::default() };
+        let odd = wire::figures::TcpFigures { again: 1, ..sound };
+        for (figures, asked_for, expected) in [(sound, false, None), (sound, true, Some(())), (odd, false, Some(()))] {
+            let sketch = path::tests::plain(figures)
+                .with(evidence::Fact::CredsspAnswer(evidence::fact::Introduction::Challenge(6)));
+            let next = sketch.with_case(|case| {
+                Planner::default().measuring(asked_for).next(case.evidence, case.context, case.subject)
+            });
+            let measured = next.filter(|question| question.need == Need::PATH_SAMPLES && question.path.pieces);
+            assert_eq!(measured.map(drop), expected, "{figures:?} {asked_for}");
+        }
+    }
 }

@@ -10,6 +10,8 @@
 //! Start reading at `registry` (Windows) and `tcp` (Linux). Everything of Windows was run under Wine, and nothing of it
 //! on Windows itself.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 #[cfg(windows)]
 pub mod elevation;
 #[cfg(windows)]

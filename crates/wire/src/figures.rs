@@ -46,6 +46,10 @@ figures! {
     segment "segment": u32, 16;
     /// Segments that were sent and not acknowledged (`tcpi_unacked`).
     unacknowledged "unacknowledged": u32, 24;
+    /// Time-outs one after the other behind which nothing was acknowledged yet (`tcpi_retransmits`).
+    timeouts "timeouts": u8, 2;
+    /// Segments that were sent again and not acknowledged (`tcpi_retrans`).
+    outstanding "outstanding": u32, 36;
     /// Segments that are held for lost (`tcpi_lost`).
     lost "lost": u32, 32;
     /// Largest packet in bytes that the system sends on this path (`tcpi_pmtu`).
@@ -75,13 +79,13 @@ figures! {
     out_of_order "out-of-order": u32, 224;
 }
 
-/// Reads the number of `SIZE` bytes, 4 or 8, at a place.
+/// Reads the number of `SIZE` bytes, 1, 4 or 8, at a place.
 fn number<const SIZE: usize>(info: &[u8], place: usize) -> Option<u64> {
     let bytes = info.get(place..)?;
-    if SIZE == 8 {
-        bytes.first_chunk().map(|eight| u64::from_ne_bytes(*eight))
-    } else {
-        bytes.first_chunk().map(|four| u64::from(u32::from_ne_bytes(*four)))
+    match SIZE {
+        1 => bytes.first().map(|byte| u64::from(*byte)),
+        8 => bytes.first_chunk().map(|eight| u64::from_ne_bytes(*eight)),
+        _ => bytes.first_chunk().map(|four| u64::from(u32::from_ne_bytes(*four))),
     }
 }
 
@@ -111,9 +115,11 @@ mod tests {
     fn they_are_read_from_their_places() {
         let mut info = vec![0; 232];
         info[100..104].copy_from_slice(&7_u32.to_ne_bytes());
+        info[2] = 2;
         info[120..128].copy_from_slice(&(1_u64 << 40).to_ne_bytes());
         info[224..228].copy_from_slice(&3_u32.to_ne_bytes());
-        let expected = TcpFigures { again: 7, acknowledged: 1 << 40, out_of_order: 3, ..TcpFigures::default() };
+        let expected =
+            TcpFigures { again: 7, timeouts: 2, acknowledged: 1 << 40, out_of_order: 3, ..TcpFigures::default() };
         assert_eq!(TcpFigures::of_linux(&info), Some(expected));
         for length in 0..228 {
             assert_eq!(TcpFigures::of_linux(&info[..length]), None, "{length}");

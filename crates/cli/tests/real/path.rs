@@ -28,7 +28,8 @@ enum Fault {
     Narrow(u16),
     /// The host is not told.
     FromHost(u16),
-    /// The client is not told.
+    /// The near router drops the client's larger packets. Were the cable narrow for the host as well, that would be told,
+    /// and from then on ask the client for small segments.
     ToHost(u16),
     /// Neither is told.
     BothWays(u16),
@@ -143,10 +144,7 @@ impl Row {
                 way.narrow(mtu);
                 way.silence(true);
             }
-            ToHost(mtu) => {
-                way.narrow(mtu);
-                way.silence(false);
-            }
+            ToHost(mtu) => way.forward(&format!("iifname up0 meta length > {mtu} drop")),
             BothWays(mtu) => {
                 way.narrow(mtu);
                 way.silence(true);

@@ -53,12 +53,12 @@ fn words(case: Case<'_>, direction: Direction, hole: Hole) -> Vec<evidence::Beca
         Direction::ToHost => ("this computer", case.label(), "this computer"),
     };
     let (passes, fails) = (hole.passes, hole.fails);
-    let passed = format!(
+    let through = format!(
         "packets of {} bytes from {from} to {to} come through: an MTU of {} at {whose}, or on the way, avoids the loss",
         passes.value, passes.value
     );
     let lost = format!("packets of {} bytes from {from} to {to} are lost without a word", fails.value);
-    vec![fails.because(lost), passes.because(passed)]
+    vec![fails.because(lost), passes.because(through)]
 }
 
 fn from_host(case: Case<'_>) -> Option<Ground> {
