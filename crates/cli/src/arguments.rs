@@ -109,8 +109,8 @@ pub struct DiagnoseOptions {
     /// dozens of connections and may take six times the time-out; prints the whole report
     #[arg(long)]
     pub thorough: bool,
-    /// Also measure the path to a host that lets anyone in, even where nothing is odd: lost packets, large packets, slow
-    /// lines; makes up to 24 more connections, with pauses, and may take four times the time-out (Linux)
+    /// Also measure the path to a host that lets anyone in, even where nothing is odd: lost packets, large packets,
+    /// slow lines; makes up to 24 more connections, with pauses, and may take four times the time-out (Linux)
     #[arg(long)]
     pub path: bool,
     /// Files and folders from the host or the client (as for `inspect`), judged together with what the probe sees

@@ -11,8 +11,8 @@ use wire::figures::TcpFigures;
 use crate::case::{Case, Seen};
 use crate::tries::exact_interval;
 
-/// Share of lost packets, in per cent, from which it is told: the lower bound of its interval has to pass it. Half a per
-/// cent is usual on radio and satellite, and nobody notices.
+/// Share of lost packets, in per cent, from which it is told: the lower bound of its interval has to pass it. Half a
+/// per cent is usual on radio and satellite, and nobody notices.
 pub const LOSS: f64 = 3.0;
 /// Packets of one direction below which no share is told.
 const PACKETS: usize = 40;

@@ -215,10 +215,12 @@ mod tests {
         for (figures, asked_for, expected) in [(sound, false, None), (sound, true, Some(())), (odd, false, Some(()))] {
             let sketch = path::tests::plain(figures)
                 .with(evidence::Fact::CredsspAnswer(evidence::fact::Introduction::Challenge(6)));
-            let next = sketch.with_case(|case| {
-                Planner::default().measuring(asked_for).next(case.evidence, case.context, case.subject)
+            let mut planner = Planner::default().measuring(asked_for);
+            let measured = sketch.with_case(|case| {
+                // that it goes well each time may be asked before
+                let mut next = (0..3).filter_map(|_| planner.next(case.evidence, case.context, case.subject));
+                next.find(|question| question.need == Need::PATH_SAMPLES && question.path.pieces)
             });
-            let measured = next.filter(|question| question.need == Need::PATH_SAMPLES && question.path.pieces);
             assert_eq!(measured.map(drop), expected, "{figures:?} {asked_for}");
         }
     }

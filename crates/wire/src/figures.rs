@@ -18,8 +18,8 @@ macro_rules! figures {
         }
 
         impl TcpFigures {
-            /// Reads them from a `struct tcp_info` of Linux 5.4 or newer, in the byte order of the machine; `None` for a
-            /// shorter one.
+            /// Reads them from a `struct tcp_info` of Linux 5.4 or newer, in the byte order of the machine; `None` for
+            /// a shorter one.
             pub fn of_linux(info: &[u8]) -> Option<Self> {
                 Some(Self { syn_again: 0, syn_rtt: 0, $($field: number::<{ size_of::<$kind>() }>(info, $place)?,)* })
             }

@@ -28,8 +28,8 @@ enum Fault {
     Narrow(u16),
     /// The host is not told.
     FromHost(u16),
-    /// The near router drops the client's larger packets. Were the cable narrow for the host as well, that would be told,
-    /// and from then on ask the client for small segments.
+    /// The near router drops the client's larger packets. Were the cable narrow for the host as well, that would be
+    /// told, and from then on ask the client for small segments.
     ToHost(u16),
     /// Neither is told.
     BothWays(u16),

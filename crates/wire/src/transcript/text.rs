@@ -30,9 +30,9 @@
 //! In a host and a tool, spaces, `#`, `%` and control characters are written as `%` and two hexadecimal digits for each
 //! byte of UTF-8, and `%` alone is an empty word; `-` is a certificate without bytes.
 //!
-//! Versions 1 and 2 are still read. Version 2 had no `figures`, and no plan that measures the path. Version 1 had `name`
-//! without time and resolver, the address of a `connection` before its time, and limits without the names of their
-//! stages.
+//! Versions 1 and 2 are still read. Version 2 had no `figures`, and no plan that measures the path. Version 1 had
+//! `name` without time and resolver, the address of a `connection` before its time, and limits without the names of
+//! their stages.
 
 mod plan;
 
