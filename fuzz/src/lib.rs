@@ -236,6 +236,7 @@ impl Input<'_> {
             connection_sequence: has(4),
             random: [7; 32],
             shape: wire::tls::HelloShape::default(),
+            path: wire::machine::PathPlan::default(),
             limits: Limits::each(second),
         }
     }
@@ -293,7 +294,7 @@ fn capture_seed(record: &ConnectionRecord) -> Vec<u8> {
             Entry::Event(Event::Closed(end)) => add(1, if *end == End::Rst { 4 } else { 17 }, &[]),
             Entry::Event(Event::Bytes(bytes)) | Entry::TunnelReceived(bytes) => add(1, 16, bytes),
             Entry::Sent(bytes) | Entry::TunnelSent(bytes) => add(0, 16, bytes),
-            Entry::Event(_) => {}
+            Entry::Event(_) | Entry::Figures(_) => {}
         }
     }
     seed

@@ -109,6 +109,10 @@ pub struct DiagnoseOptions {
     /// dozens of connections and may take six times the time-out; prints the whole report
     #[arg(long)]
     pub thorough: bool,
+    /// Also measure the path to a host that lets anyone in, even where nothing is odd: lost packets, large packets,
+    /// slow lines; makes up to 24 more connections, with pauses, and may take four times the time-out (Linux)
+    #[arg(long)]
+    pub path: bool,
     /// Files and folders from the host or the client (as for `inspect`), judged together with what the probe sees
     #[arg(long, value_name = "PATH", num_args = 1.., conflicts_with = "replay")]
     pub with: Vec<PathBuf>,

@@ -113,6 +113,7 @@ fn live(
     let mut probe = Probe::new(context, target);
     probe.clients = captured_clients(gathered, probe.context.at);
     probe.budget.timeout = options.timeout;
+    probe.budget.path = options.path;
     probe.budget.doubted = shows_trouble(gathered, probe.context.at);
     probe.progress = terminal::progress();
     let beside = options.control.as_ref().map(|control| {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use diagnosis::cause::{Cause, Severity};
 use diagnosis::diagnose::Run;
 use diagnosis::report::Verdict;
+use diagnosis::stage::path::lies_on_the_path;
 use diagnosis::{Context, Diagnosis, causes};
 use evidence::observe::observe;
 use evidence::{Stage, Target};
@@ -169,9 +170,11 @@ fn laws(scenario: &Scenario, told: &Told) -> Option<String> {
         .then(|| "undetermined, and no next measurement".to_owned())
 }
 
-/// Iterates over causes that a probe can see; those inside a machine are shown by its records.
+/// Iterates over causes that a host can show to a probe; those inside a machine are shown by its records, and those of
+/// the path by a network that a kernel breaks (`real/path.rs`).
 fn on_the_wire() -> impl Iterator<Item = &'static Cause> {
-    causes::ALL.iter().copied().filter(|cause| !matches!(cause.stage, Stage::Host | Stage::Client))
+    let causes = causes::ALL.iter().copied();
+    causes.filter(|cause| !matches!(cause.stage, Stage::Host | Stage::Client) && !lies_on_the_path(cause))
 }
 
 #[test]

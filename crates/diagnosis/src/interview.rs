@@ -35,11 +35,14 @@ pub struct Budget {
     /// True if logs show that connections fail: a host that takes everything is then asked again. So it is where a
     /// code was given.
     pub doubted: bool,
+    /// True to measure the path even where nothing is odd (`--path`).
+    pub path: bool,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(10), connections: 16, pause: Duration::from_millis(20), doubted: false }
+        let (timeout, pause) = (Duration::from_secs(10), Duration::from_millis(20));
+        Self { timeout, connections: 16, pause, doubted: false, path: false }
     }
 }
 
@@ -58,6 +61,13 @@ const SURVEY_PAUSE_MOST: Duration = Duration::from_millis(200);
 const SURVEY_CONNECTIONS: usize = 184;
 /// Multiple of the time-out that a survey may take.
 const SURVEY_TIME: u32 = 6;
+/// Connections that may be made to measure the path where somebody asks for that, beside those of the diagnosis.
+const PATH_CONNECTIONS: usize = 24;
+/// Multiple of the time-out that measuring the path may take then, all questions before it included.
+const PATH_TIMES: u32 = 4;
+/// Tenths of the time-out for an answer whose size is tried: far longer than a way there and back, and short enough to
+/// wait for several that never come.
+const SIZE_TENTHS: u32 = 2;
 /// Pause before a question is repeated: longer than a server needs that serves one client at a time.
 const RETRY_PAUSE: Duration = Duration::from_millis(300);
 /// Pause before a host is blamed for ending connections: short enough to wait for, and longer than a moment.
@@ -119,7 +129,7 @@ impl Interview {
             name,
             subject,
             evidence,
-            planner: Planner::default().doubting(doubted),
+            planner: Planner::default().doubting(doubted).measuring(budget.path),
             pause: budget.pause,
             survey_pause: SURVEY_PAUSE,
             last: None,
@@ -143,8 +153,10 @@ impl Interview {
             (.., Again::Later) => self.pause.max(LATER_PAUSE),
         };
         // the first look has the time-out; questions for a finding may take as long again
+        let path = !first && self.budget.path && question.need.is_about_the_path();
         let times = match (first, survey) {
             (_, true) => SURVEY_TIME,
+            _ if path => PATH_TIMES,
             (true, _) => 1,
             _ => 2,
         };
@@ -154,6 +166,7 @@ impl Interview {
         let confirms = question.need == Need::REPEATED && !self.doubted && !self.context.thorough;
         let connections = match self.budget.connections {
             most if survey => most + SURVEY_CONNECTIONS,
+            most if path => most + PATH_CONNECTIONS,
             // other addresses of the name may need theirs for a first look
             most if confirms => most / 2,
             most => most,
@@ -192,7 +205,9 @@ impl Interview {
             self.pause *= 2;
             self.survey_pause = (self.survey_pause * 2).min(SURVEY_PAUSE_MOST);
         }
-        if accepted && !record.survey && !self.said.iter().any(|plan| same_words(plan, &record.plan)) {
+        // the pieces and sizes of a path's measure are the client's words, said another way
+        let own = !record.survey && !record.plan.path.measures();
+        if accepted && own && !self.said.iter().any(|plan| same_words(plan, &record.plan)) {
             self.said.push(record.plan.clone());
         }
     }
@@ -246,6 +261,10 @@ fn plan(question: Question, timeout: Duration, random: [u8; 32]) -> Conversation
         Some(Patience::Settings) => limits.connection_sequence = share(timeout, 9),
         None => {}
     }
+    if question.path.segment > 0 || question.path.hello > 0 {
+        let most = share(timeout, SIZE_TENTHS);
+        (limits.x224, limits.tls) = (limits.x224.min(most), limits.tls.min(most));
+    }
     ConversationPlan {
         request: question
             .request
@@ -257,6 +276,7 @@ fn plan(question: Question, timeout: Duration, random: [u8; 32]) -> Conversation
         preconnection: None,
         random,
         shape: HelloShape::default(),
+        path: question.path,
         limits,
     }
 }

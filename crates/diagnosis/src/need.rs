@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use wire::machine::PathPlan;
 use wire::tls::TlsOffer;
 use wire::x224::SecurityProtocols;
 
@@ -141,13 +142,24 @@ pub struct Question {
     pub patient: Option<Patience>,
     /// True to ask for its settings in the connection sequence.
     pub settings: bool,
+    /// What it does for the sake of the path.
+    pub path: PathPlan,
 }
 
 impl Question {
     /// Makes the connection that asks everything that one connection can.
     fn everything(need: Need, case: Case<'_>) -> Self {
         let tls = Some(first_offer(case));
-        Self { need, request: Some(EVERYTHING), hold: false, tls, credssp: true, patient: None, settings: true }
+        Self {
+            need,
+            request: Some(EVERYTHING),
+            hold: false,
+            tls,
+            credssp: true,
+            patient: None,
+            settings: true,
+            path: PathPlan::default(),
+        }
     }
 
     /// Reduces it to the Connection Request alone.

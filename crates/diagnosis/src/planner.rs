@@ -8,7 +8,8 @@ use wire::machine::TcpAnswer;
 use crate::case::{Case, Context};
 use crate::cause::{Cause, Confidence, Judgement, Proof, Severity, Shows};
 use crate::need::{Answers, Need, Patience, Question};
-use crate::survey;
+use crate::stage::path::asked_for;
+use crate::{path, survey};
 
 /// Most times that a question is put. A second try is for servers that serve one client at a time.
 const TRIES: usize = 2;
@@ -16,7 +17,13 @@ const TRIES: usize = 2;
 /// Most times that a hello is sent to a host that answers it in two ways: they are counted.
 const COUNTED_TRIES: usize = 5;
 
+/// Most connections of one question about the path. Each asks another thing, or counts more.
+const MEASURED_TRIES: usize = path::SAMPLES;
+
 fn most(need: Need) -> usize {
+    if need.is_about_the_path() {
+        return MEASURED_TRIES;
+    }
     if need == Need::FURTHER_HANDSHAKES || need == Need::FURTHER_SETUPS { COUNTED_TRIES } else { TRIES }
 }
 
@@ -35,6 +42,8 @@ const ENOUGH: usize = 4;
 pub struct Planner {
     /// True if there is evidence that the host fails at times.
     doubted: bool,
+    /// True to measure the path even where nothing is odd.
+    path: bool,
     asked: Vec<(SubjectId, Need)>,
     surveyed: Vec<(SubjectId, Question)>,
     /// Stage at which a host was given more time.
@@ -51,6 +60,12 @@ impl Planner {
     #[must_use]
     pub fn doubting(self, doubted: bool) -> Self {
         Self { doubted, ..self }
+    }
+
+    /// Measures the path of a host that lets anyone in, even where nothing is odd.
+    #[must_use]
+    pub fn measuring(self, path: bool) -> Self {
+        Self { path, ..self }
     }
 
     /// Returns the next question to this subject, or `None` if no answer can change its verdict any more and nothing is
@@ -82,6 +97,12 @@ impl Planner {
         if self.tries(subject, again) < self.repeats(case) && again.askable(case) {
             self.asked.push((subject, again));
             return again.question(case).map(|question| Question { patient: self.slow, ..question });
+        }
+        if self.path
+            && let Some(need) = asked_for(case).find(|need| self.tries(subject, *need) < most(*need))
+        {
+            self.asked.push((subject, need));
+            return need.question(case);
         }
         if context.thorough { self.survey(case) } else { None }
     }
@@ -189,5 +210,23 @@ mod tests {
         let sketch = sketch.tls(TlsOffer::PLAIN_12, reset);
         let next = sketch.with_case(|case| Planner::default().next(case.evidence, case.context, case.subject));
         assert_eq!(next.map(|question| question.need), Some(Need::handshake(TlsOffer::OLD)));
+    }
+
+    /// A path without anything odd is measured where somebody asks for that, and one that loses packets always.
+    #[test]
+    fn a_path_is_measured_for_a_reason() {
+        let sound = wire::figures::TcpFigures { acknowledged: 90, syn_rtt: 20_000, ..Default::default() };
+        let odd = wire::figures::TcpFigures { again: 1, ..sound };
+        for (figures, asked_for, expected) in [(sound, false, None), (sound, true, Some(())), (odd, false, Some(()))] {
+            let sketch = path::tests::plain(figures)
+                .with(evidence::Fact::CredsspAnswer(evidence::fact::Introduction::Challenge(6)));
+            let mut planner = Planner::default().measuring(asked_for);
+            let measured = sketch.with_case(|case| {
+                // that it goes well each time may be asked before
+                let mut next = (0..3).filter_map(|_| planner.next(case.evidence, case.context, case.subject));
+                next.find(|question| question.need == Need::PATH_SAMPLES && question.path.pieces)
+            });
+            assert_eq!(measured.map(drop), expected, "{figures:?} {asked_for}");
+        }
     }
 }

@@ -7,7 +7,7 @@
 
 use evidence::fact;
 use evidence::fact::{Fact, Handshake};
-use wire::machine::X224Answer;
+use wire::machine::{PathPlan, X224Answer};
 use wire::tls::registry::{Codes, Registry};
 use wire::tls::suite::{self, KeyExchange};
 use wire::tls::{Groups, NameSent, Segments, Signatures, Suites, TlsOffer, TlsStack, TlsVersion, group, signature};
@@ -53,6 +53,7 @@ pub fn next(case: Case<'_>) -> Option<Question> {
         credssp: false,
         patient: None,
         settings: false,
+        path: PathPlan::default(),
     };
     Some(if set.is_some() { connection_sequence::riding(case, question, tunnel.is_some()) } else { question })
 }

@@ -133,16 +133,22 @@ pub fn steady(case: Case<'_>) -> bool {
     takings.iter().skip_while(|seen| !seen.value).all(|seen| seen.value)
 }
 
-/// The interval in which the share of failures lies with 95 %, of k failures in n tries (Wilson), in per cent.
+/// The interval in which the share of failures lies with 95 %, of k failures in n tries (Wilson), in whole per cent.
 fn interval(k: usize, n: usize) -> (u32, u32) {
-    let (Ok(k), Ok(n)) = (u32::try_from(k), u32::try_from(n.max(1))) else { return (0, 100) };
+    let (least, most) = exact_interval(k, n);
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 100")]
+    let whole = |value: f64| value.round() as u32;
+    (whole(least), whole(most))
+}
+
+/// The same in per cent, from 0 to 100.
+pub(crate) fn exact_interval(k: usize, n: usize) -> (f64, f64) {
+    let (Ok(k), Ok(n)) = (u32::try_from(k), u32::try_from(n.max(1))) else { return (0.0, 100.0) };
     let (n, share, z) = (f64::from(n), f64::from(k) / f64::from(n), 1.96_f64);
     let middle = share + z * z / (2.0 * n);
     let half = z * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).sqrt();
     let scale = 100.0 / (1.0 + z * z / n);
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 100")]
-    let whole = |value: f64| value.clamp(0.0, 100.0).round() as u32;
-    (whole((middle - half) * scale), whole((middle + half) * scale))
+    (((middle - half) * scale).clamp(0.0, 100.0), ((middle + half) * scale).clamp(0.0, 100.0))
 }
 
 /// Reasons that one thing went well, and failed later, with the share of failures; `None` where it never failed after a

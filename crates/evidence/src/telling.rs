@@ -7,7 +7,7 @@ use crate::moment::rfc3339;
 use crate::printable::printable;
 use crate::section::sections;
 use crate::section::thing::{Count, Section};
-use crate::stage::{certificate, connection_sequence, credssp, gateway, name, tcp, tls, x224};
+use crate::stage::{certificate, connection_sequence, credssp, gateway, name, path, tcp, tls, x224};
 
 pub use crate::stage::credssp::{flaw_words, version_text};
 pub use crate::stage::tcp::tcp_words;
@@ -22,6 +22,7 @@ macro_rules! told {
                 match self {
                     Self::NameAnswer(_) => name::ANSWER,
                     Self::TcpAnswer(_) => tcp::ANSWER,
+                    Self::Path(_) => path::CONNECTION,
                     Self::X224Answer { .. } => x224::ANSWER,
                     Self::TlsAnswer { .. } => tls::ANSWER,
                     Self::Settings { .. } => connection_sequence::ANSWER,
@@ -68,6 +69,7 @@ macro_rules! told {
                 match self {
                     Self::NameAnswer(answer) => name::value(answer),
                     Self::TcpAnswer(answer) => Value::from(tcp_words(answer)),
+                    Self::Path(path) => path::value(path),
                     Self::X224Answer { requested, answer } => x224::value(*requested, answer),
                     Self::TlsAnswer { offer, direct, answer } => tls::value(*offer, *direct, answer),
                     Self::SurveyedNegotiation { requested, answer } => x224::value(Some(*requested), answer),

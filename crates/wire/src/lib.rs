@@ -18,6 +18,7 @@ pub mod capture;
 pub mod certificate;
 pub mod credssp;
 pub mod der;
+pub mod figures;
 pub mod foreign;
 pub mod hex;
 pub mod http;

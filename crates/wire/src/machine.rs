@@ -17,7 +17,7 @@ pub use answer::{
 };
 pub use event::{Action, ConnectFailure, End, Event, TlsFailure};
 pub use outcome::{Outcome, Timed};
-pub use plan::{ConversationPlan, Limits};
+pub use plan::{ConversationPlan, Limits, PathPlan};
 
 use crate::stage::interface::{Redact, Waiting};
 

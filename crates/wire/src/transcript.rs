@@ -15,6 +15,7 @@ use time::OffsetDateTime;
 
 pub use text::ParseError;
 
+use crate::figures::TcpFigures;
 use crate::machine::{Action, Conversation, ConversationPlan, Event, Outcome};
 
 /// A whole probe of one target.
@@ -129,6 +130,8 @@ pub enum Entry {
     TunnelSent(Vec<u8>),
     /// The TLS stack was given these raw bytes.
     TunnelReceived(Vec<u8>),
+    /// Figures of the operating system about the connection, taken just before it was closed.
+    Figures(TcpFigures),
 }
 
 impl ConnectionRecord {
@@ -144,6 +147,13 @@ impl ConnectionRecord {
             _ => None,
         });
         self.replay().1.iter().eq(sent)
+    }
+
+    /// The operating system's figures about it, where that tells any.
+    pub fn figures(&self) -> Option<&TcpFigures> {
+        self.entries
+            .iter()
+            .find_map(|(_, entry)| if let Entry::Figures(figures) = entry { Some(figures) } else { None })
     }
 
     fn replay(&self) -> (Outcome, Vec<Vec<u8>>) {

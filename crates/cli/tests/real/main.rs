@@ -15,6 +15,7 @@ mod client;
 mod fronts;
 mod names;
 mod network;
+mod path;
 mod repair;
 mod replay;
 #[cfg(feature = "legacy-tls")]

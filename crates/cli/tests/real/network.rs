@@ -101,6 +101,6 @@ fn answers_that_are_too_large_for_the_way() {
     let _xrdp = Xrdp::inside(&network.host.name, HOST, &folder, &certificate::healthy(&folder));
     network.lose_large_answers();
     let told = ask_from(Some(&network.client.name), &folder, HOST, &[]);
-    told.expect(1, "faulty", &["tls-stalled"]);
+    told.expect(1, "faulty", &["path-mtu-black-hole"]);
     assert_eq!(told.reached(), "x224");
 }

@@ -5,14 +5,15 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
+use wire::figures::TcpFigures;
 use wire::layer::{Layers, Received};
 use wire::machine::{Action, ConnectFailure, Conversation, ConversationPlan, End, Event, TlsFailure};
 use wire::stage::begins_record;
 use wire::tls::{HelloShape, TlsOffer};
 use wire::transcript::Entry;
 
+use super::meter::{self, Meter, Unmeasured};
 use super::micros;
 use super::outlet::{Layer, Outlet, Step};
 use super::tls;
@@ -25,6 +26,13 @@ const FIRST: usize = 64;
 const TUNNEL_KEPT: usize = 64 * 1024;
 /// Most raw bytes of a TLS handshake: more than any real chain of certificates.
 const TUNNEL_LIMIT: usize = 512 * 1024;
+
+/// Pieces in which a request is sent to count packets.
+const PIECES: usize = 16;
+/// Time for which acknowledgements of pieces are waited for in all; what is left then goes out at once.
+const PIECES_TIME: Duration = Duration::from_millis(1500);
+/// Pause between two looks whether a piece was acknowledged.
+const LOOK: Duration = Duration::from_millis(1);
 
 /// Words for a computer without a network.
 const NO_NETWORK: &str = "it has no network";
@@ -39,7 +47,7 @@ pub async fn converse(
 ) -> Vec<(Duration, Entry)> {
     let mut driver = Driver::new(plan, left, outlet);
     let deadline = driver.deadline();
-    match timeout_at(deadline, TcpStream::connect(address)).await {
+    match timeout_at(deadline, meter::connect(address, plan.path)).await {
         Err(_) => drop(driver.tell(Event::Time)),
         // a refused SYN is ECONNREFUSED; this one was accepted, and reset before we could look
         Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionReset => driver.reset_at_once(),
@@ -51,6 +59,7 @@ pub async fn converse(
         Ok(Ok(stream)) => {
             // every write is a segment of its own; an error here would only make segments merge
             let _ = stream.set_nodelay(true);
+            driver.meter = meter::meter(&stream);
             driver.run(stream).await;
         }
     }
@@ -95,6 +104,11 @@ struct Driver<'a> {
     raw: usize,
     /// The first of them.
     first: Vec<u8>,
+    /// The request goes out in pieces.
+    pieces: bool,
+    meter: Box<dyn Meter>,
+    /// The figures when the connection was there.
+    connected: TcpFigures,
 }
 
 impl<'a> Driver<'a> {
@@ -114,6 +128,9 @@ impl<'a> Driver<'a> {
             kept: 0,
             raw: 0,
             first: Vec::new(),
+            pieces: plan.path.pieces,
+            meter: Box::new(Unmeasured),
+            connected: TcpFigures::default(),
         }
     }
 
@@ -159,6 +176,7 @@ impl<'a> Driver<'a> {
     }
 
     async fn run(&mut self, mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+        self.connected = self.meter.read().unwrap_or_default();
         let mut actions = self.tell(Event::Connected);
         if let Some(event) = self.write(&mut stream, Layer::Connected, Vec::new()).await {
             actions.extend(self.tell(event));
@@ -192,6 +210,7 @@ impl<'a> Driver<'a> {
                 Action::Send(bytes) => self.send(stream, bytes).await,
                 Action::UpgradeTls(offer) => self.upgrade(stream, offer).await,
                 Action::Close => {
+                    self.measure();
                     // the peer may have closed already
                     let _ = timeout(Duration::from_millis(100), stream.shutdown()).await;
                     None
@@ -207,6 +226,9 @@ impl<'a> Driver<'a> {
     /// Sends the machine's output; returns an event if the connection is gone.
     async fn send(&mut self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin), bytes: Vec<u8>) -> Option<Event> {
         self.entries.push((self.now(), Entry::Sent(bytes.clone())));
+        if std::mem::take(&mut self.pieces) {
+            return self.send_in_pieces(stream, &bytes).await;
+        }
         if self.layers.is_empty() {
             return self.write(stream, Layer::Bare, bytes).await;
         }
@@ -224,6 +246,34 @@ impl<'a> Driver<'a> {
             }
         }
         None
+    }
+
+    /// Sends a request piece by piece, each once the one before was acknowledged: one packet is on the way at a time.
+    async fn send_in_pieces(
+        &mut self,
+        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+        bytes: &[u8],
+    ) -> Option<Event> {
+        let until = (Instant::now() + PIECES_TIME).min(self.deadline());
+        for piece in bytes.chunks(bytes.len().div_ceil(PIECES).max(1)) {
+            let lost = self.write(stream, Layer::Bare, piece.to_vec()).await;
+            if lost.is_some() {
+                return lost;
+            }
+            while Instant::now() < until && self.meter.read().is_some_and(|figures| figures.unacknowledged > 0) {
+                tokio::time::sleep(LOOK).await;
+            }
+        }
+        None
+    }
+
+    /// Notes what the system has counted of the connection.
+    fn measure(&mut self) {
+        let Some(figures) = self.meter.read() else { return };
+        let syn_again = self.connected.again;
+        let syn_rtt = if syn_again == 0 { self.connected.rtt } else { 0 };
+        let now = self.now();
+        self.entries.push((now, Entry::Figures(TcpFigures { syn_again, syn_rtt, ..figures })));
     }
 
     async fn write(

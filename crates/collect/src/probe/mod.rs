@@ -3,6 +3,7 @@
 //! [`diagnosis::interview`] says which questions come when and for how long; this drives them over sockets.
 
 mod connection;
+mod meter;
 #[cfg(feature = "legacy-tls")]
 mod openssl;
 mod outlet;

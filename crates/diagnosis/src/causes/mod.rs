@@ -39,6 +39,7 @@ mod entra_authentication_required;
 mod fips_mode_forced;
 mod firewall_blocks_rdp;
 mod handshakes_fail_at_times;
+mod high_latency;
 mod host_unreachable;
 mod host_was_off;
 mod key_container_orphaned;
@@ -51,6 +52,7 @@ mod logon_failure;
 mod logon_hours;
 mod logon_right_missing;
 mod logons_disabled;
+mod low_bandwidth;
 mod machine_keys_unwritable;
 mod machine_renamed;
 mod name_not_found;
@@ -62,7 +64,9 @@ mod not_an_rdp_service;
 mod ntlm_blocked;
 mod one_client_fails;
 mod outstanding_connections_limit;
+mod packet_loss;
 mod password_expired;
+mod path_mtu_black_hole;
 mod port_closed;
 mod port_filtered;
 mod private_key_unusable;
@@ -88,6 +92,7 @@ mod tls_required;
 mod tls_stalled;
 mod tls_version_mismatch;
 mod trust_broken;
+mod unstable_path;
 mod update_regression;
 mod workstation_restricted;
 
@@ -113,6 +118,11 @@ pub const ALL: &[&Cause] = &[
     &negotiation_disabled::CAUSE,
     &entra_authentication_required::CAUSE,
     &broken_negotiation::CAUSE,
+    &path_mtu_black_hole::CAUSE,
+    &packet_loss::CAUSE,
+    &high_latency::CAUSE,
+    &unstable_path::CAUSE,
+    &low_bandwidth::CAUSE,
     &handshakes_fail_at_times::CAUSE,
     &server_tls_setup_failed::CAUSE,
     &server_name_refused::CAUSE,

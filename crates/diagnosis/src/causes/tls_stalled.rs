@@ -9,6 +9,7 @@ use wire::tls::{TlsOffer, TlsVersion};
 
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
+use crate::mtu::answers_are_too_large;
 use crate::need::Need;
 
 /// Longest that a loaded host, or one at the end of a long path with a packet lost, takes to answer a ClientHello.
@@ -30,6 +31,7 @@ pub const CAUSE: Cause = Cause {
         },
         Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: answered },
         Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::SPLIT_12)], holds: answered },
+        Proof { shows: Shows::Absence, needs: &[Need::ANSWERS_BY_SIZE], holds: answered_in_small_packets },
     ],
     explains: &[],
     page: Page {
@@ -55,8 +57,9 @@ pub const CAUSE: Cause = Cause {
 };
 
 fn silent_twice(case: Case<'_>) -> Option<Ground> {
-    // a whole ClientHello that was answered after all shows a host that is slow, not silent
-    if answered(case).is_some() {
+    // a whole ClientHello that was answered after all shows a host that is slow, not silent; one that was answered in
+    // small packets, that large ones are lost
+    if answered(case).is_some() || answers_are_too_large(case) {
         return None;
     }
     let mut because = Vec::new();
@@ -76,6 +79,10 @@ fn silent_twice(case: Case<'_>) -> Option<Ground> {
     // an answer that begins and does not end is more likely lost than never sent; and a short wait may be a slow path
     let sure = most == 0 && least >= PATIENCE;
     Some(if sure { ground } else { ground.confidence(Confidence::Possible) })
+}
+
+fn answered_in_small_packets(case: Case<'_>) -> Option<Ground> {
+    answers_are_too_large(case).then(Ground::nothing)
 }
 
 fn answered(case: Case<'_>) -> Option<Ground> {

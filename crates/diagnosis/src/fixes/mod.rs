@@ -36,6 +36,7 @@ mod install_update;
 mod let_xrdp_read_its_key;
 mod limit_rdp_addresses;
 mod listen_on_all_adapters;
+mod lower_interface_mtu;
 mod make_xrdp_certificate;
 mod offer_tls_in_xrdp;
 mod open_firewall_for_rdp;
@@ -166,6 +167,7 @@ pub const ALL: &[&Fix] = &[
     &let_xrdp_read_its_key::FIX,
     &limit_rdp_addresses::FIX,
     &listen_on_all_adapters::FIX,
+    &lower_interface_mtu::FIX,
     &make_xrdp_certificate::FIX,
     &offer_tls_in_xrdp::FIX,
     &open_firewall_for_rdp::FIX,

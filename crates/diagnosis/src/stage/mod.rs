@@ -5,6 +5,7 @@ pub mod certificate;
 pub mod connection_sequence;
 pub mod credssp;
 pub mod name;
+pub mod path;
 pub mod recorded;
 mod room;
 pub mod rung;

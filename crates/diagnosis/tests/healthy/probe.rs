@@ -87,6 +87,7 @@ fn plan(question: Question) -> ConversationPlan {
         connection_sequence: question.settings,
         random: [7; 32],
         shape: wire::tls::HelloShape::default(),
+        path: question.path,
         limits: Limits::each(limit),
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod credssp;
 mod end;
 pub(crate) mod gateway;
 pub(crate) mod name;
+pub mod path;
 pub(crate) mod tcp;
 pub(crate) mod tls;
 pub(crate) mod x224;
@@ -78,7 +79,12 @@ impl Stage {
 
 /// Adds the facts of every stage that a connection came to.
 pub(crate) fn observe(record: &ConnectionRecord, outcome: &mut Outcome, seen: &mut Seen<'_>) {
-    for observe in [tcp::observe, x224::observe, tls::observe, credssp::observe, connection_sequence::observe] {
-        observe(record, outcome, seen);
+    let path = path::read(record, outcome);
+    // what was said for the sake of the path is no client's word, and nothing else is judged by its answer
+    if !record.plan.path.measures() {
+        for observe in [tcp::observe, x224::observe, tls::observe, credssp::observe, connection_sequence::observe] {
+            observe(record, outcome, seen);
+        }
     }
+    path::observe(record, path, seen);
 }

@@ -24,8 +24,29 @@ pub struct ConversationPlan {
     pub random: [u8; 32],
     /// Manner that our hellos follow, by whatever stack, and the name that they ask for.
     pub shape: HelloShape,
+    /// What is measured of the path on the way; nothing by default.
+    pub path: PathPlan,
     /// How long each stage may take.
     pub limits: Limits,
+}
+
+/// What a connection does for the sake of the path, and no client does: nothing else is judged by what it meets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PathPlan {
+    /// Most bytes of data in a segment, of either side (`TCP_MAXSEG`); 0 leaves it to the systems.
+    pub segment: u16,
+    /// True to send the Connection Request in pieces, each once the one before was acknowledged: many packets are
+    /// counted in one connection.
+    pub pieces: bool,
+    /// Bytes to which our own ClientHello is padded, with the head of its record; 0 for none.
+    pub hello: u16,
+}
+
+impl PathPlan {
+    /// True if the connection is made for the sake of the path.
+    pub fn measures(self) -> bool {
+        self != Self::default()
+    }
 }
 
 impl ConversationPlan {

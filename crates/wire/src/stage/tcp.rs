@@ -9,7 +9,7 @@ use crate::machine::answer::TcpAnswer;
 use crate::machine::event::ConnectFailure;
 use crate::machine::event::Event;
 use crate::machine::outcome::{Outcome, Timed};
-use crate::machine::plan::ConversationPlan;
+use crate::machine::plan::{ConversationPlan, PathPlan};
 use crate::redaction::Names;
 use crate::transcript::line::Line;
 
@@ -18,8 +18,36 @@ pub(super) const STAGE: Stage = Stage {
     share: 4,
     limit: |limits| &mut limits.tcp,
     begin: |_, _, _| Some(Begun { actions: Vec::new(), state: Box::new(ExpectConnection) }),
+    write,
+    read,
     ..Stage::BARE
 };
+
+/// Writes what is measured of the path.
+fn write(plan: &ConversationPlan, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let PathPlan { segment, pieces, hello } = plan.path;
+    if segment > 0 {
+        write!(out, "segment={segment} ")?;
+    }
+    if pieces {
+        out.write_str("request-in=pieces ")?;
+    }
+    if hello > 0 { write!(out, "hello={hello} ") } else { Ok(()) }
+}
+
+fn read(plan: &mut ConversationPlan, key: &str, value: &str) -> Option<Result<(), &'static str>> {
+    let path = &mut plan.path;
+    Some(match key {
+        "segment" => value.parse().map(|segment| path.segment = segment).map_err(|_| "segment"),
+        "hello" => value.parse().map(|hello| path.hello = hello).map_err(|_| "hello"),
+        "request-in" if value == "pieces" => {
+            path.pieces = true;
+            Ok(())
+        }
+        "request-in" => Err("request-in"),
+        _ => return None,
+    })
+}
 
 impl ConnectFailure {
     /// Its words in a transcript.

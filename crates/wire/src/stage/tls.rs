@@ -197,7 +197,9 @@ fn begin(plan: &ConversationPlan, outcome: &Outcome, left: &mut Vec<u8>) -> Opti
     };
     let offer = plan.tls.filter(|_| led_here)?;
     Some(if offer.stack == TlsStack::Own {
-        let hello = ClientHello::shaped(offer, plan.random, &plan.shape);
+        // the head of a record has five bytes
+        let pad_to = usize::from(plan.path.hello).saturating_sub(5);
+        let hello = ClientHello { pad_to, ..ClientHello::shaped(offer, plan.random, &plan.shape) };
         let actions = hello.encode(offer.segments).into_iter().map(Action::Send).collect();
         let received = std::mem::take(left);
         Begun { actions, state: Box::new(ExpectFlight { received, wanted: 0, max: offer.max, suites: hello.suites }) }

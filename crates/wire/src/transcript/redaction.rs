@@ -98,7 +98,7 @@ impl ConnectionRecord {
                 Entry::Event(Event::TlsUp { chain, .. }) => rename_chain(chain, names),
                 Entry::Event(Event::TlsFailed(failure)) => failure.rename(names),
                 Entry::Event(Event::ConnectFailed(failure)) => failure.rename(names),
-                Entry::Sent(_) | Entry::Event(_) => {}
+                Entry::Sent(_) | Entry::Event(_) | Entry::Figures(_) => {}
             }
         }
     }

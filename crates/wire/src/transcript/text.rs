@@ -1,7 +1,7 @@
 //! The text form of a transcript.
 //!
 //! ```text
-//! rdpdoctor transcript 2
+//! rdpdoctor transcript 3
 //! at 2026-11-21T09:00:00Z
 //! tool rdpdoctor/0.1.0
 //! target host.example 3389
@@ -10,6 +10,7 @@
 //!   0.000400 connected
 //!   0.000410 > 030000130ee00000000000010008000b000000
 //!   0.000900 < 030000130ed000001234000200080002000000
+//!   0.000950 figures syn-rtt=390 segment=1448 …
 //! ```
 //!
 //! Behind the first four lines stand records: the kind, the seconds since the beginning of the transcript, and the
@@ -23,13 +24,15 @@
 //! `connection` is a TCP connection: the address, `survey` if it was made for the sake of completeness (`--thorough`),
 //! and the plan, of which each stage has words of its own. Behind the cut of a hello stand, where they are not the
 //! usual ones, its suites, and its groups and signature algorithms. `>` and `<` are raw bytes before `tls-up` and
-//! plaintext after it; `tls>` and `tls<` are the raw bytes of the TLS stack.
+//! plaintext after it; `tls>` and `tls<` are the raw bytes of the TLS stack. `figures` are what the operating system
+//! counted of the connection ([`crate::figures::TcpFigures`]); a figure that is not there is 0.
 //!
 //! In a host and a tool, spaces, `#`, `%` and control characters are written as `%` and two hexadecimal digits for each
 //! byte of UTF-8, and `%` alone is an empty word; `-` is a certificate without bytes.
 //!
-//! Version 1 is still read. It had `name` without time and resolver, the address of a `connection` before its time, and
-//! limits without the names of their stages.
+//! Versions 1 and 2 are still read. Version 2 had no `figures`, and no plan that measures the path. Version 1 had
+//! `name` without time and resolver, the address of a `connection` before its time, and limits without the names of
+//! their stages.
 
 mod plan;
 
@@ -45,6 +48,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::line::{Line, end_name, read_end, read_seconds, seconds};
 use super::{ConnectionRecord, Entry, NameAnswer, NameLookup, Record, Transcript};
+use crate::figures::TcpFigures;
 use crate::hex;
 use crate::machine::event::Event;
 use crate::machine::event::{ConnectFailure, TlsFailure};
@@ -56,7 +60,7 @@ const LIMIT: usize = 64 * 1024 * 1024;
 const MANY: usize = 256;
 /// This computer's own resolver, as a record names it.
 const SYSTEM: &str = "system";
-const FIRST_LINE: &str = "rdpdoctor transcript 2";
+const FIRST_LINE: &str = "rdpdoctor transcript 3";
 /// The beginning of the first line, in every version.
 const TITLE: &str = "rdpdoctor transcript ";
 
@@ -64,7 +68,8 @@ const TITLE: &str = "rdpdoctor transcript ";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Version {
     One,
-    Two,
+    /// Two and three: what three adds is no word of two.
+    Newer,
 }
 
 /// Why text is no transcript.
@@ -158,6 +163,7 @@ fn write_entry(out: &mut fmt::Formatter<'_>, entry: &Entry) -> fmt::Result {
         Entry::Sent(bytes) => write!(out, "> {}{}", hex::encode(bytes), Comment(bytes)),
         Entry::TunnelSent(bytes) => write!(out, "tls> {}", hex::encode(bytes)),
         Entry::TunnelReceived(bytes) => write!(out, "tls< {}", hex::encode(bytes)),
+        Entry::Figures(figures) => figures.write(out),
         Entry::Event(Event::Bytes(bytes)) => write!(out, "< {}{}", hex::encode(bytes), Comment(bytes)),
         Entry::Event(Event::Connected) => write!(out, "connected"),
         Entry::Event(Event::ConnectFailed(failure)) => {
@@ -217,8 +223,8 @@ impl FromStr for Transcript {
 fn read_version(first_line: &str) -> Result<Version, ParseError> {
     match first_line.trim_end().strip_prefix(TITLE) {
         Some("1") => Ok(Version::One),
-        Some("2") => Ok(Version::Two),
-        Some(number) if number.parse::<u32>().is_ok_and(|number| number > 2) => {
+        Some("2" | "3") => Ok(Version::Newer),
+        Some(number) if number.parse::<u32>().is_ok_and(|number| number > 3) => {
             Err(ParseError::NewerVersion(first_line.trim_end().to_owned()))
         }
         _ => Err(ParseError::NotATranscript),
@@ -269,7 +275,7 @@ impl Reading {
 
     fn name(&mut self, words: &mut Line<'_>) -> Result<(), &'static str> {
         let mut start = Duration::ZERO;
-        if self.version == Version::Two {
+        if self.version == Version::Newer {
             start = words.seconds("start")?;
             if words.next("resolver")? != SYSTEM {
                 return Err("resolver");
@@ -291,7 +297,7 @@ impl Reading {
                 let address = words.parse("address")?;
                 (words.seconds("start")?, address)
             }
-            Version::Two => (words.seconds("start")?, words.parse("address")?),
+            Version::Newer => (words.seconds("start")?, words.parse("address")?),
         };
         let survey = words.0.clone().next() == Some("survey");
         if survey {
@@ -315,6 +321,7 @@ impl Reading {
             "certificate-requested" => Entry::Event(Event::CertificateRequested),
             "time" => Entry::Event(Event::Time),
             "rehearsal-failed" => Entry::Event(Event::RehearsalFailed),
+            "figures" => Entry::Figures(TcpFigures::read(words)?),
             _ => return Err("entry"),
         };
         words.end()?;

@@ -7,10 +7,11 @@ use time::OffsetDateTime;
 use time::macros::datetime;
 use wire::certificate::Certificate;
 use wire::credssp::TsRequest;
+use wire::figures::TcpFigures;
 use wire::foreign::ForeignService;
 use wire::machine::{
-    Action, ConnectFailure, Conversation, ConversationPlan, CredsspAnswer, End, Event, Limits, Outcome, TlsAnswer,
-    TlsFailure, X224Answer,
+    Action, ConnectFailure, Conversation, ConversationPlan, CredsspAnswer, End, Event, Limits, Outcome, PathPlan,
+    TlsAnswer, TlsFailure, X224Answer,
 };
 use wire::mcs::ConnectResponse;
 use wire::ntlm::{Challenge, WindowsVersion, to_filetime};
@@ -160,6 +161,7 @@ pub(crate) fn fixtures() -> Vec<(&'static str, Transcript)> {
         ("connection-sequence", connection_sequence()),
         ("protocol-version", own(vec![bytes([21, 3, 1, 0, 2, 2, 70])])),
         ("every-form", every_form()),
+        ("measured-path", measured_path()),
         (
             "name-not-found",
             Transcript {
@@ -244,6 +246,15 @@ pub(crate) fn every_form() -> Transcript {
     let lookup = Record::Name(NameLookup { start: Duration::ZERO, took: Duration::from_secs(5), answer });
     let records = std::iter::once(lookup).chain(connections.into_iter().map(Record::Connection)).collect();
     Transcript { records, ..transcript(record(plan(), Vec::new())) }
+}
+
+/// A connection that was made for the sake of the path, with the figures of the operating system.
+fn measured_path() -> Transcript {
+    let path = PathPlan { segment: 536, pieces: true, hello: 1448 };
+    let counted = TcpFigures { again: 3, needless: 1, sent: 19, ..TcpFigures::default() };
+    let figures = TcpFigures { syn_rtt: 102, segment: 1448, path_mtu: 1500, ..counted };
+    let measured = vec![connected(), Entry::Event(Event::Time), Entry::Figures(figures)];
+    transcript(record(ConversationPlan { path, ..plan() }, measured))
 }
 
 pub(crate) fn path(name: &str) -> PathBuf {

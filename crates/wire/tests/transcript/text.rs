@@ -8,7 +8,8 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use time::OffsetDateTime;
-use wire::machine::{ConnectFailure, ConversationPlan, End, Event, Limits, TlsFailure};
+use wire::figures::TcpFigures;
+use wire::machine::{ConnectFailure, ConversationPlan, End, Event, Limits, PathPlan, TlsFailure};
 use wire::tls::registry::{Codes, Registry};
 use wire::tls::{
     Alert, Groups, HelloShape, HelloStyle, NameSent, Segments, Signatures, Suites, TlsOffer, TlsStack, TlsVersion,
@@ -77,6 +78,7 @@ pub(crate) fn entry() -> impl Strategy<Value = Entry> {
         some_bytes().prop_map(Entry::Sent),
         some_bytes().prop_map(Entry::TunnelSent),
         some_bytes().prop_map(Entry::TunnelReceived),
+        figures().prop_map(Entry::Figures),
         some_bytes().prop_map(bytes),
         end().prop_map(|end| Entry::Event(Event::Closed(end))),
         connect_failure().prop_map(|failure| Entry::Event(Event::ConnectFailed(failure))),
@@ -92,6 +94,14 @@ fn some<R: Registry + std::fmt::Debug>(all: Codes<R>) -> impl Strategy<Value = C
     let count = codes.len();
     let few = proptest::sample::subsequence(codes, 0..=count).prop_map(|codes| Codes::of(codes).unwrap());
     prop_oneof![Just(Codes::USUAL), few]
+}
+
+fn figures() -> impl Strategy<Value = TcpFigures> {
+    (vec(any::<u8>(), 232), any::<u64>(), any::<u64>()).prop_map(|(info, syn_again, syn_rtt)| TcpFigures {
+        syn_again,
+        syn_rtt,
+        ..TcpFigures::of_linux(&info).unwrap()
+    })
 }
 
 pub(crate) fn any_plan() -> impl Strategy<Value = ConversationPlan> {
@@ -123,8 +133,10 @@ pub(crate) fn any_plan() -> impl Strategy<Value = ConversationPlan> {
     let behind = (option::of(any::<u32>()), any::<bool>());
     let before = option::of("[ -~]{1,20}".prop_map(|text| Preconnection::parse(&text)));
     let request = (option::of(request), before);
-    (request, micros(), option::of((offer, shape)), behind, any::<[u8; 32]>(), limits).prop_map(
-        |((request, before), hold, hello, (credssp, connection_sequence), random, limits)| ConversationPlan {
+    let path = (any::<u16>(), any::<bool>(), any::<u16>());
+    let path = path.prop_map(|(segment, pieces, hello)| PathPlan { segment, pieces, hello });
+    (request, micros(), option::of((offer, shape)), behind, any::<[u8; 32]>(), (path, limits)).prop_map(
+        |((request, before), hold, hello, (credssp, connection_sequence), random, (path, limits))| ConversationPlan {
             preconnection: before.flatten(),
             request,
             hold,
@@ -133,6 +145,7 @@ pub(crate) fn any_plan() -> impl Strategy<Value = ConversationPlan> {
             connection_sequence,
             random,
             shape: hello.map(|(_, shape)| shape).unwrap_or_default(),
+            path,
             limits,
         },
     )
@@ -219,6 +232,14 @@ proptest! {
 }
 
 #[test]
+fn version_2_is_read_as_it_was() {
+    for (name, transcript) in fixtures() {
+        let old = transcript.to_string().replacen("transcript 3", "transcript 2", 1);
+        assert_eq!(old.parse(), Ok(transcript), "{name}");
+    }
+}
+
+#[test]
 fn errors_name_the_line_and_the_fault() {
     let text = fixtures()[0].1.to_string();
     for (from, to, error) in [
@@ -228,9 +249,9 @@ fn errors_name_the_line_and_the_fault() {
         ("connected", "connected twice", "read transcript, line 7: end of the line is not valid"),
         ("at 2026", "at then 2026", "read transcript, line 2: at is not valid"),
         (
-            "transcript 2",
             "transcript 3",
-            "read transcript: \"rdpdoctor transcript 2\" is the newest form that this program knows, and it is \"rdpdoctor transcript 3\"",
+            "transcript 4",
+            "read transcript: \"rdpdoctor transcript 3\" is the newest form that this program knows, and it is \"rdpdoctor transcript 4\"",
         ),
         ("name 0.000000 system", "name 0.000000 other", "read transcript, line 5: resolver is not valid"),
         ("limits=tcp:", "limits=", "read transcript, line 6: limits is not valid"),

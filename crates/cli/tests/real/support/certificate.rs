@@ -22,6 +22,12 @@ pub fn healthy(folder: &Folder) -> Identity {
     with_key(folder, "server", &["rsa:2048"])
 }
 
+/// Makes one that fills several packets: it has many names.
+pub fn large(folder: &Folder) -> Identity {
+    let names: Vec<String> = (0..60).map(|number| format!("DNS:server{number:02}.corp.example")).collect();
+    with_key(folder, "large", &["rsa:2048", "-addext", &format!("subjectAltName=DNS:{NAME},{}", names.join(","))])
+}
+
 /// Makes one with another kind of key, in `openssl req`'s words behind `-newkey`.
 pub fn with_key(folder: &Folder, name: &str, kind: &[&str]) -> Identity {
     let made = Identity { certificate: folder.file(&format!("{name}.crt")), key: folder.file(&format!("{name}.key")) };

@@ -5,8 +5,10 @@ pub mod certificate;
 pub mod folder;
 pub mod name_server;
 pub mod network;
+pub mod satellite;
 pub mod server;
 pub mod shadow;
+pub mod way;
 pub mod xrdp;
 
 use std::env;

@@ -48,7 +48,16 @@ impl Xrdp {
 
     /// Starts one on an address inside a network namespace, port 3389.
     pub fn inside(namespace: &str, address: &str, folder: &Folder, identity: &Identity) -> Self {
-        let file = configure(folder, identity, &Setup::default(), &format!("tcp://{address}:{PORT}"));
+        Self::listening(namespace, address, &format!("tcp://{address}:{PORT}"), folder, identity)
+    }
+
+    /// Starts one on all addresses of a network namespace, of both families, port 3389.
+    pub fn everywhere(namespace: &str, folder: &Folder, identity: &Identity) -> Self {
+        Self::listening(namespace, "localhost", &PORT.to_string(), folder, identity)
+    }
+
+    fn listening(namespace: &str, address: &str, port: &str, folder: &Folder, identity: &Identity) -> Self {
+        let file = configure(folder, identity, &Setup::default(), port);
         let mut xrdp = command(Some(namespace), "xrdp");
         let mut process = Process::start(xrdp.arg("-n").arg("-c").arg(file), &folder.file("xrdp.out"));
         let log = folder.file("xrdp.log");

@@ -6,6 +6,7 @@ use wire::tls::{TlsOffer, TlsStack};
 use super::{refused, speechless};
 use crate::as_client::{client_hello_asked, client_suites_known, first_offer, server_name, tolerates_newest, tunnel};
 use crate::case::Case;
+use crate::mtu::answers_are_too_large;
 use crate::need::{Again, Asking, Kind, Need, Of, Patience, Question};
 use crate::tries::{settled, varied};
 
@@ -15,7 +16,11 @@ static PATIENT_HANDSHAKE: Kind = Kind {
     answered: |case, _| case.times(first_offer(case)) >= 2,
     asking: Some(Asking {
         again: Again::Soon,
-        askable: |case, _| case.tls_with(TlsOffer::MODERN).is_some_and(|seen| silent(seen.value)),
+        // where small packets come through it is not patience that is wanted
+        askable: |case, _| {
+            let silent = case.tls_with(TlsOffer::MODERN).is_some_and(|seen| silent(seen.value));
+            silent && !answers_are_too_large(case)
+        },
         question: |_, _, all| Question { patient: Some(Patience::Handshake), ..all },
     }),
 };

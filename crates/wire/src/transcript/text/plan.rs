@@ -33,7 +33,7 @@ pub(super) fn read_plan(words: &mut Line<'_>, version: Version) -> Result<Conver
         if key == "limits" {
             plan.limits = match version {
                 Version::One => read_unnamed_limits(value),
-                Version::Two => read_limits(value),
+                Version::Newer => read_limits(value),
             }
             .ok_or("limits")?;
         } else {

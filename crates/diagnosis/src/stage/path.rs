@@ -1,0 +1,106 @@
+//! The path: questions that are put for its sake. They have no rung: a connection passes the path in every stage.
+
+use evidence::fact::Handshake;
+use wire::machine::PathPlan;
+use wire::tls::{TlsOffer, TlsStack};
+
+use crate::as_client::first_offer;
+use crate::case::Case;
+use crate::cause::{Cause, Shows};
+use crate::mtu::{self, Direction};
+use crate::need::{Again, Asking, Kind, Need, Of, Question};
+use crate::path;
+
+static PATH_SAMPLES: Kind = Kind {
+    name: "path-samples",
+    words: |_| "how many packets are lost in further connections, with pauses between them (--path)".to_owned(),
+    answered: |case, _| path::sampled(case),
+    asking: Some(Asking {
+        again: Again::Never,
+        askable: |case, _| path::odd(case) && !mtu::answers_are_too_large(case),
+        question: |_, _, all| Question { path: PathPlan { pieces: true, ..PathPlan::default() }, ..all.bare() },
+    }),
+};
+
+static PATH_BURSTS: Kind = Kind {
+    name: "path-bursts",
+    words: |_| "how fast the host's certificate comes in further connections (--path)".to_owned(),
+    answered: |case, _| path::rated(case),
+    asking: Some(Asking {
+        again: Again::Never,
+        askable: |case, _| path::measurable(case) && path::slow_so_far(case),
+        question: |case, _, all| Question { path: mtu::smallest(case), ..whole_flight(case, all) },
+    }),
+};
+
+static ANSWERS_BY_SIZE: Kind = Kind {
+    name: "answers-by-size",
+    words: |_| "which sizes of the host's packets come through".to_owned(),
+    answered: |case, _| silent(case) && mtu::found_out(case, Direction::FromHost),
+    asking: Some(Asking {
+        again: Again::Never,
+        askable: |case, _| path::measurable(case) && silent(case) && mtu::next(case, Direction::FromHost).is_some(),
+        question: |case, _, all| {
+            let path = mtu::next(case, Direction::FromHost).unwrap_or_default();
+            Question { path, ..whole_flight(case, all) }
+        },
+    }),
+};
+
+static HELLOS_BY_SIZE: Kind = Kind {
+    name: "hellos-by-size",
+    words: |_| "which sizes of this computer's packets come through (--path)".to_owned(),
+    answered: |case, _| mtu::found_out(case, Direction::ToHost),
+    asking: Some(Asking {
+        again: Again::Never,
+        askable: |case, _| mtu::answers_are_too_large(case) && mtu::next(case, Direction::ToHost).is_some(),
+        question: |case, _, all| {
+            let path = mtu::next(case, Direction::ToHost).unwrap_or_default();
+            let offer = TlsOffer { stack: TlsStack::Own, ..TlsOffer::PLAIN_12 };
+            Question { path, tls: Some(offer), ..all.bare() }
+        },
+    }),
+};
+
+impl Need {
+    /// Counts the packets of further connections.
+    pub const PATH_SAMPLES: Self = Self::new(&PATH_SAMPLES, Of::Nothing);
+    /// Takes the time of further bursts of the host.
+    pub const PATH_BURSTS: Self = Self::new(&PATH_BURSTS, Of::Nothing);
+    /// Looks for the largest packet from the host that comes through.
+    pub const ANSWERS_BY_SIZE: Self = Self::new(&ANSWERS_BY_SIZE, Of::Nothing);
+    /// Looks for the largest packet to the host that comes through.
+    pub const HELLOS_BY_SIZE: Self = Self::new(&HELLOS_BY_SIZE, Of::Nothing);
+
+    /// True if it is put for the sake of the path.
+    pub fn is_about_the_path(self) -> bool {
+        [&PATH_SAMPLES, &PATH_BURSTS, &ANSWERS_BY_SIZE, &HELLOS_BY_SIZE].iter().any(|kind| self.of_kind(kind))
+    }
+}
+
+/// Questions about the path that are put where somebody asks for them (`--path`), whether or not anything is odd, each
+/// with whether it is still open.
+pub(crate) fn asked_for(case: Case<'_>) -> impl Iterator<Item = Need> + '_ {
+    let able = path::measurable(case) && case.tcp_accepted();
+    let tls = able && case.tls_accepted().is_some();
+    let counting = able && !path::lossy(case) && path::samples(case).len() < path::SAMPLES;
+    let large = tls && mtu::next(case, Direction::ToHost).is_some();
+    let bursts = tls && path::slow_so_far(case);
+    let open = [(Need::PATH_SAMPLES, counting), (Need::HELLOS_BY_SIZE, large), (Need::PATH_BURSTS, bursts)];
+    open.into_iter().filter(|(_, open)| *open).map(|(need, _)| need)
+}
+
+/// True if a cause is shown by what a path does to packets, which takes a kernel: no host can play it.
+pub fn lies_on_the_path(cause: &Cause) -> bool {
+    let presence = cause.proofs.iter().filter(|proof| matches!(proof.shows, Shows::Presence(_)));
+    presence.flat_map(|proof| proof.needs).any(|need| need.is_about_the_path())
+}
+
+fn silent(case: Case<'_>) -> bool {
+    case.tls_with(TlsOffer::MODERN).is_some_and(|seen| matches!(seen.value, Handshake::Silent { .. }))
+}
+
+/// The first hello again, and nothing behind it.
+fn whole_flight(case: Case<'_>, all: Question) -> Question {
+    Question { tls: Some(first_offer(case)), ..all.bare() }
+}

@@ -1,0 +1,206 @@
+//! The path: what the operating system counted of a connection, and what came of one that was made for its sake.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use wire::figures::TcpFigures;
+use wire::machine::{Event, Outcome, PathPlan, TcpAnswer, TlsAnswer, X224Answer};
+use wire::transcript::{ConnectionRecord, Entry};
+
+use crate::fact::Fact;
+use crate::observe::seen::Seen;
+
+/// Name of the fact in the report.
+pub(crate) const CONNECTION: &str = "path.connection";
+
+/// One connection, as the path let it pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PathTry {
+    /// What it did for the sake of the path; nothing in a connection that asks something else.
+    pub plan: PathPlan,
+    /// Figures of the operating system; `None` where it tells none.
+    pub figures: Option<TcpFigures>,
+    /// How far it got.
+    pub came: Came,
+    /// Largest burst of the host, where it came in several parts.
+    pub burst: Option<Burst>,
+}
+
+/// How far a connection got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Came {
+    /// No TCP connection.
+    Nothing,
+    /// A TCP connection, and no answer to the Connection Request.
+    Tcp,
+    /// An answer to the Connection Request.
+    X224,
+    /// An answer to the ClientHello as well.
+    Tls,
+}
+
+impl Came {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Tcp => "tcp",
+            Self::X224 => "x224",
+            Self::Tls => "tls",
+        }
+    }
+}
+
+/// Bytes that came without a word of ours between them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Burst {
+    /// What came behind its first part.
+    pub whole: Pace,
+    /// What came behind its middle: a device that limits a rate often lets the beginning pass.
+    pub rest: Pace,
+}
+
+/// Bytes in a time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pace {
+    /// Number of bytes.
+    pub bytes: u64,
+    /// Time that they took to come.
+    pub time: Duration,
+}
+
+impl Pace {
+    /// Returns the rate in kilobits per second; `None` for what came at once.
+    pub fn rate(self) -> Option<u64> {
+        let micros = u64::try_from(self.time.as_micros()).ok()?;
+        self.bytes.saturating_mul(8000).checked_div(micros)
+    }
+
+    /// Adds up the parts behind one of them.
+    fn behind(parts: &[(Duration, u64)], place: usize) -> Self {
+        let Some(((began, _), later)) = parts.get(place..).and_then(<[_]>::split_first) else { return Self::default() };
+        let bytes = later.iter().map(|(_, bytes)| bytes).sum();
+        Self { bytes, time: later.last().map_or(Duration::ZERO, |(at, _)| at.saturating_sub(*began)) }
+    }
+}
+
+impl Burst {
+    fn of(parts: &[(Duration, u64)]) -> Self {
+        let total: u64 = parts.iter().map(|(_, bytes)| bytes).sum();
+        let so_far = parts.iter().scan(0, |sum, (_, bytes)| {
+            *sum += bytes;
+            Some(*sum)
+        });
+        let middle = so_far.into_iter().position(|sum| sum >= total / 2).unwrap_or_default();
+        Self { whole: Pace::behind(parts, 0), rest: Pace::behind(parts, middle) }
+    }
+}
+
+/// Reads what the path showed; `None` where the system counted nothing and nothing was measured.
+pub(super) fn read(record: &ConnectionRecord, outcome: &Outcome) -> Option<PathTry> {
+    let (plan, figures) = (record.plan.path, record.figures().copied());
+    let told = plan.measures() || figures.is_some();
+    told.then(|| PathTry { plan, figures, came: came(outcome), burst: burst(record) })
+}
+
+/// Adds what the path showed.
+pub(super) fn observe(record: &ConnectionRecord, path: Option<PathTry>, seen: &mut Seen<'_>) {
+    let at = record.entries.last().map_or(Duration::ZERO, |(at, _)| *at);
+    if let Some(path) = path {
+        seen.add(seen.moment(at), None, Fact::Path(path));
+    }
+}
+
+fn came(outcome: &Outcome) -> Came {
+    let tls = outcome.tls.as_ref().is_some_and(|seen| match seen.value {
+        TlsAnswer::Silent { .. } | TlsAnswer::Closed { .. } | TlsAnswer::OwnFailure(_) => false,
+        TlsAnswer::Accepted { .. }
+        | TlsAnswer::WrongKey
+        | TlsAnswer::Alert(_)
+        | TlsAnswer::NotTls(_)
+        | TlsAnswer::Malformed(_) => true,
+    });
+    let x224 = outcome.x224.as_ref().is_some_and(|seen| matches!(seen.value, X224Answer::Server(_)));
+    let tcp = outcome.tcp.as_ref().is_some_and(|seen| seen.value == TcpAnswer::Accepted);
+    match (tls, x224, tcp) {
+        (true, ..) => Came::Tls,
+        (_, true, _) => Came::X224,
+        (.., true) => Came::Tcp,
+        _ => Came::Nothing,
+    }
+}
+
+/// Length of the record by which a client of TLS 1.3 says for old boxes what means nothing (RFC 8446 appendix D.4): the
+/// host waits for none.
+const CHANGE_CIPHER_SPEC: usize = 6;
+
+/// Finds the largest burst. What comes out of a tunnel came into it just before, and is not counted again.
+fn burst(record: &ConnectionRecord) -> Option<Burst> {
+    let tunnelled = record.entries.iter().any(|(_, entry)| matches!(entry, Entry::TunnelReceived(_)));
+    let mut bursts: Vec<Vec<(Duration, u64)>> = vec![Vec::new()];
+    for (at, entry) in &record.entries {
+        match entry {
+            Entry::TunnelSent(bytes) if bytes.len() <= CHANGE_CIPHER_SPEC => {}
+            Entry::Sent(_) | Entry::TunnelSent(_) => bursts.push(Vec::new()),
+            Entry::TunnelReceived(bytes) => part(&mut bursts, *at, bytes),
+            Entry::Event(Event::Bytes(bytes)) if !tunnelled => part(&mut bursts, *at, bytes),
+            Entry::Event(_) | Entry::Figures(_) => {}
+        }
+    }
+    let bursts = bursts.iter().map(|parts| Burst::of(parts)).filter(|burst| burst.whole.bytes > 0);
+    bursts.max_by_key(|burst| burst.whole.bytes)
+}
+
+fn part(bursts: &mut [Vec<(Duration, u64)>], at: Duration, bytes: &[u8]) {
+    if let Some(parts) = bursts.last_mut() {
+        parts.push((at, u64::try_from(bytes.len()).unwrap_or(u64::MAX >> 16)));
+    }
+}
+
+/// Converts it for the report.
+pub(crate) fn value(path: &PathTry) -> Value {
+    let figures: Map<String, Value> = path
+        .figures
+        .iter()
+        .flat_map(TcpFigures::words)
+        .map(|(name, value)| (name.replace('-', "_"), value.into()))
+        .collect();
+    let burst = path.burst.map(|burst| json!({"whole": pace(burst.whole), "rest": pace(burst.rest)}));
+    json!({
+        "came": path.came.word(),
+        "segment": path.plan.segment,
+        "request_in_pieces": path.plan.pieces,
+        "hello": path.plan.hello,
+        "figures": if path.figures.is_some() { Value::Object(figures) } else { Value::Null },
+        "burst": burst,
+    })
+}
+
+fn pace(pace: Pace) -> Value {
+    json!({"bytes": pace.bytes, "seconds": pace.time.as_secs_f64(), "kilobits_per_second": pace.rate()})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(entries: Vec<(u64, Entry)>) -> ConnectionRecord {
+        let entries = entries.into_iter().map(|(at, entry)| (Duration::from_millis(at), entry)).collect();
+        let plan = wire::machine::ConversationPlan::default();
+        let address = std::net::SocketAddr::from(([192, 0, 2, 7], 3389));
+        ConnectionRecord { address, start: Duration::ZERO, survey: false, plan, entries }
+    }
+
+    #[test]
+    fn a_burst_is_what_came_without_a_word_of_ours() {
+        let came = |bytes: usize| Entry::TunnelReceived(vec![0; bytes]);
+        let answers = vec![(0, came(100)), (9, came(50)), (10, Entry::TunnelSent(vec![1; 7])), (60, came(500))];
+        let more = vec![(80, came(500)), (81, Entry::Event(Event::Bytes(vec![0; 900]))), (100, came(700))];
+        let old = vec![(65, Entry::TunnelSent(vec![20, 3, 3, 0, 1, 1]))];
+        let found = burst(&record([answers, old, more].concat())).unwrap();
+        let pace = |bytes, time| Pace { bytes, time: Duration::from_millis(time) };
+        assert_eq!(found, Burst { whole: pace(1200, 40), rest: pace(700, 20) });
+        assert_eq!((found.whole.rate(), found.rest.rate()), (Some(240), Some(280)));
+        assert_eq!(burst(&record(vec![(0, came(100)), (1, Entry::Sent(vec![1])), (2, came(9))])), None);
+        assert_eq!(pace(1, 0).rate(), None);
+    }
+}
