@@ -70,8 +70,8 @@ fn far_away(host: SocketAddr) -> (SocketAddr, Arc<Mutex<Count>>) {
 /// TLS 1.3, with which a host without CredSSP shows that it goes on.
 const HOSTS: [&str; 3] = ["healthy-server-2022", "healthy-windows-11-24h2", "healthy-xrdp-like"];
 
-/// Two connections, the second to see that the first was no luck, and no round more than the protocols need: the time is
-/// theirs, and at most a fifth more.
+/// Two connections, the second to see that the first was no luck, and no round more than the protocols need: the time
+/// is theirs, and at most a fifth more.
 #[test]
 fn a_healthy_host_takes_the_rounds_of_its_protocols_and_no_more() {
     for name in HOSTS {

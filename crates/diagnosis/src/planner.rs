@@ -131,18 +131,20 @@ impl Planner {
     /// Returns how often a host is asked again that took everything. One that is blamed anyway is spared, one that
     /// many questions were put to, and one that is slow: whoever asks is waiting.
     fn repeats(&self, case: Case<'_>) -> usize {
-        let blames = |judgement: &Judgement| match judgement {
+        let counts = |judgement: &Judgement| match judgement {
             Judgement::Present { severity, .. } => *severity < Severity::Advisory,
             Judgement::Absent | Judgement::Unknown => false,
         };
-        let blamed = || self.present.iter().any(|(_, judgement)| blames(judgement));
-        let spared = || self.slow.is_some() || case.tcp().count() >= ENOUGH || blamed();
+        let blamed = || self.present.iter().any(|(_, judgement)| counts(judgement));
         let lost = || case.tcp().any(|seen| *seen.value != TcpAnswer::Accepted);
-        match self.doubted {
-            true => REPEATS,
-            false if spared() => 0,
-            false if lost() => REPEATS,
-            false => CONFIRMATIONS,
+        if self.doubted {
+            REPEATS
+        } else if self.slow.is_some() || case.tcp().count() >= ENOUGH || blamed() {
+            0
+        } else if lost() {
+            REPEATS
+        } else {
+            CONFIRMATIONS
         }
     }
 

@@ -84,9 +84,9 @@ mod tests {
 
     #[test]
     fn without_a_licence_server_it_is_over_as_well() {
-        let likely = Expect::Present(Severity::Blocking, Confidence::Likely);
-        machine().event(RCM, 1128, 300).dword(POLICY, "LicensingMode", 4).check(&CAUSE, likely);
-        machine().event(RCM, 50_280, 300).dword(POLICY, "LicensingMode", 4).check(&CAUSE, likely);
+        let likely = || Expect::Present(Severity::Blocking, Confidence::Likely);
+        machine().event(RCM, 1128, 300).dword(POLICY, "LicensingMode", 4).check(&CAUSE, likely());
+        machine().event(RCM, 50_280, 300).dword(POLICY, "LicensingMode", 4).check(&CAUSE, likely());
         let possible = Expect::Present(Severity::Blocking, Confidence::Possible);
         machine().event(RCM, 1128, 300).event(RCM, 1149, 2).check(&CAUSE, possible);
     }

@@ -89,9 +89,10 @@ fn now_and_then(case: Case<'_>) -> Option<Ground> {
         _ => "left without an answer",
     };
     let because = vec![
-        first.because(match at_first {
-            true => format!("the first request to {} was {words}, before anything else was asked of it", case.label()),
-            false => format!("a later request to {} was {words}, although the same had been answered", case.label()),
+        first.because(if at_first {
+            format!("the first request to {} was {words}, before anything else was asked of it", case.label())
+        } else {
+            format!("a later request to {} was {words}, although the same had been answered", case.label())
         }),
         answered.because(format!("of {total} tries {lost} went unanswered, this one did not")),
     ];
