@@ -27,7 +27,7 @@ pub const KINDS: &[Kind] = &[
     Kind { name: "firewall log: lines", make: |f, n| one(f, "pfirewall.log", &numbered(n, FIREWALL, dropped)) },
     Kind {
         name: "list of firewall rules",
-        make: |f, n| one(f, "rules.txt", &(numbered(n, "", listed_rule) + "Ok.\r\n")),
+        make: |f, n| one(f, "rules.txt", &[numbered(n, "", listed_rule), b"Ok.\r\n".to_vec()].concat()),
     },
     Kind { name: "journal: entries", make: |f, n| one(f, "a.json", &numbered(n, "", journal)) },
     Kind { name: "xrdp log: lines", make: |f, n| one(f, "xrdp.log", &numbered(n, "", xrdp)) },
