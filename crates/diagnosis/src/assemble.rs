@@ -114,7 +114,7 @@ fn observations(evidence: &Evidence) -> Vec<ReportObservation> {
         source: observation.source.to_string(),
         file: if let Source::File(number) = observation.source { Some(number) } else { None },
         at: rfc3339(observation.at),
-        value: observation.fact.value(),
+        value: observation.fact.value().into(),
         told: told(&observation.fact),
     })
     .collect()

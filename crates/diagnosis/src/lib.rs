@@ -48,6 +48,7 @@ pub mod stage;
 pub mod survey;
 pub mod timeline;
 pub mod tries;
+mod value;
 mod watched;
 pub mod xrdp;
 

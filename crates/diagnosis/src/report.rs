@@ -14,6 +14,7 @@ use crate::order::OrderedStep;
 use crate::server::Program;
 use crate::server::advice::Advice;
 use crate::timeline::TimelineEntry;
+pub use crate::value::Value;
 
 /// Measurements that the caller took of its own run.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -238,7 +239,8 @@ pub struct ReportObservation {
     /// Time of the observation, RFC 3339, UTC.
     pub at: String,
     /// Value of the fact.
-    pub value: serde_json::Value,
+    #[schemars(with = "serde_json::Value")]
+    pub value: Value,
     /// The fact itself, where reports tell it in words; the value is for programs.
     #[serde(skip)]
     pub told: Option<Told>,

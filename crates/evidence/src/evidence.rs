@@ -74,7 +74,7 @@ impl Subject {
 }
 
 /// Origin of a fact.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Source {
     /// The resolver of this computer.
     Resolver,

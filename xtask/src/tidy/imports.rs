@@ -43,7 +43,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     (
         "diagnosis",
         &[
-            "client earlier identity keys logs refusals regressions server setting timeline xrdp",
+            "client earlier identity keys logs refusals regressions server setting timeline value xrdp",
             "causes fixes ladder order report",
         ],
     ),

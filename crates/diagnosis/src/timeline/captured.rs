@@ -1,10 +1,10 @@
 //! Captured connections as lines of the timeline: from where, to where, how far, how they ended.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use evidence::fact::Fact;
 use evidence::moment::rfc3339;
-use evidence::{Evidence, Observation};
+use evidence::{Evidence, Observation, Source, SubjectId};
 use time::{Duration, OffsetDateTime};
 use wire::machine::X224Answer;
 use wire::x224::ServerAnswer;
@@ -13,9 +13,10 @@ use super::{Happening, Lines, TimelineEntry, failed, step};
 
 /// Adds the lines of captured connections.
 pub(super) fn connections(evidence: &Evidence, lines: &mut Lines) {
+    let seen = Watched::all(evidence);
     for begun in &evidence.observations {
         let Fact::CapturedConnection(connection) = &begun.fact else { continue };
-        let steps = steps_of(evidence, begun);
+        let steps = seen.get(&(begun.subject, begun.source)).map_or_else(Vec::new, |seen| seen.steps_of(begun));
         let host = evidence.subjects[begun.subject].address.map_or(String::new(), |host| format!(" to {host}"));
         let alerts = [("client", &connection.client_alert), ("host", &connection.host_alert)];
         let alerts = alerts.iter().filter_map(|(who, alert)| Some(format!("the {who} sent {}", alert.as_ref()?)));
@@ -42,25 +43,55 @@ pub(super) fn connections(evidence: &Evidence, lines: &mut Lines) {
     }
 }
 
-/// Iterates over the host's answers in a captured connection: those since it began, and before the next one to this
-/// host did. None where connections overlap, so that it cannot be told which an answer belongs to.
-fn steps_of<'a>(evidence: &'a Evidence, begun: &Observation) -> Vec<&'a Observation> {
-    let here = |seen: &&Observation| seen.subject == begun.subject && seen.source == begun.source;
-    let asked = |seen: &Observation| {
-        let took = seen.took.and_then(|took| Duration::try_from(took).ok()).unwrap_or_default();
-        seen.at.checked_sub(took).unwrap_or(seen.at)
-    };
-    let begins = |seen: &&Observation| matches!(seen.fact, Fact::CapturedConnection(_)) && seen.id > begun.id;
-    let next = evidence.observations.iter().filter(here).find(begins).map(|seen| seen.at);
-    let within = |at: OffsetDateTime| at >= begun.at && next.is_none_or(|next| at < next);
-    let steps: Vec<&Observation> = evidence
-        .observations
-        .iter()
-        .filter(here)
-        .filter(|seen| step(&seen.fact).is_some() && within(asked(seen)))
-        .collect();
-    let mut names = BTreeSet::new();
-    if steps.iter().all(|seen| names.insert(seen.fact.name())) { steps } else { Vec::new() }
+/// Connections to a host in one file, and its answers, so that those of each connection are found at once.
+#[derive(Default)]
+struct Watched<'a> {
+    /// Number of each beginning, and the earliest time of those with this number or a higher one, by number.
+    begins: Vec<(usize, OffsetDateTime)>,
+    /// Each answer behind the time when it was asked for, by that time.
+    answers: Vec<(OffsetDateTime, &'a Observation)>,
+}
+
+impl<'a> Watched<'a> {
+    fn all(evidence: &'a Evidence) -> HashMap<(SubjectId, Source), Self> {
+        let mut all: HashMap<_, Self> = HashMap::new();
+        for seen in &evidence.observations {
+            if matches!(seen.fact, Fact::CapturedConnection(_)) {
+                all.entry((seen.subject, seen.source)).or_default().begins.push((seen.id, seen.at));
+            } else if step(&seen.fact).is_some() {
+                let took = seen.took.and_then(|took| Duration::try_from(took).ok()).unwrap_or_default();
+                let asked = seen.at.checked_sub(took).unwrap_or(seen.at);
+                all.entry((seen.subject, seen.source)).or_default().answers.push((asked, seen));
+            }
+        }
+        for watched in all.values_mut() {
+            watched.begins.sort_unstable();
+            let mut earliest = None;
+            for (_, at) in watched.begins.iter_mut().rev() {
+                *at = earliest.map_or(*at, |earliest| (*at).min(earliest));
+                earliest = Some(*at);
+            }
+            watched.answers.sort_by_key(|(asked, seen)| (*asked, seen.id));
+        }
+        all
+    }
+
+    /// Lists the host's answers in a captured connection by their times: those since it began, and before the next
+    /// one to this host did. None where connections overlap, so that it cannot be told which an answer belongs to.
+    fn steps_of(&self, begun: &Observation) -> Vec<&'a Observation> {
+        let next = self.begins.get(self.begins.partition_point(|(id, _)| *id <= begun.id)).map(|(_, at)| *at);
+        let from = self.answers.partition_point(|(asked, _)| *asked < begun.at);
+        let within = self.answers[from..].iter().take_while(|(asked, _)| next.is_none_or(|next| *asked < next));
+        let (mut names, mut steps) = (BTreeSet::new(), Vec::new());
+        for (_, seen) in within {
+            if !names.insert(seen.fact.name()) {
+                return Vec::new();
+            }
+            steps.push(*seen);
+        }
+        steps.sort_by_key(|seen| (seen.at, seen.id));
+        steps
+    }
 }
 
 /// True if a request was not granted, which a probe's own questions may well be.

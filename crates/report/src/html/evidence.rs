@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use diagnosis::report::{Diagnosis, ReportObservation};
+use diagnosis::report::{Diagnosis, ReportObservation, Value};
 
 use super::{Page, text};
 use crate::words::sentence;
@@ -133,8 +133,12 @@ impl Page {
 }
 
 /// Shortens a value to one readable line.
-fn short(value: &serde_json::Value) -> String {
-    let whole = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+fn short(value: &Value) -> String {
+    let whole = if let Value::Text(text) = value {
+        text.to_string()
+    } else {
+        serde_json::to_string(value).expect("the names of its objects are text")
+    };
     let count = whole.chars().count();
     if count <= VALUE {
         return whole;

@@ -7,7 +7,7 @@ use evidence::state::State;
 
 use super::super::reader::Piece;
 use super::pml;
-use super::sample::{DENIED, Made, create_file, directory, log, open_key};
+use super::sample::{DENIED, create_file, directory, log, open_key};
 
 const KEY: &str = r"C:\ProgramData\Microsoft\Crypto\RSA\MachineKeys\f686aace6942fb7f7ceb231212eef4a4_1";
 const FOLDER: &str = r"C:\ProgramData\Microsoft\Crypto\RSA\MachineKeys";
