@@ -15,7 +15,7 @@ use crate::captured::{CapturedClients, CapturedConnection, CapturedTransport};
 use crate::section::sections;
 use crate::section::unread::Unread as NotRead;
 
-pub use crate::stage::path::{Burst, Came, Pace, PathTry};
+pub use crate::path::{Burst, Came, Pace, PathTry};
 pub use wire::machine::{CredsspAnswer as Introduction, TlsAnswer as Handshake};
 
 /// Declares [`Fact`]: what probes and captures show, and one fact for each section of a recorded state.
