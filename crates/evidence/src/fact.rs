@@ -28,7 +28,7 @@ macro_rules! fact {
             NameAnswer(NameAnswer),
             /// Answer to the SYN.
             TcpAnswer(TcpAnswer),
-            /// What the path let pass of a connection.
+            /// Connection, as the path let it pass.
             Path(PathTry),
             /// Answer to a Connection Request.
             X224Answer {
