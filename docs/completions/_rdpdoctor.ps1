@@ -58,6 +58,7 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
             [CompletionResult]::new('--replay', '--replay', [CompletionResultType]::ParameterName, 'Diagnose a transcript again, without a connection')
             [CompletionResult]::new('--require-trust', '--require-trust', [CompletionResultType]::ParameterName, 'The client refuses a host whose certificate it does not trust, as with authentication level 1')
             [CompletionResult]::new('--thorough', '--thorough', [CompletionResultType]::ParameterName, 'Also ask what no verdict needs: every TLS version, suite, group, signature algorithm and set of protocols; makes dozens of connections and may take six times the time-out; prints the whole report')
+            [CompletionResult]::new('--path', '--path', [CompletionResultType]::ParameterName, 'Also measure the path to a host that lets anyone in, even where nothing is odd: lost packets, large packets, slow lines; makes up to 24 more connections, with pauses, and may take four times the time-out (Linux)')
             [CompletionResult]::new('--full', '--full', [CompletionResultType]::ParameterName, 'Print the whole report; without it, words for a terminal are one screen (24 lines)')
             [CompletionResult]::new('--redact', '--redact', [CompletionResultType]::ParameterName, 'Take names and addresses out of the transcript (the report keeps them)')
             [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Replace a transcript of another host')

@@ -54,6 +54,7 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand --replay 'Diagnose a transcript again, without a connection'
             cand --require-trust 'The client refuses a host whose certificate it does not trust, as with authentication level 1'
             cand --thorough 'Also ask what no verdict needs: every TLS version, suite, group, signature algorithm and set of protocols; makes dozens of connections and may take six times the time-out; prints the whole report'
+            cand --path 'Also measure the path to a host that lets anyone in, even where nothing is odd: lost packets, large packets, slow lines; makes up to 24 more connections, with pauses, and may take four times the time-out (Linux)'
             cand --full 'Print the whole report; without it, words for a terminal are one screen (24 lines)'
             cand --redact 'Take names and addresses out of the transcript (the report keeps them)'
             cand --force 'Replace a transcript of another host'

@@ -62,6 +62,7 @@ complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l transcr
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l replay -d 'Diagnose a transcript again, without a connection' -r -F
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l require-trust -d 'The client refuses a host whose certificate it does not trust, as with authentication level 1'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l thorough -d 'Also ask what no verdict needs: every TLS version, suite, group, signature algorithm and set of protocols; makes dozens of connections and may take six times the time-out; prints the whole report'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l path -d 'Also measure the path to a host that lets anyone in, even where nothing is odd: lost packets, large packets, slow lines; makes up to 24 more connections, with pauses, and may take four times the time-out (Linux)'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l full -d 'Print the whole report; without it, words for a terminal are one screen (24 lines)'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l redact -d 'Take names and addresses out of the transcript (the report keeps them)'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l force -d 'Replace a transcript of another host'

@@ -203,7 +203,7 @@ mod tests {
         assert_eq!(search("192.0.2.7:3389", 0, Direction::ToHost), (vec![1500, 576], None));
     }
 
-    /// What our own interface cannot send in one piece is not tried.
+    /// Nothing is tried that our own interface cannot send in one piece.
     #[test]
     fn a_smaller_interface_of_our_own_is_no_hole() {
         let figures = TcpFigures { path_mtu: 1400, segment: 1348, ..ethernet() };

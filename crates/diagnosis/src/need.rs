@@ -142,7 +142,7 @@ pub struct Question {
     pub patient: Option<Patience>,
     /// True to ask for its settings in the connection sequence.
     pub settings: bool,
-    /// What it does for the sake of the path.
+    /// Measures of the path that it takes.
     pub path: PathPlan,
 }
 

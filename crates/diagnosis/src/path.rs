@@ -1,4 +1,4 @@
-//! What the path did to connections: packets that were lost, times that packets took, the rate at which bytes came.
+//! Measures of the path: packets that were lost, times that packets took, the rate at which bytes came.
 //!
 //! Only packets that went one at a time are counted, and of those that were lost only what came through later: a filter
 //! that stops all of something, or everything from some point on, is none of the path's accidents.
@@ -17,7 +17,7 @@ pub const LOSS: f64 = 3.0;
 /// Packets of one direction below which no share is told.
 const PACKETS: usize = 40;
 /// Connections after which nothing was lost and none more are made.
-const SAMPLES_LEAST: usize = 3;
+const SAMPLES_LEAST: usize = 2;
 /// Most connections that are made to count packets.
 pub const SAMPLES: usize = 12;
 /// Round trip time from which it is told: people notice it in every key stroke.
@@ -30,7 +30,7 @@ pub const RATE: u64 = 512;
 const ENOUGH: u64 = 500;
 /// Bursts in small packets that have to be slow.
 pub const BURSTS: usize = 3;
-/// What a round trip takes more than twice the shortest one before it counts as unsteady.
+/// Time that a round trip takes beyond twice the shortest one before it counts as unsteady.
 const SWING: Duration = Duration::from_millis(50);
 /// Share of unsteady round trips, in per cent, that the lower bound has to pass.
 pub const UNSTEADY: f64 = 25.0;

@@ -141,7 +141,7 @@ fn interval(k: usize, n: usize) -> (u32, u32) {
     (whole(least), whole(most))
 }
 
-/// The same in per cent, from 0 to 100.
+/// Returns that interval in per cent, from 0 to 100, unrounded.
 pub(crate) fn exact_interval(k: usize, n: usize) -> (f64, f64) {
     let (Ok(k), Ok(n)) = (u32::try_from(k), u32::try_from(n.max(1))) else { return (0.0, 100.0) };
     let (n, share, z) = (f64::from(n), f64::from(k) / f64::from(n), 1.96_f64);

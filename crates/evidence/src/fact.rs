@@ -15,7 +15,7 @@ use crate::captured::{CapturedClients, CapturedConnection, CapturedTransport};
 use crate::section::sections;
 use crate::section::unread::Unread as NotRead;
 
-pub use crate::stage::path::{Burst, Came, Pace, PathTry};
+pub use crate::path::{Burst, Came, Pace, PathTry};
 pub use wire::machine::{CredsspAnswer as Introduction, TlsAnswer as Handshake};
 
 /// Declares [`Fact`]: what probes and captures show, and one fact for each section of a recorded state.
@@ -28,7 +28,7 @@ macro_rules! fact {
             NameAnswer(NameAnswer),
             /// Answer to the SYN.
             TcpAnswer(TcpAnswer),
-            /// What the path let pass of a connection.
+            /// Connection, as the path let it pass.
             Path(PathTry),
             /// Answer to a Connection Request.
             X224Answer {

@@ -21,6 +21,7 @@ pub mod ini;
 pub mod key_names;
 pub mod moment;
 pub mod observe;
+pub mod path;
 pub mod places;
 pub mod printable;
 pub mod profile;

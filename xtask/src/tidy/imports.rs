@@ -28,7 +28,7 @@ const CRATES: &[(&str, &[&str])] = &[
 const FLOORS: &[(&str, &[&str])] = &[
     (
         "evidence",
-        &["captured firewall ini moment places printable security windows", "bundle key_names profile target"],
+        &["captured firewall ini moment path places printable security windows", "bundle key_names profile target"],
     ),
     (
         "evidence",
@@ -39,7 +39,10 @@ const FLOORS: &[(&str, &[&str])] = &[
             "hive observe signing stage telling",
         ],
     ),
-    ("diagnosis", &["accesses as_client attempts audit case claims notices tries watched", "cause need stage survey"]),
+    (
+        "diagnosis",
+        &["accesses as_client attempts audit case claims mtu notices path tries watched", "cause need stage survey"],
+    ),
     (
         "diagnosis",
         &[

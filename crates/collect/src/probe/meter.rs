@@ -1,4 +1,4 @@
-//! What the operating system counts of a connection, and how large its segments may be; on systems other than Linux
+//! Figures that the operating system keeps of a connection, and the size of its segments; on systems other than Linux
 //! nothing is known of the one, and nothing can be asked of the other.
 
 use std::io;

@@ -7,7 +7,7 @@ pub(crate) mod credssp;
 mod end;
 pub(crate) mod gateway;
 pub(crate) mod name;
-pub mod path;
+pub(crate) mod path;
 pub(crate) mod tcp;
 pub(crate) mod tls;
 pub(crate) mod x224;

@@ -24,13 +24,13 @@ pub struct ConversationPlan {
     pub random: [u8; 32],
     /// Manner that our hellos follow, by whatever stack, and the name that they ask for.
     pub shape: HelloShape,
-    /// What is measured of the path on the way; nothing by default.
+    /// Measures of the path that are taken on the way; none by default.
     pub path: PathPlan,
     /// How long each stage may take.
     pub limits: Limits,
 }
 
-/// What a connection does for the sake of the path, and no client does: nothing else is judged by what it meets.
+/// Measures of the path, which no client takes: nothing else is judged by what such a connection meets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PathPlan {
     /// Most bytes of data in a segment, of either side (`TCP_MAXSEG`); 0 leaves it to the systems.
