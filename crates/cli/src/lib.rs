@@ -11,6 +11,7 @@
 
 pub mod arguments;
 pub mod collect_command;
+pub mod compare;
 pub mod demo;
 pub mod diagnose;
 pub mod explain;
@@ -105,6 +106,7 @@ pub fn main() -> ExitCode {
     };
     let result = match arguments.command {
         Command::Diagnose(options) => diagnose::run(&options),
+        Command::Compare(options) => compare::run(&options),
         Command::Inspect(options) => inspect::run(&options),
         Command::Collect(options) => collect_command::run(&options),
         Command::Explain(options) => explain::run(&options),

@@ -22,6 +22,7 @@ pub mod claims;
 pub mod client;
 #[cfg(test)]
 mod code_laws;
+pub mod compare;
 pub mod control;
 pub mod diagnose;
 pub mod earlier;

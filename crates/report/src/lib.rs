@@ -11,6 +11,7 @@
 pub mod book;
 mod captured;
 mod code_pages;
+pub mod comparison;
 pub mod door;
 pub mod explain;
 pub mod format;
