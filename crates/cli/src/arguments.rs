@@ -2,6 +2,7 @@
 
 mod compare;
 mod values;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use time::OffsetDateTime;
 
 pub use compare::{CompareOptions, CompareSide};
 pub use values::SummaryFormat;
+pub use watch::WatchOptions;
 
 use values::{client_help, format, parse_code, parse_moment, parse_target, parse_time};
 
@@ -33,7 +35,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Find out why connections to a host fail
-    Diagnose(DiagnoseOptions),
+    Diagnose(Box<DiagnoseOptions>),
     /// Tell what differs between a host that works and one that does not, or between two reports on one host
     Compare(CompareOptions),
     /// Find out why connections fail from files (event logs, registry hives, a mounted disk, captures, recordings of
@@ -156,6 +158,9 @@ pub struct DiagnoseOptions {
     /// Diagnose a transcript again, without a connection
     #[arg(long, value_name = "FILE", conflicts_with_all = ["target", "transcript", "control"])]
     pub replay: Option<PathBuf>,
+    /// Options of `--watch`
+    #[command(flatten)]
+    pub watching: WatchOptions,
 }
 
 /// Options of `inspect`.

@@ -49,6 +49,7 @@ pub mod stage;
 pub mod survey;
 pub mod timeline;
 pub mod tries;
+pub mod watch;
 mod watched;
 pub mod xrdp;
 

@@ -70,6 +70,14 @@ pub const ALL: &[Guide] = &[
                    what is different, one of two identical servers fails, compare reports",
     },
     Guide {
+        id: "watch-a-host",
+        text: include_str!("../../../docs/book/watch-a-host.md"),
+        title: "Watch a host",
+        about: "when it breaks every few hours, and nobody is there to see",
+        keywords: "breaks every few hours, fails sometimes, intermittent, monitor a host, watch a host, \
+                   connection drops from time to time, works again after a while",
+    },
+    Guide {
         id: "sign-rdp-files",
         text: include_str!("../../../docs/book/sign-rdp-files.md"),
         title: "Sign .rdp files",

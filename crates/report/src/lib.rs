@@ -35,5 +35,6 @@ pub mod scripts;
 pub mod search;
 mod subject_words;
 mod survey_words;
+pub mod watch;
 pub(crate) mod words;
 mod xml;

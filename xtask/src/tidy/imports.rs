@@ -60,7 +60,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "linux",
         ],
     ),
-    ("diagnosis", &["assemble next planner diagnose", "compare control interview sketch"]),
+    ("diagnosis", &["assemble next planner diagnose", "compare control interview sketch", "watch"]),
     (
         "report",
         &["door", "format guides messages search xml", "captured human_timeline subject_words survey_words words"],
@@ -69,7 +69,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     (
         "report",
         &[
-            "comparison html human human_screen json jsonl junit nagios sarif",
+            "comparison html human human_screen json jsonl junit nagios sarif watch",
             "explain formats",
             "book code_pages",
         ],
