@@ -26,6 +26,7 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('diagnose', 'diagnose', [CompletionResultType]::ParameterValue, 'Find out why connections to a host fail')
+            [CompletionResult]::new('compare', 'compare', [CompletionResultType]::ParameterValue, 'Tell what differs between a host that works and one that does not, or between two reports on one host')
             [CompletionResult]::new('inspect', 'inspect', [CompletionResultType]::ParameterValue, 'Find out why connections fail from files (event logs, registry hives, a mounted disk, captures, recordings of Process Monitor, .rdp files, bundles), without making a connection')
             [CompletionResult]::new('collect', 'collect', [CompletionResultType]::ParameterValue, 'Put evidence (logs, hives, disks, captures, states) into one file without names, to send to others; or print a script that reads a Windows machine')
             [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Explain a code, a pasted message, an event, a cause, a fix or a claim, or search by words; contacts no machine')
@@ -56,12 +57,23 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
             [CompletionResult]::new('--save-commands', '--save-commands', [CompletionResultType]::ParameterName, 'Write the commands of the report (proofs, fixes, next steps) to this folder, each as a script to read and run')
             [CompletionResult]::new('--transcript', '--transcript', [CompletionResultType]::ParameterName, 'Write everything that was sent and received to a file, as text')
             [CompletionResult]::new('--replay', '--replay', [CompletionResultType]::ParameterName, 'Diagnose a transcript again, without a connection')
+            [CompletionResult]::new('--watch', '--watch', [CompletionResultType]::ParameterName, 'Repeat every INTERVAL (5s if none) until it is broken for good, the time of --for is over, or Ctrl-C; tell when it broke, what was different then and what came back (as human, json or jsonl). Exit status: 0 always up, 1 it was down, 2 could not tell')
+            [CompletionResult]::new('--for', '--for', [CompletionResultType]::ParameterName, 'End the watch after this time, such as 90s, 30m, 8h or 2d')
+            [CompletionResult]::new('--give-up', '--give-up', [CompletionResultType]::ParameterName, 'Take the host for broken for good after this time without an answer (10m if none), and end the watch')
             [CompletionResult]::new('--require-trust', '--require-trust', [CompletionResultType]::ParameterName, 'The client refuses a host whose certificate it does not trust, as with authentication level 1')
             [CompletionResult]::new('--thorough', '--thorough', [CompletionResultType]::ParameterName, 'Also ask what no verdict needs: every TLS version, suite, group, signature algorithm and set of protocols; makes dozens of connections and may take six times the time-out; prints the whole report')
             [CompletionResult]::new('--path', '--path', [CompletionResultType]::ParameterName, 'Also measure the path to a host that lets anyone in, even where nothing is odd: lost packets, large packets, slow lines; makes up to 24 more connections, with pauses, and may take four times the time-out (Linux)')
             [CompletionResult]::new('--full', '--full', [CompletionResultType]::ParameterName, 'Print the whole report; without it, words for a terminal are one screen (24 lines)')
             [CompletionResult]::new('--redact', '--redact', [CompletionResultType]::ParameterName, 'Take names and addresses out of the transcript (the report keeps them)')
             [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Replace a transcript of another host')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'rdpdoctor;compare' {
+            [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML); without it, the client that the evidence tells of, else mstsc-11')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Time for the first look at a host; further questions for a finding may take as long again')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print the comparison')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -177,6 +189,7 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
         }
         'rdpdoctor;help' {
             [CompletionResult]::new('diagnose', 'diagnose', [CompletionResultType]::ParameterValue, 'Find out why connections to a host fail')
+            [CompletionResult]::new('compare', 'compare', [CompletionResultType]::ParameterValue, 'Tell what differs between a host that works and one that does not, or between two reports on one host')
             [CompletionResult]::new('inspect', 'inspect', [CompletionResultType]::ParameterValue, 'Find out why connections fail from files (event logs, registry hives, a mounted disk, captures, recordings of Process Monitor, .rdp files, bundles), without making a connection')
             [CompletionResult]::new('collect', 'collect', [CompletionResultType]::ParameterValue, 'Put evidence (logs, hives, disks, captures, states) into one file without names, to send to others; or print a script that reads a Windows machine')
             [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Explain a code, a pasted message, an event, a cause, a fix or a claim, or search by words; contacts no machine')
@@ -195,6 +208,9 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
             break
         }
         'rdpdoctor;help;diagnose' {
+            break
+        }
+        'rdpdoctor;help;compare' {
             break
         }
         'rdpdoctor;help;inspect' {

@@ -19,6 +19,9 @@ _rdpdoctor() {
             rdpdoctor,collect)
                 cmd="rdpdoctor__subcmd__collect"
                 ;;
+            rdpdoctor,compare)
+                cmd="rdpdoctor__subcmd__compare"
+                ;;
             rdpdoctor,completions)
                 cmd="rdpdoctor__subcmd__completions"
                 ;;
@@ -66,6 +69,9 @@ _rdpdoctor() {
                 ;;
             rdpdoctor__subcmd__help,collect)
                 cmd="rdpdoctor__subcmd__help__subcmd__collect"
+                ;;
+            rdpdoctor__subcmd__help,compare)
+                cmd="rdpdoctor__subcmd__help__subcmd__compare"
                 ;;
             rdpdoctor__subcmd__help,completions)
                 cmd="rdpdoctor__subcmd__help__subcmd__completions"
@@ -119,7 +125,7 @@ _rdpdoctor() {
 
     case "${cmd}" in
         rdpdoctor)
-            opts="-h -V --help --version diagnose inspect collect explain fix undo history confirm guard sign demo lab completions man generate help"
+            opts="-h -V --help --version diagnose compare inspect collect explain fix undo history confirm guard sign demo lab completions man generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -153,6 +159,32 @@ _rdpdoctor() {
                     ;;
                 --as)
                     COMPREPLY=($(compgen -W "powershell" -- "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rdpdoctor__subcmd__compare)
+            opts="-h --client --timeout --format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --client)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --format)
@@ -213,7 +245,7 @@ _rdpdoctor() {
             return 0
             ;;
         rdpdoctor__subcmd__diagnose)
-            opts="-h --code --extended --client --rdp --require-trust --thorough --path --with --from-client --control --timeout --format --full --save-commands --transcript --redact --force --replay --help"
+            opts="-h --code --extended --client --rdp --require-trust --thorough --with --from-client --control --timeout --format --full --save-commands --transcript --redact --force --replay --watch --for --give-up --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -264,6 +296,18 @@ _rdpdoctor() {
                     return 0
                     ;;
                 --replay)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --watch)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --give-up)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -355,7 +399,7 @@ _rdpdoctor() {
             return 0
             ;;
         rdpdoctor__subcmd__help)
-            opts="diagnose inspect collect explain fix undo history confirm guard sign demo lab completions man generate help"
+            opts="diagnose compare inspect collect explain fix undo history confirm guard sign demo lab completions man generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -369,6 +413,20 @@ _rdpdoctor() {
             return 0
             ;;
         rdpdoctor__subcmd__help__subcmd__collect)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rdpdoctor__subcmd__help__subcmd__compare)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

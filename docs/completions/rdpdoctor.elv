@@ -23,6 +23,7 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
             cand diagnose 'Find out why connections to a host fail'
+            cand compare 'Tell what differs between a host that works and one that does not, or between two reports on one host'
             cand inspect 'Find out why connections fail from files (event logs, registry hives, a mounted disk, captures, recordings of Process Monitor, .rdp files, bundles), without making a connection'
             cand collect 'Put evidence (logs, hives, disks, captures, states) into one file without names, to send to others; or print a script that reads a Windows machine'
             cand explain 'Explain a code, a pasted message, an event, a cause, a fix or a claim, or search by words; contacts no machine'
@@ -52,12 +53,22 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand --save-commands 'Write the commands of the report (proofs, fixes, next steps) to this folder, each as a script to read and run'
             cand --transcript 'Write everything that was sent and received to a file, as text'
             cand --replay 'Diagnose a transcript again, without a connection'
+            cand --watch 'Repeat every INTERVAL (5s if none) until it is broken for good, the time of --for is over, or Ctrl-C; tell when it broke, what was different then and what came back (as human, json or jsonl). Exit status: 0 always up, 1 it was down, 2 could not tell'
+            cand --for 'End the watch after this time, such as 90s, 30m, 8h or 2d'
+            cand --give-up 'Take the host for broken for good after this time without an answer (10m if none), and end the watch'
             cand --require-trust 'The client refuses a host whose certificate it does not trust, as with authentication level 1'
             cand --thorough 'Also ask what no verdict needs: every TLS version, suite, group, signature algorithm and set of protocols; makes dozens of connections and may take six times the time-out; prints the whole report'
             cand --path 'Also measure the path to a host that lets anyone in, even where nothing is odd: lost packets, large packets, slow lines; makes up to 24 more connections, with pauses, and may take four times the time-out (Linux)'
             cand --full 'Print the whole report; without it, words for a terminal are one screen (24 lines)'
             cand --redact 'Take names and addresses out of the transcript (the report keeps them)'
             cand --force 'Replace a transcript of another host'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'rdpdoctor;compare'= {
+            cand --client 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML); without it, the client that the evidence tells of, else mstsc-11'
+            cand --timeout 'Time for the first look at a host; further questions for a finding may take as long again'
+            cand --format 'How to print the comparison'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -158,6 +169,7 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
         }
         &'rdpdoctor;help'= {
             cand diagnose 'Find out why connections to a host fail'
+            cand compare 'Tell what differs between a host that works and one that does not, or between two reports on one host'
             cand inspect 'Find out why connections fail from files (event logs, registry hives, a mounted disk, captures, recordings of Process Monitor, .rdp files, bundles), without making a connection'
             cand collect 'Put evidence (logs, hives, disks, captures, states) into one file without names, to send to others; or print a script that reads a Windows machine'
             cand explain 'Explain a code, a pasted message, an event, a cause, a fix or a claim, or search by words; contacts no machine'
@@ -175,6 +187,8 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'rdpdoctor;help;diagnose'= {
+        }
+        &'rdpdoctor;help;compare'= {
         }
         &'rdpdoctor;help;inspect'= {
         }

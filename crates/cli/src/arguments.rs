@@ -1,16 +1,24 @@
 //! Command line: one declaration for parsing and help.
 
+mod compare;
+mod values;
+mod watch;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use evidence::profile::DEFAULT;
-use evidence::{ClientProfile, Target};
+use evidence::Target;
 use report::format::Format;
 use report::formats;
 use time::OffsetDateTime;
+
+pub use compare::{CompareOptions, CompareSide};
+pub use values::SummaryFormat;
+pub use watch::WatchOptions;
+
+use values::{client_help, format, parse_code, parse_moment, parse_target, parse_time};
 
 /// Finds out why a Remote Desktop connection fails, and proves it.
 ///
@@ -27,7 +35,9 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Find out why connections to a host fail
-    Diagnose(DiagnoseOptions),
+    Diagnose(Box<DiagnoseOptions>),
+    /// Tell what differs between a host that works and one that does not, or between two reports on one host
+    Compare(CompareOptions),
     /// Find out why connections fail from files (event logs, registry hives, a mounted disk, captures, recordings of
     /// Process Monitor, .rdp files, bundles), without making a connection
     Inspect(InspectOptions),
@@ -148,6 +158,9 @@ pub struct DiagnoseOptions {
     /// Diagnose a transcript again, without a connection
     #[arg(long, value_name = "FILE", conflicts_with_all = ["target", "transcript", "control"])]
     pub replay: Option<PathBuf>,
+    /// Options of `--watch`
+    #[command(flatten)]
+    pub watching: WatchOptions,
 }
 
 /// Options of `inspect`.
@@ -241,15 +254,6 @@ impl CollectOptions {
 pub enum ScriptLanguage {
     /// Windows PowerShell 4.0 or newer, and PowerShell 7
     Powershell,
-}
-
-/// Format in which the contents of a bundle, or what was signed, are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum SummaryFormat {
-    /// words for a terminal
-    Human,
-    /// JSON (of `collect` the bundle's manifest, schema rdpdoctor-bundle/1; of `sign` rdpdoctor-sign/1)
-    Json,
 }
 
 /// Options of `explain`.
@@ -395,22 +399,6 @@ pub struct LabOptions {
     pub scenarios: Vec<String>,
 }
 
-/// Returns the help of `--client`, with the profiles that come with the program.
-fn client_help() -> String {
-    let profiles: Vec<String> = ClientProfile::shipped().into_iter().map(|profile| profile.id).collect();
-    format!(
-        "The client that has to get through: {}, or a profile file (TOML); without it, the client that the evidence \
-         tells of, else {DEFAULT}",
-        profiles.join(", ")
-    )
-}
-
-/// Parses the formats of the report, as they are listed there.
-fn format() -> impl TypedValueParser<Value = &'static Format> {
-    let listed = formats::ALL.iter().map(|format| PossibleValue::new(format.id).help(format.about));
-    PossibleValuesParser::new(listed).map(|id| formats::find(&id).expect("only listed values get this far"))
-}
-
 /// Files that are made from the code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Generated {
@@ -424,46 +412,6 @@ pub enum Generated {
     Completions,
 }
 
-fn parse_target(text: &str) -> Result<Target, String> {
-    if text.to_ascii_lowercase().ends_with(".rdp") {
-        return Err(format!("this is an .rdp file and no host: write --rdp {text}"));
-    }
-    Target::parse(text).map_err(|error| error.to_string())
-}
-
-fn parse_code(text: &str) -> Result<u32, String> {
-    if let Some((code, extended)) = text.split_once([',', '/']) {
-        return Err(format!("these are two numbers: write --code {code} --extended {extended}"));
-    }
-    let code = evidence::symptom::parse_code(text).map_err(|error| error.to_string())?;
-    // 904 is no code of the client and 0x904 is, as `explain` reads it
-    let known = |code| evidence::codes::shown_by_client(code).is_some();
-    let hex = u32::from_str_radix(text, 16).ok().filter(|hex| text.len() > 2 && !known(code) && known(*hex));
-    Ok(hex.unwrap_or(code))
-}
-
-fn parse_moment(text: &str) -> Result<OffsetDateTime, String> {
-    // as a report writes it, and as people do
-    let plain = text.trim().trim_end_matches("UTC").trim_end().replacen(' ', "T", 1);
-    let written = [text.to_owned(), format!("{plain}Z"), format!("{plain}:00Z")];
-    let read = written.iter().find_map(|text| evidence::moment::moment(text));
-    read.ok_or_else(|| "write a time such as 2026-11-21T09:00:00Z or \"2026-11-21 09:00\" (UTC)".to_owned())
-}
-
-/// Reads `10s`, `500ms` or `2m`; from 100 ms to 10 minutes.
-fn parse_time(text: &str) -> Result<Duration, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let number: u64 = digits.parse().map_err(|_| "write a time such as 10s, 500ms or 2m".to_owned())?;
-    let time = match &text[digits.len()..] {
-        "ms" => Some(Duration::from_millis(number)),
-        "s" | "" => Some(Duration::from_secs(number)),
-        "m" => number.checked_mul(60).map(Duration::from_secs),
-        _ => return Err("the unit is one of ms, s, m".to_owned()),
-    };
-    let allowed = Duration::from_millis(100)..=Duration::from_mins(10);
-    time.filter(|time| allowed.contains(time)).ok_or_else(|| "not between 100ms and 10m".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -472,15 +420,5 @@ mod tests {
     fn the_declaration_is_sound() {
         use clap::CommandFactory;
         Arguments::command().debug_assert();
-    }
-
-    #[test]
-    fn times_have_units_and_limits() {
-        assert_eq!(parse_time("10s"), Ok(Duration::from_secs(10)));
-        assert_eq!(parse_time("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(parse_time("2m"), Ok(Duration::from_mins(2)));
-        for wrong in ["", "s", "10h", "0s", "99ms", "11m", "-1s", "1.5s", "99999999999999999999m"] {
-            assert!(parse_time(wrong).is_err(), "{wrong}");
-        }
     }
 }

@@ -14,8 +14,10 @@ use diagnosis::{Context, client};
 use evidence::fact::Fact;
 use evidence::observe::observe;
 use evidence::rdp_file::{RdpFileRecord, RdpSettings, Routing};
+use evidence::target::TargetError;
 use evidence::{ClientProfile, Evidence, ProfileSource, Symptom, Target, TimeSource, events};
 use time::OffsetDateTime;
+use tokio::task::JoinSet;
 use wire::transcript::Transcript;
 
 use crate::arguments::DiagnoseOptions;
@@ -25,6 +27,9 @@ use crate::{report_output, terminal};
 
 /// Most bytes of a profile that are read.
 const PROFILE_LIMIT: u64 = 64 * 1024;
+/// Target that was named, or why the text names none.
+type Named = Option<Result<Target, TargetError>>;
+
 /// Most bytes of a transcript that are read.
 const TRANSCRIPT_LIMIT: u64 = 64 * 1024 * 1024;
 
@@ -50,26 +55,15 @@ fn diagnosed(options: &DiagnoseOptions, failure: &mut Option<anyhow::Error>) -> 
     let at = truncated(OffsetDateTime::now_utc());
     let gathered = gathered(options);
     let base = for_client(options, &gathered, at)?;
-    let file = options.rdp.as_deref().map(read_rdp_file).transpose()?;
-    let settings = file.as_ref().map(|(record, _)| RdpSettings(record));
-    let base = settings.map_or(base.clone(), |settings| Context {
-        profile: settings.applied_to(base.profile),
-        profile_source: ProfileSource::RdpFile,
-        require_trust: options.require_trust || settings.requires_trust(),
-        gateway: settings.gateway(),
-        routing: file.as_ref().map(|(_, routing)| routing.clone()).unwrap_or_default(),
-        ..base
-    });
+    let (base, named) = with_rdp_file(options, base)?;
     let context = |target, at| Context { target, at, ..base.clone() };
     if let Some(file) = &options.replay {
         let transcript = read_transcript(file)?;
-        let target =
-            Target::parse(&host_and_port(&transcript)).map_err(|error| anyhow!("read transcript: target: {error}"))?;
-        let context = context(Some(target), transcript.at);
-        let evidence = evidence(observe(&transcript), &gathered, &context);
+        let (seen, context) = of_transcript(&transcript, &base)?;
+        let evidence = evidence(seen, &gathered, &context);
         return Ok(diagnosis::diagnose(&evidence, &context, Run::default()));
     }
-    match options.target.clone().map(Ok).or_else(|| settings?.target()) {
+    match named {
         Some(Ok(target)) => live(options, &gathered, context(Some(target), at), failure),
         // the address itself is the fault: there is nobody to ask
         Some(Err(_)) => {
@@ -78,6 +72,40 @@ fn diagnosed(options: &DiagnoseOptions, failure: &mut Option<anyhow::Error>) -> 
             Ok(diagnosis::diagnose(&evidence, &context, Run::default()))
         }
         None => Err(no_target(options.rdp.as_deref())),
+    }
+}
+
+/// Returns what a transcript shows, and the context of its attempt.
+pub fn of_transcript(transcript: &Transcript, base: &Context) -> anyhow::Result<(Evidence, Context)> {
+    let target =
+        Target::parse(&host_and_port(transcript)).map_err(|error| anyhow!("read transcript: target: {error}"))?;
+    let context = Context { target: Some(target), at: transcript.at, ..base.clone() };
+    Ok((observe(transcript), context))
+}
+
+/// Returns the context with what the `.rdp` file says, and the target that the options or else the file names.
+fn with_rdp_file(options: &DiagnoseOptions, base: Context) -> anyhow::Result<(Context, Named)> {
+    let Some(file) = options.rdp.as_deref() else { return Ok((base, options.target.clone().map(Ok))) };
+    let (record, routing) = read_rdp_file(file)?;
+    let settings = RdpSettings(&record);
+    let context = Context {
+        profile: settings.applied_to(base.profile),
+        profile_source: ProfileSource::RdpFile,
+        require_trust: options.require_trust || settings.requires_trust(),
+        gateway: settings.gateway(),
+        routing,
+        ..base
+    };
+    Ok((context, options.target.clone().map(Ok).or_else(|| settings.target())))
+}
+
+/// Returns the context of a watch, with its target.
+pub fn to_watch(options: &DiagnoseOptions) -> anyhow::Result<Context> {
+    let base = for_client(options, &gathered(options), OffsetDateTime::now_utc())?;
+    match with_rdp_file(options, base)? {
+        (context, Some(Ok(target))) => Ok(Context { target: Some(target), ..context }),
+        (_, Some(Err(error))) => Err(anyhow!("the .rdp file names no address that can be watched: {error}")),
+        (_, None) => Err(no_target(options.rdp.as_deref())),
     }
 }
 
@@ -122,7 +150,7 @@ fn live(
         (beside.budget, beside.progress) = (probe.budget, Arc::clone(&probe.progress));
         beside
     });
-    let run = drive_both(&probe, beside.as_ref())?;
+    let run = drive_all([&probe].into_iter().chain(&beside))?;
     terminal::clear_progress();
     let transcript = probe.seen();
     if let Some(file) = &options.transcript {
@@ -195,19 +223,11 @@ fn gathered(options: &DiagnoseOptions) -> Gathered {
 /// Sets up the client it is judged for, before an `.rdp` file says more: the one that was named, or whose own registry
 /// was recorded, because the probe has to ask what matters to that one.
 fn for_client(options: &DiagnoseOptions, gathered: &Gathered, at: OffsetDateTime) -> anyhow::Result<Context> {
-    let (profile, profile_source) = profile(options.client.as_deref())?;
     let mut context = Context {
-        target: None,
-        profile,
-        profile_source,
-        at,
-        at_source: TimeSource::Attempt,
         symptom: options.code.map(|code| Symptom { code, extended: options.extended }),
-        capabilities: probe::capabilities(),
         require_trust: options.require_trust,
-        gateway: None,
-        routing: Routing::default(),
         thorough: options.thorough,
+        ..plain_context(options.client.as_deref(), at)?
     };
     if context.profile_source == ProfileSource::Default
         && let Some(client) = client::recorded(&evidence(Evidence::default(), gathered, &context), &context)
@@ -215,6 +235,24 @@ fn for_client(options: &DiagnoseOptions, gathered: &Gathered, at: OffsetDateTime
         (context.profile, context.profile_source) = (client, ProfileSource::Evidence);
     }
     Ok(context)
+}
+
+/// Returns the context of an attempt of which nothing but the client is known.
+pub fn plain_context(client: Option<&str>, at: OffsetDateTime) -> anyhow::Result<Context> {
+    let (profile, profile_source) = profile(client)?;
+    Ok(Context {
+        target: None,
+        profile,
+        profile_source,
+        at: truncated(at),
+        at_source: TimeSource::Attempt,
+        symptom: None,
+        capabilities: probe::capabilities(),
+        require_trust: false,
+        gateway: None,
+        routing: Routing::default(),
+        thorough: false,
+    })
 }
 
 /// Lists the captured clients among the files, by the hosts that they connected to.
@@ -234,23 +272,25 @@ fn evidence(seen: Evidence, gathered: &Gathered, context: &Context) -> Evidence 
 
 /// Runs a probe to its end or until it is stopped, whichever comes first, and returns everything seen until then.
 pub fn drive(probe: &Probe) -> anyhow::Result<(Transcript, Run)> {
-    let run = drive_both(probe, None)?;
+    let run = drive_all([probe])?;
     Ok((probe.seen(), run))
 }
 
-/// Runs a probe and the one of a control at the same time, so that both take no longer than one; see [`drive`].
-fn drive_both(probe: &Probe, beside: Option<&Probe>) -> anyhow::Result<Run> {
+/// Runs several probes at the same time, so that all take no longer than one; see [`drive`].
+pub fn drive_all<'a>(probes: impl IntoIterator<Item = &'a Probe>) -> anyhow::Result<Run> {
     let began = Instant::now();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
-    let both = async {
-        match beside {
-            Some(beside) => drop(tokio::join!(probe.run(), beside.run())),
-            None => drop(probe.run().await),
+    let all = async {
+        let mut running = JoinSet::new();
+        for probe in probes {
+            let probe = probe.clone();
+            running.spawn(async move { drop(probe.run().await) });
         }
+        running.join_all().await;
     };
     let interrupted = runtime.block_on(async {
         tokio::select! {
-            () = both => false,
+            () = all => false,
             () = stopped() => true,
         }
     });

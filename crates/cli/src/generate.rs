@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use diagnosis::Diagnosis;
-use report::book;
 use report::explain::Answer;
+use report::{book, comparison, watch};
 
 use crate::arguments::Generated;
 use crate::{HEALTHY, manual, terminal};
@@ -19,6 +19,8 @@ pub fn run(files: Generated) -> anyhow::Result<u8> {
             ("rdpdoctor-1.schema.json".to_owned(), Diagnosis::json_schema()),
             ("rdpdoctor-state-1.schema.json".to_owned(), evidence::state::json_schema()),
             ("rdpdoctor-bundle-1.schema.json".to_owned(), evidence::bundle::json_schema()),
+            ("rdpdoctor-compare-1.schema.json".to_owned(), comparison::json_schema()),
+            ("rdpdoctor-watch-1.schema.json".to_owned(), watch::json_schema()),
             ("rdpdoctor-explain-1.schema.json".to_owned(), Answer::json_schema()),
         ]),
     };

@@ -11,6 +11,7 @@
 
 pub mod arguments;
 pub mod collect_command;
+pub mod compare;
 pub mod demo;
 pub mod diagnose;
 pub mod explain;
@@ -27,6 +28,7 @@ pub mod scenario;
 pub mod sign;
 pub mod terminal;
 mod this_computer;
+pub mod watch;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -104,7 +106,11 @@ pub fn main() -> ExitCode {
         }
     };
     let result = match arguments.command {
-        Command::Diagnose(options) => diagnose::run(&options),
+        Command::Diagnose(options) => match options.watching.watch {
+            Some(interval) => watch::run(&options, interval),
+            None => diagnose::run(&options),
+        },
+        Command::Compare(options) => compare::run(&options),
         Command::Inspect(options) => inspect::run(&options),
         Command::Collect(options) => collect_command::run(&options),
         Command::Explain(options) => explain::run(&options),

@@ -22,10 +22,15 @@ pub fn print(text: &str) -> anyhow::Result<()> {
 
 /// Writes text that went through the door to standard output; stops silently if the reader is gone.
 pub fn hand_out(text: &Outward) -> anyhow::Result<()> {
+    handed_out(text).map(drop)
+}
+
+/// Writes text as [`hand_out`] does; false if the reader is gone.
+pub fn handed_out(text: &Outward) -> anyhow::Result<bool> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_str().as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if is_gone(&error) => Ok(()),
-        other => other.context("write standard output"),
+        Err(error) if is_gone(&error) => Ok(false),
+        other => other.map(|()| true).context("write standard output"),
     }
 }
 

@@ -189,21 +189,22 @@ struct Roots<'p, 'a> {
     present: &'p [Present<'a>],
     /// Places of the findings at each subject.
     at: BTreeMap<SubjectId, Vec<usize>>,
-    /// Places of those of a client's own, which show at every host.
-    of_clients: Vec<usize>,
+    /// Places of those of a client's own, and of a name, which show at every host.
+    everywhere: Vec<usize>,
 }
 
 impl<'p, 'a> Roots<'p, 'a> {
     fn of(present: &'p [Present<'a>]) -> Self {
-        let (mut at, mut of_clients) = (BTreeMap::<_, Vec<usize>>::new(), Vec::new());
+        let (mut at, mut everywhere) = (BTreeMap::<_, Vec<usize>>::new(), Vec::new());
         let roots = present.iter().enumerate().filter(|(_, found)| !found.cause.explains.is_empty());
         for (place, root) in roots {
             at.entry(root.case.subject).or_default().push(place);
-            if root.cause.role == Role::Client && root.case.who().address.is_none() {
-                of_clients.push(place);
+            let elsewhere = matches!(root.cause.role, Role::Client | Role::Resolver);
+            if elsewhere && root.case.who().address.is_none() {
+                everywhere.push(place);
             }
         }
-        Self { present, at, of_clients }
+        Self { present, at, everywhere }
     }
 
     /// Iterates over the places of the findings that bring this one about.
@@ -214,7 +215,7 @@ impl<'p, 'a> Roots<'p, 'a> {
         let machine = if self.at.is_empty() { None } else { machine() };
         let subjects: BTreeSet<SubjectId> = machine.into_iter().chain([symptom.case.subject]).collect();
         let here = subjects.iter().filter_map(|subject| self.at.get(subject)).flatten();
-        let places: BTreeSet<usize> = here.chain(&self.of_clients).copied().collect();
+        let places: BTreeSet<usize> = here.chain(&self.everywhere).copied().collect();
         places.into_iter().filter(|root| {
             let root = &self.present[*root];
             root.cause.explains.iter().any(|link| link.cause == symptom.cause.id && (link.when)(root.case))

@@ -22,6 +22,7 @@ pub mod claims;
 pub mod client;
 #[cfg(test)]
 mod code_laws;
+pub mod compare;
 pub mod control;
 pub mod diagnose;
 pub mod earlier;
@@ -49,6 +50,7 @@ pub mod survey;
 pub mod timeline;
 pub mod tries;
 mod value;
+pub mod watch;
 mod watched;
 pub mod xrdp;
 

@@ -90,13 +90,14 @@ impl Sketch {
         self
     }
 
-    /// Adds another address of the same name, which answered X.224.
-    pub fn beside_a_working_address(mut self) -> Self {
-        let address = Some("192.0.2.8:3389".parse().unwrap());
-        let other = self.evidence.subject(Subject::new(Role::Host, None, address));
+    pub fn beside_a_working_address(self) -> Self {
         let answer = X224Answer::Server(ServerAnswer::Selected { protocol: SecurityProtocols::HYBRID, flags: 0 });
-        let fact = Fact::X224Answer { requested: Some(EVERYTHING), answer };
-        self.evidence.observe(other, Source::Probe(2), NOW, None, fact);
+        self.at_address("192.0.2.8:3389", &[Fact::X224Answer { requested: Some(EVERYTHING), answer }])
+    }
+
+    pub fn at_address(mut self, address: &str, facts: &[Fact]) -> Self {
+        let other = self.evidence.subject(Subject::new(Role::Host, None, Some(address.parse().unwrap())));
+        self.evidence.observe_together(other, Source::Probe(2), NOW, facts.to_vec());
         self
     }
 

@@ -21,7 +21,7 @@ const TABLE: &[(&str, Verdict, &[&str], Option<Stage>)] = &[
     ("port-filtered", Verdict::Faulty, &["port-filtered"], None),
     ("shadow-nla", Verdict::Healthy, &[], Some(Stage::Credssp)),
     ("shadow-rdp", Verdict::Faulty, &["standard-security-only"], Some(Stage::Tcp)),
-    ("two-addresses-one-refuses", Verdict::Faulty, &["port-closed"], Some(Stage::Certificate)),
+    ("two-addresses-one-refuses", Verdict::Faulty, &["split-answers", "port-closed"], Some(Stage::Certificate)),
     ("xrdp-expired", Verdict::Faulty, &["certificate-expired"], Some(Stage::Certificate)),
     ("xrdp-negotiate", Verdict::Healthy, &[], Some(Stage::Certificate)),
     ("xrdp-rdp", Verdict::Faulty, &["standard-security-only"], Some(Stage::X224)),

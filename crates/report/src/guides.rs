@@ -62,6 +62,22 @@ pub const ALL: &[Guide] = &[
         keywords: "after windows update, rdp stopped working after update, update broke remote desktop, after kb, rdp wrapper, patched termsrv.dll",
     },
     Guide {
+        id: "compare-two-hosts",
+        text: include_str!("../../../docs/book/compare-two-hosts.md"),
+        title: "Compare two hosts, or one host at two times",
+        about: "what differs between a host that works and one that does not, or between last month and today",
+        keywords: "compare two servers, other servers on the subnet work, works on one server but not another, \
+                   what is different, one of two identical servers fails, compare reports",
+    },
+    Guide {
+        id: "watch-a-host",
+        text: include_str!("../../../docs/book/watch-a-host.md"),
+        title: "Watch a host",
+        about: "when it breaks every few hours, and nobody is there to see",
+        keywords: "breaks every few hours, fails sometimes, intermittent, monitor a host, watch a host, \
+                   connection drops from time to time, works again after a while",
+    },
+    Guide {
         id: "sign-rdp-files",
         text: include_str!("../../../docs/book/sign-rdp-files.md"),
         title: "Sign .rdp files",

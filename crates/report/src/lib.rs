@@ -11,6 +11,7 @@
 pub mod book;
 mod captured;
 mod code_pages;
+pub mod comparison;
 pub mod door;
 pub mod explain;
 pub mod format;
@@ -34,5 +35,6 @@ pub mod scripts;
 pub mod search;
 mod subject_words;
 mod survey_words;
+pub mod watch;
 pub(crate) mod words;
 mod xml;

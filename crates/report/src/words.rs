@@ -13,7 +13,7 @@ use super::subject_words;
 
 mod verdict;
 
-use verdict::reached_words;
+pub(crate) use verdict::reached_words;
 pub(crate) use verdict::{only_unread, verdict};
 
 /// Heading of findings that change no verdict.

@@ -63,13 +63,20 @@ const FLOORS: &[(&str, &[&str])] = &[
             "linux",
         ],
     ),
-    ("diagnosis", &["assemble next planner diagnose", "control interview sketch"]),
+    ("diagnosis", &["assemble next planner diagnose", "compare control interview sketch", "watch"]),
     (
         "report",
         &["door", "format guides messages search xml", "captured human_timeline subject_words survey_words words"],
     ),
     ("report", &["subject_words words", "machines scripts", "screen"]),
-    ("report", &["html human human_screen json jsonl junit nagios sarif", "explain formats", "book code_pages"]),
+    (
+        "report",
+        &[
+            "comparison html human human_screen json jsonl junit nagios sarif watch",
+            "explain formats",
+            "book code_pages",
+        ],
+    ),
 ];
 
 /// Complains about every import that the laws forbid.

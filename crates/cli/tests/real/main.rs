@@ -11,6 +11,7 @@
 #[allow(dead_code, reason = "the witness judges for further clients")]
 #[path = "../witness/client.rs"]
 mod client;
+mod compare;
 #[cfg(feature = "legacy-tls")]
 mod fronts;
 mod names;

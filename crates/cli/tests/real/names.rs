@@ -2,7 +2,7 @@
 
 use crate::support::ask::ask_from;
 use crate::support::folder::Folder;
-use crate::support::name_server::{self, BROKEN, GONE, SILENT, TWO};
+use crate::support::name_server::{self, BROKEN, DUAL, GONE, SILENT, STALE, TWO};
 use crate::support::network::{self, HOST, HOST_TOO, Network};
 use crate::support::xrdp::{self, Xrdp};
 use crate::support::{certificate, programs, root};
@@ -39,10 +39,52 @@ fn one_of_two_addresses_refuses() {
     let _server = name_server::start(&network, &folder.file("names.out"));
     let _xrdp = Xrdp::inside(&network.host.name, HOST, &folder, &certificate::healthy(&folder));
     let told = ask_from(Some(&network.client.name), &folder, TWO, &[]);
-    told.expect(1, "faulty", &["port-closed"]);
-    assert_eq!(told.report["findings"][0]["severity"], "degrading", "the other address answers");
-    let subject = usize::try_from(told.report["findings"][0]["subject"].as_u64().unwrap()).unwrap();
+    told.expect(1, "faulty", &["split-answers", "port-closed"]);
+    assert_eq!(told.report["findings"][0]["root_of"][0], "port-closed", "one finding about the name");
+    let findings = told.report["findings"].as_array().unwrap();
+    let closed = findings.iter().find(|finding| finding["cause"] == "port-closed").unwrap();
+    assert_eq!(closed["severity"], "degrading", "the other address answers");
+    let subject = usize::try_from(closed["subject"].as_u64().unwrap()).unwrap();
     assert_eq!(told.report["subjects"][subject]["address"], HOST_TOO);
     assert_eq!(told.reached(), "sequence");
     told.keep("two-addresses-one-refuses");
+}
+
+#[test]
+fn one_of_two_addresses_drops_or_is_nobodys() {
+    if !programs(&[network::PROGRAMS, xrdp::PROGRAMS].concat()) || !root() {
+        return;
+    }
+    let (folder, network) = (Folder::new(), Network::new());
+    let _server = name_server::start(&network, &folder.file("names.out"));
+    let _xrdp = Xrdp::inside(&network.host.name, HOST, &folder, &certificate::healthy(&folder));
+    network.filter(&format!("ip daddr {HOST_TOO} tcp dport 3389 drop"));
+    let dropped = ask_from(Some(&network.client.name), &folder, TWO, &[]);
+    dropped.expect(1, "faulty", &["split-answers", "port-filtered"]);
+    assert_eq!(dropped.report["findings"][0]["root_of"][0], "port-filtered");
+    // the neighbour table finds nobody; until it gives up, that is silence
+    let stale = ask_from(Some(&network.client.name), &folder, STALE, &[]);
+    assert_eq!((stale.status, stale.causes()[0]), (Some(1), "split-answers"), "{:#}", stale.report["findings"]);
+    assert_eq!(stale.causes().len(), 2, "{:#}", stale.report["findings"]);
+    assert_eq!(stale.reached(), "sequence", "the address that works is not lost in it");
+}
+
+#[test]
+fn a_dead_ipv6_address_beside_a_sound_ipv4_one() {
+    if !programs(&[network::PROGRAMS, xrdp::PROGRAMS].concat()) || !root() {
+        return;
+    }
+    let (folder, network) = (Folder::new(), Network::new());
+    let _server = name_server::start(&network, &folder.file("names.out"));
+    let _xrdp = Xrdp::inside(&network.host.name, HOST, &folder, &certificate::healthy(&folder));
+    // it listens with IPv4 alone, which is no fault
+    let refuses = ask_from(Some(&network.client.name), &folder, DUAL, &[]);
+    refuses.expect(0, "healthy", &[]);
+    network.filter("meta nfproto ipv6 tcp dport 3389 drop");
+    let told = ask_from(Some(&network.client.name), &folder, DUAL, &[]);
+    told.expect(1, "faulty", &["ipv6-path-broken", "port-filtered"]);
+    assert_eq!(told.report["findings"][0]["root_of"][0], "port-filtered");
+    let words = told.words();
+    assert!(words.contains("ipv6-path-broken") && words.contains("fd98:7::2 does not answer"), "{words}");
+    assert!(words.contains("A client with Happy Eyeballs (RFC 8305) goes on"), "{words}");
 }

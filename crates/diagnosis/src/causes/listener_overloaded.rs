@@ -110,7 +110,8 @@ fn slow(case: Case<'_>) -> Option<Ground> {
 fn answered_at_once(case: Case<'_>) -> Option<Ground> {
     case.tries().next().filter(|seen| !unanswered(seen.value))?;
     let all_answered = case.tries().all(|seen| !unanswered(seen.value));
-    (all_answered || now_and_then(case).is_none()).then(Ground::nothing)
+    let asked_enough = || case.tries().count() >= SPACED_TRIES && now_and_then(case).is_none();
+    (all_answered || asked_enough()).then(Ground::nothing)
 }
 
 #[cfg(test)]

@@ -42,6 +42,7 @@ mod handshakes_fail_at_times;
 mod high_latency;
 mod host_unreachable;
 mod host_was_off;
+mod ipv6_path_broken;
 mod key_container_orphaned;
 mod licensing_grace_expired;
 mod listener_disabled;
@@ -80,6 +81,7 @@ mod service_crashing;
 mod service_stopped;
 mod settings_refused;
 mod setup_fails_at_times;
+mod split_answers;
 mod spn_missing;
 mod standard_security_only;
 mod tls12_disabled;
@@ -102,6 +104,8 @@ pub const ALL: &[&Cause] = &[
     &name_not_found::CAUSE,
     &name_server_unreachable::CAUSE,
     &name_points_elsewhere::CAUSE,
+    &split_answers::CAUSE,
+    &ipv6_path_broken::CAUSE,
     &host_unreachable::CAUSE,
     &port_filtered::CAUSE,
     &port_closed::CAUSE,

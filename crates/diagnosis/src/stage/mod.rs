@@ -1,6 +1,7 @@
 //! Rooms of the stages of a connection: the questions that each answers, its rung on the ladder, and how proofs ask for
 //! what was seen of it. A stage is its file here and its line in [`ROOMS`].
 
+pub mod addresses;
 pub mod certificate;
 pub mod connection_sequence;
 pub mod credssp;

@@ -41,7 +41,7 @@ fn rests_on(diagnosis: &Diagnosis) -> String {
 }
 
 /// Says how far a connection got.
-pub(super) fn reached_words(stage: Stage) -> &'static str {
+pub(crate) fn reached_words(stage: Stage) -> &'static str {
     match stage {
         Stage::Name => "up to the name",
         Stage::Tcp => "up to TCP",

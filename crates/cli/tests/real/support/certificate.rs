@@ -30,10 +30,19 @@ pub fn large(folder: &Folder) -> Identity {
 
 /// Makes one with another kind of key, in `openssl req`'s words behind `-newkey`.
 pub fn with_key(folder: &Folder, name: &str, kind: &[&str]) -> Identity {
+    self_signed(folder, name, kind, NAME)
+}
+
+/// Makes one for this name.
+pub fn called(folder: &Folder, subject: &str) -> Identity {
+    self_signed(folder, "called", &["rsa:2048"], subject)
+}
+
+fn self_signed(folder: &Folder, name: &str, kind: &[&str], subject: &str) -> Identity {
     let made = Identity { certificate: folder.file(&format!("{name}.crt")), key: folder.file(&format!("{name}.key")) };
     let mut openssl = command(None, "openssl");
     openssl.args(["req", "-x509", "-newkey"]).args(kind).args(["-nodes", "-days", "365", "-subj"]);
-    run(openssl.arg(format!("/CN={NAME}")).arg("-keyout").arg(&made.key).arg("-out").arg(&made.certificate));
+    run(openssl.arg(format!("/CN={subject}")).arg("-keyout").arg(&made.key).arg("-out").arg(&made.certificate));
     made
 }
 

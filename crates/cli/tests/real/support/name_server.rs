@@ -1,15 +1,19 @@
-//! A name server that knows three names and keeps silent about a fourth: RFC 1035, as little as a resolver needs.
+//! A name server that knows a few names and keeps silent about one: RFC 1035, as little as a resolver needs.
 
 use std::env;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 
-use super::network::{HOST, HOST_TOO, Network};
+use super::network::{HOST, HOST_SIX, HOST_TOO, NOBODY, Network};
 use super::server::{Process, wait_for};
 use super::{command, run};
 
 /// Name with both addresses of the host.
 pub const TWO: &str = "two.lab.test";
+/// Name with an IPv4 and an IPv6 address of the host.
+pub const DUAL: &str = "dual.lab.test";
+/// Name with an address of the host and one that nobody has.
+pub const STALE: &str = "stale.lab.test";
 /// Name that gets NXDOMAIN.
 pub const GONE: &str = "gone.lab.test";
 /// Name that gets SERVFAIL.
@@ -19,6 +23,7 @@ pub const SILENT: &str = "silent.lab.test";
 
 const ROLE: &str = "RDPDOCTOR_TEST_NAME_SERVER";
 const A: u16 = 1;
+const AAAA: u16 = 28;
 const NO_ERROR: u8 = 0;
 const SERVER_FAILURE: u8 = 2;
 const NAME_ERROR: u8 = 3;
@@ -50,7 +55,10 @@ fn answer(socket: &UdpSocket, from: SocketAddr, query: &[u8]) {
     let Some((name, kind, end)) = question(query) else { return };
     let (code, addresses): (_, &[&str]) = match (name.as_str(), kind) {
         (TWO, A) => (NO_ERROR, &[HOST, HOST_TOO]),
-        (TWO, _) => (NO_ERROR, &[]),
+        (STALE, A) => (NO_ERROR, &[NOBODY, HOST]),
+        (DUAL, A) => (NO_ERROR, &[HOST]),
+        (DUAL, AAAA) => (NO_ERROR, &[HOST_SIX]),
+        (TWO | STALE | DUAL, _) => (NO_ERROR, &[]),
         (SILENT, _) => return,
         (BROKEN, _) => (SERVER_FAILURE, &[]),
         _ => (NAME_ERROR, &[]),
@@ -60,9 +68,15 @@ fn answer(socket: &UdpSocket, from: SocketAddr, query: &[u8]) {
     reply.extend([0; 4]);
     reply.extend(&query[12..end]);
     for address in addresses {
-        // the question's name; A, IN; one minute; four bytes
-        reply.extend([0xC0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4]);
-        reply.extend(address.parse::<Ipv4Addr>().unwrap().octets());
+        let octets = match address.parse().unwrap() {
+            IpAddr::V4(address) => address.octets().to_vec(),
+            IpAddr::V6(address) => address.octets().to_vec(),
+        };
+        // the question's name and type; IN; one minute; so many bytes
+        reply.extend([0xC0, 12]);
+        reply.extend(kind.to_be_bytes());
+        reply.extend([0, 1, 0, 0, 0, 60, 0, u8::try_from(octets.len()).unwrap()]);
+        reply.extend(octets);
     }
     // a client that is gone needs no answer
     let _ = socket.send_to(&reply, from);

@@ -10,9 +10,12 @@ use super::{command, run};
 pub const HOST: &str = "10.98.7.2";
 /// Second address of the host.
 pub const HOST_TOO: &str = "10.98.7.3";
+/// IPv6 address of the host.
+pub const HOST_SIX: &str = "fd98:7::2";
 /// Address on the cable that nobody has.
 pub const NOBODY: &str = "10.98.7.9";
 const CLIENT: &str = "10.98.7.1";
+const CLIENT_SIX: &str = "fd98:7::1";
 /// Programs that a network needs.
 pub const PROGRAMS: &[&str] = &["ip", "nft"];
 /// Makes the C library ask once, for one second.
@@ -63,6 +66,10 @@ impl Network {
         ip(&["link", "add", "cable", "netns", client, "type", "veth", "peer", "name", "cable", "netns", host]);
         for (namespace, address) in [(client, CLIENT), (host, HOST), (host, HOST_TOO)] {
             ip(&["-n", namespace, "address", "add", &format!("{address}/24"), "dev", "cable"]);
+        }
+        for (namespace, address) in [(client, CLIENT_SIX), (host, HOST_SIX)] {
+            // without a wait for a double of the address
+            ip(&["-n", namespace, "address", "add", &format!("{address}/64"), "dev", "cable", "nodad"]);
         }
         for namespace in [client, host] {
             ip(&["-n", namespace, "link", "set", "lo", "up"]);

@@ -30,6 +30,8 @@ pub(super) const LISTED: &[(&str, &str, Why)] = &[
     ("name-server-unreachable", "try-another-client", Wire),
     ("name-server-unreachable", "flush-dns", Wire),
     ("name-points-elsewhere", "flush-dns", Wire),
+    ("split-answers", "flush-dns", Wire),
+    ("ipv6-path-broken", "flush-dns", Wire),
     ("host-unreachable", "wake-host", Wire),
     ("host-unreachable", "open-firewall-for-rdp", Wire),
     ("host-unreachable", "flush-dns", Wire),

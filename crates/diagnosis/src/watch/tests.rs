@@ -1,0 +1,119 @@
+use evidence::fact::Fact;
+use time::Duration as Span;
+use wire::machine::{ConnectFailure, TcpAnswer};
+use wire::tls::TlsVersion;
+use wire::x224::SecurityProtocols;
+
+use super::*;
+use crate::case::EVERYTHING;
+use crate::sketch::host;
+
+const BEGAN: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
+
+fn up() -> Diagnosis {
+    let host = host("192.0.2.1").accepted().selects(EVERYTHING, SecurityProtocols::SSL).tls_up(TlsVersion::Tls13);
+    host.with(Fact::CertificateSha256("ab".repeat(32))).certificate(-10, 300).diagnose()
+}
+
+fn refused() -> Diagnosis {
+    host("192.0.2.1").with(Fact::TcpAnswer(TcpAnswer::Failed(ConnectFailure::Refused))).diagnose()
+}
+
+fn silent() -> Diagnosis {
+    let silent = || Fact::TcpAnswer(TcpAnswer::Silent);
+    host("192.0.2.1").on_connection(1, silent()).on_connection(2, silent()).diagnose()
+}
+
+/// Adds rounds a second apart, on two clocks that agree.
+fn watched(rounds: &[Diagnosis]) -> (Watch, Vec<WatchChange>) {
+    let mut watch = Watch::new(Duration::from_secs(1), Duration::from_mins(10));
+    let mut changes = Vec::new();
+    for (second, round) in (0..).zip(rounds) {
+        let (_, change) = watch.add(round, Duration::from_secs(second), BEGAN + Duration::from_secs(second));
+        changes.extend(change);
+    }
+    (watch, changes)
+}
+
+#[test]
+fn a_break_is_told_to_within_an_interval_with_its_stage_and_what_came_back() {
+    assert_eq!(up().verdict, Verdict::Healthy, "{:?}", up().findings);
+    let mut renewed = up();
+    for seen in renewed.observations.iter_mut().filter(|seen| seen.fact == "certificate.sha256") {
+        seen.value = "cd".repeat(32).into();
+    }
+    let (watch, changes) = watched(&[up(), up(), refused(), refused(), renewed]);
+    let [broke, back] = changes.as_slice() else { panic!("{changes:?}") };
+    assert_eq!((broke.event, broke.after, broke.before, broke.lasted), (WatchEvent::Broke, 1.0, 2.0, 2.0));
+    assert_eq!(
+        (broke.to.failed, broke.to.causes.as_slice()),
+        (Some(Stage::Tcp), ["port-closed".to_owned()].as_slice())
+    );
+    assert_eq!((broke.at.as_str(), broke.differences[0].aspect.as_str()), ("1970-01-01T00:00:02Z", "tcp-answer"));
+    assert_eq!((back.event, back.lasted, back.differences.len()), (WatchEvent::Back, 2.0, 1));
+    assert_eq!(back.differences[0].aspect, "certificate");
+    let summary = watch.summary(Duration::from_secs(5), WatchEnd::Stopped);
+    assert_eq!((summary.rounds, summary.up, summary.broke, summary.longest_down), (5, 3, 1, 2.0));
+    assert_eq!((summary.status(), summary.changes.len()), (1, 2));
+}
+
+#[test]
+fn another_fault_is_a_change_and_no_second_break() {
+    let (watch, changes) = watched(&[up(), refused(), silent(), up()]);
+    let events: Vec<_> = changes.iter().map(|change| change.event).collect();
+    assert_eq!(events, [WatchEvent::Broke, WatchEvent::Changed, WatchEvent::Back]);
+    assert_eq!((changes[2].lasted, watch.longest_down), (1.0, Duration::from_secs(2)));
+}
+
+#[test]
+fn a_clock_that_jumps_changes_no_interval() {
+    let mut watch = Watch::new(Duration::from_secs(1), Duration::from_mins(10));
+    let at =
+        |watch: &mut Watch, since, wall| watch.add(&up(), Duration::from_secs(since), BEGAN + Span::seconds(wall)).0;
+    assert_eq!(at(&mut watch, 0, 0).jumped, None);
+    assert_eq!(at(&mut watch, 1, 3601).jumped, Some(3600.0), "asleep, or set ahead");
+    let back = at(&mut watch, 2, 2);
+    assert_eq!((back.jumped, back.since, back.at.as_str()), (Some(-3600.0), 2.0, "1970-01-01T00:00:02Z"));
+    assert_eq!(at(&mut watch, 3, 4).jumped, None, "a second more or less is none");
+    let summary = watch.summary(Duration::from_secs(4), WatchEnd::Time);
+    assert_eq!((summary.jumps, summary.broke, summary.status()), (2, 0, 0));
+}
+
+#[test]
+fn it_is_broken_for_good_after_a_time_without_a_break() {
+    let mut watch = Watch::new(Duration::from_secs(1), Duration::from_secs(3));
+    let mut add = |round: &Diagnosis, second| {
+        watch.add(round, Duration::from_secs(second), BEGAN + Duration::from_secs(second));
+        watch.broken_for_good()
+    };
+    let ended = [add(&refused(), 0), add(&refused(), 2), add(&up(), 3), add(&refused(), 4), add(&silent(), 6)];
+    assert_eq!(ended, [false; 5]);
+    assert!(add(&silent(), 7), "three seconds, whatever the reasons");
+}
+
+#[test]
+fn what_could_not_be_told_is_neither_up_nor_a_fault() {
+    let own = host("192.0.2.1").with(Fact::TcpAnswer(TcpAnswer::Failed(ConnectFailure::Other("no".to_owned()))));
+    let (watch, _) = watched(&[own.diagnose()]);
+    assert_eq!(watch.summary(Duration::ZERO, WatchEnd::Stopped).status(), 2);
+    assert_eq!(Watch::new(Duration::ZERO, Duration::ZERO).summary(Duration::ZERO, WatchEnd::Stopped).status(), 2);
+}
+
+/// Ten thousand rounds, every tenth of them down, need no more memory than a thousand.
+#[test]
+fn memory_is_flat() {
+    let (up, refused) = (up(), refused());
+    let mut watch = Watch::new(Duration::from_secs(1), Duration::from_mins(10));
+    let rounds = |watch: &mut Watch, numbers: std::ops::Range<u64>| {
+        for number in numbers {
+            let round = if number % 10 == 0 { &refused } else { &up };
+            watch.add(round, Duration::from_secs(number), BEGAN + Duration::from_secs(number));
+        }
+    };
+    rounds(&mut watch, 0..1_000);
+    let grown = allocation_counter::measure(|| rounds(&mut watch, 1_000..10_000));
+    assert!(grown.count_total > 9_000, "the counter counts");
+    assert!(grown.bytes_current.abs() < 16 * 1024, "{} bytes more", grown.bytes_current);
+    let summary = watch.summary(Duration::from_secs(10_000), WatchEnd::Time);
+    assert_eq!((summary.rounds, summary.broke, summary.changes.len()), (10_000, 999, CHANGES));
+}
