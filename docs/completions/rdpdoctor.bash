@@ -245,7 +245,7 @@ _rdpdoctor() {
             return 0
             ;;
         rdpdoctor__subcmd__diagnose)
-            opts="-h --code --extended --client --rdp --require-trust --thorough --with --from-client --control --timeout --format --full --save-commands --transcript --redact --force --replay --watch --for --give-up --help"
+            opts="-h --code --extended --client --rdp --require-trust --thorough --path --with --from-client --control --timeout --format --full --save-commands --transcript --redact --force --replay --watch --for --give-up --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
