@@ -1,5 +1,7 @@
 //! A way of three cables: client, near router, far router and host, each in a namespace of its own.
 
+use std::fmt::Write as _;
+
 use super::network::Namespace;
 use super::{command, run};
 
@@ -32,7 +34,8 @@ impl Way {
         let [c, n, f, h] = [&self.client, &self.near, &self.far, &self.host].map(|namespace| namespace.name.as_str());
         let mut words = String::new();
         for (number, (one, other)) in [(c, n), (n, f), (f, h)].into_iter().enumerate() {
-            words += &format!(
+            let _ = write!(
+                words,
                 "ip link add down{number} netns {one} type veth peer name up{number} netns {other}
                  ip -n {one} address add 10.98.2{number}.2/24 dev down{number}
                  ip -n {one} address add fd98:2{number}::2/64 dev down{number} nodad
@@ -45,15 +48,18 @@ impl Way {
         for (namespace, four, six) in
             [(c, "10.98.20.1", "fd98:20::1"), (n, "10.98.21.1", "fd98:21::1"), (h, "10.98.22.2", "fd98:22::2")]
         {
-            words += &format!(
+            let _ = write!(
+                words,
                 "ip -n {namespace} route add 10.98.0.0/16 via {four}\nip -n {namespace} route add fd98::/16 via {six}\n"
             );
         }
-        words += &format!(
+        let _ = write!(
+            words,
             "ip -n {f} route add 10.98.20.0/24 via 10.98.21.2\nip -n {f} route add fd98:20::/64 via fd98:21::2\n"
         );
         for router in [n, f] {
-            words += &format!(
+            let _ = write!(
+                words,
                 "ip netns exec {router} sh -c 'echo 1 > /proc/sys/net/ipv4/ip_forward
                  echo 1 > /proc/sys/net/ipv6/conf/all/forwarding'\n"
             );
