@@ -1,7 +1,8 @@
 //! The program that serves Remote Desktop at an address, guessed from its answers. A guess leads to no verdict: it says
 //! which advice and which logs fit.
 //!
-//! Seen of real servers: xrdp 0.9.21, weston 10 and FreeRDP shadow 2.11 (settings, NTLM), ironrdp-server 0.13 (NTLM).
+//! Seen of real servers: xrdp 0.9.21, weston 10 and FreeRDP shadow 2.11 (settings, NTLM), GNOME Remote Desktop 43 and
+//! ironrdp-server 0.13 (NTLM).
 //! Names and numbers of other servers are as they give them themselves, and anyone may give any.
 
 use evidence::Because;
