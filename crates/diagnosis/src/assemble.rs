@@ -8,8 +8,9 @@ use wire::machine::{ConnectFailure, TcpAnswer};
 
 use crate::case::{Case, Context};
 use crate::ladder::{Ladder, Survey};
+use crate::path;
 use crate::report::{
-    Diagnosis, Finding, Next, ReportClient, ReportGateway, ReportObservation, ReportServer, ReportSubject,
+    Diagnosis, Finding, Next, ReportClient, ReportGateway, ReportObservation, ReportPath, ReportServer, ReportSubject,
     ReportSymptom, ReportTarget, Run, SCHEMA, Told, UnknownCause, Verdict,
 };
 use crate::server::{Guess, server};
@@ -39,6 +40,7 @@ pub(crate) fn assemble(evidence: &Evidence, context: &Context, run: Run, judged:
         target: context.target.as_ref().map(|t| ReportTarget { host: t.host.to_string(), port: t.port }),
         subjects: subjects(evidence, context),
         servers: servers(evidence, context),
+        measured_paths: measured_paths(evidence, context),
         client: ReportClient {
             profile: context.profile.id.clone(),
             name: context.profile.name.clone(),
@@ -81,6 +83,21 @@ fn servers(evidence: &Evidence, context: &Context) -> Vec<ReportServer> {
         Some(ReportServer { subject, program, name: program.name().to_owned(), confidence, because })
     };
     evidence.hosts().filter_map(guessed).collect()
+}
+
+fn measured_paths(evidence: &Evidence, context: &Context) -> Vec<ReportPath> {
+    let measured = |subject| {
+        let case = Case { evidence, subject, context };
+        let connections = path::samples(case).len();
+        (connections > 0).then(|| ReportPath {
+            subject,
+            connections,
+            round_trip_milliseconds: path::shortest(case).map(|seen| seen.value.as_secs_f64() * 1000.0),
+            lost_to_host: path::there(case),
+            lost_from_host: path::back(case),
+        })
+    };
+    evidence.hosts().filter_map(measured).collect()
 }
 
 fn surveys(evidence: &Evidence, context: &Context) -> Vec<Survey> {

@@ -6,6 +6,8 @@
 use std::time::Duration;
 
 use evidence::fact::{Burst, Came, Fact, Pace, PathTry};
+use schemars::JsonSchema;
+use serde::Serialize;
 use wire::figures::TcpFigures;
 
 use crate::case::{Case, Seen};
@@ -36,7 +38,7 @@ const SWING: Duration = Duration::from_millis(50);
 pub const UNSTEADY: f64 = 25.0;
 
 /// Packets of one direction, and how many of them were lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Share {
     /// Those that were lost.
     pub lost: usize,

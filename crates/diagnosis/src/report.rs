@@ -11,6 +11,7 @@ use evidence::{Because, Role, Stage, SubjectId, TimeSource};
 
 use crate::cause::{Cause, Confidence, Page, Severity};
 use crate::order::OrderedStep;
+use crate::path::Share;
 use crate::server::Program;
 use crate::server::advice::Advice;
 use crate::timeline::TimelineEntry;
@@ -51,6 +52,8 @@ pub struct Diagnosis {
     pub subjects: Vec<ReportSubject>,
     /// Programs that serve Remote Desktop at the addresses, guessed where their answers tell something.
     pub servers: Vec<ReportServer>,
+    /// Figures of the way to the addresses, where packets were counted (`--path`, or after a first sign).
+    pub measured_paths: Vec<ReportPath>,
     /// Client that has to get through.
     pub client: ReportClient,
     /// Code that the client showed.
@@ -166,6 +169,21 @@ pub struct ReportServer {
     pub confidence: Confidence,
     /// Observation that the guess rests on.
     pub because: Because,
+}
+
+/// Figures of the way to an address, as the system of this computer counted them.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct ReportPath {
+    /// Subject that it leads to.
+    pub subject: SubjectId,
+    /// Connections whose packets were counted.
+    pub connections: usize,
+    /// Shortest round trip, in milliseconds; `null` where too few were timed.
+    pub round_trip_milliseconds: Option<f64>,
+    /// Packets to the host that were lost.
+    pub lost_to_host: Share,
+    /// Packets from the host that were lost: acknowledgements of those that reached it.
+    pub lost_from_host: Share,
 }
 
 /// Gateway on the client's way.

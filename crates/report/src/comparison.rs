@@ -93,7 +93,10 @@ fn conclusion(comparison: &Comparison) -> (&'static str, String) {
 
 fn title(difference: &Difference) -> String {
     let name = match difference.aspect.as_str() {
-        "finding" => difference.explains.first().map_or("a fault of the working one alone", String::as_str).to_owned(),
+        "finding" => match difference.explains.first() {
+            Some(cause) => format!("the fault {cause}"),
+            None => "a fault of the working one alone".to_owned(),
+        },
         "stage" => format!("the stage {}", difference.stage.word()),
         aspect => aspect.replace('-', " ").replace("tls", "TLS").replace("tcp", "TCP").replace("credssp", "CredSSP"),
     };

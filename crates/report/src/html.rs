@@ -188,6 +188,9 @@ impl Page {
             for server in words::servers(diagnosis) {
                 page.element("p", &format!("The server: {server}."));
             }
+            for path in words::paths(diagnosis) {
+                page.element("p", &format!("The path: {path}."));
+            }
         });
     }
 

@@ -123,6 +123,9 @@ impl Paper {
         for server in words::servers(diagnosis) {
             self.wrapped("  server: ", &server);
         }
+        for path in words::paths(diagnosis) {
+            self.wrapped("  path: ", &path);
+        }
         self.blank();
     }
 

@@ -29,6 +29,7 @@ pub(super) fn diagnosis(words: &str) -> Diagnosis {
             client: None,
         }],
         servers: Vec::new(),
+        measured_paths: Vec::new(),
         client: ReportClient {
             profile: "mstsc-11".to_owned(),
             name: "a current mstsc (Windows 11)".to_owned(),

@@ -276,11 +276,9 @@ fn others(faults: &[&Finding]) -> Option<Part> {
 
 /// Names what else it may be: nothing, if a fault is proven.
 fn open(diagnosis: &Diagnosis) -> Option<Part> {
-    let proven = diagnosis
-        .findings
-        .first()
-        .is_some_and(|first| first.severity == Severity::Blocking && first.confidence == Confidence::Proven);
-    if diagnosis.verdict == Verdict::Healthy || diagnosis.unknown.is_empty() || proven || words::only_unread(diagnosis)
+    let proven = diagnosis.findings.first().filter(|first| first.confidence == Confidence::Proven);
+    let enough = proven.is_some_and(|first| first.severity == Severity::Blocking);
+    if diagnosis.verdict == Verdict::Healthy || diagnosis.unknown.is_empty() || enough || words::only_unread(diagnosis)
     {
         return None;
     }
@@ -289,7 +287,8 @@ fn open(diagnosis: &Diagnosis) -> Option<Part> {
         .map(|(stage, count)| format!("{} in the steps after {}", counted(count, "cause", "causes"), stage.word()));
     let here = (!here.is_empty()).then(|| few(&here, NAMES));
     let text = here.into_iter().chain(later).collect::<Vec<_>>().join("; ");
-    let label = if diagnosis.verdict == Verdict::Faulty { "It may also be" } else { "Not ruled out" };
+    let doubted = diagnosis.verdict == Verdict::Faulty && proven.is_none();
+    let label = if doubted { "It may also be" } else { "Not ruled out" };
     Some(Part::new(label, &format!("{text}.")).spare(1))
 }
 
@@ -317,6 +316,9 @@ fn aside(diagnosis: &Diagnosis) -> Vec<Part> {
     let advised = diagnosis.findings.first().filter(|first| first.advice.is_some());
     if let Some(first) = advised.and_then(|_| words::servers(diagnosis).into_iter().next()) {
         parts.push(Part::new("Server", &first).spare(4));
+    }
+    if let Some(first) = words::paths(diagnosis).first() {
+        parts.push(Part::new("Path", &format!("{first}.")).spare(3));
     }
     if let Some(first) = captured::lines(diagnosis, usize::MAX).first() {
         parts.push(Part::new("Captured", first).spare(6));

@@ -254,6 +254,17 @@ pub(super) fn servers(diagnosis: &Diagnosis) -> Vec<String> {
     told.collect()
 }
 
+/// Tells the figures of the way to each address whose packets were counted.
+pub(super) fn paths(diagnosis: &Diagnosis) -> Vec<String> {
+    let told = diagnosis.measured_paths.iter().map(|path| {
+        let whose = subject_words::whose(diagnosis, path.subject).map_or(String::new(), |name| format!("to {name}: "));
+        let trip = path.round_trip_milliseconds.map_or(String::new(), |time| format!("round trip {time:.1} ms, "));
+        let (there, back) = (path.lost_to_host, path.lost_from_host);
+        format!("{whose}{trip}{} of {} packets to it lost, {} of {} from it", there.lost, there.of, back.lost, back.of)
+    });
+    told.collect()
+}
+
 /// Splits the place off the command of a next step: `on the host, in PowerShell: Get-Service`.
 pub(super) fn place_and_command(text: &str) -> (Option<&str>, &str) {
     match text.split_once(": ") {

@@ -44,7 +44,9 @@ pub(super) fn parse_target(text: &str) -> Result<Target, String> {
 }
 
 pub(super) fn parse_code(text: &str) -> Result<u32, String> {
-    if let Some((code, extended)) = text.split_once([',', '/']) {
+    let apart = text.split(|sign: char| sign.is_whitespace() || matches!(sign, ',' | '/' | ';'));
+    let numbers: Vec<&str> = apart.filter(|word| evidence::symptom::parse_code(word).is_ok()).collect();
+    if let [code, extended, ..] = numbers[..] {
         return Err(format!("these are two numbers: write --code {code} --extended {extended}"));
     }
     let code = evidence::symptom::parse_code(text).map_err(|error| error.to_string())?;
@@ -79,6 +81,15 @@ pub(super) fn parse_time(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pasted_pair_is_told_how_to_be_written() {
+        for pair in ["0x904, extended 0x7", "0x904 0x7", "0x904,0x7", "0x904/0x7"] {
+            let told = parse_code(pair).unwrap_err();
+            assert!(told.ends_with("write --code 0x904 --extended 0x7"), "{pair}: {told}");
+        }
+        assert_eq!(parse_code("0x904"), Ok(0x904));
+    }
 
     #[test]
     fn times_have_units_and_limits() {

@@ -73,6 +73,14 @@ pub(super) const ALL: &[Aspect] = &[
         ..USUAL
     },
     Aspect {
+        id: "tls-answer",
+        stage: Stage::Tls,
+        meaning: "one of them takes the handshake, and the other ends it: who is refused there gets no further",
+        causes: &["private-key-unusable", "tls-refused", "tls-stalled", "tls-blocked-on-path"],
+        whole_stage: true,
+        unlike: |pair| by_question(pair, "tls.answer", "offer", taken).filter(|_| versions(pair).is_none()),
+    },
+    Aspect {
         id: "tls-version",
         stage: Stage::Tls,
         meaning: "a client without the version of one of them gets into the other alone",
@@ -244,10 +252,12 @@ fn other_words(answer: &Value) -> Option<String> {
         return Some(word.replace('-', " "));
     }
     let object = answer.as_object()?;
-    let (kind, value) = object.iter().find(|(kind, _)| *kind != "bytes" && *kind != "name")?;
+    let closed = object.get_key_value("closed");
+    let (kind, value) = closed.or_else(|| object.iter().find(|(kind, _)| *kind != "bytes" && *kind != "name"))?;
     Some(match (kind.as_str(), answer["name"].as_str(), value.as_str()) {
         ("alert", Some(name), _) => format!("alert {name}"),
         ("failure", Some(name), _) => format!("refuses: {name}"),
+        ("closed", _, Some("rst")) => "resets the connection".to_owned(),
         ("closed" | "after_bytes", ..) => "closes the connection".to_owned(),
         ("silent_after_bytes", ..) => "is silent".to_owned(),
         ("foreign", _, Some(service)) => format!("speaks {service}"),
@@ -270,10 +280,12 @@ fn versions(pair: &Pair<'_>) -> Unlike {
 }
 
 fn spoken_version(answer: &Value) -> Option<String> {
-    if answer.get("suite").is_some() {
-        return answer["version"].as_str().map(|version| format!("TLS {version}"));
-    }
-    other_words(answer)
+    answer.get("suite").and_then(|_| answer["version"].as_str()).map(|version| format!("TLS {version}"))
+}
+
+/// Says that a hello was taken, or how it was refused.
+fn taken(answer: &Value) -> Option<String> {
+    if answer.get("suite").is_some() { Some("takes the handshake".to_owned()) } else { other_words(answer) }
 }
 
 fn chosen_suite(answer: &Value) -> Option<String> {

@@ -125,7 +125,7 @@ fn an_expired_certificate_of_one_host_is_its_own_difference() {
     let expired = expired.with(Fact::CertificateSubject("CN=good".to_owned())).certificate(-300, -10);
     let comparison = beside(&working, &expired);
     let told = comparison.differences.iter().find(|difference| difference.aspect == "finding").unwrap();
-    assert_eq!((told.explains[0].as_str(), told.working.as_str()), ("certificate-expired", "ruled out"));
+    assert_eq!((told.explains[0].as_str(), told.working.as_str()), ("certificate-expired", "does not have this fault"));
     assert_eq!(comparison.differences[0].aspect, "finding", "what was found ranks above what was not");
 }
 
@@ -176,4 +176,16 @@ proptest::proptest! {
             proptest::prop_assert!(!told.chars().any(evidence::printable::hidden), "{told}");
         }
     }
+}
+
+#[test]
+fn a_handshake_that_is_reset_says_nothing_of_versions() {
+    let working = xrdp("192.0.2.1", TlsVersion::Tls13, 0x1302, "good", "ab");
+    let reset = Handshake::Closed { end: wire::machine::End::Rst, bytes: 0 };
+    let broken = host("192.0.2.2").accepted().selects(EVERYTHING, SecurityProtocols::SSL).tls(OFFER, reset);
+    let comparison = beside(&working, &broken);
+    let answer = comparison.differences.iter().find(|difference| difference.stage == Stage::Tls).unwrap();
+    assert_eq!(answer.aspect, "tls-answer");
+    assert_eq!((answer.working.as_str(), answer.broken.as_str()), ("takes the handshake", "resets the connection"));
+    assert!(!aspects(&comparison).contains(&"tls-version"), "{comparison:?}");
 }
