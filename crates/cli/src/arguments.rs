@@ -294,7 +294,8 @@ pub enum ExplainFormat {
 )]
 #[allow(clippy::struct_excessive_bools)] // each is an option of its own
 pub struct FixOptions {
-    /// The root of a mounted disk, or an xrdp.ini; without it, this machine
+    /// The root of a mounted disk, or an xrdp.ini; without it, this machine. Nothing outside of it is changed: of an
+    /// xrdp.ini alone, nothing outside of its folder. New keys and certificates go beside the xrdp.ini
     #[arg(value_name = "PATH")]
     pub path: Option<PathBuf>,
     /// Mend only this cause; may be given again

@@ -50,6 +50,7 @@ pub fn run(options: &FixOptions) -> anyhow::Result<u8> {
         terminal::print(&words::nothing(&found, &by_hand))?;
         return Ok(HEALTHY);
     }
+    patient.keeps(&plan)?;
     terminal::print(&words::plan(&plan, &found, &by_hand, patient.elsewhere()))?;
     if !wanted(&plan, options)? {
         return Ok(CHANGES);

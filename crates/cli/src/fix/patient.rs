@@ -14,6 +14,7 @@ use evidence::rdp_file::Routing;
 use evidence::state::{State, XRDP_INI, Xrdp};
 use evidence::{Evidence, Target, TimeSource};
 use repair::hand::Hand;
+use repair::plan::{Plan, Step};
 use time::OffsetDateTime;
 
 use super::journals;
@@ -31,6 +32,9 @@ pub struct Patient {
     ini: PathBuf,
     /// Root of its files.
     pub root: PathBuf,
+    /// Folder outside of which nothing is changed: all of this machine, the mounted one, or the folder of a lone
+    /// `xrdp.ini`.
+    bound: PathBuf,
     /// Machine as the journals know it.
     pub origin: String,
 }
@@ -75,14 +79,49 @@ impl Patient {
             bail!("{} is not there: this program repairs an xrdp, or a Windows on its mounted disk", ini.display());
         }
         let ini = std::fs::canonicalize(&ini)?;
+        if let Some(folder) = path.filter(|path| path.is_dir())
+            && !ini.starts_with(std::fs::canonicalize(folder)?)
+        {
+            bail!(
+                "the xrdp.ini of {} is a link to {}, which is not in it: nothing is changed",
+                folder.display(),
+                ini.display()
+            );
+        }
         let root = root_of_xrdp(&ini);
-        let origin = journals::origin(&root);
-        Ok(Self { ini, root, origin })
+        let (bound, named) = if root != Path::new("/") || is_own(&ini) {
+            (root.clone(), &root)
+        } else {
+            (ini.parent().unwrap_or(Path::new("/")).to_owned(), &ini)
+        };
+        let origin = journals::origin(named);
+        Ok(Self { ini, root, bound, origin })
     }
 
     /// True if its services do not run here.
     pub fn elsewhere(&self) -> bool {
-        self.root != Path::new("/") || self.ini != Path::new(XRDP_INI)
+        self.root != Path::new("/") || !is_own(&self.ini)
+    }
+
+    /// Checks that a plan changes nothing outside of what was named.
+    pub fn keeps(&self, plan: &Plan) -> anyhow::Result<()> {
+        let inside = |file: &PathBuf| {
+            let folder = file.parent().and_then(|folder| std::fs::canonicalize(folder).ok());
+            folder.is_some_and(|folder| folder.starts_with(&self.bound))
+        };
+        let outside = |step: &&Step| {
+            let files = step.place.files();
+            !files.iter().all(inside) || files.is_empty() && self.elsewhere()
+        };
+        let Some(step) = plan.steps.iter().find(outside) else { return Ok(()) };
+        let file = step.place.files().into_iter().next();
+        let file = file.map_or_else(|| step.place.to_string(), |file| file.display().to_string());
+        bail!(
+            "{} would change {file}, which does not lie in {}, and only what was named is changed. Name the root of the \
+             machine that the xrdp.ini belongs to (it has etc/xrdp/xrdp.ini), or choose another fix with --only",
+            step.fix,
+            self.bound.display()
+        )
     }
 
     /// Returns the hand on it.
@@ -168,6 +207,11 @@ impl Patient {
             None => Verdict::NotVisible(format!("its files no longer show {causes}, but a probe could not tell{also}")),
         })
     }
+}
+
+/// True for the settings of the xrdp that runs here.
+fn is_own(ini: &Path) -> bool {
+    ini == Path::new(XRDP_INI) || std::fs::canonicalize(XRDP_INI).is_ok_and(|own| own == ini)
 }
 
 /// Returns the faults of a probe; `None` where it could not tell.

@@ -41,7 +41,7 @@ pub fn plan(plan: &Plan, found: &Found, by_hand: &[String], elsewhere: bool) -> 
         lines.push(format!("Then {service} is restarted, if it runs: connections through it end."));
     }
     if elsewhere {
-        lines.push("These are the files of another machine or another xrdp: nothing is restarted.".to_owned());
+        lines.push("These are the files of another machine or another xrdp: nothing is restarted, and new files go beside its xrdp.ini.".to_owned());
     }
     lines.push(format!(
         "{} in all; each is written down first, and `rdpdoctor undo` brings back what was there.",

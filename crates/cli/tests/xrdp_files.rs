@@ -1,0 +1,109 @@
+//! `fix` and `inspect` of an xrdp by its files alone: what is changed lies in what was named, and nothing is lost.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// Folder with the files of a test, and the journals beside them.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("rdpdoctor-xrdp-files-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        Self(fs::canonicalize(folder).unwrap())
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.0.join(path)
+    }
+
+    fn write(&self, path: &str, text: &str) -> String {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    fn run(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rdpdoctor"));
+        let output = command.args(arguments).env("XDG_STATE_HOME", self.path("state")).output().unwrap();
+        (output.status.code(), text(&output))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn ini(more: &str) -> String {
+    format!("; xrdp.ini\n[Globals]\nport=3389\n{more}")
+}
+
+/// Settings whose certificate and key are nowhere on any machine.
+fn stale() -> String {
+    ini("security_layer=tls\ncertificate=/nowhere/rdpdoctor/cert.pem\nkey_file=/nowhere/rdpdoctor/key.pem\n")
+}
+
+/// Files whose names a new key could take in the folder of this machine's own xrdp.
+fn own_files() -> Vec<PathBuf> {
+    let names = fs::read_dir("/etc/xrdp").into_iter().flatten().flatten().map(|entry| entry.path());
+    names.filter(|path| path.to_string_lossy().contains("rdpdoctor")).collect()
+}
+
+#[test]
+fn new_files_go_beside_the_ini_that_was_named() {
+    let folder = Folder::new("lone");
+    let named = folder.write("lone/xrdp.ini", &stale());
+    let (own, key) = (own_files(), folder.path("lone/rdpdoctor-key.pem"));
+    let (status, plan) = folder.run(&["fix", &named]);
+    assert_eq!(status, Some(1), "{plan}");
+    assert!(plan.contains(key.to_str().unwrap()) && !plan.contains(" /etc/xrdp"), "{plan}");
+    let (status, applied) = folder.run(&["fix", &named, "--apply", "--yes"]);
+    assert_eq!(status, Some(2), "{applied}");
+    assert!(fs::read_to_string(&key).unwrap().contains("PRIVATE KEY"));
+    let changed = fs::read_to_string(&named).unwrap();
+    assert!(changed.contains(&format!("key_file={}\n", key.display())), "{changed}");
+    assert_eq!(own_files(), own, "the machine's own xrdp is none of it");
+    assert_eq!(folder.run(&["undo", "--yes"]).0, Some(0));
+    assert!(fs::read_to_string(&named).unwrap() == stale() && !key.exists());
+}
+
+#[test]
+fn new_files_of_a_mounted_machine_go_below_its_root() {
+    let folder = Folder::new("mounted");
+    folder.write("root/etc/xrdp/xrdp.ini", &stale());
+    let (_, plan) = folder.run(&["fix", folder.path("root").to_str().unwrap()]);
+    assert!(plan.contains(folder.path("root/etc/xrdp/rdpdoctor-key.pem").to_str().unwrap()), "{plan}");
+    assert!(plan.contains("+ /etc/xrdp/rdpdoctor-key.pem"), "as that machine names it: {plan}");
+}
+
+#[test]
+fn nothing_outside_of_what_was_named_is_changed() {
+    let folder = Folder::new("outside");
+    let named = folder.write("lone/xrdp.ini", &ini("security_layer=rdp\n"));
+    let other = folder.write("other/xrdp.ini", &ini("security_layer=rdp\n"));
+    let plan = folder.path("plan.json").to_str().unwrap().to_owned();
+    assert_eq!(folder.run(&["fix", &named, "--only", "offer-tls-in-xrdp", "--save", &plan]).0, Some(1));
+    let (status, foreign) = folder.run(&["fix", &other, "--from", &plan, "--apply", "--yes"]);
+    assert!(status == Some(3) && foreign.contains("outside") | foreign.contains("does not lie in"), "{foreign}");
+    folder.write("plan.json", &fs::read_to_string(&plan).unwrap().replace("/lone/", "/other/"));
+    let (status, edited) = folder.run(&["fix", &named, "--from", &plan, "--apply", "--yes"]);
+    assert!(status == Some(3) && edited.contains("does not lie in"), "{edited}");
+    assert!(Path::new(&other).exists() && fs::read_to_string(&other).unwrap().contains("security_layer=rdp"));
+    // a folder whose settings are those of another one
+    fs::create_dir_all(folder.path("root/etc/xrdp")).unwrap();
+    std::os::unix::fs::symlink(&other, folder.path("root/etc/xrdp/xrdp.ini")).unwrap();
+    let (status, linked) = folder.run(&["fix", folder.path("root").to_str().unwrap()]);
+    assert!(status == Some(3) && linked.contains("is a link to"), "{linked}");
+}
