@@ -109,6 +109,27 @@ fn nothing_outside_of_what_was_named_is_changed() {
 }
 
 #[test]
+fn reading_the_journals_makes_nothing_and_a_run_is_found_by_its_number() {
+    let folder = Folder::new("journals");
+    let reading: [&[&str]; 5] =
+        [&["history"], &["confirm", "1234-5678"], &["undo"], &["undo", "1"], &["fix", "--finish"]];
+    for (arguments, status) in reading.into_iter().zip([0, 3, 0, 3, 3]) {
+        let told = folder.run(arguments);
+        assert_eq!(told.0, Some(status), "{arguments:?}: {}", told.1);
+        assert!(!folder.path("state").exists(), "{arguments:?}");
+    }
+    let named = folder.write("lone/xrdp.ini", &ini("security_layer=rdp\n"));
+    assert_eq!(folder.run(&["fix", &named, "--only", "offer-tls-in-xrdp", "--apply", "--yes"]).0, Some(2));
+    let (_, history) = folder.run(&["history"]);
+    assert!(history.contains("0001") && history.contains(&named), "{history}");
+    for none in ["2", "+1", "../1", ""] {
+        assert_eq!(folder.run(&["undo", none, "--yes"]).0, Some(3), "{none}");
+    }
+    assert_eq!(folder.run(&["undo", "1", "--yes"]).0, Some(0));
+    assert!(fs::read_to_string(&named).unwrap().contains("security_layer=rdp"));
+}
+
+#[test]
 fn several_settings_are_several_machines_and_borrow_no_name() {
     let folder = Folder::new("several");
     folder.write("all/a/xrdp.ini", &ini("security_layer=rdp\n"));

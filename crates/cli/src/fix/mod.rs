@@ -186,10 +186,10 @@ fn apply(patient: &Patient, found: &Found, plan: &Plan, within: Option<Duration>
 
 /// Finishes a run that was cut off.
 fn finish(options: &FixOptions) -> anyhow::Result<u8> {
-    let store = journals::store()?;
+    let none = || anyhow!("no run was cut off: there is nothing to finish");
+    let store = journals::existing()?.ok_or_else(none)?;
     let _lock = store.lock()?;
-    let open =
-        journals::unfinished(&store)?.ok_or_else(|| anyhow!("no run was cut off: there is nothing to finish"))?;
+    let open = journals::unfinished(&store)?.ok_or_else(none)?;
     let foreign = |origin: &str| open.begin.origin != origin;
     let elsewhere = || anyhow!("run {} belongs to another machine: name its folder", journals::number(&open));
     let causes = open.begin.causes.clone();
