@@ -108,6 +108,38 @@ fn nothing_outside_of_what_was_named_is_changed() {
     assert!(status == Some(3) && linked.contains("is a link to"), "{linked}");
 }
 
+/// Root of a machine whose xrdp may not read its key, with the layer of security that hides it.
+fn hidden(folder: &Folder) -> String {
+    folder.write("root/etc/passwd", "root:x:0:0::/:/bin/sh\nxrdp:x:64102:64105::/:/bin/false\n");
+    folder.write("root/etc/group", "root:x:0:\nxrdp:x:64105:\n");
+    for name in ["cert.pem", "key.pem"] {
+        let path = folder.write(&format!("root/etc/ssl/{name}"), "");
+        let mode = if name == "key.pem" { 0o600 } else { 0o644 };
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    }
+    let settings = "security_layer=rdp\nruntime_user=xrdp\ncertificate=/etc/ssl/cert.pem\nkey_file=/etc/ssl/key.pem\n";
+    folder.write("root/etc/xrdp/xrdp.ini", &ini(settings));
+    folder.path("root").to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_fault_that_a_setting_hides_is_planned_with_it() {
+    let folder = Folder::new("hidden");
+    let root = hidden(&folder);
+    let (status, plan) = folder.run(&["fix", &root]);
+    assert_eq!(status, Some(1), "{plan}");
+    for line in ["standard-security-only: ", "private-key-unusable: ", "security_layer", "rdpdoctor-key.pem"] {
+        assert!(plan.contains(line), "{line}: {plan}");
+    }
+    // whoever mends one is told of the other
+    let (_, one) = folder.run(&["fix", &root, "--for", "standard-security-only"]);
+    assert!(one.contains("Then there is private-key-unusable: ") && !one.contains("rdpdoctor-key.pem"), "{one}");
+    let key = folder.path("root/etc/ssl/key.pem");
+    fs::set_permissions(key, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    let (_, sound) = folder.run(&["fix", &root]);
+    assert!(sound.contains("standard-security-only: ") && !sound.contains("private-key-unusable"), "{sound}");
+}
+
 #[test]
 fn reading_the_journals_makes_nothing_and_a_run_is_found_by_its_number() {
     let folder = Folder::new("journals");

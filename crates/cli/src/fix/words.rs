@@ -3,16 +3,16 @@
 use evidence::printable::{counted, printable};
 use repair::journal::Journal;
 use repair::place::Place;
-use repair::plan::{Plan, Step};
+use repair::plan::Step;
 
-use super::journals;
 use super::patient::Found;
+use super::{Planned, journals};
 use crate::arguments::FixOptions;
 
 /// Says that nothing is to be done, and what would take a person.
 pub fn nothing(found: &Found, by_hand: &[String]) -> String {
     let mut lines = vec![if found.faults.is_empty() {
-        format!("xrdp on {}: its files show no fault. Nothing to do.", printable(&found.name))
+        format!("xrdp on {}: its files show no fault. Nothing to do.", printable(&found.title))
     } else {
         "There is nothing that this program can do for what was asked.".to_owned()
     }];
@@ -25,10 +25,11 @@ pub fn left_over(by_hand: &[String]) -> Vec<String> {
 }
 
 /// Writes a plan like a difference: now and then, place by place.
-pub fn plan(plan: &Plan, found: &Found, by_hand: &[String], elsewhere: bool) -> String {
-    let mut lines = vec![format!("Plan for xrdp on {}:", printable(&found.name)), String::new()];
-    for (cause, because) in found.titles.iter().filter(|(cause, _)| plan.causes.contains(cause)) {
-        lines.push(format!("{cause}: {}", printable(because)));
+pub fn plan(planned: &Planned, found: &Found, elsewhere: bool) -> String {
+    let plan = &planned.plan;
+    let mut lines = vec![format!("Plan for xrdp on {}:", printable(&found.title)), String::new()];
+    for fault in planned.mended.iter().filter(|fault| plan.causes.contains(&fault.cause)) {
+        lines.push(format!("{}: {}", fault.cause, printable(&fault.because)));
     }
     for fix in plan.fixes.iter().filter_map(|id| diagnosis::fixes::find(id)) {
         lines.push(String::new());
@@ -47,7 +48,11 @@ pub fn plan(plan: &Plan, found: &Found, by_hand: &[String], elsewhere: bool) -> 
         "{} in all; each is written down first, and `rdpdoctor undo` brings back what was there.",
         counted(plan.steps.len(), "change", "changes")
     ));
-    lines.extend(left_over(by_hand));
+    lines.extend(left_over(&planned.by_hand));
+    lines.extend(planned.later.iter().map(|fault| {
+        let (cause, because) = (&fault.cause, printable(&fault.because));
+        format!("Then there is {cause}: {because}. This plan does not mend that: `rdpdoctor explain {cause}`")
+    }));
     lines.join("\n") + "\n"
 }
 
