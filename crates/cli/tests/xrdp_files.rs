@@ -162,6 +162,17 @@ fn reading_the_journals_makes_nothing_and_a_run_is_found_by_its_number() {
 }
 
 #[test]
+fn a_folder_with_the_ini_in_it_is_taken_and_a_cause_that_is_not_there_is_named() {
+    let folder = Folder::new("folder");
+    folder.write("lone/xrdp.ini", &ini("security_layer=rdp\n"));
+    let named = folder.path("lone").to_str().unwrap().to_owned();
+    let (status, plan) = folder.run(&["fix", &named, "--only", "offer-tls-in-xrdp"]);
+    assert!(status == Some(1) && plan.contains("security_layer"), "{plan}");
+    let (status, none) = folder.run(&["fix", &named, "--for", "certificate-key-mismatch"]);
+    assert!(status == Some(0) && none.contains("Not found here: certificate-key-mismatch"), "{none}");
+}
+
+#[test]
 fn several_settings_are_several_machines_and_borrow_no_name() {
     let folder = Folder::new("several");
     folder.write("all/a/xrdp.ini", &ini("security_layer=rdp\n"));

@@ -47,7 +47,7 @@ pub fn run(options: &FixOptions) -> anyhow::Result<u8> {
         None => planned(&patient, &found, options)?,
     };
     if planned.plan.steps.is_empty() {
-        terminal::print(&words::nothing(&found, &planned.by_hand))?;
+        terminal::print(&words::nothing(&found, &planned))?;
         return Ok(HEALTHY);
     }
     patient.keeps(&planned.plan)?;
@@ -93,6 +93,8 @@ struct Planned {
     mended: Vec<Fault>,
     /// Causes that take a person.
     by_hand: Vec<String>,
+    /// Causes that were asked for and are not there.
+    missing: Vec<String>,
     /// Faults that only show once these are mended, and that it does not mend.
     later: Vec<Fault>,
 }
@@ -128,6 +130,7 @@ fn planned(patient: &Patient, found: &Found, options: &FixOptions) -> anyhow::Re
         fresh = if chosen.len() > before { found.after(&chosen)? } else { Vec::new() };
         fresh.retain(|fault| !known.contains(&fault.cause));
     }
+    planned.missing = options.causes.iter().filter(|cause| !known.contains(cause)).cloned().collect();
     let hand = patient.hand()?;
     let (xrdp, name) = (found.xrdp.clone(), found.name.clone());
     let repaired = remedy::Patient { root: &patient.root, xrdp: &xrdp, name: &name, origin: &patient.origin };

@@ -103,7 +103,11 @@ impl Patient {
         let ini = match path {
             None if cfg!(target_os = "linux") => PathBuf::from(XRDP_INI),
             None => bail!("this program repairs no running Windows yet: `rdpdoctor inspect` lists the commands"),
-            Some(path) if path.is_dir() => path.join(XRDP_INI.trim_start_matches('/')),
+            Some(path) if path.is_dir() => {
+                let usual = path.join(XRDP_INI.trim_start_matches('/'));
+                let beside = path.join("xrdp.ini");
+                if beside.is_file() && !usual.is_file() { beside } else { usual }
+            }
             Some(path) => path.to_owned(),
         };
         if !ini.is_file() {
