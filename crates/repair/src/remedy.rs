@@ -71,8 +71,8 @@ pub fn plan(patient: &Patient<'_>, fixes: &[&'static Fix], given: &Given, hand: 
     Ok(plan)
 }
 
-/// Places of a new key and its certificate, as the machine itself names them: beside its `xrdp.ini`, wherever that lies.
-/// Files that are there stay.
+/// Places of a new key and its certificate, as the machine itself names them: beside its `xrdp.ini`, wherever that
+/// lies. Files that are there stay.
 struct Made {
     certificate: String,
     key: String,
