@@ -46,7 +46,8 @@ pub enum Command {
     Collect(CollectOptions),
     /// Explain a code, a pasted message, an event, a cause, a fix or a claim, or search by words; contacts no machine
     Explain(ExplainOptions),
-    /// Repair xrdp, here or on a mounted disk: show what would be changed, and change it with --apply
+    /// Repair xrdp, here or on a mounted disk, or a Windows on a mounted disk: show what would be changed, and change
+    /// it with --apply
     Fix(FixOptions),
     /// Take back what `fix` has changed
     Undo(UndoOptions),
@@ -294,7 +295,8 @@ pub enum ExplainFormat {
 )]
 #[allow(clippy::struct_excessive_bools)] // each is an option of its own
 pub struct FixOptions {
-    /// The root of a mounted disk, or an xrdp.ini; without it, this machine
+    /// The root of a mounted disk, an xrdp.ini or its folder; without it, this machine. Nothing outside of it is
+    /// changed: of an xrdp.ini alone, nothing outside of its folder. New keys and certificates go beside the xrdp.ini
     #[arg(value_name = "PATH")]
     pub path: Option<PathBuf>,
     /// Mend only this cause; may be given again

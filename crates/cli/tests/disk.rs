@@ -116,6 +116,9 @@ fn three_faults_of_a_disk_are_repaired_and_taken_back_to_the_byte() {
     }
     let misspelt = disk.fix(&["--for", "remote-desktop-disable"]);
     assert!(misspelt.status.code() == Some(3) && text(&misspelt).contains("there is no cause"), "{}", text(&misspelt));
+    let absent = disk.fix(&["--for", "listener-disabled"]);
+    assert_eq!(absent.status.code(), Some(0), "{}", text(&absent));
+    assert!(text(&absent).contains("Not found here: listener-disabled"), "{}", text(&absent));
     assert_eq!(disk.all(), before, "a plan changes nothing");
     let applied = disk.fix(&["--apply", "--yes"]);
     assert_eq!(applied.status.code(), Some(2), "nobody has seen it work yet: {}", text(&applied));

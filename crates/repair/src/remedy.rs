@@ -71,7 +71,8 @@ pub fn plan(patient: &Patient<'_>, fixes: &[&'static Fix], given: &Given, hand: 
     Ok(plan)
 }
 
-/// Places of a new key and its certificate, as the machine itself names them; files that are there stay.
+/// Places of a new key and its certificate, as the machine itself names them: beside its `xrdp.ini`, wherever that
+/// lies. Files that are there stay.
 struct Made {
     certificate: String,
     key: String,
@@ -79,15 +80,15 @@ struct Made {
 
 impl Made {
     fn choose(patient: &Patient<'_>, hand: &dyn Hand) -> Self {
-        let named = |path: &str, number: u32| {
-            let stem = path.trim_end_matches(".pem");
-            if number == 1 { path.to_owned() } else { format!("{stem}-{number}.pem") }
+        let named = |usual: &str, number: u32| {
+            let stem = Path::new(usual).file_stem().unwrap_or_default().to_string_lossy();
+            let name = if number == 1 { format!("{stem}.pem") } else { format!("{stem}-{number}.pem") };
+            Path::new(&patient.xrdp.file).with_file_name(name).display().to_string()
         };
         let free = |path: &str| hand.read(&Place::file(patient.real(path))) == Ok(Held::Absent);
-        let both =
-            (1..NAMES).map(|number| Self { certificate: named(NEW_CERTIFICATE, number), key: named(NEW_KEY, number) });
-        let mut both = both.filter(|made| free(&made.certificate) && free(&made.key));
-        both.next().unwrap_or_else(|| Self { certificate: NEW_CERTIFICATE.to_owned(), key: NEW_KEY.to_owned() })
+        let numbered = |number| Self { certificate: named(NEW_CERTIFICATE, number), key: named(NEW_KEY, number) };
+        let mut both = (1..NAMES).map(numbered).filter(|made| free(&made.certificate) && free(&made.key));
+        both.next().unwrap_or_else(|| numbered(1))
     }
 }
 

@@ -35,9 +35,12 @@ pub struct Disk {
 }
 
 /// Changes that are planned, and what takes a person.
+#[derive(Default)]
 struct Planned {
     plan: Plan,
     by_hand: Vec<String>,
+    /// Causes that were asked for and are not there.
+    missing: Vec<String>,
     why: Vec<String>,
 }
 
@@ -53,7 +56,7 @@ impl Disk {
     pub fn run(&self, options: &FixOptions) -> anyhow::Result<u8> {
         let hand = journals::hand(true)?;
         let planned = match &options.from {
-            Some(file) => Planned { plan: saved(file)?, by_hand: Vec::new(), why: Vec::new() },
+            Some(file) => Planned { plan: saved(file)?, ..Planned::default() },
             None => self.planned(&*hand, options)?,
         };
         terminal::print(&self.words(&planned))?;
@@ -116,7 +119,9 @@ impl Disk {
             steps: steps.collect::<Result<_, _>>()?,
             ..Plan::default()
         };
-        Ok(Planned { plan, by_hand, why })
+        let there = |cause: &&String| diagnosis.findings.iter().any(|finding| finding.cause == **cause);
+        let missing = options.causes.iter().filter(|cause| !there(cause)).cloned().collect();
+        Ok(Planned { plan, by_hand, missing, why })
     }
 
     /// Reads the hives. One that cannot be changed at all stops everything: nobody should repair half of a machine.
@@ -204,7 +209,7 @@ impl Disk {
                     .to_owned(),
             );
         }
-        lines.extend(words::left_over(&planned.by_hand));
+        lines.extend(words::left_over(&planned.by_hand, &planned.missing));
         lines.join("\n") + "\n"
     }
 }

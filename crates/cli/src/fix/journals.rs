@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{anyhow, bail};
+use anyhow::anyhow;
+#[cfg(not(target_os = "linux"))]
+use anyhow::bail;
 use evidence::moment::rfc3339;
 use evidence::printable::{counted, printable};
 use repair::hand::Hand;
-use repair::journal::{Ended, Entry, Journal, Store};
+use repair::journal::{Ended, Entry, Journal, JournalError, Store};
 use repair::place::sha256;
 use repair::run::{self, Third};
 use time::OffsetDateTime;
@@ -22,6 +24,11 @@ pub fn now() -> String {
 /// Opens the folder of the journals: of the person who runs this, or of the machine if that is the administrator.
 pub fn store() -> anyhow::Result<Store> {
     Ok(Store::open(&folder()?)?)
+}
+
+/// Opens the folder of the journals where there is one: reading makes nothing.
+pub fn existing() -> anyhow::Result<Option<Store>> {
+    Ok(Store::existing(&folder()?)?)
 }
 
 fn folder() -> anyhow::Result<PathBuf> {
@@ -82,23 +89,46 @@ pub fn unfinished(store: &Store) -> anyhow::Result<Option<Journal>> {
     store.unfinished().map_err(|(folder, why)| anyhow!("read the journal {}: {why}", folder.display()))
 }
 
+/// Finds the run with this number, which may have zeros before it, or else the last one whose changes are there.
+fn meant(store: Option<&Store>, run: Option<&str>) -> anyhow::Result<Option<Journal>> {
+    let unread = |folder: &Path, why: &JournalError| anyhow!("read the journal {}: {why}", folder.display());
+    let Some(run) = run else {
+        let last = store.map_or(Ok(None), Store::last_applied);
+        return last.map_err(|(folder, why)| unread(&folder, &why));
+    };
+    let digits = run.bytes().all(|digit| digit.is_ascii_digit());
+    let number = run.parse::<u32>().ok().filter(|_| digits);
+    let runs = store.map_or(Ok(Vec::new()), Store::runs)?;
+    let found = runs.into_iter().find(|(known, _)| Some(*known) == number);
+    let (_, folder) = found.ok_or_else(|| anyhow!("there is no run {run}: `rdpdoctor history` lists them"))?;
+    Journal::open(&folder).map(Some).map_err(|why| unread(&folder, &why))
+}
+
+/// Lists the files that a run has changed, each once; of other places what they are.
+fn changed(journal: &Journal) -> String {
+    let mut names: Vec<String> = Vec::new();
+    for place in journal.begin.steps.iter().map(|step| &step.place) {
+        let files = place.files();
+        let files = files.iter().map(|file| file.display().to_string());
+        let other = place.files().is_empty().then(|| place.to_string());
+        for name in files.chain(other) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+    }
+    names.join(", ")
+}
+
 /// Runs `undo` and returns the exit status.
 pub fn undo(options: &UndoOptions) -> anyhow::Result<u8> {
-    let store = store()?;
-    let lock = store.lock()?;
-    super::guarded::sweep(&store, &lock)?;
-    let journal = if let Some(run) = &options.run {
-        let folder = store.folder().join(run);
-        // a number and no path
-        if run.is_empty() || !run.bytes().all(|digit| digit.is_ascii_digit()) || !folder.is_dir() {
-            bail!("there is no run {run}: `rdpdoctor history` lists them");
-        }
-        Some(Journal::open(&folder).map_err(|why| anyhow!("read the journal {}: {why}", folder.display()))?)
-    } else {
-        let last = store.last_applied();
-        last.map_err(|(folder, why)| anyhow!("read the journal {}: {why}", folder.display()))?
-    };
-    let Some(mut journal) = journal else {
+    let store = existing()?;
+    // nobody else changes anything from here on
+    let lock = store.as_ref().map(Store::lock).transpose()?;
+    if let (Some(store), Some(lock)) = (&store, &lock) {
+        super::guarded::sweep(store, lock)?;
+    }
+    let Some(mut journal) = meant(store.as_ref(), options.run.as_deref())? else {
         terminal::print("There is nothing to undo.\n")?;
         return Ok(HEALTHY);
     };
@@ -140,8 +170,7 @@ pub fn undo(options: &UndoOptions) -> anyhow::Result<u8> {
 
 /// Runs `history` and returns the exit status.
 pub fn history() -> anyhow::Result<u8> {
-    let store = store()?;
-    let runs = store.runs()?;
+    let runs = existing()?.map_or(Ok(Vec::new()), |store| store.runs())?;
     if runs.is_empty() {
         terminal::print("Nothing was ever changed by rdpdoctor here.\n")?;
     }
@@ -157,7 +186,8 @@ pub fn history() -> anyhow::Result<u8> {
                     _ => None,
                 });
                 let fixes = journal.begin.fixes.join(", ");
-                format!("{number:04}  {began}  {fixes}: {ended}{}", told.unwrap_or_default())
+                let (told, changed) = (told.unwrap_or_default(), changed(&journal));
+                format!("{number:04}  {began}  {fixes}: {ended}{told} ({changed})")
             }
             Err(why) => {
                 status = UNDETERMINED;

@@ -21,7 +21,7 @@ use repair::run::{self, Applied, Third};
 use crate::arguments::FixOptions;
 use crate::output_file::OutputFile;
 use crate::{FAILED, HEALTHY, UNDETERMINED, terminal};
-use patient::{Found, Patient};
+use patient::{Fault, Found, Patient};
 
 /// Exit status: a plan has changes; or they were made and rolled back.
 const CHANGES: u8 = 1;
@@ -42,19 +42,20 @@ pub fn run(options: &FixOptions) -> anyhow::Result<u8> {
     }
     let patient = Patient::at(options.path.as_deref())?;
     let found = patient.found()?;
-    let (plan, by_hand) = match &options.from {
-        Some(file) => (saved(file)?, Vec::new()),
+    let planned = match &options.from {
+        Some(file) => Planned { plan: saved(file)?, mended: found.faults.clone(), ..Planned::default() },
         None => planned(&patient, &found, options)?,
     };
-    if plan.steps.is_empty() {
-        terminal::print(&words::nothing(&found, &by_hand))?;
+    if planned.plan.steps.is_empty() {
+        terminal::print(&words::nothing(&found, &planned))?;
         return Ok(HEALTHY);
     }
-    terminal::print(&words::plan(&plan, &found, &by_hand, patient.elsewhere()))?;
-    if !wanted(&plan, options)? {
+    patient.keeps(&planned.plan)?;
+    terminal::print(&words::plan(&planned, &found, patient.elsewhere()))?;
+    if !wanted(&planned.plan, options)? {
         return Ok(CHANGES);
     }
-    apply(&patient, &found, &plan, options.confirm_within)
+    apply(&patient, &found, &planned.plan, options.confirm_within)
 }
 
 /// Checks that the causes and fixes that were named exist.
@@ -84,33 +85,64 @@ fn wanted(plan: &Plan, options: &FixOptions) -> anyhow::Result<bool> {
     Ok(true)
 }
 
-/// Plans what mends the findings: for each the first fix that can be carried out here. Returns also the causes that
-/// take a person.
-fn planned(patient: &Patient, found: &Found, options: &FixOptions) -> anyhow::Result<(Plan, Vec<String>)> {
+/// Changes that are planned, and what they leave.
+#[derive(Default)]
+struct Planned {
+    plan: Plan,
+    /// Faults that it mends.
+    mended: Vec<Fault>,
+    /// Causes that take a person.
+    by_hand: Vec<String>,
+    /// Causes that were asked for and are not there.
+    missing: Vec<String>,
+    /// Faults that only show once these are mended, and that it does not mend.
+    later: Vec<Fault>,
+}
+
+/// Plans what mends the findings: for each the first fix that can be carried out here; and what these would uncover,
+/// judged by the state as it would be then.
+fn planned(patient: &Patient, found: &Found, options: &FixOptions) -> anyhow::Result<Planned> {
     let mut chosen: Vec<&'static Fix> = Vec::new();
-    let (mut causes, mut by_hand) = (Vec::new(), Vec::new());
-    for (cause, listed) in &found.faults {
-        if !options.causes.is_empty() && !options.causes.contains(cause) {
-            continue;
-        }
-        let able = listed.iter().filter_map(|id| fixes::find(id)).filter(|fix| fix.is_of_xrdp());
-        let wanted = |fix: &&Fix| options.only.is_empty() || options.only.iter().any(|id| id == fix.id);
-        match able.clone().find(wanted) {
-            Some(fix) => {
-                causes.push(cause.clone());
-                if !chosen.iter().any(|known| known.id == fix.id) {
-                    chosen.push(fix);
+    let (mut planned, mut known) = (Planned::default(), Vec::new());
+    let mut fresh = found.faults.clone();
+    while !fresh.is_empty() {
+        let uncovered = !known.is_empty();
+        let mut picked = Vec::new();
+        for fault in fresh {
+            known.push(fault.cause.clone());
+            let asked = options.causes.is_empty() || options.causes.contains(&fault.cause);
+            let able = fault.fixes.iter().filter_map(|id| fixes::find(id)).filter(|fix| fix.is_of_xrdp());
+            let wanted = |fix: &&Fix| asked && (options.only.is_empty() || options.only.iter().any(|id| id == fix.id));
+            match able.clone().find(wanted) {
+                Some(fix) => {
+                    picked.push(fix);
+                    planned.mended.push(fault);
                 }
+                None if uncovered => planned.later.push(fault),
+                None if asked && able.clone().next().is_none() => planned.by_hand.push(fault.cause),
+                None => {}
             }
-            None if able.clone().next().is_none() => by_hand.push(cause.clone()),
-            None => {}
         }
+        // what a setting hides is mended before the setting
+        let before = chosen.len();
+        chosen.splice(0..0, picked);
+        chosen = distinct(&chosen);
+        fresh = if chosen.len() > before { found.after(&chosen)? } else { Vec::new() };
+        fresh.retain(|fault| !known.contains(&fault.cause));
     }
+    planned.missing = options.causes.iter().filter(|cause| !known.contains(cause)).cloned().collect();
     let hand = patient.hand()?;
     let (xrdp, name) = (found.xrdp.clone(), found.name.clone());
     let repaired = remedy::Patient { root: &patient.root, xrdp: &xrdp, name: &name, origin: &patient.origin };
     let plan = remedy::plan(&repaired, &chosen, &Given::NOTHING, &*hand).map_err(|why: Unplanned| anyhow!("{why}"))?;
-    Ok((Plan { causes, ..plan }, by_hand))
+    let causes = planned.mended.iter().map(|fault| fault.cause.clone()).collect();
+    Ok(Planned { plan: Plan { causes, ..plan }, ..planned })
+}
+
+/// Returns each fix once.
+fn distinct(fixes: &[&'static Fix]) -> Vec<&'static Fix> {
+    let first = |(at, fix): &(usize, &&'static Fix)| !fixes.iter().take(*at).any(|known| known.id == fix.id);
+    fixes.iter().enumerate().filter(first).map(|(_, fix)| *fix).collect()
 }
 
 fn saved(file: &Path) -> anyhow::Result<Plan> {
@@ -185,10 +217,10 @@ fn apply(patient: &Patient, found: &Found, plan: &Plan, within: Option<Duration>
 
 /// Finishes a run that was cut off.
 fn finish(options: &FixOptions) -> anyhow::Result<u8> {
-    let store = journals::store()?;
+    let none = || anyhow!("no run was cut off: there is nothing to finish");
+    let store = journals::existing()?.ok_or_else(none)?;
     let _lock = store.lock()?;
-    let open =
-        journals::unfinished(&store)?.ok_or_else(|| anyhow!("no run was cut off: there is nothing to finish"))?;
+    let open = journals::unfinished(&store)?.ok_or_else(none)?;
     let foreign = |origin: &str| open.begin.origin != origin;
     let elsewhere = || anyhow!("run {} belongs to another machine: name its folder", journals::number(&open));
     let causes = open.begin.causes.clone();

@@ -4,16 +4,18 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{anyhow, bail};
-use collect::evidence::{Piece, gather, root_of_xrdp};
+use collect::evidence::{Gathered, Piece, gather, is_own_xrdp, root_of_xrdp};
 use collect::probe::{self, Probe};
 use diagnosis::Context;
 use diagnosis::cause::Severity;
 use diagnosis::diagnose::Run;
+use diagnosis::fixes::{self, Fix, Given};
 use evidence::observe::observe;
 use evidence::rdp_file::Routing;
 use evidence::state::{State, XRDP_INI, Xrdp};
 use evidence::{Evidence, Target, TimeSource};
 use repair::hand::Hand;
+use repair::plan::{Plan, Step};
 use time::OffsetDateTime;
 
 use super::journals;
@@ -31,6 +33,9 @@ pub struct Patient {
     ini: PathBuf,
     /// Root of its files.
     pub root: PathBuf,
+    /// Folder outside of which nothing is changed: all of this machine, the mounted one, or the folder of a lone
+    /// `xrdp.ini`.
+    bound: PathBuf,
     /// Machine as the journals know it.
     pub origin: String,
 }
@@ -39,12 +44,42 @@ pub struct Patient {
 pub struct Found {
     /// Settings of its xrdp.
     pub xrdp: Xrdp,
-    /// Its name.
+    /// Name of its machine, as a certificate has it.
     pub name: String,
-    /// Causes that keep somebody out or will, each with the fixes that its finding lists.
-    pub faults: Vec<(String, Vec<String>)>,
-    /// Its sentences, by cause.
-    pub titles: Vec<(String, String)>,
+    /// Name of its machine, or the path of its settings where it has none.
+    pub title: String,
+    /// Causes that keep somebody out or will.
+    pub faults: Vec<Fault>,
+    gathered: Gathered,
+    now: OffsetDateTime,
+}
+
+/// Cause that keeps somebody out or will.
+#[derive(Clone)]
+pub struct Fault {
+    /// Its id.
+    pub cause: String,
+    /// Fixes that its finding lists.
+    pub fixes: Vec<String>,
+    /// Sentence that shows it.
+    pub because: String,
+}
+
+impl Found {
+    /// Returns the faults that its files would show after these fixes: one may hide another.
+    pub fn after(&self, fixes: &[&'static Fix]) -> anyhow::Result<Vec<Fault>> {
+        let mut after = Gathered::default();
+        after.pieces.extend(self.gathered.pieces.iter().filter_map(|(path, kind, piece)| {
+            let Piece::State(state) = piece else { return None };
+            let mut state = state.clone();
+            for fix in fixes {
+                // this is a copy: nobody goes back
+                drop(fixes::apply::apply_fix(fix, &Given::NOTHING, &mut state));
+            }
+            Some((path.clone(), *kind, Piece::State(state)))
+        }));
+        judged(&after, self.now)
+    }
 }
 
 /// Faults that a probe has seen; `None` where it could not tell.
@@ -68,21 +103,60 @@ impl Patient {
         let ini = match path {
             None if cfg!(target_os = "linux") => PathBuf::from(XRDP_INI),
             None => bail!("this program repairs no running Windows yet: `rdpdoctor inspect` lists the commands"),
-            Some(path) if path.is_dir() => path.join(XRDP_INI.trim_start_matches('/')),
+            Some(path) if path.is_dir() => {
+                let usual = path.join(XRDP_INI.trim_start_matches('/'));
+                let beside = path.join("xrdp.ini");
+                if beside.is_file() && !usual.is_file() { beside } else { usual }
+            }
             Some(path) => path.to_owned(),
         };
         if !ini.is_file() {
             bail!("{} is not there: this program repairs an xrdp, or a Windows on its mounted disk", ini.display());
         }
         let ini = std::fs::canonicalize(&ini)?;
+        if let Some(folder) = path.filter(|path| path.is_dir())
+            && !ini.starts_with(std::fs::canonicalize(folder)?)
+        {
+            bail!(
+                "the xrdp.ini of {} is a link to {}, which is not in it: nothing is changed",
+                folder.display(),
+                ini.display()
+            );
+        }
         let root = root_of_xrdp(&ini);
-        let origin = journals::origin(&root);
-        Ok(Self { ini, root, origin })
+        let (bound, named) = if root != Path::new("/") || is_own_xrdp(&ini) {
+            (root.clone(), &root)
+        } else {
+            (ini.parent().unwrap_or(Path::new("/")).to_owned(), &ini)
+        };
+        let origin = journals::origin(named);
+        Ok(Self { ini, root, bound, origin })
     }
 
     /// True if its services do not run here.
     pub fn elsewhere(&self) -> bool {
-        self.root != Path::new("/") || self.ini != Path::new(XRDP_INI)
+        self.root != Path::new("/") || !is_own_xrdp(&self.ini)
+    }
+
+    /// Checks that a plan changes nothing outside of what was named.
+    pub fn keeps(&self, plan: &Plan) -> anyhow::Result<()> {
+        let inside = |file: &PathBuf| {
+            let folder = file.parent().and_then(|folder| std::fs::canonicalize(folder).ok());
+            folder.is_some_and(|folder| folder.starts_with(&self.bound))
+        };
+        let outside = |step: &&Step| {
+            let files = step.place.files();
+            !files.iter().all(inside) || files.is_empty() && self.elsewhere()
+        };
+        let Some(step) = plan.steps.iter().find(outside) else { return Ok(()) };
+        let file = step.place.files().into_iter().next();
+        let file = file.map_or_else(|| step.place.to_string(), |file| file.display().to_string());
+        bail!(
+            "{} would change {file}, which does not lie in {}, and only what was named is changed. Name the root of the \
+             machine that the xrdp.ini belongs to (it has etc/xrdp/xrdp.ini), or choose others with --for or --only",
+            step.fix,
+            self.bound.display()
+        )
     }
 
     /// Returns the hand on it.
@@ -103,25 +177,13 @@ impl Patient {
             let why = gathered.unread.first().map_or("it is no xrdp.ini", |(_, why)| why);
             return Err(anyhow!("read {}: {why}", self.ini.display()));
         };
+        let title = state.computer.clone().unwrap_or_else(|| self.ini.display().to_string());
         let name = state.computer.clone().unwrap_or_else(|| "xrdp".to_owned());
         // a link leads elsewhere than it is named: what is changed is the file itself
         let file = Path::new("/").join(self.ini.strip_prefix(&self.root).unwrap_or(&self.ini));
         let xrdp = Xrdp { file: file.display().to_string(), ..xrdp.clone() };
-        let mut evidence = Evidence::default();
-        gathered.observe(&mut evidence, now);
-        let diagnosis = diagnosis::diagnose(&evidence.into_order(), &context(None, now)?, Run::default());
-        let findings = || diagnosis.findings.iter().filter(|finding| finding.severity < Severity::Advisory);
-        Ok(Found {
-            xrdp,
-            name,
-            faults: findings().map(|finding| (finding.cause.clone(), finding.fixes.clone())).collect(),
-            titles: findings()
-                .map(|finding| {
-                    let because = finding.because.first().map_or(&finding.title, |because| &because.text);
-                    (finding.cause.clone(), because.clone())
-                })
-                .collect(),
-        })
+        let faults = judged(&gathered, now)?;
+        Ok(Found { xrdp, name, title, faults, gathered, now })
     }
 
     /// Asks the machine as a client would; `None` where it does not run here.
@@ -144,10 +206,10 @@ impl Patient {
     /// Looks whether the causes are gone: in the files, and by a probe where it runs here.
     pub fn verify(&self, causes: &[String], before: Option<&Probed>) -> anyhow::Result<Verdict> {
         let found = self.found()?;
-        if let Some((cause, _)) = found.faults.iter().find(|(cause, _)| causes.contains(cause)) {
-            return Ok(Verdict::NoHelp(format!("{cause} is still there")));
+        if let Some(still) = found.faults.iter().find(|fault| causes.contains(&fault.cause)) {
+            return Ok(Verdict::NoHelp(format!("{} is still there", still.cause)));
         }
-        let rest: Vec<&str> = found.faults.iter().map(|(cause, _)| cause.as_str()).collect();
+        let rest: Vec<&str> = found.faults.iter().map(|fault| fault.cause.as_str()).collect();
         let also = if rest.is_empty() { String::new() } else { format!("; there is also {}", rest.join(", ")) };
         let causes = causes.join(", ");
         let Some(after) = self.probed(&found.xrdp) else {
@@ -168,6 +230,20 @@ impl Patient {
             None => Verdict::NotVisible(format!("its files no longer show {causes}, but a probe could not tell{also}")),
         })
     }
+}
+
+/// Judges what was read.
+fn judged(gathered: &Gathered, now: OffsetDateTime) -> anyhow::Result<Vec<Fault>> {
+    let mut evidence = Evidence::default();
+    gathered.observe(&mut evidence, now);
+    let diagnosis = diagnosis::diagnose(&evidence.into_order(), &context(None, now)?, Run::default());
+    let findings = diagnosis.findings.into_iter().filter(|finding| finding.severity < Severity::Advisory);
+    let faults = findings.map(|finding| Fault {
+        because: finding.because.first().map_or(finding.title, |because| because.text.clone()),
+        cause: finding.cause,
+        fixes: finding.fixes,
+    });
+    Ok(faults.collect())
 }
 
 /// Returns the faults of a probe; `None` where it could not tell.

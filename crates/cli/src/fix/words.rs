@@ -3,32 +3,37 @@
 use evidence::printable::{counted, printable};
 use repair::journal::Journal;
 use repair::place::Place;
-use repair::plan::{Plan, Step};
+use repair::plan::Step;
 
-use super::journals;
 use super::patient::Found;
+use super::{Planned, journals};
 use crate::arguments::FixOptions;
 
 /// Says that nothing is to be done, and what would take a person.
-pub fn nothing(found: &Found, by_hand: &[String]) -> String {
+pub fn nothing(found: &Found, planned: &Planned) -> String {
     let mut lines = vec![if found.faults.is_empty() {
-        format!("xrdp on {}: its files show no fault. Nothing to do.", printable(&found.name))
+        format!("xrdp on {}: its files show no fault. Nothing to do.", printable(&found.title))
+    } else if !planned.missing.is_empty() && planned.by_hand.is_empty() {
+        format!("xrdp on {}: nothing to do for what was asked.", printable(&found.title))
     } else {
         "There is nothing that this program can do for what was asked.".to_owned()
     }];
-    lines.extend(left_over(by_hand));
+    lines.extend(left_over(&planned.by_hand, &planned.missing));
     lines.join("\n") + "\n"
 }
 
-pub fn left_over(by_hand: &[String]) -> Vec<String> {
-    by_hand.iter().map(|cause| format!("By hand: {cause} (`rdpdoctor explain {cause}`)")).collect()
+/// Says which causes take a person, and which were asked for and are not there.
+pub fn left_over(by_hand: &[String], missing: &[String]) -> Vec<String> {
+    let by_hand = by_hand.iter().map(|cause| format!("By hand: {cause} (`rdpdoctor explain {cause}`)"));
+    by_hand.chain(missing.iter().map(|cause| format!("Not found here: {cause}"))).collect()
 }
 
 /// Writes a plan like a difference: now and then, place by place.
-pub fn plan(plan: &Plan, found: &Found, by_hand: &[String], elsewhere: bool) -> String {
-    let mut lines = vec![format!("Plan for xrdp on {}:", printable(&found.name)), String::new()];
-    for (cause, because) in found.titles.iter().filter(|(cause, _)| plan.causes.contains(cause)) {
-        lines.push(format!("{cause}: {}", printable(because)));
+pub fn plan(planned: &Planned, found: &Found, elsewhere: bool) -> String {
+    let plan = &planned.plan;
+    let mut lines = vec![format!("Plan for xrdp on {}:", printable(&found.title)), String::new()];
+    for fault in planned.mended.iter().filter(|fault| plan.causes.contains(&fault.cause)) {
+        lines.push(format!("{}: {}", fault.cause, printable(&fault.because)));
     }
     for fix in plan.fixes.iter().filter_map(|id| diagnosis::fixes::find(id)) {
         lines.push(String::new());
@@ -41,13 +46,17 @@ pub fn plan(plan: &Plan, found: &Found, by_hand: &[String], elsewhere: bool) -> 
         lines.push(format!("Then {service} is restarted, if it runs: connections through it end."));
     }
     if elsewhere {
-        lines.push("These are the files of another machine or another xrdp: nothing is restarted.".to_owned());
+        lines.push("These are the files of another machine or another xrdp: nothing is restarted, and new files go beside its xrdp.ini.".to_owned());
     }
     lines.push(format!(
         "{} in all; each is written down first, and `rdpdoctor undo` brings back what was there.",
         counted(plan.steps.len(), "change", "changes")
     ));
-    lines.extend(left_over(by_hand));
+    lines.extend(left_over(&planned.by_hand, &planned.missing));
+    lines.extend(planned.later.iter().map(|fault| {
+        let (cause, because) = (&fault.cause, printable(&fault.because));
+        format!("Then there is {cause}: {because}. This plan does not mend that: `rdpdoctor explain {cause}`")
+    }));
     lines.join("\n") + "\n"
 }
 

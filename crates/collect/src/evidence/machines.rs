@@ -17,23 +17,24 @@ pub(super) struct Machines {
     /// Full names by their first label: the one that counts, and the others that mean the same machine.
     names: BTreeMap<String, Vec<String>>,
     folders: BTreeMap<PathBuf, BTreeSet<(bool, String)>>,
+    /// Labels of settings of xrdp that are told apart by their path.
+    apart: BTreeMap<PathBuf, String>,
 }
 
 impl Machines {
     /// Learns which machines the pieces name, but for those that make no machine of their own ([`passed_over`]).
     pub(super) fn of_pieces(pieces: &[(PathBuf, Kind, Piece)], passed_over: &BTreeMap<usize, String>) -> Self {
-        let mut machines = Self::default();
+        let mut machines = Self { apart: apart(pieces), ..Self::default() };
         for (number, (path, _, piece)) in pieces.iter().enumerate() {
             let Piece::State(state) = piece else { continue };
             if passed_over.contains_key(&number) {
                 continue;
             }
-            let Some(name) = &state.computer else { continue };
-            let alike = machines.names.entry(netbios(name)).or_default();
-            if alike.len() < ALIKE && !alike.iter().any(|known| same_machine(known, name)) {
-                alike.push(name.clone());
-            }
-            let name = machines.known_as(name);
+            let name = match (machines.apart.get(path), &state.computer) {
+                (Some(label), _) => label.clone(),
+                (None, Some(name)) => machines.learned(name),
+                (None, None) => continue,
+            };
             for folder in path.ancestors().skip(1).chain([Path::new("")]) {
                 let here = machines.folders.entry(folder.to_owned()).or_default();
                 here.insert((state.part == Part::Client, name.clone()));
@@ -42,9 +43,21 @@ impl Machines {
         machines
     }
 
+    /// Learns a name, and returns the one by which its machine is known.
+    fn learned(&mut self, name: &str) -> String {
+        let alike = self.names.entry(netbios(name)).or_default();
+        if alike.len() < ALIKE && !alike.iter().any(|known| same_machine(known, name)) {
+            alike.push(name.to_owned());
+        }
+        self.known_as(name)
+    }
+
     /// Returns the name of the machine that a piece is about. A log or a hive alone may not tell: then it is that of
     /// its neighbours, in the nearest folder where a machine of this part is named. With several, it is not known.
     pub(super) fn of(&self, path: &Path, state: &State) -> Option<String> {
+        if let Some(label) = self.apart.get(path) {
+            return Some(label.clone());
+        }
         if let Some(name) = &state.computer {
             return Some(self.known_as(name));
         }
@@ -66,6 +79,36 @@ impl Machines {
         let alike = self.names.get(&netbios(name)).into_iter().flatten();
         alike.clone().find(|known| same_machine(known, name)).map_or_else(|| name.to_owned(), String::clone)
     }
+}
+
+/// Finds settings of xrdp that would be taken for those of one machine, and labels each by its path: a machine has one
+/// xrdp. Those without a name are such where there are several, and those of files where several have one name, as
+/// copies of a disk have.
+fn apart(pieces: &[(PathBuf, Kind, Piece)]) -> BTreeMap<PathBuf, String> {
+    let settings: Vec<(&Path, Kind, &State)> = pieces
+        .iter()
+        .filter_map(|(path, kind, piece)| match piece {
+            Piece::State(state) if !state.xrdp.is_empty() => Some((path.as_path(), *kind, &**state)),
+            _ => None,
+        })
+        .collect();
+    let mut files: BTreeMap<(bool, String), usize> = BTreeMap::new();
+    let of = |state: &State| state.computer.as_ref().map(|name| (state.part == Part::Client, name.to_lowercase()));
+    for name in settings.iter().filter(|(_, kind, _)| *kind == Kind::XrdpSettings).filter_map(|(.., state)| of(state)) {
+        *files.entry(name).or_default() += 1;
+    }
+    let several = |(_, kind, state): &&(&Path, Kind, &State)| match of(state) {
+        None => settings.len() > 1,
+        Some(name) => *kind == Kind::XrdpSettings && files.get(&name).is_some_and(|count| *count > 1),
+    };
+    settings.iter().filter(several).map(|(path, ..)| ((*path).to_owned(), label(path))).collect()
+}
+
+/// Returns the path as a name, its end where it is long.
+fn label(path: &Path) -> String {
+    let path = path.display().to_string();
+    let more = path.chars().count().saturating_sub(LABEL);
+    if more == 0 { path } else { format!("…{}", path.chars().skip(more).collect::<String>()) }
 }
 
 /// States of one folder by the name that they give.
@@ -202,6 +245,8 @@ pub(super) fn of_one_disk(pieces: &mut [(PathBuf, Kind, Piece)]) {
     }
 }
 
+/// Most characters of a path that is a label.
+const LABEL: usize = 200;
 /// Most machines with one first label that are told apart.
 const ALIKE: usize = 64;
 
@@ -236,6 +281,28 @@ mod tests {
     fn what_names_no_machine_is_of_the_one_that_lies_beside_it() {
         let two = [("a/SYSTEM", Some("ONE")), ("a/SOFTWARE", None), ("b/SYSTEM", Some("TWO")), ("b/SOFTWARE", None)];
         assert_eq!(machines(&two), [Some("ONE".to_owned()), Some("TWO".to_owned())]);
+    }
+
+    fn xrdp(path: &str, computer: Option<&str>) -> (PathBuf, Kind, Piece) {
+        let settings = evidence::sketch::xrdp();
+        let state = State { computer: computer.map(str::to_owned), xrdp: vec![settings], ..State::default() };
+        (PathBuf::from(path), Kind::XrdpSettings, Piece::State(Box::new(state)))
+    }
+
+    #[test]
+    fn each_xrdp_is_one_machine() {
+        let name = |name: &str| Some(name.to_owned());
+        let [one, two] = ["a/xrdp.ini", "b/xrdp.ini"];
+        assert_eq!(told(vec![xrdp(one, None)]).0, [None]);
+        assert_eq!(told(vec![xrdp(one, None), xrdp(two, None)]).0, [name(one), name(two)]);
+        assert_eq!(told(vec![xrdp(one, Some("web")), xrdp(two, Some("WEB"))]).0, [name(one), name(two)]);
+        assert_eq!(told(vec![xrdp(one, Some("web")), xrdp(two, None)]).0, [name("web"), name(two)]);
+        assert_eq!(told(vec![xrdp(one, Some("web")), xrdp(two, Some("db"))]).0, [name("web"), name("db")]);
+        // what lies beside one is about the same machine, and a single one is of the machine that is named beside it
+        assert_eq!(told(vec![xrdp(one, None), piece("a/x.log", None), xrdp(two, None)]).0, [name(one), name(two)]);
+        assert_eq!(told(vec![xrdp("a/xrdp.ini", None), piece("a/state.json", Some("web"))]).0, [name("web")]);
+        let long = format!("{}/xrdp.ini", "é".repeat(300));
+        assert!(label(Path::new(&long)).ends_with("é/xrdp.ini") && label(Path::new(&long)).chars().count() == 201);
     }
 
     #[test]

@@ -69,7 +69,7 @@ use readers::READERS;
 use reading::Reading;
 pub use redaction::redacted;
 pub use windows::{OfflineHive, offline_hives};
-pub use xrdp::root_of as root_of_xrdp;
+pub use xrdp::{is_own as is_own_xrdp, root_of as root_of_xrdp};
 
 /// Most entries of folders that are looked at.
 const ENTRIES: usize = 100_000;

@@ -46,7 +46,20 @@ impl Store {
             fs::create_dir_all(above).map_err(failed)?;
         }
         private_folder(folder).map_err(failed)?;
-        if !is_private(folder).map_err(failed)? {
+        Self::checked(folder)
+    }
+
+    /// Opens the folder where there is one, and makes nothing: without it nothing was ever changed.
+    pub fn existing(folder: &Path) -> Result<Option<Self>, StoreError> {
+        match fs::symlink_metadata(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(StoreError::Io(folder.to_owned(), error)),
+            Ok(_) => Self::checked(folder).map(Some),
+        }
+    }
+
+    fn checked(folder: &Path) -> Result<Self, StoreError> {
+        if !is_private(folder).map_err(|error| StoreError::Io(folder.to_owned(), error))? {
             return Err(StoreError::NotPrivate(folder.to_owned()));
         }
         Ok(Self { folder: folder.to_owned() })

@@ -1,8 +1,8 @@
 //! `xrdp.ini` and what it leads to: certificate, key, and whether the account that xrdp runs as may read them.
 //!
 //! Paths in it are those of the machine that the file belongs to. If the file lies in `etc/xrdp` of a folder, that
-//! folder is the root of the machine, with its users and links; else it is this machine. Source: the file itself as it
-//! is shipped, and what xrdp 0.9.21 does.
+//! folder is the root of the machine, with its users and links; else it is this machine, whose name it has only if it
+//! is that machine's own. Source: the file itself as it is shipped, and what xrdp 0.9.21 does.
 
 mod pair;
 mod reach;
@@ -48,11 +48,20 @@ pub fn root_of(path: &Path) -> PathBuf {
     above.next().filter(|_| usual).unwrap_or(Path::new("/")).to_owned()
 }
 
+/// True for the settings of the xrdp of this machine itself.
+pub fn is_own(path: &Path) -> bool {
+    let own = |own: PathBuf| fs::canonicalize(path).is_ok_and(|path| path == own);
+    fs::canonicalize(XRDP_INI).is_ok_and(own)
+}
+
 fn read(path: &Path) -> Result<Piece, ReadError> {
     let bytes = bytes(path, LIMIT)?;
     let text = text::decode(&bytes)?;
-    let machine = Machine::at(&root_of(path));
-    let mut state = State { schema: SCHEMA.to_owned(), computer: machine.name(), ..State::default() };
+    let root = root_of(path);
+    let machine = Machine::at(&root);
+    let mut state = State { schema: SCHEMA.to_owned(), ..State::default() };
+    // of a lone file nobody knows whose it is
+    state.computer = if root != Path::new("/") || is_own(path) { machine.name() } else { None };
     let mut unread = Vec::new();
     let mut setting = |name: &str| {
         let read = ini::read(&text, GLOBALS, name);

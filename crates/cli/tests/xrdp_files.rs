@@ -1,0 +1,192 @@
+//! `fix` and `inspect` of an xrdp by its files alone: what is changed lies in what was named, and nothing is lost.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// Folder with the files of a test, and the journals beside them.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("rdpdoctor-xrdp-files-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        Self(fs::canonicalize(folder).unwrap())
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.0.join(path)
+    }
+
+    fn write(&self, path: &str, text: &str) -> String {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    fn run(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rdpdoctor"));
+        let output = command.args(arguments).env("XDG_STATE_HOME", self.path("state")).output().unwrap();
+        (output.status.code(), text(&output))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn ini(more: &str) -> String {
+    format!("; xrdp.ini\n[Globals]\nport=3389\n{more}")
+}
+
+/// Settings whose certificate and key are nowhere on any machine.
+fn stale() -> String {
+    ini("security_layer=tls\ncertificate=/nowhere/rdpdoctor/cert.pem\nkey_file=/nowhere/rdpdoctor/key.pem\n")
+}
+
+/// Files whose names a new key could take in the folder of this machine's own xrdp.
+fn own_files() -> Vec<PathBuf> {
+    let names = fs::read_dir("/etc/xrdp").into_iter().flatten().flatten().map(|entry| entry.path());
+    names.filter(|path| path.to_string_lossy().contains("rdpdoctor")).collect()
+}
+
+#[test]
+fn new_files_go_beside_the_ini_that_was_named() {
+    let folder = Folder::new("lone");
+    let named = folder.write("lone/xrdp.ini", &stale());
+    let (own, key) = (own_files(), folder.path("lone/rdpdoctor-key.pem"));
+    let (status, plan) = folder.run(&["fix", &named]);
+    assert_eq!(status, Some(1), "{plan}");
+    assert!(plan.contains(key.to_str().unwrap()) && !plan.contains(" /etc/xrdp"), "{plan}");
+    let (status, applied) = folder.run(&["fix", &named, "--apply", "--yes"]);
+    assert_eq!(status, Some(2), "{applied}");
+    assert!(fs::read_to_string(&key).unwrap().contains("PRIVATE KEY"));
+    let changed = fs::read_to_string(&named).unwrap();
+    assert!(changed.contains(&format!("key_file={}\n", key.display())), "{changed}");
+    assert_eq!(own_files(), own, "the machine's own xrdp is none of it");
+    assert_eq!(folder.run(&["undo", "--yes"]).0, Some(0));
+    assert!(fs::read_to_string(&named).unwrap() == stale() && !key.exists());
+}
+
+#[test]
+fn new_files_of_a_mounted_machine_go_below_its_root() {
+    let folder = Folder::new("mounted");
+    folder.write("root/etc/xrdp/xrdp.ini", &stale());
+    let (_, plan) = folder.run(&["fix", folder.path("root").to_str().unwrap()]);
+    assert!(plan.contains(folder.path("root/etc/xrdp/rdpdoctor-key.pem").to_str().unwrap()), "{plan}");
+    assert!(plan.contains("+ /etc/xrdp/rdpdoctor-key.pem"), "as that machine names it: {plan}");
+}
+
+#[test]
+fn nothing_outside_of_what_was_named_is_changed() {
+    let folder = Folder::new("outside");
+    let named = folder.write("lone/xrdp.ini", &ini("security_layer=rdp\n"));
+    let other = folder.write("other/xrdp.ini", &ini("security_layer=rdp\n"));
+    let plan = folder.path("plan.json").to_str().unwrap().to_owned();
+    assert_eq!(folder.run(&["fix", &named, "--only", "offer-tls-in-xrdp", "--save", &plan]).0, Some(1));
+    let (status, foreign) = folder.run(&["fix", &other, "--from", &plan, "--apply", "--yes"]);
+    assert!(status == Some(3) && foreign.contains("does not lie in"), "{foreign}");
+    folder.write("plan.json", &fs::read_to_string(&plan).unwrap().replace("/lone/", "/other/"));
+    let (status, edited) = folder.run(&["fix", &named, "--from", &plan, "--apply", "--yes"]);
+    assert!(status == Some(3) && edited.contains("does not lie in"), "{edited}");
+    assert!(Path::new(&other).exists() && fs::read_to_string(&other).unwrap().contains("security_layer=rdp"));
+    // a folder whose settings are those of another one
+    fs::create_dir_all(folder.path("root/etc/xrdp")).unwrap();
+    std::os::unix::fs::symlink(&other, folder.path("root/etc/xrdp/xrdp.ini")).unwrap();
+    let (status, linked) = folder.run(&["fix", folder.path("root").to_str().unwrap()]);
+    assert!(status == Some(3) && linked.contains("is a link to"), "{linked}");
+}
+
+/// Root of a machine whose xrdp may not read its key, with the layer of security that hides it.
+fn hidden(folder: &Folder) -> String {
+    folder.write("root/etc/passwd", "root:x:0:0::/:/bin/sh\nxrdp:x:64102:64105::/:/bin/false\n");
+    folder.write("root/etc/group", "root:x:0:\nxrdp:x:64105:\n");
+    for name in ["cert.pem", "key.pem"] {
+        let path = folder.write(&format!("root/etc/ssl/{name}"), "");
+        let mode = if name == "key.pem" { 0o600 } else { 0o644 };
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    }
+    let settings = "security_layer=rdp\nruntime_user=xrdp\ncertificate=/etc/ssl/cert.pem\nkey_file=/etc/ssl/key.pem\n";
+    folder.write("root/etc/xrdp/xrdp.ini", &ini(settings));
+    folder.path("root").to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_fault_that_a_setting_hides_is_planned_with_it() {
+    let folder = Folder::new("hidden");
+    let root = hidden(&folder);
+    let (status, plan) = folder.run(&["fix", &root]);
+    assert_eq!(status, Some(1), "{plan}");
+    for line in ["standard-security-only: ", "private-key-unusable: ", "security_layer", "rdpdoctor-key.pem"] {
+        assert!(plan.contains(line), "{line}: {plan}");
+    }
+    // whoever mends one is told of the other
+    let (_, one) = folder.run(&["fix", &root, "--for", "standard-security-only"]);
+    assert!(one.contains("Then there is private-key-unusable: ") && !one.contains("rdpdoctor-key.pem"), "{one}");
+    let key = folder.path("root/etc/ssl/key.pem");
+    fs::set_permissions(key, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    let (_, sound) = folder.run(&["fix", &root]);
+    assert!(sound.contains("standard-security-only: ") && !sound.contains("private-key-unusable"), "{sound}");
+}
+
+#[test]
+fn reading_the_journals_makes_nothing_and_a_run_is_found_by_its_number() {
+    let folder = Folder::new("journals");
+    let reading: [&[&str]; 5] =
+        [&["history"], &["confirm", "1234-5678"], &["undo"], &["undo", "1"], &["fix", "--finish"]];
+    for (arguments, status) in reading.into_iter().zip([0, 3, 0, 3, 3]) {
+        let told = folder.run(arguments);
+        assert_eq!(told.0, Some(status), "{arguments:?}: {}", told.1);
+        assert!(!folder.path("state").exists(), "{arguments:?}");
+    }
+    let named = folder.write("lone/xrdp.ini", &ini("security_layer=rdp\n"));
+    assert_eq!(folder.run(&["fix", &named, "--only", "offer-tls-in-xrdp", "--apply", "--yes"]).0, Some(2));
+    let (_, history) = folder.run(&["history"]);
+    assert!(history.contains("0001") && history.contains(&named), "{history}");
+    for none in ["2", "+1", "../1", ""] {
+        assert_eq!(folder.run(&["undo", none, "--yes"]).0, Some(3), "{none}");
+    }
+    assert_eq!(folder.run(&["undo", "1", "--yes"]).0, Some(0));
+    assert!(fs::read_to_string(&named).unwrap().contains("security_layer=rdp"));
+}
+
+#[test]
+fn a_folder_with_the_ini_in_it_is_taken_and_a_cause_that_is_not_there_is_named() {
+    let folder = Folder::new("folder");
+    folder.write("lone/xrdp.ini", &ini("security_layer=rdp\n"));
+    let named = folder.path("lone").to_str().unwrap().to_owned();
+    let (status, plan) = folder.run(&["fix", &named, "--only", "offer-tls-in-xrdp"]);
+    assert!(status == Some(1) && plan.contains("security_layer"), "{plan}");
+    let (status, none) = folder.run(&["fix", &named, "--for", "certificate-key-mismatch"]);
+    assert!(status == Some(0) && none.contains("Not found here: certificate-key-mismatch"), "{none}");
+}
+
+#[test]
+fn several_settings_are_several_machines_and_borrow_no_name() {
+    let folder = Folder::new("several");
+    folder.write("all/a/xrdp.ini", &ini("security_layer=rdp\n"));
+    folder.write("all/b/xrdp.ini", &stale());
+    folder.write("all/c/etc/xrdp/xrdp.ini", "; xrdp.ini\n[Globals]\nport=abc\nsecurity_layer=tls\n");
+    let (_, report) = folder.run(&["inspect", folder.path("all").to_str().unwrap(), "--format", "json"]);
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    let found = report["findings"].to_string();
+    for cause in ["standard-security-only", "certificate-binding-stale", "port-closed"] {
+        assert!(found.contains(cause), "{cause}: {found}");
+    }
+    let (_, one) = folder.run(&["inspect", folder.path("all/a").to_str().unwrap(), "--format", "json"]);
+    let one: serde_json::Value = serde_json::from_str(&one).unwrap();
+    let own = fs::read_to_string("/etc/hostname").unwrap_or_default();
+    let name = one["subjects"].to_string();
+    assert!(own.trim().is_empty() || !name.contains(own.trim()), "{name}");
+}
