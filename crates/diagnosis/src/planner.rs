@@ -9,6 +9,7 @@ use crate::case::{Case, Context};
 use crate::cause::{Cause, Confidence, Judgement, Proof, Severity, Shows};
 use crate::need::{Answers, Need, Patience, Question};
 use crate::stage::path::asked_for;
+use crate::stage::x224::unanswered;
 use crate::{path, survey};
 
 /// Most times that a question is put. A second try is for servers that serve one client at a time.
@@ -34,8 +35,8 @@ pub const REPEATS: usize = 3;
 /// behind one address, the first connection meets only one.
 const CONFIRMATIONS: usize = 1;
 
-/// Most connections that a healthy host gets: one that needed them all for an answer is asked no more.
-const ENOUGH: usize = 4;
+/// Connections after which a host has been met more than once anyway.
+const ENOUGH: usize = 2;
 
 /// Planner with the questions asked so far.
 #[derive(Debug, Default)]
@@ -80,7 +81,7 @@ impl Planner {
         let mut answers = Answers::default();
         for cause in causes_of(case) {
             let judgement = judged(cause, case, &mut answers);
-            let tried_out = |need: &Need| self.tries(subject, *need) >= most(*need);
+            let tried_out = |need: &Need| self.tries(subject, *need) >= most(*need) || self.unworthy(case, *need);
             let open = open_needs(cause, &judgement, case, &mut answers).find(|need| !tried_out(need));
             self.judged += 1;
             if let Judgement::Present { .. } = judgement {
@@ -128,6 +129,13 @@ impl Planner {
         (tries < TRIES).then_some(question)
     }
 
+    /// True for further requests to a host that answered the first, unless it lost the one that was to confirm it: what
+    /// else was lost is asked again by itself.
+    fn unworthy(&self, case: Case<'_>, need: Need) -> bool {
+        let at_once = || case.tries().next().is_some_and(|first| !unanswered(first.value));
+        need == Need::FURTHER_TRIES && self.tries(case.subject, Need::REPEATED) == 0 && at_once()
+    }
+
     /// Returns how often a host is asked again that took everything. One that is blamed anyway is spared, one that
     /// many questions were put to, and one that is slow: whoever asks is waiting.
     fn repeats(&self, case: Case<'_>) -> usize {
@@ -139,10 +147,10 @@ impl Planner {
         let lost = || case.tcp().any(|seen| *seen.value != TcpAnswer::Accepted);
         if self.doubted {
             REPEATS
+        } else if lost() && self.tries(case.subject, Need::REPEATED) > 0 {
+            REPEATS
         } else if self.slow.is_some() || case.tcp().count() >= ENOUGH || blamed() {
             0
-        } else if lost() {
-            REPEATS
         } else {
             CONFIRMATIONS
         }

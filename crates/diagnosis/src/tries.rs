@@ -97,11 +97,10 @@ fn on_the_heels(case: Case<'_>, id: usize) -> bool {
     began.zip(ended).is_some_and(|(began, ended)| began - ended < HEELS)
 }
 
-/// Takes out the failures that our own pace explains: of connections on the heels of another, where those with a pause
-/// before them went well often enough.
+/// Takes out the failures that our own pace explains, before TLS: of connections on the heels of another. Whoever is let
+/// in further is served.
 pub fn minded(case: Case<'_>, tries: Vec<Seen<bool>>) -> Vec<Seen<bool>> {
-    let well = tries.iter().filter(|seen| seen.value).count();
-    let spared = |seen: &Seen<bool>| seen.value || well < STEADY || !on_the_heels(case, seen.id);
+    let spared = |seen: &Seen<bool>| seen.value || !on_the_heels(case, seen.id);
     tries.into_iter().filter(spared).collect()
 }
 
@@ -111,7 +110,7 @@ pub fn settled(case: Case<'_>) -> bool {
     if let Some(offer) = contradicted(case) {
         return case.times(offer) >= COUNTED;
     }
-    counted(&minded(case, takings(case)))
+    counted(&takings(case))
 }
 
 /// True if these tries of one thing, true where it went well, are enough to tell chance from a start.

@@ -3,7 +3,7 @@
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::tries::{at_times, minded, takings};
+use crate::tries::{at_times, takings};
 use evidence::symptom::Symptom;
 use evidence::{Role, Stage};
 use wire::tls::TlsOffer;
@@ -45,13 +45,12 @@ pub const CAUSE: Cause = Cause {
 
 fn failed_after_success(case: Case<'_>) -> Option<Ground> {
     let taken = format!("{} accepted a ClientHello", case.label());
-    let tries = minded(case, takings(case));
-    at_times(&tries, &taken, "a later one, of a kind that it accepts, was dropped").map(Ground::on)
+    at_times(&takings(case), &taken, "a later one, of a kind that it accepts, was dropped").map(Ground::on)
 }
 
 /// Failed at first, and went on well: a service that was only starting.
 fn only_starting(case: Case<'_>) -> Option<Ground> {
-    let takings = minded(case, takings(case));
+    let takings = takings(case);
     let first = takings.iter().position(|seen| seen.value)?;
     let later = takings.iter().skip(first).all(|seen| seen.value);
     later.then(Ground::nothing)

@@ -9,7 +9,7 @@ use wire::machine::X224Answer;
 use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
-use crate::stage::x224::{SPACED_TRIES, unanswered};
+use crate::stage::x224::{SPACED_TRIES, spaced_enough, unanswered};
 use crate::tries::minded;
 
 pub const CAUSE: Cause = Cause {
@@ -78,12 +78,13 @@ fn now_and_then(case: Case<'_>) -> Option<Ground> {
     let first = lost_tries(case).next()?;
     let at_first = case.tries().next().is_some_and(|seen| seen.id == first.id);
     // who answers nothing from some moment on may have had enough of us
-    if !at_first && !case.tries().any(|seen| seen.id > first.id && !unanswered(seen.value)) {
+    let any_lost = case.tries().find(|seen| lost(case, *seen))?;
+    if !at_first && !case.tries().any(|seen| seen.id > any_lost.id && !unanswered(seen.value)) {
         return None;
     }
     let answered = case.tries().find(|seen| matches!(seen.value, X224Answer::Server(_)))?;
     let total = case.tries().count();
-    let lost = lost_tries(case).count();
+    let lost = case.tries().filter(|seen| lost(case, *seen)).count();
     let words = match first.value {
         X224Answer::Closed(end) => end.verb(),
         _ => "left without an answer",
@@ -110,7 +111,7 @@ fn slow(case: Case<'_>) -> Option<Ground> {
 fn answered_at_once(case: Case<'_>) -> Option<Ground> {
     case.tries().next().filter(|seen| !unanswered(seen.value))?;
     let all_answered = case.tries().all(|seen| !unanswered(seen.value));
-    let asked_enough = || case.tries().count() >= SPACED_TRIES && now_and_then(case).is_none();
+    let asked_enough = || spaced_enough(case) && now_and_then(case).is_none();
     (all_answered || asked_enough()).then(Ground::nothing)
 }
 

@@ -112,7 +112,9 @@ mod tests {
         })
     }
 
-    const SEARCH: [(u16, bool); 5] = [(576, true), (1500, false), (1420, false), (1380, true), (1400, true)];
+    /// A search whose bounds, 1400 and 1420, are each met twice.
+    const SEARCH: [(u16, bool); 7] =
+        [(576, true), (1500, false), (1420, false), (1380, true), (1400, true), (1420, false), (1400, true)];
 
     #[test]
     fn present() {
@@ -124,6 +126,15 @@ mod tests {
         assert!(ground.because[1].text.starts_with(text), "{:?}", ground.because);
         let other = add(sketch, PathPlan { hello: 1448, ..PathPlan::default() }, Came::Tls, 0);
         other.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+    }
+
+    /// Two machines that take turns answer one size both ways.
+    #[test]
+    fn near_miss_a_size_that_passes_once_and_fails_once() {
+        let mut search = SEARCH;
+        search[5] = (1420, true);
+        from_host(&search).check(&CAUSE, Expect::Absent);
+        from_host(&SEARCH[..5]).check(&CAUSE, Expect::Unknown);
     }
 
     /// A host that answers in small packets is not deaf.
@@ -139,9 +150,10 @@ mod tests {
             add(sketch, plan, if passed { Came::Tls } else { came }, u64::from(!passed))
         };
         let sketch = plain(TcpFigures { path_mtu: 1500, segment: 1448, ..TcpFigures::default() });
-        let sketch = [(1500, false), (576, true), (1420, true), (1480, true), (1492, true)]
-            .into_iter()
-            .fold(sketch, |sketch, (size, passed)| hello(sketch, size, passed));
+        let sketch =
+            [(1500, false), (576, true), (1420, true), (1480, true), (1492, true), (1500, false), (1492, true)]
+                .into_iter()
+                .fold(sketch, |sketch, (size, passed)| hello(sketch, size, passed));
         sketch.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
     }
 

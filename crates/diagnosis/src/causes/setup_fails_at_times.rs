@@ -7,7 +7,7 @@ use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
 use crate::stage::setup::setups;
-use crate::tries::{at_times, minded, only_started};
+use crate::tries::{at_times, only_started};
 
 pub const CAUSE: Cause = Cause {
     id: "setup-fails-at-times",
@@ -49,11 +49,11 @@ pub const CAUSE: Cause = Cause {
 
 fn failed_after_success(case: Case<'_>) -> Option<Ground> {
     let taken = format!("{} answered a client's first words behind TLS", case.label());
-    at_times(&minded(case, setups(case)), &taken, "later the same words were broken off").map(Ground::on)
+    at_times(&setups(case), &taken, "later the same words were broken off").map(Ground::on)
 }
 
 fn only_starting(case: Case<'_>) -> Option<Ground> {
-    only_started(&minded(case, setups(case))).then(Ground::nothing)
+    only_started(&setups(case)).then(Ground::nothing)
 }
 
 fn always_fails(case: Case<'_>) -> Option<Ground> {

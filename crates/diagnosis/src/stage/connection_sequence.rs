@@ -17,7 +17,7 @@ use crate::as_client::{client_hello_asked, tunnel};
 use crate::case::{Case, EVERYTHING, Seen};
 use crate::need::{Again, Asking, Kind, Need, Of, Patience, Question};
 use crate::stage::rung::{Outcome, Rung, took};
-use crate::tries::{minded, only_started};
+use crate::tries::only_started;
 
 /// Its place on the ladder.
 pub const ROOM: Room = Room { stage: Stage::Sequence, of: Whose::Address, rung };
@@ -285,7 +285,7 @@ fn rung(case: Case<'_>) -> Option<Rung> {
         let refused = outcomes(case).iter().filter(|seen| !seen.value).count();
         let tries = (refused > 0).then(|| format!("; {refused} of {} tries failed", asked().count()));
         let text = words_of(case, client_request(case), seen.value) + &tries.unwrap_or_default();
-        let well = refused == 0 || only_started(&minded(case, outcomes(case)));
+        let well = refused == 0 || only_started(&outcomes(case));
         return Some((if well { Outcome::Passed } else { Outcome::Degraded }, took(case, seen.id), text));
     }
     let seen = case.settings()?;

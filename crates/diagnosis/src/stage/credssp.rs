@@ -12,7 +12,7 @@ use crate::as_client::{client_hello_asked, tunnel};
 use crate::case::{Case, Seen};
 use crate::need::{Again, Asking, Kind, Need, Of, Patience, Question};
 use crate::stage::rung::{Outcome, Rung, took};
-use crate::tries::{minded, only_started};
+use crate::tries::only_started;
 
 /// Its place on the ladder.
 pub const ROOM: Room = Room { stage: Stage::Credssp, of: Whose::Address, rung };
@@ -168,7 +168,7 @@ fn rung(case: Case<'_>) -> Option<Rung> {
             // who is let in at times only is not well, and one try more says no more than that
             match (case.introductions().filter(failed).count(), case.introductions().count()) {
                 (0, _) => (Outcome::Passed, text),
-                (failed, all) if only_started(&minded(case, tries(case))) => {
+                (failed, all) if only_started(&tries(case)) => {
                     (Outcome::Passed, format!("{text}; {failed} of {all} tries failed"))
                 }
                 (failed, all) => (Outcome::Degraded, format!("{text}; {failed} of {all} tries failed")),

@@ -5,12 +5,12 @@ use super::connection_sequence::{ask, outcomes};
 use super::credssp::tries;
 use crate::case::{Case, Seen};
 use crate::need::{Again, Asking, Kind, Need, Of};
-use crate::tries::{counted, minded};
+use crate::tries::counted;
 
 static FURTHER_SETUPS: Kind = Kind {
     name: "further-setups",
     words: |_| "the answers to a client's first words behind TLS on further tries".to_owned(),
-    answered: |case, _| varied(case) && counted(&minded(case, setups(case))),
+    answered: |case, _| varied(case) && counted(&setups(case)),
     asking: Some(Asking {
         again: Again::Soon,
         askable: |case, _| varied(case),

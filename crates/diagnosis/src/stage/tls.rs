@@ -18,7 +18,7 @@ use crate::as_client::{
 use crate::case::{Case, Seen};
 use crate::need::{Again, Asked, Asking, Kind, Need, Of, Question};
 use crate::stage::rung::{Outcome, Rung, took};
-use crate::tries::{minded, takings, twice_in_a_row};
+use crate::tries::{takings, twice_in_a_row};
 
 /// Its place on the ladder.
 pub const ROOM: Room = Room { stage: Stage::Tls, of: Whose::Address, rung };
@@ -293,7 +293,7 @@ fn rung(case: Case<'_>) -> Option<Rung> {
         Handshake::Accepted { .. } => {
             let text = accepted_words(best.value.1);
             // whoever answers by turns, or was only starting: one more client may meet what failed
-            let takings = minded(case, takings(case));
+            let takings = takings(case);
             let failed = takings.iter().filter(|seen| !seen.value).count();
             if failed > 0 {
                 let text = format!("{text}, but {failed} of {} equal handshakes failed", takings.len());

@@ -87,7 +87,7 @@ static SECOND_TRY: Kind = Kind {
 static FURTHER_TRIES: Kind = Kind {
     name: "further-tries",
     words: |_| "the answers to further Connection Requests, with pauses between them".to_owned(),
-    answered: |case, _| case.tries().count() >= SPACED_TRIES,
+    answered: |case, _| spaced_enough(case),
     asking: Some(Asking {
         again: Again::Soon,
         askable: |case, _| case.tries().any(|seen| unanswered(seen.value)) && answers(case),
@@ -206,6 +206,13 @@ fn closed_twice_in_a_row(case: Case<'_>) -> bool {
 /// True if the request got no answer at all.
 pub fn unanswered(answer: &X224Answer) -> bool {
     matches!(answer, X224Answer::Silent | X224Answer::Closed(_))
+}
+
+/// True if it was asked often enough, with pauses, to tell whether it loses requests. One that answered the first gets
+/// no more connections than a healthy host.
+pub fn spaced_enough(case: Case<'_>) -> bool {
+    let at_once = case.tries().next().is_some_and(|first| !unanswered(first.value));
+    case.tries().count() >= SPACED_TRIES || at_once && case.tcp().count() >= SPACED_TRIES
 }
 
 /// True if a request for everything was answered.
