@@ -36,7 +36,7 @@ fn a_healthy_control_leaves_it_and_is_told() {
     assert_eq!(report["findings"][0]["confidence"], "proven");
     let control = &report["control"];
     assert_eq!((&control["verdict"], &control["reached"]), (&"healthy".into(), &"credssp".into()), "{report:#}");
-    assert_eq!((&control["same_failure"], &control["connections"]), (&false.into(), &1.into()));
+    assert_eq!((&control["same_failure"], &control["connections"]), (&false.into(), &2.into()));
 }
 
 #[test]

@@ -87,7 +87,7 @@ impl Point {
     fn of(fact: &Fact) -> Self {
         match fact {
             Fact::NameAnswer(_) => Self::Name,
-            Fact::TcpAnswer(_) | Fact::RehearsalFailed => Self::Tcp,
+            Fact::TcpAnswer(_) | Fact::Path(_) | Fact::RehearsalFailed => Self::Tcp,
             // without TLS the settings follow the answer; behind TLS its own facts have got further
             Fact::X224Answer { answer: X224Answer::Server(_) | X224Answer::Malformed { .. }, .. }
             | Fact::Settings { answer: ConnectionSequenceAnswer::Settings(_), .. } => Self::Answer,

@@ -276,9 +276,11 @@ fn others(faults: &[&Finding]) -> Option<Part> {
 
 /// Names what else it may be: nothing, if a fault is proven.
 fn open(diagnosis: &Diagnosis) -> Option<Part> {
-    let proven = diagnosis.findings.first().filter(|first| first.confidence == Confidence::Proven);
-    let enough = proven.is_some_and(|first| first.severity == Severity::Blocking);
-    if diagnosis.verdict == Verdict::Healthy || diagnosis.unknown.is_empty() || enough || words::only_unread(diagnosis)
+    let proven = diagnosis
+        .findings
+        .first()
+        .is_some_and(|first| first.severity < Severity::Advisory && first.confidence == Confidence::Proven);
+    if diagnosis.verdict == Verdict::Healthy || diagnosis.unknown.is_empty() || proven || words::only_unread(diagnosis)
     {
         return None;
     }
@@ -287,8 +289,7 @@ fn open(diagnosis: &Diagnosis) -> Option<Part> {
         .map(|(stage, count)| format!("{} in the steps after {}", counted(count, "cause", "causes"), stage.word()));
     let here = (!here.is_empty()).then(|| few(&here, NAMES));
     let text = here.into_iter().chain(later).collect::<Vec<_>>().join("; ");
-    let doubted = diagnosis.verdict == Verdict::Faulty && proven.is_none();
-    let label = if doubted { "It may also be" } else { "Not ruled out" };
+    let label = if diagnosis.verdict == Verdict::Faulty { "It may also be" } else { "Not ruled out" };
     Some(Part::new(label, &format!("{text}.")).spare(1))
 }
 
