@@ -1,9 +1,11 @@
 //! Picks the next question: the cheapest one whose answer can still change the verdict.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
+use evidence::fact::{Handshake, Introduction};
 use evidence::{Evidence, SubjectId};
-use wire::machine::TcpAnswer;
+use wire::machine::{TcpAnswer, X224Answer};
 
 use crate::case::{Case, Context};
 use crate::cause::{Cause, Confidence, Judgement, Proof, Severity, Shows};
@@ -34,6 +36,9 @@ pub const REPEATS: usize = 3;
 /// Times that a host which took everything is asked again, where nobody saw it fail. Of two machines that take turns
 /// behind one address, the first connection meets only one.
 const CONFIRMATIONS: usize = 1;
+
+/// Time of an answer from which a host is slow.
+const LATE: Duration = Duration::from_secs(1);
 
 /// Connections after which a host has been met more than once anyway.
 const ENOUGH: usize = 2;
@@ -149,7 +154,7 @@ impl Planner {
             REPEATS
         } else if lost() && self.tries(case.subject, Need::REPEATED) > 0 {
             REPEATS
-        } else if self.slow.is_some() || case.tcp().count() >= ENOUGH || blamed() {
+        } else if self.slow.is_some() && answered_late(case) || case.tcp().count() >= ENOUGH || blamed() {
             0
         } else {
             CONFIRMATIONS
@@ -159,6 +164,17 @@ impl Planner {
     fn tries(&self, subject: SubjectId, need: Need) -> usize {
         self.asked.iter().filter(|known| **known == (subject, need)).count()
     }
+}
+
+/// True if the host took long for an answer that it gave: what is only lost at times comes at once when it comes.
+fn answered_late(case: Case<'_>) -> bool {
+    let took = |id: usize| case.evidence.observations.get(id - 1).and_then(|seen| seen.took);
+    let late = |id| took(id) >= Some(LATE);
+    let negotiated = || case.x224().any(|seen| matches!(seen.value.1, X224Answer::Server(_)) && late(seen.id));
+    let up = || case.tls().any(|seen| matches!(seen.value.1, Handshake::Accepted { .. }) && late(seen.id));
+    let introduced = || case.credssp().is_some_and(|seen| *seen.value != Introduction::Silent && late(seen.id));
+    let told = || case.settings().is_some_and(|seen| late(seen.id));
+    negotiated() || up() || introduced() || told()
 }
 
 fn causes_of(case: Case<'_>) -> impl Iterator<Item = &'static Cause> {
