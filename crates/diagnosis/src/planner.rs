@@ -150,11 +150,11 @@ impl Planner {
         };
         let blamed = || self.present.iter().any(|(_, judgement)| counts(judgement));
         let lost = || case.tcp().any(|seen| *seen.value != TcpAnswer::Accepted);
-        if self.doubted {
+        let lost_since = || lost() && self.tries(case.subject, Need::REPEATED) > 0;
+        let late = || self.slow.is_some() && answered_late(case);
+        if self.doubted || lost_since() {
             REPEATS
-        } else if lost() && self.tries(case.subject, Need::REPEATED) > 0 {
-            REPEATS
-        } else if self.slow.is_some() && answered_late(case) || case.tcp().count() >= ENOUGH || blamed() {
+        } else if late() || case.tcp().count() >= ENOUGH || blamed() {
             0
         } else {
             CONFIRMATIONS
@@ -244,8 +244,7 @@ mod tests {
         let sound = wire::figures::TcpFigures { acknowledged: 90, syn_rtt: 20_000, ..Default::default() };
         let odd = wire::figures::TcpFigures { again: 1, ..sound };
         for (figures, asked_for, expected) in [(sound, false, None), (sound, true, Some(())), (odd, false, Some(()))] {
-            let sketch = path::tests::plain(figures)
-                .with(evidence::Fact::CredsspAnswer(evidence::fact::Introduction::Challenge(6)));
+            let sketch = path::tests::plain(figures).with(evidence::Fact::CredsspAnswer(Introduction::Challenge(6)));
             let mut planner = Planner::default().measuring(asked_for);
             let measured = sketch.with_case(|case| {
                 // that it goes well each time may be asked before

@@ -97,8 +97,8 @@ fn on_the_heels(case: Case<'_>, id: usize) -> bool {
     began.zip(ended).is_some_and(|(began, ended)| began - ended < HEELS)
 }
 
-/// Takes out the failures that our own pace explains, before TLS: of connections on the heels of another. Whoever is let
-/// in further is served.
+/// Takes out the failures that our own pace explains, before TLS: of connections on the heels of another. Whoever is
+/// let in further is served.
 pub fn minded(case: Case<'_>, tries: Vec<Seen<bool>>) -> Vec<Seen<bool>> {
     let spared = |seen: &Seen<bool>| seen.value || !on_the_heels(case, seen.id);
     tries.into_iter().filter(spared).collect()

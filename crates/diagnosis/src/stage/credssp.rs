@@ -134,8 +134,8 @@ fn failed(seen: &Seen<&Introduction>) -> bool {
     broken_off(seen.value) || errs(seen.value)
 }
 
-/// Tells for each try whether the host introduced itself, or refused NTLM as hosts do that take none. A silence that was
-/// shorter than the slowest answer says neither: slow is not lost. Of a host that never does better an error is its
+/// Tells for each try whether the host introduced itself, or refused NTLM as hosts do that take none. A silence that
+/// was shorter than the slowest answer says neither: slow is not lost. Of a host that never does better an error is its
 /// answer.
 pub(super) fn tries(case: Case<'_>) -> Vec<Seen<bool>> {
     let told = || case.introductions().filter(|seen| *seen.value != Introduction::Silent);
