@@ -21,7 +21,7 @@ pub const CAUSE: Cause = Cause {
     ],
     explains: &[],
     page: Page {
-        what_happens: "The connection comes about; then the screen builds up slowly, line by line.",
+        what_happens: "It connects, and then the screen builds up slowly, line by line.",
         why: "A line of a few hundred kilobits per second, or a faster one that others fill, or a device that limits the \
               rate.",
         confirm: "Copy a file of some megabytes over the same way and take the time. What is measured here are the few \
