@@ -130,7 +130,8 @@ pub(super) fn by_words(question: &str, about: &About) -> Option<Topic> {
     // of a single word the field may have many entries, so that none of them fits well
     let single = |hit: &search::Hit| !question.trim().contains(char::is_whitespace) && hit.subject >= OF_NAME;
     let fits = |hit: &search::Hit| hit.covered >= covered && (hit.score >= fits || single(hit));
-    let hits = hits.filter(|hit| fits(hit) && !(message && hit.kind == "fix"));
+    let trouble = message || states_trouble(question);
+    let hits = hits.filter(|hit| fits(hit) && !(trouble && hit.kind == "fix"));
     // one word says what is meant, and not what somebody wants to do or to believe
     let one = search::terms(question).iter().filter(|term| search::telling(term)).count() < 2;
     let enough = |hit: &search::Hit| match hit.kind {
@@ -143,6 +144,16 @@ pub(super) fn by_words(question: &str, about: &About) -> Option<Topic> {
     let entries: Vec<Explained> = hits.iter().filter_map(|hit| by_exact_id(&hit.id)).collect();
     let text: String = question.trim().chars().take(super::REPEATED).collect();
     (!entries.is_empty()).then(|| Topic { by_words: true, matched, ..topic(&text, entries) })
+}
+
+/// Words of somebody who tells what does not work.
+const TROUBLE: [&str; 10] =
+    ["not", "but", "cannot", "can't", "doesn't", "won't", "fails", "failed", "unsupported", "refused"];
+
+/// True for words that tell of trouble, and do not ask how to do something.
+fn states_trouble(question: &str) -> bool {
+    let words = || question.split_whitespace().map(str::to_ascii_lowercase);
+    words().any(|word| TROUBLE.contains(&word.as_str())) && !words().any(|word| word == "how")
 }
 
 /// True if the words carry this hit: Remote Desktop is named, or one of the field's own words; else the hit has to have
