@@ -68,7 +68,7 @@ fn a_host_beside_one_that_only_speaks_tls_1_0() {
     let (status, comparison) = compared(&working, &broken);
     let first = &comparison["differences"][0];
     assert_eq!((status, &comparison["result"]), (Some(1), &"different".into()), "{comparison:#}");
-    assert_eq!((&first["aspect"], &first["severity"]), (&"tls-version".into(), &"blocking".into()), "{comparison:#}");
+    assert_eq!((&first["aspect"], &first["severity"]), (&"tls-answer".into(), &"blocking".into()), "{comparison:#}");
     assert!(first["explains"].as_array().unwrap().contains(&"tls-version-mismatch".into()), "{comparison:#}");
 }
 
