@@ -5,6 +5,7 @@ use evidence::fact::{Came, PathTry};
 use wire::machine::PathPlan;
 
 use crate::case::{Case, Seen};
+use evidence::Source;
 
 /// Sizes of packets in bytes, with all heads from IP on: Ethernet, PPPoE, IP in IP, GRE and L2TP, `WireGuard`, IPsec in
 /// UDP, SSL tunnels, the least of IPv6, and what every host of IPv4 can take.
@@ -125,7 +126,13 @@ fn next_size(case: Case<'_>, direction: Direction) -> Option<u16> {
     let between: Vec<u16> = sizes.into_iter().filter(|size| (passes.value + 1..fails.value).contains(size)).collect();
     // what happened once may be chance: both bounds have to be met again
     let once = |size: u16| tried.iter().filter(|(seen, _)| seen.value == size).count() < 2;
-    between.get(between.len() / 2).copied().or_else(|| [fails.value, passes.value].into_iter().find(|size| once(*size)))
+    between.get(between.len() / 2).copied().or_else(|| {
+        // of machines that take turns, the one that passed what the other did not is asked what that one failed
+        let number = |seen: &Seen<u16>| case.evidence.observations.get(seen.id - 1).map(|seen| seen.source);
+        let (even, mut again) = (case.evidence.connections % 2, [fails, passes]);
+        again.sort_by_key(|seen| !matches!(number(seen), Some(Source::Probe(number)) if number % 2 == even));
+        again.into_iter().map(|seen| seen.value).find(|size| once(*size))
+    })
 }
 
 /// Returns what the next connection does that looks for the largest size.

@@ -39,11 +39,7 @@ static ANSWERS_BY_SIZE: Kind = Kind {
     answered: |case, _| silent(case) && mtu::found_out(case, Direction::FromHost),
     asking: Some(Asking {
         again: Again::Never,
-        // one silence may be chance, and whoever is slow answers the patient second try
-        askable: |case, _| {
-            let silent = silent(case) && case.times(first_offer(case)) >= 2;
-            path::measurable(case) && silent && mtu::next(case, Direction::FromHost).is_some()
-        },
+        askable: |case, _| path::measurable(case) && silent(case) && mtu::next(case, Direction::FromHost).is_some(),
         question: |case, _, all| {
             let path = mtu::next(case, Direction::FromHost).unwrap_or_default();
             Question { path, ..whole_flight(case, all) }
