@@ -5,21 +5,20 @@ use std::time::Duration;
 
 use anyhow::{anyhow, bail};
 use collect::evidence::{Gathered, Piece, gather, is_own_xrdp, root_of_xrdp};
-use collect::probe::{self, Probe};
+use collect::probe::Probe;
 use diagnosis::Context;
 use diagnosis::cause::Severity;
 use diagnosis::diagnose::Run;
 use diagnosis::fixes::{self, Fix, Given};
 use evidence::observe::observe;
-use evidence::rdp_file::Routing;
 use evidence::state::{State, XRDP_INI, Xrdp};
-use evidence::{Evidence, Target, TimeSource};
+use evidence::{Evidence, Target};
 use repair::hand::Hand;
 use repair::plan::{Plan, Step};
 use time::OffsetDateTime;
 
 use super::journals;
-use crate::diagnose::{drive, profile, truncated};
+use crate::diagnose::{drive, plain_context, truncated};
 
 /// Time for a probe of this machine itself.
 const PROBE: Duration = Duration::from_secs(8);
@@ -275,18 +274,5 @@ fn port(xrdp: &Xrdp) -> u16 {
 }
 
 pub fn context(target: Option<Target>, at: OffsetDateTime) -> anyhow::Result<Context> {
-    let (profile, profile_source) = profile(None)?;
-    Ok(Context {
-        target,
-        profile,
-        profile_source,
-        at,
-        at_source: TimeSource::Attempt,
-        symptom: None,
-        capabilities: probe::capabilities(),
-        require_trust: false,
-        gateway: None,
-        routing: Routing::default(),
-        thorough: false,
-    })
+    Ok(Context { target, at, ..plain_context(None, at)? })
 }

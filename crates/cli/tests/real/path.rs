@@ -169,7 +169,7 @@ impl Row {
             Some(first) => self.one_of.contains(first),
         };
         // where a packet is lost by chance, more are counted before the way is called sound
-        let most = if self.name == "180 ms with 0.5 % loss" { 16 } else { MOST_OF_HEALTHY };
+        let most = if matches!(self.fault, Sky(_, 1..)) { 16 } else { MOST_OF_HEALTHY };
         let few = !self.one_of.is_empty() || !self.options.is_empty() || connections <= most;
         let said = told.report["findings"].to_string().contains(self.says);
         let wrong = [(expected, "not as expected"), (few, "asked too often"), (said, "the reason lacks its words")];
